@@ -1,0 +1,40 @@
+/**
+ * The names of things: every id is a branded, non-empty string, so that a turn id cannot be passed where a
+ * thread id is meant.
+ *
+ * `ThreadId` and `TurnId` belong to the app (a `TurnId` is made for it when it gives none); `SessionId`, `ItemId` and
+ * `RequestId` are the agent's own and opaque here.
+ */
+import { Schema } from "effect"
+
+/** A coding agent product: `opencode`, `codex`, `claude`, ... Open: an adapter of a stranger brings its own. */
+export const ProviderName = Schema.NonEmptyString.pipe(Schema.brand("ProviderName"))
+export type ProviderName = typeof ProviderName.Type
+
+/** One configured adapter of a provider. An app may have several instances of one provider. */
+export const InstanceId = Schema.NonEmptyString.pipe(Schema.brand("InstanceId"))
+export type InstanceId = typeof InstanceId.Type
+
+/** The app's conversation. Durable, chosen by the app, at most 512 characters. */
+export const ThreadId = Schema.NonEmptyString.check(Schema.isMaxLength(512)).pipe(Schema.brand("ThreadId"))
+export type ThreadId = typeof ThreadId.Type
+
+/** One user input and all that follows, up to its one terminal event. Unique in the whole store. */
+export const TurnId = Schema.NonEmptyString.check(Schema.isMaxLength(512)).pipe(Schema.brand("TurnId"))
+export type TurnId = typeof TurnId.Type
+
+/** The provider's own conversation: `ses_...`, a Codex thread id, a Claude session id. */
+export const SessionId = Schema.NonEmptyString.pipe(Schema.brand("SessionId"))
+export type SessionId = typeof SessionId.Type
+
+/** One item of a turn: a message, a command, a file change, ... Unique within its thread. */
+export const ItemId = Schema.NonEmptyString.pipe(Schema.brand("ItemId"))
+export type ItemId = typeof ItemId.Type
+
+/** One approval or question. Unique within its thread. */
+export const RequestId = Schema.NonEmptyString.pipe(Schema.brand("RequestId"))
+export type RequestId = typeof RequestId.Type
+
+/** One live binding of a thread, strictly increasing from 1. */
+export const Epoch = Schema.Int.pipe(Schema.brand("Epoch"))
+export type Epoch = typeof Epoch.Type

@@ -1,0 +1,151 @@
+/**
+ * The contract between this library and one coding agent. Implement it and an agent has everything else: durable
+ * threads, continuity, the turn ledger, deadlines, the reaper, replayable events.
+ *
+ * An adapter is small on purpose. It holds no map of sessions, no policy and no storage. It starts a session, answers
+ * with a scoped {@link ProviderSession}, translates frames into {@link ProviderEvent}s, and says exactly what went
+ * wrong. What to do about it (retry, rehydrate, give up) is the service's business.
+ *
+ * Rules that the conformance of an adapter is measured by:
+ *
+ * - Every turn that `sendTurn` accepted is followed by exactly one `TurnCompleted`, `TurnFailed` or `TurnInterrupted`
+ *   in `events`, and nothing of an earlier turn ends a later one.
+ * - `events` ends when the session is lost and only then. The service settles what was open.
+ * - `SessionMissing` is only for what the provider's structure proves (a status, an error name, a second probing call).
+ * - A session started or resumed enforces the runtime mode, or the start fails with `PolicyUnenforceable`.
+ * - Closing the scope stops the session and everything that it alone needed.
+ */
+import type { Effect, Option, Scope, Stream } from "effect"
+import type {
+  AgentError,
+  AgentStartError,
+  AttachmentRefused,
+  CapabilityMissing,
+  CursorRejected,
+  DeliveryUncertain,
+  DirectoryUnreachable,
+  ModelUnavailable,
+  PolicyUnenforceable,
+  RequestGone,
+  SessionMissing,
+  TurnRefused
+} from "./AdapterError.ts"
+import type { InstanceId, ProviderName, RequestId, SessionId, ThreadId, TurnId } from "./Ids.ts"
+import type { Item } from "./Item.ts"
+import type { StoredCursor } from "./ResumeCursor.ts"
+import type { RuntimeMode } from "./RuntimeMode.ts"
+import type { ProviderEvent } from "./ThreadEvent.ts"
+import type { ModelSelection, TurnInput } from "./TurnInput.ts"
+import type { ApprovalDecision, QuestionAnswer } from "./UserRequest.ts"
+
+/** What an agent can do, as data. Each entry is proved by the conformance of the adapter, not believed. */
+export interface Capabilities {
+  readonly runtimeModes: ReadonlyArray<RuntimeMode>
+  /** Where a resumed session may work: anywhere, in a worktree of the same project, or only where it was. */
+  readonly moveDirectory: "anywhere" | "same-project" | "never"
+  readonly modelSwitch: "per-turn" | "per-session"
+  readonly steer: boolean
+  readonly fork: boolean
+  readonly compact: boolean
+  /** Whether a compaction can be held until the transcript is saved. */
+  readonly compactionGate: "blocking" | "client-initiated" | "observe-only"
+  readonly questions: boolean
+  readonly attachments: boolean
+  /** Whether the provider's own history can be read back, for `transcript` and `evidence`. */
+  readonly history: boolean
+}
+
+/** The past, as far as the adapter has to know it. */
+export type StartFrom =
+  | { readonly _tag: "New" }
+  /** A new session that must be handed `transcript`, so that the model has it before the first turn. */
+  | { readonly _tag: "Seeded"; readonly transcript: string }
+  /** The stored value as it came from the store; the adapter decodes it by its own cursor codec. */
+  | { readonly _tag: "Resume"; readonly cursor: unknown }
+
+export interface StartInput {
+  readonly threadId: ThreadId
+  /** Absolute path of an existing directory (the service has checked it). */
+  readonly directory: string
+  readonly runtimeMode: RuntimeMode
+  readonly model?: ModelSelection | undefined
+  readonly title?: string | undefined
+  readonly from: StartFrom
+}
+
+export type StartSessionError =
+  | AgentStartError
+  | SessionMissing
+  | CursorRejected
+  | DirectoryUnreachable
+  | PolicyUnenforceable
+  | ModelUnavailable
+
+export type SendTurnError = AgentError | TurnRefused | DeliveryUncertain | AttachmentRefused | ModelUnavailable
+
+export interface ProviderTurn {
+  readonly turnId: TurnId
+  /** What `turnRef` answered for this turn; recorded before the turn is sent. */
+  readonly ref: string | undefined
+  readonly input: TurnInput
+}
+
+/** What the provider's own history says of a turn. */
+export interface TurnEvidence {
+  readonly outcome: "never-delivered" | "completed" | "failed" | "interrupted" | "unfinished"
+  /** The turn's items as the provider has them. */
+  readonly items: ReadonlyArray<Item>
+}
+
+/** A live session. Its Scope is the one `startSession` was given; closing it stops the session. */
+export interface ProviderSession {
+  readonly sessionId: SessionId
+  /** Real path that the session works in. Never a path it was merely asked to work in. */
+  readonly directory: string
+  /** Whether the provider's own session goes on, and from which directory it was moved. */
+  readonly origin:
+    | { readonly _tag: "New" }
+    | { readonly _tag: "Resumed" }
+    | { readonly _tag: "Moved"; readonly from: string }
+  /** The cursor, once the provider can really resume from it; asked after the start and after every turn. */
+  readonly cursor: Effect.Effect<Option.Option<StoredCursor>>
+  /** Everything that happens, in order. Read once, by the service. */
+  readonly events: Stream.Stream<ProviderEvent>
+  /**
+   * The provider-side id under which the next turn will be found in the provider's history, where the client may choose
+   * it. Recorded before the turn is sent, so that an uncertain delivery can be settled after a crash.
+   */
+  readonly turnRef: (turnId: TurnId) => Effect.Effect<string | undefined>
+  /** Succeeds once the provider has the input. The service never calls it while a turn runs. */
+  readonly sendTurn: (turn: ProviderTurn) => Effect.Effect<void, SendTurnError>
+  /** Adds input to the running turn. */
+  readonly steerTurn: (turn: ProviderTurn) => Effect.Effect<void, SendTurnError | CapabilityMissing>
+  /** Asks the provider to stop; the terminal event follows in `events`. Harmless when no turn runs. */
+  readonly interruptTurn: (turnId: TurnId) => Effect.Effect<void, AgentError>
+  readonly respondToApproval: (
+    requestId: RequestId,
+    decision: ApprovalDecision
+  ) => Effect.Effect<void, AgentError | RequestGone>
+  readonly answerQuestion: (
+    requestId: RequestId,
+    answer: QuestionAnswer
+  ) => Effect.Effect<void, AgentError | RequestGone>
+  readonly compact: Effect.Effect<void, AgentError | CapabilityMissing>
+  /** Copies the conversation into a new session of the provider and answers that session's cursor. */
+  readonly fork: Effect.Effect<StoredCursor, AgentError | CapabilityMissing>
+  /** The provider's own history, oldest first. */
+  readonly transcript: Effect.Effect<ReadonlyArray<Item>, AgentError | CapabilityMissing>
+  readonly evidence: (
+    turn: { readonly turnId: TurnId; readonly ref: string | undefined }
+  ) => Effect.Effect<TurnEvidence, AgentError | CapabilityMissing>
+  /** Whether the agent works on something outside of a turn (a background shell, a subagent). */
+  readonly backgroundWork: Effect.Effect<boolean>
+}
+
+/** One configured agent. Its Layer registers it with the `ProviderRegistry`. */
+export interface ProviderAdapter {
+  readonly provider: ProviderName
+  readonly instanceId: InstanceId
+  readonly capabilities: Capabilities
+  readonly startSession: (input: StartInput) => Effect.Effect<ProviderSession, StartSessionError, Scope.Scope>
+}

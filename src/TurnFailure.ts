@@ -1,0 +1,27 @@
+/**
+ * Why a turn failed, as data. `message` fields carry the provider's prose for a human to read; nothing decides by them.
+ */
+import { Schema } from "effect"
+
+export const TurnFailure = Schema.TaggedUnion({
+  /** The model's provider answered with an error, after the agent's own retries. */
+  ModelFailed: {
+    name: Schema.String,
+    status: Schema.optionalKey(Schema.Int),
+    retryable: Schema.Boolean,
+    message: Schema.optionalKey(Schema.String)
+  },
+  ContextOverflow: {},
+  OutputFiltered: {},
+  /** The output hit the model's limit before the answer was finished. */
+  OutputTruncated: {},
+  /** The agent accepted the input and then refused to work on it (unknown model, unknown agent, ...). */
+  Refused: { name: Schema.String, message: Schema.optionalKey(Schema.String) },
+  /** One of our own deadlines passed; the turn was interrupted. */
+  DeadlineExceeded: { deadline: Schema.Literals(["turn", "no-progress"]), millis: Schema.Finite },
+  /** The agent's process or connection ended under the turn. */
+  SessionLost: { exitCode: Schema.optionalKey(Schema.Int), signal: Schema.optionalKey(Schema.String) },
+  /** The agent reported an error that this version of the library does not know. */
+  Other: { name: Schema.String, message: Schema.optionalKey(Schema.String) }
+})
+export type TurnFailure = typeof TurnFailure.Type

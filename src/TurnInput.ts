@@ -1,0 +1,37 @@
+/**
+ * What a user says in one turn: a prompt, attachments, and which model shall answer.
+ */
+import { Schema } from "effect"
+
+/**
+ * Which model answers. `id` is `provider/model` where the agent serves several model providers (OpenCode), else the
+ * agent's own model name. `variant` is the agent's word for effort or a preset (`high`, ...).
+ */
+export const ModelSelection = Schema.Struct({
+  id: Schema.NonEmptyString,
+  variant: Schema.optionalKey(Schema.NonEmptyString)
+})
+export type ModelSelection = typeof ModelSelection.Type
+
+/**
+ * `File` names a file by absolute path, or relative to the session's directory; it must lie inside that directory
+ * unless `allowOutside` is set. `Data` carries bytes, base64 encoded, for example a pasted screenshot.
+ */
+export const Attachment = Schema.TaggedUnion({
+  File: {
+    path: Schema.NonEmptyString,
+    mime: Schema.optionalKey(Schema.NonEmptyString),
+    allowOutside: Schema.optionalKey(Schema.Boolean)
+  },
+  Data: { name: Schema.NonEmptyString, mime: Schema.NonEmptyString, base64: Schema.String }
+})
+export type Attachment = typeof Attachment.Type
+
+export const TurnInput = Schema.Struct({
+  prompt: Schema.String,
+  attachments: Schema.optionalKey(Schema.Array(Attachment)),
+  model: Schema.optionalKey(ModelSelection),
+  /** The agent's own persona or mode (`build`, `plan`, ...), where it has such. */
+  agent: Schema.optionalKey(Schema.NonEmptyString)
+})
+export type TurnInput = typeof TurnInput.Type
