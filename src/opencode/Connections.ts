@@ -1,0 +1,79 @@
+/**
+ * The server that all sessions of one provider instance share: started at the first use, kept for a while after the
+ * last, and replaced at the next use when it has died.
+ *
+ * Making it costs nothing: no process, no import of the SDK. A start that failed is tried again by the next caller.
+ */
+import { Deferred, type Duration, Effect, type FileSystem, type Path, RcRef, type Scope } from "effect"
+import type { ChildProcessSpawner } from "effect/process"
+import type { AgentStartError } from "../AdapterError.ts"
+import type { AgentProcesses } from "../AgentProcesses.ts"
+import * as Api from "./Api.ts"
+import type { OpenCodeConnection } from "./Connection.ts"
+import * as EventHub from "./EventHub.ts"
+import * as Server from "./Server.ts"
+
+/** With a `baseUrl`, the server that runs there; without, one of our own. */
+export type Options =
+  & (Server.ManagedOptions | Server.ExternalOptions)
+  & Api.Options
+  & Pick<EventHub.Options, "silence" | "reconnect">
+  & {
+    /** How long a server is kept when no session uses it. Default: 5 minutes. */
+    readonly idleTimeToLive?: Duration.Input | undefined
+  }
+
+export interface Connections {
+  /** The shared connection, for as long as the scope is open. */
+  readonly get: Effect.Effect<OpenCodeConnection, AgentStartError, Scope.Scope>
+}
+
+export const make = Effect.fnUntraced(function*(
+  options: Options
+): Effect.fn.Return<
+  Connections,
+  never,
+  | Scope.Scope
+  | ChildProcessSpawner.ChildProcessSpawner
+  | FileSystem.FileSystem
+  | Path.Path
+  | AgentProcesses
+> {
+  let latest: Opened | undefined
+  const shared = yield* RcRef.make({
+    acquire: Effect.tap(open(options), (opened) =>
+      Effect.sync(() => {
+        latest = opened
+      })),
+    idleTimeToLive: options.idleTimeToLive ?? "5 minutes"
+  })
+  const get = Effect.gen(function*() {
+    // Synchronous up to here, so that of several callers one replaces a dead server and none replaces a new one.
+    if (latest !== undefined && Deferred.isDoneUnsafe(latest.lost)) {
+      latest = undefined
+      yield* RcRef.invalidate(shared)
+    }
+    return (yield* RcRef.get(shared)).connection
+  })
+  return { get }
+})
+
+interface Opened {
+  readonly connection: OpenCodeConnection
+  readonly lost: Deferred.Deferred<void>
+}
+
+const open = Effect.fn("OpenCode.connect")(function*(options: Options) {
+  const managed = !("baseUrl" in options)
+  const server: Server.Server = "baseUrl" in options
+    ? yield* Server.external(options)
+    : yield* Server.managed(options)
+  const call = yield* Api.make(server, options)
+  const hub = yield* EventHub.make(server, {
+    silence: options.silence,
+    reconnect: options.reconnect,
+    serverLost: server.lost
+  })
+  const connection: OpenCodeConnection = { version: server.version, managed, call, subscribe: hub.subscribe }
+  return { connection, lost: hub.lost }
+})
