@@ -32,7 +32,11 @@ export const Continuity = Schema.TaggedUnion({
   Created: {},
   Resumed: {},
   Moved: { from: Schema.String },
-  Forked: { from: ThreadId },
+  Forked: {
+    from: ThreadId,
+    /** The last event of the source thread that the copy holds. */
+    seq: Schema.Int
+  },
   Rehydrated: {
     reason: LossReason,
     /** Archived items that were handed over. */

@@ -101,6 +101,13 @@ export class SessionStore extends Context.Service<SessionStore, {
     readonly events: ReadonlyArray<ThreadEvent>
   }) => Effect.Effect<void, StoreFailed | EpochFenced>
 
+  /**
+   * What opening the store does for every thread that a crashed owner left live, for one thread: ends its open turns as
+   * unknown, settles its requests, appends `SessionEnded` and sets the status to `stopped`. For a thread that is live
+   * here it must not be called; a stopped one is left as it is.
+   */
+  readonly settleThread: (threadId: ThreadId) => Effect.Effect<void, StoreFailed>
+
   /** Before anything is sent. Flushed to the disk. */
   readonly recordIntent: (turn: {
     readonly turnId: TurnId

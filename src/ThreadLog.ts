@@ -1,0 +1,229 @@
+/**
+ * The one place where a thread's events get their order: sequence, store, publish.
+ *
+ * A durable event is published only after it is stored, so a `seq` that a reader has seen survives a crash. Readers pull:
+ * each has a bounded buffer, and one that falls behind is served from the store until it has caught up. It then misses
+ * deltas only, which one `Gap` says; no durable event is ever skipped.
+ */
+import { Array as Arr, type Clock, Effect, Latch, Option, Semaphore, Stream } from "effect"
+import { Epoch, type ItemId, type ThreadId, type TurnId } from "./Ids.ts"
+import type { SessionStore } from "./SessionStore.ts"
+import type { StoreFailed } from "./StoreError.ts"
+import { type EventBody, isEphemeral, type ThreadEvent } from "./ThreadEvent.ts"
+
+type Store = SessionStore["Service"]
+
+interface Reader {
+  buffer: Array<ThreadEvent>
+  /** Rough size of the buffer, in characters. */
+  weight: number
+  /** `seq` of the last event handed out. */
+  position: number
+  /** Reads from the store until it has caught up with the log. */
+  behind: boolean
+  lostDeltas: boolean
+  readonly wake: Latch.Latch
+}
+
+interface OpenItem {
+  readonly turnId: TurnId | undefined
+  text: string
+}
+
+export interface ThreadLog {
+  readonly threadId: ThreadId
+  /** Serialises appends, together with what the caller must decide in the same step. Not reentrant. */
+  readonly lock: Semaphore.Semaphore
+  /** `undefined` until it was read from the store. */
+  lastSeq: number | undefined
+  epoch: Epoch
+  readonly openItems: Map<ItemId, OpenItem>
+  readonly readers: Set<Reader>
+}
+
+export const make = (threadId: ThreadId): ThreadLog => ({
+  threadId,
+  lock: Semaphore.makeUnsafe(1),
+  lastSeq: undefined,
+  epoch: Epoch.make(0),
+  openItems: new Map(),
+  readers: new Set()
+})
+
+/** Learns from the store where the log ends. Does nothing once it is known. */
+export const load = (log: ThreadLog, store: Store): Effect.Effect<void, StoreFailed> =>
+  Effect.suspend(() => {
+    if (log.lastSeq !== undefined) return Effect.void
+    return Effect.map(store.getThread(log.threadId), (binding) => {
+      if (log.lastSeq !== undefined) return
+      log.lastSeq = Option.match(binding, { onNone: () => 0, onSome: (found) => found.lastSeq })
+      log.epoch = Option.match(binding, { onNone: () => Epoch.make(0), onSome: (found) => found.epoch })
+    })
+  })
+
+/**
+ * Numbers the events, stores the durable ones by `write`, and shows all of them to the readers. If the store fails,
+ * nothing was numbered and nothing is shown. Call it with the log's lock held and the log loaded.
+ */
+export const append = <E>(
+  log: ThreadLog,
+  clock: Clock.Clock,
+  epoch: Epoch,
+  bodies: ReadonlyArray<EventBody>,
+  write: (events: Arr.NonEmptyReadonlyArray<ThreadEvent>) => Effect.Effect<void, E>
+): Effect.Effect<void, E> =>
+  Effect.suspend(() => {
+    const at = clock.currentTimeMillisUnsafe()
+    let seq = log.lastSeq ?? 0
+    const events: Array<ThreadEvent> = []
+    const durable: Array<ThreadEvent> = []
+    for (const body of bodies) {
+      const ephemeral = isEphemeral(body)
+      if (!ephemeral) seq++
+      const event: ThreadEvent = { ...body, seq, threadId: log.threadId, epoch, at }
+      events.push(event)
+      if (!ephemeral) durable.push(event)
+    }
+    const commit = () => {
+      log.lastSeq = seq
+      log.epoch = epoch
+      publish(log, events)
+    }
+    return Arr.isReadonlyArrayNonEmpty(durable)
+      ? Effect.uninterruptible(Effect.map(write(durable), commit))
+      : Effect.sync(commit)
+  })
+
+/** A reader's buffer holds at most so many events, and characters of text, before it is served from the store. */
+const bufferEvents = 16_384
+const bufferWeight = 8 * 1024 * 1024
+
+const weigh = (event: ThreadEvent): number => {
+  if (event._tag === "ItemDelta") return event.delta.length + 64
+  if ("item" in event) {
+    const item = event.item
+    return 256 + ("text" in item ? item.text.length : "output" in item ? (item.output?.length ?? 0) : 0)
+  }
+  return 256
+}
+
+const track = (log: ThreadLog, event: ThreadEvent): void => {
+  switch (event._tag) {
+    case "ItemDelta": {
+      const open = log.openItems.get(event.itemId)
+      if (open === undefined) log.openItems.set(event.itemId, { turnId: event.turnId, text: event.delta })
+      else open.text = event.offset === 0 ? event.delta : open.text + event.delta
+      break
+    }
+    case "ItemCompleted":
+      log.openItems.delete(event.item.itemId)
+      break
+    case "SessionEnded":
+      log.openItems.clear()
+      break
+  }
+}
+
+const publish = (log: ThreadLog, events: ReadonlyArray<ThreadEvent>): void => {
+  for (const event of events) track(log, event)
+  if (log.readers.size === 0) return
+  let weight = 0
+  let deltas = false
+  for (const event of events) {
+    weight += weigh(event)
+    deltas ||= event._tag === "ItemDelta"
+  }
+  for (const reader of log.readers) {
+    if (
+      !reader.behind && (reader.weight + weight > bufferWeight || reader.buffer.length + events.length > bufferEvents)
+    ) reader.behind = true
+    if (reader.behind) {
+      reader.lostDeltas ||= deltas
+    } else {
+      for (const event of events) reader.buffer.push(event)
+      reader.weight += weight
+    }
+    reader.wake.openUnsafe()
+  }
+}
+
+/** What a reader needs that joins, or rejoins, in the middle of open items: the loss if any, and the text so far. */
+const rejoin = (log: ThreadLog, reader: Reader, at: number): ReadonlyArray<ThreadEvent> => {
+  const place = { seq: reader.position, threadId: log.threadId, epoch: log.epoch, at }
+  const events: Array<ThreadEvent> = []
+  if (reader.lostDeltas) events.push({ _tag: "Gap", cause: "slow-reader", lost: "deltas", ...place })
+  for (const [itemId, open] of log.openItems) {
+    events.push({
+      _tag: "ItemDelta",
+      itemId,
+      offset: 0,
+      delta: open.text,
+      ...(open.turnId === undefined ? {} : { turnId: open.turnId }),
+      ...place
+    })
+  }
+  reader.lostDeltas = false
+  return events
+}
+
+const pageSize = 512
+
+const take = (
+  log: ThreadLog,
+  store: Store,
+  clock: Clock.Clock,
+  reader: Reader
+): Effect.Effect<Arr.NonEmptyReadonlyArray<ThreadEvent>, StoreFailed> =>
+  Effect.suspend(() => {
+    const handOut = (events: ReadonlyArray<ThreadEvent>) => {
+      if (!Arr.isReadonlyArrayNonEmpty(events)) return take(log, store, clock, reader)
+      reader.position = Arr.lastNonEmpty(events).seq
+      return Effect.succeed(events)
+    }
+    if (reader.buffer.length > 0) {
+      const events = reader.buffer
+      reader.buffer = []
+      reader.weight = 0
+      return handOut(events)
+    }
+    if (!reader.behind) {
+      reader.wake.closeUnsafe()
+      return Effect.flatMap(reader.wake.await, () => take(log, store, clock, reader))
+    }
+    if (reader.position >= (log.lastSeq ?? 0)) {
+      reader.behind = false
+      return handOut(rejoin(log, reader, clock.currentTimeMillisUnsafe()))
+    }
+    return Effect.flatMap(
+      store.readEvents({ threadId: log.threadId, after: reader.position, limit: pageSize }),
+      (page) => {
+        // The log cannot be ahead of its store, so an empty page means that the thread was deleted.
+        if (page.length === 0) reader.position = log.lastSeq ?? 0
+        return handOut(page)
+      }
+    )
+  })
+
+/** Stored events after `after`, then live ones, without a hole. Ends with the scope of the stream. */
+export const read = (
+  log: ThreadLog,
+  store: Store,
+  clock: Clock.Clock,
+  after: number
+): Stream.Stream<ThreadEvent, StoreFailed> =>
+  Stream.unwrap(Effect.gen(function*() {
+    yield* load(log, store)
+    const reader: Reader = {
+      buffer: [],
+      weight: 0,
+      position: after,
+      behind: true,
+      lostDeltas: false,
+      wake: Latch.makeUnsafe(false)
+    }
+    yield* Effect.acquireRelease(
+      Effect.sync(() => log.readers.add(reader)),
+      () => Effect.sync(() => log.readers.delete(reader))
+    )
+    return Stream.fromPull(Effect.succeed(take(log, store, clock, reader)))
+  }))

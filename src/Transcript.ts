@@ -1,0 +1,131 @@
+/**
+ * The archive of a thread, read back from its event log: what was said and done, turn by turn, whichever agents and
+ * sessions it took.
+ *
+ * The archive is complete independent of the agent: it outlives a lost session and a compaction, and it is what a
+ * `Rehydrated` session is handed.
+ */
+import { type Epoch, ItemId, type TurnId } from "./Ids.ts"
+import type { Item } from "./Item.ts"
+import { isTerminal, type TerminalEvent, type ThreadEvent } from "./ThreadEvent.ts"
+import type { TurnInput } from "./TurnInput.ts"
+
+export interface TranscriptTurn {
+  readonly turnId: TurnId
+  readonly epoch: Epoch
+  /** Milliseconds since the epoch. */
+  readonly startedAt: number
+  readonly input: TurnInput
+  /** Completed items in order; the first is what the user said. */
+  readonly items: ReadonlyArray<Item>
+  /** Absent while the turn runs. */
+  readonly ending: TerminalEvent["_tag"] | undefined
+}
+
+const userItem = (turnId: TurnId, input: TurnInput, n: number): Item => ({
+  _tag: "UserMessage",
+  itemId: ItemId.make(`${turnId}/user/${n}`),
+  text: input.prompt,
+  attachments: (input.attachments ?? []).map((attachment) =>
+    attachment._tag === "File" ? attachment.path : attachment.name
+  )
+})
+
+/** Folds a thread's events, in order, into its turns. */
+export const fromEvents = (events: Iterable<ThreadEvent>): ReadonlyArray<TranscriptTurn> => {
+  const turns = new Map<TurnId, TranscriptTurn & { readonly items: Array<Item>; ending: TranscriptTurn["ending"] }>()
+  for (const event of events) {
+    if (event._tag === "TurnStarted") {
+      turns.set(event.turnId, {
+        turnId: event.turnId,
+        epoch: event.epoch,
+        startedAt: event.at,
+        input: event.input,
+        items: [userItem(event.turnId, event.input, 0)],
+        ending: undefined
+      })
+      continue
+    }
+    const turn = "turnId" in event && event.turnId !== undefined ? turns.get(event.turnId) : undefined
+    if (turn === undefined) continue
+    if (event._tag === "TurnSteered") turn.items.push(userItem(turn.turnId, event.input, turn.items.length))
+    else if (event._tag === "ItemCompleted" && event.item._tag !== "UserMessage") turn.items.push(event.item)
+    else if (isTerminal(event)) turn.ending = event._tag
+  }
+  return Array.from(turns.values())
+}
+
+/** What a new session is handed, and how much of the archive it holds. */
+export interface Seed {
+  readonly text: string
+  readonly items: number
+  readonly omitted: number
+}
+
+const charactersPerToken = 4
+
+const body = (item: Item): readonly [heading: string, text: string] => {
+  switch (item._tag) {
+    case "UserMessage":
+      return [
+        item.attachments.length === 0 ? "user" : `user, with attachments ${item.attachments.join(", ")}`,
+        item.text
+      ]
+    case "AssistantMessage":
+      return ["assistant", item.text]
+    case "Reasoning":
+      return ["assistant, thinking", item.text]
+    case "ToolCall":
+      return [
+        `tool ${item.tool}, ${item.status}`,
+        `${JSON.stringify(item.input) ?? ""}${item.output === undefined ? "" : `\n${item.output}`}`
+      ]
+    case "Command":
+      return [`command, ${item.status}`, `$ ${item.command}${item.output === undefined ? "" : `\n${item.output}`}`]
+    case "FileChange":
+      return [
+        `file change, ${item.status}`,
+        item.edits.map((edit) => `${edit.kind} ${edit.path}${edit.patch === undefined ? "" : `\n${edit.patch}`}`)
+          .join("\n")
+      ]
+  }
+}
+
+const shorten = (text: string, limit: number): string => {
+  if (text.length <= limit) return text
+  const half = Math.max(0, Math.floor((limit - 40) / 2))
+  return `${text.slice(0, half)}\n[${text.length - 2 * half} characters left out]\n${text.slice(text.length - half)}`
+}
+
+/**
+ * Renders an archive for a model, labelled as history. The newest items come first into the budget; a single item may
+ * take at most half of it and is shortened in its middle. Reasoning is left out: no provider sends it back to its own
+ * model either. `undefined` where there is nothing to hand over.
+ */
+export const seed = (turns: ReadonlyArray<TranscriptTurn>, budgetTokens: number): Seed | undefined => {
+  const items = turns.flatMap((turn) => turn.items.filter((item) => item._tag !== "Reasoning"))
+  if (items.length === 0) return undefined
+  const budget = budgetTokens * charactersPerToken
+  const entries: Array<string> = []
+  let used = 0
+  for (const item of items.toReversed()) {
+    const [heading, text] = body(item)
+    const entry = `[${heading}]\n${shorten(text, Math.floor(budget / 2))}`.replaceAll(
+      "</archived-conversation",
+      "<\\/archived-conversation"
+    )
+    if (used + entry.length > budget) break
+    used += entry.length
+    entries.push(entry)
+  }
+  const omitted = items.length - entries.length
+  const text = [
+    "The conversation below took place before in another session, which could not be continued. It is the archived",
+    "transcript, handed over so that you can go on with it. It is history, not a new request; do not answer it.",
+    "",
+    `<archived-conversation items="${entries.length}" omitted="${omitted}">`,
+    entries.toReversed().join("\n\n"),
+    "</archived-conversation>"
+  ].join("\n")
+  return { text, items: entries.length, omitted }
+}

@@ -1,0 +1,399 @@
+import { Clock, Deferred, Duration, Effect, FileSystem, Option, Path, Stream } from "effect"
+import { uuidV7Unsafe } from "effect/crypto/SecureRandom"
+import { CapabilityMissing } from "../AdapterError.ts"
+import { type InstanceId, type RequestId, type ThreadId, TurnId } from "../Ids.ts"
+import * as LiveSession from "../LiveSession.ts"
+import { ProviderRegistry } from "../ProviderRegistry.ts"
+import type {
+  ProviderService,
+  SendTurn,
+  SessionInfo,
+  Settings,
+  StartSession,
+  TurnAccepted
+} from "../ProviderService.ts"
+import {
+  DirectoryInvalid,
+  InstanceUnknown,
+  PromptEmpty,
+  PromptTooLong,
+  RequestSettled,
+  RequestUnknown,
+  ThreadExists,
+  ThreadUnknown,
+  TurnNotCompleted,
+  TurnUnknownError
+} from "../ServiceError.ts"
+import * as SessionReaper from "../SessionReaper.ts"
+import type * as SessionStart from "../SessionStart.ts"
+import { type Binding, SessionStore } from "../SessionStore.ts"
+import type { StoreFailed } from "../StoreError.ts"
+import * as ThreadActor from "../ThreadActor.ts"
+import type { TerminalEvent } from "../ThreadEvent.ts"
+import * as ThreadLog from "../ThreadLog.ts"
+import * as Transcript from "../Transcript.ts"
+import * as TurnWatch from "../TurnWatch.ts"
+
+const archivePage = 2000
+
+/** Builds the service; the public side, with all that it promises, is `ProviderService.ts`. */
+export const make = Effect.fnUntraced(function*(settings: Settings) {
+  const registry = yield* ProviderRegistry
+  const store = yield* SessionStore
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const clock = yield* Clock.Clock
+  const onMissing = settings.onMissing ?? "rehydrate"
+  const promptLimit = settings.promptLimit ?? 1_000_000
+  const reaper: SessionReaper.ReaperSettings = {
+    idleAfter: Duration.fromInputUnsafe(settings.reaper?.idleAfter ?? SessionReaper.defaults.idleAfter),
+    sweepEvery: Duration.fromInputUnsafe(settings.reaper?.sweepEvery ?? SessionReaper.defaults.sweepEvery),
+    pinCap: Duration.fromInputUnsafe(settings.reaper?.pinCap ?? SessionReaper.defaults.pinCap),
+    exempt: settings.reaper?.exempt ?? SessionReaper.defaults.exempt
+  }
+
+  const eventsOf = (threadId: ThreadId, upTo: number) =>
+    Stream.paginate(0, (after) =>
+      Effect.map(store.readEvents({ threadId, after, limit: archivePage }), (page) =>
+        [
+          page.filter((event) => event.seq <= upTo),
+          page.length < archivePage ? Option.none() : Option.fromUndefinedOr(page.at(-1)?.seq)
+        ] as const)).pipe(Stream.runCollect)
+
+  const archive = (
+    threadId: ThreadId,
+    upTo = Number.MAX_SAFE_INTEGER
+  ): Effect.Effect<ReadonlyArray<Transcript.TranscriptTurn>, StoreFailed> =>
+    Effect.gen(function*() {
+      const events = yield* eventsOf(threadId, upTo)
+      const turns = Transcript.fromEvents(events)
+      const fork = events.find((event) => event._tag === "SessionStarted" && event.continuity._tag === "Forked")
+      if (fork?._tag !== "SessionStarted" || fork.continuity._tag !== "Forked") return turns
+      return [...(yield* archive(fork.continuity.from, fork.continuity.seq)), ...turns]
+    })
+
+  const engine: ThreadActor.Engine = {
+    store,
+    clock,
+    scope: yield* Effect.scope,
+    settings: {
+      idleAfterMillis: Duration.toMillis(reaper.idleAfter),
+      interruptGrace: Duration.fromInputUnsafe(settings.interruptGrace ?? "10 seconds"),
+      stopTimeout: Duration.fromInputUnsafe(settings.stopTimeout ?? "15 seconds")
+    },
+    deadlines: {
+      turn: Duration.fromInputUnsafe(settings.turnDeadline ?? "4 hours"),
+      noProgress: Duration.fromInputUnsafe(settings.noProgressDeadline ?? "15 minutes")
+    },
+    reaper,
+    rehydrateTokens: settings.rehydrateTokens ?? 32_000,
+    archive
+  }
+
+  const actors = new Map<ThreadId, ThreadActor.ThreadActor>()
+
+  const acquire = (threadId: ThreadId) =>
+    Effect.sync(() => {
+      const actor = actors.get(threadId) ?? ThreadActor.make(threadId)
+      actors.set(threadId, actor)
+      actor.users++
+      return actor
+    })
+
+  const release = (actor: ThreadActor.ThreadActor) =>
+    Effect.sync(() => {
+      actor.users--
+      if (actor.users === 0 && actor.live === undefined && actors.get(actor.threadId) === actor) {
+        actors.delete(actor.threadId)
+      }
+    })
+
+  const withActor = <A, E, R>(threadId: ThreadId, use: (actor: ThreadActor.ThreadActor) => Effect.Effect<A, E, R>) =>
+    Effect.acquireUseRelease(acquire(threadId), use, release)
+
+  const getThread = (threadId: ThreadId) =>
+    Effect.flatMap(store.getThread(threadId), (found) =>
+      Option.match(found, {
+        onNone: () => Effect.fail(new ThreadUnknown({ threadId })),
+        onSome: (binding) => Effect.succeed(binding)
+      }))
+
+  const adapterOf = Effect.fnUntraced(function*(instanceId: InstanceId) {
+    const adapter = Option.getOrUndefined(yield* registry.get(instanceId))
+    if (adapter !== undefined) return adapter
+    const known = yield* registry.list
+    return yield* new InstanceUnknown({ instanceId, known: known.map((adapter) => adapter.instanceId) })
+  })
+
+  const realDirectory = Effect.fnUntraced(function*(directory: string) {
+    if (!path.isAbsolute(directory)) return yield* new DirectoryInvalid({ directory, reason: "not-absolute" })
+    const info = yield* fs.stat(directory).pipe(Effect.mapError((error) =>
+      new DirectoryInvalid({
+        directory,
+        reason: error.reason._tag === "NotFound" ? "missing" : "unreadable"
+      })
+    ))
+    if (info.type !== "Directory") return yield* new DirectoryInvalid({ directory, reason: "not-a-directory" })
+    return yield* fs.realPath(directory).pipe(
+      Effect.mapError(() => new DirectoryInvalid({ directory, reason: "unreadable" }))
+    )
+  })
+
+  /** How the thread shall be: what is asked for, else what it was. */
+  const wantedOf = Effect.fnUntraced(function*(
+    input: Omit<StartSession, "threadId">,
+    binding: Binding | undefined,
+    past?: SessionStart.Past
+  ) {
+    const instanceId = input.instanceId ?? binding?.instanceId
+    const directory = input.directory ?? binding?.directory
+    if (instanceId === undefined || directory === undefined) return undefined
+    return {
+      adapter: yield* adapterOf(instanceId),
+      directory: yield* realDirectory(directory),
+      runtimeMode: input.runtimeMode ?? binding?.runtimeMode ?? "approval-required",
+      // A model name means nothing to another agent.
+      model: input.model ?? (binding?.instanceId === instanceId ? binding.model : undefined),
+      title: input.title ?? binding?.title,
+      onMissing: input.onMissing ?? onMissing,
+      past
+    } satisfies ThreadActor.Wanted
+  })
+
+  const wantedOr = (threadId: ThreadId, ...args: Parameters<typeof wantedOf>) =>
+    Effect.flatMap(
+      wantedOf(...args),
+      (wanted) => wanted === undefined ? Effect.fail(new ThreadUnknown({ threadId })) : Effect.succeed(wanted)
+    )
+
+  const infoOf = ({ continuity, live }: ThreadActor.Opened): SessionInfo => ({
+    threadId: live.binding.threadId,
+    epoch: live.binding.epoch,
+    instanceId: live.binding.instanceId,
+    sessionId: live.binding.sessionId,
+    directory: live.binding.directory,
+    runtimeMode: live.binding.runtimeMode,
+    continuity
+  })
+
+  const send = Effect.fnUntraced(function*(input: SendTurn) {
+    const { threadId } = input
+    const attachments = input.attachments ?? []
+    if (input.prompt.trim() === "" && attachments.length === 0) return yield* new PromptEmpty({ threadId })
+    if (input.prompt.length > promptLimit) {
+      return yield* new PromptTooLong({ threadId, length: input.prompt.length, limit: promptLimit })
+    }
+    const request = {
+      turnId: input.turnId ?? TurnId.make(`turn_${uuidV7Unsafe()}`),
+      steer: input.steer ?? false,
+      input: {
+        prompt: input.prompt,
+        ...(attachments.length === 0 ? {} : { attachments }),
+        ...(input.model === undefined ? {} : { model: input.model }),
+        ...(input.agent === undefined ? {} : { agent: input.agent })
+      }
+    }
+    const wanted = Effect.flatMap(
+      getThread(threadId),
+      (binding) => wantedOr(threadId, { onMissing: input.onMissing }, binding)
+    )
+    return yield* withActor(threadId, (actor) => ThreadActor.send(engine, actor, request, wanted))
+  })
+
+  const acceptedOf = (threadId: ThreadId, sent: ThreadActor.Sent): TurnAccepted => ({
+    threadId,
+    turnId: sent.turn.turnId,
+    epoch: sent.live.binding.epoch,
+    continuity: sent.continuity,
+    steered: sent.steered
+  })
+
+  const interrupt = Effect.fnUntraced(function*(
+    actor: ThreadActor.ThreadActor,
+    live: LiveSession.LiveSession,
+    turn: LiveSession.Turn
+  ) {
+    turn.interruptedBy ??= "user"
+    // A turn that is still on its way is interrupted once it has arrived; one that never arrives is over then.
+    yield* Deferred.await(turn.running).pipe(Effect.raceFirst(Effect.exit(Deferred.await(turn.ended))))
+    yield* TurnWatch.interrupt(engine, live, turn, ThreadActor.lost(engine, actor, live))
+  })
+
+  const respond = Effect.fnUntraced(function*<E>(
+    input: { readonly threadId: ThreadId; readonly requestId: RequestId },
+    kind: "approval" | "question",
+    answer: (live: LiveSession.LiveSession) => Effect.Effect<void, E>,
+    event: LiveSession.Settled
+  ) {
+    const { requestId, threadId } = input
+    const live = actors.get(threadId)?.live
+    if (live === undefined || !LiveSession.claimRequest(live, requestId, kind)) {
+      yield* getThread(threadId)
+      return (yield* store.requestStatus(threadId, requestId)) === "unknown"
+        ? yield* new RequestUnknown({ threadId, requestId })
+        : yield* new RequestSettled({ threadId, requestId })
+    }
+    yield* answer(live).pipe(Effect.onError(() => Effect.sync(() => LiveSession.unclaimRequest(live, requestId))))
+    yield* LiveSession.settleRequest(engine, live, requestId, event)
+  })
+
+  /** The provider no longer waits for the answer: settled, but not by us. */
+  const gone = (input: { readonly threadId: ThreadId; readonly requestId: RequestId }, event: LiveSession.Settled) =>
+    Effect.suspend(() => {
+      const live = actors.get(input.threadId)?.live
+      return Effect.andThen(
+        live === undefined ? Effect.void : LiveSession.settleRequest(engine, live, input.requestId, event),
+        Effect.fail(new RequestSettled(input))
+      )
+    })
+
+  const stopAll = (reason: "shutdown") =>
+    Effect.forEach(
+      Array.from(actors.values()),
+      (actor) => ThreadActor.stop(engine, actor, reason).pipe(Effect.ignore({ log: "Error" })),
+      { concurrency: "unbounded", discard: true }
+    )
+
+  yield* Effect.addFinalizer(() => stopAll("shutdown"))
+
+  yield* SessionReaper.run({
+    settings: reaper,
+    store,
+    reap: ({ epoch, threadId }, sleeps) =>
+      withActor(threadId, (actor) => ThreadActor.reap(engine, actor, epoch, sleeps)).pipe(
+        Effect.catchCause((cause) =>
+          Effect.logWarning("A due session could not be looked at; the next sweep tries again", cause).pipe(
+            Effect.annotateLogs({ threadId })
+          )
+        )
+      )
+  }).pipe(Effect.forkScoped)
+
+  return {
+    startSession: Effect.fn("ProviderService.startSession")(function*(input) {
+      yield* Effect.annotateCurrentSpan({ threadId: input.threadId })
+      const binding = Option.getOrUndefined(yield* store.getThread(input.threadId))
+      const wanted = yield* wantedOr(input.threadId, input, binding)
+      return infoOf(yield* withActor(input.threadId, (actor) => ThreadActor.start(engine, actor, wanted)))
+    }),
+
+    sendTurn: Effect.fn("ProviderService.sendTurn")(function*(input) {
+      yield* Effect.annotateCurrentSpan({ threadId: input.threadId })
+      return acceptedOf(input.threadId, yield* send(input))
+    }),
+
+    runTurn: Effect.fn("ProviderService.runTurn")(function*(input) {
+      yield* Effect.annotateCurrentSpan({ threadId: input.threadId })
+      const sent = yield* send(input)
+      const terminal = yield* Deferred.await(sent.turn.ended).pipe(
+        Effect.onInterrupt(() => withActor(input.threadId, (actor) => interrupt(actor, sent.live, sent.turn)))
+      )
+      const accepted = acceptedOf(input.threadId, sent)
+      if (terminal._tag === "TurnCompleted") return { ...accepted, text: sent.turn.text, usage: terminal.usage }
+      return yield* new TurnNotCompleted({
+        threadId: input.threadId,
+        turnId: sent.turn.turnId,
+        ending: endingOf(terminal)
+      })
+    }),
+
+    interruptTurn: Effect.fn("ProviderService.interruptTurn")(function*({ threadId, turnId }) {
+      yield* Effect.annotateCurrentSpan({ threadId })
+      const actor = actors.get(threadId)
+      const turn = actor?.live?.turn
+      if (actor?.live !== undefined && turn !== undefined && (turnId === undefined || turn.turnId === turnId)) {
+        return yield* interrupt(actor, actor.live, turn)
+      }
+      yield* getThread(threadId)
+      if (turnId === undefined) return
+      const known = yield* store.getTurn(turnId)
+      if (Option.isNone(known) || known.value.threadId !== threadId) {
+        return yield* new TurnUnknownError({ threadId, turnId })
+      }
+    }),
+
+    respondToApproval: Effect.fn("ProviderService.respondToApproval")(function*({ decision, requestId, threadId }) {
+      yield* Effect.annotateCurrentSpan({ threadId })
+      const settled = { _tag: "ApprovalSettled", requestId } as const
+      yield* respond(
+        { threadId, requestId },
+        "approval",
+        (live) => live.session.respondToApproval(requestId, decision),
+        { ...settled, by: "user", decision }
+      ).pipe(Effect.catchTag("RequestGone", () => gone({ threadId, requestId }, { ...settled, by: "agent" })))
+    }),
+
+    answerQuestion: Effect.fn("ProviderService.answerQuestion")(function*({ answer, requestId, threadId }) {
+      yield* Effect.annotateCurrentSpan({ threadId })
+      const settled = { _tag: "QuestionSettled", requestId } as const
+      yield* respond(
+        { threadId, requestId },
+        "question",
+        (live) => live.session.answerQuestion(requestId, answer),
+        { ...settled, by: "user", answer }
+      ).pipe(Effect.catchTag("RequestGone", () => gone({ threadId, requestId }, { ...settled, by: "agent" })))
+    }),
+
+    stopSession: Effect.fn("ProviderService.stopSession")(function*(threadId) {
+      yield* Effect.annotateCurrentSpan({ threadId })
+      if (!actors.has(threadId)) yield* getThread(threadId)
+      yield* withActor(threadId, (actor) => ThreadActor.stop(engine, actor, "stopped"))
+    }),
+
+    forkThread: Effect.fn("ProviderService.forkThread")(function*(input) {
+      yield* Effect.annotateCurrentSpan({ threadId: input.threadId, newThreadId: input.newThreadId })
+      const binding = yield* getThread(input.threadId)
+      if (Option.isSome(yield* store.getThread(input.newThreadId))) {
+        return yield* new ThreadExists({ threadId: input.newThreadId })
+      }
+      const adapter = yield* adapterOf(binding.instanceId)
+      if (!adapter.capabilities.fork) {
+        return yield* new CapabilityMissing({ provider: adapter.provider, capability: "fork" })
+      }
+      const source = yield* wantedOr(input.threadId, {}, binding)
+      const copy = yield* withActor(input.threadId, (actor) => ThreadActor.fork(engine, actor, source))
+      const wanted = yield* wantedOr(
+        input.newThreadId,
+        { ...input, instanceId: binding.instanceId, directory: input.directory ?? binding.directory },
+        { ...binding, runtimeMode: input.runtimeMode ?? binding.runtimeMode },
+        { _tag: "Fork", cursor: copy.cursor, from: input.threadId, seq: copy.seq }
+      )
+      return infoOf(yield* withActor(input.newThreadId, (actor) => ThreadActor.start(engine, actor, wanted)))
+    }),
+
+    deleteThread: Effect.fn("ProviderService.deleteThread")(function*(threadId) {
+      yield* Effect.annotateCurrentSpan({ threadId })
+      yield* getThread(threadId)
+      yield* withActor(threadId, (actor) => ThreadActor.remove(engine, actor))
+    }),
+
+    listThreads: Effect.fn("ProviderService.listThreads")((page) =>
+      store.listThreads({ limit: page?.limit ?? 100, before: page?.before })
+    ),
+
+    getThread: Effect.fn("ProviderService.getThread")((threadId) => getThread(threadId)),
+
+    readTranscript: Effect.fn("ProviderService.readTranscript")(function*(threadId) {
+      yield* getThread(threadId)
+      return yield* archive(threadId)
+    }),
+
+    streamEvents: ({ after, threadId }) =>
+      Stream.unwrap(Effect.gen(function*() {
+        yield* getThread(threadId)
+        const actor = yield* Effect.acquireRelease(acquire(threadId), release)
+        return ThreadLog.read(actor.log, store, clock, after ?? 0)
+      }))
+  } satisfies ProviderService["Service"]
+})
+
+const endingOf = (terminal: Exclude<TerminalEvent, { readonly _tag: "TurnCompleted" }>) => {
+  switch (terminal._tag) {
+    case "TurnFailed":
+      return { _tag: "Failed", failure: terminal.failure } as const
+    case "TurnInterrupted":
+      return { _tag: "Interrupted", by: terminal.by } as const
+    case "TurnUnknown":
+      return { _tag: "Unknown", reason: terminal.reason } as const
+  }
+}
