@@ -1,0 +1,72 @@
+/**
+ * Prints which promise (P1 to P14, see the README) was kept by how many tests on which agent, from the last test run.
+ *
+ * A test's title begins with the promise it keeps and the agent it runs on: `P5 opencode: ...`. Exits with 1 if a test
+ * failed, or if a promise that must be shown on a real agent has no test there.
+ */
+import { NodeRuntime, NodeServices } from "@effect/platform-node"
+import { Console, Effect, FileSystem, Schema } from "effect"
+
+const results = ".test-results/results.json"
+
+/** Promises that the real OpenCode must be shown to keep. */
+const requiredOnOpenCode = ["P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8", "P9", "P11", "P14"]
+
+const promises = Array.from({ length: 14 }, (_, index) => `P${index + 1}`)
+
+const Report = Schema.fromJsonString(Schema.Struct({
+  testResults: Schema.Array(Schema.Struct({
+    assertionResults: Schema.Array(Schema.Struct({ title: Schema.String, status: Schema.String }))
+  }))
+}))
+
+class NotKept extends Schema.TaggedError<NotKept>()("NotKept", {
+  missing: Schema.Array(Schema.String),
+  failed: Schema.Array(Schema.String)
+}) {
+  override get message() {
+    return [
+      ...this.missing.map((promise) => `${promise} has no passing test on the real OpenCode`),
+      ...this.failed.map((title) => `failed: ${title}`)
+    ].join("\n")
+  }
+}
+
+const main = Effect.gen(function*() {
+  const fs = yield* FileSystem.FileSystem
+  const report = yield* fs.readFileString(results).pipe(Effect.flatMap(Schema.decodeEffect(Report)))
+  const tests = report.testResults.flatMap((file) => file.assertionResults)
+  const counts = new Map<string, number>()
+  const agents = new Set<string>()
+  const failed: Array<string> = []
+  for (const { status, title } of tests) {
+    const named = /^((?:P\d+[ ,/]+)+)([\w-]+):/.exec(title)
+    if (status === "failed") failed.push(title)
+    if (named === null || status !== "passed") continue
+    const agent = named[2] ?? ""
+    agents.add(agent)
+    for (const promise of named[1]?.match(/P\d+/g) ?? []) {
+      const key = `${promise} ${agent}`
+      counts.set(key, (counts.get(key) ?? 0) + 1)
+    }
+  }
+  const columns = Array.from(agents).toSorted((a, b) => (a === "opencode" ? -1 : b === "opencode" ? 1 : a < b ? -1 : 1))
+  const row = (cells: ReadonlyArray<string>) =>
+    cells.map((cell, index) => index === 0 ? cell.padEnd(10) : cell.padStart(12)).join("")
+  yield* Console.log(row(["promise", ...columns]))
+  for (const promise of promises) {
+    yield* Console.log(row([promise, ...columns.map((agent) => String(counts.get(`${promise} ${agent}`) ?? "-"))]))
+  }
+  const missing = requiredOnOpenCode.filter((promise) => !counts.has(`${promise} opencode`))
+  if (missing.length > 0 || failed.length > 0) return yield* new NotKept({ missing, failed })
+})
+
+main.pipe(
+  Effect.catchTag("PlatformError", () =>
+    Console.error(`No ${results}; run the tests first: npm test`).pipe(
+      Effect.andThen(Effect.fail("no results" as const))
+    )),
+  Effect.catchTag("NotKept", (error) => Console.error(`\n${error.message}`).pipe(Effect.andThen(Effect.fail(error)))),
+  Effect.provide(NodeServices.layer),
+  NodeRuntime.runMain({ disableErrorReporting: true })
+)

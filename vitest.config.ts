@@ -1,0 +1,19 @@
+import { defineConfig } from "vitest/config"
+
+export default defineConfig({
+  test: {
+    // `promises` reads the JSON to print which promise was kept on which agent.
+    reporters: ["default", "json"],
+    outputFile: { json: ".test-results/results.json" },
+    // Each file with a real agent runs one, of about 500 MB.
+    maxWorkers: 2,
+    projects: [
+      {
+        test: { name: "library", include: ["test/*.test.ts"] }
+      },
+      {
+        test: { name: "opencode", include: ["test/opencode/**/*.test.ts"], testTimeout: 60_000, hookTimeout: 60_000 }
+      }
+    ]
+  }
+})
