@@ -14,7 +14,7 @@ import type { RuntimeMode } from "./RuntimeMode.ts"
 import { StartCut, TurnInProgress } from "./ServiceError.ts"
 import * as SessionReaper from "./SessionReaper.ts"
 import * as SessionStart from "./SessionStart.ts"
-import type { Binding } from "./SessionStore.ts"
+import type { Binding, EpochFenced } from "./SessionStore.ts"
 import type { StoreFailed } from "./StoreError.ts"
 import type { EventBody, SessionEndReason } from "./ThreadEvent.ts"
 import * as ThreadLog from "./ThreadLog.ts"
@@ -360,9 +360,9 @@ export const stop = (engine: Engine, actor: ThreadActor, reason: SessionEndReaso
     const cut = actor.cuttable === undefined ? Effect.void : Fiber.interrupt(actor.cuttable)
     return cut.pipe(
       Effect.andThen(
-        Effect.suspend(() => actor.live === undefined ? Effect.void : close(engine, actor, actor.live, reason)).pipe(
-          Semaphore.withPermit(actor.lock)
-        )
+        Effect.suspend((): Effect.Effect<unknown, StoreFailed | EpochFenced> =>
+          actor.live === undefined ? loadBinding(engine, actor) : close(engine, actor, actor.live, reason)
+        ).pipe(Semaphore.withPermit(actor.lock))
       ),
       Effect.ensuring(Effect.sync(() => actor.stops--))
     )
