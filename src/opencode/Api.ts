@@ -65,7 +65,7 @@ const classify = <A>(
   { data, error, response }: SdkResult<A>
 ): Effect.Effect<A, AgentError | ApiRefusal> => {
   const { instanceId } = endpoint
-  if (response === undefined) return Effect.fail(thrown(endpoint, operation, error))
+  if (response === undefined) return Effect.fail(unreachable(endpoint, operation, errorCode(error) ?? "UNREACHABLE"))
   if (response.status === 401) return Effect.fail(new AgentUnauthorized({ instanceId, status: 401 }))
   if (response.ok) {
     return data === undefined
@@ -78,7 +78,7 @@ const classify = <A>(
   )
 }
 
-/** Without a code somebody did answer, but not in OpenCode's language: a proxy's page, a body cut short. */
+/** Rejected without a code: somebody did answer, but not in OpenCode's language: a proxy's page, a body cut short. */
 const thrown = (endpoint: Endpoint, operation: string, error: unknown) => {
   const code = errorCode(error)
   if (code !== undefined) return unreachable(endpoint, operation, code)

@@ -4,7 +4,7 @@
  *
  * Making it costs nothing: no process, no import of the SDK. A start that failed is tried again by the next caller.
  */
-import { Deferred, type Duration, Effect, type FileSystem, type Path, RcRef, type Scope } from "effect"
+import { Deferred, type Duration, Effect, Exit, type FileSystem, type Path, RcRef, Scope } from "effect"
 import type { ChildProcessSpawner } from "effect/process"
 import type { AgentStartError } from "../AdapterError.ts"
 import type { AgentProcesses } from "../AgentProcesses.ts"
@@ -40,13 +40,19 @@ export const make = Effect.fnUntraced(function*(
   | AgentProcesses
 > {
   let latest: Opened | undefined
-  const shared = yield* RcRef.make({
-    acquire: Effect.tap(open(options), (opened) =>
-      Effect.sync(() => {
-        latest = opened
-      })),
-    idleTimeToLive: options.idleTimeToLive ?? "5 minutes"
+  // RcRef does not wait for an idle close that is under way when its own scope closes, nor for a replaced server that
+  // a session still holds; the process would be left behind. So every server is stopped from here too.
+  const stops = new Set<Effect.Effect<void>>()
+  yield* Effect.addFinalizer(() => Effect.forEach(stops, (stop) => stop, { concurrency: "unbounded", discard: true }))
+  const acquire = Effect.gen(function*() {
+    const scope = yield* Scope.make()
+    const stop = yield* Effect.cached(Scope.close(scope, Exit.void))
+    stops.add(stop)
+    yield* Effect.addFinalizer(() => Effect.tap(stop, () => Effect.sync(() => stops.delete(stop))))
+    latest = yield* Scope.provide(open(options), scope)
+    return latest
   })
+  const shared = yield* RcRef.make({ acquire, idleTimeToLive: options.idleTimeToLive ?? "5 minutes" })
   const get = Effect.gen(function*() {
     // Synchronous up to here, so that of several callers one replaces a dead server and none replaces a new one.
     if (latest !== undefined && Deferred.isDoneUnsafe(latest.lost)) {

@@ -64,7 +64,7 @@ export const make = Effect.fnUntraced(function*(
     share: "disabled",
     ...(shell === undefined ? {} : { shell }),
     ...options.enforced,
-    permission: { ...inheritedPermission(), ...asRecord(options.enforced?.["permission"]) }
+    permission: { ...inheritedPermission(options), ...asRecord(options.enforced?.["permission"]) }
   }
   const home = options.isolated === undefined || options.isolated === false
     ? {}
@@ -91,8 +91,10 @@ export const make = Effect.fnUntraced(function*(
 })
 
 // The user's `OPENCODE_PERMISSION` would be merged after everything, ours included. Its rules go before ours instead.
-const inheritedPermission = () =>
-  Option.match(decodeRecord(process.env["OPENCODE_PERMISSION"]), { onNone: () => ({}), onSome: asRecord })
+const inheritedPermission = ({ env, isolated }: EnvironmentOptions): object => {
+  const given = env?.["OPENCODE_PERMISSION"] ?? (isolated ? undefined : process.env["OPENCODE_PERMISSION"])
+  return Option.getOrElse(decodeRecord(given), () => ({}))
+}
 
 const decodeRecord = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Record(Schema.String, Schema.Unknown)))
 

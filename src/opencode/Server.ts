@@ -10,6 +10,7 @@
 import { Deferred, Duration, Effect, Exit, Fiber, FileSystem, Path, type Redacted, Scope, Stream } from "effect"
 import type { PlatformError } from "effect/PlatformError"
 import { ChildProcess, ChildProcessSpawner } from "effect/process"
+import { createServer } from "node:net"
 import {
   type AgentError,
   AgentNotExecutable,
@@ -112,7 +113,8 @@ export const external = Effect.fn("OpenCode.Server.external")(function*(
     instanceId: options.instanceId,
     baseUrl: options.baseUrl.replace(/\/+$/, ""),
     password: options.password,
-    version
+    version,
+    lost: Effect.never
   }
 })
 
@@ -128,7 +130,9 @@ const spawn = Effect.fnUntraced(function*(
   const fs = yield* FileSystem.FileSystem
   const processes = yield* AgentProcesses
   const stopDeadline = options.stopDeadline ?? Duration.seconds(5)
-  const command = ChildProcess.make(binary, ["serve", "--hostname", "127.0.0.1", "--port", "0"], {
+  // With `--port 0` OpenCode prefers 4096, so a new server would meet kept-alive connections of the one before it.
+  const port = yield* freePort
+  const command = ChildProcess.make(binary, ["serve", "--hostname", "127.0.0.1", "--port", String(port)], {
     cwd: options.cwd ?? environment.folder,
     env: environment.variables,
     extendEnv: true,
@@ -156,8 +160,7 @@ const spawn = Effect.fnUntraced(function*(
       )
   )
   let tail = ""
-  const read = (stream: Stream.Stream<Uint8Array, PlatformError>) => Stream.decodeText(stream)
-  const output = yield* Stream.merge(read(handle.stdout), read(handle.stderr)).pipe(
+  const output = yield* Stream.merge(Stream.decodeText(handle.stdout), Stream.decodeText(handle.stderr)).pipe(
     Stream.runForEach((text) =>
       Effect.suspend(() => {
         tail = (tail + text).slice(-tailLength)
@@ -171,6 +174,14 @@ const spawn = Effect.fnUntraced(function*(
     Effect.forkIn(alive)
   )
   return { handle, listening, output, tail: () => tail }
+})
+
+const freePort = Effect.callback<number>((resume) => {
+  const server = createServer()
+  server.listen(0, "127.0.0.1", () => {
+    const address = server.address()
+    server.close(() => resume(Effect.succeed(typeof address === "object" && address !== null ? address.port : 0)))
+  })
 })
 
 const readyLine = /listening on (http:\/\/\S+)\r?\n/

@@ -1,0 +1,222 @@
+import { assert, it } from "@effect/vitest"
+import { Effect, Exit, FileSystem, Option, Path, Redacted, Schema, Scope, Stream } from "effect"
+import * as ScriptedModel from "../../examples/support/ScriptedModel.ts"
+import * as Binary from "../../src/opencode/Binary.ts"
+import * as Server from "../../src/opencode/Server.ts"
+import * as Loopback from "../support/Loopback.ts"
+import { instanceId, isAlive, open, type Opened, platform, workspace } from "../support/OpenCodeServer.ts"
+
+const slow = { timeout: 60_000 }
+const bash = (command: string) => ScriptedModel.call("bash", { command, description: "Runs a command" })
+const onceBash = (command: string): ScriptedModel.Script => (request) =>
+  request.afterToolResult ? ScriptedModel.text("Done.") : bash(command)
+
+const ToolPart = Schema.Struct({
+  part: Schema.Struct({
+    state: Schema.Struct({
+      status: Schema.String,
+      output: Schema.optionalKey(Schema.String),
+      metadata: Schema.optionalKey(Schema.Struct({ output: Schema.optionalKey(Schema.String) }))
+    })
+  })
+})
+
+/** Runs a turn and answers the first match in what its tool printed so far. */
+const toolOutput = Effect.fnUntraced(function*(opened: Opened, pattern: RegExp) {
+  const sessionId = yield* opened.createSession
+  const frames = yield* opened.subscribe(sessionId)
+  yield* opened.prompt(sessionId, "go")
+  const found = yield* Stream.fromQueue(frames).pipe(
+    Stream.filter((frame) => frame._tag === "Frame" && frame.type === "message.part.updated"),
+    Stream.map((frame) => Schema.decodeUnknownOption(ToolPart)(frame._tag === "Frame" ? frame.properties : frame)),
+    Stream.map(Option.map(({ part: { state } }) => state.output ?? state.metadata?.output ?? "")),
+    Stream.map(Option.flatMap((output) => Option.fromNullishOr(pattern.exec(output)))),
+    Stream.filter(Option.isSome),
+    Stream.runHead
+  )
+  return Option.getOrThrow(Option.flatten(found))
+})
+
+const script = Effect.fnUntraced(function*(lines: string, mode = 0o755) {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const file = path.join(yield* workspace, "opencode")
+  yield* fs.writeFileString(file, lines, { mode })
+  return file
+})
+
+const start = (binary: string, options: Partial<Server.ManagedOptions> = {}) =>
+  Effect.scoped(Server.managed({ instanceId, binary, stopDeadline: "1 second", ...options }))
+
+it.live("P10 opencode: closing the scope ends the server and the command that it runs", () =>
+  Effect.gen(function*() {
+    const scope = yield* Scope.make()
+    const opened = yield* open(onceBash("echo pid=$$; sleep 600")).pipe(Scope.provide(scope))
+    const [, pid] = yield* toolOutput(opened, /pid=(\d+)/).pipe(Scope.provide(scope))
+    assert.isTrue(isAlive(opened.server.pid) && isAlive(Number(pid)))
+    yield* Scope.close(scope, Exit.void)
+    assert.isFalse(isAlive(opened.server.pid))
+    assert.isFalse(isAlive(Number(pid)))
+    assert.isUndefined((yield* opened.server.lost).exitCode)
+    yield* Scope.close(scope, Exit.void)
+  }).pipe(Effect.provide(platform)), slow)
+
+it.live("P10 opencode: a server that no longer reacts is killed within the deadlines", () =>
+  Effect.gen(function*() {
+    const scope = yield* Scope.make()
+    const options = { instanceId, isolated: true, stopDeadline: "200 millis" } as const
+    const server = yield* Server.managed(options).pipe(Scope.provide(scope))
+    process.kill(server.pid, "SIGSTOP")
+    yield* Scope.close(scope, Exit.void)
+    assert.isFalse(isAlive(server.pid))
+  }).pipe(Effect.provide(platform)), slow)
+
+it.live(
+  "P14 opencode: a tool's environment has neither the password nor the configuration",
+  () =>
+    Effect.gen(function*() {
+      const opened = yield* open(onceBash("env; echo env-ends"))
+      const { input: output } = yield* toolOutput(opened, /env-ends/)
+      assert.include(output, "EFFECT_CODING_AGENTS_PROCESS=")
+      assert.notInclude(output, Redacted.value(opened.server.password))
+      assert.notInclude(output, "not-a-key")
+      assert.notMatch(output, /^OPENCODE_(SERVER|CONFIG)/m)
+    }).pipe(Effect.provide(platform)),
+  slow
+)
+
+it.live(
+  "opencode: the user's configuration applies, the app's over it, ours over both; no file of the user changes",
+  () =>
+    Effect.gen(function*() {
+      const fs = yield* FileSystem.FileSystem
+      const path = yield* Path.Path
+      const home = yield* workspace
+      const folder = path.join(home, "config", "opencode")
+      const dependencies = { "@opencode-ai/plugin": "1.18.33" }
+      const files: Record<string, object> = {
+        "opencode.json": {
+          $schema: "https://opencode.ai/config.json",
+          username: "the user",
+          share: "manual",
+          instructions: ["user.md"],
+          small_model: "user/model"
+        },
+        "package.json": { dependencies },
+        "package-lock.json": { lockfileVersion: 3, packages: { "": { dependencies } } }
+      }
+      yield* fs.makeDirectory(path.join(folder, "node_modules"), { recursive: true })
+      for (const [name, content] of Object.entries(files)) {
+        yield* fs.writeFileString(path.join(folder, name), JSON.stringify(content))
+      }
+      const { call, directory } = yield* open(ScriptedModel.echo, {
+        isolated: false,
+        enforced: { permission: { "**": "ask" } },
+        env: {
+          HOME: home,
+          OPENCODE_PERMISSION: JSON.stringify({ bash: "allow" }),
+          XDG_CONFIG_HOME: path.join(home, "config"),
+          XDG_DATA_HOME: path.join(home, "data"),
+          XDG_STATE_HOME: path.join(home, "state"),
+          XDG_CACHE_HOME: path.join(home, "cache"),
+          OPENCODE_DISABLE_MODELS_FETCH: "1",
+          OPENCODE_DISABLE_DEFAULT_PLUGINS: "1"
+        }
+      })
+      const config = yield* call("config.get", directory, (client, signal) => client.config.get({}, { signal }))
+      assert.deepInclude(config, {
+        username: "the user",
+        share: "disabled",
+        autoupdate: false,
+        model: "scripted/scripted-1",
+        small_model: "scripted/scripted-1",
+        permission: { bash: "allow", "**": "ask" }
+      })
+      // P7: of several rules the last wins, and that is ours, also where the user's come by environment.
+      const agents = yield* call("app.agents", directory, (client, signal) => client.app.agents({}, { signal }))
+      const rules = agents.find(({ name }) => name === "build")?.permission.map(({ permission }) => permission) ?? []
+      assert.include(rules, "bash")
+      assert.isAbove(rules.lastIndexOf("**"), rules.lastIndexOf("bash"))
+      for (const [name, content] of Object.entries(files)) {
+        assert.strictEqual(yield* fs.readFileString(path.join(folder, name)), JSON.stringify(content), name)
+      }
+      assert.deepStrictEqual(yield* fs.readDirectory(directory), [])
+    }).pipe(Effect.provide(platform)),
+  slow
+)
+
+it.live("opencode: an isolated folder keeps its sessions from one server to the next", () =>
+  Effect.gen(function*() {
+    const isolated = { folder: yield* workspace }
+    const directory = yield* workspace
+    const first = yield* Effect.scoped(
+      Effect.flatMap(open(ScriptedModel.echo, { isolated }), (opened) =>
+        opened.call("session.create", directory, (c, signal) =>
+          c.session.create({ title: "kept" }, { signal })))
+    )
+    const { call } = yield* open(ScriptedModel.echo, { isolated })
+    const again = yield* call("session.get", directory, (c, signal) =>
+      c.session.get({ sessionID: first.id }, { signal }))
+    assert.deepStrictEqual(again, first)
+  }).pipe(Effect.provide(platform)), slow)
+
+it.live("opencode: no executable is AgentNotFound with every place searched", () =>
+  Effect.gen(function*() {
+    const folder = yield* workspace
+    const error = yield* Effect.flip(start(`${folder}/nowhere`))
+    assert.deepInclude(error, { _tag: "AgentNotFound", searched: [`${folder}/nowhere`] })
+    const named = yield* Effect.flip(Binary.find({ instanceId, binary: "no-such-agent", path: folder }))
+    assert.deepInclude(named, { _tag: "AgentNotFound", searched: [`${folder}/no-such-agent`] })
+  }).pipe(Effect.provide(platform)))
+
+it.live("opencode: a launcher of the npm package on the PATH gives way to the package's binary", () =>
+  Effect.gen(function*() {
+    const path = yield* Path.Path
+    const binary = yield* Binary.find({ instanceId, path: path.resolve("node_modules/.bin") })
+    assert.match(binary, /opencode-[a-z]+-[a-z0-9-]+\/bin\/opencode$/)
+    const own = yield* script("#!/bin/sh\n")
+    assert.strictEqual(yield* Binary.find({ instanceId, path: path.dirname(own) }), own)
+  }).pipe(Effect.provide(platform)))
+
+it.live("opencode: a file that may not or cannot be run is AgentNotExecutable", () =>
+  Effect.gen(function*() {
+    const plain = yield* script("#!/bin/sh\n", 0o644)
+    assert.deepInclude(yield* Effect.flip(start(plain)), { _tag: "AgentNotExecutable", path: plain, code: "EACCES" })
+    const orphan = yield* script("#!/no/such/interpreter\n")
+    assert.deepInclude(yield* Effect.flip(start(orphan)), { _tag: "AgentNotExecutable", path: orphan, code: "ENOENT" })
+  }).pipe(Effect.provide(platform)))
+
+it.live("P14 opencode: an exit before it is ready is reported with the last output, secrets redacted", () =>
+  Effect.gen(function*() {
+    const binary = yield* script(
+      "#!/bin/sh\necho \"broken $OPENCODE_SERVER_PASSWORD $(cat $OPENCODE_CONFIG)\" >&2\nexit 3\n"
+    )
+    const config = { provider: { some: { options: { apiKey: "sk-very-secret" } } } }
+    const error = yield* Effect.flip(start(binary, { config }))
+    assert.deepInclude(error, { _tag: "AgentStartFailed", reason: "exited", exitCode: 3 })
+    assert.match(error.message, /broken <redacted> .*"apiKey":"<redacted>"/)
+  }).pipe(Effect.provide(platform)))
+
+it.live("P10 opencode: one that is never ready fails at the deadline and is ended", () =>
+  Effect.gen(function*() {
+    const binary = yield* script("#!/bin/sh\necho pid=$$\nexec sleep 600\n")
+    const error = yield* Effect.flip(start(binary, { startDeadline: "500 millis" }))
+    assert.deepInclude(error, { _tag: "AgentStartFailed", reason: "deadline" })
+    const [, pid] = /pid=(\d+)/.exec(error.message) ?? []
+    assert.isFalse(isAlive(Number(pid)))
+  }).pipe(Effect.provide(platform)))
+
+it.live("opencode: an external server is checked for its password and for being there", () =>
+  Effect.gen(function*() {
+    const { server } = yield* open(ScriptedModel.echo)
+    const endpoint = { instanceId, baseUrl: `${server.baseUrl}/` }
+    const found = yield* Server.external({ ...endpoint, password: server.password })
+    assert.deepInclude(found, { version: "1.18.33", baseUrl: server.baseUrl })
+    const refused = yield* Effect.flip(Server.external({ ...endpoint, password: Redacted.make("wrong") }))
+    assert.deepInclude(refused, { _tag: "AgentUnauthorized", status: 401 })
+    const gone = yield* Effect.flip(Server.external({ instanceId, baseUrl: yield* Loopback.nobody }))
+    assert.deepInclude(gone, { _tag: "AgentUnreachable", code: "ECONNREFUSED" })
+    const page = yield* Loopback.http((_, response) => response.end("<p>"))
+    const other = yield* Effect.flip(Server.external({ instanceId, baseUrl: page }))
+    assert.deepInclude(other, { _tag: "AgentProtocolError", status: 200 })
+  }).pipe(Effect.provide(platform)), slow)

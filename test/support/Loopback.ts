@@ -1,0 +1,64 @@
+/** Small servers on 127.0.0.1 that stand in for a broken or interrupted network. Closed, connections included, with the scope. */
+import { Effect, type Scope } from "effect"
+import { createServer, type RequestListener, type Server as HttpServer } from "node:http"
+import { connect, createServer as createTcpServer, type Server as TcpServer, type Socket } from "node:net"
+
+/** An HTTP server; answers its URL. */
+export const http = (listener: RequestListener): Effect.Effect<string, never, Scope.Scope> =>
+  Effect.acquireRelease(
+    listening(() => createServer(listener)),
+    (server) =>
+      Effect.sync(() => {
+        server.closeAllConnections()
+        server.close()
+      })
+  ).pipe(Effect.map(urlOf))
+
+/** Passes TCP through to `target`, a URL, until it is told to cut every connection. */
+export const proxy = Effect.fnUntraced(function*(target: string) {
+  const sockets = new Set<Socket>()
+  const port = Number(new URL(target).port)
+  const server = yield* Effect.acquireRelease(
+    listening(() =>
+      createTcpServer((incoming) => {
+        const outgoing = connect(port, "127.0.0.1")
+        for (const socket of [incoming, outgoing]) {
+          sockets.add(socket)
+          socket.on("error", () => {})
+          socket.on("close", () => {
+            sockets.delete(socket)
+            incoming.destroy()
+            outgoing.destroy()
+          })
+        }
+        incoming.pipe(outgoing)
+        outgoing.pipe(incoming)
+      })
+    ),
+    (server) =>
+      Effect.sync(() => {
+        server.close()
+        for (const socket of sockets) socket.destroy()
+      })
+  )
+  return {
+    url: urlOf(server),
+    cut: Effect.sync(() => {
+      for (const socket of sockets) socket.destroy()
+    })
+  }
+})
+
+/** A URL where nobody listens. */
+export const nobody = Effect.suspend(() => Effect.scoped(http(() => {})))
+
+const listening = <A extends HttpServer | TcpServer>(make: () => A) =>
+  Effect.callback<A>((resume) => {
+    const server = make()
+    server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
+  })
+
+const urlOf = (server: HttpServer | TcpServer) => {
+  const address = server.address()
+  return `http://127.0.0.1:${typeof address === "object" && address !== null ? address.port : 0}`
+}

@@ -1,0 +1,88 @@
+/**
+ * A real, isolated OpenCode server whose model is scripted, with this library's own connection to it. About a second
+ * and 400 MB each: share one among the tests of a file through `layer`.
+ */
+import { NodeServices } from "@effect/platform-node"
+import { Context, Effect, FileSystem, Layer, Path, type Scope } from "effect"
+import type { ChildProcessSpawner } from "effect/process"
+import { openCodeConfig } from "../../examples/support/OpenCodeConfig.ts"
+import * as ScriptedModel from "../../examples/support/ScriptedModel.ts"
+import type { AgentStartError } from "../../src/AdapterError.ts"
+import { AgentProcesses } from "../../src/AgentProcesses.ts"
+import { InstanceId } from "../../src/Ids.ts"
+import * as Api from "../../src/opencode/Api.ts"
+import type { OpenCodeConnection } from "../../src/opencode/Connection.ts"
+import * as EventHub from "../../src/opencode/EventHub.ts"
+import * as Server from "../../src/opencode/Server.ts"
+
+export const instanceId = InstanceId.make("opencode-test")
+
+/** What servers need of the platform. */
+export const platform = Layer.merge(NodeServices.layer, AgentProcesses.layerNoop)
+
+export interface Opened extends Pick<OpenCodeConnection, "call" | "subscribe"> {
+  readonly server: Server.RunningServer
+  readonly model: ScriptedModel.ScriptedModel
+  /** An empty workspace. */
+  readonly directory: string
+  /** Creates a session in the workspace and answers its id. */
+  readonly createSession: Effect.Effect<string>
+  /** Sends a prompt; answers once the server has it. */
+  readonly prompt: (sessionID: string, text: string) => Effect.Effect<void>
+}
+
+export const open = Effect.fnUntraced(function*(
+  script: ScriptedModel.Script,
+  options: Partial<Server.ManagedOptions> = {}
+): Effect.fn.Return<
+  Opened,
+  AgentStartError,
+  Scope.Scope | ChildProcessSpawner.ChildProcessSpawner | FileSystem.FileSystem | Path.Path | AgentProcesses
+> {
+  const directory = yield* workspace
+  const model = yield* ScriptedModel.make(script)
+  const server = yield* Server.managed({
+    instanceId,
+    isolated: true,
+    stopDeadline: "3 seconds",
+    ...options,
+    config: { ...openCodeConfig(model), ...options.config }
+  })
+  const call = yield* Api.make(server)
+  const { subscribe } = yield* EventHub.make(server, { serverLost: server.lost })
+  const createSession = call(
+    "session.create",
+    directory,
+    (client, signal) => client.session.create({ title: "test" }, { signal })
+  ).pipe(Effect.map(({ id }) => id), Effect.orDie)
+  const prompt = (sessionID: string, text: string) =>
+    call(
+      "session.promptAsync",
+      directory,
+      (client, signal) => client.session.promptAsync({ sessionID, parts: [{ type: "text", text }] }, { signal })
+    ).pipe(
+      Effect.asVoid,
+      Effect.orDie
+    )
+  return { server, call, subscribe, model, directory, createSession, prompt }
+})
+
+/** An empty folder with its real path, removed when the scope closes. */
+export const workspace = Effect.gen(function*() {
+  const fs = yield* FileSystem.FileSystem
+  return yield* fs.makeTempDirectoryScoped({ prefix: "opencode-test-" }).pipe(Effect.flatMap(fs.realPath), Effect.orDie)
+})
+
+export class OpenCodeServer extends Context.Service<OpenCodeServer, Opened>()("test/OpenCodeServer") {
+  static readonly layer = (script: ScriptedModel.Script, options?: Partial<Server.ManagedOptions>) =>
+    Layer.effect(this, open(script, options)).pipe(Layer.orDie, Layer.provideMerge(platform))
+}
+
+/** Whether a process with this id exists. */
+export const isAlive = (pid: number) => {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
+  }
+}
