@@ -67,7 +67,7 @@ const launched = Effect.fnUntraced(function*(realPath: string) {
 
 const platformBinary = Effect.fnUntraced(function*(manifest: string) {
   const path = yield* Path.Path
-  for (const name of packageNames) {
+  for (const name of yield* packageNames) {
     const found = resolve(manifest, `${name}/package.json`)
     if (Option.isNone(found)) continue
     const file = path.join(path.dirname(found.value), "bin", platform === "win32" ? "opencode.exe" : "opencode")
@@ -93,17 +93,21 @@ const resolve = (from: string, specifier: string) =>
 
 const fileNames = (name: string) => platform === "win32" ? [`${name}.exe`, name] : [name]
 
-/** Most capable first, as the package's own installer orders them; npm installs only what fits the C library. */
-const packageNames = (() => {
+/**
+ * In the order of the package's own installer (1.18.33): what fits the processor and the C library first. npm installs
+ * no other C library's; other package managers do.
+ */
+const packageNames = Effect.gen(function*() {
+  const fs = yield* FileSystem.FileSystem
   const base = `opencode-${platform === "win32" ? "windows" : platform}-${arch}`
-  const variants = arch === "x64" ? [base, `${base}-baseline`] : [base]
-  const musl = platform === "linux" ? variants.toReversed().map((name) => `${name}-musl`).toReversed() : []
-  return usesMusl() ? [...musl, ...variants] : [...variants, ...musl]
-})()
-
-// Node's own report names the C library it runs on; undefined under musl.
-function usesMusl() {
-  if (platform !== "linux") return false
-  const header: unknown = Reflect.get(process.report?.getReport() ?? {}, "header")
-  return typeof header !== "object" || header === null || !("glibcVersionRuntime" in header)
-}
+  const withoutAvx2 = platform === "linux" && arch === "x64" && (yield* fs.readFileString("/proc/cpuinfo").pipe(
+    Effect.map((info) => !/\bavx2\b/i.test(info)),
+    Effect.orElseSucceed(() => false)
+  ))
+  const fast = arch === "x64" ? [base, `${base}-baseline`] : [base]
+  const glibc = withoutAvx2 ? fast.toReversed() : fast
+  if (platform !== "linux") return glibc
+  const musl = glibc.map((name) => `${name}-musl`)
+  const alpine = yield* Effect.orElseSucceed(fs.exists("/etc/alpine-release"), () => false)
+  return alpine ? [...musl, ...glibc] : [...glibc, ...musl]
+})
