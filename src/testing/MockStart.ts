@@ -1,0 +1,146 @@
+/**
+ * How a session of the mock begins and ends.
+ */
+import { type Cause, Effect, Fiber, Queue, type Scope } from "effect"
+import {
+  AgentUnreachable,
+  CursorRejected,
+  DirectoryUnreachable,
+  PolicyUnenforceable,
+  SessionMissing
+} from "../AdapterError.ts"
+import type { ProviderSession, StartInput, StartSessionError } from "../ProviderAdapter.ts"
+import type { ProviderEvent } from "../ThreadEvent.ts"
+import { type Live, type MockAgent, vanish } from "./MockAgent.ts"
+import { changed, type StoredSession } from "./MockAgentDisk.ts"
+import { realPath } from "./MockDirectory.ts"
+import { newId } from "./MockHistory.ts"
+import { checkModel, handle } from "./MockSession.ts"
+
+/** Events that wait for their reader before the agent does. */
+const eventBuffer = 4096
+
+/** `startSession` of the adapter. Nothing is changed on the disk before everything is checked. */
+export const start = Effect.fn("MockProvider.startSession")(function*(
+  agent: MockAgent,
+  input: StartInput
+): Effect.fn.Return<ProviderSession, StartSessionError, Scope.Scope> {
+  const { instanceId } = agent
+  agent.disk.starts.push(input)
+  changed(agent.disk)
+  const fault = agent.startFaults.shift()
+  if (fault !== undefined) yield* fault
+  if (agent.unreachable !== undefined) {
+    return yield* new AgentUnreachable({ instanceId, operation: "startSession", code: agent.unreachable })
+  }
+  if (!agent.capabilities.runtimeModes.includes(input.runtimeMode)) {
+    return yield* new PolicyUnenforceable({
+      instanceId,
+      runtimeMode: input.runtimeMode,
+      effective: agent.capabilities.runtimeModes
+    })
+  }
+  yield* checkModel(agent, input.model)
+  const directory = realPath(input.directory)
+  const found = input.from._tag === "Resume" ? yield* find(agent, input.from.cursor) : undefined
+  const origin: ProviderSession["origin"] = found === undefined
+    ? { _tag: "New" }
+    : found.directory === directory
+    ? { _tag: "Resumed" }
+    : { _tag: "Moved", from: found.directory }
+  if (origin._tag === "Moved" && !mayMove(agent, origin.from, directory)) {
+    return yield* new DirectoryUnreachable({ instanceId, from: origin.from, to: directory })
+  }
+  const events = yield* Queue.bounded<ProviderEvent, Cause.Done>(eventBuffer)
+  const live = yield* Effect.acquireRelease(
+    Effect.sync(() => open(agent, found ?? create(agent, input), input, events)),
+    stop
+  )
+  return handle(live, origin, directory)
+})
+
+const find = (agent: MockAgent, cursor: unknown): Effect.Effect<StoredSession, CursorRejected | SessionMissing> =>
+  Effect.suspend((): Effect.Effect<StoredSession, CursorRejected | SessionMissing> => {
+    const { instanceId } = agent
+    const reject = (outcome: CursorRejected["outcome"], found: string) =>
+      new CursorRejected({ instanceId, outcome, found })
+    const decoded = agent.cursors.decode(cursor)
+    switch (decoded._tag) {
+      case "Absent":
+        return reject("Absent", "nothing")
+      case "Malformed":
+        return reject("Malformed", decoded.at)
+      case "Foreign":
+        return reject("Foreign", decoded.provider)
+      case "Unsupported":
+        return reject("Unsupported", `version ${decoded.version}`)
+      case "Valid": {
+        const { sessionId } = decoded.value
+        const found = agent.disk.sessions.get(sessionId)
+        return found === undefined
+          ? new SessionMissing({ instanceId, sessionId, evidence: { status: 404, name: "NotFoundError" } })
+          : Effect.succeed(found)
+      }
+    }
+  })
+
+const mayMove = ({ capabilities, projectOf }: MockAgent, from: string, to: string): boolean =>
+  capabilities.moveDirectory === "anywhere" ||
+  (capabilities.moveDirectory === "same-project" && projectOf(from) === projectOf(to))
+
+const create = (agent: MockAgent, input: StartInput): StoredSession => {
+  const stored: StoredSession = {
+    sessionId: newId(agent),
+    threadId: input.threadId,
+    title: input.title,
+    directory: input.directory,
+    runtimeMode: input.runtimeMode,
+    model: input.model,
+    history: input.from._tag === "Seeded" ? [{ role: "seed", text: input.from.transcript }] : [],
+    turns: [],
+    resumable: !agent.neverResumableBeforeFirstTurn,
+    requests: 0,
+    overlaps: 0
+  }
+  agent.disk.sessions.set(stored.sessionId, stored)
+  return stored
+}
+
+const open = (agent: MockAgent, stored: StoredSession, input: StartInput, events: Live["events"]): Live => {
+  stored.threadId = input.threadId
+  stored.directory = realPath(input.directory)
+  stored.runtimeMode = input.runtimeMode
+  stored.model = input.model ?? stored.model
+  if (agent.live.has(stored.sessionId)) stored.overlaps++
+  const live: Live = {
+    agent,
+    stored,
+    events,
+    pending: new Map(),
+    allowed: new Set(),
+    phase: "live",
+    turn: undefined,
+    backgroundWork: false
+  }
+  agent.live.set(stored.sessionId, live)
+  changed(agent.disk)
+  return live
+}
+
+/** The end of the session's scope. While stops are to hang it waits, and the agent goes on meanwhile. */
+const stop = (live: Live): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const { agent, stored: { sessionId } } = live
+    agent.stopped.set(sessionId, live)
+    return Effect.andThen(
+      agent.stops.await,
+      Effect.suspend(() => {
+        const running = live.turn?.fiber
+        if (!agent.keepTalking && agent.stopped.get(sessionId) === live) agent.stopped.delete(sessionId)
+        return Effect.andThen(
+          vanish(live, "interrupted", agent.keepTalking ? "open" : "drop"),
+          running === undefined ? Effect.void : Fiber.await(running)
+        )
+      })
+    )
+  })

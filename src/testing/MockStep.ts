@@ -1,0 +1,252 @@
+/**
+ * What a scripted agent does in a turn, step by step, as data.
+ *
+ * Steps run in order; a turn whose steps are over is completed. Six steps end or hold it: {@link fail},
+ * {@link interrupted}, {@link crash}, {@link hang}, {@link hangHard}, and a {@link wait} that never returns.
+ *
+ * Commands, file changes and tools ask for approval exactly where the session's runtime mode demands it, as a real
+ * agent does; `asks: false` marks one that the user's own configuration allows. A denial without a reason ends the turn,
+ * one with a reason is handed to the model and the script goes on.
+ *
+ * **Example**
+ *
+ * ```ts
+ * const script: MockScript = ({ prompt }) => [
+ *   MockStep.reasoning("The tests first."),
+ *   MockStep.command("npm test", { output: "1 failed", exitCode: 1 }),
+ *   MockStep.fileChange([{ path: "src/sum.ts", kind: "modify" }]),
+ *   MockStep.text(["Mended, as asked: ", prompt]),
+ *   MockStep.usage({ input: 900, output: 40, costUsd: 0.01 })
+ * ]
+ * ```
+ */
+import { Deferred, type Duration, Effect, type Stream } from "effect"
+import type { SessionId, ThreadId, TurnId } from "../Ids.ts"
+import type { FileEdit } from "../Item.ts"
+import type { ProviderEvent } from "../ThreadEvent.ts"
+import type { TurnFailure } from "../TurnFailure.ts"
+import type { ModelSelection, TurnInput } from "../TurnInput.ts"
+import { type Usage, zero } from "../Usage.ts"
+import type { ApprovalDecision, ApprovalKind, Question, QuestionAnswer } from "../UserRequest.ts"
+import type { Message } from "./MockAgentDisk.ts"
+
+/** What a script is told of the turn it is to answer. */
+export interface MockTurn {
+  readonly sessionId: SessionId
+  readonly threadId: ThreadId
+  readonly turnId: TurnId
+  readonly prompt: string
+  readonly input: TurnInput
+  readonly model: ModelSelection | undefined
+  /** What the model has in its context before `prompt`: empty means an empty conversation. */
+  readonly history: ReadonlyArray<Message>
+  /** Position of the turn in its session, from 1. */
+  readonly ordinal: number
+  /** Whether `prompt` was added to a running turn. The script is asked once more, after the steps it gave before. */
+  readonly steered: boolean
+}
+
+/** How the agent answers. Give a Stream where the steps are to be made while the turn runs. */
+export type MockScript = (
+  turn: MockTurn
+) => ReadonlyArray<MockStep> | Effect.Effect<ReadonlyArray<MockStep>> | Stream.Stream<MockStep>
+
+/** A text whole, in pieces that arrive together, or in pieces that arrive as the Stream gives them. */
+export type Chunks = string | ReadonlyArray<string> | Stream.Stream<string>
+
+interface WorkOptions {
+  /** Whether it needs an approval where the runtime mode demands one. Default: `true`. */
+  readonly asks?: boolean | undefined
+  /** Runs between the item's start and its completion. */
+  readonly during?: Effect.Effect<unknown> | undefined
+}
+
+export type MockStep =
+  | { readonly _tag: "Text"; readonly chunks: Chunks }
+  | { readonly _tag: "Reasoning"; readonly chunks: Chunks }
+  | {
+    readonly _tag: "Tool"
+    readonly tool: string
+    readonly input: unknown
+    readonly output: string
+    readonly failed: boolean
+    readonly kind: ApprovalKind
+    readonly asks: boolean
+    readonly during: Effect.Effect<unknown>
+  }
+  | {
+    readonly _tag: "Command"
+    readonly command: string
+    readonly output: string
+    readonly exitCode: number
+    readonly asks: boolean
+    readonly during: Effect.Effect<unknown>
+  }
+  | {
+    readonly _tag: "FileChange"
+    readonly edits: ReadonlyArray<FileEdit>
+    readonly asks: boolean
+    readonly during: Effect.Effect<unknown>
+  }
+  | {
+    readonly _tag: "Approval"
+    readonly kind: ApprovalKind
+    readonly subject: string
+    readonly detail: unknown
+    readonly onAnswer: ((decision: ApprovalDecision) => ReadonlyArray<MockStep>) | undefined
+  }
+  | {
+    readonly _tag: "Question"
+    readonly questions: ReadonlyArray<Question>
+    readonly onAnswer: ((answer: QuestionAnswer) => ReadonlyArray<MockStep>) | undefined
+  }
+  | { readonly _tag: "Plan"; readonly steps: PlanSteps }
+  | { readonly _tag: "Usage"; readonly usage: Usage }
+  | {
+    readonly _tag: "Compaction"
+    readonly trigger: "auto" | "overflow"
+    readonly summary: string
+    readonly failure: string | undefined
+    readonly during: Effect.Effect<unknown>
+  }
+  | {
+    readonly _tag: "Retry"
+    readonly attempt: number
+    readonly after: Duration.Input
+    readonly message: string | undefined
+  }
+  | { readonly _tag: "Emit"; readonly events: ReadonlyArray<ProviderEvent> }
+  | { readonly _tag: "Warning"; readonly code: string; readonly message: string | undefined }
+  | { readonly _tag: "Unrecognized"; readonly type: string; readonly raw: unknown }
+  | { readonly _tag: "Wait"; readonly effect: Effect.Effect<unknown> }
+  | { readonly _tag: "Fail"; readonly failure: TurnFailure }
+  | { readonly _tag: "Interrupted" }
+  | { readonly _tag: "Hang" }
+  | { readonly _tag: "HangHard" }
+  | { readonly _tag: "Crash" }
+
+type PlanSteps = Extract<ProviderEvent, { readonly _tag: "PlanUpdated" }>["steps"]
+
+/** An assistant message: started, one delta per piece, completed. */
+export const text = (chunks: Chunks): MockStep => ({ _tag: "Text", chunks })
+
+/** As {@link text}, for what the model thinks aloud. */
+export const reasoning = (chunks: Chunks): MockStep => ({ _tag: "Reasoning", chunks })
+
+/** Any other tool. It asks as `kind` does (`other`); a `file-read` never asks. */
+export const tool = (
+  name: string,
+  options: WorkOptions & {
+    readonly input?: unknown
+    readonly output?: string | undefined
+    readonly failed?: boolean | undefined
+    readonly kind?: ApprovalKind | undefined
+  } = {}
+): MockStep => ({
+  _tag: "Tool",
+  tool: name,
+  input: options.input ?? {},
+  output: options.output ?? "",
+  failed: options.failed ?? false,
+  kind: options.kind ?? "other",
+  asks: options.asks ?? true,
+  during: options.during ?? Effect.void
+})
+
+/** A shell command. It fails where `exitCode` is not 0; the turn goes on. */
+export const command = (
+  line: string,
+  options: WorkOptions & { readonly output?: string | undefined; readonly exitCode?: number | undefined } = {}
+): MockStep => ({
+  _tag: "Command",
+  command: line,
+  output: options.output ?? "",
+  exitCode: options.exitCode ?? 0,
+  asks: options.asks ?? true,
+  during: options.during ?? Effect.void
+})
+
+/** An edit of files, which are not touched: the mock has no hands. */
+export const fileChange = (edits: ReadonlyArray<FileEdit>, options: WorkOptions = {}): MockStep => ({
+  _tag: "FileChange",
+  edits,
+  asks: options.asks ?? true,
+  during: options.during ?? Effect.void
+})
+
+/**
+ * An approval for its own sake, where the runtime mode demands one (elsewhere it counts as allowed). `onAnswer` says how
+ * the script goes on; without it a denial ends the turn as it does for the other steps.
+ */
+export const approval = (options: {
+  readonly kind: ApprovalKind
+  readonly subject: string
+  readonly detail?: unknown
+  readonly onAnswer?: ((decision: ApprovalDecision) => ReadonlyArray<MockStep>) | undefined
+}): MockStep => ({ _tag: "Approval", detail: null, onAnswer: undefined, ...options })
+
+/** A question to the user. Without `onAnswer` a dismissal ends the turn, and an answer lets the script go on. */
+export const question = (
+  questions: ReadonlyArray<Question>,
+  onAnswer?: (answer: QuestionAnswer) => ReadonlyArray<MockStep>
+): MockStep => ({ _tag: "Question", questions, onAnswer })
+
+/** The agent's list of things to do, whole. */
+export const plan = (steps: PlanSteps): MockStep => ({ _tag: "Plan", steps })
+
+/** Usage of the turn so far; the last one is also the terminal event's. */
+export const usage = (amounts: Partial<Usage>): MockStep => ({ _tag: "Usage", usage: { ...zero, ...amounts } })
+
+/** The agent sums up its context on its own: afterwards the model sees `summary` instead of what was before. */
+export const compaction = (options: {
+  readonly trigger?: "auto" | "overflow" | undefined
+  readonly summary?: string | undefined
+  /** Name of the error by which the compaction fails; the context then stays as it is. */
+  readonly failure?: string | undefined
+  readonly during?: Effect.Effect<unknown> | undefined
+} = {}): MockStep => ({
+  _tag: "Compaction",
+  trigger: options.trigger ?? "auto",
+  summary: options.summary ?? "summary",
+  failure: options.failure,
+  during: options.during ?? Effect.void
+})
+
+/** The agent says that it will call its model again, and waits for that long. */
+export const retry = (options: {
+  readonly attempt: number
+  readonly after?: Duration.Input | undefined
+  readonly message?: string | undefined
+}): MockStep => ({ _tag: "Retry", attempt: options.attempt, after: options.after ?? 0, message: options.message })
+
+export const warning = (code: string, message?: string): MockStep => ({ _tag: "Warning", code, message })
+
+/** A frame that the adapter does not know. */
+export const unrecognized = (type: string, raw: unknown): MockStep => ({ _tag: "Unrecognized", type, raw })
+
+/** Events exactly as given, in one piece: for what no other step does (subagents, gaps, frames of another turn). */
+export const emit = (events: ReadonlyArray<ProviderEvent>): MockStep => ({ _tag: "Emit", events })
+
+/** Holds the turn until the test lets it go on, without any clock. */
+export const wait = <A>(on: Effect.Effect<A> | Deferred.Deferred<A>): MockStep => ({
+  _tag: "Wait",
+  effect: Deferred.isDeferred<A, never>(on) ? Deferred.await(on) : on
+})
+
+/** Holds the turn for a time of the Clock. */
+export const sleep = (duration: Duration.Input): MockStep => ({ _tag: "Wait", effect: Effect.sleep(duration) })
+
+/** The turn ends as `TurnFailed`. */
+export const fail = (failure: TurnFailure): MockStep => ({ _tag: "Fail", failure })
+
+/** The agent itself breaks the turn off: `TurnInterrupted` by `agent`. */
+export const interrupted: MockStep = { _tag: "Interrupted" }
+
+/** Nothing more happens until somebody interrupts the turn. */
+export const hang: MockStep = { _tag: "Hang" }
+
+/** As {@link hang}, and interrupts are accepted without any effect. Only the end of the session ends it. */
+export const hangHard: MockStep = { _tag: "HangHard" }
+
+/** The agent dies: the events end without a terminal one. */
+export const crash: MockStep = { _tag: "Crash" }
