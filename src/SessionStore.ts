@@ -7,70 +7,20 @@
  * A store has one owner: one living process. Opening it settles what a crashed owner left open: its turns end as
  * `TurnUnknown`, its approvals and questions as settled by `host-crash`, its sessions as `SessionEnded`.
  */
-import { Context, type Effect, type Option, Schema } from "effect"
-import { Epoch, InstanceId, ProviderName, SessionId, ThreadId, TurnId } from "./Ids.ts"
-import type { RequestId } from "./Ids.ts"
+import { Context, Effect, Layer, type Option } from "effect"
+import type { SqlClient } from "effect/sql"
+import { AgentProcesses } from "./AgentProcesses.ts"
+import type { Binding, TurnRecord } from "./Binding.ts"
+import type { Epoch, InstanceId, RequestId, ThreadId, TurnId } from "./Ids.ts"
 import type { StoredCursor } from "./ResumeCursor.ts"
-import { RuntimeMode } from "./RuntimeMode.ts"
-import type { StoreFailed } from "./StoreError.ts"
+import * as SqliteClient from "./SqliteClient.ts"
+import * as SqlSessionStore from "./SqlSessionStore.ts"
+import type { EpochFenced, StoreFailed, StoreOpenError, TurnExists } from "./StoreError.ts"
 import type { ThreadEvent } from "./ThreadEvent.ts"
-import { ModelSelection, type TurnInput } from "./TurnInput.ts"
+import type { TurnInput } from "./TurnInput.ts"
 
-/** The durable record of one thread. Times are in milliseconds since the epoch. */
-export const Binding = Schema.Struct({
-  threadId: ThreadId,
-  instanceId: InstanceId,
-  provider: ProviderName,
-  sessionId: SessionId,
-  /** Real path that the session works in. */
-  directory: Schema.String,
-  runtimeMode: RuntimeMode,
-  model: Schema.optionalKey(ModelSelection),
-  title: Schema.optionalKey(Schema.String),
-  status: Schema.Literals(["live", "stopped"]),
-  epoch: Epoch,
-  /** `seq` of the last stored event. */
-  lastSeq: Schema.Int,
-  createdAt: Schema.Finite,
-  /** Start or end of the last turn, or of the epoch. */
-  activeAt: Schema.Finite
-})
-export type Binding = typeof Binding.Type
-
-export interface TurnRecord {
-  readonly turnId: TurnId
-  readonly threadId: ThreadId
-  readonly epoch: Epoch
-  /**
-   * `intent` until the provider is known to have it, `accepted` until the terminal event; then how it ended. `refused`
-   * turns never reached the provider and have no events.
-   */
-  readonly status: "intent" | "accepted" | "refused" | "completed" | "failed" | "interrupted" | "unknown"
-  /** The id under which the provider's history has the turn, where the adapter could choose one. */
-  readonly ref: string | undefined
-  readonly input: TurnInput
-  readonly intentAt: number
-  readonly endedAt: number | undefined
-}
-
-/** The given turn id was used before. */
-export class TurnExists extends Schema.TaggedError<TurnExists>()("TurnExists", { turnId: TurnId }) {
-  readonly retryable = false
-  override get message() {
-    return `Turn ${this.turnId} was sent before`
-  }
-}
-
-/** Somebody else has opened a later epoch of this thread: the write was not made. */
-export class EpochFenced extends Schema.TaggedError<EpochFenced>()("EpochFenced", {
-  threadId: ThreadId,
-  epoch: Epoch
-}) {
-  readonly retryable = false
-  override get message() {
-    return `Epoch ${this.epoch} of thread ${this.threadId} is over`
-  }
-}
+export { Binding, type TurnRecord } from "./Binding.ts"
+export { EpochFenced, TurnExists } from "./StoreError.ts"
 
 /** Appends are made under the epoch of their events; `seq`s follow the stored ones without a hole. */
 export class SessionStore extends Context.Service<SessionStore, {
@@ -104,7 +54,8 @@ export class SessionStore extends Context.Service<SessionStore, {
   /**
    * What opening the store does for every thread that a crashed owner left live, for one thread: ends its open turns as
    * unknown, settles its requests, appends `SessionEnded` and sets the status to `stopped`. For a thread that is live
-   * here it must not be called; a stopped one is left as it is.
+   * here it must not be called. Of a stopped one it ends only turns that have no terminal event; if there is none, it
+   * is left as it is.
    */
   readonly settleThread: (threadId: ThreadId) => Effect.Effect<void, StoreFailed>
 
@@ -175,4 +126,19 @@ export class SessionStore extends Context.Service<SessionStore, {
     readonly epoch: Epoch
     readonly dueAt: number
   }) => Effect.Effect<void, StoreFailed>
-}>()("effect-coding-agents/SessionStore") {}
+}>()("effect-coding-agents/SessionStore") {
+  /** On any database that effect/sql speaks to, SQLite and PostgreSQL above all. */
+  static readonly layer: Layer.Layer<SessionStore | AgentProcesses, StoreOpenError, SqlClient.SqlClient> = Layer
+    .effectContext(
+      Effect.map(
+        SqlSessionStore.make,
+        ({ processes, store }) => Context.make(SessionStore, store).pipe(Context.add(AgentProcesses, processes))
+      )
+    )
+
+  /** On one SQLite file. */
+  static readonly layerSqlite = (
+    options: SqliteClient.Options
+  ): Layer.Layer<SessionStore | AgentProcesses, StoreOpenError> =>
+    SessionStore.layer.pipe(Layer.provide(SqliteClient.layer(options)))
+}

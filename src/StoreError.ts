@@ -3,6 +3,8 @@
  * None of them changes what is stored.
  */
 import { Schema } from "effect"
+import type { Migrator, SqlError } from "effect/sql"
+import { Epoch, ThreadId, TurnId } from "./Ids.ts"
 
 /** The file is not a database, or its content is damaged. It was not touched. */
 export class StoreCorrupt extends Schema.TaggedError<StoreCorrupt>()("StoreCorrupt", {
@@ -58,16 +60,51 @@ export class StoreOwned extends Schema.TaggedError<StoreOwned>()("StoreOwned", {
   }
 }
 
-/** A statement failed: disk full, lock timeout, lost connection. `reason` is the `_tag` of the SQL error's reason. */
+/**
+ * A statement failed: disk full, lock timeout, lost connection. `reason` is the `_tag` of the SQL error's reason, or
+ * `SchemaError` where a stored record cannot be read.
+ */
 export class StoreFailed extends Schema.TaggedError<StoreFailed>()("StoreFailed", {
   operation: Schema.String,
   reason: Schema.String,
   cause: Schema.Defect()
 }) {
   readonly retryable = true
+  static of(operation: string) {
+    return (cause: SqlError.SqlError | Migrator.MigrationError | Schema.SchemaError) => {
+      const reason = cause._tag === "SqlError"
+        ? cause.reason._tag
+        : cause._tag === "MigrationError"
+        ? cause.kind
+        : cause._tag
+      return new StoreFailed({ operation, reason, cause })
+    }
+  }
   override get message() {
     return `The store failed to ${this.operation} (${this.reason})`
   }
 }
 
 export type StoreOpenError = StoreCorrupt | StoreLocked | StoreUnwritable | StoreNewer | StoreOwned | StoreFailed
+
+/** The given turn id was used before. */
+export class TurnExists extends Schema.TaggedError<TurnExists>()("TurnExists", { turnId: TurnId }) {
+  readonly retryable = false
+  override get message() {
+    return `Turn ${this.turnId} was sent before`
+  }
+}
+
+/**
+ * The epoch that was written under is over: a later one was opened, or it was closed, or somebody else has written to
+ * it. The write was not made.
+ */
+export class EpochFenced extends Schema.TaggedError<EpochFenced>()("EpochFenced", {
+  threadId: ThreadId,
+  epoch: Epoch
+}) {
+  readonly retryable = false
+  override get message() {
+    return `Epoch ${this.epoch} of thread ${this.threadId} is over`
+  }
+}

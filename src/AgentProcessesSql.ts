@@ -1,0 +1,57 @@
+/**
+ * {@link AgentProcesses} in the store. A record is written when a process has been spawned and removed when its scope
+ * has closed; what is still recorded when the store is opened outlived its host and is ended there.
+ */
+import { Effect, Option, type Scope } from "effect"
+import type { SqlClient, SqlError } from "effect/sql"
+import { randomUUID } from "node:crypto"
+import type { AgentProcess, AgentProcesses } from "./AgentProcesses.ts"
+import * as ProcessIdentity from "./ProcessIdentity.ts"
+import * as ProcessTable from "./ProcessTable.ts"
+import type { BigIntColumn } from "./StoreRows.ts"
+
+/**
+ * Ends what earlier owners of the store left running on this host. Processes of another host stay recorded; those of
+ * an earlier boot are gone.
+ */
+export const endOrphans = (sql: SqlClient.SqlClient): Effect.Effect<void, SqlError.SqlError> =>
+  Effect.gen(function*() {
+    const { boot, host } = yield* ProcessIdentity.here
+    const rows = yield* sql<{
+      readonly marker: string
+      readonly pid: BigIntColumn
+      readonly start_time: string
+    }>`SELECT marker, pid, start_time FROM eca_processes WHERE host = ${host} AND boot = ${boot}`
+    if (rows.length > 0) {
+      const ended = yield* ProcessTable.end(
+        rows.map((row) => ({ pid: Number(row.pid), startTime: row.start_time, marker: row.marker }))
+      )
+      yield* Effect.logInfo("Ended agent processes that outlived their host").pipe(
+        Effect.annotateLogs({ recorded: rows.length, ended })
+      )
+    }
+    yield* sql`DELETE FROM eca_processes WHERE host = ${host}`
+  })
+
+/** A store that cannot be written costs the record, not the agent: it is logged. */
+export const make = (sql: SqlClient.SqlClient): AgentProcesses["Service"] => ({
+  makeMarker: Effect.sync(() => randomUUID()),
+  record: ({ instanceId, marker, pid }: AgentProcess): Effect.Effect<void, never, Scope.Scope> =>
+    Effect.acquireRelease(
+      Effect.gen(function*() {
+        const { boot, host } = yield* ProcessIdentity.here
+        // Without a start time (it has ended already) only the marker finds what it left.
+        const startTime = Option.getOrElse(yield* ProcessIdentity.startTime(pid), () => "")
+        const row = { marker, instance_id: instanceId, host, boot, pid, start_time: startTime }
+        yield* sql`INSERT INTO eca_processes ${sql.insert(row)}`.pipe(
+          Effect.ignore({ log: "Error", message: "An agent process could not be recorded" })
+        )
+        return startTime
+      }),
+      (startTime) =>
+        ProcessTable.end([{ pid, startTime, marker }]).pipe(
+          Effect.andThen(sql`DELETE FROM eca_processes WHERE marker = ${marker}`),
+          Effect.ignore({ log: "Warn", message: "The record of an agent process could not be removed" })
+        )
+    )
+})

@@ -1,0 +1,45 @@
+/**
+ * The durable records of a thread: its binding to a provider instance, and the ledger of its turns.
+ */
+import { Schema } from "effect"
+import { Epoch, InstanceId, ProviderName, SessionId, ThreadId, TurnId } from "./Ids.ts"
+import { RuntimeMode } from "./RuntimeMode.ts"
+import { ModelSelection, TurnInput } from "./TurnInput.ts"
+
+/** The durable record of one thread. Times are in milliseconds since the epoch. */
+export const Binding = Schema.Struct({
+  threadId: ThreadId,
+  instanceId: InstanceId,
+  provider: ProviderName,
+  sessionId: SessionId,
+  /** Real path that the session works in. */
+  directory: Schema.String,
+  runtimeMode: RuntimeMode,
+  model: Schema.optionalKey(ModelSelection),
+  title: Schema.optionalKey(Schema.String),
+  status: Schema.Literals(["live", "stopped"]),
+  epoch: Epoch,
+  /** `seq` of the last stored event. */
+  lastSeq: Schema.Int,
+  createdAt: Schema.Finite,
+  /** Start or end of the last turn, or of the epoch. */
+  activeAt: Schema.Finite
+})
+export type Binding = typeof Binding.Type
+
+export const TurnRecord = Schema.Struct({
+  turnId: TurnId,
+  threadId: ThreadId,
+  epoch: Epoch,
+  /**
+   * `intent` until the provider is known to have it, `accepted` until the terminal event; then how it ended. `refused`
+   * turns never reached the provider and have no events.
+   */
+  status: Schema.Literals(["intent", "accepted", "refused", "completed", "failed", "interrupted", "unknown"]),
+  /** The id under which the provider's history has the turn, where the adapter could choose one. */
+  ref: Schema.UndefinedOr(Schema.String),
+  input: TurnInput,
+  intentAt: Schema.Finite,
+  endedAt: Schema.UndefinedOr(Schema.Finite)
+})
+export type TurnRecord = typeof TurnRecord.Type

@@ -1,0 +1,136 @@
+/**
+ * Finds and ends processes that agents left behind, and only them.
+ *
+ * What belongs to an agent: the process with the recorded id AND start time, everything below it, and everything whose
+ * environment carries the agent's marker. This process and the ones above it are never among them. Each process is
+ * looked at again immediately before each signal, so an id that was given to somebody else meanwhile gets none.
+ *
+ * On Linux all of this is read from `/proc`. Elsewhere neither children nor environments can be seen: there only the
+ * recorded process itself is ended.
+ */
+import { Effect, Option, Schedule } from "effect"
+import { readdir, readFile } from "node:fs/promises"
+import { markerVariable } from "./AgentProcesses.ts"
+import * as ProcessIdentity from "./ProcessIdentity.ts"
+
+/** A process as the system shows it. `marker` is absent too where the environment may not be read. */
+export interface Entry {
+  readonly pid: number
+  readonly parent: number
+  readonly startTime: string
+  readonly marker: string | undefined
+}
+
+/** An agent process to be ended with all that it left. An empty start time matches no process. */
+export interface Wanted {
+  readonly pid: number
+  readonly startTime: string
+  readonly marker: string
+}
+
+/** What belongs to the wanted agents. `self` is the process that asks. */
+export const select = (
+  entries: ReadonlyArray<Entry>,
+  wanted: ReadonlyArray<Wanted>,
+  self: number
+): ReadonlyArray<Entry> => {
+  const byPid = new Map(entries.map((entry) => [entry.pid, entry]))
+  const children = new Map<number, Array<Entry>>()
+  for (const entry of entries) {
+    const siblings = children.get(entry.parent)
+    if (siblings === undefined) children.set(entry.parent, [entry])
+    else siblings.push(entry)
+  }
+  const spared = new Set<number>()
+  for (let pid: number | undefined = self; pid !== undefined && !spared.has(pid); pid = byPid.get(pid)?.parent) {
+    spared.add(pid)
+  }
+  const selected = new Map<number, Entry>()
+  const take = (root: Entry) => {
+    const queue = [root]
+    for (const entry of queue) {
+      if (spared.has(entry.pid) || selected.has(entry.pid)) continue
+      selected.set(entry.pid, entry)
+      queue.push(...(children.get(entry.pid) ?? []))
+    }
+  }
+  const markers = new Set(wanted.map((process) => process.marker))
+  for (const { pid, startTime } of wanted) {
+    const entry = byPid.get(pid)
+    if (entry !== undefined && entry.startTime === startTime) take(entry)
+  }
+  for (const entry of entries) if (entry.marker !== undefined && markers.has(entry.marker)) take(entry)
+  return Array.from(selected.values())
+}
+
+/** The marker in the content of `/proc/<pid>/environ`. */
+export const parseMarker = (environ: string): string | undefined => {
+  const prefix = `${markerVariable}=`
+  return environ.split("\0").find((entry) => entry.startsWith(prefix))?.slice(prefix.length)
+}
+
+const readEntry = Effect.fnUntraced(function*(pid: number) {
+  const stat = yield* ProcessIdentity.readStat(pid)
+  if (Option.isNone(stat) || stat.value.ended) return undefined
+  const environ = yield* Effect.option(Effect.tryPromise(() => readFile(`/proc/${pid}/environ`, "utf8")))
+  const marker = Option.match(environ, { onNone: () => undefined, onSome: parseMarker })
+  const entry: Entry = { pid, parent: stat.value.parent, startTime: stat.value.startTime, marker }
+  return entry
+})
+
+const scan = Effect.fnUntraced(function*(wanted: ReadonlyArray<Wanted>) {
+  if (ProcessIdentity.isLinux) {
+    const names = yield* Effect.tryPromise(() => readdir("/proc")).pipe(Effect.orElseSucceed(() => []))
+    const pids = names.filter((name) => /^\d+$/.test(name)).map(Number)
+    const entries = yield* Effect.forEach(pids, readEntry, { concurrency: 32 })
+    return entries.filter((entry) => entry !== undefined)
+  }
+  const entries = yield* Effect.forEach(
+    wanted,
+    ({ pid }) =>
+      Effect.map(ProcessIdentity.startTime(pid), (started): ReadonlyArray<Entry> =>
+        Option.match(started, {
+          onNone: () => [],
+          onSome: (startTime) => [{ pid, parent: 0, startTime, marker: undefined }]
+        }))
+  )
+  return entries.flat()
+})
+
+const isSame = (entry: Entry) =>
+  Effect.map(
+    ProcessIdentity.startTime(entry.pid),
+    (started) => Option.isSome(started) && started.value === entry.startTime
+  )
+
+/** A process that has gone meanwhile, or is not ours to signal, is no failure. */
+const signal = (name: NodeJS.Signals) => (entry: Entry) =>
+  Effect.flatMap(
+    isSame(entry),
+    (same) => same ? Effect.ignore(Effect.try(() => process.kill(entry.pid, name))) : Effect.void
+  )
+
+/** How long a process may take to end by itself, and then to be gone. */
+const grace = "2 seconds"
+
+const awaitGone = (entries: ReadonlyArray<Entry>) =>
+  Effect.map(Effect.filter(entries, isSame, { concurrency: 32 }), (alive) => alive.length === 0).pipe(
+    Effect.repeat({ schedule: Schedule.spaced("20 millis"), until: (gone: boolean) => gone }),
+    Effect.timeoutOption(grace),
+    Effect.asVoid
+  )
+
+/** Asks them to end, waits, and kills what is left. Answers how many there were. */
+export const end = Effect.fn("ProcessTable.end")(function*(wanted: ReadonlyArray<Wanted>) {
+  const find = Effect.map(scan(wanted), (entries) => select(entries, wanted, process.pid))
+  const found = yield* find
+  if (found.length === 0) return 0
+  yield* Effect.forEach(found, signal("SIGTERM"), { discard: true })
+  yield* awaitGone(found)
+  // Also what was started in the meantime, and children whose parent has gone.
+  const later = yield* find
+  const left = [...later, ...found.filter((entry) => !later.some(({ pid }) => pid === entry.pid))]
+  yield* Effect.forEach(left, signal("SIGKILL"), { discard: true })
+  yield* awaitGone(left)
+  return found.length
+})

@@ -1,0 +1,209 @@
+/**
+ * The connection under {@link SqliteClient}: statements of `node:sqlite` as Effects, and its errors as `SqlError`.
+ */
+import { Cause, Context, Effect, Stream } from "effect"
+import { SqlClient, type SqlConnection, SqlError } from "effect/sql"
+import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite"
+
+export const property = (cause: unknown, name: string): unknown =>
+  typeof cause === "object" && cause !== null ? Reflect.get(cause, name) : undefined
+
+/** SQLite's extended result code; the primary one is its low byte. */
+export const resultCode = (cause: unknown): number | undefined => {
+  const code = property(cause, "errcode")
+  return typeof code === "number" ? code : undefined
+}
+
+interface Prepared {
+  readonly statement: StatementSync
+  readonly hasRows: boolean
+  arrays: boolean
+  bigints: boolean
+}
+
+const preparedCapacity = 256
+
+const bindable = (value: unknown): SQLInputValue => {
+  switch (typeof value) {
+    case "string":
+    case "number":
+    case "bigint":
+      return value
+    case "boolean":
+      return value ? 1 : 0
+  }
+  if (value === null || value === undefined) return null
+  if (value instanceof Uint8Array) return value
+  if (value instanceof Date) return value.toISOString()
+  throw new TypeError(`A value of type ${typeof value} cannot be bound to a statement`)
+}
+
+export const failed = (operation: string) => (cause: unknown) => {
+  const errno = resultCode(cause)
+  const classified = errno === undefined || !(cause instanceof Error) ? cause : Object.assign(cause, { errno })
+  return new SqlError.SqlError({
+    reason: SqlError.classifySqliteError(classified, { message: `Failed to ${operation}`, operation })
+  })
+}
+
+const pageSize = 128
+
+const takePage = (rows: Iterator<object>): ReadonlyArray<object> => {
+  const page: Array<object> = []
+  while (page.length < pageSize) {
+    const next = rows.next()
+    if (next.done === true) break
+    page.push(next.value)
+  }
+  return page
+}
+
+/** Runs statements on an open database, one at a time, and keeps them prepared. */
+export class SqliteConnection implements SqlConnection.Connection {
+  readonly #db: DatabaseSync
+  /** Least recently used first. */
+  readonly #prepared = new Map<string, Prepared>()
+  #durability: "flushed" | "relaxed" = "flushed"
+
+  constructor(db: DatabaseSync) {
+    this.#db = db
+  }
+
+  get inTransaction(): boolean {
+    return this.#db.isTransaction
+  }
+
+  /** SQLite refuses to change this inside a transaction. */
+  setDurability(durability: "flushed" | "relaxed"): void {
+    if (durability === this.#durability || this.#db.isTransaction) return
+    this.#db.exec(durability === "flushed" ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL")
+    this.#durability = durability
+  }
+
+  #prepare(sql: string): Prepared {
+    const statement = this.#db.prepare(sql)
+    const hasRows = statement.columns().length > 0
+    // `run` reports the connection's last rowid, and Node 26 throws after executing if that is above 2^53.
+    if (!hasRows) statement.setReadBigInts(true)
+    return { statement, hasRows, arrays: false, bigints: !hasRows }
+  }
+
+  #cached(sql: string): Prepared {
+    let prepared = this.#prepared.get(sql)
+    if (prepared === undefined) {
+      prepared = this.#prepare(sql)
+      if (this.#prepared.size >= preparedCapacity) {
+        for (const oldest of this.#prepared.keys()) {
+          this.#prepared.delete(oldest)
+          break
+        }
+      }
+    } else {
+      this.#prepared.delete(sql)
+    }
+    this.#prepared.set(sql, prepared)
+    return prepared
+  }
+
+  #configure(prepared: Prepared, arrays: boolean, bigints: boolean): void {
+    if (!prepared.hasRows) return
+    if (prepared.arrays !== arrays) {
+      prepared.statement.setReturnArrays(arrays)
+      prepared.arrays = arrays
+    }
+    if (prepared.bigints !== bigints) {
+      prepared.statement.setReadBigInts(bigints)
+      prepared.bigints = bigints
+    }
+  }
+
+  #run(
+    sql: string,
+    params: ReadonlyArray<unknown>,
+    options: { readonly cached: boolean; readonly arrays: boolean }
+  ): Effect.Effect<ReadonlyArray<any>, SqlError.SqlError> {
+    return Effect.withFiber((fiber) =>
+      Effect.try({
+        try: () => {
+          const prepared = options.cached ? this.#cached(sql) : this.#prepare(sql)
+          this.#configure(prepared, options.arrays, Context.get(fiber.context, SqlClient.SafeIntegers))
+          const input = params.map(bindable)
+          if (prepared.hasRows) return prepared.statement.all(...input)
+          prepared.statement.run(...input)
+          return []
+        },
+        catch: failed("execute")
+      })
+    )
+  }
+
+  execute(
+    sql: string,
+    params: ReadonlyArray<unknown>,
+    transform: (<A extends object>(rows: ReadonlyArray<A>) => ReadonlyArray<A>) | undefined
+  ) {
+    const rows = this.#run(sql, params, { cached: true, arrays: false })
+    return transform === undefined ? rows : Effect.map(rows, transform)
+  }
+
+  executeUnprepared(
+    sql: string,
+    params: ReadonlyArray<unknown>,
+    transform: (<A extends object>(rows: ReadonlyArray<A>) => ReadonlyArray<A>) | undefined
+  ) {
+    const rows = this.#run(sql, params, { cached: false, arrays: false })
+    return transform === undefined ? rows : Effect.map(rows, transform)
+  }
+
+  executeValues(sql: string, params: ReadonlyArray<unknown>) {
+    return this.#run(sql, params, { cached: true, arrays: true })
+  }
+
+  executeValuesUnprepared(sql: string, params: ReadonlyArray<unknown>) {
+    return this.#run(sql, params, { cached: false, arrays: true })
+  }
+
+  /** Rows of a query, or `{ changes, lastInsertRowid }`; the latter as bigint where a number cannot hold it. */
+  executeRaw(sql: string, params: ReadonlyArray<unknown>) {
+    return Effect.try({
+      try: () => {
+        const prepared = this.#cached(sql)
+        this.#configure(prepared, false, false)
+        const input = params.map(bindable)
+        if (prepared.hasRows) return prepared.statement.all(...input)
+        const { changes, lastInsertRowid } = prepared.statement.run(...input)
+        const rowid = Number(lastInsertRowid)
+        return {
+          changes: Number(changes),
+          lastInsertRowid: Number.isSafeInteger(rowid) ? rowid : lastInsertRowid
+        }
+      },
+      catch: failed("execute")
+    })
+  }
+
+  executeStream(
+    sql: string,
+    params: ReadonlyArray<unknown>,
+    transform: (<A extends object>(rows: ReadonlyArray<A>) => ReadonlyArray<A>) | undefined
+  ) {
+    return Stream.unwrap(Effect.map(
+      Effect.acquireRelease(
+        Effect.try({
+          // A statement of its own: the cached one may run again before this one is at its end.
+          try: () => this.#db.prepare(sql).iterate(...params.map(bindable)),
+          catch: failed("stream")
+        }),
+        (rows) => Effect.sync(() => rows.return?.())
+      ),
+      (rows) =>
+        Stream.fromPull(Effect.succeed(Effect.flatMap(
+          Effect.try({ try: () => takePage(rows), catch: failed("stream") }),
+          (page): Effect.Effect<[any, ...Array<any>], Cause.Done> => {
+            const [first, ...rest] = transform === undefined ? page : transform(page)
+            return first === undefined ? Cause.done() : Effect.succeed([first, ...rest])
+          }
+        )))
+    ))
+  }
+}

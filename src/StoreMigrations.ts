@@ -1,0 +1,132 @@
+/**
+ * The tables of the store. A released migration is never changed; a new one is added below it.
+ *
+ * Times are milliseconds since the epoch; `body`, `input`, `model` and cursors are JSON. The SQL is the part that
+ * SQLite and PostgreSQL have in common.
+ */
+import { Effect } from "effect"
+import { Migrator, SqlClient, type SqlError } from "effect/sql"
+import { StoreFailed, StoreNewer } from "./StoreError.ts"
+
+const table = "eca_migrations"
+
+const threads = Effect.gen(function*() {
+  const sql = yield* SqlClient.SqlClient
+  yield* sql`CREATE TABLE eca_threads (
+    thread_id TEXT PRIMARY KEY NOT NULL,
+    instance_id TEXT NOT NULL,
+    provider TEXT NOT NULL,
+    session_id TEXT NOT NULL,
+    directory TEXT NOT NULL,
+    runtime_mode TEXT NOT NULL,
+    model TEXT,
+    title TEXT,
+    status TEXT NOT NULL,
+    epoch BIGINT NOT NULL,
+    last_seq BIGINT NOT NULL,
+    created_at BIGINT NOT NULL,
+    active_at BIGINT NOT NULL,
+    due_at BIGINT
+  )`
+  yield* sql`CREATE INDEX eca_threads_active ON eca_threads (active_at, thread_id)`
+  yield* sql`CREATE INDEX eca_threads_due ON eca_threads (due_at) WHERE due_at IS NOT NULL`
+  yield* sql`CREATE INDEX eca_threads_live ON eca_threads (thread_id) WHERE status = 'live'`
+})
+
+const cursors = Effect.gen(function*() {
+  const sql = yield* SqlClient.SqlClient
+  yield* sql`CREATE TABLE eca_cursors (
+    thread_id TEXT NOT NULL,
+    instance_id TEXT NOT NULL,
+    body TEXT NOT NULL,
+    PRIMARY KEY (thread_id, instance_id)
+  )`
+})
+
+const turns = Effect.gen(function*() {
+  const sql = yield* SqlClient.SqlClient
+  yield* sql`CREATE TABLE eca_turns (
+    turn_id TEXT PRIMARY KEY NOT NULL,
+    thread_id TEXT NOT NULL,
+    epoch BIGINT NOT NULL,
+    status TEXT NOT NULL,
+    ref TEXT,
+    input TEXT NOT NULL,
+    intent_at BIGINT NOT NULL,
+    ended_at BIGINT,
+    reconciled_at BIGINT
+  )`
+  yield* sql`CREATE INDEX eca_turns_thread ON eca_turns (thread_id, intent_at)`
+  yield* sql`CREATE INDEX eca_turns_open ON eca_turns (thread_id) WHERE status IN ('intent', 'accepted')`
+  yield* sql`CREATE INDEX eca_turns_unreconciled ON eca_turns (thread_id)
+    WHERE status = 'unknown' AND reconciled_at IS NULL`
+})
+
+const events = Effect.gen(function*() {
+  const sql = yield* SqlClient.SqlClient
+  yield* sql`CREATE TABLE eca_events (
+    thread_id TEXT NOT NULL,
+    seq BIGINT NOT NULL,
+    epoch BIGINT NOT NULL,
+    turn_id TEXT,
+    type TEXT NOT NULL,
+    request_id TEXT,
+    at BIGINT NOT NULL,
+    version BIGINT NOT NULL,
+    body TEXT NOT NULL,
+    PRIMARY KEY (thread_id, seq)
+  )`
+  yield* sql`CREATE INDEX eca_events_request ON eca_events (thread_id, request_id, seq) WHERE request_id IS NOT NULL`
+})
+
+const ownership = Effect.gen(function*() {
+  const sql = yield* SqlClient.SqlClient
+  yield* sql`CREATE TABLE eca_owner (
+    id BIGINT PRIMARY KEY NOT NULL,
+    token TEXT NOT NULL,
+    host TEXT NOT NULL,
+    boot TEXT NOT NULL,
+    pid BIGINT NOT NULL,
+    start_time TEXT NOT NULL,
+    since BIGINT NOT NULL
+  )`
+  yield* sql`CREATE TABLE eca_processes (
+    marker TEXT PRIMARY KEY NOT NULL,
+    instance_id TEXT NOT NULL,
+    host TEXT NOT NULL,
+    boot TEXT NOT NULL,
+    pid BIGINT NOT NULL,
+    start_time TEXT NOT NULL
+  )`
+})
+
+const migrations: Readonly<Record<string, Effect.Effect<void, SqlError.SqlError, SqlClient.SqlClient>>> = {
+  "0001_threads": threads,
+  "0002_cursors": cursors,
+  "0003_turns": turns,
+  "0004_events": events,
+  "0005_ownership": ownership
+}
+
+/** The schema version that this release writes, and the highest that it opens. */
+export const supported = Math.max(...Object.keys(migrations).map((name) => Number.parseInt(name, 10)))
+
+const found = Effect.gen(function*() {
+  const sql = yield* SqlClient.SqlClient
+  const tables = yield* sql.onDialectOrElse({
+    sqlite: () => sql`SELECT name FROM sqlite_schema WHERE type = 'table' AND name = ${table}`,
+    orElse: () =>
+      sql`SELECT table_name FROM information_schema.tables
+        WHERE table_schema = current_schema() AND table_name = ${table}`
+  })
+  if (tables.length === 0) return 0
+  const rows = yield* sql<{ readonly id: unknown }>`SELECT MAX(migration_id) AS id FROM ${sql(table)}`
+  return Number(rows[0]?.id ?? 0)
+})
+
+/** Brings the tables up to date, or refuses a store that is ahead of this release before anything is changed. */
+export const run: Effect.Effect<void, StoreNewer | StoreFailed, SqlClient.SqlClient> = Effect.gen(function*() {
+  const version = yield* found
+  if (version > supported) return yield* new StoreNewer({ found: version, supported })
+  yield* Migrator.make({})({ table, loader: Migrator.fromRecord(migrations) })
+}).pipe(Effect.catchTag(["SqlError", "MigrationError"], (error) => Effect.fail(StoreFailed.of("migrate")(error))))
