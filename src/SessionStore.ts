@@ -128,17 +128,21 @@ export class SessionStore extends Context.Service<SessionStore, {
   }) => Effect.Effect<void, StoreFailed>
 }>()("effect-coding-agents/SessionStore") {
   /** On any database that effect/sql speaks to, SQLite and PostgreSQL above all. */
-  static readonly layer: Layer.Layer<SessionStore | AgentProcesses, StoreOpenError, SqlClient.SqlClient> = Layer
-    .effectContext(
-      Effect.map(
-        SqlSessionStore.make,
-        ({ processes, store }) => Context.make(SessionStore, store).pipe(Context.add(AgentProcesses, processes))
-      )
-    )
+  static readonly layer: Layer.Layer<SessionStore | AgentProcesses, StoreOpenError, SqlClient.SqlClient> = make()
 
   /** On one SQLite file. */
   static readonly layerSqlite = (
     options: SqliteClient.Options
   ): Layer.Layer<SessionStore | AgentProcesses, StoreOpenError> =>
-    SessionStore.layer.pipe(Layer.provide(SqliteClient.layer(options)))
+    // A layer is built once wherever it is used: two files need two of them.
+    make().pipe(Layer.provide(SqliteClient.layer(options)))
+}
+
+function make(): Layer.Layer<SessionStore | AgentProcesses, StoreOpenError, SqlClient.SqlClient> {
+  return Layer.effectContext(
+    Effect.map(
+      SqlSessionStore.make,
+      ({ processes, store }) => Context.make(SessionStore, store).pipe(Context.add(AgentProcesses, processes))
+    )
+  )
 }

@@ -1,0 +1,83 @@
+/**
+ * A host process for tests: opens the store of the given file, leaves something open in it, says so in one line of
+ * JSON, and waits to be killed.
+ */
+import { Console, Effect } from "effect"
+import { spawn } from "node:child_process"
+import { AgentProcesses, markerVariable } from "../../src/AgentProcesses.ts"
+import { ItemId, RequestId, ThreadId } from "../../src/Ids.ts"
+import { SessionStore } from "../../src/SessionStore.ts"
+import { acceptedTurn, binding, first, instanceId, numbered, openThread, turn, withStore } from "./StoreFixture.ts"
+
+const [filename = "", scenario = ""] = process.argv.slice(2)
+
+/** One thread in the middle of a turn that waits for two answers, one whose turn may have been sent. */
+const turns = Effect.gen(function*() {
+  const store = yield* SessionStore
+  yield* openThread()
+  yield* acceptedTurn("accepted", 1)
+  const turnId = turn("accepted")
+  const itemId = ItemId.make("item-1")
+  const approval = (id: string) => ({
+    _tag: "ApprovalRequested" as const,
+    turnId,
+    request: { requestId: RequestId.make(id), kind: "command" as const, subject: "rm -r build", itemId, detail: null }
+  })
+  yield* store.appendEvents(numbered(2, [
+    approval("answered"),
+    approval("open"),
+    { _tag: "ApprovalSettled", turnId, requestId: RequestId.make("answered"), by: "user" },
+    { _tag: "QuestionAsked", turnId, request: { requestId: RequestId.make("question"), questions: [] } }
+  ]))
+  const other = ThreadId.make("thread-2")
+  yield* openThread({ threadId: other })
+  yield* store.recordIntent({
+    turnId: turn("intent"),
+    threadId: other,
+    epoch: first,
+    ref: "msg_1",
+    input: { prompt: "do it" },
+    at: 1500
+  })
+  return { live: binding().threadId }
+})
+
+const agentScript = `
+  const { spawn } = require("node:child_process")
+  process.on("SIGTERM", () => {})
+  const tool = spawn(process.execPath, ["-e", "setInterval(() => {}, 1000); console.log(1)"], {
+    detached: true,
+    stdio: ["ignore", "pipe", "ignore"]
+  })
+  tool.stdout.once("data", () => console.log(tool.pid))
+  setInterval(() => {}, 1000)
+`
+
+/** An agent that does not end when it is told to, and a tool of it that left its process group. */
+const agent = Effect.gen(function*() {
+  const processes = yield* AgentProcesses
+  const marker = yield* processes.makeMarker
+  const child = spawn(process.execPath, ["-e", agentScript], {
+    stdio: ["ignore", "pipe", "ignore"],
+    env: { ...process.env, [markerVariable]: marker }
+  })
+  const tool = yield* Effect.callback<number>((resume) => {
+    child.stdout.once("data", (line) => resume(Effect.succeed(Number(line))))
+  })
+  yield* processes.record({ instanceId, pid: child.pid ?? 0, marker })
+  return { agent: child.pid, tool }
+})
+
+/** `Effect.never` alone does not keep a process alive. */
+const stayAlive = Effect.callback<never>(() => {
+  const timer = setInterval(() => {}, 60_000)
+  return Effect.sync(() => clearInterval(timer))
+})
+
+const wait = (left: unknown) => Effect.andThen(Console.log(JSON.stringify(left)), stayAlive)
+
+const run: Effect.Effect<unknown, unknown, SessionStore | AgentProcesses> = scenario === "agent"
+  ? Effect.scoped(Effect.flatMap(agent, wait))
+  : Effect.flatMap(turns, wait)
+
+Effect.runFork(withStore(filename, run))
