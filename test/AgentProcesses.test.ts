@@ -1,6 +1,6 @@
 /** Hosts that are killed for real, and what the next one makes of it. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Option, Schema, Scope } from "effect"
+import { Effect, Exit, Option, Schema, Scope, Struct } from "effect"
 import { DatabaseSync } from "node:sqlite"
 import { fileURLToPath } from "node:url"
 import { AgentProcesses, markerVariable } from "../src/AgentProcesses.ts"
@@ -39,7 +39,7 @@ describe("SessionStore: a killed host", () => {
           filename,
           Effect.gen(function*() {
             const store = yield* SessionStore
-            const seen = (yield* allEvents()).slice(6).map(({ at: _, epoch: __, threadId: ___, ...event }) => event)
+            const seen = (yield* allEvents()).slice(6).map((event) => Struct.omit(event, ["at", "epoch", "threadId"]))
             const turnId = turn("accepted")
             assert.deepStrictEqual<ReadonlyArray<unknown>>(seen, [
               { _tag: "ApprovalSettled", turnId, requestId: "open", by: "host-crash", seq: 7 },

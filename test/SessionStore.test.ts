@@ -23,6 +23,7 @@ import {
   threadId,
   turn,
   usage,
+  withoutTime,
   withStore
 } from "./support/StoreFixture.ts"
 
@@ -76,8 +77,8 @@ describe("SessionStore: threads and cursors", () => {
           const store = yield* SessionStore
           const settled = [...events, ...numbered(3, [{ _tag: "SessionEnded", reason: "host-crash" }])]
           assert.deepStrictEqual(
-            (yield* allEvents()).map(({ at: _, ...event }) => event),
-            settled.map(({ at: _, ...event }) => event)
+            (yield* allEvents()).map(withoutTime),
+            settled.map(withoutTime)
           )
           assert.deepStrictEqual(yield* store.getCursor(threadId, instanceId), Option.some(cursor))
           const found = Option.getOrThrow(yield* store.getThread(threadId))

@@ -30,8 +30,10 @@ describe("ThreadEvent", () => {
   it.effect("P11 events: every durable event of version 1 goes through the store unchanged", () =>
     Effect.gen(function*() {
       const filename = yield* temporaryFile
-      const durable = (yield* decodeGolden(golden)).filter((event) => !isEphemeral(event))
-        .map((event, n) => ({ ...event, seq: n + 1 }))
+      const durable: Array<ThreadEvent> = []
+      for (const event of yield* decodeGolden(golden)) {
+        if (!isEphemeral(event)) durable.push({ ...event, seq: durable.length + 1 })
+      }
       const seen = yield* withStore(
         filename,
         Effect.gen(function*() {

@@ -29,9 +29,9 @@ export const start = Effect.fnUntraced(function*(
     ),
     killed
   )
-  const line = yield* Effect.callback<string, Error>((resume) => {
+  const line = yield* Effect.callback<string>((resume) => {
     createInterface({ input: child.stdout }).once("line", (line) => resume(Effect.succeed(line)))
-    child.once("exit", (code) => resume(Effect.fail(new Error(`The child ended with ${code} before it said anything`))))
+    child.once("exit", (code) => resume(Effect.die(`The child ended with ${code} before it said anything`)))
   })
   const started: Child = { pid: child.pid ?? 0, line, kill: killed(child) }
   return started

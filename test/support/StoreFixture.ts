@@ -1,5 +1,5 @@
 /** Store files in temporary folders, bindings and numbered events: what tests of the store start from. */
-import { Effect, Option } from "effect"
+import { Effect, Option, Struct } from "effect"
 import { createHash } from "node:crypto"
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -100,6 +100,9 @@ export const acceptedTurn = Effect.fnUntraced(function*(id: string, after: numbe
     events: numbered(after, [{ _tag: "TurnStarted", turnId: turn(id), input: { prompt: id } }])
   })
 })
+
+/** The event without its place in time. */
+export const withoutTime = (event: ThreadEvent) => Struct.omit(event, ["at"])
 
 export const allEvents = (id: ThreadId = threadId) =>
   SessionStore.use((store) => store.readEvents({ threadId: id, after: 0, limit: 1000 }))
