@@ -48,14 +48,18 @@ export const failed = (operation: string) => (cause: unknown) => {
 
 const pageSize = 128
 
-const takePage = (rows: Iterator<object>): ReadonlyArray<object> => {
-  const page: Array<object> = []
-  while (page.length < pageSize) {
-    const next = rows.next()
-    if (next.done === true) break
-    page.push(next.value)
+/** Pages of the rows; an empty one is the end. On Node 22 an iterator that is asked beyond its end begins again. */
+const pages = (rows: Iterator<object>) => {
+  let ended = false
+  return (): ReadonlyArray<object> => {
+    const page: Array<object> = []
+    while (!ended && page.length < pageSize) {
+      const next = rows.next()
+      if (next.done === true) ended = true
+      else page.push(next.value)
+    }
+    return page
   }
-  return page
 }
 
 /** Runs statements on an open database, one at a time, and keeps them prepared. */
@@ -196,14 +200,16 @@ export class SqliteConnection implements SqlConnection.Connection {
         }),
         (rows) => Effect.sync(() => rows.return?.())
       ),
-      (rows) =>
-        Stream.fromPull(Effect.succeed(Effect.flatMap(
-          Effect.try({ try: () => takePage(rows), catch: failed("stream") }),
+      (rows) => {
+        const take = pages(rows)
+        return Stream.fromPull(Effect.succeed(Effect.flatMap(
+          Effect.try({ try: take, catch: failed("stream") }),
           (page): Effect.Effect<[any, ...Array<any>], Cause.Done> => {
             const [first, ...rest] = transform === undefined ? page : transform(page)
             return first === undefined ? Cause.done() : Effect.succeed([first, ...rest])
           }
         )))
+      }
     ))
   }
 }
