@@ -164,7 +164,8 @@ const endTurn = (
           Effect.as(terminal),
           Effect.onExit((exit) =>
             Effect.sync(() => {
-              live.turn = undefined
+              // Who saw the end published may have begun the next turn by now.
+              if (live.turn === turn) live.turn = undefined
               live.activeAt = at
               Deferred.doneUnsafe(turn.ended, exit)
             })

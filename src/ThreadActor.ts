@@ -80,6 +80,8 @@ const cuttable = <A, E>(actor: ThreadActor, effect: Effect.Effect<A, E>) =>
     Effect.gen(function*() {
       const fiber = yield* Effect.forkChild(Effect.interruptible(effect), { startImmediately: true })
       actor.cuttable = fiber
+      // A stop may have come while the fiber was being started.
+      if (actor.stops > 0) fiber.interruptUnsafe()
       return yield* restore(Fiber.await(fiber)).pipe(
         Effect.onInterrupt(() => Fiber.interrupt(fiber)),
         Effect.ensuring(Effect.sync(() => {

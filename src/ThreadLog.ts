@@ -21,7 +21,8 @@ interface Reader {
   position: number
   /** Reads from the store until it has caught up with the log. */
   behind: boolean
-  lostDeltas: boolean
+  /** It fell behind, and misses deltas from where its buffer ends. */
+  gap: boolean
   readonly wake: Latch.Latch
 }
 
@@ -128,43 +129,35 @@ const publish = (log: ThreadLog, events: ReadonlyArray<ThreadEvent>): void => {
   for (const event of events) track(log, event)
   if (log.readers.size === 0) return
   let weight = 0
-  let deltas = false
-  for (const event of events) {
-    weight += weigh(event)
-    deltas ||= event._tag === "ItemDelta"
-  }
-  for (const reader of log.readers) {
-    if (
-      !reader.behind && (reader.weight + weight > bufferWeight || reader.buffer.length + events.length > bufferEvents)
-    ) reader.behind = true
-    if (reader.behind) {
-      reader.lostDeltas ||= deltas
-    } else {
-      for (const event of events) reader.buffer.push(event)
-      reader.weight += weight
+  for (const event of events) weight += weigh(event)
+  // Waking a reader may run it, and whoever waits for it, at once; a reader that joins then has these events already.
+  const readers = Array.from(log.readers)
+  for (const reader of readers) {
+    if (!reader.behind) {
+      if (reader.weight + weight > bufferWeight || reader.buffer.length + events.length > bufferEvents) {
+        reader.behind = true
+        reader.gap = true
+      } else {
+        for (const event of events) reader.buffer.push(event)
+        reader.weight += weight
+      }
     }
-    reader.wake.openUnsafe()
   }
+  for (const reader of readers) reader.wake.openUnsafe()
 }
 
-/** What a reader needs that joins, or rejoins, in the middle of open items: the loss if any, and the text so far. */
-const rejoin = (log: ThreadLog, reader: Reader, at: number): ReadonlyArray<ThreadEvent> => {
-  const place = { seq: reader.position, threadId: log.threadId, epoch: log.epoch, at }
-  const events: Array<ThreadEvent> = []
-  if (reader.lostDeltas) events.push({ _tag: "Gap", cause: "slow-reader", lost: "deltas", ...place })
-  for (const [itemId, open] of log.openItems) {
-    events.push({
-      _tag: "ItemDelta",
-      itemId,
-      offset: 0,
-      delta: open.text,
-      ...(open.turnId === undefined ? {} : { turnId: open.turnId }),
-      ...place
-    })
-  }
-  reader.lostDeltas = false
-  return events
-}
+/** What a reader needs that joins, or rejoins, in the middle of open items: all their text so far. */
+const textSoFar = (log: ThreadLog, place: Place): ReadonlyArray<ThreadEvent> =>
+  Array.from(log.openItems, ([itemId, open]) => ({
+    _tag: "ItemDelta",
+    itemId,
+    offset: 0,
+    delta: open.text,
+    ...(open.turnId === undefined ? {} : { turnId: open.turnId }),
+    ...place
+  }))
+
+type Place = Pick<ThreadEvent, "seq" | "threadId" | "epoch" | "at">
 
 const pageSize = 512
 
@@ -190,9 +183,19 @@ const take = (
       reader.wake.closeUnsafe()
       return Effect.flatMap(reader.wake.await, () => take(log, store, clock, reader))
     }
+    const place = {
+      seq: reader.position,
+      threadId: log.threadId,
+      epoch: log.epoch,
+      at: clock.currentTimeMillisUnsafe()
+    }
+    if (reader.gap) {
+      reader.gap = false
+      return handOut([{ _tag: "Gap", cause: "slow-reader", lost: "deltas", ...place }])
+    }
     if (reader.position >= (log.lastSeq ?? 0)) {
       reader.behind = false
-      return handOut(rejoin(log, reader, clock.currentTimeMillisUnsafe()))
+      return handOut(textSoFar(log, place))
     }
     return Effect.flatMap(
       store.readEvents({ threadId: log.threadId, after: reader.position, limit: pageSize }),
@@ -218,7 +221,7 @@ export const read = (
       weight: 0,
       position: after,
       behind: true,
-      lostDeltas: false,
+      gap: false,
       wake: Latch.makeUnsafe(false)
     }
     yield* Effect.acquireRelease(

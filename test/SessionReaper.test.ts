@@ -46,7 +46,7 @@ describe("SessionReaper.decide", () => {
         if (!seen.turnRunning && seen.openRequests === 0) return
         assert.strictEqual(decide(seen, defaults)._tag, "Keep")
       }),
-    { fastCheck: { numRuns: 2000 } }
+    { arbitrary: { runs: 2000 } }
   )
 
   it.effect.prop(
@@ -57,7 +57,7 @@ describe("SessionReaper.decide", () => {
         const seen = observe(input)
         if (decide(seen, defaults)._tag === "Stop") assert.isAtLeast(seen.now - seen.activeAt, idleAfter)
       }),
-    { fastCheck: { numRuns: 2000 } }
+    { arbitrary: { runs: 2000 } }
   )
 
   it.effect.prop(
@@ -68,7 +68,7 @@ describe("SessionReaper.decide", () => {
         const seen = { ...observe(input), turnRunning: false, openRequests: 0, exempt: false, sleeps: [] }
         if (seen.now - seen.activeAt >= idleAfter + pinCap) assert.strictEqual(decide(seen, defaults)._tag, "Stop")
       }),
-    { fastCheck: { numRuns: 2000 } }
+    { arbitrary: { runs: 2000 } }
   )
 
   it.effect.prop(
@@ -81,7 +81,7 @@ describe("SessionReaper.decide", () => {
         if (decision._tag === "Stop") return
         assert.isAbove(decision.until, seen.now)
       }),
-    { fastCheck: { numRuns: 2000 } }
+    { arbitrary: { runs: 2000 } }
   )
 
   it("P9 reaper: an idle session is stopped at the threshold and not a millisecond before", () => {

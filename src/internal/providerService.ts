@@ -1,4 +1,4 @@
-import { Clock, Deferred, Duration, Effect, FileSystem, Option, Path, Stream } from "effect"
+import { Clock, Deferred, Duration, Effect, FileSystem, Option, Path, Scope, Stream } from "effect"
 import { uuidV7Unsafe } from "effect/crypto/SecureRandom"
 import { CapabilityMissing } from "../AdapterError.ts"
 import { type InstanceId, type RequestId, type ThreadId, TurnId } from "../Ids.ts"
@@ -75,7 +75,8 @@ export const make = Effect.fnUntraced(function*(settings: Settings) {
   const engine: ThreadActor.Engine = {
     store,
     clock,
-    scope: yield* Effect.scope,
+    // Forked here, so that it closes after the finalizer below has ended the sessions: their pumps must still run then.
+    scope: yield* Scope.fork(yield* Effect.scope),
     settings: {
       idleAfterMillis: Duration.toMillis(reaper.idleAfter),
       interruptGrace: Duration.fromInputUnsafe(settings.interruptGrace ?? "10 seconds"),
