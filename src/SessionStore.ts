@@ -22,7 +22,11 @@ import type { TurnInput } from "./TurnInput.ts"
 export { Binding, type TurnRecord } from "./Binding.ts"
 export { EpochFenced, TurnExists } from "./StoreError.ts"
 
-/** Appends are made under the epoch of their events; `seq`s follow the stored ones without a hole. */
+/**
+ * Appends are made under the epoch of their events; `seq`s follow the stored ones without a hole. A write fails with
+ * `EpochFenced`, and changes nothing, if the epoch is not the thread's live one, if its events do not follow the stored
+ * ones, or if its turn is not in the state that it is to leave.
+ */
 export class SessionStore extends Context.Service<SessionStore, {
   readonly getThread: (threadId: ThreadId) => Effect.Effect<Option.Option<Binding>, StoreFailed>
   /** Newest activity first. `before` is the last binding of the page before. */

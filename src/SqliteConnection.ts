@@ -65,7 +65,6 @@ const pages = (rows: Iterator<object>) => {
 /** Runs statements on an open database, one at a time, and keeps them prepared. */
 export class SqliteConnection implements SqlConnection.Connection {
   readonly #db: DatabaseSync
-  /** Least recently used first. */
   readonly #prepared = new Map<string, Prepared>()
   #durability: "flushed" | "relaxed" = "flushed"
 
@@ -93,18 +92,11 @@ export class SqliteConnection implements SqlConnection.Connection {
   }
 
   #cached(sql: string): Prepared {
-    let prepared = this.#prepared.get(sql)
-    if (prepared === undefined) {
-      prepared = this.#prepare(sql)
-      if (this.#prepared.size >= preparedCapacity) {
-        for (const oldest of this.#prepared.keys()) {
-          this.#prepared.delete(oldest)
-          break
-        }
-      }
-    } else {
-      this.#prepared.delete(sql)
-    }
+    const known = this.#prepared.get(sql)
+    if (known !== undefined) return known
+    const prepared = this.#prepare(sql)
+    // Rare enough (inserts of many different lengths) that order of use need not be kept on every call.
+    if (this.#prepared.size >= preparedCapacity) this.#prepared.clear()
     this.#prepared.set(sql, prepared)
     return prepared
   }

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Array as Arr, Effect, Layer, Stream } from "effect"
 import { SqlClient } from "effect/sql"
-import { mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs"
+import { chmodSync, mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import * as SqliteClient from "../src/SqliteClient.ts"
@@ -86,6 +86,19 @@ describe("SqliteClient: opening", () => {
       assert.deepStrictEqual([error._tag, "code" in error && error.code], ["StoreUnwritable", "SQLITE_READONLY"])
       assert.strictEqual(hash(filename), before)
     }))
+
+  it.effect.skipIf(process.getuid?.() === 0)(
+    "P3 store: a file that its owner made read-only is refused as unwritable",
+    () =>
+      Effect.gen(function*() {
+        const filename = yield* temporaryFile
+        foreignDatabase(filename)
+        chmodSync(filename, 0o400)
+        const before = hash(filename)
+        assert.strictEqual((yield* opening(filename))._tag, "StoreUnwritable")
+        assert.strictEqual(hash(filename), before)
+      })
+  )
 })
 
 const withClient = <A, E>(filename: string, effect: Effect.Effect<A, E, SqlClient.SqlClient>) =>
