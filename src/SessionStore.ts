@@ -12,6 +12,7 @@ import type { SqlClient } from "effect/sql"
 import { AgentProcesses } from "./AgentProcesses.ts"
 import type { Binding, TurnRecord } from "./Binding.ts"
 import type { Epoch, InstanceId, RequestId, ThreadId, TurnId } from "./Ids.ts"
+import * as MemorySessionStore from "./MemorySessionStore.ts"
 import type { StoredCursor } from "./ResumeCursor.ts"
 import * as SqliteClient from "./SqliteClient.ts"
 import * as SqlSessionStore from "./SqlSessionStore.ts"
@@ -140,6 +141,12 @@ export class SessionStore extends Context.Service<SessionStore, {
   ): Layer.Layer<SessionStore | AgentProcesses, StoreOpenError> =>
     // A layer is built once wherever it is used: two files need two of them.
     make().pipe(Layer.provide(SqliteClient.layer(options)))
+
+  /** In memory: nothing survives the layer, and agent processes are not recorded. */
+  static readonly layerMemory: Layer.Layer<SessionStore | AgentProcesses> = Layer.merge(
+    Layer.sync(SessionStore, () => SessionStore.of(MemorySessionStore.make())),
+    AgentProcesses.layerNoop
+  )
 }
 
 function make(): Layer.Layer<SessionStore | AgentProcesses, StoreOpenError, SqlClient.SqlClient> {
