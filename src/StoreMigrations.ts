@@ -29,7 +29,7 @@ const threads = Effect.gen(function*() {
     due_at BIGINT
   )`
   yield* sql`CREATE INDEX eca_threads_active ON eca_threads (active_at, thread_id)`
-  yield* sql`CREATE INDEX eca_threads_due ON eca_threads (due_at) WHERE due_at IS NOT NULL`
+  yield* sql`CREATE INDEX eca_threads_due ON eca_threads (due_at, thread_id, epoch) WHERE due_at IS NOT NULL`
   yield* sql`CREATE INDEX eca_threads_live ON eca_threads (thread_id) WHERE status = 'live'`
 })
 

@@ -316,7 +316,7 @@ describe("SessionStore: epochs", () => {
         )
       assert.strictEqual(
         yield* plan("SELECT thread_id, epoch FROM eca_threads WHERE due_at <= 5 ORDER BY due_at LIMIT 10"),
-        "SEARCH eca_threads USING INDEX eca_threads_due (due_at<?)"
+        "SEARCH eca_threads USING COVERING INDEX eca_threads_due (due_at<?)"
       )
       assert.include(yield* plan("SELECT thread_id FROM eca_threads WHERE status = 'live'"), "eca_threads_live")
       assert.include(
