@@ -1,0 +1,62 @@
+/**
+ * `npm run bench` takes all measurements, each in a process of its own, prints one table and writes
+ * bench/results.json. `npm run bench -- NAME` takes one and only prints. What each figure means: docs/performance.md.
+ */
+import { NodeRuntime, NodeServices } from "@effect/platform-node"
+import { Console, Effect, FileSystem, Schema, type Scope, Stream } from "effect"
+import { ChildProcess } from "effect/process"
+import { fileURLToPath } from "node:url"
+import type { Figure } from "./support/Figure.ts"
+import * as Table from "./support/Table.ts"
+
+type Measurement = Effect.Effect<ReadonlyArray<Figure>, unknown, Scope.Scope>
+
+/** Imported only where they run: what a process has loaded is part of its memory. */
+const measurements: Readonly<Record<string, () => Promise<{ readonly measure: Measurement }>>> = {
+  "turn-on-mock": () => import("./TurnOnMock.ts"),
+  "events-on-mock": () => import("./EventsOnMock.ts"),
+  "durable-writes": () => import("./DurableWrites.ts"),
+  "layer-start": () => import("./LayerStart.ts"),
+  "session-heap": () => import("./SessionHeap.ts"),
+  "reaper-sweep": () => import("./ReaperSweep.ts")
+}
+
+/** How a process that takes one measurement hands its figures to the one that asked: as its last line. */
+const Figures = Schema.fromJsonString(Schema.Array(Table.Figure))
+const handOver = "--hand-over"
+
+const main = fileURLToPath(import.meta.url)
+
+const take = (name: string) => {
+  const measurement = measurements[name]
+  if (measurement === undefined) {
+    return Effect.die(`There is no ${name}; there are ${Object.keys(measurements).join(", ")}`)
+  }
+  return Effect.promise(measurement).pipe(Effect.flatMap(({ measure }) => measure), Effect.scoped, Effect.orDie)
+}
+
+const takeInProcess = Effect.fnUntraced(function*(name: string) {
+  yield* Console.error(`... ${name}`)
+  const child = yield* ChildProcess.make(process.execPath, [...process.execArgv, main, name, handOver], {
+    stderr: "inherit"
+  })
+  const lines = yield* child.stdout.pipe(Stream.decodeText(), Stream.splitLines, Stream.runCollect)
+  return yield* Schema.decodeUnknownEffect(Figures)(lines.at(-1))
+}, Effect.scoped)
+
+const program = Effect.gen(function*() {
+  const [name, flag] = process.argv.slice(2)
+  if (name !== undefined) {
+    const figures = yield* take(name)
+    return yield* Console.log(flag === handOver ? JSON.stringify(figures) : Table.render(figures))
+  }
+  const figures = (yield* Effect.forEach(Object.keys(measurements), takeInProcess)).flat()
+  const fs = yield* FileSystem.FileSystem
+  yield* fs.writeFileString(
+    fileURLToPath(new URL("results.json", import.meta.url)),
+    `${JSON.stringify(figures, null, 2)}\n`
+  )
+  yield* Console.log(Table.render(figures))
+})
+
+NodeRuntime.runMain(program.pipe(Effect.provide(NodeServices.layer)))

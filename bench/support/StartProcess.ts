@@ -1,0 +1,26 @@
+/**
+ * A fresh process that builds the whole app once: `StartProcess.ts FILENAME`. Its one line of output says, in
+ * milliseconds, how long Node and the imports took and how long the layers took.
+ */
+import { NodeRuntime, NodeServices } from "@effect/platform-node"
+import { Console, Effect, Layer } from "effect"
+import { ProviderRegistry, ProviderService, SessionStore } from "../../src/index.ts"
+import { MockProvider } from "../../src/testing/index.ts"
+import { millis } from "./Figure.ts"
+
+const [filename = ""] = process.argv.slice(2)
+
+const app = ProviderService.layer().pipe(
+  Layer.provideMerge(MockProvider.layer()),
+  Layer.provideMerge(ProviderRegistry.layer),
+  Layer.provideMerge(SessionStore.layerSqlite({ filename })),
+  Layer.provideMerge(NodeServices.layer)
+)
+
+const program = Effect.gen(function*() {
+  const imported = performance.now()
+  const built = yield* millis(Layer.build(app))
+  yield* Console.log(JSON.stringify({ imported, built }))
+})
+
+NodeRuntime.runMain(Effect.scoped(program))
