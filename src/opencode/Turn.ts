@@ -1,0 +1,329 @@
+/**
+ * One session tree, one input at a time: `(state, input) -> state, events, wants`. Pure, so every order of frames that
+ * OpenCode has been seen to send can be tested as data.
+ *
+ * A turn begins when OpenCode shows the message that we sent, under the id that we chose; nothing before it belongs to
+ * it. How it ends is told in {@link ./TurnEnd.ts}.
+ */
+import { ItemId, RequestId } from "../Ids.ts"
+import type { ProviderEvent } from "../ThreadEvent.ts"
+import type { Frame } from "./Frame.ts"
+import type { Info, Part, Stored } from "./Message.ts"
+import * as TurnEnd from "./TurnEnd.ts"
+import * as TurnItems from "./TurnItems.ts"
+import * as TurnRequests from "./TurnRequests.ts"
+import {
+  all,
+  type Checked,
+  including,
+  type Input,
+  inTurn,
+  type Prompt,
+  put,
+  type Restored,
+  running,
+  type State,
+  type Step,
+  step,
+  then,
+  type Turn,
+  without
+} from "./TurnState.ts"
+
+export const reduce = (state: State, input: Input): Step => {
+  switch (input._tag) {
+    case "Delta":
+      return TurnItems.delta(state, input.partId, input.delta)
+    case "Message":
+      return message(state, input.info)
+    case "Part":
+      return part(state, input.part, false)
+    case "Status":
+    case "Idle":
+    case "Error":
+    case "Created":
+    case "Deleted":
+    case "Compacted":
+    case "Todos":
+      return input.sessionId === state.root ? ofRoot(state, input) : ofChild(state, input)
+    case "PermissionAsked":
+      return TurnRequests.permissionAsked(state, input.request)
+    case "PermissionReplied":
+      return TurnRequests.permissionReplied(state, RequestId.make(input.requestId), input.reply)
+    case "QuestionAsked":
+      return TurnRequests.questionAsked(state, input.request)
+    case "QuestionReplied":
+      return TurnRequests.questionSettled(state, RequestId.make(input.requestId), {
+        _tag: "Answered",
+        answers: input.answers
+      })
+    case "QuestionRejected":
+      return TurnRequests.questionSettled(state, RequestId.make(input.requestId), { _tag: "Dismissed" })
+    case "Unrecognized":
+      return step(state, [{ _tag: "Unrecognized", ...inTurn(state), type: input.type, raw: input.raw }])
+    case "Sending":
+      return step(begin(state, input))
+    case "Steering":
+      return step(
+        withTurn(state, (turn) => ({ prompts: put(turn.prompts, input.prompt.messageId, unseen(input.prompt)) }))
+      )
+    case "NotSent":
+      return step(
+        state.turn?.messageId === input.messageId
+          ? { ...state, turn: undefined }
+          : withTurn(state, (turn) => ({ prompts: without(turn.prompts, input.messageId) }))
+      )
+    case "Sent":
+      return seen(state, input.messageId)
+    case "Interrupting":
+      return step(withTurn(state, () => ({ interrupting: true })))
+    case "Answering":
+      return TurnRequests.answering(state, input.requestId, input.with)
+    case "Unanswered":
+      return TurnRequests.unanswered(state, input.requestId)
+    case "Checked":
+      return checked(state, input)
+    case "Restored":
+      return restored(state, input)
+  }
+}
+
+// --- our prompts ---
+
+const unseen = (prompt: Prompt) => ({ prompt, seen: false })
+
+/** A new turn; only what subagents in the background still do is carried over. */
+const begin = (state: State, { turnId, prompt }: Extract<Input, { _tag: "Sending" }>): State => {
+  const busy = (sessionId: string) => sessionId !== state.root && state.children.get(sessionId) === true
+  return {
+    ...state,
+    turn: {
+      turnId,
+      messageId: prompt.messageId,
+      prompts: new Map([[prompt.messageId, unseen(prompt)]]),
+      busy: false,
+      interrupting: false,
+      last: undefined,
+      error: undefined
+    },
+    lastMessageId: prompt.messageId,
+    messages: new Map(Array.from(state.messages).filter(([, { sessionId }]) => busy(sessionId))),
+    items: new Map(Array.from(state.items).filter(([, { part }]) => busy(part.sessionID))),
+    done: new Set(),
+    usage: new Map(),
+    declined: new Set()
+  }
+}
+
+const withTurn = (state: State, change: (turn: Turn) => Partial<Turn>): State =>
+  state.turn === undefined ? state : { ...state, turn: { ...state.turn, ...change(state.turn) } }
+
+/** OpenCode has a prompt of ours. */
+const seen = (state: State, messageId: string): Step => {
+  const entry = state.turn?.prompts.get(messageId)
+  if (entry === undefined || entry.seen) return step(state)
+  const next = withTurn(state, (turn) => ({ prompts: put(turn.prompts, messageId, { ...entry, seen: true }) }))
+  const { text, attachments } = entry.prompt
+  const item = { _tag: "UserMessage", itemId: ItemId.make(messageId), text, attachments } as const
+  return step(next, [{ _tag: "ItemCompleted", ...inTurn(next), item }], [{ _tag: "Accepted", messageId }])
+}
+
+// --- messages and parts ---
+
+const message = (state: State, info: Info): Step => {
+  const { id, sessionID: sessionId, role, agent } = info
+  const summary = role === "assistant" && info.summary === true
+  const isRoot = sessionId === state.root
+  const known: State = {
+    ...state,
+    messages: put(state.messages, id, { sessionId, role, agent, summary }),
+    lastMessageId: isRoot && id > (state.lastMessageId ?? "") ? id : state.lastMessageId
+  }
+  if (!isRoot) return step(known)
+  if (info.role === "user") return seen(known, id)
+  if (summary) {
+    return step(
+      known.compaction === undefined || info.error === undefined
+        ? known
+        : { ...known, compaction: { ...known.compaction, error: info.error.name } }
+    )
+  }
+  const turn = running(known)
+  if (turn === undefined || id <= turn.messageId || id < (turn.last?.id ?? "")) return step(known)
+  const error = id === turn.last?.id ? turn.error : undefined
+  return step({ ...known, turn: { ...turn, last: info, error } })
+}
+
+const part = (state: State, part: Part, recovered: boolean): Step => {
+  const isRoot = part.sessionID === state.root
+  if (part.type === "compaction") return isRoot ? compactionBegan(state, part) : step(state)
+  const owner = state.messages.get(part.messageID)
+  if (owner?.role !== "assistant") return step(state)
+  if (isRoot && owner.summary && part.type === "text" && state.compaction !== undefined) {
+    return step({ ...state, compaction: { ...state.compaction, summary: part.text } })
+  }
+  const turn = running(state)
+  if (isRoot && (turn === undefined || part.messageID <= turn.messageId)) return step(state)
+  if (part.type === "step-finish") return TurnItems.stepFinish(state, part)
+  if (owner.summary || part.type === "file") return step(state)
+  return part.type === "tool"
+    ? TurnItems.toolPart(state, part, recovered)
+    : TurnItems.textPart(state, part, recovered)
+}
+
+const compactionBegan = (state: State, part: Extract<Part, { type: "compaction" }>): Step => {
+  if (state.done.has(part.id)) return step(state)
+  const trigger = part.overflow === true ? "overflow" : part.auto === true ? "auto" : "manual"
+  return step(
+    { ...state, compaction: { summary: undefined, error: undefined }, done: including(state.done, part.id) },
+    [{ _tag: "CompactionStarted", ...inTurn(state), trigger }],
+    [{ _tag: "CompactionBegan" }]
+  )
+}
+
+// --- what sessions say of themselves ---
+
+type OfSession = Extract<Frame, { readonly sessionId: string }>
+
+const ofRoot = (state: State, frame: OfSession): Step => {
+  const turn = running(state)
+  switch (frame._tag) {
+    case "Idle":
+      return TurnEnd.idle(state)
+    case "Status": {
+      if (frame.status.type === "idle") return step(state)
+      const busy = turn === undefined ? state : { ...state, turn: { ...turn, busy: true } }
+      // An abort that came before the work began has stopped nothing.
+      const wants = turn?.interrupting === true ? [{ _tag: "Abort" } as const] : []
+      return step(busy, retryOf(state, frame), wants)
+    }
+    case "Error":
+      if (state.turn !== undefined && turn === undefined) {
+        return step(state, [], [{ _tag: "Doubt", error: frame.error }])
+      }
+      // Before the work began it is an echo of the turn before.
+      if (turn !== undefined) return step(turn.busy ? { ...state, turn: { ...turn, error: frame.error } } : state)
+      if (state.compaction !== undefined) {
+        return step({ ...state, compaction: { ...state.compaction, error: frame.error.name } })
+      }
+      return state.echo ? step(state) : step(state, [{
+        _tag: "ErrorReported",
+        name: frame.error.name,
+        ...(frame.error.data?.message === undefined ? {} : { message: frame.error.data.message })
+      }])
+    case "Compacted":
+      return compacted(state)
+    case "Todos":
+      return step(state, [{
+        _tag: "PlanUpdated",
+        ...inTurn(state),
+        steps: frame.todos.map(({ content, status }) => ({ text: content, status: planStatus[status] ?? "pending" }))
+      }])
+    case "Deleted":
+      return step(state, [], [{ _tag: "Gone" }])
+    case "Delta":
+    case "Created":
+      return step(state)
+  }
+}
+
+const compacted = (state: State): Step => {
+  const summary = state.compaction?.summary
+  return step({ ...state, compaction: undefined }, [
+    { _tag: "CompactionCompleted", ...inTurn(state), ...(summary === undefined ? {} : { summary }) }
+  ])
+}
+
+const planStatus: Readonly<Record<string, "in-progress" | "completed" | "cancelled">> = {
+  in_progress: "in-progress",
+  completed: "completed",
+  cancelled: "cancelled"
+}
+
+const retryOf = (state: State, { status }: Extract<Frame, { _tag: "Status" }>): ReadonlyArray<ProviderEvent> =>
+  status.type !== "retry" ? [] : [{
+    _tag: "RetryScheduled",
+    ...inTurn(state),
+    attempt: status.attempt,
+    ...(status.next === undefined ? {} : { nextAt: status.next }),
+    ...(status.message === undefined ? {} : { message: status.message })
+  }]
+
+const ofChild = (state: State, frame: OfSession): Step => {
+  const { sessionId } = frame
+  switch (frame._tag) {
+    case "Status":
+      return step(
+        { ...state, children: put(state.children, sessionId, frame.status.type !== "idle") },
+        retryOf(state, frame)
+      )
+    case "Created":
+    case "Idle":
+      return step({ ...state, children: put(state.children, sessionId, false) })
+    case "Deleted":
+      return step({ ...state, children: without(state.children, sessionId) })
+    case "Error":
+      return step(state, [{ _tag: "Warning", ...inTurn(state), code: "subagent-error", message: frame.error.name }])
+    default:
+      return step(state)
+  }
+}
+
+// --- what was read ---
+
+const take = (state: State, messages: ReadonlyArray<Stored>, recovered: boolean): Step => {
+  const after = state.turn?.messageId
+  const ours = after === undefined ? [] : messages.filter(({ info }) => info.id >= after)
+  return all(
+    state,
+    ours,
+    (state, { info, parts }) =>
+      then(message(state, info), (state) => all(state, parts, (state, value) => part(state, value, recovered)))
+  )
+}
+
+const checked = (state: State, { turnId, busy, messages, final }: Checked): Step => {
+  if (busy || running(state)?.turnId !== turnId) return step(state)
+  const heard = all(
+    state,
+    messages,
+    (state, { info }) => info.role === "user" && info.sessionID === state.root ? seen(state, info.id) : step(state)
+  )
+  return then(heard, (state) => {
+    const turn = running(state)
+    const outcome = turn === undefined ? undefined : TurnEnd.verdict(turn, messages, final)
+    if (turn === undefined || outcome === undefined) return step(state)
+    return then(take(state, messages, false), (state) => TurnEnd.end(state, running(state) ?? turn, outcome))
+  })
+}
+
+const restored = (state: State, { read }: Restored): Step => {
+  const torn = TurnItems.tear(state)
+  if (read === undefined) {
+    return step(torn.state, [{ _tag: "Gap", ...inTurn(state), cause: "provider-stream", lost: "events" }])
+  }
+  const steps = [
+    (state: State) => take(state, read.messages, true),
+    (state: State) =>
+      all(
+        state,
+        read.children,
+        (state, { sessionId, busy, messages }) =>
+          take({ ...state, children: put(state.children, sessionId, busy) }, messages, true)
+      ),
+    (state: State) => TurnRequests.reconcile(state, read.permissions, read.questions),
+    (state: State) => read.busy || state.compaction === undefined ? step(state) : compactionAfter(state, read.messages),
+    (state: State) => {
+      const turn = running(state)
+      return turn === undefined || read.busy ? step(state) : step(state, [], [{ _tag: "Check", turnId: turn.turnId }])
+    }
+  ]
+  return steps.reduce(then, torn)
+}
+
+const compactionAfter = (state: State, messages: ReadonlyArray<Stored>): Step => {
+  const last = messages.findLast(({ info }) => info.role === "assistant" && info.summary === true)?.info
+  return last?.role === "assistant" && last.time.completed !== undefined && last.error === undefined
+    ? compacted(state)
+    : step(state)
+}
