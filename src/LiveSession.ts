@@ -4,6 +4,9 @@
  * Everything that changes here changes under the log's lock, so "is the turn over?" and "append its end" are one step:
  * a turn has exactly one terminal event whoever ends it (the agent, a deadline, a stop, a lost connection), and a
  * request is settled exactly once.
+ *
+ * A write that fails for good is the last one of its epoch: the log ends there without a hole, the session is given up,
+ * and the rest (the turn's end, open requests, `SessionEnded`) is settled from what the store has.
  */
 import {
   type Clock,
@@ -82,6 +85,10 @@ export interface LiveSession {
   /** End of the last turn, or the start of the epoch. */
   activeAt: number
   over: boolean
+  /** The write that failed for good. */
+  broken: StoreFailed | EpochFenced | undefined
+  /** Done once the session's events need not be read any more. */
+  readonly halted: Deferred.Deferred<void>
 }
 
 const locked = (live: LiveSession) => Semaphore.withPermit(live.log.lock)
@@ -93,11 +100,26 @@ const storeRetry = Schedule.min([Schedule.exponential("50 millis"), Schedule.spa
   Schedule.while(({ input }) => input._tag === "StoreFailed")
 )
 
+/** Nothing is written under this epoch any more; whoever reads its events gives it up. */
+export const breakOff = (live: LiveSession, error: StoreFailed | EpochFenced): void => {
+  live.broken ??= error
+  Deferred.doneUnsafe(live.halted, Exit.void)
+}
+
+/** A write under the epoch: tried again for a while, and the last one if it fails for good. */
+const enduring = <A, E extends StoreFailed | EpochFenced>(live: LiveSession, write: Effect.Effect<A, E>) =>
+  Effect.suspend((): Effect.Effect<A, StoreFailed | EpochFenced> =>
+    live.broken !== undefined
+      ? Effect.fail(live.broken)
+      : write.pipe(Effect.retry(storeRetry), Effect.tapError((error) => Effect.sync(() => breakOff(live, error))))
+  )
+
 const append = (engine: Engine, live: LiveSession, bodies: ReadonlyArray<EventBody>) =>
   bodies.length === 0
     ? Effect.void
-    : ThreadLog.append(live.log, engine.clock, live.binding.epoch, bodies, engine.store.appendEvents).pipe(
-      Effect.retry(storeRetry)
+    : enduring(
+      live,
+      ThreadLog.append(live.log, engine.clock, live.binding.epoch, bodies, engine.store.appendEvents)
     )
 
 /** Settles, as events, the open requests of one turn, or all of them. */
@@ -147,31 +169,32 @@ const endTurn = (
     const terminal = ending(turn, event)
     turn.phase = "ended"
     const bodies = [...before, ...settleRequests(live, "turn-ended", turn.turnId), terminal]
-    return Effect.flatMap(live.session.cursor, (cursor) => {
-      const at = engine.clock.currentTimeMillisUnsafe()
-      return ThreadLog.append(live.log, engine.clock, live.binding.epoch, bodies, (events) =>
-        engine.store.endTurn({
-          turnId: turn.turnId,
-          threadId: live.binding.threadId,
-          epoch: live.binding.epoch,
-          status: statusOf[terminal._tag],
-          at,
-          dueAt: at + engine.settings.idleAfterMillis,
-          cursor,
-          events
-        })).pipe(
-          Effect.retry(storeRetry),
-          Effect.as(terminal),
-          Effect.onExit((exit) =>
-            Effect.sync(() => {
-              // Who saw the end published may have begun the next turn by now.
-              if (live.turn === turn) live.turn = undefined
-              live.activeAt = at
-              Deferred.doneUnsafe(turn.ended, exit)
-            })
-          )
+    const at = engine.clock.currentTimeMillisUnsafe()
+    return Effect.flatMap(live.session.cursor, (cursor) =>
+      enduring(
+        live,
+        ThreadLog.append(live.log, engine.clock, live.binding.epoch, bodies, (events) =>
+          engine.store.endTurn({
+            turnId: turn.turnId,
+            threadId: live.binding.threadId,
+            epoch: live.binding.epoch,
+            status: statusOf[terminal._tag],
+            at,
+            dueAt: at + engine.settings.idleAfterMillis,
+            cursor,
+            events
+          }))
+      )).pipe(
+        Effect.as(terminal),
+        Effect.onExit((exit) =>
+          Effect.sync(() => {
+            // Who saw the end published may have begun the next turn by now.
+            if (live.turn === turn) live.turn = undefined
+            live.activeAt = at
+            Deferred.doneUnsafe(turn.ended, exit)
+          })
         )
-    })
+      )
   })
 
 /** Takes in what the agent emitted. Lock held. */
@@ -240,20 +263,23 @@ export const makeTurn = (clock: Clock.Clock, turnId: TurnId, input: TurnInput): 
 /** The provider has the turn: `TurnStarted`, then what it emitted while the turn was on its way. */
 export const acceptTurn = (engine: Engine, live: LiveSession, turn: Turn) =>
   Effect.gen(function*() {
-    yield* ThreadLog.append(
-      live.log,
-      engine.clock,
-      live.binding.epoch,
-      [{ _tag: "TurnStarted", turnId: turn.turnId, input: turn.input }],
-      (events) =>
-        engine.store.acceptTurn({
-          turnId: turn.turnId,
-          threadId: live.binding.threadId,
-          epoch: live.binding.epoch,
-          at: engine.clock.currentTimeMillisUnsafe(),
-          events
-        })
-    ).pipe(Effect.retry(storeRetry))
+    yield* enduring(
+      live,
+      ThreadLog.append(
+        live.log,
+        engine.clock,
+        live.binding.epoch,
+        [{ _tag: "TurnStarted", turnId: turn.turnId, input: turn.input }],
+        (events) =>
+          engine.store.acceptTurn({
+            turnId: turn.turnId,
+            threadId: live.binding.threadId,
+            epoch: live.binding.epoch,
+            at: engine.clock.currentTimeMillisUnsafe(),
+            events
+          })
+      )
+    )
     turn.phase = "running"
     yield* Deferred.succeed(turn.running, undefined)
     const held = turn.held
@@ -277,7 +303,9 @@ export const refuseTurn = (engine: Engine, live: LiveSession, turn: Turn) =>
     turn.phase = "ended"
     live.turn = undefined
     live.activeAt = engine.clock.currentTimeMillisUnsafe()
-    return engine.store.refuseTurn(turn.turnId, live.activeAt)
+    // Whoever waits for it to arrive waits no longer.
+    Deferred.doneUnsafe(turn.running, Exit.void)
+    return enduring(live, engine.store.refuseTurn(turn.turnId, live.activeAt))
   }).pipe(locked(live), Effect.uninterruptible)
 
 /** Ends the turn from our side, if it is not over. */
@@ -311,13 +339,16 @@ export const settleRequest = (engine: Engine, live: LiveSession, requestId: Requ
     const request = live.requests.get(requestId)
     if (request === undefined) return Effect.void
     live.requests.delete(requestId)
+    // Somebody has just used the session.
+    live.activeAt = engine.clock.currentTimeMillisUnsafe()
     return append(engine, live, [request.turnId === undefined ? event : { ...event, turnId: request.turnId }])
   }).pipe(locked(live), Effect.uninterruptible)
 
-/** Reads the session's events until it is lost; `onLost` then closes the epoch. */
+/** Reads the session's events until it is lost or over; `onLost` then closes the epoch. */
 export const pump = (engine: Engine, live: LiveSession, onLost: Effect.Effect<void>) =>
   live.session.events.pipe(
     Stream.runForEachArray((events) => receive(engine, live, events).pipe(locked(live), Effect.uninterruptible)),
+    Effect.raceFirst(Deferred.await(live.halted)),
     Effect.catchCause((cause) => Effect.logError("The events of a session could not be taken in", cause)),
     Effect.andThen(Effect.suspend(() => live.over ? Effect.void : onLost)),
     Effect.forkIn(engine.scope, { startImmediately: true })
@@ -325,64 +356,85 @@ export const pump = (engine: Engine, live: LiveSession, onLost: Effect.Effect<vo
 
 /**
  * Ends the epoch: the turn gets its terminal event, open requests are settled, `SessionEnded` is stored, and the
- * session's scope is closed. Every step is bounded, so a session that hangs cannot hold the thread. Ending twice is
- * harmless.
+ * session's scope is closed. Every step is bounded, so a session that hangs cannot hold the thread. Whatever fails, the
+ * session is stopped. Ending twice is harmless.
  */
-export const end = Effect.fnUntraced(function*(engine: Engine, live: LiveSession, reason: SessionEndReason) {
-  if (live.over) return
-  const turn = live.turn
-  if (turn !== undefined && turn.phase !== "ended") {
-    if (reason !== "lost") {
-      turn.interruptedBy ??= reason === "shutdown" ? "shutdown" : "stop"
-      yield* live.session.interruptTurn(turn.turnId).pipe(
-        Effect.andThen(Deferred.await(turn.ended)),
-        Effect.timeout(engine.settings.interruptGrace),
-        Effect.ignore
-      )
-    }
-    const usage = Usage.zero
-    yield* forceEnd(
-      engine,
-      live,
-      turn,
-      reason === "lost"
-        ? { _tag: "TurnFailed", turnId: turn.turnId, failure: { _tag: "SessionLost" }, usage }
-        : { _tag: "TurnInterrupted", turnId: turn.turnId, by: turn.interruptedBy ?? "stop", usage }
-    )
-  }
-  yield* Effect.suspend(() => {
+export const end = (engine: Engine, live: LiveSession, reason: SessionEndReason) =>
+  Effect.suspend((): Effect.Effect<void, StoreFailed | EpochFenced> => {
     if (live.over) return Effect.void
+    return Effect.andThen(endRunning(engine, live, reason), closeEpoch(engine, live, reason)).pipe(
+      Effect.onExit((exit) => Effect.sync(() => abandon(live, exit))),
+      Effect.ensuring(closeScope(engine, live.scope, live.binding))
+    )
+  }).pipe(Effect.uninterruptible)
+
+/** The turn is interrupted if there is somebody who listens, and ends in any case. */
+const endRunning = Effect.fnUntraced(function*(engine: Engine, live: LiveSession, reason: SessionEndReason) {
+  const turn = live.turn
+  if (live.broken !== undefined || turn === undefined || turn.phase === "ended") return
+  const usage = Usage.zero
+  if (reason === "lost") {
+    const failure = { _tag: "SessionLost" } as const
+    return yield* forceEnd(engine, live, turn, { _tag: "TurnFailed", turnId: turn.turnId, failure, usage })
+  }
+  turn.interruptedBy ??= reason === "shutdown" ? "shutdown" : "stop"
+  yield* live.session.interruptTurn(turn.turnId).pipe(
+    Effect.andThen(Deferred.await(turn.ended)),
+    Effect.timeout(engine.settings.interruptGrace),
+    Effect.ignore
+  )
+  yield* forceEnd(engine, live, turn, {
+    _tag: "TurnInterrupted",
+    turnId: turn.turnId,
+    by: turn.interruptedBy,
+    usage
+  })
+})
+
+const closeEpoch = (engine: Engine, live: LiveSession, reason: SessionEndReason) =>
+  Effect.suspend(() => {
     live.over = true
-    return ThreadLog.append(
-      live.log,
-      engine.clock,
-      live.binding.epoch,
-      [...settleRequests(live, "session-ended"), { _tag: "SessionEnded", reason }],
-      (events) =>
+    const bodies: ReadonlyArray<EventBody> = [
+      ...settleRequests(live, "session-ended"),
+      { _tag: "SessionEnded", reason }
+    ]
+    return enduring(
+      live,
+      ThreadLog.append(live.log, engine.clock, live.binding.epoch, bodies, (events) =>
         engine.store.closeEpoch({
           threadId: live.binding.threadId,
           epoch: live.binding.epoch,
           at: engine.clock.currentTimeMillisUnsafe(),
           events
-        })
-    ).pipe(Effect.retry(storeRetry))
-  }).pipe(
-    locked(live),
-    Effect.uninterruptible,
-    Effect.ensuring(closeScope(engine, live))
-  )
-})
+        }))
+    )
+  }).pipe(locked(live))
 
-/** An agent that does not stop in time goes on stopping in the background; the thread is free. */
-const closeScope = (engine: Engine, live: LiveSession) =>
-  Scope.close(live.scope, Exit.void).pipe(
+/** Nobody waits for this session any more. */
+const abandon = (live: LiveSession, exit: Exit.Exit<unknown, StoreFailed | EpochFenced>): void => {
+  const turn = live.turn
+  live.over = true
+  live.turn = undefined
+  Deferred.doneUnsafe(live.halted, Exit.void)
+  if (turn === undefined) return
+  turn.phase = "ended"
+  Deferred.doneUnsafe(turn.ended, Exit.isFailure(exit) ? Exit.failCause(exit.cause) : Exit.interrupt())
+}
+
+/** Stops a session. One that does not stop in time goes on stopping in the background; its thread is free. */
+export const closeScope = (
+  engine: Engine,
+  scope: Scope.Closeable,
+  of: Pick<Binding, "threadId" | "instanceId">
+): Effect.Effect<void> =>
+  Scope.close(scope, Exit.void).pipe(
     Effect.forkDetach({ startImmediately: true }),
     Effect.flatMap((fiber) => Effect.timeoutOption(Fiber.await(fiber), engine.settings.stopTimeout)),
     Effect.flatMap((done) =>
       Option.isSome(done) ?
         Effect.void :
         Effect.logWarning("A session does not stop; its thread goes on without it").pipe(
-          Effect.annotateLogs({ threadId: live.binding.threadId, instanceId: live.binding.instanceId })
+          Effect.annotateLogs({ threadId: of.threadId, instanceId: of.instanceId })
         )
     )
   )

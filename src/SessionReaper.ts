@@ -7,11 +7,12 @@
  *
  * - A session with a running turn or an open request is never stopped.
  * - Background work outside of a turn pins a session, but no longer than `pinCap` after its last turn.
- * - Time during which the host slept is not idleness: a sweep that comes much too late counts as sleep.
+ * - Time during which the host slept is not idleness: a heartbeat that comes much too late is a sleep.
  */
 import { Clock, Duration, Effect, Schedule } from "effect"
 import type { Epoch, ThreadId } from "./Ids.ts"
-import type { Binding, SessionStore } from "./SessionStore.ts"
+import type { Binding } from "./SessionStore.ts"
+import type { StoreFailed } from "./StoreError.ts"
 
 export interface ReaperSettings {
   /** Idle time after which a session is stopped. */
@@ -81,32 +82,61 @@ export const decide = (seen: Observation, settings: Pick<ReaperSettings, "idleAf
 /** At most so many sessions are looked at per sweep; the rest is still due at the next one. */
 const sweepLimit = 1000
 
-/** Runs until interrupted. `reap` looks at one due thread and stops it if {@link decide} says so. */
+/** The heart beats at least so often, and with every sweep. */
+const longestBeat = Duration.seconds(30)
+
+/**
+ * When the host slept: an interval between two looks at the clock that is more than two heartbeats long. It counts as
+ * sleep whole, so nothing is ever stopped too early for it. `look` first looks at the clock.
+ */
+const makeSleeps = (clock: Clock.Clock, beat: number, memory: number) => {
+  let sleeps: ReadonlyArray<Sleep> = []
+  let awakeAt = clock.currentTimeMillisUnsafe()
+  return {
+    look: (): ReadonlyArray<Sleep> => {
+      const now = clock.currentTimeMillisUnsafe()
+      if (now - awakeAt > 2 * beat) sleeps = [...sleeps, { from: awakeAt, until: now }]
+      sleeps = sleeps.filter((sleep) => now - sleep.until <= memory)
+      awakeAt = now
+      return sleeps
+    }
+  }
+}
+
+/** A thread that is to be looked at. */
+export interface Due {
+  readonly threadId: ThreadId
+  readonly epoch: Epoch
+}
+
+/**
+ * Runs until interrupted. `reap` looks at one due thread and stops it if {@link decide} says so; it asks for the sleeps
+ * when it decides, since a look may take a while.
+ */
 export const run = Effect.fnUntraced(function*(options: {
   readonly settings: ReaperSettings
-  readonly store: SessionStore["Service"]
-  readonly reap: (
-    due: { readonly threadId: ThreadId; readonly epoch: Epoch },
-    sleeps: ReadonlyArray<Sleep>
-  ) => Effect.Effect<void>
+  readonly due: (query: { readonly now: number; readonly limit: number }) => Effect.Effect<
+    ReadonlyArray<Due>,
+    StoreFailed
+  >
+  readonly reap: (due: Due, sleeps: () => ReadonlyArray<Sleep>) => Effect.Effect<void>
 }) {
-  const every = Duration.toMillis(options.settings.sweepEvery)
-  const memory = Duration.toMillis(options.settings.idleAfter) + Duration.toMillis(options.settings.pinCap)
-  let sleeps: ReadonlyArray<Sleep> = []
-  let lastSweep = yield* Clock.currentTimeMillis
+  const { idleAfter, pinCap, sweepEvery } = options.settings
+  const clock = yield* Clock.Clock
+  const beat = Duration.min(sweepEvery, longestBeat)
+  const sleeps = makeSleeps(clock, Duration.toMillis(beat), Duration.toMillis(idleAfter) + Duration.toMillis(pinCap))
 
   const sweep = Effect.gen(function*() {
     const now = yield* Clock.currentTimeMillis
-    // A sweep is late by a scheduler's hiccup or by a sleep of the host; twice the interval tells them apart.
-    if (now - lastSweep > 2 * every) sleeps = [...sleeps, { from: lastSweep + every, until: now }]
-    sleeps = sleeps.filter((sleep) => now - sleep.until <= memory)
-    lastSweep = now
-    const due = yield* options.store.dueThreads({ now, limit: sweepLimit })
-    yield* Effect.forEach(due, (thread) => options.reap(thread, sleeps), { concurrency: 16, discard: true })
+    const due = yield* options.due({ now, limit: sweepLimit })
+    yield* Effect.forEach(due, (thread) => options.reap(thread, sleeps.look), { concurrency: 16, discard: true })
   }).pipe(
     Effect.catchCause((cause) => Effect.logWarning("A reaper sweep failed; the next one tries again", cause)),
     Effect.withSpan("SessionReaper.sweep")
   )
 
-  return yield* Effect.repeat(Effect.delay(sweep, options.settings.sweepEvery), Schedule.forever)
+  // Apart from the sweeps: one that waits for an agent to stop is not a sleep of the host.
+  const heart = Effect.repeat(Effect.delay(Effect.sync(sleeps.look), beat), Schedule.forever)
+  const sweeps = Effect.repeat(Effect.delay(sweep, sweepEvery), Schedule.forever)
+  return yield* Effect.all([heart, sweeps], { concurrency: 2, discard: true })
 })

@@ -4,7 +4,7 @@
  * Every transition takes the thread's one lock. A stop does not wait for a slow start: it cuts it. What an actor knows
  * it can read again from the store; an actor that nobody uses is forgotten.
  */
-import { Effect, Exit, Fiber, Option, Scope, Semaphore } from "effect"
+import { Deferred, Effect, Exit, Fiber, Option, Scope, Semaphore } from "effect"
 import { DeliveryUncertain } from "./AdapterError.ts"
 import type { Continuity, MissingPolicy } from "./Continuity.ts"
 import { Epoch, type ThreadId, type TurnId } from "./Ids.ts"
@@ -28,6 +28,8 @@ export interface Engine extends LiveSession.Engine {
   readonly reaper: SessionReaper.ReaperSettings
   readonly rehydrateTokens: number
   readonly archive: (threadId: ThreadId) => Effect.Effect<ReadonlyArray<TranscriptTurn>, StoreFailed>
+  /** Epochs whose end could not be stored; the reaper settles them. */
+  readonly unsettled: Map<ThreadId, Epoch>
 }
 
 export interface ThreadActor {
@@ -35,7 +37,7 @@ export interface ThreadActor {
   readonly lock: Semaphore.Semaphore
   readonly log: ThreadLog.ThreadLog
   live: LiveSession.LiveSession | undefined
-  /** What a stop interrupts instead of waiting for it: a start, or a send that the provider has not answered. */
+  /** What a stop interrupts instead of waiting for it: a start, or whatever the provider has not answered. */
   cuttable: Fiber.Fiber<unknown, unknown> | undefined
   /** Stops that wait for the lock; whoever comes to start before them gives up. */
   stops: number
@@ -71,8 +73,9 @@ export interface Opened {
   readonly continuity: Continuity
 }
 
-const notCut = (actor: ThreadActor) =>
-  Effect.suspend(() => actor.stops > 0 ? new StartCut({ threadId: actor.threadId }) : Effect.void)
+const cut = (actor: ThreadActor) => new StartCut({ threadId: actor.threadId })
+
+const notCut = (actor: ThreadActor) => Effect.suspend(() => actor.stops > 0 ? cut(actor) : Effect.void)
 
 /** Runs `effect` so that a stop can interrupt it; answers how it ended. */
 const cuttable = <A, E>(actor: ThreadActor, effect: Effect.Effect<A, E>) =>
@@ -95,15 +98,29 @@ const cuttable = <A, E>(actor: ThreadActor, effect: Effect.Effect<A, E>) =>
 export const lost = (engine: Engine, actor: ThreadActor, live: LiveSession.LiveSession) =>
   close(engine, actor, live, "lost").pipe(Semaphore.withPermit(actor.lock), Effect.ignore({ log: "Error" }))
 
-/** Ends this epoch if it is the actor's. Lock held. */
+/** Ends this epoch if it is the actor's: bounded, and to the end whoever gives up waiting. Lock held. */
 const close = (engine: Engine, actor: ThreadActor, live: LiveSession.LiveSession, reason: SessionEndReason) =>
   Effect.suspend(() => {
     if (actor.live !== live) return Effect.void
     return LiveSession.end(engine, live, reason).pipe(
-      Effect.ensuring(Effect.sync(() => {
-        if (actor.live === live) actor.live = undefined
-      }))
+      Effect.onExit((exit) =>
+        Effect.sync(() => {
+          if (Exit.isFailure(exit)) {
+            engine.unsettled.set(actor.threadId, live.binding.epoch)
+            ThreadLog.forget(actor.log)
+          }
+          if (actor.live === live) actor.live = undefined
+        })
+      )
     )
+  }).pipe(Effect.uninterruptible)
+
+/** The live session, unless nothing can be written under its epoch any more; then it is given up. Lock held. */
+const usable = (engine: Engine, actor: ThreadActor) =>
+  Effect.suspend(() => {
+    const { live } = actor
+    if (live === undefined || (live.broken === undefined && !live.over)) return Effect.succeed(live)
+    return close(engine, actor, live, "lost").pipe(Effect.ignore({ log: "Warn" }), Effect.as(undefined))
   })
 
 /** What the store knows of the past, for a start on this provider instance. */
@@ -117,16 +134,23 @@ const pastOf = Effect.fnUntraced(function*(engine: Engine, binding: Binding | un
   })
 })
 
-/** Reads the thread's record; an epoch that was left open without a session (its end could not be stored) is settled. */
-const loadBinding = Effect.fnUntraced(function*(engine: Engine, actor: ThreadActor) {
+/**
+ * Reads the thread's record; an epoch (if given, this one only) that was left open without a session, because its end
+ * could not be stored, is settled. Lock held, no live session.
+ */
+const loadBinding = Effect.fnUntraced(function*(engine: Engine, actor: ThreadActor, epoch?: Epoch) {
   const found = Option.getOrUndefined(yield* engine.store.getThread(actor.threadId))
-  if (found?.status === "live") {
+  if (found?.status === "live" && (epoch === undefined || found.epoch === epoch)) {
     yield* engine.store.settleThread(actor.threadId)
-    actor.log.lastSeq = undefined
+    ThreadLog.forget(actor.log)
   }
+  engine.unsettled.delete(actor.threadId)
   yield* ThreadLog.load(actor.log, engine.store)
   return found
 })
+
+/** How long the provider may take to say what became of a turn. What it does not say in time stays unknown. */
+const reconcilePatience = "30 seconds"
 
 /** Starts the session and its epoch. Lock held, no live session. */
 const open = Effect.fnUntraced(function*(engine: Engine, actor: ThreadActor, wanted: Wanted) {
@@ -150,12 +174,23 @@ const open = Effect.fnUntraced(function*(engine: Engine, actor: ThreadActor, wan
       archive: engine.archive(actor.threadId)
     })).pipe(
       Effect.flatMap((started) => enter(engine, actor, wanted, binding, scope, started)),
-      Effect.onExit((exit) => Exit.isSuccess(exit) ? Effect.void : Scope.close(scope, exit))
+      Effect.onExit((exit) =>
+        Exit.isSuccess(exit)
+          ? Effect.void
+          : LiveSession.closeScope(engine, scope, { threadId: actor.threadId, instanceId: wanted.adapter.instanceId })
+      )
     )
   )
   const exit = yield* cuttable(actor, start)
-  if (Exit.isSuccess(exit)) return exit.value
-  return yield* Exit.hasInterrupts(exit) ? new StartCut({ threadId: actor.threadId }) : exit
+  if (Exit.isFailure(exit)) return yield* Exit.hasInterrupts(exit) ? cut(actor) : Effect.failCause(exit.cause)
+  const { continuity, live } = exit.value
+  if (continuity._tag === "Resumed" || continuity._tag === "Moved") {
+    yield* cuttable(
+      actor,
+      reconcile(engine, live).pipe(Effect.timeout(reconcilePatience), Effect.ignore({ log: "Warn" }))
+    )
+  }
+  return exit.value
 })
 
 /** Makes a started session the thread's live one. */
@@ -212,13 +247,12 @@ const enter = Effect.fnUntraced(function*(
     turn: undefined,
     requests: new Map(),
     activeAt: at,
-    over: false
+    over: false,
+    broken: undefined,
+    halted: Deferred.makeUnsafe()
   }
   actor.live = live
   yield* LiveSession.pump(engine, live, lost(engine, actor, live))
-  if (continuity._tag === "Resumed" || continuity._tag === "Moved") {
-    yield* reconcile(engine, live).pipe(Effect.ignore({ log: "Warn" }))
-  }
   return { live, continuity }
 })
 
@@ -263,7 +297,7 @@ const turnRunning = (live: LiveSession.LiveSession | undefined): LiveSession.Tur
 export const start = (engine: Engine, actor: ThreadActor, wanted: Wanted) =>
   Effect.gen(function*() {
     yield* notCut(actor)
-    const live = actor.live
+    const live = yield* usable(engine, actor)
     if (live !== undefined) {
       if (fits(live, wanted)) return resumedLive(live)
       const turn = turnRunning(live)
@@ -282,38 +316,47 @@ export interface Sent extends Opened {
 
 /**
  * Sends one turn and answers once the provider has it. `wanted` is how the session shall be if it must be started
- * first. Intent is stored before anything is sent; an uncertain delivery ends the turn as unknown and the session with
+ * first; `onSending` is told of the turn before it is sent. Intent is stored before anything is sent; an uncertain delivery ends the turn as unknown and the session with
  * it, and is settled against the provider's history by the next start.
  */
 export const send = <E>(
   engine: Engine,
   actor: ThreadActor,
   request: { readonly turnId: TurnId; readonly input: TurnInput; readonly steer: boolean },
-  wanted: Effect.Effect<Wanted, E>
+  wanted: Effect.Effect<Wanted, E>,
+  onSending?: (sending: Pick<Sent, "live" | "turn">) => void
 ) =>
   Effect.gen(function*() {
     yield* notCut(actor)
-    const running = turnRunning(actor.live)
-    if (running !== undefined && actor.live !== undefined) {
+    const found = yield* usable(engine, actor)
+    const running = turnRunning(found)
+    if (running !== undefined && found !== undefined) {
       if (!request.steer) {
         return yield* new TurnInProgress({ threadId: actor.threadId, turnId: running.turnId })
       }
-      return yield* steer(engine, actor.live, running, request.input)
+      return yield* steer(engine, actor, found, running, request.input)
     }
-    const { continuity, live } = actor.live === undefined || actor.live.over
+    const { continuity, live } = found === undefined
       ? yield* Effect.flatMap(wanted, (wanted) => open(engine, actor, wanted))
-      : resumedLive(actor.live)
-    const turn = yield* deliver(engine, actor, live, request)
+      : resumedLive(found)
+    yield* notCut(actor)
+    const turn = yield* deliver(engine, actor, live, request, onSending)
     return { live, continuity, turn, steered: false }
   }).pipe(Semaphore.withPermit(actor.lock))
 
 const steer = Effect.fnUntraced(function*(
   engine: Engine,
+  actor: ThreadActor,
   live: LiveSession.LiveSession,
   turn: LiveSession.Turn,
   input: TurnInput
 ) {
-  yield* live.session.steerTurn({ turnId: turn.turnId, ref: undefined, input })
+  const exit = yield* cuttable(actor, live.session.steerTurn({ turnId: turn.turnId, ref: undefined, input }))
+  if (Exit.isFailure(exit)) {
+    return yield* Exit.hasInterrupts(exit)
+      ? new DeliveryUncertain({ turnId: turn.turnId, code: "cut" })
+      : Effect.failCause(exit.cause)
+  }
   yield* LiveSession.announce(engine, live, [{ _tag: "TurnSteered", turnId: turn.turnId, input }])
   return { ...resumedLive(live), turn, steered: true }
 })
@@ -322,7 +365,8 @@ const deliver = (
   engine: Engine,
   actor: ThreadActor,
   live: LiveSession.LiveSession,
-  request: { readonly turnId: TurnId; readonly input: TurnInput }
+  request: { readonly turnId: TurnId; readonly input: TurnInput },
+  onSending: ((sending: Pick<Sent, "live" | "turn">) => void) | undefined
 ) =>
   Effect.gen(function*() {
     const { input, turnId } = request
@@ -335,9 +379,16 @@ const deliver = (
       ref,
       input,
       at: turn.startedAt
-    })
+    }).pipe(Effect.tapErrorTag("EpochFenced", (error) => Effect.sync(() => LiveSession.breakOff(live, error))))
     live.turn = turn
-    const exit = yield* cuttable(actor, live.session.sendTurn({ turnId, ref, input }))
+    onSending?.({ live, turn })
+    const exit = yield* cuttable(
+      actor,
+      live.session.sendTurn({ turnId, ref, input }).pipe(Effect.timeoutOrElse({
+        duration: engine.deadlines.noProgress,
+        orElse: () => new DeliveryUncertain({ turnId, code: "timeout" })
+      }))
+    )
     if (Exit.isSuccess(exit)) {
       yield* LiveSession.acceptTurn(engine, live, turn)
       yield* TurnWatch.run(engine, live, turn, engine.deadlines, lost(engine, actor, live)).pipe(
@@ -353,40 +404,57 @@ const deliver = (
     yield* LiveSession.turnUnknown(engine, live, turn)
     yield* close(engine, actor, live, "lost")
     return yield* error ?? new DeliveryUncertain({ turnId, code: "cut" })
-  }).pipe(Effect.uninterruptible)
+  }).pipe(Effect.onError(() => usable(engine, actor)), Effect.uninterruptible)
+
+/** Cuts what can be cut, then has the lock; whoever comes to start or send meanwhile gives up. */
+const cutting = <A, E>(actor: ThreadActor, effect: Effect.Effect<A, E>) =>
+  Effect.acquireUseRelease(
+    Effect.sync(() => {
+      actor.stops++
+    }),
+    () =>
+      Effect.suspend(() => actor.cuttable === undefined ? Effect.void : Fiber.interrupt(actor.cuttable)).pipe(
+        Effect.andThen(Semaphore.withPermit(actor.lock)(effect))
+      ),
+    () =>
+      Effect.sync(() => {
+        actor.stops--
+      })
+  )
 
 /** Stops the session, cutting a start that is under way. Succeeds when there is nothing to stop. */
 export const stop = (engine: Engine, actor: ThreadActor, reason: SessionEndReason) =>
-  Effect.suspend(() => {
-    actor.stops++
-    const cut = actor.cuttable === undefined ? Effect.void : Fiber.interrupt(actor.cuttable)
-    return cut.pipe(
-      Effect.andThen(
-        Effect.suspend((): Effect.Effect<unknown, StoreFailed | EpochFenced> =>
-          actor.live === undefined ? loadBinding(engine, actor) : close(engine, actor, actor.live, reason)
-        ).pipe(Semaphore.withPermit(actor.lock))
-      ),
-      Effect.ensuring(Effect.sync(() => actor.stops--))
+  cutting(
+    actor,
+    Effect.suspend((): Effect.Effect<unknown, StoreFailed | EpochFenced> =>
+      actor.live === undefined ? loadBinding(engine, actor) : close(engine, actor, actor.live, reason)
     )
-  })
+  )
 
 /** Copies the conversation of the thread, which is made live for it. No turn may be running. */
 export const fork = (engine: Engine, actor: ThreadActor, wanted: Wanted) =>
   Effect.gen(function*() {
     yield* notCut(actor)
-    const turn = turnRunning(actor.live)
+    const found = yield* usable(engine, actor)
+    const turn = turnRunning(found)
     if (turn !== undefined) return yield* new TurnInProgress({ threadId: actor.threadId, turnId: turn.turnId })
-    const live = actor.live ?? (yield* open(engine, actor, wanted)).live
-    return { cursor: yield* live.session.fork, seq: actor.log.lastSeq ?? 0 }
+    const live = found ?? (yield* open(engine, actor, wanted)).live
+    const exit = yield* cuttable(actor, live.session.fork)
+    if (Exit.isFailure(exit)) return yield* Exit.hasInterrupts(exit) ? cut(actor) : Effect.failCause(exit.cause)
+    return { cursor: exit.value, seq: actor.log.lastSeq ?? 0 }
   }).pipe(Semaphore.withPermit(actor.lock))
 
-/** Stops the session and deletes the thread from the store. */
+/** Stops the session, cutting a start that is under way, and deletes the thread from the store. */
 export const remove = (engine: Engine, actor: ThreadActor) =>
-  Effect.gen(function*() {
-    if (actor.live !== undefined) yield* close(engine, actor, actor.live, "stopped")
-    yield* engine.store.deleteThread(actor.threadId)
-    actor.log.lastSeq = undefined
-  }).pipe(Semaphore.withPermit(actor.lock))
+  cutting(
+    actor,
+    Effect.gen(function*() {
+      if (actor.live !== undefined) yield* close(engine, actor, actor.live, "stopped")
+      yield* engine.store.deleteThread(actor.threadId)
+      engine.unsettled.delete(actor.threadId)
+      ThreadLog.forget(actor.log)
+    })
+  )
 
 /**
  * Looks at a thread that is due and stops it if the rule says so, under the thread's lock. A thread whose lock is taken
@@ -396,15 +464,15 @@ export const reap = Effect.fnUntraced(function*(
   engine: Engine,
   actor: ThreadActor,
   epoch: Epoch,
-  sleeps: ReadonlyArray<SessionReaper.Sleep>
+  sleeps: () => ReadonlyArray<SessionReaper.Sleep>
 ) {
-  const live = actor.live
+  const live = yield* usable(engine, actor)
   if (live === undefined) {
-    // The end of the epoch could not be stored; without this the thread would be due for ever.
-    yield* loadBinding(engine, actor)
+    // The end of the epoch could not be stored; without this the thread would look live, and be due, for ever.
+    yield* loadBinding(engine, actor, epoch)
     return
   }
-  if (live.binding.epoch !== epoch || live.over) return
+  if (live.binding.epoch !== epoch) return
   const backgroundWork = yield* live.session.backgroundWork.pipe(Effect.timeoutOption("5 seconds"))
   const decision = SessionReaper.decide({
     now: engine.clock.currentTimeMillisUnsafe(),
@@ -413,7 +481,7 @@ export const reap = Effect.fnUntraced(function*(
     openRequests: live.requests.size,
     backgroundWork: Option.getOrElse(backgroundWork, () => true),
     exempt: engine.reaper.exempt(live.binding),
-    sleeps
+    sleeps: sleeps()
   }, engine.reaper)
   return decision._tag === "Stop"
     ? yield* close(engine, actor, live, "reaped")

@@ -51,14 +51,27 @@ export const make = (threadId: ThreadId): ThreadLog => ({
   readers: new Set()
 })
 
+/** The store may have been written to by others: where the log ends must be learned again. */
+export const forget = (log: ThreadLog): void => {
+  log.lastSeq = undefined
+  log.openItems.clear()
+}
+
 /** Learns from the store where the log ends. Does nothing once it is known. */
 export const load = (log: ThreadLog, store: Store): Effect.Effect<void, StoreFailed> =>
   Effect.suspend(() => {
     if (log.lastSeq !== undefined) return Effect.void
     return Effect.map(store.getThread(log.threadId), (binding) => {
       if (log.lastSeq !== undefined) return
-      log.lastSeq = Option.match(binding, { onNone: () => 0, onSome: (found) => found.lastSeq })
+      const lastSeq = Option.match(binding, { onNone: () => 0, onSome: (found) => found.lastSeq })
+      log.lastSeq = lastSeq
       log.epoch = Option.match(binding, { onNone: () => Epoch.make(0), onSome: (found) => found.epoch })
+      for (const reader of log.readers) {
+        // What was not published to it, it reads from the store.
+        reader.behind = true
+        reader.position = Math.min(reader.position, lastSeq)
+        reader.wake.openUnsafe()
+      }
     })
   })
 

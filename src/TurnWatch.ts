@@ -1,6 +1,6 @@
 /**
  * A turn cannot run for ever: two deadlines, both in time that the agent had for itself (waiting for a human's answer
- * does not count). When one passes the turn is interrupted and ends as `TurnFailed` with `DeadlineExceeded`; an agent
+ * does not count, nor does the host's sleep). When one passes the turn is interrupted and ends as `TurnFailed` with `DeadlineExceeded`; an agent
  * that does not even stop is given up, its session is lost, and the thread can go on.
  */
 import { Deferred, Duration, Effect } from "effect"
@@ -26,10 +26,14 @@ export const run = Effect.fnUntraced(function*(
   const noProgressMillis = Duration.toMillis(deadlines.noProgress)
   let worked = 0
   let checkedAt = turn.startedAt
+  let waited = Number.POSITIVE_INFINITY
   while (turn.phase !== "ended") {
     const now = engine.clock.currentTimeMillisUnsafe()
+    // A timer that comes late was held up by a sleep of the host, in which the agent did nothing either.
+    const late = Math.max(0, now - checkedAt - waited)
     if (live.requests.size > 0) turn.progressAt = now
-    else worked += now - checkedAt
+    else worked += now - checkedAt - late
+    turn.progressAt = Math.min(now, turn.progressAt + late)
     checkedAt = now
     const silent = now - turn.progressAt
     const deadline = worked >= turnMillis ? "turn" : silent >= noProgressMillis ? "no-progress" : undefined
@@ -40,6 +44,7 @@ export const run = Effect.fnUntraced(function*(
     }
     const left = Math.min(turnMillis - worked, noProgressMillis - silent)
     if (!Number.isFinite(left)) return
+    waited = left
     yield* Effect.exit(Deferred.await(turn.ended)).pipe(Effect.timeoutOption(left))
   }
 })

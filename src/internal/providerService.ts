@@ -36,6 +36,8 @@ import * as TurnWatch from "../TurnWatch.ts"
 
 const archivePage = 2000
 
+type Sending = Pick<ThreadActor.Sent, "live" | "turn">
+
 /** Builds the service; the public side, with all that it promises, is `ProviderService.ts`. */
 export const make = Effect.fnUntraced(function*(settings: Settings) {
   const registry = yield* ProviderRegistry
@@ -88,7 +90,8 @@ export const make = Effect.fnUntraced(function*(settings: Settings) {
     },
     reaper,
     rehydrateTokens: settings.rehydrateTokens ?? 32_000,
-    archive
+    archive,
+    unsettled: new Map()
   }
 
   const actors = new Map<ThreadId, ThreadActor.ThreadActor>()
@@ -177,7 +180,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings) {
     continuity
   })
 
-  const send = Effect.fnUntraced(function*(input: SendTurn) {
+  const send = Effect.fnUntraced(function*(input: SendTurn, onSending?: (sending: Sending) => void) {
     const { threadId } = input
     const attachments = input.attachments ?? []
     if (input.prompt.trim() === "" && attachments.length === 0) return yield* new PromptEmpty({ threadId })
@@ -198,7 +201,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings) {
       getThread(threadId),
       (binding) => wantedOr(threadId, { onMissing: input.onMissing }, binding)
     )
-    return yield* withActor(threadId, (actor) => ThreadActor.send(engine, actor, request, wanted))
+    return yield* withActor(threadId, (actor) => ThreadActor.send(engine, actor, request, wanted, onSending))
   })
 
   const acceptedOf = (threadId: ThreadId, sent: ThreadActor.Sent): TurnAccepted => ({
@@ -217,6 +220,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings) {
     turn.interruptedBy ??= "user"
     // A turn that is still on its way is interrupted once it has arrived; one that never arrives is over then.
     yield* Deferred.await(turn.running).pipe(Effect.raceFirst(Effect.exit(Deferred.await(turn.ended))))
+    if (turn.phase === "ended") return
     yield* TurnWatch.interrupt(engine, live, turn, ThreadActor.lost(engine, actor, live))
   })
 
@@ -259,7 +263,11 @@ export const make = Effect.fnUntraced(function*(settings: Settings) {
 
   yield* SessionReaper.run({
     settings: reaper,
-    store,
+    due: (query) =>
+      Effect.map(store.dueThreads(query), (due) => [
+        ...Array.from(engine.unsettled, ([threadId, epoch]) => ({ threadId, epoch })),
+        ...due.filter(({ threadId }) => !engine.unsettled.has(threadId))
+      ]),
     reap: ({ epoch, threadId }, sleeps) =>
       withActor(threadId, (actor) => ThreadActor.reap(engine, actor, epoch, sleeps)).pipe(
         Effect.catchCause((cause) =>
@@ -285,9 +293,22 @@ export const make = Effect.fnUntraced(function*(settings: Settings) {
 
     runTurn: Effect.fn("ProviderService.runTurn")(function*(input) {
       yield* Effect.annotateCurrentSpan({ threadId: input.threadId })
-      const sent = yield* send(input)
-      const terminal = yield* Deferred.await(sent.turn.ended).pipe(
-        Effect.onInterrupt(() => withActor(input.threadId, (actor) => interrupt(actor, sent.live, sent.turn)))
+      // Known from before it is sent: an interrupt may come in any moment from then on.
+      let sending: Sending | undefined
+      const { sent, terminal } = yield* send(input, (now) => {
+        sending = now
+      }).pipe(
+        Effect.flatMap((sent) => {
+          sending = sent
+          return Effect.map(Deferred.await(sent.turn.ended), (terminal) => ({ sent, terminal }))
+        }),
+        Effect.onInterrupt(() =>
+          Effect.suspend(() => {
+            if (sending === undefined) return Effect.void
+            const { live, turn } = sending
+            return withActor(input.threadId, (actor) => interrupt(actor, live, turn))
+          })
+        )
       )
       const accepted = acceptedOf(input.threadId, sent)
       if (terminal._tag === "TurnCompleted") return { ...accepted, text: sent.turn.text, usage: terminal.usage }

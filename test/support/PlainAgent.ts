@@ -1,0 +1,53 @@
+/** An agent of one session whose every answer the test gives: for what no well-behaved agent does. */
+import { Effect, Stream } from "effect"
+import { InstanceId, ProviderName, ProviderRegistry, SessionId } from "../../src/index.ts"
+import type { ProviderSession } from "../../src/ProviderAdapter.ts"
+import { RuntimeMode } from "../../src/RuntimeMode.ts"
+
+export const plain = InstanceId.make("plain")
+
+const cursor = { provider: ProviderName.make("plain"), version: 1, payload: null }
+
+/** What the agent did, in order: `started`, `stopped`. */
+export const register = Effect.fnUntraced(function*(session: Partial<ProviderSession>) {
+  const registry = yield* ProviderRegistry
+  const log: Array<string> = []
+  const note = (what: string) => Effect.sync(() => log.push(what))
+  yield* registry.register({
+    provider: ProviderName.make("plain"),
+    instanceId: plain,
+    capabilities: {
+      runtimeModes: RuntimeMode.literals,
+      moveDirectory: "anywhere",
+      modelSwitch: "per-turn",
+      steer: true,
+      fork: true,
+      compact: false,
+      compactionGate: "observe-only",
+      questions: true,
+      attachments: true,
+      history: true
+    },
+    startSession: ({ directory, from }) =>
+      Effect.as(Effect.acquireRelease(note("started"), () => note("stopped")), {
+        sessionId: SessionId.make("plain-1"),
+        directory,
+        origin: { _tag: from._tag === "Resume" ? "Resumed" : "New" },
+        cursor: Effect.succeedSome(cursor),
+        events: Stream.never,
+        turnRef: () => Effect.undefined,
+        sendTurn: () => Effect.void,
+        steerTurn: () => Effect.void,
+        interruptTurn: () => Effect.void,
+        respondToApproval: () => Effect.void,
+        answerQuestion: () => Effect.void,
+        compact: Effect.void,
+        fork: Effect.succeed(cursor),
+        transcript: Effect.succeed([]),
+        evidence: () => Effect.succeed({ outcome: "unfinished", items: [] }),
+        backgroundWork: Effect.succeed(false),
+        ...session
+      })
+  })
+  return log
+})
