@@ -100,12 +100,13 @@ const decoder = <A, I>(schema: Schema.Codec<A, I>, toFrame: (value: A) => Frame)
 }
 
 const inSession = { sessionID: Schema.String }
-const reply = { ...inSession, requestID: Schema.String }
+const reply = { ...inSession, requestID: Schema.NonEmptyString }
 const unnamed: ErrorInfo = { name: "UnknownError" }
 
 const decodePartFrame = Schema.decodeUnknownOption(Schema.Struct({ part: Schema.Unknown }))
 
-const decoders: Readonly<Record<string, Decode>> = {
+/** A map, because a type may be the name of something that every object has. */
+const decoders = new Map(Object.entries<Decode>({
   "message.updated": decoder(Schema.Struct({ info: Info }), ({ info }) => ({ _tag: "Message", info })),
   "message.part.updated": (properties) =>
     Option.flatMap(
@@ -145,7 +146,7 @@ const decoders: Readonly<Record<string, Decode>> = {
     Schema.Struct({ ...inSession, todos: Todos }),
     ({ sessionID, todos }) => ({ _tag: "Todos", sessionId: sessionID, todos })
   )
-}
+}))
 
 /** The frame, or nothing where it is of no use. */
 export const decode = ({ type, sessionId, properties }: SessionFrame): Frame | undefined => {
@@ -153,12 +154,12 @@ export const decode = ({ type, sessionId, properties }: SessionFrame): Frame | u
   if (type === "message.part.delta" && typeof properties === "object" && properties !== null) {
     if ("partID" in properties && "delta" in properties && "field" in properties) {
       const { partID, delta, field } = properties
-      if (typeof partID === "string" && typeof delta === "string") {
+      if (typeof partID === "string" && typeof delta === "string" && typeof field === "string") {
         return field === "text" ? { _tag: "Delta", sessionId, partId: partID, delta } : undefined
       }
     }
   }
   if (useless.has(type) || type.startsWith(nextEngine)) return undefined
-  const decoded = decoders[type]?.(properties) ?? Option.none()
+  const decoded = decoders.get(type)?.(properties) ?? Option.none()
   return Option.getOrElse(decoded, (): Frame => ({ _tag: "Unrecognized", type, raw: properties }))
 }

@@ -84,7 +84,12 @@ const PatchMetadata = Schema.decodeUnknownOption(Schema.Struct({
   }))
 }))
 
-const kinds: Readonly<Record<string, FileEdit["kind"]>> = { add: "add", delete: "delete", Add: "add", Delete: "delete" }
+const kinds = new Map<string | undefined, FileEdit["kind"]>([
+  ["add", "add"],
+  ["delete", "delete"],
+  ["Add", "add"],
+  ["Delete", "delete"]
+])
 
 const edit = (path: string, kind: FileEdit["kind"], patch: string | undefined): FileEdit => ({
   path,
@@ -103,14 +108,14 @@ const editsOf = ({ tool, state }: ToolPart): ReadonlyArray<FileEdit> | undefined
   const metadata = PatchMetadata(state.metadata)
   if (Option.isSome(metadata)) {
     return metadata.value.files.flatMap((file) => {
-      const change = edit(file.movePath ?? file.filePath, kinds[file.type ?? ""] ?? "modify", file.patch ?? file.diff)
+      const change = edit(file.movePath ?? file.filePath, kinds.get(file.type) ?? "modify", file.patch ?? file.diff)
       return file.movePath === undefined ? [change] : [edit(file.filePath, "delete", undefined), change]
     })
   }
   // Not applied yet: the files as the patch itself names them.
   return Array.from(
     (text(input["patchText"]) ?? "").matchAll(/^\*\*\* (Add|Update|Delete) File: (.+)$/gm),
-    ([, kind, path]) => edit(path ?? "", kinds[kind ?? ""] ?? "modify", undefined)
+    ([, kind, path]) => edit(path ?? "", kinds.get(kind) ?? "modify", undefined)
   )
 }
 

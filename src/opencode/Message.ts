@@ -16,14 +16,14 @@ export const ErrorInfo = Schema.Struct({
 export type ErrorInfo = typeof ErrorInfo.Type
 
 export const UserInfo = Schema.Struct({
-  id: Schema.String,
+  id: Schema.NonEmptyString,
   sessionID: Schema.String,
   role: Schema.Literal("user"),
   agent: Schema.optional(Schema.String)
 })
 
 export const AssistantInfo = Schema.Struct({
-  id: Schema.String,
+  id: Schema.NonEmptyString,
   sessionID: Schema.String,
   role: Schema.Literal("assistant"),
   agent: Schema.optional(Schema.String),
@@ -40,7 +40,7 @@ export type Info = typeof Info.Type
 
 // --- parts ---
 
-const base = { id: Schema.String, sessionID: Schema.String, messageID: Schema.String }
+const base = { id: Schema.NonEmptyString, sessionID: Schema.String, messageID: Schema.String }
 
 export const TextPart = Schema.Struct({
   ...base,
@@ -101,14 +101,14 @@ export type FilePart = typeof FilePart.Type
 
 export type Part = TextPart | ToolPart | StepFinishPart | CompactionPart | FilePart
 
-const partDecoders: Readonly<Record<string, (part: unknown) => Option.Option<Part>>> = {
+const partDecoders = new Map(Object.entries<(part: unknown) => Option.Option<Part>>({
   text: Schema.decodeUnknownOption(TextPart),
   reasoning: Schema.decodeUnknownOption(TextPart),
   tool: Schema.decodeUnknownOption(ToolPart),
   "step-finish": Schema.decodeUnknownOption(StepFinishPart),
   compaction: Schema.decodeUnknownOption(CompactionPart),
   file: Schema.decodeUnknownOption(FilePart)
-}
+}))
 
 /** Known and of no use: what they say is also said elsewhere, or is about OpenCode's own bookkeeping. */
 const uselessParts = new Set(["step-start", "snapshot", "patch", "agent", "subtask", "retry"])
@@ -119,7 +119,7 @@ const PartType = Schema.decodeUnknownOption(Schema.Struct({ type: Schema.String 
 export const decodePart = (value: unknown): Option.Option<Part | "useless"> =>
   Option.flatMap(PartType(value), ({ type }) => {
     if (uselessParts.has(type)) return Option.some("useless" as const)
-    const decode = partDecoders[type]
+    const decode = partDecoders.get(type)
     return decode === undefined ? Option.none() : decode(value)
   })
 

@@ -22,7 +22,7 @@ export interface Rule {
 export interface Agent {
   readonly name: string
   readonly mode: "subagent" | "primary" | "all"
-  readonly hidden?: boolean | undefined
+  readonly hidden?: boolean | null | undefined
   readonly permission: ReadonlyArray<Rule>
 }
 

@@ -14,6 +14,7 @@ import * as TurnItems from "./TurnItems.ts"
 import * as TurnRequests from "./TurnRequests.ts"
 import {
   all,
+  andThen,
   type Checked,
   including,
   type Input,
@@ -25,7 +26,6 @@ import {
   type State,
   type Step,
   step,
-  then,
   type Turn,
   without
 } from "./TurnState.ts"
@@ -80,7 +80,7 @@ export const reduce = (state: State, input: Input): Step => {
     case "Answering":
       return TurnRequests.answering(state, input.requestId, input.with)
     case "Unanswered":
-      return TurnRequests.unanswered(state, input.requestId)
+      return TurnRequests.unanswered(state, input.requestId, input.gone)
     case "Checked":
       return checked(state, input)
     case "Restored":
@@ -278,22 +278,23 @@ const take = (state: State, messages: ReadonlyArray<Stored>, recovered: boolean)
     state,
     ours,
     (state, { info, parts }) =>
-      then(message(state, info), (state) => all(state, parts, (state, value) => part(state, value, recovered)))
+      andThen(message(state, info), (state) => all(state, parts, (state, value) => part(state, value, recovered)))
   )
 }
 
-const checked = (state: State, { turnId, busy, messages, final }: Checked): Step => {
+const checked = (state: State, check: Checked): Step => {
+  const { turnId, busy, messages } = check
   if (busy || running(state)?.turnId !== turnId) return step(state)
   const heard = all(
     state,
     messages,
     (state, { info }) => info.role === "user" && info.sessionID === state.root ? seen(state, info.id) : step(state)
   )
-  return then(heard, (state) => {
+  return andThen(heard, (state) => {
     const turn = running(state)
-    const outcome = turn === undefined ? undefined : TurnEnd.verdict(turn, messages, final)
+    const outcome = turn === undefined ? undefined : TurnEnd.verdict(turn, check)
     if (turn === undefined || outcome === undefined) return step(state)
-    return then(take(state, messages, false), (state) => TurnEnd.end(state, running(state) ?? turn, outcome))
+    return andThen(take(state, messages, false), (state) => TurnEnd.end(state, running(state) ?? turn, outcome))
   })
 }
 
@@ -318,7 +319,7 @@ const restored = (state: State, { read }: Restored): Step => {
       return turn === undefined || read.busy ? step(state) : step(state, [], [{ _tag: "Check", turnId: turn.turnId }])
     }
   ]
-  return steps.reduce(then, torn)
+  return steps.reduce(andThen, torn)
 }
 
 const compactionAfter = (state: State, messages: ReadonlyArray<Stored>): Step => {

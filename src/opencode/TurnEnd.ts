@@ -11,7 +11,7 @@ import type { TurnFailure } from "../TurnFailure.ts"
 import type { AssistantInfo, ErrorInfo, Stored } from "./Message.ts"
 import * as TurnItems from "./TurnItems.ts"
 import * as TurnRequests from "./TurnRequests.ts"
-import { running, type State, type Step, step, then, type Turn } from "./TurnState.ts"
+import { andThen, type Checked, running, type State, type Step, step, type Turn } from "./TurnState.ts"
 
 export type Outcome =
   | { readonly _tag: "Completed" }
@@ -75,14 +75,21 @@ export const idle = (state: State): Step => {
   return outcome === undefined ? step(state, [], [{ _tag: "Check", turnId: turn.turnId }]) : end(state, turn, outcome)
 }
 
-/** The outcome of a turn that is idle, as its messages tell it; nothing while they do not. */
-export const verdict = (turn: Turn, messages: ReadonlyArray<Stored>, final: boolean): Outcome | undefined => {
+/**
+ * The outcome of a turn that is idle, as its messages tell it; nothing while they do not. The final message may still be
+ * on its way when the first idle comes, so what else is known counts only from the second look on.
+ */
+export const verdict = (
+  turn: Turn,
+  { messages, attempt, final }: Pick<Checked, "messages" | "attempt" | "final">
+): Outcome | undefined => {
   const last = lastAnswer(messages, turn.messageId)
   const heard = Array.from(turn.prompts).every(([, { seen }]) => seen)
   const prompts = Array.from(turn.prompts.keys())
   const answered = heard && last !== undefined && prompts.every((id) => id < last.id)
   const said = answered || final ? outcomeOf(last, turn.interrupting) : undefined
   if (said !== undefined) return said
+  if (attempt === 1) return undefined
   if (turn.interrupting && (turn.busy || final)) return { _tag: "Interrupted", by: "user" }
   if (turn.error !== undefined) {
     const { name, data } = turn.error
@@ -101,8 +108,8 @@ export const lastAnswer = (messages: ReadonlyArray<Stored>, after: string): Assi
 
 /** Ends the turn: what it leaves open first, its one terminal event last. */
 export const end = (state: State, turn: Turn, outcome: Outcome): Step =>
-  then(
-    then(then(TurnItems.closeAll(state), TurnRequests.closeAll), closeCompaction),
+  andThen(
+    andThen(andThen(TurnItems.closeAll(state), TurnRequests.closeAll), closeCompaction),
     (state) =>
       step({ ...state, turn: undefined, echo: outcome._tag !== "Completed" }, [terminal(state, turn, outcome)], [
         { _tag: "Ended" }

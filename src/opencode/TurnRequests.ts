@@ -142,13 +142,17 @@ export const answering = (state: State, requestId: RequestId, answer: ApprovalDe
   return step({ ...state, requests: put(state.requests, requestId, { ...open, asked }) })
 }
 
-/** The answer did not arrive. */
-export const unanswered = (state: State, requestId: RequestId): Step => {
+/** The answer did not arrive: the request is open as before, or it is gone and was settled by the agent. */
+export const unanswered = (state: State, requestId: RequestId, gone: boolean): Step => {
   const open = state.requests.get(requestId)
   if (open === undefined) return step(state)
   const { kind, request } = open.asked
   const asked: OpenRequest["asked"] = kind === "approval" ? { kind, request } : { kind, request }
-  return step({ ...state, requests: put(state.requests, requestId, { ...open, asked }) })
+  const reopened = { ...state, requests: put(state.requests, requestId, { ...open, asked }) }
+  if (!gone) return step(reopened)
+  return kind === "approval"
+    ? permissionReplied(reopened, requestId, "once")
+    : questionSettled(reopened, requestId, undefined)
 }
 
 /** OpenCode has settled a request. One that we answered by rule is not open, and this is no news. */

@@ -104,16 +104,18 @@ export type Input =
   | { readonly _tag: "Interrupting" }
   /** The user's answer is about to be sent. */
   | { readonly _tag: "Answering"; readonly requestId: RequestId; readonly with: ApprovalDecision | QuestionAnswer }
-  | { readonly _tag: "Unanswered"; readonly requestId: RequestId }
+  /** It did not arrive; `gone` when OpenCode no longer waits for it. */
+  | { readonly _tag: "Unanswered"; readonly requestId: RequestId; readonly gone: boolean }
   | Checked
   | Restored
 
-/** The answer to a `Check`. `final` when there will be no other. */
+/** The answer to a `Check`: the `attempt`-th look at it, `final` when there will be no other. */
 export interface Checked {
   readonly _tag: "Checked"
   readonly turnId: TurnId
   readonly busy: boolean
   readonly messages: ReadonlyArray<Stored>
+  readonly attempt: number
   readonly final: boolean
 }
 
@@ -166,7 +168,7 @@ export const step = (
   wants: ReadonlyArray<Want> = none
 ): Step => ({ state, events, wants })
 
-export const then = (first: Step, next: (state: State) => Step): Step => {
+export const andThen = (first: Step, next: (state: State) => Step): Step => {
   const second = next(first.state)
   return step(second.state, [...first.events, ...second.events], [...first.wants, ...second.wants])
 }

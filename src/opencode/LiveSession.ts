@@ -1,0 +1,190 @@
+/**
+ * One live session: its state, the one place where the state is stepped, and the fiber that feeds it with frames.
+ *
+ * Inputs are taken one after the other under a lock, and their events are offered before the next is taken, so events
+ * leave in the order in which they became true, and a slow reader holds back the frames and not the memory.
+ */
+import { type Cause, Deferred, Effect, Queue, Schedule, type Scope, Semaphore } from "effect"
+import type { InstanceId } from "../Ids.ts"
+import type { ProviderEvent } from "../ThreadEvent.ts"
+import type { OpenCodeConnection, SessionFrame, StreamRestored } from "./Connection.ts"
+import * as Frame from "./Frame.ts"
+import type { ErrorInfo } from "./Message.ts"
+import type { Started } from "./SessionStart.ts"
+import * as Turn from "./Turn.ts"
+import { type Input, make as makeState, running, type State, type Want } from "./TurnState.ts"
+
+/** A prompt on its way, and what is heard of it. */
+export interface Delivery {
+  readonly accepted: Deferred.Deferred<void>
+  readonly doubt: Deferred.Deferred<ErrorInfo>
+}
+
+export interface LiveSession extends Started {
+  readonly instanceId: InstanceId
+  readonly agentVersion: string
+  readonly scope: Scope.Scope
+  readonly lock: Semaphore.Semaphore
+  readonly events: Queue.Queue<ProviderEvent, Cause.Done>
+  readonly deliveries: Map<string, Delivery>
+  /** Whoever waits for the start of a compaction. */
+  readonly compactions: Set<Deferred.Deferred<void>>
+  /** The greatest message id that we made. */
+  lastOwnId: string | undefined
+  state: State
+}
+
+export const open = Effect.fnUntraced(function*(
+  connection: OpenCodeConnection,
+  instanceId: InstanceId,
+  started: Started
+): Effect.fn.Return<LiveSession, never, Scope.Scope> {
+  const live: LiveSession = {
+    ...started,
+    instanceId,
+    agentVersion: connection.version,
+    scope: yield* Effect.scope,
+    lock: yield* Semaphore.make(1),
+    events: yield* Queue.bounded<ProviderEvent, Cause.Done>(eventCapacity),
+    deliveries: new Map(),
+    compactions: new Set(),
+    lastOwnId: undefined,
+    state: makeState(started.sessionId, started.policy, started.lastMessageId)
+  }
+  const frames = yield* connection.subscribe(started.sessionId)
+  yield* pump(live, frames).pipe(Effect.forkScoped)
+  // Runs first: what goes on is ended, and nobody is left waiting for a reader that has gone.
+  yield* Effect.addFinalizer(() =>
+    abortAll(live).pipe(
+      Effect.andThen(Queue.end(live.events)),
+      Effect.andThen(Queue.shutdown(live.events))
+    )
+  )
+  return live
+})
+
+const eventCapacity = 4096
+
+/** Steps the state and lets the events out. */
+export const apply = (live: LiveSession, inputs: ReadonlyArray<Input>): Effect.Effect<void> =>
+  Effect.gen(function*() {
+    const events: Array<ProviderEvent> = []
+    const wants: Array<Want> = []
+    for (const input of inputs) {
+      const next = Turn.reduce(live.state, input)
+      live.state = next.state
+      for (const event of next.events) events.push(event)
+      for (const want of next.wants) wants.push(want)
+    }
+    if (events.length > 0) yield* Queue.offerAll(live.events, events)
+    yield* Effect.forEach(wants, (want) => fulfil(live, want), { discard: true })
+  }).pipe(live.lock.withPermits(1), Effect.uninterruptible)
+
+// --- frames ---
+
+const pump = Effect.fnUntraced(
+  function*(live: LiveSession, frames: Queue.Dequeue<SessionFrame | StreamRestored, Cause.Done>) {
+    while (true) {
+      const inputs: Array<Input> = []
+      for (const frame of yield* Queue.takeAll(frames)) {
+        if (frame._tag === "Frame") {
+          const decoded = Frame.decode(frame)
+          if (decoded !== undefined) inputs.push(decoded)
+        } else {
+          yield* apply(live, inputs.splice(0))
+          yield* apply(live, [{ _tag: "Restored", read: yield* readAll(live) }])
+        }
+      }
+      if (inputs.length > 0) yield* apply(live, inputs)
+    }
+  },
+  // The server or the subscription is gone, and with it the session.
+  (effect, live) => effect.pipe(Effect.ignore, Effect.ensuring(Queue.end(live.events)))
+)
+
+/** What frames that were lost may have said. */
+const readAll = ({ calls, sessionId }: LiveSession) =>
+  Effect.gen(function*() {
+    const [busy, messages, children, permissions, questions] = yield* Effect.all([
+      calls.busy,
+      calls.messages(sessionId),
+      calls.children(sessionId),
+      calls.permissions,
+      calls.questions
+    ], { concurrency: 2 })
+    const tree = new Set([sessionId, ...children.map(({ id }) => id)])
+    return {
+      busy: busy.has(sessionId),
+      messages,
+      children: yield* Effect.forEach(children, ({ id }) =>
+        Effect.map(calls.messages(id, 100), (messages) => ({ sessionId: id, busy: busy.has(id), messages }))),
+      permissions: permissions.filter((request) =>
+        tree.has(request.sessionID)
+      ),
+      questions: questions.filter((request) => tree.has(request.sessionID))
+    }
+  }).pipe(
+    Effect.retry({ times: 3, schedule: Schedule.spaced("200 millis") }),
+    Effect.orElseSucceed(() => undefined)
+  )
+
+// --- what the state wants ---
+
+const fulfil = (live: LiveSession, want: Want): Effect.Effect<unknown> => {
+  switch (want._tag) {
+    case "Check":
+      return Effect.forkIn(check(live, want), live.scope)
+    case "Reply":
+      return Effect.forkIn(reply(live, want), live.scope)
+    case "Abort":
+      return Effect.forkIn(Effect.ignore(live.calls.abort(live.sessionId)), live.scope)
+    case "Accepted": {
+      const delivery = live.deliveries.get(want.messageId)
+      return delivery === undefined ? Effect.void : Deferred.succeed(delivery.accepted, undefined)
+    }
+    case "Doubt":
+      return Effect.forEach(live.deliveries.values(), ({ doubt }) => Deferred.succeed(doubt, want.error))
+    case "CompactionBegan":
+      return Effect.forEach(live.compactions, (waiting) => Deferred.succeed(waiting, undefined))
+    case "Gone":
+      return Queue.end(live.events)
+    case "Ended":
+      return Effect.void
+  }
+}
+
+/**
+ * Looks whether an idle session's turn is over until its messages say so, or for three seconds, in which nothing more
+ * was written by anyone. A server that does not answer is asked again for as long as the session lives.
+ */
+export const check = Effect.fnUntraced(function*(live: LiveSession, { turnId }: Extract<Want, { _tag: "Check" }>) {
+  const attempts = 10
+  for (let attempt = 1; attempt <= attempts && running(live.state)?.turnId === turnId; attempt++) {
+    if (attempt > 1) yield* Effect.sleep("300 millis")
+    const { busy, messages } = yield* Effect.gen(function*() {
+      const busy = (yield* live.calls.busy).has(live.sessionId)
+      return { busy, messages: busy ? [] : yield* live.calls.messages(live.sessionId, 50) }
+    }).pipe(Effect.retry(Schedule.spaced("1 second")), Effect.orDie)
+    if (busy) return
+    yield* apply(live, [{ _tag: "Checked", turnId, busy, messages, attempt, final: attempt === attempts }])
+  }
+})
+
+/** Answers for the user, by rule. A request that is gone needs no answer. */
+const reply = (live: LiveSession, { requestId, reply, message }: Extract<Want, { _tag: "Reply" }>) =>
+  live.calls.replyPermission(requestId, reply, message).pipe(
+    Effect.catchTag(
+      "OpenCodeApiRefusal",
+      (refusal) => refusal.status === 404 ? Effect.void : live.calls.plain(Effect.fail(refusal))
+    ),
+    Effect.retry({ times: 5, schedule: Schedule.exponential("100 millis") }),
+    Effect.catch((error) => Effect.logWarning("OpenCode waits for an answer that could not be given", error))
+  )
+
+/** Ends the session's work and its subagents', within a few seconds. Other sessions of the server go on. */
+const abortAll = (live: LiveSession) =>
+  Effect.suspend(() => {
+    const busy = Array.from(live.state.children).flatMap(([id, busy]) => busy ? [id] : [])
+    const all = live.state.turn === undefined ? busy : [live.sessionId, ...busy]
+    return Effect.forEach(all, (id) => Effect.ignore(live.calls.abort(id)), { concurrency: 4, discard: true })
+  }).pipe(Effect.interruptible, Effect.timeoutOption("3 seconds"), Effect.ignore)

@@ -1,0 +1,106 @@
+/**
+ * OpenCode (1.18.33) as a provider: `OpenCode.layer()` and the app has it.
+ *
+ * Without options a server is started at the first session, with the user's own configuration and login, shared by all
+ * sessions of the instance and stopped some minutes after the last. With `baseUrl` a server that runs already is used.
+ *
+ * Where it hurts:
+ *
+ * - OpenCode is made to ask for everything and is answered here, so each tool call costs a round trip to this process,
+ *   about 15 ms, and waits while this process is not there.
+ * - An external server decides its own configuration. Subagents that it would let act unasked are not allowed to start
+ *   in `approval-required` and `auto-accept-edits`; give it `permission: { "**": "ask" }` to have them.
+ * - Our message ids come from this host's clock. An external server whose clock is behind it would take a new prompt for
+ *   newer than its answer.
+ *
+ * **Example**
+ *
+ * ```ts
+ * const agents = ProviderService.layer().pipe(
+ *   Layer.provide(OpenCode.layer({ config: { model: "anthropic/claude-sonnet-4-5" } })),
+ *   Layer.provide(ProviderRegistry.layer)
+ * )
+ * ```
+ */
+import { Effect, FileSystem, Layer, Path } from "effect"
+import type { ChildProcessSpawner } from "effect/process"
+import type { AgentProcesses } from "../AgentProcesses.ts"
+import { InstanceId } from "../Ids.ts"
+import type { Capabilities, ProviderAdapter } from "../ProviderAdapter.ts"
+import { type InstanceTaken, ProviderRegistry } from "../ProviderRegistry.ts"
+import * as Connections from "./Connections.ts"
+import { provider } from "./Cursor.ts"
+import * as Permissions from "./Permissions.ts"
+import type { ExternalOptions, ManagedOptions } from "./Server.ts"
+import * as Session from "./Session.ts"
+
+export interface Instance {
+  /** Default: `opencode`. Needed where an app has several. */
+  readonly instanceId?: string | undefined
+}
+
+/** How the server is reached and shared, managed or not. */
+type Shared = Omit<Connections.Options, keyof ManagedOptions | keyof ExternalOptions>
+
+/** A server of our own; see the fields for binary, configuration, isolation and deadlines. */
+export interface Managed extends Instance, Shared, Omit<ManagedOptions, "instanceId" | "enforced"> {}
+
+/** A server that runs already, at `baseUrl`, with its `password`. */
+export interface External extends Instance, Shared, Omit<ExternalOptions, "instanceId"> {}
+
+export type Options = Managed | External
+
+export const capabilities: Capabilities = {
+  runtimeModes: ["approval-required", "auto-accept-edits", "full-access"],
+  moveDirectory: "same-project",
+  modelSwitch: "per-turn",
+  steer: true,
+  fork: true,
+  compact: true,
+  compactionGate: "observe-only",
+  questions: true,
+  attachments: true,
+  history: true
+}
+
+/** Registers the instance with the `ProviderRegistry`. Costs nothing until the first session. */
+export const layer = (options: Options = {}): Layer.Layer<
+  never,
+  InstanceTaken,
+  | ProviderRegistry
+  | ChildProcessSpawner.ChildProcessSpawner
+  | FileSystem.FileSystem
+  | Path.Path
+  | AgentProcesses
+> =>
+  Layer.effectDiscard(
+    Effect.flatMap(make(options), (adapter) => Effect.flatMap(ProviderRegistry, (all) => all.register(adapter)))
+  )
+
+/** The adapter alone, for as long as the scope is open. */
+export const make = Effect.fnUntraced(function*(options: Options = {}) {
+  const instanceId = InstanceId.make(options.instanceId ?? "opencode")
+  const connections = yield* Connections.make(
+    "baseUrl" in options
+      ? { ...options, instanceId }
+      : { ...options, instanceId, enforced: Permissions.baseline(agentsIn(options.config)) }
+  )
+  const files = yield* Effect.context<FileSystem.FileSystem | Path.Path>()
+  const adapter: ProviderAdapter = {
+    provider,
+    instanceId,
+    capabilities,
+    startSession: (input) =>
+      Effect.flatMap(
+        connections.get,
+        (connection) => Effect.provide(Session.make(connection, instanceId, input), files)
+      )
+  }
+  return adapter
+})
+
+/** The agents that the app's own configuration describes. */
+const agentsIn = (config: Readonly<Record<string, unknown>> | undefined): ReadonlyArray<string> => {
+  const agents = config?.["agent"]
+  return typeof agents === "object" && agents !== null ? Object.keys(agents) : []
+}

@@ -1,0 +1,135 @@
+/**
+ * A live OpenCode session as the service sees it.
+ */
+import { Deferred, Effect, Fiber, type FileSystem, Option, type Path, type Scope, Stream } from "effect"
+import { type AgentError, CapabilityMissing, RequestGone } from "../AdapterError.ts"
+import { type InstanceId, type RequestId, SessionId, type TurnId } from "../Ids.ts"
+import type { ProviderSession, StartInput, StartSessionError } from "../ProviderAdapter.ts"
+import type { ApprovalDecision, QuestionAnswer } from "../UserRequest.ts"
+import type { ApiRefusal, OpenCodeConnection } from "./Connection.ts"
+import { cursor, provider } from "./Cursor.ts"
+import * as Delivery from "./Delivery.ts"
+import * as History from "./History.ts"
+import { fromHistory } from "./Items.ts"
+import * as LiveSession from "./LiveSession.ts"
+import * as SessionStart from "./SessionStart.ts"
+
+export const make = Effect.fn("OpenCode.startSession")(function*(
+  connection: OpenCodeConnection,
+  instanceId: InstanceId,
+  input: StartInput
+): Effect.fn.Return<ProviderSession, StartSessionError, Scope.Scope | FileSystem.FileSystem | Path.Path> {
+  const started = yield* SessionStart.start(connection, instanceId, input)
+  const { calls, origin, sessionId } = started
+  const live = yield* LiveSession.open(connection, instanceId, started)
+  const files = yield* Effect.context<FileSystem.FileSystem | Path.Path>()
+  const stored = (sessionId: string, directory: string) =>
+    cursor.encode({
+      sessionId: SessionId.make(sessionId),
+      directory,
+      runtimeMode: input.runtimeMode,
+      agentVersion: connection.version
+    })
+  return {
+    sessionId: SessionId.make(sessionId),
+    directory: calls.directory,
+    origin,
+    // A session can be resumed as soon as it exists, whether or not it had a turn.
+    cursor: Effect.succeed(Option.some(stored(sessionId, calls.directory))),
+    events: Stream.fromQueue(live.events),
+    turnRef: () => Delivery.nextId(live),
+    sendTurn: (turn) => Effect.provide(Delivery.send(live, turn), files),
+    steerTurn: (turn) => Effect.provide(Delivery.steer(live, turn), files),
+    interruptTurn: (turnId) => interrupt(live, turnId),
+    respondToApproval: (requestId, decision) => respond(live, requestId, decision),
+    answerQuestion: (requestId, answer) => answerQuestion(live, requestId, answer),
+    compact: compact(live),
+    // The fork keeps the directory of its source, whatever is asked for, and loses its rules; the resume of this cursor
+    // asserts them again.
+    fork: Effect.flatMap(
+      calls.fork(sessionId),
+      ({ id }) => Effect.map(calls.plain(calls.get(id)), (fork) => stored(fork.id, fork.directory))
+    ),
+    transcript: Effect.map(calls.messages(sessionId), (messages) => fromHistory(sessionId, messages)),
+    evidence: ({ ref }) =>
+      ref === undefined
+        ? Effect.fail(new CapabilityMissing({ provider, capability: "find a turn without its message id" }))
+        : Effect.map(calls.messages(sessionId), (messages) => History.evidence(sessionId, messages, ref)),
+    backgroundWork: Effect.sync(() => Array.from(live.state.children.values()).includes(true))
+  }
+})
+
+const interrupt = Effect.fn("OpenCode.interruptTurn")(function*(live: LiveSession.LiveSession, turnId: TurnId) {
+  if (live.state.turn?.turnId !== turnId) return
+  yield* LiveSession.apply(live, [{ _tag: "Interrupting" }])
+  yield* live.calls.abort(live.sessionId)
+  // An abort that finds nothing to stop brings no idle.
+  yield* Effect.forkIn(LiveSession.check(live, { _tag: "Check", turnId }), live.scope)
+})
+
+// --- answers ---
+
+const respond = Effect.fn("OpenCode.respondToApproval")(function*(
+  live: LiveSession.LiveSession,
+  requestId: RequestId,
+  decision: ApprovalDecision
+) {
+  const open = live.state.requests.get(requestId)?.asked
+  if (open?.kind !== "approval" || open.decision !== undefined) return yield* new RequestGone({ requestId })
+  // "Always" would hold for every session of the directory, so what the user allows for this one is kept here.
+  const reply = decision._tag === "Deny"
+    ? live.calls.replyPermission(requestId, "reject", decision.reason)
+    : live.calls.replyPermission(requestId, "once")
+  yield* answered(live, requestId, decision, reply)
+})
+
+const answerQuestion = Effect.fn("OpenCode.answerQuestion")(function*(
+  live: LiveSession.LiveSession,
+  requestId: RequestId,
+  answer: QuestionAnswer
+) {
+  const open = live.state.requests.get(requestId)?.asked
+  if (open?.kind !== "question" || open.answer !== undefined) return yield* new RequestGone({ requestId })
+  const reply = answer._tag === "Dismissed"
+    ? live.calls.rejectQuestion(requestId)
+    : live.calls.replyQuestion(requestId, answer.answers)
+  yield* answered(live, requestId, answer, reply)
+})
+
+/** Says beforehand whose answer it is, because the frame that tells of it may come before the call is over. */
+const answered = (
+  live: LiveSession.LiveSession,
+  requestId: RequestId,
+  answer: ApprovalDecision | QuestionAnswer,
+  reply: Effect.Effect<unknown, AgentError | ApiRefusal>
+): Effect.Effect<void, AgentError | RequestGone> =>
+  LiveSession.apply(live, [{ _tag: "Answering", requestId, with: answer }]).pipe(
+    Effect.andThen(reply),
+    Effect.catchTag(
+      "OpenCodeApiRefusal",
+      (refusal): Effect.Effect<never, AgentError | RequestGone> =>
+        refusal.status === 404 && refusal.name !== undefined && gone.has(refusal.name)
+          ? Effect.fail(new RequestGone({ requestId }))
+          : live.calls.plain(Effect.fail(refusal))
+    ),
+    Effect.tapError((error) =>
+      LiveSession.apply(live, [{ _tag: "Unanswered", requestId, gone: error._tag === "RequestGone" }])
+    ),
+    Effect.asVoid
+  )
+
+const gone = new Set(["PermissionNotFoundError", "QuestionNotFoundError"])
+
+// --- compaction ---
+
+/** Begins a compaction; how it goes on is told by the events. OpenCode's answer comes only when it is over. */
+const compact = Effect.fn("OpenCode.compact")(function*(live: LiveSession.LiveSession) {
+  const began = yield* Deferred.make<void>()
+  live.compactions.add(began)
+  const over = yield* live.calls.summarize(live.sessionId, live.defaults.model).pipe(
+    Effect.forkIn(live.scope, { startImmediately: true })
+  )
+  yield* Effect.raceFirst(Deferred.await(began), Fiber.join(over)).pipe(
+    Effect.ensuring(Effect.sync(() => live.compactions.delete(began)))
+  )
+})

@@ -1,0 +1,2 @@
+/** OpenCode as a provider. */
+export * as OpenCode from "./OpenCode.ts"
