@@ -14,9 +14,31 @@ export const http = (listener: RequestListener): Effect.Effect<string, never, Sc
       })
   ).pipe(Effect.map(urlOf))
 
-/** Passes TCP through to `target`, a URL, until it is told to cut every connection. */
+interface Trap {
+  /** What a client says that springs it. */
+  readonly text: string
+  /** Whether the target still hears it; then its answer springs the trap, and nobody hears that. */
+  readonly delivered: boolean
+  /** Whether nobody gets through any more, until it is mended. */
+  readonly down: boolean
+}
+
+/**
+ * Passes TCP through to `target`, a URL, until it is told to cut every connection, now or as soon as a client says
+ * something in particular.
+ */
 export const proxy = Effect.fnUntraced(function*(target: string) {
   const sockets = new Set<Socket>()
+  let trap: Trap | undefined
+  let down = false
+  const cut = () => {
+    for (const socket of sockets) socket.destroy()
+  }
+  const spring = (sprung: Trap) => {
+    trap = undefined
+    down = sprung.down
+    cut()
+  }
   const port = Number(new URL(target).port)
   const server = yield* Effect.acquireRelease(
     listening(() =>
@@ -31,8 +53,17 @@ export const proxy = Effect.fnUntraced(function*(target: string) {
             outgoing.destroy()
           })
         }
-        incoming.pipe(outgoing)
-        outgoing.pipe(incoming)
+        if (down) incoming.destroy()
+        let sprung: Trap | undefined
+        incoming.on("data", (chunk) => {
+          if (trap !== undefined && chunk.includes(trap.text)) sprung = trap
+          if (sprung?.delivered === false) spring(sprung)
+          else outgoing.write(chunk)
+        })
+        outgoing.on("data", (chunk) => {
+          if (sprung !== undefined) spring(sprung)
+          else incoming.write(chunk)
+        })
       })
     ),
     (server) =>
@@ -43,8 +74,18 @@ export const proxy = Effect.fnUntraced(function*(target: string) {
   )
   return {
     url: urlOf(server),
-    cut: Effect.sync(() => {
-      for (const socket of sockets) socket.destroy()
+    cut: Effect.sync(cut),
+    /** Cuts every connection, and every new one until it is mended. */
+    cutOff: Effect.sync(() => {
+      down = true
+      cut()
+    }),
+    cutAt: (when: Trap) =>
+      Effect.sync(() => {
+        trap = when
+      }),
+    mend: Effect.sync(() => {
+      down = false
     })
   }
 })
