@@ -1,0 +1,80 @@
+/**
+ * Counts a conversation twice, independently: as the app saw it in its events, and as it really reached the model.
+ *
+ * The unit is one message as models are sent it: what the user said, a text of the agent, a tool call (one) and its
+ * result (one more).
+ */
+import { Effect } from "effect"
+import type { Item, SessionId, ThreadEvent } from "../../src/index.ts"
+import { type ModelRequest, type ScriptedModel, textOf } from "../support/ScriptedModel.ts"
+import type { ExportFailed } from "./OpenCodeExport.ts"
+
+/** How a question reached the model. */
+export interface Received {
+  /** How often. */
+  readonly times: number
+  /** Messages before the question, without the agent's own instructions. */
+  readonly messages: number
+  /** What the user had said before, in order. */
+  readonly questions: ReadonlyArray<string>
+}
+
+export interface Measure {
+  /** `model`: counted in what the model was sent. `provider`: counted in what the agent itself has stored. */
+  readonly at: "model" | "provider"
+  /** What has arrived of the conversation by now, question by question. */
+  readonly arrived: (
+    sessionIds: ReadonlyArray<SessionId>
+  ) => Effect.Effect<(prompt: string) => Received, ExportFailed>
+}
+
+/** What the follow-up must find, by the events that the app had seen before it. */
+export const expected = (events: ReadonlyArray<ThreadEvent>, prompt: string) => {
+  const questions: Array<string> = []
+  const items = new Map<string, number>()
+  for (const event of events) {
+    if (event._tag === "TurnStarted") {
+      if (event.input.prompt === prompt) break
+      questions.push(event.input.prompt)
+    }
+    if (event._tag === "ItemStarted" || event._tag === "ItemCompleted") {
+      items.set(event.item.itemId, messagesOf(event.item))
+    }
+  }
+  return { questions, messages: questions.length + Array.from(items.values()).reduce((sum, count) => sum + count, 0) }
+}
+
+const messagesOf = (item: Item): number => {
+  switch (item._tag) {
+    case "AssistantMessage":
+      return item.text === "" ? 0 : 1
+    case "ToolCall":
+    case "Command":
+    case "FileChange":
+      return 2
+    case "UserMessage":
+    case "Reasoning":
+      return 0
+  }
+}
+
+// --- at the model ---
+
+export const atModel = (model: ScriptedModel): Measure => ({
+  at: "model",
+  arrived: () =>
+    Effect.map(model.requests, (requests) => (prompt) => {
+      const asked = requests.filter((request) => request.lastUserText === prompt && !request.afterToolResult)
+      const past = asked[0] === undefined ? [] : before(asked[0])
+      return {
+        times: asked.length,
+        messages: past.length,
+        questions: past.filter((message) => message.role === "user").map((message) => textOf(message))
+      }
+    })
+})
+
+const before = (request: ModelRequest) => {
+  const said = request.messages.filter((message) => message.role !== "system")
+  return said.slice(0, said.findLastIndex((message) => message.role === "user"))
+}

@@ -1,0 +1,70 @@
+/**
+ * Everything that this run has started, and whether it is still alive.
+ *
+ * Processes hand their environment down, so a variable that the app is started with marks the app, its agents, and the
+ * tools that they run, whoever their parent is by then. It is not the library's own mark: the proof shall not rest on
+ * what it proves. Environments can be read on Linux only; elsewhere only the app's own processes are seen.
+ */
+import { Effect, FileSystem, Schedule } from "effect"
+import { SecureRandom } from "effect/crypto"
+import { kill, pid as self, platform } from "node:process"
+
+const variable = "CONTINUITY_EXAMPLE_RUN"
+
+export interface Running {
+  readonly pid: number
+  readonly command: string
+}
+
+export interface Processes {
+  /** To be put into the environment of what is started. */
+  readonly env: Readonly<Record<string, string>>
+  /** Notes a process that was started, for systems that do not show environments. */
+  readonly note: (pid: number) => void
+  readonly alive: Effect.Effect<ReadonlyArray<Running>>
+  /** What is still alive after the moment that a process may take to be gone once it was told to end. */
+  readonly left: Effect.Effect<ReadonlyArray<Running>>
+}
+
+/** When the scope closes, what is left is ended. */
+export const make = Effect.gen(function*() {
+  const fs = yield* FileSystem.FileSystem
+  const run = SecureRandom.uuidV4Unsafe()
+  const noted = new Set<number>()
+
+  const read = (pid: number, name: string) => Effect.orElseSucceed(fs.readFileString(`/proc/${pid}/${name}`), () => "")
+  const inspect = Effect.fnUntraced(function*(pid: number) {
+    const environment = yield* read(pid, "environ")
+    if (!environment.split("\0").includes(`${variable}=${run}`)) return []
+    const command = (yield* read(pid, "cmdline")).replaceAll("\0", " ").trim()
+    // A process that has exited and waits for its parent has no command line any more.
+    return command === "" ? [] : [{ pid, command }]
+  })
+  const inProc = Effect.gen(function*() {
+    const names = yield* Effect.orElseSucceed(fs.readDirectory("/proc"), () => [])
+    const pids = names.filter((name) => /^\d+$/.test(name)).map(Number).filter((pid) => pid !== self)
+    return (yield* Effect.forEach(pids, inspect, { concurrency: 16 })).flat()
+  })
+  const amongNoted = Effect.filter(Array.from(noted), (pid) => signal(pid, 0)).pipe(
+    Effect.map((pids) => pids.map((pid) => ({ pid, command: "node host.ts" })))
+  )
+  const alive: Effect.Effect<ReadonlyArray<Running>> = platform === "linux" ? inProc : amongNoted
+
+  const left = alive.pipe(
+    Effect.repeat({ schedule: Schedule.spaced("50 millis"), until: (running) => running.length === 0 }),
+    Effect.timeoutOrElse({ duration: "2 seconds", orElse: () => alive })
+  )
+  const end = Effect.flatMap(alive, Effect.forEach(({ pid }) => signal(pid, "SIGKILL"), { discard: true }))
+  yield* Effect.addFinalizer(() => Effect.andThen(end, left))
+  const processes: Processes = {
+    env: { [variable]: run },
+    note: (pid) => noted.add(pid),
+    alive,
+    left
+  }
+  return processes
+})
+
+/** Whether there was such a process. */
+const signal = (pid: number, name: NodeJS.Signals | 0) =>
+  Effect.orElseSucceed(Effect.try(() => kill(pid, name)), () => false)

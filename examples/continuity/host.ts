@@ -1,0 +1,76 @@
+/**
+ * The app: the library, an agent, a store, and a loop that does what it is told. Everything a real server needs is in
+ * the first thirty lines. It has no code for restarts, for the reaper or for moves: `sendTurn` goes on where the
+ * conversation stopped, whatever happened to the session.
+ */
+import { NodeRuntime, NodeServices } from "@effect/platform-node"
+import { Console, Effect, Layer, Logger, Schema, Stdio, Stream } from "effect"
+import { ProviderRegistry, ProviderService, SessionStore } from "../../src/index.ts"
+import { OpenCode } from "../../src/opencode/index.ts"
+import { openCodeConfig } from "../support/OpenCodeConfig.ts"
+import { Command, CommandLine, instanceId, type Reply, ReplyLine, Settings, threadId } from "./Protocol.ts"
+
+const agents = ({ scripted, store }: Settings) =>
+  ProviderService.layer({ reaper: { idleAfter: "1 second", sweepEvery: "250 millis" } }).pipe(
+    Layer.provide(OpenCode.layer({
+      instanceId,
+      // With its last session the server goes too, so that a follow-up has nothing but the disk to go by.
+      idleTimeToLive: "100 millis",
+      ...(scripted === undefined ? {} : { config: openCodeConfig(scripted), isolated: { folder: scripted.home } })
+    })),
+    Layer.provide(ProviderRegistry.layer),
+    Layer.provide(SessionStore.layerSqlite({ filename: store }))
+  )
+
+const obey = Effect.fnUntraced(function*(command: Command, { model }: Settings) {
+  const agents = yield* ProviderService
+  switch (command._tag) {
+    case "Start":
+      return yield* agents.startSession({
+        threadId,
+        instanceId,
+        directory: command.directory,
+        runtimeMode: "approval-required",
+        title: "Continuity",
+        model: model === undefined ? undefined : { id: model }
+      })
+    case "Watch":
+      return yield* agents.streamEvents({ threadId, after: command.after }).pipe(
+        Stream.runForEach((event) => say({ _tag: "Event", event })),
+        Effect.forkScoped
+      )
+    case "Send":
+      return yield* agents.sendTurn({ threadId, prompt: command.prompt })
+    case "Decide":
+      return yield* agents.respondToApproval({ threadId, requestId: command.requestId, decision: command.decision })
+  }
+})
+
+const say = (reply: Reply) => Effect.flatMap(Effect.orDie(Schema.encodeEffect(ReplyLine)(reply)), Console.log)
+
+/** Works until its stdin ends. */
+const serve = Effect.fnUntraced(function*(settings: Settings) {
+  const stdio = yield* Stdio.Stdio
+  yield* say({ _tag: "Ready" })
+  yield* stdio.stdin.pipe(
+    Stream.decodeText,
+    Stream.splitLines,
+    Stream.mapEffect((line) => Schema.decodeEffect(CommandLine)(line)),
+    Stream.runForEach((command) =>
+      Effect.catch(
+        obey(command, settings),
+        (error) => say({ _tag: "Failed", error: error._tag, message: error.message })
+      )
+    )
+  )
+}, Effect.scoped)
+
+Effect.gen(function*() {
+  const stdio = yield* Stdio.Stdio
+  const [argument] = yield* stdio.args
+  const settings = yield* Schema.decodeUnknownEffect(Settings)(argument)
+  yield* Effect.provide(serve(settings), agents(settings))
+}).pipe(
+  Effect.provide([NodeServices.layer, Layer.succeed(Logger.LogToStderr, true)]),
+  NodeRuntime.runMain
+)
