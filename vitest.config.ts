@@ -9,7 +9,7 @@ export default defineConfig({
     maxWorkers: 2,
     projects: [
       {
-        test: { name: "library", include: ["test/*.test.ts"] }
+        test: { name: "library", include: ["test/*.test.ts", "test/conformance/**/*.test.ts"] }
       },
       {
         test: { name: "opencode", include: ["test/opencode/**/*.test.ts"], testTimeout: 60_000, hookTimeout: 60_000 }

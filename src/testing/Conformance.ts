@@ -1,0 +1,247 @@
+/**
+ * Proves that an adapter keeps the contract, from what it declares: a capability that is declared and not delivered
+ * breaks a rule, one that is delivered and not declared is reported.
+ *
+ * {@link rules} are data. {@link check} proves them one after the other, without any test runner; `conformance` in
+ * `effect-coding-agents/testing/conformance` registers each as a vitest test. Every rule has a new host: the service on
+ * a new store file, with the adapter's layer built afresh. What the agent keeps on its own disk must be found again by
+ * the next build of the layer, as after a restart.
+ *
+ * **Gotchas**
+ *
+ * - Rules run on the real clock, because agents do. They wait for events, each for the fixture's `patience` at most.
+ * - A rule that needs a hand which the fixture does not have is `NotChecked`, never passed.
+ *
+ * **Example**
+ *
+ * ```ts
+ * const report = yield* Conformance.check(MyAgent.layer({ ... }), {
+ *   instanceId: "my-agent",
+ *   platform: NodeServices.layer,
+ *   controls: Effect.succeed({ loseSession: (id) => fs.remove(`${folder}/${id}.json`) })
+ * })
+ * console.log(Conformance.format(report))
+ * ```
+ */
+import { Cause, Effect, Exit, FileSystem, Layer, Option, Path } from "effect"
+import { AgentProcesses } from "../AgentProcesses.ts"
+import { InstanceId } from "../Ids.ts"
+import type { Capabilities, ProviderAdapter } from "../ProviderAdapter.ts"
+import { ProviderRegistry } from "../ProviderRegistry.ts"
+import { ProviderService, type Settings } from "../ProviderService.ts"
+import { SessionStore } from "../SessionStore.ts"
+import type { Bench, Host } from "./conformance/Bench.ts"
+import * as CapabilityRules from "./conformance/CapabilityRules.ts"
+import * as ContinuityRules from "./conformance/ContinuityRules.ts"
+import * as CursorRules from "./conformance/CursorRules.ts"
+import * as EventRules from "./conformance/EventRules.ts"
+import { type Controls, type Fixture, plainDirectories, type Platform } from "./conformance/Fixture.ts"
+import * as LifecycleRules from "./conformance/LifecycleRules.ts"
+import * as ModeRules from "./conformance/ModeRules.ts"
+import * as PlainPrompts from "./conformance/PlainPrompts.ts"
+import * as RequestRules from "./conformance/RequestRules.ts"
+import { NotChecked, type Rule, RuleBroken, type Tagged, Violated } from "./conformance/Rule.ts"
+import * as TurnRules from "./conformance/TurnRules.ts"
+
+export type { Controls, Directories, Fixture, Platform, Prompts } from "./conformance/Fixture.ts"
+export { plainDirectories } from "./conformance/Fixture.ts"
+export * as PlainPrompts from "./conformance/PlainPrompts.ts"
+export { type Rule, RuleBroken } from "./conformance/Rule.ts"
+
+/** What an adapter's layer may ask for, and no more. */
+export type Needs = ProviderRegistry | AgentProcesses | Platform
+
+/** All rules, each once, those that others assume first. */
+export const rules: ReadonlyArray<Rule> = [
+  ...CursorRules.rules,
+  ...TurnRules.rules,
+  ...ContinuityRules.rules,
+  ...RequestRules.rules,
+  ...ModeRules.rules,
+  ...EventRules.rules,
+  ...CapabilityRules.rules,
+  ...LifecycleRules.rules
+]
+
+/** What became of one rule. */
+export type Outcome =
+  | { readonly _tag: "Kept"; readonly undeclared: ReadonlyArray<keyof Capabilities> }
+  | { readonly _tag: "Broken"; readonly error: RuleBroken }
+  /** Broken, and so is a rule that it assumes. */
+  | { readonly _tag: "Implied"; readonly error: RuleBroken; readonly by: string }
+  /** The fixture has no such hand. */
+  | { readonly _tag: "NotChecked"; readonly missing: string }
+  /** What the adapter declares leaves nothing to prove. */
+  | { readonly _tag: "NotApplicable" }
+
+export interface Report {
+  readonly outcomes: ReadonlyArray<{ readonly rule: Rule; readonly outcome: Outcome }>
+  /** Capabilities that the adapter delivers and does not declare. */
+  readonly undeclared: ReadonlyArray<keyof Capabilities>
+}
+
+/** Ids of the rules with this outcome. */
+export const withOutcome = ({ outcomes }: Report, tag: Outcome["_tag"]): ReadonlyArray<string> =>
+  outcomes.flatMap(({ outcome, rule }) => outcome._tag === tag ? [rule.id] : [])
+
+/** One line per rule. */
+export const format = (report: Report): string =>
+  [
+    ...report.outcomes.map(({ outcome, rule }) =>
+      `${outcome._tag.padEnd(14)}${rule.promise} ${rule.id}${detail(outcome)}`
+    ),
+    ...report.undeclared.map((capability) => `delivered and not declared: ${capability}`)
+  ].join("\n")
+
+const detail = (outcome: Outcome): string => {
+  switch (outcome._tag) {
+    case "Broken":
+      return `\n${outcome.error.message}`
+    case "Implied":
+      return `, by ${outcome.by}`
+    case "NotChecked":
+      return `, for want of ${outcome.missing}`
+    default:
+      return ""
+  }
+}
+
+/** Proves one rule. Never fails; `Implied` is for {@link check} to say. */
+export const checkRule = Effect.fn("Conformance.checkRule")(function*<Agent, E extends Tagged>(
+  rule: Rule,
+  adapterLayer: Layer.Layer<Agent, E, Needs>,
+  fixture: Fixture<Agent>
+): Effect.fn.Return<Outcome> {
+  const undeclared: Array<keyof Capabilities> = []
+  const exit = yield* benchOf(adapterLayer, fixture, undeclared).pipe(
+    Effect.flatMap((bench): Effect.Effect<boolean, Tagged> => {
+      if (rule.applies !== undefined && !rule.applies(bench.capabilities)) return Effect.succeed(false)
+      return Effect.as(within(rule.prove(bench), bench.patience), true)
+    }),
+    Effect.scoped,
+    Effect.provide(fixture.platform),
+    Effect.exit
+  )
+  if (Exit.isSuccess(exit)) return exit.value ? { _tag: "Kept", undeclared } : { _tag: "NotApplicable" }
+  const error = Option.getOrUndefined(Cause.findErrorOption(exit.cause))
+  if (error instanceof NotChecked) return { _tag: "NotChecked", missing: error.missing }
+  const { id, promise, title } = rule
+  const breach = error instanceof Violated ? error : { expected: title, seen: error ?? Cause.pretty(exit.cause) }
+  return {
+    _tag: "Broken",
+    error: new RuleBroken({ rule: id, promise, expected: breach.expected, seen: breach.seen })
+  }
+})
+
+/** A rule waits for ten things at most, each with the agent's patience. */
+export const ruleLimit = (patience: number) => 10 * patience
+
+export const defaultPatience = 20_000
+
+const within = (proof: Effect.Effect<void, Tagged>, patience: number) =>
+  Effect.timeoutOrElse(proof, {
+    duration: ruleLimit(patience),
+    orElse: () => Effect.fail(new Violated({ expected: "an end of the proof", seen: "none" }))
+  })
+
+/** Proves the rules one after the other. Never fails: what is broken is in the report. */
+export const check = Effect.fn("Conformance.check")(function*<Agent, E extends Tagged>(
+  adapterLayer: Layer.Layer<Agent, E, Needs>,
+  fixture: Fixture<Agent>,
+  options: { readonly rules?: ReadonlyArray<Rule> | undefined; readonly concurrency?: number | undefined } = {}
+): Effect.fn.Return<Report> {
+  const proved = yield* Effect.forEach(
+    options.rules ?? rules,
+    (rule) => Effect.map(checkRule(rule, adapterLayer, fixture), (outcome) => ({ rule, outcome })),
+    { concurrency: options.concurrency ?? 1 }
+  )
+  const broken = new Set(proved.flatMap(({ outcome, rule }) => outcome._tag === "Broken" ? [rule.id] : []))
+  const undeclared = new Set(proved.flatMap(({ outcome }) => outcome._tag === "Kept" ? outcome.undeclared : []))
+  return {
+    outcomes: proved.map(({ outcome, rule }) => {
+      const by = outcome._tag === "Broken" ? assumed(rule).find((id) => broken.has(id)) : undefined
+      return outcome._tag === "Broken" && by !== undefined
+        ? { rule, outcome: { _tag: "Implied", error: outcome.error, by } }
+        : { rule, outcome }
+    }),
+    undeclared: Array.from(undeclared)
+  }
+})
+
+/** An agent that cannot complete a turn can prove nothing. */
+const base = "turn/completed"
+
+/** Ids of all rules that this one stands on. */
+const assumed = (rule: Rule): ReadonlyArray<string> => {
+  if (rule.id === base) return []
+  const direct = rule.assumes ?? []
+  return [...direct, ...rules.filter((other) => direct.includes(other.id)).flatMap(assumed), base]
+}
+
+const adapterOf = (name: string) =>
+  Effect.gen(function*() {
+    const registry = yield* ProviderRegistry
+    const instanceId = InstanceId.make(name)
+    const found = Option.getOrUndefined(yield* registry.get(instanceId))
+    if (found !== undefined) return found
+    const known = (yield* registry.list).map((adapter) => adapter.instanceId)
+    return yield* new Violated({ expected: `a layer that registers the instance "${instanceId}"`, seen: known })
+  })
+
+const benchOf = Effect.fnUntraced(function*<Agent, E extends Tagged>(
+  adapterLayer: Layer.Layer<Agent, E, Needs>,
+  fixture: Fixture<Agent>,
+  undeclared: Array<keyof Capabilities>
+) {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const platform = yield* Effect.context<Platform>()
+  const folder = yield* Effect.orDie(fs.makeTempDirectoryScoped({ prefix: "conformance-store-" }))
+  const patience = fixture.patience ?? defaultPatience
+  const adapter = adapterLayer.pipe(
+    Layer.provideMerge(ProviderRegistry.layer),
+    Layer.provideMerge(Layer.succeedContext(platform))
+  )
+  const { capabilities } = yield* adapterOf(fixture.instanceId).pipe(
+    Effect.provide(Layer.provide(adapter, AgentProcesses.layerNoop), { local: true })
+  )
+
+  const hostLayer = (settings: Settings | undefined) =>
+    // A stop takes one of each at most, so it ends within the patience whatever the agent does.
+    ProviderService.layer({ interruptGrace: patience / 3, stopTimeout: patience / 3, ...settings }).pipe(
+      Layer.provideMerge(adapter),
+      Layer.provideMerge(
+        SessionStore.layerSqlite({ filename: path.join(folder, "store.db") })
+      )
+    )
+
+  const hostOf = (bench: Bench, adapter: ProviderAdapter, controls: Controls) =>
+    Effect.gen(function*() {
+      const host: Host = {
+        agents: yield* ProviderService,
+        store: yield* SessionStore,
+        adapter,
+        controls,
+        bench
+      }
+      return host
+    })
+
+  const bench: Bench = {
+    capabilities,
+    prompts: fixture.prompts ?? PlainPrompts.make,
+    directories: yield* fixture.directories ?? plainDirectories,
+    path,
+    exists: (file) => Effect.orDie(fs.exists(file)),
+    hands: fixture.hands ?? true,
+    models: fixture.models,
+    patience,
+    onHost: (use, settings) =>
+      Effect.gen(function*() {
+        const controls = yield* fixture.controls ?? Effect.succeed({})
+        return yield* use(yield* hostOf(bench, yield* adapterOf(fixture.instanceId), controls))
+      }).pipe(Effect.scoped, Effect.provide(hostLayer(settings), { local: true })),
+    undeclared: (capability) => Effect.sync(() => void undeclared.push(capability))
+  }
+  return bench
+})

@@ -1,0 +1,55 @@
+/**
+ * The rules of `Conformance` as a vitest suite: `effect-coding-agents/testing/conformance`. Importing this module, and
+ * no other of this library, imports vitest.
+ *
+ * A rule that does not apply, or that the fixture cannot check, is a skipped test that says why.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { conformance } from "effect-coding-agents/testing/conformance"
+ *
+ * conformance("my-agent", MyAgent.layer(), { instanceId: "my-agent", platform: NodeServices.layer })
+ * ```
+ */
+import { Effect, type Layer } from "effect"
+import { describe, it } from "vitest"
+import type { Fixture, Needs } from "./Conformance.ts"
+import * as Conformance from "./Conformance.ts"
+
+/** Registers one test per rule, titled `<promise> <name>: <rule>`. */
+export const conformance = <Agent, E extends { readonly _tag: string }>(
+  name: string,
+  adapterLayer: Layer.Layer<Agent, E, Needs>,
+  fixture: Fixture<Agent>,
+  options: { readonly rules?: ReadonlyArray<Conformance.Rule> | undefined } = {}
+): void => {
+  // Closing the hosts may take as long again.
+  const timeout = 2 * Conformance.ruleLimit(fixture.patience ?? Conformance.defaultPatience)
+  describe(`conformance of ${name}`, () => {
+    for (const rule of options.rules ?? Conformance.rules) {
+      it(
+        `${rule.promise} ${name}: ${rule.title}`,
+        { timeout },
+        (test) =>
+          Effect.runPromise(Conformance.checkRule(rule, adapterLayer, fixture).pipe(Effect.tap(told)), {
+            signal: test.signal
+          }).then((outcome) =>
+            outcome._tag === "NotChecked"
+              ? test.skip(`not checked: the fixture has no ${outcome.missing}`)
+              : outcome._tag === "NotApplicable"
+              ? test.skip("does not apply to what the adapter declares")
+              : outcome._tag === "Kept"
+              ? undefined
+              : Promise.reject(outcome.error)
+          )
+      )
+    }
+  })
+
+  const told = (outcome: Conformance.Outcome) =>
+    outcome._tag === "Kept"
+      ? Effect.forEach(outcome.undeclared, (capability) =>
+        Effect.logWarning(`${name} delivers a capability that it does not declare: ${capability}`))
+      : Effect.void
+}

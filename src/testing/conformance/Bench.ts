@@ -1,0 +1,238 @@
+/**
+ * Where a rule is proved: hosts that are built and torn down on one store file, with the adapter in its Layer, and the
+ * adapter alone with somebody who listens to it.
+ */
+import { Effect, Exit, Fiber, type Path, Scope, Stream, SubscriptionRef } from "effect"
+import { ThreadId, TurnId } from "../../Ids.ts"
+import type { Capabilities, ProviderAdapter, ProviderSession, StartInput } from "../../ProviderAdapter.ts"
+import type { ProviderService, Settings } from "../../ProviderService.ts"
+import type { SessionStore } from "../../SessionStore.ts"
+import { isTerminal, type ProviderEvent, type TerminalEvent, type ThreadEvent } from "../../ThreadEvent.ts"
+import type { Controls, Directories, Prompts } from "./Fixture.ts"
+import { type Tagged, Violated } from "./Rule.ts"
+
+/** What a rule is given. Every bench has a store file and directories of its own. */
+export interface Bench {
+  readonly capabilities: Capabilities
+  readonly prompts: Prompts
+  readonly directories: Directories
+  readonly path: Path.Path
+  readonly exists: (path: string) => Effect.Effect<boolean>
+  /** Whether commands and edits really happen. */
+  readonly hands: boolean
+  readonly models: readonly [string, string] | undefined
+  /** In milliseconds. */
+  readonly patience: number
+  /** Runs on a new host on the bench's store file. Its end is an orderly shutdown. */
+  readonly onHost: <A, E extends Tagged>(
+    use: (host: Host) => Effect.Effect<A, E, Scope.Scope>,
+    settings?: Settings
+  ) => Effect.Effect<A, E | Tagged>
+  /** The adapter delivers something that it does not declare. */
+  readonly undeclared: (capability: keyof Capabilities) => Effect.Effect<void>
+}
+
+/** One host, with the adapter under proof as its only one. */
+export interface Host {
+  readonly agents: ProviderService["Service"]
+  readonly store: SessionStore["Service"]
+  readonly adapter: ProviderAdapter
+  readonly controls: Controls
+  readonly bench: Bench
+}
+
+export const thread = ThreadId.make("thread")
+
+export type Is<A> = (event: ThreadEvent) => event is ThreadEvent & A
+
+export const is =
+  <Tag extends ThreadEvent["_tag"]>(tag: Tag) =>
+  (event: ThreadEvent): event is Extract<ThreadEvent, { readonly _tag: Tag }> => event._tag === tag
+
+/** The effect within the agent's patience. */
+export const within = <A, E, R>(bench: Bench, what: string, effect: Effect.Effect<A, E, R>) =>
+  Effect.timeoutOrElse(effect, {
+    duration: bench.patience,
+    orElse: () => Effect.fail(new Violated({ expected: what, seen: `nothing in ${bench.patience} ms` }))
+  })
+
+/** Starts the thread on the agent, in `home` unless said otherwise. */
+export const start = (
+  host: Host,
+  options: Omit<Parameters<Host["agents"]["startSession"]>[0], "threadId"> & { readonly threadId?: ThreadId } = {}
+) =>
+  within(
+    host.bench,
+    "a start",
+    host.agents.startSession({
+      threadId: thread,
+      instanceId: host.adapter.instanceId,
+      directory: host.bench.directories.home,
+      ...options
+    })
+  )
+
+/** Runs one turn that completes. */
+export const run = (host: Host, prompt: string, threadId: ThreadId = thread) =>
+  within(host.bench, `the end of the turn "${prompt}"`, host.agents.runTurn({ threadId, prompt }))
+
+/** What the agent has in its context. */
+export const recall = (host: Host, threadId: ThreadId = thread) => run(host, host.bench.prompts.recall, threadId)
+
+/** The first event of the thread that fits, stored or to come. */
+export const awaitEvent = <A extends ThreadEvent>(
+  host: Host,
+  what: string,
+  fits: (event: ThreadEvent) => event is A,
+  threadId: ThreadId = thread
+) =>
+  within(
+    host.bench,
+    what,
+    host.agents.streamEvents({ threadId }).pipe(
+      Stream.filter(fits),
+      Stream.runHead,
+      Effect.flatMap(Effect.fromOption),
+      Effect.orDie
+    )
+  )
+
+/** Sends a turn; `end` waits for its terminal event. */
+export const send = Effect.fnUntraced(function*(host: Host, prompt: string, threadId: ThreadId = thread) {
+  const { epoch, turnId } = yield* within(
+    host.bench,
+    `the acceptance of "${prompt}"`,
+    host.agents.sendTurn({ threadId, prompt })
+  )
+  const end = awaitEvent(
+    host,
+    `a terminal event of the turn "${prompt}"`,
+    (event): event is Extract<ThreadEvent, TerminalEvent> => isTerminal(event) && event.turnId === turnId,
+    threadId
+  )
+  return { turnId, epoch, end }
+})
+
+/** The first event of this turn with this tag, stored or to come. */
+export const awaitOf = <Tag extends ThreadEvent["_tag"]>(host: Host, turnId: TurnId, tag: Tag, threadId = thread) =>
+  awaitEvent(
+    host,
+    `${tag} in turn ${turnId}`,
+    (event): event is Extract<ThreadEvent, { readonly _tag: Tag }> =>
+      event._tag === tag && "turnId" in event && event.turnId === turnId,
+    threadId
+  )
+
+export const interrupt = (host: Host, turnId?: TurnId) =>
+  within(host.bench, "interruptTurn to return", host.agents.interruptTurn({ threadId: thread, turnId }))
+
+export const stop = (host: Host) => within(host.bench, "stopSession to return", host.agents.stopSession(thread))
+
+/** All that is stored of the thread. */
+export const stored = (host: Host, threadId: ThreadId = thread) =>
+  Effect.orDie(host.store.readEvents({ threadId, after: 0, limit: 100_000 }))
+
+/** Tags of the terminal events of a turn. */
+export const endings = (events: ReadonlyArray<ThreadEvent>, turnId: TurnId): ReadonlyArray<string> =>
+  events.filter((event) => isTerminal(event) && event.turnId === turnId).map((event) => event._tag)
+
+/** A session of the adapter alone, and all that it has emitted. */
+export interface Listener {
+  readonly session: ProviderSession
+  readonly seen: Effect.Effect<ReadonlyArray<ProviderEvent>>
+  readonly awaitEvent: <A extends ProviderEvent>(
+    what: string,
+    fits: (event: ProviderEvent) => event is A
+  ) => Effect.Effect<A, Violated>
+  /** Sends, without waiting for the end. */
+  readonly send: (prompt: string) => Effect.Effect<TurnId, Tagged>
+  /** Sends and waits for the end; answers the agent's last message. */
+  readonly run: (prompt: string) => Effect.Effect<string, Tagged>
+  /** Closes the session's scope; the exit is the scope's. May be called again. */
+  readonly close: Effect.Effect<Exit.Exit<void>, Violated>
+}
+
+/** A turn's terminal event, as the adapter emits it. */
+export const endsTurn = (turnId: TurnId) => (event: ProviderEvent): event is Extract<ProviderEvent, TerminalEvent> =>
+  (event._tag === "TurnCompleted" || event._tag === "TurnFailed" || event._tag === "TurnInterrupted") &&
+  event.turnId === turnId
+
+let turns = 0
+
+/** `startSession` of the adapter itself, in a scope that ends with this one at the latest. */
+export const listen = Effect.fnUntraced(function*(host: Host, input: Partial<StartInput> = {}) {
+  const { adapter, bench } = host
+  const scope = Scope.makeUnsafe()
+  // In a fiber of its own, because nothing can interrupt a scope that hangs in closing.
+  const close = Effect.forkDetach(Scope.close(scope, Exit.void), { startImmediately: true }).pipe(
+    Effect.flatMap((fiber) => within(bench, "the session's scope to close", Fiber.await(fiber)))
+  )
+  // A close that fails or hangs is a matter of the rules about closing.
+  yield* Effect.addFinalizer(() => Effect.ignore(close))
+  const session = yield* within(
+    bench,
+    "startSession to return",
+    adapter.startSession({
+      threadId: thread,
+      directory: bench.directories.home,
+      runtimeMode: bench.capabilities.runtimeModes[0] ?? "approval-required",
+      from: { _tag: "New" },
+      ...input
+    })
+  ).pipe(Scope.provide(scope))
+  const all = yield* SubscriptionRef.make<ReadonlyArray<ProviderEvent>>([])
+  yield* session.events.pipe(
+    Stream.runForEachArray((events) => SubscriptionRef.update(all, (before) => [...before, ...events])),
+    Effect.forkScoped
+  )
+  const awaitEvent = <A extends ProviderEvent>(what: string, fits: (event: ProviderEvent) => event is A) =>
+    within(
+      bench,
+      what,
+      SubscriptionRef.changes(all).pipe(
+        Stream.map((events) => events.find(fits)),
+        Stream.filter((event) => event !== undefined),
+        Stream.runHead,
+        Effect.flatMap(Effect.fromOption),
+        Effect.orDie
+      )
+    )
+  const send = Effect.fnUntraced(function*(prompt: string) {
+    const turnId = TurnId.make(`turn-${process.pid}-${++turns}`)
+    const ref = yield* session.turnRef(turnId)
+    yield* within(bench, `the acceptance of "${prompt}"`, session.sendTurn({ turnId, ref, input: { prompt } }))
+    return turnId
+  })
+  const listener: Listener = {
+    session,
+    seen: SubscriptionRef.get(all),
+    awaitEvent,
+    send,
+    run: Effect.fnUntraced(function*(prompt: string) {
+      const turnId = yield* send(prompt)
+      const ending = yield* awaitEvent(`the end of the turn "${prompt}"`, endsTurn(turnId))
+      if (ending._tag !== "TurnCompleted") return yield* new Violated({ expected: "TurnCompleted", seen: ending })
+      return textOf(yield* SubscriptionRef.get(all), turnId)
+    }),
+    close
+  }
+  return listener
+})
+
+const textOf = (events: ReadonlyArray<ProviderEvent>, turnId: TurnId): string => {
+  let text = ""
+  for (const event of events) {
+    if (event._tag === "ItemCompleted" && event.turnId === turnId && event.item._tag === "AssistantMessage") {
+      text = event.item.text
+    }
+  }
+  return text
+}
+
+/** The cursor of a session that has had a turn. */
+export const cursorOf = Effect.fnUntraced(function*({ session }: Listener) {
+  const cursor = yield* session.cursor
+  return cursor._tag === "Some"
+    ? cursor.value
+    : yield* new Violated({ expected: "a cursor after the first turn", seen: "none" })
+})

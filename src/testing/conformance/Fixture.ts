@@ -1,0 +1,96 @@
+/**
+ * What the rules need of the world around an adapter: prompts that make the agent do something, directories to work in,
+ * and hands that reach behind the adapter's back.
+ *
+ * Prompts are the whole remote control. An agent with a scripted model, or one with a language of its own, recognises
+ * them; {@link PlainPrompts} is a set that all of them can share.
+ */
+import { Effect, FileSystem, type Layer, Path, type Scope } from "effect"
+import type { ChildProcessSpawner } from "effect/process"
+import type { SessionId } from "../../Ids.ts"
+import * as PlainPrompts from "./PlainPrompts.ts"
+
+/** What an adapter may ask of its host; `NodeServices.layer` of `@effect/platform-node` is all of it. */
+export type Platform = FileSystem.FileSystem | Path.Path | ChildProcessSpawner.ChildProcessSpawner
+
+/** Each answers the prompt that makes the agent do it, as its whole turn. */
+export interface Prompts {
+  /** Say `text`, and have it in the conversation from then on. `text` is words with single spaces. */
+  readonly say: (text: string) => string
+  /** Say everything that is in the model's context before this prompt, in any form that holds the words. */
+  readonly recall: string
+  /** Run one shell command, then say something. */
+  readonly run: (command: string) => string
+  /** Write a file, given by its path relative to the session's directory, then say something. */
+  readonly edit: (path: string) => string
+  /** Ask the user this question with the options `yes` and `no`, then say the answer. Not needed without questions. */
+  readonly ask: (question: string) => string
+  /** Do nothing, without any sign of life, until the turn is interrupted. */
+  readonly hang: string
+  /** Say more and more, several times a second, until the turn is interrupted. */
+  readonly slow: string
+  /** Fail, as with a model that answers with an error that is not worth a retry. */
+  readonly fail: string
+}
+
+/** Real paths of existing directories. */
+export interface Directories {
+  readonly home: string
+  /** Another directory of the same project as `home`, by the agent's own idea of a project. */
+  readonly sameProject: string
+  /** A directory of another project. */
+  readonly elsewhere: string
+}
+
+/** Hands behind the adapter's back. A rule that needs a missing one is reported as not checked. */
+export interface Controls {
+  /** Deletes the session where the agent keeps it. */
+  readonly loseSession?: ((sessionId: SessionId) => Effect.Effect<void>) | undefined
+  /** As `kill -9` of the process, or the connection, that this session runs in. */
+  readonly crashAgent?: ((sessionId: SessionId) => Effect.Effect<void>) | undefined
+  /** The agent cannot be reached until the scope closes; nothing is lost. */
+  readonly unreachable?: Effect.Effect<void, never, Scope.Scope> | undefined
+  /** Process ids of the agents that were started by this host and are alive, the tools they run included. */
+  readonly processes?: Effect.Effect<ReadonlyArray<number>> | undefined
+  /** How often this prompt reached the agent or its model as new input, in all sessions. */
+  readonly received?: ((prompt: string) => Effect.Effect<number>) | undefined
+}
+
+export interface Fixture<Agent = never> {
+  /** The instance that the adapter's layer registers. */
+  readonly instanceId: string
+  readonly platform: Layer.Layer<Platform>
+  /** Default: {@link PlainPrompts}. */
+  readonly prompts?: Prompts | undefined
+  /** Default: two folders of a project with a `.git` folder, and a folder outside of it. All are removed afterwards. */
+  readonly directories?:
+    | Effect.Effect<Directories, never, FileSystem.FileSystem | Path.Path | Scope.Scope>
+    | undefined
+  /** May use what the adapter's layer provides. Default: none. */
+  readonly controls?: Effect.Effect<Controls, never, Agent> | undefined
+  /** Whether commands and edits really happen in the session's directory. Default: `true`. */
+  readonly hands?: boolean | undefined
+  /** Two models that the agent offers. Without them the model switch is not checked. */
+  readonly models?: readonly [string, string] | undefined
+  /** How long the agent may take for any one thing, in milliseconds. Default: 20,000. */
+  readonly patience?: number | undefined
+}
+
+/** The default `directories`. */
+export const plainDirectories = Effect.gen(function*() {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const root = yield* fs.realPath(yield* fs.makeTempDirectoryScoped({ prefix: "conformance-" }))
+  const project = path.join(root, "project")
+  const directories: Directories = {
+    home: path.join(project, "home"),
+    sameProject: path.join(project, "other"),
+    elsewhere: path.join(root, "elsewhere")
+  }
+  for (const directory of [path.join(project, ".git"), ...Object.values(directories)]) {
+    yield* fs.makeDirectory(directory, { recursive: true })
+  }
+  return directories
+}).pipe(Effect.orDie)
+
+export const promptsOf = (fixture: Fixture<never>): Prompts => fixture.prompts ?? PlainPrompts.make

@@ -1,0 +1,85 @@
+/**
+ * A scope that closes ends everything of its session, at any time and any number of times, and nothing of another one.
+ */
+import { Effect } from "effect"
+import { ThreadId } from "../../Ids.ts"
+import { cursorOf, listen, run, send, start, stop } from "./Bench.ts"
+import { equal, expect, need, type Rule, Violated } from "./Rule.ts"
+
+const sessions = 50
+
+export const rules: ReadonlyArray<Rule> = [
+  {
+    id: "close/twice",
+    promise: "P8",
+    title: "closing a session's scope succeeds, and again, and late; a newer handle of the session lives on",
+    assumes: ["cursor/offered"],
+    prove: (bench) =>
+      bench.onHost(Effect.fnUntraced(function*(host) {
+        const first = yield* listen(host)
+        yield* first.run(bench.prompts.say("one"))
+        const cursor = yield* cursorOf(first)
+        const exits = yield* Effect.all([first.close, first.close], { concurrency: 2 })
+        const second = yield* listen(host, { from: { _tag: "Resume", cursor } })
+        exits.push(yield* first.close)
+        yield* equal(exits.map((exit) => exit._tag), ["Success", "Success", "Success"], "how the closes end")
+        yield* second.run(bench.prompts.say("two"))
+        yield* start(host)
+        yield* Effect.all([stop(host), stop(host)], { concurrency: 2 })
+        yield* stop(host)
+      }))
+  },
+  {
+    id: "close/busy",
+    promise: "P8",
+    title: "closing a session's scope in the middle of a turn stops the turn, and the session can be resumed",
+    assumes: ["cursor/offered"],
+    prove: (bench) =>
+      bench.onHost(Effect.fnUntraced(function*(host) {
+        const first = yield* listen(host)
+        yield* first.run(bench.prompts.say("one"))
+        const cursor = yield* cursorOf(first)
+        yield* first.send(bench.prompts.slow)
+        yield* first.awaitEvent("the answer to begin", (event) => event._tag === "ItemStarted")
+        yield* first.close
+        const second = yield* listen(host, { from: { _tag: "Resume", cursor } })
+        const text = yield* second.run(bench.prompts.say("two"))
+        yield* expect(text.includes("two"), "the answer of the next turn", text)
+      }))
+  },
+  {
+    id: "orphans",
+    promise: "P10",
+    title: "no process outlives its session or its host",
+    prove: Effect.fnUntraced(function*(bench) {
+      const { processes } = yield* bench.onHost(Effect.fnUntraced(function*(host) {
+        const processes = yield* need(host.controls, "processes")
+        yield* start(host)
+        yield* run(host, bench.prompts.say("one"))
+        yield* send(host, bench.prompts.hang)
+        return { processes }
+      }))
+      yield* equal(yield* processes, [], "processes after the host has ended")
+    })
+  },
+  {
+    id: "scale/fifty",
+    promise: "P8",
+    title: `${sessions} sessions at once: each has its own turn, and no other's`,
+    prove: (bench) =>
+      bench.onHost((host) =>
+        Effect.forEach(
+          Array.from({ length: sessions }, (_, n) => n),
+          Effect.fnUntraced(function*(n) {
+            const threadId = ThreadId.make(`thread-${n}`)
+            const words = `number ${n} speaks`
+            yield* start(host, { threadId })
+            const { text } = yield* run(host, bench.prompts.say(words), threadId)
+            if (!text.includes(words)) return yield* new Violated({ expected: words, seen: text })
+            yield* equal((yield* host.agents.getThread(threadId)).status, "live", "status")
+          }),
+          { concurrency: "unbounded", discard: true }
+        )
+      )
+  }
+]

@@ -1,0 +1,129 @@
+/**
+ * The runtime mode is what the agent really does, after every kind of start; or the start fails.
+ */
+import { Effect } from "effect"
+import { ThreadId } from "../../Ids.ts"
+import type { Capabilities } from "../../ProviderAdapter.ts"
+import { RuntimeMode } from "../../RuntimeMode.ts"
+import { awaitOf, type Host, listen, run, send, start, stop, thread } from "./Bench.ts"
+import { expect, refused, type Rule, type Tagged } from "./Rule.ts"
+
+const offers = (...modes: ReadonlyArray<RuntimeMode>) => ({ runtimeModes }: Capabilities) =>
+  modes.every((mode) => runtimeModes.includes(mode))
+
+type Doing = "run" | "edit"
+
+const prompt = ({ bench }: Host, doing: Doing, file: string) =>
+  doing === "run" ? bench.prompts.run(`touch ${file}`) : bench.prompts.edit(file)
+
+const isThere = ({ bench }: Host, file: string) => bench.exists(bench.path.join(bench.directories.home, file))
+
+/** The agent asks first and has done nothing until it is answered. */
+const asked = Effect.fnUntraced(function*(host: Host, doing: Doing, file: string, threadId: ThreadId = thread) {
+  const { end, turnId } = yield* send(host, prompt(host, doing, file), threadId)
+  const { request } = yield* Effect.raceFirst(
+    awaitOf(host, turnId, "ApprovalRequested", threadId),
+    // A turn that ends is the better description of what went wrong than a timeout.
+    Effect.flatMap(end, (ending) => expect(false, `an approval for ${prompt(host, doing, file)}`, ending)).pipe(
+      Effect.andThen(Effect.never)
+    )
+  )
+  yield* expect(!(yield* isThere(host, file)), "nothing done before the answer", file)
+  yield* host.agents.respondToApproval({ threadId, requestId: request.requestId, decision: { _tag: "Deny" } })
+  yield* end
+  yield* expect(!(yield* isThere(host, file)), "nothing done after a denial", file)
+})
+
+/** The agent does it without asking. */
+const unasked = Effect.fnUntraced(function*(host: Host, doing: Doing, file: string) {
+  yield* run(host, prompt(host, doing, file))
+  if (host.bench.hands) yield* expect(yield* isThere(host, file), "it was done", file)
+})
+
+const inMode = (
+  runtimeMode: RuntimeMode,
+  prove: (host: Host) => Effect.Effect<unknown, Tagged>
+): Rule["prove"] =>
+(bench) => bench.onHost((host) => Effect.andThen(start(host, { runtimeMode }), Effect.asVoid(prove(host))))
+
+export const rules: ReadonlyArray<Rule> = [
+  {
+    id: "mode/approval-required",
+    promise: "P7",
+    title: "approval-required: edits and commands are asked for",
+    applies: offers("approval-required"),
+    prove: inMode(
+      "approval-required",
+      (host) => Effect.andThen(asked(host, "edit", "edited.txt"), asked(host, "run", "ran.txt"))
+    )
+  },
+  {
+    id: "mode/auto-accept-edits",
+    promise: "P7",
+    title: "auto-accept-edits: edits are made, commands are asked for",
+    applies: offers("auto-accept-edits"),
+    prove: inMode(
+      "auto-accept-edits",
+      (host) => Effect.andThen(unasked(host, "edit", "edited.txt"), asked(host, "run", "ran.txt"))
+    )
+  },
+  {
+    id: "mode/full-access",
+    promise: "P7",
+    title: "full-access: edits and commands are done",
+    applies: offers("full-access"),
+    prove: inMode(
+      "full-access",
+      (host) => Effect.andThen(unasked(host, "edit", "edited.txt"), unasked(host, "run", "ran.txt"))
+    )
+  },
+  {
+    id: "mode/unenforceable",
+    promise: "P7",
+    title: "a mode that is not offered fails the start, and nothing runs in another one",
+    applies: ({ runtimeModes }) => RuntimeMode.literals.some((mode) => !runtimeModes.includes(mode)),
+    prove: (bench) =>
+      bench.onHost((host) =>
+        Effect.forEach(
+          RuntimeMode.literals.filter((mode) => !bench.capabilities.runtimeModes.includes(mode)),
+          (runtimeMode) =>
+            refused(Effect.scoped(listen(host, { runtimeMode })), ["PolicyUnenforceable"], `a start in ${runtimeMode}`),
+          { discard: true }
+        )
+      )
+  },
+  {
+    id: "mode/resume",
+    promise: "P7",
+    title: "a session that is resumed in a stricter mode is as strict as asked for, and the other way round",
+    applies: offers("approval-required", "full-access"),
+    assumes: ["mode/approval-required", "mode/full-access", "continuity/resumed"],
+    prove: (bench) =>
+      bench.onHost(Effect.fnUntraced(function*(host) {
+        yield* start(host, { runtimeMode: "full-access" })
+        yield* unasked(host, "run", "first.txt")
+        yield* stop(host)
+        yield* start(host, { runtimeMode: "approval-required" })
+        yield* asked(host, "run", "second.txt")
+        yield* asked(host, "edit", "third.txt")
+        yield* start(host, { runtimeMode: "full-access" })
+        yield* unasked(host, "run", "fourth.txt")
+      }))
+  },
+  {
+    id: "mode/fork",
+    promise: "P7",
+    title: "a fork in a stricter mode is as strict as asked for",
+    applies: (capabilities) => capabilities.fork && offers("approval-required", "full-access")(capabilities),
+    assumes: ["mode/approval-required", "mode/full-access", "fork"],
+    prove: (bench) =>
+      bench.onHost(Effect.fnUntraced(function*(host) {
+        yield* start(host, { runtimeMode: "full-access" })
+        yield* unasked(host, "run", "first.txt")
+        const copy = ThreadId.make("copy")
+        yield* host.agents.forkThread({ threadId: thread, newThreadId: copy, runtimeMode: "approval-required" })
+        yield* asked(host, "run", "second.txt", copy)
+        yield* unasked(host, "run", "third.txt")
+      }))
+  }
+]

@@ -1,0 +1,32 @@
+/**
+ * A set of prompts that a toy, a mock or a scripted model can read: one word that says what to do, then what with.
+ */
+import type { Prompts } from "./Fixture.ts"
+
+export const make: Prompts = {
+  say: (text) => `say ${text}`,
+  recall: "recall",
+  run: (command) => `run ${command}`,
+  edit: (path) => `edit ${path}`,
+  ask: (question) => `ask ${question}`,
+  hang: "hang",
+  slow: "slow",
+  fail: "fail"
+}
+
+export type Asked =
+  | { readonly _tag: "Say" | "Run" | "Edit" | "Ask"; readonly what: string }
+  | { readonly _tag: "Recall" | "Hang" | "Slow" | "Fail" }
+
+const withWhat = { say: "Say", run: "Run", edit: "Edit", ask: "Ask" } as const
+const alone = { recall: "Recall", hang: "Hang", slow: "Slow", fail: "Fail" } as const
+
+const has = <O extends object>(object: O, key: string): key is Extract<keyof O, string> => Object.hasOwn(object, key)
+
+/** What a prompt of {@link make} asks for; `undefined` for any other. */
+export const read = (prompt: string): Asked | undefined => {
+  const [word = "", ...rest] = prompt.split(" ")
+  if (has(withWhat, word)) return { _tag: withWhat[word], what: rest.join(" ") }
+  if (has(alone, word) && rest.length === 0) return { _tag: alone[word] }
+  return undefined
+}

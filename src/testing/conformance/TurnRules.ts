@@ -1,0 +1,249 @@
+/**
+ * A turn that was accepted ends in exactly one terminal event, on every path.
+ */
+import { Effect } from "effect"
+import { TurnId } from "../../Ids.ts"
+import type { Item } from "../../Item.ts"
+import {
+  awaitOf,
+  type Bench,
+  endings,
+  endsTurn,
+  type Host,
+  interrupt,
+  listen,
+  recall,
+  run,
+  send,
+  start,
+  stop,
+  stored,
+  thread,
+  within
+} from "./Bench.ts"
+import { equal, expect, need, refused, type Rule, type Tagged } from "./Rule.ts"
+
+/** Runs the prompt to an end with this tag, and shows that there is one and that the thread goes on in its epoch. */
+const endsOnce = Effect.fnUntraced(function*(
+  host: Host,
+  prompt: string,
+  tag: string,
+  meanwhile: (turnId: TurnId) => Effect.Effect<unknown, Tagged> = () => Effect.void
+) {
+  const { end, epoch, turnId } = yield* send(host, prompt)
+  yield* meanwhile(turnId)
+  const event = yield* end
+  yield* equal(event._tag, tag, `how "${prompt}" ends`)
+  const next = yield* run(host, host.bench.prompts.say("and on"))
+  yield* equal(next.epoch, epoch, "the epoch of the next turn")
+  yield* equal(endings(yield* stored(host), turnId), [tag], "terminal events")
+  return event
+})
+
+const onThread = (prove: (host: Host) => Effect.Effect<unknown, Tagged>): Rule["prove"] => (bench) =>
+  bench.onHost((host) => Effect.andThen(start(host), Effect.asVoid(prove(host))))
+
+export const rules: ReadonlyArray<Rule> = [
+  {
+    id: "turn/completed",
+    promise: "P4",
+    title: "a turn completes once, and its text is that of its last message",
+    prove: onThread(Effect.fnUntraced(function*(host) {
+      const words = "one two three"
+      const { epoch, text, turnId } = yield* run(host, host.bench.prompts.say(words))
+      yield* expect(text.includes(words), `a text with "${words}"`, text)
+      const next = yield* run(host, host.bench.prompts.say("four"))
+      yield* equal(next.epoch, epoch, "the epoch of the next turn")
+      yield* equal(endings(yield* stored(host), turnId), ["TurnCompleted"], "terminal events")
+    }))
+  },
+  {
+    id: "turn/failed",
+    promise: "P4",
+    title: "a turn that fails ends as failed, and the session goes on",
+    prove: onThread((host) => endsOnce(host, host.bench.prompts.fail, "TurnFailed"))
+  },
+  {
+    id: "interrupt/silent",
+    promise: "P4",
+    title: "an interrupt right after the turn was accepted ends it",
+    prove: onThread((host) =>
+      endsOnce(host, host.bench.prompts.hang, "TurnInterrupted", (turnId) => interrupt(host, turnId))
+    )
+  },
+  {
+    id: "interrupt/streaming",
+    promise: "P4",
+    title: "an interrupt in the middle of an answer ends the turn",
+    prove: onThread((host) =>
+      endsOnce(
+        host,
+        host.bench.prompts.slow,
+        "TurnInterrupted",
+        (turnId) => Effect.andThen(awaitOf(host, turnId, "ItemStarted"), interrupt(host, turnId))
+      )
+    )
+  },
+  {
+    id: "interrupt/twice",
+    promise: "P4",
+    title: "interrupts that come together or too late are harmless",
+    assumes: ["interrupt/silent"],
+    prove: onThread(Effect.fnUntraced(function*(host) {
+      const { prompts } = host.bench
+      yield* endsOnce(
+        host,
+        prompts.hang,
+        "TurnInterrupted",
+        (turnId) => Effect.all([interrupt(host, turnId), interrupt(host, turnId)], { concurrency: 2 })
+      )
+      const done = yield* run(host, prompts.say("done"))
+      yield* interrupt(host, done.turnId)
+      yield* equal(endings(yield* stored(host), done.turnId), ["TurnCompleted"], "terminal events")
+    }))
+  },
+  {
+    id: "interrupt/idle",
+    promise: "P4",
+    title: "an interrupt while no turn runs does nothing to the next one",
+    prove: (bench) =>
+      bench.onHost(Effect.fnUntraced(function*(host) {
+        const { run, session } = yield* listen(host)
+        yield* within(bench, "interruptTurn to return", session.interruptTurn(TurnId.make("nobody")))
+        yield* run(bench.prompts.say("one"))
+        yield* within(bench, "interruptTurn to return", session.interruptTurn(TurnId.make("nobody-else")))
+        yield* run(bench.prompts.say("two"))
+      }))
+  },
+  {
+    id: "deadline/no-progress",
+    promise: "P4",
+    title: "a silent agent runs into the no-progress deadline, and its session goes on",
+    assumes: ["interrupt/silent"],
+    prove: (bench) =>
+      bench.onHost(
+        Effect.fnUntraced(function*(host) {
+          yield* start(host)
+          const ending = yield* endsOnce(host, bench.prompts.hang, "TurnFailed")
+          yield* equal(
+            ending._tag === "TurnFailed" && ending.failure,
+            { _tag: "DeadlineExceeded", deadline: "no-progress", millis: deadline(bench) },
+            "failure"
+          )
+        }),
+        { noProgressDeadline: deadline(bench) }
+      )
+  },
+  {
+    id: "deadline/turn",
+    promise: "P4",
+    title: "a turn without end runs into the turn deadline, and its session goes on",
+    assumes: ["interrupt/streaming"],
+    prove: (bench) =>
+      bench.onHost(
+        Effect.fnUntraced(function*(host) {
+          yield* start(host)
+          const ending = yield* endsOnce(host, bench.prompts.slow, "TurnFailed")
+          yield* equal(
+            ending._tag === "TurnFailed" && ending.failure,
+            { _tag: "DeadlineExceeded", deadline: "turn", millis: deadline(bench) },
+            "failure"
+          )
+        }),
+        { turnDeadline: deadline(bench) }
+      )
+  },
+  {
+    id: "turn/crash",
+    promise: "P4",
+    title: "an agent that dies in a turn ends it as failed, and the session is resumed",
+    assumes: ["continuity/resumed"],
+    prove: onThread(Effect.fnUntraced(function*(host) {
+      const { prompts } = host.bench
+      const crash = yield* need(host.controls, "crashAgent")
+      yield* run(host, prompts.say("green kettle"))
+      const { end, turnId } = yield* send(host, prompts.slow)
+      yield* awaitOf(host, turnId, "ItemStarted")
+      yield* crash((yield* host.agents.getThread(thread)).sessionId)
+      const event = yield* end
+      yield* equal(event._tag, "TurnFailed", "how the turn ends")
+      const next = yield* recall(host)
+      yield* equal(next.continuity, { _tag: "Resumed" }, "continuity")
+      yield* expect(next.text.includes("green kettle"), "the context from before the crash", next.text)
+      yield* equal(endings(yield* stored(host), turnId), ["TurnFailed"], "terminal events")
+    }))
+  },
+  {
+    id: "stop/busy",
+    promise: "P4",
+    title: "a stop in the middle of a turn interrupts it, and the session is resumed and takes the next turn",
+    assumes: ["continuity/resumed"],
+    prove: onThread(Effect.fnUntraced(function*(host) {
+      const { prompts } = host.bench
+      yield* run(host, prompts.say("green kettle"))
+      const { end, turnId } = yield* send(host, prompts.hang)
+      yield* Effect.all([stop(host), stop(host)], { concurrency: 2 })
+      yield* equal((yield* end)._tag, "TurnInterrupted", "how the turn ends")
+      const next = yield* recall(host)
+      yield* equal(next.continuity, { _tag: "Resumed" }, "continuity")
+      yield* equal(endings(yield* stored(host), turnId), ["TurnInterrupted"], "terminal events")
+    }))
+  },
+  {
+    id: "turn/once",
+    promise: "P5",
+    title: "a turn reaches the agent once",
+    prove: onThread(Effect.fnUntraced(function*(host) {
+      const received = yield* need(host.controls, "received")
+      const prompt = host.bench.prompts.say("only once please")
+      const before = yield* received(prompt)
+      const { turnId } = yield* run(host, prompt)
+      yield* refused(host.agents.runTurn({ threadId: thread, turnId, prompt }), ["TurnExists"], "the same turn again")
+      yield* equal((yield* received(prompt)) - before, 1, "deliveries")
+    }))
+  },
+  {
+    id: "history",
+    promise: "P5",
+    title: "the provider's history tells what became of a turn, or is refused as not offered",
+    prove: (bench) =>
+      bench.onHost(Effect.fnUntraced(function*(host) {
+        const { session, ...listener } = yield* listen(host)
+        const turnId = TurnId.make(`turn-${process.pid}-history`)
+        const ref = yield* session.turnRef(turnId)
+        if (!bench.capabilities.history) {
+          const read = yield* Effect.result(session.transcript)
+          if (read._tag === "Success") return yield* bench.undeclared("history")
+          yield* refused(session.transcript, ["CapabilityMissing"], "a history that is not offered")
+          return yield* Effect.asVoid(
+            refused(session.evidence({ turnId, ref }), ["CapabilityMissing"], "evidence that is not offered")
+          )
+        }
+        yield* listener.run(bench.prompts.say("before"))
+        const never = yield* session.evidence({ turnId, ref })
+        yield* equal(never.outcome, "never-delivered", "the outcome of a turn that was never sent")
+        yield* session.sendTurn({ turnId, ref, input: { prompt: bench.prompts.say("violet anchor") } })
+        yield* listener.awaitEvent("the end of the turn", endsTurn(turnId))
+        const done = yield* session.evidence({ turnId, ref })
+        yield* equal(done.outcome, "completed", "the outcome of a completed turn")
+        const texts = (items: ReadonlyArray<Item>) =>
+          items.flatMap((item) => "text" in item && item._tag !== "Reasoning" ? [`${item._tag}: ${item.text}`] : [])
+        const all = texts(yield* session.transcript).join("\n")
+        yield* expect(
+          /UserMessage: [^]*before[^]*AssistantMessage: [^]*before[^]*UserMessage: [^]*violet anchor[^]*AssistantMessage: [^]*violet anchor/
+            .test(all),
+          "both turns in their order",
+          all
+        )
+        const said = texts(done.items).join("\n")
+        yield* expect(
+          said.includes("violet anchor") && !said.includes("before"),
+          "the items of this turn and no other",
+          said
+        )
+      }))
+  }
+]
+
+/** Long enough for the agent to begin, short enough to wait for. */
+const deadline = (bench: Bench) => Math.min(1500, Math.floor(bench.patience / 4))

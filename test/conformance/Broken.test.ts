@@ -1,0 +1,76 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { Conformance } from "../../src/testing/index.ts"
+import { check, hurried, layer } from "./Breach.ts"
+import { breaches as eventBreaches } from "./EventBreaches.ts"
+import { breaches as startBreaches } from "./StartBreaches.ts"
+import { breaches as turnBreaches } from "./TurnBreaches.ts"
+
+describe("Conformance", () => {
+  it("every rule has an adapter that breaks it", () => {
+    const broken = [...startBreaches, ...turnBreaches, ...eventBreaches].map(({ rule }) => rule)
+    assert.deepStrictEqual(broken.toSorted(), Conformance.rules.map(({ id }) => id).toSorted())
+  })
+
+  it("rules are named once and assume only rules that there are", () => {
+    const ids = new Set(Conformance.rules.map(({ id }) => id))
+    assert.strictEqual(ids.size, Conformance.rules.length)
+    for (const { assumes = [] } of Conformance.rules) for (const id of assumes) assert.isTrue(ids.has(id), id)
+  })
+
+  it.live("what is delivered and not declared is reported, and breaks nothing", () =>
+    Effect.gen(function*() {
+      const modest = layer({
+        adapter: (adapter) => ({
+          ...adapter,
+          capabilities: {
+            ...adapter.capabilities,
+            moveDirectory: "never",
+            modelSwitch: "per-session",
+            steer: false,
+            fork: false,
+            compact: false,
+            questions: false,
+            attachments: false,
+            history: false
+          }
+        })
+      })
+      const report = yield* check(modest)
+      assert.deepStrictEqual(Conformance.withOutcome(report, "Broken"), [], Conformance.format(report))
+      assert.deepStrictEqual(report.undeclared.toSorted(), [
+        "attachments",
+        "compact",
+        "fork",
+        "history",
+        "modelSwitch",
+        "moveDirectory",
+        "questions",
+        "steer"
+      ])
+    }), 60_000)
+
+  it.live("what the fixture has no hands for is not checked, and not passed", () =>
+    Effect.gen(function*() {
+      const { controls: _, models: __, ...handless } = hurried
+      const report = yield* check(layer({ adapter: (adapter) => adapter }), handless)
+      assert.deepStrictEqual(Conformance.withOutcome(report, "Broken"), [])
+      assert.deepStrictEqual(Conformance.withOutcome(report, "NotChecked").toSorted(), [
+        "missing/policy",
+        "missing/proved",
+        "missing/unreachable",
+        "model-switch",
+        "orphans",
+        "turn/crash",
+        "turn/once"
+      ])
+    }), 60_000)
+
+  it.live("a layer that registers another instance breaks every rule, and says which instances there are", () =>
+    Effect.gen(function*() {
+      const rules = Conformance.rules.slice(0, 1)
+      const other = { ...hurried, instanceId: "other" }
+      const report = yield* Conformance.check(layer({ adapter: (adapter) => adapter }), other, { rules })
+      assert.include(Conformance.format(report), "\"mock\"")
+    }))
+})

@@ -1,0 +1,28 @@
+import { conformance } from "../../src/testing/ConformanceSuite.ts"
+import { MockAgentDisk, MockProvider } from "../../src/testing/index.ts"
+import { fixture, script } from "../support/ConformingMock.ts"
+
+conformance("mock", MockProvider.layer({ script, disk: MockAgentDisk.makeUnsafe() }), fixture)
+
+// As little as an agent can offer.
+conformance(
+  "plain-mock",
+  MockProvider.layer({
+    script,
+    disk: MockAgentDisk.makeUnsafe(),
+    neverResumableBeforeFirstTurn: true,
+    turnRefs: false,
+    capabilities: {
+      runtimeModes: ["approval-required"],
+      moveDirectory: "never",
+      modelSwitch: "per-session",
+      steer: false,
+      fork: false,
+      compact: false,
+      questions: false,
+      attachments: false,
+      history: false
+    }
+  }),
+  fixture
+)

@@ -1,0 +1,245 @@
+/** Adapters that do something else with the past, the directory or the mode than was asked for. */
+import { Effect, Ref, Scope } from "effect"
+import {
+  AgentProtocolError,
+  AgentStartFailed,
+  type AgentUnreachable,
+  CapabilityMissing,
+  SessionMissing
+} from "../../src/AdapterError.ts"
+import { InstanceId, ProviderName, type SessionId } from "../../src/Ids.ts"
+import type { RuntimeMode } from "../../src/RuntimeMode.ts"
+import { type Breach, payloadOf, sessions, starting } from "./Breach.ts"
+
+const instanceId = InstanceId.make("mock")
+
+/** A refusal that becomes a fresh session. */
+const freshInstead = (outcome: string) =>
+  starting((start) => (input) =>
+    start(input).pipe(
+      Effect.catchTag(
+        "CursorRejected",
+        (error) => error.outcome === outcome ? start({ ...input, from: { _tag: "New" } }) : Effect.fail(error)
+      )
+    )
+  )
+
+const inModeInstead = (asked: RuntimeMode, given: RuntimeMode) =>
+  starting((start) => (input) => start(input.runtimeMode === asked ? { ...input, runtimeMode: given } : input))
+
+/** A resume in the mode that is kept for the session, if any. */
+const inKeptMode = (modes: Map<SessionId, RuntimeMode>) => (input: Parameters<typeof payloadOf>[0]) => {
+  const payload = payloadOf(input)
+  const kept = payload === undefined ? undefined : modes.get(payload.sessionId)
+  return kept === undefined ? input : { ...input, runtimeMode: kept }
+}
+
+export const breaches: ReadonlyArray<Breach> = [
+  {
+    rule: "cursor/offered",
+    what: "never has a cursor",
+    adapter: sessions(() => ({ cursor: Effect.succeedNone }))
+  },
+  {
+    rule: "cursor/early",
+    what: "has a cursor before the agent can resume from it",
+    mock: { neverResumableBeforeFirstTurn: true },
+    adapter: sessions(({ directory, sessionId }, { runtimeMode }) => ({
+      cursor: Effect.succeedSome({
+        provider: ProviderName.make("mock"),
+        version: 1,
+        payload: { sessionId, directory, runtimeMode, agentVersion: "1.0.0" }
+      })
+    }))
+  },
+  { rule: "cursor/malformed", what: "starts afresh from rubbish", adapter: freshInstead("Malformed") },
+  { rule: "cursor/foreign", what: "starts afresh from another's cursor", adapter: freshInstead("Foreign") },
+  { rule: "cursor/newer", what: "starts afresh from a newer cursor", adapter: freshInstead("Unsupported") },
+  {
+    rule: "continuity/created",
+    what: "calls a new session resumed",
+    adapter: sessions((session, { from }) => from._tag === "New" ? { origin: { _tag: "Resumed" } } : session)
+  },
+  {
+    rule: "continuity/resumed",
+    what: "resumes an empty session under the old name",
+    adapter: starting((start) =>
+      Effect.fnUntraced(function*(input) {
+        const session = yield* start(input)
+        if (input.from._tag !== "Resume") return session
+        const empty = yield* start({ ...input, from: { _tag: "New" } })
+        return { ...empty, sessionId: session.sessionId, directory: session.directory, origin: session.origin }
+      })
+    )
+  },
+  {
+    rule: "continuity/restart",
+    what: "keeps its sessions in memory",
+    adapter: starting((start) => {
+      const known = new Set<string>()
+      return Effect.fnUntraced(function*(input) {
+        const sessionId = payloadOf(input)?.sessionId
+        if (sessionId !== undefined && !known.has(sessionId)) {
+          return yield* new SessionMissing({ instanceId, sessionId, evidence: "not in the map" })
+        }
+        const session = yield* start(input)
+        known.add(session.sessionId)
+        return {
+          ...session,
+          fork: Effect.tap(session.fork, (cursor) =>
+            Effect.sync(() => {
+              const copy = payloadOf({ ...input, from: { _tag: "Resume", cursor } })
+              if (copy !== undefined) known.add(copy.sessionId)
+            }))
+        }
+      })
+    })
+  },
+  {
+    rule: "continuity/seeded",
+    what: "forgets the transcript that it is handed",
+    adapter: starting((start) => (input) =>
+      start(input.from._tag === "Seeded" ? { ...input, from: { _tag: "New" } } : input)
+    )
+  },
+  {
+    rule: "missing/proved",
+    what: "answers a missing session like any error",
+    adapter: starting((start) => (input) =>
+      start(input).pipe(
+        Effect.catchTag("SessionMissing", () =>
+          Effect.fail(
+            new AgentProtocolError({ instanceId, operation: "startSession", status: 404, body: "not found" })
+          ))
+      )
+    )
+  },
+  {
+    rule: "missing/policy",
+    what: "reports a miss once, and is silently fresh from then on",
+    adapter: starting((start) => {
+      const reported = new Set<SessionId>()
+      return (input) =>
+        start(input).pipe(Effect.catchTag("SessionMissing", (error) => {
+          if (!reported.has(error.sessionId)) {
+            reported.add(error.sessionId)
+            return Effect.fail(error)
+          }
+          return start({ ...input, from: { _tag: "New" } })
+        }))
+    })
+  },
+  {
+    rule: "missing/unreachable",
+    what: "takes an agent that is away for a missing session",
+    adapter: starting((start) => (input) =>
+      start(input).pipe(
+        Effect.catchTag("AgentUnreachable", (error): Effect.Effect<never, SessionMissing | AgentUnreachable> => {
+          const sessionId = payloadOf(input)?.sessionId
+          return sessionId === undefined
+            ? Effect.fail(error)
+            : Effect.fail(new SessionMissing({ instanceId, sessionId, evidence: error.message }))
+        })
+      )
+    )
+  },
+  {
+    rule: "move/same-project",
+    what: "says that it moved, and stays",
+    adapter: sessions((session) => session.origin._tag === "Moved" ? { directory: session.origin.from } : {})
+  },
+  {
+    rule: "move/elsewhere",
+    what: "goes on in the old directory where it cannot move",
+    adapter: starting((start) => (input) =>
+      start(input).pipe(Effect.catchTag("DirectoryUnreachable", ({ from }) => start({ ...input, directory: from })))
+    )
+  },
+  {
+    rule: "fork",
+    what: "forks into the original",
+    adapter: sessions((session) => ({
+      fork: Effect.flatMap(session.cursor, (cursor) =>
+        Effect.mapError(
+          Effect.fromOption(cursor),
+          () => new CapabilityMissing({ provider: ProviderName.make("mock"), capability: "fork" })
+        ))
+    }))
+  },
+  {
+    rule: "mode/approval-required",
+    what: "edits without asking",
+    adapter: inModeInstead("approval-required", "auto-accept-edits")
+  },
+  {
+    rule: "mode/auto-accept-edits",
+    what: "runs commands without asking where only edits are allowed",
+    adapter: inModeInstead("auto-accept-edits", "full-access")
+  },
+  {
+    rule: "mode/full-access",
+    what: "asks although it may do everything",
+    adapter: inModeInstead("full-access", "approval-required")
+  },
+  {
+    rule: "mode/unenforceable",
+    what: "starts in another mode than it was asked for",
+    mock: { capabilities: { runtimeModes: ["approval-required"] } },
+    adapter: starting((start) => (input) => start({ ...input, runtimeMode: "approval-required" }))
+  },
+  {
+    rule: "mode/resume",
+    what: "resumes in the mode that the session had first",
+    adapter: starting((start) => {
+      const modes = new Map<SessionId, RuntimeMode>()
+      return (input) =>
+        Effect.tap(start(inKeptMode(modes)(input)), ({ sessionId }) =>
+          Effect.sync(() => {
+            if (input.from._tag !== "Resume") modes.set(sessionId, input.runtimeMode)
+          }))
+    })
+  },
+  {
+    rule: "mode/fork",
+    what: "gives a fork the mode of its original",
+    adapter: starting((start) => {
+      const modes = new Map<SessionId, RuntimeMode>()
+      return (input) =>
+        Effect.map(start(inKeptMode(modes)(input)), (session) => ({
+          ...session,
+          fork: Effect.tap(session.fork, (cursor) =>
+            Effect.sync(() => {
+              const copy = payloadOf({ ...input, from: { _tag: "Resume", cursor } })
+              if (copy !== undefined) modes.set(copy.sessionId, input.runtimeMode)
+            }))
+        }))
+    })
+  },
+  {
+    rule: "orphans",
+    what: "leaves an agent behind",
+    adapter: starting((start) =>
+      Effect.fnUntraced(function*(input) {
+        yield* Scope.provide(start({ ...input, from: { _tag: "New" } }), Scope.makeUnsafe())
+        return yield* start(input)
+      })
+    )
+  },
+  {
+    rule: "scale/fifty",
+    what: "has room for forty sessions",
+    adapter: starting((start) => {
+      const live = Ref.makeUnsafe(0)
+      return Effect.fnUntraced(function*(input) {
+        if ((yield* Ref.get(live)) >= 40) {
+          return yield* new AgentStartFailed({ instanceId, reason: "exited", stderr: "too many sessions" })
+        }
+        yield* Effect.acquireRelease(
+          Ref.update(live, (count) => count + 1),
+          () => Ref.update(live, (count) => count - 1)
+        )
+        return yield* start(input)
+      })
+    })
+  }
+]

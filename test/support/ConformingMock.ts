@@ -1,0 +1,57 @@
+/**
+ * The mock as an agent under proof: a script that reads the plain prompts, and hands behind its back.
+ */
+import { NodeServices } from "@effect/platform-node"
+import { Effect, Schedule, Stream } from "effect"
+import type { Controls, Fixture } from "../../src/testing/Conformance.ts"
+import { Conformance, MockProvider, MockStep } from "../../src/testing/index.ts"
+import type { MockScript } from "../../src/testing/index.ts"
+
+/** Something every 20 ms. */
+const ticks = Stream.fromEffectSchedule(Effect.succeed("tick "), Schedule.spaced("20 millis"))
+
+const words = (text: string) => text.split(/(?<= )/)
+
+export const script: MockScript = ({ history, prompt }) => {
+  const asked = Conformance.PlainPrompts.read(prompt)
+  switch (asked?._tag) {
+    case "Say":
+      return [MockStep.text(words(asked.what))]
+    case "Recall":
+      return [MockStep.text(history.map((message) => message.text).join("\n"))]
+    case "Run":
+      return [MockStep.command(asked.what), MockStep.text("I ran it.")]
+    case "Edit":
+      return [MockStep.fileChange([{ path: asked.what, kind: "add" }]), MockStep.text("I wrote it.")]
+    case "Ask":
+      return [MockStep.question(
+        [{ question: asked.what, options: [{ label: "yes" }, { label: "no" }], multiple: false }],
+        (answer) => [MockStep.text(answer._tag === "Answered" ? `You said ${answer.answers.flat().join()}.` : "Well.")]
+      )]
+    case "Hang":
+      return [MockStep.hang]
+    case "Slow":
+      return [MockStep.text(ticks)]
+    case "Fail":
+      return [MockStep.fail({ _tag: "ModelFailed", name: "Overloaded", retryable: false })]
+    case undefined:
+      return [MockStep.text(`I do not understand "${prompt}".`)]
+  }
+}
+
+export const controls: Effect.Effect<Controls, never, MockProvider> = Effect.map(MockProvider, (agent) => ({
+  loseSession: agent.loseSession,
+  crashAgent: (sessionId) => agent.crash(sessionId),
+  unreachable: Effect.acquireRelease(agent.unreachable(true), () => agent.unreachable(false)),
+  processes: Effect.map(agent.sessions, (sessions) => sessions.filter((session) => session.live).map((_, n) => n)),
+  received: (prompt) => Effect.map(agent.received, (all) => all.filter((turn) => turn.input.prompt === prompt).length)
+}))
+
+export const fixture: Fixture<MockProvider> = {
+  instanceId: "mock",
+  platform: NodeServices.layer,
+  controls,
+  hands: false,
+  models: ["small", "large"],
+  patience: 3000
+}
