@@ -63,6 +63,8 @@ export interface Turn {
   text: string
   interruptedBy: InterruptedBy | undefined
   deadline: TurnFailure | undefined
+  /** Sleeps until the next deadline; it has nothing to do once the turn is over. */
+  watch: Fiber.Fiber<unknown, unknown> | undefined
   readonly running: Deferred.Deferred<void>
   readonly ended: Deferred.Deferred<TerminalEvent, StoreFailed | EpochFenced>
 }
@@ -191,6 +193,7 @@ const endTurn = (
             // Who saw the end published may have begun the next turn by now.
             if (live.turn === turn) live.turn = undefined
             live.activeAt = at
+            turn.watch?.interruptUnsafe()
             Deferred.doneUnsafe(turn.ended, exit)
           })
         )
@@ -255,6 +258,7 @@ export const makeTurn = (clock: Clock.Clock, turnId: TurnId, input: TurnInput): 
     text: "",
     interruptedBy: undefined,
     deadline: undefined,
+    watch: undefined,
     running: Deferred.makeUnsafe(),
     ended: Deferred.makeUnsafe()
   }

@@ -45,9 +45,24 @@ export const run = Effect.fnUntraced(function*(
     const left = Math.min(turnMillis - worked, noProgressMillis - silent)
     if (!Number.isFinite(left)) return
     waited = left
-    yield* Effect.exit(Deferred.await(turn.ended)).pipe(Effect.timeoutOption(left))
+    yield* asleep(turn, left)
   }
 })
+
+/**
+ * Sleeps; the end of the turn ends the watch with it. One fiber and one timer: to race a sleep with the turn's end would
+ * make three fibers in every turn, a fifth of what a turn costs.
+ */
+const asleep = (turn: LiveSession.Turn, millis: number) =>
+  Effect.withFiber((fiber) => {
+    turn.watch = fiber
+    return Effect.ensuring(
+      Effect.sleep(millis),
+      Effect.sync(() => {
+        turn.watch = undefined
+      })
+    )
+  })
 
 /** Asks the agent to stop the turn; ends it from our side, and the session with it, if the agent does not. */
 export const interrupt = Effect.fnUntraced(function*(
