@@ -52,8 +52,8 @@ export const make = Effect.fnUntraced(function*(
 
   // A session nobody introduced: an old subagent that works again, or one created while the stream was down.
   const introduce = Effect.fnUntraced(function*(sessionId: string, directory: string | undefined) {
-    const query = directory === undefined ? "" : `?directory=${encodeURIComponent(directory)}`
-    const path = `/session/${encodeURIComponent(sessionId)}${query}`
+    const query = directory === undefined ? "" : `?directory=${encoded(directory)}`
+    const path = `/session/${encoded(sessionId)}${query}`
     const { status, body } = yield* request(endpoint, "session.get", path, { deadline: "5 seconds" })
     const info = status === 200 ? yield* Schema.decodeEffect(Schema.fromJsonString(Schema.Unknown))(body) : undefined
     return parentOf(info) ?? null
@@ -152,6 +152,9 @@ export const make = Effect.fnUntraced(function*(
 })
 
 const queueCapacity = 4096
+
+/** JSON strings may hold half a surrogate pair, for which `encodeURIComponent` throws. */
+const encoded = (text: string) => encodeURIComponent(text.toWellFormed())
 
 const untilGivenUp = Schedule.min([Schedule.exponential("50 millis"), Schedule.spaced("5 seconds")]).pipe(
   Schedule.upTo({ times: 18 })

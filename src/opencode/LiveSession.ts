@@ -31,6 +31,8 @@ export interface LiveSession extends Started {
   readonly compactions: Set<Deferred.Deferred<void>>
   /** The greatest message id that we made. */
   lastOwnId: string | undefined
+  /** Set when the scope closes: whoever resumes the session next answers for it. */
+  closing: boolean
   state: State
 }
 
@@ -49,6 +51,7 @@ export const open = Effect.fnUntraced(function*(
     deliveries: new Map(),
     compactions: new Set(),
     lastOwnId: undefined,
+    closing: false,
     state: makeState(started.sessionId, started.policy, started.lastMessageId)
   }
   const frames = yield* connection.subscribe(started.sessionId)
@@ -124,7 +127,7 @@ const readAll = ({ calls, sessionId }: LiveSession) =>
       questions: questions.filter((request) => tree.has(request.sessionID))
     }
   }).pipe(
-    Effect.retry({ times: 3, schedule: Schedule.spaced("200 millis") }),
+    Effect.retry({ times: 6, schedule: Schedule.exponential("100 millis") }),
     Effect.orElseSucceed(() => undefined)
   )
 
@@ -135,7 +138,7 @@ const fulfil = (live: LiveSession, want: Want): Effect.Effect<unknown> => {
     case "Check":
       return Effect.forkIn(check(live, want), live.scope)
     case "Reply":
-      return Effect.forkIn(reply(live, want), live.scope)
+      return live.closing ? Effect.void : Effect.forkIn(reply(live, want), live.scope)
     case "Abort":
       return Effect.forkIn(Effect.ignore(live.calls.abort(live.sessionId)), live.scope)
     case "Accepted": {
@@ -163,7 +166,12 @@ export const check = Effect.fnUntraced(function*(live: LiveSession, { turnId }: 
     if (attempt > 1) yield* Effect.sleep("300 millis")
     const { busy, messages } = yield* Effect.gen(function*() {
       const busy = (yield* live.calls.busy).has(live.sessionId)
-      return { busy, messages: busy ? [] : yield* live.calls.messages(live.sessionId, 50) }
+      return {
+        busy,
+        messages: busy
+          ? []
+          : yield* live.calls.messages(live.sessionId, live.state.turn?.holed === true ? undefined : 50)
+      }
     }).pipe(Effect.retry(Schedule.spaced("1 second")), Effect.orDie)
     if (busy) return
     yield* apply(live, [{ _tag: "Checked", turnId, busy, messages, attempt, final: attempt === attempts }])
@@ -184,6 +192,7 @@ const reply = (live: LiveSession, { requestId, reply, message }: Extract<Want, {
 /** Ends the session's work and its subagents', within a few seconds. Other sessions of the server go on. */
 const abortAll = (live: LiveSession) =>
   Effect.suspend(() => {
+    live.closing = true
     const busy = Array.from(live.state.children).flatMap(([id, busy]) => busy ? [id] : [])
     const all = live.state.turn === undefined ? busy : [live.sessionId, ...busy]
     return Effect.forEach(all, (id) => Effect.ignore(live.calls.abort(id)), { concurrency: 4, discard: true })

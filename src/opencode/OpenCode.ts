@@ -22,7 +22,7 @@
  * )
  * ```
  */
-import { Effect, FileSystem, Layer, Path } from "effect"
+import { Context, Effect, FileSystem, Layer, Path } from "effect"
 import type { ChildProcessSpawner } from "effect/process"
 import type { AgentProcesses } from "../AgentProcesses.ts"
 import { InstanceId } from "../Ids.ts"
@@ -85,7 +85,10 @@ export const make = Effect.fnUntraced(function*(options: Options = {}) {
       ? { ...options, instanceId }
       : { ...options, instanceId, enforced: Permissions.baseline(agentsIn(options.config)) }
   )
-  const files = yield* Effect.context<FileSystem.FileSystem | Path.Path>()
+  // Not the whole context: it holds the scope of the instance, and a session has its own.
+  const files = Context.make(FileSystem.FileSystem, yield* FileSystem.FileSystem).pipe(
+    Context.add(Path.Path, yield* Path.Path)
+  )
   const adapter: ProviderAdapter = {
     provider,
     instanceId,

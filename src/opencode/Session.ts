@@ -1,7 +1,7 @@
 /**
  * A live OpenCode session as the service sees it.
  */
-import { Deferred, Effect, Fiber, type FileSystem, Option, type Path, type Scope, Stream } from "effect"
+import { Context, Deferred, Effect, Fiber, FileSystem, Option, Path, type Scope, Stream } from "effect"
 import { type AgentError, CapabilityMissing, RequestGone } from "../AdapterError.ts"
 import { type InstanceId, type RequestId, SessionId, type TurnId } from "../Ids.ts"
 import type { ProviderSession, StartInput, StartSessionError } from "../ProviderAdapter.ts"
@@ -22,7 +22,9 @@ export const make = Effect.fn("OpenCode.startSession")(function*(
   const started = yield* SessionStart.start(connection, instanceId, input)
   const { calls, origin, sessionId } = started
   const live = yield* LiveSession.open(connection, instanceId, started)
-  const files = yield* Effect.context<FileSystem.FileSystem | Path.Path>()
+  const files = Context.make(FileSystem.FileSystem, yield* FileSystem.FileSystem).pipe(
+    Context.add(Path.Path, yield* Path.Path)
+  )
   const stored = (sessionId: string, directory: string) =>
     cursor.encode({
       sessionId: SessionId.make(sessionId),

@@ -103,12 +103,14 @@ const begin = (state: State, { turnId, prompt }: Extract<Input, { _tag: "Sending
       prompts: new Map([[prompt.messageId, unseen(prompt)]]),
       busy: false,
       interrupting: false,
+      holed: false,
       last: undefined,
       error: undefined
     },
     lastMessageId: prompt.messageId,
     messages: new Map(Array.from(state.messages).filter(([, { sessionId }]) => busy(sessionId))),
     items: new Map(Array.from(state.items).filter(([, { part }]) => busy(part.sessionID))),
+    children: new Map(Array.from(state.children).filter(([, busy]) => busy)),
     done: new Set(),
     usage: new Map(),
     declined: new Set()
@@ -217,7 +219,10 @@ const ofRoot = (state: State, frame: OfSession): Step => {
       return step(state, [{
         _tag: "PlanUpdated",
         ...inTurn(state),
-        steps: frame.todos.map(({ content, status }) => ({ text: content, status: planStatus[status] ?? "pending" }))
+        steps: frame.todos.map(({ content, status }) => ({
+          text: content,
+          status: planStatus.get(status) ?? "pending"
+        }))
       }])
     case "Deleted":
       return step(state, [], [{ _tag: "Gone" }])
@@ -234,11 +239,11 @@ const compacted = (state: State): Step => {
   ])
 }
 
-const planStatus: Readonly<Record<string, "in-progress" | "completed" | "cancelled">> = {
-  in_progress: "in-progress",
-  completed: "completed",
-  cancelled: "cancelled"
-}
+const planStatus = new Map<string, "in-progress" | "completed" | "cancelled">([
+  ["in_progress", "in-progress"],
+  ["completed", "completed"],
+  ["cancelled", "cancelled"]
+])
 
 const retryOf = (state: State, { status }: Extract<Frame, { _tag: "Status" }>): ReadonlyArray<ProviderEvent> =>
   status.type !== "retry" ? [] : [{
@@ -294,14 +299,21 @@ const checked = (state: State, check: Checked): Step => {
     const turn = running(state)
     const outcome = turn === undefined ? undefined : TurnEnd.verdict(turn, check)
     if (turn === undefined || outcome === undefined) return step(state)
-    return andThen(take(state, messages, false), (state) => TurnEnd.end(state, running(state) ?? turn, outcome))
+    return andThen(take(state, messages, turn.holed), (state) => TurnEnd.end(state, running(state) ?? turn, outcome))
   })
 }
 
 const restored = (state: State, { read }: Restored): Step => {
-  const torn = TurnItems.tear(state)
+  const turn = running(state)
+  const torn = TurnItems.tear(turn === undefined ? state : { ...state, turn: { ...turn, holed: true } })
   if (read === undefined) {
-    return step(torn.state, [{ _tag: "Gap", ...inTurn(state), cause: "provider-stream", lost: "events" }])
+    const turn = running(state)
+    return step(
+      torn.state,
+      [{ _tag: "Gap", ...inTurn(state), cause: "provider-stream", lost: "events" }],
+      // Its idle may be among the events that are lost.
+      turn === undefined ? [] : [{ _tag: "Check", turnId: turn.turnId }]
+    )
   }
   const steps = [
     (state: State) => take(state, read.messages, true),

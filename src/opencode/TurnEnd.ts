@@ -58,9 +58,9 @@ export const failureOf = ({ name, data }: ErrorInfo): TurnFailure => {
   }
 }
 
-/** The answer is finished, asks for no tool, and answers everything that we sent. */
-const isClear = ({ last, prompts }: Turn): boolean =>
-  last !== undefined &&
+/** The answer is finished, asks for no tool, answers everything that we sent, and we heard all of it. */
+const isClear = ({ holed, last, prompts }: Turn): boolean =>
+  !holed && last !== undefined &&
   (last.error !== undefined ||
     (last.time.completed !== undefined && last.finish !== undefined && !unfinished.has(last.finish))) &&
   Array.from(prompts).every(([id, { seen }]) => seen && id < last.id)

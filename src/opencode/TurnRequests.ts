@@ -39,7 +39,7 @@ export const permissionAsked = (state: State, request: PermissionRequest): Step 
     ...inTurn(state),
     request: {
       requestId,
-      kind: kinds[request.permission] ?? "other",
+      kind: kinds.get(request.permission) ?? "other",
       subject: subjectOf(request),
       ...placeOf(state, request),
       detail: {
@@ -76,18 +76,18 @@ const agentOf = (state: State, request: PermissionRequest): string | undefined =
 const declined = (state: State, request: PermissionRequest): State =>
   request.tool === undefined ? state : { ...state, declined: including(state.declined, request.tool.callID) }
 
-const kinds: Readonly<Record<string, ApprovalKind>> = {
-  bash: "command",
-  edit: "file-change",
-  read: "file-read",
-  glob: "file-read",
-  grep: "file-read",
-  list: "file-read",
-  external_directory: "file-read",
-  webfetch: "network",
-  websearch: "network",
-  task: "subagent"
-}
+const kinds = new Map<string, ApprovalKind>([
+  ["bash", "command"],
+  ["edit", "file-change"],
+  ["read", "file-read"],
+  ["glob", "file-read"],
+  ["grep", "file-read"],
+  ["list", "file-read"],
+  ["external_directory", "file-read"],
+  ["webfetch", "network"],
+  ["websearch", "network"],
+  ["task", "subagent"]
+])
 
 const subjectOf = ({ permission, patterns, metadata }: PermissionRequest): string => {
   const named = ["command", "filepath", "url", "query", "description"].map((name) => metadata?.[name])

@@ -25,6 +25,8 @@ export interface Turn {
   /** OpenCode was seen working on it. */
   readonly busy: boolean
   readonly interrupting: boolean
+  /** Frames were lost, so only the history can tell that nothing is missing. */
+  readonly holed: boolean
   /** The newest answer that is not a compaction's. */
   readonly last: AssistantInfo | undefined
   /** The last `session.error` since that answer began; not terminal by itself. */

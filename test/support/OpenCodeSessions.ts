@@ -49,8 +49,9 @@ const make = Effect.fnUntraced(function*(config: Record<string, unknown> = {}) {
   const answers = new Map<string, Answer>()
   const model = yield* ScriptedModel.make((request) => {
     const said = request.messages.filter(({ role }) => role === "user").map(ScriptedModel.textOf).join("\n")
-    const last = Array.from(answers).map(([text, answer]) => ({ at: said.lastIndexOf(text), answer }))
-      .filter(({ at }) => at !== -1).toSorted((a, b) => b.at - a.at)[0]
+    const last = Array.from(answers).map(([text, answer]) => ({ at: said.lastIndexOf(text), text, answer }))
+      .filter(({ at }) => at !== -1)
+      .toSorted((a, b) => b.at + b.text.length - a.at - a.text.length || b.text.length - a.text.length)[0]
     return last === undefined ? ScriptedModel.text(`echo: ${request.lastUserText}`) : last.answer(request)
   })
   const adapter = yield* OpenCode.make({
