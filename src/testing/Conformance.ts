@@ -231,6 +231,7 @@ const benchOf = Effect.fnUntraced(function*<Agent, E extends Tagged>(
     capabilities,
     prompts: fixture.prompts ?? PlainPrompts.make,
     directories: yield* fixture.directories ?? plainDirectories,
+    file: (name) => `${path.basename(folder)}-${name}.txt`,
     path,
     exists: (file) => Effect.orDie(fs.exists(file)),
     hands: fixture.hands ?? true,

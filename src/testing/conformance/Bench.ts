@@ -16,6 +16,8 @@ export interface Bench {
   readonly capabilities: Capabilities
   readonly prompts: Prompts
   readonly directories: Directories
+  /** A name for a file that no other rule uses; rules may share their directories. */
+  readonly file: (name: string) => string
   readonly path: Path.Path
   readonly exists: (path: string) => Effect.Effect<boolean>
   /** Whether commands and edits really happen. */

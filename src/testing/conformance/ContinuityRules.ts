@@ -226,9 +226,9 @@ const move = Effect.fnUntraced(function*(host: Host, to: "sameProject" | "elsewh
   yield* knows((yield* recall(host)).text, past)
   yield* run(host, bench.prompts.say(later))
   if (bench.hands && runtimeMode !== undefined) {
-    yield* run(host, bench.prompts.edit("moved.txt"))
+    yield* run(host, bench.prompts.edit(bench.file("moved")))
     yield* expect(
-      yield* bench.exists(bench.path.join(directory, "moved.txt")),
+      yield* bench.exists(bench.path.join(directory, bench.file("moved"))),
       "files are written where it moved to",
       ""
     )

@@ -33,7 +33,7 @@ export interface Prompts {
   readonly fail: string
 }
 
-/** Real paths of existing directories. */
+/** Real paths of existing directories. All rules may share them. */
 export interface Directories {
   readonly home: string
   /** Another directory of the same project as `home`, by the agent's own idea of a project. */

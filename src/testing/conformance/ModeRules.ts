@@ -13,10 +13,11 @@ const offers = (...modes: ReadonlyArray<RuntimeMode>) => ({ runtimeModes }: Capa
 
 type Doing = "run" | "edit"
 
-const prompt = ({ bench }: Host, doing: Doing, file: string) =>
-  doing === "run" ? bench.prompts.run(`touch ${file}`) : bench.prompts.edit(file)
+const prompt = ({ bench }: Host, doing: Doing, name: string) =>
+  doing === "run" ? bench.prompts.run(`touch ${bench.file(name)}`) : bench.prompts.edit(bench.file(name))
 
-const isThere = ({ bench }: Host, file: string) => bench.exists(bench.path.join(bench.directories.home, file))
+const isThere = ({ bench }: Host, name: string) =>
+  bench.exists(bench.path.join(bench.directories.home, bench.file(name)))
 
 /** The agent asks first and has done nothing until it is answered. */
 const asked = Effect.fnUntraced(function*(host: Host, doing: Doing, file: string, threadId: ThreadId = thread) {
@@ -54,7 +55,7 @@ export const rules: ReadonlyArray<Rule> = [
     applies: offers("approval-required"),
     prove: inMode(
       "approval-required",
-      (host) => Effect.andThen(asked(host, "edit", "edited.txt"), asked(host, "run", "ran.txt"))
+      (host) => Effect.andThen(asked(host, "edit", "edited"), asked(host, "run", "ran"))
     )
   },
   {
@@ -64,7 +65,7 @@ export const rules: ReadonlyArray<Rule> = [
     applies: offers("auto-accept-edits"),
     prove: inMode(
       "auto-accept-edits",
-      (host) => Effect.andThen(unasked(host, "edit", "edited.txt"), asked(host, "run", "ran.txt"))
+      (host) => Effect.andThen(unasked(host, "edit", "edited"), asked(host, "run", "ran"))
     )
   },
   {
@@ -74,7 +75,7 @@ export const rules: ReadonlyArray<Rule> = [
     applies: offers("full-access"),
     prove: inMode(
       "full-access",
-      (host) => Effect.andThen(unasked(host, "edit", "edited.txt"), unasked(host, "run", "ran.txt"))
+      (host) => Effect.andThen(unasked(host, "edit", "edited"), unasked(host, "run", "ran"))
     )
   },
   {
@@ -101,13 +102,13 @@ export const rules: ReadonlyArray<Rule> = [
     prove: (bench) =>
       bench.onHost(Effect.fnUntraced(function*(host) {
         yield* start(host, { runtimeMode: "full-access" })
-        yield* unasked(host, "run", "first.txt")
+        yield* unasked(host, "run", "first")
         yield* stop(host)
         yield* start(host, { runtimeMode: "approval-required" })
-        yield* asked(host, "run", "second.txt")
-        yield* asked(host, "edit", "third.txt")
+        yield* asked(host, "run", "second")
+        yield* asked(host, "edit", "third")
         yield* start(host, { runtimeMode: "full-access" })
-        yield* unasked(host, "run", "fourth.txt")
+        yield* unasked(host, "run", "fourth")
       }))
   },
   {
@@ -119,11 +120,11 @@ export const rules: ReadonlyArray<Rule> = [
     prove: (bench) =>
       bench.onHost(Effect.fnUntraced(function*(host) {
         yield* start(host, { runtimeMode: "full-access" })
-        yield* unasked(host, "run", "first.txt")
+        yield* unasked(host, "run", "first")
         const copy = ThreadId.make("copy")
         yield* host.agents.forkThread({ threadId: thread, newThreadId: copy, runtimeMode: "approval-required" })
-        yield* asked(host, "run", "second.txt", copy)
-        yield* unasked(host, "run", "third.txt")
+        yield* asked(host, "run", "second", copy)
+        yield* unasked(host, "run", "third")
       }))
   }
 ]

@@ -7,7 +7,21 @@ import type { Capabilities } from "../../ProviderAdapter.ts"
 import type { RuntimeMode } from "../../RuntimeMode.ts"
 import type { ProviderEvent } from "../../ThreadEvent.ts"
 import type { ApprovalDecision, QuestionAnswer } from "../../UserRequest.ts"
-import { awaitOf, endings, type Host, interrupt, is, listen, run, send, start, stop, stored, thread } from "./Bench.ts"
+import {
+  awaitOf,
+  type Bench,
+  endings,
+  type Host,
+  interrupt,
+  is,
+  listen,
+  run,
+  send,
+  start,
+  stop,
+  stored,
+  thread
+} from "./Bench.ts"
 import { equal, expect, refused, type Rule, type Tagged } from "./Rule.ts"
 
 /** The strictest mode in which commands are asked for. */
@@ -17,17 +31,16 @@ export const askingMode = ({ runtimeModes }: Capabilities): RuntimeMode | undefi
 const asks = (capabilities: Capabilities) => askingMode(capabilities) !== undefined
 const questions = (capabilities: Capabilities) => capabilities.questions
 
-/** A file that the command under proof makes in the session's directory. */
-const made = "made.txt"
-const command = `touch ${made}`
+/** Makes a file in the session's directory. */
+const command = ({ file }: Bench) => `touch ${file("made")}`
 
 export const startAsking = (host: Host) => start(host, { runtimeMode: askingMode(host.bench.capabilities) })
 
-const isMade = ({ bench }: Host) => bench.exists(bench.path.join(bench.directories.home, made))
+const isMade = ({ bench }: Host) => bench.exists(bench.path.join(bench.directories.home, bench.file("made")))
 
 /** Sends the command and waits for its approval. */
 export const askForCommand = Effect.fnUntraced(function*(host: Host) {
-  const sent = yield* send(host, host.bench.prompts.run(command))
+  const sent = yield* send(host, host.bench.prompts.run(command(host.bench)))
   const { request } = yield* awaitOf(host, sent.turnId, "ApprovalRequested")
   return { ...sent, request }
 })
@@ -108,13 +121,13 @@ export const rules: ReadonlyArray<Rule> = [
         yield* startAsking(host)
         const { end, request, turnId } = yield* askForCommand(host)
         yield* equal(request.kind, "command", "the kind of the request")
-        yield* expect(request.subject.includes(command), `a subject with "${command}"`, request.subject)
-        yield* expect(!(yield* isMade(host)), "nothing done before the answer", made)
+        yield* expect(request.subject.includes(command(bench)), "a subject with the command", request.subject)
+        yield* expect(!(yield* isMade(host)), "nothing done before the answer", request)
         yield* answer(host, request.requestId, { _tag: "AllowOnce" })
         yield* equal((yield* end)._tag, "TurnCompleted", "how the turn ends")
         yield* equal(yield* outcomes(host, turnId), ["completed"], "the command's outcome")
         yield* equal(yield* settledBy(host, request.requestId), ["user"], "settlements")
-        if (bench.hands) yield* expect(yield* isMade(host), "the command was run", made)
+        if (bench.hands) yield* expect(yield* isMade(host), "the command was run", request)
       }))
   },
   {
@@ -129,7 +142,7 @@ export const rules: ReadonlyArray<Rule> = [
         yield* answer(host, request.requestId, { _tag: "Deny" })
         yield* end
         yield* run(host, bench.prompts.say("and on"))
-        yield* expect(!(yield* isMade(host)), "a denied command is not run", made)
+        yield* expect(!(yield* isMade(host)), "a denied command is not run", request)
         const seen = yield* outcomes(host, turnId)
         yield* expect(!seen.includes("completed"), "no completed command", seen)
         yield* equal(endings(yield* stored(host), turnId).length, 1, "terminal events")
@@ -148,7 +161,7 @@ export const rules: ReadonlyArray<Rule> = [
         const { end, request } = yield* askForCommand(host)
         yield* answer(host, request.requestId, { _tag: "AllowForSession" })
         yield* equal((yield* end)._tag, "TurnCompleted", "how the turn ends")
-        yield* run(host, bench.prompts.run(command))
+        yield* run(host, bench.prompts.run(command(bench)))
       }))
   },
   {
@@ -165,7 +178,7 @@ export const rules: ReadonlyArray<Rule> = [
         yield* equal((yield* end)._tag, "TurnCompleted", "how the turn ends")
         yield* Effect.scoped(Effect.gen(function*() {
           const other = yield* listen(host, { runtimeMode: askingMode(bench.capabilities) ?? "approval-required" })
-          const turnId = yield* other.send(bench.prompts.run(command))
+          const turnId = yield* other.send(bench.prompts.run(command(bench)))
           const asked = yield* other.awaitEvent(
             "ApprovalRequested in another session",
             (event): event is Extract<ProviderEvent, { readonly _tag: "ApprovalRequested" }> =>

@@ -209,19 +209,19 @@ export const rules: ReadonlyArray<Rule> = [
     prove: (bench) =>
       bench.onHost(Effect.fnUntraced(function*(host) {
         const { session, ...listener } = yield* listen(host)
-        const turnId = TurnId.make(`turn-${process.pid}-history`)
-        const ref = yield* session.turnRef(turnId)
+        const never = TurnId.make(`turn-${process.pid}-never`)
         if (!bench.capabilities.history) {
           const read = yield* Effect.result(session.transcript)
           if (read._tag === "Success") return yield* bench.undeclared("history")
           yield* refused(session.transcript, ["CapabilityMissing"], "a history that is not offered")
-          return yield* Effect.asVoid(
-            refused(session.evidence({ turnId, ref }), ["CapabilityMissing"], "evidence that is not offered")
-          )
+          const evidence = Effect.flatMap(session.turnRef(never), (ref) => session.evidence({ turnId: never, ref }))
+          return yield* Effect.asVoid(refused(evidence, ["CapabilityMissing"], "evidence that is not offered"))
         }
         yield* listener.run(bench.prompts.say("before"))
-        const never = yield* session.evidence({ turnId, ref })
-        yield* equal(never.outcome, "never-delivered", "the outcome of a turn that was never sent")
+        const nothing = yield* session.evidence({ turnId: never, ref: yield* session.turnRef(never) })
+        yield* equal(nothing.outcome, "never-delivered", "the outcome of a turn that was never sent")
+        const turnId = TurnId.make(`turn-${process.pid}-history`)
+        const ref = yield* session.turnRef(turnId)
         yield* session.sendTurn({ turnId, ref, input: { prompt: bench.prompts.say("violet anchor") } })
         yield* listener.awaitEvent("the end of the turn", endsTurn(turnId))
         const done = yield* session.evidence({ turnId, ref })

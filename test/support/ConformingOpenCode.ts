@@ -1,0 +1,81 @@
+/**
+ * The real OpenCode as an agent under proof: its model is a script that reads the plain prompts.
+ */
+import { NodeServices } from "@effect/platform-node"
+import { Effect, Schedule, Stream } from "effect"
+import { execFileSync } from "node:child_process"
+import * as ScriptedModel from "../../examples/support/ScriptedModel.ts"
+import type { Controls, Fixture } from "../../src/testing/Conformance.ts"
+import { Conformance } from "../../src/testing/index.ts"
+import type { Opened } from "./OpenCodeServer.ts"
+
+const ticks = Stream.fromEffectSchedule(Effect.succeed("tick "), Schedule.spaced("50 millis"))
+
+const words = (text: string) => Stream.fromIterable(text.split(/(?<= )/))
+
+/** Attachments and transcripts may stand in lines around the prompt. */
+const read = (text: string) =>
+  text.split("\n").map(Conformance.PlainPrompts.read).findLast((asked) => asked !== undefined)
+
+export const script: ScriptedModel.Script = (request) => {
+  if (request.afterToolResult) return ScriptedModel.text(`The result: ${request.lastToolResult}`)
+  const asked = read(request.lastUserText)
+  switch (asked?._tag) {
+    case "Say":
+      return ScriptedModel.text(words(asked.what))
+    case "Recall":
+      return ScriptedModel.text(
+        request.messages.filter(({ role }) => role !== "system").slice(0, -1).map(ScriptedModel.textOf).join("\n")
+      )
+    case "Run":
+      return ScriptedModel.call("bash", { command: asked.what, description: "As asked" })
+    case "Edit":
+      return ScriptedModel.call("write", { filePath: asked.what, content: "As asked.\n" })
+    case "Ask":
+      return ScriptedModel.call("question", {
+        questions: [{
+          question: asked.what,
+          header: "A question",
+          options: [{ label: "yes", description: "Do it" }, { label: "no", description: "Do not" }]
+        }]
+      })
+    case "Hang":
+      return ScriptedModel.Reply.Hang()
+    case "Slow":
+      return ScriptedModel.text(ticks)
+    case "Fail":
+      return ScriptedModel.Reply.Error({ status: 400, body: { error: { message: "No.", type: "scripted" } } })
+    case undefined:
+      return ScriptedModel.text("I do not understand.")
+  }
+}
+
+/** OpenCode knows a project by its first commit. A new directory costs it seconds, so all rules share them. */
+export const directories = Effect.tap(Conformance.plainDirectories, ({ home }) =>
+  Effect.sync(() => {
+    const git = (...args: ReadonlyArray<string>) => execFileSync("git", args, { cwd: `${home}/..`, stdio: "ignore" })
+    git("init")
+    git("-c", "user.name=a", "-c", "user.email=a@example.org", "commit", "--allow-empty", "-m", "first")
+  }))
+
+const controls = ({ call, directory, model }: Opened): Controls => ({
+  loseSession: (sessionID) =>
+    call("session.delete", directory, (client, signal) => client.session.delete({ sessionID }, { signal })).pipe(
+      Effect.orDie,
+      Effect.asVoid
+    ),
+  received: (prompt) =>
+    Effect.map(
+      model.requests,
+      (all) => all.filter((request) => !request.afterToolResult && request.lastUserText === prompt).length
+    )
+})
+
+export const fixture = (opened: Effect.Effect<Opened>, directories: Fixture["directories"]): Fixture => ({
+  instanceId: "opencode",
+  platform: NodeServices.layer,
+  directories,
+  controls: Effect.map(opened, controls),
+  models: ["scripted/scripted-1", "scripted/scripted-2"],
+  patience: 15_000
+})
