@@ -21,10 +21,14 @@ export type Outcome =
 const completed: Outcome = { _tag: "Completed" }
 const failed = (failure: TurnFailure): Outcome => ({ _tag: "Failed", failure })
 
+/** These ask for another step; one that never came was cut off. */
+const unfinished = new Set(["tool-calls", "unknown"])
+
 /** What an answer says of its turn; nothing where it is not finished. */
 export const outcomeOf = (last: AssistantInfo | undefined, interrupting: boolean): Outcome | undefined => {
   if (last?.error !== undefined) return outcomeOfError(last.error, interrupting)
   if (last?.finish === undefined || last.time.completed === undefined) return undefined
+  if (interrupting && unfinished.has(last.finish)) return { _tag: "Interrupted", by: "user" }
   if (last.finish === "length") return failed({ _tag: "OutputTruncated" })
   if (last.finish === "content-filter") return failed({ _tag: "OutputFiltered" })
   return completed
@@ -64,8 +68,6 @@ const isClear = ({ holed, last, prompts }: Turn): boolean =>
   (last.error !== undefined ||
     (last.time.completed !== undefined && last.finish !== undefined && !unfinished.has(last.finish))) &&
   Array.from(prompts).every(([id, { seen }]) => seen && id < last.id)
-
-const unfinished = new Set(["tool-calls", "unknown"])
 
 /** The root went idle. */
 export const idle = (state: State): Step => {

@@ -85,23 +85,27 @@ layer(OpenCodeSessions.layer({ config: denied }), { timeout: "60 seconds", exclu
     }
 
     for (const runtimeMode of ["approval-required", "auto-accept-edits", "full-access"] as const) {
-      it.effect(`P7 opencode: ${runtimeMode} asks what it must and nothing else, before and after a resume`, () =>
-        Effect.gen(function*() {
-          const { start } = yield* OpenCodeSessions
-          const place = yield* setup
-          const cursor = yield* Effect.scoped(Effect.gen(function*() {
-            const driven = yield* start({ runtimeMode })
-            for (const [prompt, approvals] of expected(runtimeMode, place)) {
-              assert.deepStrictEqual([prompt, yield* asked(driven, prompt)], [prompt, [...approvals]])
+      it.effect(
+        `P7 opencode: ${runtimeMode} asks what it must and nothing else, before and after a resume`,
+        () =>
+          Effect.gen(function*() {
+            const { start } = yield* OpenCodeSessions
+            const place = yield* setup
+            const cursor = yield* Effect.scoped(Effect.gen(function*() {
+              const driven = yield* start({ runtimeMode })
+              for (const [prompt, approvals] of expected(runtimeMode, place)) {
+                assert.deepStrictEqual([prompt, yield* asked(driven, prompt)], [prompt, [...approvals]])
+              }
+              return yield* cursorOf(driven)
+            }))
+            assert.isTrue(yield* place.fs.exists(place.file), "the user's denial holds")
+            const resumed = yield* start({ runtimeMode, from: { _tag: "Resume", cursor } })
+            for (const [prompt, approvals] of expected(runtimeMode, place).slice(0, 4)) {
+              assert.deepStrictEqual([prompt, yield* asked(resumed, prompt)], [prompt, [...approvals]])
             }
-            return yield* cursorOf(driven)
-          }))
-          assert.isTrue(yield* place.fs.exists(place.file), "the user's denial holds")
-          const resumed = yield* start({ runtimeMode, from: { _tag: "Resume", cursor } })
-          for (const [prompt, approvals] of expected(runtimeMode, place).slice(0, 4)) {
-            assert.deepStrictEqual([prompt, yield* asked(resumed, prompt)], [prompt, [...approvals]])
-          }
-        }))
+          }),
+        180_000
+      )
     }
 
     it.effect("P7 opencode: a resume in a stricter mode asks what the looser one did not", () =>
