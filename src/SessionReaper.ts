@@ -96,7 +96,8 @@ const makeSleeps = (clock: Clock.Clock, beat: number, memory: number) => {
     look: (): ReadonlyArray<Sleep> => {
       const now = clock.currentTimeMillisUnsafe()
       if (now - awakeAt > 2 * beat) sleeps = [...sleeps, { from: awakeAt, until: now }]
-      sleeps = sleeps.filter((sleep) => now - sleep.until <= memory)
+      // Forgotten in time awake: however long the host sleeps, a sleep before that one still counts.
+      sleeps = sleeps.filter((sleep) => now - sleep.until - sleptSince(sleep.until, sleeps) <= memory)
       awakeAt = now
       return sleeps
     }

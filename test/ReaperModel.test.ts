@@ -141,6 +141,19 @@ describe("SessionReaper: what went wrong in the field", () => {
       yield* isReaped
     }).pipe(Effect.provide(layer(), { local: true }), HostClock.provide))
 
+  it.effect("P9 mock: two nights with a minute between them are two nights of sleep", () =>
+    Effect.gen(function*() {
+      const host = yield* HostClock.HostClock
+      yield* Agents.start()
+      yield* host.sleep("9 hours")
+      yield* TestClock.adjust("1 minute")
+      yield* host.sleep("9 hours")
+      yield* TestClock.adjust("28 minutes")
+      yield* isLive
+      yield* TestClock.adjust("4 minutes")
+      yield* isReaped
+    }).pipe(Effect.provide(layer(), { local: true }), HostClock.provide))
+
   it.effect("P4 mock: a turn in which the host sleeps is not taken for a silent one", () =>
     Effect.gen(function*() {
       const agents = yield* ProviderService
