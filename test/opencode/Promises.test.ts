@@ -2,6 +2,7 @@
  * The promises of the README, kept by the whole library on the real OpenCode. One server for most of them; what must
  * start and stop servers has its own.
  */
+import { NodeServices } from "@effect/platform-node"
 import { assert, layer } from "@effect/vitest"
 import {
   type Cause,
@@ -41,7 +42,18 @@ import * as OpenCode from "../../src/opencode/OpenCode.ts"
 import { awaitEvent, endings, is, stored, tags } from "../support/Agents.ts"
 import * as Git from "../support/Git.ts"
 import * as Loopback from "../support/Loopback.ts"
-import { bash, folder, hands, history, host, Model, opencode, service, start, thenSay } from "../support/OpenCodeAgents.ts"
+import {
+  bash,
+  folder,
+  hands,
+  history,
+  host,
+  Model,
+  opencode,
+  service,
+  start,
+  thenSay
+} from "../support/OpenCodeAgents.ts"
 import * as OpenCodeAgents from "../support/OpenCodeAgents.ts"
 import { isAlive } from "../support/OpenCodeServer.ts"
 
@@ -230,7 +242,9 @@ layer(OpenCodeAgents.layer(), { timeout: "60 seconds", excludeTestServices: true
         }
         if (request.url?.startsWith("/global/event") === true) {
           response.writeHead(200, { "content-type": "text/event-stream" })
-          return void response.write(`data: ${JSON.stringify({ payload: { type: "server.connected", properties: {} } })}\n\n`)
+          return void response.write(
+            `data: ${JSON.stringify({ payload: { type: "server.connected", properties: {} } })}\n\n`
+          )
         }
         response.writeHead(answer.status, json).end(answer.body)
       })
@@ -246,8 +260,7 @@ layer(OpenCodeAgents.layer(), { timeout: "60 seconds", excludeTestServices: true
         Effect.flip(agents.sendTurn({ threadId, prompt: "rows again", onMissing: "fail" })).pipe(
           Effect.provide(at("rows", url, secret, { callDeadline: "5 seconds" }))
         )
-      const named = (name: string) =>
-        JSON.stringify({ name, data: { message: "Session not found: ses_x" } })
+      const named = (name: string) => JSON.stringify({ name, data: { message: "Session not found: ses_x" } })
       const found: Array<readonly [string, string]> = []
       for (
         const [label, status, body] of [
@@ -519,10 +532,12 @@ layer(OpenCodeAgents.layer(), { timeout: "60 seconds", excludeTestServices: true
       const agents = yield* ProviderService
       const model = yield* Model
       const { threadId } = yield* start()
-      for (const [prompt, end] of [
-        ["P6 interrupted", agents.interruptTurn({ threadId })],
-        ["P6 stopped", agents.stopSession(threadId)]
-      ] as const) {
+      for (
+        const [prompt, end] of [
+          ["P6 interrupted", agents.interruptTurn({ threadId })],
+          ["P6 stopped", agents.stopSession(threadId)]
+        ] as const
+      ) {
         yield* model.on(prompt, bash("echo never"))
         const { lastSeq } = yield* agents.getThread(threadId)
         yield* agents.sendTurn({ threadId, prompt })
@@ -657,8 +672,11 @@ layer(OpenCodeAgents.layer(), { timeout: "60 seconds", excludeTestServices: true
         yield* agents.respondToApproval({ threadId, requestId: request.requestId, decision: { _tag: "AllowOnce" } })
         yield* idleOne
         assert.strictEqual((yield* agents.getThread(threadId)).status, "live")
-        yield* awaitEvent((event): event is Extract<ThreadEvent, { _tag: "ItemStarted" | "ItemUpdated" }> =>
-          event._tag === "ItemUpdated" || event._tag === "ItemStarted", threadId)
+        yield* awaitEvent(
+          (event): event is Extract<ThreadEvent, { _tag: "ItemStarted" | "ItemUpdated" }> =>
+            event._tag === "ItemUpdated" || event._tag === "ItemStarted",
+          threadId
+        )
         yield* fs.writeFileString(fifo, "go on\n")
         yield* awaitEvent(is("TurnCompleted"), threadId)
         assert.strictEqual((yield* awaitEvent(is("SessionEnded"), threadId)).reason, "reaped")
@@ -684,7 +702,7 @@ layer(OpenCodeAgents.layer(), { timeout: "60 seconds", excludeTestServices: true
       const all = yield* read(0)
       const some = yield* read(3)
       yield* agents.sendTurn({ threadId, prompt: "P11 streamed" })
-      const words = Array.from({ length: 200 }, (_, index) => `word${index} `)
+      const words = Array.from({ length: 200 }, (_, index) => `${index === 0 ? "" : " "}word${index}`)
       for (const word of words.slice(0, 100)) yield* Queue.offer(chunks, word)
       yield* awaitEvent(is("ItemDelta"), threadId)
       const late = yield* read(first.lastSeq)
@@ -701,7 +719,7 @@ layer(OpenCodeAgents.layer(), { timeout: "60 seconds", excludeTestServices: true
           assert.strictEqual(offset, joined.length)
           joined += delta
         }
-        assert.strictEqual(joined, words.join("").trimEnd())
+        assert.strictEqual(joined, words.join(""))
       }
     }))
 })
@@ -749,21 +767,31 @@ const everyTool = Effect.fnUntraced(function*(runtimeMode: RuntimeMode) {
 
 const json = { "content-type": "application/json" }
 
-/** Spans and log entries as an exporter would see them. */
+/** Spans and log entries as an exporter would see them: not the values that operations succeed with. */
 const recorder = () => {
-  const seen: Array<unknown> = []
+  const logs: Array<unknown> = []
+  const spans: Array<Tracer.NativeSpan> = []
   const tracer = Tracer.make({
     span: (options) => {
       const span = new Tracer.NativeSpan(options)
-      seen.push(span)
+      spans.push(span)
       return span
     }
   })
   const logger = Logger.make(({ cause, fiber, message }) => {
-    seen.push(message, cause, fiber.getRef(References.CurrentLogAnnotations))
+    logs.push(message, cause, fiber.getRef(References.CurrentLogAnnotations))
   })
+  const exported = () => [
+    ...logs,
+    ...spans.map(({ attributes, events, name, status }) => ({
+      name,
+      attributes,
+      events,
+      failure: status._tag === "Ended" && Exit.isFailure(status.exit) ? status.exit.cause : undefined
+    }))
+  ]
   return {
-    seen,
+    exported,
     layer: Layer.mergeAll(
       Layer.succeed(Tracer.Tracer, tracer),
       Logger.layer([logger]),
@@ -774,87 +802,101 @@ const recorder = () => {
 
 const print = (value: unknown) => inspect(value, { depth: 12, maxArrayLength: null, maxStringLength: null })
 
-layer(Model.layer, { timeout: "60 seconds", excludeTestServices: true })("hosts of their own", (it) => {
-  it.effect("P1 P10 opencode: after a graceful restart of host and server a follow-up has the whole history", () =>
-    Effect.gen(function*() {
-      const path = yield* Path.Path
-      const fs = yield* FileSystem.FileSystem
-      const model = yield* Model
-      const home = yield* folder
-      const directory = yield* folder
-      const layer = () =>
-        host({ filename: path.join(home, "threads.db"), agent: { isolated: { folder: path.join(home, "opencode") } } })
-      const started = path.join(directory, "started")
-      yield* model.on("restart long", bash(`echo $$ > ${started}.tmp; mv ${started}.tmp ${started}; exec sleep 600`))
-      const { pid, threadId, tool } = yield* Effect.gen(function*() {
-        const agents = yield* ProviderService
-        const { threadId } = yield* start({ directory, runtimeMode: "full-access" })
-        yield* agents.runTurn({ threadId, prompt: "restart one" })
-        yield* agents.sendTurn({ threadId, prompt: "restart long" })
-        yield* fs.watch(directory).pipe(
-          Stream.merge(Stream.succeed("now")),
-          Stream.mapEffect(() => fs.exists(started)),
-          Stream.takeUntil((there) => there),
-          Stream.runDrain
-        )
-        const { pid } = yield* hands
-        return { pid, threadId, tool: Number(yield* fs.readFileString(started)) }
-      }).pipe(Effect.provide(layer()))
-      assert.isFalse(isAlive(pid))
-      assert.isFalse(isAlive(tool))
-      yield* Effect.gen(function*() {
-        const agents = yield* ProviderService
-        const next = yield* agents.runTurn({ threadId, prompt: "restart two" })
-        assert.strictEqual(next.continuity._tag, "Resumed")
-        const events = yield* stored(threadId)
-        assert.deepStrictEqual(Object.values(endings(events)), [["TurnCompleted"], ["TurnInterrupted"], [
-          "TurnCompleted"
-        ]])
-        assert.deepStrictEqual(events.filter(is("SessionEnded")).map(({ reason }) => reason), ["shutdown"])
-      }).pipe(Effect.provide(layer()))
-      const said = history((yield* model.asked("restart two"))[0])
-      assert.deepStrictEqual(said.slice(0, 3), [
-        "user: restart one",
-        "assistant: echo: restart one",
-        "user: restart long"
-      ])
-    }), 60_000)
+const modelOnly = Layer.merge(Model.layer, NodeServices.layer)
 
-  it.effect("P14 opencode: no tool, stored event, log or span has the server's password or the key of the config", () => {
-    const { layer, seen } = recorder()
-    return Effect.gen(function*() {
-      const fs = yield* FileSystem.FileSystem
-      const path = yield* Path.Path
-      const model = yield* Model
-      const apiKey = "sk-very-secret-4711"
-      const { scripted } = openCodeConfig(model).provider
-      const provider = { scripted: { ...scripted, options: { ...scripted.options, apiKey } } }
-      const store = yield* folder
-      const filename = path.join(store, "threads.db")
-      const { outputs, password } = yield* Effect.gen(function*() {
-        const agents = yield* ProviderService
-        const { threadId } = yield* start({ runtimeMode: "full-access" })
-        const outputs: Array<string> = []
-        for (const command of ["env", "cat /proc/self/environ", "bash -lc env", "(env) | sort"]) {
-          yield* model.on(command, bash(command))
-          yield* agents.runTurn({ threadId, prompt: command })
-          outputs.push(commands(yield* stored(threadId)).at(-1)?.output ?? "")
+layer(modelOnly, { timeout: "60 seconds", excludeTestServices: true })("hosts of their own", (it) => {
+  it.effect(
+    "P1 P10 opencode: after a graceful restart of host and server a follow-up has the whole history",
+    () =>
+      Effect.gen(function*() {
+        const path = yield* Path.Path
+        const fs = yield* FileSystem.FileSystem
+        const model = yield* Model
+        const home = yield* folder
+        const directory = yield* folder
+        const layer = () =>
+          host({
+            filename: path.join(home, "threads.db"),
+            agent: { isolated: { folder: path.join(home, "opencode") } }
+          })
+        const started = path.join(directory, "started")
+        yield* model.on("restart long", bash(`echo $$ > ${started}.tmp; mv ${started}.tmp ${started}; exec sleep 600`))
+        const { pid, threadId, tool } = yield* Effect.gen(function*() {
+          const agents = yield* ProviderService
+          const { threadId } = yield* start({ directory, runtimeMode: "full-access" })
+          yield* agents.runTurn({ threadId, prompt: "restart one" })
+          yield* agents.sendTurn({ threadId, prompt: "restart long" })
+          yield* fs.watch(directory).pipe(
+            Stream.merge(Stream.succeed("now")),
+            Stream.mapEffect(() => fs.exists(started)),
+            Stream.takeUntil((there) => there),
+            Stream.runDrain
+          )
+          const { pid } = yield* hands
+          return { pid, threadId, tool: Number(yield* fs.readFileString(started)) }
+        }).pipe(Effect.provide(layer()))
+        assert.isFalse(isAlive(pid))
+        assert.isFalse(isAlive(tool))
+        yield* Effect.gen(function*() {
+          const agents = yield* ProviderService
+          const next = yield* agents.runTurn({ threadId, prompt: "restart two" })
+          assert.strictEqual(next.continuity._tag, "Resumed")
+          const events = yield* stored(threadId)
+          assert.deepStrictEqual(Object.values(endings(events)), [["TurnCompleted"], ["TurnInterrupted"], [
+            "TurnCompleted"
+          ]])
+          assert.deepStrictEqual(events.filter(is("SessionEnded")).map(({ reason }) => reason), ["shutdown"])
+        }).pipe(Effect.provide(layer()))
+        const said = history((yield* model.asked("restart two"))[0])
+        assert.deepStrictEqual(said.slice(0, 3), [
+          "user: restart one",
+          "assistant: echo: restart one",
+          "user: restart long"
+        ])
+      }),
+    60_000
+  )
+
+  it.effect(
+    "P14 opencode: no tool, stored event, log or span has the server's password or the key of the config",
+    () => {
+      const { exported, layer } = recorder()
+      return Effect.gen(function*() {
+        const fs = yield* FileSystem.FileSystem
+        const path = yield* Path.Path
+        const model = yield* Model
+        const apiKey = "sk-very-secret-4711"
+        const { scripted } = openCodeConfig(model).provider
+        const provider = { scripted: { ...scripted, options: { ...scripted.options, apiKey } } }
+        const store = yield* folder
+        const filename = path.join(store, "threads.db")
+        const { outputs, password } = yield* Effect.gen(function*() {
+          const agents = yield* ProviderService
+          const { threadId } = yield* start({ runtimeMode: "full-access" })
+          const outputs: Array<string> = []
+          for (const command of ["env", "cat /proc/self/environ", "bash -lc env", "(env) | sort"]) {
+            yield* model.on(command, bash(command))
+            yield* agents.runTurn({ threadId, prompt: command })
+            outputs.push(commands(yield* stored(threadId)).at(-1)?.output ?? "")
+          }
+          yield* model.on("P14 fails", () => Reply.Error({ status: 401, body: { error: { message: "no" } } }))
+          yield* Effect.flip(agents.runTurn({ threadId, prompt: "P14 fails" }))
+          const { password } = yield* hands
+          return { outputs, password }
+        }).pipe(Effect.provide(Layer.provideMerge(host({ filename, agent: { config: { provider } } }), layer)))
+        assert.match(password, /^[0-9a-f]{64}$/)
+        for (const output of outputs) assert.include(output, "PATH=")
+        const names = yield* fs.readDirectory(store)
+        const files = yield* Effect.forEach(names, (name) => fs.readFile(path.join(store, name)))
+        const seen = exported()
+        assert.isAbove(seen.length, 50)
+        for (const secret of [password, apiKey, Buffer.from(`opencode:${password}`).toString("base64")]) {
+          for (const output of outputs) assert.notInclude(output, secret)
+          for (const file of files) assert.isFalse(Buffer.from(file).includes(secret))
+          for (const entry of seen) assert.notInclude(print(entry), secret)
         }
-        yield* model.on("P14 fails", () => Reply.Error({ status: 401, body: { error: { message: "no" } } }))
-        yield* Effect.flip(agents.runTurn({ threadId, prompt: "P14 fails" }))
-        const { password } = yield* hands
-        return { outputs, password: password }
-      }).pipe(Effect.provide(Layer.provideMerge(host({ filename, agent: { config: { provider } } }), layer)))
-      assert.match(password, /^[0-9a-f]{64}$/)
-      for (const output of outputs) assert.include(output, "PATH=")
-      const names = yield* fs.readDirectory(store)
-      const files = yield* Effect.forEach(names, (name) => fs.readFile(path.join(store, name)))
-      assert.isAbove(seen.length, 50)
-      for (const secret of [password, apiKey, Buffer.from(`opencode:${password}`).toString("base64")]) {
-        for (const output of outputs) assert.notInclude(output, secret)
-        for (const file of files) assert.isFalse(Buffer.from(file).includes(secret))
-        for (const entry of seen) assert.notInclude(print(entry), secret)
-      }
-    })
-  }, 60_000)
+      })
+    },
+    60_000
+  )
 })

@@ -98,8 +98,7 @@ export const host = (options: ServiceOptions & { readonly agent?: AgentOptions |
             ...options.agent,
             config: { ...openCodeConfig(model), ...options.agent?.config }
           }
-      )
-    )))),
+      ))))),
     Layer.provideMerge(ProviderRegistry.layer),
     Layer.provideMerge(
       Layer.orDie(SessionStore.layer.pipe(Layer.provideMerge(SqliteClient.layer({ filename: options.filename }))))
@@ -158,5 +157,4 @@ export const hands = Effect.gen(function*() {
 const passwordVariable = "OPENCODE_SERVER_PASSWORD="
 
 /** Sends a signal to a process; nothing happens if there is none. */
-export const signal = (pid: number, name: NodeJS.Signals) =>
-  Effect.ignore(Effect.try(() => process.kill(pid, name)))
+export const signal = (pid: number, name: NodeJS.Signals) => Effect.ignore(Effect.try(() => process.kill(pid, name)))
