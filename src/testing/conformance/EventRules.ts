@@ -50,12 +50,13 @@ export const rules: ReadonlyArray<Rule> = [
   {
     id: "events/items",
     promise: "P11",
-    title: "an item starts before anything else of it, and is completed once",
+    title: "an item starts before anything else of it, and is completed once; the user's own message comes whole",
     prove: onHost(Effect.fnUntraced(function*(host) {
       const { events } = yield* read(host)
       const state = new Map<string, "started" | "completed">()
       for (const event of events) {
         if (!("item" in event) && event._tag !== "ItemDelta") continue
+        if ("item" in event && event.item._tag === "UserMessage") continue
         const itemId = event._tag === "ItemDelta" ? event.itemId : event.item.itemId
         const key = `${event.turnId ?? ""} ${itemId}`
         yield* equal(

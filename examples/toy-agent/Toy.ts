@@ -1,0 +1,176 @@
+/**
+ * The adapter of the toy agent, complete: the model for adapters of agents that are a process per session.
+ *
+ * It knows no other session, keeps nothing, and decides nothing but what the agent's answers mean.
+ */
+import { Effect, Layer, Schema, type Scope } from "effect"
+import type { ChildProcessSpawner } from "effect/process"
+import {
+  AgentProcesses,
+  AttachmentRefused,
+  type Capabilities,
+  CapabilityMissing,
+  CursorRejected,
+  DeliveryUncertain,
+  DirectoryUnreachable,
+  InstanceId,
+  type InstanceTaken,
+  type ProviderAdapter,
+  ProviderName,
+  ProviderRegistry,
+  type ProviderSession,
+  type ProviderTurn,
+  RequestGone,
+  type RequestId,
+  ResumeCursor,
+  type RuntimeMode,
+  SessionId,
+  SessionMissing,
+  type StartInput,
+  type StartSessionError,
+  TurnRefused
+} from "../../src/index.ts"
+import type { Reply } from "./Protocol.ts"
+import * as ToyProcess from "./ToyProcess.ts"
+
+export interface Options {
+  /** Where the agent keeps its sessions. */
+  readonly folder: string
+  /** Default: `toy`. */
+  readonly instanceId?: string | undefined
+}
+
+const provider = ProviderName.make("toy")
+const agentVersion = "1"
+
+const capabilities: Capabilities = {
+  runtimeModes: ["approval-required", "auto-accept-edits", "full-access"],
+  moveDirectory: "same-project",
+  modelSwitch: "per-session",
+  steer: false,
+  fork: false,
+  compact: false,
+  compactionGate: "observe-only",
+  questions: true,
+  attachments: false,
+  history: false
+}
+
+/** The agent's own words for what may be done without asking. */
+const modes: Record<RuntimeMode, string> = {
+  "approval-required": "ask",
+  "auto-accept-edits": "edits",
+  "full-access": "all"
+}
+
+const cursors = ResumeCursor.make({ provider, version: 1, schema: Schema.Struct(ResumeCursor.baseFields) })
+
+/** Registers the agent with the `ProviderRegistry`. */
+export const layer = (options: Options): Layer.Layer<
+  never,
+  InstanceTaken,
+  ProviderRegistry | ChildProcessSpawner.ChildProcessSpawner | AgentProcesses
+> =>
+  Layer.effectDiscard(Effect.gen(function*() {
+    const registry = yield* ProviderRegistry
+    const context = yield* Effect.context<ChildProcessSpawner.ChildProcessSpawner | AgentProcesses>()
+    const instanceId = InstanceId.make(options.instanceId ?? "toy")
+    const adapter: ProviderAdapter = {
+      provider,
+      instanceId,
+      capabilities,
+      startSession: (input) => Effect.provide(startSession(instanceId, options.folder, input), context)
+    }
+    yield* registry.register(adapter)
+  }))
+
+const startSession = Effect.fn("Toy.startSession")(function*(
+  instanceId: InstanceId,
+  folder: string,
+  input: StartInput
+): Effect.fn.Return<
+  ProviderSession,
+  StartSessionError,
+  Scope.Scope | ChildProcessSpawner.ChildProcessSpawner | AgentProcesses
+> {
+  const { directory, from, runtimeMode } = input
+  const mode = modes[runtimeMode]
+  // What cannot be resumed is refused before a process is started for it.
+  const past = from._tag === "Resume" ? yield* sessionOf(instanceId, from.cursor) : undefined
+  const agent = yield* ToyProcess.make(instanceId, folder)
+  if (past === undefined) {
+    const seed = from._tag === "Seeded" ? from.transcript : undefined
+    const reply = yield* agent.call("new", { directory, mode, seed })
+    return handle(agent, SessionId.make(reply.session ?? ""), { _tag: "New" }, input)
+  }
+  const reply = yield* agent.call("resume", { session: past, directory, mode })
+  if (reply.error === "no-session") return yield* new SessionMissing({ instanceId, sessionId: past, evidence: reply })
+  const was = reply.from ?? directory
+  if (reply.error !== undefined) return yield* new DirectoryUnreachable({ instanceId, from: was, to: directory })
+  return handle(agent, past, was === directory ? { _tag: "Resumed" } : { _tag: "Moved", from: was }, input)
+})
+
+/** The session that a stored cursor is of. Whatever it is instead, it is never a fresh session. */
+const sessionOf = (instanceId: InstanceId, cursor: unknown): Effect.Effect<SessionId, CursorRejected> =>
+  ResumeCursor.Decoded.$match(cursors.decode(cursor), {
+    Valid: ({ value }): Effect.Effect<SessionId, CursorRejected> => Effect.succeed(value.sessionId),
+    Absent: () => new CursorRejected({ instanceId, outcome: "Absent", found: "nothing" }),
+    Malformed: ({ at }) => new CursorRejected({ instanceId, outcome: "Malformed", found: at }),
+    Foreign: ({ provider }) => new CursorRejected({ instanceId, outcome: "Foreign", found: provider }),
+    Unsupported: ({ version }) => new CursorRejected({ instanceId, outcome: "Unsupported", found: String(version) })
+  })
+
+const handle = (
+  agent: ToyProcess.ToyProcess,
+  sessionId: SessionId,
+  origin: ProviderSession["origin"],
+  { directory, runtimeMode }: StartInput
+): ProviderSession => {
+  const missing = (capability: string) => new CapabilityMissing({ provider, capability })
+  const reply = (request: RequestId, answer: string) =>
+    Effect.flatMap(
+      agent.call("answer", { request, answer }),
+      ({ error }) => error === undefined ? Effect.void : new RequestGone({ requestId: request })
+    )
+  return {
+    sessionId,
+    directory,
+    origin,
+    // The agent writes a session's file when it makes it, so it can be resumed from then on.
+    cursor: Effect.succeedSome(cursors.encode({ sessionId, directory, runtimeMode, agentVersion })),
+    events: agent.events,
+    turnRef: () => Effect.undefined,
+    sendTurn: (turn) =>
+      Effect.andThen(
+        check(turn),
+        agent.call("turn", { turn: turn.turnId, prompt: turn.input.prompt }).pipe(
+          // The line may have been read before the process died.
+          Effect.mapError(({ code }) => new DeliveryUncertain({ turnId: turn.turnId, code })),
+          Effect.flatMap(({ error }: Reply) =>
+            error === undefined ? Effect.void : new TurnRefused({ turnId: turn.turnId, name: error, reason: null })
+          )
+        )
+      ),
+    steerTurn: () => missing("steer"),
+    interruptTurn: (turnId) => Effect.asVoid(agent.call("stop", { turn: turnId })),
+    respondToApproval: (requestId, decision) =>
+      reply(requestId, decision._tag === "AllowOnce" ? "once" : decision._tag === "AllowForSession" ? "session" : "no"),
+    answerQuestion: (requestId, answer) =>
+      reply(requestId, answer._tag === "Answered" ? answer.answers.flat().join(", ") : "nothing"),
+    compact: missing("compact"),
+    fork: missing("fork"),
+    transcript: missing("history"),
+    evidence: () => missing("history"),
+    backgroundWork: Effect.succeed(false)
+  }
+}
+
+/** What the agent has no way to take is refused before it is sent. */
+const check = ({ input, turnId }: ProviderTurn): Effect.Effect<void, AttachmentRefused | TurnRefused> => {
+  const [attachment] = input.attachments ?? []
+  if (attachment !== undefined) {
+    const name = attachment._tag === "File" ? attachment.path : attachment.name
+    return new AttachmentRefused({ name, reason: "unsupported" })
+  }
+  return input.model === undefined ? Effect.void : new TurnRefused({ turnId, name: "NoModels", reason: input.model })
+}

@@ -1,0 +1,90 @@
+/**
+ * One running toy agent: calls go in as lines, replies and events come out.
+ */
+import { type Cause, Deferred, Effect, Option, Queue, type Scope, Stream } from "effect"
+import { ChildProcess, type ChildProcessSpawner } from "effect/process"
+import { fileURLToPath } from "node:url"
+import {
+  AgentNotExecutable,
+  AgentProcesses,
+  AgentUnreachable,
+  type InstanceId,
+  markerVariable,
+  type ProviderEvent
+} from "../../src/index.ts"
+import * as Protocol from "./Protocol.ts"
+
+export interface ToyProcess {
+  /** Succeeds with whatever the agent replies, a refusal included. */
+  readonly call: (
+    operation: string,
+    fields: Readonly<Record<string, string | undefined>>
+  ) => Effect.Effect<Protocol.Reply, AgentUnreachable>
+  /** Ends when the process has. */
+  readonly events: Stream.Stream<ProviderEvent>
+}
+
+const agent = fileURLToPath(new URL("./agent.ts", import.meta.url))
+
+/** The process dies with the scope, and is recorded so that it does not survive a crash of the host either. */
+export const make = Effect.fnUntraced(function*(
+  instanceId: InstanceId,
+  folder: string
+): Effect.fn.Return<
+  ToyProcess,
+  AgentNotExecutable,
+  Scope.Scope | ChildProcessSpawner.ChildProcessSpawner | AgentProcesses
+> {
+  const processes = yield* AgentProcesses
+  const marker = yield* processes.makeMarker
+  const handle = yield* ChildProcess.make(process.execPath, [agent, folder], {
+    env: { [markerVariable]: marker },
+    extendEnv: true,
+    stderr: "inherit",
+    forceKillAfter: "2 seconds"
+  }).pipe(
+    Effect.mapError((error) => new AgentNotExecutable({ instanceId, path: agent, code: error.reason._tag }))
+  )
+  yield* processes.record({ instanceId, pid: handle.pid, marker })
+
+  const input = yield* Queue.unbounded<string, Cause.Done>()
+  yield* Stream.fromQueue(input).pipe(
+    Stream.encodeText,
+    Stream.run(handle.stdin),
+    Effect.ignore,
+    Effect.forkScoped
+  )
+
+  const events = yield* Queue.unbounded<ProviderEvent, Cause.Done>()
+  const gone = yield* Deferred.make<void>()
+  const calls = new Map<string, Deferred.Deferred<Protocol.Reply>>()
+  yield* handle.stdout.pipe(
+    Stream.decodeText(),
+    Stream.splitLines,
+    Stream.runForEach((line) => {
+      const frame = Option.getOrElse(Protocol.parse(line), () => line)
+      if (!Protocol.isReply(frame)) return Queue.offerAll(events, Protocol.toEvents(frame))
+      const call = calls.get(frame.id)
+      calls.delete(frame.id)
+      return call === undefined ? Effect.void : Deferred.succeed(call, frame)
+    }),
+    Effect.ignore,
+    Effect.ensuring(Effect.andThen(Deferred.succeed(gone, undefined), Queue.end(events))),
+    Effect.forkScoped
+  )
+
+  let lastId = 0
+  return {
+    events: Stream.fromQueue(events),
+    call: Effect.fnUntraced(function*(operation, fields) {
+      const id = String(++lastId)
+      const reply = yield* Deferred.make<Protocol.Reply>()
+      calls.set(id, reply)
+      yield* Queue.offer(input, `${JSON.stringify({ id, do: operation, ...fields })}\n`)
+      return yield* Effect.raceFirst(
+        Deferred.await(reply),
+        Effect.andThen(Deferred.await(gone), new AgentUnreachable({ instanceId, operation, code: "EPIPE" }))
+      )
+    })
+  }
+})

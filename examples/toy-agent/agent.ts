@@ -1,0 +1,182 @@
+/**
+ * A toy coding agent: a process of its own that speaks lines of JSON on stdin and stdout, keeps its sessions as files,
+ * asks before it acts, and can be interrupted. It has no model; it does what it is told (see `answer`).
+ *
+ *     node agent.ts <folder>
+ *
+ * A line to it is a request `{ id, do, ... }` and gets one `{ id, ok }` or `{ id, error, ... }`. Everything else that it
+ * writes is an event `{ event, ... }`. It ends when its stdin does.
+ */
+import { spawn } from "node:child_process"
+import { randomUUID } from "node:crypto"
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { dirname, join, resolve } from "node:path"
+import { createInterface } from "node:readline"
+
+type Mode = "ask" | "edits" | "all"
+interface Session {
+  readonly id: string
+  readonly version: 1
+  directory: string
+  readonly history: Array<{ readonly role: "user" | "agent"; readonly text: string }>
+}
+
+const folder = process.argv[2] ?? "."
+const write = (line: object) => void process.stdout.write(`${JSON.stringify(line)}\n`)
+
+let session: Session | undefined
+let mode: Mode = "ask"
+let turn: { readonly id: string; stop: () => void; stopped: boolean } | undefined
+const allowed = new Set<string>()
+const waiting = new Map<string, (answer: string) => void>()
+
+const fileOf = (id: string) => join(folder, `${id}.json`)
+const save = (session: Session) => writeFileSync(fileOf(session.id), JSON.stringify(session))
+const remember = (role: "user" | "agent", text: string) => {
+  session?.history.push({ role, text })
+  if (session !== undefined) save(session)
+}
+
+/** Something that only an interrupt ends. */
+const untilStopped = (now: NonNullable<typeof turn>) => new Promise<void>((done) => now.stop = done)
+
+/** Asks the user, unless the mode or an earlier answer allows it; answers what the user chose. */
+const ask = async (now: NonNullable<typeof turn>, kind: "run" | "edit" | "question", text: string) => {
+  if (kind !== "question" && (mode === "all" || (mode === "edits" && kind === "edit") || allowed.has(kind))) {
+    return "once"
+  }
+  const request = randomUUID()
+  write({ event: "asked", turn: now.id, request, kind, text })
+  const answer = await Promise.race([
+    new Promise<string>((done) => waiting.set(request, done)),
+    untilStopped(now).then(() => "stopped")
+  ])
+  waiting.delete(request)
+  if (answer === "session") allowed.add(kind)
+  return answer
+}
+
+const say = (now: NonNullable<typeof turn>, text: string) => {
+  const item = randomUUID()
+  write({ event: "said", turn: now.id, item, text })
+  remember("agent", text)
+}
+
+const run = (now: NonNullable<typeof turn>, command: string) =>
+  new Promise<number>((done) => {
+    const child = spawn(command, { shell: true, stdio: "ignore", cwd: session?.directory })
+    now.stop = () => child.kill("SIGKILL")
+    child.once("exit", (code) => done(code ?? -1))
+  })
+
+/** The agent's whole mind: one word of the prompt that says what to do, then what with. */
+const answer = async (now: NonNullable<typeof turn>, prompt: string, past: string): Promise<"done" | "failed"> => {
+  const [word, ...rest] = prompt.split(" ")
+  const what = rest.join(" ")
+  switch (word) {
+    case "say":
+      say(now, what)
+      return "done"
+    case "recall":
+      say(now, past)
+      return "done"
+    case "run":
+    case "edit": {
+      const item = randomUUID()
+      write({ event: "doing", turn: now.id, item, kind: word, what })
+      const allowed = await ask(now, word, what)
+      const yes = allowed === "once" || allowed === "session"
+      const code = !yes ? -1 : word === "run" ? await run(now, what) : 0
+      if (yes && word === "edit") writeFileSync(resolve(session?.directory ?? ".", what), "As asked.\n")
+      write({
+        event: "did",
+        turn: now.id,
+        item,
+        kind: word,
+        what,
+        status: !yes ? "declined" : code === 0 ? "completed" : "failed"
+      })
+      if (yes && !now.stopped) say(now, `I did: ${prompt}`)
+      return "done"
+    }
+    case "ask": {
+      const chosen = await ask(now, "question", what)
+      if (chosen !== "stopped") say(now, `You said ${chosen}.`)
+      return "done"
+    }
+    case "hang":
+      await untilStopped(now)
+      return "done"
+    case "slow": {
+      const timer = setInterval(() => say(now, "Still at it."), 50)
+      await untilStopped(now)
+      clearInterval(timer)
+      return "done"
+    }
+    case "fail":
+      return "failed"
+    default:
+      say(now, `I do not understand "${prompt}".`)
+      return "done"
+  }
+}
+
+const handle: Record<string, (request: Record<string, string>) => object> = {
+  new: ({ directory = ".", mode: wanted, seed }) => {
+    session = {
+      id: randomUUID(),
+      version: 1,
+      directory,
+      history: seed === undefined ? [] : [{ role: "user", text: seed }]
+    }
+    mode = wanted as Mode
+    save(session)
+    return { session: session.id }
+  },
+  resume: ({ session: id = "", directory = ".", mode: wanted }) => {
+    if (!existsSync(fileOf(id))) return { error: "no-session" }
+    const found: Session = JSON.parse(readFileSync(fileOf(id), "utf8"))
+    if (dirname(found.directory) !== dirname(directory)) return { error: "other-project", from: found.directory }
+    session = found
+    mode = wanted as Mode
+    const from = found.directory
+    found.directory = directory
+    save(found)
+    return { session: id, from }
+  },
+  turn: ({ turn: id = "", prompt = "" }) => {
+    if (turn !== undefined) return { error: "busy" }
+    const now = turn = { id, stop: () => {}, stopped: false }
+    const past = session?.history.map(({ text }) => text).join("\n") ?? ""
+    remember("user", prompt)
+    void Promise.resolve().then(() => answer(now, prompt, past)).then((outcome) => {
+      turn = undefined
+      write({ event: "over", turn: id, outcome: now.stopped ? "stopped" : outcome })
+    })
+    return {}
+  },
+  stop: ({ turn: id }) => {
+    if (turn === undefined || turn.id !== id) return {}
+    turn.stopped = true
+    turn.stop()
+    return {}
+  },
+  answer: ({ request = "", answer = "" }) => {
+    const done = waiting.get(request)
+    if (done === undefined) return { error: "nobody-asked" }
+    waiting.delete(request)
+    done(answer)
+    return {}
+  }
+}
+
+mkdirSync(folder, { recursive: true })
+createInterface({ input: process.stdin })
+  .on("line", (line) => {
+    const request: Record<string, string> = JSON.parse(line)
+    write({ id: request["id"], ...handle[request["do"] ?? ""]?.(request) })
+  })
+  .on("close", () => {
+    turn?.stop()
+    process.exit(0)
+  })

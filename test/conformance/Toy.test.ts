@@ -1,0 +1,47 @@
+/**
+ * The example of the adapter guide keeps the contract.
+ */
+import { NodeServices } from "@effect/platform-node"
+import { Effect } from "effect"
+import { mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterAll } from "vitest"
+import * as Toy from "../../examples/toy-agent/Toy.ts"
+import { conformance } from "../../src/testing/ConformanceSuite.ts"
+
+const folder = realpathSync(mkdtempSync(join(tmpdir(), "toy-agent-")))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+/** Agents are told the folder on their command line. */
+const agents = Effect.sync(() =>
+  readdirSync("/proc").flatMap((name) => {
+    const pid = Number(name)
+    return Number.isInteger(pid) && commandLine(pid).includes(folder) ? [pid] : []
+  })
+)
+
+const commandLine = (pid: number): string => {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8")
+  } catch {
+    return ""
+  }
+}
+
+const kill = Effect.map(agents, (pids) => pids.forEach((pid) => process.kill(pid, "SIGKILL")))
+
+conformance("toy", Toy.layer({ folder }), {
+  instanceId: "toy",
+  platform: NodeServices.layer,
+  models: ["one", "two"],
+  controls: Effect.succeed({
+    loseSession: (sessionId) => Effect.sync(() => rmSync(join(folder, `${sessionId}.json`))),
+    crashAgent: () => kill,
+    ...(process.platform === "linux" ? { processes: agents } : {}),
+    received: (prompt) =>
+      Effect.sync(() =>
+        readdirSync(folder).filter((file) => readFileSync(join(folder, file), "utf8").includes(prompt)).length
+      )
+  })
+})
