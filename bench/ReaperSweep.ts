@@ -46,17 +46,14 @@ const sweeper = Effect.fnUntraced(function*(filename: string, bindings: number) 
     let stops = 0
     const fiber = yield* SessionReaper.run({
       settings: { ...SessionReaper.defaults, sweepEvery: Duration.millis(1) },
-      store: {
-        ...store,
-        dueThreads: (query) =>
-          Effect.suspend(() => {
-            startedAt = performance.now()
-            return store.dueThreads(query)
-          })
-      },
+      due: (query) =>
+        Effect.suspend(() => {
+          startedAt = performance.now()
+          return store.dueThreads(query)
+        }),
       reap: (_, sleeps) =>
         Effect.suspend(() => {
-          const decision = SessionReaper.decide({ ...idle, now, activeAt: 0, sleeps }, SessionReaper.defaults)
+          const decision = SessionReaper.decide({ ...idle, now, activeAt: 0, sleeps: sleeps() }, SessionReaper.defaults)
           if (decision._tag === "Stop") stops++
           return stops === due ? Effect.asVoid(Deferred.succeed(over, performance.now() - startedAt)) : Effect.void
         })

@@ -18,7 +18,11 @@ const measurements: Readonly<Record<string, () => Promise<{ readonly measure: Me
   "durable-writes": () => import("./DurableWrites.ts"),
   "layer-start": () => import("./LayerStart.ts"),
   "session-heap": () => import("./SessionHeap.ts"),
-  "reaper-sweep": () => import("./ReaperSweep.ts")
+  "reaper-sweep": () => import("./ReaperSweep.ts"),
+  "turn-on-opencode": () => import("./TurnOnOpenCode.ts"),
+  "events-on-opencode": () => import("./EventsOnOpenCode.ts"),
+  "follow-up-after-kill": () => import("./FollowUpAfterKill.ts"),
+  "resident-memory": () => import("./ResidentMemory.ts")
 }
 
 /** How a process that takes one measurement hands its figures to the one that asked: as its last line. */

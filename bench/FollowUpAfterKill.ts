@@ -1,0 +1,53 @@
+/**
+ * The first follow-up after the host was killed with `kill -9`: a new host opens the store, settles what the crash left,
+ * ends the orphaned server, starts a new one, resumes the session and sends. Against it the agent's own restart by hand:
+ * spawn the server, `session.get`, `promptAsync`. Each in a fresh process, from after its imports to the prompt's
+ * acceptance.
+ */
+import { NodeServices } from "@effect/platform-node"
+import { Effect, Stream } from "effect"
+import { ChildProcess } from "effect/process"
+import { fileURLToPath } from "node:url"
+import { alternate, figure } from "./support/Figure.ts"
+import * as MockHost from "./support/MockHost.ts"
+import * as OpenCodeHost from "./support/OpenCodeHost.ts"
+
+const script = fileURLToPath(new URL("support/FollowUpProcess.ts", import.meta.url))
+
+const followUp = (mode: "ours" | "raw", folder: string, url: string) =>
+  Effect.gen(function*() {
+    const child = yield* ChildProcess.make(process.execPath, [script, mode, folder, url], { stderr: "inherit" })
+    const took = yield* child.stdout.pipe(
+      Stream.decodeText(),
+      Stream.splitLines,
+      Stream.runHead,
+      Effect.flatMap(Effect.fromOption)
+    )
+    if (mode === "ours") yield* child.kill({ killSignal: "SIGKILL" })
+    else yield* child.exitCode
+    return [Number(took)]
+  }).pipe(Effect.scoped)
+
+/** Opens and closes the store, which ends what the last killed host left behind. */
+const tidy = (folder: string) =>
+  Effect.scoped(Effect.provide(Effect.void, MockHost.layer({ store: { filename: `${folder}/store.db` } })))
+
+export const measure = Effect.gen(function*() {
+  const { url } = yield* OpenCodeHost.model
+  const folders = { ours: yield* MockHost.folder, raw: yield* MockHost.folder }
+  yield* Effect.addFinalizer(() => tidy(folders.ours))
+  const samples = yield* alternate(
+    { warmup: 1, measured: 5 },
+    followUp("ours", folders.ours, url),
+    followUp("raw", folders.raw, url)
+  )
+  return [
+    figure({
+      name: "first follow-up accepted after kill -9, OpenCode",
+      unit: "ms",
+      ours: samples.a,
+      raw: samples.b,
+      goal: { text: "within 1.2x of the agent's restart", met: ({ ratio }) => ratio <= 1.2 }
+    })
+  ]
+}).pipe(Effect.provide(NodeServices.layer))

@@ -1,0 +1,54 @@
+/**
+ * Resident memory of the host process with 100 live sessions on one real OpenCode, and over 1,000 turns of them. Server
+ * and model are other processes. Nothing is collected by force: it is what the operating system sees.
+ */
+import { Context, Effect, Layer } from "effect"
+import { ProviderService } from "../src/index.ts"
+import { figure } from "./support/Figure.ts"
+import * as MockHost from "./support/MockHost.ts"
+import * as OpenCodeHost from "./support/OpenCodeHost.ts"
+
+const sessions = 100
+const turnsEach = 10
+const concurrency = 8
+
+const residentMegabytes = Effect.sync(() => process.memoryUsage().rss / 1024 / 1024)
+
+export const measure = Effect.gen(function*() {
+  const directory = yield* MockHost.folder
+  const home = yield* MockHost.folder
+  const options = OpenCodeHost.managed(yield* OpenCodeHost.model, home)
+  const host = yield* Layer.build(OpenCodeHost.host(`${directory}/store.db`, options))
+  const agents = Context.get(host, ProviderService)
+  const threads = yield* Effect.forEach(
+    Array.from({ length: sessions }),
+    () => Effect.provideContext(OpenCodeHost.newThread(directory), host),
+    { concurrency }
+  )
+  const started = yield* residentMegabytes
+  const rounds: Array<number> = []
+  for (let n = 0; n < turnsEach; n++) {
+    yield* Effect.forEach(threads, (threadId) => agents.runTurn({ threadId, prompt: "hello" }), {
+      concurrency,
+      discard: true
+    })
+    rounds.push(yield* residentMegabytes)
+  }
+  const half = rounds[turnsEach / 2 - 1] ?? Number.NaN
+  const last = rounds.at(-1) ?? Number.NaN
+  return [
+    figure({ name: "resident memory of the host, 100 live OpenCode sessions started", unit: "MB", ours: [started] }),
+    figure({
+      name: "resident memory of the host, after 1,000 turns",
+      unit: "MB",
+      ours: [last],
+      goal: { text: "under 150 MB", met: ({ ours }) => ours < 150 }
+    }),
+    figure({
+      name: "its growth from turn 500 to turn 1,000",
+      unit: "MB",
+      ours: [last - half],
+      goal: { text: "flat: under 5 MB", met: ({ ours }) => ours < 5 }
+    })
+  ]
+})

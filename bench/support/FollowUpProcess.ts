@@ -1,0 +1,68 @@
+/**
+ * A host that sends one prompt to a conversation that was there before: `FollowUpProcess.ts ours|raw FOLDER MODEL`. It
+ * prints the milliseconds from where it begins (all is imported by then) to the moment the agent has the prompt. `ours`
+ * then waits to be killed; `raw` stops its server in good order.
+ */
+import { NodeRuntime, NodeServices } from "@effect/platform-node"
+import { createOpencodeClient } from "@opencode-ai/sdk/v2/client"
+import { Console, Effect, FileSystem, Layer } from "effect"
+import { AgentProcesses, ProviderService, ThreadId } from "../../src/index.ts"
+import { authorization } from "../../src/opencode/Endpoint.ts"
+import * as Server from "../../src/opencode/Server.ts"
+import { millis } from "./Figure.ts"
+import * as OpenCodeHost from "./OpenCodeHost.ts"
+
+const [mode = "", folder = "", url = ""] = process.argv.slice(2)
+const options = OpenCodeHost.managed({ url }, `${folder}/home`)
+const prompt = "hello"
+
+const ours = Effect.gen(function*() {
+  const threadId = ThreadId.make("thread")
+  const took = yield* millis(Effect.gen(function*() {
+    const host = yield* Layer.build(OpenCodeHost.host(`${folder}/store.db`, options))
+    yield* ProviderService.use((agents) =>
+      agents.sendTurn({ threadId, prompt }).pipe(
+        Effect.catchTag("ThreadUnknown", () =>
+          Effect.andThen(
+            agents.startSession({ threadId, instanceId: OpenCodeHost.instanceId, directory: folder, title: "bench" }),
+            agents.sendTurn({ threadId, prompt })
+          ))
+      )
+    ).pipe(Effect.provideContext(host))
+  }))
+  yield* Console.log(took)
+  return yield* Effect.never
+})
+
+const raw = Effect.gen(function*() {
+  const fs = yield* FileSystem.FileSystem
+  const known = `${folder}/session`
+  const took = yield* millis(Effect.gen(function*() {
+    const running = yield* Server.managed({ instanceId: OpenCodeHost.instanceId, ...options })
+    const client = createOpencodeClient({
+      baseUrl: running.baseUrl,
+      directory: folder,
+      headers: authorization(running)
+    })
+    const before = (yield* fs.exists(known)) ? yield* fs.readFileString(known) : undefined
+    const { data } = yield* Effect.promise(() =>
+      before === undefined
+        ? client.session.create({ title: "bench" }, { throwOnError: true })
+        : client.session.get({ sessionID: before }, { throwOnError: true })
+    )
+    yield* fs.writeFileString(known, data.id)
+    yield* Effect.promise(() =>
+      client.session.promptAsync({ sessionID: data.id, parts: [{ type: "text", text: prompt }] }, {
+        throwOnError: true
+      })
+    )
+  }))
+  yield* Console.log(took)
+}).pipe(Effect.provide(AgentProcesses.layerNoop))
+
+const program = Effect.gen(function*() {
+  if (mode === "ours") yield* ours
+  else yield* raw
+})
+
+NodeRuntime.runMain(program.pipe(Effect.scoped, Effect.provide(NodeServices.layer)))

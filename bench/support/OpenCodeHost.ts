@@ -1,0 +1,71 @@
+/** A real OpenCode server with a scripted model in a third process, for us and for the raw loop alike. */
+import { NodeServices } from "@effect/platform-node"
+import { createOpencodeClient } from "@opencode-ai/sdk/v2/client"
+import { Effect, Layer, Stream } from "effect"
+import { ChildProcess } from "effect/process"
+import { fileURLToPath } from "node:url"
+import { openCodeConfig } from "../../examples/support/OpenCodeConfig.ts"
+import {
+  AgentProcesses,
+  InstanceId,
+  ProviderRegistry,
+  ProviderService,
+  SessionStore,
+  ThreadId
+} from "../../src/index.ts"
+import { authorization } from "../../src/opencode/Endpoint.ts"
+import * as OpenCode from "../../src/opencode/OpenCode.ts"
+import * as Server from "../../src/opencode/Server.ts"
+import * as MockHost from "./MockHost.ts"
+
+export const instanceId = InstanceId.make("opencode")
+
+/** URL of a model that serves as long as the scope is open. */
+export const model = Effect.gen(function*() {
+  const script = fileURLToPath(new URL("ModelProcess.ts", import.meta.url))
+  const child = yield* ChildProcess.make(process.execPath, [script], { stderr: "inherit" })
+  const url = yield* child.stdout.pipe(
+    Stream.decodeText(),
+    Stream.splitLines,
+    Stream.runHead,
+    Effect.flatMap(Effect.fromOption)
+  )
+  return { url }
+}).pipe(Effect.provide(NodeServices.layer))
+
+const limit = { context: 10_000_000, output: 4_096 }
+
+/** What a server of the benchmark is started with. `folder` is its home, which outlives it. */
+export const managed = (model: { readonly url: string }, folder: string) => ({
+  isolated: { folder },
+  stopDeadline: "3 seconds" as const,
+  config: openCodeConfig(model, limit)
+})
+
+/** A running server and a client of the raw SDK. */
+export const server = Effect.gen(function*() {
+  const directory = yield* MockHost.folder
+  const home = yield* MockHost.folder
+  const options = managed(yield* model, home)
+  const running = yield* Server.managed({ instanceId, ...options })
+  const client = createOpencodeClient({ baseUrl: running.baseUrl, directory, headers: authorization(running) })
+  return { directory, running, client }
+}).pipe(Effect.provide(Layer.merge(NodeServices.layer, AgentProcesses.layerNoop)))
+
+/** The whole library on an OpenCode adapter, with its store in a file. */
+export const host = (filename: string, options: OpenCode.Options) =>
+  ProviderService.layer().pipe(
+    Layer.provideMerge(OpenCode.layer(options)),
+    Layer.provideMerge(ProviderRegistry.layer),
+    Layer.provideMerge(SessionStore.layerSqlite({ filename })),
+    Layer.provideMerge(NodeServices.layer)
+  )
+
+let threads = 0
+
+export const newThread = Effect.fnUntraced(function*(directory: string) {
+  const agents = yield* ProviderService
+  const threadId = ThreadId.make(`bench-${++threads}`)
+  yield* agents.startSession({ threadId, instanceId, directory, runtimeMode: "full-access", title: "bench" })
+  return threadId
+})
