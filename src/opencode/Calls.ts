@@ -2,7 +2,7 @@
  * The server's operations that a session needs, each with its answer decoded. Where a refusal has a meaning, it is left
  * to the caller; every other one is an `AgentProtocolError`.
  */
-import { Effect, Option, Schema } from "effect"
+import { Effect, Schema } from "effect"
 import { type AgentError, AgentProtocolError } from "../AdapterError.ts"
 import type { InstanceId } from "../Ids.ts"
 import type { ModelSelection } from "../TurnInput.ts"
@@ -96,10 +96,9 @@ export const make = (connection: OpenCodeConnection, instanceId: InstanceId, dir
   const decoded = <A, I>(operation: string, schema: Schema.Codec<A, I>) => {
     const decode = Schema.decodeUnknownOption(schema)
     return (value: unknown): Effect.Effect<A, AgentProtocolError> =>
-      Option.match(decode(value), {
-        onNone: () => Effect.fail(new AgentProtocolError({ instanceId, operation, body: value })),
-        onSome: Effect.succeed
-      })
+      Effect.fromOption(decode(value)).pipe(
+        Effect.mapError(() => new AgentProtocolError({ instanceId, operation, body: value }))
+      )
   }
 
   const body = ({ model, agent, parts }: Prompt) => ({

@@ -70,6 +70,8 @@ const deliver = Effect.fnUntraced(function*(
   const delivery: Delivery = { accepted: yield* Deferred.make<void>(), doubt: yield* Deferred.make<ErrorInfo>() }
   const attachments = (input.attachments ?? []).map(Attachments.nameOf)
   const forget = apply(live, [{ _tag: "NotSent", messageId }])
+  // Nobody will attend to it, should it have arrived.
+  const abandon = _tag === "Steering" ? forget : Effect.andThen(forget, Effect.ignore(live.calls.abort(live.sessionId)))
   yield* Effect.gen(function*() {
     live.deliveries.set(messageId, delivery)
     yield* apply(live, [{ _tag, turnId, prompt: { messageId, text: input.prompt, attachments } }])
@@ -89,15 +91,16 @@ const deliver = Effect.fnUntraced(function*(
     const code = sent._tag === "Failure" ? codeOf(sent.failure) : "NO_EVIDENCE"
     const arrived = yield* inHistory(live, messageId)
     if (arrived === true) return yield* apply(live, [{ _tag: "Sent", messageId }])
-    yield* forget
     const error = Deferred.isDoneUnsafe(delivery.doubt) ? yield* Deferred.await(delivery.doubt) : undefined
     // Accepted and not stored after half a minute, or given up by us: it may still come.
     if (arrived === undefined || (error === undefined && (code === "NO_EVIDENCE" || code === "DEADLINE"))) {
+      yield* abandon
       return yield* new DeliveryUncertain({ turnId, code })
     }
+    yield* forget
     return yield* refused(turnId, error?.name ?? "NotDelivered", error ?? { code })
   }).pipe(
-    Effect.onInterrupt(() => forget),
+    Effect.onInterrupt(() => abandon),
     Effect.ensuring(Effect.sync(() => live.deliveries.delete(messageId)))
   )
 })

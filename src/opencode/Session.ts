@@ -1,7 +1,7 @@
 /**
  * A live OpenCode session as the service sees it.
  */
-import { Context, Deferred, Effect, Fiber, FileSystem, Option, Path, type Scope, Stream } from "effect"
+import { Context, Deferred, Effect, Fiber, FileSystem, Path, type Scope, Stream } from "effect"
 import { type AgentError, CapabilityMissing, RequestGone } from "../AdapterError.ts"
 import { type InstanceId, type RequestId, SessionId, type TurnId } from "../Ids.ts"
 import type { ProviderSession, StartInput, StartSessionError } from "../ProviderAdapter.ts"
@@ -37,7 +37,7 @@ export const make = Effect.fn("OpenCode.startSession")(function*(
     directory: calls.directory,
     origin,
     // A session can be resumed as soon as it exists, whether or not it had a turn.
-    cursor: Effect.succeed(Option.some(stored(sessionId, calls.directory))),
+    cursor: Effect.succeedSome(stored(sessionId, calls.directory)),
     events: Stream.fromQueue(live.events),
     turnRef: () => Delivery.nextId(live),
     sendTurn: (turn) => Effect.provide(Delivery.send(live, turn), files),

@@ -6,8 +6,6 @@
  * it. How it ends is told in {@link ./TurnEnd.ts}.
  */
 import { ItemId, RequestId } from "../Ids.ts"
-import type { ProviderEvent } from "../ThreadEvent.ts"
-import type { Frame } from "./Frame.ts"
 import type { Info, Part, Stored } from "./Message.ts"
 import * as TurnEnd from "./TurnEnd.ts"
 import * as TurnItems from "./TurnItems.ts"
@@ -29,6 +27,7 @@ import {
   type Turn,
   without
 } from "./TurnState.ts"
+import * as TurnStatus from "./TurnStatus.ts"
 
 export const reduce = (state: State, input: Input): Step => {
   switch (input._tag) {
@@ -45,7 +44,7 @@ export const reduce = (state: State, input: Input): Step => {
     case "Deleted":
     case "Compacted":
     case "Todos":
-      return input.sessionId === state.root ? ofRoot(state, input) : ofChild(state, input)
+      return TurnStatus.ofSession(state, input)
     case "PermissionAsked":
       return TurnRequests.permissionAsked(state, input.request)
     case "PermissionReplied":
@@ -183,97 +182,6 @@ const compactionBegan = (state: State, part: Extract<Part, { type: "compaction" 
   )
 }
 
-// --- what sessions say of themselves ---
-
-type OfSession = Extract<Frame, { readonly sessionId: string }>
-
-const ofRoot = (state: State, frame: OfSession): Step => {
-  const turn = running(state)
-  switch (frame._tag) {
-    case "Idle":
-      return TurnEnd.idle(state)
-    case "Status": {
-      if (frame.status.type === "idle") return step(state)
-      const busy = turn === undefined ? state : { ...state, turn: { ...turn, busy: true } }
-      // An abort that came before the work began has stopped nothing.
-      const wants = turn?.interrupting === true ? [{ _tag: "Abort" } as const] : []
-      return step(busy, retryOf(state, frame), wants)
-    }
-    case "Error":
-      if (state.turn !== undefined && turn === undefined) {
-        return step(state, [], [{ _tag: "Doubt", error: frame.error }])
-      }
-      // Before the work began it is an echo of the turn before.
-      if (turn !== undefined) return step(turn.busy ? { ...state, turn: { ...turn, error: frame.error } } : state)
-      if (state.compaction !== undefined) {
-        return step({ ...state, compaction: { ...state.compaction, error: frame.error.name } })
-      }
-      return state.echo ? step(state) : step(state, [{
-        _tag: "ErrorReported",
-        name: frame.error.name,
-        ...(frame.error.data?.message === undefined ? {} : { message: frame.error.data.message })
-      }])
-    case "Compacted":
-      return compacted(state)
-    case "Todos":
-      return step(state, [{
-        _tag: "PlanUpdated",
-        ...inTurn(state),
-        steps: frame.todos.map(({ content, status }) => ({
-          text: content,
-          status: planStatus.get(status) ?? "pending"
-        }))
-      }])
-    case "Deleted":
-      return step(state, [], [{ _tag: "Gone" }])
-    case "Delta":
-    case "Created":
-      return step(state)
-  }
-}
-
-const compacted = (state: State): Step => {
-  const summary = state.compaction?.summary
-  return step({ ...state, compaction: undefined }, [
-    { _tag: "CompactionCompleted", ...inTurn(state), ...(summary === undefined ? {} : { summary }) }
-  ])
-}
-
-const planStatus = new Map<string, "in-progress" | "completed" | "cancelled">([
-  ["in_progress", "in-progress"],
-  ["completed", "completed"],
-  ["cancelled", "cancelled"]
-])
-
-const retryOf = (state: State, { status }: Extract<Frame, { _tag: "Status" }>): ReadonlyArray<ProviderEvent> =>
-  status.type !== "retry" ? [] : [{
-    _tag: "RetryScheduled",
-    ...inTurn(state),
-    attempt: status.attempt,
-    ...(status.next === undefined ? {} : { nextAt: status.next }),
-    ...(status.message === undefined ? {} : { message: status.message })
-  }]
-
-const ofChild = (state: State, frame: OfSession): Step => {
-  const { sessionId } = frame
-  switch (frame._tag) {
-    case "Status":
-      return step(
-        { ...state, children: put(state.children, sessionId, frame.status.type !== "idle") },
-        retryOf(state, frame)
-      )
-    case "Created":
-    case "Idle":
-      return step({ ...state, children: put(state.children, sessionId, false) })
-    case "Deleted":
-      return step({ ...state, children: without(state.children, sessionId) })
-    case "Error":
-      return step(state, [{ _tag: "Warning", ...inTurn(state), code: "subagent-error", message: frame.error.name }])
-    default:
-      return step(state)
-  }
-}
-
 // --- what was read ---
 
 const take = (state: State, messages: ReadonlyArray<Stored>, recovered: boolean): Step => {
@@ -337,6 +245,6 @@ const restored = (state: State, { read }: Restored): Step => {
 const compactionAfter = (state: State, messages: ReadonlyArray<Stored>): Step => {
   const last = messages.findLast(({ info }) => info.role === "assistant" && info.summary === true)?.info
   return last?.role === "assistant" && last.time.completed !== undefined && last.error === undefined
-    ? compacted(state)
+    ? TurnStatus.compacted(state)
     : step(state)
 }

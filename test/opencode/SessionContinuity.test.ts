@@ -1,9 +1,9 @@
 /** What a real OpenCode session is after a resume, a move, a fork, a loss; and what its history proves. */
 import { assert, layer } from "@effect/vitest"
-import { Effect, Exit, FileSystem, Path, Redacted, Scope } from "effect"
+import { Effect, Exit, FileSystem, Path, Redacted, Schedule, Scope, Stream } from "effect"
 import { execFileSync } from "node:child_process"
 import * as ScriptedModel from "../../examples/support/ScriptedModel.ts"
-import { InstanceId, SessionId, TurnId } from "../../src/Ids.ts"
+import { InstanceId, SessionId, ThreadId, TurnId } from "../../src/Ids.ts"
 import * as Connections from "../../src/opencode/Connections.ts"
 import { cursor as codec } from "../../src/opencode/Cursor.ts"
 import { OpenCode } from "../../src/opencode/index.ts"
@@ -212,8 +212,12 @@ layer(OpenCodeServer.layer(waits), { timeout: "60 seconds", excludeTestServices:
       const start = Effect.fnUntraced(function*(options: OpenCode.Options) {
         const adapter = yield* OpenCode.make(options)
         const cursor = stored("ses_00000000000000000000000000", directory)
-        const input = { threadId: "t", directory, runtimeMode: "full-access", from: { _tag: "Resume", cursor } }
-        return yield* Effect.flip(adapter.startSession(input as StartInput))
+        return yield* Effect.flip(adapter.startSession({
+          threadId: ThreadId.make("t"),
+          directory,
+          runtimeMode: "full-access",
+          from: { _tag: "Resume", cursor }
+        }))
       })
       const denied = yield* start({ baseUrl: server.baseUrl, password: Redacted.make("wrong") })
       assert.strictEqual(denied._tag, "AgentUnauthorized")
@@ -226,11 +230,11 @@ layer(OpenCodeServer.layer(waits), { timeout: "60 seconds", excludeTestServices:
       const proxy = yield* Loopback.proxy(server.baseUrl)
       const { get } = yield* Connections.make({ instanceId, baseUrl: proxy.url, password: server.password })
       const session = yield* Session.make(yield* get, instanceId, {
-        threadId: "t",
+        threadId: ThreadId.make("t"),
         directory,
         runtimeMode: "approval-required",
         from: { _tag: "New" }
-      } as StartInput)
+      })
       const driven = yield* drive(session)
       const turnId = yield* driven.send("ask first")
       const { request } = yield* driven.next("ApprovalRequested")
@@ -264,12 +268,31 @@ layer(OpenCodeServer.layer(waits), { timeout: "60 seconds", excludeTestServices:
         const session = yield* Session.make(
           yield* get,
           instanceId,
-          { threadId: "t", directory, runtimeMode, from } as StartInput
+          { threadId: ThreadId.make("t"), directory, runtimeMode, from } as StartInput
         )
         const info = yield* call("get", directory, (client) => client.session.get({ sessionID: session.sessionId }))
         return (info.permission ?? []).filter(({ permission }) => permission === "task").map(({ pattern }) => pattern)
       })
       assert.sameMembers(yield* rules("approval-required"), ["general", "explore"])
       assert.deepStrictEqual(yield* rules("full-access"), [])
+    }))
+
+  // The last one: the server does not survive it.
+  it.effect("P4 opencode: when its server is lost, a session's events end", () =>
+    Effect.gen(function*() {
+      const { directory, server } = yield* OpenCodeServer
+      const { baseUrl, password } = server
+      const { get } = yield* Connections.make({ instanceId, baseUrl, password, reconnect: Schedule.recurs(2) })
+      const session = yield* Session.make(yield* get, instanceId, {
+        threadId: ThreadId.make("t"),
+        directory,
+        runtimeMode: "full-access",
+        from: { _tag: "New" }
+      })
+      process.kill(server.pid, "SIGKILL")
+      assert.deepStrictEqual(yield* Stream.runCollect(session.events), [])
+      const turnId = TurnId.make("too late")
+      const error = yield* Effect.flip(session.sendTurn({ turnId, ref: undefined, input: { prompt: "x" } }))
+      assert.strictEqual(error._tag, "DeliveryUncertain")
     }))
 })

@@ -97,7 +97,7 @@ export const drive = Effect.fnUntraced(
     )
     const next = <T extends Tag>(...tags: ReadonlyArray<T>): Effect.Effect<EventOf<T>> => {
       const wanted = (event: ProviderEvent): event is EventOf<T> => tags.some((tag) => tag === event._tag)
-      return Effect.flatMap(Queue.take(unread), (event) => wanted(event) ? Effect.succeed(event) : next(...tags)).pipe(
+      return Effect.filterOrElse(Queue.take(unread), wanted, () => next(...tags)).pipe(
         Effect.timeoutOrElse({
           duration: "25 seconds",
           orElse: () => Effect.die(new Error(`no ${tags.join(", ")} among ${seen.map(({ _tag }) => _tag).join(" ")}`))
