@@ -89,6 +89,8 @@ export interface LiveSession {
   over: boolean
   /** The write that failed for good. */
   broken: StoreFailed | EpochFenced | undefined
+  /** What became of earlier turns is known, but could not be stored. */
+  unreconciled: boolean
   /** Done once the session's events need not be read any more. */
   readonly halted: Deferred.Deferred<void>
 }
@@ -422,6 +424,7 @@ const abandon = (live: LiveSession, exit: Exit.Exit<unknown, StoreFailed | Epoch
   Deferred.doneUnsafe(live.halted, Exit.void)
   if (turn === undefined) return
   turn.phase = "ended"
+  turn.watch?.interruptUnsafe()
   Deferred.doneUnsafe(turn.ended, Exit.isFailure(exit) ? Exit.failCause(exit.cause) : Exit.interrupt())
 }
 

@@ -220,7 +220,10 @@ export class ProviderService extends Context.Service<ProviderService, {
     readonly after?: number | undefined
   }) => Stream.Stream<ThreadEvent, ThreadUnknown | StoreFailed>
 }>()("effect-coding-agents/ProviderService") {
-  /** Adapters register themselves with the `ProviderRegistry`; the reaper runs as long as this layer. */
+  /**
+   * Adapters register themselves with the `ProviderRegistry`; the reaper runs as long as this layer. One service per
+   * store: a second one takes threads over, and what the first then writes is refused (`EpochFenced`).
+   */
   static readonly layer = (
     settings: Settings = {}
   ): Layer.Layer<

@@ -184,12 +184,7 @@ const open = Effect.fnUntraced(function*(engine: Engine, actor: ThreadActor, wan
   const exit = yield* cuttable(actor, start)
   if (Exit.isFailure(exit)) return yield* Exit.hasInterrupts(exit) ? cut(actor) : Effect.failCause(exit.cause)
   const { continuity, live } = exit.value
-  if (continuity._tag === "Resumed" || continuity._tag === "Moved") {
-    yield* cuttable(
-      actor,
-      reconcile(engine, live).pipe(Effect.timeout(reconcilePatience), Effect.ignore({ log: "Warn" }))
-    )
-  }
+  if (continuity._tag === "Resumed" || continuity._tag === "Moved") yield* tryReconcile(engine, actor, live)
   return exit.value
 })
 
@@ -249,6 +244,7 @@ const enter = Effect.fnUntraced(function*(
     activeAt: at,
     over: false,
     broken: undefined,
+    unreconciled: false,
     halted: Deferred.makeUnsafe()
   }
   actor.live = live
@@ -283,6 +279,22 @@ const reconcile = Effect.fnUntraced(function*(engine: Engine, live: LiveSession.
     ).pipe(Semaphore.withPermit(live.log.lock))
   }
 })
+
+/** What the store does not take now is tried again before the next turn. */
+const tryReconcile = (engine: Engine, actor: ThreadActor, live: LiveSession.LiveSession) => {
+  live.unreconciled = false
+  return cuttable(
+    actor,
+    reconcile(engine, live).pipe(
+      Effect.tapErrorTag("StoreFailed", () =>
+        Effect.sync(() => {
+          live.unreconciled = true
+        })),
+      Effect.timeout(reconcilePatience),
+      Effect.ignore({ log: "Warn" })
+    )
+  )
+}
 
 const fits = (live: LiveSession.LiveSession, wanted: Wanted): boolean =>
   live.binding.instanceId === wanted.adapter.instanceId &&
@@ -339,6 +351,7 @@ export const send = <E>(
     const { continuity, live } = found === undefined
       ? yield* Effect.flatMap(wanted, (wanted) => open(engine, actor, wanted))
       : resumedLive(found)
+    if (found?.unreconciled === true) yield* tryReconcile(engine, actor, found)
     yield* notCut(actor)
     const turn = yield* deliver(engine, actor, live, request, onSending)
     return { live, continuity, turn, steered: false }

@@ -1,8 +1,8 @@
 /** Transitions of one thread that meet each other, calls that are given up, and writes that fail in between. */
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, Stream } from "effect"
+import { Context, Deferred, Effect, Exit, Fiber, Layer, Stream } from "effect"
 import { TestClock } from "effect/testing"
-import { ProviderService, SessionStore, ThreadId, TurnId } from "../src/index.ts"
+import { ProviderService, SessionStore, type ThreadEvent, ThreadId, TurnId } from "../src/index.ts"
 import { MockProvider, MockStep } from "../src/testing/index.ts"
 import * as Agents from "./support/Agents.ts"
 import * as Faulty from "./support/FaultyStore.ts"
@@ -409,4 +409,35 @@ describe("ThreadActor: an epoch that is over elsewhere", () => {
       assert.deepStrictEqual((yield* agent.sessions).map((session) => session.overlaps), [0])
       yield* sound
     }).pipe(Effect.provide(layer())))
+
+  it.effect("P8 mock: two services on one store by mistake: one has the thread, the other writes nothing more", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      const agent = yield* MockProvider
+      const other = yield* Effect.map(Layer.build(Layer.fresh(ProviderService.layer())), Context.get(ProviderService))
+      yield* Agents.start()
+      yield* agents.runTurn({ threadId, prompt: "one" })
+      yield* agent.nextTurn(() => [MockStep.text("at it"), MockStep.hang])
+      const run = yield* background(Effect.exit(agents.runTurn({ threadId, prompt: "two" })))
+      yield* awaitEvent((event): event is Extract<ThreadEvent, { readonly _tag: "ItemCompleted" }> =>
+        is("ItemCompleted")(event) && "text" in event.item && event.item.text === "at it"
+      )
+      yield* other.runTurn({ threadId, prompt: "three" })
+      // The first one finds out when it writes next.
+      const stop = yield* background(Effect.exit(agents.stopSession(threadId)))
+      yield* TestClock.adjust("1 minute")
+      assert.isTrue(Exit.isFailure(yield* Fiber.join(stop)))
+      assert.isTrue(Exit.isFailure(yield* Fiber.join(run)))
+      yield* agents.runTurn({ threadId, prompt: "four" })
+      const events = yield* stored()
+      assert.deepStrictEqual(events.map((event) => event.seq), events.map((_, n) => n + 1))
+      assert.deepStrictEqual(Object.values(endings(events)).map(([end]) => end), [
+        "TurnCompleted",
+        "TurnUnknown",
+        "TurnCompleted",
+        "TurnCompleted"
+      ])
+      const received = (yield* agent.received).map((turn) => turn.turnId)
+      assert.strictEqual(new Set(received).size, received.length)
+    }).pipe(Effect.scoped, Effect.provide(layer())))
 })

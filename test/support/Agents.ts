@@ -2,7 +2,7 @@
  * The whole library on the mock agent: a real SQLite file, the service, and what tests need to see.
  */
 import { NodeServices } from "@effect/platform-node"
-import { Effect, FileSystem, Layer, Stream } from "effect"
+import { type Duration, Effect, FileSystem, Layer, Stream } from "effect"
 import { SqlClient } from "effect/sql"
 import {
   DeliveryUncertain,
@@ -25,21 +25,31 @@ export const mock = InstanceId.make("mock")
 export interface Options {
   /** Default: a database in memory. */
   readonly filename?: string | undefined
+  /** How long a statement waits for a lock. It holds up the whole process. */
+  readonly busyTimeout?: Duration.Input | undefined
   readonly settings?: Settings | undefined
   readonly mock?: MockProviderOptions | undefined
 }
 
-/** One host: closing its scope is an orderly shutdown. */
-export const layer = (options: Options = {}) =>
+/** One host on a store of any kind: closing its scope is an orderly shutdown. */
+export const layerOn = <A, E, R>(store: Layer.Layer<A, E, R>, options: Pick<Options, "settings" | "mock"> = {}) =>
   ProviderService.layer(options.settings).pipe(
     Layer.provideMerge(MockProvider.layer(options.mock)),
     Layer.provideMerge(ProviderRegistry.layer),
-    Layer.provideMerge(
-      Layer.orDie(SessionStore.layer.pipe(
-        Layer.provideMerge(SqliteClient.layer({ filename: options.filename ?? ":memory:" }))
-      ))
-    ),
+    Layer.provideMerge(store),
     Layer.provideMerge(NodeServices.layer)
+  )
+
+/** One host on a store of its own. */
+export const layer = (options: Options = {}) =>
+  layerOn(
+    Layer.orDie(SessionStore.layer.pipe(
+      Layer.provideMerge(SqliteClient.layer({
+        filename: options.filename ?? ":memory:",
+        busyTimeout: options.busyTimeout
+      }))
+    )),
+    options
   )
 
 /** A folder that is gone after the test. */

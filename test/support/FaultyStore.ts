@@ -2,12 +2,10 @@
  * The whole library on the mock agent, with a real store whose operations fail when a test says so, before they have
  * changed anything: as a full disk or a lock that somebody else holds.
  */
-import { NodeServices } from "@effect/platform-node"
 import { Context, Effect, Layer } from "effect"
-import { ProviderRegistry, ProviderService, SessionStore, StoreFailed } from "../../src/index.ts"
+import { SessionStore, StoreFailed } from "../../src/index.ts"
 import * as SqliteClient from "../../src/SqliteClient.ts"
-import { MockProvider } from "../../src/testing/index.ts"
-import type { Options } from "./Agents.ts"
+import { layerOn, type Options } from "./Agents.ts"
 
 type Store = SessionStore["Service"]
 
@@ -77,11 +75,10 @@ const wrapped = (store: Store, fails: (operation: Operation) => boolean): Store 
 
 /** One host. */
 export const layer = (options: Options = {}) =>
-  ProviderService.layer(options.settings).pipe(
-    Layer.provideMerge(MockProvider.layer(options.mock)),
-    Layer.provideMerge(ProviderRegistry.layer),
-    Layer.provideMerge(FaultyStore.layer),
-    Layer.provide(Layer.orDie(SessionStore.layer)),
-    Layer.provideMerge(Layer.orDie(SqliteClient.layer({ filename: options.filename ?? ":memory:" }))),
-    Layer.provideMerge(NodeServices.layer)
+  layerOn(
+    FaultyStore.layer.pipe(
+      Layer.provide(Layer.orDie(SessionStore.layer)),
+      Layer.provideMerge(Layer.orDie(SqliteClient.layer({ filename: options.filename ?? ":memory:" })))
+    ),
+    options
   )

@@ -1,0 +1,121 @@
+/**
+ * A host process for tests: the whole library on a store file and a mock agent that dies with it. Its thread completes a
+ * first turn; at the given point of the second one it says so in a line of JSON and waits to be killed. A store that it
+ * may not have it says in a line, too.
+ */
+import { Console, Effect, Layer } from "effect"
+import { fileURLToPath } from "node:url"
+import { ProviderService, SessionStore, ThreadId, TurnId } from "../../src/index.ts"
+import * as SqliteClient from "../../src/SqliteClient.ts"
+import { MockProvider, MockStep } from "../../src/testing/index.ts"
+import * as Agents from "./Agents.ts"
+import * as ChildScript from "./ChildScript.ts"
+
+/** Where the host is to be killed. */
+export const points = [
+  "before-intent",
+  "after-intent",
+  "sent",
+  "accepted",
+  "item",
+  "approval",
+  "before-end",
+  "after-end",
+  "before-stop",
+  "after-stop"
+] as const
+export type Point = (typeof points)[number]
+
+export const first = TurnId.make("first")
+export const second = TurnId.make("second")
+
+/** Starts it and answers once it has said its line. */
+export const start = (filename: string, directory: string, point: Point) =>
+  ChildScript.start([
+    "--disable-warning=ExperimentalWarning",
+    fileURLToPath(import.meta.url),
+    filename,
+    directory,
+    point
+  ])
+
+const say = (what: unknown) => Console.log(JSON.stringify(what))
+
+/** `Effect.never` alone does not keep a process alive. */
+const stayAlive = Effect.callback<never>(() => {
+  const timer = setInterval(() => {}, 60_000)
+  return Effect.sync(() => clearInterval(timer))
+})
+
+/** The store, but time stands still at the point. */
+const halting = (store: SessionStore["Service"], at: string): SessionStore["Service"] => {
+  const here = (point: Point, turnId?: TurnId) =>
+    at === point && (turnId === undefined || turnId === second)
+      ? Effect.andThen(say({ point }), Effect.never)
+      : Effect.void
+  return {
+    ...store,
+    recordIntent: (turn) =>
+      here("before-intent", turn.turnId).pipe(
+        Effect.andThen(store.recordIntent(turn)),
+        Effect.andThen(here("after-intent", turn.turnId))
+      ),
+    acceptTurn: (write) =>
+      here("sent", write.turnId).pipe(
+        Effect.andThen(store.acceptTurn(write)),
+        Effect.andThen(here("accepted", write.turnId))
+      ),
+    appendEvents: (events) =>
+      Effect.andThen(
+        store.appendEvents(events),
+        Effect.forEach(events, (event) => {
+          if (event._tag === "ItemCompleted") return here("item", event.turnId)
+          return event._tag === "ApprovalRequested" ? here("approval", event.turnId) : Effect.void
+        })
+      ).pipe(Effect.asVoid),
+    endTurn: (write) =>
+      here("before-end", write.turnId).pipe(
+        Effect.andThen(store.endTurn(write)),
+        Effect.andThen(here("after-end", write.turnId))
+      ),
+    closeEpoch: (write) =>
+      here("before-stop").pipe(
+        Effect.andThen(store.closeEpoch(write)),
+        Effect.andThen(here("after-stop"))
+      )
+  }
+}
+
+const main = (filename: string, directory: string, point: string) => {
+  const store = SessionStore.layer.pipe(Layer.provide(SqliteClient.layer({ filename })))
+  const host = Layer.suspend(() =>
+    Agents.layerOn(
+      Layer.effect(SessionStore, Effect.map(SessionStore, (store) => halting(store, point))).pipe(Layer.provide(store))
+    )
+  )
+  const run = Effect.gen(function*() {
+    const agents = yield* ProviderService
+    const agent = yield* MockProvider
+    const threadId = ThreadId.make("thread")
+    yield* Agents.start({ directory })
+    yield* agents.runTurn({ threadId, turnId: first, prompt: "remember 42" })
+    yield* agent.nextTurn(() => [
+      MockStep.text("half"),
+      // What was said so far goes to the store before the turn goes on.
+      MockStep.sleep("10 millis"),
+      ...(point === "approval" ? [MockStep.command("make")] : []),
+      MockStep.text("whole")
+    ])
+    yield* agents.runTurn({ threadId, turnId: second, prompt: "what was it?" })
+    yield* agents.stopSession(threadId)
+  })
+  return run.pipe(
+    Effect.scoped,
+    Effect.provide(host),
+    Effect.catchTag("StoreOwned", ({ _tag, host, pid }) => say({ _tag, host, pid })),
+    Effect.andThen(stayAlive)
+  )
+}
+
+const [, script, filename = "", directory = "", point = ""] = process.argv
+if (script === fileURLToPath(import.meta.url)) Effect.runFork(main(filename, directory, point))
