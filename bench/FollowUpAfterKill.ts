@@ -20,10 +20,13 @@ const followUp = (mode: "ours" | "raw", folder: string, url: string) =>
     const took = yield* child.stdout.pipe(
       Stream.decodeText(),
       Stream.splitLines,
+      // A host logs what it ends at its start.
+      Stream.filter((line) => Number.isFinite(Number(line))),
       Stream.runHead,
       Effect.flatMap(Effect.fromOption)
     )
-    if (mode === "ours") yield* child.kill({ killSignal: "SIGKILL" })
+    // The host alone, as the kernel would: its server is left behind.
+    if (mode === "ours") yield* Effect.sync(() => process.kill(child.pid, "SIGKILL"))
     else yield* child.exitCode
     return [Number(took)]
   }).pipe(Effect.scoped)

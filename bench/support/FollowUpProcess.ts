@@ -61,8 +61,8 @@ const raw = Effect.gen(function*() {
 }).pipe(Effect.provide(AgentProcesses.layerNoop))
 
 const program = Effect.gen(function*() {
-  if (mode === "ours") yield* ours
-  else yield* raw
+  if (mode === "ours") return yield* ours
+  yield* raw
 })
 
 NodeRuntime.runMain(program.pipe(Effect.scoped, Effect.provide(NodeServices.layer)))
