@@ -17,6 +17,8 @@ export interface AgentProcess {
   readonly pid: number
   /** Unique per spawned agent. */
   readonly marker: string
+  /** A folder that was made for this process alone. Whoever ends the process after a crash removes it. */
+  readonly folder?: string | undefined
 }
 
 export class AgentProcesses extends Context.Service<AgentProcesses, {

@@ -5,23 +5,32 @@
 import { Effect, Option, type Scope } from "effect"
 import type { SqlClient, SqlError } from "effect/sql"
 import { randomUUID } from "node:crypto"
+import { rm } from "node:fs/promises"
 import type { AgentProcess, AgentProcesses } from "./AgentProcesses.ts"
 import * as ProcessIdentity from "./ProcessIdentity.ts"
 import * as ProcessTable from "./ProcessTable.ts"
 import type { BigIntColumn } from "./StoreRows.ts"
 
+const remove = (folder: string) =>
+  Effect.tryPromise(() => rm(folder, { recursive: true, force: true })).pipe(
+    Effect.ignore({ log: "Warn", message: "The folder of a dead agent could not be removed" })
+  )
+
 /**
- * Ends what earlier owners of the store left running on this host. Processes of another host stay recorded; those of
- * an earlier boot are gone.
+ * Ends what earlier owners of the store left running on this host, and removes the folders that were theirs alone.
+ * Processes of another host stay recorded; those of an earlier boot are gone.
  */
 export const endOrphans = (sql: SqlClient.SqlClient): Effect.Effect<void, SqlError.SqlError> =>
   Effect.gen(function*() {
     const { boot, host } = yield* ProcessIdentity.here
-    const rows = yield* sql<{
+    const recorded = yield* sql<{
       readonly marker: string
+      readonly boot: string
       readonly pid: BigIntColumn
       readonly start_time: string
-    }>`SELECT marker, pid, start_time FROM eca_processes WHERE host = ${host} AND boot = ${boot}`
+      readonly folder: string | null
+    }>`SELECT marker, boot, pid, start_time, folder FROM eca_processes WHERE host = ${host}`
+    const rows = recorded.filter((row) => row.boot === boot)
     if (rows.length > 0) {
       const ended = yield* ProcessTable.end(
         rows.map((row) => ({ pid: Number(row.pid), startTime: row.start_time, marker: row.marker }))
@@ -30,19 +39,20 @@ export const endOrphans = (sql: SqlClient.SqlClient): Effect.Effect<void, SqlErr
         Effect.annotateLogs({ recorded: rows.length, ended })
       )
     }
+    yield* Effect.forEach(recorded, ({ folder }) => folder === null ? Effect.void : remove(folder), { discard: true })
     yield* sql`DELETE FROM eca_processes WHERE host = ${host}`
   })
 
 /** A store that cannot be written costs the record, not the agent: it is logged. */
 export const make = (sql: SqlClient.SqlClient): AgentProcesses["Service"] => ({
   makeMarker: Effect.sync(() => randomUUID()),
-  record: ({ instanceId, marker, pid }: AgentProcess): Effect.Effect<void, never, Scope.Scope> =>
+  record: ({ folder, instanceId, marker, pid }: AgentProcess): Effect.Effect<void, never, Scope.Scope> =>
     Effect.acquireRelease(
       Effect.gen(function*() {
         const { boot, host } = yield* ProcessIdentity.here
         // Without a start time (it has ended already) only the marker finds what it left.
         const startTime = Option.getOrElse(yield* ProcessIdentity.startTime(pid), () => "")
-        const row = { marker, instance_id: instanceId, host, boot, pid, start_time: startTime }
+        const row = { marker, instance_id: instanceId, host, boot, pid, start_time: startTime, folder: folder ?? null }
         yield* sql`INSERT INTO eca_processes ${sql.insert(row)}`.pipe(
           Effect.ignore({ log: "Error", message: "An agent process could not be recorded" })
         )

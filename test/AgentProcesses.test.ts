@@ -1,6 +1,7 @@
 /** Hosts that are killed for real, and what the next one makes of it. */
+import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Option, Schema, Scope, Struct } from "effect"
+import { Effect, Exit, FileSystem, Option, Schema, Scope, Struct } from "effect"
 import { DatabaseSync } from "node:sqlite"
 import { fileURLToPath } from "node:url"
 import { AgentProcesses, markerVariable } from "../src/AgentProcesses.ts"
@@ -80,12 +81,16 @@ describe.runIf(process.platform === "linux")("AgentProcesses", () => {
         // A record whose process id has meanwhile been given to the bystander.
         const { boot, host: name } = yield* ProcessIdentity.here
         const db = new DatabaseSync(filename)
-        db.prepare("INSERT INTO eca_processes VALUES ('old', 'acme-1', ?, ?, ?, '1')").run(name, boot, bystander.pid)
+        const fs = yield* FileSystem.FileSystem
+        const folder = yield* fs.makeTempDirectory()
+        db.prepare("INSERT INTO eca_processes VALUES ('old', 'acme-1', ?, ?, ?, '1', ?)")
+          .run(name, boot, bystander.pid, folder)
         db.close()
         yield* withStore(filename, Effect.void)
+        assert.isFalse(yield* fs.exists(folder))
         assert.deepStrictEqual([yield* runs(left.agent), yield* runs(left.tool)], [false, false])
         assert.isTrue(yield* runs(bystander.pid))
-      }),
+      }).pipe(Effect.provide(NodeServices.layer)),
     30_000
   )
 

@@ -1,0 +1,67 @@
+/** A host that goes on with a conversation and then works, until somebody kills it. */
+import { NodeRuntime, NodeServices } from "@effect/platform-node"
+import { Console, Effect, Layer, Logger, Option, Schema, Stdio, Stream } from "effect"
+import { openCodeConfig } from "../../examples/support/OpenCodeConfig.ts"
+import { isTerminal, ProviderRegistry, ProviderService, SessionStore } from "../../src/index.ts"
+import * as OpenCode from "../../src/opencode/OpenCode.ts"
+import { instanceId, type Line, LineText, Task } from "./Protocol.ts"
+
+const agents = ({ home, model, store }: Task) =>
+  ProviderService.layer().pipe(
+    Layer.provide(OpenCode.layer({
+      instanceId,
+      isolated: { folder: home },
+      config: openCodeConfig({ url: model }),
+      stopDeadline: "3 seconds"
+    })),
+    Layer.provide(ProviderRegistry.layer),
+    Layer.provideMerge(SessionStore.layerSqlite({ filename: store }))
+  )
+
+const say = (line: Line) => Effect.flatMap(Effect.orDie(Schema.encodeEffect(LineText)(line)), Console.log)
+
+/** The session that the stored cursor points to. */
+const Cursor = Schema.Struct({ payload: Schema.Struct({ sessionId: Schema.String }) })
+
+const live = Effect.fnUntraced(function*({ directory, follow, inspect, threadId, work }: Task) {
+  const agents = yield* ProviderService
+  const store = yield* SessionStore
+  const cursor = yield* store.getCursor(inspect.threadId, instanceId)
+  yield* say({
+    _tag: "Booted",
+    sessionId: Option.match(cursor, {
+      onNone: () => null,
+      onSome: (cursor) => Schema.decodeUnknownSync(Cursor)(cursor).payload.sessionId
+    }),
+    events: yield* store.readEvents({ ...inspect, limit: 100_000 })
+  })
+  const { continuity, sessionId } = yield* agents.startSession({
+    threadId,
+    instanceId,
+    directory,
+    runtimeMode: "full-access",
+    title: "crash"
+  })
+  yield* agents.runTurn({ threadId, prompt: follow })
+  yield* say({ _tag: "Followed", continuity: continuity._tag, sessionId })
+  if (work === undefined) return
+  yield* say({ _tag: "Working" })
+  const { turnId } = yield* agents.sendTurn({ threadId, prompt: work })
+  yield* say({ _tag: "Sent" })
+  yield* agents.streamEvents({ threadId }).pipe(
+    Stream.filter((event) => isTerminal(event) && event.turnId === turnId),
+    Stream.runHead
+  )
+  yield* say({ _tag: "Ended" })
+  yield* Effect.never
+})
+
+Effect.gen(function*() {
+  const stdio = yield* Stdio.Stdio
+  const [argument] = yield* stdio.args
+  const task = yield* Schema.decodeUnknownEffect(Task)(argument)
+  yield* Effect.provide(live(task), agents(task))
+}).pipe(
+  Effect.provide([NodeServices.layer, Layer.succeed(Logger.LogToStderr, true)]),
+  NodeRuntime.runMain
+)
