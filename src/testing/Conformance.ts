@@ -2,8 +2,8 @@
  * Proves that an adapter keeps the contract, from what it declares: a capability that is declared and not delivered
  * breaks a rule, one that is delivered and not declared is reported.
  *
- * {@link rules} are data. {@link check} proves them one after the other, without any test runner; `conformance` in
- * `effect-coding-agents/testing/conformance` registers each as a vitest test. Every rule has a new host: the service on
+ * {@link rules} are data. {@link check} proves them one after the other, without any test runner; `conformance`
+ * beside it registers each as a vitest test. Every rule has a new host: the service on
  * a new store file, with the adapter's layer built afresh. What the agent keeps on its own disk must be found again by
  * the next build of the layer, as after a restart.
  *

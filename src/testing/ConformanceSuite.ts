@@ -1,33 +1,47 @@
 /**
- * The rules of `Conformance` as a vitest suite: `effect-coding-agents/testing/conformance`. Importing this module, and
- * no other of this library, imports vitest.
+ * The rules of `Conformance` as a vitest suite.
  *
- * A rule that does not apply, or that the fixture cannot check, is a skipped test that says why.
+ * A rule that does not apply, or that the fixture cannot check, is a skipped test that says why. vitest's own functions
+ * are an argument, so that an app which uses this package's mock needs no vitest.
  *
  * **Example**
  *
  * ```ts
- * import { conformance } from "effect-coding-agents/testing/conformance"
+ * import { NodeServices } from "@effect/platform-node"
+ * import { conformance } from "effect-coding-agents/testing"
+ * import { describe, it } from "vitest"
  *
- * conformance("my-agent", MyAgent.layer(), { instanceId: "my-agent", platform: NodeServices.layer })
+ * conformance("my-agent", MyAgent.layer(), { instanceId: "my-agent", platform: NodeServices.layer }, { describe, it })
  * ```
  */
 import { Effect, type Layer } from "effect"
-import { describe, it } from "vitest"
 import type { Fixture, Needs } from "./Conformance.ts"
 import * as Conformance from "./Conformance.ts"
+
+/** What is needed of vitest. */
+export interface Runner {
+  readonly describe: (name: string, define: () => void) => unknown
+  readonly it: (
+    name: string,
+    options: { readonly timeout: number },
+    prove: (test: { readonly signal: AbortSignal; readonly skip: (note?: string) => never }) => Promise<void>
+  ) => unknown
+}
 
 /** Registers one test per rule, titled `<promise> <name>: <rule>`. */
 export const conformance = <Agent, E extends { readonly _tag: string }>(
   name: string,
   adapterLayer: Layer.Layer<Agent, E, Needs>,
   fixture: Fixture<Agent>,
-  options: { readonly rules?: ReadonlyArray<Conformance.Rule> | undefined } = {}
+  { describe, it, rules }: Runner & {
+    /** Default: all. */
+    readonly rules?: ReadonlyArray<Conformance.Rule> | undefined
+  }
 ): void => {
   // Closing the hosts may take as long again.
   const timeout = 2 * Conformance.ruleLimit(fixture.patience ?? Conformance.defaultPatience)
   describe(`conformance of ${name}`, () => {
-    for (const rule of options.rules ?? Conformance.rules) {
+    for (const rule of rules ?? Conformance.rules) {
       it(
         `${rule.promise} ${name}: ${rule.title}`,
         { timeout },

@@ -1,8 +1,8 @@
-import { conformance } from "../../src/testing/ConformanceSuite.ts"
-import { MockAgentDisk, MockProvider } from "../../src/testing/index.ts"
+import { describe, it } from "vitest"
+import { conformance, MockAgentDisk, MockProvider } from "../../src/testing/index.ts"
 import { fixture, script } from "../support/ConformingMock.ts"
 
-conformance("mock", MockProvider.layer({ script, disk: MockAgentDisk.makeUnsafe() }), fixture)
+conformance("mock", MockProvider.layer({ script, disk: MockAgentDisk.makeUnsafe() }), fixture, { describe, it })
 
 // As little as an agent can offer.
 conformance(
@@ -24,5 +24,6 @@ conformance(
       history: false
     }
   }),
-  fixture
+  fixture,
+  { describe, it }
 )

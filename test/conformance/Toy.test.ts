@@ -6,9 +6,9 @@ import { Effect } from "effect"
 import { mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { afterAll } from "vitest"
+import { afterAll, describe, it } from "vitest"
 import * as Toy from "../../examples/toy-agent/Toy.ts"
-import { conformance } from "../../src/testing/ConformanceSuite.ts"
+import { conformance } from "../../src/testing/index.ts"
 
 const folder = realpathSync(mkdtempSync(join(tmpdir(), "toy-agent-")))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -44,4 +44,4 @@ conformance("toy", Toy.layer({ folder }), {
         readdirSync(folder).filter((file) => readFileSync(join(folder, file), "utf8").includes(prompt)).length
       )
   })
-})
+}, { describe, it })

@@ -3,10 +3,10 @@
  * uses a server of its own.
  */
 import { Context, Effect, Layer, ManagedRuntime } from "effect"
-import { afterAll } from "vitest"
+import { afterAll, describe, it } from "vitest"
 import { OpenCode } from "../../src/opencode/index.ts"
 import type { Directories } from "../../src/testing/Conformance.ts"
-import { conformance } from "../../src/testing/ConformanceSuite.ts"
+import { conformance } from "../../src/testing/index.ts"
 import { directories, fixture, script } from "../support/ConformingOpenCode.ts"
 import { OpenCodeServer, type Opened } from "../support/OpenCodeServer.ts"
 
@@ -28,4 +28,4 @@ const layer = Layer.unwrap(
   Effect.map(shared, ({ server: { baseUrl, password } }) => OpenCode.layer({ baseUrl, password }))
 )
 
-conformance("opencode", layer, fixture(shared, Effect.map(shared, ({ directories }) => directories)))
+conformance("opencode", layer, fixture(shared, Effect.map(shared, ({ directories }) => directories)), { describe, it })
