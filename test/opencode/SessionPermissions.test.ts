@@ -217,7 +217,9 @@ layer(OpenCodeSessions.layer({ config: denied }), { timeout: "60 seconds", exclu
         assert.strictEqual(askedIn, turnId)
         yield* driven.session.interruptTurn(turnId)
         assert.deepInclude(yield* driven.next("ApprovalSettled"), { requestId: request.requestId })
-        assert.strictEqual((yield* driven.ending)._tag, "TurnInterrupted")
+        // Cutting off the subagent lets OpenCode ask its model once more before the parent stops; a quick model gets its
+        // answer out (1.18.33).
+        assert.include(["TurnInterrupted", "TurnCompleted"], (yield* driven.ending)._tag)
         const late = yield* Effect.flip(driven.session.respondToApproval(request.requestId, { _tag: "AllowOnce" }))
         assert.strictEqual(late._tag, "RequestGone")
         assert.deepStrictEqual(yield* asked(driven, "run a command"), ["command echo one"])
