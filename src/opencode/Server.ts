@@ -147,7 +147,10 @@ const spawn = Effect.fnUntraced(function*(
       Scope.provide(alive),
       Effect.catch((error) => Effect.flatMap(spawnError(fs, instanceId, binary, error), Effect.fail))
     )
-    yield* Scope.provide(processes.record({ instanceId, pid: handle.pid, marker, folder: environment.folder }), recorded)
+    yield* Scope.provide(
+      processes.record({ instanceId, pid: handle.pid, marker, folder: environment.folder }),
+      recorded
+    )
     return { handle, recorded, alive }
   })
   const listening = yield* Deferred.make<Endpoint>()
