@@ -44,14 +44,18 @@ const notTaken = (name: string): ReadonlyArray<Figure> => [
   { name: `${name} could not be measured`, unit: "", ours: 0, goal: "is measured", met: false }
 ]
 
-const takeInProcess = Effect.fnUntraced(function*(name: string) {
-  yield* Console.error(`... ${name}`)
-  const child = yield* ChildProcess.make(process.execPath, [...process.execArgv, main, name, handOver], {
-    stderr: "inherit"
-  })
-  const lines = yield* child.stdout.pipe(Stream.decodeText(), Stream.splitLines, Stream.runCollect)
-  return yield* Schema.decodeUnknownEffect(Figures)(lines.at(-1)).pipe(Effect.orElseSucceed(() => notTaken(name)))
-}, Effect.scoped)
+const takeInProcess = Effect.fnUntraced(
+  function*(name: string) {
+    yield* Console.error(`... ${name}`)
+    const child = yield* ChildProcess.make(process.execPath, [...process.execArgv, main, name, handOver], {
+      stderr: "inherit"
+    })
+    const lines = yield* child.stdout.pipe(Stream.decodeText(), Stream.splitLines, Stream.runCollect)
+    return yield* Schema.decodeUnknownEffect(Figures)(lines.at(-1))
+  },
+  Effect.scoped,
+  (effect, name) => Effect.orElseSucceed(Effect.timeout(effect, "4 minutes"), () => notTaken(name))
+)
 
 const program = Effect.gen(function*() {
   const [name, flag] = process.argv.slice(2)
