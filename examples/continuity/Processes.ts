@@ -22,6 +22,8 @@ export interface Processes {
   /** Notes a process that was started, for systems that do not show environments. */
   readonly note: (pid: number) => void
   readonly alive: Effect.Effect<ReadonlyArray<Running>>
+  /** Waits until nothing else of this run is alive. */
+  readonly onlyLeft: (pid: number) => Effect.Effect<void>
   /** What is still alive after the moment that a process may take to be gone once it was told to end. */
   readonly left: Effect.Effect<ReadonlyArray<Running>>
 }
@@ -50,16 +52,19 @@ export const make = Effect.gen(function*() {
   )
   const alive: Effect.Effect<ReadonlyArray<Running>> = platform === "linux" ? inProc : amongNoted
 
-  const left = alive.pipe(
-    Effect.repeat({ schedule: Schedule.spaced("50 millis"), until: (running) => running.length === 0 }),
-    Effect.timeoutOrElse({ duration: "2 seconds", orElse: () => alive })
-  )
+  const aliveUntil = (until: (running: ReadonlyArray<Running>) => boolean) =>
+    Effect.repeat(alive, { schedule: Schedule.spaced("50 millis"), until })
+  const left = Effect.timeoutOrElse(aliveUntil((running) => running.length === 0), {
+    duration: "2 seconds",
+    orElse: () => alive
+  })
   const end = Effect.flatMap(alive, Effect.forEach(({ pid }) => signal(pid, "SIGKILL"), { discard: true }))
   yield* Effect.addFinalizer(() => Effect.andThen(end, left))
   const processes: Processes = {
     env: { [variable]: run },
     note: (pid) => noted.add(pid),
     alive,
+    onlyLeft: (pid) => Effect.asVoid(aliveUntil((running) => running.every((process) => process.pid === pid))),
     left
   }
   return processes

@@ -53,6 +53,8 @@ export const play = Effect.fn("Scenario.play")(function*(options: Options) {
   yield* narrator.chapter("The reaper stops the idle session")
   const atLunch = user.seen.length
   yield* user.until(first, "the reaper", wasReaped).pipe(narrator.during("the user says nothing"))
+  yield* processes.onlyLeft(first.pid).pipe(User.within(patience, "OpenCode to stop"))
+  yield* narrator.tell("app", "OpenCode has gone as well; only the disk remembers", "magenta")
   yield* user.ask(first, Conversation.recall)
 
   yield* narrator.chapter("kill -9 in the middle of a turn")

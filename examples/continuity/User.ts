@@ -5,9 +5,13 @@ import * as Conversation from "./Conversation.ts"
 import type { AppDied, AppFailed, HostProcess } from "./HostProcess.ts"
 import { describe, Narrator } from "./Narrator.ts"
 
-export class TookTooLong extends Schema.TaggedError<TookTooLong>()("TookTooLong", { waitingFor: Schema.String }) {
+export class TookTooLong extends Schema.TaggedError<TookTooLong>()("TookTooLong", {
+  waitingFor: Schema.String,
+  lastSeen: Schema.optionalKey(Schema.String)
+}) {
   override get message() {
-    return `Gave up waiting for ${this.waitingFor}`
+    const last = this.lastSeen === undefined ? "" : `; the last event was ${this.lastSeen}`
+    return `Gave up waiting for ${this.waitingFor}${last}`
   }
 }
 
@@ -58,11 +62,11 @@ export const make = Effect.fnUntraced(function*(patience: Duration.Input) {
   })
   const user: User = {
     seen,
-    until: (host, waitingFor, fits) => within(patience, waitingFor)(readUntil(host, fits)),
+    until: (host, waitingFor, fits) => within(patience, waitingFor, seen)(readUntil(host, fits)),
     ask: (host, step, fits = () => false) =>
       host.tell({ _tag: "Send", prompt: step.prompt }).pipe(
         Effect.andThen(readUntil(host, (event) => endsTurn(seen, step.prompt, event) || fits(event), step)),
-        within(patience, `the end of "${step.prompt}"`)
+        within(patience, `the end of "${step.prompt}"`, seen)
       ),
     drain: (host) => Effect.ignore(Effect.forever(read(host)))
   }
@@ -74,8 +78,13 @@ const endsTurn = (seen: ReadonlyArray<ThreadEvent>, prompt: string, event: Threa
   isTerminal(event) &&
   seen.some((start) => start._tag === "TurnStarted" && start.turnId === event.turnId && start.input.prompt === prompt)
 
-export const within = (patience: Duration.Input, waitingFor: string) => <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-  Effect.timeoutOrElse(effect, {
-    duration: patience,
-    orElse: () => Effect.fail(new TookTooLong({ waitingFor }))
-  })
+export const within =
+  (patience: Duration.Input, waitingFor: string, seen: ReadonlyArray<ThreadEvent> = []) =>
+  <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+    Effect.timeoutOrElse(effect, {
+      duration: patience,
+      orElse: () =>
+        Effect.fail(
+          new TookTooLong({ waitingFor, ...(seen.length === 0 ? {} : { lastSeen: JSON.stringify(seen.at(-1)) }) })
+        )
+    })

@@ -47,7 +47,7 @@ const run = Effect.fnUntraced(function*(model: Option.Option<string>) {
     env: { ...processes.env, TMPDIR: temporary },
     workspace,
     processes,
-    patience: Option.isSome(model) ? "5 minutes" : "1 minute"
+    patience: Option.isSome(model) ? "5 minutes" : "2 minutes"
   })
   const found = yield* Findings.examine(played, agent.measure, workspace).pipe(narrator.during("counting"))
   const leftoverProcesses = (yield* processes.left).map(({ pid }) => pid)
@@ -86,7 +86,7 @@ const continuity = Command.make(
   Effect.fnUntraced(function*({ json, model }) {
     const found = yield* run(model).pipe(
       Effect.timeoutOrElse({
-        duration: Option.isSome(model) ? "30 minutes" : "4 minutes",
+        duration: Option.isSome(model) ? "30 minutes" : "6 minutes",
         orElse: () => Effect.fail(new User.TookTooLong({ waitingFor: "the whole run" }))
       }),
       Effect.provide(json ? Narrator.layerSilent : Narrator.layerConsole),
@@ -110,7 +110,7 @@ const printError = (cause: Cause.Cause<unknown>) =>
 
 continuity.pipe(
   Command.run({ version: "0.1.0" }),
-  Effect.tapCause((cause) =>
+  Effect.onError((cause) =>
     Option.exists(Cause.findErrorOption(cause), CliError.isCliError)
       ? Effect.void
       : Console.error(`\n${explain(cause)}`)

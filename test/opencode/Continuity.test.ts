@@ -99,7 +99,7 @@ describe("examples/continuity", () => {
         assert.notStrictEqual(output.followUps[2]?.directory, output.followUps[1]?.directory)
         assert.deepStrictEqual(output.leftoverProcesses, [])
       }).pipe(Effect.provide(NodeServices.layer)),
-    240_000
+    400_000
   )
 
   it.live("without git: one line that says so, exit code 1, nothing left behind", () =>
