@@ -37,7 +37,8 @@ export const send = Effect.fn("OpenCode.sendTurn")(function*(
     return yield* refused(turnId, "StaleMessageId", { ref, last: live.state.lastMessageId })
   }
   const messageId = ref ?? (yield* nextId(live))
-  yield* deliver(live, turn, "Sending", yield* compose(live, turn, messageId))
+  const prompt = yield* compose(live, turn, messageId)
+  yield* live.handover.withPermits(1)(deliver(live, turn, "Sending", prompt))
 })
 
 export const steer = Effect.fn("OpenCode.steerTurn")(function*(

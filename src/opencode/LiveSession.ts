@@ -5,7 +5,8 @@
  * leave in the order in which they became true, and a slow reader holds back the frames and not the memory.
  */
 import { type Cause, Deferred, Effect, Queue, Schedule, type Scope, Semaphore } from "effect"
-import type { InstanceId } from "../Ids.ts"
+import type { AgentError } from "../AdapterError.ts"
+import type { InstanceId, TurnId } from "../Ids.ts"
 import type { ProviderEvent } from "../ThreadEvent.ts"
 import type { OpenCodeConnection, SessionFrame, StreamRestored } from "./Connection.ts"
 import * as Frame from "./Frame.ts"
@@ -25,6 +26,8 @@ export interface LiveSession extends Started {
   readonly agentVersion: string
   readonly scope: Scope.Scope
   readonly lock: Semaphore.Semaphore
+  /** Held while a prompt is sent and while an abort is answered, so that a late abort never hits the next turn. */
+  readonly handover: Semaphore.Semaphore
   readonly events: Queue.Queue<ProviderEvent, Cause.Done>
   readonly deliveries: Map<string, Delivery>
   /** Whoever waits for the start of a compaction. */
@@ -47,6 +50,7 @@ export const open = Effect.fnUntraced(function*(
     agentVersion: connection.version,
     scope: yield* Effect.scope,
     lock: yield* Semaphore.make(1),
+    handover: yield* Semaphore.make(1),
     events: yield* Queue.bounded<ProviderEvent, Cause.Done>(eventCapacity),
     deliveries: new Map(),
     compactions: new Set(),
@@ -139,8 +143,10 @@ const fulfil = (live: LiveSession, want: Want): Effect.Effect<unknown> => {
       return Effect.forkIn(check(live, want), live.scope)
     case "Reply":
       return live.closing ? Effect.void : Effect.forkIn(reply(live, want), live.scope)
-    case "Abort":
-      return Effect.forkIn(Effect.ignore(live.calls.abort(live.sessionId)), live.scope)
+    case "Abort": {
+      const turnId = live.state.turn?.turnId
+      return turnId === undefined ? Effect.void : Effect.forkIn(Effect.ignore(abort(live, turnId)), live.scope)
+    }
     case "Accepted": {
       const delivery = live.deliveries.get(want.messageId)
       return delivery === undefined ? Effect.void : Deferred.succeed(delivery.accepted, undefined)
@@ -188,6 +194,12 @@ const reply = (live: LiveSession, { requestId, reply, message }: Extract<Want, {
     Effect.retry({ times: 5, schedule: Schedule.exponential("100 millis") }),
     Effect.catch((error) => Effect.logWarning("OpenCode waits for an answer that could not be given", error))
   )
+
+/** Aborts the turn, unless it is over by the time the abort would go out. */
+export const abort = (live: LiveSession, turnId: TurnId): Effect.Effect<void, AgentError> =>
+  Effect.suspend((): Effect.Effect<unknown, AgentError> =>
+    live.state.turn?.turnId === turnId ? live.calls.abort(live.sessionId) : Effect.void
+  ).pipe(live.handover.withPermits(1), Effect.asVoid)
 
 /** Ends the session's work and its subagents', within a few seconds. Other sessions of the server go on. */
 const abortAll = (live: LiveSession) =>

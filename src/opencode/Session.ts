@@ -64,7 +64,7 @@ export const make = Effect.fn("OpenCode.startSession")(function*(
 const interrupt = Effect.fn("OpenCode.interruptTurn")(function*(live: LiveSession.LiveSession, turnId: TurnId) {
   if (live.state.turn?.turnId !== turnId) return
   yield* LiveSession.apply(live, [{ _tag: "Interrupting" }])
-  yield* live.calls.abort(live.sessionId)
+  yield* LiveSession.abort(live, turnId)
   // An abort that finds nothing to stop brings no idle.
   yield* Effect.forkIn(LiveSession.check(live, { _tag: "Check", turnId }), live.scope)
 })
