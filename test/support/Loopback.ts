@@ -31,6 +31,7 @@ export const proxy = Effect.fnUntraced(function*(target: string) {
   const sockets = new Set<Socket>()
   let trap: Trap | undefined
   let down = false
+  let refused: string | undefined
   const cut = () => {
     for (const socket of sockets) socket.destroy()
   }
@@ -56,6 +57,7 @@ export const proxy = Effect.fnUntraced(function*(target: string) {
         if (down) incoming.destroy()
         let sprung: Trap | undefined
         incoming.on("data", (chunk) => {
+          if (refused !== undefined && chunk.includes(refused)) return void incoming.destroy()
           if (trap !== undefined && chunk.includes(trap.text)) sprung = trap
           if (sprung?.delivered === false) spring(sprung)
           else outgoing.write(chunk)
@@ -84,8 +86,14 @@ export const proxy = Effect.fnUntraced(function*(target: string) {
       Effect.sync(() => {
         trap = when
       }),
+    /** From now on whoever says this is cut, until it is mended. */
+    refuse: (text: string) =>
+      Effect.sync(() => {
+        refused = text
+      }),
     mend: Effect.sync(() => {
       down = false
+      refused = undefined
     })
   }
 })
