@@ -23,6 +23,7 @@ export const FileEdit = Schema.Struct({
 export type FileEdit = typeof FileEdit.Type
 
 export const Item = Schema.TaggedUnion({
+  /** Occurs in transcripts only. In the events the user's words are in `TurnStarted` and `TurnSteered`. */
   UserMessage: { ...base, text: Schema.String, attachments: Schema.Array(Schema.String) },
   AssistantMessage: { ...base, text: Schema.String },
   Reasoning: { ...base, text: Schema.String },

@@ -115,7 +115,7 @@ describe("turns of OpenCode", () => {
   it("forget their subagents when these have finished", () => {
     const { input, send, state } = TurnReplay.make("ses_1", Permissions.policy("full-access", []), () => nothing)
     for (let turn = 1; turn <= 3; turn++) {
-      send(`turn-${turn}`, { messageId: `msg_${turn}`, text: "", attachments: [] })
+      send(`turn-${turn}`, `msg_${turn}`)
       input({ _tag: "Sent", messageId: `msg_${turn}` })
       input({ _tag: "Created", sessionId: `ses_child_${turn}` })
       input({ _tag: "Status", sessionId: `ses_child_${turn}`, status: { type: turn === 2 ? "busy" : "idle" } })
@@ -131,7 +131,7 @@ describe("turns of OpenCode", () => {
       Permissions.policy("full-access", []),
       () => text.at(text.lines.length)
     )
-    send("turn-1", { messageId: text.prompt ?? "", text: "", attachments: [] })
+    send("turn-1", text.prompt ?? "")
     input({ _tag: "Sent", messageId: text.prompt ?? "" })
     input({ _tag: "Restored", read: undefined })
     assert.deepStrictEqual(events.map(({ _tag }) => _tag).filter((tag) => !tag.startsWith("Item")), [

@@ -17,9 +17,6 @@ const mimes: Readonly<Record<string, string>> = {
   ".pdf": "application/pdf"
 }
 
-/** What a human calls it. */
-export const nameOf = (attachment: Attachment): string => attachment._tag === "File" ? attachment.path : attachment.name
-
 /** `directory` is a real path. */
 export const toPart = Effect.fnUntraced(function*(
   attachment: Attachment,

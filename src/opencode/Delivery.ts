@@ -63,19 +63,18 @@ const compose = Effect.fnUntraced(function*(live: LiveSession, { turnId, input }
 
 const deliver = Effect.fnUntraced(function*(
   live: LiveSession,
-  { turnId, input }: ProviderTurn,
+  { turnId }: ProviderTurn,
   _tag: "Sending" | "Steering",
   prompt: Prompt & { readonly messageId: string }
 ) {
   const { messageId } = prompt
   const delivery: Delivery = { accepted: yield* Deferred.make<void>(), doubt: yield* Deferred.make<ErrorInfo>() }
-  const attachments = (input.attachments ?? []).map(Attachments.nameOf)
   const forget = apply(live, [{ _tag: "NotSent", messageId }])
   // Nobody will attend to it, should it have arrived.
   const abandon = _tag === "Steering" ? forget : Effect.andThen(forget, Effect.ignore(live.calls.abort(live.sessionId)))
   yield* Effect.gen(function*() {
     live.deliveries.set(messageId, delivery)
-    yield* apply(live, [{ _tag, turnId, prompt: { messageId, text: input.prompt, attachments } }])
+    yield* apply(live, [{ _tag, turnId, messageId }])
     const sent = yield* Effect.result(live.calls.prompt(live.sessionId, prompt))
     const refusal = sent._tag === "Failure" ? refusalOf(turnId, sent.failure) : undefined
     if (refusal !== undefined) {

@@ -5,7 +5,7 @@
  * A turn begins when OpenCode shows the message that we sent, under the id that we chose; nothing before it belongs to
  * it. How it ends is told in {@link ./TurnEnd.ts}.
  */
-import { ItemId, RequestId } from "../Ids.ts"
+import { RequestId } from "../Ids.ts"
 import type { Info, Part, Stored } from "./Message.ts"
 import * as TurnEnd from "./TurnEnd.ts"
 import * as TurnItems from "./TurnItems.ts"
@@ -17,7 +17,6 @@ import {
   including,
   type Input,
   inTurn,
-  type Prompt,
   put,
   type Restored,
   running,
@@ -63,9 +62,7 @@ export const reduce = (state: State, input: Input): Step => {
     case "Sending":
       return step(begin(state, input))
     case "Steering":
-      return step(
-        withTurn(state, (turn) => ({ prompts: put(turn.prompts, input.prompt.messageId, unseen(input.prompt)) }))
-      )
+      return step(withTurn(state, (turn) => ({ prompts: put(turn.prompts, input.messageId, false) })))
     case "NotSent":
       return step(
         state.turn?.messageId === input.messageId
@@ -89,24 +86,22 @@ export const reduce = (state: State, input: Input): Step => {
 
 // --- our prompts ---
 
-const unseen = (prompt: Prompt) => ({ prompt, seen: false })
-
 /** A new turn; only what subagents in the background still do is carried over. */
-const begin = (state: State, { turnId, prompt }: Extract<Input, { _tag: "Sending" }>): State => {
+const begin = (state: State, { turnId, messageId }: Extract<Input, { _tag: "Sending" }>): State => {
   const busy = (sessionId: string) => sessionId !== state.root && state.children.get(sessionId) === true
   return {
     ...state,
     turn: {
       turnId,
-      messageId: prompt.messageId,
-      prompts: new Map([[prompt.messageId, unseen(prompt)]]),
+      messageId,
+      prompts: new Map([[messageId, false]]),
       busy: false,
       interrupting: false,
       holed: false,
       last: undefined,
       error: undefined
     },
-    lastMessageId: prompt.messageId,
+    lastMessageId: messageId,
     messages: new Map(Array.from(state.messages).filter(([, { sessionId }]) => busy(sessionId))),
     items: new Map(Array.from(state.items).filter(([, { part }]) => busy(part.sessionID))),
     children: new Map(Array.from(state.children).filter(([, busy]) => busy)),
@@ -121,12 +116,9 @@ const withTurn = (state: State, change: (turn: Turn) => Partial<Turn>): State =>
 
 /** OpenCode has a prompt of ours. */
 const seen = (state: State, messageId: string): Step => {
-  const entry = state.turn?.prompts.get(messageId)
-  if (entry === undefined || entry.seen) return step(state)
-  const next = withTurn(state, (turn) => ({ prompts: put(turn.prompts, messageId, { ...entry, seen: true }) }))
-  const { text, attachments } = entry.prompt
-  const item = { _tag: "UserMessage", itemId: ItemId.make(messageId), text, attachments } as const
-  return step(next, [{ _tag: "ItemCompleted", ...inTurn(next), item }], [{ _tag: "Accepted", messageId }])
+  if (state.turn?.prompts.get(messageId) !== false) return step(state)
+  const next = withTurn(state, (turn) => ({ prompts: put(turn.prompts, messageId, true) }))
+  return step(next, [], [{ _tag: "Accepted", messageId }])
 }
 
 // --- messages and parts ---

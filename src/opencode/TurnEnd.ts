@@ -67,7 +67,7 @@ const isClear = ({ holed, last, prompts }: Turn): boolean =>
   !holed && last !== undefined &&
   (last.error !== undefined ||
     (last.time.completed !== undefined && last.finish !== undefined && !unfinished.has(last.finish))) &&
-  Array.from(prompts).every(([id, { seen }]) => seen && id < last.id)
+  Array.from(prompts).every(([id, seen]) => seen && id < last.id)
 
 /** The root went idle. */
 export const idle = (state: State): Step => {
@@ -86,7 +86,7 @@ export const verdict = (
   { messages, attempt, final }: Pick<Checked, "messages" | "attempt" | "final">
 ): Outcome | undefined => {
   const last = lastAnswer(messages, turn.messageId)
-  const heard = Array.from(turn.prompts).every(([, { seen }]) => seen)
+  const heard = Array.from(turn.prompts).every(([, seen]) => seen)
   const prompts = Array.from(turn.prompts.keys())
   const answered = heard && last !== undefined && prompts.every((id) => id < last.id)
   const said = answered || final ? outcomeOf(last, turn.interrupting) : undefined

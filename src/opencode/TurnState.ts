@@ -9,19 +9,12 @@ import type { Frame, PermissionRequest, QuestionRequest } from "./Frame.ts"
 import type { AssistantInfo, ErrorInfo, Stored, TextPart, ToolPart } from "./Message.ts"
 import type { Allowed, Policy } from "./Permissions.ts"
 
-/** A prompt that we sent, or are about to send, under a message id of our own. */
-export interface Prompt {
-  readonly messageId: string
-  readonly text: string
-  readonly attachments: ReadonlyArray<string>
-}
-
 export interface Turn {
   readonly turnId: TurnId
   /** The prompt that began the turn. Nothing before its message belongs to the turn. */
   readonly messageId: string
   /** It, and what joined the turn later; `true` once OpenCode has shown the message. */
-  readonly prompts: ReadonlyMap<string, { readonly prompt: Prompt; readonly seen: boolean }>
+  readonly prompts: ReadonlyMap<string, boolean>
   /** OpenCode was seen working on it. */
   readonly busy: boolean
   readonly interrupting: boolean
@@ -97,8 +90,8 @@ export const make = (root: string, policy: Policy, lastMessageId: string | undef
 export type Input =
   | Frame
   /** A prompt is about to be sent: as a new turn, or into the running one. */
-  | { readonly _tag: "Sending"; readonly turnId: TurnId; readonly prompt: Prompt }
-  | { readonly _tag: "Steering"; readonly prompt: Prompt }
+  | { readonly _tag: "Sending"; readonly turnId: TurnId; readonly messageId: string }
+  | { readonly _tag: "Steering"; readonly messageId: string }
   /** A prompt was proved not to have arrived. */
   | { readonly _tag: "NotSent"; readonly messageId: string }
   /** A prompt was found in the history. */
@@ -190,7 +183,7 @@ export const all = <A>(state: State, values: Iterable<A>, next: (state: State, v
 
 /** The turn that OpenCode has; while a prompt is on its way, what is heard is still of the turn before. */
 export const running = ({ turn }: State): Turn | undefined =>
-  turn?.prompts.get(turn.messageId)?.seen === true ? turn : undefined
+  turn?.prompts.get(turn.messageId) === true ? turn : undefined
 
 export const inTurn = (state: State): { readonly turnId?: TurnId } => {
   const turn = running(state)

@@ -41,7 +41,6 @@ layer(OpenCodeSessions.layer(), { timeout: "60 seconds", excludeTestServices: tr
         "UsageUpdated",
         "TurnCompleted"
       ])
-      assert.deepStrictEqual(items(driven, "UserMessage").map((item) => item.text), ["think first"])
       assert.deepStrictEqual(items(driven, "Reasoning").map((item) => item.text), ["Hm."])
       assert.deepStrictEqual(items(driven, "AssistantMessage").map((item) => item.text), ["Hello there."])
       assert.deepStrictEqual(driven.seen.flatMap((event) => event._tag === "ItemDelta" ? [event.offset] : []), [
@@ -115,7 +114,6 @@ layer(OpenCodeSessions.layer(), { timeout: "60 seconds", excludeTestServices: tr
         ),
         ["overflow", "The summary."]
       )
-      assert.deepStrictEqual(items(driven, "UserMessage").map((item) => item.text), ["first words", "much to say"])
       assert.strictEqual(items(driven, "AssistantMessage").at(-1)?.text, "Now it fits.")
     }))
 
@@ -176,7 +174,6 @@ layer(OpenCodeSessions.layer(), { timeout: "60 seconds", excludeTestServices: tr
       yield* driven.session.steerTurn({ turnId, ref: undefined, input: { prompt: "and also this" } })
       yield* Deferred.succeed(hold, undefined)
       assert.deepInclude(yield* driven.ending, { _tag: "TurnCompleted", turnId })
-      assert.deepStrictEqual(items(driven, "UserMessage").map((item) => item.text), ["begin slowly", "and also this"])
       assert.strictEqual(items(driven, "AssistantMessage").at(-1)?.text, "Both done.")
       const late = yield* Effect.flip(
         driven.session.steerTurn({ turnId, ref: undefined, input: { prompt: "too late" } })
@@ -241,8 +238,6 @@ layer(OpenCodeSessions.layer(), { timeout: "60 seconds", excludeTestServices: tr
       const request = yield* model.awaitRequest((request) => request.lastUserText.includes("what is attached"))
       const said = JSON.stringify(request.messages)
       for (const part of ["the note's text", "a secret", "pasted words"]) assert.include(said, part)
-      const [sent] = items(driven, "UserMessage")
-      assert.deepInclude(sent, { text: "what is attached", attachments: ["note.txt", outside, "words.txt"] })
     }))
 
   it.effect("P4 opencode: an edit is a file change with its diff, a todo list a plan", () =>

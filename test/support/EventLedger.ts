@@ -44,8 +44,8 @@ export const make = (): EventLedger => {
         items.set(event.itemId, event.offset + event.delta.length)
         break
       case "ItemCompleted":
-        if (event.item._tag === "UserMessage") assert.isFalse(items.has(event.item.itemId))
-        else assert.isNumber(items.get(event.item.itemId), `${event.item.itemId} is completed once, after its start`)
+        assert.notStrictEqual(event.item._tag, "UserMessage")
+        assert.isNumber(items.get(event.item.itemId), `${event.item.itemId} is completed once, after its start`)
         items.set(event.item.itemId, "completed")
         break
       case "ApprovalRequested":

@@ -122,7 +122,7 @@ const makeSession = (root: string, mode: "approval-required" | "full-access") =>
     const tree = SessionTree.make()
     replay.events.length = 0
     ledger.begin(`turn-${turn}`)
-    replay.send(`turn-${turn}`, { messageId, text: recording.name, attachments: [] })
+    replay.send(`turn-${turn}`, messageId)
     for (const { damage, frame, from, intact } of frames) {
       knows(from + 1)
       if (frame === undefined || !belongs(tree, frame, root)) continue

@@ -24,7 +24,7 @@ export interface TurnReplay {
   readonly state: () => TurnState.State
   /** All events so far, oldest first; whoever has read them may empty it. */
   readonly events: Array<ProviderEvent>
-  readonly send: (turnId: string, prompt: TurnState.Prompt) => void
+  readonly send: (turnId: string, messageId: string) => void
   readonly input: (input: TurnState.Input) => ReadonlyArray<ProviderEvent>
   /** Decodes and reduces one frame; answers what it became and what came of it. */
   readonly deliver: (frame: SessionFrame) => {
@@ -72,9 +72,9 @@ export const make = (root: string, policy: Policy, read: () => Read): TurnReplay
   return {
     state: () => state,
     events,
-    send: (turnId, prompt) => {
+    send: (turnId, messageId) => {
       check = undefined
-      input({ _tag: "Sending", turnId: TurnId.make(turnId), prompt })
+      input({ _tag: "Sending", turnId: TurnId.make(turnId), messageId })
     },
     input,
     deliver: (frame) => {

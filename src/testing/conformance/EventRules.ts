@@ -50,13 +50,15 @@ export const rules: ReadonlyArray<Rule> = [
   {
     id: "events/items",
     promise: "P11",
-    title: "an item starts before anything else of it, and is completed once; the user's own message comes whole",
+    title: "an item starts before anything else of it, and is completed once; the user's own words are no item",
     prove: onHost(Effect.fnUntraced(function*(host) {
       const { events } = yield* read(host)
       const state = new Map<string, "started" | "completed">()
       for (const event of events) {
         if (!("item" in event) && event._tag !== "ItemDelta") continue
-        if ("item" in event && event.item._tag === "UserMessage") continue
+        if ("item" in event) {
+          yield* expect(event.item._tag !== "UserMessage", "the user's words are in TurnStarted alone", event)
+        }
         const itemId = event._tag === "ItemDelta" ? event.itemId : event.item.itemId
         const key = `${event.turnId ?? ""} ${itemId}`
         yield* equal(
