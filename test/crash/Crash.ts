@@ -4,8 +4,8 @@
  */
 import { Effect, FileSystem, Path, Queue, Schedule, Schema, Stream } from "effect"
 import { ChildProcess } from "effect/process"
-import { DatabaseSync } from "node:sqlite"
 import { execPath, kill } from "node:process"
+import { DatabaseSync } from "node:sqlite"
 import { fileURLToPath } from "node:url"
 import * as Processes from "../../examples/continuity/Processes.ts"
 import * as ScriptedModel from "../../examples/support/ScriptedModel.ts"
@@ -80,16 +80,18 @@ export const run = Effect.fn("Crash.run")(function*({ cycles, progress, seed }: 
     during: (lines: Lines) => Effect.Effect<A, E, R>
   ) {
     const inspect = threadOf(Math.max(0, cycle - 1))
-    const task = yield* Effect.orDie(Schema.encodeEffect(Task)({
-      store,
-      home: path.join(folder, "opencode"),
-      model: model.url,
-      directory,
-      threadId: threadOf(cycle),
-      inspect: { threadId: inspect, after: seen.get(inspect)?.length ?? 0 },
-      follow: `follow ${cycle}`,
-      ...(work ? { work: `work ${cycle}` } : {})
-    }))
+    const task = yield* Effect.orDie(
+      Schema.encodeEffect(Task)({
+        store,
+        home: path.join(folder, "opencode"),
+        model: model.url,
+        directory,
+        threadId: threadOf(cycle),
+        inspect: { threadId: inspect, after: seen.get(inspect)?.length ?? 0 },
+        follow: `follow ${cycle}`,
+        ...(work ? { work: `work ${cycle}` } : {})
+      })
+    )
     const handle = yield* ChildProcess.make(execPath, [fileURLToPath(new URL("host.ts", import.meta.url)), task], {
       env: { ...processes.env, TMPDIR: temporary },
       extendEnv: true,
@@ -216,7 +218,9 @@ export const run = Effect.fn("Crash.run")(function*({ cycles, progress, seed }: 
       ))
     kills[point]++
     if (progress !== undefined) {
-      yield* progress(`${cycle + 1}/${cycles} killed at ${point} + ${after} ms, ${left.length} left, ${broken.length} broken`)
+      yield* progress(
+        `${cycle + 1}/${cycles} killed at ${point} + ${after} ms, ${left.length} left, ${broken.length} broken`
+      )
     }
   }
   yield* host(cycles, false, (lines) => followed(cycles, lines))
@@ -237,9 +241,8 @@ interface Lines {
   readonly next: <Tag extends Line["_tag"]>(tag: Tag) => Effect.Effect<Extract<Line, { readonly _tag: Tag }>>
 }
 
-const is =
-  <Tag extends Line["_tag"]>(tag: Tag) =>
-  (line: Line): line is Extract<Line, { readonly _tag: Tag }> => line._tag === tag
+const is = <Tag extends Line["_tag"]>(tag: Tag) => (line: Line): line is Extract<Line, { readonly _tag: Tag }> =>
+  line._tag === tag
 
 const startedTurns = (events: ReadonlyArray<ThreadEvent>) =>
   events.flatMap((event) => event._tag === "TurnStarted" ? event.turnId : [])

@@ -7,13 +7,7 @@ import { closeSync, openSync, rmSync, writeSync } from "node:fs"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 import { call, Reply, text } from "../../examples/support/ScriptedModel.ts"
-import {
-  InstanceId,
-  isTerminal,
-  ProviderService,
-  type ThreadEvent,
-  type ThreadId
-} from "../../src/index.ts"
+import { InstanceId, isTerminal, ProviderService, type ThreadEvent, type ThreadId } from "../../src/index.ts"
 import * as OpenCode from "../../src/opencode/OpenCode.ts"
 import { MockProvider, MockStep } from "../../src/testing/index.ts"
 import * as Agents from "../support/Agents.ts"
@@ -51,71 +45,84 @@ const lastSeq = (threadId: ThreadId) =>
   Effect.flatMap(ProviderService, (agents) => Effect.map(agents.getThread(threadId), ({ lastSeq }) => lastSeq))
 
 layer(modelOnly, { timeout: "60 seconds", excludeTestServices: true })("the server", (it) => {
-  it.effect("P4 P6 opencode: the server is killed: turns end at once, approvals are settled, the next turn resumes", () =>
-    withHost(
-      {},
-      Effect.gen(function*() {
-        const agents = yield* ProviderService
-        const model = yield* Model
-        const { pid } = yield* Effect.gen(function*() {
-          const working = yield* start()
-          const asking = yield* start()
-          yield* agents.runTurn({ threadId: working.threadId, prompt: "before the death" })
-          yield* model.on("dies working", () => Reply.Hang())
-          yield* model.on("dies asking", bash("echo never"))
-          yield* agents.sendTurn({ threadId: working.threadId, prompt: "dies working" })
-          yield* agents.sendTurn({ threadId: asking.threadId, prompt: "dies asking" })
-          yield* model.awaitRequest(({ lastUserText }) => lastUserText === "dies working")
-          const { request } = yield* awaitEvent(is("ApprovalRequested"), asking.threadId)
-          const { pid } = yield* hands
-          yield* signal(pid, "SIGKILL")
-          for (const { threadId } of [working, asking]) {
-            assert.strictEqual((yield* awaitEvent(is("TurnFailed"), threadId)).failure._tag, "SessionLost")
-            assert.strictEqual((yield* awaitEvent(is("SessionEnded"), threadId)).reason, "lost")
-          }
-          const answer = { threadId: asking.threadId, requestId: request.requestId, decision: { _tag: "AllowOnce" } } as const
-          assert.strictEqual((yield* Effect.flip(agents.respondToApproval(answer)))._tag, "RequestSettled")
-          const settled = (yield* stored(asking.threadId)).filter(is("ApprovalSettled"))
-          assert.deepStrictEqual(settled.map(({ requestId }) => requestId), [request.requestId])
-          const [one, two] = yield* Effect.all([
-            agents.runTurn({ threadId: working.threadId, prompt: "after the death" }),
-            agents.runTurn({ threadId: asking.threadId, prompt: "after the question" })
-          ], { concurrency: 2 })
-          assert.deepStrictEqual([one.continuity._tag, two.continuity._tag], ["Resumed", "Resumed"])
-          assert.deepStrictEqual(history((yield* model.asked("after the death"))[0]).slice(0, 3), [
-            "user: before the death",
-            "assistant: echo: before the death",
-            "user: dies working"
-          ])
-          assert.deepStrictEqual(Object.values(endings(yield* stored(working.threadId))), [
-            ["TurnCompleted"],
-            ["TurnFailed"],
-            ["TurnCompleted"]
-          ])
-          // And once more while nothing runs.
-          const next = yield* hands
-          assert.notStrictEqual(next.pid, pid)
-          const seq = yield* lastSeq(working.threadId)
-          yield* signal(next.pid, "SIGKILL")
-          yield* agents.streamEvents({ threadId: working.threadId, after: seq }).pipe(
-            Stream.filter(is("SessionEnded")),
-            Stream.runHead
-          )
-          const idle = yield* agents.runTurn({ threadId: working.threadId, prompt: "after the idle death" })
-          assert.strictEqual(idle.continuity._tag, "Resumed")
-          assert.include(history((yield* model.asked("after the idle death"))[0]), "assistant: echo: after the death")
-          assert.lengthOf(yield* model.asked("dies working"), 1)
-          return next
+  it.effect(
+    "P4 P6 opencode: the server is killed: turns end at once, approvals are settled, the next turn resumes",
+    () =>
+      withHost(
+        {},
+        Effect.gen(function*() {
+          const agents = yield* ProviderService
+          const model = yield* Model
+          const { pid } = yield* Effect.gen(function*() {
+            const working = yield* start()
+            const asking = yield* start()
+            yield* agents.runTurn({ threadId: working.threadId, prompt: "before the death" })
+            yield* model.on("dies working", () => Reply.Hang())
+            yield* model.on("dies asking", bash("echo never"))
+            yield* agents.sendTurn({ threadId: working.threadId, prompt: "dies working" })
+            yield* agents.sendTurn({ threadId: asking.threadId, prompt: "dies asking" })
+            yield* model.awaitRequest(({ lastUserText }) => lastUserText === "dies working")
+            const { request } = yield* awaitEvent(is("ApprovalRequested"), asking.threadId)
+            const { pid } = yield* hands
+            yield* signal(pid, "SIGKILL")
+            for (const { threadId } of [working, asking]) {
+              assert.strictEqual((yield* awaitEvent(is("TurnFailed"), threadId)).failure._tag, "SessionLost")
+              assert.strictEqual((yield* awaitEvent(is("SessionEnded"), threadId)).reason, "lost")
+            }
+            const answer = {
+              threadId: asking.threadId,
+              requestId: request.requestId,
+              decision: { _tag: "AllowOnce" }
+            } as const
+            assert.strictEqual((yield* Effect.flip(agents.respondToApproval(answer)))._tag, "RequestSettled")
+            const settled = (yield* stored(asking.threadId)).filter(is("ApprovalSettled"))
+            assert.deepStrictEqual(settled.map(({ requestId }) => requestId), [request.requestId])
+            const [one, two] = yield* Effect.all([
+              agents.runTurn({ threadId: working.threadId, prompt: "after the death" }),
+              agents.runTurn({ threadId: asking.threadId, prompt: "after the question" })
+            ], { concurrency: 2 })
+            assert.deepStrictEqual([one.continuity._tag, two.continuity._tag], ["Resumed", "Resumed"])
+            assert.deepStrictEqual(history((yield* model.asked("after the death"))[0]).slice(0, 3), [
+              "user: before the death",
+              "assistant: echo: before the death",
+              "user: dies working"
+            ])
+            assert.deepStrictEqual(Object.values(endings(yield* stored(working.threadId))), [
+              ["TurnCompleted"],
+              ["TurnFailed"],
+              ["TurnCompleted"]
+            ])
+            // And once more while nothing runs.
+            const next = yield* hands
+            assert.notStrictEqual(next.pid, pid)
+            const seq = yield* lastSeq(working.threadId)
+            yield* signal(next.pid, "SIGKILL")
+            yield* agents.streamEvents({ threadId: working.threadId, after: seq }).pipe(
+              Stream.filter(is("SessionEnded")),
+              Stream.runHead
+            )
+            const idle = yield* agents.runTurn({ threadId: working.threadId, prompt: "after the idle death" })
+            assert.strictEqual(idle.continuity._tag, "Resumed")
+            assert.include(history((yield* model.asked("after the idle death"))[0]), "assistant: echo: after the death")
+            assert.lengthOf(yield* model.asked("dies working"), 1)
+            return next
+          })
+          assert.isFalse(isAlive(pid))
         })
-        assert.isFalse(isAlive(pid))
-      })
-    ), 120_000)
+      ),
+    120_000
+  )
 
   it.effect("P4 opencode: a server that hangs is given up and replaced; when it wakes it does no harm", () =>
     withHost(
       {
-        settings: { noProgressDeadline: "5 seconds", interruptGrace: "1 second", stopTimeout: "1 second" },
-        agent: { callDeadline: "2 seconds", silence: "2 seconds", reconnect: Schedule.recurs(0), stopDeadline: "1 second" }
+        settings: { noProgressDeadline: "15 seconds", interruptGrace: "1 second", stopTimeout: "1 second" },
+        agent: {
+          callDeadline: "10 seconds",
+          silence: "5 seconds",
+          reconnect: Schedule.recurs(0),
+          stopDeadline: "1 second"
+        }
       },
       Effect.gen(function*() {
         const agents = yield* ProviderService
@@ -167,8 +174,8 @@ layer(modelOnly, { timeout: "60 seconds", excludeTestServices: true })("the serv
         const filler = path.join(home, "filler")
         yield* withHost(
           {
-            settings: { noProgressDeadline: "8 seconds", interruptGrace: "2 seconds", stopTimeout: "3 seconds" },
-            agent: { isolated: { folder: path.join(home, "opencode") }, callDeadline: "5 seconds" }
+            settings: { noProgressDeadline: "20 seconds", interruptGrace: "2 seconds", stopTimeout: "3 seconds" },
+            agent: { isolated: { folder: path.join(home, "opencode") }, callDeadline: "10 seconds" }
           },
           Effect.gen(function*() {
             const agents = yield* ProviderService
@@ -190,7 +197,10 @@ layer(modelOnly, { timeout: "60 seconds", excludeTestServices: true })("the serv
             yield* Effect.sync(() => rmSync(filler))
             const next = yield* agents.runTurn({ threadId, prompt: "there is space again" })
             assert.strictEqual(next.continuity._tag, "Resumed")
-            assert.strictEqual(history((yield* model.asked("there is space again"))[0])[0], "user: while there is space")
+            assert.strictEqual(
+              history((yield* model.asked("there is space again"))[0])[0],
+              "user: while there is space"
+            )
             for (const ends of Object.values(endings(yield* stored(threadId)))) assert.lengthOf(ends, 1)
           })
         )
@@ -310,73 +320,81 @@ layer(OpenCodeAgents.layer({ agent: { config: nested } }), { timeout: "60 second
           yield* agents.stopSession(threadId)
         })))
 
-    it.effect("P4 P11 opencode: where the history cannot be read either there is one Gap, and the turn still ends", () =>
-      broken("blind", (proxy, instanceId) =>
-        Effect.gen(function*() {
-          const agents = yield* ProviderService
-          const model = yield* Model
-          const { directory, sessionId, threadId } = yield* start({ instanceId })
-          const chunks = yield* Queue.unbounded<string, Cause.Done>()
-          yield* model.on("ends blind", () => text(Stream.fromQueue(chunks)))
-          const seen = yield* turnOf(threadId, yield* lastSeq(threadId))
-          yield* agents.sendTurn({ threadId, prompt: "ends blind" })
-          yield* Queue.offer(chunks, "blind")
-          yield* awaitEvent(is("ItemDelta"), threadId)
-          yield* proxy.cutOff
-          yield* Queue.end(chunks)
-          yield* idle(sessionId, directory)
-          yield* proxy.mend
-          yield* proxy.refuse("/message")
-          yield* agents.streamEvents({ threadId, after: yield* lastSeq(threadId) }).pipe(
-            Stream.filter(is("Gap")),
-            Stream.runHead
-          )
-          yield* proxy.mend
-          const events = yield* Fiber.join(seen)
-          assert.strictEqual(events.at(-1)?._tag, "TurnCompleted")
-          assert.deepStrictEqual(events.filter(is("Gap")).map(({ cause, lost }) => [cause, lost]), [
-            ["provider-stream", "events"]
-          ])
-          yield* agents.stopSession(threadId)
-        })), 60_000)
+    it.effect(
+      "P4 P11 opencode: where the history cannot be read either there is one Gap, and the turn still ends",
+      () =>
+        broken("blind", (proxy, instanceId) =>
+          Effect.gen(function*() {
+            const agents = yield* ProviderService
+            const model = yield* Model
+            const { directory, sessionId, threadId } = yield* start({ instanceId })
+            const chunks = yield* Queue.unbounded<string, Cause.Done>()
+            yield* model.on("ends blind", () => text(Stream.fromQueue(chunks)))
+            const seen = yield* turnOf(threadId, yield* lastSeq(threadId))
+            yield* agents.sendTurn({ threadId, prompt: "ends blind" })
+            yield* Queue.offer(chunks, "blind")
+            yield* awaitEvent(is("ItemDelta"), threadId)
+            yield* proxy.cutOff
+            yield* Queue.end(chunks)
+            yield* idle(sessionId, directory)
+            yield* proxy.mend
+            yield* proxy.refuse("/message")
+            yield* agents.streamEvents({ threadId, after: yield* lastSeq(threadId) }).pipe(
+              Stream.filter(is("Gap")),
+              Stream.runHead
+            )
+            yield* proxy.mend
+            const events = yield* Fiber.join(seen)
+            assert.strictEqual(events.at(-1)?._tag, "TurnCompleted")
+            assert.deepStrictEqual(events.filter(is("Gap")).map(({ cause, lost }) => [cause, lost]), [
+              ["provider-stream", "events"]
+            ])
+            yield* agents.stopSession(threadId)
+          })),
+      60_000
+    )
 
     for (const depth of [1, 2]) {
-      it.effect(`P7 opencode: a subagent at depth ${depth} asks under its parent's turn before it acts`, () =>
-        Effect.gen(function*() {
-          const agents = yield* ProviderService
-          const model = yield* Model
-          const { threadId } = yield* start()
-          const prompts = Array.from({ length: depth + 1 }, (_, level) => `level ${level} of ${depth}`)
-          for (const [level, prompt] of prompts.entries()) {
-            const below = prompts[level + 1]
-            yield* model.on(
-              prompt,
-              below === undefined
-                ? bash(`echo at depth ${level}`)
-                : thenSay(call("task", { description: "Go down", prompt: below, subagent_type: "general" }))
+      it.effect(
+        `P7 opencode: a subagent at depth ${depth} asks under its parent's turn before it acts`,
+        () =>
+          Effect.gen(function*() {
+            const agents = yield* ProviderService
+            const model = yield* Model
+            const { threadId } = yield* start()
+            const prompts = Array.from({ length: depth + 1 }, (_, level) => `level ${level} of ${depth}`)
+            for (const [level, prompt] of prompts.entries()) {
+              const below = prompts[level + 1]
+              yield* model.on(
+                prompt,
+                below === undefined
+                  ? bash(`echo at depth ${level}`)
+                  : thenSay(call("task", { description: "Go down", prompt: below, subagent_type: "general" }))
+              )
+            }
+            const turn = yield* agents.sendTurn({ threadId, prompt: prompts[0] ?? "" })
+            const asked: Array<Extract<ThreadEvent, { readonly _tag: "ApprovalRequested" }>> = []
+            yield* agents.streamEvents({ threadId }).pipe(
+              Stream.takeUntil(isTerminal),
+              Stream.runForEach((event) => {
+                if (event._tag !== "ApprovalRequested") return Effect.void
+                asked.push(event)
+                const { requestId } = event.request
+                return agents.respondToApproval({ threadId, requestId, decision: { _tag: "AllowOnce" } })
+              })
             )
-          }
-          const turn = yield* agents.sendTurn({ threadId, prompt: prompts[0] ?? "" })
-          const asked: Array<Extract<ThreadEvent, { readonly _tag: "ApprovalRequested" }>> = []
-          yield* agents.streamEvents({ threadId }).pipe(
-            Stream.takeUntil(isTerminal),
-            Stream.runForEach((event) => {
-              if (event._tag !== "ApprovalRequested") return Effect.void
-              asked.push(event)
-              const { requestId } = event.request
-              return agents.respondToApproval({ threadId, requestId, decision: { _tag: "AllowOnce" } })
-            })
-          )
-          const commands = asked.filter(({ request }) => request.kind === "command")
-          assert.deepStrictEqual(commands.map(({ request }) => request.subject), [`echo at depth ${depth}`])
-          assert.isDefined(commands[0]?.request.subagent)
-          for (const event of asked) assert.strictEqual(event.turnId, turn.turnId)
-          assert.deepStrictEqual(Object.values(endings(yield* stored(threadId))), [["TurnCompleted"]])
-          const told = yield* model.awaitRequest(({ afterToolResult, lastUserText }) =>
-            afterToolResult && lastUserText === prompts.at(-1)
-          )
-          assert.include(told.lastToolResult, `at depth ${depth}`)
-        }), 60_000)
+            const commands = asked.filter(({ request }) => request.kind === "command")
+            assert.deepStrictEqual(commands.map(({ request }) => request.subject), [`echo at depth ${depth}`])
+            assert.isDefined(commands[0]?.request.subagent)
+            for (const event of asked) assert.strictEqual(event.turnId, turn.turnId)
+            assert.deepStrictEqual(Object.values(endings(yield* stored(threadId))), [["TurnCompleted"]])
+            const told = yield* model.awaitRequest(({ afterToolResult, lastUserText }) =>
+              afterToolResult && lastUserText === prompts.at(-1)
+            )
+            assert.include(told.lastToolResult, `at depth ${depth}`)
+          }),
+        60_000
+      )
     }
 
     it.effect("P7 opencode: what is allowed for one session is asked about in another one of the same directory", () =>
@@ -385,74 +403,95 @@ layer(OpenCodeAgents.layer({ agent: { config: nested } }), { timeout: "60 second
         const model = yield* Model
         const one = yield* start()
         const two = yield* start({ directory: one.directory })
-        const asks = Effect.fnUntraced(function*(threadId: ThreadId, prompt: string, allow: "AllowOnce" | "AllowForSession") {
-          yield* model.on(prompt, bash("echo shared"))
-          const after = yield* lastSeq(threadId)
-          yield* agents.sendTurn({ threadId, prompt })
-          let asked = 0
-          yield* agents.streamEvents({ threadId, after }).pipe(
-            Stream.takeUntil(isTerminal),
-            Stream.runForEach((event) => {
-              if (event._tag !== "ApprovalRequested") return Effect.void
-              asked++
-              const { requestId } = event.request
-              return agents.respondToApproval({ threadId, requestId, decision: { _tag: allow } })
-            })
-          )
-          return asked
-        })
-        assert.strictEqual(yield* asks(one.threadId, "leak 1", "AllowForSession"), 1)
-        assert.strictEqual(yield* asks(one.threadId, "leak 2", "AllowOnce"), 0)
-        assert.strictEqual(yield* asks(two.threadId, "leak 3", "AllowOnce"), 1)
+        const asks = Effect.fnUntraced(
+          function*(threadId: ThreadId, prompt: string, allow: "AllowOnce" | "AllowForSession") {
+            yield* model.on(prompt, bash("echo shared"))
+            const after = yield* lastSeq(threadId)
+            yield* agents.sendTurn({ threadId, prompt })
+            const settled: Array<string> = []
+            yield* agents.streamEvents({ threadId, after }).pipe(
+              Stream.takeUntil(isTerminal),
+              Stream.runForEach((event) => {
+                if (event._tag === "ApprovalSettled") settled.push(event.by)
+                if (event._tag !== "ApprovalRequested") return Effect.void
+                const { requestId } = event.request
+                return agents.respondToApproval({ threadId, requestId, decision: { _tag: allow } }).pipe(
+                  // A rule may be faster.
+                  Effect.catchTag("RequestSettled", () => Effect.void)
+                )
+              })
+            )
+            return settled
+          }
+        )
+        assert.deepStrictEqual(yield* asks(one.threadId, "leak 1", "AllowForSession"), ["user"])
+        assert.deepStrictEqual(yield* asks(one.threadId, "leak 2", "AllowOnce"), ["rule"])
+        assert.deepStrictEqual(yield* asks(two.threadId, "leak 3", "AllowOnce"), ["user"])
         // The allowance ends with the session.
         yield* agents.stopSession(one.threadId)
-        assert.strictEqual(yield* asks(one.threadId, "leak 4", "AllowOnce"), 1)
+        assert.deepStrictEqual(yield* asks(one.threadId, "leak 4", "AllowOnce"), ["user"])
       }))
   }
 )
 
 type Proxy = Effect.Success<ReturnType<typeof Loopback.proxy>>
 
-it.live("P11 mock: a reader that stands still in a burst of 100 MB costs little, and then has all but one Gap", () =>
-  Effect.gen(function*() {
-    const path = yield* Path.Path
-    const filename = path.join(yield* folder, "threads.db")
-    yield* Effect.gen(function*() {
-      const agents = yield* ProviderService
-      const agent = yield* MockProvider
-      const { threadId } = yield* Agents.start()
-      const messages = 100
-      const chunk = "0123456789abcdef".repeat(1024)
-      const chunks = Stream.range(1, 64).pipe(Stream.map(() => chunk))
-      yield* agent.nextTurn(() => Array.from({ length: messages }, () => MockStep.text(chunks)))
-      const gate = yield* Deferred.make<void>()
-      const standing = yield* Deferred.make<void>()
-      const reader = yield* agents.streamEvents({ threadId }).pipe(
-        Stream.tap((event) =>
-          event._tag === "ItemDelta"
-            ? Effect.andThen(Deferred.succeed(standing, undefined), Deferred.await(gate))
-            : Effect.void
-        ),
-        Stream.filter((event) => event._tag !== "ItemDelta" && event._tag !== "ItemUpdated"),
-        Stream.map((event) => event._tag === "Gap" ? event._tag : event.seq),
-        Stream.takeUntil((seen) => seen === last),
-        Stream.runCollect,
-        Effect.forkChild({ startImmediately: true })
-      )
-      // SessionStarted, TurnStarted, two for each message, TurnCompleted.
-      const last = 2 + messages * 2 + 1
-      const before = heap()
-      yield* agents.runTurn({ threadId, prompt: "burst" })
-      yield* Deferred.await(standing)
-      const held = heap() - before
-      assert.isBelow(held, 48 * 1024 * 1024)
-      yield* Deferred.succeed(gate, undefined)
-      const seen = yield* Fiber.join(reader)
-      const seqs = seen.filter((entry) => typeof entry === "number")
-      assert.deepStrictEqual(seqs, Array.from({ length: last }, (_, index) => index + 1))
-      assert.lengthOf(seen.filter((entry) => entry === "Gap"), 1)
-    }).pipe(Effect.provide(Layer.fresh(Agents.layer({ filename }))))
-  }).pipe(Effect.provide(NodeServices.layer)), 60_000)
+it.live(
+  "P11 mock: a reader that stands still in a burst of 100 MB costs little, and then has all but one Gap",
+  () =>
+    Effect.gen(function*() {
+      const path = yield* Path.Path
+      const filename = path.join(yield* folder, "threads.db")
+      yield* Effect.gen(function*() {
+        const agents = yield* ProviderService
+        const agent = yield* MockProvider
+        const { threadId } = yield* Agents.start()
+        const messages = 100
+        const chunk = "0123456789abcdef".repeat(4096)
+        const message = MockStep.text(Stream.range(1, 16).pipe(Stream.map(() => chunk)))
+        /** What a burst leaves in memory: the mock remembers what it has said, as its agent would on a disk. */
+        const burst = Effect.gen(function*() {
+          const before = heap()
+          yield* agent.nextTurn(() => Array.from({ length: messages }, () => message))
+          yield* agents.runTurn({ threadId, prompt: "burst" })
+          return heap() - before
+        })
+        const unread = yield* burst
+        const after = (yield* agents.getThread(threadId)).lastSeq
+        // TurnStarted, the two of a message, TurnCompleted; then the same with more messages.
+        const last = after + 4 + 1 + messages * 2 + 1
+        const live = yield* Deferred.make<void>()
+        const gate = yield* Deferred.make<void>()
+        const standing = yield* Deferred.make<void>()
+        const reader = yield* agents.streamEvents({ threadId, after }).pipe(
+          Stream.tap((event) => {
+            if (event._tag === "ItemDelta") return Deferred.succeed(live, undefined)
+            if (event._tag !== "TurnStarted" || event.seq === after + 1) return Effect.void
+            return Effect.andThen(Deferred.succeed(standing, undefined), Deferred.await(gate))
+          }),
+          Stream.filter((event) => event._tag !== "ItemDelta" && event._tag !== "ItemUpdated"),
+          Stream.map((event) => event._tag === "Gap" ? event._tag : event.seq),
+          Stream.takeUntil((seen) => seen === last),
+          Stream.runCollect,
+          Effect.forkChild({ startImmediately: true })
+        )
+        const ticks = Stream.fromEffectSchedule(Effect.succeed("tick "), Schedule.spaced("1 millis"))
+        yield* agent.nextTurn(() => [
+          MockStep.text(ticks.pipe(Stream.takeUntil(() => Deferred.isDoneUnsafe(live))))
+        ])
+        yield* agents.runTurn({ threadId, prompt: "until the reader has caught up" })
+        const read = yield* burst
+        yield* Deferred.await(standing)
+        assert.isBelow(read - unread, 32 * 1024 * 1024)
+        yield* Deferred.succeed(gate, undefined)
+        const seen = yield* Fiber.join(reader)
+        const seqs = seen.filter((entry) => typeof entry === "number")
+        assert.deepStrictEqual(seqs, Array.from({ length: last - after }, (_, index) => after + 1 + index))
+        assert.lengthOf(seen.filter((entry) => entry === "Gap"), 1)
+      }).pipe(Effect.provide(Layer.fresh(Agents.layer({ filename }))))
+    }).pipe(Effect.provide(NodeServices.layer)),
+  60_000
+)
 
 /** What is really in use. */
 const heap = () => {
