@@ -7,7 +7,7 @@
  * Whether the events in between are grouped is counted at the store's interface, where each operation is one
  * transaction, with turns of 200 durable events that come in 10 bursts, as an agent's frames do.
  */
-import { NodeServices } from "@effect/platform-node"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Effect, FileSystem, Schema } from "effect"
 import { ChildProcess, ChildProcessSpawner } from "effect/process"
 import { fileURLToPath } from "node:url"

@@ -4,7 +4,7 @@
  * spawn the server, `session.get`, `promptAsync`. Each in a fresh process, from after its imports to the prompt's
  * acceptance.
  */
-import { NodeServices } from "@effect/platform-node"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Effect, Stream } from "effect"
 import { ChildProcess } from "effect/process"
 import { fileURLToPath } from "node:url"

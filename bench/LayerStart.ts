@@ -2,7 +2,7 @@
  * How long the app's layers take in a fresh process, without the agent (it is started by the first session): opening
  * the store, taking ownership, looking for orphans, registering the adapter, starting the reaper. Cold code each time.
  */
-import { NodeServices } from "@effect/platform-node"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Effect, Schema } from "effect"
 import { ChildProcess, ChildProcessSpawner } from "effect/process"
 import { fileURLToPath } from "node:url"

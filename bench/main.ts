@@ -2,7 +2,8 @@
  * `npm run bench` takes all measurements, each in a process of its own, prints one table and writes
  * bench/results.json. `npm run bench -- NAME` takes one and only prints. What each figure means: docs/performance.md.
  */
-import { NodeRuntime, NodeServices } from "@effect/platform-node"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Console, Effect, FileSystem, Schema, type Scope, Stream } from "effect"
 import { ChildProcess } from "effect/process"
 import { fileURLToPath } from "node:url"

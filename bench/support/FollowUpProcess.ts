@@ -3,8 +3,9 @@
  * prints the milliseconds from where it begins (all is imported by then) to the moment the agent has the prompt. `ours`
  * then waits to be killed; `raw` stops its server in good order.
  */
-import { NodeRuntime, NodeServices } from "@effect/platform-node"
-import { createOpencodeClient } from "@opencode-ai/sdk/v2/client"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { createOpencodeClient, type OpencodeClient } from "@opencode-ai/sdk/v2/client"
 import { Console, Effect, FileSystem, Layer } from "effect"
 import { AgentProcesses, ProviderService, ThreadId } from "../../src/index.ts"
 import { authorization } from "../../src/opencode/Endpoint.ts"
@@ -34,6 +35,20 @@ const ours = Effect.gen(function*() {
   return yield* Effect.never
 })
 
+/** `promptAsync` answers before anything is stored (OpenCode 1.18.33); the message's own frame is the acceptance. */
+const promptUntilStored = async (client: OpencodeClient, sessionID: string) => {
+  const abort = new AbortController()
+  const { stream } = await client.event.subscribe({}, { signal: abort.signal })
+  // The server's greeting: from here on nothing is missed.
+  await stream.next()
+  await client.session.promptAsync({ sessionID, parts: [{ type: "text", text: prompt }] }, { throwOnError: true })
+  for await (const event of stream) {
+    if (event.type !== "message.updated" || event.properties.sessionID !== sessionID) continue
+    if (event.properties.info.role === "user") break
+  }
+  abort.abort()
+}
+
 const raw = Effect.gen(function*() {
   const fs = yield* FileSystem.FileSystem
   const known = `${folder}/session`
@@ -51,11 +66,7 @@ const raw = Effect.gen(function*() {
         : client.session.get({ sessionID: before }, { throwOnError: true })
     )
     yield* fs.writeFileString(known, data.id)
-    yield* Effect.promise(() =>
-      client.session.promptAsync({ sessionID: data.id, parts: [{ type: "text", text: prompt }] }, {
-        throwOnError: true
-      })
-    )
+    yield* Effect.promise(() => promptUntilStored(client, data.id))
   }))
   yield* Console.log(took)
 }).pipe(Effect.provide(AgentProcesses.layerNoop))

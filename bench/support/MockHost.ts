@@ -1,5 +1,5 @@
 /** The whole library on the mock agent, on a SQLite file in a temporary folder of a real disk, or without a ledger. */
-import { NodeServices } from "@effect/platform-node"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Effect, FileSystem, Layer } from "effect"
 import {
   InstanceId,

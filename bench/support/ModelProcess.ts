@@ -2,7 +2,7 @@
  * The scripted model in a process of its own, so that neither its time nor its memory is the host's. Answers `deltas N`
  * with N chunks, anything else with one. Prints its URL, then serves until it is ended.
  */
-import { NodeRuntime } from "@effect/platform-node"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Console, Effect, Stream } from "effect"
 import * as ScriptedModel from "../../examples/support/ScriptedModel.ts"
 

@@ -1,5 +1,5 @@
 /** A real OpenCode server with a scripted model in a third process, for us and for the raw loop alike. */
-import { NodeServices } from "@effect/platform-node"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { createOpencodeClient } from "@opencode-ai/sdk/v2/client"
 import { Effect, Layer, Stream } from "effect"
 import { ChildProcess } from "effect/process"

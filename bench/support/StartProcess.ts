@@ -2,7 +2,8 @@
  * A fresh process that builds the whole app once: `StartProcess.ts FILENAME`. Its one line of output says, in
  * milliseconds, how long Node and the imports took and how long the layers took.
  */
-import { NodeRuntime, NodeServices } from "@effect/platform-node"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Console, Effect, Layer } from "effect"
 import { ProviderRegistry, ProviderService, SessionStore } from "../../src/index.ts"
 import { MockProvider } from "../../src/testing/index.ts"

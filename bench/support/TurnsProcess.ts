@@ -2,7 +2,8 @@
  * A host that takes turns on the mock, to be looked at from outside: `TurnsProcess.ts FOLDER TURNS BURSTS
  * ITEMS`. Each turn comes in bursts of so many items, with a millisecond between them. Its one line of output is how many transactions of each kind the store made.
  */
-import { NodeRuntime, NodeServices } from "@effect/platform-node"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Console, Effect, Layer } from "effect"
 import { ProviderRegistry, ProviderService, SessionStore } from "../../src/index.ts"
 import { MockProvider, MockStep } from "../../src/testing/index.ts"
