@@ -114,7 +114,7 @@ export const run = Effect.fn("Crash.run")(function*({ cycles, progress, seed }: 
     const next: Lines["next"] = (tag) =>
       Queue.take(lines).pipe(
         Effect.catch(() => Effect.die(new Error(`host ${cycle} ended by itself before ${tag}:\n${said}`))),
-        Effect.flatMap((line) => is(tag)(line) ? Effect.succeed(line) : next(tag)),
+        Effect.filterOrElse(is(tag), () => next(tag)),
         Effect.timeoutOrElse({
           duration: "2 minutes",
           orElse: () => Effect.die(new Error(`host ${cycle} never came to ${tag}:\n${said}`))

@@ -53,7 +53,7 @@ const live = Effect.fnUntraced(function*({ directory, follow, inspect, threadId,
     Stream.runHead
   )
   yield* say({ _tag: "Ended" })
-  yield* Effect.never
+  return yield* Effect.never
 })
 
 Effect.gen(function*() {
