@@ -4,20 +4,27 @@ import * as GeneratedCursors from "../support/GeneratedCursors.ts"
 import * as MutatedTurns from "../support/MutatedTurns.ts"
 import * as Recordings from "../support/Recordings.ts"
 
+/** In all about two minutes on an idle machine. */
+const timeout = 1_800_000
+
 describe("decoding, at length", () => {
   it.each(Recordings.all)("frames of OpenCode are the same wherever their bytes are cut in two: $name", ({ lines }) => {
     MutatedTurns.sameWhereverCut(lines)
-  })
+  }, timeout)
 
   it("turns of OpenCode end once, whole and in order through 200,000 damaged frames, and leave nothing behind", () => {
     const report = MutatedTurns.run({ frames: 200_000, seed: 2 })
     assert.isAtLeast(report.damaged, 200_000)
     assert.isBelow(report.held, MutatedTurns.heldAtMost)
-  })
+  }, timeout)
 
-  it.effect("P3 cursor: 100,000 generated and damaged ones are each read as the rules say", () =>
-    Effect.gen(function*() {
-      const answers = yield* GeneratedCursors.run({ count: 100_000, seed: 2 })
-      assert.sameMembers(Array.from(answers.keys()), ["Valid", "Absent", "Malformed", "Foreign", "Unsupported"])
-    }))
+  it.effect(
+    "P3 cursor: 100,000 generated and damaged ones are each read as the rules say",
+    () =>
+      Effect.gen(function*() {
+        const answers = yield* GeneratedCursors.run({ count: 100_000, seed: 2 })
+        assert.sameMembers(Array.from(answers.keys()), ["Valid", "Absent", "Malformed", "Foreign", "Unsupported"])
+      }),
+    timeout
+  )
 })
