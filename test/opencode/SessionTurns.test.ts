@@ -30,7 +30,6 @@ layer(OpenCodeSessions.layer(), { timeout: "60 seconds", excludeTestServices: tr
       const driven = yield* start({ model: { id: "scripted/scripted-2" } })
       const { usage } = yield* driven.run("think first")
       assert.deepStrictEqual(tags(driven), [
-        "ItemCompleted",
         "ItemStarted",
         "ItemDelta",
         "ItemCompleted",
