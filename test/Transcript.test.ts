@@ -13,7 +13,7 @@ import {
 const threadId = ThreadId.make("t")
 const turnId = TurnId.make("turn-1")
 const log = (...bodies: ReadonlyArray<EventBody>): ReadonlyArray<ThreadEvent> =>
-  bodies.map((body, index) => ({ ...body, seq: index + 1, threadId, epoch: Epoch.make(1), at: 1000 + index }))
+  Array.from(bodies, (body, index) => ({ ...body, seq: index + 1, threadId, epoch: Epoch.make(1), at: 1000 + index }))
 const said = (text: string): Item => ({
   _tag: "AssistantMessage",
   itemId: ItemId.make(`item ${text.slice(0, 8)}`),
