@@ -21,8 +21,9 @@
  * cursor.decode(cursor.encode({ sessionId: "s1", region: "eu" })) // { _tag: "Valid", value: ..., migratedFrom: undefined }
  * ```
  */
-import { Data, Option, Predicate, Result, Schema } from "effect"
-import { ProviderName, SessionId } from "./Ids.ts"
+import { Data, Effect, Option, Predicate, Result, Schema } from "effect"
+import { CursorRejected } from "./AdapterError.ts"
+import { type InstanceId, ProviderName, SessionId } from "./Ids.ts"
 import { RuntimeMode } from "./RuntimeMode.ts"
 
 /** What is stored: JSON, readable without knowing the provider. */
@@ -124,5 +125,28 @@ export const make = <A, I>(options: {
         onSome: (value) => Decoded.Valid({ value, migratedFrom: version === options.version ? undefined : version })
       })
     }
+  }
+}
+
+/** The value of a stored cursor, or the typed refusal that keeps what is stored: how every resume begins. */
+export const accept = <A>(
+  codec: ResumeCursor<A>,
+  instanceId: InstanceId,
+  stored: unknown
+): Effect.Effect<A, CursorRejected> => {
+  const rejected = (outcome: CursorRejected["outcome"], found: string) =>
+    Effect.fail(new CursorRejected({ instanceId, outcome, found }))
+  const decoded = codec.decode(stored)
+  switch (decoded._tag) {
+    case "Valid":
+      return Effect.succeed(decoded.value)
+    case "Absent":
+      return rejected("Absent", "nothing")
+    case "Malformed":
+      return rejected("Malformed", decoded.at)
+    case "Foreign":
+      return rejected("Foreign", decoded.provider)
+    case "Unsupported":
+      return rejected("Unsupported", `version ${decoded.version}`)
   }
 }

@@ -10,6 +10,7 @@ import type { Continuity, MissingPolicy } from "./Continuity.ts"
 import { Epoch, type ThreadId, type TurnId } from "./Ids.ts"
 import * as LiveSession from "./LiveSession.ts"
 import type { ProviderAdapter } from "./ProviderAdapter.ts"
+import * as Reconciliation from "./Reconciliation.ts"
 import type { RuntimeMode } from "./RuntimeMode.ts"
 import { StartCut, TurnInProgress } from "./ServiceError.ts"
 import * as SessionReaper from "./SessionReaper.ts"
@@ -252,40 +253,12 @@ const enter = Effect.fnUntraced(function*(
   return { live, continuity }
 })
 
-/** Asks the provider's own history about turns whose outcome a crash has hidden. What it cannot tell stays unknown. */
-const reconcile = Effect.fnUntraced(function*(engine: Engine, live: LiveSession.LiveSession) {
-  const unknown = yield* engine.store.unreconciledTurns(live.binding.threadId)
-  if (unknown.length === 0 || !live.adapter.capabilities.history) return
-  const archived = yield* engine.archive(live.binding.threadId)
-  for (const { ref, turnId } of unknown) {
-    const evidence = yield* live.session.evidence({ turnId, ref })
-    const known = new Set(archived.find((turn) => turn.turnId === turnId)?.items.map((item) => item.itemId))
-    const items = evidence.items.filter((item) => item._tag !== "UserMessage" && !known.has(item.itemId))
-    yield* ThreadLog.append(
-      live.log,
-      engine.clock,
-      live.binding.epoch,
-      [
-        ...items.map((item): EventBody => ({ _tag: "ItemCompleted", turnId, item, recovered: true })),
-        { _tag: "TurnReconciled", turnId, evidence: evidence.outcome }
-      ],
-      (events) =>
-        engine.store.reconcileTurn({
-          turnId,
-          threadId: live.binding.threadId,
-          epoch: live.binding.epoch,
-          events
-        })
-    ).pipe(Semaphore.withPermit(live.log.lock))
-  }
-})
-
 /** What the store does not take now is tried again before the next turn. */
 const tryReconcile = (engine: Engine, actor: ThreadActor, live: LiveSession.LiveSession) => {
   live.unreconciled = false
   return cuttable(
     actor,
-    reconcile(engine, live).pipe(
+    Reconciliation.run(engine, live).pipe(
       Effect.tapErrorTag("StoreFailed", () =>
         Effect.sync(() => {
           live.unreconciled = true

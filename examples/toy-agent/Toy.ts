@@ -10,7 +10,6 @@ import {
   AttachmentRefused,
   type Capabilities,
   CapabilityMissing,
-  CursorRejected,
   DeliveryUncertain,
   DirectoryUnreachable,
   InstanceId,
@@ -96,7 +95,9 @@ const startSession = Effect.fn("Toy.startSession")(function*(
   const { directory, from, runtimeMode } = input
   const mode = modes[runtimeMode]
   // What cannot be resumed is refused before a process is started for it.
-  const past = from._tag === "Resume" ? yield* sessionOf(instanceId, from.cursor) : undefined
+  const past = from._tag === "Resume"
+    ? (yield* ResumeCursor.accept(cursors, instanceId, from.cursor)).sessionId
+    : undefined
   const agent = yield* ToyProcess.make(instanceId, folder)
   if (past === undefined) {
     const seed = from._tag === "Seeded" ? from.transcript : undefined
@@ -109,16 +110,6 @@ const startSession = Effect.fn("Toy.startSession")(function*(
   if (reply.error !== undefined) return yield* new DirectoryUnreachable({ instanceId, from: was, to: directory })
   return handle(agent, past, was === directory ? { _tag: "Resumed" } : { _tag: "Moved", from: was }, input)
 })
-
-/** The session that a stored cursor is of. Whatever it is instead, it is never a fresh session. */
-const sessionOf = (instanceId: InstanceId, cursor: unknown): Effect.Effect<SessionId, CursorRejected> =>
-  ResumeCursor.Decoded.$match(cursors.decode(cursor), {
-    Valid: ({ value }): Effect.Effect<SessionId, CursorRejected> => Effect.succeed(value.sessionId),
-    Absent: () => new CursorRejected({ instanceId, outcome: "Absent", found: "nothing" }),
-    Malformed: ({ at }) => new CursorRejected({ instanceId, outcome: "Malformed", found: at }),
-    Foreign: ({ provider }) => new CursorRejected({ instanceId, outcome: "Foreign", found: provider }),
-    Unsupported: ({ version }) => new CursorRejected({ instanceId, outcome: "Unsupported", found: String(version) })
-  })
 
 const handle = (
   agent: ToyProcess.ToyProcess,

@@ -12,6 +12,7 @@ import {
 } from "../AdapterError.ts"
 import { type InstanceId, SessionId } from "../Ids.ts"
 import type { ProviderSession, StartInput, StartSessionError } from "../ProviderAdapter.ts"
+import { accept } from "../ResumeCursor.ts"
 import * as Calls from "./Calls.ts"
 import type { OpenCodeConnection } from "./Connection.ts"
 import { cursor } from "./Cursor.ts"
@@ -103,28 +104,12 @@ const lastMessage = (calls: Calls.Calls, sessionId: string) =>
 
 // --- finding it again ---
 
-const sessionIdOf = (instanceId: InstanceId, stored: unknown): Effect.Effect<SessionId, CursorRejected> => {
-  const rejected = (outcome: CursorRejected["outcome"], found: string) =>
-    Effect.fail(new CursorRejected({ instanceId, outcome, found }))
-  const decoded = cursor.decode(stored)
-  switch (decoded._tag) {
-    case "Valid": {
-      const { sessionId } = decoded.value
-      // OpenCode answers a malformed id with 500, and an empty one with the list of all sessions.
-      return /^ses_[0-9A-Za-z]+$/.test(sessionId)
-        ? Effect.succeed(sessionId)
-        : rejected("Malformed", "payload.sessionId")
-    }
-    case "Absent":
-      return rejected("Absent", "nothing")
-    case "Malformed":
-      return rejected("Malformed", decoded.at)
-    case "Foreign":
-      return rejected("Foreign", decoded.provider)
-    case "Unsupported":
-      return rejected("Unsupported", `version ${decoded.version}`)
-  }
-}
+const sessionIdOf = Effect.fnUntraced(function*(instanceId: InstanceId, stored: unknown) {
+  const { sessionId } = yield* accept(cursor, instanceId, stored)
+  // OpenCode answers a malformed id with 500, and an empty one with the list of all sessions.
+  if (/^ses_[0-9A-Za-z]+$/.test(sessionId)) return sessionId
+  return yield* new CursorRejected({ instanceId, outcome: "Malformed", found: "payload.sessionId" })
+})
 
 const find = (
   calls: Calls.Calls,

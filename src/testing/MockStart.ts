@@ -2,14 +2,9 @@
  * How a session of the mock begins and ends.
  */
 import { type Cause, Effect, Fiber, Queue, type Scope } from "effect"
-import {
-  AgentUnreachable,
-  CursorRejected,
-  DirectoryUnreachable,
-  PolicyUnenforceable,
-  SessionMissing
-} from "../AdapterError.ts"
+import { AgentUnreachable, DirectoryUnreachable, PolicyUnenforceable, SessionMissing } from "../AdapterError.ts"
 import type { ProviderSession, StartInput, StartSessionError } from "../ProviderAdapter.ts"
+import { accept } from "../ResumeCursor.ts"
 import type { ProviderEvent } from "../ThreadEvent.ts"
 import { type Live, type MockAgent, vanish } from "./MockAgent.ts"
 import { changed, type StoredSession } from "./MockAgentDisk.ts"
@@ -59,30 +54,13 @@ export const start = Effect.fn("MockProvider.startSession")(function*(
   return handle(live, origin, directory)
 })
 
-const find = (agent: MockAgent, cursor: unknown): Effect.Effect<StoredSession, CursorRejected | SessionMissing> =>
-  Effect.suspend((): Effect.Effect<StoredSession, CursorRejected | SessionMissing> => {
-    const { instanceId } = agent
-    const reject = (outcome: CursorRejected["outcome"], found: string) =>
-      new CursorRejected({ instanceId, outcome, found })
-    const decoded = agent.cursors.decode(cursor)
-    switch (decoded._tag) {
-      case "Absent":
-        return reject("Absent", "nothing")
-      case "Malformed":
-        return reject("Malformed", decoded.at)
-      case "Foreign":
-        return reject("Foreign", decoded.provider)
-      case "Unsupported":
-        return reject("Unsupported", `version ${decoded.version}`)
-      case "Valid": {
-        const { sessionId } = decoded.value
-        const found = agent.disk.sessions.get(sessionId)
-        return found === undefined
-          ? new SessionMissing({ instanceId, sessionId, evidence: { status: 404, name: "NotFoundError" } })
-          : Effect.succeed(found)
-      }
-    }
-  })
+const find = Effect.fnUntraced(function*(agent: MockAgent, cursor: unknown) {
+  const { instanceId } = agent
+  const { sessionId } = yield* accept(agent.cursors, instanceId, cursor)
+  const found = agent.disk.sessions.get(sessionId)
+  if (found !== undefined) return found
+  return yield* new SessionMissing({ instanceId, sessionId, evidence: { status: 404, name: "NotFoundError" } })
+})
 
 const mayMove = ({ capabilities, projectOf }: MockAgent, from: string, to: string): boolean =>
   capabilities.moveDirectory === "anywhere" ||
