@@ -1,7 +1,8 @@
 /**
  * A host that sends one prompt to a conversation that was there before: `FollowUpProcess.ts ours|raw FOLDER MODEL`. It
- * prints the milliseconds from where it begins (all is imported by then) to the moment the agent has the prompt. `ours`
- * then waits to be killed; `raw` stops its server in good order.
+ * prints, as JSON, milliseconds from where it begins (all is imported by then): `answered` when the sending call returns,
+ * `stored` when the agent is known to have the prompt. For `ours` that is one and the same. `ours` then waits to be
+ * killed; `raw` stops its server in good order.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
@@ -31,7 +32,7 @@ const ours = Effect.gen(function*() {
       )
     ).pipe(Effect.provideContext(host))
   }))
-  yield* Console.log(took)
+  yield* Console.log(JSON.stringify({ answered: took, stored: took }))
   return yield* Effect.never
 })
 
@@ -42,17 +43,21 @@ const promptUntilStored = async (client: OpencodeClient, sessionID: string) => {
   // The server's greeting: from here on nothing is missed.
   await stream.next()
   await client.session.promptAsync({ sessionID, parts: [{ type: "text", text: prompt }] }, { throwOnError: true })
+  const answeredAt = performance.now()
   for await (const event of stream) {
     if (event.type !== "message.updated" || event.properties.sessionID !== sessionID) continue
     if (event.properties.info.role === "user") break
   }
   abort.abort()
+  return answeredAt
 }
 
 const raw = Effect.gen(function*() {
   const fs = yield* FileSystem.FileSystem
   const known = `${folder}/session`
-  const took = yield* millis(Effect.gen(function*() {
+  const startedAt = performance.now()
+  let answered = 0
+  const stored = yield* millis(Effect.gen(function*() {
     const running = yield* Server.managed({ instanceId: OpenCodeHost.instanceId, ...options })
     const client = createOpencodeClient({
       baseUrl: running.baseUrl,
@@ -66,9 +71,9 @@ const raw = Effect.gen(function*() {
         : client.session.get({ sessionID: before }, { throwOnError: true })
     )
     yield* fs.writeFileString(known, data.id)
-    yield* Effect.promise(() => promptUntilStored(client, data.id))
+    answered = (yield* Effect.promise(() => promptUntilStored(client, data.id))) - startedAt
   }))
-  yield* Console.log(took)
+  yield* Console.log(JSON.stringify({ answered, stored }))
 }).pipe(Effect.provide(AgentProcesses.layerNoop))
 
 const program = Effect.gen(function*() {
