@@ -40,7 +40,7 @@ export const make = Effect.fnUntraced(function*(
   const handle = yield* ChildProcess.make(process.execPath, [agent, folder], {
     env: { [markerVariable]: marker },
     extendEnv: true,
-    stderr: "inherit",
+    stderr: "ignore",
     forceKillAfter: "2 seconds"
   }).pipe(
     Effect.mapError((error) => new AgentNotExecutable({ instanceId, path: agent, code: error.reason._tag }))
