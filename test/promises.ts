@@ -62,11 +62,13 @@ const main = Effect.gen(function*() {
 })
 
 main.pipe(
-  Effect.catchTag("PlatformError", () =>
-    Console.error(`No ${results}; run the tests first: npm test`).pipe(
-      Effect.andThen(Effect.fail("no results" as const))
-    )),
-  Effect.catchTag("NotKept", (error) => Console.error(`\n${error.message}`).pipe(Effect.andThen(Effect.fail(error)))),
+  Effect.catchTags({
+    PlatformError: () =>
+      Console.error(`No ${results}; run the tests first: npm test`).pipe(
+        Effect.andThen(Effect.fail("no results" as const))
+      ),
+    NotKept: (error) => Console.error(`\n${error.message}`).pipe(Effect.andThen(Effect.fail(error)))
+  }),
   Effect.provide(NodeServices.layer),
   NodeRuntime.runMain({ disableErrorReporting: true })
 )

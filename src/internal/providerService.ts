@@ -120,11 +120,10 @@ export const make = Effect.fnUntraced(function*(settings: Settings) {
     Effect.acquireUseRelease(acquire(threadId), use, release)
 
   const getThread = (threadId: ThreadId) =>
-    Effect.flatMap(store.getThread(threadId), (found) =>
-      Option.match(found, {
-        onNone: () => Effect.fail(new ThreadUnknown({ threadId })),
-        onSome: (binding) => Effect.succeed(binding)
-      }))
+    Effect.flatMap(
+      store.getThread(threadId),
+      (found) => Effect.mapError(Effect.fromOption(found), () => new ThreadUnknown({ threadId }))
+    )
 
   const adapterOf = Effect.fnUntraced(function*(instanceId: InstanceId) {
     const adapter = Option.getOrUndefined(yield* registry.get(instanceId))
@@ -169,9 +168,10 @@ export const make = Effect.fnUntraced(function*(settings: Settings) {
   })
 
   const wantedOr = (threadId: ThreadId, ...args: Parameters<typeof wantedOf>) =>
-    Effect.flatMap(
+    Effect.filterOrFail(
       wantedOf(...args),
-      (wanted) => wanted === undefined ? Effect.fail(new ThreadUnknown({ threadId })) : Effect.succeed(wanted)
+      (wanted) => wanted !== undefined,
+      () => new ThreadUnknown({ threadId })
     )
 
   const infoOf = ({ continuity, live }: ThreadActor.Opened): SessionInfo => ({
