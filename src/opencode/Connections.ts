@@ -4,7 +4,7 @@
  *
  * Making it costs nothing: no process, no import of the SDK. A start that failed is tried again by the next caller.
  */
-import { Deferred, type Duration, Effect, Exit, type FileSystem, type Path, RcRef, Scope } from "effect"
+import { Deferred, type Duration, Effect, Exit, type FileSystem, type Path, RcRef, Schedule, Scope } from "effect"
 import type { ChildProcessSpawner } from "effect/process"
 import type { AgentStartError } from "../AdapterError.ts"
 import type { AgentProcesses } from "../AgentProcesses.ts"
@@ -64,6 +64,9 @@ export const make = Effect.fnUntraced(function*(
   return { get }
 })
 
+/** Our own server is on this machine: when it does not answer a few times, of ten seconds each, it hangs. */
+const untilWedged = Schedule.exponential("100 millis").pipe(Schedule.upTo({ times: 5 }))
+
 interface Opened {
   readonly connection: OpenCodeConnection
   readonly lost: Deferred.Deferred<void>
@@ -77,7 +80,7 @@ const open = Effect.fn("OpenCode.connect")(function*(options: Options) {
   const call = yield* Api.make(server, options)
   const hub = yield* EventHub.make(server, {
     silence: options.silence,
-    reconnect: options.reconnect,
+    reconnect: options.reconnect ?? (managed ? untilWedged : undefined),
     serverLost: server.lost
   })
   const connection: OpenCodeConnection = { version: server.version, managed, call, subscribe: hub.subscribe }
