@@ -9,7 +9,7 @@
  */
 import { spawn } from "node:child_process"
 import { randomUUID } from "node:crypto"
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs"
 import { dirname, join, resolve } from "node:path"
 import { createInterface } from "node:readline"
 
@@ -31,7 +31,12 @@ const allowed = new Set<string>()
 const waiting = new Map<string, (answer: string) => void>()
 
 const fileOf = (id: string) => join(folder, `${id}.json`)
-const save = (session: Session) => writeFileSync(fileOf(session.id), JSON.stringify(session))
+/** In one step: an agent that is killed here leaves the file as it was before. */
+const save = (session: Session) => {
+  const next = `${fileOf(session.id)}.next`
+  writeFileSync(next, JSON.stringify(session))
+  renameSync(next, fileOf(session.id))
+}
 const remember = (role: "user" | "agent", text: string) => {
   session?.history.push({ role, text })
   if (session !== undefined) save(session)
