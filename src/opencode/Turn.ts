@@ -70,7 +70,8 @@ export const reduce = (state: State, input: Input): Step => {
           : withTurn(state, (turn) => ({ prompts: without(turn.prompts, input.messageId) }))
       )
     case "Sent":
-      return seen(state, input.messageId)
+      // Known from the history and not from a frame, so what was said of it meanwhile was not heard either.
+      return seen(withTurn(state, () => ({ holed: true })), input.messageId)
     case "Interrupting":
       return step(withTurn(state, () => ({ interrupting: true })))
     case "Answering":
@@ -204,8 +205,8 @@ const checked = (state: State, check: Checked): Step => {
 }
 
 const restored = (state: State, { read }: Restored): Step => {
-  const turn = running(state)
-  const torn = TurnItems.tear(turn === undefined ? state : { ...state, turn: { ...turn, holed: true } })
+  // A turn that is still on its way may have been shown, and answered, in the hole.
+  const torn = TurnItems.tear(withTurn(state, () => ({ holed: true })))
   if (read === undefined) {
     const turn = running(state)
     return step(

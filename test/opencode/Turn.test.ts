@@ -280,6 +280,21 @@ describe("OpenCode turn", () => {
     assert.deepStrictEqual(tags(events), ["ItemStarted", "ItemDelta", "Gap", "ItemCompleted"])
   })
 
+  it("P11 opencode: a prompt that was shown in a hole ends its turn only by what the history says", () => {
+    const { events, state, wants } = run(start, [
+      sending(id(1)),
+      { _tag: "Restored", read: undefined },
+      answer(2),
+      text(2, "said before the prompt was known", 1),
+      { _tag: "Sent", messageId: id(1) },
+      answer(2, done),
+      idle
+    ])
+    assert.deepStrictEqual(terminals(events), [])
+    assert.strictEqual(wants.at(-1)?._tag, "Check")
+    assert.strictEqual(state.turn?.turnId, turnId)
+  })
+
   it("P4 opencode: an unknown frame is kept, a known one of the wrong shape too", () => {
     const frame = (type: string, properties: unknown) =>
       Frame.decode({ _tag: "Frame", sessionId: root, type, properties })
