@@ -36,6 +36,8 @@ export interface LiveSession extends Started {
   lastOwnId: string | undefined
   /** Set when the scope closes: whoever resumes the session next answers for it. */
   closing: boolean
+  /** How many batches of frames have come. */
+  heard: number
   state: State
 }
 
@@ -56,6 +58,7 @@ export const open = Effect.fnUntraced(function*(
     compactions: new Set(),
     lastOwnId: undefined,
     closing: false,
+    heard: 0,
     state: makeState(started.sessionId, started.policy, started.lastMessageId)
   }
   const frames = yield* connection.subscribe(started.sessionId)
@@ -93,7 +96,9 @@ const pump = Effect.fnUntraced(
   function*(live: LiveSession, frames: Queue.Dequeue<SessionFrame | StreamRestored, Cause.Done>) {
     while (true) {
       const inputs: Array<Input> = []
-      for (const frame of yield* Queue.takeAll(frames)) {
+      const batch = yield* Queue.takeAll(frames)
+      live.heard++
+      for (const frame of batch) {
         if (frame._tag === "Frame") {
           const decoded = Frame.decode(frame)
           if (decoded !== undefined) inputs.push(decoded)
@@ -149,7 +154,11 @@ const fulfil = (live: LiveSession, want: Want): Effect.Effect<unknown> => {
     }
     case "Accepted": {
       const delivery = live.deliveries.get(want.messageId)
-      return delivery === undefined ? Effect.void : Deferred.succeed(delivery.accepted, undefined)
+      const accept = delivery === undefined ? Effect.void : Deferred.succeed(delivery.accepted, undefined)
+      const { turn } = live.state
+      return turn?.messageId === want.messageId
+        ? Effect.andThen(accept, Effect.forkIn(watch(live, turn.turnId), live.scope))
+        : accept
     }
     case "Doubt":
       return Effect.forEach(live.deliveries.values(), ({ doubt }) => Deferred.succeed(doubt, want.error))
@@ -183,6 +192,18 @@ export const check = Effect.fnUntraced(function*(live: LiveSession, { turnId }: 
     yield* apply(live, [{ _tag: "Checked", turnId, busy, messages, attempt, final: attempt === attempts }])
   }
 })
+
+/** Asks after a turn whenever it has been silent for a while: the frame that ended it may have been lost. */
+const watch = Effect.fnUntraced(function*(live: LiveSession, turnId: TurnId) {
+  while (running(live.state)?.turnId === turnId) {
+    const { heard } = live
+    yield* Effect.sleep(silence)
+    if (live.heard === heard) yield* check(live, { _tag: "Check", turnId })
+  }
+})
+
+/** Of a turn; a tool at work says nothing either, so each time costs one small call. */
+const silence = "5 seconds"
 
 /** Answers for the user, by rule. A request that is gone needs no answer. */
 const reply = (live: LiveSession, { requestId, reply, message }: Extract<Want, { _tag: "Reply" }>) =>

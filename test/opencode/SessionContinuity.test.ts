@@ -259,6 +259,23 @@ layer(OpenCodeServer.layer(waits), { timeout: "60 seconds", excludeTestServices:
       assert.strictEqual((yield* driven.run("and on"))._tag, "TurnCompleted")
     }))
 
+  it.effect("P4 opencode: a turn ends although the word that ends it never comes, on a stream that lives", () =>
+    Effect.gen(function*() {
+      const { directory, server } = yield* OpenCodeServer
+      const proxy = yield* Loopback.proxy(server.baseUrl)
+      const { get } = yield* Connections.make({ instanceId, baseUrl: proxy.url, password: server.password })
+      const session = yield* Session.make(yield* get, instanceId, {
+        threadId: ThreadId.make("t"),
+        directory,
+        runtimeMode: "full-access",
+        from: { _tag: "New" }
+      })
+      const driven = yield* drive(session)
+      yield* proxy.garble("session.idle")
+      assert.deepInclude(yield* driven.run("hello"), { _tag: "TurnCompleted" })
+      assert.deepStrictEqual(items(driven, "AssistantMessage").map((item) => item.text), ["Hello."])
+    }))
+
   it.effect("P7 opencode: subagents that would act unasked may not start, unless everything is allowed", () =>
     Effect.gen(function*() {
       const { call, directory, server } = yield* OpenCodeServer

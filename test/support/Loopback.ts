@@ -32,6 +32,7 @@ export const proxy = Effect.fnUntraced(function*(target: string) {
   let trap: Trap | undefined
   let down = false
   let refused: string | undefined
+  let garbled: string | undefined
   const cut = () => {
     for (const socket of sockets) socket.destroy()
   }
@@ -64,7 +65,7 @@ export const proxy = Effect.fnUntraced(function*(target: string) {
         })
         outgoing.on("data", (chunk) => {
           if (sprung !== undefined) spring(sprung)
-          else incoming.write(chunk)
+          else incoming.write(garbled === undefined ? chunk : garble(chunk, garbled))
         })
       })
     ),
@@ -91,12 +92,21 @@ export const proxy = Effect.fnUntraced(function*(target: string) {
       Effect.sync(() => {
         refused = text
       }),
+    /** From now on the target never says this: other text of the same length comes instead, until it is mended. */
+    garble: (text: string) =>
+      Effect.sync(() => {
+        garbled = text
+      }),
     mend: Effect.sync(() => {
       down = false
       refused = undefined
+      garbled = undefined
     })
   }
 })
+
+const garble = (chunk: Buffer, text: string) =>
+  Buffer.from(chunk.toString("latin1").replaceAll(text, "x".repeat(text.length)), "latin1")
 
 /** A URL where nobody listens. */
 export const nobody = Effect.suspend(() => Effect.scoped(http(() => {})))
