@@ -10,11 +10,11 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Effect, FileSystem, Schema } from "effect"
 import { ChildProcess, ChildProcessSpawner } from "effect/process"
-import { fileURLToPath } from "node:url"
 import { figure } from "./support/Figure.ts"
 import * as MockHost from "./support/MockHost.ts"
+import { script } from "./support/Script.ts"
 
-const host = fileURLToPath(new URL("support/TurnsProcess.ts", import.meta.url))
+const host = script("TurnsProcess")
 
 const Counts = Schema.fromJsonString(Schema.Struct({
   recordIntent: Schema.Int,

@@ -9,12 +9,12 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Effect, Schema, Stream } from "effect"
 import { ChildProcess } from "effect/process"
-import { fileURLToPath } from "node:url"
 import { figure } from "./support/Figure.ts"
 import * as MockHost from "./support/MockHost.ts"
 import * as OpenCodeHost from "./support/OpenCodeHost.ts"
+import { script } from "./support/Script.ts"
 
-const script = fileURLToPath(new URL("support/FollowUpProcess.ts", import.meta.url))
+const host = script("FollowUpProcess")
 
 const Times = Schema.fromJsonString(Schema.Struct({ answered: Schema.Finite, stored: Schema.Finite }))
 
@@ -22,7 +22,7 @@ const rounds = { warmup: 1, measured: 5 }
 
 const followUp = (mode: "ours" | "raw", folder: string, url: string) =>
   Effect.gen(function*() {
-    const child = yield* ChildProcess.make(process.execPath, [script, mode, folder, url], { stderr: "inherit" })
+    const child = yield* ChildProcess.make(process.execPath, [host, mode, folder, url], { stderr: "inherit" })
     const took = yield* child.stdout.pipe(
       Stream.decodeText(),
       Stream.splitLines,

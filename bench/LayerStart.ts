@@ -5,11 +5,11 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Effect, Schema } from "effect"
 import { ChildProcess, ChildProcessSpawner } from "effect/process"
-import { fileURLToPath } from "node:url"
 import { figure } from "./support/Figure.ts"
 import * as MockHost from "./support/MockHost.ts"
+import { script } from "./support/Script.ts"
 
-const host = fileURLToPath(new URL("support/StartProcess.ts", import.meta.url))
+const host = script("StartProcess")
 const times = 12
 
 const Times = Schema.fromJsonString(Schema.Struct({ imported: Schema.Finite, built: Schema.Finite }))

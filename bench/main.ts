@@ -67,7 +67,7 @@ const program = Effect.gen(function*() {
   const figures = (yield* Effect.forEach(Object.keys(measurements), takeInProcess)).flat()
   const fs = yield* FileSystem.FileSystem
   yield* fs.writeFileString(
-    fileURLToPath(new URL("results.json", import.meta.url)),
+    "bench/results.json",
     `${JSON.stringify(figures, null, 2)}\n`
   )
   yield* Console.log(Table.render(figures))

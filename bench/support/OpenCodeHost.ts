@@ -3,7 +3,6 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import { createOpencodeClient } from "@opencode-ai/sdk/v2/client"
 import { Effect, Layer, Stream } from "effect"
 import { ChildProcess } from "effect/process"
-import { fileURLToPath } from "node:url"
 import { openCodeConfig } from "../../examples/support/OpenCodeConfig.ts"
 import {
   AgentProcesses,
@@ -17,13 +16,13 @@ import { authorization } from "../../src/opencode/Endpoint.ts"
 import * as OpenCode from "../../src/opencode/OpenCode.ts"
 import * as Server from "../../src/opencode/Server.ts"
 import * as MockHost from "./MockHost.ts"
+import { script } from "./Script.ts"
 
 export const instanceId = InstanceId.make("opencode")
 
 /** URL of a model that serves as long as the scope is open. */
 export const model = Effect.gen(function*() {
-  const script = fileURLToPath(new URL("ModelProcess.ts", import.meta.url))
-  const child = yield* ChildProcess.make(process.execPath, [script], { stderr: "inherit" })
+  const child = yield* ChildProcess.make(process.execPath, [script("ModelProcess")], { stderr: "inherit" })
   const url = yield* child.stdout.pipe(
     Stream.decodeText(),
     Stream.splitLines,
