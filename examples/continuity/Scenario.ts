@@ -1,10 +1,10 @@
 /** The story: what the user does, and what happens to the app meanwhile. */
 import { type Duration, Effect } from "effect"
 import type { ThreadEvent } from "../../src/index.ts"
+import type { Processes } from "../support/Processes.ts"
 import * as Conversation from "./Conversation.ts"
 import * as HostProcess from "./HostProcess.ts"
 import { Narrator } from "./Narrator.ts"
-import type { Processes } from "./Processes.ts"
 import type { Settings } from "./Protocol.ts"
 import * as User from "./User.ts"
 import type { Findings, Incident } from "./Verdict.ts"

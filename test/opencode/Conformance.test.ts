@@ -1,31 +1,77 @@
 /**
- * The adapter on the real binary, with one server for all rules: a host that ends leaves it running, as an app does that
- * uses a server of its own.
+ * The adapter on the real binary. Nearly all rules share one server, as an app does that uses a server of its own; a
+ * host that ends leaves it running. What needs a server that may die is proved on one that the adapter starts itself.
  */
-import { Context, Effect, Layer, ManagedRuntime } from "effect"
+import { NodeServices } from "@effect/platform-node"
+import { Context, Effect, FileSystem, Layer, ManagedRuntime } from "effect"
 import { afterAll, describe, it } from "vitest"
+import { openCodeConfig } from "../../examples/support/OpenCodeConfig.ts"
+import * as Processes from "../../examples/support/Processes.ts"
+import * as ScriptedModel from "../../examples/support/ScriptedModel.ts"
 import { OpenCode } from "../../src/opencode/index.ts"
-import type { Directories } from "../../src/testing/Conformance.ts"
-import { conformance } from "../../src/testing/index.ts"
-import { directories, fixture, script } from "../support/ConformingOpenCode.ts"
-import { OpenCodeServer, type Opened } from "../support/OpenCodeServer.ts"
+import { Conformance, conformance } from "../../src/testing/index.ts"
+import * as ConformingOpenCode from "../support/ConformingOpenCode.ts"
+import * as Loopback from "../support/Loopback.ts"
+import { OpenCodeServer } from "../support/OpenCodeServer.ts"
 
-class Shared extends Context.Service<Shared, Opened & { readonly directories: Directories }>()("test/Shared") {
+const onManaged = new Set(["turn/crash", "orphans"])
+const rules = (managed: boolean) => Conformance.rules.filter(({ id }) => onManaged.has(id) === managed)
+
+class External extends Context.Service<External, ConformingOpenCode.External>()("test/External") {
   static readonly layer = Layer.effect(
     this,
     Effect.gen(function*() {
-      return { ...(yield* OpenCodeServer), directories: yield* directories }
+      const opened = yield* OpenCodeServer
+      const proxy = yield* Loopback.proxy(opened.server.baseUrl)
+      return { ...opened, proxy, directories: yield* ConformingOpenCode.directories }
     })
-  ).pipe(Layer.provideMerge(OpenCodeServer.layer(script)))
+  ).pipe(Layer.provide(OpenCodeServer.layer(ConformingOpenCode.script)), Layer.provide(NodeServices.layer))
 }
 
-const runtime = ManagedRuntime.make(Shared.layer)
+interface OwnServer extends ConformingOpenCode.Managed {
+  /** Where its sessions survive it. */
+  readonly home: string
+}
+
+class Managed extends Context.Service<Managed, OwnServer>()("test/Managed") {
+  static readonly layer = Layer.effect(
+    this,
+    Effect.gen(function*() {
+      const fs = yield* FileSystem.FileSystem
+      return {
+        model: yield* ScriptedModel.make(ConformingOpenCode.script),
+        processes: yield* Processes.make,
+        directories: yield* ConformingOpenCode.directories,
+        home: yield* fs.makeTempDirectoryScoped({ prefix: "opencode-home-" })
+      }
+    })
+  ).pipe(Layer.provide(NodeServices.layer))
+}
+
+const runtime = ManagedRuntime.make(Layer.merge(External.layer, Managed.layer))
 afterAll(() => runtime.dispose())
 
-const shared = Effect.promise(() => runtime.runPromise(Shared))
+const external = Effect.promise(() => runtime.runPromise(External))
+const managed = Effect.promise(() => runtime.runPromise(Managed))
 
-const layer = Layer.unwrap(
-  Effect.map(shared, ({ server: { baseUrl, password } }) => OpenCode.layer({ baseUrl, password }))
+conformance(
+  "opencode",
+  Layer.unwrap(
+    Effect.map(external, ({ proxy, server: { password } }) => OpenCode.layer({ baseUrl: proxy.url, password }))
+  ),
+  ConformingOpenCode.externalFixture(external),
+  { describe, it, rules: rules(false) }
 )
 
-conformance("opencode", layer, fixture(shared, Effect.map(shared, ({ directories }) => directories)), { describe, it })
+conformance(
+  "opencode",
+  Layer.unwrap(Effect.map(managed, ({ home, model, processes }) =>
+    OpenCode.layer({
+      isolated: { folder: home },
+      stopDeadline: "3 seconds",
+      config: openCodeConfig(model),
+      env: processes.env
+    }))),
+  ConformingOpenCode.managedFixture(managed),
+  { describe, it, rules: rules(true) }
+)

@@ -1,8 +1,8 @@
 /**
  * The mock as an agent under proof: a script that reads the plain prompts, and hands behind its back.
  */
-import { NodeServices } from "@effect/platform-node"
-import { Effect, Schedule, Stream } from "effect"
+import { NodeChildProcessSpawner, NodeFileSystem, NodePath } from "@effect/platform-node"
+import { Effect, Layer, Schedule, Stream } from "effect"
 import type { Controls, Fixture } from "../../src/testing/Conformance.ts"
 import { Conformance, MockProvider, MockStep } from "../../src/testing/index.ts"
 import type { MockScript } from "../../src/testing/index.ts"
@@ -47,9 +47,14 @@ export const controls: Effect.Effect<Controls, never, MockProvider> = Effect.map
   received: (prompt) => Effect.map(agent.received, (all) => all.filter((turn) => turn.input.prompt === prompt).length)
 }))
 
+/** `NodeServices.layer` without its terminal: each of those listens to the one standard input, and Node warns at ten. */
+const platform = NodeChildProcessSpawner.layer.pipe(
+  Layer.provideMerge(Layer.merge(NodeFileSystem.layer, NodePath.layer))
+)
+
 export const fixture: Fixture<MockProvider> = {
   instanceId: "mock",
-  platform: NodeServices.layer,
+  platform,
   controls,
   hands: false,
   models: ["small", "large"],

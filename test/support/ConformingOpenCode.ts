@@ -4,9 +4,12 @@
 import { NodeServices } from "@effect/platform-node"
 import { Effect, Schedule, Stream } from "effect"
 import { execFileSync } from "node:child_process"
+import { kill } from "node:process"
+import type * as Processes from "../../examples/support/Processes.ts"
 import * as ScriptedModel from "../../examples/support/ScriptedModel.ts"
-import type { Controls, Fixture } from "../../src/testing/Conformance.ts"
+import type { Controls, Directories, Fixture } from "../../src/testing/Conformance.ts"
 import { Conformance } from "../../src/testing/index.ts"
+import type * as Loopback from "./Loopback.ts"
 import type { Opened } from "./OpenCodeServer.ts"
 
 const ticks = Stream.fromEffectSchedule(Effect.succeed("tick "), Schedule.spaced("50 millis"))
@@ -58,24 +61,57 @@ export const directories = Effect.tap(Conformance.plainDirectories, ({ home }) =
     git("-c", "user.name=a", "-c", "user.email=a@example.org", "commit", "--allow-empty", "-m", "first")
   }))
 
-const controls = ({ call, directory, model }: Opened): Controls => ({
-  loseSession: (sessionID) =>
-    call("session.delete", directory, (client, signal) => client.session.delete({ sessionID }, { signal })).pipe(
-      Effect.orDie,
-      Effect.asVoid
-    ),
-  received: (prompt) =>
-    Effect.map(
-      model.requests,
-      (all) => all.filter((request) => !request.afterToolResult && request.lastUserText === prompt).length
-    )
-})
+/** How many prompts like this one the model was given. */
+const received = (model: ScriptedModel.ScriptedModel) => (prompt: string) =>
+  Effect.map(
+    model.requests,
+    (all) => all.filter((request) => !request.afterToolResult && request.lastUserText === prompt).length
+  )
 
-export const fixture = (opened: Effect.Effect<Opened>, directories: Fixture["directories"]): Fixture => ({
+const common = {
   instanceId: "opencode",
   platform: NodeServices.layer,
-  directories,
-  controls: Effect.map(opened, controls),
   models: ["scripted/scripted-1", "scripted/scripted-2"],
   patience: 15_000
+} as const
+
+/** A server that runs already, reached through a proxy. It outlives every host. */
+export interface External extends Opened {
+  readonly proxy: Effect.Success<ReturnType<typeof Loopback.proxy>>
+  readonly directories: Directories
+}
+
+export const externalFixture = (external: Effect.Effect<External>): Fixture => ({
+  ...common,
+  directories: Effect.map(external, ({ directories }) => directories),
+  controls: Effect.map(external, ({ call, directory, model, proxy }): Controls => ({
+    loseSession: (sessionID) =>
+      call("session.delete", directory, (client, signal) => client.session.delete({ sessionID }, { signal })).pipe(
+        Effect.orDie,
+        Effect.asVoid
+      ),
+    received: received(model),
+    unreachable: Effect.acquireRelease(proxy.cutOff, () => proxy.mend)
+  }))
+})
+
+/** A server that the adapter starts itself. It is killed, and must be gone afterwards. */
+export interface Managed {
+  readonly model: ScriptedModel.ScriptedModel
+  readonly processes: Processes.Processes
+  readonly directories: Directories
+}
+
+export const managedFixture = (managed: Effect.Effect<Managed>): Fixture => ({
+  ...common,
+  directories: Effect.map(managed, ({ directories }) => directories),
+  controls: Effect.map(managed, ({ model, processes }): Controls => ({
+    received: received(model),
+    crashAgent: () =>
+      Effect.flatMap(
+        processes.alive,
+        Effect.forEach(({ pid }) => Effect.sync(() => kill(pid, "SIGKILL")), { discard: true })
+      ),
+    processes: Effect.map(processes.left, (left) => left.map(({ pid }) => pid))
+  }))
 })

@@ -9,7 +9,7 @@ import { Effect, FileSystem, Schedule } from "effect"
 import { SecureRandom } from "effect/crypto"
 import { kill, pid as self, platform } from "node:process"
 
-const variable = "CONTINUITY_EXAMPLE_RUN"
+const variable = "EXAMPLE_RUN"
 
 export interface Running {
   readonly pid: number
