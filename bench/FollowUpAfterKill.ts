@@ -54,19 +54,25 @@ export const measure = Effect.gen(function*() {
     samples.answered.push(raw.answered)
     samples.stored.push(raw.stored)
   }
+  // Held against both: the restart until OpenCode answers, and until it has what we call accepted.
+  const goal = {
+    text: "within 1.2x of the agent's restart",
+    met: ({ ratio }: { readonly ratio: number }) => ratio <= 1.2
+  }
   return [
     figure({
       name: "first follow-up accepted after kill -9, OpenCode",
       unit: "ms",
       ours: samples.ours,
       raw: samples.answered,
-      goal: { text: "within 1.2x of the agent's restart", met: ({ ratio }) => ratio <= 1.2 }
+      goal
     }),
     figure({
       name: "the same, raw until the prompt is stored",
       unit: "ms",
       ours: samples.ours,
-      raw: samples.stored
+      raw: samples.stored,
+      goal
     })
   ]
 }).pipe(Effect.provide(NodeServices.layer))

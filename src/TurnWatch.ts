@@ -1,10 +1,11 @@
 /**
  * A turn cannot run for ever: two deadlines, both in time that the agent had for itself (waiting for a human's answer
- * does not count, nor does the host's sleep). When one passes the turn is interrupted and ends as `TurnFailed` with `DeadlineExceeded`; an agent
- * that does not even stop is given up, its session is lost, and the thread can go on.
+ * does not count, nor does the host's sleep). When one passes the turn is interrupted and ends as `TurnFailed` with
+ * `DeadlineExceeded`; an agent that does not even stop is given up, its session is lost, and the thread can go on.
  */
 import { Deferred, Duration, Effect } from "effect"
-import * as LiveSession from "./LiveSession.ts"
+import type * as LiveSession from "./LiveSession.ts"
+import * as LiveTurn from "./LiveTurn.ts"
 import * as Usage from "./Usage.ts"
 
 export interface Deadlines {
@@ -80,7 +81,7 @@ export const interrupt = Effect.fnUntraced(function*(
   yield* Effect.logWarning("A turn did not stop when it was told to; its session is given up").pipe(
     Effect.annotateLogs({ threadId: live.binding.threadId, turnId: turn.turnId, answered: stopped._tag })
   )
-  yield* LiveSession.forceEnd(engine, live, turn, {
+  yield* LiveTurn.forceEnd(engine, live, turn, {
     _tag: "TurnInterrupted",
     turnId: turn.turnId,
     by: turn.interruptedBy ?? "agent",

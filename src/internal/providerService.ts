@@ -31,6 +31,8 @@ import type { StoreFailed } from "../StoreError.ts"
 import * as ThreadActor from "../ThreadActor.ts"
 import type { TerminalEvent } from "../ThreadEvent.ts"
 import * as ThreadLog from "../ThreadLog.ts"
+import * as ThreadStart from "../ThreadStart.ts"
+import * as ThreadTurn from "../ThreadTurn.ts"
 import * as Transcript from "../Transcript.ts"
 import * as TurnWatch from "../TurnWatch.ts"
 
@@ -40,7 +42,7 @@ const archivePage = 2000
 const makeTurnId = (clock: Clock.Clock) =>
   TurnId.make(`turn_${clock.currentTimeMillisUnsafe().toString(16).padStart(12, "0")}-${randomUUID()}`)
 
-type Sending = Pick<ThreadActor.Sent, "live" | "turn">
+type Sending = Pick<ThreadTurn.Sent, "live" | "turn">
 
 /** Builds the service; the public side, with all that it promises, is `ProviderService.ts`. */
 export const make = Effect.fnUntraced(function*(settings: Settings) {
@@ -164,7 +166,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings) {
       title: input.title ?? binding?.title,
       onMissing: input.onMissing ?? onMissing,
       past
-    } satisfies ThreadActor.Wanted
+    } satisfies ThreadStart.Wanted
   })
 
   const wantedOr = (threadId: ThreadId, ...args: Parameters<typeof wantedOf>) =>
@@ -174,7 +176,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings) {
       () => new ThreadUnknown({ threadId })
     )
 
-  const infoOf = ({ continuity, live }: ThreadActor.Opened): SessionInfo => ({
+  const infoOf = ({ continuity, live }: ThreadStart.Opened): SessionInfo => ({
     threadId: live.binding.threadId,
     epoch: live.binding.epoch,
     instanceId: live.binding.instanceId,
@@ -205,10 +207,10 @@ export const make = Effect.fnUntraced(function*(settings: Settings) {
       getThread(threadId),
       (binding) => wantedOr(threadId, { onMissing: input.onMissing }, binding)
     )
-    return yield* withActor(threadId, (actor) => ThreadActor.send(engine, actor, request, wanted, onSending))
+    return yield* withActor(threadId, (actor) => ThreadTurn.send(engine, actor, request, wanted, onSending))
   })
 
-  const acceptedOf = (threadId: ThreadId, sent: ThreadActor.Sent): TurnAccepted => ({
+  const acceptedOf = (threadId: ThreadId, sent: ThreadTurn.Sent): TurnAccepted => ({
     threadId,
     turnId: sent.turn.turnId,
     epoch: sent.live.binding.epoch,
@@ -287,7 +289,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings) {
       yield* Effect.annotateCurrentSpan({ threadId: input.threadId })
       const binding = Option.getOrUndefined(yield* store.getThread(input.threadId))
       const wanted = yield* wantedOr(input.threadId, input, binding)
-      return infoOf(yield* withActor(input.threadId, (actor) => ThreadActor.start(engine, actor, wanted)))
+      return infoOf(yield* withActor(input.threadId, (actor) => ThreadStart.start(engine, actor, wanted)))
     }),
 
     sendTurn: Effect.fn("ProviderService.sendTurn")(function*(input) {
@@ -377,14 +379,14 @@ export const make = Effect.fnUntraced(function*(settings: Settings) {
         return yield* new CapabilityMissing({ provider: adapter.provider, capability: "fork" })
       }
       const source = yield* wantedOr(input.threadId, {}, binding)
-      const copy = yield* withActor(input.threadId, (actor) => ThreadActor.fork(engine, actor, source))
+      const copy = yield* withActor(input.threadId, (actor) => ThreadStart.fork(engine, actor, source))
       const wanted = yield* wantedOr(
         input.newThreadId,
         { ...input, instanceId: binding.instanceId, directory: input.directory ?? binding.directory },
         { ...binding, runtimeMode: input.runtimeMode ?? binding.runtimeMode },
         { _tag: "Fork", cursor: copy.cursor, from: input.threadId, seq: copy.seq }
       )
-      return infoOf(yield* withActor(input.newThreadId, (actor) => ThreadActor.start(engine, actor, wanted)))
+      return infoOf(yield* withActor(input.newThreadId, (actor) => ThreadStart.start(engine, actor, wanted)))
     }),
 
     deleteThread: Effect.fn("ProviderService.deleteThread")(function*(threadId) {

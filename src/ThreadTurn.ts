@@ -1,0 +1,114 @@
+/**
+ * How a turn gets to the provider: recorded before it is sent, accepted once the provider has it, and settled where
+ * that cannot be known.
+ */
+import { Effect, Exit, Option, Semaphore } from "effect"
+import { DeliveryUncertain } from "./AdapterError.ts"
+import type { TurnId } from "./Ids.ts"
+import * as LiveEvents from "./LiveEvents.ts"
+import * as LiveSession from "./LiveSession.ts"
+import * as LiveTurn from "./LiveTurn.ts"
+import { TurnInProgress } from "./ServiceError.ts"
+import { close, cuttable, type Engine, lost, notCut, type ThreadActor, turnRunning, usable } from "./ThreadActor.ts"
+import * as ThreadStart from "./ThreadStart.ts"
+import type { TurnInput } from "./TurnInput.ts"
+import * as TurnWatch from "./TurnWatch.ts"
+
+export interface Sent extends ThreadStart.Opened {
+  readonly turn: LiveSession.Turn
+  readonly steered: boolean
+}
+
+/**
+ * Sends one turn and answers once the provider has it. `wanted` is how the session shall be if it must be started
+ * first; `onSending` is told of the turn before it is sent. Intent is stored before anything is sent; an uncertain
+ * delivery ends the turn as unknown and the session with it, and is settled against the provider's history by the next
+ * start.
+ */
+export const send = <E>(
+  engine: Engine,
+  actor: ThreadActor,
+  request: { readonly turnId: TurnId; readonly input: TurnInput; readonly steer: boolean },
+  wanted: Effect.Effect<ThreadStart.Wanted, E>,
+  onSending?: (sending: Pick<Sent, "live" | "turn">) => void
+) =>
+  Effect.gen(function*() {
+    yield* notCut(actor)
+    const found = yield* usable(engine, actor)
+    const running = turnRunning(found)
+    if (running !== undefined && found !== undefined) {
+      if (!request.steer) {
+        return yield* new TurnInProgress({ threadId: actor.threadId, turnId: running.turnId })
+      }
+      return yield* steer(engine, actor, found, running, request.input)
+    }
+    const { continuity, live } = found === undefined
+      ? yield* Effect.flatMap(wanted, (wanted) => ThreadStart.open(engine, actor, wanted))
+      : ThreadStart.resumedLive(found)
+    if (found?.unreconciled === true) yield* ThreadStart.tryReconcile(engine, actor, found)
+    yield* notCut(actor)
+    const turn = yield* deliver(engine, actor, live, request, onSending)
+    return { live, continuity, turn, steered: false }
+  }).pipe(Semaphore.withPermit(actor.lock))
+
+const steer = Effect.fnUntraced(function*(
+  engine: Engine,
+  actor: ThreadActor,
+  live: LiveSession.LiveSession,
+  turn: LiveSession.Turn,
+  input: TurnInput
+) {
+  const exit = yield* cuttable(actor, live.session.steerTurn({ turnId: turn.turnId, ref: undefined, input }))
+  if (Exit.isFailure(exit)) {
+    return yield* Exit.hasInterrupts(exit)
+      ? new DeliveryUncertain({ turnId: turn.turnId, code: "cut" })
+      : Effect.failCause(exit.cause)
+  }
+  yield* LiveSession.announce(engine, live, [{ _tag: "TurnSteered", turnId: turn.turnId, input }])
+  return { ...ThreadStart.resumedLive(live), turn, steered: true }
+})
+
+const deliver = (
+  engine: Engine,
+  actor: ThreadActor,
+  live: LiveSession.LiveSession,
+  request: { readonly turnId: TurnId; readonly input: TurnInput },
+  onSending: ((sending: Pick<Sent, "live" | "turn">) => void) | undefined
+) =>
+  Effect.gen(function*() {
+    const { input, turnId } = request
+    const ref = yield* live.session.turnRef(turnId)
+    const turn = LiveTurn.make(engine.clock, turnId, input)
+    yield* engine.store.recordIntent({
+      turnId,
+      threadId: actor.threadId,
+      epoch: live.binding.epoch,
+      ref,
+      input,
+      at: turn.startedAt
+    }).pipe(Effect.tapErrorTag("EpochFenced", (error) => Effect.sync(() => LiveSession.breakOff(live, error))))
+    live.turn = turn
+    onSending?.({ live, turn })
+    const exit = yield* cuttable(
+      actor,
+      live.session.sendTurn({ turnId, ref, input }).pipe(Effect.timeoutOrElse({
+        duration: engine.deadlines.noProgress,
+        orElse: () => new DeliveryUncertain({ turnId, code: "timeout" })
+      }))
+    )
+    if (Exit.isSuccess(exit)) {
+      yield* LiveEvents.acceptTurn(engine, live, turn)
+      yield* TurnWatch.run(engine, live, turn, engine.deadlines, lost(engine, actor, live)).pipe(
+        Effect.forkIn(engine.scope, { startImmediately: true })
+      )
+      return turn
+    }
+    const error = Option.getOrUndefined(Exit.findErrorOption(exit))
+    if (error !== undefined && error._tag !== "DeliveryUncertain") {
+      yield* LiveTurn.refuse(engine, live, turn)
+      return yield* error
+    }
+    yield* LiveTurn.endUnknown(engine, live, turn)
+    yield* close(engine, actor, live, "lost")
+    return yield* error ?? new DeliveryUncertain({ turnId, code: "cut" })
+  }).pipe(Effect.onError(() => usable(engine, actor)), Effect.uninterruptible)
