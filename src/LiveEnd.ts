@@ -71,10 +71,10 @@ const abandon = (live: LiveSession, exit: Exit.Exit<unknown, StoreFailed | Epoch
   const turn = live.turn
   live.over = true
   live.turn = undefined
+  live.watch?.interruptUnsafe()
   Deferred.doneUnsafe(live.halted, Exit.void)
   if (turn === undefined) return
   turn.phase = "ended"
-  turn.watch?.interruptUnsafe()
   Deferred.doneUnsafe(turn.ended, Exit.isFailure(exit) ? Exit.failCause(exit.cause) : Exit.interrupt())
 }
 

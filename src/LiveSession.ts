@@ -44,8 +44,6 @@ export interface Turn {
   text: string
   interruptedBy: InterruptedBy | undefined
   deadline: TurnFailure | undefined
-  /** Sleeps until the next deadline; it has nothing to do once the turn is over. */
-  watch: Fiber.Fiber<unknown, unknown> | undefined
   readonly running: Deferred.Deferred<void>
   readonly ended: Deferred.Deferred<TerminalEvent, StoreFailed | EpochFenced>
 }
@@ -72,6 +70,10 @@ export interface LiveSession {
   broken: StoreFailed | EpochFenced | undefined
   /** What became of earlier turns is known, but could not be stored. */
   unreconciled: boolean
+  /** Whether somebody looks after the deadlines of its turns. */
+  watched: boolean
+  /** Who does, while asleep until the next of them; there is nothing to do once the session is over. */
+  watch: Fiber.Fiber<unknown, unknown> | undefined
   /** Done once the session's events need not be read any more. */
   readonly halted: Deferred.Deferred<void>
 }

@@ -20,7 +20,6 @@ export const make = (clock: Clock.Clock, turnId: TurnId, input: TurnInput): Turn
     text: "",
     interruptedBy: undefined,
     deadline: undefined,
-    watch: undefined,
     running: Deferred.makeUnsafe(),
     ended: Deferred.makeUnsafe()
   }
@@ -79,7 +78,6 @@ export const end = (
             // Who saw the end published may have begun the next turn by now.
             if (live.turn === turn) live.turn = undefined
             live.activeAt = at
-            turn.watch?.interruptUnsafe()
             Deferred.doneUnsafe(turn.ended, exit)
           })
         )

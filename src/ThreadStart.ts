@@ -155,6 +155,8 @@ const enter = Effect.fnUntraced(function*(
     over: false,
     broken: undefined,
     unreconciled: false,
+    watched: false,
+    watch: undefined,
     halted: Deferred.makeUnsafe()
   }
   actor.live = live

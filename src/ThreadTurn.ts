@@ -98,9 +98,7 @@ const deliver = (
     )
     if (Exit.isSuccess(exit)) {
       yield* LiveEvents.acceptTurn(engine, live, turn)
-      yield* TurnWatch.run(engine, live, turn, engine.deadlines, lost(engine, actor, live)).pipe(
-        Effect.forkIn(engine.scope, { startImmediately: true })
-      )
+      yield* TurnWatch.start(engine, live, engine.deadlines, lost(engine, actor, live))
       return turn
     }
     const error = Option.getOrUndefined(Exit.findErrorOption(exit))

@@ -15,52 +15,84 @@ export interface Deadlines {
   readonly noProgress: Duration.Duration
 }
 
-/** Watches one turn until it is over. `onWedged` ends a session whose agent does not stop. */
-export const run = Effect.fnUntraced(function*(
+/**
+ * Has the turns of a session watched, from its running one on. `onWedged` ends a session whose agent does not stop.
+ *
+ * One fiber and one timer serve turn after turn: a timer set for an earlier turn rings too early for a later one and is
+ * set again, which costs a session something every few minutes and a turn nothing.
+ */
+export const start = (
   engine: LiveSession.Engine,
   live: LiveSession.LiveSession,
-  turn: LiveSession.Turn,
+  deadlines: Deadlines,
+  onWedged: Effect.Effect<void>
+): Effect.Effect<unknown> => {
+  if (live.watched) return Effect.void
+  live.watched = true
+  return Effect.forkIn(
+    Effect.onError(run(engine, live, deadlines, onWedged), () =>
+      Effect.sync(() => {
+        live.watched = false
+      })),
+    engine.scope,
+    { startImmediately: true }
+  )
+}
+
+/** Watches until a timer rings and no turn is there. */
+const run = Effect.fnUntraced(function*(
+  engine: LiveSession.Engine,
+  live: LiveSession.LiveSession,
   deadlines: Deadlines,
   onWedged: Effect.Effect<void>
 ) {
   const turnMillis = Duration.toMillis(deadlines.turn)
   const noProgressMillis = Duration.toMillis(deadlines.noProgress)
+  let watched: LiveSession.Turn | undefined
   let worked = 0
-  let checkedAt = turn.startedAt
-  let waited = Number.POSITIVE_INFINITY
-  while (turn.phase !== "ended") {
+  let checkedAt = 0
+  let ringsAt = Number.POSITIVE_INFINITY
+  for (let turn = live.turn; turn !== undefined && turn.phase !== "ended"; turn = live.turn) {
+    if (turn !== watched) {
+      watched = turn
+      worked = 0
+      checkedAt = turn.startedAt
+    }
     const now = engine.clock.currentTimeMillisUnsafe()
-    // A timer that comes late was held up by a sleep of the host, in which the agent did nothing either.
-    const late = Math.max(0, now - checkedAt - waited)
+    // A timer that comes late was held up by a sleep of the host, in which the agent did nothing either. Of a turn that
+    // began after that sleep some of its own time is taken for it, once: better too patient than too hasty.
+    const late = Math.max(0, now - Math.max(checkedAt, ringsAt))
     if (live.requests.size > 0) turn.progressAt = now
     else worked += now - checkedAt - late
     turn.progressAt = Math.min(now, turn.progressAt + late)
     checkedAt = now
     const silent = now - turn.progressAt
     const deadline = worked >= turnMillis ? "turn" : silent >= noProgressMillis ? "no-progress" : undefined
-    if (deadline !== undefined) {
+    if (deadline !== undefined && turn.phase === "running") {
       const millis = deadline === "turn" ? turnMillis : noProgressMillis
       turn.deadline = { _tag: "DeadlineExceeded", deadline, millis }
-      return yield* interrupt(engine, live, turn, onWedged)
+      yield* interrupt(engine, live, turn, onWedged)
+      ringsAt = Number.POSITIVE_INFINITY
+      continue
     }
-    const left = Math.min(turnMillis - worked, noProgressMillis - silent)
-    if (!Number.isFinite(left)) return
-    waited = left
-    yield* asleep(turn, left)
+    // One that is still being sent has a deadline of its own, where it is sent.
+    const left = deadline === undefined ? Math.min(turnMillis - worked, noProgressMillis - silent) : 1000
+    if (!Number.isFinite(left)) break
+    ringsAt = now + left
+    yield* asleep(live, left)
   }
+  // In one step with the last look at the turn, so that none begins unwatched.
+  live.watched = false
 })
 
-/**
- * Sleeps; the end of the turn ends the watch with it. One fiber and one timer: to race a sleep with the turn's end would
- * make three fibers in every turn, a fifth of what a turn costs.
- */
-const asleep = (turn: LiveSession.Turn, millis: number) =>
+/** Sleeps; the end of the session ends the watch with it. */
+const asleep = (live: LiveSession.LiveSession, millis: number) =>
   Effect.withFiber((fiber) => {
-    turn.watch = fiber
+    live.watch = fiber
     return Effect.ensuring(
       Effect.sleep(millis),
       Effect.sync(() => {
-        turn.watch = undefined
+        live.watch = undefined
       })
     )
   })

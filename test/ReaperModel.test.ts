@@ -1,6 +1,6 @@
 /** The reaper, proved: random schedules against a model, and every failure that is known from the field by name. */
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Fiber } from "effect"
+import { Deferred, Effect, Fiber, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { ProviderService, RequestId, SessionStore, ThreadId } from "../src/index.ts"
 import { MockProvider, MockStep } from "../src/testing/index.ts"
@@ -168,6 +168,32 @@ describe("SessionReaper: what went wrong in the field", () => {
       const ended = yield* awaitEvent(is("TurnFailed"))
       assert.deepInclude(ended.failure, { _tag: "DeadlineExceeded", deadline: "no-progress" })
       assert.strictEqual((yield* agents.runTurn({ threadId, prompt: "two" })).text, "echo: two")
+    }).pipe(Effect.provide(layer(), { local: true }), HostClock.provide))
+
+  it.effect("P4 mock: a later turn has deadlines of its own, and a sleep of the host does not count there either", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      const host = yield* HostClock.HostClock
+      yield* Agents.start()
+      yield* agents.runTurn({ threadId, prompt: "one" })
+      yield* TestClock.adjust("5 minutes")
+      yield* workFor(60)
+      const failed = yield* background(awaitEvent(is("TurnFailed")))
+      yield* TestClock.adjust("1 minute")
+      yield* host.sleep("9 hours")
+      yield* TestClock.adjust("13 minutes")
+      assert.isUndefined(failed.pollUnsafe())
+      yield* TestClock.adjust("2 minutes")
+      const { failure } = yield* Fiber.join(failed)
+      assert.deepInclude(failure, { _tag: "DeadlineExceeded", deadline: "no-progress" })
+      yield* workFor(60)
+      const again = yield* background(
+        agents.streamEvents({ threadId }).pipe(Stream.filter(is("TurnFailed")), Stream.take(2), Stream.runCollect)
+      )
+      yield* TestClock.adjust("14 minutes")
+      assert.isUndefined(again.pollUnsafe())
+      yield* TestClock.adjust("2 minutes")
+      assert.lengthOf(yield* Fiber.join(again), 2)
     }).pipe(Effect.provide(layer(), { local: true }), HostClock.provide))
 
   it.effect("P9 mock: waiting for an agent that does not stop is not a sleep of the host, and holds up no other thread", () =>
