@@ -13,7 +13,7 @@ export interface RoutedFrame extends SessionFrame {
 
 export interface Batch {
   readonly frames: ReadonlyArray<RoutedFrame>
-  /** Whether the server has greeted: from here on nothing is missed. */
+  /** Whether the server has greeted: it listens from its next answer to anybody on, and then nothing is missed. */
   readonly connected: boolean
   /** Data lines that are not JSON objects with a payload. */
   readonly undecodable: number

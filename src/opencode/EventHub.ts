@@ -3,7 +3,8 @@
  *
  * States: connecting, connected, lost. Connected begins with the server's greeting; a read error, the end of the
  * stream, or silence beyond the server's heartbeat (10 s in OpenCode 1.18.33) drops it, and it reconnects with
- * back-off. Every subscriber then gets one `Restored`: frames in between are gone. It is lost, for good, when the
+ * back-off. Every subscriber then gets one `Restored`: frames in between are gone. The server greets a moment before it
+ * listens to itself, so who reads what is gone asks it something else first. It is lost, for good, when the
  * server's process ends or no attempt succeeds for about a minute; then all queues end.
  *
  * Where it hurts: a subscriber that does not read fills its queue and then holds up the whole subscription, the other

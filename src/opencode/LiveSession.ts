@@ -114,9 +114,13 @@ const pump = Effect.fnUntraced(
   (effect, live) => effect.pipe(Effect.ignore, Effect.ensuring(Queue.end(live.events)))
 )
 
-/** What frames that were lost may have said. */
+/**
+ * What frames that were lost may have said. The server greets before it listens for what it shall send (1.18.33), so
+ * what happens between the two is in no frame: only once it has answered a call is it asked what there is.
+ */
 const readAll = ({ calls, sessionId }: LiveSession) =>
   Effect.gen(function*() {
+    yield* calls.busy
     const [busy, messages, children, permissions, questions] = yield* Effect.all([
       calls.busy,
       calls.messages(sessionId),
@@ -173,12 +177,14 @@ const fulfil = (live: LiveSession, want: Want): Effect.Effect<unknown> => {
 
 /**
  * Looks whether an idle session's turn is over until its messages say so, or for three seconds, in which nothing more
- * was written by anyone. A server that does not answer is asked again for as long as the session lives.
+ * was written by anyone. A server that does not answer is asked again for as long as the session lives. One that says
+ * busy is asked again too, because OpenCode announces idle before it takes busy back (1.18.33).
  */
 export const check = Effect.fnUntraced(function*(live: LiveSession, { turnId }: Extract<Want, { _tag: "Check" }>) {
-  const attempts = 10
-  for (let attempt = 1; attempt <= attempts && running(live.state)?.turnId === turnId; attempt++) {
-    if (attempt > 1) yield* Effect.sleep("300 millis")
+  const times = 10
+  let attempt = 0
+  for (let time = 1; time <= times && running(live.state)?.turnId === turnId; time++) {
+    if (time > 1) yield* Effect.sleep("300 millis")
     const { busy, messages } = yield* Effect.gen(function*() {
       const busy = (yield* live.calls.busy).has(live.sessionId)
       return {
@@ -188,8 +194,9 @@ export const check = Effect.fnUntraced(function*(live: LiveSession, { turnId }: 
           : yield* live.calls.messages(live.sessionId, live.state.turn?.holed === true ? undefined : 50)
       }
     }).pipe(Effect.retry(Schedule.spaced("1 second")), Effect.orDie)
-    if (busy) return
-    yield* apply(live, [{ _tag: "Checked", turnId, busy, messages, attempt, final: attempt === attempts }])
+    if (busy) continue
+    attempt++
+    yield* apply(live, [{ _tag: "Checked", turnId, messages, attempt, final: time === times }])
   }
 })
 

@@ -189,8 +189,8 @@ const take = (state: State, messages: ReadonlyArray<Stored>, recovered: boolean)
 }
 
 const checked = (state: State, check: Checked): Step => {
-  const { turnId, busy, messages } = check
-  if (busy || running(state)?.turnId !== turnId) return step(state)
+  const { turnId, messages } = check
+  if (running(state)?.turnId !== turnId) return step(state)
   const heard = all(
     state,
     messages,
@@ -229,7 +229,7 @@ const restored = (state: State, { read }: Restored): Step => {
     (state: State) => read.busy || state.compaction === undefined ? step(state) : compactionAfter(state, read.messages),
     (state: State) => {
       const turn = running(state)
-      return turn === undefined || read.busy ? step(state) : step(state, [], [{ _tag: "Check", turnId: turn.turnId }])
+      return turn === undefined ? step(state) : step(state, [], [{ _tag: "Check", turnId: turn.turnId }])
     }
   ]
   return steps.reduce(andThen, torn)

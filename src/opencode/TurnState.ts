@@ -104,11 +104,10 @@ export type Input =
   | Checked
   | Restored
 
-/** The answer to a `Check`: the `attempt`-th look at it, `final` when there will be no other. */
+/** The answer to a `Check`: the `attempt`-th look at the idle session, `final` when there will be no other. */
 export interface Checked {
   readonly _tag: "Checked"
   readonly turnId: TurnId
-  readonly busy: boolean
   readonly messages: ReadonlyArray<Stored>
   readonly attempt: number
   readonly final: boolean

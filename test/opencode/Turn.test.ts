@@ -168,7 +168,6 @@ const error = (name: string): Input => ({ _tag: "Error", sessionId: root, error:
 const checked = (messages: ReadonlyArray<Input>, attempt = 1, final = false): Input => ({
   _tag: "Checked",
   turnId,
-  busy: false,
   messages: messages.flatMap(stored),
   attempt,
   final

@@ -56,11 +56,14 @@ export const make = (root: string, policy: Policy, read: () => Read): TurnReplay
     if (check === undefined) return []
     const { turnId, attempt } = check
     const { busy, messages } = read()
-    check = busy ? undefined : { turnId, attempt: attempt + 1 }
+    if (busy) {
+      if (final) check = undefined
+      return []
+    }
+    check = { turnId, attempt: attempt + 1 }
     const emitted = input({
       _tag: "Checked",
       turnId,
-      busy,
       messages: decodeMessages(messages),
       attempt,
       final
