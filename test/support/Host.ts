@@ -101,8 +101,8 @@ const main = (filename: string, directory: string, point: string) => {
     yield* agents.runTurn({ threadId, turnId: first, prompt: "remember 42" })
     yield* agent.nextTurn(() => [
       MockStep.text("half"),
-      // What was said so far goes to the store before the turn goes on.
-      MockStep.sleep("10 millis"),
+      // An end that comes with it would be stored with it, in one step.
+      ...(point === "item" ? [MockStep.hang] : []),
       ...(point === "approval" ? [MockStep.command("make")] : []),
       MockStep.text("whole")
     ])

@@ -35,17 +35,18 @@ export interface Case {
 
 const json = { "content-type": "application/json" }
 const unreachable = (code: string): Outcome => ({ _tag: "AgentUnreachable", code, retryable: true })
+const late = unreachable("DEADLINE")
 const unexpected: Outcome = { _tag: "AgentProtocolError", retryable: false }
 
 const ways: ReadonlyArray<readonly [string, RequestListener | "nobody", Outcome]> = [
   ["nobody listens", "nobody", unreachable("ECONNREFUSED")],
   ["the connection is reset before the answer", ({ socket }) => socket.resetAndDestroy(), unreachable("ECONNRESET")],
   ["the connection is closed before the answer", ({ socket }) => socket.destroy(), unreachable("UND_ERR_SOCKET")],
-  ["nobody answers in time", () => {}, unreachable("DEADLINE")],
+  ["nobody answers in time", () => {}, late],
   [
     "the answer begins and does not end in time",
     (_, response) => response.writeHead(200, json).write(`{"id":`),
-    unreachable("DEADLINE")
+    late
   ],
   [
     "the connection is closed in the middle of the answer",
@@ -85,7 +86,9 @@ type Call = OpenCodeConnection["call"]
 const calls = (call: Call) =>
   Calls.make({ version: "1.18.33", managed: true, call, subscribe: () => Effect.never }, instanceId, "/workspace")
 
-const connect = (baseUrl: string) => Api.make({ instanceId, baseUrl }, { callDeadline: "500 millis" })
+/** Short where the deadline is what is waited for, and out of the way where it is not. */
+const connect = (baseUrl: string, expected: Outcome) =>
+  Api.make({ instanceId, baseUrl }, { callDeadline: expected === late ? "500 millis" : "20 seconds" })
 
 const called = Object.entries(operations).flatMap(([operation, run]) =>
   ways.map(([label, way, expected]): Case => ({
@@ -93,7 +96,7 @@ const called = Object.entries(operations).flatMap(([operation, run]) =>
     operation,
     run: (seen) =>
       Effect.gen(function*() {
-        const call = yield* connect(yield* listening(way))
+        const call = yield* connect(yield* listening(way), expected)
         return yield* run(
           calls((operation, directory, request) =>
             call(operation, directory, (client, signal) => seeing(seen, request(client, signal)))
@@ -102,7 +105,7 @@ const called = Object.entries(operations).flatMap(([operation, run]) =>
       }),
     again: (failure, words) =>
       Effect.gen(function*() {
-        const call = yield* connect("http://127.0.0.1:1")
+        const call = yield* connect("http://127.0.0.1:1", expected)
         return yield* run(calls((operation, directory) => call(operation, directory, () => answer(failure, words))))
       }),
     // An empty body is no answer where something is to be read from it.
