@@ -199,7 +199,8 @@ const dispose = Effect.fnUntraced(
     if (!Deferred.isDoneUnsafe(listening) || !(yield* handle.isRunning)) return
     yield* request(yield* Deferred.await(listening), "global.dispose", "/global/dispose", { method: "POST", deadline })
   },
-  (effect) => Effect.ignore(Effect.interruptible(effect))
+  // In a fiber of its own: one that was interrupted itself could wait for nothing here, and would leave the server.
+  (effect) => Effect.flatMap(Effect.forkDetach(Effect.interruptible(effect)), Fiber.await)
 )
 
 // --- what went wrong ---

@@ -1,5 +1,5 @@
 import { assert, it } from "@effect/vitest"
-import { Effect, Exit, FileSystem, Option, Path, Redacted, Schema, Scope, Stream } from "effect"
+import { Deferred, Effect, Exit, Fiber, FileSystem, Option, Path, Redacted, Schema, Scope, Stream } from "effect"
 import * as ScriptedModel from "../../examples/support/ScriptedModel.ts"
 import * as Binary from "../../src/opencode/Binary.ts"
 import * as Server from "../../src/opencode/Server.ts"
@@ -60,6 +60,25 @@ it.live("P10 opencode: closing the scope ends the server and the command that it
     assert.isUndefined((yield* opened.server.lost).exitCode)
     yield* Scope.close(scope, Exit.void)
   }).pipe(Effect.provide(platform)), slow)
+
+it.live(
+  "P10 opencode: a server whose owner is interrupted ends with the command that it runs",
+  () =>
+    Effect.gen(function*() {
+      const running = yield* Deferred.make<readonly [server: number, command: number]>()
+      const owner = yield* Effect.forkChild(Effect.scoped(Effect.gen(function*() {
+        const opened = yield* open(onceBash("echo pid=$$; sleep 600"))
+        const [, pid] = yield* toolOutput(opened, /pid=(\d+)/)
+        yield* Deferred.succeed(running, [opened.server.pid, Number(pid)])
+        return yield* Effect.never
+      })))
+      const pids = yield* Deferred.await(running)
+      assert.deepStrictEqual(pids.map(isAlive), [true, true])
+      yield* Fiber.interrupt(owner)
+      assert.deepStrictEqual(pids.map(isAlive), [false, false])
+    }).pipe(Effect.provide(platform)),
+  slow
+)
 
 it.live("P10 opencode: a server that no longer reacts is killed within the deadlines", () =>
   Effect.gen(function*() {

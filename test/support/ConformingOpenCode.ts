@@ -104,6 +104,8 @@ export interface Managed {
 
 export const managedFixture = (managed: Effect.Effect<Managed>): Fixture => ({
   ...common,
+  // As long as a server may take to start, and a moment more.
+  patience: 45_000,
   directories: Effect.map(managed, ({ directories }) => directories),
   controls: Effect.map(managed, ({ model, processes }): Controls => ({
     received: received(model),
