@@ -9,7 +9,7 @@ import * as OpenCodeHost from "./support/OpenCodeHost.ts"
 import * as RawLoop from "./support/RawLoop.ts"
 
 const deltas = 10_000
-const rounds = { warmup: 1, measured: 6 }
+const rounds = { warmup: 1, measured: 14 }
 const prompt = `deltas ${deltas}`
 const expected = "delta ".length * deltas
 
