@@ -205,7 +205,12 @@ const watch = Effect.fnUntraced(function*(live: LiveSession, turnId: TurnId) {
   while (running(live.state)?.turnId === turnId) {
     const { heard } = live
     yield* Effect.sleep(silence)
-    if (live.heard === heard) yield* check(live, { _tag: "Check", turnId })
+    if (live.heard !== heard) continue
+    const idle = yield* Effect.match(live.calls.busy, {
+      onSuccess: (busy) => !busy.has(live.sessionId),
+      onFailure: () => false
+    })
+    if (idle) yield* check(live, { _tag: "Check", turnId })
   }
 })
 

@@ -224,17 +224,23 @@ layer(OpenCodeServer.layer(waits), { timeout: "60 seconds", excludeTestServices:
       assert.strictEqual((yield* start({ baseUrl: yield* Loopback.nobody }))._tag, "AgentUnreachable")
     }))
 
+  /** A new session on the server, reached by another URL. */
+  const through = Effect.fnUntraced(function*(baseUrl: string, runtimeMode: StartInput["runtimeMode"]) {
+    const { directory, server } = yield* OpenCodeServer
+    const { get } = yield* Connections.make({ instanceId, baseUrl, password: server.password })
+    return yield* Session.make(yield* get, instanceId, {
+      threadId: ThreadId.make("t"),
+      directory,
+      runtimeMode,
+      from: { _tag: "New" }
+    })
+  })
+
   it.effect("P11 opencode: what was missed while the stream was cut is read again, and the turn ends", () =>
     Effect.gen(function*() {
       const { directory, model, server } = yield* OpenCodeServer
       const proxy = yield* Loopback.proxy(server.baseUrl)
-      const { get } = yield* Connections.make({ instanceId, baseUrl: proxy.url, password: server.password })
-      const session = yield* Session.make(yield* get, instanceId, {
-        threadId: ThreadId.make("t"),
-        directory,
-        runtimeMode: "approval-required",
-        from: { _tag: "New" }
-      })
+      const session = yield* through(proxy.url, "approval-required")
       const driven = yield* drive(session)
       const turnId = yield* driven.send("ask first")
       const { request } = yield* driven.next("ApprovalRequested")
@@ -261,19 +267,26 @@ layer(OpenCodeServer.layer(waits), { timeout: "60 seconds", excludeTestServices:
 
   it.effect("P4 opencode: a turn ends although the word that ends it never comes, on a stream that lives", () =>
     Effect.gen(function*() {
-      const { directory, server } = yield* OpenCodeServer
+      const { server } = yield* OpenCodeServer
       const proxy = yield* Loopback.proxy(server.baseUrl)
-      const { get } = yield* Connections.make({ instanceId, baseUrl: proxy.url, password: server.password })
-      const session = yield* Session.make(yield* get, instanceId, {
-        threadId: ThreadId.make("t"),
-        directory,
-        runtimeMode: "full-access",
-        from: { _tag: "New" }
-      })
+      const session = yield* through(proxy.url, "full-access")
       const driven = yield* drive(session)
       yield* proxy.garble("session.idle")
       assert.deepInclude(yield* driven.run("hello"), { _tag: "TurnCompleted" })
       assert.deepStrictEqual(items(driven, "AssistantMessage").map((item) => item.text), ["Hello."])
+    }))
+
+  it.effect("P6 opencode: a turn that waits for the user is not taken for over, however often it is asked after", () =>
+    Effect.gen(function*() {
+      const { server } = yield* OpenCodeServer
+      const proxy = yield* Loopback.proxy(server.baseUrl)
+      const session = yield* through(proxy.url, "approval-required")
+      const driven = yield* drive(session)
+      const turnId = yield* driven.send("ask first")
+      const { request } = yield* driven.next("ApprovalRequested")
+      yield* proxy.hear("GET /session/status", 2)
+      yield* session.respondToApproval(request.requestId, { _tag: "AllowOnce" })
+      assert.deepInclude(yield* driven.ending, { _tag: "TurnCompleted", turnId })
     }))
 
   it.effect("P7 opencode: subagents that would act unasked may not start, unless everything is allowed", () =>

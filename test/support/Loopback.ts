@@ -33,6 +33,7 @@ export const proxy = Effect.fnUntraced(function*(target: string) {
   let down = false
   let refused: string | undefined
   let garbled: string | undefined
+  const listeners = new Set<(said: Buffer) => void>()
   const cut = () => {
     for (const socket of sockets) socket.destroy()
   }
@@ -58,6 +59,7 @@ export const proxy = Effect.fnUntraced(function*(target: string) {
         if (down) incoming.destroy()
         let sprung: Trap | undefined
         incoming.on("data", (chunk) => {
+          for (const listener of listeners) listener(chunk)
           if (refused !== undefined && chunk.includes(refused)) return void incoming.destroy()
           if (trap !== undefined && chunk.includes(trap.text)) sprung = trap
           if (sprung?.delivered === false) spring(sprung)
@@ -96,6 +98,16 @@ export const proxy = Effect.fnUntraced(function*(target: string) {
     garble: (text: string) =>
       Effect.sync(() => {
         garbled = text
+      }),
+    /** Waits until clients have said this so many times more. */
+    hear: (text: string, times: number) =>
+      Effect.callback<void>((resume) => {
+        let left = times
+        const listener = (said: Buffer) => {
+          if (said.includes(text) && --left === 0) resume(Effect.void)
+        }
+        listeners.add(listener)
+        return Effect.sync(() => listeners.delete(listener))
       }),
     mend: Effect.sync(() => {
       down = false
