@@ -4,6 +4,7 @@
  * log, no deadlines, no reconnecting.
  */
 import type { OpencodeClient } from "@opencode-ai/sdk/v2/client"
+import { setTimeout } from "node:timers/promises"
 
 export interface RawTurn {
   text: string
@@ -21,10 +22,14 @@ export const make = async (client: OpencodeClient) => {
   const abort = new AbortController()
   const { stream } = await client.event.subscribe({}, { signal: abort.signal })
 
-  const settle = async (sessionID: string, turn: Running) => {
+  const settle = async (sessionID: string, turn: Running): Promise<void> => {
     const { data } = await client.session.status({}, { throwOnError: true })
     const status = data[sessionID]
-    if (status !== undefined && status.type !== "idle") return
+    // Idle is announced a moment before the status says so (OpenCode 1.18.33).
+    if (status !== undefined && status.type !== "idle") {
+      await setTimeout(20)
+      return running.get(sessionID) === turn ? settle(sessionID, turn) : undefined
+    }
     running.delete(sessionID)
     turn.end()
   }
