@@ -493,6 +493,52 @@ it.live(
   60_000
 )
 
+it.live(
+  "P11 opencode: a reader that stands still in a burst of 100 MB costs little, and then has all but one Gap",
+  () =>
+    withHost(
+      {},
+      Effect.gen(function*() {
+        const agents = yield* ProviderService
+        const model = yield* Model
+        const { threadId } = yield* start({ runtimeMode: "full-access" })
+        const chunk = "0123456789abcdef".repeat(640)
+        yield* model.on("burst", () => text(Stream.range(1, 10_000).pipe(Stream.map(() => chunk))))
+        yield* agents.runTurn({ threadId, prompt: "before" })
+        const after = yield* lastSeq(threadId)
+        const standing = yield* Deferred.make<void>()
+        const gate = yield* Deferred.make<void>()
+        const reader = yield* agents.streamEvents({ threadId, after }).pipe(
+          Stream.tap((event) =>
+            event._tag === "ItemDelta"
+              ? Effect.andThen(Deferred.succeed(standing, undefined), Deferred.await(gate))
+              : Effect.void
+          ),
+          Stream.takeUntil(isTerminal),
+          Stream.runFold(() => ({ gaps: 0, seqs: [] as Array<number>, text: "" }), (seen, event) => {
+            if (event._tag === "Gap") seen.gaps++
+            else if (event._tag !== "ItemDelta" && event._tag !== "ItemUpdated") seen.seqs.push(event.seq)
+            if (event._tag === "ItemCompleted" && event.item._tag === "AssistantMessage") seen.text = event.item.text
+            return seen
+          }),
+          Effect.forkChild({ startImmediately: true })
+        )
+        const before = heap()
+        const { text: said } = yield* agents.runTurn({ threadId, prompt: "burst" })
+        yield* Deferred.await(standing)
+        assert.strictEqual(said.length, 10_000 * chunk.length)
+        // OpenCode says it all as one text, which is held here as the turn's result.
+        assert.isBelow(heap() - before - said.length, 32 * 1024 * 1024)
+        yield* Deferred.succeed(gate, undefined)
+        const seen = yield* Fiber.join(reader)
+        assert.deepStrictEqual(seen.seqs, seen.seqs.map((_, index) => after + 1 + index))
+        assert.strictEqual(seen.text, said)
+        assert.strictEqual(seen.gaps, 1)
+      })
+    ).pipe(Effect.provide(modelOnly)),
+  300_000
+)
+
 /** What is really in use. */
 const heap = () => {
   setFlagsFromString("--expose-gc")
