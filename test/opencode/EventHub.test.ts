@@ -1,11 +1,15 @@
 import { assert, it, layer } from "@effect/vitest"
 import { type Cause, Deferred, Effect, Exit, Queue, Schedule, Schema, Scope } from "effect"
 import type { ServerResponse } from "node:http"
+import { setImmediate as turn } from "node:timers/promises"
 import * as ScriptedModel from "../../examples/support/ScriptedModel.ts"
 import type { SessionFrame, StreamRestored } from "../../src/opencode/Connection.ts"
 import * as EventHub from "../../src/opencode/EventHub.ts"
 import * as Loopback from "../support/Loopback.ts"
 import { instanceId, open, OpenCodeServer, platform } from "../support/OpenCodeServer.ts"
+
+/** A turn of the event loop, in which sockets are read. */
+const eventLoop = Effect.promise(() => turn())
 
 type Frames = Queue.Dequeue<SessionFrame | StreamRestored, Cause.Done>
 
@@ -144,8 +148,7 @@ it.live("P11 opencode: frames cut in the middle of a character are whole, undeco
         for (const [index, cut] of cuts.entries()) {
           const piece = bytes.subarray(cuts[index - 1] ?? 0, cut)
           yield* Effect.callback<void>((resume) => void response.write(piece, () => resume(Effect.void)))
-          // A turn of the event loop, so that each piece is a chunk of its own.
-          yield* Effect.sleep("20 millis")
+          yield* eventLoop
         }
       }))
     })
@@ -187,7 +190,7 @@ it.live("P11 opencode: a slow reader is never dropped: it holds the stream back 
     const hub = yield* EventHub.make(endpoint)
     const frames = yield* hub.subscribe("ses_a")
     yield* Deferred.succeed(subscribed, undefined)
-    while (!(yield* Queue.isFull(frames))) yield* Effect.sleep("5 millis")
+    while (!(yield* Queue.isFull(frames))) yield* eventLoop
     const decode = Schema.decodeUnknownEffect(Schema.Struct({ properties: Schema.Struct({ n: Schema.Int }) }))
     for (let n = 0; n < total; n++) {
       assert.strictEqual((yield* decode(yield* Queue.take(frames))).properties.n, n)

@@ -224,24 +224,24 @@ layer(OpenCodeServer.layer(waits), { timeout: "60 seconds", excludeTestServices:
       assert.strictEqual((yield* start({ baseUrl: yield* Loopback.nobody }))._tag, "AgentUnreachable")
     }))
 
-  /** A new session on the server, reached by another URL. */
-  const through = Effect.fnUntraced(function*(baseUrl: string, runtimeMode: StartInput["runtimeMode"]) {
+  /** A new session on the server, over a connection that can be broken. */
+  const proxied = Effect.fnUntraced(function*(runtimeMode: StartInput["runtimeMode"]) {
     const { directory, server } = yield* OpenCodeServer
-    const { get } = yield* Connections.make({ instanceId, baseUrl, password: server.password })
-    return yield* Session.make(yield* get, instanceId, {
+    const proxy = yield* Loopback.proxy(server.baseUrl)
+    const { get } = yield* Connections.make({ instanceId, baseUrl: proxy.url, password: server.password })
+    const session = yield* Session.make(yield* get, instanceId, {
       threadId: ThreadId.make("t"),
       directory,
       runtimeMode,
       from: { _tag: "New" }
     })
+    return { proxy, session, driven: yield* drive(session) }
   })
 
   it.effect("P11 opencode: what was missed while the stream was cut is read again, and the turn ends", () =>
     Effect.gen(function*() {
       const { directory, model, server } = yield* OpenCodeServer
-      const proxy = yield* Loopback.proxy(server.baseUrl)
-      const session = yield* through(proxy.url, "approval-required")
-      const driven = yield* drive(session)
+      const { driven, proxy } = yield* proxied("approval-required")
       const turnId = yield* driven.send("ask first")
       const { request } = yield* driven.next("ApprovalRequested")
       // Somebody else answers while nobody hears it.
@@ -267,10 +267,7 @@ layer(OpenCodeServer.layer(waits), { timeout: "60 seconds", excludeTestServices:
 
   it.effect("P4 opencode: a turn ends although the word that ends it never comes, on a stream that lives", () =>
     Effect.gen(function*() {
-      const { server } = yield* OpenCodeServer
-      const proxy = yield* Loopback.proxy(server.baseUrl)
-      const session = yield* through(proxy.url, "full-access")
-      const driven = yield* drive(session)
+      const { driven, proxy } = yield* proxied("full-access")
       yield* proxy.garble("session.idle")
       assert.deepInclude(yield* driven.run("hello"), { _tag: "TurnCompleted" })
       assert.deepStrictEqual(items(driven, "AssistantMessage").map((item) => item.text), ["Hello."])
@@ -278,10 +275,7 @@ layer(OpenCodeServer.layer(waits), { timeout: "60 seconds", excludeTestServices:
 
   it.effect("P6 opencode: a turn that waits for the user is not taken for over, however often it is asked after", () =>
     Effect.gen(function*() {
-      const { server } = yield* OpenCodeServer
-      const proxy = yield* Loopback.proxy(server.baseUrl)
-      const session = yield* through(proxy.url, "approval-required")
-      const driven = yield* drive(session)
+      const { driven, proxy, session } = yield* proxied("approval-required")
       const turnId = yield* driven.send("ask first")
       const { request } = yield* driven.next("ApprovalRequested")
       yield* proxy.hear("GET /session/status", 2)

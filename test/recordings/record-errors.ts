@@ -7,12 +7,14 @@
  * `answers.jsonl`: the server's HTTP answers, from {@link ../support/ErrorCases.ts}. `transport.jsonl`: how the SDK says
  * that there was none, from {@link ../support/TransportCases.ts}. `turns.jsonl`: what the server says of turns whose model
  * misbehaves, from {@link ../support/ModelCases.ts}. The workspace is written as `/workspace`, another project's as
- * `/elsewhere`, one whose configuration cannot be read as `/unreadable`, everything else of the run as `/home`, and the model's port as 4000.
+ * `/elsewhere`, one whose configuration cannot be read as `/unreadable`, everything else of the run as `/private`, the
+ * system's temporary folder as `/temporary`, and the model's port as 4000.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Effect, FileSystem, Option, Path, Queue, Redacted, Schema } from "effect"
 import { execFileSync } from "node:child_process"
 import { mkdirSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as ScriptedModel from "../../examples/support/ScriptedModel.ts"
 import * as MessageId from "../../src/opencode/MessageId.ts"
@@ -183,8 +185,9 @@ const program = Effect.gen(function*() {
   repository(elsewhere, "elsewhere")
   const anonymous: Anonymous = (text) =>
     text.replaceAll(opened.directory, "/workspace").replaceAll(elsewhere, "/elsewhere")
-      .replaceAll(unreadable, "/unreadable").replaceAll(home, "/home")
-      .replaceAll(/\/[^"\\ ]*effect-coding-agents-opencode-\w+/g, "/home")
+      .replaceAll(unreadable, "/unreadable").replaceAll(home, "/private")
+      .replaceAll(/\/[^"\\ ]*effect-coding-agents-opencode-\w+/g, "/private")
+      .replaceAll(tmpdir(), "/temporary")
       .replaceAll(`127.0.0.1:${opened.model.port}`, "127.0.0.1:4000")
   yield* answers(opened, { elsewhere, unreadable }, anonymous)
   yield* transport

@@ -4,7 +4,7 @@
  * server, its tools and its events are real. Run it again when the pinned OpenCode version changes and read the diff.
  *
  * One frame per line, in order, exactly as sent, heartbeats left out; ids and times are those of the run. The workspace
- * is written as `/workspace`, every other directory of the run as `/home`, and the model's port as 4000, so no
+ * is written as `/workspace`, every other directory of the run as `/private`, and the model's port as 4000, so no
  * machine's paths are kept. The server asks for every tool (`{"**": "ask"}`), and each request is answered "once".
  */
 import { NodeRuntime } from "@effect/platform-node"
@@ -161,7 +161,7 @@ const open = Effect.gen(function*() {
     frames,
     workspace,
     anonymous: (frame: string) =>
-      frame.replaceAll(workspace, "/workspace").replaceAll(root, "/home").replaceAll(String(model.port), "4000")
+      frame.replaceAll(workspace, "/workspace").replaceAll(root, "/private").replaceAll(String(model.port), "4000")
   }
 })
 
