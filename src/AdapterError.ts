@@ -186,6 +186,22 @@ export class AttachmentRefused extends Schema.TaggedError<AttachmentRefused>()("
   }
 }
 
+/**
+ * The agent would compact without asking us first, although transcripts are to be saved before: what makes it ask did
+ * not load. The turn was not sent.
+ */
+export class GateMissing extends Schema.TaggedError<GateMissing>()("GateMissing", {
+  instanceId: InstanceId,
+  /** What did not load. */
+  plugin: Schema.String
+}) {
+  readonly retryable = false
+  override get message() {
+    return `${this.instanceId} did not load ${this.plugin}, so a compaction could not be held until the transcript is ` +
+      "saved; the turn was not sent. With `compaction: { saveBefore: false }` it would be."
+  }
+}
+
 /** The provider does not know this request (any more): it was answered elsewhere, or what it belonged to ended. */
 export class RequestGone extends Schema.TaggedError<RequestGone>()("RequestGone", { requestId: RequestId }) {
   readonly retryable = false

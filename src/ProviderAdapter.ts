@@ -13,6 +13,7 @@
  * - `events` ends when the session is lost and only then. The service settles what was open.
  * - `SessionMissing` is only for what the provider's structure proves (a status, an error name, a second probing call).
  * - A session started or resumed enforces the runtime mode, or the start fails with `PolicyUnenforceable`.
+ * - Before each compaction an adapter that declares `compactionGate: "blocking"` asks the gate it was given, and waits.
  * - Closing the scope stops the session and everything that it alone needed.
  */
 import type { Effect, Option, Scope, Stream } from "effect"
@@ -24,6 +25,7 @@ import type {
   CursorRejected,
   DeliveryUncertain,
   DirectoryUnreachable,
+  GateMissing,
   ModelUnavailable,
   PolicyUnenforceable,
   RequestGone,
@@ -34,9 +36,21 @@ import type { InstanceId, ProviderName, RequestId, SessionId, ThreadId, TurnId }
 import type { Item } from "./Item.ts"
 import type { StoredCursor } from "./ResumeCursor.ts"
 import type { RuntimeMode } from "./RuntimeMode.ts"
-import type { ProviderEvent } from "./ThreadEvent.ts"
+import type { CompactionTrigger, ProviderEvent } from "./ThreadEvent.ts"
 import type { ModelSelection, TurnInput } from "./TurnInput.ts"
+import type { Usage } from "./Usage.ts"
 import type { ApprovalDecision, QuestionAnswer } from "./UserRequest.ts"
+
+/**
+ * `blocking`: the agent waits for {@link StartInput.compaction}'s `gate` before each compaction. `client-initiated`: it
+ * compacts only when asked to. `observe-only`: it compacts by itself, and its events tell when it has begun.
+ */
+export type CompactionGate = "blocking" | "client-initiated" | "observe-only"
+
+/** What an agent is told that asks whether it may compact now. `context` is handed to whoever writes the summary. */
+export type CompactionVerdict =
+  | { readonly _tag: "Allow"; readonly context: ReadonlyArray<string> }
+  | { readonly _tag: "Veto"; readonly reason: string }
 
 /** What an agent can do, as data. Each entry is proved by the conformance of the adapter, not believed. */
 export interface Capabilities {
@@ -47,11 +61,14 @@ export interface Capabilities {
   readonly steer: boolean
   readonly fork: boolean
   readonly compact: boolean
-  /** Whether a compaction can be held until the transcript is saved. */
-  readonly compactionGate: "blocking" | "client-initiated" | "observe-only"
+  /**
+   * Whether a compaction can be held until the transcript is saved: every one, those that we ask for, or none. A session
+   * may say less for itself ({@link ProviderSession.compactionGate}).
+   */
+  readonly compactionGate: CompactionGate
   readonly questions: boolean
   readonly attachments: boolean
-  /** Whether the provider's own history can be read back, for `transcript` and `evidence`. */
+  /** Whether the provider's own history can be read back, for `history` and `evidence`. */
   readonly history: boolean
 }
 
@@ -71,6 +88,15 @@ export interface StartInput {
   readonly model?: ModelSelection | undefined
   readonly title?: string | undefined
   readonly from: StartFrom
+  readonly compaction?: {
+    /** Whether the agent may compact by itself when its context is full. */
+    readonly auto: boolean
+    /**
+     * To be called before each compaction, whoever asked for it, where the agent can be held. It never fails and answers
+     * in bounded time. Absent: nobody wants to be asked.
+     */
+    readonly gate?: ((trigger: CompactionTrigger) => Effect.Effect<CompactionVerdict>) | undefined
+  } | undefined
 }
 
 export type StartSessionError =
@@ -81,7 +107,13 @@ export type StartSessionError =
   | PolicyUnenforceable
   | ModelUnavailable
 
-export type SendTurnError = AgentError | TurnRefused | DeliveryUncertain | AttachmentRefused | ModelUnavailable
+export type SendTurnError =
+  | AgentError
+  | TurnRefused
+  | DeliveryUncertain
+  | AttachmentRefused
+  | ModelUnavailable
+  | GateMissing
 
 export interface ProviderTurn {
   readonly turnId: TurnId
@@ -95,6 +127,32 @@ export interface TurnEvidence {
   readonly outcome: "never-delivered" | "completed" | "failed" | "interrupted" | "unfinished"
   /** The turn's items as the provider has them. */
   readonly items: ReadonlyArray<Item>
+}
+
+/** One message of the provider's own history. */
+export interface HistoryMessage {
+  /** The provider's id. */
+  readonly id: string
+  readonly role: "user" | "assistant" | "other"
+  /** Milliseconds since the epoch, where the provider says. */
+  readonly at: number | undefined
+  /** False while the agent still works on it. */
+  readonly finished: boolean
+  /** As in the events, with the same ids. */
+  readonly items: ReadonlyArray<Item>
+  readonly usage: Usage | undefined
+  /** The message as the provider has it, plain JSON. */
+  readonly raw: unknown
+}
+
+/** Everything that the provider has of a session, what it compacted included, oldest first. */
+export interface ProviderHistory {
+  /** Name and version of the shape of `raw`: `opencode/1.18.33`. */
+  readonly format: string
+  readonly agentVersion: string
+  /** The provider's record of the session itself, plain JSON. */
+  readonly session: unknown
+  readonly messages: ReadonlyArray<HistoryMessage>
 }
 
 /** A live session. Its Scope is the one `startSession` was given; closing it stops the session. */
@@ -130,11 +188,13 @@ export interface ProviderSession {
     requestId: RequestId,
     answer: QuestionAnswer
   ) => Effect.Effect<void, AgentError | RequestGone>
+  /** What holds for this session; never more than the adapter declares. */
+  readonly compactionGate: CompactionGate
+  /** Asks for a compaction and answers once it has begun; its end follows in `events`. */
   readonly compact: Effect.Effect<void, AgentError | CapabilityMissing>
   /** Copies the conversation into a new session of the provider and answers that session's cursor. */
   readonly fork: Effect.Effect<StoredCursor, AgentError | CapabilityMissing>
-  /** The provider's own history, oldest first. */
-  readonly transcript: Effect.Effect<ReadonlyArray<Item>, AgentError | CapabilityMissing>
+  readonly history: Effect.Effect<ProviderHistory, AgentError | CapabilityMissing>
   readonly evidence: (
     turn: { readonly turnId: TurnId; readonly ref: string | undefined }
   ) => Effect.Effect<TurnEvidence, AgentError | CapabilityMissing>

@@ -29,7 +29,16 @@ const turn = { turnId: TurnId }
 const maybeTurn = { turnId: Schema.optionalKey(TurnId) }
 
 /** Why a live session ended. The thread can be continued after every one of them. */
-export const SessionEndReason = Schema.Literals(["stopped", "reaped", "lost", "replaced", "shutdown", "host-crash"])
+export const SessionEndReason = Schema.Literals([
+  "stopped",
+  "reaped",
+  "lost",
+  "replaced",
+  "reset",
+  "deleted",
+  "shutdown",
+  "host-crash"
+])
 export type SessionEndReason = typeof SessionEndReason.Type
 
 /** Who or what interrupted a turn. */
@@ -42,6 +51,57 @@ export type InterruptedBy = typeof InterruptedBy.Type
  */
 export const UnknownReason = Schema.Literals(["host-crash", "delivery-uncertain"])
 export type UnknownReason = typeof UnknownReason.Type
+
+/** What set a compaction off: the agent by itself, somebody's request, or a model that refused a context too long. */
+export const CompactionTrigger = Schema.Literals(["auto", "manual", "overflow"])
+export type CompactionTrigger = typeof CompactionTrigger.Type
+
+/**
+ * How a compaction ended. `cancelled`: the transcript could not be saved and policy forbids to go on without it;
+ * `vetoed`: a guard said no; `timeout`: no end was seen in time; `unknown`: the host died, or the session was lost.
+ */
+export const CompactionOutcome = Schema.Literals(["completed", "failed", "cancelled", "vetoed", "timeout", "unknown"])
+export type CompactionOutcome = typeof CompactionOutcome.Type
+
+/** When a snapshot was taken: before the compaction (the agent was held), while it ran, or after it. */
+export const SnapshotTiming = Schema.Literals(["before", "concurrent", "after"])
+export type SnapshotTiming = typeof SnapshotTiming.Type
+
+/**
+ * What a snapshot holds. `complete`: the agent's whole history and our log; `running`: as well, and something (a tool, an
+ * answer) was still at work; `log-only`: the agent's history could not be had, so our log alone.
+ */
+export const SnapshotCompleteness = Schema.Literals(["complete", "running", "log-only"])
+export type SnapshotCompleteness = typeof SnapshotCompleteness.Type
+
+/** A snapshot that is on the disk and was read back. */
+export const Snapshotted = Schema.Struct({
+  snapshotId: Schema.String,
+  /** Absolute path of its manifest. */
+  path: Schema.String,
+  /** Of the whole transcript as it was saved. */
+  sha256: Schema.String,
+  timing: SnapshotTiming,
+  completeness: SnapshotCompleteness,
+  messages: Schema.Int,
+  /** Size of the transcript. */
+  bytes: Schema.Int,
+  /** What this snapshot has added on the disk; the rest was there from earlier ones. */
+  bytesWritten: Schema.Int,
+  durationMillis: Schema.Finite
+})
+export type Snapshotted = typeof Snapshotted.Type
+
+/**
+ * Why there is no snapshot. `code` is the system's error code (`ENOSPC`, `EACCES`, ...) or our own: `REDACTOR`,
+ * `DEADLINE`, `VERIFY`, `STORE`, `HISTORY`. `message` is prose.
+ */
+export const SnapshotFailure = Schema.Struct({
+  snapshotId: Schema.String,
+  code: Schema.String,
+  message: Schema.optionalKey(Schema.String)
+})
+export type SnapshotFailure = typeof SnapshotFailure.Type
 
 const providerCases = {
   TurnCompleted: { ...turn, usage: Usage },
@@ -76,7 +136,7 @@ const providerCases = {
   },
   /** Usage of the running turn so far. */
   UsageUpdated: { ...maybeTurn, usage: Usage },
-  CompactionStarted: { ...maybeTurn, trigger: Schema.Literals(["auto", "manual", "overflow"]) },
+  CompactionStarted: { ...maybeTurn, trigger: CompactionTrigger },
   CompactionCompleted: { ...maybeTurn, summary: Schema.optionalKey(Schema.String) },
   CompactionFailed: { ...maybeTurn, name: Schema.String },
   /** The agent will call its model again. `nextAt` is in milliseconds since the epoch. */
@@ -107,9 +167,20 @@ const serviceCases = {
     sessionId: SessionId,
     directory: Schema.String,
     runtimeMode: RuntimeMode,
-    continuity: Continuity
+    continuity: Continuity,
+    /** The session that this one was put in place of, by a reset. */
+    previousSessionId: Schema.optionalKey(SessionId),
+    /** The epoch before was ended by a crash of its host. */
+    recovered: Schema.optionalKey(Schema.Boolean)
   },
-  SessionEnded: { reason: SessionEndReason },
+  SessionEnded: {
+    reason: SessionEndReason,
+    nextSessionId: Schema.optionalKey(SessionId),
+    /** Set where nobody saw the end: when the last event before it was recorded, in milliseconds since the epoch. */
+    endedAt: Schema.optionalKey(Schema.Finite)
+  },
+  /** The conversation begins anew in another session; the thread keeps its archive. */
+  SessionReset: { previousSessionId: SessionId, nextSessionId: SessionId },
   TurnStarted: { ...turn, input: TurnInput },
   /** More input joined the running turn. */
   TurnSteered: { ...turn, input: TurnInput },
@@ -121,7 +192,36 @@ const serviceCases = {
   TurnReconciled: {
     ...turn,
     evidence: Schema.Literals(["never-delivered", "completed", "failed", "interrupted", "unfinished"])
-  }
+  },
+  /** A turn of the conversation that a snapshot was restored from. */
+  TurnRestored: {
+    ...turn,
+    snapshotId: Schema.String,
+    input: TurnInput,
+    startedAt: Schema.Finite,
+    items: Schema.Array(Item),
+    ending: Schema.Literals(["TurnCompleted", "TurnFailed", "TurnInterrupted", "TurnUnknown"])
+  },
+  /** A compaction is about to begin, or has begun where the agent cannot be held. */
+  CompactionGated: {
+    ...maybeTurn,
+    compactionId: Schema.String,
+    trigger: CompactionTrigger,
+    vetoable: Schema.Boolean,
+    snapshot: Schema.optionalKey(Snapshotted),
+    failure: Schema.optionalKey(SnapshotFailure)
+  },
+  /** Exactly one for each `CompactionGated`. */
+  CompactionSettled: {
+    ...maybeTurn,
+    compactionId: Schema.String,
+    outcome: CompactionOutcome,
+    summary: Schema.optionalKey(Schema.String),
+    reason: Schema.optionalKey(Schema.String),
+    snapshotId: Schema.optionalKey(Schema.String)
+  },
+  SnapshotWritten: { snapshot: Snapshotted, compactionId: Schema.optionalKey(Schema.String) },
+  SnapshotFailed: { failure: SnapshotFailure, compactionId: Schema.optionalKey(Schema.String) }
 } as const
 
 /** What an adapter emits: the union without what only the service can know. */

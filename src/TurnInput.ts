@@ -32,6 +32,8 @@ export const TurnInput = Schema.Struct({
   attachments: Schema.optionalKey(Schema.Array(Attachment)),
   model: Schema.optionalKey(ModelSelection),
   /** The agent's own persona or mode (`build`, `plan`, ...), where it has such. */
-  agent: Schema.optionalKey(Schema.NonEmptyString)
+  agent: Schema.optionalKey(Schema.NonEmptyString),
+  /** What the model shall read before the prompt and the user did not write: added by hooks, or by us. */
+  context: Schema.optionalKey(Schema.Array(Schema.String))
 })
 export type TurnInput = typeof TurnInput.Type

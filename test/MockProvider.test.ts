@@ -142,7 +142,7 @@ describe("MockProvider", () => {
         const { events, session } = yield* open()
         yield* turn(mock, session, "one")
         assert.strictEqual(yield* turn(mock, session, "two"), "completed")
-        const items = yield* session.transcript
+        const items = (yield* session.history).messages.flatMap((message) => message.items)
         assert.deepStrictEqual(
           items.map((item) => item._tag).slice(0, 6),
           ["UserMessage", "Reasoning", "Command", "FileChange", "ToolCall", "AssistantMessage"]
@@ -544,7 +544,7 @@ describe("MockProvider", () => {
         assert.deepStrictEqual([
           yield* tagOf(session.fork),
           yield* tagOf(session.compact),
-          yield* tagOf(session.transcript),
+          yield* tagOf(session.history),
           yield* tagOf(session.evidence({ turnId: TurnId.make("t"), ref: undefined })),
           yield* tagOf(steer)
         ], Array.from({ length: 5 }, () => "CapabilityMissing"))
@@ -585,7 +585,7 @@ describe("MockProvider", () => {
         yield* session.compact
         yield* TestClock.adjust(0)
         assert.deepStrictEqual(tags(events).slice(-2), ["CompactionStarted", "CompactionCompleted"])
-        assert.strictEqual((yield* session.transcript).length, 4)
+        assert.strictEqual((yield* session.history).messages.length, 4)
         const forked = yield* open({ thread: "copy", from: { _tag: "Resume", cursor } })
         yield* mock.nextTurn(({ threadId }) => [MockStep.compaction(), MockStep.text(threadId)])
         yield* turn(mock, forked.session, "three")

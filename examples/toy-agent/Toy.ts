@@ -150,7 +150,8 @@ const handle = (
       reply(requestId, answer._tag === "Answered" ? answer.answers.flat().join(", ") : "nothing"),
     compact: missing("compact"),
     fork: missing("fork"),
-    transcript: missing("history"),
+    compactionGate: "observe-only",
+    history: missing("history"),
     evidence: () => missing("history"),
     backgroundWork: Effect.succeed(false)
   }

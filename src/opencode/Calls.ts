@@ -147,6 +147,15 @@ export const make = (connection: OpenCodeConnection, instanceId: InstanceId, dir
         Effect.map(decodeMessages)
       ),
 
+    /** The session and all its messages as the server has them, what this version does not know included. */
+    stored: (sessionID: string) =>
+      Effect.all({
+        session: plain(call("session.get", (client, signal) => client.session.get({ sessionID }, { signal }))),
+        messages: plain(
+          call("session.messages", (client, signal) => client.session.messages({ sessionID }, { signal }))
+        )
+      }),
+
     children: (sessionID: string) =>
       plain(call("session.children", (client, signal) => client.session.children({ sessionID }, { signal }))).pipe(
         Effect.flatMap(decoded("session.children", Schema.Array(SessionInfo)))

@@ -2,10 +2,15 @@
  * What OpenCode's own history says: of the whole session, and of one turn. Nothing is ever deleted from it by a
  * compaction (OpenCode 1.18.33).
  */
-import type { TurnEvidence } from "../ProviderAdapter.ts"
+import { Effect, Option, Schema } from "effect"
+import type { AgentError } from "../AdapterError.ts"
+import type { HistoryMessage, ProviderHistory, TurnEvidence } from "../ProviderAdapter.ts"
+import * as Usage from "../Usage.ts"
+import type { Calls } from "./Calls.ts"
 import { fromHistory, shown } from "./Items.ts"
-import type { AssistantInfo, Stored } from "./Message.ts"
+import { type AssistantInfo, decodeMessages, type Stored } from "./Message.ts"
 import { outcomeOf } from "./TurnEnd.ts"
+import { usageOf } from "./TurnItems.ts"
 
 const isAnswer = (info: Stored["info"]): info is AssistantInfo => info.role === "assistant" && info.summary !== true
 
@@ -45,3 +50,52 @@ export const evidence = (root: string, messages: ReadonlyArray<Stored>, ref: str
       return { outcome: "unfinished", items }
   }
 }
+
+// --- the whole of it ---
+
+/** Named in snapshots; what `opencode import` takes has the same shape. */
+export const format = "opencode/1.18.33"
+
+const Envelope = Schema.decodeUnknownOption(Schema.Struct({
+  info: Schema.Struct({
+    id: Schema.String,
+    role: Schema.String,
+    time: Schema.optional(Schema.Struct({
+      created: Schema.optional(Schema.Finite),
+      completed: Schema.optional(Schema.Finite)
+    }))
+  })
+}))
+
+/** A message as it came, with what is understood of it. One without an id is not a message. */
+const messageOf = (root: string, raw: unknown): ReadonlyArray<HistoryMessage> => {
+  const envelope = Option.getOrUndefined(Envelope(raw))
+  if (envelope === undefined) return []
+  const { id, role, time } = envelope.info
+  const known = decodeMessages([raw])
+  const steps = known.flatMap(({ parts }) =>
+    parts.flatMap((part) => part.type === "step-finish" ? [usageOf(part)] : [])
+  )
+  return [{
+    id,
+    role: role === "user" || role === "assistant" ? role : "other",
+    at: time?.created,
+    finished: role !== "assistant" || time?.completed !== undefined,
+    items: fromHistory(root, known),
+    usage: steps.length === 0 ? undefined : steps.reduce(Usage.add),
+    raw
+  }]
+}
+
+/** All that the server has of the session. */
+export const read = (
+  calls: Calls,
+  sessionId: string,
+  agentVersion: string
+): Effect.Effect<ProviderHistory, AgentError> =>
+  Effect.map(calls.stored(sessionId), ({ messages, session }) => ({
+    format,
+    agentVersion,
+    session,
+    messages: messages.flatMap((message) => messageOf(sessionId, message))
+  }))

@@ -10,7 +10,6 @@ import type { ApiRefusal, OpenCodeConnection } from "./Connection.ts"
 import { cursor, provider } from "./Cursor.ts"
 import * as Delivery from "./Delivery.ts"
 import * as History from "./History.ts"
-import { fromHistory } from "./Items.ts"
 import * as LiveSession from "./LiveSession.ts"
 import * as SessionStart from "./SessionStart.ts"
 
@@ -52,7 +51,8 @@ export const make = Effect.fn("OpenCode.startSession")(function*(
       calls.fork(sessionId),
       ({ id }) => Effect.map(calls.plain(calls.get(id)), (fork) => stored(fork.id, fork.directory))
     ),
-    transcript: Effect.map(calls.messages(sessionId), (messages) => fromHistory(sessionId, messages)),
+    compactionGate: "observe-only",
+    history: History.read(calls, sessionId, connection.version),
     evidence: ({ ref }) =>
       ref === undefined
         ? Effect.fail(new CapabilityMissing({ provider, capability: "find a turn without its message id" }))

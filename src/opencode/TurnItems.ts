@@ -108,12 +108,15 @@ export const tear = (state: State): Step => {
 /** Each step of the model reports once; the turn's usage is their sum, subagents included. */
 export const stepFinish = (state: State, part: StepFinishPart): Step => {
   if (state.usage.has(part.id)) return step(state)
-  const { input, output, reasoning, cache } = part.tokens
-  // OpenCode says 0 where a model has no price, so 0 is not known to be a price.
-  const priced = part.cost > 0 ? { costUsd: part.cost } : {}
-  const usage: Usage = { input, output, reasoning, cacheRead: cache.read, cacheWrite: cache.write, ...priced }
-  const next = { ...state, usage: put(state.usage, part.id, usage) }
+  const next = { ...state, usage: put(state.usage, part.id, usageOf(part)) }
   return step(next, [{ _tag: "UsageUpdated", ...inTurn(state), usage: total(next) }])
+}
+
+export const usageOf = ({ cost, tokens }: StepFinishPart): Usage => {
+  const { input, output, reasoning, cache } = tokens
+  // OpenCode says 0 where a model has no price, so 0 is not known to be a price.
+  const priced = cost > 0 ? { costUsd: cost } : {}
+  return { input, output, reasoning, cacheRead: cache.read, cacheWrite: cache.write, ...priced }
 }
 
 export const total = (state: State): Usage => Array.from(state.usage.values()).reduce(add, zero)

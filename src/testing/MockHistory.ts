@@ -4,8 +4,7 @@
 import { Effect } from "effect"
 import { type AgentError, AgentProtocolError, CapabilityMissing } from "../AdapterError.ts"
 import { SessionId, type TurnId } from "../Ids.ts"
-import type { Item } from "../Item.ts"
-import type { Capabilities, TurnEvidence } from "../ProviderAdapter.ts"
+import type { Capabilities, ProviderHistory, TurnEvidence } from "../ProviderAdapter.ts"
 import type { StoredCursor } from "../ResumeCursor.ts"
 import { emit, type Live, type MockAgent, reach } from "./MockAgent.ts"
 import { changed, type StoredSession } from "./MockAgentDisk.ts"
@@ -74,10 +73,26 @@ export const fork = (live: Live): Effect.Effect<StoredCursor, AgentError | Capab
     }))
   )
 
-export const transcript = (live: Live): Effect.Effect<ReadonlyArray<Item>, AgentError | CapabilityMissing> =>
+/** One message per item, under the item's id. */
+export const history = (live: Live): Effect.Effect<ProviderHistory, AgentError | CapabilityMissing> =>
   needs(live, "history").pipe(
-    Effect.andThen(readable(live, "transcript")),
-    Effect.map(() => live.stored.turns.flatMap((turn) => turn.items))
+    Effect.andThen(readable(live, "history")),
+    Effect.map(() => ({
+      format: "mock/1",
+      agentVersion: live.agent.agentVersion,
+      session: { id: live.stored.sessionId, directory: live.stored.directory },
+      messages: live.stored.turns.flatMap((turn) =>
+        turn.items.map((item) => ({
+          id: item.itemId,
+          role: item._tag === "UserMessage" ? "user" as const : "assistant" as const,
+          at: undefined,
+          finished: !("status" in item) || (item.status !== "pending" && item.status !== "running"),
+          items: [item],
+          usage: undefined,
+          raw: item
+        }))
+      )
+    }))
   )
 
 export const evidence = (

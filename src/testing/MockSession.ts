@@ -11,7 +11,7 @@ import type { ApprovalDecision, QuestionAnswer } from "../UserRequest.ts"
 import { emit, type Live, type MockAgent, type Pending, reach, type RunningTurn, vanish } from "./MockAgent.ts"
 import { changed, type StoredSession, type StoredTurn } from "./MockAgentDisk.ts"
 import { checkAttachments } from "./MockDirectory.ts"
-import { compact, cursorOf, evidence, fork, needs, transcript } from "./MockHistory.ts"
+import { compact, cursorOf, evidence, fork, history, needs } from "./MockHistory.ts"
 import { play } from "./ScriptedTurn.ts"
 
 /** The handle that the service holds. */
@@ -31,7 +31,8 @@ export const handle = (live: Live, origin: ProviderSession["origin"], directory:
     answerQuestion: (requestId, answer) => answerQuestion(live, requestId, answer),
     compact: Effect.suspend(() => compact(live)),
     fork: Effect.suspend(() => fork(live)),
-    transcript: Effect.suspend(() => transcript(live)),
+    compactionGate: agent.capabilities.compactionGate,
+    history: Effect.suspend(() => history(live)),
     evidence: (turn) => evidence(live, turn),
     backgroundWork: Effect.sync(() => live.backgroundWork)
   }

@@ -35,7 +35,10 @@ const stored = (sessionId: string, directory: string) =>
   })
 
 const texts = (driven: Driven) =>
-  Effect.map(driven.session.transcript, (items) => items.map((item) => "text" in item ? item.text : item._tag))
+  Effect.map(
+    driven.session.history,
+    ({ messages }) => messages.flatMap(({ items }) => items).map((item) => "text" in item ? item.text : item._tag)
+  )
 
 const ended = (input: Partial<StartInput>, use: (driven: Driven) => Effect.Effect<unknown>) =>
   Effect.scoped(Effect.gen(function*() {

@@ -125,7 +125,7 @@ layer(OpenCodeSessions.layer(), { timeout: "60 seconds", excludeTestServices: tr
       yield* driven.session.compact
       assert.strictEqual((yield* driven.next("CompactionStarted")).trigger, "manual")
       assert.strictEqual((yield* driven.next("CompactionCompleted")).summary, "In short.")
-      const history = yield* driven.session.transcript
+      const history = (yield* driven.session.history).messages.flatMap(({ items }) => items)
       assert.deepStrictEqual(history.map((item) => "text" in item ? item.text : item._tag), [
         "to be compacted",
         "Long story."

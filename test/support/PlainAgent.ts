@@ -43,7 +43,8 @@ export const register = Effect.fnUntraced(function*(session: Partial<ProviderSes
         answerQuestion: () => Effect.void,
         compact: Effect.void,
         fork: Effect.succeed(cursor),
-        transcript: Effect.succeed([]),
+        compactionGate: "observe-only",
+        history: Effect.succeed({ format: "plain/1", agentVersion: "1", session: null, messages: [] }),
         evidence: () => Effect.succeed({ outcome: "unfinished", items: [] }),
         backgroundWork: Effect.succeed(false),
         ...session

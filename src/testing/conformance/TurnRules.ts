@@ -211,9 +211,9 @@ export const rules: ReadonlyArray<Rule> = [
         const { session, ...listener } = yield* listen(host)
         const never = TurnId.make(`turn-${process.pid}-never`)
         if (!bench.capabilities.history) {
-          const read = yield* Effect.result(session.transcript)
+          const read = yield* Effect.result(session.history)
           if (read._tag === "Success") return yield* bench.undeclared("history")
-          yield* refused(session.transcript, ["CapabilityMissing"], "a history that is not offered")
+          yield* refused(session.history, ["CapabilityMissing"], "a history that is not offered")
           const evidence = Effect.flatMap(session.turnRef(never), (ref) => session.evidence({ turnId: never, ref }))
           return yield* Effect.asVoid(refused(evidence, ["CapabilityMissing"], "evidence that is not offered"))
         }
@@ -228,7 +228,7 @@ export const rules: ReadonlyArray<Rule> = [
         yield* equal(done.outcome, "completed", "the outcome of a completed turn")
         const texts = (items: ReadonlyArray<Item>) =>
           items.flatMap((item) => "text" in item && item._tag !== "Reasoning" ? [`${item._tag}: ${item.text}`] : [])
-        const all = texts(yield* session.transcript).join("\n")
+        const all = texts((yield* session.history).messages.flatMap(({ items }) => items)).join("\n")
         yield* expect(
           /UserMessage: [^]*before[^]*AssistantMessage: [^]*before[^]*UserMessage: [^]*violet anchor[^]*AssistantMessage: [^]*violet anchor/
             .test(all),

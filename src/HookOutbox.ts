@@ -1,0 +1,36 @@
+/**
+ * Which recorded events still have to be delivered to which hooks. Written in the same transaction as the event itself,
+ * for each durable hook that is known, here now or registered in an earlier run of the app.
+ */
+import { Context, type Effect } from "effect"
+import type { HookPattern, LifecycleEvent } from "./LifecycleEvent.ts"
+import type { StoreFailed } from "./StoreError.ts"
+
+export class HookOutbox extends Context.Service<HookOutbox, {
+  /** From now on the hook gets what matches. Harmless where it is known; its patterns are then these. */
+  readonly register: (hook: {
+    readonly name: string
+    readonly patterns: ReadonlyArray<HookPattern>
+  }) => Effect.Effect<void, StoreFailed>
+  /** Undelivered events of a hook whose time has come, oldest first; `delivery.attempt` is the next try's. */
+  readonly pending: (query: {
+    readonly hook: string
+    readonly now: number
+    readonly limit: number
+  }) => Effect.Effect<ReadonlyArray<LifecycleEvent>, StoreFailed>
+  /** When the next undelivered event of the hook is due, in milliseconds since the epoch. */
+  readonly nextDue: (hook: string) => Effect.Effect<number | undefined, StoreFailed>
+  /** Before a try: a try that takes the process with it has counted. `dueAt`: when the next one comes, should it fail. */
+  readonly attempt: (delivery: {
+    readonly hook: string
+    readonly eventId: string
+    readonly dueAt: number
+  }) => Effect.Effect<void, StoreFailed>
+  /** Delivered, or given up: it does not come again. */
+  readonly acknowledge: (delivery: {
+    readonly hook: string
+    readonly eventId: string
+  }) => Effect.Effect<void, StoreFailed>
+  /** Forgets what was recorded before this time, and hooks that were not registered since. */
+  readonly purge: (before: number) => Effect.Effect<void, StoreFailed>
+}>()("effect-coding-agents/HookOutbox") {}
