@@ -2,6 +2,7 @@
  * The durable records of a thread: its binding to a provider instance, and the ledger of its turns.
  */
 import { Schema } from "effect"
+import { CompactionPolicy } from "./CompactionPolicy.ts"
 import { Epoch, InstanceId, ProviderName, SessionId, ThreadId, TurnId } from "./Ids.ts"
 import { RuntimeMode } from "./RuntimeMode.ts"
 import { ModelSelection, TurnInput } from "./TurnInput.ts"
@@ -17,6 +18,8 @@ export const Binding = Schema.Struct({
   runtimeMode: RuntimeMode,
   model: Schema.optionalKey(ModelSelection),
   title: Schema.optionalKey(Schema.String),
+  /** Where the thread wants it otherwise than the service. */
+  compaction: Schema.optionalKey(CompactionPolicy),
   status: Schema.Literals(["live", "stopped"]),
   epoch: Epoch,
   /** `seq` of the last stored event. */

@@ -2,6 +2,7 @@
  * The end of an epoch. Every step is bounded, so a session that hangs cannot hold its thread.
  */
 import { Deferred, Effect, Exit, Fiber, Option, Scope } from "effect"
+import * as Compaction from "./Compaction.ts"
 import { enduring, type Engine, type LiveSession, locked, settleRequests } from "./LiveSession.ts"
 import * as LiveTurn from "./LiveTurn.ts"
 import type { Binding, EpochFenced } from "./SessionStore.ts"
@@ -11,8 +12,8 @@ import * as ThreadLog from "./ThreadLog.ts"
 import * as Usage from "./Usage.ts"
 
 /**
- * Ends the epoch: the turn gets its terminal event, open requests are settled, `SessionEnded` is stored, and the
- * session's scope is closed. Every step is bounded, so a session that hangs cannot hold the thread. Whatever fails, the
+ * Ends the epoch: the turn gets its terminal event, open requests are settled, `SessionEnded` is stored, hooks are told,
+ * and the session's scope is closed. Every step is bounded, so a session that hangs cannot hold the thread. Whatever fails, the
  * session is stopped. Ending twice is harmless.
  */
 export const end = (engine: Engine, live: LiveSession, reason: SessionEndReason) =>
@@ -20,12 +21,14 @@ export const end = (engine: Engine, live: LiveSession, reason: SessionEndReason)
     if (live.over) return Effect.void
     return Effect.andThen(endRunning(engine, live, reason), closeEpoch(engine, live, reason)).pipe(
       Effect.onExit((exit) => Effect.sync(() => abandon(live, exit))),
+      // Who is told of the end may still look at the session.
+      Effect.andThen(engine.hooks.delivered("session:end", live.binding, engine.settings.hookBudget)),
       Effect.ensuring(closeScope(engine, live.scope, live.binding))
     )
   }).pipe(Effect.uninterruptible)
 
 /** The turn is interrupted if there is somebody who listens, and ends in any case. */
-const endRunning = Effect.fnUntraced(function*(engine: Engine, live: LiveSession, reason: SessionEndReason) {
+export const endRunning = Effect.fnUntraced(function*(engine: Engine, live: LiveSession, reason: SessionEndReason) {
   const turn = live.turn
   if (live.broken !== undefined || turn === undefined || turn.phase === "ended") return
   const usage = Usage.zero
@@ -50,13 +53,10 @@ const endRunning = Effect.fnUntraced(function*(engine: Engine, live: LiveSession
 const closeEpoch = (engine: Engine, live: LiveSession, reason: SessionEndReason) =>
   Effect.suspend(() => {
     live.over = true
-    const bodies: ReadonlyArray<EventBody> = [
-      ...settleRequests(live, "session-ended"),
-      { _tag: "SessionEnded", reason }
-    ]
+    const bodies = [...closing(live), { _tag: "SessionEnded", reason } as const]
     return enduring(
       live,
-      ThreadLog.append(live.log, engine.clock, live.binding.epoch, bodies, (events) =>
+      ThreadLog.append(live.log, engine.clock, live.binding, bodies, (events) =>
         engine.store.closeEpoch({
           threadId: live.binding.threadId,
           epoch: live.binding.epoch,
@@ -66,8 +66,14 @@ const closeEpoch = (engine: Engine, live: LiveSession, reason: SessionEndReason)
     )
   }).pipe(locked(live))
 
+/** What an epoch leaves open, settled. Lock held. */
+export const closing = (live: LiveSession): ReadonlyArray<EventBody> => [
+  ...settleRequests(live, "session-ended"),
+  ...(live.compaction === undefined ? [] : Compaction.settle(live, live.compaction, { outcome: "unknown" }))
+]
+
 /** Nobody waits for this session any more. */
-const abandon = (live: LiveSession, exit: Exit.Exit<unknown, StoreFailed | EpochFenced>): void => {
+export const abandon = (live: LiveSession, exit: Exit.Exit<unknown, StoreFailed | EpochFenced>): void => {
   const turn = live.turn
   live.over = true
   live.turn = undefined

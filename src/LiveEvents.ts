@@ -3,6 +3,7 @@
  * has started.
  */
 import { Deferred, Effect, Stream } from "effect"
+import * as Compaction from "./Compaction.ts"
 import { append, enduring, type Engine, type LiveSession, locked, type Turn } from "./LiveSession.ts"
 import * as LiveTurn from "./LiveTurn.ts"
 import type { EventBody, ProviderEvent } from "./ThreadEvent.ts"
@@ -28,6 +29,7 @@ const receive = Effect.fnUntraced(function*(engine: Engine, live: LiveSession, e
         const before = out
         out = []
         yield* LiveTurn.end(engine, live, turn, before, event)
+        if (event._tag === "TurnFailed" && event.failure._tag === "ContextOverflow") yield* live.overflowed
         continue
       }
       case "ApprovalRequested":
@@ -42,6 +44,23 @@ const receive = Effect.fnUntraced(function*(engine: Engine, live: LiveSession, e
         if (request === undefined || request.answering) continue
         live.requests.delete(event.requestId)
         break
+      }
+      case "CompactionStarted":
+        // One that is held records itself at its gate.
+        if (live.compaction === undefined && !Compaction.isHeld(live)) {
+          yield* Compaction.observe(engine, live, event.trigger, undefined)
+        }
+        break
+      case "CompactionCompleted":
+      case "CompactionFailed": {
+        const ending: Compaction.Ending = event._tag === "CompactionCompleted"
+          ? { outcome: "completed", summary: event.summary }
+          : { outcome: "failed", reason: event.name }
+        out.push(event)
+        if (live.compaction !== undefined) out.push(...Compaction.ended(live, live.compaction, ending))
+        // It has passed the gate by, if there was one; a failed one was stopped there, and that is told already.
+        else if (ending.outcome === "completed") yield* Compaction.observe(engine, live, "auto", ending)
+        continue
       }
       case "ItemCompleted":
         if (turn !== undefined && event.item._tag === "AssistantMessage" && event.item.subagent === undefined) {
@@ -62,7 +81,7 @@ export const acceptTurn = (engine: Engine, live: LiveSession, turn: Turn) =>
       ThreadLog.append(
         live.log,
         engine.clock,
-        live.binding.epoch,
+        live.binding,
         [{ _tag: "TurnStarted", turnId: turn.turnId, input: turn.input }],
         (events) =>
           engine.store.acceptTurn({

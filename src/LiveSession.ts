@@ -8,12 +8,34 @@
  * A write that fails for good is the last one of its epoch: the log ends there without a hole, the session is given up,
  * and the rest (the turn's end, open requests, `SessionEnded`) is settled from what the store has.
  */
-import { type Clock, Deferred, type Duration, Effect, Exit, type Fiber, Schedule, type Scope, Semaphore } from "effect"
+import {
+  type Clock,
+  Deferred,
+  type Duration,
+  Effect,
+  Exit,
+  type Fiber,
+  type Result,
+  Schedule,
+  type Scope,
+  Semaphore
+} from "effect"
+import type { Compaction } from "./Compaction.ts"
+import type { CompactionPolicy } from "./CompactionPolicy.ts"
 import type { RequestId, TurnId } from "./Ids.ts"
 import type { ProviderAdapter, ProviderSession } from "./ProviderAdapter.ts"
 import type { Binding, EpochFenced, SessionStore } from "./SessionStore.ts"
 import type { StoreFailed } from "./StoreError.ts"
-import type { EventBody, InterruptedBy, ProviderEvent, TerminalEvent } from "./ThreadEvent.ts"
+import type {
+  EventBody,
+  InterruptedBy,
+  ProviderEvent,
+  SnapshotFailure,
+  Snapshotted,
+  SnapshotTiming,
+  TerminalEvent
+} from "./ThreadEvent.ts"
+import type { ThreadHooks } from "./ThreadHooks.ts"
 import * as ThreadLog from "./ThreadLog.ts"
 import type { TurnFailure } from "./TurnFailure.ts"
 import type { TurnInput } from "./TurnInput.ts"
@@ -29,7 +51,22 @@ export interface Engine {
     readonly idleAfterMillis: number
     readonly interruptGrace: Duration.Duration
     readonly stopTimeout: Duration.Duration
+    /** How long the boundaries of a session wait for hooks. */
+    readonly hookBudget: Duration.Duration
   }
+  readonly hooks: ThreadHooks
+  readonly compaction: {
+    /** How long an agent may be held before a compaction. */
+    readonly gateDeadline: Duration.Duration
+    /** How long a compaction may take once it was let go. */
+    readonly deadline: Duration.Duration
+  }
+  /** Saves the whole transcript. `timing` is asked once the agent's history was read. */
+  readonly snapshot: (of: {
+    readonly live: LiveSession
+    readonly compactionId?: string | undefined
+    readonly timing: () => SnapshotTiming
+  }) => Effect.Effect<Result.Result<Snapshotted, SnapshotFailure>>
 }
 
 export interface Turn {
@@ -61,7 +98,17 @@ export interface LiveSession {
   readonly session: ProviderSession
   readonly scope: Scope.Closeable
   readonly log: ThreadLog.ThreadLog
+  readonly policy: Required<CompactionPolicy>
+  /** The agent was given a gate to ask at. */
+  readonly gated: boolean
   turn: Turn | undefined
+  compaction: Compaction | undefined
+  /** Compactions that guards have stopped, in a row. */
+  vetoes: number
+  /** Hooks have been told of the epoch's start. */
+  greeted: boolean
+  /** What the model shall read before the next prompt. */
+  notes: ReadonlyArray<string>
   readonly requests: Map<RequestId, OpenRequest>
   /** End of the last turn, or the start of the epoch. */
   activeAt: number
@@ -74,6 +121,8 @@ export interface LiveSession {
   watched: boolean
   /** Who does, while asleep until the next of them; there is nothing to do once the session is over. */
   watch: Fiber.Fiber<unknown, unknown> | undefined
+  /** Called when a turn did not fit into the model's context; it does not wait. */
+  readonly overflowed: Effect.Effect<void>
   /** Done once the session's events need not be read any more. */
   readonly halted: Deferred.Deferred<void>
 }
@@ -106,7 +155,7 @@ export const append = (engine: Engine, live: LiveSession, bodies: ReadonlyArray<
     ? Effect.void
     : enduring(
       live,
-      ThreadLog.append(live.log, engine.clock, live.binding.epoch, bodies, engine.store.appendEvents)
+      ThreadLog.append(live.log, engine.clock, live.binding, bodies, engine.store.appendEvents)
     )
 
 /** Settles, as events, the open requests of one turn, or all of them. */

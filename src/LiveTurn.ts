@@ -60,7 +60,7 @@ export const end = (
     return Effect.flatMap(live.session.cursor, (cursor) =>
       enduring(
         live,
-        ThreadLog.append(live.log, engine.clock, live.binding.epoch, bodies, (events) =>
+        ThreadLog.append(live.log, engine.clock, live.binding, bodies, (events) =>
           engine.store.endTurn({
             turnId: turn.turnId,
             threadId: live.binding.threadId,

@@ -11,7 +11,7 @@ import type { Epoch, InstanceId, RequestId, ThreadId, TurnId } from "./Ids.ts"
 import type { StoredCursor } from "./ResumeCursor.ts"
 import type { SessionStore } from "./SessionStore.ts"
 import { EpochFenced, TurnExists } from "./StoreError.ts"
-import type { EventBody, ThreadEvent } from "./ThreadEvent.ts"
+import { type EventBody, type ThreadEvent, unknownCompaction } from "./ThreadEvent.ts"
 
 interface Thread {
   binding: Binding
@@ -54,10 +54,14 @@ export const make = (): SessionStore["Service"] => {
   }
 
   /** The thread, if the epoch is its live one and the events follow the stored ones. */
-  const writable = ({ epoch, threadId }: Place, events: ReadonlyArray<ThreadEvent>): Thread | undefined => {
+  const writable = (
+    { epoch, threadId }: Place,
+    events: ReadonlyArray<ThreadEvent>,
+    status: Binding["status"] = "live"
+  ): Thread | undefined => {
     const thread = threads.get(threadId)
     const first = events[0]
-    if (thread?.binding.epoch !== epoch || thread.binding.status !== "live") return undefined
+    if (thread?.binding.epoch !== epoch || thread.binding.status !== status) return undefined
     return first === undefined || first.seq === thread.binding.lastSeq + 1 ? thread : undefined
   }
 
@@ -69,9 +73,14 @@ export const make = (): SessionStore["Service"] => {
     thread.binding = { ...thread.binding, ...changes, lastSeq: thread.binding.lastSeq + events.length }
   }
 
-  const write = (place: Place, events: ReadonlyArray<ThreadEvent>, commit: (thread: Thread) => boolean) =>
+  const write = (
+    place: Place,
+    events: ReadonlyArray<ThreadEvent>,
+    commit: (thread: Thread) => boolean,
+    status?: Binding["status"]
+  ) =>
     Effect.suspend(() => {
-      const thread = writable(place, events)
+      const thread = writable(place, events, status)
       return thread !== undefined && commit(thread) ? Effect.void : fenced(place)
     })
 
@@ -106,12 +115,18 @@ export const make = (): SessionStore["Service"] => {
     getCursor: (threadId, instanceId) =>
       Effect.sync(() => Option.fromUndefinedOr(threads.get(threadId)?.cursors.get(instanceId))),
 
-    openEpoch: ({ binding, cursor, dueAt, events }) =>
+    openEpoch: ({ binding, cursor, dueAt, ends, events }) =>
       Effect.suspend(() => {
         const known = threads.get(binding.threadId)
         const first = events[0]
-        const follows = first === undefined || known === undefined || first.seq === known.binding.lastSeq + 1
+        const lastSeq = known === undefined ? undefined : known.binding.lastSeq + (ends?.events.length ?? 0)
+        const follows = first === undefined || lastSeq === undefined || first.seq === lastSeq + 1
         if (known !== undefined && (known.binding.epoch >= binding.epoch || !follows)) return fenced(binding)
+        if (ends !== undefined) {
+          const ended = writable({ threadId: binding.threadId, epoch: ends.epoch }, ends.events)
+          if (ended === undefined) return fenced(binding)
+          append(ended, ends.events)
+        }
         const thread: Thread = known ??
           { binding, dueAt, cursors: new Map(), turns: new Map(), events: [], requests: new Map() }
         threads.set(binding.threadId, thread)
@@ -140,7 +155,16 @@ export const make = (): SessionStore["Service"] => {
         const bodies = [
           ...(status === "live" ? openRequests(thread) : []),
           ...open.flatMap((turn) => endings(turn.record)),
-          ...(status === "live" ? [{ _tag: "SessionEnded", reason: "host-crash" } as const] : [])
+          ...(status === "live"
+            ? [
+              ...openCompactions(thread),
+              {
+                _tag: "SessionEnded",
+                reason: "host-crash",
+                endedAt: Math.max(thread.binding.activeAt, thread.events.at(-1)?.at ?? 0)
+              } as const
+            ]
+            : [])
         ]
         append(
           thread,
@@ -194,6 +218,15 @@ export const make = (): SessionStore["Service"] => {
 
     getTurn: (turnId) => Effect.sync(() => Option.fromUndefinedOr(turns.get(turnId)?.record)),
 
+    turnRefs: (threadId) =>
+      Effect.sync(() =>
+        new Map(
+          Array.from(threads.get(threadId)?.turns.values() ?? []).flatMap(({ record: { ref, turnId } }) =>
+            ref === undefined ? [] : [[turnId, ref] as const]
+          )
+        )
+      ),
+
     unreconciledTurns: (threadId) =>
       Effect.sync(() =>
         Array.from(threads.get(threadId)?.turns.values() ?? [])
@@ -215,6 +248,17 @@ export const make = (): SessionStore["Service"] => {
         append(thread, events)
         return true
       }),
+
+    annotateThread: (events) =>
+      write(
+        events[0],
+        events,
+        (thread) => {
+          append(thread, events)
+          return true
+        },
+        "stopped"
+      ),
 
     readEvents: ({ after, limit, threadId }) =>
       Effect.sync(() => threads.get(threadId)?.events.slice(after, after + limit) ?? []),
@@ -285,6 +329,16 @@ const openRequests = (thread: Thread): ReadonlyArray<EventBody> => {
     })
   }
   return settled
+}
+
+const openCompactions = ({ binding, events }: Thread): ReadonlyArray<EventBody> => {
+  const open = new Map<string, EventBody>()
+  for (const event of events) {
+    if (event.epoch !== binding.epoch) continue
+    if (event._tag === "CompactionGated") open.set(event.compactionId, unknownCompaction(event))
+    if (event._tag === "CompactionSettled") open.delete(event.compactionId)
+  }
+  return Array.from(open.values())
 }
 
 /** As `StoreSettlement` ends a turn that a crash left open. */

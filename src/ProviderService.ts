@@ -28,6 +28,7 @@
  */
 import { Context, type Duration, Effect, type FileSystem, Layer, type Path, type Stream } from "effect"
 import type { AgentError, CapabilityMissing } from "./AdapterError.ts"
+import type { CompactionPolicy } from "./CompactionPolicy.ts"
 import type { Continuity, MissingPolicy } from "./Continuity.ts"
 import type { Epoch, InstanceId, RequestId, SessionId, ThreadId, TurnId } from "./Ids.ts"
 import { make } from "./internal/providerService.ts"
@@ -35,7 +36,10 @@ import type { SendTurnError, StartSessionError } from "./ProviderAdapter.ts"
 import type { ProviderRegistry } from "./ProviderRegistry.ts"
 import type { RuntimeMode } from "./RuntimeMode.ts"
 import type {
+  CompactionInProgress,
+  CompactionRefused,
   DirectoryInvalid,
+  HookReentrant,
   InstanceUnknown,
   PromptEmpty,
   PromptTooLong,
@@ -46,12 +50,14 @@ import type {
   ThreadUnknown,
   TurnInProgress,
   TurnNotCompleted,
-  TurnUnknownError
+  TurnUnknownError,
+  TurnVetoed
 } from "./ServiceError.ts"
 import type { Binding, EpochFenced, SessionStore, TurnExists } from "./SessionStore.ts"
 import type { StoreFailed } from "./StoreError.ts"
-import type { ThreadEvent } from "./ThreadEvent.ts"
+import type { CompactionOutcome, Snapshotted, ThreadEvent } from "./ThreadEvent.ts"
 import type { TranscriptTurn } from "./Transcript.ts"
+import type * as TranscriptArchive from "./TranscriptArchive.ts"
 import type { Attachment, ModelSelection } from "./TurnInput.ts"
 import type { Usage } from "./Usage.ts"
 import type { ApprovalDecision, QuestionAnswer } from "./UserRequest.ts"
@@ -69,6 +75,8 @@ export interface StartSession {
   readonly title?: string | undefined
   /** Default: the service's. */
   readonly onMissing?: MissingPolicy | undefined
+  /** Where this thread wants it otherwise than the service. Kept with the thread; default: what was kept. */
+  readonly compaction?: CompactionPolicy | undefined
 }
 
 export interface SessionInfo {
@@ -112,6 +120,16 @@ export interface TurnResult extends TurnAccepted {
   readonly usage: Usage
 }
 
+export interface CompactResult {
+  readonly threadId: ThreadId
+  readonly compactionId: string
+  /** What became of it at the agent's; a veto and a failed snapshot are errors. */
+  readonly outcome: CompactionOutcome
+  readonly summary: string | undefined
+  readonly reason: string | undefined
+  readonly snapshot: Snapshotted | undefined
+}
+
 export interface ForkThread {
   readonly threadId: ThreadId
   readonly newThreadId: ThreadId
@@ -138,6 +156,9 @@ export type SendError =
   | TurnExists
   | PromptEmpty
   | PromptTooLong
+  | CompactionInProgress
+  | TurnVetoed
+  | HookReentrant
 
 export interface Settings {
   /** Default `rehydrate`. */
@@ -154,6 +175,21 @@ export interface Settings {
   readonly interruptGrace?: Duration.Input | undefined
   /** How long an agent may take to stop before its thread goes on without it. Default 15 seconds. */
   readonly stopTimeout?: Duration.Input | undefined
+  /** How long the start and the end of a session wait for hooks. What takes longer goes on beside. Default 5 seconds. */
+  readonly hookBudget?: Duration.Input | undefined
+  /** What shall happen around a compaction; a thread may want it otherwise ({@link StartSession.compaction}). */
+  readonly compaction?:
+    | (CompactionPolicy & {
+      /** How long a snapshot may take, the agent's answer included. Default 30 seconds. */
+      readonly snapshotDeadline?: Duration.Input | undefined
+      /** How long an agent may be held before it compacts, guards included. Default 90 seconds. */
+      readonly gateDeadline?: Duration.Input | undefined
+      /** How long a compaction may take once it was let go. Default 10 minutes. */
+      readonly deadline?: Duration.Input | undefined
+    })
+    | undefined
+  /** What is saved of a transcript, and for how long. */
+  readonly transcripts?: TranscriptArchive.Settings | undefined
   readonly reaper?: {
     /** Default 30 minutes. */
     readonly idleAfter?: Duration.Input | undefined
@@ -170,7 +206,7 @@ export class ProviderService extends Context.Service<ProviderService, {
   /** Makes the thread live: creates it, resumes it, moves it, or swaps its agent. Harmless if it is live as asked. */
   readonly startSession: (
     input: StartSession
-  ) => Effect.Effect<SessionInfo, StartError | ThreadUnknown | TurnInProgress>
+  ) => Effect.Effect<SessionInfo, StartError | ThreadUnknown | TurnInProgress | HookReentrant>
   /** Succeeds once the provider has the turn. Starts or resumes the session if need be. */
   readonly sendTurn: (input: SendTurn) => Effect.Effect<TurnAccepted, SendError>
   /** Sends and waits for the end. Interrupting this effect interrupts the turn. */
@@ -191,16 +227,43 @@ export class ProviderService extends Context.Service<ProviderService, {
     readonly answer: QuestionAnswer
   }) => Effect.Effect<void, ThreadUnknown | RequestUnknown | RequestSettled | AgentError | StoreFailed | EpochFenced>
   /** Ends the session; the thread stays. Cuts a start that is under way. Stopping a stopped thread succeeds. */
-  readonly stopSession: (threadId: ThreadId) => Effect.Effect<void, ThreadUnknown | StoreFailed | EpochFenced>
+  readonly stopSession: (
+    threadId: ThreadId
+  ) => Effect.Effect<void, ThreadUnknown | StoreFailed | EpochFenced | HookReentrant>
+  /**
+   * Begins the conversation anew in a new session of the same agent; the archive stays. A running turn is interrupted.
+   * Hooks see `session:end`, `session:reset` and `session:start`, in this order, and may still read the old session.
+   */
+  readonly resetThread: (threadId: ThreadId) => Effect.Effect<
+    SessionInfo,
+    StartError | ThreadUnknown | CompactionInProgress | HookReentrant
+  >
+  /**
+   * Has the agent replace its context by a summary, once the transcript is saved and the guards agree; answers when it is
+   * over. No turn may be running.
+   */
+  readonly compactThread: (threadId: ThreadId) => Effect.Effect<
+    CompactResult,
+    | StartError
+    | ThreadUnknown
+    | TurnInProgress
+    | AgentError
+    | CapabilityMissing
+    | CompactionInProgress
+    | CompactionRefused
+    | HookReentrant
+  >
   /** Copies the conversation into a new thread, on the same provider instance. No turn may be running. */
   readonly forkThread: (
     input: ForkThread
   ) => Effect.Effect<
     SessionInfo,
-    StartError | ThreadUnknown | ThreadExists | TurnInProgress | AgentError | CapabilityMissing
+    StartError | ThreadUnknown | ThreadExists | TurnInProgress | AgentError | CapabilityMissing | HookReentrant
   >
   /** Stops the session and deletes all that is stored of the thread. The provider's own session is left alone. */
-  readonly deleteThread: (threadId: ThreadId) => Effect.Effect<void, ThreadUnknown | StoreFailed | EpochFenced>
+  readonly deleteThread: (
+    threadId: ThreadId
+  ) => Effect.Effect<void, ThreadUnknown | StoreFailed | EpochFenced | HookReentrant>
   /** Newest activity first; `before` is the last binding of the page before. */
   readonly listThreads: (page?: {
     readonly limit?: number | undefined

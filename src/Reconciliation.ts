@@ -28,7 +28,7 @@ export const run = Effect.fnUntraced(function*(engine: Engine, live: LiveSession
     yield* ThreadLog.append(
       live.log,
       engine.clock,
-      live.binding.epoch,
+      live.binding,
       [
         ...items.map((item): EventBody => ({ _tag: "ItemCompleted", turnId, item, recovered: true })),
         { _tag: "TurnReconciled", turnId, evidence: evidence.outcome }

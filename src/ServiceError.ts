@@ -3,7 +3,7 @@
  */
 import { Schema } from "effect"
 import { InstanceId, RequestId, ThreadId, TurnId } from "./Ids.ts"
-import { InterruptedBy, UnknownReason } from "./ThreadEvent.ts"
+import { CompactionOutcome, InterruptedBy, UnknownReason } from "./ThreadEvent.ts"
 import { TurnFailure } from "./TurnFailure.ts"
 
 /** No layer has registered this provider instance. `known` lists those that are there. */
@@ -73,6 +73,58 @@ export class TurnInProgress extends Schema.TaggedError<TurnInProgress>()("TurnIn
   readonly retryable = true
   override get message() {
     return `Turn ${this.turnId} of thread ${this.threadId} is still running`
+  }
+}
+
+/** The thread's session is being compacted at our request, or the agent compacts it by itself. Try again afterwards. */
+export class CompactionInProgress extends Schema.TaggedError<CompactionInProgress>()("CompactionInProgress", {
+  threadId: ThreadId,
+  compactionId: Schema.String
+}) {
+  readonly retryable = true
+  override get message() {
+    return `Thread ${this.threadId} is being compacted`
+  }
+}
+
+/** The compaction was not done: a guard's veto, or the transcript could not be saved. Nothing has changed. */
+export class CompactionRefused extends Schema.TaggedError<CompactionRefused>()("CompactionRefused", {
+  threadId: ThreadId,
+  compactionId: Schema.String,
+  outcome: CompactionOutcome,
+  reason: Schema.String
+}) {
+  readonly retryable = true
+  override get message() {
+    return `Thread ${this.threadId} was not compacted (${this.outcome}): ${this.reason}`
+  }
+}
+
+/**
+ * A hook has acted on its own thread while that is held for the hook: from inside of a guard or transform, or of
+ * `session:start`, `session:end`, `session:reset` or `compaction:before`. It would have waited for itself.
+ */
+export class HookReentrant extends Schema.TaggedError<HookReentrant>()("HookReentrant", {
+  threadId: ThreadId,
+  hook: Schema.String,
+  kind: Schema.String
+}) {
+  readonly retryable = false
+  override get message() {
+    return `The hook "${this.hook}" cannot act on thread ${this.threadId} from inside of ${this.kind}`
+  }
+}
+
+/** A guard has vetoed the turn. It was not sent. */
+export class TurnVetoed extends Schema.TaggedError<TurnVetoed>()("TurnVetoed", {
+  threadId: ThreadId,
+  turnId: TurnId,
+  hook: Schema.String,
+  reason: Schema.String
+}) {
+  readonly retryable = false
+  override get message() {
+    return `The hook "${this.hook}" has vetoed turn ${this.turnId}: ${this.reason}`
   }
 }
 

@@ -19,6 +19,10 @@ export type Past =
   | { readonly _tag: "Cursor"; readonly cursor: unknown }
   /** The cursor of a copy that was just made of another thread's session. */
   | { readonly _tag: "Fork"; readonly cursor: unknown; readonly from: ThreadId; readonly seq: number }
+  /** The conversation shall begin anew. */
+  | { readonly _tag: "Reset" }
+  /** The conversation of a snapshot. */
+  | { readonly _tag: "Snapshot"; readonly snapshotId: string; readonly turns: ReadonlyArray<Transcript.TranscriptTurn> }
   /** There was a session, but none that this start may go on with. */
   | { readonly _tag: "Lost"; readonly reason: LossReason }
 
@@ -82,6 +86,13 @@ export const run = (options: StartOptions): Effect.Effect<Started, StartSessionE
         ...started,
         continuity: Continuity.cases.Created.make({})
       }))
+    case "Reset":
+      return Effect.map(attempt(options, { _tag: "New" }), (started) => ({
+        ...started,
+        continuity: Continuity.cases.Fresh.make({ reason: "reset" })
+      }))
+    case "Snapshot":
+      return withoutSession({ ...options, onMissing: "rehydrate", archive: Effect.succeed(past.turns) }, "restored")
     case "Lost":
       return withoutSession(options, past.reason)
     case "Cursor":

@@ -41,11 +41,15 @@ export class SessionStore extends Context.Service<SessionStore, {
   /** The stored value as it is, even if it is not JSON (then the text itself). */
   readonly getCursor: (threadId: ThreadId, instanceId: InstanceId) => Effect.Effect<Option.Option<unknown>, StoreFailed>
 
-  /** Writes the binding (status `live`), the cursor if there is one, and the events. */
+  /**
+   * Writes the binding (status `live`), the cursor if there is one, and the events. `ends`: closes the thread's live epoch
+   * in the same transaction, with its last events, which come before.
+   */
   readonly openEpoch: (write: {
     readonly binding: Binding
     readonly cursor: Option.Option<StoredCursor>
     readonly dueAt: number
+    readonly ends?: { readonly epoch: Epoch; readonly events: ReadonlyArray<ThreadEvent> } | undefined
     readonly events: ReadonlyArray<ThreadEvent>
   }) => Effect.Effect<void, StoreFailed | EpochFenced>
   /** Sets the status to `stopped`, clears the due time, appends the events. */
@@ -95,6 +99,8 @@ export class SessionStore extends Context.Service<SessionStore, {
     readonly events: ReadonlyArray<ThreadEvent>
   }) => Effect.Effect<void, StoreFailed | EpochFenced>
   readonly getTurn: (turnId: TurnId) => Effect.Effect<Option.Option<TurnRecord>, StoreFailed>
+  /** The ids under which the provider's history has the thread's turns, where they were chosen by us. */
+  readonly turnRefs: (threadId: ThreadId) => Effect.Effect<ReadonlyMap<TurnId, string>, StoreFailed>
   /** Turns that ended as unknown and were not reconciled with the provider's history yet, oldest first. */
   readonly unreconciledTurns: (threadId: ThreadId) => Effect.Effect<ReadonlyArray<TurnRecord>, StoreFailed>
   readonly reconcileTurn: (write: {
@@ -106,6 +112,10 @@ export class SessionStore extends Context.Service<SessionStore, {
 
   /** Durable events in between, all of one thread and epoch. */
   readonly appendEvents: (
+    events: readonly [ThreadEvent, ...ReadonlyArray<ThreadEvent>]
+  ) => Effect.Effect<void, StoreFailed | EpochFenced>
+  /** What is known of a stopped thread only now: appended under its last epoch. */
+  readonly annotateThread: (
     events: readonly [ThreadEvent, ...ReadonlyArray<ThreadEvent>]
   ) => Effect.Effect<void, StoreFailed | EpochFenced>
   /** Stored events with a `seq` greater than `after`, in order. */

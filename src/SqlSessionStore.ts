@@ -9,7 +9,7 @@ import { Clock, Context, Effect, Option, References, Schema, type Scope } from "
 import { SqlClient, SqlError } from "effect/sql"
 import type { AgentProcesses } from "./AgentProcesses.ts"
 import * as AgentProcessesSql from "./AgentProcessesSql.ts"
-import { Epoch, ThreadId } from "./Ids.ts"
+import { Epoch, ThreadId, TurnId } from "./Ids.ts"
 import type { StoredCursor } from "./ResumeCursor.ts"
 import type { SessionStore } from "./SessionStore.ts"
 import { Durability } from "./SqliteClient.ts"
@@ -68,6 +68,7 @@ const storeOperations = (sql: SqlClient.SqlClient): SessionStore["Service"] => {
     "runtime_mode",
     "model",
     "title",
+    "compaction",
     "status",
     "epoch",
     "last_seq",
@@ -123,18 +124,23 @@ const storeOperations = (sql: SqlClient.SqlClient): SessionStore["Service"] => {
         )
       ),
 
-    openEpoch: ({ binding, cursor, dueAt, events }) => {
+    openEpoch: ({ binding, cursor, dueAt, ends, events }) => {
+      const { threadId } = binding
+      const close = ends === undefined
+        ? Effect.void
+        : StoreEvents.append(sql, { threadId, epoch: ends.epoch }, ends.events, sql`, status = 'stopped'`)
       const first = events[0]
       const follows = first === undefined ? sql.literal("") : sql` AND eca_threads.last_seq = ${first.seq - 1}`
       const row = bindingRow(binding, events.at(-1)?.seq ?? binding.lastSeq, dueAt)
       return fenced(
         "open an epoch",
         "flushed",
-        sql`INSERT INTO eca_threads ${sql.insert({ ...row })} ON CONFLICT (thread_id)
-          DO UPDATE SET ${replaced} WHERE eca_threads.epoch < excluded.epoch${follows} RETURNING thread_id`.pipe(
+        close.pipe(
+          Effect.andThen(sql`INSERT INTO eca_threads ${sql.insert({ ...row })} ON CONFLICT (thread_id)
+            DO UPDATE SET ${replaced} WHERE eca_threads.epoch < excluded.epoch${follows} RETURNING thread_id`),
           Effect.flatMap(fencedUnless(binding)),
           Effect.andThen(StoreEvents.insert(sql, events)),
-          Effect.andThen(putCursor(binding.threadId, cursor))
+          Effect.andThen(putCursor(threadId, cursor))
         )
       )
     },
@@ -221,6 +227,16 @@ const storeOperations = (sql: SqlClient.SqlClient): SessionStore["Service"] => {
         )
       ),
 
+    turnRefs: (threadId) =>
+      sealed(
+        "read the refs of turns",
+        "flushed",
+        sql<{ readonly turn_id: string; readonly ref: string }>`SELECT turn_id, ref FROM eca_turns
+          WHERE thread_id = ${threadId} AND ref IS NOT NULL`.pipe(
+          Effect.map((rows) => new Map(rows.map((row) => [TurnId.make(row.turn_id), row.ref])))
+        )
+      ),
+
     unreconciledTurns: (threadId) =>
       sealed(
         "read unknown turns",
@@ -242,6 +258,9 @@ const storeOperations = (sql: SqlClient.SqlClient): SessionStore["Service"] => {
       ),
 
     appendEvents: (events) => fenced("append events", "relaxed", StoreEvents.append(sql, events[0], events)),
+
+    annotateThread: (events) =>
+      fenced("annotate a thread", "flushed", StoreEvents.append(sql, events[0], events, undefined, "stopped")),
 
     readEvents: ({ after, limit, threadId }) =>
       sealed(

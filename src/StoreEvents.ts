@@ -40,12 +40,13 @@ export const append = (
   sql: SqlClient.SqlClient,
   { epoch, threadId }: Place,
   events: ReadonlyArray<ThreadEvent>,
-  set: Statement.Fragment = sql.literal("")
+  set: Statement.Fragment = sql.literal(""),
+  status: "live" | "stopped" = "live"
 ): Effect.Effect<void, SqlError.SqlError | EpochFenced> => {
   const first = events[0]
   const follows = first === undefined ? sql.literal("") : sql` AND last_seq = ${first.seq - 1}`
   const fence = sql`UPDATE eca_threads SET last_seq = last_seq + ${events.length}${set}
-    WHERE thread_id = ${threadId} AND epoch = ${epoch} AND status = 'live'${follows} RETURNING thread_id`
+    WHERE thread_id = ${threadId} AND epoch = ${epoch} AND status = ${status}${follows} RETURNING thread_id`
   return Effect.flatMap(fence, (rows): Effect.Effect<void, SqlError.SqlError | EpochFenced> =>
     rows.length === 0
       ? Effect.fail(new EpochFenced({ threadId, epoch }))

@@ -105,13 +105,19 @@ const processFolders = Effect.gen(function*() {
   yield* sql`ALTER TABLE eca_processes ADD COLUMN folder TEXT`
 })
 
+const compactionPolicies = Effect.gen(function*() {
+  const sql = yield* SqlClient.SqlClient
+  yield* sql`ALTER TABLE eca_threads ADD COLUMN compaction TEXT`
+})
+
 const migrations: Readonly<Record<string, Effect.Effect<void, SqlError.SqlError, SqlClient.SqlClient>>> = {
   "0001_threads": threads,
   "0002_cursors": cursors,
   "0003_turns": turns,
   "0004_events": events,
   "0005_ownership": ownership,
-  "0006_process_folders": processFolders
+  "0006_process_folders": processFolders,
+  "0009_compaction_policies": compactionPolicies
 }
 
 /** The schema version that this release writes, and the highest that it opens. */

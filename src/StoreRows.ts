@@ -26,6 +26,7 @@ export interface BindingRow {
   readonly runtime_mode: string
   readonly model: string | null
   readonly title: string | null
+  readonly compaction: string | null
   readonly status: string
   readonly epoch: BigIntColumn
   readonly last_seq: BigIntColumn
@@ -43,6 +44,7 @@ export const bindingRow = (binding: Binding, lastSeq: number, dueAt: number): Bi
   runtime_mode: binding.runtimeMode,
   model: binding.model === undefined ? null : JSON.stringify(binding.model),
   title: binding.title ?? null,
+  compaction: binding.compaction === undefined ? null : JSON.stringify(binding.compaction),
   status: "live",
   epoch: binding.epoch,
   last_seq: lastSeq,
@@ -63,6 +65,7 @@ export const toBinding = (row: BindingRow): Effect.Effect<Binding, Schema.Schema
     runtimeMode: row.runtime_mode,
     ...optional("model", row.model === null ? null : parseJson(row.model)),
     ...optional("title", row.title),
+    ...optional("compaction", row.compaction === null ? null : parseJson(row.compaction)),
     status: row.status,
     epoch: Number(row.epoch),
     lastSeq: Number(row.last_seq),

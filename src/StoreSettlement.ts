@@ -6,14 +6,15 @@
  * - an accepted turn: `TurnUnknown`, `host-crash`;
  * - a turn that was recorded and perhaps sent: `TurnStarted`, so that the user's words are in the log, and
  *   `TurnUnknown`, `delivery-uncertain`;
- * - the epoch: `SessionEnded`, `host-crash`.
+ * - a compaction that was gated: `CompactionSettled`, `unknown`;
+ * - the epoch: `SessionEnded`, `host-crash`, with the time of the last thing that was recorded.
  */
 import { Clock, Effect, Option, Schema } from "effect"
 import type { SqlClient, SqlError } from "effect/sql"
 import { Epoch, RequestId, ThreadId, TurnId } from "./Ids.ts"
 import * as StoreEvents from "./StoreEvents.ts"
-import { type BigIntColumn, parseJson } from "./StoreRows.ts"
-import type { EventBody, ThreadEvent } from "./ThreadEvent.ts"
+import { type BigIntColumn, type EventRow, parseJson, toEvent } from "./StoreRows.ts"
+import { type EventBody, type ThreadEvent, unknownCompaction } from "./ThreadEvent.ts"
 import { TurnInput } from "./TurnInput.ts"
 
 interface RequestRow {
@@ -56,6 +57,16 @@ const endings = (turn: OpenTurnRow): ReadonlyArray<EventBody> => {
   ]
 }
 
+/** Compactions of the epoch that were gated and have no outcome. */
+const openCompactions = (rows: ReadonlyArray<EventRow>): ReadonlyArray<EventBody> => {
+  const open = new Map<string, EventBody>()
+  for (const event of rows.map(toEvent)) {
+    if (event._tag === "CompactionGated") open.set(event.compactionId, unknownCompaction(event))
+    if (event._tag === "CompactionSettled") open.delete(event.compactionId)
+  }
+  return Array.from(open.values())
+}
+
 /** Settles one thread, in a transaction of its own. */
 export const settle = (sql: SqlClient.SqlClient, threadId: ThreadId): Effect.Effect<void, SqlError.SqlError> =>
   Effect.gen(function*() {
@@ -63,7 +74,8 @@ export const settle = (sql: SqlClient.SqlClient, threadId: ThreadId): Effect.Eff
       readonly status: string
       readonly epoch: BigIntColumn
       readonly last_seq: BigIntColumn
-    }>`SELECT status, epoch, last_seq FROM eca_threads WHERE thread_id = ${threadId}`
+      readonly active_at: BigIntColumn
+    }>`SELECT status, epoch, last_seq, active_at FROM eca_threads WHERE thread_id = ${threadId}`
     if (thread === undefined) return
     const live = thread.status === "live"
     const turns = yield* sql<OpenTurnRow>`SELECT turn_id, status, input FROM eca_turns
@@ -73,11 +85,20 @@ export const settle = (sql: SqlClient.SqlClient, threadId: ThreadId): Effect.Eff
         WHERE thread_id = ${threadId} AND request_id IS NOT NULL AND epoch = ${Number(thread.epoch)} ORDER BY seq`
       : []
     if (!live && turns.length === 0) return
+    const compactions = live
+      ? yield* sql<EventRow>`SELECT thread_id, seq, epoch, turn_id, type, at, body FROM eca_events
+        WHERE thread_id = ${threadId} AND epoch = ${Number(thread.epoch)}
+          AND type IN ('CompactionGated', 'CompactionSettled') ORDER BY seq`
+      : []
+    const [last] = yield* sql<{ readonly at: BigIntColumn }>`SELECT at FROM eca_events
+      WHERE thread_id = ${threadId} AND seq = ${Number(thread.last_seq)}`
+    const endedAt = Math.max(Number(thread.active_at), Number(last?.at ?? 0))
     const at = yield* Clock.currentTimeMillis
     const bodies: ReadonlyArray<EventBody> = [
       ...openRequests(requests),
       ...turns.flatMap(endings),
-      ...(live ? [{ _tag: "SessionEnded", reason: "host-crash" } as const] : [])
+      ...openCompactions(compactions),
+      ...(live ? [{ _tag: "SessionEnded", reason: "host-crash", endedAt } as const] : [])
     ]
     const epoch = Epoch.make(Number(thread.epoch))
     const lastSeq = Number(thread.last_seq)

@@ -5,6 +5,7 @@
  * it can read again from the store; an actor that nobody uses is forgotten.
  */
 import { Effect, Exit, Fiber, Option, Semaphore } from "effect"
+import type { CompactionPolicy } from "./CompactionPolicy.ts"
 import type { Epoch, ThreadId } from "./Ids.ts"
 import * as LiveEnd from "./LiveEnd.ts"
 import type * as LiveSession from "./LiveSession.ts"
@@ -23,6 +24,11 @@ export interface Engine extends LiveSession.Engine {
   readonly reaper: SessionReaper.ReaperSettings
   readonly rehydrateTokens: number
   readonly archive: (threadId: ThreadId) => Effect.Effect<ReadonlyArray<TranscriptTurn>, StoreFailed>
+  /** The archive since the last reset. */
+  readonly conversation: (threadId: ThreadId) => Effect.Effect<ReadonlyArray<TranscriptTurn>, StoreFailed>
+  readonly policy: CompactionPolicy | undefined
+  /** Compacts a thread that has become too long for its model, beside whoever asks for it. */
+  readonly mend: (threadId: ThreadId) => Effect.Effect<void>
   /** Epochs whose end could not be stored; the reaper settles them. */
   readonly unsettled: Map<ThreadId, Epoch>
 }
@@ -40,10 +46,10 @@ export interface ThreadActor {
   users: number
 }
 
-export const make = (threadId: ThreadId): ThreadActor => ({
+export const make = (threadId: ThreadId, recorded: ThreadLog.Recorded): ThreadActor => ({
   threadId,
   lock: Semaphore.makeUnsafe(1),
-  log: ThreadLog.make(threadId),
+  log: ThreadLog.make(threadId, recorded),
   live: undefined,
   cuttable: undefined,
   stops: 0,
@@ -148,7 +154,7 @@ export const remove = (engine: Engine, actor: ThreadActor) =>
   cutting(
     actor,
     Effect.gen(function*() {
-      if (actor.live !== undefined) yield* close(engine, actor, actor.live, "stopped")
+      if (actor.live !== undefined) yield* close(engine, actor, actor.live, "deleted")
       yield* engine.store.deleteThread(actor.threadId)
       engine.unsettled.delete(actor.threadId)
       ThreadLog.forget(actor.log)
@@ -177,7 +183,7 @@ export const reap = Effect.fnUntraced(function*(
     now: engine.clock.currentTimeMillisUnsafe(),
     activeAt: live.activeAt,
     turnRunning: turnRunning(live) !== undefined,
-    openRequests: live.requests.size,
+    openRequests: live.requests.size + (live.compaction === undefined ? 0 : 1),
     backgroundWork: Option.getOrElse(backgroundWork, () => true),
     exempt: engine.reaper.exempt(live.binding),
     sleeps: sleeps()

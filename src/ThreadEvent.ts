@@ -23,7 +23,7 @@ import { Usage } from "./Usage.ts"
 import { ApprovalDecision, ApprovalRequest, QuestionAnswer, QuestionRequest, SettledBy } from "./UserRequest.ts"
 
 /** Version of the event union, stored with every event. */
-export const version = 1
+export const version = 2
 
 const turn = { turnId: TurnId }
 const maybeTurn = { turnId: Schema.optionalKey(TurnId) }
@@ -261,6 +261,17 @@ export type TerminalEvent = Extract<
 >
 
 export const isTerminal = EventBody.isAnyOf(["TurnCompleted", "TurnFailed", "TurnInterrupted", "TurnUnknown"])
+
+/** The end of a compaction whose end nobody has seen. */
+export const unknownCompaction = (
+  gated: Pick<Extract<EventBody, { readonly _tag: "CompactionGated" }>, "compactionId" | "turnId" | "snapshot">
+): Extract<EventBody, { readonly _tag: "CompactionSettled" }> => ({
+  _tag: "CompactionSettled",
+  compactionId: gated.compactionId,
+  outcome: "unknown",
+  ...(gated.turnId === undefined ? {} : { turnId: gated.turnId }),
+  ...(gated.snapshot === undefined ? {} : { snapshotId: gated.snapshot.snapshotId })
+})
 
 /** Ephemeral events are shown to live readers and not stored. */
 export const isEphemeral = (event: EventBody): boolean =>

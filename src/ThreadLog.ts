@@ -7,6 +7,7 @@
  */
 import { Array as Arr, type Clock, Effect, Latch, Option, Semaphore, Stream } from "effect"
 import { Epoch, type ItemId, type ThreadId, type TurnId } from "./Ids.ts"
+import type { Identity } from "./LifecycleEvent.ts"
 import type { SessionStore } from "./SessionStore.ts"
 import type { StoreFailed } from "./StoreError.ts"
 import { type EventBody, isEphemeral, type ThreadEvent } from "./ThreadEvent.ts"
@@ -31,8 +32,12 @@ interface OpenItem {
   text: string
 }
 
+/** Told of events once they are stored, in their order, with whom they belong to. */
+export type Recorded = (events: ReadonlyArray<ThreadEvent>, identity: Identity) => void
+
 export interface ThreadLog {
   readonly threadId: ThreadId
+  readonly recorded: Recorded
   /** Serialises appends, together with what the caller must decide in the same step. Not reentrant. */
   readonly lock: Semaphore.Semaphore
   /** `undefined` until it was read from the store. */
@@ -42,8 +47,9 @@ export interface ThreadLog {
   readonly readers: Set<Reader>
 }
 
-export const make = (threadId: ThreadId): ThreadLog => ({
+export const make = (threadId: ThreadId, recorded: Recorded): ThreadLog => ({
   threadId,
+  recorded,
   lock: Semaphore.makeUnsafe(1),
   lastSeq: undefined,
   epoch: Epoch.make(0),
@@ -75,6 +81,45 @@ export const load = (log: ThreadLog, store: Store): Effect.Effect<void, StoreFai
     })
   })
 
+/** An epoch of the thread, and the session that it is bound to. */
+export interface Author extends Identity {
+  readonly epoch: Epoch
+}
+
+/** Events at their places, not yet written. */
+interface Numbered {
+  readonly author: Author
+  readonly events: ReadonlyArray<ThreadEvent>
+  readonly durable: ReadonlyArray<ThreadEvent>
+}
+
+const number = (
+  log: ThreadLog,
+  after: number,
+  at: number,
+  author: Author,
+  bodies: ReadonlyArray<EventBody>
+): Numbered => {
+  let seq = after
+  const events: Array<ThreadEvent> = []
+  const durable: Array<ThreadEvent> = []
+  for (const body of bodies) {
+    const ephemeral = isEphemeral(body)
+    if (!ephemeral) seq++
+    const event: ThreadEvent = { ...body, seq, threadId: log.threadId, epoch: author.epoch, at }
+    events.push(event)
+    if (!ephemeral) durable.push(event)
+  }
+  return { author, events, durable }
+}
+
+const commit = (log: ThreadLog, { author, durable, events }: Numbered): void => {
+  log.lastSeq = (log.lastSeq ?? 0) + durable.length
+  log.epoch = author.epoch
+  publish(log, events)
+  if (durable.length > 0) log.recorded(durable, author)
+}
+
 /**
  * Numbers the events, stores the durable ones by `write`, and shows all of them to the readers. If the store fails,
  * nothing was numbered and nothing is shown. Call it with the log's lock held and the log loaded.
@@ -82,30 +127,33 @@ export const load = (log: ThreadLog, store: Store): Effect.Effect<void, StoreFai
 export const append = <E>(
   log: ThreadLog,
   clock: Clock.Clock,
-  epoch: Epoch,
+  author: Author,
   bodies: ReadonlyArray<EventBody>,
   write: (events: Arr.NonEmptyReadonlyArray<ThreadEvent>) => Effect.Effect<void, E>
 ): Effect.Effect<void, E> =>
   Effect.suspend(() => {
+    const numbered = number(log, log.lastSeq ?? 0, clock.currentTimeMillisUnsafe(), author, bodies)
+    return Arr.isReadonlyArrayNonEmpty(numbered.durable)
+      ? Effect.uninterruptible(Effect.map(write(numbered.durable), () => commit(log, numbered)))
+      : Effect.sync(() => commit(log, numbered))
+  })
+
+/** As {@link append}, where one epoch ends and the next begins in one step. */
+export const appendBoth = <E>(
+  log: ThreadLog,
+  clock: Clock.Clock,
+  ended: readonly [Author, ReadonlyArray<EventBody>],
+  begun: readonly [Author, ReadonlyArray<EventBody>],
+  write: (ended: ReadonlyArray<ThreadEvent>, begun: ReadonlyArray<ThreadEvent>) => Effect.Effect<void, E>
+): Effect.Effect<void, E> =>
+  Effect.suspend(() => {
     const at = clock.currentTimeMillisUnsafe()
-    let seq = log.lastSeq ?? 0
-    const events: Array<ThreadEvent> = []
-    const durable: Array<ThreadEvent> = []
-    for (const body of bodies) {
-      const ephemeral = isEphemeral(body)
-      if (!ephemeral) seq++
-      const event: ThreadEvent = { ...body, seq, threadId: log.threadId, epoch, at }
-      events.push(event)
-      if (!ephemeral) durable.push(event)
-    }
-    const commit = () => {
-      log.lastSeq = seq
-      log.epoch = epoch
-      publish(log, events)
-    }
-    return Arr.isReadonlyArrayNonEmpty(durable)
-      ? Effect.uninterruptible(Effect.map(write(durable), commit))
-      : Effect.sync(commit)
+    const first = number(log, log.lastSeq ?? 0, at, ...ended)
+    const second = number(log, (log.lastSeq ?? 0) + first.durable.length, at, ...begun)
+    return Effect.uninterruptible(Effect.map(write(first.durable, second.durable), () => {
+      commit(log, first)
+      commit(log, second)
+    }))
   })
 
 /** A reader's buffer holds at most so many events, and characters of text, before it is served from the store. */

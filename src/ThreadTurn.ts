@@ -5,11 +5,23 @@
 import { Effect, Exit, Option, Semaphore } from "effect"
 import { DeliveryUncertain } from "./AdapterError.ts"
 import type { TurnId } from "./Ids.ts"
+import * as LifecycleEvent from "./LifecycleEvent.ts"
 import * as LiveEvents from "./LiveEvents.ts"
 import * as LiveSession from "./LiveSession.ts"
 import * as LiveTurn from "./LiveTurn.ts"
-import { TurnInProgress } from "./ServiceError.ts"
-import { close, cuttable, type Engine, lost, notCut, type ThreadActor, turnRunning, usable } from "./ThreadActor.ts"
+import { TurnInProgress, TurnVetoed } from "./ServiceError.ts"
+import {
+  close,
+  cut,
+  cuttable,
+  type Engine,
+  lost,
+  notCut,
+  type ThreadActor,
+  turnRunning,
+  usable
+} from "./ThreadActor.ts"
+import { notCompacting } from "./ThreadCompaction.ts"
 import * as ThreadStart from "./ThreadStart.ts"
 import type { TurnInput } from "./TurnInput.ts"
 import * as TurnWatch from "./TurnWatch.ts"
@@ -32,24 +44,66 @@ export const send = <E>(
   wanted: Effect.Effect<ThreadStart.Wanted, E>,
   onSending?: (sending: Pick<Sent, "live" | "turn">) => void
 ) =>
-  Effect.gen(function*() {
-    yield* notCut(actor)
-    const found = yield* usable(engine, actor)
-    const running = turnRunning(found)
-    if (running !== undefined && found !== undefined) {
-      if (!request.steer) {
-        return yield* new TurnInProgress({ threadId: actor.threadId, turnId: running.turnId })
+  Effect.andThen(
+    notCompacting(actor, actor.threadId),
+    Effect.gen(function*() {
+      yield* notCut(actor)
+      const found = yield* usable(engine, actor)
+      const running = turnRunning(found)
+      if (running !== undefined && found !== undefined) {
+        if (!request.steer) {
+          return yield* new TurnInProgress({ threadId: actor.threadId, turnId: running.turnId })
+        }
+        return yield* steer(engine, actor, found, running, request.input)
       }
-      return yield* steer(engine, actor, found, running, request.input)
+      const { continuity, live } = found === undefined
+        ? yield* Effect.flatMap(wanted, (wanted) => ThreadStart.open(engine, actor, wanted))
+        : ThreadStart.resumedLive(found)
+      if (found?.unreconciled === true) yield* ThreadStart.tryReconcile(engine, actor, found)
+      yield* notCut(actor)
+      const input = yield* admit(engine, actor, live, request)
+      const turn = yield* deliver(engine, actor, live, { ...request, input }, onSending)
+      return { live, continuity, turn, steered: false }
+    }).pipe(Semaphore.withPermit(actor.lock))
+  )
+
+/** What comes before a prompt: hooks have been told of the session's start, guards let the turn pass, others add to it. */
+const admit = Effect.fnUntraced(function*(
+  engine: Engine,
+  actor: ThreadActor,
+  live: LiveSession.LiveSession,
+  { input, turnId }: { readonly turnId: TurnId; readonly input: TurnInput }
+) {
+  const { binding } = live
+  const asked = Effect.gen(function*() {
+    if (!live.greeted) {
+      live.greeted = true
+      yield* engine.hooks.delivered("session:start", binding, engine.settings.hookBudget)
     }
-    const { continuity, live } = found === undefined
-      ? yield* Effect.flatMap(wanted, (wanted) => ThreadStart.open(engine, actor, wanted))
-      : ThreadStart.resumedLive(found)
-    if (found?.unreconciled === true) yield* ThreadStart.tryReconcile(engine, actor, found)
-    yield* notCut(actor)
-    const turn = yield* deliver(engine, actor, live, request, onSending)
-    return { live, continuity, turn, steered: false }
-  }).pipe(Semaphore.withPermit(actor.lock))
+    return engine.hooks.asks("turn:start")
+      ? yield* engine.hooks.decide(LifecycleEvent.make<"turn:start">(
+        {
+          seq: live.log.lastSeq ?? 0,
+          at: engine.clock.currentTimeMillisUnsafe(),
+          threadId: binding.threadId,
+          epoch: binding.epoch
+        },
+        binding,
+        turnId,
+        { kind: "turn:start", turnId, input }
+      ))
+      : ({ _tag: "Allow", context: [] } as const)
+  })
+  const exit = yield* cuttable(actor, asked)
+  if (Exit.isFailure(exit)) return yield* Exit.hasInterrupts(exit) ? cut(actor) : Effect.failCause(exit.cause)
+  const decision = exit.value
+  if (decision._tag === "Veto") {
+    const { hook, reason } = decision
+    return yield* new TurnVetoed({ threadId: actor.threadId, turnId, hook, reason })
+  }
+  const context = [...(input.context ?? []), ...live.notes, ...decision.context]
+  return context.length === 0 ? input : { ...input, context }
+})
 
 const steer = Effect.fnUntraced(function*(
   engine: Engine,
@@ -97,6 +151,7 @@ const deliver = (
       }))
     )
     if (Exit.isSuccess(exit)) {
+      live.notes = []
       yield* LiveEvents.acceptTurn(engine, live, turn)
       yield* TurnWatch.start(engine, live, engine.deadlines, lost(engine, actor, live))
       return turn

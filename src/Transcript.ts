@@ -46,6 +46,11 @@ export const fromEvents = (events: Iterable<ThreadEvent>): ReadonlyArray<Transcr
       })
       continue
     }
+    if (event._tag === "TurnRestored") {
+      const { ending, epoch, input, items, startedAt, turnId } = event
+      turns.set(turnId, { turnId, epoch, startedAt, input, items: Array.from(items), ending })
+      continue
+    }
     const turn = "turnId" in event && event.turnId !== undefined ? turns.get(event.turnId) : undefined
     if (turn === undefined) continue
     if (event._tag === "TurnSteered") turn.items.push(userItem(turn.turnId, event.input, turn.items.length))

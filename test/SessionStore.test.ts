@@ -77,7 +77,8 @@ describe("SessionStore: threads and cursors", () => {
         filename,
         Effect.gen(function*() {
           const store = yield* SessionStore
-          const settled = [...events, ...numbered(3, [{ _tag: "SessionEnded", reason: "host-crash" }])]
+          const endedAt = Math.max(1700, ...events.map((event) => event.at))
+          const settled = [...events, ...numbered(3, [{ _tag: "SessionEnded", reason: "host-crash", endedAt }])]
           assert.deepStrictEqual(
             (yield* allEvents()).map(withoutTime),
             settled.map(withoutTime)

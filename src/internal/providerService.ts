@@ -1,4 +1,4 @@
-import { Clock, Deferred, Duration, Effect, FileSystem, Option, Path, Scope, Stream } from "effect"
+import { Clock, Deferred, Duration, Effect, FileSystem, Option, Path, Result, Scope, Stream } from "effect"
 import { randomUUID } from "node:crypto"
 import { CapabilityMissing } from "../AdapterError.ts"
 import { type InstanceId, type RequestId, type ThreadId, TurnId } from "../Ids.ts"
@@ -27,16 +27,16 @@ import {
 import * as SessionReaper from "../SessionReaper.ts"
 import type * as SessionStart from "../SessionStart.ts"
 import { type Binding, SessionStore } from "../SessionStore.ts"
-import type { StoreFailed } from "../StoreError.ts"
 import * as ThreadActor from "../ThreadActor.ts"
-import type { TerminalEvent } from "../ThreadEvent.ts"
+import * as ThreadActors from "../ThreadActors.ts"
+import * as ThreadArchive from "../ThreadArchive.ts"
+import * as ThreadCompaction from "../ThreadCompaction.ts"
+import type { CompactionTrigger, TerminalEvent } from "../ThreadEvent.ts"
+import * as ThreadHooks from "../ThreadHooks.ts"
 import * as ThreadLog from "../ThreadLog.ts"
 import * as ThreadStart from "../ThreadStart.ts"
 import * as ThreadTurn from "../ThreadTurn.ts"
-import * as Transcript from "../Transcript.ts"
 import * as TurnWatch from "../TurnWatch.ts"
-
-const archivePage = 2000
 
 /** Ordered by time, so that the ledger grows at its end. Node's UUIDs come out of a pool: 10 us less than a UUID v7. */
 const makeTurnId = (clock: Clock.Clock) =>
@@ -60,25 +60,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings) {
     exempt: settings.reaper?.exempt ?? SessionReaper.defaults.exempt
   }
 
-  const eventsOf = (threadId: ThreadId, upTo: number) =>
-    Stream.paginate(0, (after) =>
-      Effect.map(store.readEvents({ threadId, after, limit: archivePage }), (page) =>
-        [
-          page.filter((event) => event.seq <= upTo),
-          page.length < archivePage ? Option.none() : Option.fromUndefinedOr(page.at(-1)?.seq)
-        ] as const)).pipe(Stream.runCollect)
-
-  const archive = (
-    threadId: ThreadId,
-    upTo = Number.MAX_SAFE_INTEGER
-  ): Effect.Effect<ReadonlyArray<Transcript.TranscriptTurn>, StoreFailed> =>
-    Effect.gen(function*() {
-      const events = yield* eventsOf(threadId, upTo)
-      const turns = Transcript.fromEvents(events)
-      const fork = events.find((event) => event._tag === "SessionStarted" && event.continuity._tag === "Forked")
-      if (fork?._tag !== "SessionStarted" || fork.continuity._tag !== "Forked") return turns
-      return [...(yield* archive(fork.continuity.from, fork.continuity.seq)), ...turns]
-    })
+  const archive = ThreadArchive.make(store)
 
   const engine: ThreadActor.Engine = {
     store,
@@ -88,38 +70,29 @@ export const make = Effect.fnUntraced(function*(settings: Settings) {
     settings: {
       idleAfterMillis: Duration.toMillis(reaper.idleAfter),
       interruptGrace: Duration.fromInputUnsafe(settings.interruptGrace ?? "10 seconds"),
-      stopTimeout: Duration.fromInputUnsafe(settings.stopTimeout ?? "15 seconds")
+      stopTimeout: Duration.fromInputUnsafe(settings.stopTimeout ?? "15 seconds"),
+      hookBudget: Duration.fromInputUnsafe(settings.hookBudget ?? "5 seconds")
     },
+    hooks: ThreadHooks.none,
+    compaction: {
+      gateDeadline: Duration.fromInputUnsafe(settings.compaction?.gateDeadline ?? "90 seconds"),
+      deadline: Duration.fromInputUnsafe(settings.compaction?.deadline ?? "10 minutes")
+    },
+    policy: settings.compaction,
+    snapshot: () => Effect.succeed(Result.fail({ snapshotId: "none", code: "STORE" })),
     deadlines: {
       turn: Duration.fromInputUnsafe(settings.turnDeadline ?? "4 hours"),
       noProgress: Duration.fromInputUnsafe(settings.noProgressDeadline ?? "15 minutes")
     },
     reaper,
     rehydrateTokens: settings.rehydrateTokens ?? 32_000,
-    archive,
+    archive: archive.whole,
+    conversation: archive.conversation,
+    mend: (threadId) => mend(threadId),
     unsettled: new Map()
   }
 
-  const actors = new Map<ThreadId, ThreadActor.ThreadActor>()
-
-  const acquire = (threadId: ThreadId) =>
-    Effect.sync(() => {
-      const actor = actors.get(threadId) ?? ThreadActor.make(threadId)
-      actors.set(threadId, actor)
-      actor.users++
-      return actor
-    })
-
-  const release = (actor: ThreadActor.ThreadActor) =>
-    Effect.sync(() => {
-      actor.users--
-      if (actor.users === 0 && actor.live === undefined && actors.get(actor.threadId) === actor) {
-        actors.delete(actor.threadId)
-      }
-    })
-
-  const withActor = <A, E, R>(threadId: ThreadId, use: (actor: ThreadActor.ThreadActor) => Effect.Effect<A, E, R>) =>
-    Effect.acquireUseRelease(acquire(threadId), use, release)
+  const actors = ThreadActors.make(engine.hooks.recorded)
 
   const getThread = (threadId: ThreadId) =>
     Effect.flatMap(
@@ -165,6 +138,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings) {
       model: input.model ?? (binding?.instanceId === instanceId ? binding.model : undefined),
       title: input.title ?? binding?.title,
       onMissing: input.onMissing ?? onMissing,
+      compaction: input.compaction ?? binding?.compaction,
       past
     } satisfies ThreadStart.Wanted
   })
@@ -207,7 +181,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings) {
       getThread(threadId),
       (binding) => wantedOr(threadId, { onMissing: input.onMissing }, binding)
     )
-    return yield* withActor(threadId, (actor) => ThreadTurn.send(engine, actor, request, wanted, onSending))
+    return yield* actors.use(threadId, (actor) => ThreadTurn.send(engine, actor, request, wanted, onSending))
   })
 
   const acceptedOf = (threadId: ThreadId, sent: ThreadTurn.Sent): TurnAccepted => ({
@@ -237,7 +211,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings) {
     event: LiveSession.Settled
   ) {
     const { requestId, threadId } = input
-    const live = actors.get(threadId)?.live
+    const live = actors.peek(threadId)?.live
     if (live === undefined || !LiveSession.claimRequest(live, requestId, kind)) {
       yield* getThread(threadId)
       return (yield* store.requestStatus(threadId, requestId)) === "unknown"
@@ -251,16 +225,35 @@ export const make = Effect.fnUntraced(function*(settings: Settings) {
   /** The provider no longer waits for the answer: settled, but not by us. */
   const gone = (input: { readonly threadId: ThreadId; readonly requestId: RequestId }, event: LiveSession.Settled) =>
     Effect.suspend(() => {
-      const live = actors.get(input.threadId)?.live
+      const live = actors.peek(input.threadId)?.live
       return Effect.andThen(
         live === undefined ? Effect.void : LiveSession.settleRequest(engine, live, input.requestId, event),
         Effect.fail(new RequestSettled(input))
       )
     })
 
+  const compact = (threadId: ThreadId, trigger: CompactionTrigger) =>
+    actors.use(threadId, (actor) =>
+      ThreadCompaction.compact(
+        engine,
+        actor,
+        trigger,
+        Effect.flatMap(getThread(threadId), (binding) => wantedOr(threadId, {}, binding))
+      ))
+
+  const mend = (threadId: ThreadId) =>
+    compact(threadId, "overflow").pipe(
+      Effect.catchCause((cause) =>
+        Effect.logWarning("A thread that is too long for its model could not be compacted", cause).pipe(
+          Effect.annotateLogs({ threadId })
+        )
+      ),
+      Effect.forkIn(engine.scope)
+    )
+
   const stopAll = (reason: "shutdown") =>
     Effect.forEach(
-      Array.from(actors.values()),
+      actors.all(),
       (actor) => ThreadActor.stop(engine, actor, reason).pipe(Effect.ignore({ log: "Error" })),
       { concurrency: "unbounded", discard: true }
     )
@@ -275,7 +268,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings) {
         ...due.filter(({ threadId }) => !engine.unsettled.has(threadId))
       ]),
     reap: ({ epoch, threadId }, sleeps) =>
-      withActor(threadId, (actor) => ThreadActor.reap(engine, actor, epoch, sleeps)).pipe(
+      actors.use(threadId, (actor) => ThreadActor.reap(engine, actor, epoch, sleeps)).pipe(
         Effect.catchCause((cause) =>
           Effect.logWarning("A due session could not be looked at; the next sweep tries again", cause).pipe(
             Effect.annotateLogs({ threadId })
@@ -289,7 +282,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings) {
       yield* Effect.annotateCurrentSpan({ threadId: input.threadId })
       const binding = Option.getOrUndefined(yield* store.getThread(input.threadId))
       const wanted = yield* wantedOr(input.threadId, input, binding)
-      return infoOf(yield* withActor(input.threadId, (actor) => ThreadStart.start(engine, actor, wanted)))
+      return infoOf(yield* actors.use(input.threadId, (actor) => ThreadStart.start(engine, actor, wanted)))
     }),
 
     sendTurn: Effect.fn("ProviderService.sendTurn")(function*(input) {
@@ -312,7 +305,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings) {
           Effect.suspend(() => {
             if (sending === undefined) return Effect.void
             const { live, turn } = sending
-            return withActor(input.threadId, (actor) => interrupt(actor, live, turn))
+            return actors.use(input.threadId, (actor) => interrupt(actor, live, turn))
           })
         )
       )
@@ -327,7 +320,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings) {
 
     interruptTurn: Effect.fn("ProviderService.interruptTurn")(function*({ threadId, turnId }) {
       yield* Effect.annotateCurrentSpan({ threadId })
-      const actor = actors.get(threadId)
+      const actor = actors.peek(threadId)
       const turn = actor?.live?.turn
       if (actor?.live !== undefined && turn !== undefined && (turnId === undefined || turn.turnId === turnId)) {
         return yield* interrupt(actor, actor.live, turn)
@@ -364,8 +357,22 @@ export const make = Effect.fnUntraced(function*(settings: Settings) {
 
     stopSession: Effect.fn("ProviderService.stopSession")(function*(threadId) {
       yield* Effect.annotateCurrentSpan({ threadId })
-      if (!actors.has(threadId)) yield* getThread(threadId)
-      yield* withActor(threadId, (actor) => ThreadActor.stop(engine, actor, "stopped"))
+      if (actors.peek(threadId) === undefined) yield* getThread(threadId)
+      yield* actors.use(threadId, (actor) => ThreadActor.stop(engine, actor, "stopped"))
+    }),
+
+    resetThread: Effect.fn("ProviderService.resetThread")(function*(threadId) {
+      yield* Effect.annotateCurrentSpan({ threadId })
+      const binding = yield* getThread(threadId)
+      const wanted = yield* wantedOr(threadId, {}, binding)
+      return infoOf(yield* actors.use(threadId, (actor) => ThreadStart.reset(engine, actor, wanted)))
+    }),
+
+    compactThread: Effect.fn("ProviderService.compactThread")(function*(threadId) {
+      yield* Effect.annotateCurrentSpan({ threadId })
+      yield* getThread(threadId)
+      const { compactionId, outcome, reason, snapshot, summary } = yield* compact(threadId, "manual")
+      return { threadId, compactionId, outcome, summary, reason, snapshot }
     }),
 
     forkThread: Effect.fn("ProviderService.forkThread")(function*(input) {
@@ -379,20 +386,20 @@ export const make = Effect.fnUntraced(function*(settings: Settings) {
         return yield* new CapabilityMissing({ provider: adapter.provider, capability: "fork" })
       }
       const source = yield* wantedOr(input.threadId, {}, binding)
-      const copy = yield* withActor(input.threadId, (actor) => ThreadStart.fork(engine, actor, source))
+      const copy = yield* actors.use(input.threadId, (actor) => ThreadStart.fork(engine, actor, source))
       const wanted = yield* wantedOr(
         input.newThreadId,
         { ...input, instanceId: binding.instanceId, directory: input.directory ?? binding.directory },
         { ...binding, runtimeMode: input.runtimeMode ?? binding.runtimeMode },
         { _tag: "Fork", cursor: copy.cursor, from: input.threadId, seq: copy.seq }
       )
-      return infoOf(yield* withActor(input.newThreadId, (actor) => ThreadStart.start(engine, actor, wanted)))
+      return infoOf(yield* actors.use(input.newThreadId, (actor) => ThreadStart.start(engine, actor, wanted)))
     }),
 
     deleteThread: Effect.fn("ProviderService.deleteThread")(function*(threadId) {
       yield* Effect.annotateCurrentSpan({ threadId })
       yield* getThread(threadId)
-      yield* withActor(threadId, (actor) => ThreadActor.remove(engine, actor))
+      yield* actors.use(threadId, (actor) => ThreadActor.remove(engine, actor))
     }),
 
     listThreads: Effect.fn("ProviderService.listThreads")((page) =>
@@ -403,13 +410,13 @@ export const make = Effect.fnUntraced(function*(settings: Settings) {
 
     readTranscript: Effect.fn("ProviderService.readTranscript")(function*(threadId) {
       yield* getThread(threadId)
-      return yield* archive(threadId)
+      return yield* archive.whole(threadId)
     }),
 
     streamEvents: ({ after, threadId }) =>
       Stream.unwrap(Effect.gen(function*() {
         yield* getThread(threadId)
-        const actor = yield* Effect.acquireRelease(acquire(threadId), release)
+        const actor = yield* Effect.acquireRelease(actors.acquire(threadId), actors.release)
         return ThreadLog.read(actor.log, store, clock, after ?? 0)
       }))
   } satisfies ProviderService["Service"]

@@ -67,6 +67,8 @@ const wrapped = (store: Store, fails: (operation: Operation) => boolean): Store 
     reconcileTurn: (write) => guard("reconcileTurn", store.reconcileTurn(write)),
     appendEvents: (events) => guard("appendEvents", store.appendEvents(events)),
     readEvents: (page) => guard("readEvents", store.readEvents(page)),
+    annotateThread: (events) => guard("annotateThread", store.annotateThread(events)),
+    turnRefs: (threadId) => guard("turnRefs", store.turnRefs(threadId)),
     requestStatus: (threadId, requestId) => guard("requestStatus", store.requestStatus(threadId, requestId)),
     dueThreads: (query) => guard("dueThreads", store.dueThreads(query)),
     setDue: (due) => guard("setDue", store.setDue(due))

@@ -1,0 +1,79 @@
+/**
+ * A compaction that the app asks for, or that mends an overflow: saved and guarded first, then handed to the agent, and
+ * over once the agent says so. The thread is taken meanwhile.
+ */
+import { Deferred, Effect, Exit, Semaphore } from "effect"
+import { CapabilityMissing } from "./AdapterError.ts"
+import * as Compaction from "./Compaction.ts"
+import type { ThreadId } from "./Ids.ts"
+import type * as LiveSession from "./LiveSession.ts"
+import { CompactionInProgress, CompactionRefused, TurnInProgress } from "./ServiceError.ts"
+import { cut, cuttable, type Engine, notCut, type ThreadActor, turnRunning, usable } from "./ThreadActor.ts"
+import type { CompactionTrigger, Snapshotted } from "./ThreadEvent.ts"
+import * as ThreadStart from "./ThreadStart.ts"
+
+export interface Compacted extends Compaction.Ending {
+  readonly compactionId: string
+  readonly snapshot: Snapshotted | undefined
+}
+
+/** Fails while a compaction holds the thread, so that nobody waits for it who could be waited for by it. */
+export const notCompacting = (actor: ThreadActor, threadId: ThreadId) =>
+  Effect.suspend(() => {
+    const compaction = actor.live?.compaction
+    return compaction?.ours === true
+      ? new CompactionInProgress({ threadId, compactionId: compaction.compactionId })
+      : Effect.void
+  })
+
+/** Compacts the thread's session, which is started first if need be. */
+export const compact = <E>(
+  engine: Engine,
+  actor: ThreadActor,
+  trigger: CompactionTrigger,
+  wanted: Effect.Effect<ThreadStart.Wanted, E>
+) =>
+  Effect.andThen(
+    notCompacting(actor, actor.threadId),
+    Effect.gen(function*() {
+      yield* notCut(actor)
+      const found = yield* usable(engine, actor)
+      const turn = turnRunning(found)
+      if (turn !== undefined) return yield* new TurnInProgress({ threadId: actor.threadId, turnId: turn.turnId })
+      const live = found ?? (yield* Effect.flatMap(wanted, (wanted) => ThreadStart.open(engine, actor, wanted))).live
+      const { capabilities, provider } = live.adapter
+      if (!capabilities.compact) return yield* new CapabilityMissing({ provider, capability: "compact" })
+      // The agent has begun one by itself.
+      if (live.compaction !== undefined) {
+        const { compactionId } = live.compaction
+        return yield* new CompactionInProgress({ threadId: actor.threadId, compactionId })
+      }
+      const compaction = Compaction.begin(live, engine.clock, trigger, true)
+      const exit = yield* cuttable(actor, run(engine, live, compaction))
+      if (Exit.isFailure(exit)) return yield* Exit.hasInterrupts(exit) ? cut(actor) : Effect.failCause(exit.cause)
+      return exit.value
+    }).pipe(Semaphore.withPermit(actor.lock))
+  )
+
+const run = Effect.fnUntraced(
+  function*(engine: Engine, live: LiveSession.LiveSession, compaction: Compaction.Compaction) {
+    const { compactionId } = compaction
+    const verdict = yield* Compaction.hold(engine, live, compaction)
+    if (verdict._tag === "Veto") {
+      const { outcome } = yield* Deferred.await(compaction.settled)
+      return yield* new CompactionRefused({
+        threadId: live.binding.threadId,
+        compactionId,
+        outcome,
+        reason: verdict.reason
+      })
+    }
+    yield* live.session.compact.pipe(
+      Effect.tapError((error) => Compaction.fail(engine, live, compaction, error._tag))
+    )
+    const ending = yield* Compaction.outcome(live, compaction)
+    return { ...ending, compactionId, snapshot: compaction.snapshot } satisfies Compacted
+  },
+  (effect, engine, live, compaction) =>
+    effect.pipe(Effect.onInterrupt(() => Compaction.giveUp(engine, live, compaction)))
+)

@@ -1,0 +1,38 @@
+/**
+ * What a thread tells hooks, and asks them: the one door between the session state machine and whoever runs the hooks.
+ *
+ * There is one emitter: {@link ThreadHooks.recorded} is called by the thread's log with what was just stored, and by
+ * nobody else.
+ */
+import { type Duration, Effect } from "effect"
+import type { EventOf, Identity } from "./LifecycleEvent.ts"
+import type { GuardedKind } from "./LifecycleHooks.ts"
+import type { Binding } from "./SessionStore.ts"
+import type { ThreadEvent } from "./ThreadEvent.ts"
+
+export type Decision =
+  | { readonly _tag: "Allow"; readonly context: ReadonlyArray<string> }
+  | { readonly _tag: "Veto"; readonly hook: string; readonly reason: string }
+
+export interface ThreadHooks {
+  /** These events are stored now. Never fails, and costs next to nothing where nobody listens. */
+  readonly recorded: (events: ReadonlyArray<ThreadEvent>, identity: Identity) => void
+  /** Waits until the hooks have been told of the epoch's start or end: for so long, and no longer. */
+  readonly delivered: (
+    kind: "session:start" | "session:end",
+    binding: Binding,
+    budget: Duration.Duration
+  ) => Effect.Effect<void>
+  /** Asks the guards, then the transforms. */
+  readonly decide: (event: EventOf<GuardedKind>) => Effect.Effect<Decision>
+  /** Whether somebody wants to be asked. */
+  readonly asks: (kind: GuardedKind) => boolean
+}
+
+/** Nobody listens. */
+export const none: ThreadHooks = {
+  recorded: () => {},
+  delivered: () => Effect.void,
+  decide: () => Effect.succeed({ _tag: "Allow", context: [] }),
+  asks: () => false
+}
