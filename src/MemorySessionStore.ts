@@ -8,6 +8,7 @@
 import { Clock, Effect, Option } from "effect"
 import type { Binding, TurnRecord } from "./Binding.ts"
 import type { Epoch, InstanceId, RequestId, ThreadId, TurnId } from "./Ids.ts"
+import type * as MemoryHookOutbox from "./MemoryHookOutbox.ts"
 import type { StoredCursor } from "./ResumeCursor.ts"
 import type { SessionStore } from "./SessionStore.ts"
 import { EpochFenced, TurnExists } from "./StoreError.ts"
@@ -40,8 +41,8 @@ interface Place {
   readonly epoch: Epoch
 }
 
-/** Empty, and gone with the layer. */
-export const make = (): SessionStore["Service"] => {
+/** Empty, and gone with the layer. `record` is told of every event that is appended. */
+export const make = (record: MemoryHookOutbox.Record): SessionStore["Service"] => {
   const threads = new Map<ThreadId, Thread>()
   const turns = new Map<TurnId, Turn>()
   /** Threads with a due time: the only ones that a sweep looks at. */
@@ -70,6 +71,7 @@ export const make = (): SessionStore["Service"] => {
       thread.events.push(event)
       note(thread, event)
     }
+    record(events, thread.binding)
     thread.binding = { ...thread.binding, ...changes, lastSeq: thread.binding.lastSeq + events.length }
   }
 

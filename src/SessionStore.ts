@@ -11,7 +11,9 @@ import { Context, Effect, Layer, type Option } from "effect"
 import type { SqlClient } from "effect/sql"
 import { AgentProcesses } from "./AgentProcesses.ts"
 import type { Binding, TurnRecord } from "./Binding.ts"
+import { HookOutbox } from "./HookOutbox.ts"
 import type { Epoch, InstanceId, RequestId, ThreadId, TurnId } from "./Ids.ts"
+import * as MemoryHookOutbox from "./MemoryHookOutbox.ts"
 import * as MemorySessionStore from "./MemorySessionStore.ts"
 import type { StoredCursor } from "./ResumeCursor.ts"
 import * as SqliteClient from "./SqliteClient.ts"
@@ -143,27 +145,37 @@ export class SessionStore extends Context.Service<SessionStore, {
   }) => Effect.Effect<void, StoreFailed>
 }>()("effect-coding-agents/SessionStore") {
   /** On any database that effect/sql speaks to, SQLite and PostgreSQL above all. */
-  static readonly layer: Layer.Layer<SessionStore | AgentProcesses, StoreOpenError, SqlClient.SqlClient> = make()
+  static readonly layer: Layer.Layer<SessionStore | AgentProcesses | HookOutbox, StoreOpenError, SqlClient.SqlClient> =
+    make()
 
   /** On one SQLite file. */
   static readonly layerSqlite = (
     options: SqliteClient.Options
-  ): Layer.Layer<SessionStore | AgentProcesses, StoreOpenError> =>
+  ): Layer.Layer<SessionStore | AgentProcesses | HookOutbox, StoreOpenError> =>
     // A layer is built once wherever it is used: two files need two of them.
     make().pipe(Layer.provide(SqliteClient.layer(options)))
 
   /** In memory: nothing survives the layer, and agent processes are not recorded. */
-  static readonly layerMemory: Layer.Layer<SessionStore | AgentProcesses> = Layer.merge(
-    Layer.sync(SessionStore, () => SessionStore.of(MemorySessionStore.make())),
+  static readonly layerMemory: Layer.Layer<SessionStore | AgentProcesses | HookOutbox> = Layer.merge(
+    Layer.effectContext(Effect.sync(() => {
+      const outbox = MemoryHookOutbox.make()
+      return Context.make(SessionStore, MemorySessionStore.make(outbox.record)).pipe(
+        Context.add(HookOutbox, outbox.service)
+      )
+    })),
     AgentProcesses.layerNoop
   )
 }
 
-function make(): Layer.Layer<SessionStore | AgentProcesses, StoreOpenError, SqlClient.SqlClient> {
+function make(): Layer.Layer<SessionStore | AgentProcesses | HookOutbox, StoreOpenError, SqlClient.SqlClient> {
   return Layer.effectContext(
     Effect.map(
       SqlSessionStore.make,
-      ({ processes, store }) => Context.make(SessionStore, store).pipe(Context.add(AgentProcesses, processes))
+      ({ outbox, processes, store }) =>
+        Context.make(SessionStore, store).pipe(
+          Context.add(AgentProcesses, processes),
+          Context.add(HookOutbox, outbox)
+        )
     )
   )
 }

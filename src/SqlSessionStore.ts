@@ -9,6 +9,7 @@ import { Clock, Context, Effect, Option, References, Schema, type Scope } from "
 import { SqlClient, SqlError } from "effect/sql"
 import type { AgentProcesses } from "./AgentProcesses.ts"
 import * as AgentProcessesSql from "./AgentProcessesSql.ts"
+import type { HookOutbox } from "./HookOutbox.ts"
 import { Epoch, ThreadId, TurnId } from "./Ids.ts"
 import type { StoredCursor } from "./ResumeCursor.ts"
 import type { SessionStore } from "./SessionStore.ts"
@@ -16,6 +17,7 @@ import { Durability } from "./SqliteClient.ts"
 import { EpochFenced, StoreFailed, type StoreNewer, type StoreOwned, TurnExists } from "./StoreError.ts"
 import * as StoreEvents from "./StoreEvents.ts"
 import * as StoreMigrations from "./StoreMigrations.ts"
+import * as StoreOutbox from "./StoreOutbox.ts"
 import * as StoreOwner from "./StoreOwner.ts"
 import {
   type BigIntColumn,
@@ -31,19 +33,29 @@ import {
 import * as StoreSettlement from "./StoreSettlement.ts"
 
 const untraced = Context.make(References.TracerEnabled, false)
-const contexts = {
-  flushed: Context.add(untraced, Durability, "flushed"),
-  relaxed: Context.add(untraced, Durability, "relaxed")
-}
 
-const storeOperations = (sql: SqlClient.SqlClient): SessionStore["Service"] => {
+const storeOperations = (
+  sql: SqlClient.SqlClient,
+  outbox: StoreOutbox.StoreOutbox["Service"]
+): SessionStore["Service"] => {
   type Unexpected = SqlError.SqlError | Schema.SchemaError
   type Durable = typeof Durability.Service
+  type Writes = StoreOutbox.StoreOutbox
 
-  const sealed = <A>(operation: string, durability: Durable, effect: Effect.Effect<A, Unexpected>) =>
+  const given = Context.add(untraced, StoreOutbox.StoreOutbox, outbox)
+  const contexts = {
+    flushed: Context.add(given, Durability, "flushed"),
+    relaxed: Context.add(given, Durability, "relaxed")
+  }
+
+  const sealed = <A>(operation: string, durability: Durable, effect: Effect.Effect<A, Unexpected, Writes>) =>
     effect.pipe(Effect.mapError(StoreFailed.of(operation)), Effect.provide(contexts[durability]))
 
-  const fenced = <A>(operation: string, durability: Durable, effect: Effect.Effect<A, Unexpected | EpochFenced>) =>
+  const fenced = <A>(
+    operation: string,
+    durability: Durable,
+    effect: Effect.Effect<A, Unexpected | EpochFenced, Writes>
+  ) =>
     sql.withTransaction(effect).pipe(
       Effect.mapError((error) => error._tag === "EpochFenced" ? error : StoreFailed.of(operation)(error)),
       Effect.provide(contexts[durability])
@@ -312,7 +324,11 @@ const storeOperations = (sql: SqlClient.SqlClient): SessionStore["Service"] => {
 
 /** Opens the store until the scope closes: migrates, takes ownership, ends orphans, settles what a crash left open. */
 export const make: Effect.Effect<
-  { readonly store: SessionStore["Service"]; readonly processes: AgentProcesses["Service"] },
+  {
+    readonly store: SessionStore["Service"]
+    readonly processes: AgentProcesses["Service"]
+    readonly outbox: HookOutbox["Service"]
+  },
   StoreNewer | StoreOwned | StoreFailed,
   SqlClient.SqlClient | Scope.Scope
 > = Effect.gen(function*() {
@@ -322,8 +338,16 @@ export const make: Effect.Effect<
   yield* AgentProcessesSql.endOrphans(sql).pipe(
     Effect.catchTag("SqlError", (error) => Effect.fail(StoreFailed.of("end orphans")(error)))
   )
+  const outbox = yield* StoreOutbox.load(sql).pipe(
+    Effect.catchTag("SqlError", (error) => Effect.fail(StoreFailed.of("read the hooks")(error)))
+  )
   yield* StoreSettlement.settleAll(sql).pipe(
+    Effect.provideService(StoreOutbox.StoreOutbox, outbox),
     Effect.catchTag("SqlError", (error) => Effect.fail(StoreFailed.of("settle after a crash")(error)))
   )
-  return { store: storeOperations(sql), processes: AgentProcessesSql.make(sql) }
+  return {
+    store: storeOperations(sql, outbox),
+    processes: AgentProcessesSql.make(sql),
+    outbox: StoreOutbox.operations(sql, outbox)
+  }
 })

@@ -110,6 +110,33 @@ const compactionPolicies = Effect.gen(function*() {
   yield* sql`ALTER TABLE eca_threads ADD COLUMN compaction TEXT`
 })
 
+const hooks = Effect.gen(function*() {
+  const sql = yield* SqlClient.SqlClient
+  yield* sql`CREATE TABLE eca_hooks (
+    name TEXT PRIMARY KEY NOT NULL,
+    patterns TEXT NOT NULL,
+    seen_at BIGINT NOT NULL
+  )`
+  yield* sql`CREATE TABLE eca_hook_events (
+    event_id TEXT PRIMARY KEY NOT NULL,
+    thread_id TEXT NOT NULL,
+    at BIGINT NOT NULL,
+    seq BIGINT NOT NULL,
+    position BIGINT NOT NULL,
+    body TEXT NOT NULL
+  )`
+  yield* sql`CREATE INDEX eca_hook_events_position ON eca_hook_events (position)`
+  yield* sql`CREATE TABLE eca_hook_deliveries (
+    event_id TEXT NOT NULL,
+    hook TEXT NOT NULL,
+    attempt BIGINT NOT NULL,
+    due_at BIGINT NOT NULL,
+    position BIGINT NOT NULL,
+    PRIMARY KEY (event_id, hook)
+  )`
+  yield* sql`CREATE INDEX eca_hook_deliveries_due ON eca_hook_deliveries (hook, due_at, position)`
+})
+
 const migrations: Readonly<Record<string, Effect.Effect<void, SqlError.SqlError, SqlClient.SqlClient>>> = {
   "0001_threads": threads,
   "0002_cursors": cursors,
@@ -117,6 +144,7 @@ const migrations: Readonly<Record<string, Effect.Effect<void, SqlError.SqlError,
   "0004_events": events,
   "0005_ownership": ownership,
   "0006_process_folders": processFolders,
+  "0007_hooks": hooks,
   "0009_compaction_policies": compactionPolicies
 }
 

@@ -13,6 +13,7 @@ import { Clock, Effect, Option, Schema } from "effect"
 import type { SqlClient, SqlError } from "effect/sql"
 import { Epoch, RequestId, ThreadId, TurnId } from "./Ids.ts"
 import * as StoreEvents from "./StoreEvents.ts"
+import type { StoreOutbox } from "./StoreOutbox.ts"
 import { type BigIntColumn, type EventRow, parseJson, toEvent } from "./StoreRows.ts"
 import { type EventBody, type ThreadEvent, unknownCompaction } from "./ThreadEvent.ts"
 import { TurnInput } from "./TurnInput.ts"
@@ -68,7 +69,10 @@ const openCompactions = (rows: ReadonlyArray<EventRow>): ReadonlyArray<EventBody
 }
 
 /** Settles one thread, in a transaction of its own. */
-export const settle = (sql: SqlClient.SqlClient, threadId: ThreadId): Effect.Effect<void, SqlError.SqlError> =>
+export const settle = (
+  sql: SqlClient.SqlClient,
+  threadId: ThreadId
+): Effect.Effect<void, SqlError.SqlError, StoreOutbox> =>
   Effect.gen(function*() {
     const [thread] = yield* sql<{
       readonly status: string
@@ -114,7 +118,7 @@ export const settle = (sql: SqlClient.SqlClient, threadId: ThreadId): Effect.Eff
   }).pipe(sql.withTransaction)
 
 /** Settles every thread that was left live, or with a turn that has no terminal event. */
-export const settleAll = (sql: SqlClient.SqlClient): Effect.Effect<void, SqlError.SqlError> =>
+export const settleAll = (sql: SqlClient.SqlClient): Effect.Effect<void, SqlError.SqlError, StoreOutbox> =>
   sql<{ readonly thread_id: string }>`SELECT thread_id FROM eca_threads WHERE status = 'live'
     UNION SELECT thread_id FROM eca_turns WHERE status IN ('intent', 'accepted')`.pipe(
     Effect.flatMap(Effect.forEach(({ thread_id }) => settle(sql, ThreadId.make(thread_id)), { discard: true }))
