@@ -191,7 +191,7 @@ export interface ProviderSession {
   /** What holds for this session; never more than the adapter declares. */
   readonly compactionGate: CompactionGate
   /** Asks for a compaction and answers once it has begun; its end follows in `events`. */
-  readonly compact: Effect.Effect<void, AgentError | CapabilityMissing>
+  readonly compact: Effect.Effect<void, AgentError | CapabilityMissing | GateMissing>
   /** Copies the conversation into a new session of the provider and answers that session's cursor. */
   readonly fork: Effect.Effect<StoredCursor, AgentError | CapabilityMissing>
   readonly history: Effect.Effect<ProviderHistory, AgentError | CapabilityMissing>

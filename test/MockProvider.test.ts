@@ -6,12 +6,12 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { AgentUnreachable, DeliveryUncertain } from "../src/AdapterError.ts"
 import { InstanceId, ProviderName, RequestId, ThreadId, TurnId } from "../src/Ids.ts"
-import type { ProviderSession, StartFrom } from "../src/ProviderAdapter.ts"
+import type { CompactionVerdict, ProviderSession, StartFrom, StartInput } from "../src/ProviderAdapter.ts"
 import { ProviderRegistry } from "../src/ProviderRegistry.ts"
 import * as ResumeCursor from "../src/ResumeCursor.ts"
 import type { RuntimeMode } from "../src/RuntimeMode.ts"
 import { MockAgentDisk, MockProvider, type MockProviderOptions, MockStep } from "../src/testing/index.ts"
-import { ProviderEvent } from "../src/ThreadEvent.ts"
+import { type CompactionTrigger, ProviderEvent } from "../src/ThreadEvent.ts"
 import type { TurnInput } from "../src/TurnInput.ts"
 
 /** Runs a test against a mock of its own, through the registry only. */
@@ -37,6 +37,7 @@ const open = Effect.fnUntraced(function*(options: {
   readonly runtimeMode?: RuntimeMode
   readonly model?: string
   readonly from?: StartFrom
+  readonly compaction?: StartInput["compaction"]
 } = {}) {
   const scope = yield* Effect.acquireRelease(Scope.make(), (open) => Scope.close(open, Exit.void))
   const { startSession } = yield* adapter(options.instanceId ?? "mock")
@@ -45,6 +46,7 @@ const open = Effect.fnUntraced(function*(options: {
     directory: options.directory ?? "/project",
     runtimeMode: options.runtimeMode ?? "full-access",
     from: options.from ?? { _tag: "New" },
+    compaction: options.compaction,
     ...(options.model === undefined ? {} : { model: { id: options.model } })
   }).pipe(Scope.provide(scope))
   const events: Array<ProviderEvent> = []
@@ -97,6 +99,34 @@ const tags = (events: ReadonlyArray<ProviderEvent>) => events.map((event) => eve
 
 const tagOf = <A, E extends { readonly _tag: string }, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.match(effect, { onFailure: (error) => error._tag, onSuccess: () => "success" })
+
+/** A gate that waits for its answers, and what it was asked. */
+const gated = (auto = true) => {
+  const asked: Array<CompactionTrigger | "given up"> = []
+  const answers: Array<Deferred.Deferred<CompactionVerdict>> = []
+  const answer = (verdict: CompactionVerdict) =>
+    Effect.suspend(() => Deferred.succeed(answers.shift() ?? Deferred.makeUnsafe<CompactionVerdict>(), verdict))
+  const gate = (trigger: CompactionTrigger) =>
+    Effect.suspend(() => {
+      asked.push(trigger)
+      const waiting = Deferred.makeUnsafe<CompactionVerdict>()
+      answers.push(waiting)
+      return Effect.onInterrupt(Deferred.await(waiting), () => Effect.sync(() => asked.push("given up")))
+    })
+  return {
+    compaction: { auto, gate },
+    asked,
+    allow: (...context: ReadonlyArray<string>) => answer({ _tag: "Allow", context }),
+    veto: answer({ _tag: "Veto", reason: "not now" })
+  }
+}
+
+/** The gate is asked: nothing is left to run in the mock but what waits for its answer. */
+const held = (mock: MockProvider["Service"]) =>
+  Effect.andThen(mock.awaitSession(({ compaction }) => compaction === "held"), TestClock.adjust(0))
+
+const settled = (mock: MockProvider["Service"]) =>
+  Effect.andThen(mock.awaitSession(({ compaction }) => compaction === undefined), TestClock.adjust(0))
 
 const folder = Effect.acquireRelease(
   Effect.sync(() => realpathSync(mkdtempSync(join(tmpdir(), "mock-")))),
@@ -585,7 +615,10 @@ describe("MockProvider", () => {
         yield* session.compact
         yield* TestClock.adjust(0)
         assert.deepStrictEqual(tags(events).slice(-2), ["CompactionStarted", "CompactionCompleted"])
-        assert.strictEqual((yield* session.history).messages.length, 4)
+        assert.deepStrictEqual(
+          (yield* session.history).messages.map(({ role }) => role),
+          ["user", "assistant", "user", "assistant", "other"]
+        )
         const forked = yield* open({ thread: "copy", from: { _tag: "Resume", cursor } })
         yield* mock.nextTurn(({ threadId }) => [MockStep.compaction(), MockStep.text(threadId)])
         yield* turn(mock, forked.session, "three")
@@ -677,6 +710,219 @@ describe("MockProvider", () => {
         assert.isTrue(yield* session.backgroundWork)
         yield* mock.crash()
         assert.isFalse(yield* session.backgroundWork)
+      })))
+
+  it.effect("P13 mock: a compaction is held until its gate answers: the model is not asked, no turn is taken, the history can be read", () =>
+    withMock({}, (mock) =>
+      Effect.gen(function*() {
+        const { allow, asked, compaction } = gated()
+        const { events, session } = yield* open({ compaction })
+        yield* turn(mock, session, "one")
+        yield* session.compact
+        yield* held(mock)
+        assert.deepStrictEqual(asked, ["manual"])
+        assert.deepStrictEqual(tags(events).slice(-2), ["TurnCompleted", "CompactionStarted"])
+        assert.deepStrictEqual(yield* mock.summaries, [])
+        assert.strictEqual((yield* session.history).messages.length, 2)
+        assert.strictEqual(yield* tagOf(send(session, "two")), "TurnRefused")
+        assert.strictEqual(yield* tagOf(session.compact), "AgentProtocolError")
+        yield* allow("the path")
+        yield* settled(mock)
+        assert.strictEqual(events.at(-1)?._tag, "CompactionCompleted")
+        const [request, ...more] = yield* mock.summaries
+        assert.deepStrictEqual([request?.context, request?.history.map(({ text }) => text), more.length], [
+          ["the path"],
+          ["one", "echo: one"],
+          0
+        ])
+        assert.deepStrictEqual((yield* mock.sessions)[0]?.history.map(({ role }) => role), ["summary"])
+        assert.strictEqual(yield* turn(mock, session, "two"), "completed")
+      })))
+
+  it.effect("P13 mock: a veto, and a gate that dies, leave the context as it is, and the session goes on", () =>
+    withMock({}, (mock) =>
+      Effect.gen(function*() {
+        const { compaction, veto } = gated()
+        const { events, session } = yield* open({ compaction })
+        yield* turn(mock, session, "one")
+        const before = (yield* mock.sessions)[0]?.history
+        yield* session.compact
+        yield* held(mock)
+        yield* veto
+        yield* settled(mock)
+        assert.deepStrictEqual(events.at(-1), { _tag: "CompactionFailed", name: "Vetoed" })
+        const dying = yield* open({
+          compaction: { auto: true, gate: () => Effect.die("broken") },
+          from: yield* resume(session)
+        })
+        yield* dying.session.compact
+        yield* settled(mock)
+        assert.deepStrictEqual(tags(dying.events), ["CompactionStarted", "CompactionFailed"])
+        assert.deepStrictEqual([(yield* mock.sessions)[0]?.history, yield* mock.summaries], [before, []])
+        assert.strictEqual(yield* turn(mock, dying.session, "two"), "completed")
+      })))
+
+  it.effect("P13 mock: an agent that compacts by itself asks with its own trigger, and its turn waits", () =>
+    withMock({}, (mock) =>
+      Effect.gen(function*() {
+        const { allow, asked, compaction, veto } = gated()
+        const { events, session } = yield* open({ compaction })
+        for (const trigger of ["auto", "overflow"] as const) {
+          yield* mock.nextTurn(() => [MockStep.compaction({ trigger }), MockStep.text("on")])
+          yield* send(session, trigger)
+          yield* held(mock)
+          assert.strictEqual(events.at(-1)?._tag, "CompactionStarted")
+          yield* allow()
+          assert.strictEqual(yield* outcomeOf(mock, trigger), "completed")
+        }
+        assert.deepStrictEqual((yield* mock.summaries).map(({ trigger, turnId }) => [trigger, turnId]), [
+          ["auto", "auto"],
+          ["overflow", "overflow"]
+        ])
+        const ends: Array<string | undefined> = []
+        for (const trigger of ["auto", "overflow"] as const) {
+          yield* mock.nextTurn(() => [MockStep.compaction({ trigger }), MockStep.text("on")])
+          yield* send(session, `${trigger}, vetoed`)
+          yield* held(mock)
+          yield* veto
+          ends.push(yield* outcomeOf(mock, `${trigger}, vetoed`))
+        }
+        assert.deepStrictEqual(ends, ["completed", "failed"])
+        assert.deepStrictEqual(asked, ["auto", "overflow", "auto", "overflow"])
+        const last = events.at(-1)
+        assert.deepStrictEqual(last?._tag === "TurnFailed" && last.failure, { _tag: "ContextOverflow" })
+      })))
+
+  it.effect.each<readonly [string, MockProviderOptions["capabilities"], boolean]>([
+    ["told not to", {}, false],
+    ["that never does by itself", { compactionGate: "client-initiated" }, true]
+  ])(
+    "P13 mock: an agent %s does not compact, and an overflow ends its turn",
+    ([, capabilities, auto]) =>
+      withMock({ capabilities }, (mock) =>
+        Effect.gen(function*() {
+          const { asked, compaction } = gated(auto)
+          const { events, session } = yield* open({ compaction })
+          yield* mock.nextTurn(() => [MockStep.compaction(), MockStep.text("on")])
+          yield* mock.nextTurn(() => [MockStep.compaction({ trigger: "overflow" }), MockStep.text("never")])
+          assert.deepStrictEqual([yield* turn(mock, session, "one"), yield* turn(mock, session, "two")], [
+            "completed",
+            "failed"
+          ])
+          assert.isFalse(tags(events).some((tag) => tag.startsWith("Compaction")))
+          assert.deepStrictEqual([asked, yield* mock.summaries], [[], []])
+        }))
+  )
+
+  it.effect("P13 mock: an agent that cannot be held says so, and asks nobody", () =>
+    withMock({ capabilities: { compactionGate: "observe-only" } }, (mock) =>
+      Effect.gen(function*() {
+        const { asked, compaction } = gated()
+        const { events, session } = yield* open({ compaction })
+        yield* mock.nextTurn(() => [MockStep.compaction()])
+        yield* turn(mock, session, "one")
+        yield* session.compact
+        yield* settled(mock)
+        assert.deepStrictEqual(tags(events).filter((tag) => tag === "CompactionCompleted").length, 2)
+        assert.deepStrictEqual([session.compactionGate, asked], ["observe-only", []])
+      })))
+
+  it.effect("P13 mock: without the gate that it was given it takes nothing, and nothing has reached it", () =>
+    withMock({}, (mock) =>
+      Effect.gen(function*() {
+        const { compaction } = gated()
+        const { session } = yield* open({ compaction })
+        const gateless = yield* open()
+        const gate = yield* Deferred.make<void>()
+        yield* mock.nextTurn(() => [MockStep.wait(gate)])
+        yield* send(session, "one")
+        yield* mock.loseGate(true)
+        const steer = session.steerTurn({ turnId: TurnId.make("one"), ref: undefined, input: { prompt: "also" } })
+        assert.deepStrictEqual(
+          [yield* tagOf(send(session, "two")), yield* tagOf(steer), yield* tagOf(session.compact)],
+          ["GateMissing", "GateMissing", "GateMissing"]
+        )
+        assert.strictEqual(yield* turn(mock, gateless.session, "three"), "completed")
+        assert.deepStrictEqual((yield* mock.received).map(({ turnId }) => turnId), ["one", "three"])
+        yield* mock.loseGate(false)
+        yield* Deferred.succeed(gate, undefined)
+        yield* outcomeOf(mock, "one")
+        assert.strictEqual(yield* turn(mock, session, "four"), "completed")
+      })))
+
+  it.effect("P13 mock: the end of its session, and of its turn, ends a compaction that is held", () =>
+    withMock({}, (mock) =>
+      Effect.gen(function*() {
+        const { asked, compaction } = gated()
+        const first = yield* open({ compaction })
+        yield* turn(mock, first.session, "one")
+        yield* first.session.compact
+        yield* held(mock)
+        yield* first.close
+        yield* Fiber.join(first.reader)
+        const second = yield* open({ compaction, from: yield* resume(first.session) })
+        yield* mock.nextTurn(() => [MockStep.compaction()])
+        yield* send(second.session, "two")
+        yield* held(mock)
+        yield* second.session.interruptTurn(TurnId.make("two"))
+        assert.strictEqual(yield* outcomeOf(mock, "two"), "interrupted")
+        assert.deepStrictEqual(asked, ["manual", "given up", "auto", "given up"])
+        assert.deepStrictEqual(tags(second.events), ["CompactionStarted", "TurnInterrupted"])
+        assert.deepStrictEqual(yield* mock.summaries, [])
+        assert.strictEqual(yield* turn(mock, second.session, "three"), "completed")
+      })))
+
+  it.effect("mock: a turn's context is before the prompt in the model's context, and not in the user's words", () =>
+    withMock({}, (mock) =>
+      Effect.gen(function*() {
+        yield* mock.script(({ history, prompt }) => [
+          MockStep.text([...history.map(({ role, text }) => `${role}: ${text}`), prompt].join("; "))
+        ])
+        const { events, session } = yield* open()
+        yield* turn(mock, session, "go", { context: ["the branch is main", "be brief"] })
+        const said = events.find((event) => event._tag === "ItemCompleted")
+        assert.strictEqual(
+          said?._tag === "ItemCompleted" && said.item._tag === "AssistantMessage" && said.item.text,
+          "context: the branch is main; context: be brief; go"
+        )
+        const [user] = (yield* session.history).messages
+        assert.strictEqual(user?.items[0]?._tag === "UserMessage" && user.items[0].text, "go")
+        assert.include(JSON.stringify(user?.raw), "the branch is main")
+      })))
+
+  it.effect("P13 mock: its history has the seed, the summaries and what is in the making, dated, as plain JSON", () =>
+    withMock({}, (mock) =>
+      Effect.gen(function*() {
+        const { session } = yield* open({ from: { _tag: "Seeded", transcript: "long ago" } })
+        yield* mock.nextTurn(() => [
+          MockStep.sleep("1 second"),
+          MockStep.text("a"),
+          MockStep.usage({ input: 7 }),
+          MockStep.compaction(),
+          MockStep.command("ls", { during: Effect.never })
+        ])
+        yield* send(session, "one")
+        yield* TestClock.adjust("1 second")
+        const running = (yield* session.history).messages
+        assert.deepStrictEqual(running.map(({ at, finished, role }) => [role, at, finished]), [
+          ["other", 0, true],
+          ["user", 0, true],
+          ["assistant", 1000, true],
+          ["other", 1000, true],
+          ["assistant", 1000, false]
+        ])
+        yield* session.interruptTurn(TurnId.make("one"))
+        yield* outcomeOf(mock, "one")
+        const over = yield* session.history
+        assert.deepStrictEqual(over.messages.map(({ id }) => id), running.map(({ id }) => id))
+        assert.deepStrictEqual(over.messages.map(({ usage }) => usage?.input), [
+          undefined,
+          undefined,
+          undefined,
+          undefined,
+          7
+        ])
+        for (const { raw } of over.messages) assert.deepStrictEqual(JSON.parse(JSON.stringify(raw)), raw)
       })))
 
   it.effect("mock: its cursor is the library's envelope", () =>

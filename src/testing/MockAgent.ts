@@ -1,11 +1,11 @@
 /**
  * The running side of the mock: which sessions are live, which faults are set, and the one way out for events.
  */
-import { type Cause, type Deferred, Effect, type Fiber, type Latch, Queue } from "effect"
+import { type Cause, type Clock, type Deferred, Effect, type Fiber, type Latch, Queue } from "effect"
 import { AgentUnreachable } from "../AdapterError.ts"
 import type { InstanceId, ItemId, ProviderName, RequestId, SessionId, TurnId } from "../Ids.ts"
 import type { Item } from "../Item.ts"
-import type { Capabilities, ProviderTurn, SendTurnError, StartSessionError } from "../ProviderAdapter.ts"
+import type { Capabilities, ProviderTurn, SendTurnError, StartInput, StartSessionError } from "../ProviderAdapter.ts"
 import type { ResumeCursor } from "../ResumeCursor.ts"
 import type { RuntimeMode } from "../RuntimeMode.ts"
 import type { ProviderEvent } from "../ThreadEvent.ts"
@@ -63,6 +63,8 @@ export interface MockAgent {
   readonly sendFaults: Array<SendFault>
   readonly sendDelays: Array<Effect.Effect<unknown>>
   unreachable: string | undefined
+  /** What makes the agent ask before a compaction has not loaded. */
+  gateLost: boolean
   /** Closed while stops are to hang. */
   readonly stops: Latch.Latch
   keepTalking: boolean
@@ -95,6 +97,12 @@ export type TurnEnding =
   | { readonly _tag: "Interrupted" }
   | { readonly _tag: "Crashed" }
 
+/** An item that is not completed, and since when. */
+export interface OpenItem {
+  readonly at: number
+  readonly now: () => Item
+}
+
 export interface RunningTurn {
   readonly stored: StoredTurn
   readonly ordinal: number
@@ -105,9 +113,16 @@ export interface RunningTurn {
   /** The client has asked for its end. */
   aborted: boolean
   /** Started items that are not completed, as an abort leaves them. */
-  readonly open: Map<ItemId, () => Item>
+  readonly open: Map<ItemId, OpenItem>
   readonly steers: Array<Steer>
   items: number
+}
+
+/** A compaction on its way: `held` until the gate has answered. */
+export interface Compaction {
+  phase: "held" | "running"
+  /** Of one that no turn is part of. */
+  fiber: Fiber.Fiber<void> | undefined
 }
 
 /** One live session: what `startSession` hands out. */
@@ -115,13 +130,20 @@ export interface Live {
   readonly agent: MockAgent
   readonly stored: StoredSession
   readonly events: Queue.Queue<ProviderEvent, Cause.Done>
+  readonly clock: Clock.Clock
+  /** What the start was told of compactions. */
+  readonly compactions: StartInput["compaction"]
   readonly pending: Map<RequestId, Pending>
   /** Kinds that were allowed for the session. */
   readonly allowed: Set<ApprovalKind>
   phase: "live" | "gone"
   turn: RunningTurn | undefined
+  compaction: Compaction | undefined
   backgroundWork: boolean
 }
+
+/** By the Clock of whoever started the session. */
+export const now = (live: Live): number => live.clock.currentTimeMillisUnsafe()
 
 /** Events in one piece; nothing once the session is gone. Waits while the reader is behind. */
 export const emit = (live: Live, events: ReadonlyArray<ProviderEvent>): Effect.Effect<void> =>
@@ -130,6 +152,7 @@ export const emit = (live: Live, events: ReadonlyArray<ProviderEvent>): Effect.E
 /** The turn is over in the agent: nothing of it is waited for any more. */
 export const close = (live: Live, turn: RunningTurn, outcome: Outcome): void => {
   turn.stored.outcome = outcome
+  turn.stored.usage = turn.usage
   live.turn = undefined
   for (const [requestId, pending] of live.pending) {
     if (pending.turnId === turn.stored.turnId) live.pending.delete(requestId)
@@ -145,7 +168,7 @@ export const close = (live: Live, turn: RunningTurn, outcome: Outcome): void => 
 export const vanish = (live: Live, outcome: Outcome, events: "end" | "drop" | "open"): Effect.Effect<void> =>
   Effect.suspend(() => {
     if (live.phase === "gone") return Effect.void
-    const { agent, stored, turn } = live
+    const { agent, compaction, stored, turn } = live
     live.phase = "gone"
     live.backgroundWork = false
     if (agent.live.get(stored.sessionId) === live) agent.live.delete(stored.sessionId)
@@ -156,6 +179,7 @@ export const vanish = (live: Live, outcome: Outcome, events: "end" | "drop" | "o
     if (events === "drop") Queue.shutdownUnsafe(live.events)
     changed(agent.disk)
     turn?.fiber?.interruptUnsafe()
+    compaction?.fiber?.interruptUnsafe()
     return Effect.void
   })
 

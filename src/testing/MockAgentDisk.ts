@@ -2,7 +2,8 @@
  * What a mock agent keeps when its process is gone: its sessions and their histories.
  *
  * Give one disk to two layers and the second sees what the first left: that is a restart of the host. The disk also
- * holds what tests want to know of all those lives: each turn and each answer that truly reached the agent.
+ * holds what tests want to know of all those lives: each turn and each answer that truly reached the agent, and each
+ * summary that its model was asked for.
  */
 import { Effect } from "effect"
 import { randomBytes } from "node:crypto"
@@ -10,15 +11,17 @@ import type { RequestId, SessionId, ThreadId, TurnId } from "../Ids.ts"
 import type { Item } from "../Item.ts"
 import type { StartInput } from "../ProviderAdapter.ts"
 import type { RuntimeMode } from "../RuntimeMode.ts"
+import type { CompactionTrigger } from "../ThreadEvent.ts"
 import type { ModelSelection, TurnInput } from "../TurnInput.ts"
+import type { Usage } from "../Usage.ts"
 import type { ApprovalDecision, QuestionAnswer } from "../UserRequest.ts"
 
 /**
  * One entry of the model's context. A `seed` is the transcript that a rehydrated session was handed, a `summary` stands
- * for everything that a compaction took out of the context.
+ * for everything that a compaction took out of the context, `context` is what a turn brought beside the user's words.
  */
 export interface Message {
-  readonly role: "seed" | "summary" | "user" | "assistant" | "tool"
+  readonly role: "seed" | "summary" | "context" | "user" | "assistant" | "tool"
   readonly text: string
 }
 
@@ -29,9 +32,24 @@ export interface StoredTurn {
   readonly turnId: TurnId
   readonly ref: string | undefined
   readonly input: TurnInput
-  readonly items: Array<Item>
   outcome: Outcome
+  /** Once the turn is over. */
+  usage: Usage | undefined
 }
+
+/** One message of the agent's own record. A compaction adds to it and takes nothing away. */
+export type StoredMessage =
+  & {
+    readonly id: string
+    /** Milliseconds since the epoch. */
+    readonly at: number
+    readonly turnId: TurnId | undefined
+  }
+  & (
+    | { readonly _tag: "Item"; readonly item: Item; readonly context: ReadonlyArray<string> }
+    /** What the agent was handed, or has written, and nobody said. */
+    | { readonly _tag: "Text"; readonly role: "seed" | "summary"; readonly text: string }
+  )
 
 export interface StoredSession {
   readonly sessionId: SessionId
@@ -41,7 +59,9 @@ export interface StoredSession {
   directory: string
   runtimeMode: RuntimeMode
   model: ModelSelection | undefined
+  /** The model's context. */
   history: Array<Message>
+  readonly messages: Array<StoredMessage>
   readonly turns: Array<StoredTurn>
   resumable: boolean
   /** Requests ever asked, so that their ids stay unique across lives. */
@@ -68,6 +88,18 @@ export interface ReceivedAnswer {
   readonly answer: ApprovalDecision | QuestionAnswer
 }
 
+/** A summary that the model was asked for. */
+export interface SummaryRequest {
+  readonly sessionId: SessionId
+  /** The turn that the compaction is part of, if any. */
+  readonly turnId: TurnId | undefined
+  readonly trigger: CompactionTrigger
+  /** What is to be summed up: the whole context. */
+  readonly history: ReadonlyArray<Message>
+  /** What the gate handed over for the writer. */
+  readonly context: ReadonlyArray<string>
+}
+
 /** Hand it to layers; read it through `MockProvider`. */
 export interface MockAgentDisk {
   /** Part of every session's id: no other disk knows the session, as no other machine would. */
@@ -76,6 +108,7 @@ export interface MockAgentDisk {
   readonly starts: Array<StartInput>
   readonly received: Array<ReceivedTurn>
   readonly answers: Array<ReceivedAnswer>
+  readonly summaries: Array<SummaryRequest>
   /** Looks again after every change; `true` once it has seen what it waits for. */
   readonly watchers: Set<() => boolean>
   created: number
@@ -87,6 +120,7 @@ export const makeUnsafe = (): MockAgentDisk => ({
   starts: [],
   received: [],
   answers: [],
+  summaries: [],
   watchers: new Set(),
   created: 0
 })

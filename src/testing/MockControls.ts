@@ -28,6 +28,7 @@ export const make = (agent: MockAgent): MockProvider["Service"] => {
       ),
     slowSend: (effect) => set(() => agent.sendDelays.push(effect)),
     unreachable: (on) => set(() => agent.unreachable = on === true ? "ECONNREFUSED" : on === false ? undefined : on),
+    loseGate: (on) => set(() => agent.gateLost = on),
     loseSession: (sessionId) =>
       set(() => {
         disk.sessions.delete(sessionId)
@@ -70,6 +71,7 @@ export const make = (agent: MockAgent): MockProvider["Service"] => {
     starts: Effect.sync(() => disk.starts.slice()),
     received: Effect.sync(() => disk.received.slice()),
     answers: Effect.sync(() => disk.answers.slice()),
+    summaries: Effect.sync(() => disk.summaries.slice()),
     pending: Effect.sync(() => Array.from(openRequests(agent))),
 
     awaitTurn: (predicate = () => true) => watch(disk, () => disk.received.find(predicate)),
@@ -86,6 +88,7 @@ export const make = (agent: MockAgent): MockProvider["Service"] => {
         for (const request of openRequests(agent)) if (predicate(request)) return request
         return undefined
       }),
+    awaitSummary: (predicate = () => true) => watch(disk, () => disk.summaries.find(predicate)),
     awaitStarts: (count) => watch(disk, () => disk.starts.length >= count ? true : undefined).pipe(Effect.asVoid)
   }
 }
@@ -106,6 +109,7 @@ const sessionOf = (agent: MockAgent, stored: StoredSession): MockSession => ({
   history: stored.history.slice(),
   turns: stored.turns.map(({ outcome, turnId }) => ({ turnId, outcome })),
   live: agent.live.has(stored.sessionId),
+  compaction: agent.live.get(stored.sessionId)?.compaction?.phase,
   overlaps: stored.overlaps
 })
 

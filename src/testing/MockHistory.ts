@@ -4,10 +4,12 @@
 import { Effect } from "effect"
 import { type AgentError, AgentProtocolError, CapabilityMissing } from "../AdapterError.ts"
 import { SessionId, type TurnId } from "../Ids.ts"
-import type { Capabilities, ProviderHistory, TurnEvidence } from "../ProviderAdapter.ts"
+import type { Item } from "../Item.ts"
+import type { Capabilities, HistoryMessage, ProviderHistory, TurnEvidence } from "../ProviderAdapter.ts"
 import type { StoredCursor } from "../ResumeCursor.ts"
-import { emit, type Live, type MockAgent, reach } from "./MockAgent.ts"
-import { changed, type StoredSession } from "./MockAgentDisk.ts"
+import type { Usage } from "../Usage.ts"
+import { type Live, type MockAgent, type OpenItem, reach } from "./MockAgent.ts"
+import { changed, type StoredMessage, type StoredSession } from "./MockAgentDisk.ts"
 
 export const newId = (agent: MockAgent): SessionId =>
   SessionId.make(`${agent.instanceId}-${agent.disk.name}-${++agent.disk.created}`)
@@ -26,11 +28,11 @@ export const needs = (live: Live, capability: keyof Capabilities): Effect.Effect
     ? new CapabilityMissing({ provider: live.agent.provider, capability })
     : Effect.void
 
-const protocolError = (live: Live, operation: string, status: number, name: string) =>
+export const protocolError = (live: Live, operation: string, status: number, name: string) =>
   new AgentProtocolError({ instanceId: live.agent.instanceId, operation, status, name, body: null })
 
 /** Reads need the session to be there still. */
-const readable = (live: Live, operation: string): Effect.Effect<void, AgentError> =>
+export const readable = (live: Live, operation: string): Effect.Effect<void, AgentError> =>
   Effect.andThen(
     reach(live, operation),
     Effect.suspend(() =>
@@ -38,20 +40,6 @@ const readable = (live: Live, operation: string): Effect.Effect<void, AgentError
         ? Effect.void
         : protocolError(live, operation, 404, "NotFoundError")
     )
-  )
-
-export const compact = (live: Live): Effect.Effect<void, AgentError | CapabilityMissing> =>
-  needs(live, "compact").pipe(
-    Effect.andThen(readable(live, "compact")),
-    Effect.andThen(Effect.suspend(() => {
-      if (live.turn !== undefined) return protocolError(live, "compact", 409, "Busy")
-      const summary = `summary of ${live.stored.history.length} messages`
-      live.stored.history = [{ role: "summary", text: summary }]
-      return emit(live, [
-        { _tag: "CompactionStarted", trigger: "manual" },
-        { _tag: "CompactionCompleted", summary }
-      ])
-    }))
   )
 
 export const fork = (live: Live): Effect.Effect<StoredCursor, AgentError | CapabilityMissing> =>
@@ -64,6 +52,7 @@ export const fork = (live: Live): Effect.Effect<StoredCursor, AgentError | Capab
         ...stored,
         sessionId: newId(agent),
         history: stored.history.slice(),
+        messages: stored.messages.slice(),
         turns: structuredClone(stored.turns),
         overlaps: 0
       }
@@ -73,26 +62,56 @@ export const fork = (live: Live): Effect.Effect<StoredCursor, AgentError | Capab
     }))
   )
 
-/** One message per item, under the item's id. */
+const roleOf = (item: Item) => item._tag === "UserMessage" ? "user" : "assistant"
+
+const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value))
+
+const fromStored = (message: StoredMessage, usage: Usage | undefined): HistoryMessage => {
+  const { at, id } = message
+  const common = { id, at, finished: true, usage, raw: plain(message) }
+  return message._tag === "Item"
+    ? { ...common, role: roleOf(message.item), items: [message.item] }
+    : { ...common, role: "other", items: [] }
+}
+
+/** What is in the making, as it stands. */
+const fromOpen = ({ at, now }: OpenItem): HistoryMessage => {
+  const item: Item = { ...now() }
+  const running = "status" in item ? { ...item, status: "running" as const } : item
+  return {
+    id: item.itemId,
+    at,
+    role: "assistant",
+    finished: false,
+    items: [running],
+    usage: undefined,
+    raw: plain(running)
+  }
+}
+
+/**
+ * One message per item, under the item's id, and one for the seed and for each summary. What a turn brought as context is in its raw message.
+ * The usage of a turn that is over stands with its last message.
+ */
 export const history = (live: Live): Effect.Effect<ProviderHistory, AgentError | CapabilityMissing> =>
   needs(live, "history").pipe(
     Effect.andThen(readable(live, "history")),
-    Effect.map(() => ({
-      format: "mock/1",
-      agentVersion: live.agent.agentVersion,
-      session: { id: live.stored.sessionId, directory: live.stored.directory },
-      messages: live.stored.turns.flatMap((turn) =>
-        turn.items.map((item) => ({
-          id: item.itemId,
-          role: item._tag === "UserMessage" ? "user" as const : "assistant" as const,
-          at: undefined,
-          finished: !("status" in item) || (item.status !== "pending" && item.status !== "running"),
-          items: [item],
-          usage: undefined,
-          raw: item
-        }))
-      )
-    }))
+    Effect.map(() => {
+      const { agent, stored, turn } = live
+      const usages = new Map(stored.turns.map(({ turnId, usage }) => {
+        const last = stored.messages.findLast((message) => message._tag === "Item" && message.turnId === turnId)
+        return [last?.id, usage]
+      }))
+      return {
+        format: "mock/1",
+        agentVersion: agent.agentVersion,
+        session: plain({ id: stored.sessionId, title: stored.title, directory: stored.directory }),
+        messages: [
+          ...stored.messages.map((message) => fromStored(message, usages.get(message.id))),
+          ...Array.from(turn?.open.values() ?? [], fromOpen)
+        ]
+      }
+    })
   )
 
 export const evidence = (
@@ -107,6 +126,11 @@ export const evidence = (
       )
       return found === undefined
         ? { outcome: "never-delivered", items: [] }
-        : { outcome: found.outcome, items: found.items.slice() }
+        : {
+          outcome: found.outcome,
+          items: live.stored.messages.flatMap((message) =>
+            message._tag === "Item" && message.turnId === found.turnId ? [message.item] : []
+          )
+        }
     })
   )

@@ -12,6 +12,9 @@
  *   has most likely an open request: see `pending`.
  * - A script that dies ends its turn as `TurnFailed` with `Other` and the name `MockScriptDied`.
  * - Steps that wait use the Clock of whoever sent the turn: under a TestClock nothing passes until it is adjusted.
+ * - A compaction asks the gate that the session was given, and its model is not asked before the gate has answered:
+ *   see `summaries`, and `compaction` of a session. Without a gate it asks nobody. As in OpenCode 1.18.33, a turn that is
+ *   interrupted meanwhile takes the compaction with it, and no event tells of its end.
  * - Two mocks in one app both provide this service; make each by `MockProvider.make` in a layer of its own.
  *
  * **Example**
@@ -87,6 +90,8 @@ export interface MockSession {
   readonly history: ReadonlyArray<MockAgentDisk.Message>
   readonly turns: ReadonlyArray<{ readonly turnId: TurnId; readonly outcome: MockAgentDisk.Outcome }>
   readonly live: boolean
+  /** A compaction on its way: `held` until the gate has answered, then `running` until the summary is there. */
+  readonly compaction: "held" | "running" | undefined
   /** How often it was opened while an earlier handle of it was still live. */
   readonly overlaps: number
 }
@@ -130,6 +135,11 @@ interface Shape {
   readonly slowSend: (effect: Effect.Effect<unknown>) => Effect.Effect<void>
   /** Every request fails with `AgentUnreachable` (`ECONNREFUSED`, or the given code). Live sessions work on. */
   readonly unreachable: (on: boolean | string) => Effect.Effect<void>
+  /**
+   * While on, what makes the agent ask before a compaction has not loaded: sessions that were given a gate refuse
+   * `sendTurn`, `steerTurn` and `compact` with `GateMissing`. A turn that runs already would compact without asking.
+   */
+  readonly loseGate: (on: boolean) => Effect.Effect<void>
   /** Removes the session from the agent's disk. A live handle finds out when it is next used. */
   readonly loseSession: (sessionId: SessionId) => Effect.Effect<void>
   /** The process of a live session, or of all, dies: `events` ends without a terminal event. */
@@ -161,6 +171,8 @@ interface Shape {
   /** Every input that reached the agent, in order: a turn id twice in here was delivered twice. */
   readonly received: Effect.Effect<ReadonlyArray<MockAgentDisk.ReceivedTurn>>
   readonly answers: Effect.Effect<ReadonlyArray<MockAgentDisk.ReceivedAnswer>>
+  /** Every summary that the model was asked for: none of a compaction that is held, or was vetoed. */
+  readonly summaries: Effect.Effect<ReadonlyArray<MockAgentDisk.SummaryRequest>>
   /** Requests that wait for an answer. */
   readonly pending: Effect.Effect<ReadonlyArray<MockRequest>>
 
@@ -172,6 +184,10 @@ interface Shape {
   readonly awaitSession: (predicate: (session: MockSession) => boolean) => Effect.Effect<MockSession>
   /** The first open request that fits, now or later. */
   readonly awaitRequest: (predicate?: (request: MockRequest) => boolean) => Effect.Effect<MockRequest>
+  /** The first summary asked for that fits, now or later. */
+  readonly awaitSummary: (
+    predicate?: (request: MockAgentDisk.SummaryRequest) => boolean
+  ) => Effect.Effect<MockAgentDisk.SummaryRequest>
   /** Waits until `startSession` was called `count` times. */
   readonly awaitStarts: (count: number) => Effect.Effect<void>
 }
@@ -205,7 +221,7 @@ const allCapabilities: Capabilities = {
   steer: true,
   fork: true,
   compact: true,
-  compactionGate: "observe-only",
+  compactionGate: "blocking",
   questions: true,
   attachments: true,
   history: true
@@ -234,6 +250,7 @@ const makeAgent = (options: MockProviderOptions): MockAgent => {
     sendFaults: [],
     sendDelays: [],
     unreachable: undefined,
+    gateLost: false,
     stops: Latch.makeUnsafe(true),
     keepTalking: false
   }

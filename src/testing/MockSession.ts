@@ -8,10 +8,11 @@ import type { ProviderSession, ProviderTurn, SendTurnError } from "../ProviderAd
 import type { ModelSelection, TurnInput } from "../TurnInput.ts"
 import { zero } from "../Usage.ts"
 import type { ApprovalDecision, QuestionAnswer } from "../UserRequest.ts"
-import { emit, type Live, type MockAgent, type Pending, reach, type RunningTurn, vanish } from "./MockAgent.ts"
-import { changed, type StoredSession, type StoredTurn } from "./MockAgentDisk.ts"
+import { emit, type Live, type MockAgent, now, type Pending, reach, type RunningTurn, vanish } from "./MockAgent.ts"
+import { changed, type StoredTurn } from "./MockAgentDisk.ts"
+import { compact, gateThere } from "./MockCompaction.ts"
 import { checkAttachments } from "./MockDirectory.ts"
-import { compact, cursorOf, evidence, fork, history, needs } from "./MockHistory.ts"
+import { cursorOf, evidence, fork, history, needs } from "./MockHistory.ts"
 import { play } from "./ScriptedTurn.ts"
 
 /** The handle that the service holds. */
@@ -58,7 +59,10 @@ const check = (live: Live, turn: ProviderTurn, operation: string): Effect.Effect
     if (agent.capabilities.modelSwitch === "per-session" && model !== undefined && model.id !== stored.model?.id) {
       return refuse(turn, "ModelSwitchUnsupported", { from: stored.model?.id, to: model.id })
     }
-    return Effect.andThen(checkModel(agent, model), checkAttachments(agent, stored.directory, turn.input))
+    return gateThere(live).pipe(
+      Effect.andThen(checkModel(agent, model)),
+      Effect.andThen(checkAttachments(agent, stored.directory, turn.input))
+    )
   })
 
 const refuse = (turn: ProviderTurn, name: string, reason: unknown) =>
@@ -85,6 +89,7 @@ const sendTurn = (live: Live, turn: ProviderTurn): Effect.Effect<void, SendTurnE
       const fault = agent.sendFaults.shift()
       if (fault !== undefined && !fault.delivered) return Effect.fail(fault.error(turn))
       if (live.turn !== undefined) return refuse(turn, "Busy", { running: live.turn.stored.turnId })
+      if (live.compaction !== undefined) return refuse(turn, "Busy", { compaction: live.compaction.phase })
       const known = stored.turns.some((other) => other.turnId === turn.turnId)
       receive(live, turn, false)
       if (known) return refuse(turn, "Duplicate", { turnId: turn.turnId })
@@ -103,8 +108,8 @@ const accept = (live: Live, turn: ProviderTurn): Effect.Effect<void> =>
       turnId: turn.turnId,
       ref: turn.ref,
       input: turn.input,
-      items: [],
-      outcome: "unfinished"
+      outcome: "unfinished",
+      usage: undefined
     }
     const running: RunningTurn = {
       stored: record,
@@ -117,7 +122,7 @@ const accept = (live: Live, turn: ProviderTurn): Effect.Effect<void> =>
       steers: [],
       items: 0
     }
-    const history = hear(stored, record, turn.input, 0)
+    const history = hear(live, record, turn.input)
     live.turn = running
     stored.resumable = true
     return Effect.map(
@@ -129,15 +134,27 @@ const accept = (live: Live, turn: ProviderTurn): Effect.Effect<void> =>
   }).pipe(Effect.uninterruptible)
 
 /** Takes the input into the history and answers what was there before. */
-const hear = (stored: StoredSession, turn: StoredTurn, input: TurnInput, n: number) => {
+const hear = (live: Live, { turnId }: StoredTurn, input: TurnInput) => {
+  const { stored } = live
+  const { context = [] } = input
+  const n = stored.messages.filter((message) => message.turnId === turnId).length
+  const itemId = ItemId.make(`${stored.sessionId}/${turnId}/user/${n}`)
+  for (const text of context) stored.history.push({ role: "context", text })
   const history = stored.history.slice()
   stored.history.push({ role: "user", text: input.prompt })
   stored.model = input.model ?? stored.model
-  turn.items.push({
-    _tag: "UserMessage",
-    itemId: ItemId.make(`${stored.sessionId}/${turn.turnId}/user/${n}`),
-    text: input.prompt,
-    attachments: (input.attachments ?? []).map((given) => given._tag === "File" ? given.path : given.name)
+  stored.messages.push({
+    _tag: "Item",
+    id: itemId,
+    at: now(live),
+    turnId,
+    item: {
+      _tag: "UserMessage",
+      itemId,
+      text: input.prompt,
+      attachments: (input.attachments ?? []).map((given) => given._tag === "File" ? given.path : given.name)
+    },
+    context
   })
   return history
 }
@@ -151,7 +168,7 @@ const steerTurn = (live: Live, turn: ProviderTurn): Effect.Effect<void, SendTurn
       receive(live, turn, true)
       running.steers.push({
         input: turn.input,
-        history: hear(live.stored, running.stored, turn.input, running.stored.items.length)
+        history: hear(live, running.stored, turn.input)
       })
       return Effect.void
     }))

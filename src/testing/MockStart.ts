@@ -1,7 +1,7 @@
 /**
  * How a session of the mock begins and ends.
  */
-import { type Cause, Effect, Fiber, Queue, type Scope } from "effect"
+import { type Cause, Clock, Effect, Fiber, Queue, type Scope } from "effect"
 import { AgentUnreachable, DirectoryUnreachable, PolicyUnenforceable, SessionMissing } from "../AdapterError.ts"
 import type { ProviderSession, StartInput, StartSessionError } from "../ProviderAdapter.ts"
 import { accept } from "../ResumeCursor.ts"
@@ -46,9 +46,10 @@ export const start = Effect.fn("MockProvider.startSession")(function*(
   if (origin._tag === "Moved" && !mayMove(agent, origin.from, directory)) {
     return yield* new DirectoryUnreachable({ instanceId, from: origin.from, to: directory })
   }
+  const clock = yield* Clock.Clock
   const events = yield* Queue.bounded<ProviderEvent, Cause.Done>(eventBuffer)
   const live = yield* Effect.acquireRelease(
-    Effect.sync(() => open(agent, found ?? create(agent, input), input, events)),
+    Effect.sync(() => open(agent, found ?? create(agent, input, clock), input, { events, clock })),
     stop
   )
   return handle(live, origin, directory)
@@ -66,15 +67,26 @@ const mayMove = ({ capabilities, projectOf }: MockAgent, from: string, to: strin
   capabilities.moveDirectory === "anywhere" ||
   (capabilities.moveDirectory === "same-project" && projectOf(from) === projectOf(to))
 
-const create = (agent: MockAgent, input: StartInput): StoredSession => {
+const create = (agent: MockAgent, input: StartInput, clock: Clock.Clock): StoredSession => {
+  const sessionId = newId(agent)
   const stored: StoredSession = {
-    sessionId: newId(agent),
+    sessionId,
     threadId: input.threadId,
     title: input.title,
     directory: input.directory,
     runtimeMode: input.runtimeMode,
     model: input.model,
     history: input.from._tag === "Seeded" ? [{ role: "seed", text: input.from.transcript }] : [],
+    messages: input.from._tag === "Seeded"
+      ? [{
+        _tag: "Text",
+        role: "seed",
+        id: `${sessionId}/seed`,
+        at: clock.currentTimeMillisUnsafe(),
+        turnId: undefined,
+        text: input.from.transcript
+      }]
+      : [],
     turns: [],
     resumable: !agent.neverResumableBeforeFirstTurn,
     requests: 0,
@@ -84,7 +96,12 @@ const create = (agent: MockAgent, input: StartInput): StoredSession => {
   return stored
 }
 
-const open = (agent: MockAgent, stored: StoredSession, input: StartInput, events: Live["events"]): Live => {
+const open = (
+  agent: MockAgent,
+  stored: StoredSession,
+  input: StartInput,
+  host: Pick<Live, "events" | "clock">
+): Live => {
   stored.threadId = input.threadId
   stored.directory = realPath(input.directory)
   stored.runtimeMode = input.runtimeMode
@@ -93,11 +110,13 @@ const open = (agent: MockAgent, stored: StoredSession, input: StartInput, events
   const live: Live = {
     agent,
     stored,
-    events,
+    ...host,
+    compactions: input.compaction,
     pending: new Map(),
     allowed: new Set(),
     phase: "live",
     turn: undefined,
+    compaction: undefined,
     backgroundWork: false
   }
   agent.live.set(stored.sessionId, live)
@@ -113,7 +132,7 @@ const stop = (live: Live): Effect.Effect<void> =>
     return Effect.andThen(
       agent.stops.await,
       Effect.suspend(() => {
-        const running = live.turn?.fiber
+        const running = live.turn?.fiber ?? live.compaction?.fiber
         if (!agent.keepTalking && agent.stopped.get(sessionId) === live) agent.stopped.delete(sessionId)
         return Effect.andThen(
           vanish(live, "interrupted", agent.keepTalking ? "open" : "drop"),

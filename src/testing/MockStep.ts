@@ -38,7 +38,7 @@ export interface MockTurn {
   readonly prompt: string
   readonly input: TurnInput
   readonly model: ModelSelection | undefined
-  /** What the model has in its context before `prompt`: empty means an empty conversation. */
+  /** What the model has in its context before `prompt`, with the turn's own `context`: empty means an empty conversation. */
   readonly history: ReadonlyArray<Message>
   /** Position of the turn in its session, from 1. */
   readonly ordinal: number
@@ -197,12 +197,18 @@ export const plan = (steps: PlanSteps): MockStep => ({ _tag: "Plan", steps })
 /** Usage of the turn so far; the last one is also the terminal event's. */
 export const usage = (amounts: Partial<Usage>): MockStep => ({ _tag: "Usage", usage: { ...zero, ...amounts } })
 
-/** The agent sums up its context on its own: afterwards the model sees `summary` instead of what was before. */
+/**
+ * The agent sums up its context on its own: afterwards the model sees `summary` instead of what was before. It asks the
+ * session's gate first; a veto leaves the context as it is. Where the session must not compact by itself, or the agent
+ * never does (`client-initiated`), nothing happens. After an `overflow` the turn cannot go on without a new context: it
+ * fails with `ContextOverflow` if there is none.
+ */
 export const compaction = (options: {
   readonly trigger?: "auto" | "overflow" | undefined
   readonly summary?: string | undefined
   /** Name of the error by which the compaction fails; the context then stays as it is. */
   readonly failure?: string | undefined
+  /** Runs while the model writes the summary: after the gate, and before the end. */
   readonly during?: Effect.Effect<unknown> | undefined
 } = {}): MockStep => ({
   _tag: "Compaction",

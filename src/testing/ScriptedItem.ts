@@ -6,7 +6,7 @@ import { ItemId } from "../Ids.ts"
 import type { Item, ItemStatus } from "../Item.ts"
 import type { ProviderEvent } from "../ThreadEvent.ts"
 import type { ApprovalKind } from "../UserRequest.ts"
-import { emit, type Live, type RunningTurn, type TurnEnding } from "./MockAgent.ts"
+import { emit, type Live, now, type RunningTurn, type TurnEnding } from "./MockAgent.ts"
 import type { StoredSession } from "./MockAgentDisk.ts"
 import type { Chunks } from "./MockStep.ts"
 import { ask, goOn, mayAsk } from "./ScriptedRequest.ts"
@@ -16,10 +16,11 @@ const nextItem = (live: Live, turn: RunningTurn): ItemId =>
 
 /** An item is in the agent's history once it is completed, and not before. */
 export const complete = (live: Live, turn: RunningTurn, item: Item): ProviderEvent => {
+  const { turnId } = turn.stored
   turn.open.delete(item.itemId)
-  turn.stored.items.push(item)
+  live.stored.messages.push({ _tag: "Item", id: item.itemId, at: now(live), turnId, item, context: [] })
   remember(live.stored, item)
-  return { _tag: "ItemCompleted", turnId: turn.stored.turnId, item }
+  return { _tag: "ItemCompleted", turnId, item }
 }
 
 /** What the model sees of an item afterwards; what it thought it does not see again. */
@@ -62,7 +63,7 @@ export const say = (
       events.push(complete(live, turn, make(itemId, text)))
       return emit(live, events)
     }
-    turn.open.set(itemId, () => make(itemId, text))
+    turn.open.set(itemId, { at: now(live), now: () => make(itemId, text) })
     return emit(live, [started]).pipe(
       Effect.andThen(Stream.runForEachArray(chunks, (pieces) => emit(live, deltas(pieces, [])))),
       Effect.andThen(Effect.suspend(() => emit(live, [complete(live, turn, make(itemId, text))])))
@@ -81,7 +82,7 @@ export const work = (
     const turnId = turn.stored.turnId
     const itemId = nextItem(live, turn)
     const asks = step.asks && mayAsk(live, kind)
-    turn.open.set(itemId, () => make(itemId, "failed"))
+    turn.open.set(itemId, { at: now(live), now: () => make(itemId, "failed") })
     const run = step.during.pipe(
       Effect.andThen(Effect.suspend(() => emit(live, [complete(live, turn, make(itemId, "completed"))])))
     )

@@ -4,6 +4,7 @@
 import { type Cause, Clock, Duration, Effect, Exit, Stream } from "effect"
 import type { ProviderEvent } from "../ThreadEvent.ts"
 import { close, emit, type Live, type RunningTurn, type Steer, type TurnEnding, vanish } from "./MockAgent.ts"
+import { compactItself } from "./MockCompaction.ts"
 import type { MockStep } from "./MockStep.ts"
 import { complete, say, work } from "./ScriptedItem.ts"
 import { ask, goOn, pose } from "./ScriptedRequest.ts"
@@ -105,16 +106,10 @@ const perform = (live: Live, turn: RunningTurn, step: MockStep): Effect.Effect<v
       turn.usage = step.usage
       return emit(live, [{ _tag: "UsageUpdated", turnId, usage: step.usage }])
     case "Compaction":
-      return emit(live, [{ _tag: "CompactionStarted", turnId, trigger: step.trigger }]).pipe(
-        Effect.andThen(step.during),
-        Effect.andThen(Effect.suspend(() => {
-          if (step.failure !== undefined) {
-            return emit(live, [{ _tag: "CompactionFailed", turnId, name: step.failure }])
-          }
-          live.stored.history = [{ role: "summary", text: step.summary }]
-          return emit(live, [{ _tag: "CompactionCompleted", turnId, summary: step.summary }])
-        }))
-      )
+      return Effect.flatMap(compactItself(live, turnId, step), (done) =>
+        done || step.trigger === "auto"
+          ? Effect.void
+          : Effect.fail<TurnEnding>({ _tag: "Failed", failure: { _tag: "ContextOverflow" } }))
     case "Retry":
       return Clock.currentTimeMillis.pipe(
         Effect.flatMap((now) =>
@@ -172,7 +167,7 @@ const finish = (live: Live, turn: RunningTurn, ending: TurnEnding): Effect.Effec
     if (ending._tag === "Crashed") return vanish(live, "unfinished", "end")
     const { stored: { turnId }, usage } = turn
     const events: Array<ProviderEvent> = []
-    for (const item of turn.open.values()) events.push(complete(live, turn, item()))
+    for (const item of turn.open.values()) events.push(complete(live, turn, item.now()))
     switch (ending._tag) {
       case "Completed":
         close(live, turn, "completed")
