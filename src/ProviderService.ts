@@ -27,7 +27,7 @@
  * ```
  */
 import { Context, type Duration, Effect, type FileSystem, Layer, type Path, type Stream } from "effect"
-import type { AgentError, CapabilityMissing } from "./AdapterError.ts"
+import type { AgentError, CapabilityMissing, GateMissing } from "./AdapterError.ts"
 import type { CompactionPolicy } from "./CompactionPolicy.ts"
 import type { Continuity, MissingPolicy } from "./Continuity.ts"
 import type { Epoch, InstanceId, RequestId, SessionId, ThreadId, TurnId } from "./Ids.ts"
@@ -249,6 +249,7 @@ export class ProviderService extends Context.Service<ProviderService, {
     | TurnInProgress
     | AgentError
     | CapabilityMissing
+    | GateMissing
     | CompactionInProgress
     | CompactionRefused
     | HookReentrant

@@ -80,7 +80,7 @@ describe("resetThread", () => {
       const info = yield* agents.resetThread(threadId)
       const events = yield* stored()
       assert.deepStrictEqual(tags(events), ["SessionStarted", "SessionEnded", "SessionReset", "SessionStarted"])
-      assert.strictEqual(events.filter(is("SessionReset"))[0]?.previousSessionId, old.sessionId)
+      assert.strictEqual(events.find(is("SessionReset"))?.previousSessionId, old.sessionId)
       assert.strictEqual(info.epoch, 2)
     }).pipe(Effect.provide(layer())))
 
