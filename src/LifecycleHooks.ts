@@ -145,7 +145,12 @@ export class LifecycleHooks extends Context.Service<LifecycleHooks, {
         Effect.acquireRelease(
           Effect.suspend(() => {
             followers.add(follower)
-            return Effect.forEach(Array.from(hooks.values()), follower.added, { discard: true })
+            return Effect.forEach(
+              Array.from(hooks.values()),
+              // One may be gone again before its turn has come.
+              (hook) => hooks.get(hook.name) === hook ? follower.added(hook) : Effect.void,
+              { discard: true }
+            )
           }),
           () => Effect.sync(() => followers.delete(follower))
         )

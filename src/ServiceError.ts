@@ -169,6 +169,19 @@ export class RequestSettled extends Schema.TaggedError<RequestSettled>()("Reques
   }
 }
 
+/** A hook asks something of its own thread, which waits for that hook. What it forks may ask, once the hook is over. */
+export class HookReentrant extends Schema.TaggedError<HookReentrant>()("HookReentrant", {
+  threadId: ThreadId,
+  hook: Schema.String,
+  /** The lifecycle event that the hook was told. */
+  kind: Schema.String
+}) {
+  readonly retryable = false
+  override get message() {
+    return `The hook "${this.hook}" cannot use thread ${this.threadId}, which waits for it (${this.kind})`
+  }
+}
+
 /** How a turn ended that did not complete. */
 export const TurnEnding = Schema.TaggedUnion({
   Failed: { failure: TurnFailure },
