@@ -14,6 +14,7 @@ import type { Binding, TurnRecord } from "./Binding.ts"
 import type { Epoch, InstanceId, RequestId, ThreadId, TurnId } from "./Ids.ts"
 import * as MemorySessionStore from "./MemorySessionStore.ts"
 import type { StoredCursor } from "./ResumeCursor.ts"
+import { makeMemory as makeSnapshotIndex, SnapshotIndex } from "./SnapshotIndex.ts"
 import * as SqliteClient from "./SqliteClient.ts"
 import * as SqlSessionStore from "./SqlSessionStore.ts"
 import type { EpochFenced, StoreFailed, StoreOpenError, TurnExists } from "./StoreError.ts"
@@ -133,27 +134,36 @@ export class SessionStore extends Context.Service<SessionStore, {
   }) => Effect.Effect<void, StoreFailed>
 }>()("effect-coding-agents/SessionStore") {
   /** On any database that effect/sql speaks to, SQLite and PostgreSQL above all. */
-  static readonly layer: Layer.Layer<SessionStore | AgentProcesses, StoreOpenError, SqlClient.SqlClient> = make()
+  static readonly layer: Layer.Layer<
+    SessionStore | AgentProcesses | SnapshotIndex,
+    StoreOpenError,
+    SqlClient.SqlClient
+  > = make()
 
   /** On one SQLite file. */
   static readonly layerSqlite = (
     options: SqliteClient.Options
-  ): Layer.Layer<SessionStore | AgentProcesses, StoreOpenError> =>
+  ): Layer.Layer<SessionStore | AgentProcesses | SnapshotIndex, StoreOpenError> =>
     // A layer is built once wherever it is used: two files need two of them.
     make().pipe(Layer.provide(SqliteClient.layer(options)))
 
   /** In memory: nothing survives the layer, and agent processes are not recorded. */
-  static readonly layerMemory: Layer.Layer<SessionStore | AgentProcesses> = Layer.merge(
+  static readonly layerMemory: Layer.Layer<SessionStore | AgentProcesses | SnapshotIndex> = Layer.mergeAll(
     Layer.sync(SessionStore, () => SessionStore.of(MemorySessionStore.make())),
+    Layer.sync(SnapshotIndex, () => SnapshotIndex.of(makeSnapshotIndex())),
     AgentProcesses.layerNoop
   )
 }
 
-function make(): Layer.Layer<SessionStore | AgentProcesses, StoreOpenError, SqlClient.SqlClient> {
+function make(): Layer.Layer<SessionStore | AgentProcesses | SnapshotIndex, StoreOpenError, SqlClient.SqlClient> {
   return Layer.effectContext(
     Effect.map(
       SqlSessionStore.make,
-      ({ processes, store }) => Context.make(SessionStore, store).pipe(Context.add(AgentProcesses, processes))
+      ({ processes, snapshots, store }) =>
+        Context.make(SessionStore, store).pipe(
+          Context.add(AgentProcesses, processes),
+          Context.add(SnapshotIndex, snapshots)
+        )
     )
   )
 }

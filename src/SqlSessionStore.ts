@@ -12,6 +12,7 @@ import * as AgentProcessesSql from "./AgentProcessesSql.ts"
 import { Epoch, ThreadId } from "./Ids.ts"
 import type { StoredCursor } from "./ResumeCursor.ts"
 import type { SessionStore } from "./SessionStore.ts"
+import * as SnapshotIndex from "./SnapshotIndex.ts"
 import { Durability } from "./SqliteClient.ts"
 import { EpochFenced, StoreFailed, type StoreNewer, type StoreOwned, TurnExists } from "./StoreError.ts"
 import * as StoreEvents from "./StoreEvents.ts"
@@ -293,7 +294,11 @@ const storeOperations = (sql: SqlClient.SqlClient): SessionStore["Service"] => {
 
 /** Opens the store until the scope closes: migrates, takes ownership, ends orphans, settles what a crash left open. */
 export const make: Effect.Effect<
-  { readonly store: SessionStore["Service"]; readonly processes: AgentProcesses["Service"] },
+  {
+    readonly store: SessionStore["Service"]
+    readonly processes: AgentProcesses["Service"]
+    readonly snapshots: SnapshotIndex.SnapshotIndex["Service"]
+  },
   StoreNewer | StoreOwned | StoreFailed,
   SqlClient.SqlClient | Scope.Scope
 > = Effect.gen(function*() {
@@ -306,5 +311,5 @@ export const make: Effect.Effect<
   yield* StoreSettlement.settleAll(sql).pipe(
     Effect.catchTag("SqlError", (error) => Effect.fail(StoreFailed.of("settle after a crash")(error)))
   )
-  return { store: storeOperations(sql), processes: AgentProcessesSql.make(sql) }
+  return { store: storeOperations(sql), processes: AgentProcessesSql.make(sql), snapshots: SnapshotIndex.makeSql(sql) }
 })

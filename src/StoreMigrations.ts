@@ -105,13 +105,28 @@ const processFolders = Effect.gen(function*() {
   yield* sql`ALTER TABLE eca_processes ADD COLUMN folder TEXT`
 })
 
+const snapshots = Effect.gen(function*() {
+  const sql = yield* SqlClient.SqlClient
+  yield* sql`CREATE TABLE eca_snapshots (
+    snapshot_id TEXT PRIMARY KEY NOT NULL,
+    thread_id TEXT NOT NULL,
+    folder TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    disk_bytes BIGINT NOT NULL,
+    body TEXT NOT NULL
+  )`
+  yield* sql`CREATE INDEX eca_snapshots_thread ON eca_snapshots (thread_id, created_at)`
+  yield* sql`CREATE INDEX eca_snapshots_folder ON eca_snapshots (folder, created_at)`
+})
+
 const migrations: Readonly<Record<string, Effect.Effect<void, SqlError.SqlError, SqlClient.SqlClient>>> = {
   "0001_threads": threads,
   "0002_cursors": cursors,
   "0003_turns": turns,
   "0004_events": events,
   "0005_ownership": ownership,
-  "0006_process_folders": processFolders
+  "0006_process_folders": processFolders,
+  "0008_snapshots": snapshots
 }
 
 /** The schema version that this release writes, and the highest that it opens. */
