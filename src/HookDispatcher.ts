@@ -35,6 +35,8 @@ export interface Transformed {
 }
 
 export interface HookDispatcher {
+  /** Whether anybody observes at all. */
+  readonly listens: () => boolean
   /** To be called with what was just recorded, after its commit. Costs next to nothing where no hook is there. */
   readonly emit: (events: ReadonlyArray<LifecycleEvent>) => void
   /**
@@ -192,6 +194,8 @@ export const make = Effect.fnUntraced(function*(options: {
   )
 
   return {
+    listens: () => observers.size > 0,
+
     emit: (events) => {
       if (observers.size > 0) { for (const event of events) tell(event) }
     },

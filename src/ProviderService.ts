@@ -12,7 +12,7 @@
  * ```ts
  * const App = ProviderService.layer().pipe(
  *   Layer.provide(OpenCode.layer()),
- *   Layer.provideMerge(ProviderRegistry.layer),
+ *   Layer.provideMerge([ProviderRegistry.layer, LifecycleHooks.layer]),
  *   Layer.provideMerge(SessionStore.layerSqlite({ filename: "threads.db" })),
  *   Layer.provide(NodeServices.layer)
  * )
@@ -26,12 +26,13 @@
  * })
  * ```
  */
-import { Context, type Duration, Effect, type FileSystem, Layer, type Path, type Stream } from "effect"
+import { Context, Deferred, type Duration, Effect, type FileSystem, Layer, type Path, type Stream } from "effect"
 import type { AgentError, CapabilityMissing, GateMissing } from "./AdapterError.ts"
 import type { CompactionPolicy } from "./CompactionPolicy.ts"
 import type { Continuity, MissingPolicy } from "./Continuity.ts"
 import type { Epoch, InstanceId, RequestId, SessionId, ThreadId, TurnId } from "./Ids.ts"
 import { make } from "./internal/providerService.ts"
+import type { LifecycleHooks } from "./LifecycleHooks.ts"
 import type { SendTurnError, StartSessionError } from "./ProviderAdapter.ts"
 import type { ProviderRegistry } from "./ProviderRegistry.ts"
 import type { RuntimeMode } from "./RuntimeMode.ts"
@@ -53,11 +54,11 @@ import type {
   TurnUnknownError,
   TurnVetoed
 } from "./ServiceError.ts"
-import type { Binding, EpochFenced, SessionStore, TurnExists } from "./SessionStore.ts"
+import type { Binding, EpochFenced, Stores, TurnExists } from "./SessionStore.ts"
 import type { StoreFailed } from "./StoreError.ts"
 import type { CompactionOutcome, Snapshotted, ThreadEvent } from "./ThreadEvent.ts"
 import type { TranscriptTurn } from "./Transcript.ts"
-import type * as TranscriptArchive from "./TranscriptArchive.ts"
+import * as TranscriptArchive from "./TranscriptArchive.ts"
 import type { Attachment, ModelSelection } from "./TurnInput.ts"
 import type { Usage } from "./Usage.ts"
 import type { ApprovalDecision, QuestionAnswer } from "./UserRequest.ts"
@@ -285,14 +286,23 @@ export class ProviderService extends Context.Service<ProviderService, {
   }) => Stream.Stream<ThreadEvent, ThreadUnknown | StoreFailed>
 }>()("effect-coding-agents/ProviderService") {
   /**
-   * Adapters register themselves with the `ProviderRegistry`; the reaper runs as long as this layer. One service per
-   * store: a second one takes threads over, and what the first then writes is refused (`EpochFenced`).
+   * Adapters register themselves with the `ProviderRegistry`, hooks with `LifecycleHooks`; the reaper runs as long as this
+   * layer. One service per store: a second one takes threads over, and what the first then writes is refused
+   * (`EpochFenced`).
    */
   static readonly layer = (
     settings: Settings = {}
   ): Layer.Layer<
-    ProviderService,
+    ProviderService | TranscriptArchive.TranscriptArchive,
     never,
-    ProviderRegistry | SessionStore | FileSystem.FileSystem | Path.Path
-  > => Layer.effect(ProviderService, Effect.map(make(settings), ProviderService.of))
+    ProviderRegistry | LifecycleHooks | Stores | FileSystem.FileSystem | Path.Path
+  > =>
+    Layer.effectContext(Effect.gen(function*() {
+      const { service, services, transcripts } = yield* make(settings)
+      const context = Context.make(ProviderService, service).pipe(
+        Context.add(TranscriptArchive.TranscriptArchive, transcripts)
+      )
+      yield* Deferred.succeed(services, context)
+      return context
+    }))
 }

@@ -100,21 +100,6 @@ export class CompactionRefused extends Schema.TaggedError<CompactionRefused>()("
   }
 }
 
-/**
- * A hook has acted on its own thread while that is held for the hook: from inside of a guard or transform, or of
- * `session:start`, `session:end`, `session:reset` or `compaction:before`. It would have waited for itself.
- */
-export class HookReentrant extends Schema.TaggedError<HookReentrant>()("HookReentrant", {
-  threadId: ThreadId,
-  hook: Schema.String,
-  kind: Schema.String
-}) {
-  readonly retryable = false
-  override get message() {
-    return `The hook "${this.hook}" cannot act on thread ${this.threadId} from inside of ${this.kind}`
-  }
-}
-
 /** A guard has vetoed the turn. It was not sent. */
 export class TurnVetoed extends Schema.TaggedError<TurnVetoed>()("TurnVetoed", {
   threadId: ThreadId,

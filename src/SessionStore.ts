@@ -16,6 +16,7 @@ import type { Epoch, InstanceId, RequestId, ThreadId, TurnId } from "./Ids.ts"
 import * as MemoryHookOutbox from "./MemoryHookOutbox.ts"
 import * as MemorySessionStore from "./MemorySessionStore.ts"
 import type { StoredCursor } from "./ResumeCursor.ts"
+import { makeMemory as makeSnapshotIndex, SnapshotIndex } from "./SnapshotIndex.ts"
 import * as SqliteClient from "./SqliteClient.ts"
 import * as SqlSessionStore from "./SqlSessionStore.ts"
 import type { EpochFenced, StoreFailed, StoreOpenError, TurnExists } from "./StoreError.ts"
@@ -145,36 +146,40 @@ export class SessionStore extends Context.Service<SessionStore, {
   }) => Effect.Effect<void, StoreFailed>
 }>()("effect-coding-agents/SessionStore") {
   /** On any database that effect/sql speaks to, SQLite and PostgreSQL above all. */
-  static readonly layer: Layer.Layer<SessionStore | AgentProcesses | HookOutbox, StoreOpenError, SqlClient.SqlClient> =
-    make()
+  static readonly layer: Layer.Layer<Stores, StoreOpenError, SqlClient.SqlClient> = make()
 
   /** On one SQLite file. */
   static readonly layerSqlite = (
     options: SqliteClient.Options
-  ): Layer.Layer<SessionStore | AgentProcesses | HookOutbox, StoreOpenError> =>
+  ): Layer.Layer<Stores, StoreOpenError> =>
     // A layer is built once wherever it is used: two files need two of them.
     make().pipe(Layer.provide(SqliteClient.layer(options)))
 
   /** In memory: nothing survives the layer, and agent processes are not recorded. */
-  static readonly layerMemory: Layer.Layer<SessionStore | AgentProcesses | HookOutbox> = Layer.merge(
+  static readonly layerMemory: Layer.Layer<Stores> = Layer.mergeAll(
     Layer.effectContext(Effect.sync(() => {
       const outbox = MemoryHookOutbox.make()
       return Context.make(SessionStore, MemorySessionStore.make(outbox.record)).pipe(
         Context.add(HookOutbox, outbox.service)
       )
     })),
+    Layer.sync(SnapshotIndex, () => SnapshotIndex.of(makeSnapshotIndex())),
     AgentProcesses.layerNoop
   )
 }
 
-function make(): Layer.Layer<SessionStore | AgentProcesses | HookOutbox, StoreOpenError, SqlClient.SqlClient> {
+/** All that is kept in one place: the session store itself and what belongs to it. */
+export type Stores = SessionStore | AgentProcesses | HookOutbox | SnapshotIndex
+
+function make(): Layer.Layer<Stores, StoreOpenError, SqlClient.SqlClient> {
   return Layer.effectContext(
     Effect.map(
       SqlSessionStore.make,
-      ({ outbox, processes, store }) =>
+      ({ outbox, processes, snapshots, store }) =>
         Context.make(SessionStore, store).pipe(
           Context.add(AgentProcesses, processes),
-          Context.add(HookOutbox, outbox)
+          Context.add(HookOutbox, outbox),
+          Context.add(SnapshotIndex, snapshots)
         )
     )
   )

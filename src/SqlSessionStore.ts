@@ -13,6 +13,7 @@ import type { HookOutbox } from "./HookOutbox.ts"
 import { Epoch, ThreadId, TurnId } from "./Ids.ts"
 import type { StoredCursor } from "./ResumeCursor.ts"
 import type { SessionStore } from "./SessionStore.ts"
+import * as SnapshotIndex from "./SnapshotIndex.ts"
 import { Durability } from "./SqliteClient.ts"
 import { EpochFenced, StoreFailed, type StoreNewer, type StoreOwned, TurnExists } from "./StoreError.ts"
 import * as StoreEvents from "./StoreEvents.ts"
@@ -328,6 +329,7 @@ export const make: Effect.Effect<
     readonly store: SessionStore["Service"]
     readonly processes: AgentProcesses["Service"]
     readonly outbox: HookOutbox["Service"]
+    readonly snapshots: SnapshotIndex.SnapshotIndex["Service"]
   },
   StoreNewer | StoreOwned | StoreFailed,
   SqlClient.SqlClient | Scope.Scope
@@ -348,6 +350,7 @@ export const make: Effect.Effect<
   return {
     store: storeOperations(sql, outbox),
     processes: AgentProcessesSql.make(sql),
-    outbox: StoreOutbox.operations(sql, outbox)
+    outbox: StoreOutbox.operations(sql, outbox),
+    snapshots: SnapshotIndex.makeSql(sql)
   }
 })

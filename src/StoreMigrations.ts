@@ -137,6 +137,20 @@ const hooks = Effect.gen(function*() {
   yield* sql`CREATE INDEX eca_hook_deliveries_due ON eca_hook_deliveries (hook, due_at, position)`
 })
 
+const snapshots = Effect.gen(function*() {
+  const sql = yield* SqlClient.SqlClient
+  yield* sql`CREATE TABLE eca_snapshots (
+    snapshot_id TEXT PRIMARY KEY NOT NULL,
+    thread_id TEXT NOT NULL,
+    folder TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    disk_bytes BIGINT NOT NULL,
+    body TEXT NOT NULL
+  )`
+  yield* sql`CREATE INDEX eca_snapshots_thread ON eca_snapshots (thread_id, created_at)`
+  yield* sql`CREATE INDEX eca_snapshots_folder ON eca_snapshots (folder, created_at)`
+})
+
 const migrations: Readonly<Record<string, Effect.Effect<void, SqlError.SqlError, SqlClient.SqlClient>>> = {
   "0001_threads": threads,
   "0002_cursors": cursors,
@@ -145,6 +159,7 @@ const migrations: Readonly<Record<string, Effect.Effect<void, SqlError.SqlError,
   "0005_ownership": ownership,
   "0006_process_folders": processFolders,
   "0007_hooks": hooks,
+  "0008_snapshots": snapshots,
   "0009_compaction_policies": compactionPolicies
 }
 

@@ -5,6 +5,8 @@
  * nobody else.
  */
 import { type Duration, Effect } from "effect"
+import type { HookDispatcher } from "./HookDispatcher.ts"
+import * as LifecycleEvent from "./LifecycleEvent.ts"
 import type { EventOf, Identity } from "./LifecycleEvent.ts"
 import type { GuardedKind } from "./LifecycleHooks.ts"
 import type { Binding } from "./SessionStore.ts"
@@ -29,10 +31,27 @@ export interface ThreadHooks {
   readonly asks: (kind: GuardedKind) => boolean
 }
 
-/** Nobody listens. */
-export const none: ThreadHooks = {
-  recorded: () => {},
-  delivered: () => Effect.void,
-  decide: () => Effect.succeed({ _tag: "Allow", context: [] }),
-  asks: () => false
-}
+/** The hooks that this dispatcher runs. */
+export const make = (dispatcher: HookDispatcher): ThreadHooks => ({
+  recorded: (events, identity) => {
+    if (!dispatcher.listens()) return
+    const told = events.flatMap((event) => LifecycleEvent.of(event, identity) ?? [])
+    if (told.length > 0) dispatcher.emit(told)
+  },
+  delivered: (kind, binding, budget) =>
+    Effect.suspend(() =>
+      dispatcher.listens()
+        ? dispatcher.settled([LifecycleEvent.eventId(binding, binding, kind, "")], budget)
+        : Effect.void
+    ),
+  decide: Effect.fnUntraced(function*(event) {
+    // Who cannot stop it any more is not asked whether it may go on.
+    if (event.kind === "turn:start" || event.vetoable) {
+      const verdict = yield* dispatcher.guard(event)
+      if (verdict._tag === "Veto") return verdict
+    }
+    const added = yield* dispatcher.transform(event)
+    return added._tag === "Veto" ? added : { _tag: "Allow", context: added.context }
+  }),
+  asks: dispatcher.asks
+})

@@ -1,22 +1,46 @@
 /** One typed Effect interface to every coding agent, and conversations that never lose their context. */
 export * from "./AdapterError.ts"
 export * from "./AgentProcesses.ts"
+export * as CompactionPolicy from "./CompactionPolicy.ts"
 export * from "./Continuity.ts"
+export * from "./HookOutbox.ts"
 export * from "./Ids.ts"
 export * from "./Item.ts"
+export {
+  EndReason,
+  type EventOf,
+  type HookPattern,
+  LifecycleEvent,
+  type LifecycleKind,
+  type Matching,
+  StartSource
+} from "./LifecycleEvent.ts"
+export * from "./LifecycleHooks.ts"
 export * as ProcessIdentity from "./ProcessIdentity.ts"
 export * from "./ProviderAdapter.ts"
 export * from "./ProviderRegistry.ts"
 export * from "./ProviderService.ts"
+export * as Redaction from "./Redaction.ts"
 export * as ResumeCursor from "./ResumeCursor.ts"
 export * from "./RuntimeMode.ts"
 export * from "./ServiceError.ts"
 export * as SessionReaper from "./SessionReaper.ts"
 export * from "./SessionStore.ts"
+export * from "./SnapshotError.ts"
+export * from "./SnapshotIndex.ts"
+export { SavedMessage, SnapshotManifest } from "./SnapshotManifest.ts"
 export * as SqliteClient from "./SqliteClient.ts"
 export * from "./StoreError.ts"
 export * from "./ThreadEvent.ts"
 export * as Transcript from "./Transcript.ts"
+export {
+  type RestoreError,
+  type RestoreInput,
+  type SavedTranscript,
+  type Settings as TranscriptSettings,
+  type SnapshotError,
+  TranscriptArchive
+} from "./TranscriptArchive.ts"
 export * from "./TurnFailure.ts"
 export * from "./TurnInput.ts"
 export * as Usage from "./Usage.ts"

@@ -3,6 +3,7 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Effect, FileSystem, Layer } from "effect"
 import {
   InstanceId,
+  LifecycleHooks,
   ProviderRegistry,
   ProviderService,
   SessionStore,
@@ -26,7 +27,7 @@ export const layer = (options: {
 }) =>
   ProviderService.layer(options.settings).pipe(
     Layer.provideMerge(MockProvider.layer({ script: options.script })),
-    Layer.provideMerge(ProviderRegistry.layer),
+    Layer.provideMerge([ProviderRegistry.layer, LifecycleHooks.layer]),
     Layer.provideMerge(
       options.store === "memory" ? SessionStore.layerMemory : Layer.orDie(SessionStore.layerSqlite(options.store))
     ),

@@ -7,6 +7,7 @@ import { openCodeConfig } from "../../examples/support/OpenCodeConfig.ts"
 import {
   AgentProcesses,
   InstanceId,
+  LifecycleHooks,
   ProviderRegistry,
   ProviderService,
   SessionStore,
@@ -55,7 +56,7 @@ export const server = Effect.gen(function*() {
 export const host = (filename: string, options: OpenCode.Options) =>
   ProviderService.layer().pipe(
     Layer.provideMerge(OpenCode.layer(options)),
-    Layer.provideMerge(ProviderRegistry.layer),
+    Layer.provideMerge([ProviderRegistry.layer, LifecycleHooks.layer]),
     Layer.provideMerge(SessionStore.layerSqlite({ filename })),
     Layer.provideMerge(NodeServices.layer)
   )

@@ -5,7 +5,7 @@
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Console, Effect, Layer } from "effect"
-import { ProviderRegistry, ProviderService, SessionStore } from "../../src/index.ts"
+import { LifecycleHooks, ProviderRegistry, ProviderService, SessionStore } from "../../src/index.ts"
 import { MockProvider } from "../../src/testing/index.ts"
 import { millis } from "./Figure.ts"
 
@@ -13,7 +13,7 @@ const [filename = ""] = process.argv.slice(2)
 
 const app = ProviderService.layer().pipe(
   Layer.provideMerge(MockProvider.layer()),
-  Layer.provideMerge(ProviderRegistry.layer),
+  Layer.provideMerge([ProviderRegistry.layer, LifecycleHooks.layer]),
   Layer.provideMerge(SessionStore.layerSqlite({ filename })),
   Layer.provideMerge(NodeServices.layer)
 )

@@ -5,7 +5,7 @@
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Console, Effect, Layer } from "effect"
-import { ProviderRegistry, ProviderService, SessionStore } from "../../src/index.ts"
+import { LifecycleHooks, ProviderRegistry, ProviderService, SessionStore } from "../../src/index.ts"
 import { MockProvider, MockStep } from "../../src/testing/index.ts"
 import * as MockHost from "./MockHost.ts"
 
@@ -33,7 +33,7 @@ const store = Layer.effect(
       }),
       endTurn: counted("endTurn", store.endTurn)
     }))
-).pipe(Layer.provide(SessionStore.layerSqlite({ filename: `${folder}/store.db` })))
+).pipe(Layer.provideMerge(SessionStore.layerSqlite({ filename: `${folder}/store.db` })))
 
 const burst = Array.from({ length: Number(items) }, () => MockStep.text("said"))
 const turn = Array.from({ length: Number(bursts) }, (_, n) => n === 0 ? burst : [MockStep.sleep("1 millis"), ...burst])
@@ -41,7 +41,7 @@ const turn = Array.from({ length: Number(bursts) }, (_, n) => n === 0 ? burst : 
 
 const host = ProviderService.layer().pipe(
   Layer.provideMerge(MockProvider.layer({ script: () => turn })),
-  Layer.provideMerge(ProviderRegistry.layer),
+  Layer.provideMerge([ProviderRegistry.layer, LifecycleHooks.layer]),
   Layer.provideMerge(store),
   Layer.provideMerge(NodeServices.layer)
 )

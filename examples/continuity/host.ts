@@ -5,7 +5,7 @@
  */
 import { NodeRuntime, NodeServices } from "@effect/platform-node"
 import { Console, Effect, Layer, Logger, Schema, Stdio, Stream } from "effect"
-import { ProviderRegistry, ProviderService, SessionStore } from "../../src/index.ts"
+import { LifecycleHooks, ProviderRegistry, ProviderService, SessionStore } from "../../src/index.ts"
 import { OpenCode } from "../../src/opencode/index.ts"
 import { openCodeConfig } from "../support/OpenCodeConfig.ts"
 import { Command, CommandLine, instanceId, type Reply, ReplyLine, Settings, threadId } from "./Protocol.ts"
@@ -18,7 +18,7 @@ const agents = ({ scripted, store }: Settings) =>
       idleTimeToLive: "100 millis",
       ...(scripted === undefined ? {} : { config: openCodeConfig(scripted), isolated: { folder: scripted.home } })
     })),
-    Layer.provide(ProviderRegistry.layer),
+    Layer.provide([ProviderRegistry.layer, LifecycleHooks.layer]),
     Layer.provide(SessionStore.layerSqlite({ filename: store }))
   )
 

@@ -1,7 +1,11 @@
-import { Clock, Deferred, Duration, Effect, FileSystem, Option, Path, Result, Scope, Stream } from "effect"
+import { Clock, type Context, Deferred, Duration, Effect, FileSystem, Option, Path, Scope, Stream } from "effect"
 import { randomUUID } from "node:crypto"
 import { CapabilityMissing } from "../AdapterError.ts"
+import * as HookDispatcher from "../HookDispatcher.ts"
+import { HookOutbox } from "../HookOutbox.ts"
+import * as HookScope from "../HookScope.ts"
 import { type InstanceId, type RequestId, type ThreadId, TurnId } from "../Ids.ts"
+import { type HookServices, LifecycleHooks } from "../LifecycleHooks.ts"
 import * as LiveSession from "../LiveSession.ts"
 import { ProviderRegistry } from "../ProviderRegistry.ts"
 import type {
@@ -27,6 +31,8 @@ import {
 import * as SessionReaper from "../SessionReaper.ts"
 import type * as SessionStart from "../SessionStart.ts"
 import { type Binding, SessionStore } from "../SessionStore.ts"
+import * as Snapshots from "../Snapshots.ts"
+import * as SnapshotTaking from "../SnapshotTaking.ts"
 import * as ThreadActor from "../ThreadActor.ts"
 import * as ThreadActors from "../ThreadActors.ts"
 import * as ThreadArchive from "../ThreadArchive.ts"
@@ -34,8 +40,10 @@ import * as ThreadCompaction from "../ThreadCompaction.ts"
 import type { CompactionTrigger, TerminalEvent } from "../ThreadEvent.ts"
 import * as ThreadHooks from "../ThreadHooks.ts"
 import * as ThreadLog from "../ThreadLog.ts"
+import * as ThreadSnapshot from "../ThreadSnapshot.ts"
 import * as ThreadStart from "../ThreadStart.ts"
 import * as ThreadTurn from "../ThreadTurn.ts"
+import * as TranscriptArchive from "../TranscriptArchive.ts"
 import * as TurnWatch from "../TurnWatch.ts"
 
 /** Ordered by time, so that the ledger grows at its end. Node's UUIDs come out of a pool: 10 us less than a UUID v7. */
@@ -61,6 +69,25 @@ export const make = Effect.fnUntraced(function*(settings: Settings) {
   }
 
   const archive = ThreadArchive.make(store)
+  const services = yield* Deferred.make<Context.Context<HookServices>>()
+  const hooks = ThreadHooks.make(
+    yield* HookDispatcher.make({
+      hooks: yield* LifecycleHooks,
+      outbox: yield* HookOutbox,
+      services: Deferred.await(services)
+    })
+  )
+  const snapshots = yield* Snapshots.make
+  const taking: SnapshotTaking.Parts = {
+    snapshots,
+    store,
+    archive,
+    clock,
+    path,
+    deadline: Duration.fromInputUnsafe(settings.compaction?.snapshotDeadline ?? "30 seconds"),
+    redactor: settings.transcripts?.redactor,
+    retention: settings.transcripts?.retention
+  }
 
   const engine: ThreadActor.Engine = {
     store,
@@ -73,13 +100,14 @@ export const make = Effect.fnUntraced(function*(settings: Settings) {
       stopTimeout: Duration.fromInputUnsafe(settings.stopTimeout ?? "15 seconds"),
       hookBudget: Duration.fromInputUnsafe(settings.hookBudget ?? "5 seconds")
     },
-    hooks: ThreadHooks.none,
+    hooks,
     compaction: {
       gateDeadline: Duration.fromInputUnsafe(settings.compaction?.gateDeadline ?? "90 seconds"),
       deadline: Duration.fromInputUnsafe(settings.compaction?.deadline ?? "10 minutes")
     },
     policy: settings.compaction,
-    snapshot: () => Effect.succeed(Result.fail({ snapshotId: "none", code: "STORE" })),
+    snapshot: ({ compactionId, live, timing }) =>
+      SnapshotTaking.take(taking, { binding: live.binding, live, policy: live.policy, compactionId, timing }),
     deadlines: {
       turn: Duration.fromInputUnsafe(settings.turnDeadline ?? "4 hours"),
       noProgress: Duration.fromInputUnsafe(settings.noProgressDeadline ?? "15 minutes")
@@ -162,6 +190,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings) {
 
   const send = Effect.fnUntraced(function*(input: SendTurn, onSending?: (sending: Sending) => void) {
     const { threadId } = input
+    yield* HookScope.check(threadId)
     const attachments = input.attachments ?? []
     if (input.prompt.trim() === "" && attachments.length === 0) return yield* new PromptEmpty({ threadId })
     if (input.prompt.length > promptLimit) {
@@ -277,9 +306,10 @@ export const make = Effect.fnUntraced(function*(settings: Settings) {
       )
   }).pipe(Effect.forkScoped({ startImmediately: true }))
 
-  return {
+  const service = {
     startSession: Effect.fn("ProviderService.startSession")(function*(input) {
       yield* Effect.annotateCurrentSpan({ threadId: input.threadId })
+      yield* HookScope.check(input.threadId)
       const binding = Option.getOrUndefined(yield* store.getThread(input.threadId))
       const wanted = yield* wantedOr(input.threadId, input, binding)
       return infoOf(yield* actors.use(input.threadId, (actor) => ThreadStart.start(engine, actor, wanted)))
@@ -357,12 +387,14 @@ export const make = Effect.fnUntraced(function*(settings: Settings) {
 
     stopSession: Effect.fn("ProviderService.stopSession")(function*(threadId) {
       yield* Effect.annotateCurrentSpan({ threadId })
+      yield* HookScope.check(threadId)
       if (actors.peek(threadId) === undefined) yield* getThread(threadId)
       yield* actors.use(threadId, (actor) => ThreadActor.stop(engine, actor, "stopped"))
     }),
 
     resetThread: Effect.fn("ProviderService.resetThread")(function*(threadId) {
       yield* Effect.annotateCurrentSpan({ threadId })
+      yield* HookScope.check(threadId)
       const binding = yield* getThread(threadId)
       const wanted = yield* wantedOr(threadId, {}, binding)
       return infoOf(yield* actors.use(threadId, (actor) => ThreadStart.reset(engine, actor, wanted)))
@@ -370,6 +402,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings) {
 
     compactThread: Effect.fn("ProviderService.compactThread")(function*(threadId) {
       yield* Effect.annotateCurrentSpan({ threadId })
+      yield* HookScope.check(threadId)
       yield* getThread(threadId)
       const { compactionId, outcome, reason, snapshot, summary } = yield* compact(threadId, "manual")
       return { threadId, compactionId, outcome, summary, reason, snapshot }
@@ -377,6 +410,8 @@ export const make = Effect.fnUntraced(function*(settings: Settings) {
 
     forkThread: Effect.fn("ProviderService.forkThread")(function*(input) {
       yield* Effect.annotateCurrentSpan({ threadId: input.threadId, newThreadId: input.newThreadId })
+      yield* HookScope.check(input.threadId)
+      yield* HookScope.check(input.newThreadId)
       const binding = yield* getThread(input.threadId)
       if (Option.isSome(yield* store.getThread(input.newThreadId))) {
         return yield* new ThreadExists({ threadId: input.newThreadId })
@@ -398,6 +433,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings) {
 
     deleteThread: Effect.fn("ProviderService.deleteThread")(function*(threadId) {
       yield* Effect.annotateCurrentSpan({ threadId })
+      yield* HookScope.check(threadId)
       yield* getThread(threadId)
       yield* actors.use(threadId, (actor) => ThreadActor.remove(engine, actor))
     }),
@@ -420,6 +456,32 @@ export const make = Effect.fnUntraced(function*(settings: Settings) {
         return ThreadLog.read(actor.log, store, clock, after ?? 0)
       }))
   } satisfies ProviderService["Service"]
+
+  const transcripts: TranscriptArchive.TranscriptArchive["Service"] = TranscriptArchive.make({
+    snapshots,
+    snapshot: Effect.fn("TranscriptArchive.snapshot")(function*(threadId) {
+      yield* getThread(threadId)
+      return yield* actors.use(threadId, (actor) => ThreadSnapshot.take(engine, actor, taking))
+    }),
+    restore: Effect.fn("TranscriptArchive.restore")(function*(input) {
+      const { threadId } = input
+      yield* HookScope.check(threadId)
+      if (Option.isSome(yield* store.getThread(threadId))) return yield* new ThreadExists({ threadId })
+      const saved = yield* transcripts.read(input)
+      const wanted = yield* wantedOr(
+        threadId,
+        {
+          ...input,
+          instanceId: input.instanceId ?? saved.manifest.instanceId,
+          directory: input.directory ?? saved.manifest.directory
+        },
+        undefined,
+        { _tag: "Snapshot", snapshotId: saved.manifest.snapshotId, turns: saved.turns }
+      )
+      return infoOf(yield* actors.use(threadId, (actor) => ThreadStart.start(engine, actor, wanted)))
+    })
+  })
+  return { service, transcripts, services }
 })
 
 const endingOf = (terminal: Exclude<TerminalEvent, { readonly _tag: "TurnCompleted" }>) => {

@@ -18,7 +18,7 @@
  * ```ts
  * const agents = ProviderService.layer().pipe(
  *   Layer.provide(OpenCode.layer({ config: { model: "anthropic/claude-sonnet-4-5" } })),
- *   Layer.provide(ProviderRegistry.layer)
+ *   Layer.provide([ProviderRegistry.layer, LifecycleHooks.layer])
  * )
  * ```
  */

@@ -26,6 +26,7 @@
 import { Cause, Effect, Exit, FileSystem, Layer, Option, Path } from "effect"
 import { AgentProcesses } from "../AgentProcesses.ts"
 import { InstanceId } from "../Ids.ts"
+import { LifecycleHooks } from "../LifecycleHooks.ts"
 import type { Capabilities, ProviderAdapter } from "../ProviderAdapter.ts"
 import { ProviderRegistry } from "../ProviderRegistry.ts"
 import { ProviderService, type Settings } from "../ProviderService.ts"
@@ -199,7 +200,7 @@ const benchOf = Effect.fnUntraced(function*<Agent, E extends Tagged>(
   const folder = yield* Effect.orDie(fs.makeTempDirectoryScoped({ prefix: "conformance-store-" }))
   const patience = fixture.patience ?? defaultPatience
   const adapter = adapterLayer.pipe(
-    Layer.provideMerge(ProviderRegistry.layer),
+    Layer.provideMerge([ProviderRegistry.layer, LifecycleHooks.layer]),
     Layer.provideMerge(Layer.succeedContext(platform))
   )
   const { capabilities } = yield* adapterOf(fixture.instanceId).pipe(

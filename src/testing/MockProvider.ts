@@ -25,7 +25,7 @@
  *     instanceId: "opencode",
  *     script: ({ history, prompt }) => [MockStep.text(`${history.length} messages before "${prompt}"`)]
  *   })),
- *   Layer.provideMerge(ProviderRegistry.layer),
+ *   Layer.provideMerge([ProviderRegistry.layer, LifecycleHooks.layer]),
  *   Layer.provideMerge(SessionStore.layerSqlite({ filename: ":memory:" })),
  *   Layer.provide(NodeServices.layer)
  * )

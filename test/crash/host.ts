@@ -2,7 +2,7 @@
 import { NodeRuntime, NodeServices } from "@effect/platform-node"
 import { Console, Effect, Layer, Logger, Option, Schema, Stdio, Stream } from "effect"
 import { openCodeConfig } from "../../examples/support/OpenCodeConfig.ts"
-import { isTerminal, ProviderRegistry, ProviderService, SessionStore } from "../../src/index.ts"
+import { isTerminal, LifecycleHooks, ProviderRegistry, ProviderService, SessionStore } from "../../src/index.ts"
 import * as OpenCode from "../../src/opencode/OpenCode.ts"
 import { instanceId, type Line, LineText, Task } from "./Protocol.ts"
 
@@ -14,7 +14,7 @@ const agents = ({ home, model, store }: Task) =>
       config: openCodeConfig({ url: model }),
       stopDeadline: "3 seconds"
     })),
-    Layer.provide(ProviderRegistry.layer),
+    Layer.provide([ProviderRegistry.layer, LifecycleHooks.layer]),
     Layer.provideMerge(SessionStore.layerSqlite({ filename: store }))
   )
 

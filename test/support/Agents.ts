@@ -7,6 +7,7 @@ import { SqlClient } from "effect/sql"
 import {
   DeliveryUncertain,
   InstanceId,
+  LifecycleHooks,
   ProviderRegistry,
   ProviderService,
   SessionStore,
@@ -35,7 +36,7 @@ export interface Options {
 export const layerOn = <A, E, R>(store: Layer.Layer<A, E, R>, options: Pick<Options, "settings" | "mock"> = {}) =>
   ProviderService.layer(options.settings).pipe(
     Layer.provideMerge(MockProvider.layer(options.mock)),
-    Layer.provideMerge(ProviderRegistry.layer),
+    Layer.provideMerge([ProviderRegistry.layer, LifecycleHooks.layer]),
     Layer.provideMerge(store),
     Layer.provideMerge(NodeServices.layer)
   )

@@ -79,7 +79,7 @@ const wrapped = (store: Store, fails: (operation: Operation) => boolean): Store 
 export const layer = (options: Options = {}) =>
   layerOn(
     FaultyStore.layer.pipe(
-      Layer.provide(Layer.orDie(SessionStore.layer)),
+      Layer.provideMerge(Layer.orDie(SessionStore.layer)),
       Layer.provideMerge(Layer.orDie(SqliteClient.layer({ filename: options.filename ?? ":memory:" })))
     ),
     options

@@ -90,7 +90,9 @@ const main = (filename: string, directory: string, point: string) => {
   const store = SessionStore.layer.pipe(Layer.provide(SqliteClient.layer({ filename })))
   const host = Layer.suspend(() =>
     Agents.layerOn(
-      Layer.effect(SessionStore, Effect.map(SessionStore, (store) => halting(store, point))).pipe(Layer.provide(store))
+      Layer.effect(SessionStore, Effect.map(SessionStore, (store) => halting(store, point))).pipe(
+        Layer.provideMerge(store)
+      )
     )
   )
   const run = Effect.gen(function*() {

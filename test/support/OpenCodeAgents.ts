@@ -12,6 +12,7 @@ import { openCodeConfig } from "../../examples/support/OpenCodeConfig.ts"
 import * as ScriptedModel from "../../examples/support/ScriptedModel.ts"
 import {
   InstanceId,
+  LifecycleHooks,
   ProviderRegistry,
   ProviderService,
   SessionStore,
@@ -99,7 +100,7 @@ export const host = (options: ServiceOptions & { readonly agent?: AgentOptions |
             config: { ...openCodeConfig(model), ...options.agent?.config }
           }
       ))))),
-    Layer.provideMerge(ProviderRegistry.layer),
+    Layer.provideMerge([ProviderRegistry.layer, LifecycleHooks.layer]),
     Layer.provideMerge(
       Layer.orDie(SessionStore.layer.pipe(Layer.provideMerge(SqliteClient.layer({ filename: options.filename }))))
     ),

@@ -24,6 +24,7 @@ import {
 import { TestClock } from "effect/testing"
 import {
   isTerminal,
+  LifecycleHooks,
   ProviderRegistry,
   ProviderService,
   RequestId,
@@ -109,9 +110,9 @@ const host = Layer.suspend(() =>
     }
   }).pipe(
     Layer.provideMerge(MockProvider.layer()),
-    Layer.provideMerge(ProviderRegistry.layer),
+    Layer.provideMerge([ProviderRegistry.layer, LifecycleHooks.layer]),
     Layer.provideMerge(FaultyStore.layer),
-    Layer.provide(Layer.orDie(SessionStore.layer)),
+    Layer.provideMerge(Layer.orDie(SessionStore.layer)),
     Layer.provideMerge(Layer.orDie(SqliteClient.layer({ filename: ":memory:" }))),
     Layer.provideMerge(Layer.mergeAll(anyDirectory, Path.layer))
   )

@@ -1,0 +1,87 @@
+/**
+ * Takes a snapshot of a thread: fetches the agent's own history where there is a session that has one, reconciles it
+ * with our log, and writes both in bounded time.
+ */
+import { type Clock, type Duration, Effect, type Path, Result } from "effect"
+import type { CompactionPolicy } from "./CompactionPolicy.ts"
+import type { LiveSession } from "./LiveSession.ts"
+import type { Redactor } from "./Redaction.ts"
+import type { Binding, SessionStore } from "./SessionStore.ts"
+import { SnapshotNotWritten } from "./SnapshotError.ts"
+import type { Retention } from "./SnapshotRetention.ts"
+import { newId, type Snapshots } from "./Snapshots.ts"
+import type { ThreadArchive } from "./ThreadArchive.ts"
+import type { SnapshotFailure, Snapshotted, SnapshotTiming } from "./ThreadEvent.ts"
+
+export interface Parts {
+  readonly snapshots: Snapshots
+  readonly store: SessionStore["Service"]
+  readonly archive: ThreadArchive
+  readonly clock: Clock.Clock
+  readonly path: Path.Path
+  readonly deadline: Duration.Duration
+  readonly redactor: Redactor | undefined
+  readonly retention: Retention | undefined
+}
+
+export interface Subject {
+  readonly binding: Binding
+  /** Absent where the thread has no session now: then our log is all there is. */
+  readonly live?: LiveSession | undefined
+  readonly policy: Required<CompactionPolicy>
+  readonly compactionId?: string | undefined
+  /** Asked once the agent's history was read. */
+  readonly timing: () => SnapshotTiming
+}
+
+/** The agent's whole history, or nothing where it cannot be had; then our log has to do. */
+const historyOf = ({ live }: Subject) =>
+  live === undefined || !live.adapter.capabilities.history
+    ? Effect.undefined
+    : Effect.catch(live.session.history, (error) =>
+      Effect.logWarning("The agent's history could not be read; the snapshot holds our log alone", error).pipe(
+        Effect.annotateLogs({ threadId: live.binding.threadId }),
+        Effect.as(undefined)
+      ))
+
+/** Where a thread's snapshots are. */
+export const folderOf = (path: Path.Path, binding: Binding, policy: Required<CompactionPolicy>): string =>
+  path.resolve(binding.directory, policy.savePath)
+
+/** Whatever goes wrong is the snapshot's failure, and nothing of it is on the disk. */
+export const take = Effect.fn("Snapshot.take")(function*(
+  parts: Parts,
+  subject: Subject
+): Effect.fn.Return<Result.Result<Snapshotted, SnapshotFailure>> {
+  const { binding, compactionId, policy, timing } = subject
+  const snapshotId = yield* newId
+  const write = Effect.gen(function*() {
+    const history = yield* historyOf(subject)
+    const refs = yield* parts.store.turnRefs(binding.threadId)
+    return yield* parts.snapshots.write({
+      snapshotId,
+      identity: binding,
+      threadId: binding.threadId,
+      epoch: binding.epoch,
+      createdAt: parts.clock.currentTimeMillisUnsafe(),
+      timing: timing(),
+      history,
+      archive: yield* parts.archive.conversation(binding.threadId),
+      refs,
+      folder: folderOf(parts.path, binding, policy),
+      redactor: parts.redactor,
+      retention: parts.retention,
+      ...(compactionId === undefined ? {} : { compactionId, openCompactions: new Set([compactionId]) })
+    })
+  })
+  return yield* write.pipe(
+    Effect.timeoutOrElse({
+      duration: parts.deadline,
+      orElse: () => Effect.fail(new SnapshotNotWritten({ failure: { snapshotId, code: "DEADLINE" } }))
+    }),
+    Effect.mapError((error): SnapshotFailure =>
+      error._tag === "SnapshotNotWritten" ? error.failure : { snapshotId, code: "STORE", message: error.message }
+    ),
+    Effect.result
+  )
+})

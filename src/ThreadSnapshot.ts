@@ -1,0 +1,76 @@
+/**
+ * A snapshot that somebody asks for: of a live thread with all that its agent has, of a stopped one from our log.
+ */
+import { Effect, Result, Semaphore } from "effect"
+import * as CompactionPolicy from "./CompactionPolicy.ts"
+import * as LiveSession from "./LiveSession.ts"
+import { ThreadUnknown } from "./ServiceError.ts"
+import { SnapshotNotWritten } from "./SnapshotError.ts"
+import * as SnapshotTaking from "./SnapshotTaking.ts"
+import { type Engine, loadBinding, type ThreadActor } from "./ThreadActor.ts"
+import type { EventBody, SnapshotFailure, Snapshotted } from "./ThreadEvent.ts"
+import * as ThreadLog from "./ThreadLog.ts"
+
+const told = (taken: Result.Result<Snapshotted, SnapshotFailure>): EventBody =>
+  Result.match(taken, {
+    onSuccess: (snapshot) => ({ _tag: "SnapshotWritten", snapshot }),
+    onFailure: (failure) => ({ _tag: "SnapshotFailed", failure })
+  })
+
+/** What is known of the thread once its session is over. Lock held, no live session. */
+const annotate = Effect.fnUntraced(function*(engine: Engine, actor: ThreadActor, body: EventBody) {
+  const binding = yield* loadBinding(engine, actor)
+  if (binding === undefined) return
+  yield* ThreadLog.append(actor.log, engine.clock, binding, [body], engine.store.annotateThread).pipe(
+    Semaphore.withPermit(actor.log.lock)
+  )
+})
+
+const ofStopped = (engine: Engine, actor: ThreadActor, parts: SnapshotTaking.Parts) =>
+  Effect.gen(function*() {
+    const binding = yield* loadBinding(engine, actor)
+    if (binding === undefined) return yield* new ThreadUnknown({ threadId: actor.threadId })
+    const policy = CompactionPolicy.resolve(engine.policy, binding.compaction)
+    const taken = yield* SnapshotTaking.take(parts, { binding, policy, timing: () => "before" })
+    yield* annotate(engine, actor, told(taken))
+    return taken
+  })
+
+/** The session may be used, or end, meanwhile. */
+const ofLive = Effect.fnUntraced(function*(
+  engine: Engine,
+  actor: ThreadActor,
+  parts: SnapshotTaking.Parts,
+  live: LiveSession.LiveSession
+) {
+  const { binding, policy } = live
+  const taken = yield* SnapshotTaking.take(parts, { binding, live, policy, timing: () => "before" })
+  yield* live.over
+    ? Semaphore.withPermit(actor.lock)(
+      Effect.suspend(() =>
+        actor.live === undefined
+          ? annotate(engine, actor, told(taken))
+          : LiveSession.announce(engine, actor.live, [told(taken)])
+      )
+    )
+    : LiveSession.announce(engine, live, [told(taken)])
+  return taken
+})
+
+/** Succeeds once it is on the disk and recorded. */
+export const take = Effect.fnUntraced(function*(engine: Engine, actor: ThreadActor, parts: SnapshotTaking.Parts) {
+  const { live } = actor
+  const taken = yield* live === undefined || live.over
+    ? Semaphore.withPermit(actor.lock)(
+      Effect.suspend(() =>
+        actor.live === undefined
+          ? ofStopped(engine, actor, parts)
+          : ofLive(engine, actor, parts, actor.live)
+      )
+    )
+    : ofLive(engine, actor, parts, live)
+  return yield* Result.match(taken, {
+    onSuccess: Effect.succeed,
+    onFailure: (failure) => Effect.fail(new SnapshotNotWritten({ failure }))
+  })
+})
