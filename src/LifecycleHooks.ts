@@ -163,9 +163,9 @@ export class LifecycleHooks extends Context.Service<LifecycleHooks, {
       readonly events: ReadonlyArray<K>
       /** Default `open`. */
       readonly failure?: "open" | "closed" | undefined
-      readonly run: (event: EventOf<K>) => Effect.Effect<GuardVerdict, E, R | HookServices>
+      readonly run: (event: EventOf<K>) => Effect.Effect<GuardVerdict, E, R>
     }
-  ): Layer.Layer<never, HookTaken, LifecycleHooks | R> =>
+  ): Layer.Layer<never, HookTaken, LifecycleHooks | Exclude<R, HookServices>> =>
     registered(hook.run, (run) => ({
       phase: "guard",
       ...common(hook, Duration.seconds(10)),
@@ -180,9 +180,9 @@ export class LifecycleHooks extends Context.Service<LifecycleHooks, {
       readonly events: ReadonlyArray<K>
       /** `closed`: without its addition the turn is not sent, the compaction not done. Default `open`. */
       readonly failure?: "open" | "closed" | undefined
-      readonly run: (event: EventOf<K>) => Effect.Effect<TransformPatch, E, R | HookServices>
+      readonly run: (event: EventOf<K>) => Effect.Effect<TransformPatch, E, R>
     }
-  ): Layer.Layer<never, HookTaken, LifecycleHooks | R> =>
+  ): Layer.Layer<never, HookTaken, LifecycleHooks | Exclude<R, HookServices>> =>
     registered(hook.run, (run) => ({
       phase: "transform",
       ...common(hook, Duration.seconds(10)),
@@ -202,9 +202,9 @@ export class LifecycleHooks extends Context.Service<LifecycleHooks, {
       readonly attempts?: number | undefined
       /** Wait before the second try; doubled for each further one, up to an hour. Default 1 second. */
       readonly backoff?: Duration.Input | undefined
-      readonly run: (event: Matching<P>) => Effect.Effect<unknown, E, R | HookServices>
+      readonly run: (event: Matching<P>) => Effect.Effect<unknown, E, R>
     }
-  ): Layer.Layer<never, HookTaken, LifecycleHooks | R> =>
+  ): Layer.Layer<never, HookTaken, LifecycleHooks | Exclude<R, HookServices>> =>
     registered(hook.run, (run) => ({
       phase: "observe",
       ...common(hook, Duration.seconds(30)),
@@ -230,13 +230,14 @@ const isMatching = <P extends HookPattern>(patterns: ReadonlyArray<P>, event: Li
 
 /** Runs the hook with what its Layer was given, and with the services of whoever calls it. */
 const registered = <Event, A, E, R>(
-  run: (event: Event) => Effect.Effect<A, E, R | HookServices>,
+  run: (event: Event) => Effect.Effect<A, E, R>,
   registration: (run: (event: Event) => Effect.Effect<A, E, HookServices>) => HookRegistration
-): Layer.Layer<never, HookTaken, LifecycleHooks | R> =>
+): Layer.Layer<never, HookTaken, LifecycleHooks | Exclude<R, HookServices>> =>
   Layer.effectDiscard(Effect.gen(function*() {
     const hooks = yield* LifecycleHooks
-    const given = yield* Effect.context<R>()
-    yield* hooks.register(registration((event) =>
-      Effect.updateContext(run(event), (services: Context.Context<HookServices>) => Context.merge(services, given))
-    ))
+    const given = yield* Effect.context<Exclude<R, HookServices>>()
+    // All of R is in one or the other; the compiler cannot see that of a type that it does not know yet.
+    const all = (services: Context.Context<HookServices>) =>
+      Context.makeUnsafe<R>(new Map([...services.mapUnsafe, ...given.mapUnsafe]))
+    yield* hooks.register(registration((event) => Effect.updateContext(run(event), all)))
   }))

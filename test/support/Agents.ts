@@ -6,6 +6,7 @@ import { type Duration, Effect, FileSystem, Layer, Stream } from "effect"
 import { SqlClient } from "effect/sql"
 import {
   DeliveryUncertain,
+  type HookTaken,
   InstanceId,
   LifecycleHooks,
   ProviderRegistry,
@@ -30,11 +31,21 @@ export interface Options {
   readonly busyTimeout?: Duration.Input | undefined
   readonly settings?: Settings | undefined
   readonly mock?: MockProviderOptions | undefined
+  readonly hooks?: ReadonlyArray<Layer.Layer<never, HookTaken, LifecycleHooks>> | undefined
+  /** Hooks that look at the mock. */
+  readonly hooksOnMock?: ReadonlyArray<Layer.Layer<never, HookTaken, LifecycleHooks | MockProvider>> | undefined
 }
 
+/** What runs without any library of ours. */
+export const platform = NodeServices.layer
+
 /** One host on a store of any kind: closing its scope is an orderly shutdown. */
-export const layerOn = <A, E, R>(store: Layer.Layer<A, E, R>, options: Pick<Options, "settings" | "mock"> = {}) =>
+export const layerOn = <A, E, R>(
+  store: Layer.Layer<A, E, R>,
+  options: Pick<Options, "settings" | "mock" | "hooks" | "hooksOnMock"> = {}
+) =>
   ProviderService.layer(options.settings).pipe(
+    Layer.provide(Layer.orDie(Layer.mergeAll(Layer.empty, ...options.hooks ?? [], ...options.hooksOnMock ?? []))),
     Layer.provideMerge(MockProvider.layer(options.mock)),
     Layer.provideMerge([ProviderRegistry.layer, LifecycleHooks.layer]),
     Layer.provideMerge(store),
