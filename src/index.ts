@@ -1,6 +1,7 @@
 /** One typed Effect interface to every coding agent, and conversations that never lose their context. */
 export * from "./AdapterError.ts"
 export * from "./AgentProcesses.ts"
+export * as CommandHook from "./CommandHook.ts"
 export * from "./Continuity.ts"
 export * from "./Ids.ts"
 export * from "./Item.ts"
