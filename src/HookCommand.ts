@@ -31,7 +31,7 @@ export interface CommandOptions {
    * variable away. `Redacted` values are replaced in whatever is kept of stderr and in the reasons of vetoes.
    */
   readonly env?: Readonly<Record<string, string | Redacted.Redacted<string> | undefined>> | undefined
-  /** How long the group has between SIGTERM and SIGKILL. Default 2 seconds. */
+  /** How long the group has between SIGTERM and SIGKILL. Whoever calls the hook waits for it. Default 2 seconds. */
   readonly killGrace?: Duration.Input | undefined
 }
 

@@ -31,7 +31,8 @@
  *
  * **Gotchas**
  *
- * - Deliveries of one webhook come in order, but a try that nobody has seen an answer to may have arrived: at least once.
+ * - A try that nobody has seen an answer to may have arrived: delivery is at least once. What is tried again comes after
+ *   what was recorded later; `seq` and `at` tell the order.
  * - Events hold prompts. Use `https:`, and do not let strangers choose the `url`: nothing keeps it out of your network.
  * - Nothing of the request, its URL included, is in errors or spans.
  */
