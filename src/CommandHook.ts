@@ -32,6 +32,7 @@
  *   than `killGrace`.
  * - The command inherits this process's environment, secrets included, as from a shell; `env` takes variables away.
  *   `CLAUDE_PROJECT_DIR` is the session's directory.
+ * - After `kill -9` of this process a command that runs goes on to its own end: it is told again at the next boot.
  * - It runs in the session's directory unless `cwd` names another, and is not started where that is gone: give a `cwd`
  *   to what cleans up after worktrees.
  */

@@ -1,8 +1,8 @@
 /** Webhooks against a real receiver on the loopback, and what a receiver may believe. */
 import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Deferred, Effect, Exit, Fiber, Layer, Redacted, Schema, Tracer } from "effect"
-import { FetchHttpClient } from "effect/http"
+import { Cause, Deferred, Duration, Effect, Exit, Fiber, Layer, Redacted, Schema, Tracer } from "effect"
+import { FetchHttpClient, HttpClient, type HttpClientResponse } from "effect/http"
 import { TestClock } from "effect/testing"
 import { createHmac } from "node:crypto"
 import type { IncomingHttpHeaders, ServerResponse } from "node:http"
@@ -173,8 +173,14 @@ describe("WebhookHook: what is answered", () => {
       assert.instanceOf(nonsense, WebhookHook.WebhookUnreachable)
     }).pipe(Effect.scoped, Effect.provide(layer)))
 
-  it.effect("P12 webhook: a receiver whose body never ends has it all the same, and is let go", () =>
-    Effect.gen(function*() {
+  it.effect("P12 webhook: a receiver whose body never ends has it all the same, and is let go at once", () => {
+    // Held, so that it is not the garbage collector that hangs up.
+    const responses: Array<HttpClientResponse.HttpClientResponse> = []
+    const holding = Layer.effect(
+      HttpClient.HttpClient,
+      Effect.map(HttpClient.HttpClient, HttpClient.tap((response) => Effect.sync(() => responses.push(response))))
+    )
+    return Effect.gen(function*() {
       const closed = yield* Deferred.make<void>()
       const { url } = yield* receiver((response) => {
         response.on("close", () => Deferred.doneUnsafe(closed, Exit.void))
@@ -183,7 +189,9 @@ describe("WebhookHook: what is answered", () => {
       const { observe } = yield* webhook(url)
       yield* observe(events.sessionStart())
       yield* Deferred.await(closed)
-    }).pipe(Effect.provide(layer)))
+      assert.lengthOf(responses, 1)
+    }).pipe(Effect.provide(Layer.provideMerge(holding, layer)))
+  })
 
   it.effect("P12 webhook: a try that is given up hangs up", () =>
     Effect.gen(function*() {
@@ -207,6 +215,7 @@ describe("WebhookHook: what is answered", () => {
         (yield* webhook("http://127.0.0.1", { delivery: "best-effort", attempts: 2, timeout: "1 second" })).list
       assert.deepInclude(usual, { phase: "observe", delivery: "durable", attempts: 12 })
       assert.deepInclude(other, { phase: "observe", delivery: "best-effort", attempts: 2 })
+      assert.deepStrictEqual([usual, other].map((hook) => hook && Duration.toSeconds(hook.timeout)), [15, 1])
     }).pipe(Effect.scoped, Effect.provide(layer)))
 })
 

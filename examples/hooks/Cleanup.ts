@@ -18,7 +18,8 @@ export const layer = (root: string) =>
       name: "cleanup",
       events: ["session:start", "session:end"],
       run: Effect.fn("Cleanup.run")(function*(event) {
-        const folder = path.join(root, event.sessionId)
+        // By epoch: an end that is delivered late must not take away what the session has when it is resumed.
+        const folder = path.join(root, `${event.sessionId}-${event.epoch}`)
         if (event.kind === "session:start") {
           yield* fs.makeDirectory(folder, { recursive: true })
           return yield* say("cleanup", `Made ${path.basename(folder)}/`)
