@@ -1,6 +1,7 @@
 /** One typed Effect interface to every coding agent, and conversations that never lose their context. */
 export * from "./AdapterError.ts"
 export * from "./AgentProcesses.ts"
+export * as CommandHook from "./CommandHook.ts"
 export * as CompactionPolicy from "./CompactionPolicy.ts"
 export * from "./Continuity.ts"
 export * from "./HookOutbox.ts"
@@ -45,3 +46,4 @@ export * from "./TurnFailure.ts"
 export * from "./TurnInput.ts"
 export * as Usage from "./Usage.ts"
 export * from "./UserRequest.ts"
+export * as WebhookHook from "./WebhookHook.ts"

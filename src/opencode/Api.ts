@@ -14,8 +14,9 @@ import {
   AgentUnauthorized,
   AgentUnreachable
 } from "../AdapterError.ts"
+import { errorCode } from "../ErrorCode.ts"
 import { ApiRefusal, type OpenCodeConnection, type SdkResult } from "./Connection.ts"
-import { authorization, type Endpoint, errorCode } from "./Endpoint.ts"
+import { authorization, type Endpoint } from "./Endpoint.ts"
 
 export interface Options {
   /** How long the server may take to answer one call. Default: 30 seconds. */

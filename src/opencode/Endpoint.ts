@@ -4,6 +4,7 @@
  */
 import { type Duration, Effect, Redacted, Schema } from "effect"
 import { AgentProtocolError, AgentUnauthorized, AgentUnreachable } from "../AdapterError.ts"
+import { errorCode } from "../ErrorCode.ts"
 import type { InstanceId } from "../Ids.ts"
 
 export interface Endpoint {
@@ -19,13 +20,6 @@ export const authorization = (endpoint: Endpoint): Readonly<Record<string, strin
     : { authorization: `Basic ${Buffer.from(`opencode:${Redacted.value(endpoint.password)}`).toString("base64")}` }
 
 export const urlOf = (endpoint: Endpoint, path: string) => `${endpoint.baseUrl.replace(/\/+$/, "")}${path}`
-
-/** The first error code in a chain of causes: `ECONNREFUSED`, `UND_ERR_SOCKET`, ... */
-export const errorCode = (error: unknown): string | undefined => {
-  if (typeof error !== "object" || error === null) return undefined
-  const code: unknown = Reflect.get(error, "code")
-  return typeof code === "string" ? code : errorCode(Reflect.get(error, "cause"))
-}
 
 /** One plain request. Fails only where there was no answer; `body` is read to its end. */
 export const request = (

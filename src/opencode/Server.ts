@@ -19,9 +19,10 @@ import {
   AgentStartFailed
 } from "../AdapterError.ts"
 import { AgentProcesses } from "../AgentProcesses.ts"
+import { errorCode } from "../ErrorCode.ts"
 import type { InstanceId } from "../Ids.ts"
 import * as Binary from "./Binary.ts"
-import { type Endpoint, errorCode, health, request } from "./Endpoint.ts"
+import { type Endpoint, health, request } from "./Endpoint.ts"
 import * as Environment from "./Environment.ts"
 
 export interface ManagedOptions extends Binary.BinaryOptions, Environment.EnvironmentOptions {

@@ -1,0 +1,8 @@
+/** The name that the system, or the runtime, has for what went wrong. */
+
+/** The first error code in a chain of causes: `ENOENT`, `ECONNREFUSED`, `UND_ERR_SOCKET`, ... */
+export const errorCode = (error: unknown): string | undefined => {
+  if (typeof error !== "object" || error === null) return undefined
+  const code: unknown = Reflect.get(error, "code")
+  return typeof code === "string" ? code : errorCode(Reflect.get(error, "cause"))
+}

@@ -1,0 +1,126 @@
+/** Lifecycle events to give to hooks, and one try of a registered hook, without the service that calls hooks. */
+import { Array, Context, Effect, Layer } from "effect"
+import {
+  Epoch,
+  InstanceId,
+  ProviderName,
+  ProviderService,
+  RequestId,
+  SessionId,
+  ThreadId,
+  TurnId
+} from "../../src/index.ts"
+import * as LifecycleEvent from "../../src/LifecycleEvent.ts"
+import { LifecycleHooks, type TransformPatch } from "../../src/LifecycleHooks.ts"
+import { TranscriptArchive } from "../../src/TranscriptArchive.ts"
+
+const at = 1_700_000_000_000
+
+const identity = (directory: string): LifecycleEvent.Identity => ({
+  provider: ProviderName.make("mock"),
+  instanceId: InstanceId.make("mock"),
+  sessionId: SessionId.make("ses_1"),
+  directory
+})
+
+export const snapshot = {
+  snapshotId: "snap_1",
+  path: "/archive/snap_1/manifest.json",
+  sha256: "00",
+  timing: "before",
+  completeness: "complete",
+  messages: 2,
+  bytes: 10,
+  bytesWritten: 10,
+  durationMillis: 1
+} as const
+
+/** Events of a session in this directory. */
+export const events = (directory: string, epoch = 1) => {
+  const place = { seq: 1, at, threadId: ThreadId.make("thread"), epoch: Epoch.make(epoch) }
+  const who = identity(directory)
+  return {
+    sessionStart: (source: LifecycleEvent.StartSource = "new") =>
+      LifecycleEvent.make<"session:start">(place, who, "", {
+        kind: "session:start",
+        source,
+        continuity: { _tag: "Created" }
+      }),
+    sessionEnd: (reason: LifecycleEvent.EndReason = "closed") =>
+      LifecycleEvent.make<"session:end">(place, who, "", {
+        kind: "session:end",
+        reason,
+        endedAt: at,
+        endedAtEstimated: false
+      }),
+    sessionReset: () =>
+      LifecycleEvent.make<"session:reset">(place, who, "", {
+        kind: "session:reset",
+        previousSessionId: who.sessionId,
+        nextSessionId: SessionId.make("ses_2")
+      }),
+    turnStart: (prompt = "Fix it", turn = "turn_1") =>
+      LifecycleEvent.make<"turn:start">(place, who, turn, {
+        kind: "turn:start",
+        turnId: TurnId.make(turn),
+        input: { prompt }
+      }),
+    turnEnd: (outcome: "completed" | "failed" | "interrupted" | "unknown" = "completed") =>
+      LifecycleEvent.make<"turn:end">(place, who, "turn_1", {
+        kind: "turn:end",
+        turnId: TurnId.make("turn_1"),
+        outcome,
+        ...(outcome === "failed" ? { failure: { _tag: "ContextOverflow" } } : {})
+      }),
+    approval: () =>
+      LifecycleEvent.make<"approval:requested">(place, who, "per_1", {
+        kind: "approval:requested",
+        request: { requestId: RequestId.make("per_1"), kind: "command", subject: "rm -rf build", detail: {} }
+      }),
+    compactionBefore: (trigger: "auto" | "manual" | "overflow" = "auto") =>
+      LifecycleEvent.make<"compaction:before">(place, who, "cmp_1", {
+        kind: "compaction:before",
+        compactionId: "cmp_1",
+        trigger,
+        vetoable: true,
+        snapshot
+      }),
+    compactionAfter: (outcome: "completed" | "failed" = "completed") =>
+      LifecycleEvent.make<"compaction:after">(place, who, "cmp_1", {
+        kind: "compaction:after",
+        compactionId: "cmp_1",
+        outcome,
+        summary: "They fixed it."
+      })
+  }
+}
+
+const services = Layer.merge(Layer.mock(ProviderService)({}), Layer.mock(TranscriptArchive)({}))
+
+/** Registers the hooks of a layer until the scope closes. Each call is one try of each hook of the phase that wants it. */
+export const open = Effect.fnUntraced(function*<E, R>(layer: Layer.Layer<never, E, LifecycleHooks | R>) {
+  const context = yield* Layer.build(Layer.provideMerge(layer, LifecycleHooks.layer))
+  const list = yield* Context.get(context, LifecycleHooks).list
+  const wanted = (event: LifecycleEvent.LifecycleEvent) =>
+    list.filter((hook) => LifecycleEvent.matches(hook.events, event.kind))
+  return {
+    list,
+    observe: (event: LifecycleEvent.LifecycleEvent) =>
+      Effect.forEach(wanted(event), (hook) => hook.phase === "observe" ? hook.run(event) : Effect.void, {
+        discard: true
+      }).pipe(Effect.provide(services)),
+    guard: (event: Guarded) =>
+      Effect.forEach(
+        wanted(event),
+        (hook) => hook.phase === "guard" ? Effect.asSome(hook.run(event)) : Effect.succeedNone
+      )
+        .pipe(Effect.map(Array.getSomes), Effect.provide(services)),
+    transform: (event: Guarded) =>
+      Effect.forEach(
+        wanted(event),
+        (hook) => hook.phase === "transform" ? hook.run(event) : Effect.succeed<TransformPatch>({})
+      ).pipe(Effect.map((patches) => patches.flatMap(({ context }) => context ?? [])), Effect.provide(services))
+  }
+})
+
+type Guarded = LifecycleEvent.EventOf<"turn:start" | "compaction:before">
