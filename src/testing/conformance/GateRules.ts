@@ -4,7 +4,7 @@
  * That something does not happen while the agent is held is shown by a moment in which nothing does, and, with the hand
  * `summaries`, by what its model was asked.
  */
-import { Deferred, Effect, SubscriptionRef } from "effect"
+import { Deferred, Effect, Ref } from "effect"
 import type { Capabilities, CompactionGate, CompactionVerdict, ProviderSession } from "../../ProviderAdapter.ts"
 import type { CompactionTrigger, ProviderEvent } from "../../ThreadEvent.ts"
 import { type Bench, cursorOf, endsTurn, type Host, listen, type Listener, within } from "./Bench.ts"
@@ -19,19 +19,19 @@ const ranks: ReadonlyArray<CompactionGate> = ["observe-only", "client-initiated"
 
 /** Waits for the rule's answer the first time that it is asked; allows everything from then on. */
 const makeGate = Effect.fnUntraced(function*(bench: Bench) {
-  const asked = yield* SubscriptionRef.make<ReadonlyArray<CompactionTrigger>>([])
+  const asked = yield* Ref.make<ReadonlyArray<CompactionTrigger>>([])
   const arrived = yield* Deferred.make<void>()
   const verdict = yield* Deferred.make<CompactionVerdict>()
   return {
     compaction: {
       auto: true,
       gate: Effect.fnUntraced(function*(trigger: CompactionTrigger) {
-        const all = yield* SubscriptionRef.updateAndGet(asked, (before) => [...before, trigger])
+        const all = yield* Ref.updateAndGet(asked, (before) => [...before, trigger])
         yield* Deferred.succeed(arrived, undefined)
         return all.length === 1 ? yield* Deferred.await(verdict) : allow()
       })
     },
-    asked: SubscriptionRef.get(asked),
+    asked: Ref.get(asked),
     awaitAsked: within(bench, "the gate to be asked", Deferred.await(arrived)),
     answer: (given: CompactionVerdict) => Deferred.succeed(verdict, given)
   }
