@@ -45,8 +45,15 @@ export const controls: Effect.Effect<Controls, never, MockProvider> = Effect.map
   unreachable: Effect.acquireRelease(agent.unreachable(true), () => agent.unreachable(false)),
   processes: Effect.map(agent.sessions, (sessions) => sessions.filter((session) => session.live).map((_, n) => n)),
   received: (prompt) => Effect.map(agent.received, (all) => all.filter((turn) => turn.input.prompt === prompt).length),
-  // Every rule has a mock of its own, so the next turn is one of this session.
-  fillContext: () => agent.nextTurn((turn) => [MockStep.text(turn.prompt), MockStep.compaction()]),
+  fillContext: (sessionId) =>
+    Effect.suspend(() => {
+      let full = true
+      return agent.script((turn) => {
+        if (!full || turn.sessionId !== sessionId) return script(turn)
+        full = false
+        return [MockStep.text(turn.prompt), MockStep.compaction()]
+      })
+    }),
   summaries: (sessionId) =>
     Effect.map(
       agent.summaries,

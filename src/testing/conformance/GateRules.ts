@@ -193,7 +193,7 @@ export const rules: ReadonlyArray<Rule> = [
     promise: "P13",
     title: "a session that is closed while it is held is closed, and can be resumed",
     applies: holdsOnRequest,
-    assumes: ["gate/asked", "cursor/offered"],
+    assumes: ["gate/asked", "close/twice"],
     prove: (bench) =>
       bench.onHost(Effect.fnUntraced(function*(host) {
         const { gate: _, ...held } = yield* openHeld(host)

@@ -68,7 +68,7 @@ export const rules: ReadonlyArray<Rule> = [
     promise: "P13",
     title: "the history has every message under an id that stays, also after a compaction and a resume",
     applies: ({ history }) => history,
-    assumes: ["history", "compact", "cursor/offered"],
+    assumes: ["history", "compact", "continuity/resumed", "events/in-turn", "events/ids"],
     prove: (bench) =>
       bench.onHost(Effect.fnUntraced(function*(host) {
         const listener = yield* listen(host)

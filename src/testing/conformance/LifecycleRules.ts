@@ -3,6 +3,7 @@
  */
 import { Effect, Schedule } from "effect"
 import { ThreadId } from "../../Ids.ts"
+import type { ProviderEvent } from "../../ThreadEvent.ts"
 import { cursorOf, endsTurn, listen, run, send, start, stop, within } from "./Bench.ts"
 import { equal, expect, need, type Rule, Violated } from "./Rule.ts"
 
@@ -60,7 +61,9 @@ export const rules: ReadonlyArray<Rule> = [
         yield* run(bench.prompts.say("one"))
         yield* equal(yield* working, false, "background work of an idle session")
         const turnId = yield* send(bench.prompts.slow)
-        yield* awaitEvent("the answer to begin", (event) => event._tag === "ItemStarted")
+        const begins = (event: ProviderEvent): event is Extract<ProviderEvent, { readonly _tag: "ItemStarted" }> =>
+          event._tag === "ItemStarted" && event.turnId === turnId
+        yield* awaitEvent("the answer to begin", begins)
         yield* working
         yield* within(bench, "interruptTurn to return", session.interruptTurn(turnId))
         yield* awaitEvent("the end of the turn", endsTurn(turnId))
