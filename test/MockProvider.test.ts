@@ -768,11 +768,18 @@ describe("MockProvider", () => {
         const { allow, asked, compaction, veto } = gated()
         const { events, session } = yield* open({ compaction })
         for (const trigger of ["auto", "overflow"] as const) {
-          yield* mock.nextTurn(() => [MockStep.compaction({ trigger }), MockStep.text("on")])
+          const written = yield* Deferred.make<void>()
+          yield* mock.nextTurn(() => [
+            MockStep.compaction({ trigger, during: Deferred.await(written) }),
+            MockStep.text("on")
+          ])
           yield* send(session, trigger)
           yield* held(mock)
           assert.strictEqual(events.at(-1)?._tag, "CompactionStarted")
           yield* allow()
+          yield* mock.awaitSummary((request) => request.trigger === trigger)
+          assert.deepStrictEqual((yield* mock.sessions).map(({ compaction }) => compaction), ["running"])
+          yield* Deferred.succeed(written, undefined)
           assert.strictEqual(yield* outcomeOf(mock, trigger), "completed")
         }
         assert.deepStrictEqual((yield* mock.summaries).map(({ trigger, turnId }) => [trigger, turnId]), [

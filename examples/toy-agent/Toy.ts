@@ -49,7 +49,8 @@ const capabilities: Capabilities = {
   steer: false,
   fork: false,
   compact: false,
-  compactionGate: "observe-only",
+  // It never compacts by itself.
+  compactionGate: "client-initiated",
   questions: true,
   attachments: false,
   history: false
@@ -134,7 +135,11 @@ const handle = (
     sendTurn: (turn) =>
       Effect.andThen(
         check(turn),
-        agent.call("turn", { turn: turn.turnId, prompt: turn.input.prompt }).pipe(
+        agent.call("turn", {
+          turn: turn.turnId,
+          prompt: turn.input.prompt,
+          context: turn.input.context?.join("\n")
+        }).pipe(
           // The line may have been read before the process died.
           Effect.mapError(({ code }) => new DeliveryUncertain({ turnId: turn.turnId, code })),
           Effect.flatMap(({ error }: Reply) =>
@@ -150,7 +155,7 @@ const handle = (
       reply(requestId, answer._tag === "Answered" ? answer.answers.flat().join(", ") : "nothing"),
     compact: missing("compact"),
     fork: missing("fork"),
-    compactionGate: "observe-only",
+    compactionGate: capabilities.compactionGate,
     history: missing("history"),
     evidence: () => missing("history"),
     backgroundWork: Effect.succeed(false)

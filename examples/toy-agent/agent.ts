@@ -149,9 +149,10 @@ const handle: Record<string, (request: Record<string, string>) => object> = {
     save(found)
     return { session: id, from }
   },
-  turn: ({ turn: id = "", prompt = "" }) => {
+  turn: ({ turn: id = "", prompt = "", context }) => {
     if (turn !== undefined) return { error: "busy" }
     const now = turn = { id, stop: () => {}, stopped: false }
+    if (context !== undefined) remember("user", context)
     const past = session?.history.map(({ text }) => text).join("\n") ?? ""
     remember("user", prompt)
     void Promise.resolve().then(() => answer(now, prompt, past)).then((outcome) => {

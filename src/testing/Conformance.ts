@@ -37,6 +37,8 @@ import * as ContinuityRules from "./conformance/ContinuityRules.ts"
 import * as CursorRules from "./conformance/CursorRules.ts"
 import * as EventRules from "./conformance/EventRules.ts"
 import { type Controls, type Fixture, plainDirectories, type Platform } from "./conformance/Fixture.ts"
+import * as GateRules from "./conformance/GateRules.ts"
+import * as HistoryRules from "./conformance/HistoryRules.ts"
 import * as LifecycleRules from "./conformance/LifecycleRules.ts"
 import * as ModeRules from "./conformance/ModeRules.ts"
 import * as PlainPrompts from "./conformance/PlainPrompts.ts"
@@ -61,6 +63,8 @@ export const rules: ReadonlyArray<Rule> = [
   ...ModeRules.rules,
   ...EventRules.rules,
   ...CapabilityRules.rules,
+  ...HistoryRules.rules,
+  ...GateRules.rules,
   ...LifecycleRules.rules
 ]
 

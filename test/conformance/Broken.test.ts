@@ -1,15 +1,18 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { Conformance } from "../../src/testing/index.ts"
-import { check, hurried, layer } from "./Breach.ts"
+import { check, hurried, layer, sessions } from "./Breach.ts"
 import { breaches as eventBreaches } from "./EventBreaches.ts"
+import { breaches as gateBreaches } from "./GateBreaches.ts"
 import { breaches as startBreaches } from "./StartBreaches.ts"
 import { breaches as turnBreaches } from "./TurnBreaches.ts"
 
 describe("Conformance", () => {
   it("every rule has an adapter that breaks it", () => {
-    const broken = [...startBreaches, ...turnBreaches, ...eventBreaches].map(({ rule }) => rule)
-    assert.deepStrictEqual(broken.toSorted(), Conformance.rules.map(({ id }) => id).toSorted())
+    const broken = new Set(
+      [...startBreaches, ...turnBreaches, ...eventBreaches, ...gateBreaches].map(({ rule }) => rule)
+    )
+    assert.deepStrictEqual(Array.from(broken).toSorted(), Conformance.rules.map(({ id }) => id).toSorted())
   })
 
   it("rules are named once and assume only rules that there are", () => {
@@ -22,7 +25,7 @@ describe("Conformance", () => {
     Effect.gen(function*() {
       const modest = layer({
         adapter: (adapter) => ({
-          ...adapter,
+          ...sessions(() => ({ compactionGate: "observe-only" }))(adapter),
           capabilities: {
             ...adapter.capabilities,
             moveDirectory: "never",
@@ -30,6 +33,7 @@ describe("Conformance", () => {
             steer: false,
             fork: false,
             compact: false,
+            compactionGate: "observe-only",
             questions: false,
             attachments: false,
             history: false
@@ -41,6 +45,7 @@ describe("Conformance", () => {
       assert.deepStrictEqual(report.undeclared.toSorted(), [
         "attachments",
         "compact",
+        "compactionGate",
         "fork",
         "history",
         "modelSwitch",
@@ -56,6 +61,11 @@ describe("Conformance", () => {
       const report = yield* check(layer({ adapter: (adapter) => adapter }), handless)
       assert.deepStrictEqual(Conformance.withOutcome(report, "Broken"), [])
       assert.deepStrictEqual(Conformance.withOutcome(report, "NotChecked").toSorted(), [
+        "background/busy",
+        "gate/auto",
+        "gate/auto-off",
+        "gate/context",
+        "gate/missing",
         "missing/policy",
         "missing/proved",
         "missing/unreachable",

@@ -19,6 +19,7 @@ conformance(
       steer: false,
       fork: false,
       compact: false,
+      compactionGate: "client-initiated",
       questions: false,
       attachments: false,
       history: false

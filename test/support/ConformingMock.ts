@@ -44,7 +44,27 @@ export const controls: Effect.Effect<Controls, never, MockProvider> = Effect.map
   crashAgent: (sessionId) => agent.crash(sessionId),
   unreachable: Effect.acquireRelease(agent.unreachable(true), () => agent.unreachable(false)),
   processes: Effect.map(agent.sessions, (sessions) => sessions.filter((session) => session.live).map((_, n) => n)),
-  received: (prompt) => Effect.map(agent.received, (all) => all.filter((turn) => turn.input.prompt === prompt).length)
+  received: (prompt) => Effect.map(agent.received, (all) => all.filter((turn) => turn.input.prompt === prompt).length),
+  fillContext: (sessionId) =>
+    Effect.suspend(() => {
+      let full = true
+      return agent.script((turn) => {
+        if (!full || turn.sessionId !== sessionId) return script(turn)
+        full = false
+        return [MockStep.text(turn.prompt), MockStep.compaction()]
+      })
+    }),
+  summaries: (sessionId) =>
+    Effect.map(
+      agent.summaries,
+      (all) =>
+        all.filter((summary) => summary.sessionId === sessionId).map(({ context, history }) =>
+          [...history.map(({ text }) => text), ...context].join("\n")
+        )
+    ),
+  loseGate: Effect.acquireRelease(agent.loseGate(true), () => agent.loseGate(false)),
+  backgroundWork: (sessionId) =>
+    Effect.acquireRelease(agent.backgroundWork(sessionId, true), () => agent.backgroundWork(sessionId, false))
 }))
 
 /** `NodeServices.layer` without its terminal: each of those listens to the one standard input, and Node warns at ten. */

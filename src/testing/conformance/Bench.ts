@@ -4,10 +4,17 @@
  */
 import { Effect, Exit, Fiber, type Path, Scope, Stream, SubscriptionRef } from "effect"
 import { ThreadId, TurnId } from "../../Ids.ts"
-import type { Capabilities, ProviderAdapter, ProviderSession, StartInput } from "../../ProviderAdapter.ts"
+import type {
+  Capabilities,
+  ProviderAdapter,
+  ProviderSession,
+  SendTurnError,
+  StartInput
+} from "../../ProviderAdapter.ts"
 import type { ProviderService, Settings } from "../../ProviderService.ts"
 import type { SessionStore } from "../../SessionStore.ts"
 import { isTerminal, type ProviderEvent, type TerminalEvent, type ThreadEvent } from "../../ThreadEvent.ts"
+import type { TurnInput } from "../../TurnInput.ts"
 import type { Controls, Directories, Prompts } from "./Fixture.ts"
 import { type Tagged, Violated } from "./Rule.ts"
 
@@ -147,9 +154,9 @@ export interface Listener {
     fits: (event: ProviderEvent) => event is A
   ) => Effect.Effect<A, Violated>
   /** Sends, without waiting for the end. */
-  readonly send: (prompt: string) => Effect.Effect<TurnId, Tagged>
+  readonly send: (prompt: string, more?: Omit<TurnInput, "prompt">) => Effect.Effect<TurnId, SendTurnError | Violated>
   /** Sends and waits for the end; answers the agent's last message. */
-  readonly run: (prompt: string) => Effect.Effect<string, Tagged>
+  readonly run: (prompt: string, more?: Omit<TurnInput, "prompt">) => Effect.Effect<string, SendTurnError | Violated>
   /** Closes the session's scope; the exit is the scope's. May be called again. */
   readonly close: Effect.Effect<Exit.Exit<void>, Violated>
 }
@@ -199,10 +206,10 @@ export const listen = Effect.fnUntraced(function*(host: Host, input: Partial<Sta
         Effect.orDie
       )
     )
-  const send = Effect.fnUntraced(function*(prompt: string) {
+  const send = Effect.fnUntraced(function*(prompt: string, more: Omit<TurnInput, "prompt"> = {}) {
     const turnId = TurnId.make(`turn-${process.pid}-${++turns}`)
     const ref = yield* session.turnRef(turnId)
-    yield* within(bench, `the acceptance of "${prompt}"`, session.sendTurn({ turnId, ref, input: { prompt } }))
+    yield* within(bench, `the acceptance of "${prompt}"`, session.sendTurn({ turnId, ref, input: { prompt, ...more } }))
     return turnId
   })
   const listener: Listener = {
@@ -210,8 +217,8 @@ export const listen = Effect.fnUntraced(function*(host: Host, input: Partial<Sta
     seen: SubscriptionRef.get(all),
     awaitEvent,
     send,
-    run: Effect.fnUntraced(function*(prompt: string) {
-      const turnId = yield* send(prompt)
+    run: Effect.fnUntraced(function*(prompt: string, more?: Omit<TurnInput, "prompt">) {
+      const turnId = yield* send(prompt, more)
       const ending = yield* awaitEvent(`the end of the turn "${prompt}"`, endsTurn(turnId))
       if (ending._tag !== "TurnCompleted") return yield* new Violated({ expected: "TurnCompleted", seen: ending })
       return textOf(yield* SubscriptionRef.get(all), turnId)

@@ -2,35 +2,10 @@
  * Capabilities are data that must be true: what is declared is delivered, what is not is refused as not offered.
  */
 import { Effect } from "effect"
-import { TurnId } from "../../Ids.ts"
-import type { Attachment, TurnInput } from "../../TurnInput.ts"
-import {
-  awaitOf,
-  type Bench,
-  endings,
-  endsTurn,
-  listen,
-  type Listener,
-  recall,
-  send,
-  start,
-  stored,
-  thread,
-  within
-} from "./Bench.ts"
+import type { Attachment } from "../../TurnInput.ts"
+import { awaitOf, endings, listen, recall, send, start, stored, thread, within } from "./Bench.ts"
 import { answer, askForCommand, askingMode, startAsking } from "./RequestRules.ts"
 import { equal, expect, NotChecked, refused, type Rule, Violated } from "./Rule.ts"
-
-let turns = 0
-
-/** Sends an input of more than a prompt and waits for its end. */
-const give = Effect.fnUntraced(function*(bench: Bench, { awaitEvent, session }: Listener, input: TurnInput) {
-  const turnId = TurnId.make(`given-${process.pid}-${++turns}`)
-  const ref = yield* session.turnRef(turnId)
-  yield* within(bench, "the acceptance of the turn", session.sendTurn({ turnId, ref, input }))
-  const ending = yield* awaitEvent("the end of the turn", endsTurn(turnId))
-  if (ending._tag !== "TurnCompleted") return yield* new Violated({ expected: "TurnCompleted", seen: ending })
-})
 
 export const rules: ReadonlyArray<Rule> = [
   {
@@ -95,7 +70,7 @@ export const rules: ReadonlyArray<Rule> = [
         const base64 = "aGVsbG8="
         const note: Attachment = { _tag: "Data", name: "note.txt", mime: "text/plain", base64 }
         const prompt = bench.prompts.say("look")
-        const given = yield* Effect.exit(give(bench, listener, { prompt, attachments: [note] }))
+        const given = yield* Effect.exit(listener.run(prompt, { attachments: [note] }))
         if (!bench.capabilities.attachments) {
           if (given._tag === "Success") return yield* bench.undeclared("attachments")
           return yield* Effect.asVoid(refused(given, ["AttachmentRefused"], "attachments that are not offered"))
@@ -104,7 +79,7 @@ export const rules: ReadonlyArray<Rule> = [
         const path = bench.path.join(bench.directories.elsewhere, ".")
         const outside: Attachment = { _tag: "File", path }
         yield* refused(
-          give(bench, listener, { prompt, attachments: [outside] }),
+          listener.run(prompt, { attachments: [outside] }),
           ["AttachmentRefused"],
           "a file outside of the directory"
         )
@@ -137,10 +112,8 @@ export const rules: ReadonlyArray<Rule> = [
         if (first === undefined || second === undefined) return yield* new NotChecked({ missing: "models" })
         const listener = yield* listen(host, { model: { id: first } })
         yield* listener.run(bench.prompts.say("one"))
-        const switched = yield* Effect.exit(
-          give(bench, listener, { prompt: bench.prompts.say("two"), model: { id: second } })
-        )
-        if (bench.capabilities.modelSwitch === "per-turn") return yield* switched
+        const switched = yield* Effect.exit(listener.run(bench.prompts.say("two"), { model: { id: second } }))
+        if (bench.capabilities.modelSwitch === "per-turn") return yield* Effect.asVoid(switched)
         if (switched._tag === "Success") return yield* bench.undeclared("modelSwitch")
         yield* refused(switched, ["TurnRefused", "ModelUnavailable"], "a model switch that is not offered")
         yield* expect((yield* listener.run(bench.prompts.say("three"))).includes("three"), "the session goes on", "")

@@ -54,6 +54,14 @@ export interface Controls {
   readonly processes?: Effect.Effect<ReadonlyArray<number>> | undefined
   /** How often this prompt reached the agent or its model as new input, in all sessions. */
   readonly received?: ((prompt: string) => Effect.Effect<number>) | undefined
+  /** The session's next answer fills the model's context: an agent that compacts by itself does so in that turn. */
+  readonly fillContext?: ((sessionId: SessionId) => Effect.Effect<void>) | undefined
+  /** What the model was told, whole, each time that it was asked for a summary of this session. */
+  readonly summaries?: ((sessionId: SessionId) => Effect.Effect<ReadonlyArray<string>>) | undefined
+  /** Until the scope closes, what makes the agent ask before a compaction does not load in new sessions. */
+  readonly loseGate?: Effect.Effect<void, never, Scope.Scope> | undefined
+  /** Until the scope closes, the agent works on something for this session outside of any turn. */
+  readonly backgroundWork?: ((sessionId: SessionId) => Effect.Effect<void, never, Scope.Scope>) | undefined
 }
 
 export interface Fixture<Agent = never> {

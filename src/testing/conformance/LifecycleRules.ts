@@ -1,9 +1,10 @@
 /**
  * A scope that closes ends everything of its session, at any time and any number of times, and nothing of another one.
  */
-import { Effect } from "effect"
+import { Effect, Schedule } from "effect"
 import { ThreadId } from "../../Ids.ts"
-import { cursorOf, listen, run, send, start, stop } from "./Bench.ts"
+import type { ProviderEvent } from "../../ThreadEvent.ts"
+import { cursorOf, endsTurn, listen, run, send, start, stop, within } from "./Bench.ts"
 import { equal, expect, need, type Rule, Violated } from "./Rule.ts"
 
 const sessions = 50
@@ -45,6 +46,51 @@ export const rules: ReadonlyArray<Rule> = [
         const second = yield* listen(host, { from: { _tag: "Resume", cursor } })
         const text = yield* second.run(bench.prompts.say("two"))
         yield* expect(text.includes("two"), "the answer of the next turn", text)
+      }))
+  },
+  {
+    id: "background/idle",
+    promise: "P9",
+    title: "whether the agent works in the background is answered in time, and an idle one does not",
+    assumes: ["interrupt/streaming"],
+    prove: (bench) =>
+      bench.onHost(Effect.fnUntraced(function*(host) {
+        const { awaitEvent, run, send, session } = yield* listen(host)
+        const working = within(bench, "the answer to backgroundWork", session.backgroundWork)
+        yield* equal(yield* working, false, "background work of a new session")
+        yield* run(bench.prompts.say("one"))
+        yield* equal(yield* working, false, "background work of an idle session")
+        const turnId = yield* send(bench.prompts.slow)
+        const begins = (event: ProviderEvent): event is Extract<ProviderEvent, { readonly _tag: "ItemStarted" }> =>
+          event._tag === "ItemStarted" && event.turnId === turnId
+        yield* awaitEvent("the answer to begin", begins)
+        yield* working
+        yield* within(bench, "interruptTurn to return", session.interruptTurn(turnId))
+        yield* awaitEvent("the end of the turn", endsTurn(turnId))
+        yield* equal(yield* working, false, "background work after an interrupt")
+      }))
+  },
+  {
+    id: "background/busy",
+    promise: "P9",
+    title: "an agent that works outside of a turn says so for as long as it does",
+    assumes: ["background/idle"],
+    prove: (bench) =>
+      bench.onHost(Effect.fnUntraced(function*(host) {
+        const begin = yield* need(host.controls, "backgroundWork")
+        const { run, session } = yield* listen(host)
+        yield* run(bench.prompts.say("one"))
+        const becomes = (wanted: boolean) =>
+          within(
+            bench,
+            `backgroundWork: ${wanted}`,
+            Effect.repeat(session.backgroundWork, {
+              until: (working) => working === wanted,
+              schedule: Schedule.spaced("20 millis")
+            })
+          )
+        yield* Effect.scoped(Effect.andThen(begin(session.sessionId), becomes(true)))
+        yield* becomes(false)
       }))
   },
   {

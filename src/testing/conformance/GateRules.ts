@@ -1,0 +1,244 @@
+/**
+ * Compactions: an agent that can be held waits for the gate before each of them, and does as the gate says.
+ *
+ * That something does not happen while the agent is held is shown by a moment in which nothing does, and, with the hand
+ * `summaries`, by what its model was asked.
+ */
+import { Deferred, Effect, Ref } from "effect"
+import type { Capabilities, CompactionGate, CompactionVerdict, ProviderSession } from "../../ProviderAdapter.ts"
+import type { CompactionTrigger, ProviderEvent } from "../../ThreadEvent.ts"
+import { type Bench, cursorOf, endsTurn, type Host, listen, type Listener, within } from "./Bench.ts"
+import { equal, expect, need, NotChecked, refused, type Rule } from "./Rule.ts"
+
+const past = "blue walnut"
+
+const allow = (...context: ReadonlyArray<string>): CompactionVerdict => ({ _tag: "Allow", context })
+
+/** Each means less than the next. */
+const ranks: ReadonlyArray<CompactionGate> = ["observe-only", "client-initiated", "blocking"]
+
+/** Waits for the rule's answer the first time that it is asked; allows everything from then on. */
+const makeGate = Effect.fnUntraced(function*(bench: Bench) {
+  const asked = yield* Ref.make<ReadonlyArray<CompactionTrigger>>([])
+  const arrived = yield* Deferred.make<void>()
+  const verdict = yield* Deferred.make<CompactionVerdict>()
+  return {
+    compaction: {
+      auto: true,
+      gate: Effect.fnUntraced(function*(trigger: CompactionTrigger) {
+        const all = yield* Ref.updateAndGet(asked, (before) => [...before, trigger])
+        yield* Deferred.succeed(arrived, undefined)
+        return all.length === 1 ? yield* Deferred.await(verdict) : allow()
+      })
+    },
+    asked: Ref.get(asked),
+    awaitAsked: within(bench, "the gate to be asked", Deferred.await(arrived)),
+    answer: (given: CompactionVerdict) => Deferred.succeed(verdict, given)
+  }
+})
+
+/** A session that was given a gate and knows something. The gate does not outlive the proof unanswered. */
+const openGated = Effect.fnUntraced(function*(host: Host) {
+  const gate = yield* makeGate(host.bench)
+  const listener = yield* listen(host, { compaction: gate.compaction })
+  yield* Effect.addFinalizer(() => gate.answer(allow()))
+  yield* holdable(listener.session)
+  yield* listener.run(host.bench.prompts.say(past))
+  return { ...listener, gate }
+})
+
+/** A session whose compaction was asked for, and is held. */
+const openHeld = Effect.fnUntraced(function*(host: Host) {
+  const held = yield* openGated(host)
+  yield* within(host.bench, "compact to return while the agent is held", held.session.compact)
+  yield* held.gate.awaitAsked
+  return held
+})
+
+/** A session may say less for itself than the adapter declares, and then there is nothing to prove. */
+const holdable = ({ compactionGate }: ProviderSession) =>
+  compactionGate === "blocking" ? Effect.void : Effect.fail(new NotChecked({ missing: "session that can be held" }))
+
+const ends = (event: ProviderEvent): event is Extract<
+  ProviderEvent,
+  { readonly _tag: "CompactionCompleted" | "CompactionFailed" }
+> => event._tag === "CompactionCompleted" || event._tag === "CompactionFailed"
+
+const completes = (event: ProviderEvent): event is Extract<ProviderEvent, { readonly _tag: "CompactionCompleted" }> =>
+  event._tag === "CompactionCompleted"
+
+/** Fails if the compaction ends, or its model is asked, before the gate has answered. */
+const staysHeld = Effect.fnUntraced(function*({ bench, controls }: Host, { awaitEvent, session }: Listener) {
+  const moment = Math.min(1000, Math.floor(bench.patience / 4))
+  const ended = yield* Effect.timeoutOption(awaitEvent("the end of the compaction", ends), moment)
+  yield* expect(ended._tag === "None", "a compaction that waits for its gate", ended)
+  if (controls.summaries !== undefined) {
+    yield* equal(yield* controls.summaries(session.sessionId), [], "what the model was asked to sum up meanwhile")
+  }
+})
+
+const blocking = ({ compactionGate }: Capabilities) => compactionGate === "blocking"
+const holdsOnRequest = (capabilities: Capabilities) => blocking(capabilities) && capabilities.compact
+
+export const rules: ReadonlyArray<Rule> = [
+  {
+    id: "gate/declared",
+    promise: "P13",
+    title: "a session never says more of its compaction gate than the adapter declares",
+    assumes: ["compact"],
+    prove: (bench) =>
+      bench.onHost(Effect.fnUntraced(function*(host) {
+        const gate = yield* makeGate(bench)
+        yield* gate.answer(allow())
+        const { awaitEvent, run, session } = yield* listen(host, { compaction: gate.compaction })
+        const declared = bench.capabilities.compactionGate
+        yield* expect(
+          ranks.indexOf(session.compactionGate) <= ranks.indexOf(declared),
+          `${declared}, or less`,
+          session.compactionGate
+        )
+        if (declared === "blocking") return
+        yield* run(bench.prompts.say(past))
+        const tried = yield* Effect.exit(within(bench, "compact to return", session.compact))
+        if (tried._tag === "Failure") return
+        yield* awaitEvent("the end of the compaction", ends)
+        if ((yield* gate.asked).length > 0) yield* bench.undeclared("compactionGate")
+      }))
+  },
+  {
+    id: "gate/asked",
+    promise: "P13",
+    title: "a compaction that is asked for begins, asks the gate once, and waits for its answer",
+    applies: holdsOnRequest,
+    assumes: ["compact"],
+    prove: (bench) =>
+      bench.onHost(Effect.fnUntraced(function*(host) {
+        const { gate, ...listener } = yield* openHeld(host)
+        yield* staysHeld(host, listener)
+        yield* gate.answer(allow())
+        yield* listener.awaitEvent("CompactionCompleted", completes)
+        yield* equal(yield* gate.asked, ["manual"], "what the gate was asked")
+        yield* listener.run(bench.prompts.say("and on"))
+      }))
+  },
+  {
+    id: "gate/auto",
+    promise: "P13",
+    title: "a compaction that the agent begins by itself asks the gate once, says so, and waits for its answer",
+    applies: blocking,
+    assumes: ["gate/asked"],
+    prove: (bench) =>
+      bench.onHost(Effect.fnUntraced(function*(host) {
+        const fill = yield* need(host.controls, "fillContext")
+        const { gate, ...listener } = yield* openGated(host)
+        yield* fill(listener.session.sessionId)
+        const turnId = yield* listener.send(bench.prompts.say("one too many"))
+        yield* gate.awaitAsked
+        yield* staysHeld(host, listener)
+        yield* gate.answer(allow())
+        yield* listener.awaitEvent("CompactionCompleted", completes)
+        const ending = yield* listener.awaitEvent("the end of the turn", endsTurn(turnId))
+        yield* equal(ending._tag, "TurnCompleted", "how the turn ends")
+        yield* equal(yield* gate.asked, ["auto"], "what the gate was asked")
+      }))
+  },
+  {
+    id: "gate/history",
+    promise: "P13",
+    title: "while the agent is held its history can be read, whole",
+    applies: (capabilities) => holdsOnRequest(capabilities) && capabilities.history,
+    assumes: ["gate/asked", "history"],
+    prove: (bench) =>
+      bench.onHost(Effect.fnUntraced(function*(host) {
+        const { session } = yield* openHeld(host)
+        const { messages } = yield* within(bench, "the history of an agent that is held", session.history)
+        yield* expect(JSON.stringify(messages).includes(past), `a history with "${past}"`, messages)
+      }))
+  },
+  {
+    id: "gate/veto",
+    promise: "P13",
+    title: "after a veto the compaction fails, and the session goes on",
+    applies: holdsOnRequest,
+    assumes: ["gate/asked"],
+    prove: (bench) =>
+      bench.onHost(Effect.fnUntraced(function*(host) {
+        const { awaitEvent, gate, run, seen } = yield* openHeld(host)
+        yield* gate.answer({ _tag: "Veto", reason: "not now" })
+        yield* equal((yield* awaitEvent("the end of the compaction", ends))._tag, "CompactionFailed", "how it ends")
+        yield* run(bench.prompts.say("and on"))
+        // An agent may try again, and ask again.
+        const completed = (yield* seen).filter(completes).length
+        yield* expect(completed < (yield* gate.asked).length, "no compaction that was not allowed", completed)
+      }))
+  },
+  {
+    id: "gate/context",
+    promise: "P13",
+    title: "what the gate hands over reaches whoever writes the summary",
+    applies: holdsOnRequest,
+    assumes: ["gate/asked"],
+    prove: (bench) =>
+      bench.onHost(Effect.fnUntraced(function*(host) {
+        const summaries = yield* need(host.controls, "summaries")
+        const { awaitEvent, gate, session } = yield* openHeld(host)
+        yield* gate.answer(allow("violet anchor"))
+        yield* awaitEvent("CompactionCompleted", completes)
+        const told = yield* summaries(session.sessionId)
+        yield* equal(told.map((text) => text.includes("violet anchor")), [true], "summaries that were told of it")
+      }))
+  },
+  {
+    id: "gate/close",
+    promise: "P13",
+    title: "a session that is closed while it is held is closed, and can be resumed",
+    applies: holdsOnRequest,
+    assumes: ["gate/asked", "close/twice"],
+    prove: (bench) =>
+      bench.onHost(Effect.fnUntraced(function*(host) {
+        const { gate: _, ...held } = yield* openHeld(host)
+        const cursor = yield* cursorOf(held)
+        yield* equal((yield* held.close)._tag, "Success", "how the close ends")
+        const next = yield* listen(host, { from: { _tag: "Resume", cursor } })
+        yield* next.run(bench.prompts.say("and on"))
+      }))
+  },
+  {
+    id: "gate/auto-off",
+    promise: "P13",
+    title: "an agent that must not compact by itself does not, and one that says it never does never does",
+    applies: ({ compactionGate }) => compactionGate !== "observe-only",
+    prove: (bench) =>
+      bench.onHost(Effect.fnUntraced(function*(host) {
+        const fill = yield* need(host.controls, "fillContext")
+        const auto = bench.capabilities.compactionGate === "client-initiated"
+        const { run, seen, session } = yield* listen(host, { compaction: { auto } })
+        if (session.compactionGate === "observe-only") {
+          return yield* new NotChecked({ missing: "session that can be held" })
+        }
+        yield* run(bench.prompts.say(past))
+        yield* fill(session.sessionId)
+        yield* run(bench.prompts.say("one too many"))
+        const text = yield* run(bench.prompts.recall)
+        yield* expect(text.includes(past), `the model still has "${past}" in its context`, text)
+        yield* equal((yield* seen).filter(({ _tag }) => _tag.startsWith("Compaction")), [], "compactions")
+      }))
+  },
+  {
+    id: "gate/missing",
+    promise: "P13",
+    title: "an agent that would compact without asking takes no turn where a gate was given, and any where none was",
+    applies: blocking,
+    prove: (bench) =>
+      bench.onHost(Effect.fnUntraced(function*(host) {
+        const lose = yield* need(host.controls, "loseGate")
+        yield* lose
+        const gate = yield* makeGate(bench)
+        const { send, session } = yield* listen(host, { compaction: gate.compaction })
+        yield* refused(send(bench.prompts.say(past)), ["GateMissing"], "a turn")
+        if (bench.capabilities.compact) yield* refused(session.compact, ["GateMissing"], "a compaction")
+        const gateless = yield* listen(host)
+        yield* gateless.run(bench.prompts.say("and on"))
+      }))
+  }
+]
