@@ -62,8 +62,8 @@ export interface Capabilities {
   readonly fork: boolean
   readonly compact: boolean
   /**
-   * Whether a compaction can be held until the transcript is saved: every one, those that we ask for, or none. A session
-   * may say less for itself ({@link ProviderSession.compactionGate}).
+   * Whether a compaction can be held until the transcript is saved: every one, those that we ask for, or none. What each
+   * session has at least; one may have more ({@link ProviderSession.compactionGate}).
    */
   readonly compactionGate: CompactionGate
   readonly questions: boolean
@@ -188,7 +188,7 @@ export interface ProviderSession {
     requestId: RequestId,
     answer: QuestionAnswer
   ) => Effect.Effect<void, AgentError | RequestGone>
-  /** What holds for this session; never more than the adapter declares. */
+  /** What holds for this session; never less than the adapter declares. */
   readonly compactionGate: CompactionGate
   /** Asks for a compaction and answers once it has begun; its end follows in `events`. */
   readonly compact: Effect.Effect<void, AgentError | CapabilityMissing | GateMissing>

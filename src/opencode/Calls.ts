@@ -52,7 +52,8 @@ export type Providers = typeof Providers.Type
 
 const Config = Schema.Struct({
   model: Schema.optional(Schema.String),
-  default_agent: Schema.optional(Schema.String)
+  default_agent: Schema.optional(Schema.String),
+  compaction: Schema.optional(Schema.Struct({ auto: Schema.optional(Schema.Boolean) }))
 })
 
 export type PromptPart =

@@ -7,6 +7,7 @@
 import type { OpencodeClient } from "@opencode-ai/sdk/v2/client"
 import { type Effect, type Queue, Schema, type Scope } from "effect"
 import type { AgentError } from "../AdapterError.ts"
+import type { Gate } from "./Gate.ts"
 
 /**
  * The server answered with a status other than success. `name` is the body's `name` or `_tag`. Internal to this
@@ -45,6 +46,8 @@ export interface OpenCodeConnection {
   readonly version: string
   /** Whether this library started the server, and so decides its configuration. */
   readonly managed: boolean
+  /** Where its plugin asks before a compaction. An external server has one only where the app was told of its plugin. */
+  readonly gate?: Gate | undefined
   /**
    * Calls the server. Fails with `AgentUnauthorized` for 401, `AgentUnreachable` where no answer came within the call
    * deadline, `ApiRefusal` for every other status that is not success. Body text is never read to classify.

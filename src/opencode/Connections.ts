@@ -4,13 +4,14 @@
  *
  * Making it costs nothing: no process, no import of the SDK. A start that failed is tried again by the next caller.
  */
-import { Deferred, type Duration, Effect, Exit, type FileSystem, type Path, RcRef, Schedule, Scope } from "effect"
+import { Deferred, Duration, Effect, Exit, type FileSystem, type Path, RcRef, Schedule, Scope } from "effect"
 import type { ChildProcessSpawner } from "effect/process"
-import type { AgentStartError } from "../AdapterError.ts"
+import type { AgentStartError, AgentUnreachable } from "../AdapterError.ts"
 import type { AgentProcesses } from "../AgentProcesses.ts"
 import * as Api from "./Api.ts"
 import type { OpenCodeConnection } from "./Connection.ts"
 import * as EventHub from "./EventHub.ts"
+import * as Gate from "./Gate.ts"
 import * as Server from "./Server.ts"
 
 /** With a `baseUrl`, the server that runs there; without, one of our own. */
@@ -21,6 +22,11 @@ export type Options =
   & {
     /** How long a server is kept when no session uses it. Default: 5 minutes. */
     readonly idleTimeToLive?: Duration.Input | undefined
+    /**
+     * How long OpenCode waits for the answer before it gives up a compaction; longer than saving a transcript may take.
+     * Default: 2 minutes. An external server's plugin reads its own.
+     */
+    readonly gateDeadline?: Duration.Input | undefined
   }
 
 export interface Connections {
@@ -49,9 +55,16 @@ export const make = Effect.fnUntraced(function*(
     const stop = yield* Effect.cached(Scope.close(scope, Exit.void))
     stops.add(stop)
     yield* Effect.addFinalizer(() => Effect.tap(stop, () => Effect.sync(() => stops.delete(stop))))
-    latest = yield* Scope.provide(open(options), scope)
+    latest = yield* Scope.provide(open(options, listener), scope)
     return latest
   })
+  // The plugin of an external server asks for as long as that server runs, whether or not a session is open here.
+  const listener = "baseUrl" in options && options.gate !== undefined
+    ? yield* RcRef.make({
+      acquire: Gate.make(options.instanceId, options.gate),
+      idleTimeToLive: Duration.infinity
+    })
+    : undefined
   const shared = yield* RcRef.make({ acquire, idleTimeToLive: options.idleTimeToLive ?? "5 minutes" })
   const get = Effect.gen(function*() {
     // Synchronous up to here, so that of several callers one replaces a dead server and none replaces a new one.
@@ -72,17 +85,30 @@ interface Opened {
   readonly lost: Deferred.Deferred<void>
 }
 
-const open = Effect.fn("OpenCode.connect")(function*(options: Options) {
+const open = Effect.fn("OpenCode.connect")(function*(
+  options: Options,
+  listener: RcRef.RcRef<Gate.Gate, AgentUnreachable> | undefined
+) {
   const managed = !("baseUrl" in options)
+  const gate = managed
+    ? yield* Gate.make(options.instanceId)
+    : listener === undefined
+    ? undefined
+    : yield* RcRef.get(listener)
   const server: Server.Server = "baseUrl" in options
     ? yield* Server.external(options)
-    : yield* Server.managed(options)
+    : yield* Server.managed({
+      ...options,
+      ...(gate === undefined
+        ? {}
+        : { plugin: { url: Gate.plugin, settings: Gate.settings(gate, options.gateDeadline) } })
+    })
   const call = yield* Api.make(server, options)
   const hub = yield* EventHub.make(server, {
     silence: options.silence,
     reconnect: options.reconnect ?? (managed ? untilWedged : undefined),
     serverLost: server.lost
   })
-  const connection: OpenCodeConnection = { version: server.version, managed, call, subscribe: hub.subscribe }
+  const connection: OpenCodeConnection = { version: server.version, managed, gate, call, subscribe: hub.subscribe }
   return { connection, lost: hub.lost }
 })

@@ -31,6 +31,7 @@ export const send = Effect.fn("OpenCode.sendTurn")(function*(
   turn: ProviderTurn
 ): Effect.fn.Return<void, SendTurnError, FileSystem.FileSystem | Path.Path> {
   const { turnId, ref } = turn
+  yield* live.gate.ready
   if (live.state.turn !== undefined) return yield* refused(turnId, "TurnRunning", { running: live.state.turn.turnId })
   // OpenCode would take an older message for answered.
   if (ref !== undefined && (live.state.lastMessageId ?? "") >= ref) {
@@ -45,6 +46,7 @@ export const steer = Effect.fn("OpenCode.steerTurn")(function*(
   live: LiveSession,
   turn: ProviderTurn
 ): Effect.fn.Return<void, SendTurnError, FileSystem.FileSystem | Path.Path> {
+  yield* live.gate.ready
   if (running(live.state) === undefined) return yield* refused(turn.turnId, "NoTurnRunning", {})
   const messageId = yield* nextId(live)
   yield* deliver(live, turn, "Steering", yield* compose(live, turn, messageId))
@@ -54,11 +56,13 @@ const refused = (turnId: TurnId, name: string, reason: unknown) => new TurnRefus
 
 /** All that can be wrong with a prompt is found out before it is sent. */
 const compose = Effect.fnUntraced(function*(live: LiveSession, { turnId, input }: ProviderTurn, messageId: string) {
-  const { model = live.defaults.model, agent = live.defaults.agent, attachments = [], prompt } = input
+  const { model = live.defaults.model, agent = live.defaults.agent, attachments = [], context = [], prompt } = input
   if (input.model !== undefined) yield* Models.available(live.calls, live.instanceId, input.model)
   if (!live.agents.includes(agent)) return yield* refused(turnId, "AgentNotFound", { agent, available: live.agents })
   const files = yield* Effect.forEach(attachments, (attachment) => Attachments.toPart(attachment, live.calls.directory))
-  return { messageId, model, agent, parts: [{ type: "text", text: prompt }, ...files] } satisfies Prompt
+  // Not the user's own words.
+  const before = context.map((text) => ({ type: "text", text, synthetic: true }) as const)
+  return { messageId, model, agent, parts: [...before, { type: "text", text: prompt }, ...files] } satisfies Prompt
 })
 
 const deliver = Effect.fnUntraced(function*(

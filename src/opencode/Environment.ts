@@ -32,6 +32,8 @@ export interface EnvironmentOptions {
    * or of the project is read, and nothing is fetched from the network but what the configured models need.
    */
   readonly isolated?: boolean | { readonly folder: string } | undefined
+  /** The compaction plugin, and what it is to read: a file of its own, since tools see configuration and environment. */
+  readonly plugin?: { readonly url: string; readonly settings: string } | undefined
 }
 
 export interface Environment {
@@ -58,12 +60,18 @@ export const make = Effect.fnUntraced(function*(
     const config = JSON.stringify({ $schema: "https://opencode.ai/config.json", ...options.config })
     yield* fs.writeFileString(configFile, config, { mode: 0o600, flag: "wx" })
   }
+  const pluginFile = path.join(folder, "gate.json")
+  if (options.plugin !== undefined) {
+    yield* fs.writeFileString(pluginFile, options.plugin.settings, { mode: 0o600, flag: "wx" })
+  }
   const shell = platform === "win32" ? undefined : yield* writeShell(folder)
   const content = {
     autoupdate: false,
     share: "disabled",
     ...(shell === undefined ? {} : { shell }),
     ...options.enforced,
+    // OpenCode adds these to the user's own.
+    ...(options.plugin === undefined ? {} : { plugin: [[options.plugin.url, { file: pluginFile }]] }),
     permission: { ...inheritedPermission(options), ...asRecord(options.enforced?.["permission"]) }
   }
   const home = options.isolated === undefined || options.isolated === false

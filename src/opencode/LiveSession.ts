@@ -5,11 +5,13 @@
  * leave in the order in which they became true, and a slow reader holds back the frames and not the memory.
  */
 import { type Cause, Deferred, Effect, Queue, Schedule, type Scope, Semaphore } from "effect"
-import type { AgentError } from "../AdapterError.ts"
+import type { AgentError, GateMissing } from "../AdapterError.ts"
 import type { InstanceId, TurnId } from "../Ids.ts"
+import type { CompactionGate } from "../ProviderAdapter.ts"
 import type { ProviderEvent } from "../ThreadEvent.ts"
 import type { OpenCodeConnection, SessionFrame, StreamRestored } from "./Connection.ts"
 import * as Frame from "./Frame.ts"
+import type { Registration } from "./Gate.ts"
 import type { ErrorInfo } from "./Message.ts"
 import type { Started } from "./SessionStart.ts"
 import * as Turn from "./Turn.ts"
@@ -21,8 +23,24 @@ export interface Delivery {
   readonly doubt: Deferred.Deferred<ErrorInfo>
 }
 
+/** Who is asked before a compaction of this session. */
+export interface SessionGate extends Registration {
+  readonly kind: CompactionGate
+  /** Fails while a compaction would not be asked about, although it should. */
+  readonly ready: Effect.Effect<void, GateMissing>
+}
+
+/** Nobody is asked. */
+export const ungated = (kind: CompactionGate): SessionGate => ({
+  kind,
+  ready: Effect.void,
+  answer: () => {},
+  abandon: () => Effect.void
+})
+
 export interface LiveSession extends Started {
   readonly instanceId: InstanceId
+  readonly gate: SessionGate
   readonly agentVersion: string
   readonly scope: Scope.Scope
   readonly lock: Semaphore.Semaphore
@@ -44,11 +62,13 @@ export interface LiveSession extends Started {
 export const open = Effect.fnUntraced(function*(
   connection: OpenCodeConnection,
   instanceId: InstanceId,
-  started: Started
+  started: Started,
+  gate: SessionGate
 ): Effect.fn.Return<LiveSession, never, Scope.Scope> {
   const live: LiveSession = {
     ...started,
     instanceId,
+    gate,
     agentVersion: connection.version,
     scope: yield* Effect.scope,
     lock: yield* Semaphore.make(1),
@@ -168,6 +188,8 @@ const fulfil = (live: LiveSession, want: Want): Effect.Effect<unknown> => {
       return Effect.forEach(live.deliveries.values(), ({ doubt }) => Deferred.succeed(doubt, want.error))
     case "CompactionBegan":
       return Effect.forEach(live.compactions, (waiting) => Deferred.succeed(waiting, undefined))
+    case "CompactionGivenUp":
+      return live.gate.abandon("the agent has given up this compaction")
     case "Gone":
       return Queue.end(live.events)
     case "Ended":

@@ -43,13 +43,14 @@ export interface Instance {
 type Shared = Omit<Connections.Options, keyof ManagedOptions | keyof ExternalOptions>
 
 /** A server of our own; see the fields for binary, configuration, isolation and deadlines. */
-export interface Managed extends Instance, Shared, Omit<ManagedOptions, "instanceId" | "enforced"> {}
+export interface Managed extends Instance, Shared, Omit<ManagedOptions, "instanceId" | "enforced" | "plugin"> {}
 
 /** A server that runs already, at `baseUrl`, with its `password`. */
 export interface External extends Instance, Shared, Omit<ExternalOptions, "instanceId"> {}
 
 export type Options = Managed | External
 
+/** Of a server of our own; an external one may compact by itself, and then nobody is asked. */
 export const capabilities: Capabilities = {
   runtimeModes: ["approval-required", "auto-accept-edits", "full-access"],
   moveDirectory: "same-project",
@@ -57,7 +58,7 @@ export const capabilities: Capabilities = {
   steer: true,
   fork: true,
   compact: true,
-  compactionGate: "observe-only",
+  compactionGate: "blocking",
   questions: true,
   attachments: true,
   history: true
@@ -80,11 +81,12 @@ export const layer = (options: Options = {}): Layer.Layer<
 /** The adapter alone, for as long as the scope is open. */
 export const make = Effect.fnUntraced(function*(options: Options = {}) {
   const instanceId = InstanceId.make(options.instanceId ?? "opencode")
-  const connections = yield* Connections.make(
-    "baseUrl" in options
-      ? { ...options, instanceId }
-      : { ...options, instanceId, enforced: Permissions.baseline(agentsIn(options.config)) }
-  )
+  const connections = yield* Connections.make(withRules(options, instanceId, {}))
+  // Whether OpenCode compacts by itself is a setting of its server, so who must not has another; an external server
+  // does as it does.
+  const manual = "baseUrl" in options
+    ? connections
+    : yield* Connections.make(withRules(options, instanceId, { compaction: { auto: false } }))
   // Not the whole context: it holds the scope of the instance, and a session has its own.
   const files = Context.make(FileSystem.FileSystem, yield* FileSystem.FileSystem).pipe(
     Context.add(Path.Path, yield* Path.Path)
@@ -92,15 +94,20 @@ export const make = Effect.fnUntraced(function*(options: Options = {}) {
   const adapter: ProviderAdapter = {
     provider,
     instanceId,
-    capabilities,
+    capabilities: "baseUrl" in options ? { ...capabilities, compactionGate: "observe-only" } : capabilities,
     startSession: (input) =>
       Effect.flatMap(
-        connections.get,
+        (input.compaction?.auto === false ? manual : connections).get,
         (connection) => Effect.provide(Session.make(connection, instanceId, input), files)
       )
   }
   return adapter
 })
+
+const withRules = (options: Options, instanceId: InstanceId, settings: object): Connections.Options =>
+  "baseUrl" in options
+    ? { ...options, instanceId }
+    : { ...options, instanceId, enforced: { ...Permissions.baseline(agentsIn(options.config)), ...settings } }
 
 /** The agents that the app's own configuration describes. */
 const agentsIn = (config: Readonly<Record<string, unknown>> | undefined): ReadonlyArray<string> => {

@@ -24,6 +24,7 @@ import type { InstanceId } from "../Ids.ts"
 import * as Binary from "./Binary.ts"
 import { type Endpoint, health, request } from "./Endpoint.ts"
 import * as Environment from "./Environment.ts"
+import type { Address } from "./Gate.ts"
 
 export interface ManagedOptions extends Binary.BinaryOptions, Environment.EnvironmentOptions {
   /** Working directory of the server itself; sessions bring their own. Default: a private empty folder. */
@@ -35,6 +36,8 @@ export interface ManagedOptions extends Binary.BinaryOptions, Environment.Enviro
 }
 
 export interface ExternalOptions extends Endpoint {
+  /** Where the compaction plugin that the user has installed in that server asks. Without: nobody is asked. */
+  readonly gate?: Address | undefined
   /** Default: 30 seconds. */
   readonly startDeadline?: Duration.Input | undefined
 }

@@ -1,11 +1,12 @@
 /**
  * A live OpenCode session as the service sees it.
  */
-import { Context, Deferred, Effect, Fiber, FileSystem, Path, type Scope, Stream } from "effect"
+import { Context, Effect, FileSystem, Path, type Scope, Stream } from "effect"
 import { type AgentError, CapabilityMissing, RequestGone } from "../AdapterError.ts"
 import { type InstanceId, type RequestId, SessionId, type TurnId } from "../Ids.ts"
 import type { ProviderSession, StartInput, StartSessionError } from "../ProviderAdapter.ts"
 import type { ApprovalDecision, QuestionAnswer } from "../UserRequest.ts"
+import * as Compaction from "./Compaction.ts"
 import type { ApiRefusal, OpenCodeConnection } from "./Connection.ts"
 import { cursor, provider } from "./Cursor.ts"
 import * as Delivery from "./Delivery.ts"
@@ -20,7 +21,10 @@ export const make = Effect.fn("OpenCode.startSession")(function*(
 ): Effect.fn.Return<ProviderSession, StartSessionError, Scope.Scope | FileSystem.FileSystem | Path.Path> {
   const started = yield* SessionStart.start(connection, instanceId, input)
   const { calls, origin, sessionId } = started
-  const live = yield* LiveSession.open(connection, instanceId, started)
+  // Before the session, so that it leaves after the session's work was ended.
+  const gate = yield* Compaction.enter(connection, instanceId, started, input)
+  const live = yield* LiveSession.open(connection, instanceId, started, gate)
+  Compaction.listen(live, input)
   const files = Context.make(FileSystem.FileSystem, yield* FileSystem.FileSystem).pipe(
     Context.add(Path.Path, yield* Path.Path)
   )
@@ -44,14 +48,14 @@ export const make = Effect.fn("OpenCode.startSession")(function*(
     interruptTurn: (turnId) => interrupt(live, turnId),
     respondToApproval: (requestId, decision) => respond(live, requestId, decision),
     answerQuestion: (requestId, answer) => answerQuestion(live, requestId, answer),
-    compact: compact(live),
+    compact: Compaction.compact(live),
     // The fork keeps the directory of its source, whatever is asked for, and loses its rules; the resume of this cursor
     // asserts them again.
     fork: Effect.flatMap(
       calls.fork(sessionId),
       ({ id }) => Effect.map(calls.plain(calls.get(id)), (fork) => stored(fork.id, fork.directory))
     ),
-    compactionGate: "observe-only",
+    compactionGate: gate.kind,
     history: History.read(calls, sessionId, connection.version),
     evidence: ({ ref }) =>
       ref === undefined
@@ -121,17 +125,3 @@ const answered = (
   )
 
 const gone = new Set(["PermissionNotFoundError", "QuestionNotFoundError"])
-
-// --- compaction ---
-
-/** Begins a compaction; how it goes on is told by the events. OpenCode's answer comes only when it is over. */
-const compact = Effect.fn("OpenCode.compact")(function*(live: LiveSession.LiveSession) {
-  const began = yield* Deferred.make<void>()
-  live.compactions.add(began)
-  const over = yield* live.calls.summarize(live.sessionId, live.defaults.model).pipe(
-    Effect.forkIn(live.scope, { startImmediately: true })
-  )
-  yield* Effect.raceFirst(Deferred.await(began), Fiber.join(over)).pipe(
-    Effect.ensuring(Effect.sync(() => live.compactions.delete(began)))
-  )
-})

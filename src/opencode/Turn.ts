@@ -6,7 +6,7 @@
  * it. How it ends is told in {@link ./TurnEnd.ts}.
  */
 import { RequestId } from "../Ids.ts"
-import type { Info, Part, Stored } from "./Message.ts"
+import type { CompactionPart, Info, Part, Stored } from "./Message.ts"
 import * as TurnEnd from "./TurnEnd.ts"
 import * as TurnItems from "./TurnItems.ts"
 import * as TurnRequests from "./TurnRequests.ts"
@@ -23,6 +23,7 @@ import {
   type State,
   type Step,
   step,
+  triggerOf,
   type Turn,
   without
 } from "./TurnState.ts"
@@ -74,6 +75,9 @@ export const reduce = (state: State, input: Input): Step => {
       return seen(withTurn(state, () => ({ holed: true })), input.messageId)
     case "Interrupting":
       return step(withTurn(state, () => ({ interrupting: true })))
+    case "Compacting":
+      // Its part may not have come yet, or have come with a turn before.
+      return state.compaction === undefined ? compactionBegan(state, input.part) : step(state)
     case "Answering":
       return TurnRequests.answering(state, input.requestId, input.with)
     case "Unanswered":
@@ -150,7 +154,9 @@ const message = (state: State, info: Info): Step => {
 
 const part = (state: State, part: Part, recovered: boolean): Step => {
   const isRoot = part.sessionID === state.root
-  if (part.type === "compaction") return isRoot ? compactionBegan(state, part) : step(state)
+  if (part.type === "compaction") {
+    return isRoot && !state.done.has(part.id) ? compactionBegan(state, part) : step(state)
+  }
   const owner = state.messages.get(part.messageID)
   if (owner?.role !== "assistant") return step(state)
   if (isRoot && owner.summary && part.type === "text" && state.compaction !== undefined) {
@@ -165,11 +171,10 @@ const part = (state: State, part: Part, recovered: boolean): Step => {
     : TurnItems.textPart(state, part, recovered)
 }
 
-const compactionBegan = (state: State, part: Extract<Part, { type: "compaction" }>): Step => {
-  if (state.done.has(part.id)) return step(state)
-  const trigger = part.overflow === true ? "overflow" : part.auto === true ? "auto" : "manual"
+const compactionBegan = (state: State, part: CompactionPart): Step => {
+  const trigger = triggerOf(part)
   return step(
-    { ...state, compaction: { summary: undefined, error: undefined }, done: including(state.done, part.id) },
+    { ...state, compaction: { trigger, summary: undefined, error: undefined }, done: including(state.done, part.id) },
     [{ _tag: "CompactionStarted", ...inTurn(state), trigger }],
     [{ _tag: "CompactionBegan" }]
   )
@@ -198,7 +203,7 @@ const checked = (state: State, check: Checked): Step => {
   )
   return andThen(heard, (state) => {
     const turn = running(state)
-    const outcome = turn === undefined ? undefined : TurnEnd.verdict(turn, check)
+    const outcome = turn === undefined ? undefined : TurnEnd.verdict(turn, check, state.compaction)
     if (turn === undefined || outcome === undefined) return step(state)
     return andThen(take(state, messages, turn.holed), (state) => TurnEnd.end(state, running(state) ?? turn, outcome))
   })

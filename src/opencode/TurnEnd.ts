@@ -6,7 +6,7 @@
  * Otherwise status and messages are read, and the newest answer after our own prompt decides. After an abort during a
  * retry that answer says nothing at all; then it counts that we asked.
  */
-import type { InterruptedBy, ProviderEvent } from "../ThreadEvent.ts"
+import type { CompactionTrigger, InterruptedBy, ProviderEvent } from "../ThreadEvent.ts"
 import type { TurnFailure } from "../TurnFailure.ts"
 import type { AssistantInfo, ErrorInfo, Stored } from "./Message.ts"
 import * as TurnItems from "./TurnItems.ts"
@@ -83,9 +83,14 @@ export const idle = (state: State): Step => {
  */
 export const verdict = (
   turn: Turn,
-  { messages, attempt, final }: Pick<Checked, "messages" | "attempt" | "final">
+  { messages, attempt, final }: Pick<Checked, "messages" | "attempt" | "final">,
+  compaction: State["compaction"]
 ): Outcome | undefined => {
   const last = lastAnswer(messages, turn.messageId)
+  const answers = last?.finish !== undefined && !unfinished.has(last.finish)
+  if (compaction !== undefined && !answers && !turn.interrupting) {
+    return attempt === 1 ? undefined : failed(cutOff(compaction.trigger))
+  }
   const heard = Array.from(turn.prompts).every(([, seen]) => seen)
   const prompts = Array.from(turn.prompts.keys())
   const answered = heard && last !== undefined && prompts.every((id) => id < last.id)
@@ -102,6 +107,10 @@ export const verdict = (
   return final ? failed({ _tag: "Other", name: "NoOutcome" }) : undefined
 }
 
+/** OpenCode went idle instead of going on: a compaction that had to come first was not allowed, or failed. */
+const cutOff = (trigger: CompactionTrigger): TurnFailure =>
+  trigger === "overflow" ? { _tag: "ContextOverflow" } : { _tag: "Other", name: "NotCompacted" }
+
 export const lastAnswer = (messages: ReadonlyArray<Stored>, after: string): AssistantInfo | undefined =>
   messages.reduce<AssistantInfo | undefined>(
     (last, { info }) => info.role === "assistant" && info.summary !== true && info.id > after ? info : last,
@@ -109,14 +118,18 @@ export const lastAnswer = (messages: ReadonlyArray<Stored>, after: string): Assi
   )
 
 /** Ends the turn: what it leaves open first, its one terminal event last. */
-export const end = (state: State, turn: Turn, outcome: Outcome): Step =>
-  andThen(
+export const end = (state: State, turn: Turn, outcome: Outcome): Step => {
+  const failing = state.compaction !== undefined
+  return andThen(
     andThen(andThen(TurnItems.closeAll(state), TurnRequests.closeAll), closeCompaction),
     (state) =>
-      step({ ...state, turn: undefined, echo: outcome._tag !== "Completed" }, [terminal(state, turn, outcome)], [
+      step({ ...state, turn: undefined, echo: outcome._tag !== "Completed" || failing }, [
+        terminal(state, turn, outcome)
+      ], [
         { _tag: "Ended" }
       ])
   )
+}
 
 const terminal = (state: State, { turnId }: Turn, outcome: Outcome): ProviderEvent => {
   const usage = TurnItems.total(state)
@@ -138,5 +151,5 @@ const closeCompaction = (state: State): Step => {
     _tag: "CompactionFailed",
     ...(turnId === undefined ? {} : { turnId }),
     name: state.compaction.error ?? "NotCompacted"
-  }])
+  }], [{ _tag: "CompactionGivenUp" }])
 }

@@ -2,11 +2,11 @@
  * What is known of one live session (the root and its subagents): the state that {@link ./Turn.ts} steps through.
  */
 import type { RequestId, TurnId } from "../Ids.ts"
-import type { ProviderEvent } from "../ThreadEvent.ts"
+import type { CompactionTrigger, ProviderEvent } from "../ThreadEvent.ts"
 import type { Usage } from "../Usage.ts"
 import type { ApprovalDecision, QuestionAnswer } from "../UserRequest.ts"
 import type { Frame, PermissionRequest, QuestionRequest } from "./Frame.ts"
-import type { AssistantInfo, ErrorInfo, Stored, TextPart, ToolPart } from "./Message.ts"
+import type { AssistantInfo, CompactionPart, ErrorInfo, Stored, TextPart, ToolPart } from "./Message.ts"
 import type { Allowed, Policy } from "./Permissions.ts"
 
 export interface Turn {
@@ -64,7 +64,11 @@ export interface State {
   readonly allowed: ReadonlyArray<Allowed>
   /** Subagents' sessions, and whether they work. */
   readonly children: ReadonlyMap<string, boolean>
-  readonly compaction: { readonly summary: string | undefined; readonly error: string | undefined } | undefined
+  readonly compaction: {
+    readonly trigger: CompactionTrigger
+    readonly summary: string | undefined
+    readonly error: string | undefined
+  } | undefined
   /** The last turn did not end well; OpenCode may report its error once more. */
   readonly echo: boolean
 }
@@ -97,6 +101,8 @@ export type Input =
   /** A prompt was found in the history. */
   | { readonly _tag: "Sent"; readonly messageId: string }
   | { readonly _tag: "Interrupting" }
+  /** OpenCode asks whether it may compact, as this part wishes. */
+  | { readonly _tag: "Compacting"; readonly part: CompactionPart }
   /** The user's answer is about to be sent. */
   | { readonly _tag: "Answering"; readonly requestId: RequestId; readonly with: ApprovalDecision | QuestionAnswer }
   /** It did not arrive; `gone` when OpenCode no longer waits for it. */
@@ -145,6 +151,7 @@ export type Want =
   | { readonly _tag: "Doubt"; readonly error: ErrorInfo }
   | { readonly _tag: "Ended" }
   | { readonly _tag: "CompactionBegan" }
+  | { readonly _tag: "CompactionGivenUp" }
   /** The session was deleted. */
   | { readonly _tag: "Gone" }
 
@@ -153,6 +160,9 @@ export interface Step {
   readonly events: ReadonlyArray<ProviderEvent>
   readonly wants: ReadonlyArray<Want>
 }
+
+export const triggerOf = ({ auto, overflow }: CompactionPart): CompactionTrigger =>
+  overflow === true ? "overflow" : auto === true ? "auto" : "manual"
 
 const none: ReadonlyArray<never> = []
 

@@ -53,7 +53,7 @@ const restored = Effect.fnUntraced(function*(answers: (operation: string) => unk
     agents: ["build"],
     defaults: { model: { id: "scripted/one" }, agent: "build" },
     lastMessageId: undefined
-  })
+  }, LiveSession.ungated("observe-only"))
   yield* LiveSession.apply(live, [{ _tag: "Sending", turnId, messageId: user.id }])
   yield* Queue.offerAll(frames, [
     { _tag: "Frame", sessionId, type: "message.updated", properties: { sessionID: sessionId, info: user } },

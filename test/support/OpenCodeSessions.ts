@@ -41,11 +41,17 @@ export class OpenCodeSessions extends Context.Service<OpenCodeSessions, {
   /** An empty workspace. */
   readonly directory: string
 }>()("test/OpenCodeSessions") {
-  static readonly layer = (options: { readonly config?: Record<string, unknown> } = {}) =>
-    Layer.effect(this, make(options.config)).pipe(Layer.provideMerge(platform))
+  static readonly layer = (options: Partial<OpenCode.Managed> = {}) =>
+    Layer.effect(this, make(options)).pipe(Layer.provideMerge(platform))
 }
 
-const make = Effect.fnUntraced(function*(config: Record<string, unknown> = {}) {
+/** A context that a scripted usage can fill: from 39,000 tokens on. */
+const limit = { context: 40_000, output: 1_000 }
+
+/** As much as makes OpenCode compact. */
+export const full = { input: 39_500, output: 100 }
+
+const make = Effect.fnUntraced(function*(options: Partial<OpenCode.Managed> = {}) {
   const answers = new Map<string, Answer>()
   const model = yield* ScriptedModel.make((request) => {
     const said = request.messages.filter(({ role }) => role === "user").map(ScriptedModel.textOf).join("\n")
@@ -57,7 +63,8 @@ const make = Effect.fnUntraced(function*(config: Record<string, unknown> = {}) {
   const adapter = yield* OpenCode.make({
     isolated: true,
     stopDeadline: "3 seconds",
-    config: { ...openCodeConfig(model), ...config }
+    ...options,
+    config: { ...openCodeConfig(model, limit), ...options.config }
   })
   const directory = yield* workspace
   let threads = 0
