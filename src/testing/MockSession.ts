@@ -134,11 +134,12 @@ const accept = (live: Live, turn: ProviderTurn): Effect.Effect<void> =>
   }).pipe(Effect.uninterruptible)
 
 /** Takes the input into the history and answers what was there before. */
-const hear = (live: Live, { turnId }: StoredTurn, input: TurnInput) => {
+const hear = (live: Live, { ref, turnId }: StoredTurn, input: TurnInput) => {
   const { stored } = live
   const { context = [] } = input
   const n = stored.messages.filter((message) => message.turnId === turnId).length
-  const itemId = ItemId.make(`${stored.sessionId}/${turnId}/user/${n}`)
+  // The words that a turn was sent with are found under the id that was chosen for them.
+  const itemId = ItemId.make(n === 0 && ref !== undefined ? ref : `${stored.sessionId}/${turnId}/user/${n}`)
   for (const text of context) stored.history.push({ role: "context", text })
   const history = stored.history.slice()
   stored.history.push({ role: "user", text: input.prompt })
