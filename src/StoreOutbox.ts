@@ -20,7 +20,7 @@ interface Subscriptions {
   readonly hooks: Map<string, ReadonlyArray<string>>
   /** Of the last recorded event. One process owns the store, so it is counted here. */
   position: number
-  /** What is at or before it was recorded by an earlier run, or by the settlement after its crash. */
+  /** What is at or before it was recorded by an earlier run, or by the settlement after its crash: all, until that is over. */
   openedAt: number
 }
 
@@ -44,7 +44,7 @@ export const load = Effect.fnUntraced(function*(sql: SqlClient.SqlClient) {
       )
     ),
     position,
-    openedAt: position
+    openedAt: Number.MAX_SAFE_INTEGER
   })
 })
 

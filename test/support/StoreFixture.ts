@@ -46,14 +46,14 @@ export const binding = (options: { readonly threadId?: ThreadId; readonly epoch?
 export const numbered = (
   after: number,
   bodies: readonly [EventBody, ...ReadonlyArray<EventBody>],
-  place: { readonly threadId?: ThreadId; readonly epoch?: Epoch } = {}
+  place: { readonly threadId?: ThreadId; readonly epoch?: Epoch; readonly at?: number } = {}
 ): readonly [ThreadEvent, ...ReadonlyArray<ThreadEvent>] => {
   const stamp = (body: EventBody, n: number): ThreadEvent => ({
     ...body,
     seq: after + n + 1,
     threadId: place.threadId ?? threadId,
     epoch: place.epoch ?? first,
-    at: 2000
+    at: place.at ?? 2000
   })
   const [head, ...tail] = bodies
   return [stamp(head, 0), ...tail.map((body, n) => stamp(body, n + 1))]

@@ -1,0 +1,82 @@
+/** A dispatcher of hooks on a store, without a service: what tests of hooks start from. */
+import { Clock, Effect, Layer, Queue } from "effect"
+import * as HookDispatcher from "../../src/HookDispatcher.ts"
+import { HookOutbox } from "../../src/HookOutbox.ts"
+import type { ThreadId } from "../../src/Ids.ts"
+import * as Lifecycle from "../../src/LifecycleEvent.ts"
+import { LifecycleHooks } from "../../src/LifecycleHooks.ts"
+import { ProviderService } from "../../src/ProviderService.ts"
+import { SessionStore } from "../../src/SessionStore.ts"
+import type { EventBody, ThreadEvent } from "../../src/ThreadEvent.ts"
+import { TranscriptArchive } from "../../src/TranscriptArchive.ts"
+import { binding, first, numbered, threadId, turn } from "./StoreFixture.ts"
+
+/** Services that no hook of a test uses. */
+const services = Effect.scoped(
+  Layer.build(Layer.mergeAll(Layer.mock(ProviderService, {}), Layer.mock(TranscriptArchive, {})))
+)
+
+export const dispatcher = Effect.gen(function*() {
+  return yield* HookDispatcher.make({ hooks: yield* LifecycleHooks, outbox: yield* HookOutbox, services })
+})
+
+/** Registers the hook until the scope closes. */
+export const register = <E>(hook: Layer.Layer<never, E, LifecycleHooks>) => Effect.asVoid(Layer.build(hook))
+
+export const turnStarted = (id: string): EventBody => ({
+  _tag: "TurnStarted",
+  turnId: turn(id),
+  input: { prompt: id }
+})
+
+export const lifecycle = (event: ThreadEvent): ReadonlyArray<Lifecycle.LifecycleEvent> => {
+  const told = Lifecycle.of(event, binding())
+  return told === undefined ? [] : [told]
+}
+
+/** Appends the events to the thread and tells the dispatcher, as the service does; answers what it told. */
+export const record = Effect.fnUntraced(function*(
+  { emit }: Pick<HookDispatcher.HookDispatcher, "emit">,
+  bodies: readonly [EventBody, ...ReadonlyArray<EventBody>],
+  place: { readonly threadId: ThreadId } = { threadId }
+) {
+  const store = yield* SessionStore
+  const found = yield* Effect.flatMap(store.getThread(place.threadId), Effect.fromOption)
+  const at = yield* Clock.currentTimeMillis
+  const events = numbered(found.lastSeq, bodies, { ...place, epoch: first, at })
+  yield* store.appendEvents(events)
+  const told = events.flatMap(lifecycle)
+  emit(told)
+  return told
+})
+
+/** The event of a turn that is about to begin, for those who are asked. */
+export const asked = (id = "asked"): Lifecycle.EventOf<"turn:start"> =>
+  Lifecycle.make<"turn:start">({ threadId, epoch: first, seq: 1, at: 2000 }, binding(), id, {
+    kind: "turn:start",
+    turnId: turn(id),
+    input: { prompt: id }
+  })
+
+/** A hook that keeps what it is told. */
+export const listener = Effect.fnUntraced(function*(
+  name: string,
+  events: ReadonlyArray<Lifecycle.HookPattern>,
+  options: { readonly delivery?: "durable" | "best-effort" } = {}
+) {
+  const heard = yield* Queue.unbounded<Lifecycle.LifecycleEvent>()
+  yield* register(LifecycleHooks.observe({ name, events, run: (event) => Queue.offer(heard, event), ...options }))
+  return heard
+})
+
+/** Receipts of one hook, as they come. */
+export const receipts = Effect.fnUntraced(function*(of: string) {
+  const heard = yield* Queue.unbounded<Lifecycle.EventOf<"hook:completed">>()
+  yield* register(LifecycleHooks.observe({
+    name: `receipts of ${of}`,
+    events: ["hook:completed"],
+    delivery: "best-effort",
+    run: (event) => event.hook === of ? Queue.offer(heard, event) : Effect.void
+  }))
+  return heard
+})
