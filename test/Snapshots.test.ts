@@ -154,7 +154,7 @@ it.effect("an empty conversation has a snapshot, too", () =>
 
 const threads = ["a/b/../../etc/passwd", "..", ".hidden", "🦊 ünï\u0000code\n", "x".repeat(512), "CON", "a", "A"]
 
-it.effect.each(ids.filter((id) => id !== ""))(
+it.effect.each(threads)(
   "thread id %j has a directory of its own inside the folder",
   (id) =>
     Effect.gen(function*() {
