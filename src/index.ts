@@ -8,15 +8,29 @@ export * as ProcessIdentity from "./ProcessIdentity.ts"
 export * from "./ProviderAdapter.ts"
 export * from "./ProviderRegistry.ts"
 export * from "./ProviderService.ts"
+export * as Redaction from "./Redaction.ts"
 export * as ResumeCursor from "./ResumeCursor.ts"
 export * from "./RuntimeMode.ts"
 export * from "./ServiceError.ts"
 export * as SessionReaper from "./SessionReaper.ts"
 export * from "./SessionStore.ts"
+export * from "./SnapshotError.ts"
+export { type Exported, type ExportFormat } from "./SnapshotExport.ts"
+export { SnapshotIndex, SnapshotRecord, type SnapshotTotals } from "./SnapshotIndex.ts"
+export * as SnapshotManifest from "./SnapshotManifest.ts"
+export * as SnapshotRetention from "./SnapshotRetention.ts"
+export { type SnapshotRef } from "./Snapshots.ts"
 export * as SqliteClient from "./SqliteClient.ts"
 export * from "./StoreError.ts"
 export * from "./ThreadEvent.ts"
 export * as Transcript from "./Transcript.ts"
+export {
+  type RestoreError,
+  type RestoreInput,
+  type SavedTranscript,
+  type SnapshotError,
+  TranscriptArchive
+} from "./TranscriptArchive.ts"
 export * from "./TurnFailure.ts"
 export * from "./TurnInput.ts"
 export * as Usage from "./Usage.ts"

@@ -5,7 +5,7 @@ import { createHash } from "node:crypto"
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import * as RedactedCopy from "../src/RedactedCopy.ts"
-import { knownSecrets, none } from "../src/Redaction.ts"
+import { custom, knownSecrets, none } from "../src/Redaction.ts"
 import * as Fixture from "./support/SnapshotFixture.ts"
 import { bytesIn, engine, history, input, says, turn, user } from "./support/SnapshotFixture.ts"
 
@@ -60,6 +60,7 @@ const places: Readonly<Record<string, string>> = {
   "environment with a quote": "API_KEY=\"«abcdefgh12»\"",
   "JSON": `{"password": "«correct horse»"}`.replace(" horse", "horse"),
   "JSON in JSON": `{\\"apiKey\\": \\"«abcd1234efgh»\\"}`,
+  "quoted token": "const token = \"«abcdef1234»\"",
   "camel case": `clientSecret: '«s3cr3t-value»'`,
   "YAML": "password: «hunter22hunter»",
   "option": "mysql --password «hunter22hunter» db",
@@ -133,6 +134,7 @@ const harmless: ReadonlyArray<string> = [
   "The secret of good tests: they can fail. Bearer tokens are explained in the manual.",
   "-----BEGIN CERTIFICATE-----",
   "if (text.includes(\"-----BEGIN PRIVATE KEY-----\")) return parse(text)",
+  "lastSignificantToken = \"?InterpolationInTemplate\"",
   "keyboard shortcut = ctrl+k, monkey: banana, primaryKey: id",
   "data:image/png;base64,iVBORw0KGgoAAAANSUhEUg"
 ]
@@ -194,6 +196,29 @@ it.effect("P14: signatures and ids stay byte by byte, but not in what a tool was
     })
     assert.strictEqual(replaced, 3)
   }))
+
+it.effect("a redactor that changes everything it sees leaves a snapshot that can be read", () =>
+  Effect.gen(function*() {
+    const { folder, snapshots } = yield* engine
+    for (const [n, word] of ["x", ""].entries()) {
+      const file = { _tag: "Data", name: "a.png", mime: "image/png", base64: png } as const
+      const asked = turn("t1", 1, [says("m1-p", "answer")], {
+        prompt: "ask",
+        agent: "plan",
+        attachments: [file, { _tag: "File", path: "a.txt" }],
+        model: { id: "a/b", variant: "high" }
+      })
+      yield* snapshots.write(input(folder, `s${n}`, {
+        createdAt: n,
+        history: undefined,
+        archive: [asked],
+        redactor: custom(`everything/${n}`, () => Effect.succeed(word))
+      }))
+      const read = yield* Effect.flatMap(snapshots.find({ snapshotId: `s${n}` }), snapshots.messages)
+      assert.deepStrictEqual(read.map(({ id, turnId }) => [id, turnId]), [["t1/user/0", "t1"], ["m1-p", "t1"]])
+      assert.notInclude(bytesIn(folder), "answer")
+    }
+  }).pipe(Effect.provide(Fixture.platform)))
 
 it.effect("attachments are taken out by their content and can be put back", () =>
   Effect.gen(function*() {

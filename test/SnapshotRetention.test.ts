@@ -87,6 +87,15 @@ it.effect("P13: the snapshot of an open compaction survives those that come afte
     assert.deepStrictEqual(listed(yield* snapshots.list(Fixture.threadId)), ["s2"])
   }).pipe(Effect.provide(Fixture.platform)))
 
+it.effect("P13: a clock that went back does not make the new snapshot the old one", () =>
+  Effect.gen(function*() {
+    const { folder, snapshots } = yield* engine
+    const retention = { keepLast: 1, maxBytes: 1 }
+    yield* snapshots.write(input(folder, "s0", { createdAt: 5000, retention }))
+    yield* snapshots.write(input(folder, "s1", { createdAt: 10, retention }))
+    assert.include(listed(yield* snapshots.list(Fixture.threadId)), "s1")
+  }).pipe(Effect.provide(Fixture.platform)))
+
 it.effect("P13: the folder is kept below its limit, and every living thread keeps its newest", () =>
   Effect.gen(function*() {
     const { folder, index, snapshots } = yield* engine
