@@ -23,7 +23,8 @@ const measurements: Readonly<Record<string, () => Promise<{ readonly measure: Me
   "turn-on-opencode": () => import("./TurnOnOpenCode.ts"),
   "events-on-opencode": () => import("./EventsOnOpenCode.ts"),
   "follow-up-after-kill": () => import("./FollowUpAfterKill.ts"),
-  "resident-memory": () => import("./ResidentMemory.ts")
+  "resident-memory": () => import("./ResidentMemory.ts"),
+  "snapshots": () => import("./Snapshots.ts")
 }
 
 /** How a process that takes one measurement hands its figures to the one that asked: as its last line. */

@@ -98,7 +98,8 @@ export const make = Effect.fnUntraced(function*(redactor: Redactor, value: unkno
   const redact = Effect.fnUntraced(function*(text: string, key: string | undefined) {
     const copy = yield* redactor.redact(text, key)
     if (copy !== text) replaced += 1
-    return copy
+    // Some strings may not be empty; what is gone says so.
+    return copy === "" ? "[redacted]" : copy
   })
 
   const takeOut = Effect.fnUntraced(function*(mime: string, bytes: Buffer, name: string | undefined) {

@@ -82,13 +82,20 @@ const privateKey = String.raw`-----BEGIN (?:[A-Z0-9]{1,20} ){0,4}PRIVATE KEY(?: 
   String.raw`(?:${breaks}-----END [A-Z0-9 ]{0,60}-----)?`
 
 /** Words that say what they name; in keys they stand at the end. */
-const words =
-  String.raw`(?:password|passwd|passphrase|secret|token|api[_-]?key|(?:access|private|secret|account|signing|` +
-  String.raw`encryption)[_-]?key|secret[_-]?access[_-]?key|credential)`
+const unmistakable = String.raw`(?:password|passwd|passphrase|secret|api[_-]?key|(?:access|private|secret|account|` +
+  String.raw`signing|encryption)[_-]?key|secret[_-]?access[_-]?key|credential)`
+const words = `(?:token|${unmistakable})`
 
 /** What stands for a value and is none: references, templates, names of types. */
 const placeholder = String.raw`(?!\$|<|\{|\*|\[|%[({]|(?:null|true|false|undefined|none|string|number|boolean|` +
   String.raw`process\.env|import\.meta|os\.environ)(?![A-Za-z0-9]))`
+
+const quotedAfter = (word: string, condition: string) =>
+  new RegExp(
+    String.raw`(${word}s?["'\\\]]{0,4}\s{0,3}(?::=|=>|[:=])\s{0,3}\\{0,3}["'` + "`" + String.raw`])` +
+      String.raw`${placeholder}(?!${words}["'])${condition}[^\s"'` + "`" + String.raw`\\]{6,4096}`,
+    "gi"
+  )
 
 const rules: ReadonlyArray<readonly [pattern: RegExp, replacement: string]> = [
   [new RegExp(`${privateKey}|${shapes.join("|")}`, "g"), mark],
@@ -115,15 +122,9 @@ const rules: ReadonlyArray<readonly [pattern: RegExp, replacement: string]> = [
     `$1${mark}`
   ],
   [new RegExp(String.raw`((?<![A-Za-z])(?:set-)?cookie["'\\]{0,4}: {0,3})[^\r\n"'\\]{8,4096}`, "gi"), `$1${mark}`],
-  // key = "value"
-  [
-    new RegExp(
-      String.raw`(${words}s?["'\\\]]{0,4}\s{0,3}(?::=|=>|[:=])\s{0,3}\\{0,3}["'` + "`" + String.raw`])` +
-        String.raw`${placeholder}(?!${words}["'])[^\s"'` + "`" + String.raw`\\]{6,4096}`,
-      "gi"
-    ),
-    `$1${mark}`
-  ],
+  // key = "value"; a token has a digit, or every parser's source is full of them
+  [quotedAfter(unmistakable, ""), `$1${mark}`],
+  [quotedAfter("token", String.raw`(?=[^\s"'\d]{0,4096}\d)`), `$1${mark}`],
   // KEY=value, as in environments
   [
     new RegExp(

@@ -80,8 +80,12 @@ const inline = (text: string): string => {
   return `${tick}${longest === 0 ? "" : " "}${flat === "" ? " " : flat}${longest === 0 ? "" : " "}${tick}`
 }
 
+/** What would swallow or hide what comes after it. */
+const markup = /<(?=!--|\/?(?:details|summary|script|style|textarea|title|xmp|iframe|noscript|plaintext|pre)\b)/gi
+
 /** Words of somebody: quoted, so that headings in them are not ours, and an open fence ends with them. */
-const quoted = (text: string): string => text.split(/\r?\n/).map((line) => line === "" ? ">" : `> ${line}`).join("\n")
+const quoted = (text: string): string =>
+  text.replace(markup, "\\<").split(/\r?\n/).map((line) => line === "" ? ">" : `> ${line}`).join("\n")
 
 const utc = (at: number): string => `${new Date(at).toISOString().slice(0, 19).replace("T", " ")} UTC`
 

@@ -23,6 +23,15 @@ export const threadName = (threadId: ThreadId): string => {
   return `${readable === "" ? "thread" : readable}-${SnapshotManifest.sha256(threadId).slice(0, 16)}`
 }
 
+const threadPattern = /-[0-9a-f]{16}$/
+
+/** Whether a directory has the name of a thread's. */
+export const isThreadName = (name: string): boolean => threadPattern.test(name)
+
+/** Whether it is one of those that are made in a folder of snapshots. */
+export const isOurs = (name: string): boolean =>
+  isThreadName(name) || name === ".gitignore" || name.startsWith(".tmp-") || name.startsWith(".trash-")
+
 export interface Layout {
   readonly directory: string
   readonly segments: string

@@ -112,7 +112,8 @@ export const SavedMessage = Schema.Struct({
     epoch: Epoch,
     startedAt: Schema.Finite,
     ending: Schema.optionalKey(Schema.Literals(["TurnCompleted", "TurnFailed", "TurnInterrupted", "TurnUnknown"])),
-    input: TurnInput
+    /** Not "input": that is what a tool was given. */
+    said: TurnInput
   })),
   raw: Schema.optionalKey(Schema.Unknown)
 })

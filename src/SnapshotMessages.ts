@@ -36,7 +36,7 @@ const turnOf = (turn: TranscriptTurn): NonNullable<SavedMessage["turn"]> => ({
   epoch: turn.epoch,
   startedAt: turn.startedAt,
   ...(turn.ending === undefined ? {} : { ending: turn.ending }),
-  input: inputOf(turn)
+  said: inputOf(turn)
 })
 
 const fromLog = (turn: TranscriptTurn, item: Item): SavedMessage => ({

@@ -30,15 +30,13 @@ const removeLeftovers = Effect.fnUntraced(function*(directory: string) {
   return names
 })
 
-const ours = /-[0-9a-f]{16}$/
-
 /** The threads' directories in a folder; nothing where there is no folder. */
 export const directoriesIn = Effect.fnUntraced(function*(folder: string) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   if ((yield* absent(fs.stat(folder))) === undefined) return undefined
   const names = yield* removeLeftovers(folder)
-  return names.filter((name) => ours.test(name)).map((name) => path.join(folder, name))
+  return names.filter(SnapshotFolder.isThreadName).map((name) => path.join(folder, name))
 })
 
 const adopted = (folder: string, { manifest, path }: SnapshotFolder.Found): SnapshotRecord => ({
@@ -100,7 +98,8 @@ const removeUnreferenced = Effect.fnUntraced(function*(
   if (kept.length > 0) return
   // Only what is empty: something of somebody else's may be in them.
   for (const place of [segments, blobs, directory]) {
-    if (((yield* absent(fs.readDirectory(place))) ?? [""]).length === 0) {
+    const left = (yield* absent(fs.readDirectory(place))) ?? [""]
+    if (left.every((name) => name === ".gitignore")) {
       yield* fs.remove(place, { recursive: true, force: true })
     }
   }

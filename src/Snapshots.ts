@@ -74,6 +74,8 @@ export interface Snapshots {
 /** A new id for a snapshot. */
 export const newId: Effect.Effect<string> = Effect.sync(() => `snp_${crypto.randomUUID().replaceAll("-", "")}`)
 
+const ignoreFile = ".gitignore"
+
 const unreadable = (path: string) => (error: PlatformError | StoreFailed) =>
   error._tag === "StoreFailed" ? error : new SnapshotUnreadable({ path, code: DurableFile.codeOf(error) })
 
@@ -93,13 +95,19 @@ export const make: Effect.Effect<Snapshots, never, FileSystem.FileSystem | Path.
     const inDirectory = (directory: string, records: ReadonlyArray<SnapshotRecord>) =>
       records.filter(({ snapshot }) => path.dirname(snapshot.path) === directory)
 
-    const candidate = (keeping: Keeping, record: SnapshotRecord, live: boolean): Candidate => ({
+    /** The one that was just written stays, whatever the clock says of the others. */
+    const candidate = (
+      keeping: Keeping & { readonly snapshotId?: string },
+      record: SnapshotRecord,
+      live: boolean
+    ): Candidate => ({
       snapshotId: record.snapshot.snapshotId,
       threadId: record.threadId,
       createdAt: record.createdAt,
       bytes: record.diskBytes,
       live,
-      pinned: record.compactionId !== undefined && keeping.openCompactions?.has(record.compactionId) === true
+      pinned: record.snapshot.snapshotId === keeping.snapshotId
+        || (record.compactionId !== undefined && keeping.openCompactions?.has(record.compactionId) === true)
     })
 
     /** Takes away what is left over, adopts what has no row, and removes those that the rule picks. */
@@ -110,18 +118,24 @@ export const make: Effect.Effect<Snapshots, never, FileSystem.FileSystem | Path.
       rule: (records: ReadonlyArray<SnapshotRecord>) => Effect.Effect<ReadonlySet<string>, StoreFailed>
     ) => SnapshotSweep.thread(folder, directory, known, rule).pipe(Effect.mapError(unreadable(directory)))
 
-    const perThread = (keeping: Keeping, isLive: SweepInput["isLive"]) => (records: ReadonlyArray<SnapshotRecord>) =>
-      Effect.gen(function*() {
-        const now = yield* Clock.currentTimeMillis
-        const candidates = yield* Effect.forEach(
-          records,
-          (record) => Effect.map(isLive(record.threadId), (live) => candidate(keeping, record, live))
-        )
-        return expired(candidates, { ...keeping.retention, maxBytes: undefined }, now)
-      })
+    const perThread =
+      (keeping: Keeping & { readonly snapshotId?: string }, isLive: SweepInput["isLive"]) =>
+      (records: ReadonlyArray<SnapshotRecord>) =>
+        Effect.gen(function*() {
+          const now = yield* Clock.currentTimeMillis
+          const candidates = yield* Effect.forEach(
+            records,
+            (record) => Effect.map(isLive(record.threadId), (live) => candidate(keeping, record, live))
+          )
+          return expired(candidates, { ...keeping.retention, maxBytes: undefined }, now)
+        })
 
     /** Removes the oldest of the whole folder until it is small enough. What they share with others stays. */
-    const trim = Effect.fnUntraced(function*(folder: string, keeping: Keeping, isLive: SweepInput["isLive"]) {
+    const trim = Effect.fnUntraced(function*(
+      folder: string,
+      keeping: Keeping & { readonly snapshotId?: string },
+      isLive: SweepInput["isLive"]
+    ) {
       const maxBytes = keeping.retention?.maxBytes
       if (maxBytes === undefined) return
       while ((yield* index.totals(folder)).bytes > maxBytes) {
@@ -179,11 +193,14 @@ export const make: Effect.Effect<Snapshots, never, FileSystem.FileSystem | Path.
       )
     }
 
-    const ignoreThemselves = Effect.fnUntraced(function*(folder: string) {
-      yield* DurableFile.makeDirectory(folder)
-      if (yield* Effect.orElseSucceed(fs.exists(path.join(folder, ".gitignore")), () => false)) return
-      yield* DurableFile.write(folder, ".gitignore", Buffer.from("*\n"))
-      yield* DurableFile.sync(folder)
+    /** In the folder itself only where nothing but snapshots is in it: it may be somebody's project. */
+    const ignoreThemselves = Effect.fnUntraced(function*(folder: string, directory: string) {
+      yield* DurableFile.makeDirectory(directory)
+      const names = yield* Effect.orElseSucceed(fs.readDirectory(folder), (): Array<string> => [""])
+      const place = names.every((name) => SnapshotFolder.isOurs(name)) ? folder : directory
+      if (yield* Effect.orElseSucceed(fs.exists(path.join(place, ignoreFile)), () => false)) return
+      yield* DurableFile.write(place, ignoreFile, Buffer.from("*\n"))
+      yield* DurableFile.sync(place)
     })
 
     const writeLocked = Effect.fnUntraced(function*(folder: string, directory: string, input: SnapshotInput) {
@@ -192,7 +209,7 @@ export const make: Effect.Effect<Snapshots, never, FileSystem.FileSystem | Path.
       if (!SnapshotManifest.isId(snapshotId)) {
         return yield* new DurableFile.WriteFailed({ code: "EINVAL", message: "The id is not one of a snapshot" })
       }
-      yield* ignoreThemselves(folder)
+      yield* ignoreThemselves(folder, directory)
       if (yield* Effect.orElseSucceed(fs.exists(path.join(directory, `${snapshotId}.json`)), () => false)) {
         return yield* new DurableFile.WriteFailed({ code: "EEXIST", message: "There is a snapshot of this id" })
       }

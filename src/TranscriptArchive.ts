@@ -124,7 +124,7 @@ const turnOf = (
     turnId: known?.turnId ?? TurnId.make(first?.id ?? manifest.snapshotId),
     epoch: known?.turn?.epoch ?? manifest.epoch,
     startedAt: known?.turn?.startedAt ?? first?.at ?? manifest.createdAt,
-    input: known?.turn === undefined ? { prompt: words?.text ?? "" } : wholeInput(known.turn.input, blobs),
+    input: known?.turn === undefined ? { prompt: words?.text ?? "" } : wholeInput(known.turn.said, blobs),
     items,
     ending: known?.turn === undefined ? finished ? "TurnCompleted" : undefined : known.turn.ending
   }
@@ -140,7 +140,7 @@ export const make = (parts: Live & { readonly snapshots: Snapshots }): Transcrip
     read: Effect.fn("TranscriptArchive.read")(function*(ref) {
       const found = yield* snapshots.find(ref)
       const messages = yield* snapshots.messages(found)
-      const blobs: Blobs = messages.some(({ turn }) => turn?.input.attachments !== undefined)
+      const blobs: Blobs = messages.some(({ turn }) => turn?.said.attachments !== undefined)
         ? yield* snapshots.blobs(found)
         : new Map()
       return { ...found, messages, turns: turnsIn(messages).map((turn) => turnOf(found.manifest, turn, blobs)) }

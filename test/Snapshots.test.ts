@@ -2,7 +2,7 @@
 import { assert, it } from "@effect/vitest"
 import { Effect, Exit, Fiber } from "effect"
 import { readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
-import { dirname, join } from "node:path"
+import { basename, dirname, join } from "node:path"
 import { ItemId, ThreadId, TurnId } from "../src/Ids.ts"
 import { custom, none, type Redactor } from "../src/Redaction.ts"
 import { SessionStore } from "../src/SessionStore.ts"
@@ -59,6 +59,17 @@ it.effect("P14: files are for their owner alone, directories too, and git leaves
     assert.strictEqual(mode(dirname(path)), 0o700)
     assert.strictEqual(mode(join(dirname(path), "segments")), 0o700)
     assert.strictEqual(readFileSync(join(folder, ".gitignore"), "utf8"), "*\n")
+  }).pipe(Effect.provide(Fixture.platform)))
+
+it.effect("a folder that holds other things is not hidden from git, the snapshots in it are", () =>
+  Effect.gen(function*() {
+    const { snapshots } = yield* engine
+    const project = yield* temporaryFolder
+    writeFileSync(join(project, "main.ts"), "")
+    const { path } = yield* snapshots.write(input(project, "one"))
+    assert.deepStrictEqual(filesIn(project).filter((name) => name.endsWith(".gitignore")), [
+      join(basename(dirname(path)), ".gitignore")
+    ])
   }).pipe(Effect.provide(Fixture.platform)))
 
 it.effect("P13: the tenth snapshot of a conversation that has only grown costs its delta", () =>
@@ -154,7 +165,7 @@ it.effect("an empty conversation has a snapshot, too", () =>
 
 const threads = ["a/b/../../etc/passwd", "..", ".hidden", "🦊 ünï\u0000code\n", "x".repeat(512), "CON", "a", "A"]
 
-it.effect.each(ids.filter((id) => id !== ""))(
+it.effect.each(threads)(
   "thread id %j has a directory of its own inside the folder",
   (id) =>
     Effect.gen(function*() {

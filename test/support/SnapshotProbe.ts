@@ -1,0 +1,19 @@
+/** Tries to take a snapshot of about a megabyte in the given folder, and prints how that failed and what is there. */
+import { NodeServices } from "@effect/platform-node"
+import { Console, Effect } from "effect"
+import { existsSync } from "node:fs"
+import { SessionStore } from "../../src/SessionStore.ts"
+import * as Snapshots from "../../src/Snapshots.ts"
+import { conversation, filesIn, history, input } from "./SnapshotFixture.ts"
+
+const [folder = ""] = process.argv.slice(2)
+
+const program = Effect.gen(function*() {
+  const snapshots = yield* Snapshots.make
+  const code = yield* snapshots.write(input(folder, "one", { history: history(conversation(1000)) })).pipe(
+    Effect.match({ onFailure: ({ failure }) => failure.code, onSuccess: () => "written" })
+  )
+  yield* Console.log(JSON.stringify({ code, files: existsSync(folder) ? filesIn(folder) : [] }))
+})
+
+Effect.runFork(program.pipe(Effect.provide([SessionStore.layerMemory, NodeServices.layer])))
