@@ -81,12 +81,24 @@ export const make = (options: {
     expected.set(eventId, Latch.makeUnsafe(false))
   }
 
-  const report = (event: LifecycleEvent, ended: HookRun.Ended<unknown>) => {
+  /** What became of a receipt has none. */
+  const receipt = (event: LifecycleEvent, ended: HookRun.Ended<unknown>) => {
     if (event.kind !== "hook:completed") told(HookRun.receipt(hook, event, ended))
   }
 
+  const report = (event: LifecycleEvent, ended: HookRun.Ended<unknown>) =>
+    Effect.suspend(() => {
+      receipt(event, ended)
+      const { _tag: outcome } = ended.outcome
+      if (outcome !== "Failed" && outcome !== "Timeout") return Effect.void
+      // Without its error, which is not ours to publish: the receipt has it.
+      return Effect.logWarning("A hook did not succeed; hook:completed says why").pipe(
+        Effect.annotateLogs({ kind: event.kind, eventId: event.eventId, outcome, attempt: event.delivery.attempt })
+      )
+    })
+
   const skip = (event: LifecycleEvent, at: number) => {
-    report(event, { outcome: { _tag: "Suppressed" }, durationMillis: 0, at })
+    receipt(event, { outcome: { _tag: "Suppressed" }, durationMillis: 0, at })
     handled(event.eventId)
   }
 
@@ -106,8 +118,7 @@ export const make = (options: {
 
   const callOnce = (event: LifecycleEvent) =>
     call(event, (ended) =>
-      Effect.sync(() => {
-        report(event, ended)
+      Effect.map(report(event, ended), () => {
         handled(event.eventId)
         return true
       }))
@@ -118,7 +129,7 @@ export const make = (options: {
 
   const givenUp = (event: LifecycleEvent) =>
     Effect.logError("A hook has failed too often; this event is not delivered to it").pipe(
-      Effect.annotateLogs({ hook: name, kind: event.kind, eventId: event.eventId })
+      Effect.annotateLogs({ kind: event.kind, eventId: event.eventId })
     )
 
   const deliver = Effect.fnUntraced(function*(event: LifecycleEvent) {
@@ -127,7 +138,9 @@ export const make = (options: {
     const delivery = { hook: name, eventId }
     if (!matches(registration.events, event.kind)) return yield* persisted(outbox.acknowledge(delivery))
     if (attempt > attempts) {
-      // Its last try did not come to an end: the process did.
+      const at = yield* Clock.currentTimeMillis
+      const outcome = { _tag: "Failed", error: "The process ended during its last try" } as const
+      receipt(event, { outcome, durationMillis: 0, at })
       yield* givenUp(event)
       return yield* persisted(outbox.acknowledge(delivery))
     }
@@ -135,7 +148,7 @@ export const make = (options: {
     let written: Effect.Effect<void, StoreFailed> = Effect.void
     const concluded = yield* call(event, (ended) =>
       Effect.gen(function*() {
-        report(event, ended)
+        yield* report(event, ended)
         const { _tag } = ended.outcome
         // It is due at once where it is called next: by this worker's successor.
         if (_tag === "Cut") return true
@@ -149,8 +162,8 @@ export const make = (options: {
         }
         return yield* Effect.isSuccess(written)
       }))
-    if (!concluded) yield* persisted(written)
     handled(eventId)
+    if (!concluded) yield* persisted(written)
   })
 
   const drainOutbox = Effect.gen(function*() {

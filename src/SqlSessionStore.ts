@@ -347,7 +347,7 @@ export const make: Effect.Effect<
     Effect.provideService(StoreOutbox.StoreOutbox, outbox),
     Effect.catchTag("SqlError", (error) => Effect.fail(StoreFailed.of("settle after a crash")(error)))
   )
-  outbox.openedAt = outbox.position
+  outbox.openedAt = outbox.ordinal
   return {
     store: storeOperations(sql, outbox),
     processes: AgentProcessesSql.make(sql),

@@ -122,19 +122,19 @@ const hooks = Effect.gen(function*() {
     thread_id TEXT NOT NULL,
     at BIGINT NOT NULL,
     seq BIGINT NOT NULL,
-    position BIGINT NOT NULL,
+    ordinal BIGINT NOT NULL,
     body TEXT NOT NULL
   )`
-  yield* sql`CREATE INDEX eca_hook_events_position ON eca_hook_events (position)`
+  yield* sql`CREATE INDEX eca_hook_events_ordinal ON eca_hook_events (ordinal)`
   yield* sql`CREATE TABLE eca_hook_deliveries (
     event_id TEXT NOT NULL,
     hook TEXT NOT NULL,
     attempt BIGINT NOT NULL,
     due_at BIGINT NOT NULL,
-    position BIGINT NOT NULL,
+    ordinal BIGINT NOT NULL,
     PRIMARY KEY (event_id, hook)
   )`
-  yield* sql`CREATE INDEX eca_hook_deliveries_due ON eca_hook_deliveries (hook, due_at, position)`
+  yield* sql`CREATE INDEX eca_hook_deliveries_due ON eca_hook_deliveries (hook, due_at, ordinal)`
 })
 
 const snapshots = Effect.gen(function*() {

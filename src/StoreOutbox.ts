@@ -19,7 +19,7 @@ interface Subscriptions {
   /** Patterns by the name of the hook. */
   readonly hooks: Map<string, ReadonlyArray<string>>
   /** Of the last recorded event. One process owns the store, so it is counted here. */
-  position: number
+  ordinal: number
   /** What is at or before it was recorded by an earlier run, or by the settlement after its crash: all, until that is over. */
   openedAt: number
 }
@@ -33,9 +33,9 @@ const decodeEvent = Schema.decodeUnknownOption(Lifecycle.LifecycleEvent)
 /** Reads what is known: before anything is written to a log. */
 export const load = Effect.fnUntraced(function*(sql: SqlClient.SqlClient) {
   const hooks = yield* sql<{ readonly name: string; readonly patterns: string }>`SELECT name, patterns FROM eca_hooks`
-  const [last] = yield* sql<{ readonly position: BigIntColumn | null }>`SELECT MAX(position) AS position
+  const [last] = yield* sql<{ readonly ordinal: BigIntColumn | null }>`SELECT MAX(ordinal) AS ordinal
     FROM eca_hook_events`
-  const position = Number(last?.position ?? 0)
+  const ordinal = Number(last?.ordinal ?? 0)
   return StoreOutbox.of({
     // A hook gets too much rather than too little: what it does not want any more it is not called for.
     hooks: new Map(
@@ -43,7 +43,7 @@ export const load = Effect.fnUntraced(function*(sql: SqlClient.SqlClient) {
         [name, Option.getOrElse(decodePatterns(parseJson(patterns)), () => ["*"])] as const
       )
     ),
-    position,
+    ordinal,
     openedAt: Number.MAX_SAFE_INTEGER
   })
 })
@@ -85,19 +85,19 @@ export const record = (
     for (const [event, [first, ...others]] of wanted) {
       const told = Lifecycle.of(event, identity)
       if (told === undefined || first === undefined) continue
-      const position = ++outbox.position
+      const ordinal = ++outbox.ordinal
       const row = {
         event_id: told.eventId,
         thread_id: threadId,
         at: event.at,
         seq: event.seq,
-        position,
+        ordinal,
         body: JSON.stringify(told)
       }
       const recorded = yield* sql`INSERT INTO eca_hook_events ${sql.insert(row)}
         ON CONFLICT (event_id) DO NOTHING RETURNING event_id`
       if (recorded.length === 0) continue
-      const delivery = (hook: string) => ({ event_id: told.eventId, hook, attempt: 0, due_at: 0, position })
+      const delivery = (hook: string) => ({ event_id: told.eventId, hook, attempt: 0, due_at: 0, ordinal })
       yield* sql`INSERT INTO eca_hook_deliveries ${sql.insert([delivery(first), ...others.map(delivery)])}`
     }
   })
@@ -106,7 +106,7 @@ export const record = (
 interface DeliveryRow {
   readonly event_id: string
   readonly attempt: BigIntColumn
-  readonly position: BigIntColumn
+  readonly ordinal: BigIntColumn
   readonly body: string
 }
 
@@ -135,7 +135,7 @@ export const operations = (sql: SqlClient.SqlClient, outbox: Subscriptions): Hoo
   const read = Effect.fnUntraced(function*(hook: string, row: DeliveryRow) {
     const event = Option.getOrUndefined(decodeEvent(parseJson(row.body)))
     if (event !== undefined) {
-      const delivery = { attempt: Number(row.attempt) + 1, recovered: Number(row.position) <= outbox.openedAt }
+      const delivery = { attempt: Number(row.attempt) + 1, recovered: Number(row.ordinal) <= outbox.openedAt }
       return [{ ...event, delivery }]
     }
     yield* Effect.logError("A recorded event cannot be read and is not delivered").pipe(
@@ -162,9 +162,9 @@ export const operations = (sql: SqlClient.SqlClient, outbox: Subscriptions): Hoo
       sealed(
         "read undelivered events",
         "flushed",
-        sql<DeliveryRow>`SELECT d.event_id, d.attempt, d.position, e.body FROM eca_hook_deliveries d
+        sql<DeliveryRow>`SELECT d.event_id, d.attempt, d.ordinal, e.body FROM eca_hook_deliveries d
           JOIN eca_hook_events e ON e.event_id = d.event_id
-          WHERE d.hook = ${hook} AND d.due_at <= ${now} ORDER BY d.due_at, d.position LIMIT ${limit}`.pipe(
+          WHERE d.hook = ${hook} AND d.due_at <= ${now} ORDER BY d.due_at, d.ordinal LIMIT ${limit}`.pipe(
           Effect.flatMap(Effect.forEach((row) => read(hook, row))),
           Effect.map((events) => events.flat())
         )

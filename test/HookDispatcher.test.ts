@@ -613,6 +613,19 @@ describe("HookDispatcher: hooks that come and go", () => {
       }).pipe(Effect.scoped, Effect.provide(LifecycleHooks.layer), (next) => withStore(filename, next))
     }))
 
+  it.effect("P12 hooks: a hook that has much to catch up with has it in order, and what is new after it", () =>
+    onStore(Effect.gen(function*() {
+      const outbox = yield* HookOutbox
+      yield* outbox.register({ name: "behind", patterns: ["turn:start"] })
+      yield* openThread()
+      const before = Array.from({ length: 150 }, (_, n) => String(n))
+      for (const id of before) yield* record({ emit: () => {} }, [turnStarted(id)])
+      const hooks = yield* dispatcher
+      const heard = yield* listener("behind", ["turn:start"])
+      yield* record(hooks, [turnStarted("new")])
+      assert.deepStrictEqual(yield* taken(heard, 151), [...before, "new"])
+    })))
+
   it.effect("P12 hooks: an event whose every try took the process with it is given up, and the rest goes on", () =>
     onStore(Effect.gen(function*() {
       const outbox = yield* HookOutbox
@@ -621,8 +634,13 @@ describe("HookDispatcher: hooks that come and go", () => {
       const [told] = yield* record({ emit: () => {} }, [turnStarted("a"), turnStarted("b")])
       for (let n = 0; n < 5; n++) yield* outbox.attempt({ hook: "deadly", eventId: told?.eventId ?? "" })
       yield* dispatcher
+      const receipt = yield* receipts("deadly")
       const heard = yield* listener("deadly", ["turn:start"])
       assert.deepStrictEqual(yield* taken(heard, 1), ["b"])
+      assert.deepInclude(yield* Queue.take(receipt), {
+        outcome: "failed",
+        of: { eventId: told?.eventId ?? "", kind: "turn:start" }
+      })
       yield* settle
       assert.strictEqual(yield* outbox.nextDue("deadly"), undefined)
     })))
