@@ -150,8 +150,13 @@ const secretKey = new RegExp(String.raw`(?:${words}|authorization|cookie)s?$`, "
 const stands = new RegExp(String.raw`^${placeholder}[^\s]{4,}$`)
 const header = /^(?:basic|bearer|token)\s+\S+$/i
 
+/** Of words, as a person may choose them. */
+const passwordKey = /pass(?:word|wd|phrase)$/i
+const phrase = new RegExp(String.raw`^${placeholder}.{4,}$`, "s")
+
 const underKey = (text: string, key: string | undefined): boolean =>
-  key !== undefined && secretKey.test(key) && (stands.test(text) || header.test(text))
+  key !== undefined && secretKey.test(key)
+  && (stands.test(text) || header.test(text) || (passwordKey.test(key) && phrase.test(text)))
 
 /** The default. */
 export const knownSecrets: Redactor = {

@@ -11,10 +11,11 @@
  * - Of two snapshots of one thread the second waits for the first.
  * - `maxBytes` counts segments, blobs and manifests, not what the file system adds to them.
  */
-import { Clock, Effect, FileSystem, Option, Path, Result, Semaphore } from "effect"
+import { Clock, Effect, FileSystem, Option, Path, Result } from "effect"
 import type { PlatformError } from "effect/PlatformError"
 import * as DurableFile from "./DurableFile.ts"
 import type { ThreadId } from "./Ids.ts"
+import * as NamedLocks from "./NamedLocks.ts"
 import { knownSecrets, type Redactor } from "./Redaction.ts"
 import { SnapshotNotWritten, SnapshotUnknown, SnapshotUnreadable } from "./SnapshotError.ts"
 import * as SnapshotFolder from "./SnapshotFolder.ts"
@@ -45,6 +46,11 @@ export interface SnapshotInput extends SnapshotWrite.Content, Keeping {
 export interface SweepInput extends Keeping {
   /** Whether the store still has the thread. */
   readonly isLive: (threadId: ThreadId) => Effect.Effect<boolean, StoreFailed>
+}
+
+interface Rule extends Keeping {
+  /** The one that was just written stays, whatever the clock says of the others. */
+  readonly snapshotId?: string
 }
 
 export type FindError = SnapshotUnknown | SnapshotFolder.ReadError | StoreFailed
@@ -85,7 +91,7 @@ export const make: Effect.Effect<Snapshots, never, FileSystem.FileSystem | Path.
     const fs = yield* FileSystem.FileSystem
     const path = yield* Path.Path
     const index = yield* SnapshotIndex
-    const locks = yield* makeLocks
+    const locks = yield* NamedLocks.make
 
     const locked = <A, E>(
       directory: string,
@@ -95,9 +101,8 @@ export const make: Effect.Effect<Snapshots, never, FileSystem.FileSystem | Path.
     const inDirectory = (directory: string, records: ReadonlyArray<SnapshotRecord>) =>
       records.filter(({ snapshot }) => path.dirname(snapshot.path) === directory)
 
-    /** The one that was just written stays, whatever the clock says of the others. */
     const candidate = (
-      keeping: Keeping & { readonly snapshotId?: string },
+      keeping: Rule,
       record: SnapshotRecord,
       live: boolean
     ): Candidate => ({
@@ -118,22 +123,20 @@ export const make: Effect.Effect<Snapshots, never, FileSystem.FileSystem | Path.
       rule: (records: ReadonlyArray<SnapshotRecord>) => Effect.Effect<ReadonlySet<string>, StoreFailed>
     ) => SnapshotSweep.thread(folder, directory, known, rule).pipe(Effect.mapError(unreadable(directory)))
 
-    const perThread =
-      (keeping: Keeping & { readonly snapshotId?: string }, isLive: SweepInput["isLive"]) =>
-      (records: ReadonlyArray<SnapshotRecord>) =>
-        Effect.gen(function*() {
-          const now = yield* Clock.currentTimeMillis
-          const candidates = yield* Effect.forEach(
-            records,
-            (record) => Effect.map(isLive(record.threadId), (live) => candidate(keeping, record, live))
-          )
-          return expired(candidates, { ...keeping.retention, maxBytes: undefined }, now)
-        })
+    const perThread = (keeping: Rule, isLive: SweepInput["isLive"]) => (records: ReadonlyArray<SnapshotRecord>) =>
+      Effect.gen(function*() {
+        const now = yield* Clock.currentTimeMillis
+        const candidates = yield* Effect.forEach(
+          records,
+          (record) => Effect.map(isLive(record.threadId), (live) => candidate(keeping, record, live))
+        )
+        return expired(candidates, { ...keeping.retention, maxBytes: undefined }, now)
+      })
 
     /** Removes the oldest of the whole folder until it is small enough. What they share with others stays. */
     const trim = Effect.fnUntraced(function*(
       folder: string,
-      keeping: Keeping & { readonly snapshotId?: string },
+      keeping: Rule,
       isLive: SweepInput["isLive"]
     ) {
       const maxBytes = keeping.retention?.maxBytes
@@ -311,23 +314,3 @@ export const make: Effect.Effect<Snapshots, never, FileSystem.FileSystem | Path.
     }
   }
 )
-
-/** One holder per name; a name that nobody wants costs nothing. */
-const makeLocks = Effect.sync(() => {
-  const locks = new Map<string, { readonly semaphore: Semaphore.Semaphore; users: number }>()
-  return <A, E, R>(name: string, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-    Effect.acquireUseRelease(
-      Effect.sync(() => {
-        const lock = locks.get(name) ?? { semaphore: Semaphore.makeUnsafe(1), users: 0 }
-        lock.users += 1
-        locks.set(name, lock)
-        return lock
-      }),
-      ({ semaphore }) => semaphore.withPermit(effect),
-      (lock) =>
-        Effect.sync(() => {
-          lock.users -= 1
-          if (lock.users === 0) locks.delete(name)
-        })
-    )
-})

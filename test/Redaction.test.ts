@@ -72,15 +72,20 @@ const places: Readonly<Record<string, string>> = {
 
 const redact = (text: string, key?: string) => Effect.orDie(knownSecrets.redact(text, key))
 
-it.effect.each(Object.entries(shapes))("P14: %s goes, wherever it stands", ([, secret]) =>
-  Effect.gen(function*() {
-    for (const text of [secret, `key ${secret}.`, `"${secret}"`, `a\\n${secret}\\n`, `?k=${secret}&x`, `(${secret})`]) {
-      assert.notInclude(yield* redact(text), secret.slice(-12), text)
-    }
-  }))
+it.effect.each(Object.entries(shapes))(
+  "P14 snapshots: %s goes, wherever it stands",
+  ([, secret]) =>
+    Effect.gen(function*() {
+      for (
+        const text of [secret, `key ${secret}.`, `"${secret}"`, `a\\n${secret}\\n`, `?k=${secret}&x`, `(${secret})`]
+      ) {
+        assert.notInclude(yield* redact(text), secret.slice(-12), text)
+      }
+    })
+)
 
 it.effect.each(Object.entries(places))(
-  "P14: a secret in the place of one goes: %s",
+  "P14 snapshots: a secret in the place of one goes: %s",
   ([, marked]) =>
     Effect.gen(function*() {
       const secret = /«(.*)»/.exec(marked)?.[1] ?? ""
@@ -91,7 +96,7 @@ it.effect.each(Object.entries(places))(
     })
 )
 
-it.effect("P14: private keys go, also escaped, indented and cut off", () =>
+it.effect("P14 snapshots: private keys go, also escaped, indented and cut off", () =>
   Effect.gen(function*() {
     for (const breaks of ["\n", "\r\n", "\\n", "\\\\n", "\n    "]) {
       for (const end of [`${breaks}-----END RSA PRIVATE KEY-----`, ""]) {
@@ -103,7 +108,7 @@ it.effect("P14: private keys go, also escaped, indented and cut off", () =>
     }
   }))
 
-it.effect("P14: what is kept under the name of a secret goes", () =>
+it.effect("P14 snapshots: what is kept under the name of a secret goes", () =>
   Effect.gen(function*() {
     for (
       const key of ["password", "API_KEY", "apiKey", "client_secret", "github-token", "authorization", "passphrase"]
@@ -111,6 +116,8 @@ it.effect("P14: what is kept under the name of a secret goes", () =>
       assert.strictEqual(yield* redact("anything", key), "[redacted]", key)
     }
     assert.strictEqual(yield* redact("Bearer anything", "Authorization"), "[redacted]")
+    assert.strictEqual(yield* redact("correct horse battery", "password"), "[redacted]")
+    assert.strictEqual(yield* redact("${PASSWORD}", "password"), "${PASSWORD}")
   }))
 
 const harmless: ReadonlyArray<string> = [
@@ -174,7 +181,7 @@ it.live("takes time in proportion to the text, whatever is in it", () =>
 const png = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0xff, 0xfe, 0x00, 0x01]).toString("base64")
 const signature = `sk-ant-api03-${random("sig", 90)}==`
 
-it.effect("P14: signatures and ids stay byte by byte, but not in what a tool was given", () =>
+it.effect("P14 snapshots: signatures and ids stay byte by byte, but not in what a tool was given", () =>
   Effect.gen(function*() {
     const secret = shapes["GitHub token"] ?? ""
     const value = {
@@ -235,7 +242,7 @@ it.effect("attachments are taken out by their content and can be put back", () =
     assert.deepStrictEqual(RedactedCopy.restore(copy, contents), value)
   }))
 
-it.effect("P14: no secret of any shape is in any file of a snapshot, attachments included", () =>
+it.effect("P14 snapshots: no secret of any shape is in any file of a snapshot, attachments included", () =>
   Effect.gen(function*() {
     const { folder, snapshots } = yield* engine
     const secrets = Object.values(shapes)

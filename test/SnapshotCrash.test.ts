@@ -74,7 +74,7 @@ const sound = Effect.fnUntraced(function*(home: string, promised: ReadonlyArray<
 })
 
 it.live(
-  "P13: kill -9 at every step leaves the snapshot absent or whole, and the next one works",
+  "P13 snapshots: kill -9 at every step leaves the snapshot absent or whole, and the next one works",
   () =>
     Effect.gen(function*() {
       const whole = yield* node("SnapshotHost.ts", [yield* temporaryFolder, "0"])
@@ -98,7 +98,7 @@ it.live(
   400_000
 )
 
-it.effect("P13: a manifest without a row is adopted, a row without a manifest goes", () =>
+it.effect("P13 snapshots: a manifest without a row is adopted, a row without a manifest goes", () =>
   Effect.gen(function*() {
     const { folder, index, snapshots } = yield* engine
     yield* snapshots.write(input(folder, "one", { compactionId: "c1" }))
@@ -115,7 +115,7 @@ it.effect("P13: a manifest without a row is adopted, a row without a manifest go
     assert.strictEqual(after[1]?.compactionId, "c1")
   }).pipe(Effect.provide(Fixture.platform)))
 
-it.live("P13: drafts of the dead and of long ago go, a draft at work stays", () =>
+it.live("P13 snapshots: drafts of the dead and of long ago go, a draft at work stays", () =>
   Effect.gen(function*() {
     const { folder, snapshots } = yield* engine
     const { path } = yield* snapshots.write(input(folder, "one"))
@@ -151,7 +151,7 @@ const refusal = (code: string) =>
   })
 
 it.effect.each(["ENOSPC", "EACCES", "EROFS", "EPERM", "EIO", "EDQUOT"])(
-  "P13: %s at every step is told by its name, and leaves nothing half",
+  "P13 snapshots: %s at every step is told by its name, and leaves nothing half",
   (code) =>
     Effect.gen(function*() {
       let failAt = 0
@@ -208,7 +208,7 @@ const onDisk = Effect.fnUntraced(function*(options: string) {
 })
 
 it.live.skipIf(!canMount)(
-  "P13: a disk that is really full is ENOSPC, and a read-only one EROFS",
+  "P13 snapshots: a disk that is really full is ENOSPC, and a read-only one EROFS",
   () =>
     Effect.gen(function*() {
       const full = yield* onDisk("size=128k")
@@ -218,7 +218,7 @@ it.live.skipIf(!canMount)(
     })
 )
 
-it.effect("P13: a folder that is a file is ENOTDIR or EEXIST, and the file stays", () =>
+it.effect("P13 snapshots: a folder that is a file is ENOTDIR or EEXIST, and the file stays", () =>
   Effect.gen(function*() {
     const { snapshots } = yield* engine
     const file = join(yield* temporaryFolder, "file")
@@ -227,7 +227,7 @@ it.effect("P13: a folder that is a file is ENOTDIR or EEXIST, and the file stays
     assert.include(["ENOTDIR", "EEXIST"], error.failure.code)
   }).pipe(Effect.provide(Fixture.platform)))
 
-it.effect("P13: a disk that gives back something else than it was given is VERIFY, and nothing stays", () =>
+it.effect("P13 snapshots: a disk that gives back something else than it was given is VERIFY, and nothing stays", () =>
   Effect.gen(function*() {
     const { folder, snapshots } = yield* engine
     const liar = yield* Snapshots.make.pipe(

@@ -55,7 +55,7 @@ it.effect("age and bytes take the oldest first, of all threads", () =>
 const listed = (names: ReadonlyArray<{ readonly snapshot: { readonly snapshotId: string } }>) =>
   names.map(({ snapshot }) => snapshot.snapshotId)
 
-it.effect("P13: what goes takes with it what only it needed, and leaves what others share", () =>
+it.effect("P13 snapshots: what goes takes with it what only it needed, and leaves what others share", () =>
   Effect.gen(function*() {
     const { folder, snapshots } = yield* engine
     for (let n = 0; n < 5; n++) {
@@ -75,7 +75,7 @@ it.effect("P13: what goes takes with it what only it needed, and leaves what oth
     assert.strictEqual((yield* Effect.flip(snapshots.find({ snapshotId: "s0" })))._tag, "SnapshotUnknown")
   }).pipe(Effect.provide(Fixture.platform)))
 
-it.effect("P13: the snapshot of an open compaction survives those that come after it", () =>
+it.effect("P13 snapshots: the snapshot of an open compaction survives those that come after it", () =>
   Effect.gen(function*() {
     const { folder, snapshots } = yield* engine
     const retention = { keepLast: 1 }
@@ -87,7 +87,7 @@ it.effect("P13: the snapshot of an open compaction survives those that come afte
     assert.deepStrictEqual(listed(yield* snapshots.list(Fixture.threadId)), ["s2"])
   }).pipe(Effect.provide(Fixture.platform)))
 
-it.effect("P13: a clock that went back does not make the new snapshot the old one", () =>
+it.effect("P13 snapshots: a clock that went back does not make the new snapshot the old one", () =>
   Effect.gen(function*() {
     const { folder, snapshots } = yield* engine
     const retention = { keepLast: 1, maxBytes: 1 }
@@ -96,7 +96,7 @@ it.effect("P13: a clock that went back does not make the new snapshot the old on
     assert.include(listed(yield* snapshots.list(Fixture.threadId)), "s1")
   }).pipe(Effect.provide(Fixture.platform)))
 
-it.effect("P13: the folder is kept below its limit, and every living thread keeps its newest", () =>
+it.effect("P13 snapshots: the folder is kept below its limit, and every living thread keeps its newest", () =>
   Effect.gen(function*() {
     const { folder, index, snapshots } = yield* engine
     const write = (threadId: ThreadId, n: number, maxBytes?: number) =>
@@ -120,7 +120,7 @@ it.effect("P13: the folder is kept below its limit, and every living thread keep
     assert.strictEqual((yield* index.totals(folder)).bytes, onDisk)
   }).pipe(Effect.provide(Fixture.platform)))
 
-it.effect("P13: a sweep removes what is too old, and of a deleted thread everything", () =>
+it.effect("P13 snapshots: a sweep removes what is too old, and of a deleted thread everything", () =>
   Effect.gen(function*() {
     const { folder, snapshots } = yield* engine
     const { path } = yield* snapshots.write(input(folder, "a0", { threadId: a, createdAt: 0 }))

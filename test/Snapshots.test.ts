@@ -31,7 +31,7 @@ const saved = Effect.fnUntraced(function*(snapshots: Snapshots.Snapshots, snapsh
   return yield* snapshots.messages(yield* found(snapshots, snapshotId))
 })
 
-it.effect("P13: every message is on the disk as the agent has it, in its order, and comes back", () =>
+it.effect("P13 snapshots: every message is on the disk as the agent has it, in its order, and comes back", () =>
   Effect.gen(function*() {
     const { folder, snapshots } = yield* engine
     const messages = conversation(100)
@@ -49,7 +49,7 @@ it.effect("P13: every message is on the disk as the agent has it, in its order, 
     assert.strictEqual(manifest.libraryVersion, JSON.parse(readFileSync("package.json", "utf8")).version)
   }).pipe(Effect.provide(Fixture.platform)))
 
-it.effect("P14: files are for their owner alone, directories too, and git leaves them alone", () =>
+it.effect("P14 snapshots: files are for their owner alone, directories too, and git leaves them alone", () =>
   Effect.gen(function*() {
     const { folder, snapshots } = yield* engine
     const { path } = yield* snapshots.write(input(folder, "one"))
@@ -72,7 +72,7 @@ it.effect("a folder that holds other things is not hidden from git, the snapshot
     ])
   }).pipe(Effect.provide(Fixture.platform)))
 
-it.effect("P13: the tenth snapshot of a conversation that has only grown costs its delta", () =>
+it.effect("P13 snapshots: the tenth snapshot of a conversation that has only grown costs its delta", () =>
   Effect.gen(function*() {
     const { folder, snapshots } = yield* engine
     const first = yield* snapshots.write(input(folder, "s0", { history: history(conversation(640)) }))
@@ -86,7 +86,7 @@ it.effect("P13: the tenth snapshot of a conversation that has only grown costs i
     assert.strictEqual((yield* saved(snapshots, "s0")).length, 640)
   }).pipe(Effect.provide(Fixture.platform)))
 
-it.effect("P13: what only our log has is put in its place in time, and says so", () =>
+it.effect("P13 snapshots: what only our log has is put in its place in time, and says so", () =>
   Effect.gen(function*() {
     const { folder, snapshots } = yield* engine
     yield* snapshots.write(input(folder, "one", {
@@ -117,7 +117,7 @@ it.effect("P13: what only our log has is put in its place in time, and says so",
     assert.strictEqual(manifest.completeness, "complete")
   }).pipe(Effect.provide(Fixture.platform)))
 
-it.effect("P13: words that joined a running turn are kept where the agent does not have them", () =>
+it.effect("P13 snapshots: words that joined a running turn are kept where the agent does not have them", () =>
   Effect.gen(function*() {
     const { folder, snapshots } = yield* engine
     const steered = turn("t1", 100, [says("a1-p", "one"), {
@@ -136,7 +136,7 @@ it.effect("P13: words that joined a running turn are kept where the agent does n
     assert.deepStrictEqual(yield* ids("with"), ["msg_1", "a1", "msg_steer"])
   }).pipe(Effect.provide(Fixture.platform)))
 
-it.effect("P13: without the agent's history the log alone is saved, and called so", () =>
+it.effect("P13 snapshots: without the agent's history the log alone is saved, and called so", () =>
   Effect.gen(function*() {
     const { folder, snapshots } = yield* engine
     const written = yield* snapshots.write(
@@ -146,7 +146,7 @@ it.effect("P13: without the agent's history the log alone is saved, and called s
     assert.deepStrictEqual((yield* saved(snapshots, "one")).map(({ origin }) => origin), ["log", "log"])
   }).pipe(Effect.provide(Fixture.platform)))
 
-it.effect("P13: a message at work is saved as it stands, and the snapshot is called running", () =>
+it.effect("P13 snapshots: a message at work is saved as it stands, and the snapshot is called running", () =>
   Effect.gen(function*() {
     const { folder, snapshots } = yield* engine
     const messages = [user("m1", "go"), { ...assistant("m2", "half"), finished: false }]
@@ -178,7 +178,7 @@ it.effect.each(threads)(
     }).pipe(Effect.provide(Fixture.platform))
 )
 
-it.effect("P13: snapshots of one thread at the same time are all whole", () =>
+it.effect("P13 snapshots: snapshots of one thread at the same time are all whole", () =>
   Effect.gen(function*() {
     const { folder, snapshots } = yield* engine
     const names = Array.from({ length: 8 }, (_, n) => `s${n}`)
@@ -192,7 +192,7 @@ it.effect("P13: snapshots of one thread at the same time are all whole", () =>
     assert.strictEqual((yield* snapshots.list(Fixture.threadId)).length, 8)
   }).pipe(Effect.provide(Fixture.platform)))
 
-it.effect("P13: an id that was used fails, and the snapshot of that id stays", () =>
+it.effect("P13 snapshots: an id that was used fails, and the snapshot of that id stays", () =>
   Effect.gen(function*() {
     const { folder, snapshots } = yield* engine
     yield* snapshots.write(input(folder, "one"))
@@ -206,17 +206,20 @@ it.effect.each<readonly [string, Redactor]>([
   ["fails", custom("broken/1", () => Effect.fail("no"))],
   ["dies", custom("broken/1", () => Effect.die(new Error("sk-ant-api03-0123456789012345678901234567890")))],
   ["interrupts itself", custom("broken/1", () => Effect.interrupt)]
-])("P14: a redactor that %s is a failed snapshot, never a plain one", ([, redactor]) =>
-  Effect.gen(function*() {
-    const { folder, snapshots } = yield* engine
-    const error = yield* Effect.flip(snapshots.write(input(folder, "one", { redactor })))
-    assert.strictEqual(error.failure.code, "REDACTOR")
-    assert.notInclude(JSON.stringify(error), "sk-ant")
-    assert.notInclude(Fixture.bytesIn(folder), "question")
-    assert.strictEqual((yield* Effect.flip(found(snapshots, "one")))._tag, "SnapshotUnknown")
-  }).pipe(Effect.provide(Fixture.platform)))
+])(
+  "P14 snapshots: a redactor that %s is a failed snapshot, never a plain one",
+  ([, redactor]) =>
+    Effect.gen(function*() {
+      const { folder, snapshots } = yield* engine
+      const error = yield* Effect.flip(snapshots.write(input(folder, "one", { redactor })))
+      assert.strictEqual(error.failure.code, "REDACTOR")
+      assert.notInclude(JSON.stringify(error), "sk-ant")
+      assert.notInclude(Fixture.bytesIn(folder), "question")
+      assert.strictEqual((yield* Effect.flip(found(snapshots, "one")))._tag, "SnapshotUnknown")
+    }).pipe(Effect.provide(Fixture.platform))
+)
 
-it.effect("P14: another redactor, or none, never uses what was redacted by this one", () =>
+it.effect("P14 snapshots: another redactor, or none, never uses what was redacted by this one", () =>
   Effect.gen(function*() {
     const { folder, snapshots } = yield* engine
     const shout = custom("shout/1", (text) => Effect.succeed(text.replaceAll("question", "QUESTION")))
@@ -230,7 +233,7 @@ it.effect("P14: another redactor, or none, never uses what was redacted by this 
     assert.isUndefined(segments[0]?.source)
   }).pipe(Effect.provide(Fixture.platform)))
 
-it.effect("P13: an interrupted snapshot is absent, and the next one works", () =>
+it.effect("P13 snapshots: an interrupted snapshot is absent, and the next one works", () =>
   Effect.gen(function*() {
     const { folder, snapshots } = yield* engine
     const hanging = custom("hanging/1", () => Effect.never)
@@ -254,7 +257,7 @@ const damaged = Effect.fnUntraced(function*() {
   return { folder, index, snapshots, path: written.path, segment }
 })
 
-it.effect("P13: a damaged or missing segment is told, and what is left is left", () =>
+it.effect("P13 snapshots: a damaged or missing segment is told, and what is left is left", () =>
   Effect.gen(function*() {
     const { path, segment, snapshots } = yield* damaged()
     const content = readFileSync(segment, "utf8")
@@ -266,7 +269,7 @@ it.effect("P13: a damaged or missing segment is told, and what is left is left",
     assert.isTrue(statSync(path).isFile())
   }).pipe(Effect.provide(Fixture.platform)))
 
-it.effect("P13: a segment that was cut off is written anew by the next snapshot", () =>
+it.effect("P13 snapshots: a segment that was cut off is written anew by the next snapshot", () =>
   Effect.gen(function*() {
     const { folder, segment, snapshots } = yield* damaged()
     writeFileSync(segment, readFileSync(segment).subarray(0, 100))
@@ -274,7 +277,7 @@ it.effect("P13: a segment that was cut off is written anew by the next snapshot"
     assert.strictEqual((yield* saved(snapshots, "two")).length, 40)
   }).pipe(Effect.provide(Fixture.platform)))
 
-it.effect("P13: a manifest that was cut off or changed is corrupt, one of a newer release is left alone", () =>
+it.effect("P13 snapshots: a manifest that was cut off or changed is corrupt, one of a newer release is left alone", () =>
   Effect.gen(function*() {
     const { folder, path, segment, snapshots } = yield* damaged()
     const text = readFileSync(path, "utf8")
@@ -305,7 +308,7 @@ it.effect("a file of somebody else is left alone", () =>
 
 // --- the store ---
 
-it.effect("P13: the rows survive the store, deleting the thread included", () =>
+it.effect("P13 snapshots: the rows survive the store, deleting the thread included", () =>
   Effect.gen(function*() {
     const home = yield* temporaryFolder
     const filename = join(home, "store.db")
@@ -336,7 +339,7 @@ it.effect("P13: the rows survive the store, deleting the thread included", () =>
     )
   }).pipe(Effect.provide(Fixture.platform)))
 
-it.effect("P13: a store that refuses the row leaves no snapshot behind", () =>
+it.effect("P13 snapshots: a store that refuses the row leaves no snapshot behind", () =>
   Effect.gen(function*() {
     const { folder, index, snapshots } = yield* engine
     const refusing = yield* Snapshots.make.pipe(Effect.provideService(SnapshotIndex, {

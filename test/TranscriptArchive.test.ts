@@ -31,7 +31,7 @@ const opened = Effect.map(engine, (opened) => ({ ...opened, archive: archiveOf(o
 const png = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0xff, 0xfe, 0x00, 0x01]).toString("base64")
 const image = { _tag: "Data", name: "shot.png", mime: "image/png", base64: png } as const
 
-it.effect("P13: read gives the conversation turn by turn, with what the log knows of each turn", () =>
+it.effect("P13 snapshots: read gives the conversation turn by turn, with what the log knows of each turn", () =>
   Effect.gen(function*() {
     const { archive, folder, snapshots } = yield* opened
     const asked = turn("t2", 205, [says("a2-p", "two")], { prompt: "look", attachments: [image], agent: "plan" })
@@ -54,7 +54,7 @@ it.effect("P13: read gives the conversation turn by turn, with what the log know
     assert.deepStrictEqual(turns.map(({ ending }) => ending), ["TurnCompleted", "TurnCompleted", "TurnCompleted"])
   }).pipe(Effect.provide(Fixture.platform)))
 
-it.effect("P13: a snapshot is read where its directory was copied to, without the store", () =>
+it.effect("P13 snapshots: a snapshot is read where its directory was copied to, without the store", () =>
   Effect.gen(function*() {
     const { archive, folder, snapshots } = yield* opened
     const { path } = yield* snapshots.write(input(folder, "one"))
@@ -67,7 +67,7 @@ it.effect("P13: a snapshot is read where its directory was copied to, without th
     assert.strictEqual((yield* Effect.flip(archive.read({ path })))._tag, "SnapshotUnknown")
   }).pipe(Effect.provide(Fixture.platform)))
 
-it.effect("P13: verify finds a damaged attachment that reading would not need", () =>
+it.effect("P13 snapshots: verify finds a damaged attachment that reading would not need", () =>
   Effect.gen(function*() {
     const { archive, folder, snapshots } = yield* opened
     const message = { ...assistant("a1", "see"), raw: { url: `data:image/png;base64,${png}` } }
@@ -192,7 +192,7 @@ it.effect("OpenCode's shape is for what OpenCode has, and says what it leaves ou
     })
   }).pipe(Effect.provide(Fixture.platform)))
 
-it.effect("P14: an export is of the redacted copy", () =>
+it.effect("P14 snapshots: an export is of the redacted copy", () =>
   Effect.gen(function*() {
     const { archive, folder, snapshots } = yield* opened
     const redactor = custom("answers/1", (text) => Effect.succeed(text.replaceAll("answer", "[gone]")))
