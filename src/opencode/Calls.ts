@@ -2,7 +2,7 @@
  * The server's operations that a session needs, each with its answer decoded. Where a refusal has a meaning, it is left
  * to the caller; every other one is an `AgentProtocolError`.
  */
-import { Effect, Schema } from "effect"
+import { Effect, Schedule, Schema } from "effect"
 import { type AgentError, AgentProtocolError } from "../AdapterError.ts"
 import type { InstanceId } from "../Ids.ts"
 import type { ModelSelection } from "../TurnInput.ts"
@@ -197,6 +197,19 @@ export const make = (connection: OpenCodeConnection, instanceId: InstanceId, dir
     /** Answers when the compaction is over. It goes on when nobody waits any more, so no signal is handed over. */
     summarize: (sessionID: string, model: ModelSelection) =>
       plain(call("session.summarize", (client) => client.session.summarize({ sessionID, ...modelParts(model.id) }))),
+
+    /**
+     * Takes back the wish for a compaction that was not made. OpenCode would try it again at the next prompt, write a
+     * summary that counts for nothing and, where it was asked for, leave the prompt unanswered (1.18.33). It refuses
+     * while it takes the session for busy, which it does for a moment after it said idle.
+     */
+    withdraw: (sessionID: string, messageID: string) =>
+      plain(
+        call("session.deleteMessage", (client, signal) =>
+          client.session.deleteMessage({ sessionID, messageID }, { signal })).pipe(
+            Effect.retry({ times: 20, schedule: Schedule.spaced("100 millis") })
+          )
+      ),
 
     permissions: plain(call("permission.list", (client, signal) => client.permission.list({}, { signal }))).pipe(
       Effect.flatMap(decoded("permission.list", Schema.Array(PermissionRequest)))

@@ -64,7 +64,8 @@ export const make = Effect.fnUntraced(function*(
   if (options.plugin !== undefined) {
     yield* fs.writeFileString(pluginFile, options.plugin.settings, { mode: 0o600, flag: "wx" })
   }
-  const shell = platform === "win32" ? undefined : yield* writeShell(folder)
+  const npm = npmOf(options)
+  const shell = platform === "win32" ? undefined : yield* writeShell(folder, Object.keys(npm))
   const content = {
     autoupdate: false,
     share: "disabled",
@@ -86,6 +87,7 @@ export const make = Effect.fnUntraced(function*(
       OPENCODE_DISABLE_AUTOUPDATE: "1",
       OPENCODE_DISABLE_TERMINAL_TITLE: "1",
       OPENCODE_DISABLE_EMBEDDED_WEB_UI: "1",
+      ...npm,
       ...home,
       ...options.env,
       OPENCODE_PERMISSION: undefined,
@@ -98,6 +100,17 @@ export const make = Effect.fnUntraced(function*(
   }
 })
 
+/**
+ * Before the first session of a directory OpenCode waits for npm, wherever a plugin is configured and a config folder
+ * lacks `@opencode-ai/plugin`: 71 s without a network, because npm tries again and again, and half a second where it
+ * tries once. In the user's own folder nothing of ours may say that it need not try. What the user says of it counts.
+ */
+const npmOf = ({ env, isolated, plugin }: EnvironmentOptions): Readonly<Record<string, string>> => {
+  const name = "npm_config_fetch_retries"
+  const said = [...Object.keys(process.env), ...Object.keys(env ?? {})].some((key) => key.toLowerCase() === name)
+  return plugin === undefined || said || (isolated !== undefined && isolated !== false) ? {} : { [name]: "0" }
+}
+
 // The user's `OPENCODE_PERMISSION` would be merged after everything, ours included. Its rules go before ours instead.
 const inheritedPermission = ({ env, isolated }: EnvironmentOptions): object => {
   const given = env?.["OPENCODE_PERMISSION"] ?? (isolated ? undefined : process.env["OPENCODE_PERMISSION"])
@@ -109,7 +122,7 @@ const decodeRecord = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Rec
 const asRecord = (value: unknown): object => typeof value === "object" && value !== null ? value : {}
 
 /** OpenCode will not run fish or nu, and treats bash and zsh by name, so the wrapper is named like what it runs. */
-const writeShell = Effect.fnUntraced(function*(folder: string) {
+const writeShell = Effect.fnUntraced(function*(folder: string, hidden: ReadonlyArray<string>) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const candidates = [process.env["SHELL"] ?? "", "/bin/bash", "/usr/bin/bash", "/bin/sh"]
@@ -122,7 +135,8 @@ const writeShell = Effect.fnUntraced(function*(folder: string) {
     wrapper,
     [
       "#!/bin/sh",
-      "unset OPENCODE_SERVER_PASSWORD OPENCODE_SERVER_USERNAME OPENCODE_CONFIG OPENCODE_CONFIG_CONTENT",
+      ["unset OPENCODE_SERVER_PASSWORD OPENCODE_SERVER_USERNAME OPENCODE_CONFIG OPENCODE_CONFIG_CONTENT", ...hidden]
+        .join(" "),
       `export SHELL=${quoted}`,
       `exec ${quoted} "$@"`,
       ""

@@ -188,8 +188,12 @@ const fulfil = (live: LiveSession, want: Want): Effect.Effect<unknown> => {
       return Effect.forEach(live.deliveries.values(), ({ doubt }) => Deferred.succeed(doubt, want.error))
     case "CompactionBegan":
       return Effect.forEach(live.compactions, (waiting) => Deferred.succeed(waiting, undefined))
-    case "CompactionGivenUp":
-      return live.gate.abandon("the agent has given up this compaction")
+    case "CompactionGivenUp": {
+      const abandoned = live.gate.abandon("the agent has given up this compaction")
+      return want.wish === undefined || live.closing
+        ? abandoned
+        : Effect.andThen(abandoned, Effect.forkIn(withdraw(live, want.wish), live.scope, { startImmediately: true }))
+    }
     case "Gone":
       return Queue.end(live.events)
     case "Ended":
@@ -238,6 +242,13 @@ const watch = Effect.fnUntraced(function*(live: LiveSession, turnId: TurnId) {
 
 /** Of a turn; a tool at work says nothing either, so each time costs one small call. */
 const silence = "5 seconds"
+
+/** Before the next prompt, which the wish would get in the way of. */
+const withdraw = (live: LiveSession, wish: string) =>
+  live.calls.withdraw(live.sessionId, wish).pipe(
+    Effect.catch((error) => Effect.logWarning("OpenCode still wishes for a compaction that was given up", error)),
+    live.handover.withPermits(1)
+  )
 
 /** Answers for the user, by rule. A request that is gone needs no answer. */
 const reply = (live: LiveSession, { requestId, reply, message }: Extract<Want, { _tag: "Reply" }>) =>

@@ -140,11 +140,9 @@ const message = (state: State, info: Info): Step => {
   if (!isRoot) return step(known)
   if (info.role === "user") return seen(known, id)
   if (summary) {
-    return step(
-      known.compaction === undefined || info.error === undefined
-        ? known
-        : { ...known, compaction: { ...known.compaction, error: info.error.name } }
-    )
+    if (known.compaction === undefined) return step(known)
+    const error = info.error === undefined ? known.compaction.error : info.error.name
+    return step({ ...known, compaction: { ...known.compaction, begun: true, error } })
   }
   const turn = running(known)
   if (turn === undefined || id <= turn.messageId || id < (turn.last?.id ?? "")) return step(known)
@@ -174,7 +172,11 @@ const part = (state: State, part: Part, recovered: boolean): Step => {
 const compactionBegan = (state: State, part: CompactionPart): Step => {
   const trigger = triggerOf(part)
   return step(
-    { ...state, compaction: { trigger, summary: undefined, error: undefined }, done: including(state.done, part.id) },
+    {
+      ...state,
+      compaction: { trigger, messageId: part.messageID, begun: false, summary: undefined, error: undefined },
+      done: including(state.done, part.id)
+    },
     [{ _tag: "CompactionStarted", ...inTurn(state), trigger }],
     [{ _tag: "CompactionBegan" }]
   )

@@ -66,6 +66,10 @@ export interface State {
   readonly children: ReadonlyMap<string, boolean>
   readonly compaction: {
     readonly trigger: CompactionTrigger
+    /** The message that wishes for it. */
+    readonly messageId: string
+    /** Whether the model was asked for a summary. */
+    readonly begun: boolean
     readonly summary: string | undefined
     readonly error: string | undefined
   } | undefined
@@ -151,7 +155,8 @@ export type Want =
   | { readonly _tag: "Doubt"; readonly error: ErrorInfo }
   | { readonly _tag: "Ended" }
   | { readonly _tag: "CompactionBegan" }
-  | { readonly _tag: "CompactionGivenUp" }
+  /** It came to nothing; `wish` is what still asks for it. */
+  | { readonly _tag: "CompactionGivenUp"; readonly wish: string | undefined }
   /** The session was deleted. */
   | { readonly _tag: "Gone" }
 
