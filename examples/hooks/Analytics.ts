@@ -6,7 +6,20 @@
  */
 import { Effect, Layer } from "effect"
 import { SqlClient } from "effect/sql"
-import { LifecycleHooks } from "../../src/index.ts"
+import { LifecycleHooks, type Matching } from "../../src/index.ts"
+
+const howOf = (event: Matching<"session:*" | "turn:end">): string => {
+  switch (event.kind) {
+    case "session:start":
+      return event.source
+    case "session:end":
+      return event.reason
+    case "session:reset":
+      return event.previousSessionId
+    case "turn:end":
+      return event.outcome
+  }
+}
 
 /** Needs a `SqlClient` of the app's own; the library's store is not for others to write to. */
 export const layer = Layer.unwrap(Effect.gen(function*() {
@@ -26,7 +39,7 @@ export const layer = Layer.unwrap(Effect.gen(function*() {
     )`
   return LifecycleHooks.observe({
     name: "analytics",
-    events: ["session:start", "session:end", "turn:end"],
+    events: ["session:*", "turn:end"],
     run: Effect.fn("Analytics.run")(function*(event) {
       const { epoch, eventId, kind, seq, sessionId } = event
       const usage = event.kind === "turn:end" ? event.usage : undefined
@@ -37,11 +50,7 @@ export const layer = Layer.unwrap(Effect.gen(function*() {
         seq,
         kind,
         at: event.kind === "session:end" ? event.endedAt : event.at,
-        how: event.kind === "session:start"
-          ? event.source
-          : event.kind === "session:end"
-          ? event.reason
-          : event.outcome,
+        how: howOf(event),
         estimated: event.kind === "session:end" && event.endedAtEstimated ? 1 : 0,
         tokens: usage === undefined ? 0 : usage.input + usage.output,
         cost_usd: usage?.costUsd ?? 0
@@ -53,7 +62,7 @@ export const layer = Layer.unwrap(Effect.gen(function*() {
 
 export interface Life {
   readonly epoch: number
-  readonly session: string
+  readonly sessionId: string
   readonly began: string
   readonly ended: string | null
   readonly estimated: number | null
@@ -69,7 +78,7 @@ export const report = Effect.gen(function*() {
   return yield* sql<Life>`
     SELECT
       s.epoch AS epoch,
-      s.session_id AS session,
+      s.session_id AS "sessionId",
       s.how AS began,
       e.how AS ended,
       e.estimated AS estimated,
@@ -83,4 +92,17 @@ export const report = Effect.gen(function*() {
     WHERE s.kind = 'session:start'
     GROUP BY s.event_id
     ORDER BY s.seq`
+})
+
+/** An event in its place in the thread. */
+export interface Moment {
+  readonly seq: number
+  readonly kind: string
+}
+
+/** What belongs to resets, in the order in which it was recorded. */
+export const resets = Effect.gen(function*() {
+  const sql = yield* SqlClient.SqlClient
+  return yield* sql<Moment>`
+    SELECT seq, kind FROM analytics WHERE kind = 'session:reset' OR how = 'reset' ORDER BY seq`
 })

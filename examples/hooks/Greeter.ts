@@ -1,31 +1,51 @@
 /**
- * A welcome and a goodbye.
+ * A welcome and a goodbye, and a guest book that outlives the app.
  *
  * A welcome that comes an hour late is worse than none, so it is best-effort: what a crash swallows stays swallowed. The
  * goodbye is durable: it comes on every path, the crash of the host included, if need be when the host is back.
  */
-import { Layer } from "effect"
+import { Effect, FileSystem, Layer } from "effect"
 import { LifecycleHooks } from "../../src/index.ts"
 import { say } from "./Voice.ts"
 
-const welcome = LifecycleHooks.observe({
-  name: "greeter.welcome",
-  events: ["session:start"],
-  delivery: "best-effort",
-  run: ({ sessionId, source }) =>
-    say(
-      "greeter",
-      source === "new" || source === "reset"
-        ? `Welcome! This is ${sessionId}.`
-        : `Welcome back, ${sessionId} (${source}).`
-    )
-})
+/** One line of the guest book; it is written once the words were said. */
+export const entry = (word: "welcome" | "goodbye", { epoch, sessionId }: {
+  readonly epoch: number
+  readonly sessionId: string
+}) => `${word} ${sessionId} ${epoch}`
 
-const goodbye = LifecycleHooks.observe({
-  name: "greeter.goodbye",
-  events: ["session:end"],
-  run: ({ delivery, reason, sessionId }) =>
-    say("greeter", `Goodbye, ${sessionId} (${reason}).${delivery.recovered ? " Sorry for saying it only now." : ""}`)
-})
+/** Keeps its guest book in `book`. */
+export const layer = (book: string) =>
+  Layer.unwrap(Effect.gen(function*() {
+    const fs = yield* FileSystem.FileSystem
+    const write = (line: string) => fs.writeFileString(book, `${line}\n`, { flag: "a" })
 
-export const layer = Layer.merge(welcome, goodbye)
+    const welcome = LifecycleHooks.observe({
+      name: "greeter.welcome",
+      events: ["session:start"],
+      delivery: "best-effort",
+      run: Effect.fn("Greeter.welcome")(function*(event) {
+        const { sessionId, source } = event
+        yield* say(
+          "greeter",
+          source === "new" || source === "reset"
+            ? `Welcome! This is ${sessionId}.`
+            : `Welcome back, ${sessionId} (${source}).`
+        )
+        yield* write(entry("welcome", event))
+      })
+    })
+
+    const goodbye = LifecycleHooks.observe({
+      name: "greeter.goodbye",
+      events: ["session:end"],
+      run: Effect.fn("Greeter.goodbye")(function*(event) {
+        const { delivery, reason, sessionId } = event
+        const late = delivery.recovered || reason === "crash" ? " Sorry for saying it only now." : ""
+        yield* say("greeter", `Goodbye, ${sessionId} (${reason}).${late}`)
+        yield* write(entry("goodbye", event))
+      })
+    })
+
+    return Layer.merge(welcome, goodbye)
+  }))

@@ -20,13 +20,13 @@ export const analytics = (folder: string) => SqliteClient.layer({ filename: `${f
 
 const hooks = (folder: string) =>
   Layer.mergeAll(
-    Greeter.layer,
+    Greeter.layer(`${folder}/guests.txt`),
     Cleanup.layer(`${folder}/scratch`),
     Analytics.layer.pipe(Layer.provide(analytics(folder)))
   )
 
 export const layer = (folder: string) =>
-  ProviderService.layer({ reaper: { idleAfter: "400 millis", sweepEvery: "100 millis" } }).pipe(
+  ProviderService.layer({ reaper: { idleAfter: "1 second", sweepEvery: "100 millis" } }).pipe(
     Layer.provide(Agent),
     Layer.provide(hooks(folder)),
     Layer.provide([ProviderRegistry.layer, LifecycleHooks.layer]),

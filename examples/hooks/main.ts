@@ -1,19 +1,26 @@
 /**
  * What hooks are good for, told by hooks: analytics in SQLite, a welcome and a goodbye, clean-up of resources. The host
- * goes through all that ends a session, `kill -9` included, and no hook misses an end.
+ * goes through what ends a session (a reset, the reaper, `kill -9`, a shutdown), and no hook misses an end.
  *
  *     node examples/hooks/main.ts
  *
- * No agent is needed; a mock plays it.
+ * No agent is needed; a mock plays it. The exit code is 0 only if everything that is claimed at the end was seen.
  */
 import { NodeRuntime, NodeServices } from "@effect/platform-node"
-import { Effect, FileSystem, Option, Stream } from "effect"
+import { Console, Effect, FileSystem, Option, Schema, Stream } from "effect"
 import { ChildProcess } from "effect/process"
 import { argv, execPath, kill, pid } from "node:process"
 import { InstanceId, ProviderService, ThreadId } from "../../src/index.ts"
 import * as Analytics from "./Analytics.ts"
 import * as Host from "./Host.ts"
+import { judge } from "./Verdict.ts"
 import { chapter, say } from "./Voice.ts"
+
+class PromiseBroken extends Schema.TaggedError<PromiseBroken>()("PromiseBroken", { promises: Schema.Int }) {
+  override get message() {
+    return `${this.promises} of the hooks' promises were broken`
+  }
+}
 
 const threadId = ThreadId.make("ticket-42")
 
@@ -27,7 +34,7 @@ const ask = Effect.fnUntraced(function*(prompt: string) {
 const firstLife = Effect.gen(function*() {
   const agents = yield* ProviderService
   const fs = yield* FileSystem.FileSystem
-  yield* chapter("A session starts with its first turn")
+  yield* chapter("A session starts: hooks are told before its first prompt is sent")
   yield* agents.startSession({
     threadId,
     instanceId: InstanceId.make("mock"),
@@ -35,6 +42,10 @@ const firstLife = Effect.gen(function*() {
     runtimeMode: "full-access"
   })
   yield* ask("Why does the build fail?")
+
+  yield* chapter("The user begins anew: an end, the reset, and a start, in one transaction")
+  yield* agents.resetThread(threadId)
+  yield* ask("Why are the tests slow?")
 
   yield* chapter("Nobody says anything for a while: the reaper ends the session, the thread stays")
   yield* agents.streamEvents({ threadId }).pipe(
@@ -51,25 +62,34 @@ const firstLife = Effect.gen(function*() {
   kill(pid, "SIGKILL")
 })
 
-const secondLife = Effect.gen(function*() {
-  yield* chapter("The host is back: the end that nobody saw is told now, once")
-  yield* ask("Where were we?")
-  yield* chapter("An orderly shutdown is an end as well")
+const scratch = Effect.fnUntraced(function*(folder: string) {
+  const fs = yield* FileSystem.FileSystem
+  return yield* fs.readDirectory(`${folder}/scratch`)
 })
 
-const report = Effect.fnUntraced(function*(folder: string) {
+const report = Effect.fnUntraced(function*(folder: string, afterKill: ReadonlyArray<string>) {
   const fs = yield* FileSystem.FileSystem
-  const lives = yield* Effect.provide(Analytics.report, Host.analytics(folder))
-  const left = yield* fs.readDirectory(`${folder}/scratch`)
+  const { lives, resets } = yield* Effect.all({ lives: Analytics.report, resets: Analytics.resets }).pipe(
+    Effect.provide(Host.analytics(folder))
+  )
   yield* chapter("What the analytics know")
-  for (const { began, costUsd, ended, epoch, estimated, millis, session, tokens, turns } of lives) {
+  for (const { began, costUsd, ended, epoch, estimated, millis, sessionId, tokens, turns } of lives) {
     yield* say(
       `epoch ${epoch}`,
-      `${session}: ${began} to ${ended ?? "?"}, ${estimated === 1 ? "about " : ""}${Math.round(millis ?? 0)} ms, ` +
+      `${sessionId}: ${began} to ${ended ?? "?"}, ${estimated === 1 ? "about " : ""}${Math.round(millis ?? 0)} ms, ` +
         `${turns} turns, ${tokens} tokens, $${costUsd.toFixed(2)}`
     )
   }
-  yield* say("cleanup", `${left.length} folders left`)
+  const guestBook = (yield* fs.readFileString(`${folder}/guests.txt`)).trim().split("\n")
+  const verdict = judge({ lives, resets, guestBook, scratch: { afterKill, atTheEnd: yield* scratch(folder) } })
+  yield* chapter("The verdict")
+  for (const { found, kept, promise } of verdict) {
+    yield* say(kept ? "kept" : "BROKEN", promise)
+    yield* say("", `(${found})`)
+  }
+  const promises = verdict.filter(({ kept }) => !kept).length
+  if (promises > 0) return yield* new PromiseBroken({ promises })
+  yield* Console.log("\nAll promises kept.")
 })
 
 const story = Effect.gen(function*() {
@@ -78,12 +98,14 @@ const story = Effect.gen(function*() {
   const killed = ChildProcess.make(execPath, [import.meta.filename, folder], { stdout: "inherit", stderr: "inherit" })
   // A signal ends it, which is a failure where an exit code is asked for.
   yield* Effect.scoped(Effect.flatMap(killed, ({ exitCode }) => Effect.ignore(exitCode)))
-  yield* Effect.provide(secondLife, Host.layer(folder))
-  yield* report(folder)
+  const afterKill = yield* scratch(folder)
+  yield* chapter("The host is back: the end that nobody saw is told now. Then an orderly shutdown, an end as well")
+  yield* Effect.provide(ask("Where were we?"), Host.layer(folder))
+  yield* report(folder, afterKill)
 }).pipe(Effect.scoped)
 
 const main = Option.match(Option.fromUndefinedOr(argv[2]), {
-  onNone: () => story,
+  onNone: () => Effect.timeout(story, "1 minute"),
   onSome: (folder) => Effect.provide(firstLife, Host.layer(folder))
 })
 
