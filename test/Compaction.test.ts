@@ -65,7 +65,7 @@ describe("a compaction that the agent begins by itself", () => {
       yield* compacting()
       assert.deepStrictEqual(whenAsked, [{ summaries: 0, messages: 4 }])
       const events = yield* stored()
-      const [gated] = events.filter(is("CompactionGated"))
+      const gated = events.find(is("CompactionGated"))
       assert.deepInclude<unknown>(gated, { trigger: "auto", vetoable: true })
       assert.deepInclude<unknown>(gated?.snapshot, { timing: "before", completeness: "complete", messages: 4 })
       assert.deepStrictEqual(tags(events).filter((tag) => tag.startsWith("Compaction") || tag.startsWith("Snapshot")), [

@@ -41,7 +41,7 @@ export const layer = (book: string) =>
       events: ["session:end"],
       run: Effect.fn("Greeter.goodbye")(function*(event) {
         const { delivery, reason, sessionId } = event
-        const late = delivery.recovered || reason === "crash" ? " Sorry for saying it only now." : ""
+        const late = delivery.recovered ? " Sorry for saying it only now." : ""
         yield* say("greeter", `Goodbye, ${sessionId} (${reason}).${late}`)
         yield* write(entry("goodbye", event))
       })
