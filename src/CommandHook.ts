@@ -50,7 +50,7 @@ export {
   type ClaudeSettingsOptions,
   fromClaudeSettings
 } from "./ClaudeSettings.ts"
-export { CommandFailed, CommandNotStarted } from "./HookCommand.ts"
+export { CommandFailed, CommandNotStarted, type CommandOptions } from "./HookCommand.ts"
 
 type HookLayer = Layer.Layer<never, HookTaken, LifecycleHooks | ChildProcessSpawner.ChildProcessSpawner>
 

@@ -2,7 +2,7 @@
 export * from "./AdapterError.ts"
 export * from "./AgentProcesses.ts"
 export * as CommandHook from "./CommandHook.ts"
-export * as CompactionPolicy from "./CompactionPolicy.ts"
+export { CompactionPolicy } from "./CompactionPolicy.ts"
 export * from "./Continuity.ts"
 export * from "./HookOutbox.ts"
 export * from "./Ids.ts"
@@ -30,12 +30,28 @@ export * from "./SessionStore.ts"
 export * from "./SnapshotError.ts"
 export { type Exported, type ExportFormat } from "./SnapshotExport.ts"
 export { SnapshotIndex, SnapshotRecord, type SnapshotTotals } from "./SnapshotIndex.ts"
-export * as SnapshotManifest from "./SnapshotManifest.ts"
-export * as SnapshotRetention from "./SnapshotRetention.ts"
-export { type SnapshotRef } from "./Snapshots.ts"
+export { SavedAttachment, SavedMessage, SnapshotManifest } from "./SnapshotManifest.ts"
+export { type Retention as SnapshotRetention } from "./SnapshotRetention.ts"
+export { type FindError as SnapshotFindError, type SnapshotRef } from "./Snapshots.ts"
 export * as SqliteClient from "./SqliteClient.ts"
 export * from "./StoreError.ts"
-export * from "./ThreadEvent.ts"
+export {
+  CompactionOutcome,
+  CompactionTrigger,
+  EventBody,
+  InterruptedBy,
+  isEphemeral,
+  isTerminal,
+  ProviderEvent,
+  SessionEndReason,
+  SnapshotCompleteness,
+  SnapshotFailure,
+  Snapshotted,
+  SnapshotTiming,
+  type TerminalEvent,
+  ThreadEvent,
+  UnknownReason
+} from "./ThreadEvent.ts"
 export * as Transcript from "./Transcript.ts"
 export {
   type RestoreError,
