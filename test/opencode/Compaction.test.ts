@@ -167,7 +167,7 @@ layer(host(), { timeout: "120 seconds", excludeTestServices: true })("OpenCode i
       assert.deepInclude<unknown>(gated?.snapshot, { timing: "before" })
       assert.deepStrictEqual(yield* contents(gated?.snapshot?.path ?? ""), before(threadId))
       assert.deepStrictEqual(yield* settlements(threadId), ["completed"])
-      const [settled] = (yield* stored(threadId)).filter(is("CompactionSettled"))
+      const settled = (yield* stored(threadId)).find(is("CompactionSettled"))
       assert.strictEqual(settled?.summary, "In short.")
       // Nothing is missing afterwards either, and each turn has ended once.
       const said = (yield* agents.readTranscript(threadId)).map((turn) => turn.input.prompt)
