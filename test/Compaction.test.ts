@@ -285,6 +285,7 @@ describe("compactThread", () => {
       yield* Deferred.await(held)
       assert.strictEqual((yield* Effect.flip(agents.sendTurn({ threadId, prompt: "no" })))._tag, "CompactionInProgress")
       assert.strictEqual((yield* Effect.flip(agents.compactThread(threadId)))._tag, "CompactionInProgress")
+      assert.strictEqual((yield* Effect.flip(agents.resetThread(threadId)))._tag, "CompactionInProgress")
       yield* Deferred.succeed(release, undefined)
       assert.strictEqual((yield* Fiber.join(running)).outcome, "completed")
       assert.strictEqual((yield* agents.runTurn({ threadId, prompt: "yes" })).text, "echo: yes")
