@@ -72,7 +72,11 @@ const fields = (event: LifecycleEvent): ClaudeInput => {
         ? { hook_event_name: "PreCompact", trigger: "manual", custom_instructions: "" }
         : { hook_event_name: "PreCompact", trigger: "auto", custom_instructions: null }
     case "compaction:after":
-      return { hook_event_name: "PostCompact", compact_summary: event.summary ?? "" }
+      return {
+        hook_event_name: "PostCompact",
+        trigger: event.trigger === "manual" ? "manual" : "auto",
+        compact_summary: event.summary ?? ""
+      }
     default:
       return { hook_event_name: event.kind }
   }

@@ -100,7 +100,7 @@ const events = {
   SessionEnd: { kinds: ["session:end"], matched: "reason", heard: true },
   UserPromptSubmit: { kinds: ["turn:start"], matched: undefined, heard: true },
   PreCompact: { kinds: ["compaction:before"], matched: "trigger", heard: true },
-  PostCompact: { kinds: ["compaction:after"], matched: "unknown", heard: true },
+  PostCompact: { kinds: ["compaction:after"], matched: "trigger", heard: true },
   Stop: { kinds: ["turn:end"], matched: undefined, heard: false },
   StopFailure: { kinds: ["turn:end"], matched: "unknown", heard: true },
   PermissionRequest: { kinds: ["approval:requested"], matched: "tool_name", heard: false }

@@ -77,6 +77,7 @@ export const settle = (
     _tag: "CompactionSettled",
     ...place(compaction),
     compactionId: compaction.compactionId,
+    trigger: compaction.trigger,
     outcome,
     ...(summary === undefined ? {} : { summary }),
     ...(reason === undefined ? {} : { reason }),

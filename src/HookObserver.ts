@@ -139,7 +139,7 @@ export const make = (options: {
     if (!matches(registration.events, event.kind)) return yield* persisted(outbox.acknowledge(delivery))
     if (attempt > attempts) {
       const at = yield* Clock.currentTimeMillis
-      const outcome = { _tag: "Failed", error: "The process ended during its last try" } as const
+      const outcome = { _tag: "Failed", error: "The process ended during its last try", final: true } as const
       receipt(event, { outcome, durationMillis: 0, at })
       yield* givenUp(event)
       return yield* persisted(outbox.acknowledge(delivery))
@@ -153,7 +153,7 @@ export const make = (options: {
         // It is due at once where it is called next: by this worker's successor.
         if (_tag === "Cut") return true
         if (_tag === "Ok") written = outbox.acknowledge(delivery)
-        else if (attempt < attempts) {
+        else if (attempt < attempts && !(ended.outcome._tag === "Failed" && ended.outcome.final)) {
           const backoff = Duration.toMillis(registration.backoff) * 2 ** (attempt - 1)
           written = outbox.postpone({ ...delivery, dueAt: ended.at + Math.min(backoff, longestBackoff) })
         } else {

@@ -41,7 +41,8 @@ export const make = <R extends HookRegistration>(registration: R): Hook<R> => ({
 /** What became of a call. `Suppressed`: it was not made; `Cut`: whoever made it was interrupted. */
 export type Outcome<A> =
   | { readonly _tag: "Ok"; readonly value: A }
-  | { readonly _tag: "Failed"; readonly error: string }
+  /** `final`: its error says that trying again is in vain. */
+  | { readonly _tag: "Failed"; readonly error: string; readonly final: boolean }
   | { readonly _tag: "Timeout" }
   | { readonly _tag: "Suppressed" }
   | { readonly _tag: "Cut" }
@@ -67,8 +68,19 @@ const described = (cause: Cause.Cause<unknown>): string => {
   return Result.getOrElse(show, () => "An error that cannot be shown")
 }
 
+/** As the errors of this library say it, and whoever's likes to. */
+const isFinal = (cause: Cause.Cause<unknown>): boolean =>
+  Option.match(Cause.findErrorOption(cause), {
+    onNone: () => false,
+    onSome: (error) =>
+      typeof error === "object" && error !== null &&
+      Result.getOrElse(Result.try(() => Reflect.get(error, "retryable") === false), () => false)
+  })
+
 const outcomeOf = <A>(exit: Exit.Exit<A, unknown>): Outcome<A> =>
-  Exit.isSuccess(exit) ? { _tag: "Ok", value: exit.value } : { _tag: "Failed", error: described(exit.cause) }
+  Exit.isSuccess(exit)
+    ? { _tag: "Ok", value: exit.value }
+    : { _tag: "Failed", error: described(exit.cause), final: isFinal(exit.cause) }
 
 const interrupted = <A, E>(fiber: Fiber.Fiber<A, E>) =>
   Effect.suspend(() => {

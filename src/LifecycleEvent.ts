@@ -79,6 +79,7 @@ const kinds = {
   /** Exactly once for each `compaction:before`. */
   "compaction:after": {
     compactionId: Schema.String,
+    trigger: CompactionTrigger,
     outcome: CompactionOutcome,
     summary: Schema.optionalKey(Schema.String),
     /** Why not: a guard's reason, or the agent's name for its error. */
@@ -261,10 +262,11 @@ const payload = (event: ThreadEvent): readonly [key: string, payload: Payload] |
       }]
     }
     case "CompactionSettled": {
-      const { compactionId, outcome, reason, snapshotId, summary } = event
+      const { compactionId, outcome, reason, snapshotId, summary, trigger } = event
       return [compactionId, {
         kind: "compaction:after",
         compactionId,
+        trigger,
         outcome,
         ...(summary === undefined ? {} : { summary }),
         ...(reason === undefined ? {} : { reason }),

@@ -198,7 +198,10 @@ export class LifecycleHooks extends Context.Service<LifecycleHooks, {
       readonly events: ReadonlyArray<P>
       /** `durable` (the default): at least once, over restarts. `best-effort`: at most once, and nothing is stored. */
       readonly delivery?: "durable" | "best-effort" | undefined
-      /** How often a durable delivery is tried before it is given up. Default 5. */
+      /**
+       * How often a durable delivery is tried before it is given up. Default 5. An error with `retryable: false` is not
+       * tried again.
+       */
       readonly attempts?: number | undefined
       /** Wait before the second try; doubled for each further one, up to an hour. Default 1 second. */
       readonly backoff?: Duration.Input | undefined

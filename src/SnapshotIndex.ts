@@ -41,6 +41,8 @@ export class SnapshotIndex extends Context.Service<SnapshotIndex, {
   readonly listByThread: (threadId: ThreadId) => Effect.Effect<ReadonlyArray<SnapshotRecord>, StoreFailed>
   /** Newest first. */
   readonly listByFolder: (folder: string) => Effect.Effect<ReadonlyArray<SnapshotRecord>, StoreFailed>
+  /** Every folder that a snapshot was saved under. */
+  readonly folders: Effect.Effect<ReadonlyArray<string>, StoreFailed>
   readonly remove: (snapshotId: string) => Effect.Effect<void, StoreFailed>
   readonly totals: (folder: string) => Effect.Effect<SnapshotTotals, StoreFailed>
 }>()("effect-coding-agents/SnapshotIndex") {}
@@ -59,6 +61,7 @@ export const makeMemory = (): SnapshotIndex["Service"] => {
     get: (snapshotId) => Effect.sync(() => Option.fromUndefinedOr(records.get(snapshotId))),
     listByThread: (threadId) => list((record) => record.threadId === threadId),
     listByFolder: (folder) => list((record) => record.folder === folder),
+    folders: Effect.sync(() => Array.from(new Set(Array.from(records.values(), ({ folder }) => folder)))),
     remove: (snapshotId) => Effect.sync(() => void records.delete(snapshotId)),
     totals: (folder) =>
       Effect.map(list((record) => record.folder === folder), (records) => ({
@@ -107,6 +110,10 @@ export const makeSql = (sql: SqlClient.SqlClient): SnapshotIndex["Service"] => {
         Effect.flatMap(records),
         Effect.mapError(StoreFailed.of("list snapshots"))
       ),
+    folders: sql<{ readonly folder: string }>`SELECT DISTINCT folder FROM eca_snapshots`.pipe(
+      Effect.map((rows) => rows.map(({ folder }) => folder)),
+      Effect.mapError(StoreFailed.of("list the folders of snapshots"))
+    ),
     remove: (snapshotId) =>
       sql`DELETE FROM eca_snapshots WHERE snapshot_id = ${snapshotId}`.pipe(
         Effect.asVoid,

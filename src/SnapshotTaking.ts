@@ -2,12 +2,13 @@
  * Takes a snapshot of a thread: fetches the agent's own history where there is a session that has one, reconciles it
  * with our log, and writes both in bounded time.
  */
-import { type Clock, type Duration, Effect, type Path, Result } from "effect"
+import { type Clock, type Duration, Effect, Option, type Path, Result } from "effect"
 import type { CompactionPolicy } from "./CompactionPolicy.ts"
 import type { LiveSession } from "./LiveSession.ts"
 import type { Redactor } from "./Redaction.ts"
 import type { Binding, SessionStore } from "./SessionStore.ts"
 import { SnapshotNotWritten } from "./SnapshotError.ts"
+import type { SnapshotIndex as Index } from "./SnapshotIndex.ts"
 import type { Retention } from "./SnapshotRetention.ts"
 import { newId, type Snapshots } from "./Snapshots.ts"
 import type { ThreadArchive } from "./ThreadArchive.ts"
@@ -47,6 +48,20 @@ const historyOf = ({ live }: Subject) =>
 /** Where a thread's snapshots are. */
 export const folderOf = (path: Path.Path, binding: Binding, policy: Required<CompactionPolicy>): string =>
   path.resolve(binding.directory, policy.savePath)
+
+/** Puts all folders in order that snapshots were saved under: after a crash, and after a time without the app. */
+export const sweep = Effect.fn("Snapshot.sweep")(
+  function*({ retention, snapshots, store }: Parts, index: Index["Service"]) {
+    for (const folder of yield* index.folders) {
+      yield* snapshots.sweep({
+        folder,
+        retention,
+        isLive: (threadId) => Effect.map(store.getThread(threadId), Option.isSome)
+      })
+    }
+  },
+  Effect.ignore({ log: "Warn", message: "Old snapshots could not be swept" })
+)
 
 /** Whatever goes wrong is the snapshot's failure, and nothing of it is on the disk. */
 export const take = Effect.fn("Snapshot.take")(function*(

@@ -9,7 +9,7 @@ import type { CompactionPolicy } from "./CompactionPolicy.ts"
 import type { Epoch, ThreadId } from "./Ids.ts"
 import * as LiveEnd from "./LiveEnd.ts"
 import type * as LiveSession from "./LiveSession.ts"
-import { StartCut } from "./ServiceError.ts"
+import { CompactionInProgress, StartCut } from "./ServiceError.ts"
 import * as SessionReaper from "./SessionReaper.ts"
 import type { EpochFenced } from "./SessionStore.ts"
 import type { StoreFailed } from "./StoreError.ts"
@@ -59,6 +59,15 @@ export const make = (threadId: ThreadId, recorded: ThreadLog.Recorded): ThreadAc
 export const cut = (actor: ThreadActor) => new StartCut({ threadId: actor.threadId })
 
 export const notCut = (actor: ThreadActor) => Effect.suspend(() => actor.stops > 0 ? cut(actor) : Effect.void)
+
+/** Fails while a compaction holds the thread, so that nobody waits for it who could be waited for by it. */
+export const notCompacting = (actor: ThreadActor) =>
+  Effect.suspend(() => {
+    const compaction = actor.live?.compaction
+    return compaction?.ours === true
+      ? new CompactionInProgress({ threadId: actor.threadId, compactionId: compaction.compactionId })
+      : Effect.void
+  })
 
 /** Runs `effect` so that a stop can interrupt it; answers how it ended. */
 export const cuttable = <A, E>(actor: ThreadActor, effect: Effect.Effect<A, E>) =>

@@ -5,10 +5,18 @@
 import { Deferred, Effect, Exit, Semaphore } from "effect"
 import { CapabilityMissing } from "./AdapterError.ts"
 import * as Compaction from "./Compaction.ts"
-import type { ThreadId } from "./Ids.ts"
 import type * as LiveSession from "./LiveSession.ts"
 import { CompactionInProgress, CompactionRefused, TurnInProgress } from "./ServiceError.ts"
-import { cut, cuttable, type Engine, notCut, type ThreadActor, turnRunning, usable } from "./ThreadActor.ts"
+import {
+  cut,
+  cuttable,
+  type Engine,
+  notCompacting,
+  notCut,
+  type ThreadActor,
+  turnRunning,
+  usable
+} from "./ThreadActor.ts"
 import type { CompactionTrigger, Snapshotted } from "./ThreadEvent.ts"
 import * as ThreadStart from "./ThreadStart.ts"
 
@@ -16,15 +24,6 @@ export interface Compacted extends Compaction.Ending {
   readonly compactionId: string
   readonly snapshot: Snapshotted | undefined
 }
-
-/** Fails while a compaction holds the thread, so that nobody waits for it who could be waited for by it. */
-export const notCompacting = (actor: ThreadActor, threadId: ThreadId) =>
-  Effect.suspend(() => {
-    const compaction = actor.live?.compaction
-    return compaction?.ours === true
-      ? new CompactionInProgress({ threadId, compactionId: compaction.compactionId })
-      : Effect.void
-  })
 
 /** Compacts the thread's session, which is started first if need be. */
 export const compact = <E>(
@@ -34,7 +33,7 @@ export const compact = <E>(
   wanted: Effect.Effect<ThreadStart.Wanted, E>
 ) =>
   Effect.andThen(
-    notCompacting(actor, actor.threadId),
+    notCompacting(actor),
     Effect.gen(function*() {
       yield* notCut(actor)
       const found = yield* usable(engine, actor)

@@ -215,6 +215,7 @@ const serviceCases = {
   CompactionSettled: {
     ...maybeTurn,
     compactionId: Schema.String,
+    trigger: CompactionTrigger,
     outcome: CompactionOutcome,
     summary: Schema.optionalKey(Schema.String),
     reason: Schema.optionalKey(Schema.String),
@@ -264,10 +265,14 @@ export const isTerminal = EventBody.isAnyOf(["TurnCompleted", "TurnFailed", "Tur
 
 /** The end of a compaction whose end nobody has seen. */
 export const unknownCompaction = (
-  gated: Pick<Extract<EventBody, { readonly _tag: "CompactionGated" }>, "compactionId" | "turnId" | "snapshot">
+  gated: Pick<
+    Extract<EventBody, { readonly _tag: "CompactionGated" }>,
+    "compactionId" | "trigger" | "turnId" | "snapshot"
+  >
 ): Extract<EventBody, { readonly _tag: "CompactionSettled" }> => ({
   _tag: "CompactionSettled",
   compactionId: gated.compactionId,
+  trigger: gated.trigger,
   outcome: "unknown",
   ...(gated.turnId === undefined ? {} : { turnId: gated.turnId }),
   ...(gated.snapshot === undefined ? {} : { snapshotId: gated.snapshot.snapshotId })

@@ -18,6 +18,7 @@ import {
   cuttable,
   type Engine,
   loadBinding,
+  notCompacting,
   notCut,
   type ThreadActor,
   turnRunning,
@@ -67,19 +68,22 @@ export const open = Effect.fnUntraced(function*(engine: Engine, actor: ThreadAct
  * hooks have been told of its end.
  */
 export const reset = (engine: Engine, actor: ThreadActor, wanted: Wanted) =>
-  Effect.gen(function*() {
-    yield* notCut(actor)
-    const live = yield* usable(engine, actor)
-    const binding = live?.binding ?? (yield* loadBinding(engine, actor))
-    const opened = yield* begin(engine, actor, wanted, { _tag: "Reset" }, { binding, recovered: false, live })
-    if (live !== undefined) {
-      LiveEnd.abandon(live, Exit.void)
-      yield* engine.hooks.delivered("session:end", live.binding, engine.settings.hookBudget).pipe(
-        Effect.ensuring(LiveEnd.closeScope(engine, live.scope, live.binding))
-      )
-    }
-    return opened
-  }).pipe(Semaphore.withPermit(actor.lock))
+  Effect.andThen(
+    notCompacting(actor),
+    Effect.gen(function*() {
+      yield* notCut(actor)
+      const live = yield* usable(engine, actor)
+      const binding = live?.binding ?? (yield* loadBinding(engine, actor))
+      const opened = yield* begin(engine, actor, wanted, { _tag: "Reset" }, { binding, recovered: false, live })
+      if (live !== undefined) {
+        LiveEnd.abandon(live, Exit.void)
+        yield* engine.hooks.delivered("session:end", live.binding, engine.settings.hookBudget).pipe(
+          Effect.ensuring(LiveEnd.closeScope(engine, live.scope, live.binding))
+        )
+      }
+      return opened
+    }).pipe(Semaphore.withPermit(actor.lock))
+  )
 
 const begin = Effect.fnUntraced(function*(
   engine: Engine,

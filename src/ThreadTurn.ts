@@ -16,12 +16,12 @@ import {
   cuttable,
   type Engine,
   lost,
+  notCompacting,
   notCut,
   type ThreadActor,
   turnRunning,
   usable
 } from "./ThreadActor.ts"
-import { notCompacting } from "./ThreadCompaction.ts"
 import * as ThreadStart from "./ThreadStart.ts"
 import type { TurnInput } from "./TurnInput.ts"
 import * as TurnWatch from "./TurnWatch.ts"
@@ -45,7 +45,7 @@ export const send = <E>(
   onSending?: (sending: Pick<Sent, "live" | "turn">) => void
 ) =>
   Effect.andThen(
-    notCompacting(actor, actor.threadId),
+    notCompacting(actor),
     Effect.gen(function*() {
       yield* notCut(actor)
       const found = yield* usable(engine, actor)

@@ -186,6 +186,7 @@ describe("ClaudeSettings", () => {
             }
           ],
           PostCompact: [group("exit 0", "auto"), group("exit 0")],
+          StopFailure: [group("exit 0", "rate_limit")],
           SessionEnd: { hooks: [] },
           Stop: [group("exit 0")]
         }
@@ -198,7 +199,7 @@ describe("ClaudeSettings", () => {
         "hooks.PreCompact[3].hooks[1]: unknown-type",
         "hooks.PreCompact[3].hooks[2]: malformed",
         "hooks.PreCompact[3].hooks[3]: unknown-option",
-        "hooks.PostCompact[0]: unknown-matcher",
+        "hooks.StopFailure[0]: unknown-matcher",
         "hooks.SessionEnd: malformed",
         "hooks.Stop[0].hooks[0]: answer-not-heard"
       ]

@@ -172,6 +172,7 @@ describe("CommandHook: what a command reads", () => {
       })
       assert.deepStrictEqual(yield* told((events) => events.compactionAfter()), {
         hook_event_name: "PostCompact",
+        trigger: "manual",
         transcript_path: "",
         compact_summary: "They fixed it."
       })

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Fiber, FileSystem, Path, Result } from "effect"
+import { Deferred, Effect, Fiber, FileSystem, Path, Result, Schedule } from "effect"
 import { TestClock } from "effect/testing"
 import {
   allow,
@@ -285,6 +285,7 @@ describe("compactThread", () => {
       yield* Deferred.await(held)
       assert.strictEqual((yield* Effect.flip(agents.sendTurn({ threadId, prompt: "no" })))._tag, "CompactionInProgress")
       assert.strictEqual((yield* Effect.flip(agents.compactThread(threadId)))._tag, "CompactionInProgress")
+      assert.strictEqual((yield* Effect.flip(agents.resetThread(threadId)))._tag, "CompactionInProgress")
       yield* Deferred.succeed(release, undefined)
       assert.strictEqual((yield* Fiber.join(running)).outcome, "completed")
       assert.strictEqual((yield* agents.runTurn({ threadId, prompt: "yes" })).text, "echo: yes")
@@ -413,4 +414,26 @@ describe("TranscriptArchive of a service", () => {
       const again = yield* agents.runTurn({ threadId: copy, prompt: "once more" })
       assert.deepInclude<unknown>(again.continuity, { _tag: "Rehydrated", reason: "session-missing", items: 4 })
     }).pipe(Effect.provide(layer())))
+
+  it.live("P13 mock: what is over its time, and what a crash has left, is gone once the app has started again", () =>
+    Effect.gen(function*() {
+      const fs = yield* FileSystem.FileSystem
+      const path = yield* Path.Path
+      const folder = yield* fs.makeTempDirectoryScoped()
+      const options = { filename: path.join(folder, "threads.db") }
+      yield* Effect.gen(function*() {
+        const archive = yield* TranscriptArchive
+        yield* Agents.start({ directory: folder })
+        for (let n = 0; n < 3; n++) yield* archive.snapshot(threadId)
+        assert.lengthOf(yield* archive.list(threadId), 3)
+      }).pipe(Effect.provide(layer(options)))
+      yield* Effect.gen(function*() {
+        const archive = yield* TranscriptArchive
+        const left = yield* Effect.repeat(archive.list(threadId), {
+          schedule: Schedule.spaced("10 millis"),
+          until: (records) => records.length === 1
+        })
+        for (const { snapshot } of left) yield* archive.verify({ path: snapshot.path })
+      }).pipe(Effect.provide(layer({ ...options, settings: { transcripts: { retention: { keepLast: 1 } } } })))
+    }).pipe(Effect.scoped, Effect.provide(Agents.platform)))
 })

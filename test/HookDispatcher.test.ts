@@ -163,6 +163,25 @@ describe("HookDispatcher: observers", () => {
       assert.isString(bad?.eventId)
     })))
 
+  it.effect("P12 hooks: a failure that says that trying again is in vain is not tried again", () =>
+    onStore(Effect.gen(function*() {
+      const hooks = yield* dispatcher
+      const outbox = yield* HookOutbox
+      const tries = yield* Queue.unbounded<string>()
+      yield* register(LifecycleHooks.observe({
+        name: "gone",
+        events: ["turn:start"],
+        run: (event) => Effect.andThen(Queue.offer(tries, event.turnId), Effect.fail({ retryable: false }))
+      }))
+      yield* openThread()
+      yield* record(hooks, [turnStarted("one"), turnStarted("two")])
+      assert.deepStrictEqual(yield* Queue.takeN(tries, 2), ["one", "two"])
+      yield* settle
+      assert.strictEqual(yield* outbox.nextDue("gone"), undefined)
+      yield* TestClock.adjust("2 hours")
+      assert.strictEqual(yield* Queue.size(tries), 0)
+    })))
+
   it.effect("P12 hooks: a best-effort hook is called once, nothing is stored for it, and what is too much is skipped", () =>
     onStore(Effect.gen(function*() {
       const hooks = yield* dispatcher
@@ -712,7 +731,7 @@ describe("HookScope", () => {
       yield* record(hooks, [
         turnStarted("a"),
         { _tag: "CompactionGated", compactionId: "c", trigger: "auto", vetoable: true },
-        { _tag: "CompactionSettled", compactionId: "c", outcome: "completed" },
+        { _tag: "CompactionSettled", compactionId: "c", trigger: "auto", outcome: "completed" },
         { _tag: "SessionEnded", reason: "stopped" }
       ])
       assert.deepStrictEqual(yield* Queue.takeN(checks, 5), [

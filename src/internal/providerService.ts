@@ -31,6 +31,7 @@ import {
 import * as SessionReaper from "../SessionReaper.ts"
 import type * as SessionStart from "../SessionStart.ts"
 import { type Binding, SessionStore } from "../SessionStore.ts"
+import { SnapshotIndex } from "../SnapshotIndex.ts"
 import * as Snapshots from "../Snapshots.ts"
 import * as SnapshotTaking from "../SnapshotTaking.ts"
 import * as ThreadActor from "../ThreadActor.ts"
@@ -288,6 +289,8 @@ export const make = Effect.fnUntraced(function*(settings: Settings) {
     )
 
   yield* Effect.addFinalizer(() => stopAll("shutdown"))
+  // Beside the start, which must not wait for a slow disk.
+  yield* Effect.forkScoped(SnapshotTaking.sweep(taking, yield* SnapshotIndex))
 
   yield* SessionReaper.run({
     settings: reaper,

@@ -89,6 +89,7 @@ export const events = (directory: string, epoch = 1) => {
       LifecycleEvent.make<"compaction:after">(place, who, "cmp_1", {
         kind: "compaction:after",
         compactionId: "cmp_1",
+        trigger: "manual",
         outcome,
         summary: "They fixed it."
       })

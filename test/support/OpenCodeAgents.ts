@@ -11,6 +11,7 @@ import { SqlClient } from "effect/sql"
 import { openCodeConfig } from "../../examples/support/OpenCodeConfig.ts"
 import * as ScriptedModel from "../../examples/support/ScriptedModel.ts"
 import {
+  type HookTaken,
   InstanceId,
   LifecycleHooks,
   ProviderRegistry,
@@ -73,6 +74,7 @@ export const history = (request: ScriptedModel.ModelRequest | undefined): Readon
 export interface ServiceOptions {
   readonly filename: string
   readonly settings?: Settings | undefined
+  readonly hooks?: ReadonlyArray<Layer.Layer<never, HookTaken, LifecycleHooks>> | undefined
 }
 
 /** A service with a store of its own, on agents that others share. Closing its scope is an orderly shutdown. */
@@ -89,6 +91,7 @@ export type AgentOptions = Partial<OpenCode.Managed> | OpenCode.External
 /** One host with an agent of its own, on the scripted model of whoever asks. */
 export const host = (options: ServiceOptions & { readonly agent?: AgentOptions | undefined }) =>
   ProviderService.layer(options.settings).pipe(
+    Layer.provide(Layer.orDie(Layer.mergeAll(Layer.empty, ...options.hooks ?? []))),
     Layer.provide(Layer.orDie(Layer.unwrap(Effect.map(Model, (model) =>
       OpenCode.layer(
         options.agent !== undefined && "baseUrl" in options.agent
