@@ -26,7 +26,7 @@ const hooks = (folder: string) =>
   )
 
 export const layer = (folder: string) =>
-  ProviderService.layer({ reaper: { idleAfter: "1 second", sweepEvery: "100 millis" } }).pipe(
+  ProviderService.layer({ reaper: { idleAfter: "2 seconds", sweepEvery: "100 millis" } }).pipe(
     Layer.provide(Agent),
     Layer.provide(hooks(folder)),
     Layer.provide([ProviderRegistry.layer, LifecycleHooks.layer]),
