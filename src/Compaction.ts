@@ -71,6 +71,9 @@ export const settle = (
   if (compaction.over) return []
   compaction.over = true
   if (live.compaction === compaction) live.compaction = undefined
+  if (outcome === "completed" && live.policy.tellAgent && compaction.snapshot !== undefined) {
+    live.notes = [whereItIs(compaction.snapshot)]
+  }
   Deferred.doneUnsafe(compaction.settled, Exit.succeed({ outcome, reason, summary }))
   Deferred.doneUnsafe(compaction.verdict, Exit.succeed({ _tag: "Veto", reason: reason ?? outcome }))
   return !compaction.gated ? [] : [{
@@ -268,9 +271,6 @@ export const observe = (engine: Engine, live: LiveSession, trigger: CompactionTr
 
 /** The agent says that a compaction is over. Lock held. */
 export const ended = (live: LiveSession, compaction: Compaction, ending: Ending): ReadonlyArray<EventBody> => {
-  if (ending.outcome === "completed" && live.policy.tellAgent && compaction.snapshot !== undefined) {
-    live.notes = [whereItIs(compaction.snapshot)]
-  }
   if (compaction.gated) return settle(live, compaction, ending)
   compaction.ending ??= ending
   return []

@@ -239,6 +239,22 @@ describe("a compaction that the agent begins by itself", () => {
     }).pipe(Effect.provide(layer({ settings: { compaction: { tellAgent: true } } }))))
 })
 
+describe("an agent that cannot be held", () => {
+  it.effect("P13 mock: is told where the transcript is before its next prompt, too", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      yield* Agents.start()
+      yield* compacting()
+      yield* awaitEvent(is("CompactionSettled"))
+      yield* agents.runTurn({ threadId, prompt: "next" })
+      const path = (yield* stored()).find(is("SnapshotWritten"))?.snapshot.path ?? "nowhere"
+      assert.include((yield* agents.readTranscript(threadId)).at(-1)?.input.context?.join(), path)
+    }).pipe(Effect.provide(layer({
+      settings: { compaction: { tellAgent: true } },
+      mock: { capabilities: { compactionGate: "observe-only" } }
+    }))))
+})
+
 describe("compactThread", () => {
   it.effect("P13 mock: is saved before it is asked for, and answers how it ended", () =>
     Effect.gen(function*() {

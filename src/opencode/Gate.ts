@@ -8,7 +8,19 @@
  * Where it hurts: a plugin that does not load says nothing at all, so the hello is the only proof that the agent will
  * ask. It is kept per directory, because OpenCode loads its plugins once in each.
  */
-import { Clock, Deferred, Duration, Effect, FiberSet, Redacted, Result, Schedule, Schema, type Scope } from "effect"
+import {
+  Clock,
+  Deferred,
+  Duration,
+  Effect,
+  FiberSet,
+  Option,
+  Redacted,
+  Result,
+  Schedule,
+  Schema,
+  type Scope
+} from "effect"
 import { SecureRandom } from "effect/crypto"
 import { Hex } from "effect/encoding"
 import { createHash, timingSafeEqual } from "node:crypto"
@@ -89,15 +101,15 @@ export const make = Effect.fnUntraced(function*(
     if (!matches(token, incoming.headers.authorization)) return reply(response, 401, { error: "token" })
     if (incoming.method !== "POST") return reply(response, 405, { error: "method" })
     const body = yield* readBody(incoming)
-    if (body === undefined) return reply(response, 413, { error: "too long" })
+    if (Option.isNone(body)) return reply(response, 413, { error: "too long" })
     if (incoming.url === "/hello") {
-      const hello = decodeHello(body)
+      const hello = decodeHello(body.value)
       if (Result.isFailure(hello)) return reply(response, 400, { error: "body" })
       greetings.set(hello.success.directory, yield* Clock.currentTimeMillis)
       return reply(response, 200, {})
     }
     if (incoming.url === "/compacting") {
-      const compacting = decodeCompacting(body)
+      const compacting = decodeCompacting(body.value)
       if (Result.isFailure(compacting)) return reply(response, 400, { error: "body" })
       return reply(response, 200, yield* asked(compacting.success.sessionID))
     }
@@ -160,15 +172,15 @@ const bodyLimit = 16 * 1024
 
 /** The body, or nothing where it is too long. */
 const readBody = (incoming: IncomingMessage) =>
-  Effect.callback<string | undefined>((resume) => {
+  Effect.callback<Option.Option<string>>((resume) => {
     const parts: Array<Buffer> = []
     let length = 0
     incoming.on("data", (part: Buffer) => {
       length += part.length
-      if (length > bodyLimit) resume(Effect.undefined)
+      if (length > bodyLimit) resume(Effect.succeedNone)
       else parts.push(part)
     })
-    incoming.once("end", () => resume(Effect.sync(() => Buffer.concat(parts).toString("utf8"))))
+    incoming.once("end", () => resume(Effect.sync(() => Option.some(Buffer.concat(parts).toString("utf8")))))
   })
 
 const reply = (response: ServerResponse, status: number, body: object): void => {

@@ -10,6 +10,8 @@
  *   about 15 ms, and waits while this process is not there.
  * - An external server decides its own configuration. Subagents that it would let act unasked are not allowed to start
  *   in `approval-required` and `auto-accept-edits`; give it `permission: { "**": "ask" }` to have them.
+ * - A compaction waits for whoever was given as the session's gate, by a plugin that our servers load. An external
+ *   server needs it installed (`gate`), and without it compacts as it likes; `compactionGate` of the session says so.
  * - Our message ids come from this host's clock. An external server whose clock is behind it would take a new prompt for
  *   newer than its answer.
  *

@@ -83,7 +83,6 @@ const resume = Effect.fnUntraced(function*(
   const directory = origin._tag === "Moved" ? origin.to : found.directory
   const calls = Calls.make(connection, instanceId, directory)
   yield* quiet(calls, sessionId)
-  yield* unwish(calls, sessionId)
   const [agents, defaults] = yield* Effect.all([
     calls.agents,
     Models.defaults(calls, instanceId, model, found)
@@ -100,14 +99,11 @@ const resume = Effect.fnUntraced(function*(
   } satisfies Started
 })
 
-const lastMessage = (calls: Calls.Calls, sessionId: string) =>
-  Effect.map(calls.messages(sessionId, 1), (messages) => messages.at(-1)?.info.id)
-
-/** A compaction that was held when its host died is still wished for. */
-const unwish = Effect.fnUntraced(function*(calls: Calls.Calls, sessionId: string) {
+const lastMessage = Effect.fnUntraced(function*(calls: Calls.Calls, sessionId: string) {
   const last = (yield* calls.messages(sessionId, 1)).at(-1)
-  if (last === undefined || !last.parts.some(({ type }) => type === "compaction")) return
-  yield* calls.withdraw(sessionId, last.info.id)
+  // A compaction that was held when its host died is still wished for.
+  if (last?.parts.some(({ type }) => type === "compaction") === true) yield* calls.withdraw(sessionId, last.info.id)
+  return last?.info.id
 })
 
 // --- finding it again ---

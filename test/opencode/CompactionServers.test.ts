@@ -1,6 +1,6 @@
 /** The compaction gate of servers with settings of their own: broken plugins, deadlines, external servers, dead hosts. */
 import { assert, it } from "@effect/vitest"
-import { Effect, FileSystem, Path, Redacted, Stream } from "effect"
+import { Effect, Exit, FileSystem, Path, Redacted, Scope, Stream } from "effect"
 import { createServer } from "node:net"
 import { openCodeConfig } from "../../examples/support/OpenCodeConfig.ts"
 import * as ScriptedModel from "../../examples/support/ScriptedModel.ts"
@@ -11,7 +11,8 @@ import { OpenCode } from "../../src/opencode/index.ts"
 import * as Session from "../../src/opencode/Session.ts"
 import type { StartInput } from "../../src/ProviderAdapter.ts"
 import * as ChildScript from "../support/ChildScript.ts"
-import { allow, held, isSummary, orSummary, overflow } from "../support/CompactionGates.ts"
+import { allow, held, isSummary, orSummary, overflow, veto } from "../support/CompactionGates.ts"
+import * as Loopback from "../support/Loopback.ts"
 import { instanceId, open, type Opened, platform, workspace } from "../support/OpenCodeServer.ts"
 import { cursorOf, drive } from "../support/OpenCodeSessions.ts"
 
@@ -163,16 +164,16 @@ it.live("P13 opencode: without automatic compaction a session has another server
       isSummary(request) ? text("In short.") : ++calls === 3 ? overflow : Reply.Text({ text: "Long.", usage: full })
     )
     const adapter = yield* OpenCode.make({
-      isolated: true,
+      isolated: { folder: yield* workspace },
       stopDeadline: "3 seconds",
       config: openCodeConfig(model)
     })
     const directory = yield* workspace
     const gate = yield* held
-    const driven = yield* Effect.flatMap(
-      adapter.startSession(started(directory, { compaction: { auto: false, gate: gate.compaction.gate } })),
-      drive
-    )
+    const scope = yield* Scope.make()
+    const driven = yield* adapter.startSession(
+      started(directory, { compaction: { auto: false, gate: gate.compaction.gate } })
+    ).pipe(Effect.flatMap(drive), Scope.provide(scope))
     assert.strictEqual((yield* driven.run("one"))._tag, "TurnCompleted")
     assert.strictEqual((yield* driven.run("two"))._tag, "TurnCompleted")
     assert.deepInclude(yield* driven.run("three"), { _tag: "TurnFailed", failure: { _tag: "ContextOverflow" } })
@@ -182,10 +183,16 @@ it.live("P13 opencode: without automatic compaction a session has another server
     assert.isFalse((yield* model.requests).some(isSummary))
     yield* gate.answer(0, allow())
     yield* driven.next("CompactionCompleted")
-    // Servers of their own have folders of their own.
-    const cursor = yield* cursorOf(driven)
-    const other = yield* Effect.flip(adapter.startSession(started(directory, { from: { _tag: "Resume", cursor } })))
-    assert.strictEqual(other._tag, "SessionMissing")
+    yield* Scope.close(scope, Exit.void)
+    const from = { _tag: "Resume", cursor: yield* cursorOf(driven) } as const
+    const resumed = yield* Effect.flatMap(
+      adapter.startSession(started(directory, { from, compaction: gate.compaction })),
+      drive
+    )
+    yield* resumed.send("four")
+    assert.strictEqual(yield* gate.question(1), "auto")
+    yield* gate.answer(1, veto)
+    assert.strictEqual((yield* resumed.ending)._tag, "TurnCompleted")
   }).pipe(Effect.provide(platform)))
 
 // --- external servers ---
@@ -212,10 +219,11 @@ const installed = Effect.gen(function*() {
 
 const attach = (
   { server }: Opened,
-  gate?: { readonly port: number; readonly token: string }
+  gate?: { readonly port: number; readonly token: string },
+  baseUrl = server.baseUrl
 ) =>
   OpenCode.make({
-    baseUrl: server.baseUrl,
+    baseUrl,
     password: server.password,
     ...(gate === undefined ? {} : { gate: { port: gate.port, token: Redacted.make(gate.token) } })
   })
@@ -238,18 +246,31 @@ for (const [auto, kind] of wishes) {
     }).pipe(Effect.provide(platform)))
 }
 
-it.live("P13 opencode: an external server with the plugin is held, also by an app that comes later than it", () =>
+it.live("P13 opencode: an external server with the plugin is held, by an app that came later, for as long as it takes", () =>
   Effect.gen(function*() {
     const { plugin, ...address } = yield* installed
-    const opened = yield* open(onceFilled, { config: { plugin } })
+    const opened = yield* open(
+      orSummary((request) =>
+        request.lastUserText.includes("Continue if you have")
+          ? text("Gone on.")
+          : Reply.ToolCalls({
+            calls: [{ name: "bash", arguments: { command: "true", description: "x" } }],
+            usage: full
+          })
+      ),
+      { config: { plugin } }
+    )
     yield* opened.createSession
-    const adapter = yield* attach(opened, address)
+    const proxy = yield* Loopback.proxy(opened.server.baseUrl)
+    const adapter = yield* attach(opened, address, proxy.url)
     const gate = yield* held
     const session = yield* adapter.startSession(started(opened.directory, { compaction: gate.compaction }))
     assert.strictEqual(session.compactionGate, "blocking")
     const driven = yield* drive(session)
     yield* driven.send("fill it")
     assert.strictEqual(yield* gate.question(0), "auto")
+    // However long it is silent, and however often it is asked after.
+    yield* proxy.hear("GET /session/status", 2)
     assert.isFalse((yield* opened.model.requests).some(isSummary))
     yield* gate.answer(0, allow())
     yield* driven.next("CompactionCompleted")

@@ -14,8 +14,9 @@ import * as ConformingOpenCode from "../support/ConformingOpenCode.ts"
 import * as Loopback from "../support/Loopback.ts"
 import { OpenCodeServer } from "../support/OpenCodeServer.ts"
 
-const onManaged = new Set(["turn/crash", "orphans"])
-const rules = (managed: boolean) => Conformance.rules.filter(({ id }) => onManaged.has(id) === managed)
+/** Only a server of our own may die, and has our plugin. */
+const onManaged = (id: string) => id === "turn/crash" || id === "orphans" || id.startsWith("gate/")
+const rules = (managed: boolean) => Conformance.rules.filter(({ id }) => onManaged(id) === managed)
 
 class External extends Context.Service<External, ConformingOpenCode.External>()("test/External") {
   static readonly layer = Layer.effect(

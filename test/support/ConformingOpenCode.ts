@@ -9,6 +9,7 @@ import type * as Processes from "../../examples/support/Processes.ts"
 import * as ScriptedModel from "../../examples/support/ScriptedModel.ts"
 import type { Controls, Directories, Fixture } from "../../src/testing/Conformance.ts"
 import { Conformance } from "../../src/testing/index.ts"
+import { isSummary } from "./CompactionGates.ts"
 import type * as Loopback from "./Loopback.ts"
 import type { Opened } from "./OpenCodeServer.ts"
 
@@ -20,7 +21,17 @@ const words = (text: string) => Stream.fromIterable(text.split(/(?<= )/))
 const read = (text: string) =>
   text.split("\n").map(Conformance.PlainPrompts.read).findLast((asked) => asked !== undefined)
 
+/** Sessions whose next answer fills the model's context. */
+const filling = new Set<string>()
+
 export const script: ScriptedModel.Script = (request) => {
+  const reply = answer(request)
+  return reply._tag === "Text" && !isSummary(request) && filling.delete(request.sessionId ?? "")
+    ? { ...reply, usage: { input: 99_000, output: 10 } }
+    : reply
+}
+
+const answer = (request: ScriptedModel.ModelRequest): ScriptedModel.Reply => {
   if (request.afterToolResult) return ScriptedModel.text(`The result: ${request.lastToolResult}`)
   const asked = read(request.lastUserText)
   switch (asked?._tag) {
@@ -109,6 +120,15 @@ export const managedFixture = (managed: Effect.Effect<Managed>): Fixture => ({
   directories: Effect.map(managed, ({ directories }) => directories),
   controls: Effect.map(managed, ({ model, processes }): Controls => ({
     received: received(model),
+    fillContext: (sessionId) => Effect.sync(() => void filling.add(sessionId)),
+    summaries: (sessionId) =>
+      Effect.map(
+        model.requests,
+        (all) =>
+          all.filter((request) => isSummary(request) && request.sessionId === sessionId).map((request) =>
+            request.messages.map(ScriptedModel.textOf).join("\n")
+          )
+      ),
     crashAgent: () =>
       Effect.flatMap(
         processes.alive,
