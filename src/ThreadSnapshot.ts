@@ -3,8 +3,10 @@
  */
 import { Effect, Result, Semaphore } from "effect"
 import * as CompactionPolicy from "./CompactionPolicy.ts"
+import * as HookScope from "./HookScope.ts"
 import * as LiveSession from "./LiveSession.ts"
 import { ThreadUnknown } from "./ServiceError.ts"
+import type { Binding } from "./SessionStore.ts"
 import { SnapshotNotWritten } from "./SnapshotError.ts"
 import * as SnapshotTaking from "./SnapshotTaking.ts"
 import { type Engine, loadBinding, type ThreadActor } from "./ThreadActor.ts"
@@ -17,13 +19,28 @@ const told = (taken: Result.Result<Snapshotted, SnapshotFailure>): EventBody =>
     onFailure: (failure) => ({ _tag: "SnapshotFailed", failure })
   })
 
+const append = (engine: Engine, actor: ThreadActor, binding: Binding, body: EventBody) =>
+  ThreadLog.append(actor.log, engine.clock, binding, [body], engine.store.annotateThread).pipe(
+    Semaphore.withPermit(actor.log.lock)
+  )
+
 /** What is known of the thread once its session is over. Lock held, no live session. */
 const annotate = Effect.fnUntraced(function*(engine: Engine, actor: ThreadActor, body: EventBody) {
   const binding = yield* loadBinding(engine, actor)
-  if (binding === undefined) return
-  yield* ThreadLog.append(actor.log, engine.clock, binding, [body], engine.store.annotateThread).pipe(
-    Semaphore.withPermit(actor.log.lock)
-  )
+  if (binding !== undefined) yield* append(engine, actor, binding, body)
+})
+
+/** For a hook that is told of the session's end: whoever ends it holds the lock and waits for the hook. */
+const ofEnding = Effect.fnUntraced(function*(
+  engine: Engine,
+  actor: ThreadActor,
+  parts: SnapshotTaking.Parts,
+  live: LiveSession.LiveSession
+) {
+  const { binding, policy } = live
+  const taken = yield* SnapshotTaking.take(parts, { binding, live, policy, timing: () => "before" })
+  yield* append(engine, actor, binding, told(taken))
+  return taken
 })
 
 const ofStopped = (engine: Engine, actor: ThreadActor, parts: SnapshotTaking.Parts) =>
@@ -60,7 +77,9 @@ const ofLive = Effect.fnUntraced(function*(
 /** Succeeds once it is on the disk and recorded. */
 export const take = Effect.fnUntraced(function*(engine: Engine, actor: ThreadActor, parts: SnapshotTaking.Parts) {
   const { live } = actor
-  const taken = yield* live === undefined || live.over
+  const taken = yield* live?.over === true && (yield* HookScope.holds(actor.threadId))
+    ? ofEnding(engine, actor, parts, live)
+    : live === undefined || live.over
     ? Semaphore.withPermit(actor.lock)(
       Effect.suspend(() =>
         actor.live === undefined
