@@ -113,15 +113,17 @@ const inSegments = (path: string) => path.includes(`${sep}segments${sep}`)
 
 /** A segment is read back once it has its name. */
 const files = ({ halt }: Options): Layer.Layer<FileSystem.FileSystem, never, FileSystem.FileSystem> =>
-  halt === undefined ? Layer.effect(FileSystem.FileSystem, FileSystem.FileSystem) : SteppedFiles.layer((step) =>
-    !inSegments(step.path)
-      ? Effect.void
-      : step.name === "write"
-      ? halt("half-segment", step.half)
-      : step.name === "read"
-      ? halt("segment")
-      : Effect.void
-  )
+  halt === undefined ?
+    Layer.effect(FileSystem.FileSystem, FileSystem.FileSystem) :
+    SteppedFiles.layer((step) =>
+      !inSegments(step.path)
+        ? Effect.void
+        : step.name === "write"
+        ? halt("half-segment", step.half)
+        : step.name === "read"
+        ? halt("segment")
+        : Effect.void
+    )
 
 const agent = ({ halt, home, model }: Options) =>
   Layer.effectDiscard(Effect.gen(function*() {
