@@ -165,7 +165,7 @@ const readBody = (incoming: IncomingMessage) =>
     let length = 0
     incoming.on("data", (part: Buffer) => {
       length += part.length
-      if (length > bodyLimit) resume(Effect.succeed(undefined))
+      if (length > bodyLimit) resume(Effect.undefined)
       else parts.push(part)
     })
     incoming.once("end", () => resume(Effect.sync(() => Buffer.concat(parts).toString("utf8"))))

@@ -9,6 +9,7 @@ import { mkdirSync } from "node:fs"
 import * as Processes from "../../examples/support/Processes.ts"
 import * as ScriptedModel from "../../examples/support/ScriptedModel.ts"
 import {
+  allow,
   type CompactionOutcome,
   type LifecycleEvent,
   LifecycleHooks,
@@ -194,13 +195,14 @@ for (const point of CompactionHost.points) {
           for (const text of whole) assert.include(items, text)
 
           yield* Deferred.await(toldOfTheEnd)
-          const boundaries = told.filter(({ kind }) => kind === "session:end" || kind === "session:start")
-            .filter(({ epoch, kind }) => epoch > 1 || kind === "session:end")
+          const boundaries = told.filter(({ epoch, kind }) =>
+            kind === "session:end" || (kind === "session:start" && epoch > 1)
+          )
           assert.deepInclude(boundaries[0], { kind: "session:end", reason: "crash", endedAtEstimated: true })
           assert.deepInclude(boundaries[1], { kind: "session:start", source: "recovered" })
           assert.strictEqual(boundaries.length, 2)
-          const settlements = told.filter(({ delivery, kind }) => kind === "compaction:after" && delivery.recovered)
-          if (outcome === "unknown") assert.deepInclude(settlements[0], { outcome })
+          const unknown = told.filter((event) => event.kind === "compaction:after" && event.outcome === "unknown")
+          assert.strictEqual(unknown.length, outcome === "unknown" ? 1 : 0)
           assert.strictEqual(new Set(told.map(({ eventId }) => eventId)).size, told.length)
 
           const { path } = yield* transcripts.snapshot(threadId)
@@ -253,7 +255,7 @@ const holding = Effect.gen(function*() {
     run: () =>
       Effect.andThen(
         Queue.offer(asked, undefined),
-        Effect.suspend(() => holds ? Effect.never : Effect.succeed({ _tag: "Allow" as const }))
+        Effect.suspend(() => holds ? Effect.never : Effect.succeed(allow))
       )
   }))
   return { held: Queue.take(asked), letPass: Effect.sync(() => void (holds = false)) }
@@ -280,14 +282,17 @@ it.live.runIf(process.platform === "linux")(
         yield* signal((yield* hands).pid, "SIGKILL")
         assert.strictEqual((yield* awaitEvent(is("SessionEnded"), threadId)).reason, "lost")
         const lost = yield* stored
-        assert.deepStrictEqual(outcomes(lost), [["unknown"]])
+        // It depends on which is heard first, that the question was given up or that the session is lost.
+        const [outcome = [], ...others] = outcomes(lost)
+        assert.deepStrictEqual([outcome.length, others], [1, []])
+        assert.oneOf(outcome[0], ["cancelled", "unknown"])
         assert.deepStrictEqual(Object.values(endings(lost)), [["TurnCompleted"], ["TurnFailed"]])
         assert.deepInclude(lost.findLast(is("TurnFailed")), { failure: { _tag: "SessionLost" } })
         yield* letPass
         const earlier = (yield* model.requests).length
         assert.strictEqual((yield* agents.runTurn({ threadId, prompt: followUp })).continuity._tag, "Resumed")
         nothingForgotten((yield* model.requests).slice(earlier))
-        assert.deepStrictEqual(outcomes(yield* stored), [["unknown"], ["completed"]])
+        assert.deepStrictEqual(outcomes(yield* stored).slice(1), [["completed"]])
       }).pipe(Effect.provide(CompactionHost.layer(home)))
     }).pipe(Effect.scoped, Effect.provide(NodeServices.layer))
 )
@@ -308,7 +313,7 @@ it.live.runIf(process.platform === "linux")(
         assert.strictEqual((yield* stored).at(-1)?._tag, "SessionEnded")
         assert.strictEqual((yield* agents.sendTurn({ threadId, prompt: followUp })).continuity._tag, "Resumed")
         yield* held
-      }).pipe(Effect.provide(host), Scope.provide(first))
+      }).pipe(Effect.provide(host))
       yield* Scope.close(first, Exit.void)
       assert.isFalse((yield* model.requests).some(isSummary))
       yield* Effect.gen(function*() {

@@ -6,19 +6,19 @@
  * Whoever goes on after it uses the same {@link layer}, and never halts.
  */
 import { NodeServices } from "@effect/platform-node"
-import { Console, Effect, FileSystem, Layer, Logger } from "effect"
+import { Console, Effect, Layer, Logger } from "effect"
 import type { PlatformError } from "effect/PlatformError"
 import { join, sep } from "node:path"
 import { fileURLToPath } from "node:url"
 import { openCodeConfig } from "../../examples/support/OpenCodeConfig.ts"
 import {
+  allow,
   InstanceId,
   type LifecycleEvent,
   LifecycleHooks,
   ProviderRegistry,
   ProviderService,
   SessionStore,
-  type Settings,
   SnapshotIndex,
   ThreadId,
   TranscriptArchive
@@ -75,10 +75,12 @@ export const workspace = ({ home }: Home) => join(home, "workspace")
 type Halt = (point: Point, rest?: Effect.Effect<unknown, PlatformError>) => Effect.Effect<void>
 
 export interface Options extends Home {
-  /** Does not come back where the host is to be killed, once the rest is done. */
-  readonly halt?: Halt
   readonly told?: (event: LifecycleEvent) => void
-  readonly settings?: Settings
+}
+
+interface Host extends Options {
+  /** Does not come back where the host is to be killed, once the rest is done. */
+  readonly halt: Halt
 }
 
 const halting = (store: SessionStore["Service"], halt: Halt) =>
@@ -93,11 +95,8 @@ const halting = (store: SessionStore["Service"], halt: Halt) =>
     }
   })
 
-const stores = ({ halt, home }: Options) => {
-  const store = Layer.orDie(
-    SessionStore.layer.pipe(Layer.provideMerge(SqliteClient.layer({ filename: join(home, "threads.db") })))
-  )
-  return halt === undefined ? store : Layer.mergeAll(
+const stores = ({ halt, home }: Host) =>
+  Layer.mergeAll(
     Layer.effect(SessionStore, Effect.map(SessionStore, (store) => halting(store, halt))),
     Layer.effect(
       SnapshotIndex,
@@ -106,26 +105,19 @@ const stores = ({ halt, home }: Options) => {
         add: (record) => Effect.andThen(halt("manifest"), index.add(record))
       }))
     )
-  ).pipe(Layer.provideMerge(store))
-}
-
-const inSegments = (path: string) => path.includes(`${sep}segments${sep}`)
+  ).pipe(Layer.provideMerge(Layer.orDie(
+    SessionStore.layer.pipe(Layer.provideMerge(SqliteClient.layer({ filename: join(home, "threads.db") })))
+  )))
 
 /** A segment is read back once it has its name. */
-const files = ({ halt }: Options): Layer.Layer<FileSystem.FileSystem, never, FileSystem.FileSystem> =>
-  halt === undefined ?
-    Layer.effect(FileSystem.FileSystem, FileSystem.FileSystem) :
-    SteppedFiles.layer((step) =>
-      !inSegments(step.path)
-        ? Effect.void
-        : step.name === "write"
-        ? halt("half-segment", step.half)
-        : step.name === "read"
-        ? halt("segment")
-        : Effect.void
-    )
+const files = ({ halt }: Host) =>
+  SteppedFiles.layer(({ half, name, path }) => {
+    if (!path.includes(`${sep}segments${sep}`)) return Effect.void
+    if (name === "write") return halt("half-segment", half)
+    return name === "read" ? halt("segment") : Effect.void
+  })
 
-const agent = ({ halt, home, model }: Options) =>
+const agent = ({ halt, home, model }: Host) =>
   Layer.effectDiscard(Effect.gen(function*() {
     const registry = yield* ProviderRegistry
     const adapter = yield* OpenCode.make({
@@ -134,32 +126,29 @@ const agent = ({ halt, home, model }: Options) =>
       config: openCodeConfig({ url: model }, limit),
       stopDeadline: "3 seconds"
     })
-    yield* registry.register(
-      halt === undefined ? adapter : {
-        ...adapter,
-        startSession: (input) =>
-          Effect.map(adapter.startSession(input), (session) => ({
-            ...session,
-            history: Effect.tap(session.history, halt("history"))
-          }))
-      }
-    )
+    yield* registry.register({
+      ...adapter,
+      startSession: (input) =>
+        Effect.map(adapter.startSession(input), (session) => ({
+          ...session,
+          history: Effect.tap(session.history, halt("history"))
+        }))
+    })
   }))
 
-const hooks = ({ halt, told }: Options) =>
+const hooks = ({ halt, told }: Host) =>
   Layer.mergeAll(
     LifecycleHooks.observe({ ...audit, run: (event) => Effect.sync(() => told?.(event)) }),
     LifecycleHooks.guard({
       name: "slow",
       events: ["compaction:before"],
       timeout: "1 minute",
-      run: () => Effect.as(halt === undefined ? Effect.void : halt("guard"), { _tag: "Allow" as const })
+      run: () => Effect.as(halt("guard"), allow)
     })
   )
 
-/** One host. */
-export const layer = (options: Options) =>
-  ProviderService.layer(options.settings).pipe(
+const host = (options: Host) =>
+  ProviderService.layer().pipe(
     Layer.provide(files(options)),
     Layer.provide(Layer.orDie(Layer.mergeAll(agent(options), hooks(options)))),
     Layer.provideMerge([ProviderRegistry.layer, LifecycleHooks.layer]),
@@ -168,9 +157,12 @@ export const layer = (options: Options) =>
     Layer.fresh
   )
 
+/** One host, which halts nowhere. */
+export const layer = (options: Options) => host({ ...options, halt: () => Effect.void })
+
 /** Starts the host and answers when it is at its point; of `released` the model knows more. */
 export const start = ({ home, model }: Home, point: Point, env: Readonly<Record<string, string>>) =>
-  ChildScript.start([fileURLToPath(import.meta.url), home, model, point], env)
+  ChildScript.start(["--disable-warning=ExperimentalWarning", fileURLToPath(import.meta.url), home, model, point], env)
 
 const say = (point: string) => Console.log(JSON.stringify({ point }))
 
@@ -199,7 +191,7 @@ const main = (home: string, model: string, point: string) => {
     yield* agents.sendTurn({ threadId, prompt: prompts.fill })
     if (point === "released") yield* say(point)
     return yield* Effect.never
-  }).pipe(Effect.provide(layer({ ...here, halt })))
+  }).pipe(Effect.provide(host({ ...here, halt })))
 }
 
 /** `Effect.never` alone does not keep a process alive. */
