@@ -2,9 +2,9 @@
  * Compactions of one session: who is asked before them, and how one is asked for.
  *
  * OpenCode stores the wish to compact as a message before it asks, and the frames that tell of it may come later than
- * the question. So that message is read, and is what the compaction begins with here. A compaction that was refused
- * stays wished for, and OpenCode would come back to it at the next prompt in a way that serves nobody, so the wish is
- * withdrawn ({@link ./LiveSession.ts}); one that still finds its context full wishes anew by itself (1.18.33).
+ * the question. So that message is read, and is what the compaction begins with here. A compaction that was refused,
+ * or whose summary failed, stays wished for, and OpenCode would come back to it at the next prompt in a way that serves
+ * nobody, so the wish is withdrawn ({@link ./LiveSession.ts}); one that still finds its context full wishes anew by itself (1.18.33).
  */
 import { Deferred, Effect, Fiber, type Scope } from "effect"
 import { type AgentError, GateMissing } from "../AdapterError.ts"

@@ -183,8 +183,12 @@ const readBody = (incoming: IncomingMessage) =>
     incoming.once("end", () => resume(Effect.sync(() => Option.some(Buffer.concat(parts).toString("utf8")))))
   })
 
+/**
+ * Each question has a connection of its own: one that was kept may be closed here in the very moment in which OpenCode
+ * asks again over it, which fails its question (1.18.33).
+ */
 const reply = (response: ServerResponse, status: number, body: object): void => {
-  response.writeHead(status, { "content-type": "application/json" })
+  response.writeHead(status, { "content-type": "application/json", "connection": "close" })
   response.end(JSON.stringify(body))
 }
 

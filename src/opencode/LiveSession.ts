@@ -190,7 +190,7 @@ const fulfil = (live: LiveSession, want: Want): Effect.Effect<unknown> => {
       return Effect.forEach(live.compactions, (waiting) => Deferred.succeed(waiting, undefined))
     case "CompactionGivenUp": {
       const abandoned = live.gate.abandon("the agent has given up this compaction")
-      return want.wish === undefined || live.closing
+      return live.closing
         ? abandoned
         : Effect.andThen(abandoned, Effect.forkIn(withdraw(live, want.wish), live.scope, { startImmediately: true }))
     }

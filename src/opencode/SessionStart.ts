@@ -16,6 +16,7 @@ import { accept } from "../ResumeCursor.ts"
 import * as Calls from "./Calls.ts"
 import type { OpenCodeConnection } from "./Connection.ts"
 import { cursor } from "./Cursor.ts"
+import type { Info } from "./Message.ts"
 import * as Models from "./Models.ts"
 import * as Permissions from "./Permissions.ts"
 
@@ -95,16 +96,31 @@ const resume = Effect.fnUntraced(function*(
     policy: Permissions.policy(runtimeMode, agents),
     agents: agents.map(({ name }) => name),
     defaults,
-    lastMessageId: yield* lastMessage(calls, sessionId)
+    lastMessageId: yield* unwish(calls, sessionId)
   } satisfies Started
 })
 
-const lastMessage = Effect.fnUntraced(function*(calls: Calls.Calls, sessionId: string) {
-  const last = (yield* calls.messages(sessionId, 1)).at(-1)
-  // A compaction that was held when its host died is still wished for.
-  if (last?.parts.some(({ type }) => type === "compaction") === true) yield* calls.withdraw(sessionId, last.info.id)
-  return last?.info.id
+const lastMessage = (calls: Calls.Calls, sessionId: string) =>
+  Effect.map(calls.messages(sessionId, 1), (messages) => messages.at(-1)?.info.id)
+
+/**
+ * A compaction that was held, or at work, when its host died is still wished for, until an answer after it is finished.
+ * Answers the id of the last message, withdrawn or not: the next one's must be greater.
+ */
+const unwish = Effect.fnUntraced(function*(calls: Calls.Calls, sessionId: string) {
+  const messages = yield* calls.messages(sessionId, recent)
+  const wish = messages.findLastIndex(({ parts }) => parts.some(({ type }) => type === "compaction"))
+  const id = messages[wish]?.info.id
+  if (id !== undefined && !messages.slice(wish).some(({ info }) => isFinished(info))) {
+    yield* calls.withdraw(sessionId, id)
+  }
+  return messages.at(-1)?.info.id
 })
+
+const recent = 50
+
+const isFinished = (info: Info): boolean =>
+  info.role === "assistant" && info.finish !== undefined && info.error === undefined
 
 // --- finding it again ---
 

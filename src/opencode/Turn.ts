@@ -142,7 +142,7 @@ const message = (state: State, info: Info): Step => {
   if (summary) {
     if (known.compaction === undefined) return step(known)
     const error = info.error === undefined ? known.compaction.error : info.error.name
-    return step({ ...known, compaction: { ...known.compaction, begun: true, error } })
+    return step({ ...known, compaction: { ...known.compaction, error } })
   }
   const turn = running(known)
   if (turn === undefined || id <= turn.messageId || id < (turn.last?.id ?? "")) return step(known)
@@ -174,7 +174,7 @@ const compactionBegan = (state: State, part: CompactionPart): Step => {
   return step(
     {
       ...state,
-      compaction: { trigger, messageId: part.messageID, begun: false, summary: undefined, error: undefined },
+      compaction: { trigger, messageId: part.messageID, summary: undefined, error: undefined },
       done: including(state.done, part.id)
     },
     [{ _tag: "CompactionStarted", ...inTurn(state), trigger }],

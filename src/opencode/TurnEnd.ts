@@ -147,10 +147,10 @@ const terminal = (state: State, { turnId }: Turn, outcome: Outcome): ProviderEve
 const closeCompaction = (state: State): Step => {
   if (state.compaction === undefined) return step(state)
   const turnId = running(state)?.turnId
-  const { begun, messageId } = state.compaction
+  const { error, messageId } = state.compaction
   return step({ ...state, compaction: undefined }, [{
     _tag: "CompactionFailed",
     ...(turnId === undefined ? {} : { turnId }),
-    name: state.compaction.error ?? "NotCompacted"
-  }], [{ _tag: "CompactionGivenUp", wish: begun ? undefined : messageId }])
+    name: error ?? "NotCompacted"
+  }], [{ _tag: "CompactionGivenUp", wish: messageId }])
 }

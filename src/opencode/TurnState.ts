@@ -68,8 +68,6 @@ export interface State {
     readonly trigger: CompactionTrigger
     /** The message that wishes for it. */
     readonly messageId: string
-    /** Whether the model was asked for a summary. */
-    readonly begun: boolean
     readonly summary: string | undefined
     readonly error: string | undefined
   } | undefined
@@ -156,7 +154,7 @@ export type Want =
   | { readonly _tag: "Ended" }
   | { readonly _tag: "CompactionBegan" }
   /** It came to nothing; `wish` is what still asks for it. */
-  | { readonly _tag: "CompactionGivenUp"; readonly wish: string | undefined }
+  | { readonly _tag: "CompactionGivenUp"; readonly wish: string }
   /** The session was deleted. */
   | { readonly _tag: "Gone" }
 

@@ -143,6 +143,63 @@ layer(OpenCodeSessions.layer(), { timeout: "60 seconds", excludeTestServices: tr
       assert.notInclude(tags(driven), "ErrorReported")
     }))
 
+  const failures = {
+    "interrupted": Reply.Hang(),
+    "refused by the model": Reply.Error({ status: 401, body: { error: { message: "no" } } })
+  }
+  for (const [what, failure] of Object.entries(failures)) {
+    it.effect(`P13 opencode: a summary that was ${what} is not in the way of the next turn, whose own one counts`, () =>
+      Effect.gen(function*() {
+        const { model, on, start } = yield* OpenCodeSessions
+        let asked = 0
+        yield* on(
+          `fill, then ${what}`,
+          (request) => isSummary(request) ? ++asked === 1 ? failure : text("In short.") : filled(request)
+        )
+        yield* on(`after it was ${what}`, goesOn)
+        yield* on(continues, goesOn)
+        const gate = yield* held
+        const driven = yield* start({ compaction: gate.compaction })
+        const turn = yield* driven.send(`fill, then ${what}`)
+        yield* gate.question(0)
+        yield* gate.answer(0, allow())
+        const { sessionId } = driven.session
+        yield* model.awaitRequest((request) => isSummary(request) && request.sessionId === sessionId)
+        if (failure._tag === "Hang") yield* driven.session.interruptTurn(turn)
+        yield* driven.next("CompactionFailed")
+        assert.strictEqual((yield* driven.ending)._tag, "TurnCompleted")
+        yield* driven.send(`after it was ${what}`)
+        yield* gate.question(1)
+        yield* gate.answer(1, allow())
+        yield* driven.next("CompactionCompleted")
+        assert.strictEqual((yield* driven.ending)._tag, "TurnCompleted")
+        const last = (yield* model.requests).findLast((request) => request.sessionId === sessionId)
+        const said = last?.messages.map(ScriptedModel.textOf).join("\n") ?? ""
+        assert.include(said, "In short.")
+        assert.notInclude(said, "Long story.")
+      }))
+  }
+
+  it.effect("P13 opencode: after a summary on request has failed the next prompt is answered", () =>
+    Effect.gen(function*() {
+      const { model, on, start } = yield* OpenCodeSessions
+      yield* on(
+        "no summary of this",
+        (request) => isSummary(request) ? failures["refused by the model"] : text("Long story.")
+      )
+      yield* on("an answer to this", () => text("Answered."))
+      const gate = yield* held
+      const driven = yield* start({ compaction: gate.compaction })
+      yield* driven.run("no summary of this")
+      yield* driven.session.compact
+      yield* gate.question(0)
+      yield* gate.answer(0, allow())
+      assert.deepInclude(yield* driven.next("CompactionFailed"), { name: "APIError" })
+      assert.strictEqual((yield* driven.run("an answer to this"))._tag, "TurnCompleted")
+      assert.deepStrictEqual(texts(driven), ["Long story.", "Answered."])
+      assert.strictEqual((yield* summaries(model, driven)).length, 1)
+    }))
+
   it.effect("P13 opencode: an overflow is held too; refused, it is the turn's failure", () =>
     Effect.gen(function*() {
       const { model, on, start } = yield* OpenCodeSessions

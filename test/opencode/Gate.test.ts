@@ -48,6 +48,17 @@ it.live("opencode: what is not a question of the plugin is refused", () =>
     assert.deepStrictEqual(statuses, [400, 400, 404, 413, 405])
   }))
 
+it.live("P13 opencode: no question comes over a connection that is about to be closed: each has its own", () =>
+  Effect.gen(function*() {
+    const gate = yield* Gate.make(instanceId)
+    const headers = { authorization: `Bearer ${Redacted.value(gate.token)}` }
+    for (const path of ["/hello", "/compacting"]) {
+      const body = JSON.stringify({ directory: "/x", sessionID: "ses_1" })
+      const response = yield* Effect.promise(() => fetch(`${gate.url}${path}`, { method: "POST", headers, body }))
+      assert.deepStrictEqual([response.status, response.headers.get("connection")], [200, "close"])
+    }
+  }))
+
 it.live("P13 opencode: a hello counts for its directory", () =>
   Effect.gen(function*() {
     const gate = yield* Gate.make(instanceId)

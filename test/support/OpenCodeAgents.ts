@@ -139,15 +139,9 @@ export const start = Effect.fnUntraced(function*(
   return { ...info, directory, threadId }
 })
 
-/**
- * The running server as this user can reach it behind the library's back: from the recorded process, its arguments and
- * its environment.
- */
-export const hands = Effect.gen(function*() {
+/** A running server as this user can reach it behind the library's back: from its arguments and its environment. */
+export const reach = Effect.fnUntraced(function*(pid: number) {
   const fs = yield* FileSystem.FileSystem
-  const sql = yield* SqlClient.SqlClient
-  const rows = yield* sql<{ readonly pid: number }>`SELECT pid FROM eca_processes`
-  const pid = Number(rows.at(-1)?.pid)
   const read = (name: string) => Effect.map(fs.readFileString(`/proc/${pid}/${name}`), (text) => text.split("\0"))
   const command = yield* read("cmdline")
   const password = (yield* read("environ")).find((entry) => entry.startsWith(passwordVariable))
@@ -156,6 +150,13 @@ export const hands = Effect.gen(function*() {
   const authorization = `Basic ${Buffer.from(`opencode:${password}`).toString("base64")}`
   const client = (directory: string) => createOpencodeClient({ baseUrl, directory, headers: { authorization } })
   return { pid, baseUrl, password, client }
+})
+
+/** The server that the store has recorded last. */
+export const hands = Effect.gen(function*() {
+  const sql = yield* SqlClient.SqlClient
+  const rows = yield* sql<{ readonly pid: number }>`SELECT pid FROM eca_processes`
+  return yield* reach(Number(rows.at(-1)?.pid))
 })
 
 const passwordVariable = "OPENCODE_SERVER_PASSWORD="
