@@ -1,0 +1,58 @@
+/** Compactions, snapshots, resets and shutdowns that meet an agent that dies, a caller that goes away, or each other. */
+import { assert, describe, it } from "@effect/vitest"
+import { type Cause, Deferred, Effect, Exit, Fiber, FileSystem, Layer, Path, Queue, Scope, Stream } from "effect"
+import { TestClock } from "effect/testing"
+import {
+  allow,
+  LifecycleHooks,
+  ProviderService,
+  SessionStore,
+  ThreadId,
+  TranscriptArchive,
+  veto
+} from "../src/index.ts"
+import type { CompactionVerdict, ProviderSession, StartInput } from "../src/ProviderAdapter.ts"
+import { MockAgentDisk, MockProvider, MockStep } from "../src/testing/index.ts"
+import type { ProviderEvent } from "../src/ThreadEvent.ts"
+import * as Agents from "./support/Agents.ts"
+import * as FaultyStore from "./support/FaultyStore.ts"
+import * as PlainAgent from "./support/PlainAgent.ts"
+
+const { awaitEvent, is, layer, stored, tags, threadId } = Agents
+
+const outcomes = Effect.map(stored(), (events) => events.filter(is("CompactionSettled")).map(({ outcome }) => outcome))
+const gates = Effect.map(stored(), (events) => events.filter(is("CompactionGated")))
+
+/** An agent that compacts when asked, and asks first; what it says is the test's. */
+const compacting = Effect.fnUntraced(function*(session: Partial<ProviderSession> = {}) {
+  const agents = yield* ProviderService
+  const queue = yield* Queue.unbounded<ProviderEvent, Cause.Done>()
+  let started: StartInput | undefined
+  yield* PlainAgent.register({
+    events: Stream.fromQueue(queue),
+    compactionGate: "blocking",
+    ...session
+  }, {
+    capabilities: { compact: true, compactionGate: "blocking" },
+    onStart: (input) => started = input
+  })
+  yield* agents.startSession({ threadId, instanceId: PlainAgent.plain, directory: yield* Agents.folder })
+  const gate = (): Effect.Effect<CompactionVerdict> => started?.compaction?.gate?.("auto") ?? Effect.never
+  return { queue, gate }
+})
+
+describe("resets", () => {
+  it.effect("P1 mock: a reset session that cannot be resumed yet does not bring the old conversation back", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      const agent = yield* MockProvider
+      yield* Agents.start()
+      yield* agents.runTurn({ threadId, prompt: "the secret is 42" })
+      yield* agents.resetThread(threadId)
+      yield* agents.stopSession(threadId)
+      const turn = yield* agents.runTurn({ threadId, prompt: "hello" })
+      const session = (yield* agent.sessions).find((session) => session.live)
+      assert.notInclude(session?.history.map(({ text }) => text).join(), "42")
+      assert.notStrictEqual(turn.continuity._tag, "Resumed")
+    }).pipe(Effect.provide(layer({ mock: { neverResumableBeforeFirstTurn: true } }))))
+})
