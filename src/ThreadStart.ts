@@ -74,14 +74,7 @@ export const reset = (engine: Engine, actor: ThreadActor, wanted: Wanted) =>
       yield* notCut(actor)
       const live = yield* usable(engine, actor)
       const binding = live?.binding ?? (yield* loadBinding(engine, actor))
-      const opened = yield* begin(engine, actor, wanted, { _tag: "Reset" }, { binding, recovered: false, live })
-      if (live !== undefined) {
-        LiveEnd.abandon(live, Exit.void)
-        yield* engine.hooks.delivered("session:end", live.binding, engine.settings.hookBudget).pipe(
-          Effect.ensuring(LiveEnd.closeScope(engine, live.scope, live.binding))
-        )
-      }
-      return opened
+      return yield* begin(engine, actor, wanted, { _tag: "Reset" }, { binding, recovered: false, live })
     }).pipe(Semaphore.withPermit(actor.lock))
   )
 
@@ -122,6 +115,8 @@ const begin = Effect.fnUntraced(function*(
           entered.live = live
         })
       ),
+      // In one with the start: whoever gives up waiting, the old session is stopped.
+      Effect.tap(() => before.live === undefined ? Effect.void : LiveEnd.leave(engine, before.live)),
       Effect.onExit((exit) =>
         Exit.isSuccess(exit)
           ? Effect.void

@@ -55,4 +55,20 @@ describe("resets", () => {
       assert.notInclude(session?.history.map(({ text }) => text).join(), "42")
       assert.notStrictEqual(turn.continuity._tag, "Resumed")
     }).pipe(Effect.provide(layer({ mock: { neverResumableBeforeFirstTurn: true } }))))
+
+  it.effect("P10 mock: a reset whose caller goes away leaves no session behind", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      const agent = yield* MockProvider
+      yield* Agents.start()
+      yield* agent.nextTurn(() => [MockStep.hangHard])
+      yield* agents.sendTurn({ threadId, prompt: "deaf" })
+      const reset = yield* Effect.forkChild(agents.resetThread(threadId))
+      yield* agent.awaitStarts(2)
+      const gone = yield* Effect.forkChild(Fiber.interrupt(reset), { startImmediately: true })
+      yield* TestClock.adjust("10 seconds")
+      yield* Fiber.join(gone)
+      const live = (yield* agent.sessions).filter((session) => session.live)
+      assert.deepStrictEqual(live.map(({ sessionId }) => sessionId), [(yield* agents.getThread(threadId)).sessionId])
+    }).pipe(Effect.provide(layer())))
 })
