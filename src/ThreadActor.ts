@@ -46,13 +46,13 @@ export interface ThreadActor {
   users: number
 }
 
-export const make = (threadId: ThreadId, recorded: ThreadLog.Recorded): ThreadActor => ({
+export const make = (threadId: ThreadId, recorded: ThreadLog.Recorded, stops = 0): ThreadActor => ({
   threadId,
   lock: Semaphore.makeUnsafe(1),
   log: ThreadLog.make(threadId, recorded),
   live: undefined,
   cuttable: undefined,
-  stops: 0,
+  stops,
   users: 0
 })
 

@@ -72,3 +72,50 @@ describe("resets", () => {
       assert.deepStrictEqual(live.map(({ sessionId }) => sessionId), [(yield* agents.getThread(threadId)).sessionId])
     }).pipe(Effect.provide(layer())))
 })
+
+describe("the ends of sessions", () => {
+  it.live("P12 mock: what a hook begins during a shutdown is refused, and nothing outlives it", () =>
+    Effect.gen(function*() {
+      const fs = yield* FileSystem.FileSystem
+      const path = yield* Path.Path
+      const folder = yield* fs.makeTempDirectoryScoped()
+      const disk = MockAgentDisk.makeUnsafe()
+      const filename = path.join(folder, "threads.db")
+      const other = ThreadId.make("other")
+      const errors: Array<string> = []
+      const goOn = LifecycleHooks.observe({
+        name: "go on",
+        events: ["session:end"],
+        run: (event) =>
+          event.threadId !== other ? Effect.void : Effect.gen(function*() {
+            const agents = yield* ProviderService
+            yield* awaitEvent(is("SessionEnded"))
+            errors.push((yield* Effect.flip(agents.startSession({ threadId })))._tag)
+          })
+      })
+      const scope = yield* Scope.make()
+      const host = yield* Layer.buildWithScope(
+        layer({
+          filename,
+          mock: { disk },
+          hooks: [goOn],
+          settings: { hookBudget: "1 second" }
+        }),
+        scope
+      )
+      yield* Effect.gen(function*() {
+        const agents = yield* ProviderService
+        yield* Agents.start({ directory: folder })
+        yield* agents.startSession({ threadId: other, instanceId: Agents.mock, directory: folder })
+      }).pipe(Effect.provide(host))
+      yield* Scope.close(scope, Exit.void)
+      assert.deepStrictEqual(errors, ["StartCut"])
+      assert.lengthOf(disk.starts, 2)
+      yield* Effect.gen(function*() {
+        assert.deepStrictEqual(tags(yield* stored()).filter((tag) => tag.startsWith("Session")), [
+          "SessionStarted",
+          "SessionEnded"
+        ])
+      }).pipe(Effect.provide(Agents.layer({ filename, mock: { disk } })))
+    }).pipe(Effect.scoped, Effect.provide(Agents.platform)))
+})

@@ -281,14 +281,13 @@ export const make = Effect.fnUntraced(function*(settings: Settings) {
       Effect.forkIn(engine.scope)
     )
 
-  const stopAll = (reason: "shutdown") =>
+  yield* Effect.addFinalizer(() =>
     Effect.forEach(
-      actors.all(),
-      (actor) => ThreadActor.stop(engine, actor, reason).pipe(Effect.ignore({ log: "Error" })),
+      actors.retire(),
+      (actor) => ThreadActor.stop(engine, actor, "shutdown").pipe(Effect.ignore({ log: "Error" })),
       { concurrency: "unbounded", discard: true }
     )
-
-  yield* Effect.addFinalizer(() => stopAll("shutdown"))
+  )
   // Beside the start, which must not wait for a slow disk.
   yield* Effect.forkScoped(SnapshotTaking.sweep(taking, yield* SnapshotIndex))
 
