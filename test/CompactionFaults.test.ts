@@ -118,4 +118,28 @@ describe("the ends of sessions", () => {
         ])
       }).pipe(Effect.provide(Agents.layer({ filename, mock: { disk } })))
     }).pipe(Effect.scoped, Effect.provide(Agents.platform)))
+
+  it.effect("P12 mock: a thread whose end could not be stored is told to have ended before it is deleted", () => {
+    const ends: Array<string> = []
+    const observer = LifecycleHooks.observe({
+      name: "observer",
+      events: ["session:end"],
+      run: (event) => Effect.sync(() => ends.push(event.reason))
+    })
+    return Effect.gen(function*() {
+      const agents = yield* ProviderService
+      const faults = yield* FaultyStore.FaultyStore
+      const store = yield* SessionStore
+      yield* Agents.start()
+      yield* faults.fail("closeEpoch")
+      const stop = yield* Effect.forkChild(Effect.flip(agents.stopSession(threadId)))
+      yield* TestClock.adjust("10 seconds")
+      yield* Fiber.join(stop)
+      yield* faults.heal
+      yield* agents.deleteThread(threadId)
+      yield* TestClock.adjust("2 minutes")
+      assert.deepStrictEqual(ends, ["crash"])
+      assert.strictEqual((yield* store.getThread(threadId))._tag, "None")
+    }).pipe(Effect.provide(FaultyStore.layer({ hooks: [observer] })))
+  })
 })
