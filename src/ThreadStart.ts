@@ -157,7 +157,7 @@ const fits = (live: LiveSession.LiveSession, wanted: Wanted): boolean =>
   live.binding.instanceId === wanted.adapter.instanceId &&
   live.binding.directory === wanted.directory &&
   live.binding.runtimeMode === wanted.runtimeMode &&
-  JSON.stringify(live.binding.compaction) === JSON.stringify(wanted.compaction) &&
+  CompactionPolicy.same(live.binding.compaction, wanted.compaction) &&
   wanted.past === undefined
 
 /** Makes the thread live as wanted. A live session that is otherwise is replaced, unless a turn runs. */

@@ -143,3 +143,24 @@ describe("the ends of sessions", () => {
     }).pipe(Effect.provide(FaultyStore.layer({ hooks: [observer] })))
   })
 })
+
+describe("the policy of a thread", () => {
+  it.effect("P8 mock: a session goes on whose policy was written in another order, or with nothing in it", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      yield* Agents.start()
+      yield* agents.startSession({ threadId, compaction: { tellAgent: true, auto: false } })
+      const same = yield* agents.startSession({ threadId })
+      const again = yield* agents.startSession({ threadId, compaction: { auto: false, tellAgent: true } })
+      assert.deepStrictEqual([same.epoch, again.epoch], [2, 2])
+    }).pipe(Effect.provide(layer())))
+
+  it.effect("P13 mock: a policy of an empty path can be read again", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      yield* Agents.start()
+      yield* agents.startSession({ threadId, compaction: { savePath: "" } })
+      assert.strictEqual((yield* agents.getThread(threadId)).epoch, 2)
+      assert.lengthOf(yield* agents.listThreads(), 1)
+    }).pipe(Effect.provide(layer())))
+})
