@@ -41,6 +41,15 @@ const compacting = Effect.fnUntraced(function*(session: Partial<ProviderSession>
   return { queue, gate }
 })
 
+describe("compactions and an agent that dies or hangs", () => {
+  it.effect("P13 mock: an agent whose history dies is saved as far as our log goes, and let go", () =>
+    Effect.gen(function*() {
+      const { gate } = yield* compacting({ history: Effect.die("a bug") })
+      assert.strictEqual((yield* gate())._tag, "Allow")
+      assert.strictEqual((yield* gates)[0]?.snapshot?.completeness, "log-only")
+    }).pipe(Effect.provide(layer())))
+})
+
 describe("resets", () => {
   it.effect("P1 mock: a reset session that cannot be resumed yet does not bring the old conversation back", () =>
     Effect.gen(function*() {
