@@ -144,6 +144,7 @@ export const enter = Effect.fnUntraced(function*(
     gated,
     turn: undefined,
     compaction: undefined,
+    overdue: false,
     vetoes: 0,
     greeted: false,
     notes: [],

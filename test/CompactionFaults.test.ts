@@ -42,12 +42,134 @@ const compacting = Effect.fnUntraced(function*(session: Partial<ProviderSession>
 })
 
 describe("compactions and an agent that dies or hangs", () => {
+  it.effect("P13 mock: a session that is lost while it compacts ends the compaction at once, and its thread is free", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      const { queue } = yield* compacting()
+      const running = yield* Effect.forkChild(agents.compactThread(threadId))
+      yield* awaitEvent(is("CompactionGated"))
+      yield* Queue.end(queue)
+      assert.strictEqual((yield* Fiber.join(running)).outcome, "unknown")
+      assert.strictEqual((yield* awaitEvent(is("SessionEnded"))).reason, "lost")
+      assert.deepStrictEqual(yield* outcomes, ["unknown"])
+    }).pipe(Effect.provide(layer())))
+
+  it.effect("P13 mock: an agent that never answers that it was asked to compact holds its thread to the deadline", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      const asked = yield* Deferred.make<void>()
+      yield* compacting({ compact: Effect.andThen(Deferred.succeed(asked, undefined), Effect.never) })
+      const running = yield* Effect.forkChild(agents.compactThread(threadId))
+      yield* Deferred.await(asked)
+      yield* TestClock.adjust("11 minutes")
+      assert.strictEqual((yield* Fiber.join(running)).outcome, "timeout")
+      assert.strictEqual((yield* agents.startSession({ threadId, runtimeMode: "full-access" })).epoch, 2)
+    }).pipe(Effect.provide(layer())))
+
+  it.effect("P13 mock: an end that comes after the deadline is not another compaction", () =>
+    Effect.gen(function*() {
+      const { gate, queue } = yield* compacting()
+      assert.strictEqual((yield* gate())._tag, "Allow")
+      yield* TestClock.adjust("10 minutes")
+      assert.strictEqual((yield* awaitEvent(is("CompactionSettled"))).outcome, "timeout")
+      yield* Queue.offer(queue, { _tag: "CompactionCompleted", summary: "late" })
+      yield* awaitEvent(is("CompactionCompleted"))
+      yield* Queue.offer(queue, { _tag: "Warning", code: "after" })
+      yield* awaitEvent(is("Warning"))
+      yield* TestClock.adjust("1 minute")
+      assert.lengthOf(yield* gates, 1)
+      assert.deepStrictEqual(yield* outcomes, ["timeout"])
+    }).pipe(Effect.provide(layer())))
+
   it.effect("P13 mock: an agent whose history dies is saved as far as our log goes, and let go", () =>
     Effect.gen(function*() {
       const { gate } = yield* compacting({ history: Effect.die("a bug") })
       assert.strictEqual((yield* gate())._tag, "Allow")
       assert.strictEqual((yield* gates)[0]?.snapshot?.completeness, "log-only")
     }).pipe(Effect.provide(layer())))
+})
+
+describe("one compaction after another", () => {
+  it.effect("P13 mock: each compaction of one turn is saved and guarded for itself", () => {
+    let asked = 0
+    const first = LifecycleHooks.guard({
+      name: "first",
+      events: ["compaction:before"],
+      run: () => Effect.sync(() => asked++ === 0 ? veto("not yet") : allow)
+    })
+    return Effect.gen(function*() {
+      const agents = yield* ProviderService
+      const agent = yield* MockProvider
+      yield* Agents.start()
+      yield* agent.nextTurn(() => [
+        MockStep.compaction({ summary: "one" }),
+        MockStep.compaction({ summary: "two" }),
+        MockStep.compaction({ summary: "three" })
+      ])
+      yield* agents.runTurn({ threadId, prompt: "long" })
+      assert.deepStrictEqual(yield* outcomes, ["vetoed", "completed", "completed"])
+      assert.deepStrictEqual((yield* gates).map(({ snapshot }) => snapshot?.timing), ["before", "before", "before"])
+      assert.lengthOf(yield* agent.summaries, 2)
+    }).pipe(Effect.provide(layer({ hooks: [first] })))
+  })
+
+  it.effect("P13 mock: a compaction that was cut off in its middle does not let the next one pass unsaved", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      const agent = yield* MockProvider
+      yield* Agents.start()
+      yield* agent.nextTurn(() => [MockStep.compaction({ during: Effect.never })])
+      yield* agents.sendTurn({ threadId, prompt: "long" })
+      yield* agent.awaitSummary()
+      yield* agents.interruptTurn({ threadId })
+      yield* agent.nextTurn(() => [MockStep.compaction({ summary: "again" })])
+      const next = yield* Effect.forkChild(agents.runTurn({ threadId, prompt: "longer" }))
+      yield* agent.awaitSession(({ compaction }) => compaction === "held")
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.join(next)
+      assert.deepStrictEqual((yield* gates).map(({ snapshot }) => snapshot?.timing), ["before", "before"])
+      assert.deepStrictEqual(yield* outcomes, ["unknown", "completed"])
+    }).pipe(Effect.provide(layer())))
+
+  it.effect("P13 mock: a second question about a held compaction waits for the same answer", () => {
+    const held = Deferred.makeUnsafe<void>()
+    const release = Deferred.makeUnsafe<void>()
+    const slow = LifecycleHooks.guard({
+      name: "slow",
+      events: ["compaction:before"],
+      run: () => Deferred.succeed(held, undefined).pipe(Effect.andThen(Deferred.await(release)), Effect.as(allow))
+    })
+    return Effect.gen(function*() {
+      const { gate, queue } = yield* compacting()
+      const one = yield* Effect.forkChild(gate())
+      yield* Deferred.await(held)
+      const two = yield* Effect.forkChild(gate(), { startImmediately: true })
+      yield* Deferred.succeed(release, undefined)
+      assert.deepStrictEqual([(yield* Fiber.join(one))._tag, (yield* Fiber.join(two))._tag], ["Allow", "Allow"])
+      yield* Queue.offer(queue, { _tag: "CompactionCompleted", summary: "short" })
+      yield* awaitEvent(is("CompactionSettled"))
+      assert.deepStrictEqual(yield* outcomes, ["completed"])
+      assert.lengthOf(yield* gates, 1)
+    }).pipe(Effect.provide(layer({ hooks: [slow] })))
+  })
+
+  it.effect("P13 mock: the path of a transcript that was saved after the compaction is told as well", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      const agent = yield* MockProvider
+      yield* Agents.start()
+      yield* agent.nextTurn(() => [MockStep.compaction({ summary: "in short" })])
+      yield* agents.runTurn({ threadId, prompt: "long" })
+      yield* awaitEvent(is("CompactionSettled"))
+      const path = (yield* gates)[0]?.snapshot?.path ?? "nowhere"
+      yield* agents.runTurn({ threadId, prompt: "next" })
+      assert.include((yield* agents.readTranscript(threadId)).at(-1)?.input.context?.join(), path)
+    }).pipe(
+      Effect.provide(layer({
+        mock: { capabilities: { compactionGate: "observe-only" } },
+        settings: { compaction: { tellAgent: true } }
+      }))
+    ))
 })
 
 describe("resets", () => {
