@@ -2,6 +2,7 @@
  * A snapshot that somebody asks for: of a live thread with all that its agent has, of a stopped one from our log.
  */
 import { Effect, Result, Semaphore } from "effect"
+import * as Compaction from "./Compaction.ts"
 import * as CompactionPolicy from "./CompactionPolicy.ts"
 import * as LiveSession from "./LiveSession.ts"
 import { ThreadUnknown } from "./ServiceError.ts"
@@ -36,6 +37,25 @@ const ofStopped = (engine: Engine, actor: ThreadActor, parts: SnapshotTaking.Par
     return taken
   })
 
+/** Under the session's epoch, be it over by now, or else under the one that the thread has then. */
+const announce = (engine: Engine, actor: ThreadActor, live: LiveSession.LiveSession, body: EventBody) =>
+  Effect.suspend(() =>
+    live.over
+      ? ThreadLog.append(actor.log, engine.clock, live.binding, [body], engine.store.annotateThread)
+      : LiveSession.append(engine, live, [body])
+  ).pipe(
+    LiveSession.locked(live),
+    Effect.uninterruptible,
+    Effect.catchTag("EpochFenced", () =>
+      Semaphore.withPermit(actor.lock)(
+        Effect.suspend(() =>
+          actor.live === undefined
+            ? annotate(engine, actor, body)
+            : LiveSession.announce(engine, actor.live, [body])
+        )
+      ))
+  )
+
 /** The session may be used, or end, meanwhile. */
 const ofLive = Effect.fnUntraced(function*(
   engine: Engine,
@@ -44,23 +64,21 @@ const ofLive = Effect.fnUntraced(function*(
   live: LiveSession.LiveSession
 ) {
   const { binding, policy } = live
-  const taken = yield* SnapshotTaking.take(parts, { binding, live, policy, timing: () => "before" })
-  yield* live.over
-    ? Semaphore.withPermit(actor.lock)(
-      Effect.suspend(() =>
-        actor.live === undefined
-          ? annotate(engine, actor, told(taken))
-          : LiveSession.announce(engine, actor.live, [told(taken)])
-      )
-    )
-    : LiveSession.announce(engine, live, [told(taken)])
+  const taken = yield* SnapshotTaking.take(parts, {
+    binding,
+    live,
+    policy,
+    timing: () => Compaction.timing(live, live.compaction)
+  })
+  yield* announce(engine, actor, live, told(taken))
   return taken
 })
 
 /** Succeeds once it is on the disk and recorded. */
 export const take = Effect.fnUntraced(function*(engine: Engine, actor: ThreadActor, parts: SnapshotTaking.Parts) {
   const { live } = actor
-  const taken = yield* live === undefined || live.over
+  // One that ends just now is still there for the hooks that are told so, and its thread is locked until they are.
+  const taken = yield* live === undefined
     ? Semaphore.withPermit(actor.lock)(
       Effect.suspend(() =>
         actor.live === undefined

@@ -170,6 +170,17 @@ describe("one compaction after another", () => {
         settings: { compaction: { tellAgent: true } }
       }))
     ))
+
+  it.effect("P13 mock: a snapshot on request while a summary is written does not say before", () =>
+    Effect.gen(function*() {
+      const archive = yield* TranscriptArchive
+      const { gate, queue } = yield* compacting()
+      yield* gate()
+      assert.strictEqual((yield* archive.snapshot(threadId)).timing, "concurrent")
+      yield* Queue.offer(queue, { _tag: "CompactionCompleted" })
+      yield* awaitEvent(is("CompactionSettled"))
+      assert.strictEqual((yield* archive.snapshot(threadId)).timing, "before")
+    }).pipe(Effect.provide(layer())))
 })
 
 describe("resets", () => {
@@ -272,6 +283,26 @@ describe("the ends of sessions", () => {
       assert.deepStrictEqual(ends, ["crash"])
       assert.strictEqual((yield* store.getThread(threadId))._tag, "None")
     }).pipe(Effect.provide(FaultyStore.layer({ hooks: [observer] })))
+  })
+
+  it.effect("P12 mock: a hook of session:end may save the session, which is there still", () => {
+    const saved: Array<string> = []
+    const saver = LifecycleHooks.observe({
+      name: "saver",
+      events: ["session:end"],
+      run: ({ threadId }) =>
+        Effect.flatMap(TranscriptArchive, (archive) => archive.snapshot(threadId)).pipe(
+          Effect.tap(({ completeness }) => Effect.sync(() => saved.push(completeness)))
+        )
+    })
+    return Effect.gen(function*() {
+      const agents = yield* ProviderService
+      yield* Agents.start()
+      yield* agents.runTurn({ threadId, prompt: "one" })
+      yield* agents.stopSession(threadId)
+      assert.deepStrictEqual(saved, ["complete"])
+      assert.deepStrictEqual(tags(yield* stored()).slice(-2), ["SessionEnded", "SnapshotWritten"])
+    }).pipe(Effect.provide(layer({ hooks: [saver] })))
   })
 })
 
