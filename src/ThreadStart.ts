@@ -129,13 +129,15 @@ const begin = Effect.fnUntraced(function*(
   return exit.value
 })
 
-/** A session that is not the thread's yet has nothing that would be lost. */
+/** What a session has of before could not be saved while it is not the thread's yet. */
 const atGate = (
   engine: Engine,
   live: LiveSession.LiveSession | undefined,
   trigger: CompactionTrigger
 ): Effect.Effect<CompactionVerdict> =>
-  live === undefined ? Effect.succeed({ _tag: "Allow", context: [] }) : Compaction.gate(engine, live, trigger)
+  live === undefined
+    ? Effect.succeed({ _tag: "Veto", reason: "the session is being started" })
+    : Compaction.gate(engine, live, trigger)
 
 /** What the store does not take now is tried again before the next turn. */
 export const tryReconcile = (engine: Engine, actor: ThreadActor, live: LiveSession.LiveSession) => {

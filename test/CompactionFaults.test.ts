@@ -1,10 +1,25 @@
 /** Compactions, snapshots, resets and shutdowns that meet an agent that dies, a caller that goes away, or each other. */
 import { assert, describe, it } from "@effect/vitest"
-import { type Cause, Deferred, Effect, Exit, Fiber, FileSystem, Layer, Path, Queue, Scope, Stream } from "effect"
+import {
+  type Cause,
+  Deferred,
+  Effect,
+  Exit,
+  Fiber,
+  FileSystem,
+  Layer,
+  Option,
+  Path,
+  Queue,
+  Result,
+  Scope,
+  Stream
+} from "effect"
 import { TestClock } from "effect/testing"
 import {
   allow,
   LifecycleHooks,
+  ProviderName,
   ProviderService,
   SessionStore,
   ThreadId,
@@ -24,20 +39,26 @@ const outcomes = Effect.map(stored(), (events) => events.filter(is("CompactionSe
 const gates = Effect.map(stored(), (events) => events.filter(is("CompactionGated")))
 
 /** An agent that compacts when asked, and asks first; what it says is the test's. */
-const compacting = Effect.fnUntraced(function*(session: Partial<ProviderSession> = {}) {
+const compacting = Effect.fnUntraced(function*(
+  session: Partial<ProviderSession> = {},
+  onStart: (gate: Effect.Effect<CompactionVerdict>) => void = () => {}
+) {
   const agents = yield* ProviderService
   const queue = yield* Queue.unbounded<ProviderEvent, Cause.Done>()
   let started: StartInput | undefined
+  const gate = (): Effect.Effect<CompactionVerdict> => started?.compaction?.gate?.("auto") ?? Effect.never
   yield* PlainAgent.register({
     events: Stream.fromQueue(queue),
     compactionGate: "blocking",
     ...session
   }, {
     capabilities: { compact: true, compactionGate: "blocking" },
-    onStart: (input) => started = input
+    onStart: (input) => {
+      started = input
+      onStart(gate())
+    }
   })
   yield* agents.startSession({ threadId, instanceId: PlainAgent.plain, directory: yield* Agents.folder })
-  const gate = (): Effect.Effect<CompactionVerdict> => started?.compaction?.gate?.("auto") ?? Effect.never
   return { queue, gate }
 })
 
@@ -86,6 +107,41 @@ describe("compactions and an agent that dies or hangs", () => {
       const { gate } = yield* compacting({ history: Effect.die("a bug") })
       assert.strictEqual((yield* gate())._tag, "Allow")
       assert.strictEqual((yield* gates)[0]?.snapshot?.completeness, "log-only")
+    }).pipe(Effect.provide(layer())))
+})
+
+describe("sessions that begin", () => {
+  it.effect("P13 mock: a session that is not the thread's yet is not compacted: its past could not be saved", () => {
+    const verdicts: Array<string> = []
+    return Effect.gen(function*() {
+      let asks: Effect.Effect<CompactionVerdict> = Effect.never
+      const { gate } = yield* compacting({
+        cursor: Effect.suspend(() => asks).pipe(
+          Effect.map(({ _tag }) => verdicts.push(_tag)),
+          Effect.timeoutOption("1 second"),
+          Effect.as(Option.some({ provider: ProviderName.make("plain"), version: 1, payload: null }))
+        )
+      }, (gate) => asks = gate)
+      assert.deepStrictEqual(verdicts, ["Veto"])
+      assert.strictEqual((yield* gate())._tag, "Allow")
+    }).pipe(Effect.provide(layer()))
+  })
+
+  it.effect("P1 mock: of two restores into one thread one is refused, and nothing is there twice", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      const agent = yield* MockProvider
+      const archive = yield* TranscriptArchive
+      const copy = ThreadId.make("copy")
+      yield* Agents.start()
+      yield* agents.runTurn({ threadId, prompt: "remember 42" })
+      const { snapshotId } = yield* archive.snapshot(threadId)
+      const both = [0, 1].map(() => Effect.result(archive.restore({ snapshotId, threadId: copy })))
+      const results = yield* Effect.all(both, { concurrency: "unbounded" })
+      const errors = results.flatMap((result) => Result.isFailure(result) ? [result.failure._tag] : [])
+      assert.deepStrictEqual(errors, ["ThreadExists"])
+      assert.lengthOf(yield* agents.readTranscript(copy), 1)
+      assert.lengthOf(yield* agent.starts, 2)
     }).pipe(Effect.provide(layer())))
 })
 
