@@ -9,7 +9,7 @@ import * as LiveEnd from "./LiveEnd.ts"
 import type * as LiveSession from "./LiveSession.ts"
 import type { CompactionVerdict, ProviderAdapter } from "./ProviderAdapter.ts"
 import * as Reconciliation from "./Reconciliation.ts"
-import { TurnInProgress } from "./ServiceError.ts"
+import { ThreadExists, TurnInProgress } from "./ServiceError.ts"
 import * as SessionStart from "./SessionStart.ts"
 import type { Binding } from "./SessionStore.ts"
 import {
@@ -159,8 +159,7 @@ const fits = (live: LiveSession.LiveSession, wanted: Wanted): boolean =>
   live.binding.instanceId === wanted.adapter.instanceId &&
   live.binding.directory === wanted.directory &&
   live.binding.runtimeMode === wanted.runtimeMode &&
-  CompactionPolicy.same(live.binding.compaction, wanted.compaction) &&
-  wanted.past === undefined
+  CompactionPolicy.same(live.binding.compaction, wanted.compaction)
 
 /** Makes the thread live as wanted. A live session that is otherwise is replaced, unless a turn runs. */
 export const start = (engine: Engine, actor: ThreadActor, wanted: Wanted) =>
@@ -173,6 +172,15 @@ export const start = (engine: Engine, actor: ThreadActor, wanted: Wanted) =>
       if (turn !== undefined) return yield* new TurnInProgress({ threadId: actor.threadId, turnId: turn.turnId })
       yield* close(engine, actor, live, "replaced")
     }
+    return yield* open(engine, actor, wanted)
+  }).pipe(Semaphore.withPermit(actor.lock))
+
+/** As {@link start}, of a thread that is not there yet, and with a past of its own. */
+export const create = (engine: Engine, actor: ThreadActor, wanted: Wanted) =>
+  Effect.gen(function*() {
+    yield* notCut(actor)
+    const known = actor.live !== undefined || Option.isSome(yield* engine.store.getThread(actor.threadId))
+    if (known) return yield* new ThreadExists({ threadId: actor.threadId })
     return yield* open(engine, actor, wanted)
   }).pipe(Semaphore.withPermit(actor.lock))
 

@@ -430,7 +430,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings) {
         { ...binding, runtimeMode: input.runtimeMode ?? binding.runtimeMode },
         { _tag: "Fork", cursor: copy.cursor, from: input.threadId, seq: copy.seq }
       )
-      return infoOf(yield* actors.use(input.newThreadId, (actor) => ThreadStart.start(engine, actor, wanted)))
+      return infoOf(yield* actors.use(input.newThreadId, (actor) => ThreadStart.create(engine, actor, wanted)))
     }),
 
     deleteThread: Effect.fn("ProviderService.deleteThread")(function*(threadId) {
@@ -480,7 +480,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings) {
         undefined,
         { _tag: "Snapshot", snapshotId: saved.manifest.snapshotId, turns: saved.turns }
       )
-      return infoOf(yield* actors.use(threadId, (actor) => ThreadStart.start(engine, actor, wanted)))
+      return infoOf(yield* actors.use(threadId, (actor) => ThreadStart.create(engine, actor, wanted)))
     })
   })
   return { service, transcripts, services }
