@@ -13,7 +13,14 @@ import type { TurnId } from "./Ids.ts"
 import * as LifecycleEvent from "./LifecycleEvent.ts"
 import { append, type Engine, type LiveSession, locked } from "./LiveSession.ts"
 import type { CompactionVerdict } from "./ProviderAdapter.ts"
-import type { CompactionOutcome, CompactionTrigger, EventBody, SnapshotFailure, Snapshotted } from "./ThreadEvent.ts"
+import type {
+  CompactionOutcome,
+  CompactionTrigger,
+  EventBody,
+  SnapshotFailure,
+  Snapshotted,
+  SnapshotTiming
+} from "./ThreadEvent.ts"
 
 /** How it ended. */
 export interface Ending {
@@ -28,8 +35,14 @@ export interface Compaction {
   /** Asked for by us, so the agent waits for nobody else. */
   readonly ours: boolean
   readonly turnId: TurnId | undefined
+  /** The agent has said that it begins. */
+  started: boolean
   /** `CompactionGated` is recorded; from then on there must be an outcome. */
   gated: boolean
+  /** Nobody holds it any more. */
+  released: boolean
+  /** The agent has asked and has its answer: what it asks next is about another one. */
+  answered: boolean
   over: boolean
   snapshot: Snapshotted | undefined
   /** What the agent has said of its end before it was gated. */
@@ -49,7 +62,10 @@ export const begin = (live: LiveSession, clock: Clock.Clock, trigger: Compaction
     trigger,
     ours,
     turnId: turn !== undefined && turn.phase !== "ended" ? turn.turnId : undefined,
+    started: false,
     gated: false,
+    released: false,
+    answered: false,
     over: false,
     snapshot: undefined,
     ending: undefined,
@@ -57,6 +73,7 @@ export const begin = (live: LiveSession, clock: Clock.Clock, trigger: Compaction
     settled: Deferred.makeUnsafe()
   }
   live.compaction = compaction
+  live.overdue = false
   return compaction
 }
 
@@ -71,6 +88,7 @@ export const settle = (
   if (compaction.over) return []
   compaction.over = true
   if (live.compaction === compaction) live.compaction = undefined
+  live.overdue = compaction.released && (outcome === "timeout" || outcome === "unknown")
   if (outcome === "completed" && live.policy.tellAgent && compaction.snapshot !== undefined) {
     live.notes = [whereItIs(compaction.snapshot)]
   }
@@ -127,14 +145,16 @@ const save = (engine: Engine, live: LiveSession, compaction: Compaction): Effect
     ? engine.snapshot({
       live,
       compactionId: compaction.compactionId,
-      timing: () =>
-        compaction.ending !== undefined
-          ? "after"
-          : compaction.ours || isHeld(live)
-          ? "before"
-          : "concurrent"
+      timing: () => timing(live, compaction)
     })
     : Effect.undefined
+
+/** How a snapshot that is taken now stands to a compaction, if there is one. */
+export const timing = (live: LiveSession, compaction: Compaction | undefined): SnapshotTiming => {
+  if (compaction === undefined) return "before"
+  if (compaction.ending !== undefined) return "after"
+  return !compaction.released && (compaction.ours || isHeld(live)) ? "before" : "concurrent"
+}
 
 /** Whether the agent asks before each compaction of this session. */
 export const isHeld = (live: LiveSession): boolean => live.session.compactionGate === "blocking" && live.gated
@@ -147,8 +167,6 @@ const prepare = Effect.fnUntraced(function*(engine: Engine, live: LiveSession, c
   const { policy } = live
   const mends = compaction.trigger === "overflow" && !policy.vetoOverflow
   const vetoable = !mends && live.vetoes < vetoLimit
-  // Whatever the agent had said by now is in the log once its lock was free.
-  yield* locked(live)(Effect.void)
   const saved = yield* save(engine, live, compaction)
   yield* record(engine, live, compaction, saved, vetoable)
   if (saved !== undefined && Result.isFailure(saved) && policy.onSnapshotFailure === "block" && !mends) {
@@ -202,6 +220,14 @@ export const whereItIs = ({ path }: Snapshotted): string =>
   `The complete conversation up to this point is saved in ${path} (JSON; its "segments" are files of one message per ` +
   "line, in the folder beside it). Read there what a summary leaves out."
 
+/** The session is gone, and nobody will say how it ended. */
+export const lose = (engine: Engine, live: LiveSession) =>
+  Effect.suspend(() =>
+    live.compaction === undefined
+      ? Effect.void
+      : settleNow(engine, live, live.compaction, { outcome: "unknown" })
+  )
+
 /** Nobody goes on with it: the agent may still do. */
 export const giveUp = (engine: Engine, live: LiveSession, compaction: Compaction) =>
   settleNow(engine, live, compaction, { outcome: "unknown", reason: "given up" })
@@ -214,6 +240,8 @@ export const fail = (engine: Engine, live: LiveSession, compaction: Compaction, 
 export const outcome = (live: LiveSession, compaction: Compaction): Effect.Effect<Ending> =>
   Effect.tap(Deferred.await(compaction.settled), () => locked(live)(Effect.void))
 
+const refusal = ({ outcome, reason }: Ending) => vetoed(reason ?? outcome)
+
 /** Prepares it, in bounded time whatever happens. */
 export const hold = (
   engine: Engine,
@@ -221,6 +249,8 @@ export const hold = (
   compaction: Compaction
 ): Effect.Effect<CompactionVerdict> =>
   prepare(engine, live, compaction).pipe(
+    // A session that is lost meanwhile is not prepared for any longer.
+    Effect.raceFirst(Effect.map(Deferred.await(compaction.settled), refusal)),
     Effect.timeoutOrElse({
       duration: engine.compaction.gateDeadline,
       orElse: () =>
@@ -232,10 +262,22 @@ export const hold = (
     Effect.catch((error) =>
       Effect.as(settleNow(engine, live, compaction, { outcome: "cancelled", reason: error._tag }), vetoed(error._tag))
     ),
+    Effect.catchDefect((defect) =>
+      Effect.logError("A compaction could not be prepared", defect).pipe(
+        Effect.andThen(settleNow(engine, live, compaction, { outcome: "cancelled", reason: "a defect" })),
+        Effect.as(vetoed("a defect"))
+      )
+    ),
     Effect.onInterrupt(() => settleNow(engine, live, compaction, { outcome: "cancelled", reason: "given up" })),
     Effect.tap((verdict) => Deferred.succeed(compaction.verdict, verdict)),
-    Effect.tap((verdict) => verdict._tag === "Allow" ? watch(engine, live, compaction) : Effect.void)
+    Effect.tap((verdict) => verdict._tag === "Allow" ? release(engine, live, compaction) : Effect.void)
   )
+
+const release = (engine: Engine, live: LiveSession, compaction: Compaction) =>
+  Effect.suspend(() => {
+    compaction.released = true
+    return watch(engine, live, compaction)
+  })
 
 /** A released agent that never says how it went has an outcome all the same. */
 const watch = (engine: Engine, live: LiveSession, compaction: Compaction) =>
@@ -247,19 +289,37 @@ const watch = (engine: Engine, live: LiveSession, compaction: Compaction) =>
     Effect.forkIn(engine.scope)
   )
 
+/** How long the end of a compaction may be on its way when the agent asks about the next one. */
+const endPatience = "1 second"
+
 /** What the adapter calls before each compaction: ours goes on, one of the agent's own is held until it is saved. */
 export const gate = (engine: Engine, live: LiveSession, trigger: CompactionTrigger): Effect.Effect<CompactionVerdict> =>
   Effect.suspend(() => {
     if (live.over) return Effect.succeed(vetoed("the session is over"))
     const current = live.compaction
-    return current === undefined
-      ? hold(engine, live, begin(live, engine.clock, trigger, false))
-      : Deferred.await(current.verdict)
+    if (current === undefined) {
+      const compaction = begin(live, engine.clock, trigger, false)
+      return Effect.tap(hold(engine, live, compaction), () => answered(compaction))
+    }
+    if (!current.answered) return Effect.tap(Deferred.await(current.verdict), () => answered(current))
+    return Deferred.await(current.settled).pipe(
+      Effect.timeoutOrElse({
+        duration: endPatience,
+        orElse: () => settleNow(engine, live, current, { outcome: "unknown" })
+      }),
+      Effect.andThen(gate(engine, live, trigger))
+    )
+  })
+
+const answered = (compaction: Compaction) =>
+  Effect.sync(() => {
+    compaction.answered = true
   })
 
 /** A compaction that nobody could hold: it is saved beside it, or after it. Lock held. */
 export const observe = (engine: Engine, live: LiveSession, trigger: CompactionTrigger, ending: Ending | undefined) => {
   const compaction = begin(live, engine.clock, trigger, false)
+  compaction.started = true
   compaction.ending = ending
   return save(engine, live, compaction).pipe(
     Effect.flatMap((saved) => record(engine, live, compaction, saved, false)),
@@ -272,6 +332,7 @@ export const observe = (engine: Engine, live: LiveSession, trigger: CompactionTr
 /** The agent says that a compaction is over. Lock held. */
 export const ended = (live: LiveSession, compaction: Compaction, ending: Ending): ReadonlyArray<EventBody> => {
   if (compaction.gated) return settle(live, compaction, ending)
-  compaction.ending ??= ending
+  // One that has not begun yet cannot be over: that is the end of the one before.
+  if (compaction.started) compaction.ending ??= ending
   return []
 }

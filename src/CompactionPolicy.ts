@@ -1,7 +1,7 @@
 /**
  * What shall happen around a compaction: of the service, and of a thread that wants it otherwise.
  */
-import { Schema } from "effect"
+import { Schema, Struct } from "effect"
 
 export const CompactionPolicy = Schema.Struct({
   /** Whether the agent may compact by itself when its context is full. Default `true`. */
@@ -9,7 +9,7 @@ export const CompactionPolicy = Schema.Struct({
   /** Whether the whole transcript is saved first. Default `true`. */
   saveBefore: Schema.optionalKey(Schema.Boolean),
   /** Folder of the snapshots; relative to the thread's directory. Default `.agents/sessions`. */
-  savePath: Schema.optionalKey(Schema.NonEmptyString),
+  savePath: Schema.optionalKey(Schema.String),
   /**
    * When the transcript cannot be saved: `block` does not compact, `proceed` does. Default `block`. After an overflow the
    * compaction goes on in any case, loudly, unless `vetoOverflow` is set: without it no further turn is possible.
@@ -31,8 +31,19 @@ export const defaults = {
   tellAgent: false
 } as const satisfies Required<CompactionPolicy>
 
-/** What holds for a thread. */
+/** What holds for a thread. A key without a value is as one that is not there: it does not switch anything off. */
 export const resolve = (
   service: CompactionPolicy | undefined,
   thread: CompactionPolicy | undefined
-): Required<CompactionPolicy> => ({ ...defaults, ...service, ...thread })
+): Required<CompactionPolicy> => ({
+  auto: thread?.auto ?? service?.auto ?? defaults.auto,
+  saveBefore: thread?.saveBefore ?? service?.saveBefore ?? defaults.saveBefore,
+  savePath: thread?.savePath ?? service?.savePath ?? defaults.savePath,
+  onSnapshotFailure: thread?.onSnapshotFailure ?? service?.onSnapshotFailure ?? defaults.onSnapshotFailure,
+  vetoOverflow: thread?.vetoOverflow ?? service?.vetoOverflow ?? defaults.vetoOverflow,
+  tellAgent: thread?.tellAgent ?? service?.tellAgent ?? defaults.tellAgent
+})
+
+/** Whether two threads want the same, in whatever order they say it. */
+export const same = (a: CompactionPolicy = {}, b: CompactionPolicy = {}): boolean =>
+  Struct.keys(defaults).every((key) => a[key] === b[key])

@@ -52,6 +52,3 @@ export const check = (threadId: ThreadId): Effect.Effect<void, HookReentrant> =>
     }
     return Effect.void
   })
-
-/** Whether the thread waits for the hook that the fiber is inside of. */
-export const holds = (threadId: ThreadId): Effect.Effect<boolean> => Effect.isFailure(check(threadId))

@@ -21,8 +21,7 @@ export const end = (engine: Engine, live: LiveSession, reason: SessionEndReason)
     if (live.over) return Effect.void
     return Effect.andThen(endRunning(engine, live, reason), closeEpoch(engine, live, reason)).pipe(
       Effect.onExit((exit) => Effect.sync(() => abandon(live, exit))),
-      // Who is told of the end may still look at the session.
-      Effect.andThen(engine.hooks.delivered("session:end", live.binding, engine.settings.hookBudget)),
+      Effect.andThen(Effect.suspend(() => told(engine, live))),
       Effect.ensuring(closeScope(engine, live.scope, live.binding))
     )
   }).pipe(Effect.uninterruptible)
@@ -72,8 +71,19 @@ export const closing = (live: LiveSession): ReadonlyArray<EventBody> => [
   ...(live.compaction === undefined ? [] : Compaction.settle(live, live.compaction, { outcome: "unknown" }))
 ]
 
+/** The rest of an epoch whose end is stored by now. */
+export const leave = (engine: Engine, live: LiveSession): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    abandon(live, Exit.void)
+    return Effect.ensuring(told(engine, live), closeScope(engine, live.scope, live.binding))
+  })
+
+/** Who is told of the end may still look at the session. */
+const told = (engine: Engine, live: LiveSession) =>
+  engine.hooks.delivered("session:end", live.binding, engine.settings.hookBudget)
+
 /** Nobody waits for this session any more. */
-export const abandon = (live: LiveSession, exit: Exit.Exit<unknown, StoreFailed | EpochFenced>): void => {
+const abandon = (live: LiveSession, exit: Exit.Exit<unknown, StoreFailed | EpochFenced>): void => {
   const turn = live.turn
   live.over = true
   live.turn = undefined

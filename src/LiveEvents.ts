@@ -47,7 +47,8 @@ const receive = Effect.fnUntraced(function*(engine: Engine, live: LiveSession, e
       }
       case "CompactionStarted":
         // One that is held records itself at its gate.
-        if (live.compaction === undefined && !Compaction.isHeld(live)) {
+        if (live.compaction !== undefined) live.compaction.started = true
+        else if (!Compaction.isHeld(live)) {
           yield* Compaction.observe(engine, live, event.trigger, undefined)
         }
         break
@@ -58,6 +59,7 @@ const receive = Effect.fnUntraced(function*(engine: Engine, live: LiveSession, e
           : { outcome: "failed", reason: event.name }
         out.push(event)
         if (live.compaction !== undefined) out.push(...Compaction.ended(live, live.compaction, ending))
+        else if (live.overdue) live.overdue = false
         // It has passed the gate by, if there was one; a failed one was stopped there, and that is told already.
         else if (ending.outcome === "completed") yield* Compaction.observe(engine, live, "auto", ending)
         continue
@@ -106,6 +108,9 @@ export const pump = (engine: Engine, live: LiveSession, onLost: Effect.Effect<vo
     Stream.runForEachArray((events) => receive(engine, live, events).pipe(locked(live), Effect.uninterruptible)),
     Effect.raceFirst(Deferred.await(live.halted)),
     Effect.catchCause((cause) => Effect.logError("The events of a session could not be taken in", cause)),
-    Effect.andThen(Effect.suspend(() => live.over ? Effect.void : onLost)),
+    Effect.andThen(Effect.suspend(() =>
+      // Who waits for the end of a compaction has the thread's lock.
+      live.over ? Effect.void : Effect.andThen(Compaction.lose(engine, live), onLost)
+    )),
     Effect.forkIn(engine.scope, { startImmediately: true })
   )

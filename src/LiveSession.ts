@@ -103,6 +103,8 @@ export interface LiveSession {
   readonly gated: boolean
   turn: Turn | undefined
   compaction: Compaction | undefined
+  /** The end of an earlier compaction, that nobody waits for any more, may still be told. */
+  overdue: boolean
   /** Compactions that guards have stopped, in a row. */
   vetoes: number
   /** Hooks have been told of the epoch's start. */

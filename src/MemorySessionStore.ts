@@ -117,7 +117,7 @@ export const make = (record: MemoryHookOutbox.Record): SessionStore["Service"] =
     getCursor: (threadId, instanceId) =>
       Effect.sync(() => Option.fromUndefinedOr(threads.get(threadId)?.cursors.get(instanceId))),
 
-    openEpoch: ({ binding, cursor, dueAt, ends, events }) =>
+    openEpoch: ({ binding, cursor, dueAt, ends, events, resets }) =>
       Effect.suspend(() => {
         const known = threads.get(binding.threadId)
         const first = events[0]
@@ -134,6 +134,7 @@ export const make = (record: MemoryHookOutbox.Record): SessionStore["Service"] =
         threads.set(binding.threadId, thread)
         thread.binding = { ...binding, status: "live", lastSeq: known?.binding.lastSeq ?? (first?.seq ?? 1) - 1 }
         append(thread, events)
+        if (resets === true) thread.cursors.clear()
         putCursor(thread, cursor)
         setDue(thread, dueAt)
         return Effect.void

@@ -38,7 +38,7 @@ export class SessionStore extends Context.Service<SessionStore, {
     readonly limit: number
     readonly before?: { readonly activeAt: number; readonly threadId: ThreadId } | undefined
   }) => Effect.Effect<ReadonlyArray<Binding>, StoreFailed>
-  /** Removes the thread with its cursors, turns and events. The only operation that removes a cursor. */
+  /** Removes the thread with its cursors, turns and events. Only this, and a reset, removes a cursor. */
   readonly deleteThread: (threadId: ThreadId) => Effect.Effect<void, StoreFailed>
 
   /** The stored value as it is, even if it is not JSON (then the text itself). */
@@ -46,11 +46,13 @@ export class SessionStore extends Context.Service<SessionStore, {
 
   /**
    * Writes the binding (status `live`), the cursor if there is one, and the events. `ends`: closes the thread's live epoch
-   * in the same transaction, with its last events, which come before.
+   * in the same transaction, with its last events, which come before. `resets`: the conversation begins anew, so the
+   * cursors that would find it again are removed.
    */
   readonly openEpoch: (write: {
     readonly binding: Binding
     readonly cursor: Option.Option<StoredCursor>
+    readonly resets?: boolean | undefined
     readonly dueAt: number
     readonly ends?: { readonly epoch: Epoch; readonly events: ReadonlyArray<ThreadEvent> } | undefined
     readonly events: ReadonlyArray<ThreadEvent>

@@ -2,9 +2,10 @@
  * Takes a snapshot of a thread: fetches the agent's own history where there is a session that has one, reconciles it
  * with our log, and writes both in bounded time.
  */
-import { type Clock, type Duration, Effect, Option, type Path, Result } from "effect"
+import { Cause, type Clock, type Duration, Effect, Option, type Path, Result } from "effect"
 import type { CompactionPolicy } from "./CompactionPolicy.ts"
 import type { LiveSession } from "./LiveSession.ts"
+import type { ProviderHistory } from "./ProviderAdapter.ts"
 import type { Redactor } from "./Redaction.ts"
 import type { Binding, SessionStore } from "./SessionStore.ts"
 import { SnapshotNotWritten } from "./SnapshotError.ts"
@@ -39,11 +40,16 @@ export interface Subject {
 const historyOf = ({ live }: Subject) =>
   live === undefined || !live.adapter.capabilities.history
     ? Effect.undefined
-    : Effect.catch(live.session.history, (error) =>
-      Effect.logWarning("The agent's history could not be read; the snapshot holds our log alone", error).pipe(
-        Effect.annotateLogs({ threadId: live.binding.threadId }),
-        Effect.as(undefined)
-      ))
+    : Effect.matchCauseEffect(live.session.history, {
+      onSuccess: (history) => Effect.succeed<ProviderHistory | undefined>(history),
+      onFailure: (cause) =>
+        Cause.hasInterrupts(cause)
+          ? Effect.interrupt
+          : Effect.logWarning("The agent's history could not be read; the snapshot holds our log alone", cause).pipe(
+            Effect.annotateLogs({ threadId: live.binding.threadId }),
+            Effect.as(undefined)
+          )
+    })
 
 /** Where a thread's snapshots are. */
 export const folderOf = (path: Path.Path, binding: Binding, policy: Required<CompactionPolicy>): string =>

@@ -73,6 +73,9 @@ const storeOperations = (
           ON CONFLICT (thread_id, instance_id) DO UPDATE SET body = excluded.body`)
     })
 
+  const removeCursors = (threadId: ThreadId) =>
+    Effect.asVoid(sql`DELETE FROM eca_cursors WHERE thread_id = ${threadId}`)
+
   const replaced = sql.csv([
     "instance_id",
     "provider",
@@ -137,7 +140,7 @@ const storeOperations = (
         )
       ),
 
-    openEpoch: ({ binding, cursor, dueAt, ends, events }) => {
+    openEpoch: ({ binding, cursor, dueAt, ends, events, resets = false }) => {
       const { threadId } = binding
       const close = ends === undefined
         ? Effect.void
@@ -153,6 +156,7 @@ const storeOperations = (
             DO UPDATE SET ${replaced} WHERE eca_threads.epoch < excluded.epoch${follows} RETURNING thread_id`),
           Effect.flatMap(fencedUnless(binding)),
           Effect.andThen(StoreEvents.insert(sql, events)),
+          Effect.andThen(resets ? removeCursors(threadId) : Effect.void),
           Effect.andThen(putCursor(threadId, cursor))
         )
       )

@@ -46,13 +46,13 @@ export interface ThreadActor {
   users: number
 }
 
-export const make = (threadId: ThreadId, recorded: ThreadLog.Recorded): ThreadActor => ({
+export const make = (threadId: ThreadId, recorded: ThreadLog.Recorded, stops = 0): ThreadActor => ({
   threadId,
   lock: Semaphore.makeUnsafe(1),
   log: ThreadLog.make(threadId, recorded),
   live: undefined,
   cuttable: undefined,
-  stops: 0,
+  stops,
   users: 0
 })
 
@@ -163,7 +163,8 @@ export const remove = (engine: Engine, actor: ThreadActor) =>
   cutting(
     actor,
     Effect.gen(function*() {
-      if (actor.live !== undefined) yield* close(engine, actor, actor.live, "deleted")
+      // An end that could not be stored is told before its thread is gone.
+      yield* actor.live === undefined ? loadBinding(engine, actor) : close(engine, actor, actor.live, "deleted")
       yield* engine.store.deleteThread(actor.threadId)
       engine.unsettled.delete(actor.threadId)
       ThreadLog.forget(actor.log)

@@ -9,7 +9,8 @@ import type { Recorded } from "./ThreadLog.ts"
 export interface ThreadActors {
   /** The actor, if the thread has one now. */
   readonly peek: (threadId: ThreadId) => ThreadActor.ThreadActor | undefined
-  readonly all: () => ReadonlyArray<ThreadActor.ThreadActor>
+  /** All actors. From now on none of them, and none to come, starts or sends anything. */
+  readonly retire: () => ReadonlyArray<ThreadActor.ThreadActor>
   readonly acquire: (threadId: ThreadId) => Effect.Effect<ThreadActor.ThreadActor>
   readonly release: (actor: ThreadActor.ThreadActor) => Effect.Effect<void>
   /** Keeps the actor for as long as `use` runs. */
@@ -21,9 +22,10 @@ export interface ThreadActors {
 
 export const make = (recorded: Recorded): ThreadActors => {
   const actors = new Map<ThreadId, ThreadActor.ThreadActor>()
+  let retired = 0
   const acquire = (threadId: ThreadId) =>
     Effect.sync(() => {
-      const actor = actors.get(threadId) ?? ThreadActor.make(threadId, recorded)
+      const actor = actors.get(threadId) ?? ThreadActor.make(threadId, recorded, retired)
       actors.set(threadId, actor)
       actor.users++
       return actor
@@ -37,7 +39,12 @@ export const make = (recorded: Recorded): ThreadActors => {
     })
   return {
     peek: (threadId) => actors.get(threadId),
-    all: () => Array.from(actors.values()),
+    retire: () => {
+      retired = 1
+      const all = Array.from(actors.values())
+      for (const actor of all) actor.stops += retired
+      return all
+    },
     acquire,
     release,
     use: (threadId, use) => Effect.acquireUseRelease(acquire(threadId), use, release)

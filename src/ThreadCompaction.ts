@@ -58,19 +58,19 @@ const run = Effect.fnUntraced(
   function*(engine: Engine, live: LiveSession.LiveSession, compaction: Compaction.Compaction) {
     const { compactionId } = compaction
     const verdict = yield* Compaction.hold(engine, live, compaction)
-    if (verdict._tag === "Veto") {
-      const { outcome } = yield* Deferred.await(compaction.settled)
-      return yield* new CompactionRefused({
-        threadId: live.binding.threadId,
-        compactionId,
-        outcome,
-        reason: verdict.reason
-      })
+    if (verdict._tag === "Allow") {
+      yield* live.session.compact.pipe(
+        // It may be over before the agent answers, and be it at its deadline.
+        Effect.raceFirst(Effect.asVoid(Deferred.await(compaction.settled))),
+        Effect.tapError((error) => Compaction.fail(engine, live, compaction, error._tag))
+      )
     }
-    yield* live.session.compact.pipe(
-      Effect.tapError((error) => Compaction.fail(engine, live, compaction, error._tag))
-    )
     const ending = yield* Compaction.outcome(live, compaction)
+    const { outcome } = ending
+    if (verdict._tag === "Veto" && (outcome === "vetoed" || outcome === "cancelled")) {
+      const { threadId } = live.binding
+      return yield* new CompactionRefused({ threadId, compactionId, outcome, reason: verdict.reason })
+    }
     return { ...ending, compactionId, snapshot: compaction.snapshot } satisfies Compacted
   },
   (effect, engine, live, compaction) =>

@@ -101,7 +101,7 @@ export const enter = Effect.fnUntraced(function*(
     event,
     ...(past._tag === "Snapshot" ? past.turns.map((turn) => restored(past.snapshotId, turn)) : [])
   ]
-  const dueAt = at + engine.settings.idleAfterMillis
+  const opening = { binding, cursor, resets: past._tag === "Reset", dueAt: at + engine.settings.idleAfterMillis }
   yield* Effect.suspend(() => {
     if (ended === undefined) {
       return ThreadLog.append(
@@ -109,7 +109,7 @@ export const enter = Effect.fnUntraced(function*(
         engine.clock,
         binding,
         bodies,
-        (events) => engine.store.openEpoch({ binding, cursor, dueAt, events })
+        (events) => engine.store.openEpoch({ ...opening, events })
       )
     }
     ended.over = true
@@ -123,7 +123,7 @@ export const enter = Effect.fnUntraced(function*(
       [ended.binding, last],
       [binding, bodies],
       (ends, events) =>
-        engine.store.openEpoch({ binding, cursor, dueAt, ends: { epoch: ended.binding.epoch, events: ends }, events })
+        engine.store.openEpoch({ ...opening, ends: { epoch: ended.binding.epoch, events: ends }, events })
     ).pipe(
       Effect.tapError((error) =>
         Effect.sync(() => {
@@ -144,6 +144,7 @@ export const enter = Effect.fnUntraced(function*(
     gated,
     turn: undefined,
     compaction: undefined,
+    overdue: false,
     vetoes: 0,
     greeted: false,
     notes: [],

@@ -2,11 +2,10 @@
  * A snapshot that somebody asks for: of a live thread with all that its agent has, of a stopped one from our log.
  */
 import { Effect, Result, Semaphore } from "effect"
+import * as Compaction from "./Compaction.ts"
 import * as CompactionPolicy from "./CompactionPolicy.ts"
-import * as HookScope from "./HookScope.ts"
 import * as LiveSession from "./LiveSession.ts"
 import { ThreadUnknown } from "./ServiceError.ts"
-import type { Binding } from "./SessionStore.ts"
 import { SnapshotNotWritten } from "./SnapshotError.ts"
 import * as SnapshotTaking from "./SnapshotTaking.ts"
 import { type Engine, loadBinding, type ThreadActor } from "./ThreadActor.ts"
@@ -19,28 +18,13 @@ const told = (taken: Result.Result<Snapshotted, SnapshotFailure>): EventBody =>
     onFailure: (failure) => ({ _tag: "SnapshotFailed", failure })
   })
 
-const append = (engine: Engine, actor: ThreadActor, binding: Binding, body: EventBody) =>
-  ThreadLog.append(actor.log, engine.clock, binding, [body], engine.store.annotateThread).pipe(
-    Semaphore.withPermit(actor.log.lock)
-  )
-
 /** What is known of the thread once its session is over. Lock held, no live session. */
 const annotate = Effect.fnUntraced(function*(engine: Engine, actor: ThreadActor, body: EventBody) {
   const binding = yield* loadBinding(engine, actor)
-  if (binding !== undefined) yield* append(engine, actor, binding, body)
-})
-
-/** For a hook that is told of the session's end: whoever ends it holds the lock and waits for the hook. */
-const ofEnding = Effect.fnUntraced(function*(
-  engine: Engine,
-  actor: ThreadActor,
-  parts: SnapshotTaking.Parts,
-  live: LiveSession.LiveSession
-) {
-  const { binding, policy } = live
-  const taken = yield* SnapshotTaking.take(parts, { binding, live, policy, timing: () => "before" })
-  yield* append(engine, actor, binding, told(taken))
-  return taken
+  if (binding === undefined) return
+  yield* ThreadLog.append(actor.log, engine.clock, binding, [body], engine.store.annotateThread).pipe(
+    Semaphore.withPermit(actor.log.lock)
+  )
 })
 
 const ofStopped = (engine: Engine, actor: ThreadActor, parts: SnapshotTaking.Parts) =>
@@ -53,6 +37,25 @@ const ofStopped = (engine: Engine, actor: ThreadActor, parts: SnapshotTaking.Par
     return taken
   })
 
+/** Under the session's epoch, be it over by now, or else under the one that the thread has then. */
+const announce = (engine: Engine, actor: ThreadActor, live: LiveSession.LiveSession, body: EventBody) =>
+  Effect.suspend(() =>
+    live.over
+      ? ThreadLog.append(actor.log, engine.clock, live.binding, [body], engine.store.annotateThread)
+      : LiveSession.append(engine, live, [body])
+  ).pipe(
+    LiveSession.locked(live),
+    Effect.uninterruptible,
+    Effect.catchTag("EpochFenced", () =>
+      Semaphore.withPermit(actor.lock)(
+        Effect.suspend(() =>
+          actor.live === undefined
+            ? annotate(engine, actor, body)
+            : LiveSession.announce(engine, actor.live, [body])
+        )
+      ))
+  )
+
 /** The session may be used, or end, meanwhile. */
 const ofLive = Effect.fnUntraced(function*(
   engine: Engine,
@@ -61,25 +64,21 @@ const ofLive = Effect.fnUntraced(function*(
   live: LiveSession.LiveSession
 ) {
   const { binding, policy } = live
-  const taken = yield* SnapshotTaking.take(parts, { binding, live, policy, timing: () => "before" })
-  yield* live.over
-    ? Semaphore.withPermit(actor.lock)(
-      Effect.suspend(() =>
-        actor.live === undefined
-          ? annotate(engine, actor, told(taken))
-          : LiveSession.announce(engine, actor.live, [told(taken)])
-      )
-    )
-    : LiveSession.announce(engine, live, [told(taken)])
+  const taken = yield* SnapshotTaking.take(parts, {
+    binding,
+    live,
+    policy,
+    timing: () => Compaction.timing(live, live.compaction)
+  })
+  yield* announce(engine, actor, live, told(taken))
   return taken
 })
 
 /** Succeeds once it is on the disk and recorded. */
 export const take = Effect.fnUntraced(function*(engine: Engine, actor: ThreadActor, parts: SnapshotTaking.Parts) {
   const { live } = actor
-  const taken = yield* live?.over === true && (yield* HookScope.holds(actor.threadId))
-    ? ofEnding(engine, actor, parts, live)
-    : live === undefined || live.over
+  // One that ends just now is still there for the hooks that are told so, and its thread is locked until they are.
+  const taken = yield* live === undefined
     ? Semaphore.withPermit(actor.lock)(
       Effect.suspend(() =>
         actor.live === undefined

@@ -9,7 +9,7 @@ import * as LiveEnd from "./LiveEnd.ts"
 import type * as LiveSession from "./LiveSession.ts"
 import type { CompactionVerdict, ProviderAdapter } from "./ProviderAdapter.ts"
 import * as Reconciliation from "./Reconciliation.ts"
-import { TurnInProgress } from "./ServiceError.ts"
+import { ThreadExists, TurnInProgress } from "./ServiceError.ts"
 import * as SessionStart from "./SessionStart.ts"
 import type { Binding } from "./SessionStore.ts"
 import {
@@ -74,14 +74,7 @@ export const reset = (engine: Engine, actor: ThreadActor, wanted: Wanted) =>
       yield* notCut(actor)
       const live = yield* usable(engine, actor)
       const binding = live?.binding ?? (yield* loadBinding(engine, actor))
-      const opened = yield* begin(engine, actor, wanted, { _tag: "Reset" }, { binding, recovered: false, live })
-      if (live !== undefined) {
-        LiveEnd.abandon(live, Exit.void)
-        yield* engine.hooks.delivered("session:end", live.binding, engine.settings.hookBudget).pipe(
-          Effect.ensuring(LiveEnd.closeScope(engine, live.scope, live.binding))
-        )
-      }
-      return opened
+      return yield* begin(engine, actor, wanted, { _tag: "Reset" }, { binding, recovered: false, live })
     }).pipe(Semaphore.withPermit(actor.lock))
   )
 
@@ -122,6 +115,8 @@ const begin = Effect.fnUntraced(function*(
           entered.live = live
         })
       ),
+      // In one with the start: whoever gives up waiting, the old session is stopped.
+      Effect.tap(() => before.live === undefined ? Effect.void : LiveEnd.leave(engine, before.live)),
       Effect.onExit((exit) =>
         Exit.isSuccess(exit)
           ? Effect.void
@@ -134,13 +129,15 @@ const begin = Effect.fnUntraced(function*(
   return exit.value
 })
 
-/** A session that is not the thread's yet has nothing that would be lost. */
+/** What a session has of before could not be saved while it is not the thread's yet. */
 const atGate = (
   engine: Engine,
   live: LiveSession.LiveSession | undefined,
   trigger: CompactionTrigger
 ): Effect.Effect<CompactionVerdict> =>
-  live === undefined ? Effect.succeed({ _tag: "Allow", context: [] }) : Compaction.gate(engine, live, trigger)
+  live === undefined
+    ? Effect.succeed({ _tag: "Veto", reason: "the session is being started" })
+    : Compaction.gate(engine, live, trigger)
 
 /** What the store does not take now is tried again before the next turn. */
 export const tryReconcile = (engine: Engine, actor: ThreadActor, live: LiveSession.LiveSession) => {
@@ -162,8 +159,7 @@ const fits = (live: LiveSession.LiveSession, wanted: Wanted): boolean =>
   live.binding.instanceId === wanted.adapter.instanceId &&
   live.binding.directory === wanted.directory &&
   live.binding.runtimeMode === wanted.runtimeMode &&
-  JSON.stringify(live.binding.compaction) === JSON.stringify(wanted.compaction) &&
-  wanted.past === undefined
+  CompactionPolicy.same(live.binding.compaction, wanted.compaction)
 
 /** Makes the thread live as wanted. A live session that is otherwise is replaced, unless a turn runs. */
 export const start = (engine: Engine, actor: ThreadActor, wanted: Wanted) =>
@@ -176,6 +172,15 @@ export const start = (engine: Engine, actor: ThreadActor, wanted: Wanted) =>
       if (turn !== undefined) return yield* new TurnInProgress({ threadId: actor.threadId, turnId: turn.turnId })
       yield* close(engine, actor, live, "replaced")
     }
+    return yield* open(engine, actor, wanted)
+  }).pipe(Semaphore.withPermit(actor.lock))
+
+/** As {@link start}, of a thread that is not there yet, and with a past of its own. */
+export const create = (engine: Engine, actor: ThreadActor, wanted: Wanted) =>
+  Effect.gen(function*() {
+    yield* notCut(actor)
+    const known = actor.live !== undefined || Option.isSome(yield* engine.store.getThread(actor.threadId))
+    if (known) return yield* new ThreadExists({ threadId: actor.threadId })
     return yield* open(engine, actor, wanted)
   }).pipe(Semaphore.withPermit(actor.lock))
 

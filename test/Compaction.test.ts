@@ -407,30 +407,6 @@ describe("TranscriptArchive of a service", () => {
     }).pipe(Effect.provide(layer({ hooks: [observer] })))
   })
 
-  it.effect("P12 mock: a hook that is told of a session's end can still save all that its agent has", () => {
-    const saved: Array<string> = []
-    const saver = LifecycleHooks.observe({
-      name: "saver",
-      events: ["session:end"],
-      run: ({ threadId }) =>
-        Effect.gen(function*() {
-          const archive = yield* TranscriptArchive
-          const { completeness, path } = yield* archive.snapshot(threadId)
-          const { turns } = yield* archive.read({ path })
-          saved.push(`${completeness}: ${turns.map(({ input }) => input.prompt).join()}`)
-        })
-    })
-    return Effect.gen(function*() {
-      const agents = yield* ProviderService
-      yield* Agents.start()
-      yield* agents.runTurn({ threadId, prompt: "first" })
-      // No time passes, so nobody has waited for the hook in vain.
-      yield* agents.stopSession(threadId)
-      assert.deepStrictEqual(saved, ["complete: first"])
-      assert.deepStrictEqual(tags(yield* stored()).slice(-2), ["SessionEnded", "SnapshotWritten"])
-    }).pipe(Effect.provide(layer({ hooks: [saver] })))
-  })
-
   it.effect("P1 mock: a snapshot is restored into a new thread, which the model knows and the archive has, also later", () =>
     Effect.gen(function*() {
       const agents = yield* ProviderService

@@ -281,14 +281,13 @@ export const make = Effect.fnUntraced(function*(settings: Settings) {
       Effect.forkIn(engine.scope)
     )
 
-  const stopAll = (reason: "shutdown") =>
+  yield* Effect.addFinalizer(() =>
     Effect.forEach(
-      actors.all(),
-      (actor) => ThreadActor.stop(engine, actor, reason).pipe(Effect.ignore({ log: "Error" })),
+      actors.retire(),
+      (actor) => ThreadActor.stop(engine, actor, "shutdown").pipe(Effect.ignore({ log: "Error" })),
       { concurrency: "unbounded", discard: true }
     )
-
-  yield* Effect.addFinalizer(() => stopAll("shutdown"))
+  )
   // Beside the start, which must not wait for a slow disk.
   yield* Effect.forkScoped(SnapshotTaking.sweep(taking, yield* SnapshotIndex))
 
@@ -431,7 +430,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings) {
         { ...binding, runtimeMode: input.runtimeMode ?? binding.runtimeMode },
         { _tag: "Fork", cursor: copy.cursor, from: input.threadId, seq: copy.seq }
       )
-      return infoOf(yield* actors.use(input.newThreadId, (actor) => ThreadStart.start(engine, actor, wanted)))
+      return infoOf(yield* actors.use(input.newThreadId, (actor) => ThreadStart.create(engine, actor, wanted)))
     }),
 
     deleteThread: Effect.fn("ProviderService.deleteThread")(function*(threadId) {
@@ -481,7 +480,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings) {
         undefined,
         { _tag: "Snapshot", snapshotId: saved.manifest.snapshotId, turns: saved.turns }
       )
-      return infoOf(yield* actors.use(threadId, (actor) => ThreadStart.start(engine, actor, wanted)))
+      return infoOf(yield* actors.use(threadId, (actor) => ThreadStart.create(engine, actor, wanted)))
     })
   })
   return { service, transcripts, services }

@@ -1,7 +1,7 @@
 /** An agent of one session whose every answer the test gives: for what no well-behaved agent does. */
 import { Effect, Stream } from "effect"
 import { InstanceId, ProviderName, ProviderRegistry, SessionId } from "../../src/index.ts"
-import type { ProviderSession } from "../../src/ProviderAdapter.ts"
+import type { Capabilities, ProviderSession, StartInput } from "../../src/ProviderAdapter.ts"
 import { RuntimeMode } from "../../src/RuntimeMode.ts"
 
 export const plain = InstanceId.make("plain")
@@ -9,10 +9,17 @@ export const plain = InstanceId.make("plain")
 const cursor = { provider: ProviderName.make("plain"), version: 1, payload: null }
 
 /** What the agent did, in order: `started`, `stopped`. */
-export const register = Effect.fnUntraced(function*(session: Partial<ProviderSession>) {
+export const register = Effect.fnUntraced(function*(
+  session: Partial<ProviderSession>,
+  options: {
+    readonly capabilities?: Partial<Capabilities> | undefined
+    readonly onStart?: ((input: StartInput) => void) | undefined
+  } = {}
+) {
   const registry = yield* ProviderRegistry
   const log: Array<string> = []
   const note = (what: string) => Effect.sync(() => log.push(what))
+  const begins = (input: StartInput) => Effect.andThen(note("started"), Effect.sync(() => options.onStart?.(input)))
   yield* registry.register({
     provider: ProviderName.make("plain"),
     instanceId: plain,
@@ -26,13 +33,14 @@ export const register = Effect.fnUntraced(function*(session: Partial<ProviderSes
       compactionGate: "observe-only",
       questions: true,
       attachments: true,
-      history: true
+      history: true,
+      ...options.capabilities
     },
-    startSession: ({ directory, from }) =>
-      Effect.as(Effect.acquireRelease(note("started"), () => note("stopped")), {
+    startSession: (input) =>
+      Effect.as(Effect.acquireRelease(begins(input), () => note("stopped")), {
         sessionId: SessionId.make("plain-1"),
-        directory,
-        origin: { _tag: from._tag === "Resume" ? "Resumed" : "New" },
+        directory: input.directory,
+        origin: { _tag: input.from._tag === "Resume" ? "Resumed" : "New" },
         cursor: Effect.succeedSome(cursor),
         events: Stream.never,
         turnRef: () => Effect.undefined,
