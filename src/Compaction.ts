@@ -167,6 +167,8 @@ const prepare = Effect.fnUntraced(function*(engine: Engine, live: LiveSession, c
   const { policy } = live
   const mends = compaction.trigger === "overflow" && !policy.vetoOverflow
   const vetoable = !mends && live.vetoes < vetoLimit
+  // Whatever is being taken in now is in the log once its lock is free.
+  yield* locked(live)(Effect.void)
   const saved = yield* save(engine, live, compaction)
   yield* record(engine, live, compaction, saved, vetoable)
   if (saved !== undefined && Result.isFailure(saved) && policy.onSnapshotFailure === "block" && !mends) {
