@@ -70,7 +70,8 @@ const answer = (hook: Guard | Transform, event: EventOf<GuardedKind>): Effect.Ef
 const reasonOf = ({ name, timeout }: HookRegistration, outcome: HookRun.Outcome<unknown>): string => {
   switch (outcome._tag) {
     case "Failed":
-      return `The hook "${name}" failed: ${outcome.error}`
+      // Without its error, which may hold what is nobody's business: the receipt has it.
+      return `The hook "${name}" failed`
     case "Timeout":
       return `The hook "${name}" did not answer within ${Duration.format(timeout)}`
     case "Suppressed":

@@ -207,7 +207,7 @@ export class ProviderService extends Context.Service<ProviderService, {
   /** Makes the thread live: creates it, resumes it, moves it, or swaps its agent. Harmless if it is live as asked. */
   readonly startSession: (
     input: StartSession
-  ) => Effect.Effect<SessionInfo, StartError | ThreadUnknown | TurnInProgress | HookReentrant>
+  ) => Effect.Effect<SessionInfo, StartError | ThreadUnknown | TurnInProgress | CompactionInProgress | HookReentrant>
   /** Succeeds once the provider has the turn. Starts or resumes the session if need be. */
   readonly sendTurn: (input: SendTurn) => Effect.Effect<TurnAccepted, SendError>
   /** Sends and waits for the end. Interrupting this effect interrupts the turn. */
@@ -260,7 +260,14 @@ export class ProviderService extends Context.Service<ProviderService, {
     input: ForkThread
   ) => Effect.Effect<
     SessionInfo,
-    StartError | ThreadUnknown | ThreadExists | TurnInProgress | AgentError | CapabilityMissing | HookReentrant
+    | StartError
+    | ThreadUnknown
+    | ThreadExists
+    | TurnInProgress
+    | AgentError
+    | CapabilityMissing
+    | CompactionInProgress
+    | HookReentrant
   >
   /** Stops the session and deletes all that is stored of the thread. The provider's own session is left alone. */
   readonly deleteThread: (

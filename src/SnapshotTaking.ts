@@ -92,7 +92,8 @@ export const take = Effect.fn("Snapshot.take")(function*(
       folder: folderOf(parts.path, binding, policy),
       redactor: parts.redactor,
       retention: parts.retention,
-      ...(compactionId === undefined ? {} : { compactionId, openCompactions: new Set([compactionId]) })
+      openCompactions: new Set(subject.live?.compaction === undefined ? [] : [subject.live.compaction.compactionId]),
+      ...(compactionId === undefined ? {} : { compactionId })
     })
   })
   return yield* write.pipe(

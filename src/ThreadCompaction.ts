@@ -48,7 +48,10 @@ export const compact = <E>(
         return yield* new CompactionInProgress({ threadId: actor.threadId, compactionId })
       }
       const compaction = Compaction.begin(live, engine.clock, trigger, true)
-      const exit = yield* cuttable(actor, run(engine, live, compaction))
+      const exit = yield* cuttable(
+        actor,
+        Effect.andThen(ThreadStart.greet(engine, live), run(engine, live, compaction))
+      )
       if (Exit.isFailure(exit)) return yield* Exit.hasInterrupts(exit) ? cut(actor) : Effect.failCause(exit.cause)
       return exit.value
     }).pipe(Semaphore.withPermit(actor.lock))

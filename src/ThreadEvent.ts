@@ -57,7 +57,8 @@ export const CompactionTrigger = Schema.Literals(["auto", "manual", "overflow"])
 export type CompactionTrigger = typeof CompactionTrigger.Type
 
 /**
- * How a compaction ended. `cancelled`: the transcript could not be saved and policy forbids to go on without it;
+ * How a compaction ended. `cancelled`: it was not let go, because the transcript could not be saved and policy
+ * forbids to go on without it, because the gate's deadline passed, or because whoever asked gave up;
  * `vetoed`: a guard said no; `timeout`: no end was seen in time; `unknown`: the host died, or the session was lost.
  */
 export const CompactionOutcome = Schema.Literals(["completed", "failed", "cancelled", "vetoed", "timeout", "unknown"])

@@ -44,7 +44,7 @@ const pastOf = Effect.fnUntraced(function*(engine: Engine, binding: Binding | un
 const reconcilePatience = "30 seconds"
 
 /** What follows the end of an epoch in the log is known only afterwards, and little. */
-const lastEvents = 16
+const lastEvents = 256
 
 /** Whether the thread's last epoch was ended by a crash of its host. */
 const crashed = Effect.fnUntraced(function*(engine: Engine, { threadId }: ThreadActor, lastSeq: number) {
@@ -163,17 +163,20 @@ const fits = (live: LiveSession.LiveSession, wanted: Wanted): boolean =>
 
 /** Makes the thread live as wanted. A live session that is otherwise is replaced, unless a turn runs. */
 export const start = (engine: Engine, actor: ThreadActor, wanted: Wanted) =>
-  Effect.gen(function*() {
-    yield* notCut(actor)
-    const live = yield* usable(engine, actor)
-    if (live !== undefined) {
-      if (fits(live, wanted)) return resumedLive(live)
-      const turn = turnRunning(live)
-      if (turn !== undefined) return yield* new TurnInProgress({ threadId: actor.threadId, turnId: turn.turnId })
-      yield* close(engine, actor, live, "replaced")
-    }
-    return yield* open(engine, actor, wanted)
-  }).pipe(Semaphore.withPermit(actor.lock))
+  Effect.andThen(
+    notCompacting(actor),
+    Effect.gen(function*() {
+      yield* notCut(actor)
+      const live = yield* usable(engine, actor)
+      if (live !== undefined) {
+        if (fits(live, wanted)) return resumedLive(live)
+        const turn = turnRunning(live)
+        if (turn !== undefined) return yield* new TurnInProgress({ threadId: actor.threadId, turnId: turn.turnId })
+        yield* close(engine, actor, live, "replaced")
+      }
+      return yield* open(engine, actor, wanted)
+    }).pipe(Semaphore.withPermit(actor.lock))
+  )
 
 /** As {@link start}, of a thread that is not there yet, and with a past of its own. */
 export const create = (engine: Engine, actor: ThreadActor, wanted: Wanted) =>
@@ -184,17 +187,28 @@ export const create = (engine: Engine, actor: ThreadActor, wanted: Wanted) =>
     return yield* open(engine, actor, wanted)
   }).pipe(Semaphore.withPermit(actor.lock))
 
+/** Waits until hooks have been told of the session's start, the first time that the agent is asked for something. */
+export const greet = (engine: Engine, live: LiveSession.LiveSession): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    if (live.greeted) return Effect.void
+    live.greeted = true
+    return engine.hooks.delivered("session:start", live.binding, engine.settings.hookBudget)
+  })
+
 export const resumedLive = (live: LiveSession.LiveSession): Opened => ({ live, continuity: { _tag: "Resumed" } })
 
 /** Copies the conversation of the thread, which is made live for it. No turn may be running. */
 export const fork = (engine: Engine, actor: ThreadActor, wanted: Wanted) =>
-  Effect.gen(function*() {
-    yield* notCut(actor)
-    const found = yield* usable(engine, actor)
-    const turn = turnRunning(found)
-    if (turn !== undefined) return yield* new TurnInProgress({ threadId: actor.threadId, turnId: turn.turnId })
-    const live = found ?? (yield* open(engine, actor, wanted)).live
-    const exit = yield* cuttable(actor, live.session.fork)
-    if (Exit.isFailure(exit)) return yield* Exit.hasInterrupts(exit) ? cut(actor) : Effect.failCause(exit.cause)
-    return { cursor: exit.value, seq: actor.log.lastSeq ?? 0 }
-  }).pipe(Semaphore.withPermit(actor.lock))
+  Effect.andThen(
+    notCompacting(actor),
+    Effect.gen(function*() {
+      yield* notCut(actor)
+      const found = yield* usable(engine, actor)
+      const turn = turnRunning(found)
+      if (turn !== undefined) return yield* new TurnInProgress({ threadId: actor.threadId, turnId: turn.turnId })
+      const live = found ?? (yield* open(engine, actor, wanted)).live
+      const exit = yield* cuttable(actor, live.session.fork)
+      if (Exit.isFailure(exit)) return yield* Exit.hasInterrupts(exit) ? cut(actor) : Effect.failCause(exit.cause)
+      return { cursor: exit.value, seq: actor.log.lastSeq ?? 0 }
+    }).pipe(Semaphore.withPermit(actor.lock))
+  )

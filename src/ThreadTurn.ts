@@ -54,7 +54,9 @@ export const send = <E>(
         if (!request.steer) {
           return yield* new TurnInProgress({ threadId: actor.threadId, turnId: running.turnId })
         }
-        return yield* steer(engine, actor, found, running, request.input)
+        // More input for a turn is asked about as its first was.
+        const input = yield* admit(engine, actor, found, { turnId: running.turnId, input: request.input })
+        return yield* steer(engine, actor, found, running, input)
       }
       const { continuity, live } = found === undefined
         ? yield* Effect.flatMap(wanted, (wanted) => ThreadStart.open(engine, actor, wanted))
@@ -76,10 +78,7 @@ const admit = Effect.fnUntraced(function*(
 ) {
   const { binding } = live
   const asked = Effect.gen(function*() {
-    if (!live.greeted) {
-      live.greeted = true
-      yield* engine.hooks.delivered("session:start", binding, engine.settings.hookBudget)
-    }
+    yield* ThreadStart.greet(engine, live)
     return engine.hooks.asks("turn:start")
       ? yield* engine.hooks.decide(LifecycleEvent.make<"turn:start">(
         {

@@ -302,6 +302,12 @@ describe("compactThread", () => {
       assert.strictEqual((yield* Effect.flip(agents.sendTurn({ threadId, prompt: "no" })))._tag, "CompactionInProgress")
       assert.strictEqual((yield* Effect.flip(agents.compactThread(threadId)))._tag, "CompactionInProgress")
       assert.strictEqual((yield* Effect.flip(agents.resetThread(threadId)))._tag, "CompactionInProgress")
+      assert.strictEqual((yield* Effect.flip(agents.startSession({ threadId })))._tag, "CompactionInProgress")
+      const newThreadId = ThreadId.make("copy")
+      assert.strictEqual(
+        (yield* Effect.flip(agents.forkThread({ threadId, newThreadId })))._tag,
+        "CompactionInProgress"
+      )
       yield* Deferred.succeed(release, undefined)
       assert.strictEqual((yield* Fiber.join(running)).outcome, "completed")
       assert.strictEqual((yield* agents.runTurn({ threadId, prompt: "yes" })).text, "echo: yes")

@@ -220,6 +220,25 @@ describe("hooks of a service", () => {
     }).pipe(Effect.provide(Agents.layer({ hooks: [guard] })))
   })
 
+  it.effect("P12 mock: input that joins a running turn is asked about too", () => {
+    const guard = LifecycleHooks.guard({
+      name: "careful",
+      events: ["turn:start"],
+      run: (event) => Effect.succeed(event.input.prompt.includes("deploy") ? veto("not on Fridays") : allow)
+    })
+    return Effect.gen(function*() {
+      const agents = yield* ProviderService
+      const agent = yield* MockProvider
+      yield* Agents.start()
+      yield* agent.nextTurn(() => [MockStep.hang])
+      const { turnId } = yield* agents.sendTurn({ threadId, prompt: "work" })
+      const error = yield* Effect.flip(agents.sendTurn({ threadId, prompt: "and deploy it", steer: true }))
+      assert.deepInclude<unknown>(error, { _tag: "TurnVetoed", turnId, hook: "careful" })
+      assert.isTrue((yield* agents.sendTurn({ threadId, prompt: "and test it", steer: true })).steered)
+      assert.deepStrictEqual((yield* agent.received).map((turn) => turn.input.prompt), ["work", "and test it"])
+    }).pipe(Effect.provide(Agents.layer({ hooks: [guard] })))
+  })
+
   it.effect("P12 mock: what a transform adds is read by the model and is not the user's words", () => {
     const notes = LifecycleHooks.transform({
       name: "notes",
