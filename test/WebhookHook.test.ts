@@ -16,7 +16,7 @@ const secret = Redacted.make(`whsec_${key.toString("base64")}`)
 
 const layer = Layer.merge(FetchHttpClient.layer, NodeServices.layer)
 
-const events = HookFixture.events("/work/app")
+const events = HookFixture.events("/project")
 
 interface Received {
   readonly method: string | undefined

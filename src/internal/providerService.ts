@@ -4,33 +4,21 @@ import { CapabilityMissing } from "../AdapterError.ts"
 import * as HookDispatcher from "../HookDispatcher.ts"
 import { HookOutbox } from "../HookOutbox.ts"
 import * as HookScope from "../HookScope.ts"
-import { type InstanceId, type RequestId, type ThreadId, TurnId } from "../Ids.ts"
+import { type ThreadId, TurnId } from "../Ids.ts"
 import { type HookServices, LifecycleHooks } from "../LifecycleHooks.ts"
-import * as LiveSession from "../LiveSession.ts"
+import type * as LiveSession from "../LiveSession.ts"
 import { ProviderRegistry } from "../ProviderRegistry.ts"
-import type {
-  ProviderService,
-  SendTurn,
-  SessionInfo,
-  Settings,
-  StartSession,
-  TurnAccepted
-} from "../ProviderService.ts"
+import type { ProviderService, SendTurn, SessionInfo, Settings, TurnAccepted } from "../ProviderService.ts"
 import {
-  DirectoryInvalid,
-  InstanceUnknown,
   PromptEmpty,
   PromptTooLong,
-  RequestSettled,
-  RequestUnknown,
   ThreadExists,
   ThreadUnknown,
   TurnNotCompleted,
   TurnUnknownError
 } from "../ServiceError.ts"
 import * as SessionReaper from "../SessionReaper.ts"
-import type * as SessionStart from "../SessionStart.ts"
-import { type Binding, SessionStore } from "../SessionStore.ts"
+import { SessionStore } from "../SessionStore.ts"
 import { SnapshotIndex } from "../SnapshotIndex.ts"
 import * as Snapshots from "../Snapshots.ts"
 import * as SnapshotTaking from "../SnapshotTaking.ts"
@@ -46,6 +34,8 @@ import * as ThreadStart from "../ThreadStart.ts"
 import * as ThreadTurn from "../ThreadTurn.ts"
 import * as TranscriptArchive from "../TranscriptArchive.ts"
 import * as TurnWatch from "../TurnWatch.ts"
+import * as threadRequests from "./threadRequests.ts"
+import * as threadWanted from "./threadWanted.ts"
 
 /** Ordered by time, so that the ledger grows at its end. Node's UUIDs come out of a pool: 10 us less than a UUID v7. */
 const makeTurnId = (clock: Clock.Clock) =>
@@ -55,12 +45,9 @@ type Sending = Pick<ThreadTurn.Sent, "live" | "turn">
 
 /** Builds the service; the public side, with all that it promises, is `ProviderService.ts`. */
 export const make = Effect.fnUntraced(function*(settings: Settings) {
-  const registry = yield* ProviderRegistry
   const store = yield* SessionStore
-  const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const clock = yield* Clock.Clock
-  const onMissing = settings.onMissing ?? "rehydrate"
   const promptLimit = settings.promptLimit ?? 1_000_000
   const reaper: SessionReaper.ReaperSettings = {
     idleAfter: Duration.fromInputUnsafe(settings.reaper?.idleAfter ?? SessionReaper.defaults.idleAfter),
@@ -129,55 +116,12 @@ export const make = Effect.fnUntraced(function*(settings: Settings) {
       (found) => Effect.mapError(Effect.fromOption(found), () => new ThreadUnknown({ threadId }))
     )
 
-  const adapterOf = Effect.fnUntraced(function*(instanceId: InstanceId) {
-    const adapter = Option.getOrUndefined(yield* registry.get(instanceId))
-    if (adapter !== undefined) return adapter
-    const known = yield* registry.list
-    return yield* new InstanceUnknown({ instanceId, known: known.map((adapter) => adapter.instanceId) })
+  const { adapterOf, wantedOr } = threadWanted.make({
+    registry: yield* ProviderRegistry,
+    fs: yield* FileSystem.FileSystem,
+    path,
+    onMissing: settings.onMissing ?? "rehydrate"
   })
-
-  const realDirectory = Effect.fnUntraced(function*(directory: string) {
-    if (!path.isAbsolute(directory)) return yield* new DirectoryInvalid({ directory, reason: "not-absolute" })
-    const info = yield* fs.stat(directory).pipe(Effect.mapError((error) =>
-      new DirectoryInvalid({
-        directory,
-        reason: error.reason._tag === "NotFound" ? "missing" : "unreadable"
-      })
-    ))
-    if (info.type !== "Directory") return yield* new DirectoryInvalid({ directory, reason: "not-a-directory" })
-    return yield* fs.realPath(directory).pipe(
-      Effect.mapError(() => new DirectoryInvalid({ directory, reason: "unreadable" }))
-    )
-  })
-
-  /** How the thread shall be: what is asked for, else what it was. */
-  const wantedOf = Effect.fnUntraced(function*(
-    input: Omit<StartSession, "threadId">,
-    binding: Binding | undefined,
-    past?: SessionStart.Past
-  ) {
-    const instanceId = input.instanceId ?? binding?.instanceId
-    const directory = input.directory ?? binding?.directory
-    if (instanceId === undefined || directory === undefined) return undefined
-    return {
-      adapter: yield* adapterOf(instanceId),
-      directory: yield* realDirectory(directory),
-      runtimeMode: input.runtimeMode ?? binding?.runtimeMode ?? "approval-required",
-      // A model name means nothing to another agent.
-      model: input.model ?? (binding?.instanceId === instanceId ? binding.model : undefined),
-      title: input.title ?? binding?.title,
-      onMissing: input.onMissing ?? onMissing,
-      compaction: input.compaction ?? binding?.compaction,
-      past
-    } satisfies ThreadStart.Wanted
-  })
-
-  const wantedOr = (threadId: ThreadId, ...args: Parameters<typeof wantedOf>) =>
-    Effect.filterOrFail(
-      wantedOf(...args),
-      (wanted) => wanted !== undefined,
-      () => new ThreadUnknown({ threadId })
-    )
 
   const infoOf = ({ continuity, live }: ThreadStart.Opened): SessionInfo => ({
     threadId: live.binding.threadId,
@@ -233,34 +177,6 @@ export const make = Effect.fnUntraced(function*(settings: Settings) {
     if (turn.phase === "ended") return
     yield* TurnWatch.interrupt(engine, live, turn, ThreadActor.lost(engine, actor, live))
   })
-
-  const respond = Effect.fnUntraced(function*<E>(
-    input: { readonly threadId: ThreadId; readonly requestId: RequestId },
-    kind: "approval" | "question",
-    answer: (live: LiveSession.LiveSession) => Effect.Effect<void, E>,
-    event: LiveSession.Settled
-  ) {
-    const { requestId, threadId } = input
-    const live = actors.peek(threadId)?.live
-    if (live === undefined || !LiveSession.claimRequest(live, requestId, kind)) {
-      yield* getThread(threadId)
-      return (yield* store.requestStatus(threadId, requestId)) === "unknown"
-        ? yield* new RequestUnknown({ threadId, requestId })
-        : yield* new RequestSettled({ threadId, requestId })
-    }
-    yield* answer(live).pipe(Effect.onError(() => Effect.sync(() => LiveSession.unclaimRequest(live, requestId))))
-    yield* LiveSession.settleRequest(engine, live, requestId, event)
-  })
-
-  /** The provider no longer waits for the answer: settled, but not by us. */
-  const gone = (input: { readonly threadId: ThreadId; readonly requestId: RequestId }, event: LiveSession.Settled) =>
-    Effect.suspend(() => {
-      const live = actors.peek(input.threadId)?.live
-      return Effect.andThen(
-        live === undefined ? Effect.void : LiveSession.settleRequest(engine, live, input.requestId, event),
-        Effect.fail(new RequestSettled(input))
-      )
-    })
 
   const compact = (threadId: ThreadId, trigger: CompactionTrigger) =>
     actors.use(threadId, (actor) =>
@@ -365,27 +281,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings) {
       }
     }),
 
-    respondToApproval: Effect.fn("ProviderService.respondToApproval")(function*({ decision, requestId, threadId }) {
-      yield* Effect.annotateCurrentSpan({ threadId })
-      const settled = { _tag: "ApprovalSettled", requestId } as const
-      yield* respond(
-        { threadId, requestId },
-        "approval",
-        (live) => live.session.respondToApproval(requestId, decision),
-        { ...settled, by: "user", decision }
-      ).pipe(Effect.catchTag("RequestGone", () => gone({ threadId, requestId }, { ...settled, by: "agent" })))
-    }),
-
-    answerQuestion: Effect.fn("ProviderService.answerQuestion")(function*({ answer, requestId, threadId }) {
-      yield* Effect.annotateCurrentSpan({ threadId })
-      const settled = { _tag: "QuestionSettled", requestId } as const
-      yield* respond(
-        { threadId, requestId },
-        "question",
-        (live) => live.session.answerQuestion(requestId, answer),
-        { ...settled, by: "user", answer }
-      ).pipe(Effect.catchTag("RequestGone", () => gone({ threadId, requestId }, { ...settled, by: "agent" })))
-    }),
+    ...threadRequests.make({ engine, actors, getThread }),
 
     stopSession: Effect.fn("ProviderService.stopSession")(function*(threadId) {
       yield* Effect.annotateCurrentSpan({ threadId })
