@@ -20,7 +20,9 @@ const fill = (filename: string, bindings: number, now: number) =>
     const db = new DatabaseSync(filename)
     db.exec("PRAGMA synchronous = OFF; BEGIN")
     const insert = db.prepare(
-      `INSERT INTO eca_threads VALUES (?, 'mock', 'mock', ?, '/work', 'full-access', NULL, NULL, 'live', 1, 1, ?, ?, ?)`
+      `INSERT INTO eca_threads (thread_id, instance_id, provider, session_id, directory, runtime_mode, status, epoch,
+        last_seq, created_at, active_at, due_at)
+        VALUES (?, 'mock', 'mock', ?, '/project', 'full-access', 'live', 1, 1, ?, ?, ?)`
     )
     for (let n = 0; n < bindings; n++) {
       // The due ones lie scattered over the table, as they would.

@@ -22,6 +22,7 @@ import {
   turnRunning,
   usable
 } from "./ThreadActor.ts"
+import type { Decision } from "./ThreadHooks.ts"
 import * as ThreadStart from "./ThreadStart.ts"
 import type { TurnInput } from "./TurnInput.ts"
 import * as TurnWatch from "./TurnWatch.ts"
@@ -76,32 +77,41 @@ const admit = Effect.fnUntraced(function*(
   live: LiveSession.LiveSession,
   { input, turnId }: { readonly turnId: TurnId; readonly input: TurnInput }
 ) {
-  const { binding } = live
-  const asked = Effect.gen(function*() {
-    yield* ThreadStart.greet(engine, live)
-    return engine.hooks.asks("turn:start")
-      ? yield* engine.hooks.decide(LifecycleEvent.make<"turn:start">(
-        {
-          seq: live.log.lastSeq ?? 0,
-          at: engine.clock.currentTimeMillisUnsafe(),
-          threadId: binding.threadId,
-          epoch: binding.epoch
-        },
-        binding,
-        turnId,
-        { kind: "turn:start", turnId, input }
-      ))
-      : ({ _tag: "Allow", context: [] } as const)
-  })
-  const exit = yield* cuttable(actor, asked)
-  if (Exit.isFailure(exit)) return yield* Exit.hasInterrupts(exit) ? cut(actor) : Effect.failCause(exit.cause)
-  const decision = exit.value
+  // Most turns have nobody to wait for, and what is cuttable has a fiber of its own.
+  const decision = live.greeted && !engine.hooks.asks("turn:start")
+    ? nobodyAsked
+    : yield* ask(engine, actor, live, turnId, input)
   if (decision._tag === "Veto") {
     const { hook, reason } = decision
     return yield* new TurnVetoed({ threadId: actor.threadId, turnId, hook, reason })
   }
   const context = [...(input.context ?? []), ...live.notes, ...decision.context]
   return context.length === 0 ? input : { ...input, context }
+})
+
+const nobodyAsked: Decision = { _tag: "Allow", context: [] }
+
+const ask = Effect.fnUntraced(function*(
+  engine: Engine,
+  actor: ThreadActor,
+  live: LiveSession.LiveSession,
+  turnId: TurnId,
+  input: TurnInput
+) {
+  const { epoch, threadId } = live.binding
+  const asked = Effect.suspend(() =>
+    engine.hooks.asks("turn:start")
+      ? engine.hooks.decide(LifecycleEvent.make<"turn:start">(
+        { seq: live.log.lastSeq ?? 0, at: engine.clock.currentTimeMillisUnsafe(), threadId, epoch },
+        live.binding,
+        turnId,
+        { kind: "turn:start", turnId, input }
+      ))
+      : Effect.succeed(nobodyAsked)
+  )
+  const exit = yield* cuttable(actor, Effect.andThen(ThreadStart.greet(engine, live), asked))
+  if (Exit.isSuccess(exit)) return exit.value
+  return yield* Exit.hasInterrupts(exit) ? cut(actor) : Effect.failCause(exit.cause)
 })
 
 const steer = Effect.fnUntraced(function*(
