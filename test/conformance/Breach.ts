@@ -34,14 +34,15 @@ export const layer = ({ adapter, mock }: Pick<Breach, "adapter" | "mock">) => {
   }))
 }
 
-export const hurried = { ...fixture, patience: 2000 }
+/** What never comes is waited for that long; what is only slow, on a machine that has other work, must not be. */
+export const hurried = { ...fixture, patience: 5000 }
 
 /** What goes wrong is wanted here, so what the service logs of it is not shown. */
 export const check = (
   adapterLayer: ReturnType<typeof layer>,
   given: typeof fixture = hurried,
   rules: ReadonlyArray<Conformance.Rule> = Conformance.rules
-) => Conformance.check(adapterLayer, given, { rules, concurrency: 16 }).pipe(Effect.provide(Logger.layer([])))
+) => Conformance.check(adapterLayer, given, { rules, concurrency: 8 }).pipe(Effect.provide(Logger.layer([])))
 
 /** Fifty sessions cost as much as all other rules together; only who breaks that rule is asked for them. */
 const rulesFor = (breach: Breach) => Conformance.rules.filter(({ id }) => id !== "scale/fifty" || breach.rule === id)
@@ -52,7 +53,7 @@ export const breaksItsRule = (breach: Breach) =>
     Effect.gen(function*() {
       const report = yield* check(layer(breach), hurried, rulesFor(breach))
       assert.deepStrictEqual(Conformance.withOutcome(report, "Broken"), [breach.rule], Conformance.format(report))
-    }), 60_000)
+    }), 120_000)
 
 type Start = Effect.Effect<ProviderSession, StartSessionError, Scope.Scope>
 

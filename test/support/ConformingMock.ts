@@ -78,5 +78,5 @@ export const fixture: Fixture<MockProvider> = {
   controls,
   hands: false,
   models: ["small", "large"],
-  patience: 3000
+  patience: 6000
 }
