@@ -61,13 +61,17 @@ export const cut = (actor: ThreadActor) => new StartCut({ threadId: actor.thread
 export const notCut = (actor: ThreadActor) => Effect.suspend(() => actor.stops > 0 ? cut(actor) : Effect.void)
 
 /** Fails while a compaction holds the thread, so that nobody waits for it who could be waited for by it. */
-export const notCompacting = (actor: ThreadActor) =>
+const notCompacting = (actor: ThreadActor) =>
   Effect.suspend(() => {
     const compaction = actor.live?.compaction
     return compaction?.ours === true
       ? new CompactionInProgress({ threadId: actor.threadId, compactionId: compaction.compactionId })
       : Effect.void
   })
+
+/** Takes the thread for a call that starts or asks something, unless a compaction holds it or a stop waits for it. */
+export const taking = <A, E, R>(actor: ThreadActor, effect: Effect.Effect<A, E, R>) =>
+  Effect.andThen(notCompacting(actor), Semaphore.withPermit(actor.lock)(Effect.andThen(notCut(actor), effect)))
 
 /** Runs `effect` so that a stop can interrupt it; answers how it ended. */
 export const cuttable = <A, E>(actor: ThreadActor, effect: Effect.Effect<A, E>) =>

@@ -2,21 +2,12 @@
  * A compaction that the app asks for, or that mends an overflow: saved and guarded first, then handed to the agent, and
  * over once the agent says so. The thread is taken meanwhile.
  */
-import { Deferred, Effect, Exit, Semaphore } from "effect"
+import { Deferred, Effect, Exit } from "effect"
 import { CapabilityMissing } from "./AdapterError.ts"
 import * as Compaction from "./Compaction.ts"
 import type * as LiveSession from "./LiveSession.ts"
 import { CompactionInProgress, CompactionRefused, TurnInProgress } from "./ServiceError.ts"
-import {
-  cut,
-  cuttable,
-  type Engine,
-  notCompacting,
-  notCut,
-  type ThreadActor,
-  turnRunning,
-  usable
-} from "./ThreadActor.ts"
+import { cut, cuttable, type Engine, taking, type ThreadActor, turnRunning, usable } from "./ThreadActor.ts"
 import type { CompactionTrigger, Snapshotted } from "./ThreadEvent.ts"
 import * as ThreadStart from "./ThreadStart.ts"
 
@@ -32,10 +23,9 @@ export const compact = <E>(
   trigger: CompactionTrigger,
   wanted: Effect.Effect<ThreadStart.Wanted, E>
 ) =>
-  Effect.andThen(
-    notCompacting(actor),
+  taking(
+    actor,
     Effect.gen(function*() {
-      yield* notCut(actor)
       const found = yield* usable(engine, actor)
       const turn = turnRunning(found)
       if (turn !== undefined) return yield* new TurnInProgress({ threadId: actor.threadId, turnId: turn.turnId })
@@ -54,7 +44,7 @@ export const compact = <E>(
       )
       if (Exit.isFailure(exit)) return yield* Exit.hasInterrupts(exit) ? cut(actor) : Effect.failCause(exit.cause)
       return exit.value
-    }).pipe(Semaphore.withPermit(actor.lock))
+    })
   )
 
 const run = Effect.fnUntraced(

@@ -18,8 +18,8 @@ import {
   cuttable,
   type Engine,
   loadBinding,
-  notCompacting,
   notCut,
+  taking,
   type ThreadActor,
   turnRunning,
   usable
@@ -68,14 +68,13 @@ export const open = Effect.fnUntraced(function*(engine: Engine, actor: ThreadAct
  * hooks have been told of its end.
  */
 export const reset = (engine: Engine, actor: ThreadActor, wanted: Wanted) =>
-  Effect.andThen(
-    notCompacting(actor),
+  taking(
+    actor,
     Effect.gen(function*() {
-      yield* notCut(actor)
       const live = yield* usable(engine, actor)
       const binding = live?.binding ?? (yield* loadBinding(engine, actor))
       return yield* begin(engine, actor, wanted, { _tag: "Reset" }, { binding, recovered: false, live })
-    }).pipe(Semaphore.withPermit(actor.lock))
+    })
   )
 
 const begin = Effect.fnUntraced(function*(
@@ -163,10 +162,9 @@ const fits = (live: LiveSession.LiveSession, wanted: Wanted): boolean =>
 
 /** Makes the thread live as wanted. A live session that is otherwise is replaced, unless a turn runs. */
 export const start = (engine: Engine, actor: ThreadActor, wanted: Wanted) =>
-  Effect.andThen(
-    notCompacting(actor),
+  taking(
+    actor,
     Effect.gen(function*() {
-      yield* notCut(actor)
       const live = yield* usable(engine, actor)
       if (live !== undefined) {
         if (fits(live, wanted)) return resumedLive(live)
@@ -175,7 +173,7 @@ export const start = (engine: Engine, actor: ThreadActor, wanted: Wanted) =>
         yield* close(engine, actor, live, "replaced")
       }
       return yield* open(engine, actor, wanted)
-    }).pipe(Semaphore.withPermit(actor.lock))
+    })
   )
 
 /** As {@link start}, of a thread that is not there yet, and with a past of its own. */
@@ -199,10 +197,9 @@ export const resumedLive = (live: LiveSession.LiveSession): Opened => ({ live, c
 
 /** Copies the conversation of the thread, which is made live for it. No turn may be running. */
 export const fork = (engine: Engine, actor: ThreadActor, wanted: Wanted) =>
-  Effect.andThen(
-    notCompacting(actor),
+  taking(
+    actor,
     Effect.gen(function*() {
-      yield* notCut(actor)
       const found = yield* usable(engine, actor)
       const turn = turnRunning(found)
       if (turn !== undefined) return yield* new TurnInProgress({ threadId: actor.threadId, turnId: turn.turnId })
@@ -210,5 +207,5 @@ export const fork = (engine: Engine, actor: ThreadActor, wanted: Wanted) =>
       const exit = yield* cuttable(actor, live.session.fork)
       if (Exit.isFailure(exit)) return yield* Exit.hasInterrupts(exit) ? cut(actor) : Effect.failCause(exit.cause)
       return { cursor: exit.value, seq: actor.log.lastSeq ?? 0 }
-    }).pipe(Semaphore.withPermit(actor.lock))
+    })
   )

@@ -2,7 +2,7 @@
  * How a turn gets to the provider: recorded before it is sent, accepted once the provider has it, and settled where
  * that cannot be known.
  */
-import { Effect, Exit, Option, Semaphore } from "effect"
+import { Effect, Exit, Option } from "effect"
 import { DeliveryUncertain } from "./AdapterError.ts"
 import type { TurnId } from "./Ids.ts"
 import * as LifecycleEvent from "./LifecycleEvent.ts"
@@ -16,8 +16,8 @@ import {
   cuttable,
   type Engine,
   lost,
-  notCompacting,
   notCut,
+  taking,
   type ThreadActor,
   turnRunning,
   usable
@@ -45,10 +45,9 @@ export const send = <E>(
   wanted: Effect.Effect<ThreadStart.Wanted, E>,
   onSending?: (sending: Pick<Sent, "live" | "turn">) => void
 ) =>
-  Effect.andThen(
-    notCompacting(actor),
+  taking(
+    actor,
     Effect.gen(function*() {
-      yield* notCut(actor)
       const found = yield* usable(engine, actor)
       const running = turnRunning(found)
       if (running !== undefined && found !== undefined) {
@@ -67,7 +66,7 @@ export const send = <E>(
       const input = yield* admit(engine, actor, live, request)
       const turn = yield* deliver(engine, actor, live, { ...request, input }, onSending)
       return { live, continuity, turn, steered: false }
-    }).pipe(Semaphore.withPermit(actor.lock))
+    })
   )
 
 /** What comes before a prompt: hooks have been told of the session's start, guards let the turn pass, others add to it. */

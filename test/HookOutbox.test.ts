@@ -12,6 +12,7 @@ import {
   first,
   message,
   numbered,
+  onStore,
   openThread,
   sessionStarted,
   temporaryFile,
@@ -20,12 +21,6 @@ import {
   usage,
   withStore
 } from "./support/StoreFixture.ts"
-
-/** Runs on a fresh store file, then on a fresh store in memory. */
-const onStore = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-  Effect.flatMap(temporaryFile, (filename) => withStore(filename, effect)).pipe(
-    Effect.andThen(Effect.provide(effect, SessionStore.layerMemory))
-  )
 
 /** Counts in the file, behind the store's back. */
 const counted = (filename: string, query: string) =>

@@ -17,6 +17,7 @@ import {
   instanceId,
   message,
   numbered,
+  onStore,
   openThread,
   sessionStarted,
   temporaryFile,
@@ -26,12 +27,6 @@ import {
   withoutTime,
   withStore
 } from "./support/StoreFixture.ts"
-
-/** Runs on a fresh store file, then on a fresh store in memory. */
-const onStore = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-  Effect.flatMap(temporaryFile, (filename) => withStore(filename, effect)).pipe(
-    Effect.andThen(Effect.provide(effect, SessionStore.layerMemory))
-  )
 
 /** Changes the file behind the store's back. */
 const sqlite = (filename: string, statement: string) =>

@@ -106,3 +106,9 @@ export const withoutTime = (event: ThreadEvent) => Struct.omit(event, ["at"])
 
 export const allEvents = (id: ThreadId = threadId) =>
   SessionStore.use((store) => store.readEvents({ threadId: id, after: 0, limit: 1000 }))
+
+/** Runs on a fresh store file, then on a fresh store in memory. */
+export const onStore = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.flatMap(temporaryFile, (filename) => withStore(filename, effect)).pipe(
+    Effect.andThen(Effect.provide(effect, SessionStore.layerMemory))
+  )
