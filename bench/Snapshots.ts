@@ -6,8 +6,8 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Effect, Layer } from "effect"
 import { Epoch, InstanceId, ItemId, ProviderName, SessionId, SessionStore, ThreadId } from "../src/index.ts"
-import type { HistoryMessage } from "../src/ProviderAdapter.ts"
-import * as Snapshots from "../src/Snapshots.ts"
+import type { HistoryMessage } from "../src/provider/ProviderAdapter.ts"
+import * as Snapshots from "../src/transcript/internal/snapshots.ts"
 import { figure, median, millis } from "./support/Figure.ts"
 import * as MockHost from "./support/MockHost.ts"
 

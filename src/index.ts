@@ -1,12 +1,8 @@
 /** One typed Effect interface to every coding agent, and conversations that never lose their context. */
-export * from "./AdapterError.ts"
-export * from "./AgentProcesses.ts"
-export * as CommandHook from "./CommandHook.ts"
-export { CompactionPolicy } from "./CompactionPolicy.ts"
-export * from "./Continuity.ts"
-export * from "./HookOutbox.ts"
-export * from "./Ids.ts"
-export * from "./Item.ts"
+export { CompactionPolicy } from "./domain/CompactionPolicy.ts"
+export * from "./domain/Continuity.ts"
+export * from "./domain/Ids.ts"
+export * from "./domain/Item.ts"
 export {
   EndReason,
   type EventOf,
@@ -15,26 +11,10 @@ export {
   type LifecycleKind,
   type Matching,
   StartSource
-} from "./LifecycleEvent.ts"
-export * from "./LifecycleHooks.ts"
-export * as ProcessIdentity from "./ProcessIdentity.ts"
-export * from "./ProviderAdapter.ts"
-export * from "./ProviderRegistry.ts"
-export * from "./ProviderService.ts"
-export * as Redaction from "./Redaction.ts"
-export * as ResumeCursor from "./ResumeCursor.ts"
-export * from "./RuntimeMode.ts"
-export * from "./ServiceError.ts"
-export * as SessionReaper from "./SessionReaper.ts"
-export * from "./SessionStore.ts"
-export * from "./SnapshotError.ts"
-export { type Exported, type ExportFormat } from "./SnapshotExport.ts"
-export { SnapshotIndex, SnapshotRecord, type SnapshotTotals } from "./SnapshotIndex.ts"
-export { SavedAttachment, SavedMessage, SnapshotManifest } from "./SnapshotManifest.ts"
-export { type Retention as SnapshotRetention } from "./SnapshotRetention.ts"
-export { type FindError as SnapshotFindError, type SnapshotRef } from "./Snapshots.ts"
-export * as SqliteClient from "./SqliteClient.ts"
-export * from "./StoreError.ts"
+} from "./domain/LifecycleEvent.ts"
+export * as Redaction from "./domain/Redaction.ts"
+export * from "./domain/RuntimeMode.ts"
+export { SavedAttachment, SavedMessage, SnapshotManifest } from "./domain/SnapshotManifest.ts"
 export {
   CompactionOutcome,
   CompactionTrigger,
@@ -46,13 +26,28 @@ export {
   SessionEndReason,
   SnapshotCompleteness,
   SnapshotFailure,
-  Snapshotted,
+  SnapshotInfo,
   SnapshotTiming,
   type TerminalEvent,
   ThreadEvent,
   UnknownReason
-} from "./ThreadEvent.ts"
-export * as Transcript from "./Transcript.ts"
+} from "./domain/ThreadEvent.ts"
+export * as Transcript from "./domain/Transcript.ts"
+export * from "./domain/TurnFailure.ts"
+export * from "./domain/TurnInput.ts"
+export * as Usage from "./domain/Usage.ts"
+export * from "./domain/UserRequest.ts"
+export * as CommandHook from "./hooks/CommandHook.ts"
+export * from "./hooks/LifecycleHooks.ts"
+export * as WebhookHook from "./hooks/WebhookHook.ts"
+export * from "./process/AgentProcesses.ts"
+export * as ProcessIdentity from "./process/ProcessIdentity.ts"
+export * from "./provider/AdapterError.ts"
+export * from "./provider/ProviderAdapter.ts"
+export * from "./provider/ProviderRegistry.ts"
+export * as ResumeCursor from "./provider/ResumeCursor.ts"
+export * from "./service/ProviderService.ts"
+export * from "./service/ServiceError.ts"
 export {
   type RestoreError,
   type RestoreInput,
@@ -60,9 +55,14 @@ export {
   type Settings as TranscriptSettings,
   type SnapshotError,
   TranscriptArchive
-} from "./TranscriptArchive.ts"
-export * from "./TurnFailure.ts"
-export * from "./TurnInput.ts"
-export * as Usage from "./Usage.ts"
-export * from "./UserRequest.ts"
-export * as WebhookHook from "./WebhookHook.ts"
+} from "./service/TranscriptArchive.ts"
+export * from "./store/HookOutbox.ts"
+export * from "./store/SessionStore.ts"
+export { SnapshotIndex, SnapshotRecord, type SnapshotTotals } from "./store/SnapshotIndex.ts"
+export * as SqliteClient from "./store/SqliteClient.ts"
+export * from "./store/StoreError.ts"
+export * as SessionReaper from "./thread/SessionReaper.ts"
+export { type FindError as SnapshotFindError, type SnapshotRef } from "./transcript/internal/snapshots.ts"
+export * from "./transcript/SnapshotError.ts"
+export { type ExportFile, type ExportFormat } from "./transcript/SnapshotExport.ts"
+export { type Retention as SnapshotRetention } from "./transcript/SnapshotRetention.ts"

@@ -9,8 +9,8 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import { createOpencodeClient, type OpencodeClient } from "@opencode-ai/sdk/v2/client"
 import { Console, Effect, FileSystem, Layer } from "effect"
 import { AgentProcesses, ProviderService, ThreadId } from "../../src/index.ts"
-import { authorization } from "../../src/opencode/Endpoint.ts"
-import * as Server from "../../src/opencode/Server.ts"
+import { authorization } from "../../src/opencode/server/Endpoint.ts"
+import * as Server from "../../src/opencode/server/Server.ts"
 import { millis } from "./Figure.ts"
 import * as OpenCodeHost from "./OpenCodeHost.ts"
 
@@ -24,7 +24,7 @@ const ours = Effect.gen(function*() {
     const host = yield* Layer.build(OpenCodeHost.host(`${folder}/store.db`, options))
     yield* ProviderService.use((agents) =>
       agents.sendTurn({ threadId, prompt }).pipe(
-        Effect.catchTag("ThreadUnknown", () =>
+        Effect.catchTag("ThreadNotFound", () =>
           Effect.andThen(
             agents.startSession({ threadId, instanceId: OpenCodeHost.instanceId, directory: folder, title: "bench" }),
             agents.sendTurn({ threadId, prompt })

@@ -13,9 +13,9 @@ import {
   SessionStore,
   ThreadId
 } from "../../src/index.ts"
-import { authorization } from "../../src/opencode/Endpoint.ts"
 import * as OpenCode from "../../src/opencode/OpenCode.ts"
-import * as Server from "../../src/opencode/Server.ts"
+import { authorization } from "../../src/opencode/server/Endpoint.ts"
+import * as Server from "../../src/opencode/server/Server.ts"
 import * as MockHost from "./MockHost.ts"
 import { script } from "./Script.ts"
 

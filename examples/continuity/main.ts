@@ -9,7 +9,7 @@
 import { NodeRuntime, NodeServices } from "@effect/platform-node"
 import { Cause, Console, Effect, FileSystem, Option, Path, Schema } from "effect"
 import { CliConfig, CliError, Command, Flag, GlobalFlag } from "effect/cli"
-import * as Binary from "../../src/opencode/Binary.ts"
+import * as Binary from "../../src/opencode/server/Binary.ts"
 import * as Processes from "../support/Processes.ts"
 import * as ScriptedModel from "../support/ScriptedModel.ts"
 import { script } from "./Conversation.ts"

@@ -12,8 +12,8 @@ import {
   CapabilityMissing,
   DeliveryUncertain,
   DirectoryUnreachable,
+  type InstanceExists,
   InstanceId,
-  type InstanceTaken,
   type ProviderAdapter,
   ProviderName,
   ProviderRegistry,
@@ -68,7 +68,7 @@ const cursors = ResumeCursor.make({ provider, version: 1, schema: Schema.Struct(
 /** Registers the agent with the `ProviderRegistry`. */
 export const layer = (options: Options): Layer.Layer<
   never,
-  InstanceTaken,
+  InstanceExists,
   ProviderRegistry | ChildProcessSpawner.ChildProcessSpawner | AgentProcesses
 > =>
   Layer.effectDiscard(Effect.gen(function*() {

@@ -26,15 +26,15 @@
  */
 import { Context, Effect, FileSystem, Layer, Path } from "effect"
 import type { ChildProcessSpawner } from "effect/process"
-import type { AgentProcesses } from "../AgentProcesses.ts"
-import { InstanceId } from "../Ids.ts"
-import type { Capabilities, ProviderAdapter } from "../ProviderAdapter.ts"
-import { type InstanceTaken, ProviderRegistry } from "../ProviderRegistry.ts"
-import * as Connections from "./Connections.ts"
-import { provider } from "./Cursor.ts"
-import * as Permissions from "./Permissions.ts"
-import type { ExternalOptions, ManagedOptions } from "./Server.ts"
-import * as Session from "./Session.ts"
+import { InstanceId } from "../domain/Ids.ts"
+import type { AgentProcesses } from "../process/AgentProcesses.ts"
+import type { Capabilities, ProviderAdapter } from "../provider/ProviderAdapter.ts"
+import { type InstanceExists, ProviderRegistry } from "../provider/ProviderRegistry.ts"
+import { provider } from "./protocol/Cursor.ts"
+import * as Connections from "./server/Connections.ts"
+import type { ExternalOptions, ManagedOptions } from "./server/Server.ts"
+import * as Session from "./session/Session.ts"
+import * as Permissions from "./turn/Permissions.ts"
 
 export interface Instance {
   /** Default: `opencode`. Needed where an app has several. */
@@ -69,7 +69,7 @@ export const capabilities: Capabilities = {
 /** Registers the instance with the `ProviderRegistry`. Costs nothing until the first session. */
 export const layer = (options: Options = {}): Layer.Layer<
   never,
-  InstanceTaken,
+  InstanceExists,
   | ProviderRegistry
   | ChildProcessSpawner.ChildProcessSpawner
   | FileSystem.FileSystem

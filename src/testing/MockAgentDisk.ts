@@ -7,14 +7,14 @@
  */
 import { Effect } from "effect"
 import { randomBytes } from "node:crypto"
-import type { RequestId, SessionId, ThreadId, TurnId } from "../Ids.ts"
-import type { Item } from "../Item.ts"
-import type { StartInput } from "../ProviderAdapter.ts"
-import type { RuntimeMode } from "../RuntimeMode.ts"
-import type { CompactionTrigger } from "../ThreadEvent.ts"
-import type { ModelSelection, TurnInput } from "../TurnInput.ts"
-import type { Usage } from "../Usage.ts"
-import type { ApprovalDecision, QuestionAnswer } from "../UserRequest.ts"
+import type { RequestId, SessionId, ThreadId, TurnId } from "../domain/Ids.ts"
+import type { Item } from "../domain/Item.ts"
+import type { RuntimeMode } from "../domain/RuntimeMode.ts"
+import type { CompactionTrigger } from "../domain/ThreadEvent.ts"
+import type { ModelSelection, TurnInput } from "../domain/TurnInput.ts"
+import type { Usage } from "../domain/Usage.ts"
+import type { ApprovalDecision, QuestionAnswer } from "../domain/UserRequest.ts"
+import type { StartInput } from "../provider/ProviderAdapter.ts"
 
 /**
  * One entry of the model's context. A `seed` is the transcript that a rehydrated session was handed, a `summary` stands

@@ -40,19 +40,25 @@
  * ```
  */
 import { Context, Effect, Latch, Layer, Schema, type Scope } from "effect"
-import { InstanceId, ProviderName, type RequestId, type SessionId, type ThreadId, type TurnId } from "../Ids.ts"
-import type { Capabilities, ProviderTurn, SendTurnError, StartInput, StartSessionError } from "../ProviderAdapter.ts"
-import { type InstanceTaken, ProviderRegistry } from "../ProviderRegistry.ts"
-import * as ResumeCursor from "../ResumeCursor.ts"
-import { RuntimeMode } from "../RuntimeMode.ts"
-import type { ProviderEvent } from "../ThreadEvent.ts"
-import type { ModelSelection } from "../TurnInput.ts"
-import type { ApprovalDecision, ApprovalRequest, QuestionRequest } from "../UserRequest.ts"
-import type { MockAgent } from "./MockAgent.ts"
+import { InstanceId, ProviderName, type RequestId, type SessionId, type ThreadId, type TurnId } from "../domain/Ids.ts"
+import { RuntimeMode } from "../domain/RuntimeMode.ts"
+import type { ProviderEvent } from "../domain/ThreadEvent.ts"
+import type { ModelSelection } from "../domain/TurnInput.ts"
+import type { ApprovalDecision, ApprovalRequest, QuestionRequest } from "../domain/UserRequest.ts"
+import type {
+  Capabilities,
+  ProviderTurn,
+  SendTurnError,
+  StartInput,
+  StartSessionError
+} from "../provider/ProviderAdapter.ts"
+import { type InstanceExists, ProviderRegistry } from "../provider/ProviderRegistry.ts"
+import * as ResumeCursor from "../provider/ResumeCursor.ts"
+import type { MockAgent } from "./mock/MockAgent.ts"
+import * as MockControls from "./mock/MockControls.ts"
+import * as MockDirectory from "./mock/MockDirectory.ts"
+import { start } from "./mock/MockStart.ts"
 import * as MockAgentDisk from "./MockAgentDisk.ts"
-import * as MockControls from "./MockControls.ts"
-import * as MockDirectory from "./MockDirectory.ts"
-import { start } from "./MockStart.ts"
 import * as MockStep from "./MockStep.ts"
 
 export interface MockProviderOptions {
@@ -196,7 +202,7 @@ export class MockProvider extends Context.Service<MockProvider, Shape>()("effect
   /** Registers a mock for the life of the scope. */
   static readonly make = Effect.fn("MockProvider.make")(function*(
     options: MockProviderOptions = {}
-  ): Effect.fn.Return<Shape, InstanceTaken, ProviderRegistry | Scope.Scope> {
+  ): Effect.fn.Return<Shape, InstanceExists, ProviderRegistry | Scope.Scope> {
     const agent = makeAgent(options)
     const registry = yield* ProviderRegistry
     yield* registry.register({
@@ -210,7 +216,7 @@ export class MockProvider extends Context.Service<MockProvider, Shape>()("effect
 
   static readonly layer = (
     options: MockProviderOptions = {}
-  ): Layer.Layer<MockProvider, InstanceTaken, ProviderRegistry> =>
+  ): Layer.Layer<MockProvider, InstanceExists, ProviderRegistry> =>
     Layer.effect(MockProvider, MockProvider.make(options))
 }
 

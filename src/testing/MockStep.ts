@@ -21,13 +21,13 @@
  * ```
  */
 import { Deferred, type Duration, Effect, type Stream } from "effect"
-import type { SessionId, ThreadId, TurnId } from "../Ids.ts"
-import type { FileEdit } from "../Item.ts"
-import type { ProviderEvent } from "../ThreadEvent.ts"
-import type { TurnFailure } from "../TurnFailure.ts"
-import type { ModelSelection, TurnInput } from "../TurnInput.ts"
-import { type Usage, zero } from "../Usage.ts"
-import type { ApprovalDecision, ApprovalKind, Question, QuestionAnswer } from "../UserRequest.ts"
+import type { SessionId, ThreadId, TurnId } from "../domain/Ids.ts"
+import type { FileEdit } from "../domain/Item.ts"
+import type { ProviderEvent } from "../domain/ThreadEvent.ts"
+import type { TurnFailure } from "../domain/TurnFailure.ts"
+import type { ModelSelection, TurnInput } from "../domain/TurnInput.ts"
+import { type Usage, zero } from "../domain/Usage.ts"
+import type { ApprovalDecision, ApprovalKind, Question, QuestionAnswer } from "../domain/UserRequest.ts"
 import type { Message } from "./MockAgentDisk.ts"
 
 /** What a script is told of the turn it is to answer. */

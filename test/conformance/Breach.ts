@@ -3,12 +3,17 @@
  */
 import { assert, it } from "@effect/vitest"
 import { Context, Effect, Layer, Logger, Option, Schema, type Scope, Stream } from "effect"
-import { InstanceId, type TurnId } from "../../src/Ids.ts"
-import type { ProviderAdapter, ProviderSession, StartInput, StartSessionError } from "../../src/ProviderAdapter.ts"
-import { ProviderRegistry } from "../../src/ProviderRegistry.ts"
-import { baseFields } from "../../src/ResumeCursor.ts"
+import { InstanceId, type TurnId } from "../../src/domain/Ids.ts"
+import type { ProviderEvent } from "../../src/domain/ThreadEvent.ts"
+import type {
+  ProviderAdapter,
+  ProviderSession,
+  StartInput,
+  StartSessionError
+} from "../../src/provider/ProviderAdapter.ts"
+import { ProviderRegistry } from "../../src/provider/ProviderRegistry.ts"
+import { baseFields } from "../../src/provider/ResumeCursor.ts"
 import { Conformance, MockAgentDisk, MockProvider, type MockProviderOptions } from "../../src/testing/index.ts"
-import type { ProviderEvent } from "../../src/ThreadEvent.ts"
 import { fixture, script } from "../support/ConformingMock.ts"
 
 export interface Breach {

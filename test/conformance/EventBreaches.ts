@@ -1,9 +1,9 @@
 /** Adapters whose events, requests or capabilities are not what they say. */
 import { Effect, Stream } from "effect"
-import { AttachmentRefused, TurnRefused } from "../../src/AdapterError.ts"
-import { ItemId } from "../../src/Ids.ts"
-import type { ProviderEvent } from "../../src/ThreadEvent.ts"
-import type { ApprovalDecision } from "../../src/UserRequest.ts"
+import { ItemId } from "../../src/domain/Ids.ts"
+import type { ProviderEvent } from "../../src/domain/ThreadEvent.ts"
+import type { ApprovalDecision } from "../../src/domain/UserRequest.ts"
+import { AttachmentRefused, TurnRefused } from "../../src/provider/AdapterError.ts"
 import { type Breach, events, listening, sessions, starting } from "./Breach.ts"
 
 /** A decision that does not reach the agent as it was made. */

@@ -1,14 +1,14 @@
 /** Adapters that do something else with the past, the directory or the mode than was asked for. */
 import { Effect, Ref, Scope } from "effect"
+import { InstanceId, ProviderName, type SessionId } from "../../src/domain/Ids.ts"
+import type { RuntimeMode } from "../../src/domain/RuntimeMode.ts"
 import {
   AgentProtocolError,
   AgentStartFailed,
   type AgentUnreachable,
   CapabilityMissing,
   SessionMissing
-} from "../../src/AdapterError.ts"
-import { InstanceId, ProviderName, type SessionId } from "../../src/Ids.ts"
-import type { RuntimeMode } from "../../src/RuntimeMode.ts"
+} from "../../src/provider/AdapterError.ts"
 import { type Breach, payloadOf, sessions, starting } from "./Breach.ts"
 
 const instanceId = InstanceId.make("mock")

@@ -1,8 +1,8 @@
 /** Adapters whose turns do not end, or end otherwise than they should. */
 import { Deferred, Effect, Scope, Stream } from "effect"
-import { AgentProtocolError, CapabilityMissing, TurnRefused } from "../../src/AdapterError.ts"
-import { InstanceId, ProviderName, type TurnId } from "../../src/Ids.ts"
-import type { ProviderSession } from "../../src/ProviderAdapter.ts"
+import { InstanceId, ProviderName, type TurnId } from "../../src/domain/Ids.ts"
+import { AgentProtocolError, CapabilityMissing, TurnRefused } from "../../src/provider/AdapterError.ts"
+import type { ProviderSession } from "../../src/provider/ProviderAdapter.ts"
 import { type Breach, events, type Heard, listening, sessions, starting } from "./Breach.ts"
 
 const instanceId = InstanceId.make("mock")

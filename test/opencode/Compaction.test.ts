@@ -19,7 +19,7 @@ import {
   TranscriptArchive,
   veto
 } from "../../src/index.ts"
-import * as Server from "../../src/opencode/Server.ts"
+import * as Server from "../../src/opencode/server/Server.ts"
 import { awaitEvent, endings, is, stored } from "../support/Agents.ts"
 import { isSummary, overflow } from "../support/CompactionGates.ts"
 import * as OpenCodeAgents from "../support/OpenCodeAgents.ts"

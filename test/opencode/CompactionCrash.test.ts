@@ -18,8 +18,8 @@ import {
   type ThreadEvent,
   TranscriptArchive
 } from "../../src/index.ts"
-import * as Api from "../../src/opencode/Api.ts"
-import * as Server from "../../src/opencode/Server.ts"
+import * as Api from "../../src/opencode/server/Api.ts"
+import * as Server from "../../src/opencode/server/Server.ts"
 import { awaitEvent, endings, is, stored as storedOf } from "../support/Agents.ts"
 import { isSummary } from "../support/CompactionGates.ts"
 import * as CompactionHost from "../support/CompactionHost.ts"

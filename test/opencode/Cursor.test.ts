@@ -1,8 +1,8 @@
 import { assert, it } from "@effect/vitest"
 import { readFileSync } from "node:fs"
-import { SessionId } from "../../src/Ids.ts"
-import { cursor } from "../../src/opencode/Cursor.ts"
-import * as MessageId from "../../src/opencode/MessageId.ts"
+import { SessionId } from "../../src/domain/Ids.ts"
+import { cursor } from "../../src/opencode/protocol/Cursor.ts"
+import * as MessageId from "../../src/opencode/protocol/MessageId.ts"
 
 const golden: unknown = JSON.parse(readFileSync(new URL("../golden/cursor-opencode-v1.json", import.meta.url), "utf8"))
 

@@ -3,8 +3,8 @@ import { type Cause, Deferred, Effect, Exit, Queue, Schedule, Schema, Scope } fr
 import type { ServerResponse } from "node:http"
 import { setImmediate as turn } from "node:timers/promises"
 import * as ScriptedModel from "../../examples/support/ScriptedModel.ts"
-import type { SessionFrame, StreamRestored } from "../../src/opencode/Connection.ts"
-import * as EventHub from "../../src/opencode/EventHub.ts"
+import type { SessionFrame, StreamRestored } from "../../src/opencode/server/Connection.ts"
+import * as EventHub from "../../src/opencode/server/EventHub.ts"
 import * as Loopback from "../support/Loopback.ts"
 import { instanceId, open, OpenCodeServer, platform } from "../support/OpenCodeServer.ts"
 

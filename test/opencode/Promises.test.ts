@@ -489,7 +489,7 @@ layer(OpenCodeAgents.layer(), { timeout: "60 seconds", excludeTestServices: true
       const again = { threadId, requestId: request.requestId, decision: { _tag: "AllowOnce" } } as const
       assert.strictEqual((yield* Effect.flip(agents.respondToApproval(again)))._tag, "RequestSettled")
       const unknown = { ...again, requestId: RequestId.make("per_unknown") }
-      assert.strictEqual((yield* Effect.flip(agents.respondToApproval(unknown)))._tag, "RequestUnknown")
+      assert.strictEqual((yield* Effect.flip(agents.respondToApproval(unknown)))._tag, "RequestNotFound")
       assert.deepStrictEqual(
         (yield* stored(threadId)).filter(is("ApprovalSettled")).map(({ by, decision }) => [by, decision?._tag]),
         [["user", "AllowOnce"]]
@@ -644,7 +644,7 @@ layer(OpenCodeAgents.layer(), { timeout: "60 seconds", excludeTestServices: true
         )
         yield* Deferred.await(asked)
         yield* agents.stopSession(threadId)
-        assert.strictEqual((yield* Fiber.join(starting))._tag, "StartCut")
+        assert.strictEqual((yield* Fiber.join(starting))._tag, "ThreadStopping")
       }).pipe(Effect.provide(at("mute", mute, "any")))
     }))
 

@@ -1,8 +1,8 @@
 import { assert, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, FileSystem, Option, Path, Redacted, Schema, Scope, Stream } from "effect"
 import * as ScriptedModel from "../../examples/support/ScriptedModel.ts"
-import * as Binary from "../../src/opencode/Binary.ts"
-import * as Server from "../../src/opencode/Server.ts"
+import * as Binary from "../../src/opencode/server/Binary.ts"
+import * as Server from "../../src/opencode/server/Server.ts"
 import * as Loopback from "../support/Loopback.ts"
 import { instanceId, isAlive, open, type Opened, platform, workspace } from "../support/OpenCodeServer.ts"
 

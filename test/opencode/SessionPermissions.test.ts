@@ -2,8 +2,8 @@
 import { assert, layer } from "@effect/vitest"
 import { Effect, FileSystem, Path } from "effect"
 import * as ScriptedModel from "../../examples/support/ScriptedModel.ts"
-import { RequestId } from "../../src/Ids.ts"
-import type { RuntimeMode } from "../../src/RuntimeMode.ts"
+import { RequestId } from "../../src/domain/Ids.ts"
+import type { RuntimeMode } from "../../src/domain/RuntimeMode.ts"
 import { cursorOf, type Driven, items, OpenCodeSessions } from "../support/OpenCodeSessions.ts"
 
 const { call, text } = ScriptedModel

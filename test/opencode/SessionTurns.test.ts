@@ -2,7 +2,7 @@
 import { assert, layer } from "@effect/vitest"
 import { Deferred, Effect, FileSystem, Path, Stream } from "effect"
 import * as ScriptedModel from "../../examples/support/ScriptedModel.ts"
-import { TurnId } from "../../src/Ids.ts"
+import { TurnId } from "../../src/domain/Ids.ts"
 import { type Driven, items, OpenCodeSessions } from "../support/OpenCodeSessions.ts"
 
 const { Reply, call, text } = ScriptedModel

@@ -4,12 +4,12 @@ import { Effect, FileSystem, Layer, Path, Schema, Stream } from "effect"
 import { ChildProcess, ChildProcessSpawner } from "effect/process"
 import { openCodeConfig } from "../../examples/support/OpenCodeConfig.ts"
 import * as ScriptedModel from "../../examples/support/ScriptedModel.ts"
-import { Epoch, InstanceId, ProviderName, ThreadId } from "../../src/Ids.ts"
-import * as Binary from "../../src/opencode/Binary.ts"
-import * as Environment from "../../src/opencode/Environment.ts"
-import { SessionStore } from "../../src/SessionStore.ts"
-import * as Snapshots from "../../src/Snapshots.ts"
-import * as TranscriptArchive from "../../src/TranscriptArchive.ts"
+import { Epoch, InstanceId, ProviderName, ThreadId } from "../../src/domain/Ids.ts"
+import * as Binary from "../../src/opencode/server/Binary.ts"
+import * as Environment from "../../src/opencode/server/Environment.ts"
+import * as TranscriptArchive from "../../src/service/TranscriptArchive.ts"
+import { SessionStore } from "../../src/store/SessionStore.ts"
+import * as Snapshots from "../../src/transcript/internal/snapshots.ts"
 import { instanceId, workspace } from "../support/OpenCodeServer.ts"
 import { type Driven, OpenCodeSessions } from "../support/OpenCodeSessions.ts"
 import { filesIn, turn } from "../support/SnapshotFixture.ts"
@@ -61,7 +61,7 @@ const snapshotOf = Effect.fnUntraced(function*(driven: Driven, folder: string, s
   })
 })
 
-const Exported = Schema.fromJsonString(Schema.Struct({
+const ExportFile = Schema.fromJsonString(Schema.Struct({
   info: Schema.Struct({ id: Schema.String }),
   messages: Schema.Array(Schema.Struct({
     info: Schema.Record(Schema.String, Schema.Unknown),
@@ -113,9 +113,9 @@ layer(Layer.merge(OpenCodeSessions.layer(), SessionStore.layerMemory), {
       const opencode = yield* commandLine
       yield* opencode(["import", file])
       const back = yield* opencode(["export", driven.session.sessionId]).pipe(
-        Effect.flatMap((text) => Schema.decodeEffect(Exported)(text.slice(text.indexOf("{"))))
+        Effect.flatMap((text) => Schema.decodeEffect(ExportFile)(text.slice(text.indexOf("{"))))
       )
-      const ours = yield* Schema.decodeEffect(Exported)(exported.text)
+      const ours = yield* Schema.decodeEffect(ExportFile)(exported.text)
       assert.strictEqual(back.info.id, ours.info.id)
       assert.deepStrictEqual(back.messages, ours.messages)
     }))

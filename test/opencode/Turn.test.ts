@@ -2,12 +2,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
 import { readFileSync } from "node:fs"
-import { TurnId } from "../../src/Ids.ts"
-import * as Frame from "../../src/opencode/Frame.ts"
-import * as Permissions from "../../src/opencode/Permissions.ts"
-import { reduce } from "../../src/opencode/Turn.ts"
-import { type Input, make, type State, type Want } from "../../src/opencode/TurnState.ts"
-import type { ProviderEvent } from "../../src/ThreadEvent.ts"
+import { TurnId } from "../../src/domain/Ids.ts"
+import type { ProviderEvent } from "../../src/domain/ThreadEvent.ts"
+import * as Frame from "../../src/opencode/protocol/Frame.ts"
+import * as Permissions from "../../src/opencode/turn/Permissions.ts"
+import { reduce } from "../../src/opencode/turn/Turn.ts"
+import { type Input, make, type State, type Want } from "../../src/opencode/turn/TurnState.ts"
 
 // --- running it ---
 

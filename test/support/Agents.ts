@@ -6,7 +6,7 @@ import { type Duration, Effect, FileSystem, Layer, Stream } from "effect"
 import { SqlClient } from "effect/sql"
 import {
   DeliveryUncertain,
-  type HookTaken,
+  type HookExists,
   InstanceId,
   LifecycleHooks,
   ProviderRegistry,
@@ -18,7 +18,7 @@ import {
   type TurnId,
   TurnRefused
 } from "../../src/index.ts"
-import * as SqliteClient from "../../src/SqliteClient.ts"
+import * as SqliteClient from "../../src/store/SqliteClient.ts"
 import { MockProvider, type MockProviderOptions } from "../../src/testing/index.ts"
 
 export const threadId = ThreadId.make("thread")
@@ -31,9 +31,9 @@ export interface Options {
   readonly busyTimeout?: Duration.Input | undefined
   readonly settings?: Settings | undefined
   readonly mock?: MockProviderOptions | undefined
-  readonly hooks?: ReadonlyArray<Layer.Layer<never, HookTaken, LifecycleHooks>> | undefined
+  readonly hooks?: ReadonlyArray<Layer.Layer<never, HookExists, LifecycleHooks>> | undefined
   /** Hooks that look at the mock. */
-  readonly hooksOnMock?: ReadonlyArray<Layer.Layer<never, HookTaken, LifecycleHooks | MockProvider>> | undefined
+  readonly hooksOnMock?: ReadonlyArray<Layer.Layer<never, HookExists, LifecycleHooks | MockProvider>> | undefined
 }
 
 /** What runs without any library of ours. */

@@ -1,8 +1,8 @@
 /** A compaction gate that a test holds in its hand, and what the scripted model is asked meanwhile. */
 import { Deferred, Effect } from "effect"
 import * as ScriptedModel from "../../examples/support/ScriptedModel.ts"
-import type { CompactionVerdict } from "../../src/ProviderAdapter.ts"
-import type { CompactionTrigger } from "../../src/ThreadEvent.ts"
+import type { CompactionTrigger } from "../../src/domain/ThreadEvent.ts"
+import type { CompactionVerdict } from "../../src/provider/ProviderAdapter.ts"
 import type { Driven } from "./OpenCodeSessions.ts"
 
 export const allow = (...context: ReadonlyArray<string>): CompactionVerdict => ({ _tag: "Allow", context })

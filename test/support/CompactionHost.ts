@@ -24,7 +24,7 @@ import {
   TranscriptArchive
 } from "../../src/index.ts"
 import * as OpenCode from "../../src/opencode/OpenCode.ts"
-import * as SqliteClient from "../../src/SqliteClient.ts"
+import * as SqliteClient from "../../src/store/SqliteClient.ts"
 import * as ChildScript from "./ChildScript.ts"
 import * as SteppedFiles from "./SteppedFiles.ts"
 

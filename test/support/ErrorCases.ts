@@ -4,15 +4,27 @@
  * the tests run them again on those answers.
  */
 import { Cause, Effect, type FileSystem, type Path, Queue, Redacted, Schema, type Scope, Stream } from "effect"
-import { type InstanceId, InstanceId as Instance, RequestId, SessionId, ThreadId, TurnId } from "../../src/Ids.ts"
-import * as Api from "../../src/opencode/Api.ts"
-import * as Calls from "../../src/opencode/Calls.ts"
-import type { OpenCodeConnection, SdkResult, SessionFrame, StreamRestored } from "../../src/opencode/Connection.ts"
-import { cursor } from "../../src/opencode/Cursor.ts"
-import { type Endpoint, health } from "../../src/opencode/Endpoint.ts"
-import * as Session from "../../src/opencode/Session.ts"
-import type { ProviderSession, StartInput } from "../../src/ProviderAdapter.ts"
-import type { TurnInput } from "../../src/TurnInput.ts"
+import {
+  type InstanceId,
+  InstanceId as Instance,
+  RequestId,
+  SessionId,
+  ThreadId,
+  TurnId
+} from "../../src/domain/Ids.ts"
+import type { TurnInput } from "../../src/domain/TurnInput.ts"
+import { cursor } from "../../src/opencode/protocol/Cursor.ts"
+import * as Api from "../../src/opencode/server/Api.ts"
+import * as Calls from "../../src/opencode/server/Calls.ts"
+import type {
+  OpenCodeConnection,
+  SdkResult,
+  SessionFrame,
+  StreamRestored
+} from "../../src/opencode/server/Connection.ts"
+import { type Endpoint, health } from "../../src/opencode/server/Endpoint.ts"
+import * as Session from "../../src/opencode/session/Session.ts"
+import type { ProviderSession, StartInput } from "../../src/provider/ProviderAdapter.ts"
 import { Exchange } from "./Exchanges.ts"
 
 /** Where a case happens. */

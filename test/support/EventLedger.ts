@@ -1,7 +1,7 @@
 /** What must hold of any adapter's events, whatever the agent sent: checked event by event, in their order. */
 import { assert } from "@effect/vitest"
 import { Schema } from "effect"
-import { isTerminal, ProviderEvent } from "../../src/ThreadEvent.ts"
+import { isTerminal, ProviderEvent } from "../../src/domain/ThreadEvent.ts"
 
 const encode = Schema.encodeSync(ProviderEvent)
 const decode = Schema.decodeUnknownSync(ProviderEvent)

@@ -4,7 +4,7 @@
  */
 import { Context, Effect, Layer } from "effect"
 import { SessionStore, StoreFailed } from "../../src/index.ts"
-import * as SqliteClient from "../../src/SqliteClient.ts"
+import * as SqliteClient from "../../src/store/SqliteClient.ts"
 import { layerOn, type Options } from "./Agents.ts"
 
 type Store = SessionStore["Service"]

@@ -3,9 +3,9 @@
  * when its gate is asked, and never answers. Made to be killed.
  */
 import { Effect, Redacted, Stream } from "effect"
-import { ThreadId, TurnId } from "../../src/Ids.ts"
+import { ThreadId, TurnId } from "../../src/domain/Ids.ts"
 import { OpenCode } from "../../src/opencode/index.ts"
-import type { ProviderSession } from "../../src/ProviderAdapter.ts"
+import type { ProviderSession } from "../../src/provider/ProviderAdapter.ts"
 import { platform } from "./OpenCodeServer.ts"
 
 const [baseUrl = "", password = "", port = "", token = "", directory = "", prompt = ""] = process.argv.slice(2)

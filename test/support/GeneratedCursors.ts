@@ -1,8 +1,8 @@
 /** Generated and damaged stored cursors, each held against what the rules of decoding say about it. */
 import { assert } from "@effect/vitest"
 import { Arbitrary, Effect, Schema } from "effect"
-import { cursor } from "../../src/opencode/Cursor.ts"
-import * as ResumeCursor from "../../src/ResumeCursor.ts"
+import { cursor } from "../../src/opencode/protocol/Cursor.ts"
+import * as ResumeCursor from "../../src/provider/ResumeCursor.ts"
 import * as Mutation from "./Mutation.ts"
 
 const Base = Schema.Struct(ResumeCursor.baseFields)

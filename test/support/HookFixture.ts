@@ -1,5 +1,7 @@
 /** Lifecycle events to give to hooks, and one try of a registered hook, without the service that calls hooks. */
 import { Array, Context, Effect, Layer } from "effect"
+import * as LifecycleEvent from "../../src/domain/LifecycleEvent.ts"
+import { LifecycleHooks, type TransformPatch } from "../../src/hooks/LifecycleHooks.ts"
 import {
   Epoch,
   InstanceId,
@@ -10,9 +12,7 @@ import {
   ThreadId,
   TurnId
 } from "../../src/index.ts"
-import * as LifecycleEvent from "../../src/LifecycleEvent.ts"
-import { LifecycleHooks, type TransformPatch } from "../../src/LifecycleHooks.ts"
-import { TranscriptArchive } from "../../src/TranscriptArchive.ts"
+import { TranscriptArchive } from "../../src/service/TranscriptArchive.ts"
 
 const at = 1_700_000_000_000
 

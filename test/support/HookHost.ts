@@ -4,7 +4,7 @@
  */
 import { Console, Effect } from "effect"
 import { fileURLToPath } from "node:url"
-import { LifecycleHooks } from "../../src/LifecycleHooks.ts"
+import { LifecycleHooks } from "../../src/hooks/LifecycleHooks.ts"
 import * as ChildScript from "./ChildScript.ts"
 import { dispatcher, record, register, turnStarted } from "./Hooks.ts"
 import { openThread, withStore } from "./StoreFixture.ts"

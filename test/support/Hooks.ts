@@ -1,14 +1,14 @@
 /** A dispatcher of hooks on a store, without a service: what tests of hooks start from. */
 import { Clock, Effect, Layer, Queue } from "effect"
-import * as HookDispatcher from "../../src/HookDispatcher.ts"
-import { HookOutbox } from "../../src/HookOutbox.ts"
-import type { ThreadId } from "../../src/Ids.ts"
-import * as Lifecycle from "../../src/LifecycleEvent.ts"
-import { LifecycleHooks } from "../../src/LifecycleHooks.ts"
-import { ProviderService } from "../../src/ProviderService.ts"
-import { SessionStore } from "../../src/SessionStore.ts"
-import type { EventBody, ThreadEvent } from "../../src/ThreadEvent.ts"
-import { TranscriptArchive } from "../../src/TranscriptArchive.ts"
+import type { ThreadId } from "../../src/domain/Ids.ts"
+import * as Lifecycle from "../../src/domain/LifecycleEvent.ts"
+import type { EventBody, ThreadEvent } from "../../src/domain/ThreadEvent.ts"
+import * as HookDispatcher from "../../src/hooks/internal/dispatcher.ts"
+import { LifecycleHooks } from "../../src/hooks/LifecycleHooks.ts"
+import { ProviderService } from "../../src/service/ProviderService.ts"
+import { TranscriptArchive } from "../../src/service/TranscriptArchive.ts"
+import { HookOutbox } from "../../src/store/HookOutbox.ts"
+import { SessionStore } from "../../src/store/SessionStore.ts"
 import { binding, first, numbered, threadId, turn } from "./StoreFixture.ts"
 
 /** Services that no hook of a test uses. */

@@ -6,7 +6,7 @@
 import { Console, Effect, Layer } from "effect"
 import { fileURLToPath } from "node:url"
 import { ProviderService, SessionStore, ThreadId, TurnId } from "../../src/index.ts"
-import * as SqliteClient from "../../src/SqliteClient.ts"
+import * as SqliteClient from "../../src/store/SqliteClient.ts"
 import { MockProvider, MockStep } from "../../src/testing/index.ts"
 import * as Agents from "./Agents.ts"
 import * as ChildScript from "./ChildScript.ts"

@@ -1,7 +1,7 @@
 /** Ways in which a turn ends other than well, and what the library must make of each. */
 import { type Duration, Schema, Stream } from "effect"
 import * as ScriptedModel from "../../examples/support/ScriptedModel.ts"
-import type { TurnFailure } from "../../src/TurnFailure.ts"
+import type { TurnFailure } from "../../src/domain/TurnFailure.ts"
 
 export interface Case {
   readonly label: string

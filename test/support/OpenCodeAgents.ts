@@ -11,7 +11,7 @@ import { SqlClient } from "effect/sql"
 import { openCodeConfig } from "../../examples/support/OpenCodeConfig.ts"
 import * as ScriptedModel from "../../examples/support/ScriptedModel.ts"
 import {
-  type HookTaken,
+  type HookExists,
   InstanceId,
   LifecycleHooks,
   ProviderRegistry,
@@ -21,7 +21,7 @@ import {
   ThreadId
 } from "../../src/index.ts"
 import * as OpenCode from "../../src/opencode/OpenCode.ts"
-import * as SqliteClient from "../../src/SqliteClient.ts"
+import * as SqliteClient from "../../src/store/SqliteClient.ts"
 
 export const opencode = InstanceId.make("opencode")
 
@@ -74,7 +74,7 @@ export const history = (request: ScriptedModel.ModelRequest | undefined): Readon
 export interface ServiceOptions {
   readonly filename: string
   readonly settings?: Settings | undefined
-  readonly hooks?: ReadonlyArray<Layer.Layer<never, HookTaken, LifecycleHooks>> | undefined
+  readonly hooks?: ReadonlyArray<Layer.Layer<never, HookExists, LifecycleHooks>> | undefined
 }
 
 /** A service with a store of its own, on agents that others share. Closing its scope is an orderly shutdown. */

@@ -5,11 +5,16 @@
 import { Context, Effect, Layer, Option, Queue, type Scope, Stream } from "effect"
 import { openCodeConfig } from "../../examples/support/OpenCodeConfig.ts"
 import * as ScriptedModel from "../../examples/support/ScriptedModel.ts"
-import { ThreadId, TurnId } from "../../src/Ids.ts"
+import { ThreadId, TurnId } from "../../src/domain/Ids.ts"
+import type { ProviderEvent } from "../../src/domain/ThreadEvent.ts"
+import type { TurnInput } from "../../src/domain/TurnInput.ts"
 import { OpenCode } from "../../src/opencode/index.ts"
-import type { ProviderAdapter, ProviderSession, StartInput, StartSessionError } from "../../src/ProviderAdapter.ts"
-import type { ProviderEvent } from "../../src/ThreadEvent.ts"
-import type { TurnInput } from "../../src/TurnInput.ts"
+import type {
+  ProviderAdapter,
+  ProviderSession,
+  StartInput,
+  StartSessionError
+} from "../../src/provider/ProviderAdapter.ts"
 import { platform, workspace } from "./OpenCodeServer.ts"
 
 export type Answer = ScriptedModel.Script

@@ -1,8 +1,8 @@
 /** An agent of one session whose every answer the test gives: for what no well-behaved agent does. */
 import { Effect, Stream } from "effect"
+import { RuntimeMode } from "../../src/domain/RuntimeMode.ts"
 import { InstanceId, ProviderName, ProviderRegistry, SessionId } from "../../src/index.ts"
-import type { Capabilities, ProviderSession, StartInput } from "../../src/ProviderAdapter.ts"
-import { RuntimeMode } from "../../src/RuntimeMode.ts"
+import type { Capabilities, ProviderSession, StartInput } from "../../src/provider/ProviderAdapter.ts"
 
 export const plain = InstanceId.make("plain")
 

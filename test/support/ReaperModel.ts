@@ -32,7 +32,7 @@ import {
   type ThreadEvent,
   ThreadId
 } from "../../src/index.ts"
-import * as SqliteClient from "../../src/SqliteClient.ts"
+import * as SqliteClient from "../../src/store/SqliteClient.ts"
 import { MockProvider, MockStep } from "../../src/testing/index.ts"
 import { endings, mock, stored } from "./Agents.ts"
 import { FaultyStore, writes } from "./FaultyStore.ts"

@@ -6,9 +6,9 @@
 import { NodeServices } from "@effect/platform-node"
 import { Console, Effect, Layer } from "effect"
 import { join } from "node:path"
-import { SessionStore } from "../../src/SessionStore.ts"
-import { SnapshotIndex } from "../../src/SnapshotIndex.ts"
-import * as Snapshots from "../../src/Snapshots.ts"
+import { SessionStore } from "../../src/store/SessionStore.ts"
+import { SnapshotIndex } from "../../src/store/SnapshotIndex.ts"
+import * as Snapshots from "../../src/transcript/internal/snapshots.ts"
 import { assistant, conversation, history, input } from "./SnapshotFixture.ts"
 import * as SteppedFiles from "./SteppedFiles.ts"
 

@@ -2,8 +2,8 @@
 import { NodeServices } from "@effect/platform-node"
 import { Console, Effect } from "effect"
 import { existsSync } from "node:fs"
-import { SessionStore } from "../../src/SessionStore.ts"
-import * as Snapshots from "../../src/Snapshots.ts"
+import { SessionStore } from "../../src/store/SessionStore.ts"
+import * as Snapshots from "../../src/transcript/internal/snapshots.ts"
 import { conversation, filesIn, history, input } from "./SnapshotFixture.ts"
 
 const [folder = ""] = process.argv.slice(2)

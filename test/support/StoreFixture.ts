@@ -4,10 +4,10 @@ import { createHash } from "node:crypto"
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import type { Binding } from "../../src/Binding.ts"
-import { Epoch, InstanceId, ProviderName, SessionId, ThreadId, TurnId } from "../../src/Ids.ts"
-import { SessionStore } from "../../src/SessionStore.ts"
-import type { EventBody, ThreadEvent } from "../../src/ThreadEvent.ts"
+import { Epoch, InstanceId, ProviderName, SessionId, ThreadId, TurnId } from "../../src/domain/Ids.ts"
+import type { EventBody, ThreadEvent } from "../../src/domain/ThreadEvent.ts"
+import type { Binding } from "../../src/domain/ThreadRecord.ts"
+import { SessionStore } from "../../src/store/SessionStore.ts"
 
 export const temporaryFolder = Effect.acquireRelease(
   Effect.sync(() => mkdtempSync(join(tmpdir(), "store-"))),

@@ -4,9 +4,9 @@
  */
 import { Console, Effect } from "effect"
 import { spawn } from "node:child_process"
-import { AgentProcesses, markerVariable } from "../../src/AgentProcesses.ts"
-import { ItemId, RequestId, ThreadId } from "../../src/Ids.ts"
-import { SessionStore } from "../../src/SessionStore.ts"
+import { ItemId, RequestId, ThreadId } from "../../src/domain/Ids.ts"
+import { AgentProcesses, markerVariable } from "../../src/process/AgentProcesses.ts"
+import { SessionStore } from "../../src/store/SessionStore.ts"
 import { acceptedTurn, binding, first, instanceId, numbered, openThread, turn, withStore } from "./StoreFixture.ts"
 
 const [filename = "", scenario = ""] = process.argv.slice(2)

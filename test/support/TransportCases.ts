@@ -1,10 +1,10 @@
 /** Ways in which there is no answer, or none that OpenCode would give: small servers that behave so for real. */
 import { Effect, Schema, type Scope } from "effect"
 import type { RequestListener } from "node:http"
-import * as Api from "../../src/opencode/Api.ts"
-import * as Calls from "../../src/opencode/Calls.ts"
-import type { OpenCodeConnection, SdkResult } from "../../src/opencode/Connection.ts"
-import { health } from "../../src/opencode/Endpoint.ts"
+import * as Api from "../../src/opencode/server/Api.ts"
+import * as Calls from "../../src/opencode/server/Calls.ts"
+import type { OpenCodeConnection, SdkResult } from "../../src/opencode/server/Connection.ts"
+import { health } from "../../src/opencode/server/Endpoint.ts"
 import { instanceId, type Outcome } from "./ErrorCases.ts"
 import * as Loopback from "./Loopback.ts"
 

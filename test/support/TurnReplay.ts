@@ -3,14 +3,14 @@
  * the reducer asks for, as {@link ../../src/opencode/Session.ts} does from the server. Synchronous: a check that has to
  * be repeated is repeated with the frames that follow, and for the last time in {@link TurnReplay.reconnect}.
  */
-import { TurnId } from "../../src/Ids.ts"
-import type { SessionFrame } from "../../src/opencode/Connection.ts"
-import * as Frame from "../../src/opencode/Frame.ts"
-import { decodeMessages } from "../../src/opencode/Message.ts"
-import type { Policy } from "../../src/opencode/Permissions.ts"
-import * as Turn from "../../src/opencode/Turn.ts"
-import * as TurnState from "../../src/opencode/TurnState.ts"
-import { isTerminal, type ProviderEvent } from "../../src/ThreadEvent.ts"
+import { TurnId } from "../../src/domain/Ids.ts"
+import { isTerminal, type ProviderEvent } from "../../src/domain/ThreadEvent.ts"
+import * as Frame from "../../src/opencode/protocol/Frame.ts"
+import { decodeMessages } from "../../src/opencode/protocol/Message.ts"
+import type { SessionFrame } from "../../src/opencode/server/Connection.ts"
+import type { Policy } from "../../src/opencode/turn/Permissions.ts"
+import * as Turn from "../../src/opencode/turn/Turn.ts"
+import * as TurnState from "../../src/opencode/turn/TurnState.ts"
 
 /** What a server would answer now: `session.status` and `session.messages`. */
 export interface Read {

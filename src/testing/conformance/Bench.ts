@@ -3,18 +3,18 @@
  * adapter alone with somebody who listens to it.
  */
 import { Effect, Exit, Fiber, type Path, Scope, Stream, SubscriptionRef } from "effect"
-import { ThreadId, TurnId } from "../../Ids.ts"
+import { ThreadId, TurnId } from "../../domain/Ids.ts"
+import { isTerminal, type ProviderEvent, type TerminalEvent, type ThreadEvent } from "../../domain/ThreadEvent.ts"
+import type { TurnInput } from "../../domain/TurnInput.ts"
 import type {
   Capabilities,
   ProviderAdapter,
   ProviderSession,
   SendTurnError,
   StartInput
-} from "../../ProviderAdapter.ts"
-import type { ProviderService, Settings } from "../../ProviderService.ts"
-import type { SessionStore } from "../../SessionStore.ts"
-import { isTerminal, type ProviderEvent, type TerminalEvent, type ThreadEvent } from "../../ThreadEvent.ts"
-import type { TurnInput } from "../../TurnInput.ts"
+} from "../../provider/ProviderAdapter.ts"
+import type { ProviderService, Settings } from "../../service/ProviderService.ts"
+import type { SessionStore } from "../../store/SessionStore.ts"
 import type { Controls, Directories, Prompts } from "./Fixture.ts"
 import { type Tagged, Violated } from "./Rule.ts"
 

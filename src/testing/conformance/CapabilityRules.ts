@@ -2,7 +2,7 @@
  * Capabilities are data that must be true: what is declared is delivered, what is not is refused as not offered.
  */
 import { Effect } from "effect"
-import type { Attachment } from "../../TurnInput.ts"
+import type { Attachment } from "../../domain/TurnInput.ts"
 import { awaitOf, endings, listen, recall, send, start, stored, thread, within } from "./Bench.ts"
 import { answer, askForCommand, askingMode, startAsking } from "./RequestRules.ts"
 import { equal, expect, NotChecked, refused, type Rule, Violated } from "./Rule.ts"

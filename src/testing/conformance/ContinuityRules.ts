@@ -2,7 +2,7 @@
  * What a start does with the past: the conversation goes on, or the result says truthfully that it does not.
  */
 import { Effect } from "effect"
-import { ThreadId } from "../../Ids.ts"
+import { ThreadId } from "../../domain/Ids.ts"
 import { cursorOf, type Host, listen, recall, run, start, stop, thread, within } from "./Bench.ts"
 import { equal, expect, need, refused, type Rule, Violated } from "./Rule.ts"
 

@@ -2,8 +2,8 @@
  * The order of events: gapless, items whole, nothing after the end.
  */
 import { Effect, Fiber, Stream } from "effect"
-import { TurnId } from "../../Ids.ts"
-import type { ThreadEvent } from "../../ThreadEvent.ts"
+import { TurnId } from "../../domain/Ids.ts"
+import type { ThreadEvent } from "../../domain/ThreadEvent.ts"
 import { endings, type Host, is, run, start, stop, stored, thread, within } from "./Bench.ts"
 import { equal, expect, type Rule, type Tagged, Violated } from "./Rule.ts"
 

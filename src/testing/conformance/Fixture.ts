@@ -7,7 +7,7 @@
  */
 import { Effect, FileSystem, type Layer, Path, type Scope } from "effect"
 import type { ChildProcessSpawner } from "effect/process"
-import type { SessionId } from "../../Ids.ts"
+import type { SessionId } from "../../domain/Ids.ts"
 import * as PlainPrompts from "./PlainPrompts.ts"
 
 /** What an adapter may ask of its host; `NodeServices.layer` of `@effect/platform-node` is all of it. */

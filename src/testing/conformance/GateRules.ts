@@ -5,8 +5,13 @@
  * `summaries`, by what its model was asked.
  */
 import { Deferred, Effect, Ref } from "effect"
-import type { Capabilities, CompactionGate, CompactionVerdict, ProviderSession } from "../../ProviderAdapter.ts"
-import type { CompactionTrigger, ProviderEvent } from "../../ThreadEvent.ts"
+import type { CompactionTrigger, ProviderEvent } from "../../domain/ThreadEvent.ts"
+import type {
+  Capabilities,
+  CompactionGate,
+  CompactionVerdict,
+  ProviderSession
+} from "../../provider/ProviderAdapter.ts"
 import { type Bench, cursorOf, endsTurn, type Host, listen, type Listener, within } from "./Bench.ts"
 import { equal, expect, need, NotChecked, refused, type Rule } from "./Rule.ts"
 

@@ -2,9 +2,9 @@
  * The provider's own history: whole, in order, under ids that stay, in a form that can be saved.
  */
 import { Effect, Schema } from "effect"
-import { TurnId } from "../../Ids.ts"
-import type { Item } from "../../Item.ts"
-import type { HistoryMessage } from "../../ProviderAdapter.ts"
+import { TurnId } from "../../domain/Ids.ts"
+import type { Item } from "../../domain/Item.ts"
+import type { HistoryMessage } from "../../provider/ProviderAdapter.ts"
 import { cursorOf, endsTurn, type Host, listen, type Listener, within } from "./Bench.ts"
 import { equal, expect, refused, type Rule } from "./Rule.ts"
 

@@ -2,8 +2,8 @@
  * A scope that closes ends everything of its session, at any time and any number of times, and nothing of another one.
  */
 import { Effect, Schedule } from "effect"
-import { ThreadId } from "../../Ids.ts"
-import type { ProviderEvent } from "../../ThreadEvent.ts"
+import { ThreadId } from "../../domain/Ids.ts"
+import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
 import { cursorOf, endsTurn, listen, run, send, start, stop, within } from "./Bench.ts"
 import { equal, expect, need, type Rule, Violated } from "./Rule.ts"
 

@@ -2,9 +2,9 @@
  * The runtime mode is what the agent really does, after every kind of start; or the start fails.
  */
 import { Effect } from "effect"
-import { ThreadId } from "../../Ids.ts"
-import type { Capabilities } from "../../ProviderAdapter.ts"
-import { RuntimeMode } from "../../RuntimeMode.ts"
+import { ThreadId } from "../../domain/Ids.ts"
+import { RuntimeMode } from "../../domain/RuntimeMode.ts"
+import type { Capabilities } from "../../provider/ProviderAdapter.ts"
 import { awaitOf, type Host, listen, run, send, start, stop, thread } from "./Bench.ts"
 import { expect, refused, type Rule, type Tagged } from "./Rule.ts"
 

@@ -2,11 +2,11 @@
  * Approvals and questions: asked before anything is done, settled once, answered as the user answered.
  */
 import { Effect } from "effect"
-import { RequestId, type TurnId } from "../../Ids.ts"
-import type { Capabilities } from "../../ProviderAdapter.ts"
-import type { RuntimeMode } from "../../RuntimeMode.ts"
-import type { ProviderEvent } from "../../ThreadEvent.ts"
-import type { ApprovalDecision, QuestionAnswer } from "../../UserRequest.ts"
+import { RequestId, type TurnId } from "../../domain/Ids.ts"
+import type { RuntimeMode } from "../../domain/RuntimeMode.ts"
+import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
+import type { ApprovalDecision, QuestionAnswer } from "../../domain/UserRequest.ts"
+import type { Capabilities } from "../../provider/ProviderAdapter.ts"
 import {
   awaitOf,
   type Bench,
@@ -81,7 +81,7 @@ const abandoned = Effect.fnUntraced(function*(
   yield* equal((yield* settledBy(host, requestId)).length, 1, "settlements")
   yield* refused(
     answer(host, requestId, { _tag: "AllowOnce" }).pipe(
-      Effect.catchTag("RequestUnknown", () => Effect.void)
+      Effect.catchTag("RequestNotFound", () => Effect.void)
     ),
     ["RequestSettled"],
     "a late answer"

@@ -2,7 +2,7 @@
  * A rule of the adapter contract as data: which promise it proves, where it applies, and a program that proves it.
  */
 import { Effect, Schema } from "effect"
-import type { Capabilities } from "../../ProviderAdapter.ts"
+import type { Capabilities } from "../../provider/ProviderAdapter.ts"
 import type { Bench } from "./Bench.ts"
 import type { Controls } from "./Fixture.ts"
 

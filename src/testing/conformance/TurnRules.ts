@@ -2,7 +2,7 @@
  * A turn that was accepted ends in exactly one terminal event, on every path.
  */
 import { Effect } from "effect"
-import { TurnId } from "../../Ids.ts"
+import { TurnId } from "../../domain/Ids.ts"
 import {
   awaitOf,
   type Bench,

@@ -1,0 +1,284 @@
+/**
+ * The canonical event union: everything that happens in a thread, for every provider, in one order.
+ *
+ * A {@link ProviderEvent} is what an adapter emits. The service stamps it with `seq`, `threadId`, `epoch` and `at` and
+ * so makes it a {@link ThreadEvent}, which is what apps read and what the store keeps.
+ *
+ * Durable events are numbered 1, 2, 3, ... without holes per thread (`seq`) and are in the store before a reader sees
+ * them. Ephemeral events (`ItemDelta`, `ItemUpdated`, `Gap`) carry the `seq` of the durable event before them, are not
+ * stored, and lose nothing: the item's `ItemCompleted` holds the whole text. A reader that joins in the middle of an
+ * item first gets one delta with `offset` 0 and all the text so far.
+ *
+ * Events are plain JSON data. Version {@link version} is written beside each stored event; an event that this version
+ * does not know comes back as `Unrecognized` with the raw value, never as an error.
+ */
+import { Schema, Struct } from "effect"
+import { Continuity } from "./Continuity.ts"
+import { Epoch, InstanceId, ItemId, ProviderName, RequestId, SessionId, ThreadId, TurnId } from "./Ids.ts"
+import { Item } from "./Item.ts"
+import { RuntimeMode } from "./RuntimeMode.ts"
+import { TurnFailure } from "./TurnFailure.ts"
+import { TurnInput } from "./TurnInput.ts"
+import { Usage } from "./Usage.ts"
+import { ApprovalDecision, ApprovalRequest, QuestionAnswer, QuestionRequest, SettledBy } from "./UserRequest.ts"
+
+/** Version of the event union, stored with every event. */
+export const version = 2
+
+const turn = { turnId: TurnId }
+const maybeTurn = { turnId: Schema.optionalKey(TurnId) }
+
+/** Why a live session ended. The thread can be continued after every one of them. */
+export const SessionEndReason = Schema.Literals([
+  "stopped",
+  "reaped",
+  "lost",
+  "replaced",
+  "reset",
+  "deleted",
+  "shutdown",
+  "host-crash"
+])
+export type SessionEndReason = typeof SessionEndReason.Type
+
+/** Who or what interrupted a turn. */
+export const InterruptedBy = Schema.Literals(["user", "stop", "agent", "shutdown"])
+export type InterruptedBy = typeof InterruptedBy.Type
+
+/**
+ * Why a turn's outcome cannot be known: the host died while it ran, or the input may or may not have reached the
+ * provider.
+ */
+export const UnknownReason = Schema.Literals(["host-crash", "delivery-uncertain"])
+export type UnknownReason = typeof UnknownReason.Type
+
+/** What set a compaction off: the agent by itself, somebody's request, or a model that refused a context too long. */
+export const CompactionTrigger = Schema.Literals(["auto", "manual", "overflow"])
+export type CompactionTrigger = typeof CompactionTrigger.Type
+
+/**
+ * How a compaction ended. `cancelled`: it was not let go, because the transcript could not be saved and policy
+ * forbids to go on without it, because the gate's deadline passed, or because whoever asked gave up;
+ * `vetoed`: a guard said no; `timeout`: no end was seen in time; `unknown`: the host died, or the session was lost.
+ */
+export const CompactionOutcome = Schema.Literals(["completed", "failed", "cancelled", "vetoed", "timeout", "unknown"])
+export type CompactionOutcome = typeof CompactionOutcome.Type
+
+/** When a snapshot was taken: before the compaction (the agent was held), while it ran, or after it. */
+export const SnapshotTiming = Schema.Literals(["before", "concurrent", "after"])
+export type SnapshotTiming = typeof SnapshotTiming.Type
+
+/**
+ * What a snapshot holds. `complete`: the agent's whole history and our log; `running`: as well, and something (a tool, an
+ * answer) was still at work; `log-only`: the agent's history could not be had, so our log alone.
+ */
+export const SnapshotCompleteness = Schema.Literals(["complete", "running", "log-only"])
+export type SnapshotCompleteness = typeof SnapshotCompleteness.Type
+
+/** A snapshot that is on the disk and was read back. */
+export const SnapshotInfo = Schema.Struct({
+  snapshotId: Schema.String,
+  /** Absolute path of its manifest. */
+  path: Schema.String,
+  /** Of the whole transcript as it was saved. */
+  sha256: Schema.String,
+  timing: SnapshotTiming,
+  completeness: SnapshotCompleteness,
+  messages: Schema.Int,
+  /** Size of the transcript. */
+  bytes: Schema.Int,
+  /** What this snapshot has added on the disk; the rest was there from earlier ones. */
+  bytesWritten: Schema.Int,
+  durationMillis: Schema.Finite
+})
+export type SnapshotInfo = typeof SnapshotInfo.Type
+
+/**
+ * Why there is no snapshot. `code` is the system's error code (`ENOSPC`, `EACCES`, ...) or our own: `REDACTOR`,
+ * `DEADLINE`, `VERIFY`, `STORE`, `HISTORY`. `message` is prose.
+ */
+export const SnapshotFailure = Schema.Struct({
+  snapshotId: Schema.String,
+  code: Schema.String,
+  message: Schema.optionalKey(Schema.String)
+})
+export type SnapshotFailure = typeof SnapshotFailure.Type
+
+const providerCases = {
+  TurnCompleted: { ...turn, usage: Usage },
+  TurnFailed: { ...turn, failure: TurnFailure, usage: Usage },
+  TurnInterrupted: { ...turn, by: InterruptedBy, usage: Usage },
+  ItemStarted: { ...maybeTurn, item: Item },
+  /** An item in progress, as it stands now. Ephemeral. */
+  ItemUpdated: { ...maybeTurn, item: Item },
+  ItemCompleted: {
+    ...maybeTurn,
+    item: Item,
+    /** Set where the item was read from the provider's history afterwards, because its events were lost. */
+    recovered: Schema.optionalKey(Schema.Boolean)
+  },
+  /** New text of an item; `offset` is its position in the item's text, in UTF-16 code units. Ephemeral. */
+  ItemDelta: { ...maybeTurn, itemId: ItemId, offset: Schema.Int, delta: Schema.String },
+  ApprovalRequested: { ...maybeTurn, request: ApprovalRequest },
+  ApprovalSettled: {
+    ...maybeTurn,
+    requestId: RequestId,
+    by: SettledBy,
+    decision: Schema.optionalKey(ApprovalDecision)
+  },
+  QuestionAsked: { ...maybeTurn, request: QuestionRequest },
+  QuestionSettled: { ...maybeTurn, requestId: RequestId, by: SettledBy, answer: Schema.optionalKey(QuestionAnswer) },
+  PlanUpdated: {
+    ...maybeTurn,
+    steps: Schema.Array(Schema.Struct({
+      text: Schema.String,
+      status: Schema.Literals(["pending", "in-progress", "completed", "cancelled"])
+    }))
+  },
+  /** Usage of the running turn so far. */
+  UsageUpdated: { ...maybeTurn, usage: Usage },
+  CompactionStarted: { ...maybeTurn, trigger: CompactionTrigger },
+  CompactionCompleted: { ...maybeTurn, summary: Schema.optionalKey(Schema.String) },
+  CompactionFailed: { ...maybeTurn, name: Schema.String },
+  /** The agent will call its model again. `nextAt` is in milliseconds since the epoch. */
+  RetryScheduled: {
+    ...maybeTurn,
+    attempt: Schema.Int,
+    nextAt: Schema.optionalKey(Schema.Finite),
+    message: Schema.optionalKey(Schema.String)
+  },
+  /** Something the user should know that does not end the turn. `code` is stable, `message` is prose. */
+  Warning: { ...maybeTurn, code: Schema.String, message: Schema.optionalKey(Schema.String) },
+  /** An error the agent reported outside of any turn. */
+  ErrorReported: { ...maybeTurn, name: Schema.String, message: Schema.optionalKey(Schema.String) },
+  /** A frame that the adapter, or a stored event that this version, does not know: kept as it came. */
+  Unrecognized: { ...maybeTurn, type: Schema.String, raw: Schema.Unknown },
+  /** Events are missing here, exactly once per hole. `lost` says which. Ephemeral when the cause is a slow reader. */
+  Gap: {
+    ...maybeTurn,
+    cause: Schema.Literals(["slow-reader", "provider-stream"]),
+    lost: Schema.Literals(["deltas", "events"])
+  }
+} as const
+
+const serviceCases = {
+  SessionStarted: {
+    instanceId: InstanceId,
+    provider: ProviderName,
+    sessionId: SessionId,
+    directory: Schema.String,
+    runtimeMode: RuntimeMode,
+    continuity: Continuity,
+    /** The session that this one was put in place of, by a reset. */
+    previousSessionId: Schema.optionalKey(SessionId),
+    /** The epoch before was ended by a crash of its host. */
+    recovered: Schema.optionalKey(Schema.Boolean)
+  },
+  SessionEnded: {
+    reason: SessionEndReason,
+    nextSessionId: Schema.optionalKey(SessionId),
+    /** Set where nobody saw the end: when the last event before it was recorded, in milliseconds since the epoch. */
+    endedAt: Schema.optionalKey(Schema.Finite)
+  },
+  /** The conversation begins anew in another session; the thread keeps its archive. */
+  SessionReset: { previousSessionId: SessionId, nextSessionId: SessionId },
+  TurnStarted: { ...turn, input: TurnInput },
+  /** More input joined the running turn. */
+  TurnSteered: { ...turn, input: TurnInput },
+  TurnUnknown: { ...turn, reason: UnknownReason },
+  /**
+   * What the provider's own history says of a turn that ended as unknown: it never arrived, or how it ended there.
+   * Not a second terminal event.
+   */
+  TurnReconciled: {
+    ...turn,
+    evidence: Schema.Literals(["never-delivered", "completed", "failed", "interrupted", "unfinished"])
+  },
+  /** A turn of the conversation that a snapshot was restored from. */
+  TurnRestored: {
+    ...turn,
+    snapshotId: Schema.String,
+    input: TurnInput,
+    startedAt: Schema.Finite,
+    items: Schema.Array(Item),
+    ending: Schema.Literals(["TurnCompleted", "TurnFailed", "TurnInterrupted", "TurnUnknown"])
+  },
+  /** A compaction is about to begin, or has begun where the agent cannot be held. */
+  CompactionGated: {
+    ...maybeTurn,
+    compactionId: Schema.String,
+    trigger: CompactionTrigger,
+    vetoable: Schema.Boolean,
+    snapshot: Schema.optionalKey(SnapshotInfo),
+    failure: Schema.optionalKey(SnapshotFailure)
+  },
+  /** Exactly one for each `CompactionGated`. */
+  CompactionSettled: {
+    ...maybeTurn,
+    compactionId: Schema.String,
+    trigger: CompactionTrigger,
+    outcome: CompactionOutcome,
+    summary: Schema.optionalKey(Schema.String),
+    reason: Schema.optionalKey(Schema.String),
+    snapshotId: Schema.optionalKey(Schema.String)
+  },
+  SnapshotWritten: { snapshot: SnapshotInfo, compactionId: Schema.optionalKey(Schema.String) },
+  SnapshotFailed: { failure: SnapshotFailure, compactionId: Schema.optionalKey(Schema.String) }
+} as const
+
+/** What an adapter emits: the union without what only the service can know. */
+export const ProviderEvent = Schema.TaggedUnion(providerCases)
+export type ProviderEvent = typeof ProviderEvent.Type
+
+const bodyCases = { ...providerCases, ...serviceCases } as const
+
+/** An event before the service has given it its place in the thread. */
+export const EventBody = Schema.TaggedUnion(bodyCases)
+export type EventBody = typeof EventBody.Type
+
+const envelope = {
+  /** Position in the thread, from 1. Ephemeral events repeat the `seq` of the durable event before them. */
+  seq: Schema.Int,
+  threadId: ThreadId,
+  epoch: Epoch,
+  /** Milliseconds since the epoch, by the host's clock. */
+  at: Schema.Finite
+} as const
+
+interface WithEnvelope extends Struct.Lambda {
+  <F extends Schema.Struct.Fields>(fields: F): F & typeof envelope
+  readonly "~lambda.out": this["~lambda.in"] extends Schema.Struct.Fields ? this["~lambda.in"] & typeof envelope : never
+}
+
+/** An event in its place: what apps read, and what the store keeps. */
+export const ThreadEvent = Schema.TaggedUnion(
+  Struct.map(bodyCases, Struct.lambda<WithEnvelope>((fields) => ({ ...fields, ...envelope })))
+)
+export type ThreadEvent = typeof ThreadEvent.Type
+
+/** The events that end a turn; every accepted turn has exactly one. */
+export type TerminalEvent = Extract<
+  EventBody,
+  { readonly _tag: "TurnCompleted" | "TurnFailed" | "TurnInterrupted" | "TurnUnknown" }
+>
+
+export const isTerminal = EventBody.isAnyOf(["TurnCompleted", "TurnFailed", "TurnInterrupted", "TurnUnknown"])
+
+/** The end of a compaction whose end nobody has seen. */
+export const unknownCompaction = (
+  gated: Pick<
+    Extract<EventBody, { readonly _tag: "CompactionGated" }>,
+    "compactionId" | "trigger" | "turnId" | "snapshot"
+  >
+): Extract<EventBody, { readonly _tag: "CompactionSettled" }> => ({
+  _tag: "CompactionSettled",
+  compactionId: gated.compactionId,
+  trigger: gated.trigger,
+  outcome: "unknown",
+  ...(gated.turnId === undefined ? {} : { turnId: gated.turnId }),
+  ...(gated.snapshot === undefined ? {} : { snapshotId: gated.snapshot.snapshotId })
+})
+
+/** Ephemeral events are shown to live readers and not stored. */
+export const isEphemeral = (event: EventBody): boolean =>
+  event._tag === "ItemDelta" || event._tag === "ItemUpdated" || event._tag === "Gap"

@@ -1,0 +1,223 @@
+/**
+ * A hook that is an HTTP endpoint: one POST for each event, signed as Standard Webhooks 1.0.0 has it, tried again from
+ * the outbox until the receiver answers with a 2xx.
+ *
+ * **Example**
+ *
+ * ```ts
+ * const App = ProviderService.layer().pipe(
+ *   Layer.provide(WebhookHook.layer({
+ *     name: "billing",
+ *     events: ["session:*", "turn:end"],
+ *     url: "https://billing.example/hooks/agents",
+ *     secret: Redacted.make("whsec_...")
+ *   })),
+ *   Layer.provide(FetchHttpClient.layer),
+ *   ...
+ * )
+ * ```
+ *
+ * The body is the event as JSON, with its `kind` again as `type` and its time as `timestamp`. Headers: `webhook-id` is
+ * the event's id, the same on each try; `webhook-timestamp` the second of this try; `webhook-attempt` its number;
+ * `webhook-signature` one `v1,<base64>` per secret, HMAC-SHA256 of `id.timestamp.body`. A receiver checks with
+ * {@link verify} and takes a second `webhook-id` for the same event.
+ *
+ * | answer | |
+ * | --- | --- |
+ * | 2xx | delivered, as soon as the status is there; the body is not read |
+ * | 410 | the receiver wants no more: {@link WebhookGone}, for this and every later event until the app is started again |
+ * | other, redirects too | {@link WebhookRefused}, tried again |
+ * | none | {@link WebhookUnreachable}, tried again |
+ *
+ * **Gotchas**
+ *
+ * - A try that nobody has seen an answer to may have arrived: delivery is at least once. What is tried again comes after
+ *   what was recorded later; `seq` and `at` tell the order.
+ * - Events hold prompts. Use `https:`, and do not let strangers choose the `url`: nothing keeps it out of your network.
+ * - Nothing of the request, its URL included, is in errors or spans.
+ */
+import { Clock, Duration, Effect, Layer, Option, Redacted, Schema } from "effect"
+import { FetchHttpClient, HttpClient, HttpClientRequest } from "effect/http"
+import { createHmac, timingSafeEqual } from "node:crypto"
+import type { HookPattern, LifecycleEvent } from "../domain/LifecycleEvent.ts"
+import { errorCode } from "../process/ErrorCode.ts"
+import { type HookExists, LifecycleHooks } from "./LifecycleHooks.ts"
+
+/** The receiver answered with something else than a 2xx. */
+export class WebhookRefused extends Schema.TaggedError<WebhookRefused>()("WebhookRefused", {
+  hook: Schema.String,
+  status: Schema.Int
+}) {
+  readonly retryable = true
+  override get message() {
+    return `The receiver of the webhook ${this.hook} answered with status ${this.status}`
+  }
+}
+
+/** The receiver answered 410: it wants nothing more from us. */
+export class WebhookGone extends Schema.TaggedError<WebhookGone>()("WebhookGone", { hook: Schema.String }) {
+  readonly retryable = false
+  override get message() {
+    return `The receiver of the webhook ${this.hook} wants nothing more (status 410)`
+  }
+}
+
+/** No answer. `code` is the system's or the HTTP client's (`ECONNREFUSED`, `UND_ERR_SOCKET`, ...). */
+export class WebhookUnreachable extends Schema.TaggedError<WebhookUnreachable>()("WebhookUnreachable", {
+  hook: Schema.String,
+  code: Schema.String
+}) {
+  readonly retryable = true
+  override get message() {
+    return `The receiver of the webhook ${this.hook} did not answer (${this.code})`
+  }
+}
+
+/** A secret is empty, or begins with `whsec_` and is no base64. */
+export class WebhookSecretInvalid extends Schema.TaggedError<WebhookSecretInvalid>()("WebhookSecretInvalid", {}) {
+  readonly retryable = false
+  override get message() {
+    return "A webhook's secret is empty, or not base64 after whsec_"
+  }
+}
+
+/**
+ * Why a request is not to be trusted: a header is not there or not of its form; it was sent too long ago, or in the
+ * future; no signature fits.
+ */
+export class WebhookUntrusted extends Schema.TaggedError<WebhookUntrusted>()("WebhookUntrusted", {
+  reason: Schema.Literals(["header", "time", "signature"])
+}) {
+  readonly retryable = false
+  override get message() {
+    return `A webhook request is not to be trusted (${this.reason})`
+  }
+}
+
+/**
+ * `whsec_` and base64, as Standard Webhooks has it; any other text is taken as it is, which its libraries call `raw`.
+ * While a secret is being replaced give both: each signs, and each is accepted.
+ */
+export type Secret = Redacted.Redacted<string> | ReadonlyArray<Redacted.Redacted<string>>
+
+type Observe = Parameters<typeof LifecycleHooks.observe<HookPattern, never, never>>[0]
+
+export interface WebhookOptions extends Omit<Observe, "run"> {
+  /** Redacted where it holds a token. */
+  readonly url: string | Redacted.Redacted<string>
+  readonly secret: Secret
+  /** Cannot replace our own. */
+  readonly headers?: Readonly<Record<string, string | Redacted.Redacted<string>>> | undefined
+  /** How long the receiver may take to answer. Default 15 seconds. */
+  readonly timeout?: Duration.Input | undefined
+  /** Default 12, which with the default `backoff` is about two and a half hours. */
+  readonly attempts?: number | undefined
+  /** Wait before the second try; doubled for each further one, up to an hour. Default 5 seconds. */
+  readonly backoff?: Duration.Input | undefined
+}
+
+/** Told of what was recorded, over HTTP. */
+export const layer = (
+  options: WebhookOptions
+): Layer.Layer<never, HookExists | WebhookSecretInvalid, LifecycleHooks | HttpClient.HttpClient> =>
+  Layer.unwrap(Effect.map(keysOf(options.secret), (keys) => {
+    let gone = false
+    return LifecycleHooks.observe({
+      ...options,
+      timeout: options.timeout ?? "15 seconds",
+      attempts: options.attempts ?? 12,
+      backoff: options.backoff ?? "5 seconds",
+      run: Effect.fn("WebhookHook.deliver")(function*(event: LifecycleEvent) {
+        const hook = options.name
+        if (gone) return yield* new WebhookGone({ hook })
+        const status = yield* post(options, keys, event)
+        gone = status === 410
+        if (gone) return yield* new WebhookGone({ hook })
+        if (status < 200 || status > 299) return yield* new WebhookRefused({ hook, status })
+      })
+    })
+  }))
+
+const post = Effect.fnUntraced(
+  function*({ headers, name, url }: WebhookOptions, keys: ReadonlyArray<Buffer>, event: LifecycleEvent) {
+    const client = HttpClient.withScope(yield* HttpClient.HttpClient)
+    const init = yield* Effect.serviceOption(FetchHttpClient.RequestInit)
+    const body = JSON.stringify({ type: event.kind, timestamp: new Date(event.at).toISOString(), ...event })
+    const timestamp = String(Math.floor((yield* Clock.currentTimeMillis) / 1000))
+    const request = HttpClientRequest.post(reveal(url)).pipe(
+      HttpClientRequest.bodyText(body, "application/json"),
+      HttpClientRequest.setHeaders({
+        ...Object.fromEntries(
+          Object.entries(headers ?? {}).map(([name, value]) => [name.toLowerCase(), reveal(value)])
+        ),
+        "content-type": "application/json",
+        "webhook-id": event.eventId,
+        "webhook-timestamp": timestamp,
+        "webhook-attempt": String(event.delivery.attempt),
+        "webhook-signature": keys.map((key) => `v1,${sign(key, event.eventId, timestamp, body)}`).join(" ")
+      })
+    )
+    // The scope ends the response's body, however much of it is still to come.
+    const { status } = yield* client.execute(request).pipe(
+      Effect.provideService(FetchHttpClient.RequestInit, { ...Option.getOrUndefined(init), redirect: "manual" }),
+      Effect.mapError((error) =>
+        new WebhookUnreachable({ hook: name, code: errorCode(error.reason) ?? error.reason._tag })
+      )
+    )
+    return status
+  },
+  Effect.scoped,
+  // URLs of webhooks are often secrets themselves.
+  Effect.provideService(HttpClient.TracerDisabledWhen, () => true)
+)
+
+/**
+ * For receivers: whether a request was sent by who has the secret, lately, and just so. Answers the event's id.
+ *
+ * `body` is the request's as it came, before anything has parsed it; the names of `headers` may be in any case.
+ */
+export const verify = Effect.fn("WebhookHook.verify")(function*(request: {
+  readonly secret: Secret
+  readonly headers: Readonly<Record<string, string | ReadonlyArray<string> | undefined>>
+  readonly body: string | Uint8Array
+  /** How far its time may be from ours. Default 5 minutes. */
+  readonly tolerance?: Duration.Input | undefined
+}): Effect.fn.Return<string, WebhookUntrusted | WebhookSecretInvalid> {
+  const keys = yield* keysOf(request.secret)
+  const headers = new Map(Object.entries(request.headers).map(([name, value]) => [name.toLowerCase(), String(value)]))
+  const eventId = headers.get("webhook-id")
+  const timestamp = headers.get("webhook-timestamp")
+  const signatures = headers.get("webhook-signature")
+  if (eventId === undefined || timestamp === undefined || signatures === undefined || !/^\d{1,15}$/.test(timestamp)) {
+    return yield* new WebhookUntrusted({ reason: "header" })
+  }
+  const tolerance = Duration.toMillis(Duration.fromInputUnsafe(request.tolerance ?? "5 minutes"))
+  const apart = Math.abs((yield* Clock.currentTimeMillis) - Number(timestamp) * 1000)
+  if (apart > tolerance) return yield* new WebhookUntrusted({ reason: "time" })
+  const expected = keys.map((key) => Buffer.from(`v1,${sign(key, eventId, timestamp, request.body)}`))
+  const fits = signatures.split(" ").map((signature) => Buffer.from(signature)).some((signature) =>
+    expected.some((expected) => expected.length === signature.length && timingSafeEqual(expected, signature))
+  )
+  if (!fits) return yield* new WebhookUntrusted({ reason: "signature" })
+  return eventId
+})
+
+const sign = (key: Buffer, eventId: string, timestamp: string, body: string | Uint8Array) =>
+  createHmac("sha256", key).update(`${eventId}.${timestamp}.`).update(body).digest("base64")
+
+const reveal = (value: string | Redacted.Redacted<string>) => Redacted.isRedacted(value) ? Redacted.value(value) : value
+
+const prefix = "whsec_"
+
+const keysOf = (secret: Secret): Effect.Effect<ReadonlyArray<Buffer>, WebhookSecretInvalid> => {
+  const keys = (Redacted.isRedacted(secret) ? [secret] : secret).map((secret) => {
+    const text = Redacted.value(secret)
+    if (!text.startsWith(prefix)) return Buffer.from(text)
+    const encoded = text.slice(prefix.length)
+    const key = Buffer.from(encoded, "base64")
+    return key.toString("base64").replace(/=+$/, "") === encoded.replace(/=+$/, "") ? key : Buffer.alloc(0)
+  })
+  return keys.length > 0 && keys.every((key) => key.length > 0)
+    ? Effect.succeed(keys)
+    : Effect.fail(new WebhookSecretInvalid())
+}

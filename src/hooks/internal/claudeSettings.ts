@@ -1,0 +1,229 @@
+/**
+ * The hooks of a Claude Code settings file (`.claude/settings.json`), run by us for every agent.
+ *
+ * | Claude | here |
+ * | --- | --- |
+ * | `SessionStart`, `SessionEnd` | `session:start`, `session:end`; `SessionStart` with `compact` after a compaction |
+ * | `UserPromptSubmit`, `PreCompact` | guards of `turn:start`, `compaction:before`; one that fails lets it pass |
+ * | `Stop`, `StopFailure` | `turn:end`, completed or failed; an interrupted turn has neither |
+ * | `PostCompact` | `compaction:after`, completed |
+ * | `PermissionRequest` | `approval:requested` |
+ *
+ * What `SessionStart` and `UserPromptSubmit` print is handed to the next turn of the same epoch. The answers of the
+ * others are not heard (`answer-not-heard`): a `Stop` cannot make the agent go on, a `PermissionRequest` can neither
+ * allow nor deny.
+ *
+ * A hook runs once for an event, as in Claude: one that fails is not tried again. Where `timeout` is not given it has 60
+ * seconds. Identical hooks of one event are run once. `command` is read by a shell.
+ */
+import { Duration, Effect, Layer, Option, Result, Schema } from "effect"
+import type { ChildProcessSpawner } from "effect/process"
+import { createHash } from "node:crypto"
+import type { LifecycleEvent } from "../../domain/LifecycleEvent.ts"
+import { allow, type HookExists, LifecycleHooks } from "../LifecycleHooks.ts"
+import * as ClaudeHook from "./claudeHook.ts"
+import type { CommandOptions } from "./command.ts"
+import * as NextTurn from "./pendingContext.ts"
+
+export interface ClaudeSettingsOptions extends Pick<CommandOptions, "cwd" | "env" | "killGrace"> {
+  /** The hooks are named after it; two settings files need two. Default `claude`. */
+  readonly name?: string | undefined
+  /** What reads `command`, with `-c`. Default `/bin/sh`. */
+  readonly shell?: string | undefined
+}
+
+/**
+ * What is to be known about an entry. It was left out: `malformed`; `unknown-event`, one that we do not have;
+ * `unknown-type`, no command; `unknown-option`, one that changes when or how it runs; `unknown-matcher`, one for what
+ * our event does not say. Or it runs, and what it decides is not heard: `answer-not-heard`.
+ */
+export interface ClaudeSettingsNote {
+  /** Where in the settings: `hooks.PreCompact[0].hooks[1]`. */
+  readonly path: string
+  readonly note:
+    | "malformed"
+    | "unknown-event"
+    | "unknown-type"
+    | "unknown-option"
+    | "unknown-matcher"
+    | "answer-not-heard"
+}
+
+export interface ClaudeSettings {
+  readonly layer: Layer.Layer<never, HookExists, LifecycleHooks | ChildProcessSpawner.ChildProcessSpawner>
+  readonly notes: ReadonlyArray<ClaudeSettingsNote>
+}
+
+/** Reads the parsed JSON of a settings file. Whatever is in it, this does not fail: `notes` says what was left out. */
+export const fromClaudeSettings = (settings: unknown, options: ClaudeSettingsOptions = {}): ClaudeSettings => {
+  const { found, notes } = read(settings)
+  return {
+    notes,
+    layer: Layer.suspend(() => {
+      const name = options.name ?? "claude"
+      const nextTurn = NextTurn.make()
+      const distinct = new Map(found.map((hook) => [`${name}:${hook.event}:${digest(hook)}`, hook]))
+      const context = LifecycleHooks.transform({
+        name: `${name}:context`,
+        events: ["turn:start"],
+        run: (event) => Effect.sync(() => ({ context: nextTurn.take(event) }))
+      })
+      return Array.from(distinct)
+        .map(([name, hook]) => layerOf(name, hook, options, nextTurn))
+        .reduce((all, layer) => Layer.merge(all, layer), context)
+    })
+  }
+}
+
+// --- reading ---
+
+const Hook = Schema.Struct({
+  command: Schema.NonEmptyString,
+  timeout: Schema.optionalKey(Schema.Finite.check(Schema.isGreaterThan(0))),
+  async: Schema.optionalKey(Schema.Boolean)
+})
+
+const decodeSettings = Schema.decodeUnknownOption(Schema.Struct({
+  disableAllHooks: Schema.optionalKey(Schema.Boolean),
+  hooks: Schema.optionalKey(Schema.Record(Schema.String, Schema.Unknown))
+}))
+const decodeGroups = Schema.decodeUnknownOption(Schema.Array(Schema.Unknown))
+const decodeGroup = Schema.decodeUnknownOption(
+  Schema.Struct({ matcher: Schema.optionalKey(Schema.String), hooks: Schema.Array(Schema.Unknown) })
+)
+const decodeKeys = Schema.decodeUnknownOption(Schema.Record(Schema.String, Schema.Unknown))
+const decodeHook = Schema.decodeUnknownOption(Hook)
+
+/** What a matcher is compared with; nothing where Claude has no matcher either. */
+const events = {
+  SessionStart: { kinds: ["session:start", "compaction:after"], matched: "source", heard: true },
+  SessionEnd: { kinds: ["session:end"], matched: "reason", heard: true },
+  UserPromptSubmit: { kinds: ["turn:start"], matched: undefined, heard: true },
+  PreCompact: { kinds: ["compaction:before"], matched: "trigger", heard: true },
+  PostCompact: { kinds: ["compaction:after"], matched: "trigger", heard: true },
+  Stop: { kinds: ["turn:end"], matched: undefined, heard: false },
+  StopFailure: { kinds: ["turn:end"], matched: "unknown", heard: true },
+  PermissionRequest: { kinds: ["approval:requested"], matched: "tool_name", heard: false }
+} as const
+
+type ClaudeEvent = keyof typeof events
+
+const isClaudeEvent = (name: string): name is ClaudeEvent => Object.hasOwn(events, name)
+
+interface Found extends Schema.Schema.Type<typeof Hook> {
+  readonly event: ClaudeEvent
+  readonly matcher: string
+  readonly matches: (value: string) => boolean
+}
+
+/** Options of Claude that mean something else than the command as it stands, each time. */
+const otherOptions = ["if", "once", "args", "shell", "asyncRewake"]
+
+const read = (settings: unknown) => {
+  const notes: Array<ClaudeSettingsNote> = []
+  const found: Array<Found> = []
+  const note = (path: string, note: ClaudeSettingsNote["note"]) => void notes.push({ path, note })
+  const decoded = decodeSettings(settings)
+  if (Option.isNone(decoded)) note("hooks", "malformed")
+  const { disableAllHooks, hooks } = Option.getOrElse(decoded, () => ({ disableAllHooks: undefined, hooks: undefined }))
+  for (const [event, value] of disableAllHooks === true ? [] : Object.entries(hooks ?? {})) {
+    const path = `hooks.${event}`
+    const groups = decodeGroups(value)
+    if (!isClaudeEvent(event)) note(path, "unknown-event")
+    else if (Option.isNone(groups)) note(path, "malformed")
+    else groups.value.forEach((group, n) => readGroup(event, `${path}[${n}]`, group, found, note))
+  }
+  return { found, notes }
+}
+
+const readGroup = (
+  event: ClaudeEvent,
+  path: string,
+  value: unknown,
+  found: Array<Found>,
+  note: (path: string, note: ClaudeSettingsNote["note"]) => void
+) => {
+  const group = Option.getOrUndefined(decodeGroup(value))
+  const matcher = group?.matcher ?? ""
+  const matches = compile(matcher)
+  if (group === undefined || matches === undefined) return note(path, "malformed")
+  if (events[event].matched === "unknown" && matcher !== "" && matcher !== "*") return note(path, "unknown-matcher")
+  for (const [n, value] of group.hooks.entries()) {
+    const at = `${path}.hooks[${n}]`
+    const keys = Option.getOrElse(decodeKeys(value), () => ({ type: "command" }))
+    const hook = decodeHook(value)
+    if (Reflect.get(keys, "type") !== "command") note(at, "unknown-type")
+    else if (Option.isNone(hook)) note(at, "malformed")
+    else if (otherOptions.some((option) => Object.hasOwn(keys, option))) note(at, "unknown-option")
+    else {
+      if (!events[event].heard) note(at, "answer-not-heard")
+      found.push({ event, matcher, matches, ...hook.value })
+    }
+  }
+}
+
+/** Names are compared whole, `a|b` is either, everything else is a regular expression. */
+const compile = (matcher: string): ((value: string) => boolean) | undefined => {
+  if (matcher === "" || matcher === "*") return () => true
+  if (/^[\w|]+$/.test(matcher)) return (value) => matcher.split("|").includes(value)
+  const expression = Result.getOrUndefined(Result.try(() => new RegExp(matcher)))
+  return expression && ((value) => expression.test(value))
+}
+
+// --- running ---
+
+/** Stable from run to run and wherever the hook stands, because deliveries are kept under it. */
+const digest = ({ async, command, matcher, timeout }: Found) =>
+  createHash("sha256").update(JSON.stringify([matcher, command, timeout, async])).digest("hex").slice(0, 12)
+
+/** What Claude would tell of this event; an event of ours may be two of Claude's, or none. */
+const inputs = (event: LifecycleEvent): ReadonlyArray<ClaudeHook.ClaudeInput> => {
+  if (event.kind === "compaction:after") {
+    return event.outcome === "completed" ? [ClaudeHook.input(event), ClaudeHook.compactedInput(event)] : []
+  }
+  const told = event.kind !== "turn:end" || event.outcome === "completed" || event.outcome === "failed"
+  return told ? [ClaudeHook.input(event)] : []
+}
+
+const layerOf = (
+  name: string,
+  hook: Found,
+  { cwd, env, killGrace, shell }: ClaudeSettingsOptions,
+  nextTurn: NextTurn.NextTurn
+): ClaudeSettings["layer"] => {
+  const command: CommandOptions = { command: shell ?? "/bin/sh", args: ["-c", hook.command], cwd, env, killGrace }
+  const { kinds, matched } = events[hook.event]
+  const timeout = Duration.seconds(hook.timeout ?? 60)
+  const inputOf = (event: LifecycleEvent) =>
+    inputs(event).find((input) =>
+      input.hook_event_name === hook.event && (matched === undefined || hook.matches(String(input[matched] ?? "")))
+    )
+  const guarded = hook.event === "UserPromptSubmit" ? "turn:start" : "compaction:before"
+  if (hook.async !== true && kinds.some((kind) => kind === guarded)) {
+    return LifecycleHooks.guard({
+      name,
+      events: [guarded],
+      timeout,
+      run: Effect.fn("CommandHook.guard")(function*(event) {
+        const input = inputOf(event)
+        if (input === undefined) return allow
+        const { context, verdict } = yield* ClaudeHook.answer(command, yield* ClaudeHook.run(command, event, input))
+        if (event.kind === "turn:start") nextTurn.add(event, context)
+        return verdict
+      })
+    })
+  }
+  return LifecycleHooks.observe({
+    name,
+    events: kinds,
+    timeout,
+    attempts: 1,
+    run: Effect.fn("CommandHook.observe")(function*(event: LifecycleEvent) {
+      const input = inputOf(event)
+      if (input === undefined) return
+      const result = yield* ClaudeHook.run(command, event, input)
+      if (hook.event === "SessionStart") nextTurn.add(event, yield* ClaudeHook.addition(command, result))
+      else yield* ClaudeHook.succeeded(command, result)
+    })
+  })
+}

@@ -1,0 +1,178 @@
+/**
+ * One call of one hook, apart from everything else: what it does to itself (fail, throw, interrupt itself, never come
+ * back, spoil the event that it was given) comes out as an {@link Outcome}.
+ *
+ * A handler whose time is over is interrupted. One that does not react to that within {@link grace} is abandoned: it is
+ * left running, nobody waits for it any more, and its hook is not called for a while; nor for as long as
+ * {@link mostAbandoned} calls of it are still running so.
+ */
+import { Cause, Clock, Context, Duration, Effect, Exit, Fiber, Option, Result } from "effect"
+import * as Lifecycle from "../../domain/LifecycleEvent.ts"
+import type { HookRegistration, HookServices } from "../LifecycleHooks.ts"
+import * as reentrancy from "./reentrancy.ts"
+
+/** How long a handler has to come to its end once it is interrupted. */
+const grace = Duration.seconds(5)
+
+/** How long a hook is not called after a call of it was abandoned. */
+const suppressedFor = Duration.seconds(60)
+
+const mostAbandoned = 3
+
+/** A hook while it is registered. */
+export interface Hook<R extends HookRegistration = HookRegistration> {
+  readonly registration: R
+  readonly running: Set<Fiber.Fiber<unknown, unknown>>
+  /** Calls that were abandoned and are still running. */
+  abandoned: number
+  suppressedUntil: number
+  /** Called when an abandoned call has come to its end after all. */
+  onEnded: () => void
+}
+
+export const make = <R extends HookRegistration>(registration: R): Hook<R> => ({
+  registration,
+  running: new Set(),
+  abandoned: 0,
+  suppressedUntil: 0,
+  onEnded: () => {}
+})
+
+/** What became of a call. `Suppressed`: it was not made; `Cut`: whoever made it was interrupted. */
+export type Outcome<A> =
+  | { readonly _tag: "Ok"; readonly value: A }
+  /** `final`: its error says that trying again is in vain. */
+  | { readonly _tag: "Failed"; readonly error: string; readonly final: boolean }
+  | { readonly _tag: "Timeout" }
+  | { readonly _tag: "Suppressed" }
+  | { readonly _tag: "Cut" }
+
+/** A call that is over. */
+export interface Ended<A> {
+  readonly outcome: Outcome<A>
+  readonly durationMillis: number
+  /** When it was over, in milliseconds since the epoch. */
+  readonly at: number
+}
+
+export const isSuppressed = (hook: Hook, now: number): boolean =>
+  now < hook.suppressedUntil || hook.abandoned >= mostAbandoned
+
+/** What can be told of an error that may be anything, even something that throws when it is looked at. */
+const described = (cause: Cause.Cause<unknown>): string => {
+  if (Cause.hasInterruptsOnly(cause)) return "It was interrupted"
+  const show = Result.try(() => {
+    const error = Cause.squash(cause)
+    return error instanceof Error ? `${error.name}: ${error.message}` : JSON.stringify(error) ?? String(error)
+  })
+  return Result.getOrElse(show, () => "An error that cannot be shown")
+}
+
+/** As the errors of this library say it, and whoever's likes to. */
+const isFinal = (cause: Cause.Cause<unknown>): boolean =>
+  Option.match(Cause.findErrorOption(cause), {
+    onNone: () => false,
+    onSome: (error) =>
+      typeof error === "object" && error !== null &&
+      Result.getOrElse(Result.try(() => Reflect.get(error, "retryable") === false), () => false)
+  })
+
+const outcomeOf = <A>(exit: Exit.Exit<A, unknown>): Outcome<A> =>
+  Exit.isSuccess(exit)
+    ? { _tag: "Ok", value: exit.value }
+    : { _tag: "Failed", error: described(exit.cause), final: isFinal(exit.cause) }
+
+const interrupted = <A, E>(fiber: Fiber.Fiber<A, E>) =>
+  Effect.suspend(() => {
+    fiber.interruptUnsafe()
+    return Effect.timeoutOption(Fiber.await(fiber), grace)
+  })
+
+/** Interrupts all calls of the hook; whoever made them goes on with what has become of them. */
+export const interruptAll = (hook: Hook): Effect.Effect<void> =>
+  Effect.suspend(() =>
+    Effect.forEach(Array.from(hook.running), interrupted, { concurrency: "unbounded", discard: true })
+  )
+
+/**
+ * Calls the hook with a copy of the event. `conclude` makes of the outcome what it will, and cannot be interrupted: what
+ * a handler has finished is also concluded.
+ */
+export const call = Effect.fnUntraced(function*<E extends Lifecycle.LifecycleEvent, A, B>(
+  hook: Hook,
+  event: E,
+  options: {
+    readonly services: Effect.Effect<Context.Context<HookServices>>
+    readonly use: (event: E) => Effect.Effect<A, unknown, HookServices>
+    readonly conclude: (ended: Ended<A>) => Effect.Effect<B>
+  }
+) {
+  const { registration } = hook
+  const services = yield* options.services
+  const startedAt = yield* Clock.currentTimeMillis
+  if (isSuppressed(hook, startedAt)) {
+    return yield* options.conclude({ outcome: { _tag: "Suppressed" }, durationMillis: 0, at: startedAt })
+  }
+  const scope: reentrancy.HookScope = {
+    threadId: event.threadId,
+    kind: event.kind,
+    phase: registration.phase,
+    hook: registration.name,
+    over: false,
+    outer: yield* reentrancy.Current
+  }
+  const handler = Effect.suspend(() => options.use(structuredClone(event))).pipe(
+    Effect.withSpan("LifecycleHooks.run", {
+      attributes: { hook: registration.name, phase: registration.phase, kind: event.kind }
+    }),
+    Effect.provideContext(Context.add(services, reentrancy.Current, scope))
+  )
+  return yield* Effect.uninterruptibleMask((restore) =>
+    Effect.gen(function*() {
+      const fiber = yield* Effect.forkDetach(handler, { startImmediately: true })
+      hook.running.add(fiber)
+      const waited = yield* Effect.exit(restore(Effect.timeoutOption(Fiber.await(fiber), registration.timeout)))
+      const inTime = Exit.isSuccess(waited) ? waited.value : Option.none()
+      const ended = Option.isSome(inTime) ? inTime : yield* interrupted(fiber)
+      scope.over = true
+      hook.running.delete(fiber)
+      const at = yield* Clock.currentTimeMillis
+      if (Option.isNone(ended)) {
+        hook.abandoned++
+        hook.suppressedUntil = at + Duration.toMillis(suppressedFor)
+        fiber.addObserver(() => {
+          hook.abandoned--
+          hook.onEnded()
+        })
+      }
+      const outcome = (): Outcome<A> => {
+        if (Option.isSome(inTime)) return outcomeOf(inTime.value)
+        if (Exit.isSuccess(waited)) return { _tag: "Timeout" }
+        return Option.isSome(ended) && Exit.isSuccess(ended.value) ? outcomeOf(ended.value) : { _tag: "Cut" }
+      }
+      return yield* options.conclude({ outcome: outcome(), durationMillis: at - startedAt, at })
+    })
+  )
+})
+
+const outcomes = { Ok: "ok", Failed: "failed", Timeout: "timeout", Suppressed: "skipped", Cut: "failed" } as const
+
+/** The receipt of a call. */
+export const receipt = (
+  { registration }: Hook,
+  event: Lifecycle.LifecycleEvent,
+  { at, durationMillis, outcome }: Ended<unknown>,
+  vetoed = false
+): Lifecycle.LifecycleEvent => {
+  const { delivery: { attempt }, eventId, kind } = event
+  return Lifecycle.make<"hook:completed">({ ...event, at }, event, `${registration.name} ${eventId} ${attempt}`, {
+    kind: "hook:completed",
+    hook: registration.name,
+    of: { eventId, kind },
+    outcome: vetoed ? "vetoed" : outcomes[outcome._tag],
+    durationMillis,
+    attempt,
+    ...(outcome._tag === "Failed" ? { error: outcome.error } : {}),
+    ...(outcome._tag === "Cut" ? { error: "It was cut off" } : {})
+  })
+}

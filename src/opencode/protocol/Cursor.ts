@@ -1,0 +1,15 @@
+/**
+ * OpenCode's resume cursor. The session id finds the session; its directory is read from OpenCode again at each resume,
+ * the one stored here is for a human and for the comparison.
+ */
+import { Schema } from "effect"
+import { ProviderName } from "../../domain/Ids.ts"
+import * as ResumeCursor from "../../provider/ResumeCursor.ts"
+
+export const provider = ProviderName.make("opencode")
+
+export const cursor = ResumeCursor.make({
+  provider,
+  version: 1,
+  schema: Schema.Struct(ResumeCursor.baseFields)
+})

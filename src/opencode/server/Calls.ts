@@ -1,0 +1,251 @@
+/**
+ * The server's operations that a session needs, each with its answer decoded. Where a refusal has a meaning, it is left
+ * to the caller; every other one is an `AgentProtocolError`.
+ */
+import { Effect, Schedule, Schema } from "effect"
+import type { InstanceId } from "../../domain/Ids.ts"
+import type { ModelSelection } from "../../domain/TurnInput.ts"
+import { type AgentError, AgentProtocolError } from "../../provider/AdapterError.ts"
+import { PermissionRequest, QuestionRequest, Status } from "../protocol/Frame.ts"
+import { decodeMessages } from "../protocol/Message.ts"
+import type { Rule } from "../turn/Permissions.ts"
+import type { ApiRefusal, OpenCodeConnection } from "./Connection.ts"
+
+const Rules = Schema.Array(Schema.Struct({
+  permission: Schema.String,
+  pattern: Schema.String,
+  action: Schema.Literals(["allow", "ask", "deny"])
+}))
+
+export const SessionInfo = Schema.Struct({
+  id: Schema.String,
+  directory: Schema.String,
+  /** The model of the last prompt. */
+  model: Schema.optional(Schema.Struct({
+    id: Schema.String,
+    providerID: Schema.String,
+    variant: Schema.optional(Schema.NullOr(Schema.String))
+  })),
+  permission: Schema.optional(Rules)
+})
+export type SessionInfo = typeof SessionInfo.Type
+
+const Agents = Schema.Array(Schema.Struct({
+  name: Schema.String,
+  mode: Schema.Literals(["subagent", "primary", "all"]),
+  // `null` where the configuration names the agent.
+  hidden: Schema.optional(Schema.NullOr(Schema.Boolean)),
+  permission: Rules
+}))
+
+const Providers = Schema.Struct({
+  providers: Schema.Array(Schema.Struct({
+    id: Schema.String,
+    models: Schema.Record(
+      Schema.String,
+      Schema.Struct({ variants: Schema.optional(Schema.Record(Schema.String, Schema.Unknown)) })
+    )
+  })),
+  default: Schema.Record(Schema.String, Schema.String)
+})
+export type Providers = typeof Providers.Type
+
+const Config = Schema.Struct({
+  model: Schema.optional(Schema.String),
+  default_agent: Schema.optional(Schema.String),
+  compaction: Schema.optional(Schema.Struct({ auto: Schema.optional(Schema.Boolean) }))
+})
+
+export type PromptPart =
+  | { readonly type: "text"; readonly text: string; readonly synthetic?: boolean }
+  | { readonly type: "file"; readonly mime: string; readonly filename: string; readonly url: string }
+
+/** Model, variant and agent go with every prompt: OpenCode forgets the latter two, and keeps even a bad model. */
+export interface Prompt {
+  readonly messageId?: string
+  readonly model: ModelSelection
+  readonly agent: string
+  readonly parts: ReadonlyArray<PromptPart>
+}
+
+/** "Not found" is the status and the error's name together; either alone says nothing about the session. */
+export const isNotFound = ({ status, name }: ApiRefusal): boolean => status === 404 && name === "NotFoundError"
+
+/** `provider/model`; a model's name may itself hold slashes. */
+export const modelParts = (id: string) => {
+  const slash = id.indexOf("/")
+  return { providerID: id.slice(0, slash), modelID: id.slice(slash + 1) }
+}
+
+export type Calls = ReturnType<typeof make>
+
+/** `directory` is the session's own: permission, question and status routes know no other (1.18.33). */
+export const make = (connection: OpenCodeConnection, instanceId: InstanceId, directory: string) => {
+  const call: <A>(
+    operation: string,
+    request: Parameters<typeof connection.call<A>>[2]
+  ) => Effect.Effect<A, AgentError | ApiRefusal> = (operation, request) =>
+    connection.call(operation, directory, request)
+
+  /** A refusal that means nothing in particular here. */
+  const plain = <A>(effect: Effect.Effect<A, AgentError | ApiRefusal>): Effect.Effect<A, AgentError> =>
+    Effect.catchTag(effect, "OpenCodeApiRefusal", ({ operation, status, name, body }) =>
+      Effect.fail(
+        new AgentProtocolError({ instanceId, operation, status, body, ...(name === undefined ? {} : { name }) })
+      ))
+
+  const decoded = <A, I>(operation: string, schema: Schema.Codec<A, I>) => {
+    const decode = Schema.decodeUnknownOption(schema)
+    return (value: unknown): Effect.Effect<A, AgentProtocolError> =>
+      Effect.fromOption(decode(value)).pipe(
+        Effect.mapError(() => new AgentProtocolError({ instanceId, operation, body: value }))
+      )
+  }
+
+  const body = ({ model, agent, parts }: Prompt) => ({
+    agent,
+    model: modelParts(model.id),
+    ...(model.variant === undefined ? {} : { variant: model.variant }),
+    parts: parts.map((part) => ({ ...part }))
+  })
+
+  return {
+    directory,
+    plain,
+
+    get: (sessionID: string) =>
+      call("session.get", (client, signal) => client.session.get({ sessionID }, { signal })).pipe(
+        Effect.flatMap(decoded("session.get", SessionInfo))
+      ),
+
+    create: (title: string | undefined, metadata: Readonly<Record<string, string>>, rules: ReadonlyArray<Rule>) =>
+      plain(call("session.create", (client, signal) =>
+        client.session.create({
+          ...(title === undefined ? {} : { title }),
+          metadata: { ...metadata },
+          permission: Array.from(rules)
+        }, { signal }))).pipe(Effect.flatMap(decoded("session.create", SessionInfo))),
+
+    appendRules: (sessionID: string, rules: ReadonlyArray<Rule>) =>
+      plain(
+        call("session.update", (client, signal) =>
+          client.session.update({ sessionID, permission: Array.from(rules) }, { signal }))
+      ),
+
+    move: (sessionID: string, to: string) =>
+      call(
+        "session.move",
+        (client, signal) =>
+          client.experimental.controlPlane.moveSession({ sessionID, destination: { directory: to } }, { signal })
+      ),
+
+    /** The newest `limit` messages, or all, oldest first. */
+    messages: (sessionID: string, limit?: number) =>
+      plain(
+        call("session.messages", (client, signal) =>
+          client.session.messages({ sessionID, ...(limit === undefined ? {} : { limit }) }, { signal }))
+      ).pipe(
+        Effect.map(decodeMessages)
+      ),
+
+    /** The session and all its messages as the server has them, what this version does not know included. */
+    stored: (sessionID: string) =>
+      Effect.all({
+        session: plain(call("session.get", (client, signal) => client.session.get({ sessionID }, { signal }))),
+        messages: plain(
+          call("session.messages", (client, signal) => client.session.messages({ sessionID }, { signal }))
+        )
+      }),
+
+    children: (sessionID: string) =>
+      plain(call("session.children", (client, signal) => client.session.children({ sessionID }, { signal }))).pipe(
+        Effect.flatMap(decoded("session.children", Schema.Array(SessionInfo)))
+      ),
+
+    /** The sessions of the directory that work. */
+    busy: plain(call("session.status", (client, signal) => client.session.status({}, { signal }))).pipe(
+      Effect.flatMap(decoded("session.status", Schema.Record(Schema.String, Status))),
+      Effect.map((all): ReadonlySet<string> =>
+        new Set(Object.entries(all).flatMap(([id, { type }]) => type === "idle" ? [] : [id]))
+      )
+    ),
+
+    /** Hands a prompt over and does not wait for the answer. */
+    prompt: (sessionID: string, prompt: Prompt) =>
+      call("session.promptAsync", (client, signal) =>
+        client.session.promptAsync({
+          sessionID,
+          ...(prompt.messageId === undefined ? {} : { messageID: prompt.messageId }),
+          ...body(prompt)
+        }, { signal })),
+
+    /** Stores a user message that nobody answers; the model sees it before the next prompt. */
+    note: (sessionID: string, prompt: Prompt) =>
+      plain(
+        call("session.prompt", (client, signal) =>
+          client.session.prompt({ sessionID, noReply: true, ...body(prompt) }, { signal }))
+      ),
+
+    abort: (sessionID: string) =>
+      plain(call("session.abort", (client, signal) => client.session.abort({ sessionID }, { signal }))),
+
+    fork: (sessionID: string) =>
+      plain(call("session.fork", (client, signal) => client.session.fork({ sessionID }, { signal }))).pipe(
+        Effect.flatMap(decoded("session.fork", SessionInfo))
+      ),
+
+    /** Answers when the compaction is over. It goes on when nobody waits any more, so no signal is handed over. */
+    summarize: (sessionID: string, model: ModelSelection) =>
+      plain(call("session.summarize", (client) => client.session.summarize({ sessionID, ...modelParts(model.id) }))),
+
+    /**
+     * Takes back the wish for a compaction that was not made. OpenCode would try it again at the next prompt, write a
+     * summary that counts for nothing and, where it was asked for, leave the prompt unanswered (1.18.33). It refuses
+     * while it takes the session for busy, which it does for a moment after it said idle.
+     */
+    withdraw: (sessionID: string, messageID: string) =>
+      plain(
+        call("session.deleteMessage", (client, signal) =>
+          client.session.deleteMessage({ sessionID, messageID }, { signal })).pipe(
+            Effect.retry({ times: 20, schedule: Schedule.spaced("100 millis") })
+          )
+      ),
+
+    permissions: plain(call("permission.list", (client, signal) => client.permission.list({}, { signal }))).pipe(
+      Effect.flatMap(decoded("permission.list", Schema.Array(PermissionRequest)))
+    ),
+
+    questions: plain(call("question.list", (client, signal) => client.question.list({}, { signal }))).pipe(
+      Effect.flatMap(decoded("question.list", Schema.Array(QuestionRequest)))
+    ),
+
+    replyPermission: (requestID: string, reply: "once" | "reject", message?: string) =>
+      call("permission.reply", (client, signal) =>
+        client.permission.reply(
+          { requestID, reply, ...(message === undefined ? {} : { message }) },
+          { signal }
+        )),
+
+    replyQuestion: (requestID: string, answers: ReadonlyArray<ReadonlyArray<string>>) =>
+      call(
+        "question.reply",
+        (client, signal) =>
+          client.question.reply({ requestID, answers: answers.map((labels) => Array.from(labels)) }, { signal })
+      ),
+
+    rejectQuestion: (requestID: string) =>
+      call("question.reject", (client, signal) => client.question.reject({ requestID }, { signal })),
+
+    agents: plain(call("app.agents", (client, signal) => client.app.agents({}, { signal }))).pipe(
+      Effect.flatMap(decoded("app.agents", Agents))
+    ),
+
+    providers: plain(call("config.providers", (client, signal) => client.config.providers({}, { signal }))).pipe(
+      Effect.flatMap(decoded("config.providers", Providers))
+    ),
+
+    config: plain(call("config.get", (client, signal) => client.config.get({}, { signal }))).pipe(
+      Effect.flatMap(decoded("config.get", Config))
+    )
+  }
+}

@@ -1,0 +1,67 @@
+/**
+ * A live connection to one OpenCode server, managed or external: what sessions need of it and nothing else.
+ *
+ * Session routes act in the session's own directory whatever the client says; permission, question, status and event
+ * routes act in the client's. So everything here takes the directory (OpenCode 1.18.33).
+ */
+import type { OpencodeClient } from "@opencode-ai/sdk/v2/client"
+import { type Effect, type Queue, Schema, type Scope } from "effect"
+import type { AgentError } from "../../provider/AdapterError.ts"
+import type { Gate } from "./Gate.ts"
+
+/**
+ * The server answered with a status other than success. `name` is the body's `name` or `_tag`. Internal to this
+ * folder: sessions turn it into what it means for their operation, or into `AgentProtocolError`.
+ */
+export class ApiRefusal extends Schema.TaggedError<ApiRefusal>()("OpenCodeApiRefusal", {
+  operation: Schema.String,
+  status: Schema.Int,
+  name: Schema.optionalKey(Schema.String),
+  body: Schema.Unknown
+}) {}
+
+/** What the SDK resolves to without `throwOnError`. */
+export interface SdkResult<A> {
+  readonly data?: A | undefined
+  readonly error?: unknown
+  readonly response?: Response | undefined
+}
+
+/** One frame of `/global/event`, routed to the session tree (root and subagents) that it belongs to. */
+export interface SessionFrame {
+  readonly _tag: "Frame"
+  /** The session the frame names: the subscribed one or one of its descendants. */
+  readonly sessionId: string
+  readonly type: string
+  readonly properties: unknown
+}
+
+/** The stream was interrupted and is back: frames in between are lost. */
+export interface StreamRestored {
+  readonly _tag: "Restored"
+}
+
+export interface OpenCodeConnection {
+  /** As the server reports it. */
+  readonly version: string
+  /** Whether this library started the server, and so decides its configuration. */
+  readonly managed: boolean
+  /** Where its plugin asks before a compaction. An external server has one only where the app was told of its plugin. */
+  readonly gate?: Gate | undefined
+  /**
+   * Calls the server. Fails with `AgentUnauthorized` for 401, `AgentUnreachable` where no answer came within the call
+   * deadline, `ApiRefusal` for every other status that is not success. Body text is never read to classify.
+   */
+  readonly call: <A>(
+    operation: string,
+    directory: string,
+    request: (client: OpencodeClient, signal: AbortSignal) => Promise<SdkResult<A>>
+  ) => Effect.Effect<A, AgentError | ApiRefusal>
+  /**
+   * Frames of a session and of all its subagents, in order, from now on. The queue ends when the server is lost or the
+   * scope closes. Bounded by back-pressure on the one subscription of the server, never by dropping.
+   */
+  readonly subscribe: (
+    sessionId: string
+  ) => Effect.Effect<Queue.Dequeue<SessionFrame | StreamRestored, import("effect").Cause.Done>, never, Scope.Scope>
+}

@@ -1,0 +1,114 @@
+/**
+ * The server that all sessions of one provider instance share: started at the first use, kept for a while after the
+ * last, and replaced at the next use when it has died.
+ *
+ * Making it costs nothing: no process, no import of the SDK. A start that failed is tried again by the next caller.
+ */
+import { Deferred, Duration, Effect, Exit, type FileSystem, type Path, RcRef, Schedule, Scope } from "effect"
+import type { ChildProcessSpawner } from "effect/process"
+import type { AgentProcesses } from "../../process/AgentProcesses.ts"
+import type { AgentStartError, AgentUnreachable } from "../../provider/AdapterError.ts"
+import * as Api from "./Api.ts"
+import type { OpenCodeConnection } from "./Connection.ts"
+import * as EventHub from "./EventHub.ts"
+import * as Gate from "./Gate.ts"
+import * as Server from "./Server.ts"
+
+/** With a `baseUrl`, the server that runs there; without, one of our own. */
+export type Options =
+  & (Server.ManagedOptions | Server.ExternalOptions)
+  & Api.Options
+  & Pick<EventHub.Options, "silence" | "reconnect">
+  & {
+    /** How long a server is kept when no session uses it. Default: 5 minutes. */
+    readonly idleTimeToLive?: Duration.Input | undefined
+    /**
+     * How long OpenCode waits for the answer before it gives up a compaction; longer than saving a transcript may take.
+     * Default: 2 minutes. An external server's plugin reads its own.
+     */
+    readonly gateDeadline?: Duration.Input | undefined
+  }
+
+export interface Connections {
+  /** The shared connection, for as long as the scope is open. */
+  readonly get: Effect.Effect<OpenCodeConnection, AgentStartError, Scope.Scope>
+}
+
+export const make = Effect.fnUntraced(function*(
+  options: Options
+): Effect.fn.Return<
+  Connections,
+  never,
+  | Scope.Scope
+  | ChildProcessSpawner.ChildProcessSpawner
+  | FileSystem.FileSystem
+  | Path.Path
+  | AgentProcesses
+> {
+  let latest: Opened | undefined
+  // RcRef does not wait for an idle close that is under way when its own scope closes, nor for a replaced server that
+  // a session still holds; the process would be left behind. So every server is stopped from here too.
+  const stops = new Set<Effect.Effect<void>>()
+  yield* Effect.addFinalizer(() => Effect.forEach(stops, (stop) => stop, { concurrency: "unbounded", discard: true }))
+  const acquire = Effect.gen(function*() {
+    const scope = yield* Scope.make()
+    const stop = yield* Effect.cached(Scope.close(scope, Exit.void))
+    stops.add(stop)
+    yield* Effect.addFinalizer(() => Effect.tap(stop, () => Effect.sync(() => stops.delete(stop))))
+    latest = yield* Scope.provide(open(options, listener), scope)
+    return latest
+  })
+  // The plugin of an external server asks for as long as that server runs, whether or not a session is open here.
+  const listener = "baseUrl" in options && options.gate !== undefined
+    ? yield* RcRef.make({
+      acquire: Gate.make(options.instanceId, options.gate),
+      idleTimeToLive: Duration.infinity
+    })
+    : undefined
+  const shared = yield* RcRef.make({ acquire, idleTimeToLive: options.idleTimeToLive ?? "5 minutes" })
+  const get = Effect.gen(function*() {
+    // Synchronous up to here, so that of several callers one replaces a dead server and none replaces a new one.
+    if (latest !== undefined && Deferred.isDoneUnsafe(latest.lost)) {
+      latest = undefined
+      yield* RcRef.invalidate(shared)
+    }
+    return (yield* RcRef.get(shared)).connection
+  })
+  return { get }
+})
+
+/** Our own server is on this machine: when it does not answer a few times, of ten seconds each, it hangs. */
+const untilWedged = Schedule.exponential("100 millis").pipe(Schedule.upTo({ times: 5 }))
+
+interface Opened {
+  readonly connection: OpenCodeConnection
+  readonly lost: Deferred.Deferred<void>
+}
+
+const open = Effect.fn("OpenCode.connect")(function*(
+  options: Options,
+  listener: RcRef.RcRef<Gate.Gate, AgentUnreachable> | undefined
+) {
+  const managed = !("baseUrl" in options)
+  const gate = managed
+    ? yield* Gate.make(options.instanceId)
+    : listener === undefined
+    ? undefined
+    : yield* RcRef.get(listener)
+  const server: Server.Server = "baseUrl" in options
+    ? yield* Server.external(options)
+    : yield* Server.managed({
+      ...options,
+      ...(gate === undefined
+        ? {}
+        : { plugin: { url: Gate.plugin, settings: Gate.settings(gate, options.gateDeadline) } })
+    })
+  const call = yield* Api.make(server, options)
+  const hub = yield* EventHub.make(server, {
+    silence: options.silence,
+    reconnect: options.reconnect ?? (managed ? untilWedged : undefined),
+    serverLost: server.lost
+  })
+  const connection: OpenCodeConnection = { version: server.version, managed, gate, call, subscribe: hub.subscribe }
+  return { connection, lost: hub.lost }
+})

@@ -1,0 +1,188 @@
+/**
+ * What a managed OpenCode server is started with: its environment, its configuration and its private folder.
+ *
+ * OpenCode 1.18.33 merges, later wins: the user's global files, the `OPENCODE_CONFIG` file, the project's files,
+ * `OPENCODE_CONFIG_CONTENT`. The app's `config` is given as the file, with mode 0600 in a private folder, because it may
+ * hold keys; our own settings are the content, so nothing but an administrator's managed file overrides them.
+ * Nothing is written into the user's files.
+ *
+ * Tools inherit the server's environment, the password included, so the configured shell is a wrapper that unsets it
+ * first. It hides and does not protect: a tool of the same user can still read the server's own `/proc` entry. MCP and
+ * LSP servers and formatters do not run through the shell and inherit everything. There is no wrapper on Windows.
+ *
+ * An `OPENCODE_CONFIG` in this process's environment is used only when the app gives no `config`.
+ */
+import { Effect, FileSystem, Option, Path, Redacted, Schema, type Scope } from "effect"
+import { SecureRandom } from "effect/crypto"
+import { Hex } from "effect/encoding"
+import type { PlatformError } from "effect/PlatformError"
+import { platform } from "node:process"
+import { markerVariable } from "../../process/AgentProcesses.ts"
+
+export interface EnvironmentOptions {
+  /** The app's own OpenCode configuration: providers, models, agents, MCP servers. */
+  readonly config?: Readonly<Record<string, unknown>> | undefined
+  /** Settings that win over everybody's, such as the permission baseline. Visible to tools: no secrets. */
+  readonly enforced?: Readonly<Record<string, unknown>> | undefined
+  /** Additional environment; `undefined` removes a variable. Tools see it. */
+  readonly env?: Readonly<Record<string, string | Redacted.Redacted<string> | undefined>> | undefined
+  /**
+   * By default the server uses the user's own OpenCode configuration, login and database. `true` gives it a home of its
+   * own that is removed when it stops; `{ folder }` one that stays, so that sessions survive. Then nothing of the user
+   * or of the project is read, and nothing is fetched from the network but what the configured models need.
+   */
+  readonly isolated?: boolean | { readonly folder: string } | undefined
+  /** The compaction plugin, and what it is to read: a file of its own, since tools see configuration and environment. */
+  readonly plugin?: { readonly url: string; readonly settings: string } | undefined
+}
+
+export interface Environment {
+  readonly variables: Readonly<Record<string, string | Redacted.Redacted<string> | undefined>>
+  readonly password: Redacted.Redacted<string>
+  /** Private to the server, empty but for its files, removed when the scope closes. */
+  readonly folder: string
+  /** Replaces every secret known here by a placeholder. */
+  readonly redact: (text: string) => string
+}
+
+export const make = Effect.fnUntraced(function*(
+  options: EnvironmentOptions,
+  marker: string
+): Effect.fn.Return<Environment, PlatformError, FileSystem.FileSystem | Path.Path | Scope.Scope> {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const folder = yield* fs.makeTempDirectoryScoped({ prefix: "effect-coding-agents-opencode-" }).pipe(
+    Effect.flatMap(fs.realPath)
+  )
+  const password = Redacted.make(Hex.encode(SecureRandom.randomBytesUnsafe(32)))
+  const configFile = path.join(folder, "opencode.json")
+  if (options.config !== undefined) {
+    const config = JSON.stringify({ $schema: "https://opencode.ai/config.json", ...options.config })
+    yield* fs.writeFileString(configFile, config, { mode: 0o600, flag: "wx" })
+  }
+  const pluginFile = path.join(folder, "gate.json")
+  if (options.plugin !== undefined) {
+    yield* fs.writeFileString(pluginFile, options.plugin.settings, { mode: 0o600, flag: "wx" })
+  }
+  const npm = npmOf(options)
+  const shell = platform === "win32" ? undefined : yield* writeShell(folder, Object.keys(npm))
+  const content = {
+    autoupdate: false,
+    share: "disabled",
+    ...(shell === undefined ? {} : { shell }),
+    ...options.enforced,
+    // OpenCode adds these to the user's own.
+    ...(options.plugin === undefined ? {} : { plugin: [[options.plugin.url, { file: pluginFile }]] }),
+    permission: { ...inheritedPermission(options), ...asRecord(options.enforced?.["permission"]) }
+  }
+  const home = options.isolated === undefined || options.isolated === false
+    ? {}
+    : yield* makeHome(options.isolated === true ? path.join(folder, "home") : path.resolve(options.isolated.folder))
+  const secrets = [Redacted.value(password), ...secretsIn(options.config), ...secretsIn(options.env)]
+  return {
+    password,
+    folder,
+    variables: {
+      OPENCODE_SERVER_USERNAME: undefined,
+      OPENCODE_DISABLE_AUTOUPDATE: "1",
+      OPENCODE_DISABLE_TERMINAL_TITLE: "1",
+      OPENCODE_DISABLE_EMBEDDED_WEB_UI: "1",
+      ...npm,
+      ...home,
+      ...options.env,
+      OPENCODE_PERMISSION: undefined,
+      ...(options.config === undefined ? {} : { OPENCODE_CONFIG: configFile }),
+      OPENCODE_CONFIG_CONTENT: JSON.stringify(content),
+      OPENCODE_SERVER_PASSWORD: password,
+      [markerVariable]: marker
+    },
+    redact: (text) => secrets.reduce((text, secret) => text.replaceAll(secret, "<redacted>"), text)
+  }
+})
+
+/**
+ * Before the first session of a directory OpenCode waits for npm, wherever a plugin is configured and a config folder
+ * lacks `@opencode-ai/plugin`: 71 s without a network, because npm tries again and again, and half a second where it
+ * tries once. In the user's own folder nothing of ours may say that it need not try. What the user says of it counts.
+ */
+const npmOf = ({ env, isolated, plugin }: EnvironmentOptions): Readonly<Record<string, string>> => {
+  const name = "npm_config_fetch_retries"
+  const said = [...Object.keys(process.env), ...Object.keys(env ?? {})].some((key) => key.toLowerCase() === name)
+  return plugin === undefined || said || (isolated !== undefined && isolated !== false) ? {} : { [name]: "0" }
+}
+
+// The user's `OPENCODE_PERMISSION` would be merged after everything, ours included. Its rules go before ours instead.
+const inheritedPermission = ({ env, isolated }: EnvironmentOptions): object => {
+  const given = env?.["OPENCODE_PERMISSION"] ?? (isolated ? undefined : process.env["OPENCODE_PERMISSION"])
+  return Option.getOrElse(decodeRecord(given), () => ({}))
+}
+
+const decodeRecord = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Record(Schema.String, Schema.Unknown)))
+
+const asRecord = (value: unknown): object => typeof value === "object" && value !== null ? value : {}
+
+/** OpenCode will not run fish or nu, and treats bash and zsh by name, so the wrapper is named like what it runs. */
+const writeShell = Effect.fnUntraced(function*(folder: string, hidden: ReadonlyArray<string>) {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const candidates = [process.env["SHELL"] ?? "", "/bin/bash", "/usr/bin/bash", "/bin/sh"]
+  const usable = candidates.filter((shell) => path.isAbsolute(shell) && !["fish", "nu"].includes(path.basename(shell)))
+  const shell = yield* Effect.findFirst(usable, fs.exists).pipe(Effect.flatMap(Effect.fromOption), Effect.option)
+  const real = shell._tag === "Some" ? shell.value : "/bin/sh"
+  const quoted = `'${real.replaceAll("'", `'\\''`)}'`
+  const wrapper = path.join(folder, path.basename(real))
+  yield* fs.writeFileString(
+    wrapper,
+    [
+      "#!/bin/sh",
+      ["unset OPENCODE_SERVER_PASSWORD OPENCODE_SERVER_USERNAME OPENCODE_CONFIG OPENCODE_CONFIG_CONTENT", ...hidden]
+        .join(" "),
+      `export SHELL=${quoted}`,
+      `exec ${quoted} "$@"`,
+      ""
+    ].join("\n"),
+    { mode: 0o700, flag: "wx" }
+  )
+  return wrapper
+})
+
+const makeHome = Effect.fnUntraced(function*(folder: string) {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const inside = (name: string) => path.join(folder, name)
+  const config = path.join(folder, "config", "opencode")
+  // OpenCode installs this package into every config folder and, where a plugin is configured, waits for it: over a
+  // minute without a network. It takes the folder for installed when it looks like this.
+  const dependencies = { "@opencode-ai/plugin": pluginVersion }
+  yield* fs.makeDirectory(path.join(config, "node_modules"), { recursive: true, mode: 0o700 })
+  yield* fs.writeFileString(path.join(config, "package.json"), JSON.stringify({ dependencies }))
+  yield* fs.writeFileString(
+    path.join(config, "package-lock.json"),
+    JSON.stringify({ lockfileVersion: 3, packages: { "": { dependencies } } })
+  )
+  return {
+    HOME: folder,
+    XDG_CONFIG_HOME: inside("config"),
+    XDG_DATA_HOME: inside("data"),
+    XDG_STATE_HOME: inside("state"),
+    XDG_CACHE_HOME: inside("cache"),
+    OPENCODE_CONFIG: undefined,
+    OPENCODE_CONFIG_DIR: undefined,
+    OPENCODE_DISABLE_MODELS_FETCH: "1",
+    OPENCODE_DISABLE_LSP_DOWNLOAD: "1",
+    OPENCODE_DISABLE_DEFAULT_PLUGINS: "1",
+    OPENCODE_DISABLE_CLAUDE_CODE: "1",
+    OPENCODE_DISABLE_EXTERNAL_SKILLS: "1",
+    OPENCODE_DISABLE_PROJECT_CONFIG: "1"
+  }
+})
+
+const pluginVersion = "1.18.33"
+
+/** Values under names that look like secrets. For redacting an agent's last words, not for deciding anything. */
+const secretsIn = (value: unknown, name = ""): ReadonlyArray<string> => {
+  if (Redacted.isRedacted(value)) return secretsIn(Redacted.value(value), "secret")
+  if (typeof value === "string") return value.length >= 6 && /key|token|secret|password|auth/i.test(name) ? [value] : []
+  if (typeof value !== "object" || value === null) return []
+  return Object.entries(value).flatMap(([key, value]) => secretsIn(value, Array.isArray(value) ? name : key))
+}

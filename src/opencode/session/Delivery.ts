@@ -1,0 +1,128 @@
+/**
+ * Handing a prompt to OpenCode, at most once.
+ *
+ * `promptAsync` answers before anything is stored, so its answer proves nothing (OpenCode 1.18.33). The proof is the
+ * message under our own id: in a frame, within milliseconds, or else in the history. An error that comes instead may be
+ * the refusal, or an echo of the turn before; the history decides.
+ */
+import { Clock, Deferred, Effect, type FileSystem, type Path, Schedule } from "effect"
+import type { TurnId } from "../../domain/Ids.ts"
+import { type AgentError, type AgentUnauthorized, DeliveryUncertain, TurnRefused } from "../../provider/AdapterError.ts"
+import type { ProviderTurn, SendTurnError } from "../../provider/ProviderAdapter.ts"
+import type { ErrorInfo } from "../protocol/Message.ts"
+import * as MessageId from "../protocol/MessageId.ts"
+import type { Prompt } from "../server/Calls.ts"
+import type { ApiRefusal } from "../server/Connection.ts"
+import { running } from "../turn/TurnState.ts"
+import * as Attachments from "./Attachments.ts"
+import { apply, type Delivery, type LiveSession } from "./LiveSession.ts"
+import * as Models from "./Models.ts"
+
+/** An id that sorts after every message of the session. */
+export const nextId = (live: LiveSession): Effect.Effect<string> =>
+  Effect.map(Clock.currentTimeMillis, (now) => {
+    const known = [live.state.lastMessageId ?? "", live.lastOwnId ?? ""].toSorted().at(-1)
+    live.lastOwnId = MessageId.next(now, known)
+    return live.lastOwnId
+  })
+
+export const send = Effect.fn("OpenCode.sendTurn")(function*(
+  live: LiveSession,
+  turn: ProviderTurn
+): Effect.fn.Return<void, SendTurnError, FileSystem.FileSystem | Path.Path> {
+  const { turnId, ref } = turn
+  yield* live.gate.ready
+  if (live.state.turn !== undefined) return yield* refused(turnId, "TurnRunning", { running: live.state.turn.turnId })
+  // OpenCode would take an older message for answered.
+  if (ref !== undefined && (live.state.lastMessageId ?? "") >= ref) {
+    return yield* refused(turnId, "StaleMessageId", { ref, last: live.state.lastMessageId })
+  }
+  const messageId = ref ?? (yield* nextId(live))
+  const prompt = yield* compose(live, turn, messageId)
+  yield* live.handover.withPermits(1)(deliver(live, turn, "Sending", prompt))
+})
+
+export const steer = Effect.fn("OpenCode.steerTurn")(function*(
+  live: LiveSession,
+  turn: ProviderTurn
+): Effect.fn.Return<void, SendTurnError, FileSystem.FileSystem | Path.Path> {
+  yield* live.gate.ready
+  if (running(live.state) === undefined) return yield* refused(turn.turnId, "NoTurnRunning", {})
+  const messageId = yield* nextId(live)
+  yield* deliver(live, turn, "Steering", yield* compose(live, turn, messageId))
+})
+
+const refused = (turnId: TurnId, name: string, reason: unknown) => new TurnRefused({ turnId, name, reason })
+
+/** All that can be wrong with a prompt is found out before it is sent. */
+const compose = Effect.fnUntraced(function*(live: LiveSession, { turnId, input }: ProviderTurn, messageId: string) {
+  const { model = live.defaults.model, agent = live.defaults.agent, attachments = [], context = [], prompt } = input
+  if (input.model !== undefined) yield* Models.available(live.calls, live.instanceId, input.model)
+  if (!live.agents.includes(agent)) return yield* refused(turnId, "AgentNotFound", { agent, available: live.agents })
+  const files = yield* Effect.forEach(attachments, (attachment) => Attachments.toPart(attachment, live.calls.directory))
+  // Not the user's own words.
+  const before = context.map((text) => ({ type: "text", text, synthetic: true }) as const)
+  return { messageId, model, agent, parts: [...before, { type: "text", text: prompt }, ...files] } satisfies Prompt
+})
+
+const deliver = Effect.fnUntraced(function*(
+  live: LiveSession,
+  { turnId }: ProviderTurn,
+  _tag: "Sending" | "Steering",
+  prompt: Prompt & { readonly messageId: string }
+) {
+  const { messageId } = prompt
+  const delivery: Delivery = { accepted: yield* Deferred.make<void>(), doubt: yield* Deferred.make<ErrorInfo>() }
+  const forget = apply(live, [{ _tag: "NotSent", messageId }])
+  // Nobody will attend to it, should it have arrived.
+  const abandon = _tag === "Steering" ? forget : Effect.andThen(forget, Effect.ignore(live.calls.abort(live.sessionId)))
+  yield* Effect.gen(function*() {
+    live.deliveries.set(messageId, delivery)
+    yield* apply(live, [{ _tag, turnId, messageId }])
+    const sent = yield* Effect.result(live.calls.prompt(live.sessionId, prompt))
+    const refusal = sent._tag === "Failure" ? refusalOf(turnId, sent.failure) : undefined
+    if (refusal !== undefined) {
+      yield* forget
+      return yield* refusal
+    }
+    if (sent._tag === "Success") {
+      const doubted = Effect.andThen(Deferred.await(delivery.doubt), Effect.sleep("300 millis"))
+      yield* Effect.raceFirst(Deferred.await(delivery.accepted), Effect.raceFirst(doubted, Effect.sleep("30 seconds")))
+    } else {
+      yield* Effect.sleep("300 millis")
+    }
+    if (Deferred.isDoneUnsafe(delivery.accepted)) return
+    const code = sent._tag === "Failure" ? codeOf(sent.failure) : "NO_EVIDENCE"
+    const arrived = yield* inHistory(live, messageId)
+    if (arrived === true) return yield* apply(live, [{ _tag: "Sent", messageId }])
+    const error = Deferred.isDoneUnsafe(delivery.doubt) ? yield* Deferred.await(delivery.doubt) : undefined
+    // Accepted and not stored after half a minute, or given up by us: it may still come.
+    if (arrived === undefined || (error === undefined && (code === "NO_EVIDENCE" || code === "DEADLINE"))) {
+      yield* abandon
+      return yield* new DeliveryUncertain({ turnId, code })
+    }
+    yield* forget
+    return yield* refused(turnId, error?.name ?? "NotDelivered", error ?? { code })
+  }).pipe(
+    Effect.onInterrupt(() => abandon),
+    Effect.ensuring(Effect.sync(() => live.deliveries.delete(messageId)))
+  )
+})
+
+/** OpenCode read the request and did not take it. Other failures say nothing. */
+const refusalOf = (turnId: TurnId, error: AgentError | ApiRefusal): AgentUnauthorized | TurnRefused | undefined => {
+  if (error._tag === "AgentUnauthorized") return error
+  if (error._tag !== "OpenCodeApiRefusal" || (error.status !== 400 && error.status !== 404)) return undefined
+  return refused(turnId, error.name ?? `status ${error.status}`, error.body)
+}
+
+const codeOf = (error: AgentError | ApiRefusal): string =>
+  error._tag === "AgentUnreachable" ? error.code : String(error.status ?? "UNREADABLE")
+
+/** Whether OpenCode has a message; `undefined` where it cannot be asked. */
+const inHistory = (live: LiveSession, messageId: string) =>
+  live.calls.messages(live.sessionId, 50).pipe(
+    Effect.map((messages): boolean | undefined => messages.some(({ info }) => info.id === messageId)),
+    Effect.retry({ times: 3, schedule: Schedule.spaced("300 millis") }),
+    Effect.orElseSucceed(() => undefined)
+  )

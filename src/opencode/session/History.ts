@@ -1,0 +1,101 @@
+/**
+ * What OpenCode's own history says: of the whole session, and of one turn. Nothing is ever deleted from it by a
+ * compaction (OpenCode 1.18.33).
+ */
+import { Effect, Option, Schema } from "effect"
+import * as Usage from "../../domain/Usage.ts"
+import type { AgentError } from "../../provider/AdapterError.ts"
+import type { HistoryMessage, ProviderHistory, TurnEvidence } from "../../provider/ProviderAdapter.ts"
+import { fromHistory, shown } from "../protocol/Items.ts"
+import { type AssistantInfo, decodeMessages, type Stored } from "../protocol/Message.ts"
+import type { Calls } from "../server/Calls.ts"
+import { outcomeOf } from "../turn/TurnEnd.ts"
+import { usageOf } from "../turn/TurnItems.ts"
+
+const isAnswer = (info: Stored["info"]): info is AssistantInfo => info.role === "assistant" && info.summary !== true
+
+const finished = (info: AssistantInfo): boolean => outcomeOf(info, false) !== undefined && info.finish !== "tool-calls"
+
+/** The messages of the turn that began with `ref`: up to the user's next message after a finished answer. */
+const messagesOf = (messages: ReadonlyArray<Stored>, ref: string): ReadonlyArray<Stored> => {
+  const first = messages.findIndex(({ info }) => info.id === ref)
+  if (first === -1) return []
+  let over = false
+  const end = messages.findIndex(({ info, parts }, index) => {
+    if (index <= first) return false
+    if (isAnswer(info)) over = finished(info)
+    return over && info.role === "user" && parts.some((part) => part.type === "text" && shown(part))
+  })
+  return messages.slice(first, end === -1 ? messages.length : end)
+}
+
+/**
+ * What became of a turn. A step that asked for tools is not an end: whoever should have gone on is gone. An abort while
+ * OpenCode was waiting to try again leaves no trace and is `unfinished`, too.
+ */
+export const evidence = (root: string, messages: ReadonlyArray<Stored>, ref: string): TurnEvidence => {
+  const own = messagesOf(messages, ref)
+  if (own.length === 0) return { outcome: "never-delivered", items: [] }
+  const items = fromHistory(root, own)
+  const last = own.map(({ info }) => info).findLast(isAnswer)
+  const outcome = last === undefined || !finished(last) ? undefined : outcomeOf(last, true)
+  switch (outcome?._tag) {
+    case "Completed":
+      return { outcome: "completed", items }
+    case "Failed":
+      return { outcome: "failed", items }
+    case "Interrupted":
+      return { outcome: "interrupted", items }
+    default:
+      return { outcome: "unfinished", items }
+  }
+}
+
+// --- the whole of it ---
+
+/** Named in snapshots; what `opencode import` takes has the same shape. */
+export const format = "opencode/1.18.33"
+
+const Envelope = Schema.decodeUnknownOption(Schema.Struct({
+  info: Schema.Struct({
+    id: Schema.String,
+    role: Schema.String,
+    time: Schema.optional(Schema.Struct({
+      created: Schema.optional(Schema.Finite),
+      completed: Schema.optional(Schema.Finite)
+    }))
+  })
+}))
+
+/** A message as it came, with what is understood of it. One without an id is not a message. */
+const messageOf = (root: string, raw: unknown): ReadonlyArray<HistoryMessage> => {
+  const envelope = Option.getOrUndefined(Envelope(raw))
+  if (envelope === undefined) return []
+  const { id, role, time } = envelope.info
+  const known = decodeMessages([raw])
+  const steps = known.flatMap(({ parts }) =>
+    parts.flatMap((part) => part.type === "step-finish" ? [usageOf(part)] : [])
+  )
+  return [{
+    id,
+    role: role === "user" || role === "assistant" ? role : "other",
+    at: time?.created,
+    finished: role !== "assistant" || time?.completed !== undefined,
+    items: fromHistory(root, known),
+    usage: steps.length === 0 ? undefined : steps.reduce(Usage.add),
+    raw
+  }]
+}
+
+/** All that the server has of the session. */
+export const read = (
+  calls: Calls,
+  sessionId: string,
+  agentVersion: string
+): Effect.Effect<ProviderHistory, AgentError> =>
+  Effect.map(calls.stored(sessionId), ({ messages, session }) => ({
+    format,
+    agentVersion,
+    session,
+    messages: messages.flatMap((message) => messageOf(sessionId, message))
+  }))

@@ -1,0 +1,277 @@
+/**
+ * One live session: its state, the one place where the state is stepped, and the fiber that feeds it with frames.
+ *
+ * Inputs are taken one after the other under a lock, and their events are offered before the next is taken, so events
+ * leave in the order in which they became true, and a slow reader holds back the frames and not the memory.
+ */
+import { type Cause, Deferred, Effect, Queue, Schedule, type Scope, Semaphore } from "effect"
+import type { InstanceId, TurnId } from "../../domain/Ids.ts"
+import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
+import type { AgentError, GateMissing } from "../../provider/AdapterError.ts"
+import type { CompactionGate } from "../../provider/ProviderAdapter.ts"
+import * as Frame from "../protocol/Frame.ts"
+import type { ErrorInfo } from "../protocol/Message.ts"
+import type { OpenCodeConnection, SessionFrame, StreamRestored } from "../server/Connection.ts"
+import type { Registration } from "../server/Gate.ts"
+import * as Turn from "../turn/Turn.ts"
+import { type Input, make as makeState, running, type State, type Want } from "../turn/TurnState.ts"
+import type { Started } from "./SessionStart.ts"
+
+/** A prompt on its way, and what is heard of it. */
+export interface Delivery {
+  readonly accepted: Deferred.Deferred<void>
+  readonly doubt: Deferred.Deferred<ErrorInfo>
+}
+
+/** Who is asked before a compaction of this session. */
+export interface SessionGate extends Registration {
+  readonly kind: CompactionGate
+  /** Fails while a compaction would not be asked about, although it should. */
+  readonly ready: Effect.Effect<void, GateMissing>
+}
+
+/** Nobody is asked. */
+export const ungated = (kind: CompactionGate): SessionGate => ({
+  kind,
+  ready: Effect.void,
+  answer: () => {},
+  abandon: () => Effect.void
+})
+
+export interface LiveSession extends Started {
+  readonly instanceId: InstanceId
+  readonly gate: SessionGate
+  readonly agentVersion: string
+  readonly scope: Scope.Scope
+  readonly lock: Semaphore.Semaphore
+  /** Held while a prompt is sent and while an abort is answered, so that a late abort never hits the next turn. */
+  readonly handover: Semaphore.Semaphore
+  readonly events: Queue.Queue<ProviderEvent, Cause.Done>
+  readonly deliveries: Map<string, Delivery>
+  /** Whoever waits for the start of a compaction. */
+  readonly compactions: Set<Deferred.Deferred<void>>
+  /** The greatest message id that we made. */
+  lastOwnId: string | undefined
+  /** Set when the scope closes: whoever resumes the session next answers for it. */
+  closing: boolean
+  /** How many batches of frames have come. */
+  heard: number
+  state: State
+}
+
+export const open = Effect.fnUntraced(function*(
+  connection: OpenCodeConnection,
+  instanceId: InstanceId,
+  started: Started,
+  gate: SessionGate
+): Effect.fn.Return<LiveSession, never, Scope.Scope> {
+  const live: LiveSession = {
+    ...started,
+    instanceId,
+    gate,
+    agentVersion: connection.version,
+    scope: yield* Effect.scope,
+    lock: yield* Semaphore.make(1),
+    handover: yield* Semaphore.make(1),
+    events: yield* Queue.bounded<ProviderEvent, Cause.Done>(eventCapacity),
+    deliveries: new Map(),
+    compactions: new Set(),
+    lastOwnId: undefined,
+    closing: false,
+    heard: 0,
+    state: makeState(started.sessionId, started.policy, started.lastMessageId)
+  }
+  const frames = yield* connection.subscribe(started.sessionId)
+  yield* pump(live, frames).pipe(Effect.forkScoped)
+  // Runs first: what goes on is ended, and nobody is left waiting for a reader that has gone.
+  yield* Effect.addFinalizer(() =>
+    abortAll(live).pipe(
+      Effect.andThen(Queue.end(live.events)),
+      Effect.andThen(Queue.shutdown(live.events))
+    )
+  )
+  return live
+})
+
+const eventCapacity = 4096
+
+/** Steps the state and lets the events out. */
+export const apply = (live: LiveSession, inputs: ReadonlyArray<Input>): Effect.Effect<void> =>
+  Effect.gen(function*() {
+    const events: Array<ProviderEvent> = []
+    const wants: Array<Want> = []
+    for (const input of inputs) {
+      const next = Turn.reduce(live.state, input)
+      live.state = next.state
+      for (const event of next.events) events.push(event)
+      for (const want of next.wants) wants.push(want)
+    }
+    if (events.length > 0) yield* Queue.offerAll(live.events, events)
+    yield* Effect.forEach(wants, (want) => fulfil(live, want), { discard: true })
+  }).pipe(live.lock.withPermits(1), Effect.uninterruptible)
+
+// --- frames ---
+
+const pump = Effect.fnUntraced(
+  function*(live: LiveSession, frames: Queue.Dequeue<SessionFrame | StreamRestored, Cause.Done>) {
+    while (true) {
+      const inputs: Array<Input> = []
+      const batch = yield* Queue.takeAll(frames)
+      live.heard++
+      for (const frame of batch) {
+        if (frame._tag === "Frame") {
+          const decoded = Frame.decode(frame)
+          if (decoded !== undefined) inputs.push(decoded)
+        } else {
+          yield* apply(live, inputs.splice(0))
+          yield* apply(live, [{ _tag: "Restored", read: yield* readAll(live) }])
+        }
+      }
+      if (inputs.length > 0) yield* apply(live, inputs)
+    }
+  },
+  // The server or the subscription is gone, and with it the session.
+  (effect, live) => effect.pipe(Effect.ignore, Effect.ensuring(Queue.end(live.events)))
+)
+
+/**
+ * What frames that were lost may have said. The server greets before it listens for what it shall send (1.18.33), so
+ * what happens between the two is in no frame: only once it has answered a call is it asked what there is.
+ */
+const readAll = ({ calls, sessionId }: LiveSession) =>
+  Effect.gen(function*() {
+    yield* calls.busy
+    const [busy, messages, children, permissions, questions] = yield* Effect.all([
+      calls.busy,
+      calls.messages(sessionId),
+      calls.children(sessionId),
+      calls.permissions,
+      calls.questions
+    ], { concurrency: 2 })
+    const tree = new Set([sessionId, ...children.map(({ id }) => id)])
+    return {
+      busy: busy.has(sessionId),
+      messages,
+      children: yield* Effect.forEach(children, ({ id }) =>
+        Effect.map(calls.messages(id, 100), (messages) => ({ sessionId: id, busy: busy.has(id), messages }))),
+      permissions: permissions.filter((request) =>
+        tree.has(request.sessionID)
+      ),
+      questions: questions.filter((request) => tree.has(request.sessionID))
+    }
+  }).pipe(
+    Effect.retry({ times: 6, schedule: Schedule.exponential("100 millis") }),
+    Effect.orElseSucceed(() => undefined)
+  )
+
+// --- what the state wants ---
+
+const fulfil = (live: LiveSession, want: Want): Effect.Effect<unknown> => {
+  switch (want._tag) {
+    case "Check":
+      return Effect.forkIn(check(live, want), live.scope)
+    case "Reply":
+      return live.closing ? Effect.void : Effect.forkIn(reply(live, want), live.scope)
+    case "Abort": {
+      const turnId = live.state.turn?.turnId
+      return turnId === undefined ? Effect.void : Effect.forkIn(Effect.ignore(abort(live, turnId)), live.scope)
+    }
+    case "Accepted": {
+      const delivery = live.deliveries.get(want.messageId)
+      const accept = delivery === undefined ? Effect.void : Deferred.succeed(delivery.accepted, undefined)
+      const { turn } = live.state
+      return turn?.messageId === want.messageId
+        ? Effect.andThen(accept, Effect.forkIn(watch(live, turn.turnId), live.scope))
+        : accept
+    }
+    case "Doubt":
+      return Effect.forEach(live.deliveries.values(), ({ doubt }) => Deferred.succeed(doubt, want.error))
+    case "CompactionBegan":
+      return Effect.forEach(live.compactions, (waiting) => Deferred.succeed(waiting, undefined))
+    case "CompactionGivenUp": {
+      const abandoned = live.gate.abandon("the agent has given up this compaction")
+      return live.closing
+        ? abandoned
+        : Effect.andThen(abandoned, Effect.forkIn(withdraw(live, want.wish), live.scope, { startImmediately: true }))
+    }
+    case "Gone":
+      return Queue.end(live.events)
+    case "Ended":
+      return Effect.void
+  }
+}
+
+/**
+ * Looks whether an idle session's turn is over until its messages say so, or for three seconds, in which nothing more
+ * was written by anyone. A server that does not answer is asked again for as long as the session lives. One that says
+ * busy is asked again too, because OpenCode announces idle before it takes busy back (1.18.33).
+ */
+export const check = Effect.fnUntraced(function*(live: LiveSession, { turnId }: Extract<Want, { _tag: "Check" }>) {
+  const times = 10
+  let attempt = 0
+  for (let time = 1; time <= times && running(live.state)?.turnId === turnId; time++) {
+    if (time > 1) yield* Effect.sleep("300 millis")
+    const { busy, messages } = yield* Effect.gen(function*() {
+      const busy = (yield* live.calls.busy).has(live.sessionId)
+      return {
+        busy,
+        messages: busy
+          ? []
+          : yield* live.calls.messages(live.sessionId, live.state.turn?.holed === true ? undefined : 50)
+      }
+    }).pipe(Effect.retry(Schedule.spaced("1 second")), Effect.orDie)
+    if (busy) continue
+    attempt++
+    yield* apply(live, [{ _tag: "Checked", turnId, messages, attempt, final: time === times }])
+  }
+})
+
+/** Asks after a turn whenever it has been silent for a while: the frame that ended it may have been lost. */
+const watch = Effect.fnUntraced(function*(live: LiveSession, turnId: TurnId) {
+  while (running(live.state)?.turnId === turnId) {
+    const { heard } = live
+    yield* Effect.sleep(silence)
+    if (live.heard !== heard) continue
+    const idle = yield* Effect.match(live.calls.busy, {
+      onSuccess: (busy) => !busy.has(live.sessionId),
+      onFailure: () => false
+    })
+    if (idle) yield* check(live, { _tag: "Check", turnId })
+  }
+})
+
+/** Of a turn; a tool at work says nothing either, so each time costs one small call. */
+const silence = "5 seconds"
+
+/** Before the next prompt, which the wish would get in the way of. */
+const withdraw = (live: LiveSession, wish: string) =>
+  live.calls.withdraw(live.sessionId, wish).pipe(
+    Effect.catch((error) => Effect.logWarning("OpenCode still wishes for a compaction that was given up", error)),
+    live.handover.withPermits(1)
+  )
+
+/** Answers for the user, by rule. A request that is gone needs no answer. */
+const reply = (live: LiveSession, { requestId, reply, message }: Extract<Want, { _tag: "Reply" }>) =>
+  live.calls.replyPermission(requestId, reply, message).pipe(
+    Effect.catchTag(
+      "OpenCodeApiRefusal",
+      (refusal) => refusal.status === 404 ? Effect.void : live.calls.plain(Effect.fail(refusal))
+    ),
+    Effect.retry({ times: 5, schedule: Schedule.exponential("100 millis") }),
+    Effect.catch((error) => Effect.logWarning("OpenCode waits for an answer that could not be given", error))
+  )
+
+/** Aborts the turn, unless it is over by the time the abort would go out. */
+export const abort = (live: LiveSession, turnId: TurnId): Effect.Effect<void, AgentError> =>
+  Effect.suspend((): Effect.Effect<unknown, AgentError> =>
+    live.state.turn?.turnId === turnId ? live.calls.abort(live.sessionId) : Effect.void
+  ).pipe(live.handover.withPermits(1), Effect.asVoid)
+
+/** Ends the session's work and its subagents', within a few seconds. Other sessions of the server go on. */
+const abortAll = (live: LiveSession) =>
+  Effect.suspend(() => {
+    live.closing = true
+    const busy = Array.from(live.state.children).flatMap(([id, busy]) => busy ? [id] : [])
+    const all = live.state.turn === undefined ? busy : [live.sessionId, ...busy]
+    return Effect.forEach(all, (id) => Effect.ignore(live.calls.abort(id)), { concurrency: 4, discard: true })
+  }).pipe(Effect.interruptible, Effect.timeoutOption("3 seconds"), Effect.ignore)

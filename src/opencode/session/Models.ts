@@ -1,0 +1,69 @@
+/**
+ * Which model and which agent answer. OpenCode accepts a prompt with a model that it does not have, fails, and fails all
+ * later turns of that session, too; it accepts any variant and ignores what it does not know (1.18.33). So both are
+ * checked before anything is sent.
+ */
+import { Effect } from "effect"
+import type { InstanceId } from "../../domain/Ids.ts"
+import type { ModelSelection } from "../../domain/TurnInput.ts"
+import { type AgentError, ModelUnavailable } from "../../provider/AdapterError.ts"
+import type { Calls, Providers, SessionInfo } from "../server/Calls.ts"
+
+export interface Defaults {
+  readonly model: ModelSelection
+  readonly agent: string
+}
+
+const named = (providers: Providers) =>
+  new Map<string, ReadonlyArray<string>>(
+    providers.providers.flatMap(({ id, models }) =>
+      Object.entries(models).map(([name, { variants }]) => [`${id}/${name}`, Object.keys(variants ?? {})] as const)
+    )
+  )
+
+const check = (instanceId: InstanceId, providers: Providers, { id, variant }: ModelSelection) => {
+  const models = named(providers)
+  const variants = models.get(id)
+  if (variants === undefined) {
+    return Effect.fail(new ModelUnavailable({ instanceId, model: id, available: Array.from(models.keys()) }))
+  }
+  // OpenCode itself writes "default" into a session whose last prompt had none.
+  if (variant === undefined || variant === "default" || variants.includes(variant)) return Effect.void
+  return Effect.fail(
+    new ModelUnavailable({
+      instanceId,
+      model: `${id}#${variant}`,
+      available: [id, ...variants.map((name) => `${id}#${name}`)]
+    })
+  )
+}
+
+/** Fails where the server does not offer the model, or not this variant of it. */
+export const available = (
+  calls: Calls,
+  instanceId: InstanceId,
+  model: ModelSelection
+): Effect.Effect<void, AgentError | ModelUnavailable> =>
+  Effect.flatMap(calls.providers, (providers) => check(instanceId, providers, model))
+
+/** What answers where a turn names nothing: what was asked for, else the session's last model, else the server's own. */
+export const defaults = Effect.fnUntraced(function*(
+  calls: Calls,
+  instanceId: InstanceId,
+  asked: ModelSelection | undefined,
+  session: SessionInfo | undefined
+): Effect.fn.Return<Defaults, AgentError | ModelUnavailable> {
+  const [providers, config] = yield* Effect.all([calls.providers, calls.config], { concurrency: 2 })
+  const first = providers.providers.flatMap(({ id }) => {
+    const model = providers.default[id]
+    return model === undefined ? [] : [`${id}/${model}`]
+  })[0]
+  const last = session?.model
+  const model = asked ??
+    (last === undefined ? undefined : {
+      id: `${last.providerID}/${last.id}`,
+      ...(typeof last.variant !== "string" || last.variant === "default" ? {} : { variant: last.variant })
+    }) ?? { id: config.model ?? first ?? "(none configured)" }
+  yield* check(instanceId, providers, model)
+  return { model, agent: config.default_agent ?? "build" }
+})

@@ -1,0 +1,127 @@
+/**
+ * A live OpenCode session as the service sees it.
+ */
+import { Context, Effect, FileSystem, Path, type Scope, Stream } from "effect"
+import { type InstanceId, type RequestId, SessionId, type TurnId } from "../../domain/Ids.ts"
+import type { ApprovalDecision, QuestionAnswer } from "../../domain/UserRequest.ts"
+import { type AgentError, CapabilityMissing, RequestGone } from "../../provider/AdapterError.ts"
+import type { ProviderSession, StartInput, StartSessionError } from "../../provider/ProviderAdapter.ts"
+import { cursor, provider } from "../protocol/Cursor.ts"
+import type { ApiRefusal, OpenCodeConnection } from "../server/Connection.ts"
+import * as Compaction from "./Compaction.ts"
+import * as Delivery from "./Delivery.ts"
+import * as History from "./History.ts"
+import * as LiveSession from "./LiveSession.ts"
+import * as SessionStart from "./SessionStart.ts"
+
+export const make = Effect.fn("OpenCode.startSession")(function*(
+  connection: OpenCodeConnection,
+  instanceId: InstanceId,
+  input: StartInput
+): Effect.fn.Return<ProviderSession, StartSessionError, Scope.Scope | FileSystem.FileSystem | Path.Path> {
+  const started = yield* SessionStart.start(connection, instanceId, input)
+  const { calls, origin, sessionId } = started
+  // Before the session, so that it leaves after the session's work was ended.
+  const gate = yield* Compaction.enter(connection, instanceId, started, input)
+  const live = yield* LiveSession.open(connection, instanceId, started, gate)
+  Compaction.listen(live, input)
+  const files = Context.make(FileSystem.FileSystem, yield* FileSystem.FileSystem).pipe(
+    Context.add(Path.Path, yield* Path.Path)
+  )
+  const stored = (sessionId: string, directory: string) =>
+    cursor.encode({
+      sessionId: SessionId.make(sessionId),
+      directory,
+      runtimeMode: input.runtimeMode,
+      agentVersion: connection.version
+    })
+  return {
+    sessionId: SessionId.make(sessionId),
+    directory: calls.directory,
+    origin,
+    // A session can be resumed as soon as it exists, whether or not it had a turn.
+    cursor: Effect.succeedSome(stored(sessionId, calls.directory)),
+    events: Stream.fromQueue(live.events),
+    turnRef: () => Delivery.nextId(live),
+    sendTurn: (turn) => Effect.provide(Delivery.send(live, turn), files),
+    steerTurn: (turn) => Effect.provide(Delivery.steer(live, turn), files),
+    interruptTurn: (turnId) => interrupt(live, turnId),
+    respondToApproval: (requestId, decision) => respond(live, requestId, decision),
+    answerQuestion: (requestId, answer) => answerQuestion(live, requestId, answer),
+    compact: Compaction.compact(live),
+    // The fork keeps the directory of its source, whatever is asked for, and loses its rules; the resume of this cursor
+    // asserts them again.
+    fork: Effect.flatMap(
+      calls.fork(sessionId),
+      ({ id }) => Effect.map(calls.plain(calls.get(id)), (fork) => stored(fork.id, fork.directory))
+    ),
+    compactionGate: gate.kind,
+    history: History.read(calls, sessionId, connection.version),
+    evidence: ({ ref }) =>
+      ref === undefined
+        ? Effect.fail(new CapabilityMissing({ provider, capability: "find a turn without its message id" }))
+        : Effect.map(calls.messages(sessionId), (messages) => History.evidence(sessionId, messages, ref)),
+    backgroundWork: Effect.sync(() => Array.from(live.state.children.values()).includes(true))
+  }
+})
+
+const interrupt = Effect.fn("OpenCode.interruptTurn")(function*(live: LiveSession.LiveSession, turnId: TurnId) {
+  if (live.state.turn?.turnId !== turnId) return
+  yield* LiveSession.apply(live, [{ _tag: "Interrupting" }])
+  yield* LiveSession.abort(live, turnId)
+  // An abort that finds nothing to stop brings no idle.
+  yield* Effect.forkIn(LiveSession.check(live, { _tag: "Check", turnId }), live.scope)
+})
+
+// --- answers ---
+
+const respond = Effect.fn("OpenCode.respondToApproval")(function*(
+  live: LiveSession.LiveSession,
+  requestId: RequestId,
+  decision: ApprovalDecision
+) {
+  const open = live.state.requests.get(requestId)?.asked
+  if (open?.kind !== "approval" || open.decision !== undefined) return yield* new RequestGone({ requestId })
+  // "Always" would hold for every session of the directory, so what the user allows for this one is kept here.
+  const reply = decision._tag === "Deny"
+    ? live.calls.replyPermission(requestId, "reject", decision.reason)
+    : live.calls.replyPermission(requestId, "once")
+  yield* answered(live, requestId, decision, reply)
+})
+
+const answerQuestion = Effect.fn("OpenCode.answerQuestion")(function*(
+  live: LiveSession.LiveSession,
+  requestId: RequestId,
+  answer: QuestionAnswer
+) {
+  const open = live.state.requests.get(requestId)?.asked
+  if (open?.kind !== "question" || open.answer !== undefined) return yield* new RequestGone({ requestId })
+  const reply = answer._tag === "Dismissed"
+    ? live.calls.rejectQuestion(requestId)
+    : live.calls.replyQuestion(requestId, answer.answers)
+  yield* answered(live, requestId, answer, reply)
+})
+
+/** Says beforehand whose answer it is, because the frame that tells of it may come before the call is over. */
+const answered = (
+  live: LiveSession.LiveSession,
+  requestId: RequestId,
+  answer: ApprovalDecision | QuestionAnswer,
+  reply: Effect.Effect<unknown, AgentError | ApiRefusal>
+): Effect.Effect<void, AgentError | RequestGone> =>
+  LiveSession.apply(live, [{ _tag: "Answering", requestId, with: answer }]).pipe(
+    Effect.andThen(reply),
+    Effect.catchTag(
+      "OpenCodeApiRefusal",
+      (refusal): Effect.Effect<never, AgentError | RequestGone> =>
+        refusal.status === 404 && refusal.name !== undefined && gone.has(refusal.name)
+          ? Effect.fail(new RequestGone({ requestId }))
+          : live.calls.plain(Effect.fail(refusal))
+    ),
+    Effect.tapError((error) =>
+      LiveSession.apply(live, [{ _tag: "Unanswered", requestId, gone: error._tag === "RequestGone" }])
+    ),
+    Effect.asVoid
+  )
+
+const gone = new Set(["PermissionNotFoundError", "QuestionNotFoundError"])

@@ -1,0 +1,202 @@
+/**
+ * How a session comes to be: created, seeded, or found again and brought to its directory and its permissions
+ * (OpenCode 1.18.33).
+ */
+import { Effect, FileSystem, Schedule } from "effect"
+import { type InstanceId, SessionId } from "../../domain/Ids.ts"
+import {
+  type AgentError,
+  CursorRejected,
+  DirectoryUnreachable,
+  PolicyUnenforceable,
+  SessionMissing
+} from "../../provider/AdapterError.ts"
+import type { ProviderSession, StartInput, StartSessionError } from "../../provider/ProviderAdapter.ts"
+import { accept } from "../../provider/ResumeCursor.ts"
+import { cursor } from "../protocol/Cursor.ts"
+import type { Info } from "../protocol/Message.ts"
+import * as Calls from "../server/Calls.ts"
+import type { OpenCodeConnection } from "../server/Connection.ts"
+import * as Permissions from "../turn/Permissions.ts"
+import * as Models from "./Models.ts"
+
+export interface Started {
+  readonly calls: Calls.Calls
+  readonly sessionId: string
+  readonly origin: ProviderSession["origin"]
+  readonly policy: Permissions.Policy
+  readonly agents: ReadonlyArray<string>
+  readonly defaults: Models.Defaults
+  readonly lastMessageId: string | undefined
+}
+
+export const start = (
+  connection: OpenCodeConnection,
+  instanceId: InstanceId,
+  input: StartInput
+): Effect.Effect<Started, StartSessionError, FileSystem.FileSystem> =>
+  input.from._tag === "Resume"
+    ? resume(connection, instanceId, input, input.from.cursor)
+    : create(connection, instanceId, input)
+
+const create = Effect.fnUntraced(function*(connection: OpenCodeConnection, instanceId: InstanceId, input: StartInput) {
+  const { directory, from, model, runtimeMode, threadId, title } = input
+  const asked = Calls.make(connection, instanceId, directory)
+  const [agents, defaults] = yield* Effect.all([
+    asked.agents,
+    Models.defaults(asked, instanceId, model, undefined)
+  ], { concurrency: 2 })
+  const rules = Permissions.sessionRules(runtimeMode, agents)
+  const session = yield* asked.create(title, { threadId }, rules)
+  if (!Permissions.endsWith(session.permission, rules)) {
+    return yield* new PolicyUnenforceable({ instanceId, runtimeMode, effective: session.permission ?? [] })
+  }
+  // OpenCode answers with the real path.
+  const calls = Calls.make(connection, instanceId, session.directory)
+  if (from._tag === "Seeded") {
+    yield* calls.note(session.id, {
+      ...defaults,
+      // Not the user's own words.
+      parts: [{ type: "text", text: from.transcript, synthetic: true }]
+    })
+  }
+  return {
+    calls,
+    sessionId: session.id,
+    origin: { _tag: "New" },
+    policy: Permissions.policy(runtimeMode, agents),
+    agents: agents.map(({ name }) => name),
+    defaults,
+    lastMessageId: yield* lastMessage(calls, session.id)
+  } satisfies Started
+})
+
+const resume = Effect.fnUntraced(function*(
+  connection: OpenCodeConnection,
+  instanceId: InstanceId,
+  input: StartInput,
+  stored: unknown
+) {
+  const { model, runtimeMode } = input
+  const sessionId = yield* sessionIdOf(instanceId, stored)
+  const found = yield* find(Calls.make(connection, instanceId, input.directory), instanceId, sessionId)
+  const origin = yield* bring(connection, instanceId, found, input.directory)
+  const directory = origin._tag === "Moved" ? origin.to : found.directory
+  const calls = Calls.make(connection, instanceId, directory)
+  yield* quiet(calls, sessionId)
+  const [agents, defaults] = yield* Effect.all([
+    calls.agents,
+    Models.defaults(calls, instanceId, model, found)
+  ], { concurrency: 2 })
+  yield* enforce(calls, instanceId, sessionId, input, Permissions.sessionRules(runtimeMode, agents))
+  return {
+    calls,
+    sessionId,
+    origin: origin._tag === "Moved" ? { _tag: "Moved", from: origin.from } : origin,
+    policy: Permissions.policy(runtimeMode, agents),
+    agents: agents.map(({ name }) => name),
+    defaults,
+    lastMessageId: yield* unwish(calls, sessionId)
+  } satisfies Started
+})
+
+const lastMessage = (calls: Calls.Calls, sessionId: string) =>
+  Effect.map(calls.messages(sessionId, 1), (messages) => messages.at(-1)?.info.id)
+
+/**
+ * A compaction that was held, or at work, when its host died is still wished for, until an answer after it is finished.
+ * Answers the id of the last message, withdrawn or not: the next one's must be greater.
+ */
+const unwish = Effect.fnUntraced(function*(calls: Calls.Calls, sessionId: string) {
+  const messages = yield* calls.messages(sessionId, recent)
+  const wish = messages.findLastIndex(({ parts }) => parts.some(({ type }) => type === "compaction"))
+  const id = messages[wish]?.info.id
+  if (id !== undefined && !messages.slice(wish).some(({ info }) => isFinished(info))) {
+    yield* calls.withdraw(sessionId, id)
+  }
+  return messages.at(-1)?.info.id
+})
+
+const recent = 50
+
+const isFinished = (info: Info): boolean =>
+  info.role === "assistant" && info.finish !== undefined && info.error === undefined
+
+// --- finding it again ---
+
+const sessionIdOf = Effect.fnUntraced(function*(instanceId: InstanceId, stored: unknown) {
+  const { sessionId } = yield* accept(cursor, instanceId, stored)
+  // OpenCode answers a malformed id with 500, and an empty one with the list of all sessions.
+  if (/^ses_[0-9A-Za-z]+$/.test(sessionId)) return sessionId
+  return yield* new CursorRejected({ instanceId, outcome: "Malformed", found: "payload.sessionId" })
+})
+
+const find = (
+  calls: Calls.Calls,
+  instanceId: InstanceId,
+  sessionId: string
+): Effect.Effect<Calls.SessionInfo, AgentError | SessionMissing> =>
+  calls.get(sessionId).pipe(
+    Effect.catchTag("OpenCodeApiRefusal", (refusal): Effect.Effect<never, AgentError | SessionMissing> => {
+      const evidence = { status: refusal.status, name: refusal.name }
+      return Calls.isNotFound(refusal)
+        ? Effect.fail(new SessionMissing({ instanceId, sessionId: SessionId.make(sessionId), evidence }))
+        : calls.plain(Effect.fail(refusal))
+    })
+  )
+
+// --- bringing it to its directory ---
+
+const bring = Effect.fnUntraced(function*(
+  connection: OpenCodeConnection,
+  instanceId: InstanceId,
+  session: Calls.SessionInfo,
+  wanted: string
+) {
+  const fs = yield* FileSystem.FileSystem
+  const from = session.directory
+  const to = yield* Effect.orElseSucceed(fs.realPath(wanted), () => wanted)
+  if (to === from || to === (yield* Effect.orElseSucceed(fs.realPath(from), () => from))) {
+    return { _tag: "Resumed" } as const
+  }
+  const calls = Calls.make(connection, instanceId, from)
+  const unreachable = new DirectoryUnreachable({ instanceId, from, to })
+  yield* calls.move(session.id, to).pipe(
+    Effect.catchTag(
+      "OpenCodeApiRefusal",
+      (refusal): Effect.Effect<never, AgentError | DirectoryUnreachable> =>
+        refusal.status === 400 && refusal.name === "MoveSessionError"
+          ? Effect.fail(unreachable)
+          : calls.plain(Effect.fail(refusal))
+    )
+  )
+  const moved = yield* calls.plain(calls.get(session.id))
+  if (moved.directory !== to) return yield* unreachable
+  return { _tag: "Moved", from, to } as const
+})
+
+/** A turn that another owner of this session left behind must not end ours. */
+const quiet = Effect.fnUntraced(function*(calls: Calls.Calls, sessionId: string) {
+  const idle = Effect.map(calls.busy, (busy) => !busy.has(sessionId))
+  if (yield* idle) return
+  yield* calls.abort(sessionId)
+  yield* Effect.repeat(idle, { until: (idle) => idle, schedule: Schedule.spaced("50 millis"), times: 100 })
+})
+
+// --- and to its permissions ---
+
+const enforce = Effect.fnUntraced(function*(
+  calls: Calls.Calls,
+  instanceId: InstanceId,
+  sessionId: string,
+  { runtimeMode }: StartInput,
+  rules: ReadonlyArray<Permissions.Rule>
+) {
+  // Read after the move, and read back after the update, which appends: a fork, for example, has no rules at all.
+  const before = yield* calls.plain(calls.get(sessionId))
+  if (Permissions.endsWith(before.permission, rules)) return
+  yield* calls.appendRules(sessionId, rules)
+  const after = yield* calls.plain(calls.get(sessionId))
+  if (Permissions.endsWith(after.permission, rules)) return
+  return yield* new PolicyUnenforceable({ instanceId, runtimeMode, effective: after.permission ?? [] })
+})

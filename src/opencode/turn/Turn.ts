@@ -1,0 +1,250 @@
+/**
+ * One session tree, one input at a time: `(state, input) -> state, events, wants`. Pure, so every order of frames that
+ * OpenCode has been seen to send can be tested as data.
+ *
+ * A turn begins when OpenCode shows the message that we sent, under the id that we chose; nothing before it belongs to
+ * it. How it ends is told in {@link ./TurnEnd.ts}.
+ */
+import { RequestId } from "../../domain/Ids.ts"
+import type { CompactionPart, Info, Part, Stored } from "../protocol/Message.ts"
+import * as TurnEnd from "./TurnEnd.ts"
+import * as TurnItems from "./TurnItems.ts"
+import * as TurnRequests from "./TurnRequests.ts"
+import {
+  all,
+  andThen,
+  type Checked,
+  including,
+  type Input,
+  inTurn,
+  put,
+  type Restored,
+  running,
+  type State,
+  type Step,
+  step,
+  triggerOf,
+  type Turn,
+  without
+} from "./TurnState.ts"
+import * as TurnStatus from "./TurnStatus.ts"
+
+export const reduce = (state: State, input: Input): Step => {
+  switch (input._tag) {
+    case "Delta":
+      return TurnItems.delta(state, input.partId, input.delta)
+    case "Message":
+      return message(state, input.info)
+    case "Part":
+      return part(state, input.part, false)
+    case "Status":
+    case "Idle":
+    case "Error":
+    case "Created":
+    case "Deleted":
+    case "Compacted":
+    case "Todos":
+      return TurnStatus.ofSession(state, input)
+    case "PermissionAsked":
+      return TurnRequests.permissionAsked(state, input.request)
+    case "PermissionReplied":
+      return TurnRequests.permissionReplied(state, RequestId.make(input.requestId), input.reply)
+    case "QuestionAsked":
+      return TurnRequests.questionAsked(state, input.request)
+    case "QuestionReplied":
+      return TurnRequests.questionSettled(state, RequestId.make(input.requestId), {
+        _tag: "Answered",
+        answers: input.answers
+      })
+    case "QuestionRejected":
+      return TurnRequests.questionSettled(state, RequestId.make(input.requestId), { _tag: "Dismissed" })
+    case "Unrecognized":
+      return step(state, [{ _tag: "Unrecognized", ...inTurn(state), type: input.type, raw: input.raw }])
+    case "Sending":
+      return step(begin(state, input))
+    case "Steering":
+      return step(withTurn(state, (turn) => ({ prompts: put(turn.prompts, input.messageId, false) })))
+    case "NotSent":
+      return step(
+        state.turn?.messageId === input.messageId
+          ? { ...state, turn: undefined }
+          : withTurn(state, (turn) => ({ prompts: without(turn.prompts, input.messageId) }))
+      )
+    case "Sent":
+      // Known from the history and not from a frame, so what was said of it meanwhile was not heard either.
+      return seen(withTurn(state, () => ({ holed: true })), input.messageId)
+    case "Interrupting":
+      return step(withTurn(state, () => ({ interrupting: true })))
+    case "Compacting":
+      // Its part may not have come yet, or have come with a turn before.
+      return state.compaction === undefined ? compactionBegan(state, input.part) : step(state)
+    case "Answering":
+      return TurnRequests.answering(state, input.requestId, input.with)
+    case "Unanswered":
+      return TurnRequests.unanswered(state, input.requestId, input.gone)
+    case "Checked":
+      return checked(state, input)
+    case "Restored":
+      return restored(state, input)
+  }
+}
+
+// --- our prompts ---
+
+/** A new turn; only what subagents in the background still do is carried over. */
+const begin = (state: State, { turnId, messageId }: Extract<Input, { _tag: "Sending" }>): State => {
+  const busy = (sessionId: string) => sessionId !== state.root && state.children.get(sessionId) === true
+  return {
+    ...state,
+    turn: {
+      turnId,
+      messageId,
+      prompts: new Map([[messageId, false]]),
+      busy: false,
+      interrupting: false,
+      holed: false,
+      last: undefined,
+      error: undefined
+    },
+    lastMessageId: messageId,
+    messages: new Map(Array.from(state.messages).filter(([, { sessionId }]) => busy(sessionId))),
+    items: new Map(Array.from(state.items).filter(([, { part }]) => busy(part.sessionID))),
+    children: new Map(Array.from(state.children).filter(([, busy]) => busy)),
+    done: new Set(),
+    usage: new Map(),
+    declined: new Set()
+  }
+}
+
+const withTurn = (state: State, change: (turn: Turn) => Partial<Turn>): State =>
+  state.turn === undefined ? state : { ...state, turn: { ...state.turn, ...change(state.turn) } }
+
+/** OpenCode has a prompt of ours. */
+const seen = (state: State, messageId: string): Step => {
+  if (state.turn?.prompts.get(messageId) !== false) return step(state)
+  const next = withTurn(state, (turn) => ({ prompts: put(turn.prompts, messageId, true) }))
+  return step(next, [], [{ _tag: "Accepted", messageId }])
+}
+
+// --- messages and parts ---
+
+const message = (state: State, info: Info): Step => {
+  const { id, sessionID: sessionId, role, agent } = info
+  const summary = role === "assistant" && info.summary === true
+  const isRoot = sessionId === state.root
+  const known: State = {
+    ...state,
+    messages: put(state.messages, id, { sessionId, role, agent, summary }),
+    lastMessageId: isRoot && id > (state.lastMessageId ?? "") ? id : state.lastMessageId
+  }
+  if (!isRoot) return step(known)
+  if (info.role === "user") return seen(known, id)
+  if (summary) {
+    if (known.compaction === undefined) return step(known)
+    const error = info.error === undefined ? known.compaction.error : info.error.name
+    return step({ ...known, compaction: { ...known.compaction, error } })
+  }
+  const turn = running(known)
+  if (turn === undefined || id <= turn.messageId || id < (turn.last?.id ?? "")) return step(known)
+  const error = id === turn.last?.id ? turn.error : undefined
+  return step({ ...known, turn: { ...turn, last: info, error } })
+}
+
+const part = (state: State, part: Part, recovered: boolean): Step => {
+  const isRoot = part.sessionID === state.root
+  if (part.type === "compaction") {
+    return isRoot && !state.done.has(part.id) ? compactionBegan(state, part) : step(state)
+  }
+  const owner = state.messages.get(part.messageID)
+  if (owner?.role !== "assistant") return step(state)
+  if (isRoot && owner.summary && part.type === "text" && state.compaction !== undefined) {
+    return step({ ...state, compaction: { ...state.compaction, summary: part.text } })
+  }
+  const turn = running(state)
+  if (isRoot && (turn === undefined || part.messageID <= turn.messageId)) return step(state)
+  if (part.type === "step-finish") return TurnItems.stepFinish(state, part)
+  if (owner.summary || part.type === "file") return step(state)
+  return part.type === "tool"
+    ? TurnItems.toolPart(state, part, recovered)
+    : TurnItems.textPart(state, part, recovered)
+}
+
+const compactionBegan = (state: State, part: CompactionPart): Step => {
+  const trigger = triggerOf(part)
+  return step(
+    {
+      ...state,
+      compaction: { trigger, messageId: part.messageID, summary: undefined, error: undefined },
+      done: including(state.done, part.id)
+    },
+    [{ _tag: "CompactionStarted", ...inTurn(state), trigger }],
+    [{ _tag: "CompactionBegan" }]
+  )
+}
+
+// --- what was read ---
+
+const take = (state: State, messages: ReadonlyArray<Stored>, recovered: boolean): Step => {
+  const after = state.turn?.messageId
+  const ours = after === undefined ? [] : messages.filter(({ info }) => info.id >= after)
+  return all(
+    state,
+    ours,
+    (state, { info, parts }) =>
+      andThen(message(state, info), (state) => all(state, parts, (state, value) => part(state, value, recovered)))
+  )
+}
+
+const checked = (state: State, check: Checked): Step => {
+  const { turnId, messages } = check
+  if (running(state)?.turnId !== turnId) return step(state)
+  const heard = all(
+    state,
+    messages,
+    (state, { info }) => info.role === "user" && info.sessionID === state.root ? seen(state, info.id) : step(state)
+  )
+  return andThen(heard, (state) => {
+    const turn = running(state)
+    const outcome = turn === undefined ? undefined : TurnEnd.verdict(turn, check, state.compaction)
+    if (turn === undefined || outcome === undefined) return step(state)
+    return andThen(take(state, messages, turn.holed), (state) => TurnEnd.end(state, running(state) ?? turn, outcome))
+  })
+}
+
+const restored = (state: State, { read }: Restored): Step => {
+  // A turn that is still on its way may have been shown, and answered, in the hole.
+  const torn = TurnItems.tear(withTurn(state, () => ({ holed: true })))
+  if (read === undefined) {
+    const turn = running(state)
+    return step(
+      torn.state,
+      [{ _tag: "Gap", ...inTurn(state), cause: "provider-stream", lost: "events" }],
+      // Its idle may be among the events that are lost.
+      turn === undefined ? [] : [{ _tag: "Check", turnId: turn.turnId }]
+    )
+  }
+  const steps = [
+    (state: State) => take(state, read.messages, true),
+    (state: State) =>
+      all(
+        state,
+        read.children,
+        (state, { sessionId, busy, messages }) =>
+          take({ ...state, children: put(state.children, sessionId, busy) }, messages, true)
+      ),
+    (state: State) => TurnRequests.reconcile(state, read.permissions, read.questions),
+    (state: State) => read.busy || state.compaction === undefined ? step(state) : compactionAfter(state, read.messages),
+    (state: State) => {
+      const turn = running(state)
+      return turn === undefined ? step(state) : step(state, [], [{ _tag: "Check", turnId: turn.turnId }])
+    }
+  ]
+  return steps.reduce(andThen, torn)
+}
+
+const compactionAfter = (state: State, messages: ReadonlyArray<Stored>): Step => {
+  const last = messages.findLast(({ info }) => info.role === "assistant" && info.summary === true)?.info
+  return last?.role === "assistant" && last.time.completed !== undefined && last.error === undefined
+    ? TurnStatus.compacted(state)
+    : step(state)
+}

@@ -1,0 +1,156 @@
+/**
+ * How and when a turn ends (OpenCode 1.18.33).
+ *
+ * `session.idle` is only a hint: failures and aborts bring two of them, the first before the final message, and one of
+ * the turn before may come late. Where the newest answer says clearly that it is the last, idle ends the turn.
+ * Otherwise status and messages are read, and the newest answer after our own prompt decides. After an abort during a
+ * retry that answer says nothing at all; then it counts that we asked.
+ */
+import type { CompactionTrigger, InterruptedBy, ProviderEvent } from "../../domain/ThreadEvent.ts"
+import type { TurnFailure } from "../../domain/TurnFailure.ts"
+import type { AssistantInfo, ErrorInfo, Stored } from "../protocol/Message.ts"
+import * as TurnItems from "./TurnItems.ts"
+import * as TurnRequests from "./TurnRequests.ts"
+import { andThen, type Checked, running, type State, type Step, step, type Turn } from "./TurnState.ts"
+
+export type Outcome =
+  | { readonly _tag: "Completed" }
+  | { readonly _tag: "Failed"; readonly failure: TurnFailure }
+  | { readonly _tag: "Interrupted"; readonly by: InterruptedBy }
+
+const completed: Outcome = { _tag: "Completed" }
+const failed = (failure: TurnFailure): Outcome => ({ _tag: "Failed", failure })
+
+/** These ask for another step; one that never came was cut off. */
+const unfinished = new Set(["tool-calls", "unknown"])
+
+/** What an answer says of its turn; nothing where it is not finished. */
+export const outcomeOf = (last: AssistantInfo | undefined, interrupting: boolean): Outcome | undefined => {
+  if (last?.error !== undefined) return outcomeOfError(last.error, interrupting)
+  if (last?.finish === undefined || last.time.completed === undefined) return undefined
+  if (interrupting && unfinished.has(last.finish)) return { _tag: "Interrupted", by: "user" }
+  if (last.finish === "length") return failed({ _tag: "OutputTruncated" })
+  if (last.finish === "content-filter") return failed({ _tag: "OutputFiltered" })
+  return completed
+}
+
+const outcomeOfError = (error: ErrorInfo, interrupting: boolean): Outcome =>
+  error.name === "MessageAbortedError"
+    ? { _tag: "Interrupted", by: interrupting ? "user" : "agent" }
+    : failed(failureOf(error))
+
+export const failureOf = ({ name, data }: ErrorInfo): TurnFailure => {
+  const message = data?.message === undefined ? {} : { message: data.message }
+  switch (name) {
+    case "APIError":
+    case "ProviderAuthError":
+      return {
+        _tag: "ModelFailed",
+        name,
+        ...(data?.statusCode === undefined ? {} : { status: data.statusCode }),
+        retryable: data?.isRetryable ?? false,
+        ...message
+      }
+    case "ContextOverflowError":
+      return { _tag: "ContextOverflow" }
+    case "ContentFilterError":
+      return { _tag: "OutputFiltered" }
+    case "MessageOutputLengthError":
+      return { _tag: "OutputTruncated" }
+    default:
+      return { _tag: "Other", name, ...message }
+  }
+}
+
+/** The answer is finished, asks for no tool, answers everything that we sent, and we heard all of it. */
+const isClear = ({ holed, last, prompts }: Turn): boolean =>
+  !holed && last !== undefined &&
+  (last.error !== undefined ||
+    (last.time.completed !== undefined && last.finish !== undefined && !unfinished.has(last.finish))) &&
+  Array.from(prompts).every(([id, seen]) => seen && id < last.id)
+
+/** The root went idle. */
+export const idle = (state: State): Step => {
+  const turn = running(state)
+  if (turn === undefined) return closeCompaction(state)
+  const outcome = isClear(turn) ? outcomeOf(turn.last, turn.interrupting) : undefined
+  return outcome === undefined ? step(state, [], [{ _tag: "Check", turnId: turn.turnId }]) : end(state, turn, outcome)
+}
+
+/**
+ * The outcome of a turn that is idle, as its messages tell it; nothing while they do not. The final message may still be
+ * on its way when the first idle comes, so what else is known counts only from the second look on.
+ */
+export const verdict = (
+  turn: Turn,
+  { messages, attempt, final }: Pick<Checked, "messages" | "attempt" | "final">,
+  compaction: State["compaction"]
+): Outcome | undefined => {
+  const last = lastAnswer(messages, turn.messageId)
+  const answers = last?.finish !== undefined && !unfinished.has(last.finish)
+  if (compaction !== undefined && !answers && !turn.interrupting) {
+    return attempt === 1 ? undefined : failed(cutOff(compaction.trigger))
+  }
+  const heard = Array.from(turn.prompts).every(([, seen]) => seen)
+  const prompts = Array.from(turn.prompts.keys())
+  const answered = heard && last !== undefined && prompts.every((id) => id < last.id)
+  const said = answered || final ? outcomeOf(last, turn.interrupting) : undefined
+  if (said !== undefined) return said
+  if (attempt === 1) return undefined
+  if (turn.interrupting && (turn.busy || final)) return { _tag: "Interrupted", by: "user" }
+  if (turn.error !== undefined) {
+    const { name, data } = turn.error
+    return last === undefined && name === "UnknownError"
+      ? failed({ _tag: "Refused", name, ...(data?.message === undefined ? {} : { message: data.message }) })
+      : outcomeOfError(turn.error, turn.interrupting)
+  }
+  return final ? failed({ _tag: "Other", name: "NoOutcome" }) : undefined
+}
+
+/** OpenCode went idle instead of going on: a compaction that had to come first was not allowed, or failed. */
+const cutOff = (trigger: CompactionTrigger): TurnFailure =>
+  trigger === "overflow" ? { _tag: "ContextOverflow" } : { _tag: "Other", name: "NotCompacted" }
+
+export const lastAnswer = (messages: ReadonlyArray<Stored>, after: string): AssistantInfo | undefined =>
+  messages.reduce<AssistantInfo | undefined>(
+    (last, { info }) => info.role === "assistant" && info.summary !== true && info.id > after ? info : last,
+    undefined
+  )
+
+/** Ends the turn: what it leaves open first, its one terminal event last. */
+export const end = (state: State, turn: Turn, outcome: Outcome): Step => {
+  const failing = state.compaction !== undefined
+  return andThen(
+    andThen(andThen(TurnItems.closeAll(state), TurnRequests.closeAll), closeCompaction),
+    (state) =>
+      step({ ...state, turn: undefined, echo: outcome._tag !== "Completed" || failing }, [
+        terminal(state, turn, outcome)
+      ], [
+        { _tag: "Ended" }
+      ])
+  )
+}
+
+const terminal = (state: State, { turnId }: Turn, outcome: Outcome): ProviderEvent => {
+  const usage = TurnItems.total(state)
+  switch (outcome._tag) {
+    case "Completed":
+      return { _tag: "TurnCompleted", turnId, usage }
+    case "Failed":
+      return { _tag: "TurnFailed", turnId, failure: outcome.failure, usage }
+    case "Interrupted":
+      return { _tag: "TurnInterrupted", turnId, by: outcome.by, usage }
+  }
+}
+
+/** A compaction that is not complete when the session goes idle has failed. */
+const closeCompaction = (state: State): Step => {
+  if (state.compaction === undefined) return step(state)
+  const turnId = running(state)?.turnId
+  const { error, messageId } = state.compaction
+  return step({ ...state, compaction: undefined }, [{
+    _tag: "CompactionFailed",
+    ...(turnId === undefined ? {} : { turnId }),
+    name: error ?? "NotCompacted"
+  }], [{ _tag: "CompactionGivenUp", wish: messageId }])
+}

@@ -1,0 +1,246 @@
+/**
+ * Approvals and questions: which become the user's, which are answered by rule, and how each is settled once.
+ */
+import { ItemId, RequestId } from "../../domain/Ids.ts"
+import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
+import type { ApprovalDecision, ApprovalKind, QuestionAnswer } from "../../domain/UserRequest.ts"
+import type { PermissionRequest, QuestionRequest } from "../protocol/Frame.ts"
+import * as Permissions from "./Permissions.ts"
+import {
+  all,
+  including,
+  inTurn,
+  type OpenRequest,
+  put,
+  running,
+  type State,
+  type Step,
+  step,
+  type Want,
+  without
+} from "./TurnState.ts"
+
+const deniedByConfiguration = "The user's OpenCode configuration denies this."
+
+/** OpenCode asks for permission. What the mode allows or the user's configuration denies never becomes a request. */
+export const permissionAsked = (state: State, request: PermissionRequest): Step => {
+  const requestId = RequestId.make(request.id)
+  if (state.requests.has(requestId)) return step(state)
+  const decision = Permissions.decide(state.policy, agentOf(state, request), request.permission, request.patterns)
+  if (decision === "deny") {
+    return step(declined(state, request), [], [
+      { _tag: "Reply", requestId, reply: "reject", message: deniedByConfiguration }
+    ])
+  }
+  const once: Want = { _tag: "Reply", requestId, reply: "once" }
+  if (decision === "allow") return step(state, [], [once])
+  const asked: ProviderEvent = {
+    _tag: "ApprovalRequested",
+    ...inTurn(state),
+    request: {
+      requestId,
+      kind: kinds.get(request.permission) ?? "other",
+      subject: subjectOf(request),
+      ...placeOf(state, request),
+      detail: {
+        permission: request.permission,
+        patterns: request.patterns,
+        always: request.always,
+        metadata: request.metadata ?? {}
+      }
+    }
+  }
+  if (Permissions.covered(state.allowed, request.permission, request.patterns)) {
+    return step(state, [asked, allowedByRule(state, requestId)], [once])
+  }
+  const open: OpenRequest = { turnId: running(state)?.turnId, asked: { kind: "approval", request } }
+  return step({ ...state, requests: put(state.requests, requestId, open) }, [asked])
+}
+
+const allowedByRule = (state: State, requestId: RequestId): ProviderEvent => ({
+  _tag: "ApprovalSettled",
+  ...inTurn(state),
+  requestId,
+  by: "rule",
+  decision: { _tag: "AllowForSession" }
+})
+
+/** The agent whose rules count: that of the message that asks. */
+const agentOf = (state: State, request: PermissionRequest): string | undefined => {
+  const byMessage = state.messages.get(request.tool?.messageID ?? "")?.agent
+  if (byMessage !== undefined) return byMessage
+  return Array.from(state.messages.values())
+    .findLast((message) => message.sessionId === request.sessionID && message.role === "assistant")?.agent
+}
+
+const declined = (state: State, request: PermissionRequest): State =>
+  request.tool === undefined ? state : { ...state, declined: including(state.declined, request.tool.callID) }
+
+const kinds = new Map<string, ApprovalKind>([
+  ["bash", "command"],
+  ["edit", "file-change"],
+  ["read", "file-read"],
+  ["glob", "file-read"],
+  ["grep", "file-read"],
+  ["list", "file-read"],
+  ["external_directory", "file-read"],
+  ["webfetch", "network"],
+  ["websearch", "network"],
+  ["task", "subagent"]
+])
+
+const subjectOf = ({ permission, patterns, metadata }: PermissionRequest): string => {
+  const named = ["command", "filepath", "url", "query", "description"].map((name) => metadata?.[name])
+    .find((value) => typeof value === "string" && value !== "")
+  const subject = typeof named === "string" ? named : patterns.join(" ")
+  return subject === "" || subject === "*" ? permission : subject
+}
+
+const placeOf = (state: State, { sessionID, tool }: PermissionRequest | QuestionRequest) => {
+  const part = tool === undefined
+    ? undefined
+    : Array.from(state.items.values()).find(({ kind, part }) => kind === "tool" && part.callID === tool.callID)
+  return {
+    ...(part === undefined ? {} : { itemId: ItemId.make(part.part.id) }),
+    ...(sessionID === state.root ? {} : { subagent: sessionID })
+  }
+}
+
+export const questionAsked = (state: State, request: QuestionRequest): Step => {
+  const requestId = RequestId.make(request.id)
+  if (state.requests.has(requestId)) return step(state)
+  const open: OpenRequest = { turnId: running(state)?.turnId, asked: { kind: "question", request } }
+  return step({ ...state, requests: put(state.requests, requestId, open) }, [{
+    _tag: "QuestionAsked",
+    ...inTurn(state),
+    request: {
+      requestId,
+      questions: request.questions.map(({ question, header, options, multiple }) => ({
+        ...(header === undefined ? {} : { header }),
+        question,
+        options: options.map(({ label, description }) => ({
+          label,
+          ...(description === undefined ? {} : { description })
+        })),
+        multiple: multiple ?? false
+      })),
+      ...placeOf(state, request)
+    }
+  }])
+}
+
+/** The user's answer is on its way, so what OpenCode says of the request next is the user's doing. */
+export const answering = (state: State, requestId: RequestId, answer: ApprovalDecision | QuestionAnswer): Step => {
+  const open = state.requests.get(requestId)
+  if (open === undefined) return step(state)
+  if (answer._tag === "Answered" || answer._tag === "Dismissed") {
+    if (open.asked.kind !== "question") return step(state)
+    return step({ ...state, requests: put(state.requests, requestId, { ...open, asked: { ...open.asked, answer } }) })
+  }
+  if (open.asked.kind !== "approval") return step(state)
+  const asked = { ...open.asked, decision: answer }
+  return step({ ...state, requests: put(state.requests, requestId, { ...open, asked }) })
+}
+
+/** The answer did not arrive: the request is open as before, or it is gone and was settled by the agent. */
+export const unanswered = (state: State, requestId: RequestId, gone: boolean): Step => {
+  const open = state.requests.get(requestId)
+  if (open === undefined) return step(state)
+  const { kind, request } = open.asked
+  const asked: OpenRequest["asked"] = kind === "approval" ? { kind, request } : { kind, request }
+  const reopened = { ...state, requests: put(state.requests, requestId, { ...open, asked }) }
+  if (!gone) return step(reopened)
+  return kind === "approval"
+    ? permissionReplied(reopened, requestId, "once")
+    : questionSettled(reopened, requestId, undefined)
+}
+
+/** OpenCode has settled a request. One that we answered by rule is not open, and this is no news. */
+export const permissionReplied = (state: State, requestId: RequestId, reply: string): Step => {
+  const open = state.requests.get(requestId)
+  if (open?.asked.kind !== "approval") return step(state)
+  const { request, decision } = open.asked
+  const settled: State = {
+    ...(reply === "reject" ? declined(state, request) : state),
+    requests: without(state.requests, requestId),
+    allowed: decision?._tag === "AllowForSession" && reply !== "reject"
+      ? [...state.allowed, { permission: request.permission, patterns: request.always }]
+      : state.allowed
+  }
+  const event: ProviderEvent = {
+    _tag: "ApprovalSettled",
+    ...turnOf(open),
+    requestId,
+    ...(decision === undefined ? { by: "agent" } : { by: "user", decision })
+  }
+  return settled.allowed === state.allowed ? step(settled, [event]) : answerCovered(settled, event)
+}
+
+/** What the user has just allowed for the session may have been asked more than once already. */
+const answerCovered = (state: State, first: ProviderEvent): Step => {
+  const covered = Array.from(state.requests).filter(([, { asked }]) =>
+    asked.kind === "approval" && asked.decision === undefined &&
+    Permissions.covered(state.allowed, asked.request.permission, asked.request.patterns)
+  )
+  const { state: next, events, wants } = all(state, covered, (state, [requestId, open]) =>
+    step(
+      { ...state, requests: without(state.requests, requestId) },
+      [{ ...allowedByRule(state, requestId), ...turnOf(open) }],
+      [{ _tag: "Reply", requestId, reply: "once" }]
+    ))
+  return step(next, [first, ...events], wants)
+}
+
+export const questionSettled = (state: State, requestId: RequestId, answer: QuestionAnswer | undefined): Step => {
+  const open = state.requests.get(requestId)
+  if (open?.asked.kind !== "question") return step(state)
+  const given = open.asked.answer ?? answer
+  return step({ ...state, requests: without(state.requests, requestId) }, [{
+    _tag: "QuestionSettled",
+    ...turnOf(open),
+    requestId,
+    by: open.asked.answer === undefined ? "agent" : "user",
+    ...(given === undefined ? {} : { answer: given })
+  }])
+}
+
+const turnOf = ({ turnId }: OpenRequest) => turnId === undefined ? {} : { turnId }
+
+/**
+ * The turn is over, and so are its requests. After an abort OpenCode keeps a subagent's request for ever (1.18.33), so
+ * each is refused.
+ */
+export const closeAll = (state: State): Step => {
+  const turnId = running(state)?.turnId
+  const open = Array.from(state.requests).filter(([, request]) => request.turnId === turnId)
+  return all(state, open, (state, [requestId, { asked, turnId }]) => {
+    const settled = { requestId, by: "turn-ended", ...(turnId === undefined ? {} : { turnId }) } as const
+    const requests = without(state.requests, requestId)
+    return asked.kind === "approval"
+      ? step({ ...state, requests }, [{ _tag: "ApprovalSettled", ...settled }], [
+        { _tag: "Reply", requestId, reply: "reject" }
+      ])
+      : step({ ...state, requests }, [{ _tag: "QuestionSettled", ...settled }])
+  })
+}
+
+/** Compares with what OpenCode says is open: after a hole in the stream. */
+export const reconcile = (
+  state: State,
+  permissions: ReadonlyArray<PermissionRequest>,
+  questions: ReadonlyArray<QuestionRequest>
+): Step => {
+  const known = new Set([...permissions, ...questions].map(({ id }) => id))
+  const gone = Array.from(state.requests).filter(([requestId]) => !known.has(requestId))
+  const settled = all(state, gone, (state, [requestId, { asked }]) =>
+    asked.kind === "approval"
+      ? permissionReplied(state, requestId, asked.decision?._tag === "Deny" ? "reject" : "once")
+      : questionSettled(state, requestId, undefined))
+  const asked = all(settled.state, permissions, permissionAsked)
+  const questioned = all(asked.state, questions, questionAsked)
+  return step(
+    questioned.state,
+    [...settled.events, ...asked.events, ...questioned.events],
+    [...settled.wants, ...asked.wants, ...questioned.wants]
+  )
+}

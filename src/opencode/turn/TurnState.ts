@@ -1,0 +1,213 @@
+/**
+ * What is known of one live session (the root and its subagents): the state that {@link ./Turn.ts} steps through.
+ */
+import type { RequestId, TurnId } from "../../domain/Ids.ts"
+import type { CompactionTrigger, ProviderEvent } from "../../domain/ThreadEvent.ts"
+import type { Usage } from "../../domain/Usage.ts"
+import type { ApprovalDecision, QuestionAnswer } from "../../domain/UserRequest.ts"
+import type { Frame, PermissionRequest, QuestionRequest } from "../protocol/Frame.ts"
+import type { AssistantInfo, CompactionPart, ErrorInfo, Stored, TextPart, ToolPart } from "../protocol/Message.ts"
+import type { Allowed, Policy } from "./Permissions.ts"
+
+export interface Turn {
+  readonly turnId: TurnId
+  /** The prompt that began the turn. Nothing before its message belongs to the turn. */
+  readonly messageId: string
+  /** It, and what joined the turn later; `true` once OpenCode has shown the message. */
+  readonly prompts: ReadonlyMap<string, boolean>
+  /** OpenCode was seen working on it. */
+  readonly busy: boolean
+  readonly interrupting: boolean
+  /** Frames were lost, so only the history can tell that nothing is missing. */
+  readonly holed: boolean
+  /** The newest answer that is not a compaction's. */
+  readonly last: AssistantInfo | undefined
+  /** The last `session.error` since that answer began; not terminal by itself. */
+  readonly error: ErrorInfo | undefined
+}
+
+/** An item that was shown and is not complete. */
+export type OpenItem =
+  | {
+    readonly kind: "text"
+    readonly part: TextPart
+    readonly text: string
+    readonly started: boolean
+    /** Text was lost with the stream, so offsets are not known until the whole text comes. */
+    readonly torn: boolean
+  }
+  | { readonly kind: "tool"; readonly part: ToolPart; readonly started: boolean }
+
+export interface OpenRequest {
+  readonly turnId: TurnId | undefined
+  readonly asked:
+    | { readonly kind: "approval"; readonly request: PermissionRequest; readonly decision?: ApprovalDecision }
+    | { readonly kind: "question"; readonly request: QuestionRequest; readonly answer?: QuestionAnswer }
+}
+
+export interface State {
+  readonly root: string
+  readonly policy: Policy
+  readonly turn: Turn | undefined
+  /** The greatest message id of the root. */
+  readonly lastMessageId: string | undefined
+  /** Who wrote the messages of the tree, since the turn began. */
+  readonly messages: ReadonlyMap<
+    string,
+    { readonly sessionId: string; readonly role: string; readonly agent: string | undefined; readonly summary: boolean }
+  >
+  readonly items: ReadonlyMap<string, OpenItem>
+  readonly done: ReadonlySet<string>
+  readonly usage: ReadonlyMap<string, Usage>
+  readonly requests: ReadonlyMap<RequestId, OpenRequest>
+  readonly declined: ReadonlySet<string>
+  readonly allowed: ReadonlyArray<Allowed>
+  /** Subagents' sessions, and whether they work. */
+  readonly children: ReadonlyMap<string, boolean>
+  readonly compaction: {
+    readonly trigger: CompactionTrigger
+    /** The message that wishes for it. */
+    readonly messageId: string
+    readonly summary: string | undefined
+    readonly error: string | undefined
+  } | undefined
+  /** The last turn did not end well; OpenCode may report its error once more. */
+  readonly echo: boolean
+}
+
+export const make = (root: string, policy: Policy, lastMessageId: string | undefined): State => ({
+  root,
+  policy,
+  turn: undefined,
+  lastMessageId,
+  messages: new Map(),
+  items: new Map(),
+  done: new Set(),
+  usage: new Map(),
+  requests: new Map(),
+  declined: new Set(),
+  allowed: [],
+  children: new Map(),
+  compaction: undefined,
+  echo: false
+})
+
+/** What happens to a session: OpenCode's frames, our own doings, and what was read when frames did not suffice. */
+export type Input =
+  | Frame
+  /** A prompt is about to be sent: as a new turn, or into the running one. */
+  | { readonly _tag: "Sending"; readonly turnId: TurnId; readonly messageId: string }
+  | { readonly _tag: "Steering"; readonly messageId: string }
+  /** A prompt was proved not to have arrived. */
+  | { readonly _tag: "NotSent"; readonly messageId: string }
+  /** A prompt was found in the history. */
+  | { readonly _tag: "Sent"; readonly messageId: string }
+  | { readonly _tag: "Interrupting" }
+  /** OpenCode asks whether it may compact, as this part wishes. */
+  | { readonly _tag: "Compacting"; readonly part: CompactionPart }
+  /** The user's answer is about to be sent. */
+  | { readonly _tag: "Answering"; readonly requestId: RequestId; readonly with: ApprovalDecision | QuestionAnswer }
+  /** It did not arrive; `gone` when OpenCode no longer waits for it. */
+  | { readonly _tag: "Unanswered"; readonly requestId: RequestId; readonly gone: boolean }
+  | Checked
+  | Restored
+
+/** The answer to a `Check`: the `attempt`-th look at the idle session, `final` when there will be no other. */
+export interface Checked {
+  readonly _tag: "Checked"
+  readonly turnId: TurnId
+  readonly messages: ReadonlyArray<Stored>
+  readonly attempt: number
+  readonly final: boolean
+}
+
+/** What the session is after frames were lost; `undefined` where it could not be read. */
+export interface Restored {
+  readonly _tag: "Restored"
+  readonly read: {
+    readonly busy: boolean
+    readonly messages: ReadonlyArray<Stored>
+    /** Subagents and their messages. */
+    readonly children: ReadonlyArray<
+      { readonly sessionId: string; readonly busy: boolean; readonly messages: ReadonlyArray<Stored> }
+    >
+    readonly permissions: ReadonlyArray<PermissionRequest>
+    readonly questions: ReadonlyArray<QuestionRequest>
+  } | undefined
+}
+
+/** What the reducer cannot do itself. */
+export type Want =
+  /** Ask whether the session works and what its messages say. */
+  | { readonly _tag: "Check"; readonly turnId: TurnId }
+  | {
+    readonly _tag: "Reply"
+    readonly requestId: RequestId
+    readonly reply: "once" | "reject"
+    readonly message?: string | undefined
+  }
+  | { readonly _tag: "Abort" }
+  /** OpenCode has the prompt. */
+  | { readonly _tag: "Accepted"; readonly messageId: string }
+  /** An error of this session while a prompt was on its way: perhaps its refusal. */
+  | { readonly _tag: "Doubt"; readonly error: ErrorInfo }
+  | { readonly _tag: "Ended" }
+  | { readonly _tag: "CompactionBegan" }
+  /** It came to nothing; `wish` is what still asks for it. */
+  | { readonly _tag: "CompactionGivenUp"; readonly wish: string }
+  /** The session was deleted. */
+  | { readonly _tag: "Gone" }
+
+export interface Step {
+  readonly state: State
+  readonly events: ReadonlyArray<ProviderEvent>
+  readonly wants: ReadonlyArray<Want>
+}
+
+export const triggerOf = ({ auto, overflow }: CompactionPart): CompactionTrigger =>
+  overflow === true ? "overflow" : auto === true ? "auto" : "manual"
+
+const none: ReadonlyArray<never> = []
+
+export const step = (
+  state: State,
+  events: ReadonlyArray<ProviderEvent> = none,
+  wants: ReadonlyArray<Want> = none
+): Step => ({ state, events, wants })
+
+export const andThen = (first: Step, next: (state: State) => Step): Step => {
+  const second = next(first.state)
+  return step(second.state, [...first.events, ...second.events], [...first.wants, ...second.wants])
+}
+
+export const all = <A>(state: State, values: Iterable<A>, next: (state: State, value: A) => Step): Step => {
+  let current = state
+  const events: Array<ProviderEvent> = []
+  const wants: Array<Want> = []
+  for (const value of values) {
+    const following = next(current, value)
+    current = following.state
+    events.push(...following.events)
+    wants.push(...following.wants)
+  }
+  return step(current, events, wants)
+}
+
+/** The turn that OpenCode has; while a prompt is on its way, what is heard is still of the turn before. */
+export const running = ({ turn }: State): Turn | undefined =>
+  turn?.prompts.get(turn.messageId) === true ? turn : undefined
+
+export const inTurn = (state: State): { readonly turnId?: TurnId } => {
+  const turn = running(state)
+  return turn === undefined ? {} : { turnId: turn.turnId }
+}
+
+export const put = <K, A>(map: ReadonlyMap<K, A>, key: K, value: A): ReadonlyMap<K, A> => new Map(map).set(key, value)
+
+export const without = <K, A>(map: ReadonlyMap<K, A>, key: K): ReadonlyMap<K, A> => {
+  const rest = new Map(map)
+  rest.delete(key)
+  return rest
+}
+
+export const including = <A>(set: ReadonlySet<A>, value: A): ReadonlySet<A> => new Set(set).add(value)

@@ -1,0 +1,101 @@
+/**
+ * What sessions say of themselves: busy, idle, failed, compacted. Only the root's words decide about the turn; a subagent
+ * that goes idle or fails has told its parent.
+ */
+import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
+import type { Frame } from "../protocol/Frame.ts"
+import * as TurnEnd from "./TurnEnd.ts"
+import { inTurn, put, running, type State, type Step, step, without } from "./TurnState.ts"
+
+type OfSession = Extract<Frame, { readonly sessionId: string }>
+
+export const ofSession = (state: State, frame: OfSession): Step =>
+  frame.sessionId === state.root ? ofRoot(state, frame) : ofChild(state, frame)
+
+const ofRoot = (state: State, frame: OfSession): Step => {
+  const turn = running(state)
+  switch (frame._tag) {
+    case "Idle":
+      return TurnEnd.idle(state)
+    case "Status": {
+      if (frame.status.type === "idle") return step(state)
+      const busy = turn === undefined ? state : { ...state, turn: { ...turn, busy: true } }
+      // An abort that came before the work began has stopped nothing.
+      const wants = turn?.interrupting === true ? [{ _tag: "Abort" } as const] : []
+      return step(busy, retryOf(state, frame), wants)
+    }
+    case "Error":
+      if (state.turn !== undefined && turn === undefined) {
+        return step(state, [], [{ _tag: "Doubt", error: frame.error }])
+      }
+      // Before the work began it is an echo of the turn before.
+      if (turn !== undefined) return step(turn.busy ? { ...state, turn: { ...turn, error: frame.error } } : state)
+      if (state.compaction !== undefined) {
+        return step({ ...state, compaction: { ...state.compaction, error: frame.error.name } })
+      }
+      return state.echo ? step(state) : step(state, [{
+        _tag: "ErrorReported",
+        name: frame.error.name,
+        ...(frame.error.data?.message === undefined ? {} : { message: frame.error.data.message })
+      }])
+    case "Compacted":
+      return compacted(state)
+    case "Todos":
+      return step(state, [{
+        _tag: "PlanUpdated",
+        ...inTurn(state),
+        steps: frame.todos.map(({ content, status }) => ({
+          text: content,
+          status: planStatus.get(status) ?? "pending"
+        }))
+      }])
+    case "Deleted":
+      return step(state, [], [{ _tag: "Gone" }])
+    case "Delta":
+    case "Created":
+      return step(state)
+  }
+}
+
+/** The compaction under way is complete. */
+export const compacted = (state: State): Step => {
+  const summary = state.compaction?.summary
+  return step({ ...state, compaction: undefined }, [
+    { _tag: "CompactionCompleted", ...inTurn(state), ...(summary === undefined ? {} : { summary }) }
+  ])
+}
+
+const planStatus = new Map<string, "in-progress" | "completed" | "cancelled">([
+  ["in_progress", "in-progress"],
+  ["completed", "completed"],
+  ["cancelled", "cancelled"]
+])
+
+const retryOf = (state: State, { status }: Extract<Frame, { _tag: "Status" }>): ReadonlyArray<ProviderEvent> =>
+  status.type !== "retry" ? [] : [{
+    _tag: "RetryScheduled",
+    ...inTurn(state),
+    attempt: status.attempt,
+    ...(status.next === undefined ? {} : { nextAt: status.next }),
+    ...(status.message === undefined ? {} : { message: status.message })
+  }]
+
+const ofChild = (state: State, frame: OfSession): Step => {
+  const { sessionId } = frame
+  switch (frame._tag) {
+    case "Status":
+      return step(
+        { ...state, children: put(state.children, sessionId, frame.status.type !== "idle") },
+        retryOf(state, frame)
+      )
+    case "Created":
+    case "Idle":
+      return step({ ...state, children: put(state.children, sessionId, false) })
+    case "Deleted":
+      return step({ ...state, children: without(state.children, sessionId) })
+    case "Error":
+      return step(state, [{ _tag: "Warning", ...inTurn(state), code: "subagent-error", message: frame.error.name }])
+    default:
+      return step(state)
+  }
+}

@@ -1,0 +1,38 @@
+/**
+ * Which provider instances this app has. An adapter's Layer registers itself in its own Scope; several instances of one
+ * provider are several layers. Swapping an agent is swapping its layer.
+ */
+import { Context, Effect, Layer, Option, Schema, type Scope } from "effect"
+import { InstanceId } from "../domain/Ids.ts"
+import type { ProviderAdapter } from "./ProviderAdapter.ts"
+
+/** Two layers were given the same instance id. */
+export class InstanceExists extends Schema.TaggedError<InstanceExists>()("InstanceExists", { instanceId: InstanceId }) {
+  readonly retryable = false
+  override get message() {
+    return `Two provider layers use the instance id "${this.instanceId}"`
+  }
+}
+
+export class ProviderRegistry extends Context.Service<ProviderRegistry, {
+  readonly register: (adapter: ProviderAdapter) => Effect.Effect<void, InstanceExists, Scope.Scope>
+  readonly get: (instanceId: InstanceId) => Effect.Effect<Option.Option<ProviderAdapter>>
+  /** All instances, in the order of their registration. */
+  readonly list: Effect.Effect<ReadonlyArray<ProviderAdapter>>
+}>()("effect-coding-agents/ProviderRegistry") {
+  static readonly layer = Layer.sync(ProviderRegistry, () => {
+    const adapters = new Map<InstanceId, ProviderAdapter>()
+    return ProviderRegistry.of({
+      register: (adapter) =>
+        Effect.acquireRelease(
+          Effect.suspend(() => {
+            if (adapters.has(adapter.instanceId)) return new InstanceExists({ instanceId: adapter.instanceId })
+            return Effect.sync(() => void adapters.set(adapter.instanceId, adapter))
+          }),
+          () => Effect.sync(() => adapters.delete(adapter.instanceId))
+        ),
+      get: (instanceId) => Effect.sync(() => Option.fromUndefinedOr(adapters.get(instanceId))),
+      list: Effect.sync(() => Array.from(adapters.values()))
+    })
+  })
+}

@@ -1,0 +1,110 @@
+/**
+ * What can go wrong with the store. Opening fails with one of the first five; a statement fails with `StoreFailed`.
+ * None of them changes what is stored.
+ */
+import { Schema } from "effect"
+import type { Migrator, SqlError } from "effect/sql"
+import { Epoch, ThreadId, TurnId } from "../domain/Ids.ts"
+
+/** The file is not a database, or its content is damaged. It was not touched. */
+export class StoreCorrupt extends Schema.TaggedError<StoreCorrupt>()("StoreCorrupt", {
+  filename: Schema.String,
+  code: Schema.String
+}) {
+  readonly retryable = false
+  override get message() {
+    return `${this.filename} is not a readable store (${this.code}); it was left as it is`
+  }
+}
+
+/** Another process holds a lock on the file for longer than the busy timeout. */
+export class StoreLocked extends Schema.TaggedError<StoreLocked>()("StoreLocked", { filename: Schema.String }) {
+  readonly retryable = true
+  override get message() {
+    return `${this.filename} is locked by another process`
+  }
+}
+
+/** The file or its folder cannot be written, or the file cannot be opened at all. `code` is SQLite's name for it. */
+export class StoreUnwritable extends Schema.TaggedError<StoreUnwritable>()("StoreUnwritable", {
+  filename: Schema.String,
+  code: Schema.String
+}) {
+  readonly retryable = false
+  override get message() {
+    return `${this.filename} cannot be opened for writing (${this.code})`
+  }
+}
+
+/** The file was written by a newer release of this package, which may mean things that this one cannot keep. */
+export class StoreNewer extends Schema.TaggedError<StoreNewer>()("StoreNewer", {
+  found: Schema.Int,
+  supported: Schema.Int
+}) {
+  readonly retryable = false
+  override get message() {
+    return `The store has schema version ${this.found}; this release knows up to ${this.supported}. Nothing was changed.`
+  }
+}
+
+/** Another living host owns the store. */
+export class StoreOwned extends Schema.TaggedError<StoreOwned>()("StoreOwned", {
+  host: Schema.String,
+  pid: Schema.Int,
+  /** Milliseconds since the epoch. */
+  since: Schema.Finite
+}) {
+  readonly retryable = true
+  override get message() {
+    return `The store is in use by process ${this.pid} on ${this.host}`
+  }
+}
+
+/**
+ * A statement failed: disk full, lock timeout, lost connection. `reason` is the `_tag` of the SQL error's reason, or
+ * `SchemaError` where a stored record cannot be read.
+ */
+export class StoreFailed extends Schema.TaggedError<StoreFailed>()("StoreFailed", {
+  operation: Schema.String,
+  reason: Schema.String,
+  cause: Schema.Defect()
+}) {
+  readonly retryable = true
+  static of(operation: string) {
+    return (cause: SqlError.SqlError | Migrator.MigrationError | Schema.SchemaError) => {
+      const reason = cause._tag === "SqlError"
+        ? cause.reason._tag
+        : cause._tag === "MigrationError"
+        ? cause.kind
+        : cause._tag
+      return new StoreFailed({ operation, reason, cause })
+    }
+  }
+  override get message() {
+    return `The store failed to ${this.operation} (${this.reason})`
+  }
+}
+
+export type StoreOpenError = StoreCorrupt | StoreLocked | StoreUnwritable | StoreNewer | StoreOwned | StoreFailed
+
+/** The given turn id was used before. */
+export class TurnExists extends Schema.TaggedError<TurnExists>()("TurnExists", { turnId: TurnId }) {
+  readonly retryable = false
+  override get message() {
+    return `Turn ${this.turnId} was sent before`
+  }
+}
+
+/**
+ * The epoch that was written under is over: a later one was opened, or it was closed, or somebody else has written to
+ * it. The write was not made.
+ */
+export class EpochFenced extends Schema.TaggedError<EpochFenced>()("EpochFenced", {
+  threadId: ThreadId,
+  epoch: Epoch
+}) {
+  readonly retryable = false
+  override get message() {
+    return `Epoch ${this.epoch} of thread ${this.threadId} is over`
+  }
+}

@@ -1,0 +1,125 @@
+/**
+ * Settles what a crashed owner left open, one transaction per thread. What a transaction has settled is not open any
+ * more, so running it again, after a crash in the middle too, changes nothing.
+ *
+ * - open approvals and questions of the epoch: settled by `host-crash`;
+ * - an accepted turn: `TurnUnknown`, `host-crash`;
+ * - a turn that was recorded and perhaps sent: `TurnStarted`, so that the user's words are in the log, and
+ *   `TurnUnknown`, `delivery-uncertain`;
+ * - a compaction that was gated: `CompactionSettled`, `unknown`;
+ * - the epoch: `SessionEnded`, `host-crash`, with the time of the last thing that was recorded.
+ */
+import { Clock, Effect, Option, Schema } from "effect"
+import type { SqlClient, SqlError } from "effect/sql"
+import { Epoch, RequestId, ThreadId, TurnId } from "../../domain/Ids.ts"
+import { type EventBody, type ThreadEvent, unknownCompaction } from "../../domain/ThreadEvent.ts"
+import { TurnInput } from "../../domain/TurnInput.ts"
+import * as eventLog from "./eventLog.ts"
+import { type BigIntColumn, type EventRow, parseJson, toEvent } from "./rows.ts"
+import type { StoreOutbox } from "./sqlHookOutbox.ts"
+
+interface RequestRow {
+  readonly request_id: string
+  readonly turn_id: string | null
+  readonly type: string
+}
+
+interface OpenTurnRow {
+  readonly turn_id: string
+  readonly status: string
+  readonly input: string
+}
+
+const decodeInput = Schema.decodeUnknownOption(TurnInput)
+
+/** Requests of the epoch whose last event is the asking, in the order they were asked. */
+const openRequests = (rows: ReadonlyArray<RequestRow>): ReadonlyArray<EventBody> => {
+  const open = new Map<string, EventBody>()
+  for (const row of rows) {
+    open.delete(row.request_id)
+    if (row.type !== "ApprovalRequested" && row.type !== "QuestionAsked") continue
+    open.set(row.request_id, {
+      _tag: row.type === "ApprovalRequested" ? "ApprovalSettled" : "QuestionSettled",
+      requestId: RequestId.make(row.request_id),
+      by: "host-crash",
+      ...(row.turn_id === null ? {} : { turnId: TurnId.make(row.turn_id) })
+    })
+  }
+  return Array.from(open.values())
+}
+
+const endings = (turn: OpenTurnRow): ReadonlyArray<EventBody> => {
+  const turnId = TurnId.make(turn.turn_id)
+  if (turn.status === "accepted") return [{ _tag: "TurnUnknown", turnId, reason: "host-crash" }]
+  const input = Option.getOrElse(decodeInput(parseJson(turn.input)), (): TurnInput => ({ prompt: turn.input }))
+  return [
+    { _tag: "TurnStarted", turnId, input },
+    { _tag: "TurnUnknown", turnId, reason: "delivery-uncertain" }
+  ]
+}
+
+/** Compactions of the epoch that were gated and have no outcome. */
+const openCompactions = (rows: ReadonlyArray<EventRow>): ReadonlyArray<EventBody> => {
+  const open = new Map<string, EventBody>()
+  for (const event of rows.map(toEvent)) {
+    if (event._tag === "CompactionGated") open.set(event.compactionId, unknownCompaction(event))
+    if (event._tag === "CompactionSettled") open.delete(event.compactionId)
+  }
+  return Array.from(open.values())
+}
+
+/** Settles one thread, in a transaction of its own. */
+export const settle = (
+  sql: SqlClient.SqlClient,
+  threadId: ThreadId
+): Effect.Effect<void, SqlError.SqlError, StoreOutbox> =>
+  Effect.gen(function*() {
+    const [thread] = yield* sql<{
+      readonly status: string
+      readonly epoch: BigIntColumn
+      readonly last_seq: BigIntColumn
+      readonly active_at: BigIntColumn
+    }>`SELECT status, epoch, last_seq, active_at FROM eca_threads WHERE thread_id = ${threadId}`
+    if (thread === undefined) return
+    const live = thread.status === "live"
+    const turns = yield* sql<OpenTurnRow>`SELECT turn_id, status, input FROM eca_turns
+      WHERE thread_id = ${threadId} AND status IN ('intent', 'accepted') ORDER BY intent_at`
+    const requests = live
+      ? yield* sql<RequestRow>`SELECT request_id, turn_id, type FROM eca_events
+        WHERE thread_id = ${threadId} AND request_id IS NOT NULL AND epoch = ${Number(thread.epoch)} ORDER BY seq`
+      : []
+    if (!live && turns.length === 0) return
+    const compactions = live
+      ? yield* sql<EventRow>`SELECT thread_id, seq, epoch, turn_id, type, at, body FROM eca_events
+        WHERE thread_id = ${threadId} AND epoch = ${Number(thread.epoch)}
+          AND type IN ('CompactionGated', 'CompactionSettled') ORDER BY seq`
+      : []
+    const [last] = yield* sql<{ readonly at: BigIntColumn }>`SELECT at FROM eca_events
+      WHERE thread_id = ${threadId} AND seq = ${Number(thread.last_seq)}`
+    const endedAt = Math.max(Number(thread.active_at), Number(last?.at ?? 0))
+    const at = yield* Clock.currentTimeMillis
+    const bodies: ReadonlyArray<EventBody> = [
+      ...openRequests(requests),
+      ...turns.flatMap(endings),
+      ...openCompactions(compactions),
+      ...(live ? [{ _tag: "SessionEnded", reason: "host-crash", endedAt } as const] : [])
+    ]
+    const epoch = Epoch.make(Number(thread.epoch))
+    const lastSeq = Number(thread.last_seq)
+    yield* eventLog.insert(
+      sql,
+      bodies.map((body, n): ThreadEvent => ({ ...body, seq: lastSeq + n + 1, threadId, epoch, at }))
+    )
+    yield* sql`UPDATE eca_turns SET status = 'unknown', ended_at = ${at}
+      WHERE thread_id = ${threadId} AND status IN ('intent', 'accepted')`
+    yield* sql`UPDATE eca_threads
+      SET status = 'stopped', due_at = NULL, active_at = ${at}, last_seq = ${lastSeq + bodies.length}
+      WHERE thread_id = ${threadId}`
+  }).pipe(sql.withTransaction)
+
+/** Settles every thread that was left live, or with a turn that has no terminal event. */
+export const settleAll = (sql: SqlClient.SqlClient): Effect.Effect<void, SqlError.SqlError, StoreOutbox> =>
+  sql<{ readonly thread_id: string }>`SELECT thread_id FROM eca_threads WHERE status = 'live'
+    UNION SELECT thread_id FROM eca_turns WHERE status IN ('intent', 'accepted')`.pipe(
+    Effect.flatMap(Effect.forEach(({ thread_id }) => settle(sql, ThreadId.make(thread_id)), { discard: true }))
+  )

@@ -1,0 +1,159 @@
+/**
+ * Rows of the store to and from the domain. Events are plain JSON data and are written as they are; what is read is
+ * parsed, and an event that cannot be is handed out as `Unrecognized`.
+ */
+import { type Effect, Option, Result, Schema } from "effect"
+import { Epoch, ThreadId, TurnId } from "../../domain/Ids.ts"
+import { ThreadEvent, version } from "../../domain/ThreadEvent.ts"
+import { Binding, TurnRecord } from "../../domain/ThreadRecord.ts"
+
+/** Drivers hand out BIGINT as number, bigint or text. */
+export type BigIntColumn = number | bigint | string
+
+/** The value of a JSON column; the text itself if it is none. */
+export const parseJson = (text: string): unknown =>
+  Result.getOrElse(Result.try((): unknown => JSON.parse(text)), () => text)
+
+const optional = <K extends string, V>(key: K, value: V | null): { readonly [P in K]?: V } | {} =>
+  value === null ? {} : { [key]: value }
+
+export interface BindingRow {
+  readonly thread_id: string
+  readonly instance_id: string
+  readonly provider: string
+  readonly session_id: string
+  readonly directory: string
+  readonly runtime_mode: string
+  readonly model: string | null
+  readonly title: string | null
+  readonly compaction: string | null
+  readonly status: string
+  readonly epoch: BigIntColumn
+  readonly last_seq: BigIntColumn
+  readonly created_at: BigIntColumn
+  readonly active_at: BigIntColumn
+  readonly due_at: BigIntColumn | null
+}
+
+export const bindingRow = (binding: Binding, lastSeq: number, dueAt: number): BindingRow => ({
+  thread_id: binding.threadId,
+  instance_id: binding.instanceId,
+  provider: binding.provider,
+  session_id: binding.sessionId,
+  directory: binding.directory,
+  runtime_mode: binding.runtimeMode,
+  model: binding.model === undefined ? null : JSON.stringify(binding.model),
+  title: binding.title ?? null,
+  compaction: binding.compaction === undefined ? null : JSON.stringify(binding.compaction),
+  status: "live",
+  epoch: binding.epoch,
+  last_seq: lastSeq,
+  created_at: binding.createdAt,
+  active_at: binding.activeAt,
+  due_at: dueAt
+})
+
+const decodeBinding = Schema.decodeUnknownEffect(Binding)
+
+export const toBinding = (row: BindingRow): Effect.Effect<Binding, Schema.SchemaError> =>
+  decodeBinding({
+    threadId: row.thread_id,
+    instanceId: row.instance_id,
+    provider: row.provider,
+    sessionId: row.session_id,
+    directory: row.directory,
+    runtimeMode: row.runtime_mode,
+    ...optional("model", row.model === null ? null : parseJson(row.model)),
+    ...optional("title", row.title),
+    ...optional("compaction", row.compaction === null ? null : parseJson(row.compaction)),
+    status: row.status,
+    epoch: Number(row.epoch),
+    lastSeq: Number(row.last_seq),
+    createdAt: Number(row.created_at),
+    activeAt: Number(row.active_at)
+  })
+
+export interface TurnRow {
+  readonly turn_id: string
+  readonly thread_id: string
+  readonly epoch: BigIntColumn
+  readonly status: string
+  readonly ref: string | null
+  readonly input: string
+  readonly intent_at: BigIntColumn
+  readonly ended_at: BigIntColumn | null
+}
+
+const decodeTurn = Schema.decodeUnknownEffect(TurnRecord)
+
+export const toTurn = (row: TurnRow): Effect.Effect<TurnRecord, Schema.SchemaError> =>
+  decodeTurn({
+    turnId: row.turn_id,
+    threadId: row.thread_id,
+    epoch: Number(row.epoch),
+    status: row.status,
+    ref: row.ref ?? undefined,
+    input: parseJson(row.input),
+    intentAt: Number(row.intent_at),
+    endedAt: row.ended_at === null ? undefined : Number(row.ended_at)
+  })
+
+export interface EventRow {
+  readonly thread_id: string
+  readonly seq: BigIntColumn
+  readonly epoch: BigIntColumn
+  readonly turn_id: string | null
+  readonly type: string
+  readonly request_id: string | null
+  readonly at: BigIntColumn
+  readonly version: BigIntColumn
+  readonly body: string
+}
+
+const requestId = (event: ThreadEvent): string | null => {
+  switch (event._tag) {
+    case "ApprovalRequested":
+    case "QuestionAsked":
+      return event.request.requestId
+    case "ApprovalSettled":
+    case "QuestionSettled":
+      return event.requestId
+    default:
+      return null
+  }
+}
+
+export const eventRow = (event: ThreadEvent) => {
+  const { at, epoch, seq, threadId, ...body } = event
+  return {
+    thread_id: threadId,
+    seq,
+    epoch,
+    turn_id: "turnId" in body ? body.turnId ?? null : null,
+    type: body._tag,
+    request_id: requestId(event),
+    at,
+    version,
+    body: JSON.stringify(body)
+  }
+}
+
+const decodeEvent = Schema.decodeUnknownOption(ThreadEvent)
+
+export const toEvent = (row: Omit<EventRow, "request_id" | "version">): ThreadEvent => {
+  const raw = parseJson(row.body)
+  const place = {
+    seq: Number(row.seq),
+    threadId: ThreadId.make(row.thread_id),
+    epoch: Epoch.make(Number(row.epoch)),
+    at: Number(row.at)
+  }
+  const known = typeof raw === "object" && raw !== null ? decodeEvent({ ...raw, ...place }) : Option.none()
+  return Option.getOrElse(known, (): ThreadEvent => ({
+    _tag: "Unrecognized",
+    type: row.type,
+    raw,
+    ...(row.turn_id === null ? {} : { turnId: TurnId.make(row.turn_id) }),
+    ...place
+  }))
+}

@@ -1,0 +1,216 @@
+/**
+ * The outbox of hooks in the database: recording, which happens inside of the transactions that write a thread's log,
+ * and the {@link HookOutbox} on the same tables.
+ *
+ * The durable hooks are known in memory, from the table that every registration is kept in; where there is none, writing
+ * a log costs no statement more.
+ */
+import { Clock, Context, Effect, Option, References, Schema } from "effect"
+import type { SqlClient, SqlError } from "effect/sql"
+import { InstanceId, ProviderName, SessionId } from "../../domain/Ids.ts"
+import * as Lifecycle from "../../domain/LifecycleEvent.ts"
+import type { ThreadEvent } from "../../domain/ThreadEvent.ts"
+import type { HookOutbox } from "../HookOutbox.ts"
+import { Durability } from "../SqliteClient.ts"
+import { StoreFailed } from "../StoreError.ts"
+import { type BigIntColumn, parseJson } from "./rows.ts"
+
+interface Subscriptions {
+  /** Patterns by the name of the hook. */
+  readonly hooks: Map<string, ReadonlyArray<string>>
+  /** Of the last recorded event. One process owns the store, so it is counted here. */
+  ordinal: number
+  /** What is at or before it was recorded by an earlier run, or by the settlement after its crash: all, until that is over. */
+  openedAt: number
+}
+
+/** Who is to be told of what is written to the log. Everything that writes to it asks for this. */
+export class StoreOutbox extends Context.Service<StoreOutbox, Subscriptions>()("effect-coding-agents/StoreOutbox") {}
+
+const decodePatterns = Schema.decodeUnknownOption(Schema.Array(Schema.String))
+const decodeEvent = Schema.decodeUnknownOption(Lifecycle.LifecycleEvent)
+
+/** Reads what is known: before anything is written to a log. */
+export const load = Effect.fnUntraced(function*(sql: SqlClient.SqlClient) {
+  const hooks = yield* sql<{ readonly name: string; readonly patterns: string }>`SELECT name, patterns FROM eca_hooks`
+  const [last] = yield* sql<{ readonly ordinal: BigIntColumn | null }>`SELECT MAX(ordinal) AS ordinal
+    FROM eca_hook_events`
+  const ordinal = Number(last?.ordinal ?? 0)
+  return StoreOutbox.of({
+    // A hook gets too much rather than too little: what it does not want any more it is not called for.
+    hooks: new Map(
+      hooks.map(({ name, patterns }) =>
+        [name, Option.getOrElse(decodePatterns(parseJson(patterns)), () => ["*"])] as const
+      )
+    ),
+    ordinal,
+    openedAt: Number.MAX_SAFE_INTEGER
+  })
+})
+
+interface ThreadRow {
+  readonly provider: string
+  readonly instance_id: string
+  readonly session_id: string
+  readonly directory: string
+}
+
+/** Names of the hooks that are to be told of this event. */
+const wantedBy = ({ hooks }: Subscriptions, event: ThreadEvent): ReadonlyArray<string> => {
+  const kind = Lifecycle.kindOf(event)
+  if (kind === undefined) return []
+  return Array.from(hooks).filter(([, patterns]) => Lifecycle.matches(patterns, kind)).map(([name]) => name)
+}
+
+/** Records what hooks want of these events, which are all of one thread. To be called inside of their transaction. */
+export const record = (
+  sql: SqlClient.SqlClient,
+  outbox: Subscriptions,
+  events: ReadonlyArray<ThreadEvent>
+): Effect.Effect<void, SqlError.SqlError> => {
+  if (outbox.hooks.size === 0) return Effect.void
+  const wanted = events.map((event) => [event, wantedBy(outbox, event)] as const).filter(([, by]) => by.length > 0)
+  const threadId = wanted[0]?.[0].threadId
+  if (threadId === undefined) return Effect.void
+  return Effect.gen(function*() {
+    const [thread] = yield* sql<ThreadRow>`SELECT provider, instance_id, session_id, directory FROM eca_threads
+      WHERE thread_id = ${threadId}`
+    if (thread === undefined) return
+    const identity: Lifecycle.Identity = {
+      provider: ProviderName.make(thread.provider),
+      instanceId: InstanceId.make(thread.instance_id),
+      sessionId: SessionId.make(thread.session_id),
+      directory: thread.directory
+    }
+    for (const [event, [first, ...others]] of wanted) {
+      const told = Lifecycle.of(event, identity)
+      if (told === undefined || first === undefined) continue
+      const ordinal = ++outbox.ordinal
+      const row = {
+        event_id: told.eventId,
+        thread_id: threadId,
+        at: event.at,
+        seq: event.seq,
+        ordinal,
+        body: JSON.stringify(told)
+      }
+      const recorded = yield* sql`INSERT INTO eca_hook_events ${sql.insert(row)}
+        ON CONFLICT (event_id) DO NOTHING RETURNING event_id`
+      if (recorded.length === 0) continue
+      const delivery = (hook: string) => ({ event_id: told.eventId, hook, attempt: 0, due_at: 0, ordinal })
+      yield* sql`INSERT INTO eca_hook_deliveries ${sql.insert([delivery(first), ...others.map(delivery)])}`
+    }
+  })
+}
+
+interface DeliveryRow {
+  readonly event_id: string
+  readonly attempt: BigIntColumn
+  readonly ordinal: BigIntColumn
+  readonly body: string
+}
+
+const contexts = {
+  flushed: Context.make(References.TracerEnabled, false).pipe(Context.add(Durability, "flushed")),
+  relaxed: Context.make(References.TracerEnabled, false).pipe(Context.add(Durability, "relaxed"))
+}
+
+/** The outbox on an open store. */
+export const operations = (sql: SqlClient.SqlClient, outbox: Subscriptions): HookOutbox["Service"] => {
+  const sealed = <A>(
+    operation: string,
+    durability: keyof typeof contexts,
+    effect: Effect.Effect<A, SqlError.SqlError>
+  ) => effect.pipe(Effect.mapError(StoreFailed.of(operation)), Effect.provideContext(contexts[durability]))
+
+  /** The event's content goes with the last delivery; its id stays, so that it cannot be recorded again. */
+  const acknowledge = ({ eventId, hook }: { readonly eventId: string; readonly hook: string }) =>
+    Effect.andThen(
+      sql`DELETE FROM eca_hook_deliveries WHERE event_id = ${eventId} AND hook = ${hook}`,
+      sql`UPDATE eca_hook_events SET body = '' WHERE event_id = ${eventId}
+        AND NOT EXISTS (SELECT 1 FROM eca_hook_deliveries WHERE event_id = ${eventId})`
+    )
+
+  /** One that this release cannot read is given up: it would stand in the way of all the others. */
+  const read = Effect.fnUntraced(function*(hook: string, row: DeliveryRow) {
+    const event = Option.getOrUndefined(decodeEvent(parseJson(row.body)))
+    if (event !== undefined) {
+      const delivery = { attempt: Number(row.attempt) + 1, recovered: Number(row.ordinal) <= outbox.openedAt }
+      return [{ ...event, delivery }]
+    }
+    yield* Effect.logError("A recorded event cannot be read and is not delivered").pipe(
+      Effect.annotateLogs({ hook, eventId: row.event_id })
+    )
+    yield* acknowledge({ hook, eventId: row.event_id })
+    return []
+  })
+
+  return {
+    register: ({ name, patterns }) =>
+      sealed(
+        "register a hook",
+        "flushed",
+        Effect.gen(function*() {
+          const row = { name, patterns: JSON.stringify(patterns), seen_at: yield* Clock.currentTimeMillis }
+          yield* sql`INSERT INTO eca_hooks ${sql.insert(row)} ON CONFLICT (name)
+            DO UPDATE SET patterns = excluded.patterns, seen_at = excluded.seen_at`
+          outbox.hooks.set(name, patterns)
+        })
+      ),
+
+    pending: ({ hook, limit, now }) =>
+      sealed(
+        "read undelivered events",
+        "flushed",
+        sql<DeliveryRow>`SELECT d.event_id, d.attempt, d.ordinal, e.body FROM eca_hook_deliveries d
+          JOIN eca_hook_events e ON e.event_id = d.event_id
+          WHERE d.hook = ${hook} AND d.due_at <= ${now} ORDER BY d.due_at, d.ordinal LIMIT ${limit}`.pipe(
+          Effect.flatMap(Effect.forEach((row) => read(hook, row))),
+          Effect.map((events) => events.flat())
+        )
+      ),
+
+    nextDue: (hook) =>
+      sealed(
+        "read when a hook is due",
+        "flushed",
+        sql<{ readonly due_at: BigIntColumn | null }>`SELECT MIN(due_at) AS due_at FROM eca_hook_deliveries
+          WHERE hook = ${hook}`.pipe(
+          Effect.map(([first]) => first === undefined || first.due_at === null ? undefined : Number(first.due_at))
+        )
+      ),
+
+    attempt: ({ eventId, hook }) =>
+      sealed(
+        "count a delivery",
+        "relaxed",
+        Effect.asVoid(sql`UPDATE eca_hook_deliveries SET attempt = attempt + 1, due_at = 0
+          WHERE event_id = ${eventId} AND hook = ${hook}`)
+      ),
+
+    postpone: ({ dueAt, eventId, hook }) =>
+      sealed(
+        "postpone a delivery",
+        "relaxed",
+        Effect.asVoid(sql`UPDATE eca_hook_deliveries SET due_at = ${dueAt}
+          WHERE event_id = ${eventId} AND hook = ${hook}`)
+      ),
+
+    acknowledge: (delivery) => sealed("acknowledge a delivery", "relaxed", Effect.asVoid(acknowledge(delivery))),
+
+    purge: (before) =>
+      sealed(
+        "purge the outbox",
+        "flushed",
+        sql.withTransaction(Effect.gen(function*() {
+          yield* sql`DELETE FROM eca_hook_deliveries
+            WHERE event_id IN (SELECT event_id FROM eca_hook_events WHERE at < ${before})
+              OR hook IN (SELECT name FROM eca_hooks WHERE seen_at < ${before})`
+          yield* sql`DELETE FROM eca_hook_events WHERE at < ${before}`
+          return yield* sql<{ readonly name: string }>`DELETE FROM eca_hooks WHERE seen_at < ${before} RETURNING name`
+        })).pipe(Effect.map((gone) => {
+          for (const { name } of gone) outbox.hooks.delete(name)
+        }))
+      )
+  }
+}

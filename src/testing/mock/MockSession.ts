@@ -1,0 +1,237 @@
+/**
+ * A live session of the mock: the adapter's side of the contract, as strict as a real agent.
+ */
+import { Deferred, Effect, Option, Stream } from "effect"
+import { ItemId, type RequestId, type TurnId } from "../../domain/Ids.ts"
+import type { ModelSelection, TurnInput } from "../../domain/TurnInput.ts"
+import { zero } from "../../domain/Usage.ts"
+import type { ApprovalDecision, QuestionAnswer } from "../../domain/UserRequest.ts"
+import {
+  type AgentError,
+  type CapabilityMissing,
+  ModelUnavailable,
+  RequestGone,
+  TurnRefused
+} from "../../provider/AdapterError.ts"
+import type { ProviderSession, ProviderTurn, SendTurnError } from "../../provider/ProviderAdapter.ts"
+import { changed, type StoredTurn } from "../MockAgentDisk.ts"
+import { emit, type Live, type MockAgent, now, type Pending, reach, type RunningTurn, vanish } from "./MockAgent.ts"
+import { compact, gateThere } from "./MockCompaction.ts"
+import { checkAttachments } from "./MockDirectory.ts"
+import { cursorOf, evidence, fork, history, needs } from "./MockHistory.ts"
+import { play } from "./ScriptedTurn.ts"
+
+/** The handle that the service holds. */
+export const handle = (live: Live, origin: ProviderSession["origin"], directory: string): ProviderSession => {
+  const { agent, stored } = live
+  return {
+    sessionId: stored.sessionId,
+    directory,
+    origin,
+    cursor: Effect.sync(() => stored.resumable ? Option.some(cursorOf(agent, stored)) : Option.none()),
+    events: Stream.fromQueue(live.events),
+    turnRef: (turnId) => Effect.succeed(agent.turnRefs ? `ref-${turnId}` : undefined),
+    sendTurn: (turn) => sendTurn(live, turn),
+    steerTurn: (turn) => steerTurn(live, turn),
+    interruptTurn: (turnId) => interruptTurn(live, turnId),
+    respondToApproval: (requestId, decision) => respondToApproval(live, requestId, decision),
+    answerQuestion: (requestId, answer) => answerQuestion(live, requestId, answer),
+    compact: Effect.suspend(() => compact(live)),
+    fork: Effect.suspend(() => fork(live)),
+    compactionGate: agent.capabilities.compactionGate,
+    history: Effect.suspend(() => history(live)),
+    evidence: (turn) => evidence(live, turn),
+    backgroundWork: Effect.sync(() => live.backgroundWork)
+  }
+}
+
+/** Fails where the agent does not offer the model. */
+export const checkModel = (agent: MockAgent, model: ModelSelection | undefined) =>
+  model === undefined || agent.models === undefined || agent.models.includes(model.id)
+    ? Effect.void
+    : new ModelUnavailable({ instanceId: agent.instanceId, model: model.id, available: agent.models })
+
+// --- Turns ---
+
+/** Why the input cannot be taken now, if anything. */
+const check = (live: Live, turn: ProviderTurn, operation: string): Effect.Effect<void, SendTurnError> =>
+  Effect.flatMap(reach(live, operation), (): Effect.Effect<void, SendTurnError> => {
+    const { agent, stored } = live
+    if (agent.disk.sessions.get(stored.sessionId) !== stored) {
+      const lost = refuse(turn, "SessionMissing", { status: 404, name: "NotFoundError" })
+      return Effect.andThen(vanish(live, "unfinished", "end"), lost)
+    }
+    const model = turn.input.model
+    if (agent.capabilities.modelSwitch === "per-session" && model !== undefined && model.id !== stored.model?.id) {
+      return refuse(turn, "ModelSwitchUnsupported", { from: stored.model?.id, to: model.id })
+    }
+    return gateThere(live).pipe(
+      Effect.andThen(checkModel(agent, model)),
+      Effect.andThen(checkAttachments(agent, stored.directory, turn.input))
+    )
+  })
+
+const refuse = (turn: ProviderTurn, name: string, reason: unknown) =>
+  new TurnRefused({ turnId: turn.turnId, name, reason })
+
+const receive = (live: Live, turn: ProviderTurn, steered: boolean): void => {
+  const { agent, stored } = live
+  agent.disk.received.push({
+    sessionId: stored.sessionId,
+    threadId: stored.threadId,
+    turnId: turn.turnId,
+    ref: turn.ref,
+    input: turn.input,
+    steered
+  })
+  changed(agent.disk)
+}
+
+const sendTurn = (live: Live, turn: ProviderTurn): Effect.Effect<void, SendTurnError> =>
+  Effect.andThen(
+    check(live, turn, "sendTurn"),
+    Effect.suspend(() => {
+      const { agent, stored } = live
+      const fault = agent.sendFaults.shift()
+      if (fault !== undefined && !fault.delivered) return Effect.fail(fault.error(turn))
+      if (live.turn !== undefined) return refuse(turn, "Busy", { running: live.turn.stored.turnId })
+      if (live.compaction !== undefined) return refuse(turn, "Busy", { compaction: live.compaction.phase })
+      const known = stored.turns.some((other) => other.turnId === turn.turnId)
+      receive(live, turn, false)
+      if (known) return refuse(turn, "Duplicate", { turnId: turn.turnId })
+      return accept(live, turn).pipe(
+        Effect.andThen(agent.sendDelays.shift() ?? Effect.void),
+        Effect.andThen(fault === undefined ? Effect.void : Effect.fail(fault.error(turn)))
+      )
+    })
+  )
+
+/** From here on the agent has the turn, whatever becomes of the caller. */
+const accept = (live: Live, turn: ProviderTurn): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const { stored } = live
+    const record: StoredTurn = {
+      turnId: turn.turnId,
+      ref: turn.ref,
+      input: turn.input,
+      outcome: "unfinished",
+      usage: undefined
+    }
+    const running: RunningTurn = {
+      stored: record,
+      ordinal: stored.turns.push(record),
+      fiber: undefined,
+      usage: zero,
+      deaf: false,
+      aborted: false,
+      open: new Map(),
+      steers: [],
+      items: 0
+    }
+    const history = hear(live, record, turn.input)
+    live.turn = running
+    stored.resumable = true
+    return Effect.map(
+      Effect.forkDetach(play(live, running, { input: turn.input, history }), { uninterruptible: true }),
+      (fiber) => {
+        running.fiber = fiber
+      }
+    )
+  }).pipe(Effect.uninterruptible)
+
+/** Takes the input into the history and answers what was there before. */
+const hear = (live: Live, { ref, turnId }: StoredTurn, input: TurnInput) => {
+  const { stored } = live
+  const { context = [] } = input
+  const n = stored.messages.filter((message) => message.turnId === turnId).length
+  // The words that a turn was sent with are found under the id that was chosen for them.
+  const itemId = ItemId.make(n === 0 && ref !== undefined ? ref : `${stored.sessionId}/${turnId}/user/${n}`)
+  for (const text of context) stored.history.push({ role: "context", text })
+  const history = stored.history.slice()
+  stored.history.push({ role: "user", text: input.prompt })
+  stored.model = input.model ?? stored.model
+  stored.messages.push({
+    _tag: "Item",
+    id: itemId,
+    at: now(live),
+    turnId,
+    item: {
+      _tag: "UserMessage",
+      itemId,
+      text: input.prompt,
+      attachments: (input.attachments ?? []).map((given) => given._tag === "File" ? given.path : given.name)
+    },
+    context
+  })
+  return history
+}
+
+const steerTurn = (live: Live, turn: ProviderTurn): Effect.Effect<void, SendTurnError | CapabilityMissing> =>
+  needs(live, "steer").pipe(
+    Effect.andThen(check(live, turn, "steerTurn")),
+    Effect.andThen(Effect.suspend(() => {
+      const running = live.turn
+      if (running === undefined) return refuse(turn, "Idle", {})
+      receive(live, turn, true)
+      running.steers.push({
+        input: turn.input,
+        history: hear(live, running.stored, turn.input)
+      })
+      return Effect.void
+    }))
+  )
+
+const interruptTurn = (live: Live, turnId: TurnId): Effect.Effect<void, AgentError> =>
+  Effect.map(reach(live, "interruptTurn"), () => {
+    const turn = live.turn
+    if (turn?.stored.turnId !== turnId || turn.deaf) return
+    turn.aborted = true
+    turn.fiber?.interruptUnsafe()
+  })
+
+// --- Requests ---
+
+const take = <Tag extends Pending["_tag"]>(live: Live, requestId: RequestId, tag: Tag) =>
+  Effect.suspend(() => {
+    const pending = live.pending.get(requestId)
+    if (pending === undefined || !isPending(pending, tag)) return new RequestGone({ requestId })
+    live.pending.delete(requestId)
+    return Effect.succeed(pending)
+  })
+
+const isPending = <Tag extends Pending["_tag"]>(
+  pending: Pending,
+  tag: Tag
+): pending is Extract<Pending, { readonly _tag: Tag }> => pending._tag === tag
+
+/** The agent confirms each answer by an event of its own, as OpenCode 1.18.33 does (`permission.replied`). */
+const respondToApproval = (live: Live, requestId: RequestId, decision: ApprovalDecision) =>
+  reach(live, "respondToApproval").pipe(
+    Effect.andThen(take(live, requestId, "Approval")),
+    Effect.flatMap((pending) => {
+      const { turnId } = pending
+      live.agent.disk.answers.push({ sessionId: live.stored.sessionId, turnId, requestId, answer: decision })
+      changed(live.agent.disk)
+      if (decision._tag === "AllowForSession") live.allowed.add(pending.request.kind)
+      return Effect.andThen(
+        emit(live, [{ _tag: "ApprovalSettled", turnId, requestId, by: "user", decision }]),
+        Deferred.succeed(pending.answer, decision)
+      )
+    }),
+    Effect.asVoid
+  )
+
+const answerQuestion = (live: Live, requestId: RequestId, answer: QuestionAnswer) =>
+  reach(live, "answerQuestion").pipe(
+    Effect.andThen(take(live, requestId, "Question")),
+    Effect.flatMap((pending) => {
+      const { turnId } = pending
+      live.agent.disk.answers.push({ sessionId: live.stored.sessionId, turnId, requestId, answer })
+      changed(live.agent.disk)
+      return Effect.andThen(
+        emit(live, [{ _tag: "QuestionSettled", turnId, requestId, by: "user", answer }]),
+        Deferred.succeed(pending.answer, answer)
+      )
+    }),
+    Effect.asVoid
+  )

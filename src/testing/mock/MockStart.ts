@@ -1,0 +1,148 @@
+/**
+ * How a session of the mock begins and ends.
+ */
+import { type Cause, Clock, Effect, Fiber, Queue, type Scope } from "effect"
+import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
+import {
+  AgentUnreachable,
+  DirectoryUnreachable,
+  PolicyUnenforceable,
+  SessionMissing
+} from "../../provider/AdapterError.ts"
+import type { ProviderSession, StartInput, StartSessionError } from "../../provider/ProviderAdapter.ts"
+import { accept } from "../../provider/ResumeCursor.ts"
+import { changed, type StoredSession } from "../MockAgentDisk.ts"
+import { type Live, type MockAgent, vanish } from "./MockAgent.ts"
+import { realPath } from "./MockDirectory.ts"
+import { newId } from "./MockHistory.ts"
+import { checkModel, handle } from "./MockSession.ts"
+
+/** Events that wait for their reader before the agent does. */
+const eventBuffer = 4096
+
+/** `startSession` of the adapter. Nothing is changed on the disk before everything is checked. */
+export const start = Effect.fn("MockProvider.startSession")(function*(
+  agent: MockAgent,
+  input: StartInput
+): Effect.fn.Return<ProviderSession, StartSessionError, Scope.Scope> {
+  const { instanceId } = agent
+  agent.disk.starts.push(input)
+  changed(agent.disk)
+  const fault = agent.startFaults.shift()
+  if (fault !== undefined) yield* fault
+  if (agent.unreachable !== undefined) {
+    return yield* new AgentUnreachable({ instanceId, operation: "startSession", code: agent.unreachable })
+  }
+  if (!agent.capabilities.runtimeModes.includes(input.runtimeMode)) {
+    return yield* new PolicyUnenforceable({
+      instanceId,
+      runtimeMode: input.runtimeMode,
+      effective: agent.capabilities.runtimeModes
+    })
+  }
+  yield* checkModel(agent, input.model)
+  const directory = realPath(input.directory)
+  const found = input.from._tag === "Resume" ? yield* find(agent, input.from.cursor) : undefined
+  const origin: ProviderSession["origin"] = found === undefined
+    ? { _tag: "New" }
+    : found.directory === directory
+    ? { _tag: "Resumed" }
+    : { _tag: "Moved", from: found.directory }
+  if (origin._tag === "Moved" && !mayMove(agent, origin.from, directory)) {
+    return yield* new DirectoryUnreachable({ instanceId, from: origin.from, to: directory })
+  }
+  const clock = yield* Clock.Clock
+  const events = yield* Queue.bounded<ProviderEvent, Cause.Done>(eventBuffer)
+  const live = yield* Effect.acquireRelease(
+    Effect.sync(() => open(agent, found ?? create(agent, input, clock), input, { events, clock })),
+    stop
+  )
+  return handle(live, origin, directory)
+})
+
+const find = Effect.fnUntraced(function*(agent: MockAgent, cursor: unknown) {
+  const { instanceId } = agent
+  const { sessionId } = yield* accept(agent.cursors, instanceId, cursor)
+  const found = agent.disk.sessions.get(sessionId)
+  if (found !== undefined) return found
+  return yield* new SessionMissing({ instanceId, sessionId, evidence: { status: 404, name: "NotFoundError" } })
+})
+
+const mayMove = ({ capabilities, projectOf }: MockAgent, from: string, to: string): boolean =>
+  capabilities.moveDirectory === "anywhere" ||
+  (capabilities.moveDirectory === "same-project" && projectOf(from) === projectOf(to))
+
+const create = (agent: MockAgent, input: StartInput, clock: Clock.Clock): StoredSession => {
+  const sessionId = newId(agent)
+  const stored: StoredSession = {
+    sessionId,
+    threadId: input.threadId,
+    title: input.title,
+    directory: input.directory,
+    runtimeMode: input.runtimeMode,
+    model: input.model,
+    history: input.from._tag === "Seeded" ? [{ role: "seed", text: input.from.transcript }] : [],
+    messages: input.from._tag === "Seeded"
+      ? [{
+        _tag: "Text",
+        role: "seed",
+        id: `${sessionId}/seed`,
+        at: clock.currentTimeMillisUnsafe(),
+        turnId: undefined,
+        text: input.from.transcript
+      }]
+      : [],
+    turns: [],
+    resumable: !agent.neverResumableBeforeFirstTurn,
+    requests: 0,
+    overlaps: 0
+  }
+  agent.disk.sessions.set(stored.sessionId, stored)
+  return stored
+}
+
+const open = (
+  agent: MockAgent,
+  stored: StoredSession,
+  input: StartInput,
+  host: Pick<Live, "events" | "clock">
+): Live => {
+  stored.threadId = input.threadId
+  stored.directory = realPath(input.directory)
+  stored.runtimeMode = input.runtimeMode
+  stored.model = input.model ?? stored.model
+  if (agent.live.has(stored.sessionId)) stored.overlaps++
+  const live: Live = {
+    agent,
+    stored,
+    ...host,
+    compactions: input.compaction,
+    pending: new Map(),
+    allowed: new Set(),
+    phase: "live",
+    turn: undefined,
+    compaction: undefined,
+    backgroundWork: false
+  }
+  agent.live.set(stored.sessionId, live)
+  changed(agent.disk)
+  return live
+}
+
+/** The end of the session's scope. While stops are to hang it waits, and the agent goes on meanwhile. */
+const stop = (live: Live): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const { agent, stored: { sessionId } } = live
+    agent.stopped.set(sessionId, live)
+    return Effect.andThen(
+      agent.stops.await,
+      Effect.suspend(() => {
+        const running = live.turn?.fiber ?? live.compaction?.fiber
+        if (!agent.keepTalking && agent.stopped.get(sessionId) === live) agent.stopped.delete(sessionId)
+        return Effect.andThen(
+          vanish(live, "interrupted", agent.keepTalking ? "open" : "drop"),
+          running === undefined ? Effect.void : Fiber.await(running)
+        )
+      })
+    )
+  })

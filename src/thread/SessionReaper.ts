@@ -1,0 +1,143 @@
+/**
+ * Stops sessions that nobody uses. The conversation stays: the next turn resumes it.
+ *
+ * One fiber, one rule. Every sweep asks the store for the live sessions whose due time has passed (one index range,
+ * whatever else is stored), and {@link decide} says for each what to do; the thread asks it again under its own lock
+ * before it stops anything.
+ *
+ * - A session with a running turn or an open request is never stopped.
+ * - Background work outside of a turn pins a session, but no longer than `pinCap` after its last turn.
+ * - Time during which the host slept is not idleness: a heartbeat that comes much too late is a sleep.
+ */
+import { Clock, Duration, Effect, Schedule } from "effect"
+import type { Epoch, ThreadId } from "../domain/Ids.ts"
+import type { Binding } from "../store/SessionStore.ts"
+import type { StoreFailed } from "../store/StoreError.ts"
+
+export interface ReaperSettings {
+  /** Idle time after which a session is stopped. */
+  readonly idleAfter: Duration.Duration
+  readonly sweepEvery: Duration.Duration
+  /** How long after its last turn background work may keep a session alive. */
+  readonly pinCap: Duration.Duration
+  /** Threads that are never stopped for being idle. */
+  readonly exempt: (binding: Binding) => boolean
+}
+
+export const defaults: ReaperSettings = {
+  idleAfter: Duration.minutes(30),
+  sweepEvery: Duration.minutes(1),
+  pinCap: Duration.hours(4),
+  exempt: () => false
+}
+
+/** A time span in which the host was asleep, in milliseconds since the epoch. */
+export interface Sleep {
+  readonly from: number
+  readonly until: number
+}
+
+export interface Observation {
+  readonly now: number
+  /** End of the last turn, or start of the session. */
+  readonly activeAt: number
+  readonly turnRunning: boolean
+  readonly openRequests: number
+  readonly backgroundWork: boolean
+  readonly exempt: boolean
+  readonly sleeps: ReadonlyArray<Sleep>
+}
+
+export type Decision =
+  | { readonly _tag: "Stop" }
+  | {
+    readonly _tag: "Keep"
+    readonly because: "busy" | "exempt" | "active" | "background-work"
+    /** When to look again, in milliseconds since the epoch. Always later than now. */
+    readonly until: number
+  }
+
+const sleptSince = (activeAt: number, sleeps: ReadonlyArray<Sleep>): number =>
+  sleeps.reduce((total, sleep) => total + Math.max(0, sleep.until - Math.max(sleep.from, activeAt)), 0)
+
+/** The rule. Pure: the same observation gives the same decision. */
+export const decide = (seen: Observation, settings: Pick<ReaperSettings, "idleAfter" | "pinCap">): Decision => {
+  const idleAfter = Duration.toMillis(settings.idleAfter)
+  const later = (at: number) => Math.max(at, seen.now + 1)
+  if (seen.turnRunning || seen.openRequests > 0) {
+    return { _tag: "Keep", because: "busy", until: later(seen.now + idleAfter) }
+  }
+  if (seen.exempt) return { _tag: "Keep", because: "exempt", until: later(seen.now + idleAfter) }
+  const awakeSince = seen.activeAt + sleptSince(seen.activeAt, seen.sleeps)
+  if (seen.now - awakeSince < idleAfter) {
+    return { _tag: "Keep", because: "active", until: later(awakeSince + idleAfter) }
+  }
+  const pinnedUntil = awakeSince + Duration.toMillis(settings.pinCap)
+  if (seen.backgroundWork && seen.now < pinnedUntil) {
+    return { _tag: "Keep", because: "background-work", until: later(Math.min(pinnedUntil, seen.now + idleAfter)) }
+  }
+  return { _tag: "Stop" }
+}
+
+/** At most so many sessions are looked at per sweep; the rest is still due at the next one. */
+const sweepLimit = 1000
+
+/** The heart beats at least so often, and with every sweep. */
+const longestBeat = Duration.seconds(30)
+
+/**
+ * When the host slept: an interval between two looks at the clock that is more than two heartbeats long. It counts as
+ * sleep whole, so nothing is ever stopped too early for it. `look` first looks at the clock.
+ */
+const makeSleeps = (clock: Clock.Clock, beat: number, memory: number) => {
+  let sleeps: ReadonlyArray<Sleep> = []
+  let awakeAt = clock.currentTimeMillisUnsafe()
+  return {
+    look: (): ReadonlyArray<Sleep> => {
+      const now = clock.currentTimeMillisUnsafe()
+      if (now - awakeAt > 2 * beat) sleeps = [...sleeps, { from: awakeAt, until: now }]
+      // Forgotten in time awake: however long the host sleeps, a sleep before that one still counts.
+      sleeps = sleeps.filter((sleep) => now - sleep.until - sleptSince(sleep.until, sleeps) <= memory)
+      awakeAt = now
+      return sleeps
+    }
+  }
+}
+
+/** A thread that is to be looked at. */
+export interface Due {
+  readonly threadId: ThreadId
+  readonly epoch: Epoch
+}
+
+/**
+ * Runs until interrupted. `reap` looks at one due thread and stops it if {@link decide} says so; it asks for the sleeps
+ * when it decides, since a look may take a while.
+ */
+export const run = Effect.fnUntraced(function*(options: {
+  readonly settings: ReaperSettings
+  readonly due: (query: { readonly now: number; readonly limit: number }) => Effect.Effect<
+    ReadonlyArray<Due>,
+    StoreFailed
+  >
+  readonly reap: (due: Due, sleeps: () => ReadonlyArray<Sleep>) => Effect.Effect<void>
+}) {
+  const { idleAfter, pinCap, sweepEvery } = options.settings
+  const clock = yield* Clock.Clock
+  const beat = Duration.min(sweepEvery, longestBeat)
+  const sleeps = makeSleeps(clock, Duration.toMillis(beat), Duration.toMillis(idleAfter) + Duration.toMillis(pinCap))
+
+  const sweep = Effect.gen(function*() {
+    const now = yield* Clock.currentTimeMillis
+    const due = yield* options.due({ now, limit: sweepLimit })
+    yield* Effect.forEach(due, (thread) => options.reap(thread, sleeps.look), { concurrency: 16, discard: true })
+  }).pipe(
+    Effect.catchCause((cause) => Effect.logWarning("A reaper sweep failed; the next one tries again", cause)),
+    Effect.withSpan("SessionReaper.sweep")
+  )
+
+  // Apart from the sweeps: one that waits for an agent to stop is not a sleep of the host.
+  const heart = Effect.repeat(Effect.delay(Effect.sync(sleeps.look), beat), Schedule.forever)
+  const sweeps = Effect.repeat(Effect.delay(sweep, sweepEvery), Schedule.forever)
+  return yield* Effect.all([heart, sweeps], { concurrency: 2, discard: true })
+})

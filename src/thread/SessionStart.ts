@@ -1,0 +1,108 @@
+/**
+ * What a start does with the past: which session it asks the adapter for, and what it does when that cannot be had.
+ *
+ * Classification is the adapter's (`SessionMissing` is proved, everything else propagates and keeps the cursor). Policy
+ * is here, and every outcome is a `Continuity`.
+ */
+import { Effect, Exit, Scope } from "effect"
+import { Continuity, type LossReason, type MissingPolicy } from "../domain/Continuity.ts"
+import type { ThreadId } from "../domain/Ids.ts"
+import * as Transcript from "../domain/Transcript.ts"
+import type { ProviderAdapter, ProviderSession, StartInput, StartSessionError } from "../provider/ProviderAdapter.ts"
+import type { StoreFailed } from "../store/StoreError.ts"
+
+/** What is known of the past before the adapter is asked. */
+export type Past =
+  /** The thread never had a session. */
+  | { readonly _tag: "None" }
+  /** There is a cursor of this provider instance. */
+  | { readonly _tag: "Cursor"; readonly cursor: unknown }
+  /** The cursor of a copy that was just made of another thread's session. */
+  | { readonly _tag: "Fork"; readonly cursor: unknown; readonly from: ThreadId; readonly seq: number }
+  /** The conversation shall begin anew. */
+  | { readonly _tag: "Reset" }
+  /** The conversation of a snapshot. */
+  | { readonly _tag: "Snapshot"; readonly snapshotId: string; readonly turns: ReadonlyArray<Transcript.TranscriptTurn> }
+  /** There was a session, but none that this start may go on with. */
+  | { readonly _tag: "Lost"; readonly reason: LossReason }
+
+export interface Started {
+  readonly session: ProviderSession
+  readonly continuity: Continuity
+}
+
+export interface StartOptions {
+  /** Closing it stops whatever was started. */
+  readonly scope: Scope.Scope
+  readonly adapter: ProviderAdapter
+  readonly input: Omit<StartInput, "from">
+  readonly past: Past
+  readonly onMissing: MissingPolicy
+  readonly rehydrateTokens: number
+  /** The thread's archive. Read only when it is needed. */
+  readonly archive: Effect.Effect<ReadonlyArray<Transcript.TranscriptTurn>, StoreFailed>
+}
+
+/** Starts a session in a scope of its own, so that a failed attempt leaves nothing behind before the next one. */
+const attempt = (options: StartOptions, from: StartInput["from"]) =>
+  Effect.flatMap(Scope.fork(options.scope), (scope) =>
+    options.adapter.startSession({ ...options.input, from }).pipe(
+      Scope.provide(scope),
+      Effect.map((session) => ({ session })),
+      Effect.onExit((exit) => Exit.isSuccess(exit) ? Effect.void : Scope.close(scope, exit))
+    ))
+
+const withoutSession = Effect.fnUntraced(function*(options: StartOptions, reason: LossReason) {
+  const turns = yield* options.archive
+  if (turns.length === 0 && reason === "never-resumable") {
+    return { ...(yield* attempt(options, { _tag: "New" })), continuity: Continuity.cases.Created.make({}) }
+  }
+  const seed = options.onMissing === "rehydrate" ? Transcript.seed(turns, options.rehydrateTokens) : undefined
+  if (seed === undefined) {
+    return { ...(yield* attempt(options, { _tag: "New" })), continuity: Continuity.cases.Fresh.make({ reason }) }
+  }
+  return {
+    ...(yield* attempt(options, { _tag: "Seeded", transcript: seed.text })),
+    continuity: Continuity.cases.Rehydrated.make({ reason, items: seed.items, omitted: seed.omitted })
+  }
+})
+
+const resumed = (session: ProviderSession, past: Past): Continuity => {
+  if (past._tag === "Fork") return Continuity.cases.Forked.make({ from: past.from, seq: past.seq })
+  return session.origin._tag === "Moved"
+    ? Continuity.cases.Moved.make({ from: session.origin.from })
+    : Continuity.cases.Resumed.make({})
+}
+
+/**
+ * Starts, resumes, moves, forks or rehydrates. A session that is proved missing, or that cannot work in the directory
+ * asked for, is treated by `onMissing`; with `fail` the adapter's own error comes through.
+ */
+export const run = (options: StartOptions): Effect.Effect<Started, StartSessionError | StoreFailed> => {
+  const { past } = options
+  switch (past._tag) {
+    case "None":
+      return Effect.map(attempt(options, { _tag: "New" }), (started) => ({
+        ...started,
+        continuity: Continuity.cases.Created.make({})
+      }))
+    case "Reset":
+      return Effect.map(attempt(options, { _tag: "New" }), (started) => ({
+        ...started,
+        continuity: Continuity.cases.Fresh.make({ reason: "reset" })
+      }))
+    case "Snapshot":
+      return withoutSession({ ...options, onMissing: "rehydrate", archive: Effect.succeed(past.turns) }, "restored")
+    case "Lost":
+      return withoutSession(options, past.reason)
+    case "Cursor":
+    case "Fork":
+      return attempt(options, { _tag: "Resume", cursor: past.cursor }).pipe(
+        Effect.map((started) => ({ ...started, continuity: resumed(started.session, past) })),
+        Effect.catchTag(["SessionMissing", "DirectoryUnreachable"], (error) =>
+          options.onMissing === "fail"
+            ? Effect.fail(error)
+            : withoutSession(options, error._tag === "SessionMissing" ? "session-missing" : "directory-unreachable"))
+      )
+  }
+}

@@ -1,0 +1,109 @@
+/**
+ * Takes a snapshot of a thread: fetches the agent's own history where there is a session that has one, reconciles it
+ * with our log, and writes both in bounded time.
+ */
+import { Cause, type Clock, type Duration, Effect, Option, type Path, Result } from "effect"
+import type { CompactionPolicy } from "../domain/CompactionPolicy.ts"
+import type { Redactor } from "../domain/Redaction.ts"
+import type { SnapshotFailure, SnapshotInfo, SnapshotTiming } from "../domain/ThreadEvent.ts"
+import type { ProviderHistory } from "../provider/ProviderAdapter.ts"
+import type { Binding, SessionStore } from "../store/SessionStore.ts"
+import type { SnapshotIndex as Index } from "../store/SnapshotIndex.ts"
+import { newId, type Snapshots } from "../transcript/internal/snapshots.ts"
+import type { ThreadArchive } from "../transcript/internal/threadArchive.ts"
+import { SnapshotNotWritten } from "../transcript/SnapshotError.ts"
+import type { Retention } from "../transcript/SnapshotRetention.ts"
+import type { LiveSession } from "./LiveSession.ts"
+
+export interface Parts {
+  readonly snapshots: Snapshots
+  readonly store: SessionStore["Service"]
+  readonly archive: ThreadArchive
+  readonly clock: Clock.Clock
+  readonly path: Path.Path
+  readonly deadline: Duration.Duration
+  readonly redactor: Redactor | undefined
+  readonly retention: Retention | undefined
+}
+
+export interface Subject {
+  readonly binding: Binding
+  /** Absent where the thread has no session now: then our log is all there is. */
+  readonly live?: LiveSession | undefined
+  readonly policy: Required<CompactionPolicy>
+  readonly compactionId?: string | undefined
+  /** Asked once the agent's history was read. */
+  readonly timing: () => SnapshotTiming
+}
+
+/** The agent's whole history, or nothing where it cannot be had; then our log has to do. */
+const historyOf = ({ live }: Subject) =>
+  live === undefined || !live.adapter.capabilities.history
+    ? Effect.undefined
+    : Effect.matchCauseEffect(live.session.history, {
+      onSuccess: (history) => Effect.succeed<ProviderHistory | undefined>(history),
+      onFailure: (cause) =>
+        Cause.hasInterrupts(cause)
+          ? Effect.interrupt
+          : Effect.logWarning("The agent's history could not be read; the snapshot holds our log alone", cause).pipe(
+            Effect.annotateLogs({ threadId: live.binding.threadId }),
+            Effect.as(undefined)
+          )
+    })
+
+/** Where a thread's snapshots are. */
+export const folderOf = (path: Path.Path, binding: Binding, policy: Required<CompactionPolicy>): string =>
+  path.resolve(binding.directory, policy.savePath)
+
+/** Puts all folders in order that snapshots were saved under: after a crash, and after a time without the app. */
+export const sweep = Effect.fn("Snapshot.sweep")(
+  function*({ retention, snapshots, store }: Parts, index: Index["Service"]) {
+    for (const folder of yield* index.folders) {
+      yield* snapshots.sweep({
+        folder,
+        retention,
+        isLive: (threadId) => Effect.map(store.getThread(threadId), Option.isSome)
+      })
+    }
+  },
+  Effect.ignore({ log: "Warn", message: "Old snapshots could not be swept" })
+)
+
+/** Whatever goes wrong is the snapshot's failure, and nothing of it is on the disk. */
+export const take = Effect.fn("Snapshot.take")(function*(
+  parts: Parts,
+  subject: Subject
+): Effect.fn.Return<Result.Result<SnapshotInfo, SnapshotFailure>> {
+  const { binding, compactionId, policy, timing } = subject
+  const snapshotId = yield* newId
+  const write = Effect.gen(function*() {
+    const history = yield* historyOf(subject)
+    const refs = yield* parts.store.turnRefs(binding.threadId)
+    return yield* parts.snapshots.write({
+      snapshotId,
+      identity: binding,
+      threadId: binding.threadId,
+      epoch: binding.epoch,
+      createdAt: parts.clock.currentTimeMillisUnsafe(),
+      timing: timing(),
+      history,
+      archive: yield* parts.archive.conversation(binding.threadId),
+      refs,
+      folder: folderOf(parts.path, binding, policy),
+      redactor: parts.redactor,
+      retention: parts.retention,
+      openCompactions: new Set(subject.live?.compaction === undefined ? [] : [subject.live.compaction.compactionId]),
+      ...(compactionId === undefined ? {} : { compactionId })
+    })
+  })
+  return yield* write.pipe(
+    Effect.timeoutOrElse({
+      duration: parts.deadline,
+      orElse: () => Effect.fail(new SnapshotNotWritten({ failure: { snapshotId, code: "DEADLINE" } }))
+    }),
+    Effect.mapError((error): SnapshotFailure =>
+      error._tag === "SnapshotNotWritten" ? error.failure : { snapshotId, code: "STORE", message: error.message }
+    ),
+    Effect.result
+  )
+})

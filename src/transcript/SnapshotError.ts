@@ -1,0 +1,73 @@
+/**
+ * What can go wrong with snapshots. None of these errors has changed a snapshot.
+ */
+import { Schema } from "effect"
+import { SnapshotFailure } from "../domain/ThreadEvent.ts"
+
+/** Neither the store nor the disk knows it. `snapshot` is the id or the path that was asked for. */
+export class SnapshotUnknown extends Schema.TaggedError<SnapshotUnknown>()("SnapshotUnknown", {
+  snapshot: Schema.String
+}) {
+  readonly retryable = false
+  override get message() {
+    return `There is no snapshot ${this.snapshot}`
+  }
+}
+
+/** A file of it is missing, or is not what was written. `what` is `manifest`, `segment <hash>` or `blob <hash>`. */
+export class SnapshotCorrupt extends Schema.TaggedError<SnapshotCorrupt>()("SnapshotCorrupt", {
+  path: Schema.String,
+  what: Schema.String
+}) {
+  readonly retryable = false
+  override get message() {
+    return `The snapshot ${this.path} is damaged (${this.what}); it was left as it is`
+  }
+}
+
+/** Written by a newer release of this package. */
+export class SnapshotNewer extends Schema.TaggedError<SnapshotNewer>()("SnapshotNewer", {
+  path: Schema.String,
+  found: Schema.Finite,
+  supported: Schema.Int
+}) {
+  readonly retryable = false
+  override get message() {
+    return `The snapshot ${this.path} has version ${this.found}; this release reads up to ${this.supported}`
+  }
+}
+
+/** The system does not let us at its files. `code` is the system's. */
+export class SnapshotUnreadable extends Schema.TaggedError<SnapshotUnreadable>()("SnapshotUnreadable", {
+  path: Schema.String,
+  code: Schema.String
+}) {
+  readonly retryable = true
+  override get message() {
+    return `The snapshot ${this.path} cannot be accessed (${this.code})`
+  }
+}
+
+/** There is none: nothing of it is to be seen on the disk. */
+export class SnapshotNotWritten extends Schema.TaggedError<SnapshotNotWritten>()("SnapshotNotWritten", {
+  failure: SnapshotFailure
+}) {
+  readonly retryable = true
+  override get message() {
+    return `The snapshot ${this.failure.snapshotId} was not written (${this.failure.code})`
+  }
+}
+
+/** The format is for snapshots of another agent, or of one whose history was not to be had. */
+export class ExportUnsupported extends Schema.TaggedError<ExportUnsupported>()("ExportUnsupported", {
+  snapshotId: Schema.String,
+  wanted: Schema.String,
+  found: Schema.UndefinedOr(Schema.String)
+}) {
+  readonly retryable = false
+  override get message() {
+    return `The snapshot ${this.snapshotId} cannot be exported as ${this.wanted}; it holds ${
+      this.found ?? "our log only"
+    }`
+  }
+}

@@ -1,0 +1,175 @@
+/**
+ * Snapshots in the shapes of others: Markdown for people, JSON lines for programs, and what `opencode import` takes
+ * (1.18.33). Attachments are put back where the shape has room for them.
+ */
+import { Effect, Predicate } from "effect"
+import type { Item } from "../domain/Item.ts"
+import type { SavedMessage, SnapshotManifest } from "../domain/SnapshotManifest.ts"
+import type { Usage } from "../domain/Usage.ts"
+import * as RedactedCopy from "./internal/redactedCopy.ts"
+import { turnsIn } from "./internal/snapshotMessages.ts"
+import { ExportUnsupported } from "./SnapshotError.ts"
+
+export type ExportFormat = "markdown" | "jsonl" | "opencode"
+
+export interface ExportFile {
+  readonly format: ExportFormat
+  readonly text: string
+  readonly messages: number
+  /** How many messages the shape has no place for: those that only our log has. */
+  readonly omitted: number
+}
+
+export interface Snapshot {
+  readonly manifest: SnapshotManifest
+  readonly messages: ReadonlyArray<SavedMessage>
+  readonly blobs: ReadonlyMap<string, Uint8Array>
+}
+
+export const make = (
+  snapshot: Snapshot,
+  format: ExportFormat
+): Effect.Effect<ExportFile, ExportUnsupported> => {
+  const all = { format, messages: snapshot.messages.length, omitted: 0 }
+  switch (format) {
+    case "markdown":
+      return Effect.succeed({ ...all, text: markdown(snapshot) })
+    case "jsonl":
+      return Effect.succeed({ ...all, text: jsonLines(snapshot) })
+    case "opencode":
+      return openCode(snapshot)
+  }
+}
+
+const jsonLines = ({ blobs, messages }: Snapshot): string =>
+  messages.map((message) => `${JSON.stringify(RedactedCopy.restore(message, blobs))}\n`).join("")
+
+const openCode = ({ blobs, manifest, messages }: Snapshot): Effect.Effect<ExportFile, ExportUnsupported> => {
+  const { format, session, snapshotId } = manifest
+  if (format?.startsWith("opencode/") !== true) {
+    return Effect.fail(new ExportUnsupported({ snapshotId, wanted: "opencode", found: format }))
+  }
+  const own = messages.filter(({ origin }) => origin === "provider")
+  const text = JSON.stringify(
+    RedactedCopy.restore({ info: session, messages: own.map(({ raw }) => raw) }, blobs),
+    null,
+    2
+  )
+  return Effect.succeed({
+    format: "opencode",
+    text: `${text}\n`,
+    messages: own.length,
+    omitted: messages.length - own.length
+  })
+}
+
+// --- Markdown ---
+
+/** A fence longer than any in the text. */
+const fenced = (text: string, language = ""): string => {
+  const longest = (text.match(/`{3,}/g) ?? []).reduce((max, { length }) => Math.max(max, length), 2)
+  const fence = "`".repeat(longest + 1)
+  return `${fence}${language}\n${text}${text.endsWith("\n") ? "" : "\n"}${fence}`
+}
+
+/** Within one line, where nothing of it may be markup. */
+const inline = (text: string): string => {
+  const flat = text.replace(/\s+/g, " ").trim()
+  const longest = (flat.match(/`+/g) ?? []).reduce((max, { length }) => Math.max(max, length), 0)
+  const tick = "`".repeat(longest + 1)
+  return `${tick}${longest === 0 ? "" : " "}${flat === "" ? " " : flat}${longest === 0 ? "" : " "}${tick}`
+}
+
+/** What would swallow or hide what comes after it. */
+const markup = /<(?=!--|\/?(?:details|summary|script|style|textarea|title|xmp|iframe|noscript|plaintext|pre)\b)/gi
+
+/** Words of somebody: quoted, so that headings in them are not ours, and an open fence ends with them. */
+const quoted = (text: string): string =>
+  text.replace(markup, "\\<").split(/\r?\n/).map((line) => line === "" ? ">" : `> ${line}`).join("\n")
+
+const utc = (at: number): string => `${new Date(at).toISOString().slice(0, 19).replace("T", " ")} UTC`
+
+const usageText = (usage: Usage): string =>
+  [
+    `${usage.input} in`,
+    `${usage.output} out`,
+    ...(usage.reasoning === 0 ? [] : [`${usage.reasoning} reasoning`]),
+    ...(usage.cacheRead === 0 ? [] : [`${usage.cacheRead} from cache`]),
+    ...(usage.cacheWrite === 0 ? [] : [`${usage.cacheWrite} to cache`]),
+    ...(usage.costUsd === undefined ? [] : [`$${usage.costUsd.toFixed(4)}`])
+  ].join(", ")
+
+const output = (text: string | undefined): ReadonlyArray<string> =>
+  text === undefined || text === "" ? [] : ["Output:", fenced(text)]
+
+const itemText = (item: Item): ReadonlyArray<string> => {
+  switch (item._tag) {
+    case "UserMessage":
+      return [
+        "### User",
+        quoted(item.text),
+        ...(item.attachments.length === 0 ? [] : [`Attached: ${item.attachments.map(inline).join(", ")}`])
+      ]
+    case "AssistantMessage":
+      return ["### Assistant", quoted(item.text)]
+    case "Reasoning":
+      return ["<details><summary>Reasoning</summary>", fenced(item.text, "text"), "</details>"]
+    case "ToolCall":
+      return [
+        `### Tool ${inline(item.tool)}, ${item.status}`,
+        ...(item.title === undefined ? [] : [inline(item.title)]),
+        fenced(Predicate.isString(item.input) ? item.input : JSON.stringify(item.input, null, 2) ?? "", "json"),
+        ...output(item.output)
+      ]
+    case "Command":
+      return [
+        `### Command, ${item.status}${item.exitCode === undefined ? "" : ` (exit code ${item.exitCode})`}`,
+        fenced(item.command, "sh"),
+        ...output(item.output)
+      ]
+    case "FileChange":
+      return [
+        `### File change, ${item.status}`,
+        ...item.edits.flatMap((edit) => [
+          `${edit.kind} ${inline(edit.path)}`,
+          ...(edit.patch === undefined ? [] : [fenced(edit.patch, "diff")])
+        ])
+      ]
+  }
+}
+
+const messageText = (message: SavedMessage): ReadonlyArray<string> => [
+  ...message.items.flatMap(itemText),
+  ...(message.origin === "log" ? ["*Not in the agent's history; from the log of the host.*"] : []),
+  ...(message.usage === undefined ? [] : [`*Tokens: ${usageText(message.usage)}*`])
+]
+
+const turnText = (turn: ReadonlyArray<SavedMessage>, n: number): ReadonlyArray<string> => {
+  const at = turn[0]?.at
+  return [`## Turn ${n + 1}${at === undefined ? "" : `, ${utc(at)}`}`, ...turn.flatMap(messageText)]
+}
+
+const markdown = ({ manifest, messages }: Snapshot): string => {
+  const turns = turnsIn(messages)
+  const before = messages.slice(0, messages.length - turns.flat().length)
+  return [
+    `# Conversation ${inline(manifest.threadId)}`,
+    [
+      `- saved ${utc(manifest.createdAt)}, ${manifest.timing} compaction, ${manifest.completeness}`,
+      `- agent ${inline(manifest.provider)} ${manifest.agentVersion ?? ""}, session ${inline(manifest.sessionId)}`,
+      `- directory ${inline(manifest.directory)}`,
+      `- ${manifest.counts.turns} turns, ${manifest.counts.messages} messages; tokens: ${usageText(manifest.usage)}`,
+      `- redaction ${manifest.redaction.level}, ${manifest.redaction.replaced} places; snapshot ${
+        inline(manifest.snapshotId)
+      }`
+    ].join("\n"),
+    ...before.flatMap(messageText),
+    ...turns.flatMap(turnText),
+    ...(manifest.attachments.length === 0 ? [] : [
+      "## Attachments",
+      manifest.attachments.map(({ bytes, mime, name, sha256 }) =>
+        `- ${inline(name ?? "attachment")} (${inline(mime)}, ${bytes} bytes, sha256 ${sha256})`
+      ).join("\n")
+    ])
+  ].join("\n\n").concat("\n")
+}

@@ -1,0 +1,160 @@
+/**
+ * Where snapshots lie, and what is read of them.
+ *
+ * ```
+ * <folder>/.gitignore                     "*"
+ * <folder>/<thread>/<snapshot id>.json    a manifest
+ * <folder>/<thread>/segments/<sha256>.jsonl
+ * <folder>/<thread>/blobs/<sha256>
+ * ```
+ *
+ * A thread's directory can be moved or copied as a whole: nothing in it names a path.
+ */
+import { Effect, FileSystem, Path, Schema } from "effect"
+import type { PlatformError } from "effect/PlatformError"
+import type { ThreadId } from "../../domain/Ids.ts"
+import * as SnapshotManifest from "../../domain/SnapshotManifest.ts"
+import { SnapshotCorrupt, type SnapshotNewer, SnapshotUnreadable } from "../SnapshotError.ts"
+import * as DurableFile from "./durableFile.ts"
+
+/** Name of a thread's directory: readable as far as file systems allow, and unique. */
+export const threadName = (threadId: ThreadId): string => {
+  const readable = threadId.replace(/[^A-Za-z0-9_-]+/g, "-").replace(/^-+/, "").slice(0, 40)
+  return `${readable === "" ? "thread" : readable}-${SnapshotManifest.sha256(threadId).slice(0, 16)}`
+}
+
+const threadPattern = /-[0-9a-f]{16}$/
+
+/** Whether a directory has the name of a thread's. */
+export const isThreadName = (name: string): boolean => threadPattern.test(name)
+
+/** Whether it is one of those that are made in a folder of snapshots. */
+export const isOurs = (name: string): boolean =>
+  isThreadName(name) || name === ".gitignore" || name.startsWith(".tmp-") || name.startsWith(".trash-")
+
+export interface Layout {
+  readonly directory: string
+  readonly segments: string
+  readonly blobs: string
+  readonly manifest: (snapshotId: string) => string
+}
+
+export const layout = (path: Path.Path, directory: string): Layout => ({
+  directory,
+  segments: path.join(directory, "segments"),
+  blobs: path.join(directory, "blobs"),
+  manifest: (snapshotId) => path.join(directory, `${snapshotId}.json`)
+})
+
+export const segmentName = (sha256: string): string => `${sha256}.jsonl`
+
+export type ReadError = SnapshotCorrupt | SnapshotNewer | SnapshotUnreadable
+
+export interface Found {
+  readonly path: string
+  readonly manifest: SnapshotManifest.SnapshotManifest
+}
+
+/** A file that is not there is damage; one that the system keeps from us is not. */
+const unreadable = (path: string, what: string) => (error: PlatformError) => {
+  const code = DurableFile.codeOf(error)
+  return code === "ENOENT" || code === "ENOTDIR" || code === "EISDIR"
+    ? new SnapshotCorrupt({ path, what })
+    : new SnapshotUnreadable({ path, code })
+}
+
+export const readManifest = Effect.fnUntraced(function*(
+  file: string
+): Effect.fn.Return<Found, ReadError, FileSystem.FileSystem> {
+  const fs = yield* FileSystem.FileSystem
+  const text = yield* Effect.mapError(fs.readFileString(file), unreadable(file, "manifest"))
+  return { path: file, manifest: yield* SnapshotManifest.decode(file, text) }
+})
+
+/** Reads a file of a snapshot and compares it with its name. */
+const readContent = Effect.fnUntraced(function*(snapshot: string, file: string, sha256: string, what: string) {
+  const fs = yield* FileSystem.FileSystem
+  const content = yield* Effect.mapError(fs.readFile(file), unreadable(snapshot, what))
+  if (SnapshotManifest.sha256(content) !== sha256) return yield* new SnapshotCorrupt({ path: snapshot, what })
+  return content
+})
+
+const decodeLine = Schema.decodeUnknownOption(Schema.fromJsonString(SnapshotManifest.SavedMessage))
+
+/** All messages of a snapshot, every file of them hashed again. */
+export const readMessages = Effect.fnUntraced(function*(
+  { manifest, path: file }: Found
+): Effect.fn.Return<
+  ReadonlyArray<SnapshotManifest.SavedMessage>,
+  ReadError,
+  FileSystem.FileSystem | Path.Path
+> {
+  const path = yield* Path.Path
+  const { segments } = layout(path, path.dirname(file))
+  const read = yield* Effect.forEach(manifest.segments, ({ sha256 }) => {
+    const what = `segment ${sha256}`
+    return readContent(file, path.join(segments, segmentName(sha256)), sha256, what).pipe(
+      Effect.flatMap((content) =>
+        Effect.forEach(
+          new TextDecoder().decode(content).split("\n").slice(0, -1),
+          (line) =>
+            Effect.fromOption(decodeLine(line)).pipe(
+              Effect.mapError(() => new SnapshotCorrupt({ path: file, what }))
+            )
+        )
+      )
+    )
+  })
+  return read.flat()
+})
+
+/** All attachments of a snapshot by their hashes, each hashed again. */
+export const readBlobs = Effect.fnUntraced(function*(
+  { manifest, path: file }: Found
+): Effect.fn.Return<ReadonlyMap<string, Uint8Array>, ReadError, FileSystem.FileSystem | Path.Path> {
+  const path = yield* Path.Path
+  const { blobs } = layout(path, path.dirname(file))
+  const read = yield* Effect.forEach(
+    manifest.attachments,
+    ({ sha256 }) =>
+      Effect.map(
+        readContent(file, path.join(blobs, sha256), sha256, `blob ${sha256}`),
+        (content) => [sha256, content] as const
+      )
+  )
+  return new Map(read)
+})
+
+/** Whether a file of this size is there. */
+export const isThere = (file: string, bytes: number): Effect.Effect<boolean, never, FileSystem.FileSystem> =>
+  FileSystem.FileSystem.pipe(
+    Effect.flatMap((fs) => fs.stat(file)),
+    Effect.map(({ size, type }) => type === "File" && Number(size) === bytes),
+    Effect.orElseSucceed(() => false)
+  )
+
+/** Names of all that a snapshot needs and that is not there in its size. */
+export const missing = Effect.fnUntraced(function*({ manifest, path: file }: Found) {
+  const path = yield* Path.Path
+  const { blobs, segments } = layout(path, path.dirname(file))
+  const needed = SnapshotManifest.files(manifest)
+  const files = [
+    ...Array.from(needed.segments, ([sha256, bytes]) => [path.join(segments, segmentName(sha256)), bytes] as const),
+    ...Array.from(needed.blobs, ([sha256, bytes]) => [path.join(blobs, sha256), bytes] as const)
+  ]
+  return yield* Effect.filter(files, ([file, bytes]) => Effect.map(isThere(file, bytes), (there) => !there))
+})
+
+/** What lies in a thread's directory: its manifests, whole or not. */
+export const manifestsIn = Effect.fnUntraced(function*(directory: string) {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const names = yield* fs.readDirectory(directory)
+  return yield* Effect.forEach(
+    names.filter((name) => isManifestName(name)),
+    (name) => Effect.result(readManifest(path.join(directory, name)))
+  )
+})
+
+const isManifestName = (name: string): boolean =>
+  name.endsWith(".json") && SnapshotManifest.isId(name.slice(0, -".json".length))

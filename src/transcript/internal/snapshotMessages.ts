@@ -1,0 +1,168 @@
+/**
+ * The agent's history and our log, as one conversation.
+ *
+ * The agent's messages come in their order. What only our log has (sessions before a rehydration, messages that were
+ * reverted, a history that could not be read) is put between them: behind what our log has before it in the same turn,
+ * else by the turn's time. What both have is recognised by ids alone: an item by its own, the user's words by the id that
+ * the turn was sent under or, where it has none, by any other item of the turn.
+ */
+import type { TurnId } from "../../domain/Ids.ts"
+import type { Item } from "../../domain/Item.ts"
+import type { SavedMessage } from "../../domain/SnapshotManifest.ts"
+import type { TranscriptTurn } from "../../domain/Transcript.ts"
+import type { HistoryMessage, ProviderHistory } from "../../provider/ProviderAdapter.ts"
+
+export interface Sources {
+  /** Undefined where it could not be had. */
+  readonly history: ProviderHistory | undefined
+  /** The whole log. */
+  readonly archive: ReadonlyArray<TranscriptTurn>
+  /** The provider's id of the message that began a turn. */
+  readonly refs: ReadonlyMap<TurnId, string>
+}
+
+/** Bytes in a turn's input as the agents have them too, so that they are saved once. */
+const inputOf = ({ input }: TranscriptTurn): TranscriptTurn["input"] =>
+  input.attachments === undefined ? input : {
+    ...input,
+    attachments: input.attachments.map((attachment) =>
+      attachment._tag === "File"
+        ? attachment
+        : { ...attachment, base64: `data:${attachment.mime};base64,${attachment.base64}` }
+    )
+  }
+
+const turnOf = (turn: TranscriptTurn): NonNullable<SavedMessage["turn"]> => ({
+  epoch: turn.epoch,
+  startedAt: turn.startedAt,
+  ...(turn.ending === undefined ? {} : { ending: turn.ending }),
+  said: inputOf(turn)
+})
+
+const fromLog = (turn: TranscriptTurn, item: Item): SavedMessage => ({
+  id: item.itemId,
+  origin: "log",
+  role: item._tag === "UserMessage" ? "user" : "assistant",
+  at: turn.startedAt,
+  turnId: turn.turnId,
+  finished: turn.ending !== undefined,
+  items: [item],
+  ...(item === turn.items[0] ? { turn: turnOf(turn) } : {})
+})
+
+const fromProvider = (message: HistoryMessage, turn: TranscriptTurn | undefined, begins: boolean): SavedMessage => ({
+  id: message.id,
+  origin: "provider",
+  role: message.role,
+  ...(message.at === undefined ? {} : { at: message.at }),
+  ...(turn === undefined ? {} : { turnId: turn.turnId }),
+  finished: message.finished,
+  items: message.items,
+  ...(message.usage === undefined ? {} : { usage: message.usage }),
+  ...(turn !== undefined && begins ? { turn: turnOf(turn) } : {}),
+  raw: message.raw
+})
+
+const isUsers = (item: Item) => item._tag === "UserMessage"
+
+/** The turn that each of the agent's messages belongs to: by ids, else that of the message before. */
+const turnsOf = (messages: ReadonlyArray<HistoryMessage>, { archive, refs }: Sources) => {
+  const byRef = new Map<string, TranscriptTurn>()
+  const byItem = new Map<string, TranscriptTurn>()
+  for (const turn of archive) {
+    const ref = refs.get(turn.turnId)
+    if (ref !== undefined) byRef.set(ref, turn)
+    for (const item of turn.items) if (!isUsers(item)) byItem.set(item.itemId, turn)
+  }
+  let current: TranscriptTurn | undefined
+  /** How often the user's words have joined the current turn and were not met yet. */
+  let joined = 0
+  return messages.map((message) => {
+    const known = byRef.get(message.id) ??
+      message.items.map(({ itemId }) => byItem.get(itemId)).find((turn) => turn !== undefined)
+    if (known !== undefined) {
+      if (known !== current) joined = known.items.filter(isUsers).length - 1
+      current = known
+    } else if (message.items.some(isUsers)) {
+      // Else they began a turn that our log knows nothing of.
+      if (joined > 0) joined -= 1
+      else current = undefined
+    }
+    return current
+  })
+}
+
+/** Words that joined a running turn have no id of their own: they are there if the turn has as many of the user's. */
+const hasWords = (
+  n: number,
+  present: boolean,
+  own: ReadonlyArray<HistoryMessage>
+): boolean => present && (n === 0 || own.filter(({ items }) => items.some(isUsers)).length > n)
+
+export const reconcile = (sources: Sources): ReadonlyArray<SavedMessage> => {
+  const messages = sources.history?.messages ?? []
+  const turns = turnsOf(messages, sources)
+  const ids = new Set(messages.map(({ id }) => id))
+  const places = new Map<string, number>()
+  messages.forEach(({ items }, index) => items.forEach(({ itemId }) => places.set(itemId, index)))
+  const own = Map.groupBy(messages.keys(), (index) => turns[index]?.turnId)
+
+  /** When each of the agent's messages was, as far as is known. */
+  const times: Array<number> = []
+  messages.forEach(({ at }, index) => times.push(at ?? turns[index]?.startedAt ?? times.at(-1) ?? 0))
+
+  /** What goes before each of the agent's messages, and after the last. */
+  const between: Array<Array<SavedMessage>> = Array.from({ length: messages.length + 1 }, () => [])
+  let next = 0
+  for (const turn of sources.archive) {
+    const indices = own.get(turn.turnId) ?? []
+    const ref = sources.refs.get(turn.turnId)
+    const present = ref === undefined
+      ? turn.items.some((item) => !isUsers(item) && places.has(item.itemId))
+      : ids.has(ref)
+    const firstOwn = indices[0]
+    const later = times.findIndex((time) => time > turn.startedAt)
+    const byTime = firstOwn ?? (later === -1 ? messages.length : later)
+    next = Math.max(next, byTime)
+    let words = 0
+    for (const item of turn.items) {
+      const place = places.get(item.itemId)
+      const there = isUsers(item)
+        ? hasWords(words++, present, indices.flatMap((index) => messages[index] ?? []))
+        : place !== undefined
+      if (there) next = Math.max(next, (place ?? (words === 1 ? firstOwn : undefined) ?? next - 1) + 1)
+      else between[next]?.push(fromLog(turn, item))
+    }
+  }
+
+  const begun = new Set<TurnId>()
+  return between.flatMap((saved, index) => {
+    const message = messages[index]
+    if (message === undefined) return saved
+    const turn = turns[index]
+    const begins = turn !== undefined && message.role === "user" && !begun.has(turn.turnId)
+    if (begins) begun.add(turn.turnId)
+    saved.push(fromProvider(message, turn, begins))
+    return saved
+  })
+}
+
+export const completeness = ({ history }: Sources) =>
+  history === undefined ? "log-only" : history.messages.every(({ finished }) => finished) ? "complete" : "running"
+
+/** Where a turn begins in what was saved: at the words of the user, but not at those that joined a running turn. */
+const begins = (message: SavedMessage, before: TurnId | undefined): boolean =>
+  message.turn !== undefined
+  || (message.items.some(isUsers) && (message.turnId === undefined || message.turnId !== before))
+
+/** The conversation turn by turn; what comes before the user's first words is left out. */
+export const turnsIn = (messages: ReadonlyArray<SavedMessage>): ReadonlyArray<ReadonlyArray<SavedMessage>> => {
+  const turns: Array<Array<SavedMessage>> = []
+  let current: TurnId | undefined
+  for (const message of messages) {
+    if (begins(message, current)) turns.push([])
+    if (begins(message, current) || message.turnId !== undefined) current = message.turnId
+    turns.at(-1)?.push(message)
+  }
+  return turns
+}

@@ -1,0 +1,162 @@
+/**
+ * Puts the directory of one thread in order: drafts of the dead go, manifests without a row get one, rows without a
+ * manifest go, and so do the snapshots that a rule picks, with what only they needed.
+ *
+ * As long as there is a manifest that cannot be read (damaged, or of a newer release), nothing that it may refer to is
+ * removed. Files that are not ours are left alone.
+ */
+import { Effect, FileSystem, Path, Result } from "effect"
+import type { PlatformError } from "effect/PlatformError"
+import * as SnapshotManifest from "../../domain/SnapshotManifest.ts"
+import { SnapshotIndex, type SnapshotRecord } from "../../store/SnapshotIndex.ts"
+import type { StoreFailed } from "../../store/StoreError.ts"
+import * as DurableFile from "./durableFile.ts"
+import * as SnapshotFolder from "./snapshotFolder.ts"
+
+type Files = FileSystem.FileSystem | Path.Path
+
+/** Where there is nothing, there is nothing to do. */
+const absent = <A, R>(effect: Effect.Effect<A, PlatformError, R>) =>
+  Effect.catchIf(effect, (error) => DurableFile.codeOf(error) === "ENOENT", () => Effect.void)
+
+const removeLeftovers = Effect.fnUntraced(function*(directory: string) {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const names = (yield* absent(fs.readDirectory(directory))) ?? []
+  for (const name of names) {
+    if (!(yield* DurableFile.isLeftover(directory, name))) continue
+    yield* fs.remove(path.join(directory, name), { force: true })
+  }
+  return names
+})
+
+/** The threads' directories in a folder; nothing where there is no folder. */
+export const directoriesIn = Effect.fnUntraced(function*(folder: string) {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  if ((yield* absent(fs.stat(folder))) === undefined) return undefined
+  const names = yield* removeLeftovers(folder)
+  return names.filter(SnapshotFolder.isThreadName).map((name) => path.join(folder, name))
+})
+
+const adopted = (folder: string, { manifest, path }: SnapshotFolder.Found): SnapshotRecord => ({
+  snapshot: {
+    snapshotId: manifest.snapshotId,
+    path,
+    sha256: manifest.sha256,
+    timing: manifest.timing,
+    completeness: manifest.completeness,
+    messages: manifest.counts.messages,
+    bytes: manifest.bytes,
+    bytesWritten: 0,
+    durationMillis: 0
+  },
+  threadId: manifest.threadId,
+  epoch: manifest.epoch,
+  provider: manifest.provider,
+  instanceId: manifest.instanceId,
+  sessionId: manifest.sessionId,
+  folder,
+  createdAt: manifest.createdAt,
+  ...(manifest.compactionId === undefined ? {} : { compactionId: manifest.compactionId }),
+  diskBytes: 0
+})
+
+/** What each snapshot takes on the disk beyond those before it. */
+const shares = (oldestFirst: ReadonlyArray<SnapshotFolder.Found>): ReadonlyArray<number> => {
+  const counted = new Set<string>()
+  return oldestFirst.map(({ manifest }) => {
+    const { blobs, segments } = SnapshotManifest.files(manifest)
+    let bytes = Buffer.byteLength(SnapshotManifest.encode(manifest))
+    for (const [sha256, size] of [...segments, ...blobs]) {
+      if (counted.has(sha256)) continue
+      counted.add(sha256)
+      bytes += size
+    }
+    return bytes
+  })
+}
+
+const removeUnreferenced = Effect.fnUntraced(function*(
+  directory: string,
+  kept: ReadonlyArray<SnapshotFolder.Found>
+) {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const { blobs, segments } = SnapshotFolder.layout(path, directory)
+  const named = kept.map(({ manifest }) => SnapshotManifest.files(manifest))
+  const wanted = new Set([
+    ...named.flatMap(({ segments }) => Array.from(segments.keys(), SnapshotFolder.segmentName)),
+    ...named.flatMap(({ blobs }) => Array.from(blobs.keys()))
+  ])
+  for (const place of [segments, blobs]) {
+    for (const name of yield* removeLeftovers(place)) {
+      if (wanted.has(name) || !/^[0-9a-f]{64}(?:\.jsonl)?$/.test(name)) continue
+      yield* fs.remove(path.join(place, name), { force: true })
+    }
+  }
+  if (kept.length > 0) return
+  // Only what is empty: something of somebody else's may be in them.
+  for (const place of [segments, blobs, directory]) {
+    const left = (yield* absent(fs.readDirectory(place))) ?? [""]
+    if (left.every((name) => name === ".gitignore")) {
+      yield* fs.remove(place, { recursive: true, force: true })
+    }
+  }
+})
+
+/** `known` are the rows of the snapshots in the directory. Nobody else may write in it meanwhile. */
+export const thread = Effect.fnUntraced(function*(
+  folder: string,
+  directory: string,
+  known: ReadonlyArray<SnapshotRecord>,
+  rule: (records: ReadonlyArray<SnapshotRecord>) => Effect.Effect<ReadonlySet<string>, StoreFailed>
+): Effect.fn.Return<void, PlatformError | StoreFailed, Files | SnapshotIndex> {
+  const path = yield* Path.Path
+  const index = yield* SnapshotIndex
+  const rows = new Map(known.map((record) => [record.snapshot.snapshotId, record]))
+  yield* removeLeftovers(directory)
+  const read = (yield* absent(SnapshotFolder.manifestsIn(directory))) ?? []
+  const whole: Array<readonly [SnapshotFolder.Found, SnapshotRecord]> = []
+  /** Not ours to list, or not whole; what is there of them stays. */
+  const others: Array<SnapshotFolder.Found> = []
+  const unread = new Set<string>()
+  const seen = new Set<string>()
+  for (const result of read) {
+    if (Result.isFailure(result)) {
+      unread.add(path.basename(result.failure.path, ".json"))
+      continue
+    }
+    const found = result.success
+    const { snapshotId, threadId } = found.manifest
+    seen.add(path.basename(found.path, ".json"))
+    const row = rows.get(snapshotId)
+    if (row !== undefined) whole.push([found, row])
+    else if (
+      found.path !== path.join(directory, `${snapshotId}.json`)
+      || path.basename(directory) !== SnapshotFolder.threadName(threadId)
+      || (yield* SnapshotFolder.missing(found)).length > 0
+    ) others.push(found)
+    else whole.push([found, adopted(folder, found)])
+  }
+  for (const [snapshotId] of rows) {
+    if (!seen.has(snapshotId) && !unread.has(snapshotId)) yield* index.remove(snapshotId)
+  }
+  const gone = yield* rule(whole.map(([, record]) => record))
+  for (const snapshotId of gone) {
+    yield* DurableFile.remove(directory, `${snapshotId}.json`)
+    yield* index.remove(snapshotId)
+    unread.delete(snapshotId)
+  }
+  const kept = whole.filter(([, { snapshot }]) => !gone.has(snapshot.snapshotId)).toSorted(([, a], [, b]) =>
+    a.createdAt - b.createdAt || (a.snapshot.snapshotId < b.snapshot.snapshotId ? -1 : 1)
+  )
+  const bytes = shares(kept.map(([found]) => found))
+  for (const [n, [, record]] of kept.entries()) {
+    const diskBytes = bytes[n] ?? 0
+    if (diskBytes !== record.diskBytes || !rows.has(record.snapshot.snapshotId)) {
+      yield* index.add({ ...record, diskBytes })
+    }
+  }
+  if (unread.size === 0) yield* removeUnreferenced(directory, [...kept.map(([found]) => found), ...others])
+})

@@ -1,0 +1,316 @@
+/**
+ * Snapshots of whole conversations, on the disk: written, found, kept in bounds and removed.
+ *
+ * A snapshot is absent or whole. Its files come first, then its manifest, then its row in the store; whatever dies on
+ * the way leaves files that nobody refers to, or a manifest without a row, and the next {@link Snapshots.sweep} (and the
+ * next snapshot of the thread) takes the former away and adopts the latter.
+ *
+ * **Gotchas**
+ *
+ * - One folder belongs to one store. Snapshots of another one are adopted.
+ * - Of two snapshots of one thread the second waits for the first.
+ * - `maxBytes` counts segments, blobs and manifests, not what the file system adds to them.
+ */
+import { Clock, Effect, FileSystem, Option, Path, Result } from "effect"
+import type { PlatformError } from "effect/PlatformError"
+import type { ThreadId } from "../../domain/Ids.ts"
+import { knownSecrets, type Redactor } from "../../domain/Redaction.ts"
+import * as SnapshotManifest from "../../domain/SnapshotManifest.ts"
+import type { SnapshotInfo } from "../../domain/ThreadEvent.ts"
+import { SnapshotIndex, type SnapshotRecord } from "../../store/SnapshotIndex.ts"
+import { StoreFailed } from "../../store/StoreError.ts"
+import { SnapshotNotWritten, SnapshotUnknown, SnapshotUnreadable } from "../SnapshotError.ts"
+import { type Candidate, expired, type Retention } from "../SnapshotRetention.ts"
+import * as DurableFile from "./durableFile.ts"
+import * as NamedLocks from "./namedLocks.ts"
+import * as SnapshotFolder from "./snapshotFolder.ts"
+import * as SnapshotSweep from "./snapshotSweep.ts"
+import * as SnapshotWrite from "./snapshotWrite.ts"
+
+/** By id, as the store knows it, or by the path of its manifest, wherever that was moved to. */
+export type SnapshotRef = { readonly snapshotId: string } | { readonly path: string }
+
+export interface Keeping {
+  /** Made if it is not there. Relative to the process's directory. */
+  readonly folder: string
+  readonly retention?: Retention | undefined
+  /** Ids of compactions that are not over. */
+  readonly openCompactions?: ReadonlySet<string> | undefined
+}
+
+export interface SnapshotInput extends SnapshotWrite.Content, Keeping {
+  /** Default: `knownSecrets`. */
+  readonly redactor?: Redactor | undefined
+}
+
+export interface SweepInput extends Keeping {
+  /** Whether the store still has the thread. */
+  readonly isLive: (threadId: ThreadId) => Effect.Effect<boolean, StoreFailed>
+}
+
+interface Rule extends Keeping {
+  /** The one that was just written stays, whatever the clock says of the others. */
+  readonly snapshotId?: string
+}
+
+export type FindError = SnapshotUnknown | SnapshotFolder.ReadError | StoreFailed
+
+export interface Snapshots {
+  /** Succeeds once it is on the disk and in the store. Interrupted before, it is absent. */
+  readonly write: (input: SnapshotInput) => Effect.Effect<SnapshotInfo, SnapshotNotWritten>
+  readonly find: (ref: SnapshotRef) => Effect.Effect<SnapshotFolder.Found, FindError>
+  readonly messages: (
+    found: SnapshotFolder.Found
+  ) => Effect.Effect<ReadonlyArray<SnapshotManifest.SavedMessage>, SnapshotFolder.ReadError>
+  /** Attachments by their hashes. */
+  readonly blobs: (
+    found: SnapshotFolder.Found
+  ) => Effect.Effect<ReadonlyMap<string, Uint8Array>, SnapshotFolder.ReadError>
+  /** Newest first, as the store knows them. */
+  readonly list: (threadId: ThreadId) => Effect.Effect<ReadonlyArray<SnapshotRecord>, StoreFailed>
+  readonly record: (snapshotId: string) => Effect.Effect<Option.Option<SnapshotRecord>, StoreFailed>
+  /** Removes snapshots and what only they needed, whether or not a rule keeps them. */
+  readonly remove: (
+    records: ReadonlyArray<SnapshotRecord>
+  ) => Effect.Effect<void, SnapshotUnreadable | StoreFailed>
+  /** For the start of an app: what a crash has left goes or is adopted, and what is over its time goes. */
+  readonly sweep: (input: SweepInput) => Effect.Effect<void, SnapshotUnreadable | StoreFailed>
+}
+
+/** A new id for a snapshot. */
+export const newId: Effect.Effect<string> = Effect.sync(() => `snp_${crypto.randomUUID().replaceAll("-", "")}`)
+
+const ignoreFile = ".gitignore"
+
+const unreadable = (path: string) => (error: PlatformError | StoreFailed) =>
+  error._tag === "StoreFailed" ? error : new SnapshotUnreadable({ path, code: DurableFile.codeOf(error) })
+
+export const make: Effect.Effect<Snapshots, never, FileSystem.FileSystem | Path.Path | SnapshotIndex> = Effect.gen(
+  function*() {
+    const context = yield* Effect.context<FileSystem.FileSystem | Path.Path | SnapshotIndex>()
+    const fs = yield* FileSystem.FileSystem
+    const path = yield* Path.Path
+    const index = yield* SnapshotIndex
+    const locks = yield* NamedLocks.make
+
+    const locked = <A, E>(
+      directory: string,
+      effect: Effect.Effect<A, E, FileSystem.FileSystem | Path.Path | SnapshotIndex>
+    ): Effect.Effect<A, E> => locks(directory, effect).pipe(Effect.provideContext(context))
+
+    const inDirectory = (directory: string, records: ReadonlyArray<SnapshotRecord>) =>
+      records.filter(({ snapshot }) => path.dirname(snapshot.path) === directory)
+
+    const candidate = (
+      keeping: Rule,
+      record: SnapshotRecord,
+      live: boolean
+    ): Candidate => ({
+      snapshotId: record.snapshot.snapshotId,
+      threadId: record.threadId,
+      createdAt: record.createdAt,
+      bytes: record.diskBytes,
+      live,
+      pinned: record.snapshot.snapshotId === keeping.snapshotId
+        || (record.compactionId !== undefined && keeping.openCompactions?.has(record.compactionId) === true)
+    })
+
+    /** Takes away what is left over, adopts what has no row, and removes those that the rule picks. */
+    const tidy = (
+      folder: string,
+      directory: string,
+      known: ReadonlyArray<SnapshotRecord>,
+      rule: (records: ReadonlyArray<SnapshotRecord>) => Effect.Effect<ReadonlySet<string>, StoreFailed>
+    ) => SnapshotSweep.thread(folder, directory, known, rule).pipe(Effect.mapError(unreadable(directory)))
+
+    const perThread = (keeping: Rule, isLive: SweepInput["isLive"]) => (records: ReadonlyArray<SnapshotRecord>) =>
+      Effect.gen(function*() {
+        const now = yield* Clock.currentTimeMillis
+        const candidates = yield* Effect.forEach(
+          records,
+          (record) => Effect.map(isLive(record.threadId), (live) => candidate(keeping, record, live))
+        )
+        return expired(candidates, { ...keeping.retention, maxBytes: undefined }, now)
+      })
+
+    /** Removes the oldest of the whole folder until it is small enough. What they share with others stays. */
+    const trim = Effect.fnUntraced(function*(
+      folder: string,
+      keeping: Rule,
+      isLive: SweepInput["isLive"]
+    ) {
+      const maxBytes = keeping.retention?.maxBytes
+      if (maxBytes === undefined) return
+      while ((yield* index.totals(folder)).bytes > maxBytes) {
+        const records = yield* index.listByFolder(folder)
+        const live = new Map<ThreadId, boolean>()
+        for (const { threadId } of records) {
+          if (!live.has(threadId)) live.set(threadId, yield* isLive(threadId))
+        }
+        const gone = expired(
+          records.map((record) => candidate(keeping, record, live.get(record.threadId) ?? true)),
+          { keepLast: Infinity, maxBytes },
+          0
+        )
+        if (gone.size === 0) return
+        yield* removeAll(records.filter(({ snapshot }) => gone.has(snapshot.snapshotId)))
+      }
+    })
+
+    const removeAll = Effect.fnUntraced(function*(records: ReadonlyArray<SnapshotRecord>) {
+      const directories = Map.groupBy(records, ({ snapshot }) => path.dirname(snapshot.path))
+      for (const [directory, removed] of directories) {
+        const ids = new Set(removed.map(({ snapshot }) => snapshot.snapshotId))
+        const [first] = removed
+        if (first === undefined) continue
+        yield* locked(
+          directory,
+          Effect.flatMap(
+            index.listByThread(first.threadId),
+            (known) => tidy(first.folder, directory, inDirectory(directory, known), () => Effect.succeed(ids))
+          )
+        )
+      }
+    })
+
+    const record = (folder: string, input: SnapshotInput, snapshot: SnapshotInfo): SnapshotRecord => ({
+      snapshot,
+      threadId: input.threadId,
+      epoch: input.epoch,
+      provider: input.identity.provider,
+      instanceId: input.identity.instanceId,
+      sessionId: input.identity.sessionId,
+      folder,
+      createdAt: input.createdAt,
+      ...(input.compactionId === undefined ? {} : { compactionId: input.compactionId }),
+      diskBytes: snapshot.bytesWritten
+    })
+
+    /** The last one of the thread, if it can be read: most of the next one is there already. */
+    const earlier = (directory: string, known: ReadonlyArray<SnapshotRecord>) => {
+      const last = inDirectory(directory, known)[0]
+      return Effect.fromNullishOr(last).pipe(
+        Effect.flatMap(({ snapshot }) => SnapshotFolder.readManifest(snapshot.path)),
+        Effect.map(({ manifest }) => manifest),
+        Effect.orElseSucceed(() => undefined)
+      )
+    }
+
+    /** In the folder itself only where nothing but snapshots is in it: it may be somebody's project. */
+    const ignoreThemselves = Effect.fnUntraced(function*(folder: string, directory: string) {
+      yield* DurableFile.makeDirectory(directory)
+      const names = yield* Effect.orElseSucceed(fs.readDirectory(folder), (): Array<string> => [""])
+      const place = names.every((name) => SnapshotFolder.isOurs(name)) ? folder : directory
+      if (yield* Effect.orElseSucceed(fs.exists(path.join(place, ignoreFile)), () => false)) return
+      yield* DurableFile.write(place, ignoreFile, Buffer.from("*\n"))
+      yield* DurableFile.sync(place)
+    })
+
+    const writeLocked = Effect.fnUntraced(function*(folder: string, directory: string, input: SnapshotInput) {
+      const startedAt = yield* Clock.currentTimeMillis
+      const { snapshotId } = input
+      if (!SnapshotManifest.isId(snapshotId)) {
+        return yield* new DurableFile.WriteFailed({ code: "EINVAL", message: "The id is not one of a snapshot" })
+      }
+      yield* ignoreThemselves(folder, directory)
+      if (yield* Effect.orElseSucceed(fs.exists(path.join(directory, `${snapshotId}.json`)), () => false)) {
+        return yield* new DurableFile.WriteFailed({ code: "EEXIST", message: "There is a snapshot of this id" })
+      }
+      const known = yield* index.listByThread(input.threadId)
+      const redactor = input.redactor ?? knownSecrets
+      const saved = yield* SnapshotWrite.save(directory, redactor, input, yield* earlier(directory, known))
+      const name = path.basename(saved.path)
+      const snapshot = Effect.map(Clock.currentTimeMillis, (now): SnapshotInfo => ({
+        snapshotId,
+        path: saved.path,
+        sha256: saved.manifest.sha256,
+        timing: input.timing,
+        completeness: saved.manifest.completeness,
+        messages: saved.manifest.counts.messages,
+        bytes: saved.manifest.bytes,
+        bytesWritten: saved.bytesWritten,
+        durationMillis: now - startedAt
+      }))
+      // From the manifest to the row there is no way back but forward: or the disk and the store would disagree.
+      const written = yield* Effect.uninterruptible(
+        DurableFile.write(directory, name, Buffer.from(SnapshotManifest.encode(saved.manifest))).pipe(
+          Effect.andThen(DurableFile.sync(directory)),
+          Effect.andThen(snapshot),
+          Effect.tap((written) => index.add(record(folder, input, written))),
+          Effect.onError(() => Effect.ignore(DurableFile.remove(directory, name)))
+        )
+      )
+      yield* tidy(
+        folder,
+        directory,
+        [record(folder, input, written), ...inDirectory(directory, known)],
+        perThread(input, () => Effect.succeed(true))
+      ).pipe(Effect.ignore({ log: "Warn", message: "Old snapshots could not be tidied away" }))
+      return written
+    })
+
+    const notWritten = (input: SnapshotInput) => (error: DurableFile.WriteFailed | StoreFailed) =>
+      new SnapshotNotWritten({
+        failure: {
+          snapshotId: input.snapshotId,
+          code: error._tag === "StoreFailed" ? "STORE" : error.code,
+          message: error.message
+        }
+      })
+
+    return {
+      write: Effect.fn("Snapshots.write")(function*(input: SnapshotInput) {
+        const folder = path.resolve(input.folder)
+        const directory = path.join(folder, SnapshotFolder.threadName(input.threadId))
+        const written = yield* locked(directory, writeLocked(folder, directory, input)).pipe(
+          Effect.mapError(notWritten(input))
+        )
+        yield* trim(folder, input, () => Effect.succeed(true)).pipe(
+          Effect.ignore({ log: "Warn", message: "Old snapshots could not be tidied away" })
+        )
+        return written
+      }),
+
+      find: Effect.fn("Snapshots.find")(function*(ref: SnapshotRef) {
+        if ("path" in ref) {
+          if (!(yield* Effect.orElseSucceed(fs.exists(ref.path), () => true))) {
+            return yield* new SnapshotUnknown({ snapshot: ref.path })
+          }
+          return yield* SnapshotFolder.readManifest(path.resolve(ref.path))
+        }
+        const known = yield* index.get(ref.snapshotId)
+        if (Option.isNone(known)) return yield* new SnapshotUnknown({ snapshot: ref.snapshotId })
+        return yield* SnapshotFolder.readManifest(known.value.snapshot.path)
+      }, Effect.provideContext(context)),
+
+      messages: (found) => Effect.provideContext(SnapshotFolder.readMessages(found), context),
+      blobs: (found) => Effect.provideContext(SnapshotFolder.readBlobs(found), context),
+      list: index.listByThread,
+      record: index.get,
+      remove: Effect.fn("Snapshots.remove")(removeAll),
+
+      sweep: Effect.fn("Snapshots.sweep")(function*(input: SweepInput) {
+        const folder = path.resolve(input.folder)
+        const names = yield* SnapshotSweep.directoriesIn(folder).pipe(
+          Effect.provideContext(context),
+          Effect.mapError(unreadable(folder))
+        )
+        const records = Map.groupBy(yield* index.listByFolder(folder), ({ snapshot }) => path.dirname(snapshot.path))
+        // Nothing at all is what a folder looks like whose disk is not there: its rows are kept.
+        if (names === undefined) return
+        for (const directory of new Set([...names, ...records.keys()])) {
+          const known = records.get(directory) ?? []
+          const result = yield* Effect.result(
+            locked(directory, tidy(folder, directory, known, perThread(input, input.isLive)))
+          )
+          if (Result.isSuccess(result)) continue
+          if (result.failure._tag === "StoreFailed") return yield* result.failure
+          yield* Effect.logWarning("A folder of snapshots could not be swept").pipe(
+            Effect.annotateLogs({ directory, code: result.failure.code })
+          )
+        }
+        yield* trim(folder, input, input.isLive)
+      })
+    }
+  }
+)

@@ -1,0 +1,459 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Array as Arr, Effect, Layer, Option } from "effect"
+import { SqlClient } from "effect/sql"
+import { DatabaseSync } from "node:sqlite"
+import { Epoch, InstanceId, ProviderName, RequestId, ThreadId } from "../../src/domain/Ids.ts"
+import type { Binding } from "../../src/domain/ThreadRecord.ts"
+import * as ProcessIdentity from "../../src/process/ProcessIdentity.ts"
+import * as migrations from "../../src/store/internal/migrations.ts"
+import { EpochFenced, SessionStore } from "../../src/store/SessionStore.ts"
+import * as SqliteClient from "../../src/store/SqliteClient.ts"
+import {
+  acceptedTurn,
+  allEvents,
+  binding,
+  first,
+  hash,
+  instanceId,
+  message,
+  numbered,
+  onStore,
+  openThread,
+  sessionStarted,
+  temporaryFile,
+  threadId,
+  turn,
+  usage,
+  withoutTime,
+  withStore
+} from "../support/StoreFixture.ts"
+
+/** Changes the file behind the store's back. */
+const sqlite = (filename: string, statement: string) =>
+  Effect.sync(() => {
+    const db = new DatabaseSync(filename)
+    db.exec(statement)
+    db.close()
+  })
+
+const second = Epoch.make(2)
+const cursor = { provider: ProviderName.make("acme"), version: 1, payload: { id: "s1" } }
+const fenced = new EpochFenced({ threadId, epoch: first })
+const inFirst = (id: string) => ({ turnId: turn(id), threadId, epoch: first })
+
+const endTurn = Effect.fnUntraced(
+  function*(id: string, after: number, options: { readonly cursor?: typeof cursor } = {}) {
+    const store = yield* SessionStore
+    yield* store.endTurn({
+      ...inFirst(id),
+      status: "completed",
+      at: 1700,
+      dueAt: 9000,
+      cursor: Option.fromUndefinedOr(options.cursor),
+      events: numbered(after, [{ _tag: "TurnCompleted", turnId: turn(id), usage }])
+    })
+  }
+)
+
+describe("SessionStore: threads and cursors", () => {
+  it.effect("P1 store: what was written is there after the store was closed and opened", () =>
+    Effect.gen(function*() {
+      const filename = yield* temporaryFile
+      const events = yield* withStore(
+        filename,
+        Effect.gen(function*() {
+          yield* openThread()
+          yield* acceptedTurn("a", 1)
+          yield* endTurn("a", 2, { cursor })
+          return yield* allEvents()
+        })
+      )
+      yield* withStore(
+        filename,
+        Effect.gen(function*() {
+          const store = yield* SessionStore
+          const endedAt = Math.max(1700, ...events.map((event) => event.at))
+          const settled = [...events, ...numbered(3, [{ _tag: "SessionEnded", reason: "host-crash", endedAt }])]
+          assert.deepStrictEqual(
+            (yield* allEvents()).map(withoutTime),
+            settled.map(withoutTime)
+          )
+          assert.deepStrictEqual(yield* store.getCursor(threadId, instanceId), Option.some(cursor))
+          const found = Option.getOrThrow(yield* store.getThread(threadId))
+          assert.deepStrictEqual([found.status, found.epoch, found.lastSeq], ["stopped", 1, 4])
+          const record = Option.getOrThrow(yield* store.getTurn(turn("a")))
+          assert.deepStrictEqual([record.status, record.input, record.endedAt], ["completed", { prompt: "a" }, 1700])
+        })
+      )
+    }))
+
+  it.effect("P3 store: a cursor outlives a stop, a new epoch and another instance; deleting the thread removes it", () =>
+    onStore(Effect.gen(function*() {
+      const store = yield* SessionStore
+      yield* openThread()
+      assert.deepStrictEqual(yield* store.getCursor(threadId, instanceId), Option.none())
+      yield* acceptedTurn("a", 1)
+      yield* endTurn("a", 2, { cursor })
+      yield* acceptedTurn("b", 3)
+      yield* endTurn("b", 4)
+      yield* store.closeEpoch({ threadId, epoch: first, at: 1800, events: [] })
+      const other = InstanceId.make("other-1")
+      yield* store.openEpoch({
+        binding: { ...binding({ epoch: second }), instanceId: other },
+        cursor: Option.some({ ...cursor, payload: 2 }),
+        dueAt: 1,
+        events: []
+      })
+      assert.deepStrictEqual(yield* store.getCursor(threadId, instanceId), Option.some(cursor))
+      assert.deepStrictEqual(yield* store.getCursor(threadId, other), Option.some({ ...cursor, payload: 2 }))
+      yield* store.deleteThread(threadId)
+      assert.deepStrictEqual(yield* store.getCursor(threadId, instanceId), Option.none())
+      assert.deepStrictEqual(yield* store.getCursor(threadId, other), Option.none())
+      assert.deepStrictEqual(yield* store.getThread(threadId), Option.none())
+      assert.deepStrictEqual(yield* store.getTurn(turn("a")), Option.none())
+      assert.deepStrictEqual(yield* allEvents(), [])
+    })))
+
+  it.effect("P3 store: a cursor that is no JSON is handed out as the text it is", () =>
+    Effect.gen(function*() {
+      const filename = yield* temporaryFile
+      yield* withStore(filename, openThread())
+      yield* sqlite(filename, "INSERT INTO eca_cursors VALUES ('thread-1', 'acme-1', '{\"provider\": \"ac')")
+      const found = yield* withStore(filename, SessionStore.use((store) => store.getCursor(threadId, instanceId)))
+      assert.deepStrictEqual(found, Option.some("{\"provider\": \"ac"))
+    }))
+
+  it.effect("P1 store: threads are listed by activity, page by page, ties included", () =>
+    onStore(Effect.gen(function*() {
+      const store = yield* SessionStore
+      const ids = ["a", "b", "c", "d", "e"].map((id) => ThreadId.make(id))
+      for (const [n, id] of ids.entries()) {
+        yield* store.openEpoch({
+          binding: { ...binding({ threadId: id }), activeAt: n < 3 ? 1000 : 2000 },
+          cursor: Option.none(),
+          dueAt: 1,
+          events: []
+        })
+      }
+      const seen: Array<string> = []
+      let before: Binding | undefined
+      for (;;) {
+        const page = yield* store.listThreads({ limit: 2, before })
+        seen.push(...page.map((found) => found.threadId))
+        const last = page.at(-1)
+        if (last === undefined) break
+        before = last
+      }
+      assert.deepStrictEqual(seen, ["e", "d", "c", "b", "a"])
+    })))
+})
+
+describe("SessionStore: turns", () => {
+  it.effect("P5 store: a turn id is used once in the whole store", () =>
+    onStore(Effect.gen(function*() {
+      const store = yield* SessionStore
+      yield* openThread()
+      yield* acceptedTurn("a", 1)
+      yield* endTurn("a", 2)
+      const other = ThreadId.make("thread-2")
+      yield* openThread({ threadId: other })
+      const again = { turnId: turn("a"), ref: undefined, input: { prompt: "again" }, at: 3000 }
+      for (const id of [threadId, other]) {
+        const error = yield* Effect.flip(store.recordIntent({ ...again, threadId: id, epoch: first }))
+        assert.deepStrictEqual([error._tag, "turnId" in error && error.turnId], ["TurnExists", "a"])
+      }
+      assert.strictEqual(Option.getOrThrow(yield* store.getTurn(turn("a"))).input.prompt, "a")
+    })))
+
+  it.effect("P5 store: an intent is on the record before it is accepted, a refusal after", () =>
+    onStore(Effect.gen(function*() {
+      const store = yield* SessionStore
+      yield* openThread()
+      yield* store.recordIntent({ ...inFirst("a"), ref: "msg_1", input: { prompt: "hi" }, at: 1500 })
+      const record = {
+        ...inFirst("a"),
+        status: "intent",
+        ref: "msg_1",
+        input: { prompt: "hi" },
+        intentAt: 1500,
+        endedAt: undefined
+      }
+      assert.deepStrictEqual<unknown>(yield* store.getTurn(turn("a")), Option.some(record))
+      yield* store.refuseTurn(turn("a"), 1600)
+      const refused = { ...record, status: "refused", endedAt: 1600 }
+      assert.deepStrictEqual<unknown>(yield* store.getTurn(turn("a")), Option.some(refused))
+    })))
+
+  it.effect("P4 store: a turn ends once", () =>
+    onStore(Effect.gen(function*() {
+      const store = yield* SessionStore
+      yield* openThread()
+      yield* acceptedTurn("a", 1)
+      yield* endTurn("a", 2)
+      assert.deepStrictEqual<unknown>(yield* Effect.flip(endTurn("a", 3)), fenced)
+      yield* store.refuseTurn(turn("a"), 1)
+      assert.strictEqual(Option.getOrThrow(yield* store.getTurn(turn("a"))).status, "completed")
+      assert.lengthOf(yield* allEvents(), 3)
+    })))
+
+  it.effect("P5 store: an unknown turn is handed out for reconciling until it was reconciled", () =>
+    onStore(Effect.gen(function*() {
+      const store = yield* SessionStore
+      yield* openThread()
+      yield* acceptedTurn("a", 1)
+      yield* store.endTurn({
+        ...inFirst("a"),
+        status: "unknown",
+        at: 1700,
+        dueAt: 1,
+        cursor: Option.none(),
+        events: numbered(2, [{ _tag: "TurnUnknown", turnId: turn("a"), reason: "delivery-uncertain" }])
+      })
+      assert.deepStrictEqual((yield* store.unreconciledTurns(threadId)).map((record) => record.turnId), [turn("a")])
+      yield* store.reconcileTurn({
+        ...inFirst("a"),
+        events: numbered(3, [{ _tag: "TurnReconciled", turnId: turn("a"), evidence: "never-delivered" }])
+      })
+      assert.deepStrictEqual(yield* store.unreconciledTurns(threadId), [])
+      assert.strictEqual((yield* allEvents()).at(-1)?._tag, "TurnReconciled")
+    })))
+})
+
+describe("SessionStore: epochs", () => {
+  it.effect("P8 store: nothing is written under an epoch that is over", () =>
+    onStore(Effect.gen(function*() {
+      const store = yield* SessionStore
+      yield* openThread()
+      yield* acceptedTurn("a", 1)
+      yield* store.recordIntent({ ...inFirst("b"), ref: undefined, input: { prompt: "b" }, at: 1 })
+      yield* openThread({ epoch: second, after: 2 })
+      const events = numbered(3, [message("late")])
+      const at = 1
+      const late = [
+        store.appendEvents(events),
+        store.closeEpoch({ threadId, epoch: first, at, events }),
+        store.recordIntent({ ...inFirst("c"), ref: undefined, input: { prompt: "c" }, at }),
+        store.acceptTurn({ ...inFirst("b"), at, events }),
+        store.endTurn({ ...inFirst("a"), status: "completed", at, dueAt: 1, cursor: Option.some(cursor), events }),
+        store.reconcileTurn({ ...inFirst("a"), events }),
+        store.openEpoch({ binding: binding(), cursor: Option.some(cursor), dueAt: 1, events })
+      ]
+      for (const write of late) assert.deepStrictEqual<unknown>(yield* Effect.flip(write), fenced)
+      yield* store.setDue({ threadId, epoch: first, dueAt: 1 })
+      const found = Option.getOrThrow(yield* store.getThread(threadId))
+      assert.deepStrictEqual([found.status, found.epoch, found.lastSeq], ["live", 2, 3])
+      assert.lengthOf(yield* allEvents(), 3)
+      assert.deepStrictEqual(yield* store.getCursor(threadId, instanceId), Option.none())
+      assert.deepStrictEqual(yield* store.dueThreads({ now: 4000, limit: 10 }), [])
+      assert.strictEqual(Option.getOrThrow(yield* store.getTurn(turn("a"))).status, "accepted")
+    })))
+
+  it.effect("P8 store: a closed epoch takes no more events, and a thread never goes back to an epoch", () =>
+    onStore(Effect.gen(function*() {
+      const store = yield* SessionStore
+      yield* openThread()
+      yield* store.closeEpoch({
+        threadId,
+        epoch: first,
+        at: 1800,
+        events: numbered(1, [{ _tag: "SessionEnded", reason: "stopped" }])
+      })
+      assert.deepStrictEqual<unknown>(yield* Effect.flip(store.appendEvents(numbered(2, [message("late")]))), fenced)
+      assert.deepStrictEqual<unknown>(yield* Effect.flip(openThread({ after: 2 })), fenced)
+    })))
+
+  it.effect("P11 store: events follow without a hole and without an overlap, or are not written at all", () =>
+    onStore(Effect.gen(function*() {
+      const store = yield* SessionStore
+      yield* openThread()
+      for (const after of [0, 2]) {
+        const error = yield* Effect.flip(store.appendEvents(numbered(after, [message("x"), message("y")])))
+        assert.strictEqual(error._tag, "EpochFenced")
+      }
+      const many = Arr.makeBy(1500, (n) => message(`n${n}`))
+      yield* store.appendEvents(numbered(1, many))
+      const seen: Array<number> = []
+      for (let after = 0;;) {
+        const page = yield* store.readEvents({ threadId, after, limit: 400 })
+        seen.push(...page.map((event) => event.seq))
+        const last = page.at(-1)
+        if (last === undefined) break
+        after = last.seq
+      }
+      assert.deepStrictEqual(seen, Arr.range(1, 1501))
+    })))
+
+  it.effect("P9 store: due threads are those that are live, idle and due, earliest first", () =>
+    onStore(Effect.gen(function*() {
+      const store = yield* SessionStore
+      for (const [id, dueAt] of [["late", 3000], ["early", 1000], ["later", 9000], ["stopped", 500]] as const) {
+        yield* openThread({ threadId: ThreadId.make(id), dueAt })
+      }
+      yield* openThread({ dueAt: 100 })
+      yield* acceptedTurn("a", 1)
+      yield* store.closeEpoch({ threadId: ThreadId.make("stopped"), epoch: first, at: 1, events: [] })
+      const due = (now: number, limit = 10) =>
+        Effect.map(store.dueThreads({ now, limit }), (found) => found.map(({ threadId }) => threadId))
+      assert.deepStrictEqual<ReadonlyArray<string>>(yield* due(3000), ["early", "late"])
+      assert.deepStrictEqual<ReadonlyArray<string>>(yield* due(3000, 1), ["early"])
+      yield* endTurn("a", 2)
+      yield* store.setDue({ threadId: ThreadId.make("early"), epoch: first, dueAt: 20_000 })
+      assert.deepStrictEqual<ReadonlyArray<string>>(yield* due(9000), ["late", "later", threadId])
+    })))
+
+  it.effect("P9 store: finding due threads, live threads and open turns reads an index and no more", () =>
+    Effect.gen(function*() {
+      const sql = yield* SqlClient.SqlClient
+      yield* migrations.run
+      const plan = (query: string) =>
+        Effect.map(
+          sql.unsafe<{ readonly detail: string }>(`EXPLAIN QUERY PLAN ${query}`),
+          (rows) => rows.map((row) => row.detail).join("; ")
+        )
+      assert.strictEqual(
+        yield* plan("SELECT thread_id, epoch FROM eca_threads WHERE due_at <= 5 ORDER BY due_at LIMIT 10"),
+        "SEARCH eca_threads USING COVERING INDEX eca_threads_due (due_at<?)"
+      )
+      assert.include(yield* plan("SELECT thread_id FROM eca_threads WHERE status = 'live'"), "eca_threads_live")
+      assert.include(
+        yield* plan("SELECT thread_id FROM eca_turns WHERE status IN ('intent', 'accepted')"),
+        "eca_turns_open"
+      )
+      assert.include(
+        yield* plan("SELECT type FROM eca_events WHERE thread_id = 'a' AND request_id = 'b' ORDER BY seq DESC LIMIT 1"),
+        "eca_events_request"
+      )
+    }).pipe(Effect.provide(SqliteClient.layer({ filename: ":memory:" }))))
+})
+
+describe("SessionStore: events", () => {
+  it.effect("P6 store: a request is unknown, open or settled", () =>
+    onStore(Effect.gen(function*() {
+      const store = yield* SessionStore
+      const requestId = RequestId.make("r1")
+      yield* openThread()
+      assert.strictEqual(yield* store.requestStatus(threadId, requestId), "unknown")
+      yield* store.appendEvents(numbered(1, [{ _tag: "QuestionAsked", request: { requestId, questions: [] } }]))
+      assert.strictEqual(yield* store.requestStatus(threadId, requestId), "open")
+      assert.strictEqual(yield* store.requestStatus(ThreadId.make("thread-2"), requestId), "unknown")
+      yield* store.appendEvents(numbered(2, [{ _tag: "QuestionSettled", requestId, by: "user" }]))
+      assert.strictEqual(yield* store.requestStatus(threadId, requestId), "settled")
+    })))
+
+  it.effect("P11 store: an event that this version does not know, or cannot read, is handed out with its raw value", () =>
+    Effect.gen(function*() {
+      const filename = yield* temporaryFile
+      yield* withStore(filename, openThread())
+      yield* sqlite(
+        filename,
+        `UPDATE eca_threads SET last_seq = 4;
+         INSERT INTO eca_events VALUES
+           ('thread-1', 2, 1, 'a', 'Telepathy', NULL, 7, 9, '{"_tag":"Telepathy","turnId":"a","thought":42}'),
+           ('thread-1', 3, 1, NULL, 'Warning', NULL, 7, 1, '{"_tag":"Warning","code":5}'),
+           ('thread-1', 4, 1, NULL, 'Warning', NULL, 7, 1, '{"_tag":"Warn')`
+      )
+      const events = yield* withStore(filename, allEvents())
+      const place = { threadId, epoch: first, at: 7 }
+      assert.deepStrictEqual<unknown>(events.slice(1, 4), [
+        {
+          _tag: "Unrecognized",
+          type: "Telepathy",
+          turnId: "a",
+          raw: { _tag: "Telepathy", turnId: "a", thought: 42 },
+          seq: 2,
+          ...place
+        },
+        { _tag: "Unrecognized", type: "Warning", raw: { _tag: "Warning", code: 5 }, seq: 3, ...place },
+        { _tag: "Unrecognized", type: "Warning", raw: "{\"_tag\":\"Warn", seq: 4, ...place }
+      ])
+    }))
+})
+
+describe("SessionStore: opening", () => {
+  const opening = (filename: string) =>
+    Effect.flip(Effect.scoped(Layer.build(SessionStore.layerSqlite({ filename, busyTimeout: "10 millis" }))))
+
+  it.effect("P3 store: a store of a newer release is refused and left as it is", () =>
+    Effect.gen(function*() {
+      const filename = yield* temporaryFile
+      yield* withStore(filename, openThread())
+      yield* sqlite(filename, "INSERT INTO eca_migrations (migration_id, name) VALUES (900, 'tomorrow')")
+      const before = hash(filename)
+      const error = yield* opening(filename)
+      assert.deepInclude(error, { _tag: "StoreNewer", found: 900, supported: migrations.supported })
+      assert.strictEqual(hash(filename), before)
+    }))
+
+  it.effect("P8 store: a store has one owner at a time", () =>
+    Effect.gen(function*() {
+      const filename = yield* temporaryFile
+      yield* withStore(
+        filename,
+        Effect.gen(function*() {
+          const error = yield* opening(filename)
+          assert.deepInclude(error, { _tag: "StoreOwned", pid: process.pid, host: yield* ProcessIdentity.HostName })
+          yield* openThread()
+        })
+      )
+      yield* withStore(filename, Effect.void)
+    }))
+
+  const ownedBy = Effect.fnUntraced(function*(filename: string, changes: Partial<ProcessIdentity.ProcessIdentity>) {
+    const self = yield* ProcessIdentity.self
+    const { boot, host, pid, startTime } = { ...self, ...changes }
+    yield* withStore(filename, Effect.void)
+    yield* sqlite(
+      filename,
+      `INSERT INTO eca_owner VALUES (1, 'token', '${host}', '${boot}', ${pid}, '${startTime}', 1234)`
+    )
+    return yield* Effect.exit(withStore(filename, Effect.void))
+  })
+
+  it.effect("P8 store: an owner whose id was given to another process, or of an earlier boot, is succeeded", () =>
+    Effect.gen(function*() {
+      const filename = yield* temporaryFile
+      assert.strictEqual((yield* ownedBy(filename, { startTime: "1" }))._tag, "Success")
+      assert.strictEqual((yield* ownedBy(filename, { boot: "another-boot" }))._tag, "Success")
+    }))
+
+  it.effect("P8 store: an owner that lives, or that is on another host, is not", () =>
+    Effect.gen(function*() {
+      assert.strictEqual((yield* ownedBy(yield* temporaryFile, {}))._tag, "Failure")
+      assert.strictEqual((yield* ownedBy(yield* temporaryFile, { host: "elsewhere" }))._tag, "Failure")
+    }))
+
+  it.effect("P4 store: a turn without an end is ended at the next opening, even in a thread that was stopped", () =>
+    Effect.gen(function*() {
+      const filename = yield* temporaryFile
+      yield* withStore(
+        filename,
+        Effect.gen(function*() {
+          yield* openThread()
+          yield* acceptedTurn("a", 1)
+          yield* SessionStore.use((store) => store.closeEpoch({ threadId, epoch: first, at: 1, events: [] }))
+        })
+      )
+      const tags = Effect.map(allEvents(), (events) => events.map((event) => event._tag))
+      for (let times = 0; times < 2; times++) {
+        assert.deepStrictEqual(yield* withStore(filename, tags), ["SessionStarted", "TurnStarted", "TurnUnknown"])
+      }
+    }))
+
+  it.effect("P12 store: a settled thread goes on in a new epoch", () =>
+    Effect.gen(function*() {
+      const filename = yield* temporaryFile
+      yield* withStore(filename, openThread())
+      yield* withStore(
+        filename,
+        Effect.gen(function*() {
+          yield* openThread({ epoch: second, after: 2 })
+          const events = yield* allEvents()
+          assert.deepStrictEqual(events.map((event) => [event.seq, event.epoch, event._tag]), [
+            [1, 1, sessionStarted._tag],
+            [2, 1, "SessionEnded"],
+            [3, 2, sessionStarted._tag]
+          ])
+        })
+      )
+    }))
+})

@@ -1,0 +1,117 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Duration, Effect, Schema } from "effect"
+import { SessionReaper } from "../../src/index.ts"
+
+const { decide, defaults } = SessionReaper
+const minute = 60_000
+const idleAfter = Duration.toMillis(defaults.idleAfter)
+const pinCap = Duration.toMillis(defaults.pinCap)
+
+const start = 1_700_000_000_000
+const Observation = Schema.Struct({
+  now: Schema.Int.check(Schema.isBetween({ minimum: start, maximum: start + 48 * 60 * minute })),
+  activeAt: Schema.Int.check(Schema.isBetween({ minimum: start, maximum: start + 48 * 60 * minute })),
+  turnRunning: Schema.Boolean,
+  openRequests: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 3 })),
+  backgroundWork: Schema.Boolean,
+  exempt: Schema.Boolean,
+  sleeps: Schema.Array(Schema.Struct({
+    from: Schema.Int.check(Schema.isBetween({ minimum: start, maximum: start + 24 * 60 * minute })),
+    millis: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 12 * 60 * minute }))
+  })).check(Schema.isMaxLength(3))
+})
+
+const observe = (seen: typeof Observation.Type): SessionReaper.Observation => ({
+  ...seen,
+  sleeps: seen.sleeps.map(({ from, millis }) => ({ from, until: from + millis }))
+})
+
+const idle: SessionReaper.Observation = {
+  now: start + 10 * 60 * minute,
+  activeAt: start,
+  turnRunning: false,
+  openRequests: 0,
+  backgroundWork: false,
+  exempt: false,
+  sleeps: []
+}
+
+describe("SessionReaper.decide", () => {
+  it.effect.prop(
+    "P9 reaper: a busy session is kept, whatever else is true",
+    [Observation],
+    ([input]) =>
+      Effect.sync(() => {
+        const seen = observe(input)
+        if (!seen.turnRunning && seen.openRequests === 0) return
+        assert.strictEqual(decide(seen, defaults)._tag, "Keep")
+      }),
+    { arbitrary: { runs: 2000 } }
+  )
+
+  it.effect.prop(
+    "P9 reaper: nothing is stopped before it was idle for the threshold",
+    [Observation],
+    ([input]) =>
+      Effect.sync(() => {
+        const seen = observe(input)
+        if (decide(seen, defaults)._tag === "Stop") assert.isAtLeast(seen.now - seen.activeAt, idleAfter)
+      }),
+    { arbitrary: { runs: 2000 } }
+  )
+
+  it.effect.prop(
+    "P9 reaper: background work pins no longer than the cap",
+    [Observation],
+    ([input]) =>
+      Effect.sync(() => {
+        const seen = { ...observe(input), turnRunning: false, openRequests: 0, exempt: false, sleeps: [] }
+        if (seen.now - seen.activeAt >= idleAfter + pinCap) assert.strictEqual(decide(seen, defaults)._tag, "Stop")
+      }),
+    { arbitrary: { runs: 2000 } }
+  )
+
+  it.effect.prop(
+    "P9 reaper: a kept session is looked at again later, and in bounded time",
+    [Observation],
+    ([input]) =>
+      Effect.sync(() => {
+        const seen = observe(input)
+        const decision = decide(seen, defaults)
+        if (decision._tag === "Stop") return
+        assert.isAbove(decision.until, seen.now)
+      }),
+    { arbitrary: { runs: 2000 } }
+  )
+
+  it("P9 reaper: an idle session is stopped at the threshold and not a millisecond before", () => {
+    assert.strictEqual(decide({ ...idle, now: start + idleAfter - 1 }, defaults)._tag, "Keep")
+    assert.strictEqual(decide({ ...idle, now: start + idleAfter }, defaults)._tag, "Stop")
+  })
+
+  it("P9 reaper: the host's sleep is not idleness", () => {
+    const sleeps = [{ from: start + 5 * minute, until: start + 9 * 60 * minute }]
+    const awake = { ...idle, now: start + 9 * 60 * minute, sleeps }
+    assert.deepStrictEqual(decide(awake, defaults), {
+      _tag: "Keep",
+      because: "active",
+      until: start + 9 * 60 * minute + 25 * minute
+    })
+    assert.strictEqual(decide({ ...awake, now: awake.now + 25 * minute }, defaults)._tag, "Stop")
+  })
+
+  it("P9 reaper: a sleep before the last activity does not count", () => {
+    const sleeps = [{ from: start - 8 * 60 * minute, until: start - minute }]
+    assert.strictEqual(decide({ ...idle, now: start + idleAfter, sleeps }, defaults)._tag, "Stop")
+  })
+
+  it("P9 reaper: background work keeps an idle session until the cap", () => {
+    const working = { ...idle, backgroundWork: true }
+    assert.strictEqual(decide({ ...working, now: start + pinCap - 1 }, defaults)._tag, "Keep")
+    assert.strictEqual(decide({ ...working, now: start + pinCap }, defaults)._tag, "Stop")
+  })
+
+  it("P9 reaper: an exempt session is kept", () => {
+    assert.strictEqual(decide({ ...idle, exempt: true }, defaults)._tag, "Keep")
+  })
+})
