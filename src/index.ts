@@ -1,33 +1,28 @@
 /** One typed Effect interface to every coding agent, and conversations that never lose their context. */
+export { CompactionOutcome, CompactionTrigger } from "./domain/Compaction.ts"
 export { CompactionPolicy } from "./domain/CompactionPolicy.ts"
 export * from "./domain/Continuity.ts"
 export * from "./domain/Ids.ts"
 export * from "./domain/Item.ts"
 export {
-  EndReason,
   type EventOf,
   type HookPattern,
   LifecycleEvent,
-  type LifecycleKind,
+  type LifecycleTag,
   type Matching,
   StartSource
 } from "./domain/LifecycleEvent.ts"
 export * as Redaction from "./domain/Redaction.ts"
 export * from "./domain/RuntimeMode.ts"
+export { SnapshotCompleteness, SnapshotFailure, SnapshotInfo, SnapshotTiming } from "./domain/Snapshot.ts"
 export { SavedAttachment, SavedMessage, SnapshotManifest } from "./domain/SnapshotManifest.ts"
 export {
-  CompactionOutcome,
-  CompactionTrigger,
   EventBody,
   InterruptedBy,
   isEphemeral,
   isTerminal,
   ProviderEvent,
   SessionEndReason,
-  SnapshotCompleteness,
-  SnapshotFailure,
-  SnapshotInfo,
-  SnapshotTiming,
   type TerminalEvent,
   ThreadEvent,
   UnknownReason

@@ -9,7 +9,7 @@ import { SqlClient } from "effect/sql"
 import { LifecycleHooks, type Matching } from "../../src/index.ts"
 
 const howOf = (event: Matching<"session:*" | "turn:end">): string => {
-  switch (event.kind) {
+  switch (event._tag) {
     case "session:start":
       return event.source
     case "session:end":
@@ -41,17 +41,17 @@ export const layer = Layer.unwrap(Effect.gen(function*() {
     name: "analytics",
     events: ["session:*", "turn:end"],
     run: Effect.fn("Analytics.run")(function*(event) {
-      const { epoch, eventId, kind, seq, sessionId } = event
-      const usage = event.kind === "turn:end" ? event.usage : undefined
+      const { _tag: kind, epoch, eventId, seq, sessionId } = event
+      const usage = event._tag === "turn:end" ? event.usage : undefined
       const row = {
         event_id: eventId,
         session_id: sessionId,
         epoch,
         seq,
         kind,
-        at: event.kind === "session:end" ? event.endedAt : event.at,
+        at: event._tag === "session:end" ? event.endedAt : event.at,
         how: howOf(event),
-        estimated: event.kind === "session:end" && event.endedAtEstimated ? 1 : 0,
+        estimated: event._tag === "session:end" && event.endedAtEstimated ? 1 : 0,
         tokens: usage === undefined ? 0 : usage.input + usage.output,
         cost_usd: usage?.costUsd ?? 0
       }

@@ -20,7 +20,7 @@ export const layer = (root: string) =>
       run: Effect.fn("Cleanup.run")(function*(event) {
         // By epoch: an end that is delivered late must not take away what the session has when it is resumed.
         const folder = path.join(root, `${event.sessionId}-${event.epoch}`)
-        if (event.kind === "session:start") {
+        if (event._tag === "session:start") {
           yield* fs.makeDirectory(folder, { recursive: true })
           return yield* say("cleanup", `Made ${path.basename(folder)}/`)
         }

@@ -16,11 +16,11 @@ export interface Promised {
   readonly found: string
 }
 
-const expected = "new to reset, reset to idle, resume to crash, rehydrate to shutdown"
+const expected = "new to reset, reset to reaped, resume to host-crash, rehydrate to shutdown"
 
 export const judge = ({ guestBook, lives, resets, scratch }: Findings): ReadonlyArray<Promised> => {
   const story = lives.map(({ began, ended }) => `${began} to ${ended ?? "?"}`).join(", ")
-  const killed = lives.find(({ ended }) => ended === "crash")
+  const killed = lives.find(({ ended }) => ended === "host-crash")
   const missing = lives.flatMap((life) =>
     [entry("welcome", life), entry("goodbye", life)].filter((line) => !guestBook.includes(line))
   )

@@ -38,3 +38,10 @@ export type RequestId = typeof RequestId.Type
 /** One live binding of a thread, strictly increasing from 1. */
 export const Epoch = Schema.Int.pipe(Schema.brand("Epoch"))
 export type Epoch = typeof Epoch.Type
+
+/**
+ * A place in the one order over all threads of a store. Opaque: compare positions for equality only, and hand them back
+ * to the store that made them.
+ */
+export const Position = Schema.NonEmptyString.pipe(Schema.brand("Position"))
+export type Position = typeof Position.Type

@@ -1,18 +1,20 @@
 /**
  * What hooks are told: the boundaries of sessions, turns and compactions, as typed data.
  *
- * A lifecycle event is derived from the one durable event that records it ({@link of}), so it is recorded exactly as
- * often as that one: once. `eventId` is the same on every delivery, and after a restart; `delivery` says which try it is.
+ * A lifecycle event is derived from the one durable event that records it, so it is recorded exactly as often as that
+ * one: once. `eventId` is the same on every delivery, and after a restart; `delivery` says which try it is.
  *
  * `hook:completed`, the receipt of a hook, is the exception: it is told once, while the service runs, and not recorded.
  */
-import { Schema, Struct } from "effect"
-import { createHash } from "node:crypto"
+import { Schema } from "effect"
+import { CompactionOutcome, CompactionTrigger } from "./Compaction.ts"
 import { Continuity } from "./Continuity.ts"
 import { Epoch, InstanceId, ProviderName, SessionId, ThreadId, TurnId } from "./Ids.ts"
-import { CompactionOutcome, CompactionTrigger, SnapshotFailure, SnapshotInfo, type ThreadEvent } from "./ThreadEvent.ts"
+import { SnapshotFailure, SnapshotInfo } from "./Snapshot.ts"
+import { SessionEndReason } from "./ThreadEvent.ts"
 import { TurnFailure } from "./TurnFailure.ts"
 import { TurnInput } from "./TurnInput.ts"
+import { TurnOutcome } from "./TurnOutcome.ts"
 import { Usage } from "./Usage.ts"
 import { ApprovalRequest } from "./UserRequest.ts"
 
@@ -20,24 +22,17 @@ import { ApprovalRequest } from "./UserRequest.ts"
 export const version = 1
 
 /**
- * Which past an epoch starts with. `recovered`: the session goes on after its host had died; `fork`, `reset`,
- * `rehydrate` and `resume` say where the conversation comes from, `new` that it begins (or begins anew; `continuity` says).
+ * Which past an epoch starts with.
+ *
+ * - `new`: a new thread; there is no past.
+ * - `resume`: the provider's session continues; `recovered`: it continues after its host had crashed.
+ * - `fork`: a copy of another thread's session.
+ * - `rehydrate`: a new session that was handed the archived conversation.
+ * - `reset`: a new session, because the app asked for one; `fresh`: a new session without the past of its thread, for the
+ *   reason that `continuity` gives.
  */
-export const StartSource = Schema.Literals(["new", "resume", "fork", "reset", "rehydrate", "recovered"])
+export const StartSource = Schema.Literals(["new", "resume", "recovered", "fork", "rehydrate", "reset", "fresh"])
 export type StartSource = typeof StartSource.Type
-
-/** Why an epoch ended. The thread can be continued after every one of them but `deleted`. */
-export const EndReason = Schema.Literals([
-  "closed",
-  "reset",
-  "idle",
-  "deleted",
-  "replaced",
-  "provider-exit",
-  "shutdown",
-  "crash"
-])
-export type EndReason = typeof EndReason.Type
 
 const kinds = {
   /** An epoch begins. Recorded and delivered before its first prompt is sent. */
@@ -49,10 +44,10 @@ const kinds = {
   },
   /** An epoch is over: exactly once for each start, a crash included. Delivered before the session is gone. */
   "session:end": {
-    reason: EndReason,
+    reason: SessionEndReason,
     /** Milliseconds since the epoch. */
     endedAt: Schema.Finite,
-    /** After a crash nobody saw the end: then it is the time of the last thing that was recorded. */
+    /** Set after a crash, which nothing observed: `endedAt` is then the time of the last event that was recorded. */
     endedAtEstimated: Schema.Boolean,
     /** The session that a reset has put in its place. */
     nextSessionId: Schema.optionalKey(SessionId)
@@ -62,7 +57,7 @@ const kinds = {
   "turn:start": { turnId: TurnId, input: TurnInput },
   "turn:end": {
     turnId: TurnId,
-    outcome: Schema.Literals(["completed", "failed", "interrupted", "unknown"]),
+    outcome: TurnOutcome,
     usage: Schema.optionalKey(Usage),
     failure: Schema.optionalKey(TurnFailure)
   },
@@ -88,11 +83,11 @@ const kinds = {
   },
   "snapshot:written": { snapshot: SnapshotInfo, compactionId: Schema.optionalKey(Schema.String) },
   "snapshot:failed": { failure: SnapshotFailure, compactionId: Schema.optionalKey(Schema.String) },
-  /** What became of one try of one hook. */
+  /** The outcome of one try of one hook. */
   "hook:completed": {
     hook: Schema.String,
-    /** The event that it was told. */
-    of: Schema.Struct({ eventId: Schema.String, kind: Schema.String }),
+    /** The event that the hook was told. */
+    of: Schema.Struct({ eventId: Schema.String, _tag: Schema.String }),
     outcome: Schema.Literals(["ok", "failed", "timeout", "skipped", "vetoed"]),
     durationMillis: Schema.Finite,
     attempt: Schema.Int,
@@ -124,8 +119,8 @@ const envelope = {
   })
 } as const
 
-const member = <K extends string, F extends Schema.Struct.Fields>(kind: K, fields: F) =>
-  Schema.Struct({ kind: Schema.Literal(kind), ...fields, ...envelope })
+const member = <Tag extends string, F extends Schema.Struct.Fields>(tag: Tag, fields: F) =>
+  Schema.TaggedStruct(tag, { ...fields, ...envelope })
 
 export const LifecycleEvent = Schema.Union([
   member("session:start", kinds["session:start"]),
@@ -142,24 +137,24 @@ export const LifecycleEvent = Schema.Union([
 ])
 export type LifecycleEvent = typeof LifecycleEvent.Type
 
-export type LifecycleKind = LifecycleEvent["kind"]
+export type LifecycleTag = LifecycleEvent["_tag"]
 
 /** The event of one kind. */
-export type EventOf<K extends LifecycleKind> = Extract<LifecycleEvent, { readonly kind: K }>
+export type EventOf<K extends LifecycleTag> = Extract<LifecycleEvent, { readonly _tag: K }>
 
-type Family = LifecycleKind extends infer K ? K extends `${infer F}:${string}` ? F : never : never
+type Family = LifecycleTag extends infer K ? K extends `${infer F}:${string}` ? F : never : never
 
 /** Which events a hook wants: a kind, a family, or all. */
-export type HookPattern = LifecycleKind | `${Family}:*` | "*"
+export type HookPattern = LifecycleTag | `${Family}:*` | "*"
 
 /** The events that a pattern stands for. */
 export type Matching<P extends HookPattern> = P extends "*" ? LifecycleEvent
-  : P extends `${infer F}:*` ? Extract<LifecycleEvent, { readonly kind: `${F}:${string}` }>
-  : Extract<LifecycleEvent, { readonly kind: P }>
+  : P extends `${infer F}:*` ? Extract<LifecycleEvent, { readonly _tag: `${F}:${string}` }>
+  : Extract<LifecycleEvent, { readonly _tag: P }>
 
 /** `a:b` is matched by `a:b`, `a:*` and `*`. */
-export const matches = (patterns: ReadonlyArray<string>, kind: string): boolean =>
-  patterns.some((pattern) => pattern === "*" || pattern === kind || pattern === `${kind.split(":")[0]}:*`)
+export const matches = (patterns: ReadonlyArray<string>, tag: string): boolean =>
+  patterns.some((pattern) => pattern === "*" || pattern === tag || pattern === `${tag.split(":")[0]}:*`)
 
 /** Whose event it is. */
 export interface Identity {
@@ -168,161 +163,3 @@ export interface Identity {
   readonly sessionId: SessionId
   readonly directory: string
 }
-
-type Payload = { [K in LifecycleKind]: { readonly kind: K } & Omit<EventOf<K>, keyof typeof envelope | "kind"> }[
-  LifecycleKind
-]
-
-const sources = {
-  Created: "new",
-  Resumed: "resume",
-  Moved: "resume",
-  Forked: "fork",
-  Rehydrated: "rehydrate",
-  Fresh: "new"
-} as const
-
-const endReasons = {
-  stopped: "closed",
-  reaped: "idle",
-  lost: "provider-exit",
-  replaced: "replaced",
-  reset: "reset",
-  deleted: "deleted",
-  shutdown: "shutdown",
-  "host-crash": "crash"
-} as const
-
-const outcomes = {
-  TurnCompleted: "completed",
-  TurnFailed: "failed",
-  TurnInterrupted: "interrupted",
-  TurnUnknown: "unknown"
-} as const
-
-/** What a durable event says to hooks, and what makes it unique within its epoch; nothing for most events. */
-const payload = (event: ThreadEvent): readonly [key: string, payload: Payload] | undefined => {
-  switch (event._tag) {
-    case "SessionStarted": {
-      const { continuity, previousSessionId, recovered } = event
-      const goesOn = continuity._tag === "Resumed" || continuity._tag === "Moved"
-      return ["", {
-        kind: "session:start",
-        source: previousSessionId !== undefined
-          ? "reset"
-          : recovered === true && goesOn
-          ? "recovered"
-          : sources[continuity._tag],
-        continuity,
-        ...(previousSessionId === undefined ? {} : { previousSessionId })
-      }]
-    }
-    case "SessionEnded":
-      return ["", {
-        kind: "session:end",
-        reason: endReasons[event.reason],
-        endedAt: event.endedAt ?? event.at,
-        endedAtEstimated: event.endedAt !== undefined,
-        ...(event.nextSessionId === undefined ? {} : { nextSessionId: event.nextSessionId })
-      }]
-    case "SessionReset":
-      return ["", {
-        kind: "session:reset",
-        previousSessionId: event.previousSessionId,
-        nextSessionId: event.nextSessionId
-      }]
-    case "TurnStarted":
-      return [event.turnId, { kind: "turn:start", turnId: event.turnId, input: event.input }]
-    case "TurnCompleted":
-    case "TurnFailed":
-    case "TurnInterrupted":
-    case "TurnUnknown":
-      return [event.turnId, {
-        kind: "turn:end",
-        turnId: event.turnId,
-        outcome: outcomes[event._tag],
-        ...("usage" in event ? { usage: event.usage } : {}),
-        ...(event._tag === "TurnFailed" ? { failure: event.failure } : {})
-      }]
-    case "ApprovalRequested":
-      return [event.request.requestId, {
-        kind: "approval:requested",
-        ...(event.turnId === undefined ? {} : { turnId: event.turnId }),
-        request: event.request
-      }]
-    case "CompactionGated": {
-      const { compactionId, failure, snapshot, trigger, vetoable } = event
-      return [compactionId, {
-        kind: "compaction:before",
-        compactionId,
-        trigger,
-        vetoable,
-        ...(snapshot === undefined ? {} : { snapshot }),
-        ...(failure === undefined ? {} : { failure })
-      }]
-    }
-    case "CompactionSettled": {
-      const { compactionId, outcome, reason, snapshotId, summary, trigger } = event
-      return [compactionId, {
-        kind: "compaction:after",
-        compactionId,
-        trigger,
-        outcome,
-        ...(summary === undefined ? {} : { summary }),
-        ...(reason === undefined ? {} : { reason }),
-        ...(snapshotId === undefined ? {} : { snapshotId })
-      }]
-    }
-    case "SnapshotWritten":
-      return [event.snapshot.snapshotId, {
-        kind: "snapshot:written",
-        snapshot: event.snapshot,
-        ...(event.compactionId === undefined ? {} : { compactionId: event.compactionId })
-      }]
-    case "SnapshotFailed":
-      return [event.failure.snapshotId, {
-        kind: "snapshot:failed",
-        failure: event.failure,
-        ...(event.compactionId === undefined ? {} : { compactionId: event.compactionId })
-      }]
-    default:
-      return undefined
-  }
-}
-
-type Place = Pick<ThreadEvent, "threadId" | "epoch">
-
-/** A session has one epoch number once, also where a deleted thread's id is used again. */
-export const eventId = (
-  { epoch, threadId }: Place,
-  { sessionId }: Identity,
-  kind: LifecycleKind,
-  key: string
-): string =>
-  `evt_${
-    createHash("sha256").update(JSON.stringify([threadId, sessionId, epoch, kind, key])).digest("hex").slice(0, 32)
-  }`
-
-/** Puts an envelope around a payload. */
-export const make = <K extends LifecycleKind>(
-  place: Pick<ThreadEvent, "seq" | "at" | "threadId" | "epoch">,
-  identity: Identity,
-  key: string,
-  payload: Extract<Payload, { readonly kind: K }>
-) => ({
-  v: version,
-  eventId: eventId(place, identity, payload.kind, key),
-  ...Struct.pick(place, ["seq", "at", "threadId", "epoch"]),
-  ...Struct.pick(identity, ["provider", "instanceId", "sessionId", "directory"]),
-  delivery: { attempt: 1, recovered: false },
-  ...payload
-})
-
-/** The lifecycle event that this durable event records, if it records one. */
-export const of = (event: ThreadEvent, identity: Identity): LifecycleEvent | undefined => {
-  const found = payload(event)
-  return found === undefined ? undefined : make(event, identity, found[0], found[1])
-}
-
-/** The kind of lifecycle event that this durable event records, if it records one. */
-export const kindOf = (event: ThreadEvent): LifecycleKind | undefined => payload(event)?.[1].kind

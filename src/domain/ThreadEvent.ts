@@ -13,17 +13,20 @@
  * does not know comes back as `Unrecognized` with the raw value, never as an error.
  */
 import { Schema, Struct } from "effect"
+import { CompactionOutcome, CompactionTrigger } from "./Compaction.ts"
 import { Continuity } from "./Continuity.ts"
 import { Epoch, InstanceId, ItemId, ProviderName, RequestId, SessionId, ThreadId, TurnId } from "./Ids.ts"
 import { Item } from "./Item.ts"
 import { RuntimeMode } from "./RuntimeMode.ts"
+import { SnapshotFailure, SnapshotInfo } from "./Snapshot.ts"
 import { TurnFailure } from "./TurnFailure.ts"
 import { TurnInput } from "./TurnInput.ts"
+import { TurnOutcome } from "./TurnOutcome.ts"
 import { Usage } from "./Usage.ts"
 import { ApprovalDecision, ApprovalRequest, QuestionAnswer, QuestionRequest, SettledBy } from "./UserRequest.ts"
 
 /** Version of the event union, stored with every event. */
-export const version = 2
+export const version = 1
 
 const turn = { turnId: TurnId }
 const maybeTurn = { turnId: Schema.optionalKey(TurnId) }
@@ -52,58 +55,6 @@ export type InterruptedBy = typeof InterruptedBy.Type
 export const UnknownReason = Schema.Literals(["host-crash", "delivery-uncertain"])
 export type UnknownReason = typeof UnknownReason.Type
 
-/** What set a compaction off: the agent by itself, somebody's request, or a model that refused a context too long. */
-export const CompactionTrigger = Schema.Literals(["auto", "manual", "overflow"])
-export type CompactionTrigger = typeof CompactionTrigger.Type
-
-/**
- * How a compaction ended. `cancelled`: it was not let go, because the transcript could not be saved and policy
- * forbids to go on without it, because the gate's deadline passed, or because whoever asked gave up;
- * `vetoed`: a guard said no; `timeout`: no end was seen in time; `unknown`: the host died, or the session was lost.
- */
-export const CompactionOutcome = Schema.Literals(["completed", "failed", "cancelled", "vetoed", "timeout", "unknown"])
-export type CompactionOutcome = typeof CompactionOutcome.Type
-
-/** When a snapshot was taken: before the compaction (the agent was held), while it ran, or after it. */
-export const SnapshotTiming = Schema.Literals(["before", "concurrent", "after"])
-export type SnapshotTiming = typeof SnapshotTiming.Type
-
-/**
- * What a snapshot holds. `complete`: the agent's whole history and our log; `running`: as well, and something (a tool, an
- * answer) was still at work; `log-only`: the agent's history could not be had, so our log alone.
- */
-export const SnapshotCompleteness = Schema.Literals(["complete", "running", "log-only"])
-export type SnapshotCompleteness = typeof SnapshotCompleteness.Type
-
-/** A snapshot that is on the disk and was read back. */
-export const SnapshotInfo = Schema.Struct({
-  snapshotId: Schema.String,
-  /** Absolute path of its manifest. */
-  path: Schema.String,
-  /** Of the whole transcript as it was saved. */
-  sha256: Schema.String,
-  timing: SnapshotTiming,
-  completeness: SnapshotCompleteness,
-  messages: Schema.Int,
-  /** Size of the transcript. */
-  bytes: Schema.Int,
-  /** What this snapshot has added on the disk; the rest was there from earlier ones. */
-  bytesWritten: Schema.Int,
-  durationMillis: Schema.Finite
-})
-export type SnapshotInfo = typeof SnapshotInfo.Type
-
-/**
- * Why there is no snapshot. `code` is the system's error code (`ENOSPC`, `EACCES`, ...) or our own: `REDACTOR`,
- * `DEADLINE`, `VERIFY`, `STORE`, `HISTORY`. `message` is prose.
- */
-export const SnapshotFailure = Schema.Struct({
-  snapshotId: Schema.String,
-  code: Schema.String,
-  message: Schema.optionalKey(Schema.String)
-})
-export type SnapshotFailure = typeof SnapshotFailure.Type
-
 const providerCases = {
   TurnCompleted: { ...turn, usage: Usage },
   TurnFailed: { ...turn, failure: TurnFailure, usage: Usage },
@@ -115,7 +66,12 @@ const providerCases = {
     ...maybeTurn,
     item: Item,
     /** Set where the item was read from the provider's history afterwards, because its events were lost. */
-    recovered: Schema.optionalKey(Schema.Boolean)
+    recovered: Schema.optionalKey(Schema.Boolean),
+    /**
+     * Set where the turn or the session ended before the agent completed the item: it holds what readers were shown of
+     * it. A later `recovered` item with the same id takes its place.
+     */
+    cut: Schema.optionalKey(Schema.Boolean)
   },
   /** New text of an item; `offset` is its position in the item's text, in UTF-16 code units. Ephemeral. */
   ItemDelta: { ...maybeTurn, itemId: ItemId, offset: Schema.Int, delta: Schema.String },
@@ -153,10 +109,14 @@ const providerCases = {
   ErrorReported: { ...maybeTurn, name: Schema.String, message: Schema.optionalKey(Schema.String) },
   /** A frame that the adapter, or a stored event that this version, does not know: kept as it came. */
   Unrecognized: { ...maybeTurn, type: Schema.String, raw: Schema.Unknown },
-  /** Events are missing here, exactly once per hole. `lost` says which. Ephemeral when the cause is a slow reader. */
+  /**
+   * Events are missing here, exactly once per hole. `lost` says which. Ephemeral unless the cause is the provider's
+   * stream. `log-replaced`: the reader asked to go on after a `seq` that this log never reached, because the thread was
+   * deleted and made anew or the store was restored from a backup; the log follows from its start.
+   */
   Gap: {
     ...maybeTurn,
-    cause: Schema.Literals(["slow-reader", "provider-stream"]),
+    cause: Schema.Literals(["slow-reader", "provider-stream", "log-replaced"]),
     lost: Schema.Literals(["deltas", "events"])
   }
 } as const
@@ -177,7 +137,7 @@ const serviceCases = {
   SessionEnded: {
     reason: SessionEndReason,
     nextSessionId: Schema.optionalKey(SessionId),
-    /** Set where nobody saw the end: when the last event before it was recorded, in milliseconds since the epoch. */
+    /** Set after a crash, which nothing observed: when the last event before it was recorded, in milliseconds since the epoch. */
     endedAt: Schema.optionalKey(Schema.Finite)
   },
   /** The conversation begins anew in another session; the thread keeps its archive. */
@@ -185,7 +145,8 @@ const serviceCases = {
   TurnStarted: { ...turn, input: TurnInput },
   /** More input joined the running turn. */
   TurnSteered: { ...turn, input: TurnInput },
-  TurnUnknown: { ...turn, reason: UnknownReason },
+  /** `usage` is the last that the agent reported, where it reported any. */
+  TurnUnknown: { ...turn, reason: UnknownReason, usage: Schema.optionalKey(Usage) },
   /**
    * What the provider's own history says of a turn that ended as unknown: it never arrived, or how it ended there.
    * Not a second terminal event.
@@ -194,14 +155,14 @@ const serviceCases = {
     ...turn,
     evidence: Schema.Literals(["never-delivered", "completed", "failed", "interrupted", "unfinished"])
   },
-  /** A turn of the conversation that a snapshot was restored from. */
+  /** A turn that the thread has from elsewhere: of the snapshot that it was restored from, or of its fork's source. */
   TurnRestored: {
     ...turn,
-    snapshotId: Schema.String,
+    source: Schema.TaggedUnion({ Snapshot: { snapshotId: Schema.String }, Fork: { threadId: ThreadId } }),
     input: TurnInput,
     startedAt: Schema.Finite,
     items: Schema.Array(Item),
-    ending: Schema.Literals(["TurnCompleted", "TurnFailed", "TurnInterrupted", "TurnUnknown"])
+    outcome: TurnOutcome
   },
   /** A compaction is about to begin, or has begun where the agent cannot be held. */
   CompactionGated: {
@@ -223,7 +184,9 @@ const serviceCases = {
     snapshotId: Schema.optionalKey(Schema.String)
   },
   SnapshotWritten: { snapshot: SnapshotInfo, compactionId: Schema.optionalKey(Schema.String) },
-  SnapshotFailed: { failure: SnapshotFailure, compactionId: Schema.optionalKey(Schema.String) }
+  SnapshotFailed: { failure: SnapshotFailure, compactionId: Schema.optionalKey(Schema.String) },
+  /** The thread was deleted: the last event that its readers see. Ephemeral. */
+  ThreadDeleted: {}
 } as const
 
 /** What an adapter emits: the union without what only the service can know. */
@@ -281,4 +244,4 @@ export const unknownCompaction = (
 
 /** Ephemeral events are shown to live readers and not stored. */
 export const isEphemeral = (event: EventBody): boolean =>
-  event._tag === "ItemDelta" || event._tag === "ItemUpdated" || event._tag === "Gap"
+  event._tag === "ItemDelta" || event._tag === "ItemUpdated" || event._tag === "Gap" || event._tag === "ThreadDeleted"

@@ -7,8 +7,9 @@
  */
 import { type Epoch, ItemId, type TurnId } from "./Ids.ts"
 import type { Item } from "./Item.ts"
-import { isTerminal, type TerminalEvent, type ThreadEvent } from "./ThreadEvent.ts"
+import { isTerminal, type ThreadEvent } from "./ThreadEvent.ts"
 import type { TurnInput } from "./TurnInput.ts"
+import * as TurnOutcome from "./TurnOutcome.ts"
 
 export interface TranscriptTurn {
   readonly turnId: TurnId
@@ -19,7 +20,7 @@ export interface TranscriptTurn {
   /** Completed items in order; the first is what the user said. */
   readonly items: ReadonlyArray<Item>
   /** Absent while the turn runs. */
-  readonly ending: TerminalEvent["_tag"] | undefined
+  readonly outcome: TurnOutcome.TurnOutcome | undefined
 }
 
 const userItem = (turnId: TurnId, input: TurnInput, n: number): Item => ({
@@ -31,9 +32,16 @@ const userItem = (turnId: TurnId, input: TurnInput, n: number): Item => ({
   )
 })
 
+/** What was recovered of an item later takes the place of what was seen of it when it was cut. */
+const put = (items: Array<Item>, item: Item): void => {
+  const known = items.findIndex(({ itemId }) => itemId === item.itemId)
+  if (known === -1) items.push(item)
+  else items[known] = item
+}
+
 /** Folds a thread's events, in order, into its turns. */
 export const fromEvents = (events: Iterable<ThreadEvent>): ReadonlyArray<TranscriptTurn> => {
-  const turns = new Map<TurnId, TranscriptTurn & { readonly items: Array<Item>; ending: TranscriptTurn["ending"] }>()
+  const turns = new Map<TurnId, TranscriptTurn & { readonly items: Array<Item>; outcome: TranscriptTurn["outcome"] }>()
   for (const event of events) {
     if (event._tag === "TurnStarted") {
       turns.set(event.turnId, {
@@ -42,20 +50,22 @@ export const fromEvents = (events: Iterable<ThreadEvent>): ReadonlyArray<Transcr
         startedAt: event.at,
         input: event.input,
         items: [userItem(event.turnId, event.input, 0)],
-        ending: undefined
+        outcome: undefined
       })
       continue
     }
     if (event._tag === "TurnRestored") {
-      const { ending, epoch, input, items, startedAt, turnId } = event
-      turns.set(turnId, { turnId, epoch, startedAt, input, items: Array.from(items), ending })
+      const { epoch, input, items, outcome, startedAt, turnId } = event
+      turns.set(turnId, { turnId, epoch, startedAt, input, items: Array.from(items), outcome })
       continue
     }
     const turn = "turnId" in event && event.turnId !== undefined ? turns.get(event.turnId) : undefined
     if (turn === undefined) continue
     if (event._tag === "TurnSteered") turn.items.push(userItem(turn.turnId, event.input, turn.items.length))
-    else if (event._tag === "ItemCompleted" && event.item._tag !== "UserMessage") turn.items.push(event.item)
-    else if (isTerminal(event)) turn.ending = event._tag
+    else if (event._tag === "ItemCompleted" && event.item._tag !== "UserMessage") {
+      if (event.recovered === true) put(turn.items, event.item)
+      else turn.items.push(event.item)
+    } else if (isTerminal(event)) turn.outcome = TurnOutcome.of(event)
   }
   return Array.from(turns.values())
 }

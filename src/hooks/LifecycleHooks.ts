@@ -10,7 +10,7 @@
  *   name: "greeter",
  *   events: ["session:start", "session:end"],
  *   run: (event) =>
- *     event.kind === "session:start" && event.source === "new"
+ *     event._tag === "session:start" && event.source === "new"
  *       ? Console.log(`Welcome to ${event.threadId}`)
  *       : Effect.void
  * })
@@ -232,10 +232,10 @@ const common = (hook: Common, timeout: Duration.Duration) => ({
 })
 
 const isOf = <K extends GuardedKind>(kinds: ReadonlyArray<K>, event: EventOf<GuardedKind>): event is EventOf<K> =>
-  matches(kinds, event.kind)
+  matches(kinds, event._tag)
 
 const isMatching = <P extends HookPattern>(patterns: ReadonlyArray<P>, event: LifecycleEvent): event is Matching<P> =>
-  matches(patterns, event.kind)
+  matches(patterns, event._tag)
 
 /** Runs the hook with what its Layer was given, and with the services of whoever calls it. */
 const registered = <Event, A, E, R>(

@@ -142,7 +142,7 @@ const post = Effect.fnUntraced(
   function*({ headers, name, url }: WebhookOptions, keys: ReadonlyArray<Buffer>, event: LifecycleEvent) {
     const client = HttpClient.withScope(yield* HttpClient.HttpClient)
     const init = yield* Effect.serviceOption(FetchHttpClient.RequestInit)
-    const body = JSON.stringify({ type: event.kind, timestamp: new Date(event.at).toISOString(), ...event })
+    const body = JSON.stringify({ type: event._tag, timestamp: new Date(event.at).toISOString(), ...event })
     const timestamp = String(Math.floor((yield* Clock.currentTimeMillis) / 1000))
     const request = HttpClientRequest.post(reveal(url)).pipe(
       HttpClientRequest.bodyText(body, "application/json"),

@@ -17,10 +17,11 @@
  * - Closing the scope stops the session and everything that it alone needed.
  */
 import type { Effect, Option, Scope, Stream } from "effect"
+import type { CompactionTrigger } from "../domain/Compaction.ts"
 import type { InstanceId, ProviderName, RequestId, SessionId, ThreadId, TurnId } from "../domain/Ids.ts"
 import type { Item } from "../domain/Item.ts"
 import type { RuntimeMode } from "../domain/RuntimeMode.ts"
-import type { CompactionTrigger, ProviderEvent } from "../domain/ThreadEvent.ts"
+import type { ProviderEvent } from "../domain/ThreadEvent.ts"
 import type { ModelSelection, TurnInput } from "../domain/TurnInput.ts"
 import type { Usage } from "../domain/Usage.ts"
 import type { ApprovalDecision, QuestionAnswer } from "../domain/UserRequest.ts"

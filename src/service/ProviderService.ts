@@ -27,11 +27,13 @@
  * ```
  */
 import { Context, Deferred, type Duration, Effect, type FileSystem, Layer, type Path, type Stream } from "effect"
+import type { CompactionOutcome } from "../domain/Compaction.ts"
 import type { CompactionPolicy } from "../domain/CompactionPolicy.ts"
 import type { Continuity, MissingPolicy } from "../domain/Continuity.ts"
 import type { Epoch, InstanceId, RequestId, SessionId, ThreadId, TurnId } from "../domain/Ids.ts"
 import type { RuntimeMode } from "../domain/RuntimeMode.ts"
-import type { CompactionOutcome, SnapshotInfo, ThreadEvent } from "../domain/ThreadEvent.ts"
+import type { SnapshotInfo } from "../domain/Snapshot.ts"
+import type { ThreadEvent } from "../domain/ThreadEvent.ts"
 import type { TranscriptTurn } from "../domain/Transcript.ts"
 import type { Attachment, ModelSelection } from "../domain/TurnInput.ts"
 import type { Usage } from "../domain/Usage.ts"

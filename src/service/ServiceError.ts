@@ -2,8 +2,9 @@
  * What can go wrong between the app and `ProviderService`, before or beside the agent itself.
  */
 import { Schema } from "effect"
+import { CompactionOutcome } from "../domain/Compaction.ts"
 import { InstanceId, RequestId, ThreadId, TurnId } from "../domain/Ids.ts"
-import { CompactionOutcome, InterruptedBy, UnknownReason } from "../domain/ThreadEvent.ts"
+import { InterruptedBy, UnknownReason } from "../domain/ThreadEvent.ts"
 import { TurnFailure } from "../domain/TurnFailure.ts"
 
 /** No layer has registered this provider instance. `known` lists those that are there. */
@@ -159,11 +160,11 @@ export class HookReentrant extends Schema.TaggedError<HookReentrant>()("HookReen
   threadId: ThreadId,
   hook: Schema.String,
   /** The lifecycle event that the hook was told. */
-  kind: Schema.String
+  event: Schema.String
 }) {
   readonly retryable = false
   override get message() {
-    return `The hook "${this.hook}" cannot use thread ${this.threadId}, which waits for it (${this.kind})`
+    return `The hook "${this.hook}" cannot use thread ${this.threadId}, which waits for it (${this.event})`
   }
 }
 

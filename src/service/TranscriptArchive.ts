@@ -15,8 +15,8 @@ import { Context, Effect, Option } from "effect"
 import { type InstanceId, type ThreadId, TurnId } from "../domain/Ids.ts"
 import type { Redactor } from "../domain/Redaction.ts"
 import type { RuntimeMode } from "../domain/RuntimeMode.ts"
+import type { SnapshotInfo } from "../domain/Snapshot.ts"
 import type { SavedMessage, SnapshotManifest } from "../domain/SnapshotManifest.ts"
-import type { SnapshotInfo } from "../domain/ThreadEvent.ts"
 import type { TranscriptTurn } from "../domain/Transcript.ts"
 import type { TurnInput } from "../domain/TurnInput.ts"
 import type { SnapshotRecord } from "../store/SnapshotIndex.ts"
@@ -126,7 +126,7 @@ const turnOf = (
     startedAt: known?.turn?.startedAt ?? first?.at ?? manifest.createdAt,
     input: known?.turn === undefined ? { prompt: words?.text ?? "" } : wholeInput(known.turn.said, blobs),
     items,
-    ending: known?.turn === undefined ? finished ? "TurnCompleted" : undefined : known.turn.ending
+    outcome: known?.turn === undefined ? finished ? "completed" : undefined : known.turn.outcome
   }
 }
 

@@ -7,7 +7,7 @@
 import { Context, Effect, Option, Schema } from "effect"
 import type { SqlClient } from "effect/sql"
 import { Epoch, InstanceId, ProviderName, SessionId, ThreadId } from "../domain/Ids.ts"
-import { SnapshotInfo } from "../domain/ThreadEvent.ts"
+import { SnapshotInfo } from "../domain/Snapshot.ts"
 import { type BigIntColumn, parseJson } from "./internal/rows.ts"
 import { StoreFailed } from "./StoreError.ts"
 

@@ -7,10 +7,10 @@
  */
 import { Effect } from "effect"
 import { randomBytes } from "node:crypto"
+import type { CompactionTrigger } from "../domain/Compaction.ts"
 import type { RequestId, SessionId, ThreadId, TurnId } from "../domain/Ids.ts"
 import type { Item } from "../domain/Item.ts"
 import type { RuntimeMode } from "../domain/RuntimeMode.ts"
-import type { CompactionTrigger } from "../domain/ThreadEvent.ts"
 import type { ModelSelection, TurnInput } from "../domain/TurnInput.ts"
 import type { Usage } from "../domain/Usage.ts"
 import type { ApprovalDecision, QuestionAnswer } from "../domain/UserRequest.ts"

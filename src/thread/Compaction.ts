@@ -9,17 +9,12 @@
  */
 import { type Clock, Deferred, Effect, Exit, Option, Result } from "effect"
 import { randomUUID } from "node:crypto"
+import type { CompactionOutcome, CompactionTrigger } from "../domain/Compaction.ts"
 import type { TurnId } from "../domain/Ids.ts"
-import * as LifecycleEvent from "../domain/LifecycleEvent.ts"
-import type {
-  CompactionOutcome,
-  CompactionTrigger,
-  EventBody,
-  SnapshotFailure,
-  SnapshotInfo,
-  SnapshotTiming
-} from "../domain/ThreadEvent.ts"
+import type { SnapshotFailure, SnapshotInfo, SnapshotTiming } from "../domain/Snapshot.ts"
+import type { EventBody } from "../domain/ThreadEvent.ts"
 import type { CompactionVerdict } from "../provider/ProviderAdapter.ts"
+import * as LifecycleRecord from "../store/LifecycleRecord.ts"
 import { append, type Engine, type LiveSession, locked } from "./LiveSession.ts"
 
 /** How it ended. */
@@ -196,7 +191,7 @@ const gatedEvent = (
   saved: Saved,
   vetoable: boolean
 ) =>
-  LifecycleEvent.make<"compaction:before">(
+  LifecycleRecord.make<"compaction:before">(
     {
       seq: live.log.lastSeq ?? 0,
       at: engine.clock.currentTimeMillisUnsafe(),
@@ -206,7 +201,7 @@ const gatedEvent = (
     live.binding,
     compactionId,
     {
-      kind: "compaction:before",
+      _tag: "compaction:before",
       compactionId,
       trigger,
       vetoable,

@@ -3,7 +3,8 @@
  * over once the agent says so. The thread is taken meanwhile.
  */
 import { Deferred, Effect, Exit } from "effect"
-import type { CompactionTrigger, SnapshotInfo } from "../domain/ThreadEvent.ts"
+import type { CompactionTrigger } from "../domain/Compaction.ts"
+import type { SnapshotInfo } from "../domain/Snapshot.ts"
 import { CapabilityMissing } from "../provider/AdapterError.ts"
 import { CompactionInProgress, CompactionRefused, TurnInProgress } from "../service/ServiceError.ts"
 import * as Compaction from "./Compaction.ts"

@@ -167,10 +167,10 @@ export const enter = Effect.fnUntraced(function*(
 
 const restored = (snapshotId: string, turn: TranscriptTurn): EventBody => ({
   _tag: "TurnRestored",
-  snapshotId,
+  source: { _tag: "Snapshot", snapshotId },
   turnId: turn.turnId,
   input: turn.input,
   startedAt: turn.startedAt,
   items: turn.items,
-  ending: turn.ending ?? "TurnUnknown"
+  outcome: turn.outcome ?? "unknown"
 })

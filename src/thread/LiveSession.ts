@@ -22,15 +22,8 @@ import {
 } from "effect"
 import type { CompactionPolicy } from "../domain/CompactionPolicy.ts"
 import type { RequestId, TurnId } from "../domain/Ids.ts"
-import type {
-  EventBody,
-  InterruptedBy,
-  ProviderEvent,
-  SnapshotFailure,
-  SnapshotInfo,
-  SnapshotTiming,
-  TerminalEvent
-} from "../domain/ThreadEvent.ts"
+import type { SnapshotFailure, SnapshotInfo, SnapshotTiming } from "../domain/Snapshot.ts"
+import type { EventBody, InterruptedBy, ProviderEvent, TerminalEvent } from "../domain/ThreadEvent.ts"
 import type { TurnFailure } from "../domain/TurnFailure.ts"
 import type { TurnInput } from "../domain/TurnInput.ts"
 import type { SettledBy } from "../domain/UserRequest.ts"

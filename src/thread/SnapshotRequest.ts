@@ -3,7 +3,8 @@
  */
 import { Effect, Result, Semaphore } from "effect"
 import * as CompactionPolicy from "../domain/CompactionPolicy.ts"
-import type { EventBody, SnapshotFailure, SnapshotInfo } from "../domain/ThreadEvent.ts"
+import type { SnapshotFailure, SnapshotInfo } from "../domain/Snapshot.ts"
+import type { EventBody } from "../domain/ThreadEvent.ts"
 import { ThreadNotFound } from "../service/ServiceError.ts"
 import { SnapshotNotWritten } from "../transcript/SnapshotError.ts"
 import * as Compaction from "./Compaction.ts"

@@ -5,7 +5,7 @@
 import { Cause, type Clock, type Duration, Effect, Option, type Path, Result } from "effect"
 import type { CompactionPolicy } from "../domain/CompactionPolicy.ts"
 import type { Redactor } from "../domain/Redaction.ts"
-import type { SnapshotFailure, SnapshotInfo, SnapshotTiming } from "../domain/ThreadEvent.ts"
+import type { SnapshotFailure, SnapshotInfo, SnapshotTiming } from "../domain/Snapshot.ts"
 import type { ProviderHistory } from "../provider/ProviderAdapter.ts"
 import type { Binding, SessionStore } from "../store/SessionStore.ts"
 import type { SnapshotIndex as Index } from "../store/SnapshotIndex.ts"

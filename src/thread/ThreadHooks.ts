@@ -5,11 +5,11 @@
  * nobody else.
  */
 import { type Duration, Effect } from "effect"
-import * as LifecycleEvent from "../domain/LifecycleEvent.ts"
 import type { EventOf, Identity } from "../domain/LifecycleEvent.ts"
 import type { ThreadEvent } from "../domain/ThreadEvent.ts"
 import type { HookDispatcher } from "../hooks/internal/dispatcher.ts"
 import type { GuardedKind } from "../hooks/LifecycleHooks.ts"
+import * as LifecycleRecord from "../store/LifecycleRecord.ts"
 import type { Binding } from "../store/SessionStore.ts"
 
 export type Decision =
@@ -21,7 +21,7 @@ export interface ThreadHooks {
   readonly recorded: (events: ReadonlyArray<ThreadEvent>, identity: Identity) => void
   /** Waits until the hooks have been told of the epoch's start or end: for so long, and no longer. */
   readonly delivered: (
-    kind: "session:start" | "session:end",
+    _tag: "session:start" | "session:end",
     binding: Binding,
     budget: Duration.Duration
   ) => Effect.Effect<void>
@@ -35,18 +35,18 @@ export interface ThreadHooks {
 export const make = (dispatcher: HookDispatcher): ThreadHooks => ({
   recorded: (events, identity) => {
     if (!dispatcher.listens()) return
-    const told = events.flatMap((event) => LifecycleEvent.of(event, identity) ?? [])
+    const told = events.flatMap((event) => LifecycleRecord.of(event, identity) ?? [])
     if (told.length > 0) dispatcher.emit(told)
   },
   delivered: (kind, binding, budget) =>
     Effect.suspend(() =>
       dispatcher.listens()
-        ? dispatcher.settled([LifecycleEvent.eventId(binding, binding, kind, "")], budget)
+        ? dispatcher.settled([LifecycleRecord.eventId(binding, binding, kind, "")], budget)
         : Effect.void
     ),
   decide: Effect.fnUntraced(function*(event) {
     // Who cannot stop it any more is not asked whether it may go on.
-    if (event.kind === "turn:start" || event.vetoable) {
+    if (event._tag === "turn:start" || event.vetoable) {
       const verdict = yield* dispatcher.guard(event)
       if (verdict._tag === "Veto") return verdict
     }

@@ -3,8 +3,8 @@
  * record of the new epoch. A reset does the same while the old session still lives.
  */
 import { Effect, Exit, Option, Scope, Semaphore } from "effect"
+import type { CompactionTrigger } from "../domain/Compaction.ts"
 import * as CompactionPolicy from "../domain/CompactionPolicy.ts"
-import type { CompactionTrigger } from "../domain/ThreadEvent.ts"
 import type { CompactionVerdict, ProviderAdapter } from "../provider/ProviderAdapter.ts"
 import { ThreadExists, TurnInProgress } from "../service/ServiceError.ts"
 import type { Binding } from "../store/SessionStore.ts"

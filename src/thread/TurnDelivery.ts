@@ -4,10 +4,10 @@
  */
 import { Effect, Exit, Option } from "effect"
 import type { TurnId } from "../domain/Ids.ts"
-import * as LifecycleEvent from "../domain/LifecycleEvent.ts"
 import type { TurnInput } from "../domain/TurnInput.ts"
 import { DeliveryUncertain } from "../provider/AdapterError.ts"
 import { TurnInProgress, TurnVetoed } from "../service/ServiceError.ts"
+import * as LifecycleRecord from "../store/LifecycleRecord.ts"
 import * as LiveEvents from "./LiveEvents.ts"
 import * as LiveSession from "./LiveSession.ts"
 import * as LiveTurn from "./LiveTurn.ts"
@@ -100,11 +100,11 @@ const ask = Effect.fnUntraced(function*(
   const { epoch, threadId } = live.binding
   const asked = Effect.suspend(() =>
     engine.hooks.asks("turn:start")
-      ? engine.hooks.decide(LifecycleEvent.make<"turn:start">(
+      ? engine.hooks.decide(LifecycleRecord.make<"turn:start">(
         { seq: live.log.lastSeq ?? 0, at: engine.clock.currentTimeMillisUnsafe(), threadId, epoch },
         live.binding,
         turnId,
-        { kind: "turn:start", turnId, input }
+        { _tag: "turn:start", turnId, input }
       ))
       : Effect.succeed(nobodyAsked)
   )

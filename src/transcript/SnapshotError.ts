@@ -2,7 +2,7 @@
  * What can go wrong with snapshots. None of these errors has changed a snapshot.
  */
 import { Schema } from "effect"
-import { SnapshotFailure } from "../domain/ThreadEvent.ts"
+import { SnapshotFailure } from "../domain/Snapshot.ts"
 
 /** Neither the store nor the disk knows it. `snapshot` is the id or the path that was asked for. */
 export class SnapshotUnknown extends Schema.TaggedError<SnapshotUnknown>()("SnapshotUnknown", {

@@ -1,6 +1,6 @@
 /** Adapters that are not held, lose what was said, or do not know what they work on. */
 import { Deferred, Effect, Scope, Stream } from "effect"
-import type { CompactionTrigger } from "../../src/domain/ThreadEvent.ts"
+import type { CompactionTrigger } from "../../src/domain/Compaction.ts"
 import type { CompactionVerdict, StartInput } from "../../src/provider/ProviderAdapter.ts"
 import { type Breach, sessions, starting } from "./Breach.ts"
 

@@ -10,11 +10,8 @@ import { allEvents, binding, temporaryFile, withStore } from "../support/StoreFi
 const read = (file: string): ReadonlyArray<unknown> =>
   JSON.parse(readFileSync(new URL(`../golden/${file}`, import.meta.url), "utf8"))
 
-/**
- * One event of each case, as version 1 has written it, and what version 2 has added. Never changed; a later version adds
- * a file of its own.
- */
-const golden: ReadonlyArray<unknown> = [...read("events-v1.json"), ...read("events-v2.json")]
+/** Every case, as version 1 writes it. After the release never changed; a later version adds a file of its own. */
+const golden: ReadonlyArray<unknown> = read("events-v1.json")
 const decodeGolden = Schema.decodeUnknownEffect(Schema.NonEmptyArray(ThreadEvent))
 
 /** Agents' own values are JSON by contract; the arbitrary of Unknown is not. */
@@ -30,7 +27,7 @@ describe("ThreadEvent", () => {
       assert.deepStrictEqual<unknown>(events, golden)
       const cases = Object.keys(EventBody.cases)
       assert.deepStrictEqual(Array.from(new Set(events.map((event) => event._tag))).toSorted(), cases.toSorted())
-      assert.strictEqual(version, 2)
+      assert.strictEqual(version, 1)
     }))
 
   it.effect("P11 events: every durable event of every version goes through the store unchanged", () =>
@@ -71,7 +68,12 @@ describe("ThreadEvent", () => {
   it.effect("P4 events: four events end a turn, and a reconciliation is none of them", () =>
     Effect.gen(function*() {
       const ending = (yield* decodeGolden(golden)).filter(isTerminal).map((event) => event._tag)
-      assert.deepStrictEqual(ending, ["TurnCompleted", "TurnFailed", "TurnInterrupted", "TurnUnknown"])
+      assert.deepStrictEqual(Array.from(new Set(ending)), [
+        "TurnCompleted",
+        "TurnFailed",
+        "TurnInterrupted",
+        "TurnUnknown"
+      ])
     }))
 
   it.effect("P3 binding: fields that a later release adds do not make a binding unreadable", () =>

@@ -41,13 +41,13 @@ describe("Transcript", () => {
       first?.items.map((item) => [item._tag, "text" in item ? item.text : ""]),
       [["UserMessage", "hello"], ["Reasoning", "hm"], ["UserMessage", "and quickly"], ["AssistantMessage", "hi"]]
     )
-    assert.strictEqual(first?.ending, "TurnCompleted")
+    assert.strictEqual(first?.outcome, "completed")
     assert.strictEqual(first?.startedAt, 1000)
   })
 
   it("a turn without an end has none", () => {
     const [only] = Transcript.fromEvents(log({ _tag: "TurnStarted", turnId, input: { prompt: "hello" } }))
-    assert.strictEqual(only?.ending, undefined)
+    assert.strictEqual(only?.outcome, undefined)
   })
 
   it("hands over nothing where nothing was said", () => {

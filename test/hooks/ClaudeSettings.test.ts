@@ -125,7 +125,7 @@ describe("ClaudeSettings", () => {
         }
       })
       yield* observe(events.approval())
-      yield* observe(events.sessionEnd("idle"))
+      yield* observe(events.sessionEnd("reaped"))
       assert.strictEqual(yield* log, "Bash\nEdit|Bash\nB.*\n*\n\nother\n")
     }).pipe(Effect.provide(NodeServices.layer)))
 

@@ -130,7 +130,7 @@ describe("CommandHook: what a command reads", () => {
         hook_event_name: "SessionEnd",
         reason: "clear"
       })
-      assert.deepStrictEqual(yield* told((events) => events.sessionEnd("idle")), {
+      assert.deepStrictEqual(yield* told((events) => events.sessionEnd("reaped")), {
         ...base,
         hook_event_name: "SessionEnd",
         reason: "other"

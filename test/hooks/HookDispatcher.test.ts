@@ -41,7 +41,7 @@ const misbehaviours: Record<string, (event: LifecycleEvent) => Effect.Effect<unk
   "throws": thrown,
   "interrupts itself": () => Effect.interrupt,
   "spoils the event": (event) => {
-    Reflect.set(event, "kind", "turn:end")
+    Reflect.set(event, "_tag", "turn:end")
     Reflect.set(event.delivery, "attempt", 99)
     Reflect.deleteProperty(event, "threadId")
     return new Broken()
@@ -49,7 +49,7 @@ const misbehaviours: Record<string, (event: LifecycleEvent) => Effect.Effect<unk
 }
 
 const turnIds = (events: ReadonlyArray<LifecycleEvent>) =>
-  events.map((event) => event.kind === "turn:start" ? event.turnId : event.kind)
+  events.map((event) => event._tag === "turn:start" ? event.turnId : event._tag)
 
 const taken = (queue: Queue.Dequeue<LifecycleEvent>, n: number) => Effect.map(Queue.takeN(queue, n), turnIds)
 
@@ -94,7 +94,7 @@ describe("HookDispatcher: observers", () => {
           const told = yield* record(hooks, [turnStarted("a"), turnStarted("b")])
           assert.deepStrictEqual(yield* taken(heard, 2), ["a", "b"])
           const [failed, ok] = yield* Queue.takeN(receipt, 2)
-          assert.deepStrictEqual([failed?.of, ok?.of], told.map(({ eventId, kind }) => ({ eventId, kind })))
+          assert.deepStrictEqual([failed?.of, ok?.of], told.map(({ _tag, eventId }) => ({ eventId, _tag })))
           assert.deepInclude(failed, { outcome: "failed", attempt: 1 })
           assert.isString(failed?.error)
           assert.deepInclude(ok, { outcome: "ok", attempt: 1 })
@@ -229,7 +229,7 @@ describe("HookDispatcher: observers", () => {
       const [told] = yield* record(hooks, [turnStarted("a")])
       const [event, receipt] = yield* Queue.takeN(heard, 2)
       assert.deepStrictEqual(event, told)
-      assert.deepInclude(receipt, { kind: "hook:completed", hook: "all", threadId, sessionId: binding().sessionId })
+      assert.deepInclude(receipt, { _tag: "hook:completed", hook: "all", threadId, sessionId: binding().sessionId })
       yield* settle
       assert.strictEqual(yield* Queue.size(heard), 0)
       assert.strictEqual(yield* outbox.nextDue("all"), undefined)
@@ -242,7 +242,7 @@ describe("HookDispatcher: observers", () => {
       yield* settle
       yield* openThread()
       yield* TestClock.adjust("1 minute")
-      assert.strictEqual((yield* Queue.take(heard)).kind, "session:start")
+      assert.strictEqual((yield* Queue.take(heard))._tag, "session:start")
     })))
 
   it.effect("P12 hooks: a store that fails for a while delays deliveries and loses none", () =>
@@ -620,7 +620,7 @@ describe("HookDispatcher: hooks that come and go", () => {
       const filename = yield* temporaryFile
       const host = yield* HookHost.start(filename)
       const cut = yield* Schema.decodeEffect(Schema.fromJsonString(Lifecycle.LifecycleEvent))(host.line)
-      assert.deepInclude(cut, { kind: "turn:start", delivery: { attempt: 1, recovered: false } })
+      assert.deepInclude(cut, { _tag: "turn:start", delivery: { attempt: 1, recovered: false } })
       yield* host.kill
       yield* Effect.gen(function*() {
         yield* dispatcher
@@ -628,7 +628,7 @@ describe("HookDispatcher: hooks that come and go", () => {
         const [again, next, end] = yield* Queue.takeN(heard, 3)
         assert.deepStrictEqual(again, { ...cut, delivery: { attempt: 2, recovered: true } })
         assert.deepInclude(next, { turnId: turn("b"), delivery: { attempt: 1, recovered: true } })
-        assert.deepInclude(end, { reason: "crash", delivery: { attempt: 1, recovered: true } })
+        assert.deepInclude(end, { reason: "host-crash", delivery: { attempt: 1, recovered: true } })
       }).pipe(Effect.scoped, Effect.provide(LifecycleHooks.layer), (next) => withStore(filename, next))
     }))
 
@@ -658,7 +658,7 @@ describe("HookDispatcher: hooks that come and go", () => {
       assert.deepStrictEqual(yield* taken(heard, 1), ["b"])
       assert.deepInclude(yield* Queue.take(receipt), {
         outcome: "failed",
-        of: { eventId: told?.eventId ?? "", kind: "turn:start" }
+        of: { eventId: told?.eventId ?? "", _tag: "turn:start" }
       })
       yield* settle
       assert.strictEqual(yield* outbox.nextDue("deadly"), undefined)
@@ -708,7 +708,7 @@ describe("HookScope", () => {
       }))
       yield* hooks.guard(asked())
       yield* over.open
-      const refused = new HookReentrant({ threadId, hook: "guard", kind: "turn:start" })
+      const refused = new HookReentrant({ threadId, hook: "guard", event: "turn:start" })
       assert.deepStrictEqual(yield* Deferred.await(inside), refused)
       assert.isUndefined(yield* Deferred.await(elsewhere))
       assert.isUndefined(yield* Deferred.await(afterwards))
@@ -724,7 +724,7 @@ describe("HookScope", () => {
         run: (event) =>
           Effect.flatMap(
             Effect.option(reentrancy.check(threadId)),
-            (free) => Queue.offer(checks, [event.kind, Option.isSome(free)])
+            (free) => Queue.offer(checks, [event._tag, Option.isSome(free)])
           )
       }))
       yield* openThread()
@@ -767,14 +767,14 @@ describe("LifecycleHooks: types", () => {
         name: "sessions",
         events: ["session:*"],
         run: (event) => {
-          const kind: "session:start" | "session:end" | "session:reset" = event.kind
-          return Effect.log(event.kind === "session:start" ? event.source : kind)
+          const tag: "session:start" | "session:end" | "session:reset" = event._tag
+          return Effect.log(event._tag === "session:start" ? event.source : tag)
         }
       }),
       LifecycleHooks.observe({
         name: "one",
         events: ["turn:end", "snapshot:written"],
-        run: (event) => Effect.log(event.kind === "turn:end" ? event.outcome : event.snapshot.path)
+        run: (event) => Effect.log(event._tag === "turn:end" ? event.outcome : event.snapshot.path)
       }),
       LifecycleHooks.observe({
         name: "wrong",

@@ -6,7 +6,7 @@ import {
   type HookReentrant,
   type LifecycleEvent,
   LifecycleHooks,
-  type LifecycleKind,
+  type LifecycleTag,
   type Matching,
   ProviderService,
   ThreadId,
@@ -26,10 +26,10 @@ const recording = (seen: Array<LifecycleEvent>) =>
     run: (event) => Effect.sync(() => seen.push(event))
   })
 
-const kinds = (seen: ReadonlyArray<LifecycleEvent>) => seen.map((event) => event.kind)
+const kinds = (seen: ReadonlyArray<LifecycleEvent>) => seen.map((event) => event._tag)
 
-const only = <K extends LifecycleKind>(seen: ReadonlyArray<LifecycleEvent>, kind: K) =>
-  seen.filter((event): event is Matching<K> => event.kind === kind)
+const only = <K extends LifecycleTag>(seen: ReadonlyArray<LifecycleEvent>, kind: K) =>
+  seen.filter((event): event is Matching<K> => event._tag === kind)
 
 describe("hooks of a service", () => {
   it.effect("P12 mock: a session's start is told before its first prompt is sent, and turns begin and end in order", () => {
@@ -103,7 +103,7 @@ describe("hooks of a service", () => {
       const ends = () => only(seen, "session:end").map((event) => event.reason)
       yield* Agents.start({ directory })
       yield* agents.stopSession(threadId)
-      assert.deepStrictEqual(ends(), ["closed"])
+      assert.deepStrictEqual(ends(), ["stopped"])
       yield* agents.startSession({ threadId })
       yield* TestClock.adjust("31 minutes")
       yield* Agents.awaitEvent((event): event is typeof event => event._tag === "SessionEnded" && event.epoch === 2)
@@ -114,8 +114,8 @@ describe("hooks of a service", () => {
       yield* agents.resetThread(threadId)
       yield* agents.startSession({ threadId, runtimeMode: "full-access" })
       yield* agents.deleteThread(threadId)
-      assert.deepStrictEqual(ends(), ["closed", "idle", "provider-exit", "reset", "replaced", "deleted"])
-      const epochs = (kind: "session:start" | "session:end") => only(seen, kind).map((event) => event.epoch)
+      assert.deepStrictEqual(ends(), ["stopped", "reaped", "lost", "reset", "replaced", "deleted"])
+      const epochs = (tag: "session:start" | "session:end") => only(seen, tag).map((event) => event.epoch)
       assert.deepStrictEqual(epochs("session:end"), [1, 2, 3, 4, 5, 6])
       assert.deepStrictEqual(epochs("session:start"), epochs("session:end"))
     }).pipe(Effect.provide(Agents.layer({ hooks: [recording(seen)] })))
@@ -190,13 +190,13 @@ describe("hooks of a service", () => {
         yield* agents.stopSession(threadId)
         const told = seen.slice(before)
         const [ended] = only(told, "session:end")
-        assert.deepInclude<unknown>(ended, { reason: "crash", endedAtEstimated: true, epoch: 1 })
+        assert.deepInclude<unknown>(ended, { reason: "host-crash", endedAtEstimated: true, epoch: 1 })
         assert.isTrue(ended?.delivery.recovered)
         assert.isBelow(ended?.endedAt ?? Infinity, ended?.at ?? 0)
         const [, second] = only(told, "session:start")
         assert.deepInclude<unknown>(second, { source: "recovered", epoch: 2 })
-        const where = (kind: LifecycleKind, epoch: number) =>
-          told.findIndex((event) => event.kind === kind && event.epoch === epoch)
+        const where = (kind: LifecycleTag, epoch: number) =>
+          told.findIndex((event) => event._tag === kind && event.epoch === epoch)
         assert.isBelow(where("session:end", 1), where("session:start", 2))
       }).pipe(Effect.provide(Agents.layer({ ...options, filename: copied, hooks: [recording(seen)] })))
     }).pipe(Effect.scoped, Effect.provide(Agents.platform))

@@ -159,7 +159,7 @@ for (const point of CompactionHost.points) {
         const toldOfTheEnd = yield* Deferred.make<void>()
         const listen = (event: LifecycleEvent) => {
           told.push(event)
-          if (event.kind === "turn:end" && !event.delivery.recovered) Deferred.doneUnsafe(toldOfTheEnd, Exit.void)
+          if (event._tag === "turn:end" && !event.delivery.recovered) Deferred.doneUnsafe(toldOfTheEnd, Exit.void)
         }
         yield* Effect.gen(function*() {
           const agents = yield* ProviderService
@@ -194,13 +194,13 @@ for (const point of CompactionHost.points) {
           for (const text of whole) assert.include(items, text)
 
           yield* Deferred.await(toldOfTheEnd)
-          const boundaries = told.filter(({ epoch, kind }) =>
-            kind === "session:end" || (kind === "session:start" && epoch > 1)
+          const boundaries = told.filter(({ _tag, epoch }) =>
+            _tag === "session:end" || (_tag === "session:start" && epoch > 1)
           )
-          assert.deepInclude(boundaries[0], { kind: "session:end", reason: "crash", endedAtEstimated: true })
-          assert.deepInclude(boundaries[1], { kind: "session:start", source: "recovered" })
+          assert.deepInclude(boundaries[0], { _tag: "session:end", reason: "host-crash", endedAtEstimated: true })
+          assert.deepInclude(boundaries[1], { _tag: "session:start", source: "recovered" })
           assert.strictEqual(boundaries.length, 2)
-          const unknown = told.filter((event) => event.kind === "compaction:after" && event.outcome === "unknown")
+          const unknown = told.filter((event) => event._tag === "compaction:after" && event.outcome === "unknown")
           assert.strictEqual(unknown.length, outcome === "unknown" ? 1 : 0)
           assert.strictEqual(new Set(told.map(({ eventId }) => eventId)).size, told.length)
 

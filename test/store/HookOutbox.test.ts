@@ -36,7 +36,7 @@ const known = (name: string, ...patterns: ReadonlyArray<HookPattern>) =>
 
 const pending = (hook: string, now = 10_000) => HookOutbox.use((outbox) => outbox.pending({ hook, now, limit: 64 }))
 
-const kinds = (events: ReadonlyArray<LifecycleEvent>) => events.map(({ kind }) => kind)
+const kinds = (events: ReadonlyArray<LifecycleEvent>) => events.map(({ _tag }) => _tag)
 
 const endTurn = (id: string, after: number) =>
   SessionStore.use((store) =>
@@ -99,7 +99,7 @@ describe("HookOutbox: recording", () => {
         dueAt: 5000,
         events: numbered(2, [sessionStarted], { epoch })
       })
-      const sessions = (yield* pending("all")).map((event) => [event.kind, event.sessionId, event.epoch])
+      const sessions = (yield* pending("all")).map((event) => [event._tag, event.sessionId, event.epoch])
       assert.deepStrictEqual(sessions, [["session:end", "session-1", 1], ["session:start", "session-2", 2]])
     })))
 
@@ -236,7 +236,7 @@ describe("HookOutbox: delivery", () => {
         assert.deepStrictEqual(kinds(found), ["session:start", "turn:start", "turn:end", "session:end"])
         const [, , turnEnd, end] = found
         assert.deepInclude(turnEnd, { outcome: "unknown" })
-        assert.deepInclude(end, { reason: "crash", sessionId: SessionId.make("session-1") })
+        assert.deepInclude(end, { reason: "host-crash", sessionId: SessionId.make("session-1") })
         assert.deepStrictEqual(found.map(({ delivery }) => delivery.recovered), [true, true, true, true])
         if (opening === 2) assert.deepStrictEqual(found.map(({ eventId }) => eventId), ids)
         ids = found.map(({ eventId }) => eventId)

@@ -1,7 +1,7 @@
 /** A compaction gate that a test holds in its hand, and what the scripted model is asked meanwhile. */
 import { Deferred, Effect } from "effect"
 import * as ScriptedModel from "../../examples/support/ScriptedModel.ts"
-import type { CompactionTrigger } from "../../src/domain/ThreadEvent.ts"
+import type { CompactionTrigger } from "../../src/domain/Compaction.ts"
 import type { CompactionVerdict } from "../../src/provider/ProviderAdapter.ts"
 import type { Driven } from "./OpenCodeSessions.ts"
 

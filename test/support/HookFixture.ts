@@ -1,6 +1,7 @@
 /** Lifecycle events to give to hooks, and one try of a registered hook, without the service that calls hooks. */
 import { Array, Context, Effect, Layer } from "effect"
 import * as LifecycleEvent from "../../src/domain/LifecycleEvent.ts"
+import type { SessionEndReason } from "../../src/domain/ThreadEvent.ts"
 import { LifecycleHooks, type TransformPatch } from "../../src/hooks/LifecycleHooks.ts"
 import {
   Epoch,
@@ -13,6 +14,7 @@ import {
   TurnId
 } from "../../src/index.ts"
 import { TranscriptArchive } from "../../src/service/TranscriptArchive.ts"
+import * as LifecycleRecord from "../../src/store/LifecycleRecord.ts"
 
 const at = 1_700_000_000_000
 
@@ -41,53 +43,53 @@ export const events = (directory: string, epoch = 1) => {
   const who = identity(directory)
   return {
     sessionStart: (source: LifecycleEvent.StartSource = "new") =>
-      LifecycleEvent.make<"session:start">(place, who, "", {
-        kind: "session:start",
+      LifecycleRecord.make<"session:start">(place, who, "", {
+        _tag: "session:start",
         source,
         continuity: { _tag: "Created" }
       }),
-    sessionEnd: (reason: LifecycleEvent.EndReason = "closed") =>
-      LifecycleEvent.make<"session:end">(place, who, "", {
-        kind: "session:end",
+    sessionEnd: (reason: SessionEndReason = "stopped") =>
+      LifecycleRecord.make<"session:end">(place, who, "", {
+        _tag: "session:end",
         reason,
         endedAt: at,
         endedAtEstimated: false
       }),
     sessionReset: () =>
-      LifecycleEvent.make<"session:reset">(place, who, "", {
-        kind: "session:reset",
+      LifecycleRecord.make<"session:reset">(place, who, "", {
+        _tag: "session:reset",
         previousSessionId: who.sessionId,
         nextSessionId: SessionId.make("ses_2")
       }),
     turnStart: (prompt = "Fix it", turn = "turn_1") =>
-      LifecycleEvent.make<"turn:start">(place, who, turn, {
-        kind: "turn:start",
+      LifecycleRecord.make<"turn:start">(place, who, turn, {
+        _tag: "turn:start",
         turnId: TurnId.make(turn),
         input: { prompt }
       }),
     turnEnd: (outcome: "completed" | "failed" | "interrupted" | "unknown" = "completed") =>
-      LifecycleEvent.make<"turn:end">(place, who, "turn_1", {
-        kind: "turn:end",
+      LifecycleRecord.make<"turn:end">(place, who, "turn_1", {
+        _tag: "turn:end",
         turnId: TurnId.make("turn_1"),
         outcome,
         ...(outcome === "failed" ? { failure: { _tag: "ContextOverflow" } } : {})
       }),
     approval: () =>
-      LifecycleEvent.make<"approval:requested">(place, who, "per_1", {
-        kind: "approval:requested",
+      LifecycleRecord.make<"approval:requested">(place, who, "per_1", {
+        _tag: "approval:requested",
         request: { requestId: RequestId.make("per_1"), kind: "command", subject: "rm -rf build", detail: {} }
       }),
     compactionBefore: (trigger: "auto" | "manual" | "overflow" = "auto") =>
-      LifecycleEvent.make<"compaction:before">(place, who, "cmp_1", {
-        kind: "compaction:before",
+      LifecycleRecord.make<"compaction:before">(place, who, "cmp_1", {
+        _tag: "compaction:before",
         compactionId: "cmp_1",
         trigger,
         vetoable: true,
         snapshot
       }),
     compactionAfter: (outcome: "completed" | "failed" = "completed") =>
-      LifecycleEvent.make<"compaction:after">(place, who, "cmp_1", {
-        kind: "compaction:after",
+      LifecycleRecord.make<"compaction:after">(place, who, "cmp_1", {
+        _tag: "compaction:after",
         compactionId: "cmp_1",
         trigger: "manual",
         outcome,
@@ -103,7 +105,7 @@ export const open = Effect.fnUntraced(function*<E, R>(layer: Layer.Layer<never, 
   const context = yield* Layer.build(Layer.provideMerge(layer, LifecycleHooks.layer))
   const list = yield* Context.get(context, LifecycleHooks).list
   const wanted = (event: LifecycleEvent.LifecycleEvent) =>
-    list.filter((hook) => LifecycleEvent.matches(hook.events, event.kind))
+    list.filter((hook) => LifecycleEvent.matches(hook.events, event._tag))
   return {
     list,
     observe: (event: LifecycleEvent.LifecycleEvent) =>

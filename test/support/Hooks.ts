@@ -8,6 +8,7 @@ import { LifecycleHooks } from "../../src/hooks/LifecycleHooks.ts"
 import { ProviderService } from "../../src/service/ProviderService.ts"
 import { TranscriptArchive } from "../../src/service/TranscriptArchive.ts"
 import { HookOutbox } from "../../src/store/HookOutbox.ts"
+import * as LifecycleRecord from "../../src/store/LifecycleRecord.ts"
 import { SessionStore } from "../../src/store/SessionStore.ts"
 import { binding, first, numbered, threadId, turn } from "./StoreFixture.ts"
 
@@ -30,7 +31,7 @@ export const turnStarted = (id: string): EventBody => ({
 })
 
 export const lifecycle = (event: ThreadEvent): ReadonlyArray<Lifecycle.LifecycleEvent> => {
-  const told = Lifecycle.of(event, binding())
+  const told = LifecycleRecord.of(event, binding())
   return told === undefined ? [] : [told]
 }
 
@@ -52,8 +53,8 @@ export const record = Effect.fnUntraced(function*(
 
 /** The event of a turn that is about to begin, for those who are asked. */
 export const asked = (id = "asked"): Lifecycle.EventOf<"turn:start"> =>
-  Lifecycle.make<"turn:start">({ threadId, epoch: first, seq: 1, at: 2000 }, binding(), id, {
-    kind: "turn:start",
+  LifecycleRecord.make<"turn:start">({ threadId, epoch: first, seq: 1, at: 2000 }, binding(), id, {
+    _tag: "turn:start",
     turnId: turn(id),
     input: { prompt: id }
   })

@@ -75,7 +75,7 @@ export const turn = (
     },
     ...items
   ],
-  ending: "TurnCompleted"
+  outcome: "completed"
 })
 
 export const says = (id: string, text: string): TranscriptTurn["items"][number] => ({

@@ -206,7 +206,7 @@ describe("a compaction that the agent begins by itself", () => {
       name: "observer",
       events: ["compaction:*"],
       run: (event) =>
-        Effect.suspend(() => told.push(event.kind) === 2 ? Deferred.succeed(both, undefined) : Effect.void)
+        Effect.suspend(() => told.push(event._tag) === 2 ? Deferred.succeed(both, undefined) : Effect.void)
     })
     return Effect.gen(function*() {
       const agents = yield* ProviderService
@@ -391,7 +391,7 @@ describe("TranscriptArchive of a service", () => {
       name: "observer",
       events: ["snapshot:*"],
       run: (event) =>
-        Effect.suspend(() => told.push(event.kind) === 2 ? Deferred.succeed(both, undefined) : Effect.void)
+        Effect.suspend(() => told.push(event._tag) === 2 ? Deferred.succeed(both, undefined) : Effect.void)
     })
     return Effect.gen(function*() {
       const agents = yield* ProviderService

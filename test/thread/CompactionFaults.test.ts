@@ -336,7 +336,7 @@ describe("the ends of sessions", () => {
       yield* faults.heal
       yield* agents.deleteThread(threadId)
       yield* TestClock.adjust("2 minutes")
-      assert.deepStrictEqual(ends, ["crash"])
+      assert.deepStrictEqual(ends, ["host-crash"])
       assert.strictEqual((yield* store.getThread(threadId))._tag, "None")
     }).pipe(Effect.provide(FaultyStore.layer({ hooks: [observer] })))
   })

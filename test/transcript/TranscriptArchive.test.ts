@@ -51,7 +51,7 @@ it.effect("P13 snapshots: read gives the conversation turn by turn, with what th
     assert.deepStrictEqual(turns[0], gone)
     assert.deepStrictEqual(turns[1]?.input, asked.input)
     assert.deepStrictEqual(turns[2]?.input, { prompt: "in the agent's own window" })
-    assert.deepStrictEqual(turns.map(({ ending }) => ending), ["TurnCompleted", "TurnCompleted", "TurnCompleted"])
+    assert.deepStrictEqual(turns.map(({ outcome }) => outcome), ["completed", "completed", "completed"])
   }).pipe(Effect.provide(Fixture.platform)))
 
 it.effect("P13 snapshots: a snapshot is read where its directory was copied to, without the store", () =>

@@ -51,10 +51,10 @@ const withBase = (event: LifecycleEvent, fields: ClaudeInput): ClaudeInput => ({
 })
 
 const snapshotPath = (event: LifecycleEvent): string | undefined =>
-  event.kind === "compaction:before" || event.kind === "snapshot:written" ? event.snapshot?.path : undefined
+  event._tag === "compaction:before" || event._tag === "snapshot:written" ? event.snapshot?.path : undefined
 
 const fields = (event: LifecycleEvent): ClaudeInput => {
-  switch (event.kind) {
+  switch (event._tag) {
     case "session:start":
       return { hook_event_name: "SessionStart", source: sources[event.source] }
     case "session:end":
@@ -78,7 +78,7 @@ const fields = (event: LifecycleEvent): ClaudeInput => {
         compact_summary: event.summary ?? ""
       }
     default:
-      return { hook_event_name: event.kind }
+      return { hook_event_name: event._tag }
   }
 }
 
@@ -88,6 +88,7 @@ const sources = {
   recovered: "resume",
   rehydrate: "resume",
   reset: "clear",
+  fresh: "startup",
   fork: "fork"
 } as const
 

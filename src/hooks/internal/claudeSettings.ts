@@ -178,10 +178,10 @@ const digest = ({ async, command, matcher, timeout }: Found) =>
 
 /** What Claude would tell of this event; an event of ours may be two of Claude's, or none. */
 const inputs = (event: LifecycleEvent): ReadonlyArray<ClaudeHook.ClaudeInput> => {
-  if (event.kind === "compaction:after") {
+  if (event._tag === "compaction:after") {
     return event.outcome === "completed" ? [ClaudeHook.input(event), ClaudeHook.compactedInput(event)] : []
   }
-  const told = event.kind !== "turn:end" || event.outcome === "completed" || event.outcome === "failed"
+  const told = event._tag !== "turn:end" || event.outcome === "completed" || event.outcome === "failed"
   return told ? [ClaudeHook.input(event)] : []
 }
 
@@ -208,7 +208,7 @@ const layerOf = (
         const input = inputOf(event)
         if (input === undefined) return allow
         const { context, verdict } = yield* ClaudeHook.answer(command, yield* ClaudeHook.run(command, event, input))
-        if (event.kind === "turn:start") nextTurn.add(event, context)
+        if (event._tag === "turn:start") nextTurn.add(event, context)
         return verdict
       })
     })

@@ -123,7 +123,7 @@ export const make = Effect.fnUntraced(function*(options: {
         if (outcome._tag === "Ok") return Effect.succeed(outcome.value)
         if (failure === "closed") return Effect.succeed(veto(hook.registration, reasonOf(hook.registration, outcome)))
         return Effect.logWarning("A hook was asked and did not answer; it counts as if it were not there").pipe(
-          Effect.annotateLogs({ hook: name, kind: event.kind, outcome: outcome._tag }),
+          Effect.annotateLogs({ hook: name, kind: event._tag, outcome: outcome._tag }),
           Effect.as(nothing)
         )
       }
@@ -135,7 +135,7 @@ export const make = Effect.fnUntraced(function*(options: {
   /** Asks one after the other, up to the first veto. */
   const askAll = Effect.fnUntraced(function*(phase: Asked["registration"]["phase"], event: EventOf<GuardedKind>) {
     const context: Array<string> = []
-    for (const hook of wanted(phase, event.kind)) {
+    for (const hook of wanted(phase, event._tag)) {
       if (!registered.has(hook.registration)) continue
       const answer = yield* ask(hook, event)
       if (answer._tag === "Veto") return answer

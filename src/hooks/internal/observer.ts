@@ -83,7 +83,7 @@ export const make = (options: {
 
   /** What became of a receipt has none. */
   const receipt = (event: LifecycleEvent, ended: run.Ended<unknown>) => {
-    if (event.kind !== "hook:completed") told(run.receipt(hook, event, ended))
+    if (event._tag !== "hook:completed") told(run.receipt(hook, event, ended))
   }
 
   const report = (event: LifecycleEvent, ended: run.Ended<unknown>) =>
@@ -93,7 +93,7 @@ export const make = (options: {
       if (outcome !== "Failed" && outcome !== "Timeout") return Effect.void
       // Without its error, which is not ours to publish: the receipt has it.
       return Effect.logWarning("A hook did not succeed; hook:completed says why").pipe(
-        Effect.annotateLogs({ kind: event.kind, eventId: event.eventId, outcome, attempt: event.delivery.attempt })
+        Effect.annotateLogs({ kind: event._tag, eventId: event.eventId, outcome, attempt: event.delivery.attempt })
       )
     })
 
@@ -103,9 +103,9 @@ export const make = (options: {
   }
 
   const tell = (event: LifecycleEvent) => {
-    if (!matches(registration.events, event.kind)) return
-    if (event.kind !== "hook:completed") expect(event.eventId)
-    if (!durable || event.kind === "hook:completed") {
+    if (!matches(registration.events, event._tag)) return
+    if (event._tag !== "hook:completed") expect(event.eventId)
+    if (!durable || event._tag === "hook:completed") {
       const dropped = queue.length < queueCapacity ? undefined : queue.shift()
       queue.push(event)
       if (dropped !== undefined) skip(dropped, event.at)
@@ -129,14 +129,14 @@ export const make = (options: {
 
   const givenUp = (event: LifecycleEvent) =>
     Effect.logError("A hook has failed too often; this event is not delivered to it").pipe(
-      Effect.annotateLogs({ kind: event.kind, eventId: event.eventId })
+      Effect.annotateLogs({ kind: event._tag, eventId: event.eventId })
     )
 
   const deliver = Effect.fnUntraced(function*(event: LifecycleEvent) {
     const { eventId } = event
     const { attempt } = event.delivery
     const delivery = { hook: name, eventId }
-    if (!matches(registration.events, event.kind)) return yield* persisted(outbox.acknowledge(delivery))
+    if (!matches(registration.events, event._tag)) return yield* persisted(outbox.acknowledge(delivery))
     if (attempt > attempts) {
       const at = yield* Clock.currentTimeMillis
       const outcome = { _tag: "Failed", error: "The process ended during its last try", final: true } as const

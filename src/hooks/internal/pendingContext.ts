@@ -30,7 +30,7 @@ export const make = (): NextTurn => {
     add: (event, texts) => {
       const last = threads.get(event.threadId)?.at(-1)
       if (texts.length === 0 || (last !== undefined && last.epoch > event.epoch)) return
-      const turnId = event.kind === "turn:start" ? event.turnId : undefined
+      const turnId = event._tag === "turn:start" ? event.turnId : undefined
       threads.set(event.threadId, [
         ...said(event, turnId),
         ...texts.map((text) => ({ epoch: event.epoch, turnId, text }))

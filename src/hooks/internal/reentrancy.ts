@@ -6,13 +6,13 @@
  */
 import { Context, Effect } from "effect"
 import type { ThreadId } from "../../domain/Ids.ts"
-import type { LifecycleKind } from "../../domain/LifecycleEvent.ts"
+import type { LifecycleTag } from "../../domain/LifecycleEvent.ts"
 import { HookReentrant } from "../../service/ServiceError.ts"
 import type { HookRegistration } from "../LifecycleHooks.ts"
 
 export interface HookScope {
   readonly threadId: ThreadId
-  readonly kind: LifecycleKind
+  readonly tag: LifecycleTag
   readonly phase: HookRegistration["phase"]
   readonly hook: string
   /** Nobody waits for the handler any more. */
@@ -26,14 +26,14 @@ export const Current = Context.Reference<HookScope | undefined>("effect-coding-a
   defaultValue: () => undefined
 })
 
-const locking: ReadonlySet<LifecycleKind> = new Set([
+const locking: ReadonlySet<LifecycleTag> = new Set([
   "session:start",
   "session:end",
   "session:reset",
   "compaction:before"
 ])
 
-const locks = ({ kind, over, phase }: HookScope): boolean => !over && (phase !== "observe" || locking.has(kind))
+const locks = ({ over, phase, tag }: HookScope): boolean => !over && (phase !== "observe" || locking.has(tag))
 
 /** Names of the hooks that the fiber is inside of. */
 export const running: Effect.Effect<ReadonlySet<string>> = Effect.map(Current, (innermost) => {
@@ -47,7 +47,7 @@ export const check = (threadId: ThreadId): Effect.Effect<void, HookReentrant> =>
   Effect.flatMap(Current, (innermost): Effect.Effect<void, HookReentrant> => {
     for (let scope = innermost; scope !== undefined; scope = scope.outer) {
       if (scope.threadId === threadId && locks(scope)) {
-        return Effect.fail(new HookReentrant({ threadId, hook: scope.hook, kind: scope.kind }))
+        return Effect.fail(new HookReentrant({ threadId, hook: scope.hook, event: scope.tag }))
       }
     }
     return Effect.void

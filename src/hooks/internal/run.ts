@@ -8,6 +8,7 @@
  */
 import { Cause, Clock, Context, Duration, Effect, Exit, Fiber, Option, Result } from "effect"
 import * as Lifecycle from "../../domain/LifecycleEvent.ts"
+import * as LifecycleRecord from "../../store/LifecycleRecord.ts"
 import type { HookRegistration, HookServices } from "../LifecycleHooks.ts"
 import * as reentrancy from "./reentrancy.ts"
 
@@ -115,7 +116,7 @@ export const call = Effect.fnUntraced(function*<E extends Lifecycle.LifecycleEve
   }
   const scope: reentrancy.HookScope = {
     threadId: event.threadId,
-    kind: event.kind,
+    tag: event._tag,
     phase: registration.phase,
     hook: registration.name,
     over: false,
@@ -123,7 +124,7 @@ export const call = Effect.fnUntraced(function*<E extends Lifecycle.LifecycleEve
   }
   const handler = Effect.suspend(() => options.use(structuredClone(event))).pipe(
     Effect.withSpan("LifecycleHooks.run", {
-      attributes: { hook: registration.name, phase: registration.phase, kind: event.kind }
+      attributes: { hook: registration.name, phase: registration.phase, kind: event._tag }
     }),
     Effect.provideContext(Context.add(services, reentrancy.Current, scope))
   )
@@ -164,11 +165,11 @@ export const receipt = (
   { at, durationMillis, outcome }: Ended<unknown>,
   vetoed = false
 ): Lifecycle.LifecycleEvent => {
-  const { delivery: { attempt }, eventId, kind } = event
-  return Lifecycle.make<"hook:completed">({ ...event, at }, event, `${registration.name} ${eventId} ${attempt}`, {
-    kind: "hook:completed",
+  const { _tag, delivery: { attempt }, eventId } = event
+  return LifecycleRecord.make<"hook:completed">({ ...event, at }, event, `${registration.name} ${eventId} ${attempt}`, {
+    _tag: "hook:completed",
     hook: registration.name,
-    of: { eventId, kind },
+    of: { eventId, _tag },
     outcome: vetoed ? "vetoed" : outcomes[outcome._tag],
     durationMillis,
     attempt,

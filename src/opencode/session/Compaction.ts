@@ -7,8 +7,8 @@
  * nobody, so the wish is withdrawn ({@link ./LiveSession.ts}); one that still finds its context full wishes anew by itself (1.18.33).
  */
 import { Deferred, Effect, Fiber, type Scope } from "effect"
+import type { CompactionTrigger } from "../../domain/Compaction.ts"
 import type { InstanceId } from "../../domain/Ids.ts"
-import type { CompactionTrigger } from "../../domain/ThreadEvent.ts"
 import { type AgentError, GateMissing } from "../../provider/AdapterError.ts"
 import type { CompactionGate, CompactionVerdict, StartInput } from "../../provider/ProviderAdapter.ts"
 import type { CompactionPart } from "../protocol/Message.ts"

@@ -6,7 +6,8 @@
  * Otherwise status and messages are read, and the newest answer after our own prompt decides. After an abort during a
  * retry that answer says nothing at all; then it counts that we asked.
  */
-import type { CompactionTrigger, InterruptedBy, ProviderEvent } from "../../domain/ThreadEvent.ts"
+import type { CompactionTrigger } from "../../domain/Compaction.ts"
+import type { InterruptedBy, ProviderEvent } from "../../domain/ThreadEvent.ts"
 import type { TurnFailure } from "../../domain/TurnFailure.ts"
 import type { AssistantInfo, ErrorInfo, Stored } from "../protocol/Message.ts"
 import * as TurnItems from "./TurnItems.ts"

@@ -1,8 +1,9 @@
 /**
  * What is known of one live session (the root and its subagents): the state that {@link ./Turn.ts} steps through.
  */
+import type { CompactionTrigger } from "../../domain/Compaction.ts"
 import type { RequestId, TurnId } from "../../domain/Ids.ts"
-import type { CompactionTrigger, ProviderEvent } from "../../domain/ThreadEvent.ts"
+import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
 import type { Usage } from "../../domain/Usage.ts"
 import type { ApprovalDecision, QuestionAnswer } from "../../domain/UserRequest.ts"
 import type { Frame, PermissionRequest, QuestionRequest } from "../protocol/Frame.ts"

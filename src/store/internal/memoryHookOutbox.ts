@@ -6,6 +6,7 @@ import { Clock, Effect } from "effect"
 import * as Lifecycle from "../../domain/LifecycleEvent.ts"
 import type { ThreadEvent } from "../../domain/ThreadEvent.ts"
 import type { HookOutbox } from "../HookOutbox.ts"
+import * as LifecycleRecord from "../LifecycleRecord.ts"
 
 interface Delivery {
   readonly event: Lifecycle.LifecycleEvent
@@ -47,9 +48,9 @@ export const make = (): { readonly record: Record; readonly service: HookOutbox[
     record: (events, identity) => {
       if (hooks.size === 0) return
       for (const event of events) {
-        const told = Lifecycle.of(event, identity)
+        const told = LifecycleRecord.of(event, identity)
         if (told === undefined || recorded.has(told.eventId)) continue
-        const wanted = Array.from(hooks.values()).filter(({ patterns }) => Lifecycle.matches(patterns, told.kind))
+        const wanted = Array.from(hooks.values()).filter(({ patterns }) => Lifecycle.matches(patterns, told._tag))
         if (wanted.length > 0) recorded.set(told.eventId, told.at)
         for (const hook of wanted) hook.deliveries.set(told.eventId, { event: told, attempt: 0, dueAt: 0 })
       }

@@ -11,6 +11,7 @@ import { InstanceId, ProviderName, SessionId } from "../../domain/Ids.ts"
 import * as Lifecycle from "../../domain/LifecycleEvent.ts"
 import type { ThreadEvent } from "../../domain/ThreadEvent.ts"
 import type { HookOutbox } from "../HookOutbox.ts"
+import * as LifecycleRecord from "../LifecycleRecord.ts"
 import { Durability } from "../SqliteClient.ts"
 import { StoreFailed } from "../StoreError.ts"
 import { type BigIntColumn, parseJson } from "./rows.ts"
@@ -57,7 +58,7 @@ interface ThreadRow {
 
 /** Names of the hooks that are to be told of this event. */
 const wantedBy = ({ hooks }: Subscriptions, event: ThreadEvent): ReadonlyArray<string> => {
-  const kind = Lifecycle.kindOf(event)
+  const kind = LifecycleRecord.tagOf(event)
   if (kind === undefined) return []
   return Array.from(hooks).filter(([, patterns]) => Lifecycle.matches(patterns, kind)).map(([name]) => name)
 }
@@ -83,7 +84,7 @@ export const record = (
       directory: thread.directory
     }
     for (const [event, [first, ...others]] of wanted) {
-      const told = Lifecycle.of(event, identity)
+      const told = LifecycleRecord.of(event, identity)
       if (told === undefined || first === undefined) continue
       const ordinal = ++outbox.ordinal
       const row = {

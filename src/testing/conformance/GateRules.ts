@@ -5,7 +5,8 @@
  * `summaries`, by what its model was asked.
  */
 import { Deferred, Effect, Ref } from "effect"
-import type { CompactionTrigger, ProviderEvent } from "../../domain/ThreadEvent.ts"
+import type { CompactionTrigger } from "../../domain/Compaction.ts"
+import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
 import type {
   Capabilities,
   CompactionGate,

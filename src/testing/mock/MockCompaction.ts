@@ -5,8 +5,8 @@
  * The context is replaced, the agent's record is not: `history` still has everything.
  */
 import { Deferred, Effect } from "effect"
+import type { CompactionTrigger } from "../../domain/Compaction.ts"
 import type { TurnId } from "../../domain/Ids.ts"
-import type { CompactionTrigger } from "../../domain/ThreadEvent.ts"
 import { type AgentError, type CapabilityMissing, GateMissing } from "../../provider/AdapterError.ts"
 import type { CompactionVerdict } from "../../provider/ProviderAdapter.ts"
 import { changed } from "../MockAgentDisk.ts"

@@ -7,14 +7,15 @@
  */
 import { Effect, Predicate, Result } from "effect"
 import type { Redactor } from "../../domain/Redaction.ts"
-import { type SavedAttachment, sha256 } from "../../domain/SnapshotManifest.ts"
+import type { SavedAttachment } from "../../domain/SnapshotManifest.ts"
+import { sha256 } from "./manifest.ts"
 
 /** Fields that bind things together, or say what they are. */
 const structural = new Set([
   ..."id sessionID sessionId session_id messageID messageId message_id parentID parentId parent_id".split(" "),
   ..."partID callID callId call_id tool_call_id tool_use_id toolCallId toolUseId item_id itemId turnId".split(" "),
   ..."providerID modelID projectID requestId requestID uuid parentUuid subagent".split(" "),
-  ..."_tag type role origin status kind mime ending".split(" ")
+  ..."_tag type role origin status kind mime outcome".split(" ")
 ])
 
 /** What a provider has signed or encrypted: changed by a byte it is worth nothing. */

@@ -16,11 +16,12 @@ import type { ThreadId } from "../../domain/Ids.ts"
 import * as SnapshotManifest from "../../domain/SnapshotManifest.ts"
 import { SnapshotCorrupt, type SnapshotNewer, SnapshotUnreadable } from "../SnapshotError.ts"
 import * as DurableFile from "./durableFile.ts"
+import * as manifests from "./manifest.ts"
 
 /** Name of a thread's directory: readable as far as file systems allow, and unique. */
 export const threadName = (threadId: ThreadId): string => {
   const readable = threadId.replace(/[^A-Za-z0-9_-]+/g, "-").replace(/^-+/, "").slice(0, 40)
-  return `${readable === "" ? "thread" : readable}-${SnapshotManifest.sha256(threadId).slice(0, 16)}`
+  return `${readable === "" ? "thread" : readable}-${manifests.sha256(threadId).slice(0, 16)}`
 }
 
 const threadPattern = /-[0-9a-f]{16}$/
@@ -68,14 +69,14 @@ export const readManifest = Effect.fnUntraced(function*(
 ): Effect.fn.Return<Found, ReadError, FileSystem.FileSystem> {
   const fs = yield* FileSystem.FileSystem
   const text = yield* Effect.mapError(fs.readFileString(file), unreadable(file, "manifest"))
-  return { path: file, manifest: yield* SnapshotManifest.decode(file, text) }
+  return { path: file, manifest: yield* manifests.decode(file, text) }
 })
 
 /** Reads a file of a snapshot and compares it with its name. */
 const readContent = Effect.fnUntraced(function*(snapshot: string, file: string, sha256: string, what: string) {
   const fs = yield* FileSystem.FileSystem
   const content = yield* Effect.mapError(fs.readFile(file), unreadable(snapshot, what))
-  if (SnapshotManifest.sha256(content) !== sha256) return yield* new SnapshotCorrupt({ path: snapshot, what })
+  if (manifests.sha256(content) !== sha256) return yield* new SnapshotCorrupt({ path: snapshot, what })
   return content
 })
 
@@ -137,7 +138,7 @@ export const isThere = (file: string, bytes: number): Effect.Effect<boolean, nev
 export const missing = Effect.fnUntraced(function*({ manifest, path: file }: Found) {
   const path = yield* Path.Path
   const { blobs, segments } = layout(path, path.dirname(file))
-  const needed = SnapshotManifest.files(manifest)
+  const needed = manifests.files(manifest)
   const files = [
     ...Array.from(needed.segments, ([sha256, bytes]) => [path.join(segments, segmentName(sha256)), bytes] as const),
     ...Array.from(needed.blobs, ([sha256, bytes]) => [path.join(blobs, sha256), bytes] as const)

@@ -35,7 +35,7 @@ const inputOf = ({ input }: TranscriptTurn): TranscriptTurn["input"] =>
 const turnOf = (turn: TranscriptTurn): NonNullable<SavedMessage["turn"]> => ({
   epoch: turn.epoch,
   startedAt: turn.startedAt,
-  ...(turn.ending === undefined ? {} : { ending: turn.ending }),
+  ...(turn.outcome === undefined ? {} : { outcome: turn.outcome }),
   said: inputOf(turn)
 })
 
@@ -45,7 +45,7 @@ const fromLog = (turn: TranscriptTurn, item: Item): SavedMessage => ({
   role: item._tag === "UserMessage" ? "user" : "assistant",
   at: turn.startedAt,
   turnId: turn.turnId,
-  finished: turn.ending !== undefined,
+  finished: turn.outcome !== undefined,
   items: [item],
   ...(item === turn.items[0] ? { turn: turnOf(turn) } : {})
 })

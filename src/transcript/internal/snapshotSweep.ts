@@ -7,10 +7,10 @@
  */
 import { Effect, FileSystem, Path, Result } from "effect"
 import type { PlatformError } from "effect/PlatformError"
-import * as SnapshotManifest from "../../domain/SnapshotManifest.ts"
 import { SnapshotIndex, type SnapshotRecord } from "../../store/SnapshotIndex.ts"
 import type { StoreFailed } from "../../store/StoreError.ts"
 import * as DurableFile from "./durableFile.ts"
+import * as manifests from "./manifest.ts"
 import * as SnapshotFolder from "./snapshotFolder.ts"
 
 type Files = FileSystem.FileSystem | Path.Path
@@ -66,8 +66,8 @@ const adopted = (folder: string, { manifest, path }: SnapshotFolder.Found): Snap
 const shares = (oldestFirst: ReadonlyArray<SnapshotFolder.Found>): ReadonlyArray<number> => {
   const counted = new Set<string>()
   return oldestFirst.map(({ manifest }) => {
-    const { blobs, segments } = SnapshotManifest.files(manifest)
-    let bytes = Buffer.byteLength(SnapshotManifest.encode(manifest))
+    const { blobs, segments } = manifests.files(manifest)
+    let bytes = Buffer.byteLength(manifests.encode(manifest))
     for (const [sha256, size] of [...segments, ...blobs]) {
       if (counted.has(sha256)) continue
       counted.add(sha256)
@@ -84,7 +84,7 @@ const removeUnreferenced = Effect.fnUntraced(function*(
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const { blobs, segments } = SnapshotFolder.layout(path, directory)
-  const named = kept.map(({ manifest }) => SnapshotManifest.files(manifest))
+  const named = kept.map(({ manifest }) => manifests.files(manifest))
   const wanted = new Set([
     ...named.flatMap(({ segments }) => Array.from(segments.keys(), SnapshotFolder.segmentName)),
     ...named.flatMap(({ blobs }) => Array.from(blobs.keys()))

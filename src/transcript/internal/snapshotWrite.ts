@@ -10,10 +10,11 @@ import { createRequire } from "node:module"
 import type { Epoch, ThreadId } from "../../domain/Ids.ts"
 import type { Identity } from "../../domain/LifecycleEvent.ts"
 import type { Redactor } from "../../domain/Redaction.ts"
+import type { SnapshotTiming } from "../../domain/Snapshot.ts"
 import * as SnapshotManifest from "../../domain/SnapshotManifest.ts"
-import type { SnapshotTiming } from "../../domain/ThreadEvent.ts"
 import * as Usage from "../../domain/Usage.ts"
 import * as DurableFile from "./durableFile.ts"
+import * as manifests from "./manifest.ts"
 import * as RedactedCopy from "./redactedCopy.ts"
 import { isThere, type Layout, layout, segmentName } from "./snapshotFolder.ts"
 import { completeness, reconcile, type Sources, turnsIn } from "./snapshotMessages.ts"
@@ -56,7 +57,7 @@ const cut = (messages: ReadonlyArray<SnapshotManifest.SavedMessage>): ReadonlyAr
     if (lines.length < maxMessages && bytes < maxBytes && index < messages.length - 1) return
     ranges.push({
       messages: messages.slice(first, index + 1),
-      source: SnapshotManifest.sha256(lines.map((line) => `${line}\n`).join(""))
+      source: manifests.sha256(lines.map((line) => `${line}\n`).join(""))
     })
     lines = []
     first = index + 1
@@ -95,7 +96,7 @@ const saveRange = Effect.fnUntraced(function*(place: Layout, redactor: Redactor,
   const content = Buffer.from(lines.join(""))
   let written = 0
   for (const blob of copy.blobs) written += yield* saveOnce(place.blobs, blob.attachment.sha256, blob.content)
-  const sha256 = SnapshotManifest.sha256(content)
+  const sha256 = manifests.sha256(content)
   written += yield* saveOnce(place.segments, segmentName(sha256), content)
   const segment: SnapshotManifest.Segment = {
     sha256,
@@ -182,7 +183,7 @@ export const save = Effect.fnUntraced(function*(
   const { compactionId, createdAt, epoch, history, identity, snapshotId, threadId, timing } = content
   const [first] = messages
   const last = messages.at(-1)
-  const manifest = SnapshotManifest.seal({
+  const manifest = manifests.seal({
     version: SnapshotManifest.version,
     snapshotId,
     threadId,
@@ -211,6 +212,6 @@ export const save = Effect.fnUntraced(function*(
     attachments: Array.from(attachments.values()),
     session: session.value
   })
-  const text = Buffer.from(SnapshotManifest.encode(manifest))
+  const text = Buffer.from(manifests.encode(manifest))
   return { manifest, path: place.manifest(snapshotId), bytesWritten: bytesWritten + text.length }
 })

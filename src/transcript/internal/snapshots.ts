@@ -15,13 +15,14 @@ import { Clock, Effect, FileSystem, Option, Path, Result } from "effect"
 import type { PlatformError } from "effect/PlatformError"
 import type { ThreadId } from "../../domain/Ids.ts"
 import { knownSecrets, type Redactor } from "../../domain/Redaction.ts"
+import type { SnapshotInfo } from "../../domain/Snapshot.ts"
 import * as SnapshotManifest from "../../domain/SnapshotManifest.ts"
-import type { SnapshotInfo } from "../../domain/ThreadEvent.ts"
 import { SnapshotIndex, type SnapshotRecord } from "../../store/SnapshotIndex.ts"
 import { StoreFailed } from "../../store/StoreError.ts"
 import { SnapshotNotWritten, SnapshotUnknown, SnapshotUnreadable } from "../SnapshotError.ts"
 import { type Candidate, expired, type Retention } from "../SnapshotRetention.ts"
 import * as DurableFile from "./durableFile.ts"
+import * as manifests from "./manifest.ts"
 import * as NamedLocks from "./namedLocks.ts"
 import * as SnapshotFolder from "./snapshotFolder.ts"
 import * as SnapshotSweep from "./snapshotSweep.ts"
@@ -233,7 +234,7 @@ export const make: Effect.Effect<Snapshots, never, FileSystem.FileSystem | Path.
       }))
       // From the manifest to the row there is no way back but forward: or the disk and the store would disagree.
       const written = yield* Effect.uninterruptible(
-        DurableFile.write(directory, name, Buffer.from(SnapshotManifest.encode(saved.manifest))).pipe(
+        DurableFile.write(directory, name, Buffer.from(manifests.encode(saved.manifest))).pipe(
           Effect.andThen(DurableFile.sync(directory)),
           Effect.andThen(snapshot),
           Effect.tap((written) => index.add(record(folder, input, written))),

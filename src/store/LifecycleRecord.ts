@@ -1,0 +1,150 @@
+/**
+ * Lifecycle events, derived from the durable events that record them. Their ids are hashes, the same on every delivery
+ * and after a restart.
+ */
+import { Struct } from "effect"
+import { createHash } from "node:crypto"
+import type { EventOf, Identity, LifecycleEvent, LifecycleTag } from "../domain/LifecycleEvent.ts"
+import { version } from "../domain/LifecycleEvent.ts"
+import type { ThreadEvent } from "../domain/ThreadEvent.ts"
+import * as TurnOutcome from "../domain/TurnOutcome.ts"
+
+type Envelope = "v" | "eventId" | "seq" | "at" | "threadId" | "epoch" | keyof Identity | "delivery"
+
+type Payload = { [K in LifecycleTag]: { readonly _tag: K } & Omit<EventOf<K>, Envelope | "_tag"> }[LifecycleTag]
+
+const sources = {
+  Created: "new",
+  Resumed: "resume",
+  Moved: "resume",
+  Forked: "fork",
+  Rehydrated: "rehydrate",
+  Fresh: "fresh"
+} as const
+
+/** What a durable event says to hooks, and what makes it unique within its epoch; nothing for most events. */
+const payload = (event: ThreadEvent): readonly [key: string, payload: Payload] | undefined => {
+  switch (event._tag) {
+    case "SessionStarted": {
+      const { continuity, previousSessionId, recovered } = event
+      const goesOn = continuity._tag === "Resumed" || continuity._tag === "Moved"
+      return ["", {
+        _tag: "session:start",
+        source: previousSessionId !== undefined
+          ? "reset"
+          : recovered === true && goesOn
+          ? "recovered"
+          : sources[continuity._tag],
+        continuity,
+        ...(previousSessionId === undefined ? {} : { previousSessionId })
+      }]
+    }
+    case "SessionEnded":
+      return ["", {
+        _tag: "session:end",
+        reason: event.reason,
+        endedAt: event.endedAt ?? event.at,
+        endedAtEstimated: event.endedAt !== undefined,
+        ...(event.nextSessionId === undefined ? {} : { nextSessionId: event.nextSessionId })
+      }]
+    case "SessionReset":
+      return ["", {
+        _tag: "session:reset",
+        previousSessionId: event.previousSessionId,
+        nextSessionId: event.nextSessionId
+      }]
+    case "TurnStarted":
+      return [event.turnId, { _tag: "turn:start", turnId: event.turnId, input: event.input }]
+    case "TurnCompleted":
+    case "TurnFailed":
+    case "TurnInterrupted":
+    case "TurnUnknown":
+      return [event.turnId, {
+        _tag: "turn:end",
+        turnId: event.turnId,
+        outcome: TurnOutcome.of(event),
+        ...(event.usage === undefined ? {} : { usage: event.usage }),
+        ...(event._tag === "TurnFailed" ? { failure: event.failure } : {})
+      }]
+    case "ApprovalRequested":
+      return [event.request.requestId, {
+        _tag: "approval:requested",
+        ...(event.turnId === undefined ? {} : { turnId: event.turnId }),
+        request: event.request
+      }]
+    case "CompactionGated": {
+      const { compactionId, failure, snapshot, trigger, vetoable } = event
+      return [compactionId, {
+        _tag: "compaction:before",
+        compactionId,
+        trigger,
+        vetoable,
+        ...(snapshot === undefined ? {} : { snapshot }),
+        ...(failure === undefined ? {} : { failure })
+      }]
+    }
+    case "CompactionSettled": {
+      const { compactionId, outcome, reason, snapshotId, summary, trigger } = event
+      return [compactionId, {
+        _tag: "compaction:after",
+        compactionId,
+        trigger,
+        outcome,
+        ...(summary === undefined ? {} : { summary }),
+        ...(reason === undefined ? {} : { reason }),
+        ...(snapshotId === undefined ? {} : { snapshotId })
+      }]
+    }
+    case "SnapshotWritten":
+      return [event.snapshot.snapshotId, {
+        _tag: "snapshot:written",
+        snapshot: event.snapshot,
+        ...(event.compactionId === undefined ? {} : { compactionId: event.compactionId })
+      }]
+    case "SnapshotFailed":
+      return [event.failure.snapshotId, {
+        _tag: "snapshot:failed",
+        failure: event.failure,
+        ...(event.compactionId === undefined ? {} : { compactionId: event.compactionId })
+      }]
+    default:
+      return undefined
+  }
+}
+
+type Place = Pick<ThreadEvent, "threadId" | "epoch">
+
+/** A session has one epoch number once, also where a deleted thread's id is used again. */
+export const eventId = (
+  { epoch, threadId }: Place,
+  { sessionId }: Identity,
+  tag: LifecycleTag,
+  key: string
+): string =>
+  `evt_${
+    createHash("sha256").update(JSON.stringify([threadId, sessionId, epoch, tag, key])).digest("hex").slice(0, 32)
+  }`
+
+/** Puts an envelope around a payload. */
+export const make = <K extends LifecycleTag>(
+  place: Pick<ThreadEvent, "seq" | "at" | "threadId" | "epoch">,
+  identity: Identity,
+  key: string,
+  payload: Extract<Payload, { readonly _tag: K }>
+) => ({
+  v: version,
+  eventId: eventId(place, identity, payload._tag, key),
+  ...Struct.pick(place, ["seq", "at", "threadId", "epoch"]),
+  ...Struct.pick(identity, ["provider", "instanceId", "sessionId", "directory"]),
+  delivery: { attempt: 1, recovered: false },
+  ...payload
+})
+
+/** The lifecycle event that this durable event records, if it records one. */
+export const of = (event: ThreadEvent, identity: Identity): LifecycleEvent | undefined => {
+  const found = payload(event)
+  return found === undefined ? undefined : make(event, identity, found[0], found[1])
+}
+
+/** The kind of lifecycle event that this durable event records, if it records one. */
+export const tagOf = (event: ThreadEvent): LifecycleTag | undefined => payload(event)?.[1]._tag
