@@ -77,7 +77,7 @@ export const layer = (options: Options = {}): Layer.Layer<
   | AgentProcesses
 > =>
   Layer.effectDiscard(
-    Effect.flatMap(make(options), (adapter) => Effect.flatMap(ProviderRegistry, (all) => all.register(adapter)))
+    Effect.flatMap(make(options), ProviderRegistry.register)
   )
 
 /** The adapter alone, for as long as the scope is open. */
