@@ -125,10 +125,10 @@ const expectedSpan = "a duration that is not negative, as \"30 minutes\" or a nu
 const Span = Schema.declare(isSpan, { expected: expectedSpan }).pipe(
   Schema.decodeTo(Schema.Duration, {
     decode: SchemaGetter.transformEffect((input, options) =>
-      Option.match(Option.filter(Duration.fromInput(input), (span) => !Duration.isNegative(span)), {
-        onNone: () => Effect.fail(new SchemaIssue.InvalidValue({ expected: expectedSpan }, input, options)),
-        onSome: Effect.succeed
-      })
+      Effect.mapError(
+        Effect.fromOption(Option.filter(Duration.fromInput(input), (span) => !Duration.isNegative(span))),
+        () => new SchemaIssue.InvalidValue({ expected: expectedSpan }, input, options)
+      )
     ),
     encode: SchemaGetter.passthroughSupertype()
   })
