@@ -208,8 +208,7 @@ export class MockProvider extends Context.Service<MockProvider, Shape>()("effect
     options: MockProviderOptions = {}
   ): Effect.fn.Return<Shape, InstanceExists, ProviderRegistry | Scope.Scope> {
     const agent = makeAgent(options)
-    const registry = yield* ProviderRegistry
-    yield* registry.register({
+    yield* ProviderRegistry.register({
       provider: agent.provider,
       instanceId: agent.instanceId,
       capabilities: agent.capabilities,
