@@ -6,6 +6,7 @@ import type { TerminalEvent } from "../domain/ThreadEvent.ts"
 import * as dispatcher from "../hooks/internal/dispatcher.ts"
 import * as reentrancy from "../hooks/internal/reentrancy.ts"
 import { type HookServices, LifecycleHooks } from "../hooks/LifecycleHooks.ts"
+import * as SteadyClock from "../process/SteadyClock.ts"
 import { CapabilityMissing } from "../provider/AdapterError.ts"
 import { ProviderRegistry } from "../provider/ProviderRegistry.ts"
 import type { ProviderService, SendTurn, SessionInfo, Settings, TurnAccepted } from "../service/ProviderService.ts"
@@ -49,6 +50,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings) {
   const store = yield* SessionStore
   const path = yield* Path.Path
   const clock = yield* Clock.Clock
+  const steady = yield* SteadyClock.make
   const promptLimit = settings.promptLimit ?? 1_000_000
   const reaper: SessionReaper.ReaperSettings = {
     idleAfter: Duration.fromInputUnsafe(settings.reaper?.idleAfter ?? SessionReaper.defaults.idleAfter),
@@ -81,6 +83,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings) {
   const engine: ThreadActor.Engine = {
     store,
     clock,
+    steady,
     // Forked here, so that it closes after the finalizer below has ended the sessions: their pumps must still run then.
     scope: yield* Scope.fork(yield* Effect.scope),
     settings: {
@@ -210,6 +213,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings) {
 
   yield* SessionReaper.run({
     settings: reaper,
+    clock: steady,
     due: (query) =>
       Effect.map(store.dueThreads(query), (due) => [
         ...Array.from(engine.unsettled, ([threadId, epoch]) => ({ threadId, epoch })),
