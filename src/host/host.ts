@@ -6,6 +6,7 @@ import type { TerminalEvent } from "../domain/ThreadEvent.ts"
 import * as dispatcher from "../hooks/internal/dispatcher.ts"
 import * as reentrancy from "../hooks/internal/reentrancy.ts"
 import { type HookServices, LifecycleHooks } from "../hooks/LifecycleHooks.ts"
+import * as SteadyClock from "../process/SteadyClock.ts"
 import { CapabilityMissing } from "../provider/AdapterError.ts"
 import { ProviderRegistry } from "../provider/ProviderRegistry.ts"
 import type { ProviderService, SendTurn, SessionInfo, TurnAccepted } from "../service/ProviderService.ts"
@@ -51,6 +52,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
   const store = yield* SessionStore
   const path = yield* Path.Path
   const clock = yield* Clock.Clock
+  const steady = yield* SteadyClock.make
   const { promptLimit, reaper } = settings
 
   const archive = ThreadArchive.make(store)
@@ -77,6 +79,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
   const engine: ThreadActor.Engine = {
     store,
     clock,
+    steady,
     // Forked here, so that it closes after the finalizer below has ended the sessions: their pumps must still run then.
     scope: yield* Scope.fork(yield* Effect.scope),
     settings: {
@@ -203,6 +206,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
 
   yield* SessionReaper.run({
     settings: reaper,
+    clock: steady,
     due: (query) =>
       Effect.map(store.dueThreads(query), (due) => [
         ...Array.from(engine.unsettled, ([threadId, epoch]) => ({ threadId, epoch })),

@@ -2,7 +2,7 @@
  * Random lives of one epoch: what calls, the agent, deadlines and ends may do in any order, and a judge of the events
  * that the machine records. A life is a number, so one that breaks a promise can be lived again.
  */
-import * as CompactionPolicy from "../../src/domain/CompactionPolicy.ts"
+import * as CodingAgents from "../../src/CodingAgents.ts"
 import {
   Epoch as EpochNumber,
   InstanceId,
@@ -47,7 +47,11 @@ export const live = (machine: Machine, seed: number, length: number): Life => {
   const wants: Array<Want> = []
   const held = roll(2) === 0
   let state = EpochState.make(
-    { policy: { ...CompactionPolicy.defaults, tellAgent: roll(2) === 0 }, held, compactionPrefix: `cmp_${seed}` },
+    {
+      policy: { ...CodingAgents.defaults.compaction, tellAgent: roll(2) === 0 },
+      held,
+      compactionPrefix: `cmp_${seed}`
+    },
     0
   )
   let turns = 0
