@@ -1,12 +1,13 @@
 /**
  * A started session becomes the thread's live one: the record of its epoch and of how the one before it ended.
  */
-import { Deferred, Effect, type Scope, Semaphore } from "effect"
+import { Deferred, Effect, Option, type Scope, Semaphore } from "effect"
 import type * as CompactionPolicy from "../domain/CompactionPolicy.ts"
 import type { Continuity, MissingPolicy } from "../domain/Continuity.ts"
 import { Epoch } from "../domain/Ids.ts"
 import type { RuntimeMode } from "../domain/RuntimeMode.ts"
 import type { EventBody } from "../domain/ThreadEvent.ts"
+import type { BoundThread } from "../domain/ThreadRecord.ts"
 import type { TranscriptTurn } from "../domain/Transcript.ts"
 import type { ModelSelection } from "../domain/TurnInput.ts"
 import type { ProviderAdapter } from "../provider/ProviderAdapter.ts"
@@ -77,7 +78,7 @@ export const enter = Effect.fnUntraced(function*(
     ...(previousSessionId === undefined ? {} : { previousSessionId }),
     ...(recovered ? { recovered } : {})
   }
-  const binding: Binding = {
+  const binding: BoundThread = {
     threadId: actor.threadId,
     instanceId: wanted.adapter.instanceId,
     provider: wanted.adapter.provider,
@@ -87,7 +88,7 @@ export const enter = Effect.fnUntraced(function*(
     ...(wanted.model === undefined ? {} : { model: wanted.model }),
     ...(wanted.title === undefined ? {} : { title: wanted.title }),
     ...(wanted.compaction === undefined ? {} : { compaction: wanted.compaction }),
-    status: "live",
+    status: "idle",
     epoch,
     lastSeq: (actor.log.lastSeq ?? 0) + 1,
     createdAt: before?.createdAt ?? at,
@@ -101,7 +102,14 @@ export const enter = Effect.fnUntraced(function*(
     event,
     ...(past._tag === "Snapshot" ? past.turns.map((turn) => restored(past.snapshotId, turn)) : [])
   ]
-  const opening = { binding, cursor, resets: past._tag === "Reset", dueAt: at + engine.settings.idleAfterMillis }
+  const opening = { binding, epoch, expect: "none", resets: past._tag === "Reset" } as const
+  const commit = {
+    name: "open an epoch",
+    threadId: actor.threadId,
+    cursor: Option.getOrUndefined(cursor),
+    dueAt: at + engine.settings.idleAfterMillis,
+    flush: true
+  } as const
   yield* Effect.suspend(() => {
     if (ended === undefined) {
       return ThreadLog.append(
@@ -109,7 +117,7 @@ export const enter = Effect.fnUntraced(function*(
         engine.clock,
         binding,
         bodies,
-        (events) => engine.store.openEpoch({ ...opening, events })
+        (written) => engine.store.commit({ ...commit, parts: [{ ...opening, ...written }] })
       )
     }
     ended.over = true
@@ -122,8 +130,11 @@ export const enter = Effect.fnUntraced(function*(
       engine.clock,
       [ended.binding, last],
       [binding, bodies],
-      (ends, events) =>
-        engine.store.openEpoch({ ...opening, ends: { epoch: ended.binding.epoch, events: ends }, events })
+      (ends, begins) =>
+        engine.store.commit({
+          ...commit,
+          parts: [{ epoch: ended.binding.epoch, expect: "live", ...ends }, { ...opening, ...begins }]
+        })
     ).pipe(
       Effect.tapError((error) =>
         Effect.sync(() => {

@@ -55,12 +55,13 @@ const closeEpoch = (engine: Engine, live: LiveSession, reason: SessionEndReason)
     const bodies = [...closing(live), { _tag: "SessionEnded", reason } as const]
     return enduring(
       live,
-      ThreadLog.append(live.log, engine.clock, live.binding, bodies, (events) =>
-        engine.store.closeEpoch({
+      ThreadLog.append(live.log, engine.clock, live.binding, bodies, (written) =>
+        engine.store.commit({
+          name: "end an epoch",
           threadId: live.binding.threadId,
-          epoch: live.binding.epoch,
-          at: engine.clock.currentTimeMillisUnsafe(),
-          events
+          parts: [{ epoch: live.binding.epoch, expect: "live", ...written }],
+          activeAt: engine.clock.currentTimeMillisUnsafe(),
+          flush: true
         }))
     )
   }).pipe(locked(live))

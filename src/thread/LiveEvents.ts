@@ -85,13 +85,14 @@ export const acceptTurn = (engine: Engine, live: LiveSession, turn: Turn) =>
         engine.clock,
         live.binding,
         [{ _tag: "TurnStarted", turnId: turn.turnId, input: turn.input }],
-        (events) =>
-          engine.store.acceptTurn({
-            turnId: turn.turnId,
+        (written) =>
+          engine.store.commit({
+            name: "accept a turn",
             threadId: live.binding.threadId,
-            epoch: live.binding.epoch,
-            at: engine.clock.currentTimeMillisUnsafe(),
-            events
+            parts: [{ epoch: live.binding.epoch, expect: "live", ...written }],
+            dueAt: null,
+            activeAt: engine.clock.currentTimeMillisUnsafe(),
+            flush: false
           })
       )
     )

@@ -24,11 +24,12 @@ import type { CompactionPolicy } from "../domain/CompactionPolicy.ts"
 import type { RequestId, TurnId } from "../domain/Ids.ts"
 import type { SnapshotFailure, SnapshotInfo, SnapshotTiming } from "../domain/Snapshot.ts"
 import type { EventBody, InterruptedBy, ProviderEvent, TerminalEvent } from "../domain/ThreadEvent.ts"
+import type { BoundThread } from "../domain/ThreadRecord.ts"
 import type { TurnFailure } from "../domain/TurnFailure.ts"
 import type { TurnInput } from "../domain/TurnInput.ts"
 import type { SettledBy } from "../domain/UserRequest.ts"
 import type { ProviderAdapter, ProviderSession } from "../provider/ProviderAdapter.ts"
-import type { Binding, EpochFenced, SessionStore } from "../store/SessionStore.ts"
+import type { EpochFenced, SessionStore } from "../store/SessionStore.ts"
 import type { StoreFailed } from "../store/StoreError.ts"
 import type { Compaction } from "./Compaction.ts"
 import type { ThreadHooks } from "./ThreadHooks.ts"
@@ -86,7 +87,7 @@ interface OpenRequest {
 }
 
 export interface LiveSession {
-  readonly binding: Binding
+  readonly binding: BoundThread
   readonly adapter: ProviderAdapter
   readonly session: ProviderSession
   readonly scope: Scope.Closeable
@@ -150,7 +151,13 @@ export const append = (engine: Engine, live: LiveSession, bodies: ReadonlyArray<
     ? Effect.void
     : enduring(
       live,
-      ThreadLog.append(live.log, engine.clock, live.binding, bodies, engine.store.appendEvents)
+      ThreadLog.append(live.log, engine.clock, live.binding, bodies, (written) =>
+        engine.store.commit({
+          name: "append events",
+          threadId: live.binding.threadId,
+          parts: [{ epoch: live.binding.epoch, expect: "live", ...written }],
+          flush: false
+        }))
     )
 
 /** Settles, as events, the open requests of one turn, or all of them. */

@@ -1,7 +1,7 @@
 /**
  * The turn of a live session, and how it ends: once, whoever ends it, and in the same step as what it leaves open.
  */
-import { type Clock, Deferred, Effect, Exit } from "effect"
+import { type Clock, Deferred, Effect, Exit, Option } from "effect"
 import type { TurnId } from "../domain/Ids.ts"
 import type { EventBody, TerminalEvent } from "../domain/ThreadEvent.ts"
 import type { TurnInput } from "../domain/TurnInput.ts"
@@ -24,13 +24,6 @@ export const make = (clock: Clock.Clock, turnId: TurnId, input: TurnInput): Turn
     ended: Deferred.makeUnsafe()
   }
 }
-
-const statusOf = {
-  TurnCompleted: "completed",
-  TurnFailed: "failed",
-  TurnInterrupted: "interrupted",
-  TurnUnknown: "unknown"
-} as const
 
 /** What we know better than the agent: a deadline of ours is a failure, and somebody asked for an interrupt. */
 const ending = (turn: Turn, event: TerminalEvent): TerminalEvent => {
@@ -60,16 +53,15 @@ export const end = (
     return Effect.flatMap(live.session.cursor, (cursor) =>
       enduring(
         live,
-        ThreadLog.append(live.log, engine.clock, live.binding, bodies, (events) =>
-          engine.store.endTurn({
-            turnId: turn.turnId,
+        ThreadLog.append(live.log, engine.clock, live.binding, bodies, (written) =>
+          engine.store.commit({
+            name: "end a turn",
             threadId: live.binding.threadId,
-            epoch: live.binding.epoch,
-            status: statusOf[terminal._tag],
-            at,
+            parts: [{ epoch: live.binding.epoch, expect: "live", ...written }],
+            cursor: Option.getOrUndefined(cursor),
             dueAt: at + engine.settings.idleAfterMillis,
-            cursor,
-            events
+            activeAt: at,
+            flush: true
           }))
       )).pipe(
         Effect.as(terminal),

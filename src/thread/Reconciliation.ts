@@ -33,12 +33,12 @@ export const run = Effect.fnUntraced(function*(engine: Engine, live: LiveSession
         ...items.map((item): EventBody => ({ _tag: "ItemCompleted", turnId, item, recovered: true })),
         { _tag: "TurnReconciled", turnId, evidence: evidence.outcome }
       ],
-      (events) =>
-        engine.store.reconcileTurn({
-          turnId,
+      (written) =>
+        engine.store.commit({
+          name: "reconcile a turn",
           threadId: live.binding.threadId,
-          epoch: live.binding.epoch,
-          events
+          parts: [{ epoch: live.binding.epoch, expect: "live", ...written }],
+          flush: true
         })
     ).pipe(Semaphore.withPermit(live.log.lock))
   }

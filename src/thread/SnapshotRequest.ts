@@ -5,6 +5,7 @@ import { Effect, Result, Semaphore } from "effect"
 import * as CompactionPolicy from "../domain/CompactionPolicy.ts"
 import type { SnapshotFailure, SnapshotInfo } from "../domain/Snapshot.ts"
 import type { EventBody } from "../domain/ThreadEvent.ts"
+import { type BoundThread, isBound } from "../domain/ThreadRecord.ts"
 import { ThreadNotFound } from "../service/ServiceError.ts"
 import { SnapshotNotWritten } from "../transcript/SnapshotError.ts"
 import * as Compaction from "./Compaction.ts"
@@ -19,11 +20,21 @@ const told = (taken: Result.Result<SnapshotInfo, SnapshotFailure>): EventBody =>
     onFailure: (failure) => ({ _tag: "SnapshotFailed", failure })
   })
 
+/** Appended under the epoch, which is over. The log's lock held. */
+const annotated = (engine: Engine, actor: ThreadActor, binding: BoundThread, body: EventBody) =>
+  ThreadLog.append(actor.log, engine.clock, binding, [body], (written) =>
+    engine.store.commit({
+      name: "annotate a thread",
+      threadId: actor.threadId,
+      parts: [{ epoch: binding.epoch, expect: "stopped", ...written }],
+      flush: true
+    }))
+
 /** What is known of the thread once its session is over. Lock held, no live session. */
 const annotate = Effect.fnUntraced(function*(engine: Engine, actor: ThreadActor, body: EventBody) {
   const binding = yield* loadBinding(engine, actor)
-  if (binding === undefined) return
-  yield* ThreadLog.append(actor.log, engine.clock, binding, [body], engine.store.annotateThread).pipe(
+  if (binding === undefined || !isBound(binding)) return
+  yield* annotated(engine, actor, binding, body).pipe(
     Semaphore.withPermit(actor.log.lock)
   )
 })
@@ -31,7 +42,7 @@ const annotate = Effect.fnUntraced(function*(engine: Engine, actor: ThreadActor,
 const ofStopped = (engine: Engine, actor: ThreadActor, parts: SnapshotTaking.Parts) =>
   Effect.gen(function*() {
     const binding = yield* loadBinding(engine, actor)
-    if (binding === undefined) return yield* new ThreadNotFound({ threadId: actor.threadId })
+    if (binding === undefined || !isBound(binding)) return yield* new ThreadNotFound({ threadId: actor.threadId })
     const policy = CompactionPolicy.resolve(engine.policy, binding.compaction)
     const taken = yield* SnapshotTaking.take(parts, { binding, policy, timing: () => "before" })
     yield* annotate(engine, actor, told(taken))
@@ -42,7 +53,7 @@ const ofStopped = (engine: Engine, actor: ThreadActor, parts: SnapshotTaking.Par
 const announce = (engine: Engine, actor: ThreadActor, live: LiveSession.LiveSession, body: EventBody) =>
   Effect.suspend(() =>
     live.over
-      ? ThreadLog.append(actor.log, engine.clock, live.binding, [body], engine.store.annotateThread)
+      ? annotated(engine, actor, live.binding, body)
       : LiveSession.append(engine, live, [body])
   ).pipe(
     LiveSession.locked(live),

@@ -6,8 +6,9 @@ import { Cause, type Clock, type Duration, Effect, Option, type Path, Result } f
 import type { CompactionPolicy } from "../domain/CompactionPolicy.ts"
 import type { Redactor } from "../domain/Redaction.ts"
 import type { SnapshotFailure, SnapshotInfo, SnapshotTiming } from "../domain/Snapshot.ts"
+import type { BoundThread } from "../domain/ThreadRecord.ts"
 import type { ProviderHistory } from "../provider/ProviderAdapter.ts"
-import type { Binding, SessionStore } from "../store/SessionStore.ts"
+import type { SessionStore } from "../store/SessionStore.ts"
 import type { SnapshotIndex as Index } from "../store/SnapshotIndex.ts"
 import { newId, type Snapshots } from "../transcript/internal/snapshots.ts"
 import type { ThreadArchive } from "../transcript/internal/threadArchive.ts"
@@ -27,7 +28,7 @@ export interface Parts {
 }
 
 export interface Subject {
-  readonly binding: Binding
+  readonly binding: BoundThread
   /** Absent where the thread has no session now: then our log is all there is. */
   readonly live?: LiveSession | undefined
   readonly policy: Required<CompactionPolicy>
@@ -52,7 +53,7 @@ const historyOf = ({ live }: Subject) =>
     })
 
 /** Where a thread's snapshots are. */
-export const folderOf = (path: Path.Path, binding: Binding, policy: Required<CompactionPolicy>): string =>
+export const folderOf = (path: Path.Path, binding: BoundThread, policy: Required<CompactionPolicy>): string =>
   path.resolve(binding.directory, policy.savePath)
 
 /** Puts all folders in order that snapshots were saved under: after a crash, and after a time without the app. */

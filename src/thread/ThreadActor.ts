@@ -125,7 +125,7 @@ export const usable = (engine: Engine, actor: ThreadActor) =>
  */
 export const loadBinding = Effect.fnUntraced(function*(engine: Engine, actor: ThreadActor, epoch?: Epoch) {
   const found = Option.getOrUndefined(yield* engine.store.getThread(actor.threadId))
-  if (found?.status === "live" && (epoch === undefined || found.epoch === epoch)) {
+  if (found !== undefined && found.status !== "stopped" && (epoch === undefined || found.epoch === epoch)) {
     yield* engine.store.settleThread(actor.threadId)
     ThreadLog.forget(actor.log)
   }

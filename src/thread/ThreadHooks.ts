@@ -7,10 +7,10 @@
 import { type Duration, Effect } from "effect"
 import type { EventOf, Identity } from "../domain/LifecycleEvent.ts"
 import type { ThreadEvent } from "../domain/ThreadEvent.ts"
+import type { BoundThread } from "../domain/ThreadRecord.ts"
 import type { HookDispatcher } from "../hooks/internal/dispatcher.ts"
 import type { GuardedKind } from "../hooks/LifecycleHooks.ts"
 import * as LifecycleRecord from "../store/LifecycleRecord.ts"
-import type { Binding } from "../store/SessionStore.ts"
 
 export type Decision =
   | { readonly _tag: "Allow"; readonly context: ReadonlyArray<string> }
@@ -22,7 +22,7 @@ export interface ThreadHooks {
   /** Waits until the hooks have been told of the epoch's start or end: for so long, and no longer. */
   readonly delivered: (
     _tag: "session:start" | "session:end",
-    binding: Binding,
+    binding: BoundThread,
     budget: Duration.Duration
   ) => Effect.Effect<void>
   /** Asks the guards, then the transforms. */

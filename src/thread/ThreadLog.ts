@@ -6,10 +6,11 @@
  * deltas only, which one `Gap` says; no durable event is ever skipped.
  */
 import { Array as Arr, type Clock, Effect, Latch, Option, Semaphore, Stream } from "effect"
-import { Epoch, type ItemId, type ThreadId, type TurnId } from "../domain/Ids.ts"
+import { Epoch, type ItemId, Position, type ThreadId, type TurnId } from "../domain/Ids.ts"
 import type { Identity } from "../domain/LifecycleEvent.ts"
-import { type EventBody, isEphemeral, type ThreadEvent } from "../domain/ThreadEvent.ts"
-import type { SessionStore } from "../store/SessionStore.ts"
+import { type EventBody, isEphemeral, type NumberedEvent, type ThreadEvent } from "../domain/ThreadEvent.ts"
+import * as LifecycleRecord from "../store/LifecycleRecord.ts"
+import type { Part, SessionStore } from "../store/SessionStore.ts"
 import type { StoreFailed } from "../store/StoreError.ts"
 
 type Store = SessionStore["Service"]
@@ -43,9 +44,14 @@ export interface ThreadLog {
   /** `undefined` until it was read from the store. */
   lastSeq: number | undefined
   epoch: Epoch
+  /** Of the last commit. */
+  position: Position
   readonly openItems: Map<ItemId, OpenItem>
   readonly readers: Set<Reader>
 }
+
+/** Of a log that nothing was committed to. */
+const noPosition = Position.make("0")
 
 export const make = (threadId: ThreadId, recorded: Recorded): ThreadLog => ({
   threadId,
@@ -53,6 +59,7 @@ export const make = (threadId: ThreadId, recorded: Recorded): ThreadLog => ({
   lock: Semaphore.makeUnsafe(1),
   lastSeq: undefined,
   epoch: Epoch.make(0),
+  position: noPosition,
   openItems: new Map(),
   readers: new Set()
 })
@@ -72,6 +79,10 @@ export const load = (log: ThreadLog, store: Store): Effect.Effect<void, StoreFai
       const lastSeq = Option.match(binding, { onNone: () => 0, onSome: (found) => found.lastSeq })
       log.lastSeq = lastSeq
       log.epoch = Option.match(binding, { onNone: () => Epoch.make(0), onSome: (found) => found.epoch })
+      log.position = Option.match(binding, {
+        onNone: () => noPosition,
+        onSome: (found) => found.position ?? noPosition
+      })
       for (const reader of log.readers) {
         // What was not published to it, it reads from the store.
         reader.behind = true
@@ -86,11 +97,13 @@ export interface Author extends Identity {
   readonly epoch: Epoch
 }
 
+/** What a write stores: durable events, and what they tell hooks. */
+export type Written = Pick<Part, "events" | "lifecycle">
+
 /** Events at their places, not yet written. */
-interface Numbered {
+interface Numbered extends Written {
   readonly author: Author
-  readonly events: ReadonlyArray<ThreadEvent>
-  readonly durable: ReadonlyArray<ThreadEvent>
+  readonly all: ReadonlyArray<NumberedEvent>
 }
 
 const number = (
@@ -101,23 +114,27 @@ const number = (
   bodies: ReadonlyArray<EventBody>
 ): Numbered => {
   let seq = after
-  const events: Array<ThreadEvent> = []
-  const durable: Array<ThreadEvent> = []
+  const all: Array<NumberedEvent> = []
+  const events: Array<NumberedEvent> = []
   for (const body of bodies) {
     const ephemeral = isEphemeral(body)
     if (!ephemeral) seq++
-    const event: ThreadEvent = { ...body, seq, threadId: log.threadId, epoch: author.epoch, at }
-    events.push(event)
-    if (!ephemeral) durable.push(event)
+    const event: NumberedEvent = { ...body, seq, threadId: log.threadId, epoch: author.epoch, at }
+    all.push(event)
+    if (!ephemeral) events.push(event)
   }
-  return { author, events, durable }
+  return { author, all, events, lifecycle: events.flatMap((event) => LifecycleRecord.of(event, author) ?? []) }
 }
 
-const commit = (log: ThreadLog, { author, durable, events }: Numbered): void => {
-  log.lastSeq = (log.lastSeq ?? 0) + durable.length
+const commit = (log: ThreadLog, { all, author, events }: Numbered, position: Position): void => {
+  const published = all.map((event): ThreadEvent => {
+    if (!isEphemeral(event)) log.position = position
+    return { ...event, position: log.position }
+  })
+  log.lastSeq = (log.lastSeq ?? 0) + events.length
   log.epoch = author.epoch
-  publish(log, events)
-  if (durable.length > 0) log.recorded(durable, author)
+  publish(log, published)
+  if (events.length > 0) log.recorded(published.filter((event) => !isEphemeral(event)), author)
 }
 
 /**
@@ -129,13 +146,13 @@ export const append = <E>(
   clock: Clock.Clock,
   author: Author,
   bodies: ReadonlyArray<EventBody>,
-  write: (events: Arr.NonEmptyReadonlyArray<ThreadEvent>) => Effect.Effect<void, E>
+  write: (written: Written) => Effect.Effect<Position, E>
 ): Effect.Effect<void, E> =>
   Effect.suspend(() => {
     const numbered = number(log, log.lastSeq ?? 0, clock.currentTimeMillisUnsafe(), author, bodies)
-    return Arr.isReadonlyArrayNonEmpty(numbered.durable)
-      ? Effect.uninterruptible(Effect.map(write(numbered.durable), () => commit(log, numbered)))
-      : Effect.sync(() => commit(log, numbered))
+    return numbered.events.length > 0
+      ? Effect.uninterruptible(Effect.map(write(numbered), (position) => commit(log, numbered, position)))
+      : Effect.sync(() => commit(log, numbered, log.position))
   })
 
 /** As {@link append}, where one epoch ends and the next begins in one step. */
@@ -144,15 +161,15 @@ export const appendBoth = <E>(
   clock: Clock.Clock,
   ended: readonly [Author, ReadonlyArray<EventBody>],
   begun: readonly [Author, ReadonlyArray<EventBody>],
-  write: (ended: ReadonlyArray<ThreadEvent>, begun: ReadonlyArray<ThreadEvent>) => Effect.Effect<void, E>
+  write: (ended: Written, begun: Written) => Effect.Effect<Position, E>
 ): Effect.Effect<void, E> =>
   Effect.suspend(() => {
     const at = clock.currentTimeMillisUnsafe()
     const first = number(log, log.lastSeq ?? 0, at, ...ended)
-    const second = number(log, (log.lastSeq ?? 0) + first.durable.length, at, ...begun)
-    return Effect.uninterruptible(Effect.map(write(first.durable, second.durable), () => {
-      commit(log, first)
-      commit(log, second)
+    const second = number(log, (log.lastSeq ?? 0) + first.events.length, at, ...begun)
+    return Effect.uninterruptible(Effect.map(write(first, second), (position) => {
+      commit(log, first, position)
+      commit(log, second, position)
     }))
   })
 
@@ -218,7 +235,7 @@ const textSoFar = (log: ThreadLog, place: Place): ReadonlyArray<ThreadEvent> =>
     ...place
   }))
 
-type Place = Pick<ThreadEvent, "seq" | "threadId" | "epoch" | "at">
+type Place = Pick<ThreadEvent, "seq" | "threadId" | "epoch" | "at" | "position">
 
 const pageSize = 512
 
@@ -248,6 +265,7 @@ const take = (
       seq: reader.position,
       threadId: log.threadId,
       epoch: log.epoch,
+      position: log.position,
       at: clock.currentTimeMillisUnsafe()
     }
     if (reader.gap) {
