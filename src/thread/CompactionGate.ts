@@ -8,8 +8,8 @@
 import { Deferred, Effect } from "effect"
 import type { CompactionTrigger } from "../domain/Compaction.ts"
 import type { CompactionVerdict } from "../provider/ProviderAdapter.ts"
-import type { EpochFenced, StoreFailed } from "../store/StoreError.ts"
 import * as LifecycleRecord from "../store/LifecycleRecord.ts"
+import type { EpochFenced, StoreFailed } from "../store/StoreError.ts"
 import * as EpochCompaction from "./epoch/EpochCompaction.ts"
 import type { Compaction, CompactionEnding, Saved } from "./epoch/EpochState.ts"
 import * as LiveEpoch from "./epoch/LiveEpoch.ts"
@@ -230,9 +230,11 @@ export const observe = (deps: ThreadDeps, live: LiveEpoch.LiveEpoch, compactionI
       Effect.flatMap((saved) =>
         LiveEpoch.advance(deps, live, { _tag: "CompactionSaved", compactionId, saved, vetoable: false })
       ),
-      Effect.andThen(Effect.suspend(() =>
-        current(live, compactionId) === undefined ? Effect.void : watch(deps, live, compactionId, waiter)
-      )),
+      Effect.andThen(
+        Effect.suspend(() =>
+          current(live, compactionId) === undefined ? Effect.void : watch(deps, live, compactionId, waiter)
+        )
+      ),
       Effect.ignore({ log: "Warn" }),
       Effect.forkIn(deps.scope),
       Effect.asVoid

@@ -38,9 +38,11 @@ export const compact = (deps: ThreadDeps, cell: ThreadCell.ThreadCell, trigger: 
         Effect.andThen(
           TurnDelivery.awaitSessionStartHooks(deps, live),
           run(deps, live, begun, trigger)
-        ).pipe(Effect.onInterrupt(() =>
-          CompactionGate.settle(deps, live, begun.compactionId, { outcome: "unknown", reason: "given up" })
-        ))
+        ).pipe(
+          Effect.onInterrupt(() =>
+            CompactionGate.settle(deps, live, begun.compactionId, { outcome: "unknown", reason: "given up" })
+          )
+        )
       )
       return yield* ThreadCell.valueOf(cell, exit)
     })

@@ -174,7 +174,7 @@ const bind = Effect.fnUntraced(function*(
   }
   yield* Effect.suspend(() => {
     const ended = replaced === undefined ? undefined : endOf(deps, replaced, session)
-    const opened = openingOf(deps, cell, binding, past, previous, continuity, (ended?.numbered.durable.length ?? 0))
+    const opened = openingOf(deps, cell, binding, past, previous, continuity, ended?.numbered.durable.length ?? 0)
     return deps.store.commit({
       name: "open an epoch",
       threadId: cell.threadId,

@@ -38,7 +38,8 @@ const run = Effect.fnUntraced(function*(deps: ThreadDeps, live: LiveEpoch.LiveEp
   for (const { ref, turnId } of turns) {
     const evidence = yield* live.session.evidence({ turnId, ref })
     const known = archived.find((turn) => turn.turnId === turnId)
-    const whole = new Set(known?.items.flatMap(({ itemId }) => known.cut.has(itemId) ? [] : [itemId]))
+    const cut = new Set(known?.cut)
+    const whole = new Set(known?.items.map(({ itemId }) => itemId).filter((itemId) => !cut.has(itemId)))
     const items = evidence.items.filter((item) => item._tag !== "UserMessage" && !whole.has(item.itemId))
     yield* LiveEpoch.advance(deps, live, {
       _tag: "Noted",

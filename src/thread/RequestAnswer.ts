@@ -3,9 +3,9 @@
  */
 import { Effect } from "effect"
 import type { RequestId } from "../domain/Ids.ts"
-import { RequestNotFound, RequestSettled } from "../service/ServiceError.ts"
-import type { ProviderSession } from "../provider/ProviderAdapter.ts"
 import type { ApprovalDecision, QuestionAnswer } from "../domain/UserRequest.ts"
+import type { ProviderSession } from "../provider/ProviderAdapter.ts"
+import { RequestNotFound, RequestSettled } from "../service/ServiceError.ts"
 import type * as EpochState from "./epoch/EpochState.ts"
 import * as LiveEpoch from "./epoch/LiveEpoch.ts"
 import type { ThreadCell } from "./ThreadCell.ts"

@@ -6,8 +6,8 @@ import { Cause, type Clock, type Duration, Effect, Option, type Path } from "eff
 import type { CompactionPolicy } from "../domain/CompactionPolicy.ts"
 import type { Redactor } from "../domain/Redaction.ts"
 import type { SnapshotTiming } from "../domain/Snapshot.ts"
-import type { ProviderHistory } from "../provider/ProviderAdapter.ts"
 import type { BoundThread } from "../domain/ThreadRecord.ts"
+import type { ProviderHistory } from "../provider/ProviderAdapter.ts"
 import type { SessionStore } from "../store/SessionStore.ts"
 import type { SnapshotIndex as Index } from "../store/SnapshotIndex.ts"
 import { newId, type Snapshots } from "../transcript/internal/snapshots.ts"
@@ -52,8 +52,11 @@ const historyOf = ({ live }: Subject) =>
     })
 
 /** Where a thread's snapshots are. */
-export const folderOf = (path: Path.Path, binding: { readonly directory: string }, policy: Required<CompactionPolicy>): string =>
-  path.resolve(binding.directory, policy.savePath)
+export const folderOf = (
+  path: Path.Path,
+  binding: { readonly directory: string },
+  policy: Required<CompactionPolicy>
+): string => path.resolve(binding.directory, policy.savePath)
 
 /** Puts all folders in order that snapshots were saved under: after a crash, and after a time without the app. */
 export const sweep = Effect.fn("Snapshot.sweep")(

@@ -10,7 +10,6 @@ import type { RuntimeMode } from "../domain/RuntimeMode.ts"
 import type { Binding } from "../domain/ThreadRecord.ts"
 import type { ModelSelection } from "../domain/TurnInput.ts"
 import { StartIncomplete } from "../service/ServiceError.ts"
-import type { Past } from "./SessionStart.ts"
 
 /** What a call asks for. What it leaves out is the thread's own. */
 export interface StartRequest {
@@ -34,39 +33,46 @@ export interface StartPlan {
   readonly onMissing: MissingPolicy | undefined
   /** Where the thread differs from the service. */
   readonly compaction: CompactionPolicy | undefined
-  /** Overrides what the store knows of the past. */
-  readonly past: Past | undefined
 }
 
-/** Fails where a new thread is asked for without all that it needs. */
+const plan = (
+  instanceId: InstanceId,
+  directory: string,
+  asked: StartRequest,
+  stored: Binding | undefined
+): StartPlan => ({
+  instanceId,
+  directory,
+  runtimeMode: asked.runtimeMode ?? stored?.runtimeMode ?? "approval-required",
+  // A model name means nothing to another agent.
+  model: asked.model ?? (stored?.instanceId === instanceId ? stored.model : undefined),
+  title: asked.title ?? stored?.title,
+  onMissing: asked.onMissing,
+  compaction: asked.compaction ?? stored?.compaction
+})
+
+/** For a thread that is stored. */
+export const again = (asked: StartRequest, stored: Binding): StartPlan =>
+  plan(asked.instanceId ?? stored.instanceId, asked.directory ?? stored.directory, asked, stored)
+
+/** For a thread that may be new; then what it needs must be asked for. */
 export const make = (
   threadId: ThreadId,
   asked: StartRequest,
-  stored: Binding | undefined,
-  past?: Past
+  stored: Binding | undefined
 ): Result.Result<StartPlan, StartIncomplete> => {
-  const instanceId = asked.instanceId ?? stored?.instanceId
-  const directory = asked.directory ?? stored?.directory
-  if (instanceId === undefined || directory === undefined) {
-    return Result.fail(
-      new StartIncomplete({
-        threadId,
-        missing: [
-          ...(instanceId === undefined ? ["instanceId" as const] : []),
-          ...(directory === undefined ? ["directory" as const] : [])
-        ]
-      })
-    )
+  if (stored !== undefined) return Result.succeed(again(asked, stored))
+  const { directory, instanceId } = asked
+  if (instanceId !== undefined && directory !== undefined) {
+    return Result.succeed(plan(instanceId, directory, asked, undefined))
   }
-  return Result.succeed({
-    instanceId,
-    directory,
-    runtimeMode: asked.runtimeMode ?? stored?.runtimeMode ?? "approval-required",
-    // A model name means nothing to another agent.
-    model: asked.model ?? (stored?.instanceId === instanceId ? stored.model : undefined),
-    title: asked.title ?? stored?.title,
-    onMissing: asked.onMissing,
-    compaction: asked.compaction ?? stored?.compaction,
-    past
-  })
+  return Result.fail(
+    new StartIncomplete({
+      threadId,
+      missing: [
+        ...(instanceId === undefined ? ["instanceId" as const] : []),
+        ...(directory === undefined ? ["directory" as const] : [])
+      ]
+    })
+  )
 }

@@ -46,7 +46,7 @@ export const make = (deps: ThreadDeps, threadId: ThreadId) => {
     turn: (): TurnId | undefined => cell.live === undefined ? undefined : Epoch.turnOf(cell.live.state),
 
     start: (asked: StartPlan.StartRequest) => ThreadStart.start(deps, cell, asked),
-    create: (asked: StartPlan.StartRequest, past: SessionStart.Past) => ThreadStart.create(deps, cell, asked, past),
+    create: (plan: StartPlan.StartPlan, past: SessionStart.Past) => ThreadStart.create(deps, cell, plan, past),
     reset: Effect.suspend(() => ThreadStart.reset(deps, cell)),
     fork: Effect.suspend(() => ThreadStart.fork(deps, cell)),
     send: (request: TurnDelivery.TurnRequest, onSending?: (delivery: TurnDelivery.Delivery) => void) =>

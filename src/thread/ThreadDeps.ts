@@ -48,6 +48,8 @@ export interface ThreadDeps {
   readonly adapterOf: (instanceId: InstanceId) => Effect.Effect<ProviderAdapter, InstanceNotFound>
   /** The real path of a directory that can be worked in. */
   readonly realDirectory: (directory: string) => Effect.Effect<string, DirectoryInvalid>
+  /** Compacts a thread that has become too long for its model, without being waited for. */
+  readonly compactAfterOverflow: (threadId: ThreadId) => Effect.Effect<void>
   /** Epochs whose end could not be stored; the reaper settles them. */
   readonly unsettled: Map<ThreadId, Epoch>
   /** Called when a thread has no session any more; it may be forgotten if no call uses it. */

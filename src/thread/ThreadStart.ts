@@ -1,14 +1,14 @@
 /**
  * How a thread gets its live epoch: start, create, reset and fork. Each takes the thread's lock.
  */
-import { Effect, Option } from "effect"
+import { Effect, Option, Semaphore } from "effect"
 import * as CompactionPolicy from "../domain/CompactionPolicy.ts"
 import type { InstanceId } from "../domain/Ids.ts"
 import type { Binding } from "../domain/ThreadRecord.ts"
 import { CapabilityMissing } from "../provider/AdapterError.ts"
 import { ThreadExists, ThreadNotFound } from "../service/ServiceError.ts"
-import * as EpochOpening from "./EpochOpening.ts"
 import * as LiveEpoch from "./epoch/LiveEpoch.ts"
+import * as EpochOpening from "./EpochOpening.ts"
 import * as Reconciliation from "./Reconciliation.ts"
 import type * as SessionStart from "./SessionStart.ts"
 import * as StartPlan from "./StartPlan.ts"
@@ -37,15 +37,14 @@ const crashed = Effect.fnUntraced(function*(deps: ThreadDeps, cell: ThreadCell.T
   return last.findLast((event) => event._tag === "SessionEnded")?.reason === "host-crash"
 })
 
-/** Opens an epoch by what is asked for and stored. Lock held, no live epoch. */
+/** Opens an epoch by this plan; with a past of its own, if one is given. Lock held, no live epoch. */
 const open = Effect.fnUntraced(function*(
   deps: ThreadDeps,
   cell: ThreadCell.ThreadCell,
-  asked: StartPlan.StartRequest,
+  plan: StartPlan.StartPlan,
   record: Binding | undefined,
   given?: SessionStart.Past
 ) {
-  const plan = yield* Effect.fromResult(StartPlan.make(cell.threadId, asked, record, given))
   const past = given ?? (yield* pastOf(deps, record, plan.instanceId))
   const recovered = record !== undefined && (yield* crashed(deps, cell))
   const live = yield* EpochOpening.open(deps, cell, plan, past, { record, recovered, live: undefined })
@@ -65,7 +64,7 @@ export const resume = Effect.fnUntraced(function*(
   if (found !== undefined) return found
   const record = yield* ThreadCell.loadRecord(deps, cell)
   if (record === undefined) return yield* new ThreadNotFound({ threadId: cell.threadId })
-  return yield* open(deps, cell, asked, record)
+  return yield* open(deps, cell, StartPlan.again(asked, record), record)
 })
 
 /** Makes the thread live as asked. A live session that differs is replaced, unless a turn runs. */
@@ -75,8 +74,11 @@ export const start = (deps: ThreadDeps, cell: ThreadCell.ThreadCell, asked: Star
     cell,
     Effect.gen(function*() {
       const live = yield* ThreadCell.usable(deps, cell)
-      if (live === undefined) return yield* open(deps, cell, asked, yield* ThreadCell.loadRecord(deps, cell))
-      const plan = yield* Effect.fromResult(StartPlan.make(cell.threadId, asked, live.binding))
+      if (live === undefined) {
+        const record = yield* ThreadCell.loadRecord(deps, cell)
+        return yield* open(deps, cell, yield* Effect.fromResult(StartPlan.make(cell.threadId, asked, record)), record)
+      }
+      const plan = StartPlan.again(asked, live.binding)
       // Looked up before the live session ends: a start that cannot succeed leaves it alone.
       yield* deps.adapterOf(plan.instanceId)
       const directory = asked.directory === undefined ? plan.directory : yield* deps.realDirectory(plan.directory)
@@ -86,7 +88,7 @@ export const start = (deps: ThreadDeps, cell: ThreadCell.ThreadCell, asked: Star
       }
       yield* ThreadCell.withoutTurn(deps, cell)
       yield* ThreadCell.end(deps, cell, live, "replaced")
-      return yield* open(deps, cell, asked, yield* ThreadCell.loadRecord(deps, cell))
+      return yield* open(deps, cell, plan, yield* ThreadCell.loadRecord(deps, cell))
     })
   )
 
@@ -129,19 +131,16 @@ const configure = Effect.fnUntraced(function*(
 export const create = (
   deps: ThreadDeps,
   cell: ThreadCell.ThreadCell,
-  asked: StartPlan.StartRequest,
+  plan: StartPlan.StartPlan,
   past: SessionStart.Past
 ) =>
-  ThreadCell.withThread(
-    deps,
-    cell,
-    Effect.gen(function*() {
-      const known = cell.live !== undefined || Option.isSome(yield* deps.store.getThread(cell.threadId))
-      if (known) return yield* new ThreadExists({ threadId: cell.threadId })
-      yield* ThreadCell.loadRecord(deps, cell)
-      return yield* open(deps, cell, asked, undefined, past)
-    })
-  )
+  Effect.gen(function*() {
+    yield* ThreadCell.notStopping(deps, cell)
+    const known = cell.live !== undefined || Option.isSome(yield* deps.store.getThread(cell.threadId))
+    if (known) return yield* new ThreadExists({ threadId: cell.threadId })
+    yield* ThreadCell.loadRecord(deps, cell)
+    return yield* open(deps, cell, plan, undefined, past)
+  }).pipe(Semaphore.withPermit(cell.lock))
 
 /**
  * Begins the conversation anew, in another session: the old one lives until the new one is there, and is stopped once
@@ -155,7 +154,7 @@ export const reset = (deps: ThreadDeps, cell: ThreadCell.ThreadCell) =>
       const live = yield* ThreadCell.usable(deps, cell)
       const record = live?.binding ?? (yield* ThreadCell.loadRecord(deps, cell))
       if (record === undefined) return yield* new ThreadNotFound({ threadId: cell.threadId })
-      const plan = yield* Effect.fromResult(StartPlan.make(cell.threadId, {}, record))
+      const plan = StartPlan.again({}, record)
       return yield* EpochOpening.open(deps, cell, plan, { _tag: "Reset" }, { record, recovered: false, live })
     })
   )
@@ -175,6 +174,9 @@ export const fork = (deps: ThreadDeps, cell: ThreadCell.ThreadCell) =>
       const exit = yield* ThreadCell.interruptible(deps, cell, session.fork)
       const cursor = yield* ThreadCell.valueOf(cell, exit)
       const turns = yield* deps.archive.sinceReset(cell.threadId)
-      return { binding, past: { _tag: "Fork", cursor, from: cell.threadId, seq: cell.log.lastSeq ?? 0, turns } as const }
+      return {
+        binding,
+        past: { _tag: "Fork", cursor, from: cell.threadId, seq: cell.log.lastSeq ?? 0, turns } as const
+      }
     })
   )

@@ -55,7 +55,9 @@ export const next = (watched: Watched, { now, progressAt, waiting }: Look, limit
     : silent >= noProgressMillis
     ? { deadline: "no-progress", millis: noProgressMillis } as const
     : undefined
-  const left = passed === undefined ? Math.min(turnMillis - worked, noProgressMillis - silent) : Number.POSITIVE_INFINITY
+  const left = passed === undefined
+    ? Math.min(turnMillis - worked, noProgressMillis - silent)
+    : Number.POSITIVE_INFINITY
   return {
     watched: { turnId: watched.turnId, worked, checkedAt: now, ringsAt: now + left },
     progressAt: seenAt,
@@ -69,7 +71,11 @@ export const next = (watched: Watched, { now, progressAt, waiting }: Look, limit
  * One fiber and one timer serve turn after turn: a timer set for an earlier turn rings too early for a later one and is
  * set again, which costs a session something every few minutes and a turn nothing.
  */
-export const start = (deps: ThreadDeps, live: LiveEpoch.LiveEpoch, onWedged: Effect.Effect<void>): Effect.Effect<unknown> => {
+export const start = (
+  deps: ThreadDeps,
+  live: LiveEpoch.LiveEpoch,
+  onWedged: Effect.Effect<void>
+): Effect.Effect<unknown> => {
   if (live.watched) return Effect.void
   live.watched = true
   return Effect.forkIn(

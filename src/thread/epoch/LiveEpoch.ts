@@ -170,8 +170,9 @@ const factsOf = (events: ReadonlyArray<EventBody>): Facts => {
   for (const event of events) {
     if (event._tag === "SessionEnded") return { name: "end an epoch", terminal: true, boundary: true, flush: true }
     if (isTerminal(event)) facts = { name: "end a turn", terminal: true, boundary: true, flush: true }
-    else if (event._tag === "TurnStarted" && !facts.terminal) facts = { ...facts, name: "accept a turn", boundary: true }
-    else if (event._tag === "TurnReconciled") facts = { ...facts, name: "reconcile a turn", flush: true }
+    else if (event._tag === "TurnStarted" && !facts.terminal) {
+      facts = { ...facts, name: "accept a turn", boundary: true }
+    } else if (event._tag === "TurnReconciled") facts = { ...facts, name: "reconcile a turn", flush: true }
   }
   return facts
 }
