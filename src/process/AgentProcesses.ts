@@ -1,7 +1,7 @@
 /**
  * The record of every agent process this host has started, so that none survives it.
  *
- * An adapter records each process it spawns, in the process's scope, and puts {@link AgentProcess.marker} into the
+ * An adapter records each process it spawns, in the process's scope, and puts {@link ProcessRecord.marker} into the
  * process's environment as {@link markerVariable}. Agents hand their environment down to the tools that they run, so
  * the marker also finds a tool that outlived its agent. After a crash of the host the next boot ends what is recorded,
  * and only that: a process is ours if its pid AND its start time are the recorded ones, or if it carries the marker.
@@ -12,7 +12,7 @@ import type { InstanceId } from "../domain/Ids.ts"
 /** Name of the environment variable that carries the marker. The marker is an identifier, not a secret. */
 export const markerVariable = "EFFECT_CODING_AGENTS_PROCESS"
 
-export interface AgentProcess {
+export interface ProcessRecord {
   readonly instanceId: InstanceId
   readonly pid: number
   /** Unique per spawned agent. */
@@ -28,7 +28,7 @@ export class AgentProcesses extends Context.Service<AgentProcesses, {
    * Records a running process until the scope closes. Closing the scope also ends what the process left behind: tools
    * that carry the marker.
    */
-  readonly record: (process: AgentProcess) => Effect.Effect<void, never, Scope.Scope>
+  readonly record: (process: ProcessRecord) => Effect.Effect<void, never, Scope.Scope>
 }>()("effect-coding-agents/AgentProcesses") {
   /** Records nothing: for adapters used without a store. A crash of the host then leaves the agent behind. */
   static readonly layerNoop = Layer.succeed(AgentProcesses, {
