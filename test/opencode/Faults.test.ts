@@ -66,7 +66,8 @@ layer(modelOnly, { timeout: "60 seconds", excludeTestServices: true })("the serv
             const { pid } = yield* hands
             yield* signal(pid, "SIGKILL")
             for (const { threadId } of [working, asking]) {
-              assert.strictEqual((yield* awaitEvent(is("TurnFailed"), threadId)).failure._tag, "SessionLost")
+              const { failure } = yield* awaitEvent(is("TurnFailed"), threadId)
+              assert.deepStrictEqual(failure, { _tag: "SessionLost", signal: "SIGKILL" })
               assert.strictEqual((yield* awaitEvent(is("SessionEnded"), threadId)).reason, "lost")
             }
             const answer = {

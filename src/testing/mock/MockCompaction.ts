@@ -75,7 +75,7 @@ const sumUp = (
     yield* during
     if (failure !== undefined) return yield* failed(failure)
     stored.history = [{ role: "summary", text: summary }]
-    const id = `${stored.sessionId}/summary/${stored.messages.length}`
+    const id = `${stored.sessionId}.summary.${stored.messages.length}`
     stored.messages.push({ _tag: "Text", role: "summary", id, at: now(live), turnId, text: summary })
     yield* over
     yield* emit(live, [{ _tag: "CompactionCompleted", ...of, summary }])

@@ -12,7 +12,7 @@ import { emit, type Live, now, type RunningTurn, type TurnEnding } from "./MockA
 import { ask, goOn, mayAsk } from "./ScriptedRequest.ts"
 
 const nextItem = (live: Live, turn: RunningTurn): ItemId =>
-  ItemId.make(`${live.stored.sessionId}/${turn.ordinal}/${++turn.items}`)
+  ItemId.make(`${live.stored.sessionId}.${turn.ordinal}.${++turn.items}`)
 
 /** An item is in the agent's history once it is completed, and not before. */
 export const complete = (live: Live, turn: RunningTurn, item: Item): ProviderEvent => {

@@ -83,4 +83,4 @@ export const pose = (
   })
 
 const nextRequest = (live: Live): RequestId =>
-  RequestId.make(`${live.stored.sessionId}/request/${++live.stored.requests}`)
+  RequestId.make(`${live.stored.sessionId}.request.${++live.stored.requests}`)
