@@ -148,6 +148,24 @@ layer(OpenCodeAgents.layer(), { timeout: "60 seconds", excludeTestServices: true
       }).pipe(Effect.provide(at("blink", proxy.url, password)))
     }))
 
+  it.effect("P15 opencode: a prompt that is empty or too long is a typed error before anything is stored or sent", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      const model = yield* Model
+      const { directory, sessionId, threadId } = yield* start()
+      const before = yield* stored(threadId)
+      for (const prompt of ["", " \n\t"]) {
+        assert.strictEqual((yield* Effect.flip(agents.sendTurn({ threadId, prompt })))._tag, "PromptEmpty")
+      }
+      const long = "x".repeat(20_000_000)
+      assert.strictEqual((yield* Effect.flip(agents.sendTurn({ threadId, prompt: long })))._tag, "PromptTooLong")
+      assert.deepStrictEqual(yield* stored(threadId), before)
+      const { client } = yield* hands
+      const { data } = yield* Effect.promise(() => client(directory).session.messages({ sessionID: sessionId }))
+      assert.deepStrictEqual(data, [])
+      assert.lengthOf(yield* model.asked(""), 0)
+    }))
+
   it.effect("P8 opencode: of many turns at once one is accepted, under one epoch", () =>
     Effect.gen(function*() {
       const agents = yield* ProviderService
