@@ -126,7 +126,10 @@ export interface ProviderTurn {
 /** What the provider's own history says of a turn. */
 export interface TurnEvidence {
   readonly outcome: "never-delivered" | "completed" | "failed" | "interrupted" | "unfinished"
-  /** The turn's items as the provider has them. */
+  /**
+   * The turn's items as the provider has them. Nothing works on them any more: one that the agent left open is
+   * `failed`, and one of which it kept nothing is left out.
+   */
   readonly items: ReadonlyArray<Item>
 }
 

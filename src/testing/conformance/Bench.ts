@@ -15,8 +15,9 @@ import type {
 } from "../../provider/ProviderAdapter.ts"
 import type { ProviderService, Settings } from "../../service/ProviderService.ts"
 import type { SessionStore } from "../../store/SessionStore.ts"
-import type { Controls, Directories, Prompts } from "./Fixture.ts"
-import { type Tagged, Violated } from "./Rule.ts"
+import { type Tagged, Violated } from "./Check.ts"
+import type { Controls, Directories } from "./Fixture.ts"
+import type { Prompts } from "./Prompts.ts"
 
 /** What a rule is given. Every bench has a store file and directories of its own. */
 export interface Bench {

@@ -3,36 +3,16 @@
  * and hands that reach behind the adapter's back.
  *
  * Prompts are the whole remote control. An agent with a scripted model, or one with a language of its own, recognises
- * them; {@link PlainPrompts} is a set that all of them can share.
+ * them; `PlainPrompts` is a set that all of them can share.
  */
 import { Effect, FileSystem, type Layer, Path, type Scope } from "effect"
 import type { ChildProcessSpawner } from "effect/process"
 import type { SessionId } from "../../domain/Ids.ts"
 import type { ProcessExit } from "../../provider/ProviderAdapter.ts"
-import * as PlainPrompts from "./PlainPrompts.ts"
+import type { Prompts } from "./Prompts.ts"
 
 /** What an adapter may ask of its host; `NodeServices.layer` of `@effect/platform-node` is all of it. */
 export type Platform = FileSystem.FileSystem | Path.Path | ChildProcessSpawner.ChildProcessSpawner
-
-/** Each answers the prompt that makes the agent do it, as its whole turn. */
-export interface Prompts {
-  /** Say `text`, and have it in the conversation from then on. `text` is words with single spaces. */
-  readonly say: (text: string) => string
-  /** Say everything that is in the model's context before this prompt, in any form that holds the words. */
-  readonly recall: string
-  /** Run one shell command, then say something. */
-  readonly run: (command: string) => string
-  /** Write a file, given by its path relative to the session's directory, then say something. */
-  readonly edit: (path: string) => string
-  /** Ask the user this question with the options `yes` and `no`, then say the answer. Not needed without questions. */
-  readonly ask: (question: string) => string
-  /** Do nothing, without any sign of life, until the turn is interrupted. */
-  readonly hang: string
-  /** Say more and more, several times a second, until the turn is interrupted. */
-  readonly slow: string
-  /** Fail, as with a model that answers with an error that is not worth a retry. */
-  readonly fail: string
-}
 
 /** Real paths of existing directories. All rules may share them. */
 export interface Directories {
@@ -71,7 +51,7 @@ export interface Fixture<Agent = never> {
   /** The instance that the adapter's layer registers. */
   readonly instanceId: string
   readonly platform: Layer.Layer<Platform>
-  /** Default: {@link PlainPrompts}. */
+  /** Default: `PlainPrompts`. */
   readonly prompts?: Prompts | undefined
   /** Default: two folders of a project with a `.git` folder, and a folder outside of it. All are removed afterwards. */
   readonly directories?:
@@ -103,5 +83,3 @@ export const plainDirectories = Effect.gen(function*() {
   }
   return directories
 }).pipe(Effect.orDie)
-
-export const promptsOf = (fixture: Fixture<never>): Prompts => fixture.prompts ?? PlainPrompts.make

@@ -14,7 +14,8 @@ import type {
   ProviderSession
 } from "../../provider/ProviderAdapter.ts"
 import { type Bench, cursorOf, endsTurn, type Host, listen, type Listener, within } from "./Bench.ts"
-import { equal, expect, need, NotChecked, refused, type Rule } from "./Rule.ts"
+import { equal, expect, need, NotChecked, refused } from "./Check.ts"
+import type { Rule } from "./Rule.ts"
 
 const past = "blue walnut"
 

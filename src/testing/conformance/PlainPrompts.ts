@@ -1,7 +1,7 @@
 /**
  * A set of prompts that a toy, a mock or a scripted model can read: one word that says what to do, then what with.
  */
-import type { Prompts } from "./Fixture.ts"
+import type { Prompts } from "./Prompts.ts"
 
 export const make: Prompts = {
   say: (text) => `say ${text}`,
