@@ -65,7 +65,7 @@ export const layer = <R = never>(
   options: Options<R>
 ): Layer.Layer<never, InstanceExists, Exclude<R | ProviderRegistry, Scope.Scope>> =>
   Layer.effectDiscard(
-    Effect.flatMap(make(options), (adapter) => Effect.flatMap(ProviderRegistry, (all) => all.register(adapter)))
+    Effect.flatMap(make(options), ProviderRegistry.register)
   )
 
 /** The services of the Layer, with the Scope of the session and the span of whoever starts it. */

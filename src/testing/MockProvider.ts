@@ -85,8 +85,7 @@ export class MockProvider
     options: MockProviderOptions = {}
   ): Effect.fn.Return<MockControls.MockControls, InstanceExists, ProviderRegistry | Scope.Scope> {
     const agent = makeAgent(options)
-    const registry = yield* ProviderRegistry
-    yield* registry.register({
+    yield* ProviderRegistry.register({
       provider: agent.provider,
       instanceId: agent.instanceId,
       capabilities: agent.capabilities,

@@ -26,7 +26,7 @@ export interface Engine extends LiveSession.Engine {
   readonly archive: (threadId: ThreadId) => Effect.Effect<ReadonlyArray<TranscriptTurn>, StoreFailed>
   /** The archive since the last reset. */
   readonly conversation: (threadId: ThreadId) => Effect.Effect<ReadonlyArray<TranscriptTurn>, StoreFailed>
-  readonly policy: CompactionPolicy | undefined
+  readonly policy: Required<CompactionPolicy>
   /** Compacts a thread that has become too long for its model, beside whoever asks for it. */
   readonly mend: (threadId: ThreadId) => Effect.Effect<void>
   /** Epochs whose end could not be stored; the reaper settles them. */
@@ -194,7 +194,7 @@ export const reap = Effect.fnUntraced(function*(
   if (live.binding.epoch !== epoch) return
   const backgroundWork = yield* live.session.backgroundWork.pipe(Effect.timeoutOption("5 seconds"))
   const decision = SessionReaper.decide({
-    now: engine.clock.currentTimeMillisUnsafe(),
+    now: engine.steady.now(),
     activeAt: live.activeAt,
     turnRunning: turnRunning(live) !== undefined,
     openRequests: live.requests.size + (live.compaction === undefined ? 0 : 1),

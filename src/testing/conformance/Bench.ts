@@ -6,6 +6,7 @@ import { Effect, Exit, Fiber, type Path, Scope, Stream, SubscriptionRef } from "
 import { ThreadId, TurnId } from "../../domain/Ids.ts"
 import { isTerminal, type ProviderEvent, type TerminalEvent, type ThreadEvent } from "../../domain/ThreadEvent.ts"
 import type { TurnInput } from "../../domain/TurnInput.ts"
+import type { Settings } from "../../host/Settings.ts"
 import type {
   Capabilities,
   ProviderAdapter,
@@ -13,7 +14,7 @@ import type {
   SendTurnError,
   StartInput
 } from "../../provider/ProviderAdapter.ts"
-import type { ProviderService, Settings } from "../../service/ProviderService.ts"
+import type { ProviderService } from "../../service/ProviderService.ts"
 import type { SessionStore } from "../../store/SessionStore.ts"
 import { type Tagged, Violated } from "./Check.ts"
 import type { Controls, Directories } from "./Fixture.ts"
