@@ -23,6 +23,8 @@
  *   Layer.provide([ProviderRegistry.layer, LifecycleHooks.layer])
  * )
  * ```
+ *
+ * @since 0.1.0
  */
 import { Effect, type FileSystem, Layer, type Path } from "effect"
 import type { ChildProcessSpawner } from "effect/process"
@@ -37,6 +39,12 @@ import type { ExternalOptions, ManagedOptions } from "./server/Server.ts"
 import * as Session from "./session/Session.ts"
 import * as Permissions from "./turn/Permissions.ts"
 
+/**
+ * What names an instance.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Instance {
   /** Default: `opencode`. Needed where an app has several. */
   readonly instanceId?: string | undefined
@@ -45,15 +53,36 @@ export interface Instance {
 /** How the server is reached and shared, managed or not. */
 type Shared = Omit<Connections.Options, keyof ManagedOptions | keyof ExternalOptions>
 
-/** A server of our own; see the fields for binary, configuration, isolation and deadlines. */
+/**
+ * A server of our own; see the fields for binary, configuration, isolation and deadlines.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Managed extends Instance, Shared, Omit<ManagedOptions, "instanceId" | "enforced" | "plugin"> {}
 
-/** A server that runs already, at `baseUrl`, with its `password`. */
+/**
+ * A server that runs already, at `baseUrl`, with its `password`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface External extends Instance, Shared, Omit<ExternalOptions, "instanceId"> {}
 
+/**
+ * A server of our own, or one that runs already.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type Options = Managed | External
 
-/** Of a server of our own; an external one may compact by itself, and then nobody is asked. */
+/**
+ * Of a server of our own; an external one may compact by itself, and then nobody is asked.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
 export const capabilities: Capabilities = {
   runtimeModes: ["approval-required", "auto-accept-edits", "full-access"],
   moveDirectory: "same-project",
@@ -67,7 +96,12 @@ export const capabilities: Capabilities = {
   history: true
 }
 
-/** Registers the instance with the `ProviderRegistry`. Costs nothing until the first session. */
+/**
+ * Registers the instance with the `ProviderRegistry`. Costs nothing until the first session.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
 export const layer = (options: Options = {}): Layer.Layer<
   never,
   InstanceExists,
@@ -78,7 +112,12 @@ export const layer = (options: Options = {}): Layer.Layer<
   | AgentProcesses
 > => Layer.unwrap(Effect.map(make(options), Adapter.layer))
 
-/** The adapter alone, for as long as the scope is open. */
+/**
+ * The adapter alone, for as long as the scope is open.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
 export const make = Effect.fnUntraced(function*(options: Options = {}) {
   const instanceId = InstanceId.make(options.instanceId ?? "opencode")
   const connections = yield* Connections.make(withRules(options, instanceId, {}))

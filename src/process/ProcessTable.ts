@@ -7,13 +7,20 @@
  *
  * On Linux all of this is read from `/proc`. Elsewhere neither children nor environments can be seen: there only the
  * recorded process itself is ended.
+ *
+ * @since 0.1.0
  */
 import { Effect, Option, Schedule } from "effect"
 import { readdir, readFile } from "node:fs/promises"
 import { markerVariable } from "./AgentProcesses.ts"
 import * as ProcessIdentity from "./ProcessIdentity.ts"
 
-/** A process as the system shows it. `marker` is absent too where the environment may not be read. */
+/**
+ * A process as the system shows it. `marker` is absent too where the environment may not be read.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Entry {
   readonly pid: number
   readonly parent: number
@@ -21,14 +28,24 @@ export interface Entry {
   readonly marker: string | undefined
 }
 
-/** An agent process to be ended with all that it left. An empty start time matches no process. */
+/**
+ * An agent process to be ended with all that it left. An empty start time matches no process.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Wanted {
   readonly pid: number
   readonly startTime: string
   readonly marker: string
 }
 
-/** What belongs to the wanted agents. `self` is the process that asks. */
+/**
+ * What belongs to the wanted agents. `self` is the process that asks.
+ *
+ * @category filtering
+ * @since 0.1.0
+ */
 export const select = (
   entries: ReadonlyArray<Entry>,
   wanted: ReadonlyArray<Wanted>,
@@ -63,7 +80,12 @@ export const select = (
   return Array.from(selected.values())
 }
 
-/** The marker in the content of `/proc/<pid>/environ`. */
+/**
+ * The marker in the content of `/proc/<pid>/environ`.
+ *
+ * @category parsing
+ * @since 0.1.0
+ */
 export const parseMarker = (environ: string): string | undefined => {
   const prefix = `${markerVariable}=`
   return environ.split("\0").find((entry) => entry.startsWith(prefix))?.slice(prefix.length)
@@ -120,7 +142,12 @@ const awaitGone = (entries: ReadonlyArray<Entry>) =>
     Effect.asVoid
   )
 
-/** Asks them to end, waits, and kills what is left. Answers how many there were. */
+/**
+ * Asks them to end, waits, and kills what is left. Answers how many there were.
+ *
+ * @category destructors
+ * @since 0.1.0
+ */
 export const end = Effect.fn("ProcessTable.end")(function*(wanted: ReadonlyArray<Wanted>) {
   const find = Effect.map(scan(wanted), (entries) => select(entries, wanted, process.pid))
   const found = yield* find

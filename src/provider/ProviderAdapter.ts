@@ -15,6 +15,8 @@
  * - A session started or resumed enforces the runtime mode, or the start fails with `PolicyUnenforceable`.
  * - Before each compaction an adapter that declares `compactionGate: "blocking"` asks the gate it was given, and waits.
  * - Closing the scope stops the session and everything that it alone needed.
+ *
+ * @since 0.1.0
  */
 import type { Effect, Option, Scope, Stream } from "effect"
 import type { CompactionTrigger } from "../domain/Compaction.ts"
@@ -45,15 +47,28 @@ import type { StoredCursor } from "./ResumeCursor.ts"
 /**
  * `blocking`: the agent waits for {@link StartInput.compaction}'s `gate` before each compaction. `client-initiated`: it
  * compacts only when asked to. `observe-only`: it compacts by itself, and its events tell when it has begun.
+ *
+ * @category models
+ * @since 0.1.0
  */
 export type CompactionGate = "blocking" | "client-initiated" | "observe-only"
 
-/** What an agent is told that asks whether it may compact now. `context` is handed to whoever writes the summary. */
+/**
+ * What an agent is told that asks whether it may compact now. `context` is handed to whoever writes the summary.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type CompactionVerdict =
   | { readonly _tag: "Allow"; readonly context: ReadonlyArray<string> }
   | { readonly _tag: "Veto"; readonly reason: string }
 
-/** What an agent can do, as data. Each entry is proved by the conformance of the adapter, not believed. */
+/**
+ * What an agent can do, as data. Each entry is proved by the conformance of the adapter, not believed.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Capabilities {
   readonly runtimeModes: ReadonlyArray<RuntimeMode>
   /** Where a resumed session may work: anywhere, in a worktree of the same project, or only where it was. */
@@ -73,7 +88,12 @@ export interface Capabilities {
   readonly history: boolean
 }
 
-/** The past, as far as the adapter has to know it. */
+/**
+ * The past, as far as the adapter has to know it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type StartFrom =
   | { readonly _tag: "New" }
   /** A new session that must be handed `transcript`, so that the model has it before the first turn. */
@@ -81,6 +101,12 @@ export type StartFrom =
   /** The stored value as it came from the store; the adapter decodes it by its own cursor codec. */
   | { readonly _tag: "Resume"; readonly cursor: unknown }
 
+/**
+ * What a session is started with.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface StartInput {
   readonly threadId: ThreadId
   /** Absolute path of an existing directory (the service has checked it). */
@@ -100,6 +126,12 @@ export interface StartInput {
   } | undefined
 }
 
+/**
+ * What can go wrong when a session is started.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type StartSessionError =
   | AgentStartError
   | SessionMissing
@@ -108,6 +140,12 @@ export type StartSessionError =
   | PolicyUnenforceable
   | ModelUnavailable
 
+/**
+ * What can go wrong when a turn is handed over. Only `TurnRefused` proves that the agent does not have it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type SendTurnError =
   | AgentError
   | TurnRefused
@@ -116,6 +154,12 @@ export type SendTurnError =
   | ModelUnavailable
   | GateMissing
 
+/**
+ * A turn as the service hands it to a session.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface ProviderTurn {
   readonly turnId: TurnId
   /** What `turnRef` answered for this turn; recorded before the turn is sent. */
@@ -123,7 +167,12 @@ export interface ProviderTurn {
   readonly input: TurnInput
 }
 
-/** What the provider's own history says of a turn. */
+/**
+ * What the provider's own history says of a turn.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface TurnEvidence {
   readonly outcome: "never-delivered" | "completed" | "failed" | "interrupted" | "unfinished"
   /**
@@ -133,7 +182,12 @@ export interface TurnEvidence {
   readonly items: ReadonlyArray<Item>
 }
 
-/** One message of the provider's own history. */
+/**
+ * One message of the provider's own history.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface HistoryMessage {
   /** The provider's id. */
   readonly id: string
@@ -149,7 +203,12 @@ export interface HistoryMessage {
   readonly raw: unknown
 }
 
-/** Everything that the provider has of a session, what it compacted included, oldest first. */
+/**
+ * Everything that the provider has of a session, what it compacted included, oldest first.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface ProviderHistory {
   /** Name and version of the shape of `raw`: `opencode/1.18.33`. */
   readonly format: string
@@ -159,13 +218,23 @@ export interface ProviderHistory {
   readonly messages: ReadonlyArray<HistoryMessage>
 }
 
-/** How an agent's process ended: with an exit code of its own, or by a signal (`SIGKILL`). Empty where neither is known. */
+/**
+ * How an agent's process ended: with an exit code of its own, or by a signal (`SIGKILL`). Empty where neither is known.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface ProcessExit {
   readonly exitCode?: number
   readonly signal?: string
 }
 
-/** A live session. Its Scope is the one `startSession` was given; closing it stops the session. */
+/**
+ * A live session. Its Scope is the one `startSession` was given; closing it stops the session.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface ProviderSession {
   readonly sessionId: SessionId
   /** Real path that the session works in. Never a path it was merely asked to work in. */
@@ -217,7 +286,12 @@ export interface ProviderSession {
   readonly backgroundWork: Effect.Effect<boolean>
 }
 
-/** One configured agent. Its Layer registers it with the `ProviderRegistry`. */
+/**
+ * One configured agent. Its Layer registers it with the `ProviderRegistry`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface ProviderAdapter {
   readonly provider: ProviderName
   readonly instanceId: InstanceId

@@ -22,6 +22,8 @@
  * })
  * console.log(Conformance.format(report))
  * ```
+ *
+ * @since 0.1.0
  */
 import { Cause, Effect, Exit, FileSystem, Layer, Option, Path } from "effect"
 import * as CodingAgents from "../CodingAgents.ts"
@@ -55,10 +57,20 @@ export * as PlainPrompts from "./conformance/PlainPrompts.ts"
 export type { Prompts } from "./conformance/Prompts.ts"
 export { type Rule, RuleBroken } from "./conformance/Rule.ts"
 
-/** What an adapter's layer may ask for, and no more. */
+/**
+ * What an adapter's layer may ask for, and no more.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type Needs = ProviderRegistry | AgentProcesses | Platform
 
-/** All rules, each once, those that others assume first. */
+/**
+ * All rules, each once, those that others assume first.
+ *
+ * @category rules
+ * @since 0.1.0
+ */
 export const rules: ReadonlyArray<Rule> = [
   ...CursorRules.rules,
   ...TurnRules.rules,
@@ -72,7 +84,12 @@ export const rules: ReadonlyArray<Rule> = [
   ...LifecycleRules.rules
 ]
 
-/** What became of one rule. */
+/**
+ * What became of one rule.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type Outcome =
   | { readonly _tag: "Kept"; readonly undeclared: ReadonlyArray<keyof Capabilities> }
   | { readonly _tag: "Broken"; readonly error: RuleBroken }
@@ -83,17 +100,33 @@ export type Outcome =
   /** What the adapter declares leaves nothing to prove. */
   | { readonly _tag: "NotApplicable" }
 
+/**
+ * What became of all rules.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Report {
   readonly outcomes: ReadonlyArray<{ readonly rule: Rule; readonly outcome: Outcome }>
   /** Capabilities that the adapter delivers and does not declare. */
   readonly undeclared: ReadonlyArray<keyof Capabilities>
 }
 
-/** Ids of the rules with this outcome. */
+/**
+ * Ids of the rules with this outcome.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
 export const withOutcome = ({ outcomes }: Report, tag: Outcome["_tag"]): ReadonlyArray<string> =>
   outcomes.flatMap(({ outcome, rule }) => outcome._tag === tag ? [rule.id] : [])
 
-/** One line per rule. */
+/**
+ * One line per rule.
+ *
+ * @category formatting
+ * @since 0.1.0
+ */
 export const format = (report: Report): string =>
   [
     ...report.outcomes.map(({ outcome, rule }) =>
@@ -115,7 +148,12 @@ const detail = (outcome: Outcome): string => {
   }
 }
 
-/** Proves one rule. Never fails; `Implied` is for {@link check} to say. */
+/**
+ * Proves one rule. Never fails; `Implied` is for {@link check} to say.
+ *
+ * @category running
+ * @since 0.1.0
+ */
 export const checkRule = Effect.fn("Conformance.checkRule")(function*<Agent, E extends Tagged>(
   rule: Rule,
   adapterLayer: Layer.Layer<Agent, E, Needs>,
@@ -142,9 +180,20 @@ export const checkRule = Effect.fn("Conformance.checkRule")(function*<Agent, E e
   }
 })
 
-/** A rule waits for ten things at most, each with the agent's patience. */
+/**
+ * A rule waits for ten things at most, each with the agent's patience.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
 export const ruleLimit = (patience: number) => 10 * patience
 
+/**
+ * How long an agent may take for any one thing, in milliseconds, where the fixture does not say.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
 export const defaultPatience = 20_000
 
 const within = (proof: Effect.Effect<void, Tagged>, patience: number) =>
@@ -153,7 +202,12 @@ const within = (proof: Effect.Effect<void, Tagged>, patience: number) =>
     orElse: () => Effect.fail(new Violated({ expected: "an end of the proof", seen: "none" }))
   })
 
-/** Proves the rules one after the other. Never fails: what is broken is in the report. */
+/**
+ * Proves the rules one after the other. Never fails: what is broken is in the report.
+ *
+ * @category running
+ * @since 0.1.0
+ */
 export const check = Effect.fn("Conformance.check")(function*<Agent, E extends Tagged>(
   adapterLayer: Layer.Layer<Agent, E, Needs>,
   fixture: Fixture<Agent>,

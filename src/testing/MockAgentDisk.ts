@@ -4,6 +4,8 @@
  * Give one disk to two layers and the second sees what the first left: that is a restart of the host. The disk also
  * holds what tests want to know of all those lives: each turn and each answer that truly reached the agent, and each
  * summary that its model was asked for.
+ *
+ * @since 0.1.0
  */
 import { Effect } from "effect"
 import { randomBytes } from "node:crypto"
@@ -19,15 +21,29 @@ import type { StartInput } from "../provider/ProviderAdapter.ts"
 /**
  * One entry of the model's context. A `seed` is the transcript that a rehydrated session was handed, a `summary` stands
  * for everything that a compaction took out of the context, `context` is what a turn brought beside the user's words.
+ *
+ * @category models
+ * @since 0.1.0
  */
 export interface Message {
   readonly role: "seed" | "summary" | "context" | "user" | "assistant" | "tool"
   readonly text: string
 }
 
-/** `unfinished`: the agent died under it, or it still runs. */
+/**
+ * `unfinished`: the agent died under it, or it still runs.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type Outcome = "completed" | "failed" | "interrupted" | "unfinished"
 
+/**
+ * A turn in the agent's own record.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface StoredTurn {
   readonly turnId: TurnId
   readonly ref: string | undefined
@@ -37,7 +53,12 @@ export interface StoredTurn {
   usage: Usage | undefined
 }
 
-/** One message of the agent's own record. A compaction adds to it and takes nothing away. */
+/**
+ * One message of the agent's own record. A compaction adds to it and takes nothing away.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type StoredMessage =
   & {
     readonly id: string
@@ -51,6 +72,12 @@ export type StoredMessage =
     | { readonly _tag: "Text"; readonly role: "seed" | "summary"; readonly text: string }
   )
 
+/**
+ * A session in the agent's own record.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface StoredSession {
   readonly sessionId: SessionId
   readonly title: string | undefined
@@ -69,7 +96,12 @@ export interface StoredSession {
   overlaps: number
 }
 
-/** Input that reached the agent, whatever became of it. */
+/**
+ * Input that reached the agent, whatever became of it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface ReceivedTurn {
   readonly sessionId: SessionId
   readonly threadId: ThreadId
@@ -80,7 +112,12 @@ export interface ReceivedTurn {
   readonly steered: boolean
 }
 
-/** An answer that reached the agent while it waited for it. */
+/**
+ * An answer that reached the agent while it waited for it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface ReceivedAnswer {
   readonly sessionId: SessionId
   readonly turnId: TurnId
@@ -88,7 +125,12 @@ export interface ReceivedAnswer {
   readonly answer: ApprovalDecision | QuestionAnswer
 }
 
-/** A summary that the model was asked for. */
+/**
+ * A summary that the model was asked for.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface SummaryRequest {
   readonly sessionId: SessionId
   /** The turn that the compaction is part of, if any. */
@@ -100,7 +142,12 @@ export interface SummaryRequest {
   readonly context: ReadonlyArray<string>
 }
 
-/** Hand it to layers; read it through `MockProvider`. */
+/**
+ * Hand it to layers; read it through `MockProvider`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface MockAgentDisk {
   /** Part of every session's id: no other disk knows the session, as no other machine would. */
   readonly name: string
@@ -114,6 +161,12 @@ export interface MockAgentDisk {
   created: number
 }
 
+/**
+ * An empty disk, at once.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
 export const makeUnsafe = (): MockAgentDisk => ({
   name: randomBytes(4).toString("hex"),
   sessions: new Map(),
@@ -125,15 +178,30 @@ export const makeUnsafe = (): MockAgentDisk => ({
   created: 0
 })
 
-/** An empty disk. */
+/**
+ * An empty disk.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
 export const make: Effect.Effect<MockAgentDisk> = Effect.sync(makeUnsafe)
 
-/** Tells the watchers that something has changed. */
+/**
+ * Tells the watchers that something has changed.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
 export const changed = (disk: MockAgentDisk): void => {
   for (const watcher of disk.watchers) if (watcher()) disk.watchers.delete(watcher)
 }
 
-/** What `find` finds, now or after a later change. */
+/**
+ * What `find` finds, now or after a later change.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
 export const watch = <A>(disk: MockAgentDisk, find: () => A | undefined): Effect.Effect<A> =>
   Effect.callback<A>((resume) => {
     const look = () => {

@@ -38,6 +38,8 @@
  *     assert.strictEqual((yield* mock.awaitRequest())._tag, "Approval")
  *   }).pipe(Effect.provide(TestAgents)))
  * ```
+ *
+ * @since 0.1.0
  */
 import { Context, Effect, Latch, Layer, Schema, type Scope } from "effect"
 import { InstanceId, ProviderName } from "../domain/Ids.ts"
@@ -54,6 +56,12 @@ import * as MockStep from "./MockStep.ts"
 
 export type { MockRequest, MockSession } from "./mock/MockControls.ts"
 
+/**
+ * What kind of agent the mock stands in for.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface MockProviderOptions {
   /** Default: `mock`. */
   readonly provider?: string | undefined
@@ -77,6 +85,12 @@ export interface MockProviderOptions {
   readonly agentVersion?: string | undefined
 }
 
+/**
+ * The test's hands in the mock: scripts and faults go in, observations come out.
+ *
+ * @category services
+ * @since 0.1.0
+ */
 export class MockProvider
   extends Context.Service<MockProvider, MockControls.MockControls>()("effect-coding-agents/testing/MockProvider")
 {

@@ -19,6 +19,8 @@
  *   MockStep.usage({ input: 900, output: 40, costUsd: 0.01 })
  * ]
  * ```
+ *
+ * @since 0.1.0
  */
 import { Deferred, type Duration, Effect, type Stream } from "effect"
 import type { SessionId, ThreadId, TurnId } from "../domain/Ids.ts"
@@ -30,7 +32,12 @@ import { type Usage, zero } from "../domain/Usage.ts"
 import type { ApprovalDecision, ApprovalKind, Question, QuestionAnswer } from "../domain/UserRequest.ts"
 import type { Message } from "./MockAgentDisk.ts"
 
-/** What a script is told of the turn it is to answer. */
+/**
+ * What a script is told of the turn it is to answer.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface MockTurn {
   readonly sessionId: SessionId
   readonly threadId: ThreadId
@@ -46,12 +53,22 @@ export interface MockTurn {
   readonly steered: boolean
 }
 
-/** How the agent answers. Give a Stream where the steps are to be made while the turn runs. */
+/**
+ * How the agent answers. Give a Stream where the steps are to be made while the turn runs.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type MockScript = (
   turn: MockTurn
 ) => ReadonlyArray<MockStep> | Effect.Effect<ReadonlyArray<MockStep>> | Stream.Stream<MockStep>
 
-/** A text whole, in pieces that arrive together, or in pieces that arrive as the Stream gives them. */
+/**
+ * A text whole, in pieces that arrive together, or in pieces that arrive as the Stream gives them.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type Chunks = string | ReadonlyArray<string> | Stream.Stream<string>
 
 interface WorkOptions {
@@ -61,6 +78,12 @@ interface WorkOptions {
   readonly during?: Effect.Effect<unknown> | undefined
 }
 
+/**
+ * One thing that the agent does in a turn. Make it by the functions below.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type MockStep =
   | { readonly _tag: "Text"; readonly chunks: Chunks }
   | { readonly _tag: "Reasoning"; readonly chunks: Chunks }
@@ -127,13 +150,28 @@ export type MockStep =
 
 type PlanSteps = Extract<ProviderEvent, { readonly _tag: "PlanUpdated" }>["steps"]
 
-/** An assistant message: started, one delta per piece, completed. */
+/**
+ * An assistant message: started, one delta per piece, completed.
+ *
+ * @category steps
+ * @since 0.1.0
+ */
 export const text = (chunks: Chunks): MockStep => ({ _tag: "Text", chunks })
 
-/** As {@link text}, for what the model thinks aloud. */
+/**
+ * As {@link text}, for what the model thinks aloud.
+ *
+ * @category steps
+ * @since 0.1.0
+ */
 export const reasoning = (chunks: Chunks): MockStep => ({ _tag: "Reasoning", chunks })
 
-/** Any other tool. It asks as `kind` does (`other`); a `file-read` never asks. */
+/**
+ * Any other tool. It asks as `kind` does (`other`); a `file-read` never asks.
+ *
+ * @category steps
+ * @since 0.1.0
+ */
 export const tool = (
   name: string,
   options: WorkOptions & {
@@ -153,7 +191,12 @@ export const tool = (
   during: options.during ?? Effect.void
 })
 
-/** A shell command. It fails where `exitCode` is not 0; the turn goes on. */
+/**
+ * A shell command. It fails where `exitCode` is not 0; the turn goes on.
+ *
+ * @category steps
+ * @since 0.1.0
+ */
 export const command = (
   line: string,
   options: WorkOptions & { readonly output?: string | undefined; readonly exitCode?: number | undefined } = {}
@@ -166,7 +209,12 @@ export const command = (
   during: options.during ?? Effect.void
 })
 
-/** An edit of files, which are not touched: the mock has no hands. */
+/**
+ * An edit of files, which are not touched: the mock has no hands.
+ *
+ * @category steps
+ * @since 0.1.0
+ */
 export const fileChange = (edits: ReadonlyArray<FileEdit>, options: WorkOptions = {}): MockStep => ({
   _tag: "FileChange",
   edits,
@@ -177,6 +225,9 @@ export const fileChange = (edits: ReadonlyArray<FileEdit>, options: WorkOptions 
 /**
  * An approval for its own sake, where the runtime mode demands one (elsewhere it counts as allowed). `onAnswer` says how
  * the script goes on; without it a denial ends the turn as it does for the other steps.
+ *
+ * @category steps
+ * @since 0.1.0
  */
 export const approval = (options: {
   readonly kind: ApprovalKind
@@ -185,16 +236,31 @@ export const approval = (options: {
   readonly onAnswer?: ((decision: ApprovalDecision) => ReadonlyArray<MockStep>) | undefined
 }): MockStep => ({ _tag: "Approval", detail: null, onAnswer: undefined, ...options })
 
-/** A question to the user. Without `onAnswer` a dismissal ends the turn, and an answer lets the script go on. */
+/**
+ * A question to the user. Without `onAnswer` a dismissal ends the turn, and an answer lets the script go on.
+ *
+ * @category steps
+ * @since 0.1.0
+ */
 export const question = (
   questions: ReadonlyArray<Question>,
   onAnswer?: (answer: QuestionAnswer) => ReadonlyArray<MockStep>
 ): MockStep => ({ _tag: "Question", questions, onAnswer })
 
-/** The agent's list of things to do, whole. */
+/**
+ * The agent's list of things to do, whole.
+ *
+ * @category steps
+ * @since 0.1.0
+ */
 export const plan = (steps: PlanSteps): MockStep => ({ _tag: "Plan", steps })
 
-/** Usage of the turn so far; the last one is also the terminal event's. */
+/**
+ * Usage of the turn so far; the last one is also the terminal event's.
+ *
+ * @category steps
+ * @since 0.1.0
+ */
 export const usage = (amounts: Partial<Usage>): MockStep => ({ _tag: "Usage", usage: { ...zero, ...amounts } })
 
 /**
@@ -202,6 +268,9 @@ export const usage = (amounts: Partial<Usage>): MockStep => ({ _tag: "Usage", us
  * session's gate first; a veto leaves the context as it is. Where the session must not compact by itself, or the agent
  * never does (`client-initiated`), nothing happens. After an `overflow` the turn cannot go on without a new context: it
  * fails with `ContextOverflow` if there is none.
+ *
+ * @category steps
+ * @since 0.1.0
  */
 export const compaction = (options: {
   readonly trigger?: "auto" | "overflow" | undefined
@@ -218,41 +287,97 @@ export const compaction = (options: {
   during: options.during ?? Effect.void
 })
 
-/** The agent says that it will call its model again, and waits for that long. */
+/**
+ * The agent says that it will call its model again, and waits for that long.
+ *
+ * @category steps
+ * @since 0.1.0
+ */
 export const retry = (options: {
   readonly attempt: number
   readonly after?: Duration.Input | undefined
   readonly message?: string | undefined
 }): MockStep => ({ _tag: "Retry", attempt: options.attempt, after: options.after ?? 0, message: options.message })
 
+/**
+ * The agent warns of something; the turn goes on.
+ *
+ * @category steps
+ * @since 0.1.0
+ */
 export const warning = (code: string, message?: string): MockStep => ({ _tag: "Warning", code, message })
 
-/** A frame that the adapter does not know. */
+/**
+ * A frame that the adapter does not know.
+ *
+ * @category steps
+ * @since 0.1.0
+ */
 export const unrecognized = (type: string, raw: unknown): MockStep => ({ _tag: "Unrecognized", type, raw })
 
-/** Events exactly as given, in one piece: for what no other step does (subagents, gaps, frames of another turn). */
+/**
+ * Events exactly as given, in one piece: for what no other step does (subagents, gaps, frames of another turn).
+ *
+ * @category steps
+ * @since 0.1.0
+ */
 export const emit = (events: ReadonlyArray<ProviderEvent>): MockStep => ({ _tag: "Emit", events })
 
-/** Holds the turn until the test lets it go on, without any clock. */
+/**
+ * Holds the turn until the test lets it go on, without any clock.
+ *
+ * @category steps
+ * @since 0.1.0
+ */
 export const wait = <A>(on: Effect.Effect<A> | Deferred.Deferred<A>): MockStep => ({
   _tag: "Wait",
   effect: Deferred.isDeferred<A, never>(on) ? Deferred.await(on) : on
 })
 
-/** Holds the turn for a time of the Clock. */
+/**
+ * Holds the turn for a time of the Clock.
+ *
+ * @category steps
+ * @since 0.1.0
+ */
 export const sleep = (duration: Duration.Input): MockStep => ({ _tag: "Wait", effect: Effect.sleep(duration) })
 
-/** The turn ends as `TurnFailed`. */
+/**
+ * The turn ends as `TurnFailed`.
+ *
+ * @category steps
+ * @since 0.1.0
+ */
 export const fail = (failure: TurnFailure): MockStep => ({ _tag: "Fail", failure })
 
-/** The agent itself breaks the turn off: `TurnInterrupted` by `agent`. */
+/**
+ * The agent itself breaks the turn off: `TurnInterrupted` by `agent`.
+ *
+ * @category steps
+ * @since 0.1.0
+ */
 export const interrupted: MockStep = { _tag: "Interrupted" }
 
-/** Nothing more happens until somebody interrupts the turn. */
+/**
+ * Nothing more happens until somebody interrupts the turn.
+ *
+ * @category steps
+ * @since 0.1.0
+ */
 export const hang: MockStep = { _tag: "Hang" }
 
-/** As {@link hang}, and interrupts are accepted without any effect. Only the end of the session ends it. */
+/**
+ * As {@link hang}, and interrupts are accepted without any effect. Only the end of the session ends it.
+ *
+ * @category steps
+ * @since 0.1.0
+ */
 export const hangHard: MockStep = { _tag: "HangHard" }
 
-/** The agent dies: the events end without a terminal one. */
+/**
+ * The agent dies: the events end without a terminal one.
+ *
+ * @category steps
+ * @since 0.1.0
+ */
 export const crash: MockStep = { _tag: "Crash" }

@@ -4,6 +4,8 @@
  *
  * Prompts are the whole remote control. An agent with a scripted model, or one with a language of its own, recognises
  * them; `PlainPrompts` is a set that all of them can share.
+ *
+ * @since 0.1.0
  */
 import { Effect, FileSystem, type Layer, Path, type Scope } from "effect"
 import type { ChildProcessSpawner } from "effect/process"
@@ -11,10 +13,20 @@ import type { SessionId } from "../../domain/Ids.ts"
 import type { ProcessExit } from "../../provider/ProviderAdapter.ts"
 import type { Prompts } from "./Prompts.ts"
 
-/** What an adapter may ask of its host; `NodeServices.layer` of `@effect/platform-node` is all of it. */
+/**
+ * What an adapter may ask of its host; `NodeServices.layer` of `@effect/platform-node` is all of it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type Platform = FileSystem.FileSystem | Path.Path | ChildProcessSpawner.ChildProcessSpawner
 
-/** Real paths of existing directories. All rules may share them. */
+/**
+ * Real paths of existing directories. All rules may share them.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Directories {
   readonly home: string
   /** Another directory of the same project as `home`, by the agent's own idea of a project. */
@@ -23,7 +35,12 @@ export interface Directories {
   readonly elsewhere: string
 }
 
-/** Hands behind the adapter's back. A rule that needs a missing one is reported as not checked. */
+/**
+ * Hands behind the adapter's back. A rule that needs a missing one is reported as not checked.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Controls {
   /** Deletes the session where the agent keeps it. */
   readonly loseSession?: ((sessionId: SessionId) => Effect.Effect<void>) | undefined
@@ -47,6 +64,12 @@ export interface Controls {
   readonly backgroundWork?: ((sessionId: SessionId) => Effect.Effect<void, never, Scope.Scope>) | undefined
 }
 
+/**
+ * The world around one adapter under proof.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Fixture<Agent = never> {
   /** The instance that the adapter's layer registers. */
   readonly instanceId: string
@@ -67,7 +90,12 @@ export interface Fixture<Agent = never> {
   readonly patience?: number | undefined
 }
 
-/** The default `directories`. */
+/**
+ * The default `directories`: two folders of a project with a `.git` folder, and a folder outside of it.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
 export const plainDirectories = Effect.gen(function*() {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path

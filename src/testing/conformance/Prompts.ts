@@ -1,8 +1,15 @@
 /**
  * The remote control of an agent under proof: what it is asked to do.
+ *
+ * @since 0.1.0
  */
 
-/** Each answers the prompt that makes the agent do it, as its whole turn. */
+/**
+ * Each answers the prompt that makes the agent do it, as its whole turn.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Prompts {
   /** Say `text`, and have it in the conversation from then on. `text` is words with single spaces. */
   readonly say: (text: string) => string

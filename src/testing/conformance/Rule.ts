@@ -1,12 +1,19 @@
 /**
  * A rule of the adapter contract as data: which promise it proves, where it applies, and a program that proves it.
+ *
+ * @since 0.1.0
  */
 import { type Effect, Schema } from "effect"
 import type { Capabilities } from "../../provider/ProviderAdapter.ts"
 import type { Bench } from "./Bench.ts"
 import type { Tagged } from "./Check.ts"
 
-/** The adapter does not do what it must. `seen` is what it did instead. */
+/**
+ * The adapter does not do what it must. `seen` is what it did instead.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export class RuleBroken extends Schema.TaggedError<RuleBroken>()("RuleBroken", {
   rule: Schema.String,
   promise: Schema.String,
@@ -25,6 +32,12 @@ const render = (seen: unknown): string =>
     ? String(seen)
     : JSON.stringify(seen, undefined, 2) ?? "nothing"
 
+/**
+ * A rule of the contract. Its program fails where the adapter does not keep it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Rule {
   /** Stable: `group/name`. */
   readonly id: string

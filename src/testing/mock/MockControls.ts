@@ -1,5 +1,7 @@
 /**
  * The test's side of the mock: scripts and faults in, observations out.
+ *
+ * @since 0.1.0
  */
 import { Deferred, Effect, Queue } from "effect"
 import type { InstanceId, RequestId, SessionId, ThreadId, TurnId } from "../../domain/Ids.ts"
@@ -28,7 +30,12 @@ import {
 import type { MockScript } from "../MockStep.ts"
 import { type Live, type MockAgent, vanish } from "./MockAgent.ts"
 
-/** A session as the agent has it. */
+/**
+ * A session as the agent has it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface MockSession {
   readonly sessionId: SessionId
   readonly threadId: ThreadId
@@ -46,7 +53,12 @@ export interface MockSession {
   readonly overlaps: number
 }
 
-/** An open request. The app may not have read of it yet. */
+/**
+ * An open request. The app may not have read of it yet.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type MockRequest =
   | {
     readonly _tag: "Approval"
@@ -61,7 +73,12 @@ export type MockRequest =
     readonly request: QuestionRequest
   }
 
-/** What a test can do to the mock, and ask of it. */
+/**
+ * What a test can do to the mock, and ask of it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface MockControls {
   readonly instanceId: InstanceId
   readonly disk: MockAgentDisk
@@ -146,6 +163,10 @@ export interface MockControls {
   readonly awaitStarts: (count: number) => Effect.Effect<void>
 }
 
+/**
+ * @category constructors
+ * @since 0.1.0
+ */
 export const make = (agent: MockAgent): MockControls => {
   const { disk } = agent
   const set = (change: () => unknown) => Effect.asVoid(Effect.sync(change))
