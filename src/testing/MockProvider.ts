@@ -54,10 +54,14 @@ import type {
 } from "../provider/ProviderAdapter.ts"
 import { type InstanceExists, ProviderRegistry } from "../provider/ProviderRegistry.ts"
 import * as ResumeCursor from "../provider/ResumeCursor.ts"
+import type { ProviderService } from "../service/ProviderService.ts"
+import type { ThreadNotFound } from "../service/ServiceError.ts"
+import type { StoreFailed } from "../store/StoreError.ts"
 import type { MockAgent } from "./mock/MockAgent.ts"
 import * as MockControls from "./mock/MockControls.ts"
 import * as MockDirectory from "./mock/MockDirectory.ts"
 import { start } from "./mock/MockStart.ts"
+import type { ReapOptions } from "./mock/reapIdle.ts"
 import * as MockAgentDisk from "./MockAgentDisk.ts"
 import * as MockStep from "./MockStep.ts"
 
@@ -167,6 +171,17 @@ interface Shape {
   ) => Effect.Effect<void>
   /** What a live session answers to `backgroundWork`. */
   readonly backgroundWork: (sessionId: SessionId, on: boolean) => Effect.Effect<void>
+  /**
+   * Moves the `TestClock` to the sweep in which the reaper stops the thread's session, and no further, then waits until
+   * it is stopped: until each hook of its `session:end` was called, whatever real I/O it does. (In one adjustment past
+   * that sweep the clock would go on while a hook waits for its I/O, and the hook's `timeout` would pass in a moment.)
+   * Answers whether it was reaped: a busy, pinned, exempt or stopped session is not. `options` are the service's own
+   * settings of its reaper; without them its defaults, 30 minutes and 1 minute.
+   */
+  readonly reapIdle: (
+    threadId: ThreadId,
+    options?: ReapOptions
+  ) => Effect.Effect<boolean, ThreadNotFound | StoreFailed, ProviderService>
   /** Somebody else answers an open approval, as in the agent's own interface. `false` if it is not open. */
   readonly settleElsewhere: (requestId: RequestId, decision: ApprovalDecision) => Effect.Effect<boolean>
 

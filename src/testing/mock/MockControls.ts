@@ -6,6 +6,7 @@ import type { SessionId } from "../../domain/Ids.ts"
 import { changed, type StoredSession, watch } from "../MockAgentDisk.ts"
 import type { MockProvider, MockRequest, MockSession } from "../MockProvider.ts"
 import { type Live, type MockAgent, vanish } from "./MockAgent.ts"
+import { reapIdle } from "./reapIdle.ts"
 
 export const make = (agent: MockAgent): MockProvider["Service"] => {
   const { disk } = agent
@@ -53,6 +54,8 @@ export const make = (agent: MockAgent): MockProvider["Service"] => {
         const live = agent.live.get(sessionId)
         if (live !== undefined) live.backgroundWork = on
       }),
+    reapIdle: (threadId, options = {}) =>
+      reapIdle(threadId, options, (sessionId) => watch(disk, () => agent.live.has(sessionId) ? undefined : true)),
     settleElsewhere: (requestId, decision) =>
       Effect.suspend(() => {
         for (const live of agent.live.values()) {
