@@ -55,8 +55,6 @@ import type {
 import { type InstanceExists, ProviderRegistry } from "../provider/ProviderRegistry.ts"
 import * as ResumeCursor from "../provider/ResumeCursor.ts"
 import type { ProviderService } from "../service/ProviderService.ts"
-import type { ThreadNotFound } from "../service/ServiceError.ts"
-import type { StoreFailed } from "../store/StoreError.ts"
 import type { MockAgent } from "./mock/MockAgent.ts"
 import * as MockControls from "./mock/MockControls.ts"
 import * as MockDirectory from "./mock/MockDirectory.ts"
@@ -181,7 +179,7 @@ interface Shape {
   readonly reapIdle: (
     threadId: ThreadId,
     options?: ReapOptions
-  ) => Effect.Effect<boolean, ThreadNotFound | StoreFailed, ProviderService>
+  ) => Effect.Effect<boolean, Effect.Error<ReturnType<ProviderService["Service"]["getThread"]>>, ProviderService>
   /** Somebody else answers an open approval, as in the agent's own interface. `false` if it is not open. */
   readonly settleElsewhere: (requestId: RequestId, decision: ApprovalDecision) => Effect.Effect<boolean>
 
