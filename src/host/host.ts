@@ -9,7 +9,7 @@ import { type HookServices, LifecycleHooks } from "../hooks/LifecycleHooks.ts"
 import * as SteadyClock from "../process/SteadyClock.ts"
 import { CapabilityMissing } from "../provider/AdapterError.ts"
 import { ProviderRegistry } from "../provider/ProviderRegistry.ts"
-import type { ProviderService, SendTurn, SessionInfo, Settings, TurnAccepted } from "../service/ProviderService.ts"
+import type { ProviderService, SendTurn, SessionInfo, TurnAccepted } from "../service/ProviderService.ts"
 import {
   PromptEmpty,
   PromptTooLong,
@@ -18,7 +18,7 @@ import {
   TurnNotCompleted,
   TurnNotFound
 } from "../service/ServiceError.ts"
-import * as TranscriptArchive from "../service/TranscriptArchive.ts"
+import type { TranscriptArchive } from "../service/TranscriptArchive.ts"
 import { HookOutbox } from "../store/HookOutbox.ts"
 import { SessionStore } from "../store/SessionStore.ts"
 import { SnapshotIndex } from "../store/SnapshotIndex.ts"
@@ -36,6 +36,8 @@ import * as TurnDelivery from "../thread/TurnDelivery.ts"
 import * as Snapshots from "../transcript/internal/snapshots.ts"
 import * as ThreadArchive from "../transcript/internal/threadArchive.ts"
 import * as answers from "./answers.ts"
+import * as archives from "./archive.ts"
+import type * as Settings from "./Settings.ts"
 import * as startPlan from "./startPlan.ts"
 import * as ThreadActors from "./threadActors.ts"
 
@@ -45,19 +47,13 @@ const makeTurnId = (clock: Clock.Clock) =>
 
 type Sending = Pick<TurnDelivery.Sent, "live" | "turn">
 
-/** Builds the service; the public side, with all that it promises, is `ProviderService.ts`. */
-export const make = Effect.fnUntraced(function*(settings: Settings) {
+/** Builds the service and the archive; `CodingAgents.layerService` is the Layer of both. */
+export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
   const store = yield* SessionStore
   const path = yield* Path.Path
   const clock = yield* Clock.Clock
   const steady = yield* SteadyClock.make
-  const promptLimit = settings.promptLimit ?? 1_000_000
-  const reaper: SessionReaper.ReaperSettings = {
-    idleAfter: Duration.fromInputUnsafe(settings.reaper?.idleAfter ?? SessionReaper.defaults.idleAfter),
-    sweepEvery: Duration.fromInputUnsafe(settings.reaper?.sweepEvery ?? SessionReaper.defaults.sweepEvery),
-    pinCap: Duration.fromInputUnsafe(settings.reaper?.pinCap ?? SessionReaper.defaults.pinCap),
-    exempt: settings.reaper?.exempt ?? SessionReaper.defaults.exempt
-  }
+  const { promptLimit, reaper } = settings
 
   const archive = ThreadArchive.make(store)
   const services = yield* Deferred.make<Context.Context<HookServices>>()
@@ -75,9 +71,9 @@ export const make = Effect.fnUntraced(function*(settings: Settings) {
     archive,
     clock,
     path,
-    deadline: Duration.fromInputUnsafe(settings.compaction?.snapshotDeadline ?? "30 seconds"),
-    redactor: settings.transcripts?.redactor,
-    retention: settings.transcripts?.retention
+    deadline: settings.compaction.snapshotDeadline,
+    redactor: settings.transcripts.redactor,
+    retention: settings.transcripts.retention
   }
 
   const engine: ThreadActor.Engine = {
@@ -88,24 +84,21 @@ export const make = Effect.fnUntraced(function*(settings: Settings) {
     scope: yield* Scope.fork(yield* Effect.scope),
     settings: {
       idleAfterMillis: Duration.toMillis(reaper.idleAfter),
-      interruptGrace: Duration.fromInputUnsafe(settings.interruptGrace ?? "10 seconds"),
-      stopTimeout: Duration.fromInputUnsafe(settings.stopTimeout ?? "15 seconds"),
-      hookBudget: Duration.fromInputUnsafe(settings.hookBudget ?? "5 seconds")
+      interruptGrace: settings.interruptGrace,
+      stopTimeout: settings.stopTimeout,
+      hookBudget: settings.hookBudget
     },
     hooks,
-    compaction: {
-      gateDeadline: Duration.fromInputUnsafe(settings.compaction?.gateDeadline ?? "90 seconds"),
-      deadline: Duration.fromInputUnsafe(settings.compaction?.deadline ?? "10 minutes")
-    },
+    compaction: settings.compaction,
     policy: settings.compaction,
     snapshot: ({ compactionId, live, timing }) =>
       SnapshotTaking.take(taking, { binding: live.binding, live, policy: live.policy, compactionId, timing }),
     deadlines: {
-      turn: Duration.fromInputUnsafe(settings.turnDeadline ?? "4 hours"),
-      noProgress: Duration.fromInputUnsafe(settings.noProgressDeadline ?? "15 minutes")
+      turn: settings.turnDeadline,
+      noProgress: settings.noProgressDeadline
     },
     reaper,
-    rehydrateTokens: settings.rehydrateTokens ?? 32_000,
+    rehydrateTokens: settings.rehydrateTokens,
     archive: archive.whole,
     conversation: archive.conversation,
     mend: (threadId) => mend(threadId),
@@ -124,7 +117,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings) {
     registry: yield* ProviderRegistry,
     fs: yield* FileSystem.FileSystem,
     path,
-    onMissing: settings.onMissing ?? "rehydrate"
+    onMissing: settings.onMissing
   })
 
   const infoOf = ({ continuity, live }: ThreadStart.Opened): SessionInfo => ({
@@ -360,7 +353,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings) {
       }))
   } satisfies ProviderService["Service"]
 
-  const transcripts: TranscriptArchive.TranscriptArchive["Service"] = TranscriptArchive.make({
+  const transcripts: TranscriptArchive["Service"] = archives.make({
     snapshots,
     snapshot: Effect.fn("TranscriptArchive.snapshot")(function*(threadId) {
       yield* getThread(threadId)

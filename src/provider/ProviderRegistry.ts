@@ -35,4 +35,31 @@ export class ProviderRegistry extends Context.Service<ProviderRegistry, {
       list: Effect.sync(() => Array.from(adapters.values()))
     })
   })
+
+  /**
+   * Registers an adapter for as long as the scope is open: what an adapter's Layer does. Layers in one array do not see
+   * each other, so an adapter that is provided beside its registry finds none; the defect says what to do.
+   */
+  static readonly register = (
+    adapter: ProviderAdapter
+  ): Effect.Effect<void, InstanceExists, ProviderRegistry | Scope.Scope> =>
+    Effect.flatMap(
+      Effect.serviceOption(ProviderRegistry),
+      Option.match({
+        onNone: () => Effect.die(new RegistryMissing({ instanceId: adapter.instanceId })),
+        onSome: (registry) => registry.register(adapter)
+      })
+    )
+}
+
+/** The adapter's Layer was built without a registry. */
+class RegistryMissing extends Schema.TaggedError<RegistryMissing>("effect-coding-agents/RegistryMissing")(
+  "RegistryMissing",
+  { instanceId: InstanceId }
+) {
+  override get message() {
+    return `The adapter "${this.instanceId}" finds no ProviderRegistry. Use CodingAgents.layer({ agents, store }), or ` +
+      "provide the registry after the adapter and not in one array with it: " +
+      "Layer.provide(adapter), then Layer.provide(ProviderRegistry.layer)"
+  }
 }

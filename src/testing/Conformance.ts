@@ -24,12 +24,14 @@
  * ```
  */
 import { Cause, Effect, Exit, FileSystem, Layer, Option, Path } from "effect"
+import * as CodingAgents from "../CodingAgents.ts"
 import { InstanceId } from "../domain/Ids.ts"
 import { LifecycleHooks } from "../hooks/LifecycleHooks.ts"
+import type { Settings } from "../host/Settings.ts"
 import { AgentProcesses } from "../process/AgentProcesses.ts"
 import type { Capabilities, ProviderAdapter } from "../provider/ProviderAdapter.ts"
 import { ProviderRegistry } from "../provider/ProviderRegistry.ts"
-import { ProviderService, type Settings } from "../service/ProviderService.ts"
+import { ProviderService } from "../service/ProviderService.ts"
 import { SessionStore } from "../store/SessionStore.ts"
 import type { Bench, Host } from "./conformance/Bench.ts"
 import * as CapabilityRules from "./conformance/CapabilityRules.ts"
@@ -213,7 +215,7 @@ const benchOf = Effect.fnUntraced(function*<Agent, E extends Tagged>(
 
   const hostLayer = (settings: Settings | undefined) =>
     // A stop takes one of each at most, so it ends within the patience whatever the agent does.
-    ProviderService.layer({ interruptGrace: patience / 3, stopTimeout: patience / 3, ...settings }).pipe(
+    CodingAgents.layerService({ interruptGrace: patience / 3, stopTimeout: patience / 3, ...settings }).pipe(
       Layer.provideMerge(adapter),
       Layer.provideMerge(
         SessionStore.layerSqlite({ filename: path.join(folder, "store.db") })

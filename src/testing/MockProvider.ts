@@ -47,6 +47,7 @@ import type { ModelSelection } from "../domain/TurnInput.ts"
 import type { ApprovalDecision, ApprovalRequest, QuestionRequest } from "../domain/UserRequest.ts"
 import type {
   Capabilities,
+  ProcessExit,
   ProviderTurn,
   SendTurnError,
   StartInput,
@@ -150,8 +151,11 @@ interface Shape {
   readonly loseGate: (on: boolean) => Effect.Effect<void>
   /** Removes the session from the agent's disk. A live handle finds out when it is next used. */
   readonly loseSession: (sessionId: SessionId) => Effect.Effect<void>
-  /** The process of a live session, or of all, dies: `events` ends without a terminal event. */
-  readonly crash: (sessionId?: SessionId) => Effect.Effect<void>
+  /**
+   * The process of a live session, or of all, dies: `events` ends without a terminal event. `exit` is what the session
+   * then answers to `exit`. Default: nothing is known.
+   */
+  readonly crash: (sessionId?: SessionId, exit?: ProcessExit) => Effect.Effect<void>
   /** As `kill -9` of host and agents at once: nothing is emitted or written any more, and no stream ends. */
   readonly killHost: Effect.Effect<void>
   /** While on, closing a session's scope does not return; `false` lets all those go. */
@@ -217,8 +221,7 @@ export class MockProvider extends Context.Service<MockProvider, Shape>()("effect
     options: MockProviderOptions = {}
   ): Effect.fn.Return<Shape, InstanceExists, ProviderRegistry | Scope.Scope> {
     const agent = makeAgent(options)
-    const registry = yield* ProviderRegistry
-    yield* registry.register({
+    yield* ProviderRegistry.register({
       provider: agent.provider,
       instanceId: agent.instanceId,
       capabilities: agent.capabilities,

@@ -27,13 +27,6 @@ export interface ReaperSettings {
   readonly exempt: (binding: Binding) => boolean
 }
 
-export const defaults: ReaperSettings = {
-  idleAfter: Duration.minutes(30),
-  sweepEvery: Duration.minutes(1),
-  pinCap: Duration.hours(4),
-  exempt: () => false
-}
-
 /** A time span in which the host was asleep, in milliseconds of the {@link SteadyClock}. */
 export interface Sleep {
   readonly from: number

@@ -26,7 +26,7 @@ export interface Engine extends LiveSession.Engine {
   readonly archive: (threadId: ThreadId) => Effect.Effect<ReadonlyArray<TranscriptTurn>, StoreFailed>
   /** The archive since the last reset. */
   readonly conversation: (threadId: ThreadId) => Effect.Effect<ReadonlyArray<TranscriptTurn>, StoreFailed>
-  readonly policy: CompactionPolicy | undefined
+  readonly policy: Required<CompactionPolicy>
   /** Compacts a thread that has become too long for its model, beside whoever asks for it. */
   readonly mend: (threadId: ThreadId) => Effect.Effect<void>
   /** Epochs whose end could not be stored; the reaper settles them. */

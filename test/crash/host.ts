@@ -2,12 +2,19 @@
 import { NodeRuntime, NodeServices } from "@effect/platform-node"
 import { Console, Effect, Layer, Logger, Option, Schema, Stdio, Stream } from "effect"
 import { openCodeConfig } from "../../examples/support/OpenCodeConfig.ts"
-import { isTerminal, LifecycleHooks, ProviderRegistry, ProviderService, SessionStore } from "../../src/index.ts"
+import {
+  CodingAgents,
+  isTerminal,
+  LifecycleHooks,
+  ProviderRegistry,
+  ProviderService,
+  SessionStore
+} from "../../src/index.ts"
 import * as OpenCode from "../../src/opencode/OpenCode.ts"
 import { instanceId, type Line, LineText, Task } from "./Protocol.ts"
 
 const agents = ({ home, model, store }: Task) =>
-  ProviderService.layer().pipe(
+  CodingAgents.layerService().pipe(
     Layer.provide(OpenCode.layer({
       instanceId,
       isolated: { folder: home },

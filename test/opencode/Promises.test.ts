@@ -27,13 +27,13 @@ import { inspect } from "node:util"
 import { openCodeConfig } from "../../examples/support/OpenCodeConfig.ts"
 import { call, Reply, text } from "../../examples/support/ScriptedModel.ts"
 import {
+  type CodingAgents,
   InstanceId,
   isTerminal,
   ProviderService,
   RequestId,
   type RuntimeMode,
   SessionStore,
-  type Settings,
   type ThreadEvent,
   type ThreadId,
   TurnId
@@ -58,7 +58,7 @@ import * as OpenCodeAgents from "../support/OpenCodeAgents.ts"
 import { isAlive } from "../support/OpenCodeServer.ts"
 
 /** A service with its own settings and store, on the shared agent. */
-const withService = <A, E, R>(settings: Settings, effect: Effect.Effect<A, E, R>) =>
+const withService = <A, E, R>(settings: CodingAgents.Settings, effect: Effect.Effect<A, E, R>) =>
   Effect.gen(function*() {
     const path = yield* Path.Path
     const filename = path.join(yield* folder, "threads.db")

@@ -13,6 +13,7 @@ import { fileURLToPath } from "node:url"
 import { openCodeConfig } from "../../examples/support/OpenCodeConfig.ts"
 import {
   allow,
+  CodingAgents,
   InstanceId,
   type LifecycleEvent,
   LifecycleHooks,
@@ -148,7 +149,7 @@ const hooks = ({ halt, told }: Host) =>
   )
 
 const host = (options: Host) =>
-  ProviderService.layer().pipe(
+  CodingAgents.layerService().pipe(
     Layer.provide(files(options)),
     Layer.provide(Layer.orDie(Layer.mergeAll(agent(options), hooks(options)))),
     Layer.provideMerge([ProviderRegistry.layer, LifecycleHooks.layer]),

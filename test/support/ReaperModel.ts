@@ -25,6 +25,7 @@ import {
 } from "effect"
 import { TestClock } from "effect/testing"
 import {
+  CodingAgents,
   isTerminal,
   LifecycleHooks,
   ProviderRegistry,
@@ -104,7 +105,7 @@ const anyDirectory = FileSystem.layerNoop({
 })
 
 const host = Layer.suspend(() =>
-  ProviderService.layer({
+  CodingAgents.layerService({
     turnDeadline: "3 days",
     noProgressDeadline: "3 days",
     reaper: {

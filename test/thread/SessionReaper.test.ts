@@ -1,8 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Schema } from "effect"
-import { SessionReaper } from "../../src/index.ts"
+import { CodingAgents, SessionReaper } from "../../src/index.ts"
 
-const { decide, defaults } = SessionReaper
+const { decide } = SessionReaper
+const { reaper: defaults } = CodingAgents.defaults
 const minute = 60_000
 const idleAfter = Duration.toMillis(defaults.idleAfter)
 const pinCap = Duration.toMillis(defaults.pinCap)

@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Deferred, Effect, Exit, Fiber, Layer, Stream } from "effect"
 import { TestClock } from "effect/testing"
-import { ProviderService, SessionStore, type ThreadEvent, ThreadId, TurnId } from "../../src/index.ts"
+import { CodingAgents, ProviderService, SessionStore, type ThreadEvent, ThreadId, TurnId } from "../../src/index.ts"
 import { MockProvider, MockStep } from "../../src/testing/index.ts"
 import * as Agents from "../support/Agents.ts"
 import * as Faulty from "../support/FaultyStore.ts"
@@ -414,7 +414,10 @@ describe("ThreadActor: an epoch that is over elsewhere", () => {
     Effect.gen(function*() {
       const agents = yield* ProviderService
       const agent = yield* MockProvider
-      const other = yield* Effect.map(Layer.build(Layer.fresh(ProviderService.layer())), Context.get(ProviderService))
+      const other = yield* Effect.map(
+        Layer.build(Layer.fresh(CodingAgents.layerService())),
+        Context.get(ProviderService)
+      )
       yield* Agents.start()
       yield* agents.runTurn({ threadId, prompt: "one" })
       yield* agent.nextTurn(() => [MockStep.text("at it"), MockStep.hang])
