@@ -1,8 +1,8 @@
 import { Clock, Duration, Effect } from "effect"
 import { TestClock } from "effect/testing"
 import type { SessionId, ThreadId } from "../../domain/Ids.ts"
+import { defaults } from "../../host/Settings.ts"
 import { ProviderService } from "../../service/ProviderService.ts"
-import { defaults } from "../../thread/SessionReaper.ts"
 
 /** The reaper's settings, where the service has others than the defaults. */
 export interface ReapOptions {
@@ -13,7 +13,7 @@ export interface ReapOptions {
 /** Nothing is reaped before it was idle for long enough; after that the next sweep does it. */
 export const reapIdle = Effect.fn("MockProvider.reapIdle")(function*(
   threadId: ThreadId,
-  { idleAfter = defaults.idleAfter, sweepEvery = defaults.sweepEvery }: ReapOptions,
+  { idleAfter = defaults.reaper.idleAfter, sweepEvery = defaults.reaper.sweepEvery }: ReapOptions,
   awaitStopped: (sessionId: SessionId) => Effect.Effect<unknown>
 ) {
   const agents = yield* ProviderService
