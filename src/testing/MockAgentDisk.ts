@@ -1,7 +1,8 @@
 /**
  * What a mock agent keeps when its process is gone: its sessions and their histories.
  *
- * Give one disk to two layers and the second sees what the first left: that is a restart of the host. The disk also
+ * Give one disk to two layers and the second sees what the first left: that is a restart of the host. Where the host is a
+ * process of its own, which a test kills and starts again, take a disk {@link inFile}. The disk also
  * holds what tests want to know of all those lives: each turn and each answer that truly reached the agent, and each
  * summary that its model was asked for.
  *
@@ -9,6 +10,8 @@
  */
 import { Effect } from "effect"
 import { randomBytes } from "node:crypto"
+import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs"
+import { deserialize, serialize } from "node:v8"
 import type { CompactionTrigger } from "../domain/Compaction.ts"
 import type { RequestId, SessionId, ThreadId, TurnId } from "../domain/Ids.ts"
 import type { Item } from "../domain/Item.ts"
@@ -158,6 +161,8 @@ export interface MockAgentDisk {
   readonly summaries: Array<SummaryRequest>
   /** Looks again after every change; `true` once it has seen what it waits for. */
   readonly watchers: Set<() => boolean>
+  /** Writes what the agent keeps to its file, where it has one. */
+  readonly save?: (() => void) | undefined
   created: number
 }
 
@@ -186,6 +191,41 @@ export const makeUnsafe = (): MockAgentDisk => ({
  */
 export const make: Effect.Effect<MockAgentDisk> = Effect.sync(makeUnsafe)
 
+/** What is in the file of a disk. Not `starts`: they hold functions of the host. */
+type Saved = Pick<MockAgentDisk, "name" | "sessions" | "received" | "answers" | "summaries" | "created">
+
+/**
+ * A disk that survives its process: what an earlier one left in the file, or an empty one. It is written after every
+ * change, whole, so that a process that is killed at any time leaves a disk as it was before or after a change. One
+ * process at a time can use it; `starts` are those of this process. A turn that the killed process was working on stays
+ * `unfinished`.
+ *
+ * The file is in V8's own format, for the same version of Node. A file that cannot be read or written is a defect.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const inFile = (filename: string): Effect.Effect<MockAgentDisk> =>
+  Effect.sync(() => {
+    const saved: Saved = existsSync(filename) ? deserialize(readFileSync(filename)) : makeUnsafe()
+    const disk: MockAgentDisk = {
+      name: saved.name,
+      sessions: saved.sessions,
+      received: saved.received,
+      answers: saved.answers,
+      summaries: saved.summaries,
+      created: saved.created,
+      starts: [],
+      watchers: new Set(),
+      save: () => {
+        const { answers, created, name, received, sessions, summaries } = disk
+        writeFileSync(`${filename}.new`, serialize({ name, sessions, received, answers, summaries, created }))
+        renameSync(`${filename}.new`, filename)
+      }
+    }
+    return disk
+  })
+
 /**
  * Tells the watchers that something has changed.
  *
@@ -193,6 +233,7 @@ export const make: Effect.Effect<MockAgentDisk> = Effect.sync(makeUnsafe)
  * @since 0.1.0
  */
 export const changed = (disk: MockAgentDisk): void => {
+  disk.save?.()
   for (const watcher of disk.watchers) if (watcher()) disk.watchers.delete(watcher)
 }
 

@@ -47,8 +47,9 @@ import { RuntimeMode } from "../domain/RuntimeMode.ts"
 import type { Capabilities } from "../provider/ProviderAdapter.ts"
 import { type InstanceExists, ProviderRegistry } from "../provider/ProviderRegistry.ts"
 import * as ResumeCursor from "../provider/ResumeCursor.ts"
+import { makeControls } from "./mock/makeControls.ts"
 import type { MockAgent } from "./mock/MockAgent.ts"
-import * as MockControls from "./mock/MockControls.ts"
+import type { MockControls } from "./mock/MockControls.ts"
 import * as MockDirectory from "./mock/MockDirectory.ts"
 import { start } from "./mock/MockStart.ts"
 import * as MockAgentDisk from "./MockAgentDisk.ts"
@@ -92,12 +93,12 @@ export interface MockProviderOptions {
  * @since 0.1.0
  */
 export class MockProvider
-  extends Context.Service<MockProvider, MockControls.MockControls>()("effect-coding-agents/testing/MockProvider")
+  extends Context.Service<MockProvider, MockControls>()("effect-coding-agents/testing/MockProvider")
 {
   /** Registers a mock for the life of the scope. */
   static readonly make = Effect.fn("MockProvider.make")(function*(
     options: MockProviderOptions = {}
-  ): Effect.fn.Return<MockControls.MockControls, InstanceExists, ProviderRegistry | Scope.Scope> {
+  ): Effect.fn.Return<MockControls, InstanceExists, ProviderRegistry | Scope.Scope> {
     const agent = makeAgent(options)
     yield* ProviderRegistry.register({
       provider: agent.provider,
@@ -105,7 +106,7 @@ export class MockProvider
       capabilities: agent.capabilities,
       startSession: (input) => start(agent, input)
     })
-    return MockControls.make(agent)
+    return makeControls(agent)
   })
 
   static readonly layer = (

@@ -93,6 +93,13 @@ export const make = (): { readonly record: Record; readonly service: HookOutbox[
           found.dueAt = dueAt
         }),
 
+      limitDue: ({ dueAt, hook }) =>
+        Effect.sync(() => {
+          for (const delivery of hooks.get(hook)?.deliveries.values() ?? []) {
+            delivery.dueAt = Math.min(delivery.dueAt, dueAt)
+          }
+        }),
+
       acknowledge: ({ eventId, hook }) => Effect.sync(() => hooks.get(hook)?.deliveries.delete(eventId)),
 
       purge: (before) =>

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Deferred, Effect, Queue } from "effect"
+import type { Effect } from "effect"
 import type { InstanceId, RequestId, SessionId, ThreadId, TurnId } from "../../domain/Ids.ts"
 import type { RuntimeMode } from "../../domain/RuntimeMode.ts"
 import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
@@ -16,19 +16,10 @@ import type {
   StartInput,
   StartSessionError
 } from "../../provider/ProviderAdapter.ts"
-import {
-  changed,
-  type Message,
-  type MockAgentDisk,
-  type Outcome,
-  type ReceivedAnswer,
-  type ReceivedTurn,
-  type StoredSession,
-  type SummaryRequest,
-  watch
-} from "../MockAgentDisk.ts"
+import type { ProviderService } from "../../service/ProviderService.ts"
+import type { Message, MockAgentDisk, Outcome, ReceivedAnswer, ReceivedTurn, SummaryRequest } from "../MockAgentDisk.ts"
 import type { MockScript } from "../MockStep.ts"
-import { type Live, type MockAgent, vanish } from "./MockAgent.ts"
+import type { ReapOptions } from "./reapIdle.ts"
 
 /**
  * A session as the agent has it.
@@ -132,6 +123,17 @@ export interface MockControls {
   ) => Effect.Effect<void>
   /** What a live session answers to `backgroundWork`. */
   readonly backgroundWork: (sessionId: SessionId, on: boolean) => Effect.Effect<void>
+  /**
+   * Moves the `TestClock` to the sweep in which the reaper stops the thread's session, and no further, then waits until
+   * it is stopped: until each hook of its `session:end` was called, whatever real I/O it does. (In one adjustment past
+   * that sweep the clock would go on while a hook waits for its I/O, and the hook's `timeout` would pass in a moment.)
+   * Answers whether it was reaped: a busy, pinned, exempt or stopped session is not. `options` are the service's own
+   * settings of its reaper; without them its defaults, 30 minutes and 1 minute.
+   */
+  readonly reapIdle: (
+    threadId: ThreadId,
+    options?: ReapOptions
+  ) => Effect.Effect<boolean, Effect.Error<ReturnType<ProviderService["Service"]["getThread"]>>, ProviderService>
   /** Somebody else answers an open approval, as in the agent's own interface. `false` if it is not open. */
   readonly settleElsewhere: (requestId: RequestId, decision: ApprovalDecision) => Effect.Effect<boolean>
 
@@ -161,129 +163,4 @@ export interface MockControls {
   ) => Effect.Effect<SummaryRequest>
   /** Waits until `startSession` was called `count` times. */
   readonly awaitStarts: (count: number) => Effect.Effect<void>
-}
-
-/**
- * @category constructors
- * @since 0.1.0
- */
-export const make = (agent: MockAgent): MockControls => {
-  const { disk } = agent
-  const set = (change: () => unknown) => Effect.asVoid(Effect.sync(change))
-  return {
-    instanceId: agent.instanceId,
-    disk,
-
-    script: (script) => set(() => agent.script = script),
-    nextTurn: (script) => set(() => agent.nextScripts.push(script)),
-
-    failNextStart: (error) => set(() => agent.startFaults.push(Effect.fail(error))),
-    slowStart: (effect) => set(() => agent.startFaults.push(Effect.asVoid(effect))),
-    failNextSend: (error, options) =>
-      set(() =>
-        agent.sendFaults.push({
-          error: typeof error === "function" ? error : () => error,
-          delivered: options?.delivered ?? false
-        })
-      ),
-    slowSend: (effect) => set(() => agent.sendDelays.push(effect)),
-    unreachable: (on) => set(() => agent.unreachable = on === true ? "ECONNREFUSED" : on === false ? undefined : on),
-    loseGate: (on) => set(() => agent.gateLost = on),
-    loseSession: (sessionId) =>
-      set(() => {
-        disk.sessions.delete(sessionId)
-        changed(disk)
-      }),
-    crash: (sessionId, exit) =>
-      Effect.suspend(() =>
-        Effect.forEach(handles(agent, sessionId), (live) => {
-          live.exit = exit
-          return vanish(live, "unfinished", "end")
-        }, { discard: true })
-      ),
-    killHost: Effect.suspend(() => Effect.forEach(handles(agent), (live) => vanish(live, "unfinished", "open"))).pipe(
-      Effect.asVoid
-    ),
-    hangStop: (on) => set(() => on ? agent.stops.closeUnsafe() : agent.stops.openUnsafe()),
-    keepTalking: (on) => set(() => agent.keepTalking = on),
-    emit: (sessionId, events, from = "live") =>
-      Effect.suspend(() => {
-        const target = (from === "live" ? agent.live : agent.stopped).get(sessionId)
-        return target === undefined ? Effect.void : Effect.asVoid(Queue.offerAll(target.events, events))
-      }),
-    backgroundWork: (sessionId, on) =>
-      set(() => {
-        const live = agent.live.get(sessionId)
-        if (live !== undefined) live.backgroundWork = on
-      }),
-    settleElsewhere: (requestId, decision) =>
-      Effect.suspend(() => {
-        for (const live of agent.live.values()) {
-          const pending = live.pending.get(requestId)
-          if (pending?._tag !== "Approval") continue
-          live.pending.delete(requestId)
-          const { turnId } = pending
-          return Queue.offer(live.events, { _tag: "ApprovalSettled", turnId, requestId, by: "agent", decision }).pipe(
-            Effect.andThen(Deferred.succeed(pending.answer, decision))
-          )
-        }
-        return Effect.succeed(false)
-      }),
-
-    sessions: Effect.sync(() => Array.from(disk.sessions.values(), (stored) => sessionOf(agent, stored))),
-    starts: Effect.sync(() => disk.starts.slice()),
-    received: Effect.sync(() => disk.received.slice()),
-    answers: Effect.sync(() => disk.answers.slice()),
-    summaries: Effect.sync(() => disk.summaries.slice()),
-    pending: Effect.sync(() => Array.from(openRequests(agent))),
-
-    awaitTurn: (predicate = () => true) => watch(disk, () => disk.received.find(predicate)),
-    awaitSession: (predicate) =>
-      watch(disk, () => {
-        for (const stored of disk.sessions.values()) {
-          const session = sessionOf(agent, stored)
-          if (predicate(session)) return session
-        }
-        return undefined
-      }),
-    awaitRequest: (predicate = () => true) =>
-      watch(disk, () => {
-        for (const request of openRequests(agent)) if (predicate(request)) return request
-        return undefined
-      }),
-    awaitSummary: (predicate = () => true) => watch(disk, () => disk.summaries.find(predicate)),
-    awaitStarts: (count) => watch(disk, () => disk.starts.length >= count ? true : undefined).pipe(Effect.asVoid)
-  }
-}
-
-/** Live handles, of one session or all, those included whose stop hangs. */
-const handles = (agent: MockAgent, sessionId?: SessionId): ReadonlyArray<Live> => {
-  const all = new Set([...agent.live.values(), ...agent.stopped.values()])
-  return Array.from(all).filter((live) => sessionId === undefined || live.stored.sessionId === sessionId)
-}
-
-const sessionOf = (agent: MockAgent, stored: StoredSession): MockSession => ({
-  sessionId: stored.sessionId,
-  threadId: stored.threadId,
-  title: stored.title,
-  directory: stored.directory,
-  runtimeMode: stored.runtimeMode,
-  model: stored.model,
-  history: stored.history.slice(),
-  turns: stored.turns.map(({ outcome, turnId }) => ({ turnId, outcome })),
-  live: agent.live.has(stored.sessionId),
-  compaction: agent.live.get(stored.sessionId)?.compaction?.phase,
-  overlaps: stored.overlaps
-})
-
-function* openRequests(agent: MockAgent): Generator<MockRequest> {
-  for (const live of agent.live.values()) {
-    const { stored: { sessionId } } = live
-    for (const pending of live.pending.values()) {
-      const { turnId } = pending
-      yield pending._tag === "Approval"
-        ? { _tag: "Approval", sessionId, turnId, request: pending.request }
-        : { _tag: "Question", sessionId, turnId, request: pending.request }
-    }
-  }
 }
