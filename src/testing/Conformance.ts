@@ -25,45 +25,28 @@
  *
  * @since 0.1.0
  */
-import { Cause, Effect, Exit, FileSystem, Layer, Option, Path } from "effect"
-import * as CodingAgents from "../CodingAgents.ts"
-import { InstanceId } from "../domain/Ids.ts"
-import { LifecycleHooks } from "../hooks/LifecycleHooks.ts"
-import type { Settings } from "../host/Settings.ts"
-import { AgentProcesses } from "../process/AgentProcesses.ts"
-import type { Capabilities, ProviderAdapter } from "../provider/ProviderAdapter.ts"
-import { ProviderRegistry } from "../provider/ProviderRegistry.ts"
-import { ProviderService } from "../service/ProviderService.ts"
-import { SessionStore } from "../store/SessionStore.ts"
-import type { Bench, Host } from "./conformance/Bench.ts"
+import { Cause, Effect, Exit, type Layer, Option } from "effect"
+import type { Capabilities } from "../provider/ProviderAdapter.ts"
 import * as CapabilityRules from "./conformance/CapabilityRules.ts"
 import { NotChecked, type Tagged, Violated } from "./conformance/Check.ts"
 import * as ContinuityRules from "./conformance/ContinuityRules.ts"
 import * as CursorRules from "./conformance/CursorRules.ts"
 import * as EventRules from "./conformance/EventRules.ts"
-import { type Controls, type Fixture, plainDirectories, type Platform } from "./conformance/Fixture.ts"
+import { defaultPatience, type Fixture, type Needs } from "./conformance/Fixture.ts"
 import * as GateRules from "./conformance/GateRules.ts"
 import * as HistoryRules from "./conformance/HistoryRules.ts"
 import * as LifecycleRules from "./conformance/LifecycleRules.ts"
+import { makeBench } from "./conformance/makeBench.ts"
 import * as ModeRules from "./conformance/ModeRules.ts"
-import * as PlainPrompts from "./conformance/PlainPrompts.ts"
 import * as RequestRules from "./conformance/RequestRules.ts"
 import { type Rule, RuleBroken } from "./conformance/Rule.ts"
 import * as TurnRules from "./conformance/TurnRules.ts"
 
-export type { Controls, Directories, Fixture, Platform } from "./conformance/Fixture.ts"
-export { plainDirectories } from "./conformance/Fixture.ts"
+export type { Controls, Directories, Fixture, Needs, Platform } from "./conformance/Fixture.ts"
+export { defaultPatience, plainDirectories } from "./conformance/Fixture.ts"
 export * as PlainPrompts from "./conformance/PlainPrompts.ts"
 export type { Prompts } from "./conformance/Prompts.ts"
 export { type Rule, RuleBroken } from "./conformance/Rule.ts"
-
-/**
- * What an adapter's layer may ask for, and no more.
- *
- * @category models
- * @since 0.1.0
- */
-export type Needs = ProviderRegistry | AgentProcesses | Platform
 
 /**
  * All rules, each once, those that others assume first.
@@ -160,7 +143,7 @@ export const checkRule = Effect.fn("Conformance.checkRule")(function*<Agent, E e
   fixture: Fixture<Agent>
 ): Effect.fn.Return<Outcome> {
   const undeclared: Array<keyof Capabilities> = []
-  const exit = yield* benchOf(adapterLayer, fixture, undeclared).pipe(
+  const exit = yield* makeBench(adapterLayer, fixture, undeclared).pipe(
     Effect.flatMap((bench): Effect.Effect<boolean, Tagged> => {
       if (rule.applies !== undefined && !rule.applies(bench.capabilities)) return Effect.succeed(false)
       return Effect.as(within(rule.prove(bench), bench.patience), true)
@@ -187,14 +170,6 @@ export const checkRule = Effect.fn("Conformance.checkRule")(function*<Agent, E e
  * @since 0.1.0
  */
 export const ruleLimit = (patience: number) => 10 * patience
-
-/**
- * How long an agent may take for any one thing, in milliseconds, where the fixture does not say.
- *
- * @category constants
- * @since 0.1.0
- */
-export const defaultPatience = 20_000
 
 const within = (proof: Effect.Effect<void, Tagged>, patience: number) =>
   Effect.timeoutOrElse(proof, {
@@ -240,72 +215,3 @@ const assumed = (rule: Rule): ReadonlyArray<string> => {
   const direct = rule.assumes ?? []
   return [...direct, ...rules.filter((other) => direct.includes(other.id)).flatMap(assumed), base]
 }
-
-const adapterOf = (name: string) =>
-  Effect.gen(function*() {
-    const registry = yield* ProviderRegistry
-    const instanceId = InstanceId.make(name)
-    const found = Option.getOrUndefined(yield* registry.get(instanceId))
-    if (found !== undefined) return found
-    const known = (yield* registry.list).map((adapter) => adapter.instanceId)
-    return yield* new Violated({ expected: `a layer that registers the instance "${instanceId}"`, seen: known })
-  })
-
-const benchOf = Effect.fnUntraced(function*<Agent, E extends Tagged>(
-  adapterLayer: Layer.Layer<Agent, E, Needs>,
-  fixture: Fixture<Agent>,
-  undeclared: Array<keyof Capabilities>
-) {
-  const fs = yield* FileSystem.FileSystem
-  const path = yield* Path.Path
-  const platform = yield* Effect.context<Platform>()
-  const folder = yield* Effect.orDie(fs.makeTempDirectoryScoped({ prefix: "conformance-store-" }))
-  const patience = fixture.patience ?? defaultPatience
-  const adapter = adapterLayer.pipe(
-    Layer.provideMerge([ProviderRegistry.layer, LifecycleHooks.layer]),
-    Layer.provideMerge(Layer.succeedContext(platform))
-  )
-  const { capabilities } = yield* adapterOf(fixture.instanceId).pipe(
-    Effect.provide(Layer.provide(adapter, AgentProcesses.layerNoop), { local: true })
-  )
-
-  const hostLayer = (settings: Settings | undefined) =>
-    // A stop takes one of each at most, so it ends within the patience whatever the agent does.
-    CodingAgents.layerService({ interruptGrace: patience / 3, stopTimeout: patience / 3, ...settings }).pipe(
-      Layer.provideMerge(adapter),
-      Layer.provideMerge(
-        SessionStore.layerSqlite({ filename: path.join(folder, "store.db") })
-      )
-    )
-
-  const hostOf = (bench: Bench, adapter: ProviderAdapter, controls: Controls) =>
-    Effect.gen(function*() {
-      const host: Host = {
-        agents: yield* ProviderService,
-        store: yield* SessionStore,
-        adapter,
-        controls,
-        bench
-      }
-      return host
-    })
-
-  const bench: Bench = {
-    capabilities,
-    prompts: fixture.prompts ?? PlainPrompts.make,
-    directories: yield* fixture.directories ?? plainDirectories,
-    file: (name) => `${path.basename(folder)}-${name}.txt`,
-    path,
-    exists: (file) => Effect.orDie(fs.exists(file)),
-    hands: fixture.hands ?? true,
-    models: fixture.models,
-    patience,
-    onHost: (use, settings) =>
-      Effect.gen(function*() {
-        const controls = yield* fixture.controls ?? Effect.succeed({})
-        return yield* use(yield* hostOf(bench, yield* adapterOf(fixture.instanceId), controls))
-      }).pipe(Effect.scoped, Effect.provide(hostLayer(settings), { local: true })),
-    undeclared: (capability) => Effect.sync(() => void undeclared.push(capability))
-  }
-  return bench
-})

@@ -10,7 +10,9 @@
 import { Effect, FileSystem, type Layer, Path, type Scope } from "effect"
 import type { ChildProcessSpawner } from "effect/process"
 import type { SessionId } from "../../domain/Ids.ts"
+import type { AgentProcesses } from "../../process/AgentProcesses.ts"
 import type { ProcessExit } from "../../provider/ProviderAdapter.ts"
+import type { ProviderRegistry } from "../../provider/ProviderRegistry.ts"
 import type { Prompts } from "./Prompts.ts"
 
 /**
@@ -20,6 +22,14 @@ import type { Prompts } from "./Prompts.ts"
  * @since 0.1.0
  */
 export type Platform = FileSystem.FileSystem | Path.Path | ChildProcessSpawner.ChildProcessSpawner
+
+/**
+ * What an adapter's layer may ask for, and no more.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Needs = ProviderRegistry | AgentProcesses | Platform
 
 /**
  * Real paths of existing directories. All rules may share them.
@@ -89,6 +99,14 @@ export interface Fixture<Agent = never> {
   /** How long the agent may take for any one thing, in milliseconds. Default: 20,000. */
   readonly patience?: number | undefined
 }
+
+/**
+ * How long an agent may take for any one thing, in milliseconds, where the fixture does not say.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const defaultPatience = 20_000
 
 /**
  * The default `directories`: two folders of a project with a `.git` folder, and a folder outside of it.

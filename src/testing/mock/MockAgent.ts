@@ -34,7 +34,7 @@ import {
   type StoredSession,
   type StoredTurn
 } from "../MockAgentDisk.ts"
-import type { MockScript } from "../MockStep.ts"
+import type { MockScript } from "../MockScript.ts"
 
 /** What a cursor of the mock holds. */
 export interface CursorPayload {

@@ -18,7 +18,7 @@ import type {
 } from "../../provider/ProviderAdapter.ts"
 import type { ProviderService } from "../../service/ProviderService.ts"
 import type { Message, MockAgentDisk, Outcome, ReceivedAnswer, ReceivedTurn, SummaryRequest } from "../MockAgentDisk.ts"
-import type { MockScript } from "../MockStep.ts"
+import type { MockScript } from "../MockScript.ts"
 import type { ReapOptions } from "./reapIdle.ts"
 
 /**
