@@ -1,5 +1,5 @@
 /**
- * The record of every agent process this host has started, so that none survives it.
+ * The record of every agent process that this host has started. None of them outlives the host.
  *
  * An adapter records each process it spawns, in the process's scope, and puts {@link ProcessRecord.marker} into the
  * process's environment as {@link markerVariable}. Agents hand their environment down to the tools that they run, so
@@ -20,7 +20,7 @@ import type { InstanceId } from "../domain/Ids.ts"
 export const markerVariable = "EFFECT_CODING_AGENTS_PROCESS"
 
 /**
- * A running agent, as it is recorded.
+ * What is recorded of a running agent.
  *
  * @category models
  * @since 0.1.0
@@ -30,7 +30,7 @@ export interface ProcessRecord {
   readonly pid: number
   /** Unique per spawned agent. */
   readonly marker: string
-  /** A folder that was made for this process alone. Whoever ends the process after a crash removes it. */
+  /** A folder that belongs to this process alone. The boot that ends the process after a crash removes it. */
   readonly folder?: string | undefined
 }
 

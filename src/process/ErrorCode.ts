@@ -1,5 +1,5 @@
 /**
- * The name that the system, or the runtime, has for what went wrong.
+ * Error codes of the system and the runtime.
  *
  * @since 0.1.0
  */

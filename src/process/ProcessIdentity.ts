@@ -7,8 +7,8 @@
  *
  * **Gotchas**
  *
- * A container gets a new host name each time it is made. Give it a fixed one ({@link HostName}) if it shall take over
- * what its predecessor left.
+ * A container gets a new host name each time it is made. Give it a fixed one ({@link HostName}) to let it take over
+ * what its predecessor left behind.
  *
  * @since 0.1.0
  */
@@ -29,7 +29,7 @@ export const HostName = Context.Reference<string>("effect-coding-agents/ProcessI
 })
 
 /**
- * What names a process for ever.
+ * The name of a process that no other process ever has.
  *
  * @category models
  * @since 0.1.0
@@ -43,7 +43,7 @@ export interface ProcessIdentity {
 }
 
 /**
- * What `/proc/<pid>/stat` says of a process.
+ * The fields of `/proc/<pid>/stat` that are used here.
  *
  * @category models
  * @since 0.1.0
@@ -52,12 +52,13 @@ export interface ProcessStat {
   readonly pid: number
   readonly parent: number
   readonly startTime: string
-  /** It has exited and only waits for its parent to notice. */
+  /** It has exited, and its parent has not noticed yet (a zombie). */
   readonly ended: boolean
 }
 
 /**
- * The name in field 2 may itself hold spaces and parentheses; the last `)` ends it.
+ * Reads `/proc/<pid>/stat`; `undefined` if the text is anything else. The name in field 2 may itself hold spaces and
+ * parentheses; the last `)` ends it.
  *
  * @category parsing
  * @since 0.1.0
@@ -75,7 +76,7 @@ export const parseStat = (text: string): ProcessStat | undefined => {
 }
 
 /**
- * The output of `ps -o lstart= -p <pid>`; undefined where there is no such process.
+ * Reads the output of `ps -o lstart= -p <pid>`; `undefined` if there is no such process.
  *
  * @category parsing
  * @since 0.1.0
@@ -97,7 +98,7 @@ const read = (path: string): Effect.Effect<Option.Option<string>> =>
   Effect.option(Effect.tryPromise(() => readFile(path, "utf8")))
 
 /**
- * On Linux; none if there is no such process.
+ * The process's `/proc/<pid>/stat`, on Linux. `None` if there is no such process.
  *
  * @category getters
  * @since 0.1.0
@@ -121,7 +122,7 @@ const askPs = (pid: number): Effect.Effect<Option.Option<string>> =>
   })
 
 /**
- * When the process started; none if it has ended.
+ * When the process started, as the system says it. `None` if it has ended.
  *
  * @category getters
  * @since 0.1.0

@@ -1,6 +1,6 @@
 /**
- * Which provider instances this app has. An adapter's Layer registers itself in its own Scope; several instances of one
- * provider are several layers. Swapping an agent is swapping its layer.
+ * The adapters of an app. An adapter's Layer registers itself in its own Scope; several instances of one provider are
+ * several Layers. Swapping an agent is swapping its Layer.
  *
  * @since 0.1.0
  */

@@ -6,8 +6,8 @@
  * an exception. Older versions are migrated step by step; a migration that cannot handle its value makes it
  * `Malformed`.
  *
- * Only `Absent` means that there was no session. The other refusals keep the stored value: a value we cannot read may
- * still be somebody's conversation.
+ * Only `Absent` means that there was no session. The other refusals keep the stored value: a value that cannot be
+ * read may still lead to a conversation.
  *
  * **Example**
  *
@@ -46,7 +46,7 @@ export const StoredCursor = Schema.Struct({
 export type StoredCursor = typeof StoredCursor.Type
 
 /**
- * What every adapter's cursor holds at least: what a resume must find again, and what it must assert again.
+ * Fields that the cursor of every adapter has: what a resume needs to find the session, and what it enforces again.
  *
  * @category schemas
  * @since 0.1.0
@@ -61,7 +61,7 @@ export const baseFields = {
 } as const
 
 /**
- * The five answers.
+ * What a stored value turned out to be: exactly one of five.
  *
  * @category models
  * @since 0.1.0

@@ -31,8 +31,8 @@ const messagesOf = (messages: ReadonlyArray<Stored>, ref: string): ReadonlyArray
 }
 
 /**
- * What became of a turn. A step that asked for tools is not an end: whoever should have gone on is gone. An abort while
- * OpenCode was waiting to try again leaves no trace and is `unfinished`, too.
+ * What became of a turn. A step that asked for tools is not an end: the loop that would have continued is gone. An
+ * abort while OpenCode was waiting to retry leaves no trace and is `unfinished` too.
  */
 export const evidence = (root: string, messages: ReadonlyArray<Stored>, ref: string): TurnEvidence => {
   const own = messagesOf(messages, ref)
@@ -72,7 +72,7 @@ const Envelope = Schema.decodeUnknownOption(Schema.Struct({
   })
 }))
 
-/** A message as it came, with what is understood of it. One without an id is not a message. */
+/** A message as it came, with what is understood of it. Nothing without an id is a message. */
 const messageOf = (root: string, raw: unknown): ReadonlyArray<HistoryMessage> => {
   const envelope = Option.getOrUndefined(Envelope(raw))
   if (envelope === undefined) return []
