@@ -1,6 +1,6 @@
 /**
- * Proves that an adapter keeps the contract, from what it declares: a capability that is declared and not delivered
- * breaks a rule, one that is delivered and not declared is reported.
+ * Proves that an adapter keeps the contract. What is proved follows from what it declares: a capability that is declared
+ * and not delivered breaks a rule, one that is delivered and not declared is reported.
  *
  * {@link rules} are data. {@link check} proves them one after the other, without any test runner; `conformance`
  * beside it registers each as a vitest test. Every rule has a new host: the service on
@@ -10,7 +10,7 @@
  * **Gotchas**
  *
  * - Rules run on the real clock, because agents do. They wait for events, each for the fixture's `patience` at most.
- * - A rule that needs a hand which the fixture does not have is `NotChecked`, never passed.
+ * - A rule that needs a control which the fixture lacks is `NotChecked`, never passed.
  *
  * **Example**
  *
@@ -78,9 +78,9 @@ export type Outcome =
   | { readonly _tag: "Broken"; readonly error: RuleBroken }
   /** Broken, and so is a rule that it assumes. */
   | { readonly _tag: "Implied"; readonly error: RuleBroken; readonly by: string }
-  /** The fixture has no such hand. */
+  /** The fixture lacks a control that the rule needs. */
   | { readonly _tag: "NotChecked"; readonly missing: string }
-  /** What the adapter declares leaves nothing to prove. */
+  /** The rule does not apply to what the adapter declares. */
   | { readonly _tag: "NotApplicable" }
 
 /**
@@ -132,7 +132,7 @@ const detail = (outcome: Outcome): string => {
 }
 
 /**
- * Proves one rule. Never fails; `Implied` is for {@link check} to say.
+ * Proves one rule. Never fails. Only {@link check} answers `Implied`.
  *
  * @category running
  * @since 0.1.0
@@ -164,7 +164,7 @@ export const checkRule = Effect.fn("Conformance.checkRule")(function*<Agent, E e
 })
 
 /**
- * A rule waits for ten things at most, each with the agent's patience.
+ * How long one rule may take, in milliseconds: it waits for ten things at most.
  *
  * @category constants
  * @since 0.1.0
@@ -206,10 +206,10 @@ export const check = Effect.fn("Conformance.check")(function*<Agent, E extends T
   }
 })
 
-/** An agent that cannot complete a turn can prove nothing. */
+/** Every rule stands on this one. */
 const base = "turn/completed"
 
-/** Ids of all rules that this one stands on. */
+/** Ids of all rules that this one assumes, directly or not. */
 const assumed = (rule: Rule): ReadonlyArray<string> => {
   if (rule.id === base) return []
   const direct = rule.assumes ?? []

@@ -21,7 +21,7 @@ import type { Fixture, Needs } from "./Conformance.ts"
 import * as Conformance from "./Conformance.ts"
 
 /**
- * What is needed of vitest.
+ * The functions of vitest that are used.
  *
  * @category models
  * @since 0.1.0

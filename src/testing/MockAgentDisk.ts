@@ -3,8 +3,8 @@
  *
  * Give one disk to two layers and the second sees what the first left: that is a restart of the host. Where the host is a
  * process of its own, which a test kills and starts again, take a disk {@link inFile}. The disk also
- * holds what tests want to know of all those lives: each turn and each answer that truly reached the agent, and each
- * summary that its model was asked for.
+ * holds what tests look at afterwards: each turn and each answer that really reached the agent, and each summary that its
+ * model was asked for.
  *
  * @since 0.1.0
  */
@@ -34,7 +34,7 @@ export interface Message {
 }
 
 /**
- * `unfinished`: the agent died under it, or it still runs.
+ * How a turn ended. `unfinished`: the agent died while it worked on it, or it still runs.
  *
  * @category models
  * @since 0.1.0
@@ -71,7 +71,7 @@ export type StoredMessage =
   }
   & (
     | { readonly _tag: "Item"; readonly item: Item; readonly context: ReadonlyArray<string> }
-    /** What the agent was handed, or has written, and nobody said. */
+    /** A transcript that the agent was handed, or a summary that it wrote. */
     | { readonly _tag: "Text"; readonly role: "seed" | "summary"; readonly text: string }
   )
 
@@ -146,20 +146,20 @@ export interface SummaryRequest {
 }
 
 /**
- * Hand it to layers; read it through `MockProvider`.
+ * A disk. Pass it to layers; read it through `MockProvider`.
  *
  * @category models
  * @since 0.1.0
  */
 export interface MockAgentDisk {
-  /** Part of every session's id: no other disk knows the session, as no other machine would. */
+  /** Part of every session's id, so that another disk never knows the session. */
   readonly name: string
   readonly sessions: Map<SessionId, StoredSession>
   readonly starts: Array<StartInput>
   readonly received: Array<ReceivedTurn>
   readonly answers: Array<ReceivedAnswer>
   readonly summaries: Array<SummaryRequest>
-  /** Looks again after every change; `true` once it has seen what it waits for. */
+  /** Called after every change; `true` once it has found what it waits for. */
   readonly watchers: Set<() => boolean>
   /** Writes what the agent keeps to its file, where it has one. */
   readonly save?: (() => void) | undefined
@@ -227,7 +227,7 @@ export const inFile = (filename: string): Effect.Effect<MockAgentDisk> =>
   })
 
 /**
- * Tells the watchers that something has changed.
+ * Saves the disk, if it has a file, and calls the watchers.
  *
  * @category combinators
  * @since 0.1.0
@@ -238,7 +238,7 @@ export const changed = (disk: MockAgentDisk): void => {
 }
 
 /**
- * What `find` finds, now or after a later change.
+ * The first value that `find` finds, now or after a later change.
  *
  * @category combinators
  * @since 0.1.0

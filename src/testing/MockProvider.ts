@@ -6,14 +6,15 @@
  * directories and cursors, and proves a session missing before it says so. It keeps its sessions for the life of the
  * layer, as an agent does on its disk; a {@link MockAgentDisk.MockAgentDisk} shared by two layers is a restart.
  *
- * Gotchas
+ * **Gotchas**
  *
  * - Commands, file changes and tools wait for an approval unless the thread runs in `full-access`. A test that hangs
  *   has most likely an open request: see `pending`.
  * - A script that dies ends its turn as `TurnFailed` with `Other` and the name `MockScriptDied`.
- * - Steps that wait use the Clock of whoever sent the turn: under a TestClock nothing passes until it is adjusted.
+ * - Steps that wait use the Clock of the caller who sent the turn: under a TestClock nothing passes until it is
+ *   adjusted.
  * - A compaction asks the gate that the session was given, and its model is not asked before the gate has answered:
- *   see `summaries`, and `compaction` of a session. Without a gate it asks nobody. As in OpenCode 1.18.33, a turn that is
+ *   see `summaries`, and `compaction` of a session. Without a gate it does not ask. As in OpenCode 1.18.33, a turn that is
  *   interrupted meanwhile takes the compaction with it, and no event tells of its end.
  * - Two mocks in one app both provide this service; make each by `MockProvider.make` in a layer of its own.
  *
@@ -58,7 +59,7 @@ import * as MockStep from "./MockStep.ts"
 export type { MockRequest, MockSession } from "./mock/MockControls.ts"
 
 /**
- * What kind of agent the mock stands in for.
+ * Which agent the mock stands in for, and how it differs from one that can do everything.
  *
  * @category models
  * @since 0.1.0
@@ -70,11 +71,14 @@ export interface MockProviderOptions {
   readonly instanceId?: string | undefined
   /** How the agent answers. Default: `echo: <prompt>`. */
   readonly script?: MockStep.MockScript | undefined
-  /** What differs from an agent that can do everything, except that it moves only within a project. */
+  /** Overrides of the capabilities. Default: everything, except that a session moves only within a project. */
   readonly capabilities?: Partial<Capabilities> | undefined
   /** The models on offer; any other is refused. Default: every model is taken. */
   readonly models?: ReadonlyArray<string> | undefined
-  /** As Codex and Claude: no cursor before the first turn was accepted, and nothing left of such a session. */
+  /**
+   * As with Codex and Claude: no cursor before the first turn was accepted, and a session without a turn leaves
+   * nothing.
+   */
   readonly neverResumableBeforeFirstTurn?: boolean | undefined
   /** Whether turns are found again by an id of the client's own choice. Default: `true`. */
   readonly turnRefs?: boolean | undefined
@@ -87,7 +91,7 @@ export interface MockProviderOptions {
 }
 
 /**
- * The test's hands in the mock: scripts and faults go in, observations come out.
+ * The test's side of the mock: scripts and faults go in, observations come out.
  *
  * @category services
  * @since 0.1.0

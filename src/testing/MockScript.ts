@@ -45,7 +45,7 @@ export type MockScript = (
 ) => ReadonlyArray<MockStep> | Effect.Effect<ReadonlyArray<MockStep>> | Stream.Stream<MockStep>
 
 /**
- * A text whole, in pieces that arrive together, or in pieces that arrive as the Stream gives them.
+ * A text: whole, in pieces that arrive together, or in pieces that arrive as the Stream gives them.
  *
  * @category models
  * @since 0.1.0
@@ -53,7 +53,7 @@ export type MockScript = (
 export type Chunks = string | ReadonlyArray<string> | Stream.Stream<string>
 
 /**
- * One thing that the agent does in a turn. Make it by the functions below.
+ * One thing that the agent does in a turn. `MockStep` has a function for each.
  *
  * @category models
  * @since 0.1.0
@@ -122,5 +122,5 @@ export type MockStep =
   | { readonly _tag: "HangHard" }
   | { readonly _tag: "Crash" }
 
-/** As `PlanUpdated` has them. */
+/** The steps of a plan, as in `PlanUpdated`. */
 export type PlanSteps = Extract<ProviderEvent, { readonly _tag: "PlanUpdated" }>["steps"]

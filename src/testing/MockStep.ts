@@ -112,8 +112,8 @@ export const fileChange = (edits: ReadonlyArray<FileEdit>, options: WorkOptions 
 })
 
 /**
- * An approval for its own sake, where the runtime mode demands one (elsewhere it counts as allowed). `onAnswer` says how
- * the script goes on; without it a denial ends the turn as it does for the other steps.
+ * An approval without any work behind it, where the runtime mode demands one (elsewhere it counts as allowed).
+ * `onAnswer` gives the steps that follow; without it a denial ends the turn as it does for the other steps.
  *
  * @category steps
  * @since 0.1.0
@@ -153,10 +153,10 @@ export const plan = (steps: PlanSteps): MockStep => ({ _tag: "Plan", steps })
 export const usage = (amounts: Partial<Usage>): MockStep => ({ _tag: "Usage", usage: { ...zero, ...amounts } })
 
 /**
- * The agent sums up its context on its own: afterwards the model sees `summary` instead of what was before. It asks the
- * session's gate first; a veto leaves the context as it is. Where the session must not compact by itself, or the agent
- * never does (`client-initiated`), nothing happens. After an `overflow` the turn cannot go on without a new context: it
- * fails with `ContextOverflow` if there is none.
+ * The agent compacts its context by itself: afterwards the model sees `summary` instead of what was before. The
+ * session's gate is asked first; a veto leaves the context as it is. Where the session must not compact by itself, or
+ * the agent never does (`client-initiated`), nothing happens. A turn whose context overflowed cannot continue without a
+ * new context: it fails with `ContextOverflow`.
  *
  * @category steps
  * @since 0.1.0
@@ -248,7 +248,7 @@ export const fail = (failure: TurnFailure): MockStep => ({ _tag: "Fail", failure
 export const interrupted: MockStep = { _tag: "Interrupted" }
 
 /**
- * Nothing more happens until somebody interrupts the turn.
+ * Nothing more happens until the turn is interrupted.
  *
  * @category steps
  * @since 0.1.0

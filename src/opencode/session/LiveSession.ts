@@ -192,7 +192,10 @@ const fulfil = (live: LiveSession, want: Want): Effect.Effect<unknown> => {
       const abandoned = live.gate.abandon("the agent has given up this compaction")
       return live.closing
         ? abandoned
-        : Effect.andThen(abandoned, Effect.forkIn(withdraw(live, want.messageId), live.scope, { startImmediately: true }))
+        : Effect.andThen(
+          abandoned,
+          Effect.forkIn(withdraw(live, want.messageId), live.scope, { startImmediately: true })
+        )
     }
     case "Gone":
       return Queue.end(live.events)

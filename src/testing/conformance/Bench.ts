@@ -1,6 +1,6 @@
 /**
- * Where a rule is proved: hosts that are built and torn down on one store file, with the adapter in its Layer, and the
- * adapter alone with somebody who listens to it.
+ * Where a rule is proved: hosts that are built and torn down on one store file with the adapter in its Layer, and
+ * sessions of the adapter alone.
  */
 import { Effect, Exit, Fiber, type Path, Scope, Stream, SubscriptionRef } from "effect"
 import { ThreadId, TurnId } from "../../domain/Ids.ts"

@@ -17,7 +17,7 @@ export class NotChecked extends Schema.TaggedError<NotChecked>()("NotChecked", {
   }
 }
 
-/** Any tagged error; those of the service and the adapter also break the rule that they end. */
+/** Any tagged error. A rule also breaks if it fails with an error of the service or the adapter. */
 export type Tagged = { readonly _tag: string }
 
 /** Fails unless `holds`. */
@@ -46,7 +46,7 @@ const isOneOf = <E extends Tagged, Tag extends E["_tag"]>(
   tags: ReadonlyArray<Tag>
 ): error is Extract<E, { readonly _tag: Tag }> => tags.some((tag) => tag === error._tag)
 
-/** The fixture's hand of that name. */
+/** The fixture's control of that name. */
 export const need = <K extends keyof Controls>(
   controls: Controls,
   name: K

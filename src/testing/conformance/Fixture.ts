@@ -1,9 +1,9 @@
 /**
  * What the rules need of the world around an adapter: prompts that make the agent do something, directories to work in,
- * and hands that reach behind the adapter's back.
+ * and controls that reach behind the adapter.
  *
- * Prompts are the whole remote control. An agent with a scripted model, or one with a language of its own, recognises
- * them; `PlainPrompts` is a set that all of them can share.
+ * An agent under proof is controlled by prompts alone. A scripted model, or an agent with a language of its own,
+ * recognises them; `PlainPrompts` is a set that all of them can share.
  *
  * @since 0.1.0
  */
@@ -46,7 +46,7 @@ export interface Directories {
 }
 
 /**
- * Hands behind the adapter's back. A rule that needs a missing one is reported as not checked.
+ * Controls that reach behind the adapter. A rule that needs a missing one is reported as not checked.
  *
  * @category models
  * @since 0.1.0
@@ -68,7 +68,7 @@ export interface Controls {
   readonly fillContext?: ((sessionId: SessionId) => Effect.Effect<void>) | undefined
   /** What the model was told, whole, each time that it was asked for a summary of this session. */
   readonly summaries?: ((sessionId: SessionId) => Effect.Effect<ReadonlyArray<string>>) | undefined
-  /** Until the scope closes, what makes the agent ask before a compaction does not load in new sessions. */
+  /** Until the scope closes, the gate does not load in new sessions. */
   readonly loseGate?: Effect.Effect<void, never, Scope.Scope> | undefined
   /** Until the scope closes, the agent works on something for this session outside of any turn. */
   readonly backgroundWork?: ((sessionId: SessionId) => Effect.Effect<void, never, Scope.Scope>) | undefined

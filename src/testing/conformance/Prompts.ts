@@ -1,11 +1,11 @@
 /**
- * The remote control of an agent under proof: what it is asked to do.
+ * What an agent under proof can be asked to do.
  *
  * @since 0.1.0
  */
 
 /**
- * Each answers the prompt that makes the agent do it, as its whole turn.
+ * Each gives a prompt that makes the agent do this as its whole turn.
  *
  * @category models
  * @since 0.1.0

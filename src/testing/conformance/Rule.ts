@@ -41,9 +41,9 @@ const render = (seen: unknown): string =>
 export interface Rule {
   /** Stable: `group/name`. */
   readonly id: string
-  /** `P1` to `P14`. */
+  /** `P1` to `P18`. */
   readonly promise: string
-  /** What a conforming adapter does, as half a sentence. */
+  /** What a conforming adapter does, in half a sentence. */
   readonly title: string
   /** Default: always. */
   readonly applies?: ((capabilities: Capabilities) => boolean) | undefined

@@ -38,7 +38,7 @@ export interface MockSession {
   readonly history: ReadonlyArray<Message>
   readonly turns: ReadonlyArray<{ readonly turnId: TurnId; readonly outcome: Outcome }>
   readonly live: boolean
-  /** A compaction on its way: `held` until the gate has answered, then `running` until the summary is there. */
+  /** The compaction under way: `held` until the gate has answered, then `running` until the summary is there. */
   readonly compaction: "held" | "running" | undefined
   /** How often it was opened while an earlier handle of it was still live. */
   readonly overlaps: number
@@ -95,8 +95,8 @@ export interface MockControls {
   /** Every request fails with `AgentUnreachable` (`ECONNREFUSED`, or the given code). Live sessions work on. */
   readonly unreachable: (on: boolean | string) => Effect.Effect<void>
   /**
-   * While on, what makes the agent ask before a compaction has not loaded: sessions that were given a gate refuse
-   * `sendTurn`, `steerTurn` and `compact` with `GateMissing`. A turn that runs already would compact without asking.
+   * While on, the gate has not loaded in the agent: sessions that were given a gate refuse `sendTurn`, `steerTurn` and
+   * `compact` with `GateMissing`. A turn that runs already would compact without asking.
    */
   readonly loseGate: (on: boolean) => Effect.Effect<void>
   /** Removes the session from the agent's disk. A live handle finds out when it is next used. */
@@ -106,7 +106,7 @@ export interface MockControls {
    * then answers to `exit`. Default: nothing is known.
    */
   readonly crash: (sessionId?: SessionId, exit?: ProcessExit) => Effect.Effect<void>
-  /** As `kill -9` of host and agents at once: nothing is emitted or written any more, and no stream ends. */
+  /** As `kill -9` of host and agents at once: nothing more is emitted or written, and no stream ends. */
   readonly killHost: Effect.Effect<void>
   /** While on, closing a session's scope does not return; `false` lets all those go. */
   readonly hangStop: (on: boolean) => Effect.Effect<void>
@@ -134,7 +134,7 @@ export interface MockControls {
     threadId: ThreadId,
     options?: ReapOptions
   ) => Effect.Effect<boolean, Effect.Error<ReturnType<ProviderService["Service"]["getThread"]>>, ProviderService>
-  /** Somebody else answers an open approval, as in the agent's own interface. `false` if it is not open. */
+  /** Answers an open approval as if in the agent's own interface. `false` if it is not open. */
   readonly settleElsewhere: (requestId: RequestId, decision: ApprovalDecision) => Effect.Effect<boolean>
 
   /** Every session on the agent's disk, oldest first. */
