@@ -1,4 +1,5 @@
 /** One typed Effect interface to every coding agent, and conversations that never lose their context. */
+export * as CodingAgents from "./CodingAgents.ts"
 export { CompactionOutcome, CompactionTrigger } from "./domain/Compaction.ts"
 export { CompactionPolicy } from "./domain/CompactionPolicy.ts"
 export * from "./domain/Continuity.ts"
@@ -14,7 +15,7 @@ export {
 } from "./domain/LifecycleEvent.ts"
 export * as Redaction from "./domain/Redaction.ts"
 export * from "./domain/RuntimeMode.ts"
-export { SnapshotCompleteness, SnapshotFailure, SnapshotInfo, SnapshotTiming } from "./domain/Snapshot.ts"
+export { SnapshotCompleteness, SnapshotFailure, SnapshotInfo, SnapshotRef, SnapshotTiming } from "./domain/Snapshot.ts"
 export { SavedAttachment, SavedMessage, SnapshotManifest } from "./domain/SnapshotManifest.ts"
 export {
   EventBody,
@@ -57,7 +58,6 @@ export { SnapshotIndex, SnapshotRecord, type SnapshotTotals } from "./store/Snap
 export * as SqliteClient from "./store/SqliteClient.ts"
 export * from "./store/StoreError.ts"
 export * as SessionReaper from "./thread/SessionReaper.ts"
-export { type FindError as SnapshotFindError, type SnapshotRef } from "./transcript/internal/snapshots.ts"
 export * from "./transcript/SnapshotError.ts"
 export { type ExportFile, type ExportFormat } from "./transcript/SnapshotExport.ts"
 export { type Retention as SnapshotRetention } from "./transcript/SnapshotRetention.ts"

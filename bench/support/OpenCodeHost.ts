@@ -6,6 +6,7 @@ import { ChildProcess } from "effect/process"
 import { openCodeConfig } from "../../examples/support/OpenCodeConfig.ts"
 import {
   AgentProcesses,
+  CodingAgents,
   InstanceId,
   LifecycleHooks,
   ProviderRegistry,
@@ -54,7 +55,7 @@ export const server = Effect.gen(function*() {
 
 /** The whole library on an OpenCode adapter, with its store in a file. */
 export const host = (filename: string, options: OpenCode.Options) =>
-  ProviderService.layer().pipe(
+  CodingAgents.layerService().pipe(
     Layer.provideMerge(OpenCode.layer(options)),
     Layer.provideMerge([ProviderRegistry.layer, LifecycleHooks.layer]),
     Layer.provideMerge(SessionStore.layerSqlite({ filename })),

@@ -65,10 +65,10 @@ export const layer = <R = never>(
   options: Options<R>
 ): Layer.Layer<never, InstanceExists, Exclude<R | ProviderRegistry, Scope.Scope>> =>
   Layer.effectDiscard(
-    Effect.flatMap(make(options), (adapter) => Effect.flatMap(ProviderRegistry, (all) => all.register(adapter)))
+    Effect.flatMap(make(options), ProviderRegistry.register)
   )
 
-/** The services of the Layer, with the Scope of the session and the span of whoever starts it. */
+/** The services of the Layer, with the Scope of the session and the span of its caller. */
 const inSession = <R>(services: Context.Context<R>, caller: Context.Context<Scope.Scope>) => {
   const merged = Context.merge(caller, services).pipe(Context.add(Scope.Scope, Context.get(caller, Scope.Scope)))
   const span = Context.getOrUndefined(caller, Tracer.ParentSpan)

@@ -22,28 +22,19 @@ export const CompactionPolicy = Schema.Struct({
 })
 export type CompactionPolicy = typeof CompactionPolicy.Type
 
-export const defaults = {
-  auto: true,
-  saveBefore: true,
-  savePath: ".agents/sessions",
-  onSnapshotFailure: "block",
-  vetoOverflow: false,
-  tellAgent: false
-} as const satisfies Required<CompactionPolicy>
-
 /** What holds for a thread. A key without a value is as one that is not there: it does not switch anything off. */
 export const resolve = (
-  service: CompactionPolicy | undefined,
+  service: Required<CompactionPolicy>,
   thread: CompactionPolicy | undefined
 ): Required<CompactionPolicy> => ({
-  auto: thread?.auto ?? service?.auto ?? defaults.auto,
-  saveBefore: thread?.saveBefore ?? service?.saveBefore ?? defaults.saveBefore,
-  savePath: thread?.savePath ?? service?.savePath ?? defaults.savePath,
-  onSnapshotFailure: thread?.onSnapshotFailure ?? service?.onSnapshotFailure ?? defaults.onSnapshotFailure,
-  vetoOverflow: thread?.vetoOverflow ?? service?.vetoOverflow ?? defaults.vetoOverflow,
-  tellAgent: thread?.tellAgent ?? service?.tellAgent ?? defaults.tellAgent
+  auto: thread?.auto ?? service.auto,
+  saveBefore: thread?.saveBefore ?? service.saveBefore,
+  savePath: thread?.savePath ?? service.savePath,
+  onSnapshotFailure: thread?.onSnapshotFailure ?? service.onSnapshotFailure,
+  vetoOverflow: thread?.vetoOverflow ?? service.vetoOverflow,
+  tellAgent: thread?.tellAgent ?? service.tellAgent
 })
 
 /** Whether two threads want the same, in whatever order they say it. */
 export const same = (a: CompactionPolicy = {}, b: CompactionPolicy = {}): boolean =>
-  Struct.keys(defaults).every((key) => a[key] === b[key])
+  Struct.keys(CompactionPolicy.fields).every((key) => a[key] === b[key])

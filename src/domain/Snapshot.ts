@@ -45,3 +45,10 @@ export const SnapshotFailure = Schema.Struct({
   message: Schema.optionalKey(Schema.String)
 })
 export type SnapshotFailure = typeof SnapshotFailure.Type
+
+/** A snapshot by its id, as the store knows it, or by the path of its manifest, also after that was moved elsewhere. */
+export const SnapshotRef = Schema.Union([
+  Schema.Struct({ snapshotId: Schema.String }),
+  Schema.Struct({ path: Schema.String })
+])
+export type SnapshotRef = typeof SnapshotRef.Type

@@ -26,7 +26,7 @@
  * })
  * ```
  */
-import { Context, Deferred, type Duration, Effect, type FileSystem, Layer, type Path, type Stream } from "effect"
+import { Context, type Effect, type Stream } from "effect"
 import type { CompactionOutcome } from "../domain/Compaction.ts"
 import type { CompactionPolicy } from "../domain/CompactionPolicy.ts"
 import type { Continuity, MissingPolicy } from "../domain/Continuity.ts"
@@ -34,17 +34,14 @@ import type { Epoch, InstanceId, RequestId, SessionId, ThreadId, TurnId } from "
 import type { RuntimeMode } from "../domain/RuntimeMode.ts"
 import type { SnapshotInfo } from "../domain/Snapshot.ts"
 import type { ThreadEvent } from "../domain/ThreadEvent.ts"
+import type { Binding } from "../domain/ThreadRecord.ts"
 import type { TranscriptTurn } from "../domain/Transcript.ts"
 import type { Attachment, ModelSelection } from "../domain/TurnInput.ts"
 import type { Usage } from "../domain/Usage.ts"
 import type { ApprovalDecision, QuestionAnswer } from "../domain/UserRequest.ts"
-import type { LifecycleHooks } from "../hooks/LifecycleHooks.ts"
-import { make } from "../host/host.ts"
 import type { AgentError, CapabilityMissing, GateMissing } from "../provider/AdapterError.ts"
 import type { SendTurnError, StartSessionError } from "../provider/ProviderAdapter.ts"
-import type { ProviderRegistry } from "../provider/ProviderRegistry.ts"
-import type { Binding, EpochFenced, Stores, TurnExists } from "../store/SessionStore.ts"
-import type { StoreFailed } from "../store/StoreError.ts"
+import type { EpochFenced, StoreFailed, TurnExists } from "../store/StoreError.ts"
 import type {
   CompactionInProgress,
   CompactionRefused,
@@ -55,6 +52,7 @@ import type {
   PromptTooLong,
   RequestNotFound,
   RequestSettled,
+  StartIncomplete,
   ThreadExists,
   ThreadNotFound,
   ThreadStopping,
@@ -63,7 +61,6 @@ import type {
   TurnNotFound,
   TurnVetoed
 } from "./ServiceError.ts"
-import * as TranscriptArchive from "./TranscriptArchive.ts"
 
 export interface StartSession {
   readonly threadId: ThreadId
@@ -163,53 +160,20 @@ export type SendError =
   | TurnVetoed
   | HookReentrant
 
-export interface Settings {
-  /** Default `rehydrate`. */
-  readonly onMissing?: MissingPolicy | undefined
-  /** How much of the archive a rehydrated session is handed, in tokens of about four characters. Default 32,000. */
-  readonly rehydrateTokens?: number | undefined
-  /** Longest prompt, in UTF-16 code units. Default 1,000,000. */
-  readonly promptLimit?: number | undefined
-  /** Longest turn, not counting the time it waits for a human. Default 4 hours. */
-  readonly turnDeadline?: Duration.Input | undefined
-  /** Longest silence of the agent in a turn, not counting the time it waits for a human. Default 15 minutes. */
-  readonly noProgressDeadline?: Duration.Input | undefined
-  /** How long an agent may take to stop a turn before its session is given up. Default 10 seconds. */
-  readonly interruptGrace?: Duration.Input | undefined
-  /** How long an agent may take to stop before its thread goes on without it. Default 15 seconds. */
-  readonly stopTimeout?: Duration.Input | undefined
-  /** How long the start and the end of a session wait for hooks. What takes longer goes on beside. Default 5 seconds. */
-  readonly hookBudget?: Duration.Input | undefined
-  /** What shall happen around a compaction; a thread may want it otherwise ({@link StartSession.compaction}). */
-  readonly compaction?:
-    | (CompactionPolicy & {
-      /** How long a snapshot may take, the agent's answer included. Default 30 seconds. */
-      readonly snapshotDeadline?: Duration.Input | undefined
-      /** How long an agent may be held before it compacts, guards included. Default 90 seconds. */
-      readonly gateDeadline?: Duration.Input | undefined
-      /** How long a compaction may take once it was let go. Default 10 minutes. */
-      readonly deadline?: Duration.Input | undefined
-    })
-    | undefined
-  /** What is saved of a transcript, and for how long. */
-  readonly transcripts?: TranscriptArchive.Settings | undefined
-  readonly reaper?: {
-    /** Default 30 minutes. */
-    readonly idleAfter?: Duration.Input | undefined
-    /** Default 1 minute. */
-    readonly sweepEvery?: Duration.Input | undefined
-    /** How long background work may keep a session after its last turn. Default 4 hours. */
-    readonly pinCap?: Duration.Input | undefined
-    /** Threads that are never stopped for being idle. */
-    readonly exempt?: ((binding: Binding) => boolean) | undefined
-  } | undefined
-}
-
 export class ProviderService extends Context.Service<ProviderService, {
   /** Makes the thread live: creates it, resumes it, moves it, or swaps its agent. Harmless if it is live as asked. */
   readonly startSession: (
     input: StartSession
-  ) => Effect.Effect<SessionInfo, StartError | ThreadNotFound | TurnInProgress | CompactionInProgress | HookReentrant>
+  ) => Effect.Effect<
+    SessionInfo,
+    StartError | StartIncomplete | TurnInProgress | CompactionInProgress | HookReentrant
+  >
+  readonly createThread: (
+    input: Required<Pick<StartSession, "threadId">> & Omit<StartSession, "instanceId" | "directory" | "onMissing"> & {
+      readonly instanceId: InstanceId
+      readonly directory: string
+    }
+  ) => Effect.Effect<Binding, InstanceNotFound | DirectoryInvalid | ThreadExists | StoreFailed>
   /** Succeeds once the provider has the turn. Starts or resumes the session if need be. */
   readonly sendTurn: (input: SendTurn) => Effect.Effect<TurnAccepted, SendError>
   /** Sends and waits for the end. Interrupting this effect interrupts the turn. */
@@ -293,25 +257,4 @@ export class ProviderService extends Context.Service<ProviderService, {
     readonly threadId: ThreadId
     readonly after?: number | undefined
   }) => Stream.Stream<ThreadEvent, ThreadNotFound | StoreFailed>
-}>()("effect-coding-agents/ProviderService") {
-  /**
-   * Adapters register themselves with the `ProviderRegistry`, hooks with `LifecycleHooks`; the reaper runs as long as this
-   * layer. One service per store: a second one takes threads over, and what the first then writes is refused
-   * (`EpochFenced`).
-   */
-  static readonly layer = (
-    settings: Settings = {}
-  ): Layer.Layer<
-    ProviderService | TranscriptArchive.TranscriptArchive,
-    never,
-    ProviderRegistry | LifecycleHooks | Stores | FileSystem.FileSystem | Path.Path
-  > =>
-    Layer.effectContext(Effect.gen(function*() {
-      const { service, services, transcripts } = yield* make(settings)
-      const context = Context.make(ProviderService, service).pipe(
-        Context.add(TranscriptArchive.TranscriptArchive, transcripts)
-      )
-      yield* Deferred.succeed(services, context)
-      return context
-    }))
-}
+}>()("effect-coding-agents/ProviderService") {}

@@ -9,10 +9,12 @@
  * its last acknowledgement, and only its id is kept, against a second recording, until it is purged.
  */
 import { Context, type Effect } from "effect"
-import type { HookPattern, LifecycleEvent } from "../domain/LifecycleEvent.ts"
+import type { HookPattern, LifecycleEvent, LifecycleTag } from "../domain/LifecycleEvent.ts"
 import type { StoreFailed } from "./StoreError.ts"
 
 export class HookOutbox extends Context.Service<HookOutbox, {
+  /** Whether events of this tag are recorded for a hook, here now or registered in an earlier run. */
+  readonly records: (tag: LifecycleTag) => boolean
   /** From now on the hook gets what matches. Harmless where it is known; its patterns are then these. */
   readonly register: (hook: {
     readonly name: string
@@ -40,6 +42,8 @@ export class HookOutbox extends Context.Service<HookOutbox, {
     readonly eventId: string
     readonly dueAt: number
   }) => Effect.Effect<void, StoreFailed>
+  /** No delivery of the hook is due later than that: later due times were written by a clock that was set back since. */
+  readonly limitDue: (limit: { readonly hook: string; readonly dueAt: number }) => Effect.Effect<void, StoreFailed>
   /** Delivered, or given up: it does not come again. */
   readonly acknowledge: (delivery: {
     readonly hook: string

@@ -3,6 +3,7 @@
  */
 import { Schema } from "effect"
 import { SnapshotFailure } from "../domain/Snapshot.ts"
+import type { StoreFailed } from "../store/StoreError.ts"
 
 /** Neither the store nor the disk knows it. `snapshot` is the id or the path that was asked for. */
 export class SnapshotUnknown extends Schema.TaggedError<SnapshotUnknown>()("SnapshotUnknown", {
@@ -71,3 +72,6 @@ export class ExportUnsupported extends Schema.TaggedError<ExportUnsupported>()("
     }`
   }
 }
+
+/** Failing to find a snapshot and to read it. */
+export type FindError = SnapshotUnknown | SnapshotCorrupt | SnapshotNewer | SnapshotUnreadable | StoreFailed

@@ -28,7 +28,8 @@ export interface Candidate {
   readonly pinned: boolean
 }
 
-const defaultKeepLast = 20
+/** How many snapshots of each thread are kept where no setting says otherwise. */
+export const defaultKeepLast = 20
 
 const newestFirst = (a: Candidate, b: Candidate) => b.createdAt - a.createdAt || (a.snapshotId < b.snapshotId ? 1 : -1)
 

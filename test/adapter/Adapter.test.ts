@@ -33,6 +33,7 @@ const session = (sessionId: SessionId): ProviderSession => ({
   exit: Effect.undefined,
   turnRef: () => Effect.undefined,
   sendTurn: () => Effect.void,
+  checkModel: () => Effect.void,
   steerTurn: () => Effect.void,
   interruptTurn: () => Effect.void,
   respondToApproval: () => Effect.void,

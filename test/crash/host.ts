@@ -2,7 +2,14 @@
 import { NodeRuntime, NodeServices } from "@effect/platform-node"
 import { Console, Effect, Layer, Logger, Option, Schema, Stdio, Stream } from "effect"
 import { openCodeConfig } from "../../examples/support/OpenCodeConfig.ts"
-import { isTerminal, LifecycleHooks, ProviderRegistry, ProviderService, SessionStore } from "../../src/index.ts"
+import {
+  CodingAgents,
+  isTerminal,
+  LifecycleHooks,
+  ProviderRegistry,
+  ProviderService,
+  SessionStore
+} from "../../src/index.ts"
 import * as OpenCode from "../../src/opencode/OpenCode.ts"
 import { instanceId, type Line, LineText, Task } from "./Protocol.ts"
 
@@ -12,7 +19,7 @@ const hooks = ({ hook }: Task) =>
     : LifecycleHooks.observe({ name: hook, events: ["session:*"], run: () => Effect.void })
 
 const agents = (task: Task) =>
-  ProviderService.layer().pipe(
+  CodingAgents.layerService().pipe(
     Layer.provide(hooks(task)),
     Layer.provide(OpenCode.layer({
       instanceId,

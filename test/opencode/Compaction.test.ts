@@ -10,11 +10,11 @@ import * as ScriptedModel from "../../examples/support/ScriptedModel.ts"
 import {
   AgentProcesses,
   allow,
+  type CodingAgents,
   type GuardVerdict,
   InstanceId,
   LifecycleHooks,
   ProviderService,
-  type Settings,
   type ThreadId,
   TranscriptArchive,
   veto
@@ -61,7 +61,7 @@ const scripted = Layer.effect(
   })
 )
 
-const host = (settings: Settings = {}) =>
+const host = (settings: CodingAgents.Settings = {}) =>
   Layer.unwrap(Effect.gen(function*() {
     const path = yield* Path.Path
     const model = yield* Model

@@ -7,12 +7,12 @@ import { execPath, kill } from "node:process"
 import { fileURLToPath } from "node:url"
 import { Reply } from "../../examples/support/ScriptedModel.ts"
 import {
+  type CodingAgents,
   type EventOf,
   type LifecycleEvent,
   LifecycleHooks,
   ProviderService,
   SessionStore,
-  type Settings,
   ThreadId
 } from "../../src/index.ts"
 import { LineText, Task } from "../crash/Protocol.ts"
@@ -44,7 +44,7 @@ const recorded = (
     unknown,
     ProviderService | SqlClient.SqlClient | FileSystem.FileSystem
   >,
-  settings: Settings = {}
+  settings: CodingAgents.Settings = {}
 ) =>
   Effect.gen(function*() {
     const path = yield* Path.Path

@@ -5,9 +5,9 @@ import { ChildProcess, ChildProcessSpawner } from "effect/process"
 import { openCodeConfig } from "../../examples/support/OpenCodeConfig.ts"
 import * as ScriptedModel from "../../examples/support/ScriptedModel.ts"
 import { Epoch, InstanceId, ProviderName, ThreadId } from "../../src/domain/Ids.ts"
+import * as archive from "../../src/host/archive.ts"
 import * as Binary from "../../src/opencode/server/Binary.ts"
 import * as Environment from "../../src/opencode/server/Environment.ts"
-import * as TranscriptArchive from "../../src/service/TranscriptArchive.ts"
 import { SessionStore } from "../../src/store/SessionStore.ts"
 import * as Snapshots from "../../src/transcript/internal/snapshots.ts"
 import { instanceId, workspace } from "../support/OpenCodeServer.ts"
@@ -54,7 +54,7 @@ const snapshotOf = Effect.fnUntraced(function*(driven: Driven, folder: string, s
     archive: [turn("earlier", 1, [])],
     refs: new Map()
   })
-  return TranscriptArchive.make({
+  return archive.make({
     snapshots,
     snapshot: () => Effect.die("not asked here"),
     restore: () => Effect.die("not asked here")

@@ -13,6 +13,7 @@ import { fileURLToPath } from "node:url"
 import { openCodeConfig } from "../../examples/support/OpenCodeConfig.ts"
 import {
   allow,
+  CodingAgents,
   InstanceId,
   type LifecycleEvent,
   LifecycleHooks,
@@ -86,10 +87,11 @@ interface Host extends Options {
 const halting = (store: SessionStore["Service"], halt: Halt) =>
   SessionStore.of({
     ...store,
-    appendEvents: (events) => {
-      const has = (tag: "CompactionGated" | "CompactionSettled") => events.some(({ _tag }) => _tag === tag)
+    commit: (write) => {
+      const has = (tag: "CompactionGated" | "CompactionSettled") =>
+        write.parts.some(({ events }) => events.some(({ _tag }) => _tag === tag))
       return (has("CompactionGated") ? halt("row") : has("CompactionSettled") ? halt("completed") : Effect.void).pipe(
-        Effect.andThen(store.appendEvents(events)),
+        Effect.andThen(store.commit(write)),
         Effect.tap(has("CompactionSettled") ? halt("settled") : Effect.void)
       )
     }
@@ -148,7 +150,7 @@ const hooks = ({ halt, told }: Host) =>
   )
 
 const host = (options: Host) =>
-  ProviderService.layer().pipe(
+  CodingAgents.layerService().pipe(
     Layer.provide(files(options)),
     Layer.provide(Layer.orDie(Layer.mergeAll(agent(options), hooks(options)))),
     Layer.provideMerge([ProviderRegistry.layer, LifecycleHooks.layer]),

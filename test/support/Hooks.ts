@@ -1,8 +1,9 @@
 /** A dispatcher of hooks on a store, without a service: what tests of hooks start from. */
-import { Clock, Effect, Layer, Queue } from "effect"
+import { Clock, Effect, Layer, Queue, Schema } from "effect"
+import { TestClock } from "effect/testing"
 import type { ThreadId } from "../../src/domain/Ids.ts"
 import * as Lifecycle from "../../src/domain/LifecycleEvent.ts"
-import type { EventBody, ThreadEvent } from "../../src/domain/ThreadEvent.ts"
+import type { EventBody, NumberedEvent } from "../../src/domain/ThreadEvent.ts"
 import * as HookDispatcher from "../../src/hooks/internal/dispatcher.ts"
 import { LifecycleHooks } from "../../src/hooks/LifecycleHooks.ts"
 import { ProviderService } from "../../src/service/ProviderService.ts"
@@ -10,12 +11,32 @@ import { TranscriptArchive } from "../../src/service/TranscriptArchive.ts"
 import { HookOutbox } from "../../src/store/HookOutbox.ts"
 import * as LifecycleRecord from "../../src/store/LifecycleRecord.ts"
 import { SessionStore } from "../../src/store/SessionStore.ts"
-import { binding, first, numbered, threadId, turn } from "./StoreFixture.ts"
+import { binding, commit, first, numbered, threadId, turn } from "./StoreFixture.ts"
 
 /** Services that no hook of a test uses. */
 const services = Effect.scoped(
   Layer.build(Layer.mergeAll(Layer.mock(ProviderService, {}), Layer.mock(TranscriptArchive, {})))
 )
+
+/** Hooks on a store in memory. */
+export const onStore = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.provide(effect, [LifecycleHooks.layer, SessionStore.layerMemory])
+
+/** What a hook of a test fails with. */
+export class Broken extends Schema.TaggedError<Broken>()("Broken", {}) {}
+
+export const thrown = (): Effect.Effect<never> => {
+  throw new TypeError("thrown")
+}
+
+export const turnIds = (events: ReadonlyArray<Lifecycle.LifecycleEvent>) =>
+  events.map((event) => event._tag === "turn:start" ? event.turnId : event._tag)
+
+export const taken = (queue: Queue.Dequeue<Lifecycle.LifecycleEvent>, n: number) =>
+  Effect.map(Queue.takeN(queue, n), turnIds)
+
+/** Lets every fiber run that can. */
+export const settle = TestClock.adjust(0)
 
 export const dispatcher = Effect.gen(function*() {
   return yield* HookDispatcher.make({ hooks: yield* LifecycleHooks, outbox: yield* HookOutbox, services })
@@ -30,7 +51,7 @@ export const turnStarted = (id: string): EventBody => ({
   input: { prompt: id }
 })
 
-export const lifecycle = (event: ThreadEvent): ReadonlyArray<Lifecycle.LifecycleEvent> => {
+export const lifecycle = (event: NumberedEvent): ReadonlyArray<Lifecycle.LifecycleEvent> => {
   const told = LifecycleRecord.of(event, binding())
   return told === undefined ? [] : [told]
 }
@@ -45,7 +66,12 @@ export const record = Effect.fnUntraced(function*(
   const found = yield* Effect.flatMap(store.getThread(place.threadId), Effect.fromOption)
   const at = yield* Clock.currentTimeMillis
   const events = numbered(found.lastSeq, bodies, { ...place, epoch: first, at })
-  yield* store.appendEvents(events)
+  for (const body of bodies) {
+    if (body._tag !== "TurnStarted") continue
+    const { input, turnId } = body
+    yield* store.recordIntent({ ...place, turnId, epoch: first, ref: undefined, input, at })
+  }
+  yield* commit(events, place)
   const told = events.flatMap(lifecycle)
   emit(told)
   return told

@@ -1,13 +1,13 @@
 /** What the tests of the promises on the real OpenCode share: services on the shared server, and hands in its store. */
 import { Effect, Fiber, Layer, Option, Path, Redacted, Schema, Stream } from "effect"
 import { SqlClient } from "effect/sql"
-import { ProviderService, SessionStore, type Settings, type ThreadEvent, type ThreadId } from "../../src/index.ts"
+import { type CodingAgents, ProviderService, SessionStore, type ThreadEvent, type ThreadId } from "../../src/index.ts"
 import * as OpenCode from "../../src/opencode/OpenCode.ts"
 import { is } from "./Agents.ts"
 import { folder, hands, opencode, service } from "./OpenCodeAgents.ts"
 
 /** A service with its own settings and store, on the shared agent. */
-export const withService = <A, E, R>(settings: Settings, effect: Effect.Effect<A, E, R>) =>
+export const withService = <A, E, R>(settings: CodingAgents.Settings, effect: Effect.Effect<A, E, R>) =>
   Effect.gen(function*() {
     const path = yield* Path.Path
     const filename = path.join(yield* folder, "threads.db")

@@ -26,7 +26,7 @@ const background = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.forkChild
 const status = (id: ThreadId = threadId) =>
   Effect.map(ProviderService.use((agents) => agents.getThread(id)), (binding) => binding.status)
 
-const isLive = Effect.map(status(), (now) => assert.strictEqual(now, "live"))
+const isLive = Effect.map(status(), (now) => assert.strictEqual(now, "idle"))
 
 const isReaped = Effect.gen(function*() {
   assert.strictEqual((yield* awaitEvent(is("SessionEnded"))).reason, "reaped")
@@ -110,10 +110,10 @@ describe("SessionReaper: what went wrong in the field", () => {
       yield* isLive
       yield* TestClock.adjust("2 seconds")
       yield* isReaped
-      assert.strictEqual(yield* status(worked), "live")
+      assert.strictEqual(yield* status(worked), "idle")
       yield* TestClock.adjust("55 seconds")
       assert.strictEqual(yield* status(worked), "stopped")
-      assert.strictEqual(yield* status(kept), "live")
+      assert.strictEqual(yield* status(kept), "idle")
     }).pipe(Effect.provide(layer({
       settings: {
         reaper: {
@@ -151,6 +151,40 @@ describe("SessionReaper: what went wrong in the field", () => {
       yield* TestClock.adjust("28 minutes")
       yield* isLive
       yield* TestClock.adjust("4 minutes")
+      yield* isReaped
+    }).pipe(Effect.provide(layer(), { local: true }), HostClock.provide))
+
+  it.effect("P9 mock: a wall clock that is set back delays no reaping, of sessions from before or after it", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      const host = yield* HostClock.HostClock
+      const later = ThreadId.make("later")
+      const directory = yield* Agents.folder
+      yield* Agents.start({ directory })
+      yield* TestClock.adjust("20 minutes")
+      yield* host.setBack("1 hour")
+      yield* agents.startSession({ threadId: later, instanceId: mock, directory })
+      yield* TestClock.adjust("9 minutes")
+      yield* isLive
+      yield* TestClock.adjust("3 minutes")
+      yield* isReaped
+      yield* TestClock.adjust("17 minutes")
+      assert.strictEqual(yield* status(later), "live")
+      yield* TestClock.adjust("3 minutes")
+      assert.strictEqual(yield* status(later), "stopped")
+    }).pipe(Effect.provide(layer(), { local: true }), HostClock.provide))
+
+  it.effect("P9 mock: a host that sleeps and is set back while it does so has slept for the rest", () =>
+    Effect.gen(function*() {
+      const host = yield* HostClock.HostClock
+      yield* Agents.start()
+      yield* TestClock.adjust("10 minutes")
+      yield* host.sleep("9 hours")
+      yield* host.setBack("1 hour")
+      yield* TestClock.adjust("19 minutes")
+      yield* isLive
+      yield* host.setBack("9 hours")
+      yield* TestClock.adjust("3 minutes")
       yield* isReaped
     }).pipe(Effect.provide(layer(), { local: true }), HostClock.provide))
 

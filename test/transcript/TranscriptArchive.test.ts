@@ -6,7 +6,7 @@ import { basename, dirname, join } from "node:path"
 import { ItemId, TurnId } from "../../src/domain/Ids.ts"
 import type { Item } from "../../src/domain/Item.ts"
 import { custom } from "../../src/domain/Redaction.ts"
-import * as TranscriptArchive from "../../src/service/TranscriptArchive.ts"
+import * as archive from "../../src/host/archive.ts"
 import type { Snapshots } from "../../src/transcript/internal/snapshots.ts"
 import * as Fixture from "../support/SnapshotFixture.ts"
 import {
@@ -24,7 +24,7 @@ import { temporaryFolder } from "../support/StoreFixture.ts"
 
 /** The parts that need a live session are not asked here. */
 const archiveOf = (snapshots: Snapshots) =>
-  TranscriptArchive.make({ snapshots, snapshot: () => Effect.die("live"), restore: () => Effect.die("live") })
+  archive.make({ snapshots, snapshot: () => Effect.die("live"), restore: () => Effect.die("live") })
 
 const opened = Effect.map(engine, (opened) => ({ ...opened, archive: archiveOf(opened.snapshots) }))
 

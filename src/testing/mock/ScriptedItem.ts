@@ -7,7 +7,7 @@ import type { Item, ItemStatus } from "../../domain/Item.ts"
 import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
 import type { ApprovalKind } from "../../domain/UserRequest.ts"
 import type { StoredSession } from "../MockAgentDisk.ts"
-import type { Chunks } from "../MockStep.ts"
+import type { Chunks } from "../MockScript.ts"
 import { emit, type Live, now, type RunningTurn, type TurnEnding } from "./MockAgent.ts"
 import { ask, goOn, mayAsk } from "./ScriptedRequest.ts"
 

@@ -15,11 +15,11 @@ import { Clock, Effect, FileSystem, Option, Path, Result } from "effect"
 import type { PlatformError } from "effect/PlatformError"
 import type { ThreadId } from "../../domain/Ids.ts"
 import { knownSecrets, type Redactor } from "../../domain/Redaction.ts"
-import type { SnapshotInfo } from "../../domain/Snapshot.ts"
+import type { SnapshotInfo, SnapshotRef } from "../../domain/Snapshot.ts"
 import * as SnapshotManifest from "../../domain/SnapshotManifest.ts"
 import { SnapshotIndex, type SnapshotRecord } from "../../store/SnapshotIndex.ts"
 import { StoreFailed } from "../../store/StoreError.ts"
-import { SnapshotNotWritten, SnapshotUnknown, SnapshotUnreadable } from "../SnapshotError.ts"
+import { type FindError, SnapshotNotWritten, SnapshotUnknown, SnapshotUnreadable } from "../SnapshotError.ts"
 import { type Candidate, expired, type Retention } from "../SnapshotRetention.ts"
 import * as DurableFile from "./durableFile.ts"
 import * as manifests from "./manifest.ts"
@@ -27,9 +27,6 @@ import * as NamedLocks from "./namedLocks.ts"
 import * as SnapshotFolder from "./snapshotFolder.ts"
 import * as SnapshotSweep from "./snapshotSweep.ts"
 import * as SnapshotWrite from "./snapshotWrite.ts"
-
-/** By id, as the store knows it, or by the path of its manifest, wherever that was moved to. */
-export type SnapshotRef = { readonly snapshotId: string } | { readonly path: string }
 
 export interface Keeping {
   /** Made if it is not there. Relative to the process's directory. */
@@ -53,8 +50,6 @@ interface Rule extends Keeping {
   /** The one that was just written stays, whatever the clock says of the others. */
   readonly snapshotId?: string
 }
-
-export type FindError = SnapshotUnknown | SnapshotFolder.ReadError | StoreFailed
 
 export interface Snapshots {
   /** Succeeds once it is on the disk and in the store. Interrupted before, it is absent. */
