@@ -1,32 +1,49 @@
 /**
- * What can go wrong with snapshots. None of these errors has changed a snapshot.
+ * The errors of snapshots. None of them changes a snapshot.
+ *
+ * @since 0.1.0
  */
 import { Schema } from "effect"
 import { SnapshotFailure } from "../domain/Snapshot.ts"
 import type { StoreFailed } from "../store/StoreError.ts"
 
-/** Neither the store nor the disk knows it. `snapshot` is the id or the path that was asked for. */
+/**
+ * No snapshot has this id or path.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class SnapshotUnknown extends Schema.TaggedError<SnapshotUnknown>()("SnapshotUnknown", {
   snapshot: Schema.String
 }) {
   readonly retryable = false
   override get message() {
-    return `There is no snapshot ${this.snapshot}`
+    return `There is no snapshot ${this.snapshot}; \`TranscriptArchive.list\` has those of a thread`
   }
 }
 
-/** A file of it is missing, or is not what was written. `what` is `manifest`, `segment <hash>` or `blob <hash>`. */
+/**
+ * A file of the snapshot is missing or was changed. `what` is `manifest`, `segment <hash>` or `blob <hash>`.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class SnapshotCorrupt extends Schema.TaggedError<SnapshotCorrupt>()("SnapshotCorrupt", {
   path: Schema.String,
   what: Schema.String
 }) {
   readonly retryable = false
   override get message() {
-    return `The snapshot ${this.path} is damaged (${this.what}); it was left as it is`
+    return `The snapshot ${this.path} is damaged (${this.what}); it was not changed, and nothing of it is returned`
   }
 }
 
-/** Written by a newer release of this package. */
+/**
+ * The snapshot was written by a newer release of this package.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class SnapshotNewer extends Schema.TaggedError<SnapshotNewer>()("SnapshotNewer", {
   path: Schema.String,
   found: Schema.Finite,
@@ -34,22 +51,32 @@ export class SnapshotNewer extends Schema.TaggedError<SnapshotNewer>()("Snapshot
 }) {
   readonly retryable = false
   override get message() {
-    return `The snapshot ${this.path} has version ${this.found}; this release reads up to ${this.supported}`
+    return `The snapshot ${this.path} has version ${this.found}; this release reads up to ${this.supported}; update the package`
   }
 }
 
-/** The system does not let us at its files. `code` is the system's. */
+/**
+ * The system denies access to the snapshot's files. `code` is the system's.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class SnapshotUnreadable extends Schema.TaggedError<SnapshotUnreadable>()("SnapshotUnreadable", {
   path: Schema.String,
   code: Schema.String
 }) {
   readonly retryable = true
   override get message() {
-    return `The snapshot ${this.path} cannot be accessed (${this.code})`
+    return `The snapshot ${this.path} cannot be accessed (${this.code}); check its permissions`
   }
 }
 
-/** There is none: nothing of it is to be seen on the disk. */
+/**
+ * The snapshot could not be written. Nothing of it is visible on disk.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class SnapshotNotWritten extends Schema.TaggedError<SnapshotNotWritten>()("SnapshotNotWritten", {
   failure: SnapshotFailure
 }) {
@@ -59,7 +86,12 @@ export class SnapshotNotWritten extends Schema.TaggedError<SnapshotNotWritten>()
   }
 }
 
-/** The format is for snapshots of another agent, or of one whose history was not to be had. */
+/**
+ * The format needs the history of another agent, or the snapshot has no agent's history.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class ExportUnsupported extends Schema.TaggedError<ExportUnsupported>()("ExportUnsupported", {
   snapshotId: Schema.String,
   wanted: Schema.String,
@@ -73,5 +105,10 @@ export class ExportUnsupported extends Schema.TaggedError<ExportUnsupported>()("
   }
 }
 
-/** Failing to find a snapshot and to read it. */
+/**
+ * The errors of finding and reading a snapshot.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export type FindError = SnapshotUnknown | SnapshotCorrupt | SnapshotNewer | SnapshotUnreadable | StoreFailed
