@@ -52,6 +52,7 @@ import type {
   PromptTooLong,
   RequestNotFound,
   RequestSettled,
+  StartIncomplete,
   ThreadExists,
   ThreadNotFound,
   ThreadStopping,
@@ -163,7 +164,16 @@ export class ProviderService extends Context.Service<ProviderService, {
   /** Makes the thread live: creates it, resumes it, moves it, or swaps its agent. Harmless if it is live as asked. */
   readonly startSession: (
     input: StartSession
-  ) => Effect.Effect<SessionInfo, StartError | ThreadNotFound | TurnInProgress | CompactionInProgress | HookReentrant>
+  ) => Effect.Effect<
+    SessionInfo,
+    StartError | StartIncomplete | TurnInProgress | CompactionInProgress | HookReentrant
+  >
+  readonly createThread: (
+    input: Required<Pick<StartSession, "threadId">> & Omit<StartSession, "instanceId" | "directory" | "onMissing"> & {
+      readonly instanceId: InstanceId
+      readonly directory: string
+    }
+  ) => Effect.Effect<Binding, InstanceNotFound | DirectoryInvalid | ThreadExists | StoreFailed>
   /** Succeeds once the provider has the turn. Starts or resumes the session if need be. */
   readonly sendTurn: (input: SendTurn) => Effect.Effect<TurnAccepted, SendError>
   /** Sends and waits for the end. Interrupting this effect interrupts the turn. */

@@ -27,6 +27,17 @@ export class ThreadNotFound extends Schema.TaggedError<ThreadNotFound>()("Thread
   }
 }
 
+/** A new thread needs these; the start left them out. */
+export class StartIncomplete extends Schema.TaggedError<StartIncomplete>()("StartIncomplete", {
+  threadId: ThreadId,
+  missing: Schema.Array(Schema.Literals(["instanceId", "directory"]))
+}) {
+  readonly retryable = false
+  override get message() {
+    return `The new thread "${this.threadId}" needs ${this.missing.join(" and ")}`
+  }
+}
+
 /** A fork must go to a new thread. */
 export class ThreadExists extends Schema.TaggedError<ThreadExists>()("ThreadExists", { threadId: ThreadId }) {
   readonly retryable = false

@@ -15,7 +15,7 @@
  * @since 0.1.0
  */
 import { Context, type Effect } from "effect"
-import type { HookPattern, LifecycleEvent } from "../domain/LifecycleEvent.ts"
+import type { HookPattern, LifecycleEvent, LifecycleTag } from "../domain/LifecycleEvent.ts"
 import type { StoreFailed } from "./StoreError.ts"
 
 /**
@@ -25,6 +25,8 @@ import type { StoreFailed } from "./StoreError.ts"
  * @category services
  */
 export class HookOutbox extends Context.Service<HookOutbox, {
+  /** Whether events of this tag are recorded, for a hook that is registered now or was in an earlier run. */
+  readonly records: (tag: LifecycleTag) => boolean
   /** Records matching events for the hook from now on. A registered hook gets these patterns in place of its own. */
   readonly register: (hook: {
     readonly name: string

@@ -18,7 +18,7 @@ export const reapIdle = Effect.fn("MockProvider.reapIdle")(function*(
 ) {
   const agents = yield* ProviderService
   const { activeAt, sessionId, status } = yield* agents.getThread(threadId)
-  if (status === "stopped") return false
+  if (status === "stopped" || sessionId === undefined) return false
   const idleAt = activeAt + Duration.toMillis(Duration.fromInputUnsafe(idleAfter))
   yield* TestClock.adjust(Math.max(0, idleAt - (yield* Clock.currentTimeMillis)))
   const sweepMillis = Duration.toMillis(Duration.fromInputUnsafe(sweepEvery))
