@@ -55,12 +55,7 @@ import {
 import type { ProviderService } from "../service/ProviderService.ts"
 import type { TranscriptArchive } from "../service/TranscriptArchive.ts"
 
-/**
- * Two hooks have the same name.
- *
- * @since 0.1.0
- * @category errors
- */
+/** Two hooks were given the same name. */
 export class HookExists extends Schema.TaggedError<HookExists>()("HookExists", { name: Schema.String }) {
   readonly retryable = false
   override get message() {

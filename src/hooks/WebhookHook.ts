@@ -43,12 +43,7 @@ import type { HookPattern, LifecycleEvent } from "../domain/LifecycleEvent.ts"
 import { errorCode } from "../process/ErrorCode.ts"
 import { type HookExists, LifecycleHooks } from "./LifecycleHooks.ts"
 
-/**
- * The receiver answered with a status other than 2xx and 410. Retried.
- *
- * @since 0.1.0
- * @category errors
- */
+/** The receiver answered with something else than a 2xx. */
 export class WebhookRefused extends Schema.TaggedError<WebhookRefused>()("WebhookRefused", {
   hook: Schema.String,
   status: Schema.Int
@@ -59,12 +54,7 @@ export class WebhookRefused extends Schema.TaggedError<WebhookRefused>()("Webhoo
   }
 }
 
-/**
- * The receiver answered 410: it wants no more events. Not retried.
- *
- * @since 0.1.0
- * @category errors
- */
+/** The receiver answered 410: it wants nothing more from us. */
 export class WebhookGone extends Schema.TaggedError<WebhookGone>()("WebhookGone", { hook: Schema.String }) {
   readonly retryable = false
   override get message() {
@@ -72,12 +62,7 @@ export class WebhookGone extends Schema.TaggedError<WebhookGone>()("WebhookGone"
   }
 }
 
-/**
- * No answer. `code` is the system's or the HTTP client's (`ECONNREFUSED`, `UND_ERR_SOCKET`, ...). Retried.
- *
- * @since 0.1.0
- * @category errors
- */
+/** No answer. `code` is the system's or the HTTP client's (`ECONNREFUSED`, `UND_ERR_SOCKET`, ...). */
 export class WebhookUnreachable extends Schema.TaggedError<WebhookUnreachable>()("WebhookUnreachable", {
   hook: Schema.String,
   code: Schema.String
@@ -88,12 +73,7 @@ export class WebhookUnreachable extends Schema.TaggedError<WebhookUnreachable>()
   }
 }
 
-/**
- * A secret is empty, or begins with `whsec_` and is not base64 after that.
- *
- * @since 0.1.0
- * @category errors
- */
+/** A secret is empty, or begins with `whsec_` and is no base64. */
 export class WebhookSecretInvalid extends Schema.TaggedError<WebhookSecretInvalid>()("WebhookSecretInvalid", {}) {
   readonly retryable = false
   override get message() {

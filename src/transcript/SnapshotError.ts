@@ -7,12 +7,7 @@ import { Schema } from "effect"
 import { SnapshotFailure } from "../domain/Snapshot.ts"
 import type { StoreFailed } from "../store/StoreError.ts"
 
-/**
- * No snapshot has this id or path.
- *
- * @since 0.1.0
- * @category errors
- */
+/** Neither the store nor the disk knows it. `snapshot` is the id or the path that was asked for. */
 export class SnapshotUnknown extends Schema.TaggedError<SnapshotUnknown>()("SnapshotUnknown", {
   snapshot: Schema.String
 }) {
@@ -22,12 +17,7 @@ export class SnapshotUnknown extends Schema.TaggedError<SnapshotUnknown>()("Snap
   }
 }
 
-/**
- * A file of the snapshot is missing or was changed. `what` is `manifest`, `segment <hash>` or `blob <hash>`.
- *
- * @since 0.1.0
- * @category errors
- */
+/** A file of it is missing, or is not what was written. `what` is `manifest`, `segment <hash>` or `blob <hash>`. */
 export class SnapshotCorrupt extends Schema.TaggedError<SnapshotCorrupt>()("SnapshotCorrupt", {
   path: Schema.String,
   what: Schema.String
@@ -38,12 +28,7 @@ export class SnapshotCorrupt extends Schema.TaggedError<SnapshotCorrupt>()("Snap
   }
 }
 
-/**
- * The snapshot was written by a newer release of this package.
- *
- * @since 0.1.0
- * @category errors
- */
+/** Written by a newer release of this package. */
 export class SnapshotNewer extends Schema.TaggedError<SnapshotNewer>()("SnapshotNewer", {
   path: Schema.String,
   found: Schema.Finite,
@@ -55,12 +40,7 @@ export class SnapshotNewer extends Schema.TaggedError<SnapshotNewer>()("Snapshot
   }
 }
 
-/**
- * The system denies access to the snapshot's files. `code` is the system's.
- *
- * @since 0.1.0
- * @category errors
- */
+/** The system does not let us at its files. `code` is the system's. */
 export class SnapshotUnreadable extends Schema.TaggedError<SnapshotUnreadable>()("SnapshotUnreadable", {
   path: Schema.String,
   code: Schema.String
@@ -71,12 +51,7 @@ export class SnapshotUnreadable extends Schema.TaggedError<SnapshotUnreadable>()
   }
 }
 
-/**
- * The snapshot could not be written. Nothing of it is visible on disk.
- *
- * @since 0.1.0
- * @category errors
- */
+/** There is none: nothing of it is to be seen on the disk. */
 export class SnapshotNotWritten extends Schema.TaggedError<SnapshotNotWritten>()("SnapshotNotWritten", {
   failure: SnapshotFailure
 }) {
@@ -86,12 +61,7 @@ export class SnapshotNotWritten extends Schema.TaggedError<SnapshotNotWritten>()
   }
 }
 
-/**
- * The format needs the history of another agent, or the snapshot has no agent's history.
- *
- * @since 0.1.0
- * @category errors
- */
+/** The format is for snapshots of another agent, or of one whose history was not to be had. */
 export class ExportUnsupported extends Schema.TaggedError<ExportUnsupported>()("ExportUnsupported", {
   snapshotId: Schema.String,
   wanted: Schema.String,

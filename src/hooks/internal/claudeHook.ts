@@ -25,7 +25,7 @@ import { CommandFailed, type CommandOptions, type CommandResult, redacted } from
  */
 export class CommandAnswerInvalid extends Schema.TaggedError<CommandAnswerInvalid>()("CommandAnswerInvalid", {
   command: Schema.String,
-  /** The start of it. */
+  /** Its start. */
   stdout: Schema.String
 }) {
   readonly retryable = true

@@ -60,16 +60,11 @@ export class CommandNotStarted extends Schema.TaggedError<CommandNotStarted>()("
   }
 }
 
-/**
- * The command ended with an exit code that means failure. Without an `exitCode` a signal ended it.
- *
- * @since 0.1.0
- * @category errors
- */
+/** The command ended with an exit code that says so. Without an `exitCode` a signal ended it. */
 export class CommandFailed extends Schema.TaggedError<CommandFailed>()("CommandFailed", {
   command: Schema.String,
   exitCode: Schema.optionalKey(Schema.Int),
-  /** Its end. */
+  /** The end of it. */
   stderr: Schema.String
 }) {
   readonly retryable = true
