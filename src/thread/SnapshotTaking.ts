@@ -16,15 +16,7 @@ import { SnapshotNotWritten } from "../transcript/SnapshotError.ts"
 import type { Retention } from "../transcript/SnapshotRetention.ts"
 import type { Saved } from "./epoch/EpochState.ts"
 import type { LiveEpoch } from "./epoch/LiveEpoch.ts"
-
-/** What taking snapshots needs. */
-export interface SnapshotDeps {
-  readonly snapshots: Snapshots
-  readonly path: Path.Path
-  readonly deadline: Duration.Duration
-  readonly redactor: Redactor | undefined
-  readonly retention: Retention | undefined
-}
+import type { SnapshotDeps, ThreadDeps } from "./ThreadDeps.ts"
 
 export interface Subject {
   readonly binding: BoundThread
@@ -75,16 +67,9 @@ export const sweep = Effect.fn("Snapshot.sweep")(
   Effect.ignore({ log: "Warn", message: "Old snapshots could not be swept" })
 )
 
-interface Deps {
-  readonly snapshots: SnapshotDeps
-  readonly store: SessionStore["Service"]
-  readonly archive: ThreadArchive
-  readonly clock: Clock.Clock
-}
-
 /** Whatever goes wrong is the snapshot's failure, and nothing of it is left on the disk. */
 export const take = Effect.fn("Snapshot.take")(function*(
-  { archive, clock, snapshots: deps, store }: Deps,
+  { archive, clock, snapshots: deps, store }: ThreadDeps,
   subject: Subject
 ): Effect.fn.Return<NonNullable<Saved>> {
   const { binding, compactionId, policy, timing } = subject

@@ -1,5 +1,7 @@
 /**
- * What can go wrong with snapshots. None of these errors has changed a snapshot.
+ * The errors of snapshots. None of them changes a snapshot.
+ *
+ * @since 0.1.0
  */
 import { Schema } from "effect"
 import { SnapshotFailure } from "../domain/Snapshot.ts"
@@ -11,7 +13,7 @@ export class SnapshotUnknown extends Schema.TaggedError<SnapshotUnknown>()("Snap
 }) {
   readonly retryable = false
   override get message() {
-    return `There is no snapshot ${this.snapshot}`
+    return `There is no snapshot ${this.snapshot}; \`TranscriptArchive.list\` has those of a thread`
   }
 }
 
@@ -22,7 +24,7 @@ export class SnapshotCorrupt extends Schema.TaggedError<SnapshotCorrupt>()("Snap
 }) {
   readonly retryable = false
   override get message() {
-    return `The snapshot ${this.path} is damaged (${this.what}); it was left as it is`
+    return `The snapshot ${this.path} is damaged (${this.what}); it was not changed, and nothing of it is returned`
   }
 }
 
@@ -34,7 +36,7 @@ export class SnapshotNewer extends Schema.TaggedError<SnapshotNewer>()("Snapshot
 }) {
   readonly retryable = false
   override get message() {
-    return `The snapshot ${this.path} has version ${this.found}; this release reads up to ${this.supported}`
+    return `The snapshot ${this.path} has version ${this.found}; this release reads up to ${this.supported}; update the package`
   }
 }
 
@@ -45,7 +47,7 @@ export class SnapshotUnreadable extends Schema.TaggedError<SnapshotUnreadable>()
 }) {
   readonly retryable = true
   override get message() {
-    return `The snapshot ${this.path} cannot be accessed (${this.code})`
+    return `The snapshot ${this.path} cannot be accessed (${this.code}); check its permissions`
   }
 }
 
@@ -73,5 +75,10 @@ export class ExportUnsupported extends Schema.TaggedError<ExportUnsupported>()("
   }
 }
 
-/** Failing to find a snapshot and to read it. */
+/**
+ * The errors of finding and reading a snapshot.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export type FindError = SnapshotUnknown | SnapshotCorrupt | SnapshotNewer | SnapshotUnreadable | StoreFailed
