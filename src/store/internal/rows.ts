@@ -157,22 +157,48 @@ export const eventRow = (event: NumberedEvent, position: number) => {
 }
 
 const decodeEvent = Schema.decodeUnknownOption(ThreadEvent)
+const decodeThreadId = Schema.decodeUnknownOption(ThreadId)
+const decodeTurnId = Schema.decodeUnknownOption(TurnId)
+const decodeEpoch = Schema.decodeUnknownOption(Epoch)
+const decodePosition = Schema.decodeUnknownOption(Position)
 
-export const toEvent = (row: Omit<EventRow, "subject_id" | "version">): ThreadEvent => {
+/** The number of a column; 0 if it holds none. */
+export const toNumber = (value: unknown): number => {
+  const number = Number(value)
+  return Number.isFinite(number) ? number : 0
+}
+
+/** The epoch of a column; 0 if it holds none. */
+export const toEpoch = (value: unknown): Epoch => Option.getOrElse(decodeEpoch(Number(value)), () => Epoch.make(0))
+
+export const toPosition = (value: unknown): Position =>
+  Option.getOrElse(decodePosition(String(value)), () => Position.make("0"))
+
+/** The thread's id as it is stored; `undefined` if no thread can have it. */
+export const toThreadId = (text: unknown): ThreadId | undefined => Option.getOrUndefined(decodeThreadId(text))
+
+export const toTurnId = (text: unknown): TurnId | undefined => Option.getOrUndefined(decodeTurnId(text))
+
+/** Total: what cannot be read comes as `Unrecognized` with its raw value. */
+export const toEvent = (
+  threadId: ThreadId,
+  row: Omit<EventRow, "thread_id" | "subject_id" | "version">
+): ThreadEvent => {
   const raw = parseJson(row.body)
   const place = {
-    seq: Number(row.seq),
-    threadId: ThreadId.make(row.thread_id),
-    epoch: Epoch.make(Number(row.epoch)),
-    at: Number(row.at),
-    position: Position.make(String(row.position))
+    seq: toNumber(row.seq),
+    threadId,
+    epoch: toEpoch(row.epoch),
+    at: toNumber(row.at),
+    position: toPosition(row.position)
   }
   const known = typeof raw === "object" && raw !== null ? decodeEvent({ ...raw, ...place }) : Option.none()
+  const turnId = toTurnId(row.turn_id)
   return Option.getOrElse(known, (): ThreadEvent => ({
     _tag: "Unrecognized",
-    type: row.type,
+    type: String(row.type),
     raw,
-    ...(row.turn_id === null ? {} : { turnId: TurnId.make(row.turn_id) }),
+    ...(turnId === undefined ? {} : { turnId }),
     ...place
   }))
 }

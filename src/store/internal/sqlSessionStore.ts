@@ -213,9 +213,9 @@ const storeOperations = (
       sealed(
         "read events",
         "flushed",
-        sql<EventRow>`SELECT thread_id, seq, epoch, turn_id, type, at, position, body FROM eca_events
+        sql<EventRow>`SELECT seq, epoch, turn_id, type, at, position, body FROM eca_events
           WHERE thread_id = ${threadId} AND seq > ${after} ORDER BY seq LIMIT ${limit}`.pipe(
-          Effect.map((rows) => rows.map(toEvent))
+          Effect.map((rows) => rows.map((row) => toEvent(threadId, row)))
         )
       ),
 
