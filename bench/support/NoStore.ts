@@ -21,7 +21,7 @@ const sessionStore = (): SessionStore["Service"] => {
   const threads = new Map<ThreadId, Binding>()
   return {
     getThread: (threadId) => Effect.sync(() => Option.fromUndefinedOr(threads.get(threadId))),
-    listThreads: () => nothing,
+    listThreads: () => Effect.succeed({ threads: [], unreadable: [], next: undefined }),
     createThread: () => none,
     deleteThread: (threadId) =>
       Effect.sync(() => {

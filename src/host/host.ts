@@ -21,6 +21,7 @@ import * as TranscriptArchive from "../service/TranscriptArchive.ts"
 import { HookOutbox } from "../store/HookOutbox.ts"
 import { SessionStore } from "../store/SessionStore.ts"
 import { SnapshotIndex } from "../store/SnapshotIndex.ts"
+import { cursorAfter } from "../store/ThreadPage.ts"
 import * as CompactionRequest from "../thread/CompactionRequest.ts"
 import type * as LiveSession from "../thread/LiveSession.ts"
 import * as SessionReaper from "../thread/SessionReaper.ts"
@@ -113,7 +114,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings) {
 
   const getThread = (threadId: ThreadId) =>
     Effect.flatMap(
-      store.getThread(threadId),
+      ThreadLog.readable(store.getThread(threadId)),
       (found) => Effect.mapError(Effect.fromOption(found), () => new ThreadNotFound({ threadId }))
     )
 
@@ -229,7 +230,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings) {
     startSession: Effect.fn("ProviderService.startSession")(function*(input) {
       yield* Effect.annotateCurrentSpan({ threadId: input.threadId })
       yield* reentrancy.check(input.threadId)
-      const binding = Option.getOrUndefined(yield* store.getThread(input.threadId))
+      const binding = Option.getOrUndefined(yield* ThreadLog.readable(store.getThread(input.threadId)))
       const wanted = yield* wantedOr(input.threadId, input, binding)
       return infoOf(yield* actors.use(input.threadId, (actor) => ThreadStart.start(engine, actor, wanted)))
     }),
@@ -276,7 +277,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings) {
       }
       yield* getThread(threadId)
       if (turnId === undefined) return
-      const known = yield* store.getTurn(turnId)
+      const known = yield* ThreadLog.readable(store.getTurn(turnId))
       if (Option.isNone(known) || known.value.threadId !== threadId) {
         return yield* new TurnNotFound({ threadId, turnId })
       }
@@ -312,7 +313,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings) {
       yield* reentrancy.check(input.threadId)
       yield* reentrancy.check(input.newThreadId)
       const binding = yield* getThread(input.threadId)
-      if (Option.isSome(yield* store.getThread(input.newThreadId))) {
+      if (Option.isSome(yield* ThreadLog.readable(store.getThread(input.newThreadId)))) {
         return yield* new ThreadExists({ threadId: input.newThreadId })
       }
       const adapter = yield* adapterOf(binding.instanceId)
@@ -338,7 +339,10 @@ export const make = Effect.fnUntraced(function*(settings: Settings) {
     }),
 
     listThreads: Effect.fn("ProviderService.listThreads")((page) =>
-      store.listThreads({ limit: page?.limit ?? 100, before: page?.before })
+      store.listThreads({
+        limit: page?.limit ?? 100,
+        after: page?.before === undefined ? undefined : cursorAfter(page.before.activeAt, page.before.threadId)
+      }).pipe(Effect.map(({ threads }) => threads), Effect.catchTag("PageInvalid", Effect.die))
     ),
 
     getThread: Effect.fn("ProviderService.getThread")((threadId) => getThread(threadId)),
@@ -365,7 +369,9 @@ export const make = Effect.fnUntraced(function*(settings: Settings) {
     restore: Effect.fn("TranscriptArchive.restore")(function*(input) {
       const { threadId } = input
       yield* reentrancy.check(threadId)
-      if (Option.isSome(yield* store.getThread(threadId))) return yield* new ThreadExists({ threadId })
+      if (Option.isSome(yield* ThreadLog.readable(store.getThread(threadId)))) {
+        return yield* new ThreadExists({ threadId })
+      }
       const saved = yield* transcripts.read(input)
       const wanted = yield* wantedOr(
         threadId,

@@ -63,7 +63,10 @@ export const sweep = Effect.fn("Snapshot.sweep")(
       yield* snapshots.sweep({
         folder,
         retention,
-        isLive: (threadId) => Effect.map(store.getThread(threadId), Option.isSome)
+        isLive: (threadId) =>
+          Effect.map(store.getThread(threadId), Option.isSome).pipe(
+            Effect.catchTag("ThreadUnreadable", () => Effect.succeed(true))
+          )
       })
     }
   },

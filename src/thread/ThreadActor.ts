@@ -124,7 +124,7 @@ export const usable = (engine: Engine, actor: ThreadActor) =>
  * could not be stored, is settled. Lock held, no live session.
  */
 export const loadBinding = Effect.fnUntraced(function*(engine: Engine, actor: ThreadActor, epoch?: Epoch) {
-  const found = Option.getOrUndefined(yield* engine.store.getThread(actor.threadId))
+  const found = Option.getOrUndefined(yield* ThreadLog.readable(engine.store.getThread(actor.threadId)))
   if (found !== undefined && found.status !== "stopped" && (epoch === undefined || found.epoch === epoch)) {
     yield* engine.store.settleThread(actor.threadId)
     ThreadLog.forget(actor.log)

@@ -11,7 +11,7 @@ import type { Identity } from "../domain/LifecycleEvent.ts"
 import { type EventBody, isEphemeral, type NumberedEvent, type ThreadEvent } from "../domain/ThreadEvent.ts"
 import * as LifecycleRecord from "../store/LifecycleRecord.ts"
 import type { Part, SessionStore } from "../store/SessionStore.ts"
-import type { StoreFailed } from "../store/StoreError.ts"
+import { StoreFailed, type ThreadUnreadable, type TurnUnreadable } from "../store/StoreError.ts"
 
 type Store = SessionStore["Service"]
 
@@ -64,6 +64,16 @@ export const make = (threadId: ThreadId, recorded: Recorded): ThreadLog => ({
   readers: new Set()
 })
 
+/** A record that cannot be read, as a failed read. */
+export const readable = <A>(
+  read: Effect.Effect<A, StoreFailed | ThreadUnreadable | TurnUnreadable>
+): Effect.Effect<A, StoreFailed> =>
+  Effect.catchTag(
+    read,
+    ["ThreadUnreadable", "TurnUnreadable"],
+    (cause) => Effect.fail(new StoreFailed({ operation: "read a record", reason: cause._tag, cause }))
+  )
+
 /** The store may have been written to by others: where the log ends must be learned again. */
 export const forget = (log: ThreadLog): void => {
   log.lastSeq = undefined
@@ -74,7 +84,7 @@ export const forget = (log: ThreadLog): void => {
 export const load = (log: ThreadLog, store: Store): Effect.Effect<void, StoreFailed> =>
   Effect.suspend(() => {
     if (log.lastSeq !== undefined) return Effect.void
-    return Effect.map(store.getThread(log.threadId), (binding) => {
+    return Effect.map(readable(store.getThread(log.threadId)), (binding) => {
       if (log.lastSeq !== undefined) return
       const lastSeq = Option.match(binding, { onNone: () => 0, onSome: (found) => found.lastSeq })
       log.lastSeq = lastSeq

@@ -26,6 +26,7 @@ import {
   turnRunning,
   usable
 } from "./ThreadActor.ts"
+import * as ThreadLog from "./ThreadLog.ts"
 
 export type { Opened, Wanted } from "./EpochOpening.ts"
 
@@ -180,7 +181,8 @@ export const start = (engine: Engine, actor: ThreadActor, wanted: Wanted) =>
 export const create = (engine: Engine, actor: ThreadActor, wanted: Wanted) =>
   Effect.gen(function*() {
     yield* notCut(actor)
-    const known = actor.live !== undefined || Option.isSome(yield* engine.store.getThread(actor.threadId))
+    const known = actor.live !== undefined ||
+      Option.isSome(yield* ThreadLog.readable(engine.store.getThread(actor.threadId)))
     if (known) return yield* new ThreadExists({ threadId: actor.threadId })
     return yield* open(engine, actor, wanted)
   }).pipe(Semaphore.withPermit(actor.lock))

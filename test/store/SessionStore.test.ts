@@ -3,7 +3,6 @@ import { Array as Arr, Effect, Layer, Option } from "effect"
 import { SqlClient } from "effect/sql"
 import { DatabaseSync } from "node:sqlite"
 import { Epoch, InstanceId, ProviderName, RequestId, ThreadId } from "../../src/domain/Ids.ts"
-import type { Binding } from "../../src/domain/ThreadRecord.ts"
 import * as ProcessIdentity from "../../src/process/ProcessIdentity.ts"
 import * as migrations from "../../src/store/internal/migrations.ts"
 import { EpochFenced, SessionStore } from "../../src/store/SessionStore.ts"
@@ -125,14 +124,13 @@ describe("SessionStore: threads and cursors", () => {
         yield* commit([], { binding: { ...binding({ threadId: id }), activeAt: n < 3 ? 1000 : 2000 } })
       }
       const seen: Array<string> = []
-      let before: Binding | undefined
-      for (;;) {
-        const page = yield* store.listThreads({ limit: 2, before })
-        seen.push(...page.map((found) => found.threadId))
-        const last = page.at(-1)
-        if (last === undefined) break
-        before = last
-      }
+      let after: string | undefined
+      do {
+        const page = yield* store.listThreads({ limit: 2, after })
+        assert.isAtMost(page.threads.length, 2)
+        seen.push(...page.threads.map((found) => found.threadId))
+        after = page.next
+      } while (after !== undefined)
       assert.deepStrictEqual(seen, ["e", "d", "c", "b", "a"])
     })))
 })

@@ -2,7 +2,7 @@
  * Rows of the store to and from the domain. Events are plain JSON data and are written as they are; what is read is
  * parsed, and an event that cannot be is handed out as `Unrecognized`.
  */
-import { type Effect, Option, Result, Schema } from "effect"
+import { Option, Result, Schema } from "effect"
 import { Epoch, Position, ThreadId, TurnId } from "../../domain/Ids.ts"
 import { type NumberedEvent, ThreadEvent, version } from "../../domain/ThreadEvent.ts"
 import { Binding, TurnRecord } from "../../domain/ThreadRecord.ts"
@@ -58,9 +58,9 @@ export const bindingRow = (
   due_at: at.dueAt
 })
 
-const decodeBinding = Schema.decodeUnknownEffect(Binding)
+const decodeBinding = Schema.decodeUnknownResult(Binding)
 
-export const toBinding = (row: BindingRow): Effect.Effect<Binding, Schema.SchemaError> =>
+export const toBinding = (row: BindingRow): Result.Result<Binding, Schema.SchemaError> =>
   decodeBinding({
     threadId: row.thread_id,
     instanceId: row.instance_id,
@@ -90,9 +90,9 @@ export interface TurnRow {
   readonly ended_at: BigIntColumn | null
 }
 
-const decodeTurn = Schema.decodeUnknownEffect(TurnRecord)
+const decodeTurn = Schema.decodeUnknownResult(TurnRecord)
 
-export const toTurn = (row: TurnRow): Effect.Effect<TurnRecord, Schema.SchemaError> =>
+export const toTurn = (row: TurnRow): Result.Result<TurnRecord, Schema.SchemaError> =>
   decodeTurn({
     turnId: row.turn_id,
     threadId: row.thread_id,
