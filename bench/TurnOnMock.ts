@@ -25,7 +25,7 @@ const blockOfTurns = (directory: string) =>
     return total / block
   })
 
-/** The rows of a turn, as somebody would write them who knows that two of the commits must reach the disk. */
+/** The rows of a turn, as an engineer would write them who knows that two of the commits must reach the disk. */
 const byHand = (filename: string) => {
   const db = new DatabaseSync(filename)
   db.exec(`PRAGMA journal_mode = WAL;

@@ -1,5 +1,5 @@
 /**
- * What shall happen around a compaction: of the service, and of a thread that wants it otherwise.
+ * What happens around a compaction: the service's policy, and the one of a thread that differs from it.
  */
 import { Schema, Struct } from "effect"
 

@@ -19,7 +19,7 @@ import { ThreadId } from "./Ids.ts"
  * - `directory-unreachable`: the session cannot be moved to the directory that was asked for.
  * - `provider-changed`: the thread was started on another provider instance.
  * - `never-resumable`: the provider had not yet made the session resumable when it was lost.
- * - `reset`: somebody asked for a new beginning.
+ * - `reset`: the app asked for a new beginning.
  * - `restored`: the thread begins with the transcript of a snapshot.
  */
 export const LossReason = Schema.Literals([

@@ -1,7 +1,7 @@
 /** What one commit does besides appending events: the ledger of turns, the thread's row, cursors, hooks. */
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Layer, Option } from "effect"
-import { SqlClient } from "effect/sql"
+import { SqlClient, Statement } from "effect/sql"
 import { Epoch, ItemId, ProviderName, ThreadId } from "../../src/domain/Ids.ts"
 import type { EventBody, NumberedEvent } from "../../src/domain/ThreadEvent.ts"
 import { HookOutbox } from "../../src/store/HookOutbox.ts"
@@ -248,6 +248,26 @@ describe("Commit: the thread", () => {
       yield* openThread()
       assert.strictEqual(Option.getOrThrow(yield* store.getThread(threadId)).epoch, 1)
       assert.deepStrictEqual(yield* store.createThread(thread), Option.none())
+    })))
+})
+
+describe("Commit: what it costs", () => {
+  it.effect("P5 store: a turn takes eight statements and two more for each batch of events, whatever else is stored", () =>
+    onStore(Effect.gen(function*() {
+      yield* openThread()
+      const statements = Effect.fnUntraced(function*<A, E, R>(effect: Effect.Effect<A, E, R>) {
+        let count = 0
+        const counting = (statement: Statement.Statement<unknown>) => {
+          count++
+          return Effect.succeed(statement)
+        }
+        yield* Effect.provideService(effect, Statement.CurrentTransformer, counting)
+        return count
+      })
+      assert.strictEqual(yield* statements(intent("a")), 1)
+      assert.strictEqual(yield* statements(commit(numbered(1, [started("a")]), { dueAt: null, activeAt: 1 })), 3)
+      assert.strictEqual(yield* statements(commit(numbered(2, [message("x"), message("y")]))), 2)
+      assert.strictEqual(yield* statements(commit(numbered(4, [completed("a")]), { cursor, dueAt: 1, activeAt: 2 })), 4)
     })))
 })
 

@@ -9,7 +9,7 @@ import type { SqlClient, SqlError } from "effect/sql"
 import type { BigIntColumn } from "./rows.ts"
 
 export interface Positions {
-  /** Takes the next position. To be called inside of the transaction that has it. */
+  /** Takes the next position. Must be called inside of the transaction that it belongs to. */
   readonly next: Effect.Effect<number, SqlError.SqlError>
 }
 

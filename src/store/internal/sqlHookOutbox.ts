@@ -2,8 +2,8 @@
  * The outbox of hooks in the database: recording, which happens inside of the transactions that write a thread's log,
  * and the {@link HookOutbox} on the same tables.
  *
- * The durable hooks are known in memory, from the table that every registration is kept in; where there is none, writing
- * a log costs no statement more.
+ * The durable hooks are kept in memory, and in a table of registrations. Where there is none, a commit costs no further
+ * statement.
  */
 import { Array as Arr, Clock, Effect, Option, Schema } from "effect"
 import type { SqlClient, SqlError } from "effect/sql"
@@ -18,7 +18,7 @@ export interface Subscriptions {
   readonly hooks: Map<string, ReadonlyArray<string>>
   /** Of the last recorded event. One process owns the store, so it is counted here. */
   ordinal: number
-  /** What is at or before it was recorded by an earlier run, or by the settlement after its crash: all, until that is over. */
+  /** Events up to this one were recorded by an earlier run, or by the settlement of its crash. Until that is over: all. */
   openedAt: number
 }
 
@@ -32,7 +32,7 @@ export const load = Effect.fnUntraced(function*(sql: SqlClient.SqlClient) {
     FROM eca_hook_events`
   const ordinal = Number(last?.ordinal ?? 0)
   const known: Subscriptions = {
-    // A hook gets too much rather than too little: what it does not want any more it is not called for.
+    // Too many events rather than too few: a hook is not called for those that no longer match.
     hooks: new Map(
       hooks.map(({ name, patterns }) =>
         [name, Option.getOrElse(decodePatterns(parseJson(patterns)), () => ["*"])] as const
@@ -107,7 +107,7 @@ interface DeliveryRow {
 
 /** The outbox on an open store. */
 export const operations = (sql: SqlClient.SqlClient, outbox: Subscriptions): HookOutbox["Service"] => {
-  /** The event's content goes with the last delivery; its id stays, so that it cannot be recorded again. */
+  /** Removes the event's content with its last delivery; its id stays, so that it is not recorded again. */
   const acknowledge = ({ eventId, hook }: { readonly eventId: string; readonly hook: string }) =>
     Effect.andThen(
       sql`DELETE FROM eca_hook_deliveries WHERE event_id = ${eventId} AND hook = ${hook}`,
@@ -115,7 +115,7 @@ export const operations = (sql: SqlClient.SqlClient, outbox: Subscriptions): Hoo
         AND NOT EXISTS (SELECT 1 FROM eca_hook_deliveries WHERE event_id = ${eventId})`
     )
 
-  /** One that this release cannot read is given up: it would stand in the way of all the others. */
+  /** An event that this release cannot read is given up, as it would block all the others. */
   const toEvents = Effect.fnUntraced(function*(hook: string, row: DeliveryRow) {
     const event = Option.getOrUndefined(decodeEvent(parseJson(row.body)))
     if (event !== undefined) {
