@@ -51,7 +51,7 @@ const sessionStore = (): SessionStore["Service"] => {
 const outbox: HookOutbox["Service"] = {
   register: () => Effect.void,
   pending: () => nothing,
-  nextDue: () => Effect.succeed(undefined),
+  nextDue: () => Effect.undefined,
   attempt: () => Effect.void,
   postpone: () => Effect.void,
   acknowledge: () => Effect.void,

@@ -84,19 +84,20 @@ const readSubjects = (sql: SqlClient.SqlClient, ids: Ids) =>
  * open, or from the last end of a turn, whichever comes first.
  */
 const readTurnEvents = (sql: SqlClient.SqlClient, ids: Ids) =>
-  sql<EventRow>`SELECT e.thread_id, e.seq, e.epoch, e.turn_id, e.type, e.at, e.position, e.body
-    FROM (
+  sql<EventRow>`WITH t AS MATERIALIZED (
       SELECT thread_id, epoch,
         (SELECT MIN((
           SELECT s.seq FROM eca_events s WHERE s.thread_id = u.thread_id AND s.type = 'TurnStarted'
             AND s.turn_id = u.turn_id ORDER BY s.seq DESC LIMIT 1
-        )) FROM eca_turns u WHERE u.thread_id = eca_threads.thread_id 
+        )) FROM eca_turns u WHERE u.thread_id = eca_threads.thread_id
           AND u.status IN ('intent', 'accepted') AND u.status = 'accepted') AS started,
         (SELECT x.seq FROM eca_events x WHERE x.thread_id = eca_threads.thread_id
           AND x.type IN ('SessionStarted', 'TurnCompleted', 'TurnFailed', 'TurnInterrupted', 'TurnUnknown')
           ORDER BY x.seq DESC LIMIT 1) AS ended
       FROM eca_threads WHERE thread_id IN ${sql.in(ids)}
-    ) t JOIN eca_events e ON e.thread_id = t.thread_id
+    )
+    SELECT e.thread_id, e.seq, e.epoch, e.turn_id, e.type, e.at, e.position, e.body
+    FROM t JOIN eca_events e ON e.thread_id = t.thread_id
       AND e.seq >= COALESCE(CASE WHEN t.started < t.ended THEN t.started END, t.ended, t.started, 0)
     WHERE e.epoch = t.epoch AND e.subject_id IS NULL
       AND e.type IN ('TurnStarted', 'ItemStarted', 'ItemCompleted', 'UsageUpdated')`
