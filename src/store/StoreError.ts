@@ -70,15 +70,18 @@ export class StoreOwned extends Schema.TaggedError<StoreOwned>()("StoreOwned", {
 }
 
 /**
- * A statement failed: disk full, lock timeout, lost connection. `reason` is the `_tag` of the SQL error's reason, or
- * `SchemaError` where a stored record cannot be read.
+ * A statement failed: disk full, lock timeout, lost connection. `reason` is the `_tag` of the SQL error's reason,
+ * `SchemaError` where a stored record cannot be read, or `NestedTransaction` where the caller writes to the store inside
+ * of a transaction of its own on the same client.
  */
 export class StoreFailed extends Schema.TaggedError<StoreFailed>()("StoreFailed", {
   operation: Schema.String,
   reason: Schema.String,
   cause: Schema.Defect()
 }) {
-  readonly retryable = true
+  get retryable(): boolean {
+    return this.reason !== "NestedTransaction"
+  }
   static of(operation: string) {
     return (cause: SqlError.SqlError | Migrator.MigrationError | Schema.SchemaError) => {
       const reason = cause._tag === "SqlError"
@@ -88,6 +91,14 @@ export class StoreFailed extends Schema.TaggedError<StoreFailed>()("StoreFailed"
         : cause._tag
       return new StoreFailed({ operation, reason, cause })
     }
+  }
+  /** The caller has a transaction open on the store's client. Trying again in it fails again. */
+  static nested(operation: string) {
+    return new StoreFailed({
+      operation,
+      reason: "NestedTransaction",
+      cause: "the caller has a transaction open on the store's client, which a write of the store must not be part of"
+    })
   }
   override get message() {
     return `The store failed to ${this.operation} (${this.reason})`
@@ -102,6 +113,36 @@ export type StoreOpenError =
   | StoreOlder
   | StoreOwned
   | StoreFailed
+
+/** The stored record of a thread cannot be read. It was left as it is; its events can be read, and it can be deleted. */
+export class ThreadUnreadable extends Schema.TaggedError<ThreadUnreadable>()("ThreadUnreadable", {
+  threadId: ThreadId,
+  reason: Schema.String
+}) {
+  readonly retryable = false
+  override get message() {
+    return `The stored record of thread ${this.threadId} cannot be read: ${this.reason}`
+  }
+}
+
+/** The stored record of a turn cannot be read. */
+export class TurnUnreadable extends Schema.TaggedError<TurnUnreadable>()("TurnUnreadable", {
+  turnId: TurnId,
+  reason: Schema.String
+}) {
+  readonly retryable = false
+  override get message() {
+    return `The stored record of turn ${this.turnId} cannot be read: ${this.reason}`
+  }
+}
+
+/** The page that was asked for cannot be: its limit is not a whole number from 1 to 1000, or `after` is no `next`. */
+export class PageInvalid extends Schema.TaggedError<PageInvalid>()("PageInvalid", { reason: Schema.String }) {
+  readonly retryable = false
+  override get message() {
+    return `There is no such page of threads: ${this.reason}`
+  }
+}
 
 /** The given turn id was used before. */
 export class TurnExists extends Schema.TaggedError<TurnExists>()("TurnExists", { turnId: TurnId }) {

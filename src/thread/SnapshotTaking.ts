@@ -2,18 +2,15 @@
  * Takes a snapshot of a thread: fetches the agent's own history where there is a session that has one, reconciles it
  * with our log, and writes both in bounded time.
  */
-import { Cause, type Clock, type Duration, Effect, Option, type Path } from "effect"
+import { Cause, Effect, Option, type Path } from "effect"
 import type { CompactionPolicy } from "../domain/CompactionPolicy.ts"
-import type { Redactor } from "../domain/Redaction.ts"
 import type { SnapshotTiming } from "../domain/Snapshot.ts"
 import type { BoundThread } from "../domain/ThreadRecord.ts"
 import type { ProviderHistory } from "../provider/ProviderAdapter.ts"
 import type { SessionStore } from "../store/SessionStore.ts"
 import type { SnapshotIndex as Index } from "../store/SnapshotIndex.ts"
-import { newId, type Snapshots } from "../transcript/internal/snapshots.ts"
-import type { ThreadArchive } from "../transcript/internal/threadArchive.ts"
+import { newId } from "../transcript/internal/snapshots.ts"
 import { SnapshotNotWritten } from "../transcript/SnapshotError.ts"
-import type { Retention } from "../transcript/SnapshotRetention.ts"
 import type { Saved } from "./epoch/EpochState.ts"
 import type { LiveEpoch } from "./epoch/LiveEpoch.ts"
 import type { SnapshotDeps, ThreadDeps } from "./ThreadDeps.ts"
@@ -60,7 +57,10 @@ export const sweep = Effect.fn("Snapshot.sweep")(
       yield* snapshots.sweep({
         folder,
         retention,
-        isLive: (threadId) => Effect.map(store.getThread(threadId), Option.isSome)
+        isLive: (threadId) =>
+          Effect.map(store.getThread(threadId), Option.isSome).pipe(
+            Effect.catchTag("ThreadUnreadable", () => Effect.succeed(true))
+          )
       })
     }
   },
