@@ -79,7 +79,7 @@ const measureOne = (name: string, perItem: number, goal: boolean) =>
         const durable = expected.durable(perItem)
         if (seen?.inOrder !== true) lost++
         lost += expected.events - (seen?.events ?? 0) + Math.abs(durable - (yield* stored(threadId)))
-        yield* agents.stopSession(threadId)
+        yield* agents.stopSession({ threadId })
       }
     }).pipe(Effect.provide(MockHost.layer({ store: { filename: `${directory}/store.db` }, script: () => steps })))
     return [

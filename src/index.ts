@@ -42,16 +42,13 @@ export * from "./provider/AdapterError.ts"
 export * from "./provider/ProviderAdapter.ts"
 export * from "./provider/ProviderRegistry.ts"
 export * as ResumeCursor from "./provider/ResumeCursor.ts"
+export * from "./service/Commands.ts"
+export * from "./service/OperationErrors.ts"
+export * as Operations from "./service/Operations.ts"
 export * from "./service/ProviderService.ts"
+export * from "./service/Results.ts"
 export * from "./service/ServiceError.ts"
-export {
-  type RestoreError,
-  type RestoreInput,
-  type SavedTranscript,
-  type Settings as TranscriptSettings,
-  type SnapshotError,
-  TranscriptArchive
-} from "./service/TranscriptArchive.ts"
+export { type Settings as TranscriptSettings, TranscriptArchive } from "./service/TranscriptArchive.ts"
 export * from "./store/HookOutbox.ts"
 export * from "./store/SessionStore.ts"
 export { SnapshotIndex, SnapshotRecord, type SnapshotTotals } from "./store/SnapshotIndex.ts"

@@ -4,7 +4,7 @@
 import { Effect } from "effect"
 import type { RequestId, ThreadId } from "../domain/Ids.ts"
 import type { ProviderService } from "../service/ProviderService.ts"
-import { RequestNotFound, RequestSettled, type ThreadNotFound } from "../service/ServiceError.ts"
+import { AnswerInvalid, RequestNotFound, RequestSettled, type ThreadNotFound } from "../service/ServiceError.ts"
 import type { Binding } from "../store/SessionStore.ts"
 import type { StoreFailed } from "../store/StoreError.ts"
 import * as LiveSession from "../thread/LiveSession.ts"
@@ -57,6 +57,10 @@ export const make = ({ actors, engine, getThread }: {
 
     answerQuestion: Effect.fn("ProviderService.answerQuestion")(function*({ answer, requestId, threadId }) {
       yield* Effect.annotateCurrentSpan({ threadId })
+      const questions = actors.peek(threadId)?.live?.requests.get(requestId)?.questions
+      if (answer._tag === "Answered" && questions !== undefined && questions !== answer.answers.length) {
+        return yield* new AnswerInvalid({ threadId, requestId, questions, answers: answer.answers.length })
+      }
       const settled = { _tag: "QuestionSettled", requestId } as const
       yield* respond(
         { threadId, requestId },

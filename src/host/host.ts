@@ -8,7 +8,9 @@ import * as reentrancy from "../hooks/internal/reentrancy.ts"
 import { type HookServices, LifecycleHooks } from "../hooks/LifecycleHooks.ts"
 import { CapabilityMissing } from "../provider/AdapterError.ts"
 import { ProviderRegistry } from "../provider/ProviderRegistry.ts"
-import type { ProviderService, SendTurn, SessionInfo, TurnAccepted } from "../service/ProviderService.ts"
+import type { SendTurn } from "../service/Commands.ts"
+import type { ProviderService } from "../service/ProviderService.ts"
+import type { SessionInfo, TurnAccepted } from "../service/Results.ts"
 import {
   PromptEmpty,
   PromptTooLong,
@@ -39,6 +41,7 @@ import * as archives from "./archive.ts"
 import type * as Settings from "./Settings.ts"
 import * as startPlan from "./startPlan.ts"
 import * as ThreadActors from "./threadActors.ts"
+import * as threadPages from "./threadPages.ts"
 
 /** Ordered by time, so that the ledger grows at its end. Node's UUIDs come out of a pool: 10 us less than a UUID v7. */
 const makeTurnId = (clock: Clock.Clock) =>
@@ -110,7 +113,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
       (found) => Effect.mapError(Effect.fromOption(found), () => new ThreadNotFound({ threadId }))
     )
 
-  const { adapterOf, wantedOr } = startPlan.make({
+  const { adapterOf, plan, planAgain, planFirst } = startPlan.make({
     registry: yield* ProviderRegistry,
     fs: yield* FileSystem.FileSystem,
     path,
@@ -147,7 +150,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
     }
     const wanted = Effect.flatMap(
       getThread(threadId),
-      (binding) => wantedOr(threadId, { onMissing: input.onMissing }, binding)
+      (binding) => planAgain(binding, { onMissing: input.onMissing })
     )
     return yield* actors.use(threadId, (actor) => TurnDelivery.send(engine, actor, request, wanted, onSending))
   })
@@ -178,7 +181,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
         engine,
         actor,
         trigger,
-        Effect.flatMap(getThread(threadId), (binding) => wantedOr(threadId, {}, binding))
+        Effect.flatMap(getThread(threadId), (binding) => planAgain(binding))
       ))
 
   const mend = (threadId: ThreadId) =>
@@ -223,8 +226,18 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
       yield* Effect.annotateCurrentSpan({ threadId: input.threadId })
       yield* reentrancy.check(input.threadId)
       const binding = Option.getOrUndefined(yield* store.getThread(input.threadId))
-      const wanted = yield* wantedOr(input.threadId, input, binding)
+      const wanted = yield* (binding === undefined ? planFirst(input) : planAgain(binding, input))
       return infoOf(yield* actors.use(input.threadId, (actor) => ThreadStart.start(engine, actor, wanted)))
+    }),
+
+    createThread: Effect.fn("ProviderService.createThread")(function*(input) {
+      yield* Effect.annotateCurrentSpan({ threadId: input.threadId })
+      yield* reentrancy.check(input.threadId)
+      if (Option.isSome(yield* store.getThread(input.threadId))) {
+        return yield* new ThreadExists({ threadId: input.threadId })
+      }
+      yield* plan(input, undefined)
+      return yield* Effect.die("The store cannot keep a thread without a session yet")
     }),
 
     sendTurn: Effect.fn("ProviderService.sendTurn")(function*(input) {
@@ -277,22 +290,22 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
 
     ...answers.make({ engine, actors, getThread }),
 
-    stopSession: Effect.fn("ProviderService.stopSession")(function*(threadId) {
+    stopSession: Effect.fn("ProviderService.stopSession")(function*({ threadId }) {
       yield* Effect.annotateCurrentSpan({ threadId })
       yield* reentrancy.check(threadId)
       if (actors.peek(threadId) === undefined) yield* getThread(threadId)
       yield* actors.use(threadId, (actor) => ThreadActor.stop(engine, actor, "stopped"))
     }),
 
-    resetThread: Effect.fn("ProviderService.resetThread")(function*(threadId) {
+    resetThread: Effect.fn("ProviderService.resetThread")(function*({ threadId }) {
       yield* Effect.annotateCurrentSpan({ threadId })
       yield* reentrancy.check(threadId)
       const binding = yield* getThread(threadId)
-      const wanted = yield* wantedOr(threadId, {}, binding)
+      const wanted = yield* planAgain(binding)
       return infoOf(yield* actors.use(threadId, (actor) => ThreadStart.reset(engine, actor, wanted)))
     }),
 
-    compactThread: Effect.fn("ProviderService.compactThread")(function*(threadId) {
+    compactThread: Effect.fn("ProviderService.compactThread")(function*({ threadId }) {
       yield* Effect.annotateCurrentSpan({ threadId })
       yield* reentrancy.check(threadId)
       yield* getThread(threadId)
@@ -312,10 +325,9 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
       if (!adapter.capabilities.fork) {
         return yield* new CapabilityMissing({ provider: adapter.provider, capability: "fork" })
       }
-      const source = yield* wantedOr(input.threadId, {}, binding)
+      const source = yield* planAgain(binding)
       const copy = yield* actors.use(input.threadId, (actor) => ThreadStart.fork(engine, actor, source))
-      const wanted = yield* wantedOr(
-        input.newThreadId,
+      const wanted = yield* plan(
         { ...input, instanceId: binding.instanceId, directory: input.directory ?? binding.directory },
         { ...binding, runtimeMode: input.runtimeMode ?? binding.runtimeMode },
         { _tag: "Fork", cursor: copy.cursor, from: input.threadId, seq: copy.seq }
@@ -323,20 +335,20 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
       return infoOf(yield* actors.use(input.newThreadId, (actor) => ThreadStart.create(engine, actor, wanted)))
     }),
 
-    deleteThread: Effect.fn("ProviderService.deleteThread")(function*(threadId) {
+    deleteThread: Effect.fn("ProviderService.deleteThread")(function*({ threadId }) {
       yield* Effect.annotateCurrentSpan({ threadId })
       yield* reentrancy.check(threadId)
       yield* getThread(threadId)
       yield* actors.use(threadId, (actor) => ThreadActor.remove(engine, actor))
     }),
 
-    listThreads: Effect.fn("ProviderService.listThreads")((page) =>
-      store.listThreads({ limit: page?.limit ?? 100, before: page?.before })
+    listThreads: Effect.fn("ProviderService.listThreads")(({ after, limit = 100 }) =>
+      threadPages.list(store, after, limit)
     ),
 
-    getThread: Effect.fn("ProviderService.getThread")((threadId) => getThread(threadId)),
+    getThread: Effect.fn("ProviderService.getThread")(({ threadId }) => getThread(threadId)),
 
-    readTranscript: Effect.fn("ProviderService.readTranscript")(function*(threadId) {
+    readTranscript: Effect.fn("ProviderService.readTranscript")(function*({ threadId }) {
       yield* getThread(threadId)
       return yield* archive.whole(threadId)
     }),
@@ -351,7 +363,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
 
   const transcripts: TranscriptArchive["Service"] = archives.make({
     snapshots,
-    snapshot: Effect.fn("TranscriptArchive.snapshot")(function*(threadId) {
+    snapshot: Effect.fn("TranscriptArchive.snapshot")(function*({ threadId }) {
       yield* getThread(threadId)
       return yield* actors.use(threadId, (actor) => SnapshotRequest.take(engine, actor, taking))
     }),
@@ -359,9 +371,8 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
       const { threadId } = input
       yield* reentrancy.check(threadId)
       if (Option.isSome(yield* store.getThread(threadId))) return yield* new ThreadExists({ threadId })
-      const saved = yield* transcripts.read(input)
-      const wanted = yield* wantedOr(
-        threadId,
+      const saved = yield* transcripts.read(input.snapshot)
+      const wanted = yield* plan(
         {
           ...input,
           instanceId: input.instanceId ?? saved.manifest.instanceId,

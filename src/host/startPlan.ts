@@ -4,10 +4,10 @@
  */
 import { Effect, type FileSystem, Option, type Path } from "effect"
 import type { MissingPolicy } from "../domain/Continuity.ts"
-import type { InstanceId, ThreadId } from "../domain/Ids.ts"
+import type { InstanceId } from "../domain/Ids.ts"
 import type { ProviderRegistry } from "../provider/ProviderRegistry.ts"
-import type { StartSession } from "../service/ProviderService.ts"
-import { DirectoryInvalid, InstanceNotFound, ThreadNotFound } from "../service/ServiceError.ts"
+import type { StartSession } from "../service/Commands.ts"
+import { DirectoryInvalid, InstanceNotFound, StartIncomplete } from "../service/ServiceError.ts"
 import type { Binding } from "../store/SessionStore.ts"
 import type * as SessionStart from "../thread/SessionStart.ts"
 import type * as ThreadStart from "../thread/ThreadStart.ts"
@@ -40,21 +40,20 @@ export const make = ({ fs, onMissing, path, registry }: {
     )
   })
 
-  /** How the thread shall be: what is asked for, else what it was. */
-  const wantedOf = Effect.fnUntraced(function*(
-    input: Omit<StartSession, "threadId">,
+  type Place = { readonly instanceId: InstanceId; readonly directory: string }
+
+  /** What is asked for, else what the thread has. */
+  const plan = Effect.fnUntraced(function*(
+    input: Omit<StartSession, "threadId"> & Place,
     binding: Binding | undefined,
     past?: SessionStart.Past
   ) {
-    const instanceId = input.instanceId ?? binding?.instanceId
-    const directory = input.directory ?? binding?.directory
-    if (instanceId === undefined || directory === undefined) return undefined
     return {
-      adapter: yield* adapterOf(instanceId),
-      directory: yield* realDirectory(directory),
+      adapter: yield* adapterOf(input.instanceId),
+      directory: yield* realDirectory(input.directory),
       runtimeMode: input.runtimeMode ?? binding?.runtimeMode ?? "approval-required",
       // A model name means nothing to another agent.
-      model: input.model ?? (binding?.instanceId === instanceId ? binding.model : undefined),
+      model: input.model ?? (binding?.instanceId === input.instanceId ? binding.model : undefined),
       title: input.title ?? binding?.title,
       onMissing: input.onMissing ?? onMissing,
       compaction: input.compaction ?? binding?.compaction,
@@ -62,12 +61,28 @@ export const make = ({ fs, onMissing, path, registry }: {
     } satisfies ThreadStart.Wanted
   })
 
-  const wantedOr = (threadId: ThreadId, ...args: Parameters<typeof wantedOf>) =>
-    Effect.filterOrFail(
-      wantedOf(...args),
-      (wanted) => wanted !== undefined,
-      () => new ThreadNotFound({ threadId })
-    )
+  /** Of a thread that is there. */
+  const planAgain = (binding: Binding, input: Omit<StartSession, "threadId"> = {}) =>
+    plan({
+      ...input,
+      instanceId: input.instanceId ?? binding.instanceId,
+      directory: input.directory ?? binding.directory
+    }, binding)
 
-  return { adapterOf, wantedOr }
+  /** Of a new thread. */
+  const planFirst = Effect.fnUntraced(function*(input: StartSession) {
+    const { directory, instanceId, threadId } = input
+    if (instanceId !== undefined && directory !== undefined) {
+      return yield* plan({ ...input, instanceId, directory }, undefined)
+    }
+    return yield* new StartIncomplete({
+      threadId,
+      missing: [
+        ...(instanceId === undefined ? ["instanceId" as const] : []),
+        ...(directory === undefined ? ["directory" as const] : [])
+      ]
+    })
+  })
+
+  return { adapterOf, plan, planAgain, planFirst }
 }

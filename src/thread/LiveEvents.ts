@@ -36,7 +36,12 @@ const receive = Effect.fnUntraced(function*(engine: Engine, live: LiveSession, e
         live.requests.set(event.request.requestId, { kind: "approval", turnId: event.turnId, answering: false })
         break
       case "QuestionAsked":
-        live.requests.set(event.request.requestId, { kind: "question", turnId: event.turnId, answering: false })
+        live.requests.set(event.request.requestId, {
+          kind: "question",
+          turnId: event.turnId,
+          questions: event.request.questions.length,
+          answering: false
+        })
         break
       case "ApprovalSettled":
       case "QuestionSettled": {

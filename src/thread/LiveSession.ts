@@ -81,6 +81,8 @@ export interface Turn {
 interface OpenRequest {
   readonly kind: "approval" | "question"
   readonly turnId: TurnId | undefined
+  /** How many questions it asks; of an approval absent. */
+  readonly questions?: number | undefined
   /** An answer is on its way to the provider; whatever the provider says of it meanwhile is not news. */
   answering: boolean
 }

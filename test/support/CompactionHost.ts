@@ -187,7 +187,7 @@ const main = (home: string, model: string, point: string) => {
       title: "test"
     })
     yield* agents.runTurn({ threadId, prompt: prompts.first })
-    yield* transcripts.snapshot(threadId)
+    yield* transcripts.snapshot({ threadId })
     armed = true
     yield* agents.sendTurn({ threadId, prompt: prompts.fill })
     if (point === "released") yield* say(point)

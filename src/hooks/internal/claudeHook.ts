@@ -20,11 +20,16 @@ import { CommandFailed, type CommandOptions, type CommandResult, redacted } from
  * The command printed what looks like JSON and cannot be read, or an answer that there is not in its phase, or one
  * longer than is kept.
  */
-export class CommandAnswerInvalid extends Schema.TaggedError<CommandAnswerInvalid>()("CommandAnswerInvalid", {
-  command: Schema.String,
-  /** Its start. */
-  stdout: Schema.String
-}) {
+export class CommandAnswerInvalid
+  extends Schema.TaggedError<CommandAnswerInvalid>("effect-coding-agents/CommandAnswerInvalid")(
+    "CommandAnswerInvalid",
+    {
+      command: Schema.String,
+      /** Its start. */
+      stdout: Schema.String
+    }
+  )
+{
   readonly retryable = true
   override get message() {
     return `${this.command} gave an answer that cannot be used: ${this.stdout.slice(0, 200)}`

@@ -139,6 +139,7 @@ export const eventRow = (event: ThreadEvent) => {
 }
 
 const decodeEvent = Schema.decodeUnknownOption(ThreadEvent)
+const decodeTurnId = Schema.decodeUnknownOption(TurnId)
 
 export const toEvent = (row: Omit<EventRow, "request_id" | "version">): ThreadEvent => {
   const raw = parseJson(row.body)
@@ -153,7 +154,7 @@ export const toEvent = (row: Omit<EventRow, "request_id" | "version">): ThreadEv
     _tag: "Unrecognized",
     type: row.type,
     raw,
-    ...(row.turn_id === null ? {} : { turnId: TurnId.make(row.turn_id) }),
+    ...Option.match(decodeTurnId(row.turn_id), { onNone: () => ({}), onSome: (turnId) => ({ turnId }) }),
     ...place
   }))
 }

@@ -162,7 +162,7 @@ export const rules: ReadonlyArray<Rule> = [
       yield* run(host, prompts.say("green kettle"))
       const { end, turnId } = yield* send(host, prompts.slow)
       yield* awaitOf(host, turnId, "ItemStarted")
-      yield* crash((yield* host.agents.getThread(thread)).sessionId)
+      yield* crash((yield* host.agents.getThread({ threadId: thread })).sessionId)
       const event = yield* end
       yield* equal(event._tag, "TurnFailed", "how the turn ends")
       const next = yield* recall(host)
