@@ -48,6 +48,7 @@ const sweeper = Effect.fnUntraced(function*(filename: string, bindings: number) 
     let stops = 0
     const fiber = yield* SessionReaper.run({
       settings: { ...CodingAgents.defaults.reaper, sweepEvery: Duration.millis(1) },
+      clock: { now: () => now },
       due: (query) =>
         Effect.suspend(() => {
           startedAt = performance.now()

@@ -7,6 +7,10 @@ import { Epoch, InstanceId, ProviderName, SessionId, ThreadId, TurnId } from "./
 import { RuntimeMode } from "./RuntimeMode.ts"
 import { ModelSelection, TurnInput } from "./TurnInput.ts"
 
+/** placeholder */
+export const ThreadStatus = Schema.Literals(["idle", "running", "waiting", "compacting", "stopped"])
+export type ThreadStatus = typeof ThreadStatus.Type
+
 /** The durable record of one thread. Times are in milliseconds since the epoch. */
 export const Binding = Schema.Struct({
   threadId: ThreadId,

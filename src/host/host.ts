@@ -6,6 +6,7 @@ import type { TerminalEvent } from "../domain/ThreadEvent.ts"
 import * as dispatcher from "../hooks/internal/dispatcher.ts"
 import * as reentrancy from "../hooks/internal/reentrancy.ts"
 import { type HookServices, LifecycleHooks } from "../hooks/LifecycleHooks.ts"
+import * as SteadyClock from "../process/SteadyClock.ts"
 import { CapabilityMissing } from "../provider/AdapterError.ts"
 import { ProviderRegistry } from "../provider/ProviderRegistry.ts"
 import type { SendTurn } from "../service/Commands.ts"
@@ -54,6 +55,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
   const store = yield* SessionStore
   const path = yield* Path.Path
   const clock = yield* Clock.Clock
+  const steady = yield* SteadyClock.make
   const { promptLimit, reaper } = settings
 
   const archive = ThreadArchive.make(store)
@@ -80,6 +82,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
   const engine: ThreadActor.Engine = {
     store,
     clock,
+    steady,
     // Forked here, so that it closes after the finalizer below has ended the sessions: their pumps must still run then.
     scope: yield* Scope.fork(yield* Effect.scope),
     settings: {
@@ -206,6 +209,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
 
   yield* SessionReaper.run({
     settings: reaper,
+    clock: steady,
     due: (query) =>
       Effect.map(store.dueThreads(query), (due) => [
         ...Array.from(engine.unsettled, ([threadId, epoch]) => ({ threadId, epoch })),

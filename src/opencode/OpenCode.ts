@@ -24,12 +24,13 @@
  * )
  * ```
  */
-import { Context, Effect, FileSystem, Layer, Path } from "effect"
+import { Effect, type FileSystem, Layer, type Path } from "effect"
 import type { ChildProcessSpawner } from "effect/process"
+import * as Adapter from "../adapter/Adapter.ts"
 import { InstanceId } from "../domain/Ids.ts"
 import type { AgentProcesses } from "../process/AgentProcesses.ts"
-import type { Capabilities, ProviderAdapter } from "../provider/ProviderAdapter.ts"
-import { type InstanceExists, ProviderRegistry } from "../provider/ProviderRegistry.ts"
+import type { Capabilities } from "../provider/ProviderAdapter.ts"
+import type { InstanceExists, ProviderRegistry } from "../provider/ProviderRegistry.ts"
 import { provider } from "./protocol/Cursor.ts"
 import * as Connections from "./server/Connections.ts"
 import type { ExternalOptions, ManagedOptions } from "./server/Server.ts"
@@ -75,35 +76,27 @@ export const layer = (options: Options = {}): Layer.Layer<
   | FileSystem.FileSystem
   | Path.Path
   | AgentProcesses
-> =>
-  Layer.effectDiscard(
-    Effect.flatMap(make(options), ProviderRegistry.register)
-  )
+> => Layer.unwrap(Effect.map(make(options), Adapter.layer))
 
 /** The adapter alone, for as long as the scope is open. */
 export const make = Effect.fnUntraced(function*(options: Options = {}) {
   const instanceId = InstanceId.make(options.instanceId ?? "opencode")
   const connections = yield* Connections.make(withRules(options, instanceId, {}))
-  // Whether OpenCode compacts by itself is a setting of its server, so who must not has another; an external server
-  // does as it does.
+  // Auto-compaction is a server setting, so sessions with `auto: false` share a second server; an external server keeps
+  // its own.
   const manual = "baseUrl" in options
     ? connections
     : yield* Connections.make(withRules(options, instanceId, { compaction: { auto: false } }))
-  // Not the whole context: it holds the scope of the instance, and a session has its own.
-  const files = Context.make(FileSystem.FileSystem, yield* FileSystem.FileSystem).pipe(
-    Context.add(Path.Path, yield* Path.Path)
-  )
-  const adapter: ProviderAdapter = {
+  return yield* Adapter.make({
     provider,
     instanceId,
     capabilities: "baseUrl" in options ? { ...capabilities, compactionGate: "observe-only" } : capabilities,
     startSession: (input) =>
       Effect.flatMap(
         (input.compaction?.auto === false ? manual : connections).get,
-        (connection) => Effect.provide(Session.make(connection, instanceId, input), files)
+        (connection) => Session.make(connection, instanceId, input)
       )
-  }
-  return adapter
+  })
 })
 
 const withRules = (options: Options, instanceId: InstanceId, settings: object): Connections.Options =>

@@ -156,6 +156,12 @@ export interface ProviderHistory {
   readonly messages: ReadonlyArray<HistoryMessage>
 }
 
+/** How an agent's process ended: with an exit code of its own, or by a signal (`SIGKILL`). Empty where neither is known. */
+export interface ProcessExit {
+  readonly exitCode?: number
+  readonly signal?: string
+}
+
 /** A live session. Its Scope is the one `startSession` was given; closing it stops the session. */
 export interface ProviderSession {
   readonly sessionId: SessionId
@@ -168,8 +174,13 @@ export interface ProviderSession {
     | { readonly _tag: "Moved"; readonly from: string }
   /** The cursor, once the provider can really resume from it; asked after the start and after every turn. */
   readonly cursor: Effect.Effect<Option.Option<StoredCursor>>
-  /** Everything that happens, in order. Read once, by the service. */
+  /** Everything that happens, in order. Ends when the session is lost, and only then. Read once, by the service. */
   readonly events: Stream.Stream<ProviderEvent>
+  /**
+   * What is known of the end of the agent's process. Asked once `events` has ended; answers within a second or so.
+   * `undefined` where the process is not the adapter's own, or has not ended.
+   */
+  readonly exit: Effect.Effect<ProcessExit | undefined>
   /**
    * The provider-side id under which the next turn will be found in the provider's history, where the client may choose
    * it. Recorded before the turn is sent, so that an uncertain delivery can be settled after a crash.

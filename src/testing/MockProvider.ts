@@ -47,6 +47,7 @@ import type { ModelSelection } from "../domain/TurnInput.ts"
 import type { ApprovalDecision, ApprovalRequest, QuestionRequest } from "../domain/UserRequest.ts"
 import type {
   Capabilities,
+  ProcessExit,
   ProviderTurn,
   SendTurnError,
   StartInput,
@@ -148,8 +149,11 @@ interface Shape {
   readonly loseGate: (on: boolean) => Effect.Effect<void>
   /** Removes the session from the agent's disk. A live handle finds out when it is next used. */
   readonly loseSession: (sessionId: SessionId) => Effect.Effect<void>
-  /** The process of a live session, or of all, dies: `events` ends without a terminal event. */
-  readonly crash: (sessionId?: SessionId) => Effect.Effect<void>
+  /**
+   * The process of a live session, or of all, dies: `events` ends without a terminal event. `exit` is what the session
+   * then answers to `exit`. Default: nothing is known.
+   */
+  readonly crash: (sessionId?: SessionId, exit?: ProcessExit) => Effect.Effect<void>
   /** As `kill -9` of host and agents at once: nothing is emitted or written any more, and no stream ends. */
   readonly killHost: Effect.Effect<void>
   /** While on, closing a session's scope does not return; `false` lets all those go. */

@@ -149,7 +149,7 @@ export const enter = Effect.fnUntraced(function*(
     greeted: false,
     notes: [],
     requests: new Map(),
-    activeAt: at,
+    activeAt: engine.steady.now(),
     over: false,
     broken: undefined,
     unreconciled: false,

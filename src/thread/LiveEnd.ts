@@ -32,7 +32,8 @@ export const endRunning = Effect.fnUntraced(function*(engine: Engine, live: Live
   if (live.broken !== undefined || turn === undefined || turn.phase === "ended") return
   const usage = Usage.zero
   if (reason === "lost") {
-    const failure = { _tag: "SessionLost" } as const
+    const exit = yield* Effect.timeoutOption(live.session.exit, engine.settings.interruptGrace)
+    const failure = { _tag: "SessionLost", ...Option.getOrUndefined(exit) } as const
     return yield* LiveTurn.forceEnd(engine, live, turn, { _tag: "TurnFailed", turnId: turn.turnId, failure, usage })
   }
   turn.interruptedBy ??= reason === "shutdown" ? "shutdown" : "stop"

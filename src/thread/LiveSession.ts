@@ -27,6 +27,7 @@ import type { EventBody, InterruptedBy, ProviderEvent, TerminalEvent } from "../
 import type { TurnFailure } from "../domain/TurnFailure.ts"
 import type { TurnInput } from "../domain/TurnInput.ts"
 import type { SettledBy } from "../domain/UserRequest.ts"
+import type { SteadyClock } from "../process/SteadyClock.ts"
 import type { ProviderAdapter, ProviderSession } from "../provider/ProviderAdapter.ts"
 import type { Binding, EpochFenced, SessionStore } from "../store/SessionStore.ts"
 import type { StoreFailed } from "../store/StoreError.ts"
@@ -38,6 +39,8 @@ import * as ThreadLog from "./ThreadLog.ts"
 export interface Engine {
   readonly store: SessionStore["Service"]
   readonly clock: Clock.Clock
+  /** What idleness is measured with. */
+  readonly steady: SteadyClock
   /** Fibers that outlive the call that started them: pumps and watches. */
   readonly scope: Scope.Scope
   readonly settings: {
@@ -107,7 +110,7 @@ export interface LiveSession {
   /** What the model shall read before the next prompt. */
   notes: ReadonlyArray<string>
   readonly requests: Map<RequestId, OpenRequest>
-  /** End of the last turn, or the start of the epoch. */
+  /** End of the last turn, or the start of the epoch, in milliseconds of the engine's steady clock. */
   activeAt: number
   over: boolean
   /** The write that failed for good. */
@@ -199,6 +202,6 @@ export const settleRequest = (engine: Engine, live: LiveSession, requestId: Requ
     if (request === undefined) return Effect.void
     live.requests.delete(requestId)
     // Somebody has just used the session.
-    live.activeAt = engine.clock.currentTimeMillisUnsafe()
+    live.activeAt = engine.steady.now()
     return append(engine, live, [request.turnId === undefined ? event : { ...event, turnId: request.turnId }])
   }).pipe(locked(live), Effect.uninterruptible)

@@ -57,6 +57,7 @@ export const end = (
     turn.phase = "ended"
     const bodies = [...before, ...settleRequests(live, "turn-ended", turn.turnId), terminal]
     const at = engine.clock.currentTimeMillisUnsafe()
+    const activeAt = engine.steady.now()
     return Effect.flatMap(live.session.cursor, (cursor) =>
       enduring(
         live,
@@ -77,7 +78,7 @@ export const end = (
           Effect.sync(() => {
             // Who saw the end published may have begun the next turn by now.
             if (live.turn === turn) live.turn = undefined
-            live.activeAt = at
+            live.activeAt = activeAt
             Deferred.doneUnsafe(turn.ended, exit)
           })
         )
@@ -99,10 +100,10 @@ export const refuse = (engine: Engine, live: LiveSession, turn: Turn) =>
   Effect.suspend(() => {
     turn.phase = "ended"
     live.turn = undefined
-    live.activeAt = engine.clock.currentTimeMillisUnsafe()
+    live.activeAt = engine.steady.now()
     // Whoever waits for it to arrive waits no longer.
     Deferred.doneUnsafe(turn.running, Exit.void)
-    return enduring(live, engine.store.refuseTurn(turn.turnId, live.activeAt))
+    return enduring(live, engine.store.refuseTurn(turn.turnId, engine.clock.currentTimeMillisUnsafe()))
   }).pipe(locked(live), Effect.uninterruptible)
 
 /** Ends the turn from our side, if it is not over. */

@@ -194,7 +194,7 @@ export const reap = Effect.fnUntraced(function*(
   if (live.binding.epoch !== epoch) return
   const backgroundWork = yield* live.session.backgroundWork.pipe(Effect.timeoutOption("5 seconds"))
   const decision = SessionReaper.decide({
-    now: engine.clock.currentTimeMillisUnsafe(),
+    now: engine.steady.now(),
     activeAt: live.activeAt,
     turnRunning: turnRunning(live) !== undefined,
     openRequests: live.requests.size + (live.compaction === undefined ? 0 : 1),

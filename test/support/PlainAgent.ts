@@ -43,6 +43,7 @@ export const register = Effect.fnUntraced(function*(
         origin: { _tag: input.from._tag === "Resume" ? "Resumed" : "New" },
         cursor: Effect.succeedSome(cursor),
         events: Stream.never,
+        exit: Effect.undefined,
         turnRef: () => Effect.undefined,
         sendTurn: () => Effect.void,
         steerTurn: () => Effect.void,

@@ -154,6 +154,40 @@ describe("SessionReaper: what went wrong in the field", () => {
       yield* isReaped
     }).pipe(Effect.provide(layer(), { local: true }), HostClock.provide))
 
+  it.effect("P9 mock: a wall clock that is set back delays no reaping, of sessions from before or after it", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      const host = yield* HostClock.HostClock
+      const later = ThreadId.make("later")
+      const directory = yield* Agents.folder
+      yield* Agents.start({ directory })
+      yield* TestClock.adjust("20 minutes")
+      yield* host.setBack("1 hour")
+      yield* agents.startSession({ threadId: later, instanceId: mock, directory })
+      yield* TestClock.adjust("9 minutes")
+      yield* isLive
+      yield* TestClock.adjust("3 minutes")
+      yield* isReaped
+      yield* TestClock.adjust("17 minutes")
+      assert.strictEqual(yield* status(later), "live")
+      yield* TestClock.adjust("3 minutes")
+      assert.strictEqual(yield* status(later), "stopped")
+    }).pipe(Effect.provide(layer(), { local: true }), HostClock.provide))
+
+  it.effect("P9 mock: a host that sleeps and is set back while it does so has slept for the rest", () =>
+    Effect.gen(function*() {
+      const host = yield* HostClock.HostClock
+      yield* Agents.start()
+      yield* TestClock.adjust("10 minutes")
+      yield* host.sleep("9 hours")
+      yield* host.setBack("1 hour")
+      yield* TestClock.adjust("19 minutes")
+      yield* isLive
+      yield* host.setBack("9 hours")
+      yield* TestClock.adjust("3 minutes")
+      yield* isReaped
+    }).pipe(Effect.provide(layer(), { local: true }), HostClock.provide))
+
   it.effect("P4 mock: a turn in which the host sleeps is not taken for a silent one", () =>
     Effect.gen(function*() {
       const agents = yield* ProviderService

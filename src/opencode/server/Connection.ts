@@ -7,6 +7,7 @@
 import type { OpencodeClient } from "@opencode-ai/sdk/v2/client"
 import { type Effect, type Queue, Schema, type Scope } from "effect"
 import type { AgentError } from "../../provider/AdapterError.ts"
+import type { ProcessExit } from "../../provider/ProviderAdapter.ts"
 import type { Gate } from "./Gate.ts"
 
 /**
@@ -48,6 +49,8 @@ export interface OpenCodeConnection {
   readonly version: string
   /** Whether this library started the server, and so decides its configuration. */
   readonly managed: boolean
+  /** How the process of a server of ours ended, if it has; `undefined` of an external one. Answers within a second. */
+  readonly exit: Effect.Effect<ProcessExit | undefined>
   /** Where its plugin asks before a compaction. An external server has one only where the app was told of its plugin. */
   readonly gate?: Gate | undefined
   /**

@@ -6,6 +6,7 @@
  */
 import { Deferred, Duration, Effect, Exit, type FileSystem, type Path, RcRef, Schedule, Scope } from "effect"
 import type { ChildProcessSpawner } from "effect/process"
+import * as AgentProcess from "../../adapter/AgentProcess.ts"
 import type { AgentProcesses } from "../../process/AgentProcesses.ts"
 import type { AgentStartError, AgentUnreachable } from "../../provider/AdapterError.ts"
 import * as Api from "./Api.ts"
@@ -107,8 +108,15 @@ const open = Effect.fn("OpenCode.connect")(function*(
   const hub = yield* EventHub.make(server, {
     silence: options.silence,
     reconnect: options.reconnect ?? (managed ? untilWedged : undefined),
-    serverLost: server.lost
+    serverLost: server.exit
   })
-  const connection: OpenCodeConnection = { version: server.version, managed, gate, call, subscribe: hub.subscribe }
+  const connection: OpenCodeConnection = {
+    version: server.version,
+    managed,
+    gate,
+    exit: managed ? AgentProcess.exitSoon(server.exit) : Effect.undefined,
+    call,
+    subscribe: hub.subscribe
+  }
   return { connection, lost: hub.lost }
 })

@@ -42,6 +42,7 @@ export const make = Effect.fn("OpenCode.startSession")(function*(
     // A session can be resumed as soon as it exists, whether or not it had a turn.
     cursor: Effect.succeedSome(stored(sessionId, calls.directory)),
     events: Stream.fromQueue(live.events),
+    exit: connection.exit,
     turnRef: () => Delivery.nextId(live),
     sendTurn: (turn) => Effect.provide(Delivery.send(live, turn), files),
     steerTurn: (turn) => Effect.provide(Delivery.steer(live, turn), files),

@@ -159,6 +159,8 @@ export interface Listener {
   readonly send: (prompt: string, more?: Omit<TurnInput, "prompt">) => Effect.Effect<TurnId, SendTurnError | Violated>
   /** Sends and waits for the end; answers the agent's last message. */
   readonly run: (prompt: string, more?: Omit<TurnInput, "prompt">) => Effect.Effect<string, SendTurnError | Violated>
+  /** Succeeds once `events` has ended. */
+  readonly ended: Effect.Effect<void, Violated>
   /** Closes the session's scope; the exit is the scope's. May be called again. */
   readonly close: Effect.Effect<Exit.Exit<void>, Violated>
 }
@@ -192,7 +194,7 @@ export const listen = Effect.fnUntraced(function*(host: Host, input: Partial<Sta
     })
   ).pipe(Scope.provide(scope))
   const all = yield* SubscriptionRef.make<ReadonlyArray<ProviderEvent>>([])
-  yield* session.events.pipe(
+  const reading = yield* session.events.pipe(
     Stream.runForEachArray((events) => SubscriptionRef.update(all, (before) => [...before, ...events])),
     Effect.forkScoped
   )
@@ -225,6 +227,7 @@ export const listen = Effect.fnUntraced(function*(host: Host, input: Partial<Sta
       if (ending._tag !== "TurnCompleted") return yield* new Violated({ expected: "TurnCompleted", seen: ending })
       return textOf(yield* SubscriptionRef.get(all), turnId)
     }),
+    ended: Effect.asVoid(within(bench, "the end of the session's events", Fiber.await(reading))),
     close
   }
   return listener

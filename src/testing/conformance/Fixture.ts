@@ -8,6 +8,7 @@
 import { Effect, FileSystem, type Layer, Path, type Scope } from "effect"
 import type { ChildProcessSpawner } from "effect/process"
 import type { SessionId } from "../../domain/Ids.ts"
+import type { ProcessExit } from "../../provider/ProviderAdapter.ts"
 import * as PlainPrompts from "./PlainPrompts.ts"
 
 /** What an adapter may ask of its host; `NodeServices.layer` of `@effect/platform-node` is all of it. */
@@ -48,6 +49,8 @@ export interface Controls {
   readonly loseSession?: ((sessionId: SessionId) => Effect.Effect<void>) | undefined
   /** As `kill -9` of the process, or the connection, that this session runs in. */
   readonly crashAgent?: ((sessionId: SessionId) => Effect.Effect<void>) | undefined
+  /** How `crashAgent` ends the agent's process. Absent where the process is not the adapter's own. */
+  readonly crashExit?: ProcessExit | undefined
   /** The agent cannot be reached until the scope closes; nothing is lost. */
   readonly unreachable?: Effect.Effect<void, never, Scope.Scope> | undefined
   /** Process ids of the agents that were started by this host and are alive, the tools they run included. */

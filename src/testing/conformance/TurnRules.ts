@@ -1,8 +1,9 @@
 /**
  * A turn that was accepted ends in exactly one terminal event, on every path.
  */
-import { Effect } from "effect"
+import { Effect, Equal } from "effect"
 import { TurnId } from "../../domain/Ids.ts"
+import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
 import {
   awaitOf,
   type Bench,
@@ -172,6 +173,32 @@ export const rules: ReadonlyArray<Rule> = [
     }))
   },
   {
+    id: "exit/known",
+    promise: "P4",
+    title: "an agent that dies in a turn leaves its exit code or signal, which the turn's failure says",
+    assumes: ["turn/crash"],
+    prove: (bench) =>
+      bench.onHost(Effect.fnUntraced(function*(host) {
+        const crash = yield* need(host.controls, "crashAgent")
+        const exit = yield* need(host.controls, "crashExit")
+        const alone = yield* listen(host)
+        const turnId = yield* alone.send(bench.prompts.slow)
+        yield* alone.awaitEvent("the answer to begin", begins(turnId))
+        yield* crash(alone.session.sessionId)
+        yield* alone.ended
+        yield* same(yield* within(bench, "the answer to exit", alone.session.exit), exit, "exit of the lost session")
+        yield* alone.close
+
+        yield* start(host)
+        const sent = yield* send(host, bench.prompts.slow)
+        yield* awaitOf(host, sent.turnId, "ItemStarted")
+        yield* crash((yield* host.agents.getThread(thread)).sessionId)
+        const ending = yield* sent.end
+        const failure = ending._tag === "TurnFailed" ? ending.failure : ending
+        yield* same(failure, { _tag: "SessionLost", ...exit }, "failure of the turn")
+      }))
+  },
+  {
     id: "stop/busy",
     promise: "P4",
     title: "a stop in the middle of a turn interrupts it, and the session is resumed and takes the next turn",
@@ -221,6 +248,13 @@ export const rules: ReadonlyArray<Rule> = [
       }))
   }
 ]
+
+const begins =
+  (turnId: TurnId) => (event: ProviderEvent): event is Extract<ProviderEvent, { readonly _tag: "ItemStarted" }> =>
+    event._tag === "ItemStarted" && event.turnId === turnId
+
+const same = (seen: unknown, wanted: object, what: string) =>
+  expect(Equal.equals(seen, wanted), `${what}: ${JSON.stringify(wanted)}`, seen)
 
 /** Long enough for the agent to begin, short enough to wait for. */
 const deadline = (bench: Bench) => Math.min(1500, Math.floor(bench.patience / 4))

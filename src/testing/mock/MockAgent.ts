@@ -19,6 +19,7 @@ import type {
 import { AgentUnreachable } from "../../provider/AdapterError.ts"
 import type {
   Capabilities,
+  ProcessExit,
   ProviderTurn,
   SendTurnError,
   StartInput,
@@ -146,6 +147,8 @@ export interface Live {
   turn: RunningTurn | undefined
   compaction: Compaction | undefined
   backgroundWork: boolean
+  /** How its process ended. */
+  exit: ProcessExit | undefined
 }
 
 /** By the Clock of whoever started the session. */

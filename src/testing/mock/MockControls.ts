@@ -34,9 +34,12 @@ export const make = (agent: MockAgent): MockProvider["Service"] => {
         disk.sessions.delete(sessionId)
         changed(disk)
       }),
-    crash: (sessionId) =>
-      Effect.suspend(() => Effect.forEach(handles(agent, sessionId), (live) => vanish(live, "unfinished", "end"))).pipe(
-        Effect.asVoid
+    crash: (sessionId, exit) =>
+      Effect.suspend(() =>
+        Effect.forEach(handles(agent, sessionId), (live) => {
+          live.exit = exit
+          return vanish(live, "unfinished", "end")
+        }, { discard: true })
       ),
     killHost: Effect.suspend(() => Effect.forEach(handles(agent), (live) => vanish(live, "unfinished", "open"))).pipe(
       Effect.asVoid

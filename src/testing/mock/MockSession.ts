@@ -30,6 +30,7 @@ export const handle = (live: Live, origin: ProviderSession["origin"], directory:
     origin,
     cursor: Effect.sync(() => stored.resumable ? Option.some(cursorOf(agent, stored)) : Option.none()),
     events: Stream.fromQueue(live.events),
+    exit: Effect.sync(() => live.exit),
     turnRef: (turnId) => Effect.succeed(agent.turnRefs ? `ref-${turnId}` : undefined),
     sendTurn: (turn) => sendTurn(live, turn),
     steerTurn: (turn) => steerTurn(live, turn),

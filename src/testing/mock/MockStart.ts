@@ -122,7 +122,8 @@ const open = (
     phase: "live",
     turn: undefined,
     compaction: undefined,
-    backgroundWork: false
+    backgroundWork: false,
+    exit: undefined
   }
   agent.live.set(stored.sessionId, live)
   changed(agent.disk)
