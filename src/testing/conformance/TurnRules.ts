@@ -192,7 +192,7 @@ export const rules: ReadonlyArray<Rule> = [
         yield* start(host)
         const sent = yield* send(host, bench.prompts.slow)
         yield* awaitOf(host, sent.turnId, "ItemStarted")
-        yield* crash((yield* host.agents.getThread(thread)).sessionId)
+        yield* crash((yield* host.agents.getThread({ threadId: thread })).sessionId)
         const ending = yield* sent.end
         const failure = ending._tag === "TurnFailed" ? ending.failure : ending
         yield* same(failure, { _tag: "SessionLost", ...exit }, "failure of the turn")
