@@ -10,7 +10,7 @@ export const WellFormed = Schema.String.check(Schema.makeFilter((text) => text.i
 }))
 
 /** Text of a human, made well-formed: half of a pair becomes U+FFFD. */
-export const Text = Schema.String.pipe(Schema.decodeTo(Schema.String, {
+export const Text = Schema.String.pipe(Schema.decodeTo(WellFormed, {
   decode: SchemaGetter.transform((text) => text.toWellFormed()),
   encode: SchemaGetter.passthrough()
 }))

@@ -56,14 +56,14 @@ const settle = [
   ...epoch
 ] as const
 
-const find = [
-  Service.InputInvalid,
+const damaged = [
   Snapshot.SnapshotUnknown,
   Snapshot.SnapshotCorrupt,
   Snapshot.SnapshotNewer,
-  Snapshot.SnapshotUnreadable,
-  Store.StoreFailed
+  Snapshot.SnapshotUnreadable
 ] as const
+
+const find = [Service.InputInvalid, ...damaged, Store.StoreFailed] as const
 
 /** Of making a session live. */
 export const StartErrors = Schema.Union(start)
@@ -193,7 +193,8 @@ export type PurgeErrors = typeof PurgeErrors.Type
 
 /** Of restoring a snapshot into a new thread. */
 export const RestoreErrors = Schema.Union([
-  ...find,
+  Service.InputInvalid,
+  ...damaged,
   ...start,
   Service.ThreadExists,
   Service.TurnInProgress,

@@ -3,8 +3,8 @@
  * what can go wrong, as Schemas. A server, a client, a command line or a cluster entity is generated from these records.
  *
  * - `payload` and `success` are JSON once they are encoded. Nothing in them is a function or a secret.
- * - `error` carries an HTTP status (`httpApiStatus`) on each member; `ServiceError.toPublic` leaves out what is for the
- *   operator only.
+ * - `error` is a union, with an HTTP status (`httpApiStatus`) on each member: give an endpoint of `HttpApi` its `members`.
+ *   `ServiceError.toPublic` leaves out what is for the operator only.
  * - `stream`: the operation answers a Stream of `success`.
  * - `idempotent`: the same call again changes nothing more. `sendTurn` and `runTurn` are so only with a `turnId`.
  */
@@ -22,9 +22,9 @@ import type { TranscriptArchive } from "./TranscriptArchive.ts"
 
 /** One operation. */
 export interface Operation {
-  readonly payload: Schema.Top
-  readonly success: Schema.Top
-  readonly error: Schema.Top
+  readonly payload: Schema.Codec<unknown, unknown>
+  readonly success: Schema.Codec<unknown, unknown>
+  readonly error: Schema.Union<ReadonlyArray<Schema.Codec<unknown, unknown>>>
   readonly stream?: true
   readonly idempotent: boolean
 }
