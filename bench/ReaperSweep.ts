@@ -41,7 +41,7 @@ const sweeper = Effect.fnUntraced(function*(filename: string, bindings: number) 
   )
   const now = yield* Clock.currentTimeMillis
   yield* fill(filename, bindings, now)
-  const idle = { turnRunning: false, openRequests: 0, backgroundWork: false, exempt: false }
+  const idle = { busy: false, backgroundWork: false, exempt: false }
   const sweep = Effect.gen(function*() {
     const over = yield* Deferred.make<number>()
     let startedAt = 0

@@ -5,6 +5,7 @@
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Console, Effect, Layer } from "effect"
+import { isTerminal, type NumberedEvent } from "../../src/domain/ThreadEvent.ts"
 import { CodingAgents, LifecycleHooks, ProviderRegistry, ProviderService, SessionStore } from "../../src/index.ts"
 import { MockProvider, MockStep } from "../../src/testing/index.ts"
 import * as MockHost from "./MockHost.ts"
@@ -20,18 +21,24 @@ const counted =
     return f(...args)
   }
 
+/** What a commit of these events is to its turn. */
+const kindOf = (events: ReadonlyArray<NumberedEvent>): keyof typeof counts => {
+  if (events.some((event) => event._tag === "TurnStarted")) return "acceptTurn"
+  return events.some(isTerminal) ? "endTurn" : "appendEvents"
+}
+
 const store = Layer.effect(
   SessionStore,
   Effect.map(SessionStore, (store) =>
     SessionStore.of({
       ...store,
       recordIntent: counted("recordIntent", store.recordIntent),
-      acceptTurn: counted("acceptTurn", store.acceptTurn),
-      appendEvents: counted("appendEvents", (events) => {
+      commit: (write) => {
+        const events = write.parts.flatMap((part) => part.events)
+        counts[kindOf(events)]++
         counts.events += events.length
-        return store.appendEvents(events)
-      }),
-      endTurn: counted("endTurn", store.endTurn)
+        return store.commit(write)
+      }
     }))
 ).pipe(Layer.provideMerge(SessionStore.layerSqlite({ filename: `${folder}/store.db` })))
 

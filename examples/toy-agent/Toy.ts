@@ -123,6 +123,8 @@ const handle = (
     events: agent.events,
     exit: agent.exit,
     turnRef: () => Effect.undefined,
+    // It has one model, whatever it is asked for.
+    checkModel: () => Effect.void,
     sendTurn: (turn) =>
       Effect.andThen(
         check(turn),

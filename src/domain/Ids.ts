@@ -39,7 +39,7 @@ export type ItemId = typeof ItemId.Type
 export const RequestId = Id.pipe(Schema.brand("RequestId"))
 export type RequestId = typeof RequestId.Type
 
-/** One live binding of a thread, strictly increasing from 1. */
+/** One live binding of a thread, strictly increasing from 1; 0 where a thread was made and never started. */
 export const Epoch = Schema.Int.pipe(Schema.brand("Epoch"))
 export type Epoch = typeof Epoch.Type
 

@@ -15,7 +15,7 @@
 import { Schema, Struct } from "effect"
 import { CompactionOutcome, CompactionTrigger } from "./Compaction.ts"
 import { Continuity } from "./Continuity.ts"
-import { Epoch, InstanceId, ItemId, ProviderName, RequestId, SessionId, ThreadId, TurnId } from "./Ids.ts"
+import { Epoch, InstanceId, ItemId, Position, ProviderName, RequestId, SessionId, ThreadId, TurnId } from "./Ids.ts"
 import { Item } from "./Item.ts"
 import { RuntimeMode } from "./RuntimeMode.ts"
 import { SnapshotFailure, SnapshotInfo } from "./Snapshot.ts"
@@ -205,7 +205,9 @@ const envelope = {
   threadId: ThreadId,
   epoch: Epoch,
   /** Milliseconds since the epoch, by the host's clock. */
-  at: Schema.Finite
+  at: Schema.Finite,
+  /** Of the commit that stored it. Ephemeral events repeat the one before them. */
+  position: Position
 } as const
 
 interface WithEnvelope extends Struct.Lambda {
@@ -221,6 +223,15 @@ export const ThreadEvent = Schema.TaggedUnion(
 export type ThreadEvent = { [Tag in keyof typeof ThreadEvent.cases]: (typeof ThreadEvent.cases)[Tag]["Type"] }[
   keyof typeof ThreadEvent.cases
 ]
+
+/** A place in a thread. */
+export interface Place extends Pick<ThreadEvent, "seq" | "threadId" | "epoch" | "at"> {
+  /** Given by the commit. */
+  readonly position?: Position
+}
+
+/** An event at its place in the thread, before its commit has given it a position. */
+export type NumberedEvent = EventBody & Place
 
 /** The events that end a turn; every accepted turn has exactly one. */
 export type TerminalEvent = Extract<

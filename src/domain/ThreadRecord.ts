@@ -3,11 +3,19 @@
  */
 import { Schema } from "effect"
 import { CompactionPolicy } from "./CompactionPolicy.ts"
-import { Epoch, InstanceId, ProviderName, SessionId, ThreadId, TurnId } from "./Ids.ts"
+import { Epoch, InstanceId, Position, ProviderName, SessionId, ThreadId, TurnId } from "./Ids.ts"
 import { RuntimeMode } from "./RuntimeMode.ts"
 import { ModelSelection, TurnInput } from "./TurnInput.ts"
 
-/** placeholder */
+/**
+ * What a thread is doing. It is live in every state but `stopped`.
+ *
+ * - `idle`: its session waits for the next turn.
+ * - `running`: a turn is under way.
+ * - `waiting`: the agent waits for an answer to an approval or a question.
+ * - `compacting`: the agent replaces its context by a summary.
+ * - `stopped`: there is no session. After a crash of its host every thread is stopped.
+ */
 export const ThreadStatus = Schema.Literals(["idle", "running", "waiting", "compacting", "stopped"])
 export type ThreadStatus = typeof ThreadStatus.Type
 
@@ -16,7 +24,8 @@ export const Binding = Schema.Struct({
   threadId: ThreadId,
   instanceId: InstanceId,
   provider: ProviderName,
-  sessionId: SessionId,
+  /** Absent where the thread never had a session: it was made, and no agent was started for it yet. */
+  sessionId: Schema.optionalKey(SessionId),
   /** Real path that the session works in. */
   directory: Schema.String,
   runtimeMode: RuntimeMode,
@@ -24,15 +33,24 @@ export const Binding = Schema.Struct({
   title: Schema.optionalKey(Schema.String),
   /** Where the thread wants it otherwise than the service. */
   compaction: Schema.optionalKey(CompactionPolicy),
-  status: Schema.Literals(["live", "stopped"]),
+  status: ThreadStatus,
+  /** 0 where no session was started yet. */
   epoch: Epoch,
   /** `seq` of the last stored event. */
   lastSeq: Schema.Int,
+  /** Of the last commit that changed the thread. The store sets it; what a writer gives is not looked at. */
+  position: Schema.optionalKey(Position),
   createdAt: Schema.Finite,
   /** Start or end of the last turn, or of the epoch. */
   activeAt: Schema.Finite
 })
 export type Binding = typeof Binding.Type
+
+/** The record of a thread that has a session, or had one. */
+export type BoundThread = Binding & { readonly sessionId: SessionId }
+
+/** Whether the thread has a session, or had one. */
+export const isBound = (binding: Binding): binding is BoundThread => binding.sessionId !== undefined
 
 export const TurnRecord = Schema.Struct({
   turnId: TurnId,

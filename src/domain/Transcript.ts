@@ -22,7 +22,9 @@ export const TranscriptTurn = Schema.Struct({
   /** Completed items in order; the first is what the user said. */
   items: Schema.Array(Item),
   /** Absent while the turn runs. */
-  outcome: Schema.optional(TurnOutcome.TurnOutcome)
+  outcome: Schema.optional(TurnOutcome.TurnOutcome),
+  /** Items that hold only what was seen of them, because the turn or the session ended before the agent completed them. */
+  cut: Schema.optionalKey(Schema.Array(ItemId))
 })
 export interface TranscriptTurn extends Schema.Schema.Type<typeof TranscriptTurn> {}
 
@@ -35,16 +37,29 @@ const userItem = (turnId: TurnId, input: TurnInput, n: number): Item => ({
   )
 })
 
-/** What was recovered of an item later takes the place of what was seen of it when it was cut. */
-const put = (items: Array<Item>, item: Item): void => {
-  const known = items.findIndex(({ itemId }) => itemId === item.itemId)
-  if (known === -1) items.push(item)
-  else items[known] = item
+/** A turn while its events are folded. */
+interface Folded extends Omit<TranscriptTurn, "items" | "outcome" | "cut"> {
+  readonly items: Array<Item>
+  readonly cut: Set<ItemId>
+  outcome: TranscriptTurn["outcome"]
+}
+
+/** What comes of a cut item later, from the agent or from its history, takes the place of what was seen of it. */
+const complete = (
+  turn: Folded,
+  { cut, item, recovered }: Extract<ThreadEvent, { readonly _tag: "ItemCompleted" }>
+): void => {
+  const { itemId } = item
+  const known = recovered === true || turn.cut.has(itemId) ? turn.items.findIndex((one) => one.itemId === itemId) : -1
+  if (known === -1) turn.items.push(item)
+  else turn.items[known] = item
+  if (cut === true) turn.cut.add(itemId)
+  else turn.cut.delete(itemId)
 }
 
 /** Folds a thread's events, in order, into its turns. */
 export const fromEvents = (events: Iterable<ThreadEvent>): ReadonlyArray<TranscriptTurn> => {
-  const turns = new Map<TurnId, TranscriptTurn & { readonly items: Array<Item>; outcome: TranscriptTurn["outcome"] }>()
+  const turns = new Map<TurnId, Folded>()
   for (const event of events) {
     if (event._tag === "TurnStarted") {
       turns.set(event.turnId, {
@@ -53,24 +68,26 @@ export const fromEvents = (events: Iterable<ThreadEvent>): ReadonlyArray<Transcr
         startedAt: event.at,
         input: event.input,
         items: [userItem(event.turnId, event.input, 0)],
+        cut: new Set(),
         outcome: undefined
       })
       continue
     }
     if (event._tag === "TurnRestored") {
       const { epoch, input, items, outcome, startedAt, turnId } = event
-      turns.set(turnId, { turnId, epoch, startedAt, input, items: Array.from(items), outcome })
+      turns.set(turnId, { turnId, epoch, startedAt, input, items: Array.from(items), cut: new Set(), outcome })
       continue
     }
     const turn = "turnId" in event && event.turnId !== undefined ? turns.get(event.turnId) : undefined
     if (turn === undefined) continue
     if (event._tag === "TurnSteered") turn.items.push(userItem(turn.turnId, event.input, turn.items.length))
-    else if (event._tag === "ItemCompleted" && event.item._tag !== "UserMessage") {
-      if (event.recovered === true) put(turn.items, event.item)
-      else turn.items.push(event.item)
-    } else if (isTerminal(event)) turn.outcome = TurnOutcome.of(event)
+    else if (event._tag === "ItemCompleted" && event.item._tag !== "UserMessage") complete(turn, event)
+    else if (isTerminal(event)) turn.outcome = TurnOutcome.of(event)
   }
-  return Array.from(turns.values())
+  return Array.from(
+    turns.values(),
+    ({ cut, ...turn }): TranscriptTurn => cut.size === 0 ? turn : { ...turn, cut: Array.from(cut) }
+  )
 }
 
 /** What a new session is handed, and how much of the archive it holds. */

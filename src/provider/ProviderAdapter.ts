@@ -186,6 +186,8 @@ export interface ProviderSession {
    * it. Recorded before the turn is sent, so that an uncertain delivery can be settled after a crash.
    */
   readonly turnRef: (turnId: TurnId) => Effect.Effect<string | undefined>
+  /** Fails where the agent proves not to offer the model; it is asked before a model is kept for the turns to come. */
+  readonly checkModel: (model: ModelSelection) => Effect.Effect<void, AgentError | ModelUnavailable>
   /** Succeeds once the provider has the input. The service never calls it while a turn runs. */
   readonly sendTurn: (turn: ProviderTurn) => Effect.Effect<void, SendTurnError>
   /** Adds input to the running turn. */

@@ -9,10 +9,12 @@
  * its last acknowledgement, and only its id is kept, against a second recording, until it is purged.
  */
 import { Context, type Effect } from "effect"
-import type { HookPattern, LifecycleEvent } from "../domain/LifecycleEvent.ts"
+import type { HookPattern, LifecycleEvent, LifecycleTag } from "../domain/LifecycleEvent.ts"
 import type { StoreFailed } from "./StoreError.ts"
 
 export class HookOutbox extends Context.Service<HookOutbox, {
+  /** Whether events of this tag are recorded for a hook, here now or registered in an earlier run. */
+  readonly records: (tag: LifecycleTag) => boolean
   /** From now on the hook gets what matches. Harmless where it is known; its patterns are then these. */
   readonly register: (hook: {
     readonly name: string

@@ -6,7 +6,7 @@ import { Struct } from "effect"
 import { createHash } from "node:crypto"
 import type { EventOf, Identity, LifecycleEvent, LifecycleTag } from "../domain/LifecycleEvent.ts"
 import { version } from "../domain/LifecycleEvent.ts"
-import type { ThreadEvent } from "../domain/ThreadEvent.ts"
+import type { EventBody, NumberedEvent, Place } from "../domain/ThreadEvent.ts"
 import * as TurnOutcome from "../domain/TurnOutcome.ts"
 
 type Envelope = "v" | "eventId" | "seq" | "at" | "threadId" | "epoch" | keyof Identity | "delivery"
@@ -23,7 +23,7 @@ const sources = {
 } as const
 
 /** What a durable event says to hooks, and what makes it unique within its epoch; nothing for most events. */
-const payload = (event: ThreadEvent): readonly [key: string, payload: Payload] | undefined => {
+const payload = (event: NumberedEvent): readonly [key: string, payload: Payload] | undefined => {
   switch (event._tag) {
     case "SessionStarted": {
       const { continuity, previousSessionId, recovered } = event
@@ -112,11 +112,9 @@ const payload = (event: ThreadEvent): readonly [key: string, payload: Payload] |
   }
 }
 
-type Place = Pick<ThreadEvent, "threadId" | "epoch">
-
 /** A session has one epoch number once, also where a deleted thread's id is used again. */
 export const eventId = (
-  { epoch, threadId }: Place,
+  { epoch, threadId }: Pick<Place, "threadId" | "epoch">,
   { sessionId }: Identity,
   tag: LifecycleTag,
   key: string
@@ -127,7 +125,7 @@ export const eventId = (
 
 /** Puts an envelope around a payload. */
 export const make = <K extends LifecycleTag>(
-  place: Pick<ThreadEvent, "seq" | "at" | "threadId" | "epoch">,
+  place: Pick<Place, "seq" | "at" | "threadId" | "epoch">,
   identity: Identity,
   key: string,
   payload: Extract<Payload, { readonly _tag: K }>
@@ -141,10 +139,26 @@ export const make = <K extends LifecycleTag>(
 })
 
 /** The lifecycle event that this durable event records, if it records one. */
-export const of = (event: ThreadEvent, identity: Identity): LifecycleEvent | undefined => {
+export const of = (event: NumberedEvent, identity: Identity): LifecycleEvent | undefined => {
   const found = payload(event)
   return found === undefined ? undefined : make(event, identity, found[0], found[1])
 }
 
-/** The kind of lifecycle event that this durable event records, if it records one. */
-export const tagOf = (event: ThreadEvent): LifecycleTag | undefined => payload(event)?.[1]._tag
+const tags: { readonly [K in EventBody["_tag"]]?: LifecycleTag } = {
+  SessionStarted: "session:start",
+  SessionEnded: "session:end",
+  SessionReset: "session:reset",
+  TurnStarted: "turn:start",
+  TurnCompleted: "turn:end",
+  TurnFailed: "turn:end",
+  TurnInterrupted: "turn:end",
+  TurnUnknown: "turn:end",
+  ApprovalRequested: "approval:requested",
+  CompactionGated: "compaction:before",
+  CompactionSettled: "compaction:after",
+  SnapshotWritten: "snapshot:written",
+  SnapshotFailed: "snapshot:failed"
+}
+
+/** The tag of the lifecycle event that this durable event records, if it records one. */
+export const tagOf = ({ _tag }: Pick<EventBody, "_tag">): LifecycleTag | undefined => tags[_tag]

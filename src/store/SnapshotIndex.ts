@@ -32,30 +32,6 @@ export class SnapshotIndex extends Context.Service<SnapshotIndex, {
   readonly totals: (folder: string) => Effect.Effect<SnapshotTotals, StoreFailed>
 }>()("effect-coding-agents/SnapshotIndex") {}
 
-/** Nothing survives it but the snapshots themselves, which the next sweep finds. */
-export const makeMemory = (): SnapshotIndex["Service"] => {
-  const records = new Map<string, SnapshotRecord>()
-  const list = (wanted: (record: SnapshotRecord) => boolean) =>
-    Effect.sync(() =>
-      Array.from(records.values()).filter(wanted).toSorted((a, b) =>
-        b.createdAt - a.createdAt || (a.snapshot.snapshotId < b.snapshot.snapshotId ? 1 : -1)
-      )
-    )
-  return {
-    add: (record) => Effect.sync(() => void records.set(record.snapshot.snapshotId, record)),
-    get: (snapshotId) => Effect.sync(() => Option.fromUndefinedOr(records.get(snapshotId))),
-    listByThread: (threadId) => list((record) => record.threadId === threadId),
-    listByFolder: (folder) => list((record) => record.folder === folder),
-    folders: Effect.sync(() => Array.from(new Set(Array.from(records.values(), ({ folder }) => folder)))),
-    remove: (snapshotId) => Effect.sync(() => void records.delete(snapshotId)),
-    totals: (folder) =>
-      Effect.map(list((record) => record.folder === folder), (records) => ({
-        snapshots: records.length,
-        bytes: records.reduce((sum, { diskBytes }) => sum + diskBytes, 0)
-      }))
-  }
-}
-
 const decode = Schema.decodeUnknownEffect(SnapshotRecord)
 
 export const makeSql = (sql: SqlClient.SqlClient): SnapshotIndex["Service"] => {

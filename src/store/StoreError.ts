@@ -1,5 +1,5 @@
 /**
- * What can go wrong with the store. Opening fails with one of the first five; a statement fails with `StoreFailed`.
+ * What can go wrong with the store. Opening fails with one of {@link StoreOpenError}; a statement fails with `StoreFailed`.
  * None of them changes what is stored.
  */
 import { Schema } from "effect"
@@ -63,6 +63,17 @@ export class StoreNewer extends Schema.TaggedError<StoreNewer>("effect-coding-ag
   }
 }
 
+/** The file has a layout from before the first release, which this one does not read. */
+export class StoreOlder extends Schema.TaggedError<StoreOlder>("effect-coding-agents/StoreOlder")("StoreOlder", {
+  found: Schema.Int
+}, { httpApiStatus: 500 }) {
+  readonly retryable = false
+  override get message() {
+    return `The store has a layout from before the first release (version ${this.found}), which cannot be read. ` +
+      "Nothing was changed. Move the file away to begin with an empty store."
+  }
+}
+
 /** Another living host owns the store. */
 export class StoreOwned extends Schema.TaggedError<StoreOwned>("effect-coding-agents/StoreOwned")("StoreOwned", {
   host: hidden(Schema.String),
@@ -104,7 +115,14 @@ export class StoreFailed extends Schema.TaggedError<StoreFailed>("effect-coding-
   }
 }
 
-export type StoreOpenError = StoreCorrupt | StoreLocked | StoreUnwritable | StoreNewer | StoreOwned | StoreFailed
+export type StoreOpenError =
+  | StoreCorrupt
+  | StoreLocked
+  | StoreUnwritable
+  | StoreNewer
+  | StoreOlder
+  | StoreOwned
+  | StoreFailed
 
 /** The stored row of a thread cannot be read. It stays stored as it is. */
 export class ThreadUnreadable
@@ -132,7 +150,7 @@ export class TurnExists
 }
 
 /**
- * The epoch that was written under is over: a later one was opened, or it was closed, or somebody else has written to
+ * The epoch that was written under is over: a later one was opened, or it has ended, or another writer has written to
  * it. The write was not made.
  */
 export class EpochFenced extends Schema.TaggedError<EpochFenced>("effect-coding-agents/EpochFenced")("EpochFenced", {

@@ -38,8 +38,8 @@ export interface Observation {
   readonly now: number
   /** End of the last turn, or start of the session. */
   readonly activeAt: number
-  readonly turnRunning: boolean
-  readonly openRequests: number
+  /** A turn runs, the agent waits for an answer, or its context is being compacted. */
+  readonly busy: boolean
   readonly backgroundWork: boolean
   readonly exempt: boolean
   readonly sleeps: ReadonlyArray<Sleep>
@@ -61,7 +61,7 @@ const sleptSince = (activeAt: number, sleeps: ReadonlyArray<Sleep>): number =>
 export const decide = (seen: Observation, settings: Pick<ReaperSettings, "idleAfter" | "pinCap">): Decision => {
   const idleAfter = Duration.toMillis(settings.idleAfter)
   const later = (at: number) => Math.max(at, seen.now + 1)
-  if (seen.turnRunning || seen.openRequests > 0) {
+  if (seen.busy) {
     return { _tag: "Keep", because: "busy", until: later(seen.now + idleAfter) }
   }
   if (seen.exempt) return { _tag: "Keep", because: "exempt", until: later(seen.now + idleAfter) }

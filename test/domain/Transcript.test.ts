@@ -4,6 +4,7 @@ import {
   type EventBody,
   type Item,
   ItemId,
+  Position,
   type ThreadEvent,
   ThreadId,
   Transcript,
@@ -12,8 +13,12 @@ import {
 
 const threadId = ThreadId.make("t")
 const turnId = TurnId.make("turn-1")
+const position = Position.make("1")
 const log = (...bodies: ReadonlyArray<EventBody>): ReadonlyArray<ThreadEvent> =>
-  Array.from(bodies, (body, index) => ({ ...body, seq: index + 1, threadId, epoch: Epoch.make(1), at: 1000 + index }))
+  Array.from(
+    bodies,
+    (body, index) => ({ ...body, seq: index + 1, threadId, epoch: Epoch.make(1), at: 1000 + index, position })
+  )
 const said = (text: string): Item => ({
   _tag: "AssistantMessage",
   itemId: ItemId.make(`item ${text.slice(0, 8)}`),

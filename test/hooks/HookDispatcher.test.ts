@@ -254,6 +254,7 @@ describe("HookDispatcher: observers", () => {
           failing ? new StoreFailed({ operation: "test", reason: "test", cause: "the test wants it so" }) : effect
         )
       const faulty = HookOutbox.of({
+        records: outbox.records,
         register: (hook) => fails(outbox.register(hook)),
         pending: (query) => fails(outbox.pending(query)),
         nextDue: (hook) => fails(outbox.nextDue(hook)),

@@ -668,10 +668,10 @@ layer(OpenCodeAgents.layer(), { timeout: "60 seconds", excludeTestServices: true
           assert.strictEqual(ended.reason, "reaped")
         })
         yield* idleOne
-        assert.strictEqual((yield* agents.getThread({ threadId })).status, "live")
+        assert.strictEqual((yield* agents.getThread({ threadId })).status, "idle")
         yield* agents.respondToApproval({ threadId, requestId: request.requestId, decision: { _tag: "AllowOnce" } })
         yield* idleOne
-        assert.strictEqual((yield* agents.getThread({ threadId })).status, "live")
+        assert.strictEqual((yield* agents.getThread({ threadId })).status, "idle")
         yield* awaitEvent(
           (event): event is Extract<ThreadEvent, { _tag: "ItemStarted" | "ItemUpdated" }> =>
             event._tag === "ItemUpdated" || event._tag === "ItemStarted",

@@ -21,6 +21,7 @@ describe("Operations", () => {
           const codec = Schema.toCodecJson(schema)
           const values = yield* Arbitrary.sampleEffect(Arbitrary.schema(Schema.toType(schema)), {
             count: 20,
+            maxDiscards: 5000,
             seed: name
           })
           for (const value of values) {

@@ -1,20 +1,22 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Option } from "effect"
+import { Effect } from "effect"
 import { TestClock } from "effect/testing"
 import { DatabaseSync } from "node:sqlite"
-import { Epoch, SessionId, ThreadId } from "../../src/domain/Ids.ts"
+import { Epoch, RequestId, SessionId, ThreadId } from "../../src/domain/Ids.ts"
 import type { HookPattern, LifecycleEvent } from "../../src/domain/LifecycleEvent.ts"
 import { HookOutbox } from "../../src/store/HookOutbox.ts"
 import { EpochFenced, SessionStore } from "../../src/store/SessionStore.ts"
 import {
   acceptedTurn,
   binding,
+  commit,
   first,
   message,
   numbered,
   onStore,
   openThread,
   sessionStarted,
+  stopped,
   temporaryFile,
   threadId,
   turn,
@@ -39,28 +41,7 @@ const pending = (hook: string, now = 10_000) => HookOutbox.use((outbox) => outbo
 const kinds = (events: ReadonlyArray<LifecycleEvent>) => events.map(({ _tag }) => _tag)
 
 const endTurn = (id: string, after: number) =>
-  SessionStore.use((store) =>
-    store.endTurn({
-      turnId: turn(id),
-      threadId,
-      epoch: first,
-      status: "completed",
-      at: 1700,
-      dueAt: 9000,
-      cursor: Option.none(),
-      events: numbered(after, [message("in between"), { _tag: "TurnCompleted", turnId: turn(id), usage }])
-    })
-  )
-
-const closed = (after: number) =>
-  SessionStore.use((store) =>
-    store.closeEpoch({
-      threadId,
-      epoch: first,
-      at: 1800,
-      events: numbered(after, [{ _tag: "SessionEnded", reason: "stopped" }])
-    })
-  )
+  commit(numbered(after, [message("in between"), { _tag: "TurnCompleted", turnId: turn(id), usage }]))
 
 describe("HookOutbox: recording", () => {
   it.effect("P12 store: each hook gets what matches its patterns, in the order of its recording, with its thread's identity", () =>
@@ -71,7 +52,7 @@ describe("HookOutbox: recording", () => {
       yield* openThread()
       yield* acceptedTurn("a", 1)
       yield* endTurn("a", 2)
-      yield* closed(4)
+      yield* stopped(4)
       const all = yield* pending("all")
       assert.deepStrictEqual(kinds(all), ["session:start", "turn:start", "turn:end", "session:end"])
       assert.deepStrictEqual(all.map(({ seq }) => seq), [1, 2, 4, 5])
@@ -87,39 +68,25 @@ describe("HookOutbox: recording", () => {
 
   it.effect("P12 store: the start of an epoch is told with the session that it opens", () =>
     onStore(Effect.gen(function*() {
-      const store = yield* SessionStore
       yield* openThread()
       yield* known("all", "*")
-      yield* closed(1)
+      yield* stopped(1)
       const epoch = Epoch.make(2)
       const sessionId = SessionId.make("session-2")
-      yield* store.openEpoch({
-        binding: { ...binding({ epoch }), sessionId },
-        cursor: Option.none(),
-        dueAt: 5000,
-        events: numbered(2, [sessionStarted], { epoch })
-      })
+      yield* commit(numbered(2, [sessionStarted], { epoch }), { binding: { ...binding({ epoch }), sessionId } })
       const sessions = (yield* pending("all")).map((event) => [event._tag, event.sessionId, event.epoch])
       assert.deepStrictEqual(sessions, [["session:end", "session-1", 1], ["session:start", "session-2", 2]])
     })))
 
   it.effect("P12 store: a write that is fenced records nothing", () =>
     onStore(Effect.gen(function*() {
-      const store = yield* SessionStore
       yield* known("all", "*")
       yield* openThread()
+      const started = numbered(1, [{ _tag: "TurnStarted", turnId: turn("unknown"), input: { prompt: "" } }])
       const fenced = [
-        store.appendEvents(numbered(1, [{ _tag: "TurnStarted", turnId: turn("a"), input: { prompt: "" } }], {
-          epoch: Epoch.make(2)
-        })),
+        commit(started, { epoch: Epoch.make(2) }),
         // Its events follow, but there is no such turn: found out after they were inserted.
-        store.acceptTurn({
-          turnId: turn("nobody's"),
-          threadId,
-          epoch: first,
-          at: 1,
-          events: numbered(1, [{ _tag: "TurnStarted", turnId: turn("nobody's"), input: { prompt: "" } }])
-        })
+        commit(started)
       ]
       for (const write of fenced) assert.instanceOf(yield* Effect.flip(write), EpochFenced)
       assert.deepStrictEqual(kinds(yield* pending("all")), ["session:start"])
@@ -127,17 +94,17 @@ describe("HookOutbox: recording", () => {
 
   it.effect("P12 store: the same thing is recorded once, delivered or not", () =>
     onStore(Effect.gen(function*() {
-      const store = yield* SessionStore
       const outbox = yield* HookOutbox
-      yield* known("all", "turn:*")
+      yield* known("all", "approval:*")
       yield* openThread()
-      const started = { _tag: "TurnStarted", turnId: turn("a"), input: { prompt: "a" } } as const
-      yield* store.appendEvents(numbered(1, [started]))
-      yield* store.appendEvents(numbered(2, [started]))
+      const request = { requestId: RequestId.make("r1"), kind: "command", subject: "make", detail: null } as const
+      const asked = { _tag: "ApprovalRequested", request } as const
+      yield* commit(numbered(1, [asked, asked]))
+      yield* commit(numbered(3, [asked]))
       const [event, ...more] = yield* pending("all")
       assert.deepStrictEqual(more, [])
       yield* outbox.acknowledge({ hook: "all", eventId: event?.eventId ?? "" })
-      yield* store.appendEvents(numbered(3, [started]))
+      yield* commit(numbered(4, [asked]))
       assert.deepStrictEqual(yield* pending("all"), [])
     })))
 
@@ -151,7 +118,7 @@ describe("HookOutbox: recording", () => {
       assert.deepStrictEqual(kinds(yield* pending("new")), ["turn:start"])
       yield* known("new", "session:*")
       yield* endTurn("a", 2)
-      yield* closed(4)
+      yield* stopped(4)
       assert.deepStrictEqual(kinds(yield* pending("new")), ["turn:start", "session:end"])
     })))
 
@@ -170,7 +137,7 @@ describe("HookOutbox: delivery", () => {
       yield* known("a", "*")
       yield* known("b", "*")
       yield* openThread()
-      yield* closed(1)
+      yield* stopped(1)
       const [start, end] = yield* pending("a")
       const eventId = start?.eventId ?? ""
       const hook = "a"
@@ -199,7 +166,7 @@ describe("HookOutbox: delivery", () => {
         filename,
         Effect.gen(function*() {
           yield* openThread()
-          yield* closed(1)
+          yield* stopped(1)
           return yield* pending("away")
         })
       )
@@ -248,12 +215,7 @@ describe("HookOutbox: delivery", () => {
       const store = yield* SessionStore
       yield* known("all", "*")
       yield* openThread()
-      yield* store.closeEpoch({
-        threadId,
-        epoch: first,
-        at: 1,
-        events: numbered(1, [{ _tag: "SessionEnded", reason: "deleted" }])
-      })
+      yield* stopped(1, { reason: "deleted" })
       yield* store.deleteThread(threadId)
       const found = yield* pending("all")
       assert.deepStrictEqual(kinds(found), ["session:start", "session:end"])
@@ -293,7 +255,7 @@ describe("HookOutbox: delivery", () => {
           const outbox = yield* HookOutbox
           yield* known("all", "*")
           yield* openThread()
-          yield* closed(1)
+          yield* stopped(1)
           yield* counted(filename, "UPDATE eca_hook_events SET body = '{}' WHERE seq = 1 RETURNING 1 AS n")
           assert.deepStrictEqual(kinds(yield* pending("all")), ["session:end"])
           assert.deepStrictEqual(
@@ -316,7 +278,7 @@ describe("HookOutbox: delivery", () => {
       yield* outbox.purge(1500)
       assert.deepStrictEqual(kinds(yield* pending("gone")), [])
       assert.deepStrictEqual(kinds(yield* pending("here")), ["session:start"])
-      yield* closed(1)
+      yield* stopped(1)
       assert.deepStrictEqual(kinds(yield* pending("gone")), [])
       yield* outbox.purge(2001)
       assert.deepStrictEqual(yield* pending("here"), [])

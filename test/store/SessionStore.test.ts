@@ -12,6 +12,7 @@ import {
   acceptedTurn,
   allEvents,
   binding,
+  commit,
   first,
   hash,
   instanceId,
@@ -20,6 +21,7 @@ import {
   onStore,
   openThread,
   sessionStarted,
+  stopped,
   temporaryFile,
   threadId,
   turn,
@@ -41,19 +43,14 @@ const cursor = { provider: ProviderName.make("acme"), version: 1, payload: { id:
 const fenced = new EpochFenced({ threadId, epoch: first })
 const inFirst = (id: string) => ({ turnId: turn(id), threadId, epoch: first })
 
-const endTurn = Effect.fnUntraced(
-  function*(id: string, after: number, options: { readonly cursor?: typeof cursor } = {}) {
-    const store = yield* SessionStore
-    yield* store.endTurn({
-      ...inFirst(id),
-      status: "completed",
-      at: 1700,
-      dueAt: 9000,
-      cursor: Option.fromUndefinedOr(options.cursor),
-      events: numbered(after, [{ _tag: "TurnCompleted", turnId: turn(id), usage }])
-    })
-  }
-)
+const endTurn = (id: string, after: number, options: { readonly cursor?: typeof cursor } = {}) =>
+  commit(numbered(after, [{ _tag: "TurnCompleted", turnId: turn(id), usage }], { at: 1700 }), {
+    activeAt: 1700,
+    dueAt: 9000,
+    status: "idle",
+    flush: true,
+    ...options
+  })
 
 describe("SessionStore: threads and cursors", () => {
   it.effect("P1 store: what was written is there after the store was closed and opened", () =>
@@ -72,11 +69,10 @@ describe("SessionStore: threads and cursors", () => {
         filename,
         Effect.gen(function*() {
           const store = yield* SessionStore
-          const endedAt = Math.max(1700, ...events.map((event) => event.at))
-          const settled = [...events, ...numbered(3, [{ _tag: "SessionEnded", reason: "host-crash", endedAt }])]
-          assert.deepStrictEqual(
+          const [settled] = numbered(3, [{ _tag: "SessionEnded", reason: "host-crash", endedAt: 1700 }])
+          assert.deepStrictEqual<unknown>(
             (yield* allEvents()).map(withoutTime),
-            settled.map(withoutTime)
+            [...events, settled].map(withoutTime)
           )
           assert.deepStrictEqual(yield* store.getCursor(threadId, instanceId), Option.some(cursor))
           const found = Option.getOrThrow(yield* store.getThread(threadId))
@@ -96,13 +92,11 @@ describe("SessionStore: threads and cursors", () => {
       yield* endTurn("a", 2, { cursor })
       yield* acceptedTurn("b", 3)
       yield* endTurn("b", 4)
-      yield* store.closeEpoch({ threadId, epoch: first, at: 1800, events: [] })
+      yield* stopped(5)
       const other = InstanceId.make("other-1")
-      yield* store.openEpoch({
+      yield* commit([], {
         binding: { ...binding({ epoch: second }), instanceId: other },
-        cursor: Option.some({ ...cursor, payload: 2 }),
-        dueAt: 1,
-        events: []
+        cursor: { ...cursor, payload: 2 }
       })
       assert.deepStrictEqual(yield* store.getCursor(threadId, instanceId), Option.some(cursor))
       assert.deepStrictEqual(yield* store.getCursor(threadId, other), Option.some({ ...cursor, payload: 2 }))
@@ -128,12 +122,7 @@ describe("SessionStore: threads and cursors", () => {
       const store = yield* SessionStore
       const ids = ["a", "b", "c", "d", "e"].map((id) => ThreadId.make(id))
       for (const [n, id] of ids.entries()) {
-        yield* store.openEpoch({
-          binding: { ...binding({ threadId: id }), activeAt: n < 3 ? 1000 : 2000 },
-          cursor: Option.none(),
-          dueAt: 1,
-          events: []
-        })
+        yield* commit([], { binding: { ...binding({ threadId: id }), activeAt: n < 3 ? 1000 : 2000 } })
       }
       const seen: Array<string> = []
       let before: Binding | undefined
@@ -201,19 +190,9 @@ describe("SessionStore: turns", () => {
       const store = yield* SessionStore
       yield* openThread()
       yield* acceptedTurn("a", 1)
-      yield* store.endTurn({
-        ...inFirst("a"),
-        status: "unknown",
-        at: 1700,
-        dueAt: 1,
-        cursor: Option.none(),
-        events: numbered(2, [{ _tag: "TurnUnknown", turnId: turn("a"), reason: "delivery-uncertain" }])
-      })
+      yield* commit(numbered(2, [{ _tag: "TurnUnknown", turnId: turn("a"), reason: "delivery-uncertain" }]))
       assert.deepStrictEqual((yield* store.unreconciledTurns(threadId)).map((record) => record.turnId), [turn("a")])
-      yield* store.reconcileTurn({
-        ...inFirst("a"),
-        events: numbered(3, [{ _tag: "TurnReconciled", turnId: turn("a"), evidence: "never-delivered" }])
-      })
+      yield* commit(numbered(3, [{ _tag: "TurnReconciled", turnId: turn("a"), evidence: "never-delivered" }]))
       assert.deepStrictEqual(yield* store.unreconciledTurns(threadId), [])
       assert.strictEqual((yield* allEvents()).at(-1)?._tag, "TurnReconciled")
     })))
@@ -227,21 +206,20 @@ describe("SessionStore: epochs", () => {
       yield* acceptedTurn("a", 1)
       yield* store.recordIntent({ ...inFirst("b"), ref: undefined, input: { prompt: "b" }, at: 1 })
       yield* openThread({ epoch: second, after: 2 })
-      const events = numbered(3, [message("late")])
-      const at = 1
       const late = [
-        store.appendEvents(events),
-        store.closeEpoch({ threadId, epoch: first, at, events }),
-        store.recordIntent({ ...inFirst("c"), ref: undefined, input: { prompt: "c" }, at }),
-        store.acceptTurn({ ...inFirst("b"), at, events }),
-        store.endTurn({ ...inFirst("a"), status: "completed", at, dueAt: 1, cursor: Option.some(cursor), events }),
-        store.reconcileTurn({ ...inFirst("a"), events }),
-        store.openEpoch({ binding: binding(), cursor: Option.some(cursor), dueAt: 1, events })
+        commit(numbered(3, [message("late")])),
+        commit(numbered(3, [message("late")]), { expect: "stopped" }),
+        stopped(3),
+        store.recordIntent({ ...inFirst("c"), ref: undefined, input: { prompt: "c" }, at: 1 }),
+        commit(numbered(3, [{ _tag: "TurnStarted", turnId: turn("b"), input: { prompt: "b" } }])),
+        endTurn("a", 3, { cursor }),
+        commit(numbered(3, [{ _tag: "TurnReconciled", turnId: turn("a"), evidence: "completed" }])),
+        commit(numbered(3, [message("late")]), { binding: binding(), cursor })
       ]
       for (const write of late) assert.deepStrictEqual<unknown>(yield* Effect.flip(write), fenced)
       yield* store.setDue({ threadId, epoch: first, dueAt: 1 })
       const found = Option.getOrThrow(yield* store.getThread(threadId))
-      assert.deepStrictEqual([found.status, found.epoch, found.lastSeq], ["live", 2, 3])
+      assert.deepStrictEqual([found.status, found.epoch, found.lastSeq], ["idle", 2, 3])
       assert.lengthOf(yield* allEvents(), 3)
       assert.deepStrictEqual(yield* store.getCursor(threadId, instanceId), Option.none())
       assert.deepStrictEqual(yield* store.dueThreads({ now: 4000, limit: 10 }), [])
@@ -250,15 +228,9 @@ describe("SessionStore: epochs", () => {
 
   it.effect("P8 store: a closed epoch takes no more events, and a thread never goes back to an epoch", () =>
     onStore(Effect.gen(function*() {
-      const store = yield* SessionStore
       yield* openThread()
-      yield* store.closeEpoch({
-        threadId,
-        epoch: first,
-        at: 1800,
-        events: numbered(1, [{ _tag: "SessionEnded", reason: "stopped" }])
-      })
-      assert.deepStrictEqual<unknown>(yield* Effect.flip(store.appendEvents(numbered(2, [message("late")]))), fenced)
+      yield* stopped(1)
+      assert.deepStrictEqual<unknown>(yield* Effect.flip(commit(numbered(2, [message("late")]))), fenced)
       assert.deepStrictEqual<unknown>(yield* Effect.flip(openThread({ after: 2 })), fenced)
     })))
 
@@ -267,11 +239,11 @@ describe("SessionStore: epochs", () => {
       const store = yield* SessionStore
       yield* openThread()
       for (const after of [0, 2]) {
-        const error = yield* Effect.flip(store.appendEvents(numbered(after, [message("x"), message("y")])))
+        const error = yield* Effect.flip(commit(numbered(after, [message("x"), message("y")])))
         assert.strictEqual(error._tag, "EpochFenced")
       }
       const many = Arr.makeBy(1500, (n) => message(`n${n}`))
-      yield* store.appendEvents(numbered(1, many))
+      yield* commit(numbered(1, many))
       const seen: Array<number> = []
       for (let after = 0;;) {
         const page = yield* store.readEvents({ threadId, after, limit: 400 })
@@ -291,7 +263,7 @@ describe("SessionStore: epochs", () => {
       }
       yield* openThread({ dueAt: 100 })
       yield* acceptedTurn("a", 1)
-      yield* store.closeEpoch({ threadId: ThreadId.make("stopped"), epoch: first, at: 1, events: [] })
+      yield* stopped(1, { threadId: ThreadId.make("stopped") })
       const due = (now: number, limit = 10) =>
         Effect.map(store.dueThreads({ now, limit }), (found) => found.map(({ threadId }) => threadId))
       assert.deepStrictEqual<ReadonlyArray<string>>(yield* due(3000), ["early", "late"])
@@ -314,14 +286,14 @@ describe("SessionStore: epochs", () => {
         yield* plan("SELECT thread_id, epoch FROM eca_threads WHERE due_at <= 5 ORDER BY due_at LIMIT 10"),
         "SEARCH eca_threads USING COVERING INDEX eca_threads_due (due_at<?)"
       )
-      assert.include(yield* plan("SELECT thread_id FROM eca_threads WHERE status = 'live'"), "eca_threads_live")
+      assert.include(yield* plan("SELECT thread_id FROM eca_threads WHERE status <> 'stopped'"), "eca_threads_live")
       assert.include(
         yield* plan("SELECT thread_id FROM eca_turns WHERE status IN ('intent', 'accepted')"),
         "eca_turns_open"
       )
       assert.include(
-        yield* plan("SELECT type FROM eca_events WHERE thread_id = 'a' AND request_id = 'b' ORDER BY seq DESC LIMIT 1"),
-        "eca_events_request"
+        yield* plan("SELECT type FROM eca_events WHERE thread_id = 'a' AND subject_id = 'b' ORDER BY seq DESC LIMIT 1"),
+        "eca_events_subject"
       )
     }).pipe(Effect.provide(SqliteClient.layer({ filename: ":memory:" }))))
 })
@@ -333,10 +305,10 @@ describe("SessionStore: events", () => {
       const requestId = RequestId.make("r1")
       yield* openThread()
       assert.strictEqual(yield* store.requestStatus(threadId, requestId), "unknown")
-      yield* store.appendEvents(numbered(1, [{ _tag: "QuestionAsked", request: { requestId, questions: [] } }]))
+      yield* commit(numbered(1, [{ _tag: "QuestionAsked", request: { requestId, questions: [] } }]))
       assert.strictEqual(yield* store.requestStatus(threadId, requestId), "open")
       assert.strictEqual(yield* store.requestStatus(ThreadId.make("thread-2"), requestId), "unknown")
-      yield* store.appendEvents(numbered(2, [{ _tag: "QuestionSettled", requestId, by: "user" }]))
+      yield* commit(numbered(2, [{ _tag: "QuestionSettled", requestId, by: "user" }]))
       assert.strictEqual(yield* store.requestStatus(threadId, requestId), "settled")
     })))
 
@@ -348,12 +320,12 @@ describe("SessionStore: events", () => {
         filename,
         `UPDATE eca_threads SET last_seq = 4;
          INSERT INTO eca_events VALUES
-           ('thread-1', 2, 1, 'a', 'Telepathy', NULL, 7, 9, '{"_tag":"Telepathy","turnId":"a","thought":42}'),
-           ('thread-1', 3, 1, NULL, 'Warning', NULL, 7, 1, '{"_tag":"Warning","code":5}'),
-           ('thread-1', 4, 1, NULL, 'Warning', NULL, 7, 1, '{"_tag":"Warn')`
+           ('thread-1', 2, 1, 'a', 'Telepathy', NULL, 7, 5, 9, '{"_tag":"Telepathy","turnId":"a","thought":42}'),
+           ('thread-1', 3, 1, NULL, 'Warning', NULL, 7, 5, 1, '{"_tag":"Warning","code":5}'),
+           ('thread-1', 4, 1, NULL, 'Warning', NULL, 7, 5, 1, '{"_tag":"Warn')`
       )
       const events = yield* withStore(filename, allEvents())
-      const place = { threadId, epoch: first, at: 7 }
+      const place = { threadId, epoch: first, at: 7, position: "5" }
       assert.deepStrictEqual<unknown>(events.slice(1, 4), [
         {
           _tag: "Unrecognized",
@@ -430,9 +402,9 @@ describe("SessionStore: opening", () => {
         Effect.gen(function*() {
           yield* openThread()
           yield* acceptedTurn("a", 1)
-          yield* SessionStore.use((store) => store.closeEpoch({ threadId, epoch: first, at: 1, events: [] }))
         })
       )
+      yield* sqlite(filename, "UPDATE eca_threads SET status = 'stopped'")
       const tags = Effect.map(allEvents(), (events) => events.map((event) => event._tag))
       for (let times = 0; times < 2; times++) {
         assert.deepStrictEqual(yield* withStore(filename, tags), ["SessionStarted", "TurnStarted", "TurnUnknown"])

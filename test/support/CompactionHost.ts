@@ -87,10 +87,11 @@ interface Host extends Options {
 const halting = (store: SessionStore["Service"], halt: Halt) =>
   SessionStore.of({
     ...store,
-    appendEvents: (events) => {
-      const has = (tag: "CompactionGated" | "CompactionSettled") => events.some(({ _tag }) => _tag === tag)
+    commit: (write) => {
+      const has = (tag: "CompactionGated" | "CompactionSettled") =>
+        write.parts.some(({ events }) => events.some(({ _tag }) => _tag === tag))
       return (has("CompactionGated") ? halt("row") : has("CompactionSettled") ? halt("completed") : Effect.void).pipe(
-        Effect.andThen(store.appendEvents(events)),
+        Effect.andThen(store.commit(write)),
         Effect.tap(has("CompactionSettled") ? halt("settled") : Effect.void)
       )
     }

@@ -1,6 +1,6 @@
 /**
  * The whole library on the mock agent, with a real store whose operations fail when a test says so, before they have
- * changed anything: as a full disk or a lock that somebody else holds.
+ * changed anything: as on a full disk, or where another process holds the lock.
  */
 import { Context, Effect, Layer } from "effect"
 import { SessionStore, StoreFailed } from "../../src/index.ts"
@@ -9,20 +9,20 @@ import { layerOn, type Options } from "./Agents.ts"
 
 type Store = SessionStore["Service"]
 
-export type Operation = keyof Store
+/** Commits of the library, by their names. */
+const commits = [
+  "open an epoch",
+  "end an epoch",
+  "accept a turn",
+  "end a turn",
+  "reconcile a turn",
+  "append events",
+  "annotate a thread"
+] as const
 
-export const writes: ReadonlyArray<Operation> = [
-  "openEpoch",
-  "closeEpoch",
-  "settleThread",
-  "recordIntent",
-  "acceptTurn",
-  "refuseTurn",
-  "endTurn",
-  "reconcileTurn",
-  "appendEvents",
-  "setDue"
-]
+export type Operation = Exclude<keyof Store, "commit"> | (typeof commits)[number]
+
+export const writes: ReadonlyArray<Operation> = [...commits, "settleThread", "recordIntent", "refuseTurn", "setDue"]
 
 interface Faults {
   /** From now on these operations fail, and no others. */
@@ -32,7 +32,7 @@ interface Faults {
 
 export class FaultyStore extends Context.Service<FaultyStore, Faults>()("test/FaultyStore") {
   static readonly layer = Layer.effectContext(Effect.map(SessionStore, (store) => {
-    let failing: ReadonlySet<Operation> = new Set()
+    let failing: ReadonlySet<string> = new Set()
     const set = (operations: ReadonlyArray<Operation>) =>
       Effect.sync(() => {
         failing = new Set(operations)
@@ -43,8 +43,8 @@ export class FaultyStore extends Context.Service<FaultyStore, Faults>()("test/Fa
   }))
 }
 
-const wrapped = (store: Store, fails: (operation: Operation) => boolean): Store => {
-  const guard = <A, E>(operation: Operation, effect: Effect.Effect<A, E>) =>
+const wrapped = (store: Store, fails: (operation: string) => boolean): Store => {
+  const guard = <A, E>(operation: string, effect: Effect.Effect<A, E>) =>
     Effect.suspend((): Effect.Effect<A, E | StoreFailed> =>
       fails(operation)
         ? Effect.fail(new StoreFailed({ operation, reason: "test", cause: "the test wants it so" }))
@@ -55,19 +55,16 @@ const wrapped = (store: Store, fails: (operation: Operation) => boolean): Store 
     listThreads: (page) => guard("listThreads", store.listThreads(page)),
     deleteThread: (threadId) => guard("deleteThread", store.deleteThread(threadId)),
     getCursor: (threadId, instanceId) => guard("getCursor", store.getCursor(threadId, instanceId)),
-    openEpoch: (write) => guard("openEpoch", store.openEpoch(write)),
-    closeEpoch: (write) => guard("closeEpoch", store.closeEpoch(write)),
+    tombstone: (threadId) => guard("tombstone", store.tombstone(threadId)),
+    createThread: (binding) => guard("createThread", store.createThread(binding)),
+    configureThread: (binding) => guard("configureThread", store.configureThread(binding)),
+    commit: (write) => guard(write.name, store.commit(write)),
     settleThread: (threadId) => guard("settleThread", store.settleThread(threadId)),
     recordIntent: (turn) => guard("recordIntent", store.recordIntent(turn)),
-    acceptTurn: (write) => guard("acceptTurn", store.acceptTurn(write)),
     refuseTurn: (turnId, at) => guard("refuseTurn", store.refuseTurn(turnId, at)),
-    endTurn: (write) => guard("endTurn", store.endTurn(write)),
     getTurn: (turnId) => guard("getTurn", store.getTurn(turnId)),
     unreconciledTurns: (threadId) => guard("unreconciledTurns", store.unreconciledTurns(threadId)),
-    reconcileTurn: (write) => guard("reconcileTurn", store.reconcileTurn(write)),
-    appendEvents: (events) => guard("appendEvents", store.appendEvents(events)),
     readEvents: (page) => guard("readEvents", store.readEvents(page)),
-    annotateThread: (events) => guard("annotateThread", store.annotateThread(events)),
     turnRefs: (threadId) => guard("turnRefs", store.turnRefs(threadId)),
     requestStatus: (threadId, requestId) => guard("requestStatus", store.requestStatus(threadId, requestId)),
     dueThreads: (query) => guard("dueThreads", store.dueThreads(query)),

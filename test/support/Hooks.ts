@@ -2,7 +2,7 @@
 import { Clock, Effect, Layer, Queue } from "effect"
 import type { ThreadId } from "../../src/domain/Ids.ts"
 import * as Lifecycle from "../../src/domain/LifecycleEvent.ts"
-import type { EventBody, ThreadEvent } from "../../src/domain/ThreadEvent.ts"
+import type { EventBody, NumberedEvent } from "../../src/domain/ThreadEvent.ts"
 import * as HookDispatcher from "../../src/hooks/internal/dispatcher.ts"
 import { LifecycleHooks } from "../../src/hooks/LifecycleHooks.ts"
 import { ProviderService } from "../../src/service/ProviderService.ts"
@@ -10,7 +10,7 @@ import { TranscriptArchive } from "../../src/service/TranscriptArchive.ts"
 import { HookOutbox } from "../../src/store/HookOutbox.ts"
 import * as LifecycleRecord from "../../src/store/LifecycleRecord.ts"
 import { SessionStore } from "../../src/store/SessionStore.ts"
-import { binding, first, numbered, threadId, turn } from "./StoreFixture.ts"
+import { binding, commit, first, numbered, threadId, turn } from "./StoreFixture.ts"
 
 /** Services that no hook of a test uses. */
 const services = Effect.scoped(
@@ -30,7 +30,7 @@ export const turnStarted = (id: string): EventBody => ({
   input: { prompt: id }
 })
 
-export const lifecycle = (event: ThreadEvent): ReadonlyArray<Lifecycle.LifecycleEvent> => {
+export const lifecycle = (event: NumberedEvent): ReadonlyArray<Lifecycle.LifecycleEvent> => {
   const told = LifecycleRecord.of(event, binding())
   return told === undefined ? [] : [told]
 }
@@ -45,7 +45,12 @@ export const record = Effect.fnUntraced(function*(
   const found = yield* Effect.flatMap(store.getThread(place.threadId), Effect.fromOption)
   const at = yield* Clock.currentTimeMillis
   const events = numbered(found.lastSeq, bodies, { ...place, epoch: first, at })
-  yield* store.appendEvents(events)
+  for (const body of bodies) {
+    if (body._tag !== "TurnStarted") continue
+    const { input, turnId } = body
+    yield* store.recordIntent({ ...place, turnId, epoch: first, ref: undefined, input, at })
+  }
+  yield* commit(events, place)
   const told = events.flatMap(lifecycle)
   emit(told)
   return told

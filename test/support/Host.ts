@@ -60,29 +60,29 @@ const halting = (store: SessionStore["Service"], at: string): SessionStore["Serv
         Effect.andThen(store.recordIntent(turn)),
         Effect.andThen(here("after-intent", turn.turnId))
       ),
-    acceptTurn: (write) =>
-      here("sent", write.turnId).pipe(
-        Effect.andThen(store.acceptTurn(write)),
-        Effect.andThen(here("accepted", write.turnId))
-      ),
-    appendEvents: (events) =>
-      Effect.andThen(
-        store.appendEvents(events),
-        Effect.forEach(events, (event) => {
-          if (event._tag === "ItemCompleted") return here("item", event.turnId)
-          return event._tag === "ApprovalRequested" ? here("approval", event.turnId) : Effect.void
-        })
-      ).pipe(Effect.asVoid),
-    endTurn: (write) =>
-      here("before-end", write.turnId).pipe(
-        Effect.andThen(store.endTurn(write)),
-        Effect.andThen(here("after-end", write.turnId))
-      ),
-    closeEpoch: (write) =>
-      here("before-stop").pipe(
-        Effect.andThen(store.closeEpoch(write)),
-        Effect.andThen(here("after-stop"))
+    commit: (write) => {
+      const events = write.parts.flatMap((part) => part.events)
+      const at = (point: Point, tags: ReadonlyArray<string>) =>
+        Effect.forEach(
+          events,
+          (event) =>
+            tags.includes(event._tag) ? here(point, "turnId" in event ? event.turnId : undefined) : Effect.void,
+          {
+            discard: true
+          }
+        )
+      const ends = ["TurnCompleted", "TurnFailed", "TurnInterrupted", "TurnUnknown"]
+      return at("sent", ["TurnStarted"]).pipe(
+        Effect.andThen(at("before-end", ends)),
+        Effect.andThen(at("before-stop", ["SessionEnded"])),
+        Effect.andThen(store.commit(write)),
+        Effect.tap(at("accepted", ["TurnStarted"])),
+        Effect.tap(at("item", ["ItemCompleted"])),
+        Effect.tap(at("approval", ["ApprovalRequested"])),
+        Effect.tap(at("after-end", ends)),
+        Effect.tap(at("after-stop", ["SessionEnded"]))
       )
+    }
   }
 }
 

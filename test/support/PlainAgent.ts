@@ -45,6 +45,7 @@ export const register = Effect.fnUntraced(function*(
         events: Stream.never,
         exit: Effect.undefined,
         turnRef: () => Effect.undefined,
+        checkModel: () => Effect.void,
         sendTurn: () => Effect.void,
         steerTurn: () => Effect.void,
         interruptTurn: () => Effect.void,

@@ -177,6 +177,7 @@ export const check = (schedule: ReadonlyArray<Command>) =>
     let asked = 0
     const askOutside = (threadId: ThreadId) =>
       Effect.flatMap(agents.getThread({ threadId }), ({ sessionId }) => {
+        if (sessionId === undefined) return Effect.void
         const requestId = RequestId.make(`outside-${asked++}`)
         const request = { requestId, kind: "command", subject: "make", detail: null } as const
         return agent.emit(sessionId, [{ _tag: "ApprovalRequested", request }])
@@ -199,7 +200,7 @@ export const check = (schedule: ReadonlyArray<Command>) =>
           return call(agents.interruptTurn({ threadId }))
         case "BackgroundWork":
           return Effect.flatMap(agents.getThread({ threadId }), ({ epoch, sessionId, status }) => {
-            if (status !== "live") return Effect.void
+            if (status === "stopped" || sessionId === undefined) return Effect.void
             return Effect.andThen(
               agent.backgroundWork(sessionId, command.on),
               Effect.map(clock.awakeMillis, (at) => work.push({ thread: threadId, epoch, on: command.on, at }))
@@ -241,7 +242,7 @@ export const check = (schedule: ReadonlyArray<Command>) =>
 
     const live = Effect.map(
       Effect.forEach(threads, (threadId) => agents.getThread({ threadId })),
-      (bindings) => bindings.filter((binding) => binding.status === "live")
+      (bindings) => bindings.filter((binding) => binding.status !== "stopped")
     )
 
     const play = Effect.gen(function*() {

@@ -1,13 +1,14 @@
 /** Store files in temporary folders, bindings and numbered events: what tests of the store start from. */
-import { Effect, Option, Struct } from "effect"
+import { Effect, Struct } from "effect"
 import { createHash } from "node:crypto"
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Epoch, InstanceId, ProviderName, SessionId, ThreadId, TurnId } from "../../src/domain/Ids.ts"
-import type { EventBody, ThreadEvent } from "../../src/domain/ThreadEvent.ts"
-import type { Binding } from "../../src/domain/ThreadRecord.ts"
-import { SessionStore } from "../../src/store/SessionStore.ts"
+import type { EventBody, NumberedEvent, SessionEndReason, ThreadEvent } from "../../src/domain/ThreadEvent.ts"
+import type { BoundThread } from "../../src/domain/ThreadRecord.ts"
+import * as LifecycleRecord from "../../src/store/LifecycleRecord.ts"
+import { type Commit, type Part, SessionStore } from "../../src/store/SessionStore.ts"
 
 export const temporaryFolder = Effect.acquireRelease(
   Effect.sync(() => mkdtempSync(join(tmpdir(), "store-"))),
@@ -28,14 +29,14 @@ export const first = Epoch.make(1)
 export const turn = (id: string) => TurnId.make(id)
 export const usage = { input: 1, output: 2, reasoning: 0, cacheRead: 0, cacheWrite: 0 }
 
-export const binding = (options: { readonly threadId?: ThreadId; readonly epoch?: Epoch } = {}): Binding => ({
+export const binding = (options: { readonly threadId?: ThreadId; readonly epoch?: Epoch } = {}): BoundThread => ({
   threadId: options.threadId ?? threadId,
   instanceId,
   provider: ProviderName.make("acme"),
   sessionId: SessionId.make("session-1"),
   directory: "/project",
   runtimeMode: "approval-required",
-  status: "live",
+  status: "idle",
   epoch: options.epoch ?? first,
   lastSeq: 0,
   createdAt: 1000,
@@ -47,8 +48,8 @@ export const numbered = (
   after: number,
   bodies: readonly [EventBody, ...ReadonlyArray<EventBody>],
   place: { readonly threadId?: ThreadId; readonly epoch?: Epoch; readonly at?: number } = {}
-): readonly [ThreadEvent, ...ReadonlyArray<ThreadEvent>] => {
-  const stamp = (body: EventBody, n: number): ThreadEvent => ({
+): readonly [NumberedEvent, ...ReadonlyArray<NumberedEvent>] => {
+  const stamp = (body: EventBody, n: number): NumberedEvent => ({
     ...body,
     seq: after + n + 1,
     threadId: place.threadId ?? threadId,
@@ -75,17 +76,44 @@ export const sessionStarted: EventBody = {
   continuity: { _tag: "Created" }
 }
 
+export interface Writing extends Partial<Omit<Commit, "parts">>, Partial<Pick<Part, "epoch" | "expect" | "resets">> {
+  readonly binding?: BoundThread
+}
+
+/** The commit of these events: in the first epoch of the thread, live, unless the options say otherwise. */
+export const writing = (
+  events: ReadonlyArray<NumberedEvent>,
+  { binding: opened, epoch, expect, resets, ...write }: Writing = {}
+): Commit => {
+  const identity = opened ?? binding()
+  return {
+    name: "test",
+    threadId: opened?.threadId ?? threadId,
+    flush: false,
+    ...write,
+    parts: [{
+      epoch: epoch ?? opened?.epoch ?? first,
+      expect: expect ?? (opened === undefined ? "live" : "none"),
+      binding: opened,
+      resets,
+      events,
+      lifecycle: events.flatMap((event) => LifecycleRecord.of(event, identity) ?? [])
+    }]
+  }
+}
+
+export const commit = (events: ReadonlyArray<NumberedEvent>, options?: Writing) =>
+  SessionStore.use((store) => store.commit(writing(events, options)))
+
 /** A live thread with `SessionStarted` as its event 1. */
 export const openThread = Effect.fnUntraced(function*(
   options: { readonly threadId?: ThreadId; readonly epoch?: Epoch; readonly after?: number; readonly dueAt?: number } =
     {}
 ) {
-  const store = yield* SessionStore
-  yield* store.openEpoch({
+  return yield* commit(numbered(options.after ?? 0, [sessionStarted], options), {
     binding: binding(options),
-    cursor: Option.none(),
     dueAt: options.dueAt ?? 5000,
-    events: numbered(options.after ?? 0, [sessionStarted], options)
+    flush: true
   })
 })
 
@@ -94,21 +122,25 @@ export const acceptedTurn = Effect.fnUntraced(function*(id: string, after: numbe
   const store = yield* SessionStore
   const place = { turnId: turn(id), threadId, epoch: first }
   yield* store.recordIntent({ ...place, ref: undefined, input: { prompt: id }, at: 1500 })
-  yield* store.acceptTurn({
-    ...place,
-    at: 1600,
-    events: numbered(after, [{ _tag: "TurnStarted", turnId: turn(id), input: { prompt: id } }])
-  })
+  const started = numbered(after, [{ _tag: "TurnStarted", turnId: turn(id), input: { prompt: id } }])
+  return yield* commit(started, { activeAt: 1600, dueAt: null, status: "running" })
 })
 
+/** Ends the thread's epoch; `SessionEnded` comes after event `after`. */
+export const stopped = (after: number, options: Writing & { readonly reason?: SessionEndReason } = {}) => {
+  const { reason = "stopped", ...write } = options
+  return commit(numbered(after, [{ _tag: "SessionEnded", reason }], write), { activeAt: 1800, ...write })
+}
+
 /** The event without its place in time. */
-export const withoutTime = (event: ThreadEvent) => Struct.omit(event, ["at"])
+export const withoutTime = (event: NumberedEvent) => Struct.omit(event, ["at", "position"])
+
+/** The events without their positions, as they were given to the store. */
+export const withoutPosition = (events: ReadonlyArray<ThreadEvent>): ReadonlyArray<unknown> =>
+  events.map((event) => Struct.omit(event, ["position"]))
 
 export const allEvents = (id: ThreadId = threadId) =>
   SessionStore.use((store) => store.readEvents({ threadId: id, after: 0, limit: 1000 }))
 
-/** Runs on a fresh store file, then on a fresh store in memory. */
-export const onStore = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-  Effect.flatMap(temporaryFile, (filename) => withStore(filename, effect)).pipe(
-    Effect.andThen(Effect.provide(effect, SessionStore.layerMemory))
-  )
+/** Runs on a fresh store. */
+export const onStore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.provide(effect, SessionStore.layerMemory)

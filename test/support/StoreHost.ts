@@ -7,7 +7,17 @@ import { spawn } from "node:child_process"
 import { ItemId, RequestId, ThreadId } from "../../src/domain/Ids.ts"
 import { AgentProcesses, markerVariable } from "../../src/process/AgentProcesses.ts"
 import { SessionStore } from "../../src/store/SessionStore.ts"
-import { acceptedTurn, binding, first, instanceId, numbered, openThread, turn, withStore } from "./StoreFixture.ts"
+import {
+  acceptedTurn,
+  binding,
+  commit,
+  first,
+  instanceId,
+  numbered,
+  openThread,
+  turn,
+  withStore
+} from "./StoreFixture.ts"
 
 const [filename = "", scenario = ""] = process.argv.slice(2)
 
@@ -23,7 +33,7 @@ const turns = Effect.gen(function*() {
     turnId,
     request: { requestId: RequestId.make(id), kind: "command" as const, subject: "rm -r build", itemId, detail: null }
   })
-  yield* store.appendEvents(numbered(2, [
+  yield* commit(numbered(2, [
     approval("answered"),
     approval("open"),
     { _tag: "ApprovalSettled", turnId, requestId: RequestId.make("answered"), by: "user" },

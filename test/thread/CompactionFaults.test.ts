@@ -331,7 +331,7 @@ describe("the ends of sessions", () => {
       const faults = yield* FaultyStore.FaultyStore
       const store = yield* SessionStore
       yield* Agents.start()
-      yield* faults.fail("closeEpoch")
+      yield* faults.fail("end an epoch")
       const stop = yield* Effect.forkChild(Effect.flip(agents.stopSession({ threadId })))
       yield* TestClock.adjust("10 seconds")
       yield* Fiber.join(stop)

@@ -26,7 +26,7 @@ const background = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.forkChild
 const status = (id: ThreadId = threadId) =>
   Effect.map(ProviderService.use((agents) => agents.getThread({ threadId: id })), (binding) => binding.status)
 
-const isLive = Effect.map(status(), (now) => assert.strictEqual(now, "live"))
+const isLive = Effect.map(status(), (now) => assert.strictEqual(now, "idle"))
 
 const isReaped = Effect.gen(function*() {
   assert.strictEqual((yield* awaitEvent(is("SessionEnded"))).reason, "reaped")
@@ -110,10 +110,10 @@ describe("SessionReaper: what went wrong in the field", () => {
       yield* isLive
       yield* TestClock.adjust("2 seconds")
       yield* isReaped
-      assert.strictEqual(yield* status(worked), "live")
+      assert.strictEqual(yield* status(worked), "idle")
       yield* TestClock.adjust("55 seconds")
       assert.strictEqual(yield* status(worked), "stopped")
-      assert.strictEqual(yield* status(kept), "live")
+      assert.strictEqual(yield* status(kept), "idle")
     }).pipe(Effect.provide(layer({
       settings: {
         reaper: {

@@ -106,7 +106,7 @@ describe("resetThread", () => {
       yield* Agents.start()
       yield* agents.runTurn({ threadId, prompt: "one" })
       const before = yield* stored()
-      yield* faults.fail("openEpoch")
+      yield* faults.fail("open an epoch")
       assert.strictEqual((yield* Effect.flip(agents.resetThread({ threadId })))._tag, "StoreFailed")
       assert.deepStrictEqual(yield* stored(), before)
       yield* faults.heal

@@ -12,8 +12,7 @@ const start = 1_700_000_000_000
 const Observation = Schema.Struct({
   now: Schema.Int.check(Schema.isBetween({ minimum: start, maximum: start + 48 * 60 * minute })),
   activeAt: Schema.Int.check(Schema.isBetween({ minimum: start, maximum: start + 48 * 60 * minute })),
-  turnRunning: Schema.Boolean,
-  openRequests: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 3 })),
+  busy: Schema.Boolean,
   backgroundWork: Schema.Boolean,
   exempt: Schema.Boolean,
   sleeps: Schema.Array(Schema.Struct({
@@ -30,8 +29,7 @@ const observe = (seen: typeof Observation.Type): SessionReaper.Observation => ({
 const idle: SessionReaper.Observation = {
   now: start + 10 * 60 * minute,
   activeAt: start,
-  turnRunning: false,
-  openRequests: 0,
+  busy: false,
   backgroundWork: false,
   exempt: false,
   sleeps: []
@@ -44,7 +42,7 @@ describe("SessionReaper.decide", () => {
     ([input]) =>
       Effect.sync(() => {
         const seen = observe(input)
-        if (!seen.turnRunning && seen.openRequests === 0) return
+        if (!seen.busy) return
         assert.strictEqual(decide(seen, defaults)._tag, "Keep")
       }),
     { arbitrary: { runs: 2000 } }

@@ -187,7 +187,7 @@ describe("ThreadActor: calls that are given up", () => {
       const agent = yield* MockProvider
       const faults = yield* FaultyStore
       yield* agent.hangStop(true)
-      yield* faults.fail("openEpoch")
+      yield* faults.fail("open an epoch")
       const start = yield* background(Effect.flip(Agents.start()))
       yield* agent.awaitStarts(1)
       yield* TestClock.adjust("1 minute")
@@ -238,7 +238,7 @@ describe("ThreadActor: writes that fail", () => {
       const agent = yield* MockProvider
       const faults = yield* FaultyStore
       yield* Agents.start()
-      yield* faults.fail("acceptTurn")
+      yield* faults.fail("accept a turn")
       const send = yield* background(Effect.flip(agents.sendTurn({ threadId, prompt: "one" })))
       yield* patience
       yield* patience
@@ -268,7 +268,7 @@ describe("ThreadActor: writes that fail", () => {
           Stream.runDrain
         )
       )
-      yield* faults.fail("endTurn", "closeEpoch")
+      yield* faults.fail("end a turn", "end an epoch")
       const run = yield* background(Effect.flip(agents.runTurn({ threadId, prompt: "one" })))
       yield* agent.awaitTurn()
       for (let n = 0; n < 4; n++) yield* patience
@@ -292,7 +292,7 @@ describe("ThreadActor: writes that fail", () => {
       yield* agent.awaitTurn()
       for (let n = 0; n < 12; n++) yield* patience
       assert.strictEqual((yield* Fiber.join(run))._tag, "StoreFailed")
-      assert.strictEqual((yield* agents.getThread({ threadId })).status, "live")
+      assert.strictEqual((yield* agents.getThread({ threadId })).status, "idle")
       yield* faults.heal
       yield* TestClock.adjust("2 minutes")
       assert.strictEqual((yield* agents.getThread({ threadId })).status, "stopped")
@@ -328,7 +328,7 @@ describe("ThreadActor: writes that fail", () => {
       yield* Agents.start()
       yield* agent.failNextSend((turn) => Agents.uncertain(turn.turnId), { delivered: true })
       yield* agent.nextTurn(() => [MockStep.hang])
-      yield* faults.fail("endTurn")
+      yield* faults.fail("end a turn")
       const send = yield* background(Effect.flip(agents.sendTurn({ threadId, prompt: "one" })))
       for (let n = 0; n < 4; n++) yield* patience
       yield* Fiber.join(send)
@@ -349,7 +349,7 @@ describe("ThreadActor: writes that fail", () => {
       yield* agent.nextTurn(() => [MockStep.command("make"), MockStep.hang])
       yield* agents.sendTurn({ threadId, prompt: "one" })
       const { request: { requestId } } = yield* awaitEvent(is("ApprovalRequested"))
-      yield* faults.fail("appendEvents")
+      yield* faults.fail("append events")
       const answer = yield* background(
         Effect.flip(agents.respondToApproval({ threadId, requestId, decision: { _tag: "AllowOnce" } }))
       )

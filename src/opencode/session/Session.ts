@@ -12,6 +12,7 @@ import * as Compaction from "./Compaction.ts"
 import * as Delivery from "./Delivery.ts"
 import * as History from "./History.ts"
 import * as LiveSession from "./LiveSession.ts"
+import * as Models from "./Models.ts"
 import * as SessionStart from "./SessionStart.ts"
 
 export const make = Effect.fn("OpenCode.startSession")(function*(
@@ -44,6 +45,7 @@ export const make = Effect.fn("OpenCode.startSession")(function*(
     events: Stream.fromQueue(live.events),
     exit: connection.exit,
     turnRef: () => Delivery.nextId(live),
+    checkModel: (model) => Models.available(calls, instanceId, model),
     sendTurn: (turn) => Effect.provide(Delivery.send(live, turn), files),
     steerTurn: (turn) => Effect.provide(Delivery.steer(live, turn), files),
     interruptTurn: (turnId) => interrupt(live, turnId),

@@ -11,15 +11,17 @@
  */
 import { Clock, Effect, Option, Schema } from "effect"
 import type { SqlClient, SqlError } from "effect/sql"
-import { Epoch, RequestId, ThreadId, TurnId } from "../../domain/Ids.ts"
-import { type EventBody, type ThreadEvent, unknownCompaction } from "../../domain/ThreadEvent.ts"
+import { Epoch, InstanceId, ProviderName, RequestId, SessionId, ThreadId, TurnId } from "../../domain/Ids.ts"
+import { type EventBody, type NumberedEvent, unknownCompaction } from "../../domain/ThreadEvent.ts"
 import { TurnInput } from "../../domain/TurnInput.ts"
+import * as LifecycleRecord from "../LifecycleRecord.ts"
 import * as eventLog from "./eventLog.ts"
+import type { Positions } from "./positions.ts"
 import { type BigIntColumn, type EventRow, parseJson, toEvent } from "./rows.ts"
-import type { StoreOutbox } from "./sqlHookOutbox.ts"
+import * as StoreOutbox from "./sqlHookOutbox.ts"
 
 interface RequestRow {
-  readonly request_id: string
+  readonly subject_id: string
   readonly turn_id: string | null
   readonly type: string
 }
@@ -36,11 +38,11 @@ const decodeInput = Schema.decodeUnknownOption(TurnInput)
 const openRequests = (rows: ReadonlyArray<RequestRow>): ReadonlyArray<EventBody> => {
   const open = new Map<string, EventBody>()
   for (const row of rows) {
-    open.delete(row.request_id)
+    open.delete(row.subject_id)
     if (row.type !== "ApprovalRequested" && row.type !== "QuestionAsked") continue
-    open.set(row.request_id, {
+    open.set(row.subject_id, {
       _tag: row.type === "ApprovalRequested" ? "ApprovalSettled" : "QuestionSettled",
-      requestId: RequestId.make(row.request_id),
+      requestId: RequestId.make(row.subject_id),
       by: "host-crash",
       ...(row.turn_id === null ? {} : { turnId: TurnId.make(row.turn_id) })
     })
@@ -71,26 +73,33 @@ const openCompactions = (rows: ReadonlyArray<EventRow>): ReadonlyArray<EventBody
 /** Settles one thread, in a transaction of its own. */
 export const settle = (
   sql: SqlClient.SqlClient,
+  positions: Positions,
+  outbox: StoreOutbox.Subscriptions,
   threadId: ThreadId
-): Effect.Effect<void, SqlError.SqlError, StoreOutbox> =>
+): Effect.Effect<void, SqlError.SqlError> =>
   Effect.gen(function*() {
     const [thread] = yield* sql<{
       readonly status: string
       readonly epoch: BigIntColumn
       readonly last_seq: BigIntColumn
       readonly active_at: BigIntColumn
-    }>`SELECT status, epoch, last_seq, active_at FROM eca_threads WHERE thread_id = ${threadId}`
+      readonly provider: string
+      readonly instance_id: string
+      readonly session_id: string | null
+      readonly directory: string
+    }>`SELECT status, epoch, last_seq, active_at, provider, instance_id, session_id, directory FROM eca_threads WHERE thread_id = ${threadId}`
     if (thread === undefined) return
-    const live = thread.status === "live"
+    const live = thread.status !== "stopped"
     const turns = yield* sql<OpenTurnRow>`SELECT turn_id, status, input FROM eca_turns
       WHERE thread_id = ${threadId} AND status IN ('intent', 'accepted') ORDER BY intent_at`
     const requests = live
-      ? yield* sql<RequestRow>`SELECT request_id, turn_id, type FROM eca_events
-        WHERE thread_id = ${threadId} AND request_id IS NOT NULL AND epoch = ${Number(thread.epoch)} ORDER BY seq`
+      ? yield* sql<RequestRow>`SELECT subject_id, turn_id, type FROM eca_events
+        WHERE thread_id = ${threadId} AND subject_id IS NOT NULL AND epoch = ${Number(thread.epoch)}
+          AND type IN ('ApprovalRequested', 'ApprovalSettled', 'QuestionAsked', 'QuestionSettled') ORDER BY seq`
       : []
     if (!live && turns.length === 0) return
     const compactions = live
-      ? yield* sql<EventRow>`SELECT thread_id, seq, epoch, turn_id, type, at, body FROM eca_events
+      ? yield* sql<EventRow>`SELECT thread_id, seq, epoch, turn_id, type, at, position, body FROM eca_events
         WHERE thread_id = ${threadId} AND epoch = ${Number(thread.epoch)}
           AND type IN ('CompactionGated', 'CompactionSettled') ORDER BY seq`
       : []
@@ -106,20 +115,33 @@ export const settle = (
     ]
     const epoch = Epoch.make(Number(thread.epoch))
     const lastSeq = Number(thread.last_seq)
-    yield* eventLog.insert(
-      sql,
-      bodies.map((body, n): ThreadEvent => ({ ...body, seq: lastSeq + n + 1, threadId, epoch, at }))
-    )
-    yield* sql`UPDATE eca_turns SET status = 'unknown', ended_at = ${at}
+    const position = yield* positions.next
+    const events = bodies.map((body, n): NumberedEvent => ({ ...body, seq: lastSeq + n + 1, threadId, epoch, at }))
+    yield* eventLog.insert(sql, events, position)
+    const identity = {
+      provider: ProviderName.make(thread.provider),
+      instanceId: InstanceId.make(thread.instance_id),
+      sessionId: SessionId.make(thread.session_id ?? ""),
+      directory: thread.directory
+    }
+    yield* StoreOutbox.record(sql, outbox, events.flatMap((event) => LifecycleRecord.of(event, identity) ?? []))
+    yield* sql`UPDATE eca_turns SET status = 'unknown', ended_at = ${at}, reconcile = 1
       WHERE thread_id = ${threadId} AND status IN ('intent', 'accepted')`
     yield* sql`UPDATE eca_threads
-      SET status = 'stopped', due_at = NULL, active_at = ${at}, last_seq = ${lastSeq + bodies.length}
+      SET status = 'stopped', due_at = NULL, active_at = ${at}, last_seq = ${lastSeq + bodies.length},
+        position = ${position}
       WHERE thread_id = ${threadId}`
   }).pipe(sql.withTransaction)
 
 /** Settles every thread that was left live, or with a turn that has no terminal event. */
-export const settleAll = (sql: SqlClient.SqlClient): Effect.Effect<void, SqlError.SqlError, StoreOutbox> =>
-  sql<{ readonly thread_id: string }>`SELECT thread_id FROM eca_threads WHERE status = 'live'
+export const settleAll = (
+  sql: SqlClient.SqlClient,
+  positions: Positions,
+  outbox: StoreOutbox.Subscriptions
+): Effect.Effect<void, SqlError.SqlError> =>
+  sql<{ readonly thread_id: string }>`SELECT thread_id FROM eca_threads WHERE status <> 'stopped'
     UNION SELECT thread_id FROM eca_turns WHERE status IN ('intent', 'accepted')`.pipe(
-    Effect.flatMap(Effect.forEach(({ thread_id }) => settle(sql, ThreadId.make(thread_id)), { discard: true }))
+    Effect.flatMap(
+      Effect.forEach(({ thread_id }) => settle(sql, positions, outbox, ThreadId.make(thread_id)), { discard: true })
+    )
   )

@@ -1,67 +1,69 @@
 /**
  * Writing to a thread's log. Everything that is written under an epoch first moves the thread's last `seq`, on the
  * condition that the epoch is the live one and that the events follow the stored ones: one conditional update is both
- * the fence and the numbering. What is written is recorded for hooks in the same transaction.
+ * the fence and the numbering.
  */
 import { Effect } from "effect"
 import type { SqlClient, SqlError, Statement } from "effect/sql"
 import type { Epoch, ThreadId } from "../../domain/Ids.ts"
-import type { ThreadEvent } from "../../domain/ThreadEvent.ts"
+import type { NumberedEvent } from "../../domain/ThreadEvent.ts"
 import { EpochFenced } from "../StoreError.ts"
 import { eventRow } from "./rows.ts"
-import * as StoreOutbox from "./sqlHookOutbox.ts"
 
 /** SQLite binds at most 32,766 values in a statement, PostgreSQL 65,535. */
 const rowsPerInsert = 512
 
-const insertRows = (
+/** Inserts events that are already numbered. To be called inside of a transaction. */
+export const insert = (
   sql: SqlClient.SqlClient,
-  events: ReadonlyArray<ThreadEvent>
+  events: ReadonlyArray<NumberedEvent>,
+  position: number
 ): Effect.Effect<void, SqlError.SqlError> => {
   const [first, ...rest] = events
   if (first === undefined) return Effect.void
   if (events.length <= rowsPerInsert) {
-    return Effect.asVoid(sql`INSERT INTO eca_events ${sql.insert([eventRow(first), ...rest.map(eventRow)])}`)
+    return Effect.asVoid(
+      sql`INSERT INTO eca_events ${
+        sql.insert([eventRow(first, position), ...rest.map((event) => eventRow(event, position))])
+      }`
+    )
   }
   return Effect.andThen(
-    insertRows(sql, events.slice(0, rowsPerInsert)),
-    Effect.suspend(() => insertRows(sql, events.slice(rowsPerInsert)))
+    insert(sql, events.slice(0, rowsPerInsert), position),
+    Effect.suspend(() => insert(sql, events.slice(rowsPerInsert), position))
   )
 }
 
-/** Inserts events that are already numbered. To be called inside of a transaction. */
-export const insert = (
-  sql: SqlClient.SqlClient,
-  events: ReadonlyArray<ThreadEvent>
-): Effect.Effect<void, SqlError.SqlError, StoreOutbox.StoreOutbox> =>
-  Effect.andThen(
-    insertRows(sql, events),
-    StoreOutbox.StoreOutbox.use((outbox) => StoreOutbox.record(sql, outbox, events))
-  )
-
-/** Where something is written: fenced if it is not the thread's live epoch. */
-export interface Place {
+/** Where something is written: fenced if it is not the thread's epoch, live or stopped as the writer expects. */
+export interface Target {
   readonly threadId: ThreadId
   readonly epoch: Epoch
+  readonly expect: "live" | "stopped"
+}
+
+/** A condition that a row does not meet: it was written under an epoch that is over. */
+export const fencedUnless = ({ epoch, threadId }: Omit<Target, "expect">) => (rows: ReadonlyArray<unknown>) =>
+  rows.length === 0 ? Effect.fail(new EpochFenced({ threadId, epoch })) : Effect.void
+
+/** The events follow the stored ones. */
+export const follows = (sql: SqlClient.SqlClient, events: ReadonlyArray<NumberedEvent>): Statement.Fragment => {
+  const first = events[0]
+  return first === undefined ? sql.literal("") : sql` AND eca_threads.last_seq = ${first.seq - 1}`
 }
 
 /** Appends events and sets further columns of the thread. To be called inside of a transaction. */
 export const append = (
   sql: SqlClient.SqlClient,
-  { epoch, threadId }: Place,
-  events: ReadonlyArray<ThreadEvent>,
-  set: Statement.Fragment = sql.literal(""),
-  status: "live" | "stopped" = "live"
-): Effect.Effect<void, SqlError.SqlError | EpochFenced, StoreOutbox.StoreOutbox> => {
-  const first = events[0]
-  const follows = first === undefined ? sql.literal("") : sql` AND last_seq = ${first.seq - 1}`
-  const fence = sql`UPDATE eca_threads SET last_seq = last_seq + ${events.length}${set}
-    WHERE thread_id = ${threadId} AND epoch = ${epoch} AND status = ${status}${follows} RETURNING thread_id`
-  return Effect.flatMap(
-    fence,
-    (rows): Effect.Effect<void, SqlError.SqlError | EpochFenced, StoreOutbox.StoreOutbox> =>
-      rows.length === 0
-        ? Effect.fail(new EpochFenced({ threadId, epoch }))
-        : insert(sql, events)
+  target: Target,
+  events: ReadonlyArray<NumberedEvent>,
+  position: number,
+  set: Statement.Fragment
+): Effect.Effect<void, SqlError.SqlError | EpochFenced> => {
+  const status = target.expect === "live" ? sql.literal("status <> 'stopped'") : sql.literal("status = 'stopped'")
+  return sql`UPDATE eca_threads SET last_seq = last_seq + ${events.length}, position = ${position}${set}
+    WHERE thread_id = ${target.threadId} AND epoch = ${target.epoch} AND ${status}${follows(sql, events)}
+    RETURNING thread_id`.pipe(
+    Effect.flatMap(fencedUnless(target)),
+    Effect.andThen(insert(sql, events, position))
   )
 }

@@ -6,7 +6,7 @@
  */
 import { Effect } from "effect"
 import { Migrator, SqlClient, type SqlError } from "effect/sql"
-import { StoreFailed, StoreNewer } from "../StoreError.ts"
+import { StoreFailed, StoreNewer, StoreOlder } from "../StoreError.ts"
 
 const table = "eca_migrations"
 
@@ -16,25 +16,23 @@ const threads = Effect.gen(function*() {
     thread_id TEXT PRIMARY KEY NOT NULL,
     instance_id TEXT NOT NULL,
     provider TEXT NOT NULL,
-    session_id TEXT NOT NULL,
+    session_id TEXT,
     directory TEXT NOT NULL,
     runtime_mode TEXT NOT NULL,
     model TEXT,
     title TEXT,
+    compaction TEXT,
     status TEXT NOT NULL,
     epoch BIGINT NOT NULL,
     last_seq BIGINT NOT NULL,
+    position BIGINT NOT NULL,
     created_at BIGINT NOT NULL,
     active_at BIGINT NOT NULL,
     due_at BIGINT
   )`
   yield* sql`CREATE INDEX eca_threads_active ON eca_threads (active_at, thread_id)`
   yield* sql`CREATE INDEX eca_threads_due ON eca_threads (due_at, thread_id, epoch) WHERE due_at IS NOT NULL`
-  yield* sql`CREATE INDEX eca_threads_live ON eca_threads (thread_id) WHERE status = 'live'`
-})
-
-const cursors = Effect.gen(function*() {
-  const sql = yield* SqlClient.SqlClient
+  yield* sql`CREATE INDEX eca_threads_live ON eca_threads (thread_id) WHERE status <> 'stopped'`
   yield* sql`CREATE TABLE eca_cursors (
     thread_id TEXT NOT NULL,
     instance_id TEXT NOT NULL,
@@ -54,12 +52,12 @@ const turns = Effect.gen(function*() {
     input TEXT NOT NULL,
     intent_at BIGINT NOT NULL,
     ended_at BIGINT,
+    reconcile BIGINT NOT NULL DEFAULT 0,
     reconciled_at BIGINT
   )`
   yield* sql`CREATE INDEX eca_turns_thread ON eca_turns (thread_id, intent_at)`
   yield* sql`CREATE INDEX eca_turns_open ON eca_turns (thread_id) WHERE status IN ('intent', 'accepted')`
-  yield* sql`CREATE INDEX eca_turns_unreconciled ON eca_turns (thread_id)
-    WHERE status = 'unknown' AND reconciled_at IS NULL`
+  yield* sql`CREATE INDEX eca_turns_reconcile ON eca_turns (thread_id) WHERE reconcile = 1`
 })
 
 const events = Effect.gen(function*() {
@@ -70,13 +68,23 @@ const events = Effect.gen(function*() {
     epoch BIGINT NOT NULL,
     turn_id TEXT,
     type TEXT NOT NULL,
-    request_id TEXT,
+    subject_id TEXT,
     at BIGINT NOT NULL,
+    position BIGINT NOT NULL,
     version BIGINT NOT NULL,
     body TEXT NOT NULL,
     PRIMARY KEY (thread_id, seq)
   )`
-  yield* sql`CREATE INDEX eca_events_request ON eca_events (thread_id, request_id, seq) WHERE request_id IS NOT NULL`
+  yield* sql`CREATE INDEX eca_events_subject ON eca_events (thread_id, subject_id, seq) WHERE subject_id IS NOT NULL`
+  yield* sql`CREATE INDEX eca_events_position ON eca_events (position)`
+  yield* sql`CREATE TABLE eca_tombstones (
+    thread_id TEXT PRIMARY KEY NOT NULL,
+    position BIGINT NOT NULL,
+    at BIGINT NOT NULL
+  )`
+  yield* sql`CREATE INDEX eca_tombstones_position ON eca_tombstones (position)`
+  yield* sql`CREATE TABLE eca_positions (id BIGINT PRIMARY KEY NOT NULL, value BIGINT NOT NULL)`
+  yield* sql`INSERT INTO eca_positions (id, value) VALUES (1, 0)`
 })
 
 const ownership = Effect.gen(function*() {
@@ -96,18 +104,9 @@ const ownership = Effect.gen(function*() {
     host TEXT NOT NULL,
     boot TEXT NOT NULL,
     pid BIGINT NOT NULL,
-    start_time TEXT NOT NULL
+    start_time TEXT NOT NULL,
+    folder TEXT
   )`
-})
-
-const processFolders = Effect.gen(function*() {
-  const sql = yield* SqlClient.SqlClient
-  yield* sql`ALTER TABLE eca_processes ADD COLUMN folder TEXT`
-})
-
-const compactionPolicies = Effect.gen(function*() {
-  const sql = yield* SqlClient.SqlClient
-  yield* sql`ALTER TABLE eca_threads ADD COLUMN compaction TEXT`
 })
 
 const hooks = Effect.gen(function*() {
@@ -152,20 +151,18 @@ const snapshots = Effect.gen(function*() {
 })
 
 const migrations: Readonly<Record<string, Effect.Effect<void, SqlError.SqlError, SqlClient.SqlClient>>> = {
-  "0001_threads": threads,
-  "0002_cursors": cursors,
-  "0003_turns": turns,
-  "0004_events": events,
-  "0005_ownership": ownership,
-  "0006_process_folders": processFolders,
-  "0007_hooks": hooks,
-  "0008_snapshots": snapshots,
-  "0009_compaction_policies": compactionPolicies
+  "0001_layout": Effect.all([threads, turns, events, ownership, hooks, snapshots], { discard: true })
 }
 
-/** The schema version that this release writes, and the highest that it opens. */
-export const supported = Math.max(...Object.keys(migrations).map((name) => Number.parseInt(name, 10)))
+/** What each migration of this release is called, by its id. */
+const names = new Map(
+  Object.keys(migrations).map((key) => [Number.parseInt(key, 10), key.slice(key.indexOf("_") + 1)] as const)
+)
 
+/** The schema version that this release writes, and the highest that it opens. */
+export const supported = Math.max(...names.keys())
+
+/** Migrations that the store has seen, oldest first. */
 const found = Effect.gen(function*() {
   const sql = yield* SqlClient.SqlClient
   const tables = yield* sql.onDialectOrElse({
@@ -174,14 +171,24 @@ const found = Effect.gen(function*() {
       sql`SELECT table_name FROM information_schema.tables
         WHERE table_schema = current_schema() AND table_name = ${table}`
   })
-  if (tables.length === 0) return 0
-  const rows = yield* sql<{ readonly id: unknown }>`SELECT MAX(migration_id) AS id FROM ${sql(table)}`
-  return Number(rows[0]?.id ?? 0)
+  if (tables.length === 0) return []
+  const rows = yield* sql<{ readonly id: unknown; readonly name: unknown }>`SELECT migration_id AS id, name
+    FROM ${sql(table)} ORDER BY migration_id`
+  return rows.map((row) => ({ id: Number(row.id), name: String(row.name) }))
 })
 
-/** Brings the tables up to date, or refuses a store that is ahead of this release before anything is changed. */
-export const run: Effect.Effect<void, StoreNewer | StoreFailed, SqlClient.SqlClient> = Effect.gen(function*() {
-  const version = yield* found
-  if (version > supported) return yield* new StoreNewer({ found: version, supported })
-  yield* Migrator.make({})({ table, loader: Migrator.fromRecord(migrations) })
-}).pipe(Effect.catchTag(["SqlError", "MigrationError"], (error) => Effect.fail(StoreFailed.of("migrate")(error))))
+/**
+ * Brings the tables up to date. Refuses a store that is ahead of this release, and one that no release has written,
+ * before anything is changed.
+ */
+export const run: Effect.Effect<void, StoreNewer | StoreOlder | StoreFailed, SqlClient.SqlClient> = Effect.gen(
+  function*() {
+    const seen = yield* found
+    const version = seen.at(-1)?.id ?? 0
+    if (seen.some(({ id, name }) => id <= supported && names.get(id) !== name)) {
+      return yield* new StoreOlder({ found: version })
+    }
+    if (version > supported) return yield* new StoreNewer({ found: version, supported })
+    yield* Migrator.make({})({ table, loader: Migrator.fromRecord(migrations) })
+  }
+).pipe(Effect.catchTag(["SqlError", "MigrationError"], (error) => Effect.fail(StoreFailed.of("migrate")(error))))

@@ -3,8 +3,8 @@
  * parsed, and an event that cannot be is handed out as `Unrecognized`.
  */
 import { type Effect, Option, Result, Schema } from "effect"
-import { Epoch, ThreadId, TurnId } from "../../domain/Ids.ts"
-import { ThreadEvent, version } from "../../domain/ThreadEvent.ts"
+import { Epoch, Position, ThreadId, TurnId } from "../../domain/Ids.ts"
+import { type NumberedEvent, ThreadEvent, version } from "../../domain/ThreadEvent.ts"
 import { Binding, TurnRecord } from "../../domain/ThreadRecord.ts"
 
 /** Drivers hand out BIGINT as number, bigint or text. */
@@ -21,7 +21,7 @@ export interface BindingRow {
   readonly thread_id: string
   readonly instance_id: string
   readonly provider: string
-  readonly session_id: string
+  readonly session_id: string | null
   readonly directory: string
   readonly runtime_mode: string
   readonly model: string | null
@@ -30,27 +30,32 @@ export interface BindingRow {
   readonly status: string
   readonly epoch: BigIntColumn
   readonly last_seq: BigIntColumn
+  readonly position: BigIntColumn
   readonly created_at: BigIntColumn
   readonly active_at: BigIntColumn
   readonly due_at: BigIntColumn | null
 }
 
-export const bindingRow = (binding: Binding, lastSeq: number, dueAt: number): BindingRow => ({
+export const bindingRow = (
+  binding: Binding,
+  at: { readonly lastSeq: number; readonly position: number; readonly dueAt: number | null }
+): BindingRow => ({
   thread_id: binding.threadId,
   instance_id: binding.instanceId,
   provider: binding.provider,
-  session_id: binding.sessionId,
+  session_id: binding.sessionId ?? null,
   directory: binding.directory,
   runtime_mode: binding.runtimeMode,
   model: binding.model === undefined ? null : JSON.stringify(binding.model),
   title: binding.title ?? null,
   compaction: binding.compaction === undefined ? null : JSON.stringify(binding.compaction),
-  status: "live",
+  status: binding.status,
   epoch: binding.epoch,
-  last_seq: lastSeq,
+  last_seq: at.lastSeq,
+  position: at.position,
   created_at: binding.createdAt,
   active_at: binding.activeAt,
-  due_at: dueAt
+  due_at: at.dueAt
 })
 
 const decodeBinding = Schema.decodeUnknownEffect(Binding)
@@ -60,7 +65,7 @@ export const toBinding = (row: BindingRow): Effect.Effect<Binding, Schema.Schema
     threadId: row.thread_id,
     instanceId: row.instance_id,
     provider: row.provider,
-    sessionId: row.session_id,
+    ...optional("sessionId", row.session_id),
     directory: row.directory,
     runtimeMode: row.runtime_mode,
     ...optional("model", row.model === null ? null : parseJson(row.model)),
@@ -69,6 +74,7 @@ export const toBinding = (row: BindingRow): Effect.Effect<Binding, Schema.Schema
     status: row.status,
     epoch: Number(row.epoch),
     lastSeq: Number(row.last_seq),
+    position: String(row.position),
     createdAt: Number(row.created_at),
     activeAt: Number(row.active_at)
   })
@@ -104,13 +110,18 @@ export interface EventRow {
   readonly epoch: BigIntColumn
   readonly turn_id: string | null
   readonly type: string
-  readonly request_id: string | null
+  readonly subject_id: string | null
   readonly at: BigIntColumn
+  readonly position: BigIntColumn
   readonly version: BigIntColumn
   readonly body: string
 }
 
-const requestId = (event: ThreadEvent): string | null => {
+/**
+ * What one event opens and another closes, where it may outlast a turn: a request, a compaction, an item of no turn.
+ * These are found by an index.
+ */
+const subjectId = (event: NumberedEvent): string | null => {
   switch (event._tag) {
     case "ApprovalRequested":
     case "QuestionAsked":
@@ -118,21 +129,28 @@ const requestId = (event: ThreadEvent): string | null => {
     case "ApprovalSettled":
     case "QuestionSettled":
       return event.requestId
+    case "CompactionGated":
+    case "CompactionSettled":
+      return event.compactionId
+    case "ItemStarted":
+    case "ItemCompleted":
+      return event.turnId === undefined ? `item:${event.item.itemId}` : null
     default:
       return null
   }
 }
 
-export const eventRow = (event: ThreadEvent) => {
-  const { at, epoch, seq, threadId, ...body } = event
+export const eventRow = (event: NumberedEvent, position: number) => {
+  const { at, epoch, position: _, seq, threadId, ...body } = event
   return {
     thread_id: threadId,
     seq,
     epoch,
     turn_id: "turnId" in body ? body.turnId ?? null : null,
     type: body._tag,
-    request_id: requestId(event),
+    subject_id: subjectId(event),
     at,
+    position,
     version,
     body: JSON.stringify(body)
   }
@@ -141,13 +159,14 @@ export const eventRow = (event: ThreadEvent) => {
 const decodeEvent = Schema.decodeUnknownOption(ThreadEvent)
 const decodeTurnId = Schema.decodeUnknownOption(TurnId)
 
-export const toEvent = (row: Omit<EventRow, "request_id" | "version">): ThreadEvent => {
+export const toEvent = (row: Omit<EventRow, "subject_id" | "version">): ThreadEvent => {
   const raw = parseJson(row.body)
   const place = {
     seq: Number(row.seq),
     threadId: ThreadId.make(row.thread_id),
     epoch: Epoch.make(Number(row.epoch)),
-    at: Number(row.at)
+    at: Number(row.at),
+    position: Position.make(String(row.position))
   }
   const known = typeof raw === "object" && raw !== null ? decodeEvent({ ...raw, ...place }) : Option.none()
   return Option.getOrElse(known, (): ThreadEvent => ({

@@ -5,18 +5,16 @@
  * The durable hooks are known in memory, from the table that every registration is kept in; where there is none, writing
  * a log costs no statement more.
  */
-import { Clock, Context, Effect, Option, References, Schema } from "effect"
+import { Array as Arr, Clock, Context, Effect, Option, References, Schema } from "effect"
 import type { SqlClient, SqlError } from "effect/sql"
-import { InstanceId, ProviderName, SessionId } from "../../domain/Ids.ts"
 import * as Lifecycle from "../../domain/LifecycleEvent.ts"
-import type { ThreadEvent } from "../../domain/ThreadEvent.ts"
 import type { HookOutbox } from "../HookOutbox.ts"
-import * as LifecycleRecord from "../LifecycleRecord.ts"
 import { Durability } from "../SqliteClient.ts"
 import { StoreFailed } from "../StoreError.ts"
 import { type BigIntColumn, parseJson } from "./rows.ts"
 
-interface Subscriptions {
+/** Who is told of what is written to the log. */
+export interface Subscriptions {
   /** Patterns by the name of the hook. */
   readonly hooks: Map<string, ReadonlyArray<string>>
   /** Of the last recorded event. One process owns the store, so it is counted here. */
@@ -24,9 +22,6 @@ interface Subscriptions {
   /** What is at or before it was recorded by an earlier run, or by the settlement after its crash: all, until that is over. */
   openedAt: number
 }
-
-/** Who is to be told of what is written to the log. Everything that writes to it asks for this. */
-export class StoreOutbox extends Context.Service<StoreOutbox, Subscriptions>()("effect-coding-agents/StoreOutbox") {}
 
 const decodePatterns = Schema.decodeUnknownOption(Schema.Array(Schema.String))
 const decodeEvent = Schema.decodeUnknownOption(Lifecycle.LifecycleEvent)
@@ -37,7 +32,7 @@ export const load = Effect.fnUntraced(function*(sql: SqlClient.SqlClient) {
   const [last] = yield* sql<{ readonly ordinal: BigIntColumn | null }>`SELECT MAX(ordinal) AS ordinal
     FROM eca_hook_events`
   const ordinal = Number(last?.ordinal ?? 0)
-  return StoreOutbox.of({
+  const known: Subscriptions = {
     // A hook gets too much rather than too little: what it does not want any more it is not called for.
     hooks: new Map(
       hooks.map(({ name, patterns }) =>
@@ -46,61 +41,61 @@ export const load = Effect.fnUntraced(function*(sql: SqlClient.SqlClient) {
     ),
     ordinal,
     openedAt: Number.MAX_SAFE_INTEGER
-  })
+  }
+  return known
 })
 
-interface ThreadRow {
-  readonly provider: string
-  readonly instance_id: string
-  readonly session_id: string
-  readonly directory: string
-}
+/** Names of the hooks that are told of this event. */
+const recipients = ({ hooks }: Subscriptions, event: Lifecycle.LifecycleEvent): ReadonlyArray<string> =>
+  Array.from(hooks).filter(([, patterns]) => Lifecycle.matches(patterns, event._tag)).map(([name]) => name)
 
-/** Names of the hooks that are to be told of this event. */
-const wantedBy = ({ hooks }: Subscriptions, event: ThreadEvent): ReadonlyArray<string> => {
-  const kind = LifecycleRecord.tagOf(event)
-  if (kind === undefined) return []
-  return Array.from(hooks).filter(([, patterns]) => Lifecycle.matches(patterns, kind)).map(([name]) => name)
-}
+/** SQLite binds at most 32,766 values in a statement. */
+const rowsPerInsert = 1024
 
-/** Records what hooks want of these events, which are all of one thread. To be called inside of their transaction. */
+const inserted = <Row extends object, A>(
+  rows: ReadonlyArray<Row>,
+  insert: (rows: Arr.NonEmptyReadonlyArray<Row>) => Effect.Effect<ReadonlyArray<A>, SqlError.SqlError>
+): Effect.Effect<ReadonlyArray<A>, SqlError.SqlError> =>
+  Effect.map(Effect.forEach(Arr.chunksOf(rows, rowsPerInsert), insert), Arr.flatten)
+
+/**
+ * Records these events for the hooks that want them: at most two statements, however many they are, up to a limit. To be
+ * called inside of the transaction that writes what they tell. An event that was recorded before is not recorded again.
+ */
 export const record = (
   sql: SqlClient.SqlClient,
   outbox: Subscriptions,
-  events: ReadonlyArray<ThreadEvent>
+  events: ReadonlyArray<Lifecycle.LifecycleEvent>
 ): Effect.Effect<void, SqlError.SqlError> => {
-  if (outbox.hooks.size === 0) return Effect.void
-  const wanted = events.map((event) => [event, wantedBy(outbox, event)] as const).filter(([, by]) => by.length > 0)
-  const threadId = wanted[0]?.[0].threadId
-  if (threadId === undefined) return Effect.void
+  if (outbox.hooks.size === 0 || events.length === 0) return Effect.void
+  const wanted = events.map((event) => ({ event, hooks: recipients(outbox, event), ordinal: ++outbox.ordinal }))
+    .filter(({ hooks }) => hooks.length > 0)
+  if (wanted.length === 0) return Effect.void
+  const rows = wanted.map(({ event, ordinal }) => ({
+    event_id: event.eventId,
+    thread_id: event.threadId,
+    at: event.at,
+    seq: event.seq,
+    ordinal,
+    body: JSON.stringify(event)
+  }))
   return Effect.gen(function*() {
-    const [thread] = yield* sql<ThreadRow>`SELECT provider, instance_id, session_id, directory FROM eca_threads
-      WHERE thread_id = ${threadId}`
-    if (thread === undefined) return
-    const identity: Lifecycle.Identity = {
-      provider: ProviderName.make(thread.provider),
-      instanceId: InstanceId.make(thread.instance_id),
-      sessionId: SessionId.make(thread.session_id),
-      directory: thread.directory
-    }
-    for (const [event, [first, ...others]] of wanted) {
-      const told = LifecycleRecord.of(event, identity)
-      if (told === undefined || first === undefined) continue
-      const ordinal = ++outbox.ordinal
-      const row = {
-        event_id: told.eventId,
-        thread_id: threadId,
-        at: event.at,
-        seq: event.seq,
-        ordinal,
-        body: JSON.stringify(told)
-      }
-      const recorded = yield* sql`INSERT INTO eca_hook_events ${sql.insert(row)}
+    const recorded = yield* inserted(
+      rows,
+      ([first, ...rest]) =>
+        sql<{ readonly event_id: string }>`INSERT INTO eca_hook_events ${sql.insert([first, ...rest])}
         ON CONFLICT (event_id) DO NOTHING RETURNING event_id`
-      if (recorded.length === 0) continue
-      const delivery = (hook: string) => ({ event_id: told.eventId, hook, attempt: 0, due_at: 0, ordinal })
-      yield* sql`INSERT INTO eca_hook_deliveries ${sql.insert([delivery(first), ...others.map(delivery)])}`
-    }
+    )
+    const fresh = new Set(recorded.map((row) => row.event_id))
+    const deliveries = wanted.flatMap(({ event: { eventId }, hooks, ordinal }) =>
+      fresh.delete(eventId)
+        ? hooks.map((hook) => ({ event_id: eventId, hook, attempt: 0, due_at: 0, ordinal }))
+        : []
+    )
+    yield* inserted(
+      deliveries,
+      ([first, ...rest]) => sql`INSERT INTO eca_hook_deliveries ${sql.insert([first, ...rest])}`
+    )
   })
 }
 
@@ -147,6 +142,11 @@ export const operations = (sql: SqlClient.SqlClient, outbox: Subscriptions): Hoo
   })
 
   return {
+    records: (tag) => {
+      for (const patterns of outbox.hooks.values()) if (Lifecycle.matches(patterns, tag)) return true
+      return false
+    },
+
     register: ({ name, patterns }) =>
       sealed(
         "register a hook",

@@ -5,20 +5,26 @@
  * here makes spans: the service's operations have them, and a trace of single statements would cost more than the
  * statements.
  */
-import { Clock, Context, Effect, Option, References, Schema, type Scope } from "effect"
-import { SqlClient, SqlError } from "effect/sql"
-import { Epoch, ThreadId, TurnId } from "../../domain/Ids.ts"
+import { Clock, Context, Effect, Option, References, type Schema, type Scope } from "effect"
+import { SqlClient, type SqlError } from "effect/sql"
+import { Epoch, Position, ThreadId, TurnId } from "../../domain/Ids.ts"
 import type { AgentProcesses } from "../../process/AgentProcesses.ts"
-import type { StoredCursor } from "../../provider/ResumeCursor.ts"
 import type { HookOutbox } from "../HookOutbox.ts"
 import type { SessionStore } from "../SessionStore.ts"
 import * as SnapshotIndex from "../SnapshotIndex.ts"
 import { Durability } from "../SqliteClient.ts"
-import { EpochFenced, StoreFailed, type StoreNewer, type StoreOwned, TurnExists } from "../StoreError.ts"
+import {
+  EpochFenced,
+  StoreFailed,
+  type StoreNewer,
+  type StoreOlder,
+  type StoreOwned,
+  TurnExists
+} from "../StoreError.ts"
 import * as crashSettlement from "./crashSettlement.ts"
-import * as eventLog from "./eventLog.ts"
 import * as migrations from "./migrations.ts"
 import * as owner from "./owner.ts"
+import * as Positions from "./positions.ts"
 import {
   type BigIntColumn,
   type BindingRow,
@@ -31,73 +37,26 @@ import {
   type TurnRow
 } from "./rows.ts"
 import * as AgentProcessesSql from "./sqlAgentProcesses.ts"
+import * as sqlCommit from "./sqlCommit.ts"
 import * as StoreOutbox from "./sqlHookOutbox.ts"
 
 const untraced = Context.make(References.TracerEnabled, false)
 
+const contexts = {
+  flushed: Context.add(untraced, Durability, "flushed"),
+  relaxed: Context.add(untraced, Durability, "relaxed")
+}
+
 const storeOperations = (
   sql: SqlClient.SqlClient,
-  outbox: StoreOutbox.StoreOutbox["Service"]
+  positions: Positions.Positions,
+  outbox: StoreOutbox.Subscriptions
 ): SessionStore["Service"] => {
-  type Unexpected = SqlError.SqlError | Schema.SchemaError
-  type Durable = typeof Durability.Service
-  type Writes = StoreOutbox.StoreOutbox
-
-  const given = Context.add(untraced, StoreOutbox.StoreOutbox, outbox)
-  const contexts = {
-    flushed: Context.add(given, Durability, "flushed"),
-    relaxed: Context.add(given, Durability, "relaxed")
-  }
-
-  const sealed = <A>(operation: string, durability: Durable, effect: Effect.Effect<A, Unexpected, Writes>) =>
-    effect.pipe(Effect.mapError(StoreFailed.of(operation)), Effect.provide(contexts[durability]))
-
-  const fenced = <A>(
+  const sealed = <A>(
     operation: string,
-    durability: Durable,
-    effect: Effect.Effect<A, Unexpected | EpochFenced, Writes>
-  ) =>
-    sql.withTransaction(effect).pipe(
-      Effect.mapError((error) => error._tag === "EpochFenced" ? error : StoreFailed.of(operation)(error)),
-      Effect.provide(contexts[durability])
-    )
-
-  /** The cursor of the thread's instance. */
-  const putCursor = (threadId: ThreadId, cursor: Option.Option<StoredCursor>) =>
-    Option.match(cursor, {
-      onNone: () => Effect.void,
-      onSome: (cursor) =>
-        Effect.asVoid(sql`INSERT INTO eca_cursors (thread_id, instance_id, body)
-          SELECT thread_id, instance_id, CAST(${JSON.stringify(cursor)} AS TEXT) FROM eca_threads
-          WHERE thread_id = ${threadId}
-          ON CONFLICT (thread_id, instance_id) DO UPDATE SET body = excluded.body`)
-    })
-
-  const removeCursors = (threadId: ThreadId) =>
-    Effect.asVoid(sql`DELETE FROM eca_cursors WHERE thread_id = ${threadId}`)
-
-  const replaced = sql.csv([
-    "instance_id",
-    "provider",
-    "session_id",
-    "directory",
-    "runtime_mode",
-    "model",
-    "title",
-    "compaction",
-    "status",
-    "epoch",
-    "last_seq",
-    "created_at",
-    "active_at",
-    "due_at"
-  ].map((column) => `${column} = excluded.${column}`))
-
-  /** An update of a turn that was not in the right state found nothing: it was written under an epoch that is over. */
-  const fencedUnless = (place: eventLog.Place) => (rows: ReadonlyArray<unknown>) =>
-    rows.length === 0
-      ? Effect.fail(new EpochFenced({ threadId: place.threadId, epoch: place.epoch }))
-      : Effect.void
+    durability: typeof Durability.Service,
+    effect: Effect.Effect<A, SqlError.SqlError | Schema.SchemaError>
+  ) => effect.pipe(Effect.mapError(StoreFailed.of(operation)), Effect.provide(contexts[durability]))
 
   return {
     getThread: (threadId) =>
@@ -126,8 +85,59 @@ const storeOperations = (
       sealed(
         "delete a thread",
         "flushed",
-        sql.withTransaction(Effect.forEach(["eca_events", "eca_turns", "eca_cursors", "eca_threads"], (table) =>
-          sql`DELETE FROM ${sql(table)} WHERE thread_id = ${threadId}`, { discard: true }))
+        sql.withTransaction(Effect.gen(function*() {
+          for (const table of ["eca_events", "eca_turns", "eca_cursors", "eca_threads"]) {
+            yield* sql`DELETE FROM ${sql(table)} WHERE thread_id = ${threadId}`
+          }
+          const row = { thread_id: threadId, position: yield* positions.next, at: yield* Clock.currentTimeMillis }
+          yield* sql`INSERT INTO eca_tombstones ${sql.insert(row)} ON CONFLICT (thread_id)
+            DO UPDATE SET position = excluded.position, at = excluded.at`
+          return Position.make(String(row.position))
+        }))
+      ),
+
+    tombstone: (threadId) =>
+      sealed(
+        "read a tombstone",
+        "flushed",
+        sql<{ readonly position: BigIntColumn; readonly at: BigIntColumn }>`SELECT position, at FROM eca_tombstones
+          WHERE thread_id = ${threadId}`.pipe(
+          Effect.map(([row]) =>
+            row === undefined
+              ? Option.none()
+              : Option.some({ position: Position.make(String(row.position)), at: Number(row.at) })
+          )
+        )
+      ),
+
+    createThread: (binding) =>
+      sealed(
+        "create a thread",
+        "flushed",
+        sql.withTransaction(Effect.gen(function*() {
+          const position = yield* positions.next
+          const row = bindingRow({ ...binding, status: "stopped", epoch: Epoch.make(0), lastSeq: 0 }, {
+            lastSeq: 0,
+            position,
+            dueAt: null
+          })
+          const made = yield* sql`INSERT INTO eca_threads ${sql.insert({ ...row })}
+            ON CONFLICT (thread_id) DO NOTHING RETURNING thread_id`
+          return made.length === 0 ? Option.none() : Option.some(Position.make(String(position)))
+        }))
+      ),
+
+    configureThread: ({ epoch, model, threadId, title }) =>
+      sql.withTransaction(Effect.gen(function*() {
+        const position = yield* positions.next
+        const changed = { model: model === undefined ? null : JSON.stringify(model), title: title ?? null, position }
+        const rows = yield* sql`UPDATE eca_threads SET ${sql.update(changed)}
+          WHERE thread_id = ${threadId} AND epoch = ${epoch} AND status <> 'stopped' RETURNING thread_id`
+        if (rows.length === 0) return yield* new EpochFenced({ threadId, epoch })
+        return Position.make(String(position))
+      })).pipe(
+        Effect.mapError((error) => error._tag === "EpochFenced" ? error : StoreFailed.of("configure a thread")(error)),
+        Effect.provide(contexts.flushed)
       ),
 
     getCursor: (threadId, instanceId) =>
@@ -140,41 +150,14 @@ const storeOperations = (
         )
       ),
 
-    openEpoch: ({ binding, cursor, dueAt, ends, events, resets = false }) => {
-      const { threadId } = binding
-      const close = ends === undefined
-        ? Effect.void
-        : eventLog.append(sql, { threadId, epoch: ends.epoch }, ends.events, sql`, status = 'stopped'`)
-      const first = events[0]
-      const follows = first === undefined ? sql.literal("") : sql` AND eca_threads.last_seq = ${first.seq - 1}`
-      const row = bindingRow(binding, events.at(-1)?.seq ?? binding.lastSeq, dueAt)
-      return fenced(
-        "open an epoch",
-        "flushed",
-        close.pipe(
-          Effect.andThen(sql`INSERT INTO eca_threads ${sql.insert({ ...row })} ON CONFLICT (thread_id)
-            DO UPDATE SET ${replaced} WHERE eca_threads.epoch < excluded.epoch${follows} RETURNING thread_id`),
-          Effect.flatMap(fencedUnless(binding)),
-          Effect.andThen(eventLog.insert(sql, events)),
-          Effect.andThen(resets ? removeCursors(threadId) : Effect.void),
-          Effect.andThen(putCursor(threadId, cursor))
-        )
-      )
-    },
-
-    closeEpoch: (write) =>
-      fenced(
-        "close an epoch",
-        "flushed",
-        eventLog.append(
-          sql,
-          write,
-          write.events,
-          sql`, status = 'stopped', due_at = NULL, active_at = ${write.at}`
-        )
+    commit: (write) =>
+      sql.withTransaction(sqlCommit.write(sql, positions, outbox, write)).pipe(
+        Effect.mapError((error) => error._tag === "EpochFenced" ? error : StoreFailed.of(write.name)(error)),
+        Effect.provide(contexts[write.flush ? "flushed" : "relaxed"])
       ),
 
-    settleThread: (threadId) => sealed("settle a thread", "flushed", crashSettlement.settle(sql, threadId)),
+    settleThread: (threadId) =>
+      sealed("settle a thread", "flushed", crashSettlement.settle(sql, positions, outbox, threadId)),
 
     recordIntent: (turn) =>
       sealed(
@@ -184,7 +167,7 @@ const storeOperations = (
         sql`INSERT INTO eca_turns (turn_id, thread_id, epoch, status, ref, input, intent_at)
           SELECT CAST(${turn.turnId} AS TEXT), thread_id, epoch, 'intent', CAST(${turn.ref ?? null} AS TEXT),
             CAST(${JSON.stringify(turn.input)} AS TEXT), CAST(${turn.at} AS BIGINT) FROM eca_threads
-          WHERE thread_id = ${turn.threadId} AND epoch = ${turn.epoch} AND status = 'live'
+          WHERE thread_id = ${turn.threadId} AND epoch = ${turn.epoch} AND status <> 'stopped'
           ON CONFLICT (turn_id) DO NOTHING RETURNING turn_id`.pipe(
           Effect.flatMap((rows) =>
             rows.length > 0
@@ -204,35 +187,12 @@ const storeOperations = (
         })
       ),
 
-    acceptTurn: (write) =>
-      fenced(
-        "accept a turn",
-        "relaxed",
-        eventLog.append(sql, write, write.events, sql`, due_at = NULL, active_at = ${write.at}`).pipe(
-          Effect.andThen(sql`UPDATE eca_turns SET status = 'accepted'
-            WHERE turn_id = ${write.turnId} AND status = 'intent' RETURNING turn_id`),
-          Effect.flatMap(fencedUnless(write))
-        )
-      ),
-
     refuseTurn: (turnId, at) =>
       sealed(
         "refuse a turn",
         "relaxed",
         Effect.asVoid(sql`UPDATE eca_turns SET status = 'refused', ended_at = ${at}
           WHERE turn_id = ${turnId} AND status = 'intent'`)
-      ),
-
-    endTurn: (write) =>
-      fenced(
-        "end a turn",
-        "flushed",
-        eventLog.append(sql, write, write.events, sql`, due_at = ${write.dueAt}, active_at = ${write.at}`).pipe(
-          Effect.andThen(sql`UPDATE eca_turns SET status = ${write.status}, ended_at = ${write.at}
-            WHERE turn_id = ${write.turnId} AND status IN ('intent', 'accepted') RETURNING turn_id`),
-          Effect.flatMap(fencedUnless(write)),
-          Effect.andThen(putCursor(write.threadId, write.cursor))
-        )
       ),
 
     getTurn: (turnId) =>
@@ -256,34 +216,17 @@ const storeOperations = (
 
     unreconciledTurns: (threadId) =>
       sealed(
-        "read unknown turns",
+        "read turns to reconcile",
         "flushed",
-        sql<TurnRow>`SELECT * FROM eca_turns WHERE thread_id = ${threadId} AND status = 'unknown'
-          AND reconciled_at IS NULL ORDER BY intent_at`.pipe(Effect.flatMap(Effect.forEach(toTurn)))
+        sql<TurnRow>`SELECT * FROM eca_turns WHERE thread_id = ${threadId} AND reconcile = 1
+          ORDER BY intent_at`.pipe(Effect.flatMap(Effect.forEach(toTurn)))
       ),
-
-    reconcileTurn: (write) =>
-      fenced(
-        "reconcile a turn",
-        "flushed",
-        Effect.gen(function*() {
-          yield* eventLog.append(sql, write, write.events)
-          const at = yield* Clock.currentTimeMillis
-          yield* sql`UPDATE eca_turns SET reconciled_at = ${at}
-            WHERE turn_id = ${write.turnId} AND status = 'unknown'`
-        })
-      ),
-
-    appendEvents: (events) => fenced("append events", "relaxed", eventLog.append(sql, events[0], events)),
-
-    annotateThread: (events) =>
-      fenced("annotate a thread", "flushed", eventLog.append(sql, events[0], events, undefined, "stopped")),
 
     readEvents: ({ after, limit, threadId }) =>
       sealed(
         "read events",
         "flushed",
-        sql<EventRow>`SELECT thread_id, seq, epoch, turn_id, type, at, body FROM eca_events
+        sql<EventRow>`SELECT thread_id, seq, epoch, turn_id, type, at, position, body FROM eca_events
           WHERE thread_id = ${threadId} AND seq > ${after} ORDER BY seq LIMIT ${limit}`.pipe(
           Effect.map((rows) => rows.map(toEvent))
         )
@@ -294,7 +237,9 @@ const storeOperations = (
         "read a request",
         "flushed",
         sql<{ readonly type: string }>`SELECT type FROM eca_events
-          WHERE thread_id = ${threadId} AND request_id = ${requestId} ORDER BY seq DESC LIMIT 1`.pipe(
+          WHERE thread_id = ${threadId} AND subject_id = ${requestId}
+            AND type IN ('ApprovalRequested', 'ApprovalSettled', 'QuestionAsked', 'QuestionSettled')
+          ORDER BY seq DESC LIMIT 1`.pipe(
           Effect.map(([last]) =>
             last === undefined
               ? "unknown"
@@ -322,7 +267,7 @@ const storeOperations = (
         "set a due time",
         "relaxed",
         Effect.asVoid(sql`UPDATE eca_threads SET due_at = ${dueAt}
-          WHERE thread_id = ${threadId} AND epoch = ${epoch} AND status = 'live'`)
+          WHERE thread_id = ${threadId} AND epoch = ${epoch} AND status <> 'stopped'`)
       )
   }
 }
@@ -335,25 +280,20 @@ export const make: Effect.Effect<
     readonly outbox: HookOutbox["Service"]
     readonly snapshots: SnapshotIndex.SnapshotIndex["Service"]
   },
-  StoreNewer | StoreOwned | StoreFailed,
+  StoreNewer | StoreOlder | StoreOwned | StoreFailed,
   SqlClient.SqlClient | Scope.Scope
 > = Effect.gen(function*() {
   const sql = yield* SqlClient.SqlClient
+  const opening = (operation: string) => Effect.mapError(StoreFailed.of(operation))
   yield* migrations.run
   yield* owner.acquire
-  yield* AgentProcessesSql.endOrphans(sql).pipe(
-    Effect.catchTag("SqlError", (error) => Effect.fail(StoreFailed.of("end orphans")(error)))
-  )
-  const outbox = yield* StoreOutbox.load(sql).pipe(
-    Effect.catchTag("SqlError", (error) => Effect.fail(StoreFailed.of("read the hooks")(error)))
-  )
-  yield* crashSettlement.settleAll(sql).pipe(
-    Effect.provideService(StoreOutbox.StoreOutbox, outbox),
-    Effect.catchTag("SqlError", (error) => Effect.fail(StoreFailed.of("settle after a crash")(error)))
-  )
+  yield* AgentProcessesSql.endOrphans(sql).pipe(opening("end orphans"))
+  const outbox = yield* StoreOutbox.load(sql).pipe(opening("read the hooks"))
+  const positions = yield* Positions.open(sql).pipe(opening("read the last position"))
+  yield* crashSettlement.settleAll(sql, positions, outbox).pipe(opening("settle after a crash"))
   outbox.openedAt = outbox.ordinal
   return {
-    store: storeOperations(sql, outbox),
+    store: storeOperations(sql, positions, outbox),
     processes: AgentProcessesSql.make(sql),
     outbox: StoreOutbox.operations(sql, outbox),
     snapshots: SnapshotIndex.makeSql(sql)

@@ -163,7 +163,8 @@ export const rules: ReadonlyArray<Rule> = [
       yield* run(host, prompts.say("green kettle"))
       const { end, turnId } = yield* send(host, prompts.slow)
       yield* awaitOf(host, turnId, "ItemStarted")
-      yield* crash((yield* host.agents.getThread({ threadId: thread })).sessionId)
+      const { sessionId } = yield* host.agents.getThread({ threadId: thread })
+      yield* crash(yield* Effect.fromNullishOr(sessionId))
       const event = yield* end
       yield* equal(event._tag, "TurnFailed", "how the turn ends")
       const next = yield* recall(host)
@@ -192,7 +193,8 @@ export const rules: ReadonlyArray<Rule> = [
         yield* start(host)
         const sent = yield* send(host, bench.prompts.slow)
         yield* awaitOf(host, sent.turnId, "ItemStarted")
-        yield* crash((yield* host.agents.getThread({ threadId: thread })).sessionId)
+        const { sessionId } = yield* host.agents.startSession({ threadId: thread })
+        yield* crash(sessionId)
         const ending = yield* sent.end
         const failure = ending._tag === "TurnFailed" ? ending.failure : ending
         yield* same(failure, { _tag: "SessionLost", ...exit }, "failure of the turn")

@@ -67,7 +67,7 @@ export const settle = (draft: Draft, compactionId: string, ending: CompactionEnd
       OpenWork.settleCompaction({ compactionId, trigger, turnId, snapshotId: snapshot?.snapshotId }, ending)
     )
   }
-  draft.wants.push({ _tag: "CompactionSettled", compactionId, ending })
+  draft.wants.push({ _tag: "CompactionSettled", compactionId, ending, snapshot })
 }
 
 /** Records what was saved and that it is at its gate, and its outcome as well if the agent was faster. */

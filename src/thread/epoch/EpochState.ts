@@ -46,6 +46,8 @@ export interface Running {
 export interface OpenRequest {
   readonly kind: "approval" | "question"
   readonly turnId: TurnId | undefined
+  /** How many questions it asks; 0 for an approval. */
+  readonly questions: number
   /** An answer is on its way to the agent; what the agent says of the request meanwhile is not news. */
   readonly answering: boolean
 }
@@ -118,7 +120,7 @@ export interface State {
   readonly vetoes: number
   /** What the model must read before the next prompt. */
   readonly notes: ReadonlyArray<string>
-  /** End of the last turn, or the start of the epoch, in milliseconds since the epoch. */
+  /** End of the last turn, or the start of the epoch, in milliseconds of the host's steady clock. */
   readonly activeAt: number
 }
 
@@ -212,6 +214,11 @@ export type Want =
   /** A compaction that the agent did not ask for is under way: it is to be saved beside it. */
   | { readonly _tag: "CompactionSeen"; readonly compactionId: string }
   /** A compaction is over. */
-  | { readonly _tag: "CompactionSettled"; readonly compactionId: string; readonly ending: CompactionEnding }
+  | {
+    readonly _tag: "CompactionSettled"
+    readonly compactionId: string
+    readonly ending: CompactionEnding
+    readonly snapshot: SnapshotInfo | undefined
+  }
 
 export type EpochStep = Step<State, EventBody, Want>

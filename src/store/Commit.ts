@@ -1,0 +1,53 @@
+/**
+ * One write to a thread: what happened, in order, with all that follows from it. It is one transaction.
+ *
+ * The ledger of turns is a projection of the events. `TurnStarted` moves a turn from `intent` to `accepted`; a terminal
+ * event moves it from either to its outcome; `TurnReconciled` notes that it was compared with the agent's history.
+ * `TurnRestored` does not touch the ledger. `SessionEnded` stops the thread and clears its due time.
+ */
+import type { Array as Arr } from "effect"
+import type { Epoch, ThreadId } from "../domain/Ids.ts"
+import type { LifecycleEvent } from "../domain/LifecycleEvent.ts"
+import type { NumberedEvent } from "../domain/ThreadEvent.ts"
+import type { Binding, ThreadStatus } from "../domain/ThreadRecord.ts"
+import type { StoredCursor } from "../provider/ResumeCursor.ts"
+
+/** What is written under one epoch. */
+export interface Part {
+  readonly epoch: Epoch
+  /**
+   * What the epoch must be, or the write is fenced.
+   *
+   * - `live`: the thread's live epoch.
+   * - `stopped`: its last epoch, which is over.
+   * - `none`: an epoch that this part opens; `binding` is given.
+   */
+  readonly expect: "live" | "stopped" | "none"
+  /** Written whole by the opening of an epoch. */
+  readonly binding?: Binding | undefined
+  /** The conversation begins anew: cursors that would find the old one are removed before the new one is put. */
+  readonly resets?: boolean | undefined
+  /** Durable events, numbered after the stored ones without a hole. */
+  readonly events: ReadonlyArray<NumberedEvent>
+  /** What these events tell hooks ({@link LifecycleRecord.of}); recorded for them in the same transaction. */
+  readonly lifecycle: ReadonlyArray<LifecycleEvent>
+}
+
+/** One transaction. */
+export interface Commit {
+  /** What it does, for errors: "open an epoch", "end a turn", ... */
+  readonly name: string
+  readonly threadId: ThreadId
+  /** In order. A reset is the end of one epoch and the opening of the next. */
+  readonly parts: Arr.NonEmptyReadonlyArray<Part>
+  /** Of the instance that the thread is bound to after the last part. */
+  readonly cursor?: StoredCursor | undefined
+  /** When the reaper looks at the thread again, in milliseconds since the epoch. Absent leaves it, `null` clears it. */
+  readonly dueAt?: number | null | undefined
+  /** Milliseconds since the epoch. Absent leaves it. */
+  readonly activeAt?: number | undefined
+  /** Absent leaves it. `SessionEnded` in the last part stops the thread whatever this says. */
+  readonly status?: ThreadStatus | undefined
+  /** Whether the commit reaches the disk before it returns. */
+  readonly flush: boolean
+}

@@ -1,0 +1,148 @@
+/**
+ * {@link Commit} in SQL: for each part the fence and the numbering in one update, the events, the turns that they move,
+ * and what they tell hooks; then the cursor. Generic SQL, which SQLite and PostgreSQL both run.
+ */
+import { Effect } from "effect"
+import type { SqlClient, SqlError, Statement } from "effect/sql"
+import { type Epoch, Position, type ThreadId } from "../../domain/Ids.ts"
+import type { StoredCursor } from "../../provider/ResumeCursor.ts"
+import type { Commit, Part } from "../Commit.ts"
+import { EpochFenced } from "../StoreError.ts"
+import * as eventLog from "./eventLog.ts"
+import * as ledger from "./ledger.ts"
+import type { Positions } from "./positions.ts"
+import { bindingRow } from "./rows.ts"
+import * as StoreOutbox from "./sqlHookOutbox.ts"
+
+type Written = Effect.Effect<void, SqlError.SqlError | EpochFenced>
+
+/** What belongs to the thread's row and not to a part; the last part writes it. */
+type ThreadColumns = Pick<Commit, "status" | "dueAt" | "activeAt">
+
+const replacedColumns = [
+  "instance_id",
+  "provider",
+  "session_id",
+  "directory",
+  "runtime_mode",
+  "model",
+  "title",
+  "compaction",
+  "status",
+  "epoch",
+  "last_seq",
+  "position",
+  "created_at",
+  "active_at",
+  "due_at"
+].map((column) => `${column} = excluded.${column}`).join(", ")
+
+/** Puts the cursor of the instance that the thread is bound to. */
+const putCursor = (sql: SqlClient.SqlClient, threadId: ThreadId, cursor: StoredCursor | undefined): Written =>
+  cursor === undefined
+    ? Effect.void
+    : Effect.asVoid(sql`INSERT INTO eca_cursors (thread_id, instance_id, body)
+      SELECT thread_id, instance_id, CAST(${JSON.stringify(cursor)} AS TEXT) FROM eca_threads
+      WHERE thread_id = ${threadId}
+      ON CONFLICT (thread_id, instance_id) DO UPDATE SET body = excluded.body`)
+
+const removeCursors = (sql: SqlClient.SqlClient, threadId: ThreadId): Written =>
+  Effect.asVoid(sql`DELETE FROM eca_cursors WHERE thread_id = ${threadId}`)
+
+/** Sets further columns of the thread: what is absent stays. */
+const columns = (sql: SqlClient.SqlClient, part: Part, thread: ThreadColumns): Statement.Fragment => {
+  const ends = part.events.some((event) => event._tag === "SessionEnded")
+  const status = ends ? "stopped" : thread.status
+  const dueAt = thread.dueAt === undefined && ends ? null : thread.dueAt
+  const set = [
+    ...(status === undefined ? [] : [sql`, status = ${status}`]),
+    ...(dueAt === undefined ? [] : [dueAt === null ? sql.literal(", due_at = NULL") : sql`, due_at = ${dueAt}`]),
+    ...(thread.activeAt === undefined ? [] : [sql`, active_at = ${thread.activeAt}`])
+  ]
+  return set.reduce<Statement.Fragment>((all, one) => sql`${all}${one}`, sql.literal(""))
+}
+
+const open = (
+  sql: SqlClient.SqlClient,
+  threadId: ThreadId,
+  part: Part,
+  position: number,
+  thread: ThreadColumns
+): Written => {
+  const { binding, epoch, events } = part
+  if (binding === undefined) return Effect.die(new Error("A part that opens an epoch needs the thread's binding"))
+  const row = {
+    ...bindingRow(binding, {
+      lastSeq: events.at(-1)?.seq ?? binding.lastSeq,
+      position,
+      dueAt: thread.dueAt ?? null
+    }),
+    thread_id: threadId,
+    epoch,
+    ...(thread.status === undefined ? {} : { status: thread.status }),
+    ...(thread.activeAt === undefined ? {} : { active_at: thread.activeAt })
+  }
+  return sql`INSERT INTO eca_threads ${sql.insert(row)} ON CONFLICT (thread_id) DO UPDATE
+    SET ${sql.literal(replacedColumns)} WHERE eca_threads.epoch < excluded.epoch${eventLog.follows(sql, events)}
+    RETURNING thread_id`.pipe(
+    Effect.flatMap(eventLog.fencedUnless({ threadId, epoch })),
+    Effect.andThen(eventLog.insert(sql, events, position))
+  )
+}
+
+const moveTurn = (
+  sql: SqlClient.SqlClient,
+  place: { readonly threadId: ThreadId; readonly epoch: Epoch },
+  change: ledger.TurnChange
+): Written => {
+  const { endedAt, from, reconcile, reconciledAt, to, turnId } = change
+  const set = sql.csv([
+    ...(to === undefined ? [] : [sql`status = ${to}`]),
+    ...(endedAt === undefined ? [] : [sql`ended_at = ${endedAt}`]),
+    ...(reconcile === undefined ? [] : [sql.literal(`reconcile = ${reconcile ? 1 : 0}`)]),
+    ...(reconciledAt === undefined ? [] : [sql`reconciled_at = ${reconciledAt}`])
+  ])
+  if (from === undefined) {
+    return Effect.asVoid(
+      sql`UPDATE eca_turns SET ${set} WHERE turn_id = ${turnId} AND thread_id = ${place.threadId}`
+    )
+  }
+  const status = from === "intent"
+    ? sql.literal("status = 'intent'")
+    : sql.literal("status IN ('intent', 'accepted')")
+  return sql`UPDATE eca_turns SET ${set} WHERE turn_id = ${turnId} AND thread_id = ${place.threadId} AND ${status}
+    RETURNING turn_id`.pipe(Effect.flatMap(eventLog.fencedUnless(place)))
+}
+
+const moveTurns = (sql: SqlClient.SqlClient, threadId: ThreadId, { epoch, events }: Part): Written => {
+  const changes = ledger.project(events)
+  if (changes === ledger.impossible) return Effect.fail(new EpochFenced({ threadId, epoch }))
+  return Effect.forEach(changes, (change) => moveTurn(sql, { threadId, epoch }, change), { discard: true })
+}
+
+/** Writes it; answers its position. To be called inside of a transaction of its own. */
+export const write = (
+  sql: SqlClient.SqlClient,
+  positions: Positions,
+  outbox: StoreOutbox.Subscriptions,
+  { cursor, parts, threadId, ...thread }: Commit
+): Effect.Effect<Position, SqlError.SqlError | EpochFenced> =>
+  Effect.flatMap(positions.next, (position) => {
+    const last = parts.at(-1)
+    const writePart = (part: Part): Written => {
+      const of = part === last ? thread : {}
+      const { epoch, events, expect } = part
+      const log = expect === "none"
+        ? open(sql, threadId, part, position, of)
+        : eventLog.append(sql, { threadId, epoch, expect }, events, position, columns(sql, part, of))
+      return log.pipe(
+        Effect.andThen(moveTurns(sql, threadId, part)),
+        Effect.andThen(StoreOutbox.record(sql, outbox, part.lifecycle)),
+        Effect.andThen(part.resets === true ? removeCursors(sql, threadId) : Effect.void)
+      )
+    }
+    return Effect.forEach(parts, writePart, { discard: true }).pipe(
+      Effect.andThen(putCursor(sql, threadId, cursor)),
+      Effect.as(Position.make(String(position)))
+    )
+  })
