@@ -6,14 +6,8 @@
  * at the subscriber; an event that is missing or out of order, there or in the store, makes the goal missed.
  */
 import { Effect, Fiber, Stream } from "effect"
-import {
-  isEphemeral,
-  isTerminal,
-  ProviderService,
-  SessionStore,
-  type ThreadEvent,
-  type ThreadId
-} from "../src/index.ts"
+import { isTerminal, ProviderService, SessionStore, type ThreadEvent, type ThreadId } from "../src/index.ts"
+import { isEphemeral } from "../src/protocol.ts"
 import { MockStep } from "../src/testing/index.ts"
 import { figure, millis } from "./support/Figure.ts"
 import * as MockHost from "./support/MockHost.ts"

@@ -1,17 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, FileSystem, Layer, Path, Scope } from "effect"
 import { TestClock } from "effect/testing"
-import {
-  allow,
-  type HookReentrant,
-  type LifecycleEvent,
-  LifecycleHooks,
-  type LifecycleTag,
-  type Matching,
-  ProviderService,
-  ThreadId,
-  veto
-} from "../../src/index.ts"
+import { allow, veto } from "../../src/hooks/index.ts"
+import { type LifecycleEvent, LifecycleHooks, ProviderService, ThreadId } from "../../src/index.ts"
+import type { HookReentrant, LifecycleTag, Matching } from "../../src/protocol.ts"
 import * as SqliteClient from "../../src/store/SqliteClient.ts"
 import { MockAgentDisk, MockProvider, MockStep } from "../../src/testing/index.ts"
 import * as Agents from "../support/Agents.ts"

@@ -7,19 +7,17 @@ import { assert, layer } from "@effect/vitest"
 import { Effect, Layer, Path } from "effect"
 import { openCodeConfig } from "../../examples/support/OpenCodeConfig.ts"
 import * as ScriptedModel from "../../examples/support/ScriptedModel.ts"
+import { allow, type GuardVerdict, veto } from "../../src/hooks/index.ts"
 import {
-  AgentProcesses,
-  allow,
   type CodingAgents,
-  type GuardVerdict,
   InstanceId,
   LifecycleHooks,
   ProviderService,
   type ThreadId,
-  TranscriptArchive,
-  veto
+  TranscriptArchive
 } from "../../src/index.ts"
 import * as Server from "../../src/opencode/server/Server.ts"
+import { AgentProcesses } from "../../src/store/index.ts"
 import { awaitEvent, endings, is, stored } from "../support/Agents.ts"
 import { isSummary, overflow } from "../support/CompactionGates.ts"
 import * as OpenCodeAgents from "../support/OpenCodeAgents.ts"

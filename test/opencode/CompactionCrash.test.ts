@@ -8,9 +8,8 @@ import { Deferred, Effect, Exit, Layer, Path, Queue, Redacted, Schedule, Scope }
 import { mkdirSync } from "node:fs"
 import * as Processes from "../../examples/support/Processes.ts"
 import * as ScriptedModel from "../../examples/support/ScriptedModel.ts"
+import { allow } from "../../src/hooks/index.ts"
 import {
-  allow,
-  type CompactionOutcome,
   type LifecycleEvent,
   LifecycleHooks,
   ProviderService,
@@ -20,6 +19,7 @@ import {
 } from "../../src/index.ts"
 import * as Api from "../../src/opencode/server/Api.ts"
 import * as Server from "../../src/opencode/server/Server.ts"
+import type { CompactionOutcome } from "../../src/protocol.ts"
 import { awaitEvent, endings, is, stored as storedOf } from "../support/Agents.ts"
 import { isSummary } from "../support/CompactionGates.ts"
 import * as CompactionHost from "../support/CompactionHost.ts"

@@ -7,11 +7,11 @@ import {
   ProviderRegistry,
   ProviderService,
   RequestId,
-  SessionMissing,
   SessionStore,
   ThreadId,
   TurnId
 } from "../../src/index.ts"
+import { SessionMissing } from "../../src/protocol.ts"
 import { MockAgentDisk, MockProvider, MockStep } from "../../src/testing/index.ts"
 import * as Agents from "../support/Agents.ts"
 

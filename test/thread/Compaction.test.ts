@@ -1,16 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, FileSystem, Path, Result, Schedule } from "effect"
 import { TestClock } from "effect/testing"
+import { allow, type GuardVerdict, veto } from "../../src/hooks/index.ts"
 import {
-  allow,
-  type GuardVerdict,
   type LifecycleEvent,
   LifecycleHooks,
   ProviderService,
   Redaction,
   ThreadId,
-  TranscriptArchive,
-  veto
+  TranscriptArchive
 } from "../../src/index.ts"
 import { MockProvider, MockStep } from "../../src/testing/index.ts"
 import * as Agents from "../support/Agents.ts"

@@ -17,15 +17,14 @@ import {
 } from "effect"
 import { TestClock } from "effect/testing"
 import type { ProviderEvent } from "../../src/domain/ThreadEvent.ts"
+import { allow, veto } from "../../src/hooks/index.ts"
 import {
-  allow,
   LifecycleHooks,
   ProviderName,
   ProviderService,
   SessionStore,
   ThreadId,
-  TranscriptArchive,
-  veto
+  TranscriptArchive
 } from "../../src/index.ts"
 import type { CompactionVerdict, ProviderSession, StartInput } from "../../src/provider/ProviderAdapter.ts"
 import { MockAgentDisk, MockProvider, MockStep } from "../../src/testing/index.ts"
