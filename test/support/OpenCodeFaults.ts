@@ -30,4 +30,4 @@ export const terminal = (threadId: ThreadId, after: number) =>
     ))
 
 export const lastSeq = (threadId: ThreadId) =>
-  Effect.flatMap(ProviderService, (agents) => Effect.map(agents.getThread(threadId), ({ lastSeq }) => lastSeq))
+  Effect.flatMap(ProviderService, (agents) => Effect.map(agents.getThread({ threadId }), ({ lastSeq }) => lastSeq))
