@@ -286,11 +286,6 @@ interface WithEnvelope extends Struct.Lambda {
 export const ThreadEvent = Schema.TaggedUnion(
   Struct.map(bodyCases, Struct.lambda<WithEnvelope>((fields) => ({ ...fields, ...envelope })))
 )
-
-/**
- * @since 0.1.0
- * @category models
- */
 export type ThreadEvent = typeof ThreadEvent.Type
 
 /**
@@ -331,12 +326,7 @@ export type TerminalEvent = Extract<
  */
 export const isTerminal = EventBody.isAnyOf(["TurnCompleted", "TurnFailed", "TurnInterrupted", "TurnUnknown"])
 
-/**
- * The end of a compaction whose end was not observed.
- *
- * @since 0.1.0
- * @category constructors
- */
+/** The end of a compaction whose end nobody has seen. */
 export const unknownCompaction = (
   gated: Pick<
     Extract<EventBody, { readonly _tag: "CompactionGated" }>,
@@ -351,11 +341,6 @@ export const unknownCompaction = (
   ...(gated.snapshot === undefined ? {} : { snapshotId: gated.snapshot.snapshotId })
 })
 
-/**
- * Whether an event is only shown to live readers, and not stored.
- *
- * @since 0.1.0
- * @category predicates
- */
+/** Ephemeral events are shown to live readers and not stored. */
 export const isEphemeral = (event: EventBody): boolean =>
   event._tag === "ItemDelta" || event._tag === "ItemUpdated" || event._tag === "Gap" || event._tag === "ThreadDeleted"
