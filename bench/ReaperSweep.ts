@@ -7,7 +7,8 @@
  */
 import { Clock, Context, Deferred, Duration, Effect, Fiber, Layer, Stream } from "effect"
 import { DatabaseSync } from "node:sqlite"
-import { CodingAgents, ProviderService, SessionReaper, SessionStore, type ThreadId } from "../src/index.ts"
+import { CodingAgents, ProviderService, SessionStore, type ThreadId } from "../src/index.ts"
+import * as SessionReaper from "../src/thread/SessionReaper.ts"
 import { alternate, figure, median } from "./support/Figure.ts"
 import * as MockHost from "./support/MockHost.ts"
 

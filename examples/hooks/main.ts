@@ -44,7 +44,7 @@ const firstLife = Effect.gen(function*() {
   yield* ask("Why does the build fail?")
 
   yield* chapter("The user begins anew: an end, the reset, and a start, in one transaction")
-  yield* agents.resetThread(threadId)
+  yield* agents.resetThread({ threadId })
   yield* ask("Why are the tests slow?")
 
   yield* chapter("Nobody says anything for a while: the reaper ends the session, the thread stays")

@@ -5,25 +5,28 @@
  * The archive is complete independent of the agent: it outlives a lost session and a compaction, and it is what a
  * `Rehydrated` session is handed.
  */
-import { type Epoch, ItemId, type TurnId } from "./Ids.ts"
-import type { Item } from "./Item.ts"
+import { Schema } from "effect"
+import { Epoch, ItemId, TurnId } from "./Ids.ts"
+import { Item } from "./Item.ts"
 import { isTerminal, type ThreadEvent } from "./ThreadEvent.ts"
-import type { TurnInput } from "./TurnInput.ts"
+import { TurnInput } from "./TurnInput.ts"
 import * as TurnOutcome from "./TurnOutcome.ts"
+import * as WellFormed from "./WellFormed.ts"
 
-export interface TranscriptTurn {
-  readonly turnId: TurnId
-  readonly epoch: Epoch
+export const TranscriptTurn = Schema.Struct({
+  turnId: TurnId,
+  epoch: Epoch,
   /** Milliseconds since the epoch. */
-  readonly startedAt: number
-  readonly input: TurnInput
+  startedAt: Schema.Finite,
+  input: TurnInput,
   /** Completed items in order; the first is what the user said. */
-  readonly items: ReadonlyArray<Item>
+  items: Schema.Array(Item),
   /** Absent while the turn runs. */
-  readonly outcome: TurnOutcome.TurnOutcome | undefined
+  outcome: Schema.optional(TurnOutcome.TurnOutcome),
   /** Items that hold only what was seen of them, because the turn or the session ended before the agent completed them. */
-  readonly cut?: ReadonlyArray<ItemId>
-}
+  cut: Schema.optionalKey(Schema.Array(ItemId))
+})
+export interface TranscriptTurn extends Schema.Schema.Type<typeof TranscriptTurn> {}
 
 const userItem = (turnId: TurnId, input: TurnInput, n: number): Item => ({
   _tag: "UserMessage",
@@ -126,7 +129,9 @@ const body = (item: Item): readonly [heading: string, text: string] => {
 const shorten = (text: string, limit: number): string => {
   if (text.length <= limit) return text
   const half = Math.max(0, Math.floor((limit - 40) / 2))
-  return `${text.slice(0, half)}\n[${text.length - 2 * half} characters left out]\n${text.slice(text.length - half)}`
+  const head = WellFormed.start(text, half)
+  const tail = WellFormed.end(text, half)
+  return `${head}\n[${text.length - head.length - tail.length} characters left out]\n${tail}`
 }
 
 /**
@@ -158,6 +163,6 @@ export const seed = (turns: ReadonlyArray<TranscriptTurn>, budgetTokens: number)
     `<archived-conversation items="${entries.length}" omitted="${omitted}">`,
     entries.toReversed().join("\n\n"),
     "</archived-conversation>"
-  ].join("\n")
+  ].join("\n").toWellFormed()
   return { text, items: entries.length, omitted }
 }

@@ -56,7 +56,11 @@ import type { ProviderService } from "../service/ProviderService.ts"
 import type { TranscriptArchive } from "../service/TranscriptArchive.ts"
 
 /** Two hooks were given the same name. */
-export class HookExists extends Schema.TaggedError<HookExists>()("HookExists", { name: Schema.String }) {
+export class HookExists
+  extends Schema.TaggedError<HookExists>("effect-coding-agents/HookExists")("HookExists", { name: Schema.String }, {
+    httpApiStatus: 500
+  })
+{
   readonly retryable = false
   override get message() {
     return `Two hooks use the name "${this.name}"; give each its own`

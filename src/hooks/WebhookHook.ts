@@ -44,10 +44,12 @@ import { errorCode } from "../process/ErrorCode.ts"
 import { type HookExists, LifecycleHooks } from "./LifecycleHooks.ts"
 
 /** The receiver answered with something else than a 2xx. */
-export class WebhookRefused extends Schema.TaggedError<WebhookRefused>()("WebhookRefused", {
-  hook: Schema.String,
-  status: Schema.Int
-}) {
+export class WebhookRefused
+  extends Schema.TaggedError<WebhookRefused>("effect-coding-agents/WebhookRefused")("WebhookRefused", {
+    hook: Schema.String,
+    status: Schema.Int
+  })
+{
   readonly retryable = true
   override get message() {
     return `The receiver of the webhook ${this.hook} answered with status ${this.status}`
@@ -55,7 +57,9 @@ export class WebhookRefused extends Schema.TaggedError<WebhookRefused>()("Webhoo
 }
 
 /** The receiver answered 410: it wants nothing more from us. */
-export class WebhookGone extends Schema.TaggedError<WebhookGone>()("WebhookGone", { hook: Schema.String }) {
+export class WebhookGone
+  extends Schema.TaggedError<WebhookGone>("effect-coding-agents/WebhookGone")("WebhookGone", { hook: Schema.String })
+{
   readonly retryable = false
   override get message() {
     return `The receiver of the webhook ${this.hook} wants no more events (status 410)`
@@ -63,10 +67,12 @@ export class WebhookGone extends Schema.TaggedError<WebhookGone>()("WebhookGone"
 }
 
 /** No answer. `code` is the system's or the HTTP client's (`ECONNREFUSED`, `UND_ERR_SOCKET`, ...). */
-export class WebhookUnreachable extends Schema.TaggedError<WebhookUnreachable>()("WebhookUnreachable", {
-  hook: Schema.String,
-  code: Schema.String
-}) {
+export class WebhookUnreachable
+  extends Schema.TaggedError<WebhookUnreachable>("effect-coding-agents/WebhookUnreachable")("WebhookUnreachable", {
+    hook: Schema.String,
+    code: Schema.String
+  })
+{
   readonly retryable = true
   override get message() {
     return `The receiver of the webhook ${this.hook} did not answer (${this.code})`
@@ -74,7 +80,12 @@ export class WebhookUnreachable extends Schema.TaggedError<WebhookUnreachable>()
 }
 
 /** A secret is empty, or begins with `whsec_` and is no base64. */
-export class WebhookSecretInvalid extends Schema.TaggedError<WebhookSecretInvalid>()("WebhookSecretInvalid", {}) {
+export class WebhookSecretInvalid
+  extends Schema.TaggedError<WebhookSecretInvalid>("effect-coding-agents/WebhookSecretInvalid")(
+    "WebhookSecretInvalid",
+    {}
+  )
+{
   readonly retryable = false
   override get message() {
     return "A webhook's secret is empty, or not base64 after whsec_; give the secret as the receiver shows it"
@@ -88,9 +99,11 @@ export class WebhookSecretInvalid extends Schema.TaggedError<WebhookSecretInvali
  * @since 0.1.0
  * @category errors
  */
-export class WebhookUntrusted extends Schema.TaggedError<WebhookUntrusted>()("WebhookUntrusted", {
-  reason: Schema.Literals(["header", "time", "signature"])
-}) {
+export class WebhookUntrusted
+  extends Schema.TaggedError<WebhookUntrusted>("effect-coding-agents/WebhookUntrusted")("WebhookUntrusted", {
+    reason: Schema.Literals(["header", "time", "signature"])
+  })
+{
   readonly retryable = false
   override get message() {
     return `A webhook request cannot be trusted (${this.reason}); do not process it`

@@ -4,10 +4,15 @@
  */
 import { Context, Effect, Layer, Option, Schema, type Scope } from "effect"
 import { InstanceId } from "../domain/Ids.ts"
+import { guarded } from "./AdapterGuard.ts"
 import type { ProviderAdapter } from "./ProviderAdapter.ts"
 
 /** Two layers were given the same instance id. */
-export class InstanceExists extends Schema.TaggedError<InstanceExists>()("InstanceExists", { instanceId: InstanceId }) {
+export class InstanceExists
+  extends Schema.TaggedError<InstanceExists>("effect-coding-agents/InstanceExists")("InstanceExists", {
+    instanceId: InstanceId
+  }, { httpApiStatus: 500 })
+{
   readonly retryable = false
   override get message() {
     return `Two provider layers use the instance id "${this.instanceId}"`
@@ -27,7 +32,7 @@ export class ProviderRegistry extends Context.Service<ProviderRegistry, {
         Effect.acquireRelease(
           Effect.suspend(() => {
             if (adapters.has(adapter.instanceId)) return new InstanceExists({ instanceId: adapter.instanceId })
-            return Effect.sync(() => void adapters.set(adapter.instanceId, adapter))
+            return Effect.sync(() => void adapters.set(adapter.instanceId, guarded(adapter)))
           }),
           () => Effect.sync(() => adapters.delete(adapter.instanceId))
         ),

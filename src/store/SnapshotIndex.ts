@@ -6,27 +6,12 @@
  */
 import { Context, Effect, Option, Schema } from "effect"
 import type { SqlClient } from "effect/sql"
-import { Epoch, InstanceId, ProviderName, SessionId, ThreadId } from "../domain/Ids.ts"
-import { SnapshotInfo } from "../domain/Snapshot.ts"
+import type { ThreadId } from "../domain/Ids.ts"
+import { SnapshotRecord } from "../domain/Snapshot.ts"
 import { type BigIntColumn, parseJson } from "./internal/rows.ts"
 import { StoreFailed } from "./StoreError.ts"
 
-export const SnapshotRecord = Schema.Struct({
-  snapshot: SnapshotInfo,
-  threadId: ThreadId,
-  epoch: Epoch,
-  provider: ProviderName,
-  instanceId: InstanceId,
-  sessionId: SessionId,
-  /** Absolute path of the folder that it was saved under. */
-  folder: Schema.String,
-  /** Milliseconds since the epoch. */
-  createdAt: Schema.Finite,
-  compactionId: Schema.optionalKey(Schema.String),
-  /** What it takes on the disk beyond what older snapshots of its thread take. */
-  diskBytes: Schema.Int
-})
-export type SnapshotRecord = typeof SnapshotRecord.Type
+export { SnapshotRecord } from "../domain/Snapshot.ts"
 
 export interface SnapshotTotals {
   readonly snapshots: number

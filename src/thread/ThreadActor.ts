@@ -6,8 +6,9 @@
  */
 import { Effect, Option, Semaphore } from "effect"
 import type { CompactionTrigger } from "../domain/Compaction.ts"
-import type { Epoch as EpochNumber, ThreadId, TurnId } from "../domain/Ids.ts"
+import type { Epoch as EpochNumber, RequestId, ThreadId, TurnId } from "../domain/Ids.ts"
 import type { InterruptedBy, SessionEndReason } from "../domain/ThreadEvent.ts"
+import type { QuestionAnswer } from "../domain/UserRequest.ts"
 import type { EpochFenced, StoreFailed } from "../store/StoreError.ts"
 import * as CompactionRequest from "./CompactionRequest.ts"
 import * as Epoch from "./epoch/Epoch.ts"
@@ -53,6 +54,7 @@ export const make = (deps: ThreadDeps, threadId: ThreadId) => {
       TurnDelivery.send(deps, cell, request, onSending),
     interruptTurn,
     respond: (answer: RequestAnswer.Answer) => RequestAnswer.respond(deps, cell, answer),
+    answer: (requestId: RequestId, answer: QuestionAnswer) => RequestAnswer.answer(deps, cell, requestId, answer),
     compact: (trigger: CompactionTrigger) => CompactionRequest.compact(deps, cell, trigger),
     snapshot: Effect.suspend(() => SnapshotRequest.take(deps, cell)),
     /** Stored events after `after`, then live ones. */

@@ -42,7 +42,7 @@ const terminal = (threadId: ThreadId, after: number) =>
     ))
 
 const lastSeq = (threadId: ThreadId) =>
-  Effect.flatMap(ProviderService, (agents) => Effect.map(agents.getThread(threadId), ({ lastSeq }) => lastSeq))
+  Effect.flatMap(ProviderService, (agents) => Effect.map(agents.getThread({ threadId }), ({ lastSeq }) => lastSeq))
 
 layer(modelOnly, { timeout: "60 seconds", excludeTestServices: true })("the server", (it) => {
   it.effect(
@@ -302,7 +302,7 @@ layer(OpenCodeAgents.layer({ agent: { config: nested } }), { timeout: "60 second
           assert.strictEqual(message?._tag === "AssistantMessage" ? message.text : message, "first and last")
           const seqs = (yield* stored(threadId)).map(({ seq }) => seq)
           assert.deepStrictEqual(seqs, Array.from(seqs, (_, index) => index + 1))
-          yield* agents.stopSession(threadId)
+          yield* agents.stopSession({ threadId })
         })))
 
     it.effect("P11 opencode: a stream that drops between turns loses nothing and says nothing", () =>
@@ -317,7 +317,7 @@ layer(OpenCodeAgents.layer({ agent: { config: nested } }), { timeout: "60 second
           assert.strictEqual(next.text, "echo: after the drop")
           assert.strictEqual(next.epoch, 1)
           assert.deepStrictEqual((yield* Fiber.join(seen)).filter(is("Gap")), [])
-          yield* agents.stopSession(threadId)
+          yield* agents.stopSession({ threadId })
         })))
 
     it.effect(
@@ -349,7 +349,7 @@ layer(OpenCodeAgents.layer({ agent: { config: nested } }), { timeout: "60 second
             assert.deepStrictEqual(events.filter(is("Gap")).map(({ cause, lost }) => [cause, lost]), [
               ["provider-stream", "events"]
             ])
-            yield* agents.stopSession(threadId)
+            yield* agents.stopSession({ threadId })
           })),
       60_000
     )
@@ -428,7 +428,7 @@ layer(OpenCodeAgents.layer({ agent: { config: nested } }), { timeout: "60 second
         assert.deepStrictEqual(yield* asks(one.threadId, "leak 2", "AllowOnce"), ["rule"])
         assert.deepStrictEqual(yield* asks(two.threadId, "leak 3", "AllowOnce"), ["user"])
         // The allowance ends with the session.
-        yield* agents.stopSession(one.threadId)
+        yield* agents.stopSession({ threadId: one.threadId })
         assert.deepStrictEqual(yield* asks(one.threadId, "leak 4", "AllowOnce"), ["user"])
       }))
   }
@@ -457,7 +457,7 @@ it.live(
           return heap() - before
         })
         const unread = yield* burst
-        const after = (yield* agents.getThread(threadId)).lastSeq
+        const after = (yield* agents.getThread({ threadId })).lastSeq
         // TurnStarted, the two of a message, TurnCompleted; then the same with more messages.
         const last = after + 4 + 1 + messages * 2 + 1
         const live = yield* Deferred.make<void>()

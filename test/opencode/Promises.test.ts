@@ -113,7 +113,7 @@ const approval = (threadId: ThreadId, after = 0) =>
 
 const runApproved = Effect.fnUntraced(function*(threadId: ThreadId, prompt: string) {
   const agents = yield* ProviderService
-  const { lastSeq } = yield* agents.getThread(threadId)
+  const { lastSeq } = yield* agents.getThread({ threadId })
   const turn = yield* Effect.forkChild(agents.runTurn({ threadId, prompt }), { startImmediately: true })
   const { request } = yield* approval(threadId, lastSeq)
   yield* agents.respondToApproval({ threadId, requestId: request.requestId, decision: { _tag: "AllowOnce" } })
@@ -149,7 +149,7 @@ layer(OpenCodeAgents.layer(), { timeout: "60 seconds", excludeTestServices: true
       const model = yield* Model
       const { threadId } = yield* start()
       yield* agents.runTurn({ threadId, prompt: "the number is 4711" })
-      yield* agents.stopSession(threadId)
+      yield* agents.stopSession({ threadId })
       yield* setCursorSession(threadId, gone)
       const next = yield* agents.runTurn({ threadId, prompt: "which number was it?" })
       assert.deepInclude(next.continuity, { _tag: "Rehydrated", reason: "session-missing", omitted: 0 })
@@ -166,7 +166,7 @@ layer(OpenCodeAgents.layer(), { timeout: "60 seconds", excludeTestServices: true
       const model = yield* Model
       const { threadId } = yield* start()
       yield* agents.runTurn({ threadId, prompt: "policy one" })
-      yield* agents.stopSession(threadId)
+      yield* agents.stopSession({ threadId })
       yield* setCursorSession(threadId, gone)
       const before = yield* cursorOf(threadId)
       const error = yield* Effect.flip(agents.sendTurn({ threadId, prompt: "policy two", onMissing: "fail" }))
@@ -202,7 +202,7 @@ layer(OpenCodeAgents.layer(), { timeout: "60 seconds", excludeTestServices: true
       const path = yield* Path.Path
       const { directory, sessionId, threadId } = yield* start()
       yield* agents.runTurn({ threadId, prompt: "by its name" })
-      yield* agents.stopSession(threadId)
+      yield* agents.stopSession({ threadId })
       const link = path.join(yield* folder, "link")
       yield* fs.symlink(directory, link)
       const info = yield* agents.startSession({ threadId, directory: link })
@@ -251,7 +251,7 @@ layer(OpenCodeAgents.layer(), { timeout: "60 seconds", excludeTestServices: true
       const { threadId } = yield* Effect.gen(function*() {
         const started = yield* start({ instanceId: rows })
         yield* agents.runTurn({ threadId: started.threadId, prompt: "rows" })
-        yield* agents.stopSession(started.threadId)
+        yield* agents.stopSession({ threadId: started.threadId })
         return started
       }).pipe(Effect.provide(at("rows", baseUrl, password)))
       const before = yield* cursorOf(threadId, rows)
@@ -296,7 +296,7 @@ layer(OpenCodeAgents.layer(), { timeout: "60 seconds", excludeTestServices: true
         ["nobody there", "AgentUnreachable"]
       ])
       const next = yield* agents.runTurn({ threadId, prompt: "rows at last" }).pipe(
-        Effect.tap(() => agents.stopSession(threadId)),
+        Effect.tap(() => agents.stopSession({ threadId })),
         Effect.provide(at("rows", baseUrl, password))
       )
       assert.strictEqual(next.continuity._tag, "Resumed")
@@ -307,7 +307,7 @@ layer(OpenCodeAgents.layer(), { timeout: "60 seconds", excludeTestServices: true
       Effect.gen(function*() {
         const agents = yield* ProviderService
         const { threadId } = yield* start()
-        yield* agents.stopSession(threadId)
+        yield* agents.stopSession({ threadId })
         yield* setCursorSession(threadId, malformed)
         const before = yield* cursorOf(threadId)
         const error = yield* Effect.flip(agents.sendTurn({ threadId, prompt: "malformed" }))
@@ -328,14 +328,14 @@ layer(OpenCodeAgents.layer(), { timeout: "60 seconds", excludeTestServices: true
       yield* Effect.flip(agents.runTurn({ threadId, prompt: "P3 fails" }))
       yield* Effect.flip(agents.sendTurn({ threadId, prompt: "P3 no model", model: { id: "scripted/none" } }))
       yield* Effect.flip(agents.sendTurn({ threadId, prompt: "P3 no agent", agent: "nobody" }))
-      yield* agents.stopSession(threadId)
+      yield* agents.stopSession({ threadId })
       assert.deepStrictEqual(yield* cursorOf(threadId), whole)
       // Never had a turn, and yet it can be resumed.
       const unused = yield* start()
-      yield* agents.stopSession(unused.threadId)
+      yield* agents.stopSession({ threadId: unused.threadId })
       const next = yield* agents.runTurn({ threadId: unused.threadId, prompt: "P3 first" })
       assert.strictEqual(next.continuity._tag, "Resumed")
-      yield* agents.deleteThread(threadId)
+      yield* agents.deleteThread({ threadId })
       assert.isUndefined(yield* cursorOf(threadId))
     }))
 
@@ -356,7 +356,7 @@ layer(OpenCodeAgents.layer(), { timeout: "60 seconds", excludeTestServices: true
       yield* model.on("P4 stopped", () => Reply.Hang())
       yield* agents.sendTurn({ threadId, prompt: "P4 stopped" })
       yield* model.awaitRequest((request) => request.lastUserText === "P4 stopped")
-      yield* agents.stopSession(threadId)
+      yield* agents.stopSession({ threadId })
       yield* agents.runTurn({ threadId, prompt: "P4 goes on" })
       const events = yield* stored(threadId)
       assert.deepStrictEqual(Object.values(endings(events)), [
@@ -454,7 +454,7 @@ layer(OpenCodeAgents.layer(), { timeout: "60 seconds", excludeTestServices: true
             events.find(is("TurnReconciled"))?.evidence,
             delivered ? "completed" : "never-delivered"
           )
-          yield* agents.stopSession(threadId)
+          yield* agents.stopSession({ threadId })
         }).pipe(Effect.provide(at(name, proxy.url, password)))
       }))
   }
@@ -473,7 +473,7 @@ layer(OpenCodeAgents.layer(), { timeout: "60 seconds", excludeTestServices: true
         assert.lengthOf(yield* model.asked("P5 blink"), 1)
         assert.lengthOf(yield* deliveries(sessionId, directory, "P5 blink"), 1)
         assert.deepStrictEqual(Object.values(endings(yield* stored(threadId))), [["TurnCompleted"]])
-        yield* agents.stopSession(threadId)
+        yield* agents.stopSession({ threadId })
       }).pipe(Effect.provide(at("blink", proxy.url, password)))
     }))
 
@@ -512,7 +512,7 @@ layer(OpenCodeAgents.layer(), { timeout: "60 seconds", excludeTestServices: true
       assert.lengthOf(exits.filter(Exit.isSuccess), 1)
       yield* awaitEvent(is("TurnCompleted"), threadId)
       yield* model.on("P6 elsewhere", bash("echo elsewhere"))
-      const { lastSeq } = yield* agents.getThread(threadId)
+      const { lastSeq } = yield* agents.getThread({ threadId })
       yield* agents.sendTurn({ threadId, prompt: "P6 elsewhere" })
       const { request: second } = yield* approval(threadId, lastSeq)
       const { client } = yield* hands
@@ -535,11 +535,11 @@ layer(OpenCodeAgents.layer(), { timeout: "60 seconds", excludeTestServices: true
       for (
         const [prompt, end] of [
           ["P6 interrupted", agents.interruptTurn({ threadId })],
-          ["P6 stopped", agents.stopSession(threadId)]
+          ["P6 stopped", agents.stopSession({ threadId })]
         ] as const
       ) {
         yield* model.on(prompt, bash("echo never"))
-        const { lastSeq } = yield* agents.getThread(threadId)
+        const { lastSeq } = yield* agents.getThread({ threadId })
         yield* agents.sendTurn({ threadId, prompt })
         const { request } = yield* approval(threadId, lastSeq)
         yield* end
@@ -608,7 +608,7 @@ layer(OpenCodeAgents.layer(), { timeout: "60 seconds", excludeTestServices: true
       const agents = yield* ProviderService
       const model = yield* Model
       const { threadId } = yield* start()
-      yield* agents.stopSession(threadId)
+      yield* agents.stopSession({ threadId })
       yield* model.on("P8 one of many", () => Reply.Hang())
       const exits = yield* Effect.forEach(
         Array.from({ length: 10 }),
@@ -618,8 +618,8 @@ layer(OpenCodeAgents.layer(), { timeout: "60 seconds", excludeTestServices: true
       const errors = exits.flatMap((exit) => Exit.isFailure(exit) ? Option.toArray(Exit.findErrorOption(exit)) : [])
       assert.deepStrictEqual(errors.map(({ _tag }) => _tag), Array.from({ length: 9 }, () => "TurnInProgress"))
       yield* model.awaitRequest((request) => request.lastUserText === "P8 one of many")
-      yield* Effect.all([agents.stopSession(threadId), agents.stopSession(threadId)], { concurrency: 2 })
-      yield* agents.stopSession(threadId)
+      yield* Effect.all([agents.stopSession({ threadId }), agents.stopSession({ threadId })], { concurrency: 2 })
+      yield* agents.stopSession({ threadId })
       assert.lengthOf(yield* model.asked("P8 one of many"), 1)
       const events = yield* stored(threadId)
       assert.deepStrictEqual(events.filter(is("SessionStarted")).map(({ epoch }) => epoch), [1, 2])
@@ -643,7 +643,7 @@ layer(OpenCodeAgents.layer(), { timeout: "60 seconds", excludeTestServices: true
           { startImmediately: true }
         )
         yield* Deferred.await(asked)
-        yield* agents.stopSession(threadId)
+        yield* agents.stopSession({ threadId })
         assert.strictEqual((yield* Fiber.join(starting))._tag, "ThreadStopping")
       }).pipe(Effect.provide(at("mute", mute, "any")))
     }))
@@ -668,10 +668,10 @@ layer(OpenCodeAgents.layer(), { timeout: "60 seconds", excludeTestServices: true
           assert.strictEqual(ended.reason, "reaped")
         })
         yield* idleOne
-        assert.strictEqual((yield* agents.getThread(threadId)).status, "idle")
+        assert.strictEqual((yield* agents.getThread({ threadId })).status, "idle")
         yield* agents.respondToApproval({ threadId, requestId: request.requestId, decision: { _tag: "AllowOnce" } })
         yield* idleOne
-        assert.strictEqual((yield* agents.getThread(threadId)).status, "idle")
+        assert.strictEqual((yield* agents.getThread({ threadId })).status, "idle")
         yield* awaitEvent(
           (event): event is Extract<ThreadEvent, { _tag: "ItemStarted" | "ItemUpdated" }> =>
             event._tag === "ItemUpdated" || event._tag === "ItemStarted",
@@ -698,7 +698,7 @@ layer(OpenCodeAgents.layer(), { timeout: "60 seconds", excludeTestServices: true
           Stream.runCollect,
           Effect.forkChild({ startImmediately: true })
         )
-      const first = yield* agents.getThread(threadId)
+      const first = yield* agents.getThread({ threadId })
       const all = yield* read(0)
       const some = yield* read(3)
       yield* agents.sendTurn({ threadId, prompt: "P11 streamed" })
@@ -728,7 +728,7 @@ layer(OpenCodeAgents.layer(), { timeout: "60 seconds", excludeTestServices: true
 const useTools = Effect.fnUntraced(function*(threadId: ThreadId) {
   const agents = yield* ProviderService
   const model = yield* Model
-  const { directory, epoch, lastSeq } = yield* agents.getThread(threadId)
+  const { directory, epoch, lastSeq } = yield* agents.getThread({ threadId })
   const prompt = `use tools ${threadId} ${epoch} ${lastSeq}`
   const steps = [
     call("write", { filePath: `${directory}/file-${lastSeq}.txt`, content: "written" }),
@@ -759,9 +759,9 @@ const everyTool = Effect.fnUntraced(function*(runtimeMode: RuntimeMode) {
   const agents = yield* ProviderService
   const { threadId } = yield* start({ runtimeMode })
   const before = yield* useTools(threadId)
-  yield* agents.stopSession(threadId)
+  yield* agents.stopSession({ threadId })
   const after = yield* useTools(threadId)
-  assert.strictEqual((yield* agents.getThread(threadId)).epoch, 2)
+  assert.strictEqual((yield* agents.getThread({ threadId })).epoch, 2)
   return { threadId, asked: [...before, ...after] }
 })
 

@@ -10,9 +10,9 @@ import { Context, Effect, FileSystem, Layer, Path } from "effect"
 import { SqlClient } from "effect/sql"
 import { openCodeConfig } from "../../examples/support/OpenCodeConfig.ts"
 import * as ScriptedModel from "../../examples/support/ScriptedModel.ts"
+import type { HookExists } from "../../src/hooks/index.ts"
 import {
   CodingAgents,
-  type HookExists,
   InstanceId,
   LifecycleHooks,
   ProviderRegistry,

@@ -23,11 +23,16 @@ import { CommandFailed, type CommandOptions, type CommandResult, redacted } from
  * @since 0.1.0
  * @category errors
  */
-export class CommandAnswerInvalid extends Schema.TaggedError<CommandAnswerInvalid>()("CommandAnswerInvalid", {
-  command: Schema.String,
-  /** Its start. */
-  stdout: Schema.String
-}) {
+export class CommandAnswerInvalid
+  extends Schema.TaggedError<CommandAnswerInvalid>("effect-coding-agents/CommandAnswerInvalid")(
+    "CommandAnswerInvalid",
+    {
+      command: Schema.String,
+      /** Its start. */
+      stdout: Schema.String
+    }
+  )
+{
   readonly retryable = true
   override get message() {
     return `${this.command} gave an unusable answer (print one JSON object, or plain text): ${

@@ -48,11 +48,13 @@ export interface CommandOptions {
  * @since 0.1.0
  * @category errors
  */
-export class CommandNotStarted extends Schema.TaggedError<CommandNotStarted>()("CommandNotStarted", {
-  command: Schema.String,
-  directory: Schema.optionalKey(Schema.String),
-  code: Schema.String
-}) {
+export class CommandNotStarted
+  extends Schema.TaggedError<CommandNotStarted>("effect-coding-agents/CommandNotStarted")("CommandNotStarted", {
+    command: Schema.String,
+    directory: Schema.optionalKey(Schema.String),
+    code: Schema.String
+  })
+{
   readonly retryable = true
   override get message() {
     const where = this.directory === undefined ? "" : ` in ${this.directory}`
@@ -61,12 +63,14 @@ export class CommandNotStarted extends Schema.TaggedError<CommandNotStarted>()("
 }
 
 /** The command ended with an exit code that says so. Without an `exitCode` a signal ended it. */
-export class CommandFailed extends Schema.TaggedError<CommandFailed>()("CommandFailed", {
-  command: Schema.String,
-  exitCode: Schema.optionalKey(Schema.Int),
-  /** The end of it. */
-  stderr: Schema.String
-}) {
+export class CommandFailed
+  extends Schema.TaggedError<CommandFailed>("effect-coding-agents/CommandFailed")("CommandFailed", {
+    command: Schema.String,
+    exitCode: Schema.optionalKey(Schema.Int),
+    /** The end of it. */
+    stderr: Schema.String
+  })
+{
   readonly retryable = true
   override get message() {
     const how = this.exitCode === undefined ? "was ended by a signal" : `ended with exit code ${this.exitCode}`

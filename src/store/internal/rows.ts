@@ -157,6 +157,7 @@ export const eventRow = (event: NumberedEvent, position: number) => {
 }
 
 const decodeEvent = Schema.decodeUnknownOption(ThreadEvent)
+const decodeTurnId = Schema.decodeUnknownOption(TurnId)
 
 export const toEvent = (row: Omit<EventRow, "subject_id" | "version">): ThreadEvent => {
   const raw = parseJson(row.body)
@@ -172,7 +173,7 @@ export const toEvent = (row: Omit<EventRow, "subject_id" | "version">): ThreadEv
     _tag: "Unrecognized",
     type: row.type,
     raw,
-    ...(row.turn_id === null ? {} : { turnId: TurnId.make(row.turn_id) }),
+    ...Option.match(decodeTurnId(row.turn_id), { onNone: () => ({}), onSome: (turnId) => ({ turnId }) }),
     ...place
   }))
 }

@@ -7,12 +7,14 @@ import type { Bench } from "./Bench.ts"
 import type { Controls } from "./Fixture.ts"
 
 /** The adapter does not do what it must. `seen` is what it did instead. */
-export class RuleBroken extends Schema.TaggedError<RuleBroken>()("RuleBroken", {
-  rule: Schema.String,
-  promise: Schema.String,
-  expected: Schema.String,
-  seen: Schema.Unknown
-}) {
+export class RuleBroken
+  extends Schema.TaggedError<RuleBroken>("effect-coding-agents/testing/RuleBroken")("RuleBroken", {
+    rule: Schema.String,
+    promise: Schema.String,
+    expected: Schema.String,
+    seen: Schema.Unknown
+  })
+{
   override get message() {
     return `${this.promise} ${this.rule}\n  expected: ${this.expected}\n  seen: ${render(this.seen)}`
   }
@@ -26,13 +28,17 @@ const render = (seen: unknown): string =>
     : JSON.stringify(seen, undefined, 2) ?? "nothing"
 
 /** Raised inside a rule; the runner makes a {@link RuleBroken} of it. */
-export class Violated extends Schema.TaggedError<Violated>()("Violated", {
+export class Violated extends Schema.TaggedError<Violated>("effect-coding-agents/testing/Violated")("Violated", {
   expected: Schema.String,
   seen: Schema.Unknown
 }) {}
 
 /** The fixture cannot do what the rule needs. */
-export class NotChecked extends Schema.TaggedError<NotChecked>()("NotChecked", { missing: Schema.String }) {
+export class NotChecked
+  extends Schema.TaggedError<NotChecked>("effect-coding-agents/testing/NotChecked")("NotChecked", {
+    missing: Schema.String
+  })
+{
   override get message() {
     return `Not checked: the fixture has no ${this.missing}`
   }

@@ -14,7 +14,7 @@ import { pid, platform } from "node:process"
 import * as ProcessIdentity from "../../process/ProcessIdentity.ts"
 
 /** `code` is the system's, or `VERIFY` where the disk gives back something else than it was given. */
-export class WriteFailed extends Schema.TaggedError<WriteFailed>()("WriteFailed", {
+export class WriteFailed extends Schema.TaggedError<WriteFailed>("effect-coding-agents/WriteFailed")("WriteFailed", {
   code: Schema.String,
   message: Schema.String
 }) {}
