@@ -55,7 +55,12 @@ import {
 import type { ProviderService } from "../service/ProviderService.ts"
 import type { TranscriptArchive } from "../service/TranscriptArchive.ts"
 
-/** Two hooks were given the same name. */
+/**
+ * Two hooks have the same name.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class HookExists
   extends Schema.TaggedError<HookExists>("effect-coding-agents/HookExists")("HookExists", { name: Schema.String }, {
     httpApiStatus: 500

@@ -43,7 +43,12 @@ import type { HookPattern, LifecycleEvent } from "../domain/LifecycleEvent.ts"
 import { errorCode } from "../process/ErrorCode.ts"
 import { type HookExists, LifecycleHooks } from "./LifecycleHooks.ts"
 
-/** The receiver answered with something else than a 2xx. */
+/**
+ * The receiver answered with a status other than 2xx and 410. Retried.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class WebhookRefused
   extends Schema.TaggedError<WebhookRefused>("effect-coding-agents/WebhookRefused")("WebhookRefused", {
     hook: Schema.String,
@@ -56,7 +61,12 @@ export class WebhookRefused
   }
 }
 
-/** The receiver answered 410: it wants nothing more from us. */
+/**
+ * The receiver answered 410: it wants no more events. Not retried.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class WebhookGone
   extends Schema.TaggedError<WebhookGone>("effect-coding-agents/WebhookGone")("WebhookGone", { hook: Schema.String })
 {
@@ -66,7 +76,12 @@ export class WebhookGone
   }
 }
 
-/** No answer. `code` is the system's or the HTTP client's (`ECONNREFUSED`, `UND_ERR_SOCKET`, ...). */
+/**
+ * No answer. `code` is the system's or the HTTP client's (`ECONNREFUSED`, `UND_ERR_SOCKET`, ...). Retried.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class WebhookUnreachable
   extends Schema.TaggedError<WebhookUnreachable>("effect-coding-agents/WebhookUnreachable")("WebhookUnreachable", {
     hook: Schema.String,
@@ -79,7 +94,12 @@ export class WebhookUnreachable
   }
 }
 
-/** A secret is empty, or begins with `whsec_` and is no base64. */
+/**
+ * A secret is empty, or begins with `whsec_` and is not base64 after that.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class WebhookSecretInvalid
   extends Schema.TaggedError<WebhookSecretInvalid>("effect-coding-agents/WebhookSecretInvalid")(
     "WebhookSecretInvalid",

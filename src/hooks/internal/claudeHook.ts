@@ -28,7 +28,7 @@ export class CommandAnswerInvalid
     "CommandAnswerInvalid",
     {
       command: Schema.String,
-      /** Its start. */
+      /** The start of it. */
       stdout: Schema.String
     }
   )

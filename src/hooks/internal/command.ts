@@ -62,12 +62,17 @@ export class CommandNotStarted
   }
 }
 
-/** The command ended with an exit code that says so. Without an `exitCode` a signal ended it. */
+/**
+ * The command ended with an exit code that means failure. Without an `exitCode` a signal ended it.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class CommandFailed
   extends Schema.TaggedError<CommandFailed>("effect-coding-agents/CommandFailed")("CommandFailed", {
     command: Schema.String,
     exitCode: Schema.optionalKey(Schema.Int),
-    /** The end of it. */
+    /** Its end. */
     stderr: Schema.String
   })
 {

@@ -13,7 +13,7 @@ import { createHash, randomUUID } from "node:crypto"
 import { pid, platform } from "node:process"
 import * as ProcessIdentity from "../../process/ProcessIdentity.ts"
 
-/** `code` is the system's, or `VERIFY` where the disk gives back something else than it was given. */
+/** `code` is the system's, or `VERIFY` if the disk returns something else than was written. */
 export class WriteFailed extends Schema.TaggedError<WriteFailed>("effect-coding-agents/WriteFailed")("WriteFailed", {
   code: Schema.String,
   message: Schema.String
