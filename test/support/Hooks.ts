@@ -25,7 +25,8 @@ export const onStore = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
 /** What a hook of a test fails with. */
 export class Broken extends Schema.TaggedError<Broken>()("Broken", {}) {}
 
-export const thrown = (): Effect.Effect<never> => {
+/** What a hook of a test dies of: a throw, where an Effect is expected. */
+export const thrown = (_: unknown): Effect.Effect<never> => {
   throw new TypeError("thrown")
 }
 
