@@ -52,12 +52,7 @@ const makers = [
  *
  * @type {ReadonlyArray<string>}
  */
-const known = [
-  "a circle of 2: testing/MockProvider.ts testing/mock/MockControls.ts",
-  "a circle of 2: testing/conformance/Bench.ts testing/conformance/Rule.ts",
-  "a circle of 2: testing/conformance/Fixture.ts testing/conformance/PlainPrompts.ts",
-  "a circle of 3: thread/SnapshotTaking.ts thread/ThreadDeps.ts thread/epoch/LiveEpoch.ts"
-]
+const known = []
 
 const statement = /(?:^|\n)\s*(?:import|export)\s+(?:[^"';]*?\sfrom\s*)?"(\.{1,2}\/[^"]+)"/g
 const expression = /import\(\s*"(\.{1,2}\/[^"]+)"\s*\)/g

@@ -3,8 +3,10 @@
  *
  * Give one disk to two layers and the second sees what the first left: that is a restart of the host. Where the host is a
  * process of its own, which a test kills and starts again, take a disk {@link inFile}. The disk also
- * holds what tests want to know of all those lives: each turn and each answer that truly reached the agent, and each
- * summary that its model was asked for.
+ * holds what tests look at afterwards: each turn and each answer that really reached the agent, and each summary that its
+ * model was asked for.
+ *
+ * @since 0.1.0
  */
 import { Effect } from "effect"
 import { randomBytes } from "node:crypto"
@@ -22,15 +24,29 @@ import type { StartInput } from "../provider/ProviderAdapter.ts"
 /**
  * One entry of the model's context. A `seed` is the transcript that a rehydrated session was handed, a `summary` stands
  * for everything that a compaction took out of the context, `context` is what a turn brought beside the user's words.
+ *
+ * @category models
+ * @since 0.1.0
  */
 export interface Message {
   readonly role: "seed" | "summary" | "context" | "user" | "assistant" | "tool"
   readonly text: string
 }
 
-/** `unfinished`: the agent died under it, or it still runs. */
+/**
+ * How a turn ended. `unfinished`: the agent died while it worked on it, or it still runs.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type Outcome = "completed" | "failed" | "interrupted" | "unfinished"
 
+/**
+ * A turn in the agent's own record.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface StoredTurn {
   readonly turnId: TurnId
   readonly ref: string | undefined
@@ -40,7 +56,12 @@ export interface StoredTurn {
   usage: Usage | undefined
 }
 
-/** One message of the agent's own record. A compaction adds to it and takes nothing away. */
+/**
+ * One message of the agent's own record. A compaction adds to it and takes nothing away.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type StoredMessage =
   & {
     readonly id: string
@@ -50,10 +71,16 @@ export type StoredMessage =
   }
   & (
     | { readonly _tag: "Item"; readonly item: Item; readonly context: ReadonlyArray<string> }
-    /** What the agent was handed, or has written, and nobody said. */
+    /** A transcript that the agent was handed, or a summary that it wrote. */
     | { readonly _tag: "Text"; readonly role: "seed" | "summary"; readonly text: string }
   )
 
+/**
+ * A session in the agent's own record.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface StoredSession {
   readonly sessionId: SessionId
   readonly title: string | undefined
@@ -72,7 +99,12 @@ export interface StoredSession {
   overlaps: number
 }
 
-/** Input that reached the agent, whatever became of it. */
+/**
+ * Input that reached the agent, whatever became of it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface ReceivedTurn {
   readonly sessionId: SessionId
   readonly threadId: ThreadId
@@ -83,7 +115,12 @@ export interface ReceivedTurn {
   readonly steered: boolean
 }
 
-/** An answer that reached the agent while it waited for it. */
+/**
+ * An answer that reached the agent while it waited for it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface ReceivedAnswer {
   readonly sessionId: SessionId
   readonly turnId: TurnId
@@ -91,7 +128,12 @@ export interface ReceivedAnswer {
   readonly answer: ApprovalDecision | QuestionAnswer
 }
 
-/** A summary that the model was asked for. */
+/**
+ * A summary that the model was asked for.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface SummaryRequest {
   readonly sessionId: SessionId
   /** The turn that the compaction is part of, if any. */
@@ -103,22 +145,33 @@ export interface SummaryRequest {
   readonly context: ReadonlyArray<string>
 }
 
-/** Hand it to layers; read it through `MockProvider`. */
+/**
+ * A disk. Pass it to layers; read it through `MockProvider`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface MockAgentDisk {
-  /** Part of every session's id: no other disk knows the session, as no other machine would. */
+  /** Part of every session's id, so that another disk never knows the session. */
   readonly name: string
   readonly sessions: Map<SessionId, StoredSession>
   readonly starts: Array<StartInput>
   readonly received: Array<ReceivedTurn>
   readonly answers: Array<ReceivedAnswer>
   readonly summaries: Array<SummaryRequest>
-  /** Looks again after every change; `true` once it has seen what it waits for. */
+  /** Called after every change; `true` once it has found what it waits for. */
   readonly watchers: Set<() => boolean>
   /** Writes what the agent keeps to its file, where it has one. */
   readonly save?: (() => void) | undefined
   created: number
 }
 
+/**
+ * An empty disk, at once.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
 export const makeUnsafe = (): MockAgentDisk => ({
   name: randomBytes(4).toString("hex"),
   sessions: new Map(),
@@ -130,7 +183,12 @@ export const makeUnsafe = (): MockAgentDisk => ({
   created: 0
 })
 
-/** An empty disk. */
+/**
+ * An empty disk.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
 export const make: Effect.Effect<MockAgentDisk> = Effect.sync(makeUnsafe)
 
 /** What is in the file of a disk. Not `starts`: they hold functions of the host. */
@@ -143,6 +201,9 @@ type Saved = Pick<MockAgentDisk, "name" | "sessions" | "received" | "answers" | 
  * `unfinished`.
  *
  * The file is in V8's own format, for the same version of Node. A file that cannot be read or written is a defect.
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const inFile = (filename: string): Effect.Effect<MockAgentDisk> =>
   Effect.sync(() => {
@@ -165,13 +226,23 @@ export const inFile = (filename: string): Effect.Effect<MockAgentDisk> =>
     return disk
   })
 
-/** Tells the watchers that something has changed. */
+/**
+ * Saves the disk, if it has a file, and calls the watchers.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
 export const changed = (disk: MockAgentDisk): void => {
   disk.save?.()
   for (const watcher of disk.watchers) if (watcher()) disk.watchers.delete(watcher)
 }
 
-/** What `find` finds, now or after a later change. */
+/**
+ * The first value that `find` finds, now or after a later change.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
 export const watch = <A>(disk: MockAgentDisk, find: () => A | undefined): Effect.Effect<A> =>
   Effect.callback<A>((resume) => {
     const look = () => {

@@ -6,10 +6,11 @@ import { Effect, Option, type Scope } from "effect"
 import type { SqlClient, SqlError } from "effect/sql"
 import { randomUUID } from "node:crypto"
 import { rm } from "node:fs/promises"
-import type { AgentProcess, AgentProcesses } from "../../process/AgentProcesses.ts"
+import type { AgentProcesses, ProcessRecord } from "../../process/AgentProcesses.ts"
 import * as ProcessIdentity from "../../process/ProcessIdentity.ts"
 import * as ProcessTable from "../../process/ProcessTable.ts"
 import type { BigIntColumn } from "./rows.ts"
+import { outsideTransaction } from "./run.ts"
 
 const remove = (folder: string) =>
   Effect.tryPromise(() => rm(folder, { recursive: true, force: true })).pipe(
@@ -46,14 +47,18 @@ export const endOrphans = (sql: SqlClient.SqlClient): Effect.Effect<void, SqlErr
 /** A store that cannot be written costs the record, not the agent: it is logged. */
 export const make = (sql: SqlClient.SqlClient): AgentProcesses["Service"] => ({
   makeMarker: Effect.sync(() => randomUUID()),
-  record: ({ folder, instanceId, marker, pid }: AgentProcess): Effect.Effect<void, never, Scope.Scope> =>
+  record: ({ folder, instanceId, marker, pid }: ProcessRecord): Effect.Effect<void, never, Scope.Scope> =>
     Effect.acquireRelease(
       Effect.gen(function*() {
         const { boot, host } = yield* ProcessIdentity.here
         // Without a start time (it has ended already) only the marker finds what it left.
         const startTime = Option.getOrElse(yield* ProcessIdentity.startTime(pid), () => "")
         const row = { marker, instance_id: instanceId, host, boot, pid, start_time: startTime, folder: folder ?? null }
-        yield* sql`INSERT INTO eca_processes ${sql.insert(row)}`.pipe(
+        yield* outsideTransaction(
+          sql,
+          "record an agent process",
+          sql`INSERT INTO eca_processes ${sql.insert(row)}`
+        ).pipe(
           Effect.ignore({ log: "Error", message: "An agent process could not be recorded" })
         )
         return startTime
