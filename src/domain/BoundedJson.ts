@@ -1,7 +1,7 @@
 /**
- * JSON of bounded depth. A model writes the input of its tool calls, and can nest it thousands of levels deep; recursion
- * over such a value (redaction, `JSON.stringify`, a client) would overflow the stack. Parts deeper than {@link maxDepth}
- * are kept as their JSON text.
+ * JSON of bounded depth. A model writes the input of its tool calls, and can nest it thousands of levels deep;
+ * recursion over such a value (redaction, `JSON.stringify`, a client) would overflow the stack. Parts deeper than
+ * {@link maxDepth} are kept as their JSON text.
  *
  * @since 0.1.0
  */

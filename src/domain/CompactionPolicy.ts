@@ -1,5 +1,7 @@
 /**
  * What happens around a compaction: the service's policy, and the one of a thread that differs from it.
+ *
+ * @since 0.1.0
  */
 import { Schema, Struct } from "effect"
 

@@ -1,6 +1,6 @@
 /**
- * The public form of errors. Fields that are marked {@link hidden} (an agent's output, causes, paths of the host) stay in
- * the host's own logs.
+ * The public form of errors. Fields that are marked {@link hidden} (an agent's output, causes, paths of the host) stay
+ * in the host's own logs.
  *
  * @since 0.1.0
  */

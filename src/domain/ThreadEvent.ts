@@ -152,9 +152,9 @@ const providerCases = {
   /** A frame that the adapter does not know, or a stored event that this version does not know, unchanged. */
   Unrecognized: { ...maybeTurn, type: Schema.String, raw: Schema.Unknown },
   /**
-   * Events are missing here, exactly one `Gap` per hole. `lost` says which. Ephemeral unless the cause is the provider's
-   * stream. `log-replaced`: the reader asked to continue after a `seq` that this log never reached, because the thread was
-   * deleted and created again or the store was restored from a backup; the log follows from its start.
+   * Events are missing here, exactly one `Gap` per hole. `lost` says which. Ephemeral unless the cause is the
+   * provider's stream. `log-replaced`: the reader asked to continue after a `seq` that this log never reached, because
+   * the thread was deleted and created again or the store was restored from a backup; the log follows from its start.
    */
   Gap: {
     ...maybeTurn,
@@ -179,7 +179,10 @@ const serviceCases = {
   SessionEnded: {
     reason: SessionEndReason,
     nextSessionId: Schema.optionalKey(SessionId),
-    /** Set after a crash, which nothing observed: when the last event before it was recorded, in milliseconds since 1970. */
+    /**
+     * Set after a crash, which nothing observed: when the last event before it was recorded, in milliseconds since
+     * 1970.
+     */
     endedAt: Schema.optionalKey(Schema.Finite)
   },
   /** A new conversation begins in another session; the thread keeps its archive. */
@@ -190,8 +193,8 @@ const serviceCases = {
   /** `usage` is the last that the agent reported, if any. */
   TurnUnknown: { ...turn, reason: UnknownReason, usage: Schema.optionalKey(Usage) },
   /**
-   * What the provider's own history tells of a turn that ended as unknown: it never arrived, or how it ended there. Not a
-   * second terminal event.
+   * What the provider's own history tells of a turn that ended as unknown: it never arrived, or how it ended there. Not
+   * a second terminal event.
    */
   TurnReconciled: {
     ...turn,
@@ -286,7 +289,12 @@ interface WithEnvelope extends Struct.Lambda {
 export const ThreadEvent = Schema.TaggedUnion(
   Struct.map(bodyCases, Struct.lambda<WithEnvelope>((fields) => ({ ...fields, ...envelope })))
 )
-/** Written so that editors print its name and not its thirty members. */
+/**
+ * Written as a mapped type, so that editors print its name and not its thirty members.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type ThreadEvent = { [Tag in keyof typeof ThreadEvent.cases]: (typeof ThreadEvent.cases)[Tag]["Type"] }[
   keyof typeof ThreadEvent.cases
 ]
@@ -329,6 +337,11 @@ export type TerminalEvent = Extract<
  */
 export const isTerminal = EventBody.isAnyOf(["TurnCompleted", "TurnFailed", "TurnInterrupted", "TurnUnknown"])
 
-/** Ephemeral events are shown to live readers and not stored. */
+/**
+ * Whether an event is only shown to live readers, and not stored.
+ *
+ * @since 0.1.0
+ * @category predicates
+ */
 export const isEphemeral = (event: EventBody): boolean =>
   event._tag === "ItemDelta" || event._tag === "ItemUpdated" || event._tag === "Gap" || event._tag === "ThreadDeleted"

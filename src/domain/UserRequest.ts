@@ -124,8 +124,8 @@ export const QuestionAnswer = Schema.TaggedUnion({
 export type QuestionAnswer = typeof QuestionAnswer.Type
 
 /**
- * Who or what settled a request: the user, a rule (an earlier `AllowForSession`, the runtime mode), the agent itself, or
- * the end of its turn, of its session, or of the host.
+ * Who or what settled a request: the user, a rule (an earlier `AllowForSession`, the runtime mode), the agent itself,
+ * or the end of its turn, of its session, or of the host.
  *
  * @since 0.1.0
  * @category schemas

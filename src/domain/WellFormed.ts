@@ -1,6 +1,6 @@
 /**
- * Text without half surrogate pairs. A JavaScript string can hold half of a pair, UTF-8 cannot: two ids that differ in such a
- * half are one row in a database, and an agent's protocol refuses or changes the text.
+ * Text without half surrogate pairs. A JavaScript string can hold half of a pair, UTF-8 cannot: two ids that differ in
+ * such a half are one row in a database, and an agent's protocol refuses or changes the text.
  *
  * @since 0.1.0
  */

@@ -64,7 +64,7 @@ export class SnapshotNewer
     return `The snapshot has version ${this.found}; this release reads up to ${this.supported}`
   }
   override get message() {
-    return `The snapshot ${this.path} has version ${this.found}; this release reads up to ${this.supported}; update the package`
+    return `The snapshot ${this.path} has version ${this.found}, this release reads up to ${this.supported}: update the package`
   }
 }
 

@@ -26,8 +26,8 @@ export const onStore = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
 export class Broken extends Schema.TaggedError<Broken>()("Broken", {}) {}
 
 /** What a hook of a test dies of: a throw, where an Effect is expected. */
-export const thrown = (_: unknown): Effect.Effect<never> => {
-  throw new TypeError("thrown")
+export const thrown = (event: unknown): Effect.Effect<never> => {
+  throw new TypeError("thrown", { cause: event })
 }
 
 export const turnIds = (events: ReadonlyArray<Lifecycle.LifecycleEvent>) =>

@@ -1,9 +1,9 @@
 /**
  * Files that exist completely or not at all, whether the process or the power fails.
  *
- * A file is written under a temporary name in its own directory, flushed, renamed, read back and compared. The rename is
- * durable after {@link sync} has flushed the directory, once for several renames. Windows has no such flush: a power cut
- * there can undo a rename, but never tears a file.
+ * A file is written under a temporary name in its own directory, flushed, renamed, read back and compared. The rename
+ * is durable after {@link sync} has flushed the directory, once for several renames. Windows has no such flush: a power
+ * cut there can undo a rename, but never tears a file.
  *
  * A process that dies meanwhile leaves a temporary file; {@link isLeftover} recognises them.
  */
