@@ -13,7 +13,6 @@ import { dirname, posix, relative, resolve } from "node:path"
 import { pathToFileURL } from "node:url"
 
 /** @typedef {ReadonlyMap<string, ReadonlyArray<string>>} Imports The files of a folder, with what each imports. */
-/** @typedef {{ readonly line: string, readonly circle?: ReadonlyArray<string> }} Breach */
 
 // Lowest first. `CodingAgents.ts` and `index.ts`, which lie in src/ itself, are the top.
 const layers = [
@@ -49,50 +48,13 @@ const makers = [
 ]
 
 /**
- * Breaches of today: a line as this script prints it, or the files of a circle. A circle that has lost some of its files
- * is still the known one; a circle with a file more is new.
+ * Breaches of today, as this script prints them.
  *
- * @type {ReadonlyArray<string | ReadonlyArray<string>>}
+ * @type {ReadonlyArray<string>}
  */
 const known = [
-  "index.ts imports transcript/internal/snapshots.ts: internal to transcript",
-  "service/ProviderService.ts imports hooks/LifecycleHooks.ts: service must not import hooks",
-  "service/ProviderService.ts imports host/host.ts: service must not import host",
-  "service/TranscriptArchive.ts imports transcript/internal/redactedCopy.ts: internal to transcript",
-  "service/TranscriptArchive.ts imports transcript/internal/snapshotMessages.ts: internal to transcript",
-  "service/TranscriptArchive.ts imports transcript/internal/snapshots.ts: internal to transcript",
-  [
-    "hooks/LifecycleHooks.ts",
-    "hooks/internal/dispatcher.ts",
-    "hooks/internal/observer.ts",
-    "hooks/internal/reentrancy.ts",
-    "hooks/internal/run.ts",
-    "host/answers.ts",
-    "host/host.ts",
-    "host/startPlan.ts",
-    "host/threadActors.ts",
-    "service/ProviderService.ts",
-    "service/TranscriptArchive.ts",
-    "thread/Compaction.ts",
-    "thread/CompactionRequest.ts",
-    "thread/EpochOpening.ts",
-    "thread/LiveEnd.ts",
-    "thread/LiveEvents.ts",
-    "thread/LiveSession.ts",
-    "thread/LiveTurn.ts",
-    "thread/Reconciliation.ts",
-    "thread/SnapshotRequest.ts",
-    "thread/SnapshotTaking.ts",
-    "thread/ThreadActor.ts",
-    "thread/ThreadHooks.ts",
-    "thread/ThreadStart.ts",
-    "thread/TurnDeadlines.ts",
-    "thread/TurnDelivery.ts"
-  ],
-  ["testing/MockProvider.ts", "testing/mock/MockControls.ts"],
-  ["testing/conformance/Bench.ts", "testing/conformance/Rule.ts"],
-  ["testing/conformance/Fixture.ts", "testing/conformance/PlainPrompts.ts"],
-  ["store/SessionStore.ts", "store/internal/memorySessionStore.ts"]
+  "a circle of 2: store/SessionStore.ts store/internal/memorySessionStore.ts",
+  "a circle of 2: thread/Compaction.ts thread/LiveSession.ts"
 ]
 
 const statement = /(?:^|\n)\s*(?:import|export)\s+(?:[^"';]*?\sfrom\s*)?"(\.{1,2}\/[^"]+)"/g
@@ -161,24 +123,22 @@ const circles = (imports) => {
 }
 
 /**
- * Everything that is wrong with these imports.
+ * Everything that is wrong with these imports, a line each.
  *
  * @param {Imports} imports
- * @returns {ReadonlyArray<Breach>}
+ * @returns {ReadonlyArray<string>}
  */
 export const breaches = (imports) => {
-  /** @type {Array<Breach>} */
+  /** @type {Array<string>} */
   const wrong = []
   for (const [file, targets] of imports) {
     const from = roomOf(file)
     for (const target of new Set(targets)) {
       const to = roomOf(target)
       const opened = from === to || open.some(([room, other]) => room === from && other === to)
-      if (!imports.has(target)) wrong.push({ line: `${file} imports ${target}, which does not exist` })
-      else if (!allowed(from, to)) wrong.push({ line: `${file} imports ${target}: ${from} must not import ${to}` })
-      else if (!opened && target.includes("/internal/")) {
-        wrong.push({ line: `${file} imports ${target}: internal to ${to}` })
-      }
+      if (!imports.has(target)) wrong.push(`${file} imports ${target}, which does not exist`)
+      else if (!allowed(from, to)) wrong.push(`${file} imports ${target}: ${from} must not import ${to}`)
+      else if (!opened && target.includes("/internal/")) wrong.push(`${file} imports ${target}: internal to ${to}`)
     }
   }
   /**
@@ -189,36 +149,25 @@ export const breaches = (imports) => {
   const apart = new Map(
     Array.from(imports, ([file, targets]) => [file, targets.filter((target) => !ownFace(file, target))])
   )
-  for (const circle of circles(apart)) {
-    wrong.push({ line: `a circle of ${circle.length}: ${circle.join(" ")}`, circle })
-  }
+  for (const circle of circles(apart)) wrong.push(`a circle of ${circle.length}: ${circle.join(" ")}`)
   const direct = Array.from(imports.keys()).filter((file) => roomOf(file) === ".")
   if (direct.length > 5) {
-    wrong.push({ line: `${direct.length} files lie directly in the folder, 5 may: ${direct.toSorted().join(" ")}` })
+    wrong.push(`${direct.length} files lie directly in the folder, 5 may: ${direct.join(" ")}`)
   }
   return wrong
 }
 
 /**
- * Holds the breaches against a list of known ones: `fresh` are not in the list, `repaired` are entries of the list that
- * no longer occur.
+ * Compares the breaches with a list of known ones: `fresh` are not in the list, `repaired` are entries of the list that no
+ * longer occur.
  *
- * @param {ReadonlyArray<Breach>} found
- * @param {ReadonlyArray<string | ReadonlyArray<string>>} list
+ * @param {ReadonlyArray<string>} found
+ * @param {ReadonlyArray<string>} list
  */
-export const compare = (found, list) => {
-  /**
-   * @param {Breach} breach
-   * @param {string | ReadonlyArray<string>} entry
-   */
-  const isOf = ({ circle, line }, entry) =>
-    typeof entry === "string" ? line === entry : circle?.every((file) => entry.includes(file)) === true
-  return {
-    fresh: found.filter((breach) => !list.some((entry) => isOf(breach, entry))).map(({ line }) => line),
-    repaired: list.filter((entry) => !found.some((breach) => isOf(breach, entry)))
-      .map((entry) => typeof entry === "string" ? entry : `a circle of ${entry.join(" ")}`)
-  }
-}
+export const compare = (found, list) => ({
+  fresh: found.filter((line) => !list.includes(line)),
+  repaired: list.filter((line) => !found.includes(line))
+})
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
   const own = resolve(import.meta.dirname, "../src")

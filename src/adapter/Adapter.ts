@@ -68,7 +68,7 @@ export const layer = <R = never>(
     Effect.flatMap(make(options), ProviderRegistry.register)
   )
 
-/** The services of the Layer, with the Scope of the session and the span of whoever starts it. */
+/** The services of the Layer, with the Scope of the session and the span of its caller. */
 const inSession = <R>(services: Context.Context<R>, caller: Context.Context<Scope.Scope>) => {
   const merged = Context.merge(caller, services).pipe(Context.add(Scope.Scope, Context.get(caller, Scope.Scope)))
   const span = Context.getOrUndefined(caller, Tracer.ParentSpan)

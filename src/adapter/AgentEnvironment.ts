@@ -112,5 +112,5 @@ const secretsIn = (value: unknown, name = ""): ReadonlyArray<string> => {
   if (Redacted.isRedacted(value)) return secretsIn(Redacted.value(value), "secret")
   if (typeof value === "string") return value.length >= 6 && /key|token|secret|password|auth/i.test(name) ? [value] : []
   if (typeof value !== "object" || value === null) return []
-  return Object.entries(value).flatMap(([key, value]) => secretsIn(value, Array.isArray(value) ? name : key))
+  return Object.entries(value).flatMap(([key, inner]) => secretsIn(inner, Array.isArray(value) ? name : key))
 }

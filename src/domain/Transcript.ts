@@ -30,7 +30,7 @@ export interface TranscriptTurn extends Schema.Schema.Type<typeof TranscriptTurn
 
 const userItem = (turnId: TurnId, input: TurnInput, n: number): Item => ({
   _tag: "UserMessage",
-  itemId: ItemId.make(`${turnId}/user/${n}`),
+  itemId: ItemId.make(`${turnId}.user.${n}`),
   text: input.prompt,
   attachments: (input.attachments ?? []).map((attachment) =>
     attachment._tag === "File" ? attachment.path : attachment.name

@@ -1,13 +1,20 @@
 /**
- * Which provider instances this app has. An adapter's Layer registers itself in its own Scope; several instances of one
- * provider are several layers. Swapping an agent is swapping its layer.
+ * The adapters of an app. An adapter's Layer registers itself in its own Scope; several instances of one provider are
+ * several Layers. Swapping an agent is swapping its Layer.
+ *
+ * @since 0.1.0
  */
 import { Context, Effect, Layer, Option, Schema, type Scope } from "effect"
 import { InstanceId } from "../domain/Ids.ts"
 import { guarded } from "./AdapterGuard.ts"
 import type { ProviderAdapter } from "./ProviderAdapter.ts"
 
-/** Two layers were given the same instance id. */
+/**
+ * Two layers were given the same instance id.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export class InstanceExists
   extends Schema.TaggedError<InstanceExists>("effect-coding-agents/InstanceExists")("InstanceExists", {
     instanceId: InstanceId
@@ -19,6 +26,12 @@ export class InstanceExists
   }
 }
 
+/**
+ * The adapters of this app by their instance ids.
+ *
+ * @category services
+ * @since 0.1.0
+ */
 export class ProviderRegistry extends Context.Service<ProviderRegistry, {
   readonly register: (adapter: ProviderAdapter) => Effect.Effect<void, InstanceExists, Scope.Scope>
   readonly get: (instanceId: InstanceId) => Effect.Effect<Option.Option<ProviderAdapter>>

@@ -42,6 +42,8 @@ export class HookOutbox extends Context.Service<HookOutbox, {
     readonly eventId: string
     readonly dueAt: number
   }) => Effect.Effect<void, StoreFailed>
+  /** No delivery of the hook is due later than that: later due times were written by a clock that was set back since. */
+  readonly limitDue: (limit: { readonly hook: string; readonly dueAt: number }) => Effect.Effect<void, StoreFailed>
   /** Delivered, or given up: it does not come again. */
   readonly acknowledge: (delivery: {
     readonly hook: string

@@ -13,16 +13,22 @@ import {
 import * as OpenCode from "../../src/opencode/OpenCode.ts"
 import { instanceId, type Line, LineText, Task } from "./Protocol.ts"
 
-const agents = ({ home, model, store }: Task) =>
+const hooks = ({ hook }: Task) =>
+  hook === undefined
+    ? Layer.empty
+    : LifecycleHooks.observe({ name: hook, events: ["session:*"], run: () => Effect.void })
+
+const agents = (task: Task) =>
   CodingAgents.layerService().pipe(
+    Layer.provide(hooks(task)),
     Layer.provide(OpenCode.layer({
       instanceId,
-      isolated: { folder: home },
-      config: openCodeConfig({ url: model }),
+      isolated: { folder: task.home },
+      config: openCodeConfig({ url: task.model }),
       stopDeadline: "3 seconds"
     })),
     Layer.provide([ProviderRegistry.layer, LifecycleHooks.layer]),
-    Layer.provideMerge(SessionStore.layerSqlite({ filename: store }))
+    Layer.provideMerge(SessionStore.layerSqlite({ filename: task.store }))
   )
 
 const say = (line: Line) => Effect.flatMap(Effect.orDie(Schema.encodeEffect(LineText)(line)), Console.log)

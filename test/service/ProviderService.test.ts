@@ -99,7 +99,7 @@ describe("ProviderService", () => {
       const swapped = yield* agents.startSession({ threadId, instanceId: other })
       assert.strictEqual(swapped.continuity._tag, "Rehydrated")
       const turn = yield* agents.runTurn({ threadId, prompt: "what was it?" })
-      assert.strictEqual(turn.continuity._tag, "Resumed")
+      assert.strictEqual(turn.continuity._tag, "Rehydrated")
       assert.strictEqual((yield* agents.readTranscript({ threadId })).length, 2)
     }).pipe(Effect.provide(layer())))
 
@@ -454,7 +454,7 @@ describe("ProviderService", () => {
       const run = yield* Effect.forkChild(agents.runTurn({ threadId, prompt: "go" }), { startImmediately: true })
       const { request } = yield* awaitEvent(is("ApprovalRequested"))
       yield* TestClock.adjust("3 hours")
-      assert.strictEqual((yield* agents.getThread({ threadId })).status, "idle")
+      assert.strictEqual((yield* agents.getThread({ threadId })).status, "waiting")
       yield* agents.respondToApproval({ threadId, requestId: request.requestId, decision: { _tag: "AllowOnce" } })
       yield* Fiber.join(run)
       yield* TestClock.adjust("29 minutes")

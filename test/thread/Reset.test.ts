@@ -94,7 +94,7 @@ describe("resetThread", () => {
       assert.strictEqual(error._tag, "AgentUnreachable")
       yield* agent.unreachable(false)
       const turn = yield* agents.runTurn({ threadId, prompt: "still you?" })
-      assert.deepStrictEqual([turn.epoch, turn.continuity._tag], [1, "Resumed"])
+      assert.deepStrictEqual([turn.epoch, turn.continuity._tag], [1, "Created"])
       assert.strictEqual((yield* agents.getThread({ threadId })).sessionId, old.sessionId)
     }).pipe(Effect.provide(layer())))
 

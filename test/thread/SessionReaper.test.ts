@@ -65,7 +65,7 @@ describe("SessionReaper.decide", () => {
     [Observation],
     ([input]) =>
       Effect.sync(() => {
-        const seen = { ...observe(input), turnRunning: false, openRequests: 0, exempt: false, sleeps: [] }
+        const seen = { ...observe(input), busy: false, exempt: false, sleeps: [] }
         if (seen.now - seen.activeAt >= idleAfter + pinCap) assert.strictEqual(decide(seen, defaults)._tag, "Stop")
       }),
     { arbitrary: { runs: 2000 } }

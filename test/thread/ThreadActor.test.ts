@@ -45,6 +45,7 @@ describe("ThreadActor: calls that are given up", () => {
       const interrupt = yield* background(Fiber.interrupt(run))
       yield* Deferred.succeed(gate, undefined)
       yield* Fiber.join(interrupt)
+      assert.strictEqual((yield* awaitEvent(is("TurnInterrupted"))).by, "user")
       assert.deepStrictEqual(Object.values(endings(yield* sound)), [["TurnInterrupted"]])
     }).pipe(Effect.provide(layer())))
 

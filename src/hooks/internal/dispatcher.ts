@@ -11,6 +11,7 @@
  */
 import { Clock, type Context, Duration, Effect, Fiber, FiberSet, Schedule, type Scope } from "effect"
 import { type EventOf, type LifecycleEvent, matches } from "../../domain/LifecycleEvent.ts"
+import * as SteadyClock from "../../process/SteadyClock.ts"
 import type { HookOutbox } from "../../store/HookOutbox.ts"
 import type { GuardedKind, HookRegistration, HookServices, LifecycleHooks } from "../LifecycleHooks.ts"
 import * as HookObserver from "./observer.ts"
@@ -101,6 +102,7 @@ export const make = Effect.fnUntraced(function*(options: {
   readonly services: Effect.Effect<Context.Context<HookServices>>
 }): Effect.fn.Return<HookDispatcher, never, Scope.Scope> {
   const { outbox, services } = options
+  const clock = yield* SteadyClock.make
   /** Guards and transforms, in the order in which they are asked. */
   let asked: ReadonlyArray<Asked> = []
   const observers = new Map<HookRegistration, HookObserver.Observer>()
@@ -121,10 +123,19 @@ export const make = Effect.fnUntraced(function*(options: {
         const { failure, name } = hook.registration
         tell(run.receipt(hook, event, ended, outcome._tag === "Ok" && outcome.value._tag === "Veto"))
         if (outcome._tag === "Ok") return Effect.succeed(outcome.value)
-        if (failure === "closed") return Effect.succeed(veto(hook.registration, reasonOf(hook.registration, outcome)))
-        return Effect.logWarning("A hook was asked and did not answer; it counts as if it were not there").pipe(
-          Effect.annotateLogs({ hook: name, kind: event._tag, outcome: outcome._tag }),
-          Effect.as(nothing)
+        const message = failure === "closed"
+          ? "A hook was asked and did not answer, which counts as a veto"
+          : "A hook was asked and did not answer; it counts as if it were not there"
+        return Effect.logWarning(message).pipe(
+          Effect.annotateLogs({
+            hook: name,
+            event: event._tag,
+            eventId: event.eventId,
+            outcome: outcome._tag,
+            // Not its text, which may hold what must not be logged: the receipt has it.
+            ...(outcome._tag === "Failed" ? { error: outcome.tag } : {})
+          }),
+          Effect.as(failure === "closed" ? veto(hook.registration, reasonOf(hook.registration, outcome)) : nothing)
         )
       }
     })
@@ -171,7 +182,7 @@ export const make = Effect.fnUntraced(function*(options: {
       }
       const durable = hook.delivery === "durable" && (yield* subscribed(outbox, hook))
       if (!registered.has(hook)) return
-      const observer = HookObserver.make({ registration: hook, outbox, durable, services, told: tell })
+      const observer = HookObserver.make({ registration: hook, outbox, durable, clock, services, told: tell })
       observers.set(hook, observer)
       fibers.set(hook, fork(observer.run))
     }),

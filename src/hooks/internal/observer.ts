@@ -8,9 +8,13 @@
  * first.
  *
  * Where the outbox cannot be used the worker waits and tries again; it never gives up.
+ *
+ * A wall clock that is set back delays no retry: due times are those of a {@link SteadyClock}. One that an earlier process
+ * wrote, before the clock was set back, is cut down to the longest wait that this hook has between two tries.
  */
 import { Clock, type Context, Duration, Effect, Latch } from "effect"
 import { type LifecycleEvent, matches } from "../../domain/LifecycleEvent.ts"
+import type { SteadyClock } from "../../process/SteadyClock.ts"
 import type { HookOutbox } from "../../store/HookOutbox.ts"
 import type { StoreFailed } from "../../store/StoreError.ts"
 import type { HookRegistration, HookServices } from "../LifecycleHooks.ts"
@@ -41,6 +45,8 @@ export interface Observer {
   readonly run: Effect.Effect<never>
 }
 
+const errorOf = (outcome: run.Outcome<unknown>) => outcome._tag === "Failed" ? { error: outcome.tag } : {}
+
 /** Writes until it has worked. */
 const persisted = <A>(write: Effect.Effect<A, StoreFailed>, delay = 1000): Effect.Effect<A> =>
   Effect.catch(write, (error) =>
@@ -54,11 +60,15 @@ export const make = (options: {
   readonly registration: Observe
   readonly outbox: HookOutbox["Service"]
   readonly durable: boolean
+  readonly clock: SteadyClock
   readonly services: Effect.Effect<Context.Context<HookServices>>
   readonly told: (receipt: LifecycleEvent) => void
 }): Observer => {
-  const { durable, outbox, registration, services, told } = options
+  const { clock, durable, outbox, registration, services, told } = options
   const { attempts, name } = registration
+  /** How long the hook is left alone after it has failed so often. */
+  const waitAfter = (attempt: number) =>
+    Math.min(Duration.toMillis(registration.backoff) * 2 ** (attempt - 1), longestBackoff)
   const hook = run.make(registration)
   const awake = Latch.makeUnsafe(false)
   const queue: Array<LifecycleEvent> = []
@@ -91,9 +101,15 @@ export const make = (options: {
       receipt(event, ended)
       const { _tag: outcome } = ended.outcome
       if (outcome !== "Failed" && outcome !== "Timeout") return Effect.void
-      // Without its error, which is not ours to publish: the receipt has it.
+      // Of its error only the tag: the text may hold what must not be logged. The receipt has it.
       return Effect.logWarning("A hook did not succeed; hook:completed says why").pipe(
-        Effect.annotateLogs({ kind: event._tag, eventId: event.eventId, outcome, attempt: event.delivery.attempt })
+        Effect.annotateLogs({
+          event: event._tag,
+          eventId: event.eventId,
+          outcome,
+          attempt: event.delivery.attempt,
+          ...errorOf(ended.outcome)
+        })
       )
     })
 
@@ -127,9 +143,9 @@ export const make = (options: {
     for (let event = queue.shift(); event !== undefined; event = queue.shift()) yield* callOnce(event)
   })
 
-  const givenUp = (event: LifecycleEvent) =>
+  const givenUp = (event: LifecycleEvent, outcome: run.Outcome<unknown>) =>
     Effect.logError("A hook has failed too often; this event is not delivered to it").pipe(
-      Effect.annotateLogs({ kind: event._tag, eventId: event.eventId })
+      Effect.annotateLogs({ event: event._tag, eventId: event.eventId, ...errorOf(outcome) })
     )
 
   const deliver = Effect.fnUntraced(function*(event: LifecycleEvent) {
@@ -139,9 +155,10 @@ export const make = (options: {
     if (!matches(registration.events, event._tag)) return yield* persisted(outbox.acknowledge(delivery))
     if (attempt > attempts) {
       const at = yield* Clock.currentTimeMillis
-      const outcome = { _tag: "Failed", error: "The process ended during its last try", final: true } as const
+      const error = "The process ended during its last try"
+      const outcome = { _tag: "Failed", tag: "ProcessEnded", error, final: true } as const
       receipt(event, { outcome, durationMillis: 0, at })
-      yield* givenUp(event)
+      yield* givenUp(event, outcome)
       return yield* persisted(outbox.acknowledge(delivery))
     }
     yield* persisted(outbox.attempt(delivery))
@@ -154,10 +171,9 @@ export const make = (options: {
         if (_tag === "Cut") return true
         if (_tag === "Ok") written = outbox.acknowledge(delivery)
         else if (attempt < attempts && !(ended.outcome._tag === "Failed" && ended.outcome.final)) {
-          const backoff = Duration.toMillis(registration.backoff) * 2 ** (attempt - 1)
-          written = outbox.postpone({ ...delivery, dueAt: ended.at + Math.min(backoff, longestBackoff) })
+          written = outbox.postpone({ ...delivery, dueAt: clock.now() + waitAfter(attempt) })
         } else {
-          yield* givenUp(event)
+          yield* givenUp(event, ended.outcome)
           written = outbox.acknowledge(delivery)
         }
         return yield* Effect.isSuccess(written)
@@ -169,9 +185,8 @@ export const make = (options: {
   const drainOutbox = Effect.gen(function*() {
     for (;;) {
       const known = Array.from(expected.keys())
-      const now = yield* Clock.currentTimeMillis
-      if (run.isSuppressed(hook, now)) return
-      const page = yield* persisted(outbox.pending({ hook: name, now, limit: pageSize }))
+      if (run.isSuppressed(hook, yield* run.monotonicMillis)) return
+      const page = yield* persisted(outbox.pending({ hook: name, now: clock.now(), limit: pageSize }))
       if (page.length < pageSize) {
         // What the worker was told of and does not come was handled before it was told.
         const coming = new Set(page.map((event) => event.eventId))
@@ -180,7 +195,7 @@ export const make = (options: {
       for (const event of page) {
         yield* deliver(event)
         yield* drainQueue
-        if (run.isSuppressed(hook, yield* Clock.currentTimeMillis)) return
+        if (run.isSuppressed(hook, yield* run.monotonicMillis)) return
       }
       if (page.length < pageSize) return
     }
@@ -188,14 +203,20 @@ export const make = (options: {
 
   /** How long there is nothing to do, unless the worker is woken. */
   const pause = Effect.gen(function*() {
-    const now = yield* Clock.currentTimeMillis
-    if (run.isSuppressed(hook, now)) {
-      // Nobody shall wait for a hook that is not called.
+    const monotonic = yield* run.monotonicMillis
+    if (run.isSuppressed(hook, monotonic)) {
+      // Nothing may wait for a hook that is not called.
       handledAll()
-      return now < hook.suppressedUntil ? hook.suppressedUntil - now : lookEvery
+      return monotonic < hook.suppressedUntil ? hook.suppressedUntil - monotonic : lookEvery
     }
     const dueAt = durable ? yield* persisted(outbox.nextDue(name)) : undefined
-    return dueAt === undefined ? lookEvery : Math.max(0, Math.min(dueAt - now, lookEvery))
+    if (dueAt === undefined) return lookEvery
+    const wait = dueAt - clock.now()
+    const longest = waitAfter(attempts - 1)
+    if (wait <= longest) return Math.max(0, Math.min(wait, lookEvery))
+    // An earlier process has written it, and the clock was set back since.
+    yield* persisted(outbox.limitDue({ hook: name, dueAt: clock.now() + longest }))
+    return Math.min(longest, lookEvery)
   })
 
   const turn = Effect.gen(function*() {

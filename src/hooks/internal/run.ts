@@ -26,6 +26,7 @@ export interface Hook<R extends HookRegistration = HookRegistration> {
   readonly running: Set<Fiber.Fiber<unknown, unknown>>
   /** Calls that were abandoned and are still running. */
   abandoned: number
+  /** In milliseconds of the monotonic clock ({@link monotonicMillis}). */
   suppressedUntil: number
   /** Called when an abandoned call has come to its end after all. */
   onEnded: () => void
@@ -35,15 +36,15 @@ export const make = <R extends HookRegistration>(registration: R): Hook<R> => ({
   registration,
   running: new Set(),
   abandoned: 0,
-  suppressedUntil: 0,
+  suppressedUntil: Number.NEGATIVE_INFINITY,
   onEnded: () => {}
 })
 
 /** What became of a call. `Suppressed`: it was not made; `Cut`: whoever made it was interrupted. */
 export type Outcome<A> =
   | { readonly _tag: "Ok"; readonly value: A }
-  /** `final`: its error says that trying again is in vain. */
-  | { readonly _tag: "Failed"; readonly error: string; readonly final: boolean }
+  /** `tag` names the kind of error and says nothing else of it; `final`: its error says that a retry is in vain. */
+  | { readonly _tag: "Failed"; readonly tag: string; readonly error: string; readonly final: boolean }
   | { readonly _tag: "Timeout" }
   | { readonly _tag: "Suppressed" }
   | { readonly _tag: "Cut" }
@@ -56,6 +57,13 @@ export interface Ended<A> {
   readonly at: number
 }
 
+/** For durations and waits: unlike the wall clock it is never set. */
+export const monotonicMillis: Effect.Effect<number> = Effect.map(
+  Clock.monotonicTimeNanos,
+  (nanos) => Number(nanos / 1_000_000n)
+)
+
+/** `now` in milliseconds of the monotonic clock. */
 export const isSuppressed = (hook: Hook, now: number): boolean =>
   now < hook.suppressedUntil || hook.abandoned >= mostAbandoned
 
@@ -69,7 +77,19 @@ const described = (cause: Cause.Cause<unknown>): string => {
   return Result.getOrElse(show, () => "An error that cannot be shown")
 }
 
-/** As the errors of this library say it, and whoever's likes to. */
+/** The error's `_tag`, or its name: what may be logged of an error whose text may hold secrets of the app. */
+const tagOf = (cause: Cause.Cause<unknown>): string => {
+  if (Cause.hasInterruptsOnly(cause)) return "Interrupt"
+  const named = Result.try(() => {
+    const error = Cause.squash(cause)
+    if (typeof error !== "object" || error === null) return typeof error
+    const [tag, name] = [Reflect.get(error, "_tag"), Reflect.get(error, "name")]
+    return typeof tag === "string" ? tag : typeof name === "string" ? name : "object"
+  })
+  return Result.getOrElse(named, () => "unreadable").slice(0, 100)
+}
+
+/** Any error with `retryable: false` is final, ours or the app's. */
 const isFinal = (cause: Cause.Cause<unknown>): boolean =>
   Option.match(Cause.findErrorOption(cause), {
     onNone: () => false,
@@ -81,7 +101,7 @@ const isFinal = (cause: Cause.Cause<unknown>): boolean =>
 const outcomeOf = <A>(exit: Exit.Exit<A, unknown>): Outcome<A> =>
   Exit.isSuccess(exit)
     ? { _tag: "Ok", value: exit.value }
-    : { _tag: "Failed", error: described(exit.cause), final: isFinal(exit.cause) }
+    : { _tag: "Failed", tag: tagOf(exit.cause), error: described(exit.cause), final: isFinal(exit.cause) }
 
 const interrupted = <A, E>(fiber: Fiber.Fiber<A, E>) =>
   Effect.suspend(() => {
@@ -110,9 +130,10 @@ export const call = Effect.fnUntraced(function*<E extends Lifecycle.LifecycleEve
 ) {
   const { registration } = hook
   const services = yield* options.services
-  const startedAt = yield* Clock.currentTimeMillis
+  const startedAt = yield* monotonicMillis
   if (isSuppressed(hook, startedAt)) {
-    return yield* options.conclude({ outcome: { _tag: "Suppressed" }, durationMillis: 0, at: startedAt })
+    const at = yield* Clock.currentTimeMillis
+    return yield* options.conclude({ outcome: { _tag: "Suppressed" }, durationMillis: 0, at })
   }
   const scope: reentrancy.HookScope = {
     threadId: event.threadId,
@@ -138,9 +159,10 @@ export const call = Effect.fnUntraced(function*<E extends Lifecycle.LifecycleEve
       scope.over = true
       hook.running.delete(fiber)
       const at = yield* Clock.currentTimeMillis
+      const endedAt = yield* monotonicMillis
       if (Option.isNone(ended)) {
         hook.abandoned++
-        hook.suppressedUntil = at + Duration.toMillis(suppressedFor)
+        hook.suppressedUntil = endedAt + Duration.toMillis(suppressedFor)
         fiber.addObserver(() => {
           hook.abandoned--
           hook.onEnded()
@@ -151,7 +173,7 @@ export const call = Effect.fnUntraced(function*<E extends Lifecycle.LifecycleEve
         if (Exit.isSuccess(waited)) return { _tag: "Timeout" }
         return Option.isSome(ended) && Exit.isSuccess(ended.value) ? outcomeOf(ended.value) : { _tag: "Cut" }
       }
-      return yield* options.conclude({ outcome: outcome(), durationMillis: at - startedAt, at })
+      return yield* options.conclude({ outcome: outcome(), durationMillis: endedAt - startedAt, at })
     })
   )
 })

@@ -22,7 +22,7 @@ import * as AgentEnvironment from "../../adapter/AgentEnvironment.ts"
 export interface EnvironmentOptions {
   /** The app's own OpenCode configuration: providers, models, agents, MCP servers. */
   readonly config?: Readonly<Record<string, unknown>> | undefined
-  /** Settings that win over everybody's, such as the permission baseline. Visible to tools: no secrets. */
+  /** Settings that override the app's and the user's, such as the permission baseline. Visible to tools: no secrets. */
   readonly enforced?: Readonly<Record<string, unknown>> | undefined
   /** Additional environment; `undefined` removes a variable. Tools see it. */
   readonly env?: AgentEnvironment.Variables | undefined
@@ -32,7 +32,9 @@ export interface EnvironmentOptions {
    * or of the project is read, and nothing is fetched from the network but what the configured models need.
    */
   readonly isolated?: boolean | { readonly folder: string } | undefined
-  /** The compaction plugin, and what it is to read: a file of its own, since tools see configuration and environment. */
+  /**
+   * The compaction plugin and its settings, which go to a file of their own: tools see configuration and environment.
+   */
   readonly plugin?: { readonly url: string; readonly settings: string } | undefined
 }
 
@@ -112,9 +114,9 @@ const hidden = [
 ]
 
 /**
- * Before the first session of a directory OpenCode waits for npm, wherever a plugin is configured and a config folder
- * lacks `@opencode-ai/plugin`: 71 s without a network, because npm tries again and again, and half a second where it
- * tries once. In the user's own folder nothing of ours may say that it need not try. What the user says of it counts.
+ * Before the first session of a directory OpenCode waits for npm if a plugin is configured and a config folder lacks
+ * `@opencode-ai/plugin`: 71 s without a network, because npm retries, and half a second with one try. The user's own
+ * folder must not be touched, so npm is told to try once, unless the user has set the number of retries.
  */
 const npmOf = ({ env, isolated, plugin }: EnvironmentOptions): Readonly<Record<string, string>> => {
   const name = "npm_config_fetch_retries"

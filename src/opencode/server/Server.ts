@@ -1,11 +1,11 @@
 /**
- * An OpenCode server to talk to: one that this library starts and stops ({@link managed}), or one that runs already
- * ({@link external}).
+ * An OpenCode server: one that this library starts and stops ({@link managed}), or one that runs already ({@link
+ * external}).
  *
- * A managed server lives as long as its scope. It is ready when its own ready line says so. It is stopped in three
- * steps, each with a deadline: `/global/dispose`, which ends turns and the tools that they run (a plain SIGTERM leaves
- * running shell commands behind, OpenCode 1.18.33), then SIGTERM, then SIGKILL; after that whatever still carries its
- * marker is ended too.
+ * A managed server lives as long as its scope. It is ready when it prints its ready line and answers. It is stopped in
+ * three steps, each with a deadline: `/global/dispose`, which ends turns and the tools that they run (a plain SIGTERM
+ * leaves running shell commands behind, OpenCode 1.18.33), then SIGTERM, then SIGKILL. After that, processes that still
+ * carry its marker are ended too.
  */
 import { Duration, Effect, type FileSystem, type Path, type Redacted, type Scope } from "effect"
 import type { PlatformError } from "effect/PlatformError"
@@ -31,7 +31,10 @@ export interface ManagedOptions extends Binary.BinaryOptions, Environment.Enviro
 }
 
 export interface ExternalOptions extends Endpoint {
-  /** Where the compaction plugin that the user has installed in that server asks. Without: nobody is asked. */
+  /**
+   * The gate's address, if the user has installed the compaction plugin in that server. Absent: its compactions are not
+   * gated.
+   */
   readonly gate?: Address | undefined
   /** Default: 30 seconds. */
   readonly startDeadline?: Duration.Input | undefined
@@ -39,7 +42,7 @@ export interface ExternalOptions extends Endpoint {
 
 export interface Server extends Endpoint {
   readonly version: string
-  /** How the process ended, once it has. Nothing is known of an external server: never. */
+  /** How the process ended, once it has. Never completes for an external server. */
   readonly exit: Effect.Effect<ProcessExit>
 }
 

@@ -1,6 +1,6 @@
 /**
- * Attachments as OpenCode takes them. It reads an attached file at once and asks nobody, outside of the workspace as
- * well, and continues the turn where the file is missing (1.18.33). So each file is checked here first.
+ * Attachments as OpenCode takes them. It reads an attached file at once and without asking, also outside of the workspace,
+ * and continues the turn where the file is missing (1.18.33). So each file is checked here first.
  */
 import { Effect, type FileSystem, type Path } from "effect"
 import * as Attachments from "../../adapter/Attachments.ts"

@@ -197,6 +197,13 @@ export const operations = (sql: SqlClient.SqlClient, outbox: Subscriptions): Hoo
           WHERE event_id = ${eventId} AND hook = ${hook}`)
       ),
 
+    limitDue: ({ dueAt, hook }) =>
+      sealed(
+        "limit due times",
+        "flushed",
+        Effect.asVoid(sql`UPDATE eca_hook_deliveries SET due_at = ${dueAt} WHERE hook = ${hook} AND due_at > ${dueAt}`)
+      ),
+
     acknowledge: (delivery) => sealed("acknowledge a delivery", "relaxed", Effect.asVoid(acknowledge(delivery))),
 
     purge: (before) =>

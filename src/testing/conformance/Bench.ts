@@ -1,6 +1,6 @@
 /**
- * Where a rule is proved: hosts that are built and torn down on one store file, with the adapter in its Layer, and the
- * adapter alone with somebody who listens to it.
+ * Where a rule is proved: hosts that are built and torn down on one store file with the adapter in its Layer, and
+ * sessions of the adapter alone.
  */
 import { Effect, Exit, Fiber, type Path, Scope, Stream, SubscriptionRef } from "effect"
 import { ThreadId, TurnId } from "../../domain/Ids.ts"
@@ -16,8 +16,9 @@ import type {
 } from "../../provider/ProviderAdapter.ts"
 import type { ProviderService } from "../../service/ProviderService.ts"
 import type { SessionStore } from "../../store/SessionStore.ts"
-import type { Controls, Directories, Prompts } from "./Fixture.ts"
-import { type Tagged, Violated } from "./Rule.ts"
+import { type Tagged, Violated } from "./Check.ts"
+import type { Controls, Directories } from "./Fixture.ts"
+import type { Prompts } from "./Prompts.ts"
 
 /** What a rule is given. Every bench has a store file and directories of its own. */
 export interface Bench {

@@ -4,7 +4,8 @@
 import { Effect } from "effect"
 import { ThreadId } from "../../domain/Ids.ts"
 import { cursorOf, type Host, listen, recall, run, start, stop, thread, within } from "./Bench.ts"
-import { equal, expect, need, refused, type Rule, Violated } from "./Rule.ts"
+import { equal, expect, need, refused, Violated } from "./Check.ts"
+import type { Rule } from "./Rule.ts"
 
 const past = "blue walnut"
 const later = "red lantern"

@@ -5,7 +5,8 @@ import { Effect, Schedule } from "effect"
 import { ThreadId } from "../../domain/Ids.ts"
 import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
 import { cursorOf, endsTurn, listen, run, send, start, stop, within } from "./Bench.ts"
-import { equal, expect, need, type Rule, Violated } from "./Rule.ts"
+import { equal, expect, need, Violated } from "./Check.ts"
+import type { Rule } from "./Rule.ts"
 
 const sessions = 50
 

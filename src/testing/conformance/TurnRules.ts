@@ -20,7 +20,8 @@ import {
   thread,
   within
 } from "./Bench.ts"
-import { equal, expect, need, refused, type Rule, type Tagged } from "./Rule.ts"
+import { equal, expect, need, refused, type Tagged } from "./Check.ts"
+import type { Rule } from "./Rule.ts"
 
 /** Runs the prompt to an end with this tag, and shows that there is one and that the thread goes on in its epoch. */
 const endsOnce = Effect.fnUntraced(function*(

@@ -147,7 +147,7 @@ const hear = (live: Live, { ref, turnId }: StoredTurn, input: TurnInput) => {
   const { context = [] } = input
   const n = stored.messages.filter((message) => message.turnId === turnId).length
   // The words that a turn was sent with are found under the id that was chosen for them.
-  const itemId = ItemId.make(n === 0 && ref !== undefined ? ref : `${stored.sessionId}/${turnId}/user/${n}`)
+  const itemId = ItemId.make(n === 0 && ref !== undefined ? ref : `${stored.sessionId}.${turnId}.user.${n}`)
   for (const text of context) stored.history.push({ role: "context", text })
   const history = stored.history.slice()
   stored.history.push({ role: "user", text: input.prompt })

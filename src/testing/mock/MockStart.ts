@@ -86,7 +86,7 @@ const create = (agent: MockAgent, input: StartInput, clock: Clock.Clock): Stored
       ? [{
         _tag: "Text",
         role: "seed",
-        id: `${sessionId}/seed`,
+        id: `${sessionId}.seed`,
         at: clock.currentTimeMillisUnsafe(),
         turnId: undefined,
         text: input.from.transcript

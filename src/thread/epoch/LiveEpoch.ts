@@ -259,6 +259,17 @@ export const pump = (deps: ThreadDeps, live: LiveEpoch, onLost: Effect.Effect<vo
     }),
     Effect.raceFirst(Deferred.await(live.halted)),
     Effect.catchCause((cause) => Effect.logError("The events of a session could not be taken in", cause)),
-    Effect.andThen(Effect.suspend(() => isOver(live) ? Effect.void : onLost)),
+    Effect.andThen(
+      Effect.suspend(() => isOver(live) ? Effect.void : Effect.andThen(settleCompaction(deps, live), onLost))
+    ),
     Effect.forkIn(deps.scope, { startImmediately: true })
   )
+
+/** The caller that waits for the end of a compaction has the thread's lock, so it is told before the epoch ends. */
+const settleCompaction = (deps: ThreadDeps, live: LiveEpoch) =>
+  Effect.suspend(() => {
+    const compactionId = live.state.compaction?.compactionId
+    return compactionId === undefined
+      ? Effect.void
+      : advance(deps, live, { _tag: "CompactionOver", compactionId, ending: { outcome: "unknown" } })
+  }).pipe(Effect.ignore({ log: "Warn" }))

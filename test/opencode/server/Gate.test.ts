@@ -2,9 +2,9 @@
 import { assert, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Redacted, Scope } from "effect"
 import { TestClock } from "effect/testing"
-import { InstanceId } from "../../src/domain/Ids.ts"
-import * as Gate from "../../src/opencode/server/Gate.ts"
-import * as Loopback from "../support/Loopback.ts"
+import { InstanceId } from "../../../src/domain/Ids.ts"
+import * as Gate from "../../../src/opencode/server/Gate.ts"
+import * as Loopback from "../../support/Loopback.ts"
 
 const instanceId = InstanceId.make("opencode")
 

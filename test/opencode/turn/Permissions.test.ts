@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as Permissions from "../../src/opencode/turn/Permissions.ts"
+import * as Permissions from "../../../src/opencode/turn/Permissions.ts"
 
 const rule = (permission: string, pattern: string, action: Permissions.Rule["action"]): Permissions.Rule => ({
   permission,

@@ -2,12 +2,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
 import { readFileSync } from "node:fs"
-import { TurnId } from "../../src/domain/Ids.ts"
-import type { ProviderEvent } from "../../src/domain/ThreadEvent.ts"
-import * as Frame from "../../src/opencode/protocol/Frame.ts"
-import * as Permissions from "../../src/opencode/turn/Permissions.ts"
-import { reduce } from "../../src/opencode/turn/Turn.ts"
-import { type Input, make, type State, type Want } from "../../src/opencode/turn/TurnState.ts"
+import { TurnId } from "../../../src/domain/Ids.ts"
+import type { ProviderEvent } from "../../../src/domain/ThreadEvent.ts"
+import * as Frame from "../../../src/opencode/protocol/Frame.ts"
+import * as Permissions from "../../../src/opencode/turn/Permissions.ts"
+import { reduce } from "../../../src/opencode/turn/Turn.ts"
+import { type Input, make, type State, type Want } from "../../../src/opencode/turn/TurnState.ts"
 
 // --- running it ---
 
@@ -48,7 +48,7 @@ const Line = Schema.decodeSync(Schema.fromJsonString(Schema.Struct({
 const InSession = Schema.decodeUnknownOption(Schema.Struct({ sessionID: Schema.String }))
 
 const recording = (name: string) => {
-  const lines = readFileSync(new URL(`../recordings/${name}.jsonl`, import.meta.url), "utf8").trim().split("\n")
+  const lines = readFileSync(new URL(`../../recordings/${name}.jsonl`, import.meta.url), "utf8").trim().split("\n")
   const frames = lines.flatMap((line) => {
     const { type, properties } = Line(line).payload
     const session = InSession(properties)

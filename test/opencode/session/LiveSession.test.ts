@@ -5,17 +5,17 @@
 import { assert, it } from "@effect/vitest"
 import { type Cause, Effect, Fiber, Option, Queue, Stream } from "effect"
 import { TestClock } from "effect/testing"
-import { InstanceId, TurnId } from "../../src/domain/Ids.ts"
-import type { ProviderEvent } from "../../src/domain/ThreadEvent.ts"
-import * as Calls from "../../src/opencode/server/Calls.ts"
+import { InstanceId, TurnId } from "../../../src/domain/Ids.ts"
+import type { ProviderEvent } from "../../../src/domain/ThreadEvent.ts"
+import * as Calls from "../../../src/opencode/server/Calls.ts"
 import type {
   OpenCodeConnection,
   SdkResult,
   SessionFrame,
   StreamRestored
-} from "../../src/opencode/server/Connection.ts"
-import * as LiveSession from "../../src/opencode/session/LiveSession.ts"
-import * as Permissions from "../../src/opencode/turn/Permissions.ts"
+} from "../../../src/opencode/server/Connection.ts"
+import * as LiveSession from "../../../src/opencode/session/LiveSession.ts"
+import * as Permissions from "../../../src/opencode/turn/Permissions.ts"
 
 const instanceId = InstanceId.make("opencode")
 const sessionId = "ses_1"

@@ -1,10 +1,12 @@
 import { assert, it } from "@effect/vitest"
 import { readFileSync } from "node:fs"
-import { SessionId } from "../../src/domain/Ids.ts"
-import { cursor } from "../../src/opencode/protocol/Cursor.ts"
-import * as MessageId from "../../src/opencode/protocol/MessageId.ts"
+import { SessionId } from "../../../src/domain/Ids.ts"
+import { cursor } from "../../../src/opencode/protocol/Cursor.ts"
+import * as MessageId from "../../../src/opencode/protocol/MessageId.ts"
 
-const golden: unknown = JSON.parse(readFileSync(new URL("../golden/cursor-opencode-v1.json", import.meta.url), "utf8"))
+const golden: unknown = JSON.parse(
+  readFileSync(new URL("../../golden/cursor-opencode-v1.json", import.meta.url), "utf8")
+)
 
 it("P3 opencode: the golden cursor of version 1 is what is written, and is read", () => {
   const value = {
