@@ -22,8 +22,8 @@ const fill = (filename: string, bindings: number, now: number) =>
     db.exec("PRAGMA synchronous = OFF; BEGIN")
     const insert = db.prepare(
       `INSERT INTO eca_threads (thread_id, instance_id, provider, session_id, directory, runtime_mode, status, epoch,
-        last_seq, created_at, active_at, due_at)
-        VALUES (?, 'mock', 'mock', ?, '/project', 'full-access', 'live', 1, 1, ?, ?, ?)`
+        last_seq, position, created_at, active_at, due_at)
+        VALUES (?, 'mock', 'mock', ?, '/project', 'full-access', 'idle', 1, 1, 1, ?, ?, ?)`
     )
     for (let n = 0; n < bindings; n++) {
       // The due ones lie scattered over the table, as they would.

@@ -241,21 +241,6 @@ export type TerminalEvent = Extract<
 
 export const isTerminal = EventBody.isAnyOf(["TurnCompleted", "TurnFailed", "TurnInterrupted", "TurnUnknown"])
 
-/** The end of a compaction whose end nobody has seen. */
-export const unknownCompaction = (
-  gated: Pick<
-    Extract<EventBody, { readonly _tag: "CompactionGated" }>,
-    "compactionId" | "trigger" | "turnId" | "snapshot"
-  >
-): Extract<EventBody, { readonly _tag: "CompactionSettled" }> => ({
-  _tag: "CompactionSettled",
-  compactionId: gated.compactionId,
-  trigger: gated.trigger,
-  outcome: "unknown",
-  ...(gated.turnId === undefined ? {} : { turnId: gated.turnId }),
-  ...(gated.snapshot === undefined ? {} : { snapshotId: gated.snapshot.snapshotId })
-})
-
 /** Ephemeral events are shown to live readers and not stored. */
 export const isEphemeral = (event: EventBody): boolean =>
   event._tag === "ItemDelta" || event._tag === "ItemUpdated" || event._tag === "Gap" || event._tag === "ThreadDeleted"

@@ -31,7 +31,7 @@ export const Binding = Schema.Struct({
   runtimeMode: RuntimeMode,
   model: Schema.optionalKey(ModelSelection),
   title: Schema.optionalKey(Schema.String),
-  /** Where the thread wants it otherwise than the service. */
+  /** Where the thread's policy differs from the service's. */
   compaction: Schema.optionalKey(CompactionPolicy),
   status: ThreadStatus,
   /** 0 where no session was started yet. */

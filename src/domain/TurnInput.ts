@@ -1,5 +1,5 @@
 /**
- * What a user says in one turn: a prompt, attachments, and which model shall answer.
+ * What a user says in one turn: a prompt, attachments, and which model answers.
  */
 import { Schema } from "effect"
 import { WellFormed } from "./WellFormed.ts"
@@ -36,7 +36,7 @@ export const TurnInput = Schema.Struct({
   model: Schema.optionalKey(ModelSelection),
   /** The agent's own persona or mode (`build`, `plan`, ...), where it has such. */
   agent: Schema.optionalKey(Name),
-  /** What the model shall read before the prompt and the user did not write: added by hooks, or by us. */
+  /** What the model reads before the prompt and the user did not write: added by hooks, or by this library. */
   context: Schema.optionalKey(Schema.Array(Schema.String))
 })
 export type TurnInput = typeof TurnInput.Type

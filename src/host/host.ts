@@ -15,6 +15,7 @@ import type { SendTurn } from "../service/Commands.ts"
 import type { ProviderService } from "../service/ProviderService.ts"
 import type { SessionInfo, TurnAccepted } from "../service/Results.ts"
 import {
+  InputInvalid,
   InstanceNotFound,
   PromptEmpty,
   PromptTooLong,
@@ -40,7 +41,6 @@ import * as archives from "./archive.ts"
 import * as directories from "./directories.ts"
 import type * as Settings from "./Settings.ts"
 import * as ThreadActors from "./threadActors.ts"
-import * as threadPages from "./threadPages.ts"
 
 /** Ordered by time, so that the ledger grows at its end. Node's UUIDs come out of a pool: 10 us less than a UUID v7. */
 const makeTurnId = (clock: Clock.Clock) =>
@@ -305,7 +305,13 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
     }),
 
     listThreads: Effect.fn("ProviderService.listThreads")(({ after, limit = 100 }) =>
-      threadPages.list(store, after, limit)
+      store.listThreads({ after, limit }).pipe(
+        Effect.catchTag(
+          "PageInvalid",
+          ({ reason }) =>
+            Effect.fail(new InputInvalid({ operation: "listThreads", issues: [{ path: "after", reason }] }))
+        )
+      )
     ),
 
     getThread: Effect.fn("ProviderService.getThread")(({ threadId }) => getThread(threadId)),

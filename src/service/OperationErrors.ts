@@ -104,6 +104,7 @@ export const InterruptErrors = Schema.Union([
   Service.InputInvalid,
   Service.ThreadNotFound,
   Service.TurnNotFound,
+  Store.TurnUnreadable,
   ...epoch
 ])
 export type InterruptErrors = typeof InterruptErrors.Type

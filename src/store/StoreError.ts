@@ -91,15 +91,18 @@ export class StoreOwned extends Schema.TaggedError<StoreOwned>("effect-coding-ag
 }
 
 /**
- * A statement failed: disk full, lock timeout, lost connection. `reason` is the `_tag` of the SQL error's reason, or
- * `SchemaError` where a stored record cannot be read.
+ * A statement failed: disk full, lock timeout, lost connection. `reason` is the `_tag` of the SQL error's reason,
+ * `SchemaError` where a stored record cannot be read, or `NestedTransaction` where the caller writes to the store inside
+ * of a transaction of its own on the same client.
  */
 export class StoreFailed extends Schema.TaggedError<StoreFailed>("effect-coding-agents/StoreFailed")("StoreFailed", {
   operation: Schema.String,
   reason: Schema.String,
   cause: hidden(Schema.Defect())
 }, { httpApiStatus: 503 }) {
-  readonly retryable = true
+  get retryable(): boolean {
+    return this.reason !== "NestedTransaction"
+  }
   static of(operation: string) {
     return (cause: SqlError.SqlError | Migrator.MigrationError | Schema.SchemaError) => {
       const reason = cause._tag === "SqlError"
@@ -109,6 +112,14 @@ export class StoreFailed extends Schema.TaggedError<StoreFailed>("effect-coding-
         : cause._tag
       return new StoreFailed({ operation, reason, cause })
     }
+  }
+  /** The caller has a transaction open on the store's client. Trying again in it fails again. */
+  static nested(operation: string) {
+    return new StoreFailed({
+      operation,
+      reason: "NestedTransaction",
+      cause: "the caller has a transaction open on the store's client, which a write of the store must not be part of"
+    })
   }
   override get message() {
     return `The store failed to ${this.operation} (${this.reason})`
@@ -124,16 +135,39 @@ export type StoreOpenError =
   | StoreOwned
   | StoreFailed
 
-/** The stored row of a thread cannot be read. It stays stored as it is. */
+/** The stored record of a thread cannot be read. It was left as it is; its events can be read, and it can be deleted. */
 export class ThreadUnreadable
   extends Schema.TaggedError<ThreadUnreadable>("effect-coding-agents/ThreadUnreadable")("ThreadUnreadable", {
-    threadId: Schema.String,
+    threadId: ThreadId,
     reason: Schema.String
   }, { httpApiStatus: 500 })
 {
   readonly retryable = false
   override get message() {
-    return `The thread "${this.threadId}" is stored and cannot be read: ${this.reason}. It was left as it is.`
+    return `The stored record of thread ${this.threadId} cannot be read: ${this.reason}. It was left as it is.`
+  }
+}
+
+/** The stored record of a turn cannot be read. It was left as it is. */
+export class TurnUnreadable
+  extends Schema.TaggedError<TurnUnreadable>("effect-coding-agents/TurnUnreadable")("TurnUnreadable", {
+    turnId: TurnId,
+    reason: Schema.String
+  }, { httpApiStatus: 500 })
+{
+  readonly retryable = false
+  override get message() {
+    return `The stored record of turn ${this.turnId} cannot be read: ${this.reason}. It was left as it is.`
+  }
+}
+
+/** The page that was asked for cannot be: its limit is not a whole number from 1 to 1000, or `after` is no `next`. */
+export class PageInvalid extends Schema.TaggedError<PageInvalid>("effect-coding-agents/PageInvalid")("PageInvalid", {
+  reason: Schema.String
+}, { httpApiStatus: 422 }) {
+  readonly retryable = false
+  override get message() {
+    return `There is no such page of threads: ${this.reason}`
   }
 }
 

@@ -9,7 +9,7 @@ import type { CompactionTrigger } from "../domain/Compaction.ts"
 import type { Epoch as EpochNumber, RequestId, ThreadId, TurnId } from "../domain/Ids.ts"
 import type { InterruptedBy, SessionEndReason } from "../domain/ThreadEvent.ts"
 import type { QuestionAnswer } from "../domain/UserRequest.ts"
-import type { EpochFenced, StoreFailed } from "../store/StoreError.ts"
+import type { EpochFenced, StoreFailed, ThreadUnreadable } from "../store/StoreError.ts"
 import * as CompactionRequest from "./CompactionRequest.ts"
 import * as Epoch from "./epoch/Epoch.ts"
 import * as EventReader from "./EventReader.ts"
@@ -64,7 +64,7 @@ export const make = (deps: ThreadDeps, threadId: ThreadId) => {
     stop: (reason: SessionEndReason) =>
       ThreadCell.preempt(
         cell,
-        Effect.suspend((): Effect.Effect<unknown, StoreFailed | EpochFenced> =>
+        Effect.suspend((): Effect.Effect<unknown, StoreFailed | EpochFenced | ThreadUnreadable> =>
           cell.live === undefined ? ThreadCell.loadRecord(deps, cell) : ThreadCell.end(deps, cell, cell.live, reason)
         )
       ),

@@ -1,5 +1,7 @@
 /**
- * What can go wrong with snapshots. None of these errors has changed a snapshot.
+ * The errors of snapshots. None of them changes a snapshot.
+ *
+ * @since 0.1.0
  */
 import { Schema } from "effect"
 import { hidden } from "../domain/PublicError.ts"
@@ -14,7 +16,7 @@ export class SnapshotUnknown
 {
   readonly retryable = false
   override get message() {
-    return `There is no snapshot ${this.snapshot}`
+    return `There is no snapshot ${this.snapshot}; \`TranscriptArchive.list\` has those of a thread`
   }
 }
 
@@ -30,7 +32,7 @@ export class SnapshotCorrupt
     return `The snapshot is damaged (${this.what}); it was left as it is`
   }
   override get message() {
-    return `The snapshot ${this.path} is damaged (${this.what}); it was left as it is`
+    return `The snapshot ${this.path} is damaged (${this.what}); it was not changed, and nothing of it is returned`
   }
 }
 
@@ -47,7 +49,7 @@ export class SnapshotNewer
     return `The snapshot has version ${this.found}; this release reads up to ${this.supported}`
   }
   override get message() {
-    return `The snapshot ${this.path} has version ${this.found}; this release reads up to ${this.supported}`
+    return `The snapshot ${this.path} has version ${this.found}; this release reads up to ${this.supported}; update the package`
   }
 }
 
@@ -63,7 +65,7 @@ export class SnapshotUnreadable
     return `The snapshot cannot be accessed (${this.code})`
   }
   override get message() {
-    return `The snapshot ${this.path} cannot be accessed (${this.code})`
+    return `The snapshot ${this.path} cannot be accessed (${this.code}); check its permissions`
   }
 }
 
@@ -95,5 +97,10 @@ export class ExportUnsupported
   }
 }
 
-/** Failing to find a snapshot and to read it. */
+/**
+ * The errors of finding and reading a snapshot.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export type FindError = SnapshotUnknown | SnapshotCorrupt | SnapshotNewer | SnapshotUnreadable | StoreFailed

@@ -6,6 +6,7 @@ import type { SqlClient } from "effect/sql"
 import { execPath, kill } from "node:process"
 import { fileURLToPath } from "node:url"
 import { Reply } from "../../examples/support/ScriptedModel.ts"
+import type { EventOf } from "../../src/domain/LifecycleEvent.ts"
 import {
   type CodingAgents,
   type LifecycleEvent,
