@@ -15,7 +15,6 @@ import {
   SessionStore,
   ThreadId
 } from "../../src/index.ts"
-import type { EventOf } from "../../src/protocol.ts"
 import { LineText, Task } from "../crash/Protocol.ts"
 import { awaitEvent, is } from "../support/Agents.ts"
 import { folder, hands, host, Model, signal, start } from "../support/OpenCodeAgents.ts"
