@@ -6,7 +6,8 @@
  *
  * No agent is needed; a mock plays it. The exit code is 0 only if everything that is claimed at the end was seen.
  */
-import { NodeRuntime, NodeServices } from "@effect/platform-node"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Console, Effect, FileSystem, Schema, Stream } from "effect"
 import { ChildProcess } from "effect/process"
 import { argv, execPath, kill, pid } from "node:process"

@@ -1,5 +1,5 @@
 /** Hosts that are killed for real, at every point of a turn, and what the next one makes of it. */
-import { NodeServices } from "@effect/platform-node"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, FileSystem, Path, Schema } from "effect"
 import { ProviderService, SessionStore } from "../../src/index.ts"

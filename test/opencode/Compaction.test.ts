@@ -2,7 +2,7 @@
  * The seed of it all, on the real OpenCode: a conversation is compacted, by itself or on request, and every message and
  * tool output from before is on the disk before the model is asked for a summary.
  */
-import { NodeServices } from "@effect/platform-node"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, layer } from "@effect/vitest"
 import { Effect, Layer, Path } from "effect"
 import { openCodeConfig } from "../../examples/support/OpenCodeConfig.ts"

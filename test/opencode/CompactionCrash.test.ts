@@ -2,7 +2,7 @@
  * A compaction that OpenCode makes by itself, and whoever dies on its way: the host, at each step, by kill -9; then its
  * server, with the host alive; and the session, by an orderly end.
  */
-import { NodeServices } from "@effect/platform-node"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Layer, Path, Queue, Redacted, Schedule, Scope } from "effect"
 import { mkdirSync } from "node:fs"

@@ -1,5 +1,5 @@
 /** A store on a real file that cannot be written for a while: its disk is full, or another process holds its lock. */
-import { NodeServices } from "@effect/platform-node"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, type Layer, Path, type Scope } from "effect"
 import { TestClock } from "effect/testing"

@@ -1,7 +1,7 @@
 /**
  * The whole library on the mock agent: a real SQLite file, the service, and what tests need to see.
  */
-import { NodeServices } from "@effect/platform-node"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { type Duration, Effect, FileSystem, Layer, Stream } from "effect"
 import { SqlClient } from "effect/sql"
 import type { HookExists } from "../../src/hooks/index.ts"

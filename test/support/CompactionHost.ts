@@ -5,7 +5,7 @@
  *
  * Whoever goes on after it uses the same {@link layer}, and never halts.
  */
-import { NodeServices } from "@effect/platform-node"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Console, Effect, Layer, Logger } from "effect"
 import type { PlatformError } from "effect/PlatformError"
 import { join, sep } from "node:path"

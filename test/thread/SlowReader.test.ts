@@ -1,5 +1,5 @@
 /** A reader that is slower than its agent. */
-import { NodeServices } from "@effect/platform-node"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Layer, Path, Schedule, Stream } from "effect"
 import { ProviderService } from "../../src/index.ts"
