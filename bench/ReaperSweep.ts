@@ -7,7 +7,8 @@
  */
 import { Clock, Context, Deferred, Duration, Effect, Fiber, Layer, Stream } from "effect"
 import { DatabaseSync } from "node:sqlite"
-import { ProviderService, SessionReaper, SessionStore, type Settings, type ThreadId } from "../src/index.ts"
+import { CodingAgents, ProviderService, SessionStore, type ThreadId } from "../src/index.ts"
+import * as SessionReaper from "../src/thread/SessionReaper.ts"
 import { alternate, figure, median } from "./support/Figure.ts"
 import * as MockHost from "./support/MockHost.ts"
 
@@ -41,13 +42,14 @@ const sweeper = Effect.fnUntraced(function*(filename: string, bindings: number) 
   )
   const now = yield* Clock.currentTimeMillis
   yield* fill(filename, bindings, now)
-  const idle = { turnRunning: false, openRequests: 0, backgroundWork: false, exempt: false }
+  const idle = { busy: false, backgroundWork: false, exempt: false }
   const sweep = Effect.gen(function*() {
     const over = yield* Deferred.make<number>()
     let startedAt = 0
     let stops = 0
     const fiber = yield* SessionReaper.run({
-      settings: { ...SessionReaper.defaults, sweepEvery: Duration.millis(1) },
+      settings: { ...CodingAgents.defaults.reaper, sweepEvery: Duration.millis(1) },
+      clock: { now: () => now },
       due: (query) =>
         Effect.suspend(() => {
           startedAt = performance.now()
@@ -55,7 +57,10 @@ const sweeper = Effect.fnUntraced(function*(filename: string, bindings: number) 
         }),
       reap: (_, sleeps) =>
         Effect.suspend(() => {
-          const decision = SessionReaper.decide({ ...idle, now, activeAt: 0, sleeps: sleeps() }, SessionReaper.defaults)
+          const decision = SessionReaper.decide(
+            { ...idle, now, activeAt: 0, sleeps: sleeps() },
+            CodingAgents.defaults.reaper
+          )
           if (decision._tag === "Stop") stops++
           return stops === due ? Effect.asVoid(Deferred.succeed(over, performance.now() - startedAt)) : Effect.void
         })
@@ -70,7 +75,7 @@ const sweeper = Effect.fnUntraced(function*(filename: string, bindings: number) 
 /** What it costs to really stop a due session: an idle one of the mock, by the service's own reaper. */
 const stopping = Effect.fnUntraced(function*(directory: string) {
   const store = { filename: `${directory}/stopping.db` }
-  const settings: Settings = { reaper: { idleAfter: "1 second", sweepEvery: "3 seconds" } }
+  const settings: CodingAgents.Settings = { reaper: { idleAfter: "1 second", sweepEvery: "3 seconds" } }
   return yield* Effect.gen(function*() {
     const agents = yield* ProviderService
     const ends = yield* Effect.forEach(Array.from({ length: due }), () => MockHost.newThread(directory))

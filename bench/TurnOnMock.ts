@@ -21,7 +21,7 @@ const blockOfTurns = (directory: string) =>
     const total = yield* millis(Effect.gen(function*() {
       for (let n = 0; n < block; n++) yield* agents.runTurn({ threadId, prompt: "hello" })
     }))
-    yield* agents.stopSession(threadId)
+    yield* agents.stopSession({ threadId })
     return total / block
   })
 

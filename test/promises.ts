@@ -1,5 +1,5 @@
 /**
- * Prints which promise (P1 to P14, see the README) was kept by how many tests on which agent, from the last test run.
+ * Prints which promise (P1 to P16, see the README) was kept by how many tests on which agent, from the last test run.
  *
  * A test's title begins with the promise it keeps and the agent it runs on: `P5 opencode: ...`. Exits with 1 if a test
  * failed, or if a promise that must be shown on a real agent has no test there.
@@ -10,9 +10,25 @@ import { Console, Effect, FileSystem, Schema } from "effect"
 const results = ".test-results/results.json"
 
 /** Promises that the real OpenCode must be shown to keep. */
-const requiredOnOpenCode = ["P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8", "P9", "P10", "P11", "P13", "P14"]
+const requiredOnOpenCode = [
+  "P1",
+  "P2",
+  "P3",
+  "P4",
+  "P5",
+  "P6",
+  "P7",
+  "P8",
+  "P9",
+  "P10",
+  "P11",
+  "P12",
+  "P13",
+  "P14",
+  "P15"
+]
 
-const promises = Array.from({ length: 14 }, (_, index) => `P${index + 1}`)
+const promises = Array.from({ length: 16 }, (_, index) => `P${index + 1}`)
 
 const Report = Schema.fromJsonString(Schema.Struct({
   testResults: Schema.Array(Schema.Struct({

@@ -2,12 +2,12 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Effect, FileSystem, Layer } from "effect"
 import {
+  CodingAgents,
   InstanceId,
   LifecycleHooks,
   ProviderRegistry,
   ProviderService,
   SessionStore,
-  type Settings,
   ThreadId
 } from "../../src/index.ts"
 import { MockProvider, type MockScript } from "../../src/testing/index.ts"
@@ -24,9 +24,9 @@ export const folder = Effect.gen(function*() {
 export const layer = (options: {
   readonly store: "none" | { readonly filename: string }
   readonly script?: MockScript | undefined
-  readonly settings?: Settings | undefined
+  readonly settings?: CodingAgents.Settings | undefined
 }) =>
-  ProviderService.layer(options.settings).pipe(
+  CodingAgents.layerService(options.settings).pipe(
     Layer.provideMerge(MockProvider.layer({ script: options.script })),
     Layer.provideMerge([ProviderRegistry.layer, LifecycleHooks.layer]),
     Layer.provideMerge(

@@ -2,16 +2,9 @@
  * A store that keeps nothing but which threads there are: what the service alone costs is measured on it.
  */
 import { Context, Effect, Layer, Option } from "effect"
-import {
-  AgentProcesses,
-  type Binding,
-  HookOutbox,
-  Position,
-  SessionStore,
-  SnapshotIndex,
-  type Stores,
-  type ThreadId
-} from "../../src/index.ts"
+import { type Binding, Position, type ThreadId } from "../../src/index.ts"
+import { AgentProcesses } from "../../src/process/AgentProcesses.ts"
+import { HookOutbox, SessionStore, SnapshotIndex, type Stores } from "../../src/store/index.ts"
 
 const none = Effect.succeedNone
 const nothing = Effect.succeed([])
@@ -30,6 +23,7 @@ const sessionStore = (): SessionStore["Service"] => {
       }),
     tombstone: () => none,
     getCursor: () => none,
+    configureThread: () => Effect.succeed(position),
     commit: ({ parts, threadId }) =>
       Effect.sync(() => {
         for (const { binding } of parts) if (binding !== undefined) threads.set(threadId, binding)
@@ -49,11 +43,13 @@ const sessionStore = (): SessionStore["Service"] => {
 }
 
 const outbox: HookOutbox["Service"] = {
+  records: () => false,
   register: () => Effect.void,
   pending: () => nothing,
   nextDue: () => Effect.undefined,
   attempt: () => Effect.void,
   postpone: () => Effect.void,
+  limitDue: () => Effect.void,
   acknowledge: () => Effect.void,
   purge: () => Effect.void
 }

@@ -5,7 +5,7 @@ import { Effect, Layer, Stream } from "effect"
 import { ChildProcess } from "effect/process"
 import { openCodeConfig } from "../../examples/support/OpenCodeConfig.ts"
 import {
-  AgentProcesses,
+  CodingAgents,
   InstanceId,
   LifecycleHooks,
   ProviderRegistry,
@@ -16,6 +16,7 @@ import {
 import * as OpenCode from "../../src/opencode/OpenCode.ts"
 import { authorization } from "../../src/opencode/server/Endpoint.ts"
 import * as Server from "../../src/opencode/server/Server.ts"
+import { AgentProcesses } from "../../src/store/index.ts"
 import * as MockHost from "./MockHost.ts"
 import { script } from "./Script.ts"
 
@@ -54,7 +55,7 @@ export const server = Effect.gen(function*() {
 
 /** The whole library on an OpenCode adapter, with its store in a file. */
 export const host = (filename: string, options: OpenCode.Options) =>
-  ProviderService.layer().pipe(
+  CodingAgents.layerService().pipe(
     Layer.provideMerge(OpenCode.layer(options)),
     Layer.provideMerge([ProviderRegistry.layer, LifecycleHooks.layer]),
     Layer.provideMerge(SessionStore.layerSqlite({ filename })),

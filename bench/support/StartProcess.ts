@@ -5,13 +5,13 @@
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Console, Effect, Layer } from "effect"
-import { LifecycleHooks, ProviderRegistry, ProviderService, SessionStore } from "../../src/index.ts"
+import { CodingAgents, LifecycleHooks, ProviderRegistry, SessionStore } from "../../src/index.ts"
 import { MockProvider } from "../../src/testing/index.ts"
 import { millis } from "./Figure.ts"
 
 const [filename = ""] = process.argv.slice(2)
 
-const app = ProviderService.layer().pipe(
+const app = CodingAgents.layerService().pipe(
   Layer.provideMerge(MockProvider.layer()),
   Layer.provideMerge([ProviderRegistry.layer, LifecycleHooks.layer]),
   Layer.provideMerge(SessionStore.layerSqlite({ filename })),

@@ -6,7 +6,7 @@ import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Console, Effect, Layer } from "effect"
 import { isTerminal, type NumberedEvent } from "../../src/domain/ThreadEvent.ts"
-import { LifecycleHooks, ProviderRegistry, ProviderService, SessionStore } from "../../src/index.ts"
+import { CodingAgents, LifecycleHooks, ProviderRegistry, ProviderService, SessionStore } from "../../src/index.ts"
 import { MockProvider, MockStep } from "../../src/testing/index.ts"
 import * as MockHost from "./MockHost.ts"
 
@@ -46,7 +46,7 @@ const burst = Array.from({ length: Number(items) }, () => MockStep.text("said"))
 const turn = Array.from({ length: Number(bursts) }, (_, n) => n === 0 ? burst : [MockStep.sleep("1 millis"), ...burst])
   .flat()
 
-const host = ProviderService.layer().pipe(
+const host = CodingAgents.layerService().pipe(
   Layer.provideMerge(MockProvider.layer({ script: () => turn })),
   Layer.provideMerge([ProviderRegistry.layer, LifecycleHooks.layer]),
   Layer.provideMerge(store),

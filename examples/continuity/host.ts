@@ -5,13 +5,13 @@
  */
 import { NodeRuntime, NodeServices } from "@effect/platform-node"
 import { Console, Effect, Layer, Logger, Schema, Stdio, Stream } from "effect"
-import { LifecycleHooks, ProviderRegistry, ProviderService, SessionStore } from "../../src/index.ts"
+import { CodingAgents, LifecycleHooks, ProviderRegistry, ProviderService, SessionStore } from "../../src/index.ts"
 import { OpenCode } from "../../src/opencode/index.ts"
 import { openCodeConfig } from "../support/OpenCodeConfig.ts"
 import { Command, CommandLine, instanceId, type Reply, ReplyLine, Settings, threadId } from "./Protocol.ts"
 
 const agents = ({ scripted, store }: Settings) =>
-  ProviderService.layer({ reaper: { idleAfter: "1 second", sweepEvery: "250 millis" } }).pipe(
+  CodingAgents.layerService({ reaper: { idleAfter: "1 second", sweepEvery: "250 millis" } }).pipe(
     Layer.provide(OpenCode.layer({
       instanceId,
       // With its last session the server goes too, so that a follow-up has nothing but the disk to go by.

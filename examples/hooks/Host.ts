@@ -1,7 +1,7 @@
 /** The app: one agent, three hooks, a store. Everything that survives is in `folder`. */
 import { NodeServices } from "@effect/platform-node"
 import { Layer } from "effect"
-import { LifecycleHooks, ProviderRegistry, ProviderService, SessionStore, SqliteClient } from "../../src/index.ts"
+import { CodingAgents, LifecycleHooks, ProviderRegistry, SessionStore, SqliteClient } from "../../src/index.ts"
 import { MockProvider, MockStep } from "../../src/testing/index.ts"
 import * as Analytics from "./Analytics.ts"
 import * as Cleanup from "./Cleanup.ts"
@@ -26,7 +26,7 @@ const hooks = (folder: string) =>
   )
 
 export const layer = (folder: string) =>
-  ProviderService.layer({ reaper: { idleAfter: "2 seconds", sweepEvery: "100 millis" } }).pipe(
+  CodingAgents.layerService({ reaper: { idleAfter: "2 seconds", sweepEvery: "100 millis" } }).pipe(
     Layer.provide(Agent),
     Layer.provide(hooks(folder)),
     Layer.provide([ProviderRegistry.layer, LifecycleHooks.layer]),

@@ -7,7 +7,7 @@
  * No agent is needed; a mock plays it. The exit code is 0 only if everything that is claimed at the end was seen.
  */
 import { NodeRuntime, NodeServices } from "@effect/platform-node"
-import { Console, Effect, FileSystem, Option, Schema, Stream } from "effect"
+import { Console, Effect, FileSystem, Schema, Stream } from "effect"
 import { ChildProcess } from "effect/process"
 import { argv, execPath, kill, pid } from "node:process"
 import { InstanceId, ProviderService, ThreadId } from "../../src/index.ts"
@@ -44,7 +44,7 @@ const firstLife = Effect.gen(function*() {
   yield* ask("Why does the build fail?")
 
   yield* chapter("The user begins anew: an end, the reset, and a start, in one transaction")
-  yield* agents.resetThread(threadId)
+  yield* agents.resetThread({ threadId })
   yield* ask("Why are the tests slow?")
 
   yield* chapter("Nobody says anything for a while: the reaper ends the session, the thread stays")
@@ -104,9 +104,10 @@ const story = Effect.gen(function*() {
   yield* report(folder, afterKill)
 }).pipe(Effect.scoped)
 
-const main = Option.match(Option.fromUndefinedOr(argv[2]), {
-  onNone: () => Effect.timeout(story, "1 minute"),
-  onSome: (folder) => Effect.provide(firstLife, Host.layer(folder))
+const main = Effect.gen(function*() {
+  const folder = argv[2]
+  if (folder === undefined) yield* Effect.timeout(story, "1 minute")
+  else yield* Effect.provide(firstLife, Host.layer(folder))
 })
 
 main.pipe(Effect.provide(NodeServices.layer), NodeRuntime.runMain)

@@ -3,32 +3,28 @@
  *
  * It knows no other session, keeps nothing, and decides nothing but what the agent's answers mean.
  */
-import { Effect, Layer, Schema, type Scope } from "effect"
+import { Effect, type FileSystem, Schema, type Scope } from "effect"
 import type { ChildProcessSpawner } from "effect/process"
+import { Adapter } from "../../src/adapter/index.ts"
+import { InstanceId, ProviderName, type RequestId, type RuntimeMode, SessionId } from "../../src/index.ts"
 import {
-  AgentProcesses,
   AttachmentRefused,
-  type Capabilities,
   CapabilityMissing,
   DeliveryUncertain,
   DirectoryUnreachable,
-  type InstanceExists,
-  InstanceId,
-  type ProviderAdapter,
-  ProviderName,
-  ProviderRegistry,
+  RequestGone,
+  SessionMissing,
+  TurnRefused
+} from "../../src/protocol.ts"
+import {
+  type Capabilities,
   type ProviderSession,
   type ProviderTurn,
-  RequestGone,
-  type RequestId,
   ResumeCursor,
-  type RuntimeMode,
-  SessionId,
-  SessionMissing,
   type StartInput,
-  type StartSessionError,
-  TurnRefused
-} from "../../src/index.ts"
+  type StartSessionError
+} from "../../src/provider/index.ts"
+import type { AgentProcesses } from "../../src/store/index.ts"
 import type { Reply } from "./Protocol.ts"
 import * as ToyProcess from "./ToyProcess.ts"
 
@@ -66,23 +62,15 @@ const modes: Record<RuntimeMode, string> = {
 const cursors = ResumeCursor.make({ provider, version: 1, schema: Schema.Struct(ResumeCursor.baseFields) })
 
 /** Registers the agent with the `ProviderRegistry`. */
-export const layer = (options: Options): Layer.Layer<
-  never,
-  InstanceExists,
-  ProviderRegistry | ChildProcessSpawner.ChildProcessSpawner | AgentProcesses
-> =>
-  Layer.effectDiscard(Effect.gen(function*() {
-    const registry = yield* ProviderRegistry
-    const context = yield* Effect.context<ChildProcessSpawner.ChildProcessSpawner | AgentProcesses>()
-    const instanceId = InstanceId.make(options.instanceId ?? "toy")
-    const adapter: ProviderAdapter = {
-      provider,
-      instanceId,
-      capabilities,
-      startSession: (input) => Effect.provide(startSession(instanceId, options.folder, input), context)
-    }
-    yield* registry.register(adapter)
-  }))
+export const layer = (options: Options) => {
+  const instanceId = InstanceId.make(options.instanceId ?? "toy")
+  return Adapter.layer({
+    provider,
+    instanceId,
+    capabilities,
+    startSession: (input) => startSession(instanceId, options.folder, input)
+  })
+}
 
 const startSession = Effect.fn("Toy.startSession")(function*(
   instanceId: InstanceId,
@@ -91,7 +79,7 @@ const startSession = Effect.fn("Toy.startSession")(function*(
 ): Effect.fn.Return<
   ProviderSession,
   StartSessionError,
-  Scope.Scope | ChildProcessSpawner.ChildProcessSpawner | AgentProcesses
+  Scope.Scope | ChildProcessSpawner.ChildProcessSpawner | AgentProcesses | FileSystem.FileSystem
 > {
   const { directory, from, runtimeMode } = input
   const mode = modes[runtimeMode]
@@ -131,7 +119,10 @@ const handle = (
     // The agent writes a session's file when it makes it, so it can be resumed from then on.
     cursor: Effect.succeedSome(cursors.encode({ sessionId, directory, runtimeMode, agentVersion })),
     events: agent.events,
+    exit: agent.exit,
     turnRef: () => Effect.undefined,
+    // It has one model, whatever it is asked for.
+    checkModel: () => Effect.void,
     sendTurn: (turn) =>
       Effect.andThen(
         check(turn),

@@ -1,17 +1,19 @@
 /**
  * One running toy agent: calls go in as lines, replies and events come out.
  */
-import { type Cause, Deferred, Effect, Option, Queue, type Scope, Stream } from "effect"
-import { ChildProcess, type ChildProcessSpawner } from "effect/process"
+import { type Cause, Deferred, Effect, type FileSystem, Option, Queue, type Scope, Stream } from "effect"
+import type { ChildProcessSpawner } from "effect/process"
 import { fileURLToPath } from "node:url"
+import { AgentEnvironment, AgentProcess } from "../../src/adapter/index.ts"
+import { type InstanceId } from "../../src/index.ts"
 import {
-  AgentNotExecutable,
-  AgentProcesses,
+  type AgentNotExecutable,
+  type AgentNotFound,
   AgentUnreachable,
-  type InstanceId,
-  markerVariable,
   type ProviderEvent
-} from "../../src/index.ts"
+} from "../../src/protocol.ts"
+import type { ProcessExit } from "../../src/provider/index.ts"
+import type { AgentProcesses } from "../../src/store/index.ts"
 import * as Protocol from "./Protocol.ts"
 
 export interface ToyProcess {
@@ -22,35 +24,32 @@ export interface ToyProcess {
   ) => Effect.Effect<Protocol.Reply, AgentUnreachable>
   /** Ends when the process has. */
   readonly events: Stream.Stream<ProviderEvent>
+  readonly exit: Effect.Effect<ProcessExit | undefined>
 }
 
 const agent = fileURLToPath(new URL("./agent.ts", import.meta.url))
 
-/** The process dies with the scope, and is recorded so that it does not survive a crash of the host either. */
+/** The process ends with the Scope. It sees none of our variables but these. */
 export const make = Effect.fnUntraced(function*(
   instanceId: InstanceId,
   folder: string
 ): Effect.fn.Return<
   ToyProcess,
-  AgentNotExecutable,
-  Scope.Scope | ChildProcessSpawner.ChildProcessSpawner | AgentProcesses
+  AgentNotFound | AgentNotExecutable,
+  Scope.Scope | ChildProcessSpawner.ChildProcessSpawner | AgentProcesses | FileSystem.FileSystem
 > {
-  const processes = yield* AgentProcesses
-  const marker = yield* processes.makeMarker
-  const handle = yield* ChildProcess.make(process.execPath, [agent, folder], {
-    env: { [markerVariable]: marker },
-    extendEnv: true,
-    stderr: "ignore",
-    forceKillAfter: "2 seconds"
-  }).pipe(
-    Effect.mapError((error) => new AgentNotExecutable({ instanceId, path: agent, code: error.reason._tag }))
-  )
-  yield* processes.record({ instanceId, pid: handle.pid, marker })
+  const running = yield* AgentProcess.spawn({
+    instanceId,
+    executable: process.execPath,
+    args: [agent, folder],
+    variables: AgentEnvironment.pick(["PATH", "HOME", "LANG"]),
+    stopDeadline: "2 seconds"
+  })
 
   const input = yield* Queue.unbounded<string, Cause.Done>()
   yield* Stream.fromQueue(input).pipe(
     Stream.encodeText,
-    Stream.run(handle.stdin),
+    Stream.run(running.stdin),
     Effect.ignore,
     Effect.forkScoped
   )
@@ -58,7 +57,7 @@ export const make = Effect.fnUntraced(function*(
   const events = yield* Queue.unbounded<ProviderEvent, Cause.Done>()
   const gone = yield* Deferred.make<void>()
   const calls = new Map<string, Deferred.Deferred<Protocol.Reply>>()
-  yield* handle.stdout.pipe(
+  yield* running.stdout.pipe(
     Stream.decodeText(),
     Stream.splitLines,
     Stream.runForEach((line) => {
@@ -76,6 +75,7 @@ export const make = Effect.fnUntraced(function*(
   let lastId = 0
   return {
     events: Stream.fromQueue(events),
+    exit: AgentProcess.exitSoon(running.exit),
     call: Effect.fnUntraced(function*(operation, fields) {
       const id = String(++lastId)
       const reply = yield* Deferred.make<Protocol.Reply>()

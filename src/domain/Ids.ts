@@ -6,14 +6,10 @@
  * `RequestId` are the agent's own and opaque here.
  */
 import { Schema } from "effect"
+import { WellFormed } from "./WellFormed.ts"
 
-/**
- * Half a surrogate pair cannot be encoded as UTF-8: databases and files write a replacement for it, so that ids which
- * differ in it alone would become one.
- */
-const isWellFormed = Schema.makeFilter((id: string) => id.isWellFormed(), { expected: "well-formed Unicode" })
-
-const Id = Schema.NonEmptyString.check(isWellFormed)
+/** Two ids that differ in half of a surrogate pair would be one row in a database. */
+const Id = WellFormed.check(Schema.isNonEmpty())
 
 /** A coding agent product: `opencode`, `codex`, `claude`, ... Open: an adapter of a stranger brings its own. */
 export const ProviderName = Id.pipe(Schema.brand("ProviderName"))

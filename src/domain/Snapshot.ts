@@ -2,6 +2,7 @@
  * The words of snapshots: when one was taken, what it holds, and why there is none.
  */
 import { Schema } from "effect"
+import { Epoch, InstanceId, ProviderName, SessionId, ThreadId } from "./Ids.ts"
 
 /** When a snapshot was taken: before the compaction (the agent was held), while it ran, or after it. */
 export const SnapshotTiming = Schema.Literals(["before", "concurrent", "after"])
@@ -45,3 +46,28 @@ export const SnapshotFailure = Schema.Struct({
   message: Schema.optionalKey(Schema.String)
 })
 export type SnapshotFailure = typeof SnapshotFailure.Type
+
+/** A snapshot as the store knows it. */
+export const SnapshotRecord = Schema.Struct({
+  snapshot: SnapshotInfo,
+  threadId: ThreadId,
+  epoch: Epoch,
+  provider: ProviderName,
+  instanceId: InstanceId,
+  sessionId: SessionId,
+  /** Absolute path of the folder that it was saved under. */
+  folder: Schema.String,
+  /** Milliseconds since the epoch. */
+  createdAt: Schema.Finite,
+  compactionId: Schema.optionalKey(Schema.String),
+  /** What it takes on the disk beyond what older snapshots of its thread take. */
+  diskBytes: Schema.Int
+})
+export type SnapshotRecord = typeof SnapshotRecord.Type
+
+/** A snapshot by its id, as the store knows it, or by the path of its manifest, also after that was moved elsewhere. */
+export const SnapshotRef = Schema.Union([
+  Schema.Struct({ snapshotId: Schema.String }),
+  Schema.Struct({ path: Schema.String })
+])
+export type SnapshotRef = typeof SnapshotRef.Type

@@ -219,7 +219,10 @@ interface WithEnvelope extends Struct.Lambda {
 export const ThreadEvent = Schema.TaggedUnion(
   Struct.map(bodyCases, Struct.lambda<WithEnvelope>((fields) => ({ ...fields, ...envelope })))
 )
-export type ThreadEvent = typeof ThreadEvent.Type
+/** Written so that editors print its name and not its thirty members. */
+export type ThreadEvent = { [Tag in keyof typeof ThreadEvent.cases]: (typeof ThreadEvent.cases)[Tag]["Type"] }[
+  keyof typeof ThreadEvent.cases
+]
 
 /** A place in a thread. */
 export interface Place extends Pick<ThreadEvent, "seq" | "threadId" | "epoch" | "at"> {

@@ -5,43 +5,61 @@
  * The archive is complete independent of the agent: it outlives a lost session and a compaction, and it is what a
  * `Rehydrated` session is handed.
  */
-import { type Epoch, ItemId, type TurnId } from "./Ids.ts"
-import type { Item } from "./Item.ts"
+import { Schema } from "effect"
+import { Epoch, ItemId, TurnId } from "./Ids.ts"
+import { Item } from "./Item.ts"
 import { isTerminal, type ThreadEvent } from "./ThreadEvent.ts"
-import type { TurnInput } from "./TurnInput.ts"
+import { TurnInput } from "./TurnInput.ts"
 import * as TurnOutcome from "./TurnOutcome.ts"
+import * as WellFormed from "./WellFormed.ts"
 
-export interface TranscriptTurn {
-  readonly turnId: TurnId
-  readonly epoch: Epoch
+export const TranscriptTurn = Schema.Struct({
+  turnId: TurnId,
+  epoch: Epoch,
   /** Milliseconds since the epoch. */
-  readonly startedAt: number
-  readonly input: TurnInput
+  startedAt: Schema.Finite,
+  input: TurnInput,
   /** Completed items in order; the first is what the user said. */
-  readonly items: ReadonlyArray<Item>
+  items: Schema.Array(Item),
   /** Absent while the turn runs. */
-  readonly outcome: TurnOutcome.TurnOutcome | undefined
-}
+  outcome: Schema.optional(TurnOutcome.TurnOutcome),
+  /** Items that hold only what was seen of them, because the turn or the session ended before the agent completed them. */
+  cut: Schema.optionalKey(Schema.Array(ItemId))
+})
+export interface TranscriptTurn extends Schema.Schema.Type<typeof TranscriptTurn> {}
 
 const userItem = (turnId: TurnId, input: TurnInput, n: number): Item => ({
   _tag: "UserMessage",
-  itemId: ItemId.make(`${turnId}/user/${n}`),
+  itemId: ItemId.make(`${turnId}.user.${n}`),
   text: input.prompt,
   attachments: (input.attachments ?? []).map((attachment) =>
     attachment._tag === "File" ? attachment.path : attachment.name
   )
 })
 
-/** What was recovered of an item later takes the place of what was seen of it when it was cut. */
-const put = (items: Array<Item>, item: Item): void => {
-  const known = items.findIndex(({ itemId }) => itemId === item.itemId)
-  if (known === -1) items.push(item)
-  else items[known] = item
+/** A turn while its events are folded. */
+interface Folded extends Omit<TranscriptTurn, "items" | "outcome" | "cut"> {
+  readonly items: Array<Item>
+  readonly cut: Set<ItemId>
+  outcome: TranscriptTurn["outcome"]
+}
+
+/** What comes of a cut item later, from the agent or from its history, takes the place of what was seen of it. */
+const complete = (
+  turn: Folded,
+  { cut, item, recovered }: Extract<ThreadEvent, { readonly _tag: "ItemCompleted" }>
+): void => {
+  const { itemId } = item
+  const known = recovered === true || turn.cut.has(itemId) ? turn.items.findIndex((one) => one.itemId === itemId) : -1
+  if (known === -1) turn.items.push(item)
+  else turn.items[known] = item
+  if (cut === true) turn.cut.add(itemId)
+  else turn.cut.delete(itemId)
 }
 
 /** Folds a thread's events, in order, into its turns. */
 export const fromEvents = (events: Iterable<ThreadEvent>): ReadonlyArray<TranscriptTurn> => {
-  const turns = new Map<TurnId, TranscriptTurn & { readonly items: Array<Item>; outcome: TranscriptTurn["outcome"] }>()
+  const turns = new Map<TurnId, Folded>()
   for (const event of events) {
     if (event._tag === "TurnStarted") {
       turns.set(event.turnId, {
@@ -50,24 +68,26 @@ export const fromEvents = (events: Iterable<ThreadEvent>): ReadonlyArray<Transcr
         startedAt: event.at,
         input: event.input,
         items: [userItem(event.turnId, event.input, 0)],
+        cut: new Set(),
         outcome: undefined
       })
       continue
     }
     if (event._tag === "TurnRestored") {
       const { epoch, input, items, outcome, startedAt, turnId } = event
-      turns.set(turnId, { turnId, epoch, startedAt, input, items: Array.from(items), outcome })
+      turns.set(turnId, { turnId, epoch, startedAt, input, items: Array.from(items), cut: new Set(), outcome })
       continue
     }
     const turn = "turnId" in event && event.turnId !== undefined ? turns.get(event.turnId) : undefined
     if (turn === undefined) continue
     if (event._tag === "TurnSteered") turn.items.push(userItem(turn.turnId, event.input, turn.items.length))
-    else if (event._tag === "ItemCompleted" && event.item._tag !== "UserMessage") {
-      if (event.recovered === true) put(turn.items, event.item)
-      else turn.items.push(event.item)
-    } else if (isTerminal(event)) turn.outcome = TurnOutcome.of(event)
+    else if (event._tag === "ItemCompleted" && event.item._tag !== "UserMessage") complete(turn, event)
+    else if (isTerminal(event)) turn.outcome = TurnOutcome.of(event)
   }
-  return Array.from(turns.values())
+  return Array.from(
+    turns.values(),
+    ({ cut, ...turn }): TranscriptTurn => cut.size === 0 ? turn : { ...turn, cut: Array.from(cut) }
+  )
 }
 
 /** What a new session is handed, and how much of the archive it holds. */
@@ -109,7 +129,9 @@ const body = (item: Item): readonly [heading: string, text: string] => {
 const shorten = (text: string, limit: number): string => {
   if (text.length <= limit) return text
   const half = Math.max(0, Math.floor((limit - 40) / 2))
-  return `${text.slice(0, half)}\n[${text.length - 2 * half} characters left out]\n${text.slice(text.length - half)}`
+  const head = WellFormed.start(text, half)
+  const tail = WellFormed.end(text, half)
+  return `${head}\n[${text.length - head.length - tail.length} characters left out]\n${tail}`
 }
 
 /**
@@ -141,6 +163,6 @@ export const seed = (turns: ReadonlyArray<TranscriptTurn>, budgetTokens: number)
     `<archived-conversation items="${entries.length}" omitted="${omitted}">`,
     entries.toReversed().join("\n\n"),
     "</archived-conversation>"
-  ].join("\n")
+  ].join("\n").toWellFormed()
   return { text, items: entries.length, omitted }
 }

@@ -2,14 +2,17 @@
  * What a user says in one turn: a prompt, attachments, and which model answers.
  */
 import { Schema } from "effect"
+import { WellFormed } from "./WellFormed.ts"
+
+const Name = WellFormed.check(Schema.isNonEmpty())
 
 /**
  * Which model answers. `id` is `provider/model` where the agent serves several model providers (OpenCode), else the
  * agent's own model name. `variant` is the agent's word for effort or a preset (`high`, ...).
  */
 export const ModelSelection = Schema.Struct({
-  id: Schema.NonEmptyString,
-  variant: Schema.optionalKey(Schema.NonEmptyString)
+  id: Name,
+  variant: Schema.optionalKey(Name)
 })
 export type ModelSelection = typeof ModelSelection.Type
 
@@ -19,11 +22,11 @@ export type ModelSelection = typeof ModelSelection.Type
  */
 export const Attachment = Schema.TaggedUnion({
   File: {
-    path: Schema.NonEmptyString,
-    mime: Schema.optionalKey(Schema.NonEmptyString),
+    path: Name,
+    mime: Schema.optionalKey(Name),
     allowOutside: Schema.optionalKey(Schema.Boolean)
   },
-  Data: { name: Schema.NonEmptyString, mime: Schema.NonEmptyString, base64: Schema.String }
+  Data: { name: Name, mime: Name, base64: WellFormed }
 })
 export type Attachment = typeof Attachment.Type
 
@@ -32,7 +35,7 @@ export const TurnInput = Schema.Struct({
   attachments: Schema.optionalKey(Schema.Array(Attachment)),
   model: Schema.optionalKey(ModelSelection),
   /** The agent's own persona or mode (`build`, `plan`, ...), where it has such. */
-  agent: Schema.optionalKey(Schema.NonEmptyString),
+  agent: Schema.optionalKey(Name),
   /** What the model reads before the prompt and the user did not write: added by hooks, or by this library. */
   context: Schema.optionalKey(Schema.Array(Schema.String))
 })

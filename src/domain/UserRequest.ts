@@ -4,6 +4,7 @@
  */
 import { Schema } from "effect"
 import { ItemId, RequestId } from "./Ids.ts"
+import { Text } from "./WellFormed.ts"
 
 export const ApprovalKind = Schema.Literals(["command", "file-change", "file-read", "network", "subagent", "other"])
 export type ApprovalKind = typeof ApprovalKind.Type
@@ -28,7 +29,7 @@ export type ApprovalRequest = typeof ApprovalRequest.Type
 export const ApprovalDecision = Schema.TaggedUnion({
   AllowOnce: {},
   AllowForSession: {},
-  Deny: { reason: Schema.optionalKey(Schema.String) }
+  Deny: { reason: Schema.optionalKey(Text) }
 })
 export type ApprovalDecision = typeof ApprovalDecision.Type
 
@@ -53,7 +54,7 @@ export type QuestionRequest = typeof QuestionRequest.Type
 
 /** `Answered` holds the chosen labels (or free text), one array per question, in their order. */
 export const QuestionAnswer = Schema.TaggedUnion({
-  Answered: { answers: Schema.Array(Schema.Array(Schema.String)) },
+  Answered: { answers: Schema.Array(Schema.Array(Text)) },
   Dismissed: {}
 })
 export type QuestionAnswer = typeof QuestionAnswer.Type

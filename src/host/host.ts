@@ -1,15 +1,22 @@
-import { Clock, type Context, Deferred, Duration, Effect, FileSystem, Option, Path, Scope, Stream } from "effect"
+/**
+ * All threads of one process: the maker of {@link ProviderService} and {@link TranscriptArchive}.
+ */
+import { Clock, type Context, Deferred, Effect, FileSystem, Option, Path, Scope, Stream } from "effect"
 import { randomUUID } from "node:crypto"
 import type { CompactionTrigger } from "../domain/Compaction.ts"
-import { type ThreadId, TurnId } from "../domain/Ids.ts"
+import { Epoch, type InstanceId, type ThreadId, TurnId } from "../domain/Ids.ts"
 import type { TerminalEvent } from "../domain/ThreadEvent.ts"
 import * as dispatcher from "../hooks/internal/dispatcher.ts"
 import * as reentrancy from "../hooks/internal/reentrancy.ts"
 import { type HookServices, LifecycleHooks } from "../hooks/LifecycleHooks.ts"
-import { CapabilityMissing } from "../provider/AdapterError.ts"
+import * as SteadyClock from "../process/SteadyClock.ts"
 import { ProviderRegistry } from "../provider/ProviderRegistry.ts"
-import type { ProviderService, SendTurn, SessionInfo, Settings, TurnAccepted } from "../service/ProviderService.ts"
+import type { SendTurn } from "../service/Commands.ts"
+import type { ProviderService } from "../service/ProviderService.ts"
+import type { SessionInfo, TurnAccepted } from "../service/Results.ts"
 import {
+  InputInvalid,
+  InstanceNotFound,
   PromptEmpty,
   PromptTooLong,
   ThreadExists,
@@ -17,207 +24,112 @@ import {
   TurnNotCompleted,
   TurnNotFound
 } from "../service/ServiceError.ts"
-import * as TranscriptArchive from "../service/TranscriptArchive.ts"
+import type { TranscriptArchive } from "../service/TranscriptArchive.ts"
 import { HookOutbox } from "../store/HookOutbox.ts"
 import { SessionStore } from "../store/SessionStore.ts"
 import { SnapshotIndex } from "../store/SnapshotIndex.ts"
-import { cursorAfter } from "../store/ThreadPage.ts"
-import * as CompactionRequest from "../thread/CompactionRequest.ts"
-import type * as LiveSession from "../thread/LiveSession.ts"
+import type { LiveEpoch } from "../thread/epoch/LiveEpoch.ts"
 import * as SessionReaper from "../thread/SessionReaper.ts"
-import * as SnapshotRequest from "../thread/SnapshotRequest.ts"
 import * as SnapshotTaking from "../thread/SnapshotTaking.ts"
-import * as ThreadActor from "../thread/ThreadActor.ts"
+import * as StartPlan from "../thread/StartPlan.ts"
+import type { ThreadDeps } from "../thread/ThreadDeps.ts"
 import * as ThreadHooks from "../thread/ThreadHooks.ts"
-import * as ThreadLog from "../thread/ThreadLog.ts"
-import * as ThreadStart from "../thread/ThreadStart.ts"
-import * as TurnDeadlines from "../thread/TurnDeadlines.ts"
-import * as TurnDelivery from "../thread/TurnDelivery.ts"
+import type { Delivery } from "../thread/TurnDelivery.ts"
 import * as Snapshots from "../transcript/internal/snapshots.ts"
 import * as ThreadArchive from "../transcript/internal/threadArchive.ts"
-import * as answers from "./answers.ts"
-import * as startPlan from "./startPlan.ts"
+import * as archives from "./archive.ts"
+import * as directories from "./directories.ts"
+import type * as Settings from "./Settings.ts"
 import * as ThreadActors from "./threadActors.ts"
 
 /** Ordered by time, so that the ledger grows at its end. Node's UUIDs come out of a pool: 10 us less than a UUID v7. */
 const makeTurnId = (clock: Clock.Clock) =>
   TurnId.make(`turn_${clock.currentTimeMillisUnsafe().toString(16).padStart(12, "0")}-${randomUUID()}`)
 
-type Sending = Pick<TurnDelivery.Sent, "live" | "turn">
-
-/** Builds the service; the public side, with all that it promises, is `ProviderService.ts`. */
-export const make = Effect.fnUntraced(function*(settings: Settings) {
+/** Builds the service and the archive; `CodingAgents.layerService` is the Layer of both. */
+export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
   const store = yield* SessionStore
+  const outbox = yield* HookOutbox
+  const registry = yield* ProviderRegistry
+  const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const clock = yield* Clock.Clock
-  const promptLimit = settings.promptLimit ?? 1_000_000
-  const reaper: SessionReaper.ReaperSettings = {
-    idleAfter: Duration.fromInputUnsafe(settings.reaper?.idleAfter ?? SessionReaper.defaults.idleAfter),
-    sweepEvery: Duration.fromInputUnsafe(settings.reaper?.sweepEvery ?? SessionReaper.defaults.sweepEvery),
-    pinCap: Duration.fromInputUnsafe(settings.reaper?.pinCap ?? SessionReaper.defaults.pinCap),
-    exempt: settings.reaper?.exempt ?? SessionReaper.defaults.exempt
-  }
-
-  const archive = ThreadArchive.make(store)
+  const steady = yield* SteadyClock.make
   const services = yield* Deferred.make<Context.Context<HookServices>>()
-  const hooks = ThreadHooks.make(
-    yield* dispatcher.make({
-      hooks: yield* LifecycleHooks,
-      outbox: yield* HookOutbox,
-      services: Deferred.await(services)
-    })
-  )
+  const hooks = yield* dispatcher.make({ hooks: yield* LifecycleHooks, outbox, services: Deferred.await(services) })
   const snapshots = yield* Snapshots.make
-  const taking: SnapshotTaking.Parts = {
-    snapshots,
-    store,
-    archive,
-    clock,
-    path,
-    deadline: Duration.fromInputUnsafe(settings.compaction?.snapshotDeadline ?? "30 seconds"),
-    redactor: settings.transcripts?.redactor,
-    retention: settings.transcripts?.retention
-  }
+  const archive = ThreadArchive.make(store)
+  let retired = false
 
-  const engine: ThreadActor.Engine = {
+  const adapterOf = Effect.fnUntraced(function*(instanceId: InstanceId) {
+    const adapter = Option.getOrUndefined(yield* registry.get(instanceId))
+    if (adapter !== undefined) return adapter
+    const known = yield* registry.list
+    return yield* new InstanceNotFound({ instanceId, known: known.map((adapter) => adapter.instanceId) })
+  })
+
+  const deps: ThreadDeps = {
     store,
     clock,
+    steady,
     // Forked here, so that it closes after the finalizer below has ended the sessions: their pumps must still run then.
     scope: yield* Scope.fork(yield* Effect.scope),
-    settings: {
-      idleAfterMillis: Duration.toMillis(reaper.idleAfter),
-      interruptGrace: Duration.fromInputUnsafe(settings.interruptGrace ?? "10 seconds"),
-      stopTimeout: Duration.fromInputUnsafe(settings.stopTimeout ?? "15 seconds"),
-      hookBudget: Duration.fromInputUnsafe(settings.hookBudget ?? "5 seconds")
+    settings,
+    hooks: ThreadHooks.make(hooks, outbox),
+    archive,
+    snapshots: {
+      snapshots,
+      path,
+      deadline: settings.compaction.snapshotDeadline,
+      redactor: settings.transcripts.redactor,
+      retention: settings.transcripts.retention
     },
-    hooks,
-    compaction: {
-      gateDeadline: Duration.fromInputUnsafe(settings.compaction?.gateDeadline ?? "90 seconds"),
-      deadline: Duration.fromInputUnsafe(settings.compaction?.deadline ?? "10 minutes")
-    },
-    policy: settings.compaction,
-    snapshot: ({ compactionId, live, timing }) =>
-      SnapshotTaking.take(taking, { binding: live.binding, live, policy: live.policy, compactionId, timing }),
-    deadlines: {
-      turn: Duration.fromInputUnsafe(settings.turnDeadline ?? "4 hours"),
-      noProgress: Duration.fromInputUnsafe(settings.noProgressDeadline ?? "15 minutes")
-    },
-    reaper,
-    rehydrateTokens: settings.rehydrateTokens ?? 32_000,
-    archive: archive.whole,
-    conversation: archive.conversation,
-    mend: (threadId) => mend(threadId),
-    unsettled: new Map()
+    adapterOf,
+    realDirectory: directories.make(fs, path),
+    compactAfterOverflow: (threadId) => compactAfterOverflow(threadId),
+    unsettled: new Map(),
+    idle: (threadId) => actors.forget(threadId),
+    retired: () => retired
   }
-
-  const actors = ThreadActors.make(engine.hooks.recorded)
-
-  const getThread = (threadId: ThreadId) =>
-    Effect.flatMap(
-      ThreadLog.readable(store.getThread(threadId)),
-      (found) => Effect.mapError(Effect.fromOption(found), () => new ThreadNotFound({ threadId }))
-    )
-
-  const { adapterOf, wantedOr } = startPlan.make({
-    registry: yield* ProviderRegistry,
-    fs: yield* FileSystem.FileSystem,
-    path,
-    onMissing: settings.onMissing ?? "rehydrate"
-  })
-
-  const infoOf = ({ continuity, live }: ThreadStart.Opened): SessionInfo => ({
-    threadId: live.binding.threadId,
-    epoch: live.binding.epoch,
-    instanceId: live.binding.instanceId,
-    sessionId: live.binding.sessionId,
-    directory: live.binding.directory,
-    runtimeMode: live.binding.runtimeMode,
-    continuity
-  })
-
-  const send = Effect.fnUntraced(function*(input: SendTurn, onSending?: (sending: Sending) => void) {
-    const { threadId } = input
-    yield* reentrancy.check(threadId)
-    const attachments = input.attachments ?? []
-    if (input.prompt.trim() === "" && attachments.length === 0) return yield* new PromptEmpty({ threadId })
-    if (input.prompt.length > promptLimit) {
-      return yield* new PromptTooLong({ threadId, length: input.prompt.length, limit: promptLimit })
-    }
-    const request = {
-      turnId: input.turnId ?? makeTurnId(clock),
-      steer: input.steer ?? false,
-      input: {
-        prompt: input.prompt,
-        ...(attachments.length === 0 ? {} : { attachments }),
-        ...(input.model === undefined ? {} : { model: input.model }),
-        ...(input.agent === undefined ? {} : { agent: input.agent })
-      }
-    }
-    const wanted = Effect.flatMap(
-      getThread(threadId),
-      (binding) => wantedOr(threadId, { onMissing: input.onMissing }, binding)
-    )
-    return yield* actors.use(threadId, (actor) => TurnDelivery.send(engine, actor, request, wanted, onSending))
-  })
-
-  const acceptedOf = (threadId: ThreadId, sent: TurnDelivery.Sent): TurnAccepted => ({
-    threadId,
-    turnId: sent.turn.turnId,
-    epoch: sent.live.binding.epoch,
-    continuity: sent.continuity,
-    steered: sent.steered
-  })
-
-  const interrupt = Effect.fnUntraced(function*(
-    actor: ThreadActor.ThreadActor,
-    live: LiveSession.LiveSession,
-    turn: LiveSession.Turn
-  ) {
-    turn.interruptedBy ??= "user"
-    // A turn that is still on its way is interrupted once it has arrived; one that never arrives is over then.
-    yield* Deferred.await(turn.running).pipe(Effect.raceFirst(Effect.exit(Deferred.await(turn.ended))))
-    if (turn.phase === "ended") return
-    yield* TurnDeadlines.interrupt(engine, live, turn, ThreadActor.lost(engine, actor, live))
-  })
+  const actors = ThreadActors.make(deps)
 
   const compact = (threadId: ThreadId, trigger: CompactionTrigger) =>
-    actors.use(threadId, (actor) =>
-      CompactionRequest.compact(
-        engine,
-        actor,
-        trigger,
-        Effect.flatMap(getThread(threadId), (binding) => wantedOr(threadId, {}, binding))
-      ))
+    actors.use(threadId, (actor) => actor.compact(trigger))
 
-  const mend = (threadId: ThreadId) =>
+  /** Beside the turn that did not fit into the model's context. */
+  const compactAfterOverflow = (threadId: ThreadId) =>
     compact(threadId, "overflow").pipe(
       Effect.catchCause((cause) =>
         Effect.logWarning("A thread that is too long for its model could not be compacted", cause).pipe(
           Effect.annotateLogs({ threadId })
         )
       ),
-      Effect.forkIn(engine.scope)
+      Effect.forkIn(deps.scope),
+      Effect.asVoid
     )
 
   yield* Effect.addFinalizer(() =>
-    Effect.forEach(
-      actors.retire(),
-      (actor) => ThreadActor.stop(engine, actor, "shutdown").pipe(Effect.ignore({ log: "Error" })),
-      { concurrency: "unbounded", discard: true }
-    )
+    Effect.suspend(() => {
+      retired = true
+      return Effect.forEach(actors.all(), (actor) => actor.stop("shutdown").pipe(Effect.ignore({ log: "Error" })), {
+        concurrency: "unbounded",
+        discard: true
+      })
+    })
   )
   // Beside the start, which must not wait for a slow disk.
-  yield* Effect.forkScoped(SnapshotTaking.sweep(taking, yield* SnapshotIndex))
+  yield* Effect.forkScoped(SnapshotTaking.sweep(deps.snapshots, { index: yield* SnapshotIndex, store }))
 
   yield* SessionReaper.run({
-    settings: reaper,
+    settings: settings.reaper,
+    clock: steady,
     due: (query) =>
       Effect.map(store.dueThreads(query), (due) => [
-        ...Array.from(engine.unsettled, ([threadId, epoch]) => ({ threadId, epoch })),
-        ...due.filter(({ threadId }) => !engine.unsettled.has(threadId))
+        ...Array.from(deps.unsettled, ([threadId, epoch]) => ({ threadId, epoch })),
+        ...due.filter(({ threadId }) => !deps.unsettled.has(threadId))
       ]),
     reap: ({ epoch, threadId }, sleeps) =>
-      actors.use(threadId, (actor) => ThreadActor.reap(engine, actor, epoch, sleeps)).pipe(
+      actors.use(threadId, (actor) => actor.reap(epoch, sleeps)).pipe(
         Effect.catchCause((cause) =>
           Effect.logWarning("A due session could not be looked at; the next sweep tries again", cause).pipe(
             Effect.annotateLogs({ threadId })
@@ -226,167 +138,240 @@ export const make = Effect.fnUntraced(function*(settings: Settings) {
       )
   }).pipe(Effect.forkScoped({ startImmediately: true }))
 
+  const getThread = (threadId: ThreadId) =>
+    Effect.flatMap(
+      store.getThread(threadId),
+      (found) => Effect.mapError(Effect.fromOption(found), () => new ThreadNotFound({ threadId }))
+    )
+
+  const send = Effect.fnUntraced(function*(input: SendTurn, onSending?: (delivery: Delivery) => void) {
+    const { threadId } = input
+    yield* reentrancy.check(threadId)
+    const attachments = input.attachments ?? []
+    if (input.prompt.trim() === "" && attachments.length === 0) return yield* new PromptEmpty({ threadId })
+    if (input.prompt.length > settings.promptLimit) {
+      return yield* new PromptTooLong({ threadId, length: input.prompt.length, limit: settings.promptLimit })
+    }
+    const request = {
+      turnId: input.turnId ?? makeTurnId(clock),
+      steer: input.steer ?? false,
+      onMissing: input.onMissing,
+      input: {
+        prompt: input.prompt,
+        ...(attachments.length === 0 ? {} : { attachments }),
+        ...(input.model === undefined ? {} : { model: input.model }),
+        ...(input.agent === undefined ? {} : { agent: input.agent })
+      }
+    }
+    return yield* actors.use(threadId, (actor) => actor.send(request, onSending))
+  })
+
+  /**
+   * The caller of `runTurn` went away, so its turn is to stop. Where the host itself is closing, its shutdown follows in
+   * the same moment and is the reason; that is why the turn is stopped beside the caller, who must not be waited for.
+   */
+  const interruptAbandoned = ({ live, turnId }: Delivery) =>
+    actors.use(live.binding.threadId, (actor) =>
+      Effect.andThen(
+        Effect.repeat(Effect.yieldNow, { times: 16 }),
+        Effect.suspend(() => retired ? Effect.void : actor.interruptTurn(turnId, "user"))
+      )).pipe(Effect.ignore({ log: "Warn" }), Effect.forkIn(deps.scope))
+
   const service = {
+    createThread: Effect.fn("ProviderService.createThread")(function*(input) {
+      const { threadId } = input
+      yield* Effect.annotateCurrentSpan({ threadId })
+      const { provider } = yield* adapterOf(input.instanceId)
+      const at = clock.currentTimeMillisUnsafe()
+      const binding = {
+        threadId,
+        instanceId: input.instanceId,
+        provider,
+        directory: yield* deps.realDirectory(input.directory),
+        runtimeMode: input.runtimeMode ?? "approval-required",
+        ...(input.model === undefined ? {} : { model: input.model }),
+        ...(input.title === undefined ? {} : { title: input.title }),
+        ...(input.compaction === undefined ? {} : { compaction: input.compaction }),
+        status: "stopped" as const,
+        epoch: Epoch.make(0),
+        lastSeq: 0,
+        createdAt: at,
+        activeAt: at
+      }
+      const position = yield* store.createThread(binding)
+      if (Option.isNone(position)) return yield* new ThreadExists({ threadId })
+      return { ...binding, position: position.value }
+    }),
+
     startSession: Effect.fn("ProviderService.startSession")(function*(input) {
-      yield* Effect.annotateCurrentSpan({ threadId: input.threadId })
-      yield* reentrancy.check(input.threadId)
-      const binding = Option.getOrUndefined(yield* ThreadLog.readable(store.getThread(input.threadId)))
-      const wanted = yield* wantedOr(input.threadId, input, binding)
-      return infoOf(yield* actors.use(input.threadId, (actor) => ThreadStart.start(engine, actor, wanted)))
+      const { threadId } = input
+      yield* Effect.annotateCurrentSpan({ threadId })
+      yield* reentrancy.check(threadId)
+      return infoOf(yield* actors.use(threadId, (actor) => actor.start(input)))
     }),
 
     sendTurn: Effect.fn("ProviderService.sendTurn")(function*(input) {
       yield* Effect.annotateCurrentSpan({ threadId: input.threadId })
-      return acceptedOf(input.threadId, yield* send(input))
+      return acceptedOf(yield* send(input))
     }),
 
     runTurn: Effect.fn("ProviderService.runTurn")(function*(input) {
-      yield* Effect.annotateCurrentSpan({ threadId: input.threadId })
+      const { threadId } = input
+      yield* Effect.annotateCurrentSpan({ threadId })
       // Known from before it is sent: an interrupt may come in any moment from then on.
-      let sending: Sending | undefined
-      const { sent, terminal } = yield* send(input, (now) => {
+      let sending: Delivery | undefined
+      const { delivery, over: { terminal, text } } = yield* send(input, (now) => {
         sending = now
       }).pipe(
-        Effect.flatMap((sent) => {
-          sending = sent
-          return Effect.map(Deferred.await(sent.turn.ended), (terminal) => ({ sent, terminal }))
+        Effect.flatMap((delivery) => {
+          sending = delivery
+          return Effect.map(Deferred.await(delivery.over), (over) => ({ delivery, over }))
         }),
         Effect.onInterrupt(() =>
-          Effect.suspend(() => {
-            if (sending === undefined) return Effect.void
-            const { live, turn } = sending
-            return actors.use(input.threadId, (actor) => interrupt(actor, live, turn))
-          })
+          Effect.suspend(() => sending === undefined ? Effect.void : interruptAbandoned(sending))
         )
       )
-      const accepted = acceptedOf(input.threadId, sent)
-      if (terminal._tag === "TurnCompleted") return { ...accepted, text: sent.turn.text, usage: terminal.usage }
-      return yield* new TurnNotCompleted({
-        threadId: input.threadId,
-        turnId: sent.turn.turnId,
-        ending: endingOf(terminal)
-      })
+      if (terminal === undefined) return yield* Effect.interrupt
+      if (terminal._tag === "TurnCompleted") return { ...acceptedOf(delivery), text, usage: terminal.usage }
+      return yield* new TurnNotCompleted({ threadId, turnId: delivery.turnId, ending: endingOf(terminal) })
     }),
 
     interruptTurn: Effect.fn("ProviderService.interruptTurn")(function*({ threadId, turnId }) {
       yield* Effect.annotateCurrentSpan({ threadId })
-      const actor = actors.peek(threadId)
-      const turn = actor?.live?.turn
-      if (actor?.live !== undefined && turn !== undefined && (turnId === undefined || turn.turnId === turnId)) {
-        return yield* interrupt(actor, actor.live, turn)
+      const running = actors.peek(threadId)?.turn()
+      if (running !== undefined && (turnId === undefined || turnId === running)) {
+        return yield* actors.use(threadId, (actor) => actor.interruptTurn(running, "user"))
       }
       yield* getThread(threadId)
       if (turnId === undefined) return
-      const known = yield* ThreadLog.readable(store.getTurn(turnId))
+      const known = yield* store.getTurn(turnId)
       if (Option.isNone(known) || known.value.threadId !== threadId) {
         return yield* new TurnNotFound({ threadId, turnId })
       }
     }),
 
-    ...answers.make({ engine, actors, getThread }),
-
-    stopSession: Effect.fn("ProviderService.stopSession")(function*(threadId) {
+    respondToApproval: Effect.fn("ProviderService.respondToApproval")(function*({ decision, requestId, threadId }) {
       yield* Effect.annotateCurrentSpan({ threadId })
-      yield* reentrancy.check(threadId)
       if (actors.peek(threadId) === undefined) yield* getThread(threadId)
-      yield* actors.use(threadId, (actor) => ThreadActor.stop(engine, actor, "stopped"))
+      yield* actors.use(threadId, (actor) => actor.respond({ _tag: "Approval", requestId, decision }))
     }),
 
-    resetThread: Effect.fn("ProviderService.resetThread")(function*(threadId) {
+    answerQuestion: Effect.fn("ProviderService.answerQuestion")(function*({ answer, requestId, threadId }) {
       yield* Effect.annotateCurrentSpan({ threadId })
-      yield* reentrancy.check(threadId)
-      const binding = yield* getThread(threadId)
-      const wanted = yield* wantedOr(threadId, {}, binding)
-      return infoOf(yield* actors.use(threadId, (actor) => ThreadStart.reset(engine, actor, wanted)))
+      if (actors.peek(threadId) === undefined) yield* getThread(threadId)
+      yield* actors.use(threadId, (actor) => actor.answer(requestId, answer))
     }),
 
-    compactThread: Effect.fn("ProviderService.compactThread")(function*(threadId) {
+    stopSession: Effect.fn("ProviderService.stopSession")(function*({ threadId }) {
       yield* Effect.annotateCurrentSpan({ threadId })
       yield* reentrancy.check(threadId)
-      yield* getThread(threadId)
+      // A thread that is being started for the first time is not stored yet.
+      if (actors.peek(threadId) === undefined) yield* getThread(threadId)
+      yield* actors.use(threadId, (actor) => actor.stop("stopped"))
+    }),
+
+    resetThread: Effect.fn("ProviderService.resetThread")(function*({ threadId }) {
+      yield* Effect.annotateCurrentSpan({ threadId })
+      yield* reentrancy.check(threadId)
+      return infoOf(yield* actors.use(threadId, (actor) => actor.reset))
+    }),
+
+    compactThread: Effect.fn("ProviderService.compactThread")(function*({ threadId }) {
+      yield* Effect.annotateCurrentSpan({ threadId })
+      yield* reentrancy.check(threadId)
       const { compactionId, outcome, reason, snapshot, summary } = yield* compact(threadId, "manual")
       return { threadId, compactionId, outcome, summary, reason, snapshot }
     }),
 
     forkThread: Effect.fn("ProviderService.forkThread")(function*(input) {
-      yield* Effect.annotateCurrentSpan({ threadId: input.threadId, newThreadId: input.newThreadId })
-      yield* reentrancy.check(input.threadId)
-      yield* reentrancy.check(input.newThreadId)
-      const binding = yield* getThread(input.threadId)
-      if (Option.isSome(yield* ThreadLog.readable(store.getThread(input.newThreadId)))) {
-        return yield* new ThreadExists({ threadId: input.newThreadId })
-      }
-      const adapter = yield* adapterOf(binding.instanceId)
-      if (!adapter.capabilities.fork) {
-        return yield* new CapabilityMissing({ provider: adapter.provider, capability: "fork" })
-      }
-      const source = yield* wantedOr(input.threadId, {}, binding)
-      const copy = yield* actors.use(input.threadId, (actor) => ThreadStart.fork(engine, actor, source))
-      const wanted = yield* wantedOr(
-        input.newThreadId,
-        { ...input, instanceId: binding.instanceId, directory: input.directory ?? binding.directory },
-        { ...binding, runtimeMode: input.runtimeMode ?? binding.runtimeMode },
-        { _tag: "Fork", cursor: copy.cursor, from: input.threadId, seq: copy.seq }
+      const { newThreadId, threadId } = input
+      yield* Effect.annotateCurrentSpan({ threadId, newThreadId })
+      yield* reentrancy.check(threadId)
+      yield* reentrancy.check(newThreadId)
+      if (Option.isSome(yield* store.getThread(newThreadId))) return yield* new ThreadExists({ threadId: newThreadId })
+      const { binding, past } = yield* actors.use(threadId, (actor) => actor.fork)
+      const plan = StartPlan.again(
+        { directory: input.directory, runtimeMode: input.runtimeMode, title: input.title },
+        binding
       )
-      return infoOf(yield* actors.use(input.newThreadId, (actor) => ThreadStart.create(engine, actor, wanted)))
+      return infoOf(yield* actors.use(newThreadId, (actor) => actor.create(plan, past)))
     }),
 
-    deleteThread: Effect.fn("ProviderService.deleteThread")(function*(threadId) {
+    deleteThread: Effect.fn("ProviderService.deleteThread")(function*({ threadId }) {
       yield* Effect.annotateCurrentSpan({ threadId })
       yield* reentrancy.check(threadId)
       yield* getThread(threadId)
-      yield* actors.use(threadId, (actor) => ThreadActor.remove(engine, actor))
+      yield* actors.use(threadId, (actor) => actor.remove)
     }),
 
-    listThreads: Effect.fn("ProviderService.listThreads")((page) =>
-      store.listThreads({
-        limit: page?.limit ?? 100,
-        after: page?.before === undefined ? undefined : cursorAfter(page.before.activeAt, page.before.threadId)
-      }).pipe(Effect.map(({ threads }) => threads), Effect.catchTag("PageInvalid", Effect.die))
+    listThreads: Effect.fn("ProviderService.listThreads")(({ after, limit = 100 }) =>
+      store.listThreads({ after, limit }).pipe(
+        Effect.catchTag(
+          "PageInvalid",
+          ({ reason }) =>
+            Effect.fail(new InputInvalid({ operation: "listThreads", issues: [{ path: "after", reason }] }))
+        )
+      )
     ),
 
-    getThread: Effect.fn("ProviderService.getThread")((threadId) => getThread(threadId)),
+    getThread: Effect.fn("ProviderService.getThread")(({ threadId }) => getThread(threadId)),
 
-    readTranscript: Effect.fn("ProviderService.readTranscript")(function*(threadId) {
+    readTranscript: Effect.fn("ProviderService.readTranscript")(function*({ threadId }) {
       yield* getThread(threadId)
-      return yield* archive.whole(threadId)
+      return yield* archive.all(threadId)
     }),
 
     streamEvents: ({ after, threadId }) =>
       Stream.unwrap(Effect.gen(function*() {
         yield* getThread(threadId)
         const actor = yield* Effect.acquireRelease(actors.acquire(threadId), actors.release)
-        return ThreadLog.read(actor.log, store, clock, after ?? 0)
+        return actor.events(after ?? 0)
       }))
   } satisfies ProviderService["Service"]
 
-  const transcripts: TranscriptArchive.TranscriptArchive["Service"] = TranscriptArchive.make({
+  const transcripts: TranscriptArchive["Service"] = archives.make({
     snapshots,
-    snapshot: Effect.fn("TranscriptArchive.snapshot")(function*(threadId) {
+    snapshot: Effect.fn("TranscriptArchive.snapshot")(function*({ threadId }) {
       yield* getThread(threadId)
-      return yield* actors.use(threadId, (actor) => SnapshotRequest.take(engine, actor, taking))
+      return yield* actors.use(threadId, (actor) => actor.snapshot)
     }),
     restore: Effect.fn("TranscriptArchive.restore")(function*(input) {
       const { threadId } = input
       yield* reentrancy.check(threadId)
-      if (Option.isSome(yield* ThreadLog.readable(store.getThread(threadId)))) {
-        return yield* new ThreadExists({ threadId })
+      if (Option.isSome(yield* store.getThread(threadId))) return yield* new ThreadExists({ threadId })
+      const { manifest, turns } = yield* transcripts.read(input.snapshot)
+      const plan: StartPlan.StartPlan = {
+        instanceId: input.instanceId ?? manifest.instanceId,
+        directory: input.directory ?? manifest.directory,
+        runtimeMode: input.runtimeMode ?? "approval-required",
+        model: undefined,
+        title: input.title,
+        onMissing: undefined,
+        compaction: undefined
       }
-      const saved = yield* transcripts.read(input)
-      const wanted = yield* wantedOr(
-        threadId,
-        {
-          ...input,
-          instanceId: input.instanceId ?? saved.manifest.instanceId,
-          directory: input.directory ?? saved.manifest.directory
-        },
-        undefined,
-        { _tag: "Snapshot", snapshotId: saved.manifest.snapshotId, turns: saved.turns }
-      )
-      return infoOf(yield* actors.use(threadId, (actor) => ThreadStart.create(engine, actor, wanted)))
+      const past = { _tag: "Snapshot", snapshotId: manifest.snapshotId, turns } as const
+      return infoOf(yield* actors.use(threadId, (actor) => actor.create(plan, past)))
     })
   })
   return { service, transcripts, services }
+})
+
+const infoOf = ({ binding, continuity }: LiveEpoch): SessionInfo => ({
+  threadId: binding.threadId,
+  epoch: binding.epoch,
+  instanceId: binding.instanceId,
+  sessionId: binding.sessionId,
+  directory: binding.directory,
+  runtimeMode: binding.runtimeMode,
+  continuity
+})
+
+const acceptedOf = ({ live, steered, turnId }: Delivery): TurnAccepted => ({
+  threadId: live.binding.threadId,
+  turnId,
+  epoch: live.binding.epoch,
+  continuity: live.continuity,
+  steered
 })
 
 const endingOf = (terminal: Exclude<TerminalEvent, { readonly _tag: "TurnCompleted" }>) => {

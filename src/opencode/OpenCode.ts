@@ -1,17 +1,17 @@
 /**
- * OpenCode (1.18.33) as a provider: `OpenCode.layer()` and the app has it.
+ * OpenCode (1.18.33) as a provider: add `OpenCode.layer()` to an app and it is there.
  *
  * Without options a server is started at the first session, with the user's own configuration and login, shared by all
  * sessions of the instance and stopped some minutes after the last. With `baseUrl` a server that runs already is used.
  *
- * Where it hurts:
+ * **Gotchas**
  *
  * - OpenCode is made to ask for everything and is answered here, so each tool call costs a round trip to this process,
  *   about 15 ms, and waits while this process is not there.
  * - An external server decides its own configuration. Subagents that it would let act unasked are not allowed to start
  *   in `approval-required` and `auto-accept-edits`; give it `permission: { "**": "ask" }` to have them.
- * - A compaction waits for whoever was given as the session's gate, by a plugin that our servers load. An external
- *   server needs it installed (`gate`), and without it compacts as it likes; `compactionGate` of the session says so.
+ * - A compaction waits for the session's gate by way of a plugin that our servers load. An external server needs it
+ *   installed (`gate`), and compacts unasked without it; `compactionGate` of the session says so.
  * - Our message ids come from this host's clock. An external server whose clock is behind it would take a new prompt for
  *   newer than its answer.
  *
@@ -23,36 +23,66 @@
  *   Layer.provide([ProviderRegistry.layer, LifecycleHooks.layer])
  * )
  * ```
+ *
+ * @since 0.1.0
  */
-import { Context, Effect, FileSystem, Layer, Path } from "effect"
+import { Effect, type FileSystem, Layer, type Path } from "effect"
 import type { ChildProcessSpawner } from "effect/process"
+import * as Adapter from "../adapter/Adapter.ts"
 import { InstanceId } from "../domain/Ids.ts"
 import type { AgentProcesses } from "../process/AgentProcesses.ts"
-import type { Capabilities, ProviderAdapter } from "../provider/ProviderAdapter.ts"
-import { type InstanceExists, ProviderRegistry } from "../provider/ProviderRegistry.ts"
+import type { Capabilities } from "../provider/ProviderAdapter.ts"
+import type { InstanceExists, ProviderRegistry } from "../provider/ProviderRegistry.ts"
 import { provider } from "./protocol/Cursor.ts"
 import * as Connections from "./server/Connections.ts"
 import type { ExternalOptions, ManagedOptions } from "./server/Server.ts"
 import * as Session from "./session/Session.ts"
 import * as Permissions from "./turn/Permissions.ts"
 
+/**
+ * What names an instance.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Instance {
-  /** Default: `opencode`. Needed where an app has several. */
+  /** Default: `opencode`. Each of several instances in one app needs its own. */
   readonly instanceId?: string | undefined
 }
 
 /** How the server is reached and shared, managed or not. */
 type Shared = Omit<Connections.Options, keyof ManagedOptions | keyof ExternalOptions>
 
-/** A server of our own; see the fields for binary, configuration, isolation and deadlines. */
+/**
+ * A server that the library starts and stops; see the fields for binary, configuration, isolation and deadlines.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Managed extends Instance, Shared, Omit<ManagedOptions, "instanceId" | "enforced" | "plugin"> {}
 
-/** A server that runs already, at `baseUrl`, with its `password`. */
+/**
+ * A server that runs already, at `baseUrl`, with its `password`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface External extends Instance, Shared, Omit<ExternalOptions, "instanceId"> {}
 
+/**
+ * A server of our own, or one that runs already.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type Options = Managed | External
 
-/** Of a server of our own; an external one may compact by itself, and then nobody is asked. */
+/**
+ * What sessions on a server of our own can do. An external server may compact unasked.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
 export const capabilities: Capabilities = {
   runtimeModes: ["approval-required", "auto-accept-edits", "full-access"],
   moveDirectory: "same-project",
@@ -66,7 +96,12 @@ export const capabilities: Capabilities = {
   history: true
 }
 
-/** Registers the instance with the `ProviderRegistry`. Costs nothing until the first session. */
+/**
+ * Registers the instance with the `ProviderRegistry`. Costs nothing until the first session.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
 export const layer = (options: Options = {}): Layer.Layer<
   never,
   InstanceExists,
@@ -75,35 +110,32 @@ export const layer = (options: Options = {}): Layer.Layer<
   | FileSystem.FileSystem
   | Path.Path
   | AgentProcesses
-> =>
-  Layer.effectDiscard(
-    Effect.flatMap(make(options), (adapter) => Effect.flatMap(ProviderRegistry, (all) => all.register(adapter)))
-  )
+> => Layer.unwrap(Effect.map(make(options), Adapter.layer))
 
-/** The adapter alone, for as long as the scope is open. */
+/**
+ * The adapter alone, not registered, for as long as the Scope is open.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
 export const make = Effect.fnUntraced(function*(options: Options = {}) {
   const instanceId = InstanceId.make(options.instanceId ?? "opencode")
   const connections = yield* Connections.make(withRules(options, instanceId, {}))
-  // Whether OpenCode compacts by itself is a setting of its server, so who must not has another; an external server
-  // does as it does.
+  // Auto-compaction is a server setting, so sessions with `auto: false` share a second server; an external server keeps
+  // its own.
   const manual = "baseUrl" in options
     ? connections
     : yield* Connections.make(withRules(options, instanceId, { compaction: { auto: false } }))
-  // Not the whole context: it holds the scope of the instance, and a session has its own.
-  const files = Context.make(FileSystem.FileSystem, yield* FileSystem.FileSystem).pipe(
-    Context.add(Path.Path, yield* Path.Path)
-  )
-  const adapter: ProviderAdapter = {
+  return yield* Adapter.make({
     provider,
     instanceId,
     capabilities: "baseUrl" in options ? { ...capabilities, compactionGate: "observe-only" } : capabilities,
     startSession: (input) =>
       Effect.flatMap(
         (input.compaction?.auto === false ? manual : connections).get,
-        (connection) => Effect.provide(Session.make(connection, instanceId, input), files)
+        (connection) => Session.make(connection, instanceId, input)
       )
-  }
-  return adapter
+  })
 })
 
 const withRules = (options: Options, instanceId: InstanceId, settings: object): Connections.Options =>

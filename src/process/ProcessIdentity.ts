@@ -7,8 +7,10 @@
  *
  * **Gotchas**
  *
- * A container gets a new host name each time it is made. Give it a fixed one ({@link HostName}) if it shall take over
- * what its predecessor left.
+ * A container gets a new host name each time it is made. Give it a fixed one ({@link HostName}) to let it take over
+ * what its predecessor left behind.
+ *
+ * @since 0.1.0
  */
 import { Context, Effect, Option } from "effect"
 import { execFile } from "node:child_process"
@@ -18,11 +20,20 @@ import { hostname } from "node:os"
 /**
  * The name of this host. Default: the system's host name. Two machines, or two containers that run at the same time,
  * must never have the same.
+ *
+ * @category references
+ * @since 0.1.0
  */
 export const HostName = Context.Reference<string>("effect-coding-agents/ProcessIdentity/HostName", {
   defaultValue: () => hostname()
 })
 
+/**
+ * The name of a process that no other process ever has.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface ProcessIdentity {
   readonly host: string
   /** Identifies the boot of the host; empty where the system does not tell. */
@@ -31,16 +42,27 @@ export interface ProcessIdentity {
   readonly startTime: string
 }
 
-/** What `/proc/<pid>/stat` says of a process. */
+/**
+ * The fields of `/proc/<pid>/stat` that are used here.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface ProcessStat {
   readonly pid: number
   readonly parent: number
   readonly startTime: string
-  /** It has exited and only waits for its parent to notice. */
+  /** It has exited, and its parent has not noticed yet (a zombie). */
   readonly ended: boolean
 }
 
-/** The name in field 2 may itself hold spaces and parentheses; the last `)` ends it. */
+/**
+ * Reads `/proc/<pid>/stat`; `undefined` if the text is anything else. The name in field 2 may itself hold spaces and
+ * parentheses; the last `)` ends it.
+ *
+ * @category parsing
+ * @since 0.1.0
+ */
 export const parseStat = (text: string): ProcessStat | undefined => {
   const open = text.indexOf("(")
   const close = text.lastIndexOf(")")
@@ -53,18 +75,34 @@ export const parseStat = (text: string): ProcessStat | undefined => {
   return { pid: Number(pid), parent: Number(parent), startTime, ended: state === "Z" || state === "X" }
 }
 
-/** The output of `ps -o lstart= -p <pid>`; undefined where there is no such process. */
+/**
+ * Reads the output of `ps -o lstart= -p <pid>`; `undefined` if there is no such process.
+ *
+ * @category parsing
+ * @since 0.1.0
+ */
 export const parseStartTime = (text: string): string | undefined => {
   const line = text.trim().replace(/\s+/g, " ")
   return line === "" ? undefined : line
 }
 
+/**
+ * Whether `/proc` can be read.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
 export const isLinux = process.platform === "linux"
 
 const read = (path: string): Effect.Effect<Option.Option<string>> =>
   Effect.option(Effect.tryPromise(() => readFile(path, "utf8")))
 
-/** On Linux; none if there is no such process. */
+/**
+ * The process's `/proc/<pid>/stat`, on Linux. `None` if there is no such process.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
 export const readStat = (pid: number): Effect.Effect<Option.Option<ProcessStat>> =>
   Effect.map(
     read(`/proc/${pid}/stat`),
@@ -83,28 +121,48 @@ const askPs = (pid: number): Effect.Effect<Option.Option<string>> =>
     return Effect.sync(() => child.kill())
   })
 
-/** When the process started; none if it has ended. */
+/**
+ * When the process started, as the system says it. `None` if it has ended.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
 export const startTime = (pid: number): Effect.Effect<Option.Option<string>> =>
   isLinux
     ? Effect.map(readStat(pid), (stat) =>
       Option.flatMap(stat, (stat) => stat.ended ? Option.none() : Option.some(stat.startTime)))
     : askPs(pid)
 
-/** This boot of this host. */
+/**
+ * This boot of this host.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
 export const here: Effect.Effect<Pick<ProcessIdentity, "host" | "boot">> = Effect.gen(function*() {
   const host = yield* HostName
   const boot = yield* read("/proc/sys/kernel/random/boot_id")
   return { host, boot: Option.getOrElse(boot, () => "").trim() }
 })
 
-/** This process. */
+/**
+ * This process.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
 export const self: Effect.Effect<ProcessIdentity> = Effect.gen(function*() {
   const { boot, host } = yield* here
   const started = yield* startTime(process.pid)
   return { host, boot, pid: process.pid, startTime: Option.getOrElse(started, () => "") }
 })
 
-/** Whether a process of this host still runs. */
+/**
+ * Whether a process of this host still runs.
+ *
+ * @category predicates
+ * @since 0.1.0
+ */
 export const isRunning = Effect.fnUntraced(function*(identity: ProcessIdentity) {
   const { boot } = yield* here
   if (identity.boot !== boot) return false

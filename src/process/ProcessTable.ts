@@ -3,17 +3,24 @@
  *
  * What belongs to an agent: the process with the recorded id AND start time, everything below it, and everything whose
  * environment carries the agent's marker. This process and the ones above it are never among them. Each process is
- * looked at again immediately before each signal, so an id that was given to somebody else meanwhile gets none.
+ * looked at again immediately before each signal, so an id that was reused in the meantime gets none.
  *
  * On Linux all of this is read from `/proc`. Elsewhere neither children nor environments can be seen: there only the
  * recorded process itself is ended.
+ *
+ * @since 0.1.0
  */
 import { Effect, Option, Schedule } from "effect"
 import { readdir, readFile } from "node:fs/promises"
 import { markerVariable } from "./AgentProcesses.ts"
 import * as ProcessIdentity from "./ProcessIdentity.ts"
 
-/** A process as the system shows it. `marker` is absent too where the environment may not be read. */
+/**
+ * A process in the system's table. `marker` is also absent if the environment cannot be read.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Entry {
   readonly pid: number
   readonly parent: number
@@ -21,17 +28,27 @@ export interface Entry {
   readonly marker: string | undefined
 }
 
-/** An agent process to be ended with all that it left. An empty start time matches no process. */
-export interface Wanted {
+/**
+ * An agent process to end, with all that it left behind. An empty start time matches no process.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Target {
   readonly pid: number
   readonly startTime: string
   readonly marker: string
 }
 
-/** What belongs to the wanted agents. `self` is the process that asks. */
+/**
+ * The processes that belong to the targets. `self` is the calling process, which is never among them.
+ *
+ * @category filtering
+ * @since 0.1.0
+ */
 export const select = (
   entries: ReadonlyArray<Entry>,
-  wanted: ReadonlyArray<Wanted>,
+  targets: ReadonlyArray<Target>,
   self: number
 ): ReadonlyArray<Entry> => {
   const byPid = new Map(entries.map((entry) => [entry.pid, entry]))
@@ -54,8 +71,8 @@ export const select = (
       queue.push(...(children.get(entry.pid) ?? []))
     }
   }
-  const markers = new Set(wanted.map((process) => process.marker))
-  for (const { pid, startTime } of wanted) {
+  const markers = new Set(targets.map((process) => process.marker))
+  for (const { pid, startTime } of targets) {
     const entry = byPid.get(pid)
     if (entry !== undefined && entry.startTime === startTime) take(entry)
   }
@@ -63,7 +80,12 @@ export const select = (
   return Array.from(selected.values())
 }
 
-/** The marker in the content of `/proc/<pid>/environ`. */
+/**
+ * The marker in the content of `/proc/<pid>/environ`.
+ *
+ * @category parsing
+ * @since 0.1.0
+ */
 export const parseMarker = (environ: string): string | undefined => {
   const prefix = `${markerVariable}=`
   return environ.split("\0").find((entry) => entry.startsWith(prefix))?.slice(prefix.length)
@@ -78,7 +100,7 @@ const readEntry = Effect.fnUntraced(function*(pid: number) {
   return entry
 })
 
-const scan = Effect.fnUntraced(function*(wanted: ReadonlyArray<Wanted>) {
+const scan = Effect.fnUntraced(function*(targets: ReadonlyArray<Target>) {
   if (ProcessIdentity.isLinux) {
     const names = yield* Effect.tryPromise(() => readdir("/proc")).pipe(Effect.orElseSucceed(() => []))
     const pids = names.filter((name) => /^\d+$/.test(name)).map(Number)
@@ -86,7 +108,7 @@ const scan = Effect.fnUntraced(function*(wanted: ReadonlyArray<Wanted>) {
     return entries.filter((entry) => entry !== undefined)
   }
   const entries = yield* Effect.forEach(
-    wanted,
+    targets,
     ({ pid }) =>
       Effect.map(ProcessIdentity.startTime(pid), (started): ReadonlyArray<Entry> =>
         Option.match(started, {
@@ -103,7 +125,7 @@ const isSame = (entry: Entry) =>
     (started) => Option.isSome(started) && started.value === entry.startTime
   )
 
-/** A process that has gone meanwhile, or is not ours to signal, is no failure. */
+/** No failure if the process has ended in the meantime, or belongs to another user. */
 const signal = (name: NodeJS.Signals) => (entry: Entry) =>
   Effect.flatMap(
     isSame(entry),
@@ -120,9 +142,14 @@ const awaitGone = (entries: ReadonlyArray<Entry>) =>
     Effect.asVoid
   )
 
-/** Asks them to end, waits, and kills what is left. Answers how many there were. */
-export const end = Effect.fn("ProcessTable.end")(function*(wanted: ReadonlyArray<Wanted>) {
-  const find = Effect.map(scan(wanted), (entries) => select(entries, wanted, process.pid))
+/**
+ * Ends the targets: SIGTERM, two seconds, SIGKILL. Answers how many processes there were.
+ *
+ * @category destructors
+ * @since 0.1.0
+ */
+export const end = Effect.fn("ProcessTable.end")(function*(targets: ReadonlyArray<Target>) {
+  const find = Effect.map(scan(targets), (entries) => select(entries, targets, process.pid))
   const found = yield* find
   if (found.length === 0) return 0
   yield* Effect.forEach(found, signal("SIGTERM"), { discard: true })

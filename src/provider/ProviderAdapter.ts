@@ -15,15 +15,15 @@
  * - A session started or resumed enforces the runtime mode, or the start fails with `PolicyUnenforceable`.
  * - Before each compaction an adapter that declares `compactionGate: "blocking"` asks the gate it was given, and waits.
  * - Closing the scope stops the session and everything that it alone needed.
+ *
+ * @since 0.1.0
  */
 import type { Effect, Option, Scope, Stream } from "effect"
 import type { CompactionTrigger } from "../domain/Compaction.ts"
 import type { InstanceId, ProviderName, RequestId, SessionId, ThreadId, TurnId } from "../domain/Ids.ts"
-import type { Item } from "../domain/Item.ts"
 import type { RuntimeMode } from "../domain/RuntimeMode.ts"
 import type { ProviderEvent } from "../domain/ThreadEvent.ts"
 import type { ModelSelection, TurnInput } from "../domain/TurnInput.ts"
-import type { Usage } from "../domain/Usage.ts"
 import type { ApprovalDecision, QuestionAnswer } from "../domain/UserRequest.ts"
 import type {
   AgentError,
@@ -40,47 +40,81 @@ import type {
   SessionMissing,
   TurnRefused
 } from "./AdapterError.ts"
+import type { ProviderHistory, TurnEvidence } from "./ProviderHistory.ts"
 import type { StoredCursor } from "./ResumeCursor.ts"
 
+export type { HistoryMessage, ProviderHistory, TurnEvidence } from "./ProviderHistory.ts"
+
 /**
- * `blocking`: the agent waits for {@link StartInput.compaction}'s `gate` before each compaction. `client-initiated`: it
- * compacts only when asked to. `observe-only`: it compacts by itself, and its events tell when it has begun.
+ * Whether an agent's compactions can be held. `blocking`: the agent waits for {@link StartInput.compaction}'s `gate`
+ * before each of them. `client-initiated`: it compacts only when asked to. `observe-only`: it compacts by itself, and
+ * its events say when it has begun.
+ *
+ * @category models
+ * @since 0.1.0
  */
 export type CompactionGate = "blocking" | "client-initiated" | "observe-only"
 
-/** What an agent is told that asks whether it may compact now. `context` is handed to whoever writes the summary. */
+/**
+ * The answer to an agent that asks whether it may compact now. `context` goes to the model that writes the summary.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type CompactionVerdict =
   | { readonly _tag: "Allow"; readonly context: ReadonlyArray<string> }
   | { readonly _tag: "Veto"; readonly reason: string }
 
-/** What an agent can do, as data. Each entry is proved by the conformance of the adapter, not believed. */
+/**
+ * What an agent can do, as data. Each entry is proved by the conformance suite.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Capabilities {
+  /** The modes that the adapter enforces; a start in any other fails. */
   readonly runtimeModes: ReadonlyArray<RuntimeMode>
   /** Where a resumed session may work: anywhere, in a worktree of the same project, or only where it was. */
   readonly moveDirectory: "anywhere" | "same-project" | "never"
+  /** Whether a turn may name another model than the one before. */
   readonly modelSwitch: "per-turn" | "per-session"
+  /** Whether a running turn takes more input. */
   readonly steer: boolean
+  /** Whether a session can be copied. */
   readonly fork: boolean
+  /** Whether a compaction can be asked for. */
   readonly compact: boolean
   /**
-   * Whether a compaction can be held until the transcript is saved: every one, those that we ask for, or none. What each
-   * session has at least; one may have more ({@link ProviderSession.compactionGate}).
+   * How far compactions can be gated: all, only ours, or none. A session may report a stronger gate than its adapter
+   * ({@link ProviderSession.compactionGate}).
    */
   readonly compactionGate: CompactionGate
+  /** Whether the agent asks the user questions. */
   readonly questions: boolean
   readonly attachments: boolean
   /** Whether the provider's own history can be read back, for `history` and `evidence`. */
   readonly history: boolean
 }
 
-/** The past, as far as the adapter has to know it. */
+/**
+ * Where a session starts from.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type StartFrom =
   | { readonly _tag: "New" }
-  /** A new session that must be handed `transcript`, so that the model has it before the first turn. */
+  /** A new session. The adapter puts `transcript` into the model's context before the first turn. */
   | { readonly _tag: "Seeded"; readonly transcript: string }
-  /** The stored value as it came from the store; the adapter decodes it by its own cursor codec. */
+  /** The cursor as it is stored. The adapter decodes it by its own codec. */
   | { readonly _tag: "Resume"; readonly cursor: unknown }
 
+/**
+ * What a session is started with.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface StartInput {
   readonly threadId: ThreadId
   /** Absolute path of an existing directory (the service has checked it). */
@@ -93,13 +127,19 @@ export interface StartInput {
     /** Whether the agent may compact by itself when its context is full. */
     readonly auto: boolean
     /**
-     * To be called before each compaction, whoever asked for it, where the agent can be held. It never fails and answers
-     * in bounded time. Absent: nobody wants to be asked.
+     * The adapter calls it before each compaction, its own and those asked for, if the agent can be held. It never
+     * fails and answers in bounded time. Absent: compactions are not gated.
      */
     readonly gate?: ((trigger: CompactionTrigger) => Effect.Effect<CompactionVerdict>) | undefined
   } | undefined
 }
 
+/**
+ * What can go wrong when a session is started.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type StartSessionError =
   | AgentStartError
   | SessionMissing
@@ -108,6 +148,12 @@ export type StartSessionError =
   | PolicyUnenforceable
   | ModelUnavailable
 
+/**
+ * What can go wrong when a turn is handed over. Only `TurnRefused` proves that the agent does not have it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type SendTurnError =
   | AgentError
   | TurnRefused
@@ -116,6 +162,12 @@ export type SendTurnError =
   | ModelUnavailable
   | GateMissing
 
+/**
+ * A turn as the service hands it to a session.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface ProviderTurn {
   readonly turnId: TurnId
   /** What `turnRef` answered for this turn; recorded before the turn is sent. */
@@ -123,58 +175,48 @@ export interface ProviderTurn {
   readonly input: TurnInput
 }
 
-/** What the provider's own history says of a turn. */
-export interface TurnEvidence {
-  readonly outcome: "never-delivered" | "completed" | "failed" | "interrupted" | "unfinished"
-  /** The turn's items as the provider has them. */
-  readonly items: ReadonlyArray<Item>
+/**
+ * How an agent's process ended: by itself with an exit code, or by a signal (`SIGKILL`). Empty if neither is known.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ProcessExit {
+  readonly exitCode?: number
+  readonly signal?: string
 }
 
-/** One message of the provider's own history. */
-export interface HistoryMessage {
-  /** The provider's id. */
-  readonly id: string
-  readonly role: "user" | "assistant" | "other"
-  /** Milliseconds since the epoch, where the provider says. */
-  readonly at: number | undefined
-  /** False while the agent still works on it. */
-  readonly finished: boolean
-  /** As in the events, with the same ids. */
-  readonly items: ReadonlyArray<Item>
-  readonly usage: Usage | undefined
-  /** The message as the provider has it, plain JSON. */
-  readonly raw: unknown
-}
-
-/** Everything that the provider has of a session, what it compacted included, oldest first. */
-export interface ProviderHistory {
-  /** Name and version of the shape of `raw`: `opencode/1.18.33`. */
-  readonly format: string
-  readonly agentVersion: string
-  /** The provider's record of the session itself, plain JSON. */
-  readonly session: unknown
-  readonly messages: ReadonlyArray<HistoryMessage>
-}
-
-/** A live session. Its Scope is the one `startSession` was given; closing it stops the session. */
+/**
+ * A live session. Its Scope is the one `startSession` was given; closing it stops the session.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface ProviderSession {
   readonly sessionId: SessionId
-  /** Real path that the session works in. Never a path it was merely asked to work in. */
+  /** Real path of the directory that the session works in. Never a path that it was merely asked to work in. */
   readonly directory: string
-  /** Whether the provider's own session goes on, and from which directory it was moved. */
+  /** How the provider's own session began: new, resumed where it was, or resumed and moved from another directory. */
   readonly origin:
     | { readonly _tag: "New" }
     | { readonly _tag: "Resumed" }
     | { readonly _tag: "Moved"; readonly from: string }
-  /** The cursor, once the provider can really resume from it; asked after the start and after every turn. */
+  /** The cursor, once the provider can really resume from it. The service asks after the start and after every turn. */
   readonly cursor: Effect.Effect<Option.Option<StoredCursor>>
-  /** Everything that happens, in order. Read once, by the service. */
+  /** Everything that happens, in order. Ends when the session is lost, and only then. Read once, by the service. */
   readonly events: Stream.Stream<ProviderEvent>
   /**
-   * The provider-side id under which the next turn will be found in the provider's history, where the client may choose
-   * it. Recorded before the turn is sent, so that an uncertain delivery can be settled after a crash.
+   * How the agent's process ended. Asked once `events` has ended; answers within a second or so. `undefined` if the
+   * process is not the adapter's own, or still runs.
+   */
+  readonly exit: Effect.Effect<ProcessExit | undefined>
+  /**
+   * The id under which the provider's history will have the next turn, if the client may choose it. Recorded before the
+   * turn is sent, so that an uncertain delivery can be settled after a crash.
    */
   readonly turnRef: (turnId: TurnId) => Effect.Effect<string | undefined>
+  /** Fails where the agent proves not to offer the model; it is asked before a model is kept for the turns to come. */
+  readonly checkModel: (model: ModelSelection) => Effect.Effect<void, AgentError | ModelUnavailable>
   /** Succeeds once the provider has the input. The service never calls it while a turn runs. */
   readonly sendTurn: (turn: ProviderTurn) => Effect.Effect<void, SendTurnError>
   /** Adds input to the running turn. */
@@ -189,7 +231,7 @@ export interface ProviderSession {
     requestId: RequestId,
     answer: QuestionAnswer
   ) => Effect.Effect<void, AgentError | RequestGone>
-  /** What holds for this session; never less than the adapter declares. */
+  /** The gate of this session; never weaker than the adapter declares. */
   readonly compactionGate: CompactionGate
   /** Asks for a compaction and answers once it has begun; its end follows in `events`. */
   readonly compact: Effect.Effect<void, AgentError | CapabilityMissing | GateMissing>
@@ -203,7 +245,12 @@ export interface ProviderSession {
   readonly backgroundWork: Effect.Effect<boolean>
 }
 
-/** One configured agent. Its Layer registers it with the `ProviderRegistry`. */
+/**
+ * One configured agent. Its Layer registers it with the `ProviderRegistry`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface ProviderAdapter {
   readonly provider: ProviderName
   readonly instanceId: InstanceId

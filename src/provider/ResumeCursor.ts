@@ -6,8 +6,8 @@
  * an exception. Older versions are migrated step by step; a migration that cannot handle its value makes it
  * `Malformed`.
  *
- * Only `Absent` means that there was no session. The other refusals keep the stored value: a value we cannot read may
- * still be somebody's conversation.
+ * Only `Absent` means that there was no session. The other refusals keep the stored value: a value that cannot be
+ * read may still lead to a conversation.
  *
  * **Example**
  *
@@ -20,21 +20,37 @@
  * })
  * cursor.decode(cursor.encode({ sessionId: "s1", region: "eu" })) // { _tag: "Valid", value: ..., migratedFrom: undefined }
  * ```
+ *
+ * @since 0.1.0
  */
 import { Data, Effect, Option, Predicate, Result, Schema } from "effect"
 import { type InstanceId, ProviderName, SessionId } from "../domain/Ids.ts"
 import { RuntimeMode } from "../domain/RuntimeMode.ts"
 import { CursorRejected } from "./AdapterError.ts"
 
-/** What is stored: JSON, readable without knowing the provider. */
+/**
+ * What is stored: JSON, readable without knowing the provider.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
 export const StoredCursor = Schema.Struct({
   provider: ProviderName,
   version: Schema.Int,
   payload: Schema.Unknown
 })
+/**
+ * @category schemas
+ * @since 0.1.0
+ */
 export type StoredCursor = typeof StoredCursor.Type
 
-/** What every adapter's cursor holds at least: what a resume must find again, and what it must assert again. */
+/**
+ * Fields that the cursor of every adapter has: what a resume needs to find the session, and what it enforces again.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
 export const baseFields = {
   sessionId: SessionId,
   /** Real path that the session works in. */
@@ -44,7 +60,12 @@ export const baseFields = {
   agentVersion: Schema.String
 } as const
 
-/** The five answers. */
+/**
+ * What a stored value turned out to be: exactly one of five.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type Decoded<A> = Data.TaggedEnum<{
   Valid: { readonly value: A; readonly migratedFrom: number | undefined }
   Absent: {}
@@ -56,15 +77,29 @@ export type Decoded<A> = Data.TaggedEnum<{
 interface DecodedDefinition extends Data.TaggedEnum.WithGenerics<1> {
   readonly taggedEnum: Decoded<this["A"]>
 }
+/**
+ * @category models
+ * @since 0.1.0
+ */
 export const Decoded = Data.taggedEnum<DecodedDefinition>()
 
-/** One step from version `from` to `from + 1`, on encoded payloads. */
+/**
+ * One step from version `from` to `from + 1`, on encoded payloads.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Migration {
   readonly from: number
   readonly up: (payload: unknown) => Option.Option<unknown>
 }
 
-/** A step that reads the old payload by its schema and answers the next version's encoded payload. */
+/**
+ * A step that reads the old payload by its schema and answers the next version's encoded payload.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
 export const migration = <A, I>(
   from: number,
   schema: Schema.Codec<A, I>,
@@ -77,7 +112,12 @@ export const migration = <A, I>(
     )
 })
 
-/** Encodes and decodes the cursor of one provider. */
+/**
+ * Encodes and decodes the cursor of one provider.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface ResumeCursor<A> {
   readonly provider: ProviderName
   readonly version: number
@@ -85,6 +125,13 @@ export interface ResumeCursor<A> {
   readonly decode: (stored: unknown) => Decoded<A>
 }
 
+/**
+ * The codec of one provider's cursors. `encode` writes the current version; `decode` also reads older ones, by way of
+ * the migrations, and never throws.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
 export const make = <A, I>(options: {
   readonly provider: ProviderName
   /** Version of `schema`, from 1. Raise it when the payload changes and add a migration from the version before. */
@@ -128,7 +175,12 @@ export const make = <A, I>(options: {
   }
 }
 
-/** The value of a stored cursor, or the typed refusal that keeps what is stored: how every resume begins. */
+/**
+ * The value of a stored cursor, or the typed refusal that keeps what is stored: how every resume begins.
+ *
+ * @category decoding
+ * @since 0.1.0
+ */
 export const accept = <A>(
   codec: ResumeCursor<A>,
   instanceId: InstanceId,

@@ -1,50 +1,66 @@
 /**
- * Which recorded events still have to be delivered to which hooks. Written in the same transaction as the event itself,
- * for each durable hook that the store knows: those registered now, and those of earlier runs of the app.
+ * Recorded events that are still to be delivered to hooks. A delivery is written in the same transaction as its event, for
+ * each durable hook that is registered now or was in an earlier run of the app.
  *
- * The layers of the `SessionStore` provide it: what is recorded there is delivered from here.
+ * The layers of `SessionStore` provide it: events that are recorded there are delivered from here.
  *
- * A delivery is counted before it is tried, so that a hook that crashes the process is not called for ever. A delivery
- * that the end of the process interrupted is due at once in the next one. The content of an event is removed with its
- * last acknowledgement; its id is kept until it is purged, so that the event is not recorded again.
+ * **Gotchas**
+ *
+ * - A delivery is counted before it is tried, so that a hook that kills the process is not called forever. A delivery that
+ *   the end of the process interrupted is due at once in the next one.
+ * - The content of an event is dropped with its last acknowledgement. Its id stays until it is purged, so that the event
+ *   cannot be recorded again.
+ * - Due times are the caller's: a caller in a later process may find its wall clock set back, see `limitDue`.
+ *
+ * @since 0.1.0
  */
 import { Context, type Effect } from "effect"
-import type { HookPattern, LifecycleEvent } from "../domain/LifecycleEvent.ts"
+import type { HookPattern, LifecycleEvent, LifecycleTag } from "../domain/LifecycleEvent.ts"
 import type { StoreFailed } from "./StoreError.ts"
 
+/**
+ * The outbox of durable hooks. Each operation fails with `StoreFailed` if the database does.
+ *
+ * @since 0.1.0
+ * @category services
+ */
 export class HookOutbox extends Context.Service<HookOutbox, {
-  /** From now on the hook gets the events that match. Registering it again replaces its patterns. */
+  /** Whether events of this tag are recorded, for a hook that is registered now or was in an earlier run. */
+  readonly records: (tag: LifecycleTag) => boolean
+  /** Records matching events for the hook from now on. A registered hook gets these patterns in place of its own. */
   readonly register: (hook: {
     readonly name: string
     readonly patterns: ReadonlyArray<HookPattern>
   }) => Effect.Effect<void, StoreFailed>
   /**
-   * Undelivered events of a hook that are due: in the order in which they were recorded, those that have failed before at
-   * the end. `delivery.attempt` is the number of the next try.
+   * Undelivered events of the hook that are due at `now`, in the order of recording, with those that failed before at the
+   * end. `delivery.attempt` is the number of the next try.
    */
   readonly pending: (query: {
     readonly hook: string
     readonly now: number
     readonly limit: number
   }) => Effect.Effect<ReadonlyArray<LifecycleEvent>, StoreFailed>
-  /** When the next undelivered event of the hook is due, in milliseconds since the epoch; 0 is at once. */
+  /** When the next undelivered event of the hook is due, in milliseconds since 1970; 0 means at once. */
   readonly nextDue: (hook: string) => Effect.Effect<number | undefined, StoreFailed>
-  /** Counts a try, before it is made: one that crashes the process has counted. */
+  /** Counts a try. Called before it, so that a try that kills the process counts, too. */
   readonly attempt: (delivery: {
     readonly hook: string
     readonly eventId: string
   }) => Effect.Effect<void, StoreFailed>
-  /** Says when the next try is due, after one that has failed. */
+  /** Sets when the next try is due, after a failed one. */
   readonly postpone: (delivery: {
     readonly hook: string
     readonly eventId: string
     readonly dueAt: number
   }) => Effect.Effect<void, StoreFailed>
-  /** The event was delivered, or given up: it is not due again. */
+  /** Limits the due times of the hook's deliveries: later ones were written before the wall clock was set back. */
+  readonly limitDue: (limit: { readonly hook: string; readonly dueAt: number }) => Effect.Effect<void, StoreFailed>
+  /** Ends a delivery: the event was delivered to the hook, or given up. */
   readonly acknowledge: (delivery: {
     readonly hook: string
     readonly eventId: string
   }) => Effect.Effect<void, StoreFailed>
-  /** Removes what was recorded before this time, and hooks that were not registered since. */
+  /** Removes events that were recorded before this time, and hooks that were not registered since. */
   readonly purge: (before: number) => Effect.Effect<void, StoreFailed>
 }>()("effect-coding-agents/HookOutbox") {}

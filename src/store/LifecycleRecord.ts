@@ -6,7 +6,7 @@ import { Struct } from "effect"
 import { hash } from "node:crypto"
 import type { EventOf, Identity, LifecycleEvent, LifecycleTag } from "../domain/LifecycleEvent.ts"
 import { version } from "../domain/LifecycleEvent.ts"
-import type { NumberedEvent, Place } from "../domain/ThreadEvent.ts"
+import type { EventBody, NumberedEvent, Place } from "../domain/ThreadEvent.ts"
 import * as TurnOutcome from "../domain/TurnOutcome.ts"
 
 type Envelope = "v" | "eventId" | "seq" | "at" | "threadId" | "epoch" | keyof Identity | "delivery"
@@ -140,3 +140,22 @@ export const of = (event: NumberedEvent, identity: Identity): LifecycleEvent | u
   const found = payload(event)
   return found === undefined ? undefined : make(event, identity, found[0], found[1])
 }
+
+const tags: { readonly [K in EventBody["_tag"]]?: LifecycleTag } = {
+  SessionStarted: "session:start",
+  SessionEnded: "session:end",
+  SessionReset: "session:reset",
+  TurnStarted: "turn:start",
+  TurnCompleted: "turn:end",
+  TurnFailed: "turn:end",
+  TurnInterrupted: "turn:end",
+  TurnUnknown: "turn:end",
+  ApprovalRequested: "approval:requested",
+  CompactionGated: "compaction:before",
+  CompactionSettled: "compaction:after",
+  SnapshotWritten: "snapshot:written",
+  SnapshotFailed: "snapshot:failed"
+}
+
+/** The tag of the lifecycle event that this durable event records, if it records one. */
+export const tagOf = ({ _tag }: Pick<EventBody, "_tag">): LifecycleTag | undefined => tags[_tag]

@@ -72,6 +72,11 @@ export class SessionStore extends Context.Service<SessionStore, {
    */
   readonly createThread: (thread: NewThread) => Effect.Effect<Option.Option<Position>, StoreFailed>
 
+  /** Writes the model and the title of a live thread, which its session has taken without a restart. */
+  readonly configureThread: (
+    binding: Pick<Binding, "threadId" | "epoch" | "model" | "title">
+  ) => Effect.Effect<Position, StoreFailed | EpochFenced>
+
   /** The stored value as it is, even if it is not JSON (then the text itself). */
   readonly getCursor: (threadId: ThreadId, instanceId: InstanceId) => Effect.Effect<Option.Option<unknown>, StoreFailed>
 

@@ -4,27 +4,12 @@
  * The manifests on the disk are what counts. A sweep adds a row for a manifest that has none (the host died between the
  * two) and removes the row of one that is gone. Deleting a thread keeps its snapshots.
  */
-import { Context, type Effect, type Option, Schema } from "effect"
-import { Epoch, InstanceId, ProviderName, SessionId, ThreadId } from "../domain/Ids.ts"
-import { SnapshotInfo } from "../domain/Snapshot.ts"
+import { Context, type Effect, type Option } from "effect"
+import type { ThreadId } from "../domain/Ids.ts"
+import type { SnapshotRecord } from "../domain/Snapshot.ts"
 import type { StoreFailed } from "./StoreError.ts"
 
-export const SnapshotRecord = Schema.Struct({
-  snapshot: SnapshotInfo,
-  threadId: ThreadId,
-  epoch: Epoch,
-  provider: ProviderName,
-  instanceId: InstanceId,
-  sessionId: SessionId,
-  /** Absolute path of the folder that it was saved under. */
-  folder: Schema.String,
-  /** Milliseconds since the epoch. */
-  createdAt: Schema.Finite,
-  compactionId: Schema.optionalKey(Schema.String),
-  /** What it takes on the disk beyond what older snapshots of its thread take. */
-  diskBytes: Schema.Int
-})
-export type SnapshotRecord = typeof SnapshotRecord.Type
+export { SnapshotRecord } from "../domain/Snapshot.ts"
 
 export interface SnapshotTotals {
   readonly snapshots: number

@@ -1,6 +1,6 @@
 /**
- * Proves that an adapter keeps the contract, from what it declares: a capability that is declared and not delivered
- * breaks a rule, one that is delivered and not declared is reported.
+ * Proves that an adapter keeps the contract. What is proved follows from what it declares: a capability that is declared
+ * and not delivered breaks a rule, one that is delivered and not declared is reported.
  *
  * {@link rules} are data. {@link check} proves them one after the other, without any test runner; `conformance`
  * beside it registers each as a vitest test. Every rule has a new host: the service on
@@ -10,7 +10,7 @@
  * **Gotchas**
  *
  * - Rules run on the real clock, because agents do. They wait for events, each for the fixture's `patience` at most.
- * - A rule that needs a hand which the fixture does not have is `NotChecked`, never passed.
+ * - A rule that needs a control which the fixture lacks is `NotChecked`, never passed.
  *
  * **Example**
  *
@@ -22,39 +22,38 @@
  * })
  * console.log(Conformance.format(report))
  * ```
+ *
+ * @since 0.1.0
  */
-import { Cause, Effect, Exit, FileSystem, Layer, Option, Path } from "effect"
-import { InstanceId } from "../domain/Ids.ts"
-import { LifecycleHooks } from "../hooks/LifecycleHooks.ts"
-import { AgentProcesses } from "../process/AgentProcesses.ts"
-import type { Capabilities, ProviderAdapter } from "../provider/ProviderAdapter.ts"
-import { ProviderRegistry } from "../provider/ProviderRegistry.ts"
-import { ProviderService, type Settings } from "../service/ProviderService.ts"
-import { SessionStore } from "../store/SessionStore.ts"
-import type { Bench, Host } from "./conformance/Bench.ts"
+import { Cause, Effect, Exit, type Layer, Option } from "effect"
+import type { Capabilities } from "../provider/ProviderAdapter.ts"
 import * as CapabilityRules from "./conformance/CapabilityRules.ts"
+import { NotChecked, type Tagged, Violated } from "./conformance/Check.ts"
 import * as ContinuityRules from "./conformance/ContinuityRules.ts"
 import * as CursorRules from "./conformance/CursorRules.ts"
 import * as EventRules from "./conformance/EventRules.ts"
-import { type Controls, type Fixture, plainDirectories, type Platform } from "./conformance/Fixture.ts"
+import type { Fixture, Needs } from "./conformance/Fixture.ts"
 import * as GateRules from "./conformance/GateRules.ts"
 import * as HistoryRules from "./conformance/HistoryRules.ts"
 import * as LifecycleRules from "./conformance/LifecycleRules.ts"
+import { makeBench } from "./conformance/makeBench.ts"
 import * as ModeRules from "./conformance/ModeRules.ts"
-import * as PlainPrompts from "./conformance/PlainPrompts.ts"
 import * as RequestRules from "./conformance/RequestRules.ts"
-import { NotChecked, type Rule, RuleBroken, type Tagged, Violated } from "./conformance/Rule.ts"
+import { type Rule, RuleBroken } from "./conformance/Rule.ts"
 import * as TurnRules from "./conformance/TurnRules.ts"
 
-export type { Controls, Directories, Fixture, Platform, Prompts } from "./conformance/Fixture.ts"
-export { plainDirectories } from "./conformance/Fixture.ts"
+export type { Controls, Directories, Fixture, Needs, Platform } from "./conformance/Fixture.ts"
+export { defaultPatience, plainDirectories } from "./conformance/Fixture.ts"
 export * as PlainPrompts from "./conformance/PlainPrompts.ts"
+export type { Prompts } from "./conformance/Prompts.ts"
 export { type Rule, RuleBroken } from "./conformance/Rule.ts"
 
-/** What an adapter's layer may ask for, and no more. */
-export type Needs = ProviderRegistry | AgentProcesses | Platform
-
-/** All rules, each once, those that others assume first. */
+/**
+ * All rules, each once, those that others assume first.
+ *
+ * @category rules
+ * @since 0.1.0
+ */
 export const rules: ReadonlyArray<Rule> = [
   ...CursorRules.rules,
   ...TurnRules.rules,
@@ -68,28 +67,49 @@ export const rules: ReadonlyArray<Rule> = [
   ...LifecycleRules.rules
 ]
 
-/** What became of one rule. */
+/**
+ * What became of one rule.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type Outcome =
   | { readonly _tag: "Kept"; readonly undeclared: ReadonlyArray<keyof Capabilities> }
   | { readonly _tag: "Broken"; readonly error: RuleBroken }
   /** Broken, and so is a rule that it assumes. */
   | { readonly _tag: "Implied"; readonly error: RuleBroken; readonly by: string }
-  /** The fixture has no such hand. */
+  /** The fixture lacks a control that the rule needs. */
   | { readonly _tag: "NotChecked"; readonly missing: string }
-  /** What the adapter declares leaves nothing to prove. */
+  /** The rule does not apply to what the adapter declares. */
   | { readonly _tag: "NotApplicable" }
 
+/**
+ * What became of all rules.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Report {
   readonly outcomes: ReadonlyArray<{ readonly rule: Rule; readonly outcome: Outcome }>
   /** Capabilities that the adapter delivers and does not declare. */
   readonly undeclared: ReadonlyArray<keyof Capabilities>
 }
 
-/** Ids of the rules with this outcome. */
+/**
+ * Ids of the rules with this outcome.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
 export const withOutcome = ({ outcomes }: Report, tag: Outcome["_tag"]): ReadonlyArray<string> =>
   outcomes.flatMap(({ outcome, rule }) => outcome._tag === tag ? [rule.id] : [])
 
-/** One line per rule. */
+/**
+ * One line per rule.
+ *
+ * @category formatting
+ * @since 0.1.0
+ */
 export const format = (report: Report): string =>
   [
     ...report.outcomes.map(({ outcome, rule }) =>
@@ -111,14 +131,19 @@ const detail = (outcome: Outcome): string => {
   }
 }
 
-/** Proves one rule. Never fails; `Implied` is for {@link check} to say. */
+/**
+ * Proves one rule. Never fails. Only {@link check} answers `Implied`.
+ *
+ * @category running
+ * @since 0.1.0
+ */
 export const checkRule = Effect.fn("Conformance.checkRule")(function*<Agent, E extends Tagged>(
   rule: Rule,
   adapterLayer: Layer.Layer<Agent, E, Needs>,
   fixture: Fixture<Agent>
 ): Effect.fn.Return<Outcome> {
   const undeclared: Array<keyof Capabilities> = []
-  const exit = yield* benchOf(adapterLayer, fixture, undeclared).pipe(
+  const exit = yield* makeBench(adapterLayer, fixture, undeclared).pipe(
     Effect.flatMap((bench): Effect.Effect<boolean, Tagged> => {
       if (rule.applies !== undefined && !rule.applies(bench.capabilities)) return Effect.succeed(false)
       return Effect.as(within(rule.prove(bench), bench.patience), true)
@@ -138,10 +163,13 @@ export const checkRule = Effect.fn("Conformance.checkRule")(function*<Agent, E e
   }
 })
 
-/** A rule waits for ten things at most, each with the agent's patience. */
+/**
+ * How long one rule may take, in milliseconds: it waits for ten things at most.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
 export const ruleLimit = (patience: number) => 10 * patience
-
-export const defaultPatience = 20_000
 
 const within = (proof: Effect.Effect<void, Tagged>, patience: number) =>
   Effect.timeoutOrElse(proof, {
@@ -149,7 +177,12 @@ const within = (proof: Effect.Effect<void, Tagged>, patience: number) =>
     orElse: () => Effect.fail(new Violated({ expected: "an end of the proof", seen: "none" }))
   })
 
-/** Proves the rules one after the other. Never fails: what is broken is in the report. */
+/**
+ * Proves the rules one after the other. Never fails: what is broken is in the report.
+ *
+ * @category running
+ * @since 0.1.0
+ */
 export const check = Effect.fn("Conformance.check")(function*<Agent, E extends Tagged>(
   adapterLayer: Layer.Layer<Agent, E, Needs>,
   fixture: Fixture<Agent>,
@@ -173,81 +206,12 @@ export const check = Effect.fn("Conformance.check")(function*<Agent, E extends T
   }
 })
 
-/** An agent that cannot complete a turn can prove nothing. */
+/** Every rule stands on this one. */
 const base = "turn/completed"
 
-/** Ids of all rules that this one stands on. */
+/** Ids of all rules that this one assumes, directly or not. */
 const assumed = (rule: Rule): ReadonlyArray<string> => {
   if (rule.id === base) return []
   const direct = rule.assumes ?? []
   return [...direct, ...rules.filter((other) => direct.includes(other.id)).flatMap(assumed), base]
 }
-
-const adapterOf = (name: string) =>
-  Effect.gen(function*() {
-    const registry = yield* ProviderRegistry
-    const instanceId = InstanceId.make(name)
-    const found = Option.getOrUndefined(yield* registry.get(instanceId))
-    if (found !== undefined) return found
-    const known = (yield* registry.list).map((adapter) => adapter.instanceId)
-    return yield* new Violated({ expected: `a layer that registers the instance "${instanceId}"`, seen: known })
-  })
-
-const benchOf = Effect.fnUntraced(function*<Agent, E extends Tagged>(
-  adapterLayer: Layer.Layer<Agent, E, Needs>,
-  fixture: Fixture<Agent>,
-  undeclared: Array<keyof Capabilities>
-) {
-  const fs = yield* FileSystem.FileSystem
-  const path = yield* Path.Path
-  const platform = yield* Effect.context<Platform>()
-  const folder = yield* Effect.orDie(fs.makeTempDirectoryScoped({ prefix: "conformance-store-" }))
-  const patience = fixture.patience ?? defaultPatience
-  const adapter = adapterLayer.pipe(
-    Layer.provideMerge([ProviderRegistry.layer, LifecycleHooks.layer]),
-    Layer.provideMerge(Layer.succeedContext(platform))
-  )
-  const { capabilities } = yield* adapterOf(fixture.instanceId).pipe(
-    Effect.provide(Layer.provide(adapter, AgentProcesses.layerNoop), { local: true })
-  )
-
-  const hostLayer = (settings: Settings | undefined) =>
-    // A stop takes one of each at most, so it ends within the patience whatever the agent does.
-    ProviderService.layer({ interruptGrace: patience / 3, stopTimeout: patience / 3, ...settings }).pipe(
-      Layer.provideMerge(adapter),
-      Layer.provideMerge(
-        SessionStore.layerSqlite({ filename: path.join(folder, "store.db") })
-      )
-    )
-
-  const hostOf = (bench: Bench, adapter: ProviderAdapter, controls: Controls) =>
-    Effect.gen(function*() {
-      const host: Host = {
-        agents: yield* ProviderService,
-        store: yield* SessionStore,
-        adapter,
-        controls,
-        bench
-      }
-      return host
-    })
-
-  const bench: Bench = {
-    capabilities,
-    prompts: fixture.prompts ?? PlainPrompts.make,
-    directories: yield* fixture.directories ?? plainDirectories,
-    file: (name) => `${path.basename(folder)}-${name}.txt`,
-    path,
-    exists: (file) => Effect.orDie(fs.exists(file)),
-    hands: fixture.hands ?? true,
-    models: fixture.models,
-    patience,
-    onHost: (use, settings) =>
-      Effect.gen(function*() {
-        const controls = yield* fixture.controls ?? Effect.succeed({})
-        return yield* use(yield* hostOf(bench, yield* adapterOf(fixture.instanceId), controls))
-      }).pipe(Effect.scoped, Effect.provide(hostLayer(settings), { local: true })),
-    undeclared: (capability) => Effect.sync(() => void undeclared.push(capability))
-  }
-  return bench
-})

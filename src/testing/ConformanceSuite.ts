@@ -13,12 +13,19 @@
  *
  * conformance("my-agent", MyAgent.layer(), { instanceId: "my-agent", platform: NodeServices.layer }, { describe, it })
  * ```
+ *
+ * @since 0.1.0
  */
 import { Effect, type Layer } from "effect"
 import type { Fixture, Needs } from "./Conformance.ts"
 import * as Conformance from "./Conformance.ts"
 
-/** What is needed of vitest. */
+/**
+ * The functions of vitest that are used.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Runner {
   readonly describe: (name: string, define: () => void) => unknown
   readonly it: (
@@ -28,7 +35,12 @@ export interface Runner {
   ) => unknown
 }
 
-/** Registers one test per rule, titled `<promise> <name>: <rule>`. */
+/**
+ * Registers one test per rule, titled `<promise> <name>: <rule>`.
+ *
+ * @category running
+ * @since 0.1.0
+ */
 export const conformance = <Agent, E extends { readonly _tag: string }>(
   name: string,
   adapterLayer: Layer.Layer<Agent, E, Needs>,

@@ -19,40 +19,18 @@
  *   MockStep.usage({ input: 900, output: 40, costUsd: 0.01 })
  * ]
  * ```
+ *
+ * @since 0.1.0
  */
-import { Deferred, type Duration, Effect, type Stream } from "effect"
-import type { SessionId, ThreadId, TurnId } from "../domain/Ids.ts"
+import { Deferred, type Duration, Effect } from "effect"
 import type { FileEdit } from "../domain/Item.ts"
 import type { ProviderEvent } from "../domain/ThreadEvent.ts"
 import type { TurnFailure } from "../domain/TurnFailure.ts"
-import type { ModelSelection, TurnInput } from "../domain/TurnInput.ts"
 import { type Usage, zero } from "../domain/Usage.ts"
 import type { ApprovalDecision, ApprovalKind, Question, QuestionAnswer } from "../domain/UserRequest.ts"
-import type { Message } from "./MockAgentDisk.ts"
+import type { Chunks, MockStep, PlanSteps } from "./MockScript.ts"
 
-/** What a script is told of the turn it is to answer. */
-export interface MockTurn {
-  readonly sessionId: SessionId
-  readonly threadId: ThreadId
-  readonly turnId: TurnId
-  readonly prompt: string
-  readonly input: TurnInput
-  readonly model: ModelSelection | undefined
-  /** What the model has in its context before `prompt`, with the turn's own `context`: empty means an empty conversation. */
-  readonly history: ReadonlyArray<Message>
-  /** Position of the turn in its session, from 1. */
-  readonly ordinal: number
-  /** Whether `prompt` was added to a running turn. The script is asked once more, after the steps it gave before. */
-  readonly steered: boolean
-}
-
-/** How the agent answers. Give a Stream where the steps are to be made while the turn runs. */
-export type MockScript = (
-  turn: MockTurn
-) => ReadonlyArray<MockStep> | Effect.Effect<ReadonlyArray<MockStep>> | Stream.Stream<MockStep>
-
-/** A text whole, in pieces that arrive together, or in pieces that arrive as the Stream gives them. */
-export type Chunks = string | ReadonlyArray<string> | Stream.Stream<string>
+export type { Chunks, MockScript, MockStep, MockTurn } from "./MockScript.ts"
 
 interface WorkOptions {
   /** Whether it needs an approval where the runtime mode demands one. Default: `true`. */
@@ -61,79 +39,28 @@ interface WorkOptions {
   readonly during?: Effect.Effect<unknown> | undefined
 }
 
-export type MockStep =
-  | { readonly _tag: "Text"; readonly chunks: Chunks }
-  | { readonly _tag: "Reasoning"; readonly chunks: Chunks }
-  | {
-    readonly _tag: "Tool"
-    readonly tool: string
-    readonly input: unknown
-    readonly output: string
-    readonly failed: boolean
-    readonly kind: ApprovalKind
-    readonly asks: boolean
-    readonly during: Effect.Effect<unknown>
-  }
-  | {
-    readonly _tag: "Command"
-    readonly command: string
-    readonly output: string
-    readonly exitCode: number
-    readonly asks: boolean
-    readonly during: Effect.Effect<unknown>
-  }
-  | {
-    readonly _tag: "FileChange"
-    readonly edits: ReadonlyArray<FileEdit>
-    readonly asks: boolean
-    readonly during: Effect.Effect<unknown>
-  }
-  | {
-    readonly _tag: "Approval"
-    readonly kind: ApprovalKind
-    readonly subject: string
-    readonly detail: unknown
-    readonly onAnswer: ((decision: ApprovalDecision) => ReadonlyArray<MockStep>) | undefined
-  }
-  | {
-    readonly _tag: "Question"
-    readonly questions: ReadonlyArray<Question>
-    readonly onAnswer: ((answer: QuestionAnswer) => ReadonlyArray<MockStep>) | undefined
-  }
-  | { readonly _tag: "Plan"; readonly steps: PlanSteps }
-  | { readonly _tag: "Usage"; readonly usage: Usage }
-  | {
-    readonly _tag: "Compaction"
-    readonly trigger: "auto" | "overflow"
-    readonly summary: string
-    readonly failure: string | undefined
-    readonly during: Effect.Effect<unknown>
-  }
-  | {
-    readonly _tag: "Retry"
-    readonly attempt: number
-    readonly after: Duration.Input
-    readonly message: string | undefined
-  }
-  | { readonly _tag: "Emit"; readonly events: ReadonlyArray<ProviderEvent> }
-  | { readonly _tag: "Warning"; readonly code: string; readonly message: string | undefined }
-  | { readonly _tag: "Unrecognized"; readonly type: string; readonly raw: unknown }
-  | { readonly _tag: "Wait"; readonly effect: Effect.Effect<unknown> }
-  | { readonly _tag: "Fail"; readonly failure: TurnFailure }
-  | { readonly _tag: "Interrupted" }
-  | { readonly _tag: "Hang" }
-  | { readonly _tag: "HangHard" }
-  | { readonly _tag: "Crash" }
-
-type PlanSteps = Extract<ProviderEvent, { readonly _tag: "PlanUpdated" }>["steps"]
-
-/** An assistant message: started, one delta per piece, completed. */
+/**
+ * An assistant message: started, one delta per piece, completed.
+ *
+ * @category steps
+ * @since 0.1.0
+ */
 export const text = (chunks: Chunks): MockStep => ({ _tag: "Text", chunks })
 
-/** As {@link text}, for what the model thinks aloud. */
+/**
+ * As {@link text}, for what the model thinks aloud.
+ *
+ * @category steps
+ * @since 0.1.0
+ */
 export const reasoning = (chunks: Chunks): MockStep => ({ _tag: "Reasoning", chunks })
 
-/** Any other tool. It asks as `kind` does (`other`); a `file-read` never asks. */
+/**
+ * Any other tool. It asks as `kind` does (`other`); a `file-read` never asks.
+ *
+ * @category steps
+ * @since 0.1.0
+ */
 export const tool = (
   name: string,
   options: WorkOptions & {
@@ -153,7 +80,12 @@ export const tool = (
   during: options.during ?? Effect.void
 })
 
-/** A shell command. It fails where `exitCode` is not 0; the turn goes on. */
+/**
+ * A shell command. It fails where `exitCode` is not 0; the turn goes on.
+ *
+ * @category steps
+ * @since 0.1.0
+ */
 export const command = (
   line: string,
   options: WorkOptions & { readonly output?: string | undefined; readonly exitCode?: number | undefined } = {}
@@ -166,7 +98,12 @@ export const command = (
   during: options.during ?? Effect.void
 })
 
-/** An edit of files, which are not touched: the mock has no hands. */
+/**
+ * An edit of files, which are not touched: the mock has no hands.
+ *
+ * @category steps
+ * @since 0.1.0
+ */
 export const fileChange = (edits: ReadonlyArray<FileEdit>, options: WorkOptions = {}): MockStep => ({
   _tag: "FileChange",
   edits,
@@ -175,8 +112,11 @@ export const fileChange = (edits: ReadonlyArray<FileEdit>, options: WorkOptions 
 })
 
 /**
- * An approval for its own sake, where the runtime mode demands one (elsewhere it counts as allowed). `onAnswer` says how
- * the script goes on; without it a denial ends the turn as it does for the other steps.
+ * An approval without any work behind it, where the runtime mode demands one (elsewhere it counts as allowed).
+ * `onAnswer` gives the steps that follow; without it a denial ends the turn as it does for the other steps.
+ *
+ * @category steps
+ * @since 0.1.0
  */
 export const approval = (options: {
   readonly kind: ApprovalKind
@@ -185,23 +125,41 @@ export const approval = (options: {
   readonly onAnswer?: ((decision: ApprovalDecision) => ReadonlyArray<MockStep>) | undefined
 }): MockStep => ({ _tag: "Approval", detail: null, onAnswer: undefined, ...options })
 
-/** A question to the user. Without `onAnswer` a dismissal ends the turn, and an answer lets the script go on. */
+/**
+ * A question to the user. Without `onAnswer` a dismissal ends the turn, and an answer lets the script go on.
+ *
+ * @category steps
+ * @since 0.1.0
+ */
 export const question = (
   questions: ReadonlyArray<Question>,
   onAnswer?: (answer: QuestionAnswer) => ReadonlyArray<MockStep>
 ): MockStep => ({ _tag: "Question", questions, onAnswer })
 
-/** The agent's list of things to do, whole. */
+/**
+ * The agent's list of things to do, whole.
+ *
+ * @category steps
+ * @since 0.1.0
+ */
 export const plan = (steps: PlanSteps): MockStep => ({ _tag: "Plan", steps })
 
-/** Usage of the turn so far; the last one is also the terminal event's. */
+/**
+ * Usage of the turn so far; the last one is also the terminal event's.
+ *
+ * @category steps
+ * @since 0.1.0
+ */
 export const usage = (amounts: Partial<Usage>): MockStep => ({ _tag: "Usage", usage: { ...zero, ...amounts } })
 
 /**
- * The agent sums up its context on its own: afterwards the model sees `summary` instead of what was before. It asks the
- * session's gate first; a veto leaves the context as it is. Where the session must not compact by itself, or the agent
- * never does (`client-initiated`), nothing happens. After an `overflow` the turn cannot go on without a new context: it
- * fails with `ContextOverflow` if there is none.
+ * The agent compacts its context by itself: afterwards the model sees `summary` instead of what was before. The
+ * session's gate is asked first; a veto leaves the context as it is. Where the session must not compact by itself, or
+ * the agent never does (`client-initiated`), nothing happens. A turn whose context overflowed cannot continue without a
+ * new context: it fails with `ContextOverflow`.
+ *
+ * @category steps
+ * @since 0.1.0
  */
 export const compaction = (options: {
   readonly trigger?: "auto" | "overflow" | undefined
@@ -218,41 +176,97 @@ export const compaction = (options: {
   during: options.during ?? Effect.void
 })
 
-/** The agent says that it will call its model again, and waits for that long. */
+/**
+ * The agent says that it will call its model again, and waits for that long.
+ *
+ * @category steps
+ * @since 0.1.0
+ */
 export const retry = (options: {
   readonly attempt: number
   readonly after?: Duration.Input | undefined
   readonly message?: string | undefined
 }): MockStep => ({ _tag: "Retry", attempt: options.attempt, after: options.after ?? 0, message: options.message })
 
+/**
+ * The agent warns of something; the turn goes on.
+ *
+ * @category steps
+ * @since 0.1.0
+ */
 export const warning = (code: string, message?: string): MockStep => ({ _tag: "Warning", code, message })
 
-/** A frame that the adapter does not know. */
+/**
+ * A frame that the adapter does not know.
+ *
+ * @category steps
+ * @since 0.1.0
+ */
 export const unrecognized = (type: string, raw: unknown): MockStep => ({ _tag: "Unrecognized", type, raw })
 
-/** Events exactly as given, in one piece: for what no other step does (subagents, gaps, frames of another turn). */
+/**
+ * Events exactly as given, in one piece: for what no other step does (subagents, gaps, frames of another turn).
+ *
+ * @category steps
+ * @since 0.1.0
+ */
 export const emit = (events: ReadonlyArray<ProviderEvent>): MockStep => ({ _tag: "Emit", events })
 
-/** Holds the turn until the test lets it go on, without any clock. */
+/**
+ * Holds the turn until the test lets it go on, without any clock.
+ *
+ * @category steps
+ * @since 0.1.0
+ */
 export const wait = <A>(on: Effect.Effect<A> | Deferred.Deferred<A>): MockStep => ({
   _tag: "Wait",
   effect: Deferred.isDeferred<A, never>(on) ? Deferred.await(on) : on
 })
 
-/** Holds the turn for a time of the Clock. */
+/**
+ * Holds the turn for a time of the Clock.
+ *
+ * @category steps
+ * @since 0.1.0
+ */
 export const sleep = (duration: Duration.Input): MockStep => ({ _tag: "Wait", effect: Effect.sleep(duration) })
 
-/** The turn ends as `TurnFailed`. */
+/**
+ * The turn ends as `TurnFailed`.
+ *
+ * @category steps
+ * @since 0.1.0
+ */
 export const fail = (failure: TurnFailure): MockStep => ({ _tag: "Fail", failure })
 
-/** The agent itself breaks the turn off: `TurnInterrupted` by `agent`. */
+/**
+ * The agent itself breaks the turn off: `TurnInterrupted` by `agent`.
+ *
+ * @category steps
+ * @since 0.1.0
+ */
 export const interrupted: MockStep = { _tag: "Interrupted" }
 
-/** Nothing more happens until somebody interrupts the turn. */
+/**
+ * Nothing more happens until the turn is interrupted.
+ *
+ * @category steps
+ * @since 0.1.0
+ */
 export const hang: MockStep = { _tag: "Hang" }
 
-/** As {@link hang}, and interrupts are accepted without any effect. Only the end of the session ends it. */
+/**
+ * As {@link hang}, and interrupts are accepted without any effect. Only the end of the session ends it.
+ *
+ * @category steps
+ * @since 0.1.0
+ */
 export const hangHard: MockStep = { _tag: "HangHard" }
 
-/** The agent dies: the events end without a terminal one. */
+/**
+ * The agent dies: the events end without a terminal one.
+ *
+ * @category steps
+ * @since 0.1.0
+ */
 export const crash: MockStep = { _tag: "Crash" }

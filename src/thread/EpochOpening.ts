@@ -1,185 +1,289 @@
 /**
- * A started session becomes the thread's live one: the record of its epoch and of how the one before it ended.
+ * The opening of an epoch: the session is started, then bound to the thread in one commit with the record of how the one
+ * before it ended. A stop can interrupt the start, but not the commit.
  */
-import { Deferred, Effect, Option, type Scope, Semaphore } from "effect"
-import type * as CompactionPolicy from "../domain/CompactionPolicy.ts"
-import type { Continuity, MissingPolicy } from "../domain/Continuity.ts"
-import { Epoch } from "../domain/Ids.ts"
-import type { RuntimeMode } from "../domain/RuntimeMode.ts"
+import { Deferred, Duration, Effect, Exit, Option, Scope, Semaphore } from "effect"
+import { randomUUID } from "node:crypto"
+import type { CompactionTrigger } from "../domain/Compaction.ts"
+import * as CompactionPolicy from "../domain/CompactionPolicy.ts"
+import type { Continuity } from "../domain/Continuity.ts"
+import { Epoch as EpochNumber } from "../domain/Ids.ts"
 import type { EventBody } from "../domain/ThreadEvent.ts"
-import type { BoundThread } from "../domain/ThreadRecord.ts"
+import type { Binding, BoundThread } from "../domain/ThreadRecord.ts"
 import type { TranscriptTurn } from "../domain/Transcript.ts"
-import type { ModelSelection } from "../domain/TurnInput.ts"
-import type { ProviderAdapter } from "../provider/ProviderAdapter.ts"
-import type { Binding } from "../store/SessionStore.ts"
-import * as LiveEnd from "./LiveEnd.ts"
-import * as LiveEvents from "./LiveEvents.ts"
-import * as LiveSession from "./LiveSession.ts"
-import type * as SessionStart from "./SessionStart.ts"
-import { type Engine, lost, type ThreadActor } from "./ThreadActor.ts"
+import type { CompactionVerdict, ProviderAdapter, ProviderSession } from "../provider/ProviderAdapter.ts"
+import type { Part } from "../store/Commit.ts"
+import * as CompactionGate from "./CompactionGate.ts"
+import * as Epoch from "./epoch/Epoch.ts"
+import * as EpochEnd from "./epoch/EpochEnd.ts"
+import * as EpochState from "./epoch/EpochState.ts"
+import * as LiveEpoch from "./epoch/LiveEpoch.ts"
+import * as SessionStart from "./SessionStart.ts"
+import type { StartPlan } from "./StartPlan.ts"
+import * as ThreadCell from "./ThreadCell.ts"
+import type { ThreadDeps } from "./ThreadDeps.ts"
 import * as ThreadLog from "./ThreadLog.ts"
 
-/** How a session shall be. */
-export interface Wanted {
-  readonly adapter: ProviderAdapter
-  /** Real path of an existing directory. */
-  readonly directory: string
-  readonly runtimeMode: RuntimeMode
-  readonly model: ModelSelection | undefined
-  readonly title: string | undefined
-  readonly onMissing: MissingPolicy
-  /** Where the thread wants it otherwise than the service. */
-  readonly compaction: CompactionPolicy.CompactionPolicy | undefined
-  /** Overrides what the store knows of the past. */
-  readonly past?: SessionStart.Past | undefined
-}
-
-export interface Opened {
-  readonly live: LiveSession.LiveSession
-  readonly continuity: Continuity
-}
-
-/** The thread as it was before: its record, the way its last epoch ended, and the session that goes on meanwhile. */
-export interface Before {
-  readonly binding: Binding | undefined
+/** The thread before the opening: its record, how its last epoch ended, and the live one that is to be replaced. */
+export interface Previous {
+  readonly record: Binding | undefined
+  /** The last epoch was ended by a crash of its host. */
   readonly recovered: boolean
-  readonly live: LiveSession.LiveSession | undefined
+  readonly live: LiveEpoch.LiveEpoch | undefined
 }
 
-export interface Entering {
-  readonly before: Before
-  readonly past: SessionStart.Past
+/** Starts the session of the plan and binds it to the thread. Lock held. */
+export const open = Effect.fnUntraced(function*(
+  deps: ThreadDeps,
+  cell: ThreadCell.ThreadCell,
+  plan: StartPlan,
+  past: SessionStart.Past,
+  previous: Previous
+) {
+  const scope = Scope.makeUnsafe()
+  const policy = CompactionPolicy.resolve(deps.settings.compaction, plan.compaction)
+  const gated = policy.saveBefore || deps.hooks.asks("compaction:before")
+  const opened: { live: LiveEpoch.LiveEpoch | undefined } = { live: undefined }
+  const begin = Effect.gen(function*() {
+    const adapter = yield* deps.adapterOf(plan.instanceId)
+    const { continuity, session } = yield* SessionStart.run({
+      scope,
+      adapter,
+      input: {
+        threadId: cell.threadId,
+        directory: yield* deps.realDirectory(plan.directory),
+        runtimeMode: plan.runtimeMode,
+        model: plan.model,
+        title: plan.title,
+        compaction: {
+          auto: policy.auto,
+          gate: gated ? (trigger) => askGate(deps, opened.live, trigger) : undefined
+        }
+      },
+      past,
+      onMissing: plan.onMissing ?? deps.settings.onMissing,
+      rehydrateTokens: deps.settings.rehydrateTokens,
+      archive: past._tag === "Fork" ? Effect.succeed(past.turns) : deps.archive.sinceReset(cell.threadId)
+    })
+    return { adapter, continuity, session }
+  })
+  const exit = yield* ThreadCell.interruptible(
+    deps,
+    cell,
+    Effect.uninterruptibleMask((restore) =>
+      restore(begin).pipe(
+        Effect.flatMap((started) => bind(deps, cell, plan, past, previous, { ...started, scope, policy, gated })),
+        Effect.tap((live) =>
+          Effect.sync(() => {
+            opened.live = live
+          })
+        ),
+        // Part of the uninterruptible start: the old session is stopped even if the caller is interrupted.
+        Effect.tap(() => previous.live === undefined ? Effect.void : EpochEnd.finish(deps, previous.live)),
+        Effect.onExit((exit) =>
+          Exit.isSuccess(exit)
+            ? Effect.void
+            : EpochEnd.closeScope(deps, scope, { threadId: cell.threadId, instanceId: plan.instanceId })
+        )
+      )
+    )
+  )
+  return yield* ThreadCell.valueOf(cell, exit)
+})
+
+/** Until the session is bound to the thread its transcript cannot be saved, so a compaction during the start is vetoed. */
+const askGate = (
+  deps: ThreadDeps,
+  live: LiveEpoch.LiveEpoch | undefined,
+  trigger: CompactionTrigger
+): Effect.Effect<CompactionVerdict> =>
+  live === undefined
+    ? Effect.succeed({ _tag: "Veto", reason: "the session is being started" })
+    : CompactionGate.ask(deps, live, trigger)
+
+interface Started {
+  readonly adapter: ProviderAdapter
+  readonly session: ProviderSession
+  readonly continuity: Continuity
+  readonly scope: Scope.Closeable
   readonly policy: Required<CompactionPolicy.CompactionPolicy>
   readonly gated: boolean
-  readonly scope: Scope.Closeable
 }
 
-/** Makes a started session the thread's live one. */
-export const enter = Effect.fnUntraced(function*(
-  engine: Engine,
-  actor: ThreadActor,
-  wanted: Wanted,
-  { before: { binding: before, live: ended, recovered }, gated, past, policy, scope }: Entering,
-  { continuity, session }: SessionStart.Started
+/** Writes the new epoch, and the end of the one that it replaces, and makes it the thread's live one. */
+const bind = Effect.fnUntraced(function*(
+  deps: ThreadDeps,
+  cell: ThreadCell.ThreadCell,
+  plan: StartPlan,
+  past: SessionStart.Past,
+  previous: Previous,
+  started: Started
 ) {
-  // A turn that goes on in a session to be replaced ends before anything else is written.
-  if (ended !== undefined) yield* LiveEnd.endRunning(engine, ended, "reset")
-  const at = engine.clock.currentTimeMillisUnsafe()
-  const epoch = Epoch.make((before?.epoch ?? 0) + 1)
-  const previousSessionId = past._tag === "Reset" ? before?.sessionId : undefined
-  const event: EventBody = {
-    _tag: "SessionStarted",
-    instanceId: wanted.adapter.instanceId,
-    provider: wanted.adapter.provider,
-    sessionId: session.sessionId,
-    directory: session.directory,
-    runtimeMode: wanted.runtimeMode,
-    continuity,
-    ...(previousSessionId === undefined ? {} : { previousSessionId }),
-    ...(recovered ? { recovered } : {})
-  }
+  const { adapter, continuity, policy, scope, session } = started
+  const { live: replaced, record } = previous
+  // A turn that is under way in the session to be replaced ends before anything else is written.
+  if (replaced !== undefined) yield* EpochEnd.interruptRunning(deps, replaced, "reset")
+  const at = deps.clock.currentTimeMillisUnsafe()
+  const activeAt = deps.steady.now()
+  const epoch = EpochNumber.make((record?.epoch ?? 0) + 1)
   const binding: BoundThread = {
-    threadId: actor.threadId,
-    instanceId: wanted.adapter.instanceId,
-    provider: wanted.adapter.provider,
+    threadId: cell.threadId,
+    instanceId: adapter.instanceId,
+    provider: adapter.provider,
     sessionId: session.sessionId,
     directory: session.directory,
-    runtimeMode: wanted.runtimeMode,
-    ...(wanted.model === undefined ? {} : { model: wanted.model }),
-    ...(wanted.title === undefined ? {} : { title: wanted.title }),
-    ...(wanted.compaction === undefined ? {} : { compaction: wanted.compaction }),
+    runtimeMode: plan.runtimeMode,
+    ...(plan.model === undefined ? {} : { model: plan.model }),
+    ...(plan.title === undefined ? {} : { title: plan.title }),
+    ...(plan.compaction === undefined ? {} : { compaction: plan.compaction }),
     status: "idle",
     epoch,
-    lastSeq: (actor.log.lastSeq ?? 0) + 1,
-    createdAt: before?.createdAt ?? at,
+    lastSeq: cell.log.lastSeq ?? 0,
+    createdAt: record?.createdAt ?? at,
     activeAt: at
   }
-  const cursor = yield* session.cursor
+  const cursor = Option.getOrUndefined(yield* session.cursor)
+  const live: LiveEpoch.LiveEpoch = {
+    binding,
+    adapter,
+    session,
+    scope,
+    log: cell.log,
+    policy,
+    continuity,
+    state: EpochState.make({
+      policy,
+      held: session.compactionGate === "blocking" && started.gated,
+      // Ordered by time, as turn ids are.
+      compactionPrefix: `cmp_${at.toString(16).padStart(12, "0")}-${randomUUID()}`
+    }, activeAt),
+    modelChanged: false,
+    turns: new Map(),
+    compactions: new Map(),
+    progressAt: activeAt,
+    abandoned: false,
+    broken: undefined,
+    unreconciled: false,
+    watched: false,
+    watch: undefined,
+    halted: Deferred.makeUnsafe(),
+    onOverflow: policy.auto && session.compactionGate === "client-initiated"
+      ? deps.compactAfterOverflow(cell.threadId)
+      : Effect.void,
+    onCompactionSeen: (compactionId) => CompactionGate.observe(deps, live, compactionId)
+  }
+  yield* Effect.suspend(() => {
+    const ended = replaced === undefined ? undefined : endOf(deps, replaced, session)
+    const opened = openingOf(deps, cell, binding, past, previous, continuity, ended?.numbered.durable.length ?? 0)
+    return deps.store.commit({
+      name: "open an epoch",
+      threadId: cell.threadId,
+      parts: ended === undefined ? [opened.part] : [ended.part, opened.part],
+      cursor,
+      dueAt: activeAt + Duration.toMillis(deps.settings.reaper.idleAfter),
+      activeAt: at,
+      status: "idle",
+      flush: true
+    }).pipe(
+      // The write failed, so the old epoch is still open: it is given up as after any failed write.
+      Effect.tapError((error) =>
+        Effect.sync(() => {
+          if (replaced !== undefined) LiveEpoch.breakOff(replaced, error)
+        })
+      ),
+      Effect.flatMap((position) => {
+        cell.live = live
+        cell.log.textSoFar = () => Epoch.textSoFar(live.state)
+        if (replaced !== undefined && ended !== undefined) {
+          replaced.state = ended.step.state
+          ThreadLog.publish(cell.log, ended.numbered, position)
+        }
+        ThreadLog.publish(cell.log, opened.numbered, position)
+        deps.hooks.emit([...ended?.part.lifecycle ?? [], ...opened.part.lifecycle])
+        return replaced === undefined || ended === undefined
+          ? Effect.void
+          : LiveEpoch.fulfil(replaced, ended.step.wants)
+      })
+    )
+  }).pipe(Semaphore.withPermit(cell.log.lock))
+  yield* LiveEpoch.pump(deps, live, ThreadCell.lost(deps, cell, live))
+  return live
+})
+
+/** The end of the epoch that a reset replaces. */
+const endOf = (deps: ThreadDeps, live: LiveEpoch.LiveEpoch, next: ProviderSession) => {
+  const at = deps.clock.currentTimeMillisUnsafe()
+  const { epoch } = live.binding
+  const step = Epoch.step(live.state, { _tag: "Ending", reason: "reset", next: next.sessionId }, deps.steady.now())
+  const numbered = ThreadLog.number(live.log, live.log.lastSeq ?? 0, at, epoch, step.events)
+  const part: Part = {
+    epoch,
+    expect: "live",
+    events: numbered.durable,
+    lifecycle: deps.hooks.derive(numbered.durable, live.binding)
+  }
+  return { step, numbered, part }
+}
+
+const openingOf = (
+  deps: ThreadDeps,
+  cell: ThreadCell.ThreadCell,
+  binding: BoundThread,
+  past: SessionStart.Past,
+  { record, recovered }: Previous,
+  continuity: Continuity,
+  before: number
+) => {
+  const { epoch, sessionId } = binding
+  const previousSessionId = past._tag === "Reset" ? record?.sessionId : undefined
   const bodies: ReadonlyArray<EventBody> = [
     ...(previousSessionId === undefined
       ? []
-      : [{ _tag: "SessionReset", previousSessionId, nextSessionId: session.sessionId } as const]),
-    event,
-    ...(past._tag === "Snapshot" ? past.turns.map((turn) => restored(past.snapshotId, turn)) : [])
+      : [{ _tag: "SessionReset", previousSessionId, nextSessionId: sessionId } as const]),
+    {
+      _tag: "SessionStarted",
+      instanceId: binding.instanceId,
+      provider: binding.provider,
+      sessionId,
+      directory: binding.directory,
+      runtimeMode: binding.runtimeMode,
+      continuity,
+      ...(previousSessionId === undefined ? {} : { previousSessionId }),
+      ...(recovered ? { recovered } : {})
+    },
+    ...restored(past)
   ]
-  const opening = { binding, epoch, expect: "none", resets: past._tag === "Reset" } as const
-  const commit = {
-    name: "open an epoch",
-    threadId: actor.threadId,
-    cursor: Option.getOrUndefined(cursor),
-    dueAt: at + engine.settings.idleAfterMillis,
-    flush: true
-  } as const
-  yield* Effect.suspend(() => {
-    if (ended === undefined) {
-      return ThreadLog.append(
-        actor.log,
-        engine.clock,
-        binding,
-        bodies,
-        (written) => engine.store.commit({ ...commit, parts: [{ ...opening, ...written }] })
-      )
-    }
-    ended.over = true
-    const last = [
-      ...LiveEnd.closing(ended),
-      { _tag: "SessionEnded", reason: "reset", nextSessionId: session.sessionId } as const
-    ]
-    return ThreadLog.appendBoth(
-      actor.log,
-      engine.clock,
-      [ended.binding, last],
-      [binding, bodies],
-      (ends, begins) =>
-        engine.store.commit({
-          ...commit,
-          parts: [{ epoch: ended.binding.epoch, expect: "live", ...ends }, { ...opening, ...begins }]
-        })
-    ).pipe(
-      Effect.tapError((error) =>
-        Effect.sync(() => {
-          // It is not over after all, but what it left open is half settled: it is given up as after any failed write.
-          ended.over = false
-          LiveSession.breakOff(ended, error)
-        })
-      )
-    )
-  }).pipe(Semaphore.withPermit(actor.log.lock))
-  const live: LiveSession.LiveSession = {
+  const at = deps.clock.currentTimeMillisUnsafe()
+  const numbered = ThreadLog.number(cell.log, (cell.log.lastSeq ?? 0) + before, at, epoch, bodies)
+  const part: Part = {
+    epoch,
+    expect: "none",
     binding,
-    adapter: wanted.adapter,
-    session,
-    scope,
-    log: actor.log,
-    policy,
-    gated,
-    turn: undefined,
-    compaction: undefined,
-    overdue: false,
-    vetoes: 0,
-    greeted: false,
-    notes: [],
-    requests: new Map(),
-    activeAt: at,
-    over: false,
-    broken: undefined,
-    unreconciled: false,
-    overflowed: policy.auto && session.compactionGate === "client-initiated"
-      ? engine.mend(actor.threadId)
-      : Effect.void,
-    watched: false,
-    watch: undefined,
-    halted: Deferred.makeUnsafe()
+    resets: past._tag === "Reset",
+    events: numbered.durable,
+    lifecycle: deps.hooks.derive(numbered.durable, binding)
   }
-  actor.live = live
-  yield* LiveEvents.pump(engine, live, lost(engine, actor, live))
-  return { live, continuity }
-})
+  return { numbered, part }
+}
 
-const restored = (snapshotId: string, turn: TranscriptTurn): EventBody => ({
+/** The turns that a new thread has from elsewhere: they are its own from now on. */
+const restored = (past: SessionStart.Past): ReadonlyArray<EventBody> => {
+  switch (past._tag) {
+    case "Snapshot":
+      return past.turns.map((turn) => restoredTurn(turn, { _tag: "Snapshot", snapshotId: past.snapshotId }))
+    case "Fork":
+      return past.turns.map((turn) => restoredTurn(turn, { _tag: "Fork", threadId: past.from }))
+    default:
+      return []
+  }
+}
+
+type Restored = Extract<EventBody, { readonly _tag: "TurnRestored" }>
+
+const restoredTurn = (turn: TranscriptTurn, source: Restored["source"]): Restored => ({
   _tag: "TurnRestored",
-  source: { _tag: "Snapshot", snapshotId },
   turnId: turn.turnId,
+  source,
   input: turn.input,
   startedAt: turn.startedAt,
   items: turn.items,

@@ -1,45 +1,52 @@
 /**
- * What became of the turns that ended as unknown, by the provider's own history: the items that were missed are added
- * to the archive as `recovered`, and `TurnReconciled` says how the turn ended there, or that it never arrived. Nothing is
- * sent again.
+ * What became of the turns whose end nobody saw, by the agent's own history: the items that were missed are added to the
+ * archive as `recovered`, and `TurnReconciled` says how the turn ended there, or that it never arrived. Nothing is sent
+ * again.
  */
-import { Effect, Semaphore } from "effect"
-import type { ThreadId } from "../domain/Ids.ts"
+import { Effect } from "effect"
 import type { EventBody } from "../domain/ThreadEvent.ts"
-import type { TranscriptTurn } from "../domain/Transcript.ts"
-import type { StoreFailed } from "../store/StoreError.ts"
-import type * as LiveSessions from "./LiveSession.ts"
-import type { LiveSession } from "./LiveSession.ts"
-import * as ThreadLog from "./ThreadLog.ts"
+import * as LiveEpoch from "./epoch/LiveEpoch.ts"
+import * as ThreadCell from "./ThreadCell.ts"
+import type { ThreadDeps } from "./ThreadDeps.ts"
 
-interface Engine extends Pick<LiveSessions.Engine, "store" | "clock"> {
-  readonly archive: (threadId: ThreadId) => Effect.Effect<ReadonlyArray<TranscriptTurn>, StoreFailed>
+/** How long the agent may take to say what became of the turns. What it does not say in time stays as it is. */
+const patience = "30 seconds"
+
+/** If the store rejects the result, reconciliation is retried before the next turn. */
+export const attempt = (deps: ThreadDeps, cell: ThreadCell.ThreadCell, live: LiveEpoch.LiveEpoch) => {
+  live.unreconciled = false
+  return ThreadCell.interruptible(
+    deps,
+    cell,
+    run(deps, live).pipe(
+      Effect.tapErrorTag("StoreFailed", () =>
+        Effect.sync(() => {
+          live.unreconciled = true
+        })),
+      Effect.timeout(patience),
+      Effect.ignore({ log: "Warn" })
+    )
+  )
 }
 
-/** Asks the provider's own history about turns whose outcome a crash has hidden. What it cannot tell stays unknown. */
-export const run = Effect.fnUntraced(function*(engine: Engine, live: LiveSession) {
-  const unknown = yield* engine.store.unreconciledTurns(live.binding.threadId)
-  if (unknown.length === 0 || !live.adapter.capabilities.history) return
-  const archived = yield* engine.archive(live.binding.threadId)
-  for (const { ref, turnId } of unknown) {
+/** Reads the agent's history of each turn that needs it. What the agent cannot tell stays as it is. */
+const run = Effect.fnUntraced(function*(deps: ThreadDeps, live: LiveEpoch.LiveEpoch) {
+  const { threadId } = live.binding
+  const turns = yield* deps.store.unreconciledTurns(threadId)
+  if (turns.length === 0 || !live.adapter.capabilities.history) return
+  const archived = yield* deps.archive.all(threadId)
+  for (const { ref, turnId } of turns) {
     const evidence = yield* live.session.evidence({ turnId, ref })
-    const known = new Set(archived.find((turn) => turn.turnId === turnId)?.items.map((item) => item.itemId))
-    const items = evidence.items.filter((item) => item._tag !== "UserMessage" && !known.has(item.itemId))
-    yield* ThreadLog.append(
-      live.log,
-      engine.clock,
-      live.binding,
-      [
+    const known = archived.find((turn) => turn.turnId === turnId)
+    const cut = new Set(known?.cut)
+    const whole = new Set(known?.items.map(({ itemId }) => itemId).filter((itemId) => !cut.has(itemId)))
+    const items = evidence.items.filter((item) => item._tag !== "UserMessage" && !whole.has(item.itemId))
+    yield* LiveEpoch.advance(deps, live, {
+      _tag: "Noted",
+      events: [
         ...items.map((item): EventBody => ({ _tag: "ItemCompleted", turnId, item, recovered: true })),
         { _tag: "TurnReconciled", turnId, evidence: evidence.outcome }
-      ],
-      (written) =>
-        engine.store.commit({
-          name: "reconcile a turn",
-          threadId: live.binding.threadId,
-          parts: [{ epoch: live.binding.epoch, expect: "live", ...written }],
-          flush: true
-        })
-    ).pipe(Semaphore.withPermit(live.log.lock))
+      ]
+    })
   }
 })

@@ -1,16 +1,19 @@
 /**
- * Stops sessions that nobody uses. The conversation stays: the next turn resumes it.
+ * Stops idle sessions. The conversation stays: the next turn resumes it.
  *
  * One fiber, one rule. Every sweep asks the store for the live sessions whose due time has passed (one index range,
- * whatever else is stored), and {@link decide} says for each what to do; the thread asks it again under its own lock
- * before it stops anything.
+ * whatever else is stored). {@link decide} says for each what to do, asked by the thread under its own lock.
  *
  * - A session with a running turn or an open request is never stopped.
- * - Background work outside of a turn pins a session, but no longer than `pinCap` after its last turn.
- * - Time during which the host slept is not idleness: a heartbeat that comes much too late is a sleep.
+ * - Background work outside a turn pins a session, but no longer than `pinCap` after its last turn.
+ * - Time that the host slept through is not idleness: a heartbeat that comes much too late is a sleep.
+ * - A wall clock that is set back delays nothing: all times here are those of a {@link SteadyClock}. Due times are
+ *   written in it or in wall time, which is never later, so a stored one can be too early and not too late. A session
+ *   that is looked at too early is kept, with a new due time. No due time outlives its process.
  */
-import { Clock, Duration, Effect, Schedule } from "effect"
+import { Duration, Effect, Schedule } from "effect"
 import type { Epoch, ThreadId } from "../domain/Ids.ts"
+import type { SteadyClock } from "../process/SteadyClock.ts"
 import type { Binding } from "../store/SessionStore.ts"
 import type { StoreFailed } from "../store/StoreError.ts"
 
@@ -24,25 +27,19 @@ export interface ReaperSettings {
   readonly exempt: (binding: Binding) => boolean
 }
 
-export const defaults: ReaperSettings = {
-  idleAfter: Duration.minutes(30),
-  sweepEvery: Duration.minutes(1),
-  pinCap: Duration.hours(4),
-  exempt: () => false
-}
-
-/** A time span in which the host was asleep, in milliseconds since the epoch. */
+/** A time span in which the host was asleep, in milliseconds of the {@link SteadyClock}. */
 export interface Sleep {
   readonly from: number
   readonly until: number
 }
 
+/** What is known of a session. Times are milliseconds of one {@link SteadyClock}. */
 export interface Observation {
   readonly now: number
   /** End of the last turn, or start of the session. */
   readonly activeAt: number
-  readonly turnRunning: boolean
-  readonly openRequests: number
+  /** A turn runs, the agent waits for an answer, or its context is being compacted. */
+  readonly busy: boolean
   readonly backgroundWork: boolean
   readonly exempt: boolean
   readonly sleeps: ReadonlyArray<Sleep>
@@ -53,7 +50,7 @@ export type Decision =
   | {
     readonly _tag: "Keep"
     readonly because: "busy" | "exempt" | "active" | "background-work"
-    /** When to look again, in milliseconds since the epoch. Always later than now. */
+    /** When to look again. Always later than `now`. */
     readonly until: number
   }
 
@@ -64,7 +61,7 @@ const sleptSince = (activeAt: number, sleeps: ReadonlyArray<Sleep>): number =>
 export const decide = (seen: Observation, settings: Pick<ReaperSettings, "idleAfter" | "pinCap">): Decision => {
   const idleAfter = Duration.toMillis(settings.idleAfter)
   const later = (at: number) => Math.max(at, seen.now + 1)
-  if (seen.turnRunning || seen.openRequests > 0) {
+  if (seen.busy) {
     return { _tag: "Keep", because: "busy", until: later(seen.now + idleAfter) }
   }
   if (seen.exempt) return { _tag: "Keep", because: "exempt", until: later(seen.now + idleAfter) }
@@ -89,12 +86,12 @@ const longestBeat = Duration.seconds(30)
  * When the host slept: an interval between two looks at the clock that is more than two heartbeats long. It counts as
  * sleep whole, so nothing is ever stopped too early for it. `look` first looks at the clock.
  */
-const makeSleeps = (clock: Clock.Clock, beat: number, memory: number) => {
+const makeSleeps = (clock: SteadyClock, beat: number, memory: number) => {
   let sleeps: ReadonlyArray<Sleep> = []
-  let awakeAt = clock.currentTimeMillisUnsafe()
+  let awakeAt = clock.now()
   return {
     look: (): ReadonlyArray<Sleep> => {
-      const now = clock.currentTimeMillisUnsafe()
+      const now = clock.now()
       if (now - awakeAt > 2 * beat) sleeps = [...sleeps, { from: awakeAt, until: now }]
       // Forgotten in time awake: however long the host sleeps, a sleep before that one still counts.
       sleeps = sleeps.filter((sleep) => now - sleep.until - sleptSince(sleep.until, sleeps) <= memory)
@@ -111,11 +108,12 @@ export interface Due {
 }
 
 /**
- * Runs until interrupted. `reap` looks at one due thread and stops it if {@link decide} says so; it asks for the sleeps
- * when it decides, since a look may take a while.
+ * Runs until interrupted. `clock` is the one that the sessions' `activeAt` is taken from. `reap` looks at one due thread
+ * and stops it if {@link decide} says so; it asks for the sleeps when it decides, since a look may take a while.
  */
 export const run = Effect.fnUntraced(function*(options: {
   readonly settings: ReaperSettings
+  readonly clock: SteadyClock
   readonly due: (query: { readonly now: number; readonly limit: number }) => Effect.Effect<
     ReadonlyArray<Due>,
     StoreFailed
@@ -123,13 +121,12 @@ export const run = Effect.fnUntraced(function*(options: {
   readonly reap: (due: Due, sleeps: () => ReadonlyArray<Sleep>) => Effect.Effect<void>
 }) {
   const { idleAfter, pinCap, sweepEvery } = options.settings
-  const clock = yield* Clock.Clock
+  const { clock } = options
   const beat = Duration.min(sweepEvery, longestBeat)
   const sleeps = makeSleeps(clock, Duration.toMillis(beat), Duration.toMillis(idleAfter) + Duration.toMillis(pinCap))
 
   const sweep = Effect.gen(function*() {
-    const now = yield* Clock.currentTimeMillis
-    const due = yield* options.due({ now, limit: sweepLimit })
+    const due = yield* options.due({ now: clock.now(), limit: sweepLimit })
     yield* Effect.forEach(due, (thread) => options.reap(thread, sleeps.look), { concurrency: 16, discard: true })
   }).pipe(
     Effect.catchCause((cause) => Effect.logWarning("A reaper sweep failed; the next one tries again", cause)),

@@ -18,7 +18,14 @@ export type Past =
   /** There is a cursor of this provider instance. */
   | { readonly _tag: "Cursor"; readonly cursor: unknown }
   /** The cursor of a copy that was just made of another thread's session. */
-  | { readonly _tag: "Fork"; readonly cursor: unknown; readonly from: ThreadId; readonly seq: number }
+  | {
+    readonly _tag: "Fork"
+    readonly cursor: unknown
+    readonly from: ThreadId
+    readonly seq: number
+    /** What the copy holds of the source's conversation. */
+    readonly turns: ReadonlyArray<Transcript.TranscriptTurn>
+  }
   /** The conversation shall begin anew. */
   | { readonly _tag: "Reset" }
   /** The conversation of a snapshot. */

@@ -1,106 +1,104 @@
 /**
- * A snapshot that somebody asks for: of a live thread with all that its agent has, of a stopped one from our log.
+ * A snapshot that the app asks for: of a live thread with all that its agent has, of a stopped one from our log.
  */
-import { Effect, Result, Semaphore } from "effect"
+import { Effect, Semaphore } from "effect"
 import * as CompactionPolicy from "../domain/CompactionPolicy.ts"
-import type { SnapshotFailure, SnapshotInfo } from "../domain/Snapshot.ts"
 import type { EventBody } from "../domain/ThreadEvent.ts"
 import { type BoundThread, isBound } from "../domain/ThreadRecord.ts"
 import { ThreadNotFound } from "../service/ServiceError.ts"
 import { SnapshotNotWritten } from "../transcript/SnapshotError.ts"
-import * as Compaction from "./Compaction.ts"
-import * as LiveSession from "./LiveSession.ts"
+import * as EpochCompaction from "./epoch/EpochCompaction.ts"
+import type { Saved } from "./epoch/EpochState.ts"
+import * as LiveEpoch from "./epoch/LiveEpoch.ts"
 import * as SnapshotTaking from "./SnapshotTaking.ts"
-import { type Engine, loadBinding, type ThreadActor } from "./ThreadActor.ts"
+import * as ThreadCell from "./ThreadCell.ts"
+import type { ThreadDeps } from "./ThreadDeps.ts"
 import * as ThreadLog from "./ThreadLog.ts"
 
-const told = (taken: Result.Result<SnapshotInfo, SnapshotFailure>): EventBody =>
-  Result.match(taken, {
-    onSuccess: (snapshot) => ({ _tag: "SnapshotWritten", snapshot }),
-    onFailure: (failure) => ({ _tag: "SnapshotFailed", failure })
-  })
+const recordOf = (saved: NonNullable<Saved>): EventBody =>
+  saved._tag === "Written"
+    ? { _tag: "SnapshotWritten", snapshot: saved.snapshot }
+    : { _tag: "SnapshotFailed", failure: saved.failure }
 
-/** Appended under the epoch, which is over. The log's lock held. */
-const annotated = (engine: Engine, actor: ThreadActor, binding: BoundThread, body: EventBody) =>
-  ThreadLog.append(actor.log, engine.clock, binding, [body], (written) =>
-    engine.store.commit({
-      name: "annotate a thread",
-      threadId: actor.threadId,
-      parts: [{ epoch: binding.epoch, expect: "stopped", ...written }],
-      flush: true
-    }))
+/** Records something under an epoch that is over. Lock held, no live epoch. */
+const annotate = (deps: ThreadDeps, cell: ThreadCell.ThreadCell, binding: BoundThread, body: EventBody) =>
+  Effect.suspend(() => {
+    const at = deps.clock.currentTimeMillisUnsafe()
+    const numbered = ThreadLog.number(cell.log, cell.log.lastSeq ?? 0, at, binding.epoch, [body])
+    const lifecycle = deps.hooks.derive(numbered.durable, binding)
+    return Effect.map(
+      deps.store.commit({
+        name: "annotate a thread",
+        threadId: cell.threadId,
+        parts: [{ epoch: binding.epoch, expect: "stopped", events: numbered.durable, lifecycle }],
+        flush: true
+      }),
+      (position) => {
+        ThreadLog.publish(cell.log, numbered, position)
+        deps.hooks.emit(lifecycle)
+      }
+    )
+  }).pipe(Semaphore.withPermit(cell.log.lock), Effect.uninterruptible)
 
-/** What is known of the thread once its session is over. Lock held, no live session. */
-const annotate = Effect.fnUntraced(function*(engine: Engine, actor: ThreadActor, body: EventBody) {
-  const binding = yield* loadBinding(engine, actor)
-  if (binding === undefined || !isBound(binding)) return
-  yield* annotated(engine, actor, binding, body).pipe(
-    Semaphore.withPermit(actor.log.lock)
-  )
+/** The record of a thread that has, or had, a session. Lock held, no live epoch. */
+const boundRecord = Effect.fnUntraced(function*(deps: ThreadDeps, cell: ThreadCell.ThreadCell) {
+  const record = yield* ThreadCell.loadRecord(deps, cell)
+  // A thread that was never started has nothing to save.
+  if (record === undefined || !isBound(record)) return yield* new ThreadNotFound({ threadId: cell.threadId })
+  return record
 })
 
-const ofStopped = (engine: Engine, actor: ThreadActor, parts: SnapshotTaking.Parts) =>
-  Effect.gen(function*() {
-    const binding = yield* loadBinding(engine, actor)
-    if (binding === undefined || !isBound(binding)) return yield* new ThreadNotFound({ threadId: actor.threadId })
-    const policy = CompactionPolicy.resolve(engine.policy, binding.compaction)
-    const taken = yield* SnapshotTaking.take(parts, { binding, policy, timing: () => "before" })
-    yield* annotate(engine, actor, told(taken))
-    return taken
-  })
+const ofStopped = Effect.fnUntraced(function*(deps: ThreadDeps, cell: ThreadCell.ThreadCell) {
+  const binding = yield* boundRecord(deps, cell)
+  const policy = CompactionPolicy.resolve(deps.settings.compaction, binding.compaction)
+  const saved = yield* SnapshotTaking.take(deps, { binding, policy, timing: () => "before" })
+  yield* annotate(deps, cell, binding, recordOf(saved))
+  return saved
+})
 
-/** Under the session's epoch, be it over by now, or else under the one that the thread has then. */
-const announce = (engine: Engine, actor: ThreadActor, live: LiveSession.LiveSession, body: EventBody) =>
+/** Records it under the session's epoch, or under the thread's last one if that epoch has ended meanwhile. */
+const record = (deps: ThreadDeps, cell: ThreadCell.ThreadCell, live: LiveEpoch.LiveEpoch, body: EventBody) =>
   Effect.suspend(() =>
-    live.over
-      ? annotated(engine, actor, live.binding, body)
-      : LiveSession.append(engine, live, [body])
+    LiveEpoch.isOver(live)
+      ? annotate(deps, cell, live.binding, body)
+      : LiveEpoch.advance(deps, live, { _tag: "Noted", events: [body] })
   ).pipe(
-    LiveSession.locked(live),
-    Effect.uninterruptible,
     Effect.catchTag("EpochFenced", () =>
-      Semaphore.withPermit(actor.lock)(
+      Semaphore.withPermit(cell.lock)(
         Effect.suspend(() =>
-          actor.live === undefined
-            ? annotate(engine, actor, body)
-            : LiveSession.announce(engine, actor.live, [body])
+          cell.live === undefined
+            ? Effect.flatMap(boundRecord(deps, cell), (binding) => annotate(deps, cell, binding, body))
+            : LiveEpoch.advance(deps, cell.live, { _tag: "Noted", events: [body] })
         )
       ))
   )
 
 /** The session may be used, or end, meanwhile. */
 const ofLive = Effect.fnUntraced(function*(
-  engine: Engine,
-  actor: ThreadActor,
-  parts: SnapshotTaking.Parts,
-  live: LiveSession.LiveSession
+  deps: ThreadDeps,
+  cell: ThreadCell.ThreadCell,
+  live: LiveEpoch.LiveEpoch
 ) {
   const { binding, policy } = live
-  const taken = yield* SnapshotTaking.take(parts, {
+  const saved = yield* SnapshotTaking.take(deps, {
     binding,
     live,
     policy,
-    timing: () => Compaction.timing(live, live.compaction)
+    timing: () => EpochCompaction.timing(live.state)
   })
-  yield* announce(engine, actor, live, told(taken))
-  return taken
+  yield* record(deps, cell, live, recordOf(saved))
+  return saved
 })
 
 /** Succeeds once it is on the disk and recorded. */
-export const take = Effect.fnUntraced(function*(engine: Engine, actor: ThreadActor, parts: SnapshotTaking.Parts) {
-  const { live } = actor
+export const take = Effect.fnUntraced(function*(deps: ThreadDeps, cell: ThreadCell.ThreadCell) {
+  const { live } = cell
   // One that ends just now is still there for the hooks that are told so, and its thread is locked until they are.
-  const taken = yield* live === undefined
-    ? Semaphore.withPermit(actor.lock)(
-      Effect.suspend(() =>
-        actor.live === undefined
-          ? ofStopped(engine, actor, parts)
-          : ofLive(engine, actor, parts, actor.live)
-      )
+  const saved = yield* live === undefined
+    ? Semaphore.withPermit(cell.lock)(
+      Effect.suspend(() => cell.live === undefined ? ofStopped(deps, cell) : ofLive(deps, cell, cell.live))
     )
-    : ofLive(engine, actor, parts, live)
-  return yield* Result.match(taken, {
-    onSuccess: Effect.succeed,
-    onFailure: (failure) => Effect.fail(new SnapshotNotWritten({ failure }))
-  })
+    : ofLive(deps, cell, live)
+  if (saved._tag === "Written") return saved.snapshot
+  return yield* new SnapshotNotWritten({ failure: saved.failure })
 })

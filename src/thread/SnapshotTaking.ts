@@ -2,35 +2,23 @@
  * Takes a snapshot of a thread: fetches the agent's own history where there is a session that has one, reconciles it
  * with our log, and writes both in bounded time.
  */
-import { Cause, type Clock, type Duration, Effect, Option, type Path, Result } from "effect"
+import { Cause, Effect, Option, type Path } from "effect"
 import type { CompactionPolicy } from "../domain/CompactionPolicy.ts"
-import type { Redactor } from "../domain/Redaction.ts"
-import type { SnapshotFailure, SnapshotInfo, SnapshotTiming } from "../domain/Snapshot.ts"
+import type { SnapshotTiming } from "../domain/Snapshot.ts"
 import type { BoundThread } from "../domain/ThreadRecord.ts"
 import type { ProviderHistory } from "../provider/ProviderAdapter.ts"
 import type { SessionStore } from "../store/SessionStore.ts"
 import type { SnapshotIndex as Index } from "../store/SnapshotIndex.ts"
-import { newId, type Snapshots } from "../transcript/internal/snapshots.ts"
-import type { ThreadArchive } from "../transcript/internal/threadArchive.ts"
+import { newId } from "../transcript/internal/snapshots.ts"
 import { SnapshotNotWritten } from "../transcript/SnapshotError.ts"
-import type { Retention } from "../transcript/SnapshotRetention.ts"
-import type { LiveSession } from "./LiveSession.ts"
-
-export interface Parts {
-  readonly snapshots: Snapshots
-  readonly store: SessionStore["Service"]
-  readonly archive: ThreadArchive
-  readonly clock: Clock.Clock
-  readonly path: Path.Path
-  readonly deadline: Duration.Duration
-  readonly redactor: Redactor | undefined
-  readonly retention: Retention | undefined
-}
+import type { Saved } from "./epoch/EpochState.ts"
+import type { LiveEpoch } from "./epoch/LiveEpoch.ts"
+import type { SnapshotDeps, ThreadDeps } from "./ThreadDeps.ts"
 
 export interface Subject {
   readonly binding: BoundThread
   /** Absent where the thread has no session now: then our log is all there is. */
-  readonly live?: LiveSession | undefined
+  readonly live?: LiveEpoch | undefined
   readonly policy: Required<CompactionPolicy>
   readonly compactionId?: string | undefined
   /** Asked once the agent's history was read. */
@@ -53,12 +41,18 @@ const historyOf = ({ live }: Subject) =>
     })
 
 /** Where a thread's snapshots are. */
-export const folderOf = (path: Path.Path, binding: BoundThread, policy: Required<CompactionPolicy>): string =>
-  path.resolve(binding.directory, policy.savePath)
+export const folderOf = (
+  path: Path.Path,
+  binding: { readonly directory: string },
+  policy: Required<CompactionPolicy>
+): string => path.resolve(binding.directory, policy.savePath)
 
 /** Puts all folders in order that snapshots were saved under: after a crash, and after a time without the app. */
 export const sweep = Effect.fn("Snapshot.sweep")(
-  function*({ retention, snapshots, store }: Parts, index: Index["Service"]) {
+  function*(
+    { retention, snapshots }: SnapshotDeps,
+    { index, store }: { readonly index: Index["Service"]; readonly store: SessionStore["Service"] }
+  ) {
     for (const folder of yield* index.folders) {
       yield* snapshots.sweep({
         folder,
@@ -73,41 +67,47 @@ export const sweep = Effect.fn("Snapshot.sweep")(
   Effect.ignore({ log: "Warn", message: "Old snapshots could not be swept" })
 )
 
-/** Whatever goes wrong is the snapshot's failure, and nothing of it is on the disk. */
+/** Whatever goes wrong is the snapshot's failure, and nothing of it is left on the disk. */
 export const take = Effect.fn("Snapshot.take")(function*(
-  parts: Parts,
+  { archive, clock, snapshots: deps, store }: ThreadDeps,
   subject: Subject
-): Effect.fn.Return<Result.Result<SnapshotInfo, SnapshotFailure>> {
+): Effect.fn.Return<NonNullable<Saved>> {
   const { binding, compactionId, policy, timing } = subject
   const snapshotId = yield* newId
+  const open = subject.live?.state.compaction?.compactionId
   const write = Effect.gen(function*() {
     const history = yield* historyOf(subject)
-    const refs = yield* parts.store.turnRefs(binding.threadId)
-    return yield* parts.snapshots.write({
+    const refs = yield* store.turnRefs(binding.threadId)
+    return yield* deps.snapshots.write({
       snapshotId,
       identity: binding,
       threadId: binding.threadId,
       epoch: binding.epoch,
-      createdAt: parts.clock.currentTimeMillisUnsafe(),
+      createdAt: clock.currentTimeMillisUnsafe(),
       timing: timing(),
       history,
-      archive: yield* parts.archive.conversation(binding.threadId),
+      archive: yield* archive.sinceReset(binding.threadId),
       refs,
-      folder: folderOf(parts.path, binding, policy),
-      redactor: parts.redactor,
-      retention: parts.retention,
-      openCompactions: new Set(subject.live?.compaction === undefined ? [] : [subject.live.compaction.compactionId]),
+      folder: folderOf(deps.path, binding, policy),
+      redactor: deps.redactor,
+      retention: deps.retention,
+      openCompactions: new Set(open === undefined ? [] : [open]),
       ...(compactionId === undefined ? {} : { compactionId })
     })
   })
   return yield* write.pipe(
     Effect.timeoutOrElse({
-      duration: parts.deadline,
+      duration: deps.deadline,
       orElse: () => Effect.fail(new SnapshotNotWritten({ failure: { snapshotId, code: "DEADLINE" } }))
     }),
-    Effect.mapError((error): SnapshotFailure =>
-      error._tag === "SnapshotNotWritten" ? error.failure : { snapshotId, code: "STORE", message: error.message }
-    ),
-    Effect.result
+    Effect.match({
+      onSuccess: (snapshot): NonNullable<Saved> => ({ _tag: "Written", snapshot }),
+      onFailure: (error): NonNullable<Saved> => ({
+        _tag: "Failed",
+        failure: error._tag === "SnapshotNotWritten"
+          ? error.failure
+          : { snapshotId, code: "STORE", message: error.message }
+      })
+    })
   )
 })

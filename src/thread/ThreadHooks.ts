@@ -1,15 +1,16 @@
 /**
- * What a thread tells hooks, and asks them: the one door between the session state machine and whoever runs the hooks.
+ * What a thread tells hooks, and asks them: the one door between a thread and the dispatcher that runs the hooks.
  *
- * There is one emitter: {@link ThreadHooks.recorded} is called by the thread's log with what was just stored, and by
- * nobody else.
+ * Lifecycle events are derived once, here. The commit that stores the durable events records them; after it the same
+ * values are emitted.
  */
 import { type Duration, Effect } from "effect"
-import type { EventOf, Identity } from "../domain/LifecycleEvent.ts"
+import type { EventOf, Identity, LifecycleEvent } from "../domain/LifecycleEvent.ts"
 import type { ThreadEvent } from "../domain/ThreadEvent.ts"
 import type { BoundThread } from "../domain/ThreadRecord.ts"
 import type { HookDispatcher } from "../hooks/internal/dispatcher.ts"
 import type { GuardedKind } from "../hooks/LifecycleHooks.ts"
+import type { HookOutbox } from "../store/HookOutbox.ts"
 import * as LifecycleRecord from "../store/LifecycleRecord.ts"
 
 export type Decision =
@@ -17,35 +18,48 @@ export type Decision =
   | { readonly _tag: "Veto"; readonly hook: string; readonly reason: string }
 
 export interface ThreadHooks {
-  /** These events are stored now. Never fails, and costs next to nothing where nobody listens. */
-  readonly recorded: (events: ReadonlyArray<ThreadEvent>, identity: Identity) => void
-  /** Waits until the hooks have been told of the epoch's start or end: for so long, and no longer. */
+  /** What these durable events tell hooks. Costs next to nothing where there is no hook. */
+  readonly derive: (events: ReadonlyArray<ThreadEvent>, identity: Identity) => ReadonlyArray<LifecycleEvent>
+  /** Wakes the observers: these events are stored now. */
+  readonly emit: (events: ReadonlyArray<LifecycleEvent>) => void
+  /** Waits until the hooks have been told of the epoch's start or end, for at most `budget`. */
   readonly delivered: (
-    _tag: "session:start" | "session:end",
+    tag: "session:start" | "session:end",
     binding: BoundThread,
     budget: Duration.Duration
   ) => Effect.Effect<void>
   /** Asks the guards, then the transforms. */
   readonly decide: (event: EventOf<GuardedKind>) => Effect.Effect<Decision>
-  /** Whether somebody wants to be asked. */
-  readonly asks: (kind: GuardedKind) => boolean
+  /** Whether a guard or a transform is to be asked. */
+  readonly asks: (tag: GuardedKind) => boolean
 }
 
-/** The hooks that this dispatcher runs. */
-export const make = (dispatcher: HookDispatcher): ThreadHooks => ({
-  recorded: (events, identity) => {
-    if (!dispatcher.listens()) return
-    const told = events.flatMap((event) => LifecycleRecord.of(event, identity) ?? [])
-    if (told.length > 0) dispatcher.emit(told)
+const nothing: ReadonlyArray<LifecycleEvent> = []
+
+/** The hooks that this dispatcher runs and this outbox records for. */
+export const make = (dispatcher: HookDispatcher, outbox: HookOutbox["Service"]): ThreadHooks => ({
+  derive: (events, identity) => {
+    const heard = dispatcher.listens()
+    const derived: Array<LifecycleEvent> = []
+    for (const event of events) {
+      const tag = LifecycleRecord.tagOf(event)
+      if (tag === undefined || !(heard || outbox.records(tag))) continue
+      const lifecycle = LifecycleRecord.of(event, identity)
+      if (lifecycle !== undefined) derived.push(lifecycle)
+    }
+    return derived.length === 0 ? nothing : derived
   },
-  delivered: (kind, binding, budget) =>
+  emit: (events) => {
+    if (events.length > 0) dispatcher.emit(events)
+  },
+  delivered: (tag, binding, budget) =>
     Effect.suspend(() =>
       dispatcher.listens()
-        ? dispatcher.settled([LifecycleRecord.eventId(binding, binding, kind, "")], budget)
+        ? dispatcher.settled([LifecycleRecord.eventId(binding, binding, tag, "")], budget)
         : Effect.void
     ),
   decide: Effect.fnUntraced(function*(event) {
-    // Who cannot stop it any more is not asked whether it may go on.
+    // A guard that cannot stop it any more is not asked whether it may go on.
     if (event._tag === "turn:start" || event.vetoable) {
       const verdict = yield* dispatcher.guard(event)
       if (verdict._tag === "Veto") return verdict

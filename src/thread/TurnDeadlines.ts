@@ -1,92 +1,129 @@
 /**
- * A turn cannot run for ever: two deadlines, both in time that the agent had for itself (waiting for a human's answer
- * does not count, nor does the host's sleep). When one passes the turn is interrupted and ends as `TurnFailed` with
+ * A turn cannot run for ever. It has two deadlines, both in time that the agent had for itself: waiting for a human's
+ * answer does not count, nor does the host's sleep. When one passes the turn is interrupted and ends as `TurnFailed` with
  * `DeadlineExceeded`; an agent that does not even stop is given up, its session is lost, and the thread can go on.
  */
 import { Deferred, Duration, Effect } from "effect"
-import * as Usage from "../domain/Usage.ts"
-import type * as LiveSession from "./LiveSession.ts"
-import * as LiveTurn from "./LiveTurn.ts"
+import type { TurnId } from "../domain/Ids.ts"
+import type { InterruptedBy } from "../domain/ThreadEvent.ts"
+import * as EpochEnd from "./epoch/EpochEnd.ts"
+import * as LiveEpoch from "./epoch/LiveEpoch.ts"
+import type { ThreadDeps } from "./ThreadDeps.ts"
 
-export interface Deadlines {
-  /** The whole turn. */
-  readonly turn: Duration.Duration
-  /** Since the agent's last sign of life. */
-  readonly noProgress: Duration.Duration
+/** What the watch knows of the turn that it watches. Times are in milliseconds. */
+export interface Watched {
+  readonly turnId: TurnId
+  /** Time that the agent had for itself. */
+  readonly worked: number
+  readonly checkedAt: number
+  /** When the timer was set to ring. */
+  readonly ringsAt: number
+}
+
+/** What is seen of the turn at one look. */
+export interface Look {
+  readonly now: number
+  /** When the agent gave its last sign of life. */
+  readonly progressAt: number
+  /** A request of the agent is open, so it waits for a human. */
+  readonly waiting: boolean
+}
+
+export interface Limits {
+  readonly turnMillis: number
+  readonly noProgressMillis: number
+}
+
+export interface Next {
+  readonly watched: Watched
+  /** The last sign of life, moved past the time that does not count. */
+  readonly progressAt: number
+  readonly passed: { readonly deadline: "turn" | "no-progress"; readonly millis: number } | undefined
+}
+
+/** The rule. Pure. `ringsAt` of the answer is when to look again; it is infinite where no deadline can pass. */
+export const next = (watched: Watched, { now, progressAt, waiting }: Look, limits: Limits): Next => {
+  // A timer that comes late was held up by a sleep of the host, in which the agent did nothing either. A turn that began
+  // after that sleep is credited with it once: rather too patient than too hasty.
+  const late = Math.max(0, now - Math.max(watched.checkedAt, watched.ringsAt))
+  const worked = waiting ? watched.worked : watched.worked + now - watched.checkedAt - late
+  const seenAt = Math.min(now, (waiting ? now : progressAt) + late)
+  const silent = now - seenAt
+  const { noProgressMillis, turnMillis } = limits
+  const passed = worked >= turnMillis
+    ? { deadline: "turn", millis: turnMillis } as const
+    : silent >= noProgressMillis
+    ? { deadline: "no-progress", millis: noProgressMillis } as const
+    : undefined
+  const left = passed === undefined
+    ? Math.min(turnMillis - worked, noProgressMillis - silent)
+    : Number.POSITIVE_INFINITY
+  return {
+    watched: { turnId: watched.turnId, worked, checkedAt: now, ringsAt: now + left },
+    progressAt: seenAt,
+    passed
+  }
 }
 
 /**
- * Has the turns of a session watched, from its running one on. `onWedged` ends a session whose agent does not stop.
+ * Watches the turns of a session, from its running one on. `onWedged` ends a session whose agent does not stop.
  *
  * One fiber and one timer serve turn after turn: a timer set for an earlier turn rings too early for a later one and is
  * set again, which costs a session something every few minutes and a turn nothing.
  */
 export const start = (
-  engine: LiveSession.Engine,
-  live: LiveSession.LiveSession,
-  deadlines: Deadlines,
+  deps: ThreadDeps,
+  live: LiveEpoch.LiveEpoch,
   onWedged: Effect.Effect<void>
 ): Effect.Effect<unknown> => {
   if (live.watched) return Effect.void
   live.watched = true
   return Effect.forkIn(
-    Effect.onError(run(engine, live, deadlines, onWedged), () =>
+    Effect.onError(watch(deps, live, onWedged), () =>
       Effect.sync(() => {
         live.watched = false
       })),
-    engine.scope,
+    deps.scope,
     { startImmediately: true }
   )
 }
 
 /** Watches until a timer rings and no turn is there. */
-const run = Effect.fnUntraced(function*(
-  engine: LiveSession.Engine,
-  live: LiveSession.LiveSession,
-  deadlines: Deadlines,
-  onWedged: Effect.Effect<void>
-) {
-  const turnMillis = Duration.toMillis(deadlines.turn)
-  const noProgressMillis = Duration.toMillis(deadlines.noProgress)
-  let watched: LiveSession.Turn | undefined
-  let worked = 0
-  let checkedAt = 0
-  let ringsAt = Number.POSITIVE_INFINITY
-  for (let turn = live.turn; turn !== undefined && turn.phase !== "ended"; turn = live.turn) {
-    if (turn !== watched) {
-      watched = turn
-      worked = 0
-      checkedAt = turn.startedAt
+const watch = Effect.fnUntraced(
+  function*(deps: ThreadDeps, live: LiveEpoch.LiveEpoch, onWedged: Effect.Effect<void>) {
+    const limits: Limits = {
+      turnMillis: Duration.toMillis(deps.settings.turnDeadline),
+      noProgressMillis: Duration.toMillis(deps.settings.noProgressDeadline)
     }
-    const now = engine.clock.currentTimeMillisUnsafe()
-    // A timer that comes late was held up by a sleep of the host, in which the agent did nothing either. Of a turn that
-    // began after that sleep some of its own time is taken for it, once: better too patient than too hasty.
-    const late = Math.max(0, now - Math.max(checkedAt, ringsAt))
-    if (live.requests.size > 0) turn.progressAt = now
-    else worked += now - checkedAt - late
-    turn.progressAt = Math.min(now, turn.progressAt + late)
-    checkedAt = now
-    const silent = now - turn.progressAt
-    const deadline = worked >= turnMillis ? "turn" : silent >= noProgressMillis ? "no-progress" : undefined
-    if (deadline !== undefined && turn.phase === "running") {
-      const millis = deadline === "turn" ? turnMillis : noProgressMillis
-      turn.deadline = { _tag: "DeadlineExceeded", deadline, millis }
-      yield* interrupt(engine, live, turn, onWedged)
-      ringsAt = Number.POSITIVE_INFINITY
-      continue
+    let watched: Watched | undefined
+    for (let turn = live.state.running; turn !== undefined && !LiveEpoch.isOver(live); turn = live.state.running) {
+      const { startedAt, turnId } = turn
+      const last: Watched = watched?.turnId === turnId ? watched : {
+        turnId,
+        worked: 0,
+        checkedAt: startedAt,
+        ringsAt: watched?.ringsAt ?? Number.POSITIVE_INFINITY
+      }
+      const now = deps.steady.now()
+      const seen = next(last, { now, progressAt: live.progressAt, waiting: live.state.requests.size > 0 }, limits)
+      watched = seen.watched
+      live.progressAt = seen.progressAt
+      if (seen.passed !== undefined) {
+        const failure = { _tag: "DeadlineExceeded", ...seen.passed } as const
+        yield* LiveEpoch.advance(deps, live, { _tag: "DeadlinePassed", turnId, failure })
+        yield* interrupt(deps, live, turnId, onWedged)
+        continue
+      }
+      if (!Number.isFinite(watched.ringsAt)) break
+      yield* asleep(live, watched.ringsAt - now)
     }
-    // One that is still being sent has a deadline of its own, where it is sent.
-    const left = deadline === undefined ? Math.min(turnMillis - worked, noProgressMillis - silent) : 1000
-    if (!Number.isFinite(left)) break
-    ringsAt = now + left
-    yield* asleep(live, left)
+    // In one step with the last look at the turn, so that none begins unwatched.
+    live.watched = false
   }
-  // In one step with the last look at the turn, so that none begins unwatched.
-  live.watched = false
-})
+)
 
-/** Sleeps; the end of the session ends the watch with it. */
-const asleep = (live: LiveSession.LiveSession, millis: number) =>
+/** Sleeps; the end of the epoch ends the watch with it. */
+const asleep = (live: LiveEpoch.LiveEpoch, millis: number) =>
   Effect.withFiber((fiber) => {
     live.watch = fiber
     return Effect.ensuring(
@@ -99,25 +136,37 @@ const asleep = (live: LiveSession.LiveSession, millis: number) =>
 
 /** Asks the agent to stop the turn; ends it from our side, and the session with it, if the agent does not. */
 export const interrupt = Effect.fnUntraced(function*(
-  engine: LiveSession.Engine,
-  live: LiveSession.LiveSession,
-  turn: LiveSession.Turn,
+  deps: ThreadDeps,
+  live: LiveEpoch.LiveEpoch,
+  turnId: TurnId,
   onWedged: Effect.Effect<void>
 ) {
-  const stopped = yield* live.session.interruptTurn(turn.turnId).pipe(
-    Effect.andThen(Effect.exit(Deferred.await(turn.ended))),
-    Effect.timeoutOption(engine.settings.interruptGrace),
+  if (live.state.running?.turnId !== turnId) return
+  const stopped = yield* live.session.interruptTurn(turnId).pipe(
+    Effect.andThen(EpochEnd.over(live, turnId)),
+    Effect.timeoutOption(deps.settings.interruptGrace),
     Effect.option
   )
-  if (turn.phase === "ended") return
+  if (live.state.running?.turnId !== turnId || LiveEpoch.isOver(live)) return
   yield* Effect.logWarning("A turn did not stop when it was told to; its session is given up").pipe(
-    Effect.annotateLogs({ threadId: live.binding.threadId, turnId: turn.turnId, answered: stopped._tag })
+    Effect.annotateLogs({ threadId: live.binding.threadId, turnId, answered: stopped._tag })
   )
-  yield* LiveTurn.forceEnd(engine, live, turn, {
-    _tag: "TurnInterrupted",
-    turnId: turn.turnId,
-    by: turn.interruptedBy ?? "agent",
-    usage: Usage.zero
-  }).pipe(Effect.ignore({ log: "Error" }))
+  yield* LiveEpoch.advance(deps, live, { _tag: "Abandoned", turnId }).pipe(Effect.ignore({ log: "Error" }))
   yield* onWedged
 })
+
+/** Interrupts a turn for this reason, also one that is still on its way: once it has arrived. */
+export const interruptFor = Effect.fnUntraced(function*(
+  deps: ThreadDeps,
+  live: LiveEpoch.LiveEpoch,
+  turnId: TurnId,
+  by: InterruptedBy,
+  onWedged: Effect.Effect<void>
+) {
+  yield* LiveEpoch.advance(deps, live, { _tag: "Interrupting", turnId, by })
+  if (live.state.sending?.turnId === turnId) yield* arrived(live, turnId)
+  yield* interrupt(deps, live, turnId, onWedged)
+})
+
+const arrived = (live: LiveEpoch.LiveEpoch, turnId: TurnId) =>
+  Deferred.await((live.turns.get(turnId) ?? LiveEpoch.waitFor(live, turnId)).accepted)

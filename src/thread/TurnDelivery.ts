@@ -1,175 +1,225 @@
 /**
- * How a turn gets to the provider: recorded before it is sent, accepted once the provider has it, and settled where
+ * How a turn gets to the agent: recorded before it is sent, accepted once the agent has it, and ended as unknown where
  * that cannot be known.
  */
 import { Effect, Exit, Option } from "effect"
+import type { MissingPolicy } from "../domain/Continuity.ts"
 import type { TurnId } from "../domain/Ids.ts"
 import type { TurnInput } from "../domain/TurnInput.ts"
 import { DeliveryUncertain } from "../provider/AdapterError.ts"
 import { TurnInProgress, TurnVetoed } from "../service/ServiceError.ts"
 import * as LifecycleRecord from "../store/LifecycleRecord.ts"
-import * as LiveEvents from "./LiveEvents.ts"
-import * as LiveSession from "./LiveSession.ts"
-import * as LiveTurn from "./LiveTurn.ts"
-import {
-  close,
-  cut,
-  cuttable,
-  type Engine,
-  lost,
-  notCut,
-  taking,
-  type ThreadActor,
-  turnRunning,
-  usable
-} from "./ThreadActor.ts"
+import * as Epoch from "./epoch/Epoch.ts"
+import * as EpochEnd from "./epoch/EpochEnd.ts"
+import * as LiveEpoch from "./epoch/LiveEpoch.ts"
+import * as Reconciliation from "./Reconciliation.ts"
+import * as ThreadCell from "./ThreadCell.ts"
+import type { ThreadDeps } from "./ThreadDeps.ts"
 import type { Decision } from "./ThreadHooks.ts"
 import * as ThreadStart from "./ThreadStart.ts"
 import * as TurnDeadlines from "./TurnDeadlines.ts"
 
-export interface Sent extends ThreadStart.Opened {
-  readonly turn: LiveSession.Turn
+export interface TurnRequest {
+  readonly turnId: TurnId
+  readonly input: TurnInput
+  /** While a turn runs: join it, instead of failing with `TurnInProgress`. */
+  readonly steer: boolean
+  readonly onMissing: MissingPolicy | undefined
+}
+
+/** A turn that is with the agent, or on its way. */
+export interface Delivery {
+  readonly live: LiveEpoch.LiveEpoch
+  readonly turnId: TurnId
+  /** Resolved once the turn is over. */
+  readonly over: LiveEpoch.TurnWaiter["over"]
   readonly steered: boolean
 }
 
 /**
- * Sends one turn and answers once the provider has it. `wanted` is how the session shall be if it must be started
- * first; `onSending` is told of the turn before it is sent. Intent is stored before anything is sent; an uncertain
- * delivery ends the turn as unknown and the session with it, and is settled against the provider's history by the next
- * start.
+ * Sends one turn and answers once the agent has it; the session is started first if need be. `onSending` is told of the
+ * turn before it is sent. Intent is stored before anything is sent. An uncertain delivery ends the turn as unknown and the
+ * session with it; the next start compares it with the agent's history.
  */
-export const send = <E>(
-  engine: Engine,
-  actor: ThreadActor,
-  request: { readonly turnId: TurnId; readonly input: TurnInput; readonly steer: boolean },
-  wanted: Effect.Effect<ThreadStart.Wanted, E>,
-  onSending?: (sending: Pick<Sent, "live" | "turn">) => void
+export const send = (
+  deps: ThreadDeps,
+  cell: ThreadCell.ThreadCell,
+  request: TurnRequest,
+  onSending?: (delivery: Delivery) => void
 ) =>
-  taking(
-    actor,
+  ThreadCell.withThread(
+    deps,
+    cell,
     Effect.gen(function*() {
-      const found = yield* usable(engine, actor)
-      const running = turnRunning(found)
-      if (running !== undefined && found !== undefined) {
-        if (!request.steer) {
-          return yield* new TurnInProgress({ threadId: actor.threadId, turnId: running.turnId })
-        }
+      const found = yield* awaitInterrupted(deps, cell, yield* ThreadCell.usable(deps, cell))
+      const running = found === undefined ? undefined : Epoch.turnOf(found.state)
+      if (found !== undefined && running !== undefined) {
+        if (!request.steer) return yield* new TurnInProgress({ threadId: cell.threadId, turnId: running })
         // More input for a turn is asked about as its first was.
-        const input = yield* admit(engine, actor, found, { turnId: running.turnId, input: request.input })
-        return yield* steer(engine, actor, found, running, input)
+        const input = yield* admit(deps, cell, found, { turnId: running, input: request.input })
+        return yield* steer(deps, cell, found, running, input)
       }
-      const { continuity, live } = found === undefined
-        ? yield* Effect.flatMap(wanted, (wanted) => ThreadStart.open(engine, actor, wanted))
-        : ThreadStart.resumedLive(found)
-      if (found?.unreconciled === true) yield* ThreadStart.tryReconcile(engine, actor, found)
-      yield* notCut(actor)
-      const input = yield* admit(engine, actor, live, request)
-      const turn = yield* deliver(engine, actor, live, { ...request, input }, onSending)
-      return { live, continuity, turn, steered: false }
+      const live = yield* ThreadStart.resume(deps, cell, found, { onMissing: request.onMissing })
+      if (live.unreconciled) yield* Reconciliation.attempt(deps, cell, live)
+      yield* ThreadCell.notStopping(deps, cell)
+      const notes = live.state.notes
+      const input = yield* admit(deps, cell, live, request)
+      return yield* deliver(deps, cell, live, { turnId: request.turnId, input, notes }, onSending)
     })
   )
 
-/** What comes before a prompt: hooks have been told of the session's start, guards let the turn pass, others add to it. */
-const admit = Effect.fnUntraced(function*(
-  engine: Engine,
-  actor: ThreadActor,
-  live: LiveSession.LiveSession,
-  { input, turnId }: { readonly turnId: TurnId; readonly input: TurnInput }
+/** A turn that was told to stop is as good as over: the next one waits for its end. */
+const awaitInterrupted = Effect.fnUntraced(function*(
+  deps: ThreadDeps,
+  cell: ThreadCell.ThreadCell,
+  live: LiveEpoch.LiveEpoch | undefined
 ) {
-  // Most turns have nobody to wait for, and what is cuttable has a fiber of its own.
-  const decision = live.greeted && !engine.hooks.asks("turn:start")
-    ? nobodyAsked
-    : yield* ask(engine, actor, live, turnId, input)
-  if (decision._tag === "Veto") {
-    const { hook, reason } = decision
-    return yield* new TurnVetoed({ threadId: actor.threadId, turnId, hook, reason })
-  }
-  const context = [...(input.context ?? []), ...live.notes, ...decision.context]
-  return context.length === 0 ? input : { ...input, context }
+  const running = live?.state.running
+  if (live === undefined || running?.interruptedBy === undefined) return live
+  yield* ThreadCell.interruptible(
+    deps,
+    cell,
+    Effect.timeoutOption(EpochEnd.over(live, running.turnId), deps.settings.interruptGrace)
+  )
+  return yield* ThreadCell.usable(deps, cell)
 })
 
-const nobodyAsked: Decision = { _tag: "Allow", context: [] }
+/** Runs before a prompt is sent: waits for `session:start`, asks guards, collects context from transforms. */
+const admit = Effect.fnUntraced(function*(
+  deps: ThreadDeps,
+  cell: ThreadCell.ThreadCell,
+  live: LiveEpoch.LiveEpoch,
+  { input, turnId }: { readonly turnId: TurnId; readonly input: TurnInput }
+) {
+  // Fast path: with nothing to wait for, no interruptible fiber is forked.
+  const decision = live.state.greeted && !deps.hooks.asks("turn:start")
+    ? admitted
+    : yield* ask(deps, cell, live, turnId, input)
+  if (decision._tag === "Veto") {
+    const { hook, reason } = decision
+    return yield* new TurnVetoed({ threadId: cell.threadId, turnId, hook, reason })
+  }
+  const context = [...(input.context ?? []), ...live.state.notes, ...decision.context]
+  const model = input.model ?? (live.modelChanged ? live.binding.model : undefined)
+  return {
+    ...input,
+    ...(context.length === 0 ? {} : { context }),
+    ...(model === undefined ? {} : { model })
+  }
+})
+
+const admitted: Decision = { _tag: "Allow", context: [] }
 
 const ask = Effect.fnUntraced(function*(
-  engine: Engine,
-  actor: ThreadActor,
-  live: LiveSession.LiveSession,
+  deps: ThreadDeps,
+  cell: ThreadCell.ThreadCell,
+  live: LiveEpoch.LiveEpoch,
   turnId: TurnId,
   input: TurnInput
 ) {
   const { epoch, threadId } = live.binding
   const asked = Effect.suspend(() =>
-    engine.hooks.asks("turn:start")
-      ? engine.hooks.decide(LifecycleRecord.make<"turn:start">(
-        { seq: live.log.lastSeq ?? 0, at: engine.clock.currentTimeMillisUnsafe(), threadId, epoch },
+    deps.hooks.asks("turn:start")
+      ? deps.hooks.decide(LifecycleRecord.make<"turn:start">(
+        { seq: live.log.lastSeq ?? 0, at: deps.clock.currentTimeMillisUnsafe(), threadId, epoch },
         live.binding,
         turnId,
         { _tag: "turn:start", turnId, input }
       ))
-      : Effect.succeed(nobodyAsked)
+      : Effect.succeed(admitted)
   )
-  const exit = yield* cuttable(actor, Effect.andThen(ThreadStart.greet(engine, live), asked))
-  if (Exit.isSuccess(exit)) return exit.value
-  return yield* Exit.hasInterrupts(exit) ? cut(actor) : Effect.failCause(exit.cause)
+  const exit = yield* ThreadCell.interruptible(
+    deps,
+    cell,
+    Effect.andThen(awaitSessionStartHooks(deps, live), asked)
+  )
+  return yield* ThreadCell.valueOf(cell, exit)
 })
 
+/**
+ * Waits until hooks have been told of the session's start, before the agent is first asked for something. A wait that is
+ * given up leaves the next caller to wait for the same hooks.
+ */
+export const awaitSessionStartHooks = (deps: ThreadDeps, live: LiveEpoch.LiveEpoch) =>
+  Effect.suspend(() =>
+    live.state.greeted
+      ? Effect.void
+      : Effect.andThen(
+        deps.hooks.delivered("session:start", live.binding, deps.settings.hookBudget),
+        LiveEpoch.advance(deps, live, { _tag: "Greeted" })
+      )
+  )
+
 const steer = Effect.fnUntraced(function*(
-  engine: Engine,
-  actor: ThreadActor,
-  live: LiveSession.LiveSession,
-  turn: LiveSession.Turn,
+  deps: ThreadDeps,
+  cell: ThreadCell.ThreadCell,
+  live: LiveEpoch.LiveEpoch,
+  turnId: TurnId,
   input: TurnInput
 ) {
-  const exit = yield* cuttable(actor, live.session.steerTurn({ turnId: turn.turnId, ref: undefined, input }))
+  const { over } = live.turns.get(turnId) ?? LiveEpoch.waitFor(live, turnId)
+  const exit = yield* ThreadCell.interruptible(deps, cell, live.session.steerTurn({ turnId, ref: undefined, input }))
   if (Exit.isFailure(exit)) {
     return yield* Exit.hasInterrupts(exit)
-      ? new DeliveryUncertain({ turnId: turn.turnId, code: "cut" })
+      ? new DeliveryUncertain({ turnId, code: "cut" })
       : Effect.failCause(exit.cause)
   }
-  yield* LiveSession.announce(engine, live, [{ _tag: "TurnSteered", turnId: turn.turnId, input }])
-  return { ...ThreadStart.resumedLive(live), turn, steered: true }
+  yield* LiveEpoch.advance(deps, live, { _tag: "Steered", turnId, input })
+  return { live, turnId, over, steered: true } satisfies Delivery
 })
 
 const deliver = (
-  engine: Engine,
-  actor: ThreadActor,
-  live: LiveSession.LiveSession,
-  request: { readonly turnId: TurnId; readonly input: TurnInput },
-  onSending: ((sending: Pick<Sent, "live" | "turn">) => void) | undefined
+  deps: ThreadDeps,
+  cell: ThreadCell.ThreadCell,
+  live: LiveEpoch.LiveEpoch,
+  { input, notes, turnId }: {
+    readonly turnId: TurnId
+    readonly input: TurnInput
+    readonly notes: ReadonlyArray<string>
+  },
+  onSending: ((delivery: Delivery) => void) | undefined
 ) =>
   Effect.gen(function*() {
-    const { input, turnId } = request
     const ref = yield* live.session.turnRef(turnId)
-    const turn = LiveTurn.make(engine.clock, turnId, input)
-    yield* engine.store.recordIntent({
-      turnId,
-      threadId: actor.threadId,
-      epoch: live.binding.epoch,
-      ref,
-      input,
-      at: turn.startedAt
-    }).pipe(Effect.tapErrorTag("EpochFenced", (error) => Effect.sync(() => LiveSession.breakOff(live, error))))
-    live.turn = turn
-    onSending?.({ live, turn })
-    const exit = yield* cuttable(
-      actor,
+    const at = deps.clock.currentTimeMillisUnsafe()
+    const { epoch } = live.binding
+    yield* deps.store.recordIntent({ turnId, threadId: cell.threadId, epoch, ref, input, at }).pipe(
+      Effect.tapErrorTag("EpochFenced", (error) => Effect.sync(() => LiveEpoch.breakOff(live, error)))
+    )
+    const { over } = LiveEpoch.waitFor(live, turnId)
+    const delivery: Delivery = { live, turnId, over, steered: false }
+    live.progressAt = deps.steady.now()
+    yield* LiveEpoch.advance(deps, live, { _tag: "Sending", turnId, input, notes })
+    onSending?.(delivery)
+    const exit = yield* ThreadCell.interruptible(
+      deps,
+      cell,
       live.session.sendTurn({ turnId, ref, input }).pipe(Effect.timeoutOrElse({
-        duration: engine.deadlines.noProgress,
+        duration: deps.settings.noProgressDeadline,
         orElse: () => new DeliveryUncertain({ turnId, code: "timeout" })
       }))
     )
     if (Exit.isSuccess(exit)) {
-      live.notes = []
-      yield* LiveEvents.acceptTurn(engine, live, turn)
-      yield* TurnDeadlines.start(engine, live, engine.deadlines, lost(engine, actor, live))
-      return turn
+      yield* LiveEpoch.advance(deps, live, { _tag: "Accepted" })
+      yield* TurnDeadlines.start(deps, live, ThreadCell.lost(deps, cell, live))
+      return delivery
     }
     const error = Option.getOrUndefined(Exit.findErrorOption(exit))
     if (error !== undefined && error._tag !== "DeliveryUncertain") {
-      yield* LiveTurn.refuse(engine, live, turn)
+      yield* refuse(deps, live, turnId)
       return yield* error
     }
-    yield* LiveTurn.endUnknown(engine, live, turn)
-    yield* close(engine, actor, live, "lost")
+    yield* LiveEpoch.advance(deps, live, { _tag: "Uncertain" })
+    yield* ThreadCell.end(deps, cell, live, "lost")
     return yield* error ?? new DeliveryUncertain({ turnId, code: "cut" })
-  }).pipe(Effect.onError(() => usable(engine, actor)), Effect.uninterruptible)
+  }).pipe(Effect.onError(() => ThreadCell.usable(deps, cell)), Effect.uninterruptible)
+
+/** The agent proved not to have the turn. */
+const refuse = (deps: ThreadDeps, live: LiveEpoch.LiveEpoch, turnId: TurnId) =>
+  LiveEpoch.locked(
+    live,
+    Effect.andThen(
+      LiveEpoch.take(deps, live, { _tag: "Refused" }),
+      LiveEpoch.enduring(live, deps.store.refuseTurn(turnId, deps.clock.currentTimeMillisUnsafe()))
+    )
+  )

@@ -38,6 +38,7 @@ conformance("toy", Toy.layer({ folder }), {
   controls: Effect.succeed({
     loseSession: (sessionId) => Effect.sync(() => rmSync(join(folder, `${sessionId}.json`))),
     crashAgent: () => kill,
+    crashExit: { signal: "SIGKILL" },
     ...(process.platform === "linux" ? { processes: agents } : {}),
     received: (prompt) =>
       Effect.sync(() =>

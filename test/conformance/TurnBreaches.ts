@@ -169,6 +169,11 @@ export const breaches: ReadonlyArray<Breach> = [
     }))
   },
   {
+    rule: "exit/known",
+    what: "does not say how its agent's process ended",
+    adapter: sessions(() => ({ exit: Effect.undefined }))
+  },
+  {
     rule: "steer",
     what: "declares steering, and has none",
     adapter: sessions(() => ({

@@ -15,6 +15,8 @@ export const Task = Schema.fromJsonString(Schema.Struct({
   /** What to report of first: the thread of the host before, after the last event that was seen of it. */
   inspect: Schema.Struct({ threadId: ThreadId, after: Schema.Int }),
   follow: Schema.String,
+  /** Name of a durable hook on everything that happens to sessions. */
+  hook: Schema.optionalKey(Schema.String),
   /** Left out by the last host, which stops by itself. */
   work: Schema.optionalKey(Schema.String)
 }))

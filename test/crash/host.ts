@@ -2,20 +2,33 @@
 import { NodeRuntime, NodeServices } from "@effect/platform-node"
 import { Console, Effect, Layer, Logger, Option, Schema, Stdio, Stream } from "effect"
 import { openCodeConfig } from "../../examples/support/OpenCodeConfig.ts"
-import { isTerminal, LifecycleHooks, ProviderRegistry, ProviderService, SessionStore } from "../../src/index.ts"
+import {
+  CodingAgents,
+  isTerminal,
+  LifecycleHooks,
+  ProviderRegistry,
+  ProviderService,
+  SessionStore
+} from "../../src/index.ts"
 import * as OpenCode from "../../src/opencode/OpenCode.ts"
 import { instanceId, type Line, LineText, Task } from "./Protocol.ts"
 
-const agents = ({ home, model, store }: Task) =>
-  ProviderService.layer().pipe(
+const hooks = ({ hook }: Task) =>
+  hook === undefined
+    ? Layer.empty
+    : LifecycleHooks.observe({ name: hook, events: ["session:*"], run: () => Effect.void })
+
+const agents = (task: Task) =>
+  CodingAgents.layerService().pipe(
+    Layer.provide(hooks(task)),
     Layer.provide(OpenCode.layer({
       instanceId,
-      isolated: { folder: home },
-      config: openCodeConfig({ url: model }),
+      isolated: { folder: task.home },
+      config: openCodeConfig({ url: task.model }),
       stopDeadline: "3 seconds"
     })),
     Layer.provide([ProviderRegistry.layer, LifecycleHooks.layer]),
-    Layer.provideMerge(SessionStore.layerSqlite({ filename: store }))
+    Layer.provideMerge(SessionStore.layerSqlite({ filename: task.store }))
   )
 
 const say = (line: Line) => Effect.flatMap(Effect.orDie(Schema.encodeEffect(LineText)(line)), Console.log)

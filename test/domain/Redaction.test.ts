@@ -222,7 +222,7 @@ it.effect("a redactor that changes everything it sees leaves a snapshot that can
         redactor: custom(`everything/${n}`, () => Effect.succeed(word))
       }))
       const read = yield* Effect.flatMap(snapshots.find({ snapshotId: `s${n}` }), snapshots.messages)
-      assert.deepStrictEqual(read.map(({ id, turnId }) => [id, turnId]), [["t1/user/0", "t1"], ["m1-p", "t1"]])
+      assert.deepStrictEqual(read.map(({ id, turnId }) => [id, turnId]), [["t1.user.0", "t1"], ["m1-p", "t1"]])
       assert.notInclude(bytesIn(folder), "answer")
     }
   }).pipe(Effect.provide(Fixture.platform)))

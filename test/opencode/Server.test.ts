@@ -57,7 +57,7 @@ it.live("P10 opencode: closing the scope ends the server and the command that it
     yield* Scope.close(scope, Exit.void)
     assert.isFalse(isAlive(opened.server.pid))
     assert.isFalse(isAlive(Number(pid)))
-    assert.isUndefined((yield* opened.server.lost).exitCode)
+    assert.deepStrictEqual(yield* opened.server.exit, { signal: "SIGTERM" })
     yield* Scope.close(scope, Exit.void)
   }).pipe(Effect.provide(platform)), slow)
 

@@ -5,9 +5,9 @@ import { ChildProcess, ChildProcessSpawner } from "effect/process"
 import { openCodeConfig } from "../../examples/support/OpenCodeConfig.ts"
 import * as ScriptedModel from "../../examples/support/ScriptedModel.ts"
 import { Epoch, InstanceId, ProviderName, ThreadId } from "../../src/domain/Ids.ts"
+import * as archive from "../../src/host/archive.ts"
 import * as Binary from "../../src/opencode/server/Binary.ts"
 import * as Environment from "../../src/opencode/server/Environment.ts"
-import * as TranscriptArchive from "../../src/service/TranscriptArchive.ts"
 import { SessionStore } from "../../src/store/SessionStore.ts"
 import * as Snapshots from "../../src/transcript/internal/snapshots.ts"
 import { instanceId, workspace } from "../support/OpenCodeServer.ts"
@@ -54,7 +54,7 @@ const snapshotOf = Effect.fnUntraced(function*(driven: Driven, folder: string, s
     archive: [turn("earlier", 1, [])],
     refs: new Map()
   })
-  return TranscriptArchive.make({
+  return archive.make({
     snapshots,
     snapshot: () => Effect.die("not asked here"),
     restore: () => Effect.die("not asked here")
@@ -74,7 +74,7 @@ const commandLine = Effect.gen(function*() {
   const { model } = yield* OpenCodeSessions
   const spawner = yield* ChildProcessSpawner.ChildProcessSpawner
   const binary = yield* Binary.find({ instanceId })
-  const { variables } = yield* Environment.make({ isolated: true, config: openCodeConfig(model) }, "snapshot-import")
+  const { variables } = yield* Environment.make({ isolated: true, config: openCodeConfig(model) })
   const cwd = yield* workspace
   const run = Effect.fnUntraced(function*(args: ReadonlyArray<string>) {
     const handle = yield* spawner.spawn(
@@ -102,7 +102,7 @@ layer(Layer.merge(OpenCodeSessions.layer(), SessionStore.layerMemory), {
       const folder = path.join(home, "sessions")
       const driven = yield* converse
       const archive = yield* snapshotOf(driven, folder, "one")
-      const exported = yield* archive.export({ snapshotId: "one" }, "opencode")
+      const exported = yield* archive.export({ snapshot: { snapshotId: "one" }, format: "opencode" })
       assert.deepStrictEqual([exported.messages, exported.omitted], [5, 1])
       assert.notInclude(exported.text, secret)
       assert.include(exported.text, `data:image/png;base64,${png}`)

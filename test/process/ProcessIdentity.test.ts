@@ -65,7 +65,7 @@ describe("ProcessTable.select", () => {
     entry(200, 10, "m2"),
     entry(300, 1)
   ]
-  const selected = (wanted: ReadonlyArray<ProcessTable.Wanted>, self = 10) =>
+  const selected = (wanted: ReadonlyArray<ProcessTable.Target>, self = 10) =>
     ProcessTable.select(table, wanted, self).map(({ pid }) => pid).toSorted((a, b) => a - b)
 
   it("P10 process: an agent takes with it what is below it and what carries its marker", () => {

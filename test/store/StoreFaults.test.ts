@@ -70,7 +70,7 @@ const inTheMiddle = Effect.gen(function*() {
 /** All that was said is in the archive, whatever went wrong between. */
 const archived = Effect.gen(function*() {
   const agents = yield* ProviderService
-  const archive = yield* agents.readTranscript(threadId)
+  const archive = yield* agents.readTranscript({ threadId })
   return archive.map((turn) =>
     [turn.input.prompt].concat(
       turn.items.flatMap((item) =>
@@ -138,7 +138,7 @@ describe("SessionStore: a disk that is full", () => {
         const error = yield* Effect.flip(agents.startSession({ ...input, title: large }))
         assert.strictEqual(error._tag, "StoreFailed")
         assert.deepStrictEqual((yield* agent.sessions).map((session) => session.live), [false])
-        assert.strictEqual((yield* Effect.flip(agents.getThread(threadId)))._tag, "ThreadNotFound")
+        assert.strictEqual((yield* Effect.flip(agents.getThread({ threadId })))._tag, "ThreadNotFound")
         yield* space
         yield* agents.startSession(input)
         yield* agents.runTurn({ threadId, prompt: "one" })

@@ -4,20 +4,19 @@
 import { NodeServices } from "@effect/platform-node"
 import { type Duration, Effect, FileSystem, Layer, Stream } from "effect"
 import { SqlClient } from "effect/sql"
+import type { HookExists } from "../../src/hooks/index.ts"
 import {
-  DeliveryUncertain,
-  type HookExists,
+  CodingAgents,
   InstanceId,
   LifecycleHooks,
   ProviderRegistry,
   ProviderService,
   SessionStore,
-  type Settings,
   type ThreadEvent,
   ThreadId,
-  type TurnId,
-  TurnRefused
+  type TurnId
 } from "../../src/index.ts"
+import { DeliveryUncertain, TurnRefused } from "../../src/protocol.ts"
 import * as SqliteClient from "../../src/store/SqliteClient.ts"
 import { MockProvider, type MockProviderOptions } from "../../src/testing/index.ts"
 
@@ -29,7 +28,7 @@ export interface Options {
   readonly filename?: string | undefined
   /** How long a statement waits for a lock. It holds up the whole process. */
   readonly busyTimeout?: Duration.Input | undefined
-  readonly settings?: Settings | undefined
+  readonly settings?: CodingAgents.Settings | undefined
   readonly mock?: MockProviderOptions | undefined
   readonly hooks?: ReadonlyArray<Layer.Layer<never, HookExists, LifecycleHooks>> | undefined
   /** Hooks that look at the mock. */
@@ -44,7 +43,7 @@ export const layerOn = <A, E, R>(
   store: Layer.Layer<A, E, R>,
   options: Pick<Options, "settings" | "mock" | "hooks" | "hooksOnMock"> = {}
 ) =>
-  ProviderService.layer(options.settings).pipe(
+  CodingAgents.layerService(options.settings).pipe(
     Layer.provide(Layer.orDie(Layer.mergeAll(Layer.empty, ...options.hooks ?? [], ...options.hooksOnMock ?? []))),
     Layer.provideMerge(MockProvider.layer(options.mock)),
     Layer.provideMerge([ProviderRegistry.layer, LifecycleHooks.layer]),

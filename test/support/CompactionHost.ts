@@ -11,19 +11,20 @@ import type { PlatformError } from "effect/PlatformError"
 import { join, sep } from "node:path"
 import { fileURLToPath } from "node:url"
 import { openCodeConfig } from "../../examples/support/OpenCodeConfig.ts"
+import { allow } from "../../src/hooks/index.ts"
 import {
-  allow,
+  CodingAgents,
   InstanceId,
   type LifecycleEvent,
   LifecycleHooks,
   ProviderRegistry,
   ProviderService,
   SessionStore,
-  SnapshotIndex,
   ThreadId,
   TranscriptArchive
 } from "../../src/index.ts"
 import * as OpenCode from "../../src/opencode/OpenCode.ts"
+import { SnapshotIndex } from "../../src/store/index.ts"
 import * as SqliteClient from "../../src/store/SqliteClient.ts"
 import * as ChildScript from "./ChildScript.ts"
 import * as SteppedFiles from "./SteppedFiles.ts"
@@ -149,7 +150,7 @@ const hooks = ({ halt, told }: Host) =>
   )
 
 const host = (options: Host) =>
-  ProviderService.layer().pipe(
+  CodingAgents.layerService().pipe(
     Layer.provide(files(options)),
     Layer.provide(Layer.orDie(Layer.mergeAll(agent(options), hooks(options)))),
     Layer.provideMerge([ProviderRegistry.layer, LifecycleHooks.layer]),
@@ -187,7 +188,7 @@ const main = (home: string, model: string, point: string) => {
       title: "test"
     })
     yield* agents.runTurn({ threadId, prompt: prompts.first })
-    yield* transcripts.snapshot(threadId)
+    yield* transcripts.snapshot({ threadId })
     armed = true
     yield* agents.sendTurn({ threadId, prompt: prompts.fill })
     if (point === "released") yield* say(point)

@@ -39,9 +39,12 @@ export const script: MockScript = ({ history, prompt }) => {
   }
 }
 
+const crashExit = { signal: "SIGKILL" }
+
 export const controls: Effect.Effect<Controls, never, MockProvider> = Effect.map(MockProvider, (agent) => ({
   loseSession: agent.loseSession,
-  crashAgent: (sessionId) => agent.crash(sessionId),
+  crashAgent: (sessionId) => agent.crash(sessionId, crashExit),
+  crashExit,
   unreachable: Effect.acquireRelease(agent.unreachable(true), () => agent.unreachable(false)),
   processes: Effect.map(agent.sessions, (sessions) => sessions.filter((session) => session.live).map((_, n) => n)),
   received: (prompt) => Effect.map(agent.received, (all) => all.filter((turn) => turn.input.prompt === prompt).length),

@@ -129,6 +129,7 @@ export const managedFixture = (managed: Effect.Effect<Managed>): Fixture => ({
             request.messages.map(ScriptedModel.textOf).join("\n")
           )
       ),
+    crashExit: { signal: "SIGKILL" },
     crashAgent: () =>
       Effect.flatMap(
         processes.alive,

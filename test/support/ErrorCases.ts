@@ -104,7 +104,13 @@ type Calling = (calls: Calls.Calls, place: Place) => Effect.Effect<unknown, unkn
 const calling = (run: Calling) =>
   Effect.fnUntraced(function*(place: Place) {
     const call = yield* Api.make(endpoint(place), { callDeadline: "10 seconds" })
-    const connection: OpenCodeConnection = { version: "1.18.33", managed: true, call, subscribe: () => Effect.never }
+    const connection: OpenCodeConnection = {
+      version: "1.18.33",
+      managed: true,
+      exit: Effect.undefined,
+      call,
+      subscribe: () => Effect.never
+    }
     return yield* run(Calls.make(connection, instanceId, place.directory), place)
   })
 
@@ -126,13 +132,17 @@ const starting = (place: Place, frames: ReadonlyArray<SessionFrame>, input: Part
         yield* Queue.offerAll(queue, frames)
         return queue
       })
-    return yield* Session.make({ version: "1.18.33", managed: true, call, subscribe }, instanceId, {
-      threadId: ThreadId.make("thread"),
-      directory: place.directory,
-      runtimeMode: "approval-required",
-      from: { _tag: "New" },
-      ...input
-    })
+    return yield* Session.make(
+      { version: "1.18.33", managed: true, exit: Effect.undefined, call, subscribe },
+      instanceId,
+      {
+        threadId: ThreadId.make("thread"),
+        directory: place.directory,
+        runtimeMode: "approval-required",
+        from: { _tag: "New" },
+        ...input
+      }
+    )
   })
 
 const resuming =

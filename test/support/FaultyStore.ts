@@ -3,7 +3,8 @@
  * changed anything: as on a full disk, or where another process holds the lock.
  */
 import { Context, Effect, Layer } from "effect"
-import { SessionStore, StoreFailed } from "../../src/index.ts"
+import { SessionStore } from "../../src/index.ts"
+import { StoreFailed } from "../../src/protocol.ts"
 import * as SqliteClient from "../../src/store/SqliteClient.ts"
 import { layerOn, type Options } from "./Agents.ts"
 
@@ -57,6 +58,7 @@ const wrapped = (store: Store, fails: (operation: string) => boolean): Store => 
     getCursor: (threadId, instanceId) => guard("getCursor", store.getCursor(threadId, instanceId)),
     tombstone: (threadId) => guard("tombstone", store.tombstone(threadId)),
     createThread: (binding) => guard("createThread", store.createThread(binding)),
+    configureThread: (binding) => guard("configureThread", store.configureThread(binding)),
     commit: (write) => guard(write.name, store.commit(write)),
     settleThread: (threadId) => guard("settleThread", store.settleThread(threadId)),
     recordIntent: (turn) => guard("recordIntent", store.recordIntent(turn)),

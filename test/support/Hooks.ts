@@ -1,5 +1,6 @@
 /** A dispatcher of hooks on a store, without a service: what tests of hooks start from. */
-import { Clock, Effect, Layer, Queue } from "effect"
+import { Clock, Effect, Layer, Queue, Schema } from "effect"
+import { TestClock } from "effect/testing"
 import type { ThreadId } from "../../src/domain/Ids.ts"
 import * as Lifecycle from "../../src/domain/LifecycleEvent.ts"
 import type { EventBody, NumberedEvent } from "../../src/domain/ThreadEvent.ts"
@@ -16,6 +17,26 @@ import { binding, commit, first, numbered, threadId, turn } from "./StoreFixture
 const services = Effect.scoped(
   Layer.build(Layer.mergeAll(Layer.mock(ProviderService, {}), Layer.mock(TranscriptArchive, {})))
 )
+
+/** Hooks on a store in memory. */
+export const onStore = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.provide(effect, [LifecycleHooks.layer, SessionStore.layerMemory])
+
+/** What a hook of a test fails with. */
+export class Broken extends Schema.TaggedError<Broken>()("Broken", {}) {}
+
+export const thrown = (): Effect.Effect<never> => {
+  throw new TypeError("thrown")
+}
+
+export const turnIds = (events: ReadonlyArray<Lifecycle.LifecycleEvent>) =>
+  events.map((event) => event._tag === "turn:start" ? event.turnId : event._tag)
+
+export const taken = (queue: Queue.Dequeue<Lifecycle.LifecycleEvent>, n: number) =>
+  Effect.map(Queue.takeN(queue, n), turnIds)
+
+/** Lets every fiber run that can. */
+export const settle = TestClock.adjust(0)
 
 export const dispatcher = Effect.gen(function*() {
   return yield* HookDispatcher.make({ hooks: yield* LifecycleHooks, outbox: yield* HookOutbox, services })

@@ -1,6 +1,7 @@
 /**
- * A TestClock whose host can sleep: the wall time jumps, and no timer has run meanwhile. A timer that had 10 seconds
- * left before the sleep has 10 seconds left after it, as on a laptop that was closed and opened.
+ * A TestClock whose host can sleep, and whose wall clock can be set back. In both the wall time jumps and no timer runs:
+ * one that had 10 seconds left has 10 seconds left afterwards. The monotonic clock stands still while the host sleeps, as
+ * on Linux.
  */
 import { Clock, Context, Duration, Effect } from "effect"
 import { TestClock } from "effect/testing"
@@ -8,8 +9,10 @@ import { TestClock } from "effect/testing"
 interface Host {
   /** The host sleeps and wakes: nothing runs, only the wall time is another. */
   readonly sleep: (duration: Duration.Input) => Effect.Effect<void>
-  /** Time for which the host slept up to this moment of the wall clock, in milliseconds. */
-  readonly sleptBefore: (at: number) => number
+  /** The wall clock is corrected by this much. */
+  readonly setBack: (duration: Duration.Input) => Effect.Effect<void>
+  /** For how long the host has been awake, in milliseconds. */
+  readonly awakeMillis: Effect.Effect<number>
 }
 
 export class HostClock extends Context.Service<HostClock, Host>()("test/HostClock") {}
@@ -17,10 +20,13 @@ export class HostClock extends Context.Service<HostClock, Host>()("test/HostCloc
 /** Runs on a host of its own. Everything in it that asks for the time asks this host, layers included. */
 export const provide = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.flatMap(TestClock.testClockWith((clock) => Effect.succeed(clock)), (awake) => {
-    const sleeps: Array<{ readonly at: number; readonly millis: number }> = []
-    let slept = 0
-    const millis = () => awake.currentTimeMillisUnsafe() + slept
-    const nanos = () => awake.currentTimeNanosUnsafe() + BigInt(slept) * 1_000_000n
+    let ahead = 0
+    const millis = () => awake.currentTimeMillisUnsafe() + ahead
+    const nanos = () => awake.currentTimeNanosUnsafe() + BigInt(ahead) * 1_000_000n
+    const jump = (millis: number) =>
+      Effect.sync(() => {
+        ahead += millis
+      })
     const clock: TestClock.TestClock = {
       ...awake,
       currentTimeMillisUnsafe: millis,
@@ -31,12 +37,9 @@ export const provide = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
     return effect.pipe(
       Effect.provideService(Clock.Clock, clock),
       Effect.provideService(HostClock, {
-        sleep: (duration) =>
-          Effect.sync(() => {
-            sleeps.push({ at: millis(), millis: Duration.toMillis(duration) })
-            slept += Duration.toMillis(duration)
-          }),
-        sleptBefore: (at) => sleeps.reduce((sum, sleep) => at > sleep.at ? sum + sleep.millis : sum, 0)
+        sleep: (duration) => jump(Duration.toMillis(duration)),
+        setBack: (duration) => jump(-Duration.toMillis(duration)),
+        awakeMillis: awake.currentTimeMillis
       })
     )
   })

@@ -10,14 +10,14 @@ import { Context, Effect, FileSystem, Layer, Path } from "effect"
 import { SqlClient } from "effect/sql"
 import { openCodeConfig } from "../../examples/support/OpenCodeConfig.ts"
 import * as ScriptedModel from "../../examples/support/ScriptedModel.ts"
+import type { HookExists } from "../../src/hooks/index.ts"
 import {
-  type HookExists,
+  CodingAgents,
   InstanceId,
   LifecycleHooks,
   ProviderRegistry,
   ProviderService,
   SessionStore,
-  type Settings,
   ThreadId
 } from "../../src/index.ts"
 import * as OpenCode from "../../src/opencode/OpenCode.ts"
@@ -73,13 +73,13 @@ export const history = (request: ScriptedModel.ModelRequest | undefined): Readon
 
 export interface ServiceOptions {
   readonly filename: string
-  readonly settings?: Settings | undefined
+  readonly settings?: CodingAgents.Settings | undefined
   readonly hooks?: ReadonlyArray<Layer.Layer<never, HookExists, LifecycleHooks>> | undefined
 }
 
 /** A service with a store of its own, on agents that others share. Closing its scope is an orderly shutdown. */
 export const service = (options: ServiceOptions) =>
-  ProviderService.layer(options.settings).pipe(
+  CodingAgents.layerService(options.settings).pipe(
     Layer.provideMerge(
       Layer.orDie(SessionStore.layer.pipe(Layer.provideMerge(SqliteClient.layer({ filename: options.filename }))))
     ),
@@ -90,7 +90,7 @@ export type AgentOptions = Partial<OpenCode.Managed> | OpenCode.External
 
 /** One host with an agent of its own, on the scripted model of whoever asks. */
 export const host = (options: ServiceOptions & { readonly agent?: AgentOptions | undefined }) =>
-  ProviderService.layer(options.settings).pipe(
+  CodingAgents.layerService(options.settings).pipe(
     Layer.provide(Layer.orDie(Layer.mergeAll(Layer.empty, ...options.hooks ?? []))),
     Layer.provide(Layer.orDie(Layer.unwrap(Effect.map(Model, (model) =>
       OpenCode.layer(

@@ -49,7 +49,7 @@ export const open = Effect.fnUntraced(function*(
     config: { ...openCodeConfig(model), ...options.config }
   })
   const call = yield* Api.make(server)
-  const { subscribe } = yield* EventHub.make(server, { serverLost: server.lost })
+  const { subscribe } = yield* EventHub.make(server, { serverLost: server.exit })
   const createSession = call(
     "session.create",
     directory,

@@ -1,9 +1,11 @@
 /**
  * The reaper and the transitions of threads against a reference model: schedules of commands as data, played on the
- * real service, store and mock agent under a clock whose host can sleep, and then judged by what is in the log.
+ * real service, store and mock agent under a clock whose host can sleep and be set back, and then judged by what is in
+ * the log.
  *
- * The model knows three things only: how long the host was awake between two moments, when a session was last used
- * (start, end of a turn, an answer of the user), and when the test said that it had background work.
+ * The model knows three things only: how long the host was awake between two events (measured where a reader sees them,
+ * since the wall time in them may repeat itself), when a session was last used (start, end of a turn, an answer of the
+ * user), and when the test said that it had background work.
  */
 import { assert } from "@effect/vitest"
 import {
@@ -23,6 +25,7 @@ import {
 } from "effect"
 import { TestClock } from "effect/testing"
 import {
+  CodingAgents,
   isTerminal,
   LifecycleHooks,
   ProviderRegistry,
@@ -71,7 +74,9 @@ export const Command = Schema.TaggedUnion({
   FailWrites: { seconds: between(1, 60) },
   Advance: { minutes: between(1, 150) },
   /** The host sleeps; its timers do not run. */
-  Sleep: { minutes: between(10, 600) }
+  Sleep: { minutes: between(10, 600) },
+  /** The host's wall clock is corrected. */
+  SetBack: { minutes: between(1, 600) }
 })
 export type Command = typeof Command.Type
 
@@ -100,7 +105,7 @@ const anyDirectory = FileSystem.layerNoop({
 })
 
 const host = Layer.suspend(() =>
-  ProviderService.layer({
+  CodingAgents.layerService({
     turnDeadline: "3 days",
     noProgressDeadline: "3 days",
     reaper: {
@@ -143,7 +148,8 @@ export const check = (schedule: ReadonlyArray<Command>) =>
     const clock = yield* HostClock.HostClock
     const calls: Array<Fiber.Fiber<unknown, unknown>> = []
     const work: Array<Work> = []
-    const seen = new Map<ThreadId, Array<number>>()
+    /** When a reader saw each event of a thread, by its number. */
+    const seen = new Map<ThreadId, Map<number, number>>()
     const cursors = new Map<ThreadId, unknown>()
 
     const call = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
@@ -170,7 +176,7 @@ export const check = (schedule: ReadonlyArray<Command>) =>
     })
     let asked = 0
     const askOutside = (threadId: ThreadId) =>
-      Effect.flatMap(agents.getThread(threadId), ({ sessionId }) => {
+      Effect.flatMap(agents.getThread({ threadId }), ({ sessionId }) => {
         if (sessionId === undefined) return Effect.void
         const requestId = RequestId.make(`outside-${asked++}`)
         const request = { requestId, kind: "command", subject: "make", detail: null } as const
@@ -193,23 +199,23 @@ export const check = (schedule: ReadonlyArray<Command>) =>
         case "Interrupt":
           return call(agents.interruptTurn({ threadId }))
         case "BackgroundWork":
-          return Effect.flatMap(agents.getThread(threadId), ({ epoch, sessionId, status }) => {
+          return Effect.flatMap(agents.getThread({ threadId }), ({ epoch, sessionId, status }) => {
             if (status === "stopped" || sessionId === undefined) return Effect.void
             return Effect.andThen(
               agent.backgroundWork(sessionId, command.on),
-              Effect.map(now, (at) => work.push({ thread: threadId, epoch, on: command.on, at }))
+              Effect.map(clock.awakeMillis, (at) => work.push({ thread: threadId, epoch, on: command.on, at }))
             )
           })
         case "Stop":
-          return call(agents.stopSession(threadId))
+          return call(agents.stopSession({ threadId }))
         case "StopsAndTurn":
           return Effect.all([
-            call(agents.stopSession(threadId)),
+            call(agents.stopSession({ threadId })),
             call(send(threadId, "1")),
-            call(agents.stopSession(threadId))
+            call(agents.stopSession({ threadId }))
           ])
         case "Crash":
-          return Effect.flatMap(agents.getThread(threadId), ({ sessionId }) => agent.crash(sessionId))
+          return Effect.flatMap(agents.getThread({ threadId }), ({ sessionId }) => agent.crash(sessionId))
         case "HangStop":
           return agent.hangStop(command.on)
         case "FailWrites":
@@ -221,6 +227,8 @@ export const check = (schedule: ReadonlyArray<Command>) =>
           return TestClock.adjust(Duration.minutes(command.minutes))
         case "Sleep":
           return clock.sleep(Duration.minutes(command.minutes))
+        case "SetBack":
+          return clock.setBack(Duration.minutes(command.minutes))
       }
     }
 
@@ -233,20 +241,20 @@ export const check = (schedule: ReadonlyArray<Command>) =>
       }), { discard: true })
 
     const live = Effect.map(
-      Effect.forEach(threads, agents.getThread),
+      Effect.forEach(threads, (threadId) => agents.getThread({ threadId })),
       (bindings) => bindings.filter((binding) => binding.status !== "stopped")
     )
 
     const play = Effect.gen(function*() {
       for (const threadId of threads) {
         yield* agents.startSession({ threadId, instanceId: mock, directory: `/${threadId}` })
-        const seqs: Array<number> = []
-        seen.set(threadId, seqs)
+        const seenAt = new Map<number, number>()
+        seen.set(threadId, seenAt)
         yield* agents.streamEvents({ threadId }).pipe(
           Stream.runForEach((event) =>
-            Effect.sync(() => {
+            Effect.map(clock.awakeMillis, (at) => {
               if (event._tag !== "ItemDelta" && event._tag !== "ItemUpdated" && event._tag !== "Gap") {
-                seqs.push(event.seq)
+                seenAt.set(event.seq, at)
               }
             })
           ),
@@ -290,12 +298,14 @@ export const check = (schedule: ReadonlyArray<Command>) =>
         yield* TestClock.adjust(1)
         assert.strictEqual((yield* Fiber.join(last)).continuity._tag, "Resumed")
         yield* quiet
-        judge(schedule, yield* stored(threadId), {
-          awake: (from, until) => until - from - clock.sleptBefore(until) + clock.sleptBefore(from),
+        const events = yield* stored(threadId)
+        const seenAt = seen.get(threadId) ?? new Map<number, number>()
+        assert.deepStrictEqual(Array.from(seenAt.keys()), events.map((event) => event.seq))
+        judge(schedule, events, {
+          at: (event) => seenAt.get(event.seq) ?? Number.NaN,
           working: (epoch, at) =>
             work.filter((entry) => entry.thread === threadId && entry.epoch === epoch && entry.at <= at)
         })
-        assert.deepStrictEqual(seen.get(threadId), (yield* stored(threadId)).map((event) => event.seq))
       }
 
       const received = yield* agent.received
@@ -310,27 +320,26 @@ export const check = (schedule: ReadonlyArray<Command>) =>
 
     // Whatever failed: the layers must come down without anybody to move the clock.
     const rest = heal.pipe(
-      Effect.andThen(Effect.forEach(threads, (threadId) => call(agents.stopSession(threadId)))),
+      Effect.andThen(Effect.forEach(threads, (threadId) => call(agents.stopSession({ threadId })))),
       Effect.andThen(Effect.andThen(quiet, TestClock.adjust("2 minutes")))
     )
     yield* play.pipe(Effect.onError(() => rest))
   }).pipe(Effect.scoped, Effect.provide(host, { local: true }), HostClock.provide)
-
-const now = Effect.clockWith((clock) => clock.currentTimeMillis)
 
 /** What holds of one thread's whole log. */
 const judge = (
   schedule: ReadonlyArray<Command>,
   events: ReadonlyArray<ThreadEvent>,
   model: {
-    readonly awake: (from: number, until: number) => number
+    /** When the event came, in milliseconds that the host had been awake. */
+    readonly at: (event: ThreadEvent) => number
     readonly working: (epoch: number, at: number) => ReadonlyArray<Work>
   }
 ): void => {
   assert.deepStrictEqual(events.map((event) => event.seq), events.map((_, n) => n + 1))
   for (const ends of Object.values(endings(events))) assert.strictEqual(ends.length, 1, "not one end")
   const faulty = schedule.some((command) => command._tag === "HangStop" || command._tag === "FailWrites")
-  // An event that could only be stored at a later attempt tells of an earlier moment.
+  // An event that could only be stored at a later attempt comes later than what it tells of.
   const tolerance = faulty ? 10_000 : 0
   let usedAt = 0
   let started = 0
@@ -340,24 +349,25 @@ const judge = (
     switch (event._tag) {
       case "SessionStarted":
         started++
-        usedAt = event.at
+        usedAt = model.at(event)
         stopped.length = 0
         assert.strictEqual(event.continuity._tag, event.epoch === 1 ? "Created" : "Resumed")
         assert.strictEqual(started, ended + 1, "two epochs at once")
         break
       case "ApprovalSettled":
-        if (event.by === "user" || event.by === "agent") usedAt = event.at
+        if (event.by === "user" || event.by === "agent") usedAt = model.at(event)
         if (event.by === "session-ended") stopped.push(event)
         break
       case "TurnInterrupted":
         if (event.by === "stop") stopped.push(event)
-        usedAt = event.at
+        usedAt = model.at(event)
         break
       case "SessionEnded": {
         ended++
         if (event.reason !== "reaped") break
-        const idle = model.awake(usedAt, event.at)
-        const work = model.working(event.epoch, event.at)
+        const at = model.at(event)
+        const idle = at - usedAt
+        const work = model.working(event.epoch, at)
         assert.deepStrictEqual(stopped, [], "a busy session was reaped")
         assert.isAtLeast(idle, idleAfter - tolerance, "reaped too early")
         if (work.at(-1)?.on === true) {
@@ -369,7 +379,7 @@ const judge = (
         break
       }
       default:
-        if (isTerminal(event)) usedAt = event.at
+        if (isTerminal(event)) usedAt = model.at(event)
     }
   }
 }

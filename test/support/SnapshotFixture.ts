@@ -67,7 +67,7 @@ export const turn = (
   items: [
     {
       _tag: "UserMessage",
-      itemId: ItemId.make(`${id}/user/0`),
+      itemId: ItemId.make(`${id}.user.0`),
       text: input.prompt,
       attachments: (input.attachments ?? []).map((attachment) =>
         attachment._tag === "File" ? attachment.path : attachment.name

@@ -84,7 +84,11 @@ const listening = (way: RequestListener | "nobody") => way === "nobody" ? Loopba
 type Call = OpenCodeConnection["call"]
 
 const calls = (call: Call) =>
-  Calls.make({ version: "1.18.33", managed: true, call, subscribe: () => Effect.never }, instanceId, "/workspace")
+  Calls.make(
+    { version: "1.18.33", managed: true, exit: Effect.undefined, call, subscribe: () => Effect.never },
+    instanceId,
+    "/workspace"
+  )
 
 /** Short where the deadline is what is waited for, and out of the way where it is not. */
 const connect = (baseUrl: string, expected: Outcome) =>

@@ -24,9 +24,9 @@ describe("SessionReaper: the model", () => {
 const background = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.forkChild(effect, { startImmediately: true })
 
 const status = (id: ThreadId = threadId) =>
-  Effect.map(ProviderService.use((agents) => agents.getThread(id)), (binding) => binding.status)
+  Effect.map(ProviderService.use((agents) => agents.getThread({ threadId: id })), (binding) => binding.status)
 
-const isLive = Effect.map(status(), (now) => assert.strictEqual(now, "idle"))
+const isLive = Effect.map(status(), (now) => assert.notStrictEqual(now, "stopped"))
 
 const isReaped = Effect.gen(function*() {
   assert.strictEqual((yield* awaitEvent(is("SessionEnded"))).reason, "reaped")
@@ -154,6 +154,40 @@ describe("SessionReaper: what went wrong in the field", () => {
       yield* isReaped
     }).pipe(Effect.provide(layer(), { local: true }), HostClock.provide))
 
+  it.effect("P9 mock: a wall clock that is set back delays no reaping, of sessions from before or after it", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      const host = yield* HostClock.HostClock
+      const later = ThreadId.make("later")
+      const directory = yield* Agents.folder
+      yield* Agents.start({ directory })
+      yield* TestClock.adjust("20 minutes")
+      yield* host.setBack("1 hour")
+      yield* agents.startSession({ threadId: later, instanceId: mock, directory })
+      yield* TestClock.adjust("9 minutes")
+      yield* isLive
+      yield* TestClock.adjust("3 minutes")
+      yield* isReaped
+      yield* TestClock.adjust("17 minutes")
+      assert.strictEqual(yield* status(later), "idle")
+      yield* TestClock.adjust("3 minutes")
+      assert.strictEqual(yield* status(later), "stopped")
+    }).pipe(Effect.provide(layer(), { local: true }), HostClock.provide))
+
+  it.effect("P9 mock: a host that sleeps and is set back while it does so has slept for the rest", () =>
+    Effect.gen(function*() {
+      const host = yield* HostClock.HostClock
+      yield* Agents.start()
+      yield* TestClock.adjust("10 minutes")
+      yield* host.sleep("9 hours")
+      yield* host.setBack("1 hour")
+      yield* TestClock.adjust("19 minutes")
+      yield* isLive
+      yield* host.setBack("9 hours")
+      yield* TestClock.adjust("3 minutes")
+      yield* isReaped
+    }).pipe(Effect.provide(layer(), { local: true }), HostClock.provide))
+
   it.effect("P4 mock: a turn in which the host sleeps is not taken for a silent one", () =>
     Effect.gen(function*() {
       const agents = yield* ProviderService
@@ -220,9 +254,9 @@ describe("SessionReaper: what went wrong in the field", () => {
       yield* Agents.start()
       yield* TestClock.adjust("32 minutes")
       yield* isReaped
-      assert.deepStrictEqual((yield* agents.listThreads()).map((thread) => thread.status), ["stopped"])
+      assert.deepStrictEqual((yield* agents.listThreads({})).threads.map((thread) => thread.status), ["stopped"])
       assert.deepStrictEqual((yield* agent.sessions).map((session) => session.live), [false])
-      yield* agents.stopSession(threadId)
+      yield* agents.stopSession({ threadId })
       yield* agents.interruptTurn({ threadId })
     }).pipe(Effect.provide(layer())))
 
@@ -301,7 +335,7 @@ describe("SessionReaper: what went wrong in the field", () => {
         const run = yield* background(Effect.delay(agents.runTurn({ threadId, prompt: "now" }), "30 minutes"))
         yield* TestClock.adjust("30 minutes")
         const turn = yield* Fiber.join(run)
-        assert.strictEqual(turn.continuity._tag, "Resumed")
+        assert.strictEqual(turn.continuity._tag, turn.epoch === 1 ? "Created" : "Resumed")
       }
       for (const ends of Object.values(endings(yield* stored()))) assert.deepStrictEqual(ends, ["TurnCompleted"])
       assert.deepStrictEqual((yield* agent.sessions).map((session) => session.overlaps), [0])
@@ -313,7 +347,7 @@ describe("SessionReaper: what went wrong in the field", () => {
       yield* Agents.start()
       const stops = yield* background(
         Effect.delay(
-          Effect.all([agents.stopSession(threadId), agents.stopSession(threadId)], { concurrency: 2 }),
+          Effect.all([agents.stopSession({ threadId }), agents.stopSession({ threadId })], { concurrency: 2 }),
           "30 minutes"
         )
       )
@@ -330,14 +364,14 @@ describe("SessionReaper: what went wrong in the field", () => {
       const directory = yield* Agents.folder
       yield* Agents.start({ directory })
       yield* agents.startSession({ threadId: other, instanceId: mock, directory })
-      yield* agents.stopSession(threadId)
+      yield* agents.stopSession({ threadId })
       const reached = yield* Deferred.make<void>()
       yield* agent.slowStart(Effect.andThen(Deferred.succeed(reached, undefined), Effect.never))
       const start = yield* background(Effect.flip(agents.startSession({ threadId })))
       yield* Deferred.await(reached)
       yield* TestClock.adjust("32 minutes")
       assert.strictEqual(yield* status(other), "stopped")
-      yield* agents.stopSession(threadId)
+      yield* agents.stopSession({ threadId })
       assert.strictEqual((yield* Fiber.join(start))._tag, "ThreadStopping")
     }).pipe(Effect.provide(layer())))
 

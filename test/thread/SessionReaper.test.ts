@@ -1,8 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Schema } from "effect"
-import { SessionReaper } from "../../src/index.ts"
+import { CodingAgents } from "../../src/index.ts"
+import * as SessionReaper from "../../src/thread/SessionReaper.ts"
 
-const { decide, defaults } = SessionReaper
+const { decide } = SessionReaper
+const { reaper: defaults } = CodingAgents.defaults
 const minute = 60_000
 const idleAfter = Duration.toMillis(defaults.idleAfter)
 const pinCap = Duration.toMillis(defaults.pinCap)
@@ -11,8 +13,7 @@ const start = 1_700_000_000_000
 const Observation = Schema.Struct({
   now: Schema.Int.check(Schema.isBetween({ minimum: start, maximum: start + 48 * 60 * minute })),
   activeAt: Schema.Int.check(Schema.isBetween({ minimum: start, maximum: start + 48 * 60 * minute })),
-  turnRunning: Schema.Boolean,
-  openRequests: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 3 })),
+  busy: Schema.Boolean,
   backgroundWork: Schema.Boolean,
   exempt: Schema.Boolean,
   sleeps: Schema.Array(Schema.Struct({
@@ -29,8 +30,7 @@ const observe = (seen: typeof Observation.Type): SessionReaper.Observation => ({
 const idle: SessionReaper.Observation = {
   now: start + 10 * 60 * minute,
   activeAt: start,
-  turnRunning: false,
-  openRequests: 0,
+  busy: false,
   backgroundWork: false,
   exempt: false,
   sleeps: []
@@ -43,7 +43,7 @@ describe("SessionReaper.decide", () => {
     ([input]) =>
       Effect.sync(() => {
         const seen = observe(input)
-        if (!seen.turnRunning && seen.openRequests === 0) return
+        if (!seen.busy) return
         assert.strictEqual(decide(seen, defaults)._tag, "Keep")
       }),
     { arbitrary: { runs: 2000 } }
@@ -65,7 +65,7 @@ describe("SessionReaper.decide", () => {
     [Observation],
     ([input]) =>
       Effect.sync(() => {
-        const seen = { ...observe(input), turnRunning: false, openRequests: 0, exempt: false, sleeps: [] }
+        const seen = { ...observe(input), busy: false, exempt: false, sleeps: [] }
         if (seen.now - seen.activeAt >= idleAfter + pinCap) assert.strictEqual(decide(seen, defaults)._tag, "Stop")
       }),
     { arbitrary: { runs: 2000 } }

@@ -103,12 +103,12 @@ it.effect("P13 snapshots: what only our log has is put in its place in time, and
     assert.deepStrictEqual(
       read.map(({ id, origin }) => `${origin} ${id}`),
       [
-        "log t1/user/0",
+        "log t1.user.0",
         "log gone-1",
         "provider msg_2",
         "provider a2",
         "log gone-2",
-        "log t3/user/0",
+        "log t3.user.0",
         "log gone-3",
         "provider a4"
       ]
@@ -122,7 +122,7 @@ it.effect("P13 snapshots: words that joined a running turn are kept where the ag
     const { folder, snapshots } = yield* engine
     const steered = turn("t1", 100, [says("a1-p", "one"), {
       _tag: "UserMessage",
-      itemId: ItemId.make("t1/user/2"),
+      itemId: ItemId.make("t1.user.2"),
       text: "and this",
       attachments: []
     }])
@@ -132,7 +132,7 @@ it.effect("P13 snapshots: words that joined a running turn are kept where the ag
     const joined = [...messages, user("msg_steer", "and this", 120)]
     yield* snapshots.write(input(folder, "with", { history: history(joined), archive: [steered], refs }))
     const ids = (id: string) => Effect.map(saved(snapshots, id), (read) => read.map(({ id }) => id))
-    assert.deepStrictEqual(yield* ids("without"), ["msg_1", "a1", "t1/user/2"])
+    assert.deepStrictEqual(yield* ids("without"), ["msg_1", "a1", "t1.user.2"])
     assert.deepStrictEqual(yield* ids("with"), ["msg_1", "a1", "msg_steer"])
   }).pipe(Effect.provide(Fixture.platform)))
 

@@ -1,6 +1,6 @@
 /**
- * OpenCode's resume cursor. The session id finds the session; its directory is read from OpenCode again at each resume,
- * the one stored here is for a human and for the comparison.
+ * OpenCode's resume cursor. The session id finds the session. The directory is read from OpenCode again at each resume;
+ * the stored one is for people, and to tell a move.
  */
 import { Schema } from "effect"
 import { ProviderName } from "../../domain/Ids.ts"

@@ -148,7 +148,7 @@ const decoders = new Map(Object.entries<Decode>({
   )
 }))
 
-/** The frame, or nothing where it is of no use. */
+/** The decoded frame; `undefined` if it is of no use. */
 export const decode = ({ type, sessionId, properties }: SessionFrame): Frame | undefined => {
   // By hand: thousands of these come per second, and a Schema would cost more than the rest of their way.
   if (type === "message.part.delta" && typeof properties === "object" && properties !== null) {

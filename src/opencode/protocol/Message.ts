@@ -46,7 +46,7 @@ export const TextPart = Schema.Struct({
   ...base,
   type: Schema.Literals(["text", "reasoning"]),
   text: Schema.String,
-  /** Written by OpenCode, not by whoever the message is from. */
+  /** Written by OpenCode itself, not by the author of the message. */
   synthetic: Schema.optional(Schema.Boolean),
   ignored: Schema.optional(Schema.Boolean),
   time: Schema.optional(Schema.Struct({ end: Schema.optional(Schema.Finite) }))

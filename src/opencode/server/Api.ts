@@ -57,7 +57,7 @@ export const make = Effect.fnUntraced(function*(
     )
 })
 
-/** A client is only its settings, but they are not worth keeping for every directory there ever was. */
+/** A client holds nothing but its settings, so only those of recent directories are kept. */
 const clientLimit = 256
 
 const classify = <A>(
@@ -79,7 +79,7 @@ const classify = <A>(
   )
 }
 
-/** Rejected without a code: somebody did answer, but not in OpenCode's language: a proxy's page, a body cut short. */
+/** Rejected without a code: an answer came, but not in OpenCode's language (a proxy's page, a body cut short). */
 const thrown = (endpoint: Endpoint, operation: string, error: unknown) => {
   const code = errorCode(error)
   if (code !== undefined) return unreachable(endpoint, operation, code)

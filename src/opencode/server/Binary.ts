@@ -8,52 +8,28 @@
 import { Effect, FileSystem, Option, Path } from "effect"
 import { createRequire } from "node:module"
 import { arch, platform } from "node:process"
-import type { InstanceId } from "../../domain/Ids.ts"
-import { AgentNotExecutable, AgentNotFound } from "../../provider/AdapterError.ts"
+import * as Executable from "../../adapter/Executable.ts"
 
-export interface BinaryOptions {
-  readonly instanceId: InstanceId
-  /** Path of the executable, or a name to be looked up on the PATH instead of `opencode`. */
-  readonly binary?: string | undefined
-  /** Where to look for names. Default: this process's `PATH`. */
-  readonly path?: string | undefined
-}
+/** Which executable to start, and where to look for it. */
+export type BinaryOptions = Pick<Executable.Options, "instanceId" | "binary" | "path">
 
 /** The absolute path of an executable file. That it really runs is known once it is spawned. */
-export const find = Effect.fn("OpenCode.Binary.find")(function*(
-  options: BinaryOptions
-): Effect.fn.Return<string, AgentNotFound | AgentNotExecutable, FileSystem.FileSystem | Path.Path> {
-  const { instanceId } = options
-  const path = yield* Path.Path
-  const searched: Array<string> = []
-  if (options.binary !== undefined && path.basename(options.binary) !== options.binary) {
-    const file = path.resolve(options.binary)
-    const found = yield* inspect(file)
-    if (Option.isNone(found)) return yield* new AgentNotFound({ instanceId, searched: [file] })
-    if (!found.value.executable) return yield* new AgentNotExecutable({ instanceId, path: file, code: "EACCES" })
-    return file
-  }
-  const folders = (options.path ?? process.env["PATH"] ?? "").split(platform === "win32" ? ";" : ":")
-  for (const folder of folders.filter((folder) => folder !== "")) {
-    for (const name of fileNames(options.binary ?? "opencode")) {
-      const file = path.resolve(folder, name)
-      searched.push(file)
-      const found = yield* inspect(file)
-      if (Option.isNone(found) || !found.value.executable) continue
-      const binary = yield* launched(found.value.realPath)
-      if (Option.isSome(binary)) return binary.value
-    }
-  }
-  if (options.binary === undefined) {
-    for (const from of [import.meta.url, path.resolve("package.json")]) {
-      const manifest = resolve(from, "opencode-ai/package.json")
-      searched.push(`the package opencode-ai, from ${from}`)
-      const binary = Option.isSome(manifest) ? yield* platformBinary(manifest.value) : Option.none()
-      if (Option.isSome(binary)) return binary.value
-    }
-  }
-  return yield* new AgentNotFound({ instanceId, searched })
-})
+export const find = (options: BinaryOptions) =>
+  Effect.flatMap(Path.Path, (path) =>
+    Executable.find({
+      instanceId: options.instanceId,
+      name: "opencode",
+      binary: options.binary,
+      path: options.path,
+      launched,
+      elsewhere: [import.meta.url, path.resolve("package.json")].map((from) => ({
+        name: `the package opencode-ai, from ${from}`,
+        find: Effect.suspend(() => {
+          const manifest = resolve(from, "opencode-ai/package.json")
+          return Option.isSome(manifest) ? platformBinary(manifest.value) : Effect.succeedNone
+        })
+      }))
+    }))
 
 /** The same file, unless it is the launcher of an npm package: then the package's binary, if it has one. */
 const launched = Effect.fnUntraced(function*(realPath: string) {
@@ -71,27 +47,13 @@ const platformBinary = Effect.fnUntraced(function*(manifest: string) {
     const found = resolve(manifest, `${name}/package.json`)
     if (Option.isNone(found)) continue
     const file = path.join(path.dirname(found.value), "bin", platform === "win32" ? "opencode.exe" : "opencode")
-    const inspected = yield* inspect(file)
-    if (Option.isSome(inspected) && inspected.value.executable) return Option.some(file)
+    if (yield* Executable.isExecutable(file)) return Option.some(file)
   }
   return Option.none<string>()
 })
 
-const inspect = Effect.fnUntraced(function*(file: string) {
-  const fs = yield* FileSystem.FileSystem
-  return yield* Effect.all({ info: fs.stat(file), realPath: fs.realPath(file) }).pipe(
-    Effect.map(({ info, realPath }) => ({
-      realPath,
-      executable: info.type === "File" && (platform === "win32" || (info.mode & 0o111) !== 0)
-    })),
-    Effect.option
-  )
-})
-
 const resolve = (from: string, specifier: string) =>
   Option.liftThrowable(() => createRequire(from).resolve(specifier))()
-
-const fileNames = (name: string) => platform === "win32" ? [`${name}.exe`, name] : [name]
 
 /**
  * In the order of the package's own installer (1.18.33): what fits the processor and the C library first. npm installs

@@ -87,7 +87,7 @@ export const make = (connection: OpenCodeConnection, instanceId: InstanceId, dir
   ) => Effect.Effect<A, AgentError | ApiRefusal> = (operation, request) =>
     connection.call(operation, directory, request)
 
-  /** A refusal that means nothing in particular here. */
+  /** Any refusal as `AgentProtocolError`: it has no meaning of its own here. */
   const plain = <A>(effect: Effect.Effect<A, AgentError | ApiRefusal>): Effect.Effect<A, AgentError> =>
     Effect.catchTag(effect, "OpenCodeApiRefusal", ({ operation, status, name, body }) =>
       Effect.fail(
@@ -162,7 +162,7 @@ export const make = (connection: OpenCodeConnection, instanceId: InstanceId, dir
         Effect.flatMap(decoded("session.children", Schema.Array(SessionInfo)))
       ),
 
-    /** The sessions of the directory that work. */
+    /** The busy sessions of the directory. */
     busy: plain(call("session.status", (client, signal) => client.session.status({}, { signal }))).pipe(
       Effect.flatMap(decoded("session.status", Schema.Record(Schema.String, Status))),
       Effect.map((all): ReadonlySet<string> =>
@@ -179,7 +179,7 @@ export const make = (connection: OpenCodeConnection, instanceId: InstanceId, dir
           ...body(prompt)
         }, { signal })),
 
-    /** Stores a user message that nobody answers; the model sees it before the next prompt. */
+    /** Stores a user message without starting a turn. The model sees it before the next prompt. */
     note: (sessionID: string, prompt: Prompt) =>
       plain(
         call("session.prompt", (client, signal) =>
@@ -194,14 +194,17 @@ export const make = (connection: OpenCodeConnection, instanceId: InstanceId, dir
         Effect.flatMap(decoded("session.fork", SessionInfo))
       ),
 
-    /** Answers when the compaction is over. It goes on when nobody waits any more, so no signal is handed over. */
+    /**
+     * Answers when the compaction is over. OpenCode continues it even if the call is given up, so the call takes no
+     * signal.
+     */
     summarize: (sessionID: string, model: ModelSelection) =>
       plain(call("session.summarize", (client) => client.session.summarize({ sessionID, ...modelParts(model.id) }))),
 
     /**
-     * Takes back the wish for a compaction that was not made. OpenCode would try it again at the next prompt, write a
-     * summary that counts for nothing and, where it was asked for, leave the prompt unanswered (1.18.33). It refuses
-     * while it takes the session for busy, which it does for a moment after it said idle.
+     * Withdraws the request for a compaction that was not made. OpenCode would try again at the next prompt, write a
+     * summary that counts for nothing and, if the compaction had been asked for, leave the prompt unanswered (1.18.33).
+     * It refuses while it takes the session for busy, which it does for a moment after it announces idle.
      */
     withdraw: (sessionID: string, messageID: string) =>
       plain(

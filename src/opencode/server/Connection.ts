@@ -7,18 +7,21 @@
 import type { OpencodeClient } from "@opencode-ai/sdk/v2/client"
 import { type Effect, type Queue, Schema, type Scope } from "effect"
 import type { AgentError } from "../../provider/AdapterError.ts"
+import type { ProcessExit } from "../../provider/ProviderAdapter.ts"
 import type { Gate } from "./Gate.ts"
 
 /**
  * The server answered with a status other than success. `name` is the body's `name` or `_tag`. Internal to this
  * folder: sessions turn it into what it means for their operation, or into `AgentProtocolError`.
  */
-export class ApiRefusal extends Schema.TaggedError<ApiRefusal>()("OpenCodeApiRefusal", {
-  operation: Schema.String,
-  status: Schema.Int,
-  name: Schema.optionalKey(Schema.String),
-  body: Schema.Unknown
-}) {}
+export class ApiRefusal
+  extends Schema.TaggedError<ApiRefusal>("effect-coding-agents/opencode/ApiRefusal")("OpenCodeApiRefusal", {
+    operation: Schema.String,
+    status: Schema.Int,
+    name: Schema.optionalKey(Schema.String),
+    body: Schema.Unknown
+  })
+{}
 
 /** What the SDK resolves to without `throwOnError`. */
 export interface SdkResult<A> {
@@ -46,6 +49,8 @@ export interface OpenCodeConnection {
   readonly version: string
   /** Whether this library started the server, and so decides its configuration. */
   readonly managed: boolean
+  /** How the process of a server of ours ended, if it has; `undefined` of an external one. Answers within a second. */
+  readonly exit: Effect.Effect<ProcessExit | undefined>
   /** Where its plugin asks before a compaction. An external server has one only where the app was told of its plugin. */
   readonly gate?: Gate | undefined
   /**

@@ -6,6 +6,7 @@
  */
 import { Deferred, Duration, Effect, Exit, type FileSystem, type Path, RcRef, Schedule, Scope } from "effect"
 import type { ChildProcessSpawner } from "effect/process"
+import * as AgentProcess from "../../adapter/AgentProcess.ts"
 import type { AgentProcesses } from "../../process/AgentProcesses.ts"
 import type { AgentStartError, AgentUnreachable } from "../../provider/AdapterError.ts"
 import * as Api from "./Api.ts"
@@ -23,8 +24,8 @@ export type Options =
     /** How long a server is kept when no session uses it. Default: 5 minutes. */
     readonly idleTimeToLive?: Duration.Input | undefined
     /**
-     * How long OpenCode waits for the answer before it gives up a compaction; longer than saving a transcript may take.
-     * Default: 2 minutes. An external server's plugin reads its own.
+     * How long OpenCode waits for the gate's answer before it gives up a compaction. Must be longer than saving a
+     * transcript may take. Default: 2 minutes. The plugin of an external server has its own setting.
      */
     readonly gateDeadline?: Duration.Input | undefined
   }
@@ -46,8 +47,8 @@ export const make = Effect.fnUntraced(function*(
   | AgentProcesses
 > {
   let latest: Opened | undefined
-  // RcRef does not wait for an idle close that is under way when its own scope closes, nor for a replaced server that
-  // a session still holds; the process would be left behind. So every server is stopped from here too.
+  // When its own scope closes, RcRef does not wait for an idle close that is under way, nor for a replaced server that
+  // a session still holds. The process would be left behind, so every server is stopped from here too.
   const stops = new Set<Effect.Effect<void>>()
   yield* Effect.addFinalizer(() => Effect.forEach(stops, (stop) => stop, { concurrency: "unbounded", discard: true }))
   const acquire = Effect.gen(function*() {
@@ -77,7 +78,7 @@ export const make = Effect.fnUntraced(function*(
   return { get }
 })
 
-/** Our own server is on this machine: when it does not answer a few times, of ten seconds each, it hangs. */
+/** Our own server is on this machine. If it does not answer five times in a row, of ten seconds each, it hangs. */
 const untilWedged = Schedule.exponential("100 millis").pipe(Schedule.upTo({ times: 5 }))
 
 interface Opened {
@@ -107,8 +108,15 @@ const open = Effect.fn("OpenCode.connect")(function*(
   const hub = yield* EventHub.make(server, {
     silence: options.silence,
     reconnect: options.reconnect ?? (managed ? untilWedged : undefined),
-    serverLost: server.lost
+    serverLost: server.exit
   })
-  const connection: OpenCodeConnection = { version: server.version, managed, gate, call, subscribe: hub.subscribe }
+  const connection: OpenCodeConnection = {
+    version: server.version,
+    managed,
+    gate,
+    exit: managed ? AgentProcess.exitSoon(server.exit) : Effect.undefined,
+    call,
+    subscribe: hub.subscribe
+  }
   return { connection, lost: hub.lost }
 })

@@ -17,27 +17,29 @@ import { SecureRandom } from "effect/crypto"
 import { Hex } from "effect/encoding"
 import type { PlatformError } from "effect/PlatformError"
 import { platform } from "node:process"
-import { markerVariable } from "../../process/AgentProcesses.ts"
+import * as AgentEnvironment from "../../adapter/AgentEnvironment.ts"
 
 export interface EnvironmentOptions {
   /** The app's own OpenCode configuration: providers, models, agents, MCP servers. */
   readonly config?: Readonly<Record<string, unknown>> | undefined
-  /** Settings that win over everybody's, such as the permission baseline. Visible to tools: no secrets. */
+  /** Settings that override the app's and the user's, such as the permission baseline. Visible to tools: no secrets. */
   readonly enforced?: Readonly<Record<string, unknown>> | undefined
   /** Additional environment; `undefined` removes a variable. Tools see it. */
-  readonly env?: Readonly<Record<string, string | Redacted.Redacted<string> | undefined>> | undefined
+  readonly env?: AgentEnvironment.Variables | undefined
   /**
    * By default the server uses the user's own OpenCode configuration, login and database. `true` gives it a home of its
    * own that is removed when it stops; `{ folder }` one that stays, so that sessions survive. Then nothing of the user
    * or of the project is read, and nothing is fetched from the network but what the configured models need.
    */
   readonly isolated?: boolean | { readonly folder: string } | undefined
-  /** The compaction plugin, and what it is to read: a file of its own, since tools see configuration and environment. */
+  /**
+   * The compaction plugin and its settings, which go to a file of their own: tools see configuration and environment.
+   */
   readonly plugin?: { readonly url: string; readonly settings: string } | undefined
 }
 
 export interface Environment {
-  readonly variables: Readonly<Record<string, string | Redacted.Redacted<string> | undefined>>
+  readonly variables: AgentEnvironment.Variables
   readonly password: Redacted.Redacted<string>
   /** Private to the server, empty but for its files, removed when the scope closes. */
   readonly folder: string
@@ -46,39 +48,44 @@ export interface Environment {
 }
 
 export const make = Effect.fnUntraced(function*(
-  options: EnvironmentOptions,
-  marker: string
+  options: EnvironmentOptions
 ): Effect.fn.Return<Environment, PlatformError, FileSystem.FileSystem | Path.Path | Scope.Scope> {
-  const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
-  const folder = yield* fs.makeTempDirectoryScoped({ prefix: "effect-coding-agents-opencode-" }).pipe(
-    Effect.flatMap(fs.realPath)
-  )
+  const folder = yield* AgentEnvironment.privateFolder("effect-coding-agents-opencode-")
   const password = Redacted.make(Hex.encode(SecureRandom.randomBytesUnsafe(32)))
-  const configFile = path.join(folder, "opencode.json")
-  if (options.config !== undefined) {
-    const config = JSON.stringify({ $schema: "https://opencode.ai/config.json", ...options.config })
-    yield* fs.writeFileString(configFile, config, { mode: 0o600, flag: "wx" })
-  }
-  const pluginFile = path.join(folder, "gate.json")
-  if (options.plugin !== undefined) {
-    yield* fs.writeFileString(pluginFile, options.plugin.settings, { mode: 0o600, flag: "wx" })
-  }
+  const configFile = options.config === undefined
+    ? undefined
+    : yield* AgentEnvironment.privateFile(
+      folder,
+      "opencode.json",
+      JSON.stringify({ $schema: "https://opencode.ai/config.json", ...options.config })
+    )
+  const plugin = options.plugin === undefined
+    ? undefined
+    : [[options.plugin.url, {
+      file: yield* AgentEnvironment.privateFile(folder, "gate.json", options.plugin.settings)
+    }]]
   const npm = npmOf(options)
-  const shell = platform === "win32" ? undefined : yield* writeShell(folder, Object.keys(npm))
+  const shell = platform === "win32"
+    ? undefined
+    : yield* AgentEnvironment.hidingShell({
+      folder,
+      hidden: [...hidden, ...Object.keys(npm)],
+      // OpenCode will not run these.
+      unsupported: ["fish", "nu"]
+    })
   const content = {
     autoupdate: false,
     share: "disabled",
     ...(shell === undefined ? {} : { shell }),
     ...options.enforced,
     // OpenCode adds these to the user's own.
-    ...(options.plugin === undefined ? {} : { plugin: [[options.plugin.url, { file: pluginFile }]] }),
+    ...(plugin === undefined ? {} : { plugin }),
     permission: { ...inheritedPermission(options), ...asRecord(options.enforced?.["permission"]) }
   }
   const home = options.isolated === undefined || options.isolated === false
     ? {}
     : yield* makeHome(options.isolated === true ? path.join(folder, "home") : path.resolve(options.isolated.folder))
-  const secrets = [Redacted.value(password), ...secretsIn(options.config), ...secretsIn(options.env)]
   return {
     password,
     folder,
@@ -91,19 +98,25 @@ export const make = Effect.fnUntraced(function*(
       ...home,
       ...options.env,
       OPENCODE_PERMISSION: undefined,
-      ...(options.config === undefined ? {} : { OPENCODE_CONFIG: configFile }),
+      ...(configFile === undefined ? {} : { OPENCODE_CONFIG: configFile }),
       OPENCODE_CONFIG_CONTENT: JSON.stringify(content),
-      OPENCODE_SERVER_PASSWORD: password,
-      [markerVariable]: marker
+      OPENCODE_SERVER_PASSWORD: password
     },
-    redact: (text) => secrets.reduce((text, secret) => text.replaceAll(secret, "<redacted>"), text)
+    redact: AgentEnvironment.redactor(password, options.config, options.env)
   }
 })
 
+const hidden = [
+  "OPENCODE_SERVER_PASSWORD",
+  "OPENCODE_SERVER_USERNAME",
+  "OPENCODE_CONFIG",
+  "OPENCODE_CONFIG_CONTENT"
+]
+
 /**
- * Before the first session of a directory OpenCode waits for npm, wherever a plugin is configured and a config folder
- * lacks `@opencode-ai/plugin`: 71 s without a network, because npm tries again and again, and half a second where it
- * tries once. In the user's own folder nothing of ours may say that it need not try. What the user says of it counts.
+ * Before the first session of a directory OpenCode waits for npm if a plugin is configured and a config folder lacks
+ * `@opencode-ai/plugin`: 71 s without a network, because npm retries, and half a second with one try. The user's own
+ * folder must not be touched, so npm is told to try once, unless the user has set the number of retries.
  */
 const npmOf = ({ env, isolated, plugin }: EnvironmentOptions): Readonly<Record<string, string>> => {
   const name = "npm_config_fetch_retries"
@@ -120,31 +133,6 @@ const inheritedPermission = ({ env, isolated }: EnvironmentOptions): object => {
 const decodeRecord = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Record(Schema.String, Schema.Unknown)))
 
 const asRecord = (value: unknown): object => typeof value === "object" && value !== null ? value : {}
-
-/** OpenCode will not run fish or nu, and treats bash and zsh by name, so the wrapper is named like what it runs. */
-const writeShell = Effect.fnUntraced(function*(folder: string, hidden: ReadonlyArray<string>) {
-  const fs = yield* FileSystem.FileSystem
-  const path = yield* Path.Path
-  const candidates = [process.env["SHELL"] ?? "", "/bin/bash", "/usr/bin/bash", "/bin/sh"]
-  const usable = candidates.filter((shell) => path.isAbsolute(shell) && !["fish", "nu"].includes(path.basename(shell)))
-  const shell = yield* Effect.findFirst(usable, fs.exists).pipe(Effect.flatMap(Effect.fromOption), Effect.option)
-  const real = shell._tag === "Some" ? shell.value : "/bin/sh"
-  const quoted = `'${real.replaceAll("'", `'\\''`)}'`
-  const wrapper = path.join(folder, path.basename(real))
-  yield* fs.writeFileString(
-    wrapper,
-    [
-      "#!/bin/sh",
-      ["unset OPENCODE_SERVER_PASSWORD OPENCODE_SERVER_USERNAME OPENCODE_CONFIG OPENCODE_CONFIG_CONTENT", ...hidden]
-        .join(" "),
-      `export SHELL=${quoted}`,
-      `exec ${quoted} "$@"`,
-      ""
-    ].join("\n"),
-    { mode: 0o700, flag: "wx" }
-  )
-  return wrapper
-})
 
 const makeHome = Effect.fnUntraced(function*(folder: string) {
   const fs = yield* FileSystem.FileSystem
@@ -178,11 +166,3 @@ const makeHome = Effect.fnUntraced(function*(folder: string) {
 })
 
 const pluginVersion = "1.18.33"
-
-/** Values under names that look like secrets. For redacting an agent's last words, not for deciding anything. */
-const secretsIn = (value: unknown, name = ""): ReadonlyArray<string> => {
-  if (Redacted.isRedacted(value)) return secretsIn(Redacted.value(value), "secret")
-  if (typeof value === "string") return value.length >= 6 && /key|token|secret|password|auth/i.test(name) ? [value] : []
-  if (typeof value !== "object" || value === null) return []
-  return Object.entries(value).flatMap(([key, value]) => secretsIn(value, Array.isArray(value) ? name : key))
-}

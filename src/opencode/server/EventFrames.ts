@@ -4,7 +4,7 @@
  */
 import type { SessionFrame } from "./Connection.ts"
 
-/** A frame with what routing needs: where it came from, and whose child it says its session is. */
+/** A frame with what routing needs: its directory, and whose child its session is. */
 export interface RoutedFrame extends SessionFrame {
   readonly directory: string | undefined
   /** The session's parent, `null` where it has none, `undefined` where the frame does not say. */
@@ -13,7 +13,9 @@ export interface RoutedFrame extends SessionFrame {
 
 export interface Batch {
   readonly frames: ReadonlyArray<RoutedFrame>
-  /** Whether the server has greeted: it listens from its next answer to anybody on, and then nothing is missed. */
+  /**
+   * Whether the server has greeted. It listens only from its next answer to any call on; after that nothing is missed.
+   */
   readonly connected: boolean
   /** Data lines that are not JSON objects with a payload. */
   readonly undecodable: number

@@ -4,10 +4,12 @@
  * States: connecting, connected, lost. Connected begins with the server's greeting; a read error, the end of the
  * stream, or silence beyond the server's heartbeat (10 s in OpenCode 1.18.33) drops it, and it reconnects with
  * back-off. Every subscriber then gets one `Restored`: frames in between are gone. The server greets a moment before it
- * listens to itself, so who reads what is gone asks it something else first. It is lost, for good, when the
+ * listens to itself, so a subscriber must make one call before it reads what it missed. It is lost, for good, when the
  * server's process ends or no attempt succeeds for about a minute; then all queues end.
  *
- * Where it hurts: a subscriber that does not read fills its queue and then holds up the whole subscription, the other
+ * **Gotchas**
+ *
+ * A subscriber that does not read fills its queue and then holds up the whole subscription, the other
  * sessions included. Nothing is ever dropped on this side.
  */
 import { type Cause, Clock, Deferred, Duration, Effect, Exit, Latch, Queue, Schedule, Schema, type Scope } from "effect"
@@ -35,7 +37,11 @@ export interface EventHub {
 
 type Subscriber = Queue.Queue<SessionFrame | StreamRestored, Cause.Done>
 
-class StreamDropped extends Schema.TaggedError<StreamDropped>()("OpenCodeStreamDropped", { cause: Schema.Defect() }) {}
+class StreamDropped
+  extends Schema.TaggedError<StreamDropped>("effect-coding-agents/opencode/StreamDropped")("OpenCodeStreamDropped", {
+    cause: Schema.Defect()
+  })
+{}
 
 export const make = Effect.fnUntraced(function*(
   endpoint: Endpoint,
@@ -51,7 +57,7 @@ export const make = Effect.fnUntraced(function*(
     for (const queue of queuesOf(subscribers)) yield* Queue.offer(queue, frame)
   })
 
-  // A session nobody introduced: an old subagent that works again, or one created while the stream was down.
+  // A session that no frame has introduced: an old subagent that works again, or one created while the stream was down.
   const introduce = Effect.fnUntraced(function*(sessionId: string, directory: string | undefined) {
     const query = directory === undefined ? "" : `?directory=${encoded(directory)}`
     const path = `/session/${encoded(sessionId)}${query}`
@@ -81,7 +87,7 @@ export const make = Effect.fnUntraced(function*(
     for (const [queue, batch] of batches) yield* Queue.offerAll(queue, batch)
   })
 
-  // Fails where no connection came about; succeeds when a connection that was greeted has dropped.
+  // Fails if no connection was made; succeeds when a connection that was greeted has dropped.
   const follow = Effect.gen(function*() {
     const reader = yield* open(endpoint)
     const parse = makeParser()
@@ -142,7 +148,7 @@ export const make = Effect.fnUntraced(function*(
           others.delete(queue)
           if (others.size === 0) subscribers.delete(sessionId)
           else subscribers.set(sessionId, others)
-          // Ended for whoever still takes, then shut for the hub that may wait to offer.
+          // Ended for a reader that still takes, then shut for the hub that may be waiting to offer.
           return Effect.andThen(Queue.end(queue), Queue.shutdown(queue))
         })
     )

@@ -1,12 +1,14 @@
 /**
- * Our side of the compaction gate: a listener on the loopback interface that OpenCode's plugin
- * ({@link ./CompactionPlugin.js}) says hello to, and asks before each compaction.
+ * Our side of the compaction gate: a listener on the loopback interface. OpenCode's plugin ({@link
+ * ./CompactionPlugin.js}) says hello to it, and asks it before each compaction.
  *
- * A session answers for itself while it is registered. A compaction of any other session, a subagent's included, is
- * allowed at once: nobody wants to be asked about it. Whoever hangs up while it waits interrupts the one who is asked.
+ * A registered session answers for itself. A compaction of any other session, a subagent's included, is allowed at
+ * once. If the plugin hangs up while it waits, the answer that is being prepared is interrupted.
  *
- * Where it hurts: a plugin that does not load says nothing at all, so the hello is the only proof that the agent will
- * ask. It is kept per directory, because OpenCode loads its plugins once in each.
+ * **Gotchas**
+ *
+ * A plugin that does not load says nothing at all, so the hello is the only proof that the agent will ask. It is kept
+ * per directory, because OpenCode loads its plugins once in each.
  */
 import {
   Clock,
@@ -30,7 +32,7 @@ import type { InstanceId } from "../../domain/Ids.ts"
 import { AgentUnreachable } from "../../provider/AdapterError.ts"
 import type { CompactionVerdict } from "../../provider/ProviderAdapter.ts"
 
-/** What the plugin of an external server was told in its file. */
+/** The address and token that the plugin of an external server reads from its file. */
 export interface Address {
   readonly port: number
   readonly token: Redacted.Redacted<string>
@@ -39,23 +41,26 @@ export interface Address {
 export interface Gate {
   readonly url: string
   readonly token: Redacted.Redacted<string>
-  /** Whether the plugin is there for this directory. Waits a moment where it may not have had the time to say so. */
+  /** Whether the plugin has said hello for this directory. Waits a moment if it may not have had the time. */
   readonly greeted: (directory: string) => Effect.Effect<boolean>
-  /** Has the session asked, for as long as the scope is open; closing it refuses what is being asked. */
+  /**
+   * Registers the session as one to ask, for as long as the scope is open. Closing the scope refuses what is being
+   * asked.
+   */
   readonly register: (sessionId: string) => Effect.Effect<Registration, never, Scope.Scope>
 }
 
 export interface Registration {
-  /** From now on this answers; before, everything is refused. */
+  /** Sets what answers from now on. Until then everything is refused. */
   readonly answer: (ask: Effect.Effect<CompactionVerdict>) => void
   /** Refuses what is being asked: the agent no longer waits for it. */
   readonly abandon: (reason: string) => Effect.Effect<void>
 }
 
-/** The plugin, as OpenCode is told of it. */
+/** The plugin's URL, for OpenCode's configuration. */
 export const plugin = new URL("./CompactionPlugin.js", import.meta.url).href
 
-/** The same, for a person. */
+/** The plugin's path, for people. */
 export const pluginPath = fileURLToPath(plugin)
 
 /** How often an external server's plugin should say hello. */
@@ -66,7 +71,7 @@ interface Asked {
   readonly waiting: Set<Deferred.Deferred<CompactionVerdict>>
 }
 
-/** With an address, the listener of an external server's plugin; without, of a server of our own. */
+/** Listens at the address that an external server's plugin knows, or at a free port for a server of our own. */
 export const make = Effect.fnUntraced(function*(
   instanceId: InstanceId,
   address?: Address
@@ -82,7 +87,7 @@ export const make = Effect.fnUntraced(function*(
       const at = greetings.get(directory)
       return at !== undefined && (address === undefined || now - at < 3 * helloMillis)
     })
-  // A plugin that was there before us says hello again before this is over.
+  // A plugin that was running before this listener says hello again before this is over.
   const early = Effect.map(Clock.currentTimeMillis, (now) => address !== undefined && now - openedAt < 2 * helloMillis)
 
   const asked = (sessionId: string): Effect.Effect<CompactionVerdict> =>
@@ -150,7 +155,7 @@ export const make = Effect.fnUntraced(function*(
 const allowed: CompactionVerdict = { _tag: "Allow", context: [] }
 const veto = (reason: string): CompactionVerdict => ({ _tag: "Veto", reason })
 
-/** What the plugin reads, for a server of our own. */
+/** The plugin's settings file, for a server of our own. */
 export const settings = ({ token, url }: Gate, deadline: Duration.Input | undefined): string =>
   JSON.stringify({
     url,
@@ -170,7 +175,7 @@ const matches = (token: Redacted.Redacted<string>, header: string | undefined): 
 
 const bodyLimit = 16 * 1024
 
-/** The body, or nothing where it is too long. */
+/** The body; `None` if it is too long. */
 const readBody = (incoming: IncomingMessage) =>
   Effect.callback<Option.Option<string>>((resume) => {
     const parts: Array<Buffer> = []
@@ -184,8 +189,8 @@ const readBody = (incoming: IncomingMessage) =>
   })
 
 /**
- * Each question has a connection of its own: one that was kept may be closed here in the very moment in which OpenCode
- * asks again over it, which fails its question (1.18.33).
+ * Each question has a connection of its own. A kept-alive one might be closed here at the very moment at which OpenCode
+ * sends its next question over it, and that question would fail (1.18.33).
  */
 const reply = (response: ServerResponse, status: number, body: object): void => {
   response.writeHead(status, { "content-type": "application/json", "connection": "close" })

@@ -1,6 +1,6 @@
 /**
- * Which session is whose subagent: what the hub must know to route a descendant's frames to the session somebody
- * subscribed to. Learnt from the frames themselves; a session that no frame has introduced is asked for, once.
+ * Which session is whose subagent: what the hub must know to route a descendant's frames to the subscribed
+ * session. Learnt from the frames themselves; a session that no frame has introduced is asked for, once.
  */
 export interface SessionTree {
   readonly learn: (sessionId: string, parentId: string | null) => void

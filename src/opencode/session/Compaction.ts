@@ -1,10 +1,10 @@
 /**
- * Compactions of one session: who is asked before them, and how one is asked for.
+ * Compactions of one session: what answers the gate before them, and how one is asked for.
  *
- * OpenCode stores the wish to compact as a message before it asks, and the frames that tell of it may come later than
+ * OpenCode stores the request to compact as a message before it asks, and the frames that tell of it may come later than
  * the question. So that message is read, and is what the compaction begins with here. A compaction that was refused,
- * or whose summary failed, stays wished for, and OpenCode would come back to it at the next prompt in a way that serves
- * nobody, so the wish is withdrawn ({@link ./LiveSession.ts}); one that still finds its context full wishes anew by itself (1.18.33).
+ * or whose summary failed, stays requested, and OpenCode would come back to it at the next prompt to no use, so the
+ * request is withdrawn ({@link ./LiveSession.ts}); a session whose context is still full requests one again by itself (1.18.33).
  */
 import { Deferred, Effect, Fiber, type Scope } from "effect"
 import type { CompactionTrigger } from "../../domain/Compaction.ts"
@@ -18,7 +18,7 @@ import { triggerOf } from "../turn/TurnState.ts"
 import { apply, type LiveSession, type SessionGate, ungated } from "./LiveSession.ts"
 import type { Started } from "./SessionStart.ts"
 
-/** What holds for a session, and its place at the gate, which asks nobody yet. */
+/** The gate of a session, registered but not yet answering. */
 export const enter = Effect.fnUntraced(function*(
   connection: OpenCodeConnection,
   instanceId: InstanceId,
@@ -44,7 +44,7 @@ export const enter = Effect.fnUntraced(function*(
   }
 })
 
-/** Lets the one who wants to be asked be asked. */
+/** Connects the session's gate to the one that the start was given. */
 export const listen = (live: LiveSession, input: StartInput): void => {
   const gate = input.compaction?.gate
   if (gate !== undefined) live.gate.answer(asked(live, gate))
@@ -54,19 +54,19 @@ const asked = Effect.fn("OpenCode.compacting")(function*(
   live: LiveSession,
   gate: (trigger: CompactionTrigger) => Effect.Effect<CompactionVerdict>
 ) {
-  const part = yield* Effect.orElseSucceed(wish(live), () => undefined)
+  const part = yield* Effect.orElseSucceed(requested(live), () => undefined)
   if (part !== undefined) yield* apply(live, [{ _tag: "Compacting", part }])
   return yield* gate(part === undefined ? "auto" : triggerOf(part))
 })
 
-const wish = ({ calls, sessionId }: LiveSession): Effect.Effect<CompactionPart | undefined, AgentError> =>
+const requested = ({ calls, sessionId }: LiveSession): Effect.Effect<CompactionPart | undefined, AgentError> =>
   Effect.map(
     calls.messages(sessionId, 50),
     (messages) =>
       messages.flatMap(({ parts }) => parts.flatMap((part) => part.type === "compaction" ? [part] : [])).at(-1)
   )
 
-/** Begins a compaction; how it goes on is told by the events. OpenCode's answer comes only when it is over. */
+/** Begins a compaction; its course is in the events. OpenCode's own answer comes only when it is over. */
 export const compact = Effect.fn("OpenCode.compact")(function*(live: LiveSession) {
   yield* live.gate.ready
   const began = yield* Deferred.make<void>()

@@ -33,7 +33,7 @@ export const send = Effect.fn("OpenCode.sendTurn")(function*(
   const { turnId, ref } = turn
   yield* live.gate.ready
   if (live.state.turn !== undefined) return yield* refused(turnId, "TurnRunning", { running: live.state.turn.turnId })
-  // OpenCode would take an older message for answered.
+  // OpenCode would take a message with a smaller id for answered.
   if (ref !== undefined && (live.state.lastMessageId ?? "") >= ref) {
     return yield* refused(turnId, "StaleMessageId", { ref, last: live.state.lastMessageId })
   }
@@ -54,7 +54,7 @@ export const steer = Effect.fn("OpenCode.steerTurn")(function*(
 
 const refused = (turnId: TurnId, name: string, reason: unknown) => new TurnRefused({ turnId, name, reason })
 
-/** All that can be wrong with a prompt is found out before it is sent. */
+/** Everything that can be wrong with a prompt is checked before it is sent. */
 const compose = Effect.fnUntraced(function*(live: LiveSession, { turnId, input }: ProviderTurn, messageId: string) {
   const { model = live.defaults.model, agent = live.defaults.agent, attachments = [], context = [], prompt } = input
   if (input.model !== undefined) yield* Models.available(live.calls, live.instanceId, input.model)
@@ -74,7 +74,7 @@ const deliver = Effect.fnUntraced(function*(
   const { messageId } = prompt
   const delivery: Delivery = { accepted: yield* Deferred.make<void>(), doubt: yield* Deferred.make<ErrorInfo>() }
   const forget = apply(live, [{ _tag: "NotSent", messageId }])
-  // Nobody will attend to it, should it have arrived.
+  // If it arrived after all, no turn of ours waits for it: end it.
   const abandon = _tag === "Steering" ? forget : Effect.andThen(forget, Effect.ignore(live.calls.abort(live.sessionId)))
   yield* Effect.gen(function*() {
     live.deliveries.set(messageId, delivery)

@@ -3,6 +3,7 @@
  * compaction (OpenCode 1.18.33).
  */
 import { Effect, Option, Schema } from "effect"
+import type { Item } from "../../domain/Item.ts"
 import * as Usage from "../../domain/Usage.ts"
 import type { AgentError } from "../../provider/AdapterError.ts"
 import type { HistoryMessage, ProviderHistory, TurnEvidence } from "../../provider/ProviderAdapter.ts"
@@ -30,13 +31,13 @@ const messagesOf = (messages: ReadonlyArray<Stored>, ref: string): ReadonlyArray
 }
 
 /**
- * What became of a turn. A step that asked for tools is not an end: whoever should have gone on is gone. An abort while
- * OpenCode was waiting to try again leaves no trace and is `unfinished`, too.
+ * What became of a turn. A step that asked for tools is not an end: the loop that would have continued is gone. An
+ * abort while OpenCode was waiting to retry leaves no trace and is `unfinished` too.
  */
 export const evidence = (root: string, messages: ReadonlyArray<Stored>, ref: string): TurnEvidence => {
   const own = messagesOf(messages, ref)
   if (own.length === 0) return { outcome: "never-delivered", items: [] }
-  const items = fromHistory(root, own)
+  const items = fromHistory(root, own).map(closed)
   const last = own.map(({ info }) => info).findLast(isAnswer)
   const outcome = last === undefined || !finished(last) ? undefined : outcomeOf(last, true)
   switch (outcome?._tag) {
@@ -50,6 +51,10 @@ export const evidence = (root: string, messages: ReadonlyArray<Stored>, ref: str
       return { outcome: "unfinished", items }
   }
 }
+
+/** After `kill -9` a tool stays `running` in the history (1.18.33), although nothing runs it any more. */
+const closed = (item: Item): Item =>
+  "status" in item && (item.status === "running" || item.status === "pending") ? { ...item, status: "failed" } : item
 
 // --- the whole of it ---
 
@@ -67,7 +72,7 @@ const Envelope = Schema.decodeUnknownOption(Schema.Struct({
   })
 }))
 
-/** A message as it came, with what is understood of it. One without an id is not a message. */
+/** A message as it came, with what is understood of it. Nothing without an id is a message. */
 const messageOf = (root: string, raw: unknown): ReadonlyArray<HistoryMessage> => {
   const envelope = Option.getOrUndefined(Envelope(raw))
   if (envelope === undefined) return []

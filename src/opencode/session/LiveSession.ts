@@ -17,20 +17,20 @@ import * as Turn from "../turn/Turn.ts"
 import { type Input, make as makeState, running, type State, type Want } from "../turn/TurnState.ts"
 import type { Started } from "./SessionStart.ts"
 
-/** A prompt on its way, and what is heard of it. */
+/** A prompt on its way, with what is known of its arrival. */
 export interface Delivery {
   readonly accepted: Deferred.Deferred<void>
   readonly doubt: Deferred.Deferred<ErrorInfo>
 }
 
-/** Who is asked before a compaction of this session. */
+/** What answers before a compaction of this session. */
 export interface SessionGate extends Registration {
   readonly kind: CompactionGate
-  /** Fails while a compaction would not be asked about, although it should. */
+  /** Fails while a compaction would pass the gate unasked. */
   readonly ready: Effect.Effect<void, GateMissing>
 }
 
-/** Nobody is asked. */
+/** Asks for no answer. */
 export const ungated = (kind: CompactionGate): SessionGate => ({
   kind,
   ready: Effect.void,
@@ -48,11 +48,11 @@ export interface LiveSession extends Started {
   readonly handover: Semaphore.Semaphore
   readonly events: Queue.Queue<ProviderEvent, Cause.Done>
   readonly deliveries: Map<string, Delivery>
-  /** Whoever waits for the start of a compaction. */
+  /** Calls that wait for the start of a compaction. */
   readonly compactions: Set<Deferred.Deferred<void>>
   /** The greatest message id that we made. */
   lastOwnId: string | undefined
-  /** Set when the scope closes: whoever resumes the session next answers for it. */
+  /** Set when the scope closes: requests that come now are left to the next resume of the session. */
   closing: boolean
   /** How many batches of frames have come. */
   heard: number
@@ -83,7 +83,7 @@ export const open = Effect.fnUntraced(function*(
   }
   const frames = yield* connection.subscribe(started.sessionId)
   yield* pump(live, frames).pipe(Effect.forkScoped)
-  // Runs first: what goes on is ended, and nobody is left waiting for a reader that has gone.
+  // Runs first: ends the session's work, and releases fibers that wait for a reader that has gone.
   yield* Effect.addFinalizer(() =>
     abortAll(live).pipe(
       Effect.andThen(Queue.end(live.events)),
@@ -135,8 +135,8 @@ const pump = Effect.fnUntraced(
 )
 
 /**
- * What frames that were lost may have said. The server greets before it listens for what it shall send (1.18.33), so
- * what happens between the two is in no frame: only once it has answered a call is it asked what there is.
+ * The facts that lost frames may have carried. The server greets before it listens for events to send (1.18.33), so
+ * what happens between the two is in no frame. After it has answered one call, everything is read.
  */
 const readAll = ({ calls, sessionId }: LiveSession) =>
   Effect.gen(function*() {
@@ -192,7 +192,10 @@ const fulfil = (live: LiveSession, want: Want): Effect.Effect<unknown> => {
       const abandoned = live.gate.abandon("the agent has given up this compaction")
       return live.closing
         ? abandoned
-        : Effect.andThen(abandoned, Effect.forkIn(withdraw(live, want.wish), live.scope, { startImmediately: true }))
+        : Effect.andThen(
+          abandoned,
+          Effect.forkIn(withdraw(live, want.messageId), live.scope, { startImmediately: true })
+        )
     }
     case "Gone":
       return Queue.end(live.events)
@@ -202,9 +205,9 @@ const fulfil = (live: LiveSession, want: Want): Effect.Effect<unknown> => {
 }
 
 /**
- * Looks whether an idle session's turn is over until its messages say so, or for three seconds, in which nothing more
- * was written by anyone. A server that does not answer is asked again for as long as the session lives. One that says
- * busy is asked again too, because OpenCode announces idle before it takes busy back (1.18.33).
+ * Looks until the messages of an idle session say that its turn is over, for three seconds at most, in which nothing
+ * more was written. A server that does not answer is asked again for as long as the session lives. One that says busy
+ * is asked again too, because OpenCode announces idle before it takes busy back (1.18.33).
  */
 export const check = Effect.fnUntraced(function*(live: LiveSession, { turnId }: Extract<Want, { _tag: "Check" }>) {
   const times = 10
@@ -226,7 +229,7 @@ export const check = Effect.fnUntraced(function*(live: LiveSession, { turnId }: 
   }
 })
 
-/** Asks after a turn whenever it has been silent for a while: the frame that ended it may have been lost. */
+/** Checks a turn whenever it has been silent for a while: the frame that ended it may have been lost. */
 const watch = Effect.fnUntraced(function*(live: LiveSession, turnId: TurnId) {
   while (running(live.state)?.turnId === turnId) {
     const { heard } = live
@@ -240,13 +243,13 @@ const watch = Effect.fnUntraced(function*(live: LiveSession, turnId: TurnId) {
   }
 })
 
-/** Of a turn; a tool at work says nothing either, so each time costs one small call. */
+/** A turn with a tool at work is silent too, so each check costs one small call. */
 const silence = "5 seconds"
 
-/** Before the next prompt, which the wish would get in the way of. */
-const withdraw = (live: LiveSession, wish: string) =>
-  live.calls.withdraw(live.sessionId, wish).pipe(
-    Effect.catch((error) => Effect.logWarning("OpenCode still wishes for a compaction that was given up", error)),
+/** Done before the next prompt, which the request would get in the way of. */
+const withdraw = (live: LiveSession, messageId: string) =>
+  live.calls.withdraw(live.sessionId, messageId).pipe(
+    Effect.catch((error) => Effect.logWarning("OpenCode keeps the request for a compaction that was given up", error)),
     live.handover.withPermits(1)
   )
 

@@ -46,7 +46,10 @@ export const available = (
 ): Effect.Effect<void, AgentError | ModelUnavailable> =>
   Effect.flatMap(calls.providers, (providers) => check(instanceId, providers, model))
 
-/** What answers where a turn names nothing: what was asked for, else the session's last model, else the server's own. */
+/**
+ * The model and agent of turns that name none: those that were asked for, else the session's last, else the server's
+ * own.
+ */
 export const defaults = Effect.fnUntraced(function*(
   calls: Calls,
   instanceId: InstanceId,

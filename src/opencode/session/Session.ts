@@ -12,6 +12,7 @@ import * as Compaction from "./Compaction.ts"
 import * as Delivery from "./Delivery.ts"
 import * as History from "./History.ts"
 import * as LiveSession from "./LiveSession.ts"
+import * as Models from "./Models.ts"
 import * as SessionStart from "./SessionStart.ts"
 
 export const make = Effect.fn("OpenCode.startSession")(function*(
@@ -21,7 +22,7 @@ export const make = Effect.fn("OpenCode.startSession")(function*(
 ): Effect.fn.Return<ProviderSession, StartSessionError, Scope.Scope | FileSystem.FileSystem | Path.Path> {
   const started = yield* SessionStart.start(connection, instanceId, input)
   const { calls, origin, sessionId } = started
-  // Before the session, so that it leaves after the session's work was ended.
+  // Registered before the session opens, so that it is released after the session's work has ended.
   const gate = yield* Compaction.enter(connection, instanceId, started, input)
   const live = yield* LiveSession.open(connection, instanceId, started, gate)
   Compaction.listen(live, input)
@@ -42,7 +43,9 @@ export const make = Effect.fn("OpenCode.startSession")(function*(
     // A session can be resumed as soon as it exists, whether or not it had a turn.
     cursor: Effect.succeedSome(stored(sessionId, calls.directory)),
     events: Stream.fromQueue(live.events),
+    exit: connection.exit,
     turnRef: () => Delivery.nextId(live),
+    checkModel: (model) => Models.available(calls, instanceId, model),
     sendTurn: (turn) => Effect.provide(Delivery.send(live, turn), files),
     steerTurn: (turn) => Effect.provide(Delivery.steer(live, turn), files),
     interruptTurn: (turnId) => interrupt(live, turnId),
@@ -69,7 +72,7 @@ const interrupt = Effect.fn("OpenCode.interruptTurn")(function*(live: LiveSessio
   if (live.state.turn?.turnId !== turnId) return
   yield* LiveSession.apply(live, [{ _tag: "Interrupting" }])
   yield* LiveSession.abort(live, turnId)
-  // An abort that finds nothing to stop brings no idle.
+  // An abort that finds nothing to stop is followed by no idle.
   yield* Effect.forkIn(LiveSession.check(live, { _tag: "Check", turnId }), live.scope)
 })
 
@@ -102,7 +105,7 @@ const answerQuestion = Effect.fn("OpenCode.answerQuestion")(function*(
   yield* answered(live, requestId, answer, reply)
 })
 
-/** Says beforehand whose answer it is, because the frame that tells of it may come before the call is over. */
+/** Records whose answer it is before the call, because the frame that tells of it may come before the call returns. */
 const answered = (
   live: LiveSession.LiveSession,
   requestId: RequestId,

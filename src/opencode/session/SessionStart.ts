@@ -96,7 +96,7 @@ const resume = Effect.fnUntraced(function*(
     policy: Permissions.policy(runtimeMode, agents),
     agents: agents.map(({ name }) => name),
     defaults,
-    lastMessageId: yield* unwish(calls, sessionId)
+    lastMessageId: yield* withdrawPending(calls, sessionId)
   } satisfies Started
 })
 
@@ -104,14 +104,14 @@ const lastMessage = (calls: Calls.Calls, sessionId: string) =>
   Effect.map(calls.messages(sessionId, 1), (messages) => messages.at(-1)?.info.id)
 
 /**
- * A compaction that was held, or at work, when its host died is still wished for, until an answer after it is finished.
- * Answers the id of the last message, withdrawn or not: the next one's must be greater.
+ * Withdraws a compaction that was held or under way when its host died: it stays requested until an answer after it is
+ * finished. Answers the id of the last message, withdrawn or not; the next id must be greater.
  */
-const unwish = Effect.fnUntraced(function*(calls: Calls.Calls, sessionId: string) {
+const withdrawPending = Effect.fnUntraced(function*(calls: Calls.Calls, sessionId: string) {
   const messages = yield* calls.messages(sessionId, recent)
-  const wish = messages.findLastIndex(({ parts }) => parts.some(({ type }) => type === "compaction"))
-  const id = messages[wish]?.info.id
-  if (id !== undefined && !messages.slice(wish).some(({ info }) => isFinished(info))) {
+  const request = messages.findLastIndex(({ parts }) => parts.some(({ type }) => type === "compaction"))
+  const id = messages[request]?.info.id
+  if (id !== undefined && !messages.slice(request).some(({ info }) => isFinished(info))) {
     yield* calls.withdraw(sessionId, id)
   }
   return messages.at(-1)?.info.id
@@ -175,7 +175,7 @@ const bring = Effect.fnUntraced(function*(
   return { _tag: "Moved", from, to } as const
 })
 
-/** A turn that another owner of this session left behind must not end ours. */
+/** Ends a turn that another owner of this session left behind, before it can end one of ours. */
 const quiet = Effect.fnUntraced(function*(calls: Calls.Calls, sessionId: string) {
   const idle = Effect.map(calls.busy, (busy) => !busy.has(sessionId))
   if (yield* idle) return

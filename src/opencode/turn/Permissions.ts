@@ -78,7 +78,7 @@ export const verdict = (
 
 export interface Policy {
   readonly runtimeMode: RuntimeMode
-  /** By agent: the rules of the user's own configuration and of the agent itself. */
+  /** By agent: the rules of the user's configuration and of the agent itself. */
   readonly rules: ReadonlyMap<string, ReadonlyArray<Rule>>
 }
 
@@ -87,7 +87,7 @@ export const policy = (runtimeMode: RuntimeMode, agents: ReadonlyArray<Agent>): 
   rules: new Map(agents.map(({ name, permission }) => [name, permission.filter((rule) => !isCatchAll(rule))]))
 })
 
-/** What only looks, plans or delegates. A subagent that is started asks for itself. */
+/** Tools that only look, plan or delegate. A subagent asks for itself once it is started. */
 const harmless = new Set(["read", "glob", "grep", "list", "lsp", "skill", "task", "todoread", "todowrite"])
 
 /**
@@ -109,7 +109,7 @@ export const decide = (
 
 // --- rules of a session ---
 
-/** Whether a subagent with these rules asks before it does anything but look. */
+/** Whether a subagent with these rules asks before it does more than look. */
 const asks = (rules: ReadonlyArray<Rule>): boolean => {
   const last = rules.findLastIndex((rule) =>
     (rule.permission === "*" || rule.permission === "**") && rule.pattern === "*" && rule.action !== "allow"

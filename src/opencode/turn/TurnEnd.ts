@@ -153,5 +153,5 @@ const closeCompaction = (state: State): Step => {
     _tag: "CompactionFailed",
     ...(turnId === undefined ? {} : { turnId }),
     name: error ?? "NotCompacted"
-  }], [{ _tag: "CompactionGivenUp", wish: messageId }])
+  }], [{ _tag: "CompactionGivenUp", messageId }])
 }

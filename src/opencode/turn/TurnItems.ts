@@ -71,7 +71,7 @@ const complete = (state: State, partId: string, item: Item, wasStarted: boolean,
   )
 }
 
-/** Completes what a turn leaves open, as failed. What a subagent still works on goes on. */
+/** Completes the items that a turn leaves open, as failed. Those of a subagent that still works stay open. */
 export const closeAll = (state: State): Step => {
   const events: Array<ProviderEvent> = []
   const items = new Map(state.items)
@@ -89,7 +89,7 @@ export const closeAll = (state: State): Step => {
   return step({ ...state, items, done }, events)
 }
 
-/** After a hole in the stream, nobody knows how much text of the open items is missing. */
+/** After a hole in the stream it is not known how much text of the open items is missing. */
 export const tear = (state: State): Step => {
   let torn = false
   const items = new Map(state.items)

@@ -142,7 +142,7 @@ export const answering = (state: State, requestId: RequestId, answer: ApprovalDe
   return step({ ...state, requests: put(state.requests, requestId, { ...open, asked }) })
 }
 
-/** The answer did not arrive: the request is open as before, or it is gone and was settled by the agent. */
+/** The answer did not arrive. The request is open as before, or it is gone and the agent has settled it. */
 export const unanswered = (state: State, requestId: RequestId, gone: boolean): Step => {
   const open = state.requests.get(requestId)
   if (open === undefined) return step(state)
@@ -155,7 +155,7 @@ export const unanswered = (state: State, requestId: RequestId, gone: boolean): S
     : questionSettled(reopened, requestId, undefined)
 }
 
-/** OpenCode has settled a request. One that we answered by rule is not open, and this is no news. */
+/** OpenCode has settled a request. One that was answered by rule is not open and is ignored. */
 export const permissionReplied = (state: State, requestId: RequestId, reply: string): Step => {
   const open = state.requests.get(requestId)
   if (open?.asked.kind !== "approval") return step(state)
@@ -176,7 +176,7 @@ export const permissionReplied = (state: State, requestId: RequestId, reply: str
   return settled.allowed === state.allowed ? step(settled, [event]) : answerCovered(settled, event)
 }
 
-/** What the user has just allowed for the session may have been asked more than once already. */
+/** Settles other open requests that the new allowance covers. */
 const answerCovered = (state: State, first: ProviderEvent): Step => {
   const covered = Array.from(state.requests).filter(([, { asked }]) =>
     asked.kind === "approval" && asked.decision === undefined &&

@@ -14,7 +14,7 @@ export interface Turn {
   readonly turnId: TurnId
   /** The prompt that began the turn. Nothing before its message belongs to the turn. */
   readonly messageId: string
-  /** It, and what joined the turn later; `true` once OpenCode has shown the message. */
+  /** The prompt and what joined the turn later; `true` once OpenCode has shown the message. */
   readonly prompts: ReadonlyMap<string, boolean>
   /** OpenCode was seen working on it. */
   readonly busy: boolean
@@ -52,7 +52,7 @@ export interface State {
   readonly turn: Turn | undefined
   /** The greatest message id of the root. */
   readonly lastMessageId: string | undefined
-  /** Who wrote the messages of the tree, since the turn began. */
+  /** The authors of the tree's messages since the turn began. */
   readonly messages: ReadonlyMap<
     string,
     { readonly sessionId: string; readonly role: string; readonly agent: string | undefined; readonly summary: boolean }
@@ -67,7 +67,7 @@ export interface State {
   readonly children: ReadonlyMap<string, boolean>
   readonly compaction: {
     readonly trigger: CompactionTrigger
-    /** The message that wishes for it. */
+    /** The message that requests it. */
     readonly messageId: string
     readonly summary: string | undefined
     readonly error: string | undefined
@@ -93,7 +93,7 @@ export const make = (root: string, policy: Policy, lastMessageId: string | undef
   echo: false
 })
 
-/** What happens to a session: OpenCode's frames, our own doings, and what was read when frames did not suffice. */
+/** The inputs: OpenCode's frames, our own actions, and what was read when frames did not suffice. */
 export type Input =
   | Frame
   /** A prompt is about to be sent: as a new turn, or into the running one. */
@@ -104,7 +104,7 @@ export type Input =
   /** A prompt was found in the history. */
   | { readonly _tag: "Sent"; readonly messageId: string }
   | { readonly _tag: "Interrupting" }
-  /** OpenCode asks whether it may compact, as this part wishes. */
+  /** OpenCode asks whether it may compact, at the request of this part. */
   | { readonly _tag: "Compacting"; readonly part: CompactionPart }
   /** The user's answer is about to be sent. */
   | { readonly _tag: "Answering"; readonly requestId: RequestId; readonly with: ApprovalDecision | QuestionAnswer }
@@ -137,7 +137,7 @@ export interface Restored {
   } | undefined
 }
 
-/** What the reducer cannot do itself. */
+/** Actions for the shell, which the reducer cannot do itself. */
 export type Want =
   /** Ask whether the session works and what its messages say. */
   | { readonly _tag: "Check"; readonly turnId: TurnId }
@@ -154,8 +154,8 @@ export type Want =
   | { readonly _tag: "Doubt"; readonly error: ErrorInfo }
   | { readonly _tag: "Ended" }
   | { readonly _tag: "CompactionBegan" }
-  /** It came to nothing; `wish` is what still asks for it. */
-  | { readonly _tag: "CompactionGivenUp"; readonly wish: string }
+  /** It came to nothing. `messageId` is the message that still requests it. */
+  | { readonly _tag: "CompactionGivenUp"; readonly messageId: string }
   /** The session was deleted. */
   | { readonly _tag: "Gone" }
 

@@ -1,6 +1,6 @@
 /**
- * What sessions say of themselves: busy, idle, failed, compacted. Only the root's words decide about the turn; a subagent
- * that goes idle or fails has told its parent.
+ * What sessions report of themselves: busy, idle, failed, compacted. Only the root's reports decide about the turn; a
+ * subagent that goes idle or fails has told its parent.
  */
 import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
 import type { Frame } from "../protocol/Frame.ts"

@@ -6,7 +6,7 @@ import { Effect, Option, type Scope } from "effect"
 import type { SqlClient, SqlError } from "effect/sql"
 import { randomUUID } from "node:crypto"
 import { rm } from "node:fs/promises"
-import type { AgentProcess, AgentProcesses } from "../../process/AgentProcesses.ts"
+import type { AgentProcesses, ProcessRecord } from "../../process/AgentProcesses.ts"
 import * as ProcessIdentity from "../../process/ProcessIdentity.ts"
 import * as ProcessTable from "../../process/ProcessTable.ts"
 import type { BigIntColumn } from "./rows.ts"
@@ -47,7 +47,7 @@ export const endOrphans = (sql: SqlClient.SqlClient): Effect.Effect<void, SqlErr
 /** A store that cannot be written costs the record, not the agent: it is logged. */
 export const make = (sql: SqlClient.SqlClient): AgentProcesses["Service"] => ({
   makeMarker: Effect.sync(() => randomUUID()),
-  record: ({ folder, instanceId, marker, pid }: AgentProcess): Effect.Effect<void, never, Scope.Scope> =>
+  record: ({ folder, instanceId, marker, pid }: ProcessRecord): Effect.Effect<void, never, Scope.Scope> =>
     Effect.acquireRelease(
       Effect.gen(function*() {
         const { boot, host } = yield* ProcessIdentity.here

@@ -130,6 +130,11 @@ export const operations = (sql: SqlClient.SqlClient, outbox: Subscriptions): Hoo
   })
 
   return {
+    records: (tag) => {
+      for (const patterns of outbox.hooks.values()) if (Lifecycle.matches(patterns, tag)) return true
+      return false
+    },
+
     register: ({ name, patterns }) =>
       write(
         sql,
@@ -182,6 +187,14 @@ export const operations = (sql: SqlClient.SqlClient, outbox: Subscriptions): Hoo
         "relaxed",
         Effect.asVoid(sql`UPDATE eca_hook_deliveries SET due_at = ${dueAt}
           WHERE event_id = ${eventId} AND hook = ${hook}`)
+      ),
+
+    limitDue: ({ dueAt, hook }) =>
+      write(
+        sql,
+        "limit due times",
+        "flushed",
+        Effect.asVoid(sql`UPDATE eca_hook_deliveries SET due_at = ${dueAt} WHERE hook = ${hook} AND due_at > ${dueAt}`)
       ),
 
     acknowledge: (delivery) => write(sql, "acknowledge a delivery", "relaxed", Effect.asVoid(acknowledge(delivery))),

@@ -4,6 +4,7 @@
 import { Clock, Effect, Option } from "effect"
 import type { SqlClient } from "effect/sql"
 import { Epoch, type Position, type ThreadId, type TurnId } from "../../domain/Ids.ts"
+import type { Binding } from "../../domain/ThreadRecord.ts"
 import type { Commit, Intent, NewThread } from "../Commit.ts"
 import { EpochFenced, type StoreFailed, TurnExists } from "../StoreError.ts"
 import * as crashSettlement from "./crashSettlement.ts"
@@ -54,6 +55,20 @@ export const make = (sql: SqlClient.SqlClient, positions: Positions, outbox: Sub
           ON CONFLICT (thread_id) DO NOTHING RETURNING thread_id`
         return made.length === 0 ? Option.none() : Option.some(toPosition(position))
       }))
+    ),
+
+  configureThread: ({ epoch, model, threadId, title }: Pick<Binding, "threadId" | "epoch" | "model" | "title">) =>
+    writeFenced(
+      sql,
+      "configure a thread",
+      "flushed",
+      Effect.gen(function*() {
+        const position = yield* positions.next
+        const changed = { model: model === undefined ? null : JSON.stringify(model), title: title ?? null, position }
+        const rows = yield* sql`UPDATE eca_threads SET ${sql.update(changed)}
+          WHERE thread_id = ${threadId} AND epoch = ${epoch} AND status <> 'stopped' RETURNING thread_id`
+        return rows.length === 0 ? yield* new EpochFenced({ threadId, epoch }) : toPosition(position)
+      })
     ),
 
   settleThread: (threadId: ThreadId) =>

@@ -1,11 +1,12 @@
 /**
- * Where a rule is proved: hosts that are built and torn down on one store file, with the adapter in its Layer, and the
- * adapter alone with somebody who listens to it.
+ * Where a rule is proved: hosts that are built and torn down on one store file with the adapter in its Layer, and
+ * sessions of the adapter alone.
  */
 import { Effect, Exit, Fiber, type Path, Scope, Stream, SubscriptionRef } from "effect"
 import { ThreadId, TurnId } from "../../domain/Ids.ts"
 import { isTerminal, type ProviderEvent, type TerminalEvent, type ThreadEvent } from "../../domain/ThreadEvent.ts"
 import type { TurnInput } from "../../domain/TurnInput.ts"
+import type { Settings } from "../../host/Settings.ts"
 import type {
   Capabilities,
   ProviderAdapter,
@@ -13,10 +14,11 @@ import type {
   SendTurnError,
   StartInput
 } from "../../provider/ProviderAdapter.ts"
-import type { ProviderService, Settings } from "../../service/ProviderService.ts"
+import type { ProviderService } from "../../service/ProviderService.ts"
 import type { SessionStore } from "../../store/SessionStore.ts"
-import type { Controls, Directories, Prompts } from "./Fixture.ts"
-import { type Tagged, Violated } from "./Rule.ts"
+import { type Tagged, Violated } from "./Check.ts"
+import type { Controls, Directories } from "./Fixture.ts"
+import type { Prompts } from "./Prompts.ts"
 
 /** What a rule is given. Every bench has a store file and directories of its own. */
 export interface Bench {
@@ -135,7 +137,8 @@ export const awaitOf = <Tag extends ThreadEvent["_tag"]>(host: Host, turnId: Tur
 export const interrupt = (host: Host, turnId?: TurnId) =>
   within(host.bench, "interruptTurn to return", host.agents.interruptTurn({ threadId: thread, turnId }))
 
-export const stop = (host: Host) => within(host.bench, "stopSession to return", host.agents.stopSession(thread))
+export const stop = (host: Host) =>
+  within(host.bench, "stopSession to return", host.agents.stopSession({ threadId: thread }))
 
 /** All that is stored of the thread. */
 export const stored = (host: Host, threadId: ThreadId = thread) =>
@@ -157,6 +160,8 @@ export interface Listener {
   readonly send: (prompt: string, more?: Omit<TurnInput, "prompt">) => Effect.Effect<TurnId, SendTurnError | Violated>
   /** Sends and waits for the end; answers the agent's last message. */
   readonly run: (prompt: string, more?: Omit<TurnInput, "prompt">) => Effect.Effect<string, SendTurnError | Violated>
+  /** Succeeds once `events` has ended. */
+  readonly ended: Effect.Effect<void, Violated>
   /** Closes the session's scope; the exit is the scope's. May be called again. */
   readonly close: Effect.Effect<Exit.Exit<void>, Violated>
 }
@@ -190,7 +195,7 @@ export const listen = Effect.fnUntraced(function*(host: Host, input: Partial<Sta
     })
   ).pipe(Scope.provide(scope))
   const all = yield* SubscriptionRef.make<ReadonlyArray<ProviderEvent>>([])
-  yield* session.events.pipe(
+  const reading = yield* session.events.pipe(
     Stream.runForEachArray((events) => SubscriptionRef.update(all, (before) => [...before, ...events])),
     Effect.forkScoped
   )
@@ -223,6 +228,7 @@ export const listen = Effect.fnUntraced(function*(host: Host, input: Partial<Sta
       if (ending._tag !== "TurnCompleted") return yield* new Violated({ expected: "TurnCompleted", seen: ending })
       return textOf(yield* SubscriptionRef.get(all), turnId)
     }),
+    ended: Effect.asVoid(within(bench, "the end of the session's events", Fiber.await(reading))),
     close
   }
   return listener

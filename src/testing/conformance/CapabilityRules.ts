@@ -4,8 +4,9 @@
 import { Effect } from "effect"
 import type { Attachment } from "../../domain/TurnInput.ts"
 import { awaitOf, endings, listen, recall, send, start, stored, thread, within } from "./Bench.ts"
+import { equal, expect, NotChecked, refused, Violated } from "./Check.ts"
 import { answer, askForCommand, askingMode, startAsking } from "./RequestRules.ts"
-import { equal, expect, NotChecked, refused, type Rule, Violated } from "./Rule.ts"
+import type { Rule } from "./Rule.ts"
 
 export const rules: ReadonlyArray<Rule> = [
   {

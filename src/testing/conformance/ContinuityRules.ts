@@ -4,7 +4,8 @@
 import { Effect } from "effect"
 import { ThreadId } from "../../domain/Ids.ts"
 import { cursorOf, type Host, listen, recall, run, start, stop, thread, within } from "./Bench.ts"
-import { equal, expect, need, refused, type Rule, Violated } from "./Rule.ts"
+import { equal, expect, need, refused, Violated } from "./Check.ts"
+import type { Rule } from "./Rule.ts"
 
 const past = "blue walnut"
 const later = "red lantern"
@@ -39,7 +40,7 @@ export const rules: ReadonlyArray<Rule> = [
         yield* stop(host)
         const next = yield* recall(host)
         yield* equal(next.continuity, { _tag: "Resumed" }, "continuity")
-        yield* equal((yield* host.agents.getThread(thread)).sessionId, first.sessionId, "session")
+        yield* equal((yield* host.agents.getThread({ threadId: thread })).sessionId, first.sessionId, "session")
         yield* knows(next.text, past)
       }))
   },
@@ -145,7 +146,7 @@ export const rules: ReadonlyArray<Rule> = [
         }))
         const next = yield* recall(host)
         yield* equal(next.continuity, { _tag: "Resumed" }, "continuity once the agent is back")
-        yield* equal((yield* host.agents.getThread(thread)).sessionId, first.sessionId, "session")
+        yield* equal((yield* host.agents.getThread({ threadId: thread })).sessionId, first.sessionId, "session")
       }))
   },
   {

@@ -3,7 +3,8 @@
  */
 import { Effect } from "effect"
 import { cursorOf, type Host, listen } from "./Bench.ts"
-import { equal, refused, type Rule, type Tagged, Violated } from "./Rule.ts"
+import { equal, refused, type Tagged, Violated } from "./Check.ts"
+import type { Rule } from "./Rule.ts"
 
 const rejected = Effect.fnUntraced(function*(host: Host, cursor: unknown, outcomes: ReadonlyArray<string>) {
   const error = yield* refused(

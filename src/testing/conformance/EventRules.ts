@@ -5,7 +5,8 @@ import { Effect, Fiber, Stream } from "effect"
 import { TurnId } from "../../domain/Ids.ts"
 import type { ThreadEvent } from "../../domain/ThreadEvent.ts"
 import { endings, type Host, is, run, start, stop, stored, thread, within } from "./Bench.ts"
-import { equal, expect, type Rule, type Tagged, Violated } from "./Rule.ts"
+import { equal, expect, type Tagged, Violated } from "./Check.ts"
+import type { Rule } from "./Rule.ts"
 
 const many = Array.from({ length: 120 }, (_, n) => `word${n}`).join(" ")
 

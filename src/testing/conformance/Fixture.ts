@@ -1,39 +1,42 @@
 /**
  * What the rules need of the world around an adapter: prompts that make the agent do something, directories to work in,
- * and hands that reach behind the adapter's back.
+ * and controls that reach behind the adapter.
  *
- * Prompts are the whole remote control. An agent with a scripted model, or one with a language of its own, recognises
- * them; {@link PlainPrompts} is a set that all of them can share.
+ * An agent under proof is controlled by prompts alone. A scripted model, or an agent with a language of its own,
+ * recognises them; `PlainPrompts` is a set that all of them can share.
+ *
+ * @since 0.1.0
  */
 import { Effect, FileSystem, type Layer, Path, type Scope } from "effect"
 import type { ChildProcessSpawner } from "effect/process"
 import type { SessionId } from "../../domain/Ids.ts"
-import * as PlainPrompts from "./PlainPrompts.ts"
+import type { AgentProcesses } from "../../process/AgentProcesses.ts"
+import type { ProcessExit } from "../../provider/ProviderAdapter.ts"
+import type { ProviderRegistry } from "../../provider/ProviderRegistry.ts"
+import type { Prompts } from "./Prompts.ts"
 
-/** What an adapter may ask of its host; `NodeServices.layer` of `@effect/platform-node` is all of it. */
+/**
+ * What an adapter may ask of its host; `NodeServices.layer` of `@effect/platform-node` is all of it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type Platform = FileSystem.FileSystem | Path.Path | ChildProcessSpawner.ChildProcessSpawner
 
-/** Each answers the prompt that makes the agent do it, as its whole turn. */
-export interface Prompts {
-  /** Say `text`, and have it in the conversation from then on. `text` is words with single spaces. */
-  readonly say: (text: string) => string
-  /** Say everything that is in the model's context before this prompt, in any form that holds the words. */
-  readonly recall: string
-  /** Run one shell command, then say something. */
-  readonly run: (command: string) => string
-  /** Write a file, given by its path relative to the session's directory, then say something. */
-  readonly edit: (path: string) => string
-  /** Ask the user this question with the options `yes` and `no`, then say the answer. Not needed without questions. */
-  readonly ask: (question: string) => string
-  /** Do nothing, without any sign of life, until the turn is interrupted. */
-  readonly hang: string
-  /** Say more and more, several times a second, until the turn is interrupted. */
-  readonly slow: string
-  /** Fail, as with a model that answers with an error that is not worth a retry. */
-  readonly fail: string
-}
+/**
+ * What an adapter's layer may ask for, and no more.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Needs = ProviderRegistry | AgentProcesses | Platform
 
-/** Real paths of existing directories. All rules may share them. */
+/**
+ * Real paths of existing directories. All rules may share them.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Directories {
   readonly home: string
   /** Another directory of the same project as `home`, by the agent's own idea of a project. */
@@ -42,12 +45,19 @@ export interface Directories {
   readonly elsewhere: string
 }
 
-/** Hands behind the adapter's back. A rule that needs a missing one is reported as not checked. */
+/**
+ * Controls that reach behind the adapter. A rule that needs a missing one is reported as not checked.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Controls {
   /** Deletes the session where the agent keeps it. */
   readonly loseSession?: ((sessionId: SessionId) => Effect.Effect<void>) | undefined
   /** As `kill -9` of the process, or the connection, that this session runs in. */
   readonly crashAgent?: ((sessionId: SessionId) => Effect.Effect<void>) | undefined
+  /** How `crashAgent` ends the agent's process. Absent where the process is not the adapter's own. */
+  readonly crashExit?: ProcessExit | undefined
   /** The agent cannot be reached until the scope closes; nothing is lost. */
   readonly unreachable?: Effect.Effect<void, never, Scope.Scope> | undefined
   /** Process ids of the agents that were started by this host and are alive, the tools they run included. */
@@ -58,17 +68,23 @@ export interface Controls {
   readonly fillContext?: ((sessionId: SessionId) => Effect.Effect<void>) | undefined
   /** What the model was told, whole, each time that it was asked for a summary of this session. */
   readonly summaries?: ((sessionId: SessionId) => Effect.Effect<ReadonlyArray<string>>) | undefined
-  /** Until the scope closes, what makes the agent ask before a compaction does not load in new sessions. */
+  /** Until the scope closes, the gate does not load in new sessions. */
   readonly loseGate?: Effect.Effect<void, never, Scope.Scope> | undefined
   /** Until the scope closes, the agent works on something for this session outside of any turn. */
   readonly backgroundWork?: ((sessionId: SessionId) => Effect.Effect<void, never, Scope.Scope>) | undefined
 }
 
+/**
+ * The world around one adapter under proof.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Fixture<Agent = never> {
   /** The instance that the adapter's layer registers. */
   readonly instanceId: string
   readonly platform: Layer.Layer<Platform>
-  /** Default: {@link PlainPrompts}. */
+  /** Default: `PlainPrompts`. */
   readonly prompts?: Prompts | undefined
   /** Default: two folders of a project with a `.git` folder, and a folder outside of it. All are removed afterwards. */
   readonly directories?:
@@ -84,7 +100,20 @@ export interface Fixture<Agent = never> {
   readonly patience?: number | undefined
 }
 
-/** The default `directories`. */
+/**
+ * How long an agent may take for any one thing, in milliseconds, where the fixture does not say.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const defaultPatience = 20_000
+
+/**
+ * The default `directories`: two folders of a project with a `.git` folder, and a folder outside of it.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
 export const plainDirectories = Effect.gen(function*() {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
@@ -100,5 +129,3 @@ export const plainDirectories = Effect.gen(function*() {
   }
   return directories
 }).pipe(Effect.orDie)
-
-export const promptsOf = (fixture: Fixture<never>): Prompts => fixture.prompts ?? PlainPrompts.make

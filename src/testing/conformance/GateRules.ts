@@ -1,7 +1,7 @@
 /**
  * Compactions: an agent that can be held waits for the gate before each of them, and does as the gate says.
  *
- * That something does not happen while the agent is held is shown by a moment in which nothing does, and, with the hand
+ * That something does not happen while the agent is held is shown by a moment in which nothing does, and, with the control
  * `summaries`, by what its model was asked.
  */
 import { Deferred, Effect, Ref } from "effect"
@@ -14,7 +14,8 @@ import type {
   ProviderSession
 } from "../../provider/ProviderAdapter.ts"
 import { type Bench, cursorOf, endsTurn, type Host, listen, type Listener, within } from "./Bench.ts"
-import { equal, expect, need, NotChecked, refused, type Rule } from "./Rule.ts"
+import { equal, expect, need, NotChecked, refused } from "./Check.ts"
+import type { Rule } from "./Rule.ts"
 
 const past = "blue walnut"
 
@@ -181,7 +182,7 @@ export const rules: ReadonlyArray<Rule> = [
   {
     id: "gate/context",
     promise: "P13",
-    title: "what the gate hands over reaches whoever writes the summary",
+    title: "what the gate hands over reaches the model that writes the summary",
     applies: holdsOnRequest,
     assumes: ["gate/asked"],
     prove: (bench) =>

@@ -6,7 +6,8 @@ import { TurnId } from "../../domain/Ids.ts"
 import type { Item } from "../../domain/Item.ts"
 import type { HistoryMessage } from "../../provider/ProviderAdapter.ts"
 import { cursorOf, endsTurn, type Host, listen, type Listener, within } from "./Bench.ts"
-import { equal, expect, refused, type Rule } from "./Rule.ts"
+import { equal, expect, refused } from "./Check.ts"
+import type { Rule } from "./Rule.ts"
 
 const texts = (items: ReadonlyArray<Item>) =>
   items.flatMap((item) => "text" in item && item._tag !== "Reasoning" ? [`${item._tag}: ${item.text}`] : [])

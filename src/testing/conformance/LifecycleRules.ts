@@ -5,7 +5,8 @@ import { Effect, Schedule } from "effect"
 import { ThreadId } from "../../domain/Ids.ts"
 import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
 import { cursorOf, endsTurn, listen, run, send, start, stop, within } from "./Bench.ts"
-import { equal, expect, need, type Rule, Violated } from "./Rule.ts"
+import { equal, expect, need, Violated } from "./Check.ts"
+import type { Rule } from "./Rule.ts"
 
 const sessions = 50
 
@@ -123,7 +124,7 @@ export const rules: ReadonlyArray<Rule> = [
             yield* start(host, { threadId })
             const { text } = yield* run(host, bench.prompts.say(words), threadId)
             if (!text.includes(words)) return yield* new Violated({ expected: words, seen: text })
-            const { status } = yield* host.agents.getThread(threadId)
+            const { status } = yield* host.agents.getThread({ threadId })
             yield* expect(status !== "stopped", "a live thread", status)
           }),
           { concurrency: "unbounded", discard: true }

@@ -6,7 +6,8 @@ import { ThreadId } from "../../domain/Ids.ts"
 import { RuntimeMode } from "../../domain/RuntimeMode.ts"
 import type { Capabilities } from "../../provider/ProviderAdapter.ts"
 import { awaitOf, type Host, listen, run, send, start, stop, thread } from "./Bench.ts"
-import { expect, refused, type Rule, type Tagged } from "./Rule.ts"
+import { expect, refused, type Tagged } from "./Check.ts"
+import type { Rule } from "./Rule.ts"
 
 const offers = (...modes: ReadonlyArray<RuntimeMode>) => ({ runtimeModes }: Capabilities) =>
   modes.every((mode) => runtimeModes.includes(mode))

@@ -1,8 +1,16 @@
 /**
  * A set of prompts that a toy, a mock or a scripted model can read: one word that says what to do, then what with.
+ *
+ * @since 0.1.0
  */
-import type { Prompts } from "./Fixture.ts"
+import type { Prompts } from "./Prompts.ts"
 
+/**
+ * Prompts that begin with what is to be done.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
 export const make: Prompts = {
   say: (text) => `say ${text}`,
   recall: "recall",
@@ -14,6 +22,12 @@ export const make: Prompts = {
   fail: "fail"
 }
 
+/**
+ * What a prompt asks for.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type Asked =
   | { readonly _tag: "Say" | "Run" | "Edit" | "Ask"; readonly what: string }
   | { readonly _tag: "Recall" | "Hang" | "Slow" | "Fail" }
@@ -23,7 +37,12 @@ const alone = { recall: "Recall", hang: "Hang", slow: "Slow", fail: "Fail" } as 
 
 const has = <O extends object>(object: O, key: string): key is Extract<keyof O, string> => Object.hasOwn(object, key)
 
-/** What a prompt of {@link make} asks for; `undefined` for any other. */
+/**
+ * What a prompt of {@link make} asks for; `undefined` for any other.
+ *
+ * @category parsing
+ * @since 0.1.0
+ */
 export const read = (prompt: string): Asked | undefined => {
   const [word = "", ...rest] = prompt.split(" ")
   if (has(withWhat, word)) return { _tag: withWhat[word], what: rest.join(" ") }

@@ -22,7 +22,8 @@ import {
   stored,
   thread
 } from "./Bench.ts"
-import { equal, expect, refused, type Rule, type Tagged } from "./Rule.ts"
+import { equal, expect, refused, type Tagged } from "./Check.ts"
+import type { Rule } from "./Rule.ts"
 
 /** The strictest mode in which commands are asked for. */
 export const askingMode = ({ runtimeModes }: Capabilities): RuntimeMode | undefined =>

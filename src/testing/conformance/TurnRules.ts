@@ -1,8 +1,9 @@
 /**
  * A turn that was accepted ends in exactly one terminal event, on every path.
  */
-import { Effect } from "effect"
+import { Effect, Equal } from "effect"
 import { TurnId } from "../../domain/Ids.ts"
+import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
 import {
   awaitOf,
   type Bench,
@@ -19,7 +20,8 @@ import {
   thread,
   within
 } from "./Bench.ts"
-import { equal, expect, need, refused, type Rule, type Tagged } from "./Rule.ts"
+import { equal, expect, need, refused, type Tagged } from "./Check.ts"
+import type { Rule } from "./Rule.ts"
 
 /** Runs the prompt to an end with this tag, and shows that there is one and that the thread goes on in its epoch. */
 const endsOnce = Effect.fnUntraced(function*(
@@ -162,7 +164,7 @@ export const rules: ReadonlyArray<Rule> = [
       yield* run(host, prompts.say("green kettle"))
       const { end, turnId } = yield* send(host, prompts.slow)
       yield* awaitOf(host, turnId, "ItemStarted")
-      const { sessionId } = yield* host.agents.getThread(thread)
+      const { sessionId } = yield* host.agents.getThread({ threadId: thread })
       yield* crash(yield* Effect.fromNullishOr(sessionId))
       const event = yield* end
       yield* equal(event._tag, "TurnFailed", "how the turn ends")
@@ -171,6 +173,33 @@ export const rules: ReadonlyArray<Rule> = [
       yield* expect(next.text.includes("green kettle"), "the context from before the crash", next.text)
       yield* equal(endings(yield* stored(host), turnId), ["TurnFailed"], "terminal events")
     }))
+  },
+  {
+    id: "exit/known",
+    promise: "P4",
+    title: "an agent that dies in a turn leaves its exit code or signal, which the turn's failure says",
+    assumes: ["turn/crash"],
+    prove: (bench) =>
+      bench.onHost(Effect.fnUntraced(function*(host) {
+        const crash = yield* need(host.controls, "crashAgent")
+        const exit = yield* need(host.controls, "crashExit")
+        const alone = yield* listen(host)
+        const turnId = yield* alone.send(bench.prompts.slow)
+        yield* alone.awaitEvent("the answer to begin", begins(turnId))
+        yield* crash(alone.session.sessionId)
+        yield* alone.ended
+        yield* same(yield* within(bench, "the answer to exit", alone.session.exit), exit, "exit of the lost session")
+        yield* alone.close
+
+        yield* start(host)
+        const sent = yield* send(host, bench.prompts.slow)
+        yield* awaitOf(host, sent.turnId, "ItemStarted")
+        const { sessionId } = yield* host.agents.startSession({ threadId: thread })
+        yield* crash(sessionId)
+        const ending = yield* sent.end
+        const failure = ending._tag === "TurnFailed" ? ending.failure : ending
+        yield* same(failure, { _tag: "SessionLost", ...exit }, "failure of the turn")
+      }))
   },
   {
     id: "stop/busy",
@@ -222,6 +251,13 @@ export const rules: ReadonlyArray<Rule> = [
       }))
   }
 ]
+
+const begins =
+  (turnId: TurnId) => (event: ProviderEvent): event is Extract<ProviderEvent, { readonly _tag: "ItemStarted" }> =>
+    event._tag === "ItemStarted" && event.turnId === turnId
+
+const same = (seen: unknown, wanted: object, what: string) =>
+  expect(Equal.equals(seen, wanted), `${what}: ${JSON.stringify(wanted)}`, seen)
 
 /** Long enough for the agent to begin, short enough to wait for. */
 const deadline = (bench: Bench) => Math.min(1500, Math.floor(bench.patience / 4))

@@ -19,6 +19,7 @@ import type {
 import { AgentUnreachable } from "../../provider/AdapterError.ts"
 import type {
   Capabilities,
+  ProcessExit,
   ProviderTurn,
   SendTurnError,
   StartInput,
@@ -33,7 +34,7 @@ import {
   type StoredSession,
   type StoredTurn
 } from "../MockAgentDisk.ts"
-import type { MockScript } from "../MockStep.ts"
+import type { MockScript } from "../MockScript.ts"
 
 /** What a cursor of the mock holds. */
 export interface CursorPayload {
@@ -69,7 +70,7 @@ export interface MockAgent {
   readonly sendFaults: Array<SendFault>
   readonly sendDelays: Array<Effect.Effect<unknown>>
   unreachable: string | undefined
-  /** What makes the agent ask before a compaction has not loaded. */
+  /** The gate has not loaded in the agent. */
   gateLost: boolean
   /** Closed while stops are to hang. */
   readonly stops: Latch.Latch
@@ -146,16 +147,18 @@ export interface Live {
   turn: RunningTurn | undefined
   compaction: Compaction | undefined
   backgroundWork: boolean
+  /** How its process ended. */
+  exit: ProcessExit | undefined
 }
 
-/** By the Clock of whoever started the session. */
+/** The time by the Clock of the caller who started the session. */
 export const now = (live: Live): number => live.clock.currentTimeMillisUnsafe()
 
 /** Events in one piece; nothing once the session is gone. Waits while the reader is behind. */
 export const emit = (live: Live, events: ReadonlyArray<ProviderEvent>): Effect.Effect<void> =>
   Effect.suspend(() => live.phase === "gone" ? Effect.void : Effect.asVoid(Queue.offerAll(live.events, events)))
 
-/** The turn is over in the agent: nothing of it is waited for any more. */
+/** Ends the turn in the agent: its requests are no longer open. */
 export const close = (live: Live, turn: RunningTurn, outcome: Outcome): void => {
   turn.stored.outcome = outcome
   turn.stored.usage = turn.usage

@@ -20,11 +20,11 @@ interface Summary {
   readonly during: Effect.Effect<unknown>
 }
 
-/** What the session was given to be asked, where this agent can be held at all. */
+/** The gate that the session was given, if this agent can be held at all. */
 const gateOf = ({ agent, compactions }: Live) =>
   agent.capabilities.compactionGate === "blocking" ? compactions?.gate : undefined
 
-/** Fails where a compaction would pass the gate by. */
+/** Fails if a compaction would pass the gate unasked. */
 export const gateThere = (live: Live): Effect.Effect<void, GateMissing> =>
   Effect.suspend(() =>
     live.agent.gateLost && gateOf(live) !== undefined
@@ -75,7 +75,7 @@ const sumUp = (
     yield* during
     if (failure !== undefined) return yield* failed(failure)
     stored.history = [{ role: "summary", text: summary }]
-    const id = `${stored.sessionId}/summary/${stored.messages.length}`
+    const id = `${stored.sessionId}.summary.${stored.messages.length}`
     stored.messages.push({ _tag: "Text", role: "summary", id, at: now(live), turnId, text: summary })
     yield* over
     yield* emit(live, [{ _tag: "CompactionCompleted", ...of, summary }])
@@ -103,7 +103,7 @@ export const compact = (live: Live): Effect.Effect<void, AgentError | Capability
       const begun = Deferred.makeUnsafe<void>()
       const begins = Deferred.succeed(begun, undefined)
       const given: Summary = { trigger: "manual", summary, failure: undefined, during: Effect.void }
-      // Interrupted before it has begun, it must still let go of whoever waits for its beginning.
+      // If it is interrupted before it has begun, the caller that waits for its beginning must be released.
       return Effect.interruptible(sumUp(live, state, undefined, given, begins)).pipe(
         Effect.ensuring(begins),
         Effect.asVoid,

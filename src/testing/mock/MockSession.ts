@@ -30,7 +30,9 @@ export const handle = (live: Live, origin: ProviderSession["origin"], directory:
     origin,
     cursor: Effect.sync(() => stored.resumable ? Option.some(cursorOf(agent, stored)) : Option.none()),
     events: Stream.fromQueue(live.events),
+    exit: Effect.sync(() => live.exit),
     turnRef: (turnId) => Effect.succeed(agent.turnRefs ? `ref-${turnId}` : undefined),
+    checkModel: (model) => Effect.andThen(reach(live, "check a model"), checkModel(agent, model)),
     sendTurn: (turn) => sendTurn(live, turn),
     steerTurn: (turn) => steerTurn(live, turn),
     interruptTurn: (turnId) => interruptTurn(live, turnId),
@@ -145,7 +147,7 @@ const hear = (live: Live, { ref, turnId }: StoredTurn, input: TurnInput) => {
   const { context = [] } = input
   const n = stored.messages.filter((message) => message.turnId === turnId).length
   // The words that a turn was sent with are found under the id that was chosen for them.
-  const itemId = ItemId.make(n === 0 && ref !== undefined ? ref : `${stored.sessionId}/${turnId}/user/${n}`)
+  const itemId = ItemId.make(n === 0 && ref !== undefined ? ref : `${stored.sessionId}.${turnId}.user.${n}`)
   for (const text of context) stored.history.push({ role: "context", text })
   const history = stored.history.slice()
   stored.history.push({ role: "user", text: input.prompt })

@@ -86,7 +86,7 @@ const create = (agent: MockAgent, input: StartInput, clock: Clock.Clock): Stored
       ? [{
         _tag: "Text",
         role: "seed",
-        id: `${sessionId}/seed`,
+        id: `${sessionId}.seed`,
         at: clock.currentTimeMillisUnsafe(),
         turnId: undefined,
         text: input.from.transcript
@@ -122,7 +122,8 @@ const open = (
     phase: "live",
     turn: undefined,
     compaction: undefined,
-    backgroundWork: false
+    backgroundWork: false,
+    exit: undefined
   }
   agent.live.set(stored.sessionId, live)
   changed(agent.disk)

@@ -7,12 +7,12 @@ import type { Item, ItemStatus } from "../../domain/Item.ts"
 import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
 import type { ApprovalKind } from "../../domain/UserRequest.ts"
 import type { StoredSession } from "../MockAgentDisk.ts"
-import type { Chunks } from "../MockStep.ts"
+import type { Chunks } from "../MockScript.ts"
 import { emit, type Live, now, type RunningTurn, type TurnEnding } from "./MockAgent.ts"
 import { ask, goOn, mayAsk } from "./ScriptedRequest.ts"
 
 const nextItem = (live: Live, turn: RunningTurn): ItemId =>
-  ItemId.make(`${live.stored.sessionId}/${turn.ordinal}/${++turn.items}`)
+  ItemId.make(`${live.stored.sessionId}.${turn.ordinal}.${++turn.items}`)
 
 /** An item is in the agent's history once it is completed, and not before. */
 export const complete = (live: Live, turn: RunningTurn, item: Item): ProviderEvent => {

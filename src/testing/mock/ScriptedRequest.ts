@@ -1,6 +1,4 @@
-/**
- * What a scripted turn asks a human, and when it may go on without.
- */
+/** What a scripted turn asks the user, and when it may continue without an answer. */
 import { Deferred, Effect } from "effect"
 import { type ItemId, RequestId } from "../../domain/Ids.ts"
 import type { ApprovalDecision, ApprovalKind, Question, QuestionAnswer } from "../../domain/UserRequest.ts"
@@ -83,4 +81,4 @@ export const pose = (
   })
 
 const nextRequest = (live: Live): RequestId =>
-  RequestId.make(`${live.stored.sessionId}/request/${++live.stored.requests}`)
+  RequestId.make(`${live.stored.sessionId}.request.${++live.stored.requests}`)

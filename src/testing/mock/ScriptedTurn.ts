@@ -3,7 +3,7 @@
  */
 import { type Cause, Clock, Duration, Effect, Exit, Stream } from "effect"
 import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
-import type { MockStep } from "../MockStep.ts"
+import type { MockStep } from "../MockScript.ts"
 import { close, emit, type Live, type RunningTurn, type Steer, type TurnEnding, vanish } from "./MockAgent.ts"
 import { compactItself } from "./MockCompaction.ts"
 import { complete, say, work } from "./ScriptedItem.ts"

@@ -1,0 +1,156 @@
+/**
+ * The whole app in one Layer: agents, hooks and a store in, {@link ProviderService} and {@link TranscriptArchive} out.
+ *
+ * **Example** (threads on OpenCode)
+ *
+ * ```ts
+ * const App = CodingAgents.layer({
+ *   agents: OpenCode.layer(),
+ *   store: SessionStore.layerSqlite({ filename: "threads.db" }),
+ *   settings: { reaper: { idleAfter: "30 minutes" } }
+ * }).pipe(Layer.provide(NodeServices.layer))
+ *
+ * const program = Effect.gen(function*() {
+ *   const agents = yield* ProviderService
+ *   const threadId = ThreadId.make("t1")
+ *   yield* agents.startSession({ threadId, instanceId: InstanceId.make("opencode"), directory: "/repo" })
+ *   const turn = yield* agents.runTurn({ threadId, prompt: "What is in this repository?" })
+ *   console.log(turn.text)
+ * }).pipe(Effect.provide(App))
+ * ```
+ *
+ * **Gotchas**
+ *
+ * - One process owns a store. A second one is refused with `StoreOwned`.
+ * - Adapters and hooks find the registries of the Layer that they are given to. An adapter that is built elsewhere is
+ *   not known here.
+ */
+import { Context, Deferred, Effect, type FileSystem, Layer, type Path } from "effect"
+import { LifecycleHooks } from "./hooks/LifecycleHooks.ts"
+import * as door from "./host/door.ts"
+import { make } from "./host/host.ts"
+import * as HostSettings from "./host/Settings.ts"
+import { ProviderRegistry } from "./provider/ProviderRegistry.ts"
+import { ProviderService } from "./service/ProviderService.ts"
+import { TranscriptArchive } from "./service/TranscriptArchive.ts"
+import type { Stores } from "./store/SessionStore.ts"
+
+export { defaults, type Settings, SettingsInvalid } from "./host/Settings.ts"
+
+/**
+ * The service alone, for those who compose the rest by hand. Adapters register themselves with the `ProviderRegistry`,
+ * hooks with `LifecycleHooks`; the reaper runs as long as this Layer. One service per store: a second one takes threads
+ * over, and what the first then writes is refused (`EpochFenced`).
+ */
+export const layerService = (settings: HostSettings.Settings = {}): Service<HostSettings.SettingsInvalid> =>
+  serviceOf(HostSettings.resolve(settings))
+
+type Service<E> = Layer.Layer<
+  ProviderService | TranscriptArchive,
+  E,
+  ProviderRegistry | LifecycleHooks | Stores | FileSystem.FileSystem | Path.Path
+>
+
+const serviceOf = <E>(settings: Effect.Effect<HostSettings.Resolved, E>): Service<E> =>
+  Layer.effectContext(Effect.gen(function*() {
+    const { service, services, transcripts } = yield* make(yield* settings)
+    const context = Context.make(ProviderService, door.service(service)).pipe(
+      Context.add(TranscriptArchive, door.archive(transcripts))
+    )
+    yield* Deferred.succeed(services, context)
+    return context
+  }))
+
+type AnyLayer = Layer.Layer<never, unknown, unknown>
+
+type OneOf<Layers extends AnyLayer | ReadonlyArray<AnyLayer>> = Layers extends ReadonlyArray<infer One extends AnyLayer>
+  ? One
+  : Extract<Layers, AnyLayer>
+
+function merged<Layers extends AnyLayer | ReadonlyArray<AnyLayer>>(
+  layers: Layers
+): Layer.Layer<
+  Layer.Success<OneOf<Layers>>,
+  Layer.Error<OneOf<Layers>>,
+  Layer.Services<OneOf<Layers>>
+>
+function merged(layers: AnyLayer | ReadonlyArray<AnyLayer>): AnyLayer {
+  return isMany(layers) ? Layer.mergeAll(Layer.empty, ...layers) : layers
+}
+
+const isMany = (layers: AnyLayer | ReadonlyArray<AnyLayer>): layers is ReadonlyArray<AnyLayer> => Array.isArray(layers)
+
+/** What an app is made of. */
+export interface Parts<
+  Agents extends AnyLayer | ReadonlyArray<AnyLayer>,
+  Hooks extends ReadonlyArray<AnyLayer>,
+  StoreError,
+  StoreNeeds
+> {
+  /** One adapter's Layer or several: `OpenCode.layer()`, `MockProvider.layer()`, ... */
+  readonly agents: Agents
+  /** Layers of `LifecycleHooks.observe`, `guard` and `transform`, of `CommandHook` and `WebhookHook`. Default: none. */
+  readonly hooks?: Hooks | undefined
+  /** `SessionStore.layerSqlite(...)`, or `SessionStore.layer` on another database. */
+  readonly store: Layer.Layer<Stores, StoreError, StoreNeeds>
+}
+
+const compose = <
+  Agents extends AnyLayer | ReadonlyArray<AnyLayer>,
+  Hooks extends ReadonlyArray<AnyLayer>,
+  StoreError,
+  StoreNeeds,
+  ServiceError
+>(
+  { agents, hooks, store }: Parts<Agents, Hooks, StoreError, StoreNeeds>,
+  service: Service<ServiceError>
+) =>
+  service.pipe(
+    Layer.provide(hooks === undefined ? Layer.empty : merged(hooks)),
+    Layer.provideMerge(merged(agents)),
+    // Fresh, so that two apps in one program do not share their agents.
+    Layer.provideMerge(Layer.fresh(Layer.merge(ProviderRegistry.layer, LifecycleHooks.layer))),
+    Layer.provideMerge(store)
+  )
+
+/**
+ * The whole app. What it still needs is what the agents, the hooks and the store need of the platform
+ * (`NodeServices.layer`). It also gives what the agents' Layers give, such as `MockProvider`, and the stores.
+ */
+export const layer = <
+  const Agents extends AnyLayer | ReadonlyArray<AnyLayer>,
+  StoreError,
+  StoreNeeds,
+  const Hooks extends ReadonlyArray<AnyLayer> = readonly []
+>(
+  parts: Parts<Agents, Hooks, StoreError, StoreNeeds> & {
+    readonly settings?: HostSettings.Settings | undefined
+  }
+) => compose(parts, layerService(parts.settings))
+
+/**
+ * As {@link layer}, with settings that are read from Effect's `Config` when the Layer is built.
+ *
+ * **Example** (`IDLE_AFTER="10 minutes"` in the environment)
+ *
+ * ```ts
+ * CodingAgents.layerConfig({
+ *   agents: OpenCode.layer(),
+ *   store: SessionStore.layerSqlite({ filename: "threads.db" }),
+ *   settings: {
+ *     onMissing: "rehydrate",
+ *     reaper: { idleAfter: Config.Duration("IDLE_AFTER").pipe(Config.withDefault(Duration.minutes(30))) }
+ *   }
+ * })
+ * ```
+ */
+export const layerConfig = <
+  const Agents extends AnyLayer | ReadonlyArray<AnyLayer>,
+  StoreError,
+  StoreNeeds,
+  const Hooks extends ReadonlyArray<AnyLayer> = readonly []
+>(
+  parts: Parts<Agents, Hooks, StoreError, StoreNeeds> & {
+    readonly settings: HostSettings.FromConfig
+  }
+) => compose(parts, serviceOf(Effect.flatMap(HostSettings.read(parts.settings), HostSettings.resolve)))

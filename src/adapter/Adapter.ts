@@ -1,0 +1,76 @@
+/**
+ * The frame of an adapter: from `startSession` and what it declares to a Layer that registers it.
+ *
+ * `startSession` runs with the services that the Layer was built with, and with the Scope of the session. Anything that
+ * it acquires ends with the session.
+ *
+ * **Gotchas**
+ *
+ * Do not capture the context of a Layer yourself and provide it to `startSession`: it holds the Layer's Scope, which
+ * takes the place of the session's, so a session's process would live until the Layer closes. {@link make} leaves that
+ * Scope out.
+ *
+ * **Example**
+ *
+ * ```ts
+ * export const layer = (options: Options) =>
+ *   Adapter.layer({
+ *     provider: ProviderName.make("acme"),
+ *     instanceId: InstanceId.make(options.instanceId ?? "acme"),
+ *     capabilities,
+ *     startSession: (input) => startSession(options, input)
+ *   })
+ * ```
+ *
+ * @since 0.1.0
+ */
+import { Context, Effect, Layer, Scope, Tracer } from "effect"
+import type { ProviderAdapter, ProviderSession, StartInput, StartSessionError } from "../provider/ProviderAdapter.ts"
+import { type InstanceExists, ProviderRegistry } from "../provider/ProviderRegistry.ts"
+
+/**
+ * What an adapter is made of. `startSession` may require services of the Layer; its Scope is always the session's.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options<R> extends Omit<ProviderAdapter, "startSession"> {
+  readonly startSession: (input: StartInput) => Effect.Effect<ProviderSession, StartSessionError, R | Scope.Scope>
+}
+
+/**
+ * The adapter alone, not registered. Takes the services that `startSession` requires from the current context.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = <R = never>(options: Options<R>): Effect.Effect<ProviderAdapter, never, R> =>
+  Effect.map(Effect.context<R>(), (services) => ({
+    ...options,
+    startSession: (input) =>
+      Effect.updateContext(
+        options.startSession(input),
+        (caller: Context.Context<Scope.Scope>) => inSession(services, caller)
+      )
+  }))
+
+/**
+ * Registers the adapter with the `ProviderRegistry` for as long as the Layer is open. Fails with `InstanceExists` where
+ * the instance id is in use.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = <R = never>(
+  options: Options<R>
+): Layer.Layer<never, InstanceExists, Exclude<R | ProviderRegistry, Scope.Scope>> =>
+  Layer.effectDiscard(
+    Effect.flatMap(make(options), ProviderRegistry.register)
+  )
+
+/** The services of the Layer, with the Scope of the session and the span of its caller. */
+const inSession = <R>(services: Context.Context<R>, caller: Context.Context<Scope.Scope>) => {
+  const merged = Context.merge(caller, services).pipe(Context.add(Scope.Scope, Context.get(caller, Scope.Scope)))
+  const span = Context.getOrUndefined(caller, Tracer.ParentSpan)
+  return span === undefined ? merged : Context.add(merged, Tracer.ParentSpan, span)
+}

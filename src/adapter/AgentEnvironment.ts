@@ -1,0 +1,116 @@
+/**
+ * What an agent's process is started with: its variables, a private folder for files that hold secrets, a shell that
+ * hides our variables from tools, and a function that takes our secrets out of the agent's last words.
+ *
+ * **Gotchas**
+ *
+ * Tools inherit the environment of their agent. {@link hidingShell} hides variables from tools that the agent runs
+ * through its shell; it does not protect them: a process of the same user can still read the agent's `/proc` entry.
+ *
+ * @since 0.1.0
+ */
+import { Effect, FileSystem, Path, Redacted, type Scope } from "effect"
+import type { PlatformError } from "effect/PlatformError"
+
+/**
+ * Variables by name; `undefined` removes an inherited one.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Variables = Readonly<Record<string, string | Redacted.Redacted<string> | undefined>>
+
+/**
+ * These variables of this process, as far as they are set: an environment that is built from a list.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const pick = (names: ReadonlyArray<string>): Variables =>
+  Object.fromEntries(names.flatMap((name) => {
+    const value = process.env[name]
+    return value === undefined ? [] : [[name, value]]
+  }))
+
+/**
+ * An empty folder that no other user can read, as a real path. Removed when the Scope closes.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const privateFolder = (
+  prefix: string
+): Effect.Effect<string, PlatformError, FileSystem.FileSystem | Scope.Scope> =>
+  Effect.flatMap(
+    FileSystem.FileSystem,
+    (fs) => Effect.flatMap(fs.makeTempDirectoryScoped({ prefix }), fs.realPath)
+  )
+
+/**
+ * Writes a new file that only this user can read. Fails where the file exists. Answers its path.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const privateFile = Effect.fnUntraced(function*(
+  folder: string,
+  name: string,
+  content: string
+): Effect.fn.Return<string, PlatformError, FileSystem.FileSystem | Path.Path> {
+  const fs = yield* FileSystem.FileSystem
+  const file = (yield* Path.Path).join(folder, name)
+  yield* fs.writeFileString(file, content, { mode: 0o600, flag: "wx" })
+  return file
+})
+
+/**
+ * Writes a shell into the folder that unsets the `hidden` variables and then becomes the user's shell. Answers its
+ * path. It bears the name of the shell that it runs, because agents treat bash and zsh by name. Shells in `unsupported`
+ * are passed over.
+ *
+ * Not for Windows.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const hidingShell = Effect.fnUntraced(function*(options: {
+  readonly folder: string
+  readonly hidden: ReadonlyArray<string>
+  readonly unsupported?: ReadonlyArray<string> | undefined
+}): Effect.fn.Return<string, PlatformError, FileSystem.FileSystem | Path.Path> {
+  const { folder, hidden, unsupported = [] } = options
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const candidates = [process.env["SHELL"] ?? "", "/bin/bash", "/usr/bin/bash", "/bin/sh"]
+  const usable = candidates.filter((shell) => path.isAbsolute(shell) && !unsupported.includes(path.basename(shell)))
+  const shell = yield* Effect.findFirst(usable, fs.exists).pipe(Effect.flatMap(Effect.fromOption), Effect.option)
+  const real = shell._tag === "Some" ? shell.value : "/bin/sh"
+  const quoted = `'${real.replaceAll("'", `'\\''`)}'`
+  const wrapper = path.join(folder, path.basename(real))
+  yield* fs.writeFileString(
+    wrapper,
+    ["#!/bin/sh", `unset ${hidden.join(" ")}`, `export SHELL=${quoted}`, `exec ${quoted} "$@"`, ""].join("\n"),
+    { mode: 0o700, flag: "wx" }
+  )
+  return wrapper
+})
+
+/**
+ * A function that replaces every secret in these values by `<redacted>`: each `Redacted`, and each string of six
+ * characters or more under a name that looks like a secret's. For an agent's last words in errors; nothing is decided by
+ * it.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const redactor = (...values: ReadonlyArray<unknown>): (text: string) => string => {
+  const secrets = values.flatMap((value) => secretsIn(value))
+  return (text) => secrets.reduce((text, secret) => text.replaceAll(secret, "<redacted>"), text)
+}
+
+const secretsIn = (value: unknown, name = ""): ReadonlyArray<string> => {
+  if (Redacted.isRedacted(value)) return secretsIn(Redacted.value(value), "secret")
+  if (typeof value === "string") return value.length >= 6 && /key|token|secret|password|auth/i.test(name) ? [value] : []
+  if (typeof value !== "object" || value === null) return []
+  return Object.entries(value).flatMap(([key, inner]) => secretsIn(inner, Array.isArray(value) ? name : key))
+}

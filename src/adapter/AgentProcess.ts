@@ -1,0 +1,249 @@
+/**
+ * One running agent. It carries the marker of `AgentProcesses` and is recorded there, so it does not outlive its host,
+ * not even after `kill -9`. What it writes to stderr is always read, and the last 8,192 characters are kept for errors.
+ *
+ * Closing the Scope stops it: first `beforeStop`, for agents that can end in an orderly way, then SIGTERM to its process
+ * group, then SIGKILL. Each step takes `stopDeadline` at most. After that the record goes, and with it every process
+ * that still carries the marker.
+ *
+ * **Example**
+ *
+ * ```ts
+ * const agent = yield* AgentProcess.spawn({ instanceId, executable, args: ["serve"], stdout: "log" })
+ * const [, url] = yield* AgentProcess.awaitReady(agent, agent.said(/listening on (\S+)\n/), "30 seconds")
+ * ```
+ *
+ * @since 0.1.0
+ */
+import { Deferred, type Duration, Effect, Exit, Fiber, FileSystem, Scope, type Sink, Stream } from "effect"
+import type { PlatformError } from "effect/PlatformError"
+import { ChildProcess, type ChildProcessSpawner } from "effect/process"
+import type { InstanceId } from "../domain/Ids.ts"
+import { AgentProcesses, markerVariable } from "../process/AgentProcesses.ts"
+import { errorCode } from "../process/ErrorCode.ts"
+import { AgentNotExecutable, AgentNotFound, AgentStartFailed } from "../provider/AdapterError.ts"
+import type { ProcessExit } from "../provider/ProviderAdapter.ts"
+import type { Variables } from "./AgentEnvironment.ts"
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options {
+  readonly instanceId: InstanceId
+  /** Absolute path; see `Executable.find`. */
+  readonly executable: string
+  readonly args?: ReadonlyArray<string> | undefined
+  /** Its environment; the marker is added. */
+  readonly variables?: Variables | undefined
+  /** Whether it also inherits the variables of this process. Default: `false`. */
+  readonly extendEnv?: boolean | undefined
+  readonly cwd?: string | undefined
+  /** Default: `pipe`. */
+  readonly stdin?: "pipe" | "ignore" | undefined
+  /**
+   * `stream`: the protocol, to be read from `stdout`. `log`: words for people; read, kept and searched as stderr is, and
+   * `stdout` must not be read. Default: `stream`.
+   */
+  readonly stdout?: "stream" | "log" | undefined
+  /** A folder that belongs to this process alone. After a crash of the host the next boot removes it. */
+  readonly folder?: string | undefined
+  /** Takes secrets out of the kept output. */
+  readonly redact?: ((text: string) => string) | undefined
+  /** Asks the agent to end by itself. Runs only while the agent does, in a fiber of its own. */
+  readonly beforeStop?: Effect.Effect<unknown> | undefined
+  /** How long each step of stopping may take. Default: 5 seconds. */
+  readonly stopDeadline?: Duration.Input | undefined
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface AgentProcess {
+  readonly instanceId: InstanceId
+  readonly pid: number
+  readonly stdin: Sink.Sink<void, Uint8Array, never, PlatformError>
+  readonly stdout: Stream.Stream<Uint8Array, PlatformError>
+  /** How the process ended, once it has. */
+  readonly exit: Effect.Effect<ProcessExit>
+  /** The first match in what the agent writes to its log. Waits for one for as long as the process may run. */
+  readonly said: (pattern: RegExp) => Effect.Effect<RegExpExecArray>
+  /** The last output, redacted. */
+  readonly tail: Effect.Effect<string>
+  /** Completes when the agent's log has been read to its end; tools that inherited it may hold it open. */
+  readonly drained: Effect.Effect<void>
+}
+
+/**
+ * Starts an agent. Fails with `AgentNotFound` where the executable has gone, with `AgentNotExecutable` and the system's
+ * code where it cannot be run.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const spawn = Effect.fn("AgentProcess.spawn")(function*(
+  options: Options
+): Effect.fn.Return<
+  AgentProcess,
+  AgentNotFound | AgentNotExecutable,
+  Scope.Scope | ChildProcessSpawner.ChildProcessSpawner | AgentProcesses | FileSystem.FileSystem
+> {
+  const { executable, folder, instanceId, redact = (text) => text, stopDeadline = "5 seconds" } = options
+  const fs = yield* FileSystem.FileSystem
+  const processes = yield* AgentProcesses
+  const marker = yield* processes.makeMarker
+  const command = ChildProcess.make(executable, options.args ?? [], {
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    env: { ...options.variables, [markerVariable]: marker },
+    extendEnv: options.extendEnv ?? false,
+    stdin: options.stdin ?? "pipe",
+    forceKillAfter: stopDeadline
+  })
+  const acquire = Effect.gen(function*() {
+    // Two scopes, because the record must go after the process and can be made only when there is one.
+    const recorded = yield* Scope.make()
+    const alive = yield* Scope.make()
+    const handle = yield* command.pipe(
+      Scope.provide(alive),
+      Effect.catch((error) => Effect.flatMap(spawnError(fs, instanceId, executable, error), Effect.fail))
+    )
+    yield* Scope.provide(processes.record({ instanceId, pid: handle.pid, marker, folder }), recorded)
+    return { handle, recorded, alive }
+  })
+  const { handle, alive } = yield* Effect.acquireRelease(
+    acquire,
+    ({ handle, recorded, alive }) =>
+      askToEnd(handle, options.beforeStop ?? Effect.void, stopDeadline).pipe(
+        Effect.andThen(Scope.close(alive, Exit.void)),
+        Effect.andThen(Scope.close(recorded, Exit.void))
+      )
+  )
+  const log = makeLog()
+  const output = options.stdout === "log"
+    ? Stream.merge(Stream.decodeText(handle.stdout), Stream.decodeText(handle.stderr))
+    : Stream.decodeText(handle.stderr)
+  const reading = yield* output.pipe(
+    Stream.runForEach((text) => Effect.sync(() => log.add(text))),
+    Effect.ignore,
+    Effect.forkIn(alive)
+  )
+  return {
+    instanceId,
+    pid: handle.pid,
+    stdin: handle.stdin,
+    stdout: handle.stdout,
+    exit: exitOf(handle),
+    said: log.find,
+    tail: Effect.sync(() => redact(log.tail())),
+    drained: Effect.asVoid(Fiber.await(reading))
+  }
+})
+
+/**
+ * Runs `ready`, which answers once the agent can be used. Fails with `AgentStartFailed` and the agent's last output if
+ * the process ends first or the deadline passes.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const awaitReady = <A, E, R>(
+  { drained, exit, instanceId, tail }: AgentProcess,
+  ready: Effect.Effect<A, E, R>,
+  deadline: Duration.Input
+): Effect.Effect<A, E | AgentStartFailed, R> => {
+  const exited = Effect.flatMap(exit, ({ exitCode }) =>
+    drained.pipe(
+      Effect.timeoutOption("1 second"),
+      Effect.andThen(tail),
+      Effect.flatMap((stderr) =>
+        Effect.fail(
+          new AgentStartFailed({
+            instanceId,
+            reason: "exited",
+            ...(exitCode === undefined ? {} : { exitCode }),
+            stderr
+          })
+        )
+      )
+    ))
+  return Effect.raceFirst(ready, exited).pipe(
+    Effect.timeoutOrElse({
+      duration: deadline,
+      orElse: () =>
+        Effect.flatMap(tail, (stderr) => Effect.fail(new AgentStartFailed({ instanceId, reason: "deadline", stderr })))
+    })
+  )
+}
+
+/**
+ * What `ProviderSession.exit` answers for a session whose agent is this process: how it ended, or `undefined` if it has
+ * not ended within a second.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const exitSoon = (exit: Effect.Effect<ProcessExit>): Effect.Effect<ProcessExit | undefined> =>
+  Effect.timeoutOrElse(exit, { duration: "1 second", orElse: () => Effect.undefined })
+
+const tailLength = 8192
+
+const makeLog = () => {
+  let tail = ""
+  const waiting = new Set<{ readonly pattern: RegExp; readonly found: Deferred.Deferred<RegExpExecArray> }>()
+  return {
+    tail: () => tail,
+    add: (text: string): void => {
+      tail = (tail + text).slice(-tailLength)
+      for (const { found, pattern } of waiting) {
+        const match = pattern.exec(tail)
+        if (match !== null) Deferred.doneUnsafe(found, Exit.succeed(match))
+      }
+    },
+    find: (pattern: RegExp) =>
+      Effect.suspend(() => {
+        const already = pattern.exec(tail)
+        if (already !== null) return Effect.succeed(already)
+        const entry = { pattern, found: Deferred.makeUnsafe<RegExpExecArray>() }
+        waiting.add(entry)
+        return Effect.ensuring(Deferred.await(entry.found), Effect.sync(() => waiting.delete(entry)))
+      })
+  }
+}
+
+/** In a fiber of its own: an interrupted one could wait for nothing here, and would leave the agent behind. */
+const askToEnd = (
+  handle: ChildProcessSpawner.ChildProcessHandle,
+  beforeStop: Effect.Effect<unknown>,
+  deadline: Duration.Input
+) =>
+  Effect.orElseSucceed(handle.isRunning, () => false).pipe(
+    Effect.flatMap((running) => running ? Effect.timeoutOption(beforeStop, deadline) : Effect.void),
+    Effect.interruptible,
+    Effect.forkDetach,
+    Effect.flatMap(Fiber.await)
+  )
+
+/** The spawner names the signal only in its error's text; nothing is decided by it. */
+const exitOf = ({ exitCode }: ChildProcessSpawner.ChildProcessHandle): Effect.Effect<ProcessExit> =>
+  Effect.match(exitCode, {
+    onSuccess: (exitCode): ProcessExit => ({ exitCode }),
+    onFailure: ({ cause }): ProcessExit => {
+      const signal = cause instanceof Error ? /'(SIG[A-Z0-9]+)'/.exec(cause.message)?.[1] : undefined
+      return signal === undefined ? {} : { signal }
+    }
+  })
+
+const spawnError = Effect.fnUntraced(function*(
+  fs: FileSystem.FileSystem,
+  instanceId: InstanceId,
+  path: string,
+  error: PlatformError
+) {
+  const code = errorCode(error.reason) ?? error.reason._tag
+  // ENOENT also stands for a script whose interpreter is missing.
+  const there = yield* Effect.orElseSucceed(fs.exists(path), () => true)
+  return code === "ENOENT" && !there
+    ? new AgentNotFound({ instanceId, searched: [path] })
+    : new AgentNotExecutable({ instanceId, path, code })
+})

@@ -1,0 +1,10 @@
+/**
+ * The toolkit of adapter authors: what every adapter needs to run an agent and to register it.
+ *
+ * @since 0.1.0
+ */
+export * as Adapter from "./Adapter.ts"
+export * as AgentEnvironment from "./AgentEnvironment.ts"
+export * as AgentProcess from "./AgentProcess.ts"
+export * as Attachments from "./Attachments.ts"
+export * as Executable from "./Executable.ts"

@@ -1,0 +1,44 @@
+/**
+ * The algebra of pure machines: one step takes a state to the next one, with the events that it records and the wants
+ * that only a shell with clocks, stores and fibers can fulfil.
+ */
+export interface Step<State, Event, Want> {
+  readonly state: State
+  readonly events: ReadonlyArray<Event>
+  readonly wants: ReadonlyArray<Want>
+}
+
+const none: ReadonlyArray<never> = []
+
+export const make = <State, Event = never, Want = never>(
+  state: State,
+  events: ReadonlyArray<Event> = none,
+  wants: ReadonlyArray<Want> = none
+): Step<State, Event, Want> => ({ state, events, wants })
+
+/** One step after another. */
+export const andThen = <State, Event, Want>(
+  first: Step<State, Event, Want>,
+  next: (state: State) => Step<State, Event, Want>
+): Step<State, Event, Want> => {
+  const second = next(first.state)
+  return make(second.state, [...first.events, ...second.events], [...first.wants, ...second.wants])
+}
+
+/** One step for each value, in order. */
+export const all = <State, Event, Want, A>(
+  state: State,
+  values: Iterable<A>,
+  next: (state: State, value: A) => Step<State, Event, Want>
+): Step<State, Event, Want> => {
+  let current = state
+  const events: Array<Event> = []
+  const wants: Array<Want> = []
+  for (const value of values) {
+    const following = next(current, value)
+    current = following.state
+    events.push(...following.events)
+    wants.push(...following.wants)
+  }
+  return make(current, events, wants)
+}

@@ -1,0 +1,235 @@
+/**
+ * The settings of the service, their defaults, and the one place that resolves them.
+ *
+ * Durations are anything that `Duration.Input` allows: `"30 minutes"`, milliseconds, a `Duration`.
+ */
+import { Config, Duration, Effect, Option, Predicate, Schema, SchemaGetter, SchemaIssue, Struct } from "effect"
+import { CompactionPolicy } from "../domain/CompactionPolicy.ts"
+import { MissingPolicy } from "../domain/Continuity.ts"
+import * as InputIssue from "../domain/InputIssue.ts"
+import { knownSecrets, type Redactor } from "../domain/Redaction.ts"
+import type { Binding } from "../domain/ThreadRecord.ts"
+import type * as TranscriptArchive from "../service/TranscriptArchive.ts"
+import type { ReaperSettings } from "../thread/SessionReaper.ts"
+import { defaultKeepLast, type Retention } from "../transcript/SnapshotRetention.ts"
+
+/** Everything that an app may set. What is left out has its default. */
+export interface Settings {
+  /** What to do with a session that is proved missing. Default `rehydrate`. */
+  readonly onMissing?: MissingPolicy | undefined
+  /** How much of the archive a rehydrated session is handed, in tokens of about four characters. Default 32,000. */
+  readonly rehydrateTokens?: number | undefined
+  /** Longest prompt, in UTF-16 code units. Default 1,000,000. */
+  readonly promptLimit?: number | undefined
+  /** Longest turn, not counting the time it waits for a human. Default 4 hours. */
+  readonly turnDeadline?: Duration.Input | undefined
+  /** Longest silence of the agent in a turn, not counting the time it waits for a human. Default 15 minutes. */
+  readonly noProgressDeadline?: Duration.Input | undefined
+  /** How long an agent may take to stop a turn before its session is given up. Default 10 seconds. */
+  readonly interruptGrace?: Duration.Input | undefined
+  /** How long an agent may take to stop before its thread goes on without it. Default 15 seconds. */
+  readonly stopTimeout?: Duration.Input | undefined
+  /** How long the start and the end of a session wait for hooks. Slower hooks finish in the background. Default 5 seconds. */
+  readonly hookBudget?: Duration.Input | undefined
+  /** What happens around a compaction; `startSession` can set it for one thread. */
+  readonly compaction?:
+    | (CompactionPolicy & {
+      /** How long a snapshot may take, the agent's answer included. Default 30 seconds. */
+      readonly snapshotDeadline?: Duration.Input | undefined
+      /** How long an agent may be held before it compacts, guards included. Default 90 seconds. */
+      readonly gateDeadline?: Duration.Input | undefined
+      /** How long a compaction may take once it was let go. Default 10 minutes. */
+      readonly deadline?: Duration.Input | undefined
+    })
+    | undefined
+  /** What is saved of a transcript, and for how long. */
+  readonly transcripts?: TranscriptArchive.Settings | undefined
+  readonly reaper?: {
+    /** Idle time after which a session is stopped. Default 30 minutes. */
+    readonly idleAfter?: Duration.Input | undefined
+    /** Time between two sweeps. Default 1 minute. */
+    readonly sweepEvery?: Duration.Input | undefined
+    /** How long background work may keep a session after its last turn. Default 4 hours. */
+    readonly pinCap?: Duration.Input | undefined
+    /** Threads that are never stopped for being idle. Default: none. */
+    readonly exempt?: ((binding: Binding) => boolean) | undefined
+  } | undefined
+}
+
+/** All settings, each with the value that holds. */
+export interface Resolved {
+  readonly onMissing: MissingPolicy
+  readonly rehydrateTokens: number
+  readonly promptLimit: number
+  readonly turnDeadline: Duration.Duration
+  readonly noProgressDeadline: Duration.Duration
+  readonly interruptGrace: Duration.Duration
+  readonly stopTimeout: Duration.Duration
+  readonly hookBudget: Duration.Duration
+  readonly compaction: Required<CompactionPolicy> & {
+    readonly snapshotDeadline: Duration.Duration
+    readonly gateDeadline: Duration.Duration
+    readonly deadline: Duration.Duration
+  }
+  readonly transcripts: { readonly redactor: Redactor; readonly retention: Retention }
+  readonly reaper: ReaperSettings
+}
+
+export const defaults: Resolved = {
+  onMissing: "rehydrate",
+  rehydrateTokens: 32_000,
+  promptLimit: 1_000_000,
+  turnDeadline: Duration.hours(4),
+  noProgressDeadline: Duration.minutes(15),
+  interruptGrace: Duration.seconds(10),
+  stopTimeout: Duration.seconds(15),
+  hookBudget: Duration.seconds(5),
+  compaction: {
+    auto: true,
+    saveBefore: true,
+    savePath: ".agents/sessions",
+    onSnapshotFailure: "block",
+    vetoOverflow: false,
+    tellAgent: false,
+    snapshotDeadline: Duration.seconds(30),
+    gateDeadline: Duration.seconds(90),
+    deadline: Duration.minutes(10)
+  },
+  transcripts: { redactor: knownSecrets, retention: { keepLast: defaultKeepLast } },
+  reaper: {
+    idleAfter: Duration.minutes(30),
+    sweepEvery: Duration.minutes(1),
+    pinCap: Duration.hours(4),
+    exempt: () => false
+  }
+}
+
+/** Settings that cannot be used; each issue names the setting, as `reaper.idleAfter`. */
+export class SettingsInvalid extends Schema.TaggedError<SettingsInvalid>("effect-coding-agents/SettingsInvalid")(
+  "SettingsInvalid",
+  { issues: Schema.Array(InputIssue.InputIssue) },
+  { httpApiStatus: 500 }
+) {
+  readonly retryable = false
+  override get message() {
+    return `These settings cannot be used: ${InputIssue.format(this.issues)}`
+  }
+}
+
+const isSpan = (input: unknown): input is Duration.Input =>
+  Predicate.isString(input) || Predicate.isNumber(input) || Predicate.isBigInt(input) || Predicate.isObject(input)
+  || Array.isArray(input)
+
+const expectedSpan = "a duration that is not negative, as \"30 minutes\" or a number of milliseconds"
+
+const Span = Schema.declare(isSpan, { expected: expectedSpan }).pipe(
+  Schema.decodeTo(Schema.Duration, {
+    decode: SchemaGetter.transformEffect((input, options) =>
+      Effect.mapError(
+        Effect.fromOption(Option.filter(Duration.fromInput(input), (span) => !Duration.isNegative(span))),
+        () => new SchemaIssue.InvalidValue({ expected: expectedSpan }, input, options)
+      )
+    ),
+    encode: SchemaGetter.passthroughSupertype()
+  })
+)
+
+const isRedactor = (input: unknown): input is Redactor =>
+  Predicate.isObject(input) && Predicate.isString(input["name"]) && Predicate.isString(input["level"])
+  && Predicate.isFunction(input["redact"])
+
+const isExempt = (input: unknown): input is (binding: Binding) => boolean => Predicate.isFunction(input)
+
+const Input = Schema.Struct({
+  onMissing: Schema.optional(MissingPolicy),
+  rehydrateTokens: Schema.optional(Schema.Natural),
+  promptLimit: Schema.optional(Schema.Natural),
+  turnDeadline: Schema.optional(Span),
+  noProgressDeadline: Schema.optional(Span),
+  interruptGrace: Schema.optional(Span),
+  stopTimeout: Schema.optional(Span),
+  hookBudget: Schema.optional(Span),
+  compaction: Schema.optional(Schema.Struct({
+    ...CompactionPolicy.mapFields(Struct.map(Schema.optional)).fields,
+    snapshotDeadline: Schema.optional(Span),
+    gateDeadline: Schema.optional(Span),
+    deadline: Schema.optional(Span)
+  })),
+  transcripts: Schema.optional(Schema.Struct({
+    redactor: Schema.optional(Schema.declare(isRedactor, { expected: "a Redactor" })),
+    retention: Schema.optional(Schema.Struct({
+      keepLast: Schema.optional(Schema.Natural),
+      maxAge: Schema.optional(Span),
+      maxBytes: Schema.optional(Schema.Natural)
+    }))
+  })),
+  reaper: Schema.optional(Schema.Struct({
+    idleAfter: Schema.optional(Span),
+    sweepEvery: Schema.optional(Span),
+    pinCap: Schema.optional(Span),
+    exempt: Schema.optional(Schema.declare(isExempt, { expected: "a function" }))
+  }))
+})
+
+const decode = Schema.decodeUnknownEffect(Input, { errors: "all", onExcessProperty: "error" })
+
+/** A value that is `undefined` is as one that is left out. */
+const over = <A extends object>(defaults: A, given: { readonly [K in keyof A]?: A[K] | undefined } | undefined): A => {
+  const resolved = { ...defaults }
+  for (const key of Struct.keys(defaults)) resolved[key] = given?.[key] ?? defaults[key]
+  return resolved
+}
+
+/** The settings that hold. Fails with every setting that cannot be used. */
+export const resolve = (settings: unknown): Effect.Effect<Resolved, SettingsInvalid> =>
+  decode(settings).pipe(
+    Effect.mapError((error) => new SettingsInvalid({ issues: InputIssue.of(error) })),
+    Effect.map((given) => ({
+      ...over(defaults, { ...given, compaction: undefined, transcripts: undefined, reaper: undefined }),
+      compaction: over(defaults.compaction, given.compaction),
+      transcripts: {
+        redactor: given.transcripts?.redactor ?? defaults.transcripts.redactor,
+        retention: {
+          ...given.transcripts?.retention,
+          keepLast: given.transcripts?.retention?.keepLast ?? defaults.transcripts.retention.keepLast
+        }
+      },
+      reaper: over(defaults.reaper, given.reaper)
+    }))
+  )
+
+type Data<A> = A | Config.Config<A>
+
+type Fields<A> = { readonly [K in keyof A]: Data<A[K]> }
+
+/** {@link Settings} of which each that is data may be read from Effect's `Config`. Functions stay code. */
+export interface FromConfig extends Fields<Omit<Settings, "compaction" | "transcripts" | "reaper">> {
+  readonly compaction?: Fields<NonNullable<Settings["compaction"]>> | undefined
+  readonly transcripts?: {
+    readonly redactor?: Redactor | undefined
+    readonly retention?: Fields<Retention> | undefined
+  } | undefined
+  readonly reaper?:
+    | (Fields<Omit<NonNullable<Settings["reaper"]>, "exempt">> & Pick<NonNullable<Settings["reaper"]>, "exempt">)
+    | undefined
+}
+
+/** Reads what is `Config`; the rest stays as it is. */
+const readFields = Effect.fnUntraced(function*<A extends object>(fields: A | undefined) {
+  const read: Record<string, unknown> = {}
+  for (const [name, value] of Object.entries(fields ?? {})) {
+    read[name] = Config.isConfig(value) ? yield* value : value
+  }
+  return read
+})
+
+/** The settings, with everything read that is `Config`. */
+export const read = Effect.fnUntraced(function*(settings: FromConfig) {
+  const { compaction, reaper, transcripts, ...rest } = settings
+  return {
+    ...(yield* readFields(rest)),
+    compaction: yield* readFields(compaction),
+    transcripts: { ...transcripts, retention: yield* readFields(transcripts?.retention) },
+    reaper: yield* readFields(reaper)
+  }
+})

@@ -1,0 +1,56 @@
+/**
+ * What rules are written with: checks that fail with what was expected and what was seen.
+ */
+import { Effect, Schema } from "effect"
+import type { Controls } from "./Fixture.ts"
+
+/** Raised inside a rule; the runner makes a {@link RuleBroken} of it. */
+export class Violated extends Schema.TaggedError<Violated>()("Violated", {
+  expected: Schema.String,
+  seen: Schema.Unknown
+}) {}
+
+/** The fixture cannot do what the rule needs. */
+export class NotChecked extends Schema.TaggedError<NotChecked>()("NotChecked", { missing: Schema.String }) {
+  override get message() {
+    return `Not checked: the fixture has no ${this.missing}`
+  }
+}
+
+/** Any tagged error. A rule also breaks if it fails with an error of the service or the adapter. */
+export type Tagged = { readonly _tag: string }
+
+/** Fails unless `holds`. */
+export const expect = (holds: boolean, expected: string, seen: unknown): Effect.Effect<void, Violated> =>
+  holds ? Effect.void : Effect.fail(new Violated({ expected, seen }))
+
+export const equal = (seen: unknown, wanted: unknown, what: string): Effect.Effect<void, Violated> =>
+  expect(JSON.stringify(seen) === JSON.stringify(wanted), `${what}: ${JSON.stringify(wanted)}`, seen)
+
+/** Fails unless the effect fails with one of these tags; answers that error. */
+export const refused = <A, E extends Tagged, R, Tag extends E["_tag"]>(
+  effect: Effect.Effect<A, E, R>,
+  tags: ReadonlyArray<Tag>,
+  what: string
+): Effect.Effect<Extract<E, { readonly _tag: Tag }>, Violated, R> =>
+  Effect.matchEffect(effect, {
+    onSuccess: (seen) => Effect.fail(new Violated({ expected: `${what}: ${tags.join(" or ")}`, seen })),
+    onFailure: (error) =>
+      isOneOf(error, tags)
+        ? Effect.succeed(error)
+        : Effect.fail(new Violated({ expected: `${what}: ${tags.join(" or ")}`, seen: error }))
+  })
+
+const isOneOf = <E extends Tagged, Tag extends E["_tag"]>(
+  error: E,
+  tags: ReadonlyArray<Tag>
+): error is Extract<E, { readonly _tag: Tag }> => tags.some((tag) => tag === error._tag)
+
+/** The fixture's control of that name. */
+export const need = <K extends keyof Controls>(
+  controls: Controls,
+  name: K
+): Effect.Effect<NonNullable<Controls[K]>, NotChecked> => {
+  const found = controls[name]
+  return found === undefined || found === null ? Effect.fail(new NotChecked({ missing: name })) : Effect.succeed(found)
+}

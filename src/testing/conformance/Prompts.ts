@@ -1,0 +1,30 @@
+/**
+ * What an agent under proof can be asked to do.
+ *
+ * @since 0.1.0
+ */
+
+/**
+ * Each gives a prompt that makes the agent do this as its whole turn.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Prompts {
+  /** Say `text`, and have it in the conversation from then on. `text` is words with single spaces. */
+  readonly say: (text: string) => string
+  /** Say everything that is in the model's context before this prompt, in any form that holds the words. */
+  readonly recall: string
+  /** Run one shell command, then say something. */
+  readonly run: (command: string) => string
+  /** Write a file, given by its path relative to the session's directory, then say something. */
+  readonly edit: (path: string) => string
+  /** Ask the user this question with the options `yes` and `no`, then say the answer. Not needed without questions. */
+  readonly ask: (question: string) => string
+  /** Do nothing, without any sign of life, until the turn is interrupted. */
+  readonly hang: string
+  /** Say more and more, several times a second, until the turn is interrupted. */
+  readonly slow: string
+  /** Fail, as with a model that answers with an error that is not worth a retry. */
+  readonly fail: string
+}

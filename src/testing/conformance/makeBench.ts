@@ -1,0 +1,87 @@
+/**
+ * Builds the bench of one rule: a new store file, and hosts with the adapter's Layer built afresh.
+ */
+import { Effect, FileSystem, Layer, Option, Path } from "effect"
+import * as CodingAgents from "../../CodingAgents.ts"
+import { InstanceId } from "../../domain/Ids.ts"
+import { LifecycleHooks } from "../../hooks/LifecycleHooks.ts"
+import type { Settings } from "../../host/Settings.ts"
+import { AgentProcesses } from "../../process/AgentProcesses.ts"
+import type { Capabilities, ProviderAdapter } from "../../provider/ProviderAdapter.ts"
+import { ProviderRegistry } from "../../provider/ProviderRegistry.ts"
+import { ProviderService } from "../../service/ProviderService.ts"
+import { SessionStore } from "../../store/SessionStore.ts"
+import type { Bench, Host } from "./Bench.ts"
+import { type Tagged, Violated } from "./Check.ts"
+import { type Controls, defaultPatience, type Fixture, type Needs, plainDirectories, type Platform } from "./Fixture.ts"
+import * as PlainPrompts from "./PlainPrompts.ts"
+
+const adapterOf = (name: string) =>
+  Effect.gen(function*() {
+    const registry = yield* ProviderRegistry
+    const instanceId = InstanceId.make(name)
+    const found = Option.getOrUndefined(yield* registry.get(instanceId))
+    if (found !== undefined) return found
+    const known = (yield* registry.list).map((adapter) => adapter.instanceId)
+    return yield* new Violated({ expected: `a layer that registers the instance "${instanceId}"`, seen: known })
+  })
+
+/** `undeclared` collects the capabilities that the adapter delivers without declaring them. */
+export const makeBench = Effect.fnUntraced(function*<Agent, E extends Tagged>(
+  adapterLayer: Layer.Layer<Agent, E, Needs>,
+  fixture: Fixture<Agent>,
+  undeclared: Array<keyof Capabilities>
+) {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const platform = yield* Effect.context<Platform>()
+  const folder = yield* Effect.orDie(fs.makeTempDirectoryScoped({ prefix: "conformance-store-" }))
+  const patience = fixture.patience ?? defaultPatience
+  const adapter = adapterLayer.pipe(
+    Layer.provideMerge([ProviderRegistry.layer, LifecycleHooks.layer]),
+    Layer.provideMerge(Layer.succeedContext(platform))
+  )
+  const { capabilities } = yield* adapterOf(fixture.instanceId).pipe(
+    Effect.provide(Layer.provide(adapter, AgentProcesses.layerNoop), { local: true })
+  )
+
+  const hostLayer = (settings: Settings | undefined) =>
+    // A stop takes one of each at most, so it ends within the patience whatever the agent does.
+    CodingAgents.layerService({ interruptGrace: patience / 3, stopTimeout: patience / 3, ...settings }).pipe(
+      Layer.provideMerge(adapter),
+      Layer.provideMerge(
+        SessionStore.layerSqlite({ filename: path.join(folder, "store.db") })
+      )
+    )
+
+  const hostOf = (bench: Bench, adapter: ProviderAdapter, controls: Controls) =>
+    Effect.gen(function*() {
+      const host: Host = {
+        agents: yield* ProviderService,
+        store: yield* SessionStore,
+        adapter,
+        controls,
+        bench
+      }
+      return host
+    })
+
+  const bench: Bench = {
+    capabilities,
+    prompts: fixture.prompts ?? PlainPrompts.make,
+    directories: yield* fixture.directories ?? plainDirectories,
+    file: (name) => `${path.basename(folder)}-${name}.txt`,
+    path,
+    exists: (file) => Effect.orDie(fs.exists(file)),
+    hands: fixture.hands ?? true,
+    models: fixture.models,
+    patience,
+    onHost: (use, settings) =>
+      Effect.gen(function*() {
+        const controls = yield* fixture.controls ?? Effect.succeed({})
+        return yield* use(yield* hostOf(bench, yield* adapterOf(fixture.instanceId), controls))
+      }).pipe(Effect.scoped, Effect.provide(hostLayer(settings), { local: true })),
+    undeclared: (capability) => Effect.sync(() => void undeclared.push(capability))
+  }
+  return bench
+})

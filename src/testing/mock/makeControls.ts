@@ -1,0 +1,132 @@
+/**
+ * How a test reaches into the mock.
+ */
+import { Deferred, Effect, Queue } from "effect"
+import type { SessionId } from "../../domain/Ids.ts"
+import { changed, type StoredSession, watch } from "../MockAgentDisk.ts"
+import { type Live, type MockAgent, vanish } from "./MockAgent.ts"
+import type { MockControls, MockRequest, MockSession } from "./MockControls.ts"
+import { reapIdle } from "./reapIdle.ts"
+
+export const makeControls = (agent: MockAgent): MockControls => {
+  const { disk } = agent
+  const set = (change: () => unknown) => Effect.asVoid(Effect.sync(change))
+  return {
+    instanceId: agent.instanceId,
+    disk,
+
+    script: (script) => set(() => agent.script = script),
+    nextTurn: (script) => set(() => agent.nextScripts.push(script)),
+
+    failNextStart: (error) => set(() => agent.startFaults.push(Effect.fail(error))),
+    slowStart: (effect) => set(() => agent.startFaults.push(Effect.asVoid(effect))),
+    failNextSend: (error, options) =>
+      set(() =>
+        agent.sendFaults.push({
+          error: typeof error === "function" ? error : () => error,
+          delivered: options?.delivered ?? false
+        })
+      ),
+    slowSend: (effect) => set(() => agent.sendDelays.push(effect)),
+    unreachable: (on) => set(() => agent.unreachable = on === true ? "ECONNREFUSED" : on === false ? undefined : on),
+    loseGate: (on) => set(() => agent.gateLost = on),
+    loseSession: (sessionId) =>
+      set(() => {
+        disk.sessions.delete(sessionId)
+        changed(disk)
+      }),
+    crash: (sessionId, exit) =>
+      Effect.suspend(() =>
+        Effect.forEach(handles(agent, sessionId), (live) => {
+          live.exit = exit
+          return vanish(live, "unfinished", "end")
+        }, { discard: true })
+      ),
+    killHost: Effect.suspend(() => Effect.forEach(handles(agent), (live) => vanish(live, "unfinished", "open"))).pipe(
+      Effect.asVoid
+    ),
+    hangStop: (on) => set(() => on ? agent.stops.closeUnsafe() : agent.stops.openUnsafe()),
+    keepTalking: (on) => set(() => agent.keepTalking = on),
+    emit: (sessionId, events, from = "live") =>
+      Effect.suspend(() => {
+        const target = (from === "live" ? agent.live : agent.stopped).get(sessionId)
+        return target === undefined ? Effect.void : Effect.asVoid(Queue.offerAll(target.events, events))
+      }),
+    backgroundWork: (sessionId, on) =>
+      set(() => {
+        const live = agent.live.get(sessionId)
+        if (live !== undefined) live.backgroundWork = on
+      }),
+    reapIdle: (threadId, options = {}) =>
+      reapIdle(threadId, options, (sessionId) => watch(disk, () => agent.live.has(sessionId) ? undefined : true)),
+    settleElsewhere: (requestId, decision) =>
+      Effect.suspend(() => {
+        for (const live of agent.live.values()) {
+          const pending = live.pending.get(requestId)
+          if (pending?._tag !== "Approval") continue
+          live.pending.delete(requestId)
+          const { turnId } = pending
+          return Queue.offer(live.events, { _tag: "ApprovalSettled", turnId, requestId, by: "agent", decision }).pipe(
+            Effect.andThen(Deferred.succeed(pending.answer, decision))
+          )
+        }
+        return Effect.succeed(false)
+      }),
+
+    sessions: Effect.sync(() => Array.from(disk.sessions.values(), (stored) => sessionOf(agent, stored))),
+    starts: Effect.sync(() => disk.starts.slice()),
+    received: Effect.sync(() => disk.received.slice()),
+    answers: Effect.sync(() => disk.answers.slice()),
+    summaries: Effect.sync(() => disk.summaries.slice()),
+    pending: Effect.sync(() => Array.from(openRequests(agent))),
+
+    awaitTurn: (predicate = () => true) => watch(disk, () => disk.received.find(predicate)),
+    awaitSession: (predicate) =>
+      watch(disk, () => {
+        for (const stored of disk.sessions.values()) {
+          const session = sessionOf(agent, stored)
+          if (predicate(session)) return session
+        }
+        return undefined
+      }),
+    awaitRequest: (predicate = () => true) =>
+      watch(disk, () => {
+        for (const request of openRequests(agent)) if (predicate(request)) return request
+        return undefined
+      }),
+    awaitSummary: (predicate = () => true) => watch(disk, () => disk.summaries.find(predicate)),
+    awaitStarts: (count) => watch(disk, () => disk.starts.length >= count ? true : undefined).pipe(Effect.asVoid)
+  }
+}
+
+/** Live handles, of one session or all, those included whose stop hangs. */
+const handles = (agent: MockAgent, sessionId?: SessionId): ReadonlyArray<Live> => {
+  const all = new Set([...agent.live.values(), ...agent.stopped.values()])
+  return Array.from(all).filter((live) => sessionId === undefined || live.stored.sessionId === sessionId)
+}
+
+const sessionOf = (agent: MockAgent, stored: StoredSession): MockSession => ({
+  sessionId: stored.sessionId,
+  threadId: stored.threadId,
+  title: stored.title,
+  directory: stored.directory,
+  runtimeMode: stored.runtimeMode,
+  model: stored.model,
+  history: stored.history.slice(),
+  turns: stored.turns.map(({ outcome, turnId }) => ({ turnId, outcome })),
+  live: agent.live.has(stored.sessionId),
+  compaction: agent.live.get(stored.sessionId)?.compaction?.phase,
+  overlaps: stored.overlaps
+})
+
+function* openRequests(agent: MockAgent): Generator<MockRequest> {
+  for (const live of agent.live.values()) {
+    const { stored: { sessionId } } = live
+    for (const pending of live.pending.values()) {
+      const { turnId } = pending
+      yield pending._tag === "Approval"
+        ? { _tag: "Approval", sessionId, turnId, request: pending.request }
+        : { _tag: "Question", sessionId, turnId, request: pending.request }
+    }
+  }
+}

@@ -1,0 +1,70 @@
+/**
+ * What all threads of one host share.
+ */
+import type { Clock, Duration, Effect, Path, Scope } from "effect"
+import type { CompactionPolicy } from "../domain/CompactionPolicy.ts"
+import type { MissingPolicy } from "../domain/Continuity.ts"
+import type { Epoch, InstanceId, ThreadId } from "../domain/Ids.ts"
+import type { Redactor } from "../domain/Redaction.ts"
+import type { SteadyClock } from "../process/SteadyClock.ts"
+import type { ProviderAdapter } from "../provider/ProviderAdapter.ts"
+import type { DirectoryInvalid, InstanceNotFound } from "../service/ServiceError.ts"
+import type { SessionStore } from "../store/SessionStore.ts"
+import type { Snapshots } from "../transcript/internal/snapshots.ts"
+import type { ThreadArchive } from "../transcript/internal/threadArchive.ts"
+import type { Retention } from "../transcript/SnapshotRetention.ts"
+import type { ReaperSettings } from "./SessionReaper.ts"
+import type { ThreadHooks } from "./ThreadHooks.ts"
+
+export interface ThreadSettings {
+  readonly onMissing: MissingPolicy
+  /** How much of the archive a rehydrated session is handed, in tokens of about four characters. */
+  readonly rehydrateTokens: number
+  readonly turnDeadline: Duration.Duration
+  readonly noProgressDeadline: Duration.Duration
+  readonly interruptGrace: Duration.Duration
+  readonly stopTimeout: Duration.Duration
+  /** How long the start and the end of a session wait for hooks. */
+  readonly hookBudget: Duration.Duration
+  readonly compaction: Required<CompactionPolicy> & {
+    /** How long an agent may be held before a compaction. */
+    readonly gateDeadline: Duration.Duration
+    /** How long a compaction may take once the agent was let go. */
+    readonly deadline: Duration.Duration
+  }
+  readonly reaper: ReaperSettings
+}
+
+/** What taking snapshots needs. */
+export interface SnapshotDeps {
+  readonly snapshots: Snapshots
+  readonly path: Path.Path
+  readonly deadline: Duration.Duration
+  readonly redactor: Redactor | undefined
+  readonly retention: Retention | undefined
+}
+
+export interface ThreadDeps {
+  readonly store: SessionStore["Service"]
+  /** For the times in events and records. */
+  readonly clock: Clock.Clock
+  /** For idleness and deadlines. */
+  readonly steady: SteadyClock
+  /** Fibers that outlive the call that started them: pumps, watches, compactions that mend. */
+  readonly scope: Scope.Scope
+  readonly settings: ThreadSettings
+  readonly hooks: ThreadHooks
+  readonly archive: ThreadArchive
+  readonly snapshots: SnapshotDeps
+  readonly adapterOf: (instanceId: InstanceId) => Effect.Effect<ProviderAdapter, InstanceNotFound>
+  /** The real path of a directory that can be worked in. */
+  readonly realDirectory: (directory: string) => Effect.Effect<string, DirectoryInvalid>
+  /** Compacts a thread that has become too long for its model, without being waited for. */
+  readonly compactAfterOverflow: (threadId: ThreadId) => Effect.Effect<void>
+  /** Epochs whose end could not be stored; the reaper settles them. */
+  readonly unsettled: Map<ThreadId, Epoch>
+  /** Called when a thread has no session any more; it may be forgotten if no call uses it. */
+  readonly idle: (threadId: ThreadId) => void
+  /** The host shuts down: nothing is started or sent any more. */
+  readonly retired: () => boolean
+}

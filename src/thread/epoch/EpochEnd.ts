@@ -1,0 +1,85 @@
+/**
+ * The end of an epoch. Every step is bounded, so a session that hangs cannot hold its thread.
+ */
+import { Deferred, Effect, Exit, Fiber, Option, Scope } from "effect"
+import type { InstanceId, ThreadId } from "../../domain/Ids.ts"
+import type { SessionEndReason } from "../../domain/ThreadEvent.ts"
+import type { EpochFenced, StoreFailed } from "../../store/StoreError.ts"
+import type { ThreadDeps } from "../ThreadDeps.ts"
+import * as Epoch from "./Epoch.ts"
+import * as LiveEpoch from "./LiveEpoch.ts"
+
+/** How long an adapter may take to say how its process ended. */
+const exitPatience = "2 seconds"
+
+/**
+ * Ends the epoch: a running turn is interrupted, what is open is closed and `SessionEnded` stored in one commit, hooks are
+ * told, and the session's scope is closed. Whatever fails, the session is stopped. Ending twice is harmless.
+ */
+export const end = (deps: ThreadDeps, live: LiveEpoch.LiveEpoch, reason: SessionEndReason) =>
+  Effect.suspend((): Effect.Effect<void, StoreFailed | EpochFenced> => {
+    if (LiveEpoch.isOver(live)) return Effect.void
+    return interruptRunning(deps, live, reason).pipe(
+      Effect.andThen(reason === "lost" ? exitOf(live) : Effect.undefined),
+      Effect.flatMap((exit) => LiveEpoch.advance(deps, live, { _tag: "Ending", reason, exit })),
+      Effect.onExit((exit) => Effect.sync(() => LiveEpoch.abandon(live, exit))),
+      Effect.andThen(Effect.suspend(() => tellHooks(deps, live))),
+      Effect.ensuring(closeScope(deps, live.scope, live.binding))
+    )
+  }).pipe(Effect.uninterruptible)
+
+/** What is known of the end of the agent's process. */
+const exitOf = (live: LiveEpoch.LiveEpoch) =>
+  live.session.exit.pipe(Effect.timeoutOption(exitPatience), Effect.map(Option.getOrUndefined))
+
+/** Asks the agent to stop its turn and gives it the time to end it. A lost agent is not asked. */
+export const interruptRunning = Effect.fnUntraced(
+  function*(deps: ThreadDeps, live: LiveEpoch.LiveEpoch, reason: SessionEndReason) {
+    const turnId = live.state.running?.turnId
+    if (turnId === undefined || reason === "lost" || live.broken !== undefined) return
+    const by = reason === "shutdown" ? "shutdown" : "stop"
+    yield* LiveEpoch.advance(deps, live, { _tag: "Interrupting", turnId, by })
+    yield* live.session.interruptTurn(turnId).pipe(
+      Effect.andThen(Effect.suspend(() => over(live, turnId))),
+      Effect.timeout(deps.settings.interruptGrace),
+      Effect.ignore
+    )
+  }
+)
+
+/** Waits until the turn is over. */
+export const over = (live: LiveEpoch.LiveEpoch, turnId: NonNullable<ReturnType<typeof Epoch.turnOf>>) =>
+  Effect.suspend(() =>
+    Epoch.turnOf(live.state) === turnId
+      ? Effect.exit(Deferred.await((live.turns.get(turnId) ?? LiveEpoch.waitFor(live, turnId)).over))
+      : Effect.void
+  )
+
+/** Finishes an epoch whose `SessionEnded` is already stored: resolves waiters, tells hooks, closes the scope. */
+export const finish = (deps: ThreadDeps, live: LiveEpoch.LiveEpoch): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    LiveEpoch.abandon(live, Exit.void)
+    return Effect.ensuring(tellHooks(deps, live), closeScope(deps, live.scope, live.binding))
+  })
+
+/** Hooks run before the scope closes, so they can still read the session. */
+const tellHooks = (deps: ThreadDeps, live: LiveEpoch.LiveEpoch) =>
+  deps.hooks.delivered("session:end", live.binding, deps.settings.hookBudget)
+
+/** Stops a session. One that does not stop in time keeps stopping in the background; its thread is free. */
+export const closeScope = (
+  deps: ThreadDeps,
+  scope: Scope.Closeable,
+  of: { readonly threadId: ThreadId; readonly instanceId: InstanceId }
+): Effect.Effect<void> =>
+  Scope.close(scope, Exit.void).pipe(
+    Effect.forkDetach({ startImmediately: true }),
+    Effect.flatMap((fiber) => Effect.timeoutOption(Fiber.await(fiber), deps.settings.stopTimeout)),
+    Effect.flatMap((done) =>
+      Option.isSome(done) ?
+        Effect.void :
+        Effect.logWarning("A session does not stop; its thread continues without it").pipe(
+          Effect.annotateLogs({ threadId: of.threadId, instanceId: of.instanceId })
+        )
+    )
+  )

@@ -1,0 +1,224 @@
+/**
+ * One epoch of a thread as a value: what it is doing, what is open in it, and what can happen to it.
+ *
+ * The state is moved by {@link ./Epoch.ts} alone; one shell ({@link ./LiveEpoch.ts}) writes the events of a step to the
+ * store before it takes the new state.
+ */
+import type { CompactionOutcome, CompactionTrigger } from "../../domain/Compaction.ts"
+import type { CompactionPolicy } from "../../domain/CompactionPolicy.ts"
+import type { ItemId, RequestId, SessionId, TurnId } from "../../domain/Ids.ts"
+import type { Item } from "../../domain/Item.ts"
+import type { SnapshotFailure, SnapshotInfo } from "../../domain/Snapshot.ts"
+import type { Step } from "../../domain/Step.ts"
+import type {
+  EventBody,
+  InterruptedBy,
+  ProviderEvent,
+  SessionEndReason,
+  TerminalEvent
+} from "../../domain/ThreadEvent.ts"
+import type { TurnFailure } from "../../domain/TurnFailure.ts"
+import type { TurnInput } from "../../domain/TurnInput.ts"
+import type { Usage } from "../../domain/Usage.ts"
+
+/** A turn of ours on its way to the agent. Its events are held back, so that `TurnStarted` comes first. */
+export interface Sending {
+  readonly turnId: TurnId
+  readonly input: TurnInput
+  /** The notes that went with it. */
+  readonly notes: ReadonlyArray<string>
+  readonly held: ReadonlyArray<ProviderEvent>
+  readonly interruptedBy: InterruptedBy | undefined
+}
+
+export interface Running {
+  readonly turnId: TurnId
+  readonly startedAt: number
+  /** The last answer of the agent itself, without its subagents. */
+  readonly text: string
+  /** The last usage that the agent reported. */
+  readonly usage: Usage | undefined
+  readonly interruptedBy: InterruptedBy | undefined
+  /** The deadline of ours that has passed. */
+  readonly deadline: TurnFailure | undefined
+}
+
+export interface OpenRequest {
+  readonly kind: "approval" | "question"
+  readonly turnId: TurnId | undefined
+  /** How many questions it asks; 0 for an approval. */
+  readonly questions: number
+  /** An answer is on its way to the agent; what the agent says of the request meanwhile is not news. */
+  readonly answering: boolean
+}
+
+/** An item that readers were shown and that is not complete. `text` is what its deltas have added up to. */
+export interface OpenItem {
+  readonly item: Item | undefined
+  readonly turnId: TurnId | undefined
+  readonly text: string
+}
+
+/** How a compaction ended. */
+export interface CompactionEnding {
+  readonly outcome: CompactionOutcome
+  readonly summary?: string | undefined
+  readonly reason?: string | undefined
+}
+
+/** Whether the transcript was saved; `undefined` where policy does not ask for it. */
+export type Saved =
+  | { readonly _tag: "Written"; readonly snapshot: SnapshotInfo }
+  | { readonly _tag: "Failed"; readonly failure: SnapshotFailure }
+  | undefined
+
+export interface Compaction {
+  readonly compactionId: string
+  readonly trigger: CompactionTrigger
+  /** Who began it: `us`, for the app or after an overflow; `agent`, and it waits for our verdict, or does not. */
+  readonly by: "us" | "agent" | "agent-unheld"
+  readonly turnId: TurnId | undefined
+  /**
+   * `preparing`: being saved. `gated`: `CompactionGated` is stored, so there must be an outcome. `released`: the agent was
+   * let go.
+   */
+  readonly phase: "preparing" | "gated" | "released"
+  /** The agent has reported that it begins. */
+  readonly begun: boolean
+  /** The agent has asked and has its answer: its next question is about another compaction. */
+  readonly answered: boolean
+  readonly snapshot: SnapshotInfo | undefined
+  /** What the agent reported of its end before the compaction was gated. */
+  readonly early: CompactionEnding | undefined
+}
+
+/** What does not change within an epoch. */
+export interface EpochSetup {
+  readonly policy: Required<CompactionPolicy>
+  /** The agent asks before each compaction and waits for the verdict. */
+  readonly held: boolean
+  /** Prefix of the ids of its compactions, unique to the epoch and ordered by time. */
+  readonly compactionPrefix: string
+}
+
+export interface State {
+  readonly setup: EpochSetup
+  readonly phase: "live" | "over"
+  /** Hooks have been told of the epoch's start. */
+  readonly greeted: boolean
+  /** Apart from `running`, since the agent may begin a turn while one of ours is on its way. */
+  readonly sending: Sending | undefined
+  readonly running: Running | undefined
+  readonly requests: ReadonlyMap<RequestId, OpenRequest>
+  readonly items: ReadonlyMap<ItemId, OpenItem>
+  readonly compaction: Compaction | undefined
+  /** A compaction was given up after its release: its end, if the agent still reports it, is not news. */
+  readonly straggler: boolean
+  /** Compactions that were begun. */
+  readonly compactions: number
+  /** Compactions that guards have vetoed, in a row. */
+  readonly vetoes: number
+  /** What the model must read before the next prompt. */
+  readonly notes: ReadonlyArray<string>
+  /** End of the last turn, or the start of the epoch, in milliseconds of the host's steady clock. */
+  readonly activeAt: number
+}
+
+export const make = (setup: EpochSetup, at: number): State => ({
+  setup,
+  phase: "live",
+  greeted: false,
+  sending: undefined,
+  running: undefined,
+  requests: new Map(),
+  items: new Map(),
+  compaction: undefined,
+  straggler: false,
+  compactions: 0,
+  vetoes: 0,
+  notes: [],
+  activeAt: at
+})
+
+/** What can happen to an epoch. */
+export type Input =
+  /** Hooks have been told of the start. */
+  | { readonly _tag: "Greeted" }
+  /** A turn of ours is recorded and about to be sent, with these notes. */
+  | {
+    readonly _tag: "Sending"
+    readonly turnId: TurnId
+    readonly input: TurnInput
+    readonly notes: ReadonlyArray<string>
+  }
+  /** The agent has it; it was proved not to have it; or it cannot be known. */
+  | { readonly _tag: "Accepted" }
+  | { readonly _tag: "Refused" }
+  | { readonly _tag: "Uncertain" }
+  /** The running turn has more input. */
+  | { readonly _tag: "Steered"; readonly turnId: TurnId; readonly input: TurnInput }
+  /** What the agent said, in order. */
+  | { readonly _tag: "Emitted"; readonly events: ReadonlyArray<ProviderEvent> }
+  /** The turn is to be interrupted. */
+  | { readonly _tag: "Interrupting"; readonly turnId: TurnId; readonly by: InterruptedBy }
+  | { readonly _tag: "DeadlinePassed"; readonly turnId: TurnId; readonly failure: TurnFailure }
+  /** The agent does not end the turn, so we do. */
+  | { readonly _tag: "Abandoned"; readonly turnId: TurnId }
+  /** An answer is on its way to the agent, did not arrive, or settled the request. */
+  | { readonly _tag: "AnswerBegun"; readonly requestId: RequestId; readonly kind: OpenRequest["kind"] }
+  | { readonly _tag: "AnswerFailed"; readonly requestId: RequestId }
+  | { readonly _tag: "Answered"; readonly settled: RequestSettled }
+  /** A compaction is to be prepared; `by` says who asked for it. */
+  | { readonly _tag: "CompactionAsked"; readonly trigger: CompactionTrigger; readonly by: "us" | "agent" }
+  /** The transcript was saved, or could not be. */
+  | {
+    readonly _tag: "CompactionSaved"
+    readonly compactionId: string
+    readonly saved: Saved
+    readonly vetoable: boolean
+  }
+  /** A guard said no, with this reason. */
+  | { readonly _tag: "CompactionVetoed"; readonly compactionId: string; readonly reason: string }
+  /** The agent is let go. */
+  | { readonly _tag: "CompactionReleased"; readonly compactionId: string }
+  /** The agent has its verdict. */
+  | { readonly _tag: "CompactionAnswered"; readonly compactionId: string }
+  /** It is over, by something else than the agent's word. */
+  | { readonly _tag: "CompactionOver"; readonly compactionId: string; readonly ending: CompactionEnding }
+  /** Something that the service records of itself. */
+  | { readonly _tag: "Noted"; readonly events: ReadonlyArray<EventBody> }
+  /** The epoch ends, with all that is open in it. */
+  | {
+    readonly _tag: "Ending"
+    readonly reason: SessionEndReason
+    readonly next?: SessionId | undefined
+    /** What is known of the end of the agent's process. */
+    readonly exit?: { readonly exitCode?: number | undefined; readonly signal?: string | undefined } | undefined
+  }
+
+export type RequestSettled = Extract<EventBody, { readonly _tag: "ApprovalSettled" | "QuestionSettled" }>
+
+/** What the machine cannot do itself. */
+export type Want =
+  /** The agent has the turn. */
+  | { readonly _tag: "TurnRunning"; readonly turnId: TurnId }
+  /** The turn is over; without `terminal` it never reached the agent. */
+  | {
+    readonly _tag: "TurnOver"
+    readonly turnId: TurnId
+    readonly terminal: TerminalEvent | undefined
+    readonly text: string
+  }
+  /** A turn did not fit into the model's context. */
+  | { readonly _tag: "Overflowed" }
+  /** A compaction that the agent did not ask for is under way: it is to be saved beside it. */
+  | { readonly _tag: "CompactionSeen"; readonly compactionId: string }
+  /** A compaction is over. */
+  | {
+    readonly _tag: "CompactionSettled"
+    readonly compactionId: string
+    readonly ending: CompactionEnding
+    readonly snapshot: SnapshotInfo | undefined
+  }
+
+export type EpochStep = Step<State, EventBody, Want>

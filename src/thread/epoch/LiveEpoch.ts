@@ -1,0 +1,275 @@
+/**
+ * The shell of one epoch: the only writer of its state.
+ *
+ * Every input goes through {@link advance}: under the log's lock the machine takes a step, its events are numbered and
+ * committed, then the state moves, then readers and hooks see the events, then the step's wants are fulfilled.
+ *
+ * A commit that fails for good is the last one of its epoch: the log ends there without a hole, the session is given up,
+ * and what was open is settled from what the store has.
+ */
+import { Deferred, Duration, Effect, Exit, type Fiber, Option, Schedule, type Scope, Semaphore, Stream } from "effect"
+import type { CompactionPolicy } from "../../domain/CompactionPolicy.ts"
+import type { Continuity } from "../../domain/Continuity.ts"
+import type { TurnId } from "../../domain/Ids.ts"
+import type { SnapshotInfo } from "../../domain/Snapshot.ts"
+import type { EventBody, TerminalEvent } from "../../domain/ThreadEvent.ts"
+import { isTerminal } from "../../domain/ThreadEvent.ts"
+import type { BoundThread } from "../../domain/ThreadRecord.ts"
+import type { CompactionVerdict, ProviderAdapter, ProviderSession } from "../../provider/ProviderAdapter.ts"
+import type { StoredCursor } from "../../provider/ResumeCursor.ts"
+import type { EpochFenced, StoreFailed } from "../../store/StoreError.ts"
+import type { ThreadDeps } from "../ThreadDeps.ts"
+import * as ThreadLog from "../ThreadLog.ts"
+import * as Epoch from "./Epoch.ts"
+import type { CompactionEnding, Input, State, Want } from "./EpochState.ts"
+
+/** What a caller waits for that has sent a turn. */
+export interface TurnWaiter {
+  readonly turnId: TurnId
+  /** The agent has it, or it is over. */
+  readonly accepted: Deferred.Deferred<void>
+  /** How it ended; without `terminal` it never reached the agent. */
+  readonly over: Deferred.Deferred<TurnOver, StoreFailed | EpochFenced>
+}
+
+export interface TurnOver {
+  readonly terminal: TerminalEvent | undefined
+  /** The agent's last answer. */
+  readonly text: string
+}
+
+/** What a gate waits for. */
+export interface CompactionWaiter {
+  readonly verdict: Deferred.Deferred<CompactionVerdict>
+  readonly settled: Deferred.Deferred<CompactionOver>
+}
+
+/** How a compaction ended, and what was saved before it. */
+export interface CompactionOver extends CompactionEnding {
+  readonly snapshot: SnapshotInfo | undefined
+}
+
+export interface LiveEpoch {
+  /** The thread's record, as the epoch was opened or configured last. */
+  binding: BoundThread
+  readonly adapter: ProviderAdapter
+  readonly session: ProviderSession
+  readonly scope: Scope.Closeable
+  readonly log: ThreadLog.ThreadLog
+  readonly policy: Required<CompactionPolicy>
+  /** What the start of this epoch did with the past. */
+  readonly continuity: Continuity
+  state: State
+  /** The model was changed after the start, so it goes with each prompt. */
+  modelChanged: boolean
+  readonly turns: Map<TurnId, TurnWaiter>
+  readonly compactions: Map<string, CompactionWaiter>
+  /** When the agent gave its last sign of life, in milliseconds of the host's steady clock. */
+  progressAt: number
+  /** Nothing waits for it any more: it is over, or its end could not be stored. */
+  abandoned: boolean
+  /** The commit that failed for good. */
+  broken: StoreFailed | EpochFenced | undefined
+  /** The outcome of earlier turns was read from the agent's history and could not be stored. */
+  unreconciled: boolean
+  /** A fiber watches the deadlines of its turns; while it sleeps, it is `watch`. */
+  watched: boolean
+  watch: Fiber.Fiber<unknown, unknown> | undefined
+  /** Done once the session's events need not be read any more. */
+  readonly halted: Deferred.Deferred<void>
+  /** What its wants set off: a turn did not fit the model's context; a compaction is under way unasked. */
+  readonly onOverflow: Effect.Effect<void>
+  readonly onCompactionSeen: (compactionId: string) => Effect.Effect<void>
+}
+
+/** A full disk or a lock held by a backup may pass; what the agent said in the meantime must not be lost. */
+const storeRetry = Schedule.min([Schedule.exponential("50 millis"), Schedule.spaced("2 seconds")]).pipe(
+  Schedule.upTo({ times: 8 }),
+  Schedule.setInputType<StoreFailed | EpochFenced>(),
+  Schedule.while(({ input }) => input._tag === "StoreFailed")
+)
+
+export const isOver = (live: LiveEpoch): boolean => live.abandoned || live.state.phase === "over"
+
+/** Nothing is written under this epoch any more; the pump gives it up. */
+export const breakOff = (live: LiveEpoch, error: StoreFailed | EpochFenced): void => {
+  live.broken ??= error
+  Deferred.doneUnsafe(live.halted, Exit.void)
+}
+
+/** A write under the epoch: retried for a while, and the last one if it fails for good. */
+export const enduring = <A, E extends StoreFailed | EpochFenced>(live: LiveEpoch, write: Effect.Effect<A, E>) =>
+  Effect.suspend((): Effect.Effect<A, StoreFailed | EpochFenced> =>
+    live.broken !== undefined
+      ? Effect.fail(live.broken)
+      : write.pipe(Effect.retry(storeRetry), Effect.tapError((error) => Effect.sync(() => breakOff(live, error))))
+  )
+
+/** Runs with the log's lock, to the end. */
+export const locked = <A, E, R>(live: LiveEpoch, effect: Effect.Effect<A, E, R>) =>
+  Effect.uninterruptible(Semaphore.withPermit(live.log.lock)(effect))
+
+/** Takes one input. Fails only where it has events to store that cannot be stored. */
+export const advance = (deps: ThreadDeps, live: LiveEpoch, input: Input) =>
+  locked(live, Effect.suspend(() => take(deps, live, input)))
+
+/** As {@link advance}, with the log's lock held. */
+export const take = (
+  deps: ThreadDeps,
+  live: LiveEpoch,
+  input: Input
+): Effect.Effect<void, StoreFailed | EpochFenced> => {
+  const at = deps.clock.currentTimeMillisUnsafe()
+  const step = Epoch.step(live.state, input, deps.steady.now())
+  const numbered = ThreadLog.number(live.log, live.log.lastSeq ?? 0, at, live.binding.epoch, step.events)
+  if (numbered.durable.length === 0) {
+    live.state = step.state
+    if (numbered.events.length > 0) ThreadLog.publish(live.log, numbered, live.log.position)
+    return fulfil(live, step.wants)
+  }
+  const facts = factsOf(step.events)
+  const lifecycle = deps.hooks.derive(numbered.durable, live.binding)
+  const write = (cursor: StoredCursor | undefined) =>
+    enduring(
+      live,
+      deps.store.commit({
+        name: facts.name,
+        threadId: live.binding.threadId,
+        parts: [{ epoch: live.binding.epoch, expect: "live", events: numbered.durable, lifecycle }],
+        cursor,
+        dueAt: dueAt(deps, facts, step.state),
+        activeAt: facts.boundary ? at : undefined,
+        status: Epoch.statusOf(step.state),
+        flush: facts.flush
+      })
+    )
+  const written = facts.terminal
+    ? Effect.flatMap(live.session.cursor, (cursor) => write(Option.getOrUndefined(cursor)))
+    : write(undefined)
+  return Effect.flatMap(written, (position) => {
+    live.state = step.state
+    ThreadLog.publish(live.log, numbered, position)
+    deps.hooks.emit(lifecycle)
+    return fulfil(live, step.wants)
+  })
+}
+
+/** What the commit of these events has to know of them. */
+interface Facts {
+  readonly name: string
+  readonly terminal: boolean
+  /** A turn or the epoch begins or ends: the thread is used. */
+  readonly boundary: boolean
+  readonly flush: boolean
+}
+
+const passing: Facts = { name: "append events", terminal: false, boundary: false, flush: false }
+
+const factsOf = (events: ReadonlyArray<EventBody>): Facts => {
+  let facts = passing
+  for (const event of events) {
+    if (event._tag === "SessionEnded") return { name: "end an epoch", terminal: true, boundary: true, flush: true }
+    if (isTerminal(event)) facts = { name: "end a turn", terminal: true, boundary: true, flush: true }
+    else if (event._tag === "TurnStarted" && !facts.terminal) {
+      facts = { ...facts, name: "accept a turn", boundary: true }
+    } else if (event._tag === "TurnReconciled") facts = { ...facts, name: "reconcile a turn", flush: true }
+  }
+  return facts
+}
+
+/** When the reaper is to look at the thread: not while a turn runs. */
+const dueAt = (deps: ThreadDeps, { boundary }: Facts, { activeAt, phase, running }: State) => {
+  if (!boundary || phase === "over") return undefined
+  return running === undefined ? activeAt + Duration.toMillis(deps.settings.reaper.idleAfter) : null
+}
+
+/** Fulfils what a step wants. Waiters are told first: what the rest forks may use the session. */
+export const fulfil = (live: LiveEpoch, wants: ReadonlyArray<Want>): Effect.Effect<void> => {
+  let forks: Effect.Effect<void> = Effect.void
+  for (const want of wants) {
+    switch (want._tag) {
+      case "TurnRunning": {
+        const waiter = live.turns.get(want.turnId)
+        if (waiter !== undefined) Deferred.doneUnsafe(waiter.accepted, Exit.void)
+        break
+      }
+      case "TurnOver": {
+        const waiter = live.turns.get(want.turnId)
+        if (waiter !== undefined) endWait(live, waiter, Exit.succeed({ terminal: want.terminal, text: want.text }))
+        break
+      }
+      case "CompactionSettled": {
+        const waiter = live.compactions.get(want.compactionId)
+        live.compactions.delete(want.compactionId)
+        if (waiter === undefined) break
+        const { outcome, reason } = want.ending
+        Deferred.doneUnsafe(waiter.settled, Exit.succeed({ ...want.ending, snapshot: want.snapshot }))
+        Deferred.doneUnsafe(waiter.verdict, Exit.succeed({ _tag: "Veto", reason: reason ?? outcome }))
+        break
+      }
+      case "Overflowed":
+        forks = Effect.andThen(forks, live.onOverflow)
+        break
+      case "CompactionSeen":
+        forks = Effect.andThen(forks, live.onCompactionSeen(want.compactionId))
+        break
+    }
+  }
+  return forks
+}
+
+const endWait = (live: LiveEpoch, waiter: TurnWaiter, exit: Exit.Exit<TurnOver, StoreFailed | EpochFenced>): void => {
+  live.turns.delete(waiter.turnId)
+  Deferred.doneUnsafe(waiter.accepted, Exit.void)
+  Deferred.doneUnsafe(waiter.over, exit)
+}
+
+/** Waits for a turn that is sent under this id from now on. */
+export const waitFor = (live: LiveEpoch, turnId: TurnId): TurnWaiter => {
+  const waiter: TurnWaiter = { turnId, accepted: Deferred.makeUnsafe(), over: Deferred.makeUnsafe() }
+  live.turns.set(turnId, waiter)
+  return waiter
+}
+
+/** The waiter of the compaction, which may be over. */
+export const compactionWaiter = (live: LiveEpoch, compactionId: string): CompactionWaiter => {
+  const known = live.compactions.get(compactionId)
+  if (known !== undefined) return known
+  const waiter: CompactionWaiter = { verdict: Deferred.makeUnsafe(), settled: Deferred.makeUnsafe() }
+  live.compactions.set(compactionId, waiter)
+  return waiter
+}
+
+/** Ends all waits and the watch: the epoch is over, or `exit` is why it cannot go on. */
+export const abandon = (live: LiveEpoch, exit: Exit.Exit<unknown, StoreFailed | EpochFenced>): void => {
+  live.abandoned = true
+  live.watch?.interruptUnsafe()
+  Deferred.doneUnsafe(live.halted, Exit.void)
+  for (const waiter of Array.from(live.turns.values())) {
+    endWait(live, waiter, Exit.isFailure(exit) ? Exit.failCause(exit.cause) : Exit.interrupt())
+  }
+}
+
+/** Reads the session's events until it is lost or over; `onLost` then ends the epoch. */
+export const pump = (deps: ThreadDeps, live: LiveEpoch, onLost: Effect.Effect<void>) =>
+  live.session.events.pipe(
+    Stream.runForEachArray((events) => {
+      live.progressAt = deps.steady.now()
+      return advance(deps, live, { _tag: "Emitted", events })
+    }),
+    Effect.raceFirst(Deferred.await(live.halted)),
+    Effect.catchCause((cause) => Effect.logError("The events of a session could not be taken in", cause)),
+    Effect.andThen(
+      Effect.suspend(() => isOver(live) ? Effect.void : Effect.andThen(settleCompaction(deps, live), onLost))
+    ),
+    Effect.forkIn(deps.scope, { startImmediately: true })
+  )
+
+/** The caller that waits for the end of a compaction has the thread's lock, so it is told before the epoch ends. */
+const settleCompaction = (deps: ThreadDeps, live: LiveEpoch) =>
+  Effect.suspend(() => {
+    const compactionId = live.state.compaction?.compactionId
+    return compactionId === undefined
+      ? Effect.void
+      : advance(deps, live, { _tag: "CompactionOver", compactionId, ending: { outcome: "unknown" } })
+  }).pipe(Effect.ignore({ log: "Warn" }))

@@ -1,0 +1,113 @@
+/**
+ * A live session on a server whose answers come in an order that a real one has been seen to give under load and that
+ * cannot be forced on it. Answers and frames have the shapes of OpenCode 1.18.33.
+ */
+import { assert, it } from "@effect/vitest"
+import { type Cause, Effect, Fiber, Option, Queue, Stream } from "effect"
+import { TestClock } from "effect/testing"
+import { InstanceId, TurnId } from "../../../src/domain/Ids.ts"
+import type { ProviderEvent } from "../../../src/domain/ThreadEvent.ts"
+import * as Calls from "../../../src/opencode/server/Calls.ts"
+import type {
+  OpenCodeConnection,
+  SdkResult,
+  SessionFrame,
+  StreamRestored
+} from "../../../src/opencode/server/Connection.ts"
+import * as LiveSession from "../../../src/opencode/session/LiveSession.ts"
+import * as Permissions from "../../../src/opencode/turn/Permissions.ts"
+
+const instanceId = InstanceId.make("opencode")
+const sessionId = "ses_1"
+const turnId = TurnId.make("turn")
+const user = { id: "msg_1", sessionID: sessionId, role: "user", agent: "build", time: { created: 1 } }
+const tokens = { input: 1, output: 1, reasoning: 0, cache: { read: 0, write: 0 } }
+const answer = {
+  id: "msg_2",
+  sessionID: sessionId,
+  role: "assistant",
+  agent: "build",
+  finish: "stop",
+  time: { created: 2, completed: 3 },
+  cost: 0,
+  tokens
+}
+const said = {
+  id: "prt_1",
+  sessionID: sessionId,
+  messageID: "msg_2",
+  type: "text",
+  text: "Hello.",
+  time: { start: 2, end: 3 }
+}
+
+/** Sees the turn accepted, then loses the stream and gets it back; `answers` says what each call is told from then on. */
+const restored = Effect.fnUntraced(function*(answers: (operation: string) => unknown) {
+  const frames = yield* Queue.unbounded<SessionFrame | StreamRestored, Cause.Done>()
+  const connection: OpenCodeConnection = {
+    version: "1.18.33",
+    managed: false,
+    exit: Effect.undefined,
+    call: <A>(operation: string) => Effect.sync(() => answers(operation) as NonNullable<SdkResult<A>["data"]>),
+    subscribe: () => Effect.succeed(frames)
+  }
+  const live = yield* LiveSession.open(connection, instanceId, {
+    calls: Calls.make(connection, instanceId, "/workspace"),
+    sessionId,
+    origin: { _tag: "New" },
+    policy: Permissions.policy("full-access", []),
+    agents: ["build"],
+    defaults: { model: { id: "scripted/one" }, agent: "build" },
+    lastMessageId: undefined
+  }, LiveSession.ungated("observe-only"))
+  yield* LiveSession.apply(live, [{ _tag: "Sending", turnId, messageId: user.id }])
+  yield* Queue.offerAll(frames, [
+    { _tag: "Frame", sessionId, type: "message.updated", properties: { sessionID: sessionId, info: user } },
+    { _tag: "Restored" }
+  ])
+  // Less than the silence after which a turn is asked after anyway.
+  const events = yield* Stream.fromQueue(live.events).pipe(
+    Stream.take(3),
+    Stream.runCollect,
+    Effect.timeoutOption("2 seconds"),
+    Effect.forkScoped
+  )
+  yield* Effect.repeat(TestClock.adjust("100 millis"), { times: 20 })
+  return Option.getOrElse(yield* Fiber.join(events), () => []).map(({ _tag }) => _tag)
+})
+
+const whole: ReadonlyArray<ProviderEvent["_tag"]> = ["ItemStarted", "ItemCompleted", "TurnCompleted"]
+
+it.effect("P4 opencode: a turn that ends before a new stream listens is read as ended", () =>
+  Effect.gen(function*() {
+    let calls = 0
+    const tags = yield* restored((operation) => {
+      // The server greets, the turn ends unheard, and only then does the server listen for what it shall send.
+      const over = ++calls > 1
+      switch (operation) {
+        case "session.status":
+          return over ? {} : { [sessionId]: { type: "busy" } }
+        case "session.messages":
+          return over ? [{ info: user, parts: [] }, { info: answer, parts: [said] }] : [{ info: user, parts: [] }]
+        default:
+          return []
+      }
+    })
+    assert.deepStrictEqual<ReadonlyArray<ProviderEvent["_tag"]>>(tags, whole)
+  }))
+
+it.effect("P4 opencode: a server that still says busy when it has said idle is asked again", () =>
+  Effect.gen(function*() {
+    let looks = 0
+    const tags = yield* restored((operation) => {
+      switch (operation) {
+        case "session.status":
+          return ++looks > 4 ? {} : { [sessionId]: { type: "busy" } }
+        case "session.messages":
+          return [{ info: user, parts: [] }, { info: answer, parts: [said] }]
+        default:
+          return []
+      }
+    })
+    assert.deepStrictEqual<ReadonlyArray<ProviderEvent["_tag"]>>(tags, whole)
+  }))

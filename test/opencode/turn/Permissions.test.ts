@@ -1,0 +1,117 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Permissions from "../../../src/opencode/turn/Permissions.ts"
+
+const rule = (permission: string, pattern: string, action: Permissions.Rule["action"]): Permissions.Rule => ({
+  permission,
+  pattern,
+  action
+})
+const agent = (name: string, mode: Permissions.Agent["mode"], ...permission: ReadonlyArray<Permissions.Rule>) => ({
+  name,
+  mode,
+  permission
+})
+
+const ask = rule("**", "*", "ask")
+const builtin = [rule("*", "*", "allow"), rule("external_directory", "*", "ask"), rule("read", "*.env", "ask")]
+const output = rule("external_directory", "/data/tool-output/*", "allow")
+
+describe("OpenCode permissions", () => {
+  it("P7 opencode: patterns match as OpenCode matches them", () => {
+    for (
+      const [text, pattern, expected] of [
+        ["git status", "git *", true],
+        ["git", "git *", true],
+        ["gitk", "git *", false],
+        ["a/b.env", "*.env", true],
+        ["a.envx", "*.env", false],
+        ["a+b", "a+b", true],
+        ["abc", "a?c", true],
+        ["one\ntwo", "one*", true],
+        ["C:\\x", "C:/x", true],
+        ["anything", "**", true]
+      ] as const
+    ) assert.strictEqual(Permissions.matches(text, pattern), expected, `${text} ${pattern}`)
+  })
+
+  it("P7 opencode: the last rule decides, one denied pattern denies all, no rule asks", () => {
+    const rules = [rule("bash", "*", "allow"), rule("bash", "rm *", "deny"), rule("bash", "git *", "ask")]
+    assert.strictEqual(Permissions.verdict(rules, "bash", ["ls"]), "allow")
+    assert.strictEqual(Permissions.verdict(rules, "bash", ["ls", "git push"]), "ask")
+    assert.strictEqual(Permissions.verdict(rules, "bash", ["git push", "rm -f x"]), "deny")
+    assert.strictEqual(Permissions.verdict(rules, "webfetch", ["x"]), "ask")
+  })
+
+  it("P7 opencode: each mode allows, asks and denies what it should", () => {
+    const user = [...builtin, rule("bash", "rm *", "deny"), rule("edit", "*.lock", "deny"), ask, output]
+    const decide = (mode: "approval-required" | "auto-accept-edits" | "full-access", what: string, pattern: string) =>
+      Permissions.decide(
+        Permissions.policy(mode, [agent("build", "primary", ...user)]),
+        "build",
+        what,
+        [pattern]
+      )
+    const table = [
+      ["read", "a.ts", "allow", "allow", "allow"],
+      ["read", "x/.env", "ask", "ask", "allow"],
+      ["external_directory", "/etc/*", "ask", "ask", "allow"],
+      ["edit", "a.ts", "ask", "allow", "allow"],
+      ["edit", "a.lock", "deny", "deny", "deny"],
+      ["bash", "ls", "ask", "ask", "allow"],
+      ["bash", "rm x", "deny", "deny", "deny"],
+      ["webfetch", "https://x", "ask", "ask", "allow"],
+      ["server_tool", "*", "ask", "ask", "allow"],
+      ["doom_loop", "bash", "ask", "ask", "allow"],
+      ["task", "general", "allow", "allow", "allow"]
+    ] as const
+    for (const [what, pattern, approval, edits, full] of table) {
+      assert.deepStrictEqual(
+        [
+          decide("approval-required", what, pattern),
+          decide("auto-accept-edits", what, pattern),
+          decide("full-access", what, pattern)
+        ],
+        [approval, edits, full],
+        `${what} ${pattern}`
+      )
+    }
+    const unknown = Permissions.policy("approval-required", [])
+    assert.strictEqual(Permissions.decide(unknown, "nobody", "read", ["a.ts"]), "ask")
+  })
+
+  it("P7 opencode: a subagent that would act unasked may not be started", () => {
+    const rules = (mode: "approval-required" | "full-access", ...agents: ReadonlyArray<Permissions.Agent>) =>
+      Permissions.sessionRules(mode, [agent("build", "primary", ...builtin, ask, output), ...agents])
+    const asking = agent("general", "subagent", ...builtin, ask, output)
+    const free = agent("free", "subagent", ...builtin, ask, rule("bash", "*", "allow"), output)
+    const plain = agent("plain", "all", ...builtin, output)
+    const reading = agent("reading", "subagent", ...builtin, ask, rule("read", "*", "allow"))
+    const deny = (name: string) => rule("task", name, "deny")
+    assert.deepStrictEqual(rules("approval-required", asking, free, plain, reading), [ask, deny("free"), deny("plain")])
+    assert.deepStrictEqual(rules("full-access", asking, free, plain), [ask])
+  })
+
+  it("P7 opencode: a tool that the user denies everywhere stays hidden, one that only some agent denies does not", () => {
+    const build = agent("build", "primary", ...builtin, rule("websearch", "*", "deny"), ask)
+    const plan = agent("plan", "primary", ...builtin, rule("websearch", "*", "deny"), rule("edit", "*", "deny"), ask)
+    assert.deepStrictEqual(Permissions.sessionRules("full-access", [build, plan]), [
+      ask,
+      rule("websearch", "*", "deny")
+    ])
+  })
+
+  it("P7 opencode: only the end of a session's rules counts", () => {
+    const tail = [ask, rule("edit", "*", "deny")]
+    assert.isTrue(Permissions.endsWith([rule("*", "*", "allow"), ...tail], tail))
+    assert.isFalse(Permissions.endsWith([...tail, rule("*", "*", "allow")], tail))
+    assert.isFalse(Permissions.endsWith(undefined, tail))
+  })
+
+  it("P7 opencode: what was allowed for the session covers only all of what is asked", () => {
+    const allowed = [{ permission: "bash", patterns: ["echo *"] }]
+    assert.isTrue(Permissions.covered(allowed, "bash", ["echo one", "echo"]))
+    assert.isFalse(Permissions.covered(allowed, "bash", ["echo one", "rm x"]))
+    assert.isFalse(Permissions.covered(allowed, "edit", ["echo one"]))
+    assert.isFalse(Permissions.covered(allowed, "bash", []))
+  })
+})
