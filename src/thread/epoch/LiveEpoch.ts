@@ -259,9 +259,9 @@ export const pump = (deps: ThreadDeps, live: LiveEpoch, onLost: Effect.Effect<vo
     }),
     Effect.raceFirst(Deferred.await(live.halted)),
     Effect.catchCause((cause) => Effect.logError("The events of a session could not be taken in", cause)),
-    Effect.andThen(Effect.suspend(() =>
-      isOver(live) ? Effect.void : Effect.andThen(settleCompaction(deps, live), onLost)
-    )),
+    Effect.andThen(
+      Effect.suspend(() => isOver(live) ? Effect.void : Effect.andThen(settleCompaction(deps, live), onLost))
+    ),
     Effect.forkIn(deps.scope, { startImmediately: true })
   )
 
