@@ -1,16 +1,28 @@
 /**
- * JSON of bounded depth. A model writes the input of its tool calls, and may nest it thousands of levels deep; everything
- * that walks such a value by recursion (redaction, `JSON.stringify`, a client) would overflow its stack. What lies deeper
- * than {@link maxDepth} is kept as its JSON text.
+ * JSON of bounded depth. A model writes the input of its tool calls, and can nest it thousands of levels deep;
+ * recursion over such a value (redaction, `JSON.stringify`, a client) would overflow the stack. Parts deeper than
+ * {@link maxDepth} are kept as their JSON text.
+ *
+ * @since 0.1.0
  */
 import { Predicate } from "effect"
 
-/** Levels of objects and arrays that stay what they are. */
+/**
+ * Levels of objects and arrays that are kept as they are.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
 export const maxDepth = 128
 
 const isNested = (value: unknown): value is object => typeof value === "object" && value !== null
 
-/** The same value where it is not too deep; else a copy whose parts below `depth` levels are text. */
+/**
+ * The same value if it is not too deep, else a copy whose parts below `depth` levels are text.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
 export const bound = (value: unknown, depth: number = maxDepth): unknown => {
   if (Array.isArray(value)) {
     if (depth === 0) return text(value)

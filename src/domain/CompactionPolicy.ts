@@ -1,5 +1,5 @@
 /**
- * What happens around a compaction: the service's policy, and a thread's own values.
+ * What happens around a compaction: the service's policy, and the one of a thread that differs from it.
  *
  * @since 0.1.0
  */

@@ -21,7 +21,7 @@ import { ThreadId } from "./Ids.ts"
  * - `directory-unreachable`: the session cannot be moved to the directory that was asked for.
  * - `provider-changed`: the thread was started on another provider instance.
  * - `never-resumable`: the provider had not yet made the session resumable when it was lost.
- * - `reset`: the app asked for a new conversation.
+ * - `reset`: the app asked for a new beginning.
  * - `restored`: the thread begins with the transcript of a snapshot.
  *
  * @since 0.1.0

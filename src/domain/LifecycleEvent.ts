@@ -4,8 +4,8 @@
  * A lifecycle event is derived from the one durable event that records the same fact, so it is recorded exactly once.
  * `eventId` is the same on every delivery and after a restart; `delivery` has the number of the try.
  *
- * `hook:completed`, the receipt of a hook's call, is the exception: it is delivered once, while the service runs, and not
- * recorded.
+ * `hook:completed`, the receipt of a hook's call, is the exception: it is delivered once, while the service runs, and
+ * not recorded.
  *
  * @since 0.1.0
  */
@@ -36,8 +36,8 @@ export const version = 1
  * - `resume`: the provider's session continues; `recovered`: it continues after its host had crashed.
  * - `fork`: a copy of another thread's session.
  * - `rehydrate`: a new session that was handed the archived conversation.
- * - `reset`: a new session, because the app asked for one; `fresh`: a new session without the past of its thread, for the
- *   reason in `continuity`.
+ * - `reset`: a new session, because the app asked for one; `fresh`: a new session without the past of its thread, for
+ *   the reason in `continuity`.
  *
  * @since 0.1.0
  * @category schemas
@@ -68,7 +68,9 @@ const kinds = {
     /** The session that replaces it in a reset. */
     nextSessionId: Schema.optionalKey(SessionId)
   },
-  /** A reset: recorded between the end of the old session and the start of the new one, in one transaction with both. */
+  /**
+   * A reset: recorded between the end of the old session and the start of the new one, in one transaction with both.
+   */
   "session:reset": { previousSessionId: SessionId, nextSessionId: SessionId },
   "turn:start": { turnId: TurnId, input: TurnInput },
   "turn:end": {

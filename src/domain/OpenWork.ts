@@ -1,9 +1,11 @@
 /**
- * What an epoch leaves open, and the events that close it: one account for the live end of an epoch, for the opening of
- * the next one, and for the settlement after a crash. Pure.
+ * The work that an epoch leaves open, and the events that close it: the same for the live end of an epoch, for the
+ * opening of the next one, and for the settlement after a crash. Pure.
  *
- * The helpers close one kind of thing and are used where the caller knows what is open. {@link fold} learns it from
- * stored events, and {@link closeAfterCrash} closes all of it.
+ * The helpers each close one kind of work, for callers that know what is open. {@link fold} derives it from stored
+ * events, and {@link closeAfterCrash} closes all of it.
+ *
+ * @since 0.1.0
  */
 import type { CompactionOutcome, CompactionTrigger } from "./Compaction.ts"
 import type { ItemId, RequestId, TurnId } from "./Ids.ts"
@@ -13,18 +15,35 @@ import type { TurnInput } from "./TurnInput.ts"
 import type { Usage } from "./Usage.ts"
 import type { SettledBy } from "./UserRequest.ts"
 
+/**
+ * A request without an answer.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface OpenRequest {
   readonly kind: "approval" | "question"
   readonly turnId: TurnId | undefined
 }
 
+/**
+ * An item that was started and not completed.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface OpenItem {
-  /** Holds what was seen of it. */
+  /** The item as far as it was seen. */
   readonly item: Item
   readonly turnId: TurnId | undefined
 }
 
-/** A compaction that was gated and has no outcome. */
+/**
+ * A compaction that was gated and has no outcome.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface OpenCompaction {
   readonly compactionId: string
   readonly trigger: CompactionTrigger
@@ -32,11 +51,17 @@ export interface OpenCompaction {
   readonly snapshotId: string | undefined
 }
 
+/**
+ * A turn without a terminal event.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface OpenTurn {
   readonly input: TurnInput
-  /** Whether the log has its `TurnStarted`. If not, its intent is recorded and it was perhaps sent. */
+  /** Whether the log has its `TurnStarted`. If not, its intent is recorded, and it may have been sent. */
   readonly started: boolean
-  /** The last that the agent reported. */
+  /** The agent's last report. */
   readonly usage: Usage | undefined
 }
 
@@ -45,7 +70,12 @@ const ofTurn = (turnId: TurnId | undefined) => turnId === undefined ? {} : { tur
 const belongs = (of: { readonly turnId: TurnId | undefined }, turnId: TurnId | undefined): boolean =>
   turnId === undefined || of.turnId === turnId
 
-/** Completes items as cut, all or those of one turn; an item that has a status has failed. */
+/**
+ * Completes items as cut: all, or those of one turn. An item with a status has failed.
+ *
+ * @since 0.1.0
+ * @category closing
+ */
 export const completeItems = (items: Iterable<OpenItem>, turnId?: TurnId): ReadonlyArray<EventBody> =>
   Array.from(Array.from(items).filter((open) => belongs(open, turnId)), (open): EventBody => ({
     _tag: "ItemCompleted",
@@ -54,7 +84,12 @@ export const completeItems = (items: Iterable<OpenItem>, turnId?: TurnId): Reado
     cut: true
   }))
 
-/** Settles requests, all or those of one turn, without an answer. */
+/**
+ * Settles requests without an answer: all, or those of one turn.
+ *
+ * @since 0.1.0
+ * @category closing
+ */
 export const settleRequests = (
   requests: Iterable<readonly [RequestId, OpenRequest]>,
   by: SettledBy,
@@ -67,14 +102,24 @@ export const settleRequests = (
     by
   }))
 
-/** How a compaction ended. */
+/**
+ * How a compaction ended.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface CompactionEnding {
   readonly outcome: CompactionOutcome
   readonly reason?: string | undefined
   readonly summary?: string | undefined
 }
 
-/** Settles a compaction. */
+/**
+ * Settles a compaction.
+ *
+ * @since 0.1.0
+ * @category closing
+ */
 export const settleCompaction = (
   { compactionId, snapshotId, trigger, turnId }: OpenCompaction,
   { outcome, reason, summary }: CompactionEnding
@@ -89,7 +134,12 @@ export const settleCompaction = (
   ...(snapshotId === undefined ? {} : { snapshotId })
 })
 
-/** What is open at one point of a log. Each map is in the order in which its things were opened. */
+/**
+ * The open work at one point of a log. Each map is in the order of opening.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface OpenWork {
   readonly turns: ReadonlyMap<TurnId, OpenTurn>
   readonly items: ReadonlyMap<ItemId, OpenItem>
@@ -97,6 +147,12 @@ export interface OpenWork {
   readonly compactions: ReadonlyMap<string, OpenCompaction>
 }
 
+/**
+ * Nothing is open.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
 export const empty: OpenWork = {
   turns: new Map(),
   items: new Map(),
@@ -109,7 +165,12 @@ const put = <K, V>(map: ReadonlyMap<K, V>, key: K, value: V): ReadonlyMap<K, V> 
 const without = <K, V>(map: ReadonlyMap<K, V>, key: K): ReadonlyMap<K, V> =>
   map.has(key) ? new Map(Array.from(map).filter(([other]) => other !== key)) : map
 
-/** A turn that was recorded; `started` says whether the log has its start. */
+/**
+ * Adds a recorded turn. `started`: whether the log has its start.
+ *
+ * @since 0.1.0
+ * @category folding
+ */
 export const recordTurn = (open: OpenWork, turnId: TurnId, turn: Omit<OpenTurn, "usage">): OpenWork => ({
   ...open,
   turns: put(open.turns, turnId, { usage: open.turns.get(turnId)?.usage, ...turn })
@@ -119,7 +180,12 @@ export const recordTurn = (open: OpenWork, turnId: TurnId, turn: Omit<OpenTurn, 
 const turnOf = (open: OpenWork, turnId: TurnId | undefined): TurnId | undefined =>
   turnId ?? (open.turns.size === 1 ? open.turns.keys().next().value : undefined)
 
-/** The item with more of its text, or of its output; `offset` is where the new text begins. */
+/**
+ * The item with a delta added to its text or output, at `offset`.
+ *
+ * @since 0.1.0
+ * @category folding
+ */
 export const extend = (item: Item, offset: number, delta: string): Item => {
   switch (item._tag) {
     case "UserMessage":
@@ -134,7 +200,12 @@ export const extend = (item: Item, offset: number, delta: string): Item => {
   }
 }
 
-/** What is open after one more event. */
+/**
+ * The open work after one more event.
+ *
+ * @since 0.1.0
+ * @category folding
+ */
 export const fold = (open: OpenWork, event: EventBody): OpenWork => {
   switch (event._tag) {
     case "SessionStarted":
@@ -198,12 +269,15 @@ export const fold = (open: OpenWork, event: EventBody): OpenWork => {
 const crashedTurn = (turnId: TurnId, { input, started, usage }: OpenTurn): ReadonlyArray<EventBody> =>
   started
     ? [{ _tag: "TurnUnknown", turnId, reason: "host-crash", ...(usage === undefined ? {} : { usage }) }]
-    // The user's words are in the log all the same.
+    // The user's input must be in the log in any case.
     : [{ _tag: "TurnStarted", turnId, input }, { _tag: "TurnUnknown", turnId, reason: "delivery-uncertain" }]
 
 /**
- * Closes all of it after the crash of its host. `endedAt` is the time of the last thing that was recorded, in
- * milliseconds since the epoch; `undefined` where the epoch has ended already.
+ * Closes all open work after a crash of the host. `endedAt` is the time of the last recorded event, in milliseconds
+ * since 1970; `undefined` if the epoch has already ended.
+ *
+ * @since 0.1.0
+ * @category closing
  */
 export const closeAfterCrash = (
   open: OpenWork,

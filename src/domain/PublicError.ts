@@ -1,15 +1,27 @@
 /**
- * What may be told of an error outside of the host. Fields that are marked {@link hidden} (an agent's output, causes,
- * paths of the host) stay in the host's own logs.
+ * The public form of errors. Fields that are marked {@link hidden} (an agent's output, causes, paths of the host) stay
+ * in the host's own logs.
+ *
+ * @since 0.1.0
  */
 import { Predicate, Schema } from "effect"
 
 const key = "effect-coding-agents/hidden"
 
-/** Marks a field of an error that is for the host's operator only. */
+/**
+ * Marks a field of an error as visible to the host's operator only.
+ *
+ * @since 0.1.0
+ * @category annotations
+ */
 export const hidden = <S extends Schema.Top>(field: S): S["Rebuild"] => field.annotate({ [key]: true })
 
-/** An error as a client of the app may see it. `details` holds the error's public fields. */
+/**
+ * An error as a client of the app may see it. `details` holds the error's public fields.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export const PublicError = Schema.Struct({
   _tag: Schema.String,
   message: Schema.String,
@@ -19,9 +31,19 @@ export const PublicError = Schema.Struct({
   retryable: Schema.Boolean,
   details: Schema.Record(Schema.String, Schema.Unknown)
 })
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
 export type PublicError = typeof PublicError.Type
 
-/** An error of this library. One whose `message` quotes a hidden field has a `publicMessage` that does not. */
+/**
+ * An error of this library. If its `message` quotes a hidden field it has a `publicMessage` that does not.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Described {
   readonly _tag: string
   readonly message: string
@@ -44,7 +66,12 @@ const statusOf = (error: ErrorClass): number => {
   return Predicate.isNumber(status) ? status : 500
 }
 
-/** The public form of an error; one that is not of this library says nothing but that there was one. */
+/**
+ * The public form of an error. For an error that is not of this library it is `InternalError` without details.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
 export const of = (error: Described): PublicError => {
   const { _tag, message, publicMessage, retryable } = error
   const schema: unknown = error.constructor

@@ -7,8 +7,8 @@
  *
  * Every pattern takes time linear in the text: runs are bounded, and nothing is tried twice.
  *
- * A redactor does not see ids and tags, which link the parts of a transcript, nor the signatures of providers, which must
- * stay byte-exact.
+ * A redactor does not see ids and tags, which link the parts of a transcript, nor the signatures of providers, which
+ * must stay byte-exact.
  *
  * @since 0.1.0
  */
@@ -152,7 +152,7 @@ const rules: ReadonlyArray<readonly [pattern: RegExp, replacement: string]> = [
     ),
     `$1${mark}`
   ],
-  // key: value, --key value, ?key=value: only values with letters and digits, which names of variables and types rarely are
+  // key: value, --key value, ?key=value: only with letters and digits, which names of variables and types rarely have
   [
     new RegExp(
       String.raw`(${words}s?["'\\]{0,4}(?:\s{0,3}(?::=|=>|[:=])\s{0,3}| {1,2}(?=[^\s]{6})(?<=--[a-z-]{3,40} {1,2})))` +

@@ -1,8 +1,9 @@
 /**
  * The manifest of a snapshot: one JSON file beside the segments and blobs, which it names by the hash of their content.
  *
- * The `sha256` of a manifest is the hash of the manifest without that field. The manifest holds the hash of every segment in
- * order and of every blob, so this hash seals the whole transcript. It covers fields that this version does not know, too.
+ * The `sha256` of a manifest is the hash of the manifest without that field. The manifest holds the hash of every
+ * segment in order and of every blob, so this hash seals the whole transcript. It covers fields that this version does
+ * not know, too.
  *
  * A later schema version is not read, and its file stays as it is.
  *
@@ -51,8 +52,8 @@ const Sha256 = Schema.String.check(Schema.isPattern(/^[0-9a-f]{64}$/))
 export const Segment = Schema.Struct({
   sha256: Sha256,
   /**
-   * Hash of the lines before redaction, if redaction changed none of them: the next snapshot finds a reusable segment by
-   * it. The hash of a changed segment would let a reader guess the redacted text.
+   * Hash of the lines before redaction, if redaction changed none of them: the next snapshot finds a reusable segment
+   * by it. The hash of a changed segment would let a reader guess the redacted text.
    */
   source: Schema.optionalKey(Sha256),
   bytes: Schema.Int,

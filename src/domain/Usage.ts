@@ -1,8 +1,8 @@
 /**
  * Tokens and money of one turn, as the provider reports them.
  *
- * `input` excludes cached tokens, which are in `cacheRead`. `costUsd` is absent if the provider does not price the turn,
- * which is not the same as zero.
+ * `input` excludes cached tokens, which are in `cacheRead`. `costUsd` is absent if the provider does not price the
+ * turn, which is not the same as zero.
  *
  * @since 0.1.0
  */

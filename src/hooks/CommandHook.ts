@@ -27,12 +27,12 @@
  *
  * **Gotchas**
  *
- * - When a run is interrupted or exceeds its timeout, its whole process group is ended and awaited, for up to `killGrace`
- *   and one second.
+ * - When a run is interrupted or exceeds its timeout, its whole process group is ended and awaited, for up to
+ *   `killGrace` and one second.
  * - The command inherits this process's environment, secrets included, as from a shell; `env` can remove variables.
  *   `CLAUDE_PROJECT_DIR` is the session's directory.
- * - After `kill -9` of this process a running command continues to its own end, and runs again for the same event at the
- *   next start.
+ * - After `kill -9` of this process a running command continues to its own end, and runs again for the same event at
+ *   the next start.
  * - It runs in the session's directory unless `cwd` names another, and does not start if that directory is missing. A
  *   hook that cleans up after removed worktrees needs a `cwd`.
  *

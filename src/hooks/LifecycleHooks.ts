@@ -24,8 +24,8 @@
  *
  * Three phases:
  *
- * - **guard**: asked before a turn is sent or a compaction goes on. One after another by `priority` (higher first), then
- *   by registration; the first veto wins and the rest are not asked.
+ * - **guard**: asked before a turn is sent or a compaction goes on. One after another by `priority` (higher first),
+ *   then by registration; the first veto wins and the rest are not asked.
  * - **transform**: can add to a turn's context, or to the instructions for the writer of a summary. One after another.
  * - **observe**: called after an event was recorded. Hooks run side by side, each with its events in order.
  *
@@ -55,7 +55,12 @@ import {
 import type { ProviderService } from "../service/ProviderService.ts"
 import type { TranscriptArchive } from "../service/TranscriptArchive.ts"
 
-/** Two hooks were given the same name. */
+/**
+ * Two hooks have the same name.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class HookExists
   extends Schema.TaggedError<HookExists>("effect-coding-agents/HookExists")("HookExists", { name: Schema.String }, {
     httpApiStatus: 500
@@ -221,7 +226,9 @@ export class LifecycleHooks extends Context.Service<LifecycleHooks, {
     })
   })
 
-  /** Is asked whether a turn may be sent, or a compaction may go on. A failing guard allows it unless it is `closed`. */
+  /**
+   * Is asked whether a turn may be sent, or a compaction may go on. A failing guard allows it unless it is `closed`.
+   */
   static readonly guard = <const K extends GuardedKind, E, R>(
     hook: Common & {
       readonly events: ReadonlyArray<K>

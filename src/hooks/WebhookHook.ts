@@ -1,6 +1,6 @@
 /**
- * A hook that is an HTTP endpoint: one POST for each event, signed as in Standard Webhooks 1.0.0, retried from the outbox
- * until the receiver answers with a 2xx.
+ * A hook that is an HTTP endpoint: one POST for each event, signed as in Standard Webhooks 1.0.0, retried from the
+ * outbox until the receiver answers with a 2xx.
  *
  * **Example**
  *
@@ -16,9 +16,9 @@
  * ```
  *
  * The body is the event as JSON, with its `_tag` again as `type` and its time as `timestamp`. Headers: `webhook-id` is
- * the event's id, the same on each try; `webhook-timestamp` is the time of this try in seconds; `webhook-attempt` is its
- * number; `webhook-signature` is one `v1,<base64>` per secret, the HMAC-SHA256 of `id.timestamp.body`. A receiver checks
- * a request with {@link verify} and recognises a repetition by its `webhook-id`.
+ * the event's id, the same on each try; `webhook-timestamp` is the time of this try in seconds; `webhook-attempt` is
+ * its number; `webhook-signature` is one `v1,<base64>` per secret, the HMAC-SHA256 of `id.timestamp.body`. A receiver
+ * checks a request with {@link verify} and recognises a repetition by its `webhook-id`.
  *
  * | answer | |
  * | --- | --- |
@@ -29,9 +29,10 @@
  *
  * **Gotchas**
  *
- * - A try without an answer may have arrived: delivery is at least once. A retried event arrives after later ones; `seq`
- *   and `at` give the order.
- * - Events contain prompts. Use `https:`, and do not let strangers choose the `url`: nothing keeps it out of your network.
+ * - A try without an answer may have arrived: delivery is at least once. A retried event arrives after later ones;
+ *   `seq` and `at` give the order.
+ * - Events contain prompts. Use `https:`, and do not let strangers choose the `url`: nothing keeps it out of your
+ *   network.
  * - No part of the request, its URL included, appears in errors or spans.
  *
  * @since 0.1.0
@@ -43,7 +44,12 @@ import type { HookPattern, LifecycleEvent } from "../domain/LifecycleEvent.ts"
 import { errorCode } from "../process/ErrorCode.ts"
 import { type HookExists, LifecycleHooks } from "./LifecycleHooks.ts"
 
-/** The receiver answered with something else than a 2xx. */
+/**
+ * The receiver answered with a status other than 2xx and 410. Retried.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class WebhookRefused
   extends Schema.TaggedError<WebhookRefused>("effect-coding-agents/WebhookRefused")("WebhookRefused", {
     hook: Schema.String,
@@ -56,7 +62,12 @@ export class WebhookRefused
   }
 }
 
-/** The receiver answered 410: it wants nothing more from us. */
+/**
+ * The receiver answered 410: it wants no more events. Not retried.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class WebhookGone
   extends Schema.TaggedError<WebhookGone>("effect-coding-agents/WebhookGone")("WebhookGone", { hook: Schema.String })
 {
@@ -66,7 +77,12 @@ export class WebhookGone
   }
 }
 
-/** No answer. `code` is the system's or the HTTP client's (`ECONNREFUSED`, `UND_ERR_SOCKET`, ...). */
+/**
+ * No answer. `code` is the system's or the HTTP client's (`ECONNREFUSED`, `UND_ERR_SOCKET`, ...). Retried.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class WebhookUnreachable
   extends Schema.TaggedError<WebhookUnreachable>("effect-coding-agents/WebhookUnreachable")("WebhookUnreachable", {
     hook: Schema.String,
@@ -79,7 +95,12 @@ export class WebhookUnreachable
   }
 }
 
-/** A secret is empty, or begins with `whsec_` and is no base64. */
+/**
+ * A secret is empty, or begins with `whsec_` and is not base64 after that.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class WebhookSecretInvalid
   extends Schema.TaggedError<WebhookSecretInvalid>("effect-coding-agents/WebhookSecretInvalid")(
     "WebhookSecretInvalid",
@@ -111,8 +132,8 @@ export class WebhookUntrusted
 }
 
 /**
- * `whsec_` and base64, as in Standard Webhooks; any other text is used as it is, which its libraries call `raw`. To rotate
- * a secret give both: each signs, and each is accepted.
+ * `whsec_` and base64, as in Standard Webhooks; any other text is used as it is, which its libraries call `raw`. To
+ * rotate a secret give both: each signs, and each is accepted.
  *
  * @since 0.1.0
  * @category models
@@ -202,7 +223,8 @@ const post = Effect.fnUntraced(
 )
 
 /**
- * For receivers: checks that a request was signed with the secret, recently, and was not changed. Returns the event's id.
+ * For receivers: checks that a request was signed with the secret, recently, and was not changed. Returns the event's
+ * id.
  *
  * `body` is the request's body before any parsing; the names of `headers` can be in any case.
  *

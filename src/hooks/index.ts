@@ -1,5 +1,5 @@
 /**
- * Hooks: code of the app, commands and webhooks that are told of sessions, turns and compactions.
+ * Hooks: code of the app, commands and webhooks that run at the boundaries of sessions, turns and compactions.
  *
  * @since 0.1.0
  */

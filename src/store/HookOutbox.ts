@@ -1,16 +1,16 @@
 /**
- * Recorded events that are still to be delivered to hooks. A delivery is written in the same transaction as its event, for
- * each durable hook that is registered now or was in an earlier run of the app.
+ * Recorded events that are still to be delivered to hooks. A delivery is written in the same transaction as its event,
+ * for each durable hook that is registered now or was in an earlier run of the app.
  *
  * The layers of `SessionStore` provide it: events that are recorded there are delivered from here.
  *
  * **Gotchas**
  *
- * - A delivery is counted before it is tried, so that a hook that kills the process is not called forever. A delivery that
- *   the end of the process interrupted is due at once in the next one.
- * - The content of an event is dropped with its last acknowledgement. Its id stays until it is purged, so that the event
- *   cannot be recorded again.
- * - Due times are the caller's: a caller in a later process may find its wall clock set back, see `limitDue`.
+ * - A delivery is counted before it is tried, so that a hook that kills the process is not called forever. A delivery
+ *   that the end of the process interrupted is due at once in the next one.
+ * - The content of an event is dropped with its last acknowledgement. Its id stays until it is purged, so that the
+ *   event cannot be recorded again.
+ * - Due times are the caller's: a caller in a later process can find its wall clock set back, see `limitDue`.
  *
  * @since 0.1.0
  */
@@ -33,14 +33,16 @@ export class HookOutbox extends Context.Service<HookOutbox, {
     readonly patterns: ReadonlyArray<HookPattern>
   }) => Effect.Effect<void, StoreFailed>
   /**
-   * Undelivered events of the hook that are due at `now`, in the order of recording, with those that failed before at the
-   * end. `delivery.attempt` is the number of the next try.
+   * Undelivered events of the hook that are due at `now`, in the order of recording, with those that failed before at
+   * the end. `delivery.attempt` is the number of the next try.
    */
   readonly pending: (query: {
     readonly hook: string
     readonly now: number
     readonly limit: number
   }) => Effect.Effect<ReadonlyArray<LifecycleEvent>, StoreFailed>
+  /** Limits the due times of the hook's deliveries: later ones were written before the wall clock was set back. */
+  readonly limitDue: (limit: { readonly hook: string; readonly dueAt: number }) => Effect.Effect<void, StoreFailed>
   /** When the next undelivered event of the hook is due, in milliseconds since 1970; 0 means at once. */
   readonly nextDue: (hook: string) => Effect.Effect<number | undefined, StoreFailed>
   /** Counts a try. Called before it, so that a try that kills the process counts, too. */
@@ -54,8 +56,6 @@ export class HookOutbox extends Context.Service<HookOutbox, {
     readonly eventId: string
     readonly dueAt: number
   }) => Effect.Effect<void, StoreFailed>
-  /** Limits the due times of the hook's deliveries: later ones were written before the wall clock was set back. */
-  readonly limitDue: (limit: { readonly hook: string; readonly dueAt: number }) => Effect.Effect<void, StoreFailed>
   /** Ends a delivery: the event was delivered to the hook, or given up. */
   readonly acknowledge: (delivery: {
     readonly hook: string

@@ -4,8 +4,16 @@
  * Each operation is one transaction. What is flushed reaches the disk before it returns; the rest is committed, and may
  * be lost with the power but never with the process. A turn is flushed twice: its intent and its end.
  *
- * A store has one owner: one living process. Opening it settles what a crashed owner left open: its turns end as
- * `TurnUnknown`, its approvals and questions as settled by `host-crash`, its sessions as `SessionEnded`.
+ * A store has one owner: one living process. Opening it settles what a crashed owner left open: items are completed as
+ * cut, approvals and questions are settled by `host-crash`, turns end as `TurnUnknown`, sessions as `SessionEnded`.
+ *
+ * **Gotchas**
+ *
+ * A write never joins a transaction that the caller has open on the same `SqlClient`, in which it would be neither
+ * flushed nor kept: it fails with `StoreFailed`, reason `NestedTransaction`. Reads may be part of one.
+ *
+ * Reading is total, row by row. A thread or a turn that cannot be read fails on its own, or is reported beside the
+ * others; an event that cannot be read comes as `Unrecognized`.
  */
 import { Context, Effect, Layer, type Option } from "effect"
 import type { SqlClient } from "effect/sql"
@@ -80,19 +88,18 @@ export class SessionStore extends Context.Service<SessionStore, {
   readonly commit: (write: Commit) => Effect.Effect<Position, StoreFailed | EpochFenced>
 
   /**
-   * What opening the store does for every thread that a crashed owner left live, for one thread: ends its open turns as
-   * unknown, settles its requests, appends `SessionEnded` and sets the status to `stopped`. For a thread that is live
-   * here it must not be called. Of a stopped one it ends only turns that have no terminal event; if there is none, it
-   * is left as it is.
+   * Does for one thread what opening the store does for every thread that a crashed owner left live: closes what its
+   * epoch has left open, appends `SessionEnded` and sets the status to `stopped`. It must not be called for a thread that
+   * is live in this process. Of a stopped thread it only ends turns that have no terminal event.
    */
   readonly settleThread: (threadId: ThreadId) => Effect.Effect<void, StoreFailed>
 
-  /** Before anything is sent. Flushed to the disk. */
+  /** Records a turn before it is sent. Flushed to the disk. */
   readonly recordIntent: (turn: Intent) => Effect.Effect<void, StoreFailed | TurnExists | EpochFenced>
-  /** The provider proved not to have it. */
+  /** Records that the provider proved not to have the turn. */
   readonly refuseTurn: (turnId: TurnId, at: number) => Effect.Effect<void, StoreFailed>
   readonly getTurn: (turnId: TurnId) => Effect.Effect<Option.Option<TurnRecord>, StoreFailed | TurnUnreadable>
-  /** The ids under which the provider's history has the thread's turns, where they were chosen by us. */
+  /** The ids under which the provider's history has the thread's turns, where the adapter chose them. */
   readonly turnRefs: (threadId: ThreadId) => Effect.Effect<ReadonlyMap<TurnId, string>, StoreFailed>
   /**
    * Turns that have to be compared with the provider's history, oldest first: those whose outcome is unknown, whose

@@ -1,31 +1,50 @@
 /**
- * Which snapshots there are, as the store knows it: what is listed and found by id without looking at the disk.
+ * The store's index of snapshots, to list them and find them by id without reading the disk.
  *
- * The manifests on the disk are what counts. A sweep adds a row for a manifest that has none (the host died between the
- * two) and removes the row of one that is gone. Deleting a thread keeps its snapshots.
+ * The manifests on disk are authoritative. A sweep adds a row for a manifest without one (the host died between the
+ * two) and removes rows whose manifest is gone. Deleting a thread keeps its snapshots.
+ *
+ * @since 0.1.0
  */
 import { Context, type Effect, type Option } from "effect"
 import type { ThreadId } from "../domain/Ids.ts"
 import type { SnapshotRecord } from "../domain/Snapshot.ts"
 import type { StoreFailed } from "./StoreError.ts"
 
+/**
+ * @since 0.1.0
+ * @category schemas
+ */
 export { SnapshotRecord } from "../domain/Snapshot.ts"
 
+/**
+ * Number of snapshots and their bytes on disk.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface SnapshotTotals {
   readonly snapshots: number
   readonly bytes: number
 }
 
+/**
+ * The index. Each operation fails with `StoreFailed` if the database does.
+ *
+ * @since 0.1.0
+ * @category services
+ */
 export class SnapshotIndex extends Context.Service<SnapshotIndex, {
-  /** In place of the one of the same id, if there is one. */
+  /** Adds a row, or replaces the one with the same id. */
   readonly add: (record: SnapshotRecord) => Effect.Effect<void, StoreFailed>
   readonly get: (snapshotId: string) => Effect.Effect<Option.Option<SnapshotRecord>, StoreFailed>
   /** Newest first. */
   readonly listByThread: (threadId: ThreadId) => Effect.Effect<ReadonlyArray<SnapshotRecord>, StoreFailed>
   /** Newest first. */
   readonly listByFolder: (folder: string) => Effect.Effect<ReadonlyArray<SnapshotRecord>, StoreFailed>
-  /** Every folder that a snapshot was saved under. */
+  /** All folders that snapshots were saved under. */
   readonly folders: Effect.Effect<ReadonlyArray<string>, StoreFailed>
   readonly remove: (snapshotId: string) => Effect.Effect<void, StoreFailed>
+  /** Totals of the snapshots that were saved under the folder. */
   readonly totals: (folder: string) => Effect.Effect<SnapshotTotals, StoreFailed>
 }>()("effect-coding-agents/SnapshotIndex") {}

@@ -5,9 +5,9 @@
  * header and the schema, takes the write lock, writes a value and rolls it back. Its errors are derived from SQLite's
  * result codes alone.
  *
- * {@link Durability} applies to each top-level transaction, and to each statement outside one, where it begins: `flushed`
- * survives a power cut, `relaxed` survives the process but can be lost with the power. A flushed commit also flushes the
- * relaxed ones before it.
+ * {@link Durability} applies to each top-level transaction, and to each statement outside one, where it begins:
+ * `flushed` survives a power cut, `relaxed` survives the process but can be lost with the power. A flushed commit also
+ * flushes the relaxed ones before it.
  *
  * **Gotchas**
  *

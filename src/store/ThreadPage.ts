@@ -17,8 +17,11 @@ export const ThreadQuery = Schema.Struct({
 
 const encodeCursor = Schema.encodeSync(Cursor)
 
-/** What continues after the row with these columns. */
-export const cursorAfter = (activeAt: number | string, threadId: string): string => encodeCursor([activeAt, threadId])
+/** What continues after the row with these columns, as the database hands them out. */
+export const cursorAfter = (activeAt: unknown, threadId: unknown): string => {
+  const at = typeof activeAt === "bigint" ? Number(activeAt) : activeAt
+  return encodeCursor([typeof at === "number" && Number.isFinite(at) ? at : String(at), String(threadId)])
+}
 
 /** A row that cannot be read, with the reason in prose. */
 export interface UnreadableThread {

@@ -8,7 +8,12 @@ import { hidden } from "../domain/PublicError.ts"
 import { SnapshotFailure } from "../domain/Snapshot.ts"
 import type { StoreFailed } from "../store/StoreError.ts"
 
-/** Neither the store nor the disk knows it. `snapshot` is the id or the path that was asked for. */
+/**
+ * No snapshot has this id or path.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class SnapshotUnknown
   extends Schema.TaggedError<SnapshotUnknown>("effect-coding-agents/SnapshotUnknown")("SnapshotUnknown", {
     snapshot: Schema.String
@@ -20,7 +25,12 @@ export class SnapshotUnknown
   }
 }
 
-/** A file of it is missing, or is not what was written. `what` is `manifest`, `segment <hash>` or `blob <hash>`. */
+/**
+ * A file of the snapshot is missing or was changed. `what` is `manifest`, `segment <hash>` or `blob <hash>`.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class SnapshotCorrupt
   extends Schema.TaggedError<SnapshotCorrupt>("effect-coding-agents/SnapshotCorrupt")("SnapshotCorrupt", {
     path: hidden(Schema.String),
@@ -36,7 +46,12 @@ export class SnapshotCorrupt
   }
 }
 
-/** Written by a newer release of this package. */
+/**
+ * The snapshot was written by a newer release of this package.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class SnapshotNewer
   extends Schema.TaggedError<SnapshotNewer>("effect-coding-agents/SnapshotNewer")("SnapshotNewer", {
     path: hidden(Schema.String),
@@ -49,11 +64,16 @@ export class SnapshotNewer
     return `The snapshot has version ${this.found}; this release reads up to ${this.supported}`
   }
   override get message() {
-    return `The snapshot ${this.path} has version ${this.found}; this release reads up to ${this.supported}; update the package`
+    return `The snapshot ${this.path} has version ${this.found}, this release reads up to ${this.supported}: update the package`
   }
 }
 
-/** The system does not let us at its files. `code` is the system's. */
+/**
+ * The system denies access to the snapshot's files. `code` is the system's.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class SnapshotUnreadable
   extends Schema.TaggedError<SnapshotUnreadable>("effect-coding-agents/SnapshotUnreadable")("SnapshotUnreadable", {
     path: hidden(Schema.String),
@@ -69,7 +89,12 @@ export class SnapshotUnreadable
   }
 }
 
-/** There is none: nothing of it is to be seen on the disk. */
+/**
+ * The snapshot could not be written. Nothing of it is visible on disk.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class SnapshotNotWritten
   extends Schema.TaggedError<SnapshotNotWritten>("effect-coding-agents/SnapshotNotWritten")("SnapshotNotWritten", {
     failure: SnapshotFailure
@@ -81,7 +106,12 @@ export class SnapshotNotWritten
   }
 }
 
-/** The format is for snapshots of another agent, or of one whose history was not to be had. */
+/**
+ * The format needs the history of another agent, or the snapshot has no agent's history.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class ExportUnsupported
   extends Schema.TaggedError<ExportUnsupported>("effect-coding-agents/ExportUnsupported")("ExportUnsupported", {
     snapshotId: Schema.String,

@@ -1,6 +1,6 @@
 /**
- * Snapshots in other formats: Markdown for people, JSON lines for programs, and the format of `opencode import` (1.18.33).
- * Attachments are put back where the format has a place for them.
+ * Snapshots in other formats: Markdown for people, JSON lines for programs, and the format of `opencode import`
+ * (1.18.33). Attachments are put back where the format has a place for them.
  *
  * @since 0.1.0
  */

@@ -60,7 +60,7 @@ const toEvent = (act: typeof Act.Type): EventBody =>
   })
 
 describe("OpenWork", () => {
-  it("P16 open work: an item is completed as cut, with what was seen of it, and failed where it has a status", () => {
+  it("P16 open-work: an item is completed as cut, with what was seen of it, and failed where it has a status", () => {
     const open = foldAll([
       { _tag: "ItemStarted", turnId, item: command },
       { _tag: "ItemDelta", turnId, itemId: command.itemId, offset: 0, delta: "line 1\n" },
@@ -75,7 +75,7 @@ describe("OpenWork", () => {
     assert.deepStrictEqual(OpenWork.completeItems(open.items.values(), TurnId.make("another")), [])
   })
 
-  it("P6 open work: the requests of one turn are settled, the others stay", () => {
+  it("P6 open-work: the requests of one turn are settled, the others stay", () => {
     const requests = new Map<RequestId, OpenWork.OpenRequest>([
       [RequestId.make("approval"), { kind: "approval", turnId }],
       [RequestId.make("question"), { kind: "question", turnId: undefined }]
@@ -89,7 +89,7 @@ describe("OpenWork", () => {
     ])
   })
 
-  it("P4 open work: after a crash a started turn is unknown, with the last usage known", () => {
+  it("P4 open-work: after a crash a started turn is unknown, with the last usage known", () => {
     const started: ReadonlyArray<EventBody> = [
       { _tag: "TurnStarted", turnId, input },
       { _tag: "UsageUpdated", usage: Usage.zero },
@@ -104,7 +104,7 @@ describe("OpenWork", () => {
     ])
   })
 
-  it("P5 open work: a turn that was perhaps sent has its start in the log, and is unknown", () => {
+  it("P5 open-work: a turn that was perhaps sent has its start in the log, and is unknown", () => {
     const open = OpenWork.recordTurn(OpenWork.empty, turnId, { input, started: false })
     assert.deepStrictEqual(OpenWork.closeAfterCrash(open, { endedAt: undefined }), [
       { _tag: "TurnStarted", turnId, input },
@@ -112,7 +112,7 @@ describe("OpenWork", () => {
     ])
   })
 
-  it.prop("P4 P6 P16 open work: whatever happened, closing it leaves nothing open and closes nothing twice", [
+  it.prop("P4 P6 P16 open-work: whatever happened, closing it leaves nothing open and closes nothing twice", [
     Schema.Array(Act)
   ], ([acts]) => {
     const open = foldAll(acts.map(toEvent))

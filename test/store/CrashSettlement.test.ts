@@ -183,6 +183,9 @@ describe("Crash settlement: rows that cannot be read", () => {
         yield* acceptedTurn("a", 1)
         yield* commit(numbered(2, [{ _tag: "ItemStarted", turnId: turn("a"), item: command }]))
         yield* openThread({ threadId: ThreadId.make("fine") })
+        // Ids are the app's own, whatever they mean in JavaScript.
+        yield* openThread({ threadId: ThreadId.make("__proto__") })
+        yield* openThread({ threadId: ThreadId.make("constructor") })
       }))
       const long = "x".repeat(513)
       yield* sqlite(
@@ -205,7 +208,9 @@ describe("Crash settlement: rows that cannot be read", () => {
               { _tag: "TurnUnknown", turnId: "a", reason: "host-crash" },
               ended
             ])
-            assert.deepStrictEqual(yield* settled(1, ThreadId.make("fine")), [ended])
+            for (const id of ["fine", "__proto__", "constructor"]) {
+              assert.deepStrictEqual(yield* settled(1, ThreadId.make(id)), [ended])
+            }
           })
         )
       }

@@ -7,8 +7,8 @@
  * `transcript_path` is the manifest of the event's snapshot, else `""`: scripts test it with `[ -f ]` or
  * `os.path.exists`, and some do not expect null. It never names the agent's own file.
  *
- * A script's answer is read as by Claude 2.1, with one difference: Claude treats unreadable JSON as plain text, here it is
- * {@link CommandAnswerInvalid}, so that it does not pass a `closed` guard.
+ * A script's answer is read as by Claude 2.1, with one difference: Claude treats unreadable JSON as plain text, here it
+ * is {@link CommandAnswerInvalid}, so that it does not pass a `closed` guard.
  */
 import { Effect, Option, Schema } from "effect"
 import type { EventOf, LifecycleEvent } from "../../domain/LifecycleEvent.ts"
@@ -28,7 +28,7 @@ export class CommandAnswerInvalid
     "CommandAnswerInvalid",
     {
       command: Schema.String,
-      /** Its start. */
+      /** The start of it. */
       stdout: Schema.String
     }
   )

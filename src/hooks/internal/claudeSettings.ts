@@ -9,12 +9,12 @@
  * | `PostCompact` | `compaction:after`, completed |
  * | `PermissionRequest` | `approval:requested` |
  *
- * The output of `SessionStart` and `UserPromptSubmit` goes to the next turn of the same epoch. The answers of the others
- * have no effect (`answer-not-heard`): a `Stop` cannot make the agent continue, a `PermissionRequest` can neither allow nor
- * deny.
+ * The output of `SessionStart` and `UserPromptSubmit` goes to the next turn of the same epoch. The answers of the
+ * others have no effect (`answer-not-heard`): a `Stop` cannot make the agent continue, a `PermissionRequest` can
+ * neither allow nor deny.
  *
- * A hook runs once for an event, as in Claude, and is not retried. Without a `timeout` it has 60 seconds. Identical hooks
- * of one event run once. A shell reads `command`.
+ * A hook runs once for an event, as in Claude, and is not retried. Without a `timeout` it has 60 seconds. Identical
+ * hooks of one event run once. A shell reads `command`.
  */
 import { Duration, Effect, Layer, Option, Result, Schema } from "effect"
 import type { ChildProcessSpawner } from "effect/process"
@@ -40,8 +40,8 @@ export interface ClaudeSettingsOptions extends Pick<CommandOptions, "cwd" | "env
 
 /**
  * A remark on an entry. These were left out: `malformed`; `unknown-event`, an event that we lack; `unknown-type`, not a
- * command; `unknown-option`, an option that changes when or how it runs; `unknown-matcher`, a matcher of a value that our
- * event lacks. `answer-not-heard`: the entry runs, but its answer has no effect.
+ * command; `unknown-option`, an option that changes when or how it runs; `unknown-matcher`, a matcher of a value that
+ * our event lacks. `answer-not-heard`: the entry runs, but its answer has no effect.
  *
  * @since 0.1.0
  * @category models

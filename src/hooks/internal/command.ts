@@ -3,8 +3,8 @@
  *
  * The command leads its own process group. Processes of the group that are left when the run is over (it ended, was
  * interrupted, or timed out) get SIGTERM, and SIGKILL after {@link CommandOptions.killGrace}: background processes of a
- * script do not outlive it, unless they start a session (`setsid`). On Windows, processes that outlive the command are not
- * found.
+ * script do not outlive it, unless they start a session (`setsid`). On Windows, processes that outlive the command are
+ * not found.
  */
 import { type Duration, Effect, Fiber, Redacted, Schema, type Scope, Stream } from "effect"
 import type { PlatformError } from "effect/PlatformError"
@@ -33,8 +33,8 @@ export interface CommandOptions {
   /** Must exist. Default: the directory of the session. */
   readonly cwd?: string | undefined
   /**
-   * Added to the environment of this process, which the command inherits as from a shell; `undefined` removes a variable.
-   * `Redacted` values are replaced in the kept stderr and in the reasons of vetoes.
+   * Added to the environment of this process, which the command inherits as from a shell; `undefined` removes a
+   * variable. `Redacted` values are replaced in the kept stderr and in the reasons of vetoes.
    */
   readonly env?: Readonly<Record<string, string | Redacted.Redacted<string> | undefined>> | undefined
   /** Time between SIGTERM and SIGKILL. The caller of the hook waits for it. Default 2 seconds. */
@@ -42,8 +42,8 @@ export interface CommandOptions {
 }
 
 /**
- * The command did not start: the executable, or the interpreter of a script, does not exist (`ENOENT`), may not be executed
- * (`EACCES`), ... With a `directory`, that directory could not be entered.
+ * The command did not start: the executable, or the interpreter of a script, does not exist (`ENOENT`), may not be
+ * executed (`EACCES`), ... With a `directory`, that directory could not be entered.
  *
  * @since 0.1.0
  * @category errors
@@ -62,12 +62,17 @@ export class CommandNotStarted
   }
 }
 
-/** The command ended with an exit code that says so. Without an `exitCode` a signal ended it. */
+/**
+ * The command ended with an exit code that means failure. Without an `exitCode` a signal ended it.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class CommandFailed
   extends Schema.TaggedError<CommandFailed>("effect-coding-agents/CommandFailed")("CommandFailed", {
     command: Schema.String,
     exitCode: Schema.optionalKey(Schema.Int),
-    /** The end of it. */
+    /** Its end. */
     stderr: Schema.String
   })
 {

@@ -1,10 +1,10 @@
 /**
  * Runs the hooks: asks guards and transforms, notifies observers.
  *
- * Guards and transforms are called one after another, by priority and then in the order of registration, in the fiber of
- * the caller. Each observer has its own worker ({@link HookObserver}). Failures of a hook are caught where it is called
- * ({@link run}). Each call has a receipt, `hook:completed`, which observers get best-effort and which has no receipt of
- * its own.
+ * Guards and transforms are called one after another, by priority and then in the order of registration, in the fiber
+ * of the caller. Each observer has its own worker ({@link HookObserver}). Failures of a hook are caught where it is
+ * called ({@link run}). Each call has a receipt, `hook:completed`, which observers get best-effort and which has no
+ * receipt of its own.
  *
  * Hooks can be added and removed while it runs. When its scope closes, running handlers are interrupted; the unfinished
  * deliveries of a durable hook stay in the outbox for the next run.

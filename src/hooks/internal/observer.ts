@@ -3,13 +3,13 @@
  * slow hook delays only itself.
  *
  * A durable hook's events come from the outbox. The worker reads it when it is woken, when the next event is due, and
- * once a minute, so that it also finds events that were recorded without a notification. A best-effort hook's events, and
- * the receipts of other hooks, wait in a bounded queue that drops the oldest.
+ * once a minute, so that it also finds events that were recorded without a notification. A best-effort hook's events,
+ * and the receipts of other hooks, wait in a bounded queue that drops the oldest.
  *
  * If the outbox fails the worker waits and retries, without limit.
  *
- * A wall clock that is set back delays no retry: due times are those of a {@link SteadyClock}. A due time that an earlier
- * process wrote before the clock was set back is limited to the hook's longest wait between two tries.
+ * A wall clock that is set back delays no retry: due times are those of a {@link SteadyClock}. A due time that an
+ * earlier process wrote before the clock was set back is limited to the hook's longest wait between two tries.
  */
 import { Clock, type Context, Duration, Effect, Latch } from "effect"
 import { type LifecycleEvent, matches } from "../../domain/LifecycleEvent.ts"

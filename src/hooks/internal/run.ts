@@ -1,10 +1,10 @@
 /**
- * One isolated call of one hook: whatever the hook does (fail, throw, interrupt itself, hang, modify its event) comes out
- * as an {@link Outcome}.
+ * One isolated call of one hook: whatever the hook does (fail, throw, interrupt itself, hang, modify its event) comes
+ * out as an {@link Outcome}.
  *
- * A handler that exceeds its timeout is interrupted. One that does not end within {@link grace} after that is abandoned:
- * it keeps running, but its caller goes on. Its hook is suspended for {@link suspension}, and while {@link mostAbandoned}
- * abandoned calls of it are still running.
+ * A handler that exceeds its timeout is interrupted. One that does not end within {@link grace} after that is
+ * abandoned: it keeps running, but its caller goes on. Its hook is suspended for {@link suspension}, and while {@link
+ * mostAbandoned} abandoned calls of it are still running.
  */
 import { Cause, Clock, Context, Duration, Effect, Exit, Fiber, Option, Result } from "effect"
 import * as Lifecycle from "../../domain/LifecycleEvent.ts"
@@ -116,8 +116,8 @@ export const interruptAll = (hook: Hook): Effect.Effect<void> =>
   )
 
 /**
- * Calls the hook with a copy of the event. `conclude` handles the outcome and cannot be interrupted, so every finished call
- * is concluded.
+ * Calls the hook with a copy of the event. `conclude` handles the outcome and cannot be interrupted, so every finished
+ * call is concluded.
  */
 export const call = Effect.fnUntraced(function*<E extends Lifecycle.LifecycleEvent, A, B>(
   hook: Hook,

@@ -103,7 +103,7 @@ const readTurnEvents = (sql: SqlClient.SqlClient, ids: Ids) =>
       AND e.type IN ('TurnStarted', 'ItemStarted', 'ItemCompleted', 'UsageUpdated')`
 
 const byThread = <Row extends { readonly thread_id: string }>(rows: ReadonlyArray<Row>) =>
-  Arr.groupBy(rows, (row) => row.thread_id)
+  Map.groupBy(rows, (row) => row.thread_id)
 
 /** What one thread leaves open. */
 const openWork = (
@@ -184,7 +184,7 @@ const settleGroup = Effect.fnUntraced(
     const position = yield* positions.next
     const settled = threads.map((thread) => {
       const id = thread.thread_id
-      return { thread, events: settlement(thread, turnsOf[id] ?? [], rowsOf[id] ?? [], at) }
+      return { thread, events: settlement(thread, turnsOf.get(id) ?? [], rowsOf.get(id) ?? [], at) }
     })
     const events = settled.flatMap((one) => one.events)
     yield* eventLog.insert(sql, events, position)

@@ -37,7 +37,7 @@ const toPage = (rows: ReadonlyArray<BindingRow>, limit: number): ThreadPage => {
     ),
     next: last === undefined || rows.length <= limit
       ? undefined
-      : cursorAfter(typeof last.active_at === "bigint" ? Number(last.active_at) : last.active_at, last.thread_id)
+      : cursorAfter(last.active_at, last.thread_id)
   }
 }
 

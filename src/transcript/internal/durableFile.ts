@@ -1,9 +1,9 @@
 /**
  * Files that exist completely or not at all, whether the process or the power fails.
  *
- * A file is written under a temporary name in its own directory, flushed, renamed, read back and compared. The rename is
- * durable after {@link sync} has flushed the directory, once for several renames. Windows has no such flush: a power cut
- * there can undo a rename, but never tears a file.
+ * A file is written under a temporary name in its own directory, flushed, renamed, read back and compared. The rename
+ * is durable after {@link sync} has flushed the directory, once for several renames. Windows has no such flush: a power
+ * cut there can undo a rename, but never tears a file.
  *
  * A process that dies meanwhile leaves a temporary file; {@link isLeftover} recognises them.
  */
@@ -13,7 +13,7 @@ import { createHash, randomUUID } from "node:crypto"
 import { pid, platform } from "node:process"
 import * as ProcessIdentity from "../../process/ProcessIdentity.ts"
 
-/** `code` is the system's, or `VERIFY` where the disk gives back something else than it was given. */
+/** `code` is the system's, or `VERIFY` if the disk returns something else than was written. */
 export class WriteFailed extends Schema.TaggedError<WriteFailed>("effect-coding-agents/WriteFailed")("WriteFailed", {
   code: Schema.String,
   message: Schema.String

@@ -1,9 +1,9 @@
 /**
  * The saved copy of a JSON value: attachments are taken out, and every other string is redacted.
  *
- * A string at any depth that is a `data:` URL, and can be restored byte by byte, becomes `blob:sha256:<hash>;<mime>`; text
- * in it is redacted as well. Ids, tags and the signatures of providers stay as they are, except inside the input of a
- * tool, where every field is the model's own.
+ * A string at any depth that is a `data:` URL, and can be restored byte by byte, becomes `blob:sha256:<hash>;<mime>`;
+ * text in it is redacted as well. Ids, tags and the signatures of providers stay as they are, except inside the input
+ * of a tool, where every field is the model's own.
  */
 import { Effect, Predicate, Result } from "effect"
 import type { Redactor } from "../../domain/Redaction.ts"

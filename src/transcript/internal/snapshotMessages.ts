@@ -2,9 +2,9 @@
  * Merges the agent's history and our log into one conversation.
  *
  * The agent's messages keep their order. Items that only our log has (of sessions before a rehydration, of reverted
- * messages, or all if the history could not be read) go between them: after the item before them in the same turn, else by
- * the turn's time. Items in both are matched by ids alone: an item by its own id, the user's message by the id under which
- * the turn was sent or, without one, by any other item of the turn.
+ * messages, or all if the history could not be read) go between them: after the item before them in the same turn, else
+ * by the turn's time. Items in both are matched by ids alone: an item by its own id, the user's message by the id under
+ * which the turn was sent or, without one, by any other item of the turn.
  */
 import type { TurnId } from "../../domain/Ids.ts"
 import type { Item } from "../../domain/Item.ts"

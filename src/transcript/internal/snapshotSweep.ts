@@ -1,9 +1,9 @@
 /**
- * Tidies the directory of one thread: removes abandoned drafts, adds rows for manifests without one, removes rows without a
- * manifest, and removes the snapshots that a rule picks, with the files that only they use.
+ * Tidies the directory of one thread: removes abandoned drafts, adds rows for manifests without one, removes rows
+ * without a manifest, and removes the snapshots that a rule picks, with the files that only they use.
  *
- * While any manifest is unreadable (damaged, or of a newer release), no file that it could refer to is removed. Files of
- * others are never touched.
+ * While any manifest is unreadable (damaged, or of a newer release), no file that it could refer to is removed. Files
+ * of others are never touched.
  */
 import { Effect, FileSystem, Path, Result } from "effect"
 import type { PlatformError } from "effect/PlatformError"

@@ -2,8 +2,8 @@
  * Writes one snapshot: segments and blobs first, the manifest last. The snapshot exists, complete, from the moment that
  * the manifest has its name.
  *
- * The messages are split into segments from the start on. A conversation that has only grown keeps its earlier segments, so
- * only its end is new. Segments that are on disk are neither redacted nor written again.
+ * The messages are split into segments from the start on. A conversation that has only grown keeps its earlier
+ * segments, so only its end is new. Segments that are on disk are neither redacted nor written again.
  */
 import { Effect, type FileSystem, Option, Path, Predicate } from "effect"
 import { createRequire } from "node:module"

@@ -2,8 +2,8 @@
  * Snapshots of whole conversations on disk: writing, finding, retention and removal.
  *
  * A snapshot is absent or complete. Its files are written first, then its manifest, then its row in the store. A crash
- * leaves unreferenced files, or a manifest without a row; the next {@link Snapshots.sweep} (and the next snapshot of the
- * thread) removes the former and adopts the latter.
+ * leaves unreferenced files, or a manifest without a row; the next {@link Snapshots.sweep} (and the next snapshot of
+ * the thread) removes the former and adopts the latter.
  *
  * **Gotchas**
  *
