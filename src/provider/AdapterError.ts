@@ -4,13 +4,20 @@
  * Each operation of `ProviderAdapter` and `ProviderSession` names the subset that can occur there. `retryable` says
  * whether the same call may succeed later without anybody changing anything. Fields named `message`, `stderr` and
  * `body` carry the agent's own words for a human; nothing in this library decides by them.
+ *
+ * @since 0.1.0
  */
 import { Schema } from "effect"
 import { InstanceId, ProviderName, RequestId, SessionId, TurnId } from "../domain/Ids.ts"
 import { hidden } from "../domain/PublicError.ts"
 import { RuntimeMode } from "../domain/RuntimeMode.ts"
 
-/** No executable was found. `searched` lists every place that was looked at, in order. */
+/**
+ * No executable was found. `searched` lists every place that was looked at, in order.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export class AgentNotFound
   extends Schema.TaggedError<AgentNotFound>("effect-coding-agents/AgentNotFound")("AgentNotFound", {
     instanceId: InstanceId,
@@ -26,7 +33,12 @@ export class AgentNotFound
   }
 }
 
-/** A file is there but the system will not run it. `code` is the system's error code (`EACCES`, `ENOEXEC`, ...). */
+/**
+ * A file is there but the system will not run it. `code` is the system's error code (`EACCES`, `ENOEXEC`, ...).
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export class AgentNotExecutable
   extends Schema.TaggedError<AgentNotExecutable>("effect-coding-agents/AgentNotExecutable")("AgentNotExecutable", {
     instanceId: InstanceId,
@@ -43,7 +55,12 @@ export class AgentNotExecutable
   }
 }
 
-/** The agent was started and did not become ready: it exited, or the deadline passed. `stderr` is its last output. */
+/**
+ * The agent was started and did not become ready: it exited, or the deadline passed. `stderr` is its last output.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export class AgentStartFailed
   extends Schema.TaggedError<AgentStartFailed>("effect-coding-agents/AgentStartFailed")("AgentStartFailed", {
     instanceId: InstanceId,
@@ -64,7 +81,12 @@ export class AgentStartFailed
   }
 }
 
-/** The agent refused our credentials. */
+/**
+ * The agent refused our credentials.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export class AgentUnauthorized
   extends Schema.TaggedError<AgentUnauthorized>("effect-coding-agents/AgentUnauthorized")("AgentUnauthorized", {
     instanceId: InstanceId,
@@ -77,7 +99,12 @@ export class AgentUnauthorized
   }
 }
 
-/** No answer: connection refused, reset, or not within the deadline. Says nothing about the session. */
+/**
+ * No answer: connection refused, reset, or not within the deadline. Says nothing about the session.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export class AgentUnreachable
   extends Schema.TaggedError<AgentUnreachable>("effect-coding-agents/AgentUnreachable")("AgentUnreachable", {
     instanceId: InstanceId,
@@ -91,7 +118,12 @@ export class AgentUnreachable
   }
 }
 
-/** The agent answered something that is neither success nor a known refusal. */
+/**
+ * The agent answered something that is neither success nor a known refusal.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export class AgentProtocolError
   extends Schema.TaggedError<AgentProtocolError>("effect-coding-agents/AgentProtocolError")("AgentProtocolError", {
     instanceId: InstanceId,
@@ -108,7 +140,12 @@ export class AgentProtocolError
   }
 }
 
-/** Proved: the provider no longer has this session. `evidence` is the structure that proves it. */
+/**
+ * Proved: the provider no longer has this session. `evidence` is the structure that proves it.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export class SessionMissing
   extends Schema.TaggedError<SessionMissing>("effect-coding-agents/SessionMissing")("SessionMissing", {
     instanceId: InstanceId,
@@ -122,7 +159,12 @@ export class SessionMissing
   }
 }
 
-/** The stored cursor cannot be used. It stays stored as it is. */
+/**
+ * The stored cursor cannot be used. It stays stored as it is.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export class CursorRejected
   extends Schema.TaggedError<CursorRejected>("effect-coding-agents/CursorRejected")("CursorRejected", {
     instanceId: InstanceId,
@@ -140,7 +182,12 @@ export class CursorRejected
   }
 }
 
-/** The session exists but cannot work in the directory that was asked for. */
+/**
+ * The session exists but cannot work in the directory that was asked for.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export class DirectoryUnreachable
   extends Schema.TaggedError<DirectoryUnreachable>("effect-coding-agents/DirectoryUnreachable")(
     "DirectoryUnreachable",
@@ -158,7 +205,12 @@ export class DirectoryUnreachable
   }
 }
 
-/** The runtime mode cannot be enforced on this agent, so the session was not started. */
+/**
+ * The runtime mode cannot be enforced on this agent, so the session was not started.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export class PolicyUnenforceable
   extends Schema.TaggedError<PolicyUnenforceable>("effect-coding-agents/PolicyUnenforceable")("PolicyUnenforceable", {
     instanceId: InstanceId,
@@ -173,7 +225,12 @@ export class PolicyUnenforceable
   }
 }
 
-/** The agent does not offer this model. */
+/**
+ * The agent does not offer this model.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export class ModelUnavailable
   extends Schema.TaggedError<ModelUnavailable>("effect-coding-agents/ModelUnavailable")("ModelUnavailable", {
     instanceId: InstanceId,
@@ -188,7 +245,12 @@ export class ModelUnavailable
   }
 }
 
-/** The input did not become a turn. The provider does not have it; sending it again is safe. */
+/**
+ * The input did not become a turn. The provider does not have it; sending it again is safe.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export class TurnRefused extends Schema.TaggedError<TurnRefused>("effect-coding-agents/TurnRefused")("TurnRefused", {
   turnId: TurnId,
   name: Schema.String,
@@ -203,6 +265,9 @@ export class TurnRefused extends Schema.TaggedError<TurnRefused>("effect-coding-
 /**
  * The input may or may not have reached the provider, and its history could not be read to find out. The turn ends as
  * unknown and is never sent again by itself.
+ *
+ * @category errors
+ * @since 0.1.0
  */
 export class DeliveryUncertain
   extends Schema.TaggedError<DeliveryUncertain>("effect-coding-agents/DeliveryUncertain")("DeliveryUncertain", {
@@ -216,7 +281,12 @@ export class DeliveryUncertain
   }
 }
 
-/** An attachment cannot be sent. */
+/**
+ * An attachment cannot be sent.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export class AttachmentRefused
   extends Schema.TaggedError<AttachmentRefused>("effect-coding-agents/AttachmentRefused")("AttachmentRefused", {
     name: Schema.String,
@@ -232,6 +302,9 @@ export class AttachmentRefused
 /**
  * The agent would compact without asking us first, although transcripts are to be saved before: what makes it ask did
  * not load. The turn was not sent.
+ *
+ * @category errors
+ * @since 0.1.0
  */
 export class GateMissing extends Schema.TaggedError<GateMissing>("effect-coding-agents/GateMissing")("GateMissing", {
   instanceId: InstanceId,
@@ -248,7 +321,12 @@ export class GateMissing extends Schema.TaggedError<GateMissing>("effect-coding-
   }
 }
 
-/** The provider does not know this request (any more): it was answered elsewhere, or what it belonged to ended. */
+/**
+ * The provider does not know this request (any more): it was answered elsewhere, or what it belonged to ended.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export class RequestGone
   extends Schema.TaggedError<RequestGone>("effect-coding-agents/RequestGone")("RequestGone", { requestId: RequestId }, {
     httpApiStatus: 409
@@ -260,7 +338,12 @@ export class RequestGone
   }
 }
 
-/** The adapter does not offer this operation; its capabilities say so. */
+/**
+ * The adapter does not offer this operation; its capabilities say so.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export class CapabilityMissing
   extends Schema.TaggedError<CapabilityMissing>("effect-coding-agents/CapabilityMissing")("CapabilityMissing", {
     provider: ProviderName,
@@ -273,8 +356,18 @@ export class CapabilityMissing
   }
 }
 
-/** Failing to talk to a running agent, whatever the operation. */
+/**
+ * Failing to talk to a running agent, whatever the operation.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export type AgentError = AgentUnauthorized | AgentUnreachable | AgentProtocolError
 
-/** Failing to get an agent that runs and accepts us. */
+/**
+ * Failing to get an agent that runs and accepts us.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export type AgentStartError = AgentNotFound | AgentNotExecutable | AgentStartFailed | AgentError

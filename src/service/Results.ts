@@ -1,5 +1,7 @@
 /**
  * What the operations of the service answer, as Schemas: plain JSON.
+ *
+ * @since 0.1.0
  */
 import { Schema } from "effect"
 import { CompactionOutcome } from "../domain/Compaction.ts"
@@ -12,7 +14,12 @@ import { Binding } from "../domain/ThreadRecord.ts"
 import { TranscriptTurn } from "../domain/Transcript.ts"
 import { Usage } from "../domain/Usage.ts"
 
-/** A live session. */
+/**
+ * A live session.
+ *
+ * @category results
+ * @since 0.1.0
+ */
 export const SessionInfo = Schema.Struct({
   threadId: ThreadId,
   epoch: Epoch,
@@ -37,11 +44,21 @@ const accepted = {
   steered: Schema.Boolean
 } as const
 
-/** The agent has the input. */
+/**
+ * The agent has the input.
+ *
+ * @category results
+ * @since 0.1.0
+ */
 export const TurnAccepted = Schema.Struct(accepted)
 export interface TurnAccepted extends Schema.Schema.Type<typeof TurnAccepted> {}
 
-/** The turn is over and completed. */
+/**
+ * The turn is over and completed.
+ *
+ * @category results
+ * @since 0.1.0
+ */
 export const TurnResult = Schema.Struct({
   ...accepted,
   /** The agent's last message. */
@@ -50,7 +67,12 @@ export const TurnResult = Schema.Struct({
 })
 export interface TurnResult extends Schema.Schema.Type<typeof TurnResult> {}
 
-/** A compaction is over. A veto and a failed snapshot are errors. */
+/**
+ * A compaction is over. A veto and a failed snapshot are errors.
+ *
+ * @category results
+ * @since 0.1.0
+ */
 export const CompactResult = Schema.Struct({
   threadId: ThreadId,
   compactionId: Schema.String,
@@ -62,7 +84,12 @@ export const CompactResult = Schema.Struct({
 })
 export interface CompactResult extends Schema.Schema.Type<typeof CompactResult> {}
 
-/** One page of threads, newest activity first. */
+/**
+ * One page of threads, newest activity first.
+ *
+ * @category results
+ * @since 0.1.0
+ */
 export const ThreadPage = Schema.Struct({
   threads: Schema.Array(Binding),
   /** Rows that are stored and cannot be read; the rest of the page is not harmed by them. */
@@ -72,7 +99,12 @@ export const ThreadPage = Schema.Struct({
 })
 export interface ThreadPage extends Schema.Schema.Type<typeof ThreadPage> {}
 
-/** A snapshot read back, every file of it hashed again. */
+/**
+ * A snapshot read back, every file of it hashed again.
+ *
+ * @category results
+ * @since 0.1.0
+ */
 export const SavedTranscript = Schema.Struct({
   /** Absolute path of the manifest. */
   path: Schema.String,
@@ -86,7 +118,12 @@ export const SavedTranscript = Schema.Struct({
 })
 export interface SavedTranscript extends Schema.Schema.Type<typeof SavedTranscript> {}
 
-/** A snapshot in another shape. */
+/**
+ * A snapshot in another shape.
+ *
+ * @category results
+ * @since 0.1.0
+ */
 export const ExportFile = Schema.Struct({
   format: Schema.Literals(["markdown", "jsonl", "opencode"]),
   text: Schema.String,

@@ -1,5 +1,7 @@
 /**
  * What can go wrong between the app and `ProviderService`, before or beside the agent itself.
+ *
+ * @since 0.1.0
  */
 import { Schema } from "effect"
 import { CompactionOutcome } from "../domain/Compaction.ts"
@@ -10,7 +12,12 @@ import { TurnFailure } from "../domain/TurnFailure.ts"
 
 export { of as toPublic, PublicError } from "../domain/PublicError.ts"
 
-/** The input is not of the operation's shape. Nothing was stored, and no agent has seen it. */
+/**
+ * The input is not of the operation's shape. Nothing was stored, and no agent has seen it.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export class InputInvalid
   extends Schema.TaggedError<InputInvalid>("effect-coding-agents/InputInvalid")("InputInvalid", {
     /** The operation, as `sendTurn`. */
@@ -24,7 +31,12 @@ export class InputInvalid
   }
 }
 
-/** A new thread needs a provider instance and a directory. */
+/**
+ * A new thread needs a provider instance and a directory.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export class StartIncomplete
   extends Schema.TaggedError<StartIncomplete>("effect-coding-agents/StartIncomplete")("StartIncomplete", {
     threadId: ThreadId,
@@ -37,7 +49,12 @@ export class StartIncomplete
   }
 }
 
-/** The answer does not fit the questions that were asked. It was not sent, and the request stays open. */
+/**
+ * The answer does not fit the questions that were asked. It was not sent, and the request stays open.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export class AnswerInvalid
   extends Schema.TaggedError<AnswerInvalid>("effect-coding-agents/AnswerInvalid")("AnswerInvalid", {
     threadId: ThreadId,
@@ -53,7 +70,12 @@ export class AnswerInvalid
   }
 }
 
-/** No layer has registered this provider instance. `known` lists those that are there. */
+/**
+ * No layer has registered this provider instance. `known` lists those that are there.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export class InstanceNotFound
   extends Schema.TaggedError<InstanceNotFound>("effect-coding-agents/InstanceNotFound")("InstanceNotFound", {
     instanceId: InstanceId,
@@ -67,7 +89,12 @@ export class InstanceNotFound
   }
 }
 
-/** The store has no such thread. */
+/**
+ * The store has no such thread.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export class ThreadNotFound
   extends Schema.TaggedError<ThreadNotFound>("effect-coding-agents/ThreadNotFound")("ThreadNotFound", {
     threadId: ThreadId
@@ -79,7 +106,12 @@ export class ThreadNotFound
   }
 }
 
-/** A fork must go to a new thread. */
+/**
+ * A fork must go to a new thread.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export class ThreadExists extends Schema.TaggedError<ThreadExists>("effect-coding-agents/ThreadExists")(
   "ThreadExists",
   { threadId: ThreadId },
@@ -91,7 +123,12 @@ export class ThreadExists extends Schema.TaggedError<ThreadExists>("effect-codin
   }
 }
 
-/** The working directory does not exist, is not a directory, or is not an absolute path. */
+/**
+ * The working directory does not exist, is not a directory, or is not an absolute path.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export class DirectoryInvalid
   extends Schema.TaggedError<DirectoryInvalid>("effect-coding-agents/DirectoryInvalid")("DirectoryInvalid", {
     directory: Schema.String,
@@ -104,7 +141,12 @@ export class DirectoryInvalid
   }
 }
 
-/** A prompt without text and without attachments. */
+/**
+ * A prompt without text and without attachments.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export class PromptEmpty
   extends Schema.TaggedError<PromptEmpty>("effect-coding-agents/PromptEmpty")("PromptEmpty", { threadId: ThreadId }, {
     httpApiStatus: 422
@@ -116,7 +158,12 @@ export class PromptEmpty
   }
 }
 
-/** The prompt is longer than the configured limit. Lengths in UTF-16 code units. */
+/**
+ * The prompt is longer than the configured limit. Lengths in UTF-16 code units.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export class PromptTooLong
   extends Schema.TaggedError<PromptTooLong>("effect-coding-agents/PromptTooLong")("PromptTooLong", {
     threadId: ThreadId,
@@ -130,7 +177,12 @@ export class PromptTooLong
   }
 }
 
-/** A turn of this thread is running. Wait for it, interrupt it, or send with `steer: true`. */
+/**
+ * A turn of this thread is running. Wait for it, interrupt it, or send with `steer: true`.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export class TurnInProgress
   extends Schema.TaggedError<TurnInProgress>("effect-coding-agents/TurnInProgress")("TurnInProgress", {
     threadId: ThreadId,
@@ -143,7 +195,12 @@ export class TurnInProgress
   }
 }
 
-/** The thread's session is being compacted at our request, or the agent compacts it by itself. Try again afterwards. */
+/**
+ * The thread's session is being compacted at our request, or the agent compacts it by itself. Try again afterwards.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export class CompactionInProgress
   extends Schema.TaggedError<CompactionInProgress>("effect-coding-agents/CompactionInProgress")(
     "CompactionInProgress",
@@ -160,7 +217,12 @@ export class CompactionInProgress
   }
 }
 
-/** The compaction was not done: a guard's veto, or the transcript could not be saved. Nothing has changed. */
+/**
+ * The compaction was not done: a guard's veto, or the transcript could not be saved. Nothing has changed.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export class CompactionRefused
   extends Schema.TaggedError<CompactionRefused>("effect-coding-agents/CompactionRefused")("CompactionRefused", {
     threadId: ThreadId,
@@ -175,7 +237,12 @@ export class CompactionRefused
   }
 }
 
-/** A guard has vetoed the turn. It was not sent. */
+/**
+ * A guard has vetoed the turn. It was not sent.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export class TurnVetoed extends Schema.TaggedError<TurnVetoed>("effect-coding-agents/TurnVetoed")("TurnVetoed", {
   threadId: ThreadId,
   turnId: TurnId,
@@ -188,7 +255,12 @@ export class TurnVetoed extends Schema.TaggedError<TurnVetoed>("effect-coding-ag
   }
 }
 
-/** The thread never had such a turn. */
+/**
+ * The thread never had such a turn.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export class TurnNotFound
   extends Schema.TaggedError<TurnNotFound>("effect-coding-agents/TurnNotFound")("TurnNotFound", {
     threadId: ThreadId,
@@ -201,7 +273,12 @@ export class TurnNotFound
   }
 }
 
-/** Somebody stopped the thread while it was being started; the start was given up. */
+/**
+ * Somebody stopped the thread while it was being started; the start was given up.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export class ThreadStopping
   extends Schema.TaggedError<ThreadStopping>("effect-coding-agents/ThreadStopping")("ThreadStopping", {
     threadId: ThreadId
@@ -213,7 +290,12 @@ export class ThreadStopping
   }
 }
 
-/** No such approval or question was ever asked in this thread. */
+/**
+ * No such approval or question was ever asked in this thread.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export class RequestNotFound
   extends Schema.TaggedError<RequestNotFound>("effect-coding-agents/RequestNotFound")("RequestNotFound", {
     threadId: ThreadId,
@@ -226,7 +308,12 @@ export class RequestNotFound
   }
 }
 
-/** The approval or question is settled: answered before, or what it belonged to has ended. */
+/**
+ * The approval or question is settled: answered before, or what it belonged to has ended.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export class RequestSettled
   extends Schema.TaggedError<RequestSettled>("effect-coding-agents/RequestSettled")("RequestSettled", {
     threadId: ThreadId,
@@ -239,7 +326,12 @@ export class RequestSettled
   }
 }
 
-/** A hook asks something of its own thread, which waits for that hook. What it forks may ask, once the hook is over. */
+/**
+ * A hook asks something of its own thread, which waits for that hook. What it forks may ask, once the hook is over.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export class HookReentrant
   extends Schema.TaggedError<HookReentrant>("effect-coding-agents/HookReentrant")("HookReentrant", {
     threadId: ThreadId,
@@ -254,7 +346,12 @@ export class HookReentrant
   }
 }
 
-/** How a turn ended that did not complete. */
+/**
+ * How a turn ended that did not complete.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export const TurnEnding = Schema.TaggedUnion({
   Failed: { failure: TurnFailure },
   Interrupted: { by: InterruptedBy },
@@ -262,7 +359,12 @@ export const TurnEnding = Schema.TaggedUnion({
 })
 export type TurnEnding = typeof TurnEnding.Type
 
-/** `runTurn` waited for a turn that ended otherwise than completed. */
+/**
+ * `runTurn` waited for a turn that ended otherwise than completed.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export class TurnNotCompleted
   extends Schema.TaggedError<TurnNotCompleted>("effect-coding-agents/TurnNotCompleted")("TurnNotCompleted", {
     threadId: ThreadId,
