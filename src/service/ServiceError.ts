@@ -372,7 +372,8 @@ export class TurnNotCompleted
   }, { httpApiStatus: 502 })
 {
   get retryable() {
-    return this.ending._tag === "TurnFailed" && this.ending.failure._tag === "ModelFailed" && this.ending.failure.retryable
+    return this.ending._tag === "TurnFailed" && this.ending.failure._tag === "ModelFailed" &&
+      this.ending.failure.retryable
   }
   override get message() {
     const ending = this.ending
