@@ -167,15 +167,23 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
   })
 
   /**
-   * The caller of `runTurn` went away, so its turn is to stop. Where the host itself is closing, its shutdown follows in
-   * the same moment and is the reason; that is why the turn is stopped beside the caller, who must not be waited for.
+   * The caller of `runTurn` went away, so its turn is to stop: recorded at once, so that the next turn waits for its end.
+   * The agent is asked beside the caller, which is not held up, and a moment later: a host that is closing says so then,
+   * and its shutdown is the reason.
    */
   const interruptAbandoned = ({ live, turnId }: Delivery) =>
     actors.use(live.binding.threadId, (actor) =>
       Effect.andThen(
-        Effect.repeat(Effect.yieldNow, { times: 16 }),
-        Effect.suspend(() => retired ? Effect.void : actor.interruptTurn(turnId, "user"))
-      )).pipe(Effect.ignore({ log: "Warn" }), Effect.forkIn(deps.scope))
+        actor.noteInterrupt(turnId, "user"),
+        Effect.forkIn(
+          actors.use(actor.threadId, () =>
+            Effect.andThen(
+              Effect.repeat(Effect.yieldNow, { times: 16 }),
+              Effect.suspend(() => retired ? Effect.void : actor.interruptTurn(turnId, "user"))
+            )).pipe(Effect.ignore({ log: "Warn" })),
+          deps.scope
+        )
+      )).pipe(Effect.ignore({ log: "Warn" }))
 
   const service = {
     createThread: Effect.fn("ProviderService.createThread")(function*(input) {

@@ -53,6 +53,8 @@ layer(OpenCodeAgents.layer(), { timeout: "60 seconds", excludeTestServices: true
       })
       yield* model.awaitRequest((request) => request.lastUserText === "P4 given up")
       yield* Fiber.interrupt(run)
+      // The caller need not wait for it.
+      assert.strictEqual((yield* awaitEvent(is("TurnInterrupted"), threadId)).by, "user")
       assert.deepStrictEqual(Object.values(endings(yield* stored(threadId))), [["TurnInterrupted"]])
     }))
 
@@ -231,10 +233,10 @@ layer(OpenCodeAgents.layer(), { timeout: "60 seconds", excludeTestServices: true
           assert.strictEqual(ended.reason, "reaped")
         })
         yield* idleOne
-        assert.strictEqual((yield* agents.getThread({ threadId })).status, "idle")
+        assert.strictEqual((yield* agents.getThread({ threadId })).status, "waiting")
         yield* agents.respondToApproval({ threadId, requestId: request.requestId, decision: { _tag: "AllowOnce" } })
         yield* idleOne
-        assert.strictEqual((yield* agents.getThread({ threadId })).status, "idle")
+        assert.strictEqual((yield* agents.getThread({ threadId })).status, "running")
         yield* awaitEvent(
           (event): event is Extract<ThreadEvent, { _tag: "ItemStarted" | "ItemUpdated" }> =>
             event._tag === "ItemUpdated" || event._tag === "ItemStarted",

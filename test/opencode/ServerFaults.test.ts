@@ -163,7 +163,8 @@ layer(modelOnly, { timeout: "60 seconds", excludeTestServices: true })("the serv
             )
             yield* Effect.sync(() => rmSync(filler))
             const next = yield* agents.runTurn({ threadId, prompt: "there is space again" })
-            assert.strictEqual(next.continuity._tag, "Resumed")
+            // Whether the server survived is the disk's affair; the conversation does.
+            assert.strictEqual(next.continuity._tag, next.epoch === 1 ? "Created" : "Resumed")
             assert.strictEqual(
               history((yield* model.asked("there is space again"))[0])[0],
               "user: while there is space"
