@@ -37,7 +37,7 @@ import { ProviderService } from "./service/ProviderService.ts"
 import { TranscriptArchive } from "./service/TranscriptArchive.ts"
 import type { Stores } from "./store/SessionStore.ts"
 
-export { defaults, type Settings, SettingsInvalid } from "./host/Settings.ts"
+export { defaults, type FromConfig, type Settings, SettingsInvalid } from "./host/Settings.ts"
 
 /**
  * The service alone, for those who compose the rest by hand. Adapters register themselves with the `ProviderRegistry`,
@@ -116,9 +116,9 @@ const compose = <
   service: Service<ServiceError>
 ) =>
   service.pipe(
-    Layer.provide(hooks === undefined ? Layer.empty : merged(hooks)),
-    Layer.provideMerge(merged(agents)),
-    // Fresh, so that two apps in one program do not share their agents.
+    // Fresh, so that two apps that are built together do not share registries, nor adapters and hooks that are in the other's.
+    Layer.provide(Layer.fresh(hooks === undefined ? Layer.empty : merged(hooks))),
+    Layer.provideMerge(Layer.fresh(merged(agents))),
     Layer.provideMerge(Layer.fresh(Layer.merge(ProviderRegistry.layer, LifecycleHooks.layer))),
     Layer.provideMerge(store)
   )

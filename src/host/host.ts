@@ -360,7 +360,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
       return infoOf(yield* actors.use(threadId, (actor) => actor.create(plan, past)))
     })
   })
-  return { service, transcripts, services }
+  return { service, transcripts, services, actors }
 })
 
 const infoOf = ({ binding, continuity }: LiveEpoch): SessionInfo => ({

@@ -24,6 +24,11 @@ import { Text, WellFormed } from "../domain/WellFormed.ts"
  * @since 0.1.0
  */
 export const OneThread = Schema.Struct({ threadId: ThreadId })
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
 export interface OneThread extends Schema.Schema.Type<typeof OneThread> {}
 
 /**
@@ -48,6 +53,11 @@ export const StartSession = Schema.Struct({
   /** Where this thread differs from the service. Kept with the thread; default: what was kept. */
   compaction: Schema.optional(CompactionPolicy)
 })
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
 export interface StartSession extends Schema.Schema.Type<typeof StartSession> {}
 
 /**
@@ -70,6 +80,11 @@ export const CreateThread = Schema.Struct({
   /** Where this thread differs from the service. */
   compaction: Schema.optional(CompactionPolicy)
 })
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
 export interface CreateThread extends Schema.Schema.Type<typeof CreateThread> {}
 
 /**
@@ -93,6 +108,11 @@ export const SendTurn = Schema.Struct({
   /** What to do if the session is proved missing. Default: the service's. */
   onMissing: Schema.optional(MissingPolicy)
 })
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
 export interface SendTurn extends Schema.Schema.Type<typeof SendTurn> {}
 
 /**
@@ -106,6 +126,11 @@ export const InterruptTurn = Schema.Struct({
   /** Default: the turn that runs. */
   turnId: Schema.optional(TurnId)
 })
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
 export interface InterruptTurn extends Schema.Schema.Type<typeof InterruptTurn> {}
 
 /**
@@ -119,6 +144,11 @@ export const RespondToApproval = Schema.Struct({
   requestId: RequestId,
   decision: ApprovalDecision
 })
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
 export interface RespondToApproval extends Schema.Schema.Type<typeof RespondToApproval> {}
 
 /**
@@ -133,6 +163,11 @@ export const AnswerQuestion = Schema.Struct({
   /** One array for each question that was asked. */
   answer: QuestionAnswer
 })
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
 export interface AnswerQuestion extends Schema.Schema.Type<typeof AnswerQuestion> {}
 
 /**
@@ -151,6 +186,11 @@ export const ForkThread = Schema.Struct({
   runtimeMode: Schema.optional(RuntimeMode),
   title: Schema.optional(Text)
 })
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
 export interface ForkThread extends Schema.Schema.Type<typeof ForkThread> {}
 
 /**
@@ -165,6 +205,11 @@ export const ListThreads = Schema.Struct({
   /** `next` of the page before. */
   after: Schema.optional(WellFormed)
 })
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
 export interface ListThreads extends Schema.Schema.Type<typeof ListThreads> {}
 
 /**
@@ -178,6 +223,11 @@ export const StreamEvents = Schema.Struct({
   /** `seq` of the last event that is known. Default 0: from the start. */
   after: Schema.optional(Schema.Natural)
 })
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
 export interface StreamEvents extends Schema.Schema.Type<typeof StreamEvents> {}
 
 /**
@@ -190,6 +240,11 @@ export const ExportSnapshot = Schema.Struct({
   snapshot: SnapshotRef,
   format: Schema.Literals(["markdown", "jsonl", "opencode"])
 })
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
 export interface ExportSnapshot extends Schema.Schema.Type<typeof ExportSnapshot> {}
 
 /**
@@ -199,6 +254,11 @@ export interface ExportSnapshot extends Schema.Schema.Type<typeof ExportSnapshot
  * @since 0.1.0
  */
 export const PurgeSnapshots = Schema.Union([Schema.Struct({ snapshotId: WellFormed }), OneThread])
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
 export type PurgeSnapshots = typeof PurgeSnapshots.Type
 
 /**
@@ -218,4 +278,9 @@ export const RestoreThread = Schema.Struct({
   runtimeMode: Schema.optional(RuntimeMode),
   title: Schema.optional(Text)
 })
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
 export interface RestoreThread extends Schema.Schema.Type<typeof RestoreThread> {}

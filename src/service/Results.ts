@@ -31,6 +31,11 @@ export const SessionInfo = Schema.Struct({
   /** What became of the past when the session was started. */
   continuity: Continuity
 })
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
 export interface SessionInfo extends Schema.Schema.Type<typeof SessionInfo> {}
 
 const accepted = {
@@ -51,6 +56,11 @@ const accepted = {
  * @since 0.1.0
  */
 export const TurnAccepted = Schema.Struct(accepted)
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
 export interface TurnAccepted extends Schema.Schema.Type<typeof TurnAccepted> {}
 
 /**
@@ -65,6 +75,11 @@ export const TurnResult = Schema.Struct({
   text: Schema.String,
   usage: Usage
 })
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
 export interface TurnResult extends Schema.Schema.Type<typeof TurnResult> {}
 
 /**
@@ -82,6 +97,11 @@ export const CompactResult = Schema.Struct({
   reason: Schema.optional(Schema.String),
   snapshot: Schema.optional(SnapshotInfo)
 })
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
 export interface CompactResult extends Schema.Schema.Type<typeof CompactResult> {}
 
 /**
@@ -97,6 +117,11 @@ export const ThreadPage = Schema.Struct({
   /** Opaque: `after` of the next page. Absent on the last page. */
   next: Schema.optional(Schema.String)
 })
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
 export interface ThreadPage extends Schema.Schema.Type<typeof ThreadPage> {}
 
 /**
@@ -116,6 +141,11 @@ export const SavedTranscript = Schema.Struct({
    */
   turns: Schema.Array(TranscriptTurn)
 })
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
 export interface SavedTranscript extends Schema.Schema.Type<typeof SavedTranscript> {}
 
 /**
@@ -131,4 +161,9 @@ export const ExportFile = Schema.Struct({
   /** How many messages the shape has no place for: those that only our log has. */
   omitted: Schema.Int
 })
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
 export interface ExportFile extends Schema.Schema.Type<typeof ExportFile> {}
