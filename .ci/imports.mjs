@@ -52,10 +52,7 @@ const makers = [
  *
  * @type {ReadonlyArray<string>}
  */
-const known = [
-  "a circle of 2: store/SessionStore.ts store/internal/memorySessionStore.ts",
-  "a circle of 2: thread/Compaction.ts thread/LiveSession.ts"
-]
+const known = []
 
 const statement = /(?:^|\n)\s*(?:import|export)\s+(?:[^"';]*?\sfrom\s*)?"(\.{1,2}\/[^"]+)"/g
 const expression = /import\(\s*"(\.{1,2}\/[^"]+)"\s*\)/g

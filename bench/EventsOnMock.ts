@@ -6,14 +6,8 @@
  * at the subscriber; an event that is missing or out of order, there or in the store, makes the goal missed.
  */
 import { Effect, Fiber, Stream } from "effect"
-import {
-  isEphemeral,
-  isTerminal,
-  ProviderService,
-  SessionStore,
-  type ThreadEvent,
-  type ThreadId
-} from "../src/index.ts"
+import { isTerminal, ProviderService, SessionStore, type ThreadEvent, type ThreadId } from "../src/index.ts"
+import { isEphemeral } from "../src/protocol.ts"
 import { MockStep } from "../src/testing/index.ts"
 import { figure, millis } from "./support/Figure.ts"
 import * as MockHost from "./support/MockHost.ts"
@@ -79,7 +73,7 @@ const measureOne = (name: string, perItem: number, goal: boolean) =>
         const durable = expected.durable(perItem)
         if (seen?.inOrder !== true) lost++
         lost += expected.events - (seen?.events ?? 0) + Math.abs(durable - (yield* stored(threadId)))
-        yield* agents.stopSession(threadId)
+        yield* agents.stopSession({ threadId })
       }
     }).pipe(Effect.provide(MockHost.layer({ store: { filename: `${directory}/store.db` }, script: () => steps })))
     return [

@@ -37,7 +37,7 @@ export const measure = Effect.gen(function*() {
     )
     const took = yield* millis(Effect.andThen(agents.sendTurn({ threadId, prompt }), Fiber.join(reader)))
     lost += Math.abs(expected - seen.characters)
-    yield* agents.stopSession(threadId)
+    yield* agents.stopSession({ threadId })
     return rate(took)
   })
 

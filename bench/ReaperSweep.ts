@@ -7,7 +7,8 @@
  */
 import { Clock, Context, Deferred, Duration, Effect, Fiber, Layer, Stream } from "effect"
 import { DatabaseSync } from "node:sqlite"
-import { CodingAgents, ProviderService, SessionReaper, SessionStore, type ThreadId } from "../src/index.ts"
+import { CodingAgents, ProviderService, SessionStore, type ThreadId } from "../src/index.ts"
+import * as SessionReaper from "../src/thread/SessionReaper.ts"
 import { alternate, figure, median } from "./support/Figure.ts"
 import * as MockHost from "./support/MockHost.ts"
 
@@ -21,8 +22,8 @@ const fill = (filename: string, bindings: number, now: number) =>
     db.exec("PRAGMA synchronous = OFF; BEGIN")
     const insert = db.prepare(
       `INSERT INTO eca_threads (thread_id, instance_id, provider, session_id, directory, runtime_mode, status, epoch,
-        last_seq, created_at, active_at, due_at)
-        VALUES (?, 'mock', 'mock', ?, '/project', 'full-access', 'live', 1, 1, ?, ?, ?)`
+        last_seq, position, created_at, active_at, due_at)
+        VALUES (?, 'mock', 'mock', ?, '/project', 'full-access', 'idle', 1, 1, 1, ?, ?, ?)`
     )
     for (let n = 0; n < bindings; n++) {
       // The due ones lie scattered over the table, as they would.

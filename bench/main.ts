@@ -17,6 +17,7 @@ const measurements: Readonly<Record<string, () => Promise<{ readonly measure: Me
   "turn-on-mock": () => import("./TurnOnMock.ts"),
   "events-on-mock": () => import("./EventsOnMock.ts"),
   "durable-writes": () => import("./DurableWrites.ts"),
+  "crash-settlement": () => import("./CrashSettlement.ts"),
   "layer-start": () => import("./LayerStart.ts"),
   "session-heap": () => import("./SessionHeap.ts"),
   "reaper-sweep": () => import("./ReaperSweep.ts"),

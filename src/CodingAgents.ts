@@ -27,6 +27,7 @@
  */
 import { Context, Deferred, Effect, type FileSystem, Layer, type Path } from "effect"
 import { LifecycleHooks } from "./hooks/LifecycleHooks.ts"
+import * as door from "./host/door.ts"
 import { make } from "./host/host.ts"
 import * as HostSettings from "./host/Settings.ts"
 import { ProviderRegistry } from "./provider/ProviderRegistry.ts"
@@ -53,7 +54,9 @@ type Service<E> = Layer.Layer<
 const serviceOf = <E>(settings: Effect.Effect<HostSettings.Resolved, E>): Service<E> =>
   Layer.effectContext(Effect.gen(function*() {
     const { service, services, transcripts } = yield* make(yield* settings)
-    const context = Context.make(ProviderService, service).pipe(Context.add(TranscriptArchive, transcripts))
+    const context = Context.make(ProviderService, door.service(service)).pipe(
+      Context.add(TranscriptArchive, door.archive(transcripts))
+    )
     yield* Deferred.succeed(services, context)
     return context
   }))

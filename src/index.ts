@@ -1,63 +1,48 @@
-/** One typed Effect interface to every coding agent, and conversations that never lose their context. */
+/**
+ * One typed Effect interface to every coding agent, and conversations that never lose their context.
+ *
+ * This is the app's door. More lies behind the subpaths: `protocol` (all data, for clients and browsers), `hooks`,
+ * `store`, `provider` and `adapter` (for authors of adapters), `testing`, and one for each agent.
+ *
+ * @since 0.1.0
+ */
 export * as CodingAgents from "./CodingAgents.ts"
-export { CompactionOutcome, CompactionTrigger } from "./domain/Compaction.ts"
 export { CompactionPolicy } from "./domain/CompactionPolicy.ts"
-export * from "./domain/Continuity.ts"
-export * from "./domain/Ids.ts"
-export * from "./domain/Item.ts"
+export { Continuity, MissingPolicy } from "./domain/Continuity.ts"
 export {
-  type EventOf,
-  type HookPattern,
-  LifecycleEvent,
-  type LifecycleTag,
-  type Matching,
-  StartSource
-} from "./domain/LifecycleEvent.ts"
+  Epoch,
+  InstanceId,
+  ItemId,
+  Position,
+  ProviderName,
+  RequestId,
+  SessionId,
+  ThreadId,
+  TurnId
+} from "./domain/Ids.ts"
+export { LifecycleEvent } from "./domain/LifecycleEvent.ts"
 export * as Redaction from "./domain/Redaction.ts"
-export * from "./domain/RuntimeMode.ts"
-export { SnapshotCompleteness, SnapshotFailure, SnapshotInfo, SnapshotRef, SnapshotTiming } from "./domain/Snapshot.ts"
-export { SavedAttachment, SavedMessage, SnapshotManifest } from "./domain/SnapshotManifest.ts"
-export {
-  EventBody,
-  InterruptedBy,
-  isEphemeral,
-  isTerminal,
-  ProviderEvent,
-  SessionEndReason,
-  type TerminalEvent,
-  ThreadEvent,
-  UnknownReason
-} from "./domain/ThreadEvent.ts"
+export { RuntimeMode } from "./domain/RuntimeMode.ts"
+export { SnapshotInfo, SnapshotRef } from "./domain/Snapshot.ts"
+export { isTerminal, ThreadEvent } from "./domain/ThreadEvent.ts"
+export { Binding } from "./domain/ThreadRecord.ts"
 export * as Transcript from "./domain/Transcript.ts"
-export * from "./domain/TurnFailure.ts"
-export * from "./domain/TurnInput.ts"
+export { TurnFailure } from "./domain/TurnFailure.ts"
+export { Attachment, ModelSelection, TurnInput } from "./domain/TurnInput.ts"
 export * as Usage from "./domain/Usage.ts"
-export * from "./domain/UserRequest.ts"
+export { ApprovalDecision, QuestionAnswer } from "./domain/UserRequest.ts"
 export * as CommandHook from "./hooks/CommandHook.ts"
-export * from "./hooks/LifecycleHooks.ts"
+export { LifecycleHooks } from "./hooks/LifecycleHooks.ts"
 export * as WebhookHook from "./hooks/WebhookHook.ts"
-export * from "./process/AgentProcesses.ts"
-export * as ProcessIdentity from "./process/ProcessIdentity.ts"
-export * from "./provider/AdapterError.ts"
-export * from "./provider/ProviderAdapter.ts"
-export * from "./provider/ProviderRegistry.ts"
-export * as ResumeCursor from "./provider/ResumeCursor.ts"
-export * from "./service/ProviderService.ts"
-export * from "./service/ServiceError.ts"
-export {
-  type RestoreError,
-  type RestoreInput,
-  type SavedTranscript,
-  type Settings as TranscriptSettings,
-  type SnapshotError,
-  TranscriptArchive
-} from "./service/TranscriptArchive.ts"
-export * from "./store/HookOutbox.ts"
-export * from "./store/SessionStore.ts"
-export { SnapshotIndex, SnapshotRecord, type SnapshotTotals } from "./store/SnapshotIndex.ts"
+export * as AdapterError from "./provider/AdapterError.ts"
+export { ProviderRegistry } from "./provider/ProviderRegistry.ts"
+export * as Commands from "./service/Commands.ts"
+export * as Operations from "./service/Operations.ts"
+export { ProviderService } from "./service/ProviderService.ts"
+export { CompactResult, SessionInfo, ThreadPage, TurnAccepted, TurnResult } from "./service/Results.ts"
+export * as ServiceError from "./service/ServiceError.ts"
+export { TranscriptArchive } from "./service/TranscriptArchive.ts"
+export { SessionStore } from "./store/SessionStore.ts"
 export * as SqliteClient from "./store/SqliteClient.ts"
-export * from "./store/StoreError.ts"
-export * as SessionReaper from "./thread/SessionReaper.ts"
-export * from "./transcript/SnapshotError.ts"
-export { type ExportFile, type ExportFormat } from "./transcript/SnapshotExport.ts"
-export { type Retention as SnapshotRetention } from "./transcript/SnapshotRetention.ts"
+export * as StoreError from "./store/StoreError.ts"
+export * as SnapshotError from "./transcript/SnapshotError.ts"

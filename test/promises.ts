@@ -4,7 +4,8 @@
  * A test's title begins with the promise it keeps and the agent it runs on: `P5 opencode: ...`. Exits with 1 if a test
  * failed, or if a promise that must be shown on a real agent has no test there.
  */
-import { NodeRuntime, NodeServices } from "@effect/platform-node"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Console, Effect, FileSystem, Schema } from "effect"
 
 const results = ".test-results/results.json"

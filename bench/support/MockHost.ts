@@ -1,4 +1,4 @@
-/** The whole library on the mock agent, on a SQLite file in a temporary folder of a real disk, or without a ledger. */
+/** The whole library on the mock agent, on a SQLite file in a temporary folder of a real disk, or without a store. */
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Effect, FileSystem, Layer } from "effect"
 import {
@@ -11,6 +11,7 @@ import {
   ThreadId
 } from "../../src/index.ts"
 import { MockProvider, type MockScript } from "../../src/testing/index.ts"
+import * as NoStore from "./NoStore.ts"
 
 export const instanceId = InstanceId.make("mock")
 
@@ -21,7 +22,7 @@ export const folder = Effect.gen(function*() {
 }).pipe(Effect.provide(NodeServices.layer), Effect.orDie)
 
 export const layer = (options: {
-  readonly store: "memory" | { readonly filename: string }
+  readonly store: "none" | { readonly filename: string }
   readonly script?: MockScript | undefined
   readonly settings?: CodingAgents.Settings | undefined
 }) =>
@@ -29,7 +30,7 @@ export const layer = (options: {
     Layer.provideMerge(MockProvider.layer({ script: options.script })),
     Layer.provideMerge([ProviderRegistry.layer, LifecycleHooks.layer]),
     Layer.provideMerge(
-      options.store === "memory" ? SessionStore.layerMemory : Layer.orDie(SessionStore.layerSqlite(options.store))
+      options.store === "none" ? NoStore.layer : Layer.orDie(SessionStore.layerSqlite(options.store))
     ),
     Layer.provideMerge(NodeServices.layer),
     Layer.orDie

@@ -5,7 +5,6 @@ import { Effect, Layer, Stream } from "effect"
 import { ChildProcess } from "effect/process"
 import { openCodeConfig } from "../../examples/support/OpenCodeConfig.ts"
 import {
-  AgentProcesses,
   CodingAgents,
   InstanceId,
   LifecycleHooks,
@@ -17,6 +16,7 @@ import {
 import * as OpenCode from "../../src/opencode/OpenCode.ts"
 import { authorization } from "../../src/opencode/server/Endpoint.ts"
 import * as Server from "../../src/opencode/server/Server.ts"
+import { AgentProcesses } from "../../src/store/index.ts"
 import * as MockHost from "./MockHost.ts"
 import { script } from "./Script.ts"
 

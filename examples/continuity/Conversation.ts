@@ -4,7 +4,8 @@
  * The model is a script, but it makes nothing up: where it is asked what it remembers, it answers from the messages
  * that it was sent.
  */
-import type { ApprovalDecision, ApprovalRequest } from "../../src/index.ts"
+import type { ApprovalDecision } from "../../src/index.ts"
+import type { ApprovalRequest } from "../../src/protocol.ts"
 import { call, type ModelRequest, type Reply, type Script, text, textOf } from "../support/ScriptedModel.ts"
 import { file } from "./Workspace.ts"
 

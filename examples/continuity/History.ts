@@ -5,7 +5,8 @@
  * result (one more).
  */
 import { Effect } from "effect"
-import type { Item, SessionId, ThreadEvent } from "../../src/index.ts"
+import type { SessionId, ThreadEvent } from "../../src/index.ts"
+import type { Item } from "../../src/protocol.ts"
 import { type ModelRequest, type ScriptedModel, textOf } from "../support/ScriptedModel.ts"
 import type { ExportFailed } from "./OpenCodeExport.ts"
 

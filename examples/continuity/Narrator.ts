@@ -2,7 +2,8 @@
 import { Console, Context, Duration, Effect, Fiber, Layer, Schedule } from "effect"
 import { stdout } from "node:process"
 import { styleText } from "node:util"
-import type { Item, ThreadEvent } from "../../src/index.ts"
+import type { ThreadEvent } from "../../src/index.ts"
+import type { Item } from "../../src/protocol.ts"
 
 type Style = Parameters<typeof styleText>[0]
 

@@ -3,7 +3,8 @@
  * the first thirty lines. It has no code for restarts, for the reaper or for moves: `sendTurn` goes on where the
  * conversation stopped, whatever happened to the session.
  */
-import { NodeRuntime, NodeServices } from "@effect/platform-node"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Console, Effect, Layer, Logger, Schema, Stdio, Stream } from "effect"
 import { CodingAgents, LifecycleHooks, ProviderRegistry, ProviderService, SessionStore } from "../../src/index.ts"
 import { OpenCode } from "../../src/opencode/index.ts"

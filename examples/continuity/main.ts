@@ -6,7 +6,8 @@
  * `host.ts` is the app. This is the driver: it plays the user and does the damage. The model is a script on this
  * machine, unless `--model` names one of yours.
  */
-import { NodeRuntime, NodeServices } from "@effect/platform-node"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Cause, Console, Effect, FileSystem, Option, Path, Schema } from "effect"
 import { CliConfig, CliError, Command, Flag, GlobalFlag } from "effect/cli"
 import * as Binary from "../../src/opencode/server/Binary.ts"

@@ -6,7 +6,8 @@
  */
 import { Effect, Layer } from "effect"
 import { SqlClient } from "effect/sql"
-import { LifecycleHooks, type Matching } from "../../src/index.ts"
+import { LifecycleHooks } from "../../src/index.ts"
+import type { Matching } from "../../src/protocol.ts"
 
 const howOf = (event: Matching<"session:*" | "turn:end">): string => {
   switch (event._tag) {

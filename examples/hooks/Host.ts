@@ -1,5 +1,5 @@
 /** The app: one agent, three hooks, a store. Everything that survives is in `folder`. */
-import { NodeServices } from "@effect/platform-node"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Layer } from "effect"
 import { CodingAgents, LifecycleHooks, ProviderRegistry, SessionStore, SqliteClient } from "../../src/index.ts"
 import { MockProvider, MockStep } from "../../src/testing/index.ts"

@@ -6,7 +6,8 @@
  *
  * No agent is needed; a mock plays it. The exit code is 0 only if everything that is claimed at the end was seen.
  */
-import { NodeRuntime, NodeServices } from "@effect/platform-node"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Console, Effect, FileSystem, Schema, Stream } from "effect"
 import { ChildProcess } from "effect/process"
 import { argv, execPath, kill, pid } from "node:process"
@@ -44,7 +45,7 @@ const firstLife = Effect.gen(function*() {
   yield* ask("Why does the build fail?")
 
   yield* chapter("The user begins anew: an end, the reset, and a start, in one transaction")
-  yield* agents.resetThread(threadId)
+  yield* agents.resetThread({ threadId })
   yield* ask("Why are the tests slow?")
 
   yield* chapter("Nobody says anything for a while: the reaper ends the session, the thread stays")

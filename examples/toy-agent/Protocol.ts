@@ -2,7 +2,8 @@
  * The toy agent's lines, as far as the adapter uses them, and what they mean.
  */
 import { Schema } from "effect"
-import { ItemId, type ProviderEvent, RequestId, TurnId, Usage } from "../../src/index.ts"
+import { ItemId, RequestId, TurnId, Usage } from "../../src/index.ts"
+import type { ProviderEvent } from "../../src/protocol.ts"
 
 export const Reply = Schema.Struct({
   id: Schema.String,

@@ -6,27 +6,25 @@
 import { Effect, type FileSystem, Schema, type Scope } from "effect"
 import type { ChildProcessSpawner } from "effect/process"
 import { Adapter } from "../../src/adapter/index.ts"
+import { InstanceId, ProviderName, type RequestId, type RuntimeMode, SessionId } from "../../src/index.ts"
 import {
-  type AgentProcesses,
   AttachmentRefused,
-  type Capabilities,
   CapabilityMissing,
   DeliveryUncertain,
   DirectoryUnreachable,
-  InstanceId,
-  ProviderName,
+  RequestGone,
+  SessionMissing,
+  TurnRefused
+} from "../../src/protocol.ts"
+import {
+  type Capabilities,
   type ProviderSession,
   type ProviderTurn,
-  RequestGone,
-  type RequestId,
   ResumeCursor,
-  type RuntimeMode,
-  SessionId,
-  SessionMissing,
   type StartInput,
-  type StartSessionError,
-  TurnRefused
-} from "../../src/index.ts"
+  type StartSessionError
+} from "../../src/provider/index.ts"
+import type { AgentProcesses } from "../../src/store/index.ts"
 import type { Reply } from "./Protocol.ts"
 import * as ToyProcess from "./ToyProcess.ts"
 

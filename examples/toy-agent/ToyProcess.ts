@@ -5,15 +5,15 @@ import { type Cause, Deferred, Effect, type FileSystem, Option, Queue, type Scop
 import type { ChildProcessSpawner } from "effect/process"
 import { fileURLToPath } from "node:url"
 import { AgentEnvironment, AgentProcess } from "../../src/adapter/index.ts"
+import { type InstanceId } from "../../src/index.ts"
 import {
   type AgentNotExecutable,
   type AgentNotFound,
-  type AgentProcesses,
   AgentUnreachable,
-  type InstanceId,
-  type ProcessExit,
   type ProviderEvent
-} from "../../src/index.ts"
+} from "../../src/protocol.ts"
+import type { ProcessExit } from "../../src/provider/index.ts"
+import type { AgentProcesses } from "../../src/store/index.ts"
 import * as Protocol from "./Protocol.ts"
 
 export interface ToyProcess {

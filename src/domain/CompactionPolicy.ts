@@ -1,8 +1,16 @@
 /**
- * What shall happen around a compaction: of the service, and of a thread that wants it otherwise.
+ * What happens around a compaction: the service's policy, and the one of a thread that differs from it.
+ *
+ * @since 0.1.0
  */
 import { Schema, Struct } from "effect"
 
+/**
+ * A policy, of the service or of a thread. Absent keys fall back to the service's, then to the defaults.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export const CompactionPolicy = Schema.Struct({
   /** Whether the agent may compact by itself when its context is full. Default `true`. */
   auto: Schema.optionalKey(Schema.Boolean),
@@ -11,18 +19,28 @@ export const CompactionPolicy = Schema.Struct({
   /** Folder of the snapshots; relative to the thread's directory. Default `.agents/sessions`. */
   savePath: Schema.optionalKey(Schema.String),
   /**
-   * When the transcript cannot be saved: `block` does not compact, `proceed` does. Default `block`. After an overflow the
-   * compaction goes on in any case, loudly, unless `vetoOverflow` is set: without it no further turn is possible.
+   * If the transcript cannot be saved: `block` does not compact, `proceed` does. Default `block`. After an overflow the
+   * compaction goes on in any case, with an event, unless `vetoOverflow` is set: no turn is possible without it.
    */
   onSnapshotFailure: Schema.optionalKey(Schema.Literals(["block", "proceed"])),
-  /** Whether guards, and a snapshot that failed, may also stop the compaction that mends an overflow. Default `false`. */
+  /** Whether guards and a failed snapshot can also stop the compaction that repairs an overflow. Default `false`. */
   vetoOverflow: Schema.optionalKey(Schema.Boolean),
-  /** Whether the agent is told where the transcript was saved. Default `false`. */
+  /** Whether the agent learns where the transcript was saved. Default `false`. */
   tellAgent: Schema.optionalKey(Schema.Boolean)
 })
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
 export type CompactionPolicy = typeof CompactionPolicy.Type
 
-/** What holds for a thread. A key without a value is as one that is not there: it does not switch anything off. */
+/**
+ * The policy that applies to a thread. A key with the value `undefined` counts as absent.
+ *
+ * @since 0.1.0
+ * @category resolving
+ */
 export const resolve = (
   service: Required<CompactionPolicy>,
   thread: CompactionPolicy | undefined
@@ -35,6 +53,11 @@ export const resolve = (
   tellAgent: thread?.tellAgent ?? service.tellAgent
 })
 
-/** Whether two threads want the same, in whatever order they say it. */
+/**
+ * Whether two threads' own policies are equal.
+ *
+ * @since 0.1.0
+ * @category predicates
+ */
 export const same = (a: CompactionPolicy = {}, b: CompactionPolicy = {}): boolean =>
   Struct.keys(CompactionPolicy.fields).every((key) => a[key] === b[key])

@@ -1,26 +1,31 @@
 /**
- * What a start did with the past. Always returned by the start and always emitted as `SessionStarted`: a follow-up
- * never silently reaches an empty conversation.
+ * What a start did with the past. Every start returns it and emits it as `SessionStarted`, so that a follow-up never
+ * silently reaches an empty conversation.
  *
- * - `Created`: a new thread; there was no past.
- * - `Resumed`: the provider's own session goes on; the model has its whole history.
- * - `Moved`: as `Resumed`, and its working directory is now another one.
+ * - `Created`: a new thread without a past.
+ * - `Resumed`: the provider's own session continues; the model has its whole history.
+ * - `Moved`: as `Resumed`, in another working directory.
  * - `Forked`: a new session that holds a copy of another thread's history.
- * - `Rehydrated`: a new session that was handed the archived transcript, because the old one could not be had.
- * - `Fresh`: a new session WITHOUT the past, because policy said so or no archive exists.
+ * - `Rehydrated`: a new session that was handed the archived transcript, because the old one was not available.
+ * - `Fresh`: a new session WITHOUT the past, by policy or because no archive exists.
+ *
+ * @since 0.1.0
  */
 import { Schema } from "effect"
 import { ThreadId } from "./Ids.ts"
 
 /**
- * Why a past session could not simply go on.
+ * Why a past session did not continue.
  *
  * - `session-missing`: the provider proved that it no longer has the session.
  * - `directory-unreachable`: the session cannot be moved to the directory that was asked for.
  * - `provider-changed`: the thread was started on another provider instance.
  * - `never-resumable`: the provider had not yet made the session resumable when it was lost.
- * - `reset`: somebody asked for a new beginning.
+ * - `reset`: the app asked for a new beginning.
  * - `restored`: the thread begins with the transcript of a snapshot.
+ *
+ * @since 0.1.0
+ * @category schemas
  */
 export const LossReason = Schema.Literals([
   "session-missing",
@@ -30,8 +35,19 @@ export const LossReason = Schema.Literals([
   "reset",
   "restored"
 ])
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
 export type LossReason = typeof LossReason.Type
 
+/**
+ * What a start did with the past, with what was left out.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export const Continuity = Schema.TaggedUnion({
   Created: {},
   Resumed: {},
@@ -50,13 +66,26 @@ export const Continuity = Schema.TaggedUnion({
   },
   Fresh: { reason: LossReason }
 })
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
 export type Continuity = typeof Continuity.Type
 
 /**
- * What to do once a session is proved missing.
+ * What to do when a session is proved missing.
  *
- * `rehydrate` hands the archived transcript to a new session (and is `fresh` where the archive is empty), `fresh`
- * starts without the past, `fail` fails with `SessionMissing`. Every outcome is reported as a {@link Continuity}.
+ * `rehydrate` hands the archived transcript to a new session (and is `fresh` if the archive is empty), `fresh` starts
+ * without the past, `fail` fails with `SessionMissing`. Every outcome is reported as a {@link Continuity}.
+ *
+ * @since 0.1.0
+ * @category schemas
  */
 export const MissingPolicy = Schema.Literals(["rehydrate", "fresh", "fail"])
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
 export type MissingPolicy = typeof MissingPolicy.Type

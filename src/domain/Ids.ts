@@ -1,47 +1,140 @@
 /**
- * The names of things: every id is a branded, non-empty string, so that a turn id cannot be passed where a
- * thread id is meant.
+ * Ids: branded, non-empty, well-formed strings, so that a turn id cannot be passed where a thread id is expected.
  *
- * `ThreadId` and `TurnId` belong to the app (a `TurnId` is made for it when it gives none); `SessionId`, `ItemId` and
- * `RequestId` are the agent's own and opaque here.
+ * The app chooses `ThreadId` and `TurnId` (a missing `TurnId` is generated). `SessionId`, `ItemId` and `RequestId` are
+ * the agent's own, and opaque here.
+ *
+ * @since 0.1.0
  */
 import { Schema } from "effect"
+import { WellFormed } from "./WellFormed.ts"
 
-/** A coding agent product: `opencode`, `codex`, `claude`, ... Open: an adapter of a stranger brings its own. */
-export const ProviderName = Schema.NonEmptyString.pipe(Schema.brand("ProviderName"))
+/** Two ids that differ in half of a surrogate pair would be one row in a database. */
+const Id = WellFormed.check(Schema.isNonEmpty())
+
+/**
+ * A coding agent product: `opencode`, `codex`, `claude`, ... An open set: every adapter brings its own name.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const ProviderName = Id.pipe(Schema.brand("ProviderName"))
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
 export type ProviderName = typeof ProviderName.Type
 
-/** One configured adapter of a provider. An app may have several instances of one provider. */
-export const InstanceId = Schema.NonEmptyString.pipe(Schema.brand("InstanceId"))
+/**
+ * One configured adapter of a provider. An app can have several instances of one provider.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const InstanceId = Id.pipe(Schema.brand("InstanceId"))
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
 export type InstanceId = typeof InstanceId.Type
 
-/** The app's conversation. Durable, chosen by the app, at most 512 characters. */
-export const ThreadId = Schema.NonEmptyString.check(Schema.isMaxLength(512)).pipe(Schema.brand("ThreadId"))
+/**
+ * The app's conversation. Durable, chosen by the app, at most 512 characters.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const ThreadId = Id.check(Schema.isMaxLength(512)).pipe(Schema.brand("ThreadId"))
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
 export type ThreadId = typeof ThreadId.Type
 
-/** One user input and all that follows, up to its one terminal event. Unique in the whole store. */
-export const TurnId = Schema.NonEmptyString.check(Schema.isMaxLength(512)).pipe(Schema.brand("TurnId"))
+/**
+ * One input and all that follows, up to its one terminal event. Unique in the whole store, at most 512 characters.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const TurnId = Id.check(Schema.isMaxLength(512)).pipe(Schema.brand("TurnId"))
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
 export type TurnId = typeof TurnId.Type
 
-/** The provider's own conversation: `ses_...`, a Codex thread id, a Claude session id. */
-export const SessionId = Schema.NonEmptyString.pipe(Schema.brand("SessionId"))
+/**
+ * The provider's own conversation: `ses_...`, a Codex thread id, a Claude session id.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const SessionId = Id.pipe(Schema.brand("SessionId"))
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
 export type SessionId = typeof SessionId.Type
 
-/** One item of a turn: a message, a command, a file change, ... Unique within its thread. */
-export const ItemId = Schema.NonEmptyString.pipe(Schema.brand("ItemId"))
+/**
+ * One item of a turn: a message, a command, a file change, ... Unique within its thread.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const ItemId = Id.pipe(Schema.brand("ItemId"))
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
 export type ItemId = typeof ItemId.Type
 
-/** One approval or question. Unique within its thread. */
-export const RequestId = Schema.NonEmptyString.pipe(Schema.brand("RequestId"))
+/**
+ * One approval or question. Unique within its thread.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const RequestId = Id.pipe(Schema.brand("RequestId"))
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
 export type RequestId = typeof RequestId.Type
 
-/** One live binding of a thread, strictly increasing from 1; 0 where a thread was made and never started. */
+/**
+ * One live binding of a thread, strictly increasing from 1; 0 before the first start.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export const Epoch = Schema.Int.pipe(Schema.brand("Epoch"))
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
 export type Epoch = typeof Epoch.Type
 
 /**
  * A place in the one order over all threads of a store. Opaque: compare positions for equality only, and hand them back
  * to the store that made them.
+ *
+ * @since 0.1.0
+ * @category schemas
  */
-export const Position = Schema.NonEmptyString.pipe(Schema.brand("Position"))
+export const Position = Id.pipe(Schema.brand("Position"))
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
 export type Position = typeof Position.Type

@@ -1,11 +1,23 @@
 /**
- * What is wrong with a value that came in: where, and what was expected there. Never the value itself, which may be a
- * secret or a whole prompt.
+ * Issues of a value that came in: where, and what was expected there. Never the value itself, which may be a secret or
+ * a whole prompt.
+ *
+ * @since 0.1.0
  */
 import { Schema, SchemaIssue } from "effect"
 
-/** `path` names the place as JavaScript would (`attachments[0].mime`); it is empty for the whole value. */
+/**
+ * One issue. `path` names the place as in JavaScript (`attachments[0].mime`); it is empty for the whole value.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export const InputIssue = Schema.Struct({ path: Schema.String, reason: Schema.String })
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
 export type InputIssue = typeof InputIssue.Type
 
 const issuesOf = SchemaIssue.makeFormatterStandardSchemaV1()
@@ -16,10 +28,20 @@ const pathOf = (keys: ReadonlyArray<PropertyKey | { readonly key: PropertyKey }>
     return typeof key === "number" ? `${path}[${key}]` : path === "" ? String(key) : `${path}.${String(key)}`
   }, "")
 
-/** The issues of a decoding that failed, in the order in which they were found. */
+/**
+ * The issues of a failed decoding, in the order of detection.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
 export const of = (error: Schema.SchemaError): ReadonlyArray<InputIssue> =>
   issuesOf(error.issue).issues.map(({ message, path = [] }) => ({ path: pathOf(path), reason: message }))
 
-/** One line for each issue. */
+/**
+ * The issues in one line, separated by semicolons.
+ *
+ * @since 0.1.0
+ * @category formatting
+ */
 export const format = (issues: ReadonlyArray<InputIssue>): string =>
   issues.map(({ path, reason }) => path === "" ? reason : `${path}: ${reason}`).join("; ")

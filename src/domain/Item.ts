@@ -1,11 +1,24 @@
 /**
- * What a turn is made of. An item is started, streams deltas, and is completed once, with its whole content: who has
- * the completed items has the transcript.
+ * The items of a turn. An item is started, streams deltas, and is completed once with its whole content: the completed
+ * items are the transcript.
+ *
+ * @since 0.1.0
  */
 import { Schema } from "effect"
 import { ItemId } from "./Ids.ts"
 
+/**
+ * State of a tool call, command or file change. `declined`: an approval was denied.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export const ItemStatus = Schema.Literals(["pending", "running", "completed", "failed", "declined"])
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
 export type ItemStatus = typeof ItemStatus.Type
 
 const base = {
@@ -14,16 +27,33 @@ const base = {
   subagent: Schema.optionalKey(Schema.String)
 }
 
+/**
+ * One file of a file change.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export const FileEdit = Schema.Struct({
   path: Schema.String,
   kind: Schema.Literals(["add", "modify", "delete"]),
-  /** Unified diff, where the agent gives one. */
+  /** Unified diff, if the agent reports one. */
   patch: Schema.optionalKey(Schema.String)
 })
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
 export type FileEdit = typeof FileEdit.Type
 
+/**
+ * A message, the model's reasoning, a tool call, a command, or a file change.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export const Item = Schema.TaggedUnion({
-  /** Occurs in transcripts only. In the events the user's words are in `TurnStarted` and `TurnSteered`. */
+  /** Only in transcripts. In the events the user's input is in `TurnStarted` and `TurnSteered`. */
   UserMessage: { ...base, text: Schema.String, attachments: Schema.Array(Schema.String) },
   AssistantMessage: { ...base, text: Schema.String },
   Reasoning: { ...base, text: Schema.String },
@@ -48,4 +78,9 @@ export const Item = Schema.TaggedUnion({
     status: ItemStatus
   }
 })
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
 export type Item = typeof Item.Type

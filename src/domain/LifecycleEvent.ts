@@ -1,10 +1,13 @@
 /**
- * What hooks are told: the boundaries of sessions, turns and compactions, as typed data.
+ * The events that hooks get: the boundaries of sessions, turns and compactions, as typed data.
  *
- * A lifecycle event is derived from the one durable event that records it, so it is recorded exactly as often as that
- * one: once. `eventId` is the same on every delivery, and after a restart; `delivery` says which try it is.
+ * A lifecycle event is derived from the one durable event that records the same fact, so it is recorded exactly once.
+ * `eventId` is the same on every delivery and after a restart; `delivery` has the number of the try.
  *
- * `hook:completed`, the receipt of a hook, is the exception: it is told once, while the service runs, and not recorded.
+ * `hook:completed`, the receipt of a hook's call, is the exception: it is delivered once, while the service runs, and
+ * not recorded.
+ *
+ * @since 0.1.0
  */
 import { Schema } from "effect"
 import { CompactionOutcome, CompactionTrigger } from "./Compaction.ts"
@@ -18,41 +21,56 @@ import { TurnOutcome } from "./TurnOutcome.ts"
 import { Usage } from "./Usage.ts"
 import { ApprovalRequest } from "./UserRequest.ts"
 
-/** Version of the payloads, in every event. */
+/**
+ * Version of the payloads, in every event.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
 export const version = 1
 
 /**
  * Which past an epoch starts with.
  *
- * - `new`: a new thread; there is no past.
+ * - `new`: a new thread without a past.
  * - `resume`: the provider's session continues; `recovered`: it continues after its host had crashed.
  * - `fork`: a copy of another thread's session.
  * - `rehydrate`: a new session that was handed the archived conversation.
- * - `reset`: a new session, because the app asked for one; `fresh`: a new session without the past of its thread, for the
- *   reason that `continuity` gives.
+ * - `reset`: a new session, because the app asked for one; `fresh`: a new session without the past of its thread, for
+ *   the reason in `continuity`.
+ *
+ * @since 0.1.0
+ * @category schemas
  */
 export const StartSource = Schema.Literals(["new", "resume", "recovered", "fork", "rehydrate", "reset", "fresh"])
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
 export type StartSource = typeof StartSource.Type
 
 const kinds = {
-  /** An epoch begins. Recorded and delivered before its first prompt is sent. */
+  /** An epoch begins. Recorded, and delivered within a budget, before its first prompt is sent. */
   "session:start": {
     source: StartSource,
     continuity: Continuity,
-    /** The session that a reset has replaced. */
+    /** The session that a reset replaced. */
     previousSessionId: Schema.optionalKey(SessionId)
   },
-  /** An epoch is over: exactly once for each start, a crash included. Delivered before the session is gone. */
+  /** An epoch is over: exactly once for each start, also after a crash. Delivered before the session is closed. */
   "session:end": {
     reason: SessionEndReason,
     /** Milliseconds since the epoch. */
     endedAt: Schema.Finite,
-    /** Set after a crash, which nothing observed: `endedAt` is then the time of the last event that was recorded. */
+    /** Set after a crash, which nothing observed: `endedAt` is then the time of the last recorded event. */
     endedAtEstimated: Schema.Boolean,
-    /** The session that a reset has put in its place. */
+    /** The session that replaces it in a reset. */
     nextSessionId: Schema.optionalKey(SessionId)
   },
-  /** Between the end of the old session and the start of the new one, in one transaction with both. */
+  /**
+   * A reset: recorded between the end of the old session and the start of the new one, in one transaction with both.
+   */
   "session:reset": { previousSessionId: SessionId, nextSessionId: SessionId },
   "turn:start": { turnId: TurnId, input: TurnInput },
   "turn:end": {
@@ -62,11 +80,11 @@ const kinds = {
     failure: Schema.optionalKey(TurnFailure)
   },
   "approval:requested": { turnId: Schema.optionalKey(TurnId), request: ApprovalRequest },
-  /** The transcript is saved, or could not be, and the agent waits, where it can be held (`snapshot.timing` says). */
+  /** The transcript is saved, or could not be. An agent that can be held is waiting (see `snapshot.timing`). */
   "compaction:before": {
     compactionId: Schema.String,
     trigger: CompactionTrigger,
-    /** Whether a guard's veto will be heard. */
+    /** Whether guards can veto it. */
     vetoable: Schema.Boolean,
     snapshot: Schema.optionalKey(SnapshotInfo),
     failure: Schema.optionalKey(SnapshotFailure)
@@ -77,7 +95,7 @@ const kinds = {
     trigger: CompactionTrigger,
     outcome: CompactionOutcome,
     summary: Schema.optionalKey(Schema.String),
-    /** Why not: a guard's reason, or the agent's name for its error. */
+    /** Why it was not completed: a guard's reason, or the agent's name of its error. */
     reason: Schema.optionalKey(Schema.String),
     snapshotId: Schema.optionalKey(Schema.String)
   },
@@ -86,23 +104,23 @@ const kinds = {
   /** The outcome of one try of one hook. */
   "hook:completed": {
     hook: Schema.String,
-    /** The event that the hook was told. */
+    /** The event that the hook was called for. */
     of: Schema.Struct({ eventId: Schema.String, _tag: Schema.String }),
     outcome: Schema.Literals(["ok", "failed", "timeout", "skipped", "vetoed"]),
     durationMillis: Schema.Finite,
     attempt: Schema.Int,
-    /** Its error, as far as it can be told. */
+    /** The hook's error as text. */
     error: Schema.optionalKey(Schema.String)
   }
 } as const
 
 const envelope = {
   v: Schema.Int,
-  /** The same for every delivery of this event, to every hook, for ever. */
+  /** The same for every delivery of this event, to every hook, across restarts. */
   eventId: Schema.String,
-  /** Position of the record in the thread's log; for what is not recorded, of the record before it. */
+  /** Position of the recorded event in the thread's log; for `hook:completed`, of its event. */
   seq: Schema.Int,
-  /** When it was recorded, in milliseconds since the epoch. */
+  /** When it was recorded, in milliseconds since 1970. */
   at: Schema.Finite,
   threadId: ThreadId,
   epoch: Epoch,
@@ -122,6 +140,12 @@ const envelope = {
 const member = <Tag extends string, F extends Schema.Struct.Fields>(tag: Tag, fields: F) =>
   Schema.TaggedStruct(tag, { ...fields, ...envelope })
 
+/**
+ * An event as hooks get it, and as the outbox stores it.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export const LifecycleEvent = Schema.Union([
   member("session:start", kinds["session:start"]),
   member("session:end", kinds["session:end"]),
@@ -135,28 +159,64 @@ export const LifecycleEvent = Schema.Union([
   member("snapshot:failed", kinds["snapshot:failed"]),
   member("hook:completed", kinds["hook:completed"])
 ])
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
 export type LifecycleEvent = typeof LifecycleEvent.Type
 
+/**
+ * The tag of an event: `session:start`, `turn:end`, ...
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type LifecycleTag = LifecycleEvent["_tag"]
 
-/** The event of one kind. */
+/**
+ * The event with this tag.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type EventOf<K extends LifecycleTag> = Extract<LifecycleEvent, { readonly _tag: K }>
 
 type Family = LifecycleTag extends infer K ? K extends `${infer F}:${string}` ? F : never : never
 
-/** Which events a hook wants: a kind, a family, or all. */
+/**
+ * Selects events: a tag, a family (`session:*`), or all (`*`).
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type HookPattern = LifecycleTag | `${Family}:*` | "*"
 
-/** The events that a pattern stands for. */
+/**
+ * The events that a pattern selects.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Matching<P extends HookPattern> = P extends "*" ? LifecycleEvent
   : P extends `${infer F}:*` ? Extract<LifecycleEvent, { readonly _tag: `${F}:${string}` }>
   : Extract<LifecycleEvent, { readonly _tag: P }>
 
-/** `a:b` is matched by `a:b`, `a:*` and `*`. */
+/**
+ * Whether a pattern selects the tag: `a:b` is selected by `a:b`, `a:*` and `*`.
+ *
+ * @since 0.1.0
+ * @category predicates
+ */
 export const matches = (patterns: ReadonlyArray<string>, tag: string): boolean =>
   patterns.some((pattern) => pattern === "*" || pattern === tag || pattern === `${tag.split(":")[0]}:*`)
 
-/** Whose event it is. */
+/**
+ * The provider, instance, session and directory of an event.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Identity {
   readonly provider: ProviderName
   readonly instanceId: InstanceId

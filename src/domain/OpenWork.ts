@@ -1,54 +1,131 @@
-/** placeholder until the store's branch lands */
+/**
+ * The work that an epoch leaves open, and the events that close it: the same for the live end of an epoch, for the
+ * opening of the next one, and for the settlement after a crash. Pure.
+ *
+ * The helpers each close one kind of work, for callers that know what is open. {@link fold} derives it from stored
+ * events, and {@link closeAfterCrash} closes all of it.
+ *
+ * @since 0.1.0
+ */
 import type { CompactionOutcome, CompactionTrigger } from "./Compaction.ts"
-import type { RequestId, TurnId } from "./Ids.ts"
+import type { ItemId, RequestId, TurnId } from "./Ids.ts"
 import type { Item } from "./Item.ts"
 import type { EventBody } from "./ThreadEvent.ts"
+import type { TurnInput } from "./TurnInput.ts"
+import type { Usage } from "./Usage.ts"
 import type { SettledBy } from "./UserRequest.ts"
 
+/**
+ * A request without an answer.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface OpenRequest {
   readonly kind: "approval" | "question"
   readonly turnId: TurnId | undefined
 }
+
+/**
+ * An item that was started and not completed.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface OpenItem {
+  /** The item as far as it was seen. */
   readonly item: Item
   readonly turnId: TurnId | undefined
 }
+
+/**
+ * A compaction that was gated and has no outcome.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface OpenCompaction {
   readonly compactionId: string
   readonly trigger: CompactionTrigger
   readonly turnId: TurnId | undefined
   readonly snapshotId: string | undefined
 }
+
+/**
+ * A turn without a terminal event.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface OpenTurn {
+  readonly input: TurnInput
+  /** Whether the log has its `TurnStarted`. If not, its intent is recorded, and it may have been sent. */
+  readonly started: boolean
+  /** The agent's last report. */
+  readonly usage: Usage | undefined
+}
+
+const ofTurn = (turnId: TurnId | undefined) => turnId === undefined ? {} : { turnId }
+
+const belongs = (of: { readonly turnId: TurnId | undefined }, turnId: TurnId | undefined): boolean =>
+  turnId === undefined || of.turnId === turnId
+
+/**
+ * Completes items as cut: all, or those of one turn. An item with a status has failed.
+ *
+ * @since 0.1.0
+ * @category closing
+ */
 export const completeItems = (items: Iterable<OpenItem>, turnId?: TurnId): ReadonlyArray<EventBody> =>
-  Array.from(items).filter((open) => turnId === undefined || open.turnId === turnId).map(({ item, turnId }) => ({
+  Array.from(Array.from(items).filter((open) => belongs(open, turnId)), (open): EventBody => ({
     _tag: "ItemCompleted",
-    item: "status" in item ? { ...item, status: "failed" } : item,
-    cut: true,
-    ...(turnId === undefined ? {} : { turnId })
+    ...ofTurn(open.turnId),
+    item: "status" in open.item ? { ...open.item, status: "failed" } : open.item,
+    cut: true
   }))
+
+/**
+ * Settles requests without an answer: all, or those of one turn.
+ *
+ * @since 0.1.0
+ * @category closing
+ */
 export const settleRequests = (
   requests: Iterable<readonly [RequestId, OpenRequest]>,
   by: SettledBy,
   turnId?: TurnId
 ): ReadonlyArray<EventBody> =>
-  Array.from(requests).filter(([, open]) => turnId === undefined || open.turnId === turnId).map((
-    [requestId, { kind, turnId }]
-  ) => ({
-    _tag: kind === "approval" ? "ApprovalSettled" : "QuestionSettled",
+  Array.from(Array.from(requests).filter(([, open]) => belongs(open, turnId)), ([requestId, open]): EventBody => ({
+    _tag: open.kind === "approval" ? "ApprovalSettled" : "QuestionSettled",
+    ...ofTurn(open.turnId),
     requestId,
-    by,
-    ...(turnId === undefined ? {} : { turnId })
+    by
   }))
+
+/**
+ * How a compaction ended.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface CompactionEnding {
+  readonly outcome: CompactionOutcome
+  readonly reason?: string | undefined
+  readonly summary?: string | undefined
+}
+
+/**
+ * Settles a compaction.
+ *
+ * @since 0.1.0
+ * @category closing
+ */
 export const settleCompaction = (
   { compactionId, snapshotId, trigger, turnId }: OpenCompaction,
-  { outcome, reason, summary }: {
-    readonly outcome: CompactionOutcome
-    readonly reason?: string | undefined
-    readonly summary?: string | undefined
-  }
-): EventBody => ({
+  { outcome, reason, summary }: CompactionEnding
+): Extract<EventBody, { readonly _tag: "CompactionSettled" }> => ({
   _tag: "CompactionSettled",
-  ...(turnId === undefined ? {} : { turnId }),
+  ...ofTurn(turnId),
   compactionId,
   trigger,
   outcome,
@@ -56,3 +133,159 @@ export const settleCompaction = (
   ...(reason === undefined ? {} : { reason }),
   ...(snapshotId === undefined ? {} : { snapshotId })
 })
+
+/**
+ * The open work at one point of a log. Each map is in the order of opening.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface OpenWork {
+  readonly turns: ReadonlyMap<TurnId, OpenTurn>
+  readonly items: ReadonlyMap<ItemId, OpenItem>
+  readonly requests: ReadonlyMap<RequestId, OpenRequest>
+  readonly compactions: ReadonlyMap<string, OpenCompaction>
+}
+
+/**
+ * Nothing is open.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const empty: OpenWork = {
+  turns: new Map(),
+  items: new Map(),
+  requests: new Map(),
+  compactions: new Map()
+}
+
+const put = <K, V>(map: ReadonlyMap<K, V>, key: K, value: V): ReadonlyMap<K, V> => new Map(map).set(key, value)
+
+const without = <K, V>(map: ReadonlyMap<K, V>, key: K): ReadonlyMap<K, V> =>
+  map.has(key) ? new Map(Array.from(map).filter(([other]) => other !== key)) : map
+
+/**
+ * Adds a recorded turn. `started`: whether the log has its start.
+ *
+ * @since 0.1.0
+ * @category folding
+ */
+export const recordTurn = (open: OpenWork, turnId: TurnId, turn: Omit<OpenTurn, "usage">): OpenWork => ({
+  ...open,
+  turns: put(open.turns, turnId, { usage: open.turns.get(turnId)?.usage, ...turn })
+})
+
+/** The turn that a report of usage is about: the one that it names, or the only one. */
+const turnOf = (open: OpenWork, turnId: TurnId | undefined): TurnId | undefined =>
+  turnId ?? (open.turns.size === 1 ? open.turns.keys().next().value : undefined)
+
+/**
+ * The item with a delta added to its text or output, at `offset`.
+ *
+ * @since 0.1.0
+ * @category folding
+ */
+export const extend = (item: Item, offset: number, delta: string): Item => {
+  switch (item._tag) {
+    case "UserMessage":
+    case "AssistantMessage":
+    case "Reasoning":
+      return { ...item, text: item.text.slice(0, offset) + delta }
+    case "ToolCall":
+    case "Command":
+      return { ...item, output: (item.output ?? "").slice(0, offset) + delta }
+    case "FileChange":
+      return item
+  }
+}
+
+/**
+ * The open work after one more event.
+ *
+ * @since 0.1.0
+ * @category folding
+ */
+export const fold = (open: OpenWork, event: EventBody): OpenWork => {
+  switch (event._tag) {
+    case "SessionStarted":
+    case "SessionEnded":
+      return empty
+    case "TurnStarted":
+      return recordTurn(open, event.turnId, { input: event.input, started: true })
+    case "TurnCompleted":
+    case "TurnFailed":
+    case "TurnInterrupted":
+    case "TurnUnknown":
+      return { ...open, turns: without(open.turns, event.turnId) }
+    case "UsageUpdated": {
+      const turnId = turnOf(open, event.turnId)
+      const turn = turnId === undefined ? undefined : open.turns.get(turnId)
+      return turnId === undefined || turn === undefined
+        ? open
+        : { ...open, turns: put(open.turns, turnId, { ...turn, usage: event.usage }) }
+    }
+    case "ItemStarted":
+    case "ItemUpdated":
+      return { ...open, items: put(open.items, event.item.itemId, { item: event.item, turnId: event.turnId }) }
+    case "ItemDelta": {
+      const found = open.items.get(event.itemId)
+      if (found === undefined) return open
+      const item = extend(found.item, event.offset, event.delta)
+      return { ...open, items: put(open.items, event.itemId, { ...found, item }) }
+    }
+    case "ItemCompleted":
+      return { ...open, items: without(open.items, event.item.itemId) }
+    case "ApprovalRequested":
+      return {
+        ...open,
+        requests: put(open.requests, event.request.requestId, { kind: "approval", turnId: event.turnId })
+      }
+    case "QuestionAsked":
+      return {
+        ...open,
+        requests: put(open.requests, event.request.requestId, { kind: "question", turnId: event.turnId })
+      }
+    case "ApprovalSettled":
+    case "QuestionSettled":
+      return { ...open, requests: without(open.requests, event.requestId) }
+    case "CompactionGated":
+      return {
+        ...open,
+        compactions: put(open.compactions, event.compactionId, {
+          compactionId: event.compactionId,
+          trigger: event.trigger,
+          turnId: event.turnId,
+          snapshotId: event.snapshot?.snapshotId
+        })
+      }
+    case "CompactionSettled":
+      return { ...open, compactions: without(open.compactions, event.compactionId) }
+    default:
+      return open
+  }
+}
+
+const crashedTurn = (turnId: TurnId, { input, started, usage }: OpenTurn): ReadonlyArray<EventBody> =>
+  started
+    ? [{ _tag: "TurnUnknown", turnId, reason: "host-crash", ...(usage === undefined ? {} : { usage }) }]
+    // The user's input must be in the log in any case.
+    : [{ _tag: "TurnStarted", turnId, input }, { _tag: "TurnUnknown", turnId, reason: "delivery-uncertain" }]
+
+/**
+ * Closes all open work after a crash of the host. `endedAt` is the time of the last recorded event, in milliseconds
+ * since 1970; `undefined` if the epoch has already ended.
+ *
+ * @since 0.1.0
+ * @category closing
+ */
+export const closeAfterCrash = (
+  open: OpenWork,
+  { endedAt }: { readonly endedAt: number | undefined }
+): ReadonlyArray<EventBody> => [
+  ...completeItems(open.items.values()),
+  ...settleRequests(open.requests, "host-crash"),
+  ...Array.from(open.turns).flatMap(([turnId, turn]) => crashedTurn(turnId, turn)),
+  ...Array.from(open.compactions.values(), (compaction) => settleCompaction(compaction, { outcome: "unknown" })),
+  ...(endedAt === undefined ? [] : [{ _tag: "SessionEnded", reason: "host-crash", endedAt } as const])
+]

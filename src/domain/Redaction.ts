@@ -1,21 +1,29 @@
 /**
- * Takes secrets out of what is saved. A redactor sees every string of the saved copy, never the live conversation.
+ * Redaction of saved copies. A redactor sees every string of the saved copy, never the live conversation.
  *
- * `knownSecrets` replaces what has the shape of a credential of a known service, what stands where a password stands
- * (`PASSWORD=...`, `"apiKey": "..."`, `user:...@host`, `Authorization: ...`) and what is kept under such a key. A secret
- * without such a shape or place is not recognised: bring a redactor of your own for those ({@link custom}).
+ * `knownSecrets` replaces strings with the shape of a known service's credential, strings in the place of a password
+ * (`PASSWORD=...`, `"apiKey": "..."`, `user:...@host`, `Authorization: ...`), and values under such a key. It cannot
+ * detect a secret without such a shape or place: bring your own redactor for those ({@link custom}).
  *
  * Every pattern takes time linear in the text: runs are bounded, and nothing is tried twice.
  *
- * What a redactor does not see: ids and tags, which hold a transcript together, and the signatures of providers, which
+ * A redactor does not see ids and tags, which link the parts of a transcript, nor the signatures of providers, which
  * must stay byte-exact.
+ *
+ * @since 0.1.0
  */
 import { Effect } from "effect"
 
+/**
+ * Replaces the secrets in a text.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Redactor {
   /**
-   * Stable, with a version: what was saved under the same name is not redacted again. Change it when the redactor
-   * changes.
+   * Stable, with a version: content that was saved under the same name is not redacted again. Change the name when the
+   * redactor changes.
    */
   readonly name: string
   readonly level: "known-secrets" | "custom" | "none"
@@ -23,15 +31,25 @@ export interface Redactor {
   readonly redact: (text: string, key: string | undefined) => Effect.Effect<string, unknown>
 }
 
-/** A redactor of the app's own. */
+/**
+ * A redactor of the app's own.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
 export const custom = (name: string, redact: Redactor["redact"]): Redactor => ({ name, level: "custom", redact })
 
-/** Saves everything as it is. */
+/**
+ * Changes nothing.
+ *
+ * @since 0.1.0
+ * @category redactors
+ */
 export const none: Redactor = { name: "none", level: "none", redact: Effect.succeed }
 
 const mark = "[redacted]"
 
-/** What comes before a secret whose prefix alone says little: no word, or an escape in quoted text. */
+/** Must precede a secret with a common prefix: no word character, or an escape in quoted text. */
 const start = String.raw`(?:(?<![A-Za-z0-9_-])|(?<=\\[nrt])|(?<=%[0-9A-Fa-f]{2}))`
 
 const shapes: ReadonlyArray<string> = [
@@ -74,19 +92,19 @@ const shapes: ReadonlyArray<string> = [
     .raw`${start}eyJ[A-Za-z0-9_-]{8,4096}\.[A-Za-z0-9_-]{2,65536}\.[A-Za-z0-9_-]{2,4096}(?:\.[A-Za-z0-9_-]{2,4096}){0,2}`
 ]
 
-/** Line breaks as they are, or escaped in quoted text, with what indents and quotes the lines. */
+/** Line breaks, plain or escaped in quoted text, with the indentation and quotes of the lines. */
 const breaks = String.raw`(?:\\+[nrt]|[\s"',` + "`" + String.raw`]){1,24}`
 const privateKey = String.raw`-----BEGIN (?:[A-Z0-9]{1,20} ){0,4}PRIVATE KEY(?: BLOCK)?-----` +
   String.raw`(?:${breaks}[A-Za-z-]{3,30}: [^\r\n\\"]{0,200}){0,6}` +
   String.raw`(?:${breaks}[A-Za-z0-9+/=]{16,}){1,400}(?:${breaks}[A-Za-z0-9+/=]{1,15})?` +
   String.raw`(?:${breaks}-----END [A-Z0-9 ]{0,60}-----)?`
 
-/** Words that say what they name; in keys they stand at the end. */
+/** Words that name a secret; in keys they come last. */
 const unmistakable = String.raw`(?:password|passwd|passphrase|secret|api[_-]?key|(?:access|private|secret|account|` +
   String.raw`signing|encryption)[_-]?key|secret[_-]?access[_-]?key|credential)`
 const words = `(?:token|${unmistakable})`
 
-/** What stands for a value and is none: references, templates, names of types. */
+/** Not a value: references, templates, names of types. */
 const placeholder = String.raw`(?!\$|<|\{|\*|\[|%[({]|(?:null|true|false|undefined|none|string|number|boolean|` +
   String.raw`process\.env|import\.meta|os\.environ)(?![A-Za-z0-9]))`
 
@@ -104,7 +122,7 @@ const rules: ReadonlyArray<readonly [pattern: RegExp, replacement: string]> = [
     new RegExp(String.raw`([a-z][a-z0-9+.-]{1,20}://[^\s:@/"'<>]{0,100}:)${placeholder}[^\s@/"'<>]{1,256}(?=@)`, "gi"),
     `$1${mark}`
   ],
-  // Authorization headers, and bearer tokens wherever they stand
+  // Authorization headers, and bearer tokens anywhere
   [
     new RegExp(
       String
@@ -122,7 +140,7 @@ const rules: ReadonlyArray<readonly [pattern: RegExp, replacement: string]> = [
     `$1${mark}`
   ],
   [new RegExp(String.raw`((?<![A-Za-z])(?:set-)?cookie["'\\]{0,4}: {0,3})[^\r\n"'\\]{8,4096}`, "gi"), `$1${mark}`],
-  // key = "value"; a token has a digit, or every parser's source is full of them
+  // key = "value"; a token needs a digit, or every parser's source would match
   [quotedAfter(unmistakable, ""), `$1${mark}`],
   [quotedAfter("token", String.raw`(?=[^\s"'\d]{0,4096}\d)`), `$1${mark}`],
   // KEY=value, as in environments
@@ -134,7 +152,7 @@ const rules: ReadonlyArray<readonly [pattern: RegExp, replacement: string]> = [
     ),
     `$1${mark}`
   ],
-  // key: value, --key value, ?key=value: only what has letters and digits, as names of variables and types seldom have
+  // key: value, --key value, ?key=value: only with letters and digits, which names of variables and types rarely have
   [
     new RegExp(
       String.raw`(${words}s?["'\\]{0,4}(?:\s{0,3}(?::=|=>|[:=])\s{0,3}| {1,2}(?=[^\s]{6})(?<=--[a-z-]{3,40} {1,2})))` +
@@ -150,7 +168,7 @@ const secretKey = new RegExp(String.raw`(?:${words}|authorization|cookie)s?$`, "
 const stands = new RegExp(String.raw`^${placeholder}[^\s]{4,}$`)
 const header = /^(?:basic|bearer|token)\s+\S+$/i
 
-/** Of words, as a person may choose them. */
+/** A password may consist of words. */
 const passwordKey = /pass(?:word|wd|phrase)$/i
 const phrase = new RegExp(String.raw`^${placeholder}.{4,}$`, "s")
 
@@ -158,7 +176,12 @@ const underKey = (text: string, key: string | undefined): boolean =>
   key !== undefined && secretKey.test(key)
   && (stands.test(text) || header.test(text) || (passwordKey.test(key) && phrase.test(text)))
 
-/** The default. */
+/**
+ * The default: credentials of known services, and values in the place of a secret.
+ *
+ * @since 0.1.0
+ * @category redactors
+ */
 export const knownSecrets: Redactor = {
   name: "known-secrets/1",
   level: "known-secrets",

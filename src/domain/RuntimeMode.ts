@@ -8,9 +8,22 @@
  * | `auto-accept-edits` | run | run | asked |
  * | `full-access` | run | run | run |
  *
- * What the user's own agent configuration denies stays denied in every mode.
+ * Whatever the user's own agent configuration denies stays denied in every mode.
+ *
+ * @since 0.1.0
  */
 import { Schema } from "effect"
 
+/**
+ * What an agent may do without asking.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export const RuntimeMode = Schema.Literals(["approval-required", "auto-accept-edits", "full-access"])
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
 export type RuntimeMode = typeof RuntimeMode.Type

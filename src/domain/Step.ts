@@ -1,6 +1,8 @@
 /**
- * The algebra of pure machines: one step takes a state to the next one, with the events that it records and the wants
- * that only a shell with clocks, stores and fibers can fulfil.
+ * A state, with the events and wants of the step that led to it.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export interface Step<State, Event, Want> {
   readonly state: State
@@ -10,13 +12,24 @@ export interface Step<State, Event, Want> {
 
 const none: ReadonlyArray<never> = []
 
+/**
+ * A step to this state.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
 export const make = <State, Event = never, Want = never>(
   state: State,
   events: ReadonlyArray<Event> = none,
   wants: ReadonlyArray<Want> = none
 ): Step<State, Event, Want> => ({ state, events, wants })
 
-/** One step after another. */
+/**
+ * One step after another.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
 export const andThen = <State, Event, Want>(
   first: Step<State, Event, Want>,
   next: (state: State) => Step<State, Event, Want>
@@ -25,7 +38,12 @@ export const andThen = <State, Event, Want>(
   return make(second.state, [...first.events, ...second.events], [...first.wants, ...second.wants])
 }
 
-/** One step for each value, in order. */
+/**
+ * One step for each value, in order.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
 export const all = <State, Event, Want, A>(
   state: State,
   values: Iterable<A>,

@@ -11,6 +11,8 @@
  *
  * Events are plain JSON data. Version {@link version} is written beside each stored event; an event that this version
  * does not know comes back as `Unrecognized` with the raw value, never as an error.
+ *
+ * @since 0.1.0
  */
 import { Schema, Struct } from "effect"
 import { CompactionOutcome, CompactionTrigger } from "./Compaction.ts"
@@ -25,13 +27,31 @@ import { TurnOutcome } from "./TurnOutcome.ts"
 import { Usage } from "./Usage.ts"
 import { ApprovalDecision, ApprovalRequest, QuestionAnswer, QuestionRequest, SettledBy } from "./UserRequest.ts"
 
-/** Version of the event union, stored with every event. */
+/**
+ * Version of the event union, stored with every event.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
 export const version = 1
 
 const turn = { turnId: TurnId }
 const maybeTurn = { turnId: Schema.optionalKey(TurnId) }
 
-/** Why a live session ended. The thread can be continued after every one of them. */
+/**
+ * Why a live session ended. The thread can be continued after each of them.
+ *
+ * - `stopped`: the app stopped it.
+ * - `reaped`: it was idle for too long.
+ * - `lost`: the agent ended or became unreachable.
+ * - `replaced`: a start changed its agent, directory, mode or compaction policy.
+ * - `reset`, `deleted`: the thread was reset or deleted.
+ * - `shutdown`: the service shut down.
+ * - `host-crash`: the host died; recorded at the next start.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export const SessionEndReason = Schema.Literals([
   "stopped",
   "reaped",
@@ -42,17 +62,39 @@ export const SessionEndReason = Schema.Literals([
   "shutdown",
   "host-crash"
 ])
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
 export type SessionEndReason = typeof SessionEndReason.Type
 
-/** Who or what interrupted a turn. */
+/**
+ * Who interrupted a turn: the user, a stop of the session, the agent itself, or a shutdown of the service.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export const InterruptedBy = Schema.Literals(["user", "stop", "agent", "shutdown"])
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
 export type InterruptedBy = typeof InterruptedBy.Type
 
 /**
- * Why a turn's outcome cannot be known: the host died while it ran, or the input may or may not have reached the
- * provider.
+ * Why a turn's outcome is unknown: the host died while it ran, or the input may or may not have reached the provider.
+ *
+ * @since 0.1.0
+ * @category schemas
  */
 export const UnknownReason = Schema.Literals(["host-crash", "delivery-uncertain"])
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
 export type UnknownReason = typeof UnknownReason.Type
 
 const providerCases = {
@@ -65,11 +107,11 @@ const providerCases = {
   ItemCompleted: {
     ...maybeTurn,
     item: Item,
-    /** Set where the item was read from the provider's history afterwards, because its events were lost. */
+    /** Set if the item was read from the provider's history afterwards, because its events were lost. */
     recovered: Schema.optionalKey(Schema.Boolean),
     /**
-     * Set where the turn or the session ended before the agent completed the item: it holds what readers were shown of
-     * it. A later `recovered` item with the same id takes its place.
+     * Set if the turn or the session ended before the agent completed the item: it holds what readers had seen of it. A
+     * later `recovered` item with the same id replaces it.
      */
     cut: Schema.optionalKey(Schema.Boolean)
   },
@@ -105,14 +147,14 @@ const providerCases = {
   },
   /** Something the user should know that does not end the turn. `code` is stable, `message` is prose. */
   Warning: { ...maybeTurn, code: Schema.String, message: Schema.optionalKey(Schema.String) },
-  /** An error the agent reported outside of any turn. */
+  /** An error that the agent reported outside any turn. */
   ErrorReported: { ...maybeTurn, name: Schema.String, message: Schema.optionalKey(Schema.String) },
-  /** A frame that the adapter, or a stored event that this version, does not know: kept as it came. */
+  /** A frame that the adapter does not know, or a stored event that this version does not know, unchanged. */
   Unrecognized: { ...maybeTurn, type: Schema.String, raw: Schema.Unknown },
   /**
-   * Events are missing here, exactly once per hole. `lost` says which. Ephemeral unless the cause is the provider's
-   * stream. `log-replaced`: the reader asked to go on after a `seq` that this log never reached, because the thread was
-   * deleted and made anew or the store was restored from a backup; the log follows from its start.
+   * Events are missing here, exactly one `Gap` per hole. `lost` says which. Ephemeral unless the cause is the
+   * provider's stream. `log-replaced`: the reader asked to continue after a `seq` that this log never reached, because
+   * the thread was deleted and created again or the store was restored from a backup; the log follows from its start.
    */
   Gap: {
     ...maybeTurn,
@@ -129,33 +171,36 @@ const serviceCases = {
     directory: Schema.String,
     runtimeMode: RuntimeMode,
     continuity: Continuity,
-    /** The session that this one was put in place of, by a reset. */
+    /** The session that this one replaces in a reset. */
     previousSessionId: Schema.optionalKey(SessionId),
-    /** The epoch before was ended by a crash of its host. */
+    /** A crash of the host ended the epoch before. */
     recovered: Schema.optionalKey(Schema.Boolean)
   },
   SessionEnded: {
     reason: SessionEndReason,
     nextSessionId: Schema.optionalKey(SessionId),
-    /** Set after a crash, which nothing observed: when the last event before it was recorded, in milliseconds since the epoch. */
+    /**
+     * Set after a crash, which nothing observed: when the last event before it was recorded, in milliseconds since
+     * 1970.
+     */
     endedAt: Schema.optionalKey(Schema.Finite)
   },
-  /** The conversation begins anew in another session; the thread keeps its archive. */
+  /** A new conversation begins in another session; the thread keeps its archive. */
   SessionReset: { previousSessionId: SessionId, nextSessionId: SessionId },
   TurnStarted: { ...turn, input: TurnInput },
   /** More input joined the running turn. */
   TurnSteered: { ...turn, input: TurnInput },
-  /** `usage` is the last that the agent reported, where it reported any. */
+  /** `usage` is the last that the agent reported, if any. */
   TurnUnknown: { ...turn, reason: UnknownReason, usage: Schema.optionalKey(Usage) },
   /**
-   * What the provider's own history says of a turn that ended as unknown: it never arrived, or how it ended there.
-   * Not a second terminal event.
+   * What the provider's own history tells of a turn that ended as unknown: it never arrived, or how it ended there. Not
+   * a second terminal event.
    */
   TurnReconciled: {
     ...turn,
     evidence: Schema.Literals(["never-delivered", "completed", "failed", "interrupted", "unfinished"])
   },
-  /** A turn that the thread has from elsewhere: of the snapshot that it was restored from, or of its fork's source. */
+  /** A turn of the snapshot that the thread was restored from, or of the thread that it was forked from. */
   TurnRestored: {
     ...turn,
     source: Schema.TaggedUnion({ Snapshot: { snapshotId: Schema.String }, Fork: { threadId: ThreadId } }),
@@ -164,7 +209,7 @@ const serviceCases = {
     items: Schema.Array(Item),
     outcome: TurnOutcome
   },
-  /** A compaction is about to begin, or has begun where the agent cannot be held. */
+  /** A compaction is about to begin. If the agent cannot be held, it has begun. */
   CompactionGated: {
     ...maybeTurn,
     compactionId: Schema.String,
@@ -189,14 +234,34 @@ const serviceCases = {
   ThreadDeleted: {}
 } as const
 
-/** What an adapter emits: the union without what only the service can know. */
+/**
+ * An event as an adapter emits it: the union without the events that only the service can know.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export const ProviderEvent = Schema.TaggedUnion(providerCases)
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
 export type ProviderEvent = typeof ProviderEvent.Type
 
 const bodyCases = { ...providerCases, ...serviceCases } as const
 
-/** An event before the service has given it its place in the thread. */
+/**
+ * An event without its place in the thread.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export const EventBody = Schema.TaggedUnion(bodyCases)
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
 export type EventBody = typeof EventBody.Type
 
 const envelope = {
@@ -215,44 +280,68 @@ interface WithEnvelope extends Struct.Lambda {
   readonly "~lambda.out": this["~lambda.in"] extends Schema.Struct.Fields ? this["~lambda.in"] & typeof envelope : never
 }
 
-/** An event in its place: what apps read, and what the store keeps. */
+/**
+ * An event at its place in the thread: what apps read, and what the store keeps.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export const ThreadEvent = Schema.TaggedUnion(
   Struct.map(bodyCases, Struct.lambda<WithEnvelope>((fields) => ({ ...fields, ...envelope })))
 )
-export type ThreadEvent = typeof ThreadEvent.Type
+/**
+ * Written as a mapped type, so that editors print its name and not its thirty members.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type ThreadEvent = { [Tag in keyof typeof ThreadEvent.cases]: (typeof ThreadEvent.cases)[Tag]["Type"] }[
+  keyof typeof ThreadEvent.cases
+]
 
-/** A place in a thread. */
+/**
+ * A place in a thread.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Place extends Pick<ThreadEvent, "seq" | "threadId" | "epoch" | "at"> {
   /** Given by the commit. */
   readonly position?: Position
 }
 
-/** An event at its place in the thread, before its commit has given it a position. */
+/**
+ * An event at its place in the thread, before its commit gives it a position.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type NumberedEvent = EventBody & Place
 
-/** The events that end a turn; every accepted turn has exactly one. */
+/**
+ * The events that end a turn; every accepted turn has exactly one.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type TerminalEvent = Extract<
   EventBody,
   { readonly _tag: "TurnCompleted" | "TurnFailed" | "TurnInterrupted" | "TurnUnknown" }
 >
 
+/**
+ * Whether an event ends its turn.
+ *
+ * @since 0.1.0
+ * @category predicates
+ */
 export const isTerminal = EventBody.isAnyOf(["TurnCompleted", "TurnFailed", "TurnInterrupted", "TurnUnknown"])
 
-/** The end of a compaction whose end nobody has seen. */
-export const unknownCompaction = (
-  gated: Pick<
-    Extract<EventBody, { readonly _tag: "CompactionGated" }>,
-    "compactionId" | "trigger" | "turnId" | "snapshot"
-  >
-): Extract<EventBody, { readonly _tag: "CompactionSettled" }> => ({
-  _tag: "CompactionSettled",
-  compactionId: gated.compactionId,
-  trigger: gated.trigger,
-  outcome: "unknown",
-  ...(gated.turnId === undefined ? {} : { turnId: gated.turnId }),
-  ...(gated.snapshot === undefined ? {} : { snapshotId: gated.snapshot.snapshotId })
-})
-
-/** Ephemeral events are shown to live readers and not stored. */
+/**
+ * Whether an event is only shown to live readers, and not stored.
+ *
+ * @since 0.1.0
+ * @category predicates
+ */
 export const isEphemeral = (event: EventBody): boolean =>
   event._tag === "ItemDelta" || event._tag === "ItemUpdated" || event._tag === "Gap" || event._tag === "ThreadDeleted"

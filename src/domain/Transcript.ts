@@ -1,29 +1,49 @@
 /**
- * The archive of a thread, read back from its event log: what was said and done, turn by turn, whichever agents and
- * sessions it took.
+ * The archive of a thread, derived from its event log: what was said and done, turn by turn, across agents and
+ * sessions.
  *
- * The archive is complete independent of the agent: it outlives a lost session and a compaction, and it is what a
- * `Rehydrated` session is handed.
+ * The archive does not depend on the agent: it outlives a lost session and a compaction, and a `Rehydrated` session is
+ * handed it.
+ *
+ * @since 0.1.0
  */
-import { type Epoch, ItemId, type TurnId } from "./Ids.ts"
-import type { Item } from "./Item.ts"
+import { Schema } from "effect"
+import { Epoch, ItemId, TurnId } from "./Ids.ts"
+import { Item } from "./Item.ts"
 import { isTerminal, type ThreadEvent } from "./ThreadEvent.ts"
-import type { TurnInput } from "./TurnInput.ts"
+import { TurnInput } from "./TurnInput.ts"
 import * as TurnOutcome from "./TurnOutcome.ts"
+import * as WellFormed from "./WellFormed.ts"
 
-export interface TranscriptTurn {
-  readonly turnId: TurnId
-  readonly epoch: Epoch
+/**
+ * One turn: its input, its completed items, and its outcome.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const TranscriptTurn = Schema.Struct({
+  turnId: TurnId,
+  epoch: Epoch,
   /** Milliseconds since the epoch. */
-  readonly startedAt: number
-  readonly input: TurnInput
+  startedAt: Schema.Finite,
+  input: TurnInput,
   /** Completed items in order; the first is what the user said. */
-  readonly items: ReadonlyArray<Item>
+  items: Schema.Array(Item),
   /** Absent while the turn runs. */
-  readonly outcome: TurnOutcome.TurnOutcome | undefined
-  /** Items that hold only what was seen of them, because the turn or the session ended before the agent completed them. */
-  readonly cut?: ReadonlyArray<ItemId>
-}
+  outcome: Schema.optional(TurnOutcome.TurnOutcome),
+  /**
+   * Items that hold only what was seen of them, because the turn or the session ended before the agent completed them.
+   */
+  cut: Schema.optionalKey(Schema.Array(ItemId))
+})
+
+/**
+ * One turn: its input, its completed items, and its outcome.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export interface TranscriptTurn extends Schema.Schema.Type<typeof TranscriptTurn> {}
 
 const userItem = (turnId: TurnId, input: TurnInput, n: number): Item => ({
   _tag: "UserMessage",
@@ -41,7 +61,7 @@ interface Folded extends Omit<TranscriptTurn, "items" | "outcome" | "cut"> {
   outcome: TranscriptTurn["outcome"]
 }
 
-/** What comes of a cut item later, from the agent or from its history, takes the place of what was seen of it. */
+/** A later version of a cut item, from the agent or its history, replaces it. */
 const complete = (
   turn: Folded,
   { cut, item, recovered }: Extract<ThreadEvent, { readonly _tag: "ItemCompleted" }>
@@ -54,7 +74,12 @@ const complete = (
   else turn.cut.delete(itemId)
 }
 
-/** Folds a thread's events, in order, into its turns. */
+/**
+ * Folds a thread's events, in order, into its turns.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
 export const fromEvents = (events: Iterable<ThreadEvent>): ReadonlyArray<TranscriptTurn> => {
   const turns = new Map<TurnId, Folded>()
   for (const event of events) {
@@ -87,7 +112,12 @@ export const fromEvents = (events: Iterable<ThreadEvent>): ReadonlyArray<Transcr
   )
 }
 
-/** What a new session is handed, and how much of the archive it holds. */
+/**
+ * The text for a new session, and how much of the archive it holds.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Seed {
   readonly text: string
   readonly items: number
@@ -126,13 +156,18 @@ const body = (item: Item): readonly [heading: string, text: string] => {
 const shorten = (text: string, limit: number): string => {
   if (text.length <= limit) return text
   const half = Math.max(0, Math.floor((limit - 40) / 2))
-  return `${text.slice(0, half)}\n[${text.length - 2 * half} characters left out]\n${text.slice(text.length - half)}`
+  const head = WellFormed.start(text, half)
+  const tail = WellFormed.end(text, half)
+  return `${head}\n[${text.length - head.length - tail.length} characters left out]\n${tail}`
 }
 
 /**
- * Renders an archive for a model, labelled as history. The newest items come first into the budget; a single item may
- * take at most half of it and is shortened in its middle. Reasoning is left out: no provider sends it back to its own
- * model either. `undefined` where there is nothing to hand over.
+ * Renders an archive for a model, labelled as history. The newest items are put into the budget first; a single item
+ * takes at most half of it and is shortened in its middle. Reasoning is left out: providers do not send it back to
+ * their own models either. `undefined` if there is nothing to hand over.
+ *
+ * @since 0.1.0
+ * @category conversions
  */
 export const seed = (turns: ReadonlyArray<TranscriptTurn>, budgetTokens: number): Seed | undefined => {
   const items = turns.flatMap((turn) => turn.items.filter((item) => item._tag !== "Reasoning"))
@@ -158,6 +193,6 @@ export const seed = (turns: ReadonlyArray<TranscriptTurn>, budgetTokens: number)
     `<archived-conversation items="${entries.length}" omitted="${omitted}">`,
     entries.toReversed().join("\n\n"),
     "</archived-conversation>"
-  ].join("\n")
+  ].join("\n").toWellFormed()
   return { text, items: entries.length, omitted }
 }

@@ -1,8 +1,16 @@
 /**
- * Why a turn failed, as data. `message` fields carry the provider's prose for a human to read; nothing decides by them.
+ * Why a turn failed, as data. `message` fields hold the provider's prose for people; no decision depends on them.
+ *
+ * @since 0.1.0
  */
 import { Schema } from "effect"
 
+/**
+ * Why a turn failed.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export const TurnFailure = Schema.TaggedUnion({
   /** The model's provider answered with an error, after the agent's own retries. */
   ModelFailed: {
@@ -24,4 +32,9 @@ export const TurnFailure = Schema.TaggedUnion({
   /** The agent reported an error that this version of the library does not know. */
   Other: { name: Schema.String, message: Schema.optionalKey(Schema.String) }
 })
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
 export type TurnFailure = typeof TurnFailure.Type

@@ -1,9 +1,22 @@
 /**
- * How a turn ended, in one word: the word of its terminal event, in ledgers, transcripts, hooks and snapshots.
+ * How a turn ended, in one word. Events, ledgers, transcripts, hooks and snapshots use the same word.
+ *
+ * @since 0.1.0
  */
 import { Schema } from "effect"
 
+/**
+ * How a turn ended. `unknown`: the host or the delivery was lost, and the end was not observed.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export const TurnOutcome = Schema.Literals(["completed", "failed", "interrupted", "unknown"])
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
 export type TurnOutcome = typeof TurnOutcome.Type
 
 const outcomes = {
@@ -13,5 +26,10 @@ const outcomes = {
   TurnUnknown: "unknown"
 } as const
 
-/** The outcome that a terminal event stands for. */
+/**
+ * The outcome of a terminal event.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
 export const of = (terminal: { readonly _tag: keyof typeof outcomes }): TurnOutcome => outcomes[terminal._tag]

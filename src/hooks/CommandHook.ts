@@ -1,40 +1,42 @@
 /**
- * Hooks that are executables: one run for each event, the event as JSON on stdin, in the shapes of Claude Code's hooks.
+ * Hooks that are executables: one run for each event, with the event as JSON on stdin, in the shapes of Claude Code's
+ * hooks.
  *
- * **Example** (a script that may stop a compaction)
+ * **Example** (a script that can veto a compaction)
  *
  * ```ts
- * const App = ProviderService.layer().pipe(
- *   Layer.provide(CommandHook.guard({
- *     name: "no-compaction-in-a-release",
- *     events: ["compaction:before"],
- *     command: "/opt/hooks/release-check",
- *     failure: "closed"
- *   })),
- *   Layer.provide(NodeServices.layer),
- *   ...
- * )
+ * const ReleaseCheck = CommandHook.guard({
+ *   name: "no-compaction-in-a-release",
+ *   events: ["compaction:before"],
+ *   command: "/opt/hooks/release-check",
+ *   failure: "closed"
+ * })
+ *
+ * const App = CodingAgents.layer({ agents, store, hooks: [ReleaseCheck] }).pipe(Layer.provide(NodeServices.layer))
  * ```
  *
  * | exit code | guard | transform | observe |
  * | --- | --- | --- | --- |
- * | 0 | the JSON on stdout decides; without one, go on | what it prints is added | delivered |
- * | 2 | veto, stderr is the reason | failed | failed |
+ * | 0 | the JSON on stdout decides; without JSON it allows | its output is added | delivered |
+ * | 2 | veto with stderr as the reason | failed | failed |
  * | other, or a signal | failed | failed | failed |
  *
  * JSON answers: `{"decision":"block","reason":"..."}` and `{"continue":false,"stopReason":"..."}` are vetoes,
- * `{"hookSpecificOutput":{"additionalContext":"..."}}` is an addition. Text that is no JSON is an addition as well, as
- * it is for Claude's `UserPromptSubmit`; a guard's is not looked at.
+ * `{"hookSpecificOutput":{"additionalContext":"..."}}` is an addition. Text that is not JSON is an addition as well, as
+ * for Claude's `UserPromptSubmit`; the text of a guard is ignored.
  *
  * **Gotchas**
  *
- * - Of a run that is interrupted or out of time the whole process group is ended, and waited for: up to a second more
- *   than `killGrace`.
- * - The command inherits this process's environment, secrets included, as from a shell; `env` takes variables away.
+ * - When a run is interrupted or exceeds its timeout, its whole process group is ended and awaited, for up to
+ *   `killGrace` and one second.
+ * - The command inherits this process's environment, secrets included, as from a shell; `env` can remove variables.
  *   `CLAUDE_PROJECT_DIR` is the session's directory.
- * - After `kill -9` of this process a command that runs goes on to its own end: it is told again at the next boot.
- * - It runs in the session's directory unless `cwd` names another, and is not started where that is gone: give a `cwd`
- *   to what cleans up after worktrees.
+ * - After `kill -9` of this process a running command continues to its own end, and runs again for the same event at
+ *   the next start.
+ * - It runs in the session's directory unless `cwd` names another, and does not start if that directory is missing. A
+ *   hook that cleans up after removed worktrees needs a `cwd`.
+ *
+ * @since 0.1.0
  */
 import { Effect, type Layer } from "effect"
 import type { ChildProcessSpawner } from "effect/process"
@@ -43,13 +45,25 @@ import * as ClaudeHook from "./internal/claudeHook.ts"
 import * as HookCommand from "./internal/command.ts"
 import { type GuardedKind, type HookExists, LifecycleHooks } from "./LifecycleHooks.ts"
 
+/**
+ * @since 0.1.0
+ * @category errors
+ */
 export { CommandAnswerInvalid } from "./internal/claudeHook.ts"
+/**
+ * @since 0.1.0
+ * @category settings files
+ */
 export {
   type ClaudeSettings,
   type ClaudeSettingsNote,
   type ClaudeSettingsOptions,
   fromClaudeSettings
 } from "./internal/claudeSettings.ts"
+/**
+ * @since 0.1.0
+ * @category errors
+ */
 export { CommandFailed, CommandNotStarted, type CommandOptions } from "./internal/command.ts"
 
 type HookLayer = Layer.Layer<never, HookExists, LifecycleHooks | ChildProcessSpawner.ChildProcessSpawner>
@@ -57,10 +71,29 @@ type HookLayer = Layer.Layer<never, HookExists, LifecycleHooks | ChildProcessSpa
 type Observe = Parameters<typeof LifecycleHooks.observe<HookPattern, never, never>>[0]
 type Guard = Parameters<typeof LifecycleHooks.guard<GuardedKind, never, never>>[0]
 
+/**
+ * A command and the options of `LifecycleHooks.observe`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface ObserveOptions extends HookCommand.CommandOptions, Omit<Observe, "run"> {}
+
+/**
+ * A command and the options of `LifecycleHooks.guard`, which `transform` takes as well.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface GuardOptions extends HookCommand.CommandOptions, Omit<Guard, "run"> {}
 
-/** Told of what was recorded. Delivered once it has ended with exit code 0; what it prints is not looked at. */
+/**
+ * Runs the command for recorded events. The event is delivered when the command ends with exit code 0; its output is
+ * ignored.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
 export const observe = (options: ObserveOptions): HookLayer =>
   LifecycleHooks.observe({
     ...options,
@@ -69,7 +102,12 @@ export const observe = (options: ObserveOptions): HookLayer =>
     })
   })
 
-/** Asked whether a turn may be sent, or a compaction go on. */
+/**
+ * Asks the command whether a turn may be sent, or a compaction may go on.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
 export const guard = (options: GuardOptions): HookLayer =>
   LifecycleHooks.guard({
     ...options,
@@ -78,7 +116,12 @@ export const guard = (options: GuardOptions): HookLayer =>
     })
   })
 
-/** What it prints is added to the context of the turn, or to what the writer of the summary is told. */
+/**
+ * Adds the command's output to the context of the turn, or to the instructions for the writer of the summary.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
 export const transform = (options: GuardOptions): HookLayer =>
   LifecycleHooks.transform({
     ...options,

@@ -1,7 +1,7 @@
 /**
- * Hooks: code of the app, a command or a webhook that is told of session boundaries, turns and compactions.
+ * Hooks: code of the app, a command or a webhook that runs at the boundaries of sessions, turns and compactions.
  *
- * A hook is a Layer. It is registered while its Scope is open, and must be there before the service, as an adapter is:
+ * A hook is a Layer. It is registered while its Scope is open.
  *
  * **Example** (a welcome and a goodbye)
  *
@@ -15,32 +15,34 @@
  *       : Effect.void
  * })
  *
- * const App = ProviderService.layer().pipe(
- *   Layer.provide(OpenCode.layer()),
- *   Layer.provide(Greeter),
- *   Layer.provide([ProviderRegistry.layer, LifecycleHooks.layer]),
- *   ...
- * )
+ * const App = CodingAgents.layer({
+ *   agents: OpenCode.layer(),
+ *   hooks: [Greeter],
+ *   store: SessionStore.layerSqlite({ filename: "threads.db" })
+ * })
  * ```
  *
  * Three phases:
  *
- * - **guard**: asked before a turn is sent or a compaction goes on. One after the other by `priority` (higher first),
- *   then by registration; the first veto wins and the rest is not asked.
- * - **transform**: may add to a turn's context or to what the writer of a summary is told. One after the other.
- * - **observe**: told of what was recorded. Hooks side by side, each with its events in order.
+ * - **guard**: asked before a turn is sent or a compaction goes on. One after another by `priority` (higher first),
+ *   then by registration; the first veto wins and the rest are not asked.
+ * - **transform**: can add to a turn's context, or to the instructions for the writer of a summary. One after another.
+ * - **observe**: called after an event was recorded. Hooks run side by side, each with its events in order.
  *
- * A hook that fails, throws, is interrupted or does not come back in time hurts nobody else: it is caught, and
- * `hook:completed` says so. What a failing guard means is its `failure`: `open` lets it pass, `closed` is a veto.
+ * A hook that fails, throws, is interrupted or exceeds its timeout affects no other hook: the failure is caught, logged
+ * with its tag, and reported as `hook:completed`. `failure` decides what a failing guard means: `open` lets the turn or
+ * compaction pass, `closed` is a veto.
  *
  * **Gotchas**
  *
- * - `durable` delivery (the default) is at least once: after a crash, or a failure, a hook may see the same `eventId`
- *   again, with a higher `delivery.attempt`. `name` is what its acknowledgements are kept under: keep it stable.
- * - A hook gets what is recorded from its first registration on. What is recorded while the app runs without it waits
- *   for it for a week.
- * - Inside of `session:start`, `session:end`, `session:reset`, `compaction:before`, and of a guard or transform, the
+ * - `durable` delivery (the default) is at least once: after a crash or a failure a hook can see the same `eventId`
+ *   again, with a higher `delivery.attempt`. Acknowledgements are stored under `name`: keep it stable.
+ * - A durable hook gets the events from its first registration on. Events that are recorded while the app runs without
+ *   it are kept for a week.
+ * - Inside `session:start`, `session:end`, `session:reset`, `compaction:before`, and inside a guard or transform, the
  *   hook's own thread is locked: sending to it, starting, stopping or compacting it fails with `HookReentrant`.
+ *
+ * @since 0.1.0
  */
 import { Context, Duration, Effect, Layer, Schema, type Scope } from "effect"
 import {
@@ -53,34 +55,77 @@ import {
 import type { ProviderService } from "../service/ProviderService.ts"
 import type { TranscriptArchive } from "../service/TranscriptArchive.ts"
 
-/** Two hooks were given the same name. */
-export class HookExists extends Schema.TaggedError<HookExists>()("HookExists", { name: Schema.String }) {
+/**
+ * Two hooks have the same name.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class HookExists
+  extends Schema.TaggedError<HookExists>("effect-coding-agents/HookExists")("HookExists", { name: Schema.String }, {
+    httpApiStatus: 500
+  })
+{
   readonly retryable = false
   override get message() {
-    return `Two hooks use the name "${this.name}"`
+    return `Two hooks use the name "${this.name}"; give each its own`
   }
 }
 
-/** What can be decided about: where a guard or a transform is asked. */
+/**
+ * The events that guards and transforms are asked about.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type GuardedKind = "turn:start" | "compaction:before"
 
+/**
+ * The answer of a guard.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type GuardVerdict =
   | { readonly _tag: "Allow" }
   | { readonly _tag: "Veto"; readonly reason: string }
 
+/**
+ * Lets the turn or compaction pass.
+ *
+ * @since 0.1.0
+ * @category verdicts
+ */
 export const allow: GuardVerdict = { _tag: "Allow" }
+/**
+ * Refuses the turn or compaction. The caller gets the reason.
+ *
+ * @since 0.1.0
+ * @category verdicts
+ */
 export const veto = (reason: string): GuardVerdict => ({ _tag: "Veto", reason })
 
-/** What a transform adds: to the turn, or to what the writer of the summary is told. */
+/**
+ * The additions of a transform: texts that the model reads before the prompt, or instructions for the writer of the
+ * summary.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface TransformPatch {
   readonly context?: ReadonlyArray<string> | undefined
 }
 
-/** What a hook may use while it runs, besides what its own Layer was given: the service that calls it. */
+/**
+ * Services that a hook can use without being given them: it runs on the host that calls it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type HookServices = ProviderService | TranscriptArchive
 
 interface Common {
-  /** Stable and unique: acknowledgements are kept under it. */
+  /** Unique and stable: acknowledgements are stored under it. */
   readonly name: string
   /** Higher first. Default 0. */
   readonly priority?: number | undefined
@@ -88,7 +133,12 @@ interface Common {
   readonly timeout?: Duration.Input | undefined
 }
 
-/** Which hook, in which phase, wants what; `run` needs nothing but the services. */
+/**
+ * A registered hook: its phase, its events, and a `run` that needs only {@link HookServices}.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type HookRegistration =
   & { readonly name: string; readonly priority: number; readonly timeout: Duration.Duration }
   & (
@@ -114,17 +164,30 @@ export type HookRegistration =
     }
   )
 
-/** Whoever runs the hooks: it is told of those that are there, and of all that come and go. */
+/**
+ * The runner of hooks: it gets the registered hooks, and every later registration and removal.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface HookFollower {
   readonly added: (hook: HookRegistration) => Effect.Effect<void>
-  /** Succeeds once the hook does not run any more. */
+  /** Succeeds when the hook has stopped running. */
   readonly removed: (hook: HookRegistration) => Effect.Effect<void>
 }
 
+/**
+ * The registry of hooks. `guard`, `transform` and `observe` make Layers that register one.
+ *
+ * @since 0.1.0
+ * @category services
+ */
 export class LifecycleHooks extends Context.Service<LifecycleHooks, {
+  /** Registers the hook until the Scope closes. */
   readonly register: (hook: HookRegistration) => Effect.Effect<void, HookExists, Scope.Scope>
-  /** In the order of their registration. */
+  /** In the order of registration. */
   readonly list: Effect.Effect<ReadonlyArray<HookRegistration>>
+  /** Calls `added` for each registered hook now, and both functions for later changes, until the Scope closes. */
   readonly follow: (follower: HookFollower) => Effect.Effect<void, never, Scope.Scope>
 }>()("effect-coding-agents/LifecycleHooks") {
   static readonly layer: Layer.Layer<LifecycleHooks> = Layer.sync(LifecycleHooks, () => {
@@ -153,7 +216,7 @@ export class LifecycleHooks extends Context.Service<LifecycleHooks, {
             followers.add(follower)
             return Effect.forEach(
               Array.from(hooks.values()),
-              // One may be gone again before its turn has come.
+              // A hook can be removed before its turn comes.
               (hook) => hooks.get(hook.name) === hook ? follower.added(hook) : Effect.void,
               { discard: true }
             )
@@ -163,7 +226,9 @@ export class LifecycleHooks extends Context.Service<LifecycleHooks, {
     })
   })
 
-  /** Asked whether a turn may be sent, or a compaction go on. A failing guard lets it pass unless it is `closed`. */
+  /**
+   * Is asked whether a turn may be sent, or a compaction may go on. A failing guard allows it unless it is `closed`.
+   */
   static readonly guard = <const K extends GuardedKind, E, R>(
     hook: Common & {
       readonly events: ReadonlyArray<K>
@@ -180,11 +245,11 @@ export class LifecycleHooks extends Context.Service<LifecycleHooks, {
       run: (event) => isOf(hook.events, event) ? run(event) : Effect.succeed(allow)
     }))
 
-  /** Adds to the context of a turn, or to what the writer of a summary is told. One that fails adds nothing. */
+  /** Adds to the context of a turn, or to the instructions for the writer of a summary. A failing one adds nothing. */
   static readonly transform = <const K extends GuardedKind, E, R>(
     hook: Common & {
       readonly events: ReadonlyArray<K>
-      /** `closed`: without its addition the turn is not sent, the compaction not done. Default `open`. */
+      /** `closed`: if it fails, the turn is not sent and the compaction does not happen. Default `open`. */
       readonly failure?: "open" | "closed" | undefined
       readonly run: (event: EventOf<K>) => Effect.Effect<TransformPatch, E, R>
     }
@@ -197,19 +262,19 @@ export class LifecycleHooks extends Context.Service<LifecycleHooks, {
       run: (event) => isOf(hook.events, event) ? run(event) : Effect.succeed({})
     }))
 
-  /** Told of what was recorded. */
+  /** Is called for recorded events. */
   static readonly observe = <const P extends HookPattern, E, R>(
     hook: Common & {
-      /** Kinds, families (`session:*`) or all (`*`). */
+      /** Tags, families (`session:*`) or all (`*`). */
       readonly events: ReadonlyArray<P>
-      /** `durable` (the default): at least once, over restarts. `best-effort`: at most once, and nothing is stored. */
+      /** `durable` (the default): at least once, across restarts. `best-effort`: at most once; nothing is stored. */
       readonly delivery?: "durable" | "best-effort" | undefined
       /**
-       * How often a durable delivery is tried before it is given up. Default 5. An error with `retryable: false` is not
-       * tried again.
+       * Number of tries of a durable delivery before it is given up. Default 5. An error with `retryable: false` is not
+       * retried.
        */
       readonly attempts?: number | undefined
-      /** Wait before the second try; doubled for each further one, up to an hour. Default 1 second. */
+      /** Wait before the second try, doubled for each further one, up to an hour. Default 1 second. */
       readonly backoff?: Duration.Input | undefined
       readonly run: (event: Matching<P>) => Effect.Effect<unknown, E, R>
     }
@@ -237,7 +302,7 @@ const isOf = <K extends GuardedKind>(kinds: ReadonlyArray<K>, event: EventOf<Gua
 const isMatching = <P extends HookPattern>(patterns: ReadonlyArray<P>, event: LifecycleEvent): event is Matching<P> =>
   matches(patterns, event._tag)
 
-/** Runs the hook with what its Layer was given, and with the services of whoever calls it. */
+/** Runs the hook with the services of its Layer and those of its caller. */
 const registered = <Event, A, E, R>(
   run: (event: Event) => Effect.Effect<A, E, R>,
   registration: (run: (event: Event) => Effect.Effect<A, E, HookServices>) => HookRegistration
@@ -245,7 +310,7 @@ const registered = <Event, A, E, R>(
   Layer.effectDiscard(Effect.gen(function*() {
     const hooks = yield* LifecycleHooks
     const given = yield* Effect.context<Exclude<R, HookServices>>()
-    // All of R is in one or the other; the compiler cannot see that of a type that it does not know yet.
+    // All of R is in one of the two; the compiler cannot derive that for a type parameter.
     const all = (services: Context.Context<HookServices>) =>
       Context.makeUnsafe<R>(new Map([...services.mapUnsafe, ...given.mapUnsafe]))
     yield* hooks.register(registration((event) => Effect.updateContext(run(event), all)))

@@ -1,40 +1,41 @@
 /**
- * A hook that is an HTTP endpoint: one POST for each event, signed as Standard Webhooks 1.0.0 has it, tried again from
- * the outbox until the receiver answers with a 2xx.
+ * A hook that is an HTTP endpoint: one POST for each event, signed as in Standard Webhooks 1.0.0, retried from the
+ * outbox until the receiver answers with a 2xx.
  *
  * **Example**
  *
  * ```ts
- * const App = ProviderService.layer().pipe(
- *   Layer.provide(WebhookHook.layer({
- *     name: "billing",
- *     events: ["session:*", "turn:end"],
- *     url: "https://billing.example/hooks/agents",
- *     secret: Redacted.make("whsec_...")
- *   })),
- *   Layer.provide(FetchHttpClient.layer),
- *   ...
- * )
+ * const Billing = WebhookHook.layer({
+ *   name: "billing",
+ *   events: ["session:*", "turn:end"],
+ *   url: "https://billing.example/hooks/agents",
+ *   secret: Redacted.make("whsec_...")
+ * })
+ *
+ * const App = CodingAgents.layer({ agents, store, hooks: [Billing] }).pipe(Layer.provide(FetchHttpClient.layer))
  * ```
  *
- * The body is the event as JSON, with its `kind` again as `type` and its time as `timestamp`. Headers: `webhook-id` is
- * the event's id, the same on each try; `webhook-timestamp` the second of this try; `webhook-attempt` its number;
- * `webhook-signature` one `v1,<base64>` per secret, HMAC-SHA256 of `id.timestamp.body`. A receiver checks with
- * {@link verify} and takes a second `webhook-id` for the same event.
+ * The body is the event as JSON, with its `_tag` again as `type` and its time as `timestamp`. Headers: `webhook-id` is
+ * the event's id, the same on each try; `webhook-timestamp` is the time of this try in seconds; `webhook-attempt` is
+ * its number; `webhook-signature` is one `v1,<base64>` per secret, the HMAC-SHA256 of `id.timestamp.body`. A receiver
+ * checks a request with {@link verify} and recognises a repetition by its `webhook-id`.
  *
  * | answer | |
  * | --- | --- |
- * | 2xx | delivered, as soon as the status is there; the body is not read |
- * | 410 | the receiver wants no more: {@link WebhookGone}, for this and every later event until the app is started again |
- * | other, redirects too | {@link WebhookRefused}, tried again |
- * | none | {@link WebhookUnreachable}, tried again |
+ * | 2xx | delivered, as soon as the status arrives; the body is not read |
+ * | 410 | {@link WebhookGone}, for this and every later event until the app is restarted |
+ * | other, redirects included | {@link WebhookRefused}, retried |
+ * | none | {@link WebhookUnreachable}, retried |
  *
  * **Gotchas**
  *
- * - A try that nobody has seen an answer to may have arrived: delivery is at least once. What is tried again comes after
- *   what was recorded later; `seq` and `at` tell the order.
- * - Events hold prompts. Use `https:`, and do not let strangers choose the `url`: nothing keeps it out of your network.
- * - Nothing of the request, its URL included, is in errors or spans.
+ * - A try without an answer may have arrived: delivery is at least once. A retried event arrives after later ones;
+ *   `seq` and `at` give the order.
+ * - Events contain prompts. Use `https:`, and do not let strangers choose the `url`: nothing keeps it out of your
+ *   network.
+ * - No part of the request, its URL included, appears in errors or spans.
+ *
+ * @since 0.1.0
  */
 import { Clock, Duration, Effect, Layer, Option, Redacted, Schema } from "effect"
 import { FetchHttpClient, HttpClient, HttpClientRequest } from "effect/http"
@@ -43,80 +44,130 @@ import type { HookPattern, LifecycleEvent } from "../domain/LifecycleEvent.ts"
 import { errorCode } from "../process/ErrorCode.ts"
 import { type HookExists, LifecycleHooks } from "./LifecycleHooks.ts"
 
-/** The receiver answered with something else than a 2xx. */
-export class WebhookRefused extends Schema.TaggedError<WebhookRefused>()("WebhookRefused", {
-  hook: Schema.String,
-  status: Schema.Int
-}) {
+/**
+ * The receiver answered with a status other than 2xx and 410. Retried.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class WebhookRefused
+  extends Schema.TaggedError<WebhookRefused>("effect-coding-agents/WebhookRefused")("WebhookRefused", {
+    hook: Schema.String,
+    status: Schema.Int
+  })
+{
   readonly retryable = true
   override get message() {
     return `The receiver of the webhook ${this.hook} answered with status ${this.status}`
   }
 }
 
-/** The receiver answered 410: it wants nothing more from us. */
-export class WebhookGone extends Schema.TaggedError<WebhookGone>()("WebhookGone", { hook: Schema.String }) {
+/**
+ * The receiver answered 410: it wants no more events. Not retried.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class WebhookGone
+  extends Schema.TaggedError<WebhookGone>("effect-coding-agents/WebhookGone")("WebhookGone", { hook: Schema.String })
+{
   readonly retryable = false
   override get message() {
-    return `The receiver of the webhook ${this.hook} wants nothing more (status 410)`
+    return `The receiver of the webhook ${this.hook} wants no more events (status 410)`
   }
 }
 
-/** No answer. `code` is the system's or the HTTP client's (`ECONNREFUSED`, `UND_ERR_SOCKET`, ...). */
-export class WebhookUnreachable extends Schema.TaggedError<WebhookUnreachable>()("WebhookUnreachable", {
-  hook: Schema.String,
-  code: Schema.String
-}) {
+/**
+ * No answer. `code` is the system's or the HTTP client's (`ECONNREFUSED`, `UND_ERR_SOCKET`, ...). Retried.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class WebhookUnreachable
+  extends Schema.TaggedError<WebhookUnreachable>("effect-coding-agents/WebhookUnreachable")("WebhookUnreachable", {
+    hook: Schema.String,
+    code: Schema.String
+  })
+{
   readonly retryable = true
   override get message() {
     return `The receiver of the webhook ${this.hook} did not answer (${this.code})`
   }
 }
 
-/** A secret is empty, or begins with `whsec_` and is no base64. */
-export class WebhookSecretInvalid extends Schema.TaggedError<WebhookSecretInvalid>()("WebhookSecretInvalid", {}) {
-  readonly retryable = false
-  override get message() {
-    return "A webhook's secret is empty, or not base64 after whsec_"
-  }
-}
-
 /**
- * Why a request is not to be trusted: a header is not there or not of its form; it was sent too long ago, or in the
- * future; no signature fits.
+ * A secret is empty, or begins with `whsec_` and is not base64 after that.
+ *
+ * @since 0.1.0
+ * @category errors
  */
-export class WebhookUntrusted extends Schema.TaggedError<WebhookUntrusted>()("WebhookUntrusted", {
-  reason: Schema.Literals(["header", "time", "signature"])
-}) {
+export class WebhookSecretInvalid
+  extends Schema.TaggedError<WebhookSecretInvalid>("effect-coding-agents/WebhookSecretInvalid")(
+    "WebhookSecretInvalid",
+    {}
+  )
+{
   readonly retryable = false
   override get message() {
-    return `A webhook request is not to be trusted (${this.reason})`
+    return "A webhook's secret is empty, or not base64 after whsec_; give the secret as the receiver shows it"
   }
 }
 
 /**
- * `whsec_` and base64, as Standard Webhooks has it; any other text is taken as it is, which its libraries call `raw`.
- * While a secret is being replaced give both: each signs, and each is accepted.
+ * A request cannot be trusted. `header`: a header is missing or malformed. `time`: it was sent too long ago, or in the
+ * future. `signature`: no signature matches.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class WebhookUntrusted
+  extends Schema.TaggedError<WebhookUntrusted>("effect-coding-agents/WebhookUntrusted")("WebhookUntrusted", {
+    reason: Schema.Literals(["header", "time", "signature"])
+  })
+{
+  readonly retryable = false
+  override get message() {
+    return `A webhook request cannot be trusted (${this.reason}); do not process it`
+  }
+}
+
+/**
+ * `whsec_` and base64, as in Standard Webhooks; any other text is used as it is, which its libraries call `raw`. To
+ * rotate a secret give both: each signs, and each is accepted.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export type Secret = Redacted.Redacted<string> | ReadonlyArray<Redacted.Redacted<string>>
 
 type Observe = Parameters<typeof LifecycleHooks.observe<HookPattern, never, never>>[0]
 
+/**
+ * The endpoint, its secret, and the options of `LifecycleHooks.observe`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface WebhookOptions extends Omit<Observe, "run"> {
-  /** Redacted where it holds a token. */
+  /** Redacted if it contains a token. */
   readonly url: string | Redacted.Redacted<string>
   readonly secret: Secret
-  /** Cannot replace our own. */
+  /** Additional headers. They cannot replace our own. */
   readonly headers?: Readonly<Record<string, string | Redacted.Redacted<string>>> | undefined
-  /** How long the receiver may take to answer. Default 15 seconds. */
+  /** Time for the receiver to answer. Default 15 seconds. */
   readonly timeout?: Duration.Input | undefined
   /** Default 12, which with the default `backoff` is about two and a half hours. */
   readonly attempts?: number | undefined
-  /** Wait before the second try; doubled for each further one, up to an hour. Default 5 seconds. */
+  /** Wait before the second try, doubled for each further one, up to an hour. Default 5 seconds. */
   readonly backoff?: Duration.Input | undefined
 }
 
-/** Told of what was recorded, over HTTP. */
+/**
+ * Posts recorded events to the endpoint. Fails with `WebhookSecretInvalid` when it is built.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
 export const layer = (
   options: WebhookOptions
 ): Layer.Layer<never, HookExists | WebhookSecretInvalid, LifecycleHooks | HttpClient.HttpClient> =>
@@ -157,7 +208,7 @@ const post = Effect.fnUntraced(
         "webhook-signature": keys.map((key) => `v1,${sign(key, event.eventId, timestamp, body)}`).join(" ")
       })
     )
-    // The scope ends the response's body, however much of it is still to come.
+    // The scope cancels the response's body, whatever is left of it.
     const { status } = yield* client.execute(request).pipe(
       Effect.provideService(FetchHttpClient.RequestInit, { ...Option.getOrUndefined(init), redirect: "manual" }),
       Effect.mapError((error) =>
@@ -167,20 +218,24 @@ const post = Effect.fnUntraced(
     return status
   },
   Effect.scoped,
-  // URLs of webhooks are often secrets themselves.
+  // The URL of a webhook is often a secret itself.
   Effect.provideService(HttpClient.TracerDisabledWhen, () => true)
 )
 
 /**
- * For receivers: whether a request was sent by who has the secret, lately, and just so. Answers the event's id.
+ * For receivers: checks that a request was signed with the secret, recently, and was not changed. Returns the event's
+ * id.
  *
- * `body` is the request's as it came, before anything has parsed it; the names of `headers` may be in any case.
+ * `body` is the request's body before any parsing; the names of `headers` can be in any case.
+ *
+ * @since 0.1.0
+ * @category receivers
  */
 export const verify = Effect.fn("WebhookHook.verify")(function*(request: {
   readonly secret: Secret
   readonly headers: Readonly<Record<string, string | ReadonlyArray<string> | undefined>>
   readonly body: string | Uint8Array
-  /** How far its time may be from ours. Default 5 minutes. */
+  /** Allowed difference between its time and ours. Default 5 minutes. */
   readonly tolerance?: Duration.Input | undefined
 }): Effect.fn.Return<string, WebhookUntrusted | WebhookSecretInvalid> {
   const keys = yield* keysOf(request.secret)

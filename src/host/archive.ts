@@ -55,7 +55,7 @@ export const make = (parts: Live & { readonly snapshots: Snapshots }): Transcrip
   return TranscriptArchive.of({
     snapshot,
     restore,
-    list: Effect.fn("TranscriptArchive.list")(snapshots.list),
+    list: Effect.fn("TranscriptArchive.list")(({ threadId }) => snapshots.list(threadId)),
     read: Effect.fn("TranscriptArchive.read")(function*(ref) {
       const found = yield* snapshots.find(ref)
       const messages = yield* snapshots.messages(found)
@@ -70,8 +70,8 @@ export const make = (parts: Live & { readonly snapshots: Snapshots }): Transcrip
       yield* snapshots.blobs(found)
       return found.manifest
     }),
-    export: Effect.fn("TranscriptArchive.export")(function*(ref, format) {
-      const found = yield* snapshots.find(ref)
+    export: Effect.fn("TranscriptArchive.export")(function*({ format, snapshot }) {
+      const found = yield* snapshots.find(snapshot)
       const messages = yield* snapshots.messages(found)
       return yield* SnapshotExport.make(
         { manifest: found.manifest, messages, blobs: yield* snapshots.blobs(found) },

@@ -11,8 +11,11 @@ import * as reentrancy from "../hooks/internal/reentrancy.ts"
 import { type HookServices, LifecycleHooks } from "../hooks/LifecycleHooks.ts"
 import * as SteadyClock from "../process/SteadyClock.ts"
 import { ProviderRegistry } from "../provider/ProviderRegistry.ts"
-import type { ProviderService, SendTurn, SessionInfo, TurnAccepted } from "../service/ProviderService.ts"
+import type { SendTurn } from "../service/Commands.ts"
+import type { ProviderService } from "../service/ProviderService.ts"
+import type { SessionInfo, TurnAccepted } from "../service/Results.ts"
 import {
+  InputInvalid,
   InstanceNotFound,
   PromptEmpty,
   PromptTooLong,
@@ -256,10 +259,10 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
     answerQuestion: Effect.fn("ProviderService.answerQuestion")(function*({ answer, requestId, threadId }) {
       yield* Effect.annotateCurrentSpan({ threadId })
       if (actors.peek(threadId) === undefined) yield* getThread(threadId)
-      yield* actors.use(threadId, (actor) => actor.respond({ _tag: "Question", requestId, answer }))
+      yield* actors.use(threadId, (actor) => actor.answer(requestId, answer))
     }),
 
-    stopSession: Effect.fn("ProviderService.stopSession")(function*(threadId) {
+    stopSession: Effect.fn("ProviderService.stopSession")(function*({ threadId }) {
       yield* Effect.annotateCurrentSpan({ threadId })
       yield* reentrancy.check(threadId)
       // A thread that is being started for the first time is not stored yet.
@@ -267,13 +270,13 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
       yield* actors.use(threadId, (actor) => actor.stop("stopped"))
     }),
 
-    resetThread: Effect.fn("ProviderService.resetThread")(function*(threadId) {
+    resetThread: Effect.fn("ProviderService.resetThread")(function*({ threadId }) {
       yield* Effect.annotateCurrentSpan({ threadId })
       yield* reentrancy.check(threadId)
       return infoOf(yield* actors.use(threadId, (actor) => actor.reset))
     }),
 
-    compactThread: Effect.fn("ProviderService.compactThread")(function*(threadId) {
+    compactThread: Effect.fn("ProviderService.compactThread")(function*({ threadId }) {
       yield* Effect.annotateCurrentSpan({ threadId })
       yield* reentrancy.check(threadId)
       const { compactionId, outcome, reason, snapshot, summary } = yield* compact(threadId, "manual")
@@ -294,20 +297,26 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
       return infoOf(yield* actors.use(newThreadId, (actor) => actor.create(plan, past)))
     }),
 
-    deleteThread: Effect.fn("ProviderService.deleteThread")(function*(threadId) {
+    deleteThread: Effect.fn("ProviderService.deleteThread")(function*({ threadId }) {
       yield* Effect.annotateCurrentSpan({ threadId })
       yield* reentrancy.check(threadId)
       yield* getThread(threadId)
       yield* actors.use(threadId, (actor) => actor.remove)
     }),
 
-    listThreads: Effect.fn("ProviderService.listThreads")((page) =>
-      store.listThreads({ limit: page?.limit ?? 100, before: page?.before })
+    listThreads: Effect.fn("ProviderService.listThreads")(({ after, limit = 100 }) =>
+      store.listThreads({ after, limit }).pipe(
+        Effect.catchTag(
+          "PageInvalid",
+          ({ reason }) =>
+            Effect.fail(new InputInvalid({ operation: "listThreads", issues: [{ path: "after", reason }] }))
+        )
+      )
     ),
 
-    getThread: Effect.fn("ProviderService.getThread")((threadId) => getThread(threadId)),
+    getThread: Effect.fn("ProviderService.getThread")(({ threadId }) => getThread(threadId)),
 
-    readTranscript: Effect.fn("ProviderService.readTranscript")(function*(threadId) {
+    readTranscript: Effect.fn("ProviderService.readTranscript")(function*({ threadId }) {
       yield* getThread(threadId)
       return yield* archive.all(threadId)
     }),
@@ -322,7 +331,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
 
   const transcripts: TranscriptArchive["Service"] = archives.make({
     snapshots,
-    snapshot: Effect.fn("TranscriptArchive.snapshot")(function*(threadId) {
+    snapshot: Effect.fn("TranscriptArchive.snapshot")(function*({ threadId }) {
       yield* getThread(threadId)
       return yield* actors.use(threadId, (actor) => actor.snapshot)
     }),
@@ -330,7 +339,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
       const { threadId } = input
       yield* reentrancy.check(threadId)
       if (Option.isSome(yield* store.getThread(threadId))) return yield* new ThreadExists({ threadId })
-      const { manifest, turns } = yield* transcripts.read(input)
+      const { manifest, turns } = yield* transcripts.read(input.snapshot)
       const plan: StartPlan.StartPlan = {
         instanceId: input.instanceId ?? manifest.instanceId,
         directory: input.directory ?? manifest.directory,

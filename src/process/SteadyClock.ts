@@ -7,8 +7,8 @@
  * the wall clock by as much from then on.
  *
  * Its values may be compared with each other and with due times that were computed from them. They are not for display
- * and not for events: those carry the wall time. Another process has a clock of its own, so a due time that outlives its
- * process must be bounded by the longest wait that it can stand for.
+ * and not for events: those carry the wall time. Another process has a clock of its own, so a due time that outlives
+ * its process must be bounded by the longest wait that it can stand for.
  *
  * @since 0.1.0
  */

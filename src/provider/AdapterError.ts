@@ -7,52 +7,70 @@
  */
 import { Schema } from "effect"
 import { InstanceId, ProviderName, RequestId, SessionId, TurnId } from "../domain/Ids.ts"
+import { hidden } from "../domain/PublicError.ts"
 import { RuntimeMode } from "../domain/RuntimeMode.ts"
 
 /** No executable was found. `searched` lists every place that was looked at, in order. */
-export class AgentNotFound extends Schema.TaggedError<AgentNotFound>()("AgentNotFound", {
-  instanceId: InstanceId,
-  searched: Schema.Array(Schema.String)
-}) {
+export class AgentNotFound
+  extends Schema.TaggedError<AgentNotFound>("effect-coding-agents/AgentNotFound")("AgentNotFound", {
+    instanceId: InstanceId,
+    searched: hidden(Schema.Array(Schema.String))
+  }, { httpApiStatus: 503 })
+{
   readonly retryable = false
+  get publicMessage() {
+    return `No executable found for ${this.instanceId}`
+  }
   override get message() {
     return `No executable found for ${this.instanceId}; looked at ${this.searched.join(", ")}`
   }
 }
 
 /** A file is there but the system will not run it. `code` is the system's error code (`EACCES`, `ENOEXEC`, ...). */
-export class AgentNotExecutable extends Schema.TaggedError<AgentNotExecutable>()("AgentNotExecutable", {
-  instanceId: InstanceId,
-  path: Schema.String,
-  code: Schema.String
-}) {
+export class AgentNotExecutable
+  extends Schema.TaggedError<AgentNotExecutable>("effect-coding-agents/AgentNotExecutable")("AgentNotExecutable", {
+    instanceId: InstanceId,
+    path: hidden(Schema.String),
+    code: Schema.String
+  }, { httpApiStatus: 503 })
+{
   readonly retryable = false
+  get publicMessage() {
+    return `The executable of ${this.instanceId} cannot be executed (${this.code})`
+  }
   override get message() {
     return `${this.path} cannot be executed (${this.code})`
   }
 }
 
 /** The agent was started and did not become ready: it exited, or the deadline passed. `stderr` is its last output. */
-export class AgentStartFailed extends Schema.TaggedError<AgentStartFailed>()("AgentStartFailed", {
-  instanceId: InstanceId,
-  reason: Schema.Literals(["exited", "deadline"]),
-  exitCode: Schema.optionalKey(Schema.Int),
-  stderr: Schema.String
-}) {
+export class AgentStartFailed
+  extends Schema.TaggedError<AgentStartFailed>("effect-coding-agents/AgentStartFailed")("AgentStartFailed", {
+    instanceId: InstanceId,
+    reason: Schema.Literals(["exited", "deadline"]),
+    exitCode: Schema.optionalKey(Schema.Int),
+    stderr: hidden(Schema.String)
+  }, { httpApiStatus: 503 })
+{
   readonly retryable = true
-  override get message() {
+  get publicMessage() {
     const what = this.reason === "deadline"
       ? "was not ready before the deadline"
       : `exited${this.exitCode === undefined ? "" : ` with code ${this.exitCode}`} before it was ready`
-    return `The agent of ${this.instanceId} ${what}${this.stderr === "" ? "" : `; its last output:\n${this.stderr}`}`
+    return `The agent of ${this.instanceId} ${what}`
+  }
+  override get message() {
+    return `${this.publicMessage}${this.stderr === "" ? "" : `; its last output:\n${this.stderr}`}`
   }
 }
 
 /** The agent refused our credentials. */
-export class AgentUnauthorized extends Schema.TaggedError<AgentUnauthorized>()("AgentUnauthorized", {
-  instanceId: InstanceId,
-  status: Schema.Int
-}) {
+export class AgentUnauthorized
+  extends Schema.TaggedError<AgentUnauthorized>("effect-coding-agents/AgentUnauthorized")("AgentUnauthorized", {
+    instanceId: InstanceId,
+    status: Schema.Int
+  }, { httpApiStatus: 502 })
+{
   readonly retryable = false
   override get message() {
     return `${this.instanceId} refused the password or token (status ${this.status})`
@@ -60,11 +78,13 @@ export class AgentUnauthorized extends Schema.TaggedError<AgentUnauthorized>()("
 }
 
 /** No answer: connection refused, reset, or not within the deadline. Says nothing about the session. */
-export class AgentUnreachable extends Schema.TaggedError<AgentUnreachable>()("AgentUnreachable", {
-  instanceId: InstanceId,
-  operation: Schema.String,
-  code: Schema.String
-}) {
+export class AgentUnreachable
+  extends Schema.TaggedError<AgentUnreachable>("effect-coding-agents/AgentUnreachable")("AgentUnreachable", {
+    instanceId: InstanceId,
+    operation: Schema.String,
+    code: Schema.String
+  }, { httpApiStatus: 503 })
+{
   readonly retryable = true
   override get message() {
     return `${this.instanceId} did not answer ${this.operation} (${this.code})`
@@ -72,13 +92,15 @@ export class AgentUnreachable extends Schema.TaggedError<AgentUnreachable>()("Ag
 }
 
 /** The agent answered something that is neither success nor a known refusal. */
-export class AgentProtocolError extends Schema.TaggedError<AgentProtocolError>()("AgentProtocolError", {
-  instanceId: InstanceId,
-  operation: Schema.String,
-  status: Schema.optionalKey(Schema.Int),
-  name: Schema.optionalKey(Schema.String),
-  body: Schema.Unknown
-}) {
+export class AgentProtocolError
+  extends Schema.TaggedError<AgentProtocolError>("effect-coding-agents/AgentProtocolError")("AgentProtocolError", {
+    instanceId: InstanceId,
+    operation: Schema.String,
+    status: Schema.optionalKey(Schema.Int),
+    name: Schema.optionalKey(Schema.String),
+    body: hidden(Schema.Unknown)
+  }, { httpApiStatus: 502 })
+{
   readonly retryable = false
   override get message() {
     const what = [this.status, this.name].filter((part) => part !== undefined).join(" ")
@@ -87,11 +109,13 @@ export class AgentProtocolError extends Schema.TaggedError<AgentProtocolError>()
 }
 
 /** Proved: the provider no longer has this session. `evidence` is the structure that proves it. */
-export class SessionMissing extends Schema.TaggedError<SessionMissing>()("SessionMissing", {
-  instanceId: InstanceId,
-  sessionId: SessionId,
-  evidence: Schema.Unknown
-}) {
+export class SessionMissing
+  extends Schema.TaggedError<SessionMissing>("effect-coding-agents/SessionMissing")("SessionMissing", {
+    instanceId: InstanceId,
+    sessionId: SessionId,
+    evidence: hidden(Schema.Unknown)
+  }, { httpApiStatus: 410 })
+{
   readonly retryable = false
   override get message() {
     return `${this.instanceId} no longer has the session ${this.sessionId}`
@@ -99,24 +123,35 @@ export class SessionMissing extends Schema.TaggedError<SessionMissing>()("Sessio
 }
 
 /** The stored cursor cannot be used. It stays stored as it is. */
-export class CursorRejected extends Schema.TaggedError<CursorRejected>()("CursorRejected", {
-  instanceId: InstanceId,
-  outcome: Schema.Literals(["Absent", "Malformed", "Foreign", "Unsupported"]),
-  /** What was found: the foreign provider's name, the newer version, or where the value is malformed. */
-  found: Schema.String
-}) {
+export class CursorRejected
+  extends Schema.TaggedError<CursorRejected>("effect-coding-agents/CursorRejected")("CursorRejected", {
+    instanceId: InstanceId,
+    outcome: Schema.Literals(["Absent", "Malformed", "Foreign", "Unsupported"]),
+    /** What was found: the foreign provider's name, the newer version, or where the value is malformed. */
+    found: hidden(Schema.String)
+  }, { httpApiStatus: 409 })
+{
   readonly retryable = false
+  get publicMessage() {
+    return `The stored cursor is ${this.outcome.toLowerCase()} for ${this.instanceId}. It was kept.`
+  }
   override get message() {
     return `The stored cursor is ${this.outcome.toLowerCase()} for ${this.instanceId}: ${this.found}. It was kept.`
   }
 }
 
 /** The session exists but cannot work in the directory that was asked for. */
-export class DirectoryUnreachable extends Schema.TaggedError<DirectoryUnreachable>()("DirectoryUnreachable", {
-  instanceId: InstanceId,
-  from: Schema.String,
-  to: Schema.String
-}) {
+export class DirectoryUnreachable
+  extends Schema.TaggedError<DirectoryUnreachable>("effect-coding-agents/DirectoryUnreachable")(
+    "DirectoryUnreachable",
+    {
+      instanceId: InstanceId,
+      from: Schema.String,
+      to: Schema.String
+    },
+    { httpApiStatus: 409 }
+  )
+{
   readonly retryable = false
   override get message() {
     return `The session cannot be moved from ${this.from} to ${this.to}`
@@ -124,12 +159,14 @@ export class DirectoryUnreachable extends Schema.TaggedError<DirectoryUnreachabl
 }
 
 /** The runtime mode cannot be enforced on this agent, so the session was not started. */
-export class PolicyUnenforceable extends Schema.TaggedError<PolicyUnenforceable>()("PolicyUnenforceable", {
-  instanceId: InstanceId,
-  runtimeMode: RuntimeMode,
-  /** What the agent would have allowed, or how it answered, in its own terms. */
-  effective: Schema.Unknown
-}) {
+export class PolicyUnenforceable
+  extends Schema.TaggedError<PolicyUnenforceable>("effect-coding-agents/PolicyUnenforceable")("PolicyUnenforceable", {
+    instanceId: InstanceId,
+    runtimeMode: RuntimeMode,
+    /** What the agent would have allowed, or how it answered, in its own terms. */
+    effective: hidden(Schema.Unknown)
+  }, { httpApiStatus: 422 })
+{
   readonly retryable = false
   override get message() {
     return `${this.instanceId} cannot enforce ${this.runtimeMode}`
@@ -137,11 +174,13 @@ export class PolicyUnenforceable extends Schema.TaggedError<PolicyUnenforceable>
 }
 
 /** The agent does not offer this model. */
-export class ModelUnavailable extends Schema.TaggedError<ModelUnavailable>()("ModelUnavailable", {
-  instanceId: InstanceId,
-  model: Schema.String,
-  available: Schema.Array(Schema.String)
-}) {
+export class ModelUnavailable
+  extends Schema.TaggedError<ModelUnavailable>("effect-coding-agents/ModelUnavailable")("ModelUnavailable", {
+    instanceId: InstanceId,
+    model: Schema.String,
+    available: Schema.Array(Schema.String)
+  }, { httpApiStatus: 422 })
+{
   readonly retryable = false
   override get message() {
     const known = this.available.length === 0 ? "it offers none" : `it offers ${this.available.join(", ")}`
@@ -150,11 +189,11 @@ export class ModelUnavailable extends Schema.TaggedError<ModelUnavailable>()("Mo
 }
 
 /** The input did not become a turn. The provider does not have it; sending it again is safe. */
-export class TurnRefused extends Schema.TaggedError<TurnRefused>()("TurnRefused", {
+export class TurnRefused extends Schema.TaggedError<TurnRefused>("effect-coding-agents/TurnRefused")("TurnRefused", {
   turnId: TurnId,
   name: Schema.String,
-  reason: Schema.Unknown
-}) {
+  reason: hidden(Schema.Unknown)
+}, { httpApiStatus: 422 }) {
   readonly retryable = false
   override get message() {
     return `The agent refused turn ${this.turnId} (${this.name})`
@@ -165,10 +204,12 @@ export class TurnRefused extends Schema.TaggedError<TurnRefused>()("TurnRefused"
  * The input may or may not have reached the provider, and its history could not be read to find out. The turn ends as
  * unknown and is never sent again by itself.
  */
-export class DeliveryUncertain extends Schema.TaggedError<DeliveryUncertain>()("DeliveryUncertain", {
-  turnId: TurnId,
-  code: Schema.String
-}) {
+export class DeliveryUncertain
+  extends Schema.TaggedError<DeliveryUncertain>("effect-coding-agents/DeliveryUncertain")("DeliveryUncertain", {
+    turnId: TurnId,
+    code: Schema.String
+  }, { httpApiStatus: 504 })
+{
   readonly retryable = false
   override get message() {
     return `It is not known whether turn ${this.turnId} reached the agent (${this.code})`
@@ -176,10 +217,12 @@ export class DeliveryUncertain extends Schema.TaggedError<DeliveryUncertain>()("
 }
 
 /** An attachment cannot be sent. */
-export class AttachmentRefused extends Schema.TaggedError<AttachmentRefused>()("AttachmentRefused", {
-  name: Schema.String,
-  reason: Schema.Literals(["outside-directory", "missing", "unreadable", "unsupported"])
-}) {
+export class AttachmentRefused
+  extends Schema.TaggedError<AttachmentRefused>("effect-coding-agents/AttachmentRefused")("AttachmentRefused", {
+    name: Schema.String,
+    reason: Schema.Literals(["outside-directory", "missing", "unreadable", "unsupported"])
+  }, { httpApiStatus: 422 })
+{
   readonly retryable = false
   override get message() {
     return `The attachment ${this.name} was refused: ${this.reason}`
@@ -190,12 +233,15 @@ export class AttachmentRefused extends Schema.TaggedError<AttachmentRefused>()("
  * The agent would compact without asking us first, although transcripts are to be saved before: what makes it ask did
  * not load. The turn was not sent.
  */
-export class GateMissing extends Schema.TaggedError<GateMissing>()("GateMissing", {
+export class GateMissing extends Schema.TaggedError<GateMissing>("effect-coding-agents/GateMissing")("GateMissing", {
   instanceId: InstanceId,
   /** What did not load. */
-  plugin: Schema.String
-}) {
+  plugin: hidden(Schema.String)
+}, { httpApiStatus: 503 }) {
   readonly retryable = false
+  get publicMessage() {
+    return `${this.instanceId} could not be held before a compaction; the turn was not sent`
+  }
   override get message() {
     return `${this.instanceId} did not load ${this.plugin}, so a compaction could not be held until the transcript is ` +
       "saved; the turn was not sent. With `compaction: { saveBefore: false }` it would be."
@@ -203,7 +249,11 @@ export class GateMissing extends Schema.TaggedError<GateMissing>()("GateMissing"
 }
 
 /** The provider does not know this request (any more): it was answered elsewhere, or what it belonged to ended. */
-export class RequestGone extends Schema.TaggedError<RequestGone>()("RequestGone", { requestId: RequestId }) {
+export class RequestGone
+  extends Schema.TaggedError<RequestGone>("effect-coding-agents/RequestGone")("RequestGone", { requestId: RequestId }, {
+    httpApiStatus: 409
+  })
+{
   readonly retryable = false
   override get message() {
     return `The agent no longer waits for an answer to ${this.requestId}`
@@ -211,10 +261,12 @@ export class RequestGone extends Schema.TaggedError<RequestGone>()("RequestGone"
 }
 
 /** The adapter does not offer this operation; its capabilities say so. */
-export class CapabilityMissing extends Schema.TaggedError<CapabilityMissing>()("CapabilityMissing", {
-  provider: ProviderName,
-  capability: Schema.String
-}) {
+export class CapabilityMissing
+  extends Schema.TaggedError<CapabilityMissing>("effect-coding-agents/CapabilityMissing")("CapabilityMissing", {
+    provider: ProviderName,
+    capability: Schema.String
+  }, { httpApiStatus: 501 })
+{
   readonly retryable = false
   override get message() {
     return `${this.provider} cannot ${this.capability}`

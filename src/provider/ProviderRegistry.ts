@@ -6,6 +6,7 @@
  */
 import { Context, Effect, Layer, Option, Schema, type Scope } from "effect"
 import { InstanceId } from "../domain/Ids.ts"
+import { guarded } from "./AdapterGuard.ts"
 import type { ProviderAdapter } from "./ProviderAdapter.ts"
 
 /**
@@ -14,7 +15,11 @@ import type { ProviderAdapter } from "./ProviderAdapter.ts"
  * @category errors
  * @since 0.1.0
  */
-export class InstanceExists extends Schema.TaggedError<InstanceExists>()("InstanceExists", { instanceId: InstanceId }) {
+export class InstanceExists
+  extends Schema.TaggedError<InstanceExists>("effect-coding-agents/InstanceExists")("InstanceExists", {
+    instanceId: InstanceId
+  }, { httpApiStatus: 500 })
+{
   readonly retryable = false
   override get message() {
     return `Two provider layers use the instance id "${this.instanceId}"`
@@ -40,7 +45,7 @@ export class ProviderRegistry extends Context.Service<ProviderRegistry, {
         Effect.acquireRelease(
           Effect.suspend(() => {
             if (adapters.has(adapter.instanceId)) return new InstanceExists({ instanceId: adapter.instanceId })
-            return Effect.sync(() => void adapters.set(adapter.instanceId, adapter))
+            return Effect.sync(() => void adapters.set(adapter.instanceId, guarded(adapter)))
           }),
           () => Effect.sync(() => adapters.delete(adapter.instanceId))
         ),

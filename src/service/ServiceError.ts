@@ -4,14 +4,62 @@
 import { Schema } from "effect"
 import { CompactionOutcome } from "../domain/Compaction.ts"
 import { InstanceId, RequestId, ThreadId, TurnId } from "../domain/Ids.ts"
+import * as InputIssue from "../domain/InputIssue.ts"
 import { InterruptedBy, UnknownReason } from "../domain/ThreadEvent.ts"
 import { TurnFailure } from "../domain/TurnFailure.ts"
 
+export { of as toPublic, PublicError } from "../domain/PublicError.ts"
+
+/** The input is not of the operation's shape. Nothing was stored, and no agent has seen it. */
+export class InputInvalid
+  extends Schema.TaggedError<InputInvalid>("effect-coding-agents/InputInvalid")("InputInvalid", {
+    /** The operation, as `sendTurn`. */
+    operation: Schema.String,
+    issues: Schema.Array(InputIssue.InputIssue)
+  }, { httpApiStatus: 400 })
+{
+  readonly retryable = false
+  override get message() {
+    return `The input of ${this.operation} is not valid: ${InputIssue.format(this.issues)}`
+  }
+}
+
+/** A new thread needs a provider instance and a directory. */
+export class StartIncomplete
+  extends Schema.TaggedError<StartIncomplete>("effect-coding-agents/StartIncomplete")("StartIncomplete", {
+    threadId: ThreadId,
+    missing: Schema.Array(Schema.Literals(["instanceId", "directory"]))
+  }, { httpApiStatus: 422 })
+{
+  readonly retryable = false
+  override get message() {
+    return `There is no thread "${this.threadId}" yet; to start it, give ${this.missing.join(" and ")}`
+  }
+}
+
+/** The answer does not fit the questions that were asked. It was not sent, and the request stays open. */
+export class AnswerInvalid
+  extends Schema.TaggedError<AnswerInvalid>("effect-coding-agents/AnswerInvalid")("AnswerInvalid", {
+    threadId: ThreadId,
+    requestId: RequestId,
+    questions: Schema.Int,
+    answers: Schema.Int
+  }, { httpApiStatus: 422 })
+{
+  readonly retryable = false
+  override get message() {
+    return `The request ${this.requestId} asks ${this.questions} questions and was given ${this.answers} answers; ` +
+      "give one array for each question, in their order"
+  }
+}
+
 /** No layer has registered this provider instance. `known` lists those that are there. */
-export class InstanceNotFound extends Schema.TaggedError<InstanceNotFound>()("InstanceNotFound", {
-  instanceId: InstanceId,
-  known: Schema.Array(InstanceId)
-}) {
+export class InstanceNotFound
+  extends Schema.TaggedError<InstanceNotFound>("effect-coding-agents/InstanceNotFound")("InstanceNotFound", {
+    instanceId: InstanceId,
+    known: Schema.Array(InstanceId)
+  }, { httpApiStatus: 404 })
+{
   readonly retryable = false
   override get message() {
     const known = this.known.length === 0 ? "no provider layer is there" : `there are: ${this.known.join(", ")}`
@@ -20,26 +68,23 @@ export class InstanceNotFound extends Schema.TaggedError<InstanceNotFound>()("In
 }
 
 /** The store has no such thread. */
-export class ThreadNotFound extends Schema.TaggedError<ThreadNotFound>()("ThreadNotFound", { threadId: ThreadId }) {
+export class ThreadNotFound
+  extends Schema.TaggedError<ThreadNotFound>("effect-coding-agents/ThreadNotFound")("ThreadNotFound", {
+    threadId: ThreadId
+  }, { httpApiStatus: 404 })
+{
   readonly retryable = false
   override get message() {
     return `There is no thread "${this.threadId}"; start it with startSession`
   }
 }
 
-/** A new thread needs these; the start left them out. */
-export class StartIncomplete extends Schema.TaggedError<StartIncomplete>()("StartIncomplete", {
-  threadId: ThreadId,
-  missing: Schema.Array(Schema.Literals(["instanceId", "directory"]))
-}) {
-  readonly retryable = false
-  override get message() {
-    return `The new thread "${this.threadId}" needs ${this.missing.join(" and ")}`
-  }
-}
-
 /** A fork must go to a new thread. */
-export class ThreadExists extends Schema.TaggedError<ThreadExists>()("ThreadExists", { threadId: ThreadId }) {
+export class ThreadExists extends Schema.TaggedError<ThreadExists>("effect-coding-agents/ThreadExists")(
+  "ThreadExists",
+  { threadId: ThreadId },
+  { httpApiStatus: 409 }
+) {
   readonly retryable = false
   override get message() {
     return `The thread "${this.threadId}" exists already`
@@ -47,10 +92,12 @@ export class ThreadExists extends Schema.TaggedError<ThreadExists>()("ThreadExis
 }
 
 /** The working directory does not exist, is not a directory, or is not an absolute path. */
-export class DirectoryInvalid extends Schema.TaggedError<DirectoryInvalid>()("DirectoryInvalid", {
-  directory: Schema.String,
-  reason: Schema.Literals(["missing", "not-a-directory", "not-absolute", "unreadable"])
-}) {
+export class DirectoryInvalid
+  extends Schema.TaggedError<DirectoryInvalid>("effect-coding-agents/DirectoryInvalid")("DirectoryInvalid", {
+    directory: Schema.String,
+    reason: Schema.Literals(["missing", "not-a-directory", "not-absolute", "unreadable"])
+  }, { httpApiStatus: 422 })
+{
   readonly retryable = false
   override get message() {
     return `The directory "${this.directory}" cannot be used (${this.reason})`
@@ -58,7 +105,11 @@ export class DirectoryInvalid extends Schema.TaggedError<DirectoryInvalid>()("Di
 }
 
 /** A prompt without text and without attachments. */
-export class PromptEmpty extends Schema.TaggedError<PromptEmpty>()("PromptEmpty", { threadId: ThreadId }) {
+export class PromptEmpty
+  extends Schema.TaggedError<PromptEmpty>("effect-coding-agents/PromptEmpty")("PromptEmpty", { threadId: ThreadId }, {
+    httpApiStatus: 422
+  })
+{
   readonly retryable = false
   override get message() {
     return "The prompt is empty"
@@ -66,11 +117,13 @@ export class PromptEmpty extends Schema.TaggedError<PromptEmpty>()("PromptEmpty"
 }
 
 /** The prompt is longer than the configured limit. Lengths in UTF-16 code units. */
-export class PromptTooLong extends Schema.TaggedError<PromptTooLong>()("PromptTooLong", {
-  threadId: ThreadId,
-  length: Schema.Int,
-  limit: Schema.Int
-}) {
+export class PromptTooLong
+  extends Schema.TaggedError<PromptTooLong>("effect-coding-agents/PromptTooLong")("PromptTooLong", {
+    threadId: ThreadId,
+    length: Schema.Int,
+    limit: Schema.Int
+  }, { httpApiStatus: 413 })
+{
   readonly retryable = false
   override get message() {
     return `The prompt has ${this.length} characters; the limit is ${this.limit}`
@@ -78,10 +131,12 @@ export class PromptTooLong extends Schema.TaggedError<PromptTooLong>()("PromptTo
 }
 
 /** A turn of this thread is running. Wait for it, interrupt it, or send with `steer: true`. */
-export class TurnInProgress extends Schema.TaggedError<TurnInProgress>()("TurnInProgress", {
-  threadId: ThreadId,
-  turnId: TurnId
-}) {
+export class TurnInProgress
+  extends Schema.TaggedError<TurnInProgress>("effect-coding-agents/TurnInProgress")("TurnInProgress", {
+    threadId: ThreadId,
+    turnId: TurnId
+  }, { httpApiStatus: 409 })
+{
   readonly retryable = true
   override get message() {
     return `Turn ${this.turnId} of thread ${this.threadId} is still running`
@@ -89,10 +144,16 @@ export class TurnInProgress extends Schema.TaggedError<TurnInProgress>()("TurnIn
 }
 
 /** The thread's session is being compacted at our request, or the agent compacts it by itself. Try again afterwards. */
-export class CompactionInProgress extends Schema.TaggedError<CompactionInProgress>()("CompactionInProgress", {
-  threadId: ThreadId,
-  compactionId: Schema.String
-}) {
+export class CompactionInProgress
+  extends Schema.TaggedError<CompactionInProgress>("effect-coding-agents/CompactionInProgress")(
+    "CompactionInProgress",
+    {
+      threadId: ThreadId,
+      compactionId: Schema.String
+    },
+    { httpApiStatus: 409 }
+  )
+{
   readonly retryable = true
   override get message() {
     return `Thread ${this.threadId} is being compacted`
@@ -100,12 +161,14 @@ export class CompactionInProgress extends Schema.TaggedError<CompactionInProgres
 }
 
 /** The compaction was not done: a guard's veto, or the transcript could not be saved. Nothing has changed. */
-export class CompactionRefused extends Schema.TaggedError<CompactionRefused>()("CompactionRefused", {
-  threadId: ThreadId,
-  compactionId: Schema.String,
-  outcome: CompactionOutcome,
-  reason: Schema.String
-}) {
+export class CompactionRefused
+  extends Schema.TaggedError<CompactionRefused>("effect-coding-agents/CompactionRefused")("CompactionRefused", {
+    threadId: ThreadId,
+    compactionId: Schema.String,
+    outcome: CompactionOutcome,
+    reason: Schema.String
+  }, { httpApiStatus: 409 })
+{
   readonly retryable = true
   override get message() {
     return `Thread ${this.threadId} was not compacted (${this.outcome}): ${this.reason}`
@@ -113,12 +176,12 @@ export class CompactionRefused extends Schema.TaggedError<CompactionRefused>()("
 }
 
 /** A guard has vetoed the turn. It was not sent. */
-export class TurnVetoed extends Schema.TaggedError<TurnVetoed>()("TurnVetoed", {
+export class TurnVetoed extends Schema.TaggedError<TurnVetoed>("effect-coding-agents/TurnVetoed")("TurnVetoed", {
   threadId: ThreadId,
   turnId: TurnId,
   hook: Schema.String,
   reason: Schema.String
-}) {
+}, { httpApiStatus: 403 }) {
   readonly retryable = false
   override get message() {
     return `The hook "${this.hook}" has vetoed turn ${this.turnId}: ${this.reason}`
@@ -126,10 +189,12 @@ export class TurnVetoed extends Schema.TaggedError<TurnVetoed>()("TurnVetoed", {
 }
 
 /** The thread never had such a turn. */
-export class TurnNotFound extends Schema.TaggedError<TurnNotFound>()("TurnNotFound", {
-  threadId: ThreadId,
-  turnId: TurnId
-}) {
+export class TurnNotFound
+  extends Schema.TaggedError<TurnNotFound>("effect-coding-agents/TurnNotFound")("TurnNotFound", {
+    threadId: ThreadId,
+    turnId: TurnId
+  }, { httpApiStatus: 404 })
+{
   readonly retryable = false
   override get message() {
     return `Thread ${this.threadId} has no turn ${this.turnId}`
@@ -137,7 +202,11 @@ export class TurnNotFound extends Schema.TaggedError<TurnNotFound>()("TurnNotFou
 }
 
 /** Somebody stopped the thread while it was being started; the start was given up. */
-export class ThreadStopping extends Schema.TaggedError<ThreadStopping>()("ThreadStopping", { threadId: ThreadId }) {
+export class ThreadStopping
+  extends Schema.TaggedError<ThreadStopping>("effect-coding-agents/ThreadStopping")("ThreadStopping", {
+    threadId: ThreadId
+  }, { httpApiStatus: 409 })
+{
   readonly retryable = true
   override get message() {
     return `The start of thread ${this.threadId} was cut by a stop`
@@ -145,10 +214,12 @@ export class ThreadStopping extends Schema.TaggedError<ThreadStopping>()("Thread
 }
 
 /** No such approval or question was ever asked in this thread. */
-export class RequestNotFound extends Schema.TaggedError<RequestNotFound>()("RequestNotFound", {
-  threadId: ThreadId,
-  requestId: RequestId
-}) {
+export class RequestNotFound
+  extends Schema.TaggedError<RequestNotFound>("effect-coding-agents/RequestNotFound")("RequestNotFound", {
+    threadId: ThreadId,
+    requestId: RequestId
+  }, { httpApiStatus: 404 })
+{
   readonly retryable = false
   override get message() {
     return `Thread ${this.threadId} has no request ${this.requestId}`
@@ -156,10 +227,12 @@ export class RequestNotFound extends Schema.TaggedError<RequestNotFound>()("Requ
 }
 
 /** The approval or question is settled: answered before, or what it belonged to has ended. */
-export class RequestSettled extends Schema.TaggedError<RequestSettled>()("RequestSettled", {
-  threadId: ThreadId,
-  requestId: RequestId
-}) {
+export class RequestSettled
+  extends Schema.TaggedError<RequestSettled>("effect-coding-agents/RequestSettled")("RequestSettled", {
+    threadId: ThreadId,
+    requestId: RequestId
+  }, { httpApiStatus: 409 })
+{
   readonly retryable = false
   override get message() {
     return `The request ${this.requestId} is settled already`
@@ -167,12 +240,14 @@ export class RequestSettled extends Schema.TaggedError<RequestSettled>()("Reques
 }
 
 /** A hook asks something of its own thread, which waits for that hook. What it forks may ask, once the hook is over. */
-export class HookReentrant extends Schema.TaggedError<HookReentrant>()("HookReentrant", {
-  threadId: ThreadId,
-  hook: Schema.String,
-  /** The lifecycle event that the hook was told. */
-  event: Schema.String
-}) {
+export class HookReentrant
+  extends Schema.TaggedError<HookReentrant>("effect-coding-agents/HookReentrant")("HookReentrant", {
+    threadId: ThreadId,
+    hook: Schema.String,
+    /** The lifecycle event that the hook was told. */
+    event: Schema.String
+  }, { httpApiStatus: 409 })
+{
   readonly retryable = false
   override get message() {
     return `The hook "${this.hook}" cannot use thread ${this.threadId}, which waits for it (${this.event})`
@@ -188,11 +263,13 @@ export const TurnEnding = Schema.TaggedUnion({
 export type TurnEnding = typeof TurnEnding.Type
 
 /** `runTurn` waited for a turn that ended otherwise than completed. */
-export class TurnNotCompleted extends Schema.TaggedError<TurnNotCompleted>()("TurnNotCompleted", {
-  threadId: ThreadId,
-  turnId: TurnId,
-  ending: TurnEnding
-}) {
+export class TurnNotCompleted
+  extends Schema.TaggedError<TurnNotCompleted>("effect-coding-agents/TurnNotCompleted")("TurnNotCompleted", {
+    threadId: ThreadId,
+    turnId: TurnId,
+    ending: TurnEnding
+  }, { httpApiStatus: 502 })
+{
   get retryable() {
     return this.ending._tag === "Failed" && this.ending.failure._tag === "ModelFailed" && this.ending.failure.retryable
   }

@@ -6,10 +6,11 @@
  * `TurnRestored` does not touch the ledger. `SessionEnded` stops the thread and clears its due time.
  */
 import type { Array as Arr } from "effect"
-import type { Epoch, ThreadId } from "../domain/Ids.ts"
+import type { Epoch, ThreadId, TurnId } from "../domain/Ids.ts"
 import type { LifecycleEvent } from "../domain/LifecycleEvent.ts"
 import type { NumberedEvent } from "../domain/ThreadEvent.ts"
 import type { Binding, ThreadStatus } from "../domain/ThreadRecord.ts"
+import type { TurnInput } from "../domain/TurnInput.ts"
 import type { StoredCursor } from "../provider/ResumeCursor.ts"
 
 /** What is written under one epoch. */
@@ -51,3 +52,18 @@ export interface Commit {
   /** Whether the commit reaches the disk before it returns. */
   readonly flush: boolean
 }
+
+/** A turn that is about to be sent. */
+export interface Intent {
+  readonly turnId: TurnId
+  readonly threadId: ThreadId
+  readonly epoch: Epoch
+  /** The id under which the provider's history will have it, where the adapter can choose one. */
+  readonly ref: string | undefined
+  readonly input: TurnInput
+  /** Milliseconds since the epoch. */
+  readonly at: number
+}
+
+/** A thread that no agent is started for yet. */
+export type NewThread = Omit<Binding, "sessionId" | "status" | "epoch" | "lastSeq" | "position">

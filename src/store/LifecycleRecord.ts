@@ -3,7 +3,7 @@
  * and after a restart.
  */
 import { Struct } from "effect"
-import { createHash } from "node:crypto"
+import { hash } from "node:crypto"
 import type { EventOf, Identity, LifecycleEvent, LifecycleTag } from "../domain/LifecycleEvent.ts"
 import { version } from "../domain/LifecycleEvent.ts"
 import type { EventBody, NumberedEvent, Place } from "../domain/ThreadEvent.ts"
@@ -118,10 +118,7 @@ export const eventId = (
   { sessionId }: Identity,
   tag: LifecycleTag,
   key: string
-): string =>
-  `evt_${
-    createHash("sha256").update(JSON.stringify([threadId, sessionId, epoch, tag, key])).digest("hex").slice(0, 32)
-  }`
+): string => `evt_${hash("sha256", JSON.stringify([threadId, sessionId, epoch, tag, key])).slice(0, 32)}`
 
 /** Puts an envelope around a payload. */
 export const make = <K extends LifecycleTag>(

@@ -4,26 +4,43 @@
  * Each operation is one transaction. What is flushed reaches the disk before it returns; the rest is committed, and may
  * be lost with the power but never with the process. A turn is flushed twice: its intent and its end.
  *
- * A store has one owner: one living process. Opening it settles what a crashed owner left open: its turns end as
- * `TurnUnknown`, its approvals and questions as settled by `host-crash`, its sessions as `SessionEnded`.
+ * A store has one owner: one living process. Opening it settles what a crashed owner left open: items are completed as
+ * cut, approvals and questions are settled by `host-crash`, turns end as `TurnUnknown`, sessions as `SessionEnded`.
+ *
+ * **Gotchas**
+ *
+ * A write never joins a transaction that the caller has open on the same `SqlClient`, in which it would be neither
+ * flushed nor kept: it fails with `StoreFailed`, reason `NestedTransaction`. Reads may be part of one.
+ *
+ * Reading is total, row by row. A thread or a turn that cannot be read fails on its own, or is reported beside the
+ * others; an event that cannot be read comes as `Unrecognized`.
  */
 import { Context, Effect, Layer, type Option } from "effect"
 import type { SqlClient } from "effect/sql"
 import type { Epoch, InstanceId, Position, RequestId, ThreadId, TurnId } from "../domain/Ids.ts"
 import type { ThreadEvent } from "../domain/ThreadEvent.ts"
 import type { Binding, TurnRecord } from "../domain/ThreadRecord.ts"
-import type { TurnInput } from "../domain/TurnInput.ts"
 import { AgentProcesses } from "../process/AgentProcesses.ts"
-import type { Commit } from "./Commit.ts"
+import type { Commit, Intent, NewThread } from "./Commit.ts"
 import { HookOutbox } from "./HookOutbox.ts"
 import * as SqlSessionStore from "./internal/sqlSessionStore.ts"
 import { SnapshotIndex } from "./SnapshotIndex.ts"
 import * as SqliteClient from "./SqliteClient.ts"
-import type { EpochFenced, StoreFailed, StoreOpenError, TurnExists } from "./StoreError.ts"
+import type {
+  EpochFenced,
+  PageInvalid,
+  StoreFailed,
+  StoreOpenError,
+  ThreadUnreadable,
+  TurnExists,
+  TurnUnreadable
+} from "./StoreError.ts"
+import type { ThreadPage } from "./ThreadPage.ts"
 
 export { Binding, type TurnRecord } from "../domain/ThreadRecord.ts"
-export type { Commit, Part } from "./Commit.ts"
+export type { Commit, Intent, NewThread, Part } from "./Commit.ts"
 export { EpochFenced, TurnExists } from "./StoreError.ts"
+export type { ThreadPage, UnreadableThread } from "./ThreadPage.ts"
 
 /** What is left of a deleted thread. */
 export interface Tombstone {
@@ -33,12 +50,15 @@ export interface Tombstone {
 }
 
 export class SessionStore extends Context.Service<SessionStore, {
-  readonly getThread: (threadId: ThreadId) => Effect.Effect<Option.Option<Binding>, StoreFailed>
-  /** Newest activity first. `before` is the last binding of the page before. */
-  readonly listThreads: (page: {
+  readonly getThread: (threadId: ThreadId) => Effect.Effect<Option.Option<Binding>, StoreFailed | ThreadUnreadable>
+  /**
+   * Newest activity first. `limit` is a whole number from 1 to 1000; `after` is the `next` of the page before. Rows that
+   * cannot be read are reported beside the others.
+   */
+  readonly listThreads: (query: {
     readonly limit: number
-    readonly before?: { readonly activeAt: number; readonly threadId: ThreadId } | undefined
-  }) => Effect.Effect<ReadonlyArray<Binding>, StoreFailed>
+    readonly after?: string | undefined
+  }) => Effect.Effect<ThreadPage, StoreFailed | PageInvalid>
   /**
    * Removes the thread with its cursors, turns and events, and leaves a tombstone; answers its position. Only this, and a
    * reset, removes a cursor.
@@ -50,9 +70,7 @@ export class SessionStore extends Context.Service<SessionStore, {
    * Makes a thread that no agent was started for: epoch 0, stopped, no session. Answers its position, or nothing if there
    * is a thread of this id. Flushed to the disk.
    */
-  readonly createThread: (
-    binding: Omit<Binding, "sessionId" | "status" | "epoch" | "lastSeq" | "position">
-  ) => Effect.Effect<Option.Option<Position>, StoreFailed>
+  readonly createThread: (thread: NewThread) => Effect.Effect<Option.Option<Position>, StoreFailed>
 
   /** Writes the model and the title of a live thread, which its session has taken without a restart. */
   readonly configureThread: (
@@ -70,30 +88,23 @@ export class SessionStore extends Context.Service<SessionStore, {
   readonly commit: (write: Commit) => Effect.Effect<Position, StoreFailed | EpochFenced>
 
   /**
-   * What opening the store does for every thread that a crashed owner left live, for one thread: ends its open turns as
-   * unknown, settles its requests, appends `SessionEnded` and sets the status to `stopped`. For a thread that is live
-   * here it must not be called. Of a stopped one it ends only turns that have no terminal event; if there is none, it
-   * is left as it is.
+   * Does for one thread what opening the store does for every thread that a crashed owner left live: closes what its
+   * epoch has left open, appends `SessionEnded` and sets the status to `stopped`. It must not be called for a thread that
+   * is live in this process. Of a stopped thread it only ends turns that have no terminal event.
    */
   readonly settleThread: (threadId: ThreadId) => Effect.Effect<void, StoreFailed>
 
-  /** Before anything is sent. Flushed to the disk. */
-  readonly recordIntent: (turn: {
-    readonly turnId: TurnId
-    readonly threadId: ThreadId
-    readonly epoch: Epoch
-    readonly ref: string | undefined
-    readonly input: TurnInput
-    readonly at: number
-  }) => Effect.Effect<void, StoreFailed | TurnExists | EpochFenced>
-  /** The provider proved not to have it. */
+  /** Records a turn before it is sent. Flushed to the disk. */
+  readonly recordIntent: (turn: Intent) => Effect.Effect<void, StoreFailed | TurnExists | EpochFenced>
+  /** Records that the provider proved not to have the turn. */
   readonly refuseTurn: (turnId: TurnId, at: number) => Effect.Effect<void, StoreFailed>
-  readonly getTurn: (turnId: TurnId) => Effect.Effect<Option.Option<TurnRecord>, StoreFailed>
-  /** The ids under which the provider's history has the thread's turns, where they were chosen by us. */
+  readonly getTurn: (turnId: TurnId) => Effect.Effect<Option.Option<TurnRecord>, StoreFailed | TurnUnreadable>
+  /** The ids under which the provider's history has the thread's turns, where the adapter chose them. */
   readonly turnRefs: (threadId: ThreadId) => Effect.Effect<ReadonlyMap<TurnId, string>, StoreFailed>
   /**
    * Turns that have to be compared with the provider's history, oldest first: those whose outcome is unknown, whose
-   * session was lost, or one of whose items was cut, and that were not reconciled yet.
+   * session was lost, or one of whose items was cut, and that were not reconciled yet. Those that cannot be read are
+   * left out.
    */
   readonly unreconciledTurns: (threadId: ThreadId) => Effect.Effect<ReadonlyArray<TurnRecord>, StoreFailed>
 

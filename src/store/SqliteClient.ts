@@ -1,18 +1,21 @@
 /**
  * A `SqlClient` on Node's built-in `node:sqlite`: one connection, one file, write-ahead log.
  *
- * Opening finds out at once whether the file is a database and can be written, and changes nothing if it is not: it
- * reads the header and the schema, takes the write lock, writes a value and rolls it back. What it answers is decided
- * by SQLite's result codes alone.
+ * Opening checks at once that the file is a database and can be written, and changes nothing if it is not: it reads the
+ * header and the schema, takes the write lock, writes a value and rolls it back. Its errors are derived from SQLite's
+ * result codes alone.
  *
- * Each top-level transaction, and each statement outside of one, is committed as {@link Durability} says where it
- * begins: `flushed` survives a power cut, `relaxed` survives the process but may be lost with the power. A flushed
- * commit also flushes the relaxed ones before it.
+ * {@link Durability} applies to each top-level transaction, and to each statement outside one, where it begins:
+ * `flushed` survives a power cut, `relaxed` survives the process but can be lost with the power. A flushed commit also
+ * flushes the relaxed ones before it.
  *
  * **Gotchas**
  *
- * `node:sqlite` is synchronous: a statement that waits for another process's lock holds up the event loop for as long,
- * at most `busyTimeout`. Nothing is imported from `node:sqlite` before a client is opened.
+ * - `node:sqlite` is synchronous: a statement that waits for another process's lock blocks the event loop, for up to
+ *   `busyTimeout`.
+ * - `node:sqlite` is imported when the first client is opened, not before.
+ *
+ * @since 0.1.0
  */
 import { Context, Duration, Effect, Layer, type Scope, Semaphore } from "effect"
 import { Reactivity } from "effect/reactivity"
@@ -20,14 +23,25 @@ import { SqlClient, type SqlError, Statement } from "effect/sql"
 import { failed, property, resultCode, SqliteConnection } from "./internal/sqliteConnection.ts"
 import { StoreCorrupt, StoreLocked, StoreUnwritable } from "./StoreError.ts"
 
+/**
+ * Which database is opened, and how.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Options {
-  /** Path, `file:` URI, or `:memory:`. The file is made if it is not there, its folder is not. */
+  /** Path, `file:` URI, or `:memory:`. A missing file is created; a missing folder is not. */
   readonly filename: string
   /** How long a statement waits for another process's lock. Default: 5 seconds. */
   readonly busyTimeout?: Duration.Input | undefined
 }
 
-/** Whether a commit waits for the disk. Read where a transaction begins. */
+/**
+ * Whether a commit waits for the disk. Read where a transaction begins. Default `flushed`.
+ *
+ * @since 0.1.0
+ * @category references
+ */
 export const Durability = Context.Reference<"flushed" | "relaxed">("effect-coding-agents/SqliteClient/Durability", {
   defaultValue: () => "flushed"
 })
@@ -76,7 +90,7 @@ const open = Effect.fnUntraced(function*({ busyTimeout, filename }: Options) {
       db.exec(`PRAGMA busy_timeout = ${Math.round(Duration.toMillis(busyTimeout ?? "5 seconds"))}`)
       db.prepare("SELECT COUNT(*) FROM sqlite_schema").all()
       const version = Number(db.prepare("PRAGMA user_version").get()?.["user_version"])
-      // On a read-only file BEGIN IMMEDIATE alone succeeds; only writing something fails.
+      // On a read-only file BEGIN IMMEDIATE succeeds; only a write fails.
       db.exec(`BEGIN IMMEDIATE; PRAGMA user_version = ${version}; ROLLBACK`)
       db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON")
     },
@@ -85,7 +99,12 @@ const open = Effect.fnUntraced(function*({ busyTimeout, filename }: Options) {
   return db
 })
 
-/** Opens the file until the scope closes. */
+/**
+ * Opens the database until the Scope closes. Fails with `StoreCorrupt`, `StoreLocked` or `StoreUnwritable`.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
 export const make = (
   options: Options
 ): Effect.Effect<
@@ -112,7 +131,7 @@ export const make = (
       }),
       compiler: Statement.makeCompilerSqlite(),
       driver: "sqlite-node",
-      // Takes the write lock at once: a transaction never waits, or fails, half way.
+      // Takes the write lock at once, so that a transaction cannot wait or fail half way.
       beginTransaction: "BEGIN IMMEDIATE",
       prepareTransactionControls: true,
       releaseSavepoint: (name) => `RELEASE SAVEPOINT ${name}`,
@@ -120,6 +139,12 @@ export const make = (
     })
   })
 
+/**
+ * {@link make} as a Layer.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
 export const layer = (
   options: Options
 ): Layer.Layer<SqlClient.SqlClient, StoreCorrupt | StoreLocked | StoreUnwritable> =>

@@ -5,42 +5,58 @@
 import { Schema } from "effect"
 import type { Migrator, SqlError } from "effect/sql"
 import { Epoch, ThreadId, TurnId } from "../domain/Ids.ts"
+import { hidden } from "../domain/PublicError.ts"
 
 /** The file is not a database, or its content is damaged. It was not touched. */
-export class StoreCorrupt extends Schema.TaggedError<StoreCorrupt>()("StoreCorrupt", {
-  filename: Schema.String,
-  code: Schema.String
-}) {
+export class StoreCorrupt
+  extends Schema.TaggedError<StoreCorrupt>("effect-coding-agents/StoreCorrupt")("StoreCorrupt", {
+    filename: hidden(Schema.String),
+    code: Schema.String
+  }, { httpApiStatus: 500 })
+{
   readonly retryable = false
+  get publicMessage() {
+    return `The store cannot be read (${this.code}); it was left as it is`
+  }
   override get message() {
     return `${this.filename} is not a readable store (${this.code}); it was left as it is`
   }
 }
 
 /** Another process holds a lock on the file for longer than the busy timeout. */
-export class StoreLocked extends Schema.TaggedError<StoreLocked>()("StoreLocked", { filename: Schema.String }) {
+export class StoreLocked extends Schema.TaggedError<StoreLocked>("effect-coding-agents/StoreLocked")("StoreLocked", {
+  filename: hidden(Schema.String)
+}, { httpApiStatus: 503 }) {
   readonly retryable = true
+  get publicMessage() {
+    return "The store is locked by another process"
+  }
   override get message() {
     return `${this.filename} is locked by another process`
   }
 }
 
 /** The file or its folder cannot be written, or the file cannot be opened at all. `code` is SQLite's name for it. */
-export class StoreUnwritable extends Schema.TaggedError<StoreUnwritable>()("StoreUnwritable", {
-  filename: Schema.String,
-  code: Schema.String
-}) {
+export class StoreUnwritable
+  extends Schema.TaggedError<StoreUnwritable>("effect-coding-agents/StoreUnwritable")("StoreUnwritable", {
+    filename: hidden(Schema.String),
+    code: Schema.String
+  }, { httpApiStatus: 500 })
+{
   readonly retryable = false
+  get publicMessage() {
+    return `The store cannot be opened for writing (${this.code})`
+  }
   override get message() {
     return `${this.filename} cannot be opened for writing (${this.code})`
   }
 }
 
 /** The file was written by a newer release of this package, which may mean things that this one cannot keep. */
-export class StoreNewer extends Schema.TaggedError<StoreNewer>()("StoreNewer", {
+export class StoreNewer extends Schema.TaggedError<StoreNewer>("effect-coding-agents/StoreNewer")("StoreNewer", {
   found: Schema.Int,
   supported: Schema.Int
-}) {
+}, { httpApiStatus: 500 }) {
   readonly retryable = false
   override get message() {
     return `The store has schema version ${this.found}; this release knows up to ${this.supported}. Nothing was changed.`
@@ -48,7 +64,9 @@ export class StoreNewer extends Schema.TaggedError<StoreNewer>()("StoreNewer", {
 }
 
 /** The file has a layout from before the first release, which this one does not read. */
-export class StoreOlder extends Schema.TaggedError<StoreOlder>()("StoreOlder", { found: Schema.Int }) {
+export class StoreOlder extends Schema.TaggedError<StoreOlder>("effect-coding-agents/StoreOlder")("StoreOlder", {
+  found: Schema.Int
+}, { httpApiStatus: 500 }) {
   readonly retryable = false
   override get message() {
     return `The store has a layout from before the first release (version ${this.found}), which cannot be read. ` +
@@ -57,28 +75,34 @@ export class StoreOlder extends Schema.TaggedError<StoreOlder>()("StoreOlder", {
 }
 
 /** Another living host owns the store. */
-export class StoreOwned extends Schema.TaggedError<StoreOwned>()("StoreOwned", {
-  host: Schema.String,
-  pid: Schema.Int,
+export class StoreOwned extends Schema.TaggedError<StoreOwned>("effect-coding-agents/StoreOwned")("StoreOwned", {
+  host: hidden(Schema.String),
+  pid: hidden(Schema.Int),
   /** Milliseconds since the epoch. */
   since: Schema.Finite
-}) {
+}, { httpApiStatus: 503 }) {
   readonly retryable = true
+  get publicMessage() {
+    return "The store is in use by another process"
+  }
   override get message() {
     return `The store is in use by process ${this.pid} on ${this.host}`
   }
 }
 
 /**
- * A statement failed: disk full, lock timeout, lost connection. `reason` is the `_tag` of the SQL error's reason, or
- * `SchemaError` where a stored record cannot be read.
+ * A statement failed: disk full, lock timeout, lost connection. `reason` is the `_tag` of the SQL error's reason,
+ * `SchemaError` where a stored record cannot be read, or `NestedTransaction` where the caller writes to the store inside
+ * of a transaction of its own on the same client.
  */
-export class StoreFailed extends Schema.TaggedError<StoreFailed>()("StoreFailed", {
+export class StoreFailed extends Schema.TaggedError<StoreFailed>("effect-coding-agents/StoreFailed")("StoreFailed", {
   operation: Schema.String,
   reason: Schema.String,
-  cause: Schema.Defect()
-}) {
-  readonly retryable = true
+  cause: hidden(Schema.Defect())
+}, { httpApiStatus: 503 }) {
+  get retryable(): boolean {
+    return this.reason !== "NestedTransaction"
+  }
   static of(operation: string) {
     return (cause: SqlError.SqlError | Migrator.MigrationError | Schema.SchemaError) => {
       const reason = cause._tag === "SqlError"
@@ -88,6 +112,14 @@ export class StoreFailed extends Schema.TaggedError<StoreFailed>()("StoreFailed"
         : cause._tag
       return new StoreFailed({ operation, reason, cause })
     }
+  }
+  /** The caller has a transaction open on the store's client. Trying again in it fails again. */
+  static nested(operation: string) {
+    return new StoreFailed({
+      operation,
+      reason: "NestedTransaction",
+      cause: "the caller has a transaction open on the store's client, which a write of the store must not be part of"
+    })
   }
   override get message() {
     return `The store failed to ${this.operation} (${this.reason})`
@@ -103,8 +135,48 @@ export type StoreOpenError =
   | StoreOwned
   | StoreFailed
 
+/** The stored record of a thread cannot be read. It was left as it is; its events can be read, and it can be deleted. */
+export class ThreadUnreadable
+  extends Schema.TaggedError<ThreadUnreadable>("effect-coding-agents/ThreadUnreadable")("ThreadUnreadable", {
+    threadId: ThreadId,
+    reason: Schema.String
+  }, { httpApiStatus: 500 })
+{
+  readonly retryable = false
+  override get message() {
+    return `The stored record of thread ${this.threadId} cannot be read: ${this.reason}. It was left as it is.`
+  }
+}
+
+/** The stored record of a turn cannot be read. It was left as it is. */
+export class TurnUnreadable
+  extends Schema.TaggedError<TurnUnreadable>("effect-coding-agents/TurnUnreadable")("TurnUnreadable", {
+    turnId: TurnId,
+    reason: Schema.String
+  }, { httpApiStatus: 500 })
+{
+  readonly retryable = false
+  override get message() {
+    return `The stored record of turn ${this.turnId} cannot be read: ${this.reason}. It was left as it is.`
+  }
+}
+
+/** The page that was asked for cannot be: its limit is not a whole number from 1 to 1000, or `after` is no `next`. */
+export class PageInvalid extends Schema.TaggedError<PageInvalid>("effect-coding-agents/PageInvalid")("PageInvalid", {
+  reason: Schema.String
+}, { httpApiStatus: 422 }) {
+  readonly retryable = false
+  override get message() {
+    return `There is no such page of threads: ${this.reason}`
+  }
+}
+
 /** The given turn id was used before. */
-export class TurnExists extends Schema.TaggedError<TurnExists>()("TurnExists", { turnId: TurnId }) {
+export class TurnExists
+  extends Schema.TaggedError<TurnExists>("effect-coding-agents/TurnExists")("TurnExists", { turnId: TurnId }, {
+    httpApiStatus: 409
+  })
+{
   readonly retryable = false
   override get message() {
     return `Turn ${this.turnId} was sent before`
@@ -115,10 +187,10 @@ export class TurnExists extends Schema.TaggedError<TurnExists>()("TurnExists", {
  * The epoch that was written under is over: a later one was opened, or it has ended, or another writer has written to
  * it. The write was not made.
  */
-export class EpochFenced extends Schema.TaggedError<EpochFenced>()("EpochFenced", {
+export class EpochFenced extends Schema.TaggedError<EpochFenced>("effect-coding-agents/EpochFenced")("EpochFenced", {
   threadId: ThreadId,
   epoch: Epoch
-}) {
+}, { httpApiStatus: 409 }) {
   readonly retryable = false
   override get message() {
     return `Epoch ${this.epoch} of thread ${this.threadId} is over`

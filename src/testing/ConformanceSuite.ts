@@ -7,7 +7,7 @@
  * **Example**
  *
  * ```ts
- * import { NodeServices } from "@effect/platform-node"
+ * import * as NodeServices from "@effect/platform-node/NodeServices"
  * import { conformance } from "effect-coding-agents/testing"
  * import { describe, it } from "vitest"
  *

@@ -1,10 +1,10 @@
 /**
  * What a mock agent keeps when its process is gone: its sessions and their histories.
  *
- * Give one disk to two layers and the second sees what the first left: that is a restart of the host. Where the host is a
- * process of its own, which a test kills and starts again, take a disk {@link inFile}. The disk also
- * holds what tests look at afterwards: each turn and each answer that really reached the agent, and each summary that its
- * model was asked for.
+ * Give one disk to two layers and the second sees what the first left: that is a restart of the host. Where the host is
+ * a process of its own, which a test kills and starts again, take a disk {@link inFile}. The disk also holds what tests
+ * look at afterwards: each turn and each answer that really reached the agent, and each summary that its model was
+ * asked for.
  *
  * @since 0.1.0
  */

@@ -5,7 +5,7 @@ import { Effect } from "effect"
 import type { RequestId } from "../domain/Ids.ts"
 import type { ApprovalDecision, QuestionAnswer } from "../domain/UserRequest.ts"
 import type { ProviderSession } from "../provider/ProviderAdapter.ts"
-import { RequestNotFound, RequestSettled } from "../service/ServiceError.ts"
+import { AnswerInvalid, RequestNotFound, RequestSettled } from "../service/ServiceError.ts"
 import type * as EpochState from "./epoch/EpochState.ts"
 import * as LiveEpoch from "./epoch/LiveEpoch.ts"
 import type { ThreadCell } from "./ThreadCell.ts"
@@ -65,4 +65,23 @@ export const respond = Effect.fnUntraced(function*(deps: ThreadDeps, cell: Threa
       ))
   )
   yield* LiveEpoch.advance(deps, live, { _tag: "Answered", settled: settledBy(answer, "user") })
+})
+
+/** As {@link respond}, once the answer is known to fit the questions that were asked. */
+export const answer = Effect.fnUntraced(function*(
+  deps: ThreadDeps,
+  cell: ThreadCell,
+  requestId: RequestId,
+  answer: QuestionAnswer
+) {
+  const open = cell.live?.state.requests.get(requestId)
+  if (answer._tag === "Answered" && open?.kind === "question" && open.questions !== answer.answers.length) {
+    return yield* new AnswerInvalid({
+      threadId: cell.threadId,
+      requestId,
+      questions: open.questions,
+      answers: answer.answers.length
+    })
+  }
+  yield* respond(deps, cell, { _tag: "Question", requestId, answer })
 })

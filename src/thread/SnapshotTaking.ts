@@ -2,29 +2,18 @@
  * Takes a snapshot of a thread: fetches the agent's own history where there is a session that has one, reconciles it
  * with our log, and writes both in bounded time.
  */
-import { Cause, type Clock, type Duration, Effect, Option, type Path } from "effect"
+import { Cause, Effect, Option, type Path } from "effect"
 import type { CompactionPolicy } from "../domain/CompactionPolicy.ts"
-import type { Redactor } from "../domain/Redaction.ts"
 import type { SnapshotTiming } from "../domain/Snapshot.ts"
 import type { BoundThread } from "../domain/ThreadRecord.ts"
 import type { ProviderHistory } from "../provider/ProviderAdapter.ts"
 import type { SessionStore } from "../store/SessionStore.ts"
 import type { SnapshotIndex as Index } from "../store/SnapshotIndex.ts"
-import { newId, type Snapshots } from "../transcript/internal/snapshots.ts"
-import type { ThreadArchive } from "../transcript/internal/threadArchive.ts"
+import { newId } from "../transcript/internal/snapshots.ts"
 import { SnapshotNotWritten } from "../transcript/SnapshotError.ts"
-import type { Retention } from "../transcript/SnapshotRetention.ts"
 import type { Saved } from "./epoch/EpochState.ts"
 import type { LiveEpoch } from "./epoch/LiveEpoch.ts"
-
-/** What taking snapshots needs. */
-export interface SnapshotDeps {
-  readonly snapshots: Snapshots
-  readonly path: Path.Path
-  readonly deadline: Duration.Duration
-  readonly redactor: Redactor | undefined
-  readonly retention: Retention | undefined
-}
+import type { SnapshotDeps, ThreadDeps } from "./ThreadDeps.ts"
 
 export interface Subject {
   readonly binding: BoundThread
@@ -68,23 +57,19 @@ export const sweep = Effect.fn("Snapshot.sweep")(
       yield* snapshots.sweep({
         folder,
         retention,
-        isLive: (threadId) => Effect.map(store.getThread(threadId), Option.isSome)
+        isLive: (threadId) =>
+          Effect.map(store.getThread(threadId), Option.isSome).pipe(
+            Effect.catchTag("ThreadUnreadable", () => Effect.succeed(true))
+          )
       })
     }
   },
   Effect.ignore({ log: "Warn", message: "Old snapshots could not be swept" })
 )
 
-interface Deps {
-  readonly snapshots: SnapshotDeps
-  readonly store: SessionStore["Service"]
-  readonly archive: ThreadArchive
-  readonly clock: Clock.Clock
-}
-
 /** Whatever goes wrong is the snapshot's failure, and nothing of it is left on the disk. */
 export const take = Effect.fn("Snapshot.take")(function*(
-  { archive, clock, snapshots: deps, store }: Deps,
+  { archive, clock, snapshots: deps, store }: ThreadDeps,
   subject: Subject
 ): Effect.fn.Return<NonNullable<Saved>> {
   const { binding, compactionId, policy, timing } = subject

@@ -6,9 +6,10 @@
  */
 import { Effect, Option, Semaphore } from "effect"
 import type { CompactionTrigger } from "../domain/Compaction.ts"
-import type { Epoch as EpochNumber, ThreadId, TurnId } from "../domain/Ids.ts"
+import type { Epoch as EpochNumber, RequestId, ThreadId, TurnId } from "../domain/Ids.ts"
 import type { InterruptedBy, SessionEndReason } from "../domain/ThreadEvent.ts"
-import type { EpochFenced, StoreFailed } from "../store/StoreError.ts"
+import type { QuestionAnswer } from "../domain/UserRequest.ts"
+import type { EpochFenced, StoreFailed, ThreadUnreadable } from "../store/StoreError.ts"
 import * as CompactionRequest from "./CompactionRequest.ts"
 import * as Epoch from "./epoch/Epoch.ts"
 import * as EventReader from "./EventReader.ts"
@@ -53,6 +54,7 @@ export const make = (deps: ThreadDeps, threadId: ThreadId) => {
       TurnDelivery.send(deps, cell, request, onSending),
     interruptTurn,
     respond: (answer: RequestAnswer.Answer) => RequestAnswer.respond(deps, cell, answer),
+    answer: (requestId: RequestId, answer: QuestionAnswer) => RequestAnswer.answer(deps, cell, requestId, answer),
     compact: (trigger: CompactionTrigger) => CompactionRequest.compact(deps, cell, trigger),
     snapshot: Effect.suspend(() => SnapshotRequest.take(deps, cell)),
     /** Stored events after `after`, then live ones. */
@@ -62,7 +64,7 @@ export const make = (deps: ThreadDeps, threadId: ThreadId) => {
     stop: (reason: SessionEndReason) =>
       ThreadCell.preempt(
         cell,
-        Effect.suspend((): Effect.Effect<unknown, StoreFailed | EpochFenced> =>
+        Effect.suspend((): Effect.Effect<unknown, StoreFailed | EpochFenced | ThreadUnreadable> =>
           cell.live === undefined ? ThreadCell.loadRecord(deps, cell) : ThreadCell.end(deps, cell, cell.live, reason)
         )
       ),

@@ -1,17 +1,19 @@
 /**
  * What all threads of one host share.
  */
-import type { Clock, Duration, Effect, Scope } from "effect"
+import type { Clock, Duration, Effect, Path, Scope } from "effect"
 import type { CompactionPolicy } from "../domain/CompactionPolicy.ts"
 import type { MissingPolicy } from "../domain/Continuity.ts"
 import type { Epoch, InstanceId, ThreadId } from "../domain/Ids.ts"
+import type { Redactor } from "../domain/Redaction.ts"
 import type { SteadyClock } from "../process/SteadyClock.ts"
 import type { ProviderAdapter } from "../provider/ProviderAdapter.ts"
 import type { DirectoryInvalid, InstanceNotFound } from "../service/ServiceError.ts"
 import type { SessionStore } from "../store/SessionStore.ts"
+import type { Snapshots } from "../transcript/internal/snapshots.ts"
 import type { ThreadArchive } from "../transcript/internal/threadArchive.ts"
+import type { Retention } from "../transcript/SnapshotRetention.ts"
 import type { ReaperSettings } from "./SessionReaper.ts"
-import type { SnapshotDeps } from "./SnapshotTaking.ts"
 import type { ThreadHooks } from "./ThreadHooks.ts"
 
 export interface ThreadSettings {
@@ -31,6 +33,15 @@ export interface ThreadSettings {
     readonly deadline: Duration.Duration
   }
   readonly reaper: ReaperSettings
+}
+
+/** What taking snapshots needs. */
+export interface SnapshotDeps {
+  readonly snapshots: Snapshots
+  readonly path: Path.Path
+  readonly deadline: Duration.Duration
+  readonly redactor: Redactor | undefined
+  readonly retention: Retention | undefined
 }
 
 export interface ThreadDeps {

@@ -1,70 +1,124 @@
 /**
- * What can go wrong with snapshots. None of these errors has changed a snapshot.
+ * The errors of snapshots. None of them changes a snapshot.
+ *
+ * @since 0.1.0
  */
 import { Schema } from "effect"
+import { hidden } from "../domain/PublicError.ts"
 import { SnapshotFailure } from "../domain/Snapshot.ts"
 import type { StoreFailed } from "../store/StoreError.ts"
 
-/** Neither the store nor the disk knows it. `snapshot` is the id or the path that was asked for. */
-export class SnapshotUnknown extends Schema.TaggedError<SnapshotUnknown>()("SnapshotUnknown", {
-  snapshot: Schema.String
-}) {
+/**
+ * No snapshot has this id or path.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class SnapshotUnknown
+  extends Schema.TaggedError<SnapshotUnknown>("effect-coding-agents/SnapshotUnknown")("SnapshotUnknown", {
+    snapshot: Schema.String
+  }, { httpApiStatus: 404 })
+{
   readonly retryable = false
   override get message() {
-    return `There is no snapshot ${this.snapshot}`
+    return `There is no snapshot ${this.snapshot}; \`TranscriptArchive.list\` has those of a thread`
   }
 }
 
-/** A file of it is missing, or is not what was written. `what` is `manifest`, `segment <hash>` or `blob <hash>`. */
-export class SnapshotCorrupt extends Schema.TaggedError<SnapshotCorrupt>()("SnapshotCorrupt", {
-  path: Schema.String,
-  what: Schema.String
-}) {
+/**
+ * A file of the snapshot is missing or was changed. `what` is `manifest`, `segment <hash>` or `blob <hash>`.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class SnapshotCorrupt
+  extends Schema.TaggedError<SnapshotCorrupt>("effect-coding-agents/SnapshotCorrupt")("SnapshotCorrupt", {
+    path: hidden(Schema.String),
+    what: Schema.String
+  }, { httpApiStatus: 500 })
+{
   readonly retryable = false
+  get publicMessage() {
+    return `The snapshot is damaged (${this.what}); it was left as it is`
+  }
   override get message() {
-    return `The snapshot ${this.path} is damaged (${this.what}); it was left as it is`
+    return `The snapshot ${this.path} is damaged (${this.what}); it was not changed, and nothing of it is returned`
   }
 }
 
-/** Written by a newer release of this package. */
-export class SnapshotNewer extends Schema.TaggedError<SnapshotNewer>()("SnapshotNewer", {
-  path: Schema.String,
-  found: Schema.Finite,
-  supported: Schema.Int
-}) {
+/**
+ * The snapshot was written by a newer release of this package.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class SnapshotNewer
+  extends Schema.TaggedError<SnapshotNewer>("effect-coding-agents/SnapshotNewer")("SnapshotNewer", {
+    path: hidden(Schema.String),
+    found: Schema.Finite,
+    supported: Schema.Int
+  }, { httpApiStatus: 500 })
+{
   readonly retryable = false
+  get publicMessage() {
+    return `The snapshot has version ${this.found}; this release reads up to ${this.supported}`
+  }
   override get message() {
-    return `The snapshot ${this.path} has version ${this.found}; this release reads up to ${this.supported}`
+    return `The snapshot ${this.path} has version ${this.found}, this release reads up to ${this.supported}: update the package`
   }
 }
 
-/** The system does not let us at its files. `code` is the system's. */
-export class SnapshotUnreadable extends Schema.TaggedError<SnapshotUnreadable>()("SnapshotUnreadable", {
-  path: Schema.String,
-  code: Schema.String
-}) {
+/**
+ * The system denies access to the snapshot's files. `code` is the system's.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class SnapshotUnreadable
+  extends Schema.TaggedError<SnapshotUnreadable>("effect-coding-agents/SnapshotUnreadable")("SnapshotUnreadable", {
+    path: hidden(Schema.String),
+    code: Schema.String
+  }, { httpApiStatus: 503 })
+{
   readonly retryable = true
+  get publicMessage() {
+    return `The snapshot cannot be accessed (${this.code})`
+  }
   override get message() {
-    return `The snapshot ${this.path} cannot be accessed (${this.code})`
+    return `The snapshot ${this.path} cannot be accessed (${this.code}); check its permissions`
   }
 }
 
-/** There is none: nothing of it is to be seen on the disk. */
-export class SnapshotNotWritten extends Schema.TaggedError<SnapshotNotWritten>()("SnapshotNotWritten", {
-  failure: SnapshotFailure
-}) {
+/**
+ * The snapshot could not be written. Nothing of it is visible on disk.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class SnapshotNotWritten
+  extends Schema.TaggedError<SnapshotNotWritten>("effect-coding-agents/SnapshotNotWritten")("SnapshotNotWritten", {
+    failure: SnapshotFailure
+  }, { httpApiStatus: 503 })
+{
   readonly retryable = true
   override get message() {
     return `The snapshot ${this.failure.snapshotId} was not written (${this.failure.code})`
   }
 }
 
-/** The format is for snapshots of another agent, or of one whose history was not to be had. */
-export class ExportUnsupported extends Schema.TaggedError<ExportUnsupported>()("ExportUnsupported", {
-  snapshotId: Schema.String,
-  wanted: Schema.String,
-  found: Schema.UndefinedOr(Schema.String)
-}) {
+/**
+ * The format needs the history of another agent, or the snapshot has no agent's history.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class ExportUnsupported
+  extends Schema.TaggedError<ExportUnsupported>("effect-coding-agents/ExportUnsupported")("ExportUnsupported", {
+    snapshotId: Schema.String,
+    wanted: Schema.String,
+    found: Schema.UndefinedOr(Schema.String)
+  }, { httpApiStatus: 422 })
+{
   readonly retryable = false
   override get message() {
     return `The snapshot ${this.snapshotId} cannot be exported as ${this.wanted}; it holds ${
@@ -73,5 +127,10 @@ export class ExportUnsupported extends Schema.TaggedError<ExportUnsupported>()("
   }
 }
 
-/** Failing to find a snapshot and to read it. */
+/**
+ * The errors of finding and reading a snapshot.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export type FindError = SnapshotUnknown | SnapshotCorrupt | SnapshotNewer | SnapshotUnreadable | StoreFailed

@@ -1,6 +1,8 @@
 /**
- * Snapshots in the shapes of others: Markdown for people, JSON lines for programs, and what `opencode import` takes
- * (1.18.33). Attachments are put back where the shape has room for them.
+ * Snapshots in other formats: Markdown for people, JSON lines for programs, and the format of `opencode import`
+ * (1.18.33). Attachments are put back where the format has a place for them.
+ *
+ * @since 0.1.0
  */
 import { Effect, Predicate } from "effect"
 import type { Item } from "../domain/Item.ts"
@@ -10,22 +12,46 @@ import * as RedactedCopy from "./internal/redactedCopy.ts"
 import { turnsIn } from "./internal/snapshotMessages.ts"
 import { ExportUnsupported } from "./SnapshotError.ts"
 
+/**
+ * The formats of an export.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type ExportFormat = "markdown" | "jsonl" | "opencode"
 
+/**
+ * An exported snapshot.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface ExportFile {
   readonly format: ExportFormat
   readonly text: string
   readonly messages: number
-  /** How many messages the shape has no place for: those that only our log has. */
+  /** Messages that the format has no place for: those that only our log has. */
   readonly omitted: number
 }
 
+/**
+ * A snapshot that was read back. `blobs` are its attachments by their hashes.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Snapshot {
   readonly manifest: SnapshotManifest
   readonly messages: ReadonlyArray<SavedMessage>
   readonly blobs: ReadonlyMap<string, Uint8Array>
 }
 
+/**
+ * Converts a snapshot.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
 export const make = (
   snapshot: Snapshot,
   format: ExportFormat
@@ -65,14 +91,14 @@ const openCode = ({ blobs, manifest, messages }: Snapshot): Effect.Effect<Export
 
 // --- Markdown ---
 
-/** A fence longer than any in the text. */
+/** Fenced by more backticks than any run in the text. */
 const fenced = (text: string, language = ""): string => {
   const longest = (text.match(/`{3,}/g) ?? []).reduce((max, { length }) => Math.max(max, length), 2)
   const fence = "`".repeat(longest + 1)
   return `${fence}${language}\n${text}${text.endsWith("\n") ? "" : "\n"}${fence}`
 }
 
-/** Within one line, where nothing of it may be markup. */
+/** One line of code, so that nothing in it is markup. */
 const inline = (text: string): string => {
   const flat = text.replace(/\s+/g, " ").trim()
   const longest = (flat.match(/`+/g) ?? []).reduce((max, { length }) => Math.max(max, length), 0)
@@ -80,10 +106,10 @@ const inline = (text: string): string => {
   return `${tick}${longest === 0 ? "" : " "}${flat === "" ? " " : flat}${longest === 0 ? "" : " "}${tick}`
 }
 
-/** What would swallow or hide what comes after it. */
+/** HTML that would hide or swallow the text after it. */
 const markup = /<(?=!--|\/?(?:details|summary|script|style|textarea|title|xmp|iframe|noscript|plaintext|pre)\b)/gi
 
-/** Words of somebody: quoted, so that headings in them are not ours, and an open fence ends with them. */
+/** A quote, so that headings in the text are not ours, and an open fence ends with it. */
 const quoted = (text: string): string =>
   text.replace(markup, "\\<").split(/\r?\n/).map((line) => line === "" ? ">" : `> ${line}`).join("\n")
 

@@ -1,13 +1,21 @@
 /**
- * Which snapshots go: a pure rule.
+ * The rule of which snapshots are removed. Pure.
  *
- * The newest snapshot of a thread that there still is never goes, nor one whose compaction is not over.
+ * It never removes the newest snapshot of a live thread, nor one whose compaction is not settled.
+ *
+ * @since 0.1.0
  */
 import { Duration } from "effect"
 import type { ThreadId } from "../domain/Ids.ts"
 
+/**
+ * Limits of what is kept.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Retention {
-  /** How many of each thread are kept. Default: 20. */
+  /** Number of snapshots kept of each thread. Default: 20. */
   readonly keepLast?: number | undefined
   /** Default: no limit. */
   readonly maxAge?: Duration.Input | undefined
@@ -15,25 +23,41 @@ export interface Retention {
   readonly maxBytes?: number | undefined
 }
 
+/**
+ * A snapshot, as the rule sees it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Candidate {
   readonly snapshotId: string
   readonly threadId: ThreadId
   /** Milliseconds since the epoch. */
   readonly createdAt: number
-  /** What its deletion frees at most. */
+  /** Upper bound of the bytes that its removal frees. */
   readonly bytes: number
   /** Whether the store still has the thread. */
   readonly live: boolean
-  /** Whether its compaction is not over. */
+  /** Whether its compaction is not settled. */
   readonly pinned: boolean
 }
 
-/** How many snapshots of each thread are kept where no setting says otherwise. */
+/**
+ * Default of `keepLast`.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
 export const defaultKeepLast = 20
 
 const newestFirst = (a: Candidate, b: Candidate) => b.createdAt - a.createdAt || (a.snapshotId < b.snapshotId ? 1 : -1)
 
-/** The ids of those that go. */
+/**
+ * Ids of the snapshots to remove.
+ *
+ * @since 0.1.0
+ * @category rules
+ */
 export const expired = (
   candidates: ReadonlyArray<Candidate>,
   retention: Retention,

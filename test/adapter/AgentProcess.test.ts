@@ -1,5 +1,5 @@
 /** Agents here are scripts of /bin/sh; what they do is awaited by what they print. */
-import { NodeServices } from "@effect/platform-node"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, FileSystem, Layer, Option, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"

@@ -1,5 +1,5 @@
 /** What adapters look up and write on the disk: executables, attachments, private files. */
-import { NodeServices } from "@effect/platform-node"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, it } from "@effect/vitest"
 import { Effect, FileSystem, Option, Path, Redacted } from "effect"
 import { execFileSync } from "node:child_process"

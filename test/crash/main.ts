@@ -1,5 +1,6 @@
 /** `npm run test:crash -- --cycles 200 --seed 1`: exits with 1 if anything that must hold did not. */
-import { NodeRuntime, NodeServices } from "@effect/platform-node"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Clock, Console, Effect, Schema } from "effect"
 import { Command, Flag } from "effect/cli"
 import * as Crash from "./Crash.ts"

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Equal, Layer, Option, Schema } from "effect"
 import { SqlClient } from "effect/sql"
 import { readFileSync } from "node:fs"
-import { Position } from "../../src/domain/Ids.ts"
+import { Position, ThreadId } from "../../src/domain/Ids.ts"
 import { EventBody, isEphemeral, isTerminal, ThreadEvent, version } from "../../src/domain/ThreadEvent.ts"
 import { Binding } from "../../src/domain/ThreadRecord.ts"
 import * as eventLog from "../../src/store/internal/eventLog.ts"
@@ -50,7 +50,7 @@ describe("ThreadEvent", () => {
   it.prop("P11 events: an event is plain JSON and comes back equal", [ThreadEvent], ([generated]) => {
     const event = Option.getOrUndefined(asJson(generated))
     if (event === undefined) return
-    const again = toEvent({ ...eventRow(event, 0), position: event.position })
+    const again = toEvent(event.threadId, { ...eventRow(event, 0), position: event.position })
     assert.isTrue(Equal.equals(again, event), JSON.stringify(event))
   }, { arbitrary: { runs: 500 } })
 
@@ -67,7 +67,7 @@ describe("ThreadEvent", () => {
       position: 5n,
       body: JSON.stringify(body)
     }
-    const event = toEvent(row)
+    const event = toEvent(ThreadId.make("t"), row)
     const place: ReadonlyArray<unknown> = [event.seq, event.epoch, event.at, event.threadId, event.position]
     assert.deepStrictEqual(place, [3, 2, 4, "t", "5"])
     if (event._tag === "Unrecognized") assert.isTrue(Equal.equals(event.raw, body))

@@ -1,15 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import {
-  Epoch,
-  type EventBody,
-  type Item,
-  ItemId,
-  Position,
-  type ThreadEvent,
-  ThreadId,
-  Transcript,
-  TurnId
-} from "../../src/index.ts"
+import { Epoch, ItemId, Position, type ThreadEvent, ThreadId, Transcript, TurnId } from "../../src/index.ts"
+import type { EventBody, Item } from "../../src/protocol.ts"
 
 const threadId = ThreadId.make("t")
 const turnId = TurnId.make("turn-1")

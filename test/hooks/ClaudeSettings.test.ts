@@ -1,5 +1,5 @@
 /** Hooks of a Claude Code settings file, run for any agent. */
-import { NodeServices } from "@effect/platform-node"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, FileSystem, Layer } from "effect"
 import { CommandHook } from "../../src/index.ts"

@@ -1,5 +1,5 @@
 /** Commands as hooks: real scripts, run once per event, and what their answers mean in each phase. */
-import { NodeServices } from "@effect/platform-node"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, FileSystem, Path, Redacted, Schema } from "effect"
 import { execFile } from "node:child_process"

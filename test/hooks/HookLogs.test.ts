@@ -49,7 +49,7 @@ class NotReachable extends Error {
 const failures: Record<string, readonly [Effect.Effect<never, unknown>, string]> = {
   "a tagged error": [new Broken(), "Broken"],
   "an error of a class": [Effect.fail(new NotReachable(secret)), "NotReachable"],
-  "a thrown error": [Effect.suspend(thrown), "TypeError"],
+  "a thrown error": [Effect.suspend(() => thrown(undefined)), "TypeError"],
   "a string": [Effect.fail(secret), "string"],
   "an object without a tag": [Effect.fail({ secret }), "object"],
   "an error that cannot be looked at": [Effect.fail(unreadable), "unreadable"],

@@ -1,17 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, FileSystem, Layer, Path, Scope } from "effect"
 import { TestClock } from "effect/testing"
-import {
-  allow,
-  type HookReentrant,
-  type LifecycleEvent,
-  LifecycleHooks,
-  type LifecycleTag,
-  type Matching,
-  ProviderService,
-  ThreadId,
-  veto
-} from "../../src/index.ts"
+import { allow, veto } from "../../src/hooks/index.ts"
+import { type LifecycleEvent, LifecycleHooks, ProviderService, ThreadId } from "../../src/index.ts"
+import type { HookReentrant, LifecycleTag, Matching } from "../../src/protocol.ts"
 import * as SqliteClient from "../../src/store/SqliteClient.ts"
 import { MockAgentDisk, MockProvider, MockStep } from "../../src/testing/index.ts"
 import * as Agents from "../support/Agents.ts"
@@ -49,7 +41,7 @@ describe("hooks of a service", () => {
       })
       const info = yield* Agents.start()
       const { turnId } = yield* agents.runTurn({ threadId, prompt: "hello" })
-      yield* agents.stopSession(threadId)
+      yield* agents.stopSession({ threadId })
       assert.deepStrictEqual(order, ["told", "asked"])
       assert.deepStrictEqual(kinds(seen), ["session:start", "turn:start", "turn:end", "session:end"])
       const [start] = only(seen, "session:start")
@@ -76,7 +68,7 @@ describe("hooks of a service", () => {
       run: (event) =>
         Effect.gen(function*() {
           const agents = yield* ProviderService
-          const turns = yield* agents.readTranscript(event.threadId)
+          const turns = yield* agents.readTranscript({ threadId: event.threadId })
           read.push(`${event.reason}: ${turns.map((turn) => turn.input.prompt).join()}`)
           const sessions = yield* (yield* MockProvider).sessions
           live.push(sessions.some((session) => session.sessionId === event.sessionId && session.live))
@@ -86,9 +78,9 @@ describe("hooks of a service", () => {
       const agents = yield* ProviderService
       yield* Agents.start()
       yield* agents.runTurn({ threadId, prompt: "one" })
-      yield* agents.resetThread(threadId)
+      yield* agents.resetThread({ threadId })
       yield* agents.runTurn({ threadId, prompt: "two" })
-      yield* agents.deleteThread(threadId)
+      yield* agents.deleteThread({ threadId })
       assert.deepStrictEqual(read, ["reset: one", "deleted: one,two"])
       assert.deepStrictEqual(live, [true, true])
     }).pipe(Effect.provide(Agents.layer({ hooksOnMock: [reader] })))
@@ -102,7 +94,7 @@ describe("hooks of a service", () => {
       const directory = yield* Agents.folder
       const ends = () => only(seen, "session:end").map((event) => event.reason)
       yield* Agents.start({ directory })
-      yield* agents.stopSession(threadId)
+      yield* agents.stopSession({ threadId })
       assert.deepStrictEqual(ends(), ["stopped"])
       yield* agents.startSession({ threadId })
       yield* TestClock.adjust("31 minutes")
@@ -111,9 +103,9 @@ describe("hooks of a service", () => {
       yield* agent.crash(sessionId)
       yield* Agents.awaitEvent((event): event is typeof event => event._tag === "SessionEnded" && event.epoch === 3)
       yield* agents.startSession({ threadId })
-      yield* agents.resetThread(threadId)
+      yield* agents.resetThread({ threadId })
       yield* agents.startSession({ threadId, runtimeMode: "full-access" })
-      yield* agents.deleteThread(threadId)
+      yield* agents.deleteThread({ threadId })
       assert.deepStrictEqual(ends(), ["stopped", "reaped", "lost", "reset", "replaced", "deleted"])
       const epochs = (tag: "session:start" | "session:end") => only(seen, tag).map((event) => event.epoch)
       assert.deepStrictEqual(epochs("session:end"), [1, 2, 3, 4, 5, 6])
@@ -142,14 +134,14 @@ describe("hooks of a service", () => {
       const agent = yield* MockProvider
       const first = yield* Agents.start()
       yield* agents.runTurn({ threadId, prompt: "one" })
-      yield* agents.stopSession(threadId)
+      yield* agents.stopSession({ threadId })
       yield* agents.runTurn({ threadId, prompt: "two" })
       yield* agents.forkThread({ threadId, newThreadId: copy })
-      yield* agents.stopSession(threadId)
+      yield* agents.stopSession({ threadId })
       yield* agent.loseSession(first.sessionId)
       yield* agents.runTurn({ threadId, prompt: "three" })
-      yield* agents.resetThread(threadId)
-      yield* agents.stopSession(threadId)
+      yield* agents.resetThread({ threadId })
+      yield* agents.stopSession({ threadId })
       const sources = only(seen, "session:start").map((event) => [event.threadId, event.source])
       assert.deepStrictEqual<unknown>(sources, [
         [threadId, "new"],
@@ -187,7 +179,7 @@ describe("hooks of a service", () => {
       yield* Effect.gen(function*() {
         const agents = yield* ProviderService
         yield* agents.runTurn({ threadId, prompt: "two" })
-        yield* agents.stopSession(threadId)
+        yield* agents.stopSession({ threadId })
         const told = seen.slice(before)
         const [ended] = only(told, "session:end")
         assert.deepInclude<unknown>(ended, { reason: "host-crash", endedAtEstimated: true, epoch: 1 })
@@ -255,7 +247,7 @@ describe("hooks of a service", () => {
         "context: Today is Saturday.",
         "user: what day is it?"
       ])
-      const [turn] = yield* agents.readTranscript(threadId)
+      const [turn] = yield* agents.readTranscript({ threadId })
       assert.deepStrictEqual(turn?.input, { prompt: "what day is it?", context: ["Today is Saturday."] })
     }).pipe(Effect.provide(Agents.layer({ hooks: [notes] })))
   })
@@ -274,21 +266,23 @@ describe("hooks of a service", () => {
         Effect.gen(function*() {
           const agents = yield* ProviderService
           yield* tried(agents.sendTurn({ threadId: event.threadId, prompt: "me too" }))
-          yield* tried(agents.compactThread(event.threadId))
-          yield* tried(agents.stopSession(event.threadId))
+          yield* tried(agents.compactThread({ threadId: event.threadId }))
+          yield* tried(agents.stopSession({ threadId: event.threadId }))
         })
     })
     const guard = LifecycleHooks.guard({
       name: "greedy",
       events: ["turn:start"],
       run: (event) =>
-        Effect.flatMap(ProviderService, (agents) => tried(agents.resetThread(event.threadId))).pipe(Effect.as(allow))
+        Effect.flatMap(ProviderService, (agents) => tried(agents.resetThread({ threadId: event.threadId }))).pipe(
+          Effect.as(allow)
+        )
     })
     return Effect.gen(function*() {
       const agents = yield* ProviderService
       yield* Agents.start()
       yield* agents.runTurn({ threadId, prompt: "hello" })
-      yield* agents.stopSession(threadId)
+      yield* agents.stopSession({ threadId })
       assert.deepStrictEqual(errors, Array.from({ length: 7 }, () => "HookReentrant"))
     }).pipe(Effect.provide(Agents.layer({ hooks: [busy, guard] })))
   })
@@ -301,7 +295,7 @@ describe("hooks of a service", () => {
       run: (event) =>
         Effect.gen(function*() {
           const agents = yield* ProviderService
-          const [first, ...more] = yield* agents.readTranscript(event.threadId)
+          const [first, ...more] = yield* agents.readTranscript({ threadId: event.threadId })
           if (first === undefined || more.length > 0) return
           const { text } = yield* agents.runTurn({ threadId: event.threadId, prompt: "and then?" })
           yield* Deferred.succeed(said, text)
@@ -325,7 +319,7 @@ describe("hooks of a service", () => {
       assert.strictEqual((yield* Fiber.join(turn)).text, "echo: hello")
       // The start is told once: the next prompt waits for nobody.
       assert.strictEqual((yield* agents.runTurn({ threadId, prompt: "again" })).text, "echo: again")
-      const stop = yield* Effect.forkChild(agents.stopSession(threadId))
+      const stop = yield* Effect.forkChild(agents.stopSession({ threadId }))
       yield* TestClock.adjust("5 seconds")
       yield* Fiber.join(stop)
     }).pipe(Effect.provide(Agents.layer({ hooks: [hung] })))

@@ -1,5 +1,5 @@
 /** Webhooks against a real receiver on the loopback, and what a receiver may believe. */
-import { NodeServices } from "@effect/platform-node"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Deferred, Duration, Effect, Exit, Fiber, Layer, Redacted, Schema, Tracer } from "effect"
 import { FetchHttpClient, HttpClient, type HttpClientResponse } from "effect/http"

@@ -1,5 +1,5 @@
 /** Hosts that are killed for real, at every point of a turn, and what the next one makes of it. */
-import { NodeServices } from "@effect/platform-node"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, FileSystem, Path, Schema } from "effect"
 import { ProviderService, SessionStore } from "../../src/index.ts"
@@ -73,7 +73,7 @@ describe("a host that is killed", () => {
               for (const event of settled) assert.strictEqual(event.by, "host-crash")
               const ended = events.filter(is("SessionEnded")).map((event) => event.reason)
               assert.strictEqual(ended[0], point === "after-stop" ? "stopped" : "host-crash")
-              assert.strictEqual((yield* agents.getThread(threadId)).lastSeq, events.length)
+              assert.strictEqual((yield* agents.getThread({ threadId })).lastSeq, events.length)
               assert.strictEqual((yield* store.getCursor(threadId, mock))._tag, "Some")
               if (opening === 1) return assert.deepStrictEqual(ended.length, 1)
               // The agent and its session died with the host: what is left is the archive, and the new session has it.

@@ -2,24 +2,22 @@
  * The seed of it all, on the real OpenCode: a conversation is compacted, by itself or on request, and every message and
  * tool output from before is on the disk before the model is asked for a summary.
  */
-import { NodeServices } from "@effect/platform-node"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, layer } from "@effect/vitest"
 import { Effect, Layer, Path } from "effect"
 import { openCodeConfig } from "../../examples/support/OpenCodeConfig.ts"
 import * as ScriptedModel from "../../examples/support/ScriptedModel.ts"
+import { allow, type GuardVerdict, veto } from "../../src/hooks/index.ts"
 import {
-  AgentProcesses,
-  allow,
   type CodingAgents,
-  type GuardVerdict,
   InstanceId,
   LifecycleHooks,
   ProviderService,
   type ThreadId,
-  TranscriptArchive,
-  veto
+  TranscriptArchive
 } from "../../src/index.ts"
 import * as Server from "../../src/opencode/server/Server.ts"
+import { AgentProcesses } from "../../src/store/index.ts"
 import { awaitEvent, endings, is, stored } from "../support/Agents.ts"
 import { isSummary, overflow } from "../support/CompactionGates.ts"
 import * as OpenCodeAgents from "../support/OpenCodeAgents.ts"
@@ -145,7 +143,7 @@ const verifiedAtSummary = Effect.fnUntraced(function*(threadId: ThreadId, sessio
   onSummary.set(
     sessionId,
     Effect.gen(function*() {
-      const records = yield* archive.list(threadId)
+      const records = yield* archive.list({ threadId })
       for (const { snapshot } of records) yield* archive.verify({ path: snapshot.path })
       seen.push(records.length)
     }).pipe(Effect.orDie)
@@ -170,7 +168,7 @@ layer(host(), { timeout: "120 seconds", excludeTestServices: true })("OpenCode i
       const settled = (yield* stored(threadId)).find(is("CompactionSettled"))
       assert.strictEqual(settled?.summary, "In short.")
       // Nothing is missing afterwards either, and each turn has ended once.
-      const said = (yield* agents.readTranscript(threadId)).map((turn) => turn.input.prompt)
+      const said = (yield* agents.readTranscript({ threadId })).map((turn) => turn.input.prompt)
       assert.deepStrictEqual(said, [`look ${threadId}`, `look again ${threadId}`])
       assert.isTrue(Object.values(endings(yield* stored(threadId))).every((ends) => ends.length === 1))
     }))
@@ -181,7 +179,7 @@ layer(host(), { timeout: "120 seconds", excludeTestServices: true })("OpenCode i
       const { sessionId, threadId } = yield* begin()
       yield* converse(threadId, false)
       const seen = yield* verifiedAtSummary(threadId, sessionId)
-      const result = yield* agents.compactThread(threadId)
+      const result = yield* agents.compactThread({ threadId })
       assert.deepInclude<unknown>(result, { outcome: "completed", summary: "In short." })
       assert.deepInclude<unknown>(result.snapshot, { timing: "before", completeness: "complete" })
       assert.deepStrictEqual(seen, [1])
@@ -255,7 +253,7 @@ layer(host(), { timeout: "120 seconds", excludeTestServices: true })("OpenCode i
       assert.deepStrictEqual(yield* settlements(blocked.threadId), ["cancelled"])
       const failure = (yield* stored(blocked.threadId)).find(is("SnapshotFailed"))?.failure
       assert.include(["ENOTDIR", "EEXIST"], failure?.code)
-      const refused = yield* Effect.flip(agents.compactThread(blocked.threadId))
+      const refused = yield* Effect.flip(agents.compactThread({ threadId: blocked.threadId }))
       assert.deepInclude<unknown>(refused, { _tag: "CompactionRefused", outcome: "cancelled" })
       const passed = yield* begin({
         compaction: { savePath: "/dev/null/sessions", onSnapshotFailure: "proceed" }

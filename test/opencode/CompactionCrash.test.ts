@@ -2,15 +2,14 @@
  * A compaction that OpenCode makes by itself, and whoever dies on its way: the host, at each step, by kill -9; then its
  * server, with the host alive; and the session, by an orderly end.
  */
-import { NodeServices } from "@effect/platform-node"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Layer, Path, Queue, Redacted, Schedule, Scope } from "effect"
 import { mkdirSync } from "node:fs"
 import * as Processes from "../../examples/support/Processes.ts"
 import * as ScriptedModel from "../../examples/support/ScriptedModel.ts"
+import { allow } from "../../src/hooks/index.ts"
 import {
-  allow,
-  type CompactionOutcome,
   type LifecycleEvent,
   LifecycleHooks,
   ProviderService,
@@ -20,6 +19,7 @@ import {
 } from "../../src/index.ts"
 import * as Api from "../../src/opencode/server/Api.ts"
 import * as Server from "../../src/opencode/server/Server.ts"
+import type { CompactionOutcome } from "../../src/protocol.ts"
 import { awaitEvent, endings, is, stored as storedOf } from "../support/Agents.ts"
 import { isSummary } from "../support/CompactionGates.ts"
 import * as CompactionHost from "../support/CompactionHost.ts"
@@ -188,7 +188,7 @@ for (const point of CompactionHost.points) {
           assert.deepStrictEqual(Object.values(endings(events)), [["TurnCompleted"], ["TurnUnknown"], [
             "TurnCompleted"
           ]])
-          const transcript = yield* agents.readTranscript(threadId)
+          const transcript = yield* agents.readTranscript({ threadId })
           assert.deepStrictEqual(transcript.map(({ input }) => input.prompt), [prompts.first, prompts.fill, followUp])
           const items = JSON.stringify(transcript)
           for (const text of whole) assert.include(items, text)
@@ -204,12 +204,12 @@ for (const point of CompactionHost.points) {
           assert.strictEqual(unknown.length, outcome === "unknown" ? 1 : 0)
           assert.strictEqual(new Set(told.map(({ eventId }) => eventId)).size, told.length)
 
-          const { path } = yield* transcripts.snapshot(threadId)
+          const { path } = yield* transcripts.snapshot({ threadId })
           const { leftovers, manifests } = yield* verified(home)
           assert.deepStrictEqual(leftovers, [])
           assert.include(manifests, path)
           assert.strictEqual(manifests.length, (saved ? 2 : 1) + (summarized ? 0 : 1) + 1)
-          const listed = yield* transcripts.list(threadId)
+          const listed = yield* transcripts.list({ threadId })
           assert.sameMembers(listed.map(({ snapshot }) => snapshot.path), manifests)
         }).pipe(Effect.provide(CompactionHost.layer({ ...home, told: listen })))
       }).pipe(Effect.provide(NodeServices.layer))
@@ -306,7 +306,7 @@ it.live.runIf(process.platform === "linux")(
         const { held } = yield* holding
         yield* begin(home)
         yield* held
-        yield* agents.stopSession(threadId)
+        yield* agents.stopSession({ threadId })
         assert.strictEqual((yield* stored).at(-1)?._tag, "SessionEnded")
         assert.strictEqual((yield* agents.sendTurn({ threadId, prompt: followUp })).continuity._tag, "Resumed")
         yield* held

@@ -2,7 +2,7 @@
  * The adapter on the real binary. Nearly all rules share one server, as an app does that uses a server of its own; a
  * host that ends leaves it running. What needs a server that may die is proved on one that the adapter starts itself.
  */
-import { NodeServices } from "@effect/platform-node"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Context, Effect, FileSystem, Layer, ManagedRuntime } from "effect"
 import { afterAll, describe, it } from "vitest"
 import { openCodeConfig } from "../../examples/support/OpenCodeConfig.ts"

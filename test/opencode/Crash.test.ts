@@ -1,5 +1,5 @@
 /** A short `npm run test:crash`. */
-import { NodeServices } from "@effect/platform-node"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as Crash from "../crash/Crash.ts"

@@ -36,7 +36,7 @@ layer(OpenCodeAgents.layer(), { timeout: "60 seconds", excludeTestServices: true
       const model = yield* Model
       const { threadId } = yield* start()
       yield* agents.runTurn({ threadId, prompt: "the number is 4711" })
-      yield* agents.stopSession(threadId)
+      yield* agents.stopSession({ threadId })
       yield* setCursorSession(threadId, gone)
       const next = yield* agents.runTurn({ threadId, prompt: "which number was it?" })
       assert.deepInclude(next.continuity, { _tag: "Rehydrated", reason: "session-missing", omitted: 0 })
@@ -53,7 +53,7 @@ layer(OpenCodeAgents.layer(), { timeout: "60 seconds", excludeTestServices: true
       const model = yield* Model
       const { threadId } = yield* start()
       yield* agents.runTurn({ threadId, prompt: "policy one" })
-      yield* agents.stopSession(threadId)
+      yield* agents.stopSession({ threadId })
       yield* setCursorSession(threadId, gone)
       const before = yield* cursorOf(threadId)
       const error = yield* Effect.flip(agents.sendTurn({ threadId, prompt: "policy two", onMissing: "fail" }))
@@ -89,7 +89,7 @@ layer(OpenCodeAgents.layer(), { timeout: "60 seconds", excludeTestServices: true
       const path = yield* Path.Path
       const { directory, sessionId, threadId } = yield* start()
       yield* agents.runTurn({ threadId, prompt: "by its name" })
-      yield* agents.stopSession(threadId)
+      yield* agents.stopSession({ threadId })
       const link = path.join(yield* folder, "link")
       yield* fs.symlink(directory, link)
       const info = yield* agents.startSession({ threadId, directory: link })
@@ -138,7 +138,7 @@ layer(OpenCodeAgents.layer(), { timeout: "60 seconds", excludeTestServices: true
       const { threadId } = yield* Effect.gen(function*() {
         const started = yield* start({ instanceId: rows })
         yield* agents.runTurn({ threadId: started.threadId, prompt: "rows" })
-        yield* agents.stopSession(started.threadId)
+        yield* agents.stopSession({ threadId: started.threadId })
         return started
       }).pipe(Effect.provide(at("rows", baseUrl, password)))
       const before = yield* cursorOf(threadId, rows)
@@ -183,7 +183,7 @@ layer(OpenCodeAgents.layer(), { timeout: "60 seconds", excludeTestServices: true
         ["nobody there", "AgentUnreachable"]
       ])
       const next = yield* agents.runTurn({ threadId, prompt: "rows at last" }).pipe(
-        Effect.tap(() => agents.stopSession(threadId)),
+        Effect.tap(() => agents.stopSession({ threadId })),
         Effect.provide(at("rows", baseUrl, password))
       )
       assert.strictEqual(next.continuity._tag, "Resumed")
@@ -194,7 +194,7 @@ layer(OpenCodeAgents.layer(), { timeout: "60 seconds", excludeTestServices: true
       Effect.gen(function*() {
         const agents = yield* ProviderService
         const { threadId } = yield* start()
-        yield* agents.stopSession(threadId)
+        yield* agents.stopSession({ threadId })
         yield* setCursorSession(threadId, malformed)
         const before = yield* cursorOf(threadId)
         const error = yield* Effect.flip(agents.sendTurn({ threadId, prompt: "malformed" }))
@@ -215,14 +215,14 @@ layer(OpenCodeAgents.layer(), { timeout: "60 seconds", excludeTestServices: true
       yield* Effect.flip(agents.runTurn({ threadId, prompt: "P3 fails" }))
       yield* Effect.flip(agents.sendTurn({ threadId, prompt: "P3 no model", model: { id: "scripted/none" } }))
       yield* Effect.flip(agents.sendTurn({ threadId, prompt: "P3 no agent", agent: "nobody" }))
-      yield* agents.stopSession(threadId)
+      yield* agents.stopSession({ threadId })
       assert.deepStrictEqual(yield* cursorOf(threadId), whole)
       // Never had a turn, and yet it can be resumed.
       const unused = yield* start()
-      yield* agents.stopSession(unused.threadId)
+      yield* agents.stopSession({ threadId: unused.threadId })
       const next = yield* agents.runTurn({ threadId: unused.threadId, prompt: "P3 first" })
       assert.strictEqual(next.continuity._tag, "Resumed")
-      yield* agents.deleteThread(threadId)
+      yield* agents.deleteThread({ threadId })
       assert.isUndefined(yield* cursorOf(threadId))
     }))
 })

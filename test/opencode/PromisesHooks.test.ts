@@ -6,9 +6,9 @@ import type { SqlClient } from "effect/sql"
 import { execPath, kill } from "node:process"
 import { fileURLToPath } from "node:url"
 import { Reply } from "../../examples/support/ScriptedModel.ts"
+import type { EventOf } from "../../src/domain/LifecycleEvent.ts"
 import {
   type CodingAgents,
-  type EventOf,
   type LifecycleEvent,
   LifecycleHooks,
   ProviderService,
@@ -97,7 +97,7 @@ layer(modelOnly, { timeout: "60 seconds", excludeTestServices: true })("hooks", 
   it.effect("P12 opencode: a stop tells the end of the session", () =>
     Effect.gen(function*() {
       const { seen } = yield* recorded((threadId) =>
-        Effect.flatMap(ProviderService, (agents) => agents.stopSession(threadId))
+        Effect.flatMap(ProviderService, (agents) => agents.stopSession({ threadId }))
       )
       assertPair(seen, "stopped")
     }))

@@ -44,7 +44,7 @@ layer(OpenCodeAgents.layer(), { timeout: "60 seconds", excludeTestServices: true
       assert.lengthOf(exits.filter(Exit.isSuccess), 1)
       yield* awaitEvent(is("TurnCompleted"), threadId)
       yield* model.on("P6 elsewhere", bash("echo elsewhere"))
-      const { lastSeq } = yield* agents.getThread(threadId)
+      const { lastSeq } = yield* agents.getThread({ threadId })
       yield* agents.sendTurn({ threadId, prompt: "P6 elsewhere" })
       const { request: second } = yield* approval(threadId, lastSeq)
       const { client } = yield* hands
@@ -67,11 +67,11 @@ layer(OpenCodeAgents.layer(), { timeout: "60 seconds", excludeTestServices: true
       for (
         const [prompt, end] of [
           ["P6 interrupted", agents.interruptTurn({ threadId })],
-          ["P6 stopped", agents.stopSession(threadId)]
+          ["P6 stopped", agents.stopSession({ threadId })]
         ] as const
       ) {
         yield* model.on(prompt, bash("echo never"))
-        const { lastSeq } = yield* agents.getThread(threadId)
+        const { lastSeq } = yield* agents.getThread({ threadId })
         yield* agents.sendTurn({ threadId, prompt })
         const { request } = yield* approval(threadId, lastSeq)
         yield* end
@@ -140,7 +140,7 @@ layer(OpenCodeAgents.layer(), { timeout: "60 seconds", excludeTestServices: true
 const useTools = Effect.fnUntraced(function*(threadId: ThreadId) {
   const agents = yield* ProviderService
   const model = yield* Model
-  const { directory, epoch, lastSeq } = yield* agents.getThread(threadId)
+  const { directory, epoch, lastSeq } = yield* agents.getThread({ threadId })
   const prompt = `use tools ${threadId} ${epoch} ${lastSeq}`
   const steps = [
     call("write", { filePath: `${directory}/file-${lastSeq}.txt`, content: "written" }),
@@ -171,8 +171,8 @@ const everyTool = Effect.fnUntraced(function*(runtimeMode: RuntimeMode) {
   const agents = yield* ProviderService
   const { threadId } = yield* start({ runtimeMode })
   const before = yield* useTools(threadId)
-  yield* agents.stopSession(threadId)
+  yield* agents.stopSession({ threadId })
   const after = yield* useTools(threadId)
-  assert.strictEqual((yield* agents.getThread(threadId)).epoch, 2)
+  assert.strictEqual((yield* agents.getThread({ threadId })).epoch, 2)
   return { threadId, asked: [...before, ...after] }
 })

@@ -2,7 +2,8 @@
 import { assert, layer } from "@effect/vitest"
 import { type Cause, Effect, Fiber, Queue, Stream } from "effect"
 import { text } from "../../examples/support/ScriptedModel.ts"
-import { type Item, ProviderService, type ThreadEvent, type ThreadId } from "../../src/index.ts"
+import type { Item } from "../../src/domain/Item.ts"
+import { ProviderService, type ThreadEvent, type ThreadId } from "../../src/index.ts"
 import { awaitEvent, is, stored } from "../support/Agents.ts"
 import { bash, hands, Model, signal, start } from "../support/OpenCodeAgents.ts"
 import { lastSeq, modelOnly, withHost } from "../support/OpenCodeFaults.ts"
@@ -67,7 +68,7 @@ layer(modelOnly, { timeout: "60 seconds", excludeTestServices: true })("transcri
 
           const next = yield* agents.runTurn({ threadId, prompt: "P16 after" })
           assert.strictEqual(next.continuity._tag, "Resumed")
-          const turn = (yield* agents.readTranscript(threadId)).find((turn) => turn.turnId === turnId)
+          const turn = (yield* agents.readTranscript({ threadId })).find((turn) => turn.turnId === turnId)
           const items = (turn?.items ?? []).filter(({ itemId }) => itemId === seen.itemId)
           assert.lengthOf(items, 1)
           assert.isTrue(textOf(items[0]).startsWith(seen.text), `"${textOf(items[0])}" begins with "${seen.text}"`)
@@ -105,7 +106,7 @@ layer(modelOnly, { timeout: "60 seconds", excludeTestServices: true })("transcri
           assert.include(cut?.item._tag === "Command" ? cut.item.output : "", "visible")
 
           yield* agents.runTurn({ threadId, prompt: "P16 after the command" })
-          const turn = (yield* agents.readTranscript(threadId)).find((turn) =>
+          const turn = (yield* agents.readTranscript({ threadId })).find((turn) =>
             turn.turnId === turnId
           )
           const items = (turn?.items ?? []).filter((item) =>

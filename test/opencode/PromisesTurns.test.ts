@@ -27,7 +27,7 @@ layer(OpenCodeAgents.layer(), { timeout: "60 seconds", excludeTestServices: true
       yield* model.on("P4 stopped", () => Reply.Hang())
       yield* agents.sendTurn({ threadId, prompt: "P4 stopped" })
       yield* model.awaitRequest((request) => request.lastUserText === "P4 stopped")
-      yield* agents.stopSession(threadId)
+      yield* agents.stopSession({ threadId })
       yield* agents.runTurn({ threadId, prompt: "P4 goes on" })
       const events = yield* stored(threadId)
       assert.deepStrictEqual(Object.values(endings(events)), [
@@ -127,7 +127,7 @@ layer(OpenCodeAgents.layer(), { timeout: "60 seconds", excludeTestServices: true
             events.find(is("TurnReconciled"))?.evidence,
             delivered ? "completed" : "never-delivered"
           )
-          yield* agents.stopSession(threadId)
+          yield* agents.stopSession({ threadId })
         }).pipe(Effect.provide(at(name, proxy.url, password)))
       }))
   }
@@ -146,7 +146,7 @@ layer(OpenCodeAgents.layer(), { timeout: "60 seconds", excludeTestServices: true
         assert.lengthOf(yield* model.asked("P5 blink"), 1)
         assert.lengthOf(yield* deliveries(sessionId, directory, "P5 blink"), 1)
         assert.deepStrictEqual(Object.values(endings(yield* stored(threadId))), [["TurnCompleted"]])
-        yield* agents.stopSession(threadId)
+        yield* agents.stopSession({ threadId })
       }).pipe(Effect.provide(at("blink", proxy.url, password)))
     }))
 
@@ -173,7 +173,7 @@ layer(OpenCodeAgents.layer(), { timeout: "60 seconds", excludeTestServices: true
       const agents = yield* ProviderService
       const model = yield* Model
       const { threadId } = yield* start()
-      yield* agents.stopSession(threadId)
+      yield* agents.stopSession({ threadId })
       yield* model.on("P8 one of many", () => Reply.Hang())
       const exits = yield* Effect.forEach(
         Array.from({ length: 10 }),
@@ -183,8 +183,8 @@ layer(OpenCodeAgents.layer(), { timeout: "60 seconds", excludeTestServices: true
       const errors = exits.flatMap((exit) => Exit.isFailure(exit) ? Option.toArray(Exit.findErrorOption(exit)) : [])
       assert.deepStrictEqual(errors.map(({ _tag }) => _tag), Array.from({ length: 9 }, () => "TurnInProgress"))
       yield* model.awaitRequest((request) => request.lastUserText === "P8 one of many")
-      yield* Effect.all([agents.stopSession(threadId), agents.stopSession(threadId)], { concurrency: 2 })
-      yield* agents.stopSession(threadId)
+      yield* Effect.all([agents.stopSession({ threadId }), agents.stopSession({ threadId })], { concurrency: 2 })
+      yield* agents.stopSession({ threadId })
       assert.lengthOf(yield* model.asked("P8 one of many"), 1)
       const events = yield* stored(threadId)
       assert.deepStrictEqual(events.filter(is("SessionStarted")).map(({ epoch }) => epoch), [1, 2])
@@ -208,7 +208,7 @@ layer(OpenCodeAgents.layer(), { timeout: "60 seconds", excludeTestServices: true
           { startImmediately: true }
         )
         yield* Deferred.await(asked)
-        yield* agents.stopSession(threadId)
+        yield* agents.stopSession({ threadId })
         assert.strictEqual((yield* Fiber.join(starting))._tag, "ThreadStopping")
       }).pipe(Effect.provide(at("mute", mute, "any")))
     }))
@@ -233,10 +233,10 @@ layer(OpenCodeAgents.layer(), { timeout: "60 seconds", excludeTestServices: true
           assert.strictEqual(ended.reason, "reaped")
         })
         yield* idleOne
-        assert.strictEqual((yield* agents.getThread(threadId)).status, "waiting")
+        assert.strictEqual((yield* agents.getThread({ threadId })).status, "waiting")
         yield* agents.respondToApproval({ threadId, requestId: request.requestId, decision: { _tag: "AllowOnce" } })
         yield* idleOne
-        assert.strictEqual((yield* agents.getThread(threadId)).status, "running")
+        assert.strictEqual((yield* agents.getThread({ threadId })).status, "running")
         yield* awaitEvent(
           (event): event is Extract<ThreadEvent, { _tag: "ItemStarted" | "ItemUpdated" }> =>
             event._tag === "ItemUpdated" || event._tag === "ItemStarted",
@@ -263,7 +263,7 @@ layer(OpenCodeAgents.layer(), { timeout: "60 seconds", excludeTestServices: true
           Stream.runCollect,
           Effect.forkChild({ startImmediately: true })
         )
-      const first = yield* agents.getThread(threadId)
+      const first = yield* agents.getThread({ threadId })
       const all = yield* read(0)
       const some = yield* read(3)
       yield* agents.sendTurn({ threadId, prompt: "P11 streamed" })

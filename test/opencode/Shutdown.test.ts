@@ -1,5 +1,5 @@
 /** A host that is told to end, as every deployment does it: SIGTERM in the middle of a turn. */
-import { NodeServices } from "@effect/platform-node"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, it } from "@effect/vitest"
 import { Effect, FileSystem, Path, Schedule, Schema, Stream } from "effect"
 import { ChildProcess } from "effect/process"

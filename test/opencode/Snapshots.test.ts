@@ -102,7 +102,7 @@ layer(Layer.merge(OpenCodeSessions.layer(), SessionStore.layerMemory), {
       const folder = path.join(home, "sessions")
       const driven = yield* converse
       const archive = yield* snapshotOf(driven, folder, "one")
-      const exported = yield* archive.export({ snapshotId: "one" }, "opencode")
+      const exported = yield* archive.export({ snapshot: { snapshotId: "one" }, format: "opencode" })
       assert.deepStrictEqual([exported.messages, exported.omitted], [5, 1])
       assert.notInclude(exported.text, secret)
       assert.include(exported.text, `data:image/png;base64,${png}`)

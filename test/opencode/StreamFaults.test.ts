@@ -74,7 +74,7 @@ layer(OpenCodeAgents.layer({ agent: { config: nested } }), { timeout: "60 second
           assert.strictEqual(message?._tag === "AssistantMessage" ? message.text : message, "first and last")
           const seqs = (yield* stored(threadId)).map(({ seq }) => seq)
           assert.deepStrictEqual(seqs, Array.from(seqs, (_, index) => index + 1))
-          yield* agents.stopSession(threadId)
+          yield* agents.stopSession({ threadId })
         })))
 
     it.effect("P11 opencode: a stream that drops between turns loses nothing and says nothing", () =>
@@ -89,7 +89,7 @@ layer(OpenCodeAgents.layer({ agent: { config: nested } }), { timeout: "60 second
           assert.strictEqual(next.text, "echo: after the drop")
           assert.strictEqual(next.epoch, 1)
           assert.deepStrictEqual((yield* Fiber.join(seen)).filter(is("Gap")), [])
-          yield* agents.stopSession(threadId)
+          yield* agents.stopSession({ threadId })
         })))
 
     it.effect(
@@ -121,7 +121,7 @@ layer(OpenCodeAgents.layer({ agent: { config: nested } }), { timeout: "60 second
             assert.deepStrictEqual(events.filter(is("Gap")).map(({ cause, lost }) => [cause, lost]), [
               ["provider-stream", "events"]
             ])
-            yield* agents.stopSession(threadId)
+            yield* agents.stopSession({ threadId })
           })),
       60_000
     )
@@ -200,7 +200,7 @@ layer(OpenCodeAgents.layer({ agent: { config: nested } }), { timeout: "60 second
         assert.deepStrictEqual(yield* asks(one.threadId, "leak 2", "AllowOnce"), ["rule"])
         assert.deepStrictEqual(yield* asks(two.threadId, "leak 3", "AllowOnce"), ["user"])
         // The allowance ends with the session.
-        yield* agents.stopSession(one.threadId)
+        yield* agents.stopSession({ threadId: one.threadId })
         assert.deepStrictEqual(yield* asks(one.threadId, "leak 4", "AllowOnce"), ["user"])
       }))
   }

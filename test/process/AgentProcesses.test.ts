@@ -1,5 +1,5 @@
 /** Hosts that are killed for real, and what the next one makes of it. */
-import { NodeServices } from "@effect/platform-node"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, FileSystem, Option, Schema, Scope, Struct } from "effect"
 import { DatabaseSync } from "node:sqlite"

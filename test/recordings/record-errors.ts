@@ -10,7 +10,7 @@
  * `/elsewhere`, one whose configuration cannot be read as `/unreadable`, everything else of the run as `/private`, the
  * system's temporary folder as `/temporary`, and the model's port as 4000.
  */
-import { NodeRuntime } from "@effect/platform-node"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Effect, FileSystem, Option, Path, Queue, Redacted, Schema } from "effect"
 import { execFileSync } from "node:child_process"
 import { mkdirSync, writeFileSync } from "node:fs"

@@ -7,7 +7,7 @@
  * is written as `/workspace`, every other directory of the run as `/private`, and the model's port as 4000, so no
  * machine's paths are kept. The server asks for every tool (`{"**": "ask"}`), and each request is answered "once".
  */
-import { NodeRuntime } from "@effect/platform-node"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { createOpencodeClient, type OpencodeClient } from "@opencode-ai/sdk/v2/client"
 import { Effect, Option, Queue, Schema, Stream } from "effect"
 import { execFileSync, spawn } from "node:child_process"

@@ -7,11 +7,11 @@ import {
   ProviderRegistry,
   ProviderService,
   RequestId,
-  SessionMissing,
   SessionStore,
   ThreadId,
   TurnId
 } from "../../src/index.ts"
+import { SessionMissing } from "../../src/protocol.ts"
 import { MockAgentDisk, MockProvider, MockStep } from "../../src/testing/index.ts"
 import * as Agents from "../support/Agents.ts"
 
@@ -56,7 +56,7 @@ describe("ProviderService", () => {
       const agent = yield* MockProvider
       const { sessionId } = yield* Agents.start()
       yield* agents.runTurn({ threadId, prompt: "remember 42" })
-      yield* agents.stopSession(threadId)
+      yield* agents.stopSession({ threadId })
       yield* agent.loseSession(sessionId)
       const next = yield* agents.runTurn({ threadId, prompt: "what was it?" })
       assert.deepStrictEqual(next.continuity, {
@@ -79,7 +79,7 @@ describe("ProviderService", () => {
       const store = yield* SessionStore
       const { sessionId } = yield* Agents.start()
       yield* agents.runTurn({ threadId, prompt: "one" })
-      yield* agents.stopSession(threadId)
+      yield* agents.stopSession({ threadId })
       yield* agent.loseSession(sessionId)
       const before = yield* store.getCursor(threadId, mock)
       const error = yield* Effect.flip(agents.sendTurn({ threadId, prompt: "two", onMissing: "fail" }))
@@ -100,7 +100,7 @@ describe("ProviderService", () => {
       assert.strictEqual(swapped.continuity._tag, "Rehydrated")
       const turn = yield* agents.runTurn({ threadId, prompt: "what was it?" })
       assert.strictEqual(turn.continuity._tag, "Rehydrated")
-      assert.strictEqual((yield* agents.readTranscript(threadId)).length, 2)
+      assert.strictEqual((yield* agents.readTranscript({ threadId })).length, 2)
     }).pipe(Effect.provide(layer())))
 
   it.effect("P2 mock: an agent that cannot be reached is an error that keeps the cursor, and no fresh session", () =>
@@ -110,7 +110,7 @@ describe("ProviderService", () => {
       const store = yield* SessionStore
       yield* Agents.start()
       yield* agents.runTurn({ threadId, prompt: "one" })
-      yield* agents.stopSession(threadId)
+      yield* agents.stopSession({ threadId })
       const before = yield* store.getCursor(threadId, mock)
       yield* agent.unreachable(true)
       const error = yield* Effect.flip(agents.sendTurn({ threadId, prompt: "two" }))
@@ -129,7 +129,7 @@ describe("ProviderService", () => {
       assert.isTrue((yield* store.getCursor(threadId, mock))._tag === "None")
       yield* agents.runTurn({ threadId, prompt: "one" })
       assert.isTrue((yield* store.getCursor(threadId, mock))._tag === "Some")
-      yield* agents.stopSession(threadId)
+      yield* agents.stopSession({ threadId })
       assert.isTrue((yield* store.getCursor(threadId, mock))._tag === "Some")
     }).pipe(Effect.provide(layer({ mock: { neverResumableBeforeFirstTurn: true } }))))
 
@@ -137,7 +137,7 @@ describe("ProviderService", () => {
     Effect.gen(function*() {
       const agents = yield* ProviderService
       yield* Agents.start()
-      yield* agents.stopSession(threadId)
+      yield* agents.stopSession({ threadId })
       const turn = yield* agents.runTurn({ threadId, prompt: "one" })
       assert.strictEqual(turn.continuity._tag, "Created")
     }).pipe(Effect.provide(layer({ mock: { neverResumableBeforeFirstTurn: true } }))))
@@ -151,7 +151,7 @@ describe("ProviderService", () => {
         const sql = yield* Agents.sql
         yield* Agents.start()
         yield* agents.runTurn({ threadId, prompt: "one" })
-        yield* agents.stopSession(threadId)
+        yield* agents.stopSession({ threadId })
         yield* sql`UPDATE eca_cursors SET body = ${JSON.stringify(stored)}`
         const error = yield* Effect.flip(agents.sendTurn({ threadId, prompt: "two" }))
         assert.strictEqual(error._tag, "CursorRejected")
@@ -187,10 +187,10 @@ describe("ProviderService", () => {
       yield* Agents.start()
       yield* agent.nextTurn(() => [MockStep.hang])
       yield* agents.sendTurn({ threadId, prompt: "one" })
-      yield* agents.stopSession(threadId)
+      yield* agents.stopSession({ threadId })
       yield* agent.nextTurn(() => [MockStep.hangHard])
       yield* agents.sendTurn({ threadId, prompt: "two" })
-      const stop = yield* Effect.forkChild(agents.stopSession(threadId), { startImmediately: true })
+      const stop = yield* Effect.forkChild(agents.stopSession({ threadId }), { startImmediately: true })
       yield* TestClock.adjust("30 seconds")
       yield* Fiber.join(stop)
       assert.deepStrictEqual(Object.values(endings(yield* stored())), [["TurnInterrupted"], ["TurnInterrupted"]])
@@ -295,7 +295,7 @@ describe("ProviderService", () => {
       yield* agent.failNextSend((turn) => Agents.refused(turn.turnId))
       assert.strictEqual((yield* Effect.flip(agents.sendTurn({ threadId, prompt: "one" })))._tag, "TurnRefused")
       yield* agents.runTurn({ threadId, prompt: "one" })
-      assert.strictEqual((yield* agents.readTranscript(threadId)).length, 1)
+      assert.strictEqual((yield* agents.readTranscript({ threadId })).length, 1)
     }).pipe(Effect.provide(layer())))
 
   it.effect("P6 mock: an approval is settled once; answering a settled or unknown one is a typed error", () =>
@@ -339,7 +339,7 @@ describe("ProviderService", () => {
       const interrupted = yield* ask()
       yield* agents.interruptTurn({ threadId })
       const stopped = yield* ask()
-      yield* agents.stopSession(threadId)
+      yield* agents.stopSession({ threadId })
       const crashed = yield* ask()
       yield* agent.crash()
       yield* awaitEvent((event): event is Extract<typeof event, { _tag: "SessionEnded" }> =>
@@ -398,14 +398,14 @@ describe("ProviderService", () => {
       const agents = yield* ProviderService
       const agent = yield* MockProvider
       yield* Agents.start()
-      yield* agents.stopSession(threadId)
+      yield* agents.stopSession({ threadId })
       const reached = yield* Deferred.make<void>()
       yield* agent.slowStart(Effect.andThen(Deferred.succeed(reached, undefined), Effect.never))
       const start = yield* Effect.forkChild(Effect.flip(agents.startSession({ threadId })), { startImmediately: true })
       yield* Deferred.await(reached)
-      yield* Effect.all([agents.stopSession(threadId), agents.stopSession(threadId)], { concurrency: 2 })
+      yield* Effect.all([agents.stopSession({ threadId }), agents.stopSession({ threadId })], { concurrency: 2 })
       assert.strictEqual((yield* Fiber.join(start))._tag, "ThreadStopping")
-      yield* agents.stopSession(threadId)
+      yield* agents.stopSession({ threadId })
       assert.strictEqual((yield* agents.runTurn({ threadId, prompt: "on" })).continuity._tag, "Resumed")
     }).pipe(Effect.provide(layer())))
 
@@ -454,14 +454,14 @@ describe("ProviderService", () => {
       const run = yield* Effect.forkChild(agents.runTurn({ threadId, prompt: "go" }), { startImmediately: true })
       const { request } = yield* awaitEvent(is("ApprovalRequested"))
       yield* TestClock.adjust("3 hours")
-      assert.strictEqual((yield* agents.getThread(threadId)).status, "waiting")
+      assert.strictEqual((yield* agents.getThread({ threadId })).status, "waiting")
       yield* agents.respondToApproval({ threadId, requestId: request.requestId, decision: { _tag: "AllowOnce" } })
       yield* Fiber.join(run)
       yield* TestClock.adjust("29 minutes")
-      assert.strictEqual((yield* agents.getThread(threadId)).status, "idle")
+      assert.strictEqual((yield* agents.getThread({ threadId })).status, "idle")
       yield* TestClock.adjust("2 minutes")
       yield* awaitEvent(is("SessionEnded"))
-      assert.strictEqual((yield* agents.getThread(threadId)).status, "stopped")
+      assert.strictEqual((yield* agents.getThread({ threadId })).status, "stopped")
     }).pipe(Effect.provide(layer())))
 
   it.effect("P9 mock: background work pins a session, but not past the cap", () =>
@@ -472,7 +472,7 @@ describe("ProviderService", () => {
       yield* agents.runTurn({ threadId, prompt: "start the server" })
       yield* agent.backgroundWork(sessionId, true)
       yield* TestClock.adjust("3 hours")
-      assert.strictEqual((yield* agents.getThread(threadId)).status, "idle")
+      assert.strictEqual((yield* agents.getThread({ threadId })).status, "idle")
       yield* TestClock.adjust("62 minutes")
       assert.strictEqual((yield* awaitEvent(is("SessionEnded"))).reason, "reaped")
     }).pipe(Effect.provide(layer())))
@@ -570,7 +570,7 @@ describe("ProviderService", () => {
       assert.strictEqual(forked.continuity._tag, "Forked")
       yield* agents.runTurn({ threadId: copy, prompt: "in the copy" })
       yield* agents.runTurn({ threadId, prompt: "in the original" })
-      const prompts = (yield* agents.readTranscript(copy)).map((turn) => turn.input.prompt)
+      const prompts = (yield* agents.readTranscript({ threadId: copy })).map((turn) => turn.input.prompt)
       assert.deepStrictEqual(prompts, ["one", "in the copy"])
       const histories = (yield* agent.sessions).map((session) => session.history.map((message) => message.text))
       assert.deepStrictEqual(histories.map((texts) => texts.filter((text) => !text.startsWith("echo"))), [
@@ -641,9 +641,9 @@ describe("ProviderService", () => {
       const other = ThreadId.make("other")
       yield* agents.startSession({ threadId: other, instanceId: mock, directory: yield* Agents.folder })
       yield* agents.runTurn({ threadId, prompt: "one" })
-      yield* agents.deleteThread(threadId)
-      assert.strictEqual((yield* Effect.flip(agents.getThread(threadId)))._tag, "ThreadNotFound")
-      assert.deepStrictEqual((yield* agents.listThreads()).map((thread) => thread.threadId), [other])
+      yield* agents.deleteThread({ threadId })
+      assert.strictEqual((yield* Effect.flip(agents.getThread({ threadId })))._tag, "ThreadNotFound")
+      assert.deepStrictEqual((yield* agents.listThreads({})).threads.map((thread) => thread.threadId), [other])
       const again = yield* Agents.start()
       assert.strictEqual(again.continuity._tag, "Created")
       assert.deepStrictEqual(tags(yield* stored()), ["SessionStarted"])

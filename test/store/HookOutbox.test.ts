@@ -108,7 +108,7 @@ describe("HookOutbox: recording", () => {
       assert.deepStrictEqual(yield* pending("all"), [])
     })))
 
-  it.effect("P12 store: a new hook sees nothing of before; one that is registered again loses nothing", () =>
+  it.effect("P12 store: a new hook sees nothing that was recorded earlier; one that is registered again loses nothing", () =>
     onStore(Effect.gen(function*() {
       yield* openThread()
       yield* known("new", "*")

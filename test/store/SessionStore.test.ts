@@ -3,7 +3,6 @@ import { Array as Arr, Effect, Layer, Option } from "effect"
 import { SqlClient } from "effect/sql"
 import { DatabaseSync } from "node:sqlite"
 import { Epoch, InstanceId, ProviderName, RequestId, ThreadId } from "../../src/domain/Ids.ts"
-import type { Binding } from "../../src/domain/ThreadRecord.ts"
 import * as ProcessIdentity from "../../src/process/ProcessIdentity.ts"
 import * as migrations from "../../src/store/internal/migrations.ts"
 import { EpochFenced, SessionStore } from "../../src/store/SessionStore.ts"
@@ -125,14 +124,13 @@ describe("SessionStore: threads and cursors", () => {
         yield* commit([], { binding: { ...binding({ threadId: id }), activeAt: n < 3 ? 1000 : 2000 } })
       }
       const seen: Array<string> = []
-      let before: Binding | undefined
-      for (;;) {
-        const page = yield* store.listThreads({ limit: 2, before })
-        seen.push(...page.map((found) => found.threadId))
-        const last = page.at(-1)
-        if (last === undefined) break
-        before = last
-      }
+      let after: string | undefined
+      do {
+        const page = yield* store.listThreads({ limit: 2, after })
+        assert.isAtMost(page.threads.length, 2)
+        seen.push(...page.threads.map((found) => found.threadId))
+        after = page.next
+      } while (after !== undefined)
       assert.deepStrictEqual(seen, ["e", "d", "c", "b", "a"])
     })))
 })
@@ -353,6 +351,22 @@ describe("SessionStore: opening", () => {
       const before = hash(filename)
       const error = yield* opening(filename)
       assert.deepInclude(error, { _tag: "StoreNewer", found: 900, supported: migrations.supported })
+      assert.strictEqual(hash(filename), before)
+    }))
+
+  it.effect("P3 store: a store with a layout from before the first release is refused and left as it is", () =>
+    Effect.gen(function*() {
+      const filename = yield* temporaryFile
+      yield* sqlite(
+        filename,
+        `PRAGMA journal_mode = WAL;
+         CREATE TABLE eca_migrations (migration_id INTEGER PRIMARY KEY, created_at TEXT, name TEXT NOT NULL);
+         INSERT INTO eca_migrations VALUES (1, '', 'threads'), (2, '', 'cursors'), (9, '', 'compaction_policies');
+         CREATE TABLE eca_threads (thread_id TEXT PRIMARY KEY NOT NULL)`
+      )
+      const before = hash(filename)
+      const error = yield* opening(filename)
+      assert.deepInclude(error, { _tag: "StoreOlder", found: 9, retryable: false })
       assert.strictEqual(hash(filename), before)
     }))
 

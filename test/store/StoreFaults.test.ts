@@ -1,5 +1,5 @@
-/** A store on a real file that cannot be written for a while: its disk is full, or somebody else holds its lock. */
-import { NodeServices } from "@effect/platform-node"
+/** A store on a real file that cannot be written for a while: its disk is full, or another process holds its lock. */
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, type Layer, Path, type Scope } from "effect"
 import { TestClock } from "effect/testing"
@@ -70,7 +70,7 @@ const inTheMiddle = Effect.gen(function*() {
 /** All that was said is in the archive, whatever went wrong between. */
 const archived = Effect.gen(function*() {
   const agents = yield* ProviderService
-  const archive = yield* agents.readTranscript(threadId)
+  const archive = yield* agents.readTranscript({ threadId })
   return archive.map((turn) =>
     [turn.input.prompt].concat(
       turn.items.flatMap((item) =>
@@ -83,7 +83,7 @@ const archived = Effect.gen(function*() {
 const whole = [["remember 42", "echo: remember 42"], ["two", "now", "large"], ["three", "echo: three"]]
 
 describe("SessionStore: a disk that is full", () => {
-  it.effect("P4 store: for a moment: nothing is lost and nobody is told", () =>
+  it.effect("P4 store: for a moment: nothing is lost and no caller fails", () =>
     onFile(() =>
       Effect.gen(function*() {
         const agents = yield* ProviderService
@@ -138,7 +138,7 @@ describe("SessionStore: a disk that is full", () => {
         const error = yield* Effect.flip(agents.startSession({ ...input, title: large }))
         assert.strictEqual(error._tag, "StoreFailed")
         assert.deepStrictEqual((yield* agent.sessions).map((session) => session.live), [false])
-        assert.strictEqual((yield* Effect.flip(agents.getThread(threadId)))._tag, "ThreadNotFound")
+        assert.strictEqual((yield* Effect.flip(agents.getThread({ threadId })))._tag, "ThreadNotFound")
         yield* space
         yield* agents.startSession(input)
         yield* agents.runTurn({ threadId, prompt: "one" })
@@ -147,7 +147,7 @@ describe("SessionStore: a disk that is full", () => {
     ))
 })
 
-/** Somebody else has the file's write lock. */
+/** Another connection has the file's write lock. */
 const lock = (filename: string) =>
   Effect.map(
     Effect.acquireRelease(
@@ -161,8 +161,8 @@ const lock = (filename: string) =>
     (db) => Effect.sync(() => db.exec("ROLLBACK"))
   )
 
-describe("SessionStore: a database that somebody else locks", () => {
-  it.effect("P4 store: for a moment in the middle of a turn: nothing is lost and nobody is told", () =>
+describe("SessionStore: a database that another process locks", () => {
+  it.effect("P4 store: for a moment in the middle of a turn: nothing is lost and no caller fails", () =>
     onFile((filename) =>
       Effect.gen(function*() {
         const agents = yield* ProviderService

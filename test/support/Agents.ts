@@ -1,13 +1,12 @@
 /**
  * The whole library on the mock agent: a real SQLite file, the service, and what tests need to see.
  */
-import { NodeServices } from "@effect/platform-node"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { type Duration, Effect, FileSystem, Layer, Stream } from "effect"
 import { SqlClient } from "effect/sql"
+import type { HookExists } from "../../src/hooks/index.ts"
 import {
   CodingAgents,
-  DeliveryUncertain,
-  type HookExists,
   InstanceId,
   LifecycleHooks,
   ProviderRegistry,
@@ -15,9 +14,9 @@ import {
   SessionStore,
   type ThreadEvent,
   ThreadId,
-  type TurnId,
-  TurnRefused
+  type TurnId
 } from "../../src/index.ts"
+import { DeliveryUncertain, TurnRefused } from "../../src/protocol.ts"
 import * as SqliteClient from "../../src/store/SqliteClient.ts"
 import { MockProvider, type MockProviderOptions } from "../../src/testing/index.ts"
 

@@ -5,14 +5,14 @@
  *
  * Whoever goes on after it uses the same {@link layer}, and never halts.
  */
-import { NodeServices } from "@effect/platform-node"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Console, Effect, Layer, Logger } from "effect"
 import type { PlatformError } from "effect/PlatformError"
 import { join, sep } from "node:path"
 import { fileURLToPath } from "node:url"
 import { openCodeConfig } from "../../examples/support/OpenCodeConfig.ts"
+import { allow } from "../../src/hooks/index.ts"
 import {
-  allow,
   CodingAgents,
   InstanceId,
   type LifecycleEvent,
@@ -20,11 +20,11 @@ import {
   ProviderRegistry,
   ProviderService,
   SessionStore,
-  SnapshotIndex,
   ThreadId,
   TranscriptArchive
 } from "../../src/index.ts"
 import * as OpenCode from "../../src/opencode/OpenCode.ts"
+import { SnapshotIndex } from "../../src/store/index.ts"
 import * as SqliteClient from "../../src/store/SqliteClient.ts"
 import * as ChildScript from "./ChildScript.ts"
 import * as SteppedFiles from "./SteppedFiles.ts"
@@ -188,7 +188,7 @@ const main = (home: string, model: string, point: string) => {
       title: "test"
     })
     yield* agents.runTurn({ threadId, prompt: prompts.first })
-    yield* transcripts.snapshot(threadId)
+    yield* transcripts.snapshot({ threadId })
     armed = true
     yield* agents.sendTurn({ threadId, prompt: prompts.fill })
     if (point === "released") yield* say(point)

@@ -1,7 +1,7 @@
 /**
  * The real OpenCode as an agent under proof: its model is a script that reads the plain prompts.
  */
-import { NodeServices } from "@effect/platform-node"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Effect, Schedule, Stream } from "effect"
 import { execFileSync } from "node:child_process"
 import { kill } from "node:process"

@@ -3,7 +3,8 @@
  * changed anything: as on a full disk, or where another process holds the lock.
  */
 import { Context, Effect, Layer } from "effect"
-import { SessionStore, StoreFailed } from "../../src/index.ts"
+import { SessionStore } from "../../src/index.ts"
+import { StoreFailed } from "../../src/protocol.ts"
 import * as SqliteClient from "../../src/store/SqliteClient.ts"
 import { layerOn, type Options } from "./Agents.ts"
 

@@ -25,8 +25,9 @@ export const onStore = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
 /** What a hook of a test fails with. */
 export class Broken extends Schema.TaggedError<Broken>()("Broken", {}) {}
 
-export const thrown = (): Effect.Effect<never> => {
-  throw new TypeError("thrown")
+/** What a hook of a test dies of: a throw, where an Effect is expected. */
+export const thrown = (event: unknown): Effect.Effect<never> => {
+  throw new TypeError("thrown", { cause: event })
 }
 
 export const turnIds = (events: ReadonlyArray<Lifecycle.LifecycleEvent>) =>

@@ -109,7 +109,7 @@ const main = (filename: string, directory: string, point: string) => {
       MockStep.text("whole")
     ])
     yield* agents.runTurn({ threadId, turnId: second, prompt: "what was it?" })
-    yield* agents.stopSession(threadId)
+    yield* agents.stopSession({ threadId })
   })
   return run.pipe(
     Effect.scoped,

@@ -4,15 +4,15 @@
  *
  * A server takes a second to start and about 500 MB, so tests of a file share a host and bring a thread each.
  */
-import { NodeServices } from "@effect/platform-node"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { createOpencodeClient } from "@opencode-ai/sdk/v2/client"
 import { Context, Effect, FileSystem, Layer, Path } from "effect"
 import { SqlClient } from "effect/sql"
 import { openCodeConfig } from "../../examples/support/OpenCodeConfig.ts"
 import * as ScriptedModel from "../../examples/support/ScriptedModel.ts"
+import type { HookExists } from "../../src/hooks/index.ts"
 import {
   CodingAgents,
-  type HookExists,
   InstanceId,
   LifecycleHooks,
   ProviderRegistry,

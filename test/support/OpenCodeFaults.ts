@@ -1,5 +1,5 @@
 /** Hosts on the real OpenCode whose server, stream or disk a test breaks. */
-import { NodeServices } from "@effect/platform-node"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Effect, Layer, Path, Stream } from "effect"
 import { isTerminal, ProviderService, type ThreadId } from "../../src/index.ts"
 import * as OpenCodeAgents from "./OpenCodeAgents.ts"
@@ -30,4 +30,4 @@ export const terminal = (threadId: ThreadId, after: number) =>
     ))
 
 export const lastSeq = (threadId: ThreadId) =>
-  Effect.flatMap(ProviderService, (agents) => Effect.map(agents.getThread(threadId), ({ lastSeq }) => lastSeq))
+  Effect.flatMap(ProviderService, (agents) => Effect.map(agents.getThread({ threadId }), ({ lastSeq }) => lastSeq))

@@ -62,7 +62,7 @@ export const approval = (threadId: ThreadId, after = 0) =>
 
 export const runApproved = Effect.fnUntraced(function*(threadId: ThreadId, prompt: string) {
   const agents = yield* ProviderService
-  const { lastSeq } = yield* agents.getThread(threadId)
+  const { lastSeq } = yield* agents.getThread({ threadId })
   const turn = yield* Effect.forkChild(agents.runTurn({ threadId, prompt }), { startImmediately: true })
   const { request } = yield* approval(threadId, lastSeq)
   yield* agents.respondToApproval({ threadId, requestId: request.requestId, decision: { _tag: "AllowOnce" } })

@@ -2,7 +2,7 @@
  * A real, isolated OpenCode server whose model is scripted, with this library's own connection to it. About a second
  * and 400 MB each: share one among the tests of a file through `layer`.
  */
-import { NodeServices } from "@effect/platform-node"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Context, Effect, FileSystem, Layer, Path, type Scope } from "effect"
 import type { ChildProcessSpawner } from "effect/process"
 import { openCodeConfig } from "../../examples/support/OpenCodeConfig.ts"

@@ -176,7 +176,7 @@ export const check = (schedule: ReadonlyArray<Command>) =>
     })
     let asked = 0
     const askOutside = (threadId: ThreadId) =>
-      Effect.flatMap(agents.getThread(threadId), ({ sessionId }) => {
+      Effect.flatMap(agents.getThread({ threadId }), ({ sessionId }) => {
         if (sessionId === undefined) return Effect.void
         const requestId = RequestId.make(`outside-${asked++}`)
         const request = { requestId, kind: "command", subject: "make", detail: null } as const
@@ -199,7 +199,7 @@ export const check = (schedule: ReadonlyArray<Command>) =>
         case "Interrupt":
           return call(agents.interruptTurn({ threadId }))
         case "BackgroundWork":
-          return Effect.flatMap(agents.getThread(threadId), ({ epoch, sessionId, status }) => {
+          return Effect.flatMap(agents.getThread({ threadId }), ({ epoch, sessionId, status }) => {
             if (status === "stopped" || sessionId === undefined) return Effect.void
             return Effect.andThen(
               agent.backgroundWork(sessionId, command.on),
@@ -207,15 +207,15 @@ export const check = (schedule: ReadonlyArray<Command>) =>
             )
           })
         case "Stop":
-          return call(agents.stopSession(threadId))
+          return call(agents.stopSession({ threadId }))
         case "StopsAndTurn":
           return Effect.all([
-            call(agents.stopSession(threadId)),
+            call(agents.stopSession({ threadId })),
             call(send(threadId, "1")),
-            call(agents.stopSession(threadId))
+            call(agents.stopSession({ threadId }))
           ])
         case "Crash":
-          return Effect.flatMap(agents.getThread(threadId), ({ sessionId }) => agent.crash(sessionId))
+          return Effect.flatMap(agents.getThread({ threadId }), ({ sessionId }) => agent.crash(sessionId))
         case "HangStop":
           return agent.hangStop(command.on)
         case "FailWrites":
@@ -241,7 +241,7 @@ export const check = (schedule: ReadonlyArray<Command>) =>
       }), { discard: true })
 
     const live = Effect.map(
-      Effect.forEach(threads, agents.getThread),
+      Effect.forEach(threads, (threadId) => agents.getThread({ threadId })),
       (bindings) => bindings.filter((binding) => binding.status !== "stopped")
     )
 
@@ -320,7 +320,7 @@ export const check = (schedule: ReadonlyArray<Command>) =>
 
     // Whatever failed: the layers must come down without anybody to move the clock.
     const rest = heal.pipe(
-      Effect.andThen(Effect.forEach(threads, (threadId) => call(agents.stopSession(threadId)))),
+      Effect.andThen(Effect.forEach(threads, (threadId) => call(agents.stopSession({ threadId })))),
       Effect.andThen(Effect.andThen(quiet, TestClock.adjust("2 minutes")))
     )
     yield* play.pipe(Effect.onError(() => rest))

@@ -1,5 +1,5 @@
 /** Conversations to take snapshots of, and the engine on a temporary folder with its index in memory. */
-import { NodeServices } from "@effect/platform-node"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Effect, Layer, Path } from "effect"
 import { readdirSync, readFileSync, statSync } from "node:fs"
 import { join } from "node:path"

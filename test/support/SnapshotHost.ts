@@ -3,7 +3,7 @@
  * its step number STEP, or in the middle of it if it is a write, it ends itself with SIGKILL. It prints one line for each
  * snapshot that it was told is written, and at the end how many steps there are.
  */
-import { NodeServices } from "@effect/platform-node"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Console, Effect, Layer } from "effect"
 import { join } from "node:path"
 import { SessionStore } from "../../src/store/SessionStore.ts"

@@ -1,5 +1,5 @@
 /** Tries to take a snapshot of about a megabyte in the given folder, and prints how that failed and what is there. */
-import { NodeServices } from "@effect/platform-node"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Console, Effect } from "effect"
 import { existsSync } from "node:fs"
 import { SessionStore } from "../../src/store/SessionStore.ts"

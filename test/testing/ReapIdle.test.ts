@@ -49,7 +49,7 @@ describe("MockProvider.reapIdle", () => {
       yield* agent.nextTurn(() => [MockStep.hang])
       yield* agents.sendTurn({ threadId, prompt: "work" })
       assert.isFalse(yield* agent.reapIdle(threadId))
-      assert.strictEqual((yield* agents.getThread(threadId)).status, "running")
+      assert.strictEqual((yield* agents.getThread({ threadId })).status, "running")
     }).pipe(Effect.provide(Agents.layer({ settings: { noProgressDeadline: "1 day" } }))))
 
   it.effect("P9 mock: the service's own settings of the reaper are given", () =>

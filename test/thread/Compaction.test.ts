@@ -1,16 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, FileSystem, Path, Result, Schedule } from "effect"
 import { TestClock } from "effect/testing"
+import { allow, type GuardVerdict, veto } from "../../src/hooks/index.ts"
 import {
-  allow,
-  type GuardVerdict,
   type LifecycleEvent,
   LifecycleHooks,
   ProviderService,
   Redaction,
   ThreadId,
-  TranscriptArchive,
-  veto
+  TranscriptArchive
 } from "../../src/index.ts"
 import { MockProvider, MockStep } from "../../src/testing/index.ts"
 import * as Agents from "../support/Agents.ts"
@@ -81,14 +79,14 @@ describe("a compaction that the agent begins by itself", () => {
         summary: "in short",
         snapshotId: gated?.snapshot?.snapshotId
       })
-      const [record] = yield* archive.list(threadId)
+      const [record] = yield* archive.list({ threadId })
       const saved = yield* archive.read({ snapshotId: record?.snapshot.snapshotId ?? "" })
       const outputs = saved.messages.flatMap(({ items }) =>
         items.flatMap((item) => item._tag === "ToolCall" ? [item.output] : [])
       )
       assert.deepStrictEqual(outputs, ["the whole file"])
       // After it the archive of the thread still has everything.
-      const turns = yield* agents.readTranscript(threadId)
+      const turns = yield* agents.readTranscript({ threadId })
       assert.deepStrictEqual(turns.map((turn) => turn.input.prompt), ["first", "long"])
       assert.deepStrictEqual(turns[1]?.items.map((item) => item._tag), ["UserMessage", "ToolCall", "AssistantMessage"])
     }).pipe(Effect.provide(layer({ hooksOnMock: [watch] })))
@@ -181,7 +179,7 @@ describe("a compaction that the agent begins by itself", () => {
       yield* Agents.start()
       const turn = yield* Effect.forkChild(compacting())
       yield* Deferred.await(held)
-      yield* agents.stopSession(threadId)
+      yield* agents.stopSession({ threadId })
       yield* Fiber.join(turn)
       assert.lengthOf(yield* outcomes, 1)
       assert.deepStrictEqual(Object.values(endings(yield* stored())), [["TurnInterrupted"]])
@@ -214,7 +212,7 @@ describe("a compaction that the agent begins by itself", () => {
       yield* Agents.start()
       yield* compacting()
       yield* awaitEvent(is("CompactionSettled"))
-      yield* agents.stopSession(threadId)
+      yield* agents.stopSession({ threadId })
       assert.isUndefined((yield* agent.starts)[0]?.compaction?.gate)
       assert.deepStrictEqual((yield* stored()).filter(is("SnapshotWritten")), [])
       yield* Deferred.await(both)
@@ -231,11 +229,11 @@ describe("a compaction that the agent begins by itself", () => {
       yield* agents.runTurn({ threadId, prompt: "next" })
       const path = (yield* stored()).find(is("SnapshotWritten"))?.snapshot.path ?? "nowhere"
       assert.include((yield* agent.summaries)[0]?.context.join(), path)
-      const next = (yield* agents.readTranscript(threadId)).at(-1)
+      const next = (yield* agents.readTranscript({ threadId })).at(-1)
       assert.include(next?.input.context?.join(), path)
       assert.strictEqual(next?.input.prompt, "next")
       yield* agents.runTurn({ threadId, prompt: "and next" })
-      assert.isUndefined((yield* agents.readTranscript(threadId)).at(-1)?.input.context)
+      assert.isUndefined((yield* agents.readTranscript({ threadId })).at(-1)?.input.context)
     }).pipe(Effect.provide(layer({ settings: { compaction: { tellAgent: true } } }))))
 })
 
@@ -248,7 +246,7 @@ describe("an agent that cannot be held", () => {
       yield* awaitEvent(is("CompactionSettled"))
       yield* agents.runTurn({ threadId, prompt: "next" })
       const path = (yield* stored()).find(is("SnapshotWritten"))?.snapshot.path ?? "nowhere"
-      assert.include((yield* agents.readTranscript(threadId)).at(-1)?.input.context?.join(), path)
+      assert.include((yield* agents.readTranscript({ threadId })).at(-1)?.input.context?.join(), path)
     }).pipe(Effect.provide(layer({
       settings: { compaction: { tellAgent: true } },
       mock: { capabilities: { compactionGate: "observe-only" } }
@@ -262,7 +260,7 @@ describe("compactThread", () => {
       const fs = yield* FileSystem.FileSystem
       yield* Agents.start()
       yield* agents.runTurn({ threadId, prompt: "first" })
-      const result = yield* agents.compactThread(threadId)
+      const result = yield* agents.compactThread({ threadId })
       assert.strictEqual(result.outcome, "completed")
       assert.strictEqual(result.snapshot?.timing, "before")
       assert.isTrue(yield* fs.exists(result.snapshot?.path ?? ""))
@@ -275,14 +273,14 @@ describe("compactThread", () => {
       const agent = yield* MockProvider
       yield* Agents.start()
       yield* agents.runTurn({ threadId, prompt: "first" })
-      yield* agents.stopSession(threadId)
-      assert.strictEqual((yield* Effect.flip(agents.compactThread(threadId)))._tag, "CompactionRefused")
-      const refused = yield* Effect.flip(agents.compactThread(threadId))
+      yield* agents.stopSession({ threadId })
+      assert.strictEqual((yield* Effect.flip(agents.compactThread({ threadId })))._tag, "CompactionRefused")
+      const refused = yield* Effect.flip(agents.compactThread({ threadId }))
       assert.deepInclude<unknown>(refused, { outcome: "vetoed", reason: "keeper: not now", retryable: true })
       assert.deepStrictEqual(yield* agent.summaries, [])
       yield* agent.nextTurn(() => [MockStep.hang])
       yield* agents.sendTurn({ threadId, prompt: "busy" })
-      assert.strictEqual((yield* Effect.flip(agents.compactThread(threadId)))._tag, "TurnInProgress")
+      assert.strictEqual((yield* Effect.flip(agents.compactThread({ threadId })))._tag, "TurnInProgress")
     }).pipe(Effect.provide(layer({ hooks: [guard(() => veto("not now"))] }))))
 
   it.effect("P13 mock: while it runs the thread says so instead of making anybody wait", () => {
@@ -297,11 +295,11 @@ describe("compactThread", () => {
       const agents = yield* ProviderService
       yield* Agents.start()
       yield* agents.runTurn({ threadId, prompt: "first" })
-      const running = yield* Effect.forkChild(agents.compactThread(threadId))
+      const running = yield* Effect.forkChild(agents.compactThread({ threadId }))
       yield* Deferred.await(held)
       assert.strictEqual((yield* Effect.flip(agents.sendTurn({ threadId, prompt: "no" })))._tag, "CompactionInProgress")
-      assert.strictEqual((yield* Effect.flip(agents.compactThread(threadId)))._tag, "CompactionInProgress")
-      assert.strictEqual((yield* Effect.flip(agents.resetThread(threadId)))._tag, "CompactionInProgress")
+      assert.strictEqual((yield* Effect.flip(agents.compactThread({ threadId })))._tag, "CompactionInProgress")
+      assert.strictEqual((yield* Effect.flip(agents.resetThread({ threadId })))._tag, "CompactionInProgress")
       assert.strictEqual((yield* Effect.flip(agents.startSession({ threadId })))._tag, "CompactionInProgress")
       const newThreadId = ThreadId.make("copy")
       assert.strictEqual(
@@ -323,14 +321,14 @@ describe("compactThread", () => {
         Effect.gen(function*() {
           const agents = yield* ProviderService
           errors.push((yield* Effect.flip(agents.runTurn({ threadId, prompt: "now" })))._tag)
-          errors.push((yield* Effect.flip(agents.compactThread(threadId)))._tag)
+          errors.push((yield* Effect.flip(agents.compactThread({ threadId })))._tag)
           return allow
         })
     })
     return Effect.gen(function*() {
       const agents = yield* ProviderService
       yield* Agents.start()
-      yield* agents.compactThread(threadId)
+      yield* agents.compactThread({ threadId })
       yield* compacting()
       assert.deepStrictEqual(errors, Array.from({ length: 4 }, () => "HookReentrant"))
       assert.deepStrictEqual(yield* outcomes, ["completed", "completed"])
@@ -375,10 +373,10 @@ describe("compactThread", () => {
       const directory = yield* Agents.folder
       yield* Agents.start({ directory })
       yield* agents.startSession({ threadId, compaction: { savePath: "kept/here", auto: false } })
-      yield* agents.stopSession(threadId)
+      yield* agents.stopSession({ threadId })
       yield* agents.runTurn({ threadId, prompt: "first" })
       assert.strictEqual((yield* agent.starts).at(-1)?.compaction?.auto, false)
-      const { snapshot } = yield* agents.compactThread(threadId)
+      const { snapshot } = yield* agents.compactThread({ threadId })
       assert.isTrue(snapshot?.path.startsWith(path.join(yield* fs.realPath(directory), "kept", "here")))
     }).pipe(Effect.provide(layer())))
 })
@@ -398,12 +396,12 @@ describe("TranscriptArchive of a service", () => {
       const archive = yield* TranscriptArchive
       yield* Agents.start()
       yield* agents.runTurn({ threadId, prompt: "first" })
-      const live = yield* archive.snapshot(threadId)
+      const live = yield* archive.snapshot({ threadId })
       assert.strictEqual(live.completeness, "complete")
-      yield* agents.stopSession(threadId)
-      const cold = yield* archive.snapshot(threadId)
+      yield* agents.stopSession({ threadId })
+      const cold = yield* archive.snapshot({ threadId })
       assert.strictEqual(cold.completeness, "log-only")
-      const ids = (yield* archive.list(threadId)).map(({ snapshot }) => snapshot.snapshotId)
+      const ids = (yield* archive.list({ threadId })).map(({ snapshot }) => snapshot.snapshotId)
       assert.deepStrictEqual(ids.toSorted(), [live.snapshotId, cold.snapshotId].toSorted())
       assert.lengthOf((yield* stored()).filter(is("SnapshotWritten")), 2)
       // What came after its end does not hide how the epoch ended.
@@ -421,17 +419,20 @@ describe("TranscriptArchive of a service", () => {
       const copy = ThreadId.make("restored")
       yield* Agents.start()
       yield* agents.runTurn({ threadId, prompt: "remember 42" })
-      const { snapshotId } = yield* archive.snapshot(threadId)
-      yield* agents.deleteThread(threadId)
-      const info = yield* archive.restore({ snapshotId, threadId: copy })
+      const { snapshotId } = yield* archive.snapshot({ threadId })
+      yield* agents.deleteThread({ threadId })
+      const info = yield* archive.restore({ snapshot: { snapshotId }, threadId: copy })
       assert.deepInclude<unknown>(info.continuity, { _tag: "Rehydrated", reason: "restored", items: 2 })
-      assert.strictEqual((yield* Effect.flip(archive.restore({ snapshotId, threadId: copy })))._tag, "ThreadExists")
+      assert.strictEqual(
+        (yield* Effect.flip(archive.restore({ snapshot: { snapshotId }, threadId: copy })))._tag,
+        "ThreadExists"
+      )
       yield* agents.runTurn({ threadId: copy, prompt: "what was it?" })
       const session = (yield* agent.sessions).find(({ sessionId }) => sessionId === info.sessionId)
       assert.include(session?.history[0]?.text, "remember 42")
-      const prompts = (yield* agents.readTranscript(copy)).map((turn) => turn.input.prompt)
+      const prompts = (yield* agents.readTranscript({ threadId: copy })).map((turn) => turn.input.prompt)
       assert.deepStrictEqual(prompts, ["remember 42", "what was it?"])
-      yield* agents.stopSession(copy)
+      yield* agents.stopSession({ threadId: copy })
       yield* agent.loseSession(info.sessionId)
       const again = yield* agents.runTurn({ threadId: copy, prompt: "once more" })
       assert.deepInclude<unknown>(again.continuity, { _tag: "Rehydrated", reason: "session-missing", items: 4 })
@@ -446,12 +447,12 @@ describe("TranscriptArchive of a service", () => {
       yield* Effect.gen(function*() {
         const archive = yield* TranscriptArchive
         yield* Agents.start({ directory: folder })
-        for (let n = 0; n < 3; n++) yield* archive.snapshot(threadId)
-        assert.lengthOf(yield* archive.list(threadId), 3)
+        for (let n = 0; n < 3; n++) yield* archive.snapshot({ threadId })
+        assert.lengthOf(yield* archive.list({ threadId }), 3)
       }).pipe(Effect.provide(layer(options)))
       yield* Effect.gen(function*() {
         const archive = yield* TranscriptArchive
-        const left = yield* Effect.repeat(archive.list(threadId), {
+        const left = yield* Effect.repeat(archive.list({ threadId }), {
           schedule: Schedule.spaced("10 millis"),
           until: (records) => records.length === 1
         })

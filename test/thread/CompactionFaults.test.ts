@@ -17,15 +17,14 @@ import {
 } from "effect"
 import { TestClock } from "effect/testing"
 import type { ProviderEvent } from "../../src/domain/ThreadEvent.ts"
+import { allow, veto } from "../../src/hooks/index.ts"
 import {
-  allow,
   LifecycleHooks,
   ProviderName,
   ProviderService,
   SessionStore,
   ThreadId,
-  TranscriptArchive,
-  veto
+  TranscriptArchive
 } from "../../src/index.ts"
 import type { CompactionVerdict, ProviderSession, StartInput } from "../../src/provider/ProviderAdapter.ts"
 import { MockAgentDisk, MockProvider, MockStep } from "../../src/testing/index.ts"
@@ -67,7 +66,7 @@ describe("compactions and an agent that dies or hangs", () => {
     Effect.gen(function*() {
       const agents = yield* ProviderService
       const { queue } = yield* compacting()
-      const running = yield* Effect.forkChild(agents.compactThread(threadId))
+      const running = yield* Effect.forkChild(agents.compactThread({ threadId }))
       yield* awaitEvent(is("CompactionGated"))
       yield* Queue.end(queue)
       assert.strictEqual((yield* Fiber.join(running)).outcome, "unknown")
@@ -80,7 +79,7 @@ describe("compactions and an agent that dies or hangs", () => {
       const agents = yield* ProviderService
       const asked = yield* Deferred.make<void>()
       yield* compacting({ compact: Effect.andThen(Deferred.succeed(asked, undefined), Effect.never) })
-      const running = yield* Effect.forkChild(agents.compactThread(threadId))
+      const running = yield* Effect.forkChild(agents.compactThread({ threadId }))
       yield* Deferred.await(asked)
       yield* TestClock.adjust("11 minutes")
       assert.strictEqual((yield* Fiber.join(running)).outcome, "timeout")
@@ -135,12 +134,12 @@ describe("sessions that begin", () => {
       const copy = ThreadId.make("copy")
       yield* Agents.start()
       yield* agents.runTurn({ threadId, prompt: "remember 42" })
-      const { snapshotId } = yield* archive.snapshot(threadId)
-      const both = [0, 1].map(() => Effect.result(archive.restore({ snapshotId, threadId: copy })))
+      const { snapshotId } = yield* archive.snapshot({ threadId })
+      const both = [0, 1].map(() => Effect.result(archive.restore({ snapshot: { snapshotId }, threadId: copy })))
       const results = yield* Effect.all(both, { concurrency: "unbounded" })
       const errors = results.flatMap((result) => Result.isFailure(result) ? [result.failure._tag] : [])
       assert.deepStrictEqual(errors, ["ThreadExists"])
-      assert.lengthOf(yield* agents.readTranscript(copy), 1)
+      assert.lengthOf(yield* agents.readTranscript({ threadId: copy }), 1)
       assert.lengthOf(yield* agent.starts, 2)
     }).pipe(Effect.provide(layer())))
 })
@@ -219,7 +218,7 @@ describe("one compaction after another", () => {
       yield* awaitEvent(is("CompactionSettled"))
       const path = (yield* gates)[0]?.snapshot?.path ?? "nowhere"
       yield* agents.runTurn({ threadId, prompt: "next" })
-      assert.include((yield* agents.readTranscript(threadId)).at(-1)?.input.context?.join(), path)
+      assert.include((yield* agents.readTranscript({ threadId })).at(-1)?.input.context?.join(), path)
     }).pipe(
       Effect.provide(layer({
         mock: { capabilities: { compactionGate: "observe-only" } },
@@ -232,10 +231,10 @@ describe("one compaction after another", () => {
       const archive = yield* TranscriptArchive
       const { gate, queue } = yield* compacting()
       yield* gate()
-      assert.strictEqual((yield* archive.snapshot(threadId)).timing, "concurrent")
+      assert.strictEqual((yield* archive.snapshot({ threadId })).timing, "concurrent")
       yield* Queue.offer(queue, { _tag: "CompactionCompleted" })
       yield* awaitEvent(is("CompactionSettled"))
-      assert.strictEqual((yield* archive.snapshot(threadId)).timing, "before")
+      assert.strictEqual((yield* archive.snapshot({ threadId })).timing, "before")
     }).pipe(Effect.provide(layer())))
 })
 
@@ -246,8 +245,8 @@ describe("resets", () => {
       const agent = yield* MockProvider
       yield* Agents.start()
       yield* agents.runTurn({ threadId, prompt: "the secret is 42" })
-      yield* agents.resetThread(threadId)
-      yield* agents.stopSession(threadId)
+      yield* agents.resetThread({ threadId })
+      yield* agents.stopSession({ threadId })
       const turn = yield* agents.runTurn({ threadId, prompt: "hello" })
       const session = (yield* agent.sessions).find((session) => session.live)
       assert.notInclude(session?.history.map(({ text }) => text).join(), "42")
@@ -261,14 +260,16 @@ describe("resets", () => {
       yield* Agents.start()
       yield* agent.nextTurn(() => [MockStep.hangHard])
       yield* agents.sendTurn({ threadId, prompt: "deaf" })
-      const reset = yield* Effect.forkChild(agents.resetThread(threadId))
-      const { sessionId: old } = yield* agents.getThread(threadId)
+      const reset = yield* Effect.forkChild(agents.resetThread({ threadId }))
+      const { sessionId: old } = yield* agents.getThread({ threadId })
       yield* agent.awaitSession(({ live, sessionId }) => live && sessionId !== old)
       const gone = yield* Effect.forkChild(Fiber.interrupt(reset), { startImmediately: true })
       yield* TestClock.adjust("10 seconds")
       yield* Fiber.join(gone)
       const live = (yield* agent.sessions).filter((session) => session.live)
-      assert.deepStrictEqual(live.map(({ sessionId }) => sessionId), [(yield* agents.getThread(threadId)).sessionId])
+      assert.deepStrictEqual(live.map(({ sessionId }) => sessionId), [
+        (yield* agents.getThread({ threadId })).sessionId
+      ])
     }).pipe(Effect.provide(layer())))
 })
 
@@ -331,11 +332,11 @@ describe("the ends of sessions", () => {
       const store = yield* SessionStore
       yield* Agents.start()
       yield* faults.fail("end an epoch")
-      const stop = yield* Effect.forkChild(Effect.flip(agents.stopSession(threadId)))
+      const stop = yield* Effect.forkChild(Effect.flip(agents.stopSession({ threadId })))
       yield* TestClock.adjust("10 seconds")
       yield* Fiber.join(stop)
       yield* faults.heal
-      yield* agents.deleteThread(threadId)
+      yield* agents.deleteThread({ threadId })
       yield* TestClock.adjust("2 minutes")
       assert.deepStrictEqual(ends, ["host-crash"])
       assert.strictEqual((yield* store.getThread(threadId))._tag, "None")
@@ -348,7 +349,7 @@ describe("the ends of sessions", () => {
       name: "saver",
       events: ["session:end"],
       run: ({ threadId }) =>
-        Effect.flatMap(TranscriptArchive, (archive) => archive.snapshot(threadId)).pipe(
+        Effect.flatMap(TranscriptArchive, (archive) => archive.snapshot({ threadId })).pipe(
           Effect.tap(({ completeness }) => Effect.sync(() => saved.push(completeness)))
         )
     })
@@ -356,7 +357,7 @@ describe("the ends of sessions", () => {
       const agents = yield* ProviderService
       yield* Agents.start()
       yield* agents.runTurn({ threadId, prompt: "one" })
-      yield* agents.stopSession(threadId)
+      yield* agents.stopSession({ threadId })
       assert.deepStrictEqual(saved, ["complete"])
       assert.deepStrictEqual(tags(yield* stored()).slice(-2), ["SessionEnded", "SnapshotWritten"])
     }).pipe(Effect.provide(layer({ hooks: [saver] })))
@@ -379,7 +380,7 @@ describe("the policy of a thread", () => {
       const agents = yield* ProviderService
       yield* Agents.start()
       yield* agents.startSession({ threadId, compaction: { savePath: "" } })
-      assert.strictEqual((yield* agents.getThread(threadId)).epoch, 2)
-      assert.lengthOf(yield* agents.listThreads(), 1)
+      assert.strictEqual((yield* agents.getThread({ threadId })).epoch, 2)
+      assert.lengthOf((yield* agents.listThreads({})).threads, 1)
     }).pipe(Effect.provide(layer())))
 })

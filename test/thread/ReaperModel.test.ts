@@ -24,7 +24,7 @@ describe("SessionReaper: the model", () => {
 const background = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.forkChild(effect, { startImmediately: true })
 
 const status = (id: ThreadId = threadId) =>
-  Effect.map(ProviderService.use((agents) => agents.getThread(id)), (binding) => binding.status)
+  Effect.map(ProviderService.use((agents) => agents.getThread({ threadId: id })), (binding) => binding.status)
 
 const isLive = Effect.map(status(), (now) => assert.notStrictEqual(now, "stopped"))
 
@@ -254,9 +254,9 @@ describe("SessionReaper: what went wrong in the field", () => {
       yield* Agents.start()
       yield* TestClock.adjust("32 minutes")
       yield* isReaped
-      assert.deepStrictEqual((yield* agents.listThreads()).map((thread) => thread.status), ["stopped"])
+      assert.deepStrictEqual((yield* agents.listThreads({})).threads.map((thread) => thread.status), ["stopped"])
       assert.deepStrictEqual((yield* agent.sessions).map((session) => session.live), [false])
-      yield* agents.stopSession(threadId)
+      yield* agents.stopSession({ threadId })
       yield* agents.interruptTurn({ threadId })
     }).pipe(Effect.provide(layer())))
 
@@ -347,7 +347,7 @@ describe("SessionReaper: what went wrong in the field", () => {
       yield* Agents.start()
       const stops = yield* background(
         Effect.delay(
-          Effect.all([agents.stopSession(threadId), agents.stopSession(threadId)], { concurrency: 2 }),
+          Effect.all([agents.stopSession({ threadId }), agents.stopSession({ threadId })], { concurrency: 2 }),
           "30 minutes"
         )
       )
@@ -364,14 +364,14 @@ describe("SessionReaper: what went wrong in the field", () => {
       const directory = yield* Agents.folder
       yield* Agents.start({ directory })
       yield* agents.startSession({ threadId: other, instanceId: mock, directory })
-      yield* agents.stopSession(threadId)
+      yield* agents.stopSession({ threadId })
       const reached = yield* Deferred.make<void>()
       yield* agent.slowStart(Effect.andThen(Deferred.succeed(reached, undefined), Effect.never))
       const start = yield* background(Effect.flip(agents.startSession({ threadId })))
       yield* Deferred.await(reached)
       yield* TestClock.adjust("32 minutes")
       assert.strictEqual(yield* status(other), "stopped")
-      yield* agents.stopSession(threadId)
+      yield* agents.stopSession({ threadId })
       assert.strictEqual((yield* Fiber.join(start))._tag, "ThreadStopping")
     }).pipe(Effect.provide(layer())))
 

@@ -14,7 +14,7 @@ describe("resetThread", () => {
       const old = yield* Agents.start()
       yield* agents.runTurn({ threadId, prompt: "one" })
       const before = (yield* stored()).length
-      const info = yield* agents.resetThread(threadId)
+      const info = yield* agents.resetThread({ threadId })
       assert.deepStrictEqual(info.continuity, { _tag: "Fresh", reason: "reset" })
       assert.notStrictEqual(info.sessionId, old.sessionId)
       assert.strictEqual(info.epoch, 2)
@@ -39,16 +39,16 @@ describe("resetThread", () => {
       const agent = yield* MockProvider
       yield* Agents.start()
       yield* agents.runTurn({ threadId, prompt: "the secret is 42" })
-      const { sessionId } = yield* agents.resetThread(threadId)
+      const { sessionId } = yield* agents.resetThread({ threadId })
       yield* agents.runTurn({ threadId, prompt: "begin anew" })
-      yield* agents.stopSession(threadId)
+      yield* agents.stopSession({ threadId })
       yield* agent.loseSession(sessionId)
       const next = yield* agents.runTurn({ threadId, prompt: "and now?" })
       assert.strictEqual(next.continuity._tag, "Rehydrated")
       const seed = (yield* agent.sessions).find((session) => session.live)?.history[0]?.text ?? ""
       assert.include(seed, "begin anew")
       assert.notInclude(seed, "42")
-      const prompts = (yield* agents.readTranscript(threadId)).map((turn) => turn.input.prompt)
+      const prompts = (yield* agents.readTranscript({ threadId })).map((turn) => turn.input.prompt)
       assert.deepStrictEqual(prompts, ["the secret is 42", "begin anew", "and now?"])
     }).pipe(Effect.provide(layer())))
 
@@ -61,7 +61,7 @@ describe("resetThread", () => {
       yield* Agents.start()
       const { turnId } = yield* agents.sendTurn({ threadId, prompt: "for ever" })
       yield* Deferred.await(reached)
-      yield* agents.resetThread(threadId)
+      yield* agents.resetThread({ threadId })
       const events = yield* stored()
       assert.deepStrictEqual(endings(events), { [turnId]: ["TurnInterrupted"] })
       assert.deepStrictEqual(tags(events).slice(-4), [
@@ -76,8 +76,8 @@ describe("resetThread", () => {
     Effect.gen(function*() {
       const agents = yield* ProviderService
       const old = yield* Agents.start()
-      yield* agents.stopSession(threadId)
-      const info = yield* agents.resetThread(threadId)
+      yield* agents.stopSession({ threadId })
+      const info = yield* agents.resetThread({ threadId })
       const events = yield* stored()
       assert.deepStrictEqual(tags(events), ["SessionStarted", "SessionEnded", "SessionReset", "SessionStarted"])
       assert.strictEqual(events.find(is("SessionReset"))?.previousSessionId, old.sessionId)
@@ -90,12 +90,12 @@ describe("resetThread", () => {
       const agent = yield* MockProvider
       const old = yield* Agents.start()
       yield* agent.unreachable(true)
-      const error = yield* Effect.flip(agents.resetThread(threadId))
+      const error = yield* Effect.flip(agents.resetThread({ threadId }))
       assert.strictEqual(error._tag, "AgentUnreachable")
       yield* agent.unreachable(false)
       const turn = yield* agents.runTurn({ threadId, prompt: "still you?" })
       assert.deepStrictEqual([turn.epoch, turn.continuity._tag], [1, "Created"])
-      assert.strictEqual((yield* agents.getThread(threadId)).sessionId, old.sessionId)
+      assert.strictEqual((yield* agents.getThread({ threadId })).sessionId, old.sessionId)
     }).pipe(Effect.provide(layer())))
 
   it.effect("P12 mock: a reset that cannot be stored shows no half of itself, and the thread goes on afterwards", () =>
@@ -107,7 +107,7 @@ describe("resetThread", () => {
       yield* agents.runTurn({ threadId, prompt: "one" })
       const before = yield* stored()
       yield* faults.fail("open an epoch")
-      assert.strictEqual((yield* Effect.flip(agents.resetThread(threadId)))._tag, "StoreFailed")
+      assert.strictEqual((yield* Effect.flip(agents.resetThread({ threadId })))._tag, "StoreFailed")
       assert.deepStrictEqual(yield* stored(), before)
       yield* faults.heal
       const next = yield* agents.runTurn({ threadId, prompt: "two" })
@@ -123,6 +123,6 @@ describe("resetThread", () => {
   it.effect("P12 mock: an unknown thread is not reset but told", () =>
     Effect.gen(function*() {
       const agents = yield* ProviderService
-      assert.strictEqual((yield* Effect.flip(agents.resetThread(threadId)))._tag, "ThreadNotFound")
+      assert.strictEqual((yield* Effect.flip(agents.resetThread({ threadId })))._tag, "ThreadNotFound")
     }).pipe(Effect.provide(layer())))
 })

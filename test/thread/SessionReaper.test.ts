@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Schema } from "effect"
-import { CodingAgents, SessionReaper } from "../../src/index.ts"
+import { CodingAgents } from "../../src/index.ts"
+import * as SessionReaper from "../../src/thread/SessionReaper.ts"
 
 const { decide } = SessionReaper
 const { reaper: defaults } = CodingAgents.defaults

@@ -1,5 +1,5 @@
 /** A reader that is slower than its agent. */
-import { NodeServices } from "@effect/platform-node"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Layer, Path, Schedule, Stream } from "effect"
 import { ProviderService } from "../../src/index.ts"
@@ -29,7 +29,7 @@ it.live(
           return heap() - before
         })
         const unread = yield* burst
-        const after = (yield* agents.getThread(threadId)).lastSeq
+        const after = (yield* agents.getThread({ threadId })).lastSeq
         // TurnStarted, the two of a message, TurnCompleted; then the same with more messages.
         const last = after + 4 + 1 + messages * 2 + 1
         const live = yield* Deferred.make<void>()

@@ -79,10 +79,10 @@ describe("ThreadActor: calls that are given up", () => {
       yield* agent.nextTurn(() => [MockStep.text("at it"), MockStep.hangHard])
       yield* agents.sendTurn({ threadId, prompt: "one" })
       yield* awaitEvent(is("ItemCompleted"))
-      const stop = yield* background(agents.stopSession(threadId).pipe(Effect.timeoutOption("1 second")))
+      const stop = yield* background(agents.stopSession({ threadId }).pipe(Effect.timeoutOption("1 second")))
       yield* TestClock.adjust("30 seconds")
       yield* Fiber.join(stop)
-      const binding = yield* agents.getThread(threadId)
+      const binding = yield* agents.getThread({ threadId })
       assert.strictEqual(binding.status, "stopped")
       assert.deepStrictEqual((yield* agent.sessions).map((session) => session.live), [false])
       assert.strictEqual((yield* agents.runTurn({ threadId, prompt: "two" })).continuity._tag, "Resumed")
@@ -96,7 +96,7 @@ describe("ThreadActor: calls that are given up", () => {
       yield* plainThread
       yield* agents.sendTurn({ threadId, prompt: "one" })
       const steer = yield* background(Effect.flip(agents.sendTurn({ threadId, prompt: "more", steer: true })))
-      const stop = yield* background(agents.stopSession(threadId))
+      const stop = yield* background(agents.stopSession({ threadId }))
       yield* TestClock.adjust("30 seconds")
       yield* Fiber.join(stop)
       assert.strictEqual((yield* Fiber.join(steer))._tag, "DeliveryUncertain")
@@ -111,7 +111,7 @@ describe("ThreadActor: calls that are given up", () => {
       const newThreadId = ThreadId.make("copy")
       const fork = yield* background(Effect.flip(agents.forkThread({ threadId, newThreadId })))
       yield* Deferred.await(asked)
-      yield* agents.stopSession(threadId)
+      yield* agents.stopSession({ threadId })
       assert.strictEqual((yield* Fiber.join(fork))._tag, "ThreadStopping")
     }).pipe(Effect.provide(layer())))
 
@@ -120,14 +120,14 @@ describe("ThreadActor: calls that are given up", () => {
       const agents = yield* ProviderService
       const agent = yield* MockProvider
       yield* Agents.start()
-      yield* agents.stopSession(threadId)
+      yield* agents.stopSession({ threadId })
       const reached = yield* Deferred.make<void>()
       yield* agent.slowStart(Effect.andThen(Deferred.succeed(reached, undefined), Effect.never))
       const start = yield* background(Effect.flip(agents.startSession({ threadId })))
       yield* Deferred.await(reached)
-      yield* agents.deleteThread(threadId)
+      yield* agents.deleteThread({ threadId })
       assert.strictEqual((yield* Fiber.join(start))._tag, "ThreadStopping")
-      assert.strictEqual((yield* Effect.flip(agents.getThread(threadId)))._tag, "ThreadNotFound")
+      assert.strictEqual((yield* Effect.flip(agents.getThread({ threadId })))._tag, "ThreadNotFound")
     }).pipe(Effect.provide(layer())))
 
   it.effect("P8 mock: a stop cuts through the question what became of a turn", () =>
@@ -143,10 +143,10 @@ describe("ThreadActor: calls that are given up", () => {
       yield* Effect.flip(agents.sendTurn({ threadId, prompt: "one" }))
       const start = yield* background(Effect.exit(agents.startSession({ threadId })))
       yield* Deferred.await(asked)
-      const stop = yield* background(agents.stopSession(threadId))
+      const stop = yield* background(agents.stopSession({ threadId }))
       yield* Fiber.join(stop)
       yield* Fiber.join(start)
-      assert.strictEqual((yield* agents.getThread(threadId)).status, "stopped")
+      assert.strictEqual((yield* agents.getThread({ threadId })).status, "stopped")
     }).pipe(Effect.provide(layer())))
 
   it.effect("P8 mock: a provider that never says what became of a turn does not hold up the next start", () =>
@@ -208,7 +208,7 @@ describe("ThreadActor: calls that are given up", () => {
         events: Stream.never.pipe(Stream.ensuring(Deferred.succeed(released, undefined)))
       })
       yield* plainThread
-      yield* agents.stopSession(threadId)
+      yield* agents.stopSession({ threadId })
       yield* Deferred.await(released)
     }).pipe(Effect.provide(layer())))
 
@@ -220,12 +220,12 @@ describe("ThreadActor: calls that are given up", () => {
       for (let round = 0; round < 50; round++) {
         const both = yield* background(Effect.all([
           Effect.exit(agents.sendTurn({ threadId, prompt: `${round}` })),
-          Effect.delay(agents.stopSession(threadId), 1)
+          Effect.delay(agents.stopSession({ threadId }), 1)
         ], { concurrency: 2 }))
         for (let n = 0; n < round; n++) yield* Effect.yieldNow
         yield* TestClock.adjust(1)
         yield* Fiber.join(both)
-        yield* agents.stopSession(threadId)
+        yield* agents.stopSession({ threadId })
         assert.deepStrictEqual((yield* agent.sessions).map((session) => session.live), [false])
       }
       yield* sound
@@ -250,7 +250,7 @@ describe("ThreadActor: writes that fail", () => {
       assert.strictEqual(next.continuity._tag, "Resumed")
       assert.deepStrictEqual(Object.values(endings(yield* sound)), [["TurnUnknown"], ["TurnCompleted"]])
       assert.deepStrictEqual((yield* agent.received).map((turn) => turn.input.prompt), ["one", "two"])
-      const archive = yield* agents.readTranscript(threadId)
+      const archive = yield* agents.readTranscript({ threadId })
       assert.deepStrictEqual(archive.map((turn) => turn.items.length > 0), [true, true])
     }).pipe(Effect.provide(layer())))
 
@@ -293,10 +293,10 @@ describe("ThreadActor: writes that fail", () => {
       yield* agent.awaitTurn()
       for (let n = 0; n < 12; n++) yield* patience
       assert.strictEqual((yield* Fiber.join(run))._tag, "StoreFailed")
-      assert.strictEqual((yield* agents.getThread(threadId)).status, "idle")
+      assert.strictEqual((yield* agents.getThread({ threadId })).status, "idle")
       yield* faults.heal
       yield* TestClock.adjust("2 minutes")
-      assert.strictEqual((yield* agents.getThread(threadId)).status, "stopped")
+      assert.strictEqual((yield* agents.getThread({ threadId })).status, "stopped")
       assert.deepStrictEqual(tags(yield* sound), ["SessionStarted", "TurnStarted", "TurnUnknown", "SessionEnded"])
     }).pipe(Effect.provide(layer())))
 
@@ -310,12 +310,12 @@ describe("ThreadActor: writes that fail", () => {
       yield* agents.sendTurn({ threadId, prompt: "one" })
       yield* awaitEvent(is("ItemCompleted"))
       yield* faults.fail(...Faulty.writes)
-      const stop = yield* background(Effect.flip(agents.stopSession(threadId)))
+      const stop = yield* background(Effect.flip(agents.stopSession({ threadId })))
       for (let n = 0; n < 4; n++) yield* patience
       assert.strictEqual((yield* Fiber.join(stop))._tag, "StoreFailed")
       assert.deepStrictEqual((yield* agent.sessions).map((session) => session.live), [false])
       yield* faults.heal
-      yield* agents.stopSession(threadId)
+      yield* agents.stopSession({ threadId })
       assert.deepStrictEqual(Object.values(endings(yield* sound)), [["TurnUnknown"]])
       assert.strictEqual((yield* agents.runTurn({ threadId, prompt: "two" })).continuity._tag, "Resumed")
       yield* sound
@@ -428,7 +428,7 @@ describe("ThreadActor: an epoch that is over elsewhere", () => {
       )
       yield* other.runTurn({ threadId, prompt: "three" })
       // The first one finds out when it writes next.
-      const stop = yield* background(Effect.exit(agents.stopSession(threadId)))
+      const stop = yield* background(Effect.exit(agents.stopSession({ threadId })))
       yield* TestClock.adjust("1 minute")
       assert.isTrue(Exit.isFailure(yield* Fiber.join(stop)))
       assert.isTrue(Exit.isFailure(yield* Fiber.join(run)))

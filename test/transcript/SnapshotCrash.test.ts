@@ -1,5 +1,5 @@
 /** What is on the disk after a snapshot that did not come to its end: by kill -9, by a full disk, by a refusing one. */
-import { NodeServices } from "@effect/platform-node"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, it } from "@effect/vitest"
 import { Effect, Option, Schema } from "effect"
 import { systemError } from "effect/PlatformError"

@@ -145,7 +145,7 @@ it.effect("markdown shows everything, and nothing in it breaks out of its place"
     yield* snapshots.write(input(folder, "one", {
       history: history([user("u1", "# Conversation\nhi", 1000), { ...answer, items: [...answer.items, ...tools] }])
     }))
-    const { messages, omitted, text } = yield* archive.export({ snapshotId: "one" }, "markdown")
+    const { messages, omitted, text } = yield* archive.export({ snapshot: { snapshotId: "one" }, format: "markdown" })
     assert.deepStrictEqual([messages, omitted], [2, 0])
     for (
       const part of ["cat x", "# not a heading", "+new", "unclosed", "four", "10 in, 5 out", "exit code 1", "found"]
@@ -167,7 +167,7 @@ it.effect("JSON lines have every message, attachments in their places", () =>
     const { archive, folder, snapshots } = yield* opened
     const raw = { parts: [{ filename: "shot.png", url: `data:image/png;base64,${png}` }] }
     yield* snapshots.write(input(folder, "one", { history: history([{ ...assistant("a1", "see"), raw }]) }))
-    const { text } = yield* archive.export({ snapshotId: "one" }, "jsonl")
+    const { text } = yield* archive.export({ snapshot: { snapshotId: "one" }, format: "jsonl" })
     const lines = text.trimEnd().split("\n").map((line) => JSON.parse(line))
     assert.deepStrictEqual(lines.map(({ id, raw }) => ({ id, raw })), [{ id: "a1", raw }])
   }).pipe(Effect.provide(Fixture.platform)))
@@ -177,14 +177,14 @@ it.effect("OpenCode's shape is for what OpenCode has, and says what it leaves ou
     const { archive, folder, snapshots } = yield* opened
     const messages = conversation(2)
     yield* snapshots.write(input(folder, "acme", { history: history(messages) }))
-    const refused = yield* Effect.flip(archive.export({ snapshotId: "acme" }, "opencode"))
+    const refused = yield* Effect.flip(archive.export({ snapshot: { snapshotId: "acme" }, format: "opencode" }))
     assert.deepInclude(refused, { _tag: "ExportUnsupported", found: "acme/1" })
     yield* snapshots.write(input(folder, "own", {
       createdAt: 2000,
       history: { ...history(messages, { id: "ses_1" }), format: "opencode/1.18.33" },
       archive: [turn("t0", 0, [says("gone", "before")])]
     }))
-    const exported = yield* archive.export({ snapshotId: "own" }, "opencode")
+    const exported = yield* archive.export({ snapshot: { snapshotId: "own" }, format: "opencode" })
     assert.deepStrictEqual([exported.messages, exported.omitted], [2, 2])
     assert.deepStrictEqual(JSON.parse(exported.text), {
       info: { id: "ses_1" },
@@ -198,7 +198,7 @@ it.effect("P14 snapshots: an export is of the redacted copy", () =>
     const redactor = custom("answers/1", (text) => Effect.succeed(text.replaceAll("answer", "[gone]")))
     yield* snapshots.write(input(folder, "one", { redactor }))
     for (const format of ["markdown", "jsonl"] as const) {
-      const { text } = yield* archive.export({ snapshotId: "one" }, format)
+      const { text } = yield* archive.export({ snapshot: { snapshotId: "one" }, format })
       assert.notInclude(text, "answer")
       assert.include(text, "[gone]")
     }

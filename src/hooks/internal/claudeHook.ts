@@ -1,14 +1,14 @@
 /**
- * Lifecycle events in the shapes of Claude Code's hooks, so that scripts which were written for it work here.
+ * Lifecycle events in the shapes of Claude Code's hooks, so that scripts written for it work here.
  *
- * What a script reads: Claude's names and fields as far as there is something to put in them, and the whole event under
- * `lifecycle_event`. An event that Claude does not have keeps its own name (`session:reset`, `snapshot:written`).
+ * A script reads Claude's names and fields where our event has a value for them, and the whole event under
+ * `lifecycle_event`. An event that Claude lacks keeps its own tag (`session:reset`, `snapshot:written`).
  *
- * `transcript_path` is the manifest of the event's snapshot where it has one, else `""`: scripts test it with `[ -f ]`
- * or `os.path.exists`, and not all of them expect a null there. It never names the agent's own file.
+ * `transcript_path` is the manifest of the event's snapshot, else `""`: scripts test it with `[ -f ]` or
+ * `os.path.exists`, and some do not expect null. It never names the agent's own file.
  *
- * What a script answers is read as Claude 2.1 reads it, but for what cannot be read: Claude takes it for plain text,
- * here it is {@link CommandAnswerInvalid}, so that a guard that must not fail (`closed`) does not let it pass.
+ * A script's answer is read as by Claude 2.1, with one difference: Claude treats unreadable JSON as plain text, here it
+ * is {@link CommandAnswerInvalid}, so that it does not pass a `closed` guard.
  */
 import { Effect, Option, Schema } from "effect"
 import type { EventOf, LifecycleEvent } from "../../domain/LifecycleEvent.ts"
@@ -17,28 +17,38 @@ import * as HookCommand from "./command.ts"
 import { CommandFailed, type CommandOptions, type CommandResult, redacted } from "./command.ts"
 
 /**
- * The command printed what looks like JSON and cannot be read, or an answer that there is not in its phase, or one
- * longer than is kept.
+ * The command printed unreadable JSON, an answer that its phase does not have, or an answer that is longer than what is
+ * kept.
+ *
+ * @since 0.1.0
+ * @category errors
  */
-export class CommandAnswerInvalid extends Schema.TaggedError<CommandAnswerInvalid>()("CommandAnswerInvalid", {
-  command: Schema.String,
-  /** Its start. */
-  stdout: Schema.String
-}) {
+export class CommandAnswerInvalid
+  extends Schema.TaggedError<CommandAnswerInvalid>("effect-coding-agents/CommandAnswerInvalid")(
+    "CommandAnswerInvalid",
+    {
+      command: Schema.String,
+      /** The start of it. */
+      stdout: Schema.String
+    }
+  )
+{
   readonly retryable = true
   override get message() {
-    return `${this.command} gave an answer that cannot be used: ${this.stdout.slice(0, 200)}`
+    return `${this.command} gave an unusable answer (print one JSON object, or plain text): ${
+      this.stdout.slice(0, 200)
+    }`
   }
 }
 
-/** What a script is given on stdin. */
+/** The input of a script on stdin. */
 export type ClaudeInput = { readonly hook_event_name: string } & Readonly<Record<string, unknown>>
 
-// --- what a script reads ---
+// --- input ---
 
 export const input = (event: LifecycleEvent): ClaudeInput => withBase(event, fields(event))
 
-/** Claude tells of a compaction that is done a second time, as a session that starts with its summary. */
+/** Claude reports a completed compaction twice: also as a session that starts with its summary. */
 export const compactedInput = (event: EventOf<"compaction:after">): ClaudeInput =>
   withBase(event, { hook_event_name: "SessionStart", source: "compact" })
 
@@ -92,7 +102,7 @@ const sources = {
   fork: "fork"
 } as const
 
-/** Claude's own tools that do such things, with the one field that scripts look at. */
+/** Claude's own tool for the kind of request, with the one field that scripts read. */
 const tool = ({ request }: EventOf<"approval:requested">) => {
   switch (request.kind) {
     case "command":
@@ -110,18 +120,18 @@ const tool = ({ request }: EventOf<"approval:requested">) => {
   }
 }
 
-/** One run of a script in the session's directory, with the variable that Claude's scripts find it by. */
-export const run = (options: CommandOptions, event: LifecycleEvent, told: ClaudeInput = input(event)) =>
+/** Runs a script in the session's directory, which `CLAUDE_PROJECT_DIR` names. */
+export const run = (options: CommandOptions, event: LifecycleEvent, stdin: ClaudeInput = input(event)) =>
   HookCommand.run(
     {
       ...options,
       cwd: options.cwd ?? event.directory,
       env: { CLAUDE_PROJECT_DIR: event.directory, ...options.env }
     },
-    JSON.stringify(told)
+    JSON.stringify(stdin)
   )
 
-// --- what a script answers ---
+// --- answers ---
 
 const Answer = Schema.Struct({
   continue: Schema.optionalKey(Schema.Boolean),
@@ -133,7 +143,7 @@ const Answer = Schema.Struct({
 
 const decodeAnswer = Schema.decodeUnknownOption(Schema.fromJsonString(Answer))
 
-/** What a command has answered: whether it may go on, and what is to be added. */
+/** The answer of a command: its verdict, and its additions. */
 export interface ClaudeAnswer {
   readonly verdict: GuardVerdict
   readonly context: ReadonlyArray<string>
@@ -158,7 +168,7 @@ export const answer = Effect.fnUntraced(function*(
     : { verdict: allow, context: [hookSpecificOutput?.additionalContext ?? ""].filter((text) => text !== "") }
 })
 
-/** The answer of a command that may add something and has no say otherwise. */
+/** The answer of a command that can add context and cannot veto. */
 export const addition = Effect.fnUntraced(function*(
   options: CommandOptions,
   result: CommandResult
@@ -175,8 +185,8 @@ export const succeeded = ({ command }: CommandOptions, { exitCode, stderr }: Com
     : Effect.fail(new CommandFailed({ command, ...(exitCode === undefined ? {} : { exitCode }), stderr }))
 
 const refusal = (options: CommandOptions, reason: string | null | undefined) => {
-  const said = redacted(options.env ?? {}, reason?.trim() ?? "")
-  return veto(said === "" ? `${options.command} gave no reason` : said)
+  const given = redacted(options.env ?? {}, reason?.trim() ?? "")
+  return veto(given === "" ? `${options.command} gave no reason` : given)
 }
 
 const invalid = (options: CommandOptions, stdout: string) =>

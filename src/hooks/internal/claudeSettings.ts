@@ -1,20 +1,20 @@
 /**
- * The hooks of a Claude Code settings file (`.claude/settings.json`), run by us for every agent.
+ * The hooks of a Claude Code settings file (`.claude/settings.json`), run here for every agent.
  *
  * | Claude | here |
  * | --- | --- |
  * | `SessionStart`, `SessionEnd` | `session:start`, `session:end`; `SessionStart` with `compact` after a compaction |
- * | `UserPromptSubmit`, `PreCompact` | guards of `turn:start`, `compaction:before`; one that fails lets it pass |
+ * | `UserPromptSubmit`, `PreCompact` | guards of `turn:start`, `compaction:before`; a failing one allows |
  * | `Stop`, `StopFailure` | `turn:end`, completed or failed; an interrupted turn has neither |
  * | `PostCompact` | `compaction:after`, completed |
  * | `PermissionRequest` | `approval:requested` |
  *
- * What `SessionStart` and `UserPromptSubmit` print is handed to the next turn of the same epoch. The answers of the
- * others are not heard (`answer-not-heard`): a `Stop` cannot make the agent go on, a `PermissionRequest` can neither
- * allow nor deny.
+ * The output of `SessionStart` and `UserPromptSubmit` goes to the next turn of the same epoch. The answers of the
+ * others have no effect (`answer-not-heard`): a `Stop` cannot make the agent continue, a `PermissionRequest` can
+ * neither allow nor deny.
  *
- * A hook runs once for an event, as in Claude: one that fails is not tried again. Where `timeout` is not given it has 60
- * seconds. Identical hooks of one event are run once. `command` is read by a shell.
+ * A hook runs once for an event, as in Claude, and is not retried. Without a `timeout` it has 60 seconds. Identical
+ * hooks of one event run once. A shell reads `command`.
  */
 import { Duration, Effect, Layer, Option, Result, Schema } from "effect"
 import type { ChildProcessSpawner } from "effect/process"
@@ -23,19 +23,28 @@ import type { LifecycleEvent } from "../../domain/LifecycleEvent.ts"
 import { allow, type HookExists, LifecycleHooks } from "../LifecycleHooks.ts"
 import * as ClaudeHook from "./claudeHook.ts"
 import type { CommandOptions } from "./command.ts"
-import * as NextTurn from "./pendingContext.ts"
+import * as PendingContext from "./pendingContext.ts"
 
+/**
+ * How the hooks of a settings file are run.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface ClaudeSettingsOptions extends Pick<CommandOptions, "cwd" | "env" | "killGrace"> {
-  /** The hooks are named after it; two settings files need two. Default `claude`. */
+  /** Prefix of the hooks' names; two settings files need two. Default `claude`. */
   readonly name?: string | undefined
-  /** What reads `command`, with `-c`. Default `/bin/sh`. */
+  /** The shell that runs `command`, with `-c`. Default `/bin/sh`. */
   readonly shell?: string | undefined
 }
 
 /**
- * What is to be known about an entry. It was left out: `malformed`; `unknown-event`, one that we do not have;
- * `unknown-type`, no command; `unknown-option`, one that changes when or how it runs; `unknown-matcher`, one for what
- * our event does not say. Or it runs, and what it decides is not heard: `answer-not-heard`.
+ * A remark on an entry. These were left out: `malformed`; `unknown-event`, an event that we lack; `unknown-type`, not a
+ * command; `unknown-option`, an option that changes when or how it runs; `unknown-matcher`, a matcher of a value that
+ * our event lacks. `answer-not-heard`: the entry runs, but its answer has no effect.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export interface ClaudeSettingsNote {
   /** Where in the settings: `hooks.PreCompact[0].hooks[1]`. */
@@ -49,27 +58,38 @@ export interface ClaudeSettingsNote {
     | "answer-not-heard"
 }
 
+/**
+ * The hooks of a settings file as a Layer, and remarks on its entries.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface ClaudeSettings {
   readonly layer: Layer.Layer<never, HookExists, LifecycleHooks | ChildProcessSpawner.ChildProcessSpawner>
   readonly notes: ReadonlyArray<ClaudeSettingsNote>
 }
 
-/** Reads the parsed JSON of a settings file. Whatever is in it, this does not fail: `notes` says what was left out. */
+/**
+ * Reads the parsed JSON of a settings file. It never fails: `notes` lists what was left out.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
 export const fromClaudeSettings = (settings: unknown, options: ClaudeSettingsOptions = {}): ClaudeSettings => {
   const { found, notes } = read(settings)
   return {
     notes,
     layer: Layer.suspend(() => {
       const name = options.name ?? "claude"
-      const nextTurn = NextTurn.make()
+      const pending = PendingContext.make()
       const distinct = new Map(found.map((hook) => [`${name}:${hook.event}:${digest(hook)}`, hook]))
       const context = LifecycleHooks.transform({
         name: `${name}:context`,
         events: ["turn:start"],
-        run: (event) => Effect.sync(() => ({ context: nextTurn.take(event) }))
+        run: (event) => Effect.sync(() => ({ context: pending.take(event) }))
       })
       return Array.from(distinct)
-        .map(([name, hook]) => layerOf(name, hook, options, nextTurn))
+        .map(([name, hook]) => layerOf(name, hook, options, pending))
         .reduce((all, layer) => Layer.merge(all, layer), context)
     })
   }
@@ -94,7 +114,7 @@ const decodeGroup = Schema.decodeUnknownOption(
 const decodeKeys = Schema.decodeUnknownOption(Schema.Record(Schema.String, Schema.Unknown))
 const decodeHook = Schema.decodeUnknownOption(Hook)
 
-/** What a matcher is compared with; nothing where Claude has no matcher either. */
+/** The field that a matcher is compared with; none if Claude has no matcher either. */
 const events = {
   SessionStart: { kinds: ["session:start", "compaction:after"], matched: "source", heard: true },
   SessionEnd: { kinds: ["session:end"], matched: "reason", heard: true },
@@ -162,7 +182,7 @@ const readGroup = (
   }
 }
 
-/** Names are compared whole, `a|b` is either, everything else is a regular expression. */
+/** A name is compared as a whole, `a|b` is either name, everything else is a regular expression. */
 const compile = (matcher: string): ((value: string) => boolean) | undefined => {
   if (matcher === "" || matcher === "*") return () => true
   if (/^[\w|]+$/.test(matcher)) return (value) => matcher.split("|").includes(value)
@@ -172,24 +192,24 @@ const compile = (matcher: string): ((value: string) => boolean) | undefined => {
 
 // --- running ---
 
-/** Stable from run to run and wherever the hook stands, because deliveries are kept under it. */
+/** Stable across runs and positions in the file, since deliveries are stored under it. */
 const digest = ({ async, command, matcher, timeout }: Found) =>
   createHash("sha256").update(JSON.stringify([matcher, command, timeout, async])).digest("hex").slice(0, 12)
 
-/** What Claude would tell of this event; an event of ours may be two of Claude's, or none. */
+/** Claude's events for ours: one, two or none. */
 const inputs = (event: LifecycleEvent): ReadonlyArray<ClaudeHook.ClaudeInput> => {
   if (event._tag === "compaction:after") {
     return event.outcome === "completed" ? [ClaudeHook.input(event), ClaudeHook.compactedInput(event)] : []
   }
-  const told = event._tag !== "turn:end" || event.outcome === "completed" || event.outcome === "failed"
-  return told ? [ClaudeHook.input(event)] : []
+  const known = event._tag !== "turn:end" || event.outcome === "completed" || event.outcome === "failed"
+  return known ? [ClaudeHook.input(event)] : []
 }
 
 const layerOf = (
   name: string,
   hook: Found,
   { cwd, env, killGrace, shell }: ClaudeSettingsOptions,
-  nextTurn: NextTurn.NextTurn
+  pending: PendingContext.PendingContext
 ): ClaudeSettings["layer"] => {
   const command: CommandOptions = { command: shell ?? "/bin/sh", args: ["-c", hook.command], cwd, env, killGrace }
   const { kinds, matched } = events[hook.event]
@@ -208,7 +228,7 @@ const layerOf = (
         const input = inputOf(event)
         if (input === undefined) return allow
         const { context, verdict } = yield* ClaudeHook.answer(command, yield* ClaudeHook.run(command, event, input))
-        if (event._tag === "turn:start") nextTurn.add(event, context)
+        if (event._tag === "turn:start") pending.add(event, context)
         return verdict
       })
     })
@@ -222,7 +242,7 @@ const layerOf = (
       const input = inputOf(event)
       if (input === undefined) return
       const result = yield* ClaudeHook.run(command, event, input)
-      if (hook.event === "SessionStart") nextTurn.add(event, yield* ClaudeHook.addition(command, result))
+      if (hook.event === "SessionStart") pending.add(event, yield* ClaudeHook.addition(command, result))
       else yield* ClaudeHook.succeeded(command, result)
     })
   })

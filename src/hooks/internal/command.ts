@@ -1,63 +1,81 @@
 /**
- * One run of a command: its input on stdin, its output kept up to a limit, and nothing of it left afterwards.
+ * One run of a command: its input on stdin, its output kept up to a limit, and no process left afterwards.
  *
- * The command leads a process group of its own. Whatever is left of the group when the run is over (it ended, was
- * interrupted, or its time was up) gets SIGTERM, and SIGKILL after {@link CommandOptions.killGrace}: what a script puts
- * in the background does not outlive it, unless it makes a session of its own (`setsid`). On Windows the processes that
- * the command leaves behind after its own end are not found.
+ * The command leads its own process group. Processes of the group that are left when the run is over (it ended, was
+ * interrupted, or timed out) get SIGTERM, and SIGKILL after {@link CommandOptions.killGrace}: background processes of a
+ * script do not outlive it, unless they start a session (`setsid`). On Windows, processes that outlive the command are
+ * not found.
  */
 import { type Duration, Effect, Fiber, Redacted, Schema, type Scope, Stream } from "effect"
 import type { PlatformError } from "effect/PlatformError"
 import { ChildProcess, type ChildProcessSpawner } from "effect/process"
 import { errorCode } from "../../process/ErrorCode.ts"
 
-/** What is kept of stdout, from its start, and of stderr, from its end, in bytes. The rest is read and dropped. */
+/** Bytes that are kept of the start of stdout and of the end of stderr. The rest is read and dropped. */
 export const outputLimit = 64 * 1024
 
-/** How long output is waited for that is still in the pipe, or held open by a process left behind, after the end. */
+/** Wait, after the end, for output that is still in the pipe or held open by a background process. */
 const drainTime = "1 second"
 
+/**
+ * How a command is run.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface CommandOptions {
   /**
-   * An executable: a path, or a name that is looked up in `PATH`. No shell reads it; `"/bin/sh"` with `args`
-   * `["-c", "..."]` is one. A relative path is looked up in `cwd`, where an agent may be able to write.
+   * An executable: a path, or a name in `PATH`. No shell is involved; for one give `"/bin/sh"` with `args`
+   * `["-c", "..."]`. A relative path is resolved in `cwd`, where an agent may be able to write.
    */
   readonly command: string
   readonly args?: ReadonlyArray<string> | undefined
-  /** Default: the directory of the session. It has to be there. */
+  /** Must exist. Default: the directory of the session. */
   readonly cwd?: string | undefined
   /**
-   * Added to the environment of this process, which the command inherits as it would from a shell; `undefined` takes a
-   * variable away. `Redacted` values are replaced in whatever is kept of stderr and in the reasons of vetoes.
+   * Added to the environment of this process, which the command inherits as from a shell; `undefined` removes a
+   * variable. `Redacted` values are replaced in the kept stderr and in the reasons of vetoes.
    */
   readonly env?: Readonly<Record<string, string | Redacted.Redacted<string> | undefined>> | undefined
-  /** How long the group has between SIGTERM and SIGKILL. Whoever calls the hook waits for it. Default 2 seconds. */
+  /** Time between SIGTERM and SIGKILL. The caller of the hook waits for it. Default 2 seconds. */
   readonly killGrace?: Duration.Input | undefined
 }
 
 /**
- * The command was not started: there is no such executable (`ENOENT`, also where a script's interpreter is missing), it
- * must not be executed (`EACCES`), ... With a `directory`, that is what could not be entered.
+ * The command did not start: the executable, or the interpreter of a script, does not exist (`ENOENT`), may not be
+ * executed (`EACCES`), ... With a `directory`, that directory could not be entered.
+ *
+ * @since 0.1.0
+ * @category errors
  */
-export class CommandNotStarted extends Schema.TaggedError<CommandNotStarted>()("CommandNotStarted", {
-  command: Schema.String,
-  directory: Schema.optionalKey(Schema.String),
-  code: Schema.String
-}) {
+export class CommandNotStarted
+  extends Schema.TaggedError<CommandNotStarted>("effect-coding-agents/CommandNotStarted")("CommandNotStarted", {
+    command: Schema.String,
+    directory: Schema.optionalKey(Schema.String),
+    code: Schema.String
+  })
+{
   readonly retryable = true
   override get message() {
     const where = this.directory === undefined ? "" : ` in ${this.directory}`
-    return `${this.command} cannot be started${where} (${this.code})`
+    return `${this.command} cannot be started${where} (${this.code}); check its path and permissions`
   }
 }
 
-/** The command ended with an exit code that says so. Without an `exitCode` a signal ended it. */
-export class CommandFailed extends Schema.TaggedError<CommandFailed>()("CommandFailed", {
-  command: Schema.String,
-  exitCode: Schema.optionalKey(Schema.Int),
-  /** The end of it. */
-  stderr: Schema.String
-}) {
+/**
+ * The command ended with an exit code that means failure. Without an `exitCode` a signal ended it.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class CommandFailed
+  extends Schema.TaggedError<CommandFailed>("effect-coding-agents/CommandFailed")("CommandFailed", {
+    command: Schema.String,
+    exitCode: Schema.optionalKey(Schema.Int),
+    /** Its end. */
+    stderr: Schema.String
+  })
+{
   readonly retryable = true
   override get message() {
     const how = this.exitCode === undefined ? "was ended by a signal" : `ended with exit code ${this.exitCode}`
@@ -67,17 +85,17 @@ export class CommandFailed extends Schema.TaggedError<CommandFailed>()("CommandF
 }
 
 export interface CommandResult {
-  /** Absent where a signal ended it. */
+  /** Absent if a signal ended it. */
   readonly exitCode: number | undefined
-  /** The start of it. */
+  /** Its start. */
   readonly stdout: string
-  /** Whether there was more than is kept. */
+  /** Whether stdout was longer than what is kept. */
   readonly truncated: boolean
-  /** The end of it. */
+  /** Its end. */
   readonly stderr: string
 }
 
-/** Runs the command to its end, whatever its exit code. Whether it reads its input is its own business. */
+/** Runs the command to its end and succeeds with any exit code. The command need not read its input. */
 export const run = Effect.fnUntraced(
   function*(
     options: CommandOptions & { readonly cwd: string },
@@ -124,7 +142,7 @@ export const redacted = (env: NonNullable<CommandOptions["env"]>, text: string):
 const notStarted = (options: CommandOptions & { readonly cwd: string }) => ({ reason }: PlatformError) =>
   new CommandNotStarted({
     command: options.command,
-    // The directory is looked at through the file system, the command by starting it.
+    // The spawner checks the directory through the file system, the command by starting it.
     ...(reason.module === "FileSystem" ? { directory: options.cwd } : {}),
     code: errorCode(reason) ?? reason._tag
   })

@@ -1,13 +1,13 @@
 /**
- * Runs the hooks: asks guards and transforms, tells observers.
+ * Runs the hooks: asks guards and transforms, notifies observers.
  *
- * Guards and transforms are called one after the other, by priority and then in the order of their registration, in the
- * fiber of whoever asks. Each observer has a worker of its own ({@link HookObserver}). What one hook does to itself is
- * caught where it is called ({@link run}); each call has its receipt, `hook:completed`, which observers are told of at
- * best effort, and which has no receipt itself.
+ * Guards and transforms are called one after another, by priority and then in the order of registration, in the fiber
+ * of the caller. Each observer has its own worker ({@link HookObserver}). Failures of a hook are caught where it is
+ * called ({@link run}). Each call has a receipt, `hook:completed`, which observers get best-effort and which has no
+ * receipt of its own.
  *
- * Hooks come and go while it runs. When its scope closes the handlers that still run are interrupted; what a durable hook
- * has not finished stays in the outbox for the next run.
+ * Hooks can be added and removed while it runs. When its scope closes, running handlers are interrupted; the unfinished
+ * deliveries of a durable hook stay in the outbox for the next run.
  */
 import { Clock, type Context, Duration, Effect, Fiber, FiberSet, Schedule, type Scope } from "effect"
 import { type EventOf, type LifecycleEvent, matches } from "../../domain/LifecycleEvent.ts"
@@ -18,12 +18,12 @@ import * as HookObserver from "./observer.ts"
 import * as reentrancy from "./reentrancy.ts"
 import * as run from "./run.ts"
 
-/** How long what nobody has fetched is kept. */
-const kept = Duration.days(7)
+/** How long undelivered events of an absent hook are kept. */
+const keptFor = Duration.days(7)
 
 const purgeEvery = Duration.days(1)
 
-/** Somebody said no: the guard or transform of this name. */
+/** The guard or transform of this name refused. */
 export interface Vetoed {
   readonly _tag: "Veto"
   readonly hook: string
@@ -36,19 +36,19 @@ export interface Transformed {
 }
 
 export interface HookDispatcher {
-  /** Whether anybody observes at all. */
+  /** Whether there are observers. */
   readonly listens: () => boolean
-  /** To be called with what was just recorded, after its commit. Costs next to nothing where no hook is there. */
+  /** To be called with the events of a commit, after it. Almost free without hooks. */
   readonly emit: (events: ReadonlyArray<LifecycleEvent>) => void
   /**
-   * Waits until each observer that wants these events, which were emitted before, has been called for them, whatever
-   * came of it: for so long, and no longer. An observer that waits for it itself is not waited for.
+   * Waits, within the budget, until each observer of these emitted events was called for them, whatever the outcome. An
+   * observer that itself waits here is left out.
    */
   readonly settled: (eventIds: ReadonlyArray<string>, budget: Duration.Duration) => Effect.Effect<void>
-  /** Whether a guard or a transform wants to be asked. */
+  /** Whether a guard or transform is registered for the event. */
   readonly asks: (kind: GuardedKind) => boolean
   readonly guard: (event: EventOf<GuardedKind>) => Effect.Effect<{ readonly _tag: "Allow" } | Vetoed>
-  /** The additions of all transforms, in their order. */
+  /** The additions of all transforms, in order. */
   readonly transform: (event: EventOf<GuardedKind>) => Effect.Effect<Transformed | Vetoed>
 }
 
@@ -61,41 +61,42 @@ const nothing: Transformed = { _tag: "Transformed", context: [] }
 
 const veto = (hook: Guard | Transform, reason: string): Vetoed => ({ _tag: "Veto", hook: hook.name, reason })
 
-/** What the hook makes of the event. Inside of the call, since what a hook answers may be anything. */
+/** Calls the hook and reads its answer. Part of the guarded call, since a hook can return anything. */
 const answer = (hook: Guard | Transform, event: EventOf<GuardedKind>): Effect.Effect<Answer, unknown, HookServices> =>
   hook.phase === "guard"
     ? Effect.map(hook.run(event), (verdict) => verdict._tag === "Veto" ? veto(hook, verdict.reason) : nothing)
     : Effect.map(hook.run(event), (patch) => ({ _tag: "Transformed", context: [...patch.context ?? []] }))
 
-/** Why a call that came to nothing is a veto, where it is one. */
+/** The reason of a veto for a call without an answer. */
 const reasonOf = ({ name, timeout }: HookRegistration, outcome: run.Outcome<unknown>): string => {
   switch (outcome._tag) {
     case "Failed":
-      // Without its error, which may hold what is nobody's business: the receipt has it.
+      // Without its error, which may hold secrets: the receipt has it.
       return `The hook "${name}" failed`
     case "Timeout":
       return `The hook "${name}" did not answer within ${Duration.format(timeout)}`
     case "Suppressed":
-      return `The hook "${name}" is not asked for now, because it did not come back`
+      return `The hook "${name}" is suspended, because an earlier call of it did not end`
     default:
-      return `The hook "${name}" was cut off`
+      return `The hook "${name}" was interrupted`
   }
 }
 
-/** From now on the outbox records for the hook; `false` if that could not be had. */
+/** Registers the hook with the outbox; `false` if that fails. */
 const subscribed = (outbox: HookOutbox["Service"], { events, name }: HookObserver.Observe): Effect.Effect<boolean> =>
   outbox.register({ name, patterns: events }).pipe(
     Effect.retry({ times: 3, schedule: Schedule.exponential("100 millis") }),
     Effect.as(true),
     Effect.catch((error) =>
-      Effect.logError("A durable hook could not be registered; it is told at best effort", error).pipe(
-        Effect.annotateLogs({ hook: name }),
-        Effect.as(false)
-      )
+      Effect.logError("A durable hook could not be registered; its delivery is best-effort until the next start", error)
+        .pipe(
+          Effect.annotateLogs({ hook: name }),
+          Effect.as(false)
+        )
     )
   )
 
-/** Follows the registered hooks until the scope closes. `services` is what handlers may use; it may come later. */
+/** Follows the registered hooks until the scope closes. Handlers wait for `services`. */
 export const make = Effect.fnUntraced(function*(options: {
   readonly hooks: LifecycleHooks["Service"]
   readonly outbox: HookOutbox["Service"]
@@ -103,15 +104,15 @@ export const make = Effect.fnUntraced(function*(options: {
 }): Effect.fn.Return<HookDispatcher, never, Scope.Scope> {
   const { outbox, services } = options
   const clock = yield* SteadyClock.make
-  /** Guards and transforms, in the order in which they are asked. */
+  /** Guards and transforms, in the order of asking. */
   let asked: ReadonlyArray<Asked> = []
   const observers = new Map<HookRegistration, HookObserver.Observer>()
   const fibers = new Map<HookRegistration, Fiber.Fiber<never>>()
   const registered = new Set<HookRegistration>()
   const fork = yield* FiberSet.runtime(yield* FiberSet.make<never>())()
 
-  const tell = (event: LifecycleEvent) => {
-    for (const observer of observers.values()) observer.tell(event)
+  const notify = (event: LifecycleEvent) => {
+    for (const observer of observers.values()) observer.notify(event)
   }
 
   const ask = (hook: Asked, event: EventOf<GuardedKind>): Effect.Effect<Answer> =>
@@ -121,18 +122,18 @@ export const make = Effect.fnUntraced(function*(options: {
       conclude: (ended: run.Ended<Answer>) => {
         const { outcome } = ended
         const { failure, name } = hook.registration
-        tell(run.receipt(hook, event, ended, outcome._tag === "Ok" && outcome.value._tag === "Veto"))
+        notify(run.receipt(hook, event, ended, outcome._tag === "Ok" && outcome.value._tag === "Veto"))
         if (outcome._tag === "Ok") return Effect.succeed(outcome.value)
         const message = failure === "closed"
-          ? "A hook was asked and did not answer, which counts as a veto"
-          : "A hook was asked and did not answer; it counts as if it were not there"
+          ? "A hook did not answer, which counts as a veto"
+          : "A hook did not answer and is ignored"
         return Effect.logWarning(message).pipe(
           Effect.annotateLogs({
             hook: name,
             event: event._tag,
             eventId: event.eventId,
             outcome: outcome._tag,
-            // Not its text, which may hold what must not be logged: the receipt has it.
+            // The error's text may hold secrets: only the receipt has it.
             ...(outcome._tag === "Failed" ? { error: outcome.tag } : {})
           }),
           Effect.as(failure === "closed" ? veto(hook.registration, reasonOf(hook.registration, outcome)) : nothing)
@@ -140,13 +141,13 @@ export const make = Effect.fnUntraced(function*(options: {
       }
     })
 
-  const wanted = (phase: Asked["registration"]["phase"], kind: GuardedKind) =>
+  const registeredFor = (phase: Asked["registration"]["phase"], kind: GuardedKind) =>
     asked.filter(({ registration }) => registration.phase === phase && matches(registration.events, kind))
 
-  /** Asks one after the other, up to the first veto. */
+  /** Asks one after another, up to the first veto. */
   const askAll = Effect.fnUntraced(function*(phase: Asked["registration"]["phase"], event: EventOf<GuardedKind>) {
     const context: Array<string> = []
-    for (const hook of wanted(phase, event._tag)) {
+    for (const hook of registeredFor(phase, event._tag)) {
       if (!registered.has(hook.registration)) continue
       const answer = yield* ask(hook, event)
       if (answer._tag === "Veto") return answer
@@ -157,10 +158,10 @@ export const make = Effect.fnUntraced(function*(options: {
 
   const purge = Effect.gen(function*() {
     const now = yield* Clock.currentTimeMillis
-    yield* outbox.purge(now - Duration.toMillis(kept))
+    yield* outbox.purge(now - Duration.toMillis(keptFor))
   })
 
-  /** A hook that is here is seen, however long ago it was registered. */
+  /** Renews the registration of present hooks, so that a purge spares them however old it is. */
   const refresh = Effect.suspend(() =>
     Effect.forEach(
       Array.from(observers.values()),
@@ -182,7 +183,7 @@ export const make = Effect.fnUntraced(function*(options: {
       }
       const durable = hook.delivery === "durable" && (yield* subscribed(outbox, hook))
       if (!registered.has(hook)) return
-      const observer = HookObserver.make({ registration: hook, outbox, durable, clock, services, told: tell })
+      const observer = HookObserver.make({ registration: hook, outbox, durable, clock, services, onReceipt: notify })
       observers.set(hook, observer)
       fibers.set(hook, fork(observer.run))
     }),
@@ -209,7 +210,7 @@ export const make = Effect.fnUntraced(function*(options: {
     listens: () => observers.size > 0,
 
     emit: (events) => {
-      if (observers.size > 0) { for (const event of events) tell(event) }
+      if (observers.size > 0) { for (const event of events) notify(event) }
     },
 
     settled: Effect.fn("dispatcher.settled")(function*(eventIds, budget) {
@@ -221,7 +222,7 @@ export const make = Effect.fnUntraced(function*(options: {
       yield* Effect.timeoutOption(Effect.all(waits, { concurrency: "unbounded", discard: true }), budget)
     }),
 
-    asks: (kind) => wanted("guard", kind).length > 0 || wanted("transform", kind).length > 0,
+    asks: (kind) => registeredFor("guard", kind).length > 0 || registeredFor("transform", kind).length > 0,
 
     guard: Effect.fn("dispatcher.guard")(function*(event) {
       const answer = yield* askAll("guard", event)

@@ -1,16 +1,15 @@
 /**
- * The worker of one observer: one fiber that calls its hook for one event after the other, in the order in which they
- * were recorded. However slow the hook is, it holds up nobody but itself.
+ * The worker of one observer: one fiber that calls its hook for one event after another, in the order of recording. A
+ * slow hook delays only itself.
  *
- * A durable hook's events come from the outbox. The worker looks there when it is woken, when the next event is due, and
- * once a minute, so that what was recorded without its being told (by another process, say) comes too. A best-effort
- * hook's events, and the receipts of other hooks, wait in a bounded queue; what is too much for it is dropped, oldest
- * first.
+ * A durable hook's events come from the outbox. The worker reads it when it is woken, when the next event is due, and
+ * once a minute, so that it also finds events that were recorded without a notification. A best-effort hook's events,
+ * and the receipts of other hooks, wait in a bounded queue that drops the oldest.
  *
- * Where the outbox cannot be used the worker waits and tries again; it never gives up.
+ * If the outbox fails the worker waits and retries, without limit.
  *
- * A wall clock that is set back delays no retry: due times are those of a {@link SteadyClock}. One that an earlier process
- * wrote, before the clock was set back, is cut down to the longest wait that this hook has between two tries.
+ * A wall clock that is set back delays no retry: due times are those of a {@link SteadyClock}. A due time that an
+ * earlier process wrote before the clock was set back is limited to the hook's longest wait between two tries.
  */
 import { Clock, type Context, Duration, Effect, Latch } from "effect"
 import { type LifecycleEvent, matches } from "../../domain/LifecycleEvent.ts"
@@ -20,13 +19,13 @@ import type { StoreFailed } from "../../store/StoreError.ts"
 import type { HookRegistration, HookServices } from "../LifecycleHooks.ts"
 import * as run from "./run.ts"
 
-/** How many events are read from the outbox at a time. */
+/** Number of events read from the outbox at a time. */
 const pageSize = 64
 
-/** How many events wait for a best-effort hook. */
+/** Number of events that can wait for a best-effort hook. */
 const queueCapacity = 256
 
-/** Of how many events that it was told of last a worker knows whether it has handled them. */
+/** Number of recently announced events that a worker tracks. */
 const remembered = 1024
 
 const lookEvery = Duration.toMillis(Duration.minutes(1))
@@ -38,41 +37,41 @@ export type Observe = Extract<HookRegistration, { readonly phase: "observe" }>
 export interface Observer {
   readonly hook: run.Hook<Observe>
   readonly durable: boolean
-  /** The event was recorded now, or happened. */
-  readonly tell: (event: LifecycleEvent) => void
-  /** Waits for what is left to be handled of these events; an empty list if nothing is. */
+  /** Announces a recorded event or a receipt. */
+  readonly notify: (event: LifecycleEvent) => void
+  /** One wait for each of these events that is announced and not handled yet. */
   readonly handling: (eventIds: ReadonlyArray<string>) => ReadonlyArray<Effect.Effect<void>>
   readonly run: Effect.Effect<never>
 }
 
 const errorOf = (outcome: run.Outcome<unknown>) => outcome._tag === "Failed" ? { error: outcome.tag } : {}
 
-/** Writes until it has worked. */
+/** Retries the write until it succeeds. */
 const persisted = <A>(write: Effect.Effect<A, StoreFailed>, delay = 1000): Effect.Effect<A> =>
   Effect.catch(write, (error) =>
-    Effect.logWarning("The outbox of hooks cannot be used; trying again", error).pipe(
+    Effect.logWarning("The outbox of hooks failed; trying again", error).pipe(
       Effect.andThen(Effect.sleep(delay)),
       Effect.andThen(Effect.suspend(() => persisted(write, Math.min(delay * 2, longestRetry))))
     ))
 
-/** `durable`: the outbox records for it. `told` gets the receipts. */
+/** `durable`: the outbox records for the hook. */
 export const make = (options: {
   readonly registration: Observe
   readonly outbox: HookOutbox["Service"]
   readonly durable: boolean
   readonly clock: SteadyClock
   readonly services: Effect.Effect<Context.Context<HookServices>>
-  readonly told: (receipt: LifecycleEvent) => void
+  readonly onReceipt: (receipt: LifecycleEvent) => void
 }): Observer => {
-  const { clock, durable, outbox, registration, services, told } = options
+  const { clock, durable, onReceipt, outbox, registration, services } = options
   const { attempts, name } = registration
-  /** How long the hook is left alone after it has failed so often. */
+  /** Wait after a failed try with this number. */
   const waitAfter = (attempt: number) =>
     Math.min(Duration.toMillis(registration.backoff) * 2 ** (attempt - 1), longestBackoff)
   const hook = run.make(registration)
   const awake = Latch.makeUnsafe(false)
   const queue: Array<LifecycleEvent> = []
-  /** Events that are on their way to the hook, in the order in which the worker was told of them. */
+  /** Announced events that are not handled yet, in the order of announcement. */
   const expected = new Map<string, Latch.Latch>()
   hook.onEnded = () => void awake.openUnsafe()
 
@@ -91,9 +90,9 @@ export const make = (options: {
     expected.set(eventId, Latch.makeUnsafe(false))
   }
 
-  /** What became of a receipt has none. */
+  /** Receipts have no receipts. */
   const receipt = (event: LifecycleEvent, ended: run.Ended<unknown>) => {
-    if (event._tag !== "hook:completed") told(run.receipt(hook, event, ended))
+    if (event._tag !== "hook:completed") onReceipt(run.receipt(hook, event, ended))
   }
 
   const report = (event: LifecycleEvent, ended: run.Ended<unknown>) =>
@@ -101,8 +100,8 @@ export const make = (options: {
       receipt(event, ended)
       const { _tag: outcome } = ended.outcome
       if (outcome !== "Failed" && outcome !== "Timeout") return Effect.void
-      // Of its error only the tag: the text may hold what must not be logged. The receipt has it.
-      return Effect.logWarning("A hook did not succeed; hook:completed says why").pipe(
+      // The error's text may hold secrets: only the receipt has it.
+      return Effect.logWarning("A hook did not succeed; the event hook:completed has its error").pipe(
         Effect.annotateLogs({
           event: event._tag,
           eventId: event.eventId,
@@ -118,7 +117,7 @@ export const make = (options: {
     handled(event.eventId)
   }
 
-  const tell = (event: LifecycleEvent) => {
+  const notify = (event: LifecycleEvent) => {
     if (!matches(registration.events, event._tag)) return
     if (event._tag !== "hook:completed") expect(event.eventId)
     if (!durable || event._tag === "hook:completed") {
@@ -144,7 +143,7 @@ export const make = (options: {
   })
 
   const givenUp = (event: LifecycleEvent, outcome: run.Outcome<unknown>) =>
-    Effect.logError("A hook has failed too often; this event is not delivered to it").pipe(
+    Effect.logError("A hook failed at every try; this event is not delivered to it").pipe(
       Effect.annotateLogs({ event: event._tag, eventId: event.eventId, ...errorOf(outcome) })
     )
 
@@ -167,8 +166,8 @@ export const make = (options: {
       Effect.gen(function*() {
         yield* report(event, ended)
         const { _tag } = ended.outcome
-        // It is due at once where it is called next: by this worker's successor.
-        if (_tag === "Cut") return true
+        // Counted and due at once: this worker's successor calls it again.
+        if (_tag === "Interrupted") return true
         if (_tag === "Ok") written = outbox.acknowledge(delivery)
         else if (attempt < attempts && !(ended.outcome._tag === "Failed" && ended.outcome.final)) {
           written = outbox.postpone({ ...delivery, dueAt: clock.now() + waitAfter(attempt) })
@@ -188,7 +187,7 @@ export const make = (options: {
       if (run.isSuppressed(hook, yield* run.monotonicMillis)) return
       const page = yield* persisted(outbox.pending({ hook: name, now: clock.now(), limit: pageSize }))
       if (page.length < pageSize) {
-        // What the worker was told of and does not come was handled before it was told.
+        // An announced event that is no longer pending was handled before its announcement.
         const coming = new Set(page.map((event) => event.eventId))
         for (const eventId of known) if (!coming.has(eventId)) handled(eventId)
       }
@@ -201,11 +200,11 @@ export const make = (options: {
     }
   })
 
-  /** How long there is nothing to do, unless the worker is woken. */
+  /** Time until there is something to do, unless the worker is woken. */
   const pause = Effect.gen(function*() {
     const monotonic = yield* run.monotonicMillis
     if (run.isSuppressed(hook, monotonic)) {
-      // Nothing may wait for a hook that is not called.
+      // A suspended hook is not called, so waiting for it would last for its whole suspension.
       handledAll()
       return monotonic < hook.suppressedUntil ? hook.suppressedUntil - monotonic : lookEvery
     }
@@ -214,7 +213,7 @@ export const make = (options: {
     const wait = dueAt - clock.now()
     const longest = waitAfter(attempts - 1)
     if (wait <= longest) return Math.max(0, Math.min(wait, lookEvery))
-    // An earlier process has written it, and the clock was set back since.
+    // Written by an earlier process, before the clock was set back.
     yield* persisted(outbox.limitDue({ hook: name, dueAt: clock.now() + longest }))
     return Math.min(longest, lookEvery)
   })
@@ -224,11 +223,11 @@ export const make = (options: {
     yield* drainQueue
     if (durable) yield* drainOutbox
     yield* Effect.timeoutOption(awake.await, yield* pause)
-    // Whoever woke it goes on first.
+    // Lets the fiber that woke the worker go on first.
     yield* Effect.yieldNow
   }).pipe(
     Effect.catchDefect((defect) =>
-      Effect.andThen(Effect.logError("The worker of a hook failed; it begins again", defect), Effect.sleep(1000))
+      Effect.andThen(Effect.logError("The worker of a hook died; it starts again", defect), Effect.sleep(1000))
     ),
     Effect.annotateLogs({ hook: name })
   )
@@ -236,7 +235,7 @@ export const make = (options: {
   return {
     hook,
     durable,
-    tell,
+    notify,
     handling: (eventIds) =>
       eventIds.flatMap((eventId) => {
         const latch = expected.get(eventId)

@@ -1,17 +1,17 @@
 /**
- * What hooks have to say to the next turn of a thread, kept until that turn asks for it. In memory, and bounded: of the
- * epoch that spoke last, and of so many threads.
+ * Texts from hooks for the next turn of a thread, kept until that turn takes them. In memory and bounded: of the latest
+ * epoch, and of a limited number of threads.
  */
 import type { Epoch, ThreadId, TurnId } from "../../domain/Ids.ts"
 import type { EventOf, LifecycleEvent } from "../../domain/LifecycleEvent.ts"
 
-export interface NextTurn {
-  /** For the turn itself, where the event is of one that starts; else for the next one of the event's epoch. */
+export interface PendingContext {
+  /** For the turn itself if the event is its start, else for the next turn of the event's epoch. */
   readonly add: (event: LifecycleEvent, texts: ReadonlyArray<string>) => void
   readonly take: (event: EventOf<"turn:start">) => ReadonlyArray<string>
 }
 
-interface Said {
+interface Text {
   readonly epoch: Epoch
   readonly turnId: TurnId | undefined
   readonly text: string
@@ -19,12 +19,12 @@ interface Said {
 
 const threadLimit = 1000
 
-export const make = (): NextTurn => {
-  const threads = new Map<ThreadId, ReadonlyArray<Said>>()
-  /** A turn that a guard has stopped takes what was said to it along. */
-  const said = (event: LifecycleEvent, turnId: TurnId | undefined) =>
-    (threads.get(event.threadId) ?? []).filter((said) =>
-      said.epoch === event.epoch && (turnId === undefined || said.turnId === undefined || said.turnId === turnId)
+export const make = (): PendingContext => {
+  const threads = new Map<ThreadId, ReadonlyArray<Text>>()
+  /** The thread's texts for this turn, or for any. Texts of an earlier turn, which was vetoed, are dropped with it. */
+  const pending = (event: LifecycleEvent, turnId: TurnId | undefined) =>
+    (threads.get(event.threadId) ?? []).filter((text) =>
+      text.epoch === event.epoch && (turnId === undefined || text.turnId === undefined || text.turnId === turnId)
     )
   return {
     add: (event, texts) => {
@@ -32,7 +32,7 @@ export const make = (): NextTurn => {
       if (texts.length === 0 || (last !== undefined && last.epoch > event.epoch)) return
       const turnId = event._tag === "turn:start" ? event.turnId : undefined
       threads.set(event.threadId, [
-        ...said(event, turnId),
+        ...pending(event, turnId),
         ...texts.map((text) => ({ epoch: event.epoch, turnId, text }))
       ])
       for (const oldest of threads.keys()) {
@@ -41,7 +41,7 @@ export const make = (): NextTurn => {
       }
     },
     take: (event) => {
-      const texts = said(event, event.turnId).map(({ text }) => text)
+      const texts = pending(event, event.turnId).map(({ text }) => text)
       threads.delete(event.threadId)
       return texts
     }

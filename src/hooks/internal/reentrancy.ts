@@ -1,8 +1,8 @@
 /**
- * Whether a fiber is inside of a hook. A hook's handler is told so by the dispatcher, and what it forks inherits it.
+ * Whether a fiber runs inside a hook. The dispatcher sets this for a hook's handler; fibers that it forks inherit it.
  *
- * While some hooks are called their thread waits for them, so that what the hook asks of that same thread would wait for
- * itself: {@link check} refuses it. What a hook has forked may act once the hook is over.
+ * A thread waits for some of its hooks. A call to that thread from inside such a hook would wait for itself, so
+ * {@link check} refuses it. A forked fiber may call the thread after the hook has ended.
  */
 import { Context, Effect } from "effect"
 import type { ThreadId } from "../../domain/Ids.ts"
@@ -15,13 +15,13 @@ export interface HookScope {
   readonly tag: LifecycleTag
   readonly phase: HookRegistration["phase"]
   readonly hook: string
-  /** Nobody waits for the handler any more. */
+  /** The handler's caller has gone on. */
   over: boolean
-  /** The hook inside of which this one was called. */
+  /** The hook inside which this one was called. */
   readonly outer: HookScope | undefined
 }
 
-/** The innermost hook that the fiber is, or was, inside of. */
+/** The innermost hook that the fiber is, or was, inside. */
 export const Current = Context.Reference<HookScope | undefined>("effect-coding-agents/HookScope", {
   defaultValue: () => undefined
 })
@@ -35,14 +35,14 @@ const locking: ReadonlySet<LifecycleTag> = new Set([
 
 const locks = ({ over, phase, tag }: HookScope): boolean => !over && (phase !== "observe" || locking.has(tag))
 
-/** Names of the hooks that the fiber is inside of. */
+/** Names of the hooks that the fiber is inside. */
 export const running: Effect.Effect<ReadonlySet<string>> = Effect.map(Current, (innermost) => {
   const names = new Set<string>()
   for (let scope = innermost; scope !== undefined; scope = scope.outer) if (!scope.over) names.add(scope.hook)
   return names
 })
 
-/** Fails inside of a hook that the thread is waiting for. */
+/** Fails inside a hook that the thread is waiting for. */
 export const check = (threadId: ThreadId): Effect.Effect<void, HookReentrant> =>
   Effect.flatMap(Current, (innermost): Effect.Effect<void, HookReentrant> => {
     for (let scope = innermost; scope !== undefined; scope = scope.outer) {

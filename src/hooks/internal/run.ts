@@ -1,10 +1,10 @@
 /**
- * One call of one hook, apart from everything else: what it does to itself (fail, throw, interrupt itself, never come
- * back, spoil the event that it was given) comes out as an {@link Outcome}.
+ * One isolated call of one hook: whatever the hook does (fail, throw, interrupt itself, hang, modify its event) comes
+ * out as an {@link Outcome}.
  *
- * A handler whose time is over is interrupted. One that does not react to that within {@link grace} is abandoned: it is
- * left running, nobody waits for it any more, and its hook is not called for a while; nor for as long as
- * {@link mostAbandoned} calls of it are still running so.
+ * A handler that exceeds its timeout is interrupted. One that does not end within {@link grace} after that is
+ * abandoned: it keeps running, but its caller goes on. Its hook is suspended for {@link suspension}, and while {@link
+ * mostAbandoned} abandoned calls of it are still running.
  */
 import { Cause, Clock, Context, Duration, Effect, Exit, Fiber, Option, Result } from "effect"
 import * as Lifecycle from "../../domain/LifecycleEvent.ts"
@@ -12,23 +12,23 @@ import * as LifecycleRecord from "../../store/LifecycleRecord.ts"
 import type { HookRegistration, HookServices } from "../LifecycleHooks.ts"
 import * as reentrancy from "./reentrancy.ts"
 
-/** How long a handler has to come to its end once it is interrupted. */
+/** Time for an interrupted handler to end. */
 const grace = Duration.seconds(5)
 
 /** How long a hook is not called after a call of it was abandoned. */
-const suppressedFor = Duration.seconds(60)
+const suspension = Duration.seconds(60)
 
 const mostAbandoned = 3
 
-/** A hook while it is registered. */
+/** A registered hook with the state of its calls. */
 export interface Hook<R extends HookRegistration = HookRegistration> {
   readonly registration: R
   readonly running: Set<Fiber.Fiber<unknown, unknown>>
-  /** Calls that were abandoned and are still running. */
+  /** Number of abandoned calls that are still running. */
   abandoned: number
   /** In milliseconds of the monotonic clock ({@link monotonicMillis}). */
   suppressedUntil: number
-  /** Called when an abandoned call has come to its end after all. */
+  /** Called when an abandoned call ends. */
   onEnded: () => void
 }
 
@@ -40,24 +40,24 @@ export const make = <R extends HookRegistration>(registration: R): Hook<R> => ({
   onEnded: () => {}
 })
 
-/** What became of a call. `Suppressed`: it was not made; `Cut`: whoever made it was interrupted. */
+/** Outcome of a call. `Suppressed`: it was not made, since the hook is suspended. `Interrupted`: its caller was. */
 export type Outcome<A> =
   | { readonly _tag: "Ok"; readonly value: A }
-  /** `tag` names the kind of error and says nothing else of it; `final`: its error says that a retry is in vain. */
+  /** `tag` is the error's kind, without any of its content. `final`: the error says that a retry cannot succeed. */
   | { readonly _tag: "Failed"; readonly tag: string; readonly error: string; readonly final: boolean }
   | { readonly _tag: "Timeout" }
   | { readonly _tag: "Suppressed" }
-  | { readonly _tag: "Cut" }
+  | { readonly _tag: "Interrupted" }
 
-/** A call that is over. */
+/** A call that has ended. */
 export interface Ended<A> {
   readonly outcome: Outcome<A>
   readonly durationMillis: number
-  /** When it was over, in milliseconds since the epoch. */
+  /** When it ended, in milliseconds since 1970. */
   readonly at: number
 }
 
-/** For durations and waits: unlike the wall clock it is never set. */
+/** For durations and waits: unlike the wall clock, it is never set back. */
 export const monotonicMillis: Effect.Effect<number> = Effect.map(
   Clock.monotonicTimeNanos,
   (nanos) => Number(nanos / 1_000_000n)
@@ -67,7 +67,7 @@ export const monotonicMillis: Effect.Effect<number> = Effect.map(
 export const isSuppressed = (hook: Hook, now: number): boolean =>
   now < hook.suppressedUntil || hook.abandoned >= mostAbandoned
 
-/** What can be told of an error that may be anything, even something that throws when it is looked at. */
+/** Text of any error, even of one whose properties throw. */
 const described = (cause: Cause.Cause<unknown>): string => {
   if (Cause.hasInterruptsOnly(cause)) return "It was interrupted"
   const show = Result.try(() => {
@@ -77,7 +77,7 @@ const described = (cause: Cause.Cause<unknown>): string => {
   return Result.getOrElse(show, () => "An error that cannot be shown")
 }
 
-/** The error's `_tag`, or its name: what may be logged of an error whose text may hold secrets of the app. */
+/** The error's `_tag`, or its name. Safe to log, unlike the text of an error, which may hold secrets of the app. */
 const tagOf = (cause: Cause.Cause<unknown>): string => {
   if (Cause.hasInterruptsOnly(cause)) return "Interrupt"
   const named = Result.try(() => {
@@ -109,15 +109,15 @@ const interrupted = <A, E>(fiber: Fiber.Fiber<A, E>) =>
     return Effect.timeoutOption(Fiber.await(fiber), grace)
   })
 
-/** Interrupts all calls of the hook; whoever made them goes on with what has become of them. */
+/** Interrupts all calls of the hook; their callers go on with the outcomes. */
 export const interruptAll = (hook: Hook): Effect.Effect<void> =>
   Effect.suspend(() =>
     Effect.forEach(Array.from(hook.running), interrupted, { concurrency: "unbounded", discard: true })
   )
 
 /**
- * Calls the hook with a copy of the event. `conclude` makes of the outcome what it will, and cannot be interrupted: what
- * a handler has finished is also concluded.
+ * Calls the hook with a copy of the event. `conclude` handles the outcome and cannot be interrupted, so every finished
+ * call is concluded.
  */
 export const call = Effect.fnUntraced(function*<E extends Lifecycle.LifecycleEvent, A, B>(
   hook: Hook,
@@ -162,7 +162,7 @@ export const call = Effect.fnUntraced(function*<E extends Lifecycle.LifecycleEve
       const endedAt = yield* monotonicMillis
       if (Option.isNone(ended)) {
         hook.abandoned++
-        hook.suppressedUntil = endedAt + Duration.toMillis(suppressedFor)
+        hook.suppressedUntil = endedAt + Duration.toMillis(suspension)
         fiber.addObserver(() => {
           hook.abandoned--
           hook.onEnded()
@@ -171,14 +171,20 @@ export const call = Effect.fnUntraced(function*<E extends Lifecycle.LifecycleEve
       const outcome = (): Outcome<A> => {
         if (Option.isSome(inTime)) return outcomeOf(inTime.value)
         if (Exit.isSuccess(waited)) return { _tag: "Timeout" }
-        return Option.isSome(ended) && Exit.isSuccess(ended.value) ? outcomeOf(ended.value) : { _tag: "Cut" }
+        return Option.isSome(ended) && Exit.isSuccess(ended.value) ? outcomeOf(ended.value) : { _tag: "Interrupted" }
       }
       return yield* options.conclude({ outcome: outcome(), durationMillis: endedAt - startedAt, at })
     })
   )
 })
 
-const outcomes = { Ok: "ok", Failed: "failed", Timeout: "timeout", Suppressed: "skipped", Cut: "failed" } as const
+const outcomes = {
+  Ok: "ok",
+  Failed: "failed",
+  Timeout: "timeout",
+  Suppressed: "skipped",
+  Interrupted: "failed"
+} as const
 
 /** The receipt of a call. */
 export const receipt = (
@@ -196,6 +202,6 @@ export const receipt = (
     durationMillis,
     attempt,
     ...(outcome._tag === "Failed" ? { error: outcome.error } : {}),
-    ...(outcome._tag === "Cut" ? { error: "It was cut off" } : {})
+    ...(outcome._tag === "Interrupted" ? { error: "It was interrupted" } : {})
   })
 }

@@ -14,12 +14,14 @@ import type { Gate } from "./Gate.ts"
  * The server answered with a status other than success. `name` is the body's `name` or `_tag`. Internal to this
  * folder: sessions turn it into what it means for their operation, or into `AgentProtocolError`.
  */
-export class ApiRefusal extends Schema.TaggedError<ApiRefusal>()("OpenCodeApiRefusal", {
-  operation: Schema.String,
-  status: Schema.Int,
-  name: Schema.optionalKey(Schema.String),
-  body: Schema.Unknown
-}) {}
+export class ApiRefusal
+  extends Schema.TaggedError<ApiRefusal>("effect-coding-agents/opencode/ApiRefusal")("OpenCodeApiRefusal", {
+    operation: Schema.String,
+    status: Schema.Int,
+    name: Schema.optionalKey(Schema.String),
+    body: Schema.Unknown
+  })
+{}
 
 /** What the SDK resolves to without `throwOnError`. */
 export interface SdkResult<A> {

@@ -37,7 +37,11 @@ export interface EventHub {
 
 type Subscriber = Queue.Queue<SessionFrame | StreamRestored, Cause.Done>
 
-class StreamDropped extends Schema.TaggedError<StreamDropped>()("OpenCodeStreamDropped", { cause: Schema.Defect() }) {}
+class StreamDropped
+  extends Schema.TaggedError<StreamDropped>("effect-coding-agents/opencode/StreamDropped")("OpenCodeStreamDropped", {
+    cause: Schema.Defect()
+  })
+{}
 
 export const make = Effect.fnUntraced(function*(
   endpoint: Endpoint,

@@ -1,147 +1,232 @@
 /**
- * Settles what a crashed owner left open, one transaction per thread. What a transaction has settled is not open any
- * more, so running it again, after a crash in the middle too, changes nothing.
+ * Settles what a crashed owner left open: what that is, and which events close it, is told by {@link OpenWork}; here is
+ * how it is read and written, some hundred threads at a time. What a transaction has settled is not open any more, so
+ * running it again, after a crash in the middle too, changes nothing.
  *
- * - open approvals and questions of the epoch: settled by `host-crash`;
- * - an accepted turn: `TurnUnknown`, `host-crash`;
- * - a turn that was recorded and perhaps sent: `TurnStarted`, so that the user's words are in the log, and
- *   `TurnUnknown`, `delivery-uncertain`;
- * - a compaction that was gated: `CompactionSettled`, `unknown`;
- * - the epoch: `SessionEnded`, `host-crash`, with the time of the last thing that was recorded.
+ * It is total: of a row that cannot be read the state is settled and nothing is said, so it never keeps the store closed.
  */
-import { Clock, Effect, Option, Schema } from "effect"
+import { Array as Arr, Clock, Effect, Option, Schema } from "effect"
 import type { SqlClient, SqlError } from "effect/sql"
-import { Epoch, InstanceId, ProviderName, RequestId, SessionId, ThreadId, TurnId } from "../../domain/Ids.ts"
-import { type EventBody, type NumberedEvent, unknownCompaction } from "../../domain/ThreadEvent.ts"
+import { InstanceId, ProviderName, SessionId, type ThreadId } from "../../domain/Ids.ts"
+import type { Identity } from "../../domain/LifecycleEvent.ts"
+import * as OpenWork from "../../domain/OpenWork.ts"
+import type { NumberedEvent } from "../../domain/ThreadEvent.ts"
 import { TurnInput } from "../../domain/TurnInput.ts"
 import * as LifecycleRecord from "../LifecycleRecord.ts"
 import * as eventLog from "./eventLog.ts"
 import type { Positions } from "./positions.ts"
-import { type BigIntColumn, type EventRow, parseJson, toEvent } from "./rows.ts"
+import {
+  type BigIntColumn,
+  type EventRow,
+  parseJson,
+  toEpoch,
+  toEvent,
+  toNumber,
+  toThreadId,
+  toTurnId
+} from "./rows.ts"
 import * as StoreOutbox from "./sqlHookOutbox.ts"
 
-interface RequestRow {
-  readonly subject_id: string
-  readonly turn_id: string | null
-  readonly type: string
+/** Threads of one transaction. */
+export const groupSize = 500
+
+interface ThreadRow {
+  readonly thread_id: string
+  readonly status: string
+  readonly epoch: BigIntColumn
+  readonly last_seq: BigIntColumn
+  readonly max_seq: BigIntColumn | null
+  readonly last_at: BigIntColumn | null
+  readonly active_at: BigIntColumn
+  readonly provider: string
+  readonly instance_id: string
+  readonly session_id: string | null
+  readonly directory: string
 }
 
-interface OpenTurnRow {
+interface TurnRow {
+  readonly thread_id: string
   readonly turn_id: string
   readonly status: string
   readonly input: string
 }
 
+type Ids = Arr.NonEmptyReadonlyArray<string>
+
 const decodeInput = Schema.decodeUnknownOption(TurnInput)
+const decodeIdentity = Schema.decodeUnknownOption(
+  Schema.Struct({ provider: ProviderName, instanceId: InstanceId, sessionId: SessionId, directory: Schema.String })
+)
 
-/** Requests of the epoch whose last event is the asking, in the order they were asked. */
-const openRequests = (rows: ReadonlyArray<RequestRow>): ReadonlyArray<EventBody> => {
-  const open = new Map<string, EventBody>()
-  for (const row of rows) {
-    open.delete(row.subject_id)
-    if (row.type !== "ApprovalRequested" && row.type !== "QuestionAsked") continue
-    open.set(row.subject_id, {
-      _tag: row.type === "ApprovalRequested" ? "ApprovalSettled" : "QuestionSettled",
-      requestId: RequestId.make(row.subject_id),
-      by: "host-crash",
-      ...(row.turn_id === null ? {} : { turnId: TurnId.make(row.turn_id) })
+const readThreads = (sql: SqlClient.SqlClient, ids: Ids) =>
+  sql<
+    ThreadRow
+  >`SELECT t.thread_id, t.status, t.epoch, t.last_seq, t.active_at, t.provider, t.instance_id, t.session_id,
+      t.directory, l.at AS last_at, (SELECT MAX(seq) FROM eca_events WHERE thread_id = t.thread_id) AS max_seq
+    FROM eca_threads t LEFT JOIN eca_events l ON l.thread_id = t.thread_id AND l.seq = t.last_seq
+    WHERE t.thread_id IN ${sql.in(ids)}`
+
+const readTurns = (sql: SqlClient.SqlClient, ids: Ids) =>
+  sql<TurnRow>`SELECT thread_id, turn_id, status, input FROM eca_turns
+    WHERE thread_id IN ${sql.in(ids)} AND status IN ('intent', 'accepted') ORDER BY intent_at, turn_id`
+
+/** Requests, compactions and items of no turn that were opened in the live epoch and not closed: by their index. */
+const readSubjects = (sql: SqlClient.SqlClient, ids: Ids) =>
+  sql<EventRow>`SELECT e.thread_id, e.seq, e.epoch, e.turn_id, e.type, e.at, e.position, e.body
+    FROM eca_threads t JOIN eca_events e ON e.thread_id = t.thread_id AND e.epoch = t.epoch
+    WHERE t.thread_id IN ${sql.in(ids)} AND e.subject_id IS NOT NULL
+      AND e.type IN ('ApprovalRequested', 'QuestionAsked', 'CompactionGated', 'ItemStarted')
+      AND NOT EXISTS (SELECT 1 FROM eca_events c
+        WHERE c.thread_id = e.thread_id AND c.subject_id = e.subject_id AND c.seq > e.seq)`
+
+/**
+ * What was recorded of the turn that was running, by the end of the log alone: from the start of the oldest turn that is
+ * open, or from the last end of a turn, whichever comes first.
+ */
+const readTurnEvents = (sql: SqlClient.SqlClient, ids: Ids) =>
+  sql<EventRow>`WITH t AS MATERIALIZED (
+      SELECT thread_id, epoch,
+        (SELECT MIN((
+          SELECT s.seq FROM eca_events s WHERE s.thread_id = u.thread_id AND s.type = 'TurnStarted'
+            AND s.turn_id = u.turn_id ORDER BY s.seq DESC LIMIT 1
+        )) FROM eca_turns u WHERE u.thread_id = eca_threads.thread_id
+          AND u.status IN ('intent', 'accepted') AND u.status = 'accepted') AS started,
+        (SELECT x.seq FROM eca_events x WHERE x.thread_id = eca_threads.thread_id
+          AND x.type IN ('SessionStarted', 'TurnCompleted', 'TurnFailed', 'TurnInterrupted', 'TurnUnknown')
+          ORDER BY x.seq DESC LIMIT 1) AS ended
+      FROM eca_threads WHERE thread_id IN ${sql.in(ids)}
+    )
+    SELECT e.thread_id, e.seq, e.epoch, e.turn_id, e.type, e.at, e.position, e.body
+    FROM t JOIN eca_events e ON e.thread_id = t.thread_id
+      AND e.seq >= COALESCE(CASE WHEN t.started < t.ended THEN t.started END, t.ended, t.started, 0)
+    WHERE e.epoch = t.epoch AND e.subject_id IS NULL
+      AND e.type IN ('TurnStarted', 'ItemStarted', 'ItemCompleted', 'UsageUpdated')`
+
+const byThread = <Row extends { readonly thread_id: string }>(rows: ReadonlyArray<Row>) =>
+  Map.groupBy(rows, (row) => row.thread_id)
+
+/** What one thread leaves open. */
+const openWork = (
+  threadId: ThreadId,
+  turns: ReadonlyArray<TurnRow>,
+  events: ReadonlyArray<EventRow>
+): OpenWork.OpenWork => {
+  let open = OpenWork.empty
+  for (const row of turns) {
+    const turnId = toTurnId(row.turn_id)
+    if (turnId === undefined) continue
+    const input = Option.getOrElse(decodeInput(parseJson(row.input)), (): TurnInput => ({ prompt: String(row.input) }))
+    open = OpenWork.recordTurn(open, turnId, { input, started: row.status === "accepted" })
+  }
+  return events.map((row) => toEvent(threadId, row)).toSorted((a, b) => a.seq - b.seq).reduce(OpenWork.fold, open)
+}
+
+/** The events that settle one thread, at their places. */
+const settlement = (
+  thread: ThreadRow,
+  turns: ReadonlyArray<TurnRow>,
+  events: ReadonlyArray<EventRow>,
+  at: number
+): ReadonlyArray<NumberedEvent> => {
+  const threadId = toThreadId(thread.thread_id)
+  if (threadId === undefined) return []
+  const lastSeq = Math.max(toNumber(thread.last_seq), toNumber(thread.max_seq))
+  const endedAt = thread.status === "stopped"
+    ? undefined
+    : Math.max(toNumber(thread.active_at), toNumber(thread.last_at))
+  const epoch = toEpoch(thread.epoch)
+  const bodies = OpenWork.closeAfterCrash(openWork(threadId, turns, events), { endedAt })
+  return Array.from(bodies, (body, n) => ({ ...body, seq: lastSeq + n + 1, threadId, epoch, at }))
+}
+
+const identityOf = (thread: ThreadRow): Option.Option<Identity> =>
+  decodeIdentity({
+    provider: thread.provider,
+    instanceId: thread.instance_id,
+    sessionId: thread.session_id,
+    directory: thread.directory
+  })
+
+/** What these events tell hooks; nothing of a thread whose session cannot be named. */
+const told = (thread: ThreadRow, events: ReadonlyArray<NumberedEvent>) =>
+  Option.match(identityOf(thread), {
+    onNone: () => [],
+    onSome: (identity) => events.flatMap((event) => LifecycleRecord.of(event, identity) ?? [])
+  })
+
+/** Turns that ended before one of their items was cut. */
+const reconcileCut = (sql: SqlClient.SqlClient, events: ReadonlyArray<NumberedEvent>) => {
+  const turnIds = new Set(
+    events.flatMap((event) =>
+      event._tag === "ItemCompleted" && event.cut === true && event.turnId !== undefined ? [event.turnId] : []
+    )
+  )
+  return Effect.forEach(
+    Arr.chunksOf(turnIds, groupSize),
+    (some) => sql`UPDATE eca_turns SET reconcile = 1 WHERE turn_id IN ${sql.in(some)}`,
+    { discard: true }
+  )
+}
+
+/** Settles threads in one transaction; answers how many rows it has changed. */
+const settleGroup = Effect.fnUntraced(
+  function*(sql: SqlClient.SqlClient, positions: Positions, outbox: StoreOutbox.Subscriptions, ids: Ids) {
+    const threads = yield* readThreads(sql, ids)
+    const turns = yield* readTurns(sql, ids)
+    const live = threads.filter(({ status }) => status !== "stopped").map((thread) => thread.thread_id)
+    if (live.length === 0 && turns.length === 0) return 0
+    const rows = Arr.isReadonlyArrayNonEmpty(live)
+      ? [...(yield* readSubjects(sql, live)), ...(yield* readTurnEvents(sql, live))]
+      : []
+    const turnsOf = byThread(turns)
+    const rowsOf = byThread(rows)
+    const at = yield* Clock.currentTimeMillis
+    const position = yield* positions.next
+    const settled = threads.map((thread) => {
+      const id = thread.thread_id
+      return { thread, events: settlement(thread, turnsOf.get(id) ?? [], rowsOf.get(id) ?? [], at) }
     })
-  }
-  return Array.from(open.values())
-}
+    const events = settled.flatMap((one) => one.events)
+    yield* eventLog.insert(sql, events, position)
+    yield* StoreOutbox.record(sql, outbox, settled.flatMap((one) => told(one.thread, one.events)))
+    yield* reconcileCut(sql, events)
+    const endedTurns = yield* sql`UPDATE eca_turns SET status = 'unknown', ended_at = ${at}, reconcile = 1
+      WHERE thread_id IN ${sql.in(ids)} AND status IN ('intent', 'accepted') RETURNING turn_id`
+    const stopped = yield* sql`UPDATE eca_threads SET status = 'stopped', due_at = NULL, active_at = ${at},
+        position = ${position},
+        last_seq = COALESCE((SELECT MAX(seq) FROM eca_events WHERE thread_id = eca_threads.thread_id), last_seq)
+      WHERE thread_id IN ${sql.in(ids)} RETURNING thread_id`
+    return endedTurns.length + stopped.length
+  },
+  (effect, sql) => sql.withTransaction(effect)
+)
 
-const endings = (turn: OpenTurnRow): ReadonlyArray<EventBody> => {
-  const turnId = TurnId.make(turn.turn_id)
-  if (turn.status === "accepted") return [{ _tag: "TurnUnknown", turnId, reason: "host-crash" }]
-  const input = Option.getOrElse(decodeInput(parseJson(turn.input)), (): TurnInput => ({ prompt: turn.input }))
-  return [
-    { _tag: "TurnStarted", turnId, input },
-    { _tag: "TurnUnknown", turnId, reason: "delivery-uncertain" }
-  ]
-}
-
-/** Compactions of the epoch that were gated and have no outcome. */
-const openCompactions = (rows: ReadonlyArray<EventRow>): ReadonlyArray<EventBody> => {
-  const open = new Map<string, EventBody>()
-  for (const event of rows.map(toEvent)) {
-    if (event._tag === "CompactionGated") open.set(event.compactionId, unknownCompaction(event))
-    if (event._tag === "CompactionSettled") open.delete(event.compactionId)
-  }
-  return Array.from(open.values())
-}
-
-/** Settles one thread, in a transaction of its own. */
+/** Settles one thread. */
 export const settle = (
   sql: SqlClient.SqlClient,
   positions: Positions,
   outbox: StoreOutbox.Subscriptions,
   threadId: ThreadId
-): Effect.Effect<void, SqlError.SqlError> =>
-  Effect.gen(function*() {
-    const [thread] = yield* sql<{
-      readonly status: string
-      readonly epoch: BigIntColumn
-      readonly last_seq: BigIntColumn
-      readonly active_at: BigIntColumn
-      readonly provider: string
-      readonly instance_id: string
-      readonly session_id: string | null
-      readonly directory: string
-    }>`SELECT status, epoch, last_seq, active_at, provider, instance_id, session_id, directory FROM eca_threads WHERE thread_id = ${threadId}`
-    if (thread === undefined) return
-    const live = thread.status !== "stopped"
-    const turns = yield* sql<OpenTurnRow>`SELECT turn_id, status, input FROM eca_turns
-      WHERE thread_id = ${threadId} AND status IN ('intent', 'accepted') ORDER BY intent_at`
-    const requests = live
-      ? yield* sql<RequestRow>`SELECT subject_id, turn_id, type FROM eca_events
-        WHERE thread_id = ${threadId} AND subject_id IS NOT NULL AND epoch = ${Number(thread.epoch)}
-          AND type IN ('ApprovalRequested', 'ApprovalSettled', 'QuestionAsked', 'QuestionSettled') ORDER BY seq`
-      : []
-    if (!live && turns.length === 0) return
-    const compactions = live
-      ? yield* sql<EventRow>`SELECT thread_id, seq, epoch, turn_id, type, at, position, body FROM eca_events
-        WHERE thread_id = ${threadId} AND epoch = ${Number(thread.epoch)}
-          AND type IN ('CompactionGated', 'CompactionSettled') ORDER BY seq`
-      : []
-    const [last] = yield* sql<{ readonly at: BigIntColumn }>`SELECT at FROM eca_events
-      WHERE thread_id = ${threadId} AND seq = ${Number(thread.last_seq)}`
-    const endedAt = Math.max(Number(thread.active_at), Number(last?.at ?? 0))
-    const at = yield* Clock.currentTimeMillis
-    const bodies: ReadonlyArray<EventBody> = [
-      ...openRequests(requests),
-      ...turns.flatMap(endings),
-      ...openCompactions(compactions),
-      ...(live ? [{ _tag: "SessionEnded", reason: "host-crash", endedAt } as const] : [])
-    ]
-    const epoch = Epoch.make(Number(thread.epoch))
-    const lastSeq = Number(thread.last_seq)
-    const position = yield* positions.next
-    const events = bodies.map((body, n): NumberedEvent => ({ ...body, seq: lastSeq + n + 1, threadId, epoch, at }))
-    yield* eventLog.insert(sql, events, position)
-    const identity = {
-      provider: ProviderName.make(thread.provider),
-      instanceId: InstanceId.make(thread.instance_id),
-      sessionId: SessionId.make(thread.session_id ?? ""),
-      directory: thread.directory
-    }
-    yield* StoreOutbox.record(sql, outbox, events.flatMap((event) => LifecycleRecord.of(event, identity) ?? []))
-    yield* sql`UPDATE eca_turns SET status = 'unknown', ended_at = ${at}, reconcile = 1
-      WHERE thread_id = ${threadId} AND status IN ('intent', 'accepted')`
-    yield* sql`UPDATE eca_threads
-      SET status = 'stopped', due_at = NULL, active_at = ${at}, last_seq = ${lastSeq + bodies.length},
-        position = ${position}
-      WHERE thread_id = ${threadId}`
-  }).pipe(sql.withTransaction)
+): Effect.Effect<void, SqlError.SqlError> => Effect.asVoid(settleGroup(sql, positions, outbox, [threadId]))
 
 /** Settles every thread that was left live, or with a turn that has no terminal event. */
-export const settleAll = (
-  sql: SqlClient.SqlClient,
-  positions: Positions,
-  outbox: StoreOutbox.Subscriptions
-): Effect.Effect<void, SqlError.SqlError> =>
-  sql<{ readonly thread_id: string }>`SELECT thread_id FROM eca_threads WHERE status <> 'stopped'
-    UNION SELECT thread_id FROM eca_turns WHERE status IN ('intent', 'accepted')`.pipe(
-    Effect.flatMap(
-      Effect.forEach(({ thread_id }) => settle(sql, positions, outbox, ThreadId.make(thread_id)), { discard: true })
-    )
-  )
+export const settleAll = Effect.fnUntraced(
+  function*(sql: SqlClient.SqlClient, positions: Positions, outbox: StoreOutbox.Subscriptions) {
+    type Row = { readonly thread_id: string }
+    const left = [
+      sql<Row>`SELECT thread_id FROM eca_threads WHERE status <> 'stopped' LIMIT ${groupSize}`,
+      sql<Row>`SELECT DISTINCT thread_id FROM eca_turns WHERE status IN ('intent', 'accepted') LIMIT ${groupSize}`
+    ]
+    for (const next of left) {
+      for (;;) {
+        const ids = (yield* next).map((row) => row.thread_id)
+        if (!Arr.isReadonlyArrayNonEmpty(ids)) break
+        if ((yield* settleGroup(sql, positions, outbox, ids)) > 0) continue
+        // Ids that are not what they are read as: their rows are not found by them, and are settled all the same.
+        yield* sql`UPDATE eca_threads SET status = 'stopped', due_at = NULL WHERE status <> 'stopped'`
+        yield* sql`UPDATE eca_turns SET status = 'unknown' WHERE status IN ('intent', 'accepted')`
+        break
+      }
+    }
+  }
+)

@@ -9,7 +9,7 @@ import type { SqlClient, SqlError } from "effect/sql"
 import type { BigIntColumn } from "./rows.ts"
 
 export interface Positions {
-  /** Takes the next position. To be called inside of the transaction that has it. */
+  /** Takes the next position. Must be called inside of the transaction that it belongs to. */
   readonly next: Effect.Effect<number, SqlError.SqlError>
 }
 
@@ -19,7 +19,7 @@ export interface Positions {
  */
 const block = 2 ** 20
 
-/** Begins a block of positions that no earlier opening of the store has used. */
+/** Begins a block of positions that no earlier opening of the store has used; answers the one before its first. */
 const openBlock = Effect.fnUntraced(function*(sql: SqlClient.SqlClient) {
   type Row = { readonly last: BigIntColumn | null }
   const found = [
@@ -28,16 +28,21 @@ const openBlock = Effect.fnUntraced(function*(sql: SqlClient.SqlClient) {
     ...(yield* sql<Row>`SELECT MAX(position) AS last FROM eca_tombstones`)
   ]
   const last = Math.max(...found.map((row) => Number(row.last ?? 0)))
-  let position = last === 0 ? 0 : last + block
+  const before = last === 0 ? 0 : last + block
   // Commits without events leave no trace in the log, so where this block begins is kept too.
-  yield* sql`UPDATE eca_positions SET value = ${position === 0 ? 1 : position} WHERE id = 1`
-  return Effect.sync(() => ++position)
+  yield* sql`UPDATE eca_positions SET value = ${before + 1} WHERE id = 1`
+  return before
 })
+
+const counter = (before: number): Positions => {
+  let position = before
+  return { next: Effect.sync(() => ++position) }
+}
 
 /** Of an open store that has no other writer. */
 export const open = (sql: SqlClient.SqlClient): Effect.Effect<Positions, SqlError.SqlError> =>
   sql.onDialectOrElse({
-    sqlite: () => Effect.map(sql.withTransaction(openBlock(sql)), (next): Positions => ({ next })),
+    sqlite: () => Effect.map(sql.withTransaction(openBlock(sql)), counter),
     orElse: () =>
       Effect.succeed<Positions>({
         next: Effect.map(

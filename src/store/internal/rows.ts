@@ -2,7 +2,7 @@
  * Rows of the store to and from the domain. Events are plain JSON data and are written as they are; what is read is
  * parsed, and an event that cannot be is handed out as `Unrecognized`.
  */
-import { type Effect, Option, Result, Schema } from "effect"
+import { Option, Result, Schema } from "effect"
 import { Epoch, Position, ThreadId, TurnId } from "../../domain/Ids.ts"
 import { type NumberedEvent, ThreadEvent, version } from "../../domain/ThreadEvent.ts"
 import { Binding, TurnRecord } from "../../domain/ThreadRecord.ts"
@@ -58,9 +58,9 @@ export const bindingRow = (
   due_at: at.dueAt
 })
 
-const decodeBinding = Schema.decodeUnknownEffect(Binding)
+const decodeBinding = Schema.decodeUnknownResult(Binding)
 
-export const toBinding = (row: BindingRow): Effect.Effect<Binding, Schema.SchemaError> =>
+export const toBinding = (row: BindingRow): Result.Result<Binding, Schema.SchemaError> =>
   decodeBinding({
     threadId: row.thread_id,
     instanceId: row.instance_id,
@@ -90,9 +90,9 @@ export interface TurnRow {
   readonly ended_at: BigIntColumn | null
 }
 
-const decodeTurn = Schema.decodeUnknownEffect(TurnRecord)
+const decodeTurn = Schema.decodeUnknownResult(TurnRecord)
 
-export const toTurn = (row: TurnRow): Effect.Effect<TurnRecord, Schema.SchemaError> =>
+export const toTurn = (row: TurnRow): Result.Result<TurnRecord, Schema.SchemaError> =>
   decodeTurn({
     turnId: row.turn_id,
     threadId: row.thread_id,
@@ -157,22 +157,48 @@ export const eventRow = (event: NumberedEvent, position: number) => {
 }
 
 const decodeEvent = Schema.decodeUnknownOption(ThreadEvent)
+const decodeThreadId = Schema.decodeUnknownOption(ThreadId)
+const decodeTurnId = Schema.decodeUnknownOption(TurnId)
+const decodeEpoch = Schema.decodeUnknownOption(Epoch)
+const decodePosition = Schema.decodeUnknownOption(Position)
 
-export const toEvent = (row: Omit<EventRow, "subject_id" | "version">): ThreadEvent => {
+/** The number of a column; 0 if it holds none. */
+export const toNumber = (value: unknown): number => {
+  const number = Number(value)
+  return Number.isFinite(number) ? number : 0
+}
+
+/** The epoch of a column; 0 if it holds none. */
+export const toEpoch = (value: unknown): Epoch => Option.getOrElse(decodeEpoch(Number(value)), () => Epoch.make(0))
+
+export const toPosition = (value: unknown): Position =>
+  Option.getOrElse(decodePosition(String(value)), () => Position.make("0"))
+
+/** The thread's id as it is stored; `undefined` if no thread can have it. */
+export const toThreadId = (text: unknown): ThreadId | undefined => Option.getOrUndefined(decodeThreadId(text))
+
+export const toTurnId = (text: unknown): TurnId | undefined => Option.getOrUndefined(decodeTurnId(text))
+
+/** Total: what cannot be read comes as `Unrecognized` with its raw value. */
+export const toEvent = (
+  threadId: ThreadId,
+  row: Omit<EventRow, "thread_id" | "subject_id" | "version">
+): ThreadEvent => {
   const raw = parseJson(row.body)
   const place = {
-    seq: Number(row.seq),
-    threadId: ThreadId.make(row.thread_id),
-    epoch: Epoch.make(Number(row.epoch)),
-    at: Number(row.at),
-    position: Position.make(String(row.position))
+    seq: toNumber(row.seq),
+    threadId,
+    epoch: toEpoch(row.epoch),
+    at: toNumber(row.at),
+    position: toPosition(row.position)
   }
   const known = typeof raw === "object" && raw !== null ? decodeEvent({ ...raw, ...place }) : Option.none()
+  const turnId = toTurnId(row.turn_id)
   return Option.getOrElse(known, (): ThreadEvent => ({
     _tag: "Unrecognized",
-    type: row.type,
+    type: String(row.type),
     raw,
-    ...(row.turn_id === null ? {} : { turnId: TurnId.make(row.turn_id) }),
+    ...(turnId === undefined ? {} : { turnId }),
     ...place
   }))
 }

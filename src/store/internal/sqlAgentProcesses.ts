@@ -10,6 +10,7 @@ import type { AgentProcesses, ProcessRecord } from "../../process/AgentProcesses
 import * as ProcessIdentity from "../../process/ProcessIdentity.ts"
 import * as ProcessTable from "../../process/ProcessTable.ts"
 import type { BigIntColumn } from "./rows.ts"
+import { outsideTransaction } from "./run.ts"
 
 const remove = (folder: string) =>
   Effect.tryPromise(() => rm(folder, { recursive: true, force: true })).pipe(
@@ -53,7 +54,11 @@ export const make = (sql: SqlClient.SqlClient): AgentProcesses["Service"] => ({
         // Without a start time (it has ended already) only the marker finds what it left.
         const startTime = Option.getOrElse(yield* ProcessIdentity.startTime(pid), () => "")
         const row = { marker, instance_id: instanceId, host, boot, pid, start_time: startTime, folder: folder ?? null }
-        yield* sql`INSERT INTO eca_processes ${sql.insert(row)}`.pipe(
+        yield* outsideTransaction(
+          sql,
+          "record an agent process",
+          sql`INSERT INTO eca_processes ${sql.insert(row)}`
+        ).pipe(
           Effect.ignore({ log: "Error", message: "An agent process could not be recorded" })
         )
         return startTime

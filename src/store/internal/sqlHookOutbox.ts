@@ -2,16 +2,15 @@
  * The outbox of hooks in the database: recording, which happens inside of the transactions that write a thread's log,
  * and the {@link HookOutbox} on the same tables.
  *
- * The durable hooks are known in memory, from the table that every registration is kept in; where there is none, writing
- * a log costs no statement more.
+ * The durable hooks are kept in memory, and in a table of registrations. Where there is none, a commit costs no further
+ * statement.
  */
-import { Array as Arr, Clock, Context, Effect, Option, References, Schema } from "effect"
+import { Array as Arr, Clock, Effect, Option, Schema } from "effect"
 import type { SqlClient, SqlError } from "effect/sql"
 import * as Lifecycle from "../../domain/LifecycleEvent.ts"
 import type { HookOutbox } from "../HookOutbox.ts"
-import { Durability } from "../SqliteClient.ts"
-import { StoreFailed } from "../StoreError.ts"
 import { type BigIntColumn, parseJson } from "./rows.ts"
+import { read, write } from "./run.ts"
 
 /** Who is told of what is written to the log. */
 export interface Subscriptions {
@@ -19,7 +18,7 @@ export interface Subscriptions {
   readonly hooks: Map<string, ReadonlyArray<string>>
   /** Of the last recorded event. One process owns the store, so it is counted here. */
   ordinal: number
-  /** What is at or before it was recorded by an earlier run, or by the settlement after its crash: all, until that is over. */
+  /** Events up to this one were recorded by an earlier run, or by the settlement of its crash. Until that is over: all. */
   openedAt: number
 }
 
@@ -33,7 +32,7 @@ export const load = Effect.fnUntraced(function*(sql: SqlClient.SqlClient) {
     FROM eca_hook_events`
   const ordinal = Number(last?.ordinal ?? 0)
   const known: Subscriptions = {
-    // A hook gets too much rather than too little: what it does not want any more it is not called for.
+    // Too many events rather than too few: a hook is not called for those that no longer match.
     hooks: new Map(
       hooks.map(({ name, patterns }) =>
         [name, Option.getOrElse(decodePatterns(parseJson(patterns)), () => ["*"])] as const
@@ -106,20 +105,9 @@ interface DeliveryRow {
   readonly body: string
 }
 
-const contexts = {
-  flushed: Context.make(References.TracerEnabled, false).pipe(Context.add(Durability, "flushed")),
-  relaxed: Context.make(References.TracerEnabled, false).pipe(Context.add(Durability, "relaxed"))
-}
-
 /** The outbox on an open store. */
 export const operations = (sql: SqlClient.SqlClient, outbox: Subscriptions): HookOutbox["Service"] => {
-  const sealed = <A>(
-    operation: string,
-    durability: keyof typeof contexts,
-    effect: Effect.Effect<A, SqlError.SqlError>
-  ) => effect.pipe(Effect.mapError(StoreFailed.of(operation)), Effect.provideContext(contexts[durability]))
-
-  /** The event's content goes with the last delivery; its id stays, so that it cannot be recorded again. */
+  /** Removes the event's content with its last delivery; its id stays, so that it is not recorded again. */
   const acknowledge = ({ eventId, hook }: { readonly eventId: string; readonly hook: string }) =>
     Effect.andThen(
       sql`DELETE FROM eca_hook_deliveries WHERE event_id = ${eventId} AND hook = ${hook}`,
@@ -127,8 +115,8 @@ export const operations = (sql: SqlClient.SqlClient, outbox: Subscriptions): Hoo
         AND NOT EXISTS (SELECT 1 FROM eca_hook_deliveries WHERE event_id = ${eventId})`
     )
 
-  /** One that this release cannot read is given up: it would stand in the way of all the others. */
-  const read = Effect.fnUntraced(function*(hook: string, row: DeliveryRow) {
+  /** An event that this release cannot read is given up, as it would block all the others. */
+  const toEvents = Effect.fnUntraced(function*(hook: string, row: DeliveryRow) {
     const event = Option.getOrUndefined(decodeEvent(parseJson(row.body)))
     if (event !== undefined) {
       const delivery = { attempt: Number(row.attempt) + 1, recovered: Number(row.ordinal) <= outbox.openedAt }
@@ -148,7 +136,8 @@ export const operations = (sql: SqlClient.SqlClient, outbox: Subscriptions): Hoo
     },
 
     register: ({ name, patterns }) =>
-      sealed(
+      write(
+        sql,
         "register a hook",
         "flushed",
         Effect.gen(function*() {
@@ -160,21 +149,22 @@ export const operations = (sql: SqlClient.SqlClient, outbox: Subscriptions): Hoo
       ),
 
     pending: ({ hook, limit, now }) =>
-      sealed(
+      // One that cannot be read is acknowledged.
+      write(
+        sql,
         "read undelivered events",
         "flushed",
         sql<DeliveryRow>`SELECT d.event_id, d.attempt, d.ordinal, e.body FROM eca_hook_deliveries d
           JOIN eca_hook_events e ON e.event_id = d.event_id
           WHERE d.hook = ${hook} AND d.due_at <= ${now} ORDER BY d.due_at, d.ordinal LIMIT ${limit}`.pipe(
-          Effect.flatMap(Effect.forEach((row) => read(hook, row))),
+          Effect.flatMap(Effect.forEach((row) => toEvents(hook, row))),
           Effect.map((events) => events.flat())
         )
       ),
 
     nextDue: (hook) =>
-      sealed(
+      read(
         "read when a hook is due",
-        "flushed",
         sql<{ readonly due_at: BigIntColumn | null }>`SELECT MIN(due_at) AS due_at FROM eca_hook_deliveries
           WHERE hook = ${hook}`.pipe(
           Effect.map(([first]) => first === undefined || first.due_at === null ? undefined : Number(first.due_at))
@@ -182,7 +172,8 @@ export const operations = (sql: SqlClient.SqlClient, outbox: Subscriptions): Hoo
       ),
 
     attempt: ({ eventId, hook }) =>
-      sealed(
+      write(
+        sql,
         "count a delivery",
         "relaxed",
         Effect.asVoid(sql`UPDATE eca_hook_deliveries SET attempt = attempt + 1, due_at = 0
@@ -190,7 +181,8 @@ export const operations = (sql: SqlClient.SqlClient, outbox: Subscriptions): Hoo
       ),
 
     postpone: ({ dueAt, eventId, hook }) =>
-      sealed(
+      write(
+        sql,
         "postpone a delivery",
         "relaxed",
         Effect.asVoid(sql`UPDATE eca_hook_deliveries SET due_at = ${dueAt}
@@ -198,16 +190,18 @@ export const operations = (sql: SqlClient.SqlClient, outbox: Subscriptions): Hoo
       ),
 
     limitDue: ({ dueAt, hook }) =>
-      sealed(
+      write(
+        sql,
         "limit due times",
         "flushed",
         Effect.asVoid(sql`UPDATE eca_hook_deliveries SET due_at = ${dueAt} WHERE hook = ${hook} AND due_at > ${dueAt}`)
       ),
 
-    acknowledge: (delivery) => sealed("acknowledge a delivery", "relaxed", Effect.asVoid(acknowledge(delivery))),
+    acknowledge: (delivery) => write(sql, "acknowledge a delivery", "relaxed", Effect.asVoid(acknowledge(delivery))),
 
     purge: (before) =>
-      sealed(
+      write(
+        sql,
         "purge the outbox",
         "flushed",
         sql.withTransaction(Effect.gen(function*() {

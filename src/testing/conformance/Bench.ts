@@ -137,7 +137,8 @@ export const awaitOf = <Tag extends ThreadEvent["_tag"]>(host: Host, turnId: Tur
 export const interrupt = (host: Host, turnId?: TurnId) =>
   within(host.bench, "interruptTurn to return", host.agents.interruptTurn({ threadId: thread, turnId }))
 
-export const stop = (host: Host) => within(host.bench, "stopSession to return", host.agents.stopSession(thread))
+export const stop = (host: Host) =>
+  within(host.bench, "stopSession to return", host.agents.stopSession({ threadId: thread }))
 
 /** All that is stored of the thread. */
 export const stored = (host: Host, threadId: ThreadId = thread) =>

@@ -40,7 +40,7 @@ export const rules: ReadonlyArray<Rule> = [
         yield* stop(host)
         const next = yield* recall(host)
         yield* equal(next.continuity, { _tag: "Resumed" }, "continuity")
-        yield* equal((yield* host.agents.getThread(thread)).sessionId, first.sessionId, "session")
+        yield* equal((yield* host.agents.getThread({ threadId: thread })).sessionId, first.sessionId, "session")
         yield* knows(next.text, past)
       }))
   },
@@ -146,7 +146,7 @@ export const rules: ReadonlyArray<Rule> = [
         }))
         const next = yield* recall(host)
         yield* equal(next.continuity, { _tag: "Resumed" }, "continuity once the agent is back")
-        yield* equal((yield* host.agents.getThread(thread)).sessionId, first.sessionId, "session")
+        yield* equal((yield* host.agents.getThread({ threadId: thread })).sessionId, first.sessionId, "session")
       }))
   },
   {

@@ -124,7 +124,7 @@ export const rules: ReadonlyArray<Rule> = [
             yield* start(host, { threadId })
             const { text } = yield* run(host, bench.prompts.say(words), threadId)
             if (!text.includes(words)) return yield* new Violated({ expected: words, seen: text })
-            const { status } = yield* host.agents.getThread(threadId)
+            const { status } = yield* host.agents.getThread({ threadId })
             yield* expect(status !== "stopped", "a live thread", status)
           }),
           { concurrency: "unbounded", discard: true }

@@ -76,7 +76,7 @@ const abandoned = Effect.fnUntraced(function*(
   const { epoch, requestId, turnId } = yield* ask
   yield* by === "interrupt" ? interrupt(host, turnId) : stop(host)
   const next = yield* run(host, host.bench.prompts.say("and on"))
-  // A turn has the continuity of its epoch's start, and an interrupt leaves the epoch as it is.
+  // Of the start of its epoch: after an interrupt that is still the first one.
   yield* equal(next.continuity, { _tag: by === "interrupt" ? "Created" : "Resumed" }, "continuity")
   if (by === "interrupt") yield* equal(next.epoch, epoch, "the epoch of the next turn")
   yield* equal(endings(yield* stored(host), turnId), ["TurnInterrupted"], "terminal events")

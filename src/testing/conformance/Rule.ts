@@ -14,12 +14,14 @@ import type { Tagged } from "./Check.ts"
  * @category errors
  * @since 0.1.0
  */
-export class RuleBroken extends Schema.TaggedError<RuleBroken>()("RuleBroken", {
-  rule: Schema.String,
-  promise: Schema.String,
-  expected: Schema.String,
-  seen: Schema.Unknown
-}) {
+export class RuleBroken
+  extends Schema.TaggedError<RuleBroken>("effect-coding-agents/testing/RuleBroken")("RuleBroken", {
+    rule: Schema.String,
+    promise: Schema.String,
+    expected: Schema.String,
+    seen: Schema.Unknown
+  })
+{
   override get message() {
     return `${this.promise} ${this.rule}\n  expected: ${this.expected}\n  seen: ${render(this.seen)}`
   }

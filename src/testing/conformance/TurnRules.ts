@@ -164,7 +164,7 @@ export const rules: ReadonlyArray<Rule> = [
       yield* run(host, prompts.say("green kettle"))
       const { end, turnId } = yield* send(host, prompts.slow)
       yield* awaitOf(host, turnId, "ItemStarted")
-      const { sessionId } = yield* host.agents.getThread(thread)
+      const { sessionId } = yield* host.agents.getThread({ threadId: thread })
       yield* crash(yield* Effect.fromNullishOr(sessionId))
       const event = yield* end
       yield* equal(event._tag, "TurnFailed", "how the turn ends")

@@ -17,14 +17,14 @@ export const reapIdle = Effect.fn("MockProvider.reapIdle")(function*(
   awaitStopped: (sessionId: SessionId) => Effect.Effect<unknown>
 ) {
   const agents = yield* ProviderService
-  const { activeAt, sessionId, status } = yield* agents.getThread(threadId)
+  const { activeAt, sessionId, status } = yield* agents.getThread({ threadId })
   if (status === "stopped" || sessionId === undefined) return false
   const idleAt = activeAt + Duration.toMillis(Duration.fromInputUnsafe(idleAfter))
   yield* TestClock.adjust(Math.max(0, idleAt - (yield* Clock.currentTimeMillis)))
   const sweepMillis = Duration.toMillis(Duration.fromInputUnsafe(sweepEvery))
   const step = Math.min(sweepMillis, 1000)
   for (let passed = 0; passed <= sweepMillis + step; passed += step) {
-    if ((yield* agents.getThread(threadId)).status === "stopped") {
+    if ((yield* agents.getThread({ threadId })).status === "stopped") {
       yield* awaitStopped(sessionId)
       return true
     }

@@ -155,6 +155,7 @@ const takeOne = (draft: Draft.Draft, event: ProviderEvent): void => {
       Draft.requests(draft).set(event.request.requestId, {
         kind: event._tag === "ApprovalRequested" ? "approval" : "question",
         turnId: event.turnId,
+        questions: event._tag === "QuestionAsked" ? event.request.questions.length : 0,
         answering: false
       })
       break

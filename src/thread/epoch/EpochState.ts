@@ -46,6 +46,8 @@ export interface Running {
 export interface OpenRequest {
   readonly kind: "approval" | "question"
   readonly turnId: TurnId | undefined
+  /** How many questions it asks; 0 for an approval. */
+  readonly questions: number
   /** An answer is on its way to the agent; what the agent says of the request meanwhile is not news. */
   readonly answering: boolean
 }

@@ -1,11 +1,11 @@
 /**
- * Files that are there whole or not at all, whatever dies meanwhile, the power included.
+ * Files that exist completely or not at all, whether the process or the power fails.
  *
- * A file is written under a temporary name in its own directory, flushed, renamed, read back and compared. The rename is
- * durable once {@link sync} has flushed the directory; several renames need it once. Windows has no such flush, so there
- * a power cut may undo a rename, and never tears a file.
+ * A file is written under a temporary name in its own directory, flushed, renamed, read back and compared. The rename
+ * is durable after {@link sync} has flushed the directory, once for several renames. Windows has no such flush: a power
+ * cut there can undo a rename, but never tears a file.
  *
- * What a process leaves that dies on the way is a temporary file; {@link isLeftover} knows them.
+ * A process that dies meanwhile leaves a temporary file; {@link isLeftover} recognises them.
  */
 import { Clock, Effect, FileSystem, Option, Path, Predicate, Schema } from "effect"
 import type { PlatformError } from "effect/PlatformError"
@@ -13,8 +13,8 @@ import { createHash, randomUUID } from "node:crypto"
 import { pid, platform } from "node:process"
 import * as ProcessIdentity from "../../process/ProcessIdentity.ts"
 
-/** `code` is the system's, or `VERIFY` where the disk gives back something else than it was given. */
-export class WriteFailed extends Schema.TaggedError<WriteFailed>()("WriteFailed", {
+/** `code` is the system's, or `VERIFY` if the disk returns something else than was written. */
+export class WriteFailed extends Schema.TaggedError<WriteFailed>("effect-coding-agents/WriteFailed")("WriteFailed", {
   code: Schema.String,
   message: Schema.String
 }) {}
@@ -30,7 +30,7 @@ const failed = (error: PlatformError) => new WriteFailed({ code: codeOf(error), 
 const temporary = ".tmp-"
 const trash = ".trash-"
 
-/** Renames the file out of sight first, so that nobody meets half of it. It may be gone already. */
+/** Renames the file before removing it, so that no reader finds part of it. A missing file is fine. */
 export const remove = Effect.fnUntraced(function*(directory: string, name: string) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
@@ -41,7 +41,7 @@ export const remove = Effect.fnUntraced(function*(directory: string, name: strin
   )
 })
 
-/** Writes, renames, reads back. To be followed by {@link sync}. */
+/** Writes, renames, reads back. Call {@link sync} afterwards. */
 export const write = Effect.fnUntraced(function*(
   directory: string,
   name: string,
@@ -74,7 +74,7 @@ export const sync = (directory: string): Effect.Effect<void, WriteFailed, FileSy
     Effect.mapError(failed)
   )
 
-/** Makes a directory for its owner alone, and durable; those above it as needed. */
+/** Creates a durable directory with access for its owner alone, and its parents as needed. */
 export const makeDirectory = (
   directory: string
 ): Effect.Effect<void, WriteFailed, FileSystem.FileSystem | Path.Path> =>
@@ -85,14 +85,14 @@ export const makeDirectory = (
     const parent = path.dirname(directory)
     if (parent !== directory) yield* makeDirectory(parent)
     yield* fs.makeDirectory(directory, { mode: 0o700 }).pipe(
-      // Somebody else was faster.
+      // Created by another process meanwhile.
       Effect.catchIf((error) => codeOf(error) === "EEXIST", () => Effect.void),
       Effect.mapError(failed)
     )
     yield* sync(parent)
   })
 
-// --- what others left ---
+// --- leftovers ---
 
 const hostMark = Effect.map(
   ProcessIdentity.HostName,
@@ -106,7 +106,7 @@ const draftPattern = /^\.tmp-([0-9a-f]{8})-(\d+)-/
 /** Longer than any write takes. */
 const abandonedAfterMillis = 5 * 60_000
 
-/** Whether the file is a draft of a process that is dead or has forgotten it, or was about to be removed. */
+/** Whether the file is an abandoned draft, of a dead process or too old, or was about to be removed. */
 export const isLeftover = Effect.fnUntraced(function*(directory: string, name: string) {
   if (name.startsWith(trash)) return true
   if (!name.startsWith(temporary)) return false

@@ -8,7 +8,7 @@ import { SnapshotCorrupt, SnapshotNewer } from "../SnapshotError.ts"
 
 export const sha256 = (content: string | Uint8Array): string => createHash("sha256").update(content).digest("hex")
 
-/** Puts the hash to it. */
+/** Adds the hash. */
 export const seal = (manifest: Omit<SnapshotManifest, "sha256">): SnapshotManifest => ({
   ...manifest,
   sha256: sha256(JSON.stringify(manifest))
@@ -36,7 +36,7 @@ export const decode = (
   )
 }
 
-/** Hashes and sizes of all that it names. */
+/** Hashes and sizes of all files of the manifest. */
 export const files = (manifest: SnapshotManifest) => ({
   segments: new Map(manifest.segments.map(({ bytes, sha256 }) => [sha256, bytes])),
   blobs: new Map(manifest.attachments.map(({ bytes, sha256 }) => [sha256, bytes]))

@@ -1,5 +1,5 @@
 /**
- * One holder per name; the others wait in the order that they came in. A name that nobody wants costs nothing.
+ * One holder per name; others wait in order of arrival. Unused names take no memory.
  */
 import { Effect, Semaphore } from "effect"
 

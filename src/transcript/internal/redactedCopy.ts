@@ -1,16 +1,16 @@
 /**
- * The saved copy of a JSON value: its attachments taken out, every other string through the redactor.
+ * The saved copy of a JSON value: attachments are taken out, and every other string is redacted.
  *
- * `data:` URLs become `blob:sha256:<hash>;<mime>`, at any depth, where they are the whole string and can be put back
- * byte by byte; text in them goes through the redactor as well. Ids, tags and the signatures of providers stay as they
- * are, but not inside of what a tool was given: there every field is the model's own.
+ * A string at any depth that is a `data:` URL, and can be restored byte by byte, becomes `blob:sha256:<hash>;<mime>`;
+ * text in it is redacted as well. Ids, tags and the signatures of providers stay as they are, except inside the input
+ * of a tool, where every field is the model's own.
  */
 import { Effect, Predicate, Result } from "effect"
 import type { Redactor } from "../../domain/Redaction.ts"
 import type { SavedAttachment } from "../../domain/SnapshotManifest.ts"
 import { sha256 } from "./manifest.ts"
 
-/** Fields that bind things together, or say what they are. */
+/** Fields that link records, or name their kind. */
 const structural = new Set([
   ..."id sessionID sessionId session_id messageID messageId message_id parentID parentId parent_id".split(" "),
   ..."partID callID callId call_id tool_call_id tool_use_id toolCallId toolUseId item_id itemId turnId".split(" "),
@@ -18,13 +18,13 @@ const structural = new Set([
   ..."_tag type role origin status kind mime outcome".split(" ")
 ])
 
-/** What a provider has signed or encrypted: changed by a byte it is worth nothing. */
+/** Signed or encrypted by a provider: useless after any change. */
 const signatures = new Set([
   ..."signature thoughtSignature thought_signature textSignature thinkingSignature".split(" "),
   ..."encrypted_content encryptedContent reasoningEncryptedContent redactedData".split(" ")
 ])
 
-/** What a model has made up for a tool. */
+/** Fields whose content a model wrote for a tool. */
 const free = new Set(["input", "arguments", "args", "env"])
 
 const dataUrl = /^data:([^,]{1,255});base64,/
@@ -45,14 +45,14 @@ export const referred = (text: string): string | undefined => referencePattern.e
 interface Place {
   readonly key: string | undefined
   readonly free: boolean
-  /** What the object that holds the string calls itself. */
+  /** The name field of the object that holds the string. */
   readonly name: string | undefined
 }
 
 const nameOf = (value: Readonly<Record<PropertyKey, unknown>>): string | undefined =>
   [value["filename"], value["name"]].find(Predicate.isString)
 
-/** Every string that is not a key, replaced by what `f` answers. */
+/** Replaces every string that is not a key by the result of `f`. */
 export const mapStrings = (value: unknown, f: (text: string, place: Place) => string): unknown => {
   const walk = (value: unknown, place: Place): unknown => {
     if (typeof value === "string") {
@@ -73,7 +73,7 @@ export const mapStrings = (value: unknown, f: (text: string, place: Place) => st
   return walk(value, { key: undefined, free: false, name: undefined })
 }
 
-/** Base64 that can be made again from its bytes. */
+/** Decodes base64 that its bytes encode to again. */
 const decodeBase64 = (text: string): Buffer | undefined => {
   const bytes = Buffer.from(text, "base64")
   return bytes.toString("base64") === text ? bytes : undefined
@@ -85,21 +85,21 @@ const decodeText = (bytes: Uint8Array): string | undefined =>
 export interface Copy {
   readonly value: unknown
   readonly blobs: ReadonlyArray<Blob>
-  /** How many strings the redactor has changed. */
+  /** Number of strings that the redactor changed. */
   readonly replaced: number
 }
 
-/** Fails as the redactor fails, and in no other way. */
+/** Fails only with the redactor's own failure. */
 export const make = Effect.fnUntraced(function*(redactor: Redactor, value: unknown): Effect.fn.Return<Copy, unknown> {
   const blobs = new Map<string, Blob>()
-  /** By key and text: what the redactor makes of it is the same wherever it stands. */
+  /** By key and text: the redactor's result does not depend on the position. */
   const copies = new Map<string, string>()
   let replaced = 0
 
   const redact = Effect.fnUntraced(function*(text: string, key: string | undefined) {
     const copy = yield* redactor.redact(text, key)
     if (copy !== text) replaced += 1
-    // Some strings may not be empty; what is gone says so.
+    // Some strings must not be empty, and a removed text should be visible.
     return copy === "" ? "[redacted]" : copy
   })
 
@@ -122,13 +122,13 @@ export const make = Effect.fnUntraced(function*(redactor: Redactor, value: unkno
     return url?.[1] === undefined || bytes === undefined ? redact(text, key) : takeOut(url[1], bytes, name)
   }
 
-  const wanted = new Map<string, readonly [string, Place]>()
+  const texts = new Map<string, readonly [string, Place]>()
   const identify = (text: string, { key }: Place) => `${key ?? ""}\n${text}`
   mapStrings(value, (text, place) => {
-    if (text !== "") wanted.set(identify(text, place), [text, place])
+    if (text !== "") texts.set(identify(text, place), [text, place])
     return text
   })
-  for (const [id, [text, place]] of wanted) copies.set(id, yield* copy(text, place))
+  for (const [id, [text, place]] of texts) copies.set(id, yield* copy(text, place))
   return {
     value: mapStrings(value, (text, place) => copies.get(identify(text, place)) ?? text),
     blobs: Array.from(blobs.values()),
@@ -136,7 +136,7 @@ export const make = Effect.fnUntraced(function*(redactor: Redactor, value: unkno
   }
 })
 
-/** Puts the blobs back in their places. */
+/** Puts the blobs back. */
 export const restore = (value: unknown, blobs: ReadonlyMap<string, Uint8Array>): unknown =>
   mapStrings(value, (text) => {
     const hash = referred(text)

@@ -1,5 +1,5 @@
 /**
- * Where snapshots lie, and what is read of them.
+ * The layout of a folder of snapshots, and reading from it.
  *
  * ```
  * <folder>/.gitignore                     "*"
@@ -8,7 +8,7 @@
  * <folder>/<thread>/blobs/<sha256>
  * ```
  *
- * A thread's directory can be moved or copied as a whole: nothing in it names a path.
+ * A thread's directory can be moved or copied as a whole, since nothing in it contains a path.
  */
 import { Effect, FileSystem, Path, Schema } from "effect"
 import type { PlatformError } from "effect/PlatformError"
@@ -18,7 +18,7 @@ import { SnapshotCorrupt, type SnapshotNewer, SnapshotUnreadable } from "../Snap
 import * as DurableFile from "./durableFile.ts"
 import * as manifests from "./manifest.ts"
 
-/** Name of a thread's directory: readable as far as file systems allow, and unique. */
+/** Unique name of a thread's directory, with as much of the thread's id as file systems allow. */
 export const threadName = (threadId: ThreadId): string => {
   const readable = threadId.replace(/[^A-Za-z0-9_-]+/g, "-").replace(/^-+/, "").slice(0, 40)
   return `${readable === "" ? "thread" : readable}-${manifests.sha256(threadId).slice(0, 16)}`
@@ -26,10 +26,10 @@ export const threadName = (threadId: ThreadId): string => {
 
 const threadPattern = /-[0-9a-f]{16}$/
 
-/** Whether a directory has the name of a thread's. */
+/** Whether this can be the name of a thread's directory. */
 export const isThreadName = (name: string): boolean => threadPattern.test(name)
 
-/** Whether it is one of those that are made in a folder of snapshots. */
+/** Whether we make files or directories with this name in a folder of snapshots. */
 export const isOurs = (name: string): boolean =>
   isThreadName(name) || name === ".gitignore" || name.startsWith(".tmp-") || name.startsWith(".trash-")
 
@@ -51,12 +51,13 @@ export const segmentName = (sha256: string): string => `${sha256}.jsonl`
 
 export type ReadError = SnapshotCorrupt | SnapshotNewer | SnapshotUnreadable
 
-export interface Found {
+/** A manifest and its absolute path. */
+export interface ManifestFile {
   readonly path: string
   readonly manifest: SnapshotManifest.SnapshotManifest
 }
 
-/** A file that is not there is damage; one that the system keeps from us is not. */
+/** A missing file is damage; a denied one is not. */
 const unreadable = (path: string, what: string) => (error: PlatformError) => {
   const code = DurableFile.codeOf(error)
   return code === "ENOENT" || code === "ENOTDIR" || code === "EISDIR"
@@ -66,13 +67,13 @@ const unreadable = (path: string, what: string) => (error: PlatformError) => {
 
 export const readManifest = Effect.fnUntraced(function*(
   file: string
-): Effect.fn.Return<Found, ReadError, FileSystem.FileSystem> {
+): Effect.fn.Return<ManifestFile, ReadError, FileSystem.FileSystem> {
   const fs = yield* FileSystem.FileSystem
   const text = yield* Effect.mapError(fs.readFileString(file), unreadable(file, "manifest"))
   return { path: file, manifest: yield* manifests.decode(file, text) }
 })
 
-/** Reads a file of a snapshot and compares it with its name. */
+/** Reads a file of a snapshot and checks its hash. */
 const readContent = Effect.fnUntraced(function*(snapshot: string, file: string, sha256: string, what: string) {
   const fs = yield* FileSystem.FileSystem
   const content = yield* Effect.mapError(fs.readFile(file), unreadable(snapshot, what))
@@ -82,9 +83,9 @@ const readContent = Effect.fnUntraced(function*(snapshot: string, file: string, 
 
 const decodeLine = Schema.decodeUnknownOption(Schema.fromJsonString(SnapshotManifest.SavedMessage))
 
-/** All messages of a snapshot, every file of them hashed again. */
+/** All messages of a snapshot; the hash of each file is checked. */
 export const readMessages = Effect.fnUntraced(function*(
-  { manifest, path: file }: Found
+  { manifest, path: file }: ManifestFile
 ): Effect.fn.Return<
   ReadonlyArray<SnapshotManifest.SavedMessage>,
   ReadError,
@@ -109,9 +110,9 @@ export const readMessages = Effect.fnUntraced(function*(
   return read.flat()
 })
 
-/** All attachments of a snapshot by their hashes, each hashed again. */
+/** All attachments of a snapshot by their hashes, which are checked. */
 export const readBlobs = Effect.fnUntraced(function*(
-  { manifest, path: file }: Found
+  { manifest, path: file }: ManifestFile
 ): Effect.fn.Return<ReadonlyMap<string, Uint8Array>, ReadError, FileSystem.FileSystem | Path.Path> {
   const path = yield* Path.Path
   const { blobs } = layout(path, path.dirname(file))
@@ -126,7 +127,7 @@ export const readBlobs = Effect.fnUntraced(function*(
   return new Map(read)
 })
 
-/** Whether a file of this size is there. */
+/** Whether the file exists with this size. */
 export const isThere = (file: string, bytes: number): Effect.Effect<boolean, never, FileSystem.FileSystem> =>
   FileSystem.FileSystem.pipe(
     Effect.flatMap((fs) => fs.stat(file)),
@@ -134,8 +135,8 @@ export const isThere = (file: string, bytes: number): Effect.Effect<boolean, nev
     Effect.orElseSucceed(() => false)
   )
 
-/** Names of all that a snapshot needs and that is not there in its size. */
-export const missing = Effect.fnUntraced(function*({ manifest, path: file }: Found) {
+/** Files of a snapshot that are missing or have another size. */
+export const missing = Effect.fnUntraced(function*({ manifest, path: file }: ManifestFile) {
   const path = yield* Path.Path
   const { blobs, segments } = layout(path, path.dirname(file))
   const needed = manifests.files(manifest)
@@ -146,7 +147,7 @@ export const missing = Effect.fnUntraced(function*({ manifest, path: file }: Fou
   return yield* Effect.filter(files, ([file, bytes]) => Effect.map(isThere(file, bytes), (there) => !there))
 })
 
-/** What lies in a thread's directory: its manifests, whole or not. */
+/** The manifests in a thread's directory, or why one cannot be read. */
 export const manifestsIn = Effect.fnUntraced(function*(directory: string) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path

@@ -1,10 +1,10 @@
 /**
- * The agent's history and our log, as one conversation.
+ * Merges the agent's history and our log into one conversation.
  *
- * The agent's messages come in their order. What only our log has (sessions before a rehydration, messages that were
- * reverted, a history that could not be read) is put between them: behind what our log has before it in the same turn,
- * else by the turn's time. What both have is recognised by ids alone: an item by its own, the user's words by the id that
- * the turn was sent under or, where it has none, by any other item of the turn.
+ * The agent's messages keep their order. Items that only our log has (of sessions before a rehydration, of reverted
+ * messages, or all if the history could not be read) go between them: after the item before them in the same turn, else
+ * by the turn's time. Items in both are matched by ids alone: an item by its own id, the user's message by the id under
+ * which the turn was sent or, without one, by any other item of the turn.
  */
 import type { TurnId } from "../../domain/Ids.ts"
 import type { Item } from "../../domain/Item.ts"
@@ -13,7 +13,7 @@ import type { TranscriptTurn } from "../../domain/Transcript.ts"
 import type { HistoryMessage, ProviderHistory } from "../../provider/ProviderAdapter.ts"
 
 export interface Sources {
-  /** Undefined where it could not be had. */
+  /** Undefined if it could not be read. */
   readonly history: ProviderHistory | undefined
   /** The whole log. */
   readonly archive: ReadonlyArray<TranscriptTurn>
@@ -21,7 +21,7 @@ export interface Sources {
   readonly refs: ReadonlyMap<TurnId, string>
 }
 
-/** Bytes in a turn's input as the agents have them too, so that they are saved once. */
+/** Attachments of a turn's input in the form that agents use, so that their bytes are saved once. */
 const inputOf = ({ input }: TranscriptTurn): TranscriptTurn["input"] =>
   input.attachments === undefined ? input : {
     ...input,
@@ -65,7 +65,7 @@ const fromProvider = (message: HistoryMessage, turn: TranscriptTurn | undefined,
 
 const isUsers = (item: Item) => item._tag === "UserMessage"
 
-/** The turn that each of the agent's messages belongs to: by ids, else that of the message before. */
+/** The turn of each of the agent's messages: by ids, else that of the message before it. */
 const turnsOf = (messages: ReadonlyArray<HistoryMessage>, { archive, refs }: Sources) => {
   const byRef = new Map<string, TranscriptTurn>()
   const byItem = new Map<string, TranscriptTurn>()
@@ -75,7 +75,7 @@ const turnsOf = (messages: ReadonlyArray<HistoryMessage>, { archive, refs }: Sou
     for (const item of turn.items) if (!isUsers(item)) byItem.set(item.itemId, turn)
   }
   let current: TranscriptTurn | undefined
-  /** How often the user's words have joined the current turn and were not met yet. */
+  /** Messages of the user that joined the current turn and have not come yet. */
   let joined = 0
   return messages.map((message) => {
     const known = byRef.get(message.id) ??
@@ -84,7 +84,7 @@ const turnsOf = (messages: ReadonlyArray<HistoryMessage>, { archive, refs }: Sou
       if (known !== current) joined = known.items.filter(isUsers).length - 1
       current = known
     } else if (message.items.some(isUsers)) {
-      // Else they began a turn that our log knows nothing of.
+      // Otherwise the message begins a turn that our log does not know.
       if (joined > 0) joined -= 1
       else current = undefined
     }
@@ -92,7 +92,7 @@ const turnsOf = (messages: ReadonlyArray<HistoryMessage>, { archive, refs }: Sou
   })
 }
 
-/** Words that joined a running turn have no id of their own: they are there if the turn has as many of the user's. */
+/** Input that joined a running turn has no id: it is present if the turn has as many messages of the user. */
 const hasWords = (
   n: number,
   present: boolean,
@@ -107,11 +107,11 @@ export const reconcile = (sources: Sources): ReadonlyArray<SavedMessage> => {
   messages.forEach(({ items }, index) => items.forEach(({ itemId }) => places.set(itemId, index)))
   const own = Map.groupBy(messages.keys(), (index) => turns[index]?.turnId)
 
-  /** When each of the agent's messages was, as far as is known. */
+  /** Time of each of the agent's messages, as far as it is known. */
   const times: Array<number> = []
   messages.forEach(({ at }, index) => times.push(at ?? turns[index]?.startedAt ?? times.at(-1) ?? 0))
 
-  /** What goes before each of the agent's messages, and after the last. */
+  /** Messages that go before each of the agent's messages, and after the last. */
   const between: Array<Array<SavedMessage>> = Array.from({ length: messages.length + 1 }, () => [])
   let next = 0
   for (const turn of sources.archive) {
@@ -150,12 +150,12 @@ export const reconcile = (sources: Sources): ReadonlyArray<SavedMessage> => {
 export const completeness = ({ history }: Sources) =>
   history === undefined ? "log-only" : history.messages.every(({ finished }) => finished) ? "complete" : "running"
 
-/** Where a turn begins in what was saved: at the words of the user, but not at those that joined a running turn. */
+/** Whether a saved message begins a turn. Input that joined a running turn does not. */
 const begins = (message: SavedMessage, before: TurnId | undefined): boolean =>
   message.turn !== undefined
   || (message.items.some(isUsers) && (message.turnId === undefined || message.turnId !== before))
 
-/** The conversation turn by turn; what comes before the user's first words is left out. */
+/** The conversation turn by turn; messages before the user's first are left out. */
 export const turnsIn = (messages: ReadonlyArray<SavedMessage>): ReadonlyArray<ReadonlyArray<SavedMessage>> => {
   const turns: Array<Array<SavedMessage>> = []
   let current: TurnId | undefined

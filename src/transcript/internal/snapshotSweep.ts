@@ -1,9 +1,9 @@
 /**
- * Puts the directory of one thread in order: drafts of the dead go, manifests without a row get one, rows without a
- * manifest go, and so do the snapshots that a rule picks, with what only they needed.
+ * Tidies the directory of one thread: removes abandoned drafts, adds rows for manifests without one, removes rows
+ * without a manifest, and removes the snapshots that a rule picks, with the files that only they use.
  *
- * As long as there is a manifest that cannot be read (damaged, or of a newer release), nothing that it may refer to is
- * removed. Files that are not ours are left alone.
+ * While any manifest is unreadable (damaged, or of a newer release), no file that it could refer to is removed. Files
+ * of others are never touched.
  */
 import { Effect, FileSystem, Path, Result } from "effect"
 import type { PlatformError } from "effect/PlatformError"
@@ -15,7 +15,7 @@ import * as SnapshotFolder from "./snapshotFolder.ts"
 
 type Files = FileSystem.FileSystem | Path.Path
 
-/** Where there is nothing, there is nothing to do. */
+/** A missing file or directory is fine. */
 const absent = <A, R>(effect: Effect.Effect<A, PlatformError, R>) =>
   Effect.catchIf(effect, (error) => DurableFile.codeOf(error) === "ENOENT", () => Effect.void)
 
@@ -30,7 +30,7 @@ const removeLeftovers = Effect.fnUntraced(function*(directory: string) {
   return names
 })
 
-/** The threads' directories in a folder; nothing where there is no folder. */
+/** The threads' directories in a folder; undefined if the folder does not exist. */
 export const directoriesIn = Effect.fnUntraced(function*(folder: string) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
@@ -39,7 +39,7 @@ export const directoriesIn = Effect.fnUntraced(function*(folder: string) {
   return names.filter(SnapshotFolder.isThreadName).map((name) => path.join(folder, name))
 })
 
-const adopted = (folder: string, { manifest, path }: SnapshotFolder.Found): SnapshotRecord => ({
+const adopted = (folder: string, { manifest, path }: SnapshotFolder.ManifestFile): SnapshotRecord => ({
   snapshot: {
     snapshotId: manifest.snapshotId,
     path,
@@ -62,8 +62,8 @@ const adopted = (folder: string, { manifest, path }: SnapshotFolder.Found): Snap
   diskBytes: 0
 })
 
-/** What each snapshot takes on the disk beyond those before it. */
-const shares = (oldestFirst: ReadonlyArray<SnapshotFolder.Found>): ReadonlyArray<number> => {
+/** Bytes on disk that each snapshot adds to those before it. */
+const shares = (oldestFirst: ReadonlyArray<SnapshotFolder.ManifestFile>): ReadonlyArray<number> => {
   const counted = new Set<string>()
   return oldestFirst.map(({ manifest }) => {
     const { blobs, segments } = manifests.files(manifest)
@@ -79,24 +79,24 @@ const shares = (oldestFirst: ReadonlyArray<SnapshotFolder.Found>): ReadonlyArray
 
 const removeUnreferenced = Effect.fnUntraced(function*(
   directory: string,
-  kept: ReadonlyArray<SnapshotFolder.Found>
+  kept: ReadonlyArray<SnapshotFolder.ManifestFile>
 ) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const { blobs, segments } = SnapshotFolder.layout(path, directory)
   const named = kept.map(({ manifest }) => manifests.files(manifest))
-  const wanted = new Set([
+  const referenced = new Set([
     ...named.flatMap(({ segments }) => Array.from(segments.keys(), SnapshotFolder.segmentName)),
     ...named.flatMap(({ blobs }) => Array.from(blobs.keys()))
   ])
   for (const place of [segments, blobs]) {
     for (const name of yield* removeLeftovers(place)) {
-      if (wanted.has(name) || !/^[0-9a-f]{64}(?:\.jsonl)?$/.test(name)) continue
+      if (referenced.has(name) || !/^[0-9a-f]{64}(?:\.jsonl)?$/.test(name)) continue
       yield* fs.remove(path.join(place, name), { force: true })
     }
   }
   if (kept.length > 0) return
-  // Only what is empty: something of somebody else's may be in them.
+  // Only empty directories: others may have files in them.
   for (const place of [segments, blobs, directory]) {
     const left = (yield* absent(fs.readDirectory(place))) ?? [""]
     if (left.every((name) => name === ".gitignore")) {
@@ -105,7 +105,7 @@ const removeUnreferenced = Effect.fnUntraced(function*(
   }
 })
 
-/** `known` are the rows of the snapshots in the directory. Nobody else may write in it meanwhile. */
+/** `known` are the rows of the snapshots in the directory. The caller holds the directory's lock. */
 export const thread = Effect.fnUntraced(function*(
   folder: string,
   directory: string,
@@ -117,9 +117,9 @@ export const thread = Effect.fnUntraced(function*(
   const rows = new Map(known.map((record) => [record.snapshot.snapshotId, record]))
   yield* removeLeftovers(directory)
   const read = (yield* absent(SnapshotFolder.manifestsIn(directory))) ?? []
-  const whole: Array<readonly [SnapshotFolder.Found, SnapshotRecord]> = []
-  /** Not ours to list, or not whole; what is there of them stays. */
-  const others: Array<SnapshotFolder.Found> = []
+  const whole: Array<readonly [SnapshotFolder.ManifestFile, SnapshotRecord]> = []
+  /** Copied from elsewhere, or incomplete: not listed, and their files stay. */
+  const others: Array<SnapshotFolder.ManifestFile> = []
   const unread = new Set<string>()
   const seen = new Set<string>()
   for (const result of read) {

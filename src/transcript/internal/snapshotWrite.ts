@@ -1,9 +1,9 @@
 /**
- * One snapshot onto the disk: segments and blobs first, the manifest last. Until the manifest has its name there is no
- * snapshot; from then on it is whole.
+ * Writes one snapshot: segments and blobs first, the manifest last. The snapshot exists, complete, from the moment that
+ * the manifest has its name.
  *
- * The messages are cut into segments from the start on, so a conversation that has only grown has the segments that it
- * had, and what is saved anew is its end. What is already on the disk is neither redacted nor written again.
+ * The messages are split into segments from the start on. A conversation that has only grown keeps its earlier
+ * segments, so only its end is new. Segments that are on disk are neither redacted nor written again.
  */
 import { Effect, type FileSystem, Option, Path, Predicate } from "effect"
 import { createRequire } from "node:module"
@@ -30,7 +30,8 @@ export interface Content extends Sources {
   readonly compactionId?: string | undefined
 }
 
-export interface Written {
+/** A snapshot whose files are on disk, without its manifest. */
+export interface SavedContent {
   readonly manifest: SnapshotManifest.SnapshotManifest
   readonly path: string
   readonly bytesWritten: number
@@ -44,8 +45,8 @@ interface Range {
   readonly source: string
 }
 
-/** The messages as they are, cut so that what comes later never changes where. */
-const cut = (messages: ReadonlyArray<SnapshotManifest.SavedMessage>): ReadonlyArray<Range> => {
+/** Splits the messages into segments. Later messages never move the boundaries. */
+const split = (messages: ReadonlyArray<SnapshotManifest.SavedMessage>): ReadonlyArray<Range> => {
   const ranges: Array<Range> = []
   let lines: Array<string> = []
   let first = 0
@@ -75,7 +76,7 @@ const libraryVersion = Option.liftThrowable((): unknown =>
   Option.getOrElse(() => "unknown")
 )
 
-/** What it throws or dies of is not told: it may hold what was to be redacted. */
+/** The redactor's own error is dropped, since it may hold the text that was to be redacted. */
 const redacted = (redactor: Redactor, value: unknown) =>
   RedactedCopy.make(redactor, value).pipe(
     Effect.catchCause(() =>
@@ -111,7 +112,7 @@ const saveRange = Effect.fnUntraced(function*(place: Layout, redactor: Redactor,
   return { segment, attachments, replaced: copy.replaced, written }
 })
 
-/** What of an earlier snapshot can be used as it is, by what it was made of. */
+/** Segments of an earlier snapshot that can be reused, by the hash of their unredacted lines. */
 const reusable = (earlier: SnapshotManifest.SnapshotManifest | undefined, redactor: Redactor) =>
   new Map(
     earlier === undefined || earlier.redaction.name !== redactor.name || earlier.redaction.level !== redactor.level
@@ -139,18 +140,18 @@ const prepared = (content: Content) =>
   Effect.try({
     try: () => {
       const messages = reconcile(content)
-      return { messages, ranges: cut(messages) }
+      return { messages, ranges: split(messages) }
     },
     catch: () => new DurableFile.WriteFailed({ code: "HISTORY", message: "The history cannot be written as JSON" })
   })
 
-/** All but the manifest: that is the caller's to write, together with the store's row. */
+/** Writes everything except the manifest, which the caller writes together with the store's row. */
 export const save = Effect.fnUntraced(function*(
   directory: string,
   redactor: Redactor,
   content: Content,
   earlier: SnapshotManifest.SnapshotManifest | undefined
-): Effect.fn.Return<Written, DurableFile.WriteFailed, FileSystem.FileSystem | Path.Path> {
+): Effect.fn.Return<SavedContent, DurableFile.WriteFailed, FileSystem.FileSystem | Path.Path> {
   const path = yield* Path.Path
   const place = layout(path, directory)
   const { messages, ranges } = yield* prepared(content)

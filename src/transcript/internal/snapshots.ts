@@ -1,15 +1,15 @@
 /**
- * Snapshots of whole conversations, on the disk: written, found, kept in bounds and removed.
+ * Snapshots of whole conversations on disk: writing, finding, retention and removal.
  *
- * A snapshot is absent or whole. Its files come first, then its manifest, then its row in the store; whatever dies on
- * the way leaves files that nobody refers to, or a manifest without a row, and the next {@link Snapshots.sweep} (and the
- * next snapshot of the thread) takes the former away and adopts the latter.
+ * A snapshot is absent or complete. Its files are written first, then its manifest, then its row in the store. A crash
+ * leaves unreferenced files, or a manifest without a row; the next {@link Snapshots.sweep} (and the next snapshot of
+ * the thread) removes the former and adopts the latter.
  *
  * **Gotchas**
  *
- * - One folder belongs to one store. Snapshots of another one are adopted.
- * - Of two snapshots of one thread the second waits for the first.
- * - `maxBytes` counts segments, blobs and manifests, not what the file system adds to them.
+ * - One folder belongs to one store. Snapshots of another store are adopted.
+ * - A second snapshot of the same thread waits for the first.
+ * - `maxBytes` counts segments, blobs and manifests, without the file system's overhead.
  */
 import { Clock, Effect, FileSystem, Option, Path, Result } from "effect"
 import type { PlatformError } from "effect/PlatformError"
@@ -29,10 +29,10 @@ import * as SnapshotSweep from "./snapshotSweep.ts"
 import * as SnapshotWrite from "./snapshotWrite.ts"
 
 export interface Keeping {
-  /** Made if it is not there. Relative to the process's directory. */
+  /** Created if it is missing. Relative to the process's directory. */
   readonly folder: string
   readonly retention?: Retention | undefined
-  /** Ids of compactions that are not over. */
+  /** Ids of compactions that are not settled. */
   readonly openCompactions?: ReadonlySet<string> | undefined
 }
 
@@ -47,29 +47,29 @@ export interface SweepInput extends Keeping {
 }
 
 interface Rule extends Keeping {
-  /** The one that was just written stays, whatever the clock says of the others. */
+  /** The snapshot that was just written: it stays, even if others have a later time. */
   readonly snapshotId?: string
 }
 
 export interface Snapshots {
-  /** Succeeds once it is on the disk and in the store. Interrupted before, it is absent. */
+  /** Succeeds when the snapshot is on disk and in the store. Interrupted earlier, it is absent. */
   readonly write: (input: SnapshotInput) => Effect.Effect<SnapshotInfo, SnapshotNotWritten>
-  readonly find: (ref: SnapshotRef) => Effect.Effect<SnapshotFolder.Found, FindError>
+  readonly find: (ref: SnapshotRef) => Effect.Effect<SnapshotFolder.ManifestFile, FindError>
   readonly messages: (
-    found: SnapshotFolder.Found
+    found: SnapshotFolder.ManifestFile
   ) => Effect.Effect<ReadonlyArray<SnapshotManifest.SavedMessage>, SnapshotFolder.ReadError>
   /** Attachments by their hashes. */
   readonly blobs: (
-    found: SnapshotFolder.Found
+    found: SnapshotFolder.ManifestFile
   ) => Effect.Effect<ReadonlyMap<string, Uint8Array>, SnapshotFolder.ReadError>
-  /** Newest first, as the store knows them. */
+  /** The store's list, newest first. */
   readonly list: (threadId: ThreadId) => Effect.Effect<ReadonlyArray<SnapshotRecord>, StoreFailed>
   readonly record: (snapshotId: string) => Effect.Effect<Option.Option<SnapshotRecord>, StoreFailed>
-  /** Removes snapshots and what only they needed, whether or not a rule keeps them. */
+  /** Removes snapshots and the files that only they use, whatever retention says. */
   readonly remove: (
     records: ReadonlyArray<SnapshotRecord>
   ) => Effect.Effect<void, SnapshotUnreadable | StoreFailed>
-  /** For the start of an app: what a crash has left goes or is adopted, and what is over its time goes. */
+  /** For the start of an app: removes or adopts what a crash left, and removes expired snapshots. */
   readonly sweep: (input: SweepInput) => Effect.Effect<void, SnapshotUnreadable | StoreFailed>
 }
 
@@ -111,7 +111,7 @@ export const make: Effect.Effect<Snapshots, never, FileSystem.FileSystem | Path.
         || (record.compactionId !== undefined && keeping.openCompactions?.has(record.compactionId) === true)
     })
 
-    /** Takes away what is left over, adopts what has no row, and removes those that the rule picks. */
+    /** Removes leftovers, adopts manifests without a row, and removes the snapshots that the rule picks. */
     const tidy = (
       folder: string,
       directory: string,
@@ -129,7 +129,7 @@ export const make: Effect.Effect<Snapshots, never, FileSystem.FileSystem | Path.
         return expired(candidates, { ...keeping.retention, maxBytes: undefined }, now)
       })
 
-    /** Removes the oldest of the whole folder until it is small enough. What they share with others stays. */
+    /** Removes the oldest of the whole folder until it is small enough. Shared files stay. */
     const trim = Effect.fnUntraced(function*(
       folder: string,
       keeping: Rule,
@@ -182,7 +182,7 @@ export const make: Effect.Effect<Snapshots, never, FileSystem.FileSystem | Path.
       diskBytes: snapshot.bytesWritten
     })
 
-    /** The last one of the thread, if it can be read: most of the next one is there already. */
+    /** The thread's last snapshot, if it is readable: most segments of the next one are there already. */
     const earlier = (directory: string, known: ReadonlyArray<SnapshotRecord>) => {
       const last = inDirectory(directory, known)[0]
       return Effect.fromNullishOr(last).pipe(
@@ -192,7 +192,7 @@ export const make: Effect.Effect<Snapshots, never, FileSystem.FileSystem | Path.
       )
     }
 
-    /** In the folder itself only where nothing but snapshots is in it: it may be somebody's project. */
+    /** In the folder itself only if it has nothing but snapshots: the folder may be a project. */
     const ignoreThemselves = Effect.fnUntraced(function*(folder: string, directory: string) {
       yield* DurableFile.makeDirectory(directory)
       const names = yield* Effect.orElseSucceed(fs.readDirectory(folder), (): Array<string> => [""])
@@ -206,11 +206,14 @@ export const make: Effect.Effect<Snapshots, never, FileSystem.FileSystem | Path.
       const startedAt = yield* Clock.currentTimeMillis
       const { snapshotId } = input
       if (!SnapshotManifest.isId(snapshotId)) {
-        return yield* new DurableFile.WriteFailed({ code: "EINVAL", message: "The id is not one of a snapshot" })
+        return yield* new DurableFile.WriteFailed({
+          code: "EINVAL",
+          message: "The id has characters that a snapshot's id cannot have"
+        })
       }
       yield* ignoreThemselves(folder, directory)
       if (yield* Effect.orElseSucceed(fs.exists(path.join(directory, `${snapshotId}.json`)), () => false)) {
-        return yield* new DurableFile.WriteFailed({ code: "EEXIST", message: "There is a snapshot of this id" })
+        return yield* new DurableFile.WriteFailed({ code: "EEXIST", message: "A snapshot with this id exists" })
       }
       const known = yield* index.listByThread(input.threadId)
       const redactor = input.redactor ?? knownSecrets
@@ -227,7 +230,7 @@ export const make: Effect.Effect<Snapshots, never, FileSystem.FileSystem | Path.
         bytesWritten: saved.bytesWritten,
         durationMillis: now - startedAt
       }))
-      // From the manifest to the row there is no way back but forward: or the disk and the store would disagree.
+      // Uninterruptible from manifest to row, or disk and store would disagree.
       const written = yield* Effect.uninterruptible(
         DurableFile.write(directory, name, Buffer.from(manifests.encode(saved.manifest))).pipe(
           Effect.andThen(DurableFile.sync(directory)),
@@ -292,7 +295,7 @@ export const make: Effect.Effect<Snapshots, never, FileSystem.FileSystem | Path.
           Effect.mapError(unreadable(folder))
         )
         const records = Map.groupBy(yield* index.listByFolder(folder), ({ snapshot }) => path.dirname(snapshot.path))
-        // Nothing at all is what a folder looks like whose disk is not there: its rows are kept.
+        // A folder on a disk that is not mounted looks like this, too: keep its rows.
         if (names === undefined) return
         for (const directory of new Set([...names, ...records.keys()])) {
           const known = records.get(directory) ?? []

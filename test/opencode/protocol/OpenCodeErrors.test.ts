@@ -2,7 +2,7 @@
  * What went wrong on a real OpenCode server (1.18.33), once more through the library: each row of recordings/errors has
  * the typed outcome that it must have, and has it whatever the words in it are.
  */
-import { NodeServices } from "@effect/platform-node"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, layer } from "@effect/vitest"
 import { Effect, Schema } from "effect"
 import { readFileSync } from "node:fs"

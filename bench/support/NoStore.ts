@@ -1,0 +1,75 @@
+/**
+ * A store that keeps nothing but which threads there are: what the service alone costs is measured on it.
+ */
+import { Context, Effect, Layer, Option } from "effect"
+import { type Binding, Position, type ThreadId } from "../../src/index.ts"
+import { AgentProcesses } from "../../src/process/AgentProcesses.ts"
+import { HookOutbox, SessionStore, SnapshotIndex, type Stores } from "../../src/store/index.ts"
+
+const none = Effect.succeedNone
+const nothing = Effect.succeed([])
+const position = Position.make("1")
+
+const sessionStore = (): SessionStore["Service"] => {
+  const threads = new Map<ThreadId, Binding>()
+  return {
+    getThread: (threadId) => Effect.sync(() => Option.fromUndefinedOr(threads.get(threadId))),
+    listThreads: () => Effect.succeed({ threads: [], unreadable: [], next: undefined }),
+    createThread: () => none,
+    deleteThread: (threadId) =>
+      Effect.sync(() => {
+        threads.delete(threadId)
+        return position
+      }),
+    tombstone: () => none,
+    getCursor: () => none,
+    configureThread: () => Effect.succeed(position),
+    commit: ({ parts, threadId }) =>
+      Effect.sync(() => {
+        for (const { binding } of parts) if (binding !== undefined) threads.set(threadId, binding)
+        return position
+      }),
+    settleThread: () => Effect.void,
+    recordIntent: () => Effect.void,
+    refuseTurn: () => Effect.void,
+    getTurn: () => none,
+    turnRefs: () => Effect.succeed(new Map()),
+    unreconciledTurns: () => nothing,
+    readEvents: () => nothing,
+    requestStatus: () => Effect.succeed("unknown"),
+    dueThreads: () => nothing,
+    setDue: () => Effect.void
+  }
+}
+
+const outbox: HookOutbox["Service"] = {
+  records: () => false,
+  register: () => Effect.void,
+  pending: () => nothing,
+  nextDue: () => Effect.undefined,
+  attempt: () => Effect.void,
+  postpone: () => Effect.void,
+  limitDue: () => Effect.void,
+  acknowledge: () => Effect.void,
+  purge: () => Effect.void
+}
+
+const snapshots: SnapshotIndex["Service"] = {
+  add: () => Effect.void,
+  get: () => none,
+  listByThread: () => nothing,
+  listByFolder: () => nothing,
+  folders: nothing,
+  remove: () => Effect.void,
+  totals: () => Effect.succeed({ snapshots: 0, bytes: 0 })
+}
+
+export const layer: Layer.Layer<Stores> = Layer.mergeAll(
+  Layer.effectContext(Effect.sync(() =>
+    Context.make(SessionStore, sessionStore()).pipe(
+      Context.add(HookOutbox, outbox),
+      Context.add(SnapshotIndex, snapshots)
+    )
+  )),
+  AgentProcesses.layerNoop
+)

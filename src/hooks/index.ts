@@ -1,0 +1,16 @@
+/**
+ * Hooks: code of the app, commands and webhooks that run at the boundaries of sessions, turns and compactions.
+ *
+ * @since 0.1.0
+ */
+export {
+  type EventOf,
+  type HookPattern,
+  LifecycleEvent,
+  type LifecycleTag,
+  type Matching,
+  StartSource
+} from "../domain/LifecycleEvent.ts"
+export * as CommandHook from "./CommandHook.ts"
+export * from "./LifecycleHooks.ts"
+export * as WebhookHook from "./WebhookHook.ts"

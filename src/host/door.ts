@@ -1,0 +1,86 @@
+/**
+ * The door: the input of every operation is decoded by its Schema before the store or an agent sees it. What does not fit
+ * fails with `InputInvalid`, which names each place and what was expected there, and never quotes the input.
+ */
+import { Effect, Predicate, Schema, Stream } from "effect"
+import * as InputIssue from "../domain/InputIssue.ts"
+import * as Operations from "../service/Operations.ts"
+import type { ProviderService } from "../service/ProviderService.ts"
+import { InputInvalid } from "../service/ServiceError.ts"
+import type { TranscriptArchive } from "../service/TranscriptArchive.ts"
+
+/** As JSON has it: a key without a value is not there. No payload is deeper than `depth`. */
+const withoutUndefined = (input: unknown, depth = 8): unknown => {
+  if (depth === 0) return input
+  if (Array.isArray(input)) return input.map((element: unknown) => withoutUndefined(element, depth - 1))
+  if (!Predicate.isObject(input)) return input
+  return Object.fromEntries(
+    Object.entries(input).flatMap(([key, value]) =>
+      value === undefined ? [] : [[key, withoutUndefined(value, depth - 1)]]
+    )
+  )
+}
+
+const decoder = <A, I>(operation: string, payload: Schema.Codec<A, I>) => {
+  const decode = Schema.decodeUnknownEffect(payload, { errors: "all" })
+  return (input: unknown): Effect.Effect<A, InputInvalid> =>
+    decode(input).pipe(
+      Effect.catch(() => decode(withoutUndefined(input))),
+      Effect.mapError((error) => new InputInvalid({ operation, issues: InputIssue.of(error) }))
+    )
+}
+
+const effect = <A, I, B, E>(
+  operation: string,
+  payload: Schema.Codec<A, I>,
+  run: (input: A) => Effect.Effect<B, E>
+) => {
+  const decode = decoder(operation, payload)
+  return (input: A): Effect.Effect<B, E | InputInvalid> => Effect.flatMap(decode(input), run)
+}
+
+const stream = <A, I, B, E>(
+  operation: string,
+  payload: Schema.Codec<A, I>,
+  run: (input: A) => Stream.Stream<B, E>
+) => {
+  const decode = decoder(operation, payload)
+  return (input: A): Stream.Stream<B, E | InputInvalid> => Stream.unwrap(Effect.map(decode(input), run))
+}
+
+/** The service behind the door. */
+export const service = (inner: ProviderService["Service"]): ProviderService["Service"] => {
+  const { service } = Operations
+  return {
+    startSession: effect("startSession", service.startSession.payload, inner.startSession),
+    createThread: effect("createThread", service.createThread.payload, inner.createThread),
+    sendTurn: effect("sendTurn", service.sendTurn.payload, inner.sendTurn),
+    runTurn: effect("runTurn", service.runTurn.payload, inner.runTurn),
+    interruptTurn: effect("interruptTurn", service.interruptTurn.payload, inner.interruptTurn),
+    respondToApproval: effect("respondToApproval", service.respondToApproval.payload, inner.respondToApproval),
+    answerQuestion: effect("answerQuestion", service.answerQuestion.payload, inner.answerQuestion),
+    stopSession: effect("stopSession", service.stopSession.payload, inner.stopSession),
+    resetThread: effect("resetThread", service.resetThread.payload, inner.resetThread),
+    compactThread: effect("compactThread", service.compactThread.payload, inner.compactThread),
+    forkThread: effect("forkThread", service.forkThread.payload, inner.forkThread),
+    deleteThread: effect("deleteThread", service.deleteThread.payload, inner.deleteThread),
+    listThreads: effect("listThreads", service.listThreads.payload, inner.listThreads),
+    getThread: effect("getThread", service.getThread.payload, inner.getThread),
+    readTranscript: effect("readTranscript", service.readTranscript.payload, inner.readTranscript),
+    streamEvents: stream("streamEvents", service.streamEvents.payload, inner.streamEvents)
+  }
+}
+
+/** The archive behind the door. */
+export const archive = (inner: TranscriptArchive["Service"]): TranscriptArchive["Service"] => {
+  const { archive } = Operations
+  return {
+    snapshot: effect("snapshot", archive.snapshot.payload, inner.snapshot),
+    restore: effect("restore", archive.restore.payload, inner.restore),
+    list: effect("list", archive.list.payload, inner.list),
+    read: effect("read", archive.read.payload, inner.read),
+    verify: effect("verify", archive.verify.payload, inner.verify),
+    export: effect("export", archive.export.payload, inner.export),
+    purge: effect("purge", archive.purge.payload, inner.purge)
+  }
+}

@@ -1,0 +1,9 @@
+/**
+ * The contract between the library and one agent, and the register of adapters.
+ *
+ * @since 0.1.0
+ */
+export * from "./AdapterError.ts"
+export * from "./ProviderAdapter.ts"
+export * from "./ProviderRegistry.ts"
+export * as ResumeCursor from "./ResumeCursor.ts"

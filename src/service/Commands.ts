@@ -1,0 +1,144 @@
+/**
+ * What the operations of the service take, as Schemas: plain JSON, one object for each operation.
+ *
+ * They are decoded at the door, before the store or an agent sees anything. Text that goes to an agent (prompts, answers,
+ * reasons, titles) is made well-formed: half of a surrogate pair becomes U+FFFD. Ids and paths that are not well-formed
+ * are refused.
+ */
+import { Schema } from "effect"
+import { CompactionPolicy } from "../domain/CompactionPolicy.ts"
+import { MissingPolicy } from "../domain/Continuity.ts"
+import { InstanceId, RequestId, ThreadId, TurnId } from "../domain/Ids.ts"
+import { RuntimeMode } from "../domain/RuntimeMode.ts"
+import { SnapshotRef } from "../domain/Snapshot.ts"
+import { Attachment, ModelSelection } from "../domain/TurnInput.ts"
+import { ApprovalDecision, QuestionAnswer } from "../domain/UserRequest.ts"
+import { Text, WellFormed } from "../domain/WellFormed.ts"
+
+/** One thread and nothing else: `stopSession`, `resetThread`, `compactThread`, `deleteThread`, `getThread`, ... */
+export const OneThread = Schema.Struct({ threadId: ThreadId })
+export interface OneThread extends Schema.Schema.Type<typeof OneThread> {}
+
+export const StartSession = Schema.Struct({
+  threadId: ThreadId,
+  /** Needed for a new thread. Another instance than the thread's own swaps the agent and keeps the conversation. */
+  instanceId: Schema.optional(InstanceId),
+  /** Absolute path. Needed for a new thread; another one than the thread's own moves the conversation there. */
+  directory: Schema.optional(WellFormed),
+  /** Default: the thread's own, or `approval-required`. */
+  runtimeMode: Schema.optional(RuntimeMode),
+  /** Default: the thread's own, or the agent's. */
+  model: Schema.optional(ModelSelection),
+  title: Schema.optional(Text),
+  /** What to do if the session is proved missing. Default: the service's. */
+  onMissing: Schema.optional(MissingPolicy),
+  /** Where this thread differs from the service. Kept with the thread; default: what was kept. */
+  compaction: Schema.optional(CompactionPolicy)
+})
+export interface StartSession extends Schema.Schema.Type<typeof StartSession> {}
+
+export const CreateThread = Schema.Struct({
+  /** A new thread. */
+  threadId: ThreadId,
+  instanceId: InstanceId,
+  /** Absolute path. */
+  directory: WellFormed,
+  /** Default: `approval-required`. */
+  runtimeMode: Schema.optional(RuntimeMode),
+  /** Default: the agent's. */
+  model: Schema.optional(ModelSelection),
+  title: Schema.optional(Text),
+  /** Where this thread differs from the service. */
+  compaction: Schema.optional(CompactionPolicy)
+})
+export interface CreateThread extends Schema.Schema.Type<typeof CreateThread> {}
+
+export const SendTurn = Schema.Struct({
+  threadId: ThreadId,
+  /** Your own id makes a repeated call fail with `TurnExists` instead of asking the agent twice. Default: a new one. */
+  turnId: Schema.optional(TurnId),
+  prompt: Text,
+  attachments: Schema.optional(Schema.Array(Attachment)),
+  /** For this turn and those after it. Default: the thread's. */
+  model: Schema.optional(ModelSelection),
+  /** The agent's own persona or mode (`build`, `plan`, ...), where it has such. */
+  agent: Schema.optional(WellFormed.check(Schema.isNonEmpty())),
+  /** While a turn runs: add this input to it instead of failing with `TurnInProgress`. */
+  steer: Schema.optional(Schema.Boolean),
+  /** What to do if the session is proved missing. Default: the service's. */
+  onMissing: Schema.optional(MissingPolicy)
+})
+export interface SendTurn extends Schema.Schema.Type<typeof SendTurn> {}
+
+export const InterruptTurn = Schema.Struct({
+  threadId: ThreadId,
+  /** Default: the turn that runs. */
+  turnId: Schema.optional(TurnId)
+})
+export interface InterruptTurn extends Schema.Schema.Type<typeof InterruptTurn> {}
+
+export const RespondToApproval = Schema.Struct({
+  threadId: ThreadId,
+  requestId: RequestId,
+  decision: ApprovalDecision
+})
+export interface RespondToApproval extends Schema.Schema.Type<typeof RespondToApproval> {}
+
+export const AnswerQuestion = Schema.Struct({
+  threadId: ThreadId,
+  requestId: RequestId,
+  /** One array for each question that was asked. */
+  answer: QuestionAnswer
+})
+export interface AnswerQuestion extends Schema.Schema.Type<typeof AnswerQuestion> {}
+
+export const ForkThread = Schema.Struct({
+  /** The thread to copy. */
+  threadId: ThreadId,
+  newThreadId: ThreadId,
+  /** Absolute path. Default: the source's. */
+  directory: Schema.optional(WellFormed),
+  /** Default: the source's. */
+  runtimeMode: Schema.optional(RuntimeMode),
+  title: Schema.optional(Text)
+})
+export interface ForkThread extends Schema.Schema.Type<typeof ForkThread> {}
+
+export const ListThreads = Schema.Struct({
+  /** At most so many, 1 to 1000. Default 100. */
+  limit: Schema.optional(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 1000 }))),
+  /** `next` of the page before. */
+  after: Schema.optional(WellFormed)
+})
+export interface ListThreads extends Schema.Schema.Type<typeof ListThreads> {}
+
+export const StreamEvents = Schema.Struct({
+  threadId: ThreadId,
+  /** `seq` of the last event that is known. Default 0: from the start. */
+  after: Schema.optional(Schema.Natural)
+})
+export interface StreamEvents extends Schema.Schema.Type<typeof StreamEvents> {}
+
+/** A snapshot and the shape that it is wanted in. */
+export const ExportSnapshot = Schema.Struct({
+  snapshot: SnapshotRef,
+  format: Schema.Literals(["markdown", "jsonl", "opencode"])
+})
+export interface ExportSnapshot extends Schema.Schema.Type<typeof ExportSnapshot> {}
+
+/** One snapshot, or all of a thread. */
+export const PurgeSnapshots = Schema.Union([Schema.Struct({ snapshotId: WellFormed }), OneThread])
+export type PurgeSnapshots = typeof PurgeSnapshots.Type
+
+export const RestoreThread = Schema.Struct({
+  snapshot: SnapshotRef,
+  /** A new thread. */
+  threadId: ThreadId,
+  /** Default: the instance that the snapshot is of. */
+  instanceId: Schema.optional(InstanceId),
+  /** Absolute path. Default: the directory that the snapshot is of. */
+  directory: Schema.optional(WellFormed),
+  runtimeMode: Schema.optional(RuntimeMode),
+  title: Schema.optional(Text)
+})
+export interface RestoreThread extends Schema.Schema.Type<typeof RestoreThread> {}

@@ -1,0 +1,195 @@
+/**
+ * Every operation of {@link ProviderService} and {@link TranscriptArchive} as data: what it takes, what it answers, and
+ * what can go wrong, as Schemas. A server, a client, a command line or a cluster entity is generated from these records.
+ *
+ * - `payload` and `success` are JSON once they are encoded. Nothing in them is a function or a secret.
+ * - `error` is a union, with an HTTP status (`httpApiStatus`) on each member: give an endpoint of `HttpApi` its `members`.
+ *   `ServiceError.toPublic` leaves out what is for the operator only.
+ * - `stream`: the operation answers a Stream of `success`.
+ * - `idempotent`: the same call again changes nothing more. `sendTurn` and `runTurn` are so only with a `turnId`.
+ */
+import { type Effect, Schema, type Stream } from "effect"
+import { SnapshotInfo, SnapshotRecord, SnapshotRef } from "../domain/Snapshot.ts"
+import { SnapshotManifest } from "../domain/SnapshotManifest.ts"
+import { ThreadEvent } from "../domain/ThreadEvent.ts"
+import { Binding } from "../domain/ThreadRecord.ts"
+import { TranscriptTurn } from "../domain/Transcript.ts"
+import * as Commands from "./Commands.ts"
+import * as Errors from "./OperationErrors.ts"
+import type { ProviderService } from "./ProviderService.ts"
+import * as Results from "./Results.ts"
+import type { TranscriptArchive } from "./TranscriptArchive.ts"
+
+/** One operation. */
+export interface Operation {
+  readonly payload: Schema.Codec<unknown, unknown>
+  readonly success: Schema.Codec<unknown, unknown>
+  readonly error: Schema.Union<ReadonlyArray<Schema.Codec<unknown, unknown>>>
+  readonly stream?: true
+  readonly idempotent: boolean
+}
+
+/** The operations of {@link ProviderService}. */
+export const service = {
+  startSession: {
+    payload: Commands.StartSession,
+    success: Results.SessionInfo,
+    error: Errors.StartSessionErrors,
+    idempotent: true
+  },
+  createThread: {
+    payload: Commands.CreateThread,
+    success: Binding,
+    error: Errors.CreateErrors,
+    idempotent: false
+  },
+  sendTurn: {
+    payload: Commands.SendTurn,
+    success: Results.TurnAccepted,
+    error: Errors.SendErrors,
+    idempotent: false
+  },
+  runTurn: {
+    payload: Commands.SendTurn,
+    success: Results.TurnResult,
+    error: Errors.RunErrors,
+    idempotent: false
+  },
+  interruptTurn: {
+    payload: Commands.InterruptTurn,
+    success: Schema.Void,
+    error: Errors.InterruptErrors,
+    idempotent: true
+  },
+  respondToApproval: {
+    payload: Commands.RespondToApproval,
+    success: Schema.Void,
+    error: Errors.RespondErrors,
+    idempotent: false
+  },
+  answerQuestion: {
+    payload: Commands.AnswerQuestion,
+    success: Schema.Void,
+    error: Errors.AnswerErrors,
+    idempotent: false
+  },
+  stopSession: {
+    payload: Commands.OneThread,
+    success: Schema.Void,
+    error: Errors.StopErrors,
+    idempotent: true
+  },
+  resetThread: {
+    payload: Commands.OneThread,
+    success: Results.SessionInfo,
+    error: Errors.ResetErrors,
+    idempotent: false
+  },
+  compactThread: {
+    payload: Commands.OneThread,
+    success: Results.CompactResult,
+    error: Errors.CompactErrors,
+    idempotent: false
+  },
+  forkThread: {
+    payload: Commands.ForkThread,
+    success: Results.SessionInfo,
+    error: Errors.ForkErrors,
+    idempotent: false
+  },
+  deleteThread: {
+    payload: Commands.OneThread,
+    success: Schema.Void,
+    error: Errors.StopErrors,
+    idempotent: false
+  },
+  listThreads: {
+    payload: Commands.ListThreads,
+    success: Results.ThreadPage,
+    error: Errors.ListErrors,
+    idempotent: true
+  },
+  getThread: {
+    payload: Commands.OneThread,
+    success: Binding,
+    error: Errors.ReadErrors,
+    idempotent: true
+  },
+  readTranscript: {
+    payload: Commands.OneThread,
+    success: Schema.Array(TranscriptTurn),
+    error: Errors.ReadErrors,
+    idempotent: true
+  },
+  streamEvents: {
+    payload: Commands.StreamEvents,
+    success: ThreadEvent,
+    error: Errors.ReadErrors,
+    stream: true,
+    idempotent: true
+  }
+} as const satisfies Record<string, Operation>
+
+/** The operations of {@link TranscriptArchive}. */
+export const archive = {
+  snapshot: {
+    payload: Commands.OneThread,
+    success: SnapshotInfo,
+    error: Errors.SnapshotErrors,
+    idempotent: false
+  },
+  restore: {
+    payload: Commands.RestoreThread,
+    success: Results.SessionInfo,
+    error: Errors.RestoreErrors,
+    idempotent: false
+  },
+  list: {
+    payload: Commands.OneThread,
+    success: Schema.Array(SnapshotRecord),
+    error: Errors.ListErrors,
+    idempotent: true
+  },
+  read: {
+    payload: SnapshotRef,
+    success: Results.SavedTranscript,
+    error: Errors.FindErrors,
+    idempotent: true
+  },
+  verify: {
+    payload: SnapshotRef,
+    success: SnapshotManifest,
+    error: Errors.FindErrors,
+    idempotent: true
+  },
+  export: {
+    payload: Commands.ExportSnapshot,
+    success: Results.ExportFile,
+    error: Errors.ExportErrors,
+    idempotent: true
+  },
+  purge: {
+    payload: Commands.PurgeSnapshots,
+    success: Schema.Int,
+    error: Errors.PurgeErrors,
+    idempotent: true
+  }
+} as const satisfies Record<string, Operation>
+
+/** The functions that a record of operations describes. */
+export type Handlers<Operations extends Record<string, Operation>> = {
+  readonly [Name in keyof Operations]: Operations[Name] extends { readonly stream: true } ? (
+      input: Operations[Name]["payload"]["Type"]
+    ) => Stream.Stream<Operations[Name]["success"]["Type"], Operations[Name]["error"]["Type"]>
+    : (
+      input: Operations[Name]["payload"]["Type"]
+    ) => Effect.Effect<Operations[Name]["success"]["Type"], Operations[Name]["error"]["Type"]>
+}
+
+type Same<A, B> = [A] extends [B] ? [B] extends [A] ? true : false : false
+
+/** Compiles only while the services and these records say the same. */
+export const checked: {
+  readonly service: Same<ProviderService["Service"], Handlers<typeof service>>
+  readonly archive: Same<TranscriptArchive["Service"], Handlers<typeof archive>>
+} = { service: true, archive: true }

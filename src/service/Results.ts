@@ -1,0 +1,97 @@
+/**
+ * What the operations of the service answer, as Schemas: plain JSON.
+ */
+import { Schema } from "effect"
+import { CompactionOutcome } from "../domain/Compaction.ts"
+import { Continuity } from "../domain/Continuity.ts"
+import { Epoch, InstanceId, SessionId, ThreadId, TurnId } from "../domain/Ids.ts"
+import { RuntimeMode } from "../domain/RuntimeMode.ts"
+import { SnapshotInfo } from "../domain/Snapshot.ts"
+import { SavedMessage, SnapshotManifest } from "../domain/SnapshotManifest.ts"
+import { Binding } from "../domain/ThreadRecord.ts"
+import { TranscriptTurn } from "../domain/Transcript.ts"
+import { Usage } from "../domain/Usage.ts"
+
+/** A live session. */
+export const SessionInfo = Schema.Struct({
+  threadId: ThreadId,
+  epoch: Epoch,
+  instanceId: InstanceId,
+  sessionId: SessionId,
+  /** Real path that the session works in. */
+  directory: Schema.String,
+  runtimeMode: RuntimeMode,
+  /** What became of the past when the session was started. */
+  continuity: Continuity
+})
+export interface SessionInfo extends Schema.Schema.Type<typeof SessionInfo> {}
+
+const accepted = {
+  threadId: ThreadId,
+  /** The running turn's, if `steered`. */
+  turnId: TurnId,
+  epoch: Epoch,
+  /** What became of the past when this epoch's session was started, by this call or before. */
+  continuity: Continuity,
+  /** Whether the input joined a running turn. */
+  steered: Schema.Boolean
+} as const
+
+/** The agent has the input. */
+export const TurnAccepted = Schema.Struct(accepted)
+export interface TurnAccepted extends Schema.Schema.Type<typeof TurnAccepted> {}
+
+/** The turn is over and completed. */
+export const TurnResult = Schema.Struct({
+  ...accepted,
+  /** The agent's last message. */
+  text: Schema.String,
+  usage: Usage
+})
+export interface TurnResult extends Schema.Schema.Type<typeof TurnResult> {}
+
+/** A compaction is over. A veto and a failed snapshot are errors. */
+export const CompactResult = Schema.Struct({
+  threadId: ThreadId,
+  compactionId: Schema.String,
+  /** How it ended at the agent. */
+  outcome: CompactionOutcome,
+  summary: Schema.optional(Schema.String),
+  reason: Schema.optional(Schema.String),
+  snapshot: Schema.optional(SnapshotInfo)
+})
+export interface CompactResult extends Schema.Schema.Type<typeof CompactResult> {}
+
+/** One page of threads, newest activity first. */
+export const ThreadPage = Schema.Struct({
+  threads: Schema.Array(Binding),
+  /** Rows that are stored and cannot be read; the rest of the page is not harmed by them. */
+  unreadable: Schema.Array(Schema.Struct({ threadId: Schema.String, reason: Schema.String })),
+  /** Opaque: `after` of the next page. Absent on the last page. */
+  next: Schema.optional(Schema.String)
+})
+export interface ThreadPage extends Schema.Schema.Type<typeof ThreadPage> {}
+
+/** A snapshot read back, every file of it hashed again. */
+export const SavedTranscript = Schema.Struct({
+  /** Absolute path of the manifest. */
+  path: Schema.String,
+  manifest: SnapshotManifest,
+  messages: Schema.Array(SavedMessage),
+  /**
+   * The same turn by turn, as a transcript is. A turn that our log did not know has the id of its first message; what
+   * came before the user's first words is left out.
+   */
+  turns: Schema.Array(TranscriptTurn)
+})
+export interface SavedTranscript extends Schema.Schema.Type<typeof SavedTranscript> {}
+
+/** A snapshot in another shape. */
+export const ExportFile = Schema.Struct({
+  format: Schema.Literals(["markdown", "jsonl", "opencode"]),
+  text: Schema.String,
+  messages: Schema.Int,
+  /** How many messages the shape has no place for: those that only our log has. */
+  omitted: Schema.Int
+})
+export interface ExportFile extends Schema.Schema.Type<typeof ExportFile> {}

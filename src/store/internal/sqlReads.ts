@@ -1,0 +1,180 @@
+/**
+ * What is read from the store. Reading is total, row by row: a row that cannot be read is reported on its own.
+ */
+import { Effect, Option, Result, Schema } from "effect"
+import type { SqlClient, SqlError } from "effect/sql"
+import type { Epoch, InstanceId, RequestId, ThreadId, TurnId } from "../../domain/Ids.ts"
+import { PageInvalid, type StoreFailed, ThreadUnreadable, TurnUnreadable } from "../StoreError.ts"
+import { cursorAfter, type ThreadPage, ThreadQuery } from "../ThreadPage.ts"
+import {
+  type BigIntColumn,
+  type BindingRow,
+  type EventRow,
+  parseJson,
+  toBinding,
+  toEpoch,
+  toEvent,
+  toNumber,
+  toPosition,
+  toThreadId,
+  toTurn,
+  toTurnId,
+  type TurnRow
+} from "./rows.ts"
+import { read } from "./run.ts"
+
+const decodeQuery = Schema.decodeUnknownEffect(ThreadQuery)
+
+/** One more row than the page has tells whether there is a next one. */
+const toPage = (rows: ReadonlyArray<BindingRow>, limit: number): ThreadPage => {
+  const page = rows.slice(0, limit)
+  const last = page.at(-1)
+  const read = page.map((row) => ({ row, binding: toBinding(row) }))
+  return {
+    threads: read.flatMap(({ binding }) => Result.isSuccess(binding) ? [binding.success] : []),
+    unreadable: read.flatMap(({ binding, row }) =>
+      Result.isFailure(binding) ? [{ threadId: String(row.thread_id), reason: binding.failure.message }] : []
+    ),
+    next: last === undefined || rows.length <= limit
+      ? undefined
+      : cursorAfter(last.active_at, last.thread_id)
+  }
+}
+
+export const make = (sql: SqlClient.SqlClient) => {
+  /** The first row of the query, read by a decoder that may fail. */
+  const readOne = <Row, A, E extends { readonly _tag: string }>(
+    operation: string,
+    rows: Effect.Effect<ReadonlyArray<Row>, SqlError.SqlError>,
+    decode: (row: Row) => Result.Result<A, E>
+  ): Effect.Effect<Option.Option<A>, StoreFailed | E> =>
+    Effect.flatMap(
+      read(operation, rows),
+      ([row]) => row === undefined ? Effect.succeedNone : Effect.asSome(Effect.fromResult(decode(row)))
+    )
+
+  return {
+    getThread: (threadId: ThreadId) =>
+      readOne(
+        "read a thread",
+        sql<BindingRow>`SELECT * FROM eca_threads WHERE thread_id = ${threadId}`,
+        (row) => Result.mapError(toBinding(row), (error) => new ThreadUnreadable({ threadId, reason: error.message }))
+      ),
+
+    listThreads: (query: { readonly limit: number; readonly after?: string | undefined }) =>
+      Effect.gen(function*() {
+        const { after, limit } = yield* Effect.mapError(
+          decodeQuery(query),
+          (error) => new PageInvalid({ reason: error.message })
+        )
+        const where = after === undefined
+          ? sql.literal("")
+          : sql`WHERE (active_at, thread_id) < (${after[0]}, ${after[1]})`
+        const rows = yield* read(
+          "list threads",
+          sql<BindingRow>`SELECT * FROM eca_threads ${where}
+            ORDER BY active_at DESC, thread_id DESC LIMIT ${limit + 1}`
+        )
+        return toPage(rows, limit)
+      }),
+
+    tombstone: (threadId: ThreadId) =>
+      read(
+        "read a tombstone",
+        sql<{ readonly position: BigIntColumn; readonly at: BigIntColumn }>`SELECT position, at FROM eca_tombstones
+          WHERE thread_id = ${threadId}`.pipe(
+          Effect.map(([row]) =>
+            Option.map(Option.fromUndefinedOr(row), ({ at, position }) => ({
+              position: toPosition(position),
+              at: toNumber(at)
+            }))
+          )
+        )
+      ),
+
+    getCursor: (threadId: ThreadId, instanceId: InstanceId) =>
+      read(
+        "read a cursor",
+        sql<{ readonly body: string }>`SELECT body FROM eca_cursors
+          WHERE thread_id = ${threadId} AND instance_id = ${instanceId}`.pipe(
+          Effect.map(([row]) => row === undefined ? Option.none() : Option.some(parseJson(row.body)))
+        )
+      ),
+
+    getTurn: (turnId: TurnId) =>
+      readOne(
+        "read a turn",
+        sql<TurnRow>`SELECT * FROM eca_turns WHERE turn_id = ${turnId}`,
+        (row) => Result.mapError(toTurn(row), (error) => new TurnUnreadable({ turnId, reason: error.message }))
+      ),
+
+    turnRefs: (threadId: ThreadId): Effect.Effect<ReadonlyMap<TurnId, string>, StoreFailed> =>
+      read(
+        "read the refs of turns",
+        sql<{ readonly turn_id: string; readonly ref: string }>`SELECT turn_id, ref FROM eca_turns
+          WHERE thread_id = ${threadId} AND ref IS NOT NULL`.pipe(
+          Effect.map((rows) =>
+            new Map(rows.flatMap((row) => {
+              const turnId = toTurnId(row.turn_id)
+              return turnId === undefined ? [] : [[turnId, String(row.ref)] as const]
+            }))
+          )
+        )
+      ),
+
+    unreconciledTurns: (threadId: ThreadId) =>
+      read(
+        "read turns to reconcile",
+        sql<TurnRow>`SELECT * FROM eca_turns WHERE thread_id = ${threadId} AND reconcile = 1
+          ORDER BY intent_at, turn_id`.pipe(
+          Effect.map((rows) =>
+            rows.flatMap((row) => Result.match(toTurn(row), { onFailure: () => [], onSuccess: (turn) => [turn] }))
+          )
+        )
+      ),
+
+    readEvents: ({ after, limit, threadId }: {
+      readonly threadId: ThreadId
+      readonly after: number
+      readonly limit: number
+    }) =>
+      read(
+        "read events",
+        sql<EventRow>`SELECT seq, epoch, turn_id, type, at, position, body FROM eca_events
+          WHERE thread_id = ${threadId} AND seq > ${after} ORDER BY seq LIMIT ${limit}`.pipe(
+          Effect.map((rows) => rows.map((row) => toEvent(threadId, row)))
+        )
+      ),
+
+    requestStatus: (
+      threadId: ThreadId,
+      requestId: RequestId
+    ): Effect.Effect<"unknown" | "open" | "settled", StoreFailed> =>
+      read(
+        "read a request",
+        sql<{ readonly type: string }>`SELECT type FROM eca_events
+          WHERE thread_id = ${threadId} AND subject_id = ${requestId}
+            AND type IN ('ApprovalRequested', 'ApprovalSettled', 'QuestionAsked', 'QuestionSettled')
+          ORDER BY seq DESC LIMIT 1`.pipe(
+          Effect.map(([last]) => {
+            if (last === undefined) return "unknown"
+            return last.type === "ApprovalSettled" || last.type === "QuestionSettled" ? "settled" : "open"
+          })
+        )
+      ),
+
+    dueThreads: ({ limit, now }: { readonly now: number; readonly limit: number }) =>
+      read(
+        "read due threads",
+        sql<{ readonly thread_id: string; readonly epoch: BigIntColumn }>`SELECT thread_id, epoch FROM eca_threads
+          WHERE due_at <= ${now} ORDER BY due_at LIMIT ${limit}`.pipe(
+          Effect.map((rows) =>
+            rows.flatMap((row): ReadonlyArray<{ readonly threadId: ThreadId; readonly epoch: Epoch }> => {
+              const threadId = toThreadId(row.thread_id)
+              return threadId === undefined ? [] : [{ threadId, epoch: toEpoch(row.epoch) }]
+            })
+          )
+        )
+      )
+  }
+}

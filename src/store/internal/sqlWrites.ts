@@ -1,0 +1,127 @@
+/**
+ * What is written to the store: each operation is one statement or one transaction, and never part of another.
+ */
+import { Clock, Effect, Option } from "effect"
+import type { SqlClient } from "effect/sql"
+import { Epoch, type Position, type ThreadId, type TurnId } from "../../domain/Ids.ts"
+import type { Binding } from "../../domain/ThreadRecord.ts"
+import type { Commit, Intent, NewThread } from "../Commit.ts"
+import { EpochFenced, type StoreFailed, TurnExists } from "../StoreError.ts"
+import * as crashSettlement from "./crashSettlement.ts"
+import type { Positions } from "./positions.ts"
+import { bindingRow, toPosition } from "./rows.ts"
+import { write, writeFenced } from "./run.ts"
+import * as sqlCommit from "./sqlCommit.ts"
+import type { Subscriptions } from "./sqlHookOutbox.ts"
+
+export const make = (sql: SqlClient.SqlClient, positions: Positions, outbox: Subscriptions) => ({
+  commit: (commit: Commit): Effect.Effect<Position, StoreFailed | EpochFenced> =>
+    writeFenced(
+      sql,
+      commit.name,
+      commit.flush ? "flushed" : "relaxed",
+      sqlCommit.write(sql, positions, outbox, commit)
+    ),
+
+  deleteThread: (threadId: ThreadId) =>
+    write(
+      sql,
+      "delete a thread",
+      "flushed",
+      sql.withTransaction(Effect.gen(function*() {
+        for (const table of ["eca_events", "eca_turns", "eca_cursors", "eca_threads"]) {
+          yield* sql`DELETE FROM ${sql(table)} WHERE thread_id = ${threadId}`
+        }
+        const row = { thread_id: threadId, position: yield* positions.next, at: yield* Clock.currentTimeMillis }
+        yield* sql`INSERT INTO eca_tombstones ${sql.insert(row)} ON CONFLICT (thread_id)
+          DO UPDATE SET position = excluded.position, at = excluded.at`
+        return toPosition(row.position)
+      }))
+    ),
+
+  createThread: (thread: NewThread) =>
+    write(
+      sql,
+      "create a thread",
+      "flushed",
+      sql.withTransaction(Effect.gen(function*() {
+        const position = yield* positions.next
+        const row = bindingRow({ ...thread, status: "stopped", epoch: Epoch.make(0), lastSeq: 0 }, {
+          lastSeq: 0,
+          position,
+          dueAt: null
+        })
+        const made = yield* sql`INSERT INTO eca_threads ${sql.insert({ ...row })}
+          ON CONFLICT (thread_id) DO NOTHING RETURNING thread_id`
+        return made.length === 0 ? Option.none() : Option.some(toPosition(position))
+      }))
+    ),
+
+  configureThread: ({ epoch, model, threadId, title }: Pick<Binding, "threadId" | "epoch" | "model" | "title">) =>
+    writeFenced(
+      sql,
+      "configure a thread",
+      "flushed",
+      Effect.gen(function*() {
+        const position = yield* positions.next
+        const changed = { model: model === undefined ? null : JSON.stringify(model), title: title ?? null, position }
+        const rows = yield* sql`UPDATE eca_threads SET ${sql.update(changed)}
+          WHERE thread_id = ${threadId} AND epoch = ${epoch} AND status <> 'stopped' RETURNING thread_id`
+        return rows.length === 0 ? yield* new EpochFenced({ threadId, epoch }) : toPosition(position)
+      })
+    ),
+
+  settleThread: (threadId: ThreadId) =>
+    write(sql, "settle a thread", "flushed", crashSettlement.settle(sql, positions, outbox, threadId)),
+
+  recordIntent: (turn: Intent): Effect.Effect<void, StoreFailed | TurnExists | EpochFenced> =>
+    write(
+      sql,
+      "record a turn",
+      "flushed",
+      // The fence, the check of the id and the insert in one statement, which is its own transaction.
+      sql`INSERT INTO eca_turns (turn_id, thread_id, epoch, status, ref, input, intent_at)
+        SELECT CAST(${turn.turnId} AS TEXT), thread_id, epoch, 'intent', CAST(${turn.ref ?? null} AS TEXT),
+          CAST(${JSON.stringify(turn.input)} AS TEXT), CAST(${turn.at} AS BIGINT) FROM eca_threads
+        WHERE thread_id = ${turn.threadId} AND epoch = ${turn.epoch} AND status <> 'stopped'
+        ON CONFLICT (turn_id) DO NOTHING RETURNING turn_id`.pipe(
+        Effect.flatMap((rows) =>
+          rows.length > 0
+            ? Effect.succeed("recorded")
+            : Effect.map(
+              sql`SELECT turn_id FROM eca_turns WHERE turn_id = ${turn.turnId}`,
+              (used) => used.length > 0 ? "exists" : "fenced"
+            )
+        )
+      )
+    ).pipe(
+      Effect.flatMap((outcome): Effect.Effect<void, TurnExists | EpochFenced> => {
+        if (outcome === "recorded") return Effect.void
+        return outcome === "exists"
+          ? Effect.fail(new TurnExists({ turnId: turn.turnId }))
+          : Effect.fail(new EpochFenced({ threadId: turn.threadId, epoch: turn.epoch }))
+      })
+    ),
+
+  refuseTurn: (turnId: TurnId, at: number) =>
+    write(
+      sql,
+      "refuse a turn",
+      "relaxed",
+      Effect.asVoid(sql`UPDATE eca_turns SET status = 'refused', ended_at = ${at}
+        WHERE turn_id = ${turnId} AND status = 'intent'`)
+    ),
+
+  setDue: ({ dueAt, epoch, threadId }: {
+    readonly threadId: ThreadId
+    readonly epoch: Epoch
+    readonly dueAt: number
+  }) =>
+    write(
+      sql,
+      "set a due time",
+      "relaxed",
+      Effect.asVoid(sql`UPDATE eca_threads SET due_at = ${dueAt}
+        WHERE thread_id = ${threadId} AND epoch = ${epoch} AND status <> 'stopped'`)
+    )
+})

@@ -1,0 +1,262 @@
+/**
+ * P15 on the mock: what comes in is decoded at the door. Bad input is a typed error before the store or the agent sees
+ * anything of it.
+ */
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer, Stream } from "effect"
+import { InstanceId, ProviderService, SessionStore, ThreadId, TranscriptArchive } from "../../src/index.ts"
+import { layerTest, MockProvider, MockStep } from "../../src/testing/index.ts"
+import * as Agents from "../support/Agents.ts"
+
+/** A value as it comes from a JSON body: what its type claims was never checked. */
+function unchecked<A>(value: unknown): A
+function unchecked(value: unknown): unknown {
+  return value
+}
+
+const app = layerTest().pipe(Layer.provideMerge(NodeServices.layer))
+const threadId = ThreadId.make("thread")
+const instanceId = InstanceId.make("mock")
+
+const run = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.provide(effect, app, { local: true })
+
+/** The operation refuses; answers the places that it names. Nothing has reached the agent or the store. */
+const refused = Effect.fnUntraced(function*<A, E extends { readonly _tag: string }, R>(call: Effect.Effect<A, E, R>) {
+  const store = yield* SessionStore
+  const mock = yield* MockProvider
+  const before = {
+    events: yield* Agents.stored(threadId),
+    turns: (yield* mock.received).length,
+    starts: (yield* mock.starts).length
+  }
+  const error = yield* Effect.flip(call)
+  assert.strictEqual(error._tag, "InputInvalid")
+  assert.deepStrictEqual({
+    events: yield* Agents.stored(threadId),
+    turns: (yield* mock.received).length,
+    starts: (yield* mock.starts).length
+  }, before)
+  yield* store.listThreads({ limit: 10 })
+  return unchecked<{ readonly issues: ReadonlyArray<{ readonly path: string }>; readonly message: string }>(error)
+})
+
+const started = Effect.gen(function*() {
+  const agents = yield* ProviderService
+  const directory = yield* Agents.folder
+  yield* agents.startSession({ threadId, instanceId, directory })
+  return { agents, directory }
+})
+
+const half = "z\ud800"
+
+describe("P15 the door", () => {
+  const input = { threadId, prompt: "hello" }
+  const attachment = { _tag: "File", path: "notes.md" }
+  for (
+    const [what, bad, path] of [
+      ["an empty turn id", { ...input, turnId: "" }, "turnId"],
+      ["a turn id of 513 characters", { ...input, turnId: "t".repeat(513) }, "turnId"],
+      ["an empty thread id", { ...input, threadId: "" }, "threadId"],
+      ["a thread id that is not well-formed", { ...input, threadId: half }, "threadId"],
+      ["a turn id that is not well-formed", { ...input, turnId: half }, "turnId"],
+      ["no prompt", { threadId }, "prompt"],
+      ["an undefined prompt", { threadId, prompt: undefined }, "prompt"],
+      ["a number as prompt", { threadId, prompt: 5 }, "prompt"],
+      ["null as prompt", { threadId, prompt: null }, "prompt"],
+      [
+        "an attachment of an unknown kind",
+        { ...input, attachments: [{ _tag: "Url", url: "x" }] },
+        "attachments[0]"
+      ],
+      [
+        "an attachment without a path",
+        { ...input, attachments: [attachment, { _tag: "File" }] },
+        "attachments[1].path"
+      ],
+      ["attachments that are no list", { ...input, attachments: attachment }, "attachments"],
+      ["a model that is a string", { ...input, model: "gpt" }, "model"],
+      ["a model without an id", { ...input, model: { variant: "high" } }, "model.id"],
+      ["an agent that is a number", { ...input, agent: 7 }, "agent"],
+      ["an empty agent", { ...input, agent: "" }, "agent"],
+      ["a steer that is a string", { ...input, steer: "yes" }, "steer"],
+      ["no input at all", undefined, ""],
+      ["a string as input", "hello", ""],
+      ["JSON nested 8,000 levels deep", JSON.parse(`${"[".repeat(8000)}${"]".repeat(8000)}`), ""]
+    ] satisfies ReadonlyArray<readonly [string, unknown, string]>
+  ) {
+    it.effect(`P15 door: sendTurn and runTurn refuse ${what}`, () =>
+      run(Effect.gen(function*() {
+        const { agents } = yield* started
+        for (const call of [agents.sendTurn(unchecked(bad)), agents.runTurn(unchecked(bad))]) {
+          const { issues } = yield* refused<unknown, { readonly _tag: string }, never>(call)
+          assert.include(issues.map((issue) => issue.path), path)
+        }
+        assert.strictEqual((yield* agents.runTurn(input)).text, "echo: hello")
+      })))
+  }
+
+  it.effect("P15 door: an error names every place and quotes none of the input", () =>
+    run(Effect.gen(function*() {
+      const { agents } = yield* started
+      const secret = "hunter2\ud800"
+      const { issues, message } = yield* refused(
+        agents.sendTurn(unchecked({ threadId: secret, turnId: secret, prompt: 5, agent: secret }))
+      )
+      assert.deepStrictEqual(issues.map(({ path }) => path).toSorted(), ["agent", "prompt", "threadId", "turnId"])
+      assert.notInclude(JSON.stringify({ issues, message }), "hunter2")
+    })))
+
+  it.effect("P15 door: a start with a bad mode, id or policy is refused before there is a session", () =>
+    run(Effect.gen(function*() {
+      const agents = yield* ProviderService
+      const directory = yield* Agents.folder
+      const input = { threadId, instanceId, directory }
+      for (
+        const bad of [
+          { ...input, runtimeMode: "yolo" },
+          { ...input, threadId: "" },
+          { ...input, instanceId: half },
+          { ...input, directory: half },
+          { ...input, title: 5 },
+          { ...input, onMissing: "ignore" },
+          { ...input, compaction: { onSnapshotFailure: "shrug" } }
+        ]
+      ) yield* refused(agents.startSession(unchecked(bad)))
+      assert.deepStrictEqual((yield* agents.listThreads({})).threads, [])
+    })))
+
+  it.effect("P15 door: a new thread without a directory or an instance says what is missing", () =>
+    run(Effect.gen(function*() {
+      const agents = yield* ProviderService
+      const none = yield* Effect.flip(agents.startSession({ threadId }))
+      assert.deepInclude<unknown>(none, { _tag: "StartIncomplete", missing: ["instanceId", "directory"] })
+      const one = yield* Effect.flip(agents.startSession({ threadId, instanceId }))
+      assert.deepInclude<unknown>(one, { _tag: "StartIncomplete", missing: ["directory"] })
+      assert.include(one.message, "give directory")
+    })))
+
+  for (const limit of [Number.NaN, Number.POSITIVE_INFINITY, 1.5, -1, 0, 1001]) {
+    it.effect(`P15 door: listThreads refuses a limit of ${limit}`, () =>
+      run(Effect.gen(function*() {
+        const agents = yield* ProviderService
+        const { issues } = yield* refused(agents.listThreads({ limit }))
+        assert.deepStrictEqual(new Set(issues.map(({ path }) => path)), new Set(["limit"]))
+      })))
+  }
+
+  it.effect("P15 door: listThreads goes page by page, and refuses a cursor that it did not make", () =>
+    run(Effect.gen(function*() {
+      const agents = yield* ProviderService
+      const directory = yield* Agents.folder
+      const ids = ["a", "b", "c"].map((id) => ThreadId.make(id))
+      for (const threadId of ids) yield* agents.startSession({ threadId, instanceId, directory })
+      const first = yield* agents.listThreads({ limit: 2 })
+      const second = yield* agents.listThreads({ limit: 2, after: first.next })
+      assert.sameMembers([...first.threads, ...second.threads].map(({ threadId }) => threadId), ids)
+      assert.deepStrictEqual([first.threads.length, second.threads.length, second.next], [2, 1, undefined])
+      assert.strictEqual((yield* Effect.flip(agents.listThreads({ after: "rubbish" })))._tag, "InputInvalid")
+    })))
+
+  it.effect("P15 door: the other operations and the archive decode their input, too", () =>
+    run(Effect.gen(function*() {
+      const { agents } = yield* started
+      const archive = yield* TranscriptArchive
+      const nothing = unchecked<never>({ threadId: "" })
+      yield* refused(agents.interruptTurn(nothing))
+      yield* refused(agents.stopSession({ threadId: nothing }))
+      yield* refused(agents.resetThread({ threadId: nothing }))
+      yield* refused(agents.compactThread({ threadId: nothing }))
+      yield* refused(agents.forkThread(nothing))
+      yield* refused(agents.deleteThread({ threadId: nothing }))
+      yield* refused(agents.getThread({ threadId: nothing }))
+      yield* refused(agents.createThread(nothing))
+      yield* refused(agents.readTranscript({ threadId: nothing }))
+      yield* refused(Stream.runDrain(agents.streamEvents(unchecked({ threadId, after: -1 }))))
+      yield* refused(agents.respondToApproval(unchecked({ threadId, requestId: "r", decision: "yes" })))
+      yield* refused(agents.answerQuestion(unchecked({ threadId, requestId: "r", answer: { _tag: "Answered" } })))
+      yield* refused(archive.snapshot(nothing))
+      yield* refused(archive.list(nothing))
+      yield* refused(archive.read(nothing))
+      yield* refused(archive.verify(nothing))
+      yield* refused(archive.restore(nothing))
+      yield* refused(archive.export(unchecked({ snapshot: { snapshotId: "s" }, format: "pdf" })))
+      yield* refused(archive.purge(unchecked({})))
+    })))
+
+  it.effect("P15 door: one answer for two questions is refused before it is sent, and the request stays open", () =>
+    run(Effect.gen(function*() {
+      const { agents } = yield* started
+      const mock = yield* MockProvider
+      const question = { question: "Which?", options: [{ label: "one" }, { label: "two" }], multiple: false }
+      yield* mock.nextTurn(() => [MockStep.question([question, question]), MockStep.text("Thanks.")])
+      yield* agents.sendTurn({ threadId, prompt: "ask me" })
+      const { request: { requestId } } = yield* mock.awaitRequest()
+      yield* Agents.awaitEvent(Agents.is("QuestionAsked"))
+      const answer = (answers: ReadonlyArray<ReadonlyArray<string>>) =>
+        agents.answerQuestion({ threadId, requestId, answer: { _tag: "Answered", answers } })
+      const error = yield* Effect.flip(answer([["one"]]))
+      assert.deepInclude<unknown>(error, { _tag: "AnswerInvalid", questions: 2, answers: 1 })
+      assert.lengthOf(yield* mock.answers, 0)
+      yield* answer([["one"], ["two"]])
+      assert.lengthOf(yield* mock.answers, 1)
+    })))
+})
+
+describe("P15 what goes to an agent is well-formed", () => {
+  it.effect("P15 door: half a surrogate pair in a prompt, a title or an answer becomes U+FFFD", () =>
+    run(Effect.gen(function*() {
+      const agents = yield* ProviderService
+      const mock = yield* MockProvider
+      const directory = yield* Agents.folder
+      yield* agents.startSession({ threadId, instanceId, directory, title: `t${half}` })
+      yield* agents.runTurn({ threadId, prompt: "so\ud83d" })
+      assert.deepStrictEqual((yield* mock.received).map(({ input }) => input.prompt), ["so\ufffd"])
+      assert.deepStrictEqual((yield* mock.starts).map(({ title }) => title), ["tz\ufffd"])
+      const [turn] = yield* agents.readTranscript({ threadId })
+      assert.strictEqual(turn?.input.prompt, "so\ufffd")
+    })))
+
+  it.effect("P15 seed: a transcript that is shortened in the middle of an emoji is well-formed", () =>
+    run(Effect.gen(function*() {
+      const agents = yield* ProviderService
+      const mock = yield* MockProvider
+      const directory = yield* Agents.folder
+      const settings = { threadId, instanceId, directory }
+      const { sessionId } = yield* agents.startSession(settings)
+      yield* agents.runTurn({ threadId, prompt: `x${"😀".repeat(70_000)}` })
+      yield* agents.runTurn({ threadId, prompt: "😀".repeat(70_000) })
+      yield* agents.stopSession({ threadId })
+      yield* mock.loseSession(sessionId)
+      const { continuity } = yield* agents.startSession(settings)
+      assert.strictEqual(continuity._tag, "Rehydrated")
+      const seeded = (yield* mock.starts).flatMap(({ from }) => from._tag === "Seeded" ? [from.transcript] : [])
+      assert.deepStrictEqual(seeded.map((text) => text.isWellFormed()), [true])
+      assert.notInclude(seeded.join(), "\ufffd")
+    })))
+})
+
+describe("P15 what comes from an agent", () => {
+  const nested = (depth: number): unknown => JSON.parse(`${"[".repeat(depth)}${"]".repeat(depth)}`)
+
+  for (const depth of [200, 4000, 8000, 20_000]) {
+    it.effect(`P15 adapter: a tool call of JSON nested ${depth} levels deep harms neither session nor snapshot`, () =>
+      run(Effect.gen(function*() {
+        const agents = yield* ProviderService
+        const archive = yield* TranscriptArchive
+        const mock = yield* MockProvider
+        const directory = yield* Agents.folder
+        yield* agents.startSession({ threadId, instanceId, directory, runtimeMode: "full-access" })
+        yield* mock.nextTurn(
+          () => [MockStep.tool("search", { input: { query: nested(depth) } }), MockStep.text("Found.")]
+        )
+        assert.strictEqual((yield* agents.runTurn({ threadId, prompt: "search" })).text, "Found.")
+        const { snapshotId } = yield* archive.snapshot({ threadId })
+        const { turns } = yield* archive.read({ snapshotId })
+        const call = turns[0]?.items.find((item) => item._tag === "ToolCall")
+        const kept = call?._tag === "ToolCall" ? JSON.stringify(call.input) : ""
+        assert.strictEqual(kept.split("[").length - 1, depth)
+        assert.strictEqual((yield* agents.getThread({ threadId })).status, "idle")
+      })))
+  }
+})
