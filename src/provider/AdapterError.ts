@@ -2,113 +2,24 @@
  * What can go wrong between an adapter and its agent: one tagged error per thing that can happen, with data.
  *
  * Each operation of `ProviderAdapter` and `ProviderSession` names the subset that can occur there. `retryable` says
- * whether the same call may succeed later without anybody changing anything. Fields named `message`, `stderr` and
+ * whether the same call may succeed later although nothing was changed. Fields named `message`, `stderr` and
  * `body` carry the agent's own words for a human; nothing in this library decides by them.
+ *
+ * @since 0.1.0
  */
 import { Schema } from "effect"
 import { InstanceId, ProviderName, RequestId, SessionId, TurnId } from "../domain/Ids.ts"
 import { hidden } from "../domain/PublicError.ts"
 import { RuntimeMode } from "../domain/RuntimeMode.ts"
 
-/** No executable was found. `searched` lists every place that was looked at, in order. */
-export class AgentNotFound
-  extends Schema.TaggedError<AgentNotFound>("effect-coding-agents/AgentNotFound")("AgentNotFound", {
-    instanceId: InstanceId,
-    searched: hidden(Schema.Array(Schema.String))
-  }, { httpApiStatus: 503 })
-{
-  readonly retryable = false
-  get publicMessage() {
-    return `No executable found for ${this.instanceId}`
-  }
-  override get message() {
-    return `No executable found for ${this.instanceId}; looked at ${this.searched.join(", ")}`
-  }
-}
+export * from "./AgentError.ts"
 
-/** A file is there but the system will not run it. `code` is the system's error code (`EACCES`, `ENOEXEC`, ...). */
-export class AgentNotExecutable
-  extends Schema.TaggedError<AgentNotExecutable>("effect-coding-agents/AgentNotExecutable")("AgentNotExecutable", {
-    instanceId: InstanceId,
-    path: hidden(Schema.String),
-    code: Schema.String
-  }, { httpApiStatus: 503 })
-{
-  readonly retryable = false
-  get publicMessage() {
-    return `The executable of ${this.instanceId} cannot be executed (${this.code})`
-  }
-  override get message() {
-    return `${this.path} cannot be executed (${this.code})`
-  }
-}
-
-/** The agent was started and did not become ready: it exited, or the deadline passed. `stderr` is its last output. */
-export class AgentStartFailed
-  extends Schema.TaggedError<AgentStartFailed>("effect-coding-agents/AgentStartFailed")("AgentStartFailed", {
-    instanceId: InstanceId,
-    reason: Schema.Literals(["exited", "deadline"]),
-    exitCode: Schema.optionalKey(Schema.Int),
-    stderr: hidden(Schema.String)
-  }, { httpApiStatus: 503 })
-{
-  readonly retryable = true
-  get publicMessage() {
-    const what = this.reason === "deadline"
-      ? "was not ready before the deadline"
-      : `exited${this.exitCode === undefined ? "" : ` with code ${this.exitCode}`} before it was ready`
-    return `The agent of ${this.instanceId} ${what}`
-  }
-  override get message() {
-    return `${this.publicMessage}${this.stderr === "" ? "" : `; its last output:\n${this.stderr}`}`
-  }
-}
-
-/** The agent refused our credentials. */
-export class AgentUnauthorized
-  extends Schema.TaggedError<AgentUnauthorized>("effect-coding-agents/AgentUnauthorized")("AgentUnauthorized", {
-    instanceId: InstanceId,
-    status: Schema.Int
-  }, { httpApiStatus: 502 })
-{
-  readonly retryable = false
-  override get message() {
-    return `${this.instanceId} refused the password or token (status ${this.status})`
-  }
-}
-
-/** No answer: connection refused, reset, or not within the deadline. Says nothing about the session. */
-export class AgentUnreachable
-  extends Schema.TaggedError<AgentUnreachable>("effect-coding-agents/AgentUnreachable")("AgentUnreachable", {
-    instanceId: InstanceId,
-    operation: Schema.String,
-    code: Schema.String
-  }, { httpApiStatus: 503 })
-{
-  readonly retryable = true
-  override get message() {
-    return `${this.instanceId} did not answer ${this.operation} (${this.code})`
-  }
-}
-
-/** The agent answered something that is neither success nor a known refusal. */
-export class AgentProtocolError
-  extends Schema.TaggedError<AgentProtocolError>("effect-coding-agents/AgentProtocolError")("AgentProtocolError", {
-    instanceId: InstanceId,
-    operation: Schema.String,
-    status: Schema.optionalKey(Schema.Int),
-    name: Schema.optionalKey(Schema.String),
-    body: hidden(Schema.Unknown)
-  }, { httpApiStatus: 502 })
-{
-  readonly retryable = false
-  override get message() {
-    const what = [this.status, this.name].filter((part) => part !== undefined).join(" ")
-    return `${this.instanceId} answered ${this.operation} with ${what === "" ? "an unexpected value" : what}`
-  }
-}
-
-/** Proved: the provider no longer has this session. `evidence` is the structure that proves it. */
+/**
+ * Proved: the provider no longer has this session. `evidence` is the structure that proves it.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export class SessionMissing
   extends Schema.TaggedError<SessionMissing>("effect-coding-agents/SessionMissing")("SessionMissing", {
     instanceId: InstanceId,
@@ -122,7 +33,12 @@ export class SessionMissing
   }
 }
 
-/** The stored cursor cannot be used. It stays stored as it is. */
+/**
+ * The stored cursor cannot be used. It stays stored as it is.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export class CursorRejected
   extends Schema.TaggedError<CursorRejected>("effect-coding-agents/CursorRejected")("CursorRejected", {
     instanceId: InstanceId,
@@ -140,7 +56,12 @@ export class CursorRejected
   }
 }
 
-/** The session exists but cannot work in the directory that was asked for. */
+/**
+ * The session exists but cannot work in the directory that was asked for.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export class DirectoryUnreachable
   extends Schema.TaggedError<DirectoryUnreachable>("effect-coding-agents/DirectoryUnreachable")(
     "DirectoryUnreachable",
@@ -158,7 +79,12 @@ export class DirectoryUnreachable
   }
 }
 
-/** The runtime mode cannot be enforced on this agent, so the session was not started. */
+/**
+ * The runtime mode cannot be enforced on this agent, so the session was not started.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export class PolicyUnenforceable
   extends Schema.TaggedError<PolicyUnenforceable>("effect-coding-agents/PolicyUnenforceable")("PolicyUnenforceable", {
     instanceId: InstanceId,
@@ -173,7 +99,12 @@ export class PolicyUnenforceable
   }
 }
 
-/** The agent does not offer this model. */
+/**
+ * The agent does not offer this model.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export class ModelUnavailable
   extends Schema.TaggedError<ModelUnavailable>("effect-coding-agents/ModelUnavailable")("ModelUnavailable", {
     instanceId: InstanceId,
@@ -188,7 +119,12 @@ export class ModelUnavailable
   }
 }
 
-/** The input did not become a turn. The provider does not have it; sending it again is safe. */
+/**
+ * The input did not become a turn. The provider does not have it; sending it again is safe.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export class TurnRefused extends Schema.TaggedError<TurnRefused>("effect-coding-agents/TurnRefused")("TurnRefused", {
   turnId: TurnId,
   name: Schema.String,
@@ -203,6 +139,9 @@ export class TurnRefused extends Schema.TaggedError<TurnRefused>("effect-coding-
 /**
  * The input may or may not have reached the provider, and its history could not be read to find out. The turn ends as
  * unknown and is never sent again by itself.
+ *
+ * @category errors
+ * @since 0.1.0
  */
 export class DeliveryUncertain
   extends Schema.TaggedError<DeliveryUncertain>("effect-coding-agents/DeliveryUncertain")("DeliveryUncertain", {
@@ -216,7 +155,12 @@ export class DeliveryUncertain
   }
 }
 
-/** An attachment cannot be sent. */
+/**
+ * An attachment cannot be sent.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export class AttachmentRefused
   extends Schema.TaggedError<AttachmentRefused>("effect-coding-agents/AttachmentRefused")("AttachmentRefused", {
     name: Schema.String,
@@ -232,6 +176,9 @@ export class AttachmentRefused
 /**
  * The agent would compact without asking us first, although transcripts are to be saved before: what makes it ask did
  * not load. The turn was not sent.
+ *
+ * @category errors
+ * @since 0.1.0
  */
 export class GateMissing extends Schema.TaggedError<GateMissing>("effect-coding-agents/GateMissing")("GateMissing", {
   instanceId: InstanceId,
@@ -248,7 +195,12 @@ export class GateMissing extends Schema.TaggedError<GateMissing>("effect-coding-
   }
 }
 
-/** The provider does not know this request (any more): it was answered elsewhere, or what it belonged to ended. */
+/**
+ * The provider does not know this request (any more): it was answered elsewhere, or what it belonged to ended.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export class RequestGone
   extends Schema.TaggedError<RequestGone>("effect-coding-agents/RequestGone")("RequestGone", { requestId: RequestId }, {
     httpApiStatus: 409
@@ -260,7 +212,12 @@ export class RequestGone
   }
 }
 
-/** The adapter does not offer this operation; its capabilities say so. */
+/**
+ * The adapter does not offer this operation; its capabilities say so.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export class CapabilityMissing
   extends Schema.TaggedError<CapabilityMissing>("effect-coding-agents/CapabilityMissing")("CapabilityMissing", {
     provider: ProviderName,
@@ -272,9 +229,3 @@ export class CapabilityMissing
     return `${this.provider} cannot ${this.capability}`
   }
 }
-
-/** Failing to talk to a running agent, whatever the operation. */
-export type AgentError = AgentUnauthorized | AgentUnreachable | AgentProtocolError
-
-/** Failing to get an agent that runs and accepts us. */
-export type AgentStartError = AgentNotFound | AgentNotExecutable | AgentStartFailed | AgentError

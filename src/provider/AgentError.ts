@@ -1,0 +1,152 @@
+/**
+ * What can go wrong when an agent is found, started and talked to.
+ *
+ * @since 0.1.0
+ */
+import { Schema } from "effect"
+import { InstanceId } from "../domain/Ids.ts"
+import { hidden } from "../domain/PublicError.ts"
+
+/**
+ * No executable was found. `searched` lists every place that was looked at, in order.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class AgentNotFound
+  extends Schema.TaggedError<AgentNotFound>("effect-coding-agents/AgentNotFound")("AgentNotFound", {
+    instanceId: InstanceId,
+    searched: hidden(Schema.Array(Schema.String))
+  }, { httpApiStatus: 503 })
+{
+  readonly retryable = false
+  get publicMessage() {
+    return `No executable found for ${this.instanceId}`
+  }
+  override get message() {
+    return `No executable found for ${this.instanceId}; looked at ${this.searched.join(", ")}`
+  }
+}
+
+/**
+ * A file is there but the system will not run it. `code` is the system's error code (`EACCES`, `ENOEXEC`, ...).
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class AgentNotExecutable
+  extends Schema.TaggedError<AgentNotExecutable>("effect-coding-agents/AgentNotExecutable")("AgentNotExecutable", {
+    instanceId: InstanceId,
+    path: hidden(Schema.String),
+    code: Schema.String
+  }, { httpApiStatus: 503 })
+{
+  readonly retryable = false
+  get publicMessage() {
+    return `The executable of ${this.instanceId} cannot be executed (${this.code})`
+  }
+  override get message() {
+    return `${this.path} cannot be executed (${this.code})`
+  }
+}
+
+/**
+ * The agent was started and did not become ready: it exited, or the deadline passed. `stderr` is its last output.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class AgentStartFailed
+  extends Schema.TaggedError<AgentStartFailed>("effect-coding-agents/AgentStartFailed")("AgentStartFailed", {
+    instanceId: InstanceId,
+    reason: Schema.Literals(["exited", "deadline"]),
+    exitCode: Schema.optionalKey(Schema.Int),
+    stderr: hidden(Schema.String)
+  }, { httpApiStatus: 503 })
+{
+  readonly retryable = true
+  get publicMessage() {
+    const what = this.reason === "deadline"
+      ? "was not ready before the deadline"
+      : `exited${this.exitCode === undefined ? "" : ` with code ${this.exitCode}`} before it was ready`
+    return `The agent of ${this.instanceId} ${what}`
+  }
+  override get message() {
+    return `${this.publicMessage}${this.stderr === "" ? "" : `; its last output:\n${this.stderr}`}`
+  }
+}
+
+/**
+ * The agent refused our credentials.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class AgentUnauthorized
+  extends Schema.TaggedError<AgentUnauthorized>("effect-coding-agents/AgentUnauthorized")("AgentUnauthorized", {
+    instanceId: InstanceId,
+    status: Schema.Int
+  }, { httpApiStatus: 502 })
+{
+  readonly retryable = false
+  override get message() {
+    return `${this.instanceId} refused the password or token (status ${this.status})`
+  }
+}
+
+/**
+ * No answer: connection refused, reset, or not within the deadline. Says nothing about the session.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class AgentUnreachable
+  extends Schema.TaggedError<AgentUnreachable>("effect-coding-agents/AgentUnreachable")("AgentUnreachable", {
+    instanceId: InstanceId,
+    operation: Schema.String,
+    code: Schema.String
+  }, { httpApiStatus: 503 })
+{
+  readonly retryable = true
+  override get message() {
+    return `${this.instanceId} did not answer ${this.operation} (${this.code})`
+  }
+}
+
+/**
+ * The agent answered something that is neither success nor a known refusal.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class AgentProtocolError
+  extends Schema.TaggedError<AgentProtocolError>("effect-coding-agents/AgentProtocolError")("AgentProtocolError", {
+    instanceId: InstanceId,
+    operation: Schema.String,
+    status: Schema.optionalKey(Schema.Int),
+    name: Schema.optionalKey(Schema.String),
+    body: hidden(Schema.Unknown)
+  }, { httpApiStatus: 502 })
+{
+  readonly retryable = false
+  override get message() {
+    const what = [this.status, this.name].filter((part) => part !== undefined).join(" ")
+    return `${this.instanceId} answered ${this.operation} with ${what === "" ? "an unexpected value" : what}`
+  }
+}
+
+/**
+ * Failing to talk to a running agent, whatever the operation.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type AgentError = AgentUnauthorized | AgentUnreachable | AgentProtocolError
+
+/**
+ * Failing to get an agent that runs and accepts us.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type AgentStartError = AgentNotFound | AgentNotExecutable | AgentStartFailed | AgentError
