@@ -24,6 +24,8 @@
  * - One process owns a store. A second one is refused with `StoreOwned`.
  * - Adapters and hooks find the registries of the Layer that they are given to. An adapter that is built elsewhere is
  *   not known here.
+ *
+ * @since 0.1.0
  */
 import { Context, Deferred, Effect, type FileSystem, Layer, type Path } from "effect"
 import { LifecycleHooks } from "./hooks/LifecycleHooks.ts"
@@ -35,12 +37,15 @@ import { ProviderService } from "./service/ProviderService.ts"
 import { TranscriptArchive } from "./service/TranscriptArchive.ts"
 import type { Stores } from "./store/SessionStore.ts"
 
-export { defaults, type Settings, SettingsInvalid } from "./host/Settings.ts"
+export { defaults, type FromConfig, type Settings, SettingsInvalid } from "./host/Settings.ts"
 
 /**
  * The service alone, for those who compose the rest by hand. Adapters register themselves with the `ProviderRegistry`,
  * hooks with `LifecycleHooks`; the reaper runs as long as this Layer. One service per store: a second one takes threads
  * over, and what the first then writes is refused (`EpochFenced`).
+ *
+ * @category layers
+ * @since 0.1.0
  */
 export const layerService = (settings: HostSettings.Settings = {}): Service<HostSettings.SettingsInvalid> =>
   serviceOf(HostSettings.resolve(settings))
@@ -80,7 +85,12 @@ function merged(layers: AnyLayer | ReadonlyArray<AnyLayer>): AnyLayer {
 
 const isMany = (layers: AnyLayer | ReadonlyArray<AnyLayer>): layers is ReadonlyArray<AnyLayer> => Array.isArray(layers)
 
-/** What an app is made of. */
+/**
+ * What an app is made of.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Parts<
   Agents extends AnyLayer | ReadonlyArray<AnyLayer>,
   Hooks extends ReadonlyArray<AnyLayer>,
@@ -106,9 +116,9 @@ const compose = <
   service: Service<ServiceError>
 ) =>
   service.pipe(
-    Layer.provide(hooks === undefined ? Layer.empty : merged(hooks)),
-    Layer.provideMerge(merged(agents)),
-    // Fresh, so that two apps in one program do not share their agents.
+    // Fresh, so that two apps that are built together do not share registries, nor adapters and hooks that are in the other's.
+    Layer.provide(Layer.fresh(hooks === undefined ? Layer.empty : merged(hooks))),
+    Layer.provideMerge(Layer.fresh(merged(agents))),
     Layer.provideMerge(Layer.fresh(Layer.merge(ProviderRegistry.layer, LifecycleHooks.layer))),
     Layer.provideMerge(store)
   )
@@ -116,6 +126,9 @@ const compose = <
 /**
  * The whole app. What it still needs is what the agents, the hooks and the store need of the platform
  * (`NodeServices.layer`). It also gives what the agents' Layers give, such as `MockProvider`, and the stores.
+ *
+ * @category layers
+ * @since 0.1.0
  */
 export const layer = <
   const Agents extends AnyLayer | ReadonlyArray<AnyLayer>,
@@ -143,6 +156,9 @@ export const layer = <
  *   }
  * })
  * ```
+ *
+ * @category layers
+ * @since 0.1.0
  */
 export const layerConfig = <
   const Agents extends AnyLayer | ReadonlyArray<AnyLayer>,

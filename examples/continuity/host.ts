@@ -6,22 +6,22 @@
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Console, Effect, Layer, Logger, Schema, Stdio, Stream } from "effect"
-import { CodingAgents, LifecycleHooks, ProviderRegistry, ProviderService, SessionStore } from "../../src/index.ts"
+import { CodingAgents, ProviderService, SessionStore } from "../../src/index.ts"
 import { OpenCode } from "../../src/opencode/index.ts"
 import { openCodeConfig } from "../support/OpenCodeConfig.ts"
 import { Command, CommandLine, instanceId, type Reply, ReplyLine, Settings, threadId } from "./Protocol.ts"
 
 const agents = ({ scripted, store }: Settings) =>
-  CodingAgents.layerService({ reaper: { idleAfter: "1 second", sweepEvery: "250 millis" } }).pipe(
-    Layer.provide(OpenCode.layer({
+  CodingAgents.layer({
+    agents: OpenCode.layer({
       instanceId,
       // With its last session the server goes too, so that a follow-up has nothing but the disk to go by.
       idleTimeToLive: "100 millis",
       ...(scripted === undefined ? {} : { config: openCodeConfig(scripted), isolated: { folder: scripted.home } })
-    })),
-    Layer.provide([ProviderRegistry.layer, LifecycleHooks.layer]),
-    Layer.provide(SessionStore.layerSqlite({ filename: store }))
-  )
+    }),
+    store: SessionStore.layerSqlite({ filename: store }),
+    settings: { reaper: { idleAfter: "1 second", sweepEvery: "250 millis" } }
+  })
 
 const obey = Effect.fnUntraced(function*(command: Command, { model }: Settings) {
   const agents = yield* ProviderService

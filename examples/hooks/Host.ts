@@ -1,7 +1,7 @@
 /** The app: one agent, three hooks, a store. Everything that survives is in `folder`. */
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Layer } from "effect"
-import { CodingAgents, LifecycleHooks, ProviderRegistry, SessionStore, SqliteClient } from "../../src/index.ts"
+import { CodingAgents, SessionStore, SqliteClient } from "../../src/index.ts"
 import { MockProvider, MockStep } from "../../src/testing/index.ts"
 import * as Analytics from "./Analytics.ts"
 import * as Cleanup from "./Cleanup.ts"
@@ -19,17 +19,16 @@ const Agent = MockProvider.layer({
 export const analytics = (folder: string) => SqliteClient.layer({ filename: `${folder}/analytics.db` })
 
 const hooks = (folder: string) =>
-  Layer.mergeAll(
+  [
     Greeter.layer(`${folder}/guests.txt`),
     Cleanup.layer(`${folder}/scratch`),
     Analytics.layer.pipe(Layer.provide(analytics(folder)))
-  )
+  ] as const
 
 export const layer = (folder: string) =>
-  CodingAgents.layerService({ reaper: { idleAfter: "2 seconds", sweepEvery: "100 millis" } }).pipe(
-    Layer.provide(Agent),
-    Layer.provide(hooks(folder)),
-    Layer.provide([ProviderRegistry.layer, LifecycleHooks.layer]),
-    Layer.provide(SessionStore.layerSqlite({ filename: `${folder}/threads.db` })),
-    Layer.provide(NodeServices.layer)
-  )
+  CodingAgents.layer({
+    agents: Agent,
+    hooks: hooks(folder),
+    store: SessionStore.layerSqlite({ filename: `${folder}/threads.db` }),
+    settings: { reaper: { idleAfter: "2 seconds", sweepEvery: "100 millis" } }
+  }).pipe(Layer.provide(NodeServices.layer))

@@ -2,6 +2,8 @@
  * The settings of the service, their defaults, and the one place that resolves them.
  *
  * Durations are anything that `Duration.Input` allows: `"30 minutes"`, milliseconds, a `Duration`.
+ *
+ * @since 0.1.0
  */
 import { Config, Duration, Effect, Option, Predicate, Schema, SchemaGetter, SchemaIssue, Struct } from "effect"
 import { CompactionPolicy } from "../domain/CompactionPolicy.ts"
@@ -13,7 +15,12 @@ import type * as TranscriptArchive from "../service/TranscriptArchive.ts"
 import type { ReaperSettings } from "../thread/SessionReaper.ts"
 import { defaultKeepLast, type Retention } from "../transcript/SnapshotRetention.ts"
 
-/** Everything that an app may set. What is left out has its default. */
+/**
+ * Everything that an app may set. What is left out has its default.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Settings {
   /** What to do with a session that is proved missing. Default `rehydrate`. */
   readonly onMissing?: MissingPolicy | undefined
@@ -56,7 +63,12 @@ export interface Settings {
   } | undefined
 }
 
-/** All settings, each with the value that holds. */
+/**
+ * All settings, each with the value that holds.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Resolved {
   readonly onMissing: MissingPolicy
   readonly rehydrateTokens: number
@@ -75,6 +87,12 @@ export interface Resolved {
   readonly reaper: ReaperSettings
 }
 
+/**
+ * All settings with their defaults.
+ *
+ * @category settings
+ * @since 0.1.0
+ */
 export const defaults: Resolved = {
   onMissing: "rehydrate",
   rehydrateTokens: 32_000,
@@ -104,7 +122,12 @@ export const defaults: Resolved = {
   }
 }
 
-/** Settings that cannot be used; each issue names the setting, as `reaper.idleAfter`. */
+/**
+ * Settings that cannot be used; each issue names the setting, as `reaper.idleAfter`.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export class SettingsInvalid extends Schema.TaggedError<SettingsInvalid>("effect-coding-agents/SettingsInvalid")(
   "SettingsInvalid",
   { issues: Schema.Array(InputIssue.InputIssue) },
@@ -180,7 +203,12 @@ const over = <A extends object>(defaults: A, given: { readonly [K in keyof A]?: 
   return resolved
 }
 
-/** The settings that hold. Fails with every setting that cannot be used. */
+/**
+ * The settings that hold. Fails with every setting that cannot be used.
+ *
+ * @category settings
+ * @since 0.1.0
+ */
 export const resolve = (settings: unknown): Effect.Effect<Resolved, SettingsInvalid> =>
   decode(settings).pipe(
     Effect.mapError((error) => new SettingsInvalid({ issues: InputIssue.of(error) })),
@@ -202,7 +230,12 @@ type Data<A> = A | Config.Config<A>
 
 type Fields<A> = { readonly [K in keyof A]: Data<A[K]> }
 
-/** {@link Settings} of which each that is data may be read from Effect's `Config`. Functions stay code. */
+/**
+ * {@link Settings} of which each that is data may be read from Effect's `Config`. Functions stay code.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface FromConfig extends Fields<Omit<Settings, "compaction" | "transcripts" | "reaper">> {
   readonly compaction?: Fields<NonNullable<Settings["compaction"]>> | undefined
   readonly transcripts?: {
@@ -223,7 +256,12 @@ const readFields = Effect.fnUntraced(function*<A extends object>(fields: A | und
   return read
 })
 
-/** The settings, with everything read that is `Config`. */
+/**
+ * The settings, with everything read that is `Config`.
+ *
+ * @category settings
+ * @since 0.1.0
+ */
 export const read = Effect.fnUntraced(function*(settings: FromConfig) {
   const { compaction, reaper, transcripts, ...rest } = settings
   return {

@@ -18,10 +18,10 @@
  * **Example**
  *
  * ```ts
- * const agents = ProviderService.layer().pipe(
- *   Layer.provide(OpenCode.layer({ config: { model: "anthropic/claude-sonnet-4-5" } })),
- *   Layer.provide([ProviderRegistry.layer, LifecycleHooks.layer])
- * )
+ * const App = CodingAgents.layer({
+ *   agents: OpenCode.layer({ config: { model: "anthropic/claude-sonnet-4-5" } }),
+ *   store: SessionStore.layerSqlite({ filename: "threads.db" })
+ * }).pipe(Layer.provide(NodeServices.layer))
  * ```
  *
  * @since 0.1.0

@@ -1,6 +1,8 @@
 /**
  * What every adapter passes through on its way to the service, and what the service passes through on its way to an
  * agent: JSON of bounded depth comes in, well-formed text goes out.
+ *
+ * @since 0.1.0
  */
 import { Effect, Stream } from "effect"
 import * as BoundedJson from "../domain/BoundedJson.ts"
@@ -108,7 +110,12 @@ const session = (session: ProviderSession): ProviderSession => ({
     Effect.map(session.evidence(asked), (evidence) => ({ ...evidence, items: each(evidence.items, item) }))
 })
 
-/** The adapter as the service uses it. Its sessions are plain records. */
+/**
+ * The adapter as the service uses it. Its sessions are plain records.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
 export const guarded = (adapter: ProviderAdapter): ProviderAdapter => ({
   ...adapter,
   startSession: (input) => Effect.map(adapter.startSession(startInput(input)), session)

@@ -4,6 +4,8 @@
  * They are decoded at the door, before the store or an agent sees anything. Text that goes to an agent (prompts, answers,
  * reasons, titles) is made well-formed: half of a surrogate pair becomes U+FFFD. Ids and paths that are not well-formed
  * are refused.
+ *
+ * @since 0.1.0
  */
 import { Schema } from "effect"
 import { CompactionPolicy } from "../domain/CompactionPolicy.ts"
@@ -15,10 +17,26 @@ import { Attachment, ModelSelection } from "../domain/TurnInput.ts"
 import { ApprovalDecision, QuestionAnswer } from "../domain/UserRequest.ts"
 import { Text, WellFormed } from "../domain/WellFormed.ts"
 
-/** One thread and nothing else: `stopSession`, `resetThread`, `compactThread`, `deleteThread`, `getThread`, ... */
+/**
+ * One thread and nothing else: `stopSession`, `resetThread`, `compactThread`, `deleteThread`, `getThread`, ...
+ *
+ * @category commands
+ * @since 0.1.0
+ */
 export const OneThread = Schema.Struct({ threadId: ThreadId })
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
 export interface OneThread extends Schema.Schema.Type<typeof OneThread> {}
 
+/**
+ * Of `startSession`.
+ *
+ * @category commands
+ * @since 0.1.0
+ */
 export const StartSession = Schema.Struct({
   threadId: ThreadId,
   /** Needed for a new thread. Another instance than the thread's own swaps the agent and keeps the conversation. */
@@ -35,8 +53,19 @@ export const StartSession = Schema.Struct({
   /** Where this thread differs from the service. Kept with the thread; default: what was kept. */
   compaction: Schema.optional(CompactionPolicy)
 })
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
 export interface StartSession extends Schema.Schema.Type<typeof StartSession> {}
 
+/**
+ * Of `createThread`.
+ *
+ * @category commands
+ * @since 0.1.0
+ */
 export const CreateThread = Schema.Struct({
   /** A new thread. */
   threadId: ThreadId,
@@ -51,8 +80,19 @@ export const CreateThread = Schema.Struct({
   /** Where this thread differs from the service. */
   compaction: Schema.optional(CompactionPolicy)
 })
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
 export interface CreateThread extends Schema.Schema.Type<typeof CreateThread> {}
 
+/**
+ * Of `sendTurn` and `runTurn`.
+ *
+ * @category commands
+ * @since 0.1.0
+ */
 export const SendTurn = Schema.Struct({
   threadId: ThreadId,
   /** Your own id makes a repeated call fail with `TurnExists` instead of asking the agent twice. Default: a new one. */
@@ -68,30 +108,74 @@ export const SendTurn = Schema.Struct({
   /** What to do if the session is proved missing. Default: the service's. */
   onMissing: Schema.optional(MissingPolicy)
 })
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
 export interface SendTurn extends Schema.Schema.Type<typeof SendTurn> {}
 
+/**
+ * Of `interruptTurn`.
+ *
+ * @category commands
+ * @since 0.1.0
+ */
 export const InterruptTurn = Schema.Struct({
   threadId: ThreadId,
   /** Default: the turn that runs. */
   turnId: Schema.optional(TurnId)
 })
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
 export interface InterruptTurn extends Schema.Schema.Type<typeof InterruptTurn> {}
 
+/**
+ * Of `respondToApproval`.
+ *
+ * @category commands
+ * @since 0.1.0
+ */
 export const RespondToApproval = Schema.Struct({
   threadId: ThreadId,
   requestId: RequestId,
   decision: ApprovalDecision
 })
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
 export interface RespondToApproval extends Schema.Schema.Type<typeof RespondToApproval> {}
 
+/**
+ * Of `answerQuestion`.
+ *
+ * @category commands
+ * @since 0.1.0
+ */
 export const AnswerQuestion = Schema.Struct({
   threadId: ThreadId,
   requestId: RequestId,
   /** One array for each question that was asked. */
   answer: QuestionAnswer
 })
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
 export interface AnswerQuestion extends Schema.Schema.Type<typeof AnswerQuestion> {}
 
+/**
+ * Of `forkThread`.
+ *
+ * @category commands
+ * @since 0.1.0
+ */
 export const ForkThread = Schema.Struct({
   /** The thread to copy. */
   threadId: ThreadId,
@@ -102,34 +186,87 @@ export const ForkThread = Schema.Struct({
   runtimeMode: Schema.optional(RuntimeMode),
   title: Schema.optional(Text)
 })
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
 export interface ForkThread extends Schema.Schema.Type<typeof ForkThread> {}
 
+/**
+ * Of `listThreads`.
+ *
+ * @category commands
+ * @since 0.1.0
+ */
 export const ListThreads = Schema.Struct({
   /** At most so many, 1 to 1000. Default 100. */
   limit: Schema.optional(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 1000 }))),
   /** `next` of the page before. */
   after: Schema.optional(WellFormed)
 })
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
 export interface ListThreads extends Schema.Schema.Type<typeof ListThreads> {}
 
+/**
+ * Of `streamEvents`.
+ *
+ * @category commands
+ * @since 0.1.0
+ */
 export const StreamEvents = Schema.Struct({
   threadId: ThreadId,
   /** `seq` of the last event that is known. Default 0: from the start. */
   after: Schema.optional(Schema.Natural)
 })
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
 export interface StreamEvents extends Schema.Schema.Type<typeof StreamEvents> {}
 
-/** A snapshot and the shape that it is wanted in. */
+/**
+ * A snapshot and the shape that it is wanted in.
+ *
+ * @category commands
+ * @since 0.1.0
+ */
 export const ExportSnapshot = Schema.Struct({
   snapshot: SnapshotRef,
   format: Schema.Literals(["markdown", "jsonl", "opencode"])
 })
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
 export interface ExportSnapshot extends Schema.Schema.Type<typeof ExportSnapshot> {}
 
-/** One snapshot, or all of a thread. */
+/**
+ * One snapshot, or all of a thread.
+ *
+ * @category commands
+ * @since 0.1.0
+ */
 export const PurgeSnapshots = Schema.Union([Schema.Struct({ snapshotId: WellFormed }), OneThread])
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
 export type PurgeSnapshots = typeof PurgeSnapshots.Type
 
+/**
+ * Of the archive's `restore`.
+ *
+ * @category commands
+ * @since 0.1.0
+ */
 export const RestoreThread = Schema.Struct({
   snapshot: SnapshotRef,
   /** A new thread. */
@@ -141,4 +278,9 @@ export const RestoreThread = Schema.Struct({
   runtimeMode: Schema.optional(RuntimeMode),
   title: Schema.optional(Text)
 })
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
 export interface RestoreThread extends Schema.Schema.Type<typeof RestoreThread> {}

@@ -1,6 +1,8 @@
 /**
  * What can go wrong in each operation, as a union Schema: `SendErrors` are all errors of `sendTurn`. Every union has
  * `InputInvalid`, which the door fails with before anything else happens.
+ *
+ * @since 0.1.0
  */
 import { Schema } from "effect"
 import * as Adapter from "../provider/AdapterError.ts"
@@ -65,11 +67,21 @@ const damaged = [
 
 const find = [Service.InputInvalid, ...damaged, Store.StoreFailed] as const
 
-/** Of making a session live. */
+/**
+ * Of making a session live.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export const StartErrors = Schema.Union(start)
 export type StartErrors = typeof StartErrors.Type
 
-/** Of `startSession`. */
+/**
+ * Of `startSession`.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export const StartSessionErrors = Schema.Union([
   Service.InputInvalid,
   ...start,
@@ -80,7 +92,12 @@ export const StartSessionErrors = Schema.Union([
 ])
 export type StartSessionErrors = typeof StartSessionErrors.Type
 
-/** Of `createThread`. */
+/**
+ * Of `createThread`.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export const CreateErrors = Schema.Union([
   Service.InputInvalid,
   Service.ThreadExists,
@@ -91,15 +108,30 @@ export const CreateErrors = Schema.Union([
 ])
 export type CreateErrors = typeof CreateErrors.Type
 
-/** Of `sendTurn`. */
+/**
+ * Of `sendTurn`.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export const SendErrors = Schema.Union(send)
 export type SendErrors = typeof SendErrors.Type
 
-/** Of `runTurn`. */
+/**
+ * Of `runTurn`.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export const RunErrors = Schema.Union([...send, Service.TurnNotCompleted])
 export type RunErrors = typeof RunErrors.Type
 
-/** Of `interruptTurn`. */
+/**
+ * Of `interruptTurn`.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export const InterruptErrors = Schema.Union([
   Service.InputInvalid,
   Service.ThreadNotFound,
@@ -109,15 +141,30 @@ export const InterruptErrors = Schema.Union([
 ])
 export type InterruptErrors = typeof InterruptErrors.Type
 
-/** Of `respondToApproval`. */
+/**
+ * Of `respondToApproval`.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export const RespondErrors = Schema.Union(settle)
 export type RespondErrors = typeof RespondErrors.Type
 
-/** Of `answerQuestion`. */
+/**
+ * Of `answerQuestion`.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export const AnswerErrors = Schema.Union([...settle, Service.AnswerInvalid])
 export type AnswerErrors = typeof AnswerErrors.Type
 
-/** Of `stopSession` and `deleteThread`. */
+/**
+ * Of `stopSession` and `deleteThread`.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export const StopErrors = Schema.Union([
   Service.InputInvalid,
   Service.ThreadNotFound,
@@ -126,7 +173,12 @@ export const StopErrors = Schema.Union([
 ])
 export type StopErrors = typeof StopErrors.Type
 
-/** Of `resetThread`. */
+/**
+ * Of `resetThread`.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export const ResetErrors = Schema.Union([
   Service.InputInvalid,
   ...start,
@@ -136,7 +188,12 @@ export const ResetErrors = Schema.Union([
 ])
 export type ResetErrors = typeof ResetErrors.Type
 
-/** Of `compactThread`. */
+/**
+ * Of `compactThread`.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export const CompactErrors = Schema.Union([
   Service.InputInvalid,
   ...start,
@@ -150,7 +207,12 @@ export const CompactErrors = Schema.Union([
 ])
 export type CompactErrors = typeof CompactErrors.Type
 
-/** Of `forkThread`. */
+/**
+ * Of `forkThread`.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export const ForkErrors = Schema.Union([
   Service.InputInvalid,
   ...start,
@@ -163,15 +225,30 @@ export const ForkErrors = Schema.Union([
 ])
 export type ForkErrors = typeof ForkErrors.Type
 
-/** Of lists. */
+/**
+ * Of lists.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export const ListErrors = Schema.Union([Service.InputInvalid, Store.StoreFailed])
 export type ListErrors = typeof ListErrors.Type
 
-/** Of reading one thread. */
+/**
+ * Of reading one thread.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export const ReadErrors = Schema.Union([Service.InputInvalid, Service.ThreadNotFound, ...stored])
 export type ReadErrors = typeof ReadErrors.Type
 
-/** Of taking a snapshot. */
+/**
+ * Of taking a snapshot.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export const SnapshotErrors = Schema.Union([
   Service.InputInvalid,
   Snapshot.SnapshotNotWritten,
@@ -180,19 +257,39 @@ export const SnapshotErrors = Schema.Union([
 ])
 export type SnapshotErrors = typeof SnapshotErrors.Type
 
-/** Of finding a snapshot and reading it. */
+/**
+ * Of finding a snapshot and reading it.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export const FindErrors = Schema.Union(find)
 export type FindErrors = typeof FindErrors.Type
 
-/** Of exporting a snapshot. */
+/**
+ * Of exporting a snapshot.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export const ExportErrors = Schema.Union([...find, Snapshot.ExportUnsupported])
 export type ExportErrors = typeof ExportErrors.Type
 
-/** Of removing snapshots. */
+/**
+ * Of removing snapshots.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export const PurgeErrors = Schema.Union([Service.InputInvalid, Snapshot.SnapshotUnreadable, Store.StoreFailed])
 export type PurgeErrors = typeof PurgeErrors.Type
 
-/** Of restoring a snapshot into a new thread. */
+/**
+ * Of restoring a snapshot into a new thread.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export const RestoreErrors = Schema.Union([
   Service.InputInvalid,
   ...damaged,

@@ -7,6 +7,8 @@
  *   `ServiceError.toPublic` leaves out what is for the operator only.
  * - `stream`: the operation answers a Stream of `success`.
  * - `idempotent`: the same call again changes nothing more. `sendTurn` and `runTurn` are so only with a `turnId`.
+ *
+ * @since 0.1.0
  */
 import { type Effect, Schema, type Stream } from "effect"
 import { SnapshotInfo, SnapshotRecord, SnapshotRef } from "../domain/Snapshot.ts"
@@ -20,7 +22,12 @@ import type { ProviderService } from "./ProviderService.ts"
 import * as Results from "./Results.ts"
 import type { TranscriptArchive } from "./TranscriptArchive.ts"
 
-/** One operation. */
+/**
+ * One operation.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Operation {
   readonly payload: Schema.Codec<unknown, unknown>
   readonly success: Schema.Codec<unknown, unknown>
@@ -29,7 +36,12 @@ export interface Operation {
   readonly idempotent: boolean
 }
 
-/** The operations of {@link ProviderService}. */
+/**
+ * The operations of {@link ProviderService}.
+ *
+ * @category operations
+ * @since 0.1.0
+ */
 export const service = {
   startSession: {
     payload: Commands.StartSession,
@@ -130,7 +142,12 @@ export const service = {
   }
 } as const satisfies Record<string, Operation>
 
-/** The operations of {@link TranscriptArchive}. */
+/**
+ * The operations of {@link TranscriptArchive}.
+ *
+ * @category operations
+ * @since 0.1.0
+ */
 export const archive = {
   snapshot: {
     payload: Commands.OneThread,
@@ -176,7 +193,12 @@ export const archive = {
   }
 } as const satisfies Record<string, Operation>
 
-/** The functions that a record of operations describes. */
+/**
+ * The functions that a record of operations describes.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type Handlers<Operations extends Record<string, Operation>> = {
   readonly [Name in keyof Operations]: Operations[Name] extends { readonly stream: true } ? (
       input: Operations[Name]["payload"]["Type"]
@@ -188,7 +210,12 @@ export type Handlers<Operations extends Record<string, Operation>> = {
 
 type Same<A, B> = [A] extends [B] ? [B] extends [A] ? true : false : false
 
-/** Compiles only while the services and these records say the same. */
+/**
+ * Compiles only while the services and these records say the same.
+ *
+ * @category operations
+ * @since 0.1.0
+ */
 export const checked: {
   readonly service: Same<ProviderService["Service"], Handlers<typeof service>>
   readonly archive: Same<TranscriptArchive["Service"], Handlers<typeof archive>>

@@ -11,6 +11,8 @@
  *
  * Every operation takes one object, which is decoded before anything is stored or sent (`InputInvalid`). What operations
  * take, answer and fail with is also data: `Operations`.
+ *
+ * @since 0.1.0
  */
 import { Context, type Effect, type Stream } from "effect"
 import type { ThreadEvent } from "../domain/ThreadEvent.ts"
@@ -20,6 +22,12 @@ import type * as Commands from "./Commands.ts"
 import type * as Errors from "./OperationErrors.ts"
 import type * as Results from "./Results.ts"
 
+/**
+ * Durable threads on any coding agent: the app's side.
+ *
+ * @category services
+ * @since 0.1.0
+ */
 export class ProviderService extends Context.Service<ProviderService, {
   /**
    * Makes the thread live: creates it, resumes it, moves it, or swaps its agent. Changes nothing if it is live as asked.

@@ -1,5 +1,7 @@
 /**
  * What the operations of the service answer, as Schemas: plain JSON.
+ *
+ * @since 0.1.0
  */
 import { Schema } from "effect"
 import { CompactionOutcome } from "../domain/Compaction.ts"
@@ -12,7 +14,12 @@ import { Binding } from "../domain/ThreadRecord.ts"
 import { TranscriptTurn } from "../domain/Transcript.ts"
 import { Usage } from "../domain/Usage.ts"
 
-/** A live session. */
+/**
+ * A live session.
+ *
+ * @category results
+ * @since 0.1.0
+ */
 export const SessionInfo = Schema.Struct({
   threadId: ThreadId,
   epoch: Epoch,
@@ -24,6 +31,11 @@ export const SessionInfo = Schema.Struct({
   /** What became of the past when the session was started. */
   continuity: Continuity
 })
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
 export interface SessionInfo extends Schema.Schema.Type<typeof SessionInfo> {}
 
 const accepted = {
@@ -37,20 +49,45 @@ const accepted = {
   steered: Schema.Boolean
 } as const
 
-/** The agent has the input. */
+/**
+ * The agent has the input.
+ *
+ * @category results
+ * @since 0.1.0
+ */
 export const TurnAccepted = Schema.Struct(accepted)
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
 export interface TurnAccepted extends Schema.Schema.Type<typeof TurnAccepted> {}
 
-/** The turn is over and completed. */
+/**
+ * The turn is over and completed.
+ *
+ * @category results
+ * @since 0.1.0
+ */
 export const TurnResult = Schema.Struct({
   ...accepted,
   /** The agent's last message. */
   text: Schema.String,
   usage: Usage
 })
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
 export interface TurnResult extends Schema.Schema.Type<typeof TurnResult> {}
 
-/** A compaction is over. A veto and a failed snapshot are errors. */
+/**
+ * A compaction is over. A veto and a failed snapshot are errors.
+ *
+ * @category results
+ * @since 0.1.0
+ */
 export const CompactResult = Schema.Struct({
   threadId: ThreadId,
   compactionId: Schema.String,
@@ -60,9 +97,19 @@ export const CompactResult = Schema.Struct({
   reason: Schema.optional(Schema.String),
   snapshot: Schema.optional(SnapshotInfo)
 })
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
 export interface CompactResult extends Schema.Schema.Type<typeof CompactResult> {}
 
-/** One page of threads, newest activity first. */
+/**
+ * One page of threads, newest activity first.
+ *
+ * @category results
+ * @since 0.1.0
+ */
 export const ThreadPage = Schema.Struct({
   threads: Schema.Array(Binding),
   /** Rows that are stored and cannot be read; the rest of the page is not harmed by them. */
@@ -70,9 +117,19 @@ export const ThreadPage = Schema.Struct({
   /** Opaque: `after` of the next page. Absent on the last page. */
   next: Schema.optional(Schema.String)
 })
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
 export interface ThreadPage extends Schema.Schema.Type<typeof ThreadPage> {}
 
-/** A snapshot read back, every file of it hashed again. */
+/**
+ * A snapshot read back, every file of it hashed again.
+ *
+ * @category results
+ * @since 0.1.0
+ */
 export const SavedTranscript = Schema.Struct({
   /** Absolute path of the manifest. */
   path: Schema.String,
@@ -84,9 +141,19 @@ export const SavedTranscript = Schema.Struct({
    */
   turns: Schema.Array(TranscriptTurn)
 })
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
 export interface SavedTranscript extends Schema.Schema.Type<typeof SavedTranscript> {}
 
-/** A snapshot in another shape. */
+/**
+ * A snapshot in another shape.
+ *
+ * @category results
+ * @since 0.1.0
+ */
 export const ExportFile = Schema.Struct({
   format: Schema.Literals(["markdown", "jsonl", "opencode"]),
   text: Schema.String,
@@ -94,4 +161,9 @@ export const ExportFile = Schema.Struct({
   /** How many messages the shape has no place for: those that only our log has. */
   omitted: Schema.Int
 })
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
 export interface ExportFile extends Schema.Schema.Type<typeof ExportFile> {}

@@ -1,59 +1,22 @@
 /**
  * What can go wrong between the app and `ProviderService`, before or beside the agent itself.
+ *
+ * @since 0.1.0
  */
 import { Schema } from "effect"
 import { CompactionOutcome } from "../domain/Compaction.ts"
 import { InstanceId, RequestId, ThreadId, TurnId } from "../domain/Ids.ts"
-import * as InputIssue from "../domain/InputIssue.ts"
-import { InterruptedBy, UnknownReason } from "../domain/ThreadEvent.ts"
-import { TurnFailure } from "../domain/TurnFailure.ts"
+import { EventBody } from "../domain/ThreadEvent.ts"
 
 export { of as toPublic, PublicError } from "../domain/PublicError.ts"
+export * from "./InputError.ts"
 
-/** The input is not of the operation's shape. Nothing was stored, and no agent has seen it. */
-export class InputInvalid
-  extends Schema.TaggedError<InputInvalid>("effect-coding-agents/InputInvalid")("InputInvalid", {
-    /** The operation, as `sendTurn`. */
-    operation: Schema.String,
-    issues: Schema.Array(InputIssue.InputIssue)
-  }, { httpApiStatus: 400 })
-{
-  readonly retryable = false
-  override get message() {
-    return `The input of ${this.operation} is not valid: ${InputIssue.format(this.issues)}`
-  }
-}
-
-/** A new thread needs a provider instance and a directory. */
-export class StartIncomplete
-  extends Schema.TaggedError<StartIncomplete>("effect-coding-agents/StartIncomplete")("StartIncomplete", {
-    threadId: ThreadId,
-    missing: Schema.Array(Schema.Literals(["instanceId", "directory"]))
-  }, { httpApiStatus: 422 })
-{
-  readonly retryable = false
-  override get message() {
-    return `There is no thread "${this.threadId}" yet; to start it, give ${this.missing.join(" and ")}`
-  }
-}
-
-/** The answer does not fit the questions that were asked. It was not sent, and the request stays open. */
-export class AnswerInvalid
-  extends Schema.TaggedError<AnswerInvalid>("effect-coding-agents/AnswerInvalid")("AnswerInvalid", {
-    threadId: ThreadId,
-    requestId: RequestId,
-    questions: Schema.Int,
-    answers: Schema.Int
-  }, { httpApiStatus: 422 })
-{
-  readonly retryable = false
-  override get message() {
-    return `The request ${this.requestId} asks ${this.questions} questions and was given ${this.answers} answers; ` +
-      "give one array for each question, in their order"
-  }
-}
-
-/** No layer has registered this provider instance. `known` lists those that are there. */
+/**
+ * No layer has registered this provider instance. `known` lists those that are there.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export class InstanceNotFound
   extends Schema.TaggedError<InstanceNotFound>("effect-coding-agents/InstanceNotFound")("InstanceNotFound", {
     instanceId: InstanceId,
@@ -67,7 +30,12 @@ export class InstanceNotFound
   }
 }
 
-/** The store has no such thread. */
+/**
+ * The store has no such thread.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export class ThreadNotFound
   extends Schema.TaggedError<ThreadNotFound>("effect-coding-agents/ThreadNotFound")("ThreadNotFound", {
     threadId: ThreadId
@@ -79,7 +47,12 @@ export class ThreadNotFound
   }
 }
 
-/** A fork must go to a new thread. */
+/**
+ * A fork must go to a new thread.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export class ThreadExists extends Schema.TaggedError<ThreadExists>("effect-coding-agents/ThreadExists")(
   "ThreadExists",
   { threadId: ThreadId },
@@ -91,46 +64,12 @@ export class ThreadExists extends Schema.TaggedError<ThreadExists>("effect-codin
   }
 }
 
-/** The working directory does not exist, is not a directory, or is not an absolute path. */
-export class DirectoryInvalid
-  extends Schema.TaggedError<DirectoryInvalid>("effect-coding-agents/DirectoryInvalid")("DirectoryInvalid", {
-    directory: Schema.String,
-    reason: Schema.Literals(["missing", "not-a-directory", "not-absolute", "unreadable"])
-  }, { httpApiStatus: 422 })
-{
-  readonly retryable = false
-  override get message() {
-    return `The directory "${this.directory}" cannot be used (${this.reason})`
-  }
-}
-
-/** A prompt without text and without attachments. */
-export class PromptEmpty
-  extends Schema.TaggedError<PromptEmpty>("effect-coding-agents/PromptEmpty")("PromptEmpty", { threadId: ThreadId }, {
-    httpApiStatus: 422
-  })
-{
-  readonly retryable = false
-  override get message() {
-    return "The prompt is empty"
-  }
-}
-
-/** The prompt is longer than the configured limit. Lengths in UTF-16 code units. */
-export class PromptTooLong
-  extends Schema.TaggedError<PromptTooLong>("effect-coding-agents/PromptTooLong")("PromptTooLong", {
-    threadId: ThreadId,
-    length: Schema.Int,
-    limit: Schema.Int
-  }, { httpApiStatus: 413 })
-{
-  readonly retryable = false
-  override get message() {
-    return `The prompt has ${this.length} characters; the limit is ${this.limit}`
-  }
-}
-
-/** A turn of this thread is running. Wait for it, interrupt it, or send with `steer: true`. */
+/**
+ * A turn of this thread is running. Wait for it, interrupt it, or send with `steer: true`.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export class TurnInProgress
   extends Schema.TaggedError<TurnInProgress>("effect-coding-agents/TurnInProgress")("TurnInProgress", {
     threadId: ThreadId,
@@ -143,7 +82,12 @@ export class TurnInProgress
   }
 }
 
-/** The thread's session is being compacted at our request, or the agent compacts it by itself. Try again afterwards. */
+/**
+ * The thread's session is being compacted at our request, or the agent compacts it by itself. Try again afterwards.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export class CompactionInProgress
   extends Schema.TaggedError<CompactionInProgress>("effect-coding-agents/CompactionInProgress")(
     "CompactionInProgress",
@@ -160,7 +104,12 @@ export class CompactionInProgress
   }
 }
 
-/** The compaction was not done: a guard's veto, or the transcript could not be saved. Nothing has changed. */
+/**
+ * The compaction was not done: a guard's veto, or the transcript could not be saved. Nothing has changed.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export class CompactionRefused
   extends Schema.TaggedError<CompactionRefused>("effect-coding-agents/CompactionRefused")("CompactionRefused", {
     threadId: ThreadId,
@@ -175,7 +124,12 @@ export class CompactionRefused
   }
 }
 
-/** A guard has vetoed the turn. It was not sent. */
+/**
+ * A guard has vetoed the turn. It was not sent.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export class TurnVetoed extends Schema.TaggedError<TurnVetoed>("effect-coding-agents/TurnVetoed")("TurnVetoed", {
   threadId: ThreadId,
   turnId: TurnId,
@@ -188,7 +142,12 @@ export class TurnVetoed extends Schema.TaggedError<TurnVetoed>("effect-coding-ag
   }
 }
 
-/** The thread never had such a turn. */
+/**
+ * The thread never had such a turn.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export class TurnNotFound
   extends Schema.TaggedError<TurnNotFound>("effect-coding-agents/TurnNotFound")("TurnNotFound", {
     threadId: ThreadId,
@@ -201,7 +160,12 @@ export class TurnNotFound
   }
 }
 
-/** Somebody stopped the thread while it was being started; the start was given up. */
+/**
+ * Somebody stopped the thread while it was being started; the start was given up.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export class ThreadStopping
   extends Schema.TaggedError<ThreadStopping>("effect-coding-agents/ThreadStopping")("ThreadStopping", {
     threadId: ThreadId
@@ -213,7 +177,12 @@ export class ThreadStopping
   }
 }
 
-/** No such approval or question was ever asked in this thread. */
+/**
+ * No such approval or question was ever asked in this thread.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export class RequestNotFound
   extends Schema.TaggedError<RequestNotFound>("effect-coding-agents/RequestNotFound")("RequestNotFound", {
     threadId: ThreadId,
@@ -226,7 +195,12 @@ export class RequestNotFound
   }
 }
 
-/** The approval or question is settled: answered before, or what it belonged to has ended. */
+/**
+ * The approval or question is settled: answered before, or what it belonged to has ended.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export class RequestSettled
   extends Schema.TaggedError<RequestSettled>("effect-coding-agents/RequestSettled")("RequestSettled", {
     threadId: ThreadId,
@@ -239,7 +213,12 @@ export class RequestSettled
   }
 }
 
-/** A hook asks something of its own thread, which waits for that hook. What it forks may ask, once the hook is over. */
+/**
+ * A hook asks something of its own thread, which waits for that hook. What it forks may ask, once the hook is over.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export class HookReentrant
   extends Schema.TaggedError<HookReentrant>("effect-coding-agents/HookReentrant")("HookReentrant", {
     threadId: ThreadId,
@@ -254,15 +233,30 @@ export class HookReentrant
   }
 }
 
-/** How a turn ended that did not complete. */
-export const TurnEnding = Schema.TaggedUnion({
-  Failed: { failure: TurnFailure },
-  Interrupted: { by: InterruptedBy },
-  Unknown: { reason: UnknownReason }
-})
+/**
+ * The terminal event of a turn that did not complete.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const TurnEnding = Schema.Union([
+  EventBody.cases.TurnFailed,
+  EventBody.cases.TurnInterrupted,
+  EventBody.cases.TurnUnknown
+])
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
 export type TurnEnding = typeof TurnEnding.Type
 
-/** `runTurn` waited for a turn that ended otherwise than completed. */
+/**
+ * `runTurn` waited for a turn that ended otherwise than completed.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export class TurnNotCompleted
   extends Schema.TaggedError<TurnNotCompleted>("effect-coding-agents/TurnNotCompleted")("TurnNotCompleted", {
     threadId: ThreadId,
@@ -271,16 +265,17 @@ export class TurnNotCompleted
   }, { httpApiStatus: 502 })
 {
   get retryable() {
-    return this.ending._tag === "Failed" && this.ending.failure._tag === "ModelFailed" && this.ending.failure.retryable
+    return this.ending._tag === "TurnFailed" && this.ending.failure._tag === "ModelFailed" &&
+      this.ending.failure.retryable
   }
   override get message() {
     const ending = this.ending
     switch (ending._tag) {
-      case "Failed":
+      case "TurnFailed":
         return `Turn ${this.turnId} failed: ${JSON.stringify(ending.failure)}`
-      case "Interrupted":
+      case "TurnInterrupted":
         return `Turn ${this.turnId} was interrupted by ${ending.by}`
-      case "Unknown":
+      case "TurnUnknown":
         return `The outcome of turn ${this.turnId} is unknown (${ending.reason})`
     }
   }

@@ -10,6 +10,8 @@
  * - What is saved is a copy without known secrets (`manifest.redaction` says what was done). A restored conversation, or
  *   an exported one, is that copy.
  * - A damaged snapshot is an error (`SnapshotCorrupt`) and never half of a conversation.
+ *
+ * @since 0.1.0
  */
 import { Context, type Effect } from "effect"
 import type { Redactor } from "../domain/Redaction.ts"
@@ -20,7 +22,12 @@ import type * as Commands from "./Commands.ts"
 import type * as Errors from "./OperationErrors.ts"
 import type * as Results from "./Results.ts"
 
-/** What is saved, and for how long. */
+/**
+ * What is saved, and for how long.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Settings {
   /** Default: `Redaction.knownSecrets`. `Redaction.none` saves everything as it is. */
   readonly redactor?: Redactor | undefined
@@ -28,7 +35,12 @@ export interface Settings {
   readonly retention?: Retention | undefined
 }
 
-/** What needs the running service. */
+/**
+ * What needs the running service.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Live {
   /** Saves the conversation as it stands, with the agent's own history where it can be had. */
   readonly snapshot: (input: Commands.OneThread) => Effect.Effect<SnapshotInfo, Errors.SnapshotErrors>
@@ -36,6 +48,12 @@ export interface Live {
   readonly restore: (input: Commands.RestoreThread) => Effect.Effect<Results.SessionInfo, Errors.RestoreErrors>
 }
 
+/**
+ * Snapshots of conversations: list, read, verify, export, purge, restore.
+ *
+ * @category services
+ * @since 0.1.0
+ */
 export class TranscriptArchive extends Context.Service<
   TranscriptArchive,
   Live & {

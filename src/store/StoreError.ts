@@ -1,13 +1,20 @@
 /**
  * What can go wrong with the store. Opening fails with one of {@link StoreOpenError}; a statement fails with `StoreFailed`.
  * None of them changes what is stored.
+ *
+ * @since 0.1.0
  */
 import { Schema } from "effect"
 import type { Migrator, SqlError } from "effect/sql"
 import { Epoch, ThreadId, TurnId } from "../domain/Ids.ts"
 import { hidden } from "../domain/PublicError.ts"
 
-/** The file is not a database, or its content is damaged. It was not touched. */
+/**
+ * The file is not a database, or its content is damaged. It was not touched.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export class StoreCorrupt
   extends Schema.TaggedError<StoreCorrupt>("effect-coding-agents/StoreCorrupt")("StoreCorrupt", {
     filename: hidden(Schema.String),
@@ -23,7 +30,12 @@ export class StoreCorrupt
   }
 }
 
-/** Another process holds a lock on the file for longer than the busy timeout. */
+/**
+ * Another process holds a lock on the file for longer than the busy timeout.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export class StoreLocked extends Schema.TaggedError<StoreLocked>("effect-coding-agents/StoreLocked")("StoreLocked", {
   filename: hidden(Schema.String)
 }, { httpApiStatus: 503 }) {
@@ -36,7 +48,12 @@ export class StoreLocked extends Schema.TaggedError<StoreLocked>("effect-coding-
   }
 }
 
-/** The file or its folder cannot be written, or the file cannot be opened at all. `code` is SQLite's name for it. */
+/**
+ * The file or its folder cannot be written, or the file cannot be opened at all. `code` is SQLite's name for it.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export class StoreUnwritable
   extends Schema.TaggedError<StoreUnwritable>("effect-coding-agents/StoreUnwritable")("StoreUnwritable", {
     filename: hidden(Schema.String),
@@ -52,7 +69,12 @@ export class StoreUnwritable
   }
 }
 
-/** The file was written by a newer release of this package, which may mean things that this one cannot keep. */
+/**
+ * The file was written by a newer release of this package, which may mean things that this one cannot keep.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export class StoreNewer extends Schema.TaggedError<StoreNewer>("effect-coding-agents/StoreNewer")("StoreNewer", {
   found: Schema.Int,
   supported: Schema.Int
@@ -63,7 +85,12 @@ export class StoreNewer extends Schema.TaggedError<StoreNewer>("effect-coding-ag
   }
 }
 
-/** The file has a layout from before the first release, which this one does not read. */
+/**
+ * The file has a layout from before the first release, which this one does not read.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export class StoreOlder extends Schema.TaggedError<StoreOlder>("effect-coding-agents/StoreOlder")("StoreOlder", {
   found: Schema.Int
 }, { httpApiStatus: 500 }) {
@@ -74,7 +101,12 @@ export class StoreOlder extends Schema.TaggedError<StoreOlder>("effect-coding-ag
   }
 }
 
-/** Another living host owns the store. */
+/**
+ * Another living host owns the store.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export class StoreOwned extends Schema.TaggedError<StoreOwned>("effect-coding-agents/StoreOwned")("StoreOwned", {
   host: hidden(Schema.String),
   pid: hidden(Schema.Int),
@@ -94,6 +126,9 @@ export class StoreOwned extends Schema.TaggedError<StoreOwned>("effect-coding-ag
  * A statement failed: disk full, lock timeout, lost connection. `reason` is the `_tag` of the SQL error's reason,
  * `SchemaError` where a stored record cannot be read, or `NestedTransaction` where the caller writes to the store inside
  * of a transaction of its own on the same client.
+ *
+ * @category errors
+ * @since 0.1.0
  */
 export class StoreFailed extends Schema.TaggedError<StoreFailed>("effect-coding-agents/StoreFailed")("StoreFailed", {
   operation: Schema.String,
@@ -126,6 +161,12 @@ export class StoreFailed extends Schema.TaggedError<StoreFailed>("effect-coding-
   }
 }
 
+/**
+ * What opening a store fails with.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export type StoreOpenError =
   | StoreCorrupt
   | StoreLocked
@@ -135,7 +176,12 @@ export type StoreOpenError =
   | StoreOwned
   | StoreFailed
 
-/** The stored record of a thread cannot be read. It was left as it is; its events can be read, and it can be deleted. */
+/**
+ * The stored record of a thread cannot be read. It was left as it is; its events can be read, and it can be deleted.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export class ThreadUnreadable
   extends Schema.TaggedError<ThreadUnreadable>("effect-coding-agents/ThreadUnreadable")("ThreadUnreadable", {
     threadId: ThreadId,
@@ -148,7 +194,12 @@ export class ThreadUnreadable
   }
 }
 
-/** The stored record of a turn cannot be read. It was left as it is. */
+/**
+ * The stored record of a turn cannot be read. It was left as it is.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export class TurnUnreadable
   extends Schema.TaggedError<TurnUnreadable>("effect-coding-agents/TurnUnreadable")("TurnUnreadable", {
     turnId: TurnId,
@@ -161,7 +212,12 @@ export class TurnUnreadable
   }
 }
 
-/** The page that was asked for cannot be: its limit is not a whole number from 1 to 1000, or `after` is no `next`. */
+/**
+ * The page that was asked for cannot be: its limit is not a whole number from 1 to 1000, or `after` is no `next`.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export class PageInvalid extends Schema.TaggedError<PageInvalid>("effect-coding-agents/PageInvalid")("PageInvalid", {
   reason: Schema.String
 }, { httpApiStatus: 422 }) {
@@ -171,7 +227,12 @@ export class PageInvalid extends Schema.TaggedError<PageInvalid>("effect-coding-
   }
 }
 
-/** The given turn id was used before. */
+/**
+ * The given turn id was used before.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export class TurnExists
   extends Schema.TaggedError<TurnExists>("effect-coding-agents/TurnExists")("TurnExists", { turnId: TurnId }, {
     httpApiStatus: 409
@@ -186,6 +247,9 @@ export class TurnExists
 /**
  * The epoch that was written under is over: a later one was opened, or it has ended, or another writer has written to
  * it. The write was not made.
+ *
+ * @category errors
+ * @since 0.1.0
  */
 export class EpochFenced extends Schema.TaggedError<EpochFenced>("effect-coding-agents/EpochFenced")("EpochFenced", {
   threadId: ThreadId,

@@ -21,15 +21,12 @@
  * **Example**
  *
  * ```ts
- * const TestAgents = ProviderService.layer().pipe(
- *   Layer.provideMerge(MockProvider.layer({
+ * const TestAgents = layerTest({
+ *   mock: {
  *     instanceId: "opencode",
  *     script: ({ history, prompt }) => [MockStep.text(`${history.length} messages before "${prompt}"`)]
- *   })),
- *   Layer.provideMerge([ProviderRegistry.layer, LifecycleHooks.layer]),
- *   Layer.provideMerge(SessionStore.layerSqlite({ filename: ":memory:" })),
- *   Layer.provide(NodeServices.layer)
- * )
+ *   }
+ * }).pipe(Layer.provide(NodeServices.layer))
  *
  * it.effect("asks before it deletes", () =>
  *   Effect.gen(function*() {

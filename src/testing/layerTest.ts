@@ -1,5 +1,7 @@
 /**
  * The whole app on the mock agent, with a store in memory: `CodingAgents.layer` for tests.
+ *
+ * @since 0.1.0
  */
 import type { Layer } from "effect"
 import * as CodingAgents from "../CodingAgents.ts"
@@ -18,6 +20,9 @@ type AnyLayer = Layer.Layer<never, unknown, unknown>
  * ```ts
  * const App = layerTest({ mock: { instanceId: "opencode" } }).pipe(Layer.provide(NodeServices.layer))
  * ```
+ *
+ * @category layers
+ * @since 0.1.0
  */
 export const layerTest = <const Hooks extends ReadonlyArray<AnyLayer> = readonly []>(options: {
   readonly mock?: MockProviderOptions | undefined

@@ -12,6 +12,7 @@ import type { QuestionAnswer } from "../domain/UserRequest.ts"
 import type { EpochFenced, StoreFailed, ThreadUnreadable } from "../store/StoreError.ts"
 import * as CompactionRequest from "./CompactionRequest.ts"
 import * as Epoch from "./epoch/Epoch.ts"
+import * as LiveEpoch from "./epoch/LiveEpoch.ts"
 import * as EventReader from "./EventReader.ts"
 import * as RequestAnswer from "./RequestAnswer.ts"
 import * as SessionReaper from "./SessionReaper.ts"
@@ -52,6 +53,13 @@ export const make = (deps: ThreadDeps, threadId: ThreadId) => {
     fork: Effect.suspend(() => ThreadStart.fork(deps, cell)),
     send: (request: TurnDelivery.TurnRequest, onSending?: (delivery: TurnDelivery.Delivery) => void) =>
       TurnDelivery.send(deps, cell, request, onSending),
+    /** Records that the turn is to be interrupted, and for whom; asks nothing of the agent yet. */
+    noteInterrupt: (turnId: TurnId, by: InterruptedBy) =>
+      Effect.suspend(() =>
+        cell.live === undefined
+          ? Effect.void
+          : LiveEpoch.advance(deps, cell.live, { _tag: "Interrupting", turnId, by })
+      ),
     interruptTurn,
     respond: (answer: RequestAnswer.Answer) => RequestAnswer.respond(deps, cell, answer),
     answer: (requestId: RequestId, answer: QuestionAnswer) => RequestAnswer.answer(deps, cell, requestId, answer),

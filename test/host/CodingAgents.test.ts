@@ -62,6 +62,31 @@ describe("CodingAgents.layer", () => {
     })
   })
 
+  it.effect("apps that are built together: one Layer is one app, and each app has its own agents", () => {
+    const agents = MockProvider.layer()
+    const app = (instances: ReadonlyArray<string>) => {
+      const one = CodingAgents.layer({ agents, store: Layer.fresh(SessionStore.layerMemory) }).pipe(
+        Layer.provide(NodeServices.layer)
+      )
+      return instances.map((name) =>
+        Layer.effectDiscard(Effect.gen(function*() {
+          const { list } = yield* ProviderRegistry
+          seen.push([name, yield* ProviderService, (yield* list).map(({ instanceId }) => instanceId)])
+        })).pipe(Layer.provide(one))
+      )
+    }
+    const seen: Array<readonly [name: string, service: unknown, agents: ReadonlyArray<string>]> = []
+    return Effect.gen(function*() {
+      yield* Layer.build(Layer.mergeAll(Layer.empty, ...app(["a", "a"]), ...app(["b"])))
+      assert.deepStrictEqual(seen.map(([name, , agents]) => [name, agents]).toSorted(), [
+        ["a", ["mock"]],
+        ["a", ["mock"]],
+        ["b", ["mock"]]
+      ])
+      assert.strictEqual(new Set(seen.map(([, service]) => service)).size, 2)
+    })
+  })
+
   it.effect("layerTest is the app on the mock and a store in memory", () =>
     Effect.gen(function*() {
       const mock = yield* MockProvider

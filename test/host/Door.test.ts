@@ -85,7 +85,7 @@ describe("P15 the door", () => {
       ["JSON nested 8,000 levels deep", JSON.parse(`${"[".repeat(8000)}${"]".repeat(8000)}`), ""]
     ] satisfies ReadonlyArray<readonly [string, unknown, string]>
   ) {
-    it.effect(`P15 door: sendTurn and runTurn refuse ${what}`, () =>
+    it.effect(`P15 mock: sendTurn and runTurn refuse ${what}`, () =>
       run(Effect.gen(function*() {
         const { agents } = yield* started
         for (const call of [agents.sendTurn(unchecked(bad)), agents.runTurn(unchecked(bad))]) {
@@ -96,7 +96,7 @@ describe("P15 the door", () => {
       })))
   }
 
-  it.effect("P15 door: an error names every place and quotes none of the input", () =>
+  it.effect("P15 mock: an error names every place and quotes none of the input", () =>
     run(Effect.gen(function*() {
       const { agents } = yield* started
       const secret = "hunter2\ud800"
@@ -107,7 +107,7 @@ describe("P15 the door", () => {
       assert.notInclude(JSON.stringify({ issues, message }), "hunter2")
     })))
 
-  it.effect("P15 door: a start with a bad mode, id or policy is refused before there is a session", () =>
+  it.effect("P15 mock: a start with a bad mode, id or policy is refused before there is a session", () =>
     run(Effect.gen(function*() {
       const agents = yield* ProviderService
       const directory = yield* Agents.folder
@@ -126,7 +126,7 @@ describe("P15 the door", () => {
       assert.deepStrictEqual((yield* agents.listThreads({})).threads, [])
     })))
 
-  it.effect("P15 door: a new thread without a directory or an instance says what is missing", () =>
+  it.effect("P15 mock: a new thread without a directory or an instance says what is missing", () =>
     run(Effect.gen(function*() {
       const agents = yield* ProviderService
       const none = yield* Effect.flip(agents.startSession({ threadId }))
@@ -137,7 +137,7 @@ describe("P15 the door", () => {
     })))
 
   for (const limit of [Number.NaN, Number.POSITIVE_INFINITY, 1.5, -1, 0, 1001]) {
-    it.effect(`P15 door: listThreads refuses a limit of ${limit}`, () =>
+    it.effect(`P15 mock: listThreads refuses a limit of ${limit}`, () =>
       run(Effect.gen(function*() {
         const agents = yield* ProviderService
         const { issues } = yield* refused(agents.listThreads({ limit }))
@@ -145,7 +145,7 @@ describe("P15 the door", () => {
       })))
   }
 
-  it.effect("P15 door: listThreads goes page by page, and refuses a cursor that it did not make", () =>
+  it.effect("P15 mock: listThreads goes page by page, and refuses a cursor that it did not make", () =>
     run(Effect.gen(function*() {
       const agents = yield* ProviderService
       const directory = yield* Agents.folder
@@ -158,7 +158,7 @@ describe("P15 the door", () => {
       assert.strictEqual((yield* Effect.flip(agents.listThreads({ after: "rubbish" })))._tag, "InputInvalid")
     })))
 
-  it.effect("P15 door: the other operations and the archive decode their input, too", () =>
+  it.effect("P15 mock: the other operations and the archive decode their input, too", () =>
     run(Effect.gen(function*() {
       const { agents } = yield* started
       const archive = yield* TranscriptArchive
@@ -184,7 +184,7 @@ describe("P15 the door", () => {
       yield* refused(archive.purge(unchecked({})))
     })))
 
-  it.effect("P15 door: one answer for two questions is refused before it is sent, and the request stays open", () =>
+  it.effect("P15 mock: one answer for two questions is refused before it is sent, and the request stays open", () =>
     run(Effect.gen(function*() {
       const { agents } = yield* started
       const mock = yield* MockProvider
@@ -204,7 +204,7 @@ describe("P15 the door", () => {
 })
 
 describe("P15 what goes to an agent is well-formed", () => {
-  it.effect("P15 door: half a surrogate pair in a prompt, a title or an answer becomes U+FFFD", () =>
+  it.effect("P15 mock: half a surrogate pair in a prompt, a title or an answer becomes U+FFFD", () =>
     run(Effect.gen(function*() {
       const agents = yield* ProviderService
       const mock = yield* MockProvider
@@ -217,7 +217,7 @@ describe("P15 what goes to an agent is well-formed", () => {
       assert.strictEqual(turn?.input.prompt, "so\ufffd")
     })))
 
-  it.effect("P15 seed: a transcript that is shortened in the middle of an emoji is well-formed", () =>
+  it.effect("P15 mock: a transcript that is shortened in the middle of an emoji is well-formed", () =>
     run(Effect.gen(function*() {
       const agents = yield* ProviderService
       const mock = yield* MockProvider
@@ -240,7 +240,7 @@ describe("P15 what comes from an agent", () => {
   const nested = (depth: number): unknown => JSON.parse(`${"[".repeat(depth)}${"]".repeat(depth)}`)
 
   for (const depth of [200, 4000, 8000, 20_000]) {
-    it.effect(`P15 adapter: a tool call of JSON nested ${depth} levels deep harms neither session nor snapshot`, () =>
+    it.effect(`P15 mock: a tool call of JSON nested ${depth} levels deep harms neither session nor snapshot`, () =>
       run(Effect.gen(function*() {
         const agents = yield* ProviderService
         const archive = yield* TranscriptArchive

@@ -1,0 +1,87 @@
+/** Readers of a thread: what they are shown when logs end, are replaced, or are written to from inside a reader. */
+import { assert, describe, it } from "@effect/vitest"
+import { Deferred, Effect, Fiber, Stream } from "effect"
+import { ProviderService, type ThreadEvent } from "../../src/index.ts"
+import * as Agents from "../support/Agents.ts"
+
+const { awaitEvent, is, layer, stored, tags, threadId } = Agents
+
+const background = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.forkChild(effect, { startImmediately: true })
+
+describe("EventReader", () => {
+  it.effect("P11 mock: a reader that comes back to a thread that was made anew has one Gap, and then all of it", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      yield* Agents.start()
+      yield* agents.runTurn({ threadId, prompt: "one" })
+      yield* agents.runTurn({ threadId, prompt: "two" })
+      const { lastSeq } = yield* agents.getThread({ threadId })
+      yield* agents.deleteThread({ threadId })
+      yield* Agents.start()
+      const now = yield* stored()
+      assert.isBelow(now.length, lastSeq)
+      const seen = yield* agents.streamEvents({ threadId, after: lastSeq }).pipe(
+        Stream.take(now.length + 1),
+        Stream.runCollect
+      )
+      assert.deepInclude(seen[0], { _tag: "Gap", cause: "log-replaced", lost: "events", seq: 0 })
+      assert.deepStrictEqual(seen.slice(1), now)
+    }).pipe(Effect.provide(layer())))
+
+  it.effect("P11 mock: readers of a deleted thread end, with ThreadDeleted as their last event", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      yield* Agents.start()
+      yield* agents.runTurn({ threadId, prompt: "one" })
+      const live = yield* Deferred.make<void>()
+      const reader = yield* agents.streamEvents({ threadId }).pipe(
+        Stream.tap((event) => event._tag === "TurnCompleted" ? Deferred.succeed(live, undefined) : Effect.void),
+        Stream.runCollect,
+        background
+      )
+      yield* Deferred.await(live)
+      yield* agents.deleteThread({ threadId })
+      const seen = tags(yield* Fiber.join(reader))
+      assert.deepStrictEqual(seen.slice(-2), ["SessionEnded", "ThreadDeleted"])
+      assert.strictEqual(seen.filter((tag) => tag === "ThreadDeleted").length, 1)
+    }).pipe(Effect.provide(layer())))
+
+  it.effect("P11 mock: positions grow with the log, and a delta has the position of the event before it", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      yield* Agents.start()
+      const reader = yield* agents.streamEvents({ threadId }).pipe(
+        Stream.takeUntil((event) => event._tag === "TurnCompleted"),
+        Stream.runCollect,
+        background
+      )
+      yield* agents.runTurn({ threadId, prompt: "one" })
+      const seen = yield* Fiber.join(reader)
+      const numbers = seen.map((event) => Number(event.position))
+      assert.deepStrictEqual(numbers, numbers.toSorted((a, b) => a - b))
+      assert.isTrue(seen.some(is("ItemDelta")))
+      seen.forEach((event, n) => {
+        if (event._tag === "ItemDelta") assert.strictEqual(event.position, seen[n - 1]?.position)
+      })
+      assert.deepStrictEqual(seen.filter((event) => !is("ItemDelta")(event)), yield* stored())
+    }).pipe(Effect.provide(layer())))
+
+  it.effect("P4 mock: a reader sends the next turn from inside TurnCompleted", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      yield* Agents.start()
+      const sent = yield* agents.streamEvents({ threadId }).pipe(
+        Stream.filter(is("TurnCompleted")),
+        Stream.mapEffect(() => agents.sendTurn({ threadId, prompt: "and on" })),
+        Stream.take(5),
+        Stream.runCollect,
+        background
+      )
+      yield* agents.sendTurn({ threadId, prompt: "one" })
+      assert.strictEqual((yield* Fiber.join(sent)).length, 5)
+      const last = (yield* agents.readTranscript({ threadId })).at(-1)?.turnId
+      const ends = (event: ThreadEvent): event is Extract<ThreadEvent, { readonly _tag: "TurnCompleted" }> =>
+        event._tag === "TurnCompleted" && event.turnId === last
+      yield* awaitEvent(ends)
+    }).pipe(Effect.provide(layer())))
+})
