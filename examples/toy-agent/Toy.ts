@@ -5,7 +5,7 @@
  */
 import { Effect, type FileSystem, Schema, type Scope } from "effect"
 import type { ChildProcessSpawner } from "effect/process"
-import { Adapter } from "../../src/adapter/index.ts"
+import { Adapter, type AgentProcesses } from "../../src/adapter/index.ts"
 import { InstanceId, ProviderName, type RequestId, type RuntimeMode, SessionId } from "../../src/index.ts"
 import {
   AttachmentRefused,
@@ -24,7 +24,6 @@ import {
   type StartInput,
   type StartSessionError
 } from "../../src/provider/index.ts"
-import type { AgentProcesses } from "../../src/store/index.ts"
 import type { Reply } from "./Protocol.ts"
 import * as ToyProcess from "./ToyProcess.ts"
 

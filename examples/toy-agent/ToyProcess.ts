@@ -4,7 +4,7 @@
 import { type Cause, Deferred, Effect, type FileSystem, Option, Queue, type Scope, Stream } from "effect"
 import type { ChildProcessSpawner } from "effect/process"
 import { fileURLToPath } from "node:url"
-import { AgentEnvironment, AgentProcess } from "../../src/adapter/index.ts"
+import { AgentEnvironment, AgentProcess, type AgentProcesses } from "../../src/adapter/index.ts"
 import { type InstanceId } from "../../src/index.ts"
 import {
   type AgentNotExecutable,
@@ -13,7 +13,6 @@ import {
   type ProviderEvent
 } from "../../src/protocol.ts"
 import type { ProcessExit } from "../../src/provider/index.ts"
-import type { AgentProcesses } from "../../src/store/index.ts"
 import * as Protocol from "./Protocol.ts"
 
 export interface ToyProcess {

@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+export { AgentProcesses, markerVariable, type ProcessRecord } from "../process/AgentProcesses.ts"
 export * as Adapter from "./Adapter.ts"
 export * as AgentEnvironment from "./AgentEnvironment.ts"
 export * as AgentProcess from "./AgentProcess.ts"

@@ -5,7 +5,6 @@ import { Clock, type Context, Deferred, Effect, FileSystem, Option, Path, Scope,
 import { randomUUID } from "node:crypto"
 import type { CompactionTrigger } from "../domain/Compaction.ts"
 import { Epoch, type InstanceId, type ThreadId, TurnId } from "../domain/Ids.ts"
-import type { TerminalEvent } from "../domain/ThreadEvent.ts"
 import * as dispatcher from "../hooks/internal/dispatcher.ts"
 import * as reentrancy from "../hooks/internal/reentrancy.ts"
 import { type HookServices, LifecycleHooks } from "../hooks/LifecycleHooks.ts"
@@ -241,7 +240,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
       )
       if (terminal === undefined) return yield* Effect.interrupt
       if (terminal._tag === "TurnCompleted") return { ...acceptedOf(delivery), text, usage: terminal.usage }
-      return yield* new TurnNotCompleted({ threadId, turnId: delivery.turnId, ending: endingOf(terminal) })
+      return yield* new TurnNotCompleted({ threadId, turnId: delivery.turnId, ending: terminal })
     }),
 
     interruptTurn: Effect.fn("ProviderService.interruptTurn")(function*({ threadId, turnId }) {
@@ -361,7 +360,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
       return infoOf(yield* actors.use(threadId, (actor) => actor.create(plan, past)))
     })
   })
-  return { service, transcripts, services }
+  return { service, transcripts, services, actors }
 })
 
 const infoOf = ({ binding, continuity }: LiveEpoch): SessionInfo => ({
@@ -381,14 +380,3 @@ const acceptedOf = ({ live, steered, turnId }: Delivery): TurnAccepted => ({
   continuity: live.continuity,
   steered
 })
-
-const endingOf = (terminal: Exclude<TerminalEvent, { readonly _tag: "TurnCompleted" }>) => {
-  switch (terminal._tag) {
-    case "TurnFailed":
-      return { _tag: "Failed", failure: terminal.failure } as const
-    case "TurnInterrupted":
-      return { _tag: "Interrupted", by: terminal.by } as const
-    case "TurnUnknown":
-      return { _tag: "Unknown", reason: terminal.reason } as const
-  }
-}

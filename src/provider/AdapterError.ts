@@ -2,7 +2,7 @@
  * What can go wrong between an adapter and its agent: one tagged error per thing that can happen, with data.
  *
  * Each operation of `ProviderAdapter` and `ProviderSession` names the subset that can occur there. `retryable` says
- * whether the same call may succeed later without anybody changing anything. Fields named `message`, `stderr` and
+ * whether the same call may succeed later although nothing was changed. Fields named `message`, `stderr` and
  * `body` carry the agent's own words for a human; nothing in this library decides by them.
  *
  * @since 0.1.0

@@ -1,5 +1,5 @@
 /**
- * What can go wrong with the agent itself: getting one that runs, and talking to it.
+ * What can go wrong when an agent is found, started and talked to.
  *
  * @since 0.1.0
  */
@@ -138,7 +138,7 @@ export class AgentProtocolError
 /**
  * Failing to talk to a running agent, whatever the operation.
  *
- * @category errors
+ * @category models
  * @since 0.1.0
  */
 export type AgentError = AgentUnauthorized | AgentUnreachable | AgentProtocolError
@@ -146,7 +146,7 @@ export type AgentError = AgentUnauthorized | AgentUnreachable | AgentProtocolErr
 /**
  * Failing to get an agent that runs and accepts us.
  *
- * @category errors
+ * @category models
  * @since 0.1.0
  */
 export type AgentStartError = AgentNotFound | AgentNotExecutable | AgentStartFailed | AgentError

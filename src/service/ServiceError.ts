@@ -6,8 +6,7 @@
 import { Schema } from "effect"
 import { CompactionOutcome } from "../domain/Compaction.ts"
 import { InstanceId, RequestId, ThreadId, TurnId } from "../domain/Ids.ts"
-import { InterruptedBy, UnknownReason } from "../domain/ThreadEvent.ts"
-import { TurnFailure } from "../domain/TurnFailure.ts"
+import { EventBody } from "../domain/ThreadEvent.ts"
 
 export { of as toPublic, PublicError } from "../domain/PublicError.ts"
 export * from "./InputError.ts"
@@ -235,16 +234,16 @@ export class HookReentrant
 }
 
 /**
- * How a turn ended that did not complete.
+ * The terminal event of a turn that did not complete.
  *
- * @category errors
+ * @category schemas
  * @since 0.1.0
  */
-export const TurnEnding = Schema.TaggedUnion({
-  Failed: { failure: TurnFailure },
-  Interrupted: { by: InterruptedBy },
-  Unknown: { reason: UnknownReason }
-})
+export const TurnEnding = Schema.Union([
+  EventBody.cases.TurnFailed,
+  EventBody.cases.TurnInterrupted,
+  EventBody.cases.TurnUnknown
+])
 
 /**
  * @category models
@@ -266,16 +265,17 @@ export class TurnNotCompleted
   }, { httpApiStatus: 502 })
 {
   get retryable() {
-    return this.ending._tag === "Failed" && this.ending.failure._tag === "ModelFailed" && this.ending.failure.retryable
+    return this.ending._tag === "TurnFailed" && this.ending.failure._tag === "ModelFailed" &&
+      this.ending.failure.retryable
   }
   override get message() {
     const ending = this.ending
     switch (ending._tag) {
-      case "Failed":
+      case "TurnFailed":
         return `Turn ${this.turnId} failed: ${JSON.stringify(ending.failure)}`
-      case "Interrupted":
+      case "TurnInterrupted":
         return `Turn ${this.turnId} was interrupted by ${ending.by}`
-      case "Unknown":
+      case "TurnUnknown":
         return `The outcome of turn ${this.turnId} is unknown (${ending.reason})`
     }
   }

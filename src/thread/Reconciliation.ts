@@ -1,7 +1,6 @@
 /**
- * What became of the turns whose end nobody saw, by the agent's own history: the items that were missed are added to the
- * archive as `recovered`, and `TurnReconciled` says how the turn ended there, or that it never arrived. Nothing is sent
- * again.
+ * Compares turns whose end was not observed with the agent's own history: items that were missed are added to the archive
+ * as `recovered`, and `TurnReconciled` says how the turn ended there, or that it never arrived. Nothing is sent again.
  */
 import { Effect } from "effect"
 import type { EventBody } from "../domain/ThreadEvent.ts"
@@ -41,7 +40,7 @@ const run = Effect.fnUntraced(function*(deps: ThreadDeps, live: LiveEpoch.LiveEp
     const cut = new Set(known?.cut)
     const whole = new Set(known?.items.map(({ itemId }) => itemId).filter((itemId) => !cut.has(itemId)))
     const items = evidence.items.filter((item) => item._tag !== "UserMessage" && !whole.has(item.itemId))
-    yield* LiveEpoch.advance(deps, live, {
+    yield* LiveEpoch.advanceOnce(deps, live, {
       _tag: "Noted",
       events: [
         ...items.map((item): EventBody => ({ _tag: "ItemCompleted", turnId, item, recovered: true })),

@@ -26,7 +26,7 @@ export type Past =
     /** What the copy holds of the source's conversation. */
     readonly turns: ReadonlyArray<Transcript.TranscriptTurn>
   }
-  /** The conversation shall begin anew. */
+  /** The app asked for a new conversation. */
   | { readonly _tag: "Reset" }
   /** The conversation of a snapshot. */
   | { readonly _tag: "Snapshot"; readonly snapshotId: string; readonly turns: ReadonlyArray<Transcript.TranscriptTurn> }

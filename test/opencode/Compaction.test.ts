@@ -184,7 +184,10 @@ layer(host(), { timeout: "120 seconds", excludeTestServices: true })("OpenCode i
       assert.deepInclude<unknown>(result.snapshot, { timing: "before", completeness: "complete" })
       assert.deepStrictEqual(seen, [1])
       assert.deepStrictEqual(yield* contents(result.snapshot?.path ?? ""), before(threadId))
-      assert.strictEqual((yield* agents.runTurn({ threadId, prompt: "still there?" })).continuity._tag, "Resumed")
+      // The session goes on in its epoch, whose start made it.
+      const next = yield* agents.runTurn({ threadId, prompt: "still there?" })
+      assert.deepInclude<unknown>(next, { epoch: 1, continuity: { _tag: "Created" } })
+      assert.strictEqual((yield* agents.getThread({ threadId })).sessionId, sessionId)
     }))
 
   it.effect("P13 opencode: an overflow that the model reports is saved before it is mended, and the turn goes on", () =>

@@ -263,6 +263,8 @@ describe("resets", () => {
       const reset = yield* Effect.forkChild(agents.resetThread({ threadId }))
       const { sessionId: old } = yield* agents.getThread({ threadId })
       yield* agent.awaitSession(({ live, sessionId }) => live && sessionId !== old)
+      // By now the new session is there, and the deaf turn of the old one has its time to stop.
+      yield* TestClock.adjust("5 seconds")
       const gone = yield* Effect.forkChild(Fiber.interrupt(reset), { startImmediately: true })
       yield* TestClock.adjust("10 seconds")
       yield* Fiber.join(gone)

@@ -98,7 +98,10 @@ export const breakOff = (live: LiveEpoch, error: StoreFailed | EpochFenced): voi
 }
 
 /** A write under the epoch: retried for a while, and the last one if it fails for good. */
-export const enduring = <A, E extends StoreFailed | EpochFenced>(live: LiveEpoch, write: Effect.Effect<A, E>) =>
+export const enduring = <A>(
+  live: LiveEpoch,
+  write: Effect.Effect<A, StoreFailed | EpochFenced>
+): Effect.Effect<A, StoreFailed | EpochFenced> =>
   Effect.suspend((): Effect.Effect<A, StoreFailed | EpochFenced> =>
     live.broken !== undefined
       ? Effect.fail(live.broken)
@@ -113,11 +116,16 @@ export const locked = <A, E, R>(live: LiveEpoch, effect: Effect.Effect<A, E, R>)
 export const advance = (deps: ThreadDeps, live: LiveEpoch, input: Input) =>
   locked(live, Effect.suspend(() => take(deps, live, input)))
 
+/** As {@link advance}, for what can as well be recorded later: tried once, and a failure leaves the epoch as it was. */
+export const advanceOnce = (deps: ThreadDeps, live: LiveEpoch, input: Input) =>
+  locked(live, Effect.suspend(() => take(deps, live, input, (_, write) => write)))
+
 /** As {@link advance}, with the log's lock held. */
 export const take = (
   deps: ThreadDeps,
   live: LiveEpoch,
-  input: Input
+  input: Input,
+  persist: typeof enduring = enduring
 ): Effect.Effect<void, StoreFailed | EpochFenced> => {
   const at = deps.clock.currentTimeMillisUnsafe()
   const step = Epoch.step(live.state, input, deps.steady.now())
@@ -130,7 +138,7 @@ export const take = (
   const facts = factsOf(step.events)
   const lifecycle = deps.hooks.derive(numbered.durable, live.binding)
   const write = (cursor: StoredCursor | undefined) =>
-    enduring(
+    persist(
       live,
       deps.store.commit({
         name: facts.name,
