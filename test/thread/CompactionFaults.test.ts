@@ -260,8 +260,8 @@ describe("resets", () => {
       yield* Agents.start()
       yield* agent.nextTurn(() => [MockStep.hangHard])
       yield* agents.sendTurn({ threadId, prompt: "deaf" })
-      const reset = yield* Effect.forkChild(agents.resetThread({ threadId }))
       const { sessionId: old } = yield* agents.getThread({ threadId })
+      const reset = yield* Effect.forkChild(agents.resetThread({ threadId }))
       yield* agent.awaitSession(({ live, sessionId }) => live && sessionId !== old)
       // By now the new session is there, and the deaf turn of the old one has its time to stop.
       yield* TestClock.adjust("5 seconds")
