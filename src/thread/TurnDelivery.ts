@@ -56,15 +56,14 @@ export const send = (
       if (found !== undefined && running !== undefined) {
         if (!request.steer) return yield* new TurnInProgress({ threadId: cell.threadId, turnId: running })
         // More input for a turn is asked about as its first was.
-        const input = yield* admit(deps, cell, found, { turnId: running, input: request.input })
+        const { input } = yield* admit(deps, cell, found, { turnId: running, input: request.input })
         return yield* steer(deps, cell, found, running, input)
       }
       const live = yield* ThreadStart.resume(deps, cell, found, { onMissing: request.onMissing })
       if (live.unreconciled) yield* Reconciliation.attempt(deps, cell, live)
       yield* ThreadCell.notStopping(deps, cell)
-      const notes = live.state.notes
-      const input = yield* admit(deps, cell, live, request)
-      return yield* deliver(deps, cell, live, { turnId: request.turnId, input, notes }, onSending)
+      const admitted = yield* admit(deps, cell, live, request)
+      return yield* deliver(deps, cell, live, { turnId: request.turnId, ...admitted }, onSending)
     })
   )
 
@@ -84,7 +83,10 @@ const awaitInterrupted = Effect.fnUntraced(function*(
   return yield* ThreadCell.usable(deps, cell)
 })
 
-/** Runs before a prompt is sent: waits for `session:start`, asks guards, collects context from transforms. */
+/**
+ * Runs before a prompt is sent: waits for `session:start`, asks guards, collects context from transforms. Answers the input
+ * as it is sent, and the notes that are in it.
+ */
 const admit = Effect.fnUntraced(function*(
   deps: ThreadDeps,
   cell: ThreadCell.ThreadCell,
@@ -93,22 +95,26 @@ const admit = Effect.fnUntraced(function*(
 ) {
   // Fast path: with nothing to wait for, no interruptible fiber is forked.
   const decision = live.state.greeted && !deps.hooks.asks("turn:start")
-    ? admitted
+    ? unasked
     : yield* ask(deps, cell, live, turnId, input)
   if (decision._tag === "Veto") {
     const { hook, reason } = decision
     return yield* new TurnVetoed({ threadId: cell.threadId, turnId, hook, reason })
   }
-  const context = [...(input.context ?? []), ...live.state.notes, ...decision.context]
+  const { notes } = live.state
+  const context = [...(input.context ?? []), ...notes, ...decision.context]
   const model = input.model ?? (live.modelChanged ? live.binding.model : undefined)
   return {
-    ...input,
-    ...(context.length === 0 ? {} : { context }),
-    ...(model === undefined ? {} : { model })
+    notes,
+    input: {
+      ...input,
+      ...(context.length === 0 ? {} : { context }),
+      ...(model === undefined ? {} : { model })
+    }
   }
 })
 
-const admitted: Decision = { _tag: "Allow", context: [] }
+const unasked: Decision = { _tag: "Allow", context: [] }
 
 const ask = Effect.fnUntraced(function*(
   deps: ThreadDeps,
@@ -126,7 +132,7 @@ const ask = Effect.fnUntraced(function*(
         turnId,
         { _tag: "turn:start", turnId, input }
       ))
-      : Effect.succeed(admitted)
+      : Effect.succeed(unasked)
   )
   const exit = yield* ThreadCell.interruptible(
     deps,

@@ -86,6 +86,23 @@ describe("compactions and an agent that dies or hangs", () => {
       assert.strictEqual((yield* agents.startSession({ threadId, runtimeMode: "full-access" })).epoch, 2)
     }).pipe(Effect.provide(layer())))
 
+  it.effect("P4 mock: a compaction whose end cannot be stored lets its caller go, and the thread is free afterwards", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      const faults = yield* FaultyStore.FaultyStore
+      const { queue } = yield* compacting()
+      const compact = yield* Effect.forkChild(agents.compactThread({ threadId }), { startImmediately: true })
+      yield* awaitEvent(is("CompactionGated"))
+      yield* faults.fail("append events", "end an epoch")
+      yield* Queue.offer(queue, { _tag: "CompactionCompleted", summary: "short" })
+      yield* TestClock.adjust("10 seconds")
+      assert.strictEqual((yield* Fiber.join(compact)).outcome, "unknown")
+      yield* faults.heal
+      const { epoch } = yield* agents.startSession({ threadId })
+      assert.strictEqual(epoch, 2)
+      assert.deepStrictEqual(yield* outcomes, ["unknown"])
+    }).pipe(Effect.provide(FaultyStore.layer())))
+
   it.effect("P13 mock: an end that comes after the deadline is not another compaction", () =>
     Effect.gen(function*() {
       const { gate, queue } = yield* compacting()

@@ -91,9 +91,15 @@ const storeRetry = Schedule.min([Schedule.exponential("50 millis"), Schedule.spa
 
 export const isOver = (live: LiveEpoch): boolean => live.abandoned || live.state.phase === "over"
 
-/** Nothing is written under this epoch any more; the pump gives it up. */
+/**
+ * Nothing is written under this epoch any more; the pump gives it up. A caller that waits for a compaction has the
+ * thread's lock, which the end of the epoch needs, so it is let go.
+ */
 export const breakOff = (live: LiveEpoch, error: StoreFailed | EpochFenced): void => {
   live.broken ??= error
+  for (const compactionId of Array.from(live.compactions.keys())) {
+    endCompactionWait(live, compactionId, { outcome: "unknown", reason: error._tag, snapshot: undefined })
+  }
   Deferred.doneUnsafe(live.halted, Exit.void)
 }
 
@@ -206,15 +212,9 @@ export const fulfil = (live: LiveEpoch, wants: ReadonlyArray<Want>): Effect.Effe
         if (waiter !== undefined) endWait(live, waiter, Exit.succeed({ terminal: want.terminal, text: want.text }))
         break
       }
-      case "CompactionSettled": {
-        const waiter = live.compactions.get(want.compactionId)
-        live.compactions.delete(want.compactionId)
-        if (waiter === undefined) break
-        const { outcome, reason } = want.ending
-        Deferred.doneUnsafe(waiter.settled, Exit.succeed({ ...want.ending, snapshot: want.snapshot }))
-        Deferred.doneUnsafe(waiter.verdict, Exit.succeed({ _tag: "Veto", reason: reason ?? outcome }))
+      case "CompactionSettled":
+        endCompactionWait(live, want.compactionId, { ...want.ending, snapshot: want.snapshot })
         break
-      }
       case "Overflowed":
         forks = Effect.andThen(forks, live.onOverflow)
         break
@@ -224,6 +224,14 @@ export const fulfil = (live: LiveEpoch, wants: ReadonlyArray<Want>): Effect.Effe
     }
   }
   return forks
+}
+
+const endCompactionWait = (live: LiveEpoch, compactionId: string, over: CompactionOver): void => {
+  const waiter = live.compactions.get(compactionId)
+  live.compactions.delete(compactionId)
+  if (waiter === undefined) return
+  Deferred.doneUnsafe(waiter.settled, Exit.succeed(over))
+  Deferred.doneUnsafe(waiter.verdict, Exit.succeed({ _tag: "Veto", reason: over.reason ?? over.outcome }))
 }
 
 const endWait = (live: LiveEpoch, waiter: TurnWaiter, exit: Exit.Exit<TurnOver, StoreFailed | EpochFenced>): void => {
