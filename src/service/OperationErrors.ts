@@ -74,6 +74,10 @@ const find = [Service.InputInvalid, ...damaged, Store.StoreFailed] as const
  * @since 0.1.0
  */
 export const StartErrors = Schema.Union(start)
+/**
+ * @category models
+ * @since 0.1.0
+ */
 export type StartErrors = typeof StartErrors.Type
 
 /**
@@ -90,6 +94,10 @@ export const StartSessionErrors = Schema.Union([
   Service.CompactionInProgress,
   Service.HookReentrant
 ])
+/**
+ * @category models
+ * @since 0.1.0
+ */
 export type StartSessionErrors = typeof StartSessionErrors.Type
 
 /**
@@ -106,6 +114,10 @@ export const CreateErrors = Schema.Union([
   Service.HookReentrant,
   ...stored
 ])
+/**
+ * @category models
+ * @since 0.1.0
+ */
 export type CreateErrors = typeof CreateErrors.Type
 
 /**
@@ -115,6 +127,10 @@ export type CreateErrors = typeof CreateErrors.Type
  * @since 0.1.0
  */
 export const SendErrors = Schema.Union(send)
+/**
+ * @category models
+ * @since 0.1.0
+ */
 export type SendErrors = typeof SendErrors.Type
 
 /**
@@ -124,6 +140,10 @@ export type SendErrors = typeof SendErrors.Type
  * @since 0.1.0
  */
 export const RunErrors = Schema.Union([...send, Service.TurnNotCompleted])
+/**
+ * @category models
+ * @since 0.1.0
+ */
 export type RunErrors = typeof RunErrors.Type
 
 /**
@@ -139,6 +159,10 @@ export const InterruptErrors = Schema.Union([
   Store.TurnUnreadable,
   ...epoch
 ])
+/**
+ * @category models
+ * @since 0.1.0
+ */
 export type InterruptErrors = typeof InterruptErrors.Type
 
 /**
@@ -148,6 +172,10 @@ export type InterruptErrors = typeof InterruptErrors.Type
  * @since 0.1.0
  */
 export const RespondErrors = Schema.Union(settle)
+/**
+ * @category models
+ * @since 0.1.0
+ */
 export type RespondErrors = typeof RespondErrors.Type
 
 /**
@@ -157,6 +185,10 @@ export type RespondErrors = typeof RespondErrors.Type
  * @since 0.1.0
  */
 export const AnswerErrors = Schema.Union([...settle, Service.AnswerInvalid])
+/**
+ * @category models
+ * @since 0.1.0
+ */
 export type AnswerErrors = typeof AnswerErrors.Type
 
 /**
@@ -171,6 +203,10 @@ export const StopErrors = Schema.Union([
   Service.HookReentrant,
   ...epoch
 ])
+/**
+ * @category models
+ * @since 0.1.0
+ */
 export type StopErrors = typeof StopErrors.Type
 
 /**
@@ -186,6 +222,10 @@ export const ResetErrors = Schema.Union([
   Service.CompactionInProgress,
   Service.HookReentrant
 ])
+/**
+ * @category models
+ * @since 0.1.0
+ */
 export type ResetErrors = typeof ResetErrors.Type
 
 /**
@@ -205,6 +245,10 @@ export const CompactErrors = Schema.Union([
   Service.CompactionRefused,
   Service.HookReentrant
 ])
+/**
+ * @category models
+ * @since 0.1.0
+ */
 export type CompactErrors = typeof CompactErrors.Type
 
 /**
@@ -223,6 +267,10 @@ export const ForkErrors = Schema.Union([
   Service.CompactionInProgress,
   Service.HookReentrant
 ])
+/**
+ * @category models
+ * @since 0.1.0
+ */
 export type ForkErrors = typeof ForkErrors.Type
 
 /**
@@ -232,6 +280,10 @@ export type ForkErrors = typeof ForkErrors.Type
  * @since 0.1.0
  */
 export const ListErrors = Schema.Union([Service.InputInvalid, Store.StoreFailed])
+/**
+ * @category models
+ * @since 0.1.0
+ */
 export type ListErrors = typeof ListErrors.Type
 
 /**
@@ -241,6 +293,10 @@ export type ListErrors = typeof ListErrors.Type
  * @since 0.1.0
  */
 export const ReadErrors = Schema.Union([Service.InputInvalid, Service.ThreadNotFound, ...stored])
+/**
+ * @category models
+ * @since 0.1.0
+ */
 export type ReadErrors = typeof ReadErrors.Type
 
 /**
@@ -255,6 +311,10 @@ export const SnapshotErrors = Schema.Union([
   Service.ThreadNotFound,
   ...epoch
 ])
+/**
+ * @category models
+ * @since 0.1.0
+ */
 export type SnapshotErrors = typeof SnapshotErrors.Type
 
 /**
@@ -264,6 +324,10 @@ export type SnapshotErrors = typeof SnapshotErrors.Type
  * @since 0.1.0
  */
 export const FindErrors = Schema.Union(find)
+/**
+ * @category models
+ * @since 0.1.0
+ */
 export type FindErrors = typeof FindErrors.Type
 
 /**
@@ -273,6 +337,10 @@ export type FindErrors = typeof FindErrors.Type
  * @since 0.1.0
  */
 export const ExportErrors = Schema.Union([...find, Snapshot.ExportUnsupported])
+/**
+ * @category models
+ * @since 0.1.0
+ */
 export type ExportErrors = typeof ExportErrors.Type
 
 /**
@@ -282,6 +350,10 @@ export type ExportErrors = typeof ExportErrors.Type
  * @since 0.1.0
  */
 export const PurgeErrors = Schema.Union([Service.InputInvalid, Snapshot.SnapshotUnreadable, Store.StoreFailed])
+/**
+ * @category models
+ * @since 0.1.0
+ */
 export type PurgeErrors = typeof PurgeErrors.Type
 
 /**
@@ -298,4 +370,8 @@ export const RestoreErrors = Schema.Union([
   Service.TurnInProgress,
   Service.HookReentrant
 ])
+/**
+ * @category models
+ * @since 0.1.0
+ */
 export type RestoreErrors = typeof RestoreErrors.Type

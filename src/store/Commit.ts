@@ -13,7 +13,12 @@ import type { Binding, ThreadStatus } from "../domain/ThreadRecord.ts"
 import type { TurnInput } from "../domain/TurnInput.ts"
 import type { StoredCursor } from "../provider/ResumeCursor.ts"
 
-/** What is written under one epoch. */
+/**
+ * What is written under one epoch.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Part {
   readonly epoch: Epoch
   /**
@@ -34,7 +39,12 @@ export interface Part {
   readonly lifecycle: ReadonlyArray<LifecycleEvent>
 }
 
-/** One transaction. */
+/**
+ * One transaction.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Commit {
   /** What it does, for errors: "open an epoch", "end a turn", ... */
   readonly name: string
@@ -53,7 +63,12 @@ export interface Commit {
   readonly flush: boolean
 }
 
-/** A turn that is about to be sent. */
+/**
+ * A turn that is about to be sent.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Intent {
   readonly turnId: TurnId
   readonly threadId: ThreadId
@@ -65,5 +80,10 @@ export interface Intent {
   readonly at: number
 }
 
-/** A thread that no agent is started for yet. */
+/**
+ * A thread that no agent is started for yet.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type NewThread = Omit<Binding, "sessionId" | "status" | "epoch" | "lastSeq" | "position">

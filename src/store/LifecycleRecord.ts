@@ -112,7 +112,12 @@ const payload = (event: NumberedEvent): readonly [key: string, payload: Payload]
   }
 }
 
-/** A session has one epoch number once, also where a deleted thread's id is used again. */
+/**
+ * A session has one epoch number once, also where a deleted thread's id is used again.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
 export const eventId = (
   { epoch, threadId }: Pick<Place, "threadId" | "epoch">,
   { sessionId }: Identity,
@@ -120,7 +125,12 @@ export const eventId = (
   key: string
 ): string => `evt_${hash("sha256", JSON.stringify([threadId, sessionId, epoch, tag, key])).slice(0, 32)}`
 
-/** Puts an envelope around a payload. */
+/**
+ * Puts an envelope around a payload.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
 export const make = <K extends LifecycleTag>(
   place: Pick<Place, "seq" | "at" | "threadId" | "epoch">,
   identity: Identity,
@@ -135,7 +145,12 @@ export const make = <K extends LifecycleTag>(
   ...payload
 })
 
-/** The lifecycle event that this durable event records, if it records one. */
+/**
+ * The lifecycle event that this durable event records, if it records one.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
 export const of = (event: NumberedEvent, identity: Identity): LifecycleEvent | undefined => {
   const found = payload(event)
   return found === undefined ? undefined : make(event, identity, found[0], found[1])
@@ -157,5 +172,10 @@ const tags: { readonly [K in EventBody["_tag"]]?: LifecycleTag } = {
   SnapshotFailed: "snapshot:failed"
 }
 
-/** The tag of the lifecycle event that this durable event records, if it records one. */
+/**
+ * The tag of the lifecycle event that this durable event records, if it records one.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
 export const tagOf = ({ _tag }: Pick<EventBody, "_tag">): LifecycleTag | undefined => tags[_tag]

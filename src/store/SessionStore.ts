@@ -42,13 +42,22 @@ export type { Commit, Intent, NewThread, Part } from "./Commit.ts"
 export { EpochFenced, TurnExists } from "./StoreError.ts"
 export type { ThreadPage, UnreadableThread } from "./ThreadPage.ts"
 
-/** What is left of a deleted thread. */
+/**
+ * What is left of a deleted thread.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Tombstone {
   readonly position: Position
   /** Milliseconds since the epoch. */
   readonly at: number
 }
 
+/**
+ * @category services
+ * @since 0.1.0
+ */
 export class SessionStore extends Context.Service<SessionStore, {
   readonly getThread: (threadId: ThreadId) => Effect.Effect<Option.Option<Binding>, StoreFailed | ThreadUnreadable>
   /**
@@ -148,7 +157,12 @@ export class SessionStore extends Context.Service<SessionStore, {
   )
 }
 
-/** All that is kept in one place: the session store itself and what belongs to it. */
+/**
+ * All that is kept in one place: the session store itself and what belongs to it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type Stores = SessionStore | AgentProcesses | HookOutbox | SnapshotIndex
 
 function make(): Layer.Layer<Stores, StoreOpenError, SqlClient.SqlClient> {

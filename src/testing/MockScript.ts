@@ -122,5 +122,10 @@ export type MockStep =
   | { readonly _tag: "HangHard" }
   | { readonly _tag: "Crash" }
 
-/** The steps of a plan, as in `PlanUpdated`. */
+/**
+ * The steps of a plan, as in `PlanUpdated`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type PlanSteps = Extract<ProviderEvent, { readonly _tag: "PlanUpdated" }>["steps"]

@@ -3,6 +3,7 @@
  */
 import type { CompactionTrigger } from "../../domain/Compaction.ts"
 import type { RequestId, TurnId } from "../../domain/Ids.ts"
+import * as Machine from "../../domain/Step.ts"
 import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
 import type { Usage } from "../../domain/Usage.ts"
 import type { ApprovalDecision, QuestionAnswer } from "../../domain/UserRequest.ts"
@@ -159,40 +160,20 @@ export type Want =
   /** The session was deleted. */
   | { readonly _tag: "Gone" }
 
-export interface Step {
-  readonly state: State
-  readonly events: ReadonlyArray<ProviderEvent>
-  readonly wants: ReadonlyArray<Want>
-}
+export type Step = Machine.Step<State, ProviderEvent, Want>
 
 export const triggerOf = ({ auto, overflow }: CompactionPart): CompactionTrigger =>
   overflow === true ? "overflow" : auto === true ? "auto" : "manual"
 
-const none: ReadonlyArray<never> = []
-
 export const step = (
   state: State,
-  events: ReadonlyArray<ProviderEvent> = none,
-  wants: ReadonlyArray<Want> = none
-): Step => ({ state, events, wants })
+  events?: ReadonlyArray<ProviderEvent>,
+  wants?: ReadonlyArray<Want>
+): Step => Machine.make(state, events, wants)
 
-export const andThen = (first: Step, next: (state: State) => Step): Step => {
-  const second = next(first.state)
-  return step(second.state, [...first.events, ...second.events], [...first.wants, ...second.wants])
-}
+export const andThen: (first: Step, next: (state: State) => Step) => Step = Machine.andThen
 
-export const all = <A>(state: State, values: Iterable<A>, next: (state: State, value: A) => Step): Step => {
-  let current = state
-  const events: Array<ProviderEvent> = []
-  const wants: Array<Want> = []
-  for (const value of values) {
-    const following = next(current, value)
-    current = following.state
-    events.push(...following.events)
-    wants.push(...following.wants)
-  }
-  return step(current, events, wants)
-}
+export const all: <A>(state: State, values: Iterable<A>, next: (state: State, value: A) => Step) => Step = Machine.all
 
 /** The turn that OpenCode has; while a prompt is on its way, what is heard is still of the turn before. */
 export const running = ({ turn }: State): Turn | undefined =>
