@@ -1,0 +1,118 @@
+/**
+ * The threads of one process: what they share and who stops them.
+ */
+import { Clock, type Context, Deferred, Effect, FileSystem, Option, Path, Scope } from "effect"
+import type { CompactionTrigger } from "../domain/Compaction.ts"
+import type { InstanceId, ThreadId } from "../domain/Ids.ts"
+import * as dispatcher from "../hooks/internal/dispatcher.ts"
+import { type HookServices, LifecycleHooks } from "../hooks/LifecycleHooks.ts"
+import * as SteadyClock from "../process/SteadyClock.ts"
+import { ProviderRegistry } from "../provider/ProviderRegistry.ts"
+import { InstanceNotFound } from "../service/ServiceError.ts"
+import { HookOutbox } from "../store/HookOutbox.ts"
+import { SessionStore } from "../store/SessionStore.ts"
+import { SnapshotIndex } from "../store/SnapshotIndex.ts"
+import * as SessionReaper from "../thread/SessionReaper.ts"
+import * as SnapshotTaking from "../thread/SnapshotTaking.ts"
+import type { ThreadDeps } from "../thread/ThreadDeps.ts"
+import * as ThreadHooks from "../thread/ThreadHooks.ts"
+import * as Snapshots from "../transcript/internal/snapshots.ts"
+import * as ThreadArchive from "../transcript/internal/threadArchive.ts"
+import * as directories from "./directories.ts"
+import type * as Settings from "./Settings.ts"
+import * as ThreadActors from "./threadActors.ts"
+
+/** The threads of one process: what they share, their actors, the reaper, and the end of all of them with the scope. */
+export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
+  const store = yield* SessionStore
+  const outbox = yield* HookOutbox
+  const registry = yield* ProviderRegistry
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const clock = yield* Clock.Clock
+  const steady = yield* SteadyClock.make
+  const services = yield* Deferred.make<Context.Context<HookServices>>()
+  const hooks = yield* dispatcher.make({ hooks: yield* LifecycleHooks, outbox, services: Deferred.await(services) })
+  const snapshots = yield* Snapshots.make
+  const archive = ThreadArchive.make(store)
+  let retired = false
+
+  const adapterOf = Effect.fnUntraced(function*(instanceId: InstanceId) {
+    const adapter = Option.getOrUndefined(yield* registry.get(instanceId))
+    if (adapter !== undefined) return adapter
+    const known = yield* registry.list
+    return yield* new InstanceNotFound({ instanceId, known: known.map((adapter) => adapter.instanceId) })
+  })
+
+  const deps: ThreadDeps = {
+    store,
+    clock,
+    steady,
+    // Forked here, so that it closes after the finalizer below has ended the sessions: their pumps must still run then.
+    scope: yield* Scope.fork(yield* Effect.scope),
+    settings,
+    hooks: ThreadHooks.make(hooks, outbox),
+    archive,
+    snapshots: {
+      snapshots,
+      path,
+      deadline: settings.compaction.snapshotDeadline,
+      redactor: settings.transcripts.redactor,
+      retention: settings.transcripts.retention
+    },
+    adapterOf,
+    realDirectory: directories.make(fs, path),
+    compactAfterOverflow: (threadId) => compactAfterOverflow(threadId),
+    unsettled: new Map(),
+    idle: (threadId) => actors.forget(threadId),
+    retired: () => retired
+  }
+  const actors = ThreadActors.make(deps)
+
+  const compact = (threadId: ThreadId, trigger: CompactionTrigger) =>
+    actors.use(threadId, (actor) => actor.compact(trigger))
+
+  /** Beside the turn that did not fit into the model's context. */
+  const compactAfterOverflow = (threadId: ThreadId) =>
+    compact(threadId, "overflow").pipe(
+      Effect.catchCause((cause) =>
+        Effect.logWarning("A thread that is too long for its model could not be compacted", cause).pipe(
+          Effect.annotateLogs({ threadId })
+        )
+      ),
+      Effect.forkIn(deps.scope),
+      Effect.asVoid
+    )
+
+  yield* Effect.addFinalizer(() =>
+    Effect.suspend(() => {
+      retired = true
+      return Effect.forEach(actors.all(), (actor) => actor.stop("shutdown").pipe(Effect.ignore({ log: "Error" })), {
+        concurrency: "unbounded",
+        discard: true
+      })
+    })
+  )
+  // Beside the start, which must not wait for a slow disk.
+  yield* Effect.forkScoped(SnapshotTaking.sweep(deps.snapshots, { index: yield* SnapshotIndex, store }))
+
+  yield* SessionReaper.run({
+    settings: settings.reaper,
+    clock: steady,
+    due: (query) =>
+      Effect.map(store.dueThreads(query), (due) => [
+        ...Array.from(deps.unsettled, ([threadId, epoch]) => ({ threadId, epoch })),
+        ...due.filter(({ threadId }) => !deps.unsettled.has(threadId))
+      ]),
+    reap: ({ epoch, threadId }, sleeps) =>
+      actors.use(threadId, (actor) => actor.reap(epoch, sleeps)).pipe(
+        Effect.catchCause((cause) =>
+          Effect.logWarning("A due session could not be looked at; the next sweep tries again", cause).pipe(
+            Effect.annotateLogs({ threadId })
+          )
+        )
+      )
+  }).pipe(Effect.forkScoped({ startImmediately: true }))
+
+  return { deps, actors, compact, snapshots, services }
+})

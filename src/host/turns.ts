@@ -1,0 +1,125 @@
+/**
+ * Turns, as the service offers them: sent, awaited, interrupted.
+ */
+import { type Clock, Deferred, Effect, Option } from "effect"
+import { randomUUID } from "node:crypto"
+import { type ThreadId, TurnId } from "../domain/Ids.ts"
+import type { Binding } from "../domain/ThreadRecord.ts"
+import * as reentrancy from "../hooks/internal/reentrancy.ts"
+import type { SendTurn } from "../service/Commands.ts"
+import type { ProviderService } from "../service/ProviderService.ts"
+import type { TurnAccepted } from "../service/Results.ts"
+import {
+  PromptEmpty,
+  PromptTooLong,
+  type ThreadNotFound,
+  TurnNotCompleted,
+  TurnNotFound
+} from "../service/ServiceError.ts"
+import type { StoreFailed, ThreadUnreadable } from "../store/StoreError.ts"
+import type { ThreadDeps } from "../thread/ThreadDeps.ts"
+import type { Delivery } from "../thread/TurnDelivery.ts"
+import type { ThreadActors } from "./threadActors.ts"
+
+/** Ordered by time, so that the ledger grows at its end. Node's UUIDs come out of a pool: 10 us less than a UUID v7. */
+const makeTurnId = (clock: Clock.Clock) =>
+  TurnId.make(`turn_${clock.currentTimeMillisUnsafe().toString(16).padStart(12, "0")}-${randomUUID()}`)
+
+export const make = ({ actors, deps, getThread, promptLimit }: {
+  readonly deps: ThreadDeps
+  readonly actors: ThreadActors
+  readonly getThread: (threadId: ThreadId) => Effect.Effect<Binding, ThreadNotFound | StoreFailed | ThreadUnreadable>
+  /** Longest prompt, in UTF-16 code units. */
+  readonly promptLimit: number
+}) => {
+  const send = Effect.fnUntraced(function*(input: SendTurn, onSending?: (delivery: Delivery) => void) {
+    const { threadId } = input
+    yield* reentrancy.check(threadId)
+    const attachments = input.attachments ?? []
+    if (input.prompt.trim() === "" && attachments.length === 0) return yield* new PromptEmpty({ threadId })
+    if (input.prompt.length > promptLimit) {
+      return yield* new PromptTooLong({ threadId, length: input.prompt.length, limit: promptLimit })
+    }
+    const request = {
+      turnId: input.turnId ?? makeTurnId(deps.clock),
+      steer: input.steer ?? false,
+      onMissing: input.onMissing,
+      input: {
+        prompt: input.prompt,
+        ...(attachments.length === 0 ? {} : { attachments }),
+        ...(input.model === undefined ? {} : { model: input.model }),
+        ...(input.agent === undefined ? {} : { agent: input.agent })
+      }
+    }
+    return yield* actors.use(threadId, (actor) => actor.send(request, onSending))
+  })
+
+  /**
+   * The caller of `runTurn` went away, so its turn is to stop: recorded at once, so that the next turn waits for its end.
+   * The agent is asked beside the caller, which is not held up, and a moment later: a host that is closing says so then,
+   * and its shutdown is the reason.
+   */
+  const interruptAbandoned = ({ live, turnId }: Delivery) =>
+    actors.use(live.binding.threadId, (actor) =>
+      Effect.andThen(
+        actor.noteInterrupt(turnId, "user"),
+        Effect.forkIn(
+          actors.use(actor.threadId, () =>
+            Effect.andThen(
+              Effect.repeat(Effect.yieldNow, { times: 16 }),
+              Effect.suspend(() => deps.retired() ? Effect.void : actor.interruptTurn(turnId, "user"))
+            )).pipe(Effect.ignore({ log: "Warn" })),
+          deps.scope
+        )
+      )).pipe(Effect.ignore({ log: "Warn" }))
+
+  return {
+    sendTurn: Effect.fn("ProviderService.sendTurn")(function*(input) {
+      yield* Effect.annotateCurrentSpan({ threadId: input.threadId })
+      return acceptedOf(yield* send(input))
+    }),
+
+    runTurn: Effect.fn("ProviderService.runTurn")(function*(input) {
+      const { threadId } = input
+      yield* Effect.annotateCurrentSpan({ threadId })
+      // Known from before it is sent: an interrupt may come in any moment from then on.
+      let sending: Delivery | undefined
+      const { delivery, over: { terminal, text } } = yield* send(input, (now) => {
+        sending = now
+      }).pipe(
+        Effect.flatMap((delivery) => {
+          sending = delivery
+          return Effect.map(Deferred.await(delivery.over), (over) => ({ delivery, over }))
+        }),
+        Effect.onInterrupt(() =>
+          Effect.suspend(() => sending === undefined ? Effect.void : interruptAbandoned(sending))
+        )
+      )
+      if (terminal === undefined) return yield* Effect.interrupt
+      if (terminal._tag === "TurnCompleted") return { ...acceptedOf(delivery), text, usage: terminal.usage }
+      return yield* new TurnNotCompleted({ threadId, turnId: delivery.turnId, ending: terminal })
+    }),
+
+    interruptTurn: Effect.fn("ProviderService.interruptTurn")(function*({ threadId, turnId }) {
+      yield* Effect.annotateCurrentSpan({ threadId })
+      const running = actors.peek(threadId)?.turn()
+      if (running !== undefined && (turnId === undefined || turnId === running)) {
+        return yield* actors.use(threadId, (actor) => actor.interruptTurn(running, "user"))
+      }
+      yield* getThread(threadId)
+      if (turnId === undefined) return
+      const known = yield* deps.store.getTurn(turnId)
+      if (Option.isNone(known) || known.value.threadId !== threadId) {
+        return yield* new TurnNotFound({ threadId, turnId })
+      }
+    })
+  } satisfies Pick<ProviderService["Service"], "sendTurn" | "runTurn" | "interruptTurn">
+}
+
+const acceptedOf = ({ live, steered, turnId }: Delivery): TurnAccepted => ({
+  threadId: live.binding.threadId,
+  turnId,
+  epoch: live.binding.epoch,
+  continuity: live.continuity,
+  steered
+})
