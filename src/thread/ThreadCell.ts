@@ -115,7 +115,9 @@ export const end = (
             deps.unsettled.set(cell.threadId, live.binding.epoch)
             ThreadLog.forget(cell.log)
           }
-          if (cell.live === live) cell.live = undefined
+          if (cell.live !== live) return
+          cell.live = undefined
+          ThreadLog.closeItems(cell.log)
         })
       )
     )

@@ -53,10 +53,15 @@ export const make = (threadId: ThreadId): ThreadLog => ({
   readers: new Set()
 })
 
+/** The epoch whose items readers were shown is over. */
+export const closeItems = (log: ThreadLog): void => {
+  log.textSoFar = noText
+}
+
 /** The store may have been written to by others: where the log ends must be read again. */
 export const forget = (log: ThreadLog): void => {
   log.lastSeq = undefined
-  log.textSoFar = noText
+  closeItems(log)
 }
 
 /** Reads from the store where the log ends. Does nothing once it is known. */
