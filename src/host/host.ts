@@ -84,7 +84,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
     resetThread: Effect.fn("ProviderService.resetThread")(function*({ threadId }) {
       yield* Effect.annotateCurrentSpan({ threadId })
       yield* reentrancy.check(threadId)
-      return infoOf(yield* actors.use(threadId, (actor) => actor.reset))
+      return infoOf(yield* actors.use(threadId, (actor) => actor.reset()))
     }),
 
     compactThread: Effect.fn("ProviderService.compactThread")(function*({ threadId }) {
@@ -100,7 +100,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
       yield* reentrancy.check(threadId)
       yield* reentrancy.check(newThreadId)
       if (Option.isSome(yield* store.getThread(newThreadId))) return yield* new ThreadExists({ threadId: newThreadId })
-      const { binding, past } = yield* actors.use(threadId, (actor) => actor.fork)
+      const { binding, past } = yield* actors.use(threadId, (actor) => actor.fork())
       const plan = StartPlan.again(
         { directory: input.directory, runtimeMode: input.runtimeMode, title: input.title },
         binding
@@ -112,7 +112,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
       yield* Effect.annotateCurrentSpan({ threadId })
       yield* reentrancy.check(threadId)
       yield* getThread(threadId)
-      yield* actors.use(threadId, (actor) => actor.remove)
+      yield* actors.use(threadId, (actor) => actor.remove())
     }),
 
     listThreads: Effect.fn("ProviderService.listThreads")(({ after, limit = 100 }) =>
@@ -144,7 +144,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
     snapshots,
     snapshot: Effect.fn("TranscriptArchive.snapshot")(function*({ threadId }) {
       yield* getThread(threadId)
-      return yield* actors.use(threadId, (actor) => actor.snapshot)
+      return yield* actors.use(threadId, (actor) => actor.snapshot())
     }),
     restore: Effect.fn("TranscriptArchive.restore")(function*(input) {
       const { threadId } = input

@@ -33,14 +33,14 @@ export const make = (deps: ThreadDeps): ThreadActors => {
   const entries = new Map<ThreadId, Entry>()
   const acquire = (threadId: ThreadId) =>
     Effect.sync(() => {
-      const entry = entries.get(threadId) ?? { actor: ThreadActor.make(deps, threadId), users: 0 }
+      const entry = entries.get(threadId) ?? { actor: new ThreadActor.ThreadActor(deps, threadId), users: 0 }
       entries.set(threadId, entry)
       entry.users++
       return entry.actor
     })
   const forget = (threadId: ThreadId) => {
     const entry = entries.get(threadId)
-    if (entry !== undefined && entry.users === 0 && !entry.actor.isLive()) entries.delete(threadId)
+    if (entry !== undefined && entry.users === 0 && !entry.actor.isLive) entries.delete(threadId)
   }
   const release = ({ threadId }: ThreadActor.ThreadActor) =>
     Effect.sync(() => {

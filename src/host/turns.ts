@@ -102,7 +102,7 @@ export const make = ({ actors, deps, getThread, promptLimit }: {
 
     interruptTurn: Effect.fn("ProviderService.interruptTurn")(function*({ threadId, turnId }) {
       yield* Effect.annotateCurrentSpan({ threadId })
-      const running = actors.peek(threadId)?.turn()
+      const running = actors.peek(threadId)?.turn
       if (running !== undefined && (turnId === undefined || turnId === running)) {
         return yield* actors.use(threadId, (actor) => actor.interruptTurn(running, "user"))
       }

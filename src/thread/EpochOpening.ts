@@ -57,7 +57,7 @@ export const open = Effect.fnUntraced(function*(
         title: plan.title,
         compaction: {
           auto: policy.auto,
-          gate: gated ? (trigger) => askGate(deps, opened.live, trigger) : undefined
+          gate: gated ? gateOf(deps, opened) : undefined
         }
       },
       past,
@@ -91,15 +91,18 @@ export const open = Effect.fnUntraced(function*(
   return yield* ThreadCell.valueOf(cell, exit)
 })
 
+// What a session, or the log, keeps for its whole life is made here and not inside of the opening: a closure made there
+// would keep all that the opening knows, the session that it replaced included.
+
 /** Until the session is bound to the thread its transcript cannot be saved, so a compaction during the start is vetoed. */
-const askGate = (
-  deps: ThreadDeps,
-  live: LiveEpoch.LiveEpoch | undefined,
-  trigger: CompactionTrigger
-): Effect.Effect<CompactionVerdict> =>
-  live === undefined
-    ? Effect.succeed({ _tag: "Veto", reason: "the session is being started" })
-    : CompactionGate.ask(deps, live, trigger)
+const gateOf =
+  (deps: ThreadDeps, opened: { readonly live: LiveEpoch.LiveEpoch | undefined }) =>
+  (trigger: CompactionTrigger): Effect.Effect<CompactionVerdict> =>
+    opened.live === undefined
+      ? Effect.succeed({ _tag: "Veto", reason: "the session is being started" })
+      : CompactionGate.ask(deps, opened.live, trigger)
+
+const textOf = (live: LiveEpoch.LiveEpoch) => () => Epoch.textSoFar(live.state)
 
 interface Started {
   readonly adapter: ProviderAdapter
@@ -167,10 +170,8 @@ const bind = Effect.fnUntraced(function*(
     watched: false,
     watch: undefined,
     halted: Deferred.makeUnsafe(),
-    onOverflow: policy.auto && session.compactionGate === "client-initiated"
-      ? deps.compactAfterOverflow(cell.threadId)
-      : Effect.void,
-    onCompactionSeen: (compactionId) => CompactionGate.observe(deps, live, compactionId)
+    mends: policy.auto && session.compactionGate === "client-initiated",
+    observe: CompactionGate.observe
   }
   yield* Effect.suspend(() => {
     const ended = replaced === undefined ? undefined : endOf(deps, replaced, session)
@@ -193,7 +194,7 @@ const bind = Effect.fnUntraced(function*(
       ),
       Effect.flatMap((position) => {
         cell.live = live
-        cell.log.textSoFar = () => Epoch.textSoFar(live.state)
+        cell.log.textSoFar = textOf(live)
         if (replaced !== undefined && ended !== undefined) {
           replaced.state = ended.step.state
           ThreadLog.publish(cell.log, ended.numbered, position)
@@ -202,7 +203,7 @@ const bind = Effect.fnUntraced(function*(
         deps.hooks.emit([...ended?.part.lifecycle ?? [], ...opened.part.lifecycle])
         return replaced === undefined || ended === undefined
           ? Effect.void
-          : LiveEpoch.fulfil(replaced, ended.step.wants)
+          : LiveEpoch.fulfil(deps, replaced, ended.step.wants)
       })
     )
   }).pipe(Semaphore.withPermit(cell.log.lock))

@@ -26,80 +26,128 @@ import * as ThreadStart from "./ThreadStart.ts"
 import * as TurnDeadlines from "./TurnDeadlines.ts"
 import * as TurnDelivery from "./TurnDelivery.ts"
 
-export type ThreadActor = ReturnType<typeof make>
+/** A class, so that what a thread can do is not made anew for each of thousands. */
+export class ThreadActor {
+  readonly threadId: ThreadId
+  readonly #deps: ThreadDeps
+  readonly #cell: ThreadCell.ThreadCell
 
-export const make = (deps: ThreadDeps, threadId: ThreadId) => {
-  const cell = ThreadCell.make(threadId)
+  constructor(deps: ThreadDeps, threadId: ThreadId) {
+    this.threadId = threadId
+    this.#deps = deps
+    this.#cell = ThreadCell.make(threadId)
+  }
+
+  /** Whether a session is there, so that the actor must be kept. */
+  get isLive(): boolean {
+    return this.#cell.live !== undefined
+  }
+
+  /** The turn that runs or is on its way. */
+  get turn(): TurnId | undefined {
+    return this.#cell.live === undefined ? undefined : Epoch.turnOf(this.#cell.live.state)
+  }
+
+  start(asked: StartPlan.StartRequest) {
+    return ThreadStart.start(this.#deps, this.#cell, asked)
+  }
+
+  create(plan: StartPlan.StartPlan, past: SessionStart.Past) {
+    return ThreadStart.create(this.#deps, this.#cell, plan, past)
+  }
+
+  reset() {
+    return ThreadStart.reset(this.#deps, this.#cell)
+  }
+
+  fork() {
+    return ThreadStart.fork(this.#deps, this.#cell)
+  }
+
+  send(request: TurnDelivery.TurnRequest, onSending?: (delivery: TurnDelivery.Delivery) => void) {
+    return TurnDelivery.send(this.#deps, this.#cell, request, onSending)
+  }
+
+  /** Records that the turn is to be interrupted, and for whom; asks nothing of the agent yet. */
+  noteInterrupt(turnId: TurnId, by: InterruptedBy) {
+    return Effect.suspend(() =>
+      this.#cell.live === undefined
+        ? Effect.void
+        : LiveEpoch.advance(this.#deps, this.#cell.live, { _tag: "Interrupting", turnId, by })
+    )
+  }
 
   /** Interrupts the turn and waits for its end. */
-  const interruptTurn = (turnId: TurnId, by: InterruptedBy) =>
-    Effect.suspend(() => {
-      const { live } = cell
+  interruptTurn(turnId: TurnId, by: InterruptedBy) {
+    return Effect.suspend(() => {
+      const { live } = this.#cell
       return live === undefined || Epoch.turnOf(live.state) !== turnId
         ? Effect.void
-        : TurnDeadlines.interruptFor(deps, live, turnId, by, ThreadCell.lost(deps, cell, live))
+        : TurnDeadlines.interruptFor(this.#deps, live, turnId, by, ThreadCell.lost(this.#deps, this.#cell, live))
     })
+  }
 
-  return {
-    threadId,
-    /** Whether a session is there, so that the actor must be kept. */
-    isLive: () => cell.live !== undefined,
-    /** The turn that runs or is on its way. */
-    turn: (): TurnId | undefined => cell.live === undefined ? undefined : Epoch.turnOf(cell.live.state),
+  respond(answer: RequestAnswer.Answer) {
+    return RequestAnswer.respond(this.#deps, this.#cell, answer)
+  }
 
-    start: (asked: StartPlan.StartRequest) => ThreadStart.start(deps, cell, asked),
-    create: (plan: StartPlan.StartPlan, past: SessionStart.Past) => ThreadStart.create(deps, cell, plan, past),
-    reset: Effect.suspend(() => ThreadStart.reset(deps, cell)),
-    fork: Effect.suspend(() => ThreadStart.fork(deps, cell)),
-    send: (request: TurnDelivery.TurnRequest, onSending?: (delivery: TurnDelivery.Delivery) => void) =>
-      TurnDelivery.send(deps, cell, request, onSending),
-    /** Records that the turn is to be interrupted, and for whom; asks nothing of the agent yet. */
-    noteInterrupt: (turnId: TurnId, by: InterruptedBy) =>
-      Effect.suspend(() =>
-        cell.live === undefined
-          ? Effect.void
-          : LiveEpoch.advance(deps, cell.live, { _tag: "Interrupting", turnId, by })
-      ),
-    interruptTurn,
-    respond: (answer: RequestAnswer.Answer) => RequestAnswer.respond(deps, cell, answer),
-    answer: (requestId: RequestId, answer: QuestionAnswer) => RequestAnswer.answer(deps, cell, requestId, answer),
-    compact: (trigger: CompactionTrigger) => CompactionRequest.compact(deps, cell, trigger),
-    snapshot: Effect.suspend(() => SnapshotRequest.take(deps, cell)),
-    /** Stored events after `after`, then live ones. */
-    events: (after: number) => EventReader.read(cell.log, deps.store, deps.clock, after),
+  /** As {@link respond}, once the answer is known to fit the questions that were asked. */
+  answer(requestId: RequestId, answer: QuestionAnswer) {
+    return RequestAnswer.answer(this.#deps, this.#cell, requestId, answer)
+  }
 
-    /** Stops the session, interrupting a start that is under way. Succeeds when there is nothing to stop. */
-    stop: (reason: SessionEndReason) =>
-      ThreadCell.preempt(
-        cell,
-        Effect.suspend((): Effect.Effect<unknown, StoreFailed | EpochFenced | ThreadUnreadable> =>
-          cell.live === undefined ? ThreadCell.loadRecord(deps, cell) : ThreadCell.end(deps, cell, cell.live, reason)
-        )
-      ),
+  compact(trigger: CompactionTrigger) {
+    return CompactionRequest.compact(this.#deps, this.#cell, trigger)
+  }
 
-    /** Stops the session, interrupting a start that is under way, and deletes the thread from the store. */
-    remove: ThreadCell.preempt(
-      cell,
-      Effect.gen(function*() {
-        // An end that could not be stored is recorded before its thread is gone.
-        yield* cell.live === undefined
-          ? ThreadCell.loadRecord(deps, cell)
-          : ThreadCell.end(deps, cell, cell.live, "deleted")
-        yield* ThreadLog.load(cell.log, deps.store)
-        const position = yield* deps.store.deleteThread(threadId)
-        deps.unsettled.delete(threadId)
-        ThreadLog.end(cell.log, deps.clock.currentTimeMillisUnsafe(), position)
-      })
-    ),
+  snapshot() {
+    return SnapshotRequest.take(this.#deps, this.#cell)
+  }
 
-    /**
-     * Looks at a thread that is due and stops it if the rule says so, under the thread's lock. A thread whose lock is
-     * taken is in use.
-     */
-    reap: (epoch: EpochNumber, sleeps: () => ReadonlyArray<SessionReaper.Sleep>) =>
-      Effect.asVoid(Semaphore.withPermitsIfAvailable(cell.lock, 1)(reap(deps, cell, epoch, sleeps)))
+  /** Stored events after `after`, then live ones. */
+  events(after: number) {
+    return EventReader.read(this.#cell.log, this.#deps.store, this.#deps.clock, after)
+  }
+
+  /** Stops the session, interrupting a start that is under way. Succeeds when there is nothing to stop. */
+  stop(reason: SessionEndReason) {
+    return ThreadCell.preempt(
+      this.#cell,
+      Effect.suspend((): Effect.Effect<unknown, StoreFailed | EpochFenced | ThreadUnreadable> =>
+        this.#cell.live === undefined
+          ? ThreadCell.loadRecord(this.#deps, this.#cell)
+          : ThreadCell.end(this.#deps, this.#cell, this.#cell.live, reason)
+      )
+    )
+  }
+
+  /** Stops the session, interrupting a start that is under way, and deletes the thread from the store. */
+  remove() {
+    return ThreadCell.preempt(this.#cell, remove(this.#deps, this.#cell))
+  }
+
+  /**
+   * Looks at a thread that is due and stops it if the rule says so, under the thread's lock. A thread whose lock is taken
+   * is in use.
+   */
+  reap(epoch: EpochNumber, sleeps: () => ReadonlyArray<SessionReaper.Sleep>) {
+    return Effect.asVoid(
+      Semaphore.withPermitsIfAvailable(this.#cell.lock, 1)(reap(this.#deps, this.#cell, epoch, sleeps))
+    )
   }
 }
+
+const remove = Effect.fnUntraced(function*(deps: ThreadDeps, cell: ThreadCell.ThreadCell) {
+  const { threadId } = cell
+  // An end that could not be stored is recorded before its thread is gone.
+  yield* cell.live === undefined
+    ? ThreadCell.loadRecord(deps, cell)
+    : ThreadCell.end(deps, cell, cell.live, "deleted")
+  yield* ThreadLog.load(cell.log, deps.store)
+  const position = yield* deps.store.deleteThread(threadId)
+  deps.unsettled.delete(threadId)
+  ThreadLog.end(cell.log, deps.clock.currentTimeMillisUnsafe(), position)
+})
 
 const reap = Effect.fnUntraced(function*(
   deps: ThreadDeps,

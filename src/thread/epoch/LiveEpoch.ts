@@ -77,9 +77,10 @@ export interface LiveEpoch {
   watch: Fiber.Fiber<unknown, unknown> | undefined
   /** Done once the session's events need not be read any more. */
   readonly halted: Deferred.Deferred<void>
-  /** What its wants set off: a turn did not fit the model's context; a compaction is under way unasked. */
-  readonly onOverflow: Effect.Effect<void>
-  readonly onCompactionSeen: (compactionId: string) => Effect.Effect<void>
+  /** Whether a turn that did not fit into the model's context is followed by a compaction of ours. */
+  readonly mends: boolean
+  /** Saves a compaction that is under way unasked. No closure: every live session has this field. */
+  readonly observe: (deps: ThreadDeps, live: LiveEpoch, compactionId: string) => Effect.Effect<void>
 }
 
 /** A full disk or a lock held by a backup may pass; what the agent said in the meantime must not be lost. */
@@ -139,7 +140,7 @@ export const take = (
   if (numbered.durable.length === 0) {
     live.state = step.state
     if (numbered.events.length > 0) ThreadLog.publish(live.log, numbered, live.log.position)
-    return fulfil(live, step.wants)
+    return fulfil(deps, live, step.wants)
   }
   const facts = factsOf(step.events)
   const lifecycle = deps.hooks.derive(numbered.durable, live.binding)
@@ -164,7 +165,7 @@ export const take = (
     live.state = step.state
     ThreadLog.publish(live.log, numbered, position)
     deps.hooks.emit(lifecycle)
-    return fulfil(live, step.wants)
+    return fulfil(deps, live, step.wants)
   })
 }
 
@@ -198,7 +199,7 @@ const dueAt = (deps: ThreadDeps, { boundary }: Facts, { activeAt, phase, running
 }
 
 /** Fulfils what a step wants. Waiters are told first: what the rest forks may use the session. */
-export const fulfil = (live: LiveEpoch, wants: ReadonlyArray<Want>): Effect.Effect<void> => {
+export const fulfil = (deps: ThreadDeps, live: LiveEpoch, wants: ReadonlyArray<Want>): Effect.Effect<void> => {
   let forks: Effect.Effect<void> = Effect.void
   for (const want of wants) {
     switch (want._tag) {
@@ -216,10 +217,10 @@ export const fulfil = (live: LiveEpoch, wants: ReadonlyArray<Want>): Effect.Effe
         endCompactionWait(live, want.compactionId, { ...want.ending, snapshot: want.snapshot })
         break
       case "Overflowed":
-        forks = Effect.andThen(forks, live.onOverflow)
+        if (live.mends) forks = Effect.andThen(forks, deps.compactAfterOverflow(live.binding.threadId))
         break
       case "CompactionSeen":
-        forks = Effect.andThen(forks, live.onCompactionSeen(want.compactionId))
+        forks = Effect.andThen(forks, live.observe(deps, live, want.compactionId))
         break
     }
   }
