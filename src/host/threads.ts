@@ -1,7 +1,7 @@
 /**
  * The threads of one process: what they share and who stops them.
  */
-import { Clock, type Context, Deferred, Effect, FileSystem, Option, Path, Scope } from "effect"
+import { Clock, Context, Deferred, Effect, FileSystem, Option, Path, Scope, Tracer } from "effect"
 import type { CompactionTrigger } from "../domain/Compaction.ts"
 import type { InstanceId, ThreadId } from "../domain/Ids.ts"
 import * as dispatcher from "../hooks/internal/dispatcher.ts"
@@ -50,6 +50,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
     steady,
     // Forked here, so that it closes after the finalizer below has ended the sessions: their pumps must still run then.
     scope: yield* Scope.fork(yield* Effect.scope),
+    own: Context.omit(Tracer.ParentSpan)(yield* Effect.context()),
     settings,
     hooks: ThreadHooks.make(hooks, outbox),
     archive,

@@ -1,7 +1,7 @@
 /**
  * What all threads of one host share.
  */
-import type { Clock, Duration, Effect, Path, Scope } from "effect"
+import type { Clock, Context, Duration, Effect, Path, Scope } from "effect"
 import type { CompactionPolicy } from "../domain/CompactionPolicy.ts"
 import type { MissingPolicy } from "../domain/Continuity.ts"
 import type { Epoch, InstanceId, ThreadId } from "../domain/Ids.ts"
@@ -52,6 +52,8 @@ export interface ThreadDeps {
   readonly steady: SteadyClock
   /** Fibers that outlive the call that started them: pumps, watches, compactions that mend. */
   readonly scope: Scope.Scope
+  /** The host's own services, without the span that it was built in. */
+  readonly own: Context.Context<never>
   readonly settings: ThreadSettings
   readonly hooks: ThreadHooks
   readonly archive: ThreadArchive

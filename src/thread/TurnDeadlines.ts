@@ -78,13 +78,13 @@ export const start = (
 ): Effect.Effect<unknown> => {
   if (live.watched) return Effect.void
   live.watched = true
-  return Effect.forkIn(
-    Effect.onError(watch(deps, live, onWedged), () =>
+  return watch(deps, live, onWedged).pipe(
+    Effect.onError(() =>
       Effect.sync(() => {
         live.watched = false
-      })),
-    deps.scope,
-    { startImmediately: true }
+      })
+    ),
+    LiveEpoch.beside(deps)
   )
 }
 

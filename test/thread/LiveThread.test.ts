@@ -1,11 +1,12 @@
 /** A live thread: what changes it without a restart, what comes before its first prompt, and who ends its turns. */
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Fiber, Layer, ManagedRuntime } from "effect"
+import { Deferred, Effect, Fiber, Layer, ManagedRuntime, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { LifecycleHooks, ProviderService, SessionStore, ThreadId } from "../../src/index.ts"
 import { MockProvider, MockStep } from "../../src/testing/index.ts"
 import * as Agents from "../support/Agents.ts"
+import * as PlainAgent from "../support/PlainAgent.ts"
 
 const { awaitEvent, is, layer, mock, stored, tags, threadId } = Agents
 
@@ -43,6 +44,22 @@ describe("startSession on a live thread", () => {
       const error = yield* Effect.flip(agents.startSession({ threadId, directory: "/nowhere/at/all" }))
       assert.strictEqual(error._tag, "DirectoryInvalid")
       assert.strictEqual((yield* agents.runTurn({ threadId, prompt: "one" })).epoch, epoch)
+    }).pipe(Effect.provide(layer())))
+})
+
+describe("the span of a call", () => {
+  it.effect("P8 plain agent: ends with the call: what a session does for its whole life is in no caller's span", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      const read = yield* Deferred.make<string>()
+      const noteSpan = Effect.currentSpan.pipe(
+        Effect.match({ onFailure: () => "none", onSuccess: (span) => span.name }),
+        Effect.flatMap((name) => Deferred.succeed(read, name))
+      )
+      yield* PlainAgent.register({ events: Stream.concat(Stream.drain(Stream.fromEffect(noteSpan)), Stream.never) })
+      const start = agents.startSession({ threadId, instanceId: PlainAgent.plain, directory: process.cwd() })
+      yield* Effect.withSpan(start, "request")
+      assert.strictEqual(yield* Deferred.await(read), "none")
     }).pipe(Effect.provide(layer())))
 })
 

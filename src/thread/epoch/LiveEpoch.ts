@@ -7,7 +7,19 @@
  * A commit that fails for good is the last one of its epoch: the log ends there without a hole, the session is given up,
  * and what was open is settled from what the store has.
  */
-import { Deferred, Duration, Effect, Exit, type Fiber, Option, Schedule, type Scope, Semaphore, Stream } from "effect"
+import {
+  type Context,
+  Deferred,
+  Duration,
+  Effect,
+  Exit,
+  type Fiber,
+  Option,
+  Schedule,
+  type Scope,
+  Semaphore,
+  Stream
+} from "effect"
 import type { CompactionPolicy } from "../../domain/CompactionPolicy.ts"
 import type { Continuity } from "../../domain/Continuity.ts"
 import type { TurnId } from "../../domain/Ids.ts"
@@ -267,6 +279,16 @@ export const abandon = (live: LiveEpoch, exit: Exit.Exit<unknown, StoreFailed | 
   }
 }
 
+/**
+ * Runs what serves a session for its whole life. It is not part of the call that started the session, so it has the
+ * host's services and is in no caller's span.
+ */
+export const beside = (deps: ThreadDeps) => <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<Fiber.Fiber<A, E>> =>
+  Effect.updateContext(
+    Effect.forkIn(effect, deps.scope, { startImmediately: true }),
+    (_caller: Context.Context<never>) => deps.own
+  )
+
 /** Reads the session's events until it is lost or over; `onLost` then ends the epoch. */
 export const pump = (deps: ThreadDeps, live: LiveEpoch, onLost: Effect.Effect<void>) =>
   live.session.events.pipe(
@@ -279,7 +301,7 @@ export const pump = (deps: ThreadDeps, live: LiveEpoch, onLost: Effect.Effect<vo
     Effect.andThen(
       Effect.suspend(() => isOver(live) ? Effect.void : Effect.andThen(settleCompaction(deps, live), onLost))
     ),
-    Effect.forkIn(deps.scope, { startImmediately: true })
+    beside(deps)
   )
 
 /** The caller that waits for the end of a compaction has the thread's lock, so it is told before the epoch ends. */
