@@ -85,6 +85,10 @@ const open = Effect.fnUntraced(function*({ busyTimeout, filename }: Options) {
     Effect.try({ try: () => new sqlite.DatabaseSync(filename), catch: refused }),
     (db) => Effect.sync(() => db.close())
   )
+  // SQLite takes a name that is empty, as from a variable that is not set, for a database to be deleted when it is closed.
+  if (db.location() === null && !/^(?::memory:|file:.*(?::memory:|[?&]mode=memory))/.test(filename)) {
+    return yield* new StoreUnwritable({ filename, code: "NO_FILENAME" })
+  }
   yield* Effect.try({
     try: () => {
       db.exec(`PRAGMA busy_timeout = ${Math.round(Duration.toMillis(busyTimeout ?? "5 seconds"))}`)

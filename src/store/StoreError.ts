@@ -49,7 +49,8 @@ export class StoreLocked extends Schema.TaggedError<StoreLocked>("effect-coding-
 }
 
 /**
- * The file or its folder cannot be written, or the file cannot be opened at all. `code` is SQLite's name for it.
+ * The file or its folder cannot be written, or the file cannot be opened at all. `code` is SQLite's name for
+ * it, or `NO_FILENAME` for a name that would make a temporary database.
  *
  * @category errors
  * @since 0.1.0
@@ -65,7 +66,7 @@ export class StoreUnwritable
     return `The store cannot be opened for writing (${this.code})`
   }
   override get message() {
-    return `${this.filename} cannot be opened for writing (${this.code})`
+    return `The store "${this.filename}" cannot be opened for writing (${this.code})`
   }
 }
 

@@ -76,6 +76,17 @@ describe("SqliteClient: opening", () => {
       assert.strictEqual(readFileSync(join(folder, "file"), "utf8"), "text")
     }))
 
+  it.effect("P3 store: a name that SQLite would take for a temporary database is refused; memory has to be asked for", () =>
+    Effect.gen(function*() {
+      for (const filename of ["", "file:", "file:?mode=rw"]) {
+        const error = yield* opening(filename)
+        assert.deepStrictEqual([error._tag, "code" in error && error.code], ["StoreUnwritable", "NO_FILENAME"])
+      }
+      for (const filename of [":memory:", "file::memory:", "file:some?mode=memory"]) {
+        yield* Effect.scoped(Layer.build(SqliteClient.layer({ filename })))
+      }
+    }))
+
   // Tests may run as root, whom file permissions do not bind: the connection itself is opened for reading only.
   it.effect("P3 store: a database that can only be read is refused as unwritable and left as it is", () =>
     Effect.gen(function*() {
