@@ -22,7 +22,8 @@ export interface Breach {
   /** What is wrong with the adapter. */
   readonly what: string
   readonly mock?: MockProviderOptions
-  readonly adapter: (adapter: ProviderAdapter) => ProviderAdapter
+  /** The scope is that of the adapter's Layer. */
+  readonly adapter: (adapter: ProviderAdapter, layer: Scope.Scope) => ProviderAdapter
 }
 
 /** The mock under another adapter. Built again, it finds the sessions of the build before. */
@@ -34,7 +35,7 @@ export const layer = ({ adapter, mock }: Pick<Breach, "adapter" | "mock">) => {
       MockProvider.layer({ script, disk, ...mock }).pipe(Layer.provideMerge(Layer.fresh(ProviderRegistry.layer)))
     )
     const whole = yield* Context.get(inner, ProviderRegistry).get(InstanceId.make("mock"))
-    yield* registry.register(adapter(yield* Effect.orDie(Effect.fromOption(whole))))
+    yield* registry.register(adapter(yield* Effect.orDie(Effect.fromOption(whole)), yield* Effect.scope))
     return Context.make(MockProvider, Context.get(inner, MockProvider))
   }))
 }

@@ -62,6 +62,7 @@ describe("Conformance", () => {
       assert.deepStrictEqual(Conformance.withOutcome(report, "Broken"), [])
       assert.deepStrictEqual(Conformance.withOutcome(report, "NotChecked").toSorted(), [
         "background/busy",
+        "close/process",
         "exit/known",
         "gate/auto",
         "gate/auto-off",

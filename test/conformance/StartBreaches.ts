@@ -216,6 +216,17 @@ export const breaches: ReadonlyArray<Breach> = [
     })
   },
   {
+    rule: "close/process",
+    what: "starts something for each session that lives until the Layer closes",
+    adapter: (adapter, layer) =>
+      starting((start) =>
+        Effect.fnUntraced(function*(input) {
+          yield* Scope.provide(start({ ...input, from: { _tag: "New" } }), layer)
+          return yield* start(input)
+        })
+      )(adapter)
+  },
+  {
     rule: "orphans",
     what: "leaves an agent behind",
     adapter: starting((start) =>

@@ -15,7 +15,8 @@ import * as Loopback from "../support/Loopback.ts"
 import { OpenCodeServer } from "../support/OpenCodeServer.ts"
 
 /** Only a server of our own may die, and has our plugin. */
-const onManaged = (id: string) => ["turn/crash", "exit/known", "orphans"].includes(id) || id.startsWith("gate/")
+const onManaged = (id: string) =>
+  ["turn/crash", "exit/known", "close/process", "orphans"].includes(id) || id.startsWith("gate/")
 const rules = (managed: boolean) => Conformance.rules.filter(({ id }) => onManaged(id) === managed)
 
 class External extends Context.Service<External, ConformingOpenCode.External>()("test/External") {

@@ -50,6 +50,32 @@ export const rules: ReadonlyArray<Rule> = [
       }))
   },
   {
+    id: "close/process",
+    promise: "P10",
+    title: "what a session starts ends with it: three sessions, one after the other, leave no more than the first",
+    assumes: ["orphans"],
+    prove: (bench) =>
+      bench.onHost(Effect.fnUntraced(function*(host) {
+        const processes = Effect.map(yield* need(host.controls, "processes"), (alive) => alive.length)
+        const session = Effect.gen(function*() {
+          const { close, run } = yield* listen(host)
+          yield* run(bench.prompts.say("one"))
+          yield* close
+        })
+        yield* session
+        // A process that all sessions share may stay.
+        const first = yield* processes
+        for (const which of ["second", "third"]) {
+          yield* session
+          yield* within(
+            bench,
+            `at most ${first} processes after the ${which} session`,
+            Effect.repeat(processes, { until: (count) => count <= first, schedule: Schedule.spaced("20 millis") })
+          )
+        }
+      }))
+  },
+  {
     id: "background/idle",
     promise: "P9",
     title: "whether the agent works in the background is answered in time, and an idle one does not",
