@@ -26,7 +26,8 @@ const requiredOnOpenCode = [
   "P12",
   "P13",
   "P14",
-  "P15"
+  "P15",
+  "P16"
 ]
 
 const promises = Array.from({ length: 16 }, (_, index) => `P${index + 1}`)

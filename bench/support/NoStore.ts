@@ -36,6 +36,13 @@ const sessionStore = (): SessionStore["Service"] => {
     turnRefs: () => Effect.succeed(new Map()),
     unreconciledTurns: () => nothing,
     readEvents: () => nothing,
+    endOfLog: (threadId) =>
+      Effect.sync(() =>
+        Option.map(
+          Option.fromUndefinedOr(threads.get(threadId)),
+          ({ epoch, lastSeq }) => ({ epoch, lastSeq, position })
+        )
+      ),
     requestStatus: () => Effect.succeed("unknown"),
     dueThreads: () => nothing,
     setDue: () => Effect.void

@@ -18,7 +18,7 @@ export interface Step {
 export const look: Step = { prompt: `What does ${file} do? Read it first.` }
 
 export const edit: Step = {
-  prompt: `Edit ${file}: it shall say "Good morning" instead of "Hello".`,
+  prompt: `Edit ${file}: it should say "Good morning" instead of "Hello".`,
   allows: { kind: "file-change", subject: file }
 }
 

@@ -2,7 +2,7 @@
  * Everything that this run has started, and whether it is still alive.
  *
  * Processes hand their environment down, so a variable that the app is started with marks the app, its agents, and the
- * tools that they run, whoever their parent is by then. It is not the library's own mark: the proof shall not rest on
+ * tools that they run, whoever their parent is by then. It is not the library's own mark: a proof must not rest on
  * what it proves. Environments can be read on Linux only; elsewhere only the app's own processes are seen.
  */
 import { Effect, FileSystem, Schedule } from "effect"

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import { Schema, Struct } from "effect"
+import { WellFormed } from "./WellFormed.ts"
 
 /**
  * A policy, of the service or of a thread. Absent keys fall back to the service's, then to the defaults.
@@ -17,7 +18,7 @@ export const CompactionPolicy = Schema.Struct({
   /** Whether the whole transcript is saved first. Default `true`. */
   saveBefore: Schema.optionalKey(Schema.Boolean),
   /** Folder of the snapshots; relative to the thread's directory. Default `.agents/sessions`. */
-  savePath: Schema.optionalKey(Schema.String),
+  savePath: Schema.optionalKey(WellFormed),
   /**
    * If the transcript cannot be saved: `block` does not compact, `proceed` does. Default `block`. After an overflow the
    * compaction goes on in any case, with an event, unless `vetoOverflow` is set: no turn is possible without it.

@@ -5,6 +5,7 @@
  */
 import { Schema } from "effect"
 import { Epoch, InstanceId, ProviderName, SessionId, ThreadId } from "./Ids.ts"
+import { WellFormed } from "./WellFormed.ts"
 
 /**
  * When a snapshot was taken: before the compaction (the agent was held), while it ran, or after it.
@@ -120,8 +121,8 @@ export type SnapshotRecord = typeof SnapshotRecord.Type
  * @category schemas
  */
 export const SnapshotRef = Schema.Union([
-  Schema.Struct({ snapshotId: Schema.String }),
-  Schema.Struct({ path: Schema.String })
+  Schema.Struct({ snapshotId: WellFormed }),
+  Schema.Struct({ path: WellFormed })
 ])
 
 /**

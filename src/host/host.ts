@@ -26,6 +26,13 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
       (found) => Effect.mapError(Effect.fromOption(found), () => new ThreadNotFound({ threadId }))
     )
 
+  /** Also of a thread whose record cannot be read. */
+  const exists = (threadId: ThreadId) =>
+    Effect.flatMap(
+      store.endOfLog(threadId),
+      (found) => Option.isSome(found) ? Effect.void : new ThreadNotFound({ threadId })
+    )
+
   const service = {
     createThread: Effect.fn("ProviderService.createThread")(function*(input) {
       const { threadId } = input
@@ -111,7 +118,8 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
     deleteThread: Effect.fn("ProviderService.deleteThread")(function*({ threadId }) {
       yield* Effect.annotateCurrentSpan({ threadId })
       yield* reentrancy.check(threadId)
-      yield* getThread(threadId)
+      // A thread that is being started for the first time is not stored yet.
+      if (actors.peek(threadId) === undefined) yield* exists(threadId)
       yield* actors.use(threadId, (actor) => actor.remove())
     }),
 
@@ -128,13 +136,13 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
     getThread: Effect.fn("ProviderService.getThread")(({ threadId }) => getThread(threadId)),
 
     readTranscript: Effect.fn("ProviderService.readTranscript")(function*({ threadId }) {
-      yield* getThread(threadId)
+      yield* exists(threadId)
       return yield* archive.all(threadId)
     }),
 
     streamEvents: ({ after, threadId }) =>
       Stream.unwrap(Effect.gen(function*() {
-        yield* getThread(threadId)
+        yield* exists(threadId)
         const actor = yield* Effect.acquireRelease(actors.acquire(threadId), actors.release)
         return actor.events(after ?? 0)
       }))

@@ -67,13 +67,16 @@ export class DirectoryUnreachable
     "DirectoryUnreachable",
     {
       instanceId: InstanceId,
-      from: Schema.String,
-      to: Schema.String
+      from: hidden(Schema.String),
+      to: hidden(Schema.String)
     },
     { httpApiStatus: 409 }
   )
 {
   readonly retryable = false
+  get publicMessage() {
+    return "The session cannot be moved to the directory that was asked for"
+  }
   override get message() {
     return `The session cannot be moved from ${this.from} to ${this.to}`
   }

@@ -111,7 +111,6 @@ export const CreateErrors = Schema.Union([
   Service.ThreadExists,
   Service.InstanceNotFound,
   Service.DirectoryInvalid,
-  Service.HookReentrant,
   ...stored
 ])
 /**

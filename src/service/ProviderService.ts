@@ -69,13 +69,13 @@ export class ProviderService extends Context.Service<ProviderService, {
   /** Newest activity first, page by page. */
   readonly listThreads: (input: Commands.ListThreads) => Effect.Effect<Results.ThreadPage, Errors.ListErrors>
   readonly getThread: (input: Commands.OneThread) => Effect.Effect<Binding, Errors.ReadErrors>
-  /** The archive, turn by turn, with that of the threads it was forked from. */
+  /** The archive, turn by turn. A fork has the turns that it was made with as its own. */
   readonly readTranscript: (
     input: Commands.OneThread
   ) => Effect.Effect<ReadonlyArray<TranscriptTurn>, Errors.ReadErrors>
   /**
-   * Stored events after `after` (default 0: from the start), then live ones, in order and without a hole. Does not end
-   * by itself.
+   * Stored events after `after` (default 0: from the start), then live ones, in order and without a hole. Ends, with
+   * `ThreadDeleted`, only when the thread is deleted.
    */
   readonly streamEvents: (input: Commands.StreamEvents) => Stream.Stream<ThreadEvent, Errors.ReadErrors>
 }>()("effect-coding-agents/ProviderService") {}

@@ -48,7 +48,7 @@ export class ThreadNotFound
 }
 
 /**
- * A fork must go to a new thread.
+ * There is a thread of this id: one that is created, forked or restored needs an id of its own.
  *
  * @category errors
  * @since 0.1.0
@@ -161,7 +161,7 @@ export class TurnNotFound
 }
 
 /**
- * Somebody stopped the thread while it was being started; the start was given up.
+ * The thread was being stopped, deleted or shut down, so what was asked of it was not done.
  *
  * @category errors
  * @since 0.1.0
@@ -173,7 +173,7 @@ export class ThreadStopping
 {
   readonly retryable = true
   override get message() {
-    return `The start of thread ${this.threadId} was cut by a stop`
+    return `Thread ${this.threadId} is being stopped`
   }
 }
 

@@ -123,6 +123,11 @@ export class SessionStore extends Context.Service<SessionStore, {
     readonly after: number
     readonly limit: number
   }) => Effect.Effect<ReadonlyArray<ThreadEvent>, StoreFailed>
+  /** Where the thread's log ends, if there is such a thread; known even where its record cannot be read. */
+  readonly endOfLog: (threadId: ThreadId) => Effect.Effect<
+    Option.Option<{ readonly lastSeq: number; readonly epoch: Epoch; readonly position: Position }>,
+    StoreFailed
+  >
   /** Whether an approval or question of this thread was ever asked, and whether it is settled. */
   readonly requestStatus: (
     threadId: ThreadId,

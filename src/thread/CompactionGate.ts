@@ -83,13 +83,13 @@ const prepare = Effect.fnUntraced(function*(
   trigger: CompactionTrigger
 ) {
   const { policy } = live
-  const mends = trigger === "overflow" && !policy.vetoOverflow
-  const vetoable = !mends && live.state.vetoes < vetoLimit
+  const repairs = trigger === "overflow" && !policy.vetoOverflow
+  const vetoable = !repairs && live.state.vetoes < vetoLimit
   // What is being taken in now is in the log once its lock is free.
   yield* LiveEpoch.locked(live, Effect.void)
   const saved = yield* save(deps, live, compactionId)
   yield* LiveEpoch.advance(deps, live, { _tag: "CompactionSaved", compactionId, saved, vetoable })
-  if (saved?._tag === "Failed" && policy.onSnapshotFailure === "block" && !mends) {
+  if (saved?._tag === "Failed" && policy.onSnapshotFailure === "block" && !repairs) {
     const reason = `the transcript could not be saved (${saved.failure.code})`
     yield* settle(deps, live, compactionId, { outcome: "cancelled", reason })
     return refuse(reason)

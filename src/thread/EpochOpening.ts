@@ -170,7 +170,7 @@ const bind = Effect.fnUntraced(function*(
     watched: false,
     watch: undefined,
     halted: Deferred.makeUnsafe(),
-    mends: policy.auto && session.compactionGate === "client-initiated",
+    compactsOverflow: policy.auto && session.compactionGate === "client-initiated",
     observe: CompactionGate.observe
   }
   yield* Effect.suspend(() => {

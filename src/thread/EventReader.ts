@@ -28,13 +28,13 @@ type Batch = Arr.NonEmptyReadonlyArray<ThreadEvent>
 const take = (log: ThreadLog.ThreadLog, store: Store, clock: Clock.Clock, reader: ThreadLog.Reader) =>
   Effect.suspend((): Effect.Effect<Batch, Effect.Error<ReturnType<Store["readEvents"]>> | Cause.Done> => {
     const again = take(log, store, clock, reader)
-    const handOut = (events: ReadonlyArray<ThreadEvent>) => {
+    const handOut = (events: ReadonlyArray<ThreadEvent>): typeof again => {
       if (!Arr.isReadonlyArrayNonEmpty(events)) return again
       reader.seq = Arr.lastNonEmpty(events).seq
       return Effect.succeed(events)
     }
     const at = clock.currentTimeMillisUnsafe()
-    if (reader.gap !== undefined && reader.buffer.length === 0) {
+    if (reader.gap !== undefined && reader.buffer.length === 0 && reader.last === undefined) {
       const cause = reader.gap
       reader.gap = undefined
       if (cause === "log-replaced") reader.seq = 0
@@ -47,7 +47,11 @@ const take = (log: ThreadLog.ThreadLog, store: Store, clock: Clock.Clock, reader
       reader.weight = 0
       return handOut(events)
     }
-    if (log.deleted) return Cause.done()
+    if (reader.last !== undefined) {
+      if (reader.over) return Cause.done()
+      reader.over = true
+      return Effect.succeed([reader.last])
+    }
     if (!reader.behind) {
       reader.wake.closeUnsafe()
       return Effect.flatMap(reader.wake.await, () => again)
@@ -56,7 +60,11 @@ const take = (log: ThreadLog.ThreadLog, store: Store, clock: Clock.Clock, reader
       reader.behind = false
       return handOut(log.textSoFar().map((body) => placed(log, reader.seq, at, body)))
     }
-    return Effect.flatMap(store.readEvents({ threadId: log.threadId, after: reader.seq, limit: pageSize }), handOut)
+    return Effect.flatMap(
+      store.readEvents({ threadId: log.threadId, after: reader.seq, limit: pageSize }),
+      // What was read while the thread was deleted may be another thread's by now.
+      (events) => reader.last === undefined ? handOut(events) : again
+    )
   })
 
 /** Stored events after `after`, then live ones. Ends with the scope of the stream, or when the thread is deleted. */
@@ -68,6 +76,8 @@ export const read = (log: ThreadLog.ThreadLog, store: Store, clock: Clock.Clock,
       weight: 0,
       seq: after,
       behind: true,
+      last: undefined,
+      over: false,
       // Numbers only grow: a log that ends before what the reader has seen is another one.
       gap: after > (log.lastSeq ?? 0) ? "log-replaced" : undefined,
       wake: Latch.makeUnsafe(false)

@@ -139,10 +139,11 @@ export class ThreadActor {
 
 const remove = Effect.fnUntraced(function*(deps: ThreadDeps, cell: ThreadCell.ThreadCell) {
   const { threadId } = cell
-  // An end that could not be stored is recorded before its thread is gone.
+  // An end that could not be stored is recorded before its thread is gone. What cannot be read can be deleted.
   yield* cell.live === undefined
-    ? ThreadCell.loadRecord(deps, cell)
+    ? Effect.catchTag(ThreadCell.loadRecord(deps, cell), "ThreadUnreadable", () => Effect.void)
     : ThreadCell.end(deps, cell, cell.live, "deleted")
+  if (Option.isNone(yield* deps.store.endOfLog(threadId))) return
   yield* ThreadLog.load(cell.log, deps.store)
   const position = yield* deps.store.deleteThread(threadId)
   deps.unsettled.delete(threadId)

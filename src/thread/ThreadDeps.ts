@@ -50,7 +50,7 @@ export interface ThreadDeps {
   readonly clock: Clock.Clock
   /** For idleness and deadlines. */
   readonly steady: SteadyClock
-  /** Fibers that outlive the call that started them: pumps, watches, compactions that mend. */
+  /** Fibers that outlive the call that started them: pumps, watches, compactions after an overflow. */
   readonly scope: Scope.Scope
   /** The host's own services, without the span that it was built in. */
   readonly own: Context.Context<never>

@@ -18,6 +18,10 @@ export interface Reader {
   seq: number
   /** It reads from the store until it has caught up with the log. */
   behind: boolean
+  /** The thread was deleted: what is handed out last. From then on the reader is not the log's any more. */
+  last: ThreadEvent | undefined
+  /** `last` was handed out. */
+  over: boolean
   /** A hole that it has to report before anything else. */
   gap: "slow-reader" | "log-replaced" | undefined
   readonly wake: Latch.Latch
@@ -32,8 +36,6 @@ export interface ThreadLog {
   /** Position of the last commit. */
   position: Position
   epoch: Epoch
-  /** The thread was deleted: readers end. */
-  deleted: boolean
   /** What a reader needs that joins in the middle of open items: all their text so far. */
   textSoFar: () => ReadonlyArray<EventBody>
   readonly readers: Set<Reader>
@@ -48,7 +50,6 @@ export const make = (threadId: ThreadId): ThreadLog => ({
   lastSeq: undefined,
   position: nowhere,
   epoch: Epoch.make(0),
-  deleted: false,
   textSoFar: noText,
   readers: new Set()
 })
@@ -68,13 +69,12 @@ export const forget = (log: ThreadLog): void => {
 export const load = (log: ThreadLog, store: SessionStore["Service"]) =>
   Effect.suspend(() => {
     if (log.lastSeq !== undefined) return Effect.void
-    return Effect.map(store.getThread(log.threadId), (found) => {
+    return Effect.map(store.endOfLog(log.threadId), (found) => {
       if (log.lastSeq !== undefined) return
-      const record = Option.getOrUndefined(found)
-      log.lastSeq = record?.lastSeq ?? 0
-      log.position = record?.position ?? nowhere
-      log.epoch = record?.epoch ?? Epoch.make(0)
-      log.deleted = false
+      const end = Option.getOrUndefined(found)
+      log.lastSeq = end?.lastSeq ?? 0
+      log.position = end?.position ?? nowhere
+      log.epoch = end?.epoch ?? Epoch.make(0)
       // What was not published to a reader, it reads from the store.
       for (const reader of log.readers) {
         reader.behind = true
@@ -125,16 +125,13 @@ export const publish = (log: ThreadLog, { durable, epoch, events }: Numbered, po
 
 /** The thread was deleted: its readers are told, and end. */
 export const end = (log: ThreadLog, at: number, position: Position): void => {
-  log.position = position
-  log.deleted = true
-  show(log, [{
-    _tag: "ThreadDeleted",
-    seq: log.lastSeq ?? 0,
-    threadId: log.threadId,
-    epoch: log.epoch,
-    at,
-    position
-  }])
+  const { epoch, lastSeq = 0, threadId } = log
+  const readers = Array.from(log.readers)
+  log.readers.clear()
+  for (const reader of readers) {
+    reader.last = { _tag: "ThreadDeleted", seq: lastSeq, threadId, epoch, at, position }
+    reader.wake.openUnsafe()
+  }
   forget(log)
 }
 

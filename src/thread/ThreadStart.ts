@@ -155,7 +155,9 @@ export const reset = (deps: ThreadDeps, cell: ThreadCell.ThreadCell) =>
       const record = live?.binding ?? (yield* ThreadCell.loadRecord(deps, cell))
       if (record === undefined) return yield* new ThreadNotFound({ threadId: cell.threadId })
       const plan = StartPlan.again({}, record)
-      return yield* EpochOpening.open(deps, cell, plan, { _tag: "Reset" }, { record, recovered: false, live })
+      // A thread that was never started has nothing to begin anew.
+      const past = record.epoch === 0 ? { _tag: "None" } as const : { _tag: "Reset" } as const
+      return yield* EpochOpening.open(deps, cell, plan, past, { record, recovered: false, live })
     })
   )
 

@@ -66,7 +66,7 @@ export const next = (watched: Watched, { now, progressAt, waiting }: Look, limit
 }
 
 /**
- * Watches the turns of a session, from its running one on. `onWedged` ends a session whose agent does not stop.
+ * Watches the turns of a session, from its running one on. `onUnresponsive` ends a session whose agent does not stop.
  *
  * One fiber and one timer serve turn after turn: a timer set for an earlier turn rings too early for a later one and is
  * set again, which costs a session something every few minutes and a turn nothing.
@@ -74,11 +74,11 @@ export const next = (watched: Watched, { now, progressAt, waiting }: Look, limit
 export const start = (
   deps: ThreadDeps,
   live: LiveEpoch.LiveEpoch,
-  onWedged: Effect.Effect<void>
+  onUnresponsive: Effect.Effect<void>
 ): Effect.Effect<unknown> => {
   if (live.watched) return Effect.void
   live.watched = true
-  return watch(deps, live, onWedged).pipe(
+  return watch(deps, live, onUnresponsive).pipe(
     Effect.onError(() =>
       Effect.sync(() => {
         live.watched = false
@@ -90,7 +90,7 @@ export const start = (
 
 /** Watches until a timer rings and no turn is there. */
 const watch = Effect.fnUntraced(
-  function*(deps: ThreadDeps, live: LiveEpoch.LiveEpoch, onWedged: Effect.Effect<void>) {
+  function*(deps: ThreadDeps, live: LiveEpoch.LiveEpoch, onUnresponsive: Effect.Effect<void>) {
     const limits: Limits = {
       turnMillis: Duration.toMillis(deps.settings.turnDeadline),
       noProgressMillis: Duration.toMillis(deps.settings.noProgressDeadline)
@@ -111,7 +111,7 @@ const watch = Effect.fnUntraced(
       if (seen.passed !== undefined) {
         const failure = { _tag: "DeadlineExceeded", ...seen.passed } as const
         yield* LiveEpoch.advance(deps, live, { _tag: "DeadlinePassed", turnId, failure })
-        yield* interrupt(deps, live, turnId, onWedged)
+        yield* interrupt(deps, live, turnId, onUnresponsive)
         continue
       }
       if (!Number.isFinite(watched.ringsAt)) break
@@ -139,7 +139,7 @@ export const interrupt = Effect.fnUntraced(function*(
   deps: ThreadDeps,
   live: LiveEpoch.LiveEpoch,
   turnId: TurnId,
-  onWedged: Effect.Effect<void>
+  onUnresponsive: Effect.Effect<void>
 ) {
   if (live.state.running?.turnId !== turnId) return
   const stopped = yield* live.session.interruptTurn(turnId).pipe(
@@ -152,7 +152,7 @@ export const interrupt = Effect.fnUntraced(function*(
     Effect.annotateLogs({ threadId: live.binding.threadId, turnId, answered: stopped._tag })
   )
   yield* LiveEpoch.advance(deps, live, { _tag: "Abandoned", turnId }).pipe(Effect.ignore({ log: "Error" }))
-  yield* onWedged
+  yield* onUnresponsive
 })
 
 /** Interrupts a turn for this reason, also one that is still on its way: once it has arrived. */
@@ -161,11 +161,11 @@ export const interruptFor = Effect.fnUntraced(function*(
   live: LiveEpoch.LiveEpoch,
   turnId: TurnId,
   by: InterruptedBy,
-  onWedged: Effect.Effect<void>
+  onUnresponsive: Effect.Effect<void>
 ) {
   yield* LiveEpoch.advance(deps, live, { _tag: "Interrupting", turnId, by })
   if (live.state.sending?.turnId === turnId) yield* arrived(live, turnId)
-  yield* interrupt(deps, live, turnId, onWedged)
+  yield* interrupt(deps, live, turnId, onUnresponsive)
 })
 
 const arrived = (live: LiveEpoch.LiveEpoch, turnId: TurnId) =>

@@ -167,7 +167,7 @@ const steer = Effect.fnUntraced(function*(
   const exit = yield* ThreadCell.interruptible(deps, cell, live.session.steerTurn({ turnId, ref: undefined, input }))
   if (Exit.isFailure(exit)) {
     return yield* Exit.hasInterrupts(exit)
-      ? new DeliveryUncertain({ turnId, code: "cut" })
+      ? new DeliveryUncertain({ turnId, code: "stopped" })
       : Effect.failCause(exit.cause)
   }
   yield* LiveEpoch.advance(deps, live, { _tag: "Steered", turnId, input })
@@ -217,7 +217,7 @@ const deliver = (
     }
     yield* LiveEpoch.advance(deps, live, { _tag: "Uncertain" })
     yield* ThreadCell.end(deps, cell, live, "lost")
-    return yield* error ?? new DeliveryUncertain({ turnId, code: "cut" })
+    return yield* error ?? new DeliveryUncertain({ turnId, code: "stopped" })
   }).pipe(Effect.onError(() => ThreadCell.usable(deps, cell)), Effect.uninterruptible)
 
 /** The agent proved not to have the turn. */

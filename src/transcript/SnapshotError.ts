@@ -97,7 +97,7 @@ export class SnapshotUnreadable
  */
 export class SnapshotNotWritten
   extends Schema.TaggedError<SnapshotNotWritten>("effect-coding-agents/SnapshotNotWritten")("SnapshotNotWritten", {
-    failure: SnapshotFailure
+    failure: hidden(SnapshotFailure)
   }, { httpApiStatus: 503 })
 {
   readonly retryable = true

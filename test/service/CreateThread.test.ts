@@ -103,8 +103,10 @@ describe("createThread", () => {
         const { agents } = yield* create
         const newThreadId = ThreadId.make("copy")
         if (operation === "compactThread") yield* agents.compactThread({ threadId })
-        else if (operation === "resetThread") yield* agents.resetThread({ threadId })
-        else yield* agents.forkThread({ threadId, newThreadId })
+        else if (operation === "resetThread") {
+          const { continuity } = yield* agents.resetThread({ threadId })
+          assert.deepStrictEqual(continuity, { _tag: "Created" })
+        } else yield* agents.forkThread({ threadId, newThreadId })
         assert.isDefined((yield* agents.getThread({ threadId })).sessionId)
         yield* agents.deleteThread({ threadId })
         assert.strictEqual((yield* Effect.flip(agents.getThread({ threadId })))._tag, "ThreadNotFound")

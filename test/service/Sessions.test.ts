@@ -43,6 +43,42 @@ describe("sessions", () => {
       assert.strictEqual((yield* agents.runTurn({ threadId, prompt: "on" })).continuity._tag, "Resumed")
     }).pipe(Effect.provide(layer())))
 
+  it.effect("P8 mock: deleting a thread in the tick of its first start leaves neither a session nor a thread", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      const agent = yield* MockProvider
+      const start = yield* Effect.forkChild(Effect.flip(Agents.start({ directory: yield* Agents.folder })), {
+        startImmediately: true
+      })
+      yield* agents.deleteThread({ threadId })
+      assert.strictEqual((yield* Fiber.join(start))._tag, "ThreadStopping")
+      assert.isFalse((yield* agent.sessions).some(({ live }) => live))
+      assert.strictEqual((yield* Effect.flip(agents.getThread({ threadId })))._tag, "ThreadNotFound")
+      assert.strictEqual((yield* Effect.flip(agents.deleteThread({ threadId })))._tag, "ThreadNotFound")
+    }).pipe(Effect.provide(layer())))
+
+  it.effect("P15 mock: of a thread whose record cannot be read the events can be, and it can be deleted", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      yield* Agents.start()
+      const { turnId } = yield* agents.runTurn({ threadId, prompt: "one" })
+      yield* agents.stopSession({ threadId })
+      yield* Effect.flatMap(Agents.sql, (sql) => sql`UPDATE eca_threads SET runtime_mode = 'secret words'`)
+      const error = yield* Effect.flip(agents.getThread({ threadId }))
+      assert.strictEqual(error._tag, "ThreadUnreadable")
+      assert.notInclude(error.message, "secret words")
+      assert.deepStrictEqual((yield* agents.readTranscript({ threadId })).map((turn) => turn.turnId), [turnId])
+      const reader = yield* Effect.forkChild(Stream.runCollect(agents.streamEvents({ threadId })), {
+        startImmediately: true
+      })
+      const expected = Agents.tags(yield* stored())
+      yield* agents.deleteThread({ threadId })
+      const seen = Agents.tags(yield* Fiber.join(reader))
+      assert.deepStrictEqual(seen.slice(-1), ["ThreadDeleted"])
+      assert.deepStrictEqual(seen.slice(0, -1), expected.slice(0, seen.length - 1))
+      assert.strictEqual((yield* Effect.flip(agents.getThread({ threadId })))._tag, "ThreadNotFound")
+    }).pipe(Effect.provide(layer())))
+
   it.effect("P8 mock: late events of an ended turn or an old epoch change nothing", () =>
     Effect.gen(function*() {
       const agents = yield* ProviderService

@@ -66,6 +66,7 @@ const wrapped = (store: Store, fails: (operation: string) => boolean): Store => 
     getTurn: (turnId) => guard("getTurn", store.getTurn(turnId)),
     unreconciledTurns: (threadId) => guard("unreconciledTurns", store.unreconciledTurns(threadId)),
     readEvents: (page) => guard("readEvents", store.readEvents(page)),
+    endOfLog: (threadId) => guard("endOfLog", store.endOfLog(threadId)),
     turnRefs: (threadId) => guard("turnRefs", store.turnRefs(threadId)),
     requestStatus: (threadId, requestId) => guard("requestStatus", store.requestStatus(threadId, requestId)),
     dueThreads: (query) => guard("dueThreads", store.dueThreads(query)),

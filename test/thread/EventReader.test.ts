@@ -46,6 +46,34 @@ describe("EventReader", () => {
       assert.strictEqual(seen.filter((tag) => tag === "ThreadDeleted").length, 1)
     }).pipe(Effect.provide(layer())))
 
+  it.effect("P11 mock: a reader that is behind when its thread is deleted and made anew is told so, and of nothing else", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      yield* Agents.start()
+      for (let n = 0; n < 200; n++) yield* agents.runTurn({ threadId, prompt: `${n}` })
+      const held = yield* Deferred.make<void>()
+      const gate = yield* Deferred.make<void>()
+      // Its first page is not the whole log.
+      const reader = yield* agents.streamEvents({ threadId }).pipe(
+        Stream.tap(({ seq }) =>
+          seq === 1 ? Effect.andThen(Deferred.succeed(held, undefined), Deferred.await(gate)) : Effect.void
+        ),
+        Stream.runCollect,
+        background
+      )
+      yield* Deferred.await(held)
+      yield* agents.deleteThread({ threadId })
+      yield* Agents.start()
+      yield* agents.runTurn({ threadId, prompt: "of another thread" })
+      yield* Deferred.succeed(gate, undefined)
+      const seen = yield* Fiber.join(reader)
+      assert.strictEqual(seen.at(-1)?._tag, "ThreadDeleted")
+      assert.isBelow(seen.length, 1000)
+      const numbers = seen.map(({ seq }) => seq)
+      assert.deepStrictEqual(numbers, numbers.toSorted((a, b) => a - b))
+      assert.isFalse(seen.some((event) => event._tag === "TurnStarted" && event.input.prompt === "of another thread"))
+    }).pipe(Effect.provide(layer())))
+
   it.effect("P11 mock: positions grow with the log, and a delta has the position of the event before it", () =>
     Effect.gen(function*() {
       const agents = yield* ProviderService

@@ -79,7 +79,7 @@ export const make = Effect.fnUntraced(function*(
 })
 
 /** Our own server is on this machine. If it does not answer five times in a row, of ten seconds each, it hangs. */
-const untilWedged = Schedule.exponential("100 millis").pipe(Schedule.upTo({ times: 5 }))
+const untilUnresponsive = Schedule.exponential("100 millis").pipe(Schedule.upTo({ times: 5 }))
 
 interface Opened {
   readonly connection: OpenCodeConnection
@@ -107,7 +107,7 @@ const open = Effect.fn("OpenCode.connect")(function*(
   const call = yield* Api.make(server, options)
   const hub = yield* EventHub.make(server, {
     silence: options.silence,
-    reconnect: options.reconnect ?? (managed ? untilWedged : undefined),
+    reconnect: options.reconnect ?? (managed ? untilUnresponsive : undefined),
     serverLost: server.exit
   })
   const connection: OpenCodeConnection = {

@@ -4,6 +4,7 @@
 import { Effect, Option, Result, Schema } from "effect"
 import type { SqlClient, SqlError } from "effect/sql"
 import type { Epoch, InstanceId, RequestId, ThreadId, TurnId } from "../../domain/Ids.ts"
+import * as InputIssue from "../../domain/InputIssue.ts"
 import { PageInvalid, type StoreFailed, ThreadUnreadable, TurnUnreadable } from "../StoreError.ts"
 import { cursorAfter, type ThreadPage, ThreadQuery } from "../ThreadPage.ts"
 import {
@@ -25,6 +26,9 @@ import { read } from "./run.ts"
 
 const decodeQuery = Schema.decodeUnknownEffect(ThreadQuery)
 
+/** Where, and what was expected there: a stored value is nobody's to see in an error. */
+const reasonOf = (error: Schema.SchemaError): string => InputIssue.format(InputIssue.of(error))
+
 /** One more row than the page has tells whether there is a next one. */
 const toPage = (rows: ReadonlyArray<BindingRow>, limit: number): ThreadPage => {
   const page = rows.slice(0, limit)
@@ -33,7 +37,7 @@ const toPage = (rows: ReadonlyArray<BindingRow>, limit: number): ThreadPage => {
   return {
     threads: read.flatMap(({ binding }) => Result.isSuccess(binding) ? [binding.success] : []),
     unreadable: read.flatMap(({ binding, row }) =>
-      Result.isFailure(binding) ? [{ threadId: String(row.thread_id), reason: binding.failure.message }] : []
+      Result.isFailure(binding) ? [{ threadId: String(row.thread_id), reason: reasonOf(binding.failure) }] : []
     ),
     next: last === undefined || rows.length <= limit
       ? undefined
@@ -58,14 +62,14 @@ export const make = (sql: SqlClient.SqlClient) => {
       readOne(
         "read a thread",
         sql<BindingRow>`SELECT * FROM eca_threads WHERE thread_id = ${threadId}`,
-        (row) => Result.mapError(toBinding(row), (error) => new ThreadUnreadable({ threadId, reason: error.message }))
+        (row) => Result.mapError(toBinding(row), (error) => new ThreadUnreadable({ threadId, reason: reasonOf(error) }))
       ),
 
     listThreads: (query: { readonly limit: number; readonly after?: string | undefined }) =>
       Effect.gen(function*() {
         const { after, limit } = yield* Effect.mapError(
           decodeQuery(query),
-          (error) => new PageInvalid({ reason: error.message })
+          (error) => new PageInvalid({ reason: reasonOf(error) })
         )
         const where = after === undefined
           ? sql.literal("")
@@ -105,7 +109,7 @@ export const make = (sql: SqlClient.SqlClient) => {
       readOne(
         "read a turn",
         sql<TurnRow>`SELECT * FROM eca_turns WHERE turn_id = ${turnId}`,
-        (row) => Result.mapError(toTurn(row), (error) => new TurnUnreadable({ turnId, reason: error.message }))
+        (row) => Result.mapError(toTurn(row), (error) => new TurnUnreadable({ turnId, reason: reasonOf(error) }))
       ),
 
     turnRefs: (threadId: ThreadId): Effect.Effect<ReadonlyMap<TurnId, string>, StoreFailed> =>
@@ -143,6 +147,22 @@ export const make = (sql: SqlClient.SqlClient) => {
         sql<EventRow>`SELECT seq, epoch, turn_id, type, at, position, body FROM eca_events
           WHERE thread_id = ${threadId} AND seq > ${after} ORDER BY seq LIMIT ${limit}`.pipe(
           Effect.map((rows) => rows.map((row) => toEvent(threadId, row)))
+        )
+      ),
+
+    endOfLog: (threadId: ThreadId) =>
+      read(
+        "read the end of a log",
+        sql<{ readonly last_seq: BigIntColumn; readonly epoch: BigIntColumn; readonly position: BigIntColumn }>`SELECT
+          (SELECT COALESCE(MAX(seq), 0) FROM eca_events WHERE thread_id = ${threadId}) AS last_seq, epoch, position
+          FROM eca_threads WHERE thread_id = ${threadId}`.pipe(
+          Effect.map(([row]) =>
+            Option.map(Option.fromUndefinedOr(row), ({ epoch, last_seq, position }) => ({
+              lastSeq: toNumber(last_seq),
+              epoch: toEpoch(epoch),
+              position: toPosition(position)
+            }))
+          )
         )
       ),
 

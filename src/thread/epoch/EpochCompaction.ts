@@ -119,7 +119,7 @@ export const ended = (draft: Draft, ending: CompactionEnding): void => {
   const { compaction, straggler } = draft.state
   if (compaction === undefined) {
     if (straggler) draft.state.straggler = false
-    // It has passed the gate by, if there was one. A failed one was stopped at the gate, which is recorded.
+    // It has bypassed the gate, if there was one. A failed one was stopped at the gate, which is recorded.
     else if (ending.outcome === "completed") begin(draft, "auto", "agent-unheld", ending)
     return
   }

@@ -59,7 +59,7 @@ export const doubt = (draft: Draft.Draft): void => {
   draft.wants.push({ _tag: "TurnOver", turnId: sending.turnId, terminal, text: "" })
 }
 
-/** Whoever asked first is the one who interrupted it, but a shutdown of the host explains every other. */
+/** The first to ask counts as the interrupter; a shutdown of the host overrides every other. */
 const first = (before: InterruptedBy | undefined, by: InterruptedBy): InterruptedBy =>
   by === "shutdown" ? by : before ?? by
 

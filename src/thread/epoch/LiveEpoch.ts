@@ -90,7 +90,7 @@ export interface LiveEpoch {
   /** Done once the session's events need not be read any more. */
   readonly halted: Deferred.Deferred<void>
   /** Whether a turn that did not fit into the model's context is followed by a compaction of ours. */
-  readonly mends: boolean
+  readonly compactsOverflow: boolean
   /** Saves a compaction that is under way unasked. No closure: every live session has this field. */
   readonly observe: (deps: ThreadDeps, live: LiveEpoch, compactionId: string) => Effect.Effect<void>
 }
@@ -229,7 +229,7 @@ export const fulfil = (deps: ThreadDeps, live: LiveEpoch, wants: ReadonlyArray<W
         endCompactionWait(live, want.compactionId, { ...want.ending, snapshot: want.snapshot })
         break
       case "Overflowed":
-        if (live.mends) forks = Effect.andThen(forks, deps.compactAfterOverflow(live.binding.threadId))
+        if (live.compactsOverflow) forks = Effect.andThen(forks, deps.compactAfterOverflow(live.binding.threadId))
         break
       case "CompactionSeen":
         forks = Effect.andThen(forks, live.observe(deps, live, want.compactionId))
