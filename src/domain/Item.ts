@@ -84,3 +84,12 @@ export const Item = Schema.TaggedUnion({
  * @category models
  */
 export type Item = typeof Item.Type
+
+/**
+ * The item once nothing works on it any more: what still ran, or was to run, has failed.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
+export const ended = (item: Item): Item =>
+  "status" in item && (item.status === "running" || item.status === "pending") ? { ...item, status: "failed" } : item

@@ -4,8 +4,10 @@ import { Effect, Exit, Fiber } from "effect"
 import { readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { basename, dirname, join } from "node:path"
 import { ItemId, ThreadId, TurnId } from "../../src/domain/Ids.ts"
+import type { Item } from "../../src/domain/Item.ts"
 import { custom, none, type Redactor } from "../../src/domain/Redaction.ts"
 import * as SnapshotManifest from "../../src/domain/SnapshotManifest.ts"
+import type { HistoryMessage } from "../../src/provider/ProviderAdapter.ts"
 import { SessionStore } from "../../src/store/SessionStore.ts"
 import { SnapshotIndex } from "../../src/store/SnapshotIndex.ts"
 import { StoreFailed } from "../../src/store/StoreError.ts"
@@ -153,6 +155,38 @@ it.effect("P13 snapshots: a message at work is saved as it stands, and the snaps
     const written = yield* snapshots.write(input(folder, "one", { history: history(messages) }))
     assert.strictEqual(written.completeness, "running")
     assert.deepStrictEqual((yield* saved(snapshots, "one")).map(({ finished }) => finished), [true, false])
+  }).pipe(Effect.provide(Fixture.platform)))
+
+it.effect("P16 snapshots: what readers were shown of a killed agent's last message is saved, and nothing in it runs", () =>
+  Effect.gen(function*() {
+    const { folder, snapshots } = yield* engine
+    const command = (id: string, status: "running" | "failed"): Item => ({
+      _tag: "Command",
+      itemId: ItemId.make(id),
+      command: "sleep 600",
+      output: "",
+      status
+    })
+    const killed: HistoryMessage = {
+      ...assistant("a1", "", 110),
+      finished: false,
+      items: [says("a1-p", ""), command("c1", "running"), command("c2", "running")]
+    }
+    const shown = {
+      ...turn("t1", 100, [says("a1-p", "Half an"), command("c1", "failed")]),
+      outcome: "unknown"
+    } as const
+    yield* snapshots.write(input(folder, "one", {
+      history: history([user("m1", "go", 100), killed]),
+      archive: [shown],
+      refs: new Map([[TurnId.make("t1"), "m1"]])
+    }))
+    const read = yield* saved(snapshots, "one")
+    assert.deepStrictEqual(read.at(-1)?.items, [
+      says("a1-p", "Half an"),
+      command("c1", "failed"),
+      command("c2", "failed")
+    ])
   }).pipe(Effect.provide(Fixture.platform)))
 
 it.effect("an empty conversation has a snapshot, too", () =>

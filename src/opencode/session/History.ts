@@ -3,7 +3,7 @@
  * compaction (OpenCode 1.18.33).
  */
 import { Effect, Option, Schema } from "effect"
-import type { Item } from "../../domain/Item.ts"
+import { ended } from "../../domain/Item.ts"
 import * as Usage from "../../domain/Usage.ts"
 import type { AgentError } from "../../provider/AdapterError.ts"
 import type { HistoryMessage, ProviderHistory, TurnEvidence } from "../../provider/ProviderAdapter.ts"
@@ -37,7 +37,8 @@ const messagesOf = (messages: ReadonlyArray<Stored>, ref: string): ReadonlyArray
 export const evidence = (root: string, messages: ReadonlyArray<Stored>, ref: string): TurnEvidence => {
   const own = messagesOf(messages, ref)
   if (own.length === 0) return { outcome: "never-delivered", items: [] }
-  const items = fromHistory(root, own).map(closed)
+  // After `kill -9` a tool stays `running` in the history (1.18.33), although nothing runs it any more.
+  const items = fromHistory(root, own).map(ended)
   const last = own.map(({ info }) => info).findLast(isAnswer)
   const outcome = last === undefined || !finished(last) ? undefined : outcomeOf(last, true)
   switch (outcome?._tag) {
@@ -51,10 +52,6 @@ export const evidence = (root: string, messages: ReadonlyArray<Stored>, ref: str
       return { outcome: "unfinished", items }
   }
 }
-
-/** After `kill -9` a tool stays `running` in the history (1.18.33), although nothing runs it any more. */
-const closed = (item: Item): Item =>
-  "status" in item && (item.status === "running" || item.status === "pending") ? { ...item, status: "failed" } : item
 
 // --- the whole of it ---
 

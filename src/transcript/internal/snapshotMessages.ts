@@ -7,7 +7,7 @@
  * which the turn was sent or, without one, by any other item of the turn.
  */
 import type { TurnId } from "../../domain/Ids.ts"
-import type { Item } from "../../domain/Item.ts"
+import { ended, type Item } from "../../domain/Item.ts"
 import type { SavedMessage } from "../../domain/SnapshotManifest.ts"
 import type { TranscriptTurn } from "../../domain/Transcript.ts"
 import type { HistoryMessage, ProviderHistory } from "../../provider/ProviderAdapter.ts"
@@ -50,6 +50,15 @@ const fromLog = (turn: TranscriptTurn, item: Item): SavedMessage => ({
   ...(item === turn.items[0] ? { turn: turnOf(turn) } : {})
 })
 
+/**
+ * An agent that is killed leaves its last message unfinished: without the text that readers were shown, and with tools
+ * that run for ever. Of a turn that is over, our log has more.
+ */
+const itemsOf = ({ finished, items }: HistoryMessage, turn: TranscriptTurn | undefined): ReadonlyArray<Item> =>
+  finished || turn?.outcome === undefined
+    ? items
+    : items.map((item) => ended(turn.items.find(({ itemId }) => itemId === item.itemId) ?? item))
+
 const fromProvider = (message: HistoryMessage, turn: TranscriptTurn | undefined, begins: boolean): SavedMessage => ({
   id: message.id,
   origin: "provider",
@@ -57,7 +66,7 @@ const fromProvider = (message: HistoryMessage, turn: TranscriptTurn | undefined,
   ...(message.at === undefined ? {} : { at: message.at }),
   ...(turn === undefined ? {} : { turnId: turn.turnId }),
   finished: message.finished,
-  items: message.items,
+  items: itemsOf(message, turn),
   ...(message.usage === undefined ? {} : { usage: message.usage }),
   ...(turn !== undefined && begins ? { turn: turnOf(turn) } : {}),
   raw: message.raw
