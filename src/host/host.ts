@@ -54,9 +54,8 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
         createdAt: at,
         activeAt: at
       }
-      const position = yield* store.createThread(binding)
-      if (Option.isNone(position)) return yield* new ThreadExists({ threadId })
-      return { ...binding, position: position.value }
+      const position = yield* actors.use(threadId, (actor) => actor.createRecord(binding))
+      return { ...binding, position }
     }),
 
     startSession: Effect.fn("ProviderService.startSession")(function*(input) {

@@ -9,6 +9,7 @@ import * as BoundedJson from "../domain/BoundedJson.ts"
 import type { Item } from "../domain/Item.ts"
 import type { ProviderEvent } from "../domain/ThreadEvent.ts"
 import type { TurnInput } from "../domain/TurnInput.ts"
+import { type Usage, zero } from "../domain/Usage.ts"
 import type {
   CompactionVerdict,
   HistoryMessage,
@@ -25,8 +26,21 @@ const item = (item: Item): Item => {
   return input === item.input ? item : { ...item, input }
 }
 
+/** JSON has no other numbers: a turn's end that holds one could not be read back. */
+const usage = (usage: Usage): Usage => {
+  const known = Object.entries(usage).filter(([, value]) => Number.isFinite(value))
+  return known.length === Object.keys(usage).length ? usage : { ...zero, ...Object.fromEntries(known) }
+}
+
 const event = (event: ProviderEvent): ProviderEvent => {
   switch (event._tag) {
+    case "TurnCompleted":
+    case "TurnFailed":
+    case "TurnInterrupted":
+    case "UsageUpdated": {
+      const finite = usage(event.usage)
+      return finite === event.usage ? event : { ...event, usage: finite }
+    }
     case "ItemStarted":
     case "ItemUpdated":
     case "ItemCompleted": {

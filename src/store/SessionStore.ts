@@ -103,7 +103,7 @@ export class SessionStore extends Context.Service<SessionStore, {
    */
   readonly settleThread: (threadId: ThreadId) => Effect.Effect<void, StoreFailed>
 
-  /** Records a turn before it is sent. Flushed to the disk. */
+  /** Records a turn before it is sent; one of the same thread that was refused may be sent again. Flushed to the disk. */
   readonly recordIntent: (turn: Intent) => Effect.Effect<void, StoreFailed | TurnExists | EpochFenced>
   /** Records that the provider proved not to have the turn. */
   readonly refuseTurn: (turnId: TurnId, at: number) => Effect.Effect<void, StoreFailed>
@@ -112,8 +112,8 @@ export class SessionStore extends Context.Service<SessionStore, {
   readonly turnRefs: (threadId: ThreadId) => Effect.Effect<ReadonlyMap<TurnId, string>, StoreFailed>
   /**
    * Turns that have to be compared with the provider's history, oldest first: those whose outcome is unknown, whose
-   * session was lost, or one of whose items was cut, and that were not reconciled yet. Those that cannot be read are
-   * left out.
+   * session was lost, or one of whose items was cut, and that were not reconciled yet. Only the session that a turn ran
+   * in knows of it: there are none once another one has taken its place. Those that cannot be read are left out.
    */
   readonly unreconciledTurns: (threadId: ThreadId) => Effect.Effect<ReadonlyArray<TurnRecord>, StoreFailed>
 

@@ -9,6 +9,7 @@ import type { CompactionTrigger } from "../domain/Compaction.ts"
 import type { Epoch as EpochNumber, RequestId, ThreadId, TurnId } from "../domain/Ids.ts"
 import type { InterruptedBy, SessionEndReason } from "../domain/ThreadEvent.ts"
 import type { QuestionAnswer } from "../domain/UserRequest.ts"
+import type { NewThread } from "../store/Commit.ts"
 import type { EpochFenced, StoreFailed, ThreadUnreadable } from "../store/StoreError.ts"
 import * as CompactionRequest from "./CompactionRequest.ts"
 import * as Epoch from "./epoch/Epoch.ts"
@@ -50,6 +51,11 @@ export class ThreadActor {
 
   start(asked: StartPlan.StartRequest) {
     return ThreadStart.start(this.#deps, this.#cell, asked)
+  }
+
+  /** Makes the thread without a session. A start that is under way comes first. */
+  createRecord(thread: NewThread) {
+    return ThreadStart.createRecord(this.#deps, this.#cell, thread)
   }
 
   create(plan: StartPlan.StartPlan, past: SessionStart.Past) {

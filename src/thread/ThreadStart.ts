@@ -6,7 +6,9 @@ import * as CompactionPolicy from "../domain/CompactionPolicy.ts"
 import type { InstanceId } from "../domain/Ids.ts"
 import type { Binding } from "../domain/ThreadRecord.ts"
 import { CapabilityMissing } from "../provider/AdapterError.ts"
+import { AgentUnreachable } from "../provider/AgentError.ts"
 import { ThreadExists, ThreadNotFound } from "../service/ServiceError.ts"
+import type { NewThread } from "../store/Commit.ts"
 import * as LiveEpoch from "./epoch/LiveEpoch.ts"
 import * as EpochOpening from "./EpochOpening.ts"
 import * as Reconciliation from "./Reconciliation.ts"
@@ -14,6 +16,7 @@ import type * as SessionStart from "./SessionStart.ts"
 import * as StartPlan from "./StartPlan.ts"
 import * as ThreadCell from "./ThreadCell.ts"
 import type { ThreadDeps } from "./ThreadDeps.ts"
+import * as ThreadLog from "./ThreadLog.ts"
 
 /** What the store knows of the past, for a start on this provider instance. */
 const pastOf = Effect.fnUntraced(function*(deps: ThreadDeps, record: Binding | undefined, instanceId: InstanceId) {
@@ -105,26 +108,11 @@ const configure = Effect.fnUntraced(function*(
   { model, title }: StartPlan.StartPlan
 ) {
   const { binding } = live
-  const otherModel = model !== undefined &&
-    (model.id !== binding.model?.id || model.variant !== binding.model.variant)
+  const otherModel = LiveEpoch.isOtherModel(live, model)
   if (!otherModel && title === binding.title) return
-  if (otherModel) yield* live.session.checkModel(model)
-  const changed = {
-    ...binding,
-    ...(model === undefined ? {} : { model }),
-    ...(title === undefined ? {} : { title })
-  }
-  yield* LiveEpoch.locked(
-    live,
-    Effect.map(
-      LiveEpoch.enduring(live, deps.store.configureThread(changed)),
-      (position) => {
-        live.binding = changed
-        live.modelChanged ||= otherModel
-        live.log.position = position
-      }
-    )
-  )
+  if (model !== undefined && otherModel) yield* live.session.checkModel(model)
+  yield* LiveEpoch.configure(deps, live, { model, title })
+  live.modelChanged ||= otherModel
 })
 
 /** As {@link start}, of a thread that is not there yet, and with a past of its own. */
@@ -140,6 +128,15 @@ export const create = (
     if (known) return yield* new ThreadExists({ threadId: cell.threadId })
     yield* ThreadCell.loadRecord(deps, cell)
     return yield* open(deps, cell, plan, undefined, past)
+  }).pipe(Semaphore.withPermit(cell.lock))
+
+/** A thread that no agent was started for. */
+export const createRecord = (deps: ThreadDeps, cell: ThreadCell.ThreadCell, thread: NewThread) =>
+  Effect.gen(function*() {
+    const position = yield* deps.store.createThread(thread)
+    if (Option.isNone(position)) return yield* new ThreadExists({ threadId: thread.threadId })
+    ThreadLog.forget(cell.log)
+    return position.value
   }).pipe(Semaphore.withPermit(cell.lock))
 
 /**
@@ -173,7 +170,15 @@ export const fork = (deps: ThreadDeps, cell: ThreadCell.ThreadCell) =>
       const { capabilities, provider } = yield* deps.adapterOf(record.instanceId)
       if (!capabilities.fork) return yield* new CapabilityMissing({ provider, capability: "fork" })
       const { binding, session } = yield* resume(deps, cell, live)
-      const exit = yield* ThreadCell.interruptible(deps, cell, session.fork)
+      const { instanceId } = binding
+      const exit = yield* ThreadCell.interruptible(
+        deps,
+        cell,
+        Effect.timeoutOrElse(session.fork, {
+          duration: deps.settings.noProgressDeadline,
+          orElse: () => new AgentUnreachable({ instanceId, operation: "fork", code: "timeout" })
+        })
+      )
       const cursor = yield* ThreadCell.valueOf(cell, exit)
       const turns = yield* deps.archive.sinceReset(cell.threadId)
       return {

@@ -2,13 +2,14 @@
  * How a turn gets to the agent: recorded before it is sent, accepted once the agent has it, and ended as unknown where
  * that cannot be known.
  */
-import { Effect, Exit, Option } from "effect"
+import { Deferred, Effect, Exit, Option } from "effect"
 import type { MissingPolicy } from "../domain/Continuity.ts"
 import type { TurnId } from "../domain/Ids.ts"
 import type { TurnInput } from "../domain/TurnInput.ts"
 import { DeliveryUncertain } from "../provider/AdapterError.ts"
 import { TurnInProgress, TurnVetoed } from "../service/ServiceError.ts"
 import * as LifecycleRecord from "../store/LifecycleRecord.ts"
+import { TurnExists } from "../store/StoreError.ts"
 import * as Epoch from "./epoch/Epoch.ts"
 import * as EpochEnd from "./epoch/EpochEnd.ts"
 import * as LiveEpoch from "./epoch/LiveEpoch.ts"
@@ -54,17 +55,29 @@ export const send = (
       const found = yield* awaitInterrupted(deps, cell, yield* ThreadCell.usable(deps, cell))
       const running = found === undefined ? undefined : Epoch.turnOf(found.state)
       if (found !== undefined && running !== undefined) {
+        yield* notSent(deps, request.turnId)
         if (!request.steer) return yield* new TurnInProgress({ threadId: cell.threadId, turnId: running })
         // More input for a turn is asked about as its first was.
         const { input } = yield* admit(deps, cell, found, { turnId: running, input: request.input })
-        return yield* steer(deps, cell, found, running, input)
+        // The turn may have ended while hooks were asked. Then this is a turn of its own.
+        if (Epoch.turnOf(found.state) === running) return yield* steer(deps, cell, found, running, input)
       }
-      const live = yield* ThreadStart.resume(deps, cell, found, { onMissing: request.onMissing })
+      const live = yield* ThreadStart.resume(deps, cell, yield* ThreadCell.usable(deps, cell), {
+        onMissing: request.onMissing
+      })
       if (live.unreconciled) yield* Reconciliation.attempt(deps, cell, live)
       yield* ThreadCell.notStopping(deps, cell)
       const admitted = yield* admit(deps, cell, live, request)
       return yield* deliver(deps, cell, live, { turnId: request.turnId, ...admitted }, onSending)
     })
+  )
+
+/** A call that is repeated while its turn runs must not join that turn. */
+const notSent = (deps: ThreadDeps, turnId: TurnId) =>
+  Effect.flatMap(
+    Effect.catchTag(deps.store.getTurn(turnId), "TurnUnreadable", () => Effect.fail(new TurnExists({ turnId }))),
+    (known) =>
+      Option.isSome(known) && known.value.status !== "refused" ? Effect.fail(new TurnExists({ turnId })) : Effect.void
   )
 
 /** A turn that was told to stop is as good as over: the next one waits for its end. */
@@ -164,10 +177,23 @@ const steer = Effect.fnUntraced(function*(
   input: TurnInput
 ) {
   const { over } = live.turns.get(turnId) ?? LiveEpoch.waitFor(live, turnId)
-  const exit = yield* ThreadCell.interruptible(deps, cell, live.session.steerTurn({ turnId, ref: undefined, input }))
+  const uncertain = (code: string) => new DeliveryUncertain({ turnId, code })
+  // The thread is held meanwhile: a turn that is ended for its deadline must not wait for an agent that does not answer.
+  const ended = Deferred.await(over).pipe(
+    Effect.andThen(Effect.sleep(deps.settings.interruptGrace)),
+    Effect.andThen(uncertain("turn-ended"))
+  )
+  const exit = yield* ThreadCell.interruptible(
+    deps,
+    cell,
+    live.session.steerTurn({ turnId, ref: undefined, input }).pipe(
+      Effect.timeoutOrElse({ duration: deps.settings.noProgressDeadline, orElse: () => uncertain("timeout") }),
+      Effect.raceFirst(ended)
+    )
+  )
   if (Exit.isFailure(exit)) {
     return yield* Exit.hasInterrupts(exit)
-      ? new DeliveryUncertain({ turnId, code: "stopped" })
+      ? uncertain("stopped")
       : Effect.failCause(exit.cause)
   }
   yield* LiveEpoch.advance(deps, live, { _tag: "Steered", turnId, input })
@@ -207,6 +233,10 @@ const deliver = (
     )
     if (Exit.isSuccess(exit)) {
       yield* LiveEpoch.advance(deps, live, { _tag: "Accepted" })
+      if (LiveEpoch.isOtherModel(live, input.model)) {
+        // The turn is with the agent, whatever becomes of this.
+        yield* Effect.ignore(LiveEpoch.configure(deps, live, { model: input.model }), { log: "Warn" })
+      }
       yield* TurnDeadlines.start(deps, live, ThreadCell.lost(deps, cell, live))
       return delivery
     }

@@ -62,6 +62,14 @@ const columns = (sql: SqlClient.SqlClient, part: Part, thread: ThreadColumns): S
   return set.reduce<Statement.Fragment>((all, one) => sql`${all}${one}`, sql.literal(""))
 }
 
+/** What a session that is another one's successor cannot know of is not asked of it. */
+const forgetOpenQuestions = (sql: SqlClient.SqlClient, threadId: ThreadId, { events }: Part): Written => {
+  const continuity = events.find((event) => event._tag === "SessionStarted")?.continuity._tag
+  return continuity === "Resumed" || continuity === "Moved"
+    ? Effect.void
+    : Effect.asVoid(sql`UPDATE eca_turns SET reconcile = 0 WHERE thread_id = ${threadId} AND reconcile = 1`)
+}
+
 const open = (
   sql: SqlClient.SqlClient,
   threadId: ThreadId,
@@ -86,7 +94,8 @@ const open = (
     SET ${sql.literal(replacedColumns)} WHERE eca_threads.epoch < excluded.epoch${eventLog.follows(sql, events)}
     RETURNING thread_id`.pipe(
     Effect.flatMap(eventLog.fencedUnless({ threadId, epoch })),
-    Effect.andThen(eventLog.insert(sql, events, position))
+    Effect.andThen(eventLog.insert(sql, events, position)),
+    Effect.andThen(forgetOpenQuestions(sql, threadId, part))
   )
 }
 

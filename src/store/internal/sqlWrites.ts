@@ -79,12 +79,15 @@ export const make = (sql: SqlClient.SqlClient, positions: Positions, outbox: Sub
       sql,
       "record a turn",
       "flushed",
-      // The fence, the check of the id and the insert in one statement, which is its own transaction.
+      // The fence, the check of the id and the insert in one statement, which is its own transaction. What the agent proved
+      // not to have can be sent again under its id.
       sql`INSERT INTO eca_turns (turn_id, thread_id, epoch, status, ref, input, intent_at)
         SELECT CAST(${turn.turnId} AS TEXT), thread_id, epoch, 'intent', CAST(${turn.ref ?? null} AS TEXT),
           CAST(${JSON.stringify(turn.input)} AS TEXT), CAST(${turn.at} AS BIGINT) FROM eca_threads
         WHERE thread_id = ${turn.threadId} AND epoch = ${turn.epoch} AND status <> 'stopped'
-        ON CONFLICT (turn_id) DO NOTHING RETURNING turn_id`.pipe(
+        ON CONFLICT (turn_id) DO UPDATE SET epoch = excluded.epoch, status = excluded.status, ref = excluded.ref,
+          input = excluded.input, intent_at = excluded.intent_at, ended_at = NULL
+        WHERE eca_turns.status = 'refused' AND eca_turns.thread_id = excluded.thread_id RETURNING turn_id`.pipe(
         Effect.flatMap((rows) =>
           rows.length > 0
             ? Effect.succeed("recorded")

@@ -40,9 +40,8 @@ const apply = (draft: Draft.Draft, input: Input): void => {
     case "Uncertain":
       return EpochTurn.doubt(draft)
     case "Steered":
-      if (state.running?.turnId === input.turnId) {
-        draft.events.push({ _tag: "TurnSteered", turnId: input.turnId, input: input.input })
-      }
+      // Also of a turn that has ended meanwhile: the agent has the words.
+      draft.events.push({ _tag: "TurnSteered", turnId: input.turnId, input: input.input })
       return
     case "Emitted":
       return takeIn(draft, input.events)
@@ -52,12 +51,17 @@ const apply = (draft: Draft.Draft, input: Input): void => {
       return EpochTurn.passDeadline(draft, input)
     case "Abandoned":
       return EpochTurn.abandon(draft, input.turnId)
-    case "AnswerBegun":
+    case "AnswerBegun": {
+      const request = state.requests.get(input.requestId)
+      if (request !== undefined) Draft.requests(draft).set(input.requestId, { ...request, answering: true })
+      return
+    }
     case "AnswerFailed": {
       const request = state.requests.get(input.requestId)
-      if (request !== undefined) {
-        Draft.requests(draft).set(input.requestId, { ...request, answering: input._tag === "AnswerBegun" })
-      }
+      if (request === undefined) return
+      Draft.requests(draft).set(input.requestId, { ...request, answering: false })
+      // What the agent has said of it meanwhile is news after all.
+      if (request.settled !== undefined) takeOne(draft, request.settled)
       return
     }
     case "Answered":
@@ -156,14 +160,19 @@ const takeOne = (draft: Draft.Draft, event: ProviderEvent): void => {
         kind: event._tag === "ApprovalRequested" ? "approval" : "question",
         turnId: event.turnId,
         questions: event._tag === "QuestionAsked" ? event.request.questions.length : 0,
-        answering: false
+        answering: false,
+        settled: undefined
       })
       break
     case "ApprovalSettled":
     case "QuestionSettled": {
       const request = state.requests.get(event.requestId)
-      // Settled before, or being answered by us: not news.
-      if (request === undefined || request.answering) return
+      // Settled before: not news.
+      if (request === undefined) return
+      if (request.answering) {
+        Draft.requests(draft).set(event.requestId, { ...request, settled: event })
+        return
+      }
       Draft.requests(draft).delete(event.requestId)
       break
     }

@@ -48,8 +48,10 @@ export interface OpenRequest {
   readonly turnId: TurnId | undefined
   /** How many questions it asks; 0 for an approval. */
   readonly questions: number
-  /** An answer is on its way to the agent; what the agent says of the request meanwhile is not news. */
+  /** An answer is on its way to the agent. */
   readonly answering: boolean
+  /** What the agent has said of the request meanwhile: news only if the answer does not arrive. */
+  readonly settled: Extract<ProviderEvent, { readonly _tag: "ApprovalSettled" | "QuestionSettled" }> | undefined
 }
 
 /** An item that readers were shown and that is not complete. `text` is what its deltas have added up to. */

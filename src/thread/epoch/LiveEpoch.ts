@@ -27,6 +27,7 @@ import type { SnapshotInfo } from "../../domain/Snapshot.ts"
 import type { EventBody, TerminalEvent } from "../../domain/ThreadEvent.ts"
 import { isTerminal } from "../../domain/ThreadEvent.ts"
 import type { BoundThread } from "../../domain/ThreadRecord.ts"
+import type { ModelSelection } from "../../domain/TurnInput.ts"
 import type { CompactionVerdict, ProviderAdapter, ProviderSession } from "../../provider/ProviderAdapter.ts"
 import type { StoredCursor } from "../../provider/ResumeCursor.ts"
 import type { EpochFenced, StoreFailed } from "../../store/StoreError.ts"
@@ -130,6 +131,31 @@ export const enduring = <A>(
 /** Runs with the log's lock, to the end. */
 export const locked = <A, E, R>(live: LiveEpoch, effect: Effect.Effect<A, E, R>) =>
   Effect.uninterruptible(Semaphore.withPermit(live.log.lock)(effect))
+
+/** Whether it is not the model that the thread has. */
+export const isOtherModel = ({ binding }: LiveEpoch, model: ModelSelection | undefined): boolean =>
+  model !== undefined && (model.id !== binding.model?.id || model.variant !== binding.model.variant)
+
+/** Stores what a session has taken without a restart. What is left out stays as it is. */
+export const configure = (
+  deps: ThreadDeps,
+  live: LiveEpoch,
+  { model, title }: { readonly model?: ModelSelection | undefined; readonly title?: string | undefined }
+) =>
+  locked(
+    live,
+    Effect.suspend(() => {
+      const changed = {
+        ...live.binding,
+        ...(model === undefined ? {} : { model }),
+        ...(title === undefined ? {} : { title })
+      }
+      return Effect.map(enduring(live, deps.store.configureThread(changed)), (position) => {
+        live.binding = changed
+        live.log.position = position
+      })
+    })
+  )
 
 /** Takes one input. Fails only where it has events to store that cannot be stored. */
 export const advance = (deps: ThreadDeps, live: LiveEpoch, input: Input) =>
