@@ -95,7 +95,10 @@ export interface CreateThread extends Schema.Schema.Type<typeof CreateThread> {}
  */
 export const SendTurn = Schema.Struct({
   threadId: ThreadId,
-  /** Your own id makes a repeated call fail with `TurnExists` instead of asking the agent twice. Default: a new one. */
+  /**
+   * Your own id makes a repeated call fail with `TurnExists` instead of asking the agent twice; a turn that the agent
+   * proved not to have is sent. A steer has no id of its own: it belongs to the turn that it joins. Default: a new id.
+   */
   turnId: Schema.optional(TurnId),
   prompt: Text,
   attachments: Schema.optional(Schema.Array(Attachment)),

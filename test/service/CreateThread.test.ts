@@ -1,7 +1,7 @@
 /** Threads that are made before an agent is started, on the mock. */
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer } from "effect"
+import { Deferred, Effect, Fiber, Layer } from "effect"
 import { CodingAgents, InstanceId, ProviderService, SessionStore, ThreadId } from "../../src/index.ts"
 import { MockProvider } from "../../src/testing/index.ts"
 import * as Agents from "../support/Agents.ts"
@@ -95,6 +95,29 @@ describe("createThread", () => {
       ]).pipe(Effect.map((errors) => errors.map(({ _tag }) => _tag)))
       assert.deepStrictEqual(tags, ["InstanceNotFound", "DirectoryInvalid"])
       assert.deepStrictEqual((yield* agents.listThreads({})).threads, [])
+    })))
+
+  it.effect("P1 mock: waits for a start of the thread that is under way, and is told that it exists", () =>
+    run(Effect.gen(function*() {
+      const agents = yield* ProviderService
+      const agent = yield* MockProvider
+      const directory = yield* Agents.folder
+      const reached = yield* Deferred.make<void>()
+      const gate = yield* Deferred.make<void>()
+      yield* agent.slowStart(Effect.andThen(Deferred.succeed(reached, undefined), Deferred.await(gate)))
+      const start = yield* Effect.forkChild(
+        agents.startSession({ threadId, instanceId: mock, directory, title: "Started" }),
+        { startImmediately: true }
+      )
+      yield* Deferred.await(reached)
+      const made = yield* Effect.forkChild(
+        Effect.flip(agents.createThread({ threadId, instanceId: mock, directory, title: "Made" })),
+        { startImmediately: true }
+      )
+      yield* Deferred.succeed(gate, undefined)
+      yield* Fiber.join(start)
+      assert.strictEqual((yield* Fiber.join(made))._tag, "ThreadExists")
+      assert.strictEqual((yield* agents.getThread({ threadId })).title, "Started")
     })))
 
   for (const operation of ["compactThread", "forkThread", "resetThread"] as const) {

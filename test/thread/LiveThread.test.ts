@@ -27,6 +27,21 @@ describe("startSession on a live thread", () => {
       assert.deepStrictEqual(received, [undefined, "large"])
     }).pipe(Effect.provide(layer({ mock: { models: ["small", "large"] } }))))
 
+  it.effect("P8 mock: the model of a turn is the thread's from then on, also in the session after this one", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      const agent = yield* MockProvider
+      yield* Agents.start()
+      yield* agents.startSession({ threadId, model: { id: "large" } })
+      yield* agents.runTurn({ threadId, prompt: "one", model: { id: "small" } })
+      yield* agents.runTurn({ threadId, prompt: "two" })
+      yield* agents.stopSession({ threadId })
+      yield* agents.runTurn({ threadId, prompt: "three" })
+      assert.deepInclude(yield* agents.getThread({ threadId }), { model: { id: "small" } })
+      assert.strictEqual((yield* agent.starts).at(-1)?.model?.id, "small")
+      assert.isFalse((yield* agent.received).some((turn) => turn.input.model?.id === "large"))
+    }).pipe(Effect.provide(layer({ mock: { models: ["small", "large"] } }))))
+
   it.effect("P8 mock: a model that the agent does not have is refused, and the thread stays as it was", () =>
     Effect.gen(function*() {
       const agents = yield* ProviderService
