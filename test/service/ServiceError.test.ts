@@ -57,6 +57,7 @@ describe("errors", () => {
       new AdapterError.AgentProtocolError({ instanceId, operation: "prompt", status: 500, body: { secret } }),
       new AdapterError.SessionMissing({ instanceId, sessionId, evidence: { secret } }),
       new AdapterError.CursorRejected({ instanceId, outcome: "Malformed", found: secret }),
+      new AdapterError.DirectoryUnreachable({ instanceId, from: secret, to: secret }),
       new AdapterError.PolicyUnenforceable({ instanceId, runtimeMode: "full-access", effective: [secret] }),
       new AdapterError.TurnRefused({ turnId, name: "Refused", reason: secret }),
       new AdapterError.GateMissing({ instanceId, plugin: secret }),
@@ -65,6 +66,7 @@ describe("errors", () => {
       new StoreError.StoreUnwritable({ filename: secret, code: "SQLITE_READONLY" }),
       new StoreError.StoreOwned({ host: secret, pid: 7, since: 1 }),
       new StoreError.StoreFailed({ operation: "read", reason: "Unknown", cause: new Error(secret) }),
+      new SnapshotError.SnapshotNotWritten({ failure: { snapshotId: "s", code: "ENOENT", message: secret } }),
       new SnapshotError.SnapshotCorrupt({ path: secret, what: "manifest" }),
       new SnapshotError.SnapshotNewer({ path: secret, found: 2, supported: 1 }),
       new SnapshotError.SnapshotUnreadable({ path: secret, code: "EACCES" })

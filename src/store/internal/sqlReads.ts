@@ -26,7 +26,7 @@ import { read } from "./run.ts"
 
 const decodeQuery = Schema.decodeUnknownEffect(ThreadQuery)
 
-/** Where, and what was expected there: a stored value is nobody's to see in an error. */
+/** Where, and what was expected there. The stored value itself does not go into an error. */
 const reasonOf = (error: Schema.SchemaError): string => InputIssue.format(InputIssue.of(error))
 
 /** One more row than the page has tells whether there is a next one. */
