@@ -13,6 +13,7 @@ import {
   commit,
   numbered,
   openThread,
+  sqlite,
   stopped,
   temporaryFile,
   threadId,
@@ -20,14 +21,6 @@ import {
   usage,
   withStore
 } from "../support/StoreFixture.ts"
-
-/** Changes the file behind the store's back. */
-const sqlite = (filename: string, statement: string) =>
-  Effect.sync(() => {
-    const db = new DatabaseSync(filename)
-    db.exec(statement)
-    db.close()
-  })
 
 /** Leaves what the effect does in a file, as a host does that dies after it, and answers the file. */
 const leftBy = Effect.fnUntraced(function*<A, E>(effect: Effect.Effect<A, E, SessionStore | HookOutbox>) {

@@ -1,7 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Array as Arr, Effect, Layer, Option } from "effect"
 import { SqlClient } from "effect/sql"
-import { DatabaseSync } from "node:sqlite"
 import { Epoch, InstanceId, ProviderName, RequestId, ThreadId } from "../../src/domain/Ids.ts"
 import * as ProcessIdentity from "../../src/process/ProcessIdentity.ts"
 import * as migrations from "../../src/store/internal/migrations.ts"
@@ -20,6 +19,7 @@ import {
   onStore,
   openThread,
   sessionStarted,
+  sqlite,
   stopped,
   temporaryFile,
   threadId,
@@ -28,14 +28,6 @@ import {
   withoutTime,
   withStore
 } from "../support/StoreFixture.ts"
-
-/** Changes the file behind the store's back. */
-const sqlite = (filename: string, statement: string) =>
-  Effect.sync(() => {
-    const db = new DatabaseSync(filename)
-    db.exec(statement)
-    db.close()
-  })
 
 const second = Epoch.make(2)
 const cursor = { provider: ProviderName.make("acme"), version: 1, payload: { id: "s1" } }

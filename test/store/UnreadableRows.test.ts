@@ -1,7 +1,6 @@
 /** What is stored can be read back row by row: one that cannot be is reported on its own. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Option, Schema } from "effect"
-import { DatabaseSync } from "node:sqlite"
 import * as Ids from "../../src/domain/Ids.ts"
 import { SessionStore } from "../../src/store/SessionStore.ts"
 import {
@@ -11,19 +10,12 @@ import {
   numbered,
   onStore,
   openThread,
+  sqlite,
   temporaryFile,
   threadId,
   turn,
   withStore
 } from "../support/StoreFixture.ts"
-
-/** Changes the file behind the store's back. */
-const sqlite = (filename: string, statement: string) =>
-  Effect.sync(() => {
-    const db = new DatabaseSync(filename)
-    db.exec(statement)
-    db.close()
-  })
 
 const fine = Ids.ThreadId.make("fine")
 const spoilt = Ids.ThreadId.make("spoilt")

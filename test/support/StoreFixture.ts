@@ -4,6 +4,7 @@ import { createHash } from "node:crypto"
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { DatabaseSync } from "node:sqlite"
 import { Epoch, InstanceId, ProviderName, SessionId, ThreadId, TurnId } from "../../src/domain/Ids.ts"
 import type { EventBody, NumberedEvent, SessionEndReason, ThreadEvent } from "../../src/domain/ThreadEvent.ts"
 import type { BoundThread } from "../../src/domain/ThreadRecord.ts"
@@ -16,6 +17,14 @@ export const temporaryFolder = Effect.acquireRelease(
 )
 
 export const temporaryFile = Effect.map(temporaryFolder, (folder) => join(folder, "store.db"))
+
+/** Changes the file behind the store's back. */
+export const sqlite = (filename: string, statement: string) =>
+  Effect.sync(() => {
+    const db = new DatabaseSync(filename)
+    db.exec(statement)
+    db.close()
+  })
 
 /** Runs on a store of the file that is opened before and closed after. */
 export const withStore = <A, E, R>(filename: string, effect: Effect.Effect<A, E, R>) =>
