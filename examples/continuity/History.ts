@@ -48,6 +48,7 @@ export const expected = (events: ReadonlyArray<ThreadEvent>, prompt: string) => 
 const messagesOf = (item: Item): number => {
   switch (item._tag) {
     case "AssistantMessage":
+    case "Plan":
       return item.text === "" ? 0 : 1
     case "ToolCall":
     case "Command":

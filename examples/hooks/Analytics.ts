@@ -53,7 +53,7 @@ export const layer = Layer.unwrap(Effect.gen(function*() {
         at: event._tag === "session:end" ? event.endedAt : event.at,
         how: howOf(event),
         estimated: event._tag === "session:end" && event.endedAtEstimated ? 1 : 0,
-        tokens: usage === undefined ? 0 : usage.input + usage.output,
+        tokens: usage === undefined ? 0 : (usage.input ?? 0) + (usage.output ?? 0),
         cost_usd: usage?.costUsd ?? 0
       }
       yield* sql`INSERT INTO analytics ${sql.insert(row)} ON CONFLICT (event_id) DO NOTHING`

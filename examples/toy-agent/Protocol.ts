@@ -53,7 +53,7 @@ export const toEvents = (frame: unknown): ReadonlyArray<ProviderEvent> => {
       const item = { _tag: "AssistantMessage", itemId: frame.item, text: frame.text } as const
       return [
         { _tag: "ItemStarted", turnId, item: { ...item, text: "" } },
-        { _tag: "ItemDelta", turnId, itemId: frame.item, offset: 0, delta: frame.text },
+        { _tag: "ItemDelta", turnId, itemId: frame.item, field: "text", offset: 0, delta: frame.text },
         { _tag: "ItemCompleted", turnId, item }
       ]
     }
@@ -89,7 +89,14 @@ const itemOf = (
     ? { _tag: "Command", itemId, command: what, status } as const
     : { _tag: "FileChange", itemId, edits: [{ path: what, kind: "add" }], status } as const
 
-const yesOrNo = (question: string) => ({ question, options: [{ label: "yes" }, { label: "no" }], multiple: false })
+const yesOrNo = (question: string) => ({
+  id: "it",
+  question,
+  options: [{ label: "yes" }, { label: "no" }],
+  multiple: false,
+  freeText: false,
+  secret: false
+})
 
 const ending = (turnId: TurnId, outcome: "done" | "failed" | "stopped"): ProviderEvent => {
   const usage = Usage.zero

@@ -38,7 +38,7 @@ const provider = ProviderName.make("toy")
 const agentVersion = "1"
 
 const capabilities: Capabilities = {
-  runtimeModes: ["approval-required", "auto-accept-edits", "full-access"],
+  runtimeModes: ["approval-required", "auto-accept-edits", "full-access", "read-only"],
   moveDirectory: "same-project",
   modelSwitch: "per-session",
   steer: false,
@@ -46,7 +46,12 @@ const capabilities: Capabilities = {
   compact: false,
   // It never compacts by itself.
   compactionGate: "client-initiated",
+  autoCompaction: "can-be-off",
   questions: true,
+  elicitations: false,
+  denyReason: false,
+  tasks: false,
+  steps: false,
   attachments: false,
   history: false
 }
@@ -55,7 +60,8 @@ const capabilities: Capabilities = {
 const modes: Record<RuntimeMode, string> = {
   "approval-required": "ask",
   "auto-accept-edits": "edits",
-  "full-access": "all"
+  "full-access": "all",
+  "read-only": "none"
 }
 
 const cursors = ResumeCursor.make({ provider, version: 1, schema: Schema.Struct(ResumeCursor.baseFields) })
@@ -148,7 +154,8 @@ const handle = (
     compactionGate: capabilities.compactionGate,
     history: missing("history"),
     evidence: () => missing("history"),
-    backgroundWork: Effect.succeed(false)
+    answerElicitation: (requestId) => new RequestGone({ requestId }),
+    stopTask: () => new CapabilityMissing({ provider, capability: "stop a task" })
   }
 }
 

@@ -13,7 +13,7 @@ import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "
 import { dirname, join, resolve } from "node:path"
 import { createInterface } from "node:readline"
 
-type Mode = "ask" | "edits" | "all"
+type Mode = "ask" | "edits" | "all" | "none"
 interface Session {
   readonly id: string
   readonly version: 1
@@ -50,6 +50,7 @@ const ask = async (now: NonNullable<typeof turn>, kind: "run" | "edit" | "questi
   if (kind !== "question" && (mode === "all" || (mode === "edits" && kind === "edit") || allowed.has(kind))) {
     return "once"
   }
+  if (kind !== "question" && mode === "none") return "deny"
   const request = randomUUID()
   write({ event: "asked", turn: now.id, request, kind, text })
   const answer = await Promise.race([

@@ -2,7 +2,7 @@
  * The frame of an adapter: from `startSession` and what it declares to a Layer that registers it.
  *
  * `startSession` runs with the services that the Layer was built with, and with the Scope of the session. Anything that
- * it acquires ends with the session.
+ * it acquires ends with the session. A runtime mode that the capabilities do not list is refused before it runs.
  *
  * **Gotchas**
  *
@@ -25,6 +25,7 @@
  * @since 0.1.0
  */
 import { Context, Effect, Layer, Scope, Tracer } from "effect"
+import { PolicyUnenforceable } from "../provider/AdapterError.ts"
 import type { ProviderAdapter, ProviderSession, StartInput, StartSessionError } from "../provider/ProviderAdapter.ts"
 import { type InstanceExists, ProviderRegistry } from "../provider/ProviderRegistry.ts"
 
@@ -48,10 +49,18 @@ export const make = <R = never>(options: Options<R>): Effect.Effect<ProviderAdap
   Effect.map(Effect.context<R>(), (services) => ({
     ...options,
     startSession: (input) =>
-      Effect.updateContext(
-        options.startSession(input),
-        (caller: Context.Context<Scope.Scope>) => inSession(services, caller)
-      )
+      options.capabilities.runtimeModes.includes(input.runtimeMode)
+        ? Effect.updateContext(
+          options.startSession(input),
+          (caller: Context.Context<Scope.Scope>) => inSession(services, caller)
+        )
+        : Effect.fail(
+          new PolicyUnenforceable({
+            instanceId: options.instanceId,
+            runtimeMode: input.runtimeMode,
+            effective: options.capabilities.runtimeModes
+          })
+        )
   }))
 
 /**

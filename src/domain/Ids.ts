@@ -97,7 +97,7 @@ export const ItemId = Id.pipe(Schema.brand("ItemId"))
 export type ItemId = typeof ItemId.Type
 
 /**
- * One approval or question. Unique within its thread.
+ * One approval, question or elicitation. Unique within its thread.
  *
  * @since 0.1.0
  * @category schemas
@@ -109,6 +109,20 @@ export const RequestId = Id.pipe(Schema.brand("RequestId"))
  * @category models
  */
 export type RequestId = typeof RequestId.Type
+
+/**
+ * Work of an agent beside its turns. Unique within its thread.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const TaskId = Id.pipe(Schema.brand("TaskId"))
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type TaskId = typeof TaskId.Type
 
 /**
  * One live binding of a thread, strictly increasing from 1; 0 before the first start.

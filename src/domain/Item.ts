@@ -6,6 +6,7 @@
  */
 import { Schema } from "effect"
 import { ItemId } from "./Ids.ts"
+import { ToolContent, ToolDetail, ToolKind } from "./Tool.ts"
 
 /**
  * State of a tool call, command or file change. `declined`: an approval was denied.
@@ -25,6 +26,12 @@ const base = {
   itemId: ItemId,
   /** The provider's session id of the subagent that made this item; absent for the agent itself. */
   subagent: Schema.optionalKey(Schema.String)
+}
+
+/** When the agent began with it, in milliseconds since 1970, and how long it took; where the agent tells. */
+const timing = {
+  startedAt: Schema.optionalKey(Schema.Finite),
+  durationMillis: Schema.optionalKey(Schema.Finite)
 }
 
 /**
@@ -47,7 +54,7 @@ export const FileEdit = Schema.Struct({
 export type FileEdit = typeof FileEdit.Type
 
 /**
- * A message, the model's reasoning, a tool call, a command, or a file change.
+ * A message, the model's reasoning, a plan, a tool call, a command, or a file change.
  *
  * @since 0.1.0
  * @category schemas
@@ -57,16 +64,25 @@ export const Item = Schema.TaggedUnion({
   UserMessage: { ...base, text: Schema.String, attachments: Schema.Array(Schema.String) },
   AssistantMessage: { ...base, text: Schema.String },
   Reasoning: { ...base, text: Schema.String },
+  /** What the agent proposes to do, as the user is asked to approve it. */
+  Plan: { ...base, text: Schema.String },
   ToolCall: {
     ...base,
+    ...timing,
+    /** The agent's own name of the tool. */
     tool: Schema.String,
+    kind: ToolKind,
+    detail: Schema.optionalKey(ToolDetail),
     title: Schema.optionalKey(Schema.String),
     input: Schema.Unknown,
+    /** Plain text. */
     output: Schema.optionalKey(Schema.String),
+    content: Schema.optionalKey(Schema.Array(ToolContent)),
     status: ItemStatus
   },
   Command: {
     ...base,
+    ...timing,
     command: Schema.String,
     output: Schema.optionalKey(Schema.String),
     exitCode: Schema.optionalKey(Schema.Int),
@@ -74,6 +90,7 @@ export const Item = Schema.TaggedUnion({
   },
   FileChange: {
     ...base,
+    ...timing,
     edits: Schema.Array(FileEdit),
     status: ItemStatus
   }

@@ -15,6 +15,7 @@ import { Continuity } from "./Continuity.ts"
 import { Epoch, InstanceId, ProviderName, SessionId, ThreadId, TurnId } from "./Ids.ts"
 import { SnapshotFailure, SnapshotInfo } from "./Snapshot.ts"
 import { SessionEndReason } from "./ThreadEvent.ts"
+import { TurnCause } from "./TurnCause.ts"
 import { TurnFailure } from "./TurnFailure.ts"
 import { TurnInput } from "./TurnInput.ts"
 import { TurnOutcome } from "./TurnOutcome.ts"
@@ -72,7 +73,8 @@ const kinds = {
    * A reset: recorded between the end of the old session and the start of the new one, in one transaction with both.
    */
   "session:reset": { previousSessionId: SessionId, nextSessionId: SessionId },
-  "turn:start": { turnId: TurnId, input: TurnInput },
+  /** A turn that was sent has its `input`; one that the agent began has a `cause`, and no guard is asked about it. */
+  "turn:start": { turnId: TurnId, input: Schema.optionalKey(TurnInput), cause: Schema.optionalKey(TurnCause) },
   "turn:end": {
     turnId: TurnId,
     outcome: TurnOutcome,

@@ -8,12 +8,27 @@
  * @since 0.1.0
  */
 import type { CompactionOutcome, CompactionTrigger } from "./Compaction.ts"
-import type { ItemId, RequestId, TurnId } from "./Ids.ts"
+import type { ItemId, RequestId, TaskId, TurnId } from "./Ids.ts"
 import type { Item } from "./Item.ts"
+import type { Task } from "./Task.ts"
 import type { EventBody } from "./ThreadEvent.ts"
 import type { TurnInput } from "./TurnInput.ts"
 import type { Usage } from "./Usage.ts"
 import type { SettledBy } from "./UserRequest.ts"
+
+/**
+ * What an agent can ask a human for.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type RequestKind = "approval" | "question" | "elicitation"
+
+const settledTags = {
+  approval: "ApprovalSettled",
+  question: "QuestionSettled",
+  elicitation: "ElicitationSettled"
+} as const
 
 /**
  * A request without an answer.
@@ -22,7 +37,7 @@ import type { SettledBy } from "./UserRequest.ts"
  * @category models
  */
 export interface OpenRequest {
-  readonly kind: "approval" | "question"
+  readonly kind: RequestKind
   readonly turnId: TurnId | undefined
 }
 
@@ -58,8 +73,9 @@ export interface OpenCompaction {
  * @category models
  */
 export interface OpenTurn {
-  readonly input: TurnInput
-  /** Whether the log has its `TurnStarted`. If not, its intent is recorded, and it may have been sent. */
+  /** Absent for a turn that the agent began. */
+  readonly input: TurnInput | undefined
+  /** Whether the log has its start. If not, its intent is recorded, and it may have been sent. */
   readonly started: boolean
   /** The agent's last report. */
   readonly usage: Usage | undefined
@@ -96,11 +112,20 @@ export const settleRequests = (
   turnId?: TurnId
 ): ReadonlyArray<EventBody> =>
   Array.from(Array.from(requests).filter(([, open]) => belongs(open, turnId)), ([requestId, open]): EventBody => ({
-    _tag: open.kind === "approval" ? "ApprovalSettled" : "QuestionSettled",
+    _tag: settledTags[open.kind],
     ...ofTurn(open.turnId),
     requestId,
     by
   }))
+
+/**
+ * Ends tasks whose session is over.
+ *
+ * @since 0.1.0
+ * @category closing
+ */
+export const loseTasks = (tasks: Iterable<Task>): ReadonlyArray<EventBody> =>
+  Array.from(tasks, (task): EventBody => ({ _tag: "TaskEnded", task: { ...task, status: "lost" } }))
 
 /**
  * How a compaction ended.
@@ -144,6 +169,7 @@ export interface OpenWork {
   readonly turns: ReadonlyMap<TurnId, OpenTurn>
   readonly items: ReadonlyMap<ItemId, OpenItem>
   readonly requests: ReadonlyMap<RequestId, OpenRequest>
+  readonly tasks: ReadonlyMap<TaskId, Task>
   readonly compactions: ReadonlyMap<string, OpenCompaction>
 }
 
@@ -157,6 +183,7 @@ export const empty: OpenWork = {
   turns: new Map(),
   items: new Map(),
   requests: new Map(),
+  tasks: new Map(),
   compactions: new Map()
 }
 
@@ -191,6 +218,7 @@ export const extend = (item: Item, offset: number, delta: string): Item => {
     case "UserMessage":
     case "AssistantMessage":
     case "Reasoning":
+    case "Plan":
       return { ...item, text: item.text.slice(0, offset) + delta }
     case "ToolCall":
     case "Command":
@@ -213,6 +241,8 @@ export const fold = (open: OpenWork, event: EventBody): OpenWork => {
       return empty
     case "TurnStarted":
       return recordTurn(open, event.turnId, { input: event.input, started: true })
+    case "TurnBegan":
+      return recordTurn(open, event.turnId, { input: undefined, started: true })
     case "TurnCompleted":
     case "TurnFailed":
     case "TurnInterrupted":
@@ -228,6 +258,8 @@ export const fold = (open: OpenWork, event: EventBody): OpenWork => {
     case "ItemStarted":
     case "ItemUpdated":
       return { ...open, items: put(open.items, event.item.itemId, { item: event.item, turnId: event.turnId }) }
+    case "ItemDetached":
+      return { ...open, items: put(open.items, event.item.itemId, { item: event.item, turnId: undefined }) }
     case "ItemDelta": {
       const found = open.items.get(event.itemId)
       if (found === undefined) return open
@@ -246,8 +278,19 @@ export const fold = (open: OpenWork, event: EventBody): OpenWork => {
         ...open,
         requests: put(open.requests, event.request.requestId, { kind: "question", turnId: event.turnId })
       }
+    case "ElicitationRequested":
+      return {
+        ...open,
+        requests: put(open.requests, event.request.requestId, { kind: "elicitation", turnId: event.turnId })
+      }
+    case "TaskStarted":
+    case "TaskUpdated":
+      return { ...open, tasks: put(open.tasks, event.task.taskId, event.task) }
+    case "TaskEnded":
+      return { ...open, tasks: without(open.tasks, event.task.taskId) }
     case "ApprovalSettled":
     case "QuestionSettled":
+    case "ElicitationSettled":
       return { ...open, requests: without(open.requests, event.requestId) }
     case "CompactionGated":
       return {
@@ -270,7 +313,10 @@ const crashedTurn = (turnId: TurnId, { input, started, usage }: OpenTurn): Reado
   started
     ? [{ _tag: "TurnUnknown", turnId, reason: "host-crash", ...(usage === undefined ? {} : { usage }) }]
     // The user's input must be in the log in any case.
-    : [{ _tag: "TurnStarted", turnId, input }, { _tag: "TurnUnknown", turnId, reason: "delivery-uncertain" }]
+    : [
+      { _tag: "TurnStarted", turnId, input: input ?? { prompt: "" } },
+      { _tag: "TurnUnknown", turnId, reason: "delivery-uncertain" }
+    ]
 
 /**
  * Closes all open work after a crash of the host. `endedAt` is the time of the last recorded event, in milliseconds
@@ -286,6 +332,7 @@ export const closeAfterCrash = (
   ...completeItems(open.items.values()),
   ...settleRequests(open.requests, "host-crash"),
   ...Array.from(open.turns).flatMap(([turnId, turn]) => crashedTurn(turnId, turn)),
+  ...loseTasks(open.tasks.values()),
   ...Array.from(open.compactions.values(), (compaction) => settleCompaction(compaction, { outcome: "unknown" })),
   ...(endedAt === undefined ? [] : [{ _tag: "SessionEnded", reason: "host-crash", endedAt } as const])
 ]

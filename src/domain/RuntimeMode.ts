@@ -7,6 +7,9 @@
  * | `approval-required` | run | asked | asked |
  * | `auto-accept-edits` | run | run | asked |
  * | `full-access` | run | run | run |
+ * | `read-only` | run | refused | refused |
+ *
+ * In `read-only` nothing is asked: what is refused is refused by rule, also to subagents.
  *
  * Whatever the user's own agent configuration denies stays denied in every mode.
  *
@@ -20,7 +23,7 @@ import { Schema } from "effect"
  * @since 0.1.0
  * @category schemas
  */
-export const RuntimeMode = Schema.Literals(["approval-required", "auto-accept-edits", "full-access"])
+export const RuntimeMode = Schema.Literals(["approval-required", "auto-accept-edits", "full-access", "read-only"])
 
 /**
  * @since 0.1.0

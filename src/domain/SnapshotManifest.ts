@@ -13,6 +13,7 @@ import { Schema } from "effect"
 import { Epoch, InstanceId, ProviderName, SessionId, ThreadId, TurnId } from "./Ids.ts"
 import { Item } from "./Item.ts"
 import { SnapshotCompleteness, SnapshotTiming } from "./Snapshot.ts"
+import { TurnCause } from "./TurnCause.ts"
 import { TurnInput } from "./TurnInput.ts"
 import { TurnOutcome } from "./TurnOutcome.ts"
 import { Usage } from "./Usage.ts"
@@ -178,7 +179,9 @@ export const SavedMessage = Schema.Struct({
     startedAt: Schema.Finite,
     outcome: Schema.optionalKey(TurnOutcome),
     /** Not named `input`, which is the field of a tool's input, and is redacted differently. */
-    said: TurnInput
+    /** Absent for a turn that the agent began. */
+    said: Schema.optionalKey(TurnInput),
+    cause: Schema.optionalKey(TurnCause)
   })),
   raw: Schema.optionalKey(Schema.Unknown)
 })

@@ -5,7 +5,7 @@
  * so makes it a {@link ThreadEvent}, which is what apps read and what the store keeps.
  *
  * Durable events are numbered 1, 2, 3, ... without holes per thread (`seq`) and are in the store before a reader sees
- * them. Ephemeral events (`ItemDelta`, `ItemUpdated`, `Gap`) carry the `seq` of the durable event before them, are not
+ * them. Ephemeral events (`ItemDelta`, `ItemUpdated`, `TaskUpdated`, `DiffUpdated`, `Gap`) carry the `seq` of the durable event before them, are not
  * stored, and lose nothing: the item's `ItemCompleted` holds the whole text. A reader that joins in the middle of an
  * item first gets one delta with `offset` 0 and all the text so far.
  *
@@ -21,11 +21,21 @@ import { Epoch, InstanceId, ItemId, Position, ProviderName, RequestId, SessionId
 import { Item } from "./Item.ts"
 import { RuntimeMode } from "./RuntimeMode.ts"
 import { SnapshotFailure, SnapshotInfo } from "./Snapshot.ts"
+import { Task } from "./Task.ts"
+import { TurnCause } from "./TurnCause.ts"
 import { TurnFailure } from "./TurnFailure.ts"
-import { TurnInput } from "./TurnInput.ts"
+import { ModelSelection, TurnInput } from "./TurnInput.ts"
 import { TurnOutcome } from "./TurnOutcome.ts"
 import { Usage } from "./Usage.ts"
-import { ApprovalDecision, ApprovalRequest, QuestionAnswer, QuestionRequest, SettledBy } from "./UserRequest.ts"
+import {
+  ApprovalDecision,
+  ApprovalRequest,
+  ElicitationOutcome,
+  ElicitationRequest,
+  QuestionAnswer,
+  QuestionRequest,
+  SettledBy
+} from "./UserRequest.ts"
 
 /**
  * Version of the event union, stored with every event.
@@ -98,6 +108,11 @@ export const UnknownReason = Schema.Literals(["host-crash", "delivery-uncertain"
 export type UnknownReason = typeof UnknownReason.Type
 
 const providerCases = {
+  /**
+   * A turn that the agent begins itself. The adapter makes its id, new and unique. It has usage, deadlines, one terminal
+   * event and hooks, as every turn.
+   */
+  TurnBegan: { ...turn, cause: TurnCause },
   TurnCompleted: { ...turn, usage: Usage },
   TurnFailed: { ...turn, failure: TurnFailure, usage: Usage },
   TurnInterrupted: { ...turn, by: InterruptedBy, usage: Usage },
@@ -115,8 +130,22 @@ const providerCases = {
      */
     cut: Schema.optionalKey(Schema.Boolean)
   },
-  /** New text of an item; `offset` is its position in the item's text, in UTF-16 code units. Ephemeral. */
-  ItemDelta: { ...maybeTurn, itemId: ItemId, offset: Schema.Int, delta: Schema.String },
+  /**
+   * The item, as it stands, goes on after its turn has ended (a command that was left running). From here on it belongs to
+   * no turn; at most one `ItemCompleted` follows.
+   */
+  ItemDetached: { ...maybeTurn, item: Item },
+  /**
+   * New text of an item, or new output of a command or tool; `offset` is its position in that text, in UTF-16 code units.
+   * Ephemeral.
+   */
+  ItemDelta: {
+    ...maybeTurn,
+    itemId: ItemId,
+    field: Schema.Literals(["text", "output"]),
+    offset: Schema.Int,
+    delta: Schema.String
+  },
   ApprovalRequested: { ...maybeTurn, request: ApprovalRequest },
   ApprovalSettled: {
     ...maybeTurn,
@@ -126,6 +155,18 @@ const providerCases = {
   },
   QuestionAsked: { ...maybeTurn, request: QuestionRequest },
   QuestionSettled: { ...maybeTurn, requestId: RequestId, by: SettledBy, answer: Schema.optionalKey(QuestionAnswer) },
+  ElicitationRequested: { ...maybeTurn, request: ElicitationRequest },
+  ElicitationSettled: {
+    ...maybeTurn,
+    requestId: RequestId,
+    by: SettledBy,
+    outcome: Schema.optionalKey(ElicitationOutcome)
+  },
+  TaskStarted: { ...maybeTurn, task: Task },
+  /** Ephemeral. */
+  TaskUpdated: { ...maybeTurn, task: Task },
+  /** `task.status` says how. */
+  TaskEnded: { ...maybeTurn, task: Task },
   PlanUpdated: {
     ...maybeTurn,
     steps: Schema.Array(Schema.Struct({
@@ -135,6 +176,47 @@ const providerCases = {
   },
   /** Usage of the running turn so far. */
   UsageUpdated: { ...maybeTurn, usage: Usage },
+  /**
+   * One call of the model is over. `brought` says what it gave: text, a call of a tool (with or without text), or nothing.
+   * Only where the adapter's capabilities have `steps`.
+   */
+  StepEnded: {
+    ...maybeTurn,
+    usage: Schema.optionalKey(Usage),
+    brought: Schema.Literals(["text", "tool", "nothing"])
+  },
+  /** How full the model's context is, in tokens. */
+  ContextUpdated: { ...maybeTurn, used: Schema.Finite, window: Schema.optionalKey(Schema.Finite) },
+  /**
+   * What is left of the account's quotas. `used` is from 0 to 1, `windowMillis` how long one lasts, `resetsAt` in
+   * milliseconds since 1970.
+   */
+  RateLimitsUpdated: {
+    ...maybeTurn,
+    limits: Schema.Array(Schema.Struct({
+      name: Schema.String,
+      used: Schema.optionalKey(Schema.Finite),
+      windowMillis: Schema.optionalKey(Schema.Finite),
+      resetsAt: Schema.optionalKey(Schema.Finite)
+    }))
+  },
+  /** What the turn has changed in files so far, as one unified diff. Ephemeral. */
+  DiffUpdated: { ...maybeTurn, diff: Schema.String },
+  /** The agent's own title of its session. The thread's title is the app's and stays. */
+  TitleUpdated: { ...maybeTurn, title: Schema.String },
+  /** The agent uses another model than the one that it was told to. */
+  ModelChanged: { ...maybeTurn, model: ModelSelection },
+  /** The agent's own mode (`plan`, `build`, ...) is another than before. */
+  ModeChanged: { ...maybeTurn, mode: Schema.String },
+  /** The state of the agent's MCP servers. `other`: one that the adapter does not know. */
+  McpStatus: {
+    ...maybeTurn,
+    servers: Schema.Array(Schema.Struct({
+      name: Schema.String,
+      status: Schema.Literals(["starting", "ready", "failed", "login-required", "off", "other"]),
+      message: Schema.optionalKey(Schema.String)
+    }))
+  },
   CompactionStarted: { ...maybeTurn, trigger: CompactionTrigger },
   CompactionCompleted: { ...maybeTurn, summary: Schema.optionalKey(Schema.String) },
   CompactionFailed: { ...maybeTurn, name: Schema.String },
@@ -204,7 +286,8 @@ const serviceCases = {
   TurnRestored: {
     ...turn,
     source: Schema.TaggedUnion({ Snapshot: { snapshotId: Schema.String }, Fork: { threadId: ThreadId } }),
-    input: TurnInput,
+    input: Schema.optionalKey(TurnInput),
+    cause: Schema.optionalKey(TurnCause),
     startedAt: Schema.Finite,
     items: Schema.Array(Item),
     outcome: TurnOutcome
@@ -343,5 +426,13 @@ export const isTerminal = EventBody.isAnyOf(["TurnCompleted", "TurnFailed", "Tur
  * @since 0.1.0
  * @category predicates
  */
-export const isEphemeral = (event: EventBody): boolean =>
-  event._tag === "ItemDelta" || event._tag === "ItemUpdated" || event._tag === "Gap" || event._tag === "ThreadDeleted"
+export const isEphemeral = ({ _tag }: EventBody): boolean => ephemeral.has(_tag)
+
+const ephemeral: ReadonlySet<EventBody["_tag"]> = new Set<EventBody["_tag"]>([
+  "ItemDelta",
+  "ItemUpdated",
+  "TaskUpdated",
+  "DiffUpdated",
+  "Gap",
+  "ThreadDeleted"
+])

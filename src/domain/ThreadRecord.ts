@@ -7,6 +7,7 @@ import { Schema } from "effect"
 import { CompactionPolicy } from "./CompactionPolicy.ts"
 import { Epoch, InstanceId, Position, ProviderName, SessionId, ThreadId, TurnId } from "./Ids.ts"
 import { RuntimeMode } from "./RuntimeMode.ts"
+import { TurnCause } from "./TurnCause.ts"
 import { ModelSelection, TurnInput } from "./TurnInput.ts"
 
 /**
@@ -99,7 +100,11 @@ export const TurnRecord = Schema.Struct({
   status: Schema.Literals(["intent", "accepted", "refused", "completed", "failed", "interrupted", "unknown"]),
   /** The turn's id in the provider's history, if the adapter could choose one. */
   ref: Schema.UndefinedOr(Schema.String),
-  input: TurnInput,
+  /** Absent for a turn that the agent began. */
+  input: Schema.optionalKey(TurnInput),
+  /** Why the agent began it; absent for a turn that was sent. */
+  cause: Schema.optionalKey(TurnCause),
+  /** When it was recorded: before it was sent, or when the agent began it. */
   intentAt: Schema.Finite,
   endedAt: Schema.UndefinedOr(Schema.Finite)
 })

@@ -11,6 +11,7 @@ import { Schema } from "effect"
 import { Epoch, ItemId, TurnId } from "./Ids.ts"
 import { Item } from "./Item.ts"
 import { isTerminal, type ThreadEvent } from "./ThreadEvent.ts"
+import { TurnCause } from "./TurnCause.ts"
 import { TurnInput } from "./TurnInput.ts"
 import * as TurnOutcome from "./TurnOutcome.ts"
 import * as WellFormed from "./WellFormed.ts"
@@ -26,8 +27,11 @@ export const TranscriptTurn = Schema.Struct({
   epoch: Epoch,
   /** Milliseconds since the epoch. */
   startedAt: Schema.Finite,
-  input: TurnInput,
-  /** Completed items in order; the first is what the user said. */
+  /** Absent for a turn that the agent began. */
+  input: Schema.optionalKey(TurnInput),
+  /** Why the agent began it; absent for a turn that was sent. */
+  cause: Schema.optionalKey(TurnCause),
+  /** Completed items in order; the first is what the user said, if the turn was sent. */
   items: Schema.Array(Item),
   /** Absent while the turn runs. */
   outcome: Schema.optional(TurnOutcome.TurnOutcome),
@@ -82,6 +86,8 @@ const complete = (
  */
 export const fromEvents = (events: Iterable<ThreadEvent>): ReadonlyArray<TranscriptTurn> => {
   const turns = new Map<TurnId, Folded>()
+  /** Items that went on after their turn, and that turn. */
+  const detached = new Map<ItemId, TurnId>()
   for (const event of events) {
     if (event._tag === "TurnStarted") {
       turns.set(event.turnId, {
@@ -96,11 +102,31 @@ export const fromEvents = (events: Iterable<ThreadEvent>): ReadonlyArray<Transcr
       continue
     }
     if (event._tag === "TurnRestored") {
-      const { epoch, input, items, outcome, startedAt, turnId } = event
-      turns.set(turnId, { turnId, epoch, startedAt, input, items: Array.from(items), cut: new Set(), outcome })
+      const { cause, epoch, input, items, outcome, startedAt, turnId } = event
+      turns.set(turnId, {
+        turnId,
+        epoch,
+        startedAt,
+        ...(input === undefined ? {} : { input }),
+        ...(cause === undefined ? {} : { cause }),
+        items: Array.from(items),
+        cut: new Set(),
+        outcome
+      })
       continue
     }
-    const turn = "turnId" in event && event.turnId !== undefined ? turns.get(event.turnId) : undefined
+    if (event._tag === "TurnBegan") {
+      const { at, cause, epoch, turnId } = event
+      turns.set(turnId, { turnId, epoch, startedAt: at, cause, items: [], cut: new Set(), outcome: undefined })
+      continue
+    }
+    if (event._tag === "ItemDetached" && event.turnId !== undefined) detached.set(event.item.itemId, event.turnId)
+    const turnId = "turnId" in event
+      ? event.turnId
+      : event._tag === "ItemCompleted"
+      ? detached.get(event.item.itemId)
+      : undefined
+    const turn = turnId === undefined ? undefined : turns.get(turnId)
     if (turn === undefined) continue
     if (event._tag === "TurnSteered") turn.items.push(userItem(turn.turnId, event.input, turn.items.length))
     else if (event._tag === "ItemCompleted" && event.item._tag !== "UserMessage") complete(turn, event)
@@ -137,6 +163,8 @@ const body = (item: Item): readonly [heading: string, text: string] => {
       return ["assistant", item.text]
     case "Reasoning":
       return ["assistant, thinking", item.text]
+    case "Plan":
+      return ["assistant, plan", item.text]
     case "ToolCall":
       return [
         `tool ${item.tool}, ${item.status}`,

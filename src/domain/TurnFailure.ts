@@ -19,6 +19,12 @@ export const TurnFailure = Schema.TaggedUnion({
     retryable: Schema.Boolean,
     message: Schema.optionalKey(Schema.String)
   },
+  /** A quota of the user's account is used up. `resetsAt` is in milliseconds since 1970; `scope` is the agent's word. */
+  UsageLimit: { resetsAt: Schema.optionalKey(Schema.Finite), scope: Schema.optionalKey(Schema.String) },
+  /** The agent is not logged in any more. */
+  LoginRequired: { methods: Schema.Array(Schema.String) },
+  /** The model's provider has no capacity now. */
+  Overloaded: { message: Schema.optionalKey(Schema.String) },
   ContextOverflow: {},
   OutputFiltered: {},
   /** The output hit the model's limit before the answer was finished. */
@@ -28,7 +34,12 @@ export const TurnFailure = Schema.TaggedUnion({
   /** One of our own deadlines passed; the turn was interrupted. */
   DeadlineExceeded: { deadline: Schema.Literals(["turn", "no-progress"]), millis: Schema.Finite },
   /** The agent's process or connection ended under the turn. */
-  SessionLost: { exitCode: Schema.optionalKey(Schema.Int), signal: Schema.optionalKey(Schema.String) },
+  SessionLost: {
+    exitCode: Schema.optionalKey(Schema.Int),
+    signal: Schema.optionalKey(Schema.String),
+    /** The last words of the agent's log, redacted. */
+    stderr: Schema.optionalKey(Schema.String)
+  },
   /** The agent reported an error that this version of the library does not know. */
   Other: { name: Schema.String, message: Schema.optionalKey(Schema.String) }
 })

@@ -1,8 +1,8 @@
 /**
- * Tokens and money of one turn, as the provider reports them.
+ * Tokens and money of one turn, as the provider reports them. A number that the provider does not report is absent, which
+ * is not the same as zero.
  *
- * `input` excludes cached tokens, which are in `cacheRead`. `costUsd` is absent if the provider does not price the
- * turn, which is not the same as zero.
+ * `input` excludes cached tokens, which are in `cacheRead`. `costUsd` is absent if the provider does not price the turn.
  *
  * @since 0.1.0
  */
@@ -15,11 +15,11 @@ import { Schema } from "effect"
  * @category schemas
  */
 export const Usage = Schema.Struct({
-  input: Schema.Finite,
-  output: Schema.Finite,
-  reasoning: Schema.Finite,
-  cacheRead: Schema.Finite,
-  cacheWrite: Schema.Finite,
+  input: Schema.optionalKey(Schema.Finite),
+  output: Schema.optionalKey(Schema.Finite),
+  reasoning: Schema.optionalKey(Schema.Finite),
+  cacheRead: Schema.optionalKey(Schema.Finite),
+  cacheWrite: Schema.optionalKey(Schema.Finite),
   costUsd: Schema.optionalKey(Schema.Finite)
 })
 
@@ -27,27 +27,44 @@ export const Usage = Schema.Struct({
  * @since 0.1.0
  * @category models
  */
-export type Usage = typeof Usage.Type
+export interface Usage extends Schema.Schema.Type<typeof Usage> {}
 
 /**
- * No tokens, and no known cost.
+ * No number is known.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const unknown: Usage = {}
+
+/**
+ * No tokens were used; the cost is not known.
  *
  * @since 0.1.0
  * @category constants
  */
 export const zero: Usage = { input: 0, output: 0, reasoning: 0, cacheRead: 0, cacheWrite: 0 }
 
+const fields = ["input", "output", "reasoning", "cacheRead", "cacheWrite", "costUsd"] as const
+
 /**
- * Sums two usages. The cost is known if either is.
+ * Whether it says anything: a number that is neither unknown nor zero.
+ *
+ * @since 0.1.0
+ * @category predicates
+ */
+export const isTelling = (usage: Usage): boolean => fields.some((field) => (usage[field] ?? 0) !== 0)
+
+/**
+ * Sums two usages. Each number is known if either is: the sum of what was reported.
  *
  * @since 0.1.0
  * @category combinators
  */
-export const add = (a: Usage, b: Usage): Usage => ({
-  input: a.input + b.input,
-  output: a.output + b.output,
-  reasoning: a.reasoning + b.reasoning,
-  cacheRead: a.cacheRead + b.cacheRead,
-  cacheWrite: a.cacheWrite + b.cacheWrite,
-  ...(a.costUsd === undefined && b.costUsd === undefined ? {} : { costUsd: (a.costUsd ?? 0) + (b.costUsd ?? 0) })
-})
+export const add = (a: Usage, b: Usage): Usage =>
+  Object.fromEntries(
+    fields.flatMap((field) => {
+      const [one, other] = [a[field], b[field]]
+      return one === undefined && other === undefined ? [] : [[field, (one ?? 0) + (other ?? 0)]]
+    })
+  )

@@ -1,6 +1,6 @@
 /**
- * Requests of an agent to a human: approvals (may I do this?) and questions (which one do you want?). Each is settled
- * exactly once on every path.
+ * Requests of an agent to a human: approvals (may I do this?), questions (which one do you want?) and elicitations (an MCP
+ * server asks for values, or for a visit to a page). Each is settled exactly once on every path.
  *
  * @since 0.1.0
  */
@@ -14,13 +14,40 @@ import { Text } from "./WellFormed.ts"
  * @since 0.1.0
  * @category schemas
  */
-export const ApprovalKind = Schema.Literals(["command", "file-change", "file-read", "network", "subagent", "other"])
+export const ApprovalKind = Schema.Literals([
+  "command",
+  "file-change",
+  "file-read",
+  "network",
+  "subagent",
+  "plan",
+  "other"
+])
 
 /**
  * @since 0.1.0
  * @category models
  */
 export type ApprovalKind = typeof ApprovalKind.Type
+
+/**
+ * One of the agent's own answers to its request, and what it means. `allow-always` and `deny-always` outlive the session:
+ * the agent writes them down, so they are only for {@link ApprovalDecision} `Choose`. `other`: the adapter does not know.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const ApprovalChoice = Schema.Struct({
+  id: Schema.String,
+  label: Schema.String,
+  meaning: Schema.Literals(["allow-once", "allow-session", "allow-always", "deny", "deny-always", "other"])
+})
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface ApprovalChoice extends Schema.Schema.Type<typeof ApprovalChoice> {}
 
 /**
  * An agent asks whether it may do something.
@@ -36,6 +63,8 @@ export const ApprovalRequest = Schema.Struct({
   itemId: Schema.optionalKey(ItemId),
   /** The subagent's session id, if a subagent asks. */
   subagent: Schema.optionalKey(Schema.String),
+  /** The agent's own answers, where it offers some. */
+  choices: Schema.optionalKey(Schema.Array(ApprovalChoice)),
   /** The agent's own description of its request, unchanged. */
   detail: Schema.Unknown
 })
@@ -47,8 +76,9 @@ export const ApprovalRequest = Schema.Struct({
 export type ApprovalRequest = typeof ApprovalRequest.Type
 
 /**
- * `AllowForSession` also allows later actions that the agent considers the same kind, until the session is stopped; a
- * resumed session asks again. `Deny` with a `reason` lets the agent continue with that feedback, if it can.
+ * `AllowForSession` also allows what was shown, again, until the session is stopped; a resumed session asks again. It is
+ * never handed on as an agent's "always". `Deny` with a `reason` lets the agent continue with that feedback, if its
+ * capabilities say `denyReason`. `Choose` gives one of the request's `choices`, by its id.
  *
  * @since 0.1.0
  * @category schemas
@@ -56,7 +86,8 @@ export type ApprovalRequest = typeof ApprovalRequest.Type
 export const ApprovalDecision = Schema.TaggedUnion({
   AllowOnce: {},
   AllowForSession: {},
-  Deny: { reason: Schema.optionalKey(Text) }
+  Deny: { reason: Schema.optionalKey(Text) },
+  Choose: { choiceId: Text }
 })
 
 /**
@@ -66,19 +97,24 @@ export const ApprovalDecision = Schema.TaggedUnion({
 export type ApprovalDecision = typeof ApprovalDecision.Type
 
 /**
- * One question, with its options. `multiple`: several options can be chosen.
+ * One question, with its options. `multiple`: several options can be chosen. `freeText`: words that are no option are an
+ * answer too. `secret`: the answer is a secret, and is never stored.
  *
  * @since 0.1.0
  * @category schemas
  */
 export const Question = Schema.Struct({
+  /** Unique within its request. */
+  id: Schema.String,
   header: Schema.optionalKey(Schema.String),
   question: Schema.String,
   options: Schema.Array(Schema.Struct({
     label: Schema.String,
     description: Schema.optionalKey(Schema.String)
   })),
-  multiple: Schema.Boolean
+  multiple: Schema.Boolean,
+  freeText: Schema.Boolean,
+  secret: Schema.Boolean
 })
 
 /**
@@ -107,7 +143,8 @@ export const QuestionRequest = Schema.Struct({
 export type QuestionRequest = typeof QuestionRequest.Type
 
 /**
- * `Answered` holds the chosen labels (or free text), one array per question, in their order.
+ * `Answered` holds the chosen labels (or free text), one array per question, in their order. In the log the answer to a
+ * secret question is {@link hiddenAnswer}.
  *
  * @since 0.1.0
  * @category schemas
@@ -122,6 +159,100 @@ export const QuestionAnswer = Schema.TaggedUnion({
  * @category models
  */
 export type QuestionAnswer = typeof QuestionAnswer.Type
+
+/**
+ * What the log holds in place of each answer to a secret question.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const hiddenAnswer = "[secret]"
+
+/**
+ * The answer as the log may have it: without the answers to secret questions.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
+export const withoutSecrets = (answer: QuestionAnswer, questions: ReadonlyArray<Question>): QuestionAnswer =>
+  answer._tag === "Answered" && questions.some(({ secret }) => secret)
+    ? {
+      _tag: "Answered",
+      answers: answer.answers.map((given, n) => questions[n]?.secret === false ? given : given.map(() => hiddenAnswer))
+    }
+    : answer
+
+/**
+ * What an elicitation asks for: values that fit a JSON Schema, or that the user opens a page.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const ElicitationForm = Schema.TaggedUnion({
+  /** `schema` is the JSON Schema of the values, as the server gave it. */
+  Form: { schema: Schema.Unknown },
+  Url: { url: Schema.String, elicitationId: Schema.optionalKey(Schema.String) }
+})
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type ElicitationForm = typeof ElicitationForm.Type
+
+/**
+ * An MCP server asks the user for something, by way of the agent.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const ElicitationRequest = Schema.Struct({
+  requestId: RequestId,
+  message: Schema.String,
+  form: ElicitationForm,
+  /** The MCP server's name, where the agent tells it. */
+  server: Schema.optionalKey(Schema.String),
+  itemId: Schema.optionalKey(ItemId),
+  subagent: Schema.optionalKey(Schema.String)
+})
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface ElicitationRequest extends Schema.Schema.Type<typeof ElicitationRequest> {}
+
+/**
+ * The user's answer. `content` goes to the server and is never stored.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const ElicitationAnswer = Schema.TaggedUnion({
+  Accept: { content: Schema.optionalKey(Schema.Record(Text, Schema.Json)) },
+  Decline: {},
+  Cancel: {}
+})
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type ElicitationAnswer = typeof ElicitationAnswer.Type
+
+/**
+ * An {@link ElicitationAnswer} as the log has it: without what the user filled in.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const ElicitationOutcome = Schema.Literals(["accepted", "declined", "cancelled"])
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type ElicitationOutcome = typeof ElicitationOutcome.Type
 
 /**
  * Who or what settled a request: the user, a rule (an earlier `AllowForSession`, the runtime mode), the agent itself,

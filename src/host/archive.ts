@@ -30,6 +30,14 @@ const wholeInput = (input: TurnInput, blobs: Blobs): TurnInput =>
     })
   }
 
+const saidIn = (
+  { cause, said }: Pick<NonNullable<SavedMessage["turn"]>, "said" | "cause">,
+  blobs: Blobs
+): Pick<TranscriptTurn, "input" | "cause"> => ({
+  ...(said === undefined ? {} : { input: wholeInput(said, blobs) }),
+  ...(cause === undefined ? {} : { cause })
+})
+
 const turnOf = (
   manifest: SnapshotManifest,
   messages: ReadonlyArray<SavedMessage>,
@@ -44,7 +52,7 @@ const turnOf = (
     turnId: known?.turnId ?? TurnId.make(first?.id ?? manifest.snapshotId),
     epoch: known?.turn?.epoch ?? manifest.epoch,
     startedAt: known?.turn?.startedAt ?? first?.at ?? manifest.createdAt,
-    input: known?.turn === undefined ? { prompt: words?.text ?? "" } : wholeInput(known.turn.said, blobs),
+    ...saidIn(known?.turn ?? { said: { prompt: words?.text ?? "" } }, blobs),
     items,
     outcome: known?.turn === undefined ? finished ? "completed" : undefined : known.turn.outcome
   }
@@ -59,7 +67,7 @@ export const make = (parts: Live & { readonly snapshots: Snapshots }): Transcrip
     read: Effect.fn("TranscriptArchive.read")(function*(ref) {
       const found = yield* snapshots.find(ref)
       const messages = yield* snapshots.messages(found)
-      const blobs: Blobs = messages.some(({ turn }) => turn?.said.attachments !== undefined)
+      const blobs: Blobs = messages.some(({ turn }) => turn?.said?.attachments !== undefined)
         ? yield* snapshots.blobs(found)
         : new Map()
       return { ...found, messages, turns: turnsIn(messages).map((turn) => turnOf(found.manifest, turn, blobs)) }

@@ -59,6 +59,8 @@ export const service = (inner: ProviderService["Service"]): ProviderService["Ser
     interruptTurn: effect("interruptTurn", service.interruptTurn.payload, inner.interruptTurn),
     respondToApproval: effect("respondToApproval", service.respondToApproval.payload, inner.respondToApproval),
     answerQuestion: effect("answerQuestion", service.answerQuestion.payload, inner.answerQuestion),
+    answerElicitation: effect("answerElicitation", service.answerElicitation.payload, inner.answerElicitation),
+    stopTask: effect("stopTask", service.stopTask.payload, inner.stopTask),
     stopSession: effect("stopSession", service.stopSession.payload, inner.stopSession),
     resetThread: effect("resetThread", service.resetThread.payload, inner.resetThread),
     compactThread: effect("compactThread", service.compactThread.payload, inner.compactThread),

@@ -11,6 +11,7 @@ import type { TranscriptArchive } from "../service/TranscriptArchive.ts"
 import type { LiveEpoch } from "../thread/epoch/LiveEpoch.ts"
 import * as StartPlan from "../thread/StartPlan.ts"
 import * as archives from "./archive.ts"
+import * as requests from "./requests.ts"
 import type * as Settings from "./Settings.ts"
 import * as threads from "./threads.ts"
 import * as turns from "./turns.ts"
@@ -67,17 +68,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
 
     ...turns.make({ deps, actors, getThread, promptLimit: settings.promptLimit }),
 
-    respondToApproval: Effect.fn("ProviderService.respondToApproval")(function*({ decision, requestId, threadId }) {
-      yield* Effect.annotateCurrentSpan({ threadId })
-      if (actors.peek(threadId) === undefined) yield* getThread(threadId)
-      yield* actors.use(threadId, (actor) => actor.respond({ _tag: "Approval", requestId, decision }))
-    }),
-
-    answerQuestion: Effect.fn("ProviderService.answerQuestion")(function*({ answer, requestId, threadId }) {
-      yield* Effect.annotateCurrentSpan({ threadId })
-      if (actors.peek(threadId) === undefined) yield* getThread(threadId)
-      yield* actors.use(threadId, (actor) => actor.answer(requestId, answer))
-    }),
+    ...requests.make({ actors, getThread }),
 
     stopSession: Effect.fn("ProviderService.stopSession")(function*({ threadId }) {
       yield* Effect.annotateCurrentSpan({ threadId })

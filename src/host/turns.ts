@@ -102,9 +102,10 @@ export const make = ({ actors, deps, getThread, promptLimit }: {
 
     interruptTurn: Effect.fn("ProviderService.interruptTurn")(function*({ threadId, turnId }) {
       yield* Effect.annotateCurrentSpan({ threadId })
-      const running = actors.peek(threadId)?.turn
-      if (running !== undefined && (turnId === undefined || turnId === running)) {
-        return yield* actors.use(threadId, (actor) => actor.interruptTurn(running, "user"))
+      const live = actors.peek(threadId)
+      const target = turnId ?? live?.turn
+      if (target !== undefined && live?.hasTurn(target) === true) {
+        return yield* actors.use(threadId, (actor) => actor.interruptTurn(target, "user"))
       }
       yield* getThread(threadId)
       if (turnId === undefined) return

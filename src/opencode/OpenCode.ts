@@ -84,14 +84,19 @@ export type Options = Managed | External
  * @since 0.1.0
  */
 export const capabilities: Capabilities = {
-  runtimeModes: ["approval-required", "auto-accept-edits", "full-access"],
+  runtimeModes: ["approval-required", "auto-accept-edits", "full-access", "read-only"],
   moveDirectory: "same-project",
   modelSwitch: "per-turn",
   steer: true,
   fork: true,
   compact: true,
   compactionGate: "blocking",
+  autoCompaction: "can-be-off",
   questions: true,
+  elicitations: false,
+  denyReason: true,
+  tasks: true,
+  steps: false,
   attachments: true,
   history: true
 }

@@ -20,11 +20,11 @@
  */
 import type { Effect, Option, Scope, Stream } from "effect"
 import type { CompactionTrigger } from "../domain/Compaction.ts"
-import type { InstanceId, ProviderName, RequestId, SessionId, ThreadId, TurnId } from "../domain/Ids.ts"
+import type { InstanceId, ProviderName, RequestId, SessionId, TaskId, ThreadId, TurnId } from "../domain/Ids.ts"
 import type { RuntimeMode } from "../domain/RuntimeMode.ts"
 import type { ProviderEvent } from "../domain/ThreadEvent.ts"
 import type { ModelSelection, TurnInput } from "../domain/TurnInput.ts"
-import type { ApprovalDecision, QuestionAnswer } from "../domain/UserRequest.ts"
+import type { ApprovalDecision, ElicitationAnswer, QuestionAnswer } from "../domain/UserRequest.ts"
 import type {
   AgentError,
   AgentStartError,
@@ -89,8 +89,22 @@ export interface Capabilities {
    * ({@link ProviderSession.compactionGate}).
    */
   readonly compactionGate: CompactionGate
+  /**
+   * What becomes of the compactions that the agent begins itself. `can-be-off`: it begins none where
+   * {@link StartInput.compaction} has `auto: false`. `vetoes`: they cannot be switched off, but each can be vetoed, which
+   * may end the turn that it is part of. `always`: neither.
+   */
+  readonly autoCompaction: "can-be-off" | "vetoes" | "always"
   /** Whether the agent asks the user questions. */
   readonly questions: boolean
+  /** Whether the agent passes on what MCP servers ask the user. */
+  readonly elicitations: boolean
+  /** Whether the reason of a denial reaches the model. */
+  readonly denyReason: boolean
+  /** Whether the agent tells of its work beside turns as tasks, and can be asked to end one. */
+  readonly tasks: boolean
+  /** Whether the agent tells of each call of its model (`StepEnded`). */
+  readonly steps: boolean
   readonly attachments: boolean
   /** Whether the provider's own history can be read back, for `history` and `evidence`. */
   readonly history: boolean
@@ -176,7 +190,8 @@ export interface ProviderTurn {
 }
 
 /**
- * How an agent's process ended: by itself with an exit code, or by a signal (`SIGKILL`). Empty if neither is known.
+ * How an agent's process ended: by itself with an exit code, or by a signal (`SIGKILL`), and the last words of its log,
+ * without secrets. What is not known is absent.
  *
  * @category models
  * @since 0.1.0
@@ -184,6 +199,7 @@ export interface ProviderTurn {
 export interface ProcessExit {
   readonly exitCode?: number
   readonly signal?: string
+  readonly stderr?: string
 }
 
 /**
@@ -231,6 +247,10 @@ export interface ProviderSession {
     requestId: RequestId,
     answer: QuestionAnswer
   ) => Effect.Effect<void, AgentError | RequestGone>
+  readonly answerElicitation: (
+    requestId: RequestId,
+    answer: ElicitationAnswer
+  ) => Effect.Effect<void, AgentError | RequestGone>
   /** The gate of this session; never weaker than the adapter declares. */
   readonly compactionGate: CompactionGate
   /** Asks for a compaction and answers once it has begun; its end follows in `events`. */
@@ -241,8 +261,8 @@ export interface ProviderSession {
   readonly evidence: (
     turn: { readonly turnId: TurnId; readonly ref: string | undefined }
   ) => Effect.Effect<TurnEvidence, AgentError | CapabilityMissing>
-  /** Whether the agent works on something outside of a turn (a background shell, a subagent). */
-  readonly backgroundWork: Effect.Effect<boolean>
+  /** Asks the agent to end a task that it has told of; `TaskEnded` follows in `events`. */
+  readonly stopTask: (taskId: TaskId) => Effect.Effect<void, AgentError | CapabilityMissing>
 }
 
 /**

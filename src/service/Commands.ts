@@ -10,11 +10,11 @@
 import { Schema } from "effect"
 import { CompactionPolicy } from "../domain/CompactionPolicy.ts"
 import { MissingPolicy } from "../domain/Continuity.ts"
-import { InstanceId, RequestId, ThreadId, TurnId } from "../domain/Ids.ts"
+import { InstanceId, RequestId, TaskId, ThreadId, TurnId } from "../domain/Ids.ts"
 import { RuntimeMode } from "../domain/RuntimeMode.ts"
 import { SnapshotRef } from "../domain/Snapshot.ts"
 import { Attachment, ModelSelection } from "../domain/TurnInput.ts"
-import { ApprovalDecision, QuestionAnswer } from "../domain/UserRequest.ts"
+import { ApprovalDecision, ElicitationAnswer, QuestionAnswer } from "../domain/UserRequest.ts"
 import { Text, WellFormed } from "../domain/WellFormed.ts"
 
 /**
@@ -172,6 +172,38 @@ export const AnswerQuestion = Schema.Struct({
  * @since 0.1.0
  */
 export interface AnswerQuestion extends Schema.Schema.Type<typeof AnswerQuestion> {}
+
+/**
+ * Of `answerElicitation`.
+ *
+ * @category commands
+ * @since 0.1.0
+ */
+export const AnswerElicitation = Schema.Struct({
+  threadId: ThreadId,
+  requestId: RequestId,
+  answer: ElicitationAnswer
+})
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface AnswerElicitation extends Schema.Schema.Type<typeof AnswerElicitation> {}
+
+/**
+ * Of `stopTask`.
+ *
+ * @category commands
+ * @since 0.1.0
+ */
+export const StopTask = Schema.Struct({ threadId: ThreadId, taskId: TaskId })
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface StopTask extends Schema.Schema.Type<typeof StopTask> {}
 
 /**
  * Of `forkThread`.

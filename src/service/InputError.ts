@@ -66,6 +66,28 @@ export class AnswerInvalid
 }
 
 /**
+ * The approval does not offer this choice. Nothing was sent, and the request stays open.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class ChoiceNotFound
+  extends Schema.TaggedError<ChoiceNotFound>("effect-coding-agents/ChoiceNotFound")("ChoiceNotFound", {
+    threadId: ThreadId,
+    requestId: RequestId,
+    choiceId: Schema.String,
+    /** What it offers. */
+    choices: Schema.Array(Schema.String)
+  }, { httpApiStatus: 422 })
+{
+  readonly retryable = false
+  override get message() {
+    const offered = this.choices.length === 0 ? "no choices of its own" : this.choices.join(", ")
+    return `The request ${this.requestId} does not offer "${this.choiceId}"; it offers ${offered}`
+  }
+}
+
+/**
  * The working directory does not exist, is not a directory, or is not an absolute path.
  *
  * @category errors

@@ -170,7 +170,7 @@ export type InterruptErrors = typeof InterruptErrors.Type
  * @category errors
  * @since 0.1.0
  */
-export const RespondErrors = Schema.Union(settle)
+export const RespondErrors = Schema.Union([...settle, Service.ChoiceNotFound])
 /**
  * @category models
  * @since 0.1.0
@@ -189,6 +189,39 @@ export const AnswerErrors = Schema.Union([...settle, Service.AnswerInvalid])
  * @since 0.1.0
  */
 export type AnswerErrors = typeof AnswerErrors.Type
+
+/**
+ * Of `answerElicitation`.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export const ElicitationErrors = Schema.Union(settle)
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type ElicitationErrors = typeof ElicitationErrors.Type
+
+/**
+ * Of `stopTask`.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export const StopTaskErrors = Schema.Union([
+  Service.InputInvalid,
+  Service.ThreadNotFound,
+  Service.TaskNotFound,
+  Adapter.CapabilityMissing,
+  ...agent,
+  ...stored
+])
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type StopTaskErrors = typeof StopTaskErrors.Type
 
 /**
  * Of `stopSession` and `deleteThread`.

@@ -85,6 +85,18 @@ export const service = {
     error: Errors.AnswerErrors,
     idempotent: false
   },
+  answerElicitation: {
+    payload: Commands.AnswerElicitation,
+    success: Schema.Void,
+    error: Errors.ElicitationErrors,
+    idempotent: false
+  },
+  stopTask: {
+    payload: Commands.StopTask,
+    success: Schema.Void,
+    error: Errors.StopTaskErrors,
+    idempotent: false
+  },
   stopSession: {
     payload: Commands.OneThread,
     success: Schema.Void,

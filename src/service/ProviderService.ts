@@ -50,6 +50,10 @@ export class ProviderService extends Context.Service<ProviderService, {
   readonly interruptTurn: (input: Commands.InterruptTurn) => Effect.Effect<void, Errors.InterruptErrors>
   readonly respondToApproval: (input: Commands.RespondToApproval) => Effect.Effect<void, Errors.RespondErrors>
   readonly answerQuestion: (input: Commands.AnswerQuestion) => Effect.Effect<void, Errors.AnswerErrors>
+  /** Answers an MCP server's request. What the user filled in reaches the server and is not stored. */
+  readonly answerElicitation: (input: Commands.AnswerElicitation) => Effect.Effect<void, Errors.ElicitationErrors>
+  /** Asks the agent to end work that it does in the background; `TaskEnded` follows. */
+  readonly stopTask: (input: Commands.StopTask) => Effect.Effect<void, Errors.StopTaskErrors>
   /** Ends the session; the thread stays. Cuts a start that is under way. Stopping a stopped thread succeeds. */
   readonly stopSession: (input: Commands.OneThread) => Effect.Effect<void, Errors.StopErrors>
   /**

@@ -5,7 +5,7 @@
  */
 import { Schema } from "effect"
 import { CompactionOutcome } from "../domain/Compaction.ts"
-import { InstanceId, RequestId, ThreadId, TurnId } from "../domain/Ids.ts"
+import { InstanceId, RequestId, TaskId, ThreadId, TurnId } from "../domain/Ids.ts"
 import { EventBody } from "../domain/ThreadEvent.ts"
 
 export { of as toPublic, PublicError } from "../domain/PublicError.ts"
@@ -178,7 +178,25 @@ export class ThreadStopping
 }
 
 /**
- * No such approval or question was ever asked in this thread.
+ * The agent works on no such task in this thread, or it is over.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class TaskNotFound
+  extends Schema.TaggedError<TaskNotFound>("effect-coding-agents/TaskNotFound")("TaskNotFound", {
+    threadId: ThreadId,
+    taskId: TaskId
+  }, { httpApiStatus: 404 })
+{
+  readonly retryable = false
+  override get message() {
+    return `The agent of thread ${this.threadId} has no running task ${this.taskId}`
+  }
+}
+
+/**
+ * No such approval, question or elicitation was ever asked in this thread.
  *
  * @category errors
  * @since 0.1.0

@@ -1,8 +1,8 @@
 /**
  * One write to a thread: what happened, in order, with all that follows from it. It is one transaction.
  *
- * The ledger of turns is a projection of the events. `TurnStarted` moves a turn from `intent` to `accepted`; a terminal
- * event moves it from either to its outcome; `TurnReconciled` notes that it was compared with the agent's history.
+ * The ledger of turns is a projection of the events. `TurnStarted` moves a turn from `intent` to `accepted`; `TurnBegan`
+ * adds one that is accepted; a terminal event moves it from either to its outcome; `TurnReconciled` notes that it was compared with the agent's history.
  * `TurnRestored` does not touch the ledger. `SessionEnded` stops the thread and clears its due time.
  */
 import type { Array as Arr } from "effect"

@@ -55,6 +55,8 @@ const payload = (event: NumberedEvent): readonly [key: string, payload: Payload]
       }]
     case "TurnStarted":
       return [event.turnId, { _tag: "turn:start", turnId: event.turnId, input: event.input }]
+    case "TurnBegan":
+      return [event.turnId, { _tag: "turn:start", turnId: event.turnId, cause: event.cause }]
     case "TurnCompleted":
     case "TurnFailed":
     case "TurnInterrupted":
@@ -161,6 +163,7 @@ const tags: { readonly [K in EventBody["_tag"]]?: LifecycleTag } = {
   SessionEnded: "session:end",
   SessionReset: "session:reset",
   TurnStarted: "turn:start",
+  TurnBegan: "turn:start",
   TurnCompleted: "turn:end",
   TurnFailed: "turn:end",
   TurnInterrupted: "turn:end",

@@ -128,7 +128,7 @@ export class SessionStore extends Context.Service<SessionStore, {
     Option.Option<{ readonly lastSeq: number; readonly epoch: Epoch; readonly position: Position }>,
     StoreFailed
   >
-  /** Whether an approval or question of this thread was ever asked, and whether it is settled. */
+  /** Whether an approval, question or elicitation of this thread was ever asked, and whether it is settled. */
   readonly requestStatus: (
     threadId: ThreadId,
     requestId: RequestId

@@ -18,7 +18,7 @@ import type { Item } from "../domain/Item.ts"
 import type { RuntimeMode } from "../domain/RuntimeMode.ts"
 import type { ModelSelection, TurnInput } from "../domain/TurnInput.ts"
 import type { Usage } from "../domain/Usage.ts"
-import type { ApprovalDecision, QuestionAnswer } from "../domain/UserRequest.ts"
+import type { ApprovalDecision, ElicitationAnswer, QuestionAnswer } from "../domain/UserRequest.ts"
 import type { StartInput } from "../provider/ProviderAdapter.ts"
 
 /**
@@ -96,6 +96,8 @@ export interface StoredSession {
   resumable: boolean
   /** Requests ever asked, so that their ids stay unique across lives. */
   requests: number
+  /** Tasks ever started, for the same reason. */
+  tasks: number
   overlaps: number
 }
 
@@ -123,9 +125,10 @@ export interface ReceivedTurn {
  */
 export interface ReceivedAnswer {
   readonly sessionId: SessionId
-  readonly turnId: TurnId
+  /** Absent if the request was of no turn. */
+  readonly turnId: TurnId | undefined
   readonly requestId: RequestId
-  readonly answer: ApprovalDecision | QuestionAnswer
+  readonly answer: ApprovalDecision | QuestionAnswer | ElicitationAnswer
 }
 
 /**

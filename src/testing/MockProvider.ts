@@ -68,7 +68,10 @@ export interface MockProviderOptions {
   readonly instanceId?: string | undefined
   /** How the agent answers. Default: `echo: <prompt>`. */
   readonly script?: MockStep.MockScript | undefined
-  /** Overrides of the capabilities. Default: everything, except that a session moves only within a project. */
+  /**
+   * Overrides of the capabilities. Default: everything, except that a session moves only
+   * within a project and steps are not told.
+   */
   readonly capabilities?: Partial<Capabilities> | undefined
   /** The models on offer; any other is refused. Default: every model is taken. */
   readonly models?: ReadonlyArray<string> | undefined
@@ -124,7 +127,12 @@ const allCapabilities: Capabilities = {
   fork: true,
   compact: true,
   compactionGate: "blocking",
+  autoCompaction: "can-be-off",
   questions: true,
+  elicitations: true,
+  denyReason: true,
+  tasks: true,
+  steps: false,
   attachments: true,
   history: true
 }

@@ -7,10 +7,19 @@ import type { Duration, Effect, Stream } from "effect"
 import type { SessionId, ThreadId, TurnId } from "../domain/Ids.ts"
 import type { FileEdit } from "../domain/Item.ts"
 import type { ProviderEvent } from "../domain/ThreadEvent.ts"
+import type { ToolDetail, ToolKind } from "../domain/Tool.ts"
 import type { TurnFailure } from "../domain/TurnFailure.ts"
 import type { ModelSelection, TurnInput } from "../domain/TurnInput.ts"
 import type { Usage } from "../domain/Usage.ts"
-import type { ApprovalDecision, ApprovalKind, Question, QuestionAnswer } from "../domain/UserRequest.ts"
+import type {
+  ApprovalChoice,
+  ApprovalDecision,
+  ApprovalKind,
+  ElicitationAnswer,
+  ElicitationRequest,
+  Question,
+  QuestionAnswer
+} from "../domain/UserRequest.ts"
 import type { Message } from "./MockAgentDisk.ts"
 
 /**
@@ -68,6 +77,8 @@ export type MockStep =
     readonly output: string
     readonly failed: boolean
     readonly kind: ApprovalKind
+    readonly toolKind: ToolKind
+    readonly toolDetail: ToolDetail | undefined
     readonly asks: boolean
     readonly during: Effect.Effect<unknown>
   }
@@ -75,6 +86,8 @@ export type MockStep =
     readonly _tag: "Command"
     readonly command: string
     readonly output: string
+    readonly prints: ReadonlyArray<string>
+    readonly background: boolean
     readonly exitCode: number
     readonly asks: boolean
     readonly during: Effect.Effect<unknown>
@@ -90,12 +103,18 @@ export type MockStep =
     readonly kind: ApprovalKind
     readonly subject: string
     readonly detail: unknown
+    readonly choices: ReadonlyArray<ApprovalChoice> | undefined
     readonly onAnswer: ((decision: ApprovalDecision) => ReadonlyArray<MockStep>) | undefined
   }
   | {
     readonly _tag: "Question"
     readonly questions: ReadonlyArray<Question>
     readonly onAnswer: ((answer: QuestionAnswer) => ReadonlyArray<MockStep>) | undefined
+  }
+  | {
+    readonly _tag: "Elicitation"
+    readonly request: Omit<ElicitationRequest, "requestId">
+    readonly onAnswer: ((answer: ElicitationAnswer) => ReadonlyArray<MockStep>) | undefined
   }
   | { readonly _tag: "Plan"; readonly steps: PlanSteps }
   | { readonly _tag: "Usage"; readonly usage: Usage }

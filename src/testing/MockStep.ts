@@ -25,9 +25,18 @@
 import { Deferred, type Duration, Effect } from "effect"
 import type { FileEdit } from "../domain/Item.ts"
 import type { ProviderEvent } from "../domain/ThreadEvent.ts"
+import type { ToolDetail, ToolKind } from "../domain/Tool.ts"
 import type { TurnFailure } from "../domain/TurnFailure.ts"
 import { type Usage, zero } from "../domain/Usage.ts"
-import type { ApprovalDecision, ApprovalKind, Question, QuestionAnswer } from "../domain/UserRequest.ts"
+import type {
+  ApprovalChoice,
+  ApprovalDecision,
+  ApprovalKind,
+  ElicitationAnswer,
+  ElicitationRequest,
+  Question,
+  QuestionAnswer
+} from "../domain/UserRequest.ts"
 import type { Chunks, MockStep, PlanSteps } from "./MockScript.ts"
 
 export type { Chunks, MockScript, MockStep, MockTurn } from "./MockScript.ts"
@@ -68,6 +77,9 @@ export const tool = (
     readonly output?: string | undefined
     readonly failed?: boolean | undefined
     readonly kind?: ApprovalKind | undefined
+    /** What the call says of itself. Default: `other`, without details. */
+    readonly toolKind?: ToolKind | undefined
+    readonly toolDetail?: ToolDetail | undefined
   } = {}
 ): MockStep => ({
   _tag: "Tool",
@@ -76,23 +88,33 @@ export const tool = (
   output: options.output ?? "",
   failed: options.failed ?? false,
   kind: options.kind ?? "other",
+  toolKind: options.toolKind ?? "other",
+  toolDetail: options.toolDetail,
   asks: options.asks ?? true,
   during: options.during ?? Effect.void
 })
 
 /**
- * A shell command. It fails where `exitCode` is not 0; the turn goes on.
+ * A shell command. It fails where `exitCode` is not 0; the turn goes on. `prints` comes as deltas of its output while it
+ * runs, and is its output then. In the `background` it is a task that outlives its turn, until a control ends it.
  *
  * @category steps
  * @since 0.1.0
  */
 export const command = (
   line: string,
-  options: WorkOptions & { readonly output?: string | undefined; readonly exitCode?: number | undefined } = {}
+  options: WorkOptions & {
+    readonly output?: string | undefined
+    readonly prints?: ReadonlyArray<string> | undefined
+    readonly background?: boolean | undefined
+    readonly exitCode?: number | undefined
+  } = {}
 ): MockStep => ({
   _tag: "Command",
   command: line,
-  output: options.output ?? "",
+  output: options.output ?? options.prints?.join("") ?? "",
+  prints: options.prints ?? [],
+  background: options.background ?? false,
   exitCode: options.exitCode ?? 0,
   asks: options.asks ?? true,
   during: options.during ?? Effect.void
@@ -122,19 +144,44 @@ export const approval = (options: {
   readonly kind: ApprovalKind
   readonly subject: string
   readonly detail?: unknown
+  /** Answers of the agent's own. */
+  readonly choices?: ReadonlyArray<ApprovalChoice> | undefined
   readonly onAnswer?: ((decision: ApprovalDecision) => ReadonlyArray<MockStep>) | undefined
-}): MockStep => ({ _tag: "Approval", detail: null, onAnswer: undefined, ...options })
+}): MockStep => ({
+  _tag: "Approval",
+  detail: null,
+  choices: undefined,
+  onAnswer: undefined,
+  ...options
+})
 
 /**
- * A question to the user. Without `onAnswer` a dismissal ends the turn, and an answer lets the script go on.
+ * A question to the user; what is left out is `false`, or no option. Without `onAnswer` a dismissal ends the turn, and an answer lets the script go on.
  *
  * @category steps
  * @since 0.1.0
  */
 export const question = (
-  questions: ReadonlyArray<Question>,
+  questions: ReadonlyArray<Pick<Question, "question"> & Partial<Question>>,
   onAnswer?: (answer: QuestionAnswer) => ReadonlyArray<MockStep>
-): MockStep => ({ _tag: "Question", questions, onAnswer })
+): MockStep => ({
+  _tag: "Question",
+  questions: questions.map((asked, n) => ({ ...plainQuestion, id: String(n), ...asked })),
+  onAnswer
+})
+
+const plainQuestion = { options: [], multiple: false, freeText: false, secret: false }
+
+/**
+ * An MCP server asks the user for something. The turn goes on with the answer.
+ *
+ * @category steps
+ * @since 0.1.0
+ */
+export const elicitation = (
+  request: Omit<ElicitationRequest, "requestId">,
+  onAnswer?: (answer: ElicitationAnswer) => ReadonlyArray<MockStep>
+): MockStep => ({ _tag: "Elicitation", request, onAnswer })
 
 /**
  * The agent's list of things to do, whole.

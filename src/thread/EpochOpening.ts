@@ -23,6 +23,7 @@ import type { StartPlan } from "./StartPlan.ts"
 import * as ThreadCell from "./ThreadCell.ts"
 import type { ThreadDeps } from "./ThreadDeps.ts"
 import * as ThreadLog from "./ThreadLog.ts"
+import * as TurnDeadlines from "./TurnDeadlines.ts"
 
 /** The thread before the opening: its record, how its last epoch ended, and the live one that is to be replaced. */
 export interface Previous {
@@ -207,7 +208,8 @@ const bind = Effect.fnUntraced(function*(
       })
     )
   }).pipe(Semaphore.withPermit(cell.log.lock))
-  yield* LiveEpoch.pump(deps, live, ThreadCell.lost(deps, cell, live))
+  const onLost = ThreadCell.lost(deps, cell, live)
+  yield* LiveEpoch.pump(deps, live, { onLost, watch: TurnDeadlines.start(deps, live, onLost) })
   return live
 })
 
@@ -285,7 +287,8 @@ const restoredTurn = (turn: TranscriptTurn, source: Restored["source"]): Restore
   _tag: "TurnRestored",
   turnId: turn.turnId,
   source,
-  input: turn.input,
+  ...(turn.input === undefined ? {} : { input: turn.input }),
+  ...(turn.cause === undefined ? {} : { cause: turn.cause }),
   startedAt: turn.startedAt,
   items: turn.items,
   outcome: turn.outcome ?? "unknown"

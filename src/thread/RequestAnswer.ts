@@ -1,11 +1,11 @@
 /**
- * The user's answers to approvals and questions: each settles its request once.
+ * The user's answers to approvals, questions and elicitations: each settles its request once.
  */
 import { Effect } from "effect"
 import type { RequestId } from "../domain/Ids.ts"
-import type { ApprovalDecision, QuestionAnswer } from "../domain/UserRequest.ts"
+import type { ApprovalDecision, ElicitationAnswer, QuestionAnswer } from "../domain/UserRequest.ts"
 import type { ProviderSession } from "../provider/ProviderAdapter.ts"
-import { AnswerInvalid, RequestNotFound, RequestSettled } from "../service/ServiceError.ts"
+import { AnswerInvalid, ChoiceNotFound, RequestNotFound, RequestSettled } from "../service/ServiceError.ts"
 import type * as EpochState from "./epoch/EpochState.ts"
 import * as LiveEpoch from "./epoch/LiveEpoch.ts"
 import type { ThreadCell } from "./ThreadCell.ts"
@@ -14,21 +14,35 @@ import type { ThreadDeps } from "./ThreadDeps.ts"
 export type Answer =
   | { readonly _tag: "Approval"; readonly requestId: RequestId; readonly decision: ApprovalDecision }
   | { readonly _tag: "Question"; readonly requestId: RequestId; readonly answer: QuestionAnswer }
+  | { readonly _tag: "Elicitation"; readonly requestId: RequestId; readonly answer: ElicitationAnswer }
 
-const kindOf = { Approval: "approval", Question: "question" } as const
+const kindOf = { Approval: "approval", Question: "question", Elicitation: "elicitation" } as const
+
+const outcomes = { Accept: "accepted", Decline: "declined", Cancel: "cancelled" } as const
 
 const settledBy = (answer: Answer, by: "user" | "agent"): EpochState.RequestSettled => {
   const { requestId } = answer
-  if (answer._tag === "Approval") {
-    return { _tag: "ApprovalSettled", requestId, by, ...(by === "user" ? { decision: answer.decision } : {}) }
+  const ours = by === "user"
+  switch (answer._tag) {
+    case "Approval":
+      return { _tag: "ApprovalSettled", requestId, by, ...(ours ? { decision: answer.decision } : {}) }
+    case "Question":
+      return { _tag: "QuestionSettled", requestId, by, ...(ours ? { answer: answer.answer } : {}) }
+    case "Elicitation":
+      return { _tag: "ElicitationSettled", requestId, by, ...(ours ? { outcome: outcomes[answer.answer._tag] } : {}) }
   }
-  return { _tag: "QuestionSettled", requestId, by, ...(by === "user" ? { answer: answer.answer } : {}) }
 }
 
-const give = (session: ProviderSession, answer: Answer) =>
-  answer._tag === "Approval"
-    ? session.respondToApproval(answer.requestId, answer.decision)
-    : session.answerQuestion(answer.requestId, answer.answer)
+const send = (session: ProviderSession, answer: Answer) => {
+  switch (answer._tag) {
+    case "Approval":
+      return session.respondToApproval(answer.requestId, answer.decision)
+    case "Question":
+      return session.answerQuestion(answer.requestId, answer.answer)
+    case "Elicitation":
+      return session.answerElicitation(answer.requestId, answer.answer)
+  }
+}
 
 /** Takes the request for this answer; answers whether it was open. */
 const claim = (deps: ThreadDeps, live: LiveEpoch.LiveEpoch, answer: Answer) =>
@@ -46,7 +60,7 @@ const claim = (deps: ThreadDeps, live: LiveEpoch.LiveEpoch, answer: Answer) =>
   )
 
 /** Hands the answer to the agent. A request that is settled, or being answered, is not answered again. */
-export const respond = Effect.fnUntraced(function*(deps: ThreadDeps, cell: ThreadCell, answer: Answer) {
+export const give = Effect.fnUntraced(function*(deps: ThreadDeps, cell: ThreadCell, answer: Answer) {
   const { threadId } = cell
   const { requestId } = answer
   const { live } = cell
@@ -55,7 +69,7 @@ export const respond = Effect.fnUntraced(function*(deps: ThreadDeps, cell: Threa
       ? yield* new RequestNotFound({ threadId, requestId })
       : yield* new RequestSettled({ threadId, requestId })
   }
-  yield* give(live.session, answer).pipe(
+  yield* send(live.session, answer).pipe(
     Effect.onError(() => Effect.ignore(LiveEpoch.advance(deps, live, { _tag: "AnswerFailed", requestId }))),
     // The agent no longer waits for the answer: settled, but not by us.
     Effect.catchTag("RequestGone", () =>
@@ -67,7 +81,25 @@ export const respond = Effect.fnUntraced(function*(deps: ThreadDeps, cell: Threa
   yield* LiveEpoch.advance(deps, live, { _tag: "Answered", settled: settledBy(answer, "user") })
 })
 
-/** As {@link respond}, once the answer is known to fit the questions that were asked. */
+/** Decides an approval; a choice must be one of those that it offers. */
+export const respond = Effect.fnUntraced(function*(
+  deps: ThreadDeps,
+  cell: ThreadCell,
+  requestId: RequestId,
+  decision: ApprovalDecision
+) {
+  const open = cell.live?.state.requests.get(requestId)
+  if (open?.kind === "approval" && decision._tag === "Choose") {
+    const { choiceId } = decision
+    const choices = open.choices.map(({ id }) => id)
+    if (!choices.includes(choiceId)) {
+      return yield* new ChoiceNotFound({ threadId: cell.threadId, requestId, choiceId, choices })
+    }
+  }
+  yield* give(deps, cell, { _tag: "Approval", requestId, decision })
+})
+
+/** Answers questions; there must be one answer for each. */
 export const answer = Effect.fnUntraced(function*(
   deps: ThreadDeps,
   cell: ThreadCell,
@@ -75,13 +107,15 @@ export const answer = Effect.fnUntraced(function*(
   answer: QuestionAnswer
 ) {
   const open = cell.live?.state.requests.get(requestId)
-  if (answer._tag === "Answered" && open?.kind === "question" && open.questions !== answer.answers.length) {
+  if (
+    open?.kind === "question" && answer._tag === "Answered" && open.questions.length !== answer.answers.length
+  ) {
     return yield* new AnswerInvalid({
       threadId: cell.threadId,
       requestId,
-      questions: open.questions,
+      questions: open.questions.length,
       answers: answer.answers.length
     })
   }
-  yield* respond(deps, cell, { _tag: "Question", requestId, answer })
+  yield* give(deps, cell, { _tag: "Question", requestId, answer })
 })

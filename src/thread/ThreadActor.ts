@@ -6,9 +6,9 @@
  */
 import { Effect, Option, Semaphore } from "effect"
 import type { CompactionTrigger } from "../domain/Compaction.ts"
-import type { Epoch as EpochNumber, RequestId, ThreadId, TurnId } from "../domain/Ids.ts"
+import type { Epoch as EpochNumber, RequestId, TaskId, ThreadId, TurnId } from "../domain/Ids.ts"
 import type { InterruptedBy, SessionEndReason } from "../domain/ThreadEvent.ts"
-import type { QuestionAnswer } from "../domain/UserRequest.ts"
+import type { ApprovalDecision, ElicitationAnswer, QuestionAnswer } from "../domain/UserRequest.ts"
 import type { NewThread } from "../store/Commit.ts"
 import type { EpochFenced, StoreFailed, ThreadUnreadable } from "../store/StoreError.ts"
 import * as CompactionRequest from "./CompactionRequest.ts"
@@ -42,6 +42,11 @@ export class ThreadActor {
   /** Whether a session is there, so that the actor must be kept. */
   get isLive(): boolean {
     return this.#cell.live !== undefined
+  }
+
+  /** Whether this turn is with the agent, or on its way to it. */
+  hasTurn(turnId: TurnId): boolean {
+    return this.#cell.live !== undefined && Epoch.hasTurn(this.#cell.live.state, turnId)
   }
 
   /** The turn that runs or is on its way. */
@@ -87,19 +92,32 @@ export class ThreadActor {
   interruptTurn(turnId: TurnId, by: InterruptedBy) {
     return Effect.suspend(() => {
       const { live } = this.#cell
-      return live === undefined || Epoch.turnOf(live.state) !== turnId
+      return live === undefined || !Epoch.hasTurn(live.state, turnId)
         ? Effect.void
         : TurnDeadlines.interruptFor(this.#deps, live, turnId, by, ThreadCell.lost(this.#deps, this.#cell, live))
     })
   }
 
-  respond(answer: RequestAnswer.Answer) {
-    return RequestAnswer.respond(this.#deps, this.#cell, answer)
+  respond(requestId: RequestId, decision: ApprovalDecision) {
+    return RequestAnswer.respond(this.#deps, this.#cell, requestId, decision)
   }
 
-  /** As {@link respond}, once the answer is known to fit the questions that were asked. */
   answer(requestId: RequestId, answer: QuestionAnswer) {
     return RequestAnswer.answer(this.#deps, this.#cell, requestId, answer)
+  }
+
+  elicit(requestId: RequestId, answer: ElicitationAnswer) {
+    return RequestAnswer.give(this.#deps, this.#cell, { _tag: "Elicitation", requestId, answer })
+  }
+
+  /** Asks the agent to end a task; its `TaskEnded` follows. Answers whether there is one. */
+  stopTask(taskId: TaskId) {
+    return Effect.suspend(() => {
+      const { live } = this.#cell
+      return live === undefined || !live.state.tasks.has(taskId)
+        ? Effect.succeed(false)
+        : Effect.as(live.session.stopTask(taskId), true)
+    })
   }
 
   compact(trigger: CompactionTrigger) {
@@ -169,16 +187,20 @@ const reap = Effect.fnUntraced(function*(
     return
   }
   if (live.binding.epoch !== epoch) return
-  const { compaction, requests } = live.state
-  const backgroundWork = yield* live.session.backgroundWork.pipe(Effect.timeoutOption("5 seconds"))
+  const beside = Epoch.beside(live.state)
   const decision = SessionReaper.decide({
     now: deps.steady.now(),
     activeAt: live.state.activeAt,
-    busy: Epoch.turnOf(live.state) !== undefined || requests.size > 0 || compaction !== undefined,
-    backgroundWork: Option.getOrElse(backgroundWork, () => true),
+    busy: Epoch.isBusy(live.state),
+    backgroundWork: beside.length > 0,
     exempt: deps.settings.reaper.exempt(live.binding),
     sleeps: sleeps()
   }, deps.settings.reaper)
+  if (decision._tag === "Keep" && decision.because === "background-work") {
+    yield* Effect.logDebug("An idle session is kept for its background work").pipe(
+      Effect.annotateLogs({ threadId: cell.threadId, waitsFor: beside })
+    )
+  }
   return decision._tag === "Stop"
     ? yield* ThreadCell.end(deps, cell, live, "reaped")
     : yield* deps.store.setDue({ threadId: cell.threadId, epoch, dueAt: decision.until })

@@ -6,6 +6,7 @@
 import { Deferred, Duration, Effect } from "effect"
 import type { TurnId } from "../domain/Ids.ts"
 import type { InterruptedBy } from "../domain/ThreadEvent.ts"
+import * as Epoch from "./epoch/Epoch.ts"
 import * as EpochEnd from "./epoch/EpochEnd.ts"
 import * as LiveEpoch from "./epoch/LiveEpoch.ts"
 import type { ThreadDeps } from "./ThreadDeps.ts"
@@ -75,18 +76,19 @@ export const start = (
   deps: ThreadDeps,
   live: LiveEpoch.LiveEpoch,
   onUnresponsive: Effect.Effect<void>
-): Effect.Effect<unknown> => {
-  if (live.watched) return Effect.void
-  live.watched = true
-  return watch(deps, live, onUnresponsive).pipe(
-    Effect.onError(() =>
-      Effect.sync(() => {
-        live.watched = false
-      })
-    ),
-    LiveEpoch.beside(deps)
-  )
-}
+): Effect.Effect<unknown> =>
+  Effect.suspend(() => {
+    if (live.watched) return Effect.void
+    live.watched = true
+    return watch(deps, live, onUnresponsive).pipe(
+      Effect.onError(() =>
+        Effect.sync(() => {
+          live.watched = false
+        })
+      ),
+      LiveEpoch.beside(deps)
+    )
+  })
 
 /** Watches until a timer rings and no turn is there. */
 const watch = Effect.fnUntraced(
@@ -105,7 +107,11 @@ const watch = Effect.fnUntraced(
         ringsAt: watched?.ringsAt ?? Number.POSITIVE_INFINITY
       }
       const now = deps.steady.now()
-      const seen = next(last, { now, progressAt: live.progressAt, waiting: live.state.requests.size > 0 }, limits)
+      const seen = next(
+        last,
+        { now, progressAt: live.progressAt, waiting: Epoch.isWaiting(live.state, turnId) },
+        limits
+      )
       watched = seen.watched
       live.progressAt = seen.progressAt
       if (seen.passed !== undefined) {
@@ -141,13 +147,13 @@ export const interrupt = Effect.fnUntraced(function*(
   turnId: TurnId,
   onUnresponsive: Effect.Effect<void>
 ) {
-  if (live.state.running?.turnId !== turnId) return
+  if (!Epoch.hasTurn(live.state, turnId)) return
   const stopped = yield* live.session.interruptTurn(turnId).pipe(
     Effect.andThen(EpochEnd.over(live, turnId)),
     Effect.timeoutOption(deps.settings.interruptGrace),
     Effect.option
   )
-  if (live.state.running?.turnId !== turnId || LiveEpoch.isOver(live)) return
+  if (!Epoch.hasTurn(live.state, turnId) || LiveEpoch.isOver(live)) return
   yield* Effect.logWarning("A turn did not stop when it was told to; its session is given up").pipe(
     Effect.annotateLogs({ threadId: live.binding.threadId, turnId, answered: stopped._tag })
   )

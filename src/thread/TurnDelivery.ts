@@ -56,11 +56,16 @@ export const send = (
       const running = found === undefined ? undefined : Epoch.turnOf(found.state)
       if (found !== undefined && running !== undefined) {
         yield* notSent(deps, request.turnId)
-        if (!request.steer) return yield* new TurnInProgress({ threadId: cell.threadId, turnId: running })
+        // Words of the user do not join a turn that the agent began.
+        if (!request.steer || found.state.running?.cause !== undefined) {
+          return yield* new TurnInProgress({ threadId: cell.threadId, turnId: running })
+        }
         // More input for a turn is asked about as its first was.
         const { input } = yield* admit(deps, cell, found, { turnId: running, input: request.input })
         // The turn may have ended while hooks were asked. Then this is a turn of its own.
-        if (Epoch.turnOf(found.state) === running) return yield* steer(deps, cell, found, running, input)
+        if (Epoch.turnOf(found.state) === running) {
+          return yield* steer(deps, cell, found, running, input)
+        }
       }
       const live = yield* ThreadStart.resume(deps, cell, yield* ThreadCell.usable(deps, cell), {
         onMissing: request.onMissing

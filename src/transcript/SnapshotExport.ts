@@ -115,13 +115,16 @@ const quoted = (text: string): string =>
 
 const utc = (at: number): string => `${new Date(at).toISOString().slice(0, 19).replace("T", " ")} UTC`
 
+const amount = (tokens: number | undefined, what: string): ReadonlyArray<string> =>
+  tokens === undefined || tokens === 0 ? [] : [`${tokens} ${what}`]
+
 const usageText = (usage: Usage): string =>
   [
-    `${usage.input} in`,
-    `${usage.output} out`,
-    ...(usage.reasoning === 0 ? [] : [`${usage.reasoning} reasoning`]),
-    ...(usage.cacheRead === 0 ? [] : [`${usage.cacheRead} from cache`]),
-    ...(usage.cacheWrite === 0 ? [] : [`${usage.cacheWrite} to cache`]),
+    `${usage.input ?? "?"} in`,
+    `${usage.output ?? "?"} out`,
+    ...amount(usage.reasoning, "reasoning"),
+    ...amount(usage.cacheRead, "from cache"),
+    ...amount(usage.cacheWrite, "to cache"),
     ...(usage.costUsd === undefined ? [] : [`$${usage.costUsd.toFixed(4)}`])
   ].join(", ")
 
@@ -140,6 +143,8 @@ const itemText = (item: Item): ReadonlyArray<string> => {
       return ["### Assistant", quoted(item.text)]
     case "Reasoning":
       return ["<details><summary>Reasoning</summary>", fenced(item.text, "text"), "</details>"]
+    case "Plan":
+      return ["### Plan", quoted(item.text)]
     case "ToolCall":
       return [
         `### Tool ${inline(item.tool)}, ${item.status}`,

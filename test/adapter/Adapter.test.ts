@@ -19,7 +19,12 @@ const capabilities: Capabilities = {
   fork: false,
   compact: false,
   compactionGate: "observe-only",
+  autoCompaction: "always",
   questions: false,
+  elicitations: false,
+  denyReason: false,
+  tasks: false,
+  steps: false,
   attachments: false,
   history: false
 }
@@ -43,7 +48,8 @@ const session = (sessionId: SessionId): ProviderSession => ({
   compactionGate: "observe-only",
   history: Effect.die("no history"),
   evidence: () => Effect.die("no evidence"),
-  backgroundWork: Effect.succeed(false)
+  answerElicitation: () => Effect.void,
+  stopTask: () => Effect.void
 })
 
 const options = {

@@ -1,8 +1,9 @@
 /** Adapters that are not held, lose what was said, or do not know what they work on. */
 import { Deferred, Effect, Scope, Stream } from "effect"
 import type { CompactionTrigger } from "../../src/domain/Compaction.ts"
+import { TaskId } from "../../src/domain/Ids.ts"
 import type { CompactionVerdict, StartInput } from "../../src/provider/ProviderAdapter.ts"
-import { type Breach, sessions, starting } from "./Breach.ts"
+import { type Breach, events, sessions, starting } from "./Breach.ts"
 
 type Gate = (trigger: CompactionTrigger) => Effect.Effect<CompactionVerdict>
 
@@ -175,12 +176,19 @@ export const breaches: ReadonlyArray<Breach> = [
   },
   {
     rule: "background/idle",
-    what: "always works on something",
-    adapter: sessions(() => ({ backgroundWork: Effect.succeed(true) }))
+    what: "tells of a task with each turn, and never of its end",
+    adapter: events((event) =>
+      event._tag === "TurnCompleted"
+        ? [event, {
+          _tag: "TaskStarted",
+          task: { taskId: TaskId.make("t"), kind: "command", title: "x", status: "running" }
+        }]
+        : [event]
+    )
   },
   {
     rule: "background/busy",
-    what: "does not know what it works on",
-    adapter: sessions(() => ({ backgroundWork: Effect.succeed(false) }))
+    what: "does not tell when a task ends",
+    adapter: events((event) => event._tag === "TaskEnded" ? [] : [event])
   }
 ]

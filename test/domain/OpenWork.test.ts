@@ -43,7 +43,7 @@ const toEvent = (act: typeof Act.Type): EventBody =>
     },
     Item: ({ does, item, turn }): EventBody => {
       const itemId = ItemId.make(item)
-      if (does === "grows") return { _tag: "ItemDelta", itemId, offset: 0, delta: "seen", ...of(turn) }
+      if (does === "grows") return { _tag: "ItemDelta", itemId, field: "text", offset: 0, delta: "seen", ...of(turn) }
       const whole: Item = item === "3" ? { ...command, itemId } : { ...answer, itemId }
       return { _tag: does === "starts" ? "ItemStarted" : "ItemCompleted", item: whole, ...of(turn) }
     },
@@ -63,10 +63,10 @@ describe("OpenWork", () => {
   it("P16 open-work: an item is completed as cut, with what was seen of it, and failed where it has a status", () => {
     const open = foldAll([
       { _tag: "ItemStarted", turnId, item: command },
-      { _tag: "ItemDelta", turnId, itemId: command.itemId, offset: 0, delta: "line 1\n" },
+      { _tag: "ItemDelta", turnId, itemId: command.itemId, field: "output", offset: 0, delta: "line 1\n" },
       { _tag: "ItemStarted", turnId, item: answer },
-      { _tag: "ItemDelta", turnId, itemId: answer.itemId, offset: 0, delta: "Hel" },
-      { _tag: "ItemDelta", turnId, itemId: answer.itemId, offset: 3, delta: "lo" }
+      { _tag: "ItemDelta", turnId, itemId: answer.itemId, field: "text", offset: 0, delta: "Hel" },
+      { _tag: "ItemDelta", turnId, itemId: answer.itemId, field: "text", offset: 3, delta: "lo" }
     ])
     assert.deepStrictEqual(OpenWork.completeItems(open.items.values()), [
       { _tag: "ItemCompleted", turnId, item: { ...command, output: "line 1\n", status: "failed" }, cut: true },

@@ -69,7 +69,7 @@ describe("hooks of a service", () => {
         Effect.gen(function*() {
           const agents = yield* ProviderService
           const turns = yield* agents.readTranscript({ threadId: event.threadId })
-          read.push(`${event.reason}: ${turns.map((turn) => turn.input.prompt).join()}`)
+          read.push(`${event.reason}: ${turns.map((turn) => turn.input?.prompt).join()}`)
           const sessions = yield* (yield* MockProvider).sessions
           live.push(sessions.some((session) => session.sessionId === event.sessionId && session.live))
         })
@@ -198,7 +198,7 @@ describe("hooks of a service", () => {
     const guard = LifecycleHooks.guard({
       name: "office hours",
       events: ["turn:start"],
-      run: (event) => Effect.succeed(event.input.prompt.includes("deploy") ? veto("not on Fridays") : allow)
+      run: (event) => Effect.succeed(event.input?.prompt.includes("deploy") ? veto("not on Fridays") : allow)
     })
     return Effect.gen(function*() {
       const agents = yield* ProviderService
@@ -216,7 +216,7 @@ describe("hooks of a service", () => {
     const guard = LifecycleHooks.guard({
       name: "careful",
       events: ["turn:start"],
-      run: (event) => Effect.succeed(event.input.prompt.includes("deploy") ? veto("not on Fridays") : allow)
+      run: (event) => Effect.succeed(event.input?.prompt.includes("deploy") ? veto("not on Fridays") : allow)
     })
     return Effect.gen(function*() {
       const agents = yield* ProviderService

@@ -214,7 +214,7 @@ describe("P15 what goes to an agent is well-formed", () => {
       assert.deepStrictEqual((yield* mock.received).map(({ input }) => input.prompt), ["so\ufffd"])
       assert.deepStrictEqual((yield* mock.starts).map(({ title }) => title), ["tz\ufffd"])
       const [turn] = yield* agents.readTranscript({ threadId })
-      assert.strictEqual(turn?.input.prompt, "so\ufffd")
+      assert.strictEqual(turn?.input?.prompt, "so\ufffd")
     })))
 
   it.effect("P15 mock: a transcript that is shortened in the middle of an emoji is well-formed", () =>

@@ -168,7 +168,7 @@ layer(host(), { timeout: "120 seconds", excludeTestServices: true })("OpenCode i
       const settled = (yield* stored(threadId)).find(is("CompactionSettled"))
       assert.strictEqual(settled?.summary, "In short.")
       // Nothing is missing afterwards either, and each turn has ended once.
-      const said = (yield* agents.readTranscript({ threadId })).map((turn) => turn.input.prompt)
+      const said = (yield* agents.readTranscript({ threadId })).map((turn) => turn.input?.prompt)
       assert.deepStrictEqual(said, [`look ${threadId}`, `look again ${threadId}`])
       assert.isTrue(Object.values(endings(yield* stored(threadId))).every((ends) => ends.length === 1))
     }))

@@ -189,7 +189,7 @@ for (const point of CompactionHost.points) {
             "TurnCompleted"
           ]])
           const transcript = yield* agents.readTranscript({ threadId })
-          assert.deepStrictEqual(transcript.map(({ input }) => input.prompt), [prompts.first, prompts.fill, followUp])
+          assert.deepStrictEqual(transcript.map(({ input }) => input?.prompt), [prompts.first, prompts.fill, followUp])
           const items = JSON.stringify(transcript)
           for (const text of whole) assert.include(items, text)
 

@@ -193,7 +193,9 @@ layer(OpenCodeSessions.layer({ config: denied }), { timeout: "60 seconds", exclu
         const driven = yield* start()
         yield* driven.send("ask me")
         const { request } = yield* driven.next("QuestionAsked")
-        assert.deepStrictEqual(request.questions, [{ question: "Which?", header: "Choice", options, multiple: false }])
+        assert.deepStrictEqual(request.questions, [
+          { id: "0", question: "Which?", header: "Choice", options, multiple: false, freeText: true, secret: false }
+        ])
         const answer = { _tag: "Answered", answers: [["B"]] } as const
         yield* driven.session.answerQuestion(request.requestId, answer)
         assert.deepInclude(yield* driven.next("QuestionSettled"), { by: "user", answer })

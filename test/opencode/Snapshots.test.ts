@@ -127,10 +127,10 @@ layer(Layer.merge(OpenCodeSessions.layer(), SessionStore.layerMemory), {
       const driven = yield* converse
       const archive = yield* snapshotOf(driven, folder, "one")
       const { manifest, messages, turns } = yield* archive.read({ snapshotId: "one" })
-      assert.deepStrictEqual(turns.map(({ input }) => input.prompt), ["prompt earlier", "run it", "think"])
+      assert.deepStrictEqual(turns.map(({ input }) => input?.prompt), ["prompt earlier", "run it", "think"])
       const tags = messages.flatMap(({ items }) => items).map(({ _tag }) => _tag)
       for (const tag of ["UserMessage", "Command", "AssistantMessage", "Reasoning"] as const) assert.include(tags, tag)
-      assert.isAbove(manifest.usage.input, 0)
+      assert.isAbove(manifest.usage.input ?? 0, 0)
       assert.strictEqual(manifest.completeness, "complete")
       assert.strictEqual(manifest.agentVersion, "1.18.33")
       const before = filesIn(folder)

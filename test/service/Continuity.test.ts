@@ -148,7 +148,7 @@ describe("continuity", () => {
       assert.strictEqual(forked.continuity._tag, "Forked")
       yield* agents.runTurn({ threadId: copy, prompt: "in the copy" })
       yield* agents.runTurn({ threadId, prompt: "in the original" })
-      const prompts = (yield* agents.readTranscript({ threadId: copy })).map((turn) => turn.input.prompt)
+      const prompts = (yield* agents.readTranscript({ threadId: copy })).map((turn) => turn.input?.prompt)
       assert.deepStrictEqual(prompts, ["one", "in the copy"])
       const histories = (yield* agent.sessions).map((session) => session.history.map((message) => message.text))
       assert.deepStrictEqual(histories.map((texts) => texts.filter((text) => !text.startsWith("echo"))), [

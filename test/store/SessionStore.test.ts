@@ -141,7 +141,7 @@ describe("SessionStore: turns", () => {
         const error = yield* Effect.flip(store.recordIntent({ ...again, threadId: id, epoch: first }))
         assert.deepStrictEqual([error._tag, "turnId" in error && error.turnId], ["TurnExists", "a"])
       }
-      assert.strictEqual(Option.getOrThrow(yield* store.getTurn(turn("a"))).input.prompt, "a")
+      assert.strictEqual(Option.getOrThrow(yield* store.getTurn(turn("a"))).input?.prompt, "a")
     })))
 
   it.effect("P5 store: an intent is on the record before it is accepted, a refusal after", () =>

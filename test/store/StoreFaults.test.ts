@@ -72,7 +72,7 @@ const archived = Effect.gen(function*() {
   const agents = yield* ProviderService
   const archive = yield* agents.readTranscript({ threadId })
   return archive.map((turn) =>
-    [turn.input.prompt].concat(
+    [turn.input?.prompt].concat(
       turn.items.flatMap((item) =>
         item._tag === "AssistantMessage" ? [item.text.length > 99 ? "large" : item.text] : []
       )

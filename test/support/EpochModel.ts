@@ -10,10 +10,12 @@ import {
   ProviderName,
   RequestId,
   SessionId,
+  TaskId,
   ThreadId,
   TurnId
 } from "../../src/domain/Ids.ts"
 import type { Item } from "../../src/domain/Item.ts"
+import type { Task } from "../../src/domain/Task.ts"
 import { type EventBody, isEphemeral, isTerminal, type ProviderEvent } from "../../src/domain/ThreadEvent.ts"
 import type { Usage } from "../../src/domain/Usage.ts"
 import * as LifecycleRecord from "../../src/store/LifecycleRecord.ts"
@@ -37,6 +39,12 @@ const dice = (seed: number) => {
   }
 }
 
+const settledBy = {
+  approval: "ApprovalSettled",
+  question: "QuestionSettled",
+  elicitation: "ElicitationSettled"
+} as const
+
 const zero: Usage = { input: 0, output: 0, reasoning: 0, cacheRead: 0, cacheWrite: 0 }
 
 /** Lives through `length` inputs and an end. What the agent does is random, and no worse than agents do. */
@@ -57,6 +65,8 @@ export const live = (machine: Machine, seed: number, length: number): Life => {
   let turns = 0
   let requests = 0
   let items = 0
+  let tasks = 0
+  let begun = 0
   const take = (input: Input, at: number) => {
     inputs.push(input)
     const next = machine(state, input, at)
@@ -64,15 +74,23 @@ export const live = (machine: Machine, seed: number, length: number): Life => {
     events.push(...next.events)
     wants.push(...next.wants)
   }
-  /** A turn of this epoch, most often the last. */
-  const someTurn = () => TurnId.make(`t${roll(4) === 0 ? roll(turns + 1) : turns}`)
+  /** A turn of this epoch, ours or the agent's own, most often the last. */
+  const someTurn = () =>
+    roll(4) === 0 ? TurnId.make(`own${roll(begun + 1)}`) : TurnId.make(`t${roll(4) === 0 ? roll(turns + 1) : turns}`)
   const turn = (): { readonly turnId?: TurnId } => roll(5) === 0 ? {} : { turnId: someTurn() }
   const itemOf = (n: number): Item =>
     n % 3 === 0
       ? { _tag: "Command", itemId: ItemId.make(`i${n}`), command: "sleep 1", status: "running" }
       : { _tag: "AssistantMessage", itemId: ItemId.make(`i${n}`), text: "" }
+  const grown = { field: "text", offset: 1, delta: "word " } as const
+  const taskOf = (n: number, status: Task["status"]): Task => ({
+    taskId: TaskId.make(`k${n}`),
+    kind: "subagent",
+    title: "x",
+    status
+  })
   const said = (): ProviderEvent => {
-    switch (roll(15)) {
+    switch (roll(20)) {
       case 0:
         return { _tag: "TurnCompleted", turnId: someTurn(), usage: zero }
       case 1:
@@ -86,17 +104,26 @@ export const live = (machine: Machine, seed: number, length: number): Life => {
         return { _tag: "TurnInterrupted", turnId: someTurn(), by: "agent", usage: zero }
       case 3: {
         const requestId = RequestId.make(`r${++requests}`)
-        return roll(2) === 0
-          ? {
-            _tag: "ApprovalRequested",
-            ...turn(),
-            request: { requestId, kind: "command", subject: "x", detail: null }
-          }
-          : { _tag: "QuestionAsked", ...turn(), request: { requestId, questions: [] } }
+        switch (roll(3)) {
+          case 0:
+            return {
+              _tag: "ApprovalRequested",
+              ...turn(),
+              request: { requestId, kind: "command", subject: "x", detail: null }
+            }
+          case 1:
+            return { _tag: "QuestionAsked", ...turn(), request: { requestId, questions: [] } }
+          default:
+            return {
+              _tag: "ElicitationRequested",
+              ...turn(),
+              request: { requestId, message: "x", form: { _tag: "Url", url: "x" } }
+            }
+        }
       }
       case 4:
         return {
-          _tag: roll(2) === 0 ? "ApprovalSettled" : "QuestionSettled",
+          _tag: (["ApprovalSettled", "QuestionSettled", "ElicitationSettled"] as const)[roll(3)] ?? "ApprovalSettled",
           ...turn(),
           requestId: RequestId.make(`r${roll(requests + 1)}`),
           by: "agent"
@@ -107,7 +134,7 @@ export const live = (machine: Machine, seed: number, length: number): Life => {
       case 7:
       case 8:
       case 9:
-        return { _tag: "ItemDelta", ...turn(), itemId: ItemId.make(`i${roll(items + 1)}`), offset: 1, delta: "word " }
+        return { _tag: "ItemDelta", ...turn(), itemId: ItemId.make(`i${roll(items + 1)}`), ...grown, delta: "word " }
       case 10:
         return { _tag: "ItemCompleted", ...turn(), item: itemOf(roll(items + 1)) }
       case 11:
@@ -116,6 +143,16 @@ export const live = (machine: Machine, seed: number, length: number): Life => {
         return { _tag: "CompactionStarted", trigger: "auto" }
       case 13:
         return { _tag: "CompactionCompleted", summary: "short" }
+      case 14:
+        return { _tag: "TurnBegan", turnId: TurnId.make(`own${++begun}`), cause: "background" }
+      case 15:
+        return { _tag: "ItemDetached", ...turn(), item: itemOf(1 + roll(items + 1)) }
+      case 16:
+        return { _tag: "TaskStarted", ...turn(), task: taskOf(roll(3) === 0 ? tasks : ++tasks, "running") }
+      case 17:
+        return { _tag: "TaskUpdated", task: taskOf(roll(tasks + 1), "running") }
+      case 18:
+        return { _tag: "TaskEnded", task: taskOf(roll(tasks + 1), "completed") }
       default:
         return { _tag: "CompactionFailed", name: "Other" }
     }
@@ -159,7 +196,7 @@ export const live = (machine: Machine, seed: number, length: number): Life => {
         if (roll(2) === 0) {
           take({
             _tag: "Answered",
-            settled: { _tag: kind === "approval" ? "ApprovalSettled" : "QuestionSettled", requestId, by: "user" }
+            settled: { _tag: settledBy[kind], requestId, by: "user" }
           }, at)
         }
         break
@@ -207,6 +244,12 @@ const who = {
 }
 const place = { seq: 1, at: 1, threadId: ThreadId.make("t"), epoch: EpochNumber.make(1) }
 
+interface OpenItem {
+  readonly text: string
+  readonly turnId: string | undefined
+  readonly detached: boolean
+}
+
 /** Everything that a life broke, as sentences. */
 export const judge = ({ events, wants }: Life): ReadonlyArray<string> => {
   const wrong: Array<string> = []
@@ -221,47 +264,79 @@ export const judge = ({ events, wants }: Life): ReadonlyArray<string> => {
   const terminals = new Map<string, number>()
   const asked = new Set<string>()
   const settled = new Map<string, number>()
-  const open = new Map<string, string>()
+  const open = new Map<string, OpenItem>()
+  const tasks = new Map<string, number>()
   const gated = new Set<string>()
   const outcomes = new Map<string, number>()
   const told = new Set<string>()
-  let usage: Usage | undefined
+  /** Turns that the agent has, in order, and the last usage that was reported of each. */
+  const usages = new Map<string, Usage | undefined>()
   let over = false
   for (const event of events) {
     if (over) wrong.push(`${event._tag} after the end of the epoch`)
     if (isTerminal(event)) {
       if (!started.has(event.turnId)) wrong.push(`turn ${event.turnId} ended before it started`)
       count(terminals, event.turnId)
-      if (usage !== undefined && event.usage !== undefined && event.usage.input === 0) {
+      const usage = usages.get(event.turnId)
+      if (usage !== undefined && (event.usage?.input ?? 0) === 0) {
         wrong.push(`turn ${event.turnId} ended without the usage that was reported`)
       }
-      usage = undefined
+      usages.delete(event.turnId)
+      for (const [itemId, { detached, turnId }] of open) {
+        if (turnId === event.turnId && !detached) wrong.push(`item ${itemId} is open after its turn ${turnId}`)
+      }
     }
     switch (event._tag) {
       case "TurnStarted":
+      case "TurnBegan":
+        if (started.has(event.turnId)) wrong.push(`turn ${event.turnId} started twice`)
         started.add(event.turnId)
+        usages.set(event.turnId, undefined)
         break
-      case "UsageUpdated":
-        // Of the running turn, if one runs.
-        usage = started.size > terminals.size ? event.usage : undefined
+      case "UsageUpdated": {
+        // Of the turn that it names, or of the one that the agent works on.
+        const turnId = event.turnId ?? usages.keys().next().value
+        if (turnId !== undefined && usages.has(turnId)) usages.set(turnId, event.usage)
         break
+      }
       case "ApprovalRequested":
       case "QuestionAsked":
+      case "ElicitationRequested":
         asked.add(event.request.requestId)
         break
       case "ApprovalSettled":
       case "QuestionSettled":
+      case "ElicitationSettled":
         if (!asked.has(event.requestId)) wrong.push(`request ${event.requestId} settled and never asked`)
         count(settled, event.requestId)
         break
       case "ItemStarted":
-        open.set(event.item.itemId, open.get(event.item.itemId) ?? "")
+        open.set(event.item.itemId, open.get(event.item.itemId) ?? { text: "", turnId: event.turnId, detached: false })
         break
-      case "ItemDelta":
-        open.set(event.itemId, (open.get(event.itemId) ?? "") + event.delta)
+      case "ItemDetached": {
+        const known = open.get(event.item.itemId)
+        open.set(event.item.itemId, { text: known?.text ?? "", turnId: undefined, detached: true })
+        break
+      }
+      case "ItemDelta": {
+        const known = open.get(event.itemId) ?? { text: "", turnId: event.turnId, detached: false }
+        open.set(event.itemId, { ...known, text: known.text + event.delta })
+        break
+      }
+      case "TaskStarted":
+        if (tasks.get(event.task.taskId) === 1) wrong.push(`task ${event.task.taskId} started twice`)
+        tasks.set(event.task.taskId, 1)
+        break
+      case "TaskEnded":
+        if (tasks.get(event.task.taskId) !== 1) wrong.push(`task ${event.task.taskId} ended and does not run`)
+        tasks.set(event.task.taskId, 0)
         break
       case "ItemCompleted": {
-        const text = open.get(event.item.itemId)
+        const known = open.get(event.item.itemId)
+        const text = known?.text
+        if (known?.detached === true && event.turnId !== undefined) {
+          wrong.push(`item ${event.item.itemId} is detached and completed in turn ${event.turnId}`)
+        }
         if (event.cut === true) {
           if (text === undefined) wrong.push(`item ${event.item.itemId} was cut and is not open`)
           const kept = event.item._tag === "Command"
@@ -294,6 +369,7 @@ export const judge = ({ events, wants }: Life): ReadonlyArray<string> => {
   once("turn", started, terminals)
   once("request", asked, settled)
   once("compaction", gated, outcomes)
+  for (const [id, runs] of tasks) if (runs === 1) wrong.push(`task ${id} was started and did not end`)
   for (const id of open.keys()) wrong.push(`item ${id} was started and not completed`)
   if (!over) wrong.push("the epoch did not end")
   const waits = new Map<string, number>()

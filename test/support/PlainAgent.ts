@@ -31,7 +31,12 @@ export const register = Effect.fnUntraced(function*(
       fork: true,
       compact: false,
       compactionGate: "observe-only",
+      autoCompaction: "always",
       questions: true,
+      elicitations: true,
+      denyReason: true,
+      tasks: true,
+      steps: true,
       attachments: true,
       history: true,
       ...options.capabilities
@@ -56,7 +61,8 @@ export const register = Effect.fnUntraced(function*(
         compactionGate: "observe-only",
         history: Effect.succeed({ format: "plain/1", agentVersion: "1", session: null, messages: [] }),
         evidence: () => Effect.succeed({ outcome: "unfinished", items: [] }),
-        backgroundWork: Effect.succeed(false),
+        answerElicitation: () => Effect.void,
+        stopTask: () => Effect.void,
         ...session
       })
   })

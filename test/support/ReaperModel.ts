@@ -345,18 +345,27 @@ const judge = (
   let started = 0
   let ended = 0
   const stopped: Array<ThreadEvent> = []
+  /** Requests of no turn in this epoch, and how many of them its end has settled. */
+  let outside = 0
+  let pinned = 0
   for (const event of events) {
     switch (event._tag) {
       case "SessionStarted":
         started++
         usedAt = model.at(event)
         stopped.length = 0
+        outside = 0
+        pinned = 0
         assert.strictEqual(event.continuity._tag, event.epoch === 1 ? "Created" : "Resumed")
         assert.strictEqual(started, ended + 1, "two epochs at once")
         break
+      case "ApprovalRequested":
+        if (event.turnId === undefined) outside++
+        break
       case "ApprovalSettled":
         if (event.by === "user" || event.by === "agent") usedAt = model.at(event)
-        if (event.by === "session-ended") stopped.push(event)
+        if (event.by === "session-ended" && event.turnId === undefined) pinned++
+        else if (event.by === "session-ended") stopped.push(event)
         break
       case "TurnInterrupted":
         if (event.by === "stop") stopped.push(event)
@@ -370,11 +379,11 @@ const judge = (
         const work = model.working(event.epoch, at)
         assert.deepStrictEqual(stopped, [], "a busy session was reaped")
         assert.isAtLeast(idle, idleAfter - tolerance, "reaped too early")
-        if (work.at(-1)?.on === true) {
+        if (work.at(-1)?.on === true || pinned > 0) {
           assert.isAtLeast(idle, pinCap - tolerance, "background work was reaped before the cap")
         }
         if (faulty) break
-        const longest = work.length === 0 ? idleAfter : pinCap
+        const longest = work.length === 0 && outside === 0 ? idleAfter : pinCap
         assert.isAtMost(idle, longest + 2 * sweepEvery, "reaped too late")
         break
       }

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Fiber, Option } from "effect"
+import { Deferred, Effect, Fiber, Option, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { mkdirSync, symlinkSync } from "node:fs"
 import { join } from "node:path"
@@ -254,8 +254,17 @@ describe("MockSessions", () => {
       Effect.gen(function*() {
         const { session } = yield* open()
         yield* mock.backgroundWork(session.sessionId, true)
-        assert.isTrue(yield* session.backgroundWork)
+        yield* mock.backgroundWork(session.sessionId, false)
+        yield* mock.backgroundWork(session.sessionId, true)
         yield* mock.crash()
-        assert.isFalse(yield* session.backgroundWork)
+        const tasks = yield* session.events.pipe(
+          Stream.filter((event) => event._tag === "TaskStarted" || event._tag === "TaskEnded"),
+          Stream.map(({ _tag, task }) => [_tag, task.status]),
+          Stream.runCollect
+        )
+        assert.deepStrictEqual(tasks, [["TaskStarted", "running"], ["TaskEnded", "completed"], [
+          "TaskStarted",
+          "running"
+        ]])
       })))
 })

@@ -87,7 +87,7 @@ describe("a compaction that the agent begins by itself", () => {
       assert.deepStrictEqual(outputs, ["the whole file"])
       // After it the archive of the thread still has everything.
       const turns = yield* agents.readTranscript({ threadId })
-      assert.deepStrictEqual(turns.map((turn) => turn.input.prompt), ["first", "long"])
+      assert.deepStrictEqual(turns.map((turn) => turn.input?.prompt), ["first", "long"])
       assert.deepStrictEqual(turns[1]?.items.map((item) => item._tag), ["UserMessage", "ToolCall", "AssistantMessage"])
     }).pipe(Effect.provide(layer({ hooksOnMock: [watch] })))
   })
@@ -230,10 +230,10 @@ describe("a compaction that the agent begins by itself", () => {
       const path = (yield* stored()).find(is("SnapshotWritten"))?.snapshot.path ?? "nowhere"
       assert.include((yield* agent.summaries)[0]?.context.join(), path)
       const next = (yield* agents.readTranscript({ threadId })).at(-1)
-      assert.include(next?.input.context?.join(), path)
-      assert.strictEqual(next?.input.prompt, "next")
+      assert.include(next?.input?.context?.join(), path)
+      assert.strictEqual(next?.input?.prompt, "next")
       yield* agents.runTurn({ threadId, prompt: "and next" })
-      assert.isUndefined((yield* agents.readTranscript({ threadId })).at(-1)?.input.context)
+      assert.isUndefined((yield* agents.readTranscript({ threadId })).at(-1)?.input?.context)
     }).pipe(Effect.provide(layer({ settings: { compaction: { tellAgent: true } } }))))
 })
 
@@ -246,7 +246,7 @@ describe("an agent that cannot be held", () => {
       yield* awaitEvent(is("CompactionSettled"))
       yield* agents.runTurn({ threadId, prompt: "next" })
       const path = (yield* stored()).find(is("SnapshotWritten"))?.snapshot.path ?? "nowhere"
-      assert.include((yield* agents.readTranscript({ threadId })).at(-1)?.input.context?.join(), path)
+      assert.include((yield* agents.readTranscript({ threadId })).at(-1)?.input?.context?.join(), path)
     }).pipe(Effect.provide(layer({
       settings: { compaction: { tellAgent: true } },
       mock: { capabilities: { compactionGate: "observe-only" } }
@@ -430,7 +430,7 @@ describe("TranscriptArchive of a service", () => {
       yield* agents.runTurn({ threadId: copy, prompt: "what was it?" })
       const session = (yield* agent.sessions).find(({ sessionId }) => sessionId === info.sessionId)
       assert.include(session?.history[0]?.text, "remember 42")
-      const prompts = (yield* agents.readTranscript({ threadId: copy })).map((turn) => turn.input.prompt)
+      const prompts = (yield* agents.readTranscript({ threadId: copy })).map((turn) => turn.input?.prompt)
       assert.deepStrictEqual(prompts, ["remember 42", "what was it?"])
       yield* agents.stopSession({ threadId: copy })
       yield* agent.loseSession(info.sessionId)

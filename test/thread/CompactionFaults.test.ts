@@ -235,7 +235,7 @@ describe("one compaction after another", () => {
       yield* awaitEvent(is("CompactionSettled"))
       const path = (yield* gates)[0]?.snapshot?.path ?? "nowhere"
       yield* agents.runTurn({ threadId, prompt: "next" })
-      assert.include((yield* agents.readTranscript({ threadId })).at(-1)?.input.context?.join(), path)
+      assert.include((yield* agents.readTranscript({ threadId })).at(-1)?.input?.context?.join(), path)
     }).pipe(
       Effect.provide(layer({
         mock: { capabilities: { compactionGate: "observe-only" } },

@@ -10,7 +10,7 @@ const copy = ThreadId.make("copy")
 
 const prompts = (id: ThreadId) =>
   ProviderService.use((agents) => agents.readTranscript({ threadId: id })).pipe(
-    Effect.map((turns) => turns.map((turn) => turn.input.prompt))
+    Effect.map((turns) => turns.map((turn) => turn.input?.prompt))
   )
 
 describe("forks", () => {

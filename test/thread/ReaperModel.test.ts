@@ -2,6 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Stream } from "effect"
 import { TestClock } from "effect/testing"
+import { TaskId } from "../../src/domain/Ids.ts"
 import { ProviderService, RequestId, SessionStore, ThreadId } from "../../src/index.ts"
 import { MockProvider, MockStep } from "../../src/testing/index.ts"
 import * as Agents from "../support/Agents.ts"
@@ -85,10 +86,13 @@ describe("SessionReaper: what went wrong in the field", () => {
       yield* isReaped
     }).pipe(Effect.provide(layer())))
 
-  it.effect("P9 mock: a session that only seems to work pins nothing past the cap, even if it does not answer", () =>
+  it.effect("P9 mock: a task that never ends pins nothing past the cap", () =>
     Effect.gen(function*() {
       const agents = yield* ProviderService
-      yield* PlainAgent.register({ backgroundWork: Effect.never })
+      const task = { taskId: TaskId.make("t"), kind: "command", title: "sleep", status: "running" } as const
+      yield* PlainAgent.register({
+        events: Stream.concat(Stream.make({ _tag: "TaskStarted", task } as const), Stream.never)
+      })
       yield* agents.startSession({ threadId, instanceId: PlainAgent.plain, directory: yield* Agents.folder })
       yield* TestClock.adjust("230 minutes")
       yield* isLive
@@ -291,7 +295,7 @@ describe("SessionReaper: what went wrong in the field", () => {
       assert.strictEqual((yield* Fiber.join(run)).text, "thanks")
     }).pipe(Effect.provide(layer())))
 
-  it.effect("P9 mock: a request outside of a turn keeps its session, and its answer counts as use", () =>
+  it.effect("P9 mock: a request outside of a turn keeps its session up to the cap, and its answer counts as use", () =>
     Effect.gen(function*() {
       const agents = yield* ProviderService
       const agent = yield* MockProvider
@@ -301,7 +305,7 @@ describe("SessionReaper: what went wrong in the field", () => {
       const request = { requestId, kind: "command", subject: "make", detail: null } as const
       yield* agent.emit(sessionId, [{ _tag: "ApprovalRequested", request }])
       yield* awaitEvent(is("ApprovalRequested"))
-      yield* TestClock.adjust("6 hours")
+      yield* TestClock.adjust("230 minutes")
       yield* isLive
       yield* Effect.ignore(
         agents.respondToApproval({ threadId, requestId, decision: { _tag: "AllowOnce" } })

@@ -48,7 +48,7 @@ describe("resetThread", () => {
       const seed = (yield* agent.sessions).find((session) => session.live)?.history[0]?.text ?? ""
       assert.include(seed, "begin anew")
       assert.notInclude(seed, "42")
-      const prompts = (yield* agents.readTranscript({ threadId })).map((turn) => turn.input.prompt)
+      const prompts = (yield* agents.readTranscript({ threadId })).map((turn) => turn.input?.prompt)
       assert.deepStrictEqual(prompts, ["the secret is 42", "begin anew", "and now?"])
     }).pipe(Effect.provide(layer())))
 

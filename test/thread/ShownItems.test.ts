@@ -68,7 +68,7 @@ describe("shown items", () => {
       const lost = yield* Deferred.make<void>()
       const shown: ReadonlyArray<ProviderEvent> = [
         { _tag: "ItemStarted", turnId, item: { _tag: "AssistantMessage", itemId, text: "" } },
-        { _tag: "ItemDelta", turnId, itemId, offset: 0, delta: "Half an" }
+        { _tag: "ItemDelta", turnId, itemId, field: "text", offset: 0, delta: "Half an" }
       ]
       yield* PlainAgent.register({
         // It says half of it, then is lost; the second time it says nothing.

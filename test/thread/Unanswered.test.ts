@@ -81,7 +81,7 @@ describe("a steer", () => {
       name: "slow",
       events: ["turn:start"],
       run: ({ input }) =>
-        input.prompt === "more"
+        input?.prompt === "more"
           ? Deferred.succeed(asked, undefined).pipe(
             Effect.andThen(Deferred.await(allowed)),
             Effect.as({ _tag: "Allow" } as const)

@@ -111,6 +111,7 @@ const tools: ReadonlyArray<Item> = [
     _tag: "ToolCall",
     itemId: ItemId.make("i3"),
     tool: "web`search",
+    kind: "web-search",
     input: { q: "a\n```\nb" },
     output: "found",
     status: "completed"

@@ -70,7 +70,10 @@ const fields = (event: LifecycleEvent): ClaudeInput => {
     case "session:end":
       return { hook_event_name: "SessionEnd", reason: event.reason === "reset" ? "clear" : "other" }
     case "turn:start":
-      return { hook_event_name: "UserPromptSubmit", prompt: event.input.prompt }
+      // The user submits no prompt for a turn that the agent begins itself.
+      return event.input === undefined
+        ? { hook_event_name: event._tag }
+        : { hook_event_name: "UserPromptSubmit", prompt: event.input.prompt }
     case "turn:end":
       return event.outcome === "failed"
         ? { hook_event_name: "StopFailure", error: event.failure?._tag ?? "Other" }
@@ -115,6 +118,8 @@ const tool = ({ request }: EventOf<"approval:requested">) => {
       return { tool_name: "WebFetch", tool_input: { url: request.subject } }
     case "subagent":
       return { tool_name: "Task", tool_input: { description: request.subject } }
+    case "plan":
+      return { tool_name: "ExitPlanMode", tool_input: { plan: request.subject } }
     case "other":
       return { tool_name: "other", tool_input: { description: request.subject } }
   }

@@ -6,6 +6,7 @@ import { Option, Schema } from "effect"
 import { ItemId } from "../../domain/Ids.ts"
 import type { FileEdit, Item, ItemStatus } from "../../domain/Item.ts"
 import type { Part, Stored, TextPart, ToolPart } from "./Message.ts"
+import * as Tools from "./Tools.ts"
 
 /** What an item needs to know of its surroundings. */
 export interface Place {
@@ -43,6 +44,7 @@ export const fromTool = (part: ToolPart, place: Place): Item => {
     _tag: "ToolCall",
     ...base(part, place),
     tool,
+    ...Tools.of(part),
     ...(state.title === undefined || state.title === "" ? {} : { title: state.title }),
     input: state.input,
     ...(output === undefined ? {} : { output }),

@@ -51,6 +51,7 @@ export const make = Effect.fn("OpenCode.startSession")(function*(
     interruptTurn: (turnId) => interrupt(live, turnId),
     respondToApproval: (requestId, decision) => respond(live, requestId, decision),
     answerQuestion: (requestId, answer) => answerQuestion(live, requestId, answer),
+    answerElicitation: (requestId) => new RequestGone({ requestId }),
     compact: Compaction.compact(live),
     // The fork keeps the directory of its source, whatever is asked for, and loses its rules; the resume of this cursor
     // asserts them again.
@@ -64,7 +65,8 @@ export const make = Effect.fn("OpenCode.startSession")(function*(
       ref === undefined
         ? Effect.fail(new CapabilityMissing({ provider, capability: "find a turn without its message id" }))
         : Effect.map(calls.messages(sessionId), (messages) => History.evidence(sessionId, messages, ref)),
-    backgroundWork: Effect.sync(() => Array.from(live.state.children.values()).includes(true))
+    // Its tasks are subagents, each under the id of its session.
+    stopTask: (taskId) => live.state.children.get(taskId) === true ? calls.abort(taskId) : Effect.void
   }
 })
 

@@ -92,7 +92,7 @@ const harmless = new Set(["read", "glob", "grep", "list", "lsp", "skill", "task"
 
 /**
  * What becomes of a request. What the user's configuration would ask about (a `.env` file, a path outside of the
- * directory) stays a question unless the mode is full access.
+ * directory) stays a question, unless the mode is full access, or read-only, which asks for nothing and refuses it.
  */
 export const decide = (
   policy: Policy,
@@ -103,6 +103,7 @@ export const decide = (
   const user = verdict(policy.rules.get(agent ?? "") ?? [], permission, patterns)
   if (user === "deny") return "deny"
   if (policy.runtimeMode === "full-access") return "allow"
+  if (policy.runtimeMode === "read-only") return harmless.has(permission) && user === "allow" ? "allow" : "deny"
   if (permission === "edit" && policy.runtimeMode === "auto-accept-edits") return "allow"
   return harmless.has(permission) ? user : "ask"
 }

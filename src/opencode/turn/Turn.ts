@@ -7,6 +7,7 @@
  */
 import { RequestId } from "../../domain/Ids.ts"
 import type { CompactionPart, Info, Part, Stored } from "../protocol/Message.ts"
+import * as Subagents from "./Subagents.ts"
 import * as TurnEnd from "./TurnEnd.ts"
 import * as TurnItems from "./TurnItems.ts"
 import * as TurnRequests from "./TurnRequests.ts"
@@ -230,7 +231,7 @@ const restored = (state: State, { read }: Restored): Step => {
         state,
         read.children,
         (state, { sessionId, busy, messages }) =>
-          take({ ...state, children: put(state.children, sessionId, busy) }, messages, true)
+          andThen(take(state, messages, true), (state) => Subagents.works(state, sessionId, busy))
       ),
     (state: State) => TurnRequests.reconcile(state, read.permissions, read.questions),
     (state: State) => read.busy || state.compaction === undefined ? step(state) : compactionAfter(state, read.messages),

@@ -19,6 +19,7 @@ export const delta = (state: State, partId: string, text: string): Step => {
     _tag: "ItemDelta",
     ...inTurn(state),
     itemId: ItemId.make(partId),
+    field: "text",
     offset: open.text.length,
     delta: text
   }

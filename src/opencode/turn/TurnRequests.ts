@@ -20,6 +20,7 @@ import {
   without
 } from "./TurnState.ts"
 
+const deniedByMode = "The session is read-only: only reads are allowed."
 const deniedByConfiguration = "The user's OpenCode configuration denies this."
 
 /** OpenCode asks for permission. What the mode allows or the user's configuration denies never becomes a request. */
@@ -29,7 +30,12 @@ export const permissionAsked = (state: State, request: PermissionRequest): Step 
   const decision = Permissions.decide(state.policy, agentOf(state, request), request.permission, request.patterns)
   if (decision === "deny") {
     return step(declined(state, request), [], [
-      { _tag: "Reply", requestId, reply: "reject", message: deniedByConfiguration }
+      {
+        _tag: "Reply",
+        requestId,
+        reply: "reject",
+        message: state.policy.runtimeMode === "read-only" ? deniedByMode : deniedByConfiguration
+      }
     ])
   }
   const once: Want = { _tag: "Reply", requestId, reply: "once" }
@@ -115,14 +121,18 @@ export const questionAsked = (state: State, request: QuestionRequest): Step => {
     ...inTurn(state),
     request: {
       requestId,
-      questions: request.questions.map(({ question, header, options, multiple }) => ({
+      questions: request.questions.map(({ question, header, options, multiple }, n) => ({
+        id: String(n),
         ...(header === undefined ? {} : { header }),
         question,
         options: options.map(({ label, description }) => ({
           label,
           ...(description === undefined ? {} : { description })
         })),
-        multiple: multiple ?? false
+        multiple: multiple ?? false,
+        // OpenCode's own interface offers a field for words of one's own with each question, and has no secrets.
+        freeText: true,
+        secret: false
       })),
       ...placeOf(state, request)
     }

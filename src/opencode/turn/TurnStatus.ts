@@ -4,8 +4,9 @@
  */
 import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
 import type { Frame } from "../protocol/Frame.ts"
+import * as Subagents from "./Subagents.ts"
 import * as TurnEnd from "./TurnEnd.ts"
-import { inTurn, put, running, type State, type Step, step, without } from "./TurnState.ts"
+import { andThen, inTurn, running, type State, type Step, step, without } from "./TurnState.ts"
 
 type OfSession = Extract<Frame, { readonly sessionId: string }>
 
@@ -84,15 +85,18 @@ const ofChild = (state: State, frame: OfSession): Step => {
   const { sessionId } = frame
   switch (frame._tag) {
     case "Status":
-      return step(
-        { ...state, children: put(state.children, sessionId, frame.status.type !== "idle") },
-        retryOf(state, frame)
+      return andThen(
+        Subagents.works(state, sessionId, frame.status.type !== "idle"),
+        (state) => step(state, retryOf(state, frame))
       )
     case "Created":
     case "Idle":
-      return step({ ...state, children: put(state.children, sessionId, false) })
+      return Subagents.works(state, sessionId, false)
     case "Deleted":
-      return step({ ...state, children: without(state.children, sessionId) })
+      return andThen(
+        Subagents.works(state, sessionId, false),
+        (state) => step({ ...state, children: without(state.children, sessionId) })
+      )
     case "Error":
       return step(state, [{ _tag: "Warning", ...inTurn(state), code: "subagent-error", message: frame.error.name }])
     default:

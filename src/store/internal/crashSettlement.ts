@@ -48,7 +48,7 @@ interface TurnRow {
   readonly thread_id: string
   readonly turn_id: string
   readonly status: string
-  readonly input: string
+  readonly input: string | null
 }
 
 type Ids = Arr.NonEmptyReadonlyArray<string>
@@ -70,12 +70,13 @@ const readTurns = (sql: SqlClient.SqlClient, ids: Ids) =>
   sql<TurnRow>`SELECT thread_id, turn_id, status, input FROM eca_turns
     WHERE thread_id IN ${sql.in(ids)} AND status IN ('intent', 'accepted') ORDER BY intent_at, turn_id`
 
-/** Requests, compactions and items of no turn that were opened in the live epoch and not closed: by their index. */
+/** Requests, compactions, tasks and items of no turn that were opened in the live epoch and not closed: by their index. */
 const readSubjects = (sql: SqlClient.SqlClient, ids: Ids) =>
   sql<EventRow>`SELECT e.thread_id, e.seq, e.epoch, e.turn_id, e.type, e.at, e.position, e.body
     FROM eca_threads t JOIN eca_events e ON e.thread_id = t.thread_id AND e.epoch = t.epoch
     WHERE t.thread_id IN ${sql.in(ids)} AND e.subject_id IS NOT NULL
-      AND e.type IN ('ApprovalRequested', 'QuestionAsked', 'CompactionGated', 'ItemStarted')
+      AND e.type IN ('ApprovalRequested', 'QuestionAsked', 'ElicitationRequested', 'CompactionGated', 'ItemStarted',
+        'ItemDetached', 'TaskStarted')
       AND NOT EXISTS (SELECT 1 FROM eca_events c
         WHERE c.thread_id = e.thread_id AND c.subject_id = e.subject_id AND c.seq > e.seq)`
 
@@ -87,7 +88,7 @@ const readTurnEvents = (sql: SqlClient.SqlClient, ids: Ids) =>
   sql<EventRow>`WITH t AS MATERIALIZED (
       SELECT thread_id, epoch,
         (SELECT MIN((
-          SELECT s.seq FROM eca_events s WHERE s.thread_id = u.thread_id AND s.type = 'TurnStarted'
+          SELECT s.seq FROM eca_events s WHERE s.thread_id = u.thread_id AND s.type IN ('TurnStarted', 'TurnBegan')
             AND s.turn_id = u.turn_id ORDER BY s.seq DESC LIMIT 1
         )) FROM eca_turns u WHERE u.thread_id = eca_threads.thread_id
           AND u.status IN ('intent', 'accepted') AND u.status = 'accepted') AS started,
@@ -100,7 +101,7 @@ const readTurnEvents = (sql: SqlClient.SqlClient, ids: Ids) =>
     FROM t JOIN eca_events e ON e.thread_id = t.thread_id
       AND e.seq >= COALESCE(CASE WHEN t.started < t.ended THEN t.started END, t.ended, t.started, 0)
     WHERE e.epoch = t.epoch AND e.subject_id IS NULL
-      AND e.type IN ('TurnStarted', 'ItemStarted', 'ItemCompleted', 'UsageUpdated')`
+      AND e.type IN ('TurnStarted', 'TurnBegan', 'ItemStarted', 'ItemCompleted', 'UsageUpdated')`
 
 const byThread = <Row extends { readonly thread_id: string }>(rows: ReadonlyArray<Row>) =>
   Map.groupBy(rows, (row) => row.thread_id)
@@ -115,7 +116,10 @@ const openWork = (
   for (const row of turns) {
     const turnId = toTurnId(row.turn_id)
     if (turnId === undefined) continue
-    const input = Option.getOrElse(decodeInput(parseJson(row.input)), (): TurnInput => ({ prompt: String(row.input) }))
+    const { input: text } = row
+    const input = text === null
+      ? undefined
+      : Option.getOrElse(decodeInput(parseJson(text)), (): TurnInput => ({ prompt: text }))
     open = OpenWork.recordTurn(open, turnId, { input, started: row.status === "accepted" })
   }
   return events.map((row) => toEvent(threadId, row)).toSorted((a, b) => a.seq - b.seq).reduce(OpenWork.fold, open)

@@ -3,14 +3,17 @@
  */
 import type { TurnId } from "../../domain/Ids.ts"
 import type { NumberedEvent } from "../../domain/ThreadEvent.ts"
+import type { TurnCause } from "../../domain/TurnCause.ts"
 import * as TurnOutcome from "../../domain/TurnOutcome.ts"
 
 /** How the row of one turn changes. */
 export interface TurnChange {
   readonly turnId: TurnId
   /** The statuses of which the row must have one, or nothing is written; absent where the status stays. */
-  readonly from?: "intent" | "open"
+  readonly from?: "intent" | "open" | "nothing"
   readonly to?: "accepted" | TurnOutcome.TurnOutcome
+  /** Of a turn that the agent began, and that has no row before. */
+  readonly began?: { readonly cause: TurnCause; readonly at: number }
   readonly endedAt?: number
   /** Whether the turn has to be compared with the agent's history at the next start. */
   readonly reconcile?: boolean
@@ -45,6 +48,10 @@ const changeOf = (
   switch (event._tag) {
     case "TurnStarted":
       return started(before)
+    case "TurnBegan":
+      return before?.to === undefined
+        ? { from: "nothing", to: "accepted", began: { cause: event.cause, at: event.at } }
+        : impossible
     case "TurnCompleted":
     case "TurnFailed":
     case "TurnInterrupted":

@@ -85,7 +85,8 @@ export interface TurnRow {
   readonly epoch: BigIntColumn
   readonly status: string
   readonly ref: string | null
-  readonly input: string
+  readonly input: string | null
+  readonly cause: string | null
   readonly intent_at: BigIntColumn
   readonly ended_at: BigIntColumn | null
 }
@@ -99,7 +100,8 @@ export const toTurn = (row: TurnRow): Result.Result<TurnRecord, Schema.SchemaErr
     epoch: Number(row.epoch),
     status: row.status,
     ref: row.ref ?? undefined,
-    input: parseJson(row.input),
+    ...optional("input", row.input === null ? null : parseJson(row.input)),
+    ...optional("cause", row.cause),
     intentAt: Number(row.intent_at),
     endedAt: row.ended_at === null ? undefined : Number(row.ended_at)
   })
@@ -118,17 +120,25 @@ export interface EventRow {
 }
 
 /**
- * What one event opens and another closes, where it may outlast a turn: a request, a compaction, an item of no turn.
+ * What one event opens and another closes, where it may outlast a turn: a request, a compaction, a task, an item of no
+ * turn.
  * These are found by an index.
  */
 const subjectId = (event: NumberedEvent): string | null => {
   switch (event._tag) {
     case "ApprovalRequested":
     case "QuestionAsked":
+    case "ElicitationRequested":
       return event.request.requestId
     case "ApprovalSettled":
     case "QuestionSettled":
+    case "ElicitationSettled":
       return event.requestId
+    case "TaskStarted":
+    case "TaskEnded":
+      return `task:${event.task.taskId}`
+    case "ItemDetached":
+      return `item:${event.item.itemId}`
     case "CompactionGated":
     case "CompactionSettled":
       return event.compactionId

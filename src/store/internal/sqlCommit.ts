@@ -104,7 +104,22 @@ const moveTurn = (
   place: { readonly threadId: ThreadId; readonly epoch: Epoch },
   change: ledger.TurnChange
 ): Written => {
-  const { endedAt, from, reconcile, reconciledAt, to, turnId } = change
+  const { began, endedAt, from, reconcile, reconciledAt, to, turnId } = change
+  if (began !== undefined) {
+    // Only the agent knows it, so there is nothing to compare it with later.
+    const row = {
+      turn_id: turnId,
+      thread_id: place.threadId,
+      epoch: place.epoch,
+      status: to ?? "accepted",
+      cause: began.cause,
+      intent_at: began.at,
+      ended_at: endedAt ?? null
+    }
+    return sql`INSERT INTO eca_turns ${sql.insert(row)} ON CONFLICT (turn_id) DO NOTHING RETURNING turn_id`.pipe(
+      Effect.flatMap(eventLog.fencedUnless(place))
+    )
+  }
   const set = sql.csv([
     ...(to === undefined ? [] : [sql`status = ${to}`]),
     ...(endedAt === undefined ? [] : [sql`ended_at = ${endedAt}`]),

@@ -130,7 +130,7 @@ export const make = (sql: SqlClient.SqlClient) => {
       read(
         "read turns to reconcile",
         sql<TurnRow>`SELECT * FROM eca_turns WHERE thread_id = ${threadId} AND reconcile = 1
-          ORDER BY intent_at, turn_id`.pipe(
+            AND cause IS NULL ORDER BY intent_at, turn_id`.pipe(
           Effect.map((rows) =>
             rows.flatMap((row) => Result.match(toTurn(row), { onFailure: () => [], onSuccess: (turn) => [turn] }))
           )
@@ -174,11 +174,12 @@ export const make = (sql: SqlClient.SqlClient) => {
         "read a request",
         sql<{ readonly type: string }>`SELECT type FROM eca_events
           WHERE thread_id = ${threadId} AND subject_id = ${requestId}
-            AND type IN ('ApprovalRequested', 'ApprovalSettled', 'QuestionAsked', 'QuestionSettled')
+            AND type IN ('ApprovalRequested', 'ApprovalSettled', 'QuestionAsked', 'QuestionSettled',
+              'ElicitationRequested', 'ElicitationSettled')
           ORDER BY seq DESC LIMIT 1`.pipe(
           Effect.map(([last]) => {
             if (last === undefined) return "unknown"
-            return last.type === "ApprovalSettled" || last.type === "QuestionSettled" ? "settled" : "open"
+            return last.type.endsWith("Settled") ? "settled" : "open"
           })
         )
       ),

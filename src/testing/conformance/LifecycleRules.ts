@@ -10,6 +10,16 @@ import type { Rule } from "./Rule.ts"
 
 const sessions = 50
 
+/** The tasks that were started and have not ended. */
+const running = (events: ReadonlyArray<ProviderEvent>): ReadonlyArray<string> => {
+  const tasks = new Map<string, string>()
+  for (const event of events) {
+    if (event._tag === "TaskStarted") tasks.set(event.task.taskId, event.task.title)
+    if (event._tag === "TaskEnded") tasks.delete(event.task.taskId)
+  }
+  return Array.from(tasks.values())
+}
+
 export const rules: ReadonlyArray<Rule> = [
   {
     id: "close/twice",
@@ -78,46 +88,41 @@ export const rules: ReadonlyArray<Rule> = [
   {
     id: "background/idle",
     promise: "P9",
-    title: "whether the agent works in the background is answered in time, and an idle one does not",
+    title: "an agent that works on nothing beside its turns has no task that runs",
     assumes: ["interrupt/streaming"],
     prove: (bench) =>
       bench.onHost(Effect.fnUntraced(function*(host) {
-        const { awaitEvent, run, send, session } = yield* listen(host)
-        const working = within(bench, "the answer to backgroundWork", session.backgroundWork)
-        yield* equal(yield* working, false, "background work of a new session")
+        const { awaitEvent, run, seen, send, session } = yield* listen(host)
+        const idle = (when: string) => Effect.flatMap(seen, (events) => equal(running(events), [], `tasks ${when}`))
         yield* run(bench.prompts.say("one"))
-        yield* equal(yield* working, false, "background work of an idle session")
+        yield* idle("after a turn")
         const turnId = yield* send(bench.prompts.slow)
         const begins = (event: ProviderEvent): event is Extract<ProviderEvent, { readonly _tag: "ItemStarted" }> =>
           event._tag === "ItemStarted" && event.turnId === turnId
         yield* awaitEvent("the answer to begin", begins)
-        yield* working
         yield* within(bench, "interruptTurn to return", session.interruptTurn(turnId))
         yield* awaitEvent("the end of the turn", endsTurn(turnId))
-        yield* equal(yield* working, false, "background work after an interrupt")
+        yield* idle("after an interrupt")
       }))
   },
   {
     id: "background/busy",
     promise: "P9",
-    title: "an agent that works outside of a turn says so for as long as it does",
+    title: "work beside the turns is a task from its start to its end",
+    applies: ({ tasks }) => tasks,
     assumes: ["background/idle"],
     prove: (bench) =>
       bench.onHost(Effect.fnUntraced(function*(host) {
         const begin = yield* need(host.controls, "backgroundWork")
-        const { run, session } = yield* listen(host)
+        const { awaitEvent, run, session } = yield* listen(host)
         yield* run(bench.prompts.say("one"))
-        const becomes = (wanted: boolean) =>
-          within(
-            bench,
-            `backgroundWork: ${wanted}`,
-            Effect.repeat(session.backgroundWork, {
-              until: (working) => working === wanted,
-              schedule: Schedule.spaced("20 millis")
-            })
-          )
-        yield* Effect.scoped(Effect.andThen(begin(session.sessionId), becomes(true)))
-        yield* becomes(false)
+        const { task } = yield* Effect.scoped(
+          Effect.andThen(begin(session.sessionId), awaitEvent("TaskStarted", (event) => event._tag === "TaskStarted"))
+        )
+        const ends = (event: ProviderEvent): event is Extract<ProviderEvent, { readonly _tag: "TaskEnded" }> =>
+          event._tag === "TaskEnded" && event.task.taskId === task.taskId
+        const ended = yield* awaitEvent("TaskEnded", ends)
+        yield* expect(ended.task.status !== "running", "a task that has ended", ended.task)
       }))
   },
   {

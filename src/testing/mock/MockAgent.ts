@@ -2,9 +2,10 @@
  * The running side of the mock: which sessions are live, which faults are set, and the one way out for events.
  */
 import { type Cause, type Clock, type Deferred, Effect, type Fiber, type Latch, Queue } from "effect"
-import type { InstanceId, ItemId, ProviderName, RequestId, SessionId, TurnId } from "../../domain/Ids.ts"
-import type { Item } from "../../domain/Item.ts"
+import type { InstanceId, ItemId, ProviderName, RequestId, SessionId, TaskId, TurnId } from "../../domain/Ids.ts"
+import type { Item, ItemStatus } from "../../domain/Item.ts"
 import type { RuntimeMode } from "../../domain/RuntimeMode.ts"
+import type { Task } from "../../domain/Task.ts"
 import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
 import type { TurnFailure } from "../../domain/TurnFailure.ts"
 import type { TurnInput } from "../../domain/TurnInput.ts"
@@ -13,6 +14,8 @@ import type {
   ApprovalDecision,
   ApprovalKind,
   ApprovalRequest,
+  ElicitationAnswer,
+  ElicitationRequest,
   QuestionAnswer,
   QuestionRequest
 } from "../../domain/UserRequest.ts"
@@ -77,19 +80,36 @@ export interface MockAgent {
   keepTalking: boolean
 }
 
+/** A request without an answer. One that is not of a turn outlives it. */
 export type Pending =
   | {
     readonly _tag: "Approval"
-    readonly turnId: TurnId
+    readonly turnId: TurnId | undefined
     readonly request: ApprovalRequest
     readonly answer: Deferred.Deferred<ApprovalDecision>
   }
   | {
     readonly _tag: "Question"
-    readonly turnId: TurnId
+    readonly turnId: TurnId | undefined
     readonly request: QuestionRequest
     readonly answer: Deferred.Deferred<QuestionAnswer>
   }
+  | {
+    readonly _tag: "Elicitation"
+    readonly turnId: TurnId | undefined
+    readonly request: ElicitationRequest
+    readonly answer: Deferred.Deferred<ElicitationAnswer>
+  }
+
+/** Work beside the turns, with the item that began it. */
+export interface RunningTask {
+  readonly task: Task
+  readonly turnId: TurnId | undefined
+  /** The item as it is in this status; absent where a turn did not begin it. */
+  readonly item: ((status: ItemStatus) => Item) | undefined
+  /** Its turn is over. */
+  detached: boolean
+}
 
 /** Input for the model, and what was in its context before. */
 export interface Steer {
@@ -146,7 +166,7 @@ export interface Live {
   phase: "live" | "gone"
   turn: RunningTurn | undefined
   compaction: Compaction | undefined
-  backgroundWork: boolean
+  readonly tasks: Map<TaskId, RunningTask>
   /** How its process ended. */
   exit: ProcessExit | undefined
 }
@@ -179,7 +199,7 @@ export const vanish = (live: Live, outcome: Outcome, events: "end" | "drop" | "o
     if (live.phase === "gone") return Effect.void
     const { agent, compaction, stored, turn } = live
     live.phase = "gone"
-    live.backgroundWork = false
+    live.tasks.clear()
     if (agent.live.get(stored.sessionId) === live) agent.live.delete(stored.sessionId)
     if (turn !== undefined) close(live, turn, outcome)
     live.pending.clear()

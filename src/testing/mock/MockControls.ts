@@ -7,8 +7,14 @@ import type { Effect } from "effect"
 import type { InstanceId, RequestId, SessionId, ThreadId, TurnId } from "../../domain/Ids.ts"
 import type { RuntimeMode } from "../../domain/RuntimeMode.ts"
 import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
+import type { TurnCause } from "../../domain/TurnCause.ts"
 import type { ModelSelection } from "../../domain/TurnInput.ts"
-import type { ApprovalDecision, ApprovalRequest, QuestionRequest } from "../../domain/UserRequest.ts"
+import type {
+  ApprovalDecision,
+  ApprovalRequest,
+  ElicitationRequest,
+  QuestionRequest
+} from "../../domain/UserRequest.ts"
 import type {
   ProcessExit,
   ProviderTurn,
@@ -54,14 +60,21 @@ export type MockRequest =
   | {
     readonly _tag: "Approval"
     readonly sessionId: SessionId
-    readonly turnId: TurnId
+    /** Absent if no turn waits for it. */
+    readonly turnId: TurnId | undefined
     readonly request: ApprovalRequest
   }
   | {
     readonly _tag: "Question"
     readonly sessionId: SessionId
-    readonly turnId: TurnId
+    readonly turnId: TurnId | undefined
     readonly request: QuestionRequest
+  }
+  | {
+    readonly _tag: "Elicitation"
+    readonly sessionId: SessionId
+    readonly turnId: TurnId | undefined
+    readonly request: ElicitationRequest
   }
 
 /**
@@ -121,8 +134,22 @@ export interface MockControls {
     events: ReadonlyArray<ProviderEvent>,
     from?: "live" | "stopped"
   ) => Effect.Effect<void>
-  /** What a live session answers to `backgroundWork`. */
+  /** A live session begins a task beside its turns, or ends all that it has. */
   readonly backgroundWork: (sessionId: SessionId, on: boolean) => Effect.Effect<void>
+  /**
+   * A live session begins a turn of its own, answered by `script`, whose prompt is empty. Answers its id, or nothing
+   * where a turn runs or there is no such session.
+   */
+  readonly beginTurn: (
+    sessionId: SessionId,
+    cause: TurnCause,
+    script?: MockScript
+  ) => Effect.Effect<TurnId | undefined>
+  /** A live session asks for an approval that no turn waits for, as a subagent in the background does. */
+  readonly askBeside: (
+    sessionId: SessionId,
+    about: Pick<ApprovalRequest, "kind" | "subject">
+  ) => Effect.Effect<RequestId | undefined>
   /**
    * Moves the `TestClock` to the sweep in which the reaper stops the thread's session, and no further, then waits until
    * it is stopped: until each hook of its `session:end` was called, whatever real I/O it does. (In one adjustment past

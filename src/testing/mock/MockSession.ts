@@ -2,10 +2,11 @@
  * A live session of the mock: the adapter's side of the contract, as strict as a real agent.
  */
 import { Deferred, Effect, Option, Stream } from "effect"
-import { ItemId, type RequestId, type TurnId } from "../../domain/Ids.ts"
+import { ItemId, type RequestId, TurnId } from "../../domain/Ids.ts"
+import type { TurnCause } from "../../domain/TurnCause.ts"
 import type { ModelSelection, TurnInput } from "../../domain/TurnInput.ts"
 import { zero } from "../../domain/Usage.ts"
-import type { ApprovalDecision, QuestionAnswer } from "../../domain/UserRequest.ts"
+import type { ApprovalDecision, ElicitationAnswer, QuestionAnswer } from "../../domain/UserRequest.ts"
 import {
   type AgentError,
   type CapabilityMissing,
@@ -14,11 +15,13 @@ import {
   TurnRefused
 } from "../../provider/AdapterError.ts"
 import type { ProviderSession, ProviderTurn, SendTurnError } from "../../provider/ProviderAdapter.ts"
-import { changed, type StoredTurn } from "../MockAgentDisk.ts"
+import { changed, type Message, type StoredTurn } from "../MockAgentDisk.ts"
 import { emit, type Live, type MockAgent, now, type Pending, reach, type RunningTurn, vanish } from "./MockAgent.ts"
 import { compact, gateThere } from "./MockCompaction.ts"
 import { checkAttachments } from "./MockDirectory.ts"
 import { cursorOf, evidence, fork, history, needs } from "./MockHistory.ts"
+import { meaning, ofTurn } from "./ScriptedRequest.ts"
+import * as ScriptedTask from "./ScriptedTask.ts"
 import { play } from "./ScriptedTurn.ts"
 
 /** The handle that the service holds. */
@@ -38,12 +41,18 @@ export const handle = (live: Live, origin: ProviderSession["origin"], directory:
     interruptTurn: (turnId) => interruptTurn(live, turnId),
     respondToApproval: (requestId, decision) => respondToApproval(live, requestId, decision),
     answerQuestion: (requestId, answer) => answerQuestion(live, requestId, answer),
+    answerElicitation: (requestId, answer) => answerElicitation(live, requestId, answer),
     compact: Effect.suspend(() => compact(live)),
     fork: Effect.suspend(() => fork(live)),
     compactionGate: agent.capabilities.compactionGate,
     history: Effect.suspend(() => history(live)),
     evidence: (turn) => evidence(live, turn),
-    backgroundWork: Effect.sync(() => live.backgroundWork)
+    stopTask: (taskId) =>
+      needs(live, "tasks").pipe(
+        Effect.andThen(reach(live, "stopTask")),
+        Effect.andThen(ScriptedTask.end(live, taskId, "stopped")),
+        Effect.asVoid
+      )
   }
 }
 
@@ -108,36 +117,49 @@ const sendTurn = (live: Live, turn: ProviderTurn): Effect.Effect<void, SendTurnE
     })
   )
 
+const take = (live: Live, { input, ref, turnId }: ProviderTurn): RunningTurn => {
+  const { stored } = live
+  const record: StoredTurn = { turnId, ref, input, outcome: "unfinished", usage: undefined }
+  live.turn = {
+    stored: record,
+    ordinal: stored.turns.push(record),
+    fiber: undefined,
+    usage: zero,
+    deaf: false,
+    aborted: false,
+    open: new Map(),
+    steers: [],
+    items: 0
+  }
+  stored.resumable = true
+  return live.turn
+}
+
+const perform = (live: Live, turn: RunningTurn, history: ReadonlyArray<Message>): Effect.Effect<void> =>
+  Effect.map(
+    Effect.forkDetach(play(live, turn, { input: turn.stored.input, history }), { uninterruptible: true }),
+    (fiber) => {
+      turn.fiber = fiber
+    }
+  )
+
 /** From here on the agent has the turn, whatever becomes of the caller. */
 const accept = (live: Live, turn: ProviderTurn): Effect.Effect<void> =>
   Effect.suspend(() => {
+    const running = take(live, turn)
+    return perform(live, running, hear(live, running.stored, turn.input))
+  }).pipe(Effect.uninterruptible)
+
+/** The agent begins a turn of its own, if none runs. Its script sees an empty prompt. */
+export const begin = (live: Live, cause: TurnCause): Effect.Effect<TurnId | undefined> =>
+  Effect.suspend(() => {
     const { stored } = live
-    const record: StoredTurn = {
-      turnId: turn.turnId,
-      ref: turn.ref,
-      input: turn.input,
-      outcome: "unfinished",
-      usage: undefined
-    }
-    const running: RunningTurn = {
-      stored: record,
-      ordinal: stored.turns.push(record),
-      fiber: undefined,
-      usage: zero,
-      deaf: false,
-      aborted: false,
-      open: new Map(),
-      steers: [],
-      items: 0
-    }
-    const history = hear(live, record, turn.input)
-    live.turn = running
-    stored.resumable = true
-    return Effect.map(
-      Effect.forkDetach(play(live, running, { input: turn.input, history }), { uninterruptible: true }),
-      (fiber) => {
-        running.fiber = fiber
-      }
+    if (live.turn !== undefined || live.phase === "gone") return Effect.undefined
+    const turnId = TurnId.make(`${stored.sessionId}.own.${stored.turns.length + 1}`)
+    const running = take(live, { turnId, ref: undefined, input: { prompt: "" } })
+    return emit(live, [{ _tag: "TurnBegan", turnId, cause }]).pipe(
+      Effect.andThen(perform(live, running, stored.history.slice())),
+      Effect.as(turnId)
     )
   }).pipe(Effect.uninterruptible)
 
@@ -193,7 +215,7 @@ const interruptTurn = (live: Live, turnId: TurnId): Effect.Effect<void, AgentErr
 
 // --- Requests ---
 
-const take = <Tag extends Pending["_tag"]>(live: Live, requestId: RequestId, tag: Tag) =>
+const claim = <Tag extends Pending["_tag"]>(live: Live, requestId: RequestId, tag: Tag) =>
   Effect.suspend(() => {
     const pending = live.pending.get(requestId)
     if (pending === undefined || !isPending(pending, tag)) return new RequestGone({ requestId })
@@ -209,14 +231,14 @@ const isPending = <Tag extends Pending["_tag"]>(
 /** The agent confirms each answer by an event of its own, as OpenCode 1.18.33 does (`permission.replied`). */
 const respondToApproval = (live: Live, requestId: RequestId, decision: ApprovalDecision) =>
   reach(live, "respondToApproval").pipe(
-    Effect.andThen(take(live, requestId, "Approval")),
+    Effect.andThen(claim(live, requestId, "Approval")),
     Effect.flatMap((pending) => {
       const { turnId } = pending
       live.agent.disk.answers.push({ sessionId: live.stored.sessionId, turnId, requestId, answer: decision })
       changed(live.agent.disk)
-      if (decision._tag === "AllowForSession") live.allowed.add(pending.request.kind)
+      if (meaning(pending.request, decision)._tag === "AllowForSession") live.allowed.add(pending.request.kind)
       return Effect.andThen(
-        emit(live, [{ _tag: "ApprovalSettled", turnId, requestId, by: "user", decision }]),
+        emit(live, [{ _tag: "ApprovalSettled", ...ofTurn(turnId), requestId, by: "user", decision }]),
         Deferred.succeed(pending.answer, decision)
       )
     }),
@@ -225,13 +247,31 @@ const respondToApproval = (live: Live, requestId: RequestId, decision: ApprovalD
 
 const answerQuestion = (live: Live, requestId: RequestId, answer: QuestionAnswer) =>
   reach(live, "answerQuestion").pipe(
-    Effect.andThen(take(live, requestId, "Question")),
+    Effect.andThen(claim(live, requestId, "Question")),
     Effect.flatMap((pending) => {
       const { turnId } = pending
       live.agent.disk.answers.push({ sessionId: live.stored.sessionId, turnId, requestId, answer })
       changed(live.agent.disk)
       return Effect.andThen(
-        emit(live, [{ _tag: "QuestionSettled", turnId, requestId, by: "user", answer }]),
+        emit(live, [{ _tag: "QuestionSettled", ...ofTurn(turnId), requestId, by: "user", answer }]),
+        Deferred.succeed(pending.answer, answer)
+      )
+    }),
+    Effect.asVoid
+  )
+
+const outcomes = { Accept: "accepted", Decline: "declined", Cancel: "cancelled" } as const
+
+const answerElicitation = (live: Live, requestId: RequestId, answer: ElicitationAnswer) =>
+  reach(live, "answerElicitation").pipe(
+    Effect.andThen(claim(live, requestId, "Elicitation")),
+    Effect.flatMap((pending) => {
+      const { turnId } = pending
+      const outcome = outcomes[answer._tag]
+      live.agent.disk.answers.push({ sessionId: live.stored.sessionId, turnId, requestId, answer })
+      changed(live.agent.disk)
+      return Effect.andThen(
+        emit(live, [{ _tag: "ElicitationSettled", ...ofTurn(turnId), requestId, by: "user", outcome }]),
         Deferred.succeed(pending.answer, answer)
       )
     }),

@@ -95,6 +95,7 @@ const create = (agent: MockAgent, input: StartInput, clock: Clock.Clock): Stored
     turns: [],
     resumable: !agent.neverResumableBeforeFirstTurn,
     requests: 0,
+    tasks: 0,
     overlaps: 0
   }
   agent.disk.sessions.set(stored.sessionId, stored)
@@ -122,7 +123,7 @@ const open = (
     phase: "live",
     turn: undefined,
     compaction: undefined,
-    backgroundWork: false,
+    tasks: new Map(),
     exit: undefined
   }
   agent.live.set(stored.sessionId, live)

@@ -2,14 +2,15 @@
  * The items of a scripted turn: what is said and what is done, from its start to its completion.
  */
 import { Effect, Stream } from "effect"
-import { ItemId } from "../../domain/Ids.ts"
+import { ItemId, type TurnId } from "../../domain/Ids.ts"
 import type { Item, ItemStatus } from "../../domain/Item.ts"
 import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
 import type { ApprovalKind } from "../../domain/UserRequest.ts"
 import type { StoredSession } from "../MockAgentDisk.ts"
 import type { Chunks } from "../MockScript.ts"
 import { emit, type Live, now, type RunningTurn, type TurnEnding } from "./MockAgent.ts"
-import { ask, goOn, mayAsk } from "./ScriptedRequest.ts"
+import { ask, goOn, isRefused, mayAsk } from "./ScriptedRequest.ts"
+import * as ScriptedTask from "./ScriptedTask.ts"
 
 const nextItem = (live: Live, turn: RunningTurn): ItemId =>
   ItemId.make(`${live.stored.sessionId}.${turn.ordinal}.${++turn.items}`)
@@ -52,7 +53,7 @@ export const say = (
     let text = ""
     const deltas = (pieces: ReadonlyArray<string>, out: Array<ProviderEvent>): Array<ProviderEvent> => {
       for (const delta of pieces) {
-        out.push({ _tag: "ItemDelta", turnId, itemId, offset: text.length, delta })
+        out.push({ _tag: "ItemDelta", turnId, itemId, field: "text", offset: text.length, delta })
         text += delta
       }
       return out
@@ -70,27 +71,58 @@ export const say = (
     )
   })
 
+const printed = (turnId: TurnId, itemId: ItemId, pieces: ReadonlyArray<string>): ReadonlyArray<ProviderEvent> => {
+  let offset = 0
+  return pieces.map((delta) => {
+    const event = { _tag: "ItemDelta", turnId, itemId, field: "output", offset, delta } as const
+    offset += delta.length
+    return event
+  })
+}
+
 export const work = (
   live: Live,
   turn: RunningTurn,
-  step: { readonly asks: boolean; readonly during: Effect.Effect<unknown> },
+  step: {
+    readonly asks: boolean
+    readonly during: Effect.Effect<unknown>
+    /** What it prints while it runs. */
+    readonly prints?: ReadonlyArray<string>
+    /** It goes on as a task, and its turn does not wait for it. */
+    readonly background?: boolean
+  },
   kind: ApprovalKind,
   subject: string,
   make: (itemId: ItemId, status: ItemStatus) => Item
-): Effect.Effect<void, TurnEnding> =>
+): Effect.Effect<unknown, TurnEnding> =>
   Effect.suspend(() => {
     const turnId = turn.stored.turnId
     const itemId = nextItem(live, turn)
     const asks = step.asks && mayAsk(live, kind)
     turn.open.set(itemId, { at: now(live), now: () => make(itemId, "failed") })
-    const run = step.during.pipe(
-      Effect.andThen(Effect.suspend(() => emit(live, [complete(live, turn, make(itemId, "completed"))])))
-    )
-    const started = emit(live, [{ _tag: "ItemStarted", turnId, item: make(itemId, asks ? "pending" : "running") }])
+    const run = step.background === true
+      ? Effect.suspend(() => {
+        turn.open.delete(itemId)
+        return ScriptedTask.start(live, { kind: "command", title: subject, itemId }, {
+          turnId,
+          item: (status) => make(itemId, status)
+        })
+      })
+      : emit(live, printed(turnId, itemId, step.prints ?? [])).pipe(
+        Effect.andThen(step.during),
+        Effect.andThen(Effect.suspend(() => emit(live, [complete(live, turn, make(itemId, "completed"))])))
+      )
+    const refused = isRefused(live, kind)
+    const started = emit(live, [
+      { _tag: "ItemStarted", turnId, item: make(itemId, asks || refused ? "pending" : "running") }
+    ])
+    if (refused) {
+      return Effect.andThen(started, Effect.suspend(() => emit(live, [complete(live, turn, make(itemId, "declined"))])))
+    }
     if (!asks) return Effect.andThen(started, run)
     return started.pipe(
       Effect.andThen(ask(live, turn, { kind, subject, detail: make(itemId, "pending"), itemId })),
-      Effect.flatMap((decision): Effect.Effect<void, TurnEnding> =>
+      Effect.flatMap((decision): Effect.Effect<unknown, TurnEnding> =>
         decision._tag === "Deny"
           ? Effect.andThen(emit(live, [complete(live, turn, make(itemId, "declined"))]), goOn(live, decision))
           : Effect.andThen(emit(live, [{ _tag: "ItemUpdated", turnId, item: make(itemId, "running") }]), run)

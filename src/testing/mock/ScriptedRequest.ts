@@ -1,13 +1,43 @@
 /** What a scripted turn asks the user, and when it may continue without an answer. */
 import { Deferred, Effect } from "effect"
-import { type ItemId, RequestId } from "../../domain/Ids.ts"
-import type { ApprovalDecision, ApprovalKind, Question, QuestionAnswer } from "../../domain/UserRequest.ts"
+import { type ItemId, RequestId, type TurnId } from "../../domain/Ids.ts"
+import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
+import type {
+  ApprovalChoice,
+  ApprovalDecision,
+  ApprovalKind,
+  ApprovalRequest,
+  ElicitationAnswer,
+  ElicitationRequest,
+  Question,
+  QuestionAnswer
+} from "../../domain/UserRequest.ts"
 import { changed } from "../MockAgentDisk.ts"
-import { emit, type Live, type RunningTurn, type TurnEnding } from "./MockAgent.ts"
+import { emit, type Live, type Pending, type RunningTurn, type TurnEnding } from "./MockAgent.ts"
+
+export const ofTurn = (turnId: TurnId | undefined) => turnId === undefined ? {} : { turnId }
+
+/** What a decision comes to: a choice means what the request says that it does. */
+export const meaning = (request: Pick<ApprovalRequest, "choices">, decision: ApprovalDecision): ApprovalDecision => {
+  if (decision._tag !== "Choose") return decision
+  switch (request.choices?.find(({ id }) => id === decision.choiceId)?.meaning) {
+    case "allow-once":
+      return { _tag: "AllowOnce" }
+    case "allow-session":
+    case "allow-always":
+      return { _tag: "AllowForSession" }
+    default:
+      return { _tag: "Deny" }
+  }
+}
+
+/** Whether the runtime mode refuses it without a question. */
+export const isRefused = ({ stored }: Live, kind: ApprovalKind): boolean =>
+  stored.runtimeMode === "read-only" && kind !== "file-read"
 
 /** Whether the runtime mode demands an approval. */
 export const mayAsk = ({ stored }: Live, kind: ApprovalKind): boolean => {
-  if (kind === "file-read" || stored.runtimeMode === "full-access") return false
+  if (kind === "file-read" || stored.runtimeMode === "full-access" || stored.runtimeMode === "read-only") return false
   return !(kind === "file-change" && stored.runtimeMode === "auto-accept-edits")
 }
 
@@ -20,10 +50,12 @@ export const ask = (
     readonly subject: string
     readonly detail: unknown
     readonly itemId?: ItemId
+    readonly choices?: ReadonlyArray<ApprovalChoice> | undefined
   }
 ): Effect.Effect<ApprovalDecision> =>
   Effect.suspend(() => {
     const turnId = turn.stored.turnId
+    if (isRefused(live, about.kind)) return Effect.succeed<ApprovalDecision>({ _tag: "Deny", reason: readOnly })
     if (!mayAsk(live, about.kind)) return Effect.succeed<ApprovalDecision>({ _tag: "AllowOnce" })
     const requestId = nextRequest(live)
     const request = {
@@ -31,7 +63,8 @@ export const ask = (
       kind: about.kind,
       subject: about.subject,
       detail: about.detail,
-      ...(about.itemId === undefined ? {} : { itemId: about.itemId })
+      ...(about.itemId === undefined ? {} : { itemId: about.itemId }),
+      ...(about.choices === undefined ? {} : { choices: about.choices })
     }
     if (live.allowed.has(about.kind)) {
       const decision: ApprovalDecision = { _tag: "AllowOnce" }
@@ -44,12 +77,40 @@ export const ask = (
       )
     }
     const answer = Deferred.makeUnsafe<ApprovalDecision>()
-    live.pending.set(requestId, { _tag: "Approval", turnId, request, answer })
-    return emit(live, [{ _tag: "ApprovalRequested", turnId, request }]).pipe(
-      Effect.andThen(Effect.sync(() => changed(live.agent.disk))),
-      Effect.andThen(Deferred.await(answer))
+    return Effect.map(
+      hold(live, { _tag: "Approval", turnId, request, answer }, [{ _tag: "ApprovalRequested", turnId, request }]),
+      (decision) => meaning(request, decision)
     )
   })
+
+/** The user is asked for something that no turn waits for, and that outlives every turn. */
+export const askBeside = (
+  live: Live,
+  about: Pick<ApprovalRequest, "kind" | "subject">
+): Effect.Effect<RequestId> =>
+  Effect.suspend(() => {
+    const request: ApprovalRequest = { requestId: nextRequest(live), detail: null, ...about }
+    const answer = Deferred.makeUnsafe<ApprovalDecision>()
+    live.pending.set(request.requestId, { _tag: "Approval", turnId: undefined, request, answer })
+    changed(live.agent.disk)
+    return Effect.as(emit(live, [{ _tag: "ApprovalRequested", request }]), request.requestId)
+  })
+
+/** Shows a request and waits for its answer. */
+const hold = <A>(
+  live: Live,
+  pending: Pending & { readonly answer: Deferred.Deferred<A> },
+  events: ReadonlyArray<ProviderEvent>
+): Effect.Effect<A> => {
+  live.pending.set(pending.request.requestId, pending)
+  return emit(live, events).pipe(
+    Effect.andThen(Effect.sync(() => changed(live.agent.disk))),
+    Effect.andThen(Deferred.await(pending.answer))
+  )
+}
+
+/** What the model is told of what the mode refuses. */
+const readOnly = "the session is read-only"
 
 /** A denial without a reason ends the turn; one with a reason is feedback for the model. */
 export const goOn = (live: Live, decision: ApprovalDecision): Effect.Effect<void, TurnEnding> =>
@@ -73,10 +134,26 @@ export const pose = (
     const turnId = turn.stored.turnId
     const request = { requestId: nextRequest(live), questions }
     const answer = Deferred.makeUnsafe<QuestionAnswer>()
-    live.pending.set(request.requestId, { _tag: "Question", turnId, request, answer })
-    return emit(live, [{ _tag: "QuestionAsked", turnId, request }]).pipe(
-      Effect.andThen(Effect.sync(() => changed(live.agent.disk))),
-      Effect.andThen(Deferred.await(answer))
+    return hold(live, { _tag: "Question", turnId, request, answer }, [{ _tag: "QuestionAsked", turnId, request }])
+  })
+
+/** An MCP server asks the user. */
+export const elicit = (
+  live: Live,
+  turn: RunningTurn,
+  about: Omit<ElicitationRequest, "requestId">
+): Effect.Effect<ElicitationAnswer> =>
+  Effect.suspend(() => {
+    if (!live.agent.capabilities.elicitations) {
+      return Effect.die("The script elicits, which this agent cannot (capabilities.elicitations)")
+    }
+    const turnId = turn.stored.turnId
+    const request = { requestId: nextRequest(live), ...about }
+    const answer = Deferred.makeUnsafe<ElicitationAnswer>()
+    return hold(
+      live,
+      { _tag: "Elicitation", turnId, request, answer },
+      [{ _tag: "ElicitationRequested", turnId, request }]
     )
   })
 

@@ -7,7 +7,8 @@ import type { MockStep } from "../MockScript.ts"
 import { close, emit, type Live, type RunningTurn, type Steer, type TurnEnding, vanish } from "./MockAgent.ts"
 import { compactItself } from "./MockCompaction.ts"
 import { complete, say, work } from "./ScriptedItem.ts"
-import { ask, goOn, pose } from "./ScriptedRequest.ts"
+import { ask, elicit, goOn, pose } from "./ScriptedRequest.ts"
+import { detach } from "./ScriptedTask.ts"
 
 /**
  * Plays the turn to its end, with whatever is added to it meanwhile. Never fails. To be run uninterruptibly: a turn that
@@ -55,7 +56,7 @@ const answer = (
 const performAll = (live: Live, turn: RunningTurn, steps: ReadonlyArray<MockStep>) =>
   Effect.forEach(steps, (step) => perform(live, turn, step), { discard: true })
 
-const perform = (live: Live, turn: RunningTurn, step: MockStep): Effect.Effect<void, TurnEnding> => {
+const perform = (live: Live, turn: RunningTurn, step: MockStep): Effect.Effect<unknown, TurnEnding> => {
   const turnId = turn.stored.turnId
   switch (step._tag) {
     case "Text":
@@ -67,6 +68,8 @@ const perform = (live: Live, turn: RunningTurn, step: MockStep): Effect.Effect<v
         _tag: "ToolCall",
         itemId,
         tool: step.tool,
+        kind: step.toolKind,
+        ...(step.toolDetail === undefined ? {} : { detail: step.toolDetail }),
         input: step.input,
         status: status === "completed" && step.failed ? "failed" : status,
         ...(status === "completed" ? { output: step.output } : {})
@@ -100,6 +103,11 @@ const perform = (live: Live, turn: RunningTurn, step: MockStep): Effect.Effect<v
         live.stored.history.push({ role: "tool", text: `answered: ${given.answers.flat().join(", ")}` })
         return Effect.void
       })
+    case "Elicitation":
+      return Effect.flatMap(
+        elicit(live, turn, step.request),
+        (given) => step.onAnswer === undefined ? Effect.void : performAll(live, turn, step.onAnswer(given))
+      )
     case "Plan":
       return emit(live, [{ _tag: "PlanUpdated", turnId, steps: step.steps }])
     case "Usage":
@@ -168,6 +176,7 @@ const finish = (live: Live, turn: RunningTurn, ending: TurnEnding): Effect.Effec
     const { stored: { turnId }, usage } = turn
     const events: Array<ProviderEvent> = []
     for (const item of turn.open.values()) events.push(complete(live, turn, item.now()))
+    events.push(...detach(live, turn))
     switch (ending._tag) {
       case "Completed":
         close(live, turn, "completed")

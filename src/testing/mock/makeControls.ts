@@ -6,7 +6,10 @@ import type { SessionId } from "../../domain/Ids.ts"
 import { changed, type StoredSession, watch } from "../MockAgentDisk.ts"
 import { type Live, type MockAgent, vanish } from "./MockAgent.ts"
 import type { MockControls, MockRequest, MockSession } from "./MockControls.ts"
+import { begin } from "./MockSession.ts"
 import { reapIdle } from "./reapIdle.ts"
+import { askBeside, ofTurn } from "./ScriptedRequest.ts"
+import * as ScriptedTask from "./ScriptedTask.ts"
 
 export const makeControls = (agent: MockAgent): MockControls => {
   const { disk } = agent
@@ -53,9 +56,28 @@ export const makeControls = (agent: MockAgent): MockControls => {
         return target === undefined ? Effect.void : Effect.asVoid(Queue.offerAll(target.events, events))
       }),
     backgroundWork: (sessionId, on) =>
-      set(() => {
+      Effect.suspend(() => {
         const live = agent.live.get(sessionId)
-        if (live !== undefined) live.backgroundWork = on
+        if (live === undefined) return Effect.void
+        if (on) {
+          return ScriptedTask.start(live, { kind: "command", title: "in the background" }, {
+            turnId: undefined,
+            item: undefined
+          })
+        }
+        return Effect.forEach(Array.from(live.tasks.keys()), (taskId) => ScriptedTask.end(live, taskId, "completed"))
+      }).pipe(Effect.asVoid),
+    beginTurn: (sessionId, cause, script) =>
+      Effect.suspend(() => {
+        const live = agent.live.get(sessionId)
+        if (live === undefined) return Effect.undefined
+        if (script !== undefined) agent.nextScripts.push(script)
+        return begin(live, cause)
+      }),
+    askBeside: (sessionId, about) =>
+      Effect.suspend(() => {
+        const live = agent.live.get(sessionId)
+        return live === undefined ? Effect.undefined : askBeside(live, about)
       }),
     reapIdle: (threadId, options = {}) =>
       reapIdle(threadId, options, (sessionId) => watch(disk, () => agent.live.has(sessionId) ? undefined : true)),
@@ -65,10 +87,11 @@ export const makeControls = (agent: MockAgent): MockControls => {
           const pending = live.pending.get(requestId)
           if (pending?._tag !== "Approval") continue
           live.pending.delete(requestId)
-          const { turnId } = pending
-          return Queue.offer(live.events, { _tag: "ApprovalSettled", turnId, requestId, by: "agent", decision }).pipe(
-            Effect.andThen(Deferred.succeed(pending.answer, decision))
-          )
+          const turnId = ofTurn(pending.turnId)
+          return Queue.offer(live.events, { _tag: "ApprovalSettled", ...turnId, requestId, by: "agent", decision })
+            .pipe(
+              Effect.andThen(Deferred.succeed(pending.answer, decision))
+            )
         }
         return Effect.succeed(false)
       }),
@@ -123,10 +146,17 @@ function* openRequests(agent: MockAgent): Generator<MockRequest> {
   for (const live of agent.live.values()) {
     const { stored: { sessionId } } = live
     for (const pending of live.pending.values()) {
-      const { turnId } = pending
-      yield pending._tag === "Approval"
-        ? { _tag: "Approval", sessionId, turnId, request: pending.request }
-        : { _tag: "Question", sessionId, turnId, request: pending.request }
+      const of = { sessionId, turnId: pending.turnId }
+      switch (pending._tag) {
+        case "Approval":
+          yield { _tag: "Approval", ...of, request: pending.request }
+          break
+        case "Question":
+          yield { _tag: "Question", ...of, request: pending.request }
+          break
+        case "Elicitation":
+          yield { _tag: "Elicitation", ...of, request: pending.request }
+      }
     }
   }
 }

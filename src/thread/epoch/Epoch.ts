@@ -7,13 +7,14 @@
  * - What the agent says of a turn of ours comes after its `TurnStarted`.
  * - An epoch that is over does not change any more.
  */
-import type { ItemId, TurnId } from "../../domain/Ids.ts"
-import type { Item } from "../../domain/Item.ts"
+import type { TurnId } from "../../domain/Ids.ts"
 import type { EventBody, ProviderEvent } from "../../domain/ThreadEvent.ts"
 import type { ThreadStatus } from "../../domain/ThreadRecord.ts"
 import * as EpochCompaction from "./EpochCompaction.ts"
 import * as Draft from "./EpochDraft.ts"
-import type { CompactionEnding, EpochStep, Input, RequestSettled, State } from "./EpochState.ts"
+import * as EpochItem from "./EpochItem.ts"
+import * as EpochRequest from "./EpochRequest.ts"
+import type { CompactionEnding, EpochStep, Input, State } from "./EpochState.ts"
 import * as EpochTurn from "./EpochTurn.ts"
 
 export const step = (state: State, input: Input, at: number): EpochStep => {
@@ -51,21 +52,12 @@ const apply = (draft: Draft.Draft, input: Input): void => {
       return EpochTurn.passDeadline(draft, input)
     case "Abandoned":
       return EpochTurn.abandon(draft, input.turnId)
-    case "AnswerBegun": {
-      const request = state.requests.get(input.requestId)
-      if (request !== undefined) Draft.requests(draft).set(input.requestId, { ...request, answering: true })
-      return
-    }
-    case "AnswerFailed": {
-      const request = state.requests.get(input.requestId)
-      if (request === undefined) return
-      Draft.requests(draft).set(input.requestId, { ...request, answering: false })
-      // What the agent has said of it meanwhile is news after all.
-      if (request.settled !== undefined) takeOne(draft, request.settled)
-      return
-    }
+    case "AnswerBegun":
+      return EpochRequest.beginAnswer(draft, input.requestId)
+    case "AnswerFailed":
+      return EpochRequest.failAnswer(draft, input.requestId)
     case "Answered":
-      return answered(draft, input.settled)
+      return EpochRequest.answered(draft, input.settled)
     case "CompactionAsked":
       return EpochCompaction.begin(draft, input.trigger, input.by)
     case "CompactionSaved":
@@ -92,6 +84,7 @@ const end = (draft: Draft.Draft, input: Extract<Input, { readonly _tag: "Ending"
   EpochTurn.endWithEpoch(draft, input)
   Draft.cutItems(draft)
   Draft.settleRequests(draft, "session-ended")
+  Draft.loseTasks(draft)
   if (state.compaction !== undefined) {
     EpochCompaction.settle(draft, state.compaction.compactionId, { outcome: "unknown" })
   }
@@ -101,15 +94,6 @@ const end = (draft: Draft.Draft, input: Extract<Input, { readonly _tag: "Ending"
     ...(input.next === undefined ? {} : { nextSessionId: input.next })
   })
   state.phase = "over"
-}
-
-/** An answer of ours arrived, or the agent does not wait for it any more. */
-const answered = (draft: Draft.Draft, settled: RequestSettled): void => {
-  const request = draft.state.requests.get(settled.requestId)
-  if (request === undefined) return
-  Draft.requests(draft).delete(settled.requestId)
-  draft.state.activeAt = draft.at
-  draft.events.push(request.turnId === undefined ? settled : { ...settled, turnId: request.turnId })
 }
 
 // --- what the agent says ---
@@ -126,56 +110,37 @@ const takeIn = (draft: Draft.Draft, events: ReadonlyArray<ProviderEvent>): void 
 }
 
 const takeOne = (draft: Draft.Draft, event: ProviderEvent): void => {
-  const { state } = draft
   switch (event._tag) {
+    case "TurnBegan":
+      return EpochTurn.begin(draft, event)
     case "TurnCompleted":
     case "TurnFailed":
     case "TurnInterrupted":
       return EpochTurn.end(draft, event)
-    case "ItemDelta": {
-      const open = state.items.get(event.itemId)
-      Draft.items(draft).set(event.itemId, {
-        item: open?.item,
-        turnId: open === undefined ? event.turnId : open.turnId,
-        text: open === undefined || event.offset === 0 ? event.delta : open.text + event.delta
-      })
-      break
-    }
+    case "ItemDelta":
     case "ItemStarted":
     case "ItemUpdated":
-      if (event.item._tag !== "UserMessage") show(draft, event.item, event.turnId)
-      break
+    case "ItemDetached":
     case "ItemCompleted":
-      if (state.items.has(event.item.itemId)) Draft.items(draft).delete(event.item.itemId)
-      if (
-        state.running !== undefined && event.item._tag === "AssistantMessage" && event.item.subagent === undefined
-      ) state.running = { ...state.running, text: event.item.text }
-      break
-    case "UsageUpdated":
-      if (state.running !== undefined) state.running = { ...state.running, usage: event.usage }
-      break
-    case "ApprovalRequested":
-    case "QuestionAsked":
-      Draft.requests(draft).set(event.request.requestId, {
-        kind: event._tag === "ApprovalRequested" ? "approval" : "question",
-        turnId: event.turnId,
-        questions: event._tag === "QuestionAsked" ? event.request.questions.length : 0,
-        answering: false,
-        settled: undefined
-      })
-      break
-    case "ApprovalSettled":
-    case "QuestionSettled": {
-      const request = state.requests.get(event.requestId)
-      // Settled before: not news.
-      if (request === undefined) return
-      if (request.answering) {
-        Draft.requests(draft).set(event.requestId, { ...request, settled: event })
-        return
-      }
-      Draft.requests(draft).delete(event.requestId)
+      return EpochItem.take(draft, event)
+    case "UsageUpdated": {
+      const { usage } = event
+      EpochTurn.update(draft, event.turnId, (turn) => ({ ...turn, usage }))
       break
     }
+    case "TaskStarted":
+    case "TaskUpdated":
+    case "TaskEnded":
+      return EpochItem.takeTask(draft, event)
+    case "ApprovalRequested":
+    case "QuestionAsked":
+    case "ElicitationRequested":
+      EpochRequest.open(draft, event)
+      break
+    case "ApprovalSettled":
+    case "QuestionSettled":
+    case "ElicitationSettled":
+      return EpochRequest.settled(draft, event)
     case "CompactionStarted":
       EpochCompaction.begun(draft, event.trigger)
       break
@@ -194,18 +159,6 @@ const endingOf = (
     ? { outcome: "completed", summary: event.summary }
     : { outcome: "failed", reason: event.name }
 
-const textOf = (item: Item): string => "text" in item ? item.text : "output" in item ? (item.output ?? "") : ""
-
-const show = (draft: Draft.Draft, item: Item, turnId: TurnId | undefined): void => {
-  const open = draft.state.items.get(item.itemId)
-  const text = textOf(item)
-  Draft.items(draft).set(item.itemId, {
-    item,
-    turnId: open?.turnId ?? turnId,
-    text: text === "" ? open?.text ?? "" : text
-  })
-}
-
 // --- what a state says ---
 
 /** What the thread is doing, as apps see it. */
@@ -219,14 +172,35 @@ export const statusOf = ({ compaction, phase, requests, running, sending }: Stat
 /** The turn that the agent works on, or that is on its way to it. */
 export const turnOf = ({ running, sending }: State): TurnId | undefined => running?.turnId ?? sending?.turnId
 
+/** Whether this turn is with the agent, or on its way to it. */
+export const hasTurn = (state: State, turnId: TurnId): boolean =>
+  state.sending?.turnId === turnId || EpochTurn.find(state, turnId) !== undefined
+
+/** Whether the agent waits for a human, in this turn. */
+export const isWaiting = ({ requests }: State, turnId: TurnId): boolean =>
+  requests.size > 0 && Array.from(requests.values()).some((request) => request.turnId === turnId)
+
+/** Whether something goes on that has an end of its own: a turn, a request of one, a compaction. */
+export const isBusy = (state: State): boolean =>
+  turnOf(state) !== undefined || state.compaction !== undefined ||
+  Array.from(state.requests.values()).some((request) => request.turnId !== undefined)
+
+/** What goes on beside the turns, one line each: tasks, items that outlived their turn, requests of no turn. */
+export const beside = ({ items, requests, tasks }: State): ReadonlyArray<string> => [
+  ...Array.from(tasks.values(), ({ kind, title }) => `${kind} ${title}`),
+  ...Array.from(items).flatMap(([itemId, { detached }]) => detached ? [`item ${itemId}`] : []),
+  ...Array.from(requests).flatMap(([requestId, { kind, turnId }]) =>
+    turnId === undefined ? [`${kind} ${requestId}`] : []
+  )
+]
+
 /** What a reader needs that joins in the middle of open items: all their text so far. */
 export const textSoFar = ({ items }: State): ReadonlyArray<EventBody> =>
-  Array.from(items).flatMap((
-    [itemId, { text, turnId }]: readonly [ItemId, { text: string; turnId?: TurnId | undefined }]
-  ) =>
+  Array.from(items).flatMap(([itemId, { field, text, turnId }]) =>
     text === "" ? [] : [{
       _tag: "ItemDelta" as const,
       itemId,
+      field,
       offset: 0,
       delta: text,
       ...(turnId === undefined ? {} : { turnId })

@@ -2,10 +2,11 @@
  * A state while one step changes it, with what the step records and wants. A map is copied before it is first written to,
  * so a step that only passes text on copies nothing but the map of open items.
  */
-import type { ItemId, RequestId, TurnId } from "../../domain/Ids.ts"
+import type { ItemId, RequestId, TaskId, TurnId } from "../../domain/Ids.ts"
 import type { Item } from "../../domain/Item.ts"
 import * as OpenWork from "../../domain/OpenWork.ts"
 import * as Step from "../../domain/Step.ts"
+import type { Task } from "../../domain/Task.ts"
 import type { EventBody } from "../../domain/ThreadEvent.ts"
 import type { SettledBy } from "../../domain/UserRequest.ts"
 import type { EpochStep, OpenItem, OpenRequest, State, Want } from "./EpochState.ts"
@@ -19,6 +20,7 @@ export interface Draft {
   readonly wants: Array<Want>
   requests: Map<RequestId, OpenRequest> | undefined
   items: Map<ItemId, OpenItem> | undefined
+  tasks: Map<TaskId, Task> | undefined
 }
 
 export const begin = (state: State, at: number): Draft => ({
@@ -27,7 +29,8 @@ export const begin = (state: State, at: number): Draft => ({
   events: [],
   wants: [],
   requests: undefined,
-  items: undefined
+  items: undefined,
+  tasks: undefined
 })
 
 export const finish = (draft: Draft): EpochStep => Step.make(draft.state, draft.events, draft.wants)
@@ -44,12 +47,19 @@ export const items = (draft: Draft): Map<ItemId, OpenItem> => {
   return draft.items
 }
 
+/** The running tasks, to be changed. */
+export const tasks = (draft: Draft): Map<TaskId, Task> => {
+  if (draft.tasks === undefined) draft.state.tasks = draft.tasks = new Map(draft.state.tasks)
+  return draft.tasks
+}
+
 /** What readers were shown of an open item. */
 const seen = (itemId: ItemId, { item, text }: OpenItem): Item => {
   if (item === undefined) return { _tag: "AssistantMessage", itemId, text }
   switch (item._tag) {
     case "AssistantMessage":
     case "Reasoning":
+    case "Plan":
       return { ...item, text }
     case "ToolCall":
     case "Command":
@@ -70,6 +80,13 @@ export const cutItems = (draft: Draft, turnId?: TurnId): void => {
     )
   )
   for (const [itemId, one] of open) if (turnId === undefined || one.turnId === turnId) open.delete(itemId)
+}
+
+/** Ends the running tasks: what becomes of them is not known any more. */
+export const loseTasks = (draft: Draft): void => {
+  if (draft.state.tasks.size === 0) return
+  draft.events.push(...OpenWork.loseTasks(draft.state.tasks.values()))
+  tasks(draft).clear()
 }
 
 /** Settles the open requests of one turn, or all of them. */

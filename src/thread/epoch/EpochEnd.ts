@@ -2,7 +2,7 @@
  * The end of an epoch. Every step is bounded, so a session that hangs cannot hold its thread.
  */
 import { Deferred, Effect, Exit, Fiber, Option, Scope } from "effect"
-import type { InstanceId, ThreadId } from "../../domain/Ids.ts"
+import type { InstanceId, ThreadId, TurnId } from "../../domain/Ids.ts"
 import type { SessionEndReason } from "../../domain/ThreadEvent.ts"
 import type { EpochFenced, StoreFailed } from "../../store/StoreError.ts"
 import type { ThreadDeps } from "../ThreadDeps.ts"
@@ -48,9 +48,9 @@ export const interruptRunning = Effect.fnUntraced(
 )
 
 /** Waits until the turn is over. */
-export const over = (live: LiveEpoch.LiveEpoch, turnId: NonNullable<ReturnType<typeof Epoch.turnOf>>) =>
+export const over = (live: LiveEpoch.LiveEpoch, turnId: TurnId) =>
   Effect.suspend(() =>
-    Epoch.turnOf(live.state) === turnId
+    Epoch.hasTurn(live.state, turnId)
       ? Effect.exit(Deferred.await((live.turns.get(turnId) ?? LiveEpoch.waitFor(live, turnId)).over))
       : Effect.void
   )

@@ -6,10 +6,12 @@
  */
 import type { CompactionOutcome, CompactionTrigger } from "../../domain/Compaction.ts"
 import type { CompactionPolicy } from "../../domain/CompactionPolicy.ts"
-import type { ItemId, RequestId, SessionId, TurnId } from "../../domain/Ids.ts"
+import type { ItemId, RequestId, SessionId, TaskId, TurnId } from "../../domain/Ids.ts"
 import type { Item } from "../../domain/Item.ts"
+import type { RequestKind } from "../../domain/OpenWork.ts"
 import type { SnapshotFailure, SnapshotInfo } from "../../domain/Snapshot.ts"
 import type { Step } from "../../domain/Step.ts"
+import type { Task } from "../../domain/Task.ts"
 import type {
   EventBody,
   InterruptedBy,
@@ -17,9 +19,12 @@ import type {
   SessionEndReason,
   TerminalEvent
 } from "../../domain/ThreadEvent.ts"
+import type { TurnCause } from "../../domain/TurnCause.ts"
 import type { TurnFailure } from "../../domain/TurnFailure.ts"
 import type { TurnInput } from "../../domain/TurnInput.ts"
 import type { Usage } from "../../domain/Usage.ts"
+import type { ApprovalChoice, Question } from "../../domain/UserRequest.ts"
+import type { ProcessExit } from "../../provider/ProviderAdapter.ts"
 
 /** A turn of ours on its way to the agent. Its events are held back, so that `TurnStarted` comes first. */
 export interface Sending {
@@ -33,6 +38,9 @@ export interface Sending {
 
 export interface Running {
   readonly turnId: TurnId
+  /** Why the agent began it; absent for a turn of ours. */
+  readonly cause: TurnCause | undefined
+  /** When the agent took it up. */
   readonly startedAt: number
   /** The last answer of the agent itself, without its subagents. */
   readonly text: string
@@ -44,21 +52,28 @@ export interface Running {
 }
 
 export interface OpenRequest {
-  readonly kind: "approval" | "question"
+  readonly kind: RequestKind
   readonly turnId: TurnId | undefined
-  /** How many questions it asks; 0 for an approval. */
-  readonly questions: number
+  /** What it asks; empty unless it is a question. */
+  readonly questions: ReadonlyArray<Question>
+  /** The answers that an approval offers of its own. */
+  readonly choices: ReadonlyArray<ApprovalChoice>
   /** An answer is on its way to the agent. */
   readonly answering: boolean
   /** What the agent has said of the request meanwhile: news only if the answer does not arrive. */
-  readonly settled: Extract<ProviderEvent, { readonly _tag: "ApprovalSettled" | "QuestionSettled" }> | undefined
+  readonly settled: RequestSettled | undefined
 }
 
 /** An item that readers were shown and that is not complete. `text` is what its deltas have added up to. */
 export interface OpenItem {
   readonly item: Item | undefined
+  /** None once it is detached from its turn. */
   readonly turnId: TurnId | undefined
   readonly text: string
+  /** Of what `text` is: the item's text, or its output. */
+  readonly field: "text" | "output"
+  /** It goes on without its turn. */
+  readonly detached: boolean
 }
 
 /** How a compaction ended. */
@@ -110,9 +125,13 @@ export interface State {
   readonly greeted: boolean
   /** Apart from `running`, since the agent may begin a turn while one of ours is on its way. */
   readonly sending: Sending | undefined
+  /** The turn that the agent works on. */
   readonly running: Running | undefined
+  /** Turns that the agent has and takes up afterwards, in this order: one of ours behind one that it began, or the reverse. */
+  readonly behind: ReadonlyArray<Running>
   readonly requests: ReadonlyMap<RequestId, OpenRequest>
   readonly items: ReadonlyMap<ItemId, OpenItem>
+  readonly tasks: ReadonlyMap<TaskId, Task>
   readonly compaction: Compaction | undefined
   /** A compaction was given up after its release: its end, if the agent still reports it, is not news. */
   readonly straggler: boolean
@@ -132,8 +151,10 @@ export const make = (setup: EpochSetup, at: number): State => ({
   greeted: false,
   sending: undefined,
   running: undefined,
+  behind: [],
   requests: new Map(),
   items: new Map(),
+  tasks: new Map(),
   compaction: undefined,
   straggler: false,
   compactions: 0,
@@ -195,14 +216,17 @@ export type Input =
     readonly reason: SessionEndReason
     readonly next?: SessionId | undefined
     /** What is known of the end of the agent's process. */
-    readonly exit?: { readonly exitCode?: number | undefined; readonly signal?: string | undefined } | undefined
+    readonly exit?: ProcessExit | undefined
   }
 
-export type RequestSettled = Extract<EventBody, { readonly _tag: "ApprovalSettled" | "QuestionSettled" }>
+export type RequestSettled = Extract<
+  EventBody,
+  { readonly _tag: "ApprovalSettled" | "QuestionSettled" | "ElicitationSettled" }
+>
 
 /** What the machine cannot do itself. */
 export type Want =
-  /** The agent has the turn. */
+  /** The agent has the turn, or has begun one. */
   | { readonly _tag: "TurnRunning"; readonly turnId: TurnId }
   /** The turn is over; without `terminal` it never reached the agent. */
   | {

@@ -1,14 +1,34 @@
 /**
  * The turns of an epoch, and how one ends: once, whatever ends it, and in the same step as what it leaves open.
+ *
+ * The agent works on one turn at a time. A second one can be with it all the same: it begins a turn of its own while ours is
+ * on its way, or takes ours while it works on its own. The second waits behind the first.
  */
-import { Equal } from "effect"
 import type { TurnId } from "../../domain/Ids.ts"
-import type { InterruptedBy, TerminalEvent } from "../../domain/ThreadEvent.ts"
+import type { InterruptedBy, ProviderEvent, TerminalEvent } from "../../domain/ThreadEvent.ts"
+import type { TurnCause } from "../../domain/TurnCause.ts"
 import * as Usage from "../../domain/Usage.ts"
 import * as Draft from "./EpochDraft.ts"
-import type { Input, Running, Sending } from "./EpochState.ts"
+import type { Input, Running, Sending, State } from "./EpochState.ts"
 
 type Of<Tag extends Input["_tag"]> = Extract<Input, { readonly _tag: Tag }>
+
+/** A turn that the agent has. */
+export const find = ({ behind, running }: State, turnId: TurnId): Running | undefined =>
+  running?.turnId === turnId ? running : behind.find((turn) => turn.turnId === turnId)
+
+/** Changes a turn that the agent has: this one, or the one that it works on. */
+export const update = (
+  { state }: Draft.Draft,
+  turnId: TurnId | undefined,
+  change: (turn: Running) => Running
+): void => {
+  if (state.running !== undefined && (turnId === undefined || state.running.turnId === turnId)) {
+    state.running = change(state.running)
+  } else if (state.behind.length > 0) {
+    state.behind = state.behind.map((turn) => turn.turnId === turnId ? change(turn) : turn)
+  }
+}
 
 export const send = ({ state }: Draft.Draft, { input, notes, turnId }: Of<"Sending">): void => {
   state.sending = { turnId, input, notes, held: [], interruptedBy: undefined }
@@ -18,6 +38,18 @@ const started = (draft: Draft.Draft, { input, turnId }: Sending): void => {
   draft.events.push({ _tag: "TurnStarted", turnId, input })
 }
 
+const takeUp = (
+  draft: Draft.Draft,
+  turnId: TurnId,
+  cause: TurnCause | undefined,
+  interruptedBy: InterruptedBy | undefined
+): void => {
+  const turn = { turnId, cause, startedAt: draft.at, text: "", usage: undefined, interruptedBy, deadline: undefined }
+  if (draft.state.running === undefined) draft.state.running = turn
+  else draft.state.behind = [...draft.state.behind, turn]
+  draft.wants.push({ _tag: "TurnRunning", turnId })
+}
+
 /** The agent has our turn. What it said of it meanwhile was held back and is for the caller to take in. */
 export const accept = (draft: Draft.Draft): Sending | undefined => {
   const { sending } = draft.state
@@ -25,17 +57,16 @@ export const accept = (draft: Draft.Draft): Sending | undefined => {
   draft.state.sending = undefined
   // A note that came while the prompt was on its way waits for the next one.
   draft.state.notes = draft.state.notes.filter((note) => !sending.notes.includes(note))
-  draft.state.running = {
-    turnId: sending.turnId,
-    startedAt: draft.at,
-    text: "",
-    usage: undefined,
-    interruptedBy: sending.interruptedBy,
-    deadline: undefined
-  }
   started(draft, sending)
-  draft.wants.push({ _tag: "TurnRunning", turnId: sending.turnId })
+  takeUp(draft, sending.turnId, undefined, sending.interruptedBy)
   return sending
+}
+
+/** The agent has begun a turn of its own. A turn that is there already does not begin. */
+export const begin = (draft: Draft.Draft, event: Extract<ProviderEvent, { readonly _tag: "TurnBegan" }>): void => {
+  if (find(draft.state, event.turnId) !== undefined) return
+  draft.events.push(event)
+  takeUp(draft, event.turnId, event.cause, undefined)
 }
 
 /** Our turn was proved not to have reached the agent: it leaves nothing behind. */
@@ -63,77 +94,80 @@ export const doubt = (draft: Draft.Draft): void => {
 const first = (before: InterruptedBy | undefined, by: InterruptedBy): InterruptedBy =>
   by === "shutdown" ? by : before ?? by
 
-export const interrupt = ({ state }: Draft.Draft, { by, turnId }: Of<"Interrupting">): void => {
-  const { running, sending } = state
-  if (running?.turnId === turnId) state.running = { ...running, interruptedBy: first(running.interruptedBy, by) }
-  if (sending?.turnId === turnId) state.sending = { ...sending, interruptedBy: first(sending.interruptedBy, by) }
+export const interrupt = (draft: Draft.Draft, { by, turnId }: Of<"Interrupting">): void => {
+  const { sending } = draft.state
+  update(draft, turnId, (turn) => ({ ...turn, interruptedBy: first(turn.interruptedBy, by) }))
+  if (sending?.turnId === turnId) draft.state.sending = { ...sending, interruptedBy: first(sending.interruptedBy, by) }
 }
 
-export const passDeadline = ({ state }: Draft.Draft, { failure, turnId }: Of<"DeadlinePassed">): void => {
-  if (state.running?.turnId === turnId) state.running = { ...state.running, deadline: failure }
-}
+export const passDeadline = (draft: Draft.Draft, { failure, turnId }: Of<"DeadlinePassed">): void =>
+  update(draft, turnId, (turn) => ({ ...turn, deadline: failure }))
 
 /** What we know better than the agent: a deadline of ours is a failure, who asked for an interrupt, and the usage. */
-const corrected = (running: Running, terminal: TerminalEvent): TerminalEvent => {
-  const event = terminal.usage === undefined || !Equal.equals(terminal.usage, Usage.zero) || running.usage === undefined
+const corrected = (turn: Running, terminal: TerminalEvent): TerminalEvent => {
+  const event = terminal.usage === undefined || turn.usage === undefined || Usage.isTelling(terminal.usage)
     ? terminal
-    : { ...terminal, usage: running.usage }
+    : { ...terminal, usage: turn.usage }
   if (event._tag === "TurnUnknown" || event._tag === "TurnCompleted") return event
-  if (running.deadline !== undefined) {
-    return { _tag: "TurnFailed", turnId: running.turnId, failure: running.deadline, usage: event.usage }
+  if (turn.deadline !== undefined) {
+    return { _tag: "TurnFailed", turnId: turn.turnId, failure: turn.deadline, usage: event.usage }
   }
-  return event._tag === "TurnInterrupted" && running.interruptedBy !== undefined
-    ? { ...event, by: running.interruptedBy }
+  return event._tag === "TurnInterrupted" && turn.interruptedBy !== undefined
+    ? { ...event, by: turn.interruptedBy }
     : event
 }
 
-/** Ends the running turn, with its open items and requests. */
+/** The next turn has its time from here on. */
+const leave = ({ at, state }: Draft.Draft, turn: Running): void => {
+  if (state.running !== turn) {
+    state.behind = state.behind.filter((other) => other !== turn)
+    return
+  }
+  const [next, ...behind] = state.behind
+  state.running = next === undefined ? undefined : { ...next, startedAt: at }
+  state.behind = behind
+}
+
+/** Ends a turn, with its open items and requests. */
 export const end = (draft: Draft.Draft, said: TerminalEvent): void => {
-  const { running } = draft.state
-  if (running === undefined || running.turnId !== said.turnId) return
-  const terminal = corrected(running, said)
-  Draft.cutItems(draft, running.turnId)
-  Draft.settleRequests(draft, "turn-ended", running.turnId)
-  draft.state.running = undefined
+  const turn = find(draft.state, said.turnId)
+  if (turn === undefined) return
+  const terminal = corrected(turn, said)
+  Draft.cutItems(draft, turn.turnId)
+  Draft.settleRequests(draft, "turn-ended", turn.turnId)
+  leave(draft, turn)
   draft.state.activeAt = draft.at
   draft.events.push(terminal)
-  draft.wants.push({ _tag: "TurnOver", turnId: running.turnId, terminal, text: running.text })
+  draft.wants.push({ _tag: "TurnOver", turnId: turn.turnId, terminal, text: turn.text })
   if (terminal._tag === "TurnFailed" && terminal.failure._tag === "ContextOverflow") {
     draft.wants.push({ _tag: "Overflowed" })
   }
 }
 
-/** Ends the running turn from our side. */
+/** Ends a turn from our side. */
 export const abandon = (draft: Draft.Draft, turnId: TurnId): void => {
-  const { running } = draft.state
-  if (running === undefined || running.turnId !== turnId) return
-  const by = running.interruptedBy ?? "agent"
-  end(draft, { _tag: "TurnInterrupted", turnId, by, usage: running.usage ?? Usage.zero })
+  const turn = find(draft.state, turnId)
+  if (turn === undefined) return
+  const by = turn.interruptedBy ?? "agent"
+  end(draft, { _tag: "TurnInterrupted", turnId, by, usage: turn.usage ?? Usage.unknown })
 }
 
 /** Ends what runs, or is on its way, with its epoch. */
-export const endWithEpoch = (draft: Draft.Draft, { exit, reason }: Of<"Ending">): void => {
+export const endWithEpoch = (draft: Draft.Draft, ending: Of<"Ending">): void => {
   doubt(draft)
-  const { running } = draft.state
-  if (running === undefined) return
-  const { turnId } = running
-  const usage = running.usage ?? Usage.zero
-  if (reason === "lost") {
-    return end(draft, {
-      _tag: "TurnFailed",
-      turnId,
-      failure: {
-        _tag: "SessionLost",
-        ...(exit?.exitCode === undefined ? {} : { exitCode: exit.exitCode }),
-        ...(exit?.signal === undefined ? {} : { signal: exit.signal })
-      },
-      usage
-    })
+  for (let turn = draft.state.running; turn !== undefined; turn = draft.state.running) {
+    end(draft, terminalOf(turn, ending))
   }
-  end(draft, {
-    _tag: "TurnInterrupted",
-    turnId,
-    by: running.interruptedBy ?? (reason === "shutdown" ? "shutdown" : "stop"),
-    usage
-  })
+}
+
+const terminalOf = (turn: Running, { exit, reason }: Of<"Ending">): TerminalEvent => {
+  const usage = turn.usage ?? Usage.unknown
+  return reason === "lost"
+    ? { _tag: "TurnFailed", turnId: turn.turnId, failure: { _tag: "SessionLost", ...exit }, usage }
+    : {
+      _tag: "TurnInterrupted",
+      turnId: turn.turnId,
+      by: turn.interruptedBy ?? (reason === "shutdown" ? "shutdown" : "stop"),
+      usage
+    }
 }

@@ -223,7 +223,7 @@ const factsOf = (events: ReadonlyArray<EventBody>): Facts => {
   for (const event of events) {
     if (event._tag === "SessionEnded") return { name: "end an epoch", terminal: true, boundary: true, flush: true }
     if (isTerminal(event)) facts = { name: "end a turn", terminal: true, boundary: true, flush: true }
-    else if (event._tag === "TurnStarted" && !facts.terminal) {
+    else if ((event._tag === "TurnStarted" || event._tag === "TurnBegan") && !facts.terminal) {
       facts = { ...facts, name: "accept a turn", boundary: true }
     } else if (event._tag === "TurnReconciled") facts = { ...facts, name: "reconcile a turn", flush: true }
   }
@@ -315,12 +315,22 @@ export const beside = (deps: ThreadDeps) => <A, E>(effect: Effect.Effect<A, E>):
     (_caller: Context.Context<never>) => deps.own
   )
 
-/** Reads the session's events until it is lost or over; `onLost` then ends the epoch. */
-export const pump = (deps: ThreadDeps, live: LiveEpoch, onLost: Effect.Effect<void>) =>
+/**
+ * Reads the session's events until it is lost or over; `onLost` then ends the epoch. A turn that the agent has begun is
+ * watched from then on.
+ */
+export const pump = (
+  deps: ThreadDeps,
+  live: LiveEpoch,
+  { onLost, watch }: { readonly onLost: Effect.Effect<void>; readonly watch: Effect.Effect<unknown> }
+) =>
   live.session.events.pipe(
     Stream.runForEachArray((events) => {
       live.progressAt = deps.steady.now()
-      return advance(deps, live, { _tag: "Emitted", events })
+      return Effect.andThen(
+        advance(deps, live, { _tag: "Emitted", events }),
+        Effect.suspend(() => live.state.running === undefined || live.watched ? Effect.void : watch)
+      )
     }),
     Effect.raceFirst(Deferred.await(live.halted)),
     Effect.catchCause((cause) => Effect.logError("The events of a session could not be taken in", cause)),

@@ -23,7 +23,7 @@ export interface Sources {
 
 /** Attachments of a turn's input in the form that agents use, so that their bytes are saved once. */
 const inputOf = ({ input }: TranscriptTurn): TranscriptTurn["input"] =>
-  input.attachments === undefined ? input : {
+  input?.attachments === undefined ? input : {
     ...input,
     attachments: input.attachments.map((attachment) =>
       attachment._tag === "File"
@@ -36,8 +36,16 @@ const turnOf = (turn: TranscriptTurn): NonNullable<SavedMessage["turn"]> => ({
   epoch: turn.epoch,
   startedAt: turn.startedAt,
   ...(turn.outcome === undefined ? {} : { outcome: turn.outcome }),
-  said: inputOf(turn)
+  ...saidIn(turn)
 })
+
+const saidIn = (turn: TranscriptTurn): Pick<NonNullable<SavedMessage["turn"]>, "said" | "cause"> => {
+  const said = inputOf(turn)
+  return {
+    ...(said === undefined ? {} : { said }),
+    ...(turn.cause === undefined ? {} : { cause: turn.cause })
+  }
+}
 
 const fromLog = (turn: TranscriptTurn, item: Item): SavedMessage => ({
   id: item.itemId,

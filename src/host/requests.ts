@@ -1,0 +1,48 @@
+/**
+ * What an agent asks of a human, and what it does in the background, as the service offers them.
+ */
+import { Effect } from "effect"
+import type { ThreadId } from "../domain/Ids.ts"
+import type { Binding } from "../domain/ThreadRecord.ts"
+import type { ProviderService } from "../service/ProviderService.ts"
+import { TaskNotFound, type ThreadNotFound } from "../service/ServiceError.ts"
+import type { StoreFailed, ThreadUnreadable } from "../store/StoreError.ts"
+import type { ThreadActor } from "../thread/ThreadActor.ts"
+import type { ThreadActors } from "./threadActors.ts"
+
+export const make = ({ actors, getThread }: {
+  readonly actors: ThreadActors
+  readonly getThread: (threadId: ThreadId) => Effect.Effect<Binding, ThreadNotFound | StoreFailed | ThreadUnreadable>
+}) => {
+  /** Uses the thread's actor, also of a thread that is being started for the first time and is not stored yet. */
+  const ofThread = Effect.fnUntraced(
+    function*<A, E>(threadId: ThreadId, use: (actor: ThreadActor) => Effect.Effect<A, E>) {
+      yield* Effect.annotateCurrentSpan({ threadId })
+      if (actors.peek(threadId) === undefined) yield* getThread(threadId)
+      return yield* actors.use(threadId, use)
+    }
+  )
+  return {
+    respondToApproval: Effect.fn("ProviderService.respondToApproval")(({ decision, requestId, threadId }) =>
+      ofThread(threadId, (actor) => actor.respond(requestId, decision))
+    ),
+
+    answerQuestion: Effect.fn("ProviderService.answerQuestion")(({ answer, requestId, threadId }) =>
+      ofThread(threadId, (actor) => actor.answer(requestId, answer))
+    ),
+
+    answerElicitation: Effect.fn("ProviderService.answerElicitation")(({ answer, requestId, threadId }) =>
+      ofThread(threadId, (actor) => actor.elicit(requestId, answer))
+    ),
+
+    stopTask: Effect.fn("ProviderService.stopTask")(({ taskId, threadId }) =>
+      Effect.flatMap(
+        ofThread(threadId, (actor) => actor.stopTask(taskId)),
+        (found) => found ? Effect.void : new TaskNotFound({ threadId, taskId })
+      )
+    )
+  } satisfies Pick<
+    ProviderService["Service"],
+    "respondToApproval" | "answerQuestion" | "answerElicitation" | "stopTask"
+  >
+}
