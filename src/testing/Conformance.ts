@@ -9,7 +9,8 @@
  *
  * **Gotchas**
  *
- * - Rules run on the real clock, because agents do. They wait for events, each for the fixture's `patience` at most.
+ * - Rules run on the real clock, because agents do. They wait for events, each for the fixture's `patience` at most. For
+ *   an agent that is simulated in the same process the fixture may take a `virtual` clock.
  * - A rule that needs a control which the fixture lacks is `NotChecked`, never passed.
  *
  * **Example**
@@ -25,7 +26,7 @@
  *
  * @since 0.1.0
  */
-import { Cause, Effect, Exit, type Layer, Option } from "effect"
+import { Cause, Effect, Exit, identity, type Layer, Option } from "effect"
 import type { Capabilities } from "../provider/ProviderAdapter.ts"
 import * as CapabilityRules from "./conformance/CapabilityRules.ts"
 import { NotChecked, type Tagged, Violated } from "./conformance/Check.ts"
@@ -41,6 +42,7 @@ import * as ModeRules from "./conformance/ModeRules.ts"
 import * as RequestRules from "./conformance/RequestRules.ts"
 import { type Rule, RuleBroken } from "./conformance/Rule.ts"
 import * as TurnRules from "./conformance/TurnRules.ts"
+import * as VirtualClock from "./conformance/VirtualClock.ts"
 
 export type { Controls, Directories, Fixture, Needs, Platform } from "./conformance/Fixture.ts"
 export { defaultPatience, plainDirectories } from "./conformance/Fixture.ts"
@@ -150,6 +152,7 @@ export const checkRule = Effect.fn("Conformance.checkRule")(function*<Agent, E e
     }),
     Effect.scoped,
     Effect.provide(fixture.platform),
+    fixture.clock === "virtual" ? VirtualClock.provide : identity,
     Effect.exit
   )
   if (Exit.isSuccess(exit)) return exit.value ? { _tag: "Kept", undeclared } : { _tag: "NotApplicable" }

@@ -2,7 +2,7 @@
  * Adapters that are broken on purpose: the mock's, wrapped so that one rule does not hold.
  */
 import { assert, it } from "@effect/vitest"
-import { Context, Effect, Layer, Logger, Option, Schema, type Scope, Stream } from "effect"
+import { Clock, Context, Effect, Layer, Logger, Option, Schema, type Scope, Stream } from "effect"
 import { InstanceId, type TurnId } from "../../src/domain/Ids.ts"
 import type { ProviderEvent } from "../../src/domain/ThreadEvent.ts"
 import type {
@@ -40,13 +40,10 @@ export const layer = ({ adapter, mock }: Pick<Breach, "adapter" | "mock">) => {
   }))
 }
 
-/** What never comes is waited for that long; what is only slow, on a machine that has other work, must not be. */
-export const hurried = { ...fixture, patience: 5000 }
-
 /** What goes wrong is wanted here, so what the service logs of it is not shown. */
 export const check = (
   adapterLayer: ReturnType<typeof layer>,
-  given: typeof fixture = hurried,
+  given: typeof fixture = fixture,
   rules: ReadonlyArray<Conformance.Rule> = Conformance.rules
 ) => Conformance.check(adapterLayer, given, { rules, concurrency: 8 }).pipe(Effect.provide(Logger.layer([])))
 
@@ -57,7 +54,7 @@ const rulesFor = (breach: Breach) => Conformance.rules.filter(({ id }) => id !==
 export const breaksItsRule = (breach: Breach) =>
   it.live(`an adapter that ${breach.what} breaks ${breach.rule} and no other rule`, () =>
     Effect.gen(function*() {
-      const report = yield* check(layer(breach), hurried, rulesFor(breach))
+      const report = yield* check(layer(breach), fixture, rulesFor(breach))
       assert.deepStrictEqual(Conformance.withOutcome(report, "Broken"), [breach.rule], Conformance.format(report))
     }), 120_000)
 
@@ -95,10 +92,10 @@ export const listening = (
     const listened: ProviderSession = {
       ...session,
       sendTurn: (turn) =>
-        Effect.suspend(() => {
+        Effect.flatMap(Clock.currentTimeMillis, (now) => {
           heard.running = turn.turnId
           heard.spoken = false
-          heard.sentAt = Date.now()
+          heard.sentAt = now
           heard.open.clear()
           return session.sendTurn(turn)
         }),

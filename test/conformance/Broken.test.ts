@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { Conformance } from "../../src/testing/index.ts"
-import { check, hurried, layer, sessions } from "./Breach.ts"
+import { fixture } from "../support/ConformingMock.ts"
+import { check, layer, sessions } from "./Breach.ts"
 import { breaches as eventBreaches } from "./EventBreaches.ts"
 import { breaches as gateBreaches } from "./GateBreaches.ts"
 import { breaches as startBreaches } from "./StartBreaches.ts"
@@ -57,7 +58,7 @@ describe("Conformance", () => {
 
   it.live("what the fixture has no hands for is not checked, and not passed", () =>
     Effect.gen(function*() {
-      const { controls: _, models: __, ...handless } = hurried
+      const { controls: _, models: __, ...handless } = fixture
       const report = yield* check(layer({ adapter: (adapter) => adapter }), handless)
       assert.deepStrictEqual(Conformance.withOutcome(report, "Broken"), [])
       assert.deepStrictEqual(Conformance.withOutcome(report, "NotChecked").toSorted(), [
@@ -81,7 +82,7 @@ describe("Conformance", () => {
   it.live("a layer that registers another instance breaks every rule, and says which instances there are", () =>
     Effect.gen(function*() {
       const rules = Conformance.rules.slice(0, 1)
-      const other = { ...hurried, instanceId: "other" }
+      const other = { ...fixture, instanceId: "other" }
       const report = yield* Conformance.check(layer({ adapter: (adapter) => adapter }), other, { rules })
       assert.include(Conformance.format(report), "\"mock\"")
     }))

@@ -1,5 +1,5 @@
 /** Adapters whose turns do not end, or end otherwise than they should. */
-import { Deferred, Effect, Scope, Stream } from "effect"
+import { Clock, Deferred, Effect, Scope, Stream } from "effect"
 import { InstanceId, ProviderName, type TurnId } from "../../src/domain/Ids.ts"
 import { AgentProtocolError, CapabilityMissing, TurnRefused } from "../../src/provider/AdapterError.ts"
 import type { ProviderSession } from "../../src/provider/ProviderAdapter.ts"
@@ -8,9 +8,13 @@ import { type Breach, events, type Heard, listening, sessions, starting } from "
 const instanceId = InstanceId.make("mock")
 
 /** An interrupt that is not heard in some states of the session. */
-const deafWhen = (deaf: (heard: Heard) => boolean) =>
+const deafWhen = (deaf: (heard: Heard, now: number) => boolean) =>
   listening((session, heard) => ({
-    interruptTurn: (turnId) => Effect.suspend(() => deaf(heard) ? Effect.void : session.interruptTurn(turnId))
+    interruptTurn: (turnId) =>
+      Effect.flatMap(
+        Clock.currentTimeMillis,
+        (now) => deaf(heard, now) ? Effect.void : session.interruptTurn(turnId)
+      )
   }))
 
 const isOpen = (heard: Heard, kind: "approval" | "question") => Array.from(heard.open.values()).includes(kind)
@@ -126,7 +130,7 @@ export const breaches: ReadonlyArray<Breach> = [
   {
     rule: "deadline/turn",
     what: "is deaf once a turn has taken a while",
-    adapter: deafWhen((heard) => heard.spoken && heard.open.size === 0 && Date.now() - heard.sentAt > 350)
+    adapter: deafWhen((heard, now) => heard.spoken && heard.open.size === 0 && now - heard.sentAt > 350)
   },
   {
     rule: "turn/crash",

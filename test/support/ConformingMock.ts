@@ -83,5 +83,5 @@ export const fixture: Fixture<MockProvider> = {
   controls,
   hands: false,
   models: ["small", "large"],
-  patience: 6000
+  clock: "virtual"
 }

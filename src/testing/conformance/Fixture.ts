@@ -96,8 +96,14 @@ export interface Fixture<Agent = never> {
   readonly hands?: boolean | undefined
   /** Two models that the agent offers. Without them the model switch is not checked. */
   readonly models?: readonly [string, string] | undefined
-  /** How long the agent may take for any one thing, in milliseconds. Default: 20,000. */
+  /** How long the agent may take for any one thing, in milliseconds of the clock. Default: 20,000. */
   readonly patience?: number | undefined
+  /**
+   * Default: `real`, the Clock of the caller. For an agent that is simulated in this process, `virtual` lets the patience
+   * with what never comes pass at once. The agent must wait by Effect's Clock and do its I/O on files; while the process
+   * has a child, a socket, a server or a timer more than before, time passes as real time does.
+   */
+  readonly clock?: "real" | "virtual" | undefined
 }
 
 /**

@@ -15,6 +15,7 @@ import type { Bench, Host } from "./Bench.ts"
 import { type Tagged, Violated } from "./Check.ts"
 import { type Controls, defaultPatience, type Fixture, type Needs, plainDirectories, type Platform } from "./Fixture.ts"
 import * as PlainPrompts from "./PlainPrompts.ts"
+import * as VirtualClock from "./VirtualClock.ts"
 
 const adapterOf = (name: string) =>
   Effect.gen(function*() {
@@ -41,8 +42,10 @@ export const makeBench = Effect.fnUntraced(function*<Agent, E extends Tagged>(
     Layer.provideMerge([ProviderRegistry.layer, LifecycleHooks.layer]),
     Layer.provideMerge(Layer.succeedContext(platform))
   )
-  const { capabilities } = yield* adapterOf(fixture.instanceId).pipe(
-    Effect.provide(Layer.provide(adapter, AgentProcesses.layerNoop), { local: true })
+  const { capabilities } = yield* VirtualClock.real(
+    adapterOf(fixture.instanceId).pipe(
+      Effect.provide(Layer.provide(adapter, AgentProcesses.layerNoop), { local: true })
+    )
   )
 
   const hostLayer = (settings: Settings | undefined) =>
@@ -77,10 +80,17 @@ export const makeBench = Effect.fnUntraced(function*<Agent, E extends Tagged>(
     models: fixture.models,
     patience,
     onHost: (use, settings) =>
-      Effect.gen(function*() {
-        const controls = yield* fixture.controls ?? Effect.succeed({})
-        return yield* use(yield* hostOf(bench, yield* adapterOf(fixture.instanceId), controls))
-      }).pipe(Effect.scoped, Effect.provide(hostLayer(settings), { local: true })),
+      Effect.scoped(Effect.gen(function*() {
+        const host = Effect.gen(function*() {
+          const controls = yield* fixture.controls ?? Effect.succeed({})
+          return yield* use(yield* hostOf(bench, yield* adapterOf(fixture.instanceId), controls))
+        })
+        // A Layer may load modules, which a virtual clock does not know of.
+        const memory = Layer.makeMemoMapUnsafe()
+        const scope = yield* Effect.scope
+        const services = yield* VirtualClock.real(Layer.buildWithMemoMap(hostLayer(settings), memory, scope))
+        return yield* host.pipe(Effect.scoped, Effect.provide(services))
+      })),
     undeclared: (capability) => Effect.sync(() => void undeclared.push(capability))
   }
   return bench
