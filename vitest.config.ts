@@ -1,4 +1,7 @@
 import { defineConfig } from "vitest/config"
+import * as Scratch from "./test/support/Scratch.ts"
+
+Scratch.install()
 
 export default defineConfig({
   test: {
