@@ -100,8 +100,8 @@ export interface Fixture<Agent = never> {
   readonly patience?: number | undefined
   /**
    * Default: `real`, the Clock of the caller. For an agent that is simulated in this process, `virtual` lets the patience
-   * with what never comes pass at once. The agent must wait by Effect's Clock and do its I/O on files; while the process
-   * has a child, a socket, a server or a timer more than before, time passes as real time does.
+   * with what never comes pass at once. Such an agent must wait by Effect's Clock, never by timers of Node, and do no I/O
+   * but on files. While the process has a child, a socket or a server more than before, time passes as real time does.
    */
   readonly clock?: "real" | "virtual" | undefined
 }

@@ -3,9 +3,10 @@
  * does while the process waits for the world, and otherwise goes to the next sleep at once: patience with an event that
  * never comes takes no time, and no deadline passes because a machine is slow.
  *
- * What the process waits for is asked of Node: requests to files and the network, child processes, sockets, servers, and
- * timers that are not of this Clock. Those that were there before the clock was made do not count. Node does not tell of
- * compression, of cryptography in its thread pool, or of a dynamic import: see {@link real}.
+ * What the process waits for is asked of Node: requests to files and the network, child processes, sockets and servers.
+ * Those that were there before do not count. Node does not tell of compression, of cryptography in its thread pool, or of
+ * an import: see {@link real}. Timers of Node do not count, because a test runner has its own: an agent that waits by
+ * them and not by the Clock is overtaken.
  */
 import { Clock, Duration, Effect } from "effect"
 
@@ -35,7 +36,9 @@ let known: ReadonlyMap<string, number> = new Map()
 /** What Node has to wait for, counted by its kind. */
 const resources = (): Map<string, number> => {
   const counts = new Map<string, number>()
-  for (const kind of process.getActiveResourcesInfo()) counts.set(kind, (counts.get(kind) ?? 0) + 1)
+  for (const kind of process.getActiveResourcesInfo()) {
+    if (kind !== "Timeout") counts.set(kind, (counts.get(kind) ?? 0) + 1)
+  }
   return counts
 }
 
@@ -52,7 +55,7 @@ const look = (): "computes" | "waits" | "quiet" => {
   return Array.from(counts).some(([kind, count]) => count > (known.get(kind) ?? 0)) ? "waits" : "quiet"
 }
 
-/** Runs as an immediate, so that its own is not among those that Node counts, and neither is a timer of the watch. */
+/** Runs as an immediate, so that its own is not among those that Node counts. */
 const turn = (): void => {
   const asleep = Array.from(clocks).filter(({ sleeps }) => sleeps.length > 0)
   if (asleep.length === 0) {
