@@ -3,9 +3,10 @@
  */
 import { Effect, Option, Stream } from "effect"
 import { Epoch, type ThreadId } from "../domain/Ids.ts"
+import type { Binding } from "../domain/ThreadRecord.ts"
 import * as reentrancy from "../hooks/internal/reentrancy.ts"
 import type { ProviderService } from "../service/ProviderService.ts"
-import type { SessionInfo } from "../service/Results.ts"
+import type { SessionInfo, ThreadInfo } from "../service/Results.ts"
 import { InputInvalid, ThreadExists, ThreadNotFound } from "../service/ServiceError.ts"
 import type { TranscriptArchive } from "../service/TranscriptArchive.ts"
 import type { LiveEpoch } from "../thread/epoch/LiveEpoch.ts"
@@ -26,6 +27,11 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
       store.getThread(threadId),
       (found) => Effect.mapError(Effect.fromOption(found), () => new ThreadNotFound({ threadId }))
     )
+
+  const shown = (binding: Binding): ThreadInfo => ({
+    ...binding,
+    status: actors.peek(binding.threadId)?.status ?? binding.status
+  })
 
   /** Also of a thread whose record cannot be read. */
   const exists = (threadId: ThreadId) =>
@@ -115,6 +121,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
 
     listThreads: Effect.fn("ProviderService.listThreads")(({ after, limit = 100 }) =>
       store.listThreads({ after, limit }).pipe(
+        Effect.map((page) => ({ ...page, threads: page.threads.map(shown) })),
         Effect.catchTag(
           "PageInvalid",
           ({ reason }) =>
@@ -123,7 +130,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
       )
     ),
 
-    getThread: Effect.fn("ProviderService.getThread")(({ threadId }) => getThread(threadId)),
+    getThread: Effect.fn("ProviderService.getThread")(({ threadId }) => Effect.map(getThread(threadId), shown)),
 
     readTranscript: Effect.fn("ProviderService.readTranscript")(function*({ threadId }) {
       yield* exists(threadId)

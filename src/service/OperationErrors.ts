@@ -339,6 +339,7 @@ export type ReadErrors = typeof ReadErrors.Type
  */
 export const SnapshotErrors = Schema.Union([
   Service.InputInvalid,
+  Snapshot.NothingToSave,
   Snapshot.SnapshotNotWritten,
   Service.ThreadNotFound,
   ...epoch

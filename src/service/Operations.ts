@@ -135,7 +135,7 @@ export const service = {
   },
   getThread: {
     payload: Commands.OneThread,
-    success: Binding,
+    success: Results.ThreadInfo,
     error: Errors.ReadErrors,
     idempotent: true
   },

@@ -72,7 +72,7 @@ export class ProviderService extends Context.Service<ProviderService, {
   readonly deleteThread: (input: Commands.OneThread) => Effect.Effect<void, Errors.StopErrors>
   /** Newest activity first, page by page. */
   readonly listThreads: (input: Commands.ListThreads) => Effect.Effect<Results.ThreadPage, Errors.ListErrors>
-  readonly getThread: (input: Commands.OneThread) => Effect.Effect<Binding, Errors.ReadErrors>
+  readonly getThread: (input: Commands.OneThread) => Effect.Effect<Results.ThreadInfo, Errors.ReadErrors>
   /** The archive, turn by turn. A fork has the turns that it was made with as its own. */
   readonly readTranscript: (
     input: Commands.OneThread

@@ -49,6 +49,11 @@ export class ThreadActor {
     return this.#cell.live !== undefined && Epoch.hasTurn(this.#cell.live.state, turnId)
   }
 
+  /** What the thread is doing now, where that is known here: else what is stored holds. */
+  get status() {
+    return ThreadCell.status(this.#cell)
+  }
+
   /** The turn that runs or is on its way. */
   get turn(): TurnId | undefined {
     return this.#cell.live === undefined ? undefined : Epoch.turnOf(this.#cell.live.state)
