@@ -26,7 +26,7 @@ const decoder = <A, I>(operation: string, payload: Schema.Codec<A, I>) => {
   return (input: unknown): Effect.Effect<A, InputInvalid> =>
     decode(input).pipe(
       Effect.catch(() => decode(withoutUndefined(input))),
-      Effect.mapError((error) => new InputInvalid({ operation, issues: InputIssue.of(error) }))
+      Effect.mapError((error) => new InputInvalid({ operation, ...InputIssue.bounded(InputIssue.of(error)) }))
     )
 }
 

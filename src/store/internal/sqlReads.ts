@@ -144,7 +144,7 @@ export const make = (sql: SqlClient.SqlClient) => {
     }) =>
       read(
         "read events",
-        sql<EventRow>`SELECT seq, epoch, turn_id, type, at, position, body FROM eca_events
+        sql<EventRow>`SELECT seq, epoch, turn_id, type, at, position, version, body FROM eca_events
           WHERE thread_id = ${threadId} AND seq > ${after} ORDER BY seq LIMIT ${limit}`.pipe(
           Effect.map((rows) => rows.map((row) => toEvent(threadId, row)))
         )
