@@ -139,9 +139,8 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
 
     streamEvents: ({ after, threadId }) =>
       Stream.unwrap(Effect.gen(function*() {
-        yield* exists(threadId)
         const actor = yield* Effect.acquireRelease(actors.acquire(threadId), actors.release)
-        return actor.events(after ?? 0)
+        return actor.events(after ?? 0, exists(threadId))
       }))
   } satisfies ProviderService["Service"]
 

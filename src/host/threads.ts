@@ -36,6 +36,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
   const snapshots = yield* Snapshots.make
   const archive = ThreadArchive.make(store)
   let retired = false
+  let closed = false
 
   const adapterOf = Effect.fnUntraced(function*(instanceId: InstanceId) {
     const adapter = Option.getOrUndefined(yield* registry.get(instanceId))
@@ -66,7 +67,8 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
     compactAfterOverflow: (threadId) => compactAfterOverflow(threadId),
     unsettled: new Map(),
     idle: (threadId) => actors.forget(threadId),
-    retired: () => retired
+    retired: () => retired,
+    closed: () => closed
   }
   const actors = ThreadActors.make(deps)
 
@@ -92,7 +94,10 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
         concurrency: "unbounded",
         discard: true
       })
-    })
+    }).pipe(Effect.andThen(Effect.sync(() => {
+      closed = true
+      for (const actor of actors.all()) actor.wakeReaders()
+    })))
   )
   // Beside the start, which must not wait for a slow disk.
   yield* Effect.forkScoped(SnapshotTaking.sweep(deps.snapshots, { index: yield* SnapshotIndex, store }))

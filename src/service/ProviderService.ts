@@ -78,8 +78,8 @@ export class ProviderService extends Context.Service<ProviderService, {
     input: Commands.OneThread
   ) => Effect.Effect<ReadonlyArray<TranscriptTurn>, Errors.ReadErrors>
   /**
-   * Stored events after `after` (default 0: from the start), then live ones, in order and without a hole. Ends, with
-   * `ThreadDeleted`, only when the thread is deleted.
+   * Stored events after `after` (default 0: from the start), then live ones, in order and without a hole. Ends with
+   * `ThreadDeleted` when the thread is deleted, and with the last stored event once the service has shut down.
    */
   readonly streamEvents: (input: Commands.StreamEvents) => Stream.Stream<ThreadEvent, Errors.ReadErrors>
 }>()("effect-coding-agents/ProviderService") {}

@@ -133,9 +133,14 @@ export class ThreadActor {
     return SnapshotRequest.take(this.#deps, this.#cell)
   }
 
-  /** Stored events after `after`, then live ones. */
-  events(after: number) {
-    return EventReader.read(this.#cell.log, this.#deps.store, this.#deps.clock, after)
+  /** Stored events after `after`, then live ones. `exists` fails if there is no such thread. */
+  events<E>(after: number, exists: Effect.Effect<void, E>) {
+    return EventReader.read(this.#deps, this.#cell.log, after, exists)
+  }
+
+  /** Readers look whether there is something for them, or nothing will come any more. */
+  wakeReaders(): void {
+    ThreadLog.wake(this.#cell.log)
   }
 
   /** Stops the session, interrupting a start that is under way. Succeeds when there is nothing to stop. */

@@ -69,4 +69,6 @@ export interface ThreadDeps {
   readonly idle: (threadId: ThreadId) => void
   /** The host shuts down: nothing is started or sent any more. */
   readonly retired: () => boolean
+  /** The host has shut down: nothing more is written. */
+  readonly closed: () => boolean
 }
