@@ -44,6 +44,10 @@ import { type Rule, RuleBroken } from "./conformance/Rule.ts"
 import * as TurnRules from "./conformance/TurnRules.ts"
 import * as VirtualClock from "./conformance/VirtualClock.ts"
 
+/** What rules are driven with: hosts, sessions, and waits that end with the fixture's patience. */
+export * as Bench from "./conformance/Bench.ts"
+/** What rules fail with. */
+export * as Check from "./conformance/Check.ts"
 export type { Controls, Directories, Fixture, Needs, Platform } from "./conformance/Fixture.ts"
 export { defaultPatience, plainDirectories } from "./conformance/Fixture.ts"
 export * as PlainPrompts from "./conformance/PlainPrompts.ts"

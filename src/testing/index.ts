@@ -1,4 +1,5 @@
 /** A scriptable agent for the tests of apps, and a scripted model for real agents: swap one layer, keep everything else. */
+export { agentProcesses, type RunningProcess } from "./agentProcesses.ts"
 export * as Conformance from "./Conformance.ts"
 export { conformance } from "./ConformanceSuite.ts"
 export { layerTest } from "./layerTest.ts"
