@@ -16,7 +16,7 @@ export default defineConfig({
         test: {
           name: "library",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/opencode/*.test.ts", "test/long/**"],
+          exclude: ["test/opencode/*.test.ts", "test/agents/*/**", "test/long/**"],
           testTimeout: 60_000,
           hookTimeout: 60_000
         }

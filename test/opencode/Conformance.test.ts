@@ -8,7 +8,8 @@ import { afterAll, describe, it } from "vitest"
 import { openCodeConfig } from "../../examples/support/OpenCodeConfig.ts"
 import * as Processes from "../../examples/support/Processes.ts"
 import { OpenCode } from "../../src/opencode/index.ts"
-import { Conformance, conformance, ScriptedModel } from "../../src/testing/index.ts"
+import { conformance, ScriptedModel } from "../../src/testing/index.ts"
+import * as Core from "../agents/Core.ts"
 import * as ConformingOpenCode from "../support/ConformingOpenCode.ts"
 import * as Loopback from "../support/Loopback.ts"
 import { OpenCodeServer } from "../support/OpenCodeServer.ts"
@@ -16,7 +17,7 @@ import { OpenCodeServer } from "../support/OpenCodeServer.ts"
 /** Only a server of our own may die, and has our plugin. */
 const onManaged = (id: string) =>
   ["turn/crash", "exit/known", "close/process", "orphans"].includes(id) || id.startsWith("gate/")
-const rules = (managed: boolean) => Conformance.rules.filter(({ id }) => onManaged(id) === managed)
+const rules = (managed: boolean) => Core.rules.filter(({ id }) => onManaged(id) === managed)
 
 class External extends Context.Service<External, ConformingOpenCode.External>()("test/External") {
   static readonly layer = Layer.effect(
