@@ -10,7 +10,8 @@ import { SecureRandom } from "effect/crypto"
 import { kill, platform } from "node:process"
 import { agentProcesses } from "../../src/testing/index.ts"
 
-const variable = "EXAMPLE_RUN"
+/** An agent gets no variable that it was not promised, so its adapter must be told to hand this one on. */
+export const variable = "EXAMPLE_RUN"
 
 export interface Running {
   readonly pid: number

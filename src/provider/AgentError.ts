@@ -61,15 +61,18 @@ export class AgentStartFailed
     instanceId: InstanceId,
     reason: Schema.Literals(["exited", "deadline"]),
     exitCode: Schema.optionalKey(Schema.Int),
+    /** The signal that ended it (`SIGKILL`). */
+    signal: Schema.optionalKey(Schema.String),
     stderr: hidden(Schema.String)
   }, { httpApiStatus: 503 })
 {
   readonly retryable = true
   get publicMessage() {
-    const what = this.reason === "deadline"
-      ? "was not ready before the deadline"
-      : `exited${this.exitCode === undefined ? "" : ` with code ${this.exitCode}`} before it was ready`
-    return `The agent of ${this.instanceId} ${what}`
+    if (this.reason === "deadline") return `The agent of ${this.instanceId} was not ready before the deadline`
+    const how = this.signal === undefined
+      ? this.exitCode === undefined ? "" : ` with code ${this.exitCode}`
+      : ` by ${this.signal}`
+    return `The agent of ${this.instanceId} exited${how} before it was ready`
   }
   override get message() {
     return `${this.publicMessage}${this.stderr === "" ? "" : `; its last output:\n${this.stderr}`}`

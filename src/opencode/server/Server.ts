@@ -74,7 +74,6 @@ export const managed = Effect.fn("OpenCode.Server.managed")(function*(
     executable,
     args: ["serve", "--hostname", "127.0.0.1", "--port", String(port)],
     variables,
-    extendEnv: true,
     cwd: options.cwd ?? folder,
     stdin: "ignore",
     stdout: "log",
