@@ -58,7 +58,7 @@ export interface Options {
   readonly stdout?: "stream" | "log" | undefined
   /** A folder that belongs to this process alone. After a crash of the host the next boot removes it. */
   readonly folder?: string | undefined
-  /** Takes secrets out of the kept output; each may be 4,096 characters long. See `AgentEnvironment.redactor`. */
+  /** Takes secrets out of the kept output; each may be 8,192 characters long. See `AgentEnvironment.redactor`. */
   readonly redact?: ((text: string) => string) | undefined
   /** Asks the agent to end by itself. Runs only while the agent does, in a fiber of its own. */
   readonly beforeStop?: Effect.Effect<unknown> | undefined

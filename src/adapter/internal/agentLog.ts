@@ -7,21 +7,14 @@ export interface AgentLog {
   readonly add: (text: string) => void
   /** The first match in the kept text or in what comes after it. */
   readonly find: (pattern: RegExp) => Effect.Effect<RegExpExecArray>
-  /** The last {@link tailLength} characters, without secrets. */
+  /** The last 8,192 characters, without secrets. */
   readonly tail: () => string
 }
 
-export const tailLength = 8192
-
-/** The longest secret that is recognized although its beginning was dropped. */
-const longestSecret = 4096
-
-/** More is kept than is shown, because a secret of which the beginning was dropped cannot be recognized. */
-const keptLength = tailLength + 2 * longestSecret
+const tailLength = 8192
 
 export const make = (redact: (text: string) => string): AgentLog => {
   let kept = ""
-  let dropped = false
   const waiting = new Set<{ readonly pattern: RegExp; readonly found: Deferred.Deferred<RegExpExecArray> }>()
   return {
     add: (text) => {
@@ -30,8 +23,8 @@ export const make = (redact: (text: string) => string): AgentLog => {
         const match = pattern.exec(all)
         if (match !== null) Deferred.doneUnsafe(found, Exit.succeed(match))
       }
-      dropped ||= all.length > keptLength
-      kept = all.slice(-keptLength)
+      // First redacted, then cut: a secret of which the beginning was dropped could not be recognized any more.
+      kept = all.length > tailLength ? redact(all).slice(-tailLength) : all
     },
     find: (pattern) =>
       Effect.suspend(() => {
@@ -41,9 +34,6 @@ export const make = (redact: (text: string) => string): AgentLog => {
         waiting.add(entry)
         return Effect.ensuring(Deferred.await(entry.found), Effect.sync(() => waiting.delete(entry)))
       }),
-    tail: () => {
-      const text = redact(kept)
-      return text.slice(Math.max(dropped ? longestSecret : 0, text.length - tailLength))
-    }
+    tail: () => redact(kept)
   }
 }
