@@ -3,12 +3,11 @@
  *
  * It knows no other session, keeps nothing, and decides nothing but what the agent's answers mean.
  */
-import { Effect, type FileSystem, Schema, type Scope } from "effect"
-import type { ChildProcessSpawner } from "effect/process"
-import { Adapter, type AgentProcesses } from "../../src/adapter/index.ts"
+import { Effect, Schema } from "effect"
+import { Adapter, type AgentProcess, Attachments } from "../../src/adapter/index.ts"
 import { InstanceId, ProviderName, type RequestId, type RuntimeMode, SessionId } from "../../src/index.ts"
 import {
-  AttachmentRefused,
+  type AttachmentRefused,
   CapabilityMissing,
   DeliveryUncertain,
   DirectoryUnreachable,
@@ -84,7 +83,7 @@ const startSession = Effect.fn("Toy.startSession")(function*(
 ): Effect.fn.Return<
   ProviderSession,
   StartSessionError,
-  Scope.Scope | ChildProcessSpawner.ChildProcessSpawner | AgentProcesses | FileSystem.FileSystem
+  AgentProcess.Needs
 > {
   const { directory, from, runtimeMode } = input
   const mode = modes[runtimeMode]
@@ -161,10 +160,8 @@ const handle = (
 
 /** What the agent has no way to take is refused before it is sent. */
 const check = ({ input, turnId }: ProviderTurn): Effect.Effect<void, AttachmentRefused | TurnRefused> => {
-  const [attachment] = input.attachments ?? []
-  if (attachment !== undefined) {
-    const name = attachment._tag === "File" ? attachment.path : attachment.name
-    return new AttachmentRefused({ name, reason: "unsupported" })
-  }
-  return input.model === undefined ? Effect.void : new TurnRefused({ turnId, name: "NoModels", reason: input.model })
+  const model = input.model === undefined
+    ? Effect.void
+    : new TurnRefused({ turnId, name: "NoModels", reason: input.model })
+  return Effect.andThen(Attachments.refuse(input.attachments), model)
 }

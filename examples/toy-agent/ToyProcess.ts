@@ -1,10 +1,9 @@
 /**
  * One running toy agent: calls go in as lines, replies and events come out.
  */
-import { type Cause, Deferred, Effect, type FileSystem, Option, Queue, type Scope, Stream } from "effect"
-import type { ChildProcessSpawner } from "effect/process"
+import { type Cause, Deferred, Effect, Option, Queue, Stream } from "effect"
 import { fileURLToPath } from "node:url"
-import { AgentEnvironment, AgentProcess, type AgentProcesses } from "../../src/adapter/index.ts"
+import { AgentEnvironment, AgentProcess } from "../../src/adapter/index.ts"
 import { type InstanceId } from "../../src/index.ts"
 import {
   type AgentNotExecutable,
@@ -28,20 +27,20 @@ export interface ToyProcess {
 
 const agent = fileURLToPath(new URL("./agent.ts", import.meta.url))
 
-/** The process ends with the Scope. It sees none of our variables but these. */
+/** The process ends with the Scope. It has none of our variables but those that every program needs. */
 export const make = Effect.fnUntraced(function*(
   instanceId: InstanceId,
   folder: string
 ): Effect.fn.Return<
   ToyProcess,
   AgentNotFound | AgentNotExecutable,
-  Scope.Scope | ChildProcessSpawner.ChildProcessSpawner | AgentProcesses | FileSystem.FileSystem
+  AgentProcess.Needs
 > {
   const running = yield* AgentProcess.spawn({
     instanceId,
     executable: process.execPath,
     args: [agent, folder],
-    variables: AgentEnvironment.pick(["PATH", "HOME", "LANG"]),
+    variables: AgentEnvironment.pick(AgentEnvironment.base),
     stopDeadline: "2 seconds"
   })
 

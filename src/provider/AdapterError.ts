@@ -167,7 +167,7 @@ export class DeliveryUncertain
 export class AttachmentRefused
   extends Schema.TaggedError<AttachmentRefused>("effect-coding-agents/AttachmentRefused")("AttachmentRefused", {
     name: Schema.String,
-    reason: Schema.Literals(["outside-directory", "missing", "unreadable", "unsupported"])
+    reason: Schema.Literals(["outside-directory", "missing", "unreadable", "too-large", "unsupported"])
   }, { httpApiStatus: 422 })
 {
   readonly retryable = false

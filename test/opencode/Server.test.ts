@@ -91,16 +91,27 @@ it.live("P10 opencode: a server that no longer reacts is killed within the deadl
   }).pipe(Effect.provide(platform)), slow)
 
 it.live(
-  "P14 opencode: a tool's environment has neither the password nor the configuration",
-  () =>
-    Effect.gen(function*() {
-      const opened = yield* open(onceBash("env; echo env-ends"))
+  "P14 opencode: a tool's environment has neither the password nor the configuration, and nothing of ours that was not named",
+  () => {
+    process.env["OUR_DATABASE"] = "ours-alone"
+    process.env["NAMED_KEY"] = "named-key"
+    return Effect.gen(function*() {
+      const opened = yield* open(onceBash("env; echo env-ends"), { inherit: ["NAMED_*"] })
       const { input: output } = yield* toolOutput(opened, /env-ends/)
       assert.include(output, "EFFECT_CODING_AGENTS_PROCESS=")
       assert.notInclude(output, Redacted.value(opened.server.password))
       assert.notInclude(output, "not-a-key")
       assert.notMatch(output, /^OPENCODE_(SERVER|CONFIG)/m)
-    }).pipe(Effect.provide(platform)),
+      assert.notInclude(output, "ours-alone")
+      assert.include(output, "NAMED_KEY=named-key")
+    }).pipe(
+      Effect.provide(platform),
+      Effect.ensuring(Effect.sync(() => {
+        delete process.env["OUR_DATABASE"]
+        delete process.env["NAMED_KEY"]
+      }))
+    )
+  },
   slow
 )
 

@@ -7,13 +7,11 @@
  * leaves running shell commands behind, OpenCode 1.18.33), then SIGTERM, then SIGKILL. After that, processes that still
  * carry its marker are ended too.
  */
-import { Duration, Effect, type FileSystem, type Path, type Redacted, type Scope } from "effect"
+import { Duration, Effect, type Path, type Redacted } from "effect"
 import type { PlatformError } from "effect/PlatformError"
-import type { ChildProcessSpawner } from "effect/process"
 import { createServer } from "node:net"
 import * as AgentProcess from "../../adapter/AgentProcess.ts"
 import type { InstanceId } from "../../domain/Ids.ts"
-import type { AgentProcesses } from "../../process/AgentProcesses.ts"
 import { type AgentError, type AgentStartError, AgentStartFailed } from "../../provider/AdapterError.ts"
 import type { ProcessExit } from "../../provider/ProviderAdapter.ts"
 import * as Binary from "./Binary.ts"
@@ -57,7 +55,7 @@ export const managed = Effect.fn("OpenCode.Server.managed")(function*(
 ): Effect.fn.Return<
   RunningServer,
   AgentStartError,
-  Scope.Scope | ChildProcessSpawner.ChildProcessSpawner | FileSystem.FileSystem | Path.Path | AgentProcesses
+  AgentProcess.Needs | Path.Path
 > {
   const { instanceId } = options
   const startDeadline = options.startDeadline ?? Duration.seconds(30)
