@@ -54,14 +54,15 @@ export const base: ReadonlyArray<string> = [
  * @since 0.1.0
  */
 export const pick = (names: ReadonlyArray<string>): Variables => {
-  const exact = new Set(names)
-  const beginnings = names.flatMap((name) => name.endsWith("*") ? [name.slice(0, -1)] : [])
-  return Object.fromEntries(
-    Object.entries(process.env).filter(([name]) =>
-      exact.has(name) || beginnings.some((beginning) => name.startsWith(beginning))
-    )
-  )
+  const wanted = names.map(canonical)
+  const exact = new Set(wanted)
+  const beginnings = wanted.flatMap((name) => name.endsWith("*") ? [name.slice(0, -1)] : [])
+  const isWanted = (name: string) => exact.has(name) || beginnings.some((beginning) => name.startsWith(beginning))
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => isWanted(canonical(name))))
 }
+
+/** Windows does not tell `Path` from `PATH`. */
+const canonical = (name: string) => process.platform === "win32" ? name.toUpperCase() : name
 
 /**
  * An empty folder that no other user can read, as a real path. Removed when the Scope closes.

@@ -3,8 +3,8 @@
  * question and does not go on before it has the answer. It is how a compaction is held until the transcript is saved.
  *
  * A question is an HTTP POST of JSON to `/<name>` with the gate's token (`authorization: Bearer ...`); the answer is
- * JSON. The gate listens on a unix socket in a private folder, and on the loopback interface where there are none
- * (Windows) or where the client cannot use one. Each question has a connection of its own.
+ * JSON. The gate listens on a unix socket in a private folder, and on the loopback interface where there can be none or
+ * where the client cannot use one. Each question has a connection of its own.
  *
  * | what comes | what it gets |
  * | --- | --- |
@@ -129,7 +129,8 @@ export const question = <A>(options: {
 }
 
 /**
- * Listens until the Scope closes: on a unix socket in a private folder of its own; on Windows on the loopback interface.
+ * Listens until the Scope closes: on a unix socket in a private folder of its own; on the loopback interface on Windows,
+ * and where the path of the system's temporary folder is too long for a socket.
  *
  * @category constructors
  * @since 0.1.0
@@ -141,7 +142,7 @@ export const make = Effect.fn("GateSocket.make")(function*(
   const folder = yield* privateFolder("gate-").pipe(
     Effect.mapError(({ reason }) => unreachable(options, errorCode(reason) ?? reason._tag))
   )
-  return yield* unix({ ...options, folder })
+  return yield* isTooLong(socketIn(folder)) ? loopback(options) : unix({ ...options, folder })
 })
 
 /**
@@ -154,8 +155,8 @@ export const make = Effect.fn("GateSocket.make")(function*(
 export const unix = Effect.fnUntraced(function*(
   options: Options & { readonly folder: string }
 ): Effect.fn.Return<GateSocket, AgentUnreachable, Scope.Scope> {
-  const socketPath = join(options.folder, "gate.sock")
-  if (Buffer.byteLength(socketPath) >= 100) return yield* unreachable(options, "ENAMETOOLONG")
+  const socketPath = socketIn(options.folder)
+  if (isTooLong(socketPath)) return yield* unreachable(options, "ENAMETOOLONG")
   const { token } = yield* serve(options, { path: socketPath })
   return { url: "http://gate", socketPath, token }
 })
@@ -227,6 +228,10 @@ export const settings = (
 const hookProgram = fileURLToPath(new URL("./internal/gateHook.js", import.meta.url))
 
 const quote = (argument: string): string => `'${argument.replaceAll("'", `'\\''`)}'`
+
+const socketIn = (folder: string) => join(folder, "gate.sock")
+
+const isTooLong = (socketPath: string) => Buffer.byteLength(socketPath) >= 100
 
 const unreachable = ({ instanceId }: Options, code: string) =>
   new AgentUnreachable({ instanceId, operation: "gate.listen", code })

@@ -148,6 +148,22 @@ it.live("adapter: a socket whose path is too long, or taken, is AgentUnreachable
     assert.deepInclude(taken, { _tag: "AgentUnreachable", code: "EADDRINUSE" })
   })))
 
+it.live("adapter: where temporary folders have long paths, a gate listens on the loopback interface", () => {
+  const before = process.env["TMPDIR"]
+  return run(Effect.gen(function*() {
+    const fs = yield* FileSystem.FileSystem
+    const folder = `${yield* AgentEnvironment.privateFolder("gate-")}/${"x".repeat(100)}`
+    yield* fs.makeDirectory(folder)
+    process.env["TMPDIR"] = folder
+    const gate = yield* open(echo)
+    assert.isUndefined(gate.socketPath)
+    assert.deepStrictEqual(yield* post(gate, one), [200, "{\"go\":\"one\"}"])
+  })).pipe(Effect.ensuring(Effect.sync(() => {
+    if (before === undefined) delete process.env["TMPDIR"]
+    else process.env["TMPDIR"] = before
+  })))
+})
+
 /** Runs the hook's command as an agent does, and answers what it prints and its exit code. */
 const asked = Effect.fnUntraced(function*(command: string, stdin = one) {
   const child = yield* ChildProcess.make("/bin/sh", ["-c", command], {
