@@ -31,7 +31,7 @@ export const over = Effect.fnUntraced(function*(stdio: StdioPeer.Stdio, options:
   return { ...peer, came, next: Queue.take(came) }
 })
 
-const child = fileURLToPath(new URL("./PeerChild.ts", import.meta.url))
+export const child = fileURLToPath(new URL("./PeerChild.ts", import.meta.url))
 
 /** `mode` is one of the program's own. */
 export const start = Effect.fnUntraced(function*(options: Partial<StdioPeer.Options> = {}, mode = "") {

@@ -10,6 +10,9 @@ interface Open {
   readonly answer: Deferred.Deferred<unknown, PeerClosed | PeerRefused>
 }
 
+/** Stdin is closed. */
+const unwritten = { _tag: "Unwritten" } as const
+
 export const closed = (operation: string, { exit, tail }: Ended): PeerClosed =>
   new PeerClosed({ operation, ...(exit === undefined ? {} : { exit }), tail })
 
@@ -27,11 +30,9 @@ export const make = (options: {
   const awaited = Effect.fnUntraced(function*(id: number, { answer, method }: Open, params: object | undefined) {
     let written = false
     return yield* writer.write(() => protocol.call(id, method, params)).pipe(
-      Effect.flatMap((accepted) => {
+      Effect.flatMap((accepted): Effect.Effect<unknown, PeerClosed | PeerRefused | typeof unwritten> => {
         written = accepted
-        return accepted
-          ? Deferred.await(answer)
-          : Effect.flatMap(howEnded, (how) => Effect.fail(closed(method, how)))
+        return accepted ? Deferred.await(answer) : Effect.fail(unwritten)
       }),
       Effect.ensuring(Effect.suspend(() => {
         // Still open: it was interrupted, or ran into its deadline.
@@ -57,7 +58,9 @@ export const make = (options: {
       return yield* Effect.timeoutOrElse(awaited(id, call, params), {
         duration: deadline,
         orElse: () => Effect.fail(new PeerTimeout({ operation: method }))
-      })
+      }).pipe(
+        Effect.catchTag("Unwritten", () => Effect.flatMap(howEnded, (how) => Effect.fail(closed(method, how))))
+      )
     }),
 
     /** Answers with a report where there is no such call. */
