@@ -40,6 +40,7 @@ const capabilities: Capabilities = {
   runtimeModes: ["approval-required", "auto-accept-edits", "full-access", "read-only"],
   moveDirectory: "same-project",
   modelSwitch: "per-session",
+  resend: false,
   steer: false,
   fork: false,
   compact: false,

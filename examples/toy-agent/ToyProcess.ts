@@ -73,7 +73,7 @@ export const make = Effect.fnUntraced(function*(
   let lastId = 0
   return {
     events: Stream.fromQueue(events),
-    exit: AgentProcess.exitSoon(running.exit),
+    exit: AgentProcess.ended(running),
     call: Effect.fnUntraced(function*(operation, fields) {
       const id = String(++lastId)
       const reply = yield* Deferred.make<Protocol.Reply>()

@@ -208,6 +208,27 @@ export const awaitReady = <A, E, R>(
 export const exitSoon = (exit: Effect.Effect<ProcessExit>): Effect.Effect<ProcessExit | undefined> =>
   Effect.timeoutOrElse(exit, { duration: "1 second", orElse: () => Effect.undefined })
 
+/** So much of the log as fits into an event. */
+const lastWords = 2048
+
+/**
+ * As {@link exitSoon}, with the last words of the agent's log: what `ProviderSession.exit` answers for a session whose
+ * agent is this process.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const ended = (
+  { drained, exit, tail }: Pick<AgentProcess, "exit" | "drained" | "tail">
+): Effect.Effect<ProcessExit | undefined> =>
+  Effect.flatMap(exitSoon(exit), (known) => {
+    if (known === undefined) return Effect.undefined
+    return Effect.timeoutOption(drained, "1 second").pipe(
+      Effect.andThen(tail),
+      Effect.map((text) => text === "" ? known : { ...known, stderr: text.slice(-lastWords).toWellFormed() })
+    )
+  })
+
 const spawnError = Effect.fnUntraced(function*(
   fs: FileSystem.FileSystem,
   instanceId: InstanceId,

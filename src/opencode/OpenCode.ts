@@ -87,6 +87,7 @@ export const capabilities: Capabilities = {
   runtimeModes: ["approval-required", "auto-accept-edits", "full-access", "read-only"],
   moveDirectory: "same-project",
   modelSwitch: "per-turn",
+  resend: false,
   steer: true,
   fork: true,
   compact: true,

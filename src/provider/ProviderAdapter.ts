@@ -10,6 +10,8 @@
  *
  * - Every turn that `sendTurn` accepted is followed by exactly one `TurnCompleted`, `TurnFailed` or `TurnInterrupted`
  *   in `events`, and nothing of an earlier turn ends a later one.
+ * - A turn counts as accepted once the agent has confirmed it. An agent that confirms nothing before the end of a turn (ACP)
+ *   has accepted it once it is written: what is lost after that ends with the session.
  * - `events` ends when the session is lost and only then. The service settles what was open.
  * - `SessionMissing` is only for what the provider's structure proves (a status, an error name, a second probing call).
  * - A session started or resumed enforces the runtime mode, or the start fails with `PolicyUnenforceable`.
@@ -37,6 +39,7 @@ import type {
   ModelUnavailable,
   PolicyUnenforceable,
   RequestGone,
+  SessionInUse,
   SessionMissing,
   TurnRefused
 } from "./AdapterError.ts"
@@ -78,6 +81,11 @@ export interface Capabilities {
   readonly moveDirectory: "anywhere" | "same-project" | "never"
   /** Whether a turn may name another model than the one before. */
   readonly modelSwitch: "per-turn" | "per-session"
+  /**
+   * Whether a turn that is sent again, under the same `ref`, is taken once: the agent drops the repeat, and if the turn is
+   * over already, its terminal event comes from the agent's history. An uncertain delivery is then settled by sending again.
+   */
+  readonly resend: boolean
   /** Whether a running turn takes more input. */
   readonly steer: boolean
   /** Whether a session can be copied. */
@@ -157,13 +165,15 @@ export interface StartInput {
 export type StartSessionError =
   | AgentStartError
   | SessionMissing
+  | SessionInUse
   | CursorRejected
   | DirectoryUnreachable
   | PolicyUnenforceable
   | ModelUnavailable
 
 /**
- * What can go wrong when a turn is handed over. Only `TurnRefused` proves that the agent does not have it.
+ * What can go wrong when a turn is handed over. Each but `DeliveryUncertain` proves that the agent does not have it. After
+ * `SessionMissing` the session is of no use: the service starts it again, as its policy says, and sends the turn there.
  *
  * @category models
  * @since 0.1.0
@@ -172,6 +182,7 @@ export type SendTurnError =
   | AgentError
   | TurnRefused
   | DeliveryUncertain
+  | SessionMissing
   | AttachmentRefused
   | ModelUnavailable
   | GateMissing

@@ -10,7 +10,12 @@ import * as Store from "../store/StoreError.ts"
 import * as Snapshot from "../transcript/SnapshotError.ts"
 import * as Service from "./ServiceError.ts"
 
-const agent = [Adapter.AgentUnauthorized, Adapter.AgentUnreachable, Adapter.AgentProtocolError] as const
+const agent = [
+  Adapter.AgentUnauthorized,
+  Adapter.AgentUnreachable,
+  Adapter.AgentProtocolError,
+  Adapter.LoginRequired
+] as const
 const stored = [Store.StoreFailed, Store.ThreadUnreadable] as const
 const epoch = [...stored, Store.EpochFenced] as const
 
@@ -19,8 +24,10 @@ const start = [
   Adapter.AgentNotFound,
   Adapter.AgentNotExecutable,
   Adapter.AgentStartFailed,
+  Adapter.AgentTooOld,
   ...agent,
   Adapter.SessionMissing,
+  Adapter.SessionInUse,
   Adapter.CursorRejected,
   Adapter.DirectoryUnreachable,
   Adapter.PolicyUnenforceable,

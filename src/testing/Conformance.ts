@@ -32,6 +32,7 @@ import * as CapabilityRules from "./conformance/CapabilityRules.ts"
 import { NotChecked, type Tagged, Violated } from "./conformance/Check.ts"
 import * as ContinuityRules from "./conformance/ContinuityRules.ts"
 import * as CursorRules from "./conformance/CursorRules.ts"
+import * as DeliveryRules from "./conformance/DeliveryRules.ts"
 import * as EventRules from "./conformance/EventRules.ts"
 import type { Fixture, Needs } from "./conformance/Fixture.ts"
 import * as GateRules from "./conformance/GateRules.ts"
@@ -63,6 +64,7 @@ export { type Rule, RuleBroken } from "./conformance/Rule.ts"
 export const rules: ReadonlyArray<Rule> = [
   ...CursorRules.rules,
   ...TurnRules.rules,
+  ...DeliveryRules.rules,
   ...ContinuityRules.rules,
   ...RequestRules.rules,
   ...ModeRules.rules,

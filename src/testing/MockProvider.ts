@@ -123,6 +123,7 @@ const allCapabilities: Capabilities = {
   runtimeModes: RuntimeMode.literals,
   moveDirectory: "same-project",
   modelSwitch: "per-turn",
+  resend: false,
   steer: true,
   fork: true,
   compact: true,

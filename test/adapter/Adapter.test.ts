@@ -15,6 +15,7 @@ const capabilities: Capabilities = {
   runtimeModes: ["full-access"],
   moveDirectory: "never",
   modelSwitch: "per-session",
+  resend: false,
   steer: false,
   fork: false,
   compact: false,

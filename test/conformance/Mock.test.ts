@@ -2,7 +2,12 @@ import { describe, it } from "vitest"
 import { conformance, MockAgentDisk, MockProvider } from "../../src/testing/index.ts"
 import { fixture, script } from "../support/ConformingMock.ts"
 
-conformance("mock", MockProvider.layer({ script, disk: MockAgentDisk.makeUnsafe() }), fixture, { describe, it })
+conformance(
+  "mock",
+  MockProvider.layer({ script, disk: MockAgentDisk.makeUnsafe(), capabilities: { resend: true } }),
+  fixture,
+  { describe, it }
+)
 
 // As little as an agent can offer.
 conformance(
@@ -20,7 +25,11 @@ conformance(
       fork: false,
       compact: false,
       compactionGate: "client-initiated",
+      autoCompaction: "always",
       questions: false,
+      elicitations: false,
+      denyReason: false,
+      tasks: false,
       attachments: false,
       history: false
     }

@@ -67,7 +67,7 @@ for (const [what, source] of Object.entries(plugins)) {
       const { session } = yield* start({ compaction })
       const turn = { turnId: TurnId.make("turn"), ref: undefined, input: { prompt: "hello" } }
       for (const attempt of [session.sendTurn(turn), session.steerTurn(turn), session.compact]) {
-        assert.deepInclude(yield* Effect.flip(attempt), { _tag: "GateMissing", plugin: Gate.pluginPath })
+        assert.deepInclude(yield* Effect.flip(attempt), { _tag: "GateMissing", missing: Gate.pluginPath })
       }
       assert.deepStrictEqual(yield* model.requests, [])
       const ungated = yield* start()

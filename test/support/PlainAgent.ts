@@ -27,6 +27,7 @@ export const register = Effect.fnUntraced(function*(
       runtimeModes: RuntimeMode.literals,
       moveDirectory: "anywhere",
       modelSwitch: "per-turn",
+      resend: false,
       steer: true,
       fork: true,
       compact: false,

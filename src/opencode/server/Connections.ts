@@ -104,7 +104,7 @@ const open = Effect.fn("OpenCode.connect")(function*(
     version: server.version,
     managed,
     gate,
-    exit: managed ? AgentProcess.exitSoon(server.exit) : Effect.undefined,
+    exit: server.ended,
     call,
     subscribe: hub.subscribe
   }

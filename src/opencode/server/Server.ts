@@ -42,6 +42,8 @@ export interface Server extends Endpoint {
   readonly version: string
   /** How the process ended, once it has. Never completes for an external server. */
   readonly exit: Effect.Effect<ProcessExit>
+  /** How it ended, with its last words; nothing if it still runs, or is not ours. */
+  readonly ended: Effect.Effect<ProcessExit | undefined>
 }
 
 export interface RunningServer extends Server {
@@ -91,7 +93,7 @@ export const managed = Effect.fn("OpenCode.Server.managed")(function*(
     endpoint = { instanceId, baseUrl, password }
     const version = yield* health(endpoint, startDeadline)
     yield* Effect.annotateCurrentSpan({ pid: agent.pid, version })
-    return { ...endpoint, password, version, pid: agent.pid, exit: agent.exit }
+    return { ...endpoint, password, version, pid: agent.pid, exit: agent.exit, ended: AgentProcess.ended(agent) }
   })
   return yield* AgentProcess.awaitReady(agent, ready, startDeadline)
 })
@@ -106,7 +108,8 @@ export const external = Effect.fn("OpenCode.Server.external")(function*(
     baseUrl: options.baseUrl.replace(/\/+$/, ""),
     password: options.password,
     version,
-    exit: Effect.never
+    exit: Effect.never,
+    ended: Effect.undefined
   }
 })
 

@@ -131,7 +131,8 @@ const sessionIdOf = Effect.fnUntraced(function*(instanceId: InstanceId, stored: 
   return yield* new CursorRejected({ instanceId, outcome: "Malformed", found: "payload.sessionId" })
 })
 
-const find = (
+/** The session as OpenCode has it. */
+export const find = (
   calls: Calls.Calls,
   instanceId: InstanceId,
   sessionId: string

@@ -28,7 +28,7 @@ const gateOf = ({ agent, compactions }: Live) =>
 export const gateThere = (live: Live): Effect.Effect<void, GateMissing> =>
   Effect.suspend(() =>
     live.agent.gateLost && gateOf(live) !== undefined
-      ? new GateMissing({ instanceId: live.agent.instanceId, plugin: "mock-gate" })
+      ? new GateMissing({ instanceId: live.agent.instanceId, missing: "mock-gate" })
       : Effect.void
   )
 

@@ -12,6 +12,7 @@ import {
   type CapabilityMissing,
   ModelUnavailable,
   RequestGone,
+  SessionMissing,
   TurnRefused
 } from "../../provider/AdapterError.ts"
 import type { ProviderSession, ProviderTurn, SendTurnError } from "../../provider/ProviderAdapter.ts"
@@ -69,8 +70,12 @@ const check = (live: Live, turn: ProviderTurn, operation: string): Effect.Effect
   Effect.flatMap(reach(live, operation), (): Effect.Effect<void, SendTurnError> => {
     const { agent, stored } = live
     if (agent.disk.sessions.get(stored.sessionId) !== stored) {
-      const lost = refuse(turn, "SessionMissing", { status: 404, name: "NotFoundError" })
-      return Effect.andThen(vanish(live, "unfinished", "end"), lost)
+      const { instanceId } = agent
+      const { sessionId } = stored
+      return Effect.andThen(
+        vanish(live, "unfinished", "end"),
+        new SessionMissing({ instanceId, sessionId, evidence: { status: 404, name: "NotFoundError" } })
+      )
     }
     const model = turn.input.model
     if (agent.capabilities.modelSwitch === "per-session" && model !== undefined && model.id !== stored.model?.id) {
@@ -105,17 +110,34 @@ const sendTurn = (live: Live, turn: ProviderTurn): Effect.Effect<void, SendTurnE
       const { agent, stored } = live
       const fault = agent.sendFaults.shift()
       if (fault !== undefined && !fault.delivered) return Effect.fail(fault.error(turn))
-      if (live.turn !== undefined) return refuse(turn, "Busy", { running: live.turn.stored.turnId })
+      const known = stored.turns.find((other) => other.turnId === turn.turnId)
+      if (live.turn !== undefined && (live.turn.stored !== known || !agent.capabilities.resend)) {
+        return refuse(turn, "Busy", { running: live.turn.stored.turnId })
+      }
       if (live.compaction !== undefined) return refuse(turn, "Busy", { compaction: live.compaction.phase })
-      const known = stored.turns.some((other) => other.turnId === turn.turnId)
+      if (known !== undefined && agent.capabilities.resend) return repeat(live, known)
       receive(live, turn, false)
-      if (known) return refuse(turn, "Duplicate", { turnId: turn.turnId })
+      if (known !== undefined) return refuse(turn, "Duplicate", { turnId: turn.turnId })
       return accept(live, turn).pipe(
         Effect.andThen(agent.sendDelays.shift() ?? Effect.void),
         Effect.andThen(fault === undefined ? Effect.void : Effect.fail(fault.error(turn)))
       )
     })
   )
+
+/** A turn that the agent has already. Of one that is over, its end is told again. */
+const repeat = (live: Live, { outcome, turnId, usage = zero }: StoredTurn): Effect.Effect<void> => {
+  switch (outcome) {
+    case "unfinished":
+      return Effect.void
+    case "completed":
+      return emit(live, [{ _tag: "TurnCompleted", turnId, usage }])
+    case "failed":
+      return emit(live, [{ _tag: "TurnFailed", turnId, failure: { _tag: "Other", name: "Repeated" }, usage }])
+    case "interrupted":
+      return emit(live, [{ _tag: "TurnInterrupted", turnId, by: "agent", usage }])
+  }
+}
 
 const take = (live: Live, { input, ref, turnId }: ProviderTurn): RunningTurn => {
   const { stored } = live
