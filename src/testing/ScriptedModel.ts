@@ -10,8 +10,8 @@
  * **Gotchas**
  *
  * - Agents repeat requests. OpenCode 1.18.33 makes six of one that is answered with a 429, a 5xx or a cut stream, over
- *   65 seconds, unless the reply has the header `retry-after-ms`. Claude Code 2.1.332 asks again with `stream: false`
- *   after a cut stream. Each takes an answer of `next`.
+ *   65 seconds, unless the reply has the header `retry-after-ms`. Claude Code 2.1.332 asks again after a stream that
+ *   broke, also with `stream: false`. Each takes an answer of `next`.
  * - Agents also ask for what is not the conversation. Requests that `aside` answers are seen neither by the script nor
  *   in `requests`; by default these are OpenCode's for the title of a session. Summaries for compaction are ordinary
  *   requests.

@@ -43,7 +43,7 @@ describe("agents under test", () => {
         packages: [],
         tests: { conformance: [], full: [] }
       })
-      const missing = yield* Effect.flip(Install.locked(agent(() => Effect.fail(new Error("nowhere")))))
+      const missing = yield* Effect.flip(Install.locked(agent(() => Effect.fail({ message: "nowhere" }))))
       assert.deepStrictEqual([missing._tag, missing.reason], ["NotInstalled", "nowhere"])
       const broken = yield* Effect.flip(Install.locked(agent(() => Effect.succeed("false"))))
       assert.deepStrictEqual([broken._tag, broken.reason], ["NotInstalled", "exit code 1"])

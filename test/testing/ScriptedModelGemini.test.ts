@@ -99,7 +99,12 @@ layer(ScriptedModel.layer())("gemini", (it) => {
         tools: [{ functionDeclarations: [{ name: "ls" }, { name: "cat" }] }, { googleSearch: {} }],
         generationConfig: { temperature: 1, thinkingConfig: { thinkingLevel: "low" } },
         contents: [
-          { role: "user", parts: [{ text: "look around" }, { inlineData: { mimeType: "image/png", data: "" } }] },
+          {
+            role: "user",
+            parts: [{ text: "<session_context>x" }, { text: "look around" }, {
+              inlineData: { mimeType: "image/png", data: "" }
+            }]
+          },
           {
             role: "model",
             parts: [{ text: "Hm.", thought: true }, { functionCall: { name: "ls", args: { path: "." } } }]

@@ -149,12 +149,17 @@ layer(ScriptedModel.layer())("responses", (it) => {
   it.effect("the script is given the conversation in one shape, whatever else is in the input", () =>
     Effect.gen(function*() {
       const model = yield* ScriptedModel
+      const inside = {
+        type: "namespace",
+        name: "clock",
+        tools: [{ type: "function", name: "now" }, { type: "web_search" }]
+      }
       const request = body("ignored", {
         prompt_cache_key: "thread-1",
         reasoning: { effort: "low", summary: "auto" },
         tools: null,
         input: [
-          { type: "additional_tools", tools: [{ type: "custom", name: "exec" }] },
+          { type: "additional_tools", tools: [{ type: "custom", name: "exec" }, inside] },
           message("developer", "Rules."),
           message("user", "<environment_context>\n<cwd>/</cwd>\n</environment_context>"),
           message("user", "fix it"),
@@ -174,7 +179,7 @@ layer(ScriptedModel.layer())("responses", (it) => {
         sessionId: "thread-1",
         reasoningEffort: "low",
         systemText: "Be good.\nRules.",
-        toolNames: ["exec"],
+        toolNames: ["exec", "now", "web_search"],
         afterToolResult: true,
         lastToolResult: "two",
         toolRounds: 2

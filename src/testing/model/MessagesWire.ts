@@ -1,6 +1,6 @@
 /**
  * Anthropic's Messages API: events in the documented order, thinking with a signature. Claude Code 2.1.332 reads it; it
- * asks again with `stream: false` after a cut stream.
+ * asks again with `stream: false` after an error in a stream.
  */
 import { Effect, Schema } from "effect"
 import type { Usage } from "../ModelReply.ts"

@@ -77,7 +77,13 @@ export interface ModelRequest {
  */
 export const isAgentNote = (part: string): boolean => notes.some((start) => part.trimStart().startsWith(start))
 
-const notes = ["<system-reminder>", "<environment_context>", "<user_instructions>", "[Request interrupted"]
+const notes = [
+  "<system-reminder>",
+  "<environment_context>",
+  "<session_context>",
+  "<user_instructions>",
+  "[Request interrupted"
+]
 
 /** What a wire format finds in a body. */
 export interface Asked {

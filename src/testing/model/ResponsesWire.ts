@@ -9,7 +9,10 @@ import { openAiError } from "./ChatWire.ts"
 import { Content, type Message, message, shown, texts } from "./ModelRequest.ts"
 import { event, type Frames, type Whole, type Wire, type WireCall } from "./Wire.ts"
 
-const Tool = Schema.Struct({ type: Schema.String, name: Schema.optionalKey(Schema.String) })
+const named = { type: Schema.String, name: Schema.optionalKey(Schema.String) }
+
+/** A tool, or a namespace of tools. */
+const Tool = Schema.Struct({ ...named, tools: Schema.optionalKey(Schema.Array(Schema.Struct(named))) })
 
 const Item = Schema.Struct({
   type: Schema.optionalKey(Schema.String),
@@ -70,7 +73,7 @@ export const responses: Wire = {
         stream: body.stream ?? false,
         sessionId: body.prompt_cache_key ?? undefined,
         reasoningEffort: body.reasoning?.effort ?? undefined,
-        toolNames: tools.map((tool) => tool.name ?? tool.type),
+        toolNames: tools.flatMap((tool) => tool.tools ?? [tool]).map((tool) => tool.name ?? tool.type),
         messages: [
           ...(body.instructions ? [message("system", [body.instructions])] : []),
           ...items.flatMap(messageOf)
