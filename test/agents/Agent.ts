@@ -3,8 +3,9 @@
  * agent is to add a folder:
  *
  * - `agent.ts`: what is said here.
- * - `package.json` and `package-lock.json`: what is installed into the folder's own node_modules. The lockfile names no
- *   registry. A folder without them is for an agent that the root's package.json has.
+ * - `package.json` (a private ES module) and `package-lock.json`: what is installed into the folder's own node_modules.
+ *   `npm install --package-lock-only --omit-lockfile-registry-resolved` writes a lockfile that names no registry. A folder
+ *   without them is for an agent that the root's package.json has.
  * - its tests. The rules of the conformance suite are taken from `Core.ts`, which knows how many are asked for.
  */
 import { Effect, FileSystem, Path, Schema } from "effect"

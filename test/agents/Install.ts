@@ -77,7 +77,7 @@ const versionIn = Effect.fnUntraced(function*(home: string, name: string) {
 })
 
 const npm = (agent: Agent, cwd: string, args: ReadonlyArray<string>) =>
-  say("npm", [...args, "--ignore-scripts", "--no-audit", "--no-fund"], cwd).pipe(
+  say("npm", [...args, "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], cwd).pipe(
     Effect.timeout("5 minutes"),
     Effect.mapError((error) => new NotInstalled({ name: agent.name, reason: `npm ${args[0]}: ${error.message}` }))
   )
