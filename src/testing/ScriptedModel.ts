@@ -59,6 +59,8 @@ export interface HeldAnswer {
 }
 
 /**
+ * Settings of a server.
+ *
  * @category models
  * @since 0.1.0
  */
@@ -179,7 +181,11 @@ const make = Effect.fnUntraced(function*(first: ModelScript, options: ScriptedMo
     )
   })
 
-  const port = yield* Http.serve(wanted, handle)
+  const port = yield* Http.serve(wanted, (exchange) =>
+    Effect.catchDefect(handle(exchange), (defect) => {
+      others.push(`${exchange.incoming.method} ${exchange.incoming.url}`)
+      return fail(exchange, wires.chat, { status: 400, message: String(defect) })
+    }))
   const requests = SubscriptionRef.get(seen)
   return ScriptedModel.of({
     port,

@@ -50,10 +50,7 @@ export const directories = Effect.tap(Conformance.plainDirectories, ({ home }) =
 
 /** How many prompts like this one the model was given. */
 const received = (model: ScriptedModel["Service"]) => (prompt: string) =>
-  Effect.map(
-    model.requests,
-    (all) => all.filter((request) => !request.afterToolResult && request.lastUserText === prompt).length
-  )
+  Effect.map(model.asked(prompt), (requests) => requests.length)
 
 const common = {
   instanceId: "opencode",

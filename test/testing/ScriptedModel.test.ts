@@ -77,6 +77,16 @@ describe.each(names)("%s", (api) => {
       assert.deepStrictEqual(yield* model.requests, [])
     }))
 
+  it.effect("a body that is not compressed as it says is refused", () =>
+    Effect.gen(function*() {
+      const model = yield* ScriptedModel.make()
+      const { status } = yield* ask(model.origin + apis[api].path, apis[api].body("x", true), {
+        "content-encoding": "gzip"
+      })
+      assert.strictEqual(status, 400)
+      assert.deepStrictEqual(yield* model.others, [`POST ${apis[api].path}`])
+    }))
+
   it.effect("a script that dies is a 400", () =>
     Effect.gen(function*() {
       const model = yield* ScriptedModel.make(() => Effect.die("oops"))
