@@ -151,7 +151,7 @@ const handle = (
       reply(requestId, answer._tag === "Answered" ? answer.answers.flat().join(", ") : "nothing"),
     compact: missing("compact"),
     fork: missing("fork"),
-    compactionGate: capabilities.compactionGate,
+    capabilities,
     history: missing("history"),
     evidence: () => missing("history"),
     answerElicitation: (requestId) => new RequestGone({ requestId }),

@@ -10,7 +10,7 @@ import * as BoundedJson from "../domain/BoundedJson.ts"
 import type { Item } from "../domain/Item.ts"
 import { isTerminal, ProviderEvent } from "../domain/ThreadEvent.ts"
 import type { TurnInput } from "../domain/TurnInput.ts"
-import { type Usage, zero } from "../domain/Usage.ts"
+import { unknown, type Usage } from "../domain/Usage.ts"
 import type {
   CompactionVerdict,
   HistoryMessage,
@@ -30,10 +30,10 @@ const item = (item: Item): Item => {
   return input === item.input ? item : { ...item, input }
 }
 
-/** JSON has no other numbers: a turn's end that holds one could not be read back. */
+/** JSON has no other numbers; one that is not known is left out. */
 const usage = (usage: Usage): Usage => {
   const known = Object.entries(usage).filter(([, value]) => Number.isFinite(value))
-  return known.length === Object.keys(usage).length ? usage : { ...zero, ...Object.fromEntries(known) }
+  return known.length === Object.keys(usage).length ? usage : Object.fromEntries(known)
 }
 
 /** With what must be there and JSON cannot say. */
@@ -52,6 +52,12 @@ const complete = (event: ProviderEvent): ProviderEvent => {
       return event.item._tag === "ToolCall" && event.item.input === undefined
         ? { ...event, item: { ...event.item, input: null } }
         : event
+    case "ElicitationRequested": {
+      const { form } = event.request
+      return form._tag === "Form" && form.schema === undefined
+        ? { ...event, request: { ...event.request, form: { ...form, schema: null } } }
+        : event
+    }
     case "ApprovalRequested":
       return event.request.detail === undefined ? { ...event, request: { ...event.request, detail: null } } : event
     case "Unrecognized":
@@ -72,7 +78,7 @@ const invalid = (event: ProviderEvent, raw: unknown): ProviderEvent => {
     _tag: "TurnFailed",
     turnId: "turnId" in event ? event.turnId : undefined,
     failure: { _tag: "Other", name: "EventInvalid", message: `The adapter's ${event._tag} is not an event` },
-    usage: zero
+    usage: unknown
   }
   return isTerminal(event) && isEvent(end) ? end : { _tag: "Unrecognized", type: String(event._tag), raw }
 }

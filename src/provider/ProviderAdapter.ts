@@ -69,7 +69,8 @@ export type CompactionVerdict =
   | { readonly _tag: "Veto"; readonly reason: string }
 
 /**
- * What an agent can do, as data. Each entry is proved by the conformance suite.
+ * What an agent can do at most, as data; {@link ProviderSession.capabilities} says what holds of one session. Each entry is
+ * proved by the conformance suite.
  *
  * @category models
  * @since 0.1.0
@@ -93,8 +94,7 @@ export interface Capabilities {
   /** Whether a compaction can be asked for. */
   readonly compact: boolean
   /**
-   * How far compactions can be gated: all, only ours, or none. A session may report a stronger gate than its adapter
-   * ({@link ProviderSession.compactionGate}).
+   * How far compactions can be gated: all, only ours, or none.
    */
   readonly compactionGate: CompactionGate
   /**
@@ -262,8 +262,8 @@ export interface ProviderSession {
     requestId: RequestId,
     answer: ElicitationAnswer
   ) => Effect.Effect<void, AgentError | RequestGone>
-  /** The gate of this session; never weaker than the adapter declares. */
-  readonly compactionGate: CompactionGate
+  /** What this session can do: never more than the adapter declares, and less where its agent's version or setup is. */
+  readonly capabilities: Capabilities
   /** Asks for a compaction and answers once it has begun; its end follows in `events`. */
   readonly compact: Effect.Effect<void, AgentError | CapabilityMissing | GateMissing>
   /** Copies the conversation into a new session of the provider and answers that session's cursor. */

@@ -169,7 +169,7 @@ const bind = Effect.fnUntraced(function*(
     continuity,
     state: EpochState.make({
       policy,
-      held: session.compactionGate === "blocking" && started.gated,
+      held: session.capabilities.compactionGate === "blocking" && started.gated,
       // Ordered by time, as turn ids are.
       compactionPrefix: `cmp_${at.toString(16).padStart(12, "0")}-${randomUUID()}`
     }, activeAt),
@@ -183,7 +183,7 @@ const bind = Effect.fnUntraced(function*(
     watched: false,
     watch: undefined,
     halted: Deferred.makeUnsafe(),
-    compactsOverflow: policy.auto && session.compactionGate === "client-initiated",
+    compactsOverflow: policy.auto && session.capabilities.compactionGate === "client-initiated",
     observe: CompactionGate.observe
   }
   yield* Effect.suspend(() => {

@@ -32,7 +32,7 @@ export const attempt = (deps: ThreadDeps, cell: ThreadCell.ThreadCell, live: Liv
 const run = Effect.fnUntraced(function*(deps: ThreadDeps, live: LiveEpoch.LiveEpoch) {
   const { threadId } = live.binding
   const turns = yield* deps.store.unreconciledTurns(threadId)
-  if (turns.length === 0 || !live.adapter.capabilities.history) return
+  if (turns.length === 0 || !live.session.capabilities.history) return
   const archived = yield* deps.archive.all(threadId)
   for (const { ref, turnId } of turns) {
     const evidence = yield* live.session.evidence({ turnId, ref })

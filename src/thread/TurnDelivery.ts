@@ -260,7 +260,7 @@ const deliver = (
     const exit = yield* ThreadCell.interruptible(
       deps,
       cell,
-      ref !== undefined && live.adapter.capabilities.resend
+      ref !== undefined && live.session.capabilities.resend
         ? Effect.catchTag(sending, "DeliveryUncertain", () => sending)
         : sending
     )

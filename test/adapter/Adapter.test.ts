@@ -46,7 +46,7 @@ const session = (sessionId: SessionId): ProviderSession => ({
   answerQuestion: () => Effect.void,
   compact: Effect.void,
   fork: Effect.die("no fork"),
-  compactionGate: "observe-only",
+  capabilities,
   history: Effect.die("no history"),
   evidence: () => Effect.die("no evidence"),
   answerElicitation: () => Effect.void,

@@ -26,7 +26,9 @@ describe("Conformance", () => {
     Effect.gen(function*() {
       const modest = layer({
         adapter: (adapter) => ({
-          ...sessions(() => ({ compactionGate: "observe-only" }))(adapter),
+          ...sessions((session) => ({ capabilities: { ...session.capabilities, compactionGate: "observe-only" } }))(
+            adapter
+          ),
           capabilities: {
             ...adapter.capabilities,
             moveDirectory: "never",

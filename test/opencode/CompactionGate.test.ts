@@ -38,7 +38,7 @@ layer(OpenCodeSessions.layer(), { timeout: "60 seconds", excludeTestServices: tr
       yield* on(continues, goesOn)
       const gate = yield* held
       const driven = yield* start({ compaction: gate.compaction })
-      assert.deepStrictEqual([adapter.capabilities.compactionGate, driven.session.compactionGate], [
+      assert.deepStrictEqual([adapter.capabilities.compactionGate, driven.session.capabilities.compactionGate], [
         "blocking",
         "blocking"
       ])

@@ -235,10 +235,10 @@ for (const [auto, kind] of wishes) {
     Effect.gen(function*() {
       const opened = yield* open(onceFilled, { config: { compaction: { auto } } })
       const adapter = yield* attach(opened)
-      assert.strictEqual(adapter.capabilities.compactionGate, "observe-only")
+      assert.strictEqual(adapter.capabilities.compactionGate, "blocking")
       const gate = yield* held
       const session = yield* adapter.startSession(started(opened.directory, { compaction: gate.compaction }))
-      assert.strictEqual(session.compactionGate, kind)
+      assert.strictEqual(session.capabilities.compactionGate, kind)
       const driven = yield* drive(session)
       assert.strictEqual((yield* driven.run("fill it"))._tag, "TurnCompleted")
       assert.strictEqual(driven.seen.some(({ _tag }) => _tag === "CompactionCompleted"), auto)
@@ -262,7 +262,7 @@ it.live("P13 opencode: an external server with the plugin is held, by an app tha
     const adapter = yield* attach(opened, address, proxy.url)
     const gate = yield* held
     const session = yield* adapter.startSession(started(opened.directory, { compaction: gate.compaction }))
-    assert.strictEqual(session.compactionGate, "blocking")
+    assert.strictEqual(session.capabilities.compactionGate, "blocking")
     const driven = yield* drive(session)
     yield* driven.send("fill it")
     assert.strictEqual(yield* gate.question(0), "auto")

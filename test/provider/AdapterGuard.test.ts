@@ -34,6 +34,25 @@ function unchecked(event: unknown): unknown {
   return event
 }
 
+const capabilities: Capabilities = {
+  runtimeModes: RuntimeMode.literals,
+  moveDirectory: "anywhere",
+  modelSwitch: "per-turn",
+  resend: false,
+  steer: false,
+  fork: false,
+  compact: false,
+  compactionGate: "observe-only",
+  autoCompaction: "always",
+  questions: false,
+  elicitations: false,
+  denyReason: false,
+  tasks: false,
+  steps: false,
+  attachments: false,
+  history: false
+}
+
 /** An agent of a class, with methods, accessors and private fields. It says what it is told to, then ends the turn. */
 class Classy implements ProviderAdapter {
   readonly provider = provider
@@ -42,19 +61,8 @@ class Classy implements ProviderAdapter {
   constructor(says: ReadonlyArray<ProviderEvent>) {
     this.#says = says
   }
-  get capabilities(): Capabilities {
-    return {
-      runtimeModes: RuntimeMode.literals,
-      moveDirectory: "anywhere",
-      modelSwitch: "per-turn",
-      steer: false,
-      fork: false,
-      compact: false,
-      compactionGate: "observe-only",
-      questions: false,
-      attachments: false,
-      history: false
-    }
+  get capabilities() {
+    return capabilities
   }
   startSession(input: StartInput) {
     const says = this.#says
@@ -67,7 +75,7 @@ class ClassySession implements ProviderSession {
   readonly #says: ReadonlyArray<ProviderEvent>
   readonly #queue: Queue.Queue<ProviderEvent, Cause.Done>
   readonly sessionId = SessionId.make("classy-1")
-  readonly compactionGate = "observe-only"
+  readonly capabilities = capabilities
   constructor(
     input: StartInput,
     says: ReadonlyArray<ProviderEvent>,
@@ -101,8 +109,11 @@ class ClassySession implements ProviderSession {
   get fork() {
     return Effect.succeed({ provider, version: 1, payload: this.sessionId })
   }
-  get backgroundWork() {
-    return Effect.succeed(false)
+  answerElicitation() {
+    return Effect.void
+  }
+  stopTask() {
+    return Effect.void
   }
   turnRef() {
     return Effect.undefined
@@ -159,7 +170,7 @@ const itemId = ItemId.make("i")
 const call = (input: unknown): ProviderEvent => ({
   _tag: "ItemCompleted",
   turnId,
-  item: { _tag: "ToolCall", itemId, tool: "read", input, status: "completed" }
+  item: { _tag: "ToolCall", itemId, tool: "read", kind: "read", input, status: "completed" }
 })
 
 const loop: Record<string, unknown> = { name: "loop" }

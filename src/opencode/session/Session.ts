@@ -6,6 +6,7 @@ import { type InstanceId, type RequestId, SessionId, type TurnId } from "../../d
 import type { ApprovalDecision, QuestionAnswer } from "../../domain/UserRequest.ts"
 import { type AgentError, CapabilityMissing, RequestGone } from "../../provider/AdapterError.ts"
 import type { ProviderSession, StartInput, StartSessionError } from "../../provider/ProviderAdapter.ts"
+import { capabilities } from "../protocol/Capabilities.ts"
 import { cursor, provider } from "../protocol/Cursor.ts"
 import type { ApiRefusal, OpenCodeConnection } from "../server/Connection.ts"
 import * as Compaction from "./Compaction.ts"
@@ -59,7 +60,7 @@ export const make = Effect.fn("OpenCode.startSession")(function*(
       calls.fork(sessionId),
       ({ id }) => Effect.map(calls.plain(calls.get(id)), (fork) => stored(fork.id, fork.directory))
     ),
-    compactionGate: gate.kind,
+    capabilities: { ...capabilities, compactionGate: gate.kind },
     history: History.read(calls, sessionId, connection.version),
     evidence: ({ ref }) =>
       ref === undefined

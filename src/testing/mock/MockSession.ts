@@ -45,7 +45,7 @@ export const handle = (live: Live, origin: ProviderSession["origin"], directory:
     answerElicitation: (requestId, answer) => answerElicitation(live, requestId, answer),
     compact: Effect.suspend(() => compact(live)),
     fork: Effect.suspend(() => fork(live)),
-    compactionGate: agent.capabilities.compactionGate,
+    capabilities: agent.capabilities,
     history: Effect.suspend(() => history(live)),
     evidence: (turn) => evidence(live, turn),
     stopTask: (taskId) =>
