@@ -46,6 +46,7 @@ export const open = Effect.fnUntraced(function*(
   const gated = policy.saveBefore || deps.hooks.asks("compaction:before")
   const opened: { live: LiveEpoch.LiveEpoch | undefined } = { live: undefined }
   const begin = Effect.gen(function*() {
+    yield* deps.makeRoom(cell.threadId)
     const adapter = yield* deps.adapterOf(plan.instanceId)
     const { continuity, session } = yield* SessionStart.run({
       scope,

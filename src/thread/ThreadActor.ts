@@ -6,7 +6,7 @@
  */
 import { Effect, Option, Semaphore } from "effect"
 import type { CompactionTrigger } from "../domain/Compaction.ts"
-import type { Epoch as EpochNumber, RequestId, TaskId, ThreadId, TurnId } from "../domain/Ids.ts"
+import { Epoch as EpochNumber, type RequestId, type TaskId, type ThreadId, type TurnId } from "../domain/Ids.ts"
 import type { InterruptedBy, SessionEndReason } from "../domain/ThreadEvent.ts"
 import type { ApprovalDecision, ElicitationAnswer, QuestionAnswer } from "../domain/UserRequest.ts"
 import type { NewThread } from "../store/Commit.ts"
@@ -47,6 +47,22 @@ export class ThreadActor {
   /** Whether this turn is with the agent, or on its way to it. */
   hasTurn(turnId: TurnId): boolean {
     return this.#cell.live !== undefined && Epoch.hasTurn(this.#cell.live.state, turnId)
+  }
+
+  /** The session that is live or being started, as the cap on them sees it. */
+  get session(): SessionReaper.LiveSession | undefined {
+    const { live, starting, threadId } = this.#cell
+    if (live === undefined) {
+      return starting ? { threadId, epoch: EpochNumber.make(0), activeAt: 0, busy: true, exempt: false } : undefined
+    }
+    const { binding, state } = live
+    return {
+      threadId,
+      epoch: binding.epoch,
+      activeAt: state.activeAt,
+      busy: starting || Epoch.isBusy(state) || Epoch.beside(state).length > 0,
+      exempt: this.#deps.settings.reaper.exempt(binding)
+    }
   }
 
   /** What the thread is doing now, where that is known here: else what is stored holds. */
@@ -164,9 +180,9 @@ export class ThreadActor {
    * Looks at a thread that is due and stops it if the rule says so, under the thread's lock. A thread whose lock is taken
    * is in use.
    */
-  reap(epoch: EpochNumber, sleeps: () => ReadonlyArray<SessionReaper.Sleep>) {
+  reap(epoch: EpochNumber, look: SessionReaper.Look) {
     return Effect.asVoid(
-      Semaphore.withPermitsIfAvailable(this.#cell.lock, 1)(reap(this.#deps, this.#cell, epoch, sleeps))
+      Semaphore.withPermitsIfAvailable(this.#cell.lock, 1)(reap(this.#deps, this.#cell, epoch, look))
     )
   }
 }
@@ -188,7 +204,7 @@ const reap = Effect.fnUntraced(function*(
   deps: ThreadDeps,
   cell: ThreadCell.ThreadCell,
   epoch: EpochNumber,
-  sleeps: () => ReadonlyArray<SessionReaper.Sleep>
+  { overCap, sleeps }: SessionReaper.Look
 ) {
   const live = yield* ThreadCell.usable(deps, cell)
   if (live === undefined) {
@@ -204,6 +220,7 @@ const reap = Effect.fnUntraced(function*(
     busy: Epoch.isBusy(live.state),
     backgroundWork: beside.length > 0,
     exempt: deps.settings.reaper.exempt(live.binding),
+    overCap,
     sleeps: sleeps()
   }, deps.settings.reaper)
   if (decision._tag === "Keep" && decision.because === "background-work") {
