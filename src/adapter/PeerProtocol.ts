@@ -156,36 +156,35 @@ const readJsonRpc = (
   cancel: { readonly method: string; readonly id: string } | undefined
 ): PeerFrame => {
   if (!isObject(line)) return unknown
-  const id = field(line, "id")
-  const method = field(line, "method")
-  const params = field(line, "params")
+  const { error, id, method, params, result } = line
   if (typeof method === "string") {
     if (id !== undefined) return isPeerId(id) ? { _tag: "Request", id, method, params } : unknown
-    const cancelled = method === cancel?.method ? field(params, cancel.id) : undefined
-    return isPeerId(cancelled) ? { _tag: "Cancel", id: cancelled } : { _tag: "Notification", method, params }
+    if (method === cancel?.method && isObject(params)) {
+      const cancelled = params[cancel.id]
+      if (isPeerId(cancelled)) return { _tag: "Cancel", id: cancelled }
+    }
+    return { _tag: "Notification", method, params }
   }
   if (id === undefined || method !== undefined) return unknown
-  const error = field(line, "error")
-  if (error !== undefined && error !== null) return { _tag: "Refused", id, refusal: refusalOf(error) }
-  return { _tag: "Answer", id, result: field(line, "result") }
+  return error === undefined || error === null
+    ? { _tag: "Answer", id, result }
+    : { _tag: "Refused", id, refusal: refusalOf(error) }
 }
 
 const refusalOf = (error: unknown): Refusal => {
-  const code = field(error, "code")
-  const message = field(error, "message")
-  const data = typeof code === "number" && typeof message === "string" ? field(error, "data") : error
+  const { code, data, message } = isObject(error) ? error : nothing
+  const wellFormed = typeof code === "number" && typeof message === "string"
+  const kept = wellFormed ? data : error
   return {
     ...(typeof code === "number" ? { code } : {}),
     message: typeof message === "string" ? message : "",
-    ...(data === undefined ? {} : { data })
+    ...(kept === undefined ? {} : { data: kept })
   }
 }
 
-const isObject = (value: unknown): value is object =>
+const nothing: Readonly<Record<string, unknown>> = {}
+
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
 const isPeerId = (value: unknown): value is PeerId => typeof value === "string" || typeof value === "number"
-
-/** Own fields alone: a line may name `constructor`. */
-const field = (value: unknown, name: string): unknown =>
-  isObject(value) && Object.hasOwn(value, name) ? Reflect.get(value, name) : undefined
