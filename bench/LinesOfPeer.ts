@@ -1,7 +1,8 @@
 /**
  * Notifications per second from an agent's stdout to a handler that decodes them: `StdioPeer` and a raw loop over the
  * same program's stdout, in turn. From the call to its answer, which comes after 200,000 of them; lost is what did not
- * come, or not whole.
+ * come, or not whole. The goal is held against processor time of the reader, since two processes that hand 64 kB at a
+ * time to each other mostly measure what else the machine does.
  */
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Effect, Layer, Option, Schema } from "effect"
@@ -32,10 +33,11 @@ const counter = () => {
   }
 }
 
+/** Lines per second of processor time, and beside it those per second that passed. */
 const sampler = () => {
   const passed: Array<number> = []
   return {
-    passed,
+    passed: () => passed.slice(rounds.warmup),
     take: <A, E>(effect: Effect.Effect<A, E>) =>
       Effect.suspend(() => {
         const before = process.cpuUsage()
@@ -92,37 +94,40 @@ export const measure = Effect.gen(function*() {
   })
   const peer = yield* StdioPeer.make(agent, {
     protocol: PeerProtocol.jsonRpc({ version: false }),
-    onNotification: ({ method, params }) => Effect.sync(() => ours.take(method, params)),
+    onNotification: ({ method, params }) => {
+      ours.take(method, params)
+      return Effect.void
+    },
     onReport: Effect.die
   })
   const byHand = yield* Effect.acquireRelease(
     Effect.sync(() => makeRaw(raw.take)),
     ({ close }) => Effect.sync(close)
   )
-  const ours_ = sampler()
-  const raw_ = sampler()
+  const a = sampler()
+  const b = sampler()
   const samples = yield* alternate(
     rounds,
-    ours_.take(peer.call("deltas", { count })),
-    raw_.take(Effect.promise(() => byHand.call("deltas", { count })))
+    a.take(peer.call("deltas", { count })),
+    b.take(Effect.promise(() => byHand.call("deltas", { count })))
   )
   const all = count * (rounds.warmup + rounds.measured)
   const lost = Math.abs(all - ours.seen()) + Math.abs(all - raw.seen())
   return [
     figure({
-      name: "wall",
-      unit: "lines/s",
-      more: true,
-      ours: ours_.passed.slice(rounds.warmup),
-      raw: raw_.passed.slice(rounds.warmup)
-    }),
-    figure({
       name: "notifications of an agent on stdio",
-      unit: "lines/s",
+      unit: "lines per s of processor time",
       more: true,
       ours: samples.a,
       raw: samples.b,
       goal: { text: "0.9x of raw, none lost", met: ({ ratio }) => ratio >= 0.9 && lost === 0 }
+    }),
+    figure({
+      name: "notifications of an agent on stdio, as time passed",
+      unit: "lines/s",
+      more: true,
+      ours: a.passed(),
+      raw: b.passed()
     })
   ]
 }).pipe(Effect.provide(platform))

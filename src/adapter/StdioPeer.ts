@@ -42,7 +42,6 @@ import {
   Effect,
   Fiber,
   Option,
-  Result,
   type Scope,
   type Sink,
   Stream,
@@ -56,7 +55,7 @@ import * as PeerRequests from "./internal/peerRequests.ts"
 import * as PeerWriter from "./internal/peerWriter.ts"
 import type { Ended, PeerClosed, PeerRefused, PeerTimeout } from "./PeerError.ts"
 import type { Notification, PeerId, PeerProtocol, Refusal, Request } from "./PeerProtocol.ts"
-import type { BadLine, Report } from "./PeerReport.ts"
+import type { Report } from "./PeerReport.ts"
 
 export * from "./PeerError.ts"
 export type { BadLine, Report } from "./PeerReport.ts"
@@ -168,20 +167,15 @@ export const make = Effect.fnUntraced(function*(
     }
   }
 
-  const line = (line: string | BadLine, last: boolean): Effect.Effect<unknown> => {
-    progress++
-    if (typeof line !== "string") return onReport(line)
-    if (line === "") return Effect.void
-    const value = PeerLines.parse(line)
-    if (Result.isSuccess(value)) return frame(value.success)
-    return line.trim() === "" ? Effect.void : onReport(PeerLines.bad(last ? "cut" : "not-json", line))
-  }
-
-  const handle = (all: ReadonlyArray<string | BadLine>, last: boolean): Effect.Effect<void> => {
+  const handle = (values: ReadonlyArray<unknown>): Effect.Effect<void> => {
     let next = 0
     const loop: Effect.Effect<void> = Effect.whileLoop({
-      while: () => next < all.length && !dropping,
-      body: () => line(all[next++] ?? "", last),
+      while: () => next < values.length && !dropping,
+      body: () => {
+        progress++
+        const value = values[next++]
+        return value instanceof PeerLines.NotJson ? onReport(value.line) : frame(value)
+      },
       step: () => {}
     }).pipe(
       // A handler that dies takes only its own line with it.
@@ -196,10 +190,10 @@ export const make = Effect.fnUntraced(function*(
   const reading = stdio.stdout.pipe(
     Stream.runForEach((chunk) => {
       progress++
-      return dropping ? Effect.void : handle(lines.push(chunk), false)
+      return dropping ? Effect.void : handle(PeerLines.parse(lines.push(chunk), "not-json"))
     }),
     Effect.ignore,
-    Effect.andThen(Effect.suspend(() => handle(lines.end(), true)))
+    Effect.andThen(Effect.suspend(() => handle(PeerLines.parse(lines.end(), "cut"))))
   )
 
   // --- the end ---

@@ -8,6 +8,14 @@
 import { Result } from "effect"
 import type { BadLine } from "../PeerReport.ts"
 
+/** Among values, which are never of a class. */
+export class NotJson {
+  readonly line: BadLine
+  constructor(line: BadLine) {
+    this.line = line
+  }
+}
+
 export interface PeerLines {
   /** The lines that the chunk completes, without their ends. */
   readonly push: (chunk: Uint8Array) => ReadonlyArray<string | BadLine>
@@ -16,6 +24,7 @@ export interface PeerLines {
 }
 
 const newline = 0x0a
+const byteOrderMark = 0xfeff
 const textKept = 1_000
 const empty = new Uint8Array(0)
 const none: ReadonlyArray<never> = []
@@ -26,7 +35,7 @@ const longest = 0x1fff_ffe8
 const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 const lenient = new TextDecoder("utf-8", { ignoreBOM: true })
 
-export const bad = (reason: BadLine["reason"], line: string): BadLine => ({
+const bad = (reason: BadLine["reason"], line: string): BadLine => ({
   _tag: "BadLine",
   reason,
   text: line.slice(0, textKept)
@@ -114,6 +123,28 @@ export const make = (maxLine: number): PeerLines => {
   }
 }
 
-export const parse = (line: string): Result.Result<unknown, unknown> =>
-  // A byte order mark may begin the first line.
-  Result.try((): unknown => JSON.parse(line.charCodeAt(0) === 0xfeff ? line.slice(1) : line))
+/** The values of lines, with `NotJson` for those that have none. Blank lines are neither. */
+export const parse = (lines: ReadonlyArray<string | BadLine>, whenNot: "not-json" | "cut"): ReadonlyArray<unknown> => {
+  const out: Array<unknown> = []
+  let next = 0
+  // One guard for as many lines as are good, since every line passes here.
+  const parsing = () => {
+    while (next < lines.length) {
+      const line = lines[next] ?? ""
+      next++
+      if (typeof line !== "string") out.push(new NotJson(line))
+      else if (line !== "") out.push(JSON.parse(line))
+    }
+  }
+  while (Result.isFailure(Result.try(parsing))) {
+    const line = lines[next - 1]
+    if (typeof line === "string") out.push(...odd(line, whenNot))
+  }
+  return out
+}
+
+/** A byte order mark may begin the first line. */
+const odd = (line: string, whenNot: "not-json" | "cut"): ReadonlyArray<unknown> => {
+  if (line.trim() === "") return none
+  return line.charCodeAt(0) === byteOrderMark ? parse([line.slice(1)], whenNot) : [new NotJson(bad(whenNot, line))]
+}
