@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Queue, Stream } from "effect"
 import { PeerProtocol } from "../../src/adapter/index.ts"
 import { heap } from "../support/Heap.ts"
+import * as MutatedLines from "../support/MutatedLines.ts"
 import * as Peers from "../support/Peers.ts"
 
 const bytes = (...values: ReadonlyArray<number>) => Uint8Array.from(values)
@@ -95,6 +96,12 @@ describe("lines", () => {
       }
     }).pipe(Effect.provide(Peers.layer)))
 })
+
+it.live("P15 adapter: 20,000 damaged lines, cut anywhere, are each a frame or a report, in order", () =>
+  Effect.gen(function*() {
+    const report = yield* MutatedLines.run({ frames: 20_000, seed: 1 })
+    assert.isAtLeast(report.damaged, 6_000)
+  }))
 
 describe("answers", () => {
   it.live("adapter: answers to ids that were never asked, and second answers, are reported and nothing else", () =>
