@@ -38,10 +38,8 @@ const Event = Schema.Union([
 ])
 type Event = typeof Event.Type
 
-/** A line as JSON, if it is. */
-export const parse = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Unknown))
-
 export const isReply = Schema.is(Reply)
+export const toReply = Schema.decodeUnknownEffect(Reply)
 const isEvent = Schema.is(Event)
 
 /** What a line that is not a reply means. */

@@ -8,7 +8,6 @@ import { Adapter, type AgentProcess, Attachments } from "../../src/adapter/index
 import { InstanceId, ProviderName, type RequestId, type RuntimeMode, SessionId } from "../../src/index.ts"
 import {
   type AttachmentRefused,
-  CapabilityMissing,
   DeliveryUncertain,
   DirectoryUnreachable,
   RequestGone,
@@ -37,23 +36,13 @@ const provider = ProviderName.make("toy")
 const agentVersion = "1"
 
 const capabilities: Capabilities = {
+  ...Adapter.least,
   runtimeModes: ["approval-required", "auto-accept-edits", "full-access", "read-only"],
   moveDirectory: "same-project",
-  modelSwitch: "per-session",
-  resend: false,
-  steer: false,
-  fork: false,
-  compact: false,
   // It never compacts by itself.
   compactionGate: "client-initiated",
   autoCompaction: "can-be-off",
-  questions: true,
-  elicitations: false,
-  denyReason: false,
-  tasks: false,
-  steps: false,
-  attachments: false,
-  history: false
+  questions: true
 }
 
 /** The agent's own words for what may be done without asking. */
@@ -111,13 +100,12 @@ const handle = (
   origin: ProviderSession["origin"],
   { directory, runtimeMode }: StartInput
 ): ProviderSession => {
-  const missing = (capability: string) => new CapabilityMissing({ provider, capability })
   const reply = (request: RequestId, answer: string) =>
     Effect.flatMap(
       agent.call("answer", { request, answer }),
       ({ error }) => error === undefined ? Effect.void : new RequestGone({ requestId: request })
     )
-  return {
+  return Adapter.session(provider, {
     sessionId,
     directory,
     origin,
@@ -125,9 +113,6 @@ const handle = (
     cursor: Effect.succeedSome(cursors.encode({ sessionId, directory, runtimeMode, agentVersion })),
     events: agent.events,
     exit: agent.exit,
-    turnRef: () => Effect.undefined,
-    // It has one model, whatever it is asked for.
-    checkModel: () => Effect.void,
     sendTurn: (turn) =>
       Effect.andThen(
         check(turn),
@@ -143,20 +128,13 @@ const handle = (
           )
         )
       ),
-    steerTurn: () => missing("steer"),
     interruptTurn: (turnId) => Effect.asVoid(agent.call("stop", { turn: turnId })),
     respondToApproval: (requestId, decision) =>
       reply(requestId, decision._tag === "AllowOnce" ? "once" : decision._tag === "AllowForSession" ? "session" : "no"),
     answerQuestion: (requestId, answer) =>
       reply(requestId, answer._tag === "Answered" ? answer.answers.flat().join(", ") : "nothing"),
-    compact: missing("compact"),
-    fork: missing("fork"),
-    capabilities,
-    history: missing("history"),
-    evidence: () => missing("history"),
-    answerElicitation: (requestId) => new RequestGone({ requestId }),
-    stopTask: () => new CapabilityMissing({ provider, capability: "stop a task" })
-  }
+    capabilities
+  })
 }
 
 /** What the agent has no way to take is refused before it is sent. */
