@@ -3,7 +3,7 @@
  * of this file, asked of TypeScript as an editor asks it.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Option, Stream } from "effect"
+import { Effect, Option, type Schema, Stream } from "effect"
 import { readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { API, NodeBuilderFlags } from "typescript/unstable/sync"
@@ -17,7 +17,7 @@ export const piped = (agents: Service, threadId: ThreadId) =>
   agents.streamEvents({ threadId }).pipe(Stream.filter((event) => event.seq > 1), Stream.take(1))
 
 /** The type of the Schema itself, which has no name: what an editor must not show. */
-export const expanded = (events: Stream.Stream<typeof ThreadEvent.Type>) => events
+export const expanded = (events: Stream.Stream<Schema.Schema.Type<typeof ThreadEvent>>) => events
 
 const file = fileURLToPath(import.meta.url)
 const project = fileURLToPath(new URL("../../tsconfig.json", import.meta.url))
