@@ -166,8 +166,9 @@ export const complete = <About>(
 }
 
 /**
- * A turn ends: what is open is completed with what was seen of it, and what still ran has failed. What was never told is
- * left out. `stays` keeps items open that go on without the turn, those of a subagent in the background for example.
+ * A turn ends: what is open is completed with what was seen of it, and what was never told is left out. `stays` keeps items
+ * open that go on without the turn, those of a subagent in the background for example. `last` is an item as it is then,
+ * by default failed where it still ran.
  *
  * @category transitions
  * @since 0.1.0
@@ -175,13 +176,17 @@ export const complete = <About>(
 export const closeAll = <About>(
   ledger: ItemLedger<About>,
   place: Place,
-  stays: (open: Open<About>) => boolean = () => false
+  options: {
+    readonly stays?: (open: Open<About>) => boolean
+    readonly last?: (open: Open<About>) => Item
+  } = {}
 ): Step<About> => {
+  const { last = ({ item }) => ended(item), stays = () => false } = options
   const closing = Array.from(ledger.open.values()).filter((open) => !stays(open))
   return Machine.make(
     finish(ledger, closing.map(({ item }) => item.itemId)),
-    closing.flatMap(({ item, started }): ReadonlyArray<ProviderEvent> =>
-      started ? [{ _tag: "ItemCompleted", ...place, item: ended(item) }] : []
+    closing.flatMap((open): ReadonlyArray<ProviderEvent> =>
+      open.started ? [{ _tag: "ItemCompleted", ...place, item: last(open) }] : []
     )
   )
 }

@@ -103,7 +103,7 @@ it("P16 adapter: items that go on without the turn stay open, and completed ones
   const { ledger } = run(
     background,
     show(command("fg")),
-    (ledger) => ItemLedger.closeAll(ledger, place, ({ about }) => about === "background")
+    (ledger) => ItemLedger.closeAll(ledger, place, { stays: ({ about }) => about === "background" })
   )
   assert.deepStrictEqual(Array.from(ledger.open.keys()), [id("bg")])
   assert.deepStrictEqual(Array.from(ledger.done), [id("fg")])
