@@ -8,19 +8,23 @@ import { Adapter, type AgentProcess, Attachments } from "../../src/adapter/index
 import { InstanceId, ProviderName, type RequestId, type RuntimeMode, SessionId } from "../../src/index.ts"
 import {
   type AttachmentRefused,
+  CopyRejected,
   DeliveryUncertain,
   DirectoryUnreachable,
   RequestGone,
   SessionMissing,
+  TurnNotInSession,
   TurnRefused
 } from "../../src/protocol.ts"
 import {
   type Capabilities,
+  NativeCopy,
   type ProviderSession,
   type ProviderTurn,
   ResumeCursor,
   type StartInput,
-  type StartSessionError
+  type StartSessionError,
+  type TurnPlace
 } from "../../src/provider/index.ts"
 import type { Reply } from "./Protocol.ts"
 import * as ToyProcess from "./ToyProcess.ts"
@@ -39,6 +43,12 @@ const capabilities: Capabilities = {
   ...Adapter.least,
   runtimeModes: ["approval-required", "auto-accept-edits", "full-access", "read-only"],
   moveDirectory: "same-project",
+  fork: true,
+  forkAt: true,
+  // It remembers what was in the files that it wrote.
+  rewind: "conversation-and-files",
+  portable: true,
+  adopt: true,
   // It never compacts by itself.
   compactionGate: "client-initiated",
   autoCompaction: "can-be-off",
@@ -62,9 +72,17 @@ export const layer = (options: Options) => {
     provider,
     instanceId,
     capabilities,
-    startSession: (input) => startSession(instanceId, options.folder, input)
+    startSession: (input) => startSession(instanceId, options.folder, input),
+    listSessions: (query) =>
+      Effect.gen(function*() {
+        const agent = yield* ToyProcess.make(instanceId, options.folder)
+        const { next, sessions = [] } = yield* agent.call("list", { ...query, limit: String(query.limit) })
+        return { sessions, ...(next === undefined ? {} : { next }) }
+      })
   })
 }
+
+const copyVersion = 1
 
 const startSession = Effect.fn("Toy.startSession")(function*(
   instanceId: InstanceId,
@@ -78,28 +96,40 @@ const startSession = Effect.fn("Toy.startSession")(function*(
   const { directory, from, runtimeMode } = input
   const mode = modes[runtimeMode]
   // What cannot be resumed is refused before a process is started for it.
+  const copies = from._tag === "Import"
+    ? yield* NativeCopy.accept({ instanceId, provider, version: copyVersion }, from.copies)
+    : undefined
   const past = from._tag === "Resume"
     ? (yield* ResumeCursor.accept(cursors, instanceId, from.cursor)).sessionId
-    : undefined
+    : from._tag === "Adopt"
+    ? from.sessionId
+    : copies?.[0].sessionId
   const agent = yield* ToyProcess.make(instanceId, folder)
+  if (copies !== undefined) {
+    const parts = copies.map(({ part }) => part._tag === "Json" ? part.value : null)
+    const { error } = yield* agent.call("import", { session: past, parts: JSON.stringify(parts) })
+    if (error !== undefined) return yield* new CopyRejected({ instanceId, outcome: "Malformed", found: "part" })
+  }
   if (past === undefined) {
     const seed = from._tag === "Seeded" ? from.transcript : undefined
-    const reply = yield* agent.call("new", { directory, mode, seed })
-    return handle(agent, SessionId.make(reply.session ?? ""), { _tag: "New" }, input)
+    const reply = yield* agent.call("new", { by: "effect-coding-agents", directory, mode, seed })
+    return handle(agent, instanceId, SessionId.make(reply.session ?? ""), { _tag: "New" }, input)
   }
   const reply = yield* agent.call("resume", { session: past, directory, mode })
   if (reply.error === "no-session") return yield* new SessionMissing({ instanceId, sessionId: past, evidence: reply })
   const was = reply.from ?? directory
   if (reply.error !== undefined) return yield* new DirectoryUnreachable({ instanceId, from: was, to: directory })
-  return handle(agent, past, was === directory ? { _tag: "Resumed" } : { _tag: "Moved", from: was }, input)
+  return handle(agent, instanceId, past, was === directory ? { _tag: "Resumed" } : { _tag: "Moved", from: was }, input)
 })
 
 const handle = (
   agent: ToyProcess.ToyProcess,
+  instanceId: InstanceId,
   sessionId: SessionId,
   origin: ProviderSession["origin"],
   { directory, runtimeMode }: StartInput
 ): ProviderSession => {
+  const notFound = ({ turnId }: TurnPlace) => new TurnNotInSession({ instanceId, turnId, reason: "not-found" })
   const reply = (request: RequestId, answer: string) =>
     Effect.flatMap(
       agent.call("answer", { request, answer }),
@@ -133,6 +163,25 @@ const handle = (
       reply(requestId, decision._tag === "AllowOnce" ? "once" : decision._tag === "AllowForSession" ? "session" : "no"),
     answerQuestion: (requestId, answer) =>
       reply(requestId, answer._tag === "Answered" ? answer.answers.flat().join(", ") : "nothing"),
+    fork: Effect.fnUntraced(function*(at) {
+      const { error, session } = yield* agent.call("fork", { turn: at?.turnId })
+      if (at !== undefined && error !== undefined) return yield* notFound(at)
+      return cursors.encode({ sessionId: SessionId.make(session ?? ""), directory, runtimeMode, agentVersion })
+    }),
+    rewind: Effect.fnUntraced(function*(before) {
+      const { error } = yield* agent.call("rewind", { turn: before.turnId })
+      if (error !== undefined) return yield* notFound(before)
+    }),
+    exportSession: (asked) =>
+      Effect.map(agent.call("export", { since: asked }), ({ checkpoint = "", part, since }) => ({
+        provider,
+        sessionId,
+        version: copyVersion,
+        agentVersion,
+        ...(since === undefined ? {} : { since }),
+        part: { _tag: "Json", value: part },
+        checkpoint
+      })),
     capabilities
   })
 }

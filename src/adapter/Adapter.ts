@@ -25,12 +25,15 @@
  * @since 0.1.0
  */
 import { Context, Effect, Layer, Scope, Tracer } from "effect"
+import type { AgentSessionPage } from "../domain/AgentSession.ts"
 import type { ProviderName, RequestId } from "../domain/Ids.ts"
 import { CapabilityMissing, PolicyUnenforceable, RequestGone } from "../provider/AdapterError.ts"
 import type {
   Capabilities,
+  ListSessionsError,
   ProviderAdapter,
   ProviderSession,
+  SessionQuery,
   StartInput,
   StartSessionError
 } from "../provider/ProviderAdapter.ts"
@@ -42,8 +45,12 @@ import { type InstanceExists, ProviderRegistry } from "../provider/ProviderRegis
  * @category models
  * @since 0.1.0
  */
-export interface Options<R> extends Omit<ProviderAdapter, "startSession"> {
+export interface Options<R> extends Omit<ProviderAdapter, "startSession" | "listSessions"> {
   readonly startSession: (input: StartInput) => Effect.Effect<ProviderSession, StartSessionError, R | Scope.Scope>
+  /** Its Scope ends with the call. */
+  readonly listSessions?:
+    | ((query: SessionQuery) => Effect.Effect<AgentSessionPage, ListSessionsError, R | Scope.Scope>)
+    | undefined
 }
 
 /**
@@ -52,9 +59,20 @@ export interface Options<R> extends Omit<ProviderAdapter, "startSession"> {
  * @category constructors
  * @since 0.1.0
  */
-export const make = <R = never>(options: Options<R>): Effect.Effect<ProviderAdapter, never, R> =>
+export const make = <R = never>(
+  { listSessions, ...options }: Options<R>
+): Effect.Effect<ProviderAdapter, never, R> =>
   Effect.map(Effect.context<R>(), (services) => ({
     ...options,
+    ...(listSessions === undefined ? {} : {
+      listSessions: (query: SessionQuery) =>
+        Effect.scoped(
+          Effect.updateContext(
+            listSessions(query),
+            (caller: Context.Context<Scope.Scope>) => inSession(services, caller)
+          )
+        )
+    }),
     startSession: (input) =>
       options.capabilities.runtimeModes.includes(input.runtimeMode)
         ? Effect.updateContext(
@@ -96,6 +114,10 @@ export const least: Omit<Capabilities, "runtimeModes" | "compactionGate" | "auto
   resend: false,
   steer: false,
   fork: false,
+  forkAt: false,
+  rewind: "never",
+  portable: false,
+  adopt: false,
   compact: false,
   questions: false,
   elicitations: false,
@@ -114,6 +136,8 @@ type Optional =
   | "answerElicitation"
   | "compact"
   | "fork"
+  | "rewind"
+  | "exportSession"
   | "history"
   | "evidence"
   | "stopTask"
@@ -137,7 +161,9 @@ export const session = (
     answerQuestion: gone,
     answerElicitation: gone,
     compact: missing("compact"),
-    fork: missing("fork"),
+    fork: () => missing("fork"),
+    rewind: () => missing("rewind"),
+    exportSession: () => missing("export a session"),
     history: missing("history"),
     evidence: () => missing("history"),
     stopTask: () => missing("stop a task"),

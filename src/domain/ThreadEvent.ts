@@ -294,6 +294,11 @@ const serviceCases = {
     items: Schema.Array(Item),
     outcome: TurnOutcome
   },
+  /**
+   * The conversation was taken back to before the turn `before`. That turn and those after it stay in the log, and are no
+   * part of the conversation any more. `files`: whether what they changed in files was taken back, too.
+   */
+  ThreadRewound: { before: TurnId, files: Schema.Literals(["kept", "restored"]) },
   /** A compaction is about to begin. If the agent cannot be held, it has begun. */
   CompactionGated: {
     ...maybeTurn,

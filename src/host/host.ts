@@ -6,12 +6,13 @@ import { Epoch, type ThreadId } from "../domain/Ids.ts"
 import type { Binding } from "../domain/ThreadRecord.ts"
 import * as reentrancy from "../hooks/internal/reentrancy.ts"
 import type { ProviderService } from "../service/ProviderService.ts"
-import type { SessionInfo, ThreadInfo } from "../service/Results.ts"
+import type { ThreadInfo } from "../service/Results.ts"
 import { InputInvalid, ThreadExists, ThreadNotFound } from "../service/ServiceError.ts"
 import type { TranscriptArchive } from "../service/TranscriptArchive.ts"
-import type { LiveEpoch } from "../thread/epoch/LiveEpoch.ts"
 import * as StartPlan from "../thread/StartPlan.ts"
+import * as agentSessions from "./agentSessions.ts"
 import * as archives from "./archive.ts"
+import { infoOf } from "./infoOf.ts"
 import * as requests from "./requests.ts"
 import type * as Settings from "./Settings.ts"
 import * as threads from "./threads.ts"
@@ -103,13 +104,21 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
       yield* reentrancy.check(threadId)
       yield* reentrancy.check(newThreadId)
       if (Option.isSome(yield* store.getThread(newThreadId))) return yield* new ThreadExists({ threadId: newThreadId })
-      const { binding, past } = yield* actors.use(threadId, (actor) => actor.fork())
+      const { binding, past } = yield* actors.use(threadId, (actor) => actor.fork(input.at))
       const plan = StartPlan.again(
         { directory: input.directory, runtimeMode: input.runtimeMode, title: input.title },
         binding
       )
       return infoOf(yield* actors.use(newThreadId, (actor) => actor.create(plan, past)))
     }),
+
+    rewindThread: Effect.fn("ProviderService.rewindThread")(function*({ before, threadId }) {
+      yield* Effect.annotateCurrentSpan({ threadId })
+      yield* reentrancy.check(threadId)
+      return yield* actors.use(threadId, (actor) => actor.rewind(before))
+    }),
+
+    ...agentSessions.make({ deps, actors }),
 
     deleteThread: Effect.fn("ProviderService.deleteThread")(function*({ threadId }) {
       yield* Effect.annotateCurrentSpan({ threadId })
@@ -169,14 +178,4 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
     })
   })
   return { service, transcripts, services, actors }
-})
-
-const infoOf = ({ binding, continuity }: LiveEpoch): SessionInfo => ({
-  threadId: binding.threadId,
-  epoch: binding.epoch,
-  instanceId: binding.instanceId,
-  sessionId: binding.sessionId,
-  directory: binding.directory,
-  runtimeMode: binding.runtimeMode,
-  continuity
 })

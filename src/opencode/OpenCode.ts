@@ -36,6 +36,7 @@ import { capabilities } from "./protocol/Capabilities.ts"
 import { provider } from "./protocol/Cursor.ts"
 import * as Connections from "./server/Connections.ts"
 import type { ExternalOptions, ManagedOptions } from "./server/Server.ts"
+import * as Listing from "./session/Listing.ts"
 import * as Session from "./session/Session.ts"
 import * as Permissions from "./turn/Permissions.ts"
 
@@ -117,7 +118,9 @@ export const make = Effect.fnUntraced(function*(options: Options = {}) {
       Effect.flatMap(
         (input.compaction?.auto === false ? manual : connections).get,
         (connection) => Session.make(connection, instanceId, input)
-      )
+      ),
+    listSessions: (query) =>
+      Effect.flatMap(connections.get, (connection) => Listing.list(connection, instanceId, query))
   })
 })
 

@@ -21,6 +21,7 @@
  * @since 0.1.0
  */
 import type { Effect, Option, Scope, Stream } from "effect"
+import type { AgentSessionPage } from "../domain/AgentSession.ts"
 import type { CompactionTrigger } from "../domain/Compaction.ts"
 import type { InstanceId, ProviderName, RequestId, SessionId, TaskId, ThreadId, TurnId } from "../domain/Ids.ts"
 import type { RuntimeMode } from "../domain/RuntimeMode.ts"
@@ -32,6 +33,7 @@ import type {
   AgentStartError,
   AttachmentRefused,
   CapabilityMissing,
+  CopyRejected,
   CursorRejected,
   DeliveryUncertain,
   DirectoryUnreachable,
@@ -41,8 +43,10 @@ import type {
   RequestGone,
   SessionInUse,
   SessionMissing,
+  TurnNotInSession,
   TurnRefused
 } from "./AdapterError.ts"
+import type { NativeCopy } from "./NativeCopy.ts"
 import type { ProviderHistory, TurnEvidence } from "./ProviderHistory.ts"
 import type { StoredCursor } from "./ResumeCursor.ts"
 
@@ -91,6 +95,18 @@ export interface Capabilities {
   readonly steer: boolean
   /** Whether a session can be copied. */
   readonly fork: boolean
+  /** Whether the copy can end with an earlier turn. */
+  readonly forkAt: boolean
+  /**
+   * Whether a session can be taken back to before a turn. `conversation`: the model forgets the turn and all after it, and
+   * files stay as they are now. `conversation-and-files`: the files that the agent changed in those turns are as they were
+   * before them, too.
+   */
+  readonly rewind: "conversation" | "conversation-and-files" | "never"
+  /** Whether a session can be exported, and imported in another home. */
+  readonly portable: boolean
+  /** Whether the agent's own sessions can be listed and adopted. */
+  readonly adopt: boolean
   /** Whether a compaction can be asked for. */
   readonly compact: boolean
   /**
@@ -130,6 +146,13 @@ export type StartFrom =
   | { readonly _tag: "Seeded"; readonly transcript: string }
   /** The cursor as it is stored. The adapter decodes it by its own codec. */
   | { readonly _tag: "Resume"; readonly cursor: unknown }
+  /** A session that the agent has and that no cursor leads to. `SessionMissing` if there is none of this id. */
+  | { readonly _tag: "Adopt"; readonly sessionId: SessionId }
+  /**
+   * The session of the copies, as they are stored, the whole one first (`NativeCopy.accept` decodes them). It keeps its id;
+   * what the agent's home has under that id is replaced.
+   */
+  | { readonly _tag: "Import"; readonly copies: ReadonlyArray<unknown> }
 
 /**
  * What a session is started with.
@@ -167,6 +190,8 @@ export type StartSessionError =
   | SessionMissing
   | SessionInUse
   | CursorRejected
+  | CopyRejected
+  | CapabilityMissing
   | DirectoryUnreachable
   | PolicyUnenforceable
   | ModelUnavailable
@@ -198,6 +223,17 @@ export interface ProviderTurn {
   /** What `turnRef` answered for this turn; recorded before the turn is sent. */
   readonly ref: string | undefined
   readonly input: TurnInput
+}
+
+/**
+ * A turn as a session finds it again: by the id that `turnRef` gave it, or by our own where the agent knows that.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface TurnPlace {
+  readonly turnId: TurnId
+  readonly ref: string | undefined
 }
 
 /**
@@ -266,15 +302,48 @@ export interface ProviderSession {
   readonly capabilities: Capabilities
   /** Asks for a compaction and answers once it has begun; its end follows in `events`. */
   readonly compact: Effect.Effect<void, AgentError | CapabilityMissing | GateMissing>
-  /** Copies the conversation into a new session of the provider and answers that session's cursor. */
-  readonly fork: Effect.Effect<StoredCursor, AgentError | CapabilityMissing>
+  /**
+   * Copies the conversation into a new session of the provider and answers that session's cursor. With `at`, the copy ends
+   * with that turn (`forkAt`). The service never calls it while a turn runs.
+   */
+  readonly fork: (at?: TurnPlace) => Effect.Effect<StoredCursor, AgentError | CapabilityMissing | TurnNotInSession>
+  /**
+   * Takes the conversation back to before the turn, for good. Either all of it is taken back, or a second call can go on
+   * with what a failed one has begun. What happens to files is declared. The service never calls it while a turn runs.
+   */
+  readonly rewind: (before: TurnPlace) => Effect.Effect<void, AgentError | CapabilityMissing | TurnNotInSession>
+  /**
+   * A copy of the session for another home: of all of it, or of what came after the checkpoint `since`. Where the session
+   * does not have that checkpoint any more (it was rewound, say), the copy holds all of it and has no `since`. The service
+   * never calls it while a turn runs.
+   */
+  readonly exportSession: (since?: string) => Effect.Effect<NativeCopy, AgentError | CapabilityMissing>
   readonly history: Effect.Effect<ProviderHistory, AgentError | CapabilityMissing>
-  readonly evidence: (
-    turn: { readonly turnId: TurnId; readonly ref: string | undefined }
-  ) => Effect.Effect<TurnEvidence, AgentError | CapabilityMissing>
+  readonly evidence: (turn: TurnPlace) => Effect.Effect<TurnEvidence, AgentError | CapabilityMissing>
   /** Asks the agent to end a task that it has told of; `TaskEnded` follows in `events`. */
   readonly stopTask: (taskId: TaskId) => Effect.Effect<void, AgentError | CapabilityMissing>
 }
+
+/**
+ * Which of the agent's sessions are asked for: at most `limit`, those of one directory, those after a page's `next`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface SessionQuery {
+  /** Absolute path. */
+  readonly directory?: string | undefined
+  readonly limit: number
+  readonly after?: string | undefined
+}
+
+/**
+ * What can go wrong when the agent's sessions are listed.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type ListSessionsError = AgentStartError | CapabilityMissing
 
 /**
  * One configured agent. Its Layer registers it with the `ProviderRegistry`.
@@ -287,4 +356,9 @@ export interface ProviderAdapter {
   readonly instanceId: InstanceId
   readonly capabilities: Capabilities
   readonly startSession: (input: StartInput) => Effect.Effect<ProviderSession, StartSessionError, Scope.Scope>
+  /**
+   * Sessions that the agent has and that this library did not make, subagents' left out, newest first. Absent where
+   * `adopt` is not among the capabilities.
+   */
+  readonly listSessions?: ((query: SessionQuery) => Effect.Effect<AgentSessionPage, ListSessionsError>) | undefined
 }

@@ -11,6 +11,7 @@
  * @since 0.1.0
  */
 import { type Effect, Schema, type Stream } from "effect"
+import { AgentSessionPage } from "../domain/AgentSession.ts"
 import { SnapshotInfo, SnapshotRecord, SnapshotRef } from "../domain/Snapshot.ts"
 import { SnapshotManifest } from "../domain/SnapshotManifest.ts"
 import { ThreadEvent } from "../domain/ThreadEvent.ts"
@@ -119,6 +120,24 @@ export const service = {
     payload: Commands.ForkThread,
     success: Results.SessionInfo,
     error: Errors.ForkErrors,
+    idempotent: false
+  },
+  rewindThread: {
+    payload: Commands.RewindThread,
+    success: Results.Rewound,
+    error: Errors.RewindErrors,
+    idempotent: false
+  },
+  listSessions: {
+    payload: Commands.ListSessions,
+    success: AgentSessionPage,
+    error: Errors.ListSessionsErrors,
+    idempotent: true
+  },
+  adoptSession: {
+    payload: Commands.AdoptSession,
+    success: Results.SessionInfo,
+    error: Errors.AdoptErrors,
     idempotent: false
   },
   deleteThread: {

@@ -38,6 +38,25 @@ export const SessionInfo = Schema.Struct({
  */
 export interface SessionInfo extends Schema.Schema.Type<typeof SessionInfo> {}
 
+/**
+ * The conversation was taken back to before the turn `before`.
+ *
+ * @category results
+ * @since 0.1.0
+ */
+export const Rewound = Schema.Struct({
+  threadId: ThreadId,
+  before: TurnId,
+  /** Whether what the turns had changed in files was taken back, too. */
+  files: Schema.Literals(["kept", "restored"])
+})
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Rewound extends Schema.Schema.Type<typeof Rewound> {}
+
 const accepted = {
   threadId: ThreadId,
   /** The running turn's, if `steered`. */

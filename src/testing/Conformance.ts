@@ -40,6 +40,7 @@ import * as HistoryRules from "./conformance/HistoryRules.ts"
 import * as LifecycleRules from "./conformance/LifecycleRules.ts"
 import { makeBench } from "./conformance/makeBench.ts"
 import * as ModeRules from "./conformance/ModeRules.ts"
+import * as PortabilityRules from "./conformance/PortabilityRules.ts"
 import * as RequestRules from "./conformance/RequestRules.ts"
 import { type Rule, RuleBroken } from "./conformance/Rule.ts"
 import * as TurnRules from "./conformance/TurnRules.ts"
@@ -66,6 +67,7 @@ export const rules: ReadonlyArray<Rule> = [
   ...TurnRules.rules,
   ...DeliveryRules.rules,
   ...ContinuityRules.rules,
+  ...PortabilityRules.rules,
   ...RequestRules.rules,
   ...ModeRules.rules,
   ...EventRules.rules,

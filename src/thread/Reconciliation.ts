@@ -35,6 +35,8 @@ const run = Effect.fnUntraced(function*(deps: ThreadDeps, live: LiveEpoch.LiveEp
   if (turns.length === 0 || !live.session.capabilities.history) return
   const archived = yield* deps.archive.all(threadId)
   for (const { ref, turnId } of turns) {
+    // The session has forgotten it, whatever became of it.
+    if (archived.some((turn) => turn.turnId === turnId && turn.rewound === true)) continue
     const evidence = yield* live.session.evidence({ turnId, ref })
     const known = archived.find((turn) => turn.turnId === turnId)
     const cut = new Set(known?.cut)

@@ -23,6 +23,7 @@ import type * as StartPlan from "./StartPlan.ts"
 import * as ThreadCell from "./ThreadCell.ts"
 import type { ThreadDeps } from "./ThreadDeps.ts"
 import * as ThreadLog from "./ThreadLog.ts"
+import * as ThreadRewind from "./ThreadRewind.ts"
 import * as ThreadStart from "./ThreadStart.ts"
 import * as TurnDeadlines from "./TurnDeadlines.ts"
 import * as TurnDelivery from "./TurnDelivery.ts"
@@ -92,8 +93,12 @@ export class ThreadActor {
     return ThreadStart.reset(this.#deps, this.#cell)
   }
 
-  fork() {
-    return ThreadStart.fork(this.#deps, this.#cell)
+  fork(at: TurnId | undefined) {
+    return ThreadStart.fork(this.#deps, this.#cell, at)
+  }
+
+  rewind(before: TurnId) {
+    return ThreadRewind.rewind(this.#deps, this.#cell, before)
   }
 
   send(request: TurnDelivery.TurnRequest, onSending?: (delivery: TurnDelivery.Delivery) => void) {

@@ -124,7 +124,7 @@ layer(OpenCodeSessions.layer(), { timeout: "60 seconds", excludeTestServices: tr
       const { start } = yield* OpenCodeSessions
       const source = yield* start()
       yield* source.run("common past")
-      const cursor = yield* source.session.fork
+      const cursor = yield* source.session.fork()
       yield* source.run("only here")
       const fork = yield* start({ from: { _tag: "Resume", cursor } })
       yield* fork.run("only there")

@@ -127,7 +127,7 @@ layer(OpenCodeSessions.layer({ config: denied }), { timeout: "60 seconds", exclu
         yield* setup
         const source = yield* start()
         yield* asked(source, "run a command")
-        const fork = yield* start({ from: { _tag: "Resume", cursor: yield* source.session.fork } })
+        const fork = yield* start({ from: { _tag: "Resume", cursor: yield* source.session.fork() } })
         assert.notStrictEqual(fork.session.sessionId, source.session.sessionId)
         assert.deepStrictEqual(yield* asked(fork, "run a command"), ["command echo one"])
       }))

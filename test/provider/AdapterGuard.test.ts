@@ -41,6 +41,10 @@ const capabilities: Capabilities = {
   resend: false,
   steer: false,
   fork: false,
+  forkAt: false,
+  rewind: "never",
+  portable: false,
+  adopt: false,
   compact: false,
   compactionGate: "observe-only",
   autoCompaction: "always",
@@ -106,8 +110,14 @@ class ClassySession implements ProviderSession {
   get compact() {
     return Effect.void
   }
-  get fork() {
+  fork() {
     return Effect.succeed({ provider, version: 1, payload: this.sessionId })
+  }
+  rewind() {
+    return Effect.void
+  }
+  exportSession() {
+    return Effect.die("no export")
   }
   answerElicitation() {
     return Effect.void

@@ -109,7 +109,7 @@ describe("a steer", () => {
 it.effect("P4 plain: a fork that is never answered lets the thread go", () =>
   Effect.gen(function*() {
     const agents = yield* ProviderService
-    yield* PlainAgent.register({ fork: Effect.never })
+    yield* PlainAgent.register({ fork: () => Effect.never })
     yield* agents.startSession({ threadId, instanceId: PlainAgent.plain, directory: yield* Agents.folder })
     const fork = yield* background(Effect.flip(agents.forkThread({ threadId, newThreadId: ThreadId.make("copy") })))
     yield* TestClock.adjust("1 minute")

@@ -75,6 +75,8 @@ const sumUp = (
     yield* during
     if (failure !== undefined) return yield* failed(failure)
     stored.history = [{ role: "summary", text: summary }]
+    stored.marks.clear()
+    stored.revision++
     const id = `${stored.sessionId}.summary.${stored.messages.length}`
     stored.messages.push({ _tag: "Text", role: "summary", id, at: now(live), turnId, text: summary })
     yield* over

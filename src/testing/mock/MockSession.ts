@@ -20,7 +20,9 @@ import { changed, type Message, type StoredTurn } from "../MockAgentDisk.ts"
 import { emit, type Live, type MockAgent, now, type Pending, reach, type RunningTurn, vanish } from "./MockAgent.ts"
 import { compact, gateThere } from "./MockCompaction.ts"
 import { checkAttachments } from "./MockDirectory.ts"
-import { cursorOf, evidence, fork, history, needs } from "./MockHistory.ts"
+import { cursorOf, evidence, history, needs } from "./MockHistory.ts"
+import { exportSession } from "./MockPortable.ts"
+import { fork, rewind } from "./MockRewind.ts"
 import { meaning, ofTurn } from "./ScriptedRequest.ts"
 import * as ScriptedTask from "./ScriptedTask.ts"
 import { play } from "./ScriptedTurn.ts"
@@ -44,7 +46,9 @@ export const handle = (live: Live, origin: ProviderSession["origin"], directory:
     answerQuestion: (requestId, answer) => answerQuestion(live, requestId, answer),
     answerElicitation: (requestId, answer) => answerElicitation(live, requestId, answer),
     compact: Effect.suspend(() => compact(live)),
-    fork: Effect.suspend(() => fork(live)),
+    fork: (at) => fork(live, at),
+    rewind: (before) => rewind(live, before),
+    exportSession: (since) => exportSession(live, since),
     capabilities: agent.capabilities,
     history: Effect.suspend(() => history(live)),
     evidence: (turn) => evidence(live, turn),
@@ -142,6 +146,7 @@ const repeat = (live: Live, { outcome, turnId, usage = zero }: StoredTurn): Effe
 const take = (live: Live, { input, ref, turnId }: ProviderTurn): RunningTurn => {
   const { stored } = live
   const record: StoredTurn = { turnId, ref, input, outcome: "unfinished", usage: undefined }
+  stored.marks.set(turnId, { history: stored.history.length, messages: stored.messages.length })
   live.turn = {
     stored: record,
     ordinal: stored.turns.push(record),
