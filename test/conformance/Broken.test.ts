@@ -5,13 +5,16 @@ import { fixture } from "../support/ConformingMock.ts"
 import { check, layer, sessions } from "./Breach.ts"
 import { breaches as eventBreaches } from "./EventBreaches.ts"
 import { breaches as gateBreaches } from "./GateBreaches.ts"
+import { breaches as portabilityBreaches } from "./PortabilityBreaches.ts"
 import { breaches as startBreaches } from "./StartBreaches.ts"
 import { breaches as turnBreaches } from "./TurnBreaches.ts"
 
 describe("Conformance", () => {
   it("every rule has an adapter that breaks it", () => {
     const broken = new Set(
-      [...startBreaches, ...turnBreaches, ...eventBreaches, ...gateBreaches].map(({ rule }) => rule)
+      [...startBreaches, ...turnBreaches, ...eventBreaches, ...gateBreaches, ...portabilityBreaches].map(({ rule }) =>
+        rule
+      )
     )
     assert.deepStrictEqual(Array.from(broken).toSorted(), Conformance.rules.map(({ id }) => id).toSorted())
   })
@@ -50,14 +53,18 @@ describe("Conformance", () => {
       const report = yield* check(modest)
       assert.deepStrictEqual(Conformance.withOutcome(report, "Broken"), [], Conformance.format(report))
       assert.deepStrictEqual(report.undeclared.toSorted(), [
+        "adopt",
         "attachments",
         "compact",
         "compactionGate",
         "fork",
+        "forkAt",
         "history",
         "modelSwitch",
         "moveDirectory",
+        "portable",
         "questions",
+        "rewind",
         "steer"
       ])
     }), 60_000)
@@ -68,6 +75,7 @@ describe("Conformance", () => {
       const report = yield* check(layer({ adapter: (adapter) => adapter }), handless)
       assert.deepStrictEqual(Conformance.withOutcome(report, "Broken"), [])
       assert.deepStrictEqual(Conformance.withOutcome(report, "NotChecked").toSorted(), [
+        "adopt/lists",
         "background/busy",
         "close/process",
         "exit/known",
@@ -80,6 +88,7 @@ describe("Conformance", () => {
         "missing/unreachable",
         "model-switch",
         "orphans",
+        "portable/elsewhere",
         "turn/crash",
         "turn/once"
       ])

@@ -4,8 +4,9 @@
  */
 import { Effect } from "effect"
 import { type SessionId, ThreadId, TurnId } from "../../domain/Ids.ts"
+import type { AgentError, CapabilityMissing, TurnNotInSession } from "../../provider/AdapterError.ts"
 import type { NativeCopy } from "../../provider/NativeCopy.ts"
-import { cursorOf, type Host, listen, recall, run, start, stop, thread, within } from "./Bench.ts"
+import { type Bench, cursorOf, type Host, listen, recall, run, start, stop, thread, within } from "./Bench.ts"
 import { equal, expect, need, refused, Violated } from "./Check.ts"
 import type { Rule } from "./Rule.ts"
 
@@ -27,13 +28,13 @@ export const rules: ReadonlyArray<Rule> = [
     assumes: ["fork"],
     prove: (bench) =>
       bench.onHost(Effect.fnUntraced(function*(host) {
-        const refusal = bench.capabilities.forkAt ? "TurnNotInSession" as const : "CapabilityMissing" as const
+        const declared = bench.capabilities.forkAt
         yield* Effect.scoped(Effect.gen(function*() {
           const { run, session } = yield* listen(host)
           yield* run(bench.prompts.say(past))
-          yield* refused(session.fork(nowhere), [refusal], "a fork at a turn that the session does not have")
+          yield* knowsNot(bench, "forkAt", declared, session.fork(nowhere))
         }))
-        if (!bench.capabilities.forkAt) return
+        if (!declared) return
         yield* start(host)
         const first = yield* run(host, bench.prompts.say(past))
         const second = yield* run(host, bench.prompts.say(later))
@@ -56,17 +57,16 @@ export const rules: ReadonlyArray<Rule> = [
     promise: "P1",
     title:
       "a rewind takes the turn and all after it from the model, for good, and from files as declared; or is refused",
-    assumes: ["continuity/resumed"],
+    assumes: ["continuity/restart"],
     prove: Effect.fnUntraced(function*(bench) {
       const { capabilities, prompts } = bench
       const declared = capabilities.rewind
-      const refusal = declared === "never" ? "CapabilityMissing" as const : "TurnNotInSession" as const
       const path = bench.path.join(bench.directories.home, bench.file("rewound"))
       const sessionId = yield* bench.onHost(Effect.fnUntraced(function*(host) {
         yield* Effect.scoped(Effect.gen(function*() {
           const { run, session } = yield* listen(host)
           yield* run(prompts.say(past))
-          yield* refused(session.rewind(nowhere), [refusal], "a rewind to a turn that the session does not have")
+          yield* knowsNot(bench, "rewind", declared !== "never", session.rewind(nowhere))
         }))
         if (declared === "never") return undefined
         const hands = bench.hands && capabilities.runtimeModes.includes("full-access")
@@ -95,7 +95,7 @@ export const rules: ReadonlyArray<Rule> = [
     id: "adopt/lists",
     promise: "P1",
     title: "a session that was made outside is listed and adopted with its past, or adopting is refused as not offered",
-    assumes: ["continuity/resumed"],
+    assumes: ["missing/proved"],
     prove: (bench) =>
       bench.onHost(Effect.fnUntraced(function*(host) {
         const { directories } = bench
@@ -139,7 +139,9 @@ export const rules: ReadonlyArray<Rule> = [
         const from = (copies: ReadonlyArray<unknown>) => ({ from: { _tag: "Import", copies } } as const)
         if (!bench.capabilities.portable) {
           const { session } = yield* listen(host)
-          yield* refused(session.exportSession(), ["CapabilityMissing"], "an export that is not offered")
+          const tried = yield* Effect.exit(session.exportSession())
+          if (tried._tag === "Success") return yield* bench.undeclared("portable")
+          yield* refused(tried, ["CapabilityMissing"], "an export that is not offered")
           yield* refused(listen(host, from([])), ["CapabilityMissing"], "an import that is not offered")
           return
         }
@@ -183,6 +185,21 @@ export const rules: ReadonlyArray<Rule> = [
       }))
   }
 ]
+
+/** A cut at a turn that the session does not have: refused as that where cuts are declared, else as not offered. */
+const knowsNot = Effect.fnUntraced(function*(
+  bench: Bench,
+  capability: "forkAt" | "rewind",
+  declared: boolean,
+  cut: Effect.Effect<unknown, AgentError | CapabilityMissing | TurnNotInSession>
+) {
+  const tried = yield* Effect.exit(within(bench, `${capability} to return`, cut))
+  const error = yield* Effect.option(Effect.flip(tried))
+  const looked = error._tag === "Some" && error.value._tag === "TurnNotInSession"
+  if (looked && !declared) return yield* bench.undeclared(capability)
+  const tag = declared ? "TurnNotInSession" as const : "CapabilityMissing" as const
+  yield* refused(tried, [tag], `${capability} with a turn that the session does not have`)
+})
 
 const forkAt = (host: Host, at: TurnId, newThreadId: ThreadId) =>
   within(host.bench, "forkThread to return", host.agents.forkThread({ threadId: thread, newThreadId, at }))
