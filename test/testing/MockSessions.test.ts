@@ -61,7 +61,7 @@ describe("MockSessions", () => {
           assert.strictEqual(yield* from(cursor), "success")
           yield* mock.loseSession(session.sessionId)
           assert.strictEqual(yield* from(cursor), "SessionMissing")
-          assert.strictEqual(yield* tagOf(send(session, "hi")), "TurnRefused")
+          assert.strictEqual(yield* tagOf(send(session, "hi")), "SessionMissing")
           yield* Fiber.join(reader)
           assert.deepStrictEqual(events, [])
           assert.strictEqual((yield* mock.received).length, 0)

@@ -133,7 +133,7 @@ export const rules: ReadonlyArray<Rule> = [
     id: "portable/elsewhere",
     promise: "P1",
     title: "copies of a session bring it to a home that does not have it, whole and in order, or not at all",
-    assumes: ["missing/proved"],
+    assumes: ["missing/proved", "missing/policy"],
     prove: (bench) =>
       bench.onHost(Effect.fnUntraced(function*(host) {
         const from = (copies: ReadonlyArray<unknown>) => ({ from: { _tag: "Import", copies } } as const)
