@@ -25,43 +25,60 @@
  * @since 0.1.0
  */
 import { Context, Effect, Layer, Scope, Tracer } from "effect"
-import { PolicyUnenforceable } from "../provider/AdapterError.ts"
-import type { ProviderAdapter, ProviderSession, StartInput, StartSessionError } from "../provider/ProviderAdapter.ts"
+import { type AgentStartError, PolicyUnenforceable } from "../provider/AdapterError.ts"
+import type { AgentCheck } from "../provider/AgentCheck.ts"
+import type { Offers } from "../provider/Offers.ts"
+import type {
+  OffersInput,
+  ProviderAdapter,
+  ProviderSession,
+  StartInput,
+  StartSessionError
+} from "../provider/ProviderAdapter.ts"
 import { type InstanceExists, ProviderRegistry } from "../provider/ProviderRegistry.ts"
 
 /**
- * What an adapter is made of. `startSession` may require services of the Layer; its Scope is always the session's.
+ * What an adapter is made of. Its functions may require services of the Layer; the Scope of `startSession` is always the
+ * session's.
  *
  * @category models
  * @since 0.1.0
  */
-export interface Options<R> extends Omit<ProviderAdapter, "startSession"> {
+export interface Options<R> extends Omit<ProviderAdapter, "startSession" | "offers" | "check"> {
   readonly startSession: (input: StartInput) => Effect.Effect<ProviderSession, StartSessionError, R | Scope.Scope>
+  /** Its Scope ends with the call. */
+  readonly offers?: ((input: OffersInput) => Effect.Effect<Offers, AgentStartError, R | Scope.Scope>) | undefined
+  /** Its Scope ends with the call. */
+  readonly check?: Effect.Effect<AgentCheck, never, R | Scope.Scope> | undefined
 }
 
 /**
- * The adapter alone, not registered. Takes the services that `startSession` requires from the current context.
+ * The adapter alone, not registered. Takes the services that its functions require from the current context.
  *
  * @category constructors
  * @since 0.1.0
  */
 export const make = <R = never>(options: Options<R>): Effect.Effect<ProviderAdapter, never, R> =>
-  Effect.map(Effect.context<R>(), (services) => ({
-    ...options,
-    startSession: (input) =>
-      options.capabilities.runtimeModes.includes(input.runtimeMode)
-        ? Effect.updateContext(
-          options.startSession(input),
-          (caller: Context.Context<Scope.Scope>) => inSession(services, caller)
-        )
-        : Effect.fail(
-          new PolicyUnenforceable({
-            instanceId: options.instanceId,
-            runtimeMode: input.runtimeMode,
-            effective: options.capabilities.runtimeModes
-          })
-        )
-  }))
+  Effect.map(Effect.context<R>(), (services) => {
+    const { check, offers, startSession, ...declared } = options
+    const withServices = <A, E>(effect: Effect.Effect<A, E, R | Scope.Scope>): Effect.Effect<A, E, Scope.Scope> =>
+      Effect.updateContext(effect, (caller: Context.Context<Scope.Scope>) => inScope(services, caller))
+    return {
+      ...declared,
+      ...(check === undefined ? {} : { check: Effect.scoped(withServices(check)) }),
+      ...(offers === undefined ? {} : { offers: (input) => Effect.scoped(withServices(offers(input))) }),
+      startSession: (input) =>
+        options.capabilities.runtimeModes.includes(input.runtimeMode)
+          ? withServices(startSession(input))
+          : Effect.fail(
+            new PolicyUnenforceable({
+              instanceId: options.instanceId,
+              runtimeMode: input.runtimeMode,
+              effective: options.capabilities.runtimeModes
+            })
+          )
+    }
+  })
 
 /**
  * Registers the adapter with the `ProviderRegistry` for as long as the Layer is open. Fails with `InstanceExists` where
@@ -77,8 +94,8 @@ export const layer = <R = never>(
     Effect.flatMap(make(options), ProviderRegistry.register)
   )
 
-/** The services of the Layer, with the Scope of the session and the span of its caller. */
-const inSession = <R>(services: Context.Context<R>, caller: Context.Context<Scope.Scope>) => {
+/** The services of the Layer, with the Scope and the span of the caller. */
+const inScope = <R>(services: Context.Context<R>, caller: Context.Context<Scope.Scope>) => {
   const merged = Context.merge(caller, services).pipe(Context.add(Scope.Scope, Context.get(caller, Scope.Scope)))
   const span = Context.getOrUndefined(caller, Tracer.ParentSpan)
   return span === undefined ? merged : Context.add(merged, Tracer.ParentSpan, span)

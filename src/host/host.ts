@@ -11,6 +11,7 @@ import { InputInvalid, ThreadExists, ThreadNotFound } from "../service/ServiceEr
 import type { TranscriptArchive } from "../service/TranscriptArchive.ts"
 import type { LiveEpoch } from "../thread/epoch/LiveEpoch.ts"
 import * as StartPlan from "../thread/StartPlan.ts"
+import * as agents from "./agents.ts"
 import * as archives from "./archive.ts"
 import * as requests from "./requests.ts"
 import type * as Settings from "./Settings.ts"
@@ -19,7 +20,7 @@ import * as turns from "./turns.ts"
 
 /** Builds the service and the archive; `CodingAgents.layerService` is the Layer of both. */
 export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
-  const { actors, compact, deps, services, snapshots } = yield* threads.make(settings)
+  const { actors, compact, deps, registered, services, snapshots } = yield* threads.make(settings)
   const { adapterOf, archive, clock, store } = deps
 
   const getThread = (threadId: ThreadId) =>
@@ -75,6 +76,8 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
     ...turns.make({ deps, actors, getThread, promptLimit: settings.promptLimit }),
 
     ...requests.make({ actors, getThread }),
+
+    ...agents.make({ deps, list: registered }),
 
     stopSession: Effect.fn("ProviderService.stopSession")(function*({ threadId }) {
       yield* Effect.annotateCurrentSpan({ threadId })

@@ -19,6 +19,7 @@ import * as ThreadHooks from "../thread/ThreadHooks.ts"
 import * as Snapshots from "../transcript/internal/snapshots.ts"
 import * as ThreadArchive from "../transcript/internal/threadArchive.ts"
 import * as directories from "./directories.ts"
+import * as offers from "./offers.ts"
 import type * as Settings from "./Settings.ts"
 import * as ThreadActors from "./threadActors.ts"
 
@@ -64,6 +65,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
     },
     adapterOf,
     realDirectory: directories.make(fs, path),
+    offersOf: yield* offers.make,
     compactAfterOverflow: (threadId) => compactAfterOverflow(threadId),
     unsettled: new Map(),
     idle: (threadId) => actors.forget(threadId),
@@ -120,5 +122,5 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
       )
   }).pipe(Effect.forkScoped({ startImmediately: true }))
 
-  return { deps, actors, compact, snapshots, services }
+  return { deps, actors, compact, snapshots, services, registered: registry.list }
 })

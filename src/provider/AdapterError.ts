@@ -13,6 +13,7 @@ import { hidden } from "../domain/PublicError.ts"
 import { RuntimeMode } from "../domain/RuntimeMode.ts"
 
 export * from "./AgentError.ts"
+export * from "./OfferError.ts"
 
 /**
  * Proved: the provider no longer has this session. `evidence` is the structure that proves it.

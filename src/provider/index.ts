@@ -4,6 +4,9 @@
  * @since 0.1.0
  */
 export * from "./AdapterError.ts"
+export * from "./AgentCheck.ts"
+export { Capabilities, CompactionGate } from "./Capabilities.ts"
+export * as Offers from "./Offers.ts"
 export * from "./ProviderAdapter.ts"
 export * from "./ProviderRegistry.ts"
 export * as ResumeCursor from "./ResumeCursor.ts"

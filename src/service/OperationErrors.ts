@@ -14,12 +14,12 @@ const agent = [Adapter.AgentUnauthorized, Adapter.AgentUnreachable, Adapter.Agen
 const stored = [Store.StoreFailed, Store.ThreadUnreadable] as const
 const epoch = [...stored, Store.EpochFenced] as const
 
+/** Of getting an agent that runs. */
+const found = [Adapter.AgentNotFound, Adapter.AgentNotExecutable, Adapter.AgentStartFailed, ...agent] as const
+
 /** Of making a session live, in any operation that does. */
 const start = [
-  Adapter.AgentNotFound,
-  Adapter.AgentNotExecutable,
-  Adapter.AgentStartFailed,
-  ...agent,
+  ...found,
   Adapter.SessionMissing,
   Adapter.CursorRejected,
   Adapter.DirectoryUnreachable,
@@ -39,6 +39,9 @@ const send = [
   Adapter.AttachmentRefused,
   Adapter.GateMissing,
   Adapter.CapabilityMissing,
+  Adapter.CommandUnavailable,
+  Adapter.CommandResets,
+  Adapter.SkillUnavailable,
   Service.ThreadNotFound,
   Service.TurnInProgress,
   Store.TurnExists,
@@ -222,6 +225,56 @@ export const StopTaskErrors = Schema.Union([
  * @since 0.1.0
  */
 export type StopTaskErrors = typeof StopTaskErrors.Type
+
+/**
+ * Of `listOffers`.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export const OffersErrors = Schema.Union([
+  Service.InputInvalid,
+  Service.InstanceNotFound,
+  Service.DirectoryInvalid,
+  Adapter.CapabilityMissing,
+  ...found
+])
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type OffersErrors = typeof OffersErrors.Type
+
+/**
+ * Of `checkAgent`. An agent that is not installed is an answer; `AgentUnreachable` says that there was none in time.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export const CheckErrors = Schema.Union([
+  Service.InputInvalid,
+  Service.InstanceNotFound,
+  Adapter.CapabilityMissing,
+  Adapter.AgentUnreachable
+])
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type CheckErrors = typeof CheckErrors.Type
+
+/**
+ * Of `listAgents`.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export const AgentsErrors = Schema.Union([Service.InputInvalid])
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type AgentsErrors = typeof AgentsErrors.Type
 
 /**
  * Of `stopSession` and `deleteThread`.
