@@ -5,13 +5,14 @@ import { fixture } from "../support/ConformingMock.ts"
 import { check, layer, sessions } from "./Breach.ts"
 import { breaches as eventBreaches } from "./EventBreaches.ts"
 import { breaches as gateBreaches } from "./GateBreaches.ts"
+import { breaches as offerBreaches } from "./OfferBreaches.ts"
 import { breaches as startBreaches } from "./StartBreaches.ts"
 import { breaches as turnBreaches } from "./TurnBreaches.ts"
 
 describe("Conformance", () => {
   it("every rule has an adapter that breaks it", () => {
     const broken = new Set(
-      [...startBreaches, ...turnBreaches, ...eventBreaches, ...gateBreaches].map(({ rule }) => rule)
+      [...startBreaches, ...turnBreaches, ...eventBreaches, ...gateBreaches, ...offerBreaches].map(({ rule }) => rule)
     )
     assert.deepStrictEqual(Array.from(broken).toSorted(), Conformance.rules.map(({ id }) => id).toSorted())
   })

@@ -1,8 +1,12 @@
 import { describe, it } from "vitest"
 import { conformance, MockAgentDisk, MockProvider } from "../../src/testing/index.ts"
-import { fixture, script } from "../support/ConformingMock.ts"
+import { fixture, offers, script } from "../support/ConformingMock.ts"
 
-conformance("mock", MockProvider.layer({ script, disk: MockAgentDisk.makeUnsafe() }), fixture, { describe, it })
+const models = fixture.models
+conformance("mock", MockProvider.layer({ script, offers, models, disk: MockAgentDisk.makeUnsafe() }), fixture, {
+  describe,
+  it
+})
 
 // As little as an agent can offer.
 conformance(
