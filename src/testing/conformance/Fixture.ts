@@ -108,7 +108,7 @@ export interface Fixture<Agent = never> {
   /** Two models that the agent offers. Without them the model switch is not checked. */
   readonly models?: readonly [string, string] | undefined
   /**
-   * Commands of the agent. `says` is one that answers with its arguments; `resets` are names under which the agent would end
+   * Commands of the agent. `says` is one that answers with its arguments and nothing else; `resets` are names under which the agent would end
    * or replace its session, whether or not it offers them. Without it, commands of an agent that has some are not checked.
    */
   readonly commands?: Commands | undefined

@@ -120,7 +120,7 @@ export const rules: ReadonlyArray<Rule> = [
         const says = bench.commands?.says
         if (says === undefined) return yield* new NotChecked({ missing: "commands" })
         const { text, turnId } = yield* command(host, says, "copper lantern")
-        yield* expect(text.includes("copper lantern"), "what the command is to say", text)
+        yield* equal(text.trim(), "copper lantern", "what the command says")
         yield* equal(endings(yield* stored(host), turnId), ["TurnCompleted"], "terminal events")
         yield* equal(yield* sessionOf(host), before, "the session")
         const known = yield* recall(host)
