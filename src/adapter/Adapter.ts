@@ -27,10 +27,13 @@
 import { Context, Effect, Layer, Scope, Tracer } from "effect"
 import type { AgentSessionPage } from "../domain/AgentSession.ts"
 import type { ProviderName, RequestId } from "../domain/Ids.ts"
-import { CapabilityMissing, PolicyUnenforceable, RequestGone } from "../provider/AdapterError.ts"
+import { type AgentStartError, CapabilityMissing, PolicyUnenforceable, RequestGone } from "../provider/AdapterError.ts"
+import type { AgentCheck } from "../provider/AgentCheck.ts"
+import type { Capabilities } from "../provider/Capabilities.ts"
+import type { Offers } from "../provider/Offers.ts"
 import type {
-  Capabilities,
   ListSessionsError,
+  OffersInput,
   ProviderAdapter,
   ProviderSession,
   SessionQuery,
@@ -40,53 +43,54 @@ import type {
 import { type InstanceExists, ProviderRegistry } from "../provider/ProviderRegistry.ts"
 
 /**
- * What an adapter is made of. `startSession` may require services of the Layer; its Scope is always the session's.
+ * What an adapter is made of. Its functions may require services of the Layer; the Scope of `startSession` is always the
+ * session's.
  *
  * @category models
  * @since 0.1.0
  */
-export interface Options<R> extends Omit<ProviderAdapter, "startSession" | "listSessions"> {
+export interface Options<R> extends Omit<ProviderAdapter, "startSession" | "listSessions" | "offers" | "check"> {
   readonly startSession: (input: StartInput) => Effect.Effect<ProviderSession, StartSessionError, R | Scope.Scope>
   /** Its Scope ends with the call. */
   readonly listSessions?:
     | ((query: SessionQuery) => Effect.Effect<AgentSessionPage, ListSessionsError, R | Scope.Scope>)
     | undefined
+  /** Its Scope ends with the call. */
+  readonly offers?: ((input: OffersInput) => Effect.Effect<Offers, AgentStartError, R | Scope.Scope>) | undefined
+  /** Its Scope ends with the call. */
+  readonly check?: Effect.Effect<AgentCheck, never, R | Scope.Scope> | undefined
 }
 
 /**
- * The adapter alone, not registered. Takes the services that `startSession` requires from the current context.
+ * The adapter alone, not registered. Takes the services that its functions require from the current context.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const make = <R = never>(
-  { listSessions, ...options }: Options<R>
-): Effect.Effect<ProviderAdapter, never, R> =>
-  Effect.map(Effect.context<R>(), (services) => ({
-    ...options,
-    ...(listSessions === undefined ? {} : {
-      listSessions: (query: SessionQuery) =>
-        Effect.scoped(
-          Effect.updateContext(
-            listSessions(query),
-            (caller: Context.Context<Scope.Scope>) => inSession(services, caller)
+export const make = <R = never>(options: Options<R>): Effect.Effect<ProviderAdapter, never, R> =>
+  Effect.map(Effect.context<R>(), (services) => {
+    const { check, listSessions, offers, startSession, ...declared } = options
+    const withServices = <A, E>(effect: Effect.Effect<A, E, R | Scope.Scope>): Effect.Effect<A, E, Scope.Scope> =>
+      Effect.updateContext(effect, (caller: Context.Context<Scope.Scope>) => inScope(services, caller))
+    return {
+      ...declared,
+      ...(check === undefined ? {} : { check: Effect.scoped(withServices(check)) }),
+      ...(offers === undefined ? {} : { offers: (input) => Effect.scoped(withServices(offers(input))) }),
+      ...(listSessions === undefined
+        ? {}
+        : { listSessions: (query: SessionQuery) => Effect.scoped(withServices(listSessions(query))) }),
+      startSession: (input) =>
+        options.capabilities.runtimeModes.includes(input.runtimeMode)
+          ? withServices(startSession(input))
+          : Effect.fail(
+            new PolicyUnenforceable({
+              instanceId: options.instanceId,
+              runtimeMode: input.runtimeMode,
+              effective: options.capabilities.runtimeModes
+            })
           )
-        )
-    }),
-    startSession: (input) =>
-      options.capabilities.runtimeModes.includes(input.runtimeMode)
-        ? Effect.updateContext(
-          options.startSession(input),
-          (caller: Context.Context<Scope.Scope>) => inSession(services, caller)
-        )
-        : Effect.fail(
-          new PolicyUnenforceable({
-            instanceId: options.instanceId,
-            runtimeMode: input.runtimeMode,
-            effective: options.capabilities.runtimeModes
-          })
-        )
-  }))
+    }
+  })
 
 /**
  * Registers the adapter with the `ProviderRegistry` for as long as the Layer is open. Fails with `InstanceExists` where
@@ -171,8 +175,8 @@ export const session = (
   }
 }
 
-/** The services of the Layer, with the Scope of the session and the span of its caller. */
-const inSession = <R>(services: Context.Context<R>, caller: Context.Context<Scope.Scope>) => {
+/** The services of the Layer, with the Scope and the span of the caller. */
+const inScope = <R>(services: Context.Context<R>, caller: Context.Context<Scope.Scope>) => {
   const merged = Context.merge(caller, services).pipe(Context.add(Scope.Scope, Context.get(caller, Scope.Scope)))
   const span = Context.getOrUndefined(caller, Tracer.ParentSpan)
   return span === undefined ? merged : Context.add(merged, Tracer.ParentSpan, span)

@@ -1,23 +1,25 @@
 /**
- * What a user says in one turn: a prompt, attachments, and which model answers.
+ * What a user says in one turn: a prompt or a command of the agent, attachments, and which model answers.
  *
  * @since 0.1.0
  */
 import { Schema } from "effect"
-import { WellFormed } from "./WellFormed.ts"
+import { Text, WellFormed } from "./WellFormed.ts"
 
 const Name = WellFormed.check(Schema.isNonEmpty())
 
 /**
  * Which model answers. `id` is `provider/model` if the agent serves several model providers (OpenCode), else the
- * agent's own model name. `variant` is the agent's word for effort or a preset (`high`, ...).
+ * agent's own model name. `variant` is the agent's word for effort or a preset (`high`, ...), `options` are the model's
+ * other settings by their ids, as the agent offers them.
  *
  * @since 0.1.0
  * @category schemas
  */
 export const ModelSelection = Schema.Struct({
   id: Name,
-  variant: Schema.optionalKey(Name)
+  variant: Schema.optionalKey(Name),
+  options: Schema.optionalKey(Schema.Record(Name, Schema.Union([Name, Schema.Boolean])))
 })
 
 /**
@@ -49,17 +51,57 @@ export const Attachment = Schema.TaggedUnion({
 export type Attachment = typeof Attachment.Type
 
 /**
+ * A command of the agent, by the name that the agent offers it under, without a slash.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const TurnCommand = Schema.Struct({
+  name: Name,
+  /** What the user wrote after the name. */
+  arguments: Schema.optionalKey(Text)
+})
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type TurnCommand = typeof TurnCommand.Type
+
+/**
+ * What the user wants of a turn: that the agent acts, or that it plans and leaves everything as it is. A plan is an
+ * intent that the model is told of; what the agent may do is the runtime mode's business.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const TurnMode = Schema.Literals(["act", "plan"])
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type TurnMode = typeof TurnMode.Type
+
+/**
  * The input of one turn.
  *
  * @since 0.1.0
  * @category schemas
  */
 export const TurnInput = Schema.Struct({
+  /** Words, and never a command. May be empty where there is a `command`. */
   prompt: Schema.String,
+  /** Run natively by the agent. */
+  command: Schema.optionalKey(TurnCommand),
+  /** Skills of the agent that the model is to have, by name. */
+  skills: Schema.optionalKey(Schema.Array(Name)),
   attachments: Schema.optionalKey(Schema.Array(Attachment)),
   model: Schema.optionalKey(ModelSelection),
   /** The agent's own persona or mode (`build`, `plan`, ...), if it has any. */
   agent: Schema.optionalKey(Name),
+  /** Default: the agent's own. */
+  mode: Schema.optionalKey(TurnMode),
   /** What the model reads before the prompt and the user did not write: added by hooks, or by this library. */
   context: Schema.optionalKey(Schema.Array(Schema.String))
 })
@@ -69,3 +111,16 @@ export const TurnInput = Schema.Struct({
  * @category models
  */
 export type TurnInput = typeof TurnInput.Type
+
+/**
+ * What the user said, as a transcript shows it: a command as `/name arguments`, and the prompt.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const words = ({ command, prompt }: TurnInput): string =>
+  command === undefined
+    ? prompt
+    : [[`/${command.name}`, command.arguments].filter(isSaid).join(" "), prompt].filter(isSaid).join("\n")
+
+const isSaid = (text: string | undefined): text is string => text !== undefined && text !== ""

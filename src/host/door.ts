@@ -72,6 +72,9 @@ export const service = (inner: ProviderService["Service"]): ProviderService["Ser
     listThreads: effect("listThreads", service.listThreads.payload, inner.listThreads),
     getThread: effect("getThread", service.getThread.payload, inner.getThread),
     readTranscript: effect("readTranscript", service.readTranscript.payload, inner.readTranscript),
+    listOffers: effect("listOffers", service.listOffers.payload, inner.listOffers),
+    checkAgent: effect("checkAgent", service.checkAgent.payload, inner.checkAgent),
+    listAgents: effect("listAgents", service.listAgents.payload, inner.listAgents),
     streamEvents: stream("streamEvents", service.streamEvents.payload, inner.streamEvents)
   }
 }

@@ -10,6 +10,7 @@ import type { ThreadInfo } from "../service/Results.ts"
 import { InputInvalid, ThreadExists, ThreadNotFound } from "../service/ServiceError.ts"
 import type { TranscriptArchive } from "../service/TranscriptArchive.ts"
 import * as StartPlan from "../thread/StartPlan.ts"
+import * as agents from "./agents.ts"
 import * as agentSessions from "./agentSessions.ts"
 import * as archives from "./archive.ts"
 import { infoOf } from "./infoOf.ts"
@@ -20,7 +21,7 @@ import * as turns from "./turns.ts"
 
 /** Builds the service and the archive; `CodingAgents.layerService` is the Layer of both. */
 export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
-  const { actors, compact, deps, services, snapshots } = yield* threads.make(settings)
+  const { actors, compact, deps, registered, services, snapshots } = yield* threads.make(settings)
   const { adapterOf, archive, clock, store } = deps
 
   const getThread = (threadId: ThreadId) =>
@@ -76,6 +77,8 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
     ...turns.make({ deps, actors, getThread, promptLimit: settings.promptLimit }),
 
     ...requests.make({ actors, getThread }),
+
+    ...agents.make({ deps, list: registered }),
 
     stopSession: Effect.fn("ProviderService.stopSession")(function*({ threadId }) {
       yield* Effect.annotateCurrentSpan({ threadId })

@@ -20,6 +20,7 @@ import * as Snapshots from "../transcript/internal/snapshots.ts"
 import * as ThreadArchive from "../transcript/internal/threadArchive.ts"
 import * as directories from "./directories.ts"
 import * as LiveCap from "./liveCap.ts"
+import * as offers from "./offers.ts"
 import type * as Settings from "./Settings.ts"
 import * as ThreadActors from "./threadActors.ts"
 
@@ -66,6 +67,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
     adapterOf,
     realDirectory: directories.make(fs, path),
     makeRoom: (threadId) => cap.makeRoom(threadId),
+    offersOf: yield* offers.make,
     compactAfterOverflow: (threadId) => compactAfterOverflow(threadId),
     unsettled: new Map(),
     idle: (threadId) => actors.forget(threadId),
@@ -124,5 +126,5 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
     trim: cap.trim
   }).pipe(Effect.forkScoped({ startImmediately: true }))
 
-  return { deps, actors, compact, snapshots, services }
+  return { deps, actors, compact, snapshots, services, registered: registry.list }
 })

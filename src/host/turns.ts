@@ -36,16 +36,21 @@ export const make = ({ actors, deps, getThread, promptLimit }: {
     const { threadId } = input
     yield* reentrancy.check(threadId)
     const attachments = input.attachments ?? []
-    if (input.prompt.trim() === "" && attachments.length === 0) return yield* new PromptEmpty({ threadId })
-    if (input.prompt.length > promptLimit) {
-      return yield* new PromptTooLong({ threadId, length: input.prompt.length, limit: promptLimit })
+    const { command, prompt } = input
+    if (prompt.trim() === "" && attachments.length === 0 && command === undefined) {
+      return yield* new PromptEmpty({ threadId })
     }
+    const length = prompt.length + (command?.arguments?.length ?? 0)
+    if (length > promptLimit) return yield* new PromptTooLong({ threadId, length, limit: promptLimit })
     const request = {
       turnId: input.turnId ?? makeTurnId(deps.clock),
       steer: input.steer ?? false,
       onMissing: input.onMissing,
       input: {
-        prompt: input.prompt,
+        prompt,
+        ...(command === undefined ? {} : { command }),
+        ...(input.skills === undefined || input.skills.length === 0 ? {} : { skills: input.skills }),
+        ...(input.mode === undefined ? {} : { mode: input.mode }),
         ...(attachments.length === 0 ? {} : { attachments }),
         ...(input.model === undefined ? {} : { model: input.model }),
         ...(input.agent === undefined ? {} : { agent: input.agent })

@@ -34,7 +34,9 @@ import type { AgentProcesses } from "../process/AgentProcesses.ts"
 import type { InstanceExists, ProviderRegistry } from "../provider/ProviderRegistry.ts"
 import { capabilities } from "./protocol/Capabilities.ts"
 import { provider } from "./protocol/Cursor.ts"
+import * as Check from "./server/Check.ts"
 import * as Connections from "./server/Connections.ts"
+import * as Offers from "./server/Offers.ts"
 import type { ExternalOptions, ManagedOptions } from "./server/Server.ts"
 import * as Listing from "./session/Listing.ts"
 import * as Session from "./session/Session.ts"
@@ -104,7 +106,8 @@ export const layer = (options: Options = {}): Layer.Layer<
  */
 export const make = Effect.fnUntraced(function*(options: Options = {}) {
   const instanceId = InstanceId.make(options.instanceId ?? "opencode")
-  const connections = yield* Connections.make(withRules(options, instanceId, {}))
+  const resolved = withRules(options, instanceId, {})
+  const connections = yield* Connections.make(resolved)
   // Auto-compaction is a server setting, so sessions with `auto: false` share a second server; an external server keeps
   // its own.
   const manual = "baseUrl" in options
@@ -114,6 +117,9 @@ export const make = Effect.fnUntraced(function*(options: Options = {}) {
     provider,
     instanceId,
     capabilities,
+    offers: ({ directory }) =>
+      Effect.flatMap(connections.get, (connection) => Offers.read(connection, instanceId, directory)),
+    check: Check.check(resolved, connections),
     startSession: (input) =>
       Effect.flatMap(
         (input.compaction?.auto === false ? manual : connections).get,

@@ -13,6 +13,7 @@ import { hidden } from "../domain/PublicError.ts"
 import { RuntimeMode } from "../domain/RuntimeMode.ts"
 
 export * from "./AgentError.ts"
+export * from "./OfferError.ts"
 export * from "./PortabilityError.ts"
 
 /**

@@ -46,21 +46,15 @@ import type {
   TurnNotInSession,
   TurnRefused
 } from "./AdapterError.ts"
+import type { AgentCheck } from "./AgentCheck.ts"
+import type { Capabilities } from "./Capabilities.ts"
 import type { NativeCopy } from "./NativeCopy.ts"
+import type { Offers } from "./Offers.ts"
 import type { ProviderHistory, TurnEvidence } from "./ProviderHistory.ts"
 import type { StoredCursor } from "./ResumeCursor.ts"
 
+export type { Capabilities, CompactionGate } from "./Capabilities.ts"
 export type { HistoryMessage, ProviderHistory, TurnEvidence } from "./ProviderHistory.ts"
-
-/**
- * Whether an agent's compactions can be held. `blocking`: the agent waits for {@link StartInput.compaction}'s `gate`
- * before each of them. `client-initiated`: it compacts only when asked to. `observe-only`: it compacts by itself, and
- * its events say when it has begun.
- *
- * @category models
- * @since 0.1.0
- */
-export type CompactionGate = "blocking" | "client-initiated" | "observe-only"
 
 /**
  * The answer to an agent that asks whether it may compact now. `context` goes to the model that writes the summary.
@@ -71,68 +65,6 @@ export type CompactionGate = "blocking" | "client-initiated" | "observe-only"
 export type CompactionVerdict =
   | { readonly _tag: "Allow"; readonly context: ReadonlyArray<string> }
   | { readonly _tag: "Veto"; readonly reason: string }
-
-/**
- * What an agent can do at most, as data; {@link ProviderSession.capabilities} says what holds of one session. Each entry is
- * proved by the conformance suite.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Capabilities {
-  /** The modes that the adapter enforces; a start in any other fails. */
-  readonly runtimeModes: ReadonlyArray<RuntimeMode>
-  /** Where a resumed session may work: anywhere, in a worktree of the same project, or only where it was. */
-  readonly moveDirectory: "anywhere" | "same-project" | "never"
-  /** Whether a turn may name another model than the one before. */
-  readonly modelSwitch: "per-turn" | "per-session"
-  /**
-   * Whether a turn that is sent again, under the same `ref`, is taken once: the agent drops the repeat, and if the turn is
-   * over already, its terminal event comes from the agent's history. An uncertain delivery is then settled by sending again.
-   */
-  readonly resend: boolean
-  /** Whether a running turn takes more input. */
-  readonly steer: boolean
-  /** Whether a session can be copied. */
-  readonly fork: boolean
-  /** Whether the copy can end with an earlier turn. */
-  readonly forkAt: boolean
-  /**
-   * Whether a session can be taken back to before a turn. `conversation`: the model forgets the turn and all after it, and
-   * files stay as they are now. `conversation-and-files`: the files that the agent changed in those turns are as they were
-   * before them, too.
-   */
-  readonly rewind: "conversation" | "conversation-and-files" | "never"
-  /** Whether a session can be exported, and imported in another home. */
-  readonly portable: boolean
-  /** Whether the agent's own sessions can be listed and adopted. */
-  readonly adopt: boolean
-  /** Whether a compaction can be asked for. */
-  readonly compact: boolean
-  /**
-   * How far compactions can be gated: all, only ours, or none.
-   */
-  readonly compactionGate: CompactionGate
-  /**
-   * What becomes of the compactions that the agent begins itself. `can-be-off`: it begins none where
-   * {@link StartInput.compaction} has `auto: false`. `vetoes`: they cannot be switched off, but each can be vetoed, which
-   * may end the turn that it is part of. `always`: neither.
-   */
-  readonly autoCompaction: "can-be-off" | "vetoes" | "always"
-  /** Whether the agent asks the user questions. */
-  readonly questions: boolean
-  /** Whether the agent passes on what MCP servers ask the user. */
-  readonly elicitations: boolean
-  /** Whether the reason of a denial reaches the model. */
-  readonly denyReason: boolean
-  /** Whether the agent tells of its work beside turns as tasks, and can be asked to end one. */
-  readonly tasks: boolean
-  /** Whether the agent tells of each call of its model (`StepEnded`). */
-  readonly steps: boolean
-  readonly attachments: boolean
-  /** Whether the provider's own history can be read back, for `history` and `evidence`. */
-  readonly history: boolean
-}
 
 /**
  * Where a session starts from.
@@ -325,6 +257,17 @@ export interface ProviderSession {
 }
 
 /**
+ * Where offers are asked for.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface OffersInput {
+  /** Real path of an existing directory, whose own configuration may add to what is offered. Absent: what is offered anywhere. */
+  readonly directory?: string | undefined
+}
+
+/**
  * Which of the agent's sessions are asked for: at most `limit`, those of one directory, those after a page's `next`.
  *
  * @category models
@@ -361,4 +304,13 @@ export interface ProviderAdapter {
    * `adopt` is not among the capabilities.
    */
   readonly listSessions?: ((query: SessionQuery) => Effect.Effect<AgentSessionPage, ListSessionsError>) | undefined
+  /**
+   * What the agent offers in a directory, asked anew each time; the service caches it. Absent: the agent takes words and
+   * nothing else, and the service refuses commands, skills and plans before they are sent. Where it is there, the session
+   * runs each offered command, natively and never as words, and takes each offered skill, mode and option; the service
+   * has held them against the offers before.
+   */
+  readonly offers?: ((input: OffersInput) => Effect.Effect<Offers, AgentStartError>) | undefined
+  /** Whether the agent can be used. Absent where the adapter has no way to tell. */
+  readonly check?: Effect.Effect<AgentCheck> | undefined
 }

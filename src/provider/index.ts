@@ -4,7 +4,10 @@
  * @since 0.1.0
  */
 export * from "./AdapterError.ts"
+export * from "./AgentCheck.ts"
+export { Capabilities, CompactionGate } from "./Capabilities.ts"
 export * as NativeCopy from "./NativeCopy.ts"
+export * as Offers from "./Offers.ts"
 export * from "./ProviderAdapter.ts"
 export * from "./ProviderRegistry.ts"
 export * as ResumeCursor from "./ResumeCursor.ts"

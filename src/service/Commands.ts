@@ -13,7 +13,7 @@ import { MissingPolicy } from "../domain/Continuity.ts"
 import { InstanceId, RequestId, SessionId, TaskId, ThreadId, TurnId } from "../domain/Ids.ts"
 import { RuntimeMode } from "../domain/RuntimeMode.ts"
 import { SnapshotRef } from "../domain/Snapshot.ts"
-import { Attachment, ModelSelection } from "../domain/TurnInput.ts"
+import { Attachment, ModelSelection, TurnCommand, TurnMode } from "../domain/TurnInput.ts"
 import { ApprovalDecision, ElicitationAnswer, QuestionAnswer } from "../domain/UserRequest.ts"
 import { Text, WellFormed } from "../domain/WellFormed.ts"
 
@@ -100,12 +100,19 @@ export const SendTurn = Schema.Struct({
    * proved not to have is sent. A steer has no id of its own: it belongs to the turn that it joins. Default: a new id.
    */
   turnId: Schema.optional(TurnId),
+  /** Words: the agent never takes them for one of its commands. May be empty where there is a `command`. */
   prompt: Text,
+  /** A command of the agent, as `listOffers` names it, run natively. A turn of its own: it never joins a running one. */
+  command: Schema.optional(TurnCommand),
+  /** Skills of the agent that the model is to have, as `listOffers` names them. */
+  skills: Schema.optional(Schema.Array(WellFormed.check(Schema.isNonEmpty()))),
   attachments: Schema.optional(Schema.Array(Attachment)),
   /** For this turn and those after it. Default: the thread's. */
   model: Schema.optional(ModelSelection),
   /** The agent's own persona or mode (`build`, `plan`, ...), where it has such. */
   agent: Schema.optional(WellFormed.check(Schema.isNonEmpty())),
+  /** Whether the agent is to act or to plan. An intent: what the agent may do is the runtime mode's business. */
+  mode: Schema.optional(TurnMode),
   /** While a turn runs: add this input to it instead of failing with `TurnInProgress`. */
   steer: Schema.optional(Schema.Boolean),
   /** What to do if the session is proved missing. Default: the service's. */
@@ -204,6 +211,54 @@ export const StopTask = Schema.Struct({ threadId: ThreadId, taskId: TaskId })
  * @since 0.1.0
  */
 export interface StopTask extends Schema.Schema.Type<typeof StopTask> {}
+
+/**
+ * Of `listOffers`.
+ *
+ * @category commands
+ * @since 0.1.0
+ */
+export const ListOffers = Schema.Struct({
+  instanceId: InstanceId,
+  /** Absolute path of a directory whose own configuration may add to what is offered. Default: none. */
+  directory: Schema.optional(WellFormed),
+  /** Ask the agent, whatever was answered before. Default: an answer of the last five minutes is good enough. */
+  refresh: Schema.optional(Schema.Boolean)
+})
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface ListOffers extends Schema.Schema.Type<typeof ListOffers> {}
+
+/**
+ * Of `checkAgent`.
+ *
+ * @category commands
+ * @since 0.1.0
+ */
+export const OneInstance = Schema.Struct({ instanceId: InstanceId })
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface OneInstance extends Schema.Schema.Type<typeof OneInstance> {}
+
+/**
+ * Of `listAgents`.
+ *
+ * @category commands
+ * @since 0.1.0
+ */
+export const ListAgents = Schema.Struct({})
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface ListAgents extends Schema.Schema.Type<typeof ListAgents> {}
 
 /**
  * Of `forkThread`.

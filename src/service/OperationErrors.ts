@@ -19,13 +19,18 @@ const agent = [
 const stored = [Store.StoreFailed, Store.ThreadUnreadable] as const
 const epoch = [...stored, Store.EpochFenced] as const
 
-/** Of making a session live, in any operation that does. */
-const start = [
+/** Of getting an agent that runs. */
+const found = [
   Adapter.AgentNotFound,
   Adapter.AgentNotExecutable,
   Adapter.AgentStartFailed,
   Adapter.AgentTooOld,
-  ...agent,
+  ...agent
+] as const
+
+/** Of making a session live, in any operation that does. */
+const start = [
+  ...found,
   Adapter.SessionMissing,
   Adapter.SessionInUse,
   Adapter.CursorRejected,
@@ -47,6 +52,9 @@ const send = [
   Adapter.DeliveryUncertain,
   Adapter.AttachmentRefused,
   Adapter.GateMissing,
+  Adapter.CommandUnavailable,
+  Adapter.CommandResets,
+  Adapter.SkillUnavailable,
   Service.ThreadNotFound,
   Service.TurnInProgress,
   Store.TurnExists,
@@ -244,6 +252,56 @@ export const StopTaskErrors = Schema.Union([
 export type StopTaskErrors = typeof StopTaskErrors.Type
 
 /**
+ * Of `listOffers`.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export const OffersErrors = Schema.Union([
+  Service.InputInvalid,
+  Service.InstanceNotFound,
+  Service.DirectoryInvalid,
+  Adapter.CapabilityMissing,
+  ...found
+])
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type OffersErrors = typeof OffersErrors.Type
+
+/**
+ * Of `checkAgent`. An agent that is not installed is an answer; `AgentUnreachable` says that there was none in time.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export const CheckErrors = Schema.Union([
+  Service.InputInvalid,
+  Service.InstanceNotFound,
+  Adapter.CapabilityMissing,
+  Adapter.AgentUnreachable
+])
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type CheckErrors = typeof CheckErrors.Type
+
+/**
+ * Of `listAgents`.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export const AgentsErrors = Schema.Union([Service.InputInvalid])
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type AgentsErrors = typeof AgentsErrors.Type
+
+/**
  * Of `stopSession` and `deleteThread`.
  *
  * @category errors
@@ -343,11 +401,7 @@ export const ListSessionsErrors = Schema.Union([
   Service.InstanceNotFound,
   Service.DirectoryInvalid,
   Adapter.CapabilityMissing,
-  Adapter.AgentNotFound,
-  Adapter.AgentNotExecutable,
-  Adapter.AgentStartFailed,
-  Adapter.AgentTooOld,
-  ...agent,
+  ...found,
   Store.StoreFailed
 ])
 /**

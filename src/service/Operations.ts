@@ -17,6 +17,8 @@ import { SnapshotManifest } from "../domain/SnapshotManifest.ts"
 import { ThreadEvent } from "../domain/ThreadEvent.ts"
 import { Binding } from "../domain/ThreadRecord.ts"
 import { TranscriptTurn } from "../domain/Transcript.ts"
+import { AgentCheck } from "../provider/AgentCheck.ts"
+import { Offers } from "../provider/Offers.ts"
 import * as Commands from "./Commands.ts"
 import * as Errors from "./OperationErrors.ts"
 import type { ProviderService } from "./ProviderService.ts"
@@ -162,6 +164,24 @@ export const service = {
     payload: Commands.OneThread,
     success: Schema.Array(TranscriptTurn),
     error: Errors.ReadErrors,
+    idempotent: true
+  },
+  listOffers: {
+    payload: Commands.ListOffers,
+    success: Offers,
+    error: Errors.OffersErrors,
+    idempotent: true
+  },
+  checkAgent: {
+    payload: Commands.OneInstance,
+    success: AgentCheck,
+    error: Errors.CheckErrors,
+    idempotent: true
+  },
+  listAgents: {
+    payload: Commands.ListAgents,
+    success: Schema.Array(Results.AgentInfo),
+    error: Errors.AgentsErrors,
     idempotent: true
   },
   streamEvents: {

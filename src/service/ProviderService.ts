@@ -19,6 +19,8 @@ import type { AgentSessionPage } from "../domain/AgentSession.ts"
 import type { ThreadEvent } from "../domain/ThreadEvent.ts"
 import type { Binding } from "../domain/ThreadRecord.ts"
 import type { TranscriptTurn } from "../domain/Transcript.ts"
+import type { AgentCheck } from "../provider/AgentCheck.ts"
+import type { Offers } from "../provider/Offers.ts"
 import type * as Commands from "./Commands.ts"
 import type * as Errors from "./OperationErrors.ts"
 import type * as Results from "./Results.ts"
@@ -98,6 +100,17 @@ export class ProviderService extends Context.Service<ProviderService, {
   readonly readTranscript: (
     input: Commands.OneThread
   ) => Effect.Effect<ReadonlyArray<TranscriptTurn>, Errors.ReadErrors>
+  /**
+   * What the agent offers, as a picker shows it: models, personas, modes, commands, skills. May start the agent, in the
+   * directory too; an answer of the last five minutes is given again.
+   */
+  readonly listOffers: (input: Commands.ListOffers) => Effect.Effect<Offers, Errors.OffersErrors>
+  /** Whether the agent is installed, tested and logged in, and the command that mends what is missing. */
+  readonly checkAgent: (input: Commands.OneInstance) => Effect.Effect<AgentCheck, Errors.CheckErrors>
+  /** All agents of the app, in the order of their Layers, each with its check. */
+  readonly listAgents: (
+    input: Commands.ListAgents
+  ) => Effect.Effect<ReadonlyArray<Results.AgentInfo>, Errors.AgentsErrors>
   /**
    * Stored events after `after` (default 0: from the start), then live ones, in order and without a hole. Ends with
    * `ThreadDeleted` when the thread is deleted, and with the last stored event once the service has shut down.

@@ -6,13 +6,15 @@
 import { Schema } from "effect"
 import { CompactionOutcome } from "../domain/Compaction.ts"
 import { Continuity } from "../domain/Continuity.ts"
-import { Epoch, InstanceId, SessionId, ThreadId, TurnId } from "../domain/Ids.ts"
+import { Epoch, InstanceId, ProviderName, SessionId, ThreadId, TurnId } from "../domain/Ids.ts"
 import { RuntimeMode } from "../domain/RuntimeMode.ts"
 import { SnapshotInfo } from "../domain/Snapshot.ts"
 import { SavedMessage, SnapshotManifest } from "../domain/SnapshotManifest.ts"
 import { Binding, ThreadStatus } from "../domain/ThreadRecord.ts"
 import { TranscriptTurn } from "../domain/Transcript.ts"
 import { Usage } from "../domain/Usage.ts"
+import { AgentCheck } from "../provider/AgentCheck.ts"
+import { Capabilities } from "../provider/Capabilities.ts"
 
 /**
  * A live session.
@@ -144,6 +146,28 @@ export const ThreadInfo = Schema.Struct({
  * @since 0.1.0
  */
 export interface ThreadInfo extends Schema.Schema.Type<typeof ThreadInfo> {}
+
+/**
+ * A provider instance of the app.
+ *
+ * @category results
+ * @since 0.1.0
+ */
+export const AgentInfo = Schema.Struct({
+  instanceId: InstanceId,
+  provider: ProviderName,
+  capabilities: Capabilities,
+  /** Whether `listOffers` can be asked of it. */
+  hasOffers: Schema.Boolean,
+  /** Absent where the adapter cannot tell, or did not in time. */
+  check: Schema.optional(AgentCheck)
+})
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface AgentInfo extends Schema.Schema.Type<typeof AgentInfo> {}
 
 /**
  * One page of threads, newest activity first.

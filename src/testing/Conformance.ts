@@ -40,6 +40,7 @@ import * as HistoryRules from "./conformance/HistoryRules.ts"
 import * as LifecycleRules from "./conformance/LifecycleRules.ts"
 import { makeBench } from "./conformance/makeBench.ts"
 import * as ModeRules from "./conformance/ModeRules.ts"
+import * as OfferRules from "./conformance/OfferRules.ts"
 import * as PortabilityRules from "./conformance/PortabilityRules.ts"
 import * as RequestRules from "./conformance/RequestRules.ts"
 import { type Rule, RuleBroken } from "./conformance/Rule.ts"
@@ -50,7 +51,7 @@ import * as VirtualClock from "./conformance/VirtualClock.ts"
 export * as Bench from "./conformance/Bench.ts"
 /** What rules fail with. */
 export * as Check from "./conformance/Check.ts"
-export type { Controls, Directories, Fixture, Needs, Platform } from "./conformance/Fixture.ts"
+export type { Commands, Controls, Directories, Fixture, Needs, Platform } from "./conformance/Fixture.ts"
 export { defaultPatience, plainDirectories } from "./conformance/Fixture.ts"
 export * as PlainPrompts from "./conformance/PlainPrompts.ts"
 export type { Prompts } from "./conformance/Prompts.ts"
@@ -74,7 +75,8 @@ export const rules: ReadonlyArray<Rule> = [
   ...CapabilityRules.rules,
   ...HistoryRules.rules,
   ...GateRules.rules,
-  ...LifecycleRules.rules
+  ...LifecycleRules.rules,
+  ...OfferRules.rules
 ]
 
 /**

@@ -42,11 +42,13 @@
 import { Context, Effect, Latch, Layer, Schema, type Scope } from "effect"
 import { InstanceId, ProviderName } from "../domain/Ids.ts"
 import { RuntimeMode } from "../domain/RuntimeMode.ts"
+import type { AgentCheck } from "../provider/AgentCheck.ts"
+import { none, type Offers } from "../provider/Offers.ts"
 import type { Capabilities } from "../provider/ProviderAdapter.ts"
 import { type InstanceExists, ProviderRegistry } from "../provider/ProviderRegistry.ts"
 import * as ResumeCursor from "../provider/ResumeCursor.ts"
 import { makeControls } from "./mock/makeControls.ts"
-import type { MockAgent } from "./mock/MockAgent.ts"
+import { type MockAgent, reachable } from "./mock/MockAgent.ts"
 import type { MockControls } from "./mock/MockControls.ts"
 import * as MockDirectory from "./mock/MockDirectory.ts"
 import { list } from "./mock/MockPortable.ts"
@@ -74,8 +76,12 @@ export interface MockProviderOptions {
    * within a project and steps are not told.
    */
   readonly capabilities?: Partial<Capabilities> | undefined
-  /** The models on offer; any other is refused. Default: every model is taken. */
+  /** The models on offer, by their ids; any other is refused. Default: those of `offers`, or every model is taken. */
   readonly models?: ReadonlyArray<string> | undefined
+  /** What else is on offer. Default: both modes, no commands and no skills. A command is run by the script. */
+  readonly offers?: Partial<Offers> | undefined
+  /** How the mock differs from an agent that is installed, tested and logged in. */
+  readonly check?: Partial<AgentCheck> | undefined
   /**
    * As with Codex and Claude: no cursor before the first turn was accepted, and a session without a turn leaves
    * nothing.
@@ -109,6 +115,15 @@ export class MockProvider
       provider: agent.provider,
       instanceId: agent.instanceId,
       capabilities: agent.capabilities,
+      offers: () => Effect.suspend(() => Effect.as(reachable(agent, "offers"), agent.offers)),
+      check: Effect.succeed({
+        installed: true,
+        version: agent.agentVersion,
+        testedVersions: { from: agent.agentVersion, to: agent.agentVersion },
+        tested: true,
+        login: "in",
+        ...options.check
+      }),
       startSession: (input) => start(agent, input),
       listSessions: (query) => list(agent, query)
     })
@@ -154,7 +169,14 @@ const makeAgent = (options: MockProviderOptions): MockAgent => {
     agentVersion: options.agentVersion ?? "1.0.0",
     capabilities: { ...allCapabilities, ...options.capabilities },
     cursors: ResumeCursor.make({ provider, version: 1, schema: cursorSchema }),
-    models: options.models,
+    offers: {
+      ...none,
+      modes: ["act", "plan"],
+      ...(options.models === undefined
+        ? {}
+        : { models: options.models.map((id) => ({ id, variants: [], options: [] })) }),
+      ...options.offers
+    },
     neverResumableBeforeFirstTurn: options.neverResumableBeforeFirstTurn ?? false,
     turnRefs: options.turnRefs ?? true,
     projectOf: options.projectOf ?? MockDirectory.projectOf,

@@ -7,6 +7,8 @@ import type { MissingPolicy } from "../domain/Continuity.ts"
 import type { Epoch, InstanceId, ThreadId } from "../domain/Ids.ts"
 import type { Redactor } from "../domain/Redaction.ts"
 import type { SteadyClock } from "../process/SteadyClock.ts"
+import type { AgentStartError } from "../provider/AdapterError.ts"
+import type { Offers } from "../provider/Offers.ts"
 import type { ProviderAdapter } from "../provider/ProviderAdapter.ts"
 import type { DirectoryInvalid, InstanceNotFound } from "../service/ServiceError.ts"
 import type { SessionStore } from "../store/SessionStore.ts"
@@ -63,6 +65,14 @@ export interface ThreadDeps {
   readonly realDirectory: (directory: string) => Effect.Effect<string, DirectoryInvalid>
   /** Before a session is started: stops idle ones of other threads where there would be too many. */
   readonly makeRoom: (threadId: ThreadId) => Effect.Effect<void>
+  /**
+   * What an agent offers in a directory, asked for anew or at most some minutes old, and in bounded time; `undefined` of an
+   * adapter without offers.
+   */
+  readonly offersOf: (
+    adapter: ProviderAdapter,
+    options: { readonly directory: string | undefined; readonly refresh: boolean }
+  ) => Effect.Effect<Offers | undefined, AgentStartError>
   /** Compacts a thread that has become too long for its model, without being waited for. */
   readonly compactAfterOverflow: (threadId: ThreadId) => Effect.Effect<void>
   /** Epochs whose end could not be stored; the reaper settles them. */

@@ -5,6 +5,7 @@ import { fixture } from "../support/ConformingMock.ts"
 import { check, layer, sessions } from "./Breach.ts"
 import { breaches as eventBreaches } from "./EventBreaches.ts"
 import { breaches as gateBreaches } from "./GateBreaches.ts"
+import { breaches as offerBreaches } from "./OfferBreaches.ts"
 import { breaches as portabilityBreaches } from "./PortabilityBreaches.ts"
 import { breaches as startBreaches } from "./StartBreaches.ts"
 import { breaches as turnBreaches } from "./TurnBreaches.ts"
@@ -12,9 +13,14 @@ import { breaches as turnBreaches } from "./TurnBreaches.ts"
 describe("Conformance", () => {
   it("every rule has an adapter that breaks it", () => {
     const broken = new Set(
-      [...startBreaches, ...turnBreaches, ...eventBreaches, ...gateBreaches, ...portabilityBreaches].map(({ rule }) =>
-        rule
-      )
+      [
+        ...startBreaches,
+        ...turnBreaches,
+        ...eventBreaches,
+        ...gateBreaches,
+        ...offerBreaches,
+        ...portabilityBreaches
+      ].map(({ rule }) => rule)
     )
     assert.deepStrictEqual(Array.from(broken).toSorted(), Conformance.rules.map(({ id }) => id).toSorted())
   })

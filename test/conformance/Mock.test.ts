@@ -1,10 +1,12 @@
 import { describe, it } from "vitest"
 import { conformance, MockAgentDisk, MockProvider } from "../../src/testing/index.ts"
-import { fixture, script } from "../support/ConformingMock.ts"
+import { fixture, offers, script } from "../support/ConformingMock.ts"
+
+const models = fixture.models
 
 conformance(
   "mock",
-  MockProvider.layer({ script, disk: MockAgentDisk.makeUnsafe(), capabilities: { resend: true } }),
+  MockProvider.layer({ script, offers, models, disk: MockAgentDisk.makeUnsafe(), capabilities: { resend: true } }),
   fixture,
   { describe, it }
 )

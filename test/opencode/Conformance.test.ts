@@ -27,7 +27,10 @@ class External extends Context.Service<External, ConformingOpenCode.External>()(
       const proxy = yield* Loopback.proxy(opened.server.baseUrl)
       return { ...opened, proxy, directories: yield* ConformingOpenCode.directories }
     })
-  ).pipe(Layer.provide(OpenCodeServer.layer(ConformingOpenCode.script)), Layer.provide(NodeServices.layer))
+  ).pipe(
+    Layer.provide(OpenCodeServer.layer(ConformingOpenCode.script, { config: ConformingOpenCode.config })),
+    Layer.provide(NodeServices.layer)
+  )
 }
 
 interface OwnServer extends ConformingOpenCode.Managed {
@@ -71,7 +74,7 @@ conformance(
     OpenCode.layer({
       isolated: { folder: home },
       stopDeadline: "3 seconds",
-      config: openCodeConfig(model),
+      config: { ...openCodeConfig(model), ...ConformingOpenCode.config },
       env: processes.env
     }))),
   ConformingOpenCode.managedFixture(managed),

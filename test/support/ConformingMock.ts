@@ -14,7 +14,17 @@ const ticks = Stream.fromEffectSchedule(Effect.succeed("tick "), Schedule.spaced
 
 const words = (text: string) => text.split(/(?<= )/)
 
-export const script: MockScript = ({ history, prompt }) => {
+/** What the mock offers beside words. */
+export const offers = {
+  commands: [
+    { name: "repeat", description: "Says its arguments", argumentHint: "words" },
+    { name: "clear", description: "Forgets everything", resets: "resetThread" },
+    { name: "compact", description: "Summarises", resets: "compactThread" }
+  ]
+} as const
+
+export const script: MockScript = ({ history, input, prompt }) => {
+  if (input.command !== undefined) return [MockStep.text(words(input.command.arguments ?? ""))]
   const asked = Conformance.PlainPrompts.read(prompt)
   switch (asked?._tag) {
     case "Say":
@@ -84,5 +94,6 @@ export const fixture: Fixture<MockProvider> = {
   controls,
   hands: false,
   models: ["small", "large"],
+  commands: { says: "repeat", resets: ["clear", "compact"] },
   clock: "virtual"
 }

@@ -52,10 +52,15 @@ export const directories = Effect.tap(Conformance.plainDirectories, ({ home }) =
 const received = (model: ScriptedModel["Service"]) => (prompt: string) =>
   Effect.map(model.asked(prompt), (requests) => requests.length)
 
+/** Configuration of the servers under proof: a command that the script's model answers with its arguments. */
+export const config = { command: { repeat: { template: "say $ARGUMENTS", description: "Says its arguments" } } }
+
 const common = {
   instanceId: "opencode",
   platform: NodeServices.layer,
   models: ["scripted/scripted-1", "scripted/scripted-2"],
+  // What its terminal interface has, and its server does not.
+  commands: { says: "repeat", resets: ["clear", "compact", "new"] },
   patience: 15_000
 } as const
 

@@ -2,7 +2,7 @@
 import { Effect, Stream } from "effect"
 import { RuntimeMode } from "../../src/domain/RuntimeMode.ts"
 import { InstanceId, ProviderName, ProviderRegistry, SessionId } from "../../src/index.ts"
-import type { Capabilities, ProviderSession, StartInput } from "../../src/provider/ProviderAdapter.ts"
+import type { Capabilities, ProviderAdapter, ProviderSession, StartInput } from "../../src/provider/ProviderAdapter.ts"
 
 export const plain = InstanceId.make("plain")
 
@@ -13,6 +13,8 @@ export const register = Effect.fnUntraced(function*(
   session: Partial<ProviderSession>,
   options: {
     readonly capabilities?: Partial<Capabilities> | undefined
+    readonly offers?: ProviderAdapter["offers"]
+    readonly check?: ProviderAdapter["check"]
     readonly onStart?: ((input: StartInput) => void) | undefined
   } = {}
 ) {
@@ -46,6 +48,8 @@ export const register = Effect.fnUntraced(function*(
   yield* registry.register({
     provider: ProviderName.make("plain"),
     instanceId: plain,
+    offers: options.offers,
+    check: options.check,
     capabilities,
     startSession: (input) =>
       Effect.as(Effect.acquireRelease(begins(input), () => note("stopped")), {

@@ -6,16 +6,11 @@ import { Effect, Schedule, Schema } from "effect"
 import type { InstanceId } from "../../domain/Ids.ts"
 import type { ModelSelection } from "../../domain/TurnInput.ts"
 import { type AgentError, AgentProtocolError } from "../../provider/AdapterError.ts"
+import { Agents, Command, Providers, Rules, Skills } from "../protocol/Catalog.ts"
 import { PermissionRequest, QuestionRequest, Status } from "../protocol/Frame.ts"
 import { decodeMessages } from "../protocol/Message.ts"
 import type { Rule } from "../turn/Permissions.ts"
 import type { ApiRefusal, OpenCodeConnection } from "./Connection.ts"
-
-const Rules = Schema.Array(Schema.Struct({
-  permission: Schema.String,
-  pattern: Schema.String,
-  action: Schema.Literals(["allow", "ask", "deny"])
-}))
 
 export const SessionInfo = Schema.Struct({
   id: Schema.String,
@@ -38,26 +33,6 @@ const Listed = Schema.Array(Schema.Struct({
   time: Schema.Struct({ updated: Schema.Finite })
 }))
 
-const Agents = Schema.Array(Schema.Struct({
-  name: Schema.String,
-  mode: Schema.Literals(["subagent", "primary", "all"]),
-  // `null` where the configuration names the agent.
-  hidden: Schema.optional(Schema.NullOr(Schema.Boolean)),
-  permission: Rules
-}))
-
-const Providers = Schema.Struct({
-  providers: Schema.Array(Schema.Struct({
-    id: Schema.String,
-    models: Schema.Record(
-      Schema.String,
-      Schema.Struct({ variants: Schema.optional(Schema.Record(Schema.String, Schema.Unknown)) })
-    )
-  })),
-  default: Schema.Record(Schema.String, Schema.String)
-})
-export type Providers = typeof Providers.Type
-
 const Config = Schema.Struct({
   model: Schema.optional(Schema.String),
   default_agent: Schema.optional(Schema.String),
@@ -74,6 +49,14 @@ export interface Prompt {
   readonly model: ModelSelection
   readonly agent: string
   readonly parts: ReadonlyArray<PromptPart>
+}
+
+/** A command takes files and no text beside its arguments. */
+export interface CommandCall extends Omit<Prompt, "parts"> {
+  readonly messageId: string
+  readonly command: string
+  readonly arguments: string
+  readonly parts: ReadonlyArray<Extract<PromptPart, { readonly type: "file" }>>
 }
 
 /** "Not found" is the status and the error's name together; either alone says nothing about the session. */
@@ -205,6 +188,19 @@ export const make = (connection: OpenCodeConnection, instanceId: InstanceId, dir
           ...body(prompt)
         }, { signal })),
 
+    /** Answers when the turn is over. It goes on if the call is given up, so the call takes no signal. */
+    command: (sessionID: string, { agent, messageId, model, parts, ...command }: CommandCall) =>
+      call("session.command", (client) =>
+        client.session.command({
+          sessionID,
+          messageID: messageId,
+          agent,
+          model: model.id,
+          ...(model.variant === undefined ? {} : { variant: model.variant }),
+          ...command,
+          parts: parts.map((part) => ({ ...part }))
+        })),
+
     /** Stores a user message without starting a turn. The model sees it before the next prompt. */
     note: (sessionID: string, prompt: Prompt) =>
       plain(
@@ -266,6 +262,20 @@ export const make = (connection: OpenCodeConnection, instanceId: InstanceId, dir
 
     agents: plain(call("app.agents", (client, signal) => client.app.agents({}, { signal }))).pipe(
       Effect.flatMap(decoded("app.agents", Agents))
+    ),
+
+    commands: plain(call("command.list", (client, signal) => client.command.list({}, { signal }))).pipe(
+      Effect.flatMap(decoded("command.list", Schema.Array(Command)))
+    ),
+
+    skills: plain(call("app.skills", (client, signal) => client.app.skills({}, { signal }))).pipe(
+      Effect.flatMap(decoded("app.skills", Skills))
+    ),
+
+    /** What a command's references to files are relative to: the root of the repository, or `/` where there is none. */
+    worktree: plain(call("path.get", (client, signal) => client.path.get({}, { signal }))).pipe(
+      Effect.flatMap(decoded("path.get", Schema.Struct({ worktree: Schema.String }))),
+      Effect.map(({ worktree }) => worktree)
     ),
 
     providers: plain(call("config.providers", (client, signal) => client.config.providers({}, { signal }))).pipe(

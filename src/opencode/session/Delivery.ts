@@ -1,23 +1,25 @@
 /**
- * Handing a prompt to OpenCode, at most once.
+ * Handing a prompt or a command to OpenCode, at most once.
  *
  * `promptAsync` answers before anything is stored, so its answer proves nothing (OpenCode 1.18.33). The proof is the
  * message under our own id: in a frame, within milliseconds, or else in the history. An error that comes instead may be
- * the refusal, or an echo of the turn before; the history decides.
+ * the refusal, or an echo of the turn before; the history decides. A command becomes a message under our id as well.
  */
-import { Clock, Deferred, Effect, type FileSystem, type Path, Schedule } from "effect"
+import { Clock, Deferred, Effect, Fiber, type FileSystem, type Path, Schedule } from "effect"
 import type { TurnId } from "../../domain/Ids.ts"
 import { type AgentError, type AgentUnauthorized, DeliveryUncertain, TurnRefused } from "../../provider/AdapterError.ts"
 import type { ProviderTurn, SendTurnError } from "../../provider/ProviderAdapter.ts"
 import type { ErrorInfo } from "../protocol/Message.ts"
 import * as MessageId from "../protocol/MessageId.ts"
-import type { Prompt } from "../server/Calls.ts"
+import type { CommandCall, Prompt } from "../server/Calls.ts"
 import type { ApiRefusal } from "../server/Connection.ts"
 import { running } from "../turn/TurnState.ts"
 import * as Attachments from "./Attachments.ts"
+import * as Commands from "./Commands.ts"
 import { apply, type Delivery, type LiveSession } from "./LiveSession.ts"
 import * as Models from "./Models.ts"
 import { find } from "./SessionStart.ts"
+import * as Skills from "./Skills.ts"
 
 /** An id that sorts after every message of the session. */
 export const nextId = (live: LiveSession): Effect.Effect<string> =>
@@ -55,22 +57,53 @@ export const steer = Effect.fn("OpenCode.steerTurn")(function*(
 
 const refused = (turnId: TurnId, name: string, reason: unknown) => new TurnRefused({ turnId, name, reason })
 
-/** Everything that can be wrong with a prompt is checked before it is sent. */
-const compose = Effect.fnUntraced(function*(live: LiveSession, { turnId, input }: ProviderTurn, messageId: string) {
-  const { model = live.defaults.model, agent = live.defaults.agent, attachments = [], context = [], prompt } = input
+/** What is sent: a prompt, or a call of a command. */
+type Outgoing = CommandCall | (Prompt & { readonly messageId: string; readonly command?: never })
+
+/** Everything that can be wrong with a prompt or a command is checked before it is sent. */
+const compose = Effect.fnUntraced(function*(live: LiveSession, turn: ProviderTurn, messageId: string) {
+  const { input, turnId } = turn
+  const { attachments = [], command, context = [], model = live.defaults.model, prompt } = input
   if (input.model !== undefined) yield* Models.available(live.calls, live.instanceId, input.model)
+  const agent = yield* agentOf(live, turn)
   if (!live.agents.includes(agent)) return yield* refused(turnId, "AgentNotFound", { agent, available: live.agents })
   const files = yield* Effect.forEach(attachments, (attachment) => Attachments.toPart(attachment, live.calls.directory))
+  const skills = yield* Skills.read(live, turn)
   // Not the user's own words.
-  const before = context.map((text) => ({ type: "text", text, synthetic: true }) as const)
-  return { messageId, model, agent, parts: [...before, { type: "text", text: prompt }, ...files] } satisfies Prompt
+  const before = [...context, ...skills]
+  if (command === undefined) {
+    const synthetic = before.map((text) => ({ type: "text", text, synthetic: true }) as const)
+    const sent: Outgoing = { messageId, model, agent, parts: [...synthetic, { type: "text", text: prompt }, ...files] }
+    return sent
+  }
+  yield* Commands.check(live, turn, command, agent)
+  const sent: Outgoing = {
+    messageId,
+    model,
+    agent,
+    command: command.name,
+    arguments: command.arguments ?? "",
+    parts: [...before.map(Attachments.fromText), ...files]
+  }
+  return sent
 })
+
+/** The plan is an agent of its own here. */
+const agentOf = (live: LiveSession, { input: { agent, mode }, turnId }: ProviderTurn) => {
+  const named = agent ?? live.defaults.agent
+  if (mode === "plan") {
+    return agent === undefined || agent === Commands.plan
+      ? Effect.succeed(Commands.plan)
+      : refused(turnId, "ModeConflict", { mode, agent })
+  }
+  return Effect.succeed(mode === "act" && agent === undefined && named === Commands.plan ? "build" : named)
+}
 
 const deliver = Effect.fnUntraced(function*(
   live: LiveSession,
   { turnId }: ProviderTurn,
   _tag: "Sending" | "Steering",
-  prompt: Prompt & { readonly messageId: string }
+  prompt: Outgoing
 ) {
   const { messageId } = prompt
   const delivery: Delivery = { accepted: yield* Deferred.make<void>(), doubt: yield* Deferred.make<ErrorInfo>() }
@@ -80,7 +113,7 @@ const deliver = Effect.fnUntraced(function*(
   yield* Effect.gen(function*() {
     live.deliveries.set(messageId, delivery)
     yield* apply(live, [{ _tag, turnId, messageId }])
-    const sent = yield* Effect.result(live.calls.prompt(live.sessionId, prompt))
+    const sent = yield* Effect.result(handOver(live, delivery, prompt))
     const refusal = sent._tag === "Failure" ? refusalOf(turnId, sent.failure) : undefined
     if (refusal !== undefined) {
       yield* forget
@@ -111,6 +144,19 @@ const deliver = Effect.fnUntraced(function*(
     Effect.ensuring(Effect.sync(() => live.deliveries.delete(messageId)))
   )
 })
+
+/** The call of a command is answered when the turn is over, and goes on beside it. */
+const handOver = (
+  live: LiveSession,
+  { accepted }: Delivery,
+  sent: Outgoing
+): Effect.Effect<unknown, AgentError | ApiRefusal> =>
+  sent.command === undefined
+    ? live.calls.prompt(live.sessionId, sent)
+    : Effect.flatMap(
+      Effect.forkIn(live.calls.command(live.sessionId, sent), live.scope),
+      (call) => Effect.raceFirst(Deferred.await(accepted), Fiber.join(call))
+    )
 
 /** OpenCode read the request and did not take it. Other failures say nothing. */
 const refusalOf = (turnId: TurnId, error: AgentError | ApiRefusal): AgentUnauthorized | TurnRefused | undefined => {

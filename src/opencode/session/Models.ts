@@ -7,7 +7,9 @@ import { Effect } from "effect"
 import type { InstanceId } from "../../domain/Ids.ts"
 import type { ModelSelection } from "../../domain/TurnInput.ts"
 import { type AgentError, ModelUnavailable } from "../../provider/AdapterError.ts"
-import type { Calls, Providers, SessionInfo } from "../server/Calls.ts"
+import type { Providers } from "../protocol/Catalog.ts"
+import type { Calls, SessionInfo } from "../server/Calls.ts"
+import { firstOf } from "../server/Offers.ts"
 
 export interface Defaults {
   readonly model: ModelSelection
@@ -21,11 +23,18 @@ const named = (providers: Providers) =>
     )
   )
 
-const check = (instanceId: InstanceId, providers: Providers, { id, variant }: ModelSelection) => {
+const check = (instanceId: InstanceId, providers: Providers, { id, options = {}, variant }: ModelSelection) => {
   const models = named(providers)
   const variants = models.get(id)
   if (variants === undefined) {
     return Effect.fail(new ModelUnavailable({ instanceId, model: id, available: Array.from(models.keys()) }))
+  }
+  // Its models have variants and no other options.
+  const option = Object.entries(options)[0]
+  if (option !== undefined) {
+    return Effect.fail(
+      new ModelUnavailable({ instanceId, model: `${id}?${option[0]}=${option[1]}`, available: [id] })
+    )
   }
   // OpenCode itself writes "default" into a session whose last prompt had none.
   if (variant === undefined || variant === "default" || variants.includes(variant)) return Effect.void
@@ -57,16 +66,12 @@ export const defaults = Effect.fnUntraced(function*(
   session: SessionInfo | undefined
 ): Effect.fn.Return<Defaults, AgentError | ModelUnavailable> {
   const [providers, config] = yield* Effect.all([calls.providers, calls.config], { concurrency: 2 })
-  const first = providers.providers.flatMap(({ id }) => {
-    const model = providers.default[id]
-    return model === undefined ? [] : [`${id}/${model}`]
-  })[0]
   const last = session?.model
   const model = asked ??
     (last === undefined ? undefined : {
       id: `${last.providerID}/${last.id}`,
       ...(typeof last.variant !== "string" || last.variant === "default" ? {} : { variant: last.variant })
-    }) ?? { id: config.model ?? first ?? "(none configured)" }
+    }) ?? { id: config.model ?? firstOf(providers) ?? "(none configured)" }
   yield* check(instanceId, providers, model)
   return { model, agent: config.default_agent ?? "build" }
 })

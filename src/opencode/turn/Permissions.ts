@@ -149,6 +149,15 @@ export const sessionRules = (runtimeMode: RuntimeMode, agents: ReadonlyArray<Age
   ]
 }
 
+/**
+ * Whether a command starts a subagent that acts unasked. OpenCode starts it without a permission, so the session's rules
+ * do not hold it back (1.18.33).
+ */
+export const startsUnasked = (
+  { subtask }: { readonly subtask?: boolean | null | undefined },
+  agent: Agent
+): boolean => (subtask ?? agent.mode === "subagent") && !asks(agent.permission)
+
 /** Whether a session's rules end with these. */
 export const endsWith = (rules: ReadonlyArray<Rule> | undefined, tail: ReadonlyArray<Rule>): boolean => {
   const last = (rules ?? []).slice(-tail.length)

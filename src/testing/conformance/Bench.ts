@@ -19,7 +19,7 @@ import type {
 import type { ProviderService } from "../../service/ProviderService.ts"
 import type { SessionStore } from "../../store/SessionStore.ts"
 import { type Tagged, Violated } from "./Check.ts"
-import type { Controls, Directories } from "./Fixture.ts"
+import type { Commands, Controls, Directories } from "./Fixture.ts"
 import type { Prompts } from "./Prompts.ts"
 
 /**
@@ -39,6 +39,7 @@ export interface Bench {
   /** Whether commands and edits really happen. */
   readonly hands: boolean
   readonly models: readonly [string, string] | undefined
+  readonly commands: Commands | undefined
   /** In milliseconds. */
   readonly patience: number
   /** Runs on a new host on the bench's store file. Its end is an orderly shutdown. */

@@ -81,6 +81,17 @@ export interface Controls {
 }
 
 /**
+ * Commands of the agent, by their names.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Commands {
+  readonly says: string
+  readonly resets?: ReadonlyArray<string> | undefined
+}
+
+/**
  * The world around one adapter under proof.
  *
  * @category models
@@ -102,6 +113,11 @@ export interface Fixture<Agent = never> {
   readonly hands?: boolean | undefined
   /** Two models that the agent offers. Without them the model switch is not checked. */
   readonly models?: readonly [string, string] | undefined
+  /**
+   * Commands of the agent. `says` is one that answers with its arguments and nothing else; `resets` are names under which the agent would end
+   * or replace its session, whether or not it offers them. Without it, commands of an agent that has some are not checked.
+   */
+  readonly commands?: Commands | undefined
   /** How long the agent may take for any one thing, in milliseconds of the clock. Default: 20,000. */
   readonly patience?: number | undefined
   /**

@@ -78,6 +78,7 @@ export const makeBench = Effect.fnUntraced(function*<Agent, E extends Tagged>(
     exists: (file) => Effect.orDie(fs.exists(file)),
     hands: fixture.hands ?? true,
     models: fixture.models,
+    commands: fixture.commands,
     patience,
     onHost: (use, settings) =>
       Effect.scoped(Effect.gen(function*() {

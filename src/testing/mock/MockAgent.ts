@@ -20,6 +20,7 @@ import type {
   QuestionRequest
 } from "../../domain/UserRequest.ts"
 import { AgentUnreachable } from "../../provider/AdapterError.ts"
+import type { Offers } from "../../provider/Offers.ts"
 import type {
   Capabilities,
   ProcessExit,
@@ -58,7 +59,7 @@ export interface MockAgent {
   readonly agentVersion: string
   readonly capabilities: Capabilities
   readonly cursors: ResumeCursor<CursorPayload>
-  readonly models: ReadonlyArray<string> | undefined
+  readonly offers: Offers
   readonly neverResumableBeforeFirstTurn: boolean
   readonly turnRefs: boolean
   readonly projectOf: (directory: string) => string
@@ -212,12 +213,14 @@ export const vanish = (live: Live, outcome: Outcome, events: "end" | "drop" | "o
     return Effect.void
   })
 
+/** Fails where the agent cannot be reached. */
+export const reachable = ({ instanceId, unreachable }: MockAgent, operation: string) =>
+  unreachable === undefined ? Effect.void : new AgentUnreachable({ instanceId, operation, code: unreachable })
+
 /** Fails where the agent does not answer: it cannot be reached, or the session's process is gone. */
 export const reach = (live: Live, operation: string): Effect.Effect<void, AgentUnreachable> =>
-  Effect.suspend(() => {
-    const { instanceId, unreachable } = live.agent
-    if (unreachable !== undefined) return new AgentUnreachable({ instanceId, operation, code: unreachable })
-    return live.phase === "gone"
-      ? new AgentUnreachable({ instanceId, operation, code: "ECONNRESET" })
-      : Effect.void
-  })
+  Effect.suspend(() =>
+    live.phase === "gone" && live.agent.unreachable === undefined
+      ? new AgentUnreachable({ instanceId: live.agent.instanceId, operation, code: "ECONNRESET" })
+      : reachable(live.agent, operation)
+  )

@@ -4,17 +4,17 @@
 import { Deferred, Effect, Option, Stream } from "effect"
 import { ItemId, type RequestId, TurnId } from "../../domain/Ids.ts"
 import type { TurnCause } from "../../domain/TurnCause.ts"
-import type { ModelSelection, TurnInput } from "../../domain/TurnInput.ts"
+import { type ModelSelection, type TurnInput, words } from "../../domain/TurnInput.ts"
 import { zero } from "../../domain/Usage.ts"
 import type { ApprovalDecision, ElicitationAnswer, QuestionAnswer } from "../../domain/UserRequest.ts"
 import {
   type AgentError,
   type CapabilityMissing,
-  ModelUnavailable,
   RequestGone,
   SessionMissing,
   TurnRefused
 } from "../../provider/AdapterError.ts"
+import * as Offers from "../../provider/Offers.ts"
 import type { ProviderSession, ProviderTurn, SendTurnError } from "../../provider/ProviderAdapter.ts"
 import { changed, type Message, type StoredTurn } from "../MockAgentDisk.ts"
 import { emit, type Live, type MockAgent, now, type Pending, reach, type RunningTurn, vanish } from "./MockAgent.ts"
@@ -63,9 +63,7 @@ export const handle = (live: Live, origin: ProviderSession["origin"], directory:
 
 /** Fails where the agent does not offer the model. */
 export const checkModel = (agent: MockAgent, model: ModelSelection | undefined) =>
-  model === undefined || agent.models === undefined || agent.models.includes(model.id)
-    ? Effect.void
-    : new ModelUnavailable({ instanceId: agent.instanceId, model: model.id, available: agent.models })
+  model === undefined ? Effect.void : Offers.checkModel(agent.instanceId, agent.offers, model)
 
 // --- Turns ---
 
@@ -81,7 +79,10 @@ const check = (live: Live, turn: ProviderTurn, operation: string): Effect.Effect
         new SessionMissing({ instanceId, sessionId, evidence: { status: 404, name: "NotFoundError" } })
       )
     }
-    const model = turn.input.model
+    const { command, model } = turn.input
+    if (command !== undefined && !agent.offers.commands.some(({ name }) => name === command.name)) {
+      return refuse(turn, "CommandNotFound", { command: command.name })
+    }
     if (agent.capabilities.modelSwitch === "per-session" && model !== undefined && model.id !== stored.model?.id) {
       return refuse(turn, "ModelSwitchUnsupported", { from: stored.model?.id, to: model.id })
     }
@@ -199,7 +200,7 @@ const hear = (live: Live, { ref, turnId }: StoredTurn, input: TurnInput) => {
   const itemId = ItemId.make(n === 0 && ref !== undefined ? ref : `${stored.sessionId}.${turnId}.user.${n}`)
   for (const text of context) stored.history.push({ role: "context", text })
   const history = stored.history.slice()
-  stored.history.push({ role: "user", text: input.prompt })
+  stored.history.push({ role: "user", text: words(input) })
   stored.model = input.model ?? stored.model
   stored.messages.push({
     _tag: "Item",
@@ -209,7 +210,7 @@ const hear = (live: Live, { ref, turnId }: StoredTurn, input: TurnInput) => {
     item: {
       _tag: "UserMessage",
       itemId,
-      text: input.prompt,
+      text: words(input),
       attachments: (input.attachments ?? []).map((given) => given._tag === "File" ? given.path : given.name)
     },
     context

@@ -12,6 +12,7 @@ import {
   Deferred,
   Duration,
   Effect,
+  Equal,
   Exit,
   type Fiber,
   Option,
@@ -134,7 +135,7 @@ export const locked = <A, E, R>(live: LiveEpoch, effect: Effect.Effect<A, E, R>)
 
 /** Whether it is not the model that the thread has. */
 export const isOtherModel = ({ binding }: LiveEpoch, model: ModelSelection | undefined): boolean =>
-  model !== undefined && (model.id !== binding.model?.id || model.variant !== binding.model.variant)
+  model !== undefined && !Equal.equals(model, binding.model)
 
 /** Stores what a session has taken without a restart. What is left out stays as it is. */
 export const configure = (

@@ -1,0 +1,58 @@
+/**
+ * What a server says of its agents, models, commands and skills, as far as it is used here (1.18.33).
+ */
+import { Schema } from "effect"
+
+export const Rules = Schema.Array(Schema.Struct({
+  permission: Schema.String,
+  pattern: Schema.String,
+  action: Schema.Literals(["allow", "ask", "deny"])
+}))
+
+/** What has no value is absent or `null`, depending on where it was written. */
+const Words = Schema.optional(Schema.NullOr(Schema.String))
+
+export const Agents = Schema.Array(Schema.Struct({
+  name: Schema.String,
+  description: Words,
+  mode: Schema.Literals(["subagent", "primary", "all"]),
+  // `null` where the configuration names the agent.
+  hidden: Schema.optional(Schema.NullOr(Schema.Boolean)),
+  permission: Rules
+}))
+
+export const Providers = Schema.Struct({
+  providers: Schema.Array(Schema.Struct({
+    id: Schema.String,
+    models: Schema.Record(
+      Schema.String,
+      Schema.Struct({ name: Words, variants: Schema.optional(Schema.Record(Schema.String, Schema.Unknown)) })
+    )
+  })),
+  default: Schema.Record(Schema.String, Schema.String)
+})
+export type Providers = typeof Providers.Type
+
+export const Command = Schema.Struct({
+  name: Schema.String,
+  description: Words,
+  /** The agent and the model that answer it, whatever the call says. */
+  agent: Words,
+  model: Words,
+  source: Words,
+  /** Whether it runs in a subagent. Default: if its agent is one. */
+  subtask: Schema.optional(Schema.NullOr(Schema.Boolean)),
+  /** No text where an MCP server has it. */
+  template: Schema.Unknown,
+  hints: Schema.optional(Schema.Array(Schema.String))
+})
+
+export type Command = typeof Command.Type
+
+export const Skills = Schema.Array(Schema.Struct({
+  name: Schema.String,
+  description: Words,
+  /** Path of its file, or `<built-in>`. */
+  location: Schema.String,
+  content: Schema.String
+}))

@@ -1,0 +1,58 @@
+/**
+ * Whether OpenCode can be used: its executable and version, and whether its server has a provider of models. Nothing that
+ * is missing is an error here.
+ */
+import { Effect, Option, type Path, type Scope } from "effect"
+import type * as AgentProcess from "../../adapter/AgentProcess.ts"
+import * as Executable from "../../adapter/Executable.ts"
+import type { AgentCheck } from "../../provider/AgentCheck.ts"
+import * as Binary from "./Binary.ts"
+import * as Calls from "./Calls.ts"
+import type * as Connections from "./Connections.ts"
+
+const testedVersions = { from: "1.18.33", to: "1.18.33" }
+
+const isTested = (version: string): boolean =>
+  Executable.isAtLeast(version, testedVersions.from) && Executable.isAtLeast(testedVersions.to, version)
+
+const install = `npm install opencode-ai@${testedVersions.to}`
+
+/** Starts the server, if none runs, where the executable is there. */
+export const check = Effect.fn("OpenCode.check")(function*(
+  options: Connections.Options,
+  connections: Connections.Connections
+): Effect.fn.Return<AgentCheck, never, AgentProcess.Needs | Path.Path | Scope.Scope> {
+  const { instanceId } = options
+  const path = "baseUrl" in options ? undefined : Option.getOrUndefined(yield* Effect.option(Binary.find(options)))
+  const said = path === undefined
+    ? undefined
+    : Option.getOrUndefined(yield* Effect.option(Executable.version({ instanceId, executable: path })))
+  // An executable that does not say its version does not run.
+  const isThere = "baseUrl" in options || said !== undefined
+  const connection = isThere ? Option.getOrUndefined(yield* Effect.option(connections.get)) : undefined
+  const version = connection?.version ?? said
+  const installed = version !== undefined
+  const tested = installed && isTested(version)
+  const login = connection === undefined ? "unknown" : yield* Calls.make(connection, instanceId, "").providers.pipe(
+    Effect.match({
+      onSuccess: ({ providers }) => providers.length === 0 ? "out" as const : "in" as const,
+      onFailure: () => "unknown" as const
+    })
+  )
+  const fix = !installed
+    ? { missing: "agent", command: install } as const
+    : !tested
+    ? { missing: "tested-version", command: install } as const
+    : login === "out"
+    ? { missing: "login", command: "opencode auth login" } as const
+    : undefined
+  return {
+    installed,
+    ...(path === undefined || !installed ? {} : { path }),
+    ...(installed ? { version } : {}),
+    testedVersions,
+    tested,
+    login,
+    ...(fix === undefined ? {} : { fix })
+  }
+})
