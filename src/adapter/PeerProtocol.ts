@@ -156,18 +156,20 @@ const readJsonRpc = (
   cancel: { readonly method: string; readonly id: string } | undefined
 ): PeerFrame => {
   if (!isObject(line)) return unknown
-  const { error, id, method, params, result } = line
+  const { id, method } = line
   if (typeof method === "string") {
+    const { params } = line
     if (id !== undefined) return isPeerId(id) ? { _tag: "Request", id, method, params } : unknown
-    if (method === cancel?.method && isObject(params)) {
+    if (cancel !== undefined && method === cancel.method && isObject(params)) {
       const cancelled = params[cancel.id]
       if (isPeerId(cancelled)) return { _tag: "Cancel", id: cancelled }
     }
     return { _tag: "Notification", method, params }
   }
   if (id === undefined || method !== undefined) return unknown
+  const { error } = line
   return error === undefined || error === null
-    ? { _tag: "Answer", id, result }
+    ? { _tag: "Answer", id, result: line["result"] }
     : { _tag: "Refused", id, refusal: refusalOf(error) }
 }
 

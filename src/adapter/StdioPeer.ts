@@ -169,12 +169,18 @@ export const make = Effect.fnUntraced(function*(
 
   const handle = (values: ReadonlyArray<unknown>): Effect.Effect<void> => {
     let next = 0
+    const more = () => next < values.length && !dropping
+    const one = (value: unknown): Effect.Effect<unknown> => {
+      progress++
+      return value instanceof PeerLines.NotJson ? onReport(value.line) : frame(value)
+    }
     const loop: Effect.Effect<void> = Effect.whileLoop({
-      while: () => next < values.length && !dropping,
+      while: more,
       body: () => {
-        progress++
-        const value = values[next++]
-        return value instanceof PeerLines.NotJson ? onReport(value.line) : frame(value)
+        // Lines with nothing to wait for cost no step of the runtime.
+        let effect = one(values[next++])
+        while (effect === Effect.void && more()) effect = one(values[next++])
+        return effect
       },
       step: () => {}
     }).pipe(
