@@ -129,7 +129,7 @@ const offered = Effect.fnUntraced(function*(
       (offers) => Offers.checkTurn(adapter, offers, input)
     )
   // What was written since the offers were asked for is not held against the user.
-  const asked = Effect.catch(check(false), (error) => Offers.isStale(error) ? check(true) : Effect.fail(error))
+  const asked = Effect.catchIf(check(false), Offers.isStale, () => check(true))
   return yield* ThreadCell.valueOf(cell, yield* ThreadCell.interruptible(deps, cell, asked))
 })
 
