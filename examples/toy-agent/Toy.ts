@@ -19,6 +19,7 @@ import {
 import {
   type Capabilities,
   NativeCopy,
+  Offers,
   type ProviderSession,
   type ProviderTurn,
   ResumeCursor,
@@ -72,6 +73,16 @@ export const layer = (options: Options) => {
     provider,
     instanceId,
     capabilities,
+    // It has one model and no list of models, and takes words alone.
+    offers: () => Effect.succeed(Offers.none),
+    // It comes with this file and knows of no login.
+    check: Effect.succeed({
+      installed: true,
+      version: agentVersion,
+      testedVersions: { from: agentVersion, to: agentVersion },
+      tested: true,
+      login: "unknown"
+    }),
     startSession: (input) => startSession(instanceId, options.folder, input),
     listSessions: (query) =>
       Effect.gen(function*() {
