@@ -12,7 +12,7 @@ import { Epoch, ItemId, TurnId } from "./Ids.ts"
 import { Item } from "./Item.ts"
 import { isTerminal, type ThreadEvent } from "./ThreadEvent.ts"
 import { TurnCause } from "./TurnCause.ts"
-import { TurnInput, words } from "./TurnInput.ts"
+import { TurnInput, wordsOf } from "./TurnInput.ts"
 import * as TurnOutcome from "./TurnOutcome.ts"
 import * as WellFormed from "./WellFormed.ts"
 
@@ -54,7 +54,7 @@ export interface TranscriptTurn extends Schema.Schema.Type<typeof TranscriptTurn
 const userItem = (turnId: TurnId, input: TurnInput, n: number): Item => ({
   _tag: "UserMessage",
   itemId: ItemId.make(`${turnId}.user.${n}`),
-  text: words(input),
+  text: wordsOf(input),
   attachments: (input.attachments ?? []).map((attachment) =>
     attachment._tag === "File" ? attachment.path : attachment.name
   )

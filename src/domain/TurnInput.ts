@@ -118,7 +118,7 @@ export type TurnInput = typeof TurnInput.Type
  * @since 0.1.0
  * @category getters
  */
-export const words = ({ command, prompt }: TurnInput): string =>
+export const wordsOf = ({ command, prompt }: TurnInput): string =>
   command === undefined
     ? prompt
     : [[`/${command.name}`, command.arguments].filter(isSaid).join(" "), prompt].filter(isSaid).join("\n")

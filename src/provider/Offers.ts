@@ -67,7 +67,8 @@ export const OfferedModel = Schema.Struct({
 export interface OfferedModel extends Schema.Schema.Type<typeof OfferedModel> {}
 
 /**
- * A command that the agent runs natively. `name` has no slash.
+ * A command that the agent runs natively. `name` has no slash. `init` (write instructions for the project) and `review`
+ * (look at changes) go by these names on every agent that has them.
  *
  * @category schemas
  * @since 0.1.0

@@ -99,6 +99,39 @@ layer(OpenCodeSessions.layer({ config: { command: commands, skills: { paths: [sk
       })
     }))
 
+  it.effect("opencode: a server without a model is not logged in, and the check says how to", () =>
+    Effect.gen(function*() {
+      const adapter = yield* OpenCode.make({
+        instanceId: "logged-out",
+        isolated: true,
+        stopDeadline: "3 seconds",
+        config: { enabled_providers: [] }
+      })
+      assert(adapter.check !== undefined)
+      assert.deepInclude(yield* adapter.check, {
+        installed: true,
+        login: "out",
+        fix: { missing: "login", command: "opencode auth login" }
+      })
+    }))
+
+  it.effect("opencode: a version that was not tested is named, also where its server does not start", () =>
+    Effect.gen(function*() {
+      const binary = join(skills, "opencode")
+      writeFileSync(binary, "#!/bin/sh\n[ \"$1\" = --version ] && echo 1.19.3\n", { mode: 0o755 })
+      const adapter = yield* OpenCode.make({ instanceId: "newer", binary, isolated: true })
+      assert(adapter.check !== undefined)
+      assert.deepStrictEqual(yield* adapter.check, {
+        installed: true,
+        path: binary,
+        version: "1.19.3",
+        testedVersions: { from: "1.18.33", to: "1.18.33" },
+        tested: false,
+        login: "unknown",
+        fix: { missing: "tested-version", command: "npm install opencode-ai@1.18.33" }
+      })
+    }))
+
   it.effect("P5 opencode: a command runs once, under the id that was recorded for it, and the next turn knows of it", () =>
     Effect.gen(function*() {
       const { model, start } = yield* OpenCodeSessions

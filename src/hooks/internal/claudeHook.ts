@@ -12,7 +12,7 @@
  */
 import { Effect, Option, Schema } from "effect"
 import type { EventOf, LifecycleEvent } from "../../domain/LifecycleEvent.ts"
-import { words } from "../../domain/TurnInput.ts"
+import { wordsOf } from "../../domain/TurnInput.ts"
 import { allow, type GuardVerdict, veto } from "../LifecycleHooks.ts"
 import * as HookCommand from "./command.ts"
 import { CommandFailed, type CommandOptions, type CommandResult, redacted } from "./command.ts"
@@ -74,7 +74,7 @@ const fields = (event: LifecycleEvent): ClaudeInput => {
       // The user submits no prompt for a turn that the agent begins itself.
       return event.input === undefined
         ? { hook_event_name: event._tag }
-        : { hook_event_name: "UserPromptSubmit", prompt: words(event.input) }
+        : { hook_event_name: "UserPromptSubmit", prompt: wordsOf(event.input) }
     case "turn:end":
       return event.outcome === "failed"
         ? { hook_event_name: "StopFailure", error: event.failure?._tag ?? "Other" }

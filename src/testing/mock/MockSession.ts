@@ -4,7 +4,7 @@
 import { Deferred, Effect, Option, Stream } from "effect"
 import { ItemId, type RequestId, TurnId } from "../../domain/Ids.ts"
 import type { TurnCause } from "../../domain/TurnCause.ts"
-import { type ModelSelection, type TurnInput, words } from "../../domain/TurnInput.ts"
+import { type ModelSelection, type TurnInput, wordsOf } from "../../domain/TurnInput.ts"
 import { zero } from "../../domain/Usage.ts"
 import type { ApprovalDecision, ElicitationAnswer, QuestionAnswer } from "../../domain/UserRequest.ts"
 import {
@@ -200,7 +200,7 @@ const hear = (live: Live, { ref, turnId }: StoredTurn, input: TurnInput) => {
   const itemId = ItemId.make(n === 0 && ref !== undefined ? ref : `${stored.sessionId}.${turnId}.user.${n}`)
   for (const text of context) stored.history.push({ role: "context", text })
   const history = stored.history.slice()
-  stored.history.push({ role: "user", text: words(input) })
+  stored.history.push({ role: "user", text: wordsOf(input) })
   stored.model = input.model ?? stored.model
   stored.messages.push({
     _tag: "Item",
@@ -210,7 +210,7 @@ const hear = (live: Live, { ref, turnId }: StoredTurn, input: TurnInput) => {
     item: {
       _tag: "UserMessage",
       itemId,
-      text: words(input),
+      text: wordsOf(input),
       attachments: (input.attachments ?? []).map((given) => given._tag === "File" ? given.path : given.name)
     },
     context
