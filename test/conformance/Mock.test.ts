@@ -2,7 +2,12 @@ import { describe, it } from "vitest"
 import { conformance, MockAgentDisk, MockProvider } from "../../src/testing/index.ts"
 import { fixture, script } from "../support/ConformingMock.ts"
 
-conformance("mock", MockProvider.layer({ script, disk: MockAgentDisk.makeUnsafe() }), fixture, { describe, it })
+conformance(
+  "mock",
+  MockProvider.layer({ script, disk: MockAgentDisk.makeUnsafe(), capabilities: { steps: true } }),
+  fixture,
+  { describe, it }
+)
 
 // As little as an agent can offer.
 conformance(

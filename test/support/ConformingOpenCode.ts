@@ -59,6 +59,15 @@ const answer = (request: ScriptedModel.ModelRequest): ScriptedModel.Reply => {
       return ScriptedModel.text(ticks)
     case "Fail":
       return ScriptedModel.Reply.Error({ status: 400, body: { error: { message: "No.", type: "scripted" } } })
+    case "Subagent":
+      return ScriptedModel.call("task", {
+        description: "As asked",
+        prompt: Conformance.PlainPrompts.make.run(asked.what),
+        subagent_type: "general"
+      })
+    case "Background":
+    case "Secret":
+    case "Elicit":
     case undefined:
       return ScriptedModel.text("I do not understand.")
   }

@@ -78,6 +78,16 @@ export const makeBench = Effect.fnUntraced(function*<Agent, E extends Tagged>(
     exists: (file) => Effect.orDie(fs.exists(file)),
     hands: fixture.hands ?? true,
     models: fixture.models,
+    tools: fixture.tools,
+    sessions: fixture.sessions ?? 50,
+    inStore: (text) =>
+      Effect.gen(function*() {
+        for (const name of yield* fs.readDirectory(folder)) {
+          const bytes = yield* fs.readFile(path.join(folder, name))
+          if (new TextDecoder("latin1").decode(bytes).includes(text)) return true
+        }
+        return false
+      }).pipe(Effect.orDie),
     patience,
     onHost: (use, settings) =>
       Effect.scoped(Effect.gen(function*() {
