@@ -47,7 +47,9 @@ const untilStopped = (now: NonNullable<typeof turn>) => new Promise<void>((done)
 
 /** Asks the user, unless the mode or an earlier answer allows it; answers what the user chose. */
 const ask = async (now: NonNullable<typeof turn>, kind: "run" | "edit" | "question", text: string) => {
-  if (kind !== "question" && (mode === "all" || (mode === "edits" && kind === "edit") || allowed.has(kind))) {
+  if (
+    kind !== "question" && (mode === "all" || (mode === "edits" && kind === "edit") || allowed.has(`${kind} ${text}`))
+  ) {
     return "once"
   }
   if (kind !== "question" && mode === "none") return "deny"
@@ -58,7 +60,7 @@ const ask = async (now: NonNullable<typeof turn>, kind: "run" | "edit" | "questi
     untilStopped(now).then(() => "stopped")
   ])
   waiting.delete(request)
-  if (answer === "session") allowed.add(kind)
+  if (answer === "session") allowed.add(`${kind} ${text}`)
   return answer
 }
 

@@ -65,20 +65,20 @@ export { type Rule, RuleBroken } from "./conformance/Rule.ts"
 export const rules: ReadonlyArray<Rule> = [
   ...CursorRules.rules,
   ...TurnRules.rules,
-  ...OwnTurnRules.rules,
   ...ContinuityRules.rules,
   ...RequestRules.rules,
   ...ApprovalRules.rules,
   ...SecretRules.rules,
   ...ModeRules.rules,
   ...EventRules.rules,
+  ...OwnTurnRules.rules,
   ...OutputRules.rules,
   ...ToolRules.rules,
-  ...TaskRules.rules,
   ...CapabilityRules.rules,
   ...HistoryRules.rules,
   ...GateRules.rules,
-  ...LifecycleRules.rules
+  ...LifecycleRules.rules,
+  ...TaskRules.rules
 ]
 
 /**

@@ -7,11 +7,12 @@ import { breaches as eventBreaches } from "./EventBreaches.ts"
 import { breaches as gateBreaches } from "./GateBreaches.ts"
 import { breaches as startBreaches } from "./StartBreaches.ts"
 import { breaches as turnBreaches } from "./TurnBreaches.ts"
+import { breaches as workBreaches } from "./WorkBreaches.ts"
 
 describe("Conformance", () => {
   it("every rule has an adapter that breaks it", () => {
     const broken = new Set(
-      [...startBreaches, ...turnBreaches, ...eventBreaches, ...gateBreaches].map(({ rule }) => rule)
+      [...startBreaches, ...turnBreaches, ...eventBreaches, ...gateBreaches, ...workBreaches].map(({ rule }) => rule)
     )
     assert.deepStrictEqual(Array.from(broken).toSorted(), Conformance.rules.map(({ id }) => id).toSorted())
   })
@@ -58,23 +59,36 @@ describe("Conformance", () => {
 
   it.live("what the fixture has no hands for is not checked, and not passed", () =>
     Effect.gen(function*() {
-      const { controls: _, models: __, ...handless } = fixture
+      const { controls: _, models: __, prompts: ___, tools: ____, ...handless } = fixture
       const report = yield* check(layer({ adapter: (adapter) => adapter }), handless)
       assert.deepStrictEqual(Conformance.withOutcome(report, "Broken"), [])
       assert.deepStrictEqual(Conformance.withOutcome(report, "NotChecked").toSorted(), [
         "background/busy",
         "close/process",
+        "elicitation/answer",
+        "elicitation/decline",
         "exit/known",
         "gate/auto",
         "gate/auto-off",
+        "gate/auto-veto",
         "gate/context",
         "gate/missing",
+        "interrupt/began",
+        "interrupt/elicitation",
+        "item/detached",
         "missing/policy",
         "missing/proved",
         "missing/unreachable",
         "model-switch",
         "orphans",
+        "question/secret",
+        "request/beside",
+        "stop/elicitation",
+        "task/stop",
+        "tools/kinds",
+        "turn/began",
         "turn/crash",
+        "turn/literal",
         "turn/once"
       ])
     }), 60_000)

@@ -21,6 +21,41 @@ const words = (text: string) => Stream.fromIterable(text.split(/(?<= )/))
 const read = (text: string) =>
   text.split("\n").map(Conformance.PlainPrompts.read).findLast((asked) => asked !== undefined)
 
+type Called = Conformance.Tool & { readonly tool: string; readonly input: Readonly<Record<string, unknown>> }
+
+const calling = (
+  tool: string,
+  input: Called["input"],
+  kind: Called["kind"],
+  detail?: Called["detail"]
+): Called => ({ prompt: `call ${tool}`, tool, input, kind, detail })
+
+/** OpenCode's own tools that it offers to the scripted model: all but `apply_patch`, `websearch` and `question`. */
+const tools: ReadonlyArray<Called> = [
+  calling("bash", { command: "echo one", description: "As asked" }, "command"),
+  calling("write", { filePath: "written.txt", content: "one" }, "file-change"),
+  calling("read", { filePath: "written.txt", offset: 1, limit: 2 }, "read", {
+    _tag: "Read",
+    path: "written.txt",
+    from: 1,
+    lines: 2
+  }),
+  calling("edit", { filePath: "written.txt", oldString: "one", newString: "two" }, "file-change"),
+  calling("glob", { pattern: "*.txt" }, "search", { _tag: "Search", query: "*.txt" }),
+  calling("grep", { pattern: "t.o", path: "." }, "search", { _tag: "Search", query: "t.o", path: "." }),
+  calling("webfetch", { url: "http://127.0.0.1:9/", format: "text" }, "fetch", {
+    _tag: "Fetch",
+    url: "http://127.0.0.1:9/"
+  }),
+  calling("task", { description: "Look", prompt: "say I looked", subagent_type: "general" }, "subagent"),
+  calling("todowrite", { todos: [{ content: "one", status: "pending", priority: "high" }] }, "think"),
+  calling("skill", { name: "none" }, "read"),
+  // OpenCode has no such tool and makes `invalid` of it.
+  calling("unheard", {}, "other")
+]
+
+const called = (text: string) => tools.find(({ prompt }) => text.split("\n").includes(prompt))
+
 /** Sessions whose next answer fills the model's context. */
 const filling = new Set<string>()
 
@@ -68,8 +103,12 @@ const answer = (request: ScriptedModel.ModelRequest): ScriptedModel.Reply => {
     case "Background":
     case "Secret":
     case "Elicit":
-    case undefined:
-      return ScriptedModel.text("I do not understand.")
+    case undefined: {
+      const call = called(request.lastUserText)
+      return call === undefined
+        ? ScriptedModel.text("I do not understand.")
+        : ScriptedModel.call(call.tool, call.input)
+    }
   }
 }
 
@@ -91,6 +130,8 @@ const received = (model: ScriptedModel.ScriptedModel) => (prompt: string) =>
 const common = {
   instanceId: "opencode",
   platform: NodeServices.layer,
+  prompts: { ...Conformance.PlainPrompts.make, subagent: Conformance.PlainPrompts.full.subagent },
+  tools,
   models: ["scripted/scripted-1", "scripted/scripted-2"],
   patience: 15_000
 } as const

@@ -7,7 +7,17 @@ import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
 import { add, type Usage, zero } from "../../domain/Usage.ts"
 import { fromText, fromTool, shown } from "../protocol/Items.ts"
 import type { StepFinishPart, TextPart, ToolPart } from "../protocol/Message.ts"
-import { including, inTurn, type OpenItem, put, type State, type Step, step, without } from "./TurnState.ts"
+import {
+  type Brought,
+  including,
+  inTurn,
+  type OpenItem,
+  put,
+  type State,
+  type Step,
+  step,
+  without
+} from "./TurnState.ts"
 
 /** New text of a part. The hot path. */
 export const delta = (state: State, partId: string, text: string): Step => {
@@ -51,9 +61,24 @@ export const toolPart = (state: State, part: ToolPart, recovered: boolean): Step
   if (status === "completed" || status === "error") return complete(state, part.id, item, isStarted, recovered)
   const items = put(state.items, part.id, { kind: "tool", part, started: isStarted || status === "running" } as const)
   if (status === "pending") return step({ ...state, items })
-  return step({ ...state, items }, [
-    isStarted ? { _tag: "ItemUpdated", ...inTurn(state), item } : started(state, item)
-  ])
+  const shown = isStarted ? fromTool(open.part, state) : undefined
+  return step({ ...state, items }, shown === undefined ? [started(state, item)] : changes(state, shown, item))
+}
+
+/** A running tool as it was shown, and as it is. OpenCode sends a command's output whole each time; told is what is new. */
+const changes = (state: State, before: Item, now: Item): ReadonlyArray<ProviderEvent> => {
+  const updated: ProviderEvent = { _tag: "ItemUpdated", ...inTurn(state), item: now }
+  if (before._tag !== "Command" || now._tag !== "Command" || before.command !== now.command) return [updated]
+  const [known, output] = [before.output ?? "", now.output ?? ""]
+  if (known === output || !output.startsWith(known)) return [updated]
+  return [{
+    _tag: "ItemDelta",
+    ...inTurn(state),
+    itemId: now.itemId,
+    field: "output",
+    offset: known.length,
+    delta: output.slice(known.length)
+  }]
 }
 
 const started = (state: State, item: Item): ProviderEvent => ({ _tag: "ItemStarted", ...inTurn(state), item })
@@ -106,11 +131,19 @@ export const tear = (state: State): Step => {
 
 // --- usage ---
 
-/** Each step of the model reports once; the turn's usage is their sum, subagents included. */
-export const stepFinish = (state: State, part: StepFinishPart): Step => {
+/**
+ * Each step of the model reports once; the turn's usage is their sum, subagents included. One that wrote a summary brings
+ * nothing to the turn, and is not told.
+ */
+export const stepFinish = (state: State, part: StepFinishPart, brought: Brought | undefined): Step => {
   if (state.usage.has(part.id)) return step(state)
-  const next = { ...state, usage: put(state.usage, part.id, usageOf(part)) }
-  return step(next, [{ _tag: "UsageUpdated", ...inTurn(state), usage: total(next) }])
+  const usage = usageOf(part)
+  const next = { ...state, usage: put(state.usage, part.id, usage) }
+  const updated: ProviderEvent = { _tag: "UsageUpdated", ...inTurn(state), usage: total(next) }
+  return step(
+    next,
+    brought === undefined ? [updated] : [{ _tag: "StepEnded", ...inTurn(state), usage, brought }, updated]
+  )
 }
 
 export const usageOf = ({ cost, tokens }: StepFinishPart): Usage => {

@@ -28,6 +28,8 @@ export interface Turn {
   readonly error: ErrorInfo | undefined
 }
 
+export type Brought = Extract<ProviderEvent, { readonly _tag: "StepEnded" }>["brought"]
+
 /** An item that was shown and is not complete. */
 export type OpenItem =
   | {
@@ -56,7 +58,14 @@ export interface State {
   /** The authors of the tree's messages since the turn began. */
   readonly messages: ReadonlyMap<
     string,
-    { readonly sessionId: string; readonly role: string; readonly agent: string | undefined; readonly summary: boolean }
+    {
+      readonly sessionId: string
+      readonly role: string
+      readonly agent: string | undefined
+      readonly summary: boolean
+      /** What its one call of the model has brought so far. */
+      readonly brought: Brought
+    }
   >
   readonly items: ReadonlyMap<string, OpenItem>
   readonly done: ReadonlySet<string>

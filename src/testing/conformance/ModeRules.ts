@@ -37,8 +37,8 @@ const asked = Effect.fnUntraced(function*(host: Host, doing: Doing, file: string
 })
 
 /** The agent does it without asking. */
-const unasked = Effect.fnUntraced(function*(host: Host, doing: Doing, file: string) {
-  yield* run(host, prompt(host, doing, file))
+const unasked = Effect.fnUntraced(function*(host: Host, prompt: string, file: string) {
+  yield* run(host, prompt)
   if (host.bench.hands) yield* expect(yield* isThere(host, file), "it was done", file)
 })
 
@@ -87,7 +87,7 @@ export const rules: ReadonlyArray<Rule> = [
     applies: offers("auto-accept-edits"),
     prove: inMode(
       "auto-accept-edits",
-      (host) => Effect.andThen(unasked(host, "edit", "edited"), asked(host, "run", "ran"))
+      (host) => Effect.andThen(unasked(host, prompt(host, "edit", "edited"), "edited"), asked(host, "run", "ran"))
     )
   },
   {
@@ -97,7 +97,11 @@ export const rules: ReadonlyArray<Rule> = [
     applies: offers("full-access"),
     prove: inMode(
       "full-access",
-      (host) => Effect.andThen(unasked(host, "edit", "edited"), unasked(host, "run", "ran"))
+      (host) =>
+        Effect.andThen(
+          unasked(host, prompt(host, "edit", "edited"), "edited"),
+          unasked(host, prompt(host, "run", "ran"), "ran")
+        )
     )
   },
   {
@@ -105,6 +109,7 @@ export const rules: ReadonlyArray<Rule> = [
     promise: "P7",
     title: "read-only: edits and commands are refused without a question, also to subagents, and their turns end",
     applies: offers("read-only"),
+    assumes: ["mode/full-access"],
     prove: inMode(
       "read-only",
       Effect.fnUntraced(function*(host) {
@@ -114,6 +119,10 @@ export const rules: ReadonlyArray<Rule> = [
         const { subagent } = bench.prompts
         if (subagent === undefined) return
         yield* refusedByRule(host, subagent(`touch ${bench.file("ran-below")}`), "ran-below")
+        // If the prompt never makes a subagent do it, nothing was proved.
+        if (!offers("full-access")(bench.capabilities)) return
+        yield* start(host, { runtimeMode: "full-access" })
+        yield* unasked(host, subagent(`touch ${bench.file("ran-free")}`), "ran-free")
       })
     )
   },
@@ -141,13 +150,13 @@ export const rules: ReadonlyArray<Rule> = [
     prove: (bench) =>
       bench.onHost(Effect.fnUntraced(function*(host) {
         yield* start(host, { runtimeMode: "full-access" })
-        yield* unasked(host, "run", "first")
+        yield* unasked(host, prompt(host, "run", "first"), "first")
         yield* stop(host)
         yield* start(host, { runtimeMode: "approval-required" })
         yield* asked(host, "run", "second")
         yield* asked(host, "edit", "third")
         yield* start(host, { runtimeMode: "full-access" })
-        yield* unasked(host, "run", "fourth")
+        yield* unasked(host, prompt(host, "run", "fourth"), "fourth")
       }))
   },
   {
@@ -159,11 +168,11 @@ export const rules: ReadonlyArray<Rule> = [
     prove: (bench) =>
       bench.onHost(Effect.fnUntraced(function*(host) {
         yield* start(host, { runtimeMode: "full-access" })
-        yield* unasked(host, "run", "first")
+        yield* unasked(host, prompt(host, "run", "first"), "first")
         const copy = ThreadId.make("copy")
         yield* host.agents.forkThread({ threadId: thread, newThreadId: copy, runtimeMode: "approval-required" })
         yield* asked(host, "run", "second", copy)
-        yield* unasked(host, "run", "third")
+        yield* unasked(host, prompt(host, "run", "third"), "third")
       }))
   }
 ]

@@ -46,7 +46,7 @@ export const rules: ReadonlyArray<Rule> = [
     id: "events/output",
     promise: "P11",
     title: "deltas of a command's output, joined, are how its output begins; a late reader has them as one",
-    assumes: ["events/items"],
+    assumes: ["events/deltas"],
     prove: (bench) =>
       bench.onHost(Effect.fnUntraced(function*(host) {
         const { agents } = host

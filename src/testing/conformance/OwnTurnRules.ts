@@ -53,6 +53,7 @@ export const rules: ReadonlyArray<Rule> = [
     id: "turn/began",
     promise: "P4",
     title: "a turn that the agent begins is told from its beginning to one end, and recorded as its own",
+    assumes: ["events/in-turn"],
     prove: (bench) =>
       bench.onHost(Effect.fnUntraced(function*(host) {
         const session = yield* idle(host)
@@ -87,7 +88,7 @@ export const rules: ReadonlyArray<Rule> = [
     id: "interrupt/began",
     promise: "P4",
     title: "a turn that the agent begins makes the thread busy, and an interrupt ends it",
-    assumes: ["turn/began", "interrupt/streaming"],
+    assumes: ["turn/began", "interrupt/streaming", "interrupt/idle"],
     prove: (bench) =>
       bench.onHost(Effect.fnUntraced(function*(host) {
         const session = yield* idle(host)

@@ -42,6 +42,7 @@ export const rules: ReadonlyArray<Rule> = [
     promise: "P16",
     title: "a command that outlives its turn leaves it before its end, and is completed once at most, without a turn",
     applies: ({ tasks }) => tasks,
+    assumes: ["events/ids"],
     prove: (bench) =>
       bench.onHost(Effect.fnUntraced(function*(host) {
         const { itemId, turnId } = yield* leaveRunning(host)
@@ -67,7 +68,7 @@ export const rules: ReadonlyArray<Rule> = [
     promise: "P9",
     title: "a command that outlives its turn is a task, which ends when it is told to stop",
     applies: ({ tasks }) => tasks,
-    assumes: ["item/detached"],
+    assumes: ["item/detached", "background/busy"],
     prove: (bench) =>
       bench.onHost(Effect.fnUntraced(function*(host) {
         const { itemId, task: { taskId } } = yield* leaveRunning(host)
