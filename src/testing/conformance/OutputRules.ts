@@ -24,13 +24,20 @@ type Delta = Extract<ThreadEvent, { readonly _tag: "ItemDelta" }>
 
 const isOutput = (event: ThreadEvent): event is Delta => event._tag === "ItemDelta" && event.field === "output"
 
-/** The output that the deltas tell, by item; each must go on where the one before it ended. */
+/** The output that is told with deltas, by item; each must go on where it stood. An update of the whole item says anew. */
 const joined = Effect.fnUntraced(function*(events: ReadonlyArray<ThreadEvent>) {
+  const whole = new Map<ItemId, string>()
   const outputs = new Map<ItemId, string>()
-  for (const { delta, itemId, offset } of events.filter(isOutput)) {
-    const before = offset === 0 ? "" : outputs.get(itemId) ?? ""
+  for (const event of events) {
+    if ((event._tag === "ItemStarted" || event._tag === "ItemUpdated") && "output" in event.item) {
+      whole.set(event.item.itemId, event.item.output ?? "")
+    }
+    if (!isOutput(event)) continue
+    const { delta, itemId, offset } = event
+    const before = offset === 0 ? "" : whole.get(itemId) ?? outputs.get(itemId) ?? ""
     yield* equal(offset, before.length, "a delta's offset")
     outputs.set(itemId, before + delta)
+    whole.delete(itemId)
   }
   return outputs
 })
