@@ -7,6 +7,7 @@ import type { RuntimeMode } from "../../domain/RuntimeMode.ts"
 import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
 import type { ApprovalDecision, QuestionAnswer } from "../../domain/UserRequest.ts"
 import type { Capabilities } from "../../provider/ProviderAdapter.ts"
+import type { RequestSettled } from "../../service/ServiceError.ts"
 import {
   awaitOf,
   type Bench,
@@ -73,7 +74,7 @@ export const abandoned = Effect.fnUntraced(function*(
   host: Host,
   ask: Effect.Effect<Asked, Tagged>,
   by: "interrupt" | "stop",
-  late: (host: Host, requestId: RequestId) => Effect.Effect<void, Tagged> = (host, requestId) =>
+  late: (host: Host, requestId: RequestId) => Effect.Effect<void, RequestSettled | Tagged> = (host, requestId) =>
     answer(host, requestId, { _tag: "AllowOnce" })
 ) {
   const { epoch, requestId, turnId } = yield* ask
