@@ -1,4 +1,5 @@
 import { defineConfig } from "vitest/config"
+import { LongestFirst } from "./test/support/LongestFirst.ts"
 import * as Scratch from "./test/support/Scratch.ts"
 
 Scratch.install()
@@ -10,13 +11,14 @@ export default defineConfig({
     outputFile: { json: ".test-results/results.json" },
     // Each file with a real agent runs one, of about 500 MB and a core; machines that only test may take their time.
     maxWorkers: process.env["CI"] === undefined ? 2 : 1,
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         // Nothing is timed here; a limit only ends what hangs.
         test: {
           name: "library",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/opencode/*.test.ts", "test/long/**"],
+          exclude: ["test/opencode/*.test.ts", "test/agents/*/**", "test/long/**"],
           testTimeout: 60_000,
           hookTimeout: 60_000
         }

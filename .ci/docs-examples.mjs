@@ -1,5 +1,6 @@
 // Puts the TypeScript of each document into one module, in its order, to be compiled against the package as it is
 // installed: node docs-examples.mjs folder document...
+// A block that begins with "```ts no-check" is a part of a program that is not shown, and is left out.
 import { readFileSync, writeFileSync } from "node:fs"
 import { basename, join } from "node:path"
 

@@ -63,7 +63,8 @@ const sweeper = Effect.fnUntraced(function*(filename: string, bindings: number) 
           )
           if (decision._tag === "Stop") stops++
           return stops === due ? Effect.asVoid(Deferred.succeed(over, performance.now() - startedAt)) : Effect.void
-        })
+        }),
+      trim: Effect.void
     }).pipe(Effect.forkChild)
     const took = yield* Deferred.await(over)
     yield* Fiber.interrupt(fiber)

@@ -16,6 +16,7 @@ type Measurement = Effect.Effect<ReadonlyArray<Figure>, unknown, Scope.Scope>
 const measurements: Readonly<Record<string, () => Promise<{ readonly measure: Measurement }>>> = {
   "turn-on-mock": () => import("./TurnOnMock.ts"),
   "events-on-mock": () => import("./EventsOnMock.ts"),
+  "lines-of-peer": () => import("./LinesOfPeer.ts"),
   "durable-writes": () => import("./DurableWrites.ts"),
   "crash-settlement": () => import("./CrashSettlement.ts"),
   "layer-start": () => import("./LayerStart.ts"),

@@ -4,6 +4,7 @@
  *
  * @since 0.1.0
  */
+export * from "./domain/AgentSession.ts"
 export * from "./domain/Compaction.ts"
 export { CompactionPolicy } from "./domain/CompactionPolicy.ts"
 export * from "./domain/Continuity.ts"
@@ -41,6 +42,8 @@ export { TurnOutcome } from "./domain/TurnOutcome.ts"
 export * as Usage from "./domain/Usage.ts"
 export * from "./domain/UserRequest.ts"
 export * from "./provider/AdapterError.ts"
+export { NativeCopy } from "./provider/NativeCopy.ts"
+export { StoredCursor } from "./provider/ResumeCursor.ts"
 export * from "./service/Commands.ts"
 export * from "./service/OperationErrors.ts"
 export * as Operations from "./service/Operations.ts"

@@ -4,13 +4,13 @@
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Console, Effect, Stream } from "effect"
-import * as ScriptedModel from "../../examples/support/ScriptedModel.ts"
+import { ModelReply, ModelScript, ScriptedModel } from "../../src/testing/index.ts"
 
-const script: ScriptedModel.Script = ({ lastUserText }) => {
+const script: ModelScript.ModelScript = ({ lastUserText }) => {
   const count = Number(/deltas (\d+)/.exec(lastUserText)?.[1] ?? 0)
   return count === 0
-    ? ScriptedModel.text("done")
-    : ScriptedModel.text(Stream.fromIterable(Array.from({ length: count }, () => "delta ")))
+    ? ModelReply.text("done")
+    : ModelReply.text(Stream.fromIterable(Array.from({ length: count }, () => "delta ")))
 }
 
 const program = Effect.gen(function*() {

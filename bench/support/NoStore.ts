@@ -22,6 +22,7 @@ const sessionStore = (): SessionStore["Service"] => {
         return position
       }),
     tombstone: () => none,
+    boundSessions: () => Effect.succeed(new Map()),
     getCursor: () => none,
     configureThread: () => Effect.succeed(position),
     commit: ({ parts, threadId }) =>

@@ -6,7 +6,7 @@
  */
 import type { ApprovalDecision } from "../../src/index.ts"
 import type { ApprovalRequest } from "../../src/protocol.ts"
-import { call, type ModelRequest, type Reply, type Script, text, textOf } from "../support/ScriptedModel.ts"
+import { ModelReply, type ModelRequest, ModelScript } from "../../src/testing/index.ts"
 import { file } from "./Workspace.ts"
 
 export interface Step {
@@ -51,25 +51,28 @@ export const decide = (step: Step, request: ApprovalRequest): ApprovalDecision =
 
 // --- the scripted model ---
 
-export const script: Script = (request) => {
+export const script: ModelScript.ModelScript = (request) => {
   const [tool, answer] = answers[request.lastUserText] ?? [undefined, () => "I was not told what to say to this."]
-  return tool === undefined || request.afterToolResult ? text(answer(request)) : tool
+  return tool === undefined || request.afterToolResult ? ModelReply.text(answer(request)) : tool
 }
 
 const questions = (request: ModelRequest) =>
-  request.messages.filter((message) => message.role === "user").map((message) => textOf(message))
+  request.messages.filter((message) => message.role === "user").map(({ text }) => text)
 
 const remembered = (request: ModelRequest) =>
   request.messages.filter((message) => message.role !== "system").length - (request.afterToolResult ? 3 : 1)
 
-const answers: Readonly<Record<string, readonly [Reply | undefined, (request: ModelRequest) => string]>> = {
-  [look.prompt]: [call("read", { filePath: file }), () => "It greets the world: it prints \"Hello, world!\"."],
+const answers: Readonly<Record<string, readonly [ModelReply.Reply | undefined, (request: ModelRequest) => string]>> = {
+  [look.prompt]: [
+    ModelReply.call("read", { filePath: file }),
+    () => "It greets the world: it prints \"Hello, world!\"."
+  ],
   [edit.prompt]: [
-    call("edit", { filePath: file, oldString: "Hello", newString: "Good morning" }),
+    ModelReply.call("edit", { filePath: file, oldString: "Hello", newString: "Good morning" }),
     () => "Done: it says \"Good morning\" now."
   ],
   [run.prompt]: [
-    call("bash", { command: `node ${file}`, description: "Runs the greeting" }),
+    ModelReply.call("bash", { command: `node ${file}`, description: "Runs the greeting" }),
     (request) => `It prints: ${request.lastToolResult?.trim()}`
   ],
   [recall.prompt]: [
@@ -77,7 +80,7 @@ const answers: Readonly<Record<string, readonly [Reply | undefined, (request: Mo
     (request) => `You asked: ${questions(request)[0]} I have ${remembered(request)} messages of our past before me.`
   ],
   [wait.prompt]: [
-    call("bash", { command: "echo started; sleep 600", description: "Waits", timeout: 900_000 }),
+    ModelReply.call("bash", { command: "echo started; sleep 600", description: "Waits", timeout: 900_000 }),
     () => "It is over."
   ],
   [crash.prompt]: [
@@ -85,7 +88,7 @@ const answers: Readonly<Record<string, readonly [Reply | undefined, (request: Mo
     (request) => `You asked: ${questions(request).at(-2)} I have ${remembered(request)} messages of our past before me.`
   ],
   [where.prompt]: [
-    call("bash", { command: "pwd", description: "Shows the working directory" }),
+    ModelReply.call("bash", { command: "pwd", description: "Shows the working directory" }),
     (request) =>
       `In ${request.lastToolResult?.trim()}, and you asked: ${questions(request)[0]} ` +
       `I have ${remembered(request)} messages of our past before me.`

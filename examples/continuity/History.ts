@@ -7,7 +7,7 @@
 import { Effect } from "effect"
 import type { SessionId, ThreadEvent } from "../../src/index.ts"
 import type { Item } from "../../src/protocol.ts"
-import { type ModelRequest, type ScriptedModel, textOf } from "../support/ScriptedModel.ts"
+import { type ModelRequest, ScriptedModel } from "../../src/testing/index.ts"
 import type { ExportFailed } from "./OpenCodeExport.ts"
 
 /** How a question reached the model. */
@@ -62,7 +62,7 @@ const messagesOf = (item: Item): number => {
 
 // --- at the model ---
 
-export const atModel = (model: ScriptedModel): Measure => ({
+export const atModel = (model: ScriptedModel["Service"]): Measure => ({
   at: "model",
   arrived: () =>
     Effect.map(model.requests, (requests) => (prompt) => {
@@ -71,7 +71,7 @@ export const atModel = (model: ScriptedModel): Measure => ({
       return {
         times: asked.length,
         messages: past.length,
-        questions: past.filter((message) => message.role === "user").map((message) => textOf(message))
+        questions: past.filter((message) => message.role === "user").map(({ text }) => text)
       }
     })
 })

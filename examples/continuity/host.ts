@@ -9,12 +9,15 @@ import { Console, Effect, Layer, Logger, Schema, Stdio, Stream } from "effect"
 import { CodingAgents, ProviderService, SessionStore } from "../../src/index.ts"
 import { OpenCode } from "../../src/opencode/index.ts"
 import { openCodeConfig } from "../support/OpenCodeConfig.ts"
+import * as Processes from "../support/Processes.ts"
 import { Command, CommandLine, instanceId, type Reply, ReplyLine, Settings, threadId } from "./Protocol.ts"
 
 const agents = ({ scripted, store }: Settings) =>
   CodingAgents.layer({
     agents: OpenCode.layer({
       instanceId,
+      // An agent inherits nothing that is not named; the run finds what it has started by this.
+      inherit: [Processes.variable],
       // With its last session the server goes too, so that a follow-up has nothing but the disk to go by.
       idleTimeToLive: "100 millis",
       ...(scripted === undefined ? {} : { config: openCodeConfig(scripted), isolated: { folder: scripted.home } })

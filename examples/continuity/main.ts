@@ -10,15 +10,14 @@ import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Cause, Console, Effect, FileSystem, Option, Path, Schema } from "effect"
 import { CliConfig, CliError, Command, Flag, GlobalFlag } from "effect/cli"
-import * as Binary from "../../src/opencode/server/Binary.ts"
+import { ScriptedModel } from "../../src/testing/index.ts"
 import * as Processes from "../support/Processes.ts"
-import * as ScriptedModel from "../support/ScriptedModel.ts"
+import * as Agents from "./Agents.ts"
 import { script } from "./Conversation.ts"
 import * as Findings from "./Findings.ts"
 import * as History from "./History.ts"
 import { Narrator, paint } from "./Narrator.ts"
 import * as OpenCodeExport from "./OpenCodeExport.ts"
-import { instanceId } from "./Protocol.ts"
 import * as Report from "./Report.ts"
 import * as Scenario from "./Scenario.ts"
 import * as User from "./User.ts"
@@ -32,7 +31,9 @@ class PromiseBroken extends Schema.TaggedError<PromiseBroken>()("PromiseBroken",
 }
 
 /** Everything that is started or written here is gone when the scope closes, on every path. */
-const run = Effect.fnUntraced(function*(model: Option.Option<string>) {
+const run = Effect.fnUntraced(function*(name: string, model: Option.Option<string>) {
+  // Before anything is made: a reader without the agent is told so at once.
+  const binary = yield* Agents.find(name)
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const narrator = yield* Narrator
@@ -41,7 +42,7 @@ const run = Effect.fnUntraced(function*(model: Option.Option<string>) {
   yield* fs.makeDirectory(temporary)
   const processes = yield* Processes.make
   const workspace = yield* Workspace.make(folder).pipe(narrator.during("making a git repository"))
-  const agent = yield* Option.match(model, { onNone: () => scripted(path.join(folder, "home")), onSome: users })
+  const agent = yield* Option.match(model, { onNone: () => scripted(path.join(folder, "home")), onSome: users(binary) })
   const played = yield* Scenario.play({
     settings: { store: path.join(folder, "threads.db"), ...agent.settings },
     // What a killed app leaves in its temporary folder goes with ours.
@@ -63,12 +64,14 @@ const scripted = Effect.fnUntraced(function*(home: string) {
 })
 
 /** The user's own OpenCode. The conversation stays in its history. */
-const users = Effect.fnUntraced(function*(model: string) {
-  const binary = yield* Binary.find({ instanceId })
-  return { settings: { model }, measure: yield* OpenCodeExport.measure(binary) }
-})
+const users = (binary: string) => (model: string) =>
+  Effect.map(OpenCodeExport.measure(binary), (measure) => ({ settings: { model }, measure }))
 
 const flags = {
+  agent: Flag.String("agent").pipe(
+    Flag.withDescription("The agent to talk to"),
+    Flag.withDefault("opencode")
+  ),
   json: Flag.Boolean("json").pipe(
     Flag.withDescription("Print one JSON object and nothing else"),
     Flag.withDefault(false)
@@ -84,8 +87,8 @@ const flags = {
 const continuity = Command.make(
   "continuity",
   flags,
-  Effect.fnUntraced(function*({ json, model }) {
-    const found = yield* run(model).pipe(
+  Effect.fnUntraced(function*({ agent, json, model }) {
+    const found = yield* run(agent, model).pipe(
       Effect.timeoutOrElse({
         duration: Option.isSome(model) ? "30 minutes" : "6 minutes",
         orElse: () => Effect.fail(new User.TookTooLong({ waitingFor: "the whole run" }))

@@ -1,15 +1,13 @@
 /**
- * OpenCode's configuration (1.18.33) for the provider "scripted": a {@link ScriptedModel} under the names `scripted-1`
+ * OpenCode's configuration (1.18.33) for the provider "scripted": a `ScriptedModel` under the names `scripted-1`
  * and `scripted-2`, the latter with reasoning. It enables no other provider, updates nothing and shares nothing, so a
  * server started with it and the `OPENCODE_DISABLE_*` variables makes no connection but the one to the model.
  *
  * Where it hurts: give sessions a title, or OpenCode asks the model for one; a small `limit.context` starts compaction
  * as soon as the scripted usage reaches `context - output`.
  */
-import type { ScriptedModel } from "./ScriptedModel.ts"
-
 export const openCodeConfig = (
-  model: Pick<ScriptedModel, "url">,
+  model: { readonly url: string },
   limit: { readonly context: number; readonly output: number } = { context: 100_000, output: 4_096 }
 ) => ({
   autoupdate: false,

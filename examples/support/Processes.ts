@@ -5,11 +5,13 @@
  * tools that they run, whoever their parent is by then. It is not the library's own mark: a proof must not rest on
  * what it proves. Environments can be read on Linux only; elsewhere only the app's own processes are seen.
  */
-import { Effect, FileSystem, Schedule } from "effect"
+import { Effect, Schedule } from "effect"
 import { SecureRandom } from "effect/crypto"
-import { kill, pid as self, platform } from "node:process"
+import { kill, platform } from "node:process"
+import { agentProcesses } from "../../src/testing/index.ts"
 
-const variable = "EXAMPLE_RUN"
+/** An agent gets no variable that it was not promised, so its adapter must be told to hand this one on. */
+export const variable = "EXAMPLE_RUN"
 
 export interface Running {
   readonly pid: number
@@ -30,27 +32,15 @@ export interface Processes {
 
 /** When the scope closes, what is left is ended. */
 export const make = Effect.gen(function*() {
-  const fs = yield* FileSystem.FileSystem
   const run = SecureRandom.uuidV4Unsafe()
   const noted = new Set<number>()
 
-  const read = (pid: number, name: string) => Effect.orElseSucceed(fs.readFileString(`/proc/${pid}/${name}`), () => "")
-  const inspect = Effect.fnUntraced(function*(pid: number) {
-    const environment = yield* read(pid, "environ")
-    if (!environment.split("\0").includes(`${variable}=${run}`)) return []
-    const command = (yield* read(pid, "cmdline")).replaceAll("\0", " ").trim()
-    // A process that has exited and waits for its parent has no command line any more.
-    return command === "" ? [] : [{ pid, command }]
-  })
-  const inProc = Effect.gen(function*() {
-    const names = yield* Effect.orElseSucceed(fs.readDirectory("/proc"), () => [])
-    const pids = names.filter((name) => /^\d+$/.test(name)).map(Number).filter((pid) => pid !== self)
-    return (yield* Effect.forEach(pids, inspect, { concurrency: 16 })).flat()
-  })
   const amongNoted = Effect.filter(Array.from(noted), (pid) => signal(pid, 0)).pipe(
     Effect.map((pids) => pids.map((pid) => ({ pid, command: "node host.ts" })))
   )
-  const alive: Effect.Effect<ReadonlyArray<Running>> = platform === "linux" ? inProc : amongNoted
+  const alive: Effect.Effect<ReadonlyArray<Running>> = platform === "linux"
+    ? agentProcesses({ variable, value: run })
+    : amongNoted
 
   const aliveUntil = (until: (running: ReadonlyArray<Running>) => boolean) =>
     Effect.repeat(alive, { schedule: Schedule.spaced("50 millis"), until })

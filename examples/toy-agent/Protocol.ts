@@ -3,13 +3,19 @@
  */
 import { Schema } from "effect"
 import { ItemId, RequestId, TurnId, Usage } from "../../src/index.ts"
-import type { ProviderEvent } from "../../src/protocol.ts"
+import { AgentSession, type ProviderEvent } from "../../src/protocol.ts"
 
 export const Reply = Schema.Struct({
   id: Schema.String,
   error: Schema.optionalKey(Schema.String),
   session: Schema.optionalKey(Schema.String),
-  from: Schema.optionalKey(Schema.String)
+  from: Schema.optionalKey(Schema.String),
+  /** What was exported. */
+  part: Schema.optionalKey(Schema.Unknown),
+  since: Schema.optionalKey(Schema.String),
+  checkpoint: Schema.optionalKey(Schema.String),
+  sessions: Schema.optionalKey(Schema.Array(AgentSession)),
+  next: Schema.optionalKey(Schema.String)
 })
 export type Reply = typeof Reply.Type
 
@@ -38,10 +44,8 @@ const Event = Schema.Union([
 ])
 type Event = typeof Event.Type
 
-/** A line as JSON, if it is. */
-export const parse = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Unknown))
-
 export const isReply = Schema.is(Reply)
+export const toReply = Schema.decodeUnknownEffect(Reply)
 const isEvent = Schema.is(Event)
 
 /** What a line that is not a reply means. */

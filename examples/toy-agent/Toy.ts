@@ -3,26 +3,28 @@
  *
  * It knows no other session, keeps nothing, and decides nothing but what the agent's answers mean.
  */
-import { Effect, type FileSystem, Schema, type Scope } from "effect"
-import type { ChildProcessSpawner } from "effect/process"
-import { Adapter, type AgentProcesses } from "../../src/adapter/index.ts"
+import { Effect, Schema } from "effect"
+import { Adapter, type AgentProcess, Attachments } from "../../src/adapter/index.ts"
 import { InstanceId, ProviderName, type RequestId, type RuntimeMode, SessionId } from "../../src/index.ts"
 import {
-  AttachmentRefused,
-  CapabilityMissing,
+  type AttachmentRefused,
+  CopyRejected,
   DeliveryUncertain,
   DirectoryUnreachable,
   RequestGone,
   SessionMissing,
+  TurnNotInSession,
   TurnRefused
 } from "../../src/protocol.ts"
 import {
   type Capabilities,
+  NativeCopy,
   type ProviderSession,
   type ProviderTurn,
   ResumeCursor,
   type StartInput,
-  type StartSessionError
+  type StartSessionError,
+  type TurnPlace
 } from "../../src/provider/index.ts"
 import type { Reply } from "./Protocol.ts"
 import * as ToyProcess from "./ToyProcess.ts"
@@ -38,22 +40,19 @@ const provider = ProviderName.make("toy")
 const agentVersion = "1"
 
 const capabilities: Capabilities = {
+  ...Adapter.least,
   runtimeModes: ["approval-required", "auto-accept-edits", "full-access", "read-only"],
   moveDirectory: "same-project",
-  modelSwitch: "per-session",
-  steer: false,
-  fork: false,
-  compact: false,
+  fork: true,
+  forkAt: true,
+  // It remembers what was in the files that it wrote.
+  rewind: "conversation-and-files",
+  portable: true,
+  adopt: true,
   // It never compacts by itself.
   compactionGate: "client-initiated",
   autoCompaction: "can-be-off",
-  questions: true,
-  elicitations: false,
-  denyReason: false,
-  tasks: false,
-  steps: false,
-  attachments: false,
-  history: false
+  questions: true
 }
 
 /** The agent's own words for what may be done without asking. */
@@ -73,9 +72,17 @@ export const layer = (options: Options) => {
     provider,
     instanceId,
     capabilities,
-    startSession: (input) => startSession(instanceId, options.folder, input)
+    startSession: (input) => startSession(instanceId, options.folder, input),
+    listSessions: (query) =>
+      Effect.gen(function*() {
+        const agent = yield* ToyProcess.make(instanceId, options.folder)
+        const { next, sessions = [] } = yield* agent.call("list", { ...query, limit: String(query.limit) })
+        return { sessions, ...(next === undefined ? {} : { next }) }
+      })
   })
 }
+
+const copyVersion = 1
 
 const startSession = Effect.fn("Toy.startSession")(function*(
   instanceId: InstanceId,
@@ -84,40 +91,51 @@ const startSession = Effect.fn("Toy.startSession")(function*(
 ): Effect.fn.Return<
   ProviderSession,
   StartSessionError,
-  Scope.Scope | ChildProcessSpawner.ChildProcessSpawner | AgentProcesses | FileSystem.FileSystem
+  AgentProcess.Needs
 > {
   const { directory, from, runtimeMode } = input
   const mode = modes[runtimeMode]
   // What cannot be resumed is refused before a process is started for it.
+  const copies = from._tag === "Import"
+    ? yield* NativeCopy.accept({ instanceId, provider, version: copyVersion }, from.copies)
+    : undefined
   const past = from._tag === "Resume"
     ? (yield* ResumeCursor.accept(cursors, instanceId, from.cursor)).sessionId
-    : undefined
+    : from._tag === "Adopt"
+    ? from.sessionId
+    : copies?.[0].sessionId
   const agent = yield* ToyProcess.make(instanceId, folder)
+  if (copies !== undefined) {
+    const parts = copies.map(({ part }) => part._tag === "Json" ? part.value : null)
+    const { error } = yield* agent.call("import", { session: past, parts: JSON.stringify(parts) })
+    if (error !== undefined) return yield* new CopyRejected({ instanceId, outcome: "Malformed", found: "part" })
+  }
   if (past === undefined) {
     const seed = from._tag === "Seeded" ? from.transcript : undefined
-    const reply = yield* agent.call("new", { directory, mode, seed })
-    return handle(agent, SessionId.make(reply.session ?? ""), { _tag: "New" }, input)
+    const reply = yield* agent.call("new", { by: "effect-coding-agents", directory, mode, seed })
+    return handle(agent, instanceId, SessionId.make(reply.session ?? ""), { _tag: "New" }, input)
   }
   const reply = yield* agent.call("resume", { session: past, directory, mode })
   if (reply.error === "no-session") return yield* new SessionMissing({ instanceId, sessionId: past, evidence: reply })
   const was = reply.from ?? directory
   if (reply.error !== undefined) return yield* new DirectoryUnreachable({ instanceId, from: was, to: directory })
-  return handle(agent, past, was === directory ? { _tag: "Resumed" } : { _tag: "Moved", from: was }, input)
+  return handle(agent, instanceId, past, was === directory ? { _tag: "Resumed" } : { _tag: "Moved", from: was }, input)
 })
 
 const handle = (
   agent: ToyProcess.ToyProcess,
+  instanceId: InstanceId,
   sessionId: SessionId,
   origin: ProviderSession["origin"],
   { directory, runtimeMode }: StartInput
 ): ProviderSession => {
-  const missing = (capability: string) => new CapabilityMissing({ provider, capability })
+  const notFound = ({ turnId }: TurnPlace) => new TurnNotInSession({ instanceId, turnId, reason: "not-found" })
   const reply = (request: RequestId, answer: string) =>
     Effect.flatMap(
       agent.call("answer", { request, answer }),
       ({ error }) => error === undefined ? Effect.void : new RequestGone({ requestId: request })
     )
-  return {
+  return Adapter.session(provider, {
     sessionId,
     directory,
     origin,
@@ -125,9 +143,6 @@ const handle = (
     cursor: Effect.succeedSome(cursors.encode({ sessionId, directory, runtimeMode, agentVersion })),
     events: agent.events,
     exit: agent.exit,
-    turnRef: () => Effect.undefined,
-    // It has one model, whatever it is asked for.
-    checkModel: () => Effect.void,
     sendTurn: (turn) =>
       Effect.andThen(
         check(turn),
@@ -143,28 +158,38 @@ const handle = (
           )
         )
       ),
-    steerTurn: () => missing("steer"),
     interruptTurn: (turnId) => Effect.asVoid(agent.call("stop", { turn: turnId })),
     respondToApproval: (requestId, decision) =>
       reply(requestId, decision._tag === "AllowOnce" ? "once" : decision._tag === "AllowForSession" ? "session" : "no"),
     answerQuestion: (requestId, answer) =>
       reply(requestId, answer._tag === "Answered" ? answer.answers.flat().join(", ") : "nothing"),
-    compact: missing("compact"),
-    fork: missing("fork"),
-    compactionGate: capabilities.compactionGate,
-    history: missing("history"),
-    evidence: () => missing("history"),
-    answerElicitation: (requestId) => new RequestGone({ requestId }),
-    stopTask: () => new CapabilityMissing({ provider, capability: "stop a task" })
-  }
+    fork: Effect.fnUntraced(function*(at) {
+      const { error, session } = yield* agent.call("fork", { turn: at?.turnId })
+      if (at !== undefined && error !== undefined) return yield* notFound(at)
+      return cursors.encode({ sessionId: SessionId.make(session ?? ""), directory, runtimeMode, agentVersion })
+    }),
+    rewind: Effect.fnUntraced(function*(before) {
+      const { error } = yield* agent.call("rewind", { turn: before.turnId })
+      if (error !== undefined) return yield* notFound(before)
+    }),
+    exportSession: (asked) =>
+      Effect.map(agent.call("export", { since: asked }), ({ checkpoint = "", part, since }) => ({
+        provider,
+        sessionId,
+        version: copyVersion,
+        agentVersion,
+        ...(since === undefined ? {} : { since }),
+        part: { _tag: "Json", value: part },
+        checkpoint
+      })),
+    capabilities
+  })
 }
 
 /** What the agent has no way to take is refused before it is sent. */
 const check = ({ input, turnId }: ProviderTurn): Effect.Effect<void, AttachmentRefused | TurnRefused> => {
-  const [attachment] = input.attachments ?? []
-  if (attachment !== undefined) {
-    const name = attachment._tag === "File" ? attachment.path : attachment.name
-    return new AttachmentRefused({ name, reason: "unsupported" })
-  }
-  return input.model === undefined ? Effect.void : new TurnRefused({ turnId, name: "NoModels", reason: input.model })
+  const model = input.model === undefined
+    ? Effect.void
+    : new TurnRefused({ turnId, name: "NoModels", reason: input.model })
+  return Effect.andThen(Attachments.refuse(input.attachments), model)
 }

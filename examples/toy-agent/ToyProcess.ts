@@ -1,89 +1,52 @@
 /**
  * One running toy agent: calls go in as lines, replies and events come out.
  */
-import { type Cause, Deferred, Effect, type FileSystem, Option, Queue, type Scope, Stream } from "effect"
-import type { ChildProcessSpawner } from "effect/process"
+import { type Cause, Effect, Queue, Stream } from "effect"
 import { fileURLToPath } from "node:url"
-import { AgentEnvironment, AgentProcess, type AgentProcesses } from "../../src/adapter/index.ts"
-import { type InstanceId } from "../../src/index.ts"
-import {
-  type AgentNotExecutable,
-  type AgentNotFound,
-  AgentUnreachable,
-  type ProviderEvent
-} from "../../src/protocol.ts"
-import type { ProcessExit } from "../../src/provider/index.ts"
+import { AgentEnvironment, AgentProcess, type PeerProtocol, StdioPeer } from "../../src/adapter/index.ts"
+import type { InstanceId } from "../../src/index.ts"
+import { AgentUnreachable, type ProviderEvent } from "../../src/protocol.ts"
 import * as Protocol from "./Protocol.ts"
 
-export interface ToyProcess {
-  /** Succeeds with whatever the agent replies, a refusal included. */
-  readonly call: (
-    operation: string,
-    fields: Readonly<Record<string, string | undefined>>
-  ) => Effect.Effect<Protocol.Reply, AgentUnreachable>
-  /** Ends when the process has. */
-  readonly events: Stream.Stream<ProviderEvent>
-  readonly exit: Effect.Effect<ProcessExit | undefined>
-}
+export type ToyProcess = Effect.Success<ReturnType<typeof make>>
 
 const agent = fileURLToPath(new URL("./agent.ts", import.meta.url))
 
-/** The process ends with the Scope. It sees none of our variables but these. */
-export const make = Effect.fnUntraced(function*(
-  instanceId: InstanceId,
-  folder: string
-): Effect.fn.Return<
-  ToyProcess,
-  AgentNotFound | AgentNotExecutable,
-  Scope.Scope | ChildProcessSpawner.ChildProcessSpawner | AgentProcesses | FileSystem.FileSystem
-> {
+/** Replies bear the id of their call; every other line is an event. */
+const protocol: PeerProtocol.PeerProtocol = {
+  read: (line) =>
+    Protocol.isReply(line)
+      ? { _tag: "Answer", id: Number(line.id), result: line }
+      : { _tag: "Notification", method: "event", params: line },
+  call: (id, operation, fields) => ({ id: String(id), do: operation, ...fields }),
+  notification: (operation, fields) => ({ do: operation, ...fields }),
+  answer: (id) => ({ id }),
+  refusal: (id) => ({ id })
+}
+
+/** Starts the agent's process. It ends, with its events, when the scope closes. */
+export const make = Effect.fnUntraced(function*(instanceId: InstanceId, folder: string) {
   const running = yield* AgentProcess.spawn({
     instanceId,
     executable: process.execPath,
     args: [agent, folder],
-    variables: AgentEnvironment.pick(["PATH", "HOME", "LANG"]),
+    variables: AgentEnvironment.pick(AgentEnvironment.base),
     stopDeadline: "2 seconds"
   })
-
-  const input = yield* Queue.unbounded<string, Cause.Done>()
-  yield* Stream.fromQueue(input).pipe(
-    Stream.encodeText,
-    Stream.run(running.stdin),
-    Effect.ignore,
-    Effect.forkScoped
-  )
-
   const events = yield* Queue.unbounded<ProviderEvent, Cause.Done>()
-  const gone = yield* Deferred.make<void>()
-  const calls = new Map<string, Deferred.Deferred<Protocol.Reply>>()
-  yield* running.stdout.pipe(
-    Stream.decodeText(),
-    Stream.splitLines,
-    Stream.runForEach((line) => {
-      const frame = Option.getOrElse(Protocol.parse(line), () => line)
-      if (!Protocol.isReply(frame)) return Queue.offerAll(events, Protocol.toEvents(frame))
-      const call = calls.get(frame.id)
-      calls.delete(frame.id)
-      return call === undefined ? Effect.void : Deferred.succeed(call, frame)
-    }),
-    Effect.ignore,
-    Effect.ensuring(Effect.andThen(Deferred.succeed(gone, undefined), Queue.end(events))),
-    Effect.forkScoped
-  )
-
-  let lastId = 0
+  const peer = yield* StdioPeer.make(running, {
+    protocol,
+    onNotification: ({ params }) => Queue.offerAll(events, Protocol.toEvents(params)),
+    onReport: (report) => Queue.offer(events, { _tag: "Unrecognized", type: report._tag, raw: report })
+  })
+  yield* Effect.forkScoped(Effect.andThen(peer.closed, Queue.end(events)))
   return {
     events: Stream.fromQueue(events),
-    exit: AgentProcess.exitSoon(running.exit),
-    call: Effect.fnUntraced(function*(operation, fields) {
-      const id = String(++lastId)
-      const reply = yield* Deferred.make<Protocol.Reply>()
-      calls.set(id, reply)
-      yield* Queue.offer(input, `${JSON.stringify({ id, do: operation, ...fields })}\n`)
-      return yield* Effect.raceFirst(
-        Deferred.await(reply),
-        Effect.andThen(Deferred.await(gone), new AgentUnreachable({ instanceId, operation, code: "EPIPE" }))
+    exit: AgentProcess.ended(running),
+    /** Succeeds with whatever the agent replies, a refusal included. */
+    call: (operation: string, fields: Readonly<Record<string, string | undefined>>) =>
+      Effect.flatMap(peer.call(operation, fields), Protocol.toReply).pipe(
+        Effect.mapError(({ _tag }) => new AgentUnreachable({ instanceId, operation, code: _tag }))
       )
-    })
   }
 })

@@ -8,8 +8,8 @@
  * writes is an event `{ event, ... }`. It ends when its stdin does.
  */
 import { spawn } from "node:child_process"
-import { randomUUID } from "node:crypto"
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs"
+import { createHash, randomUUID } from "node:crypto"
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { dirname, join, resolve } from "node:path"
 import { createInterface } from "node:readline"
 
@@ -18,7 +18,16 @@ interface Session {
   readonly id: string
   readonly version: 1
   directory: string
-  readonly history: Array<{ readonly role: "user" | "agent"; readonly text: string }>
+  /** Who made it: itself where nothing is said. */
+  readonly by?: string | undefined
+  readonly history: Array<Entry>
+}
+interface Entry {
+  readonly role: "user" | "agent" | "file"
+  /** Of a file: what was in it before, if it was there. */
+  readonly text: string | null
+  readonly path?: string
+  readonly turn?: string | undefined
 }
 
 const folder = process.argv[2] ?? "."
@@ -37,10 +46,15 @@ const save = (session: Session) => {
   writeFileSync(next, JSON.stringify(session))
   renameSync(next, fileOf(session.id))
 }
-const remember = (role: "user" | "agent", text: string) => {
-  session?.history.push({ role, text })
+const remember = (entry: Entry) => {
+  session?.history.push({ ...entry, turn: turn?.id })
   if (session !== undefined) save(session)
 }
+const words = (history: ReadonlyArray<Entry>) =>
+  history.flatMap(({ role, text }) => role === "file" || text === null ? [] : [text])
+/** Where a copy that was exported before ends: how much it has, and a sum over it. */
+const checkpoint = (history: ReadonlyArray<Entry>) =>
+  `${history.length}:${createHash("sha256").update(JSON.stringify(history)).digest("hex")}`
 
 /** Something that only an interrupt ends. */
 const untilStopped = (now: NonNullable<typeof turn>) => new Promise<void>((done) => now.stop = done)
@@ -64,7 +78,7 @@ const ask = async (now: NonNullable<typeof turn>, kind: "run" | "edit" | "questi
 const say = (now: NonNullable<typeof turn>, text: string) => {
   const item = randomUUID()
   write({ event: "said", turn: now.id, item, text })
-  remember("agent", text)
+  remember({ role: "agent", text })
 }
 
 const run = (now: NonNullable<typeof turn>, command: string) =>
@@ -92,7 +106,11 @@ const answer = async (now: NonNullable<typeof turn>, prompt: string, past: strin
       const allowed = await ask(now, word, what)
       const yes = allowed === "once" || allowed === "session"
       const code = !yes ? -1 : word === "run" ? await run(now, what) : 0
-      if (yes && word === "edit") writeFileSync(resolve(session?.directory ?? ".", what), "As asked.\n")
+      if (yes && word === "edit") {
+        const path = resolve(session?.directory ?? ".", what)
+        remember({ role: "file", path, text: existsSync(path) ? readFileSync(path, "utf8") : null })
+        writeFileSync(path, "As asked.\n")
+      }
       write({
         event: "did",
         turn: now.id,
@@ -132,11 +150,12 @@ const answer = async (now: NonNullable<typeof turn>, prompt: string, past: strin
 }
 
 const handle: Record<string, (request: Record<string, string>) => object> = {
-  new: ({ directory = ".", mode: wanted, seed }) => {
+  new: ({ by, directory = ".", mode: wanted, seed }) => {
     session = {
       id: randomUUID(),
       version: 1,
       directory,
+      by,
       history: seed === undefined ? [] : [{ role: "user", text: seed }]
     }
     mode = wanted as Mode
@@ -157,14 +176,67 @@ const handle: Record<string, (request: Record<string, string>) => object> = {
   turn: ({ turn: id = "", prompt = "", context }) => {
     if (turn !== undefined) return { error: "busy" }
     const now = turn = { id, stop: () => {}, stopped: false }
-    if (context !== undefined) remember("user", context)
-    const past = session?.history.map(({ text }) => text).join("\n") ?? ""
-    remember("user", prompt)
+    if (context !== undefined) remember({ role: "user", text: context })
+    const past = words(session?.history ?? []).join("\n")
+    remember({ role: "user", text: prompt })
     void Promise.resolve().then(() => answer(now, prompt, past)).then((outcome) => {
       turn = undefined
       write({ event: "over", turn: id, outcome: now.stopped ? "stopped" : outcome })
     })
     return {}
+  },
+  fork: ({ turn: last }) => {
+    const history = session?.history ?? []
+    const end = last === undefined ? history.length : history.findLastIndex((entry) => entry.turn === last) + 1
+    if (session === undefined || (last !== undefined && end === 0)) return { error: "no-turn" }
+    const copy = { ...session, id: randomUUID(), history: history.slice(0, end) }
+    save(copy)
+    return { session: copy.id }
+  },
+  rewind: ({ turn: first }) => {
+    const start = session?.history.findIndex((entry) => entry.turn === first) ?? -1
+    if (session === undefined || start === -1) return { error: "no-turn" }
+    for (const { path, text } of session.history.slice(start).toReversed()) {
+      if (path === undefined) continue
+      if (text === null) rmSync(path, { force: true })
+      else writeFileSync(path, text)
+    }
+    session.history.length = start
+    save(session)
+    return {}
+  },
+  export: ({ since }) => {
+    if (session === undefined) return { error: "no-session" }
+    const { history, ...rest } = session
+    const known = Number(since?.split(":")[0] ?? 0)
+    const goesOn = since !== undefined && checkpoint(history.slice(0, known)) === since
+    return {
+      part: { ...rest, history: history.slice(goesOn ? known : 0) },
+      checkpoint: checkpoint(history),
+      ...(goesOn ? { since } : {})
+    }
+  },
+  import: ({ session: id = "", parts = "[]" }) => {
+    const read: Array<Session | null> = JSON.parse(parts)
+    if (read.some((part) => !Array.isArray(part?.history))) return { error: "not-a-copy" }
+    const last = read.at(-1)
+    if (last === undefined || last === null) return { error: "not-a-copy" }
+    save({ ...last, id, history: read.flatMap((part) => part?.history ?? []) })
+    return {}
+  },
+  list: ({ after, directory, limit }) => {
+    const all = readdirSync(folder).flatMap((file) => {
+      if (!file.endsWith(".json")) return []
+      const { by, directory: place, history, id }: Session = JSON.parse(readFileSync(join(folder, file), "utf8"))
+      if (by !== undefined || (directory !== undefined && place !== directory)) return []
+      const title = words(history)[0]
+      const updatedAt = statSync(join(folder, file)).mtimeMs
+      return [{ sessionId: id, directory: place, updatedAt, ...(title === undefined ? {} : { title }) }]
+    }).toSorted((a, b) => b.updatedAt - a.updatedAt || (a.sessionId < b.sessionId ? -1 : 1))
+    const start = after === undefined ? 0 : all.findIndex(({ sessionId }) => sessionId === after) + 1
+    const sessions = all.slice(start, start + Number(limit))
+    const last = sessions.at(-1)
+    return { sessions, ...(last !== undefined && start + sessions.length < all.length ? { next: last.sessionId } : {}) }
   },
   stop: ({ turn: id }) => {
     if (turn === undefined || turn.id !== id) return {}

@@ -25,8 +25,18 @@
  * @since 0.1.0
  */
 import { Context, Effect, Layer, Scope, Tracer } from "effect"
-import { PolicyUnenforceable } from "../provider/AdapterError.ts"
-import type { ProviderAdapter, ProviderSession, StartInput, StartSessionError } from "../provider/ProviderAdapter.ts"
+import type { AgentSessionPage } from "../domain/AgentSession.ts"
+import type { ProviderName, RequestId } from "../domain/Ids.ts"
+import { CapabilityMissing, PolicyUnenforceable, RequestGone } from "../provider/AdapterError.ts"
+import type {
+  Capabilities,
+  ListSessionsError,
+  ProviderAdapter,
+  ProviderSession,
+  SessionQuery,
+  StartInput,
+  StartSessionError
+} from "../provider/ProviderAdapter.ts"
 import { type InstanceExists, ProviderRegistry } from "../provider/ProviderRegistry.ts"
 
 /**
@@ -35,8 +45,12 @@ import { type InstanceExists, ProviderRegistry } from "../provider/ProviderRegis
  * @category models
  * @since 0.1.0
  */
-export interface Options<R> extends Omit<ProviderAdapter, "startSession"> {
+export interface Options<R> extends Omit<ProviderAdapter, "startSession" | "listSessions"> {
   readonly startSession: (input: StartInput) => Effect.Effect<ProviderSession, StartSessionError, R | Scope.Scope>
+  /** Its Scope ends with the call. */
+  readonly listSessions?:
+    | ((query: SessionQuery) => Effect.Effect<AgentSessionPage, ListSessionsError, R | Scope.Scope>)
+    | undefined
 }
 
 /**
@@ -45,9 +59,20 @@ export interface Options<R> extends Omit<ProviderAdapter, "startSession"> {
  * @category constructors
  * @since 0.1.0
  */
-export const make = <R = never>(options: Options<R>): Effect.Effect<ProviderAdapter, never, R> =>
+export const make = <R = never>(
+  { listSessions, ...options }: Options<R>
+): Effect.Effect<ProviderAdapter, never, R> =>
   Effect.map(Effect.context<R>(), (services) => ({
     ...options,
+    ...(listSessions === undefined ? {} : {
+      listSessions: (query: SessionQuery) =>
+        Effect.scoped(
+          Effect.updateContext(
+            listSessions(query),
+            (caller: Context.Context<Scope.Scope>) => inSession(services, caller)
+          )
+        )
+    }),
     startSession: (input) =>
       options.capabilities.runtimeModes.includes(input.runtimeMode)
         ? Effect.updateContext(
@@ -76,6 +101,75 @@ export const layer = <R = never>(
   Layer.effectDiscard(
     Effect.flatMap(make(options), ProviderRegistry.register)
   )
+
+/**
+ * What an agent declares that takes turns and nothing else. Spread it, and say what yours can.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const least: Omit<Capabilities, "runtimeModes" | "compactionGate" | "autoCompaction"> = {
+  moveDirectory: "never",
+  modelSwitch: "per-session",
+  resend: false,
+  steer: false,
+  fork: false,
+  forkAt: false,
+  rewind: "never",
+  portable: false,
+  adopt: false,
+  compact: false,
+  questions: false,
+  elicitations: false,
+  denyReason: false,
+  tasks: false,
+  steps: false,
+  attachments: false,
+  history: false
+}
+
+type Optional =
+  | "turnRef"
+  | "checkModel"
+  | "steerTurn"
+  | "answerQuestion"
+  | "answerElicitation"
+  | "compact"
+  | "fork"
+  | "rewind"
+  | "exportSession"
+  | "history"
+  | "evidence"
+  | "stopTask"
+
+/**
+ * A session. What is left out is refused as not offered, waits for nothing, or takes any model.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const session = (
+  provider: ProviderName,
+  members: Omit<ProviderSession, Optional> & Partial<Pick<ProviderSession, Optional>>
+): ProviderSession => {
+  const missing = (capability: string) => new CapabilityMissing({ provider, capability })
+  const gone = (requestId: RequestId) => new RequestGone({ requestId })
+  return {
+    turnRef: () => Effect.undefined,
+    checkModel: () => Effect.void,
+    steerTurn: () => missing("steer"),
+    answerQuestion: gone,
+    answerElicitation: gone,
+    compact: missing("compact"),
+    fork: () => missing("fork"),
+    rewind: () => missing("rewind"),
+    exportSession: () => missing("export a session"),
+    history: missing("history"),
+    evidence: () => missing("history"),
+    stopTask: () => missing("stop a task"),
+    ...members
+  }
+}
 
 /** The services of the Layer, with the Scope of the session and the span of its caller. */
 const inSession = <R>(services: Context.Context<R>, caller: Context.Context<Scope.Scope>) => {

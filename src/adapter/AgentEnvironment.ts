@@ -2,9 +2,12 @@
  * What an agent's process is started with: its variables, a private folder for files that hold secrets, a shell that
  * hides our variables from tools, and a function that takes our secrets out of the agent's last words.
  *
+ * An agent's environment is a list of names ({@link pick}) and never this process's own: what the app was started with, a
+ * database's password for example, is no business of an agent, which hands its environment to the tools that it runs.
+ *
  * **Gotchas**
  *
- * Tools inherit the environment of their agent. {@link hidingShell} hides variables from tools that the agent runs
+ * {@link hidingShell} hides variables from tools that the agent runs
  * through its shell; it does not protect them: a process of the same user can still read the agent's `/proc` entry.
  *
  * @since 0.1.0
@@ -21,16 +24,45 @@ import type { PlatformError } from "effect/PlatformError"
 export type Variables = Readonly<Record<string, string | Redacted.Redacted<string> | undefined>>
 
 /**
- * These variables of this process, as far as they are set: an environment that is built from a list.
+ * The variables that a program needs to work as this user, none of them a secret: where things are, the language, the
+ * terminal, proxies and certificates. (A proxy's address may have a password in it; without it the agent has no network.)
+ *
+ * The keys of model providers are not among them: name those that the agent needs.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const base: ReadonlyArray<string> = [
+  "PATH HOME USER LOGNAME SHELL LANG LANGUAGE LC_* TZ TERM COLORTERM NO_COLOR TMPDIR TMP TEMP XDG_*",
+  "SSL_CERT_FILE SSL_CERT_DIR NODE_EXTRA_CA_CERTS",
+  "HTTP_PROXY HTTPS_PROXY NO_PROXY ALL_PROXY http_proxy https_proxy no_proxy all_proxy",
+  // Without these, programs on Windows find neither the system nor the user's folders.
+  "SystemRoot ComSpec PATHEXT USERPROFILE APPDATA LOCALAPPDATA ProgramData ProgramFiles"
+].flatMap((names) => names.split(" "))
+
+/**
+ * These variables of this process, as far as they are set: an environment that is built from a list. A name may end in
+ * `*`, which stands for any end of it: `LC_*`.
+ *
+ * **Example**
+ *
+ * ```ts
+ * const variables = AgentEnvironment.pick([...AgentEnvironment.base, "ACME_API_KEY"])
+ * ```
  *
  * @category constructors
  * @since 0.1.0
  */
-export const pick = (names: ReadonlyArray<string>): Variables =>
-  Object.fromEntries(names.flatMap((name) => {
-    const value = process.env[name]
-    return value === undefined ? [] : [[name, value]]
-  }))
+export const pick = (names: ReadonlyArray<string>): Variables => {
+  const wanted = names.map(canonical)
+  const exact = new Set(wanted)
+  const beginnings = wanted.flatMap((name) => name.endsWith("*") ? [name.slice(0, -1)] : [])
+  const isWanted = (name: string) => exact.has(name) || beginnings.some((beginning) => name.startsWith(beginning))
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => isWanted(canonical(name))))
+}
+
+/** Windows does not tell `Path` from `PATH`. */
+const canonical = (name: string) => process.platform === "win32" ? name.toUpperCase() : name
 
 /**
  * An empty folder that no other user can read, as a real path. Removed when the Scope closes.

@@ -2,9 +2,18 @@
  * One running agent. It carries the marker of `AgentProcesses` and is recorded there, so it does not outlive its host,
  * not even after `kill -9`. What it writes to stderr is always read, and the last 8,192 characters are kept for errors.
  *
- * Closing the Scope stops it: first `beforeStop`, for agents that can end in an orderly way, then SIGTERM to its process
- * group, then SIGKILL. Each step takes `stopDeadline` at most. After that the record goes, and with it every process
- * that still carries the marker.
+ * Closing the Scope stops it: `beforeStop` asks it to end, then its stdin ends, then SIGTERM goes to its process group,
+ * then SIGKILL. Each step takes its deadline at most, and one that is no longer needed is passed over. After that the
+ * record goes, and with it every process that still carries the marker, such as one that left the group.
+ *
+ * It has the variables that it is given and none of this process's: those may hold secrets of the app, and an agent hands
+ * its environment to the tools that it runs. Begin with `AgentEnvironment.pick`.
+ *
+ * **Gotchas**
+ *
+ * - An agent that closes stdout may live on: the end of `stdout` is no exit. Close the Scope.
+ * - Tools that inherit stdout or stderr hold them open after the agent has ended. Await `exit`, not their end.
+ * - Writing to an agent that has ended fails with a `PlatformError` and is harmless.
  *
  * **Example**
  *
@@ -15,15 +24,18 @@
  *
  * @since 0.1.0
  */
-import { Deferred, type Duration, Effect, Exit, Fiber, FileSystem, Scope, type Sink, Stream } from "effect"
+import { type Duration, Effect, Exit, Fiber, FileSystem, Scope, type Sink, Stream } from "effect"
 import type { PlatformError } from "effect/PlatformError"
 import { ChildProcess, type ChildProcessSpawner } from "effect/process"
 import type { InstanceId } from "../domain/Ids.ts"
 import { AgentProcesses, markerVariable } from "../process/AgentProcesses.ts"
+import * as ChildExit from "../process/ChildExit.ts"
 import { errorCode } from "../process/ErrorCode.ts"
 import { AgentNotExecutable, AgentNotFound, AgentStartFailed } from "../provider/AdapterError.ts"
 import type { ProcessExit } from "../provider/ProviderAdapter.ts"
 import type { Variables } from "./AgentEnvironment.ts"
+import * as AgentLog from "./internal/agentLog.ts"
+import { endProcess } from "./internal/endProcess.ts"
 
 /**
  * @category models
@@ -34,10 +46,8 @@ export interface Options {
   /** Absolute path; see `Executable.find`. */
   readonly executable: string
   readonly args?: ReadonlyArray<string> | undefined
-  /** Its environment; the marker is added. */
+  /** Its whole environment, but for the marker, which is added. Default: empty. */
   readonly variables?: Variables | undefined
-  /** Whether it also inherits the variables of this process. Default: `false`. */
-  readonly extendEnv?: boolean | undefined
   readonly cwd?: string | undefined
   /** Default: `pipe`. */
   readonly stdin?: "pipe" | "ignore" | undefined
@@ -48,13 +58,25 @@ export interface Options {
   readonly stdout?: "stream" | "log" | undefined
   /** A folder that belongs to this process alone. After a crash of the host the next boot removes it. */
   readonly folder?: string | undefined
-  /** Takes secrets out of the kept output. */
+  /** Takes secrets out of the kept output; each may be 8,192 characters long. See `AgentEnvironment.redactor`. */
   readonly redact?: ((text: string) => string) | undefined
   /** Asks the agent to end by itself. Runs only while the agent does, in a fiber of its own. */
   readonly beforeStop?: Effect.Effect<unknown> | undefined
   /** How long each step of stopping may take. Default: 5 seconds. */
   readonly stopDeadline?: Duration.Input | undefined
+  /**
+   * How long the agent may take to end once its stdin has; zero for one that does not heed it. Default: `stopDeadline`.
+   */
+  readonly inputDeadline?: Duration.Input | undefined
 }
+
+/**
+ * What starting an agent requires.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Needs = Scope.Scope | ChildProcessSpawner.ChildProcessSpawner | AgentProcesses | FileSystem.FileSystem
 
 /**
  * @category models
@@ -87,39 +109,44 @@ export const spawn = Effect.fn("AgentProcess.spawn")(function*(
 ): Effect.fn.Return<
   AgentProcess,
   AgentNotFound | AgentNotExecutable,
-  Scope.Scope | ChildProcessSpawner.ChildProcessSpawner | AgentProcesses | FileSystem.FileSystem
+  Needs
 > {
-  const { executable, folder, instanceId, redact = (text) => text, stopDeadline = "5 seconds" } = options
+  const { executable, folder, instanceId, redact = (text) => text, stdin = "pipe" } = options
+  const { beforeStop = Effect.void, stopDeadline = "5 seconds", inputDeadline = stopDeadline } = options
   const fs = yield* FileSystem.FileSystem
   const processes = yield* AgentProcesses
   const marker = yield* processes.makeMarker
   const command = ChildProcess.make(executable, options.args ?? [], {
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     env: { ...options.variables, [markerVariable]: marker },
-    extendEnv: options.extendEnv ?? false,
-    stdin: options.stdin ?? "pipe",
-    forceKillAfter: stopDeadline
+    stdin
   })
   const acquire = Effect.gen(function*() {
     // Two scopes, because the record must go after the process and can be made only when there is one.
     const recorded = yield* Scope.make()
     const alive = yield* Scope.make()
-    const handle = yield* command.pipe(
-      Scope.provide(alive),
+    const [handle, exit] = yield* ChildExit.watch(Scope.provide(command, alive)).pipe(
       Effect.catch((error) => Effect.flatMap(spawnError(fs, instanceId, executable, error), Effect.fail))
     )
-    yield* Scope.provide(processes.record({ instanceId, pid: handle.pid, marker, folder }), recorded)
-    return { handle, recorded, alive }
+    yield* processes.record({ instanceId, pid: handle.pid, marker, folder }).pipe(
+      Scope.provide(recorded),
+      Effect.onError(() => Scope.close(alive, Exit.void))
+    )
+    return { handle, exit, recorded, alive }
   })
-  const { handle, alive } = yield* Effect.acquireRelease(
+  const { alive, exit, handle } = yield* Effect.acquireRelease(
     acquire,
-    ({ handle, recorded, alive }) =>
-      askToEnd(handle, options.beforeStop ?? Effect.void, stopDeadline).pipe(
+    ({ alive, handle, recorded }) =>
+      endProcess(handle, {
+        ask: beforeStop,
+        inputDeadline: stdin === "pipe" ? inputDeadline : undefined,
+        deadline: stopDeadline
+      }).pipe(
         Effect.andThen(Scope.close(alive, Exit.void)),
         Effect.andThen(Scope.close(recorded, Exit.void))
       )
   )
-  const log = makeLog()
+  const log = AgentLog.make(redact)
   const output = options.stdout === "log"
     ? Stream.merge(Stream.decodeText(handle.stdout), Stream.decodeText(handle.stderr))
     : Stream.decodeText(handle.stderr)
@@ -133,9 +160,13 @@ export const spawn = Effect.fn("AgentProcess.spawn")(function*(
     pid: handle.pid,
     stdin: handle.stdin,
     stdout: handle.stdout,
-    exit: exitOf(handle),
+    exit: Effect.match(handle.exitCode, {
+      onSuccess: (exitCode): ProcessExit => ({ exitCode }),
+      // By a signal; the spawner fails with words alone.
+      onFailure: exit
+    }),
     said: log.find,
-    tail: Effect.sync(() => redact(log.tail())),
+    tail: Effect.sync(log.tail),
     drained: Effect.asVoid(Fiber.await(reading))
   }
 })
@@ -152,20 +183,11 @@ export const awaitReady = <A, E, R>(
   ready: Effect.Effect<A, E, R>,
   deadline: Duration.Input
 ): Effect.Effect<A, E | AgentStartFailed, R> => {
-  const exited = Effect.flatMap(exit, ({ exitCode }) =>
+  const exited = Effect.flatMap(exit, (how) =>
     drained.pipe(
       Effect.timeoutOption("1 second"),
       Effect.andThen(tail),
-      Effect.flatMap((stderr) =>
-        Effect.fail(
-          new AgentStartFailed({
-            instanceId,
-            reason: "exited",
-            ...(exitCode === undefined ? {} : { exitCode }),
-            stderr
-          })
-        )
-      )
+      Effect.flatMap((stderr) => Effect.fail(new AgentStartFailed({ instanceId, reason: "exited", ...how, stderr })))
     ))
   return Effect.raceFirst(ready, exited).pipe(
     Effect.timeoutOrElse({
@@ -186,52 +208,25 @@ export const awaitReady = <A, E, R>(
 export const exitSoon = (exit: Effect.Effect<ProcessExit>): Effect.Effect<ProcessExit | undefined> =>
   Effect.timeoutOrElse(exit, { duration: "1 second", orElse: () => Effect.undefined })
 
-const tailLength = 8192
+/** So much of the log as fits into an event. */
+const lastWords = 2048
 
-const makeLog = () => {
-  let tail = ""
-  const waiting = new Set<{ readonly pattern: RegExp; readonly found: Deferred.Deferred<RegExpExecArray> }>()
-  return {
-    tail: () => tail,
-    add: (text: string): void => {
-      tail = (tail + text).slice(-tailLength)
-      for (const { found, pattern } of waiting) {
-        const match = pattern.exec(tail)
-        if (match !== null) Deferred.doneUnsafe(found, Exit.succeed(match))
-      }
-    },
-    find: (pattern: RegExp) =>
-      Effect.suspend(() => {
-        const already = pattern.exec(tail)
-        if (already !== null) return Effect.succeed(already)
-        const entry = { pattern, found: Deferred.makeUnsafe<RegExpExecArray>() }
-        waiting.add(entry)
-        return Effect.ensuring(Deferred.await(entry.found), Effect.sync(() => waiting.delete(entry)))
-      })
-  }
-}
-
-/** In a fiber of its own: an interrupted one could wait for nothing here, and would leave the agent behind. */
-const askToEnd = (
-  handle: ChildProcessSpawner.ChildProcessHandle,
-  beforeStop: Effect.Effect<unknown>,
-  deadline: Duration.Input
-) =>
-  Effect.orElseSucceed(handle.isRunning, () => false).pipe(
-    Effect.flatMap((running) => running ? Effect.timeoutOption(beforeStop, deadline) : Effect.void),
-    Effect.interruptible,
-    Effect.forkDetach,
-    Effect.flatMap(Fiber.await)
-  )
-
-/** The spawner names the signal only in its error's text; nothing is decided by it. */
-const exitOf = ({ exitCode }: ChildProcessSpawner.ChildProcessHandle): Effect.Effect<ProcessExit> =>
-  Effect.match(exitCode, {
-    onSuccess: (exitCode): ProcessExit => ({ exitCode }),
-    onFailure: ({ cause }): ProcessExit => {
-      const signal = cause instanceof Error ? /'(SIG[A-Z0-9]+)'/.exec(cause.message)?.[1] : undefined
-      return signal === undefined ? {} : { signal }
-    }
+/**
+ * As {@link exitSoon}, with the last words of the agent's log: what `ProviderSession.exit` answers for a session whose
+ * agent is this process.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const ended = (
+  { drained, exit, tail }: Pick<AgentProcess, "exit" | "drained" | "tail">
+): Effect.Effect<ProcessExit | undefined> =>
+  Effect.flatMap(exitSoon(exit), (known) => {
+    if (known === undefined) return Effect.undefined
+    return Effect.timeoutOption(drained, "1 second").pipe(
+      Effect.andThen(tail),
+      Effect.map((text) => text === "" ? known : { ...known, stderr: text.slice(-lastWords).toWellFormed() })
+    )
   })
 
 const spawnError = Effect.fnUntraced(function*(

@@ -1,16 +1,40 @@
 /**
- * Finds an agent's executable: the path or name that the app gives, else a variable of the environment, else the
- * agent's own name on the PATH, else the places that the adapter knows.
+ * Finds an agent's executable, and asks it for its version.
+ *
+ * {@link find} looks at the path or name that the app gives, else at a variable of the environment, else for the agent's
+ * own name on the PATH, else in the places that the adapter knows, such as the packages that npm has installed for the
+ * app ({@link npmPackage}).
  *
  * A file counts if it is a regular file with an executable bit. Whether the system can run it is known once it is
  * spawned; `AgentProcess.spawn` then fails with the same errors.
  *
+ * **Example**
+ *
+ * ```ts
+ * const executable = yield* Executable.find({
+ *   instanceId,
+ *   name: "acme",
+ *   binary: options.binary,
+ *   variable: "ACME_BINARY",
+ *   ...Executable.npmPackage({
+ *     name: "@acme/cli",
+ *     binaries: Effect.succeed([{ package: `@acme/cli-${process.platform}-${process.arch}`, file: "bin/acme" }])
+ *   })
+ * })
+ * const version = yield* Executable.version({ instanceId, executable })
+ * ```
+ *
  * @since 0.1.0
  */
-import { Effect, FileSystem, Option, Path } from "effect"
+import { Effect, type FileSystem, Option, Path } from "effect"
 import { platform } from "node:process"
 import type { InstanceId } from "../domain/Ids.ts"
 import { AgentNotExecutable, AgentNotFound } from "../provider/AdapterError.ts"
+import { inspect } from "./internal/executableFile.ts"
+
+export { isExecutable } from "./internal/executableFile.ts"
+export { isAtLeast, version, type VersionOptions } from "./internal/executableVersion.ts"
+export { npmPackage, type PackageBinary, type PackageOptions } from "./internal/npmPackage.ts"
 
 /**
  * What looking at files requires.
@@ -97,23 +121,3 @@ const candidates = (path: Path.Path, folders: string, name: string) =>
   )
 
 const fileNames = (name: string) => platform === "win32" ? [`${name}.exe`, name] : [name]
-
-/**
- * Whether the path is a regular file with an executable bit.
- *
- * @category getters
- * @since 0.1.0
- */
-export const isExecutable = (file: string): Effect.Effect<boolean, never, FileSystem.FileSystem> =>
-  Effect.map(inspect(file), (found) => Option.isSome(found) && found.value.executable)
-
-const inspect = Effect.fnUntraced(function*(file: string) {
-  const fs = yield* FileSystem.FileSystem
-  return yield* Effect.all({ info: fs.stat(file), realPath: fs.realPath(file) }).pipe(
-    Effect.map(({ info, realPath }) => ({
-      realPath,
-      executable: info.type === "File" && (platform === "win32" || (info.mode & 0o111) !== 0)
-    })),
-    Effect.option
-  )
-})

@@ -6,6 +6,8 @@
  * - `Resumed`: the provider's own session continues; the model has its whole history.
  * - `Moved`: as `Resumed`, in another working directory.
  * - `Forked`: a new session that holds a copy of another thread's history.
+ * - `Adopted`: a session that the agent had before goes on as a new thread; the model has its whole history, and the
+ *   thread's archive begins here.
  * - `Rehydrated`: a new session that was handed the archived transcript, because the old one was not available.
  * - `Fresh`: a new session WITHOUT the past, by policy or because no archive exists.
  *
@@ -56,6 +58,10 @@ export const Continuity = Schema.TaggedUnion({
     from: ThreadId,
     /** The last event of the source thread that the copy holds. */
     seq: Schema.Int
+  },
+  Adopted: {
+    /** Where the session worked until now, if it was moved. */
+    movedFrom: Schema.optionalKey(Schema.String)
   },
   Rehydrated: {
     reason: LossReason,

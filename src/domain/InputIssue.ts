@@ -37,11 +37,30 @@ const pathOf = (keys: ReadonlyArray<PropertyKey | { readonly key: PropertyKey }>
 export const of = (error: Schema.SchemaError): ReadonlyArray<InputIssue> =>
   issuesOf(error.issue).issues.map(({ message, path = [] }) => ({ path: pathOf(path), reason: message }))
 
+/** An error names at most so many issues: the caller chooses how long its input is, and so how many there are. */
+const maxIssues = 32
+
 /**
- * The issues in one line, separated by semicolons.
+ * The first 32 issues, and how many more there are, if any.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
+export const bounded = (
+  issues: ReadonlyArray<InputIssue>
+): { readonly issues: ReadonlyArray<InputIssue>; readonly omitted?: number } =>
+  issues.length <= maxIssues
+    ? { issues }
+    : { issues: issues.slice(0, maxIssues), omitted: issues.length - maxIssues }
+
+/**
+ * The issues in one line, separated by semicolons, and how many more there are.
  *
  * @since 0.1.0
  * @category formatting
  */
-export const format = (issues: ReadonlyArray<InputIssue>): string =>
-  issues.map(({ path, reason }) => path === "" ? reason : `${path}: ${reason}`).join("; ")
+export const format = (issues: ReadonlyArray<InputIssue>, omitted = 0): string =>
+  [
+    ...issues.map(({ path, reason }) => path === "" ? reason : `${path}: ${reason}`),
+    ...(omitted === 0 ? [] : [`and ${omitted} more`])
+  ].join("; ")

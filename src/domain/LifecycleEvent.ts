@@ -36,6 +36,7 @@ export const version = 1
  * - `new`: a new thread without a past.
  * - `resume`: the provider's session continues; `recovered`: it continues after its host had crashed.
  * - `fork`: a copy of another thread's session.
+ * - `adopt`: a session that the agent had before, and that no thread had.
  * - `rehydrate`: a new session that was handed the archived conversation.
  * - `reset`: a new session, because the app asked for one; `fresh`: a new session without the past of its thread, for
  *   the reason in `continuity`.
@@ -43,7 +44,16 @@ export const version = 1
  * @since 0.1.0
  * @category schemas
  */
-export const StartSource = Schema.Literals(["new", "resume", "recovered", "fork", "rehydrate", "reset", "fresh"])
+export const StartSource = Schema.Literals([
+  "new",
+  "resume",
+  "recovered",
+  "fork",
+  "adopt",
+  "rehydrate",
+  "reset",
+  "fresh"
+])
 
 /**
  * @since 0.1.0
@@ -73,6 +83,8 @@ const kinds = {
    * A reset: recorded between the end of the old session and the start of the new one, in one transaction with both.
    */
   "session:reset": { previousSessionId: SessionId, nextSessionId: SessionId },
+  /** The conversation was taken back to before the turn `before`. */
+  "thread:rewound": { before: TurnId, files: Schema.Literals(["kept", "restored"]) },
   /** A turn that was sent has its `input`; one that the agent began has a `cause`, and no guard is asked about it. */
   "turn:start": { turnId: TurnId, input: Schema.optionalKey(TurnInput), cause: Schema.optionalKey(TurnCause) },
   "turn:end": {
@@ -152,6 +164,7 @@ export const LifecycleEvent = Schema.Union([
   member("session:start", kinds["session:start"]),
   member("session:end", kinds["session:end"]),
   member("session:reset", kinds["session:reset"]),
+  member("thread:rewound", kinds["thread:rewound"]),
   member("turn:start", kinds["turn:start"]),
   member("turn:end", kinds["turn:end"]),
   member("approval:requested", kinds["approval:requested"]),

@@ -9,8 +9,9 @@
  * stored, and lose nothing: the item's `ItemCompleted` holds the whole text. A reader that joins in the middle of an
  * item first gets one delta with `offset` 0 and all the text so far.
  *
- * Events are plain JSON data. Version {@link version} is written beside each stored event; an event that this version
- * does not know comes back as `Unrecognized` with the raw value, never as an error.
+ * Events are plain JSON data. Version {@link version} is written beside each stored event. One of an earlier version is
+ * read as one of this; one of a newer version, or that this version does not know, comes back as `Unrecognized` with the
+ * raw value, never as an error.
  *
  * @since 0.1.0
  */
@@ -38,7 +39,8 @@ import {
 } from "./UserRequest.ts"
 
 /**
- * Version of the event union, stored with every event.
+ * Version of the event union, stored with every event. A release that changes what an event holds raises it, and reads
+ * events of the versions before through its upcasts.
  *
  * @since 0.1.0
  * @category constants
@@ -292,6 +294,11 @@ const serviceCases = {
     items: Schema.Array(Item),
     outcome: TurnOutcome
   },
+  /**
+   * The conversation was taken back to before the turn `before`. That turn and those after it stay in the log, and are no
+   * part of the conversation any more. `files`: whether what they changed in files was taken back, too.
+   */
+  ThreadRewound: { before: TurnId, files: Schema.Literals(["kept", "restored"]) },
   /** A compaction is about to begin. If the agent cannot be held, it has begun. */
   CompactionGated: {
     ...maybeTurn,

@@ -11,7 +11,8 @@ import { TurnCause } from "./TurnCause.ts"
 import { ModelSelection, TurnInput } from "./TurnInput.ts"
 
 /**
- * What a thread is doing. It is live in every state but `stopped`.
+ * What a thread is doing, as it is stored. It is live in every state but `stopped`. A start that is under way is not
+ * stored before it has succeeded: only the service, which runs it, shows it (`starting` of `ThreadInfo`).
  *
  * - `idle`: its session waits for the next turn.
  * - `running`: a turn is under way.

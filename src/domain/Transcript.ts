@@ -38,7 +38,9 @@ export const TranscriptTurn = Schema.Struct({
   /**
    * Items that hold only what was seen of them, because the turn or the session ended before the agent completed them.
    */
-  cut: Schema.optionalKey(Schema.Array(ItemId))
+  cut: Schema.optionalKey(Schema.Array(ItemId)),
+  /** Set if the conversation was taken back to before this turn: no model is handed it any more. */
+  rewound: Schema.optionalKey(Schema.Literal(true))
 })
 
 /**
@@ -59,10 +61,11 @@ const userItem = (turnId: TurnId, input: TurnInput, n: number): Item => ({
 })
 
 /** A turn while its events are folded. */
-interface Folded extends Omit<TranscriptTurn, "items" | "outcome" | "cut"> {
+interface Folded extends Omit<TranscriptTurn, "items" | "outcome" | "cut" | "rewound"> {
   readonly items: Array<Item>
   readonly cut: Set<ItemId>
   outcome: TranscriptTurn["outcome"]
+  rewound: boolean
 }
 
 /** A later version of a cut item, from the agent or its history, replaces it. */
@@ -78,8 +81,17 @@ const complete = (
   else turn.cut.delete(itemId)
 }
 
+/** The turn and those after it are no part of the conversation any more. */
+const rewind = (turns: ReadonlyMap<TurnId, Folded>, before: TurnId): void => {
+  let found = false
+  for (const turn of turns.values()) {
+    found ||= turn.turnId === before
+    if (found) turn.rewound = true
+  }
+}
+
 /**
- * Folds a thread's events, in order, into its turns.
+ * Folds a thread's events, in order, into its turns. Turns that were rewound are among them, and marked so.
  *
  * @since 0.1.0
  * @category constructors
@@ -97,7 +109,8 @@ export const fromEvents = (events: Iterable<ThreadEvent>): ReadonlyArray<Transcr
         input: event.input,
         items: [userItem(event.turnId, event.input, 0)],
         cut: new Set(),
-        outcome: undefined
+        outcome: undefined,
+        rewound: false
       })
       continue
     }
@@ -111,13 +124,27 @@ export const fromEvents = (events: Iterable<ThreadEvent>): ReadonlyArray<Transcr
         ...(cause === undefined ? {} : { cause }),
         items: Array.from(items),
         cut: new Set(),
-        outcome
+        outcome,
+        rewound: false
       })
       continue
     }
     if (event._tag === "TurnBegan") {
       const { at, cause, epoch, turnId } = event
-      turns.set(turnId, { turnId, epoch, startedAt: at, cause, items: [], cut: new Set(), outcome: undefined })
+      turns.set(turnId, {
+        turnId,
+        epoch,
+        startedAt: at,
+        cause,
+        items: [],
+        cut: new Set(),
+        outcome: undefined,
+        rewound: false
+      })
+      continue
+    }
+    if (event._tag === "ThreadRewound") {
+      rewind(turns, event.before)
       continue
     }
     if (event._tag === "ItemDetached" && event.turnId !== undefined) detached.set(event.item.itemId, event.turnId)
@@ -134,7 +161,11 @@ export const fromEvents = (events: Iterable<ThreadEvent>): ReadonlyArray<Transcr
   }
   return Array.from(
     turns.values(),
-    ({ cut, ...turn }): TranscriptTurn => cut.size === 0 ? turn : { ...turn, cut: Array.from(cut) }
+    ({ cut, rewound, ...turn }): TranscriptTurn => ({
+      ...turn,
+      ...(cut.size === 0 ? {} : { cut: Array.from(cut) }),
+      ...(rewound ? { rewound } : {})
+    })
   )
 }
 

@@ -58,6 +58,11 @@ export interface Settings {
     readonly sweepEvery?: Duration.Input | undefined
     /** How long background work may keep a session after its last turn. Default 4 hours. */
     readonly pinCap?: Duration.Input | undefined
+    /**
+     * Live sessions at most: above it the least recently used idle ones are stopped. Sessions in use are never stopped,
+     * so there can be more. Default: no cap (`Infinity`).
+     */
+    readonly maxLive?: number | undefined
     /** Threads that are never stopped for being idle. Default: none. */
     readonly exempt?: ((binding: Binding) => boolean) | undefined
   } | undefined
@@ -118,6 +123,7 @@ export const defaults: Resolved = {
     idleAfter: Duration.minutes(30),
     sweepEvery: Duration.minutes(1),
     pinCap: Duration.hours(4),
+    maxLive: Number.POSITIVE_INFINITY,
     exempt: () => false
   }
 }
@@ -163,6 +169,11 @@ const isRedactor = (input: unknown): input is Redactor =>
 
 const isExempt = (input: unknown): input is (binding: Binding) => boolean => Predicate.isFunction(input)
 
+const isMaxLive = (input: unknown): input is number =>
+  input === Number.POSITIVE_INFINITY || (Number.isInteger(input) && Number(input) >= 1)
+
+const MaxLive = Schema.declare(isMaxLive, { expected: "a whole number from 1 on, or Infinity" })
+
 const Input = Schema.Struct({
   onMissing: Schema.optional(MissingPolicy),
   rehydrateTokens: Schema.optional(Schema.Natural),
@@ -190,6 +201,7 @@ const Input = Schema.Struct({
     idleAfter: Schema.optional(Span),
     sweepEvery: Schema.optional(Span),
     pinCap: Schema.optional(Span),
+    maxLive: Schema.optional(MaxLive),
     exempt: Schema.optional(Schema.declare(isExempt, { expected: "a function" }))
   }))
 })

@@ -26,7 +26,7 @@ const decoder = <A, I>(operation: string, payload: Schema.Codec<A, I>) => {
   return (input: unknown): Effect.Effect<A, InputInvalid> =>
     decode(input).pipe(
       Effect.catch(() => decode(withoutUndefined(input))),
-      Effect.mapError((error) => new InputInvalid({ operation, issues: InputIssue.of(error) }))
+      Effect.mapError((error) => new InputInvalid({ operation, ...InputIssue.bounded(InputIssue.of(error)) }))
     )
 }
 
@@ -65,6 +65,9 @@ export const service = (inner: ProviderService["Service"]): ProviderService["Ser
     resetThread: effect("resetThread", service.resetThread.payload, inner.resetThread),
     compactThread: effect("compactThread", service.compactThread.payload, inner.compactThread),
     forkThread: effect("forkThread", service.forkThread.payload, inner.forkThread),
+    rewindThread: effect("rewindThread", service.rewindThread.payload, inner.rewindThread),
+    listSessions: effect("listSessions", service.listSessions.payload, inner.listSessions),
+    adoptSession: effect("adoptSession", service.adoptSession.payload, inner.adoptSession),
     deleteThread: effect("deleteThread", service.deleteThread.payload, inner.deleteThread),
     listThreads: effect("listThreads", service.listThreads.payload, inner.listThreads),
     getThread: effect("getThread", service.getThread.payload, inner.getThread),

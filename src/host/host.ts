@@ -3,14 +3,16 @@
  */
 import { Effect, Option, Stream } from "effect"
 import { Epoch, type ThreadId } from "../domain/Ids.ts"
+import type { Binding } from "../domain/ThreadRecord.ts"
 import * as reentrancy from "../hooks/internal/reentrancy.ts"
 import type { ProviderService } from "../service/ProviderService.ts"
-import type { SessionInfo } from "../service/Results.ts"
+import type { ThreadInfo } from "../service/Results.ts"
 import { InputInvalid, ThreadExists, ThreadNotFound } from "../service/ServiceError.ts"
 import type { TranscriptArchive } from "../service/TranscriptArchive.ts"
-import type { LiveEpoch } from "../thread/epoch/LiveEpoch.ts"
 import * as StartPlan from "../thread/StartPlan.ts"
+import * as agentSessions from "./agentSessions.ts"
 import * as archives from "./archive.ts"
+import { infoOf } from "./infoOf.ts"
 import * as requests from "./requests.ts"
 import type * as Settings from "./Settings.ts"
 import * as threads from "./threads.ts"
@@ -26,6 +28,11 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
       store.getThread(threadId),
       (found) => Effect.mapError(Effect.fromOption(found), () => new ThreadNotFound({ threadId }))
     )
+
+  const shown = (binding: Binding): ThreadInfo => ({
+    ...binding,
+    status: actors.peek(binding.threadId)?.status ?? binding.status
+  })
 
   /** Also of a thread whose record cannot be read. */
   const exists = (threadId: ThreadId) =>
@@ -97,13 +104,21 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
       yield* reentrancy.check(threadId)
       yield* reentrancy.check(newThreadId)
       if (Option.isSome(yield* store.getThread(newThreadId))) return yield* new ThreadExists({ threadId: newThreadId })
-      const { binding, past } = yield* actors.use(threadId, (actor) => actor.fork())
+      const { binding, past } = yield* actors.use(threadId, (actor) => actor.fork(input.at))
       const plan = StartPlan.again(
         { directory: input.directory, runtimeMode: input.runtimeMode, title: input.title },
         binding
       )
       return infoOf(yield* actors.use(newThreadId, (actor) => actor.create(plan, past)))
     }),
+
+    rewindThread: Effect.fn("ProviderService.rewindThread")(function*({ before, threadId }) {
+      yield* Effect.annotateCurrentSpan({ threadId })
+      yield* reentrancy.check(threadId)
+      return yield* actors.use(threadId, (actor) => actor.rewind(before))
+    }),
+
+    ...agentSessions.make({ deps, actors }),
 
     deleteThread: Effect.fn("ProviderService.deleteThread")(function*({ threadId }) {
       yield* Effect.annotateCurrentSpan({ threadId })
@@ -115,6 +130,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
 
     listThreads: Effect.fn("ProviderService.listThreads")(({ after, limit = 100 }) =>
       store.listThreads({ after, limit }).pipe(
+        Effect.map((page) => ({ ...page, threads: page.threads.map(shown) })),
         Effect.catchTag(
           "PageInvalid",
           ({ reason }) =>
@@ -123,7 +139,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
       )
     ),
 
-    getThread: Effect.fn("ProviderService.getThread")(({ threadId }) => getThread(threadId)),
+    getThread: Effect.fn("ProviderService.getThread")(({ threadId }) => Effect.map(getThread(threadId), shown)),
 
     readTranscript: Effect.fn("ProviderService.readTranscript")(function*({ threadId }) {
       yield* exists(threadId)
@@ -132,9 +148,8 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
 
     streamEvents: ({ after, threadId }) =>
       Stream.unwrap(Effect.gen(function*() {
-        yield* exists(threadId)
         const actor = yield* Effect.acquireRelease(actors.acquire(threadId), actors.release)
-        return actor.events(after ?? 0)
+        return actor.events(after ?? 0, exists(threadId))
       }))
   } satisfies ProviderService["Service"]
 
@@ -163,14 +178,4 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
     })
   })
   return { service, transcripts, services, actors }
-})
-
-const infoOf = ({ binding, continuity }: LiveEpoch): SessionInfo => ({
-  threadId: binding.threadId,
-  epoch: binding.epoch,
-  instanceId: binding.instanceId,
-  sessionId: binding.sessionId,
-  directory: binding.directory,
-  runtimeMode: binding.runtimeMode,
-  continuity
 })

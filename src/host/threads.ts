@@ -19,6 +19,7 @@ import * as ThreadHooks from "../thread/ThreadHooks.ts"
 import * as Snapshots from "../transcript/internal/snapshots.ts"
 import * as ThreadArchive from "../transcript/internal/threadArchive.ts"
 import * as directories from "./directories.ts"
+import * as LiveCap from "./liveCap.ts"
 import type * as Settings from "./Settings.ts"
 import * as ThreadActors from "./threadActors.ts"
 
@@ -36,6 +37,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
   const snapshots = yield* Snapshots.make
   const archive = ThreadArchive.make(store)
   let retired = false
+  let closed = false
 
   const adapterOf = Effect.fnUntraced(function*(instanceId: InstanceId) {
     const adapter = Option.getOrUndefined(yield* registry.get(instanceId))
@@ -63,12 +65,15 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
     },
     adapterOf,
     realDirectory: directories.make(fs, path),
+    makeRoom: (threadId) => cap.makeRoom(threadId),
     compactAfterOverflow: (threadId) => compactAfterOverflow(threadId),
     unsettled: new Map(),
     idle: (threadId) => actors.forget(threadId),
-    retired: () => retired
+    retired: () => retired,
+    closed: () => closed
   }
   const actors = ThreadActors.make(deps)
+  const cap = LiveCap.make(actors, settings.reaper.maxLive)
 
   const compact = (threadId: ThreadId, trigger: CompactionTrigger) =>
     actors.use(threadId, (actor) => actor.compact(trigger))
@@ -92,7 +97,10 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
         concurrency: "unbounded",
         discard: true
       })
-    })
+    }).pipe(Effect.andThen(Effect.sync(() => {
+      closed = true
+      for (const actor of actors.all()) actor.wakeReaders()
+    })))
   )
   // Beside the start, which must not wait for a slow disk.
   yield* Effect.forkScoped(SnapshotTaking.sweep(deps.snapshots, { index: yield* SnapshotIndex, store }))
@@ -106,13 +114,14 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
         ...due.filter(({ threadId }) => !deps.unsettled.has(threadId))
       ]),
     reap: ({ epoch, threadId }, sleeps) =>
-      actors.use(threadId, (actor) => actor.reap(epoch, sleeps)).pipe(
+      actors.use(threadId, (actor) => actor.reap(epoch, { overCap: false, sleeps })).pipe(
         Effect.catchCause((cause) =>
           Effect.logWarning("A due session could not be looked at; the next sweep tries again", cause).pipe(
             Effect.annotateLogs({ threadId })
           )
         )
-      )
+      ),
+    trim: cap.trim
   }).pipe(Effect.forkScoped({ startImmediately: true }))
 
   return { deps, actors, compact, snapshots, services }

@@ -31,11 +31,12 @@ import type { ChildProcessSpawner } from "effect/process"
 import * as Adapter from "../adapter/Adapter.ts"
 import { InstanceId } from "../domain/Ids.ts"
 import type { AgentProcesses } from "../process/AgentProcesses.ts"
-import type { Capabilities } from "../provider/ProviderAdapter.ts"
 import type { InstanceExists, ProviderRegistry } from "../provider/ProviderRegistry.ts"
+import { capabilities } from "./protocol/Capabilities.ts"
 import { provider } from "./protocol/Cursor.ts"
 import * as Connections from "./server/Connections.ts"
 import type { ExternalOptions, ManagedOptions } from "./server/Server.ts"
+import * as Listing from "./session/Listing.ts"
 import * as Session from "./session/Session.ts"
 import * as Permissions from "./turn/Permissions.ts"
 
@@ -77,29 +78,7 @@ export interface External extends Instance, Shared, Omit<ExternalOptions, "insta
  */
 export type Options = Managed | External
 
-/**
- * What sessions on a server of our own can do. An external server may compact unasked.
- *
- * @category constants
- * @since 0.1.0
- */
-export const capabilities: Capabilities = {
-  runtimeModes: ["approval-required", "auto-accept-edits", "full-access", "read-only"],
-  moveDirectory: "same-project",
-  modelSwitch: "per-turn",
-  steer: true,
-  fork: true,
-  compact: true,
-  compactionGate: "blocking",
-  autoCompaction: "can-be-off",
-  questions: true,
-  elicitations: false,
-  denyReason: true,
-  tasks: true,
-  steps: true,
-  attachments: true,
-  history: true
-}
+export { capabilities }
 
 /**
  * Registers the instance with the `ProviderRegistry`. Costs nothing until the first session.
@@ -134,12 +113,14 @@ export const make = Effect.fnUntraced(function*(options: Options = {}) {
   return yield* Adapter.make({
     provider,
     instanceId,
-    capabilities: "baseUrl" in options ? { ...capabilities, compactionGate: "observe-only" } : capabilities,
+    capabilities,
     startSession: (input) =>
       Effect.flatMap(
         (input.compaction?.auto === false ? manual : connections).get,
         (connection) => Session.make(connection, instanceId, input)
-      )
+      ),
+    listSessions: (query) =>
+      Effect.flatMap(connections.get, (connection) => Listing.list(connection, instanceId, query))
   })
 })
 

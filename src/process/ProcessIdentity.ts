@@ -51,6 +51,8 @@ export interface ProcessIdentity {
 export interface ProcessStat {
   readonly pid: number
   readonly parent: number
+  /** Id of its process group: the process id of the group's leader. */
+  readonly group: number
   readonly startTime: string
   /** It has exited, and its parent has not noticed yet (a zombie). */
   readonly ended: boolean
@@ -68,11 +70,17 @@ export const parseStat = (text: string): ProcessStat | undefined => {
   const close = text.lastIndexOf(")")
   if (open < 0 || close < open) return undefined
   const pid = text.slice(0, open).trim()
-  const [state, parent, ...rest] = text.slice(close + 1).trim().split(/\s+/)
-  const startTime = rest[17]
-  if (state === undefined || parent === undefined || startTime === undefined) return undefined
-  if (![pid, parent, startTime].every((field) => /^\d+$/.test(field))) return undefined
-  return { pid: Number(pid), parent: Number(parent), startTime, ended: state === "Z" || state === "X" }
+  const [state, parent, group, ...rest] = text.slice(close + 1).trim().split(/\s+/)
+  const startTime = rest[16]
+  if (state === undefined || parent === undefined || group === undefined || startTime === undefined) return undefined
+  if (![pid, parent, group, startTime].every((field) => /^\d+$/.test(field))) return undefined
+  return {
+    pid: Number(pid),
+    parent: Number(parent),
+    group: Number(group),
+    startTime,
+    ended: state === "Z" || state === "X"
+  }
 }
 
 /**

@@ -13,6 +13,7 @@ import { hidden } from "../domain/PublicError.ts"
 import { RuntimeMode } from "../domain/RuntimeMode.ts"
 
 export * from "./AgentError.ts"
+export * from "./PortabilityError.ts"
 
 /**
  * Proved: the provider no longer has this session. `evidence` is the structure that proves it.
@@ -30,6 +31,24 @@ export class SessionMissing
   readonly retryable = false
   override get message() {
     return `${this.instanceId} no longer has the session ${this.sessionId}`
+  }
+}
+
+/**
+ * Another process works with this session, and the agent lets only one. The session is there.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class SessionInUse
+  extends Schema.TaggedError<SessionInUse>("effect-coding-agents/SessionInUse")("SessionInUse", {
+    instanceId: InstanceId,
+    sessionId: SessionId
+  }, { httpApiStatus: 409 })
+{
+  readonly retryable = true
+  override get message() {
+    return `The session ${this.sessionId} of ${this.instanceId} is in use by another process`
   }
 }
 
@@ -103,7 +122,7 @@ export class PolicyUnenforceable
 }
 
 /**
- * The agent does not offer this model.
+ * The agent does not offer this model: it is not in the list that the agent gave, which is `available`.
  *
  * @category errors
  * @since 0.1.0
@@ -167,7 +186,7 @@ export class DeliveryUncertain
 export class AttachmentRefused
   extends Schema.TaggedError<AttachmentRefused>("effect-coding-agents/AttachmentRefused")("AttachmentRefused", {
     name: Schema.String,
-    reason: Schema.Literals(["outside-directory", "missing", "unreadable", "unsupported"])
+    reason: Schema.Literals(["outside-directory", "missing", "unreadable", "too-large", "unsupported"])
   }, { httpApiStatus: 422 })
 {
   readonly retryable = false
@@ -185,15 +204,15 @@ export class AttachmentRefused
  */
 export class GateMissing extends Schema.TaggedError<GateMissing>("effect-coding-agents/GateMissing")("GateMissing", {
   instanceId: InstanceId,
-  /** What did not load. */
-  plugin: hidden(Schema.String)
+  /** What did not load: a plugin, a hook. */
+  missing: hidden(Schema.String)
 }, { httpApiStatus: 503 }) {
   readonly retryable = false
   get publicMessage() {
     return `${this.instanceId} could not be held before a compaction; the turn was not sent`
   }
   override get message() {
-    return `${this.instanceId} did not load ${this.plugin}, so a compaction could not be held until the transcript is ` +
+    return `${this.instanceId} did not load ${this.missing}, so a compaction could not be held until the transcript is ` +
       "saved; the turn was not sent. With `compaction: { saveBefore: false }` it would be."
   }
 }

@@ -61,15 +61,18 @@ export class AgentStartFailed
     instanceId: InstanceId,
     reason: Schema.Literals(["exited", "deadline"]),
     exitCode: Schema.optionalKey(Schema.Int),
+    /** The signal that ended it (`SIGKILL`). */
+    signal: Schema.optionalKey(Schema.String),
     stderr: hidden(Schema.String)
   }, { httpApiStatus: 503 })
 {
   readonly retryable = true
   get publicMessage() {
-    const what = this.reason === "deadline"
-      ? "was not ready before the deadline"
-      : `exited${this.exitCode === undefined ? "" : ` with code ${this.exitCode}`} before it was ready`
-    return `The agent of ${this.instanceId} ${what}`
+    if (this.reason === "deadline") return `The agent of ${this.instanceId} was not ready before the deadline`
+    const how = this.signal === undefined
+      ? this.exitCode === undefined ? "" : ` with code ${this.exitCode}`
+      : ` by ${this.signal}`
+    return `The agent of ${this.instanceId} exited${how} before it was ready`
   }
   override get message() {
     return `${this.publicMessage}${this.stderr === "" ? "" : `; its last output:\n${this.stderr}`}`
@@ -136,12 +139,50 @@ export class AgentProtocolError
 }
 
 /**
+ * The agent is not logged in. `methods` are the agent's own names of its ways to log in, where it tells them.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class LoginRequired
+  extends Schema.TaggedError<LoginRequired>("effect-coding-agents/LoginRequired")("LoginRequired", {
+    instanceId: InstanceId,
+    methods: Schema.Array(Schema.String)
+  }, { httpApiStatus: 503 })
+{
+  readonly retryable = false
+  override get message() {
+    const how = this.methods.length === 0
+      ? "log in with the agent's own program"
+      : `it offers ${this.methods.join(", ")}`
+    return `The agent of ${this.instanceId} is not logged in; ${how}`
+  }
+}
+
+/**
+ * The agent's version is older than what the adapter needs. `found` is absent where the agent does not tell it.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class AgentTooOld extends Schema.TaggedError<AgentTooOld>("effect-coding-agents/AgentTooOld")("AgentTooOld", {
+  instanceId: InstanceId,
+  found: Schema.optionalKey(Schema.String),
+  needed: Schema.String
+}, { httpApiStatus: 503 }) {
+  readonly retryable = false
+  override get message() {
+    return `The agent of ${this.instanceId} is version ${this.found ?? "unknown"}; it must be ${this.needed} or newer`
+  }
+}
+
+/**
  * Failing to talk to a running agent, whatever the operation.
  *
  * @category models
  * @since 0.1.0
  */
-export type AgentError = AgentUnauthorized | AgentUnreachable | AgentProtocolError
+export type AgentError = AgentUnauthorized | AgentUnreachable | AgentProtocolError | LoginRequired
 
 /**
  * Failing to get an agent that runs and accepts us.
@@ -149,4 +190,4 @@ export type AgentError = AgentUnauthorized | AgentUnreachable | AgentProtocolErr
  * @category models
  * @since 0.1.0
  */
-export type AgentStartError = AgentNotFound | AgentNotExecutable | AgentStartFailed | AgentError
+export type AgentStartError = AgentNotFound | AgentNotExecutable | AgentStartFailed | AgentTooOld | AgentError

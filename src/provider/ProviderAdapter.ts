@@ -10,6 +10,8 @@
  *
  * - Every turn that `sendTurn` accepted is followed by exactly one `TurnCompleted`, `TurnFailed` or `TurnInterrupted`
  *   in `events`, and nothing of an earlier turn ends a later one.
+ * - A turn counts as accepted once the agent has confirmed it. An agent that confirms nothing before the end of a turn (ACP)
+ *   has accepted it once it is written: what is lost after that ends with the session.
  * - `events` ends when the session is lost and only then. The service settles what was open.
  * - `SessionMissing` is only for what the provider's structure proves (a status, an error name, a second probing call).
  * - A session started or resumed enforces the runtime mode, or the start fails with `PolicyUnenforceable`.
@@ -19,6 +21,7 @@
  * @since 0.1.0
  */
 import type { Effect, Option, Scope, Stream } from "effect"
+import type { AgentSessionPage } from "../domain/AgentSession.ts"
 import type { CompactionTrigger } from "../domain/Compaction.ts"
 import type { InstanceId, ProviderName, RequestId, SessionId, TaskId, ThreadId, TurnId } from "../domain/Ids.ts"
 import type { RuntimeMode } from "../domain/RuntimeMode.ts"
@@ -30,6 +33,7 @@ import type {
   AgentStartError,
   AttachmentRefused,
   CapabilityMissing,
+  CopyRejected,
   CursorRejected,
   DeliveryUncertain,
   DirectoryUnreachable,
@@ -37,9 +41,12 @@ import type {
   ModelUnavailable,
   PolicyUnenforceable,
   RequestGone,
+  SessionInUse,
   SessionMissing,
+  TurnNotInSession,
   TurnRefused
 } from "./AdapterError.ts"
+import type { NativeCopy } from "./NativeCopy.ts"
 import type { ProviderHistory, TurnEvidence } from "./ProviderHistory.ts"
 import type { StoredCursor } from "./ResumeCursor.ts"
 
@@ -66,7 +73,8 @@ export type CompactionVerdict =
   | { readonly _tag: "Veto"; readonly reason: string }
 
 /**
- * What an agent can do, as data. Each entry is proved by the conformance suite.
+ * What an agent can do at most, as data; {@link ProviderSession.capabilities} says what holds of one session. Each entry is
+ * proved by the conformance suite.
  *
  * @category models
  * @since 0.1.0
@@ -78,15 +86,31 @@ export interface Capabilities {
   readonly moveDirectory: "anywhere" | "same-project" | "never"
   /** Whether a turn may name another model than the one before. */
   readonly modelSwitch: "per-turn" | "per-session"
+  /**
+   * Whether a turn that is sent again, under the same `ref`, is taken once: the agent drops the repeat, and if the turn is
+   * over already, its terminal event comes from the agent's history. An uncertain delivery is then settled by sending again.
+   */
+  readonly resend: boolean
   /** Whether a running turn takes more input. */
   readonly steer: boolean
   /** Whether a session can be copied. */
   readonly fork: boolean
+  /** Whether the copy can end with an earlier turn. */
+  readonly forkAt: boolean
+  /**
+   * Whether a session can be taken back to before a turn. `conversation`: the model forgets the turn and all after it, and
+   * files stay as they are now. `conversation-and-files`: the files that the agent changed in those turns are as they were
+   * before them, too.
+   */
+  readonly rewind: "conversation" | "conversation-and-files" | "never"
+  /** Whether a session can be exported, and imported in another home. */
+  readonly portable: boolean
+  /** Whether the agent's own sessions can be listed and adopted. */
+  readonly adopt: boolean
   /** Whether a compaction can be asked for. */
   readonly compact: boolean
   /**
-   * How far compactions can be gated: all, only ours, or none. A session may report a stronger gate than its adapter
-   * ({@link ProviderSession.compactionGate}).
+   * How far compactions can be gated: all, only ours, or none.
    */
   readonly compactionGate: CompactionGate
   /**
@@ -122,6 +146,13 @@ export type StartFrom =
   | { readonly _tag: "Seeded"; readonly transcript: string }
   /** The cursor as it is stored. The adapter decodes it by its own codec. */
   | { readonly _tag: "Resume"; readonly cursor: unknown }
+  /** A session that the agent has and that no cursor leads to. `SessionMissing` if there is none of this id. */
+  | { readonly _tag: "Adopt"; readonly sessionId: SessionId }
+  /**
+   * The session of the copies, as they are stored, the whole one first (`NativeCopy.accept` decodes them). It keeps its id;
+   * what the agent's home has under that id is replaced.
+   */
+  | { readonly _tag: "Import"; readonly copies: ReadonlyArray<unknown> }
 
 /**
  * What a session is started with.
@@ -157,13 +188,17 @@ export interface StartInput {
 export type StartSessionError =
   | AgentStartError
   | SessionMissing
+  | SessionInUse
   | CursorRejected
+  | CopyRejected
+  | CapabilityMissing
   | DirectoryUnreachable
   | PolicyUnenforceable
   | ModelUnavailable
 
 /**
- * What can go wrong when a turn is handed over. Only `TurnRefused` proves that the agent does not have it.
+ * What can go wrong when a turn is handed over. Each but `DeliveryUncertain` proves that the agent does not have it. After
+ * `SessionMissing` the session is of no use: the service starts it again, as its policy says, and sends the turn there.
  *
  * @category models
  * @since 0.1.0
@@ -172,6 +207,7 @@ export type SendTurnError =
   | AgentError
   | TurnRefused
   | DeliveryUncertain
+  | SessionMissing
   | AttachmentRefused
   | ModelUnavailable
   | GateMissing
@@ -187,6 +223,17 @@ export interface ProviderTurn {
   /** What `turnRef` answered for this turn; recorded before the turn is sent. */
   readonly ref: string | undefined
   readonly input: TurnInput
+}
+
+/**
+ * A turn as a session finds it again: by the id that `turnRef` gave it, or by our own where the agent knows that.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface TurnPlace {
+  readonly turnId: TurnId
+  readonly ref: string | undefined
 }
 
 /**
@@ -251,19 +298,52 @@ export interface ProviderSession {
     requestId: RequestId,
     answer: ElicitationAnswer
   ) => Effect.Effect<void, AgentError | RequestGone>
-  /** The gate of this session; never weaker than the adapter declares. */
-  readonly compactionGate: CompactionGate
+  /** What this session can do: never more than the adapter declares, and less where its agent's version or setup is. */
+  readonly capabilities: Capabilities
   /** Asks for a compaction and answers once it has begun; its end follows in `events`. */
   readonly compact: Effect.Effect<void, AgentError | CapabilityMissing | GateMissing>
-  /** Copies the conversation into a new session of the provider and answers that session's cursor. */
-  readonly fork: Effect.Effect<StoredCursor, AgentError | CapabilityMissing>
+  /**
+   * Copies the conversation into a new session of the provider and answers that session's cursor. With `at`, the copy ends
+   * with that turn (`forkAt`). The service never calls it while a turn runs.
+   */
+  readonly fork: (at?: TurnPlace) => Effect.Effect<StoredCursor, AgentError | CapabilityMissing | TurnNotInSession>
+  /**
+   * Takes the conversation back to before the turn, for good. Either all of it is taken back, or a second call can go on
+   * with what a failed one has begun. What happens to files is declared. The service never calls it while a turn runs.
+   */
+  readonly rewind: (before: TurnPlace) => Effect.Effect<void, AgentError | CapabilityMissing | TurnNotInSession>
+  /**
+   * A copy of the session for another home: of all of it, or of what came after the checkpoint `since`. Where the session
+   * does not have that checkpoint any more (it was rewound, say), the copy holds all of it and has no `since`. The service
+   * never calls it while a turn runs.
+   */
+  readonly exportSession: (since?: string) => Effect.Effect<NativeCopy, AgentError | CapabilityMissing>
   readonly history: Effect.Effect<ProviderHistory, AgentError | CapabilityMissing>
-  readonly evidence: (
-    turn: { readonly turnId: TurnId; readonly ref: string | undefined }
-  ) => Effect.Effect<TurnEvidence, AgentError | CapabilityMissing>
+  readonly evidence: (turn: TurnPlace) => Effect.Effect<TurnEvidence, AgentError | CapabilityMissing>
   /** Asks the agent to end a task that it has told of; `TaskEnded` follows in `events`. */
   readonly stopTask: (taskId: TaskId) => Effect.Effect<void, AgentError | CapabilityMissing>
 }
+
+/**
+ * Which of the agent's sessions are asked for: at most `limit`, those of one directory, those after a page's `next`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface SessionQuery {
+  /** Absolute path. */
+  readonly directory?: string | undefined
+  readonly limit: number
+  readonly after?: string | undefined
+}
+
+/**
+ * What can go wrong when the agent's sessions are listed.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type ListSessionsError = AgentStartError | CapabilityMissing
 
 /**
  * One configured agent. Its Layer registers it with the `ProviderRegistry`.
@@ -276,4 +356,9 @@ export interface ProviderAdapter {
   readonly instanceId: InstanceId
   readonly capabilities: Capabilities
   readonly startSession: (input: StartInput) => Effect.Effect<ProviderSession, StartSessionError, Scope.Scope>
+  /**
+   * Sessions that the agent has and that this library did not make, subagents' left out, newest first. Absent where
+   * `adopt` is not among the capabilities.
+   */
+  readonly listSessions?: ((query: SessionQuery) => Effect.Effect<AgentSessionPage, ListSessionsError>) | undefined
 }

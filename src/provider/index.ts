@@ -4,6 +4,8 @@
  * @since 0.1.0
  */
 export * from "./AdapterError.ts"
+export * as NativeCopy from "./NativeCopy.ts"
 export * from "./ProviderAdapter.ts"
 export * from "./ProviderRegistry.ts"
 export * as ResumeCursor from "./ResumeCursor.ts"
+export { StoredCursor } from "./ResumeCursor.ts"

@@ -10,7 +10,7 @@
 import { Schema } from "effect"
 import { CompactionPolicy } from "../domain/CompactionPolicy.ts"
 import { MissingPolicy } from "../domain/Continuity.ts"
-import { InstanceId, RequestId, TaskId, ThreadId, TurnId } from "../domain/Ids.ts"
+import { InstanceId, RequestId, SessionId, TaskId, ThreadId, TurnId } from "../domain/Ids.ts"
 import { RuntimeMode } from "../domain/RuntimeMode.ts"
 import { SnapshotRef } from "../domain/Snapshot.ts"
 import { Attachment, ModelSelection } from "../domain/TurnInput.ts"
@@ -215,6 +215,8 @@ export const ForkThread = Schema.Struct({
   /** The thread to copy. */
   threadId: ThreadId,
   newThreadId: ThreadId,
+  /** The last turn of the copy, which must be over. Default: the source's last. */
+  at: Schema.optional(TurnId),
   /** Absolute path. Default: the source's. */
   directory: Schema.optional(WellFormed),
   /** Default: the source's. */
@@ -227,6 +229,74 @@ export const ForkThread = Schema.Struct({
  * @since 0.1.0
  */
 export interface ForkThread extends Schema.Schema.Type<typeof ForkThread> {}
+
+/**
+ * Of `rewindThread`.
+ *
+ * @category commands
+ * @since 0.1.0
+ */
+export const RewindThread = Schema.Struct({
+  threadId: ThreadId,
+  /** The first turn that is taken back. */
+  before: TurnId
+})
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface RewindThread extends Schema.Schema.Type<typeof RewindThread> {}
+
+/**
+ * Of `listSessions`.
+ *
+ * @category commands
+ * @since 0.1.0
+ */
+export const ListSessions = Schema.Struct({
+  instanceId: InstanceId,
+  /** Absolute path: only the sessions that work there. */
+  directory: Schema.optional(WellFormed),
+  /** At most so many, 1 to 1000. Default 100. */
+  limit: Schema.optional(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 1000 }))),
+  /** `next` of the page before. */
+  after: Schema.optional(WellFormed)
+})
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface ListSessions extends Schema.Schema.Type<typeof ListSessions> {}
+
+/**
+ * Of `adoptSession`.
+ *
+ * @category commands
+ * @since 0.1.0
+ */
+export const AdoptSession = Schema.Struct({
+  /** A new thread. */
+  threadId: ThreadId,
+  instanceId: InstanceId,
+  sessionId: SessionId,
+  /** Absolute path. Another one than the session's own moves it there. */
+  directory: WellFormed,
+  /** Default: `approval-required`. */
+  runtimeMode: Schema.optional(RuntimeMode),
+  /** Default: the session's. */
+  model: Schema.optional(ModelSelection),
+  title: Schema.optional(Text),
+  /** Where this thread differs from the service. */
+  compaction: Schema.optional(CompactionPolicy)
+})
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface AdoptSession extends Schema.Schema.Type<typeof AdoptSession> {}
 
 /**
  * Of `listThreads`.

@@ -17,12 +17,15 @@ export class InputInvalid
   extends Schema.TaggedError<InputInvalid>("effect-coding-agents/InputInvalid")("InputInvalid", {
     /** The operation, as `sendTurn`. */
     operation: Schema.String,
-    issues: Schema.Array(InputIssue.InputIssue)
+    /** The first 32. */
+    issues: Schema.Array(InputIssue.InputIssue),
+    /** How many more there are, if any. */
+    omitted: Schema.optionalKey(Schema.Int)
   }, { httpApiStatus: 400 })
 {
   readonly retryable = false
   override get message() {
-    return `The input of ${this.operation} is not valid: ${InputIssue.format(this.issues)}`
+    return `The input of ${this.operation} is not valid: ${InputIssue.format(this.issues, this.omitted)}`
   }
 }
 

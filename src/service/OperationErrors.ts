@@ -10,7 +10,12 @@ import * as Store from "../store/StoreError.ts"
 import * as Snapshot from "../transcript/SnapshotError.ts"
 import * as Service from "./ServiceError.ts"
 
-const agent = [Adapter.AgentUnauthorized, Adapter.AgentUnreachable, Adapter.AgentProtocolError] as const
+const agent = [
+  Adapter.AgentUnauthorized,
+  Adapter.AgentUnreachable,
+  Adapter.AgentProtocolError,
+  Adapter.LoginRequired
+] as const
 const stored = [Store.StoreFailed, Store.ThreadUnreadable] as const
 const epoch = [...stored, Store.EpochFenced] as const
 
@@ -19,9 +24,13 @@ const start = [
   Adapter.AgentNotFound,
   Adapter.AgentNotExecutable,
   Adapter.AgentStartFailed,
+  Adapter.AgentTooOld,
   ...agent,
   Adapter.SessionMissing,
+  Adapter.SessionInUse,
   Adapter.CursorRejected,
+  Adapter.CopyRejected,
+  Adapter.CapabilityMissing,
   Adapter.DirectoryUnreachable,
   Adapter.PolicyUnenforceable,
   Adapter.ModelUnavailable,
@@ -38,7 +47,6 @@ const send = [
   Adapter.DeliveryUncertain,
   Adapter.AttachmentRefused,
   Adapter.GateMissing,
-  Adapter.CapabilityMissing,
   Service.ThreadNotFound,
   Service.TurnInProgress,
   Store.TurnExists,
@@ -47,6 +55,18 @@ const send = [
   Service.CompactionInProgress,
   Service.TurnVetoed,
   Service.HookReentrant
+] as const
+
+/** Of cutting a conversation at a turn. */
+const cut = [
+  ...start,
+  Adapter.TurnNotInSession,
+  Service.ThreadNotFound,
+  Service.TurnNotFound,
+  Service.TurnInProgress,
+  Service.CompactionInProgress,
+  Service.HookReentrant,
+  Store.TurnUnreadable
 ] as const
 
 const settle = [
@@ -269,7 +289,6 @@ export type ResetErrors = typeof ResetErrors.Type
 export const CompactErrors = Schema.Union([
   Service.InputInvalid,
   ...start,
-  Adapter.CapabilityMissing,
   Adapter.GateMissing,
   Service.ThreadNotFound,
   Service.TurnInProgress,
@@ -291,19 +310,70 @@ export type CompactErrors = typeof CompactErrors.Type
  */
 export const ForkErrors = Schema.Union([
   Service.InputInvalid,
-  ...start,
-  Adapter.CapabilityMissing,
-  Service.ThreadNotFound,
-  Service.ThreadExists,
-  Service.TurnInProgress,
-  Service.CompactionInProgress,
-  Service.HookReentrant
+  ...cut,
+  Service.ThreadExists
 ])
 /**
  * @category models
  * @since 0.1.0
  */
 export type ForkErrors = typeof ForkErrors.Type
+
+/**
+ * Of `rewindThread`.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export const RewindErrors = Schema.Union([Service.InputInvalid, ...cut])
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type RewindErrors = typeof RewindErrors.Type
+
+/**
+ * Of `listSessions`.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export const ListSessionsErrors = Schema.Union([
+  Service.InputInvalid,
+  Service.InstanceNotFound,
+  Service.DirectoryInvalid,
+  Adapter.CapabilityMissing,
+  Adapter.AgentNotFound,
+  Adapter.AgentNotExecutable,
+  Adapter.AgentStartFailed,
+  Adapter.AgentTooOld,
+  ...agent,
+  Store.StoreFailed
+])
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type ListSessionsErrors = typeof ListSessionsErrors.Type
+
+/**
+ * Of `adoptSession`.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export const AdoptErrors = Schema.Union([
+  Service.InputInvalid,
+  ...start,
+  Service.ThreadExists,
+  Service.SessionTaken,
+  Service.HookReentrant
+])
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type AdoptErrors = typeof AdoptErrors.Type
 
 /**
  * Of lists.
@@ -339,6 +409,7 @@ export type ReadErrors = typeof ReadErrors.Type
  */
 export const SnapshotErrors = Schema.Union([
   Service.InputInvalid,
+  Snapshot.NothingToSave,
   Snapshot.SnapshotNotWritten,
   Service.ThreadNotFound,
   ...epoch

@@ -11,6 +11,7 @@
  * @since 0.1.0
  */
 import { type Effect, Schema, type Stream } from "effect"
+import { AgentSessionPage } from "../domain/AgentSession.ts"
 import { SnapshotInfo, SnapshotRecord, SnapshotRef } from "../domain/Snapshot.ts"
 import { SnapshotManifest } from "../domain/SnapshotManifest.ts"
 import { ThreadEvent } from "../domain/ThreadEvent.ts"
@@ -121,6 +122,24 @@ export const service = {
     error: Errors.ForkErrors,
     idempotent: false
   },
+  rewindThread: {
+    payload: Commands.RewindThread,
+    success: Results.Rewound,
+    error: Errors.RewindErrors,
+    idempotent: false
+  },
+  listSessions: {
+    payload: Commands.ListSessions,
+    success: AgentSessionPage,
+    error: Errors.ListSessionsErrors,
+    idempotent: true
+  },
+  adoptSession: {
+    payload: Commands.AdoptSession,
+    success: Results.SessionInfo,
+    error: Errors.AdoptErrors,
+    idempotent: false
+  },
   deleteThread: {
     payload: Commands.OneThread,
     success: Schema.Void,
@@ -135,7 +154,7 @@ export const service = {
   },
   getThread: {
     payload: Commands.OneThread,
-    success: Binding,
+    success: Results.ThreadInfo,
     error: Errors.ReadErrors,
     idempotent: true
   },

@@ -15,6 +15,7 @@
  * @since 0.1.0
  */
 import { Context, type Effect, type Stream } from "effect"
+import type { AgentSessionPage } from "../domain/AgentSession.ts"
 import type { ThreadEvent } from "../domain/ThreadEvent.ts"
 import type { Binding } from "../domain/ThreadRecord.ts"
 import type { TranscriptTurn } from "../domain/Transcript.ts"
@@ -66,20 +67,40 @@ export class ProviderService extends Context.Service<ProviderService, {
    * over. No turn may be running.
    */
   readonly compactThread: (input: Commands.OneThread) => Effect.Effect<Results.CompactResult, Errors.CompactErrors>
-  /** Copies the conversation into a new thread, on the same provider instance. No turn may be running. */
+  /**
+   * Copies the conversation into a new thread, on the same provider instance: all of it, or up to and including the turn
+   * `at`. No turn may be running. Fails with `TurnNotFound` if the conversation has no such turn, and with
+   * `TurnNotInSession` if the agent cannot find it in the session that the thread has now.
+   */
   readonly forkThread: (input: Commands.ForkThread) => Effect.Effect<Results.SessionInfo, Errors.ForkErrors>
+  /**
+   * Takes the conversation back to before a turn: the agent's model has neither it nor those after it any more. They stay
+   * in the log and the transcript, marked `rewound`. What happens to files is the agent's (`rewind` of its capabilities)
+   * and answered as `files`. No turn may be running.
+   */
+  readonly rewindThread: (input: Commands.RewindThread) => Effect.Effect<Results.Rewound, Errors.RewindErrors>
+  /**
+   * The agent's own sessions that no thread has, newest first, page by page; a page may be short. Fails with
+   * `CapabilityMissing` where the agent has no such list.
+   */
+  readonly listSessions: (input: Commands.ListSessions) => Effect.Effect<AgentSessionPage, Errors.ListSessionsErrors>
+  /**
+   * Makes a new thread of a session that the agent has. The model has its whole past; the thread's transcript begins here.
+   * Fails with `SessionMissing` if the agent has no such session, and with `SessionTaken` if a thread has it already.
+   */
+  readonly adoptSession: (input: Commands.AdoptSession) => Effect.Effect<Results.SessionInfo, Errors.AdoptErrors>
   /** Stops the session and deletes all that is stored of the thread. The provider's own session is left alone. */
   readonly deleteThread: (input: Commands.OneThread) => Effect.Effect<void, Errors.StopErrors>
   /** Newest activity first, page by page. */
   readonly listThreads: (input: Commands.ListThreads) => Effect.Effect<Results.ThreadPage, Errors.ListErrors>
-  readonly getThread: (input: Commands.OneThread) => Effect.Effect<Binding, Errors.ReadErrors>
+  readonly getThread: (input: Commands.OneThread) => Effect.Effect<Results.ThreadInfo, Errors.ReadErrors>
   /** The archive, turn by turn. A fork has the turns that it was made with as its own. */
   readonly readTranscript: (
     input: Commands.OneThread
   ) => Effect.Effect<ReadonlyArray<TranscriptTurn>, Errors.ReadErrors>
   /**
-   * Stored events after `after` (default 0: from the start), then live ones, in order and without a hole. Ends, with
-   * `ThreadDeleted`, only when the thread is deleted.
+   * Stored events after `after` (default 0: from the start), then live ones, in order and without a hole. Ends with
+   * `ThreadDeleted` when the thread is deleted, and with the last stored event once the service has shut down.
    */
   readonly streamEvents: (input: Commands.StreamEvents) => Stream.Stream<ThreadEvent, Errors.ReadErrors>
 }>()("effect-coding-agents/ProviderService") {}

@@ -10,7 +10,7 @@ import { Epoch, InstanceId, SessionId, ThreadId, TurnId } from "../domain/Ids.ts
 import { RuntimeMode } from "../domain/RuntimeMode.ts"
 import { SnapshotInfo } from "../domain/Snapshot.ts"
 import { SavedMessage, SnapshotManifest } from "../domain/SnapshotManifest.ts"
-import { Binding } from "../domain/ThreadRecord.ts"
+import { Binding, ThreadStatus } from "../domain/ThreadRecord.ts"
 import { TranscriptTurn } from "../domain/Transcript.ts"
 import { Usage } from "../domain/Usage.ts"
 
@@ -37,6 +37,25 @@ export const SessionInfo = Schema.Struct({
  * @since 0.1.0
  */
 export interface SessionInfo extends Schema.Schema.Type<typeof SessionInfo> {}
+
+/**
+ * The conversation was taken back to before the turn `before`.
+ *
+ * @category results
+ * @since 0.1.0
+ */
+export const Rewound = Schema.Struct({
+  threadId: ThreadId,
+  before: TurnId,
+  /** Whether what the turns had changed in files was taken back, too. */
+  files: Schema.Literals(["kept", "restored"])
+})
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Rewound extends Schema.Schema.Type<typeof Rewound> {}
 
 const accepted = {
   threadId: ThreadId,
@@ -105,13 +124,35 @@ export const CompactResult = Schema.Struct({
 export interface CompactResult extends Schema.Schema.Type<typeof CompactResult> {}
 
 /**
+ * The record of a thread, with what the thread is doing now: the stored status, or what the thread's live session in
+ * this service says, which is ahead of it.
+ *
+ * - `starting`: a session is being started; never stored. A thread that is started for the first time is not there yet.
+ * - `running`: also while a turn is on its way to the agent.
+ * - `compacting`: also while the transcript is saved and guards are asked, before the agent begins.
+ *
+ * @category results
+ * @since 0.1.0
+ */
+export const ThreadInfo = Schema.Struct({
+  ...Binding.fields,
+  status: Schema.Literals(["starting", ...ThreadStatus.literals])
+})
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface ThreadInfo extends Schema.Schema.Type<typeof ThreadInfo> {}
+
+/**
  * One page of threads, newest activity first.
  *
  * @category results
  * @since 0.1.0
  */
 export const ThreadPage = Schema.Struct({
-  threads: Schema.Array(Binding),
+  threads: Schema.Array(ThreadInfo),
   /** Rows that are stored and cannot be read; the rest of the page is not harmed by them. */
   unreadable: Schema.Array(Schema.Struct({ threadId: Schema.String, reason: Schema.String })),
   /** Opaque: `after` of the next page. Absent on the last page. */

@@ -5,7 +5,7 @@
  */
 import { Schema } from "effect"
 import { CompactionOutcome } from "../domain/Compaction.ts"
-import { InstanceId, RequestId, TaskId, ThreadId, TurnId } from "../domain/Ids.ts"
+import { InstanceId, RequestId, SessionId, TaskId, ThreadId, TurnId } from "../domain/Ids.ts"
 import { EventBody } from "../domain/ThreadEvent.ts"
 
 export { of as toPublic, PublicError } from "../domain/PublicError.ts"
@@ -44,6 +44,23 @@ export class ThreadNotFound
   readonly retryable = false
   override get message() {
     return `There is no thread "${this.threadId}"; start it with startSession`
+  }
+}
+
+/**
+ * A thread has this session already: one session has one thread.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class SessionTaken extends Schema.TaggedError<SessionTaken>("effect-coding-agents/SessionTaken")(
+  "SessionTaken",
+  { instanceId: InstanceId, sessionId: SessionId, threadId: ThreadId },
+  { httpApiStatus: 409 }
+) {
+  readonly retryable = false
+  override get message() {
+    return `The session ${this.sessionId} of ${this.instanceId} is that of thread "${this.threadId}"`
   }
 }
 

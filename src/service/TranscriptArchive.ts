@@ -42,7 +42,10 @@ export interface Settings {
  * @since 0.1.0
  */
 export interface Live {
-  /** Saves the conversation as it stands, with the agent's own history where it can be had. */
+  /**
+   * Saves the conversation as it stands, with the agent's own history where it can be had. Of a thread that never had a
+   * session there is `NothingToSave`.
+   */
   readonly snapshot: (input: Commands.OneThread) => Effect.Effect<SnapshotInfo, Errors.SnapshotErrors>
   /** A new thread, in a new session that is handed the conversation of a snapshot. */
   readonly restore: (input: Commands.RestoreThread) => Effect.Effect<Results.SessionInfo, Errors.RestoreErrors>

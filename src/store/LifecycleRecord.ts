@@ -18,6 +18,7 @@ const sources = {
   Resumed: "resume",
   Moved: "resume",
   Forked: "fork",
+  Adopted: "adopt",
   Rehydrated: "rehydrate",
   Fresh: "fresh"
 } as const
@@ -53,6 +54,9 @@ const payload = (event: NumberedEvent): readonly [key: string, payload: Payload]
         previousSessionId: event.previousSessionId,
         nextSessionId: event.nextSessionId
       }]
+    case "ThreadRewound":
+      // A thread can be taken back to before the same turn once: it is no part of the conversation then.
+      return [event.before, { _tag: "thread:rewound", before: event.before, files: event.files }]
     case "TurnStarted":
       return [event.turnId, { _tag: "turn:start", turnId: event.turnId, input: event.input }]
     case "TurnBegan":
@@ -162,6 +166,7 @@ const tags: { readonly [K in EventBody["_tag"]]?: LifecycleTag } = {
   SessionStarted: "session:start",
   SessionEnded: "session:end",
   SessionReset: "session:reset",
+  ThreadRewound: "thread:rewound",
   TurnStarted: "turn:start",
   TurnBegan: "turn:start",
   TurnCompleted: "turn:end",

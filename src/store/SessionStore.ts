@@ -17,7 +17,7 @@
  */
 import { Context, Effect, Layer, type Option } from "effect"
 import type { SqlClient } from "effect/sql"
-import type { Epoch, InstanceId, Position, RequestId, ThreadId, TurnId } from "../domain/Ids.ts"
+import type { Epoch, InstanceId, Position, RequestId, SessionId, ThreadId, TurnId } from "../domain/Ids.ts"
 import type { ThreadEvent } from "../domain/ThreadEvent.ts"
 import type { Binding, TurnRecord } from "../domain/ThreadRecord.ts"
 import { AgentProcesses } from "../process/AgentProcesses.ts"
@@ -85,6 +85,12 @@ export class SessionStore extends Context.Service<SessionStore, {
   readonly configureThread: (
     binding: Pick<Binding, "threadId" | "epoch" | "model" | "title">
   ) => Effect.Effect<Position, StoreFailed | EpochFenced>
+
+  /** Which of these sessions of the instance are those of threads, and of which. */
+  readonly boundSessions: (
+    instanceId: InstanceId,
+    sessionIds: ReadonlyArray<SessionId>
+  ) => Effect.Effect<ReadonlyMap<SessionId, ThreadId>, StoreFailed>
 
   /** The stored value as it is, even if it is not JSON (then the text itself). */
   readonly getCursor: (threadId: ThreadId, instanceId: InstanceId) => Effect.Effect<Option.Option<unknown>, StoreFailed>

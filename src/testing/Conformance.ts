@@ -33,6 +33,7 @@ import * as CapabilityRules from "./conformance/CapabilityRules.ts"
 import { NotChecked, type Tagged, Violated } from "./conformance/Check.ts"
 import * as ContinuityRules from "./conformance/ContinuityRules.ts"
 import * as CursorRules from "./conformance/CursorRules.ts"
+import * as DeliveryRules from "./conformance/DeliveryRules.ts"
 import * as EventRules from "./conformance/EventRules.ts"
 import type { Fixture, Needs } from "./conformance/Fixture.ts"
 import * as GateRules from "./conformance/GateRules.ts"
@@ -42,6 +43,7 @@ import { makeBench } from "./conformance/makeBench.ts"
 import * as ModeRules from "./conformance/ModeRules.ts"
 import * as OutputRules from "./conformance/OutputRules.ts"
 import * as OwnTurnRules from "./conformance/OwnTurnRules.ts"
+import * as PortabilityRules from "./conformance/PortabilityRules.ts"
 import * as RequestRules from "./conformance/RequestRules.ts"
 import { type Rule, RuleBroken } from "./conformance/Rule.ts"
 import * as SecretRules from "./conformance/SecretRules.ts"
@@ -50,6 +52,10 @@ import * as ToolRules from "./conformance/ToolRules.ts"
 import * as TurnRules from "./conformance/TurnRules.ts"
 import * as VirtualClock from "./conformance/VirtualClock.ts"
 
+/** What rules are driven with: hosts, sessions, and waits that end with the fixture's patience. */
+export * as Bench from "./conformance/Bench.ts"
+/** What rules fail with. */
+export * as Check from "./conformance/Check.ts"
 export type { Controls, Directories, Fixture, Needs, Platform, Tool } from "./conformance/Fixture.ts"
 export { defaultPatience, plainDirectories } from "./conformance/Fixture.ts"
 export * as PlainPrompts from "./conformance/PlainPrompts.ts"
@@ -65,7 +71,9 @@ export { type Rule, RuleBroken } from "./conformance/Rule.ts"
 export const rules: ReadonlyArray<Rule> = [
   ...CursorRules.rules,
   ...TurnRules.rules,
+  ...DeliveryRules.rules,
   ...ContinuityRules.rules,
+  ...PortabilityRules.rules,
   ...RequestRules.rules,
   ...ApprovalRules.rules,
   ...SecretRules.rules,

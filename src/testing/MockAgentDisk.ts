@@ -93,6 +93,12 @@ export interface StoredSession {
   history: Array<Message>
   readonly messages: Array<StoredMessage>
   readonly turns: Array<StoredTurn>
+  /** Where each turn began in `history` and `messages`. A compaction forgets those before it. */
+  readonly marks: Map<TurnId, { readonly history: number; readonly messages: number }>
+  /** How often the past was changed, by a compaction or a rewind. */
+  revision: number
+  /** Made by the agent's own program, and not by an adapter. */
+  readonly outside: boolean
   resumable: boolean
   /** Requests ever asked, so that their ids stay unique across lives. */
   requests: number

@@ -49,6 +49,7 @@ import { makeControls } from "./mock/makeControls.ts"
 import type { MockAgent } from "./mock/MockAgent.ts"
 import type { MockControls } from "./mock/MockControls.ts"
 import * as MockDirectory from "./mock/MockDirectory.ts"
+import { list } from "./mock/MockPortable.ts"
 import { start } from "./mock/MockStart.ts"
 import * as MockAgentDisk from "./MockAgentDisk.ts"
 import * as MockStep from "./MockStep.ts"
@@ -108,7 +109,8 @@ export class MockProvider
       provider: agent.provider,
       instanceId: agent.instanceId,
       capabilities: agent.capabilities,
-      startSession: (input) => start(agent, input)
+      startSession: (input) => start(agent, input),
+      listSessions: (query) => list(agent, query)
     })
     return makeControls(agent)
   })
@@ -123,8 +125,13 @@ const allCapabilities: Capabilities = {
   runtimeModes: RuntimeMode.literals,
   moveDirectory: "same-project",
   modelSwitch: "per-turn",
+  resend: false,
   steer: true,
   fork: true,
+  forkAt: true,
+  rewind: "conversation",
+  portable: true,
+  adopt: true,
   compact: true,
   compactionGate: "blocking",
   autoCompaction: "can-be-off",

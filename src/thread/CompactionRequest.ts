@@ -24,8 +24,9 @@ export const compact = (deps: ThreadDeps, cell: ThreadCell.ThreadCell, trigger: 
     cell,
     Effect.gen(function*() {
       const live = yield* ThreadStart.resume(deps, cell, yield* ThreadCell.withoutTurn(deps, cell))
-      const { capabilities, provider } = live.adapter
-      if (!capabilities.compact) return yield* new CapabilityMissing({ provider, capability: "compact" })
+      if (!live.session.capabilities.compact) {
+        return yield* new CapabilityMissing({ provider: live.adapter.provider, capability: "compact" })
+      }
       const begun = yield* CompactionGate.begin(deps, live, trigger, "us")
       if (begun === undefined) {
         // The agent has begun one by itself.

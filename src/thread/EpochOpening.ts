@@ -46,6 +46,7 @@ export const open = Effect.fnUntraced(function*(
   const gated = policy.saveBefore || deps.hooks.asks("compaction:before")
   const opened: { live: LiveEpoch.LiveEpoch | undefined } = { live: undefined }
   const begin = Effect.gen(function*() {
+    yield* deps.makeRoom(cell.threadId)
     const adapter = yield* deps.adapterOf(plan.instanceId)
     const { continuity, session } = yield* SessionStart.run({
       scope,
@@ -68,29 +69,41 @@ export const open = Effect.fnUntraced(function*(
     })
     return { adapter, continuity, session }
   })
-  const exit = yield* ThreadCell.interruptible(
-    deps,
+  const exit = yield* whileStarting(
     cell,
-    Effect.uninterruptibleMask((restore) =>
-      restore(begin).pipe(
-        Effect.flatMap((started) => bind(deps, cell, plan, past, previous, { ...started, scope, policy, gated })),
-        Effect.tap((live) =>
-          Effect.sync(() => {
-            opened.live = live
-          })
-        ),
-        // Part of the uninterruptible start: the old session is stopped even if the caller is interrupted.
-        Effect.tap(() => previous.live === undefined ? Effect.void : EpochEnd.finish(deps, previous.live)),
-        Effect.onExit((exit) =>
-          Exit.isSuccess(exit)
-            ? Effect.void
-            : EpochEnd.closeScope(deps, scope, { threadId: cell.threadId, instanceId: plan.instanceId })
+    ThreadCell.interruptible(
+      deps,
+      cell,
+      Effect.uninterruptibleMask((restore) =>
+        restore(begin).pipe(
+          Effect.flatMap((started) => bind(deps, cell, plan, past, previous, { ...started, scope, policy, gated })),
+          Effect.tap((live) =>
+            Effect.sync(() => {
+              opened.live = live
+            })
+          ),
+          // Part of the uninterruptible start: the old session is stopped even if the caller is interrupted.
+          Effect.tap(() => previous.live === undefined ? Effect.void : EpochEnd.finish(deps, previous.live)),
+          Effect.onExit((exit) =>
+            Exit.isSuccess(exit)
+              ? Effect.void
+              : EpochEnd.closeScope(deps, scope, { threadId: cell.threadId, instanceId: plan.instanceId })
+          )
         )
       )
     )
   )
   return yield* ThreadCell.valueOf(cell, exit)
 })
+
+/** The thread is `starting` until the session is bound to it, or `effect` has ended. */
+const whileStarting = <A, E, R>(cell: ThreadCell.ThreadCell, effect: Effect.Effect<A, E, R>) => {
+  const note = (starting: boolean) =>
+    Effect.sync(() => {
+      cell.starting = starting
+    })
+  return Effect.acquireUseRelease(note(true), () => effect, () => note(false))
+}
 
 // What a session, or the log, keeps for its whole life is made here and not inside of the opening: a closure made there
 // would keep all that the opening knows, the session that it replaced included.
@@ -157,7 +170,7 @@ const bind = Effect.fnUntraced(function*(
     continuity,
     state: EpochState.make({
       policy,
-      held: session.compactionGate === "blocking" && started.gated,
+      held: session.capabilities.compactionGate === "blocking" && started.gated,
       // Ordered by time, as turn ids are.
       compactionPrefix: `cmp_${at.toString(16).padStart(12, "0")}-${randomUUID()}`
     }, activeAt),
@@ -171,7 +184,7 @@ const bind = Effect.fnUntraced(function*(
     watched: false,
     watch: undefined,
     halted: Deferred.makeUnsafe(),
-    compactsOverflow: policy.auto && session.compactionGate === "client-initiated",
+    compactsOverflow: policy.auto && session.capabilities.compactionGate === "client-initiated",
     observe: CompactionGate.observe
   }
   yield* Effect.suspend(() => {
@@ -195,6 +208,7 @@ const bind = Effect.fnUntraced(function*(
       ),
       Effect.flatMap((position) => {
         cell.live = live
+        cell.starting = false
         cell.log.textSoFar = textOf(live)
         if (replaced !== undefined && ended !== undefined) {
           replaced.state = ended.step.state

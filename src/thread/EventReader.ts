@@ -2,14 +2,14 @@
  * Reads a thread's events: the stored ones, then live ones, in order and without a hole.
  *
  * Readers pull. One that falls behind is served from the store until it has caught up; it then misses deltas only, which
- * one `Gap` reports. No durable event is ever skipped. When the thread is deleted, `ThreadDeleted` comes last.
+ * one `Gap` reports. No durable event is ever skipped. When the thread is deleted, `ThreadDeleted` comes last. Once the host
+ * has shut down, a reader ends with the last stored event.
  */
-import { Array as Arr, Cause, type Clock, Effect, Latch, Stream } from "effect"
+import { Array as Arr, Cause, Effect, Latch, Stream } from "effect"
 import type { EventBody, ThreadEvent } from "../domain/ThreadEvent.ts"
-import type { SessionStore } from "../store/SessionStore.ts"
+import type { StoreFailed } from "../store/StoreError.ts"
+import type { ThreadDeps } from "./ThreadDeps.ts"
 import * as ThreadLog from "./ThreadLog.ts"
-
-type Store = SessionStore["Service"]
 
 const pageSize = 512
 
@@ -25,15 +25,17 @@ const placed = (log: ThreadLog.ThreadLog, seq: number, at: number, body: EventBo
 
 type Batch = Arr.NonEmptyReadonlyArray<ThreadEvent>
 
-const take = (log: ThreadLog.ThreadLog, store: Store, clock: Clock.Clock, reader: ThreadLog.Reader) =>
-  Effect.suspend((): Effect.Effect<Batch, Effect.Error<ReturnType<Store["readEvents"]>> | Cause.Done> => {
-    const again = take(log, store, clock, reader)
+type Deps = Pick<ThreadDeps, "store" | "clock" | "closed">
+
+const take = (deps: Deps, log: ThreadLog.ThreadLog, reader: ThreadLog.Reader) =>
+  Effect.suspend((): Effect.Effect<Batch, StoreFailed | Cause.Done> => {
+    const again = take(deps, log, reader)
     const handOut = (events: ReadonlyArray<ThreadEvent>): typeof again => {
       if (!Arr.isReadonlyArrayNonEmpty(events)) return again
       reader.seq = Arr.lastNonEmpty(events).seq
       return Effect.succeed(events)
     }
-    const at = clock.currentTimeMillisUnsafe()
+    const at = deps.clock.currentTimeMillisUnsafe()
     if (reader.gap !== undefined && reader.buffer.length === 0 && reader.last === undefined) {
       const cause = reader.gap
       reader.gap = undefined
@@ -53,6 +55,7 @@ const take = (log: ThreadLog.ThreadLog, store: Store, clock: Clock.Clock, reader
       return Effect.succeed([reader.last])
     }
     if (!reader.behind) {
+      if (deps.closed()) return Cause.done()
       reader.wake.closeUnsafe()
       return Effect.flatMap(reader.wake.await, () => again)
     }
@@ -61,16 +64,18 @@ const take = (log: ThreadLog.ThreadLog, store: Store, clock: Clock.Clock, reader
       return handOut(log.textSoFar().map((body) => placed(log, reader.seq, at, body)))
     }
     return Effect.flatMap(
-      store.readEvents({ threadId: log.threadId, after: reader.seq, limit: pageSize }),
+      deps.store.readEvents({ threadId: log.threadId, after: reader.seq, limit: pageSize }),
       // What was read while the thread was deleted may be another thread's by now.
       (events) => reader.last === undefined ? handOut(events) : again
     )
   })
 
-/** Stored events after `after`, then live ones. Ends with the scope of the stream, or when the thread is deleted. */
-export const read = (log: ThreadLog.ThreadLog, store: Store, clock: Clock.Clock, after: number) =>
+/**
+ * Stored events after `after`, then live ones. Ends with the scope of the stream, when the thread is deleted, or when the
+ * host has shut down. `exists` fails if there is no such thread.
+ */
+export const read = <E>(deps: Deps, log: ThreadLog.ThreadLog, after: number, exists: Effect.Effect<void, E>) =>
   Stream.unwrap(Effect.gen(function*() {
-    yield* ThreadLog.load(log, store)
     const reader: ThreadLog.Reader = {
       buffer: [],
       weight: 0,
@@ -78,13 +83,17 @@ export const read = (log: ThreadLog.ThreadLog, store: Store, clock: Clock.Clock,
       behind: true,
       last: undefined,
       over: false,
-      // Numbers only grow: a log that ends before what the reader has seen is another one.
-      gap: after > (log.lastSeq ?? 0) ? "log-replaced" : undefined,
+      gap: undefined,
       wake: Latch.makeUnsafe(false)
     }
     yield* Effect.acquireRelease(
       Effect.sync(() => log.readers.add(reader)),
       () => Effect.sync(() => log.readers.delete(reader))
     )
-    return Stream.fromPull(Effect.succeed(take(log, store, clock, reader)))
+    // Asked once the log knows the reader: from then on it is told of a deletion.
+    yield* exists
+    yield* ThreadLog.load(log, deps.store)
+    // Numbers only grow: a log that ends before what the reader has seen is another one.
+    if (after > (log.lastSeq ?? 0)) reader.gap = "log-replaced"
+    return Stream.fromPull(Effect.succeed(take(deps, log, reader)))
   }))

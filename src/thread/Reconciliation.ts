@@ -32,9 +32,11 @@ export const attempt = (deps: ThreadDeps, cell: ThreadCell.ThreadCell, live: Liv
 const run = Effect.fnUntraced(function*(deps: ThreadDeps, live: LiveEpoch.LiveEpoch) {
   const { threadId } = live.binding
   const turns = yield* deps.store.unreconciledTurns(threadId)
-  if (turns.length === 0 || !live.adapter.capabilities.history) return
+  if (turns.length === 0 || !live.session.capabilities.history) return
   const archived = yield* deps.archive.all(threadId)
   for (const { ref, turnId } of turns) {
+    // The session has forgotten it, whatever became of it.
+    if (archived.some((turn) => turn.turnId === turnId && turn.rewound === true)) continue
     const evidence = yield* live.session.evidence({ turnId, ref })
     const known = archived.find((turn) => turn.turnId === turnId)
     const cut = new Set(known?.cut)

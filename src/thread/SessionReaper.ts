@@ -6,6 +6,9 @@
  *
  * - A session with a running turn or an open request is never stopped.
  * - Background work outside a turn pins a session, but no longer than `pinCap` after its last turn.
+ * - At the cap (`maxLive`) the least recently used idle session is stopped, however short it was idle: before a start that
+ *   would exceed the cap, and in each sweep. A busy session is never stopped for it, nor one that is exempt or works in
+ *   the background. Where all are, the start goes on above the cap and a warning says so.
  * - Time that the host slept through is not idleness: a heartbeat that comes much too late is a sleep.
  * - A wall clock that is set back delays nothing: all times here are those of a {@link SteadyClock}. Due times are
  *   written in it or in wall time, which is never later, so a stored one can be too early and not too late. A session
@@ -23,6 +26,8 @@ export interface ReaperSettings {
   readonly sweepEvery: Duration.Duration
   /** How long after its last turn background work may keep a session alive. */
   readonly pinCap: Duration.Duration
+  /** Live sessions that are too many are stopped once they are idle. `Infinity`: no cap. */
+  readonly maxLive: number
   /** Threads that are never stopped for being idle. */
   readonly exempt: (binding: Binding) => boolean
 }
@@ -42,7 +47,15 @@ export interface Observation {
   readonly busy: boolean
   readonly backgroundWork: boolean
   readonly exempt: boolean
+  /** There are more live sessions than the cap allows. */
+  readonly overCap?: boolean | undefined
   readonly sleeps: ReadonlyArray<Sleep>
+}
+
+/** Why a session is looked at. The sleeps are asked for when it is decided about, since a look may take a while. */
+export interface Look {
+  readonly overCap: boolean
+  readonly sleeps: () => ReadonlyArray<Sleep>
 }
 
 export type Decision =
@@ -65,6 +78,7 @@ export const decide = (seen: Observation, settings: Pick<ReaperSettings, "idleAf
     return { _tag: "Keep", because: "busy", until: later(seen.now + idleAfter) }
   }
   if (seen.exempt) return { _tag: "Keep", because: "exempt", until: later(seen.now + idleAfter) }
+  if (seen.overCap === true && !seen.backgroundWork) return { _tag: "Stop" }
   const awakeSince = seen.activeAt + sleptSince(seen.activeAt, seen.sleeps)
   if (seen.now - awakeSince < idleAfter) {
     return { _tag: "Keep", because: "active", until: later(awakeSince + idleAfter) }
@@ -75,6 +89,21 @@ export const decide = (seen: Observation, settings: Pick<ReaperSettings, "idleAf
   }
   return { _tag: "Stop" }
 }
+
+/** One live session, or one that is being started, which is busy. */
+export interface LiveSession {
+  readonly threadId: ThreadId
+  readonly epoch: Epoch
+  readonly activeAt: number
+  readonly busy: boolean
+  readonly exempt: boolean
+}
+
+/** How many sessions there are above the cap, and which may be stopped for it, the least recently used first. Pure. */
+export const aboveCap = (sessions: ReadonlyArray<LiveSession>, maxLive: number) => ({
+  excess: Math.max(0, sessions.length - maxLive),
+  idle: sessions.filter(({ busy, exempt }) => !busy && !exempt).toSorted((a, b) => a.activeAt - b.activeAt)
+})
 
 /** At most so many sessions are looked at per sweep; the rest is still due at the next one. */
 const sweepLimit = 1000
@@ -119,6 +148,8 @@ export const run = Effect.fnUntraced(function*(options: {
     StoreFailed
   >
   readonly reap: (due: Due, sleeps: () => ReadonlyArray<Sleep>) => Effect.Effect<void>
+  /** Stops idle sessions above the cap. */
+  readonly trim: Effect.Effect<void>
 }) {
   const { idleAfter, pinCap, sweepEvery } = options.settings
   const { clock } = options
@@ -128,6 +159,7 @@ export const run = Effect.fnUntraced(function*(options: {
   const sweep = Effect.gen(function*() {
     const due = yield* options.due({ now: clock.now(), limit: sweepLimit })
     yield* Effect.forEach(due, (thread) => options.reap(thread, sleeps.look), { concurrency: 16, discard: true })
+    yield* options.trim
   }).pipe(
     Effect.catchCause((cause) => Effect.logWarning("A reaper sweep failed; the next one tries again", cause)),
     Effect.withSpan("SessionReaper.sweep")

@@ -6,7 +6,7 @@
  */
 import { Effect, Exit, Scope } from "effect"
 import { Continuity, type LossReason, type MissingPolicy } from "../domain/Continuity.ts"
-import type { ThreadId } from "../domain/Ids.ts"
+import type { SessionId, ThreadId } from "../domain/Ids.ts"
 import * as Transcript from "../domain/Transcript.ts"
 import type { ProviderAdapter, ProviderSession, StartInput, StartSessionError } from "../provider/ProviderAdapter.ts"
 import type { StoreFailed } from "../store/StoreError.ts"
@@ -26,6 +26,8 @@ export type Past =
     /** What the copy holds of the source's conversation. */
     readonly turns: ReadonlyArray<Transcript.TranscriptTurn>
   }
+  /** A session that the agent has, and no thread of ours. */
+  | { readonly _tag: "Adopt"; readonly sessionId: SessionId }
   /** The app asked for a new conversation. */
   | { readonly _tag: "Reset" }
   /** The conversation of a snapshot. */
@@ -100,6 +102,13 @@ export const run = (options: StartOptions): Effect.Effect<Started, StartSessionE
       }))
     case "Snapshot":
       return withoutSession({ ...options, onMissing: "rehydrate", archive: Effect.succeed(past.turns) }, "restored")
+    case "Adopt":
+      return Effect.map(attempt(options, { _tag: "Adopt", sessionId: past.sessionId }), ({ session }) => ({
+        session,
+        continuity: Continuity.cases.Adopted.make(
+          session.origin._tag === "Moved" ? { movedFrom: session.origin.from } : {}
+        )
+      }))
     case "Lost":
       return withoutSession(options, past.reason)
     case "Cursor":

@@ -6,7 +6,7 @@ import * as CompactionPolicy from "../domain/CompactionPolicy.ts"
 import type { EventBody } from "../domain/ThreadEvent.ts"
 import { type BoundThread, isBound } from "../domain/ThreadRecord.ts"
 import { ThreadNotFound } from "../service/ServiceError.ts"
-import { SnapshotNotWritten } from "../transcript/SnapshotError.ts"
+import { NothingToSave, SnapshotNotWritten } from "../transcript/SnapshotError.ts"
 import * as EpochCompaction from "./epoch/EpochCompaction.ts"
 import type { Saved } from "./epoch/EpochState.ts"
 import * as LiveEpoch from "./epoch/LiveEpoch.ts"
@@ -43,8 +43,8 @@ const annotate = (deps: ThreadDeps, cell: ThreadCell.ThreadCell, binding: BoundT
 /** The record of a thread that has, or had, a session. Lock held, no live epoch. */
 const boundRecord = Effect.fnUntraced(function*(deps: ThreadDeps, cell: ThreadCell.ThreadCell) {
   const record = yield* ThreadCell.loadRecord(deps, cell)
-  // A thread that was never started has nothing to save.
-  if (record === undefined || !isBound(record)) return yield* new ThreadNotFound({ threadId: cell.threadId })
+  if (record === undefined) return yield* new ThreadNotFound({ threadId: cell.threadId })
+  if (!isBound(record)) return yield* new NothingToSave({ threadId: cell.threadId })
   return record
 })
 

@@ -27,7 +27,7 @@ export interface Subject {
 
 /** The agent's whole history, or nothing where it cannot be had; then our log has to do. */
 const historyOf = ({ live }: Subject) =>
-  live === undefined || !live.adapter.capabilities.history
+  live === undefined || !live.session.capabilities.history
     ? Effect.undefined
     : Effect.matchCauseEffect(live.session.history, {
       onSuccess: (history) => Effect.succeed<ProviderHistory | undefined>(history),

@@ -6,7 +6,7 @@
  */
 import { Effect, Option, Semaphore } from "effect"
 import type { CompactionTrigger } from "../domain/Compaction.ts"
-import type { Epoch as EpochNumber, RequestId, TaskId, ThreadId, TurnId } from "../domain/Ids.ts"
+import { Epoch as EpochNumber, type RequestId, type TaskId, type ThreadId, type TurnId } from "../domain/Ids.ts"
 import type { InterruptedBy, SessionEndReason } from "../domain/ThreadEvent.ts"
 import type { ApprovalDecision, ElicitationAnswer, QuestionAnswer } from "../domain/UserRequest.ts"
 import type { NewThread } from "../store/Commit.ts"
@@ -23,6 +23,7 @@ import type * as StartPlan from "./StartPlan.ts"
 import * as ThreadCell from "./ThreadCell.ts"
 import type { ThreadDeps } from "./ThreadDeps.ts"
 import * as ThreadLog from "./ThreadLog.ts"
+import * as ThreadRewind from "./ThreadRewind.ts"
 import * as ThreadStart from "./ThreadStart.ts"
 import * as TurnDeadlines from "./TurnDeadlines.ts"
 import * as TurnDelivery from "./TurnDelivery.ts"
@@ -49,6 +50,27 @@ export class ThreadActor {
     return this.#cell.live !== undefined && Epoch.hasTurn(this.#cell.live.state, turnId)
   }
 
+  /** The session that is live or being started, as the cap on them sees it. */
+  get session(): SessionReaper.LiveSession | undefined {
+    const { live, starting, threadId } = this.#cell
+    if (live === undefined) {
+      return starting ? { threadId, epoch: EpochNumber.make(0), activeAt: 0, busy: true, exempt: false } : undefined
+    }
+    const { binding, state } = live
+    return {
+      threadId,
+      epoch: binding.epoch,
+      activeAt: state.activeAt,
+      busy: starting || Epoch.isBusy(state) || Epoch.beside(state).length > 0,
+      exempt: this.#deps.settings.reaper.exempt(binding)
+    }
+  }
+
+  /** What the thread is doing now, where that is known here: else what is stored holds. */
+  get status() {
+    return ThreadCell.status(this.#cell)
+  }
+
   /** The turn that runs or is on its way. */
   get turn(): TurnId | undefined {
     return this.#cell.live === undefined ? undefined : Epoch.turnOf(this.#cell.live.state)
@@ -71,8 +93,12 @@ export class ThreadActor {
     return ThreadStart.reset(this.#deps, this.#cell)
   }
 
-  fork() {
-    return ThreadStart.fork(this.#deps, this.#cell)
+  fork(at: TurnId | undefined) {
+    return ThreadStart.fork(this.#deps, this.#cell, at)
+  }
+
+  rewind(before: TurnId) {
+    return ThreadRewind.rewind(this.#deps, this.#cell, before)
   }
 
   send(request: TurnDelivery.TurnRequest, onSending?: (delivery: TurnDelivery.Delivery) => void) {
@@ -128,9 +154,14 @@ export class ThreadActor {
     return SnapshotRequest.take(this.#deps, this.#cell)
   }
 
-  /** Stored events after `after`, then live ones. */
-  events(after: number) {
-    return EventReader.read(this.#cell.log, this.#deps.store, this.#deps.clock, after)
+  /** Stored events after `after`, then live ones. `exists` fails if there is no such thread. */
+  events<E>(after: number, exists: Effect.Effect<void, E>) {
+    return EventReader.read(this.#deps, this.#cell.log, after, exists)
+  }
+
+  /** Readers look whether there is something for them, or nothing will come any more. */
+  wakeReaders(): void {
+    ThreadLog.wake(this.#cell.log)
   }
 
   /** Stops the session, interrupting a start that is under way. Succeeds when there is nothing to stop. */
@@ -154,9 +185,9 @@ export class ThreadActor {
    * Looks at a thread that is due and stops it if the rule says so, under the thread's lock. A thread whose lock is taken
    * is in use.
    */
-  reap(epoch: EpochNumber, sleeps: () => ReadonlyArray<SessionReaper.Sleep>) {
+  reap(epoch: EpochNumber, look: SessionReaper.Look) {
     return Effect.asVoid(
-      Semaphore.withPermitsIfAvailable(this.#cell.lock, 1)(reap(this.#deps, this.#cell, epoch, sleeps))
+      Semaphore.withPermitsIfAvailable(this.#cell.lock, 1)(reap(this.#deps, this.#cell, epoch, look))
     )
   }
 }
@@ -178,7 +209,7 @@ const reap = Effect.fnUntraced(function*(
   deps: ThreadDeps,
   cell: ThreadCell.ThreadCell,
   epoch: EpochNumber,
-  sleeps: () => ReadonlyArray<SessionReaper.Sleep>
+  { overCap, sleeps }: SessionReaper.Look
 ) {
   const live = yield* ThreadCell.usable(deps, cell)
   if (live === undefined) {
@@ -194,6 +225,7 @@ const reap = Effect.fnUntraced(function*(
     busy: Epoch.isBusy(live.state),
     backgroundWork: beside.length > 0,
     exempt: deps.settings.reaper.exempt(live.binding),
+    overCap,
     sleeps: sleeps()
   }, deps.settings.reaper)
   if (decision._tag === "Keep" && decision.because === "background-work") {

@@ -7,6 +7,7 @@
 import { Effect, Exit, Fiber, Option, Semaphore } from "effect"
 import type { Epoch as EpochNumber, ThreadId } from "../domain/Ids.ts"
 import type { SessionEndReason } from "../domain/ThreadEvent.ts"
+import type { ThreadInfo } from "../service/Results.ts"
 import { CompactionInProgress, ThreadStopping, TurnInProgress } from "../service/ServiceError.ts"
 import * as Epoch from "./epoch/Epoch.ts"
 import * as EpochEnd from "./epoch/EpochEnd.ts"
@@ -19,6 +20,8 @@ export interface ThreadCell {
   readonly lock: Semaphore.Semaphore
   readonly log: ThreadLog.ThreadLog
   live: LiveEpoch.LiveEpoch | undefined
+  /** A session is being started and not yet bound to the thread. */
+  starting: boolean
   /** What a stop interrupts instead of waiting for it: a start, or a call that the agent has not answered. */
   interruptible: Fiber.Fiber<unknown, unknown> | undefined
   /** Stops that wait for the lock: calls that have the lock before them give up. */
@@ -30,9 +33,14 @@ export const make = (threadId: ThreadId): ThreadCell => ({
   lock: Semaphore.makeUnsafe(1),
   log: ThreadLog.make(threadId),
   live: undefined,
+  starting: false,
   interruptible: undefined,
   stops: 0
 })
+
+/** What the thread is doing now, where that is known here: else what is stored holds. */
+export const status = ({ live, starting }: ThreadCell): ThreadInfo["status"] | undefined =>
+  starting ? "starting" : live === undefined || live.broken !== undefined ? undefined : Epoch.statusOf(live.state)
 
 const stopping = (cell: ThreadCell) => new ThreadStopping({ threadId: cell.threadId })
 

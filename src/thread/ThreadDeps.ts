@@ -61,6 +61,8 @@ export interface ThreadDeps {
   readonly adapterOf: (instanceId: InstanceId) => Effect.Effect<ProviderAdapter, InstanceNotFound>
   /** The real path of a directory that can be worked in. */
   readonly realDirectory: (directory: string) => Effect.Effect<string, DirectoryInvalid>
+  /** Before a session is started: stops idle ones of other threads where there would be too many. */
+  readonly makeRoom: (threadId: ThreadId) => Effect.Effect<void>
   /** Compacts a thread that has become too long for its model, without being waited for. */
   readonly compactAfterOverflow: (threadId: ThreadId) => Effect.Effect<void>
   /** Epochs whose end could not be stored; the reaper settles them. */
@@ -69,4 +71,6 @@ export interface ThreadDeps {
   readonly idle: (threadId: ThreadId) => void
   /** The host shuts down: nothing is started or sent any more. */
   readonly retired: () => boolean
+  /** The host has shut down: nothing more is written. */
+  readonly closed: () => boolean
 }

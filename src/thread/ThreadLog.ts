@@ -135,6 +135,11 @@ export const end = (log: ThreadLog, at: number, position: Position): void => {
   forget(log)
 }
 
+/** Readers that wait look again. */
+export const wake = (log: ThreadLog): void => {
+  for (const reader of Array.from(log.readers)) reader.wake.openUnsafe()
+}
+
 /** A reader's buffer holds at most so many events, and characters of text, before it is served from the store. */
 const bufferEvents = 16_384
 const bufferWeight = 8 * 1024 * 1024

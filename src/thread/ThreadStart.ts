@@ -3,12 +3,13 @@
  */
 import { Effect, Option, Semaphore } from "effect"
 import * as CompactionPolicy from "../domain/CompactionPolicy.ts"
-import type { InstanceId } from "../domain/Ids.ts"
+import type { InstanceId, TurnId } from "../domain/Ids.ts"
 import type { Binding } from "../domain/ThreadRecord.ts"
 import { CapabilityMissing } from "../provider/AdapterError.ts"
 import { AgentUnreachable } from "../provider/AgentError.ts"
 import { ThreadExists, ThreadNotFound } from "../service/ServiceError.ts"
 import type { NewThread } from "../store/Commit.ts"
+import * as ConversationTurn from "./ConversationTurn.ts"
 import * as LiveEpoch from "./epoch/LiveEpoch.ts"
 import * as EpochOpening from "./EpochOpening.ts"
 import * as Reconciliation from "./Reconciliation.ts"
@@ -158,8 +159,11 @@ export const reset = (deps: ThreadDeps, cell: ThreadCell.ThreadCell) =>
     })
   )
 
-/** Copies the conversation of the thread, which is made live for it. No turn may be running. */
-export const fork = (deps: ThreadDeps, cell: ThreadCell.ThreadCell) =>
+/**
+ * Copies the conversation of the thread, which is made live for it: all of it, or up to and including the turn `at`. No
+ * turn may be running.
+ */
+export const fork = (deps: ThreadDeps, cell: ThreadCell.ThreadCell, at: TurnId | undefined) =>
   ThreadCell.withThread(
     deps,
     cell,
@@ -169,21 +173,23 @@ export const fork = (deps: ThreadDeps, cell: ThreadCell.ThreadCell) =>
       if (record === undefined) return yield* new ThreadNotFound({ threadId: cell.threadId })
       const { capabilities, provider } = yield* deps.adapterOf(record.instanceId)
       if (!capabilities.fork) return yield* new CapabilityMissing({ provider, capability: "fork" })
+      if (at !== undefined && !capabilities.forkAt) {
+        return yield* new CapabilityMissing({ provider, capability: "fork at a turn" })
+      }
+      const past = at === undefined ? undefined : yield* ConversationTurn.find(deps, cell.threadId, at)
       const { binding, session } = yield* resume(deps, cell, live)
       const { instanceId } = binding
       const exit = yield* ThreadCell.interruptible(
         deps,
         cell,
-        Effect.timeoutOrElse(session.fork, {
+        Effect.timeoutOrElse(session.fork(past?.place), {
           duration: deps.settings.noProgressDeadline,
           orElse: () => new AgentUnreachable({ instanceId, operation: "fork", code: "timeout" })
         })
       )
       const cursor = yield* ThreadCell.valueOf(cell, exit)
-      const turns = yield* deps.archive.sinceReset(cell.threadId)
-      return {
-        binding,
-        past: { _tag: "Fork", cursor, from: cell.threadId, seq: cell.log.lastSeq ?? 0, turns } as const
-      }
+      const turns = past?.until ?? (yield* deps.archive.sinceReset(cell.threadId))
+      const seq = past?.endSeq ?? cell.log.lastSeq ?? 0
+      return { binding, past: { _tag: "Fork", cursor, from: cell.threadId, seq, turns } as const }
     })
   )

@@ -6,7 +6,7 @@ import { Deferred, Effect, Exit, Option } from "effect"
 import type { MissingPolicy } from "../domain/Continuity.ts"
 import type { TurnId } from "../domain/Ids.ts"
 import type { TurnInput } from "../domain/TurnInput.ts"
-import { DeliveryUncertain } from "../provider/AdapterError.ts"
+import { DeliveryUncertain, type SessionMissing } from "../provider/AdapterError.ts"
 import { TurnInProgress, TurnVetoed } from "../service/ServiceError.ts"
 import * as LifecycleRecord from "../store/LifecycleRecord.ts"
 import { TurnExists } from "../store/StoreError.ts"
@@ -67,15 +67,40 @@ export const send = (
           return yield* steer(deps, cell, found, running, input)
         }
       }
-      const live = yield* ThreadStart.resume(deps, cell, yield* ThreadCell.usable(deps, cell), {
-        onMissing: request.onMissing
-      })
-      if (live.unreconciled) yield* Reconciliation.attempt(deps, cell, live)
-      yield* ThreadCell.notStopping(deps, cell)
-      const admitted = yield* admit(deps, cell, live, request)
-      return yield* deliver(deps, cell, live, { turnId: request.turnId, ...admitted }, onSending)
+      const sent = yield* handOver(deps, cell, request, onSending)
+      if (sent._tag === "Delivered") return sent.delivery
+      // The session went while it was live. Its cursor is asked about next, as the policy for missing sessions says.
+      yield* ThreadCell.end(deps, cell, sent.live, "lost")
+      const again = yield* handOver(deps, cell, request, onSending)
+      return again._tag === "Delivered" ? again.delivery : yield* again.error
     })
   )
+
+type HandOver =
+  | { readonly _tag: "Delivered"; readonly delivery: Delivery }
+  | { readonly _tag: "Missing"; readonly live: LiveEpoch.LiveEpoch; readonly error: SessionMissing }
+
+/** Hands the turn to the session, which is started first if need be. */
+const handOver = Effect.fnUntraced(function*(
+  deps: ThreadDeps,
+  cell: ThreadCell.ThreadCell,
+  request: TurnRequest,
+  onSending: ((delivery: Delivery) => void) | undefined
+) {
+  const live = yield* ThreadStart.resume(deps, cell, yield* ThreadCell.usable(deps, cell), {
+    onMissing: request.onMissing
+  })
+  if (live.unreconciled) yield* Reconciliation.attempt(deps, cell, live)
+  yield* ThreadCell.notStopping(deps, cell)
+  const admitted = yield* admit(deps, cell, live, request)
+  return yield* deliver(deps, cell, live, { turnId: request.turnId, ...admitted }, onSending).pipe(
+    Effect.map((delivery): HandOver => ({ _tag: "Delivered", delivery })),
+    Effect.catchTag(
+      "SessionMissing",
+      (error) => Effect.succeed<HandOver>({ _tag: "Missing", live, error })
+    )
+  )
+})
 
 /** A call that is repeated while its turn runs must not join that turn. */
 const notSent = (deps: ThreadDeps, turnId: TurnId) =>
@@ -228,13 +253,16 @@ const deliver = (
     live.progressAt = deps.steady.now()
     yield* LiveEpoch.advance(deps, live, { _tag: "Sending", turnId, input, notes })
     onSending?.(delivery)
+    const sending = live.session.sendTurn({ turnId, ref, input }).pipe(Effect.timeoutOrElse({
+      duration: deps.settings.noProgressDeadline,
+      orElse: () => new DeliveryUncertain({ turnId, code: "timeout" })
+    }))
     const exit = yield* ThreadCell.interruptible(
       deps,
       cell,
-      live.session.sendTurn({ turnId, ref, input }).pipe(Effect.timeoutOrElse({
-        duration: deps.settings.noProgressDeadline,
-        orElse: () => new DeliveryUncertain({ turnId, code: "timeout" })
-      }))
+      ref !== undefined && live.session.capabilities.resend
+        ? Effect.catchTag(sending, "DeliveryUncertain", () => sending)
+        : sending
     )
     if (Exit.isSuccess(exit)) {
       yield* LiveEpoch.advance(deps, live, { _tag: "Accepted" })

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import { Schema } from "effect"
+import { ThreadId } from "../domain/Ids.ts"
 import { hidden } from "../domain/PublicError.ts"
 import { SnapshotFailure } from "../domain/Snapshot.ts"
 import type { StoreFailed } from "../store/StoreError.ts"
@@ -86,6 +87,23 @@ export class SnapshotUnreadable
   }
   override get message() {
     return `The snapshot ${this.path} cannot be accessed (${this.code}); check its permissions`
+  }
+}
+
+/**
+ * The thread never had a session, so there is nothing to save yet.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class NothingToSave
+  extends Schema.TaggedError<NothingToSave>("effect-coding-agents/NothingToSave")("NothingToSave", {
+    threadId: ThreadId
+  }, { httpApiStatus: 409 })
+{
+  readonly retryable = false
+  override get message() {
+    return `The thread "${this.threadId}" never had a session, so there is nothing to save; start it first`
   }
 }
 

@@ -101,7 +101,7 @@ it.live("P10 adapter: an agent whose owner is interrupted ends, and one that has
 
 it.live("P4 adapter: an exit says its code or its signal, also by kill -9 from outside", () =>
   Effect.gen(function*() {
-    const [coded, killed] = yield* Effect.all([shell("exit 3"), shell("exec sleep 600")])
+    const [coded, killed] = yield* Effect.all([shell("exit 3"), shell("exec sleep 600")], { concurrency: 2 })
     process.kill(killed.pid, "SIGKILL")
     assert.deepStrictEqual(yield* coded.exit, { exitCode: 3 })
     assert.deepStrictEqual(yield* AgentProcess.exitSoon(killed.exit), { signal: "SIGKILL" })

@@ -130,4 +130,6 @@ it("P14 adapter: secrets are taken out by their name or their type, at any depth
 it("adapter: an environment is built from a list of names", () => {
   const { PATH } = process.env
   assert.deepStrictEqual(AgentEnvironment.pick(["PATH", "NOT_SET_AT_ALL"]), { PATH })
+  assert.deepStrictEqual(AgentEnvironment.pick(["PAT*"]), { PATH })
+  assert.hasAllKeys(AgentEnvironment.pick(["*"]), Object.keys(process.env))
 })

@@ -5,6 +5,7 @@ import { fixture } from "../support/ConformingMock.ts"
 import { check, layer, sessions } from "./Breach.ts"
 import { breaches as eventBreaches } from "./EventBreaches.ts"
 import { breaches as gateBreaches } from "./GateBreaches.ts"
+import { breaches as portabilityBreaches } from "./PortabilityBreaches.ts"
 import { breaches as startBreaches } from "./StartBreaches.ts"
 import { breaches as turnBreaches } from "./TurnBreaches.ts"
 import { breaches as workBreaches } from "./WorkBreaches.ts"
@@ -12,7 +13,14 @@ import { breaches as workBreaches } from "./WorkBreaches.ts"
 describe("Conformance", () => {
   it("every rule has an adapter that breaks it", () => {
     const broken = new Set(
-      [...startBreaches, ...turnBreaches, ...eventBreaches, ...gateBreaches, ...workBreaches].map(({ rule }) => rule)
+      [
+        ...startBreaches,
+        ...turnBreaches,
+        ...eventBreaches,
+        ...gateBreaches,
+        ...portabilityBreaches,
+        ...workBreaches
+      ].map(({ rule }) => rule)
     )
     assert.deepStrictEqual(Array.from(broken).toSorted(), Conformance.rules.map(({ id }) => id).toSorted())
   })
@@ -27,13 +35,19 @@ describe("Conformance", () => {
     Effect.gen(function*() {
       const modest = layer({
         adapter: (adapter) => ({
-          ...sessions(() => ({ compactionGate: "observe-only" }))(adapter),
+          ...sessions((session) => ({ capabilities: { ...session.capabilities, compactionGate: "observe-only" } }))(
+            adapter
+          ),
           capabilities: {
             ...adapter.capabilities,
             moveDirectory: "never",
             modelSwitch: "per-session",
             steer: false,
             fork: false,
+            forkAt: false,
+            rewind: "never",
+            portable: false,
+            adopt: false,
             compact: false,
             compactionGate: "observe-only",
             questions: false,
@@ -45,14 +59,18 @@ describe("Conformance", () => {
       const report = yield* check(modest)
       assert.deepStrictEqual(Conformance.withOutcome(report, "Broken"), [], Conformance.format(report))
       assert.deepStrictEqual(report.undeclared.toSorted(), [
+        "adopt",
         "attachments",
         "compact",
         "compactionGate",
         "fork",
+        "forkAt",
         "history",
         "modelSwitch",
         "moveDirectory",
+        "portable",
         "questions",
+        "rewind",
         "steer"
       ])
     }), 60_000)
@@ -63,6 +81,7 @@ describe("Conformance", () => {
       const report = yield* check(layer({ adapter: (adapter) => adapter }), handless)
       assert.deepStrictEqual(Conformance.withOutcome(report, "Broken"), [])
       assert.deepStrictEqual(Conformance.withOutcome(report, "NotChecked").toSorted(), [
+        "adopt/lists",
         "background/busy",
         "close/process",
         "elicitation/answer",
@@ -81,6 +100,7 @@ describe("Conformance", () => {
         "missing/unreachable",
         "model-switch",
         "orphans",
+        "portable/elsewhere",
         "question/secret",
         "request/beside",
         "stop/elicitation",

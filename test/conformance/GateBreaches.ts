@@ -52,7 +52,7 @@ export const breaches: ReadonlyArray<Breach> = [
     rule: "gate/declared",
     what: "declares that it cannot be held, and says of its sessions that they can",
     mock: { capabilities: { compactionGate: "observe-only" } },
-    adapter: sessions(() => ({ compactionGate: "blocking" }))
+    adapter: sessions((session) => ({ capabilities: { ...session.capabilities, compactionGate: "blocking" } }))
   },
   {
     rule: "gate/asked",

@@ -6,7 +6,7 @@ import { controls, fixture, script } from "../support/ConformingMock.ts"
 
 conformance(
   "mock",
-  MockProvider.layer({ script, disk: MockAgentDisk.makeUnsafe(), capabilities: { steps: true } }),
+  MockProvider.layer({ script, disk: MockAgentDisk.makeUnsafe(), capabilities: { resend: true, steps: true } }),
   fixture,
   { describe, it }
 )
@@ -54,9 +54,17 @@ conformance(
       modelSwitch: "per-session",
       steer: false,
       fork: false,
+      forkAt: false,
+      rewind: "never",
+      portable: false,
+      adopt: false,
       compact: false,
       compactionGate: "client-initiated",
+      autoCompaction: "always",
       questions: false,
+      elicitations: false,
+      denyReason: false,
+      tasks: false,
       attachments: false,
       history: false
     }

@@ -86,11 +86,12 @@ export const breaches: ReadonlyArray<Breach> = [
         known.add(session.sessionId)
         return {
           ...session,
-          fork: Effect.tap(session.fork, (cursor) =>
-            Effect.sync(() => {
-              const copy = payloadOf({ ...input, from: { _tag: "Resume", cursor } })
-              if (copy !== undefined) known.add(copy.sessionId)
-            }))
+          fork: (at) =>
+            Effect.tap(session.fork(at), (cursor) =>
+              Effect.sync(() => {
+                const copy = payloadOf({ ...input, from: { _tag: "Resume", cursor } })
+                if (copy !== undefined) known.add(copy.sessionId)
+              }))
         }
       })
     })
@@ -159,11 +160,12 @@ export const breaches: ReadonlyArray<Breach> = [
     rule: "fork",
     what: "forks into the original",
     adapter: sessions((session) => ({
-      fork: Effect.flatMap(session.cursor, (cursor) =>
-        Effect.mapError(
-          Effect.fromOption(cursor),
-          () => new CapabilityMissing({ provider: ProviderName.make("mock"), capability: "fork" })
-        ))
+      fork: () =>
+        Effect.flatMap(session.cursor, (cursor) =>
+          Effect.mapError(
+            Effect.fromOption(cursor),
+            () => new CapabilityMissing({ provider: ProviderName.make("mock"), capability: "fork" })
+          ))
     }))
   },
   {
@@ -207,11 +209,12 @@ export const breaches: ReadonlyArray<Breach> = [
       return (input) =>
         Effect.map(start(inKeptMode(modes)(input)), (session) => ({
           ...session,
-          fork: Effect.tap(session.fork, (cursor) =>
-            Effect.sync(() => {
-              const copy = payloadOf({ ...input, from: { _tag: "Resume", cursor } })
-              if (copy !== undefined) modes.set(copy.sessionId, input.runtimeMode)
-            }))
+          fork: (at) =>
+            Effect.tap(session.fork(at), (cursor) =>
+              Effect.sync(() => {
+                const copy = payloadOf({ ...input, from: { _tag: "Resume", cursor } })
+                if (copy !== undefined) modes.set(copy.sessionId, input.runtimeMode)
+              }))
         }))
     })
   },

@@ -3,11 +3,13 @@
  */
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Effect } from "effect"
-import { mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from "node:fs"
+import { randomUUID } from "node:crypto"
+import { mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, describe, it } from "vitest"
 import * as Toy from "../../examples/toy-agent/Toy.ts"
+import { SessionId } from "../../src/index.ts"
 import { Conformance, conformance } from "../../src/testing/index.ts"
 
 const folder = realpathSync(mkdtempSync(join(tmpdir(), "toy-agent-")))
@@ -38,6 +40,13 @@ conformance("toy", Toy.layer({ folder }), {
   models: ["one", "two"],
   controls: Effect.succeed({
     loseSession: (sessionId) => Effect.sync(() => rmSync(join(folder, `${sessionId}.json`))),
+    makeSession: ({ directory, words }) =>
+      Effect.sync(() => {
+        const id = SessionId.make(randomUUID())
+        const session = { id, version: 1, directory, history: [{ role: "user", text: words }] }
+        writeFileSync(join(folder, `${id}.json`), JSON.stringify(session))
+        return id
+      }),
     crashAgent: () => kill,
     crashExit: { signal: "SIGKILL" },
     ...(process.platform === "linux" ? { processes: agents } : {}),

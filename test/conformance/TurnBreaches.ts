@@ -52,6 +52,21 @@ const stuckAfter = (when: (heard: Heard) => boolean) => {
 
 export const breaches: ReadonlyArray<Breach> = [
   {
+    rule: "turn/resend",
+    what: "takes a repeated turn for news that says nothing",
+    mock: { capabilities: { resend: true } },
+    adapter: (adapter) => {
+      const sent = new Set<TurnId>()
+      return sessions((session) => ({
+        sendTurn: (turn) => {
+          if (sent.has(turn.turnId)) return Effect.void
+          sent.add(turn.turnId)
+          return session.sendTurn(turn)
+        }
+      }))(adapter)
+    }
+  },
+  {
     rule: "turn/completed",
     what: "keeps the agent's messages to itself",
     adapter: events((event) => event._tag === "ItemCompleted" && event.item._tag === "AssistantMessage" ? [] : [event])

@@ -8,8 +8,8 @@ import { execPath, kill } from "node:process"
 import { DatabaseSync } from "node:sqlite"
 import { fileURLToPath } from "node:url"
 import * as Processes from "../../examples/support/Processes.ts"
-import * as ScriptedModel from "../../examples/support/ScriptedModel.ts"
 import { isTerminal, type ThreadEvent, ThreadId } from "../../src/index.ts"
+import { ModelReply, ModelScript, ScriptedModel } from "../../src/testing/index.ts"
 import * as ChildScript from "../support/ChildScript.ts"
 import * as Plan from "./Plan.ts"
 import { type Line, LineText, Task } from "./Protocol.ts"
@@ -51,10 +51,10 @@ export const run = Effect.fn("Crash.run")(function*({ cycles, progress, seed }: 
 
   const model = yield* ScriptedModel.make((request) => {
     const work = /^work (\d+)$/.exec(request.lastUserText)
-    if (work === null || request.afterToolResult) return ScriptedModel.echo(request)
+    if (work === null || request.afterToolResult) return ModelScript.echo(request)
     const endless = plan[Number(work[1])]?.point === "tool"
     const command = endless ? `echo > ${toolStarted}; exec sleep 600` : "echo quick"
-    return ScriptedModel.call("bash", { command, description: "Work" })
+    return ModelReply.call("bash", { command, description: "Work" })
   })
 
   const broken: Array<string> = []
@@ -174,7 +174,7 @@ export const run = Effect.fn("Crash.run")(function*({ cycles, progress, seed }: 
     }
     sessions.set(threadId, sessionId)
     const request = yield* model.awaitRequest(({ lastUserText }) => lastUserText === `follow ${cycle}`)
-    const prompts = request.messages.filter(({ role }) => role === "user").map(ScriptedModel.textOf)
+    const prompts = request.messages.filter(({ role }) => role === "user").map(({ text }) => text)
     // What the store says was delivered is in the provider's history, and nothing is in it twice.
     const twice = prompts.filter((prompt, index) => prompts.indexOf(prompt) !== index)
     if (twice.length > 0) broken.push(`host ${cycle}: delivered twice: ${twice.join(", ")}`)

@@ -3,6 +3,7 @@ import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Console, Effect, Layer, Logger, Option, Schema, Stdio, Stream } from "effect"
 import { openCodeConfig } from "../../examples/support/OpenCodeConfig.ts"
+import * as Processes from "../../examples/support/Processes.ts"
 import {
   CodingAgents,
   isTerminal,
@@ -25,6 +26,7 @@ const agents = (task: Task) =>
     Layer.provide(OpenCode.layer({
       instanceId,
       isolated: { folder: task.home },
+      inherit: [Processes.variable],
       config: openCodeConfig({ url: task.model }),
       stopDeadline: "3 seconds"
     })),

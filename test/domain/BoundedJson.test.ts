@@ -31,6 +31,18 @@ describe("P15 JSON of bounded depth", () => {
     }
   })
 
+  it("P15 json: what JSON does not have is kept as text or null, also below the limit, and a value that holds itself ends", () => {
+    const loop: Record<string, unknown> = { size: 5n, at: new Date(0), run: () => 1, rate: Number.NaN }
+    loop["self"] = loop
+    const cut = { size: "5", at: "1970-01-01T00:00:00.000Z", run: null, rate: null, self: "[circular]" }
+    assert.deepStrictEqual(BoundedJson.bound(loop), cut)
+    assert.deepStrictEqual(BoundedJson.bound([loop, loop], 1), [JSON.stringify(cut), JSON.stringify(cut)])
+    // What it lies in is known below the limit, too.
+    const list: Array<unknown> = []
+    list.push({ list })
+    assert.deepStrictEqual(BoundedJson.bound(list, 1), ["{\"list\":\"[circular]\"}"])
+  })
+
   it("P15 json: the value that was given is not changed", () => {
     const value = nested(200)
     BoundedJson.bound(value)

@@ -2,11 +2,12 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Equal, Layer, Option, Schema } from "effect"
 import { SqlClient } from "effect/sql"
 import { readFileSync } from "node:fs"
-import { Position, ThreadId } from "../../src/domain/Ids.ts"
+import { Epoch, Position, ThreadId } from "../../src/domain/Ids.ts"
 import { EventBody, isEphemeral, isTerminal, ThreadEvent, version } from "../../src/domain/ThreadEvent.ts"
 import { Binding } from "../../src/domain/ThreadRecord.ts"
 import * as eventLog from "../../src/store/internal/eventLog.ts"
-import { eventRow, toEvent } from "../../src/store/internal/rows.ts"
+import { eventReader, eventRow, toEvent } from "../../src/store/internal/rows.ts"
+import { upcasts } from "../../src/store/internal/upcasts.ts"
 import { SessionStore } from "../../src/store/SessionStore.ts"
 import * as SqliteClient from "../../src/store/SqliteClient.ts"
 import { allEvents, binding } from "../support/StoreFixture.ts"
@@ -32,7 +33,49 @@ describe("ThreadEvent", () => {
       const cases = Object.keys(EventBody.cases)
       assert.deepStrictEqual(Array.from(new Set(events.map((event) => event._tag))).toSorted(), cases.toSorted())
       assert.strictEqual(version, 1)
+      assert.lengthOf(upcasts, version - 1)
     }))
+
+  it("P15 events: a reader takes events of earlier versions through each step, and none of a newer version for its own", () => {
+    const row = { seq: 3, epoch: 1, turn_id: null, type: "Warning", at: 4, position: 5 }
+    const place = { seq: 3, threadId: ThreadId.make("t"), epoch: 1, at: 4, position: "5" }
+    // Version 1 had `name`, version 2 called it `kind`, and version 3 calls it `code` and adds the prose.
+    const read = eventReader([
+      ({ name, ...rest }) => ({ ...rest, kind: name }),
+      ({ kind, ...rest }) => ({ ...rest, code: kind, message: `upcast from ${String(kind)}` })
+    ])
+    const stored = (version: number | bigint | string, body: unknown) =>
+      read(place.threadId, { ...row, version, body: JSON.stringify(body) })
+    const event = { _tag: "Warning", code: "slow", message: "upcast from slow", ...place }
+    assert.deepStrictEqual<unknown>(stored(1, { _tag: "Warning", name: "slow" }), event)
+    assert.deepStrictEqual<unknown>(stored("2", { _tag: "Warning", kind: "slow" }), event)
+    assert.deepStrictEqual<unknown>(stored(3n, { _tag: "Warning", code: "slow", message: "upcast from slow" }), event)
+    // Neither of a release that this one does not know, nor damaged, even if the body looks like one of this version.
+    const body = { _tag: "Warning", code: "slow" }
+    for (const other of [4, 0, -1, 1.5, "x", ""]) {
+      assert.deepStrictEqual<unknown>(stored(other, body), {
+        _tag: "Unrecognized",
+        type: "Warning",
+        raw: body,
+        ...place
+      })
+    }
+    // What a step makes of a damaged body is decoded like any other.
+    assert.deepInclude<unknown>(stored(1, { _tag: "Warning" }), { _tag: "Unrecognized", raw: { _tag: "Warning" } })
+  })
+
+  it.effect("P15 events: an event of a newer release is kept in the store and shown as unrecognized", () =>
+    Effect.gen(function*() {
+      const sql = yield* SqlClient.SqlClient
+      const place = { seq: 1, threadId: ThreadId.make("t"), epoch: Epoch.make(1), at: 4 }
+      yield* eventLog.insert(sql, [{ _tag: "Warning", code: "slow", ...place }], 7)
+      yield* sql`UPDATE eca_events SET version = ${version + 1}`
+      assert.deepStrictEqual<unknown>(yield* allEvents(place.threadId), [
+        { _tag: "Unrecognized", type: "Warning", raw: { _tag: "Warning", code: "slow" }, ...place, position: "7" }
+      ])
+    }).pipe(
+      Effect.provide(Layer.provideMerge(SessionStore.layer, SqliteClient.layer({ filename: ":memory:" })))
+    ))
 
   it.effect("P11 events: every durable event of every version goes through the store unchanged", () =>
     Effect.gen(function*() {
@@ -65,6 +108,7 @@ describe("ThreadEvent", () => {
       type,
       at: 4,
       position: 5n,
+      version,
       body: JSON.stringify(body)
     }
     const event = toEvent(ThreadId.make("t"), row)

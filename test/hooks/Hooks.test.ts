@@ -59,6 +59,30 @@ describe("hooks of a service", () => {
     }).pipe(Effect.provide(Agents.layer({ hooks: [recording(seen), slow] })))
   })
 
+  it.effect("P12 mock: a session:start says where the past of an old thread went: rehydrated, fresh, and never new", () => {
+    const seen: Array<LifecycleEvent> = []
+    return Effect.gen(function*() {
+      const agents = yield* ProviderService
+      const agent = yield* MockProvider
+      const { sessionId } = yield* Agents.start()
+      yield* agents.runTurn({ threadId, prompt: "remember 42" })
+      yield* agents.stopSession({ threadId })
+      yield* agent.loseSession(sessionId)
+      yield* agents.runTurn({ threadId, prompt: "what was it?", onMissing: "fresh" })
+      const lost = (yield* agents.getThread({ threadId })).sessionId
+      yield* agents.stopSession({ threadId })
+      if (lost !== undefined) yield* agent.loseSession(lost)
+      yield* agents.runTurn({ threadId, prompt: "and now?", onMissing: "rehydrate" })
+      yield* agents.stopSession({ threadId })
+      yield* agents.runTurn({ threadId, prompt: "still?" })
+      assert.deepStrictEqual(
+        only(seen, "session:start").map(({ continuity, epoch, source }) => [epoch, source, continuity._tag]),
+        [[1, "new", "Created"], [2, "fresh", "Fresh"], [3, "rehydrate", "Rehydrated"], [4, "resume", "Resumed"]]
+      )
+      assert.deepStrictEqual(only(seen, "session:start")[1]?.continuity, { _tag: "Fresh", reason: "session-missing" })
+    }).pipe(Effect.provide(Agents.layer({ hooks: [recording(seen)] })))
+  })
+
   it.effect("P12 mock: a hook can still read the transcript of a session whose end it is told, and the session is there", () => {
     const read: Array<string> = []
     const live: Array<boolean> = []

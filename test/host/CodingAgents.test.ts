@@ -161,7 +161,7 @@ describe("settings", () => {
         onMissing: "ignore",
         turnDeadline: "soon",
         stopTimeout: -5,
-        reaper: { idleAfter: {}, exempt: true, idelAfter: "1 second" },
+        reaper: { idleAfter: {}, maxLive: 0, exempt: true, idelAfter: "1 second" },
         transcripts: { redactor: "none" }
       }))
       assert.deepStrictEqual(error.issues.map(({ path }) => path).toSorted(), [
@@ -169,6 +169,7 @@ describe("settings", () => {
         "promptLimit",
         "reaper.exempt",
         "reaper.idelAfter",
+        "reaper.maxLive",
         "stopTimeout",
         "transcripts.redactor",
         "turnDeadline"
@@ -183,7 +184,7 @@ describe("settings", () => {
       promptLimit: 7,
       compaction: { auto: Config.Boolean("AUTO") },
       transcripts: { retention: { keepLast: Config.Int("KEEP") } },
-      reaper: { idleAfter: Config.Duration("IDLE"), exempt }
+      reaper: { idleAfter: Config.Duration("IDLE"), maxLive: Config.Int("MAX_LIVE"), exempt }
     })
     return Effect.gen(function*() {
       const resolved = yield* Effect.flatMap(settings, Settings.resolve)
@@ -193,10 +194,10 @@ describe("settings", () => {
         promptLimit: 7,
         compaction: { ...Settings.defaults.compaction, auto: false },
         transcripts: { ...Settings.defaults.transcripts, retention: { keepLast: 3 } },
-        reaper: { ...Settings.defaults.reaper, idleAfter: Duration.minutes(10), exempt }
+        reaper: { ...Settings.defaults.reaper, idleAfter: Duration.minutes(10), maxLive: 8, exempt }
       })
     }).pipe(Effect.provide(ConfigProvider.layer(
-      ConfigProvider.fromUnknown({ ON_MISSING: "fail", AUTO: "false", KEEP: "3", IDLE: "10 minutes" })
+      ConfigProvider.fromUnknown({ ON_MISSING: "fail", AUTO: "false", KEEP: "3", MAX_LIVE: "8", IDLE: "10 minutes" })
     )))
   })
 

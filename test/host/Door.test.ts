@@ -107,6 +107,21 @@ describe("P15 the door", () => {
       assert.notInclude(JSON.stringify({ issues, message }), "hunter2")
     })))
 
+  it.effect("P15 mock: an error about 100,000 places names the first of them and says how many more there are", () =>
+    run(Effect.gen(function*() {
+      const { agents } = yield* started
+      const attachments = Array.from({ length: 100_000 }, () => ({ _tag: "Url" }))
+      const error = yield* refused(agents.sendTurn(unchecked({ ...input, attachments })))
+      assert.lengthOf(error.issues, 32)
+      assert.strictEqual(error.issues[0]?.path, "attachments[0]")
+      assert.deepInclude<unknown>(error, { omitted: 100_000 - 32 })
+      assert.match(error.message, /; and 99968 more$/)
+      const few = yield* refused(agents.sendTurn(unchecked({ ...input, attachments: attachments.slice(0, 32) })))
+      assert.lengthOf(few.issues, 32)
+      assert.notProperty(few, "omitted")
+      assert.notInclude(few.message, "more")
+    })))
+
   it.effect("P15 mock: a start with a bad mode, id or policy is refused before there is a session", () =>
     run(Effect.gen(function*() {
       const agents = yield* ProviderService

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as GeneratedCursors from "../support/GeneratedCursors.ts"
+import * as MutatedLines from "../support/MutatedLines.ts"
 import * as MutatedTurns from "../support/MutatedTurns.ts"
 import * as Recordings from "../support/Recordings.ts"
 
@@ -17,6 +18,17 @@ describe("decoding, at length", () => {
     assert.isAtLeast(report.damaged, 200_000)
     assert.isBelow(report.held, MutatedTurns.heldAtMost)
   }, timeout)
+
+  it.live(
+    "P15 adapter: 1,000,000 damaged lines of a peer, cut anywhere, are each a frame or a report, in order",
+    () =>
+      Effect.gen(function*() {
+        const report = yield* MutatedLines.run({ frames: 1_000_000, seed: 4 })
+        assert.isAtLeast(report.lines, 1_000_000)
+        assert.isAtLeast(report.damaged, 300_000)
+      }),
+    timeout
+  )
 
   it.effect(
     "P3 cursor: 100,000 generated and damaged ones are each read as the rules say",

@@ -9,4 +9,11 @@ describe("SessionReaper: the model at length", () => {
     ([schedule]) => ReaperModel.check(schedule),
     { arbitrary: { runs: 20_000 }, timeout: 3_600_000 }
   )
+
+  it.effect.prop(
+    "P9 mock: in any of 10,000 schedules with a cap of one, a session starts beside another only where that one is in use",
+    [ReaperModel.Schedule],
+    ([schedule]) => ReaperModel.check(schedule, 1),
+    { arbitrary: { runs: 10_000 }, timeout: 3_600_000 }
+  )
 })

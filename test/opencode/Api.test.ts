@@ -1,9 +1,9 @@
 import { assert, layer } from "@effect/vitest"
 import type { OpencodeClient } from "@opencode-ai/sdk/v2/client"
 import { Effect, Redacted } from "effect"
-import * as ScriptedModel from "../../examples/support/ScriptedModel.ts"
 import * as Api from "../../src/opencode/server/Api.ts"
 import type { SdkResult } from "../../src/opencode/server/Connection.ts"
+import { ModelScript } from "../../src/testing/index.ts"
 import * as Loopback from "../support/Loopback.ts"
 import { instanceId, OpenCodeServer } from "../support/OpenCodeServer.ts"
 
@@ -50,7 +50,7 @@ const refusals: ReadonlyArray<readonly [string, Request, number, string]> = [
   ]
 ]
 
-layer(OpenCodeServer.layer(ScriptedModel.echo), { timeout: "60 seconds", excludeTestServices: true })("calls", (it) => {
+layer(OpenCodeServer.layer(ModelScript.echo), { timeout: "60 seconds", excludeTestServices: true })("calls", (it) => {
   it.effect.each(refusals)(
     "P2 opencode: %s is refused with status and name",
     ([, request, status, name]) =>

@@ -6,7 +6,6 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, layer } from "@effect/vitest"
 import { Effect, Layer, Path } from "effect"
 import { openCodeConfig } from "../../examples/support/OpenCodeConfig.ts"
-import * as ScriptedModel from "../../examples/support/ScriptedModel.ts"
 import { allow, type GuardVerdict, veto } from "../../src/hooks/index.ts"
 import {
   type CodingAgents,
@@ -18,13 +17,14 @@ import {
 } from "../../src/index.ts"
 import * as Server from "../../src/opencode/server/Server.ts"
 import { AgentProcesses } from "../../src/store/index.ts"
+import { ModelReply, ModelScript, ScriptedModel } from "../../src/testing/index.ts"
 import { awaitEvent, endings, is, stored } from "../support/Agents.ts"
 import { isSummary, overflow } from "../support/CompactionGates.ts"
 import * as OpenCodeAgents from "../support/OpenCodeAgents.ts"
-import { folder, Model, start } from "../support/OpenCodeAgents.ts"
+import { folder, start } from "../support/OpenCodeAgents.ts"
 import { full } from "../support/OpenCodeSessions.ts"
 
-const { Reply, text } = ScriptedModel
+const { text } = ModelReply
 
 /** What each thread's guard says, and what happens when its summary is asked for. */
 const guards = new Map<ThreadId, Effect.Effect<GuardVerdict>>()
@@ -38,23 +38,23 @@ const keeper = LifecycleHooks.guard({
 
 /** Long answers fill the context; what follows a compaction is short. */
 const scripted = Layer.effect(
-  Model,
+  ScriptedModel,
   Effect.gen(function*() {
-    const scripts = new Map<string, ScriptedModel.Script>()
-    const answer: ScriptedModel.Script = (request) => {
+    const scripts = new Map<string, ModelScript.ModelScript>()
+    const answer: ModelScript.ModelScript = (request) => {
       if (request.lastUserText.startsWith("Continue if you have")) return text("Gone on.")
       // What was added for the model to read stands before the prompt.
-      return (scripts.get(request.lastUserText.split("\n").at(-1) ?? "") ?? ScriptedModel.echo)(request)
+      return (scripts.get(request.lastUserText.split("\n").at(-1) ?? "") ?? ModelScript.echo)(request)
     }
     const model = yield* ScriptedModel.make((request) =>
       isSummary(request)
         ? Effect.as(onSummary.get(request.sessionId ?? "") ?? Effect.void, text("In short."))
         : answer(request)
     )
-    return Model.of({
+    return ScriptedModel.of({
       ...model,
-      on: (prompt, script) => Effect.sync(() => void scripts.set(prompt, script)),
-      asked: () => Effect.succeed([])
+      on: (prompt, answer) =>
+        Effect.sync(() => void scripts.set(prompt, typeof answer === "function" ? answer : () => answer))
     })
   })
 )
@@ -62,7 +62,7 @@ const scripted = Layer.effect(
 const host = (settings: CodingAgents.Settings = {}) =>
   Layer.unwrap(Effect.gen(function*() {
     const path = yield* Path.Path
-    const model = yield* Model
+    const model = yield* ScriptedModel
     return OpenCodeAgents.host({
       settings,
       hooks: [keeper],
@@ -75,7 +75,7 @@ const host = (settings: CodingAgents.Settings = {}) =>
 const external = (compaction: { readonly auto: boolean }) =>
   Layer.unwrap(Effect.gen(function*() {
     const path = yield* Path.Path
-    const model = yield* Model
+    const model = yield* ScriptedModel
     const server = yield* Server.managed({
       instanceId: InstanceId.make("external"),
       isolated: true,
@@ -92,19 +92,19 @@ const external = (compaction: { readonly auto: boolean }) =>
     Layer.orDie
   )
 
-const command = (line: string): ScriptedModel.Reply =>
-  Reply.ToolCalls({ calls: [{ name: "bash", arguments: { command: line, description: "a command" } }] })
+const command = (line: string): ModelReply.Reply =>
+  ModelReply.calls([{ name: "bash", arguments: { command: line, description: "a command" } }])
 
 /** A turn whose tool says something, and whose answer fills the context if it shall. */
-const works = (line: string, fills: boolean): ScriptedModel.Script => (request) =>
+const works = (line: string, fills: boolean): ModelScript.ModelScript => (request) =>
   request.afterToolResult
-    ? Reply.Text({ text: `It said ${request.lastToolResult?.trim()}.`, ...(fills ? { usage: full } : {}) })
+    ? ModelReply.text(`It said ${request.lastToolResult?.trim()}.`, fills ? { usage: full } : {})
     : command(line)
 
 /** Two turns with tools; after the second one the context is full. */
 const converse = Effect.fnUntraced(function*(threadId: ThreadId, fills = true) {
   const agents = yield* ProviderService
-  const model = yield* Model
+  const model = yield* ScriptedModel
   yield* model.on(`look ${threadId}`, works(`echo first output of ${threadId}`, false))
   yield* model.on(`look again ${threadId}`, works(`echo second output of ${threadId}`, fills))
   yield* agents.runTurn({ threadId, prompt: `look ${threadId}` })
@@ -193,7 +193,7 @@ layer(host(), { timeout: "120 seconds", excludeTestServices: true })("OpenCode i
   it.effect("P13 opencode: an overflow that the model reports is saved before it is mended, and the turn goes on", () =>
     Effect.gen(function*() {
       const agents = yield* ProviderService
-      const model = yield* Model
+      const model = yield* ScriptedModel
       const { sessionId, threadId } = yield* begin()
       yield* converse(threadId, false)
       const seen = yield* verifiedAtSummary(threadId, sessionId)
@@ -217,11 +217,11 @@ layer(host(), { timeout: "120 seconds", excludeTestServices: true })("OpenCode i
   it.effect("P13 opencode: a guard that vetoes is heard twice; nothing is summed up, the turns have their answers; then it goes on", () =>
     Effect.gen(function*() {
       const agents = yield* ProviderService
-      const model = yield* Model
+      const model = yield* ScriptedModel
       const { threadId } = yield* begin()
       guards.set(threadId, Effect.succeed(veto("not now")))
       assert.strictEqual((yield* converse(threadId)).text, `It said second output of ${threadId}.`)
-      yield* model.on(`more ${threadId}`, () => Reply.Text({ text: "More.", usage: full }))
+      yield* model.on(`more ${threadId}`, () => ModelReply.text("More.", { usage: full }))
       for (let n = 0; n < 2; n++) yield* Effect.ignore(agents.runTurn({ threadId, prompt: `more ${threadId}` }))
       const outcomes = yield* settlements(threadId)
       assert.deepStrictEqual(outcomes.slice(0, 3), ["vetoed", "vetoed", "completed"])
@@ -233,7 +233,7 @@ layer(host(), { timeout: "120 seconds", excludeTestServices: true })("OpenCode i
   it.effect("P13 opencode: the agent is told where the transcript is, and reads it there", () =>
     Effect.gen(function*() {
       const agents = yield* ProviderService
-      const model = yield* Model
+      const model = yield* ScriptedModel
       const { sessionId, threadId } = yield* begin({ compaction: { tellAgent: true } })
       yield* converse(threadId)
       const path = (yield* gates(threadId))[0]?.snapshot?.path ?? "nowhere"
@@ -245,7 +245,7 @@ layer(host(), { timeout: "120 seconds", excludeTestServices: true })("OpenCode i
       const asked = (yield* model.requests).find(({ lastUserText }) =>
         lastUserText.includes(`where was it? ${threadId}`)
       )
-      assert.include(asked?.messages.map(ScriptedModel.textOf).join("\n"), path)
+      assert.include(asked?.messages.map(({ text }) => text).join("\n"), path)
     }))
 
   it.effect("P13 opencode: a disk that cannot take the transcript stops the compaction by policy, or is told and passed over", () =>
@@ -290,7 +290,7 @@ layer(external({ auto: false }), { timeout: "120 seconds", excludeTestServices: 
     it.effect("P13 opencode: a server that does not compact by itself is asked after an overflow, saved before, and goes on", () =>
       Effect.gen(function*() {
         const agents = yield* ProviderService
-        const model = yield* Model
+        const model = yield* ScriptedModel
         const { sessionId, threadId } = yield* begin()
         // Full, and yet nothing happens by itself.
         yield* converse(threadId)

@@ -7,7 +7,6 @@ import { assert, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Layer, Path, Queue, Redacted, Schedule, Scope } from "effect"
 import { mkdirSync } from "node:fs"
 import * as Processes from "../../examples/support/Processes.ts"
-import * as ScriptedModel from "../../examples/support/ScriptedModel.ts"
 import { allow } from "../../src/hooks/index.ts"
 import {
   type LifecycleEvent,
@@ -20,6 +19,7 @@ import {
 import * as Api from "../../src/opencode/server/Api.ts"
 import * as Server from "../../src/opencode/server/Server.ts"
 import type { CompactionOutcome } from "../../src/protocol.ts"
+import { ModelReply, type ModelRequest, ModelScript, ScriptedModel } from "../../src/testing/index.ts"
 import { awaitEvent, endings, is, stored as storedOf } from "../support/Agents.ts"
 import { isSummary } from "../support/CompactionGates.ts"
 import * as CompactionHost from "../support/CompactionHost.ts"
@@ -27,7 +27,7 @@ import { register } from "../support/Hooks.ts"
 import { folder, hands, reach, signal } from "../support/OpenCodeAgents.ts"
 import { filesIn } from "../support/SnapshotFixture.ts"
 
-const { Reply, call, text } = ScriptedModel
+const { call, text } = ModelReply
 const { full, instanceId, prompts, threadId, workspace } = CompactionHost
 
 const followUp = "what was it?"
@@ -41,14 +41,14 @@ const stored = storedOf(threadId)
 const whole = [prompts.first, `echo: ${prompts.first}`, prompts.fill, printed, "Long story."]
 
 /** The first summary is held back if that is asked for, until whoever wants it hangs up. */
-const script = (holdsFirst: boolean): ScriptedModel.Script => {
+const script = (holdsFirst: boolean): ModelScript.ModelScript => {
   let summaries = 0
   return (request) => {
-    if (isSummary(request)) return holdsFirst && ++summaries === 1 ? Reply.Hang() : text(summary)
+    if (isSummary(request)) return holdsFirst && ++summaries === 1 ? ModelReply.hang : text(summary)
     if (request.lastUserText === followUp || request.lastUserText.startsWith(continues)) return text("It was 42.")
     if (request.lastUserText !== prompts.fill) return text(`echo: ${request.lastUserText}`)
     return request.afterToolResult
-      ? Reply.Text({ text: "Long story.", usage: full })
+      ? ModelReply.text("Long story.", { usage: full })
       : call("bash", { command: `echo ${printed}`, description: "x" })
   }
 }
@@ -99,13 +99,13 @@ const outcomes = (events: ReadonlyArray<ThreadEvent>) =>
       .map(({ outcome }) => outcome)
   )
 
-const knows = (texts: ReadonlyArray<string>, { messages }: ScriptedModel.ModelRequest) => {
-  const told = messages.map(ScriptedModel.textOf).join("\n")
+const knows = (texts: ReadonlyArray<string>, { messages }: ModelRequest) => {
+  const told = messages.map(({ text }) => text).join("\n")
   return texts.every((text) => told.includes(text))
 }
 
 /** Summaries are made of everything, and who answers has either a summary or everything. */
-const nothingForgotten = (requests: ReadonlyArray<ScriptedModel.ModelRequest>) => {
+const nothingForgotten = (requests: ReadonlyArray<ModelRequest>) => {
   assert.isAbove(requests.length, 0)
   for (const request of requests) {
     if (isSummary(request)) assert.isTrue(knows([...whole, followUp], request))

@@ -1,11 +1,11 @@
 /** The compaction gate on a real OpenCode: who is asked, when, and what comes of each answer. */
 import { assert, layer } from "@effect/vitest"
 import { Effect, Exit, Scope } from "effect"
-import * as ScriptedModel from "../../examples/support/ScriptedModel.ts"
+import { ModelReply } from "../../src/testing/index.ts"
 import { allow, held, isSummary, orSummary, overflow, summaries, veto } from "../support/CompactionGates.ts"
 import { cursorOf, type Driven, full, items, OpenCodeSessions } from "../support/OpenCodeSessions.ts"
 
-const { Reply, text } = ScriptedModel
+const { text } = ModelReply
 
 const tags = (driven: Driven) => driven.seen.map(({ _tag }) => _tag)
 const texts = (driven: Driven) => items(driven, "AssistantMessage").map((item) => item.text)
@@ -18,13 +18,13 @@ const history = ({ session }: Driven) =>
       messages.flatMap(({ items }) => items.flatMap((item) => "text" in item ? [item.text] : [item._tag]))
   )
 
-const filled = orSummary(() => Reply.Text({ text: "Long story.", usage: full }))
+const filled = orSummary(() => ModelReply.text("Long story.", { usage: full }))
 const goesOn = orSummary(() => text("Gone on."))
 
 const fills = orSummary((request) =>
   request.afterToolResult
     ? text("Done.")
-    : Reply.ToolCalls({ calls: [{ name: "bash", arguments: { command: "echo ran", description: "x" } }], usage: full })
+    : ModelReply.calls([{ name: "bash", arguments: { command: "echo ran", description: "x" } }], { usage: full })
 )
 
 /** What OpenCode itself says after a compaction that it made by itself. */
@@ -38,7 +38,7 @@ layer(OpenCodeSessions.layer(), { timeout: "60 seconds", excludeTestServices: tr
       yield* on(continues, goesOn)
       const gate = yield* held
       const driven = yield* start({ compaction: gate.compaction })
-      assert.deepStrictEqual([adapter.capabilities.compactionGate, driven.session.compactionGate], [
+      assert.deepStrictEqual([adapter.capabilities.compactionGate, driven.session.capabilities.compactionGate], [
         "blocking",
         "blocking"
       ])
@@ -144,8 +144,8 @@ layer(OpenCodeSessions.layer(), { timeout: "60 seconds", excludeTestServices: tr
     }))
 
   const failures = {
-    "interrupted": Reply.Hang(),
-    "refused by the model": Reply.Error({ status: 401, body: { error: { message: "no" } } })
+    "interrupted": ModelReply.hang,
+    "refused by the model": ModelReply.error(401, { body: { error: { message: "no" } } })
   }
   for (const [what, failure] of Object.entries(failures)) {
     it.effect(`P13 opencode: a summary that was ${what} is not in the way of the next turn, whose own one counts`, () =>
@@ -174,7 +174,7 @@ layer(OpenCodeSessions.layer(), { timeout: "60 seconds", excludeTestServices: tr
         yield* driven.next("CompactionCompleted")
         assert.strictEqual((yield* driven.ending)._tag, "TurnCompleted")
         const last = (yield* model.requests).findLast((request) => request.sessionId === sessionId)
-        const said = last?.messages.map(ScriptedModel.textOf).join("\n") ?? ""
+        const said = last?.messages.map(({ text }) => text).join("\n") ?? ""
         assert.include(said, "In short.")
         assert.notInclude(said, "Long story.")
       }))

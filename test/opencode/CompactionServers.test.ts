@@ -3,26 +3,26 @@ import { assert, it } from "@effect/vitest"
 import { Effect, Exit, FileSystem, Path, Redacted, Scope, Stream } from "effect"
 import { createServer } from "node:net"
 import { openCodeConfig } from "../../examples/support/OpenCodeConfig.ts"
-import * as ScriptedModel from "../../examples/support/ScriptedModel.ts"
 import { SessionId, ThreadId, TurnId } from "../../src/domain/Ids.ts"
 import { OpenCode } from "../../src/opencode/index.ts"
 import { cursor } from "../../src/opencode/protocol/Cursor.ts"
 import * as Gate from "../../src/opencode/server/Gate.ts"
 import * as Session from "../../src/opencode/session/Session.ts"
 import type { StartInput } from "../../src/provider/ProviderAdapter.ts"
+import { ModelReply, ModelScript, ScriptedModel } from "../../src/testing/index.ts"
 import * as ChildScript from "../support/ChildScript.ts"
 import { allow, held, isSummary, orSummary, overflow, veto } from "../support/CompactionGates.ts"
 import * as Loopback from "../support/Loopback.ts"
 import { instanceId, open, type Opened, platform, workspace } from "../support/OpenCodeServer.ts"
 import { cursorOf, drive } from "../support/OpenCodeSessions.ts"
 
-const { Reply, call, text } = ScriptedModel
+const { call, text } = ModelReply
 
 /** As much as makes OpenCode compact. */
 const full = { input: 98_000, output: 100 }
 
-const filled = orSummary(() => Reply.Text({ text: "Long story.", usage: full }))
-const onceFilled: ScriptedModel.Script = (request) =>
+const filled = orSummary(() => ModelReply.text("Long story.", { usage: full }))
+const onceFilled: ModelScript.ModelScript = (request) =>
   request.lastUserText.includes("Continue if you have") ? text("Gone on.") : filled(request)
 
 const started = (directory: string, input: Partial<StartInput> = {}): StartInput => ({
@@ -44,7 +44,7 @@ const pluginFile = Effect.fnUntraced(function*(source: string) {
 })
 
 /** A server of our own with this plugin in the gate's place, and a session on it. */
-const withPlugin = Effect.fnUntraced(function*(url: string, script: ScriptedModel.Script, options = {}) {
+const withPlugin = Effect.fnUntraced(function*(url: string, script: ModelScript.ModelScript, options = {}) {
   const gate = yield* Gate.make(instanceId)
   const opened = yield* open(script, { plugin: { url, settings: Gate.settings(gate, undefined) }, ...options })
   const { call, directory, server, subscribe } = opened
@@ -62,12 +62,12 @@ const plugins = {
 for (const [what, source] of Object.entries(plugins)) {
   it.live(`P13 opencode: nothing is sent to a server whose plugin ${what}`, () =>
     Effect.gen(function*() {
-      const { model, start } = yield* withPlugin((yield* pluginFile(source)).href, ScriptedModel.echo)
+      const { model, start } = yield* withPlugin((yield* pluginFile(source)).href, ModelScript.echo)
       const { compaction } = yield* held
       const { session } = yield* start({ compaction })
       const turn = { turnId: TurnId.make("turn"), ref: undefined, input: { prompt: "hello" } }
       for (const attempt of [session.sendTurn(turn), session.steerTurn(turn), session.compact]) {
-        assert.deepInclude(yield* Effect.flip(attempt), { _tag: "GateMissing", plugin: Gate.pluginPath })
+        assert.deepInclude(yield* Effect.flip(attempt), { _tag: "GateMissing", missing: Gate.pluginPath })
       }
       assert.deepStrictEqual(yield* model.requests, [])
       const ungated = yield* start()
@@ -114,7 +114,7 @@ it.live("opencode: the user's own plugins load beside ours, and ours does not wa
       path.join(folder, "opencode.json"),
       JSON.stringify({ plugin: [(yield* pluginFile(marking("user"))).href] })
     )
-    const { start } = yield* withPlugin(Gate.plugin, ScriptedModel.echo, {
+    const { start } = yield* withPlugin(Gate.plugin, ModelScript.echo, {
       isolated: false,
       config: { plugin: [(yield* pluginFile(marking("app"))).href] },
       env: {
@@ -161,7 +161,7 @@ it.live("P13 opencode: without automatic compaction a session has another server
   Effect.gen(function*() {
     let calls = 0
     const model = yield* ScriptedModel.make((request) =>
-      isSummary(request) ? text("In short.") : ++calls === 3 ? overflow : Reply.Text({ text: "Long.", usage: full })
+      isSummary(request) ? text("In short.") : ++calls === 3 ? overflow : ModelReply.text("Long.", { usage: full })
     )
     const adapter = yield* OpenCode.make({
       isolated: { folder: yield* workspace },
@@ -235,10 +235,10 @@ for (const [auto, kind] of wishes) {
     Effect.gen(function*() {
       const opened = yield* open(onceFilled, { config: { compaction: { auto } } })
       const adapter = yield* attach(opened)
-      assert.strictEqual(adapter.capabilities.compactionGate, "observe-only")
+      assert.strictEqual(adapter.capabilities.compactionGate, "blocking")
       const gate = yield* held
       const session = yield* adapter.startSession(started(opened.directory, { compaction: gate.compaction }))
-      assert.strictEqual(session.compactionGate, kind)
+      assert.strictEqual(session.capabilities.compactionGate, kind)
       const driven = yield* drive(session)
       assert.strictEqual((yield* driven.run("fill it"))._tag, "TurnCompleted")
       assert.strictEqual(driven.seen.some(({ _tag }) => _tag === "CompactionCompleted"), auto)
@@ -253,10 +253,7 @@ it.live("P13 opencode: an external server with the plugin is held, by an app tha
       orSummary((request) =>
         request.lastUserText.includes("Continue if you have")
           ? text("Gone on.")
-          : Reply.ToolCalls({
-            calls: [{ name: "bash", arguments: { command: "true", description: "x" } }],
-            usage: full
-          })
+          : ModelReply.call("bash", { command: "true", description: "x" }, { usage: full })
       ),
       { config: { plugin } }
     )
@@ -265,7 +262,7 @@ it.live("P13 opencode: an external server with the plugin is held, by an app tha
     const adapter = yield* attach(opened, address, proxy.url)
     const gate = yield* held
     const session = yield* adapter.startSession(started(opened.directory, { compaction: gate.compaction }))
-    assert.strictEqual(session.compactionGate, "blocking")
+    assert.strictEqual(session.capabilities.compactionGate, "blocking")
     const driven = yield* drive(session)
     yield* driven.send("fill it")
     assert.strictEqual(yield* gate.question(0), "auto")

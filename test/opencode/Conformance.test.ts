@@ -7,9 +7,9 @@ import { Context, Effect, FileSystem, Layer, ManagedRuntime } from "effect"
 import { afterAll, describe, it } from "vitest"
 import { openCodeConfig } from "../../examples/support/OpenCodeConfig.ts"
 import * as Processes from "../../examples/support/Processes.ts"
-import * as ScriptedModel from "../../examples/support/ScriptedModel.ts"
 import { OpenCode } from "../../src/opencode/index.ts"
-import { Conformance, conformance } from "../../src/testing/index.ts"
+import { conformance, ScriptedModel } from "../../src/testing/index.ts"
+import * as Core from "../agents/Core.ts"
 import * as ConformingOpenCode from "../support/ConformingOpenCode.ts"
 import * as Loopback from "../support/Loopback.ts"
 import { OpenCodeServer } from "../support/OpenCodeServer.ts"
@@ -19,7 +19,7 @@ const onManaged = (id: string) =>
   ["turn/crash", "exit/known", "close/process", "orphans"].includes(id) || id.startsWith("gate/")
 /** A server that is not ours starts no subagents in this mode. */
 const onBoth = "mode/read-only"
-const rules = (managed: boolean) => Conformance.rules.filter(({ id }) => id === onBoth || onManaged(id) === managed)
+const rules = (managed: boolean) => Core.rules.filter(({ id }) => id === onBoth || onManaged(id) === managed)
 
 class External extends Context.Service<External, ConformingOpenCode.External>()("test/External") {
   static readonly layer = Layer.effect(

@@ -2,9 +2,9 @@ import { assert, it, layer } from "@effect/vitest"
 import { type Cause, Deferred, Effect, Exit, Queue, Schedule, Schema, Scope } from "effect"
 import type { ServerResponse } from "node:http"
 import { setImmediate as turn } from "node:timers/promises"
-import * as ScriptedModel from "../../examples/support/ScriptedModel.ts"
 import type { SessionFrame, StreamRestored } from "../../src/opencode/server/Connection.ts"
 import * as EventHub from "../../src/opencode/server/EventHub.ts"
+import { ModelReply, ModelScript } from "../../src/testing/index.ts"
 import * as Loopback from "../support/Loopback.ts"
 import { instanceId, open, OpenCodeServer, platform } from "../support/OpenCodeServer.ts"
 
@@ -26,10 +26,10 @@ const takeUntil = Effect.fnUntraced(function*(queue: Frames, stop: (frame: Sessi
 const isType = (type: string, sessionId?: string) => (frame: SessionFrame | StreamRestored) =>
   frame._tag === "Frame" && frame.type === type && (sessionId === undefined || frame.sessionId === sessionId)
 
-const subagents: ScriptedModel.Script = (request) =>
+const subagents: ModelScript.ModelScript = (request) =>
   request.lastUserText === "delegate" && !request.afterToolResult
-    ? ScriptedModel.call("task", { description: "Look", prompt: "inside", subagent_type: "general" })
-    : ScriptedModel.text(`echo: ${request.lastUserText}`)
+    ? ModelReply.call("task", { description: "Look", prompt: "inside", subagent_type: "general" })
+    : ModelReply.text(`echo: ${request.lastUserText}`)
 
 layer(OpenCodeServer.layer(subagents), { timeout: "60 seconds", excludeTestServices: true })("events", (it) => {
   it.effect("P11 opencode: each of two sessions gets its own frames, all of them, in order", () =>
@@ -104,7 +104,7 @@ layer(OpenCodeServer.layer(subagents), { timeout: "60 seconds", excludeTestServi
 
 it.live("P4 opencode: when the server dies all queues end", () =>
   Effect.gen(function*() {
-    const { createSession, server, subscribe } = yield* open(ScriptedModel.echo)
+    const { createSession, server, subscribe } = yield* open(ModelScript.echo)
     const frames = yield* subscribe(yield* createSession)
     process.kill(server.pid, "SIGKILL")
     const end = yield* Effect.flip(takeUntil(frames, () => false))

@@ -1,12 +1,12 @@
 /** P1 to P3 on the real OpenCode: what a follow-up finds, what counts as missing, and what keeps a cursor. */
 import { assert, layer } from "@effect/vitest"
 import { Effect, FileSystem, Path } from "effect"
-import { Reply } from "../../examples/support/ScriptedModel.ts"
 import { InstanceId, ProviderService } from "../../src/index.ts"
+import { ModelReply, ScriptedModel } from "../../src/testing/index.ts"
 import { awaitEvent, is, stored } from "../support/Agents.ts"
 import * as Git from "../support/Git.ts"
 import * as Loopback from "../support/Loopback.ts"
-import { bash, folder, hands, history, Model, start } from "../support/OpenCodeAgents.ts"
+import { bash, folder, hands, history, start } from "../support/OpenCodeAgents.ts"
 import * as OpenCodeAgents from "../support/OpenCodeAgents.ts"
 import { at, commands, cursorOf, gone, json, setCursorSession, withService } from "../support/OpenCodePromises.ts"
 
@@ -23,7 +23,7 @@ layer(OpenCodeAgents.layer(), { timeout: "60 seconds", excludeTestServices: true
         assert.strictEqual(next.continuity._tag, "Resumed")
         const started = (yield* stored(threadId)).filter(is("SessionStarted"))
         assert.deepStrictEqual(started.map(({ continuity }) => continuity._tag), ["Created", "Resumed"])
-        const model = yield* Model
+        const model = yield* ScriptedModel
         const [request, ...others] = yield* model.asked("reaper two")
         assert.deepStrictEqual(others, [])
         assert.deepStrictEqual(history(request), ["user: reaper one", "assistant: echo: reaper one"])
@@ -33,7 +33,7 @@ layer(OpenCodeAgents.layer(), { timeout: "60 seconds", excludeTestServices: true
   it.effect("P1 opencode: a session that is proved missing is rehydrated with the archive, and says so", () =>
     Effect.gen(function*() {
       const agents = yield* ProviderService
-      const model = yield* Model
+      const model = yield* ScriptedModel
       const { threadId } = yield* start()
       yield* agents.runTurn({ threadId, prompt: "the number is 4711" })
       yield* agents.stopSession({ threadId })
@@ -50,7 +50,7 @@ layer(OpenCodeAgents.layer(), { timeout: "60 seconds", excludeTestServices: true
   it.effect("P1 opencode: by policy a missing session is a fresh one, or an error that keeps the cursor", () =>
     Effect.gen(function*() {
       const agents = yield* ProviderService
-      const model = yield* Model
+      const model = yield* ScriptedModel
       const { threadId } = yield* start()
       yield* agents.runTurn({ threadId, prompt: "policy one" })
       yield* agents.stopSession({ threadId })
@@ -68,7 +68,7 @@ layer(OpenCodeAgents.layer(), { timeout: "60 seconds", excludeTestServices: true
   it.effect("P1 opencode: a move to another worktree of the project takes the session along", () =>
     Effect.gen(function*() {
       const agents = yield* ProviderService
-      const model = yield* Model
+      const model = yield* ScriptedModel
       const { main, worktree } = yield* Git.repository
       const { sessionId, threadId } = yield* start({ directory: main, runtimeMode: "full-access" })
       yield* agents.runTurn({ threadId, prompt: "before the move" })
@@ -100,7 +100,7 @@ layer(OpenCodeAgents.layer(), { timeout: "60 seconds", excludeTestServices: true
   it.effect("P1 opencode: a move to another project hands the conversation to a new session, or fails by policy", () =>
     Effect.gen(function*() {
       const agents = yield* ProviderService
-      const model = yield* Model
+      const model = yield* ScriptedModel
       const { main } = yield* Git.repository
       const { main: other } = yield* Git.repository
       const { sessionId, threadId } = yield* start({ directory: main })
@@ -206,12 +206,12 @@ layer(OpenCodeAgents.layer(), { timeout: "60 seconds", excludeTestServices: true
   it.effect("P3 opencode: the cursor is stored with the session, and nothing but a delete removes it", () =>
     Effect.gen(function*() {
       const agents = yield* ProviderService
-      const model = yield* Model
+      const model = yield* ScriptedModel
       const { directory, sessionId, threadId } = yield* start({ runtimeMode: "auto-accept-edits" })
       const payload = { sessionId, directory, runtimeMode: "auto-accept-edits", agentVersion: "1.18.33" }
       const whole = { provider: "opencode", version: 1, payload }
       assert.deepStrictEqual(yield* cursorOf(threadId), whole)
-      yield* model.on("P3 fails", () => Reply.Error({ status: 401, body: { error: { message: "no" } } }))
+      yield* model.on("P3 fails", () => ModelReply.error(401, { body: { error: { message: "no" } } }))
       yield* Effect.flip(agents.runTurn({ threadId, prompt: "P3 fails" }))
       yield* Effect.flip(agents.sendTurn({ threadId, prompt: "P3 no model", model: { id: "scripted/none" } }))
       yield* Effect.flip(agents.sendTurn({ threadId, prompt: "P3 no agent", agent: "nobody" }))

@@ -5,7 +5,6 @@ import { ChildProcess } from "effect/process"
 import type { SqlClient } from "effect/sql"
 import { execPath, kill } from "node:process"
 import { fileURLToPath } from "node:url"
-import { Reply } from "../../examples/support/ScriptedModel.ts"
 import type { EventOf } from "../../src/domain/LifecycleEvent.ts"
 import {
   type CodingAgents,
@@ -15,9 +14,10 @@ import {
   SessionStore,
   ThreadId
 } from "../../src/index.ts"
+import { ModelReply, ScriptedModel } from "../../src/testing/index.ts"
 import { LineText, Task } from "../crash/Protocol.ts"
 import { awaitEvent, is } from "../support/Agents.ts"
-import { folder, hands, host, Model, signal, start } from "../support/OpenCodeAgents.ts"
+import { folder, hands, host, signal, start } from "../support/OpenCodeAgents.ts"
 import { modelOnly } from "../support/OpenCodeFaults.ts"
 
 /** Everything that a durable hook is told of sessions, and the first end of a thread's session among it. */
@@ -72,7 +72,7 @@ layer(modelOnly, { timeout: "60 seconds", excludeTestServices: true })("hooks", 
   it.effect("P12 opencode: the model is not asked before hooks were told of the session's start", () =>
     Effect.gen(function*() {
       const path = yield* Path.Path
-      const model = yield* Model
+      const model = yield* ScriptedModel
       const [told, go] = [yield* Deferred.make<LifecycleEvent>(), yield* Deferred.make<void>()]
       const slow = LifecycleHooks.observe({
         name: "slow",
@@ -122,7 +122,7 @@ layer(modelOnly, { timeout: "60 seconds", excludeTestServices: true })("hooks", 
     () =>
       Effect.gen(function*() {
         const path = yield* Path.Path
-        const model = yield* Model
+        const model = yield* ScriptedModel
         const home = yield* folder
         const store = path.join(home, "threads.db")
         const threadId = ThreadId.make("killed")
@@ -138,7 +138,7 @@ layer(modelOnly, { timeout: "60 seconds", excludeTestServices: true })("hooks", 
           hook: "recorder"
         })
         const script = fileURLToPath(new URL("../crash/host.ts", import.meta.url))
-        yield* model.on("P12 in the middle", () => Reply.Hang())
+        yield* model.on("P12 in the middle", () => ModelReply.hang)
         const child = yield* ChildProcess.make(execPath, [script, task], {
           extendEnv: true,
           stdin: "ignore",

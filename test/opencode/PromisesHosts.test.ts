@@ -3,10 +3,10 @@ import { assert, layer } from "@effect/vitest"
 import { Effect, Exit, FileSystem, Layer, Logger, Path, References, Stream, Tracer } from "effect"
 import { inspect } from "node:util"
 import { openCodeConfig } from "../../examples/support/OpenCodeConfig.ts"
-import { Reply } from "../../examples/support/ScriptedModel.ts"
 import { ProviderService } from "../../src/index.ts"
+import { ModelReply, ScriptedModel } from "../../src/testing/index.ts"
 import { endings, is, stored } from "../support/Agents.ts"
-import { bash, folder, hands, history, host, Model, start } from "../support/OpenCodeAgents.ts"
+import { bash, folder, hands, history, host, start } from "../support/OpenCodeAgents.ts"
 import { modelOnly } from "../support/OpenCodeFaults.ts"
 import { commands } from "../support/OpenCodePromises.ts"
 import { isAlive } from "../support/OpenCodeServer.ts"
@@ -53,7 +53,7 @@ layer(modelOnly, { timeout: "60 seconds", excludeTestServices: true })("hosts of
       Effect.gen(function*() {
         const path = yield* Path.Path
         const fs = yield* FileSystem.FileSystem
-        const model = yield* Model
+        const model = yield* ScriptedModel
         const home = yield* folder
         const directory = yield* folder
         const layer = () =>
@@ -106,7 +106,7 @@ layer(modelOnly, { timeout: "60 seconds", excludeTestServices: true })("hosts of
       return Effect.gen(function*() {
         const fs = yield* FileSystem.FileSystem
         const path = yield* Path.Path
-        const model = yield* Model
+        const model = yield* ScriptedModel
         const apiKey = "sk-very-secret-4711"
         const { scripted } = openCodeConfig(model).provider
         const provider = { scripted: { ...scripted, options: { ...scripted.options, apiKey } } }
@@ -121,7 +121,7 @@ layer(modelOnly, { timeout: "60 seconds", excludeTestServices: true })("hosts of
             yield* agents.runTurn({ threadId, prompt: command })
             outputs.push(commands(yield* stored(threadId)).at(-1)?.output ?? "")
           }
-          yield* model.on("P14 fails", () => Reply.Error({ status: 401, body: { error: { message: "no" } } }))
+          yield* model.on("P14 fails", () => ModelReply.error(401, { body: { error: { message: "no" } } }))
           yield* Effect.flip(agents.runTurn({ threadId, prompt: "P14 fails" }))
           const { password } = yield* hands
           return { outputs, password }

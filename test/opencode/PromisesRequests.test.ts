@@ -1,10 +1,10 @@
 /** P6 and P7 on the real OpenCode: approvals, questions, and what each mode asks for. */
 import { assert, layer } from "@effect/vitest"
 import { Effect, Exit, Fiber, FileSystem, Option, Stream } from "effect"
-import { call, text } from "../../examples/support/ScriptedModel.ts"
 import { isTerminal, ProviderService, RequestId, type RuntimeMode, type ThreadId } from "../../src/index.ts"
+import { ModelReply, ScriptedModel } from "../../src/testing/index.ts"
 import { awaitEvent, is, stored } from "../support/Agents.ts"
-import { bash, hands, Model, start, thenSay } from "../support/OpenCodeAgents.ts"
+import { bash, hands, start, thenSay } from "../support/OpenCodeAgents.ts"
 import * as OpenCodeAgents from "../support/OpenCodeAgents.ts"
 import { approval, commands, runApproved } from "../support/OpenCodePromises.ts"
 
@@ -12,7 +12,7 @@ layer(OpenCodeAgents.layer(), { timeout: "60 seconds", excludeTestServices: true
   it.effect("P6 opencode: an approval is settled once; answering a settled or unknown one is a typed error", () =>
     Effect.gen(function*() {
       const agents = yield* ProviderService
-      const model = yield* Model
+      const model = yield* ScriptedModel
       const { threadId } = yield* start()
       yield* model.on("P6 run", bash("echo P6"))
       const { request, result } = yield* runApproved(threadId, "P6 run")
@@ -31,7 +31,7 @@ layer(OpenCodeAgents.layer(), { timeout: "60 seconds", excludeTestServices: true
   it.effect("P6 opencode: of two answers at once one counts, and one that somebody else gave is told of", () =>
     Effect.gen(function*() {
       const agents = yield* ProviderService
-      const model = yield* Model
+      const model = yield* ScriptedModel
       const { directory, threadId } = yield* start()
       yield* model.on("P6 race", bash("echo race"))
       yield* agents.sendTurn({ threadId, prompt: "P6 race" })
@@ -62,7 +62,7 @@ layer(OpenCodeAgents.layer(), { timeout: "60 seconds", excludeTestServices: true
   it.effect("P6 opencode: interrupt and stop settle what is open", () =>
     Effect.gen(function*() {
       const agents = yield* ProviderService
-      const model = yield* Model
+      const model = yield* ScriptedModel
       const { threadId } = yield* start()
       for (
         const [prompt, end] of [
@@ -87,14 +87,14 @@ layer(OpenCodeAgents.layer(), { timeout: "60 seconds", excludeTestServices: true
   it.effect("P6 opencode: a question is answered or dismissed, once", () =>
     Effect.gen(function*() {
       const agents = yield* ProviderService
-      const model = yield* Model
+      const model = yield* ScriptedModel
       const { threadId } = yield* start()
       const question = {
         question: "Which?",
         header: "Which",
         options: [{ label: "A", description: "a" }, { label: "B", description: "b" }]
       }
-      yield* model.on("P6 ask", thenSay(call("question", { questions: [question] }), "thanks"))
+      yield* model.on("P6 ask", thenSay(ModelReply.call("question", { questions: [question] }), "thanks"))
       const turn = yield* Effect.forkChild(agents.runTurn({ threadId, prompt: "P6 ask" }), { startImmediately: true })
       const { request } = yield* awaitEvent(is("QuestionAsked"), threadId)
       const answer = { _tag: "Answered", answers: [["B"]] } as const
@@ -139,16 +139,16 @@ layer(OpenCodeAgents.layer(), { timeout: "60 seconds", excludeTestServices: true
 /** Edits a file, runs a command, and runs another one; answers what the user was asked for. */
 const useTools = Effect.fnUntraced(function*(threadId: ThreadId) {
   const agents = yield* ProviderService
-  const model = yield* Model
+  const model = yield* ScriptedModel
   const { directory, epoch, lastSeq } = yield* agents.getThread({ threadId })
   const prompt = `use tools ${threadId} ${epoch} ${lastSeq}`
   const steps = [
-    call("write", { filePath: `${directory}/file-${lastSeq}.txt`, content: "written" }),
-    call("bash", { command: "echo first", description: "first" }),
-    call("bash", { command: "echo second", description: "second" })
+    ModelReply.call("write", { filePath: `${directory}/file-${lastSeq}.txt`, content: "written" }),
+    ModelReply.call("bash", { command: "echo first", description: "first" }),
+    ModelReply.call("bash", { command: "echo second", description: "second" })
   ]
   let step = 0
-  yield* model.on(prompt, () => steps[step++] ?? text("used"))
+  yield* model.on(prompt, () => steps[step++] ?? ModelReply.text("used"))
   yield* agents.sendTurn({ threadId, prompt })
   const asked: Array<string> = []
   yield* agents.streamEvents({ threadId, after: lastSeq }).pipe(

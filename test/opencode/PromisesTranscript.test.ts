@@ -1,11 +1,11 @@
 /** P16 on the real OpenCode: what a reader was shown of a turn stays in the transcript when its agent dies. */
 import { assert, layer } from "@effect/vitest"
 import { type Cause, Effect, Fiber, Queue, Stream } from "effect"
-import { text } from "../../examples/support/ScriptedModel.ts"
 import type { Item } from "../../src/domain/Item.ts"
 import { ProviderService, type ThreadEvent, type ThreadId } from "../../src/index.ts"
+import { ModelReply, ScriptedModel } from "../../src/testing/index.ts"
 import { awaitEvent, is, stored } from "../support/Agents.ts"
-import { bash, hands, Model, signal, start } from "../support/OpenCodeAgents.ts"
+import { bash, hands, signal, start } from "../support/OpenCodeAgents.ts"
 import { lastSeq, modelOnly, withHost } from "../support/OpenCodeFaults.ts"
 
 /** Reads the turn that runs until a fold of its events has what it waits for. */
@@ -43,11 +43,11 @@ layer(modelOnly, { timeout: "60 seconds", excludeTestServices: true })("transcri
         {},
         Effect.gen(function*() {
           const agents = yield* ProviderService
-          const model = yield* Model
+          const model = yield* ScriptedModel
           const { threadId } = yield* start()
           yield* agents.runTurn({ threadId, prompt: "P16 before" })
           const chunks = yield* Queue.unbounded<string, Cause.Done>()
-          yield* model.on("P16 dies", () => text(Stream.fromQueue(chunks)))
+          yield* model.on("P16 dies", () => ModelReply.text(Stream.fromQueue(chunks)))
           const after = yield* lastSeq(threadId)
           const reader = yield* readUntil(
             threadId,
@@ -84,7 +84,7 @@ layer(modelOnly, { timeout: "60 seconds", excludeTestServices: true })("transcri
         {},
         Effect.gen(function*() {
           const agents = yield* ProviderService
-          const model = yield* Model
+          const model = yield* ScriptedModel
           const { threadId } = yield* start({ runtimeMode: "full-access" })
           const command = "echo visible; exec sleep 600"
           yield* model.on("P16 command", bash(command))

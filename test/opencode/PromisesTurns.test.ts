@@ -1,11 +1,11 @@
 /** P4, P5, P8, P9 and P11 on the real OpenCode: how turns end and are delivered, and who reads of them. */
 import { assert, layer } from "@effect/vitest"
 import { type Cause, Deferred, Effect, Exit, Fiber, FileSystem, Option, Path, Queue, Stream } from "effect"
-import { Reply, text } from "../../examples/support/ScriptedModel.ts"
 import { InstanceId, isTerminal, ProviderService, type ThreadEvent, TurnId } from "../../src/index.ts"
+import { ModelReply, ScriptedModel } from "../../src/testing/index.ts"
 import { awaitEvent, endings, is, stored, tags } from "../support/Agents.ts"
 import * as Loopback from "../support/Loopback.ts"
-import { bash, hands, Model, start } from "../support/OpenCodeAgents.ts"
+import { bash, hands, start } from "../support/OpenCodeAgents.ts"
 import * as OpenCodeAgents from "../support/OpenCodeAgents.ts"
 import { approval, at, commands, deliveries, json, withService } from "../support/OpenCodePromises.ts"
 
@@ -13,18 +13,18 @@ layer(OpenCodeAgents.layer(), { timeout: "60 seconds", excludeTestServices: true
   it.effect("P4 opencode: clean end, 401 of the model, interrupt and stop are one terminal event each", () =>
     Effect.gen(function*() {
       const agents = yield* ProviderService
-      const model = yield* Model
+      const model = yield* ScriptedModel
       const { threadId } = yield* start()
       yield* agents.runTurn({ threadId, prompt: "P4 clean" })
-      yield* model.on("P4 unauthorized", () => Reply.Error({ status: 401, body: { error: { message: "no" } } }))
+      yield* model.on("P4 unauthorized", () => ModelReply.error(401, { body: { error: { message: "no" } } }))
       const failed = yield* Effect.flip(agents.runTurn({ threadId, prompt: "P4 unauthorized" }))
       assert.strictEqual(failed._tag, "TurnNotCompleted")
-      yield* model.on("P4 interrupted", () => Reply.Hang())
+      yield* model.on("P4 interrupted", () => ModelReply.hang)
       const { turnId } = yield* agents.sendTurn({ threadId, prompt: "P4 interrupted" })
       yield* model.awaitRequest((request) => request.lastUserText === "P4 interrupted")
       yield* agents.interruptTurn({ threadId, turnId })
       yield* agents.interruptTurn({ threadId, turnId })
-      yield* model.on("P4 stopped", () => Reply.Hang())
+      yield* model.on("P4 stopped", () => ModelReply.hang)
       yield* agents.sendTurn({ threadId, prompt: "P4 stopped" })
       yield* model.awaitRequest((request) => request.lastUserText === "P4 stopped")
       yield* agents.stopSession({ threadId })
@@ -45,9 +45,9 @@ layer(OpenCodeAgents.layer(), { timeout: "60 seconds", excludeTestServices: true
   it.effect("P4 opencode: interrupting the caller of runTurn interrupts the turn", () =>
     Effect.gen(function*() {
       const agents = yield* ProviderService
-      const model = yield* Model
+      const model = yield* ScriptedModel
       const { threadId } = yield* start()
-      yield* model.on("P4 given up", () => Reply.Hang())
+      yield* model.on("P4 given up", () => ModelReply.hang)
       const run = yield* Effect.forkChild(agents.runTurn({ threadId, prompt: "P4 given up" }), {
         startImmediately: true
       })
@@ -69,9 +69,9 @@ layer(OpenCodeAgents.layer(), { timeout: "60 seconds", excludeTestServices: true
         settings,
         Effect.gen(function*() {
           const agents = yield* ProviderService
-          const model = yield* Model
+          const model = yield* ScriptedModel
           const { threadId } = yield* start()
-          yield* model.on("P4 silence", () => Reply.Hang())
+          yield* model.on("P4 silence", () => ModelReply.hang)
           const error = yield* Effect.flip(agents.runTurn({ threadId, prompt: "P4 silence" }))
           assert.deepInclude(error._tag === "TurnNotCompleted" ? error.ending : error, {
             _tag: "TurnFailed",
@@ -85,7 +85,7 @@ layer(OpenCodeAgents.layer(), { timeout: "60 seconds", excludeTestServices: true
   it.effect("P5 opencode: a turn id is good for one turn", () =>
     Effect.gen(function*() {
       const agents = yield* ProviderService
-      const model = yield* Model
+      const model = yield* ScriptedModel
       const { directory, sessionId, threadId } = yield* start()
       const turn = { threadId, turnId: TurnId.make("P5-mine"), prompt: "P5 mine" }
       yield* agents.runTurn(turn)
@@ -100,7 +100,7 @@ layer(OpenCodeAgents.layer(), { timeout: "60 seconds", excludeTestServices: true
     it.effect(`P5 opencode: a prompt that ${what} ends as unknown, is not sent again, and is settled by the history`, () =>
       Effect.gen(function*() {
         const agents = yield* ProviderService
-        const model = yield* Model
+        const model = yield* ScriptedModel
         const { baseUrl, password } = yield* hands
         const proxy = yield* Loopback.proxy(baseUrl)
         const name = `uncertain-${delivered}`
@@ -135,7 +135,7 @@ layer(OpenCodeAgents.layer(), { timeout: "60 seconds", excludeTestServices: true
   it.effect("P5 opencode: a prompt that arrived over a connection that broke is settled at once by the history", () =>
     Effect.gen(function*() {
       const agents = yield* ProviderService
-      const model = yield* Model
+      const model = yield* ScriptedModel
       const { baseUrl, password } = yield* hands
       const proxy = yield* Loopback.proxy(baseUrl)
       yield* Effect.gen(function*() {
@@ -153,7 +153,7 @@ layer(OpenCodeAgents.layer(), { timeout: "60 seconds", excludeTestServices: true
   it.effect("P15 opencode: bad input of a turn is a typed error before anything is stored or sent", () =>
     Effect.gen(function*() {
       const agents = yield* ProviderService
-      const model = yield* Model
+      const model = yield* ScriptedModel
       const { directory, sessionId, threadId } = yield* start()
       const before = yield* stored(threadId)
       for (const prompt of ["", " \n\t"]) {
@@ -185,10 +185,10 @@ layer(OpenCodeAgents.layer(), { timeout: "60 seconds", excludeTestServices: true
   it.effect("P8 opencode: of many turns at once one is accepted, under one epoch", () =>
     Effect.gen(function*() {
       const agents = yield* ProviderService
-      const model = yield* Model
+      const model = yield* ScriptedModel
       const { threadId } = yield* start()
       yield* agents.stopSession({ threadId })
-      yield* model.on("P8 one of many", () => Reply.Hang())
+      yield* model.on("P8 one of many", () => ModelReply.hang)
       const exits = yield* Effect.forEach(
         Array.from({ length: 10 }),
         () => Effect.exit(agents.sendTurn({ threadId, prompt: "P8 one of many" })),
@@ -232,7 +232,7 @@ layer(OpenCodeAgents.layer(), { timeout: "60 seconds", excludeTestServices: true
       { reaper: { idleAfter: "100 millis", sweepEvery: "20 millis" } },
       Effect.gen(function*() {
         const agents = yield* ProviderService
-        const model = yield* Model
+        const model = yield* ScriptedModel
         const fs = yield* FileSystem.FileSystem
         const path = yield* Path.Path
         const { directory, threadId } = yield* start()
@@ -266,11 +266,11 @@ layer(OpenCodeAgents.layer(), { timeout: "60 seconds", excludeTestServices: true
   it.effect("P11 opencode: a reader has every stored event, then live ones and deltas, without a hole", () =>
     Effect.gen(function*() {
       const agents = yield* ProviderService
-      const model = yield* Model
+      const model = yield* ScriptedModel
       const { threadId } = yield* start()
       yield* agents.runTurn({ threadId, prompt: "P11 before" })
       const chunks = yield* Queue.unbounded<string, Cause.Done>()
-      yield* model.on("P11 streamed", () => text(Stream.fromQueue(chunks)))
+      yield* model.on("P11 streamed", () => ModelReply.text(Stream.fromQueue(chunks)))
       const read = (after: number) =>
         agents.streamEvents({ threadId, after }).pipe(
           Stream.takeUntil((event) => isTerminal(event) && event.seq > first.lastSeq),

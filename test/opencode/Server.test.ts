@@ -1,15 +1,15 @@
 import { assert, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, FileSystem, Option, Path, Redacted, Schema, Scope, Stream } from "effect"
-import * as ScriptedModel from "../../examples/support/ScriptedModel.ts"
 import * as Binary from "../../src/opencode/server/Binary.ts"
 import * as Server from "../../src/opencode/server/Server.ts"
+import { ModelReply, ModelScript } from "../../src/testing/index.ts"
 import * as Loopback from "../support/Loopback.ts"
 import { instanceId, isAlive, open, type Opened, platform, workspace } from "../support/OpenCodeServer.ts"
 
 const slow = { timeout: 60_000 }
-const bash = (command: string) => ScriptedModel.call("bash", { command, description: "Runs a command" })
-const onceBash = (command: string): ScriptedModel.Script => (request) =>
-  request.afterToolResult ? ScriptedModel.text("Done.") : bash(command)
+const bash = (command: string) => ModelReply.call("bash", { command, description: "Runs a command" })
+const onceBash = (command: string): ModelScript.ModelScript => (request) =>
+  request.afterToolResult ? ModelReply.text("Done.") : bash(command)
 
 const ToolPart = Schema.Struct({
   part: Schema.Struct({
@@ -91,16 +91,27 @@ it.live("P10 opencode: a server that no longer reacts is killed within the deadl
   }).pipe(Effect.provide(platform)), slow)
 
 it.live(
-  "P14 opencode: a tool's environment has neither the password nor the configuration",
-  () =>
-    Effect.gen(function*() {
-      const opened = yield* open(onceBash("env; echo env-ends"))
+  "P14 opencode: a tool's environment has neither the password nor the configuration, and nothing of ours that was not named",
+  () => {
+    process.env["OUR_DATABASE"] = "ours-alone"
+    process.env["NAMED_KEY"] = "named-key"
+    return Effect.gen(function*() {
+      const opened = yield* open(onceBash("env; echo env-ends"), { inherit: ["NAMED_*"] })
       const { input: output } = yield* toolOutput(opened, /env-ends/)
       assert.include(output, "EFFECT_CODING_AGENTS_PROCESS=")
       assert.notInclude(output, Redacted.value(opened.server.password))
       assert.notInclude(output, "not-a-key")
       assert.notMatch(output, /^OPENCODE_(SERVER|CONFIG)/m)
-    }).pipe(Effect.provide(platform)),
+      assert.notInclude(output, "ours-alone")
+      assert.include(output, "NAMED_KEY=named-key")
+    }).pipe(
+      Effect.provide(platform),
+      Effect.ensuring(Effect.sync(() => {
+        delete process.env["OUR_DATABASE"]
+        delete process.env["NAMED_KEY"]
+      }))
+    )
+  },
   slow
 )
 
@@ -128,7 +139,7 @@ it.live(
       for (const [name, content] of Object.entries(files)) {
         yield* fs.writeFileString(path.join(folder, name), JSON.stringify(content))
       }
-      const { call, directory } = yield* open(ScriptedModel.echo, {
+      const { call, directory } = yield* open(ModelScript.echo, {
         isolated: false,
         enforced: { permission: { "**": "ask" } },
         env: {
@@ -169,11 +180,11 @@ it.live("opencode: an isolated folder keeps its sessions from one server to the 
     const isolated = { folder: yield* workspace }
     const directory = yield* workspace
     const first = yield* Effect.scoped(
-      Effect.flatMap(open(ScriptedModel.echo, { isolated }), (opened) =>
+      Effect.flatMap(open(ModelScript.echo, { isolated }), (opened) =>
         opened.call("session.create", directory, (c, signal) =>
           c.session.create({ title: "kept" }, { signal })))
     )
-    const { call } = yield* open(ScriptedModel.echo, { isolated })
+    const { call } = yield* open(ModelScript.echo, { isolated })
     const again = yield* call("session.get", directory, (c, signal) =>
       c.session.get({ sessionID: first.id }, { signal }))
     assert.deepStrictEqual(again, first)
@@ -227,7 +238,7 @@ it.live("P10 opencode: one that is never ready fails at the deadline and is ende
 
 it.live("opencode: an external server is checked for its password and for being there", () =>
   Effect.gen(function*() {
-    const { server } = yield* open(ScriptedModel.echo)
+    const { server } = yield* open(ModelScript.echo)
     const endpoint = { instanceId, baseUrl: `${server.baseUrl}/` }
     const found = yield* Server.external({ ...endpoint, password: server.password })
     assert.deepInclude(found, { version: "1.18.33", baseUrl: server.baseUrl })

@@ -3,10 +3,10 @@ import { assert, layer } from "@effect/vitest"
 import { Effect, Path, Schedule, Stream } from "effect"
 import { execFileSync } from "node:child_process"
 import { closeSync, openSync, rmSync, writeSync } from "node:fs"
-import { Reply } from "../../examples/support/ScriptedModel.ts"
 import { ProviderService } from "../../src/index.ts"
+import { ModelReply, ScriptedModel } from "../../src/testing/index.ts"
 import { awaitEvent, endings, is, stored } from "../support/Agents.ts"
-import { bash, folder, hands, history, Model, signal, start } from "../support/OpenCodeAgents.ts"
+import { bash, folder, hands, history, signal, start } from "../support/OpenCodeAgents.ts"
 import { lastSeq, modelOnly, terminal, withHost } from "../support/OpenCodeFaults.ts"
 import { isAlive } from "../support/OpenCodeServer.ts"
 
@@ -18,12 +18,12 @@ layer(modelOnly, { timeout: "60 seconds", excludeTestServices: true })("the serv
         {},
         Effect.gen(function*() {
           const agents = yield* ProviderService
-          const model = yield* Model
+          const model = yield* ScriptedModel
           const { pid } = yield* Effect.gen(function*() {
             const working = yield* start()
             const asking = yield* start()
             yield* agents.runTurn({ threadId: working.threadId, prompt: "before the death" })
-            yield* model.on("dies working", () => Reply.Hang())
+            yield* model.on("dies working", () => ModelReply.hang)
             yield* model.on("dies asking", bash("echo never"))
             yield* agents.sendTurn({ threadId: working.threadId, prompt: "dies working" })
             yield* agents.sendTurn({ threadId: asking.threadId, prompt: "dies asking" })
@@ -93,11 +93,11 @@ layer(modelOnly, { timeout: "60 seconds", excludeTestServices: true })("the serv
       },
       Effect.gen(function*() {
         const agents = yield* ProviderService
-        const model = yield* Model
+        const model = yield* ScriptedModel
         const { threadId } = yield* start()
         const other = yield* start()
         yield* agents.runTurn({ threadId, prompt: "before the sleep" })
-        yield* model.on("sleeps", () => Reply.Hang())
+        yield* model.on("sleeps", () => ModelReply.hang)
         yield* agents.sendTurn({ threadId, prompt: "sleeps" })
         yield* model.awaitRequest(({ lastUserText }) => lastUserText === "sleeps")
         const seq = yield* lastSeq(threadId)
@@ -146,7 +146,7 @@ layer(modelOnly, { timeout: "60 seconds", excludeTestServices: true })("the serv
           },
           Effect.gen(function*() {
             const agents = yield* ProviderService
-            const model = yield* Model
+            const model = yield* ScriptedModel
             const { threadId } = yield* start()
             yield* agents.runTurn({ threadId, prompt: "while there is space" })
             const seq = yield* lastSeq(threadId)

@@ -2,20 +2,20 @@
 import { assert, layer } from "@effect/vitest"
 import { Effect, Exit, FileSystem, Path, Redacted, Schedule, Scope, Stream } from "effect"
 import { execFileSync } from "node:child_process"
-import * as ScriptedModel from "../../examples/support/ScriptedModel.ts"
 import { InstanceId, SessionId, ThreadId, TurnId } from "../../src/domain/Ids.ts"
 import { OpenCode } from "../../src/opencode/index.ts"
 import { cursor as codec } from "../../src/opencode/protocol/Cursor.ts"
 import * as Connections from "../../src/opencode/server/Connections.ts"
 import * as Session from "../../src/opencode/session/Session.ts"
 import type { StartInput } from "../../src/provider/ProviderAdapter.ts"
+import { ModelReply, ModelScript } from "../../src/testing/index.ts"
 import * as Loopback from "../support/Loopback.ts"
 import { OpenCodeServer, workspace } from "../support/OpenCodeServer.ts"
 import { cursorOf, drive, type Driven, items, OpenCodeSessions } from "../support/OpenCodeSessions.ts"
 
-const { Reply, call, text } = ScriptedModel
+const { call, text } = ModelReply
 
-const pwd: ScriptedModel.Script = (request) =>
+const pwd: ModelScript.ModelScript = (request) =>
   request.afterToolResult ? text("Done.") : call("bash", { command: "pwd", description: "Where" })
 
 const git = (directory: string, ...args: ReadonlyArray<string>) =>
@@ -56,7 +56,7 @@ layer(OpenCodeSessions.layer(), { timeout: "60 seconds", excludeTestServices: tr
       assert.strictEqual(resumed.session.origin._tag, "Resumed")
       yield* resumed.run("what is my name")
       const request = yield* model.awaitRequest((request) => request.lastUserText.includes("what is my name"))
-      assert.deepStrictEqual(request.messages.filter(({ role }) => role !== "system").map(ScriptedModel.textOf), [
+      assert.deepStrictEqual(request.messages.filter(({ role }) => role !== "system").map(({ text }) => text), [
         "my name is Ada",
         "echo: my name is Ada",
         "what is my name"
@@ -124,7 +124,7 @@ layer(OpenCodeSessions.layer(), { timeout: "60 seconds", excludeTestServices: tr
       const { start } = yield* OpenCodeSessions
       const source = yield* start()
       yield* source.run("common past")
-      const cursor = yield* source.session.fork
+      const cursor = yield* source.session.fork()
       yield* source.run("only here")
       const fork = yield* start({ from: { _tag: "Resume", cursor } })
       yield* fork.run("only there")
@@ -155,8 +155,8 @@ layer(OpenCodeSessions.layer(), { timeout: "60 seconds", excludeTestServices: tr
   it.effect("P5 opencode: the history tells what became of a turn", () =>
     Effect.gen(function*() {
       const { on, start } = yield* OpenCodeSessions
-      yield* on("goes wrong", () => Reply.Error({ status: 401, body: "no" }))
-      yield* on("hangs", () => Reply.Hang())
+      yield* on("goes wrong", () => ModelReply.error(401, { body: "no" }))
+      yield* on("hangs", () => ModelReply.hang)
       const driven = yield* start()
       const refs = new Map<string, string | undefined>()
       const turn = Effect.fnUntraced(function*(prompt: string) {
@@ -188,7 +188,7 @@ layer(OpenCodeSessions.layer(), { timeout: "60 seconds", excludeTestServices: tr
   it.effect("P10 opencode: closing a session stops its turn on the server", () =>
     Effect.gen(function*() {
       const { model, on, start } = yield* OpenCodeSessions
-      yield* on("long work", () => Reply.Hang())
+      yield* on("long work", () => ModelReply.hang)
       yield* on("and now", () => text("Now."))
       const scope = yield* Scope.make()
       const driven = yield* start().pipe(Scope.provide(scope))
@@ -201,7 +201,7 @@ layer(OpenCodeSessions.layer(), { timeout: "60 seconds", excludeTestServices: tr
     }))
 })
 
-const waits: ScriptedModel.Script = (request) => {
+const waits: ModelScript.ModelScript = (request) => {
   if (request.afterToolResult) return text("Done.")
   return request.lastUserText.includes("ask") ? call("bash", { command: "echo one", description: "x" }) : text("Hello.")
 }

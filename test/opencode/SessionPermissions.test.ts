@@ -1,19 +1,19 @@
 /** What a real OpenCode may do in each runtime mode, its subagents included, and who is asked. */
 import { assert, layer } from "@effect/vitest"
 import { Effect, FileSystem, Path } from "effect"
-import * as ScriptedModel from "../../examples/support/ScriptedModel.ts"
 import { RequestId } from "../../src/domain/Ids.ts"
 import type { RuntimeMode } from "../../src/domain/RuntimeMode.ts"
+import { ModelReply, ModelScript } from "../../src/testing/index.ts"
 import { cursorOf, type Driven, items, OpenCodeSessions } from "../support/OpenCodeSessions.ts"
 
-const { call, text } = ScriptedModel
+const { call, text } = ModelReply
 
-const after = (first: ScriptedModel.Reply): ScriptedModel.Script => (request) =>
+const after = (first: ModelReply.Reply): ModelScript.ModelScript => (request) =>
   request.afterToolResult ? text(`Done: ${request.lastToolResult}`) : first
 
 const bash = (command: string) => call("bash", { command, description: "Runs a command" })
 
-const task = (prompt: string, agent = "general"): ScriptedModel.Script =>
+const task = (prompt: string, agent = "general"): ModelScript.ModelScript =>
   after(call("task", { description: "Look around", prompt, subagent_type: agent }))
 
 /** Runs a turn, allowing what is asked, and answers the kinds of action that were asked about. */
@@ -129,7 +129,7 @@ layer(OpenCodeSessions.layer({ config: denied }), { timeout: "60 seconds", exclu
         yield* setup
         const source = yield* start()
         yield* asked(source, "run a command")
-        const fork = yield* start({ from: { _tag: "Resume", cursor: yield* source.session.fork } })
+        const fork = yield* start({ from: { _tag: "Resume", cursor: yield* source.session.fork() } })
         assert.notStrictEqual(fork.session.sessionId, source.session.sessionId)
         assert.deepStrictEqual(yield* asked(fork, "run a command"), ["command echo one"])
       }))

@@ -1,13 +1,13 @@
 /** Turns on a real OpenCode: how they run, how they fail, how they are interrupted. */
 import { assert, layer } from "@effect/vitest"
 import { Deferred, Effect, FileSystem, Path, Stream } from "effect"
-import * as ScriptedModel from "../../examples/support/ScriptedModel.ts"
 import { TurnId } from "../../src/domain/Ids.ts"
+import { ModelReply, ModelScript } from "../../src/testing/index.ts"
 import { type Driven, items, OpenCodeSessions } from "../support/OpenCodeSessions.ts"
 
-const { Reply, call, text } = ScriptedModel
+const { call, text } = ModelReply
 
-const after = (first: ScriptedModel.Reply): ScriptedModel.Script => (request) =>
+const after = (first: ModelReply.Reply): ModelScript.ModelScript => (request) =>
   request.afterToolResult ? text("Done.") : first
 
 const tags = (driven: Driven) => driven.seen.map(({ _tag }) => _tag)
@@ -26,7 +26,7 @@ layer(OpenCodeSessions.layer(), { timeout: "60 seconds", excludeTestServices: tr
   it.effect("P4 opencode: a turn's items are started, streamed and completed once, and it ends once", () =>
     Effect.gen(function*() {
       const { on, start } = yield* OpenCodeSessions
-      yield* on("think first", () => Reply.Reasoning({ reasoning: "Hm.", text: Stream.make("Hello ", "there.") }))
+      yield* on("think first", () => ModelReply.reasoning("Hm.", Stream.make("Hello ", "there.")))
       const driven = yield* start({ model: { id: "scripted/scripted-2" } })
       const { usage } = yield* driven.run("think first")
       assert.deepStrictEqual(tags(driven), [
@@ -54,7 +54,7 @@ layer(OpenCodeSessions.layer(), { timeout: "60 seconds", excludeTestServices: tr
   it.effect("P4 opencode: a second turn is not ended by what comes late of the first", () =>
     Effect.gen(function*() {
       const { on, start } = yield* OpenCodeSessions
-      yield* on("denied key", () => Reply.Error({ status: 401, body: { error: { message: "bad key" } } }))
+      yield* on("denied key", () => ModelReply.error(401, { body: { error: { message: "bad key" } } }))
       yield* on("after that", () => text("fine"))
       const driven = yield* start()
       for (let round = 0; round < 3; round++) {
@@ -74,9 +74,9 @@ layer(OpenCodeSessions.layer(), { timeout: "60 seconds", excludeTestServices: tr
       const { on, start } = yield* OpenCodeSessions
       let calls = 0
       yield* on("busy model", () =>
-        ++calls < 3 ? Reply.Error({ status: 429, body: "slow down", headers: soon }) : text("at last"))
+        ++calls < 3 ? ModelReply.error(429, { body: "slow down", headers: soon }) : text("at last"))
       yield* on("never again", () =>
-        Reply.Error({ status: 429, body: "slow down", headers: soon }))
+        ModelReply.error(429, { body: "slow down", headers: soon }))
       const driven = yield* start()
       assert.strictEqual((yield* driven.run("busy model"))._tag, "TurnCompleted")
       assert.deepStrictEqual(
@@ -95,8 +95,7 @@ layer(OpenCodeSessions.layer(), { timeout: "60 seconds", excludeTestServices: tr
       yield* on("much to say", () => {
         if (overflown) return text("Now it fits.")
         overflown = true
-        return Reply.Error({
-          status: 400,
+        return ModelReply.error(400, {
           body: { error: { message: "too long", code: "context_length_exceeded", type: "invalid_request_error" } }
         })
       })
@@ -136,9 +135,9 @@ layer(OpenCodeSessions.layer(), { timeout: "60 seconds", excludeTestServices: tr
   it.effect("P4 opencode: interrupted in the stream, during a retry, and right after sending", () =>
     Effect.gen(function*() {
       const { on, start } = yield* OpenCodeSessions
-      yield* on("stream on", () => Reply.Text({ text: Stream.concat(Stream.make("Half"), Stream.never) }))
-      yield* on("try later", () => Reply.Error({ status: 429, body: "no", headers: { "retry-after-ms": "60000" } }))
-      yield* on("hang on", () => Reply.Hang())
+      yield* on("stream on", () => ModelReply.text(Stream.concat(Stream.make("Half"), Stream.never)))
+      yield* on("try later", () => ModelReply.error(429, { body: "no", headers: { "retry-after-ms": "60000" } }))
+      yield* on("hang on", () => ModelReply.hang)
       yield* on("go on", () => text("fine"))
       const driven = yield* start()
       const streaming = yield* driven.send("stream on")
@@ -248,13 +247,11 @@ layer(OpenCodeSessions.layer(), { timeout: "60 seconds", excludeTestServices: tr
       yield* fs.writeFileString(file, "first\n")
       yield* on(
         "edit the file",
-        after(Reply.ToolCalls({
-          calls: [
-            { name: "edit", arguments: { filePath: file, oldString: "first", newString: "second" } },
-            { name: "write", arguments: { filePath: `${file}.new`, content: "new\n" } },
-            { name: "todowrite", arguments: { todos: [{ content: "one", status: "in_progress", priority: "high" }] } }
-          ]
-        }))
+        after(ModelReply.calls([
+          { name: "edit", arguments: { filePath: file, oldString: "first", newString: "second" } },
+          { name: "write", arguments: { filePath: `${file}.new`, content: "new\n" } },
+          { name: "todowrite", arguments: { todos: [{ content: "one", status: "in_progress", priority: "high" }] } }
+        ]))
       )
       const driven = yield* start({ runtimeMode: "auto-accept-edits" })
       assert.strictEqual((yield* driven.run("edit the file"))._tag, "TurnCompleted")

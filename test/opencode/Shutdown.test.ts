@@ -6,8 +6,8 @@ import { ChildProcess } from "effect/process"
 import { execPath, kill } from "node:process"
 import { fileURLToPath } from "node:url"
 import * as Processes from "../../examples/support/Processes.ts"
-import * as ScriptedModel from "../../examples/support/ScriptedModel.ts"
 import { SessionStore, ThreadId } from "../../src/index.ts"
+import { ModelReply, ModelScript, ScriptedModel } from "../../src/testing/index.ts"
 import { LineText, Task } from "../crash/Protocol.ts"
 
 it.live.runIf(process.platform === "linux")(
@@ -25,8 +25,8 @@ it.live.runIf(process.platform === "linux")(
       const processes = yield* Processes.make
       const model = yield* ScriptedModel.make((request) =>
         request.lastUserText === "work"
-          ? ScriptedModel.call("bash", { command: `echo > ${started}; exec sleep 600`, description: "Work" })
-          : ScriptedModel.echo(request)
+          ? ModelReply.call("bash", { command: `echo > ${started}; exec sleep 600`, description: "Work" })
+          : ModelScript.echo(request)
       )
       const task = yield* Schema.encodeEffect(Task)({
         store,

@@ -3,12 +3,12 @@ import { assert, layer } from "@effect/vitest"
 import { Effect, FileSystem, Layer, Path, Schema, Stream } from "effect"
 import { ChildProcess, ChildProcessSpawner } from "effect/process"
 import { openCodeConfig } from "../../examples/support/OpenCodeConfig.ts"
-import * as ScriptedModel from "../../examples/support/ScriptedModel.ts"
 import { Epoch, InstanceId, ProviderName, ThreadId } from "../../src/domain/Ids.ts"
 import * as archive from "../../src/host/archive.ts"
 import * as Binary from "../../src/opencode/server/Binary.ts"
 import * as Environment from "../../src/opencode/server/Environment.ts"
 import { SessionStore } from "../../src/store/SessionStore.ts"
+import { ModelReply } from "../../src/testing/index.ts"
 import * as Snapshots from "../../src/transcript/internal/snapshots.ts"
 import { instanceId, workspace } from "../support/OpenCodeServer.ts"
 import { type Driven, OpenCodeSessions } from "../support/OpenCodeSessions.ts"
@@ -23,9 +23,9 @@ const converse = Effect.gen(function*() {
   const { on, start } = yield* OpenCodeSessions
   yield* on("run it", (request) =>
     request.afterToolResult
-      ? ScriptedModel.text("It ran.")
-      : ScriptedModel.call("bash", { command: `echo the token is ${secret}`, description: "Prints" }))
-  yield* on("think", () => ScriptedModel.Reply.Reasoning({ reasoning: "Hm.", text: "Thought." }))
+      ? ModelReply.text("It ran.")
+      : ModelReply.call("bash", { command: `echo the token is ${secret}`, description: "Prints" }))
+  yield* on("think", () => ModelReply.reasoning("Hm.", "Thought."))
   const driven = yield* start({ runtimeMode: "full-access", model: { id: "scripted/scripted-2" } })
   yield* driven.run("run it", {
     attachments: [{ _tag: "Data", name: "dot.png", mime: "image/png", base64: png }],

@@ -1,14 +1,14 @@
 /** Broken streams, deep subagents and slow readers on the real OpenCode. */
 import { assert, it, layer } from "@effect/vitest"
 import { type Cause, Deferred, Effect, Fiber, Layer, Queue, Redacted, Schedule, Stream } from "effect"
-import { call, text } from "../../examples/support/ScriptedModel.ts"
 import { InstanceId, isTerminal, ProviderService, type ThreadEvent, type ThreadId } from "../../src/index.ts"
 import * as OpenCode from "../../src/opencode/OpenCode.ts"
+import { ModelReply, ScriptedModel } from "../../src/testing/index.ts"
 import { awaitEvent, endings, is, stored } from "../support/Agents.ts"
 import { heap } from "../support/Heap.ts"
 import * as Loopback from "../support/Loopback.ts"
 import * as OpenCodeAgents from "../support/OpenCodeAgents.ts"
-import { bash, hands, Model, start, thenSay } from "../support/OpenCodeAgents.ts"
+import { bash, hands, start, thenSay } from "../support/OpenCodeAgents.ts"
 import { lastSeq, modelOnly, withHost } from "../support/OpenCodeFaults.ts"
 
 const nested = {
@@ -54,10 +54,10 @@ layer(OpenCodeAgents.layer({ agent: { config: nested } }), { timeout: "60 second
       broken("down", (proxy, instanceId) =>
         Effect.gen(function*() {
           const agents = yield* ProviderService
-          const model = yield* Model
+          const model = yield* ScriptedModel
           const { directory, sessionId, threadId } = yield* start({ instanceId })
           const chunks = yield* Queue.unbounded<string, Cause.Done>()
-          yield* model.on("ends unseen", () => text(Stream.fromQueue(chunks)))
+          yield* model.on("ends unseen", () => ModelReply.text(Stream.fromQueue(chunks)))
           const seen = yield* turnOf(threadId, yield* lastSeq(threadId))
           yield* agents.sendTurn({ threadId, prompt: "ends unseen" })
           yield* Queue.offer(chunks, "first")
@@ -98,10 +98,10 @@ layer(OpenCodeAgents.layer({ agent: { config: nested } }), { timeout: "60 second
         broken("blind", (proxy, instanceId) =>
           Effect.gen(function*() {
             const agents = yield* ProviderService
-            const model = yield* Model
+            const model = yield* ScriptedModel
             const { directory, sessionId, threadId } = yield* start({ instanceId })
             const chunks = yield* Queue.unbounded<string, Cause.Done>()
-            yield* model.on("ends blind", () => text(Stream.fromQueue(chunks)))
+            yield* model.on("ends blind", () => ModelReply.text(Stream.fromQueue(chunks)))
             const seen = yield* turnOf(threadId, yield* lastSeq(threadId))
             yield* agents.sendTurn({ threadId, prompt: "ends blind" })
             yield* Queue.offer(chunks, "blind")
@@ -132,7 +132,7 @@ layer(OpenCodeAgents.layer({ agent: { config: nested } }), { timeout: "60 second
         () =>
           Effect.gen(function*() {
             const agents = yield* ProviderService
-            const model = yield* Model
+            const model = yield* ScriptedModel
             const { threadId } = yield* start()
             const prompts = Array.from({ length: depth + 1 }, (_, level) => `level ${level} of ${depth}`)
             for (const [level, prompt] of prompts.entries()) {
@@ -141,7 +141,9 @@ layer(OpenCodeAgents.layer({ agent: { config: nested } }), { timeout: "60 second
                 prompt,
                 below === undefined
                   ? bash(`echo at depth ${level}`)
-                  : thenSay(call("task", { description: "Go down", prompt: below, subagent_type: "general" }))
+                  : thenSay(
+                    ModelReply.call("task", { description: "Go down", prompt: below, subagent_type: "general" })
+                  )
               )
             }
             const turn = yield* agents.sendTurn({ threadId, prompt: prompts[0] ?? "" })
@@ -172,7 +174,7 @@ layer(OpenCodeAgents.layer({ agent: { config: nested } }), { timeout: "60 second
     it.effect("P7 opencode: what is allowed for one session is asked about in another one of the same directory", () =>
       Effect.gen(function*() {
         const agents = yield* ProviderService
-        const model = yield* Model
+        const model = yield* ScriptedModel
         const one = yield* start()
         const two = yield* start({ directory: one.directory })
         const asks = Effect.fnUntraced(
@@ -215,10 +217,10 @@ it.live(
       {},
       Effect.gen(function*() {
         const agents = yield* ProviderService
-        const model = yield* Model
+        const model = yield* ScriptedModel
         const { threadId } = yield* start({ runtimeMode: "full-access" })
         const chunk = "0123456789abcdef".repeat(640)
-        yield* model.on("burst", () => text(Stream.range(1, 10_000).pipe(Stream.map(() => chunk))))
+        yield* model.on("burst", () => ModelReply.text(Stream.range(1, 10_000).pipe(Stream.map(() => chunk))))
         yield* agents.runTurn({ threadId, prompt: "before" })
         const after = yield* lastSeq(threadId)
         const standing = yield* Deferred.make<void>()

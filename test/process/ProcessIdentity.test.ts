@@ -14,6 +14,7 @@ describe("ProcessIdentity", () => {
       assert.deepStrictEqual(ProcessIdentity.parseStat(stat(name)), {
         pid: 4242,
         parent: 17,
+        group: 4242,
         startTime: "987654",
         ended: false
       }, name)

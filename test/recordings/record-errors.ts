@@ -16,8 +16,8 @@ import { execFileSync } from "node:child_process"
 import { mkdirSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import * as ScriptedModel from "../../examples/support/ScriptedModel.ts"
 import * as MessageId from "../../src/opencode/protocol/MessageId.ts"
+import { ModelReply, ModelScript } from "../../src/testing/index.ts"
 import * as ErrorCases from "../support/ErrorCases.ts"
 import * as Exchanges from "../support/Exchanges.ts"
 import * as ModelCases from "../support/ModelCases.ts"
@@ -99,9 +99,9 @@ const transport = Effect.gen(function*() {
 
 const scripts = new Map<string, { readonly model: ModelCases.Case["model"]; calls: number }>()
 
-const script: ScriptedModel.Script = (request) => {
+const script: ModelScript.ModelScript = (request) => {
   const turn = scripts.get(request.sessionId ?? "")
-  return turn === undefined ? ScriptedModel.text("Nothing scripted.") : turn.model(turn.calls++, request)
+  return turn === undefined ? ModelReply.text("Nothing scripted.") : turn.model(turn.calls++, request)
 }
 
 const decodeProperties = Schema.decodeUnknownOption(Schema.Struct({

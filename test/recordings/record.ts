@@ -16,48 +16,46 @@ import { createRequire } from "node:module"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { openCodeConfig } from "../../examples/support/OpenCodeConfig.ts"
-import * as ScriptedModel from "../../examples/support/ScriptedModel.ts"
+import { ModelReply, type ModelRequest, ScriptedModel } from "../../src/testing/index.ts"
 
 // --- the turns ---
 
-const { Reply, call, text } = ScriptedModel
+const { call, text } = ModelReply
 const bash = (command: string) => call("bash", { command, description: "Runs a command" })
 
 /** What the model answers to the first call of each turn; after a tool's result it says "Done.". */
-const turns: Readonly<Record<string, (request: ScriptedModel.ModelRequest, workspace: string) => ScriptedModel.Reply>> =
-  {
-    text: () => Reply.Reasoning({ reasoning: Stream.make("Let me ", "think."), text: Stream.make("Hello ", "there.") }),
-    command: () => bash("echo hello"),
-    "command-fails": () => bash("echo broken >&2; exit 3"),
-    rejected: () => bash("echo never"),
-    edit: (_, workspace) =>
-      call("edit", { filePath: `${workspace}/notes.txt`, oldString: "first", newString: "second" }),
-    todo: () => call("todowrite", { todos: [{ content: "one", status: "in_progress", priority: "high" }] }),
-    question: () =>
-      call("question", {
-        questions: [{
-          question: "Which?",
-          header: "Choice",
-          options: [{ label: "A", description: "a" }, { label: "B", description: "b" }]
-        }]
-      }),
-    subagent: (request) =>
-      request.lastUserText === "subagent"
-        ? call("task", { description: "Look around", prompt: "inside the subagent", subagent_type: "general" })
-        : bash("echo child"),
-    retry: () =>
-      retried++ < 2
-        ? Reply.Error({ status: 429, body: "slow down", headers: { "retry-after-ms": "20" } })
-        : text("At last."),
-    abort: () => Reply.Text({ text: Stream.concat(Stream.make("Half"), Stream.never) }),
-    unauthorized: () => Reply.Error({ status: 401, body: { error: { message: "bad key" } } }),
-    compaction: (request) =>
-      request.lastUserText === "compaction" && request.toolNames.length > 0
-        ? Reply.Text({ text: "A long answer.", usage: { input: 99_000, output: 500 } })
-        : text(request.toolNames.length > 0 ? "Going on." : "The summary."),
-    "unknown-model": () => text("never"),
-    "unknown-agent": () => text("never")
-  }
+const turns: Readonly<Record<string, (request: ModelRequest, workspace: string) => ModelReply.Reply>> = {
+  text: () => ModelReply.reasoning(Stream.make("Let me ", "think."), Stream.make("Hello ", "there.")),
+  command: () => bash("echo hello"),
+  "command-fails": () => bash("echo broken >&2; exit 3"),
+  rejected: () => bash("echo never"),
+  edit: (_, workspace) => call("edit", { filePath: `${workspace}/notes.txt`, oldString: "first", newString: "second" }),
+  todo: () => call("todowrite", { todos: [{ content: "one", status: "in_progress", priority: "high" }] }),
+  question: () =>
+    call("question", {
+      questions: [{
+        question: "Which?",
+        header: "Choice",
+        options: [{ label: "A", description: "a" }, { label: "B", description: "b" }]
+      }]
+    }),
+  subagent: (request) =>
+    request.lastUserText === "subagent"
+      ? call("task", { description: "Look around", prompt: "inside the subagent", subagent_type: "general" })
+      : bash("echo child"),
+  retry: () =>
+    retried++ < 2
+      ? ModelReply.error(429, { body: "slow down", headers: { "retry-after-ms": "20" } })
+      : text("At last."),
+  abort: () => ModelReply.text(Stream.concat(Stream.make("Half"), Stream.never)),
+  unauthorized: () => ModelReply.error(401, { body: { error: { message: "bad key" } } }),
+  compaction: (request) =>
+    request.lastUserText === "compaction" && request.toolNames.length > 0
+      ? ModelReply.text("A long answer.", { usage: { input: 99_000, output: 500 } })
+      : text(request.toolNames.length > 0 ? "Going on." : "The summary."),
+  "unknown-model": () => text("never"),
+  "unknown-agent": () => text("never")
+}
 let retried = 0
 
 // --- the recorder ---
@@ -139,7 +137,7 @@ const open = Effect.gen(function*() {
   }
   const model = yield* ScriptedModel.make((request) => {
     const turn = request.lastUserText.startsWith("inside") ? "subagent" : request.messages
-      .filter((message) => message.role === "user").map(ScriptedModel.textOf).find((text) => text in turns)
+      .filter((message) => message.role === "user").map(({ text }) => text).find((text) => text in turns)
     if (request.afterToolResult) return text("Done.")
     return turns[turn ?? "compaction"]?.(request, workspace) ?? text("Nothing scripted.")
   })

@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, FileSystem, Path } from "effect"
 import { TestClock } from "effect/testing"
-import { InstanceId, ProviderService, SessionStore, ThreadId } from "../../src/index.ts"
+import { InstanceId, ProviderService, SessionStore, ThreadId, TurnId } from "../../src/index.ts"
 import { SessionMissing } from "../../src/protocol.ts"
 import { MockProvider } from "../../src/testing/index.ts"
 import * as Agents from "../support/Agents.ts"
@@ -46,6 +46,39 @@ describe("continuity", () => {
       const session = (yield* agent.sessions).find((session) => session.live)
       assert.strictEqual(session?.history[0]?.role, "seed")
       assert.include(session?.history[0]?.text, "remember 42")
+    }).pipe(Effect.provide(layer())))
+
+  it.effect("P1 mock: a session that goes while it is live is proved missing by the next turn, which reaches its successor", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      const agent = yield* MockProvider
+      const { sessionId } = yield* Agents.start()
+      yield* agents.runTurn({ threadId, prompt: "remember 42" })
+      yield* agent.loseSession(sessionId)
+      const next = yield* agents.runTurn({ threadId, prompt: "what was it?" })
+      assert.strictEqual(next.continuity._tag, "Rehydrated")
+      const events = yield* stored()
+      assert.deepStrictEqual(events.filter(is("SessionEnded")).map(({ reason }) => reason), ["lost"])
+      assert.deepStrictEqual(
+        events.filter(is("TurnStarted")).map(({ epoch, input }) => [epoch, input.prompt]),
+        [[1, "remember 42"], [2, "what was it?"]]
+      )
+      const received = (yield* agent.received).map(({ input }) => input.prompt)
+      assert.deepStrictEqual(received, ["remember 42", "what was it?"])
+    }).pipe(Effect.provide(layer())))
+
+  it.effect("P1 mock: a session that goes while it is live fails its next turn where the policy says so, which can be sent again", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      const agent = yield* MockProvider
+      const { sessionId } = yield* Agents.start()
+      yield* agents.runTurn({ threadId, prompt: "one" })
+      yield* agent.loseSession(sessionId)
+      const turnId = TurnId.make("two")
+      const error = yield* Effect.flip(agents.sendTurn({ threadId, turnId, prompt: "two", onMissing: "fail" }))
+      assert.instanceOf(error, SessionMissing)
+      const next = yield* agents.runTurn({ threadId, turnId, prompt: "two", onMissing: "fresh" })
+      assert.deepStrictEqual([next.turnId, next.continuity._tag], [turnId, "Fresh"])
     }).pipe(Effect.provide(layer())))
 
   it.effect("P1 mock: by policy a missing session is started fresh, or fails and keeps the cursor", () =>

@@ -2,7 +2,14 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Layer } from "effect"
-import { CodingAgents, InstanceId, ProviderService, SessionStore, ThreadId } from "../../src/index.ts"
+import {
+  CodingAgents,
+  InstanceId,
+  ProviderService,
+  SessionStore,
+  ThreadId,
+  TranscriptArchive
+} from "../../src/index.ts"
 import { MockProvider } from "../../src/testing/index.ts"
 import * as Agents from "../support/Agents.ts"
 
@@ -118,6 +125,18 @@ describe("createThread", () => {
       yield* Fiber.join(start)
       assert.strictEqual((yield* Fiber.join(made))._tag, "ThreadExists")
       assert.strictEqual((yield* agents.getThread({ threadId })).title, "Started")
+    })))
+
+  it.effect("P1 mock: a snapshot of a thread that never had a session says so, and of one that is not there that it is not", () =>
+    run(Effect.gen(function*() {
+      const archive = yield* TranscriptArchive
+      assert.strictEqual((yield* Effect.flip(archive.snapshot({ threadId })))._tag, "ThreadNotFound")
+      const { agents } = yield* create
+      const error = yield* Effect.flip(archive.snapshot({ threadId }))
+      assert.deepInclude(error, { _tag: "NothingToSave", threadId, retryable: false })
+      assert.deepStrictEqual(yield* archive.list({ threadId }), [])
+      yield* agents.startSession({ threadId })
+      yield* archive.snapshot({ threadId })
     })))
 
   for (const operation of ["compactThread", "forkThread", "resetThread"] as const) {

@@ -1,6 +1,7 @@
 /** What becomes of a turn that may, or may not, have reached the agent, and of a call that is made again. */
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Stream } from "effect"
+import { isTerminal } from "../../src/domain/ThreadEvent.ts"
 import { ProviderService, TurnId } from "../../src/index.ts"
 import { MockProvider, MockStep } from "../../src/testing/index.ts"
 import * as Agents from "../support/Agents.ts"
@@ -63,6 +64,30 @@ describe("a turn whose outcome is unknown", () => {
       yield* agents.resetThread({ threadId })
       assert.deepStrictEqual((yield* resumed).map(({ turnId }) => turnId), [turnId])
     }).pipe(Effect.provide(layer())))
+})
+
+describe("an uncertain delivery", () => {
+  it.effect("P5 mock: is settled by sending again where the agent takes a repeated turn once", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      const agent = yield* MockProvider
+      yield* Agents.start()
+      yield* agent.failNextSend(({ turnId }) => uncertain(turnId), { delivered: true })
+      const { text } = yield* agents.runTurn({ threadId, turnId, prompt: "do it" })
+      assert.strictEqual(text, "echo: do it")
+      assert.deepStrictEqual((yield* agent.received).map(({ turnId }) => turnId), [turnId])
+      assert.deepStrictEqual((yield* stored()).filter(isTerminal).map(({ _tag }) => _tag), ["TurnCompleted"])
+    }).pipe(Effect.provide(layer({ mock: { capabilities: { resend: true } } }))))
+
+  it.effect("P5 mock: is settled by sending again also where the turn never arrived", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      const agent = yield* MockProvider
+      yield* Agents.start()
+      yield* agent.failNextSend(({ turnId }) => uncertain(turnId))
+      assert.strictEqual((yield* agents.runTurn({ threadId, turnId, prompt: "do it" })).text, "echo: do it")
+      assert.strictEqual((yield* agent.received).length, 1)
+    }).pipe(Effect.provide(layer({ mock: { capabilities: { resend: true } } }))))
 })
 
 describe("a call that is made again", () => {

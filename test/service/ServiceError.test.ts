@@ -60,7 +60,7 @@ describe("errors", () => {
       new AdapterError.DirectoryUnreachable({ instanceId, from: secret, to: secret }),
       new AdapterError.PolicyUnenforceable({ instanceId, runtimeMode: "full-access", effective: [secret] }),
       new AdapterError.TurnRefused({ turnId, name: "Refused", reason: secret }),
-      new AdapterError.GateMissing({ instanceId, plugin: secret }),
+      new AdapterError.GateMissing({ instanceId, missing: secret }),
       new StoreError.StoreCorrupt({ filename: secret, code: "SQLITE_CORRUPT" }),
       new StoreError.StoreLocked({ filename: secret }),
       new StoreError.StoreUnwritable({ filename: secret, code: "SQLITE_READONLY" }),

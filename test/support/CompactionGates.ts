@@ -1,8 +1,8 @@
 /** A compaction gate that a test holds in its hand, and what the scripted model is asked meanwhile. */
 import { Deferred, Effect } from "effect"
-import * as ScriptedModel from "../../examples/support/ScriptedModel.ts"
 import type { CompactionTrigger } from "../../src/domain/Compaction.ts"
 import type { CompactionVerdict } from "../../src/provider/ProviderAdapter.ts"
+import { ModelReply, type ModelRequest, ModelScript, ScriptedModel } from "../../src/testing/index.ts"
 import type { Driven } from "./OpenCodeSessions.ts"
 
 export const allow = (...context: ReadonlyArray<string>): CompactionVerdict => ({ _tag: "Allow", context })
@@ -52,20 +52,19 @@ export const held = Effect.sync(() => {
 })
 
 /** A request for a summary brings no tools. */
-export const isSummary = ({ toolNames }: ScriptedModel.ModelRequest) => toolNames.length === 0
+export const isSummary = ({ toolNames }: ModelRequest) => toolNames.length === 0
 
 /** Answers a summary of its own to whoever asks for one. */
-export const orSummary = (answer: ScriptedModel.Script): ScriptedModel.Script => (request) =>
-  isSummary(request) ? ScriptedModel.text("In short.") : answer(request)
+export const orSummary = (answer: ModelScript.ModelScript): ModelScript.ModelScript => (request) =>
+  isSummary(request) ? ModelReply.text("In short.") : answer(request)
 
 /** What the model was asked for a summary of this session. */
-export const summaries = (model: ScriptedModel.ScriptedModel, { session }: Driven) =>
+export const summaries = (model: ScriptedModel["Service"], { session }: Driven) =>
   Effect.map(
     model.requests,
     (requests) => requests.filter((request) => isSummary(request) && request.sessionId === session.sessionId)
   )
 
-export const overflow = ScriptedModel.Reply.Error({
-  status: 400,
+export const overflow = ModelReply.error(400, {
   body: { error: { message: "too long", code: "context_length_exceeded", type: "invalid_request_error" } }
 })

@@ -11,6 +11,7 @@ import type { PlatformError } from "effect/PlatformError"
 import { join, sep } from "node:path"
 import { fileURLToPath } from "node:url"
 import { openCodeConfig } from "../../examples/support/OpenCodeConfig.ts"
+import * as Processes from "../../examples/support/Processes.ts"
 import { allow } from "../../src/hooks/index.ts"
 import {
   CodingAgents,
@@ -126,6 +127,7 @@ const agent = ({ halt, home, model }: Host) =>
       instanceId,
       isolated: { folder: join(home, "opencode") },
       config: openCodeConfig({ url: model }, limit),
+      inherit: [Processes.variable],
       stopDeadline: "3 seconds"
     })
     yield* registry.register({

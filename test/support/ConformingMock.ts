@@ -98,6 +98,7 @@ const crashExit = { signal: "SIGKILL" }
 
 export const controls: Effect.Effect<Controls, never, MockProvider> = Effect.map(MockProvider, (agent) => ({
   loseSession: agent.loseSession,
+  makeSession: agent.makeSession,
   crashAgent: (sessionId) => agent.crash(sessionId, crashExit),
   crashExit,
   unreachable: Effect.acquireRelease(agent.unreachable(true), () => agent.unreachable(false)),

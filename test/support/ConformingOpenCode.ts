@@ -2,24 +2,15 @@
  * The real OpenCode as an agent under proof: its model is a script that reads the plain prompts.
  */
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { Effect, Schedule, Stream } from "effect"
+import { Effect } from "effect"
 import { execFileSync } from "node:child_process"
 import { kill } from "node:process"
 import type * as Processes from "../../examples/support/Processes.ts"
-import * as ScriptedModel from "../../examples/support/ScriptedModel.ts"
 import type { Controls, Directories, Fixture } from "../../src/testing/Conformance.ts"
-import { Conformance } from "../../src/testing/index.ts"
+import { Conformance, ModelReply, ModelScript, ScriptedModel } from "../../src/testing/index.ts"
 import { isSummary } from "./CompactionGates.ts"
 import type * as Loopback from "./Loopback.ts"
 import type { Opened } from "./OpenCodeServer.ts"
-
-const ticks = Stream.fromEffectSchedule(Effect.succeed("tick "), Schedule.spaced("50 millis"))
-
-const words = (text: string) => Stream.fromIterable(text.split(/(?<= )/))
-
-/** Attachments and transcripts may stand in lines around the prompt. */
-const read = (text: string) =>
-  text.split("\n").map(Conformance.PlainPrompts.read).findLast((asked) => asked !== undefined)
 
 type Called = Conformance.Tool & { readonly tool: string; readonly input: Readonly<Record<string, unknown>> }
 
@@ -59,57 +50,40 @@ const called = (text: string) => tools.find(({ prompt }) => text.split("\n").inc
 /** Sessions whose next answer fills the model's context. */
 const filling = new Set<string>()
 
-export const script: ScriptedModel.Script = (request) => {
+export const script: ModelScript.ModelScript = (request) => {
   const reply = answer(request)
-  return reply._tag === "Text" && !isSummary(request) && filling.delete(request.sessionId ?? "")
+  return speaks(reply) && !isSummary(request) && filling.delete(request.sessionId ?? "")
     ? { ...reply, usage: { input: 99_000, output: 10 } }
     : reply
 }
 
-const answer = (request: ScriptedModel.ModelRequest): ScriptedModel.Reply => {
-  if (request.afterToolResult) return ScriptedModel.text(`The result: ${request.lastToolResult}`)
-  const asked = read(request.lastUserText)
-  switch (asked?._tag) {
-    case "Say":
-      return ScriptedModel.text(words(asked.what))
-    case "Recall":
-      return ScriptedModel.text(
-        request.messages.filter(({ role }) => role !== "system").slice(0, -1).map(ScriptedModel.textOf).join("\n")
-      )
-    case "Run":
-      return ScriptedModel.call("bash", { command: asked.what, description: "As asked" })
-    case "Edit":
-      return ScriptedModel.call("write", { filePath: asked.what, content: "As asked.\n" })
-    case "Ask":
-      return ScriptedModel.call("question", {
-        questions: [{
-          question: asked.what,
-          header: "A question",
-          options: [{ label: "yes", description: "Do it" }, { label: "no", description: "Do not" }]
-        }]
-      })
-    case "Hang":
-      return ScriptedModel.Reply.Hang()
-    case "Slow":
-      return ScriptedModel.text(ticks)
-    case "Fail":
-      return ScriptedModel.Reply.Error({ status: 400, body: { error: { message: "No.", type: "scripted" } } })
-    case "Subagent":
-      return ScriptedModel.call("task", {
-        description: "As asked",
-        prompt: Conformance.PlainPrompts.make.run(asked.what),
-        subagent_type: "general"
-      })
-    case "Background":
-    case "Secret":
-    case "Elicit":
-    case undefined: {
-      const call = called(request.lastUserText)
-      return call === undefined
-        ? ScriptedModel.text("I do not understand.")
-        : ScriptedModel.call(call.tool, call.input)
-    }
-  }
+const isAnswer = ModelReply.Reply.$is("Answer")
+
+const speaks = (reply: ModelReply.Reply): reply is Extract<ModelReply.Reply, { readonly _tag: "Answer" }> =>
+  isAnswer(reply) && reply.parts.every(({ _tag }) => _tag === "Text")
+
+const plain = ModelScript.plainPrompts({
+  run: (command) => ModelReply.call("bash", { command, description: "As asked" }),
+  edit: (filePath) => ModelReply.call("write", { filePath, content: "As asked.\n" }),
+  ask: (question) =>
+    ModelReply.call("question", {
+      questions: [{
+        question,
+        header: "A question",
+        options: [{ label: "yes", description: "Do it" }, { label: "no", description: "Do not" }]
+      }]
+    }),
+  subagent: (command) =>
+    ModelReply.call("task", {
+      description: "As asked",
+      prompt: Conformance.PlainPrompts.make.run(command),
+      subagent_type: "general"
+    })
+})
+
+const answer: typeof plain = (request) => {
+  const call = request.afterToolResult ? undefined : called(request.lastUserText)
+  return call === undefined ? plain(request) : ModelReply.call(call.tool, call.input)
 }
 
 /** OpenCode knows a project by its first commit. A new directory costs it seconds, so all rules share them. */
@@ -121,11 +95,8 @@ export const directories = Effect.tap(Conformance.plainDirectories, ({ home }) =
   }))
 
 /** How many prompts like this one the model was given. */
-const received = (model: ScriptedModel.ScriptedModel) => (prompt: string) =>
-  Effect.map(
-    model.requests,
-    (all) => all.filter((request) => !request.afterToolResult && request.lastUserText === prompt).length
-  )
+const received = (model: ScriptedModel["Service"]) => (prompt: string) =>
+  Effect.map(model.asked(prompt), (requests) => requests.length)
 
 const common = {
   instanceId: "opencode",
@@ -158,7 +129,7 @@ export const externalFixture = (external: Effect.Effect<External>): Fixture => (
 
 /** A server that the adapter starts itself. It is killed, and must be gone afterwards. */
 export interface Managed {
-  readonly model: ScriptedModel.ScriptedModel
+  readonly model: ScriptedModel["Service"]
   readonly processes: Processes.Processes
   readonly directories: Directories
 }
@@ -176,7 +147,7 @@ export const managedFixture = (managed: Effect.Effect<Managed>): Fixture => ({
         model.requests,
         (all) =>
           all.filter((request) => isSummary(request) && request.sessionId === sessionId).map((request) =>
-            request.messages.map(ScriptedModel.textOf).join("\n")
+            request.messages.map(({ text }) => text).join("\n")
           )
       ),
     crashExit: { signal: "SIGKILL" },

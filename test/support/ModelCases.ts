@@ -1,12 +1,12 @@
 /** Ways in which a turn ends other than well, and what the library must make of each. */
 import { type Duration, Schema, Stream } from "effect"
-import * as ScriptedModel from "../../examples/support/ScriptedModel.ts"
 import type { TurnFailure } from "../../src/domain/TurnFailure.ts"
+import { ModelReply, type ModelRequest } from "../../src/testing/index.ts"
 
 export interface Case {
   readonly label: string
   /** What the model answers to the `call`-th call of the turn, from 0. */
-  readonly model: (call: number, request: ScriptedModel.ModelRequest) => ScriptedModel.Reply
+  readonly model: (call: number, request: ModelRequest) => ModelReply.Reply
   readonly prompt?: { readonly agent?: string; readonly modelID?: string }
   /** How long nothing is heard when the turn is over; longer than OpenCode waits between two tries. */
   readonly quiet?: Duration.Input
@@ -24,12 +24,11 @@ export type Ending =
   | { readonly _tag: "ModelFailed"; readonly name: string; readonly status?: number; readonly retryable: boolean }
   | { readonly _tag: "Refused"; readonly name: string }
 
-const { Reply, call, text } = ScriptedModel
+const { call, text } = ModelReply
 const soon = { "retry-after-ms": "20" }
 
 const error = (status: number, message: string, code?: string) =>
-  Reply.Error({
-    status,
+  ModelReply.error(status, {
     headers: soon,
     body: { error: { message, type: "scripted", ...(code === undefined ? {} : { code }) } }
   })
@@ -41,8 +40,8 @@ const failed = (status: number, retryable: boolean): Ending => ({
   retryable
 })
 
-const always = (reply: ScriptedModel.Reply) => () => reply
-const then = (first: ScriptedModel.Reply) => (call: number) => call === 0 ? first : text("Done.")
+const always = (reply: ModelReply.Reply) => () => reply
+const then = (first: ModelReply.Reply) => (call: number) => call === 0 ? first : text("Done.")
 
 export const cases: ReadonlyArray<Case> = [
   {
@@ -73,7 +72,7 @@ export const cases: ReadonlyArray<Case> = [
   { label: "503 for good", model: always(error(503, "Overloaded")), expected: failed(503, true) },
   {
     label: "503 with a page for a body",
-    model: always(Reply.Error({ status: 503, headers: soon, body: "<p>" })),
+    model: always(ModelReply.error(503, { headers: soon, body: "<p>" })),
     expected: failed(503, true)
   },
   {
@@ -93,12 +92,12 @@ export const cases: ReadonlyArray<Case> = [
   },
   {
     label: "the output is filtered",
-    model: always(Reply.Text({ text: "No", finishReason: "content_filter" })),
+    model: always(ModelReply.text("No", { finish: "content-filter" })),
     expected: "OutputFiltered"
   },
   {
     label: "the output is cut off",
-    model: always(Reply.Text({ text: "And", finishReason: "length" })),
+    model: always(ModelReply.text("And", { finish: "length" })),
     expected: "OutputTruncated"
   },
   { label: "a tool's arguments are no JSON", model: then(call("bash", `{"command":`)), expected: "TurnCompleted" },
@@ -111,19 +110,19 @@ export const cases: ReadonlyArray<Case> = [
   { label: "a tool fails", model: then(call("read", { filePath: "nowhere.txt" })), expected: "TurnCompleted" },
   {
     label: "the user stops the text",
-    model: always(Reply.Text({ text: Stream.concat(Stream.make("Half"), Stream.never) })),
+    model: always(ModelReply.text(Stream.concat(Stream.make("Half"), Stream.never))),
     stop: "text",
     expected: "TurnInterrupted"
   },
   {
     label: "the user stops the retries",
-    model: always(Reply.Error({ status: 429, headers: { "retry-after-ms": "60000" }, body: "slow" })),
+    model: always(ModelReply.error(429, { headers: { "retry-after-ms": "60000" }, body: "slow" })),
     stop: "retry",
     expected: "TurnInterrupted"
   },
   {
     label: "the stream is dropped for good",
-    model: always(Reply.Drop({ text: "Ha" })),
+    model: always(ModelReply.cut("Ha")),
     quiet: "45 seconds",
     expected: { _tag: "ModelFailed", name: "APIError", retryable: true }
   },

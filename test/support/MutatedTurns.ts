@@ -218,6 +218,6 @@ const userActs = (replay: TurnReplay.TurnReplay, random: Mutation.Random) => {
   }
 }
 
-const held = (state: State) =>
-  [state.messages, state.items, state.done, state.usage, state.requests, state.declined, state.children]
-    .reduce((sum, { size }) => sum + size, state.allowed.length)
+const held = ({ allowed, children, compactions, declined, items, messages, requests, usage }: State) =>
+  [messages, items.open, items.done, compactions, usage, requests, declined, children]
+    .reduce((sum, { size }) => sum + size, allowed.length)

@@ -6,10 +6,9 @@
  */
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { createOpencodeClient } from "@opencode-ai/sdk/v2/client"
-import { Context, Effect, FileSystem, Layer, Path } from "effect"
+import { Effect, FileSystem, Layer, Path } from "effect"
 import { SqlClient } from "effect/sql"
 import { openCodeConfig } from "../../examples/support/OpenCodeConfig.ts"
-import * as ScriptedModel from "../../examples/support/ScriptedModel.ts"
 import type { HookExists } from "../../src/hooks/index.ts"
 import {
   CodingAgents,
@@ -22,52 +21,23 @@ import {
 } from "../../src/index.ts"
 import * as OpenCode from "../../src/opencode/OpenCode.ts"
 import * as SqliteClient from "../../src/store/SqliteClient.ts"
+import { ModelReply, type ModelRequest, ModelScript, ScriptedModel } from "../../src/testing/index.ts"
 
 export const opencode = InstanceId.make("opencode")
 
-/** The model behind the agent. A prompt without a script is echoed. */
-export class Model extends Context.Service<
-  Model,
-  ScriptedModel.ScriptedModel & {
-    /** What the model says whenever this is the last message of the user. */
-    readonly on: (prompt: string, script: ScriptedModel.Script) => Effect.Effect<void>
-    /** Calls of the model for this prompt that do not go on after a tool. */
-    readonly asked: (prompt: string) => Effect.Effect<ReadonlyArray<ScriptedModel.ModelRequest>>
-  }
->()("test/Model") {
-  static readonly layer = Layer.effect(
-    Model,
-    Effect.gen(function*() {
-      const scripts = new Map<string, ScriptedModel.Script>()
-      const model = yield* ScriptedModel.make((request) =>
-        (scripts.get(request.lastUserText) ?? ScriptedModel.echo)(request)
-      )
-      return Model.of({
-        ...model,
-        on: (prompt, script) => Effect.sync(() => void scripts.set(prompt, script)),
-        asked: (prompt) =>
-          Effect.map(
-            model.requests,
-            (all) => all.filter((request) => request.lastUserText === prompt && !request.afterToolResult)
-          )
-      })
-    })
-  )
-}
-
 /** Calls the tool, and ends the turn with a text once there is a result. */
-export const thenSay = (tool: ScriptedModel.Reply, text = "done"): ScriptedModel.Script => (request) =>
-  request.afterToolResult ? ScriptedModel.text(text) : tool
+export const thenSay = (tool: ModelReply.Reply, text = "done"): ModelScript.ModelScript => (request) =>
+  request.afterToolResult ? ModelReply.text(text) : tool
 
 /** Runs a command in the agent's shell. */
-export const bash = (command: string): ScriptedModel.Script =>
-  thenSay(ScriptedModel.call("bash", { command, description: "A command" }))
+export const bash = (command: string): ModelScript.ModelScript =>
+  thenSay(ModelReply.call("bash", { command, description: "A command" }))
 
 /** What was said before the last message of the user, in order: `role: text`. Tools are `tool`. */
-export const history = (request: ScriptedModel.ModelRequest | undefined): ReadonlyArray<string> => {
+export const history = (request: ModelRequest | undefined): ReadonlyArray<string> => {
   const said = (request?.messages ?? []).filter((message) => message.role !== "system")
   return said.slice(0, said.findLastIndex((message) => message.role === "user")).map((message) =>
-    `${message.role}: ${ScriptedModel.textOf(message)}`
+    `${message.role}: ${message.text}`
   )
 }
 
@@ -92,7 +62,7 @@ export type AgentOptions = Partial<OpenCode.Managed> | OpenCode.External
 export const host = (options: ServiceOptions & { readonly agent?: AgentOptions | undefined }) =>
   CodingAgents.layerService(options.settings).pipe(
     Layer.provide(Layer.orDie(Layer.mergeAll(Layer.empty, ...options.hooks ?? []))),
-    Layer.provide(Layer.orDie(Layer.unwrap(Effect.map(Model, (model) =>
+    Layer.provide(Layer.orDie(Layer.unwrap(Effect.map(ScriptedModel, (model) =>
       OpenCode.layer(
         options.agent !== undefined && "baseUrl" in options.agent
           ? options.agent
@@ -116,7 +86,7 @@ export const layer = (options: Omit<Parameters<typeof host>[0], "filename"> = {}
   Layer.unwrap(Effect.gen(function*() {
     const path = yield* Path.Path
     return host({ ...options, filename: path.join(yield* folder, "threads.db") })
-  })).pipe(Layer.provideMerge(Model.layer), Layer.provideMerge(NodeServices.layer), Layer.orDie)
+  })).pipe(Layer.provideMerge(ScriptedModel.layer()), Layer.provideMerge(NodeServices.layer), Layer.orDie)
 
 /** A folder that is gone after the test, by its real path. */
 export const folder = Effect.gen(function*() {

@@ -2,10 +2,11 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Effect, Layer, Path, Stream } from "effect"
 import { isTerminal, ProviderService, type ThreadId } from "../../src/index.ts"
+import { ScriptedModel } from "../../src/testing/index.ts"
 import * as OpenCodeAgents from "./OpenCodeAgents.ts"
-import { folder, Model } from "./OpenCodeAgents.ts"
+import { folder } from "./OpenCodeAgents.ts"
 
-export const modelOnly = Layer.merge(Model.layer, NodeServices.layer)
+export const modelOnly = Layer.merge(ScriptedModel.layer(), NodeServices.layer)
 
 /** A host whose sessions survive its server. */
 export const withHost = <A, E, R>(

@@ -6,7 +6,6 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Context, Effect, FileSystem, Layer, Path, type Scope } from "effect"
 import type { ChildProcessSpawner } from "effect/process"
 import { openCodeConfig } from "../../examples/support/OpenCodeConfig.ts"
-import * as ScriptedModel from "../../examples/support/ScriptedModel.ts"
 import { InstanceId } from "../../src/domain/Ids.ts"
 import * as Api from "../../src/opencode/server/Api.ts"
 import type { OpenCodeConnection } from "../../src/opencode/server/Connection.ts"
@@ -14,6 +13,7 @@ import * as EventHub from "../../src/opencode/server/EventHub.ts"
 import * as Server from "../../src/opencode/server/Server.ts"
 import { AgentProcesses } from "../../src/process/AgentProcesses.ts"
 import type { AgentStartError } from "../../src/provider/AdapterError.ts"
+import { ModelScript, ScriptedModel } from "../../src/testing/index.ts"
 
 export const instanceId = InstanceId.make("opencode-test")
 
@@ -22,7 +22,7 @@ export const platform = Layer.merge(NodeServices.layer, AgentProcesses.layerNoop
 
 export interface Opened extends Pick<OpenCodeConnection, "call" | "subscribe"> {
   readonly server: Server.RunningServer
-  readonly model: ScriptedModel.ScriptedModel
+  readonly model: ScriptedModel["Service"]
   /** An empty workspace. */
   readonly directory: string
   /** Creates a session in the workspace and answers its id. */
@@ -32,7 +32,7 @@ export interface Opened extends Pick<OpenCodeConnection, "call" | "subscribe"> {
 }
 
 export const open = Effect.fnUntraced(function*(
-  script: ScriptedModel.Script,
+  script: ModelScript.ModelScript,
   options: Partial<Server.ManagedOptions> = {}
 ): Effect.fn.Return<
   Opened,
@@ -74,7 +74,7 @@ export const workspace = Effect.gen(function*() {
 })
 
 export class OpenCodeServer extends Context.Service<OpenCodeServer, Opened>()("test/OpenCodeServer") {
-  static readonly layer = (script: ScriptedModel.Script, options?: Partial<Server.ManagedOptions>) =>
+  static readonly layer = (script: ModelScript.ModelScript, options?: Partial<Server.ManagedOptions>) =>
     Layer.effect(this, open(script, options)).pipe(Layer.orDie, Layer.provideMerge(platform))
 }
 

@@ -4,7 +4,6 @@
  */
 import { Context, Effect, Layer, Option, Queue, type Scope, Stream } from "effect"
 import { openCodeConfig } from "../../examples/support/OpenCodeConfig.ts"
-import * as ScriptedModel from "../../examples/support/ScriptedModel.ts"
 import { ThreadId, TurnId } from "../../src/domain/Ids.ts"
 import type { ProviderEvent } from "../../src/domain/ThreadEvent.ts"
 import type { TurnInput } from "../../src/domain/TurnInput.ts"
@@ -15,9 +14,10 @@ import type {
   StartInput,
   StartSessionError
 } from "../../src/provider/ProviderAdapter.ts"
+import { ModelReply, ModelScript, ScriptedModel } from "../../src/testing/index.ts"
 import { platform, workspace } from "./OpenCodeServer.ts"
 
-export type Answer = ScriptedModel.Script
+export type Answer = ModelScript.ModelScript
 
 type Tag = ProviderEvent["_tag"]
 export type EventOf<T extends Tag> = Extract<ProviderEvent, { readonly _tag: T }>
@@ -39,7 +39,7 @@ export interface Driven {
 
 export class OpenCodeSessions extends Context.Service<OpenCodeSessions, {
   readonly adapter: ProviderAdapter
-  readonly model: ScriptedModel.ScriptedModel
+  readonly model: ScriptedModel["Service"]
   /** What the model says when the last prompt holds this text; after a tool it says "Done." unless this says more. */
   readonly on: (text: string, answer: Answer) => Effect.Effect<void>
   readonly start: (input?: Partial<StartInput>) => Effect.Effect<Driven, StartSessionError, Scope.Scope>
@@ -59,11 +59,11 @@ export const full = { input: 39_500, output: 100 }
 const make = Effect.fnUntraced(function*(options: Partial<OpenCode.Managed> = {}) {
   const answers = new Map<string, Answer>()
   const model = yield* ScriptedModel.make((request) => {
-    const said = request.messages.filter(({ role }) => role === "user").map(ScriptedModel.textOf).join("\n")
+    const said = request.messages.filter(({ role }) => role === "user").map(({ text }) => text).join("\n")
     const last = Array.from(answers).map(([text, answer]) => ({ at: said.lastIndexOf(text), text, answer }))
       .filter(({ at }) => at !== -1)
       .toSorted((a, b) => b.at + b.text.length - a.at - a.text.length || b.text.length - a.text.length)[0]
-    return last === undefined ? ScriptedModel.text(`echo: ${request.lastUserText}`) : last.answer(request)
+    return last === undefined ? ModelReply.text(`echo: ${request.lastUserText}`) : last.answer(request)
   })
   const adapter = yield* OpenCode.make({
     isolated: true,

@@ -20,27 +20,33 @@ export const register = Effect.fnUntraced(function*(
   const log: Array<string> = []
   const note = (what: string) => Effect.sync(() => log.push(what))
   const begins = (input: StartInput) => Effect.andThen(note("started"), Effect.sync(() => options.onStart?.(input)))
+  const capabilities: Capabilities = {
+    runtimeModes: RuntimeMode.literals,
+    moveDirectory: "anywhere",
+    modelSwitch: "per-turn",
+    resend: false,
+    steer: true,
+    fork: true,
+    forkAt: true,
+    rewind: "conversation",
+    portable: false,
+    adopt: false,
+    compact: false,
+    compactionGate: "observe-only",
+    autoCompaction: "always",
+    questions: true,
+    elicitations: true,
+    denyReason: true,
+    tasks: true,
+    steps: true,
+    attachments: true,
+    history: true,
+    ...options.capabilities
+  }
   yield* registry.register({
     provider: ProviderName.make("plain"),
     instanceId: plain,
-    capabilities: {
-      runtimeModes: RuntimeMode.literals,
-      moveDirectory: "anywhere",
-      modelSwitch: "per-turn",
-      steer: true,
-      fork: true,
-      compact: false,
-      compactionGate: "observe-only",
-      autoCompaction: "always",
-      questions: true,
-      elicitations: true,
-      denyReason: true,
-      tasks: true,
-      steps: true,
-      attachments: true,
-      history: true,
-      ...options.capabilities
-    },
+    capabilities,
     startSession: (input) =>
       Effect.as(Effect.acquireRelease(begins(input), () => note("stopped")), {
         sessionId: SessionId.make("plain-1"),
@@ -57,8 +63,10 @@ export const register = Effect.fnUntraced(function*(
         respondToApproval: () => Effect.void,
         answerQuestion: () => Effect.void,
         compact: Effect.void,
-        fork: Effect.succeed(cursor),
-        compactionGate: "observe-only",
+        fork: () => Effect.succeed(cursor),
+        rewind: () => Effect.void,
+        exportSession: () => Effect.die("no export"),
+        capabilities,
         history: Effect.succeed({ format: "plain/1", agentVersion: "1", session: null, messages: [] }),
         evidence: () => Effect.succeed({ outcome: "unfinished", items: [] }),
         answerElicitation: () => Effect.void,

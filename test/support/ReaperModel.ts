@@ -104,14 +104,15 @@ const anyDirectory = FileSystem.layerNoop({
     })
 })
 
-const host = Layer.suspend(() =>
+const hostOf = (maxLive: number) =>
   CodingAgents.layerService({
     turnDeadline: "3 days",
     noProgressDeadline: "3 days",
     reaper: {
       idleAfter: Duration.millis(idleAfter),
       sweepEvery: Duration.millis(sweepEvery),
-      pinCap: Duration.millis(pinCap)
+      pinCap: Duration.millis(pinCap),
+      maxLive
     }
   }).pipe(
     Layer.provideMerge(MockProvider.layer()),
@@ -121,7 +122,6 @@ const host = Layer.suspend(() =>
     Layer.provideMerge(Layer.orDie(SqliteClient.layer({ filename: ":memory:" }))),
     Layer.provideMerge(Layer.mergeAll(anyDirectory, Path.layer))
   )
-)
 
 /** Lets everybody run who can run without time passing. */
 const quiet = Effect.repeat(
@@ -138,8 +138,11 @@ interface Work {
   readonly at: number
 }
 
-/** Plays the schedule, brings everything to rest, sends each thread one more turn, and checks all that must hold. */
-export const check = (schedule: ReadonlyArray<Command>) =>
+/**
+ * Plays the schedule, brings everything to rest, sends each thread one more turn, and checks all that must hold; with a cap
+ * on live sessions, also that none was exceeded for want of a stop.
+ */
+export const check = (schedule: ReadonlyArray<Command>, maxLive = Number.POSITIVE_INFINITY) =>
   Effect.gen(function*() {
     const agents = yield* ProviderService
     const agent = yield* MockProvider
@@ -301,10 +304,19 @@ export const check = (schedule: ReadonlyArray<Command>) =>
         const events = yield* stored(threadId)
         const seenAt = seen.get(threadId) ?? new Map<number, number>()
         assert.deepStrictEqual(Array.from(seenAt.keys()), events.map((event) => event.seq))
-        judge(schedule, events, {
+        judge(schedule, maxLive, events, {
           at: (event) => seenAt.get(event.seq) ?? Number.NaN,
           working: (epoch, at) =>
             work.filter((entry) => entry.thread === threadId && entry.epoch === epoch && entry.at <= at)
+        })
+      }
+
+      const all = yield* Effect.forEach(threads, (threadId) => stored(threadId))
+      if (maxLive === 1) {
+        judgeCap(schedule, all.flat(), {
+          at: (event) => seen.get(event.threadId)?.get(event.seq) ?? Number.NaN,
+          working: (threadId, epoch, at) =>
+            work.findLast((entry) => entry.thread === threadId && entry.epoch === epoch && entry.at <= at)?.on === true
         })
       }
 
@@ -324,11 +336,12 @@ export const check = (schedule: ReadonlyArray<Command>) =>
       Effect.andThen(Effect.andThen(quiet, TestClock.adjust("2 minutes")))
     )
     yield* play.pipe(Effect.onError(() => rest))
-  }).pipe(Effect.scoped, Effect.provide(host, { local: true }), HostClock.provide)
+  }).pipe(Effect.scoped, Effect.provide(hostOf(maxLive), { local: true }), HostClock.provide)
 
 /** What holds of one thread's whole log. */
 const judge = (
   schedule: ReadonlyArray<Command>,
+  maxLive: number,
   events: ReadonlyArray<ThreadEvent>,
   model: {
     /** When the event came, in milliseconds that the host had been awake. */
@@ -378,7 +391,7 @@ const judge = (
         const idle = at - usedAt
         const work = model.working(event.epoch, at)
         assert.deepStrictEqual(stopped, [], "a busy session was reaped")
-        assert.isAtLeast(idle, idleAfter - tolerance, "reaped too early")
+        if (maxLive >= threads.length) assert.isAtLeast(idle, idleAfter - tolerance, "reaped too early")
         if (work.at(-1)?.on === true || pinned > 0) {
           assert.isAtLeast(idle, pinCap - tolerance, "background work was reaped before the cap")
         }
@@ -390,5 +403,38 @@ const judge = (
       default:
         if (isTerminal(event)) usedAt = model.at(event)
     }
+  }
+}
+
+/** With a cap of one: a session that starts beside another finds that one in use. */
+const judgeCap = (
+  schedule: ReadonlyArray<Command>,
+  events: ReadonlyArray<ThreadEvent>,
+  model: {
+    readonly at: (event: ThreadEvent) => number
+    readonly working: (thread: ThreadId, epoch: number, at: number) => boolean
+  }
+): void => {
+  if (schedule.some((command) => command._tag === "HangStop" || command._tag === "FailWrites")) return
+  const inUse = new Map<ThreadId, { readonly epoch: number; readonly open: Set<string>; at: number }>()
+  for (const event of events.toSorted((a, b) => Number(a.position) - Number(b.position) || a.seq - b.seq)) {
+    const { threadId } = event
+    const at = model.at(event)
+    if (event._tag === "SessionStarted") {
+      for (const [other, { at: last, epoch, open }] of inUse) {
+        // What happens in one moment has no order that a start could go by.
+        const used = open.size > 0 || last === at || model.working(other, epoch, at)
+        assert.isTrue(used, `${threadId} was started while ${other} was live and idle`)
+      }
+      inUse.set(threadId, { epoch: event.epoch, open: new Set(), at })
+    }
+    const session = inUse.get(threadId)
+    if (session === undefined) continue
+    session.at = at
+    if (event._tag === "SessionEnded") inUse.delete(threadId)
+    else if (event._tag === "TurnStarted") session.open.add(event.turnId)
+    else if (event._tag === "ApprovalRequested") session.open.add(event.request.requestId)
+    else if (event._tag === "ApprovalSettled") session.open.delete(event.requestId)
+    else if (isTerminal(event)) session.open.delete(event.turnId)
   }
 }

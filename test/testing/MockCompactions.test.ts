@@ -138,7 +138,7 @@ describe("MockCompactions", () => {
         yield* session.compact
         yield* settled(mock)
         assert.deepStrictEqual(tags(events).filter((tag) => tag === "CompactionCompleted").length, 2)
-        assert.deepStrictEqual([session.compactionGate, asked], ["observe-only", []])
+        assert.deepStrictEqual([session.capabilities.compactionGate, asked], ["observe-only", []])
       })))
 
   it.effect("P13 mock: without the gate that it was given it takes nothing, and nothing has reached it", () =>

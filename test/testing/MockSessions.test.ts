@@ -61,7 +61,7 @@ describe("MockSessions", () => {
           assert.strictEqual(yield* from(cursor), "success")
           yield* mock.loseSession(session.sessionId)
           assert.strictEqual(yield* from(cursor), "SessionMissing")
-          assert.strictEqual(yield* tagOf(send(session, "hi")), "TurnRefused")
+          assert.strictEqual(yield* tagOf(send(session, "hi")), "SessionMissing")
           yield* Fiber.join(reader)
           assert.deepStrictEqual(events, [])
           assert.strictEqual((yield* mock.received).length, 0)
@@ -119,7 +119,7 @@ describe("MockSessions", () => {
         const { session } = yield* open()
         const steer = session.steerTurn({ turnId: TurnId.make("t"), ref: undefined, input: { prompt: "x" } })
         assert.deepStrictEqual([
-          yield* tagOf(session.fork),
+          yield* tagOf(session.fork()),
           yield* tagOf(session.compact),
           yield* tagOf(session.history),
           yield* tagOf(session.evidence({ turnId: TurnId.make("t"), ref: undefined })),
@@ -157,7 +157,7 @@ describe("MockSessions", () => {
       Effect.gen(function*() {
         const { events, session } = yield* open()
         yield* turn(mock, session, "one")
-        const cursor = yield* session.fork
+        const cursor = yield* session.fork()
         yield* turn(mock, session, "two")
         yield* session.compact
         yield* TestClock.adjust(0)

@@ -17,9 +17,9 @@ const passed = <E, R>(effect: Effect.Effect<unknown, E, R>) =>
     return (yield* Clock.currentTimeMillis) - begin
   })
 
-/** What passes of a virtual clock until the first of the effect and an hour's sleep is done. */
+/** What passes of a virtual clock until the effect is done, which has an hour. */
 const passedWithin = <E, R>(effect: Effect.Effect<unknown, E, R>) =>
-  VirtualClock.provide(passed(Effect.raceFirst(effect, Effect.sleep(hour))))
+  VirtualClock.provide(passed(Effect.timeoutOption(effect, hour)))
 
 const child = (seconds: string) => ChildProcess.make("sleep", [seconds])
 

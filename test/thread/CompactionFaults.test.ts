@@ -48,7 +48,6 @@ const compacting = Effect.fnUntraced(function*(
   const gate = (): Effect.Effect<CompactionVerdict> => started?.compaction?.gate?.("auto") ?? Effect.never
   yield* PlainAgent.register({
     events: Stream.fromQueue(queue),
-    compactionGate: "blocking",
     ...session
   }, {
     capabilities: { compact: true, compactionGate: "blocking" },

@@ -1,12 +1,15 @@
 /** Readers of a thread: what they are shown when logs end, are replaced, or are written to from inside a reader. */
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Fiber, Stream } from "effect"
-import { ProviderService, type ThreadEvent } from "../../src/index.ts"
+import { Deferred, Effect, Exit, Fiber, Layer, Scope, Stream } from "effect"
+import { ProviderService, SessionStore, type ThreadEvent, ThreadId } from "../../src/index.ts"
 import * as Agents from "../support/Agents.ts"
 
 const { awaitEvent, is, layer, stored, tags, threadId } = Agents
 
 const background = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.forkChild(effect, { startImmediately: true })
+
+/** A store that outlives the service. */
+const storeOf = Effect.map(Layer.build(SessionStore.layerMemory), Layer.succeedContext)
 
 describe("EventReader", () => {
   it.effect("P11 mock: a reader that comes back to a thread that was made anew has one Gap, and then all of it", () =>
@@ -45,6 +48,65 @@ describe("EventReader", () => {
       assert.deepStrictEqual(seen.slice(-2), ["SessionEnded", "ThreadDeleted"])
       assert.strictEqual(seen.filter((tag) => tag === "ThreadDeleted").length, 1)
     }).pipe(Effect.provide(layer())))
+
+  it.effect("P11 mock: a reader that joins while its thread is being deleted ends with ThreadDeleted", () => {
+    const checked = Deferred.makeUnsafe<void>()
+    const gate = Deferred.makeUnsafe<void>()
+    let holds = false
+    /** Says that the thread is there, and is heard only later. */
+    const late = Layer.effect(
+      SessionStore,
+      Effect.map(SessionStore, (store) => ({
+        ...store,
+        endOfLog: (id) =>
+          Effect.tap(store.endOfLog(id), () => {
+            if (!holds) return Effect.void
+            holds = false
+            return Effect.andThen(Deferred.succeed(checked, undefined), Deferred.await(gate))
+          })
+      }))
+    ).pipe(Layer.provideMerge(SessionStore.layerMemory))
+    return Effect.gen(function*() {
+      const agents = yield* ProviderService
+      yield* Agents.start()
+      yield* agents.runTurn({ threadId, prompt: "one" })
+      yield* agents.stopSession({ threadId })
+      holds = true
+      const reader = yield* background(Stream.runCollect(agents.streamEvents({ threadId })))
+      yield* Deferred.await(checked)
+      yield* agents.deleteThread({ threadId })
+      yield* Deferred.succeed(gate, undefined)
+      assert.deepStrictEqual(tags(yield* Fiber.join(reader)), ["ThreadDeleted"])
+    }).pipe(Effect.provide(Agents.layerOn(late)))
+  })
+
+  it.effect("P11 mock: readers end with the last stored event once the service has shut down, and so do those that come later", () =>
+    Effect.gen(function*() {
+      const host = yield* Scope.make()
+      const service = yield* Layer.buildWithScope(Agents.layerOn(yield* storeOf), host)
+      const { agents, early, live, stopped } = yield* Effect.gen(function*() {
+        const agents = yield* ProviderService
+        yield* Agents.start()
+        const other = ThreadId.make("stopped")
+        yield* agents.createThread({ threadId: other, instanceId: Agents.mock, directory: yield* Agents.folder })
+        const live = yield* Deferred.make<void>()
+        const early = yield* agents.streamEvents({ threadId }).pipe(
+          Stream.tap((event) => event._tag === "TurnCompleted" ? Deferred.succeed(live, undefined) : Effect.void),
+          Stream.runCollect,
+          background
+        )
+        const stopped = yield* background(Stream.runCollect(agents.streamEvents({ threadId: other })))
+        yield* agents.runTurn({ threadId, prompt: "one" })
+        return { agents, early, live, stopped }
+      }).pipe(Effect.provide(service))
+      yield* Deferred.await(live)
+      yield* Scope.close(host, Exit.void)
+      const seen = yield* Fiber.join(early)
+      assert.deepInclude(seen.at(-1), { _tag: "SessionEnded", reason: "shutdown" })
+      assert.deepStrictEqual(yield* Fiber.join(stopped), [])
+      const late = yield* Stream.runCollect(agents.streamEvents({ threadId }))
+      assert.deepStrictEqual(late, seen.filter((event) => !is("ItemDelta")(event)))
+    }).pipe(Effect.provide(Agents.platform)))
 
   it.effect("P11 mock: a reader that is behind when its thread is deleted and made anew is told so, and of nothing else", () =>
     Effect.gen(function*() {

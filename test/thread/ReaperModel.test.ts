@@ -20,6 +20,13 @@ describe("SessionReaper: the model", () => {
     ([schedule]) => ReaperModel.check(schedule),
     { arbitrary: { runs: 200, seed: "the reaper" }, timeout: 120_000 }
   )
+
+  it.effect.prop(
+    "P9 mock: in any schedule with a cap of one, a session starts beside another only where that one is in use",
+    [ReaperModel.Schedule],
+    ([schedule]) => ReaperModel.check(schedule, 1),
+    { arbitrary: { runs: 100, seed: "the cap" }, timeout: 120_000 }
+  )
 })
 
 const background = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.forkChild(effect, { startImmediately: true })

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Schema } from "effect"
-import { CodingAgents } from "../../src/index.ts"
+import { CodingAgents, Epoch, ThreadId } from "../../src/index.ts"
 import * as SessionReaper from "../../src/thread/SessionReaper.ts"
 
 const { decide } = SessionReaper
@@ -48,6 +48,36 @@ describe("SessionReaper.decide", () => {
       }),
     { arbitrary: { runs: 2000 } }
   )
+
+  it.effect.prop(
+    "P9 reaper: above the cap exactly what is neither busy, exempt nor at work is stopped at once",
+    [Observation],
+    ([input]) =>
+      Effect.sync(() => {
+        const seen = observe(input)
+        const idle = !seen.busy && !seen.exempt && !seen.backgroundWork
+        const decision = decide({ ...seen, overCap: true }, defaults)
+        if (idle) assert.strictEqual(decision._tag, "Stop")
+        else assert.deepStrictEqual(decision, decide(seen, defaults))
+      }),
+    { arbitrary: { runs: 2000 } }
+  )
+
+  it("P9 reaper: above the cap the idle ones come first that were used least recently", () => {
+    const session = (id: string, activeAt: number, busy = false, exempt = false) => ({
+      threadId: ThreadId.make(id),
+      epoch: Epoch.make(1),
+      activeAt,
+      busy,
+      exempt
+    })
+    const sessions = [session("c", 3), session("a", 1), session("busy", 0, true), session("kept", 0, false, true)]
+    const { excess, idle } = SessionReaper.aboveCap(sessions, 1)
+    assert.strictEqual(excess, 3)
+    assert.deepStrictEqual(idle.map(({ threadId }) => threadId), ["a", "c"])
+    assert.strictEqual(SessionReaper.aboveCap(sessions, 4).excess, 0)
+    assert.strictEqual(SessionReaper.aboveCap(sessions, Number.POSITIVE_INFINITY).excess, 0)
+  })
 
   it.effect.prop(
     "P9 reaper: nothing is stopped before it was idle for the threshold",

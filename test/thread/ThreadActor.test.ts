@@ -106,7 +106,7 @@ describe("ThreadActor: calls that are given up", () => {
     Effect.gen(function*() {
       const agents = yield* ProviderService
       const asked = yield* Deferred.make<void>()
-      yield* PlainAgent.register({ fork: Effect.andThen(Deferred.succeed(asked, undefined), Effect.never) })
+      yield* PlainAgent.register({ fork: () => Effect.andThen(Deferred.succeed(asked, undefined), Effect.never) })
       yield* plainThread
       const newThreadId = ThreadId.make("copy")
       const fork = yield* background(Effect.flip(agents.forkThread({ threadId, newThreadId })))

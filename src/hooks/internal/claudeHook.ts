@@ -102,7 +102,8 @@ const sources = {
   rehydrate: "resume",
   reset: "clear",
   fresh: "startup",
-  fork: "fork"
+  fork: "fork",
+  adopt: "resume"
 } as const
 
 /** Claude's own tool for the kind of request, with the one field that scripts read. */

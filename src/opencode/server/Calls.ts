@@ -30,6 +30,14 @@ export const SessionInfo = Schema.Struct({
 })
 export type SessionInfo = typeof SessionInfo.Type
 
+const Listed = Schema.Array(Schema.Struct({
+  id: Schema.String,
+  title: Schema.String,
+  directory: Schema.String,
+  metadata: Schema.optional(Schema.Record(Schema.String, Schema.Unknown)),
+  time: Schema.Struct({ updated: Schema.Finite })
+}))
+
 const Agents = Schema.Array(Schema.Struct({
   name: Schema.String,
   mode: Schema.Literals(["subagent", "primary", "all"]),
@@ -109,6 +117,15 @@ export const make = (connection: OpenCodeConnection, instanceId: InstanceId, dir
     parts: parts.map((part) => ({ ...part }))
   })
 
+  /** OpenCode refuses while it takes the session for busy, which it does for a moment after it announces idle. */
+  const deleteMessage = (sessionID: string, messageID: string) =>
+    plain(
+      call("session.deleteMessage", (client, signal) =>
+        client.session.deleteMessage({ sessionID, messageID }, { signal })).pipe(
+          Effect.retry({ times: 20, schedule: Schedule.spaced("100 millis") })
+        )
+    )
+
   return {
     directory,
     plain,
@@ -117,6 +134,15 @@ export const make = (connection: OpenCodeConnection, instanceId: InstanceId, dir
       call("session.get", (client, signal) => client.session.get({ sessionID }, { signal })).pipe(
         Effect.flatMap(decoded("session.get", SessionInfo))
       ),
+
+    /** Sessions that are no subagent's, last used first, used before `cursor`. */
+    roots: (query: { readonly limit: number; readonly cursor?: number }) =>
+      plain(
+        call(
+          "session.list",
+          (client, signal) => client.experimental.session.list({ ...query, roots: true }, { signal })
+        )
+      ).pipe(Effect.flatMap(decoded("session.list", Listed))),
 
     create: (title: string | undefined, metadata: Readonly<Record<string, string>>, rules: ReadonlyArray<Rule>) =>
       plain(call("session.create", (client, signal) =>
@@ -189,8 +215,12 @@ export const make = (connection: OpenCodeConnection, instanceId: InstanceId, dir
     abort: (sessionID: string) =>
       plain(call("session.abort", (client, signal) => client.session.abort({ sessionID }, { signal }))),
 
-    fork: (sessionID: string) =>
-      plain(call("session.fork", (client, signal) => client.session.fork({ sessionID }, { signal }))).pipe(
+    /** With `messageID`: of the messages before that one. */
+    fork: (sessionID: string, messageID?: string) =>
+      plain(
+        call("session.fork", (client, signal) =>
+          client.session.fork({ sessionID, ...(messageID === undefined ? {} : { messageID }) }, { signal }))
+      ).pipe(
         Effect.flatMap(decoded("session.fork", SessionInfo))
       ),
 
@@ -204,15 +234,10 @@ export const make = (connection: OpenCodeConnection, instanceId: InstanceId, dir
     /**
      * Withdraws the request for a compaction that was not made. OpenCode would try again at the next prompt, write a
      * summary that counts for nothing and, if the compaction had been asked for, leave the prompt unanswered (1.18.33).
-     * It refuses while it takes the session for busy, which it does for a moment after it announces idle.
      */
-    withdraw: (sessionID: string, messageID: string) =>
-      plain(
-        call("session.deleteMessage", (client, signal) =>
-          client.session.deleteMessage({ sessionID, messageID }, { signal })).pipe(
-            Effect.retry({ times: 20, schedule: Schedule.spaced("100 millis") })
-          )
-      ),
+    withdraw: deleteMessage,
+
+    deleteMessage,
 
     permissions: plain(call("permission.list", (client, signal) => client.permission.list({}, { signal }))).pipe(
       Effect.flatMap(decoded("permission.list", Schema.Array(PermissionRequest)))

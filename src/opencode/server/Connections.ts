@@ -4,10 +4,8 @@
  *
  * Making it costs nothing: no process, no import of the SDK. A start that failed is tried again by the next caller.
  */
-import { Deferred, Duration, Effect, Exit, type FileSystem, type Path, RcRef, Schedule, Scope } from "effect"
-import type { ChildProcessSpawner } from "effect/process"
+import { Deferred, Duration, Effect, Exit, type Path, RcRef, Schedule, Scope } from "effect"
 import * as AgentProcess from "../../adapter/AgentProcess.ts"
-import type { AgentProcesses } from "../../process/AgentProcesses.ts"
 import type { AgentStartError, AgentUnreachable } from "../../provider/AdapterError.ts"
 import * as Api from "./Api.ts"
 import type { OpenCodeConnection } from "./Connection.ts"
@@ -37,15 +35,7 @@ export interface Connections {
 
 export const make = Effect.fnUntraced(function*(
   options: Options
-): Effect.fn.Return<
-  Connections,
-  never,
-  | Scope.Scope
-  | ChildProcessSpawner.ChildProcessSpawner
-  | FileSystem.FileSystem
-  | Path.Path
-  | AgentProcesses
-> {
+): Effect.fn.Return<Connections, never, AgentProcess.Needs | Path.Path> {
   let latest: Opened | undefined
   // When its own scope closes, RcRef does not wait for an idle close that is under way, nor for a replaced server that
   // a session still holds. The process would be left behind, so every server is stopped from here too.
@@ -114,7 +104,7 @@ const open = Effect.fn("OpenCode.connect")(function*(
     version: server.version,
     managed,
     gate,
-    exit: managed ? AgentProcess.exitSoon(server.exit) : Effect.undefined,
+    exit: server.ended,
     call,
     subscribe: hub.subscribe
   }

@@ -6,7 +6,8 @@
  * hold keys; our own settings are the content, so nothing but an administrator's managed file overrides them.
  * Nothing is written into the user's files.
  *
- * Tools inherit the server's environment, the password included, so the configured shell is a wrapper that unsets it
+ * The server has the variables that a program of this user needs, OpenCode's own, and those that the app names, and no
+ * other of this process. Tools inherit the server's environment, the password included, so the configured shell is a wrapper that unsets it
  * first. It hides and does not protect: a tool of the same user can still read the server's own `/proc` entry. MCP and
  * LSP servers and formatters do not run through the shell and inherit everything. There is no wrapper on Windows.
  *
@@ -18,12 +19,18 @@ import { Hex } from "effect/encoding"
 import type { PlatformError } from "effect/PlatformError"
 import { platform } from "node:process"
 import * as AgentEnvironment from "../../adapter/AgentEnvironment.ts"
+import * as IsolatedHome from "../../adapter/IsolatedHome.ts"
 
 export interface EnvironmentOptions {
   /** The app's own OpenCode configuration: providers, models, agents, MCP servers. */
   readonly config?: Readonly<Record<string, unknown>> | undefined
   /** Settings that override the app's and the user's, such as the permission baseline. Visible to tools: no secrets. */
   readonly enforced?: Readonly<Record<string, unknown>> | undefined
+  /**
+   * Names of variables of this process that the server gets, and its tools with it, beside `AgentEnvironment.base` and
+   * OpenCode's own: `["ANTHROPIC_API_KEY"]`. A name may end in `*`. Nothing else is inherited.
+   */
+  readonly inherit?: ReadonlyArray<string> | undefined
   /** Additional environment; `undefined` removes a variable. Tools see it. */
   readonly env?: AgentEnvironment.Variables | undefined
   /**
@@ -65,7 +72,8 @@ export const make = Effect.fnUntraced(function*(
     : [[options.plugin.url, {
       file: yield* AgentEnvironment.privateFile(folder, "gate.json", options.plugin.settings)
     }]]
-  const npm = npmOf(options)
+  const inherited = AgentEnvironment.pick([...AgentEnvironment.base, ...ownNames, ...options.inherit ?? []])
+  const npm = npmOf(options, inherited)
   const shell = platform === "win32"
     ? undefined
     : yield* AgentEnvironment.hidingShell({
@@ -90,6 +98,7 @@ export const make = Effect.fnUntraced(function*(
     password,
     folder,
     variables: {
+      ...inherited,
       OPENCODE_SERVER_USERNAME: undefined,
       OPENCODE_DISABLE_AUTOUPDATE: "1",
       OPENCODE_DISABLE_TERMINAL_TITLE: "1",
@@ -102,9 +111,12 @@ export const make = Effect.fnUntraced(function*(
       OPENCODE_CONFIG_CONTENT: JSON.stringify(content),
       OPENCODE_SERVER_PASSWORD: password
     },
-    redact: AgentEnvironment.redactor(password, options.config, options.env)
+    redact: AgentEnvironment.redactor(password, options.config, inherited, options.env)
   }
 })
+
+/** OpenCode's own variables, and those of npm, which it installs plugins with. */
+const ownNames = ["OPENCODE_*", "npm_config_registry", "npm_config_fetch_retries"]
 
 const hidden = [
   "OPENCODE_SERVER_PASSWORD",
@@ -118,9 +130,12 @@ const hidden = [
  * `@opencode-ai/plugin`: 71 s without a network, because npm retries, and half a second with one try. The user's own
  * folder must not be touched, so npm is told to try once, unless the user has set the number of retries.
  */
-const npmOf = ({ env, isolated, plugin }: EnvironmentOptions): Readonly<Record<string, string>> => {
+const npmOf = (
+  { env, isolated, plugin }: EnvironmentOptions,
+  inherited: AgentEnvironment.Variables
+): Readonly<Record<string, string>> => {
   const name = "npm_config_fetch_retries"
-  const said = [...Object.keys(process.env), ...Object.keys(env ?? {})].some((key) => key.toLowerCase() === name)
+  const said = [...Object.keys(inherited), ...Object.keys(env ?? {})].some((key) => key.toLowerCase() === name)
   return plugin === undefined || said || (isolated !== undefined && isolated !== false) ? {} : { [name]: "0" }
 }
 
@@ -134,35 +149,29 @@ const decodeRecord = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Rec
 
 const asRecord = (value: unknown): object => typeof value === "object" && value !== null ? value : {}
 
-const makeHome = Effect.fnUntraced(function*(folder: string) {
-  const fs = yield* FileSystem.FileSystem
-  const path = yield* Path.Path
-  const inside = (name: string) => path.join(folder, name)
-  const config = path.join(folder, "config", "opencode")
-  // OpenCode installs this package into every config folder and, where a plugin is configured, waits for it: over a
-  // minute without a network. It takes the folder for installed when it looks like this.
-  const dependencies = { "@opencode-ai/plugin": pluginVersion }
-  yield* fs.makeDirectory(path.join(config, "node_modules"), { recursive: true, mode: 0o700 })
-  yield* fs.writeFileString(path.join(config, "package.json"), JSON.stringify({ dependencies }))
-  yield* fs.writeFileString(
-    path.join(config, "package-lock.json"),
-    JSON.stringify({ lockfileVersion: 3, packages: { "": { dependencies } } })
+// OpenCode installs this package into every config folder and, where a plugin is configured, waits for it: over a
+// minute without a network. It takes the folder for installed when it looks like this.
+const makeHome = (folder: string) =>
+  Effect.map(
+    IsolatedHome.make({
+      folder,
+      folders: ["config/opencode/node_modules"],
+      files: {
+        "config/opencode/package.json": JSON.stringify({ dependencies }),
+        "config/opencode/package-lock.json": JSON.stringify({ lockfileVersion: 3, packages: { "": { dependencies } } })
+      }
+    }),
+    ({ variables }) => ({
+      ...variables,
+      OPENCODE_CONFIG: undefined,
+      OPENCODE_CONFIG_DIR: undefined,
+      OPENCODE_DISABLE_MODELS_FETCH: "1",
+      OPENCODE_DISABLE_LSP_DOWNLOAD: "1",
+      OPENCODE_DISABLE_DEFAULT_PLUGINS: "1",
+      OPENCODE_DISABLE_CLAUDE_CODE: "1",
+      OPENCODE_DISABLE_EXTERNAL_SKILLS: "1",
+      OPENCODE_DISABLE_PROJECT_CONFIG: "1"
+    })
   )
-  return {
-    HOME: folder,
-    XDG_CONFIG_HOME: inside("config"),
-    XDG_DATA_HOME: inside("data"),
-    XDG_STATE_HOME: inside("state"),
-    XDG_CACHE_HOME: inside("cache"),
-    OPENCODE_CONFIG: undefined,
-    OPENCODE_CONFIG_DIR: undefined,
-    OPENCODE_DISABLE_MODELS_FETCH: "1",
-    OPENCODE_DISABLE_LSP_DOWNLOAD: "1",
-    OPENCODE_DISABLE_DEFAULT_PLUGINS: "1",
-    OPENCODE_DISABLE_CLAUDE_CODE: "1",
-    OPENCODE_DISABLE_EXTERNAL_SKILLS: "1",
-    OPENCODE_DISABLE_PROJECT_CONFIG: "1"
-  }
-})
 
-const pluginVersion = "1.18.33"
+const dependencies = { "@opencode-ai/plugin": "1.18.33" }

@@ -1,5 +1,5 @@
 /**
- * Our side of the compaction gate: a listener on the loopback interface. OpenCode's plugin ({@link
+ * Our side of the compaction gate: a {@link GateSocket} on the loopback interface. OpenCode's plugin ({@link
  * ./CompactionPlugin.js}) says hello to it, and asks it before each compaction.
  *
  * A registered session answers for itself. A compaction of any other session, a subagent's included, is allowed at
@@ -10,26 +10,11 @@
  * A plugin that does not load says nothing at all, so the hello is the only proof that the agent will ask. It is kept
  * per directory, because OpenCode loads its plugins once in each.
  */
-import {
-  Clock,
-  Deferred,
-  Duration,
-  Effect,
-  FiberSet,
-  Option,
-  Redacted,
-  Result,
-  Schedule,
-  Schema,
-  type Scope
-} from "effect"
-import { SecureRandom } from "effect/crypto"
-import { Hex } from "effect/encoding"
-import { createHash, timingSafeEqual } from "node:crypto"
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
+import { Clock, Deferred, type Duration, Effect, type Redacted, Schedule, Schema, type Scope } from "effect"
 import { fileURLToPath } from "node:url"
+import * as GateSocket from "../../adapter/GateSocket.ts"
 import type { InstanceId } from "../../domain/Ids.ts"
-import { AgentUnreachable } from "../../provider/AdapterError.ts"
+import type { AgentUnreachable } from "../../provider/AdapterError.ts"
 import type { CompactionVerdict } from "../../provider/ProviderAdapter.ts"
 
 /** The address and token that the plugin of an external server reads from its file. */
@@ -38,9 +23,7 @@ export interface Address {
   readonly token: Redacted.Redacted<string>
 }
 
-export interface Gate {
-  readonly url: string
-  readonly token: Redacted.Redacted<string>
+export interface Gate extends GateSocket.GateSocket {
   /** Whether the plugin has said hello for this directory. Waits a moment if it may not have had the time. */
   readonly greeted: (directory: string) => Effect.Effect<boolean>
   /**
@@ -76,11 +59,9 @@ export const make = Effect.fnUntraced(function*(
   instanceId: InstanceId,
   address?: Address
 ): Effect.fn.Return<Gate, AgentUnreachable, Scope.Scope> {
-  const token = address?.token ?? Redacted.make(Hex.encode(SecureRandom.randomBytesUnsafe(32)))
   const sessions = new Map<string, Asked>()
   const greetings = new Map<string, number>()
   const openedAt = yield* Clock.currentTimeMillis
-  const run = yield* FiberSet.makeRuntime<never, void, never>()
 
   const greeted = (directory: string) =>
     Effect.map(Clock.currentTimeMillis, (now) => {
@@ -102,32 +83,29 @@ export const make = Effect.fnUntraced(function*(
       )
     }).pipe(Effect.withSpan("OpenCode.Gate.asked", { attributes: { sessionId } }))
 
-  const answer = Effect.fnUntraced(function*(incoming: IncomingMessage, response: ServerResponse) {
-    if (!matches(token, incoming.headers.authorization)) return reply(response, 401, { error: "token" })
-    if (incoming.method !== "POST") return reply(response, 405, { error: "method" })
-    const body = yield* readBody(incoming)
-    if (Option.isNone(body)) return reply(response, 413, { error: "too long" })
-    if (incoming.url === "/hello") {
-      const hello = decodeHello(body.value)
-      if (Result.isFailure(hello)) return reply(response, 400, { error: "body" })
-      greetings.set(hello.success.directory, yield* Clock.currentTimeMillis)
-      return reply(response, 200, {})
-    }
-    if (incoming.url === "/compacting") {
-      const compacting = decodeCompacting(body.value)
-      if (Result.isFailure(compacting)) return reply(response, 400, { error: "body" })
-      return reply(response, 200, yield* asked(compacting.success.sessionID))
-    }
-    return reply(response, 404, { error: "path" })
+  const hello = GateSocket.question({
+    schema: Schema.Struct({ directory: Schema.String }),
+    answer: ({ directory }) =>
+      Effect.map(Clock.currentTimeMillis, (now) => {
+        greetings.set(directory, now)
+        return {}
+      }),
+    otherwise: {}
   })
-
-  const port = yield* listen(instanceId, address?.port ?? 0, (incoming, response) => {
-    run(Effect.raceFirst(answer(incoming, response), hungUp(response)))
+  const compacting = GateSocket.question({
+    schema: Schema.Struct({ sessionID: Schema.String }),
+    answer: ({ sessionID }) => asked(sessionID),
+    otherwise: veto("the app is being shut down")
+  })
+  const socket = yield* GateSocket.loopback({
+    instanceId,
+    questions: { hello, compacting },
+    token: address?.token,
+    port: address?.port
   })
 
   return {
-    url: `http://127.0.0.1:${port}`,
-    token,
+    ...socket,
     greeted: (directory) =>
       Effect.zipWith(greeted(directory), early, (greeted, early) => ({ greeted, early })).pipe(
         Effect.repeat({ until: ({ early, greeted }) => greeted || !early, schedule: Schedule.spaced("50 millis") }),
@@ -156,73 +134,4 @@ const allowed: CompactionVerdict = { _tag: "Allow", context: [] }
 const veto = (reason: string): CompactionVerdict => ({ _tag: "Veto", reason })
 
 /** The plugin's settings file, for a server of our own. */
-export const settings = ({ token, url }: Gate, deadline: Duration.Input | undefined): string =>
-  JSON.stringify({
-    url,
-    token: Redacted.value(token),
-    ...(deadline === undefined ? {} : { deadlineMillis: Duration.toMillis(deadline) })
-  })
-
-// --- requests ---
-
-const decodeHello = Schema.decodeUnknownResult(Schema.fromJsonString(Schema.Struct({ directory: Schema.String })))
-const decodeCompacting = Schema.decodeUnknownResult(Schema.fromJsonString(Schema.Struct({ sessionID: Schema.String })))
-
-const digest = (text: string) => createHash("sha256").update(text).digest()
-
-const matches = (token: Redacted.Redacted<string>, header: string | undefined): boolean =>
-  timingSafeEqual(digest(header ?? ""), digest(`Bearer ${Redacted.value(token)}`))
-
-const bodyLimit = 16 * 1024
-
-/** The body; `None` if it is too long. */
-const readBody = (incoming: IncomingMessage) =>
-  Effect.callback<Option.Option<string>>((resume) => {
-    const parts: Array<Buffer> = []
-    let length = 0
-    incoming.on("data", (part: Buffer) => {
-      length += part.length
-      if (length > bodyLimit) resume(Effect.succeedNone)
-      else parts.push(part)
-    })
-    incoming.once("end", () => resume(Effect.sync(() => Option.some(Buffer.concat(parts).toString("utf8")))))
-  })
-
-/**
- * Each question has a connection of its own. A kept-alive one might be closed here at the very moment at which OpenCode
- * sends its next question over it, and that question would fail (1.18.33).
- */
-const reply = (response: ServerResponse, status: number, body: object): void => {
-  response.writeHead(status, { "content-type": "application/json", "connection": "close" })
-  response.end(JSON.stringify(body))
-}
-
-const hungUp = (response: ServerResponse) =>
-  Effect.callback<void>((resume) => {
-    if (response.closed) resume(Effect.void)
-    else response.once("close", () => resume(Effect.void))
-  })
-
-const listen = (
-  instanceId: InstanceId,
-  port: number,
-  onRequest: (incoming: IncomingMessage, response: ServerResponse) => void
-) =>
-  Effect.acquireRelease(
-    Effect.callback<ReturnType<typeof createServer>, AgentUnreachable>((resume) => {
-      const server = createServer(onRequest)
-      server.once("error", (error: NodeJS.ErrnoException) =>
-        resume(
-          Effect.fail(new AgentUnreachable({ instanceId, operation: "gate.listen", code: error.code ?? "LISTEN" }))
-        ))
-      server.listen(port, "127.0.0.1", () => resume(Effect.succeed(server)))
-    }),
-    (server) =>
-      Effect.callback<void>((resume) => {
-        server.close(() => resume(Effect.void))
-        server.closeAllConnections()
-      })
-  ).pipe(Effect.map((server) => {
-    const address = server.address()
-    return typeof address === "object" && address !== null ? address.port : port
-  }))
+export const settings: (gate: Gate, deadline: Duration.Input | undefined) => string = GateSocket.settings

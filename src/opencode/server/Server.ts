@@ -7,13 +7,11 @@
  * leaves running shell commands behind, OpenCode 1.18.33), then SIGTERM, then SIGKILL. After that, processes that still
  * carry its marker are ended too.
  */
-import { Duration, Effect, type FileSystem, type Path, type Redacted, type Scope } from "effect"
+import { Duration, Effect, type Path, type Redacted } from "effect"
 import type { PlatformError } from "effect/PlatformError"
-import type { ChildProcessSpawner } from "effect/process"
 import { createServer } from "node:net"
 import * as AgentProcess from "../../adapter/AgentProcess.ts"
 import type { InstanceId } from "../../domain/Ids.ts"
-import type { AgentProcesses } from "../../process/AgentProcesses.ts"
 import { type AgentError, type AgentStartError, AgentStartFailed } from "../../provider/AdapterError.ts"
 import type { ProcessExit } from "../../provider/ProviderAdapter.ts"
 import * as Binary from "./Binary.ts"
@@ -44,6 +42,8 @@ export interface Server extends Endpoint {
   readonly version: string
   /** How the process ended, once it has. Never completes for an external server. */
   readonly exit: Effect.Effect<ProcessExit>
+  /** How it ended, with its last words; nothing if it still runs, or is not ours. */
+  readonly ended: Effect.Effect<ProcessExit | undefined>
 }
 
 export interface RunningServer extends Server {
@@ -57,7 +57,7 @@ export const managed = Effect.fn("OpenCode.Server.managed")(function*(
 ): Effect.fn.Return<
   RunningServer,
   AgentStartError,
-  Scope.Scope | ChildProcessSpawner.ChildProcessSpawner | FileSystem.FileSystem | Path.Path | AgentProcesses
+  AgentProcess.Needs | Path.Path
 > {
   const { instanceId } = options
   const startDeadline = options.startDeadline ?? Duration.seconds(30)
@@ -74,7 +74,6 @@ export const managed = Effect.fn("OpenCode.Server.managed")(function*(
     executable,
     args: ["serve", "--hostname", "127.0.0.1", "--port", String(port)],
     variables,
-    extendEnv: true,
     cwd: options.cwd ?? folder,
     stdin: "ignore",
     stdout: "log",
@@ -94,7 +93,7 @@ export const managed = Effect.fn("OpenCode.Server.managed")(function*(
     endpoint = { instanceId, baseUrl, password }
     const version = yield* health(endpoint, startDeadline)
     yield* Effect.annotateCurrentSpan({ pid: agent.pid, version })
-    return { ...endpoint, password, version, pid: agent.pid, exit: agent.exit }
+    return { ...endpoint, password, version, pid: agent.pid, exit: agent.exit, ended: AgentProcess.ended(agent) }
   })
   return yield* AgentProcess.awaitReady(agent, ready, startDeadline)
 })
@@ -109,7 +108,8 @@ export const external = Effect.fn("OpenCode.Server.external")(function*(
     baseUrl: options.baseUrl.replace(/\/+$/, ""),
     password: options.password,
     version,
-    exit: Effect.never
+    exit: Effect.never,
+    ended: Effect.undefined
   }
 })
 

@@ -13,16 +13,9 @@ export const toPart = (
   attachment: Attachment,
   directory: string
 ): Effect.Effect<PromptPart, AttachmentRefused, FileSystem.FileSystem | Path.Path> =>
-  attachment._tag === "Data"
-    ? Effect.succeed({
-      type: "file",
-      mime: attachment.mime,
-      filename: attachment.name,
-      url: Attachments.dataUrl(attachment)
-    })
-    : Effect.map(Attachments.locate(attachment, directory), ({ mime, name, url }) => ({
-      type: "file",
-      mime,
-      filename: name,
-      url
-    }))
+  Effect.map(Attachments.link(attachment, directory), ({ mime, name, url }) => ({
+    type: "file",
+    mime,
+    filename: name,
+    url
+  }))

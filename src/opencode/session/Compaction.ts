@@ -38,7 +38,7 @@ export const enter = Effect.fnUntraced(function*(
     kind,
     ready: Effect.flatMap(
       gate.greeted(calls.directory),
-      (greeted) => greeted ? Effect.void : Effect.fail(new GateMissing({ instanceId, plugin: Gate.pluginPath }))
+      (greeted) => greeted ? Effect.void : Effect.fail(new GateMissing({ instanceId, missing: Gate.pluginPath }))
     ),
     ...(yield* gate.register(sessionId))
   }

@@ -17,6 +17,7 @@ import { running } from "../turn/TurnState.ts"
 import * as Attachments from "./Attachments.ts"
 import { apply, type Delivery, type LiveSession } from "./LiveSession.ts"
 import * as Models from "./Models.ts"
+import { find } from "./SessionStart.ts"
 
 /** An id that sorts after every message of the session. */
 export const nextId = (live: LiveSession): Effect.Effect<string> =>
@@ -83,6 +84,8 @@ const deliver = Effect.fnUntraced(function*(
     const refusal = sent._tag === "Failure" ? refusalOf(turnId, sent.failure) : undefined
     if (refusal !== undefined) {
       yield* forget
+      // Also an unknown agent or model may be 404. Whether the session is there is asked for itself.
+      if (refusal._tag === "TurnRefused") yield* find(live.calls, live.instanceId, live.sessionId)
       return yield* refusal
     }
     if (sent._tag === "Success") {
@@ -116,8 +119,10 @@ const refusalOf = (turnId: TurnId, error: AgentError | ApiRefusal): AgentUnautho
   return refused(turnId, error.name ?? `status ${error.status}`, error.body)
 }
 
-const codeOf = (error: AgentError | ApiRefusal): string =>
-  error._tag === "AgentUnreachable" ? error.code : String(error.status ?? "UNREADABLE")
+const codeOf = (error: AgentError | ApiRefusal): string => {
+  if (error._tag === "AgentUnreachable") return error.code
+  return String(("status" in error ? error.status : undefined) ?? "UNREADABLE")
+}
 
 /** Whether OpenCode has a message; `undefined` where it cannot be asked. */
 const inHistory = (live: LiveSession, messageId: string) =>

@@ -18,7 +18,7 @@ const isAnswer = (info: Stored["info"]): info is AssistantInfo => info.role === 
 const finished = (info: AssistantInfo): boolean => outcomeOf(info, false) !== undefined && info.finish !== "tool-calls"
 
 /** The messages of the turn that began with `ref`: up to the user's next message after a finished answer. */
-const messagesOf = (messages: ReadonlyArray<Stored>, ref: string): ReadonlyArray<Stored> => {
+export const messagesOf = (messages: ReadonlyArray<Stored>, ref: string): ReadonlyArray<Stored> => {
   const first = messages.findIndex(({ info }) => info.id === ref)
   if (first === -1) return []
   let over = false

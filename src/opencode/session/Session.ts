@@ -6,6 +6,7 @@ import { type InstanceId, type RequestId, SessionId, type TurnId } from "../../d
 import type { ApprovalDecision, QuestionAnswer } from "../../domain/UserRequest.ts"
 import { type AgentError, CapabilityMissing, RequestGone } from "../../provider/AdapterError.ts"
 import type { ProviderSession, StartInput, StartSessionError } from "../../provider/ProviderAdapter.ts"
+import { capabilities } from "../protocol/Capabilities.ts"
 import { cursor, provider } from "../protocol/Cursor.ts"
 import type { ApiRefusal, OpenCodeConnection } from "../server/Connection.ts"
 import * as Compaction from "./Compaction.ts"
@@ -13,6 +14,7 @@ import * as Delivery from "./Delivery.ts"
 import * as History from "./History.ts"
 import * as LiveSession from "./LiveSession.ts"
 import * as Models from "./Models.ts"
+import * as Rewind from "./Rewind.ts"
 import * as SessionStart from "./SessionStart.ts"
 
 export const make = Effect.fn("OpenCode.startSession")(function*(
@@ -55,11 +57,15 @@ export const make = Effect.fn("OpenCode.startSession")(function*(
     compact: Compaction.compact(live),
     // The fork keeps the directory of its source, whatever is asked for, and loses its rules; the resume of this cursor
     // asserts them again.
-    fork: Effect.flatMap(
-      calls.fork(sessionId),
-      ({ id }) => Effect.map(calls.plain(calls.get(id)), (fork) => stored(fork.id, fork.directory))
-    ),
-    compactionGate: gate.kind,
+    fork: Effect.fnUntraced(function*(at) {
+      const end = at === undefined ? undefined : yield* Rewind.after(calls, instanceId, sessionId, at)
+      const { id } = yield* calls.fork(sessionId, end)
+      const fork = yield* calls.plain(calls.get(id))
+      return stored(fork.id, fork.directory)
+    }),
+    rewind: (before) => Rewind.rewind(calls, instanceId, sessionId, before),
+    exportSession: () => new CapabilityMissing({ provider, capability: "export a session" }),
+    capabilities: { ...capabilities, compactionGate: gate.kind },
     history: History.read(calls, sessionId, connection.version),
     evidence: ({ ref }) =>
       ref === undefined

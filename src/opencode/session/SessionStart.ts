@@ -6,6 +6,7 @@ import { Effect, FileSystem, Schedule } from "effect"
 import { type InstanceId, SessionId } from "../../domain/Ids.ts"
 import {
   type AgentError,
+  CapabilityMissing,
   CursorRejected,
   DirectoryUnreachable,
   PolicyUnenforceable,
@@ -13,7 +14,7 @@ import {
 } from "../../provider/AdapterError.ts"
 import type { ProviderSession, StartInput, StartSessionError } from "../../provider/ProviderAdapter.ts"
 import { accept } from "../../provider/ResumeCursor.ts"
-import { cursor } from "../protocol/Cursor.ts"
+import { cursor, provider } from "../protocol/Cursor.ts"
 import type { Info } from "../protocol/Message.ts"
 import * as Calls from "../server/Calls.ts"
 import type { OpenCodeConnection } from "../server/Connection.ts"
@@ -35,9 +36,24 @@ export const start = (
   instanceId: InstanceId,
   input: StartInput
 ): Effect.Effect<Started, StartSessionError, FileSystem.FileSystem> =>
-  input.from._tag === "Resume"
-    ? resume(connection, instanceId, input, input.from.cursor)
-    : create(connection, instanceId, input)
+  Effect.suspend((): Effect.Effect<Started, StartSessionError, FileSystem.FileSystem> => {
+    const { from } = input
+    switch (from._tag) {
+      case "Resume":
+        return Effect.flatMap(
+          sessionIdOf(instanceId, from.cursor),
+          (sessionId) => resume(connection, instanceId, input, sessionId)
+        )
+      case "Adopt":
+        return isSessionId(from.sessionId)
+          ? resume(connection, instanceId, input, from.sessionId)
+          : new SessionMissing({ instanceId, sessionId: from.sessionId, evidence: "not an id of OpenCode" })
+      case "Import":
+        return new CapabilityMissing({ provider, capability: "import a session" })
+      default:
+        return create(connection, instanceId, input)
+    }
+  })
 
 const create = Effect.fnUntraced(function*(connection: OpenCodeConnection, instanceId: InstanceId, input: StartInput) {
   const { directory, from, model, runtimeMode, threadId, title } = input
@@ -75,10 +91,9 @@ const resume = Effect.fnUntraced(function*(
   connection: OpenCodeConnection,
   instanceId: InstanceId,
   input: StartInput,
-  stored: unknown
+  sessionId: string
 ) {
   const { model, runtimeMode } = input
-  const sessionId = yield* sessionIdOf(instanceId, stored)
   const found = yield* find(Calls.make(connection, instanceId, input.directory), instanceId, sessionId)
   const origin = yield* bring(connection, instanceId, found, input.directory)
   const directory = origin._tag === "Moved" ? origin.to : found.directory
@@ -126,12 +141,15 @@ const isFinished = (info: Info): boolean =>
 
 const sessionIdOf = Effect.fnUntraced(function*(instanceId: InstanceId, stored: unknown) {
   const { sessionId } = yield* accept(cursor, instanceId, stored)
-  // OpenCode answers a malformed id with 500, and an empty one with the list of all sessions.
-  if (/^ses_[0-9A-Za-z]+$/.test(sessionId)) return sessionId
+  if (isSessionId(sessionId)) return sessionId
   return yield* new CursorRejected({ instanceId, outcome: "Malformed", found: "payload.sessionId" })
 })
 
-const find = (
+/** OpenCode answers a malformed id with 500, and an empty one with the list of all sessions. */
+const isSessionId = (id: string): boolean => /^ses_[0-9A-Za-z]+$/.test(id)
+
+/** The session as OpenCode has it. */
+export const find = (
   calls: Calls.Calls,
   instanceId: InstanceId,
   sessionId: string

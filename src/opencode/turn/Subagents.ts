@@ -4,7 +4,7 @@
  */
 import { ItemId, TaskId } from "../../domain/Ids.ts"
 import type { Task } from "../../domain/Task.ts"
-import { inTurn, put, type State, type Step, step } from "./TurnState.ts"
+import { inTurn, openTools, put, type State, type Step, step } from "./TurnState.ts"
 
 /** Whether the subagent works, from now on. */
 export const works = (state: State, sessionId: string, busy: boolean): Step => {
@@ -21,14 +21,12 @@ export const works = (state: State, sessionId: string, busy: boolean): Step => {
 
 /** The call that started it names its session, once OpenCode has told of it. */
 const taskOf = (state: State, sessionId: string): Omit<Task, "status"> => {
-  const call = Array.from(state.items.values()).find((open) =>
-    open.kind === "tool" && open.part.state.metadata?.["sessionId"] === sessionId
-  )
-  const title = call?.kind === "tool" ? call.part.state.title ?? call.part.state.input["description"] : undefined
+  const call = openTools(state).find((tool) => tool.state.metadata?.["sessionId"] === sessionId)
+  const title = call?.state.title ?? call?.state.input["description"]
   return {
     taskId: TaskId.make(sessionId),
     kind: "subagent",
     title: typeof title === "string" && title !== "" ? title : "subagent",
-    ...(call === undefined ? {} : { itemId: ItemId.make(call.part.id) })
+    ...(call === undefined ? {} : { itemId: ItemId.make(call.id) })
   }
 }

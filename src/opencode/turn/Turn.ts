@@ -5,6 +5,7 @@
  * A turn begins when OpenCode shows the message that we sent, under the id that we chose; nothing before it belongs to
  * it. How it ends is told in {@link ./TurnEnd.ts}.
  */
+import * as ItemLedger from "../../adapter/ItemLedger.ts"
 import { RequestId } from "../../domain/Ids.ts"
 import type { CompactionPart, Info, Part, Stored } from "../protocol/Message.ts"
 import * as Subagents from "./Subagents.ts"
@@ -110,9 +111,9 @@ const begin = (state: State, { turnId, messageId }: Extract<Input, { _tag: "Send
     },
     lastMessageId: messageId,
     messages: new Map(Array.from(state.messages).filter(([, { sessionId }]) => busy(sessionId))),
-    items: new Map(Array.from(state.items).filter(([, { part }]) => busy(part.sessionID))),
+    items: ItemLedger.nextTurn(state.items, ({ about }) => busy(about.sessionID)),
     children: new Map(Array.from(state.children).filter(([, busy]) => busy)),
-    done: new Set(),
+    compactions: new Set(),
     usage: new Map(),
     declined: new Set()
   }
@@ -161,7 +162,7 @@ const message = (state: State, info: Info): Step => {
 const part = (state: State, part: Part, recovered: boolean): Step => {
   const isRoot = part.sessionID === state.root
   if (part.type === "compaction") {
-    return isRoot && !state.done.has(part.id) ? compactionBegan(state, part) : step(state)
+    return isRoot && !state.compactions.has(part.id) ? compactionBegan(state, part) : step(state)
   }
   const owner = state.messages.get(part.messageID)
   if (owner?.role !== "assistant") return step(state)
@@ -192,7 +193,7 @@ const compactionBegan = (state: State, part: CompactionPart): Step => {
     {
       ...state,
       compaction: { trigger, messageId: part.messageID, summary: undefined, error: undefined },
-      done: including(state.done, part.id)
+      compactions: including(state.compactions, part.id)
     },
     [{ _tag: "CompactionStarted", ...inTurn(state), trigger }],
     [{ _tag: "CompactionBegan" }]

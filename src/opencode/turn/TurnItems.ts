@@ -1,133 +1,67 @@
 /**
- * Parts and deltas as item events: each item is started once, streams its text, and is completed once.
+ * Parts and deltas as items: what OpenCode says of each, written into the session's {@link ItemLedger}.
  */
+import * as ItemLedger from "../../adapter/ItemLedger.ts"
 import { ItemId } from "../../domain/Ids.ts"
-import type { Item } from "../../domain/Item.ts"
 import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
 import { add, type Usage, zero } from "../../domain/Usage.ts"
 import { fromText, fromTool, shown } from "../protocol/Items.ts"
 import type { StepFinishPart, TextPart, ToolPart } from "../protocol/Message.ts"
-import {
-  type Brought,
-  including,
-  inTurn,
-  type OpenItem,
-  put,
-  type State,
-  type Step,
-  step,
-  without
-} from "./TurnState.ts"
+import { type Brought, inTurn, put, type State, type Step, step } from "./TurnState.ts"
 
-/** New text of a part. The hot path. */
+const into = (state: State, { events, state: items }: ItemLedger.Step<TextPart | ToolPart>): Step =>
+  step({ ...state, items }, events)
+
+/** New text of a part. The hot path. An empty part may stay empty, so its item starts with its first text. */
 export const delta = (state: State, partId: string, text: string): Step => {
-  const open = state.items.get(partId)
-  if (open?.kind !== "text" || text === "") return step(state)
-  const next = { ...state, items: put(state.items, partId, { ...open, text: open.text + text, started: true }) }
-  if (open.torn) return step(next)
-  const event: ProviderEvent = {
-    _tag: "ItemDelta",
-    ...inTurn(state),
-    itemId: ItemId.make(partId),
-    field: "text",
-    offset: open.text.length,
-    delta: text
-  }
-  // An empty part may stay empty, so an item starts with its first text.
-  return step(next, open.started ? [event] : [started(state, fromText(open.part, "", state)), event])
+  const itemId = ItemId.make(partId)
+  return state.items.open.get(itemId)?.about.type === "tool"
+    ? step(state)
+    : into(state, ItemLedger.append(state.items, inTurn(state), itemId, text))
 }
 
 /** A text or reasoning part as it stands. */
 export const textPart = (state: State, part: TextPart, recovered: boolean): Step => {
-  if (!shown(part) || state.done.has(part.id)) return step(state)
-  const open = state.items.get(part.id)
+  const itemId = ItemId.make(part.id)
+  if (!shown(part) || state.items.done.has(itemId)) return step(state)
+  const isOpen = state.items.open.has(itemId)
   if (part.time?.end !== undefined) {
-    if (part.text === "" && open === undefined) return step(state)
-    return complete(state, part.id, fromText(part, part.text, state), open?.started === true, recovered)
+    return part.text === "" && !isOpen
+      ? step(state)
+      : into(state, ItemLedger.complete(state.items, inTurn(state), fromText(part, part.text, state), { recovered }))
   }
-  if (open !== undefined) return step(state)
-  const next: OpenItem = { kind: "text", part, text: "", started: false, torn: recovered }
-  const opened = { ...state, items: put(state.items, part.id, next) }
-  return part.text === "" ? step(opened) : delta(opened, part.id, part.text)
+  if (isOpen) return step(state)
+  const items = ItemLedger.expect(state.items, fromText(part, "", state), part, { torn: recovered })
+  return delta({ ...state, items }, part.id, part.text)
 }
 
 /** A tool's part as it stands. It starts once its input is known. */
 export const toolPart = (state: State, part: ToolPart, recovered: boolean): Step => {
-  if (state.done.has(part.id)) return step(state)
-  const open = state.items.get(part.id)
-  const isStarted = open?.kind === "tool" && open.started
   const item = fromTool(part, state)
-  const { status } = part.state
-  if (status === "completed" || status === "error") return complete(state, part.id, item, isStarted, recovered)
-  const items = put(state.items, part.id, { kind: "tool", part, started: isStarted || status === "running" } as const)
-  if (status === "pending") return step({ ...state, items })
-  const shown = isStarted ? fromTool(open.part, state) : undefined
-  return step({ ...state, items }, shown === undefined ? [started(state, item)] : changes(state, shown, item))
-}
-
-/** A running tool as it was shown, and as it is. OpenCode sends a command's output whole each time; told is what is new. */
-const changes = (state: State, before: Item, now: Item): ReadonlyArray<ProviderEvent> => {
-  const updated: ProviderEvent = { _tag: "ItemUpdated", ...inTurn(state), item: now }
-  if (before._tag !== "Command" || now._tag !== "Command" || before.command !== now.command) return [updated]
-  const [known, output] = [before.output ?? "", now.output ?? ""]
-  if (known === output || !output.startsWith(known)) return [updated]
-  return [{
-    _tag: "ItemDelta",
-    ...inTurn(state),
-    itemId: now.itemId,
-    field: "output",
-    offset: known.length,
-    delta: output.slice(known.length)
-  }]
-}
-
-const started = (state: State, item: Item): ProviderEvent => ({ _tag: "ItemStarted", ...inTurn(state), item })
-
-const complete = (state: State, partId: string, item: Item, wasStarted: boolean, recovered: boolean): Step => {
-  const event: ProviderEvent = {
-    _tag: "ItemCompleted",
-    ...inTurn(state),
-    item,
-    ...(recovered ? { recovered: true } : {})
+  switch (part.state.status) {
+    case "completed":
+    case "error":
+      return into(state, ItemLedger.complete(state.items, inTurn(state), item, { recovered }))
+    case "pending":
+      return step({ ...state, items: ItemLedger.expect(state.items, item, part) })
+    default:
+      return into(state, ItemLedger.show(state.items, inTurn(state), item, part))
   }
-  const blank = item._tag === "AssistantMessage" || item._tag === "Reasoning" ? { ...item, text: "" } : item
-  return step(
-    { ...state, items: without(state.items, partId), done: including(state.done, partId) },
-    wasStarted ? [event] : [started(state, blank), event]
-  )
 }
 
 /** Completes the items that a turn leaves open, as failed. Those of a subagent that still works stay open. */
-export const closeAll = (state: State): Step => {
-  const events: Array<ProviderEvent> = []
-  const items = new Map(state.items)
-  const done = new Set(state.done)
-  for (const [id, open] of state.items) {
-    if (open.part.sessionID !== state.root && state.children.get(open.part.sessionID) === true) continue
-    items.delete(id)
-    done.add(id)
-    if (!open.started) continue
-    const item = open.kind === "text"
-      ? fromText(open.part, open.text, state)
-      : fromTool({ ...open.part, state: { ...open.part.state, status: "error" } }, state)
-    events.push({ _tag: "ItemCompleted", ...inTurn(state), item })
-  }
-  return step({ ...state, items, done }, events)
-}
+export const closeAll = (state: State): Step =>
+  into(
+    state,
+    ItemLedger.closeAll(state.items, inTurn(state), {
+      stays: ({ about }) => about.sessionID !== state.root && state.children.get(about.sessionID) === true,
+      last: ({ about, item }) =>
+        about.type === "tool" ? fromTool({ ...about, state: { ...about.state, status: "error" } }, state) : item
+    })
+  )
 
 /** After a hole in the stream it is not known how much text of the open items is missing. */
-export const tear = (state: State): Step => {
-  let torn = false
-  const items = new Map(state.items)
-  for (const [id, open] of state.items) {
-    if (open.kind !== "text") continue
-    torn = true
-    items.set(id, { ...open, torn: true })
-  }
-  return torn
-    ? step({ ...state, items }, [{ _tag: "Gap", ...inTurn(state), cause: "provider-stream", lost: "deltas" }])
-    : step(state)
-}
+export const tear = (state: State): Step => into(state, ItemLedger.tear(state.items, inTurn(state)))
 
 // --- usage ---
 

@@ -11,6 +11,7 @@ import {
   including,
   inTurn,
   type OpenRequest,
+  openTools,
   put,
   running,
   type State,
@@ -110,11 +111,9 @@ const shown = (request: PermissionRequest): Permissions.Allowed => ({
 })
 
 const placeOf = (state: State, { sessionID, tool }: PermissionRequest | QuestionRequest) => {
-  const part = tool === undefined
-    ? undefined
-    : Array.from(state.items.values()).find(({ kind, part }) => kind === "tool" && part.callID === tool.callID)
+  const part = openTools(state).find(({ callID }) => callID === tool?.callID)
   return {
-    ...(part === undefined ? {} : { itemId: ItemId.make(part.part.id) }),
+    ...(part === undefined ? {} : { itemId: ItemId.make(part.id) }),
     ...(sessionID === state.root ? {} : { subagent: sessionID })
   }
 }

@@ -1,6 +1,7 @@
 /**
  * What is known of one live session (the root and its subagents): the state that {@link ./Turn.ts} steps through.
  */
+import * as ItemLedger from "../../adapter/ItemLedger.ts"
 import type { CompactionTrigger } from "../../domain/Compaction.ts"
 import type { RequestId, TurnId } from "../../domain/Ids.ts"
 import * as Machine from "../../domain/Step.ts"
@@ -30,18 +31,6 @@ export interface Turn {
 
 export type Brought = Extract<ProviderEvent, { readonly _tag: "StepEnded" }>["brought"]
 
-/** An item that was shown and is not complete. */
-export type OpenItem =
-  | {
-    readonly kind: "text"
-    readonly part: TextPart
-    readonly text: string
-    readonly started: boolean
-    /** Text was lost with the stream, so offsets are not known until the whole text comes. */
-    readonly torn: boolean
-  }
-  | { readonly kind: "tool"; readonly part: ToolPart; readonly started: boolean }
-
 export interface OpenRequest {
   readonly turnId: TurnId | undefined
   readonly asked:
@@ -67,8 +56,10 @@ export interface State {
       readonly brought: Brought
     }
   >
-  readonly items: ReadonlyMap<string, OpenItem>
-  readonly done: ReadonlySet<string>
+  /** By the ids of their parts. */
+  readonly items: ItemLedger.ItemLedger<TextPart | ToolPart>
+  /** Parts that requested a compaction, since the turn began. */
+  readonly compactions: ReadonlySet<string>
   readonly usage: ReadonlyMap<string, Usage>
   readonly requests: ReadonlyMap<RequestId, OpenRequest>
   readonly declined: ReadonlySet<string>
@@ -92,8 +83,8 @@ export const make = (root: string, policy: Policy, lastMessageId: string | undef
   turn: undefined,
   lastMessageId,
   messages: new Map(),
-  items: new Map(),
-  done: new Set(),
+  items: ItemLedger.empty,
+  compactions: new Set(),
   usage: new Map(),
   requests: new Map(),
   declined: new Set(),
@@ -202,3 +193,7 @@ export const without = <K, A>(map: ReadonlyMap<K, A>, key: K): ReadonlyMap<K, A>
 }
 
 export const including = <A>(set: ReadonlySet<A>, value: A): ReadonlySet<A> => new Set(set).add(value)
+
+/** The tools that work, or are about to. */
+export const openTools = (state: State): ReadonlyArray<ToolPart> =>
+  Array.from(state.items.open.values()).flatMap(({ about }) => about.type === "tool" ? [about] : [])

@@ -72,7 +72,7 @@ const readTurns = (sql: SqlClient.SqlClient, ids: Ids) =>
 
 /** Requests, compactions, tasks and items of no turn that were opened in the live epoch and not closed: by their index. */
 const readSubjects = (sql: SqlClient.SqlClient, ids: Ids) =>
-  sql<EventRow>`SELECT e.thread_id, e.seq, e.epoch, e.turn_id, e.type, e.at, e.position, e.body
+  sql<EventRow>`SELECT e.thread_id, e.seq, e.epoch, e.turn_id, e.type, e.at, e.position, e.version, e.body
     FROM eca_threads t JOIN eca_events e ON e.thread_id = t.thread_id AND e.epoch = t.epoch
     WHERE t.thread_id IN ${sql.in(ids)} AND e.subject_id IS NOT NULL
       AND e.type IN ('ApprovalRequested', 'QuestionAsked', 'ElicitationRequested', 'CompactionGated', 'ItemStarted',
@@ -97,7 +97,7 @@ const readTurnEvents = (sql: SqlClient.SqlClient, ids: Ids) =>
           ORDER BY x.seq DESC LIMIT 1) AS ended
       FROM eca_threads WHERE thread_id IN ${sql.in(ids)}
     )
-    SELECT e.thread_id, e.seq, e.epoch, e.turn_id, e.type, e.at, e.position, e.body
+    SELECT e.thread_id, e.seq, e.epoch, e.turn_id, e.type, e.at, e.position, e.version, e.body
     FROM t JOIN eca_events e ON e.thread_id = t.thread_id
       AND e.seq >= COALESCE(CASE WHEN t.started < t.ended THEN t.started END, t.ended, t.started, 0)
     WHERE e.epoch = t.epoch AND e.subject_id IS NULL

@@ -2,10 +2,11 @@
  * Rows of the store to and from the domain. Events are plain JSON data and are written as they are; what is read is
  * parsed, and an event that cannot be is handed out as `Unrecognized`.
  */
-import { Option, Result, Schema } from "effect"
+import { Option, Predicate, Result, Schema } from "effect"
 import { Epoch, Position, ThreadId, TurnId } from "../../domain/Ids.ts"
 import { type NumberedEvent, ThreadEvent, version } from "../../domain/ThreadEvent.ts"
 import { Binding, TurnRecord } from "../../domain/ThreadRecord.ts"
+import { type Upcast, upcasts } from "./upcasts.ts"
 
 /** Drivers hand out BIGINT as number, bigint or text. */
 export type BigIntColumn = number | bigint | string
@@ -189,10 +190,23 @@ export const toThreadId = (text: unknown): ThreadId | undefined => Option.getOrU
 
 export const toTurnId = (text: unknown): TurnId | undefined => Option.getOrUndefined(decodeTurnId(text))
 
-/** Total: what cannot be read comes as `Unrecognized` with its raw value. */
-export const toEvent = (
+/** The body as the release of these upcasts writes it; none if its version is not one that the release knows. */
+const upcast = (raw: unknown, found: unknown, upcasts: ReadonlyArray<Upcast>): Option.Option<object> => {
+  const version = Number(found)
+  const known = Number.isInteger(version) && version >= 1 && version <= upcasts.length + 1
+  return known && Predicate.isObject(raw)
+    ? Option.some(upcasts.slice(version - 1).reduce((body, step) => step(body), raw))
+    : Option.none()
+}
+
+/**
+ * Reads events of every version up to the one that the upcasts lead to. Total: what cannot be read, or is of a newer
+ * version, comes as `Unrecognized` with its raw value.
+ */
+export const eventReader = (upcasts: ReadonlyArray<Upcast>) =>
+(
   threadId: ThreadId,
-  row: Omit<EventRow, "thread_id" | "subject_id" | "version">
+  row: Omit<EventRow, "thread_id" | "subject_id">
 ): ThreadEvent => {
   const raw = parseJson(row.body)
   const place = {
@@ -202,7 +216,7 @@ export const toEvent = (
     at: toNumber(row.at),
     position: toPosition(row.position)
   }
-  const known = typeof raw === "object" && raw !== null ? decodeEvent({ ...raw, ...place }) : Option.none()
+  const known = Option.flatMap(upcast(raw, row.version, upcasts), (body) => decodeEvent({ ...body, ...place }))
   const turnId = toTurnId(row.turn_id)
   return Option.getOrElse(known, (): ThreadEvent => ({
     _tag: "Unrecognized",
@@ -212,3 +226,6 @@ export const toEvent = (
     ...place
   }))
 }
+
+/** Reads what this release and those before it have written. */
+export const toEvent = eventReader(upcasts)

@@ -3,7 +3,7 @@
  */
 import { Effect, Option, Result, Schema } from "effect"
 import type { SqlClient, SqlError } from "effect/sql"
-import type { Epoch, InstanceId, RequestId, ThreadId, TurnId } from "../../domain/Ids.ts"
+import type { Epoch, InstanceId, RequestId, SessionId, ThreadId, TurnId } from "../../domain/Ids.ts"
 import * as InputIssue from "../../domain/InputIssue.ts"
 import { PageInvalid, type StoreFailed, ThreadUnreadable, TurnUnreadable } from "../StoreError.ts"
 import { cursorAfter, type ThreadPage, ThreadQuery } from "../ThreadPage.ts"
@@ -82,6 +82,24 @@ export const make = (sql: SqlClient.SqlClient) => {
         return toPage(rows, limit)
       }),
 
+    boundSessions: (
+      instanceId: InstanceId,
+      sessionIds: ReadonlyArray<SessionId>
+    ): Effect.Effect<ReadonlyMap<SessionId, ThreadId>, StoreFailed> =>
+      sessionIds.length === 0 ? Effect.succeed(new Map()) : read(
+        "read bound sessions",
+        sql<{ readonly thread_id: string; readonly session_id: string }>`SELECT thread_id, session_id FROM eca_threads
+          WHERE instance_id = ${instanceId} AND ${sql.in("session_id", sessionIds)}`.pipe(
+          Effect.map((rows) =>
+            new Map(rows.flatMap((row) => {
+              const threadId = toThreadId(row.thread_id)
+              const sessionId = sessionIds.find((id) => id === row.session_id)
+              return threadId === undefined || sessionId === undefined ? [] : [[sessionId, threadId] as const]
+            }))
+          )
+        )
+      ),
+
     tombstone: (threadId: ThreadId) =>
       read(
         "read a tombstone",
@@ -144,7 +162,7 @@ export const make = (sql: SqlClient.SqlClient) => {
     }) =>
       read(
         "read events",
-        sql<EventRow>`SELECT seq, epoch, turn_id, type, at, position, body FROM eca_events
+        sql<EventRow>`SELECT seq, epoch, turn_id, type, at, position, version, body FROM eca_events
           WHERE thread_id = ${threadId} AND seq > ${after} ORDER BY seq LIMIT ${limit}`.pipe(
           Effect.map((rows) => rows.map((row) => toEvent(threadId, row)))
         )

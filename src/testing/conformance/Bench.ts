@@ -1,6 +1,8 @@
 /**
  * Where a rule is proved: hosts that are built and torn down on one store file with the adapter in its Layer, and
  * sessions of the adapter alone.
+ *
+ * @since 0.1.0
  */
 import { Effect, Exit, Fiber, type Path, Scope, Stream, SubscriptionRef } from "effect"
 import { ThreadId, TurnId } from "../../domain/Ids.ts"
@@ -21,7 +23,12 @@ import { type Tagged, Violated } from "./Check.ts"
 import type { Controls, Directories, Tool } from "./Fixture.ts"
 import type { Prompts } from "./Prompts.ts"
 
-/** What a rule is given. Every bench has a store file and directories of its own. */
+/**
+ * What a rule is given. Every bench has a store file and directories of its own.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Bench {
   readonly capabilities: Capabilities
   readonly prompts: Prompts
@@ -48,7 +55,12 @@ export interface Bench {
   readonly undeclared: (capability: keyof Capabilities) => Effect.Effect<void>
 }
 
-/** One host, with the adapter under proof as its only one. */
+/**
+ * One host, with the adapter under proof as its only one.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Host {
   readonly agents: ProviderService["Service"]
   readonly store: SessionStore["Service"]
@@ -57,22 +69,50 @@ export interface Host {
   readonly bench: Bench
 }
 
+/**
+ * The thread that a rule uses unless it says otherwise.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
 export const thread = ThreadId.make("thread")
 
+/**
+ * Whether an event is one of a kind.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type Is<A> = (event: ThreadEvent) => event is ThreadEvent & A
 
+/**
+ * Whether an event has this tag.
+ *
+ * @category predicates
+ * @since 0.1.0
+ */
 export const is =
   <Tag extends ThreadEvent["_tag"]>(tag: Tag) =>
   (event: ThreadEvent): event is Extract<ThreadEvent, { readonly _tag: Tag }> => event._tag === tag
 
-/** The effect within the agent's patience. */
+/**
+ * The effect within the agent's patience.
+ *
+ * @category waiting
+ * @since 0.1.0
+ */
 export const within = <A, E, R>(bench: Bench, what: string, effect: Effect.Effect<A, E, R>) =>
   Effect.timeoutOrElse(effect, {
     duration: bench.patience,
     orElse: () => Effect.fail(new Violated({ expected: what, seen: `nothing in ${bench.patience} ms` }))
   })
 
-/** Starts the thread on the agent, in `home` unless said otherwise. */
+/**
+ * Starts the thread on the agent, in `home` unless said otherwise.
+ *
+ * @category driving
+ * @since 0.1.0
+ */
 export const start = (
   host: Host,
   options: Omit<Parameters<Host["agents"]["startSession"]>[0], "threadId"> & { readonly threadId?: ThreadId } = {}
@@ -88,14 +128,29 @@ export const start = (
     })
   )
 
-/** Runs one turn that completes. */
+/**
+ * Runs one turn that completes.
+ *
+ * @category driving
+ * @since 0.1.0
+ */
 export const run = (host: Host, prompt: string, threadId: ThreadId = thread) =>
   within(host.bench, `the end of the turn "${prompt}"`, host.agents.runTurn({ threadId, prompt }))
 
-/** What the agent has in its context. */
+/**
+ * What the agent has in its context.
+ *
+ * @category driving
+ * @since 0.1.0
+ */
 export const recall = (host: Host, threadId: ThreadId = thread) => run(host, host.bench.prompts.recall, threadId)
 
-/** The first event of the thread that fits, stored or to come. */
+/**
+ * The first event of the thread that fits, stored or to come.
+ *
+ * @category waiting
+ * @since 0.1.0
+ */
 export const awaitEvent = <A extends ThreadEvent>(
   host: Host,
   what: string,
@@ -113,7 +168,12 @@ export const awaitEvent = <A extends ThreadEvent>(
     )
   )
 
-/** Sends a turn; `end` waits for its terminal event. */
+/**
+ * Sends a turn; `end` waits for its terminal event.
+ *
+ * @category driving
+ * @since 0.1.0
+ */
 export const send = Effect.fnUntraced(function*(host: Host, prompt: string, threadId: ThreadId = thread) {
   const { epoch, turnId } = yield* within(
     host.bench,
@@ -129,7 +189,12 @@ export const send = Effect.fnUntraced(function*(host: Host, prompt: string, thre
   return { turnId, epoch, end }
 })
 
-/** The first event of this turn with this tag, stored or to come. */
+/**
+ * The first event of this turn with this tag, stored or to come.
+ *
+ * @category waiting
+ * @since 0.1.0
+ */
 export const awaitOf = <Tag extends ThreadEvent["_tag"]>(host: Host, turnId: TurnId, tag: Tag, threadId = thread) =>
   awaitEvent(
     host,
@@ -143,9 +208,20 @@ export const awaitOf = <Tag extends ThreadEvent["_tag"]>(host: Host, turnId: Tur
 const freeMode = ({ runtimeModes }: Capabilities): RuntimeMode | undefined =>
   runtimeModes.includes("full-access") ? "full-access" : runtimeModes.find((mode) => mode !== "read-only")
 
+/**
+ * Starts the thread in the mode in which the agent asks least.
+ *
+ * @category driving
+ * @since 0.1.0
+ */
 export const startFreely = (host: Host) => start(host, { runtimeMode: freeMode(host.bench.capabilities) })
 
-/** Runs one turn to any end, and allows all that is asked for in it. */
+/**
+ * Runs one turn to any end, and allows all that is asked for in it.
+ *
+ * @category driving
+ * @since 0.1.0
+ */
 export const runFreely = Effect.fnUntraced(function*(host: Host, prompt: string) {
   const { agents } = host
   const sent = yield* send(host, prompt)
@@ -160,21 +236,48 @@ export const runFreely = Effect.fnUntraced(function*(host: Host, prompt: string)
   return { ...sent, ending: yield* Effect.raceFirst(sent.end, allowing) }
 })
 
+/**
+ * Interrupts the turn, or the running one.
+ *
+ * @category driving
+ * @since 0.1.0
+ */
 export const interrupt = (host: Host, turnId?: TurnId) =>
   within(host.bench, "interruptTurn to return", host.agents.interruptTurn({ threadId: thread, turnId }))
 
+/**
+ * Stops the session.
+ *
+ * @category driving
+ * @since 0.1.0
+ */
 export const stop = (host: Host) =>
   within(host.bench, "stopSession to return", host.agents.stopSession({ threadId: thread }))
 
-/** All that is stored of the thread. */
+/**
+ * All that is stored of the thread.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
 export const stored = (host: Host, threadId: ThreadId = thread) =>
   Effect.orDie(host.store.readEvents({ threadId, after: 0, limit: 100_000 }))
 
-/** Tags of the terminal events of a turn. */
+/**
+ * Tags of the terminal events of a turn.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
 export const endings = (events: ReadonlyArray<ThreadEvent>, turnId: TurnId): ReadonlyArray<string> =>
   events.filter((event) => isTerminal(event) && event.turnId === turnId).map((event) => event._tag)
 
-/** A session of the adapter alone, and all that it has emitted. */
+/**
+ * A session of the adapter alone, and all that it has emitted.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Listener {
   readonly session: ProviderSession
   readonly seen: Effect.Effect<ReadonlyArray<ProviderEvent>>
@@ -192,14 +295,24 @@ export interface Listener {
   readonly close: Effect.Effect<Exit.Exit<void>, Violated>
 }
 
-/** A turn's terminal event, as the adapter emits it. */
+/**
+ * A turn's terminal event, as the adapter emits it.
+ *
+ * @category predicates
+ * @since 0.1.0
+ */
 export const endsTurn = (turnId: TurnId) => (event: ProviderEvent): event is Extract<ProviderEvent, TerminalEvent> =>
   (event._tag === "TurnCompleted" || event._tag === "TurnFailed" || event._tag === "TurnInterrupted") &&
   event.turnId === turnId
 
 let turns = 0
 
-/** `startSession` of the adapter itself, in a scope that ends with this one at the latest. */
+/**
+ * `startSession` of the adapter itself, in a scope that ends with this one at the latest.
+ *
+ * @category driving
+ * @since 0.1.0
+ */
 export const listen = Effect.fnUntraced(function*(host: Host, input: Partial<StartInput> = {}) {
   const { adapter, bench } = host
   const scope = Scope.makeUnsafe()
@@ -270,7 +383,12 @@ const textOf = (events: ReadonlyArray<ProviderEvent>, turnId: TurnId): string =>
   return text
 }
 
-/** The cursor of a session that has had a turn. */
+/**
+ * The cursor of a session that has had a turn.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
 export const cursorOf = Effect.fnUntraced(function*({ session }: Listener) {
   const cursor = yield* session.cursor
   return cursor._tag === "Some"

@@ -174,7 +174,7 @@ export const rules: ReadonlyArray<Rule> = [
         const { fork } = yield* Effect.scoped(Effect.gen(function*() {
           const listener = yield* listen(host)
           yield* listener.run(bench.prompts.say(past))
-          const fork = bench.capabilities.fork ? undefined : yield* Effect.exit(listener.session.fork)
+          const fork = bench.capabilities.fork ? undefined : yield* Effect.exit(listener.session.fork())
           return { fork }
         }))
         if (fork !== undefined) {

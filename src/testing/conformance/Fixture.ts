@@ -55,6 +55,12 @@ export interface Directories {
 export interface Controls {
   /** Deletes the session where the agent keeps it. */
   readonly loseSession?: ((sessionId: SessionId) => Effect.Effect<void>) | undefined
+  /**
+   * Makes a session as the agent's own program does, without this library: its model has `words` in its context.
+   */
+  readonly makeSession?:
+    | ((made: { readonly directory: string; readonly words: string }) => Effect.Effect<SessionId>)
+    | undefined
   /** As `kill -9` of the process, or the connection, that this session runs in. */
   readonly crashAgent?: ((sessionId: SessionId) => Effect.Effect<void>) | undefined
   /** How `crashAgent` ends the agent's process. Absent where the process is not the adapter's own. */

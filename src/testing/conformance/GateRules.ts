@@ -63,8 +63,10 @@ const openHeld = Effect.fnUntraced(function*(host: Host) {
 })
 
 /** A session may say less for itself than the adapter declares, and then there is nothing to prove. */
-const holdable = ({ compactionGate }: ProviderSession) =>
-  compactionGate === "blocking" ? Effect.void : Effect.fail(new NotChecked({ missing: "session that can be held" }))
+const holdable = ({ capabilities }: ProviderSession) =>
+  capabilities.compactionGate === "blocking"
+    ? Effect.void
+    : Effect.fail(new NotChecked({ missing: "session that can be held" }))
 
 /** Fills the context of the session; answers the turn in which its compaction is held: this one, or the next. */
 const heldInTurn = Effect.fnUntraced(function*(
@@ -117,9 +119,9 @@ export const rules: ReadonlyArray<Rule> = [
         const { awaitEvent, run, session } = yield* listen(host, { compaction: gate.compaction })
         const declared = bench.capabilities.compactionGate
         yield* expect(
-          ranks.indexOf(session.compactionGate) <= ranks.indexOf(declared),
+          ranks.indexOf(session.capabilities.compactionGate) <= ranks.indexOf(declared),
           `${declared}, or less`,
-          session.compactionGate
+          session.capabilities.compactionGate
         )
         if (declared === "blocking") return
         yield* run(bench.prompts.say(past))
@@ -264,7 +266,7 @@ export const rules: ReadonlyArray<Rule> = [
         const fill = yield* need(host.controls, "fillContext")
         const auto = bench.capabilities.compactionGate === "client-initiated"
         const { run, seen, session } = yield* listen(host, { compaction: { auto } })
-        if (session.compactionGate === "observe-only") {
+        if (session.capabilities.compactionGate === "observe-only") {
           return yield* new NotChecked({ missing: "session that can be held" })
         }
         yield* run(bench.prompts.say(past))

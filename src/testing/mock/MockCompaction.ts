@@ -28,7 +28,7 @@ const gateOf = ({ agent, compactions }: Live) =>
 export const gateThere = (live: Live): Effect.Effect<void, GateMissing> =>
   Effect.suspend(() =>
     live.agent.gateLost && gateOf(live) !== undefined
-      ? new GateMissing({ instanceId: live.agent.instanceId, plugin: "mock-gate" })
+      ? new GateMissing({ instanceId: live.agent.instanceId, missing: "mock-gate" })
       : Effect.void
   )
 
@@ -75,6 +75,8 @@ const sumUp = (
     yield* during
     if (failure !== undefined) return yield* failed(failure)
     stored.history = [{ role: "summary", text: summary }]
+    stored.marks.clear()
+    stored.revision++
     const id = `${stored.sessionId}.summary.${stored.messages.length}`
     stored.messages.push({ _tag: "Text", role: "summary", id, at: now(live), turnId, text: summary })
     yield* over

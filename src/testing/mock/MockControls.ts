@@ -115,6 +115,11 @@ export interface MockControls {
   /** Removes the session from the agent's disk. A live handle finds out when it is next used. */
   readonly loseSession: (sessionId: SessionId) => Effect.Effect<void>
   /**
+   * A session that the agent's own program made, and no thread of ours: its model has `words` in its context. It is
+   * listed and can be adopted.
+   */
+  readonly makeSession: (made: { readonly directory: string; readonly words: string }) => Effect.Effect<SessionId>
+  /**
    * The process of a live session, or of all, dies: `events` ends without a terminal event. `exit` is what the session
    * then answers to `exit`. Default: nothing is known.
    */

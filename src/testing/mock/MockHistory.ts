@@ -8,7 +8,7 @@ import type { Usage } from "../../domain/Usage.ts"
 import { type AgentError, AgentProtocolError, CapabilityMissing } from "../../provider/AdapterError.ts"
 import type { Capabilities, HistoryMessage, ProviderHistory, TurnEvidence } from "../../provider/ProviderAdapter.ts"
 import type { StoredCursor } from "../../provider/ResumeCursor.ts"
-import { changed, type StoredMessage, type StoredSession } from "../MockAgentDisk.ts"
+import type { StoredMessage, StoredSession } from "../MockAgentDisk.ts"
 import { type Live, type MockAgent, type OpenItem, reach } from "./MockAgent.ts"
 
 export const newId = (agent: MockAgent): SessionId =>
@@ -24,7 +24,7 @@ export const cursorOf = (agent: MockAgent, stored: StoredSession): StoredCursor 
 
 /** Fails where a capability is switched off. */
 export const needs = (live: Live, capability: keyof Capabilities): Effect.Effect<void, CapabilityMissing> =>
-  live.agent.capabilities[capability] === false
+  live.agent.capabilities[capability] === false || live.agent.capabilities[capability] === "never"
     ? new CapabilityMissing({ provider: live.agent.provider, capability })
     : Effect.void
 
@@ -40,26 +40,6 @@ export const readable = (live: Live, operation: string): Effect.Effect<void, Age
         ? Effect.void
         : protocolError(live, operation, 404, "NotFoundError")
     )
-  )
-
-export const fork = (live: Live): Effect.Effect<StoredCursor, AgentError | CapabilityMissing> =>
-  needs(live, "fork").pipe(
-    Effect.andThen(readable(live, "fork")),
-    Effect.andThen(Effect.suspend(() => {
-      const { agent, stored } = live
-      if (!stored.resumable) return protocolError(live, "fork", 404, "NotFoundError")
-      const copy: StoredSession = {
-        ...stored,
-        sessionId: newId(agent),
-        history: stored.history.slice(),
-        messages: stored.messages.slice(),
-        turns: structuredClone(stored.turns),
-        overlaps: 0
-      }
-      agent.disk.sessions.set(copy.sessionId, copy)
-      changed(agent.disk)
-      return Effect.succeed(cursorOf(agent, copy))
-    }))
   )
 
 const roleOf = (item: Item) => item._tag === "UserMessage" ? "user" : "assistant"

@@ -12,6 +12,7 @@ import {
   type CapabilityMissing,
   ModelUnavailable,
   RequestGone,
+  SessionMissing,
   TurnRefused
 } from "../../provider/AdapterError.ts"
 import type { ProviderSession, ProviderTurn, SendTurnError } from "../../provider/ProviderAdapter.ts"
@@ -19,7 +20,9 @@ import { changed, type Message, type StoredTurn } from "../MockAgentDisk.ts"
 import { emit, type Live, type MockAgent, now, type Pending, reach, type RunningTurn, vanish } from "./MockAgent.ts"
 import { compact, gateThere } from "./MockCompaction.ts"
 import { checkAttachments } from "./MockDirectory.ts"
-import { cursorOf, evidence, fork, history, needs } from "./MockHistory.ts"
+import { cursorOf, evidence, history, needs } from "./MockHistory.ts"
+import { exportSession } from "./MockPortable.ts"
+import { fork, rewind } from "./MockRewind.ts"
 import { meaning, ofTurn, shown } from "./ScriptedRequest.ts"
 import * as ScriptedTask from "./ScriptedTask.ts"
 import { play } from "./ScriptedTurn.ts"
@@ -43,8 +46,10 @@ export const handle = (live: Live, origin: ProviderSession["origin"], directory:
     answerQuestion: (requestId, answer) => answerQuestion(live, requestId, answer),
     answerElicitation: (requestId, answer) => answerElicitation(live, requestId, answer),
     compact: Effect.suspend(() => compact(live)),
-    fork: Effect.suspend(() => fork(live)),
-    compactionGate: agent.capabilities.compactionGate,
+    fork: (at) => fork(live, at),
+    rewind: (before) => rewind(live, before),
+    exportSession: (since) => exportSession(live, since),
+    capabilities: agent.capabilities,
     history: Effect.suspend(() => history(live)),
     evidence: (turn) => evidence(live, turn),
     stopTask: (taskId) =>
@@ -69,8 +74,12 @@ const check = (live: Live, turn: ProviderTurn, operation: string): Effect.Effect
   Effect.flatMap(reach(live, operation), (): Effect.Effect<void, SendTurnError> => {
     const { agent, stored } = live
     if (agent.disk.sessions.get(stored.sessionId) !== stored) {
-      const lost = refuse(turn, "SessionMissing", { status: 404, name: "NotFoundError" })
-      return Effect.andThen(vanish(live, "unfinished", "end"), lost)
+      const { instanceId } = agent
+      const { sessionId } = stored
+      return Effect.andThen(
+        vanish(live, "unfinished", "end"),
+        new SessionMissing({ instanceId, sessionId, evidence: { status: 404, name: "NotFoundError" } })
+      )
     }
     const model = turn.input.model
     if (agent.capabilities.modelSwitch === "per-session" && model !== undefined && model.id !== stored.model?.id) {
@@ -105,11 +114,14 @@ const sendTurn = (live: Live, turn: ProviderTurn): Effect.Effect<void, SendTurnE
       const { agent, stored } = live
       const fault = agent.sendFaults.shift()
       if (fault !== undefined && !fault.delivered) return Effect.fail(fault.error(turn))
-      if (live.turn !== undefined) return refuse(turn, "Busy", { running: live.turn.stored.turnId })
+      const known = stored.turns.find((other) => other.turnId === turn.turnId)
+      if (live.turn !== undefined && (live.turn.stored !== known || !agent.capabilities.resend)) {
+        return refuse(turn, "Busy", { running: live.turn.stored.turnId })
+      }
       if (live.compaction !== undefined) return refuse(turn, "Busy", { compaction: live.compaction.phase })
-      const known = stored.turns.some((other) => other.turnId === turn.turnId)
+      if (known !== undefined && agent.capabilities.resend) return repeat(live, known)
       receive(live, turn, false)
-      if (known) return refuse(turn, "Duplicate", { turnId: turn.turnId })
+      if (known !== undefined) return refuse(turn, "Duplicate", { turnId: turn.turnId })
       return accept(live, turn).pipe(
         Effect.andThen(agent.sendDelays.shift() ?? Effect.void),
         Effect.andThen(fault === undefined ? Effect.void : Effect.fail(fault.error(turn)))
@@ -117,9 +129,24 @@ const sendTurn = (live: Live, turn: ProviderTurn): Effect.Effect<void, SendTurnE
     })
   )
 
+/** A turn that the agent has already. Of one that is over, its end is told again. */
+const repeat = (live: Live, { outcome, turnId, usage = zero }: StoredTurn): Effect.Effect<void> => {
+  switch (outcome) {
+    case "unfinished":
+      return Effect.void
+    case "completed":
+      return emit(live, [{ _tag: "TurnCompleted", turnId, usage }])
+    case "failed":
+      return emit(live, [{ _tag: "TurnFailed", turnId, failure: { _tag: "Other", name: "Repeated" }, usage }])
+    case "interrupted":
+      return emit(live, [{ _tag: "TurnInterrupted", turnId, by: "agent", usage }])
+  }
+}
+
 const take = (live: Live, { input, ref, turnId }: ProviderTurn): RunningTurn => {
   const { stored } = live
   const record: StoredTurn = { turnId, ref, input, outcome: "unfinished", usage: undefined }
+  stored.marks.set(turnId, { history: stored.history.length, messages: stored.messages.length })
   live.turn = {
     stored: record,
     ordinal: stored.turns.push(record),

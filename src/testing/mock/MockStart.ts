@@ -2,9 +2,11 @@
  * How a session of the mock begins and ends.
  */
 import { type Cause, Clock, Effect, Fiber, Queue, type Scope } from "effect"
+import type { SessionId } from "../../domain/Ids.ts"
 import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
 import {
   AgentUnreachable,
+  CapabilityMissing,
   DirectoryUnreachable,
   PolicyUnenforceable,
   SessionMissing
@@ -15,6 +17,7 @@ import { changed, type StoredSession } from "../MockAgentDisk.ts"
 import { type Live, type MockAgent, vanish } from "./MockAgent.ts"
 import { realPath } from "./MockDirectory.ts"
 import { newId } from "./MockHistory.ts"
+import { importSession } from "./MockPortable.ts"
 import { checkModel, handle } from "./MockSession.ts"
 
 /** Events that wait for their reader before the agent does. */
@@ -42,7 +45,7 @@ export const start = Effect.fn("MockProvider.startSession")(function*(
   }
   yield* checkModel(agent, input.model)
   const directory = realPath(input.directory)
-  const found = input.from._tag === "Resume" ? yield* find(agent, input.from.cursor) : undefined
+  const found = yield* past(agent, input.from)
   const origin: ProviderSession["origin"] = found === undefined
     ? { _tag: "New" }
     : found.directory === directory
@@ -60,13 +63,30 @@ export const start = Effect.fn("MockProvider.startSession")(function*(
   return handle(live, origin, directory)
 })
 
-const find = Effect.fnUntraced(function*(agent: MockAgent, cursor: unknown) {
-  const { instanceId } = agent
-  const { sessionId } = yield* accept(agent.cursors, instanceId, cursor)
-  const found = agent.disk.sessions.get(sessionId)
-  if (found !== undefined) return found
-  return yield* new SessionMissing({ instanceId, sessionId, evidence: { status: 404, name: "NotFoundError" } })
+/** The session that is to go on, if one is. */
+const past = Effect.fnUntraced(function*(agent: MockAgent, from: StartInput["from"]) {
+  const { capabilities, instanceId, provider } = agent
+  switch (from._tag) {
+    case "Resume":
+      return yield* find(agent, (yield* accept(agent.cursors, instanceId, from.cursor)).sessionId)
+    case "Adopt":
+      if (!capabilities.adopt) return yield* new CapabilityMissing({ provider, capability: "adopt" })
+      return yield* find(agent, from.sessionId)
+    case "Import":
+      if (!capabilities.portable) return yield* new CapabilityMissing({ provider, capability: "portable" })
+      return yield* importSession(agent, from.copies)
+    default:
+      return undefined
+  }
 })
+
+const find = (agent: MockAgent, sessionId: SessionId) => {
+  const { disk, instanceId } = agent
+  const found = disk.sessions.get(sessionId)
+  return found === undefined
+    ? new SessionMissing({ instanceId, sessionId, evidence: { status: 404, name: "NotFoundError" } })
+    : Effect.succeed(found)
+}
 
 const mayMove = ({ capabilities, projectOf }: MockAgent, from: string, to: string): boolean =>
   capabilities.moveDirectory === "anywhere" ||
@@ -93,6 +113,9 @@ const create = (agent: MockAgent, input: StartInput, clock: Clock.Clock): Stored
       }]
       : [],
     turns: [],
+    marks: new Map(),
+    revision: 0,
+    outside: false,
     resumable: !agent.neverResumableBeforeFirstTurn,
     requests: 0,
     tasks: 0,

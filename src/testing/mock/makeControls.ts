@@ -6,6 +6,7 @@ import type { SessionId } from "../../domain/Ids.ts"
 import { changed, type StoredSession, watch } from "../MockAgentDisk.ts"
 import { type Live, type MockAgent, vanish } from "./MockAgent.ts"
 import type { MockControls, MockRequest, MockSession } from "./MockControls.ts"
+import { make } from "./MockPortable.ts"
 import { begin } from "./MockSession.ts"
 import { reapIdle } from "./reapIdle.ts"
 import { askBeside, ofTurn } from "./ScriptedRequest.ts"
@@ -38,6 +39,7 @@ export const makeControls = (agent: MockAgent): MockControls => {
         disk.sessions.delete(sessionId)
         changed(disk)
       }),
+    makeSession: (made) => Effect.sync(() => make(agent, made)),
     crash: (sessionId, exit) =>
       Effect.suspend(() =>
         Effect.forEach(handles(agent, sessionId), (live) => {

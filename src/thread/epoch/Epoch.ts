@@ -169,6 +169,11 @@ export const statusOf = ({ compaction, phase, requests, running, sending }: Stat
   return running !== undefined || sending !== undefined ? "running" : "idle"
 }
 
+/** Whether something goes on that has an end of its own: a turn, a request of one, a compaction. */
+export const isBusy = (state: State): boolean =>
+  turnOf(state) !== undefined || state.compaction !== undefined ||
+  Array.from(state.requests.values()).some((request) => request.turnId !== undefined)
+
 /** The turn that the agent works on, or that is on its way to it. */
 export const turnOf = ({ running, sending }: State): TurnId | undefined => running?.turnId ?? sending?.turnId
 
@@ -179,11 +184,6 @@ export const hasTurn = (state: State, turnId: TurnId): boolean =>
 /** Whether the agent waits for a human, in this turn. */
 export const isWaiting = ({ requests }: State, turnId: TurnId): boolean =>
   requests.size > 0 && Array.from(requests.values()).some((request) => request.turnId === turnId)
-
-/** Whether something goes on that has an end of its own: a turn, a request of one, a compaction. */
-export const isBusy = (state: State): boolean =>
-  turnOf(state) !== undefined || state.compaction !== undefined ||
-  Array.from(state.requests.values()).some((request) => request.turnId !== undefined)
 
 /** What goes on beside the turns, one line each: tasks, items that outlived their turn, requests of no turn. */
 export const beside = ({ items, requests, tasks }: State): ReadonlyArray<string> => [

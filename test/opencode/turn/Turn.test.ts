@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
 import { readFileSync } from "node:fs"
-import { TurnId } from "../../../src/domain/Ids.ts"
+import { ItemId, TurnId } from "../../../src/domain/Ids.ts"
 import type { ProviderEvent } from "../../../src/domain/ThreadEvent.ts"
 import { zero } from "../../../src/domain/Usage.ts"
 import * as Frame from "../../../src/opencode/protocol/Frame.ts"
@@ -372,8 +372,8 @@ describe("OpenCode turn", () => {
       const frame = Frame.decode({ _tag: "Frame", sessionId: root, type: "message.part.delta", properties })
       if (frame !== undefined) state = reduce(state, frame).state
     }
-    const open = state.items.get("prt_2")
-    assert.strictEqual(open?.kind === "text" && open.text.length, 50_000)
+    const item = state.items.open.get(ItemId.make("prt_2"))?.item
+    assert.strictEqual(item?._tag === "AssistantMessage" && item.text.length, 50_000)
     // About 10 ms; the server needs 700 ms to send them.
     assert.isBelow(performance.now() - began, 200)
   })

@@ -1,0 +1,56 @@
+/**
+ * The sessions that agents have of their own, as the service offers them: listed, adopted.
+ */
+import { Effect } from "effect"
+import * as reentrancy from "../hooks/internal/reentrancy.ts"
+import { CapabilityMissing } from "../provider/AdapterError.ts"
+import { AgentUnreachable } from "../provider/AgentError.ts"
+import type { ProviderService } from "../service/ProviderService.ts"
+import { SessionTaken } from "../service/ServiceError.ts"
+import type { ThreadDeps } from "../thread/ThreadDeps.ts"
+import { infoOf } from "./infoOf.ts"
+import type { ThreadActors } from "./threadActors.ts"
+
+export const make = ({ actors, deps }: { readonly deps: ThreadDeps; readonly actors: ThreadActors }) => {
+  return {
+    listSessions: Effect.fn("ProviderService.listSessions")(function*({ after, directory, instanceId, limit = 100 }) {
+      const { listSessions, provider } = yield* deps.adapterOf(instanceId)
+      if (listSessions === undefined) {
+        return yield* new CapabilityMissing({ provider, capability: "list its sessions" })
+      }
+      const page = yield* Effect.timeoutOrElse(
+        listSessions({
+          limit,
+          ...(directory === undefined ? {} : { directory: yield* deps.realDirectory(directory) }),
+          ...(after === undefined ? {} : { after })
+        }),
+        {
+          duration: deps.settings.noProgressDeadline,
+          orElse: () => new AgentUnreachable({ instanceId, operation: "listSessions", code: "timeout" })
+        }
+      )
+      const bound = yield* deps.store.boundSessions(instanceId, page.sessions.map(({ sessionId }) => sessionId))
+      return { ...page, sessions: page.sessions.filter(({ sessionId }) => !bound.has(sessionId)) }
+    }),
+
+    adoptSession: Effect.fn("ProviderService.adoptSession")(function*(input) {
+      const { instanceId, sessionId, threadId } = input
+      yield* Effect.annotateCurrentSpan({ threadId, sessionId })
+      yield* reentrancy.check(threadId)
+      const { capabilities, provider } = yield* deps.adapterOf(instanceId)
+      if (!capabilities.adopt) return yield* new CapabilityMissing({ provider, capability: "adopt a session" })
+      const taken = (yield* deps.store.boundSessions(instanceId, [sessionId])).get(sessionId)
+      if (taken !== undefined) return yield* new SessionTaken({ instanceId, sessionId, threadId: taken })
+      const plan = {
+        instanceId,
+        directory: input.directory,
+        runtimeMode: input.runtimeMode ?? "approval-required",
+        model: input.model,
+        title: input.title,
+        onMissing: undefined,
+        compaction: input.compaction
+      }
+      return infoOf(yield* actors.use(threadId, (actor) => actor.create(plan, { _tag: "Adopt", sessionId })))
+    })
+  } satisfies Pick<ProviderService["Service"], "listSessions" | "adoptSession">
+}

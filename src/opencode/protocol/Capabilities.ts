@@ -1,0 +1,35 @@
+/**
+ * What OpenCode (1.18.33) can do.
+ *
+ * @since 0.1.0
+ */
+import type { Capabilities } from "../../provider/ProviderAdapter.ts"
+
+/**
+ * What sessions can do at most. An external server without the gate's plugin compacts unasked, and its sessions say so.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const capabilities: Capabilities = {
+  runtimeModes: ["approval-required", "auto-accept-edits", "full-access", "read-only"],
+  moveDirectory: "same-project",
+  modelSwitch: "per-turn",
+  resend: false,
+  steer: true,
+  fork: true,
+  forkAt: true,
+  rewind: "conversation",
+  portable: false,
+  adopt: true,
+  compact: true,
+  compactionGate: "blocking",
+  autoCompaction: "can-be-off",
+  questions: true,
+  elicitations: false,
+  denyReason: true,
+  tasks: true,
+  steps: true,
+  attachments: true,
+  history: true
+}

@@ -1,0 +1,41 @@
+/**
+ * Takes a conversation back to before one of its turns: first in the agent's session, then in the log.
+ */
+import { Effect } from "effect"
+import type { TurnId } from "../domain/Ids.ts"
+import { CapabilityMissing } from "../provider/AdapterError.ts"
+import { AgentUnreachable } from "../provider/AgentError.ts"
+import { ThreadNotFound } from "../service/ServiceError.ts"
+import * as ConversationTurn from "./ConversationTurn.ts"
+import * as LiveEpoch from "./epoch/LiveEpoch.ts"
+import * as ThreadCell from "./ThreadCell.ts"
+import type { ThreadDeps } from "./ThreadDeps.ts"
+import { resume } from "./ThreadStart.ts"
+
+/** The thread is made live for it. No turn may be running. Answers what became of the files. */
+export const rewind = (deps: ThreadDeps, cell: ThreadCell.ThreadCell, before: TurnId) =>
+  ThreadCell.withThread(
+    deps,
+    cell,
+    Effect.gen(function*() {
+      const found = yield* ThreadCell.withoutTurn(deps, cell)
+      const record = found?.binding ?? (yield* ThreadCell.loadRecord(deps, cell))
+      if (record === undefined) return yield* new ThreadNotFound({ threadId: cell.threadId })
+      const { capabilities, instanceId, provider } = yield* deps.adapterOf(record.instanceId)
+      if (capabilities.rewind === "never") return yield* new CapabilityMissing({ provider, capability: "rewind" })
+      const files = capabilities.rewind === "conversation" ? "kept" as const : "restored" as const
+      const { place } = yield* ConversationTurn.find(deps, cell.threadId, before)
+      const live = yield* resume(deps, cell, found)
+      const exit = yield* ThreadCell.interruptible(
+        deps,
+        cell,
+        Effect.timeoutOrElse(live.session.rewind(place), {
+          duration: deps.settings.noProgressDeadline,
+          orElse: () => new AgentUnreachable({ instanceId, operation: "rewind", code: "timeout" })
+        })
+      )
+      yield* ThreadCell.valueOf(cell, exit)
+      yield* LiveEpoch.advance(deps, live, { _tag: "Noted", events: [{ _tag: "ThreadRewound", before, files }] })
+      return { threadId: cell.threadId, before, files }
+    })
+  )

@@ -1,0 +1,17 @@
+/**
+ * OpenCode. It is a devDependency of the root and not installed here, because `npm test`, `npm start` and the bench run
+ * it too, and a reader of the README has it after one `npm ci`; its tests are in test/opencode for the same reason.
+ */
+import { InstanceId } from "../../../src/domain/Ids.ts"
+import * as Binary from "../../../src/opencode/server/Binary.ts"
+import type { Agent } from "../Agent.ts"
+
+export const agent: Agent = {
+  name: "opencode",
+  executable: (path) => Binary.find({ instanceId: InstanceId.make("opencode"), path }),
+  packages: ["opencode-ai"],
+  tests: {
+    conformance: ["test/opencode/Conformance.test.ts"],
+    full: ["test/opencode/*.test.ts"]
+  }
+}
