@@ -96,7 +96,7 @@ const wasReaped = (event: ThreadEvent) => event._tag === "SessionEnded" && event
 
 /** The command that never ends has printed something, so it really runs. */
 const commandRuns = (event: ThreadEvent) =>
-  event._tag === "ItemUpdated" && event.item._tag === "Command" && (event.item.output ?? "").includes("started")
+  event._tag === "ItemDelta" && event.field === "output" && event.delta.includes("started")
 
 /** The program, without its path and arguments. */
 const nameOf = (command: string) => command.split(" ")[0]?.split("/").at(-1) ?? command

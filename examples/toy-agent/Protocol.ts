@@ -33,7 +33,7 @@ const Event = Schema.Union([
     event: Schema.Literal("asked"),
     turn: TurnId,
     request: RequestId,
-    kind: Schema.Literals(["run", "edit", "question"]),
+    kind: Schema.Literals(["run", "edit", "question", "secret"]),
     text: Schema.String
   }),
   Schema.Struct({
@@ -67,8 +67,15 @@ export const toEvents = (frame: unknown): ReadonlyArray<ProviderEvent> => {
       return [{ _tag: "ItemCompleted", turnId, item: itemOf(frame, frame.status) }]
     case "asked":
       return [
-        frame.kind === "question"
-          ? { _tag: "QuestionAsked", turnId, request: { requestId: frame.request, questions: [yesOrNo(frame.text)] } }
+        frame.kind === "question" || frame.kind === "secret"
+          ? {
+            _tag: "QuestionAsked",
+            turnId,
+            request: {
+              requestId: frame.request,
+              questions: [frame.kind === "secret" ? secret(frame.text) : yesOrNo(frame.text)]
+            }
+          }
           : {
             _tag: "ApprovalRequested",
             turnId,
@@ -101,6 +108,8 @@ const yesOrNo = (question: string) => ({
   freeText: false,
   secret: false
 })
+
+const secret = (question: string) => ({ ...yesOrNo(question), options: [], freeText: true, secret: true })
 
 const ending = (turnId: TurnId, outcome: "done" | "failed" | "stopped"): ProviderEvent => {
   const usage = Usage.zero

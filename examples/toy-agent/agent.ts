@@ -60,11 +60,10 @@ const checkpoint = (history: ReadonlyArray<Entry>) =>
 const untilStopped = (now: NonNullable<typeof turn>) => new Promise<void>((done) => now.stop = done)
 
 /** Asks the user, unless the mode or an earlier answer allows it; answers what the user chose. */
-const ask = async (now: NonNullable<typeof turn>, kind: "run" | "edit" | "question", text: string) => {
-  if (kind !== "question" && (mode === "all" || (mode === "edits" && kind === "edit") || allowed.has(kind))) {
-    return "once"
-  }
-  if (kind !== "question" && mode === "none") return "deny"
+const ask = async (now: NonNullable<typeof turn>, kind: "run" | "edit" | "question" | "secret", text: string) => {
+  const acts = kind === "run" || kind === "edit"
+  if (acts && (mode === "all" || (mode === "edits" && kind === "edit") || allowed.has(`${kind} ${text}`))) return "once"
+  if (acts && mode === "none") return "deny"
   const request = randomUUID()
   write({ event: "asked", turn: now.id, request, kind, text })
   const answer = await Promise.race([
@@ -72,7 +71,7 @@ const ask = async (now: NonNullable<typeof turn>, kind: "run" | "edit" | "questi
     untilStopped(now).then(() => "stopped")
   ])
   waiting.delete(request)
-  if (answer === "session") allowed.add(kind)
+  if (answer === "session") allowed.add(`${kind} ${text}`)
   return answer
 }
 
@@ -126,6 +125,11 @@ const answer = async (now: NonNullable<typeof turn>, prompt: string, past: strin
     case "ask": {
       const chosen = await ask(now, "question", what)
       if (chosen !== "stopped") say(now, `You said ${chosen}.`)
+      return "done"
+    }
+    case "secret": {
+      const given = await ask(now, "secret", what)
+      if (given !== "stopped") say(now, `It has ${given.length} characters.`)
       return "done"
     }
     case "hang":

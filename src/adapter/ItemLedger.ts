@@ -92,7 +92,7 @@ export const expect = <About>(
 
 /**
  * The item as it stands: started, or updated if it was. The text of a message that starts with some comes as its first
- * delta.
+ * delta. A command of which nothing but its output has changed, and that by growing, tells what is new as a delta.
  *
  * @category transitions
  * @since 0.1.0
@@ -102,7 +102,14 @@ export const show = <About>(ledger: ItemLedger<About>, place: Place, item: Item,
   const known = ledger.open.get(item.itemId)
   const open: Open<About> = { item, started: true, torn: known?.torn ?? false, about }
   const next = put(ledger, item.itemId, open)
-  if (known?.started === true) return Machine.make(next, [{ _tag: "ItemUpdated", ...place, item }])
+  if (known?.started === true) {
+    const more = known.torn ? undefined : grown(known.item, item)
+    return Machine.make(next, [
+      more === undefined
+        ? { _tag: "ItemUpdated", ...place, item }
+        : { _tag: "ItemDelta", ...place, itemId: item.itemId, field: "output", ...more }
+    ])
+  }
   const text = "text" in item ? item.text : ""
   const start: ProviderEvent = { _tag: "ItemStarted", ...place, item: blank(item) }
   return Machine.make(
@@ -218,6 +225,16 @@ export const nextTurn = <About>(
   open: new Map(Array.from(ledger.open).filter(([, open]) => stays(open))),
   done: new Set()
 })
+
+/** What a command's output has more than before, if that is all that is new. */
+const grown = (before: Item, now: Item): { readonly offset: number; readonly delta: string } | undefined => {
+  if (before._tag !== "Command" || now._tag !== "Command") return undefined
+  if (before.command !== now.command || before.status !== now.status) return undefined
+  const [known, output] = [before.output ?? "", now.output ?? ""]
+  return output.length > known.length && output.startsWith(known)
+    ? { offset: known.length, delta: output.slice(known.length) }
+    : undefined
+}
 
 const put = <About>(ledger: ItemLedger<About>, itemId: ItemId, open: Open<About>): ItemLedger<About> => ({
   ...ledger,

@@ -28,6 +28,7 @@
  */
 import { Cause, Effect, Exit, identity, type Layer, Option } from "effect"
 import type { Capabilities } from "../provider/ProviderAdapter.ts"
+import * as ApprovalRules from "./conformance/ApprovalRules.ts"
 import * as CapabilityRules from "./conformance/CapabilityRules.ts"
 import { NotChecked, type Tagged, Violated } from "./conformance/Check.ts"
 import * as ContinuityRules from "./conformance/ContinuityRules.ts"
@@ -41,9 +42,14 @@ import * as LifecycleRules from "./conformance/LifecycleRules.ts"
 import { makeBench } from "./conformance/makeBench.ts"
 import * as ModeRules from "./conformance/ModeRules.ts"
 import * as OfferRules from "./conformance/OfferRules.ts"
+import * as OutputRules from "./conformance/OutputRules.ts"
+import * as OwnTurnRules from "./conformance/OwnTurnRules.ts"
 import * as PortabilityRules from "./conformance/PortabilityRules.ts"
 import * as RequestRules from "./conformance/RequestRules.ts"
 import { type Rule, RuleBroken } from "./conformance/Rule.ts"
+import * as SecretRules from "./conformance/SecretRules.ts"
+import * as TaskRules from "./conformance/TaskRules.ts"
+import * as ToolRules from "./conformance/ToolRules.ts"
 import * as TurnRules from "./conformance/TurnRules.ts"
 import * as VirtualClock from "./conformance/VirtualClock.ts"
 
@@ -51,7 +57,7 @@ import * as VirtualClock from "./conformance/VirtualClock.ts"
 export * as Bench from "./conformance/Bench.ts"
 /** What rules fail with. */
 export * as Check from "./conformance/Check.ts"
-export type { Commands, Controls, Directories, Fixture, Needs, Platform } from "./conformance/Fixture.ts"
+export type { Commands, Controls, Directories, Fixture, Needs, Platform, Tool } from "./conformance/Fixture.ts"
 export { defaultPatience, plainDirectories } from "./conformance/Fixture.ts"
 export * as PlainPrompts from "./conformance/PlainPrompts.ts"
 export type { Prompts } from "./conformance/Prompts.ts"
@@ -70,13 +76,19 @@ export const rules: ReadonlyArray<Rule> = [
   ...ContinuityRules.rules,
   ...PortabilityRules.rules,
   ...RequestRules.rules,
+  ...ApprovalRules.rules,
+  ...SecretRules.rules,
   ...ModeRules.rules,
   ...EventRules.rules,
+  ...OwnTurnRules.rules,
+  ...OutputRules.rules,
+  ...ToolRules.rules,
   ...CapabilityRules.rules,
   ...HistoryRules.rules,
   ...GateRules.rules,
   ...LifecycleRules.rules,
-  ...OfferRules.rules
+  ...OfferRules.rules,
+  ...TaskRules.rules
 ]
 
 /**

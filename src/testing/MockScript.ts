@@ -88,6 +88,7 @@ export type MockStep =
     readonly output: string
     readonly prints: ReadonlyArray<string>
     readonly background: boolean
+    readonly choices: ReadonlyArray<ApprovalChoice> | undefined
     readonly exitCode: number
     readonly asks: boolean
     readonly during: Effect.Effect<unknown>

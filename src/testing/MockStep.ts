@@ -107,6 +107,8 @@ export const command = (
     readonly output?: string | undefined
     readonly prints?: ReadonlyArray<string> | undefined
     readonly background?: boolean | undefined
+    /** Answers of the agent's own to its approval. */
+    readonly choices?: ReadonlyArray<ApprovalChoice> | undefined
     readonly exitCode?: number | undefined
   } = {}
 ): MockStep => ({
@@ -115,6 +117,7 @@ export const command = (
   output: options.output ?? options.prints?.join("") ?? "",
   prints: options.prints ?? [],
   background: options.background ?? false,
+  choices: options.choices,
   exitCode: options.exitCode ?? 0,
   asks: options.asks ?? true,
   during: options.during ?? Effect.void

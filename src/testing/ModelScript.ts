@@ -55,6 +55,10 @@ export interface Hands {
   readonly edit: (path: string, request: ModelRequest) => ModelReply.Reply
   /** Asks the user, with the options `yes` and `no`. */
   readonly ask: (question: string, request: ModelRequest) => ModelReply.Reply
+  /** Leaves a command running in the background. */
+  readonly background?: ((command: string, request: ModelRequest) => ModelReply.Reply) | undefined
+  /** Starts a subagent, whose prompt is the plain one that runs the command. */
+  readonly subagent?: ((command: string, request: ModelRequest) => ModelReply.Reply) | undefined
 }
 
 /**
@@ -84,10 +88,19 @@ export const plainPrompts = (hands: Hands) => (request: ModelRequest): ModelRepl
       return ModelReply.text(ticks)
     case "Fail":
       return ModelReply.error(400, { message: "No." })
+    case "Background":
+      return hands.background?.(asked.what, request) ?? unknown
+    case "Subagent":
+      return hands.subagent?.(asked.what, request) ?? unknown
+    // What the user answers must not be said.
+    case "Secret":
+    case "Elicit":
     case undefined:
-      return ModelReply.text("I do not understand.")
+      return unknown
   }
 }
+
+const unknown = ModelReply.text("I do not understand.")
 
 /** What the model has before its last prompt; an agent may have put some of it into the prompt's own message. */
 const past = ({ messages }: ModelRequest) => {

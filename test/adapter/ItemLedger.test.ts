@@ -57,14 +57,19 @@ it("P16 adapter: a command's output streams beside its updates", () => {
     append("c", "a\n"),
     show(command("c", "a\nb\n")),
     append("c", "c\n"),
+    // It does not go on from what was told.
+    show(command("c", "...c\n")),
+    append("c", "d\n"),
     closeAll
   )
   assert.deepStrictEqual(events, [
     { _tag: "ItemStarted", ...place, item: command("c") },
     { _tag: "ItemDelta", ...place, itemId: id("c"), field: "output", offset: 0, delta: "a\n" },
-    { _tag: "ItemUpdated", ...place, item: command("c", "a\nb\n") },
+    { _tag: "ItemDelta", ...place, itemId: id("c"), field: "output", offset: 2, delta: "b\n" },
     { _tag: "ItemDelta", ...place, itemId: id("c"), field: "output", offset: 4, delta: "c\n" },
-    { _tag: "ItemCompleted", ...place, item: command("c", "a\nb\nc\n", "failed") }
+    { _tag: "ItemUpdated", ...place, item: command("c", "...c\n") },
+    { _tag: "ItemDelta", ...place, itemId: id("c"), field: "output", offset: 5, delta: "d\n" },
+    { _tag: "ItemCompleted", ...place, item: command("c", "...c\nd\n", "failed") }
   ])
 })
 

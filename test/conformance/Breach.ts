@@ -82,7 +82,7 @@ export interface Heard {
   /** Since the turn was sent. */
   spoken: boolean
   sentAt: number
-  readonly open: Map<string, "approval" | "question">
+  readonly open: Map<string, "approval" | "question" | "elicitation">
 }
 
 /** Sessions that remember what happens in them. */
@@ -118,7 +118,11 @@ const hear = (heard: Heard, event: ProviderEvent): void => {
     case "QuestionAsked":
       heard.open.set(event.request.requestId, "question")
       break
+    case "ElicitationRequested":
+      heard.open.set(event.request.requestId, "elicitation")
+      break
     case "ApprovalSettled":
+    case "ElicitationSettled":
     case "QuestionSettled":
       heard.open.delete(event.requestId)
       break

@@ -9,6 +9,7 @@ import { breaches as offerBreaches } from "./OfferBreaches.ts"
 import { breaches as portabilityBreaches } from "./PortabilityBreaches.ts"
 import { breaches as startBreaches } from "./StartBreaches.ts"
 import { breaches as turnBreaches } from "./TurnBreaches.ts"
+import { breaches as workBreaches } from "./WorkBreaches.ts"
 
 describe("Conformance", () => {
   it("every rule has an adapter that breaks it", () => {
@@ -19,7 +20,8 @@ describe("Conformance", () => {
         ...eventBreaches,
         ...gateBreaches,
         ...offerBreaches,
-        ...portabilityBreaches
+        ...portabilityBreaches,
+        ...workBreaches
       ].map(({ rule }) => rule)
     )
     assert.deepStrictEqual(Array.from(broken).toSorted(), Conformance.rules.map(({ id }) => id).toSorted())
@@ -77,25 +79,38 @@ describe("Conformance", () => {
 
   it.live("what the fixture has no hands for is not checked, and not passed", () =>
     Effect.gen(function*() {
-      const { controls: _, models: __, ...handless } = fixture
+      const { controls: _, models: __, prompts: ___, tools: ____, ...handless } = fixture
       const report = yield* check(layer({ adapter: (adapter) => adapter }), handless)
       assert.deepStrictEqual(Conformance.withOutcome(report, "Broken"), [])
       assert.deepStrictEqual(Conformance.withOutcome(report, "NotChecked").toSorted(), [
         "adopt/lists",
         "background/busy",
         "close/process",
+        "elicitation/answer",
+        "elicitation/decline",
         "exit/known",
         "gate/auto",
         "gate/auto-off",
+        "gate/auto-veto",
         "gate/context",
         "gate/missing",
+        "interrupt/began",
+        "interrupt/elicitation",
+        "item/detached",
         "missing/policy",
         "missing/proved",
         "missing/unreachable",
         "model-switch",
         "orphans",
         "portable/elsewhere",
+        "question/secret",
+        "request/beside",
+        "stop/elicitation",
+        "task/stop",
+        "tools/kinds",
+        "turn/began",
         "turn/crash",
+        "turn/literal",
         "turn/once"
       ])
     }), 60_000)

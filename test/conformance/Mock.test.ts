@@ -1,14 +1,51 @@
+import { Effect } from "effect"
 import { describe, it } from "vitest"
-import { conformance, MockAgentDisk, MockProvider } from "../../src/testing/index.ts"
-import { fixture, offers, script } from "../support/ConformingMock.ts"
+import type { Fixture } from "../../src/testing/Conformance.ts"
+import { Conformance, conformance, MockAgentDisk, MockProvider, MockStep } from "../../src/testing/index.ts"
+import { controls, fixture, offers, script } from "../support/ConformingMock.ts"
 
 const models = fixture.models
 
 conformance(
   "mock",
-  MockProvider.layer({ script, offers, models, disk: MockAgentDisk.makeUnsafe(), capabilities: { resend: true } }),
+  MockProvider.layer({
+    script,
+    offers,
+    models,
+    disk: MockAgentDisk.makeUnsafe(),
+    capabilities: { resend: true, steps: true }
+  }),
   fixture,
   { describe, it }
+)
+
+/** Its context is full when a turn is over, and it finds so only in the next one. */
+const late: Fixture<MockProvider> = {
+  ...fixture,
+  controls: Effect.flatMap(MockProvider, (agent) =>
+    Effect.map(controls, (controls) => ({
+      ...controls,
+      fillContext: (sessionId) =>
+        Effect.suspend(() => {
+          let turns = 0
+          return agent.script((turn) =>
+            turn.sessionId === sessionId && ++turns === 2
+              ? [MockStep.compaction(), MockStep.text(turn.prompt)]
+              : script(turn)
+          )
+        })
+    })))
+}
+
+conformance(
+  "late-mock",
+  MockProvider.layer({
+    script,
+    disk: MockAgentDisk.makeUnsafe(),
+    capabilities: { autoCompaction: "vetoes" }
+  }),
+  late,
+  { describe, it, rules: Conformance.rules.filter(({ id }) => id.startsWith("gate/auto")) }
 )
 
 // As little as an agent can offer.

@@ -10,7 +10,7 @@ import { join } from "node:path"
 import { afterAll, describe, it } from "vitest"
 import * as Toy from "../../examples/toy-agent/Toy.ts"
 import { SessionId } from "../../src/index.ts"
-import { conformance } from "../../src/testing/index.ts"
+import { Conformance, conformance } from "../../src/testing/index.ts"
 
 const folder = realpathSync(mkdtempSync(join(tmpdir(), "toy-agent-")))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -36,6 +36,7 @@ const kill = Effect.map(agents, (pids) => pids.forEach((pid) => process.kill(pid
 conformance("toy", Toy.layer({ folder }), {
   instanceId: "toy",
   platform: NodeServices.layer,
+  prompts: { ...Conformance.PlainPrompts.make, secret: Conformance.PlainPrompts.full.secret },
   models: ["one", "two"],
   controls: Effect.succeed({
     loseSession: (sessionId) => Effect.sync(() => rmSync(join(folder, `${sessionId}.json`))),

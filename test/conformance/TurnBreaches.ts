@@ -17,7 +17,8 @@ const deafWhen = (deaf: (heard: Heard, now: number) => boolean) =>
       )
   }))
 
-const isOpen = (heard: Heard, kind: "approval" | "question") => Array.from(heard.open.values()).includes(kind)
+const isOpen = (heard: Heard, kind: "approval" | "question" | "elicitation") =>
+  Array.from(heard.open.values()).includes(kind)
 
 /** After a stop in that state the agent still waits for the turn that it was stopped in. */
 const stuckAfter = (when: (heard: Heard) => boolean) => {
@@ -129,6 +130,11 @@ export const breaches: ReadonlyArray<Breach> = [
     adapter: deafWhen((heard) => isOpen(heard, "question"))
   },
   {
+    rule: "interrupt/elicitation",
+    what: "is deaf while a server of its waits for an answer",
+    adapter: deafWhen((heard) => isOpen(heard, "elicitation"))
+  },
+  {
     rule: "deadline/no-progress",
     what: "passes heartbeats on as events",
     adapter: listening((session, heard) => ({
@@ -161,6 +167,11 @@ export const breaches: ReadonlyArray<Breach> = [
     rule: "stop/approval",
     what: "still waits for the approval that a session is stopped in",
     adapter: stuckAfter((heard) => isOpen(heard, "approval"))
+  },
+  {
+    rule: "stop/elicitation",
+    what: "still waits for the elicitation that a session is stopped in",
+    adapter: stuckAfter((heard) => isOpen(heard, "elicitation"))
   },
   {
     rule: "turn/once",

@@ -25,7 +25,7 @@ const Line = Schema.fromJsonString(Schema.Struct({
 }))
 
 /** How the second turn ended, by where its host was killed. */
-const outcome: Record<Host.Point, string | undefined> = {
+const outcome: Record<(typeof Host.points)[number], string | undefined> = {
   "before-intent": undefined,
   "after-intent": "delivery-uncertain",
   "sent": "delivery-uncertain",
@@ -110,4 +110,23 @@ describe("a host that is killed", () => {
       }),
     60_000
   )
+
+  it.live("P4 P5 store: in a turn that the agent began: it is unknown, and is not compared with the agent's history", () =>
+    Effect.gen(function*() {
+      const { directory, filename } = yield* place
+      const host = yield* Host.start(filename, directory, Host.ownTurn)
+      assert.deepStrictEqual(yield* Schema.decodeEffect(Line)(host.line), { point: Host.ownTurn })
+      yield* host.kill
+      const disk = yield* Host.diskIn(directory)
+      yield* Effect.gen(function*() {
+        const agents = yield* ProviderService
+        const next = yield* agents.runTurn({ threadId, prompt: "and on" })
+        assert.strictEqual(next.continuity._tag, "Resumed")
+        const events = yield* stored()
+        const began = events.find(is("TurnBegan"))
+        const unknown = events.filter(is("TurnUnknown"))
+        assert.deepStrictEqual(unknown.map(({ reason, turnId }) => [turnId, reason]), [[began?.turnId, "host-crash"]])
+        assert.deepStrictEqual(events.filter(is("TurnReconciled")), [])
+      }).pipe(Effect.provide(Agents.layer({ filename, mock: { disk } })))
+    }).pipe(Effect.scoped))
 })

@@ -17,7 +17,9 @@ import { OpenCodeServer } from "../support/OpenCodeServer.ts"
 /** Only a server of our own may die, and has our plugin. */
 const onManaged = (id: string) =>
   ["turn/crash", "exit/known", "close/process", "orphans"].includes(id) || id.startsWith("gate/")
-const rules = (managed: boolean) => Core.rules.filter(({ id }) => onManaged(id) === managed)
+/** A server that is not ours starts no subagents in this mode. */
+const onBoth = "mode/read-only"
+const rules = (managed: boolean) => Core.rules.filter(({ id }) => id === onBoth || onManaged(id) === managed)
 
 class External extends Context.Service<External, ConformingOpenCode.External>()("test/External") {
   static readonly layer = Layer.effect(

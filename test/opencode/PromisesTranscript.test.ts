@@ -86,17 +86,17 @@ layer(modelOnly, { timeout: "60 seconds", excludeTestServices: true })("transcri
           const agents = yield* ProviderService
           const model = yield* ScriptedModel
           const { threadId } = yield* start({ runtimeMode: "full-access" })
-          yield* model.on("P16 command", bash("echo visible; exec sleep 600"))
+          const command = "echo visible; exec sleep 600"
+          yield* model.on("P16 command", bash(command))
           const after = yield* lastSeq(threadId)
           const reader = yield* readUntil(threadId, after, (events) =>
             events.flatMap((event) =>
-              event._tag === "ItemUpdated" && event.item._tag === "Command" &&
-                event.item.output?.includes("visible") === true
-                ? [event.item]
+              event._tag === "ItemDelta" && event.field === "output" && event.delta.includes("visible")
+                ? [event.itemId]
                 : []
             )[0]).pipe(Effect.forkChild({ startImmediately: true }))
           const { turnId } = yield* agents.sendTurn({ threadId, prompt: "P16 command" })
-          const { command, itemId } = yield* Fiber.join(reader)
+          const itemId = yield* Fiber.join(reader)
           yield* kill
           yield* awaitEvent(is("TurnFailed"), threadId)
           const [cut, ...others] = completions(yield* stored(threadId), itemId)

@@ -60,6 +60,8 @@ layer(OpenCodeSessions.layer({ config: denied }), { timeout: "60 seconds", exclu
         yield* on(`delegate ${what}`, task(`subagent: ${what}`))
       }
       yield* on("subagent: run a command", after(bash("echo child")))
+      yield* on("delegate the same", task("subagent: the same"))
+      yield* on("subagent: the same", after(bash("echo one")))
       yield* on("subagent: remove it", after(bash("rm read.txt")))
       yield* on("subagent: write it", after(call("write", { filePath: path.join(directory, "c.txt"), content: "x" })))
       yield* on("subagent: read inside", after(call("read", { filePath: file })))
@@ -158,7 +160,7 @@ layer(OpenCodeSessions.layer({ config: denied }), { timeout: "60 seconds", exclu
         assert.strictEqual(unknown._tag, "RequestGone")
       }))
 
-    it.effect("P7 opencode: what is allowed for a session holds for its subagents and for no other session", () =>
+    it.effect("P7 opencode: what is allowed for a session holds for its subagents, for nothing else and for no other session", () =>
       Effect.gen(function*() {
         const { start } = yield* OpenCodeSessions
         yield* setup
@@ -168,7 +170,7 @@ layer(OpenCodeSessions.layer({ config: denied }), { timeout: "60 seconds", exclu
           const { request } = yield* driven.next("ApprovalRequested")
           yield* driven.session.respondToApproval(request.requestId, { _tag: "AllowForSession" })
           yield* driven.ending
-          for (const prompt of ["run a command", "delegate run a command"]) {
+          for (const prompt of ["run a command", "delegate the same"]) {
             yield* driven.send(prompt)
             yield* driven.next("ApprovalRequested")
             assert.deepInclude(yield* driven.next("ApprovalSettled"), {
@@ -177,6 +179,8 @@ layer(OpenCodeSessions.layer({ config: denied }), { timeout: "60 seconds", exclu
             })
             assert.strictEqual((yield* driven.ending)._tag, "TurnCompleted")
           }
+          // It has the same first word, which is what OpenCode's own "always" would cover.
+          assert.deepStrictEqual(yield* asked(driven, "delegate run a command"), ["subagent command echo child"])
           const other = yield* start()
           assert.deepStrictEqual(yield* asked(other, "run a command"), ["command echo one"])
           return yield* cursorOf(driven)

@@ -37,6 +37,7 @@ layer(OpenCodeSessions.layer(), { timeout: "60 seconds", excludeTestServices: tr
         "ItemDelta",
         "ItemDelta",
         "ItemCompleted",
+        "StepEnded",
         "UsageUpdated",
         "TurnCompleted"
       ])

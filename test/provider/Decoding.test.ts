@@ -136,6 +136,7 @@ describe("turns of OpenCode", () => {
     input({ _tag: "Restored", read: undefined })
     assert.deepStrictEqual(events.map(({ _tag }) => _tag).filter((tag) => !tag.startsWith("Item")), [
       "Gap",
+      "StepEnded",
       "UsageUpdated",
       "TurnCompleted"
     ])

@@ -4,7 +4,7 @@
 import * as NodeChildProcessSpawner from "@effect/platform-node/NodeChildProcessSpawner"
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodePath from "@effect/platform-node/NodePath"
-import { Effect, Layer, Schedule, Stream } from "effect"
+import { Duration, Effect, Layer, Schedule, Stream } from "effect"
 import type { Controls, Fixture } from "../../src/testing/Conformance.ts"
 import { Conformance, MockProvider, MockStep } from "../../src/testing/index.ts"
 import type { MockScript } from "../../src/testing/index.ts"
@@ -13,6 +13,38 @@ import type { MockScript } from "../../src/testing/index.ts"
 const ticks = Stream.fromEffectSchedule(Effect.succeed("tick "), Schedule.spaced("20 millis"))
 
 const words = (text: string) => text.split(/(?<= )/)
+
+/** As a shell would run `echo` and `sleep`, and nothing else. */
+const command = (line: string, options: Parameters<typeof MockStep.command>[1] = {}) => {
+  const words = line.split("; ").map((part) => part.split(" "))
+  const prints = words.flatMap(([name, ...rest]) => name === "echo" ? [`${rest.join(" ")}\n`] : [])
+  const seconds = words.reduce((sum, [name, time]) => sum + (name === "sleep" ? Number(time) : 0), 0)
+  return MockStep.command(line, {
+    prints,
+    ...(seconds === 0 ? {} : { during: Effect.sleep(Duration.seconds(seconds)) }),
+    ...options
+  })
+}
+
+const choices = [
+  { id: "yes", label: "Yes", meaning: "allow-once" },
+  { id: "always", label: "Yes, and do not ask again", meaning: "allow-always" },
+  { id: "no", label: "No", meaning: "deny" }
+] as const
+
+const tools = [
+  { prompt: "call read", kind: "read", detail: { _tag: "Read", path: "a.txt", from: 1, lines: 2 } },
+  { prompt: "call search", kind: "search", detail: { _tag: "Search", query: "walnut" } },
+  { prompt: "call mcp", kind: "mcp", detail: { _tag: "Mcp", server: "files", tool: "list" } }
+] as const
+
+/** The one call that the prompt of a tool asks for. */
+const called = (prompt: string) => {
+  const tool = tools.find((tool) => tool.prompt === prompt)
+  return tool === undefined
+    ? undefined
+    : [MockStep.tool(prompt, { toolKind: tool.kind, toolDetail: tool.detail }), MockStep.text("I called it.")]
+}
 
 /** What the mock offers beside words. */
 export const offers = {
@@ -32,13 +64,34 @@ export const script: MockScript = ({ history, input, prompt }) => {
     case "Recall":
       return [MockStep.text(history.map((message) => message.text).join("\n"))]
     case "Run":
-      return [MockStep.command(asked.what), MockStep.text("I ran it.")]
+      return [command(asked.what, { choices }), MockStep.text("I ran it.")]
+    case "Background":
+      return [command(asked.what, { background: true }), MockStep.text("It runs.")]
+    case "Subagent":
+      return [
+        MockStep.tool("task", { kind: "subagent", toolKind: "subagent" }),
+        command(asked.what),
+        MockStep.text("It ran it.")
+      ]
     case "Edit":
       return [MockStep.fileChange([{ path: asked.what, kind: "add" }]), MockStep.text("I wrote it.")]
     case "Ask":
       return [MockStep.question(
         [{ question: asked.what, options: [{ label: "yes" }, { label: "no" }], multiple: false }],
         (answer) => [MockStep.text(answer._tag === "Answered" ? `You said ${answer.answers.flat().join()}.` : "Well.")]
+      )]
+    case "Secret":
+      return [MockStep.question(
+        [{ question: asked.what, freeText: true, secret: true }],
+        (answer) => [MockStep.text(answer._tag === "Answered" ? `${answer.answers.flat().join().length}` : "None.")]
+      )]
+    case "Elicit":
+      return [MockStep.elicitation(
+        {
+          message: asked.what,
+          form: { _tag: "Form", schema: { type: "object", properties: { word: { type: "string" } } } }
+        },
+        (answer) => [MockStep.text(answer._tag === "Accept" ? `${String(answer.content?.["word"]).length}` : "None.")]
       )]
     case "Hang":
       return [MockStep.hang]
@@ -47,7 +100,7 @@ export const script: MockScript = ({ history, input, prompt }) => {
     case "Fail":
       return [MockStep.fail({ _tag: "ModelFailed", name: "Overloaded", retryable: false })]
     case undefined:
-      return [MockStep.text(`I do not understand "${prompt}".`)]
+      return called(prompt) ?? [MockStep.text(`I do not understand "${prompt}".`)]
   }
 }
 
@@ -80,7 +133,10 @@ export const controls: Effect.Effect<Controls, never, MockProvider> = Effect.map
     ),
   loseGate: Effect.acquireRelease(agent.loseGate(true), () => agent.loseGate(false)),
   backgroundWork: (sessionId) =>
-    Effect.acquireRelease(agent.backgroundWork(sessionId, true), () => agent.backgroundWork(sessionId, false))
+    Effect.acquireRelease(agent.backgroundWork(sessionId, true), () => agent.backgroundWork(sessionId, false)),
+  beginTurn: (sessionId, prompt) =>
+    Effect.asVoid(agent.beginTurn(sessionId, "agent", (turn) => script({ ...turn, prompt }))),
+  askBeside: (sessionId) => Effect.asVoid(agent.askBeside(sessionId, { kind: "command", subject: "make clean" }))
 }))
 
 /** `NodeServices.layer` without its terminal: each of those listens to the one standard input, and Node warns at ten. */
@@ -93,7 +149,9 @@ export const fixture: Fixture<MockProvider> = {
   platform,
   controls,
   hands: false,
+  prompts: Conformance.PlainPrompts.full,
   models: ["small", "large"],
   commands: { says: "repeat", resets: ["clear", "compact"] },
+  tools,
   clock: "virtual"
 }

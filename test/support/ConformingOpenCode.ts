@@ -12,6 +12,41 @@ import { isSummary } from "./CompactionGates.ts"
 import type * as Loopback from "./Loopback.ts"
 import type { Opened } from "./OpenCodeServer.ts"
 
+type Called = Conformance.Tool & { readonly tool: string; readonly input: Readonly<Record<string, unknown>> }
+
+const calling = (
+  tool: string,
+  input: Called["input"],
+  kind: Called["kind"],
+  detail?: Called["detail"]
+): Called => ({ prompt: `call ${tool}`, tool, input, kind, detail })
+
+/** OpenCode's own tools that it offers to the scripted model: all but `apply_patch`, `websearch` and `question`. */
+const tools: ReadonlyArray<Called> = [
+  calling("bash", { command: "echo one", description: "As asked" }, "command"),
+  calling("write", { filePath: "written.txt", content: "one" }, "file-change"),
+  calling("read", { filePath: "written.txt", offset: 1, limit: 2 }, "read", {
+    _tag: "Read",
+    path: "written.txt",
+    from: 1,
+    lines: 2
+  }),
+  calling("edit", { filePath: "written.txt", oldString: "one", newString: "two" }, "file-change"),
+  calling("glob", { pattern: "*.txt" }, "search", { _tag: "Search", query: "*.txt" }),
+  calling("grep", { pattern: "t.o", path: "." }, "search", { _tag: "Search", query: "t.o", path: "." }),
+  calling("webfetch", { url: "http://127.0.0.1:9/", format: "text" }, "fetch", {
+    _tag: "Fetch",
+    url: "http://127.0.0.1:9/"
+  }),
+  calling("task", { description: "Look", prompt: "say I looked", subagent_type: "general" }, "subagent"),
+  calling("todowrite", { todos: [{ content: "one", status: "pending", priority: "high" }] }, "think"),
+  calling("skill", { name: "none" }, "read"),
+  // OpenCode has no such tool and makes `invalid` of it.
+  calling("unheard", {}, "other")
+]
+
+const called = (text: string) => tools.find(({ prompt }) => text.split("\n").includes(prompt))
+
 /** Sessions whose next answer fills the model's context. */
 const filling = new Set<string>()
 
@@ -27,7 +62,7 @@ const isAnswer = ModelReply.Reply.$is("Answer")
 const speaks = (reply: ModelReply.Reply): reply is Extract<ModelReply.Reply, { readonly _tag: "Answer" }> =>
   isAnswer(reply) && reply.parts.every(({ _tag }) => _tag === "Text")
 
-const answer = ModelScript.plainPrompts({
+const plain = ModelScript.plainPrompts({
   run: (command) => ModelReply.call("bash", { command, description: "As asked" }),
   edit: (filePath) => ModelReply.call("write", { filePath, content: "As asked.\n" }),
   ask: (question) =>
@@ -37,8 +72,19 @@ const answer = ModelScript.plainPrompts({
         header: "A question",
         options: [{ label: "yes", description: "Do it" }, { label: "no", description: "Do not" }]
       }]
+    }),
+  subagent: (command) =>
+    ModelReply.call("task", {
+      description: "As asked",
+      prompt: Conformance.PlainPrompts.make.run(command),
+      subagent_type: "general"
     })
 })
+
+const answer: typeof plain = (request) => {
+  const call = request.afterToolResult ? undefined : called(request.lastUserText)
+  return call === undefined ? plain(request) : ModelReply.call(call.tool, call.input)
+}
 
 /** OpenCode knows a project by its first commit. A new directory costs it seconds, so all rules share them. */
 export const directories = Effect.tap(Conformance.plainDirectories, ({ home }) =>
@@ -58,6 +104,8 @@ export const config = { command: { repeat: { template: "say $ARGUMENTS", descrip
 const common = {
   instanceId: "opencode",
   platform: NodeServices.layer,
+  prompts: { ...Conformance.PlainPrompts.make, subagent: Conformance.PlainPrompts.full.subagent },
+  tools,
   models: ["scripted/scripted-1", "scripted/scripted-2"],
   // What its terminal interface has, and its server does not.
   commands: { says: "repeat", resets: ["clear", "compact", "new"] },

@@ -1,6 +1,7 @@
 /** What must hold of any adapter's events, whatever the agent sent: checked event by event, in their order. */
 import { assert } from "@effect/vitest"
 import { Schema } from "effect"
+import type { Item } from "../../src/domain/Item.ts"
 import { isTerminal, ProviderEvent } from "../../src/domain/ThreadEvent.ts"
 
 const encode = Schema.encodeSync(ProviderEvent)
@@ -13,10 +14,13 @@ export interface EventLedger {
   readonly terminals: () => number
 }
 
+/** How much of its output a command was shown with. */
+const outputOf = (item: Item) => item._tag === "Command" ? (item.output ?? "").length : undefined
+
 export const make = (): EventLedger => {
   let turnId: string | undefined
   let terminals = 0
-  // `text` is all that the deltas said; nothing of items that are complete.
+  // How much of its text or output was told; nothing of items that are complete.
   const items = new Map<string, number | "completed">()
   const requests = new Map<string, string | undefined>()
 
@@ -34,10 +38,11 @@ export const make = (): EventLedger => {
     switch (event._tag) {
       case "ItemStarted":
         assert.isFalse(items.has(event.item.itemId), `${event.item.itemId} starts once`)
-        items.set(event.item.itemId, 0)
+        items.set(event.item.itemId, outputOf(event.item) ?? 0)
         break
       case "ItemUpdated":
         assert.isNumber(items.get(event.item.itemId), `${event.item.itemId} is updated while it is open`)
+        items.set(event.item.itemId, outputOf(event.item) ?? items.get(event.item.itemId) ?? 0)
         break
       case "ItemDelta":
         assert.strictEqual(event.offset, items.get(event.itemId), `the offset in ${event.itemId}`)

@@ -7,7 +7,7 @@ import { Console, Effect, Layer } from "effect"
 import { fileURLToPath } from "node:url"
 import { ProviderService, SessionStore, ThreadId, TurnId } from "../../src/index.ts"
 import * as SqliteClient from "../../src/store/SqliteClient.ts"
-import { MockProvider, MockStep } from "../../src/testing/index.ts"
+import { MockAgentDisk, MockProvider, MockStep } from "../../src/testing/index.ts"
 import * as Agents from "./Agents.ts"
 import * as ChildScript from "./ChildScript.ts"
 
@@ -24,7 +24,9 @@ export const points = [
   "before-stop",
   "after-stop"
 ] as const
-export type Point = (typeof points)[number]
+/** Here the agent begins a turn of its own, says something, and hangs. Its sessions survive, in a file. */
+export const ownTurn = "own-turn"
+export type Point = (typeof points)[number] | typeof ownTurn
 
 export const first = TurnId.make("first")
 export const second = TurnId.make("second")
@@ -78,6 +80,7 @@ const halting = (store: SessionStore["Service"], at: string): SessionStore["Serv
         Effect.andThen(store.commit(write)),
         Effect.tap(at("accepted", ["TurnStarted"])),
         Effect.tap(at("item", ["ItemCompleted"])),
+        Effect.tap(events.some(({ _tag }) => _tag === "TurnBegan") ? here(ownTurn) : Effect.void),
         Effect.tap(at("approval", ["ApprovalRequested"])),
         Effect.tap(at("after-end", ends)),
         Effect.tap(at("after-stop", ["SessionEnded"]))
@@ -86,21 +89,32 @@ const halting = (store: SessionStore["Service"], at: string): SessionStore["Serv
   }
 }
 
+/** Where the agent of {@link ownTurn} keeps its sessions. */
+export const diskIn = (directory: string) => MockAgentDisk.inFile(`${directory}/agent.disk`)
+
 const main = (filename: string, directory: string, point: string) => {
   const store = SessionStore.layer.pipe(Layer.provide(SqliteClient.layer({ filename })))
-  const host = Layer.suspend(() =>
-    Agents.layerOn(
-      Layer.effect(SessionStore, Effect.map(SessionStore, (store) => halting(store, point))).pipe(
-        Layer.provideMerge(store)
+  const host = Layer.unwrap(Effect.map(
+    point === ownTurn ? diskIn(directory) : MockAgentDisk.make,
+    (disk) =>
+      Agents.layerOn(
+        Layer.effect(SessionStore, Effect.map(SessionStore, (store) => halting(store, point))).pipe(
+          Layer.provideMerge(store)
+        ),
+        { mock: { disk } }
       )
-    )
-  )
+  ))
   const run = Effect.gen(function*() {
     const agents = yield* ProviderService
     const agent = yield* MockProvider
     const threadId = ThreadId.make("thread")
     yield* Agents.start({ directory })
     yield* agents.runTurn({ threadId, turnId: first, prompt: "remember 42" })
+    if (point === ownTurn) {
+      const { sessionId } = yield* agents.startSession({ threadId })
+      yield* agent.beginTurn(sessionId, "background", () => [MockStep.text("by myself"), MockStep.hang])
+      return yield* Effect.never
+    }
     yield* agent.nextTurn(() => [
       MockStep.text("half"),
       // An end that comes with it would be stored with it, in one step.

@@ -83,6 +83,9 @@ describe("MockRequests", () => {
           events.filter((event) => event._tag === "ApprovalSettled").map((event) => event.by),
           ["user", "user", "user", "rule"]
         )
+        yield* mock.script(() => [MockStep.command("rm y")])
+        yield* send(session, "another")
+        assert.deepInclude((yield* mock.awaitRequest()).request, { subject: "rm y" })
       })))
 
   it.effect("P6 mock: questions are answered, dismissed, and approvals answered by somebody else", () =>

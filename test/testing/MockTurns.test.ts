@@ -21,6 +21,22 @@ describe("MockTurns", () => {
         ])
       })))
 
+  it.effect("mock: tells of the calls of its model where its capabilities say so", () =>
+    Effect.gen(function*() {
+      const told = (steps: boolean) =>
+        withMock({ capabilities: { steps } }, (mock) =>
+          Effect.gen(function*() {
+            const { events, session } = yield* open({ runtimeMode: "full-access" })
+            yield* mock.nextTurn(() => [MockStep.text("Now."), MockStep.command("ls"), MockStep.text("Done.")])
+            yield* turn(mock, session, "one")
+            yield* mock.nextTurn(() => [MockStep.command("ls")])
+            yield* turn(mock, session, "two")
+            return events.flatMap((event) => event._tag === "StepEnded" ? [event.brought] : [])
+          }))
+      assert.deepStrictEqual(yield* told(true), ["tool", "text", "tool", "nothing"])
+      assert.deepStrictEqual(yield* told(false), [])
+    }))
+
   it.effect("mock: every id that it makes is safe in the path of a URL", () =>
     withMock({}, (mock) =>
       Effect.gen(function*() {

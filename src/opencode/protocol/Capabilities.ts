@@ -29,7 +29,7 @@ export const capabilities: Capabilities = {
   elicitations: false,
   denyReason: true,
   tasks: true,
-  steps: false,
+  steps: true,
   attachments: true,
   history: true
 }

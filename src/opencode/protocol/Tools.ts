@@ -1,6 +1,8 @@
 /**
- * OpenCode's own tools (1.18.33) in the terms that every agent shares. `bash` comes as a command, `edit`, `write` and
- * `apply_patch` as file changes; a tool that is not listed is `other`.
+ * OpenCode's own tools (`GET /experimental/tool/ids`, 1.18.33) in the terms that every agent shares. `bash` comes as a
+ * command, `edit`, `write` and `apply_patch` as file changes. `question`, and `invalid`, which a call becomes that OpenCode
+ * cannot read, are `other`, and so is a tool that is not OpenCode's own: the name of an MCP server's tool does not tell it
+ * from a plugin's.
  */
 import type { ToolDetail, ToolKind } from "../../domain/Tool.ts"
 import type { ToolPart } from "./Message.ts"
@@ -43,7 +45,6 @@ const tools = new Map<string, (part: ToolPart) => Tool>([
       }
     }
   }],
-  ["list", ({ state: { input } }) => ({ kind: "read", detail: { _tag: "Read", path: text(input, "path") } })],
   ["glob", ({ state: { input } }) => search(input)],
   ["grep", ({ state: { input } }) => search(input)],
   ["webfetch", ({ state: { input } }) => ({ kind: "fetch", detail: { _tag: "Fetch", url: text(input, "url") } })],
@@ -64,7 +65,6 @@ const tools = new Map<string, (part: ToolPart) => Tool>([
     }
   }],
   ["todowrite", () => ({ kind: "think" })],
-  ["todoread", () => ({ kind: "think" })],
   ["skill", () => ({ kind: "read" })]
 ])
 

@@ -171,19 +171,18 @@ export const endsWith = (rules: ReadonlyArray<Rule> | undefined, tail: ReadonlyA
 // --- what the user allowed for the session ---
 
 /**
- * Kept here and never given to OpenCode as "always": that would hold for every session of the directory (1.18.33).
+ * One request as it was shown. Kept here and never given to OpenCode as "always": that would hold for every session of the
+ * directory, and for more than was shown: every edit, every command with the same first word (1.18.33).
  */
 export interface Allowed {
   readonly permission: string
+  readonly subject: string
   readonly patterns: ReadonlyArray<string>
 }
 
-/** Whether an earlier "allow for this session" covers all that is asked for. */
-export const covered = (
-  allowed: ReadonlyArray<Allowed>,
-  permission: string,
-  patterns: ReadonlyArray<string>
-): boolean => {
-  const known = allowed.filter((entry) => entry.permission === permission).flatMap((entry) => entry.patterns)
-  return patterns.length > 0 && patterns.every((text) => known.some((pattern) => matches(text, pattern)))
-}
+/** Whether an earlier "allow for this session" was given to the same request. */
+export const covered = (allowed: ReadonlyArray<Allowed>, { patterns, permission, subject }: Allowed): boolean =>
+  allowed.some((entry) =>
+    entry.permission === permission && entry.subject === subject && entry.patterns.length === patterns.length &&
+    entry.patterns.every((pattern, n) => pattern === patterns[n])
+  )

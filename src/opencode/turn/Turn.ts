@@ -15,6 +15,7 @@ import * as TurnRequests from "./TurnRequests.ts"
 import {
   all,
   andThen,
+  type Brought,
   type Checked,
   including,
   type Input,
@@ -136,7 +137,13 @@ const message = (state: State, info: Info): Step => {
   const isRoot = sessionId === state.root
   const known: State = {
     ...state,
-    messages: put(state.messages, id, { sessionId, role, agent, summary }),
+    messages: put(state.messages, id, {
+      sessionId,
+      role,
+      agent,
+      summary,
+      brought: state.messages.get(id)?.brought ?? "nothing"
+    }),
     lastMessageId: isRoot && id > (state.lastMessageId ?? "") ? id : state.lastMessageId
   }
   if (!isRoot) return step(known)
@@ -164,11 +171,20 @@ const part = (state: State, part: Part, recovered: boolean): Step => {
   }
   const turn = running(state)
   if (isRoot && (turn === undefined || part.messageID <= turn.messageId)) return step(state)
-  if (part.type === "step-finish") return TurnItems.stepFinish(state, part)
+  if (part.type === "step-finish") return TurnItems.stepFinish(state, part, owner.summary ? undefined : owner.brought)
   if (owner.summary || part.type === "file") return step(state)
-  return part.type === "tool"
-    ? TurnItems.toolPart(state, part, recovered)
-    : TurnItems.textPart(state, part, recovered)
+  if (part.type === "tool") {
+    return TurnItems.toolPart(bringing(state, part.messageID, "tool"), part, recovered)
+  }
+  const says = part.type === "text" && part.text !== "" && owner.brought === "nothing"
+  return TurnItems.textPart(says ? bringing(state, part.messageID, "text") : state, part, recovered)
+}
+
+const bringing = (state: State, messageId: string, brought: Brought): State => {
+  const message = state.messages.get(messageId)
+  return message === undefined || message.brought === brought
+    ? state
+    : { ...state, messages: put(state.messages, messageId, { ...message, brought }) }
 }
 
 const compactionBegan = (state: State, part: CompactionPart): Step => {

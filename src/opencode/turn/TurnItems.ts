@@ -3,10 +3,11 @@
  */
 import * as ItemLedger from "../../adapter/ItemLedger.ts"
 import { ItemId } from "../../domain/Ids.ts"
+import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
 import { add, type Usage, zero } from "../../domain/Usage.ts"
 import { fromText, fromTool, shown } from "../protocol/Items.ts"
 import type { StepFinishPart, TextPart, ToolPart } from "../protocol/Message.ts"
-import { inTurn, put, type State, type Step, step } from "./TurnState.ts"
+import { type Brought, inTurn, put, type State, type Step, step } from "./TurnState.ts"
 
 const into = (state: State, { events, state: items }: ItemLedger.Step<TextPart | ToolPart>): Step =>
   step({ ...state, items }, events)
@@ -64,11 +65,19 @@ export const tear = (state: State): Step => into(state, ItemLedger.tear(state.it
 
 // --- usage ---
 
-/** Each step of the model reports once; the turn's usage is their sum, subagents included. */
-export const stepFinish = (state: State, part: StepFinishPart): Step => {
+/**
+ * Each step of the model reports once; the turn's usage is their sum, subagents included. One that wrote a summary brings
+ * nothing to the turn, and is not told.
+ */
+export const stepFinish = (state: State, part: StepFinishPart, brought: Brought | undefined): Step => {
   if (state.usage.has(part.id)) return step(state)
-  const next = { ...state, usage: put(state.usage, part.id, usageOf(part)) }
-  return step(next, [{ _tag: "UsageUpdated", ...inTurn(state), usage: total(next) }])
+  const usage = usageOf(part)
+  const next = { ...state, usage: put(state.usage, part.id, usage) }
+  const updated: ProviderEvent = { _tag: "UsageUpdated", ...inTurn(state), usage: total(next) }
+  return step(
+    next,
+    brought === undefined ? [updated] : [{ _tag: "StepEnded", ...inTurn(state), usage, brought }, updated]
+  )
 }
 
 export const usageOf = ({ cost, tokens }: StepFinishPart): Usage => {

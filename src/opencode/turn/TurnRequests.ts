@@ -57,7 +57,7 @@ export const permissionAsked = (state: State, request: PermissionRequest): Step 
       }
     }
   }
-  if (Permissions.covered(state.allowed, request.permission, request.patterns)) {
+  if (Permissions.covered(state.allowed, shown(request))) {
     return step(state, [asked, allowedByRule(state, requestId)], [once])
   }
   const open: OpenRequest = { turnId: running(state)?.turnId, asked: { kind: "approval", request } }
@@ -102,6 +102,13 @@ const subjectOf = ({ permission, patterns, metadata }: PermissionRequest): strin
   const subject = typeof named === "string" ? named : patterns.join(" ")
   return subject === "" || subject === "*" ? permission : subject
 }
+
+/** What an answer for the whole session covers. */
+const shown = (request: PermissionRequest): Permissions.Allowed => ({
+  permission: request.permission,
+  subject: subjectOf(request),
+  patterns: request.patterns
+})
 
 const placeOf = (state: State, { sessionID, tool }: PermissionRequest | QuestionRequest) => {
   const part = openTools(state).find(({ callID }) => callID === tool?.callID)
@@ -173,7 +180,7 @@ export const permissionReplied = (state: State, requestId: RequestId, reply: str
     ...(reply === "reject" ? declined(state, request) : state),
     requests: without(state.requests, requestId),
     allowed: decision?._tag === "AllowForSession" && reply !== "reject"
-      ? [...state.allowed, { permission: request.permission, patterns: request.always }]
+      ? [...state.allowed, shown(request)]
       : state.allowed
   }
   const event: ProviderEvent = {
@@ -189,7 +196,7 @@ export const permissionReplied = (state: State, requestId: RequestId, reply: str
 const answerCovered = (state: State, first: ProviderEvent): Step => {
   const covered = Array.from(state.requests).filter(([, { asked }]) =>
     asked.kind === "approval" && asked.decision === undefined &&
-    Permissions.covered(state.allowed, asked.request.permission, asked.request.patterns)
+    Permissions.covered(state.allowed, shown(asked.request))
   )
   const { state: next, events, wants } = all(state, covered, (state, [requestId, open]) =>
     step(

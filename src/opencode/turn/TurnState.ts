@@ -29,6 +29,8 @@ export interface Turn {
   readonly error: ErrorInfo | undefined
 }
 
+export type Brought = Extract<ProviderEvent, { readonly _tag: "StepEnded" }>["brought"]
+
 export interface OpenRequest {
   readonly turnId: TurnId | undefined
   readonly asked:
@@ -45,7 +47,14 @@ export interface State {
   /** The authors of the tree's messages since the turn began. */
   readonly messages: ReadonlyMap<
     string,
-    { readonly sessionId: string; readonly role: string; readonly agent: string | undefined; readonly summary: boolean }
+    {
+      readonly sessionId: string
+      readonly role: string
+      readonly agent: string | undefined
+      readonly summary: boolean
+      /** What its one call of the model has brought so far. */
+      readonly brought: Brought
+    }
   >
   /** By the ids of their parts. */
   readonly items: ItemLedger.ItemLedger<TextPart | ToolPart>

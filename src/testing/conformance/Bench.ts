@@ -6,6 +6,7 @@
  */
 import { Effect, Exit, Fiber, type Path, Scope, Stream, SubscriptionRef } from "effect"
 import { ThreadId, TurnId } from "../../domain/Ids.ts"
+import type { RuntimeMode } from "../../domain/RuntimeMode.ts"
 import { isTerminal, type ProviderEvent, type TerminalEvent, type ThreadEvent } from "../../domain/ThreadEvent.ts"
 import type { TurnInput } from "../../domain/TurnInput.ts"
 import type { Settings } from "../../host/Settings.ts"
@@ -19,7 +20,7 @@ import type {
 import type { ProviderService } from "../../service/ProviderService.ts"
 import type { SessionStore } from "../../store/SessionStore.ts"
 import { type Tagged, Violated } from "./Check.ts"
-import type { Commands, Controls, Directories } from "./Fixture.ts"
+import type { Commands, Controls, Directories, Tool } from "./Fixture.ts"
 import type { Prompts } from "./Prompts.ts"
 
 /**
@@ -40,6 +41,10 @@ export interface Bench {
   readonly hands: boolean
   readonly models: readonly [string, string] | undefined
   readonly commands: Commands | undefined
+  readonly tools: ReadonlyArray<Tool> | undefined
+  readonly sessions: number
+  /** Whether the files of the store hold these characters, as they are. */
+  readonly inStore: (text: string) => Effect.Effect<boolean>
   /** In milliseconds. */
   readonly patience: number
   /** Runs on a new host on the bench's store file. Its end is an orderly shutdown. */
@@ -199,6 +204,38 @@ export const awaitOf = <Tag extends ThreadEvent["_tag"]>(host: Host, turnId: Tur
       event._tag === tag && "turnId" in event && event.turnId === turnId,
     threadId
   )
+
+/** The mode in which the agent asks least. */
+const freeMode = ({ runtimeModes }: Capabilities): RuntimeMode | undefined =>
+  runtimeModes.includes("full-access") ? "full-access" : runtimeModes.find((mode) => mode !== "read-only")
+
+/**
+ * Starts the thread in the mode in which the agent asks least.
+ *
+ * @category driving
+ * @since 0.1.0
+ */
+export const startFreely = (host: Host) => start(host, { runtimeMode: freeMode(host.bench.capabilities) })
+
+/**
+ * Runs one turn to any end, and allows all that is asked for in it.
+ *
+ * @category driving
+ * @since 0.1.0
+ */
+export const runFreely = Effect.fnUntraced(function*(host: Host, prompt: string) {
+  const { agents } = host
+  const sent = yield* send(host, prompt)
+  const allowing = agents.streamEvents({ threadId: thread }).pipe(
+    Stream.filter(is("ApprovalRequested")),
+    Stream.filter(({ turnId }) => turnId === sent.turnId),
+    Stream.runForEach(({ request: { requestId } }) =>
+      Effect.ignore(agents.respondToApproval({ threadId: thread, requestId, decision: { _tag: "AllowOnce" } }))
+    ),
+    Effect.andThen(Effect.never)
+  )
+  return { ...sent, ending: yield* Effect.raceFirst(sent.end, allowing) }
+})
 
 /**
  * Interrupts the turn, or the running one.

@@ -5,6 +5,7 @@
  */
 import { Effect, Schema } from "effect"
 import type { Controls } from "./Fixture.ts"
+import type { Prompts } from "./Prompts.ts"
 
 /**
  * Raised inside a rule; the runner makes a {@link RuleBroken} of it.
@@ -91,4 +92,15 @@ export const need = <K extends keyof Controls>(
 ): Effect.Effect<NonNullable<Controls[K]>, NotChecked> => {
   const found = controls[name]
   return found === undefined || found === null ? Effect.fail(new NotChecked({ missing: name })) : Effect.succeed(found)
+}
+
+/** The fixture's prompt of that name. */
+export const needPrompt = <K extends keyof Prompts>(
+  prompts: Prompts,
+  name: K
+): Effect.Effect<NonNullable<Prompts[K]>, NotChecked> => {
+  const found = prompts[name]
+  return found === undefined || found === null
+    ? Effect.fail(new NotChecked({ missing: `prompt "${name}"` }))
+    : Effect.succeed(found)
 }

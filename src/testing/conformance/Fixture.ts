@@ -10,6 +10,7 @@
 import { Effect, FileSystem, type Layer, Path, type Scope } from "effect"
 import type { ChildProcessSpawner } from "effect/process"
 import type { SessionId } from "../../domain/Ids.ts"
+import type { ToolDetail, ToolKind } from "../../domain/Tool.ts"
 import type { AgentProcesses } from "../../process/AgentProcesses.ts"
 import type { ProcessExit } from "../../provider/ProviderAdapter.ts"
 import type { ProviderRegistry } from "../../provider/ProviderRegistry.ts"
@@ -78,6 +79,25 @@ export interface Controls {
   readonly loseGate?: Effect.Effect<void, never, Scope.Scope> | undefined
   /** Until the scope closes, the agent works on something for this session outside of any turn. */
   readonly backgroundWork?: ((sessionId: SessionId) => Effect.Effect<void, never, Scope.Scope>) | undefined
+  /** The agent begins a turn of its own in this idle session, and does in it what this prompt says. */
+  readonly beginTurn?: ((sessionId: SessionId, prompt: string) => Effect.Effect<void>) | undefined
+  /** The agent asks for an approval in this session that no turn waits for. */
+  readonly askBeside?: ((sessionId: SessionId) => Effect.Effect<void>) | undefined
+}
+
+/**
+ * One tool of the agent, and how a call of it is to come.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Tool {
+  /** Makes the agent call the tool once, and nothing else, then say something. */
+  readonly prompt: string
+  /** `command` and `file-change`: as an item of that kind, and not as a tool call. */
+  readonly kind: ToolKind | "command" | "file-change"
+  /** Default: not looked at. */
+  readonly detail?: ToolDetail | undefined
 }
 
 /**
@@ -118,6 +138,10 @@ export interface Fixture<Agent = never> {
    * or replace its session, whether or not it offers them. Without it, commands of an agent that has some are not checked.
    */
   readonly commands?: Commands | undefined
+  /** The agent's own tools. Without them it is not checked how they come. */
+  readonly tools?: ReadonlyArray<Tool> | undefined
+  /** How many sessions the machine can bear at once, where each has a process of its own. Default: 50. */
+  readonly sessions?: number | undefined
   /** How long the agent may take for any one thing, in milliseconds of the clock. Default: 20,000. */
   readonly patience?: number | undefined
   /**

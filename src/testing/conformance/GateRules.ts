@@ -14,7 +14,7 @@ import type {
   ProviderSession
 } from "../../provider/ProviderAdapter.ts"
 import { type Bench, cursorOf, endsTurn, type Host, listen, type Listener, within } from "./Bench.ts"
-import { equal, expect, need, NotChecked, refused } from "./Check.ts"
+import { equal, expect, need, NotChecked, refused, type Violated } from "./Check.ts"
 import type { Rule } from "./Rule.ts"
 
 const past = "blue walnut"
@@ -67,6 +67,23 @@ const holdable = ({ capabilities }: ProviderSession) =>
   capabilities.compactionGate === "blocking"
     ? Effect.void
     : Effect.fail(new NotChecked({ missing: "session that can be held" }))
+
+/** Fills the context of the session; answers the turn in which its compaction is held: this one, or the next. */
+const heldInTurn = Effect.fnUntraced(function*(
+  listener: Pick<Listener, "awaitEvent" | "send">,
+  gate: { readonly awaitAsked: Effect.Effect<void, Violated> },
+  bench: Bench
+) {
+  const filling = yield* listener.send(bench.prompts.say("one too many"))
+  const held = yield* Effect.raceFirst(
+    Effect.as(gate.awaitAsked, true),
+    Effect.as(listener.awaitEvent("the end of the turn", endsTurn(filling)), false)
+  )
+  if (held) return filling
+  const next = yield* listener.send(bench.prompts.say("and on"))
+  yield* gate.awaitAsked
+  return next
+})
 
 const ends = (event: ProviderEvent): event is Extract<
   ProviderEvent,
@@ -141,8 +158,7 @@ export const rules: ReadonlyArray<Rule> = [
         const fill = yield* need(host.controls, "fillContext")
         const { gate, ...listener } = yield* openGated(host)
         yield* fill(listener.session.sessionId)
-        const turnId = yield* listener.send(bench.prompts.say("one too many"))
-        yield* gate.awaitAsked
+        const turnId = yield* heldInTurn(listener, gate, bench)
         yield* staysHeld(host, listener)
         yield* gate.answer(allow())
         yield* listener.awaitEvent("CompactionCompleted", completes)
@@ -213,10 +229,38 @@ export const rules: ReadonlyArray<Rule> = [
       }))
   },
   {
+    id: "gate/auto-veto",
+    promise: "P13",
+    title: "a veto of the agent's own compaction leaves the context as it is, and ends its turn once if it ends it",
+    applies: blocking,
+    assumes: ["gate/auto", "gate/veto"],
+    prove: (bench) =>
+      bench.onHost(Effect.fnUntraced(function*(host) {
+        const fill = yield* need(host.controls, "fillContext")
+        const { gate, ...listener } = yield* openGated(host)
+        yield* fill(listener.session.sessionId)
+        const turnId = yield* heldInTurn(listener, gate, bench)
+        yield* gate.answer({ _tag: "Veto", reason: "not now" })
+        yield* equal(
+          (yield* listener.awaitEvent("the end of the compaction", ends))._tag,
+          "CompactionFailed",
+          "its end"
+        )
+        const ending = yield* listener.awaitEvent("the end of the turn", endsTurn(turnId))
+        yield* listener.run(bench.prompts.say("and on"))
+        const all = yield* listener.seen
+        yield* equal(all.filter(endsTurn(turnId)).map(({ _tag }) => _tag), [ending._tag], "terminal events")
+        // An agent may try again, and ask again.
+        const completed = all.filter(completes).length
+        yield* expect(completed < (yield* gate.asked).length, "no compaction that was not allowed", completed)
+      }))
+  },
+  {
     id: "gate/auto-off",
     promise: "P13",
     title: "an agent that must not compact by itself does not, and one that says it never does never does",
-    applies: ({ compactionGate }) => compactionGate !== "observe-only",
+    applies: ({ autoCompaction, compactionGate }) =>
+      compactionGate !== "observe-only" && autoCompaction === "can-be-off",
     prove: (bench) =>
       bench.onHost(Effect.fnUntraced(function*(host) {
         const fill = yield* need(host.controls, "fillContext")

@@ -8,8 +8,6 @@ import { cursorOf, endsTurn, listen, run, send, start, stop, within } from "./Be
 import { equal, expect, need, Violated } from "./Check.ts"
 import type { Rule } from "./Rule.ts"
 
-const sessions = 50
-
 /** The tasks that were started and have not ended. */
 const running = (events: ReadonlyArray<ProviderEvent>): ReadonlyArray<string> => {
   const tasks = new Map<string, string>()
@@ -143,12 +141,12 @@ export const rules: ReadonlyArray<Rule> = [
   {
     id: "scale/fifty",
     promise: "P8",
-    title: `${sessions} sessions at once: each has its own turn, and no other's`,
+    title: "fifty sessions at once, or as many as the fixture says: each has its own turn, and no other's",
     prove: (bench) =>
       bench.onHost((one) => {
         const host = { ...one, bench: { ...bench, patience: 5 * bench.patience } }
         return Effect.forEach(
-          Array.from({ length: sessions }, (_, n) => n),
+          Array.from({ length: bench.sessions }, (_, n) => n),
           Effect.fnUntraced(function*(n) {
             const threadId = ThreadId.make(`thread-${n}`)
             const words = `number ${n} speaks`

@@ -5,8 +5,8 @@ import { Effect } from "effect"
 import { ThreadId } from "../../domain/Ids.ts"
 import { RuntimeMode } from "../../domain/RuntimeMode.ts"
 import type { Capabilities } from "../../provider/ProviderAdapter.ts"
-import { awaitOf, type Host, listen, run, send, start, stop, thread } from "./Bench.ts"
-import { expect, refused, type Tagged } from "./Check.ts"
+import { awaitOf, type Host, is, listen, run, send, start, stop, stored, thread } from "./Bench.ts"
+import { equal, expect, refused, type Tagged } from "./Check.ts"
 import type { Rule } from "./Rule.ts"
 
 const offers = (...modes: ReadonlyArray<RuntimeMode>) => ({ runtimeModes }: Capabilities) =>
@@ -37,9 +37,30 @@ const asked = Effect.fnUntraced(function*(host: Host, doing: Doing, file: string
 })
 
 /** The agent does it without asking. */
-const unasked = Effect.fnUntraced(function*(host: Host, doing: Doing, file: string) {
-  yield* run(host, prompt(host, doing, file))
+const unasked = Effect.fnUntraced(function*(host: Host, prompt: string, file: string) {
+  yield* run(host, prompt)
   if (host.bench.hands) yield* expect(yield* isThere(host, file), "it was done", file)
+})
+
+/** The agent does not do it, does not ask, and comes to an end. */
+const refusedByRule = Effect.fnUntraced(function*(host: Host, prompt: string, file: string) {
+  const { end, turnId } = yield* send(host, prompt)
+  const ending = yield* Effect.raceFirst(
+    end,
+    Effect.flatMap(
+      awaitOf(host, turnId, "ApprovalRequested"),
+      (asked) => Effect.andThen(expect(false, "no question in a session that is read-only", asked), Effect.never)
+    )
+  )
+  yield* expect(ending._tag !== "TurnUnknown", "an end of the turn", ending)
+  yield* run(host, host.bench.prompts.say("and on"))
+  yield* expect(!(yield* isThere(host, file)), "nothing done in a session that is read-only", file)
+  const done = (yield* stored(host)).filter(is("ItemCompleted")).flatMap(({ item, turnId: of }) =>
+    of === turnId && (item._tag === "Command" || item._tag === "FileChange") && item.status === "completed"
+      ? [item]
+      : []
+  )
+  yield* equal(done, [], "edits and commands that were done")
 })
 
 const inMode = (
@@ -66,7 +87,7 @@ export const rules: ReadonlyArray<Rule> = [
     applies: offers("auto-accept-edits"),
     prove: inMode(
       "auto-accept-edits",
-      (host) => Effect.andThen(unasked(host, "edit", "edited"), asked(host, "run", "ran"))
+      (host) => Effect.andThen(unasked(host, prompt(host, "edit", "edited"), "edited"), asked(host, "run", "ran"))
     )
   },
   {
@@ -76,7 +97,33 @@ export const rules: ReadonlyArray<Rule> = [
     applies: offers("full-access"),
     prove: inMode(
       "full-access",
-      (host) => Effect.andThen(unasked(host, "edit", "edited"), unasked(host, "run", "ran"))
+      (host) =>
+        Effect.andThen(
+          unasked(host, prompt(host, "edit", "edited"), "edited"),
+          unasked(host, prompt(host, "run", "ran"), "ran")
+        )
+    )
+  },
+  {
+    id: "mode/read-only",
+    promise: "P7",
+    title: "read-only: edits and commands are refused without a question, also to subagents, and their turns end",
+    applies: offers("read-only"),
+    assumes: ["mode/full-access"],
+    prove: inMode(
+      "read-only",
+      Effect.fnUntraced(function*(host) {
+        const { bench } = host
+        yield* refusedByRule(host, bench.prompts.edit(bench.file("edited")), "edited")
+        yield* refusedByRule(host, bench.prompts.run(`touch ${bench.file("ran")}`), "ran")
+        const { subagent } = bench.prompts
+        if (subagent === undefined) return
+        yield* refusedByRule(host, subagent(`touch ${bench.file("ran-below")}`), "ran-below")
+        // If the prompt never makes a subagent do it, nothing was proved.
+        if (!offers("full-access")(bench.capabilities)) return
+        yield* start(host, { runtimeMode: "full-access" })
+        yield* unasked(host, subagent(`touch ${bench.file("ran-free")}`), "ran-free")
+      })
     )
   },
   {
@@ -103,13 +150,13 @@ export const rules: ReadonlyArray<Rule> = [
     prove: (bench) =>
       bench.onHost(Effect.fnUntraced(function*(host) {
         yield* start(host, { runtimeMode: "full-access" })
-        yield* unasked(host, "run", "first")
+        yield* unasked(host, prompt(host, "run", "first"), "first")
         yield* stop(host)
         yield* start(host, { runtimeMode: "approval-required" })
         yield* asked(host, "run", "second")
         yield* asked(host, "edit", "third")
         yield* start(host, { runtimeMode: "full-access" })
-        yield* unasked(host, "run", "fourth")
+        yield* unasked(host, prompt(host, "run", "fourth"), "fourth")
       }))
   },
   {
@@ -121,11 +168,11 @@ export const rules: ReadonlyArray<Rule> = [
     prove: (bench) =>
       bench.onHost(Effect.fnUntraced(function*(host) {
         yield* start(host, { runtimeMode: "full-access" })
-        yield* unasked(host, "run", "first")
+        yield* unasked(host, prompt(host, "run", "first"), "first")
         const copy = ThreadId.make("copy")
         yield* host.agents.forkThread({ threadId: thread, newThreadId: copy, runtimeMode: "approval-required" })
         yield* asked(host, "run", "second", copy)
-        yield* unasked(host, "run", "third")
+        yield* unasked(host, prompt(host, "run", "third"), "third")
       }))
   }
 ]

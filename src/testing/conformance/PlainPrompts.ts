@@ -23,22 +23,48 @@ export const make: Prompts = {
 }
 
 /**
+ * As {@link make}, with all that only some agents can do.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const full = {
+  ...make,
+  background: (command) => `background ${command}`,
+  subagent: (command) => `subagent ${command}`,
+  secret: (question) => `secret ${question}`,
+  elicit: (message) => `elicit ${message}`
+} as const satisfies Prompts
+
+/**
  * What a prompt asks for.
  *
  * @category models
  * @since 0.1.0
  */
 export type Asked =
-  | { readonly _tag: "Say" | "Run" | "Edit" | "Ask"; readonly what: string }
+  | {
+    readonly _tag: "Say" | "Run" | "Edit" | "Ask" | "Background" | "Subagent" | "Secret" | "Elicit"
+    readonly what: string
+  }
   | { readonly _tag: "Recall" | "Hang" | "Slow" | "Fail" }
 
-const withWhat = { say: "Say", run: "Run", edit: "Edit", ask: "Ask" } as const
+const withWhat = {
+  say: "Say",
+  run: "Run",
+  edit: "Edit",
+  ask: "Ask",
+  background: "Background",
+  subagent: "Subagent",
+  secret: "Secret",
+  elicit: "Elicit"
+} as const
 const alone = { recall: "Recall", hang: "Hang", slow: "Slow", fail: "Fail" } as const
 
 const has = <O extends object>(object: O, key: string): key is Extract<keyof O, string> => Object.hasOwn(object, key)
 
 /**
- * What a prompt of {@link make} asks for; `undefined` for any other.
+ * What a prompt of {@link full} asks for; `undefined` for any other.
  *
  * @category parsing
  * @since 0.1.0

@@ -27,4 +27,18 @@ export interface Prompts {
   readonly slow: string
   /** Fail, as with a model that answers with an error that is not worth a retry. */
   readonly fail: string
+  /**
+   * Leave one shell command running in the background, then say something. Here and below: a rule that needs what is
+   * missing is reported as not checked.
+   */
+  readonly background?: ((command: string) => string) | undefined
+  /** Have a subagent run one shell command, then say something. */
+  readonly subagent?: ((command: string) => string) | undefined
+  /** Ask the user this question, as one whose answer is a secret; then say how many characters the answer has. */
+  readonly secret?: ((question: string) => string) | undefined
+  /**
+   * Have an MCP server ask the user, with this message, for a form with one text, `word`; then say how many characters the
+   * word has, or that there is none.
+   */
+  readonly elicit?: ((message: string) => string) | undefined
 }

@@ -7,6 +7,7 @@ import type { RuntimeMode } from "../../domain/RuntimeMode.ts"
 import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
 import type { ApprovalDecision, QuestionAnswer } from "../../domain/UserRequest.ts"
 import type { Capabilities } from "../../provider/ProviderAdapter.ts"
+import type { RequestSettled } from "../../service/ServiceError.ts"
 import {
   awaitOf,
   type Bench,
@@ -29,15 +30,15 @@ import type { Rule } from "./Rule.ts"
 export const askingMode = ({ runtimeModes }: Capabilities): RuntimeMode | undefined =>
   (["approval-required", "auto-accept-edits"] as const).find((mode) => runtimeModes.includes(mode))
 
-const asks = (capabilities: Capabilities) => askingMode(capabilities) !== undefined
+export const asks = (capabilities: Capabilities) => askingMode(capabilities) !== undefined
 const questions = (capabilities: Capabilities) => capabilities.questions
 
 /** Makes a file in the session's directory. */
-const command = ({ file }: Bench) => `touch ${file("made")}`
+export const command = ({ file }: Bench) => `touch ${file("made")}`
 
 export const startAsking = (host: Host) => start(host, { runtimeMode: askingMode(host.bench.capabilities) })
 
-const isMade = ({ bench }: Host) => bench.exists(bench.path.join(bench.directories.home, bench.file("made")))
+export const isMade = ({ bench }: Host) => bench.exists(bench.path.join(bench.directories.home, bench.file("made")))
 
 /** Sends the command and waits for its approval. */
 export const askForCommand = Effect.fnUntraced(function*(host: Host) {
@@ -49,16 +50,17 @@ export const askForCommand = Effect.fnUntraced(function*(host: Host) {
 export const answer = (host: Host, requestId: RequestId, decision: ApprovalDecision) =>
   host.agents.respondToApproval({ threadId: thread, requestId, decision })
 
-const settledBy = Effect.fnUntraced(function*(host: Host, requestId: RequestId) {
+export const settledBy = Effect.fnUntraced(function*(host: Host, requestId: RequestId) {
   return (yield* stored(host)).flatMap((event) =>
-    (event._tag === "ApprovalSettled" || event._tag === "QuestionSettled") && event.requestId === requestId
+    (event._tag === "ApprovalSettled" || event._tag === "QuestionSettled" || event._tag === "ElicitationSettled") &&
+      event.requestId === requestId
       ? [event.by]
       : []
   )
 })
 
 /** Status of the turn's commands, as they were completed. */
-const outcomes = Effect.fnUntraced(function*(host: Host, turnId: TurnId) {
+export const outcomes = Effect.fnUntraced(function*(host: Host, turnId: TurnId) {
   return (yield* stored(host)).filter(is("ItemCompleted")).flatMap(({ item, turnId: of }) =>
     of === turnId && (item._tag === "Command" || item._tag === "ToolCall") ? [item.status] : []
   )
@@ -68,10 +70,12 @@ const outcomes = Effect.fnUntraced(function*(host: Host, turnId: TurnId) {
  * A turn that has a request open is ended by an interrupt or a stop: the request is settled with it and cannot be
  * answered any more.
  */
-const abandoned = Effect.fnUntraced(function*(
+export const abandoned = Effect.fnUntraced(function*(
   host: Host,
   ask: Effect.Effect<Asked, Tagged>,
-  by: "interrupt" | "stop"
+  by: "interrupt" | "stop",
+  late: (host: Host, requestId: RequestId) => Effect.Effect<void, RequestSettled | Tagged> = (host, requestId) =>
+    answer(host, requestId, { _tag: "AllowOnce" })
 ) {
   const { epoch, requestId, turnId } = yield* ask
   yield* by === "interrupt" ? interrupt(host, turnId) : stop(host)
@@ -81,20 +85,14 @@ const abandoned = Effect.fnUntraced(function*(
   if (by === "interrupt") yield* equal(next.epoch, epoch, "the epoch of the next turn")
   yield* equal(endings(yield* stored(host), turnId), ["TurnInterrupted"], "terminal events")
   yield* equal((yield* settledBy(host, requestId)).length, 1, "settlements")
-  yield* refused(
-    answer(host, requestId, { _tag: "AllowOnce" }).pipe(
-      Effect.catchTag("RequestNotFound", () => Effect.void)
-    ),
-    ["RequestSettled"],
-    "a late answer"
-  )
+  yield* refused(late(host, requestId), ["RequestSettled"], "a late answer")
   // Nothing of the abandoned request may stand in the way of the next one.
   const again = yield* askForCommand(host)
   yield* answer(host, again.request.requestId, { _tag: "AllowOnce" })
   yield* equal((yield* again.end)._tag, "TurnCompleted", "how the next command's turn ends")
 })
 
-interface Asked {
+export interface Asked {
   readonly turnId: TurnId
   readonly epoch: number
   readonly requestId: RequestId
@@ -109,7 +107,7 @@ const ask = Effect.fnUntraced(function*(host: Host) {
   return { ...sent, request, requestId: request.requestId }
 })
 
-const reply = (host: Host, requestId: RequestId, answer: QuestionAnswer) =>
+export const reply = (host: Host, requestId: RequestId, answer: QuestionAnswer) =>
   host.agents.answerQuestion({ threadId: thread, requestId, answer })
 
 export const rules: ReadonlyArray<Rule> = [
@@ -204,8 +202,15 @@ export const rules: ReadonlyArray<Rule> = [
         const { session } = yield* listen(host)
         const nobody = RequestId.make("nobody")
         yield* refused(session.respondToApproval(nobody, { _tag: "AllowOnce" }), ["RequestGone"], "an approval")
-        if (!bench.capabilities.questions) return
-        yield* refused(session.answerQuestion(nobody, { _tag: "Dismissed" }), ["RequestGone"], "a question's answer")
+        if (bench.capabilities.questions) {
+          yield* refused(session.answerQuestion(nobody, { _tag: "Dismissed" }), ["RequestGone"], "a question's answer")
+        }
+        if (!bench.capabilities.elicitations) return
+        yield* refused(
+          session.answerElicitation(nobody, { _tag: "Cancel" }),
+          ["RequestGone"],
+          "an elicitation's answer"
+        )
       }))
   },
   {
@@ -268,6 +273,17 @@ export const rules: ReadonlyArray<Rule> = [
     title: "an interrupt while a question is open ends the turn and settles it",
     applies: (capabilities) => questions(capabilities) && asks(capabilities),
     assumes: ["approval/allow"],
-    prove: (bench) => bench.onHost((host) => Effect.andThen(startAsking(host), abandoned(host, ask(host), "interrupt")))
+    prove: (bench) =>
+      bench.onHost((host) =>
+        Effect.andThen(
+          startAsking(host),
+          abandoned(
+            host,
+            ask(host),
+            "interrupt",
+            (host, requestId) => reply(host, requestId, { _tag: "Answered", answers: [["yes"]] })
+          )
+        )
+      )
   }
 ]

@@ -234,6 +234,28 @@ export const rules: ReadonlyArray<Rule> = [
     }))
   },
   {
+    id: "turn/literal",
+    promise: "P1",
+    title: "a prompt is words: what looks like a command of the agent's own interface reaches the model as text",
+    assumes: ["turn/once"],
+    prove: onThread(Effect.fnUntraced(function*(host) {
+      const received = yield* need(host.controls, "received")
+      const first = yield* run(host, host.bench.prompts.say("green kettle"))
+      const { sessionId } = yield* host.agents.getThread({ threadId: thread })
+      for (const prompt of ["/clear", "/compact", "!ls", "@file"]) {
+        const before = yield* received(prompt)
+        const { epoch } = yield* run(host, prompt)
+        yield* equal((yield* received(prompt)) - before, 1, `how often the model heard "${prompt}"`)
+        yield* equal(epoch, first.epoch, "the epoch of the turn")
+      }
+      const { text } = yield* recall(host)
+      yield* expect(text.includes("green kettle"), "the context from before", text)
+      yield* equal((yield* host.agents.getThread({ threadId: thread })).sessionId, sessionId, "the session")
+      const compactions = (yield* stored(host)).filter(({ _tag }) => _tag.startsWith("Compaction"))
+      yield* equal(compactions, [], "compactions")
+    }))
+  },
+  {
     id: "turn/context",
     promise: "P12",
     title: "what a turn brings as context reaches the model, and is not among the user's words",

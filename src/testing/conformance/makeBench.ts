@@ -79,6 +79,16 @@ export const makeBench = Effect.fnUntraced(function*<Agent, E extends Tagged>(
     hands: fixture.hands ?? true,
     models: fixture.models,
     commands: fixture.commands,
+    tools: fixture.tools,
+    sessions: fixture.sessions ?? 50,
+    inStore: (text) =>
+      Effect.gen(function*() {
+        for (const name of yield* fs.readDirectory(folder)) {
+          const bytes = yield* fs.readFile(path.join(folder, name))
+          if (new TextDecoder("latin1").decode(bytes).includes(text)) return true
+        }
+        return false
+      }).pipe(Effect.orDie),
     patience,
     onHost: (use, settings) =>
       Effect.scoped(Effect.gen(function*() {

@@ -12,7 +12,6 @@ import type { TurnInput } from "../../domain/TurnInput.ts"
 import type { Usage } from "../../domain/Usage.ts"
 import type {
   ApprovalDecision,
-  ApprovalKind,
   ApprovalRequest,
   ElicitationAnswer,
   ElicitationRequest,
@@ -144,6 +143,8 @@ export interface RunningTurn {
   readonly open: Map<ItemId, OpenItem>
   readonly steers: Array<Steer>
   items: number
+  /** Whether the model has said something since its last call of a tool. */
+  spoke: boolean
 }
 
 /** A compaction on its way: `held` until the gate has answered. */
@@ -162,8 +163,8 @@ export interface Live {
   /** What the start was told of compactions. */
   readonly compactions: StartInput["compaction"]
   readonly pending: Map<RequestId, Pending>
-  /** Kinds that were allowed for the session. */
-  readonly allowed: Set<ApprovalKind>
+  /** What was allowed for the session, as it was shown. */
+  readonly allowed: Set<string>
   phase: "live" | "gone"
   turn: RunningTurn | undefined
   compaction: Compaction | undefined

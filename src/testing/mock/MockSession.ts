@@ -23,7 +23,7 @@ import { checkAttachments } from "./MockDirectory.ts"
 import { cursorOf, evidence, history, needs } from "./MockHistory.ts"
 import { exportSession } from "./MockPortable.ts"
 import { fork, rewind } from "./MockRewind.ts"
-import { meaning, ofTurn } from "./ScriptedRequest.ts"
+import { meaning, ofTurn, shown } from "./ScriptedRequest.ts"
 import * as ScriptedTask from "./ScriptedTask.ts"
 import { play } from "./ScriptedTurn.ts"
 
@@ -157,7 +157,8 @@ const take = (live: Live, { input, ref, turnId }: ProviderTurn): RunningTurn => 
     aborted: false,
     open: new Map(),
     steers: [],
-    items: 0
+    items: 0,
+    spoke: false
   }
   stored.resumable = true
   return live.turn
@@ -264,7 +265,7 @@ const respondToApproval = (live: Live, requestId: RequestId, decision: ApprovalD
       const { turnId } = pending
       live.agent.disk.answers.push({ sessionId: live.stored.sessionId, turnId, requestId, answer: decision })
       changed(live.agent.disk)
-      if (meaning(pending.request, decision)._tag === "AllowForSession") live.allowed.add(pending.request.kind)
+      if (meaning(pending.request, decision)._tag === "AllowForSession") live.allowed.add(shown(pending.request))
       return Effect.andThen(
         emit(live, [{ _tag: "ApprovalSettled", ...ofTurn(turnId), requestId, by: "user", decision }]),
         Deferred.succeed(pending.answer, decision)

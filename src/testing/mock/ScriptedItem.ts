@@ -5,7 +5,7 @@ import { Effect, Stream } from "effect"
 import { ItemId, type TurnId } from "../../domain/Ids.ts"
 import type { Item, ItemStatus } from "../../domain/Item.ts"
 import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
-import type { ApprovalKind } from "../../domain/UserRequest.ts"
+import type { ApprovalChoice, ApprovalKind } from "../../domain/UserRequest.ts"
 import type { StoredSession } from "../MockAgentDisk.ts"
 import type { Chunks } from "../MockScript.ts"
 import { emit, type Live, now, type RunningTurn, type TurnEnding } from "./MockAgent.ts"
@@ -90,6 +90,7 @@ export const work = (
     readonly prints?: ReadonlyArray<string>
     /** It goes on as a task, and its turn does not wait for it. */
     readonly background?: boolean
+    readonly choices?: ReadonlyArray<ApprovalChoice> | undefined
   },
   kind: ApprovalKind,
   subject: string,
@@ -121,7 +122,9 @@ export const work = (
     }
     if (!asks) return Effect.andThen(started, run)
     return started.pipe(
-      Effect.andThen(ask(live, turn, { kind, subject, detail: make(itemId, "pending"), itemId })),
+      Effect.andThen(
+        ask(live, turn, { kind, subject, detail: make(itemId, "pending"), itemId, choices: step.choices })
+      ),
       Effect.flatMap((decision): Effect.Effect<unknown, TurnEnding> =>
         decision._tag === "Deny"
           ? Effect.andThen(emit(live, [complete(live, turn, make(itemId, "declined"))]), goOn(live, decision))

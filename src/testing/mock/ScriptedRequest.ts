@@ -31,6 +31,9 @@ export const meaning = (request: Pick<ApprovalRequest, "choices">, decision: App
   }
 }
 
+/** What an answer for the whole session covers: this, and nothing else. */
+export const shown = ({ kind, subject }: Pick<ApprovalRequest, "kind" | "subject">): string => `${kind} ${subject}`
+
 /** Whether the runtime mode refuses it without a question. */
 export const isRefused = ({ stored }: Live, kind: ApprovalKind): boolean =>
   stored.runtimeMode === "read-only" && kind !== "file-read"
@@ -66,7 +69,7 @@ export const ask = (
       ...(about.itemId === undefined ? {} : { itemId: about.itemId }),
       ...(about.choices === undefined ? {} : { choices: about.choices })
     }
-    if (live.allowed.has(about.kind)) {
+    if (live.allowed.has(shown(about))) {
       const decision: ApprovalDecision = { _tag: "AllowOnce" }
       return Effect.as(
         emit(live, [

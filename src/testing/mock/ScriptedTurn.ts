@@ -47,10 +47,20 @@ const answer = (
       ordinal: turn.ordinal,
       steered
     })
-    if (Stream.isStream(steps)) return Stream.runForEach(steps, (step) => perform(live, turn, step))
-    return Effect.isEffect(steps)
+    const performed = Stream.isStream(steps)
+      ? Stream.runForEach(steps, (step) => perform(live, turn, step))
+      : Effect.isEffect(steps)
       ? Effect.flatMap(steps, (all) => performAll(live, turn, all))
       : performAll(live, turn, steps)
+    return Effect.andThen(performed, Effect.suspend(() => stepEnded(live, turn, turn.spoke ? "text" : "nothing")))
+  })
+
+/** The end of one call of the model, where this agent tells of them. */
+const stepEnded = (live: Live, turn: RunningTurn, brought: "text" | "tool" | "nothing"): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    turn.spoke = false
+    if (!live.agent.capabilities.steps) return Effect.void
+    return emit(live, [{ _tag: "StepEnded", turnId: turn.stored.turnId, brought }])
   })
 
 const performAll = (live: Live, turn: RunningTurn, steps: ReadonlyArray<MockStep>) =>
@@ -58,8 +68,10 @@ const performAll = (live: Live, turn: RunningTurn, steps: ReadonlyArray<MockStep
 
 const perform = (live: Live, turn: RunningTurn, step: MockStep): Effect.Effect<unknown, TurnEnding> => {
   const turnId = turn.stored.turnId
+  const called = stepEnded(live, turn, "tool")
   switch (step._tag) {
     case "Text":
+      turn.spoke = true
       return say(live, turn, step.chunks, (itemId, text) => ({ _tag: "AssistantMessage", itemId, text }))
     case "Reasoning":
       return say(live, turn, step.chunks, (itemId, text) => ({ _tag: "Reasoning", itemId, text }))
@@ -73,7 +85,7 @@ const perform = (live: Live, turn: RunningTurn, step: MockStep): Effect.Effect<u
         input: step.input,
         status: status === "completed" && step.failed ? "failed" : status,
         ...(status === "completed" ? { output: step.output } : {})
-      }))
+      })).pipe(Effect.andThen(called))
     case "Command":
       return work(live, turn, step, "command", step.command, (itemId, status) => ({
         _tag: "Command",
@@ -81,7 +93,7 @@ const perform = (live: Live, turn: RunningTurn, step: MockStep): Effect.Effect<u
         command: step.command,
         status: status === "completed" && step.exitCode !== 0 ? "failed" : status,
         ...(status === "completed" ? { output: step.output, exitCode: step.exitCode } : {})
-      }))
+      })).pipe(Effect.andThen(called))
     case "FileChange":
       return work(
         live,
@@ -90,22 +102,25 @@ const perform = (live: Live, turn: RunningTurn, step: MockStep): Effect.Effect<u
         "file-change",
         step.edits.map((edit) => edit.path).join(", "),
         (itemId, status) => ({ _tag: "FileChange", itemId, edits: step.edits, status })
-      )
+      ).pipe(Effect.andThen(called))
     case "Approval":
-      return Effect.flatMap(ask(live, turn, step), (decision) => {
+      return Effect.flatMap(Effect.tap(ask(live, turn, step), called), (decision) => {
         if (step.onAnswer !== undefined) return performAll(live, turn, step.onAnswer(decision))
         return goOn(live, decision)
       })
     case "Question":
-      return Effect.flatMap(pose(live, turn, step.questions), (given): Effect.Effect<void, TurnEnding> => {
-        if (step.onAnswer !== undefined) return performAll(live, turn, step.onAnswer(given))
-        if (given._tag === "Dismissed") return Effect.fail({ _tag: "Completed" })
-        live.stored.history.push({ role: "tool", text: `answered: ${given.answers.flat().join(", ")}` })
-        return Effect.void
-      })
+      return Effect.flatMap(
+        Effect.tap(pose(live, turn, step.questions), called),
+        (given): Effect.Effect<void, TurnEnding> => {
+          if (step.onAnswer !== undefined) return performAll(live, turn, step.onAnswer(given))
+          if (given._tag === "Dismissed") return Effect.fail({ _tag: "Completed" })
+          live.stored.history.push({ role: "tool", text: `answered: ${given.answers.flat().join(", ")}` })
+          return Effect.void
+        }
+      )
     case "Elicitation":
       return Effect.flatMap(
-        elicit(live, turn, step.request),
+        Effect.tap(elicit(live, turn, step.request), called),
         (given) => step.onAnswer === undefined ? Effect.void : performAll(live, turn, step.onAnswer(given))
       )
     case "Plan":

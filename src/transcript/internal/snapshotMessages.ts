@@ -157,7 +157,9 @@ export const reconcile = (sources: Sources): ReadonlyArray<SavedMessage> => {
     const message = messages[index]
     if (message === undefined) return saved
     const turn = turns[index]
-    const begins = turn !== undefined && message.role === "user" && !begun.has(turn.turnId)
+    // A turn that the agent began has no words of the user to begin with.
+    const opens = message.role === "user" || turn?.cause !== undefined
+    const begins = turn !== undefined && opens && !begun.has(turn.turnId)
     if (begins) begun.add(turn.turnId)
     saved.push(fromProvider(message, turn, begins))
     return saved

@@ -107,11 +107,14 @@ describe("OpenCode permissions", () => {
     assert.isFalse(Permissions.endsWith(undefined, tail))
   })
 
-  it("P7 opencode: what was allowed for the session covers only all of what is asked", () => {
-    const allowed = [{ permission: "bash", patterns: ["echo *"] }]
-    assert.isTrue(Permissions.covered(allowed, "bash", ["echo one", "echo"]))
-    assert.isFalse(Permissions.covered(allowed, "bash", ["echo one", "rm x"]))
-    assert.isFalse(Permissions.covered(allowed, "edit", ["echo one"]))
-    assert.isFalse(Permissions.covered(allowed, "bash", []))
+  it("P7 opencode: what was allowed for the session covers only what was shown", () => {
+    const shown = { permission: "bash", subject: "echo *; ls", patterns: ["echo *", "ls"] }
+    const covered = (change: Partial<Permissions.Allowed>) => Permissions.covered([shown], { ...shown, ...change })
+    assert.isTrue(covered({}))
+    assert.isFalse(covered({ permission: "edit" }))
+    assert.isFalse(covered({ subject: "echo * && ls" }))
+    assert.isFalse(covered({ patterns: ["echo one", "ls"] }))
+    assert.isFalse(covered({ patterns: ["ls"] }))
+    assert.isFalse(covered({ patterns: [] }))
   })
 })

@@ -4,6 +4,7 @@ import { Schema } from "effect"
 import { readFileSync } from "node:fs"
 import { ItemId, TurnId } from "../../../src/domain/Ids.ts"
 import type { ProviderEvent } from "../../../src/domain/ThreadEvent.ts"
+import { zero } from "../../../src/domain/Usage.ts"
 import * as Frame from "../../../src/opencode/protocol/Frame.ts"
 import * as Permissions from "../../../src/opencode/turn/Permissions.ts"
 import { reduce } from "../../../src/opencode/turn/Turn.ts"
@@ -100,6 +101,59 @@ describe("OpenCode recordings", () => {
       const started = events.flatMap((event) => event._tag === "ItemStarted" ? [event.item.itemId] : [])
       assert.deepStrictEqual(started.toSorted(), completed.toSorted(), name)
     }
+  })
+
+  it("P18 opencode: each call of the model is told with what it brought, subagents' too", () => {
+    const brought = (name: string) =>
+      replay(name).events.flatMap((event) => event._tag === "StepEnded" ? [event.brought] : [])
+    assert.deepStrictEqual(brought("text"), ["text"])
+    assert.deepStrictEqual(brought("command"), ["tool", "text"])
+    assert.deepStrictEqual(brought("question"), ["tool", "text"])
+    // The subagent's two calls come before the end of the call that started it.
+    assert.deepStrictEqual(brought("subagent"), ["tool", "text", "tool", "text"])
+    for (const event of replay("command").events) {
+      if (event._tag === "StepEnded") assert.deepInclude(event, { turnId, usage: { ...zero, input: 10, output: 5 } })
+    }
+  })
+
+  it("P18 opencode: a call of the model that gives no text and calls no tool has brought nothing", () => {
+    const { frames, messageId, root } = recording("text")
+    const silent = frames.flatMap((frame) =>
+      frame._tag === "Part" && (frame.part.type === "text" || frame.part.type === "reasoning") ? [] : [frame]
+    )
+    const { events } = run(make(root, policy, undefined), [sending(messageId), ...silent])
+    assert.deepStrictEqual(
+      events.flatMap((event) => event._tag === "StepEnded" ? [event.brought] : []),
+      ["nothing"]
+    )
+  })
+
+  it("P11 opencode: the output of a running command is told as it grows, and whole where it does not go on", () => {
+    const { frames, messageId, root } = recording("command")
+    const shown = frames.findIndex((frame) =>
+      frame._tag === "Part" && frame.part.type === "tool" && frame.part.state.metadata?.["output"] === "hello\n"
+    )
+    const first = frames[shown]
+    if (first?._tag !== "Part" || first.part.type !== "tool") throw new Error("No such frame")
+    const { part } = first
+    const showing = (output: string): Input => ({
+      _tag: "Part",
+      part: { ...part, state: { ...part.state, metadata: { output } } }
+    })
+    const { events } = run(make(root, policy, undefined), [
+      sending(messageId),
+      ...frames.slice(0, shown + 1),
+      showing("hello\nagain\n"),
+      showing("...again\n")
+    ])
+    const told = events.flatMap((event): ReadonlyArray<unknown> =>
+      event._tag === "ItemDelta" && event.field === "output"
+        ? [[event.itemId === part.id, event.offset, event.delta]]
+        : event._tag === "ItemUpdated" && event.item._tag === "Command"
+        ? [event.item.output]
+        : []
+    )
+    assert.deepStrictEqual(told, ["", [true, 0, "hello\n"], [true, 6, "again\n"], "...again\n"])
   })
 
   it("P4 opencode: what a clear end needs is in the frames, what is unclear is asked for", () => {
