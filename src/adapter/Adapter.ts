@@ -30,10 +30,9 @@ import type { ProviderName, RequestId } from "../domain/Ids.ts"
 import { type AgentStartError, CapabilityMissing, PolicyUnenforceable, RequestGone } from "../provider/AdapterError.ts"
 import type { AgentCheck } from "../provider/AgentCheck.ts"
 import type { Capabilities } from "../provider/Capabilities.ts"
-import type { Offers } from "../provider/Offers.ts"
+import type { Offers, OffersInput } from "../provider/Offers.ts"
 import type {
   ListSessionsError,
-  OffersInput,
   ProviderAdapter,
   ProviderSession,
   SessionQuery,

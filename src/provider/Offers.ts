@@ -113,6 +113,17 @@ export const Offers = Schema.Struct({
 export interface Offers extends Schema.Schema.Type<typeof Offers> {}
 
 /**
+ * Where offers are asked for.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface OffersInput {
+  /** Real path of an existing directory, whose own configuration may add to what is offered. Absent: what is offered anywhere. */
+  readonly directory?: string | undefined
+}
+
+/**
  * Nothing, and no list of models: what an agent offers that takes words and no more.
  *
  * @category constants

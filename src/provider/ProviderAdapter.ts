@@ -49,7 +49,7 @@ import type {
 import type { AgentCheck } from "./AgentCheck.ts"
 import type { Capabilities } from "./Capabilities.ts"
 import type { NativeCopy } from "./NativeCopy.ts"
-import type { Offers } from "./Offers.ts"
+import type { Offers, OffersInput } from "./Offers.ts"
 import type { ProviderHistory, TurnEvidence } from "./ProviderHistory.ts"
 import type { StoredCursor } from "./ResumeCursor.ts"
 
@@ -254,17 +254,6 @@ export interface ProviderSession {
   readonly evidence: (turn: TurnPlace) => Effect.Effect<TurnEvidence, AgentError | CapabilityMissing>
   /** Asks the agent to end a task that it has told of; `TaskEnded` follows in `events`. */
   readonly stopTask: (taskId: TaskId) => Effect.Effect<void, AgentError | CapabilityMissing>
-}
-
-/**
- * Where offers are asked for.
- *
- * @category models
- * @since 0.1.0
- */
-export interface OffersInput {
-  /** Real path of an existing directory, whose own configuration may add to what is offered. Absent: what is offered anywhere. */
-  readonly directory?: string | undefined
 }
 
 /**

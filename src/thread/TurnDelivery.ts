@@ -7,13 +7,13 @@ import type { MissingPolicy } from "../domain/Continuity.ts"
 import type { TurnId } from "../domain/Ids.ts"
 import type { TurnInput } from "../domain/TurnInput.ts"
 import { DeliveryUncertain, type SessionMissing } from "../provider/AdapterError.ts"
-import * as Offers from "../provider/Offers.ts"
 import { TurnInProgress, TurnVetoed } from "../service/ServiceError.ts"
 import * as LifecycleRecord from "../store/LifecycleRecord.ts"
 import { TurnExists } from "../store/StoreError.ts"
 import * as Epoch from "./epoch/Epoch.ts"
 import * as EpochEnd from "./epoch/EpochEnd.ts"
 import * as LiveEpoch from "./epoch/LiveEpoch.ts"
+import * as OfferedInput from "./OfferedInput.ts"
 import * as Reconciliation from "./Reconciliation.ts"
 import * as ThreadCell from "./ThreadCell.ts"
 import type { ThreadDeps } from "./ThreadDeps.ts"
@@ -61,7 +61,7 @@ export const send = (
         if (!request.steer || found.state.running?.cause !== undefined || request.input.command !== undefined) {
           return yield* new TurnInProgress({ threadId: cell.threadId, turnId: running })
         }
-        yield* offered(deps, cell, found, request.input)
+        yield* OfferedInput.check(deps, cell, found, request.input)
         // More input for a turn is asked about as its first was.
         const { input } = yield* admit(deps, cell, found, { turnId: running, input: request.input })
         // The turn may have ended while hooks were asked. Then this is a turn of its own.
@@ -94,7 +94,7 @@ const handOver = Effect.fnUntraced(function*(
   })
   if (live.unreconciled) yield* Reconciliation.attempt(deps, cell, live)
   yield* ThreadCell.notStopping(deps, cell)
-  yield* offered(deps, cell, live, request.input)
+  yield* OfferedInput.check(deps, cell, live, request.input)
   const admitted = yield* admit(deps, cell, live, request)
   return yield* deliver(deps, cell, live, { turnId: request.turnId, ...admitted }, onSending).pipe(
     Effect.map((delivery): HandOver => ({ _tag: "Delivered", delivery })),
@@ -112,26 +112,6 @@ const notSent = (deps: ThreadDeps, turnId: TurnId) =>
     (known) =>
       Option.isSome(known) && known.value.status !== "refused" ? Effect.fail(new TurnExists({ turnId })) : Effect.void
   )
-
-/** Fails where the input asks for what the agent does not offer in this directory. */
-const offered = Effect.fnUntraced(function*(
-  deps: ThreadDeps,
-  cell: ThreadCell.ThreadCell,
-  { binding }: LiveEpoch.LiveEpoch,
-  input: TurnInput
-) {
-  if (!Offers.isAsked(input)) return
-  const { directory, instanceId } = binding
-  const adapter = yield* deps.adapterOf(instanceId)
-  const check = (refresh: boolean) =>
-    Effect.flatMap(
-      deps.offersOf(adapter, { directory, refresh }),
-      (offers) => Offers.checkTurn(adapter, offers, input)
-    )
-  // What was written since the offers were asked for is not held against the user.
-  const asked = Effect.catchIf(check(false), Offers.isStale, () => check(true))
-  return yield* ThreadCell.valueOf(cell, yield* ThreadCell.interruptible(deps, cell, asked))
-})
 
 /** A turn that was told to stop is as good as over: the next one waits for its end. */
 const awaitInterrupted = Effect.fnUntraced(function*(
