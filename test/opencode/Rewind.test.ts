@@ -52,7 +52,8 @@ layer(OpenCodeAgents.layer(), { timeout: "60 seconds", excludeTestServices: true
       assert.deepStrictEqual(yield* before("rewind four"), ["user: rewind one", "assistant: echo: rewind one"])
       const client = (yield* hands).client(directory)
       const { data } = yield* Effect.promise(() => client.session.messages({ sessionID: sessionId }))
-      assert.lengthOf(data ?? [], 4)
+      // One without parts is the trace of a message that was deleted; no model is given it.
+      assert.lengthOf((data ?? []).filter(({ parts }) => parts.length > 0), 4)
       assert.deepStrictEqual((yield* stored(threadId)).filter(is("ThreadRewound")).map(({ files }) => files), ["kept"])
       const turns = yield* agents.readTranscript({ threadId })
       assert.deepStrictEqual(turns.map((turn) => [turn.input?.prompt, turn.rewound ?? false]), [

@@ -6,6 +6,7 @@ import { Effect } from "effect"
 import { execFileSync } from "node:child_process"
 import { kill } from "node:process"
 import type * as Processes from "../../examples/support/Processes.ts"
+import { SessionId } from "../../src/index.ts"
 import type { Controls, Directories, Fixture } from "../../src/testing/Conformance.ts"
 import { Conformance, ModelReply, ModelScript, ScriptedModel } from "../../src/testing/index.ts"
 import { isSummary } from "./CompactionGates.ts"
@@ -127,6 +128,17 @@ export const externalFixture = (external: Effect.Effect<External>): Fixture => (
         Effect.orDie,
         Effect.asVoid
       ),
+    makeSession: ({ directory, words }) =>
+      Effect.gen(function*() {
+        const { id: sessionID } = yield* call(
+          "session.create",
+          directory,
+          (client, signal) => client.session.create({ title: words }, { signal })
+        )
+        yield* call("session.prompt", directory, (client, signal) =>
+          client.session.prompt({ sessionID, noReply: true, parts: [{ type: "text", text: words }] }, { signal }))
+        return SessionId.make(sessionID)
+      }).pipe(Effect.orDie),
     received: received(model),
     unreachable: Effect.acquireRelease(proxy.cutOff, () => proxy.mend)
   }))

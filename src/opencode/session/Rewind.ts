@@ -34,7 +34,12 @@ const find = Effect.fnUntraced(function*(
 export const after = (calls: Calls, instanceId: InstanceId, sessionId: string, at: TurnPlace) =>
   Effect.map(find(calls, instanceId, sessionId, at), ({ end, ids }) => ids[end])
 
-/** Newest first: a rewind that fails on the way still finds the turn when it is asked for again. */
+/**
+ * Newest first: a rewind that fails on the way still finds the turn when it is asked for again.
+ *
+ * After a turn OpenCode writes what it changed in files to the user's message, beside everything else, and so brings a
+ * deleted one back, without its words. The model is not given a message without parts; it is deleted again all the same.
+ */
 export const rewind = Effect.fn("OpenCode.rewind")(function*(
   calls: Calls,
   instanceId: InstanceId,
@@ -42,5 +47,16 @@ export const rewind = Effect.fn("OpenCode.rewind")(function*(
   before: TurnPlace
 ) {
   const { ids, start } = yield* find(calls, instanceId, sessionId, before)
-  yield* Effect.forEach(ids.slice(start).toReversed(), (id) => calls.deleteMessage(sessionId, id), { discard: true })
+  const gone = ids.slice(start).toReversed()
+  const remove = (ids: ReadonlyArray<string>) =>
+    Effect.forEach(ids, (id) => calls.deleteMessage(sessionId, id), { discard: true })
+  yield* remove(gone)
+  let quiet = 0
+  for (let time = 0; time < 10 && quiet < 2; time++) {
+    yield* Effect.sleep("200 millis")
+    const there = new Set((yield* calls.messages(sessionId)).map(({ info }) => info.id))
+    const back = gone.filter((id) => there.has(id))
+    yield* remove(back)
+    quiet = back.length === 0 ? quiet + 1 : 0
+  }
 })
