@@ -30,8 +30,8 @@ describe("NativeCopy", () => {
   it.effect("P15 copies: what is stored as JSON is read back, parts of either kind and of older versions", () =>
     Effect.gen(function*() {
       const copies = [copy(0, { version: 1 }), copy(1, { part: { _tag: "Bytes", base64: "AAEC" } }), copy(2)]
-      const encode = Schema.encodeSync(Schema.Array(NativeCopy.NativeCopy))
-      const stored: ReadonlyArray<unknown> = JSON.parse(JSON.stringify(encode(copies)))
+      const encoded = yield* Schema.encodeEffect(Schema.Array(NativeCopy.NativeCopy))(copies)
+      const stored: ReadonlyArray<unknown> = JSON.parse(JSON.stringify(encoded))
       assert.deepStrictEqual<unknown>(yield* accept(...stored), copies)
     }))
 

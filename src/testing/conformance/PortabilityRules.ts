@@ -157,7 +157,6 @@ export const rules: ReadonlyArray<Rule> = [
         const cursor = yield* cursorOf(source)
         yield* source.close
         yield* lose(sessionId)
-        yield* refused(listen(host, { from: { _tag: "Resume", cursor } }), ["SessionMissing"], "a resume elsewhere")
         const bad: ReadonlyArray<readonly [string, ReadonlyArray<unknown>]> = [
           ["no copy", []],
           ["a copy of another provider", [{ ...first, provider: "another" }]],
