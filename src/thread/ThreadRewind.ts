@@ -22,10 +22,14 @@ export const rewind = (deps: ThreadDeps, cell: ThreadCell.ThreadCell, before: Tu
       const record = found?.binding ?? (yield* ThreadCell.loadRecord(deps, cell))
       if (record === undefined) return yield* new ThreadNotFound({ threadId: cell.threadId })
       const { capabilities, instanceId, provider } = yield* deps.adapterOf(record.instanceId)
-      if (capabilities.rewind === "never") return yield* new CapabilityMissing({ provider, capability: "rewind" })
-      const files = capabilities.rewind === "conversation" ? "kept" as const : "restored" as const
+      const missing = new CapabilityMissing({ provider, capability: "rewind" })
+      // Refused before a session is started for it, and again where the session offers less.
+      if (capabilities.rewind === "never") return yield* missing
       const { place } = yield* ConversationTurn.find(deps, cell.threadId, before)
       const live = yield* resume(deps, cell, found)
+      const offered = live.session.capabilities.rewind
+      if (offered === "never") return yield* missing
+      const files = offered === "conversation" ? "kept" as const : "restored" as const
       const exit = yield* ThreadCell.interruptible(
         deps,
         cell,
