@@ -17,7 +17,7 @@ const steppedFile = (file: FileSystem.File, path: string, before: Before): FileS
   seek: (offset, from) => file.seek(offset, from),
   sync: Effect.andThen(before({ name: "sync", path }), file.sync),
   read: (buffer, options) => file.read(buffer, options),
-  readAlloc: (size, options) => file.readAlloc(size, options),
+  readAlloc: (size, options) => Effect.andThen(before({ name: "read", path }), file.readAlloc(size, options)),
   truncate: (length) => file.truncate(length),
   write: (buffer) => file.write(buffer),
   writeAll: (buffer) =>
@@ -41,7 +41,6 @@ export const layer = (before: Before) =>
       rename: (from, to) => Effect.andThen(before({ name: "rename", path: to }), fs.rename(from, to)),
       makeDirectory: (path, options) =>
         Effect.andThen(before({ name: "makeDirectory", path }), fs.makeDirectory(path, options)),
-      remove: (path, options) => Effect.andThen(before({ name: "remove", path }), fs.remove(path, options)),
-      readFile: (path) => Effect.andThen(before({ name: "read", path }), fs.readFile(path))
+      remove: (path, options) => Effect.andThen(before({ name: "remove", path }), fs.remove(path, options))
     }))
   )

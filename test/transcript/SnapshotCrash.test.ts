@@ -4,6 +4,7 @@ import { assert, it } from "@effect/vitest"
 import { Effect, Option, Schema } from "effect"
 import { systemError } from "effect/PlatformError"
 import { execFile, execFileSync } from "node:child_process"
+import { randomUUID } from "node:crypto"
 import { existsSync, mkdirSync, utimesSync, writeFileSync } from "node:fs"
 import { basename, dirname, join } from "node:path"
 import * as Snapshots from "../../src/transcript/internal/snapshots.ts"
@@ -130,10 +131,10 @@ it.live("P13 snapshots: drafts of the dead and of long ago go, a draft at work s
     const [, host] = /^\.tmp-([0-9a-f]{8})-/.exec(seen[0] ?? "") ?? []
     const inThread = (name: string) =>
       join(dirname(path), name)
-    const dead = inThread(`.tmp-${host}-${ended}-x`)
-    const working = inThread(`.tmp-${host}-1-x`)
-    const elsewhere = inThread(`.tmp-00000000-${ended}-x`)
-    const old = inThread(`.tmp-00000000-1-y`)
+    const dead = inThread(`.tmp-${host}-${ended}-${randomUUID()}`)
+    const working = inThread(`.tmp-${host}-1-${randomUUID()}`)
+    const elsewhere = inThread(`.tmp-00000000-${ended}-${randomUUID()}`)
+    const old = inThread(`.tmp-00000000-1-${randomUUID()}`)
     for (const file of [dead, working, elsewhere, old]) writeFileSync(file, "half")
     utimesSync(old, 1000, 1000)
     yield* snapshots.sweep({ folder, isLive: live })
@@ -233,7 +234,7 @@ it.effect("P13 snapshots: a disk that gives back something else than it was give
     const liar = yield* Snapshots.make.pipe(
       Effect.provide(
         SteppedFiles.layer(({ name, path }) =>
-          name === "read" && path.endsWith(".jsonl")
+          name === "read" && path.includes("/segments/")
             ? Effect.sync(() => writeFileSync(path, "something else"))
             : Effect.void
         )

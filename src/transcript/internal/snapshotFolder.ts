@@ -11,9 +11,9 @@
  * A thread's directory can be moved or copied as a whole, since nothing in it contains a path.
  */
 import { Effect, FileSystem, Path, Schema } from "effect"
-import type { PlatformError } from "effect/PlatformError"
 import type { ThreadId } from "../../domain/Ids.ts"
 import * as SnapshotManifest from "../../domain/SnapshotManifest.ts"
+import * as RegularFile from "../../process/RegularFile.ts"
 import { SnapshotCorrupt, type SnapshotNewer, SnapshotUnreadable } from "../SnapshotError.ts"
 import * as DurableFile from "./durableFile.ts"
 import * as manifests from "./manifest.ts"
@@ -31,7 +31,7 @@ export const isThreadName = (name: string): boolean => threadPattern.test(name)
 
 /** Whether we make files or directories with this name in a folder of snapshots. */
 export const isOurs = (name: string): boolean =>
-  isThreadName(name) || name === ".gitignore" || name.startsWith(".tmp-") || name.startsWith(".trash-")
+  isThreadName(name) || name === ".gitignore" || DurableFile.isTransient(name)
 
 export interface Layout {
   readonly directory: string
@@ -57,26 +57,45 @@ export interface ManifestFile {
   readonly manifest: SnapshotManifest.SnapshotManifest
 }
 
-/** A missing file is damage; a denied one is not. */
-const unreadable = (path: string, what: string) => (error: PlatformError) => {
-  const code = DurableFile.codeOf(error)
-  return code === "ENOENT" || code === "ENOTDIR" || code === "EISDIR"
-    ? new SnapshotCorrupt({ path, what })
-    : new SnapshotUnreadable({ path, code })
-}
+/** A manifest names every file, and holds the agent's own record of the session. */
+const maxManifestBytes = 64 * 1024 * 1024
+
+/** A missing file is damage, and so is what is not a regular file of the right size; a denied one is not. */
+const damage: ReadonlySet<string> = new Set(["ENOENT", "ENOTDIR", "EISDIR", "ELOOP", "NOT_REGULAR", "TOO_LARGE"])
+
+const read = (snapshot: string, file: string, maxBytes: number, what: string) =>
+  RegularFile.read(file, maxBytes).pipe(
+    Effect.mapError(({ code }) =>
+      damage.has(code)
+        ? new SnapshotCorrupt({ path: snapshot, what })
+        : new SnapshotUnreadable({ path: snapshot, code })
+    )
+  )
+
+/** Whether there is a directory, and no link to one. */
+export const isDirectory = (directory: string): Effect.Effect<boolean, never, FileSystem.FileSystem> =>
+  FileSystem.FileSystem.pipe(
+    Effect.flatMap((fs) => fs.lstat(directory)),
+    Effect.match({ onSuccess: ({ type }) => type === "Directory", onFailure: () => false })
+  )
 
 export const readManifest = Effect.fnUntraced(function*(
   file: string
-): Effect.fn.Return<ManifestFile, ReadError, FileSystem.FileSystem> {
-  const fs = yield* FileSystem.FileSystem
-  const text = yield* Effect.mapError(fs.readFileString(file), unreadable(file, "manifest"))
-  return { path: file, manifest: yield* manifests.decode(file, text) }
+): Effect.fn.Return<ManifestFile, ReadError> {
+  const content = yield* read(file, file, maxManifestBytes, "manifest")
+  return { path: file, manifest: yield* manifests.decode(file, new TextDecoder().decode(content)) }
 })
 
 /** Reads a file of a snapshot and checks its hash. */
-const readContent = Effect.fnUntraced(function*(snapshot: string, file: string, sha256: string, what: string) {
-  const fs = yield* FileSystem.FileSystem
-  const content = yield* Effect.mapError(fs.readFile(file), unreadable(snapshot, what))
+const readContent = Effect.fnUntraced(function*(
+  snapshot: string,
+  file: string,
+  { bytes, sha256 }: { readonly bytes: number; readonly sha256: string },
+  what: string
+) {
+  const path = yield* Path.Path
+  if (!(yield* isDirectory(path.dirname(file)))) return yield* new SnapshotCorrupt({ path: snapshot, what })
+  const content = yield* read(snapshot, file, bytes, what)
   if (manifests.sha256(content) !== sha256) return yield* new SnapshotCorrupt({ path: snapshot, what })
   return content
 })
@@ -93,9 +112,9 @@ export const readMessages = Effect.fnUntraced(function*(
 > {
   const path = yield* Path.Path
   const { segments } = layout(path, path.dirname(file))
-  const read = yield* Effect.forEach(manifest.segments, ({ sha256 }) => {
-    const what = `segment ${sha256}`
-    return readContent(file, path.join(segments, segmentName(sha256)), sha256, what).pipe(
+  const read = yield* Effect.forEach(manifest.segments, (segment) => {
+    const what = `segment ${segment.sha256}`
+    return readContent(file, path.join(segments, segmentName(segment.sha256)), segment, what).pipe(
       Effect.flatMap((content) =>
         Effect.forEach(
           new TextDecoder().decode(content).split("\n").slice(0, -1),
@@ -118,19 +137,19 @@ export const readBlobs = Effect.fnUntraced(function*(
   const { blobs } = layout(path, path.dirname(file))
   const read = yield* Effect.forEach(
     manifest.attachments,
-    ({ sha256 }) =>
+    (attachment) =>
       Effect.map(
-        readContent(file, path.join(blobs, sha256), sha256, `blob ${sha256}`),
-        (content) => [sha256, content] as const
+        readContent(file, path.join(blobs, attachment.sha256), attachment, `blob ${attachment.sha256}`),
+        (content) => [attachment.sha256, content] as const
       )
   )
   return new Map(read)
 })
 
-/** Whether the file exists with this size. */
+/** Whether the file exists with this size, and is no link to one. */
 export const isThere = (file: string, bytes: number): Effect.Effect<boolean, never, FileSystem.FileSystem> =>
   FileSystem.FileSystem.pipe(
-    Effect.flatMap((fs) => fs.stat(file)),
+    Effect.flatMap((fs) => fs.lstat(file)),
     Effect.map(({ size, type }) => type === "File" && Number(size) === bytes),
     Effect.orElseSucceed(() => false)
   )
@@ -147,15 +166,18 @@ export const missing = Effect.fnUntraced(function*({ manifest, path: file }: Man
   return yield* Effect.filter(files, ([file, bytes]) => Effect.map(isThere(file, bytes), (there) => !there))
 })
 
-/** The manifests in a thread's directory, or why one cannot be read. */
+/** The manifests in a thread's directory, or why one cannot be read, and entries that only have a manifest's name. */
 export const manifestsIn = Effect.fnUntraced(function*(directory: string) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
-  const names = yield* fs.readDirectory(directory)
-  return yield* Effect.forEach(
-    names.filter((name) => isManifestName(name)),
-    (name) => Effect.result(readManifest(path.join(directory, name)))
+  const files = (yield* fs.readDirectory(directory)).filter((name) => isManifestName(name)).map((name) =>
+    path.join(directory, name)
   )
+  const own = yield* Effect.filter(files, DurableFile.isRegular)
+  return {
+    foreign: files.filter((file) => !own.includes(file)),
+    read: yield* Effect.forEach(own, (file) => Effect.result(readManifest(file)))
+  }
 })
 
 const isManifestName = (name: string): boolean =>

@@ -2,11 +2,14 @@
  * Tidies the directory of one thread: removes abandoned drafts, adds rows for manifests without one, removes rows
  * without a manifest, and removes the snapshots that a rule picks, with the files that only they use.
  *
- * While any manifest is unreadable (damaged, or of a newer release), no file that it could refer to is removed. Files
- * of others are never touched.
+ * While any manifest is unreadable (damaged, or of a newer release), no file that it could refer to is removed. Only
+ * regular files are removed, and of these what a manifest named, what has the hash of its content as its name (a
+ * snapshot whose manifest was not written), and drafts of ours. An entry that has the name of one of ours but is none
+ * (a link, a FIFO, a directory, other content) is handed to `foreign` and stays.
  */
 import { Effect, FileSystem, Path, Result } from "effect"
 import type { PlatformError } from "effect/PlatformError"
+import * as RegularFile from "../../process/RegularFile.ts"
 import { SnapshotIndex, type SnapshotRecord } from "../../store/SnapshotIndex.ts"
 import type { StoreFailed } from "../../store/StoreError.ts"
 import * as DurableFile from "./durableFile.ts"
@@ -19,24 +22,33 @@ type Files = FileSystem.FileSystem | Path.Path
 const absent = <A, R>(effect: Effect.Effect<A, PlatformError, R>) =>
   Effect.catchIf(effect, (error) => DurableFile.codeOf(error) === "ENOENT", () => Effect.void)
 
-const removeLeftovers = Effect.fnUntraced(function*(directory: string) {
+/** Told of each foreign entry that is met. */
+export type Foreign = (path: string) => Effect.Effect<void>
+
+const noEntries: ReadonlyArray<string> = []
+
+/** The names in a directory, without the abandoned drafts, which are removed. Undefined if there is no directory. */
+const removeLeftovers = Effect.fnUntraced(function*(directory: string, foreign: Foreign) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
-  const names = (yield* absent(fs.readDirectory(directory))) ?? []
-  for (const name of names) {
-    if (!(yield* DurableFile.isLeftover(directory, name))) continue
-    yield* fs.remove(path.join(directory, name), { force: true })
+  const names = yield* absent(fs.readDirectory(directory))
+  for (const name of names?.filter(DurableFile.isTransient) ?? noEntries) {
+    const file = path.join(directory, name)
+    if (!(yield* DurableFile.isRegular(file))) yield* foreign(file)
+    else if (yield* DurableFile.isLeftover(directory, name)) {
+      yield* DurableFile.assertReal(directory)
+      yield* fs.remove(file, { force: true })
+    }
   }
   return names
 })
 
 /** The threads' directories in a folder; undefined if the folder does not exist. */
-export const directoriesIn = Effect.fnUntraced(function*(folder: string) {
-  const fs = yield* FileSystem.FileSystem
+export const directoriesIn = Effect.fnUntraced(function*(folder: string, foreign: Foreign) {
   const path = yield* Path.Path
-  if ((yield* absent(fs.stat(folder))) === undefined) return undefined
-  const names = yield* removeLeftovers(folder)
-  return names.filter(SnapshotFolder.isThreadName).map((name) => path.join(folder, name))
+  yield* DurableFile.assertReal(folder)
+  const names = yield* removeLeftovers(folder, foreign)
+  return names?.filter(SnapshotFolder.isThreadName).map((name) => path.join(folder, name))
 })
 
 const adopted = (folder: string, { manifest, path }: SnapshotFolder.ManifestFile): SnapshotRecord => ({
@@ -77,22 +89,54 @@ const shares = (oldestFirst: ReadonlyArray<SnapshotFolder.ManifestFile>): Readon
   })
 }
 
-const removeUnreferenced = Effect.fnUntraced(function*(
-  directory: string,
-  kept: ReadonlyArray<SnapshotFolder.ManifestFile>
-) {
+const contentPattern = /^([0-9a-f]{64})(?:\.jsonl)?$/
+
+/** Whether the content has the hash that the file is named by, as every segment and blob of ours has. */
+const isContent = (file: string, sha256: string) =>
+  RegularFile.read(file, maxOrphanBytes).pipe(
+    Effect.match({ onSuccess: (content) => manifests.sha256(content) === sha256, onFailure: () => false })
+  )
+
+/** More than any segment or attachment has. A larger file stays. */
+const maxOrphanBytes = 512 * 1024 * 1024
+
+interface Places {
+  /** Snapshots whose files stay. */
+  readonly kept: ReadonlyArray<SnapshotFolder.ManifestFile>
+  /** Snapshots that were just removed. */
+  readonly gone: ReadonlyArray<SnapshotFolder.ManifestFile>
+}
+
+const namesOf = (found: ReadonlyArray<SnapshotFolder.ManifestFile>): ReadonlySet<string> => {
+  const files = found.map(({ manifest }) => manifests.files(manifest))
+  return new Set([
+    ...files.flatMap(({ segments }) => Array.from(segments.keys(), SnapshotFolder.segmentName)),
+    ...files.flatMap(({ blobs }) => Array.from(blobs.keys()))
+  ])
+}
+
+const removeUnreferenced = Effect.fnUntraced(function*(directory: string, { gone, kept }: Places, foreign: Foreign) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const { blobs, segments } = SnapshotFolder.layout(path, directory)
-  const named = kept.map(({ manifest }) => manifests.files(manifest))
-  const referenced = new Set([
-    ...named.flatMap(({ segments }) => Array.from(segments.keys(), SnapshotFolder.segmentName)),
-    ...named.flatMap(({ blobs }) => Array.from(blobs.keys()))
-  ])
+  const referenced = namesOf(kept)
+  const removed = namesOf(gone)
   for (const place of [segments, blobs]) {
-    for (const name of yield* removeLeftovers(place)) {
-      if (referenced.has(name) || !/^[0-9a-f]{64}(?:\.jsonl)?$/.test(name)) continue
-      yield* fs.remove(path.join(place, name), { force: true })
+    if (!(yield* SnapshotFolder.isDirectory(place))) {
+      if (yield* fs.exists(place)) yield* foreign(place)
+      continue
+    }
+    for (const name of (yield* removeLeftovers(place, foreign)) ?? noEntries) {
+      const [, sha256] = contentPattern.exec(name) ?? []
+      if (sha256 === undefined || referenced.has(name)) continue
+      const file = path.join(place, name)
+      const ours = (yield* DurableFile.isRegular(file)) && (removed.has(name) || (yield* isContent(file, sha256)))
+      if (!ours) {
+        yield* foreign(file)
+        continue
+      }
+      yield* DurableFile.assertReal(place)
+      yield* fs.remove(file, { force: true })
     }
   }
   if (kept.length > 0) return
@@ -100,6 +144,7 @@ const removeUnreferenced = Effect.fnUntraced(function*(
   for (const place of [segments, blobs, directory]) {
     const left = (yield* absent(fs.readDirectory(place))) ?? [""]
     if (left.every((name) => name === ".gitignore")) {
+      yield* DurableFile.assertReal(place)
       yield* fs.remove(place, { recursive: true, force: true })
     }
   }
@@ -110,19 +155,22 @@ export const thread = Effect.fnUntraced(function*(
   folder: string,
   directory: string,
   known: ReadonlyArray<SnapshotRecord>,
-  rule: (records: ReadonlyArray<SnapshotRecord>) => Effect.Effect<ReadonlySet<string>, StoreFailed>
+  rule: (records: ReadonlyArray<SnapshotRecord>) => Effect.Effect<ReadonlySet<string>, StoreFailed>,
+  foreign: Foreign
 ): Effect.fn.Return<void, PlatformError | StoreFailed, Files | SnapshotIndex> {
   const path = yield* Path.Path
   const index = yield* SnapshotIndex
   const rows = new Map(known.map((record) => [record.snapshot.snapshotId, record]))
-  yield* removeLeftovers(directory)
-  const read = (yield* absent(SnapshotFolder.manifestsIn(directory))) ?? []
+  yield* DurableFile.assertReal(directory)
+  yield* removeLeftovers(directory, foreign)
+  const entries = (yield* absent(SnapshotFolder.manifestsIn(directory))) ?? { read: [], foreign: [] }
   const whole: Array<readonly [SnapshotFolder.ManifestFile, SnapshotRecord]> = []
   /** Copied from elsewhere, or incomplete: not listed, and their files stay. */
   const others: Array<SnapshotFolder.ManifestFile> = []
   const unread = new Set<string>()
   const seen = new Set<string>()
-  for (const result of read) {
+  for (const file of entries.foreign) yield* foreign(file)
+  for (const result of entries.read) {
     if (Result.isFailure(result)) {
       unread.add(path.basename(result.failure.path, ".json"))
       continue
@@ -158,5 +206,9 @@ export const thread = Effect.fnUntraced(function*(
       yield* index.add({ ...record, diskBytes })
     }
   }
-  if (unread.size === 0) yield* removeUnreferenced(directory, [...kept.map(([found]) => found), ...others])
+  if (unread.size > 0) return
+  yield* removeUnreferenced(directory, {
+    kept: [...kept.map(([found]) => found), ...others],
+    gone: whole.filter(([, { snapshot }]) => gone.has(snapshot.snapshotId)).map(([found]) => found)
+  }, foreign)
 })

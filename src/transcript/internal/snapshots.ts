@@ -78,6 +78,9 @@ export const newId: Effect.Effect<string> = Effect.sync(() => `snp_${crypto.rand
 
 const ignoreFile = ".gitignore"
 
+/** Of the entries that are reported. Later ones are skipped all the same. */
+const maxReported = 1000
+
 const unreadable = (path: string) => (error: PlatformError | StoreFailed) =>
   error._tag === "StoreFailed" ? error : new SnapshotUnreadable({ path, code: DurableFile.codeOf(error) })
 
@@ -88,6 +91,18 @@ export const make: Effect.Effect<Snapshots, never, FileSystem.FileSystem | Path.
     const path = yield* Path.Path
     const index = yield* SnapshotIndex
     const locks = yield* NamedLocks.make
+
+    const reported = new Set<string>()
+    /** Reports an entry once: sweeps meet it again and again. */
+    const foreign: SnapshotSweep.Foreign = (path) =>
+      Effect.suspend(() => {
+        if (reported.has(path) || reported.size >= maxReported) return Effect.void
+        reported.add(path)
+        return Effect.logWarning("An entry in a folder of snapshots is not ours, or leads elsewhere; it was skipped")
+          .pipe(
+            Effect.annotateLogs({ path })
+          )
+      })
 
     const locked = <A, E>(
       directory: string,
@@ -111,13 +126,22 @@ export const make: Effect.Effect<Snapshots, never, FileSystem.FileSystem | Path.
         || (record.compactionId !== undefined && keeping.openCompactions?.has(record.compactionId) === true)
     })
 
+    /** A directory, or nothing; anything else under its name is reported. */
+    const isTidiable = (directory: string) =>
+      Effect.gen(function*() {
+        if (yield* SnapshotFolder.isDirectory(directory)) return true
+        if (!(yield* Effect.orElseSucceed(fs.exists(directory), () => true))) return true
+        yield* foreign(directory)
+        return false
+      }).pipe(Effect.provideContext(context))
+
     /** Removes leftovers, adopts manifests without a row, and removes the snapshots that the rule picks. */
     const tidy = (
       folder: string,
       directory: string,
       known: ReadonlyArray<SnapshotRecord>,
       rule: (records: ReadonlyArray<SnapshotRecord>) => Effect.Effect<ReadonlySet<string>, StoreFailed>
-    ) => SnapshotSweep.thread(folder, directory, known, rule).pipe(Effect.mapError(unreadable(directory)))
+    ) => SnapshotSweep.thread(folder, directory, known, rule, foreign).pipe(Effect.mapError(unreadable(directory)))
 
     const perThread = (keeping: Rule, isLive: SweepInput["isLive"]) => (records: ReadonlyArray<SnapshotRecord>) =>
       Effect.gen(function*() {
@@ -202,6 +226,12 @@ export const make: Effect.Effect<Snapshots, never, FileSystem.FileSystem | Path.
       yield* DurableFile.sync(place)
     })
 
+    const realFolder = (input: SnapshotInput) =>
+      DurableFile.realFolder(path.resolve(input.identity.directory), path.resolve(input.folder)).pipe(
+        Effect.mapError(notWritten(input)),
+        Effect.provideContext(context)
+      )
+
     const writeLocked = Effect.fnUntraced(function*(folder: string, directory: string, input: SnapshotInput) {
       const startedAt = yield* Clock.currentTimeMillis
       const { snapshotId } = input
@@ -259,7 +289,7 @@ export const make: Effect.Effect<Snapshots, never, FileSystem.FileSystem | Path.
 
     return {
       write: Effect.fn("Snapshots.write")(function*(input: SnapshotInput) {
-        const folder = path.resolve(input.folder)
+        const folder = yield* realFolder(input)
         const directory = path.join(folder, SnapshotFolder.threadName(input.threadId))
         const written = yield* locked(directory, writeLocked(folder, directory, input)).pipe(
           Effect.mapError(notWritten(input))
@@ -290,7 +320,7 @@ export const make: Effect.Effect<Snapshots, never, FileSystem.FileSystem | Path.
 
       sweep: Effect.fn("Snapshots.sweep")(function*(input: SweepInput) {
         const folder = path.resolve(input.folder)
-        const names = yield* SnapshotSweep.directoriesIn(folder).pipe(
+        const names = yield* SnapshotSweep.directoriesIn(folder, foreign).pipe(
           Effect.provideContext(context),
           Effect.mapError(unreadable(folder))
         )
@@ -299,6 +329,7 @@ export const make: Effect.Effect<Snapshots, never, FileSystem.FileSystem | Path.
         if (names === undefined) return
         for (const directory of new Set([...names, ...records.keys()])) {
           const known = records.get(directory) ?? []
+          if (!(yield* isTidiable(directory))) continue
           const result = yield* Effect.result(
             locked(directory, tidy(folder, directory, known, perThread(input, input.isLive)))
           )
