@@ -9,10 +9,16 @@
  * `flushed` survives a power cut, `relaxed` survives the process but can be lost with the power. A flushed commit also
  * flushes the relaxed ones before it.
  *
+ * The database and its logs are for their owner alone (mode 0600; a file that others can read is restricted), in a
+ * folder that not every user of the machine can write to. A lock of another process is waited for in Effect, and the
+ * event loop goes on.
+ *
  * **Gotchas**
  *
- * - `node:sqlite` is synchronous: a statement that waits for another process's lock blocks the event loop, for up to
- *   `busyTimeout`.
+ * - If the file is deleted, moved or replaced while it is open, the first flushed commit that notices fails, and so does
+ *   every statement after it: what is written there is found by no later opening. The store reports it as
+ *   `StoreFailed`, reason `StoreMoved`.
+ * - The wait for a lock is in real time, whatever `Clock` the caller has.
  * - `node:sqlite` is imported when the first client is opened, not before.
  *
  * @since 0.1.0
@@ -20,8 +26,10 @@
 import { Context, Duration, Effect, Layer, type Scope, Semaphore } from "effect"
 import { Reactivity } from "effect/reactivity"
 import { SqlClient, type SqlError, Statement } from "effect/sql"
-import { failed, property, resultCode, SqliteConnection } from "./internal/sqliteConnection.ts"
-import { StoreCorrupt, StoreLocked, StoreUnwritable } from "./StoreError.ts"
+import { codeName, primaryCode, property } from "./internal/sqliteCodes.ts"
+import { awaitLock, failed, SqliteConnection } from "./internal/sqliteConnection.ts"
+import * as storeFile from "./internal/storeFile.ts"
+import { StoreCorrupt, StoreExposed, StoreLocked, StoreUnwritable } from "./StoreError.ts"
 
 /**
  * Which database is opened, and how.
@@ -46,26 +54,9 @@ export const Durability = Context.Reference<"flushed" | "relaxed">("effect-codin
   defaultValue: () => "flushed"
 })
 
-const codeNames: Readonly<Record<number, string>> = {
-  3: "SQLITE_PERM",
-  5: "SQLITE_BUSY",
-  6: "SQLITE_LOCKED",
-  8: "SQLITE_READONLY",
-  10: "SQLITE_IOERR",
-  11: "SQLITE_CORRUPT",
-  13: "SQLITE_FULL",
-  14: "SQLITE_CANTOPEN",
-  24: "SQLITE_FORMAT",
-  26: "SQLITE_NOTADB"
-}
-
 const refusal = (filename: string) => (cause: unknown): StoreCorrupt | StoreLocked | StoreUnwritable => {
-  const extended = resultCode(cause)
-  const primary = extended === undefined ? undefined : extended & 0xff
-  const code = primary === undefined
-    ? String(property(cause, "code") ?? "unknown")
-    : codeNames[primary] ?? `SQLITE_${primary}`
-  switch (primary) {
+  const code = codeName(cause) ?? String(property(cause, "code") ?? "unknown")
+  switch (primaryCode(cause)) {
     case 11:
     case 24:
     case 26:
@@ -78,33 +69,64 @@ const refusal = (filename: string) => (cause: unknown): StoreCorrupt | StoreLock
   }
 }
 
+/** Creates a missing file for its owner alone, in a folder in which no other user can replace it. */
+const prepareFile = Effect.fnUntraced(function*(filename: string, refused: ReturnType<typeof refusal>) {
+  const path = storeFile.pathOf(filename)
+  if (path === undefined) return
+  if (yield* Effect.try({ try: () => storeFile.isFolderOpen(path), catch: refused })) {
+    return yield* new StoreExposed({ filename, reason: "folder-writable" })
+  }
+  yield* Effect.ignore(Effect.try({ try: () => storeFile.create(path), catch: refused }))
+})
+
 const open = Effect.fnUntraced(function*({ busyTimeout, filename }: Options) {
   const refused = refusal(filename)
+  const patience = Duration.toMillis(busyTimeout ?? "5 seconds")
   const sqlite = yield* Effect.tryPromise({ try: () => import("node:sqlite"), catch: refused })
+  yield* prepareFile(filename, refused)
   const db = yield* Effect.acquireRelease(
     Effect.try({ try: () => new sqlite.DatabaseSync(filename), catch: refused }),
     (db) => Effect.sync(() => db.close())
   )
+  const location = db.location()
   // SQLite takes a name that is empty, as from a variable that is not set, for a database to be deleted when it is closed.
-  if (db.location() === null && !/^(?::memory:|file:.*(?::memory:|[?&]mode=memory))/.test(filename)) {
+  if (location === null && !/^(?::memory:|file:.*(?::memory:|[?&]mode=memory))/.test(filename)) {
     return yield* new StoreUnwritable({ filename, code: "NO_FILENAME" })
   }
-  yield* Effect.try({
-    try: () => {
-      db.exec(`PRAGMA busy_timeout = ${Math.round(Duration.toMillis(busyTimeout ?? "5 seconds"))}`)
-      db.prepare("SELECT COUNT(*) FROM sqlite_schema").all()
-      const version = Number(db.prepare("PRAGMA user_version").get()?.["user_version"])
-      // On a read-only file BEGIN IMMEDIATE succeeds; only a write fails.
-      db.exec(`BEGIN IMMEDIATE; PRAGMA user_version = ${version}; ROLLBACK`)
-      db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON")
-    },
+  const whileLocked = (run: () => void) =>
+    awaitLock(Effect.try({ try: run, catch: refused }), (error) => error._tag === "StoreLocked", patience)
+  yield* whileLocked(() => {
+    // What waits for a lock waits in Effect.
+    db.exec("PRAGMA busy_timeout = 0")
+    db.prepare("SELECT COUNT(*) FROM sqlite_schema").all()
+    const version = Number(db.prepare("PRAGMA user_version").get()?.["user_version"])
+    // On a read-only file BEGIN IMMEDIATE succeeds; only a write fails.
+    db.exec(`BEGIN IMMEDIATE; PRAGMA user_version = ${version}; ROLLBACK`)
+  })
+  if (location !== null) {
+    yield* Effect.try({
+      try: () => storeFile.restrict(location),
+      catch: () => new StoreExposed({ filename, reason: "file-readable" })
+    })
+  }
+  yield* whileLocked(() => {
+    db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON")
+    // The log is opened, or created, by the first read.
+    db.prepare("SELECT COUNT(*) FROM sqlite_schema").all()
+  })
+  const isInPlace = yield* Effect.try({
+    try: () =>
+      storeFile.inPlace(
+        location === null ? [] : [storeFile.pathOf(filename) ?? location, `${location}-wal`]
+      ),
     catch: refused
   })
-  return db
+  return new SqliteConnection(db, { patience, isInPlace })
 })
 
 /**
- * Opens the database until the Scope closes. Fails with `StoreCorrupt`, `StoreLocked` or `StoreUnwritable`.
+ * Opens the database until the Scope closes. Fails with `StoreCorrupt`, `StoreLocked`,
+ * `StoreUnwritable` or `StoreExposed`.
  *
  * @since 0.1.0
  * @category constructors
@@ -113,11 +135,11 @@ export const make = (
   options: Options
 ): Effect.Effect<
   SqlClient.SqlClient,
-  StoreCorrupt | StoreLocked | StoreUnwritable,
+  StoreCorrupt | StoreLocked | StoreUnwritable | StoreExposed,
   Scope.Scope | Reactivity.Reactivity
 > =>
   Effect.gen(function*() {
-    const connection = new SqliteConnection(yield* open(options))
+    const connection = yield* open(options)
     const available = Effect.withFiber<SqliteConnection, SqlError.SqlError>((fiber) =>
       Effect.try({
         try: () => {
@@ -151,5 +173,5 @@ export const make = (
  */
 export const layer = (
   options: Options
-): Layer.Layer<SqlClient.SqlClient, StoreCorrupt | StoreLocked | StoreUnwritable> =>
+): Layer.Layer<SqlClient.SqlClient, StoreCorrupt | StoreLocked | StoreUnwritable | StoreExposed> =>
   Layer.effect(SqlClient.SqlClient, make(options)).pipe(Layer.provide(Reactivity.layer))

@@ -8,6 +8,7 @@ import { Schema } from "effect"
 import type { Migrator, SqlError } from "effect/sql"
 import { Epoch, ThreadId, TurnId } from "../domain/Ids.ts"
 import { hidden } from "../domain/PublicError.ts"
+import { codeName, FileMoved } from "./internal/sqliteCodes.ts"
 
 /**
  * The file is not a database, or its content is damaged. It was not touched.
@@ -71,6 +72,30 @@ export class StoreUnwritable
 }
 
 /**
+ * Other users of the machine could read the store, or put another file in its place, and this process may not change
+ * that: any user can write to its folder, or the file belongs to another user and can be read by others.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class StoreExposed
+  extends Schema.TaggedError<StoreExposed>("effect-coding-agents/StoreExposed")("StoreExposed", {
+    filename: hidden(Schema.String),
+    reason: Schema.Literals(["folder-writable", "file-readable"])
+  }, { httpApiStatus: 500 })
+{
+  readonly retryable = false
+  get publicMessage() {
+    return `The store is open to other users of the machine (${this.reason})`
+  }
+  override get message() {
+    return this.reason === "folder-writable"
+      ? `Every user can write to the folder of the store "${this.filename}". Take that from them (chmod o-w) or use another.`
+      : `Other users can read the store "${this.filename}", which belongs to another user. Its mode should be 0600.`
+  }
+}
+
+/**
  * The file was written by a newer release of this package, which may mean things that this one cannot keep.
  *
  * @category errors
@@ -124,9 +149,14 @@ export class StoreOwned extends Schema.TaggedError<StoreOwned>("effect-coding-ag
 }
 
 /**
- * A statement failed: disk full, lock timeout, lost connection. `reason` is the `_tag` of the SQL error's reason,
- * `SchemaError` where a stored record cannot be read, or `NestedTransaction` where the caller writes to the store inside
- * of a transaction of its own on the same client.
+ * A statement failed: disk full, lock timeout, lost connection. `reason` is the `_tag` of the SQL error's reason, or
+ *
+ * - `SchemaError`: a stored record cannot be read
+ * - `NestedTransaction`: the caller writes to the store inside of a transaction of its own on the same client
+ * - `StoreMoved`: the file was deleted, moved or replaced while it was open. Nothing is stored or acknowledged any more
+ *   until the store is opened again.
+ *
+ * `code` is SQLite's name for what went wrong: `SQLITE_FULL` for a full disk, `SQLITE_BUSY` for another process's lock.
  *
  * @category errors
  * @since 0.1.0
@@ -134,19 +164,19 @@ export class StoreOwned extends Schema.TaggedError<StoreOwned>("effect-coding-ag
 export class StoreFailed extends Schema.TaggedError<StoreFailed>("effect-coding-agents/StoreFailed")("StoreFailed", {
   operation: Schema.String,
   reason: Schema.String,
+  code: Schema.optionalKey(Schema.String),
   cause: hidden(Schema.Defect())
 }, { httpApiStatus: 503 }) {
   get retryable(): boolean {
-    return this.reason !== "NestedTransaction"
+    return this.reason !== "NestedTransaction" && this.reason !== "StoreMoved"
   }
   static of(operation: string) {
     return (cause: SqlError.SqlError | Migrator.MigrationError | Schema.SchemaError) => {
-      const reason = cause._tag === "SqlError"
-        ? cause.reason._tag
-        : cause._tag === "MigrationError"
-        ? cause.kind
-        : cause._tag
-      return new StoreFailed({ operation, reason, cause })
+      if (cause._tag === "MigrationError") return new StoreFailed({ operation, reason: cause.kind, cause })
+      if (cause._tag === "SchemaError") return new StoreFailed({ operation, reason: cause._tag, cause })
+      if (cause.reason.cause instanceof FileMoved) return new StoreFailed({ operation, reason: "StoreMoved", cause })
+      const code = codeName(cause.reason.cause)
+      return new StoreFailed({ operation, reason: cause.reason._tag, cause, ...(code === undefined ? {} : { code }) })
     }
   }
   /** The caller has a transaction open on the store's client. Trying again in it fails again. */
@@ -158,7 +188,7 @@ export class StoreFailed extends Schema.TaggedError<StoreFailed>("effect-coding-
     })
   }
   override get message() {
-    return `The store failed to ${this.operation} (${this.reason})`
+    return `The store failed to ${this.operation} (${this.code ?? this.reason})`
   }
 }
 
@@ -172,6 +202,7 @@ export type StoreOpenError =
   | StoreCorrupt
   | StoreLocked
   | StoreUnwritable
+  | StoreExposed
   | StoreNewer
   | StoreOlder
   | StoreOwned

@@ -35,7 +35,7 @@ const onFile = <A, E>(
 ) =>
   Effect.flatMap(
     file,
-    (filename) => Effect.provide(test(filename), Agents.layer({ filename, busyTimeout: "10 millis" }), { local: true })
+    (filename) => Effect.provide(test(filename), Agents.layer({ filename, busyTimeout: 0 }), { local: true })
   )
 
 /** One end per turn, no hole, nothing sent twice, and a cursor to go on from. */

@@ -26,7 +26,7 @@ export const mock = InstanceId.make("mock")
 export interface Options {
   /** Default: a database in memory. */
   readonly filename?: string | undefined
-  /** How long a statement waits for a lock. It holds up the whole process. */
+  /** How long a statement waits for a lock, in real time. */
   readonly busyTimeout?: Duration.Input | undefined
   readonly settings?: CodingAgents.Settings | undefined
   readonly mock?: MockProviderOptions | undefined

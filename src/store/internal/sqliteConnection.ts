@@ -4,19 +4,13 @@
 import { Cause, Context, Effect, Stream } from "effect"
 import { SqlClient, type SqlConnection, SqlError } from "effect/sql"
 import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite"
-
-export const property = (cause: unknown, name: string): unknown =>
-  typeof cause === "object" && cause !== null ? Reflect.get(cause, name) : undefined
-
-/** SQLite's extended result code; the primary one is its low byte. */
-export const resultCode = (cause: unknown): number | undefined => {
-  const code = property(cause, "errcode")
-  return typeof code === "number" ? code : undefined
-}
+import { FileMoved, isBusy, resultCode } from "./sqliteCodes.ts"
 
 interface Prepared {
   readonly statement: StatementSync
   readonly hasRows: boolean
+  /** Whether it can be, or end, a transaction that changes something. */
+  readonly writes: boolean
   arrays: boolean
   bigints: boolean
 }
@@ -46,6 +40,33 @@ export const failed = (operation: string) => (cause: unknown) => {
   })
 }
 
+/**
+ * The steps in which SQLite itself waits for a lock, in milliseconds; the last one is repeated. In real time, whatever
+ * clock the caller has: it is another process that is waited for.
+ */
+const lockSteps = [1, 2, 5, 10, 15, 20, 25, 25, 25, 50, 50, 100]
+
+const pause = (millis: number): Effect.Effect<void> =>
+  Effect.callback((resume) => {
+    const timer = setTimeout(() => resume(Effect.void), millis)
+    return Effect.sync(() => clearTimeout(timer))
+  })
+
+/**
+ * Repeats what another connection's lock has kept from happening. SQLite would wait within the statement, and the
+ * event loop with it.
+ */
+export const awaitLock = <A, E>(
+  attempt: Effect.Effect<A, E>,
+  isLocked: (error: E) => boolean,
+  patience: number,
+  step = 0
+): Effect.Effect<A, E> =>
+  Effect.catchIf(attempt, (error) => patience > 0 && isLocked(error), () => {
+    const wait = Math.min(patience, lockSteps[step] ?? 100)
+    return Effect.andThen(pause(wait), Effect.suspend(() => awaitLock(attempt, isLocked, patience - wait, step + 1)))
+  })
+
 const pageSize = 128
 
 /** Pages of the rows; an empty one is the end. On Node 22 an iterator that is asked beyond its end begins again. */
@@ -66,21 +87,46 @@ const pages = (rows: Iterator<object>) => {
 export class SqliteConnection implements SqlConnection.Connection {
   readonly #db: DatabaseSync
   readonly #prepared = new Map<string, Prepared>()
+  readonly #patience: number
+  readonly #isInPlace: () => boolean
   #durability: "flushed" | "relaxed" = "flushed"
+  #moved = false
 
-  constructor(db: DatabaseSync) {
+  /** `patience`: how many milliseconds a statement waits for a lock. `isInPlace`: the file is still the opened one. */
+  constructor(db: DatabaseSync, options: { readonly patience: number; readonly isInPlace: () => boolean }) {
     this.#db = db
+    this.#patience = options.patience
+    this.#isInPlace = options.isInPlace
   }
 
   get inTransaction(): boolean {
     return this.#db.isTransaction
   }
 
-  /** SQLite refuses to change this inside a transaction. */
+  /** SQLite refuses to change this inside a transaction. Throws for good once the file was found to be gone. */
   setDurability(durability: "flushed" | "relaxed"): void {
+    if (this.#moved) throw new FileMoved()
     if (durability === this.#durability || this.#db.isTransaction) return
     this.#db.exec(durability === "flushed" ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL")
     this.#durability = durability
+  }
+
+  /**
+   * What is committed to a file that was deleted, moved or replaced is lost to the next one who opens the path, so it
+   * must not be acknowledged. Compared after the commit: the file may be taken away up to that moment.
+   */
+  #mustBeInPlace({ writes }: Prepared): void {
+    if (!writes || this.#durability === "relaxed" || this.#db.isTransaction) return
+    if (!this.#isInPlace()) {
+      this.#moved = true
+      throw new FileMoved()
+    }
+  }
+
+  /** Runs it, and again while another connection has the lock. Within a transaction the lock is held already. */
+  #attempt<A>(run: () => A): Effect.Effect<A, SqlError.SqlError> {
+    const attempt = Effect.try({ try: run, catch: failed("execute") })
+    return awaitLock(attempt, (error) => !this.#db.isTransaction && isBusy(error.reason.cause), this.#patience)
   }
 
   #prepare(sql: string): Prepared {
@@ -88,7 +134,13 @@ export class SqliteConnection implements SqlConnection.Connection {
     const hasRows = statement.columns().length > 0
     // `run` reports the connection's last rowid, and Node 26 throws after executing if that is above 2^53.
     if (!hasRows) statement.setReadBigInts(true)
-    return { statement, hasRows, arrays: false, bigints: !hasRows }
+    return {
+      statement,
+      hasRows,
+      writes: !/^\s*(?:SELECT|PRAGMA|BEGIN|SAVEPOINT|RELEASE|ROLLBACK)/i.test(sql),
+      arrays: false,
+      bigints: !hasRows
+    }
   }
 
   #cached(sql: string): Prepared {
@@ -119,16 +171,14 @@ export class SqliteConnection implements SqlConnection.Connection {
     options: { readonly cached: boolean; readonly arrays: boolean }
   ): Effect.Effect<ReadonlyArray<any>, SqlError.SqlError> {
     return Effect.withFiber((fiber) =>
-      Effect.try({
-        try: () => {
-          const prepared = options.cached ? this.#cached(sql) : this.#prepare(sql)
-          this.#configure(prepared, options.arrays, Context.get(fiber.context, SqlClient.SafeIntegers))
-          const input = params.map(bindable)
-          if (prepared.hasRows) return prepared.statement.all(...input)
-          prepared.statement.run(...input)
-          return []
-        },
-        catch: failed("execute")
+      this.#attempt(() => {
+        const prepared = options.cached ? this.#cached(sql) : this.#prepare(sql)
+        this.#configure(prepared, options.arrays, Context.get(fiber.context, SqlClient.SafeIntegers))
+        const input = params.map(bindable)
+        const rows = prepared.hasRows ? prepared.statement.all(...input) : []
+        if (!prepared.hasRows) prepared.statement.run(...input)
+        this.#mustBeInPlace(prepared)
+        return rows
       })
     )
   }
@@ -161,20 +211,22 @@ export class SqliteConnection implements SqlConnection.Connection {
 
   /** Rows of a query, or `{ changes, lastInsertRowid }`; the latter as bigint where a number cannot hold it. */
   executeRaw(sql: string, params: ReadonlyArray<unknown>) {
-    return Effect.try({
-      try: () => {
-        const prepared = this.#cached(sql)
-        this.#configure(prepared, false, false)
-        const input = params.map(bindable)
-        if (prepared.hasRows) return prepared.statement.all(...input)
-        const { changes, lastInsertRowid } = prepared.statement.run(...input)
-        const rowid = Number(lastInsertRowid)
-        return {
-          changes: Number(changes),
-          lastInsertRowid: Number.isSafeInteger(rowid) ? rowid : lastInsertRowid
-        }
-      },
-      catch: failed("execute")
+    return this.#attempt(() => {
+      const prepared = this.#cached(sql)
+      this.#configure(prepared, false, false)
+      const input = params.map(bindable)
+      if (prepared.hasRows) {
+        const rows = prepared.statement.all(...input)
+        this.#mustBeInPlace(prepared)
+        return rows
+      }
+      const { changes, lastInsertRowid } = prepared.statement.run(...input)
+      this.#mustBeInPlace(prepared)
+      const rowid = Number(lastInsertRowid)
+      return {
+        changes: Number(changes),
+        lastInsertRowid: Number.isSafeInteger(rowid) ? rowid : lastInsertRowid
+      }
     })
   }
 

@@ -101,7 +101,7 @@ export interface LiveEpoch {
 const storeRetry = Schedule.min([Schedule.exponential("50 millis"), Schedule.spaced("2 seconds")]).pipe(
   Schedule.upTo({ times: 8 }),
   Schedule.setInputType<StoreFailed | EpochFenced>(),
-  Schedule.while(({ input }) => input._tag === "StoreFailed")
+  Schedule.while(({ input }) => input._tag === "StoreFailed" && input.retryable)
 )
 
 export const isOver = (live: LiveEpoch): boolean => live.abandoned || live.state.phase === "over"
