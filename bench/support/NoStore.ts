@@ -21,6 +21,7 @@ const sessionStore = (): SessionStore["Service"] => {
         threads.delete(threadId)
         return position
       }),
+    maintain: Effect.succeed({ bytesBefore: undefined, bytesAfter: undefined }),
     tombstone: () => none,
     boundSessions: () => Effect.succeed(new Map()),
     getCursor: () => none,

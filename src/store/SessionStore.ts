@@ -55,6 +55,17 @@ export interface Tombstone {
 }
 
 /**
+ * What {@link SessionStore.maintain} did to the file, in bytes; nothing is known of a database that is not SQLite.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Maintained {
+  readonly bytesBefore: number | undefined
+  readonly bytesAfter: number | undefined
+}
+
+/**
  * @category services
  * @since 0.1.0
  */
@@ -71,8 +82,18 @@ export class SessionStore extends Context.Service<SessionStore, {
   /**
    * Removes the thread with its cursors, turns and events, and leaves a tombstone; answers its position. Only this, and a
    * reset, removes a cursor.
+   *
+   * What was said in it is overwritten in the file, in batches between which other work goes on, and its write-ahead log
+   * is truncated. Where that fails, or another process reads the log, the thread is deleted all the same, and the rest is
+   * done by the next deletion, `maintain` or opening. What hooks still have to be told stays until it is delivered.
    */
   readonly deleteThread: (threadId: ThreadId) => Effect.Effect<Position, StoreFailed>
+  /**
+   * Erases what deletions have left, and gives the file's free space back to the disk. On SQLite the file is written anew
+   * (`VACUUM`), which holds up the whole process while it runs, and needs twice the size of what is stored on the disk:
+   * fails with `StoreFailed`, reason `SpaceMissing`, and does not begin, if it is not there.
+   */
+  readonly maintain: Effect.Effect<Maintained, StoreFailed>
   /** When the thread of this id was last deleted, if it ever was. It stays where the id is used again. */
   readonly tombstone: (threadId: ThreadId) => Effect.Effect<Option.Option<Tombstone>, StoreFailed>
   /**

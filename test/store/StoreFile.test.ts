@@ -2,7 +2,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer } from "effect"
 import { SqlClient } from "effect/sql"
-import { spawn } from "node:child_process"
 import {
   chmodSync,
   copyFileSync,
@@ -21,6 +20,7 @@ import { SessionStore } from "../../src/store/SessionStore.ts"
 import * as SqliteClient from "../../src/store/SqliteClient.ts"
 import { MockProvider } from "../../src/testing/index.ts"
 import * as Agents from "../support/Agents.ts"
+import * as ChildScript from "../support/ChildScript.ts"
 import {
   allEvents,
   commit,
@@ -161,15 +161,11 @@ describe("SessionStore: a file that is taken away while it is open", () => {
 
 /** A process that has the file's write lock until it is killed. */
 const lockedByProcess = (filename: string) =>
-  Effect.acquireRelease(
-    Effect.callback<ReturnType<typeof spawn>>((resume) => {
-      const script = `const db = new (require("node:sqlite").DatabaseSync)(${JSON.stringify(filename)})
-        db.exec("BEGIN IMMEDIATE"); console.log("locked"); setInterval(() => {}, 1000)`
-      const child = spawn(process.execPath, ["-e", script], { stdio: ["ignore", "pipe", "inherit"] })
-      child.stdout.once("data", () => resume(Effect.succeed(child)))
-    }),
-    (child) => Effect.sync(() => child.kill("SIGKILL"))
-  )
+  ChildScript.start([
+    "-e",
+    `const db = new (require("node:sqlite").DatabaseSync)(${JSON.stringify(filename)})
+    db.exec("BEGIN IMMEDIATE"); console.log("locked"); setInterval(() => {}, 1000)`
+  ])
 
 const immediates = (count: number): Effect.Effect<void> =>
   count === 0
@@ -193,7 +189,7 @@ describe("SqliteClient: a lock of another process", () => {
         })
         yield* immediates(20)
         assert.deepStrictEqual([alone.pollUnsafe(), transaction.pollUnsafe()], [undefined, undefined])
-        holder.kill("SIGKILL")
+        yield* holder.kill
         yield* Fiber.join(alone)
         yield* Fiber.join(transaction)
         assert.deepStrictEqual(yield* sql`SELECT n FROM a ORDER BY n`.values, [[1], [2]])
@@ -211,7 +207,7 @@ describe("SqliteClient: a lock of another process", () => {
       )
       yield* immediates(20)
       assert.isUndefined(opening.pollUnsafe())
-      holder.kill("SIGKILL")
+      yield* holder.kill
       yield* Fiber.join(opening)
     }))
 

@@ -55,6 +55,7 @@ const wrapped = (store: Store, fails: (operation: string) => boolean): Store => 
     getThread: (threadId) => guard("getThread", store.getThread(threadId)),
     listThreads: (page) => guard("listThreads", store.listThreads(page)),
     deleteThread: (threadId) => guard("deleteThread", store.deleteThread(threadId)),
+    maintain: guard("maintain", store.maintain),
     boundSessions: (instanceId, sessionIds) => guard("boundSessions", store.boundSessions(instanceId, sessionIds)),
     getCursor: (threadId, instanceId) => guard("getCursor", store.getCursor(threadId, instanceId)),
     tombstone: (threadId) => guard("tombstone", store.tombstone(threadId)),

@@ -33,6 +33,8 @@ export const withStore = <A, E, R>(filename: string, effect: Effect.Effect<A, E,
 export const hash = (filename: string) => createHash("sha256").update(readFileSync(filename)).digest("hex")
 
 export const threadId = ThreadId.make("thread-1")
+/** What a deleted thread has said, to be looked for in the bytes of the store's files. */
+export const erased = "the launch code is 8341"
 export const instanceId = InstanceId.make("acme-1")
 export const first = Epoch.make(1)
 export const turn = (id: string) => TurnId.make(id)

@@ -4,6 +4,7 @@
  */
 import { Console, Effect } from "effect"
 import { spawn } from "node:child_process"
+import { DatabaseSync } from "node:sqlite"
 import { ItemId, RequestId, ThreadId } from "../../src/domain/Ids.ts"
 import { AgentProcesses, markerVariable } from "../../src/process/AgentProcesses.ts"
 import { SessionStore } from "../../src/store/SessionStore.ts"
@@ -11,8 +12,10 @@ import {
   acceptedTurn,
   binding,
   commit,
+  erased,
   first,
   instanceId,
+  message,
   numbered,
   openThread,
   turn,
@@ -86,8 +89,33 @@ const stayAlive = Effect.callback<never>(() => {
 
 const wait = (left: unknown) => Effect.andThen(Console.log(JSON.stringify(left)), stayAlive)
 
-const run: Effect.Effect<unknown, unknown, SessionStore | AgentProcesses> = scenario === "agent"
-  ? Effect.scoped(Effect.flatMap(agent, wait))
-  : Effect.flatMap(turns, wait)
+/** Deletes a large thread, and is killed by `kill -9` when a part of it is erased and the rest is not. */
+const deletion = Effect.gen(function*() {
+  const store = yield* SessionStore
+  yield* openThread()
+  const count = 40
+  for (let n = 1; n <= count; n++) {
+    yield* commit(numbered(n, [message(`${erased} ${"x".repeat(300_000)}`)]), { flush: n === count })
+  }
+  const left = new DatabaseSync(filename).prepare("SELECT COUNT(*) AS events FROM eca_events")
+  yield* Effect.forkChild(Effect.gen(function*() {
+    for (;;) {
+      const events = Number(left.get()?.["events"])
+      if (events <= count - 10) {
+        yield* Console.log(JSON.stringify({ events }))
+        process.kill(process.pid, "SIGKILL")
+      }
+      yield* Effect.yieldNow
+    }
+  }))
+  yield* store.deleteThread(binding().threadId)
+})
+
+const scenarios: Readonly<Record<string, Effect.Effect<unknown, unknown, SessionStore | AgentProcesses>>> = {
+  agent: Effect.scoped(Effect.flatMap(agent, wait)),
+  deletion
+}
+
+const run = scenarios[scenario] ?? Effect.flatMap(turns, wait)
 
 Effect.runFork(withStore(filename, run))

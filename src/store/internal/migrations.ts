@@ -151,8 +151,15 @@ const snapshots = Effect.gen(function*() {
   yield* sql`CREATE INDEX eca_snapshots_folder ON eca_snapshots (folder, created_at)`
 })
 
+/** Threads that are deleted, and whose events and turns are still to be erased. */
+const erasures = Effect.gen(function*() {
+  const sql = yield* SqlClient.SqlClient
+  yield* sql`CREATE TABLE eca_erasures (thread_id TEXT PRIMARY KEY NOT NULL)`
+})
+
 const migrations: Readonly<Record<string, Effect.Effect<void, SqlError.SqlError, SqlClient.SqlClient>>> = {
-  "0001_layout": Effect.all([threads, turns, events, ownership, hooks, snapshots], { discard: true })
+  "0001_layout": Effect.all([threads, turns, events, ownership, hooks, snapshots], { discard: true }),
+  "0002_erasures": erasures
 }
 
 /** What each migration of this release is called, by its id. */

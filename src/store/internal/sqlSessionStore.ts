@@ -9,6 +9,7 @@ import type { SessionStore } from "../SessionStore.ts"
 import type { SnapshotIndex } from "../SnapshotIndex.ts"
 import { StoreFailed, type StoreNewer, type StoreOlder, type StoreOwned } from "../StoreError.ts"
 import * as crashSettlement from "./crashSettlement.ts"
+import * as erasure from "./erasure.ts"
 import * as migrations from "./migrations.ts"
 import * as owner from "./owner.ts"
 import * as Positions from "./positions.ts"
@@ -36,6 +37,7 @@ export const make: Effect.Effect<
   yield* AgentProcessesSql.endOrphans(sql).pipe(opening("end orphans"))
   const outbox = yield* StoreOutbox.load(sql).pipe(opening("read the hooks"))
   const positions = yield* Positions.open(sql).pipe(opening("read the last position"))
+  yield* erasure.run(sql).pipe(opening("erase deleted threads"))
   yield* crashSettlement.settleAll(sql, positions, outbox).pipe(opening("settle after a crash"))
   outbox.openedAt = outbox.ordinal
   return {

@@ -8,11 +8,16 @@ import type { Binding } from "../../domain/ThreadRecord.ts"
 import type { Commit, Intent, NewThread } from "../Commit.ts"
 import { EpochFenced, type StoreFailed, TurnExists } from "../StoreError.ts"
 import * as crashSettlement from "./crashSettlement.ts"
+import * as erasure from "./erasure.ts"
 import type { Positions } from "./positions.ts"
 import { bindingRow, toPosition } from "./rows.ts"
 import { write, writeFenced } from "./run.ts"
 import * as sqlCommit from "./sqlCommit.ts"
 import type { Subscriptions } from "./sqlHookOutbox.ts"
+import * as sqlMaintenance from "./sqlMaintenance.ts"
+
+const unerased =
+  "What a deleted thread has said could not be taken out of the store's files yet; it will be tried again"
 
 export const make = (sql: SqlClient.SqlClient, positions: Positions, outbox: Subscriptions) => ({
   commit: (commit: Commit): Effect.Effect<Position, StoreFailed | EpochFenced> =>
@@ -29,15 +34,28 @@ export const make = (sql: SqlClient.SqlClient, positions: Positions, outbox: Sub
       "delete a thread",
       "flushed",
       sql.withTransaction(Effect.gen(function*() {
-        for (const table of ["eca_events", "eca_turns", "eca_cursors", "eca_threads"]) {
+        for (const table of ["eca_cursors", "eca_threads"]) {
           yield* sql`DELETE FROM ${sql(table)} WHERE thread_id = ${threadId}`
         }
         const row = { thread_id: threadId, position: yield* positions.next, at: yield* Clock.currentTimeMillis }
         yield* sql`INSERT INTO eca_tombstones ${sql.insert(row)} ON CONFLICT (thread_id)
           DO UPDATE SET position = excluded.position, at = excluded.at`
+        yield* sql`INSERT INTO eca_erasures ${sql.insert({ thread_id: threadId })} ON CONFLICT (thread_id) DO NOTHING`
         return toPosition(row.position)
       }))
+    ).pipe(
+      Effect.tap(
+        write(sql, "erase a thread", "relaxed", erasure.run(sql)).pipe(
+          Effect.flatMap((erased) => erased ? Effect.void : Effect.logWarning(unerased)),
+          // The thread is deleted; what is left of it is erased by the next deletion, `maintain` or opening.
+          Effect.catch((error) => Effect.logWarning(unerased, error))
+        )
+      ),
+      // A thread of this id can be made once nothing of the deleted one is left.
+      Effect.uninterruptible
     ),
+
+  maintain: sqlMaintenance.make(sql),
 
   createThread: (thread: NewThread) =>
     write(

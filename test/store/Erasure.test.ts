@@ -1,0 +1,165 @@
+/** What a deleted thread has said cannot be read in the store's files either. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber } from "effect"
+import { existsSync, readFileSync, statSync } from "node:fs"
+import { DatabaseSync } from "node:sqlite"
+import { fileURLToPath } from "node:url"
+import { InstanceId, ThreadId } from "../../src/domain/Ids.ts"
+import { HookOutbox } from "../../src/store/HookOutbox.ts"
+import { SessionStore } from "../../src/store/SessionStore.ts"
+import * as ChildScript from "../support/ChildScript.ts"
+import {
+  allEvents,
+  binding,
+  commit,
+  erased,
+  first,
+  message,
+  numbered,
+  openThread,
+  temporaryFile,
+  threadId,
+  turn,
+  withStore
+} from "../support/StoreFixture.ts"
+
+/** In which of the store's files it can be read. */
+const found = (filename: string, text: string = erased) =>
+  ["", "-wal", "-shm"].filter((suffix) =>
+    existsSync(filename + suffix) && readFileSync(filename + suffix).includes(text)
+  )
+
+const other = ThreadId.make("other")
+const kept = "this one stays"
+
+/** Sizes that share a page with others, fill one, and need many. */
+const sizes = [10, 700, 3000, 5000, 100_000]
+
+/** A turn with its events, in each of two threads that take turns, so that their rows lie side by side. */
+const conversation = Effect.gen(function*() {
+  const store = yield* SessionStore
+  yield* openThread()
+  yield* openThread({ threadId: other })
+  let seq = 1
+  for (let n = 0; n < 60; n++) {
+    for (const [id, text] of [[threadId, erased], [other, kept]] as const) {
+      const turnId = turn(`${id}-${n}`)
+      const said = `${text} ${"x".repeat(sizes[n % sizes.length] ?? 0)}`
+      yield* store.recordIntent({ turnId, threadId: id, epoch: first, ref: undefined, input: { prompt: said }, at: n })
+      const events = numbered(seq, [
+        { _tag: "TurnStarted", turnId, input: { prompt: said } },
+        message(said, turnId),
+        { _tag: "TurnCompleted", turnId, usage: {} }
+      ], { threadId: id })
+      const cursor = { provider: binding().provider, version: 1, payload: said }
+      yield* commit(events, { threadId: id, cursor, flush: true })
+    }
+    seq += 3
+  }
+})
+
+describe("SessionStore: what a deleted thread has said", () => {
+  it.effect("P14 store: is in no file of the store, whatever shared a page with it; other threads keep what is theirs", () =>
+    Effect.flatMap(temporaryFile, (filename) =>
+      withStore(
+        filename,
+        Effect.gen(function*() {
+          const store = yield* SessionStore
+          yield* conversation
+          const before = yield* allEvents(other)
+          assert.deepStrictEqual(found(filename), ["", "-wal"])
+          yield* store.deleteThread(threadId)
+          assert.deepStrictEqual(found(filename), [])
+          assert.strictEqual(statSync(`${filename}-wal`).size < 100_000, true)
+          assert.deepStrictEqual(yield* allEvents(other), before)
+          assert.deepStrictEqual(found(filename, kept), [""])
+          assert.strictEqual((yield* store.getTurn(turn(`${threadId}-0`)))._tag, "None")
+          assert.strictEqual((yield* store.getTurn(turn(`${other}-0`)))._tag, "Some")
+          assert.strictEqual((yield* store.getCursor(threadId, InstanceId.make("acme-1")))._tag, "None")
+          // A thread of the same id begins with nothing.
+          yield* openThread()
+          assert.lengthOf(yield* allEvents(), 1)
+        })
+      )))
+
+  it.effect("P14 store: is gone from the outbox once it is delivered", () =>
+    Effect.flatMap(temporaryFile, (filename) =>
+      withStore(
+        filename,
+        Effect.gen(function*() {
+          const store = yield* SessionStore
+          const outbox = yield* HookOutbox
+          yield* outbox.register({ name: "audit", patterns: ["*"] })
+          yield* conversation
+          const pending = yield* outbox.pending({ hook: "audit", limit: 1000, now: 1e15 })
+          assert.isAbove(pending.length, 60)
+          for (const { eventId } of pending) yield* outbox.acknowledge({ hook: "audit", eventId })
+          yield* store.deleteThread(threadId)
+          assert.deepStrictEqual(found(filename), [])
+        })
+      )))
+
+  it.effect("P14 store: is erased by the next opening after a kill -9 in the middle", () =>
+    Effect.gen(function*() {
+      const filename = yield* temporaryFile
+      const script = fileURLToPath(new URL("../support/StoreHost.ts", import.meta.url))
+      const host = yield* ChildScript.start([script, filename, "deletion"])
+      yield* host.kill
+      assert.isNotEmpty(found(filename))
+      yield* withStore(
+        filename,
+        Effect.gen(function*() {
+          const store = yield* SessionStore
+          assert.deepStrictEqual(found(filename), [])
+          assert.deepStrictEqual(yield* allEvents(), [])
+          assert.strictEqual((yield* store.endOfLog(threadId))._tag, "None")
+          assert.strictEqual((yield* store.tombstone(threadId))._tag, "Some")
+        })
+      )
+    }))
+
+  it.effect("P9 store: is erased in batches, between which the event loop goes on", () =>
+    Effect.flatMap(temporaryFile, (filename) =>
+      withStore(
+        filename,
+        Effect.gen(function*() {
+          const store = yield* SessionStore
+          yield* openThread()
+          for (let n = 1; n <= 40; n++) yield* commit(numbered(n, [message("x".repeat(300_000))]))
+          let rounds = 0
+          const loop: Effect.Effect<never> = Effect.callback<void>((resume) => {
+            const immediate = setImmediate(() => {
+              rounds++
+              resume(Effect.void)
+            })
+            return Effect.sync(() => clearImmediate(immediate))
+          }).pipe(Effect.andThen(Effect.suspend(() => loop)))
+          const counting = yield* Effect.forkChild(loop, { startImmediately: true })
+          yield* store.deleteThread(threadId)
+          yield* Fiber.interrupt(counting)
+          // Of 256 KiB each, so one event of this size at a time.
+          assert.isAtLeast(rounds, 40)
+        })
+      )))
+
+  it.effect("P14 store: waits in the log while another process reads it; maintain erases it, and the file shrinks", () =>
+    Effect.flatMap(temporaryFile, (filename) =>
+      withStore(
+        filename,
+        Effect.gen(function*() {
+          const store = yield* SessionStore
+          yield* conversation
+          const reader = new DatabaseSync(filename)
+          reader.exec("BEGIN; SELECT COUNT(*) FROM eca_events")
+          yield* store.deleteThread(threadId)
+          assert.strictEqual((yield* store.endOfLog(threadId))._tag, "None")
+          assert.isNotEmpty(found(filename))
+          reader.close()
+          const { bytesAfter, bytesBefore } = yield* store.maintain
+          assert.deepStrictEqual(found(filename), [])
+          assert.isBelow(bytesAfter ?? 0, (bytesBefore ?? 0) * 0.7)
+          assert.strictEqual(statSync(filename).size, bytesAfter)
+          assert.lengthOf(yield* allEvents(other), 181)
+        })
+      )))
+})
