@@ -24,6 +24,7 @@ import { AgentProcesses } from "../process/AgentProcesses.ts"
 import type { Commit, Intent, NewThread } from "./Commit.ts"
 import { HookOutbox } from "./HookOutbox.ts"
 import * as SqlSessionStore from "./internal/sqlSessionStore.ts"
+import type { Maintained } from "./Maintained.ts"
 import { SnapshotIndex } from "./SnapshotIndex.ts"
 import * as SqliteClient from "./SqliteClient.ts"
 import type {
@@ -39,6 +40,7 @@ import type { ThreadPage } from "./ThreadPage.ts"
 
 export { Binding, type TurnRecord } from "../domain/ThreadRecord.ts"
 export type { Commit, Intent, NewThread, Part } from "./Commit.ts"
+export type { Maintained } from "./Maintained.ts"
 export { EpochFenced, TurnExists } from "./StoreError.ts"
 export type { ThreadPage, UnreadableThread } from "./ThreadPage.ts"
 
@@ -52,17 +54,6 @@ export interface Tombstone {
   readonly position: Position
   /** Milliseconds since the epoch. */
   readonly at: number
-}
-
-/**
- * What {@link SessionStore.maintain} did to the file, in bytes; nothing is known of a database that is not SQLite.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Maintained {
-  readonly bytesBefore: number | undefined
-  readonly bytesAfter: number | undefined
 }
 
 /**
