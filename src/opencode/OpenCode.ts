@@ -12,8 +12,6 @@
  *   in `approval-required` and `auto-accept-edits`; give it `permission: { "**": "ask" }` to have them.
  * - A compaction waits for the session's gate by way of a plugin that our servers load. An external server needs it
  *   installed (`gate`), and compacts unasked without it; `compactionGate` of the session says so.
- * - Our message ids come from this host's clock. An external server whose clock is behind it would take a new prompt for
- *   newer than its answer.
  *
  * **Example**
  *

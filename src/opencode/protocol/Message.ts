@@ -26,6 +26,8 @@ export const AssistantInfo = Schema.Struct({
   id: Schema.NonEmptyString,
   sessionID: Schema.String,
   role: Schema.Literal("assistant"),
+  /** The user's message that it answers. */
+  parentID: Schema.optional(Schema.String),
   agent: Schema.optional(Schema.String),
   /** Set on the answer of a compaction. */
   summary: Schema.optional(Schema.Boolean),

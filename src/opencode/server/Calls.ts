@@ -21,7 +21,8 @@ export const SessionInfo = Schema.Struct({
     providerID: Schema.String,
     variant: Schema.optional(Schema.NullOr(Schema.String))
   })),
-  permission: Schema.optional(Rules)
+  permission: Schema.optional(Rules),
+  time: Schema.optional(Schema.Struct({ updated: Schema.Finite }))
 })
 export type SessionInfo = typeof SessionInfo.Type
 

@@ -21,11 +21,15 @@ import * as Models from "./Models.ts"
 import { find } from "./SessionStart.ts"
 import * as Skills from "./Skills.ts"
 
-/** An id that sorts after every message of the session. */
+/**
+ * An id that sorts after every message of the session, and before those that the server makes next: its time is the
+ * server's as far as it is known, since this host's clock may be ahead, and the server may have none of ours.
+ */
 export const nextId = (live: LiveSession): Effect.Effect<string> =>
-  Effect.map(Clock.currentTimeMillis, (now) => {
+  Effect.map(Clock.monotonicTimeNanos, (now) => {
+    const { at, millis } = live.serverTime
     const known = [live.state.lastMessageId ?? "", live.lastOwnId ?? ""].toSorted().at(-1)
-    live.lastOwnId = MessageId.next(now, known)
+    live.lastOwnId = MessageId.next(millis + Number((now - at) / 1_000_000n), known)
     return live.lastOwnId
   })
 

@@ -27,7 +27,10 @@ export const messagesOf = (messages: ReadonlyArray<Stored>, ref: string): Readon
     if (isAnswer(info)) over = finished(info)
     return over && info.role === "user" && parts.some((part) => part.type === "text" && shown(part))
   })
-  return messages.slice(first, end === -1 ? messages.length : end)
+  const own = messages.slice(first, end === -1 ? messages.length : end)
+  // An id from a clock ahead of the server's sorts after the answers to it.
+  const before = messages.slice(0, first).filter(({ info }) => info.role === "assistant" && info.parentID === ref)
+  return before.length === 0 ? own : [...own.slice(0, 1), ...before, ...own.slice(1)]
 }
 
 /**

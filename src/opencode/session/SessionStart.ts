@@ -2,7 +2,7 @@
  * How a session comes to be: created, seeded, or found again and brought to its directory and its permissions
  * (OpenCode 1.18.33).
  */
-import { Effect, FileSystem, Schedule } from "effect"
+import { Clock, Effect, FileSystem, Schedule } from "effect"
 import { type InstanceId, SessionId } from "../../domain/Ids.ts"
 import {
   type AgentError,
@@ -29,7 +29,17 @@ export interface Started {
   readonly agents: ReadonlyArray<string>
   readonly defaults: Models.Defaults
   readonly lastMessageId: string | undefined
+  readonly serverTime: ServerTime
 }
+
+/** The time of the server's clock was at least `millis` when ours, which never jumps, was at `at` nanoseconds. */
+export interface ServerTime {
+  readonly millis: number
+  readonly at: bigint
+}
+
+const serverTime = ({ time }: Calls.SessionInfo): Effect.Effect<ServerTime> =>
+  Effect.map(Clock.monotonicTimeNanos, (at) => ({ millis: time?.updated ?? 0, at }))
 
 export const start = (
   connection: OpenCodeConnection,
@@ -83,7 +93,8 @@ const create = Effect.fnUntraced(function*(connection: OpenCodeConnection, insta
     policy: Permissions.policy(runtimeMode, agents),
     agents: agents.map(({ name }) => name),
     defaults,
-    lastMessageId: yield* lastMessage(calls, session.id)
+    lastMessageId: yield* lastMessage(calls, session.id),
+    serverTime: yield* serverTime(session)
   } satisfies Started
 })
 
@@ -111,7 +122,8 @@ const resume = Effect.fnUntraced(function*(
     policy: Permissions.policy(runtimeMode, agents),
     agents: agents.map(({ name }) => name),
     defaults,
-    lastMessageId: yield* withdrawPending(calls, sessionId)
+    lastMessageId: yield* withdrawPending(calls, sessionId),
+    serverTime: yield* serverTime(found)
   } satisfies Started
 })
 

@@ -20,6 +20,7 @@ import {
   including,
   type Input,
   inTurn,
+  isOf,
   put,
   type Restored,
   running,
@@ -142,6 +143,7 @@ const message = (state: State, info: Info): Step => {
       role,
       agent,
       summary,
+      parent: parentOf(info),
       brought: state.messages.get(id)?.brought ?? "nothing"
     }),
     lastMessageId: isRoot && id > (state.lastMessageId ?? "") ? id : state.lastMessageId
@@ -154,10 +156,12 @@ const message = (state: State, info: Info): Step => {
     return step({ ...known, compaction: { ...known.compaction, error } })
   }
   const turn = running(known)
-  if (turn === undefined || id <= turn.messageId || id < (turn.last?.id ?? "")) return step(known)
+  if (turn === undefined || !isOf(turn, id, info.parentID) || id < (turn.last?.id ?? "")) return step(known)
   const error = id === turn.last?.id ? turn.error : undefined
   return step({ ...known, turn: { ...turn, last: info, error } })
 }
+
+const parentOf = (info: Info): string | undefined => info.role === "assistant" ? info.parentID : undefined
 
 const part = (state: State, part: Part, recovered: boolean): Step => {
   const isRoot = part.sessionID === state.root
@@ -170,7 +174,7 @@ const part = (state: State, part: Part, recovered: boolean): Step => {
     return step({ ...state, compaction: { ...state.compaction, summary: part.text } })
   }
   const turn = running(state)
-  if (isRoot && (turn === undefined || part.messageID <= turn.messageId)) return step(state)
+  if (isRoot && (turn === undefined || !isOf(turn, part.messageID, owner.parent))) return step(state)
   if (part.type === "step-finish") return TurnItems.stepFinish(state, part, owner.summary ? undefined : owner.brought)
   if (owner.summary || part.type === "file") return step(state)
   if (part.type === "tool") {
@@ -203,8 +207,10 @@ const compactionBegan = (state: State, part: CompactionPart): Step => {
 // --- what was read ---
 
 const take = (state: State, messages: ReadonlyArray<Stored>, recovered: boolean): Step => {
-  const after = state.turn?.messageId
-  const ours = after === undefined ? [] : messages.filter(({ info }) => info.id >= after)
+  const { turn } = state
+  const ours = turn === undefined
+    ? []
+    : messages.filter(({ info }) => info.id === turn.messageId || isOf(turn, info.id, parentOf(info)))
   return all(
     state,
     ours,

@@ -12,7 +12,17 @@ import type { TurnFailure } from "../../domain/TurnFailure.ts"
 import type { AssistantInfo, ErrorInfo, Stored } from "../protocol/Message.ts"
 import * as TurnItems from "./TurnItems.ts"
 import * as TurnRequests from "./TurnRequests.ts"
-import { andThen, type Checked, running, type State, type Step, step, type Turn } from "./TurnState.ts"
+import {
+  andThen,
+  answersAll,
+  type Checked,
+  isOf,
+  running,
+  type State,
+  type Step,
+  step,
+  type Turn
+} from "./TurnState.ts"
 
 export type Outcome =
   | { readonly _tag: "Completed" }
@@ -64,11 +74,13 @@ export const failureOf = ({ name, data }: ErrorInfo): TurnFailure => {
 }
 
 /** The answer is finished, asks for no tool, answers everything that we sent, and we heard all of it. */
-const isClear = ({ holed, last, prompts }: Turn): boolean =>
-  !holed && last !== undefined &&
-  (last.error !== undefined ||
-    (last.time.completed !== undefined && last.finish !== undefined && !unfinished.has(last.finish))) &&
-  Array.from(prompts).every(([id, seen]) => seen && id < last.id)
+const isClear = (turn: Turn): boolean => {
+  const { holed, last, prompts } = turn
+  return !holed && last !== undefined &&
+    (last.error !== undefined ||
+      (last.time.completed !== undefined && last.finish !== undefined && !unfinished.has(last.finish))) &&
+    Array.from(prompts.values()).every((seen) => seen) && answersAll(turn, last)
+}
 
 /** The root went idle. */
 export const idle = (state: State): Step => {
@@ -87,14 +99,13 @@ export const verdict = (
   { messages, attempt, final }: Pick<Checked, "messages" | "attempt" | "final">,
   compaction: State["compaction"]
 ): Outcome | undefined => {
-  const last = lastAnswer(messages, turn.messageId)
+  const last = lastAnswer(messages, turn)
   const answers = last?.finish !== undefined && !unfinished.has(last.finish)
   if (compaction !== undefined && !answers && !turn.interrupting) {
     return attempt === 1 ? undefined : failed(cutOff(compaction.trigger))
   }
   const heard = Array.from(turn.prompts).every(([, seen]) => seen)
-  const prompts = Array.from(turn.prompts.keys())
-  const answered = heard && last !== undefined && prompts.every((id) => id < last.id)
+  const answered = heard && last !== undefined && answersAll(turn, last)
   const said = answered || final ? outcomeOf(last, turn.interrupting) : undefined
   if (said !== undefined) return said
   if (attempt === 1) return undefined
@@ -112,9 +123,10 @@ export const verdict = (
 const cutOff = (trigger: CompactionTrigger): TurnFailure =>
   trigger === "overflow" ? { _tag: "ContextOverflow" } : { _tag: "Other", name: "NotCompacted" }
 
-export const lastAnswer = (messages: ReadonlyArray<Stored>, after: string): AssistantInfo | undefined =>
+export const lastAnswer = (messages: ReadonlyArray<Stored>, turn: Turn): AssistantInfo | undefined =>
   messages.reduce<AssistantInfo | undefined>(
-    (last, { info }) => info.role === "assistant" && info.summary !== true && info.id > after ? info : last,
+    (last, { info }) =>
+      info.role === "assistant" && info.summary !== true && isOf(turn, info.id, info.parentID) ? info : last,
     undefined
   )
 

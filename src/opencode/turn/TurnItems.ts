@@ -7,7 +7,7 @@ import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
 import { add, type Usage, zero } from "../../domain/Usage.ts"
 import { fromText, fromTool, shown } from "../protocol/Items.ts"
 import type { StepFinishPart, TextPart, ToolPart } from "../protocol/Message.ts"
-import { type Brought, inTurn, put, type State, type Step, step } from "./TurnState.ts"
+import { andThen, type Brought, inTurn, put, type State, type Step, step } from "./TurnState.ts"
 
 const into = (state: State, { events, state: items }: ItemLedger.Step<TextPart | ToolPart>): Step =>
   step({ ...state, items }, events)
@@ -31,9 +31,24 @@ export const textPart = (state: State, part: TextPart, recovered: boolean): Step
       : into(state, ItemLedger.complete(state.items, inTurn(state), fromText(part, part.text, state), { recovered }))
   }
   if (isOpen) return step(state)
-  const items = ItemLedger.expect(state.items, fromText(part, "", state), part, { torn: recovered })
-  return delta({ ...state, items }, part.id, part.text)
+  // Of two texts in one message, the first is of an attempt that was given up, or it would have ended.
+  const before = part.type === "text"
+    ? abandonTexts(state, (open) => open.type === "text" && open.messageID === part.messageID)
+    : step(state)
+  return andThen(before, (state) => {
+    const items = ItemLedger.expect(state.items, fromText(part, "", state), part, { torn: recovered })
+    return delta({ ...state, items }, part.id, part.text)
+  })
 }
+
+/** Ends texts where they broke off: OpenCode asks its model again and never comes back to them (1.18.33). */
+export const abandonTexts = (state: State, isAbandoned: (part: TextPart) => boolean): Step =>
+  into(
+    state,
+    ItemLedger.closeAll(state.items, inTurn(state), {
+      stays: ({ about }) => about.type === "tool" || !isAbandoned(about)
+    })
+  )
 
 /** A tool's part as it stands. It starts once its input is known. */
 export const toolPart = (state: State, part: ToolPart, recovered: boolean): Step => {

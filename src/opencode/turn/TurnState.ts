@@ -52,6 +52,8 @@ export interface State {
       readonly role: string
       readonly agent: string | undefined
       readonly summary: boolean
+      /** The user's message that it answers. */
+      readonly parent: string | undefined
       /** What its one call of the model has brought so far. */
       readonly brought: Brought
     }
@@ -178,6 +180,17 @@ export const all: <A>(state: State, values: Iterable<A>, next: (state: State, va
 /** The turn that OpenCode has; while a prompt is on its way, what is heard is still of the turn before. */
 export const running = ({ turn }: State): Turn | undefined =>
   turn?.prompts.get(turn.messageId) === true ? turn : undefined
+
+/**
+ * Whether an answer belongs to the turn. Ids order messages by the clock of their maker, and ours may be ahead of the
+ * server's; what an answer says of its parent holds whatever the clocks say.
+ */
+export const isOf = (turn: Pick<Turn, "messageId" | "prompts">, id: string, parent: string | undefined): boolean =>
+  id > turn.messageId || (parent !== undefined && turn.prompts.has(parent))
+
+/** Whether an answer was begun after all that was sent in the turn. */
+export const answersAll = ({ prompts }: Pick<Turn, "prompts">, { id, parentID = "" }: AssistantInfo): boolean =>
+  Array.from(prompts.keys()).every((prompt) => prompt < id || (prompts.has(parentID) && prompt <= parentID))
 
 export const inTurn = (state: State): { readonly turnId?: TurnId } => {
   const turn = running(state)

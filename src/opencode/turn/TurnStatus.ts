@@ -6,6 +6,7 @@ import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
 import type { Frame } from "../protocol/Frame.ts"
 import * as Subagents from "./Subagents.ts"
 import * as TurnEnd from "./TurnEnd.ts"
+import * as TurnItems from "./TurnItems.ts"
 import { andThen, inTurn, running, type State, type Step, step, without } from "./TurnState.ts"
 
 type OfSession = Extract<Frame, { readonly sessionId: string }>
@@ -23,7 +24,7 @@ const ofRoot = (state: State, frame: OfSession): Step => {
       const busy = turn === undefined ? state : { ...state, turn: { ...turn, busy: true } }
       // An abort that came before the work began has stopped nothing.
       const wants = turn?.interrupting === true ? [{ _tag: "Abort" } as const] : []
-      return step(busy, retryOf(state, frame), wants)
+      return andThen(retrying(busy, frame), (state) => step(state, [], wants))
     }
     case "Error":
       if (state.turn !== undefined && turn === undefined) {
@@ -72,14 +73,21 @@ const planStatus = new Map<string, "in-progress" | "completed" | "cancelled">([
   ["cancelled", "cancelled"]
 ])
 
-const retryOf = (state: State, { status }: Extract<Frame, { _tag: "Status" }>): ReadonlyArray<ProviderEvent> =>
-  status.type !== "retry" ? [] : [{
+/** The model is asked again, for the whole answer: what it had said so far is not a part of it. */
+const retrying = (state: State, { sessionId, status }: Extract<Frame, { _tag: "Status" }>): Step => {
+  if (status.type !== "retry") return step(state)
+  const scheduled: ProviderEvent = {
     _tag: "RetryScheduled",
     ...inTurn(state),
     attempt: status.attempt,
     ...(status.next === undefined ? {} : { nextAt: status.next }),
     ...(status.message === undefined ? {} : { message: status.message })
-  }]
+  }
+  return andThen(
+    TurnItems.abandonTexts(state, (part) => part.sessionID === sessionId),
+    (state) => step(state, [scheduled])
+  )
+}
 
 const ofChild = (state: State, frame: OfSession): Step => {
   const { sessionId } = frame
@@ -87,7 +95,7 @@ const ofChild = (state: State, frame: OfSession): Step => {
     case "Status":
       return andThen(
         Subagents.works(state, sessionId, frame.status.type !== "idle"),
-        (state) => step(state, retryOf(state, frame))
+        (state) => retrying(state, frame)
       )
     case "Created":
     case "Idle":

@@ -58,7 +58,8 @@ const restored = Effect.fnUntraced(function*(answers: (operation: string) => unk
     policy: Permissions.policy("full-access", []),
     agents: ["build"],
     defaults: { model: { id: "scripted/one" }, agent: "build" },
-    lastMessageId: undefined
+    lastMessageId: undefined,
+    serverTime: { millis: 0, at: 0n }
   }, LiveSession.ungated("observe-only"))
   yield* LiveSession.apply(live, [{ _tag: "Sending", turnId, messageId: user.id }])
   yield* Queue.offerAll(frames, [
