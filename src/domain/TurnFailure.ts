@@ -33,6 +33,11 @@ export const TurnFailure = Schema.TaggedUnion({
   Refused: { name: Schema.String, message: Schema.optionalKey(Schema.String) },
   /** One of our own deadlines passed; the turn was interrupted. */
   DeadlineExceeded: { deadline: Schema.Literals(["turn", "no-progress"]), millis: Schema.Finite },
+  /**
+   * One of the app's `limits` was met, which is `max`; the turn was interrupted. `tokens` and `cost` (in US dollars) are of
+   * the turn, `identical-calls` and `own-turns` in a row.
+   */
+  LimitReached: { limit: Schema.Literals(["identical-calls", "tokens", "cost", "own-turns"]), max: Schema.Finite },
   /** The agent's process or connection ended under the turn. */
   SessionLost: {
     exitCode: Schema.optionalKey(Schema.Int),

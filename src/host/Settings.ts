@@ -11,6 +11,7 @@ import { MissingPolicy } from "../domain/Continuity.ts"
 import * as InputIssue from "../domain/InputIssue.ts"
 import { knownSecrets, type Redactor } from "../domain/Redaction.ts"
 import type { Binding } from "../domain/ThreadRecord.ts"
+import * as TurnLimits from "../domain/TurnLimits.ts"
 import type * as TranscriptArchive from "../service/TranscriptArchive.ts"
 import type { ReaperSettings } from "../thread/SessionReaper.ts"
 import { defaultKeepLast, type Retention } from "../transcript/SnapshotRetention.ts"
@@ -32,6 +33,8 @@ export interface Settings {
   readonly turnDeadline?: Duration.Input | undefined
   /** Longest silence of the agent in a turn, not counting the time it waits for a human. Default 15 minutes. */
   readonly noProgressDeadline?: Duration.Input | undefined
+  /** What a turn may spend before it is ended. */
+  readonly limits?: { readonly [K in keyof TurnLimits.TurnLimits]?: TurnLimits.TurnLimits[K] | undefined } | undefined
   /** How long an agent may take to stop a turn before its session is given up. Default 10 seconds. */
   readonly interruptGrace?: Duration.Input | undefined
   /** How long an agent may take to stop before its thread goes on without it. Default 15 seconds. */
@@ -80,6 +83,7 @@ export interface Resolved {
   readonly promptLimit: number
   readonly turnDeadline: Duration.Duration
   readonly noProgressDeadline: Duration.Duration
+  readonly limits: TurnLimits.Resolved
   readonly interruptGrace: Duration.Duration
   readonly stopTimeout: Duration.Duration
   readonly hookBudget: Duration.Duration
@@ -104,6 +108,7 @@ export const defaults: Resolved = {
   promptLimit: 1_000_000,
   turnDeadline: Duration.hours(4),
   noProgressDeadline: Duration.minutes(15),
+  limits: TurnLimits.resolve(),
   interruptGrace: Duration.seconds(10),
   stopTimeout: Duration.seconds(15),
   hookBudget: Duration.seconds(5),
@@ -180,6 +185,7 @@ const Input = Schema.Struct({
   promptLimit: Schema.optional(Schema.Natural),
   turnDeadline: Schema.optional(Span),
   noProgressDeadline: Schema.optional(Span),
+  limits: Schema.optional(TurnLimits.TurnLimits.mapFields(Struct.map(Schema.optional))),
   interruptGrace: Schema.optional(Span),
   stopTimeout: Schema.optional(Span),
   hookBudget: Schema.optional(Span),
@@ -225,7 +231,14 @@ export const resolve = (settings: unknown): Effect.Effect<Resolved, SettingsInva
   decode(settings).pipe(
     Effect.mapError((error) => new SettingsInvalid({ issues: InputIssue.of(error) })),
     Effect.map((given) => ({
-      ...over(defaults, { ...given, compaction: undefined, transcripts: undefined, reaper: undefined }),
+      ...over(defaults, {
+        ...given,
+        compaction: undefined,
+        limits: undefined,
+        transcripts: undefined,
+        reaper: undefined
+      }),
+      limits: TurnLimits.resolve(given.limits),
       compaction: over(defaults.compaction, given.compaction),
       transcripts: {
         redactor: given.transcripts?.redactor ?? defaults.transcripts.redactor,
@@ -248,7 +261,8 @@ type Fields<A> = { readonly [K in keyof A]: Data<A[K]> }
  * @category models
  * @since 0.1.0
  */
-export interface FromConfig extends Fields<Omit<Settings, "compaction" | "transcripts" | "reaper">> {
+export interface FromConfig extends Fields<Omit<Settings, "compaction" | "limits" | "transcripts" | "reaper">> {
+  readonly limits?: Fields<NonNullable<Settings["limits"]>> | undefined
   readonly compaction?: Fields<NonNullable<Settings["compaction"]>> | undefined
   readonly transcripts?: {
     readonly redactor?: Redactor | undefined
@@ -275,10 +289,11 @@ const readFields = Effect.fnUntraced(function*<A extends object>(fields: A | und
  * @since 0.1.0
  */
 export const read = Effect.fnUntraced(function*(settings: FromConfig) {
-  const { compaction, reaper, transcripts, ...rest } = settings
+  const { compaction, limits, reaper, transcripts, ...rest } = settings
   return {
     ...(yield* readFields(rest)),
     compaction: yield* readFields(compaction),
+    limits: yield* readFields(limits),
     transcripts: { ...transcripts, retention: yield* readFields(transcripts?.retention) },
     reaper: yield* readFields(reaper)
   }

@@ -170,6 +170,7 @@ const bind = Effect.fnUntraced(function*(
     continuity,
     state: EpochState.make({
       policy,
+      limits: deps.settings.limits,
       held: session.capabilities.compactionGate === "blocking" && started.gated,
       // Ordered by time, as turn ids are.
       compactionPrefix: `cmp_${at.toString(16).padStart(12, "0")}-${randomUUID()}`
@@ -183,6 +184,7 @@ const bind = Effect.fnUntraced(function*(
     unreconciled: false,
     watched: false,
     watch: undefined,
+    braked: undefined,
     halted: Deferred.makeUnsafe(),
     compactsOverflow: policy.auto && session.capabilities.compactionGate === "client-initiated",
     observe: CompactionGate.observe
@@ -223,7 +225,11 @@ const bind = Effect.fnUntraced(function*(
     )
   }).pipe(Semaphore.withPermit(cell.log.lock))
   const onLost = ThreadCell.lost(deps, cell, live)
-  yield* LiveEpoch.pump(deps, live, { onLost, watch: TurnDeadlines.start(deps, live, onLost) })
+  yield* LiveEpoch.pump(deps, live, {
+    onLost,
+    watch: TurnDeadlines.start(deps, live, onLost),
+    brake: TurnDeadlines.brake(deps, live, onLost)
+  })
   return live
 })
 

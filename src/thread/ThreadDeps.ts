@@ -6,6 +6,7 @@ import type { CompactionPolicy } from "../domain/CompactionPolicy.ts"
 import type { MissingPolicy } from "../domain/Continuity.ts"
 import type { Epoch, InstanceId, ThreadId } from "../domain/Ids.ts"
 import type { Redactor } from "../domain/Redaction.ts"
+import type * as TurnLimits from "../domain/TurnLimits.ts"
 import type { SteadyClock } from "../process/SteadyClock.ts"
 import type { AgentStartError } from "../provider/AdapterError.ts"
 import type { Offers } from "../provider/Offers.ts"
@@ -25,6 +26,7 @@ export interface ThreadSettings {
   readonly turnDeadline: Duration.Duration
   readonly noProgressDeadline: Duration.Duration
   readonly interruptGrace: Duration.Duration
+  readonly limits: TurnLimits.Resolved
   readonly stopTimeout: Duration.Duration
   /** How long the start and the end of a session wait for hooks. */
   readonly hookBudget: Duration.Duration

@@ -1,5 +1,6 @@
 /**
- * A turn cannot run for ever. It has two deadlines, both in time that the agent had for itself: waiting for a human's
+ * A turn cannot run for ever. Its limits are the brake's ({@link ./epoch/EpochBrake.ts}); a turn that has met one is
+ * stopped here. It has two deadlines, both in time that the agent had for itself: waiting for a human's
  * answer does not count, nor does the host's sleep. When one passes the turn is interrupted and ends as `TurnFailed` with
  * `DeadlineExceeded`; an agent that does not even stop is given up, its session is lost, and the thread can go on.
  */
@@ -100,6 +101,12 @@ const watch = Effect.fnUntraced(
     let watched: Watched | undefined
     for (let turn = live.state.running; turn !== undefined && !LiveEpoch.isOver(live); turn = live.state.running) {
       const { startedAt, turnId } = turn
+      if (turn.deadline !== undefined && live.braked !== turnId) {
+        // A limit that was met while the turn was on its way.
+        live.braked = turnId
+        yield* interrupt(deps, live, turnId, onUnresponsive)
+        continue
+      }
       const last: Watched = watched?.turnId === turnId ? watched : {
         turnId,
         worked: 0,
@@ -116,6 +123,7 @@ const watch = Effect.fnUntraced(
       live.progressAt = seen.progressAt
       if (seen.passed !== undefined) {
         const failure = { _tag: "DeadlineExceeded", ...seen.passed } as const
+        live.braked = turnId
         yield* LiveEpoch.advance(deps, live, { _tag: "DeadlinePassed", turnId, failure })
         yield* interrupt(deps, live, turnId, onUnresponsive)
         continue
@@ -127,6 +135,20 @@ const watch = Effect.fnUntraced(
     live.watched = false
   }
 )
+
+/** Stops the turn that the agent works on, which has met a limit. The agent's events are read meanwhile. */
+export const brake = (
+  deps: ThreadDeps,
+  live: LiveEpoch.LiveEpoch,
+  onUnresponsive: Effect.Effect<void>
+): Effect.Effect<unknown> =>
+  Effect.suspend(() => {
+    const turnId = live.state.running?.turnId
+    live.braked = turnId
+    return turnId === undefined
+      ? Effect.void
+      : LiveEpoch.beside(deps)(interrupt(deps, live, turnId, onUnresponsive))
+  })
 
 /** Sleeps; the end of the epoch ends the watch with it. */
 const asleep = (live: LiveEpoch.LiveEpoch, millis: number) =>

@@ -58,6 +58,7 @@ export const live = (machine: Machine, seed: number, length: number): Life => {
     {
       policy: { ...CodingAgents.defaults.compaction, tellAgent: roll(2) === 0 },
       held,
+      limits: CodingAgents.defaults.limits,
       compactionPrefix: `cmp_${seed}`
     },
     0

@@ -10,6 +10,7 @@
 import type { TurnId } from "../../domain/Ids.ts"
 import type { EventBody, ProviderEvent } from "../../domain/ThreadEvent.ts"
 import type { ThreadStatus } from "../../domain/ThreadRecord.ts"
+import * as EpochBrake from "./EpochBrake.ts"
 import * as EpochCompaction from "./EpochCompaction.ts"
 import * as Draft from "./EpochDraft.ts"
 import * as EpochItem from "./EpochItem.ts"
@@ -112,7 +113,10 @@ const takeIn = (draft: Draft.Draft, events: ReadonlyArray<ProviderEvent>): void 
 const takeOne = (draft: Draft.Draft, event: ProviderEvent): void => {
   switch (event._tag) {
     case "TurnBegan":
-      return EpochTurn.begin(draft, event)
+      // One that is there already does not begin.
+      if (EpochTurn.find(draft.state, event.turnId) !== undefined) return
+      EpochTurn.begin(draft, event)
+      return EpochBrake.own(draft, event)
     case "TurnCompleted":
     case "TurnFailed":
     case "TurnInterrupted":
@@ -121,13 +125,16 @@ const takeOne = (draft: Draft.Draft, event: ProviderEvent): void => {
     case "ItemStarted":
     case "ItemUpdated":
     case "ItemDetached":
-    case "ItemCompleted":
       return EpochItem.take(draft, event)
-    case "UsageUpdated": {
-      const { usage } = event
-      EpochTurn.update(draft, event.turnId, (turn) => ({ ...turn, usage }))
+    case "ItemCompleted":
+      EpochItem.take(draft, event)
+      return EpochBrake.call(draft, event)
+    case "UsageUpdated":
+      EpochBrake.spend(draft, event)
       break
-    }
+    case "StepEnded":
+      EpochBrake.step(draft, event)
+      break
     case "TaskStarted":
     case "TaskUpdated":
     case "TaskEnded":

@@ -22,6 +22,7 @@ import type {
 import type { TurnCause } from "../../domain/TurnCause.ts"
 import type { TurnFailure } from "../../domain/TurnFailure.ts"
 import type { TurnInput } from "../../domain/TurnInput.ts"
+import type * as TurnLimits from "../../domain/TurnLimits.ts"
 import type { Usage } from "../../domain/Usage.ts"
 import type { ApprovalChoice, Question } from "../../domain/UserRequest.ts"
 import type { ProcessExit } from "../../provider/ProviderAdapter.ts"
@@ -47,8 +48,13 @@ export interface Running {
   /** The last usage that the agent reported. */
   readonly usage: Usage | undefined
   readonly interruptedBy: InterruptedBy | undefined
-  /** The deadline of ours that has passed. */
+  /** The deadline of ours that has passed, or the limit that was met. */
   readonly deadline: TurnFailure | undefined
+  /** Calls of the model in a row that brought nothing. */
+  readonly emptySteps: number
+  /** The last call of a tool, and how often it was made in a row. */
+  readonly lastCall: string | undefined
+  readonly sameCalls: number
 }
 
 export interface OpenRequest {
@@ -112,6 +118,7 @@ export interface Compaction {
 /** What does not change within an epoch. */
 export interface EpochSetup {
   readonly policy: Required<CompactionPolicy>
+  readonly limits: TurnLimits.Resolved
   /** The agent asks before each compaction and waits for the verdict. */
   readonly held: boolean
   /** Prefix of the ids of its compactions, unique to the epoch and ordered by time. */
@@ -129,6 +136,8 @@ export interface State {
   readonly running: Running | undefined
   /** Turns that the agent has and takes up afterwards, in this order: one of ours behind one that it began, or the reverse. */
   readonly behind: ReadonlyArray<Running>
+  /** Turns that the agent has begun since the last one of ours. */
+  readonly ownTurns: number
   readonly requests: ReadonlyMap<RequestId, OpenRequest>
   readonly items: ReadonlyMap<ItemId, OpenItem>
   readonly tasks: ReadonlyMap<TaskId, Task>
@@ -152,6 +161,7 @@ export const make = (setup: EpochSetup, at: number): State => ({
   sending: undefined,
   running: undefined,
   behind: [],
+  ownTurns: 0,
   requests: new Map(),
   items: new Map(),
   tasks: new Map(),

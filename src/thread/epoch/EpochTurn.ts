@@ -44,7 +44,18 @@ const takeUp = (
   cause: TurnCause | undefined,
   interruptedBy: InterruptedBy | undefined
 ): void => {
-  const turn = { turnId, cause, startedAt: draft.at, text: "", usage: undefined, interruptedBy, deadline: undefined }
+  const turn: Running = {
+    turnId,
+    cause,
+    startedAt: draft.at,
+    text: "",
+    usage: undefined,
+    interruptedBy,
+    deadline: undefined,
+    emptySteps: 0,
+    lastCall: undefined,
+    sameCalls: 0
+  }
   if (draft.state.running === undefined) draft.state.running = turn
   else draft.state.behind = [...draft.state.behind, turn]
   draft.wants.push({ _tag: "TurnRunning", turnId })
@@ -56,15 +67,15 @@ export const accept = (draft: Draft.Draft): Sending | undefined => {
   if (sending === undefined) return undefined
   draft.state.sending = undefined
   // A note that came while the prompt was on its way waits for the next one.
+  draft.state.ownTurns = 0
   draft.state.notes = draft.state.notes.filter((note) => !sending.notes.includes(note))
   started(draft, sending)
   takeUp(draft, sending.turnId, undefined, sending.interruptedBy)
   return sending
 }
 
-/** The agent has begun a turn of its own. A turn that is there already does not begin. */
+/** The agent has begun a turn of its own. */
 export const begin = (draft: Draft.Draft, event: Extract<ProviderEvent, { readonly _tag: "TurnBegan" }>): void => {
-  if (find(draft.state, event.turnId) !== undefined) return
   draft.events.push(event)
   takeUp(draft, event.turnId, event.cause, undefined)
 }

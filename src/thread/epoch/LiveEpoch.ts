@@ -25,7 +25,7 @@ import type { CompactionPolicy } from "../../domain/CompactionPolicy.ts"
 import type { Continuity } from "../../domain/Continuity.ts"
 import type { TurnId } from "../../domain/Ids.ts"
 import type { SnapshotInfo } from "../../domain/Snapshot.ts"
-import type { EventBody, TerminalEvent } from "../../domain/ThreadEvent.ts"
+import type { EventBody, ProviderEvent, TerminalEvent } from "../../domain/ThreadEvent.ts"
 import { isTerminal } from "../../domain/ThreadEvent.ts"
 import type { BoundThread } from "../../domain/ThreadRecord.ts"
 import type { ModelSelection } from "../../domain/TurnInput.ts"
@@ -89,6 +89,8 @@ export interface LiveEpoch {
   /** A fiber watches the deadlines of its turns; while it sleeps, it is `watch`. */
   watched: boolean
   watch: Fiber.Fiber<unknown, unknown> | undefined
+  /** The turn that was stopped last because it met a limit or a deadline. */
+  braked: TurnId | undefined
   /** Done once the session's events need not be read any more. */
   readonly halted: Deferred.Deferred<void>
   /** Whether a turn that did not fit into the model's context is followed by a compaction of ours. */
@@ -316,21 +318,34 @@ export const beside = (deps: ThreadDeps) => <A, E>(effect: Effect.Effect<A, E>):
     (_caller: Context.Context<never>) => deps.own
   )
 
+/** Heartbeats, bills and calls of the model that brought nothing are no progress. */
+const isProgress = (event: ProviderEvent): boolean =>
+  event._tag !== "UsageUpdated" && (event._tag !== "StepEnded" || event.brought !== "nothing")
+
 /**
  * Reads the session's events until it is lost or over; `onLost` then ends the epoch. A turn that the agent has begun is
- * watched from then on.
+ * watched from then on, and one that has met a limit is braked.
  */
 export const pump = (
   deps: ThreadDeps,
   live: LiveEpoch,
-  { onLost, watch }: { readonly onLost: Effect.Effect<void>; readonly watch: Effect.Effect<unknown> }
+  { brake, onLost, watch }: {
+    readonly onLost: Effect.Effect<void>
+    readonly watch: Effect.Effect<unknown>
+    readonly brake: Effect.Effect<unknown>
+  }
 ) =>
   live.session.events.pipe(
     Stream.runForEachArray((events) => {
-      live.progressAt = deps.steady.now()
+      if (events.some(isProgress)) live.progressAt = deps.steady.now()
       return Effect.andThen(
         advance(deps, live, { _tag: "Emitted", events }),
-        Effect.suspend(() => live.state.running === undefined || live.watched ? Effect.void : watch)
+        Effect.suspend(() => {
+          const { running } = live.state
+          if (running === undefined) return Effect.void
+          if (running.deadline !== undefined && live.braked !== running.turnId) return brake
+          return live.watched ? Effect.void : watch
+        })
       )
     }),
     Effect.raceFirst(Deferred.await(live.halted)),

@@ -1,0 +1,91 @@
+/**
+ * The brake of a turn that runs away: what it spends is counted from what the agent says, and a limit that is met marks the
+ * turn as failed. The shell then interrupts it, as it does after a deadline.
+ */
+import type { Item } from "../../domain/Item.ts"
+import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
+import type { TurnFailure } from "../../domain/TurnFailure.ts"
+import type { Usage } from "../../domain/Usage.ts"
+import * as Draft from "./EpochDraft.ts"
+import type { Running } from "./EpochState.ts"
+import * as EpochTurn from "./EpochTurn.ts"
+
+type Of<Tag extends ProviderEvent["_tag"]> = Extract<ProviderEvent, { readonly _tag: Tag }>
+
+type Limit = Extract<TurnFailure, { readonly _tag: "LimitReached" }>["limit"]
+
+const reached = (limit: Limit, max: number): TurnFailure => ({ _tag: "LimitReached", limit, max })
+
+/** The first reason to end a turn stays. */
+const brake = (turn: Running, failure: TurnFailure): Running => ({ ...turn, deadline: turn.deadline ?? failure })
+
+/** One call of the model is over. */
+export const step = (draft: Draft.Draft, { brought, turnId }: Of<"StepEnded">): void => {
+  const { emptySteps } = draft.state.setup.limits
+  EpochTurn.update(draft, turnId, (turn) => {
+    const next = { ...turn, emptySteps: brought === "nothing" ? turn.emptySteps + 1 : 0 }
+    return next.emptySteps < emptySteps
+      ? next
+      : brake(next, {
+        _tag: "ModelFailed",
+        name: "EmptySteps",
+        retryable: true,
+        message: `The model was called ${emptySteps} times in a row and gave neither text nor a call of a tool`
+      })
+  })
+}
+
+/** A call of a tool, as it is compared with the one before; nothing for other items. */
+const callOf = (item: Item): string | undefined => {
+  switch (item._tag) {
+    case "ToolCall":
+      return JSON.stringify([item.tool, item.input])
+    case "Command":
+      return JSON.stringify([item.command])
+    case "FileChange":
+      return JSON.stringify(item.edits)
+    default:
+      return undefined
+  }
+}
+
+/** An item is complete. The calls of subagents are counted with the turn's. */
+export const call = (draft: Draft.Draft, { item, turnId }: Of<"ItemCompleted">): void => {
+  const { identicalCalls, warnCalls } = draft.state.setup.limits
+  const now = callOf(item)
+  if (now === undefined) return
+  EpochTurn.update(draft, turnId, (turn) => {
+    const calls = turn.lastCall === now ? turn.sameCalls + 1 : 1
+    const next = { ...turn, lastCall: now, sameCalls: calls }
+    if (calls === warnCalls) {
+      draft.events.push({
+        _tag: "Warning",
+        turnId: turn.turnId,
+        code: "repeated-call",
+        message: `The agent has made the same call ${calls} times in a row`
+      })
+    }
+    return calls < identicalCalls ? next : brake(next, reached("identical-calls", identicalCalls))
+  })
+}
+
+const tokensOf = ({ cacheRead = 0, cacheWrite = 0, input = 0, output = 0, reasoning = 0 }: Usage): number =>
+  input + output + reasoning + cacheRead + cacheWrite
+
+/** The usage of the turn so far. */
+export const spend = (draft: Draft.Draft, { turnId, usage }: Of<"UsageUpdated">): void => {
+  const { costUsd, tokens } = draft.state.setup.limits
+  EpochTurn.update(draft, turnId, (turn) => {
+    const next = { ...turn, usage }
+    if (tokensOf(usage) >= tokens) return brake(next, reached("tokens", tokens))
+    return (usage.costUsd ?? 0) >= costUsd ? brake(next, reached("cost", costUsd)) : next
+  })
+}
+
+/** The agent has begun a turn of its own. */
+export const own = (draft: Draft.Draft, { turnId }: Of<"TurnBegan">): void => {
+  const { ownTurns } = draft.state.setup.limits
+  draft.state.ownTurns++
+  if (draft.state.ownTurns <= ownTurns) return
+  EpochTurn.update(draft, turnId, (turn) => brake(turn, reached("own-turns", ownTurns)))
+}
