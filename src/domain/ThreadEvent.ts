@@ -115,7 +115,8 @@ const providerCases = {
    * event and hooks, as every turn.
    */
   TurnBegan: { ...turn, cause: TurnCause },
-  TurnCompleted: { ...turn, usage: Usage },
+  /** `refused`: the agent ended it because the user denied an approval, or dismissed a question, without a word. */
+  TurnCompleted: { ...turn, usage: Usage, refused: Schema.optionalKey(Schema.Literals(["denied", "dismissed"])) },
   TurnFailed: { ...turn, failure: TurnFailure, usage: Usage },
   TurnInterrupted: { ...turn, by: InterruptedBy, usage: Usage },
   ItemStarted: { ...maybeTurn, item: Item },

@@ -63,6 +63,11 @@ export const ApprovalRequest = Schema.Struct({
   itemId: Schema.optionalKey(ItemId),
   /** The subagent's session id, if a subagent asks. */
   subagent: Schema.optionalKey(Schema.String),
+  /**
+   * What `AllowForSession` will cover, in words for a human: the exact action that is shown. Absent where the adapter keeps no
+   * allowances.
+   */
+  covers: Schema.optionalKey(Schema.String),
   /** The agent's own answers, where it offers some. */
   choices: Schema.optionalKey(Schema.Array(ApprovalChoice)),
   /** The agent's own description of its request, unchanged. */

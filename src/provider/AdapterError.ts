@@ -103,6 +103,33 @@ export class DirectoryUnreachable
 }
 
 /**
+ * The agent cannot be told of a directory with such a name: it would work in another one, or never answer.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class DirectoryUnsupported
+  extends Schema.TaggedError<DirectoryUnsupported>("effect-coding-agents/DirectoryUnsupported")(
+    "DirectoryUnsupported",
+    {
+      instanceId: InstanceId,
+      directory: hidden(Schema.String),
+      /** What in its name the agent cannot take. */
+      characters: Schema.String
+    },
+    { httpApiStatus: 422 }
+  )
+{
+  readonly retryable = false
+  get publicMessage() {
+    return `${this.instanceId} cannot work in a directory with "${this.characters}" in its name`
+  }
+  override get message() {
+    return `${this.instanceId} cannot work in ${this.directory}: there is "${this.characters}" in its name`
+  }
+}
+
+/**
  * The runtime mode cannot be enforced on this agent, so the session was not started.
  *
  * @category errors

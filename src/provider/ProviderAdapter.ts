@@ -37,6 +37,7 @@ import type {
   CursorRejected,
   DeliveryUncertain,
   DirectoryUnreachable,
+  DirectoryUnsupported,
   GateMissing,
   ModelUnavailable,
   PolicyUnenforceable,
@@ -125,6 +126,7 @@ export type StartSessionError =
   | CopyRejected
   | CapabilityMissing
   | DirectoryUnreachable
+  | DirectoryUnsupported
   | PolicyUnenforceable
   | ModelUnavailable
 

@@ -37,6 +37,7 @@ const start = [
   Adapter.CopyRejected,
   Adapter.CapabilityMissing,
   Adapter.DirectoryUnreachable,
+  Adapter.DirectoryUnsupported,
   Adapter.PolicyUnenforceable,
   Adapter.ModelUnavailable,
   Service.InstanceNotFound,

@@ -1,6 +1,7 @@
 /** Models that break off, say nothing or never stop, and clocks that differ, on a real OpenCode: what becomes of the turns. */
 import { assert, layer } from "@effect/vitest"
 import { Clock, Effect } from "effect"
+import { TurnId } from "../../src/domain/Ids.ts"
 import { ModelReply } from "../../src/testing/index.ts"
 import { items, OpenCodeSessions } from "../support/OpenCodeSessions.ts"
 
@@ -68,4 +69,62 @@ layer(OpenCodeSessions.layer(), { timeout: "60 seconds", excludeTestServices: tr
         ])
       }))
   }
+
+  it.effect("P4 opencode: an attachment of a type that no model takes is refused, and text of any type is text", () =>
+    Effect.gen(function*() {
+      const { model, start } = yield* OpenCodeSessions
+      const driven = yield* start()
+      const attach = (name: string, mime: string, content: string) => ({
+        attachments: [{ _tag: "Data", name, mime, base64: Buffer.from(content).toString("base64") }]
+      } as const)
+      for (const mime of ["application/zip", "application/octet-stream", "image/svg", "audio/mpeg"]) {
+        const turnId = TurnId.make(`refused ${mime}`)
+        const ref = yield* driven.session.turnRef(turnId)
+        const input = { prompt: "refused", ...attach("x", mime, "PK") }
+        const error = yield* Effect.flip(driven.session.sendTurn({ turnId, ref, input }))
+        assert.deepInclude(error, { _tag: "AttachmentRefused", reason: "unsupported" }, mime)
+      }
+      assert.strictEqual(
+        (yield* driven.run("json", attach("a.json", "Application/JSON", "{\"a\":1}")))._tag,
+        "TurnCompleted"
+      )
+      const { messages } = yield* model.awaitRequest(({ lastUserText }) => lastUserText.includes("json"))
+      assert.include(JSON.stringify(messages), "{\\\"a\\\":1}")
+      const picture = yield* driven.run("picture", {
+        attachments: [{ _tag: "Data", name: "p.png", mime: "IMAGE/PNG", base64: pixel }]
+      })
+      assert.strictEqual(picture._tag, "TurnCompleted")
+      assert.strictEqual((yield* driven.run("and on"))._tag, "TurnCompleted")
+    }))
+
+  it.effect("P15 opencode: a directory that cannot be told to the server is refused at the start", () =>
+    Effect.gen(function*() {
+      const { directory, start } = yield* OpenCodeSessions
+      for (const name of ["feature%2Flogin", "per%20cent", "back\\slash"]) {
+        const error = yield* Effect.flip(start({ directory: `${directory}/${name}` }))
+        assert.strictEqual(error._tag, "DirectoryUnsupported", name)
+      }
+    }))
+
+  it.effect("P4 opencode: a turn that ends because the user said no says so", () =>
+    Effect.gen(function*() {
+      const { on, start } = yield* OpenCodeSessions
+      yield* on("run it", (request) =>
+        request.afterToolResult
+          ? ModelReply.text("Then not.")
+          : ModelReply.call("bash", { command: "echo denied", description: "x" }))
+      const driven = yield* start()
+      const deny = Effect.fnUntraced(function*(reason?: string) {
+        yield* driven.send("run it")
+        const { request } = yield* driven.next("ApprovalRequested")
+        assert.strictEqual(request.covers, "exactly this command, in this directory: echo denied")
+        const decision = { _tag: "Deny", ...(reason === undefined ? {} : { reason }) } as const
+        yield* driven.session.respondToApproval(request.requestId, decision)
+        return yield* driven.ending
+      })
+      assert.deepInclude(yield* deny(), { _tag: "TurnCompleted", refused: "denied" })
+      assert.notProperty(yield* deny("Use another one."), "refused")
+    }))
 })
+
+const pixel = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="

@@ -160,10 +160,12 @@ layer(OpenCodeSessions.layer({ config: denied }), { timeout: "60 seconds", exclu
         assert.strictEqual(unknown._tag, "RequestGone")
       }))
 
-    it.effect("P7 opencode: what is allowed for a session holds for its subagents, for nothing else and for no other session", () =>
+    it.effect("P7 opencode: what is allowed for a session is exactly what was shown, also in subagents, and in no other session", () =>
       Effect.gen(function*() {
-        const { start } = yield* OpenCodeSessions
-        yield* setup
+        const { on, start } = yield* OpenCodeSessions
+        const { directory, fs } = yield* setup
+        yield* on("run another", after(bash("echo two")))
+        yield* on("redirect it", after(bash("echo one > written")))
         const cursor = yield* Effect.scoped(Effect.gen(function*() {
           const driven = yield* start()
           yield* driven.send("run a command")
@@ -181,6 +183,14 @@ layer(OpenCodeSessions.layer({ config: denied }), { timeout: "60 seconds", exclu
           }
           // It has the same first word, which is what OpenCode's own "always" would cover.
           assert.deepStrictEqual(yield* asked(driven, "delegate run a command"), ["subagent command echo child"])
+          for (const prompt of ["run another", "redirect it"]) {
+            yield* driven.send(prompt)
+            const { request } = yield* driven.next("ApprovalRequested")
+            yield* driven.session.respondToApproval(request.requestId, { _tag: "Deny" })
+            assert.deepInclude(yield* driven.next("ApprovalSettled"), { by: "user" }, prompt)
+            yield* driven.ending
+          }
+          assert.isFalse(yield* fs.exists(`${directory}/written`))
           const other = yield* start()
           assert.deepStrictEqual(yield* asked(other, "run a command"), ["command echo one"])
           return yield* cursorOf(driven)

@@ -58,6 +58,7 @@ describe("errors", () => {
       new AdapterError.SessionMissing({ instanceId, sessionId, evidence: { secret } }),
       new AdapterError.CursorRejected({ instanceId, outcome: "Malformed", found: secret }),
       new AdapterError.DirectoryUnreachable({ instanceId, from: secret, to: secret }),
+      new AdapterError.DirectoryUnsupported({ instanceId, directory: secret, characters: "%" }),
       new AdapterError.PolicyUnenforceable({ instanceId, runtimeMode: "full-access", effective: [secret] }),
       new AdapterError.TurnRefused({ turnId, name: "Refused", reason: secret }),
       new AdapterError.GateMissing({ instanceId, missing: secret }),

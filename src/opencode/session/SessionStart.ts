@@ -9,6 +9,7 @@ import {
   CapabilityMissing,
   CursorRejected,
   DirectoryUnreachable,
+  DirectoryUnsupported,
   PolicyUnenforceable,
   SessionMissing
 } from "../../provider/AdapterError.ts"
@@ -47,7 +48,11 @@ export const start = (
   input: StartInput
 ): Effect.Effect<Started, StartSessionError, FileSystem.FileSystem> =>
   Effect.suspend((): Effect.Effect<Started, StartSessionError, FileSystem.FileSystem> => {
-    const { from } = input
+    const { directory, from } = input
+    // OpenCode decodes the name of a directory twice: it would work in another one, or never answer (1.18.33).
+    if (/%[0-9A-Fa-f]{2}|\\/.test(directory)) {
+      return new DirectoryUnsupported({ instanceId, directory, characters: directory.includes("\\") ? "\\" : "%" })
+    }
     switch (from._tag) {
       case "Resume":
         return Effect.flatMap(

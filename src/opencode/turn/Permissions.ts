@@ -11,6 +11,7 @@
  * so the rules without it are what the user would have without us.
  */
 import type { RuntimeMode } from "../../domain/RuntimeMode.ts"
+import * as Glob from "./Glob.ts"
 
 export interface Rule {
   readonly permission: string
@@ -45,20 +46,10 @@ export const baseline = (agents: ReadonlyArray<string> = []) => {
 
 // --- matching, as OpenCode does it ---
 
-const expressions = new Map<string, RegExp>()
-
 /** `*` is any text and `?` one character; a pattern that ends in " *" also matches without arguments. */
 export const matches = (text: string, pattern: string): boolean => {
-  let expression = expressions.get(pattern)
-  if (expression === undefined) {
-    const escaped = pattern.replaceAll("\\", "/").replaceAll(/[.+^${}()|[\]\\]/g, "\\$&")
-      .replaceAll("*", ".*").replaceAll("?", ".")
-    const source = escaped.endsWith(" .*") ? `${escaped.slice(0, -3)}( .*)?` : escaped
-    expression = new RegExp(`^${source}$`, "s")
-    if (expressions.size > 1_000) expressions.clear()
-    expressions.set(pattern, expression)
-  }
-  return expression.test(text.replaceAll("\\", "/"))
+  const [plain, glob] = [text.replaceAll("\\", "/"), pattern.replaceAll("\\", "/")]
+  return Glob.matches(plain, glob) || (glob.endsWith(" *") && Glob.matches(plain, glob.slice(0, -2)))
 }
 
 const judge = (rules: ReadonlyArray<Rule>, permission: string, pattern: string): Rule["action"] =>

@@ -108,6 +108,7 @@ const begin = (state: State, { turnId, messageId }: Extract<Input, { _tag: "Send
       interrupting: false,
       holed: false,
       last: undefined,
+      refused: undefined,
       error: undefined
     },
     lastMessageId: messageId,

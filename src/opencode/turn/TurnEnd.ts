@@ -144,11 +144,17 @@ export const end = (state: State, turn: Turn, outcome: Outcome): Step => {
   )
 }
 
-const terminal = (state: State, { turnId }: Turn, outcome: Outcome): ProviderEvent => {
+const terminal = (state: State, { last, refused, turnId }: Turn, outcome: Outcome): ProviderEvent => {
   const usage = TurnItems.total(state)
   switch (outcome._tag) {
     case "Completed":
-      return { _tag: "TurnCompleted", turnId, usage }
+      return {
+        _tag: "TurnCompleted",
+        turnId,
+        usage,
+        // An agent that goes on in spite of it ends with an answer.
+        ...(refused === undefined || !unfinished.has(last?.finish ?? "") ? {} : { refused })
+      }
     case "Failed":
       return { _tag: "TurnFailed", turnId, failure: outcome.failure, usage }
     case "Interrupted":

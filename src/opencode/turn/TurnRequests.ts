@@ -49,6 +49,7 @@ export const permissionAsked = (state: State, request: PermissionRequest): Step 
       kind: kinds.get(request.permission) ?? "other",
       subject: subjectOf(request),
       ...placeOf(state, request),
+      covers: coversOf(request),
       detail: {
         permission: request.permission,
         patterns: request.patterns,
@@ -109,6 +110,19 @@ const shown = (request: PermissionRequest): Permissions.Allowed => ({
   subject: subjectOf(request),
   patterns: request.patterns
 })
+
+/** The same, in words. */
+const coversOf = (request: PermissionRequest): string => {
+  const subject = subjectOf(request)
+  switch (kinds.get(request.permission)) {
+    case "command":
+      return `exactly this command, in this directory: ${subject}`
+    case "file-change":
+      return `every change of this file: ${subject}`
+    default:
+      return `exactly this: ${request.permission} ${subject}`
+  }
+}
 
 const placeOf = (state: State, { sessionID, tool }: PermissionRequest | QuestionRequest) => {
   const part = openTools(state).find(({ callID }) => callID === tool?.callID)
@@ -183,13 +197,14 @@ export const permissionReplied = (state: State, requestId: RequestId, reply: str
       ? [...state.allowed, shown(request)]
       : state.allowed
   }
+  const told = decision?._tag === "Deny" ? refusing(settled, "denied") : settled
   const event: ProviderEvent = {
     _tag: "ApprovalSettled",
     ...turnOf(open),
     requestId,
     ...(decision === undefined ? { by: "agent" } : { by: "user", decision })
   }
-  return settled.allowed === state.allowed ? step(settled, [event]) : answerCovered(settled, event)
+  return told.allowed === state.allowed ? step(told, [event]) : answerCovered(told, event)
 }
 
 /** Settles other open requests that the new allowance covers. */
@@ -211,7 +226,8 @@ export const questionSettled = (state: State, requestId: RequestId, answer: Ques
   const open = state.requests.get(requestId)
   if (open?.asked.kind !== "question") return step(state)
   const given = open.asked.answer ?? answer
-  return step({ ...state, requests: without(state.requests, requestId) }, [{
+  const settled = { ...state, requests: without(state.requests, requestId) }
+  return step(given?._tag === "Dismissed" && given === open.asked.answer ? refusing(settled, "dismissed") : settled, [{
     _tag: "QuestionSettled",
     ...turnOf(open),
     requestId,
@@ -219,6 +235,10 @@ export const questionSettled = (state: State, requestId: RequestId, answer: Ques
     ...(given === undefined ? {} : { answer: given })
   }])
 }
+
+/** The user has said no; OpenCode may end the turn for it, without a word (1.18.33). */
+const refusing = (state: State, refused: "denied" | "dismissed"): State =>
+  state.turn === undefined ? state : { ...state, turn: { ...state.turn, refused } }
 
 const turnOf = ({ turnId }: OpenRequest) => turnId === undefined ? {} : { turnId }
 

@@ -25,6 +25,8 @@ export interface Turn {
   readonly holed: boolean
   /** The newest answer that is not a compaction's. */
   readonly last: AssistantInfo | undefined
+  /** The user has said no to a request of the turn. */
+  readonly refused: "denied" | "dismissed" | undefined
   /** The last `session.error` since that answer began; not terminal by itself. */
   readonly error: ErrorInfo | undefined
 }

@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Glob from "../../../src/opencode/turn/Glob.ts"
 import * as Permissions from "../../../src/opencode/turn/Permissions.ts"
 
 const rule = (permission: string, pattern: string, action: Permissions.Rule["action"]): Permissions.Rule => ({
@@ -107,14 +108,37 @@ describe("OpenCode permissions", () => {
     assert.isFalse(Permissions.endsWith(undefined, tail))
   })
 
-  it("P7 opencode: what was allowed for the session covers only what was shown", () => {
-    const shown = { permission: "bash", subject: "echo *; ls", patterns: ["echo *", "ls"] }
-    const covered = (change: Partial<Permissions.Allowed>) => Permissions.covered([shown], { ...shown, ...change })
-    assert.isTrue(covered({}))
-    assert.isFalse(covered({ permission: "edit" }))
-    assert.isFalse(covered({ subject: "echo * && ls" }))
-    assert.isFalse(covered({ patterns: ["echo one", "ls"] }))
-    assert.isFalse(covered({ patterns: ["ls"] }))
-    assert.isFalse(covered({ patterns: [] }))
+  it("P7 opencode: what was allowed for the session covers only all of what is asked", () => {
+    const shown = (permission: string, subject: string, patterns: ReadonlyArray<string>) => ({
+      permission,
+      subject,
+      patterns
+    })
+    const allowed = [shown("bash", "echo hi && rm -rf ./tmp1", ["echo hi", "rm -rf ./tmp1"])]
+    assert.isTrue(Permissions.covered(allowed, shown("bash", "echo hi && rm -rf ./tmp1", ["echo hi", "rm -rf ./tmp1"])))
+    for (
+      const [subject, patterns] of [
+        ["rm -rf ./precious", ["rm -rf ./precious"]],
+        ["echo hi", ["echo hi"]],
+        ["echo hi > /anywhere/x", ["echo hi > /anywhere/x"]],
+        ["echo hi && rm -rf ./tmp1 > x", ["echo hi", "rm -rf ./tmp1"]],
+        ["", []]
+      ] as const
+    ) assert.isFalse(Permissions.covered(allowed, shown("bash", subject, patterns)), subject)
+    assert.isFalse(
+      Permissions.covered(allowed, shown("edit", "echo hi && rm -rf ./tmp1", ["echo hi", "rm -rf ./tmp1"]))
+    )
+  })
+
+  it("P7 opencode: matching costs no more than text times pattern, whatever the stars", () => {
+    const steps = (text: string, pattern: string) => {
+      let steps = 0
+      assert.isFalse(Glob.matches(text, pattern, () => {
+        steps++
+      }))
+      return steps
+    }
+    assert.isAtMost(steps("a".repeat(300), "*a*a*a*a*b"), 3_000)
+    assert.isAtMost(steps("a".repeat(1_000_000), `${"*a".repeat(20)}b`), 40_000_000)
   })
 })
