@@ -1,0 +1,202 @@
+/**
+ * One `codex app-server`: started, greeted, and its frames handed to the threads that they are about.
+ *
+ * A thread's first frames may come before its listener is there; they are kept for it.
+ */
+import { Deferred, type Duration, Effect, type FileSystem, type Path, Ref, Schema, type Scope } from "effect"
+import type { ChildProcessSpawner } from "effect/process"
+import * as AgentProcess from "../../adapter/AgentProcess.ts"
+import * as Executable from "../../adapter/Executable.ts"
+import * as PeerProtocol from "../../adapter/PeerProtocol.ts"
+import * as StdioPeer from "../../adapter/StdioPeer.ts"
+import type { InstanceId } from "../../domain/Ids.ts"
+import type { AgentProcesses } from "../../process/AgentProcesses.ts"
+import { AgentProtocolError, type AgentStartError, AgentStartFailed, AgentTooOld } from "../../provider/AdapterError.ts"
+import type { ProcessExit } from "../../provider/ProviderAdapter.ts"
+import { threadOf } from "../protocol/Frame.ts"
+import * as Binary from "./Binary.ts"
+import * as Environment from "./Environment.ts"
+import * as Gate from "./Gate.ts"
+
+/** How the app-server is found and started. */
+export interface Options extends Environment.EnvironmentOptions {
+  /** Path of the executable, or a name on the PATH. Default: `CODEX_BINARY`, `codex` on the PATH, `@openai/codex`. */
+  readonly binary?: string | undefined
+  /** Further flags of the app-server: `["-c", "model=..."]`. Others can read them, so they must hold no secret. */
+  readonly flags?: ReadonlyArray<string> | undefined
+  /** How long a start may take. Default: 20 seconds. */
+  readonly startDeadline?: Duration.Input | undefined
+}
+
+export type Needs =
+  | FileSystem.FileSystem
+  | Path.Path
+  | ChildProcessSpawner.ChildProcessSpawner
+  | AgentProcesses
+  | Scope.Scope
+
+/** What a thread hears. */
+export interface Listener {
+  readonly onNotification: (method: string, params: unknown) => Effect.Effect<void>
+  readonly onRequest: (request: PeerProtocol.Request) => Effect.Effect<unknown> | undefined
+  readonly onReport: (report: StdioPeer.Report) => Effect.Effect<void>
+}
+
+export interface AppServer {
+  readonly instanceId: InstanceId
+  readonly version: string
+  readonly peer: StdioPeer.StdioPeer
+  readonly exit: Effect.Effect<ProcessExit | undefined>
+  /** Calls, and decodes the result. */
+  readonly call: <A>(
+    method: string,
+    params: object,
+    schema: Schema.ConstraintDecoder<A>
+  ) => Effect.Effect<A, StdioPeer.PeerError | AgentProtocolError>
+  readonly listen: (threadId: string, listener: Listener) => Effect.Effect<void>
+  /** Waits until the thread is no longer loaded. Begin to wait before it is told to go. */
+  readonly unloaded: (threadId: string) => Effect.Effect<void>
+}
+
+/** The oldest version whose protocol has all that is used. */
+const needed = "0.169.0"
+
+export const start = Effect.fn("Codex.AppServer.start")(function*(
+  instanceId: InstanceId,
+  options: Options,
+  gate: { readonly gate: Gate.Gate; readonly directory: string } | undefined
+): Effect.fn.Return<AppServer, AgentStartError, Needs> {
+  const executable = yield* Binary.find({ instanceId, binary: options.binary })
+  const environment = yield* Environment.make(options).pipe(
+    Effect.mapError(({ message }) => new AgentStartFailed({ instanceId, reason: "exited", stderr: message }))
+  )
+  const spawned = (flags: ReadonlyArray<string>) => spawn(instanceId, executable, environment, options, flags)
+  if (gate === undefined) return yield* spawned([])
+  const { directory, gate: hook } = gate
+  const known = yield* Ref.get(hook.trust)
+  const trust = known ?? (yield* Effect.scoped(
+    Effect.flatMap(spawned(Gate.flags(hook, undefined)), (server) => hookOf(server, hook, directory))
+  ))
+  if (known === undefined) yield* Ref.set(hook.trust, trust)
+  return yield* spawned(Gate.flags(hook, trust))
+})
+
+const spawn = Effect.fnUntraced(function*(
+  instanceId: InstanceId,
+  executable: string,
+  environment: Environment.Environment,
+  options: Options,
+  flags: ReadonlyArray<string>
+): Effect.fn.Return<AppServer, AgentStartError, Needs> {
+  const agent = yield* AgentProcess.spawn({
+    instanceId,
+    executable,
+    args: [...Environment.flags, ...flags, ...options.flags ?? [], "app-server"],
+    variables: environment.variables,
+    redact: environment.redact
+  })
+  const listeners = new Map<string, Listener>()
+  const early = new Map<string, Array<(listener: Listener) => Effect.Effect<void>>>()
+  const unloading = new Map<string, Deferred.Deferred<void>>()
+
+  const tell = (threadId: string | undefined, hear: (listener: Listener) => Effect.Effect<void>) => {
+    if (threadId === undefined) return Effect.forEach(Array.from(listeners.values()), hear, { discard: true })
+    const listener = listeners.get(threadId)
+    if (listener !== undefined) return hear(listener)
+    const kept = early.get(threadId) ?? []
+    if (kept.length < earlyFrames) early.set(threadId, [...kept, hear])
+    return Effect.void
+  }
+
+  const peer = yield* StdioPeer.make(agent, {
+    protocol: PeerProtocol.jsonRpc({ version: false }),
+    onNotification: ({ method, params }) => {
+      const threadId = threadOf(params)
+      const waiting = threadId === undefined ? undefined : unloading.get(threadId)
+      return method === "thread/closed" && waiting !== undefined
+        ? Deferred.succeed(waiting, undefined)
+        : tell(threadId, (listener) => listener.onNotification(method, params))
+    },
+    onRequest: (request) => listeners.get(threadOf(request.params) ?? "")?.onRequest(request),
+    onReport: (report) => tell(undefined, (listener) => listener.onReport(report))
+  })
+  const call: AppServer["call"] = (method, params, schema) =>
+    Effect.flatMap(peer.call(method, params), (result) =>
+      Effect.mapError(
+        Schema.decodeUnknownEffect(schema)(result),
+        () => new AgentProtocolError({ instanceId, operation: method, body: result })
+      ))
+
+  const greeting = call("initialize", {
+    clientInfo: { name: "effect-coding-agents", title: null, version: "0.1.0" },
+    capabilities: { experimentalApi: true, requestAttestation: false }
+  }, Initialized).pipe(
+    Effect.tap(() => peer.notify("initialized")),
+    Effect.catchTag("PeerClosed", () => Effect.never),
+    Effect.mapError((error) => error._tag === "AgentProtocolError" ? error : StdioPeer.toAgentError(instanceId)(error))
+  )
+  const { userAgent } = yield* AgentProcess.awaitReady(agent, greeting, options.startDeadline ?? "20 seconds")
+  const version = /\/(\d+\.\d+\.\d+\S*)/.exec(userAgent)?.[1] ?? "unknown"
+  if (version !== "unknown" && !Executable.isAtLeast(version, needed)) {
+    return yield* new AgentTooOld({ instanceId, found: version, needed })
+  }
+  return {
+    instanceId,
+    version,
+    peer,
+    exit: AgentProcess.ended(agent),
+    call,
+    listen: (threadId, listener) =>
+      Effect.suspend(() => {
+        listeners.set(threadId, listener)
+        const kept = early.get(threadId) ?? []
+        early.delete(threadId)
+        return Effect.forEach(kept, (hear) => hear(listener), { discard: true })
+      }),
+    unloaded: (threadId) =>
+      Effect.suspend(() => {
+        const waiting = unloading.get(threadId) ?? Deferred.makeUnsafe<void>()
+        unloading.set(threadId, waiting)
+        return Effect.ensuring(Deferred.await(waiting), Effect.sync(() => unloading.delete(threadId)))
+      })
+  }
+})
+
+const earlyFrames = 1000
+
+const Initialized = Schema.Struct({ userAgent: Schema.String })
+
+const Hooks = Schema.Struct({
+  data: Schema.Array(Schema.Struct({
+    hooks: Schema.Array(Schema.Struct({
+      key: Schema.String,
+      currentHash: Schema.String,
+      enabled: Schema.Boolean,
+      trustStatus: Schema.String,
+      command: Schema.optionalKey(Schema.String)
+    }))
+  }))
+})
+
+const listed = (server: AppServer, { command }: Gate.Gate, directory: string) =>
+  Effect.map(
+    server.call("hooks/list", { cwds: [directory] }, Hooks),
+    ({ data }) => data.flatMap(({ hooks }) => hooks).find((hook) => hook.command === command)
+  )
+
+const hookOf = (server: AppServer, gate: Gate.Gate, directory: string) =>
+  listed(server, gate, directory).pipe(
+    Effect.map((hook): Gate.Trust | undefined =>
+      hook === undefined ? undefined : { key: hook.key, hash: hook.currentHash }
+    ),
+    Effect.mapError((error) =>
+      error._tag === "AgentProtocolError" ? error : StdioPeer.toAgentError(server.instanceId)(error)
+    )
+  )
+
+/** Whether Codex will run the hook: what it does not trust it leaves out without a word. */
+export const isGated = (server: AppServer, gate: Gate.Gate, directory: string): Effect.Effect<boolean> =>
+  listed(server, gate, directory).pipe(
+    Effect.map((hook) => hook?.enabled === true && hook.trustStatus === "trusted"),
+    Effect.orElseSucceed(() => false)
+  )

@@ -1,0 +1,82 @@
+/**
+ * The gate before compactions: Codex runs a `PreCompact` hook, a program of ours, and waits for it.
+ *
+ * The hook is configured on the command line, so no file of the user's is touched. Codex runs only hooks that are trusted by
+ * their hash, which it alone can tell (`hooks/list`); it depends on the command, which stays the same for as long as the
+ * instance does. `{}` is "go on", `continue: false` a veto; everything else fails open (0.171.0), so the program answers a
+ * veto on every path.
+ */
+import { Effect, type FileSystem, type Path, Ref, Schema, type Scope } from "effect"
+import * as AgentEnvironment from "../../adapter/AgentEnvironment.ts"
+import * as GateSocket from "../../adapter/GateSocket.ts"
+import type { InstanceId } from "../../domain/Ids.ts"
+import { AgentStartFailed, type AgentUnreachable } from "../../provider/AdapterError.ts"
+import type { CompactionVerdict } from "../../provider/ProviderAdapter.ts"
+
+/** What Codex trusts a hook by. */
+export interface Trust {
+  readonly key: string
+  readonly hash: string
+}
+
+export type Trigger = "auto" | "manual"
+
+export type Ask = (trigger: Trigger) => Effect.Effect<CompactionVerdict>
+
+export interface Gate {
+  /** The hook's command line, as Codex lists it. */
+  readonly command: string
+  /** What Codex said of the hook, once it was asked. */
+  readonly trust: Ref.Ref<Trust | undefined>
+  /** The thread answers for itself until the Scope closes. A compaction of any other is allowed. */
+  readonly register: (threadId: string, ask: Ask) => Effect.Effect<void, never, Scope.Scope>
+}
+
+export const make = Effect.fnUntraced(function*(
+  instanceId: InstanceId
+): Effect.fn.Return<Gate, AgentUnreachable | AgentStartFailed, Scope.Scope | FileSystem.FileSystem | Path.Path> {
+  const threads = new Map<string, Ask>()
+  const otherwise = veto("the app is not there")
+  const socket = yield* GateSocket.make({
+    instanceId,
+    questions: {
+      "pre-compact": GateSocket.question({
+        schema: PreCompact,
+        answer: ({ session_id, trigger }) =>
+          Effect.map(
+            threads.get(session_id)?.(trigger === "manual" ? "manual" : "auto") ?? Effect.succeed(allowed),
+            (verdict) => verdict._tag === "Allow" ? {} : veto(verdict.reason)
+          ),
+        otherwise
+      })
+    }
+  })
+  const hook = AgentEnvironment.privateFolder("codex-gate-").pipe(
+    Effect.flatMap((folder) => GateSocket.hook({ gate: socket, folder, question: "pre-compact", otherwise })),
+    Effect.mapError(({ message }) => new AgentStartFailed({ instanceId, reason: "exited", stderr: message }))
+  )
+  return {
+    command: (yield* hook).command,
+    trust: yield* Ref.make<Trust | undefined>(undefined),
+    register: (threadId, ask) =>
+      Effect.acquireRelease(
+        Effect.sync(() => threads.set(threadId, ask)),
+        () => Effect.sync(() => threads.get(threadId) === ask && threads.delete(threadId))
+      )
+  }
+})
+
+const PreCompact = Schema.Struct({ session_id: Schema.String, trigger: Schema.optionalKey(Schema.String) })
+
+const allowed: CompactionVerdict = { _tag: "Allow", context: [] }
+
+const veto = (stopReason: string) => ({ continue: false, stopReason })
+
+/** The flags that configure the hook. Codex reads the values as TOML, whose strings are JSON's. */
+export const flags = ({ command }: Gate, trust: Trust | undefined): ReadonlyArray<string> => [
+  "-c",
+  `hooks.PreCompact=[{hooks=[{type="command",command=${JSON.stringify(command)},timeout=86400}]}]`,
+  ...(trust === undefined
+    ? []
+    : ["-c", `hooks.state={${JSON.stringify(trust.key)}={trusted_hash=${JSON.stringify(trust.hash)}}}`])
+]

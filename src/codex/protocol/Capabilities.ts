@@ -1,0 +1,35 @@
+/**
+ * What Codex (0.171.0) can do.
+ *
+ * @since 0.1.0
+ */
+import type { Capabilities } from "../../provider/ProviderAdapter.ts"
+
+/**
+ * Automatic compaction cannot be switched off, but each can be vetoed, which ends the user's turn.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const capabilities: Capabilities = {
+  runtimeModes: ["approval-required", "auto-accept-edits", "full-access", "read-only"],
+  moveDirectory: "anywhere",
+  modelSwitch: "per-turn",
+  resend: false,
+  steer: true,
+  fork: true,
+  forkAt: true,
+  rewind: "conversation",
+  portable: false,
+  adopt: false,
+  compact: true,
+  compactionGate: "blocking",
+  autoCompaction: "vetoes",
+  questions: true,
+  elicitations: true,
+  denyReason: false,
+  tasks: false,
+  steps: false,
+  attachments: true,
+  history: true
+}

@@ -1,0 +1,117 @@
+/**
+ * A prompt on its way. Codex's history has it under the id that we give it, so whether it arrived can always be told.
+ */
+import { Deferred, Effect, type FileSystem, type Path, Schema } from "effect"
+import * as Attachments from "../../adapter/Attachments.ts"
+import type * as StdioPeer from "../../adapter/StdioPeer.ts"
+import type { TurnId } from "../../domain/Ids.ts"
+import type { Attachment } from "../../domain/TurnInput.ts"
+import {
+  type AgentError,
+  type AgentProtocolError,
+  AttachmentRefused,
+  DeliveryUncertain,
+  TurnRefused
+} from "../../provider/AdapterError.ts"
+import type { ProviderTurn } from "../../provider/ProviderAdapter.ts"
+import * as LiveSession from "./LiveSession.ts"
+import { toAgentError } from "./SessionStart.ts"
+
+const Begun = Schema.Struct({ turn: Schema.Struct({ id: Schema.String }) })
+
+export const send = Effect.fnUntraced(function*(live: LiveSession.LiveSession, turn: ProviderTurn) {
+  const { input: { model }, ref, turnId } = turn
+  const input = yield* inputOf(live, turn)
+  live.starting.set(turnId, Deferred.makeUnsafe<void>())
+  yield* LiveSession.apply(live, { _tag: "Sending", turnId })
+  const effort = model === undefined ? live.effort : model.variant
+  const { turn: begun } = yield* live.server.call("turn/start", {
+    threadId: live.sessionId,
+    clientUserMessageId: ref,
+    ...input,
+    // What one turn names holds for those after it as well.
+    model: model?.id ?? live.model,
+    ...(effort === undefined ? {} : { effort })
+  }, Begun).pipe(
+    Effect.mapError(toSendError(turn)),
+    Effect.tapError(() => LiveSession.apply(live, { _tag: "NotSent", turnId })),
+    Effect.onError(() => Effect.sync(() => live.starting.delete(turnId)))
+  )
+  yield* LiveSession.apply(live, { _tag: "Sent", turnId, native: begun.id })
+})
+
+export const steer = Effect.fnUntraced(function*(live: LiveSession.LiveSession, turn: ProviderTurn) {
+  const input = yield* inputOf(live, turn)
+  yield* live.server.peer.call("turn/steer", {
+    threadId: live.sessionId,
+    expectedTurnId: live.state.turn?.native ?? "",
+    clientUserMessageId: turn.ref,
+    ...input
+  }).pipe(Effect.mapError(toSendError(turn)))
+})
+
+const toSendError = ({ turnId }: ProviderTurn) => (error: StdioPeer.PeerError | AgentProtocolError) => {
+  switch (error._tag) {
+    case "PeerRefused":
+      return new TurnRefused({
+        turnId,
+        name: String(error.code ?? "refused"),
+        reason: { message: error.reason, data: error.data ?? null }
+      })
+    case "PeerClosed":
+      return new DeliveryUncertain({ turnId, code: "EPIPE" })
+    case "PeerTimeout":
+      return new DeliveryUncertain({ turnId, code: "ETIMEDOUT" })
+    case "AgentProtocolError":
+      return new DeliveryUncertain({ turnId, code: "EPROTO" })
+  }
+}
+
+/** Codex leaves out context that it was told before under the same key, so each turn has keys of its own. */
+const inputOf = Effect.fnUntraced(function*(
+  { directory }: LiveSession.LiveSession,
+  { input: { attachments = [], context = [], prompt }, ref, turnId }: ProviderTurn
+) {
+  const images = yield* Effect.forEach(attachments, (attachment) => imageOf(attachment, directory))
+  return {
+    input: [{ type: "text", text: prompt, text_elements: [] }, ...images],
+    ...(context.length === 0 ? {} : {
+      additionalContext: Object.fromEntries(
+        context.map((value, n) => [`app-${ref ?? turnId}-${n}`, { value, kind: "application" }])
+      )
+    })
+  }
+})
+
+/** Codex takes images and nothing else. */
+const imageOf = Effect.fnUntraced(function*(
+  attachment: Attachment,
+  directory: string
+): Effect.fn.Return<object, AttachmentRefused, FileSystem.FileSystem | Path.Path> {
+  const { base64, mime, name } = yield* Attachments.read(attachment, directory)
+  if (!mime.startsWith("image/")) return yield* new AttachmentRefused({ name, reason: "unsupported" })
+  return { type: "image", url: `data:${mime};base64,${base64}` }
+})
+
+/** How long Codex may take to say that a turn has begun. */
+const startDeadline = "10 seconds"
+
+/** An interrupt that comes before the turn has begun is lost 22 times of 25 (0.171.0), so it waits for that. */
+export const interrupt = Effect.fnUntraced(function*(
+  live: LiveSession.LiveSession,
+  turnId: TurnId
+): Effect.fn.Return<void, AgentError> {
+  if (live.state.turn?.turnId !== turnId) return
+  const starting = live.starting.get(turnId)
+  if (starting !== undefined) yield* Effect.timeoutOption(Deferred.await(starting), startDeadline)
+  const { turn } = live.state
+  if (turn?.turnId !== turnId) return
+  yield* live.server.peer.call("turn/interrupt", { threadId: live.sessionId, turnId: turn.native }).pipe(
+    // It has just ended by itself.
+    Effect.catchTag(
+      "PeerRefused",
+      (refusal) => live.state.turn?.turnId === turnId ? Effect.fail(refusal) : Effect.void
+    ),
+    Effect.mapError(toAgentError(live.server))
+  )
+})

@@ -1,0 +1,111 @@
+/**
+ * A live Codex thread as the service sees it.
+ */
+import { Effect, FileSystem, Option, Path, Schema, Stream } from "effect"
+import * as Adapter from "../../adapter/Adapter.ts"
+import * as RequestBook from "../../adapter/RequestBook.ts"
+import { type InstanceId, type RequestId, SessionId } from "../../domain/Ids.ts"
+import type { ModelSelection } from "../../domain/TurnInput.ts"
+import { ModelUnavailable, RequestGone } from "../../provider/AdapterError.ts"
+import type { ProviderSession, StartInput, StartSessionError } from "../../provider/ProviderAdapter.ts"
+import * as AppServer from "../process/AppServer.ts"
+import type { Gate } from "../process/Gate.ts"
+import { capabilities } from "../protocol/Capabilities.ts"
+import { cursor, provider } from "../protocol/Cursor.ts"
+import * as Request from "../protocol/Request.ts"
+import * as Compaction from "./Compaction.ts"
+import * as Copies from "./Copies.ts"
+import * as Delivery from "./Delivery.ts"
+import * as History from "./History.ts"
+import * as LiveSession from "./LiveSession.ts"
+import * as SessionStart from "./SessionStart.ts"
+
+export interface Options extends AppServer.Options, SessionStart.ThreadOptions, LiveSession.Deadlines {}
+
+export const make = Effect.fn("Codex.startSession")(function*(
+  instanceId: InstanceId,
+  options: Options,
+  gate: Effect.Effect<Gate, StartSessionError>,
+  input: StartInput
+): Effect.fn.Return<ProviderSession, StartSessionError, AppServer.Needs> {
+  const hook = Compaction.isWanted(input) ? yield* gate : undefined
+  const server = yield* AppServer.start(
+    instanceId,
+    options,
+    hook === undefined ? undefined : { gate: hook, directory: input.directory }
+  )
+  const started = yield* SessionStart.start(server, input, options)
+  const gated = yield* Compaction.ready(server, hook, input.directory)
+  const live = yield* LiveSession.open({
+    server,
+    input,
+    started,
+    gated: hook !== undefined,
+    retryDeadline: options.retryDeadline
+  })
+  if (hook !== undefined) yield* Compaction.listen(live, hook)
+  const files = yield* Effect.context<FileSystem.FileSystem | Path.Path>()
+  const { directory, origin, sessionId } = started
+  const stored = (id: string) =>
+    cursor.encode({
+      sessionId: SessionId.make(id),
+      directory,
+      runtimeMode: input.runtimeMode,
+      agentVersion: server.version
+    })
+  const answered = (requestId: RequestId, given: RequestBook.Answer, toReply: (asked: Request.Asked) => object) =>
+    Effect.suspend(() => {
+      const found = RequestBook.answer(live.state.requests, requestId, given)
+      if (found === undefined) return Effect.fail(new RequestGone({ requestId }))
+      const { id, asked } = found.request.native
+      return LiveSession.apply(live, { _tag: "Answering", book: found.book }).pipe(
+        Effect.andThen(LiveSession.reply(live, id, toReply(asked))),
+        Effect.flatMap((waits) => waits ? Effect.void : Effect.fail(new RequestGone({ requestId })))
+      )
+    })
+  return Adapter.session(provider, {
+    sessionId,
+    directory,
+    origin,
+    cursor: Effect.sync(() => live.resumable ? Option.some(stored(sessionId)) : Option.none()),
+    events: Stream.fromQueue(live.events),
+    exit: server.exit,
+    capabilities,
+    turnRef: (turnId) => Effect.succeed(turnId),
+    checkModel: (model) => checkModel(live, model),
+    sendTurn: (turn) => Effect.andThen(gated, Effect.provide(Delivery.send(live, turn), files)),
+    steerTurn: (turn) => Effect.andThen(gated, Effect.provide(Delivery.steer(live, turn), files)),
+    interruptTurn: (turnId) => Delivery.interrupt(live, turnId),
+    respondToApproval: (requestId, decision) =>
+      answered(
+        requestId,
+        decision,
+        (asked) => Request.approvalAnswer(asked, decision._tag === "AllowOnce" || decision._tag === "AllowForSession")
+      ),
+    answerQuestion: (requestId, answer) =>
+      answered(requestId, answer, (asked) => Request.questionAnswer(asked, answer)),
+    answerElicitation: (requestId, answer) => answered(requestId, answer, () => Request.elicitationAnswer(answer)),
+    compact: Effect.andThen(gated, Compaction.compact(live)),
+    fork: (at) => Effect.map(Copies.fork(live, options, at), stored),
+    rewind: (before) => Copies.rewind(live, before),
+    history: History.read(server, sessionId),
+    evidence: (turn) => History.evidence(server, sessionId, turn)
+  })
+})
+
+const Models = Schema.Struct({ data: Schema.Array(Schema.Struct({ id: Schema.String })) })
+
+/** Codex takes any name; the list is of OpenAI's own models, so it tells nothing of another provider's. */
+const checkModel = Effect.fnUntraced(
+  function*({ modelProvider, server }: LiveSession.LiveSession, { id }: ModelSelection) {
+    if (modelProvider !== "openai") return
+    const { data } = yield* Effect.mapError(
+      server.call("model/list", { limit: 200 }, Models),
+      SessionStart.toAgentError(server)
+    )
+    const available = data.map(({ id }) => id)
+    if (!available.includes(id)) {
+      return yield* new ModelUnavailable({ instanceId: server.instanceId, model: id, available })
+    }
+  }
+)

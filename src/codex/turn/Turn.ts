@@ -1,0 +1,136 @@
+/**
+ * One thread, one input at a time: `(state, input) -> state, events, wants`. Pure, so that every order of frames that
+ * Codex has been seen to send can be tested as data.
+ *
+ * Frames of a turn may come before the answer to `turn/start`, so the first turn that starts after a prompt was sent is
+ * the prompt's. One that starts without a prompt, and is no compaction that was asked for, is the agent's own.
+ */
+import * as ItemLedger from "../../adapter/ItemLedger.ts"
+import * as RequestBook from "../../adapter/RequestBook.ts"
+import { ItemId, TurnId } from "../../domain/Ids.ts"
+import { andThen } from "../../domain/Step.ts"
+import type { Known } from "../protocol/Frame.ts"
+import { editsOf, toItem } from "../protocol/Items.ts"
+import * as TurnCompaction from "./TurnCompaction.ts"
+import * as TurnEnd from "./TurnEnd.ts"
+import * as TurnReports from "./TurnReports.ts"
+import * as TurnRequests from "./TurnRequests.ts"
+import { type Input, place, type State, type Step, step, withItems, withTurn } from "./TurnState.ts"
+
+export const reduce = (state: State, input: Input): Step => {
+  switch (input._tag) {
+    case "Sending":
+      return step(begin(state, input.turnId, undefined))
+    case "Sent":
+      return step(state.turn?.turnId === input.turnId ? withTurn(state, { native: input.native }) : state)
+    case "NotSent":
+      return step(state.turn?.turnId === input.turnId ? { ...state, turn: undefined } : state)
+    case "GivenUp":
+      return step(state.turn?.turnId === input.turnId ? withTurn(state, { givenUp: true }) : state)
+    case "turn/started":
+      return started(state, input.turn.id)
+    case "turn/completed":
+      return state.compaction?.trigger === "manual" && state.compaction.native === input.turn.id
+        ? TurnCompaction.ended(state, input.turn)
+        : TurnEnd.ended(state, input.turn)
+    case "item/started":
+    case "item/completed":
+      return input.item.type === "contextCompaction"
+        ? TurnCompaction.item(state, input.turnId, input._tag === "item/completed")
+        : item(state, input)
+    case "item/agentMessage/delta":
+    case "item/plan/delta":
+    case "item/commandExecution/outputDelta":
+      return delta(state, input)
+    case "item/reasoning/summaryTextDelta":
+      return delta(state, input)
+    case "item/fileChange/patchUpdated":
+      return patched(state, input)
+    case "serverRequest/resolved":
+      return TurnRequests.resolved(state, String(input.requestId))
+    case "Asked":
+      return TurnRequests.asked(state, input)
+    case "Answering":
+      return step({ ...state, requests: input.book })
+    case "Unanswered":
+      return step({ ...state, requests: RequestBook.reopen(state.requests, input.requestId) })
+    case "Compacting":
+      return TurnCompaction.begins(state, input.trigger)
+    case "Decided":
+      return TurnCompaction.decided(state, input.verdict)
+    case "CompactionRefused":
+      return TurnCompaction.failed(state, input.name)
+    default:
+      return TurnReports.report(state, input)
+  }
+}
+
+/** A new turn. Commands that were left running go on. */
+const begin = (state: State, turnId: TurnId, native: string | undefined): State => ({
+  ...state,
+  turn: {
+    turnId,
+    native,
+    started: native !== undefined,
+    usage: {},
+    error: undefined,
+    retries: 0,
+    givenUp: false,
+    vetoed: false
+  },
+  items: ItemLedger.nextTurn(state.items),
+  base: state.totals
+})
+
+const started = (state: State, native: string): Step => {
+  const { compaction, turn } = state
+  if (turn !== undefined && (turn.native === undefined || turn.native === native)) {
+    return step(withTurn(state, { native, started: true }), [], [{ _tag: "Started", turnId: turn.turnId }])
+  }
+  if (compaction?.trigger === "manual" && compaction.native === undefined) {
+    return step({ ...state, compaction: { ...compaction, native } })
+  }
+  if (turn !== undefined) return step(state, [{ _tag: "Unrecognized", type: "turn/started", raw: { native } }])
+  const turnId = TurnId.make(native)
+  return step(begin(state, turnId, native), [{ _tag: "TurnBegan", turnId, cause: "agent" }])
+}
+
+const item = (state: State, input: Extract<Known, { readonly _tag: "item/started" | "item/completed" }>): Step => {
+  const whole = toItem(input.item)
+  // What the user says is in `TurnStarted` and `TurnSteered`.
+  if (whole === undefined || whole._tag === "UserMessage") return step(state)
+  const at = place(state, input.turnId)
+  return progress(
+    input._tag === "item/started"
+      ? withItems(state, ItemLedger.show(state.items, at, whole, null))
+      : withItems(state, ItemLedger.complete(state.items, at, whole))
+  )
+}
+
+interface Delta {
+  readonly turnId: string
+  readonly itemId: string
+  readonly delta: string
+}
+
+const delta = (state: State, { delta, itemId, turnId }: Delta): Step =>
+  progress(withItems(state, ItemLedger.append(state.items, place(state, turnId), ItemId.make(itemId), delta)))
+
+const patched = (
+  state: State,
+  { changes, itemId, turnId }: Extract<Known, { readonly _tag: "item/fileChange/patchUpdated" }>
+): Step => {
+  const open = state.items.open.get(ItemId.make(itemId))
+  return open?.item._tag === "FileChange"
+    ? withItems(
+      state,
+      ItemLedger.show(state.items, place(state, turnId), { ...open.item, edits: editsOf(changes) }, null)
+    )
+    : step(state)
+}
+
+/** The model has answered: it is no longer called again. */
+const progress = (next: Step): Step =>
+  next.state.turn === undefined || next.state.turn.retries === 0
+    ? next
+    : andThen(next, (state) => step(withTurn(state, { retries: 0 })))

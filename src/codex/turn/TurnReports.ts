@@ -1,0 +1,141 @@
+/**
+ * What Codex tells beside items, requests and ends: usage, limits, plans, titles, retries, warnings.
+ */
+import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
+import type { Usage } from "../../domain/Usage.ts"
+import { nameOf } from "../protocol/Failure.ts"
+import type { Frame, Known, Tokens } from "../protocol/Frame.ts"
+import { place, type ServerStatus, type State, type Step, step, withTurn } from "./TurnState.ts"
+
+export const report = (state: State, frame: Frame): Step => {
+  switch (frame._tag) {
+    case "thread/tokenUsage/updated":
+      return usage(state, frame)
+    case "account/rateLimits/updated":
+      return limits(state, frame)
+    case "turn/plan/updated":
+      return step(state, [{
+        _tag: "PlanUpdated",
+        ...place(state, frame.turnId),
+        steps: frame.plan.map(({ status, step }) => ({ text: step, status: planStatus(status) }))
+      }])
+    case "turn/diff/updated":
+      return step(state, [{ _tag: "DiffUpdated", ...place(state, frame.turnId), diff: frame.diff }])
+    case "thread/name/updated":
+      return step(state, frame.threadName == null ? [] : [{ _tag: "TitleUpdated", title: frame.threadName }])
+    case "model/rerouted":
+      return step(state, [{ _tag: "ModelChanged", ...place(state, frame.turnId), model: { id: frame.toModel } }])
+    case "mcpServer/startupStatus/updated":
+      return server(state, frame)
+    case "error":
+      return error(state, frame)
+    case "warning":
+    case "guardianWarning":
+      return warning(state, frame._tag, frame.message)
+    case "configWarning":
+    case "deprecationNotice":
+      return warning(state, frame._tag, frame.summary)
+    case "Unrecognized":
+      return step(state, [{ _tag: "Unrecognized", type: frame.type, raw: frame.raw }])
+    default:
+      return step(state)
+  }
+}
+
+type Of<Tag extends Known["_tag"]> = Extract<Known, { readonly _tag: Tag }>
+
+/** Codex has running totals of the thread. After a resume or a fork the first of them tells where they began. */
+const usage = (
+  state: State,
+  { tokenUsage: { last, modelContextWindow, total }, turnId }: Of<"thread/tokenUsage/updated">
+): Step => {
+  const at = place(state, turnId)
+  const context: ProviderEvent = {
+    _tag: "ContextUpdated",
+    ...at,
+    used: last.totalTokens,
+    ...(modelContextWindow == null ? {} : { window: modelContextWindow })
+  }
+  if (at.turnId === undefined) return step({ ...state, totals: total, base: total }, [context])
+  const base = state.base ?? minus(total, last)
+  const used = usageOf(minus(total, base))
+  return step(
+    withTurn({ ...state, totals: total, base }, { usage: used }),
+    [{ _tag: "UsageUpdated", ...at, usage: used }, context]
+  )
+}
+
+const minus = (a: Tokens, b: Tokens): Tokens => ({
+  totalTokens: a.totalTokens - b.totalTokens,
+  inputTokens: a.inputTokens - b.inputTokens,
+  cachedInputTokens: a.cachedInputTokens - b.cachedInputTokens,
+  cacheWriteInputTokens: (a.cacheWriteInputTokens ?? 0) - (b.cacheWriteInputTokens ?? 0),
+  outputTokens: a.outputTokens - b.outputTokens,
+  reasoningOutputTokens: a.reasoningOutputTokens - b.reasoningOutputTokens
+})
+
+/** Codex counts what came from the cache as input too. */
+const usageOf = (tokens: Tokens): Usage => ({
+  input: tokens.inputTokens - tokens.cachedInputTokens,
+  output: tokens.outputTokens,
+  reasoning: tokens.reasoningOutputTokens,
+  cacheRead: tokens.cachedInputTokens,
+  ...(tokens.cacheWriteInputTokens == null ? {} : { cacheWrite: tokens.cacheWriteInputTokens })
+})
+
+/** Without a login both are null. */
+const limits = (state: State, { rateLimits }: Of<"account/rateLimits/updated">): Step => {
+  const found = (["primary", "secondary"] as const).flatMap((name) => {
+    const window = rateLimits[name]
+    return window == null ? [] : [{
+      name,
+      used: window.usedPercent / 100,
+      ...(window.windowDurationMins == null ? {} : { windowMillis: window.windowDurationMins * 60_000 }),
+      ...(window.resetsAt == null ? {} : { resetsAt: window.resetsAt * 1000 })
+    }]
+  })
+  return step(state, found.length === 0 ? [] : [{ _tag: "RateLimitsUpdated", limits: found }])
+}
+
+const planStatus = (status: string) =>
+  status === "completed" ? "completed" : status === "inProgress" ? "in-progress" : "pending"
+
+const serverStatuses: Readonly<Record<string, ServerStatus["status"]>> = {
+  starting: "starting",
+  ready: "ready",
+  failed: "failed",
+  cancelled: "off"
+}
+
+const server = (state: State, { error, name, status }: Of<"mcpServer/startupStatus/updated">): Step => {
+  const servers = new Map(state.servers).set(name, {
+    name,
+    status: serverStatuses[status] ?? "other",
+    ...(error == null ? {} : { message: error })
+  })
+  return step({ ...state, servers }, [{ _tag: "McpStatus", servers: Array.from(servers.values()) }])
+}
+
+/** The end of a turn that failed follows, and may come without its reason. */
+const error = (state: State, { error, turnId, willRetry }: Of<"error">): Step => {
+  const at = place(state, turnId)
+  const message = error.message === undefined ? {} : { message: error.message }
+  if (state.turn === undefined || at.turnId === undefined) {
+    return step(state, [{ _tag: "ErrorReported", name: nameOf(error), ...message }])
+  }
+  if (!willRetry) return step(withTurn(state, { error }))
+  const retries = state.turn.retries + 1
+  return step(
+    withTurn(state, { error, retries }),
+    [{ _tag: "RetryScheduled", turnId: at.turnId, attempt: retries, ...message }],
+    retries === 1 ? [{ _tag: "Retrying", turnId: at.turnId }] : []
+  )
+}
+
+const warning = (state: State, code: string, message: string | null | undefined): Step =>
+  step(state, [{
+    _tag: "Warning",
+    ...(state.turn === undefined ? {} : { turnId: state.turn.turnId }),
+    code,
+    ...(message == null ? {} : { message })
+  }])

@@ -1,0 +1,111 @@
+/**
+ * What is known of a live thread: the running turn, its items, the open requests and a compaction, as values.
+ */
+import * as ItemLedger from "../../adapter/ItemLedger.ts"
+import type { PeerId } from "../../adapter/PeerProtocol.ts"
+import * as RequestBook from "../../adapter/RequestBook.ts"
+import type { RequestId, TurnId } from "../../domain/Ids.ts"
+import * as Machine from "../../domain/Step.ts"
+import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
+import type { Usage } from "../../domain/Usage.ts"
+import type { CompactionVerdict } from "../../provider/ProviderAdapter.ts"
+import type { TurnError } from "../protocol/Failure.ts"
+import type { Frame, Tokens } from "../protocol/Frame.ts"
+import type { Asked } from "../protocol/Request.ts"
+
+export interface Turn {
+  readonly turnId: TurnId
+  /** Codex's id, once it is known. */
+  readonly native: string | undefined
+  /** Codex said that it has begun: before that an interrupt would be lost. */
+  readonly started: boolean
+  readonly usage: Usage
+  readonly error: TurnError | undefined
+  /** How often in a row Codex has called the model again. */
+  readonly retries: number
+  /** It was ended here because Codex would have called for ever. */
+  readonly givenUp: boolean
+  /** A compaction that was part of it was vetoed. */
+  readonly vetoed: boolean
+}
+
+export interface Compaction {
+  readonly trigger: "auto" | "manual"
+  /** The turn that it is; that of an automatic one is the user's. */
+  readonly native: string | undefined
+  /** Its item was completed. What was asked for is over only with its turn: until then a prompt would be refused. */
+  readonly written: boolean
+}
+
+export interface Native {
+  readonly id: PeerId
+  readonly asked: Asked
+}
+
+export interface State {
+  readonly turn: Turn | undefined
+  readonly compaction: Compaction | undefined
+  readonly items: ItemLedger.ItemLedger<null>
+  readonly requests: RequestBook.RequestBook<Native>
+  /** The thread's running totals, and what they were when the turn began. */
+  readonly totals: Tokens | undefined
+  readonly base: Tokens | undefined
+  readonly servers: ReadonlyMap<string, ServerStatus>
+  /** Each compaction is to be asked for. */
+  readonly gated: boolean
+}
+
+export type ServerStatus = Extract<ProviderEvent, { readonly _tag: "McpStatus" }>["servers"][number]
+
+export type Input =
+  | Frame
+  | { readonly _tag: "Sending"; readonly turnId: TurnId }
+  | { readonly _tag: "Sent"; readonly turnId: TurnId; readonly native: string }
+  | { readonly _tag: "NotSent"; readonly turnId: TurnId }
+  | { readonly _tag: "GivenUp"; readonly turnId: TurnId }
+  | { readonly _tag: "Asked"; readonly id: PeerId; readonly asked: Asked; readonly raw: unknown }
+  | { readonly _tag: "Answering"; readonly book: RequestBook.RequestBook<Native> }
+  | { readonly _tag: "Unanswered"; readonly requestId: RequestId }
+  | { readonly _tag: "Compacting"; readonly trigger: Compaction["trigger"] }
+  | { readonly _tag: "Decided"; readonly verdict: CompactionVerdict }
+  | { readonly _tag: "CompactionRefused"; readonly name: string }
+
+export type Want =
+  | RequestBook.Want<Native>
+  | { readonly _tag: "Started"; readonly turnId: TurnId }
+  | { readonly _tag: "Ended"; readonly turnId: TurnId }
+  | { readonly _tag: "Retrying"; readonly turnId: TurnId }
+
+export type Step = Machine.Step<State, ProviderEvent, Want>
+
+export const step = (
+  state: State,
+  events?: ReadonlyArray<ProviderEvent>,
+  wants?: ReadonlyArray<Want>
+): Step => Machine.make<State, ProviderEvent, Want>(state, events, wants)
+
+export const make = (prefix: string, gated: boolean): State => ({
+  turn: undefined,
+  compaction: undefined,
+  items: ItemLedger.empty,
+  requests: RequestBook.make(prefix),
+  totals: undefined,
+  base: undefined,
+  servers: new Map(),
+  gated
+})
+
+/** The turn that a frame belongs to. One that is sent has no id of Codex's yet, and what comes now is its own. */
+export const place = ({ turn }: State, native: string | null | undefined): { readonly turnId?: TurnId } =>
+  turn !== undefined && native != null && (turn.native === undefined || turn.native === native)
+    ? { turnId: turn.turnId }
+    : {}
+
+export const withTurn = (state: State, change: Partial<Turn>): State =>
+  state.turn === undefined ? state : { ...state, turn: { ...state.turn, ...change } }
+
+export const withItems = (state: State, { events, state: items }: ItemLedger.Step<null>): Step =>
+  step({ ...state, items }, events)
+
+export const withRequests = (state: State, next: RequestBook.Step<Native>): Step =>
+  step({ ...state, requests: next.state }, next.events, next.wants)

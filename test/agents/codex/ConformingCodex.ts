@@ -1,0 +1,119 @@
+/** The real Codex as an agent under proof: its model is a script that reads the plain prompts. */
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { Context, Effect, FileSystem, Layer, Path } from "effect"
+import { kill } from "node:process"
+import { codexConfig } from "../../../examples/support/CodexConfig.ts"
+import * as Processes from "../../../examples/support/Processes.ts"
+import { Codex } from "../../../src/codex/index.ts"
+import type { Controls, Fixture } from "../../../src/testing/Conformance.ts"
+import { ModelReply, ModelScript, ScriptedModel } from "../../../src/testing/index.ts"
+
+/** Sessions whose next answer fills the model's context. */
+const filling = new Set<string>()
+
+const isSummary = (request: Parameters<ModelScript.ModelScript>[0]) =>
+  request.lastUserText.includes("CONTEXT CHECKPOINT")
+
+/** Codex compacts between the calls of a turn, so an answer that fills the context calls a tool, too. */
+const script: ModelScript.ModelScript = (request) =>
+  isSummary(request)
+    ? ModelReply.text("A summary.")
+    : filling.delete(request.sessionId ?? "")
+    ? {
+      ...ModelReply.call("update_plan", { plan: [{ step: "one", status: "pending" }] }),
+      usage: { input: 265_000, output: 10 }
+    }
+    : answer(request)
+
+const patch = (path: string) =>
+  `apply_patch <<'EOF'\n*** Begin Patch\n*** Add File: ${path}\n+As asked.\n*** End Patch\nEOF`
+
+const answer = ModelScript.plainPrompts({
+  run: (cmd) => ModelReply.call("exec_command", { cmd }),
+  edit: (path) => ModelReply.call("exec_command", { cmd: patch(path) }),
+  ask: (question) =>
+    ModelReply.call("request_user_input", {
+      questions: [{
+        id: "q1",
+        header: "A question",
+        question,
+        options: [{ label: "yes", description: "Do it" }, { label: "no", description: "Do not" }]
+      }]
+    })
+})
+
+export class World extends Context.Service<World, {
+  readonly model: ScriptedModel["Service"]
+  readonly processes: Processes.Processes
+  /** Where its sessions survive it. */
+  readonly home: string
+}>()("test/codex/World") {
+  static readonly layer = Layer.effect(
+    this,
+    Effect.gen(function*() {
+      const fs = yield* FileSystem.FileSystem
+      return {
+        model: yield* ScriptedModel.make(script),
+        processes: yield* Processes.make,
+        home: yield* fs.realPath(yield* fs.makeTempDirectoryScoped({ prefix: "codex-home-" }))
+      }
+    })
+  ).pipe(Layer.provide(NodeServices.layer))
+}
+
+export const optionsOf = ({ home, model, processes }: World["Service"]): Codex.Options => ({
+  isolated: { folder: home },
+  config: codexConfig(model),
+  env: { ...processes.env, SCRIPTED_API_KEY: "scripted-key" }
+})
+
+export const fixture = (world: Effect.Effect<World["Service"]>): Fixture => ({
+  instanceId: "codex",
+  platform: NodeServices.layer,
+  models: ["gpt-6.2-sol", "gpt-5-codex"],
+  patience: 20_000,
+  controls: Effect.map(world, ({ home, model, processes }): Controls => ({
+    loseSession: (sessionId) => loseRollout(home, sessionId),
+    received: (prompt) => Effect.map(model.asked(prompt), (requests) => requests.length),
+    fillContext: (sessionId) => Effect.sync(() => void filling.add(sessionId)),
+    summaries: (sessionId) =>
+      Effect.map(
+        model.requests,
+        (all) =>
+          all.filter((request) => isSummary(request) && request.sessionId === sessionId).map((request) =>
+            request.messages.map(({ text }) => text).join("\n")
+          )
+      ),
+    crashExit: { signal: "SIGKILL" },
+    crashAgent: () =>
+      Effect.flatMap(
+        processes.alive,
+        Effect.forEach(({ pid }) => Effect.sync(() => kill(pid, "SIGKILL")), { discard: true })
+      ),
+    processes: Effect.map(processes.left, (left) => left.map(({ pid }) => pid)),
+    loseGate: withoutHooks(home)
+  }))
+})
+
+const loseRollout = (home: string, sessionId: string) =>
+  Effect.gen(function*() {
+    const fs = yield* FileSystem.FileSystem
+    const path = yield* Path.Path
+    const sessions = path.join(home, "codex", "sessions")
+    const files = yield* fs.readDirectory(sessions, { recursive: true })
+    yield* Effect.forEach(
+      files.filter((file) => file.endsWith(`${sessionId}.jsonl`)),
+      (file) => fs.remove(path.join(sessions, file))
+    )
+  }).pipe(Effect.orDie, Effect.provide(NodeServices.layer))
+
+/** A user who has switched hooks off. */
+const withoutHooks = (home: string) =>
+  Effect.gen(function*() {
+    const fs = yield* FileSystem.FileSystem
+    const file = (yield* Path.Path).join(home, "codex", "config.toml")
+    yield* Effect.acquireRelease(
+      fs.writeFileString(file, "[features]\nhooks = false\n"),
+      () => Effect.ignore(fs.remove(file))
+    )
+  }).pipe(Effect.orDie, Effect.provide(NodeServices.layer))
