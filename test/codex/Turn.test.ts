@@ -1,0 +1,194 @@
+/** The order of frames that Codex 0.171.0 has been seen to send, and what becomes of it. No process runs here. */
+import { assert, describe, it } from "@effect/vitest"
+import * as RequestBook from "../../src/adapter/RequestBook.ts"
+import * as Frame from "../../src/codex/protocol/Frame.ts"
+import * as Request from "../../src/codex/protocol/Request.ts"
+import * as Turn from "../../src/codex/turn/Turn.ts"
+import { type Input, make, type State, type Want } from "../../src/codex/turn/TurnState.ts"
+import { TurnId } from "../../src/domain/Ids.ts"
+import type { ProviderEvent } from "../../src/domain/ThreadEvent.ts"
+
+const turnId = TurnId.make("turn-1")
+
+const play = (state: State, inputs: ReadonlyArray<Input>) => {
+  const events: Array<ProviderEvent> = []
+  const wants: Array<Want> = []
+  let current = state
+  for (const input of inputs) {
+    const next = Turn.reduce(current, input)
+    current = next.state
+    events.push(...next.events)
+    wants.push(...next.wants)
+  }
+  return { state: current, events, wants, tags: events.map(({ _tag }) => _tag) }
+}
+
+const frame = (method: string, params: object): Input => {
+  const decoded = Frame.decode(method, params)
+  assert.isDefined(decoded)
+  return decoded ?? { _tag: "Unrecognized", type: method, raw: params }
+}
+
+const sending: Input = { _tag: "Sending", turnId }
+const started = frame("turn/started", { turn: { id: "n1" } })
+const ended = (status: string, error: unknown = null) => frame("turn/completed", { turn: { id: "n1", status, error } })
+const command = { id: "call-1", type: "commandExecution", command: "sleep 60", status: "inProgress" }
+const tokens = (input: number, output: number) => ({
+  totalTokens: input + output,
+  inputTokens: input,
+  cachedInputTokens: 10,
+  cacheWriteInputTokens: 0,
+  outputTokens: output,
+  reasoningOutputTokens: 0
+})
+
+describe("a thread of Codex as a value", () => {
+  it("P4 codex: frames may come before the answer to turn/start, and the turn ends once", () => {
+    const { events, wants } = play(make("r", false), [
+      sending,
+      started,
+      { _tag: "Sent", turnId, native: "n1" },
+      ended("completed"),
+      ended("completed")
+    ])
+    assert.deepStrictEqual(events, [{ _tag: "TurnCompleted", turnId, usage: {} }])
+    assert.deepStrictEqual(wants, [{ _tag: "Started", turnId }, { _tag: "Ended", turnId }])
+  })
+
+  it("P4 codex: the end of an earlier turn ends no later one", () => {
+    const { state } = play(make("r", false), [sending, started, ended("interrupted")])
+    const { events } = play(state, [
+      { _tag: "Sending", turnId: TurnId.make("turn-2") },
+      { _tag: "Sent", turnId: TurnId.make("turn-2"), native: "n2" },
+      ended("completed")
+    ])
+    assert.deepStrictEqual(events, [])
+  })
+
+  it("P4 codex: a turn that nothing asked for is the agent's own", () => {
+    const { events } = play(make("r", false), [started, ended("completed")])
+    const own = TurnId.make("n1")
+    assert.deepStrictEqual(events, [
+      { _tag: "TurnBegan", turnId: own, cause: "agent" },
+      { _tag: "TurnCompleted", turnId: own, usage: {} }
+    ])
+  })
+
+  it("P16 codex: what is open when a turn is interrupted is completed; a command left running is detached", () => {
+    const item = frame("item/started", { turnId: "n1", item: command })
+    const output = frame("item/commandExecution/outputDelta", { turnId: "n1", itemId: "call-1", delta: "a" })
+    const cut = play(make("r", false), [sending, started, item, output, ended("interrupted")])
+    assert.deepStrictEqual(cut.tags, ["ItemStarted", "ItemDelta", "ItemCompleted", "TurnInterrupted"])
+    const left = play(make("r", false), [sending, started, item, output, ended("completed")])
+    assert.deepStrictEqual(left.tags, ["ItemStarted", "ItemDelta", "ItemDetached", "TurnCompleted"])
+    const late = play(left.state, [
+      frame("item/completed", { turnId: "n1", item: { ...command, status: "completed", exitCode: 0 } })
+    ])
+    assert.deepStrictEqual(late.events.map((event) => [event._tag, "turnId" in event]), [["ItemCompleted", false]])
+  })
+
+  it("P16 codex: usage is the difference of running totals, also after a resume", () => {
+    const usage = (total: object, last: object) =>
+      frame("thread/tokenUsage/updated", { turnId: "n1", tokenUsage: { total, last, modelContextWindow: 1000 } })
+    const { events } = play(make("r", false), [
+      sending,
+      started,
+      usage(tokens(510, 25), tokens(110, 5)),
+      usage(tokens(710, 35), tokens(200, 10)),
+      ended("completed")
+    ])
+    const last = events.at(-1)
+    assert.deepInclude(last, { _tag: "TurnCompleted" })
+    assert.deepInclude(last?._tag === "TurnCompleted" ? last.usage : {}, { input: 300, output: 15 })
+  })
+
+  it("P6 codex: what the turn still asks for is settled at its end", () => {
+    const asked = Request.decode("item/commandExecution/requestApproval", {
+      turnId: "n1",
+      itemId: "call-1",
+      command: "touch x",
+      cwd: "/w"
+    })
+    assert.isDefined(asked)
+    if (asked === undefined) return
+    const { tags, wants } = play(make("r", false), [
+      sending,
+      started,
+      { _tag: "Asked", id: 0, asked, raw: {} },
+      ended("interrupted")
+    ])
+    assert.deepStrictEqual(tags, ["ApprovalRequested", "ApprovalSettled", "TurnInterrupted"])
+    assert.isTrue(wants.some(({ _tag }) => _tag === "Refuse"))
+  })
+
+  it("P7 codex: what was allowed for the session is the same command in the same directory", () => {
+    const ask = (id: number, command: string, cwd: string): Input => {
+      const asked = Request.decode("item/commandExecution/requestApproval", { turnId: "n1", command, cwd })
+      assert.isDefined(asked)
+      return asked === undefined ? sending : { _tag: "Asked", id, asked, raw: {} }
+    }
+    const first = play(make("r", false), [sending, started, ask(0, "touch x", "/w")])
+    const requestId = Array.from(first.state.requests.open.keys())[0]
+    assert.isDefined(requestId)
+    if (requestId === undefined) return
+    const answered = RequestBook.answer(first.state.requests, requestId, { _tag: "AllowForSession" })
+    assert.isDefined(answered)
+    if (answered === undefined) return
+    const { wants } = play(first.state, [
+      { _tag: "Answering", book: answered.book },
+      frame("serverRequest/resolved", { requestId: 0 }),
+      ask(1, "touch x", "/w"),
+      ask(2, "touch x", "/elsewhere"),
+      ask(3, "touch y", "/w")
+    ])
+    assert.deepStrictEqual(wants.map((want) => want._tag === "Allow" ? want.native.id : want._tag), [1])
+  })
+
+  it("P13 codex: a compaction that began unasked is said to", () => {
+    const item = frame("item/started", { turnId: "n1", item: { id: "c", type: "contextCompaction" } })
+    assert.deepStrictEqual(play(make("r", true), [sending, started, item]).tags, ["Warning", "CompactionStarted"])
+    assert.deepStrictEqual(play(make("r", false), [sending, started, item]).tags, ["CompactionStarted"])
+  })
+
+  it("P13 codex: a compaction that was asked for is over only when its turn is", () => {
+    const of = (completed: boolean) =>
+      frame(completed ? "item/completed" : "item/started", {
+        turnId: "n1",
+        item: { id: "c", type: "contextCompaction" }
+      })
+    const held = play(make("r", true), [{ _tag: "Compacting", trigger: "manual" }, started, of(false), of(true)])
+    assert.deepStrictEqual(held.tags, ["CompactionStarted"])
+    assert.deepStrictEqual(play(held.state, [ended("completed")]).tags, ["CompactionCompleted"])
+  })
+
+  it("P13 codex: a veto of an automatic compaction fails the turn that it is part of", () => {
+    const { events } = play(make("r", true), [
+      sending,
+      started,
+      { _tag: "Compacting", trigger: "auto" },
+      { _tag: "Decided", verdict: { _tag: "Veto", reason: "no" } },
+      ended("interrupted")
+    ])
+    assert.deepStrictEqual(events.map(({ _tag }) => _tag), ["CompactionStarted", "CompactionFailed", "TurnFailed"])
+    assert.deepInclude(events.at(-1), { failure: { _tag: "ContextOverflow" } })
+  })
+
+  it("P4 codex: a failure is told by its name and status, a new one included", () => {
+    const failed = (codexErrorInfo: unknown) => {
+      const { events } = play(make("r", false), [sending, started, ended("failed", { message: "m", codexErrorInfo })])
+      const last = events.at(-1)
+      return last?._tag === "TurnFailed" ? last.failure : undefined
+    }
+    assert.deepStrictEqual(failed("contextWindowExceeded"), { _tag: "ContextOverflow" })
+    assert.deepInclude(failed({ httpConnectionFailed: { httpStatusCode: 401 } }), { status: 401, retryable: false })
+    assert.deepInclude(failed({ responseTooManyFailedAttempts: { httpStatusCode: 429 } }), { retryable: true })
+    assert.deepInclude(failed({ somethingNew: 5 }), { _tag: "ModelFailed", name: "somethingNew", retryable: false })
+    assert.deepInclude(failed(null), { _tag: "ModelFailed", name: "unknown" })
+  })
+
+  it("P15 codex: a frame that is not known, or does not fit, is kept", () => {
+    const raw = { turn: "no" }
+    assert.deepStrictEqual(Frame.decode("turn/started", raw), { _tag: "Unrecognized", type: "turn/started", raw })
+    assert.deepStrictEqual(Frame.decode("new/thing", null), { _tag: "Unrecognized", type: "new/thing", raw: null })
+  })
+})
