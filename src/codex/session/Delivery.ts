@@ -2,6 +2,7 @@
  * A prompt on its way. Codex's history has it under the id that we give it, so whether it arrived can always be told.
  */
 import { Deferred, Effect, type FileSystem, type Path, Schema } from "effect"
+import { isUtf8 } from "node:buffer"
 import * as Attachments from "../../adapter/Attachments.ts"
 import type * as StdioPeer from "../../adapter/StdioPeer.ts"
 import type { TurnId } from "../../domain/Ids.ts"
@@ -67,30 +68,39 @@ const toSendError = ({ turnId }: ProviderTurn) => (error: StdioPeer.PeerError | 
   }
 }
 
-/** Codex leaves out context that it was told before under the same key, so each turn has keys of its own. */
+/**
+ * Codex takes images as input; a file of text goes into the context. What it was told before under the same key it leaves
+ * out, so each turn has keys of its own.
+ */
 const inputOf = Effect.fnUntraced(function*(
   { directory }: LiveSession.LiveSession,
   { input: { attachments = [], context = [], prompt }, ref, turnId }: ProviderTurn
 ) {
-  const images = yield* Effect.forEach(attachments, (attachment) => imageOf(attachment, directory))
+  const given = yield* Effect.forEach(attachments, (attachment) => contentOf(attachment, directory))
+  const told = [...context, ...given.flatMap((content) => typeof content === "string" ? [content] : [])]
   return {
-    input: [{ type: "text", text: prompt, text_elements: [] }, ...images],
-    ...(context.length === 0 ? {} : {
+    input: [
+      { type: "text", text: prompt, text_elements: [] },
+      ...given.filter((content) => typeof content !== "string")
+    ],
+    ...(told.length === 0 ? {} : {
       additionalContext: Object.fromEntries(
-        context.map((value, n) => [`app-${ref ?? turnId}-${n}`, { value, kind: "application" }])
+        told.map((value, n) => [`app-${ref ?? turnId}-${n}`, { value, kind: "application" }])
       )
     })
   }
 })
 
-/** Codex takes images and nothing else. */
-const imageOf = Effect.fnUntraced(function*(
+/** An image as Codex takes it, or the text of a file. */
+const contentOf = Effect.fnUntraced(function*(
   attachment: Attachment,
   directory: string
-): Effect.fn.Return<object, AttachmentRefused, FileSystem.FileSystem | Path.Path> {
+): Effect.fn.Return<string | object, AttachmentRefused, FileSystem.FileSystem | Path.Path> {
   const { base64, mime, name } = yield* Attachments.read(attachment, directory)
-  if (!mime.startsWith("image/")) return yield* new AttachmentRefused({ name, reason: "unsupported" })
-  return { type: "image", url: `data:${mime};base64,${base64}` }
+  if (mime.startsWith("image/")) return { type: "image", url: `data:${mime};base64,${base64}` }
+  const bytes = Buffer.from(base64, "base64")
+  if (!isUtf8(bytes)) return yield* new AttachmentRefused({ name, reason: "unsupported" })
+  return `The user attached ${name}:\n${bytes.toString("utf8")}`
 })
 
 /** How long Codex may take to say that a turn has begun. */

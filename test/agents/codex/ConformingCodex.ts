@@ -15,15 +15,20 @@ const isSummary = (request: Parameters<ModelScript.ModelScript>[0]) =>
   request.lastUserText.includes("CONTEXT CHECKPOINT")
 
 /** Codex compacts between the calls of a turn, so an answer that fills the context calls a tool, too. */
-const script: ModelScript.ModelScript = (request) =>
-  isSummary(request)
-    ? ModelReply.text("A summary.")
-    : filling.delete(request.sessionId ?? "")
-    ? {
-      ...ModelReply.call("update_plan", { plan: [{ step: "one", status: "pending" }] }),
-      usage: { input: 265_000, output: 10 }
-    }
-    : answer(request)
+const script: ModelScript.ModelScript = (request) => {
+  if (isSummary(request)) return ModelReply.text("A summary.")
+  if (filling.delete(request.sessionId ?? "")) {
+    const plan = [{ step: "one", status: "pending" }]
+    return { ...ModelReply.call("update_plan", { plan }), usage: { input: 2_000_000, output: 10 } }
+  }
+  // What the app adds comes as a developer's message, which the plain prompts take for the agent's own.
+  const added = request.messages.flatMap(({ role, text }) => role === "system" && text.includes("<app-") ? [text] : [])
+  const reply = answer(request)
+  return added.length > 0 && reply._tag === "Answer" && !request.afterToolResult &&
+      /^recall$/m.test(request.lastUserText)
+    ? { ...reply, parts: [...reply.parts, ModelReply.Part.Text({ chunks: [added.join("\n")] })] }
+    : reply
+}
 
 const patch = (path: string) =>
   `apply_patch <<'EOF'\n*** Begin Patch\n*** Add File: ${path}\n+As asked.\n*** End Patch\nEOF`
