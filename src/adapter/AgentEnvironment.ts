@@ -136,13 +136,26 @@ export const hidingShell = Effect.fnUntraced(function*(options: {
  * @since 0.1.0
  */
 export const redactor = (...values: ReadonlyArray<unknown>): (text: string) => string => {
-  const secrets = values.flatMap((value) => secretsIn(value))
-  return (text) => secrets.reduce((text, secret) => text.replaceAll(secret, "<redacted>"), text)
+  const found = secrets(...values)
+  return (text) => found.reduce((text, secret) => text.replaceAll(secret, "<redacted>"), text)
 }
+
+/**
+ * The secrets that {@link redactor} finds in these values, for a `SecretFilter`.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const secrets = (...values: ReadonlyArray<unknown>): ReadonlyArray<string> =>
+  values.flatMap((value) => secretsIn(value))
 
 const secretsIn = (value: unknown, name = ""): ReadonlyArray<string> => {
   if (Redacted.isRedacted(value)) return secretsIn(Redacted.value(value), "secret")
-  if (typeof value === "string") return value.length >= 6 && /key|token|secret|password|auth/i.test(name) ? [value] : []
+  if (typeof value === "string") {
+    return value.length >= 6 && /key|token|secret|password|auth(?!or|_sock)/i.test(name)
+      ? [value]
+      : []
+  }
   if (typeof value !== "object" || value === null) return []
   return Object.entries(value).flatMap(([key, inner]) => secretsIn(inner, Array.isArray(value) ? name : key))
 }

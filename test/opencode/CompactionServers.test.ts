@@ -48,7 +48,15 @@ const withPlugin = Effect.fnUntraced(function*(url: string, script: ModelScript.
   const gate = yield* Gate.make(instanceId)
   const opened = yield* open(script, { plugin: { url, settings: Gate.settings(gate, undefined) }, ...options })
   const { call, directory, server, subscribe } = opened
-  const connection = { version: server.version, managed: true, gate, exit: Effect.undefined, call, subscribe }
+  const connection = {
+    version: server.version,
+    managed: true,
+    secrets: [],
+    gate,
+    exit: Effect.undefined,
+    call,
+    subscribe
+  }
   const start = (input?: Partial<StartInput>) =>
     Effect.flatMap(Session.make(connection, instanceId, started(directory, input)), drive)
   return { ...opened, gate, start }

@@ -116,7 +116,8 @@ layer(modelOnly, { timeout: "60 seconds", excludeTestServices: true })("hosts of
           const agents = yield* ProviderService
           const { threadId } = yield* start({ runtimeMode: "full-access" })
           const outputs: Array<string> = []
-          for (const command of ["env", "cat /proc/self/environ", "bash -lc env", "(env) | sort"]) {
+          const ofServer = "tr '\\0' '\\n' < /proc/$PPID/environ"
+          for (const command of ["env", "cat /proc/self/environ", "bash -lc env", "(env) | sort", ofServer]) {
             yield* model.on(command, bash(command))
             yield* agents.runTurn({ threadId, prompt: command })
             outputs.push(commands(yield* stored(threadId)).at(-1)?.output ?? "")
@@ -128,6 +129,7 @@ layer(modelOnly, { timeout: "60 seconds", excludeTestServices: true })("hosts of
         }).pipe(Effect.provide(Layer.provideMerge(host({ filename, agent: { config: { provider } } }), layer)))
         assert.match(password, /^[0-9a-f]{64}$/)
         for (const output of outputs) assert.include(output, "PATH=")
+        assert.include(outputs.at(-1), "OPENCODE_SERVER_PASSWORD=*****")
         const names = yield* fs.readDirectory(store)
         const files = yield* Effect.forEach(names, (name) => fs.readFile(path.join(store, name)))
         const seen = exported()

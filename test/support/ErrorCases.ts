@@ -107,6 +107,7 @@ const calling = (run: Calling) =>
     const connection: OpenCodeConnection = {
       version: "1.18.33",
       managed: true,
+      secrets: [],
       exit: Effect.undefined,
       call,
       subscribe: () => Effect.never
@@ -133,7 +134,7 @@ const starting = (place: Place, frames: ReadonlyArray<SessionFrame>, input: Part
         return queue
       })
     return yield* Session.make(
-      { version: "1.18.33", managed: true, exit: Effect.undefined, call, subscribe },
+      { version: "1.18.33", managed: true, secrets: [], exit: Effect.undefined, call, subscribe },
       instanceId,
       {
         threadId: ThreadId.make("thread"),

@@ -85,7 +85,7 @@ type Call = OpenCodeConnection["call"]
 
 const calls = (call: Call) =>
   Calls.make(
-    { version: "1.18.33", managed: true, exit: Effect.undefined, call, subscribe: () => Effect.never },
+    { version: "1.18.33", managed: true, secrets: [], exit: Effect.undefined, call, subscribe: () => Effect.never },
     instanceId,
     "/workspace"
   )

@@ -49,6 +49,8 @@ export interface OpenCodeConnection {
   readonly version: string
   /** Whether this library started the server, and so decides its configuration. */
   readonly managed: boolean
+  /** What no event may hold. */
+  readonly secrets: ReadonlyArray<string>
   /** How the process of a server of ours ended, if it has; `undefined` of an external one. Answers within a second. */
   readonly exit: Effect.Effect<ProcessExit | undefined>
   /** Where its plugin asks before a compaction. An external server has one only where the app was told of its plugin. */

@@ -103,6 +103,7 @@ const open = Effect.fn("OpenCode.connect")(function*(
   const connection: OpenCodeConnection = {
     version: server.version,
     managed,
+    secrets: server.secrets,
     gate,
     exit: server.ended,
     call,

@@ -52,6 +52,8 @@ export interface Environment {
   readonly folder: string
   /** Replaces every secret known here by a placeholder. */
   readonly redact: (text: string) => string
+  /** What no event may hold. */
+  readonly secrets: ReadonlyArray<string>
 }
 
 export const make = Effect.fnUntraced(function*(
@@ -111,9 +113,15 @@ export const make = Effect.fnUntraced(function*(
       OPENCODE_CONFIG_CONTENT: JSON.stringify(content),
       OPENCODE_SERVER_PASSWORD: password
     },
-    redact: AgentEnvironment.redactor(password, options.config, inherited, options.env)
+    redact: AgentEnvironment.redactor(password, options.config, inherited, options.env),
+    secrets: [...AgentEnvironment.secrets(password, options.config, inherited, options.env), ...login(password)]
   }
 })
+
+/** The password as it is in a request. */
+export const login = (password: Redacted.Redacted<string>): ReadonlyArray<string> => [
+  Buffer.from(`opencode:${Redacted.value(password)}`).toString("base64")
+]
 
 /** OpenCode's own variables, and those of npm, which it installs plugins with. */
 const ownNames = ["OPENCODE_*", "npm_config_registry", "npm_config_fetch_retries"]

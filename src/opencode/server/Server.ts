@@ -7,7 +7,7 @@
  * leaves running shell commands behind, OpenCode 1.18.33), then SIGTERM, then SIGKILL. After that, processes that still
  * carry its marker are ended too.
  */
-import { Duration, Effect, type Path, type Redacted } from "effect"
+import { Duration, Effect, type Path, Redacted } from "effect"
 import type { PlatformError } from "effect/PlatformError"
 import { createServer } from "node:net"
 import * as AgentProcess from "../../adapter/AgentProcess.ts"
@@ -44,6 +44,8 @@ export interface Server extends Endpoint {
   readonly exit: Effect.Effect<ProcessExit>
   /** How it ended, with its last words; nothing if it still runs, or is not ours. */
   readonly ended: Effect.Effect<ProcessExit | undefined>
+  /** What no event may hold: its password and, of a server of ours, the keys of its configuration and environment. */
+  readonly secrets: ReadonlyArray<string>
 }
 
 export interface RunningServer extends Server {
@@ -63,7 +65,7 @@ export const managed = Effect.fn("OpenCode.Server.managed")(function*(
   const startDeadline = options.startDeadline ?? Duration.seconds(30)
   const stopDeadline = options.stopDeadline ?? Duration.seconds(5)
   const executable = yield* Binary.find(options)
-  const { folder, password, redact, variables } = yield* Environment.make(options).pipe(
+  const { folder, password, redact, secrets, variables } = yield* Environment.make(options).pipe(
     Effect.mapError(notStarted(instanceId))
   )
   let endpoint: Endpoint | undefined
@@ -93,7 +95,15 @@ export const managed = Effect.fn("OpenCode.Server.managed")(function*(
     endpoint = { instanceId, baseUrl, password }
     const version = yield* health(endpoint, startDeadline)
     yield* Effect.annotateCurrentSpan({ pid: agent.pid, version })
-    return { ...endpoint, password, version, pid: agent.pid, exit: agent.exit, ended: AgentProcess.ended(agent) }
+    return {
+      ...endpoint,
+      password,
+      version,
+      pid: agent.pid,
+      exit: agent.exit,
+      ended: AgentProcess.ended(agent),
+      secrets
+    }
   })
   return yield* AgentProcess.awaitReady(agent, ready, startDeadline)
 })
@@ -109,7 +119,10 @@ export const external = Effect.fn("OpenCode.Server.external")(function*(
     password: options.password,
     version,
     exit: Effect.never,
-    ended: Effect.undefined
+    ended: Effect.undefined,
+    secrets: options.password === undefined
+      ? []
+      : [Redacted.value(options.password), ...Environment.login(options.password)]
   }
 })
 

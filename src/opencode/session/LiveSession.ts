@@ -5,6 +5,7 @@
  * leave in the order in which they became true, and a slow reader holds back the frames and not the memory.
  */
 import { type Cause, Deferred, Effect, Queue, Schedule, type Scope, Semaphore } from "effect"
+import * as SecretFilter from "../../adapter/SecretFilter.ts"
 import type { InstanceId, TurnId } from "../../domain/Ids.ts"
 import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
 import type { AgentError, GateMissing } from "../../provider/AdapterError.ts"
@@ -47,6 +48,8 @@ export interface LiveSession extends Started {
   /** Held while a prompt is sent and while an abort is answered, so that a late abort never hits the next turn. */
   readonly handover: Semaphore.Semaphore
   readonly events: Queue.Queue<ProviderEvent, Cause.Done>
+  /** Takes the server's secrets out of them. */
+  readonly filter: SecretFilter.SecretFilter
   readonly deliveries: Map<string, Delivery>
   /** Calls that wait for the start of a compaction. */
   readonly compactions: Set<Deferred.Deferred<void>>
@@ -74,6 +77,7 @@ export const open = Effect.fnUntraced(function*(
     lock: yield* Semaphore.make(1),
     handover: yield* Semaphore.make(1),
     events: yield* Queue.bounded<ProviderEvent, Cause.Done>(eventCapacity),
+    filter: SecretFilter.make(connection.secrets),
     deliveries: new Map(),
     compactions: new Set(),
     lastOwnId: undefined,
@@ -106,7 +110,7 @@ export const apply = (live: LiveSession, inputs: ReadonlyArray<Input>): Effect.E
       for (const event of next.events) events.push(event)
       for (const want of next.wants) wants.push(want)
     }
-    if (events.length > 0) yield* Queue.offerAll(live.events, events)
+    if (events.length > 0) yield* Queue.offerAll(live.events, live.filter(events))
     yield* Effect.forEach(wants, (want) => fulfil(live, want), { discard: true })
   }).pipe(live.lock.withPermits(1), Effect.uninterruptible)
 

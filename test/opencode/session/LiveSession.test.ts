@@ -47,6 +47,7 @@ const restored = Effect.fnUntraced(function*(answers: (operation: string) => unk
   const connection: OpenCodeConnection = {
     version: "1.18.33",
     managed: false,
+    secrets: [],
     exit: Effect.undefined,
     call: <A>(operation: string) => Effect.sync(() => answers(operation) as NonNullable<SdkResult<A>["data"]>),
     subscribe: () => Effect.succeed(frames)
