@@ -5,7 +5,7 @@
  *
  * **Gotchas**
  *
- * - An approved command runs outside of Codex's sandbox. In `approval-required` and `auto-accept-edits` each command is
+ * - An approved command may run outside of Codex's sandbox. In `approval-required` and `auto-accept-edits` each command is
  *   asked for, those that only read too.
  * - Codex compacts by itself when its context is full, and this cannot be switched off. With `compaction: { auto: false }`
  *   such a compaction is vetoed, which ends the user's turn as `ContextOverflow`.

@@ -1,7 +1,9 @@
 /**
  * The runtime modes as what Codex (0.171.0) enforces: an approval policy, a sandbox, and what is answered here by rule.
  *
- * - `untrusted` asks for every command and every patch; a command that was approved runs outside of the sandbox.
+ * - `untrusted` asks for every command and every patch, whatever the sandbox. A command that was approved runs outside of
+ *   the sandbox at some times and inside at others, so the sandbox must let through what the user may well allow: in a
+ *   read-only one an approved `touch` failed in 10 of 15 runs.
  * - `never` refuses what the sandbox does not let through, and every MCP tool in a read-only sandbox.
  * - `granular` with `mcp_elicitations` alone is `never` that still passes on what MCP servers ask the user.
  */
@@ -29,7 +31,7 @@ const onlyElicitations = {
 
 export const policies: Readonly<Record<RuntimeMode, Policy>> = {
   "read-only": { approvalPolicy: "never", sandbox: "read-only", effective: "readOnly" },
-  "approval-required": { approvalPolicy: "untrusted", sandbox: "read-only", effective: "readOnly" },
+  "approval-required": { approvalPolicy: "untrusted", sandbox: "workspace-write", effective: "workspaceWrite" },
   "auto-accept-edits": { approvalPolicy: "untrusted", sandbox: "workspace-write", effective: "workspaceWrite" },
   "full-access": { approvalPolicy: onlyElicitations, sandbox: "danger-full-access", effective: "dangerFullAccess" }
 }
