@@ -59,7 +59,7 @@ export const make = (
   const all = { format, messages: snapshot.messages.length, omitted: 0 }
   switch (format) {
     case "markdown":
-      return Effect.succeed({ ...all, text: markdown(snapshot) })
+      return Effect.succeed({ ...all, text: visible(markdown(snapshot)) })
     case "jsonl":
       return Effect.succeed({ ...all, text: jsonLines(snapshot) })
     case "opencode":
@@ -106,12 +106,19 @@ const inline = (text: string): string => {
   return `${tick}${longest === 0 ? "" : " "}${flat === "" ? " " : flat}${longest === 0 ? "" : " "}${tick}`
 }
 
-/** HTML that would hide or swallow the text after it. */
-const markup = /<(?=!--|\/?(?:details|summary|script|style|textarea|title|xmp|iframe|noscript|plaintext|pre)\b)/gi
+/** HTML and autolinks, images, and links or their definitions that lead anywhere but to the web, a mail, or a file. */
+const active = /<(?=[A-Za-z/!?])|(?<=!)\[|(?<=\])[(:](?!\s*<?(?:https?:|mailto:|#|\.{0,2}\/))/gi
 
-/** A quote, so that headings in the text are not ours, and an open fence ends with it. */
+/** A quote, so that headings in the text are not ours, and an open fence ends with it. What is active is escaped. */
 const quoted = (text: string): string =>
-  text.replace(markup, "\\<").split(/\r?\n/).map((line) => line === "" ? ">" : `> ${line}`).join("\n")
+  text.replace(active, "\\$&").split(/\r?\n/).map((line) => line === "" ? ">" : `> ${line}`).join("\n")
+
+/** Control characters would command a terminal, and marks of direction would reorder what is read. */
+const visible = (text: string): string =>
+  text.replace(/\r\n/g, "\n").replace(/(?![\n\t])\p{Cc}|[\u202a-\u202e\u2066-\u2069]/gu, (character) => {
+    const code = character.charCodeAt(0)
+    return code < 0x20 ? String.fromCharCode(0x2400 + code) : "\ufffd"
+  })
 
 const utc = (at: number): string => `${new Date(at).toISOString().slice(0, 19).replace("T", " ")} UTC`
 

@@ -163,6 +163,38 @@ it.effect("markdown shows everything, and nothing in it breaks out of its place"
     assert.deepStrictEqual(plain.filter((line) => line === "</details>").length, 1)
   }).pipe(Effect.provide(Fixture.platform)))
 
+it.effect("P14 snapshots: in markdown nothing of the conversation runs, loads, or commands a terminal", () =>
+  Effect.gen(function*() {
+    const { archive, folder, snapshots } = yield* opened
+    const text = [
+      "<img src=x onerror=alert(1)>",
+      "![pixel](https://evil.test/p.png)",
+      "![ref][r]",
+      "[click](javascript:alert(1))",
+      "[click](java&#115;cript:alert(1))",
+      "[r]: javascript:alert(2)",
+      "<javascript:alert(3)>",
+      "[docs](https://good.test/)",
+      "\u001b]0;title\u0007\u001b[2J\u009b31m"
+    ].join("\n")
+    const command: Item = {
+      _tag: "Command",
+      itemId: ItemId.make("i1"),
+      command: "cat x",
+      output: "\u001b[31mred\u202e",
+      status: "completed"
+    }
+    const answer = assistant("a1", text)
+    yield* snapshots.write(input(folder, "one", {
+      history: history([user("u1", text), { ...answer, items: [...answer.items, command] }])
+    }))
+    const file = yield* archive.export({ snapshot: { snapshotId: "one" }, format: "markdown" })
+    assert.notMatch(file.text, /(?<!\\)<(?:img|javascript)|!\[|\][(:]\s*java/)
+    assert.notMatch(file.text, /(?!\n)\p{Cc}|\u202e/u)
+    assert.include(file.text, "[docs](https://good.test/)")
+    assert.include(file.text, "\u241b[31mred")
+  }).pipe(Effect.provide(Fixture.platform)))
+
 it.effect("JSON lines have every message, attachments in their places", () =>
   Effect.gen(function*() {
     const { archive, folder, snapshots } = yield* opened
