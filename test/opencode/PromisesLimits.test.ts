@@ -1,11 +1,13 @@
-/** The brake of the service on the real OpenCode, which calls a model that brings nothing for ever. */
+/** The brake of the service on the real OpenCode, which calls a model that brings nothing for ever; and a server that is gone. */
 import { assert, layer } from "@effect/vitest"
-import { Effect } from "effect"
-import { ProviderService } from "../../src/index.ts"
+import { Effect, Exit, Layer, Redacted, Scope } from "effect"
+import { InstanceId, ProviderService } from "../../src/index.ts"
+import * as OpenCode from "../../src/opencode/OpenCode.ts"
 import { ModelReply, ScriptedModel } from "../../src/testing/index.ts"
-import { stored } from "../support/Agents.ts"
+import { endings, stored } from "../support/Agents.ts"
+import * as Loopback from "../support/Loopback.ts"
 import * as OpenCodeAgents from "../support/OpenCodeAgents.ts"
-import { start } from "../support/OpenCodeAgents.ts"
+import { hands, start } from "../support/OpenCodeAgents.ts"
 
 layer(OpenCodeAgents.layer(), { timeout: "60 seconds", excludeTestServices: true })("limits", (it) => {
   it.effect("P18 opencode: a model that brings nothing is called a few times, and its turn fails as the model's fault", () =>
@@ -32,5 +34,28 @@ layer(OpenCodeAgents.layer(), { timeout: "60 seconds", excludeTestServices: true
       const next = yield* agents.runTurn({ threadId, prompt: "go on" })
       assert.strictEqual(next.text, "echo: go on")
       assert.strictEqual(next.epoch, 1)
+    }))
+
+  it.effect("P5 opencode: a refused connection proves that nothing was delivered", () =>
+    Effect.gen(function*() {
+      yield* start()
+      const { baseUrl, password } = yield* hands
+      const listening = yield* Scope.make()
+      const proxy = yield* Scope.provide(Loopback.proxy(baseUrl), listening)
+      const instanceId = InstanceId.make("refusing")
+      yield* Effect.gen(function*() {
+        const agents = yield* ProviderService
+        const { threadId } = yield* start({ instanceId })
+        yield* Scope.close(listening, Exit.void)
+        // A kept connection that has just been closed is only reset; this uses it up.
+        yield* Effect.repeat(Effect.exit(Effect.tryPromise(() => fetch(proxy.url))), { times: 5 })
+        const error = yield* Effect.flip(agents.sendTurn({ threadId, prompt: "not delivered" }))
+        assert.deepInclude(error, { _tag: "AgentUnreachable", retryable: true })
+        assert.deepStrictEqual(endings(yield* stored(threadId)), {})
+      }).pipe(
+        Effect.provide(Layer.fresh(Layer.orDie(
+          OpenCode.layer({ instanceId: "refusing", baseUrl: proxy.url, password: Redacted.make(password) })
+        )))
+      )
     }))
 })

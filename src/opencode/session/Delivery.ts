@@ -7,7 +7,13 @@
  */
 import { Clock, Deferred, Effect, Fiber, type FileSystem, type Path, Schedule } from "effect"
 import type { TurnId } from "../../domain/Ids.ts"
-import { type AgentError, type AgentUnauthorized, DeliveryUncertain, TurnRefused } from "../../provider/AdapterError.ts"
+import {
+  type AgentError,
+  type AgentUnauthorized,
+  type AgentUnreachable,
+  DeliveryUncertain,
+  TurnRefused
+} from "../../provider/AdapterError.ts"
 import type { ProviderTurn, SendTurnError } from "../../provider/ProviderAdapter.ts"
 import type { ErrorInfo } from "../protocol/Message.ts"
 import * as MessageId from "../protocol/MessageId.ts"
@@ -163,11 +169,18 @@ const handOver = (
     )
 
 /** OpenCode read the request and did not take it. Other failures say nothing. */
-const refusalOf = (turnId: TurnId, error: AgentError | ApiRefusal): AgentUnauthorized | TurnRefused | undefined => {
+const refusalOf = (
+  turnId: TurnId,
+  error: AgentError | ApiRefusal
+): AgentUnauthorized | AgentUnreachable | TurnRefused | undefined => {
   if (error._tag === "AgentUnauthorized") return error
+  // Without a connection nothing was delivered.
+  if (error._tag === "AgentUnreachable" && unconnected.has(error.code)) return error
   if (error._tag !== "OpenCodeApiRefusal" || (error.status !== 400 && error.status !== 404)) return undefined
   return refused(turnId, error.name ?? `status ${error.status}`, error.body)
 }
+
+const unconnected = new Set(["ECONNREFUSED", "ENOTFOUND", "EHOSTUNREACH", "ENETUNREACH", "UND_ERR_CONNECT_TIMEOUT"])
 
 const codeOf = (error: AgentError | ApiRefusal): string => {
   if (error._tag === "AgentUnreachable") return error.code
