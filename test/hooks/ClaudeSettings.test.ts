@@ -118,15 +118,25 @@ describe("ClaudeSettings", () => {
     Effect.gen(function*() {
       const { events, log, observe } = yield* session({
         hooks: {
-          PermissionRequest: ["Bash", "Edit|Bash", "B.*", "*", "", "Edit", "Bas"].map((matcher) =>
-            group(`echo '${matcher}' >> log`, matcher)
-          ),
+          PermissionRequest: [
+            "Bash",
+            "Edit|Bash",
+            "Edit,Bash",
+            "Edit, Bash",
+            "Edit | Bash",
+            "B.*",
+            "*",
+            "",
+            "Edit",
+            "Bas",
+            "Edit, Bas"
+          ].map((matcher) => group(`echo '${matcher}' >> log`, matcher)),
           SessionEnd: [group("echo cleared >> log", "clear"), group("echo other >> log", "other")]
         }
       })
       yield* observe(events.approval())
       yield* observe(events.sessionEnd("reaped"))
-      assert.strictEqual(yield* log, "Bash\nEdit|Bash\nB.*\n*\n\nother\n")
+      assert.strictEqual(yield* log, "Bash\nEdit|Bash\nEdit,Bash\nEdit, Bash\nEdit | Bash\nB.*\n*\n\nother\n")
     }).pipe(Effect.provide(NodeServices.layer)))
 
   it.effect("P12 command: hooks keep their names wherever they stand, run once each, and with Claude's timeout", () =>

@@ -185,7 +185,10 @@ const readGroup = (
 /** A name is compared as a whole, `a|b` is either name, everything else is a regular expression. */
 const compile = (matcher: string): ((value: string) => boolean) | undefined => {
   if (matcher === "" || matcher === "*") return () => true
-  if (/^[\w|]+$/.test(matcher)) return (value) => matcher.split("|").includes(value)
+  if (/^[\w|, ]+$/.test(matcher)) {
+    const names = new Set(matcher.split(/[|,]/).map((name) => name.trim()))
+    return (value) => names.has(value)
+  }
   const expression = Result.getOrUndefined(Result.try(() => new RegExp(matcher)))
   return expression && ((value) => expression.test(value))
 }
