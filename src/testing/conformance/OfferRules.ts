@@ -51,6 +51,7 @@ export const rules: ReadonlyArray<Rule> = [
     id: "offers/models",
     promise: "P15",
     title: "a model that is offered is accepted, and one that is not on the list is refused with the list",
+    assumes: ["model-switch"],
     prove: (bench) =>
       bench.onHost(Effect.fnUntraced(function*(host) {
         const offers = yield* offersOf(host)
