@@ -52,6 +52,7 @@ import {
   matches,
   type Matching
 } from "../domain/LifecycleEvent.ts"
+import type { TurnInput } from "../domain/TurnInput.ts"
 import type { ProviderService } from "../service/ProviderService.ts"
 import type { TranscriptArchive } from "../service/TranscriptArchive.ts"
 
@@ -79,6 +80,16 @@ export class HookExists
  * @category models
  */
 export type GuardedKind = "turn:start" | "compaction:before"
+
+/**
+ * What guards and transforms are asked about. A turn is one that is about to be sent, so it has an input.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type GuardedEvent<K extends GuardedKind = GuardedKind> = K extends "turn:start"
+  ? EventOf<"turn:start"> & { readonly input: TurnInput }
+  : EventOf<K>
 
 /**
  * The answer of a guard.
@@ -146,13 +157,13 @@ export type HookRegistration =
       readonly phase: "guard"
       readonly events: ReadonlyArray<GuardedKind>
       readonly failure: "open" | "closed"
-      readonly run: (event: EventOf<GuardedKind>) => Effect.Effect<GuardVerdict, unknown, HookServices>
+      readonly run: (event: GuardedEvent) => Effect.Effect<GuardVerdict, unknown, HookServices>
     }
     | {
       readonly phase: "transform"
       readonly events: ReadonlyArray<GuardedKind>
       readonly failure: "open" | "closed"
-      readonly run: (event: EventOf<GuardedKind>) => Effect.Effect<TransformPatch, unknown, HookServices>
+      readonly run: (event: GuardedEvent) => Effect.Effect<TransformPatch, unknown, HookServices>
     }
     | {
       readonly phase: "observe"
@@ -234,7 +245,7 @@ export class LifecycleHooks extends Context.Service<LifecycleHooks, {
       readonly events: ReadonlyArray<K>
       /** Default `open`. */
       readonly failure?: "open" | "closed" | undefined
-      readonly run: (event: EventOf<K>) => Effect.Effect<GuardVerdict, E, R>
+      readonly run: (event: GuardedEvent<K>) => Effect.Effect<GuardVerdict, E, R>
     }
   ): Layer.Layer<never, HookExists, LifecycleHooks | Exclude<R, HookServices>> =>
     registered(hook.run, (run) => ({
@@ -251,7 +262,7 @@ export class LifecycleHooks extends Context.Service<LifecycleHooks, {
       readonly events: ReadonlyArray<K>
       /** `closed`: if it fails, the turn is not sent and the compaction does not happen. Default `open`. */
       readonly failure?: "open" | "closed" | undefined
-      readonly run: (event: EventOf<K>) => Effect.Effect<TransformPatch, E, R>
+      readonly run: (event: GuardedEvent<K>) => Effect.Effect<TransformPatch, E, R>
     }
   ): Layer.Layer<never, HookExists, LifecycleHooks | Exclude<R, HookServices>> =>
     registered(hook.run, (run) => ({
@@ -296,7 +307,7 @@ const common = (hook: Common, timeout: Duration.Duration) => ({
   timeout: hook.timeout === undefined ? timeout : Duration.fromInputUnsafe(hook.timeout)
 })
 
-const isOf = <K extends GuardedKind>(kinds: ReadonlyArray<K>, event: EventOf<GuardedKind>): event is EventOf<K> =>
+const isOf = <K extends GuardedKind>(kinds: ReadonlyArray<K>, event: GuardedEvent): event is GuardedEvent<K> =>
   matches(kinds, event._tag)
 
 const isMatching = <P extends HookPattern>(patterns: ReadonlyArray<P>, event: LifecycleEvent): event is Matching<P> =>

@@ -5,11 +5,11 @@
  * values are emitted.
  */
 import { type Duration, Effect } from "effect"
-import type { EventOf, Identity, LifecycleEvent } from "../domain/LifecycleEvent.ts"
+import type { Identity, LifecycleEvent } from "../domain/LifecycleEvent.ts"
 import type { ThreadEvent } from "../domain/ThreadEvent.ts"
 import type { BoundThread } from "../domain/ThreadRecord.ts"
 import type { HookDispatcher } from "../hooks/internal/dispatcher.ts"
-import type { GuardedKind } from "../hooks/LifecycleHooks.ts"
+import type { GuardedEvent, GuardedKind } from "../hooks/LifecycleHooks.ts"
 import type { HookOutbox } from "../store/HookOutbox.ts"
 import * as LifecycleRecord from "../store/LifecycleRecord.ts"
 
@@ -29,7 +29,7 @@ export interface ThreadHooks {
     budget: Duration.Duration
   ) => Effect.Effect<void>
   /** Asks the guards, then the transforms. */
-  readonly decide: (event: EventOf<GuardedKind>) => Effect.Effect<Decision>
+  readonly decide: (event: GuardedEvent) => Effect.Effect<Decision>
   /** Whether a guard or a transform is to be asked. */
   readonly asks: (tag: GuardedKind) => boolean
 }

@@ -172,12 +172,15 @@ const ask = Effect.fnUntraced(function*(
   const { epoch, threadId } = live.binding
   const asked = Effect.suspend(() =>
     deps.hooks.asks("turn:start")
-      ? deps.hooks.decide(LifecycleRecord.make<"turn:start">(
-        { seq: live.log.lastSeq ?? 0, at: deps.clock.currentTimeMillisUnsafe(), threadId, epoch },
-        live.binding,
-        turnId,
-        { _tag: "turn:start", turnId, input }
-      ))
+      ? deps.hooks.decide({
+        ...LifecycleRecord.make<"turn:start">(
+          { seq: live.log.lastSeq ?? 0, at: deps.clock.currentTimeMillisUnsafe(), threadId, epoch },
+          live.binding,
+          turnId,
+          { _tag: "turn:start", turnId }
+        ),
+        input
+      })
       : Effect.succeed(unasked)
   )
   const exit = yield* ThreadCell.interruptible(

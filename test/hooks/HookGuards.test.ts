@@ -77,8 +77,8 @@ describe("HookDispatcher: guards and transforms", () => {
           events: ["turn:start"],
           run: (event) =>
             Effect.sync(() => {
-              seen.push(event.input?.prompt ?? "none")
-              Reflect.set(event.input ?? {}, "prompt", `spoilt by ${name}`)
+              seen.push(event.input.prompt)
+              Reflect.set(event.input, "prompt", `spoilt by ${name}`)
               return { context }
             })
         })

@@ -55,7 +55,8 @@ layer(modelOnly, { timeout: "60 seconds", excludeTestServices: true })("transcri
             (events) => shown(events).text.includes("rain") ? shown(events) : undefined
           ).pipe(Effect.forkChild({ startImmediately: true }))
           const { turnId } = yield* agents.sendTurn({ threadId, prompt: "P16 dies" })
-          for (const word of ["The ", "mountain ", "saw ", "rain"]) yield* Queue.offer(chunks, word)
+          // The end of a text may be held back, where a secret could begin with it.
+          for (const word of ["The ", "mountain ", "saw ", "rain", " "]) yield* Queue.offer(chunks, word)
           const seen = yield* Fiber.join(reader)
           yield* kill
           assert.strictEqual((yield* awaitEvent(is("TurnFailed"), threadId)).failure._tag, "SessionLost")

@@ -33,7 +33,7 @@ layer(modelOnly, { timeout: "60 seconds", excludeTestServices: true })("the serv
             yield* signal(pid, "SIGKILL")
             for (const { threadId } of [working, asking]) {
               const { failure } = yield* awaitEvent(is("TurnFailed"), threadId)
-              assert.deepStrictEqual(failure, { _tag: "SessionLost", signal: "SIGKILL" })
+              assert.deepInclude(failure, { _tag: "SessionLost", signal: "SIGKILL" })
               assert.strictEqual((yield* awaitEvent(is("SessionEnded"), threadId)).reason, "lost")
             }
             const answer = {

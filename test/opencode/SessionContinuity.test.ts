@@ -320,6 +320,6 @@ layer(OpenCodeServer.layer(waits), { timeout: "60 seconds", excludeTestServices:
       assert.deepStrictEqual(yield* Stream.runCollect(session.events), [])
       const turnId = TurnId.make("too late")
       const error = yield* Effect.flip(session.sendTurn({ turnId, ref: undefined, input: { prompt: "x" } }))
-      assert.strictEqual(error._tag, "DeliveryUncertain")
+      assert.strictEqual(error._tag, "AgentUnreachable")
     }))
 })

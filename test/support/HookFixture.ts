@@ -2,7 +2,7 @@
 import { Array, Context, Effect, Layer } from "effect"
 import * as LifecycleEvent from "../../src/domain/LifecycleEvent.ts"
 import type { SessionEndReason } from "../../src/domain/ThreadEvent.ts"
-import { LifecycleHooks, type TransformPatch } from "../../src/hooks/LifecycleHooks.ts"
+import { type GuardedEvent, LifecycleHooks, type TransformPatch } from "../../src/hooks/LifecycleHooks.ts"
 import {
   Epoch,
   InstanceId,
@@ -61,12 +61,10 @@ export const events = (directory: string, epoch = 1) => {
         previousSessionId: who.sessionId,
         nextSessionId: SessionId.make("ses_2")
       }),
-    turnStart: (prompt = "Fix it", turn = "turn_1") =>
-      LifecycleRecord.make<"turn:start">(place, who, turn, {
-        _tag: "turn:start",
-        turnId: TurnId.make(turn),
-        input: { prompt }
-      }),
+    turnStart: (prompt = "Fix it", turn = "turn_1") => ({
+      ...LifecycleRecord.make<"turn:start">(place, who, turn, { _tag: "turn:start", turnId: TurnId.make(turn) }),
+      input: { prompt }
+    }),
     turnEnd: (outcome: "completed" | "failed" | "interrupted" | "unknown" = "completed") =>
       LifecycleRecord.make<"turn:end">(place, who, "turn_1", {
         _tag: "turn:end",
@@ -112,18 +110,16 @@ export const open = Effect.fnUntraced(function*<E, R>(layer: Layer.Layer<never, 
       Effect.forEach(wanted(event), (hook) => hook.phase === "observe" ? hook.run(event) : Effect.void, {
         discard: true
       }).pipe(Effect.provide(services)),
-    guard: (event: Guarded) =>
+    guard: (event: GuardedEvent) =>
       Effect.forEach(
         wanted(event),
         (hook) => hook.phase === "guard" ? Effect.asSome(hook.run(event)) : Effect.succeedNone
       )
         .pipe(Effect.map(Array.getSomes), Effect.provide(services)),
-    transform: (event: Guarded) =>
+    transform: (event: GuardedEvent) =>
       Effect.forEach(
         wanted(event),
         (hook) => hook.phase === "transform" ? hook.run(event) : Effect.succeed<TransformPatch>({})
       ).pipe(Effect.map((patches) => patches.flatMap(({ context }) => context ?? [])), Effect.provide(services))
   }
 })
-
-type Guarded = LifecycleEvent.EventOf<"turn:start" | "compaction:before">

@@ -5,7 +5,7 @@ import type { ThreadId } from "../../src/domain/Ids.ts"
 import * as Lifecycle from "../../src/domain/LifecycleEvent.ts"
 import type { EventBody, NumberedEvent } from "../../src/domain/ThreadEvent.ts"
 import * as HookDispatcher from "../../src/hooks/internal/dispatcher.ts"
-import { LifecycleHooks } from "../../src/hooks/LifecycleHooks.ts"
+import { type GuardedEvent, LifecycleHooks } from "../../src/hooks/LifecycleHooks.ts"
 import { ProviderService } from "../../src/service/ProviderService.ts"
 import { TranscriptArchive } from "../../src/service/TranscriptArchive.ts"
 import { HookOutbox } from "../../src/store/HookOutbox.ts"
@@ -79,12 +79,13 @@ export const record = Effect.fnUntraced(function*(
 })
 
 /** The event of a turn that is about to begin, for those who are asked. */
-export const asked = (id = "asked"): Lifecycle.EventOf<"turn:start"> =>
-  LifecycleRecord.make<"turn:start">({ threadId, epoch: first, seq: 1, at: 2000 }, binding(), id, {
+export const asked = (id = "asked"): GuardedEvent<"turn:start"> => ({
+  ...LifecycleRecord.make<"turn:start">({ threadId, epoch: first, seq: 1, at: 2000 }, binding(), id, {
     _tag: "turn:start",
-    turnId: turn(id),
-    input: { prompt: id }
-  })
+    turnId: turn(id)
+  }),
+  input: { prompt: id }
+})
 
 /** A hook that keeps what it is told. */
 export const listener = Effect.fnUntraced(function*(

@@ -10,10 +10,10 @@
  * deliveries of a durable hook stay in the outbox for the next run.
  */
 import { Clock, type Context, Duration, Effect, Fiber, FiberSet, Schedule, type Scope } from "effect"
-import { type EventOf, type LifecycleEvent, matches } from "../../domain/LifecycleEvent.ts"
+import { type LifecycleEvent, matches } from "../../domain/LifecycleEvent.ts"
 import * as SteadyClock from "../../process/SteadyClock.ts"
 import type { HookOutbox } from "../../store/HookOutbox.ts"
-import type { GuardedKind, HookRegistration, HookServices, LifecycleHooks } from "../LifecycleHooks.ts"
+import type { GuardedEvent, GuardedKind, HookRegistration, HookServices, LifecycleHooks } from "../LifecycleHooks.ts"
 import * as HookObserver from "./observer.ts"
 import * as reentrancy from "./reentrancy.ts"
 import * as run from "./run.ts"
@@ -47,9 +47,9 @@ export interface HookDispatcher {
   readonly settled: (eventIds: ReadonlyArray<string>, budget: Duration.Duration) => Effect.Effect<void>
   /** Whether a guard or transform is registered for the event. */
   readonly asks: (kind: GuardedKind) => boolean
-  readonly guard: (event: EventOf<GuardedKind>) => Effect.Effect<{ readonly _tag: "Allow" } | Vetoed>
+  readonly guard: (event: GuardedEvent) => Effect.Effect<{ readonly _tag: "Allow" } | Vetoed>
   /** The additions of all transforms, in order. */
-  readonly transform: (event: EventOf<GuardedKind>) => Effect.Effect<Transformed | Vetoed>
+  readonly transform: (event: GuardedEvent) => Effect.Effect<Transformed | Vetoed>
 }
 
 type Guard = Extract<HookRegistration, { readonly phase: "guard" }>
@@ -62,7 +62,7 @@ const nothing: Transformed = { _tag: "Transformed", context: [] }
 const veto = (hook: Guard | Transform, reason: string): Vetoed => ({ _tag: "Veto", hook: hook.name, reason })
 
 /** Calls the hook and reads its answer. Part of the guarded call, since a hook can return anything. */
-const answer = (hook: Guard | Transform, event: EventOf<GuardedKind>): Effect.Effect<Answer, unknown, HookServices> =>
+const answer = (hook: Guard | Transform, event: GuardedEvent): Effect.Effect<Answer, unknown, HookServices> =>
   hook.phase === "guard"
     ? Effect.map(hook.run(event), (verdict) => verdict._tag === "Veto" ? veto(hook, verdict.reason) : nothing)
     : Effect.map(hook.run(event), (patch) => ({ _tag: "Transformed", context: [...patch.context ?? []] }))
@@ -115,7 +115,7 @@ export const make = Effect.fnUntraced(function*(options: {
     for (const observer of observers.values()) observer.notify(event)
   }
 
-  const ask = (hook: Asked, event: EventOf<GuardedKind>): Effect.Effect<Answer> =>
+  const ask = (hook: Asked, event: GuardedEvent): Effect.Effect<Answer> =>
     run.call(hook, event, {
       services,
       use: (event) => answer(hook.registration, event),
@@ -145,7 +145,7 @@ export const make = Effect.fnUntraced(function*(options: {
     asked.filter(({ registration }) => registration.phase === phase && matches(registration.events, kind))
 
   /** Asks one after another, up to the first veto. */
-  const askAll = Effect.fnUntraced(function*(phase: Asked["registration"]["phase"], event: EventOf<GuardedKind>) {
+  const askAll = Effect.fnUntraced(function*(phase: Asked["registration"]["phase"], event: GuardedEvent) {
     const context: Array<string> = []
     for (const hook of registeredFor(phase, event._tag)) {
       if (!registered.has(hook.registration)) continue

@@ -61,7 +61,8 @@ export const make = Effect.fnUntraced(function*(
 ): Effect.fn.Return<Environment, PlatformError, FileSystem.FileSystem | Path.Path | Scope.Scope> {
   const path = yield* Path.Path
   const folder = yield* AgentEnvironment.privateFolder("effect-coding-agents-opencode-")
-  const password = Redacted.make(Hex.encode(SecureRandom.randomBytesUnsafe(32)))
+  // `SecretFilter` holds back an end of text that a secret could begin with: few texts end with this one's beginning.
+  const password = Redacted.make(`~${Hex.encode(SecureRandom.randomBytesUnsafe(32))}`)
   const configFile = options.config === undefined
     ? undefined
     : yield* AgentEnvironment.privateFile(
