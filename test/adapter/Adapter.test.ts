@@ -12,26 +12,10 @@ class Workshop extends Context.Service<Workshop, { readonly opened: Array<string
 const instanceId = InstanceId.make("acme")
 
 const capabilities: Capabilities = {
+  ...Adapter.least,
   runtimeModes: ["full-access"],
-  moveDirectory: "never",
-  modelSwitch: "per-session",
-  resend: false,
-  steer: false,
-  fork: false,
-  forkAt: false,
-  rewind: "never",
-  portable: false,
-  adopt: false,
-  compact: false,
   compactionGate: "observe-only",
-  autoCompaction: "always",
-  questions: false,
-  elicitations: false,
-  denyReason: false,
-  tasks: false,
-  steps: false,
-  attachments: false,
-  history: false
+  autoCompaction: "always"
 }
 
 const session = (sessionId: SessionId): ProviderSession => ({

@@ -1,6 +1,7 @@
 /** What an adapter reports on its way to the service: any value is survived, and any shape of object is an adapter. */
 import { assert, describe, it } from "@effect/vitest"
 import { type Cause, Effect, Option, Queue, Stream } from "effect"
+import { Adapter } from "../../src/adapter/index.ts"
 import { ItemId } from "../../src/domain/Ids.ts"
 import { RuntimeMode } from "../../src/domain/RuntimeMode.ts"
 import type { ProviderEvent } from "../../src/domain/ThreadEvent.ts"
@@ -35,26 +36,12 @@ function unchecked(event: unknown): unknown {
 }
 
 const capabilities: Capabilities = {
+  ...Adapter.least,
   runtimeModes: RuntimeMode.literals,
   moveDirectory: "anywhere",
   modelSwitch: "per-turn",
-  resend: false,
-  steer: false,
-  fork: false,
-  forkAt: false,
-  rewind: "never",
-  portable: false,
-  adopt: false,
-  compact: false,
   compactionGate: "observe-only",
-  autoCompaction: "always",
-  questions: false,
-  elicitations: false,
-  denyReason: false,
-  tasks: false,
-  steps: false,
-  attachments: false,
-  history: false
+  autoCompaction: "always"
 }
 
 /** An agent of a class, with methods, accessors and private fields. It says what it is told to, then ends the turn. */

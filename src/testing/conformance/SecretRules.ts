@@ -1,5 +1,5 @@
 /**
- * What a user tells the agent and nobody else: answers to secret questions, and what MCP servers ask for. It reaches the
+ * What a user tells the agent alone: answers to secret questions, and what MCP servers ask for. It reaches the
  * agent and is never stored.
  */
 import { Effect } from "effect"
