@@ -127,7 +127,7 @@ layer(modelOnly, { timeout: "60 seconds", excludeTestServices: true })("hosts of
           const { password } = yield* hands
           return { outputs, password }
         }).pipe(Effect.provide(Layer.provideMerge(host({ filename, agent: { config: { provider } } }), layer)))
-        assert.match(password, /^[0-9a-f]{64}$/)
+        assert.match(password, /^~[0-9a-f]{64}$/)
         for (const output of outputs) assert.include(output, "PATH=")
         assert.include(outputs.at(-1), "OPENCODE_SERVER_PASSWORD=*****")
         const names = yield* fs.readDirectory(store)
