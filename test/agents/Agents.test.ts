@@ -53,7 +53,10 @@ describe("agents under test", () => {
 })
 
 const read = (value: unknown) =>
-  Effect.map(Schema.decodeEffect(Results.VitestResults)(JSON.stringify(value)), (found) => Results.read(found, "/root"))
+  Effect.map(
+    Schema.decodeEffect(Results.VitestResults)(JSON.stringify(value)),
+    (found) => Results.read(found, "/project")
+  )
 
 const test = (title: string, status: string) => ({ title, status, duration: 1000, failureMessages: [] })
 
@@ -62,7 +65,7 @@ describe("results", () => {
     Effect.gen(function*() {
       const tests = yield* read({
         testResults: [{
-          name: "/root/a.test.ts",
+          name: "/project/a.test.ts",
           status: "failed",
           assertionResults: [
             test("P1 a: holds", "passed"),
@@ -85,11 +88,11 @@ describe("results", () => {
   it.effect("a file that did not run is a failure, and so is a run of nothing", () =>
     Effect.gen(function*() {
       const [broken] = yield* read({
-        testResults: [{ name: "/root/a.test.ts", status: "failed", message: "SyntaxError", assertionResults: [] }]
+        testResults: [{ name: "/project/a.test.ts", status: "failed", message: "SyntaxError", assertionResults: [] }]
       })
       assert.deepInclude(broken, { title: "a.test.ts", outcome: "failed", why: "SyntaxError" })
       for (const assertionResults of [[], [test("skipped", "skipped")]]) {
-        const tests = yield* read({ testResults: [{ name: "/root/a.test.ts", status: "passed", assertionResults }] })
+        const tests = yield* read({ testResults: [{ name: "/project/a.test.ts", status: "passed", assertionResults }] })
         assert.strictEqual(Results.summary([{ agent: "a", version: "", tests }]).failed, 1)
       }
     }))
