@@ -220,6 +220,8 @@ const providerCases = {
       message: Schema.optionalKey(Schema.String)
     }))
   },
+  /** What the agent offers is another than before: ask `listOffers` again, or read `watchOffers`. Ephemeral. */
+  OffersChanged: { ...maybeTurn },
   CompactionStarted: { ...maybeTurn, trigger: CompactionTrigger },
   CompactionCompleted: { ...maybeTurn, summary: Schema.optionalKey(Schema.String) },
   CompactionFailed: { ...maybeTurn, name: Schema.String },
@@ -441,6 +443,7 @@ const ephemeral: ReadonlySet<EventBody["_tag"]> = new Set<EventBody["_tag"]>([
   "ItemUpdated",
   "TaskUpdated",
   "DiffUpdated",
+  "OffersChanged",
   "Gap",
   "ThreadDeleted"
 ])

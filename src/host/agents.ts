@@ -1,15 +1,16 @@
 /**
- * The agents of the app, as the service shows them: what they offer, and whether they can be used.
+ * The agents of the app, as the service shows them: what they offer, whether they can be used, and how a user signs in.
  */
-import { Effect, Option } from "effect"
+import { Effect, Option, Stream } from "effect"
 import { AgentUnreachable, CapabilityMissing } from "../provider/AdapterError.ts"
 import type { ProviderAdapter } from "../provider/ProviderAdapter.ts"
 import type { ProviderService } from "../service/ProviderService.ts"
 import type { ThreadDeps } from "../thread/ThreadDeps.ts"
-import { deadline } from "./offers.ts"
+import { deadline, type KnownOffers } from "./offers.ts"
 
-export const make = ({ deps, list }: {
+export const make = ({ deps, list, offers }: {
   readonly deps: ThreadDeps
+  readonly offers: KnownOffers
   readonly list: Effect.Effect<ReadonlyArray<ProviderAdapter>>
 }) => {
   const missing = ({ provider }: ProviderAdapter, capability: string) => new CapabilityMissing({ provider, capability })
@@ -18,9 +19,28 @@ export const make = ({ deps, list }: {
       yield* Effect.annotateCurrentSpan({ instanceId })
       const adapter = yield* deps.adapterOf(instanceId)
       const real = directory === undefined ? undefined : yield* deps.realDirectory(directory)
-      const offers = yield* deps.offersOf(adapter, { directory: real, refresh })
-      return offers ?? (yield* missing(adapter, "say what it offers"))
+      return (yield* offers.of(adapter, { directory: real, refresh })) ??
+        (yield* missing(adapter, "say what it offers"))
     }),
+
+    watchOffers: ({ directory, instanceId }) =>
+      Stream.unwrap(Effect.gen(function*() {
+        const adapter = yield* deps.adapterOf(instanceId)
+        const real = directory === undefined ? undefined : yield* deps.realDirectory(directory)
+        const current = Effect.flatMap(
+          offers.of(adapter, { directory: real, refresh: false }),
+          (offers) => offers === undefined ? missing(adapter, "say what it offers") : Effect.succeed(offers)
+        )
+        return offers.changes(adapter).pipe(Stream.mapEffect(() => current), Stream.changes)
+      })),
+
+    signIn: ({ instanceId, method }) =>
+      Stream.unwrap(Effect.gen(function*() {
+        const adapter = yield* deps.adapterOf(instanceId)
+        if (adapter.signIn === undefined) return yield* missing(adapter, "sign in")
+        // Models and more may come with the account.
+        return Stream.onEnd(adapter.signIn(method), offers.changed(adapter))
+      })).pipe(Stream.withSpan("ProviderService.signIn", { attributes: { instanceId } })),
 
     checkAgent: Effect.fn("ProviderService.checkAgent")(function*({ instanceId }) {
       yield* Effect.annotateCurrentSpan({ instanceId })
@@ -34,7 +54,7 @@ export const make = ({ deps, list }: {
     listAgents: Effect.fn("ProviderService.listAgents")(() =>
       Effect.flatMap(list, (adapters) => Effect.forEach(adapters, describe, { concurrency: 8 }))
     )
-  } satisfies Pick<ProviderService["Service"], "listOffers" | "checkAgent" | "listAgents">
+  } satisfies Pick<ProviderService["Service"], "listOffers" | "watchOffers" | "signIn" | "checkAgent" | "listAgents">
 }
 
 const describe = Effect.fnUntraced(function*(

@@ -73,6 +73,8 @@ export const service = (inner: ProviderService["Service"]): ProviderService["Ser
     getThread: effect("getThread", service.getThread.payload, inner.getThread),
     readTranscript: effect("readTranscript", service.readTranscript.payload, inner.readTranscript),
     listOffers: effect("listOffers", service.listOffers.payload, inner.listOffers),
+    watchOffers: stream("watchOffers", service.watchOffers.payload, inner.watchOffers),
+    signIn: stream("signIn", service.signIn.payload, inner.signIn),
     checkAgent: effect("checkAgent", service.checkAgent.payload, inner.checkAgent),
     listAgents: effect("listAgents", service.listAgents.payload, inner.listAgents),
     streamEvents: stream("streamEvents", service.streamEvents.payload, inner.streamEvents)

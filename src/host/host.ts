@@ -21,7 +21,7 @@ import * as turns from "./turns.ts"
 
 /** Builds the service and the archive; `CodingAgents.layerService` is the Layer of both. */
 export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
-  const { actors, compact, deps, registered, services, snapshots } = yield* threads.make(settings)
+  const { actors, compact, deps, offers, registered, services, snapshots } = yield* threads.make(settings)
   const { adapterOf, archive, clock, store } = deps
 
   const getThread = (threadId: ThreadId) =>
@@ -78,7 +78,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
 
     ...requests.make({ actors, getThread }),
 
-    ...agents.make({ deps, list: registered }),
+    ...agents.make({ deps, list: registered, offers }),
 
     stopSession: Effect.fn("ProviderService.stopSession")(function*({ threadId }) {
       yield* Effect.annotateCurrentSpan({ threadId })

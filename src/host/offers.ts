@@ -1,7 +1,7 @@
 /**
- * What agents offer, asked of them in bounded time and kept for some minutes.
+ * What agents offer, asked of them in bounded time, kept for some minutes, and asked for anew when it has changed.
  */
-import { Cache, Effect, Exit } from "effect"
+import { Cache, Effect, Exit, PubSub, Stream } from "effect"
 import { type AgentStartError, AgentUnreachable } from "../provider/AdapterError.ts"
 import type { Offers } from "../provider/Offers.ts"
 import type { ProviderAdapter } from "../provider/ProviderAdapter.ts"
@@ -17,38 +17,69 @@ const capacity = 64
 
 type Asked = ReturnType<NonNullable<ProviderAdapter["offers"]>>
 
-/** Callers at the same time share one question. A failure is not kept. */
-export const make = Effect.sync((): ThreadDeps["offersOf"] => {
-  const caches = new WeakMap<ProviderAdapter, Cache.Cache<string, Offers, AgentStartError>>()
-  const cacheOf = Effect.fnUntraced(function*(
-    adapter: ProviderAdapter,
-    offers: NonNullable<ProviderAdapter["offers"]>
-  ) {
-    const known = caches.get(adapter)
-    if (known !== undefined) return known
-    const cache = yield* Cache.makeWith(
-      (key: string) => ask(adapter, offers(key === anywhere ? {} : { directory: key })),
-      {
+/** What is known of one agent. */
+interface Known {
+  readonly cache: Cache.Cache<string, Offers, AgentStartError>
+  /** A watcher that is slow needs the newest state once, not each change. */
+  readonly changed: PubSub.PubSub<void>
+}
+
+export interface KnownOffers {
+  /** Callers at the same time share one question. A failure is not kept. */
+  readonly of: ThreadDeps["offersOf"]
+  /** Forgets what this agent was known to offer, in every directory, and tells those who watch. */
+  readonly changed: ThreadDeps["offersChanged"]
+  /** One element at once, and one whenever what this agent offers may have changed. */
+  readonly changes: (adapter: ProviderAdapter) => Stream.Stream<void>
+}
+
+export const make = Effect.sync((): KnownOffers => {
+  const agents = new WeakMap<ProviderAdapter, Known>()
+  const knownOf = Effect.fnUntraced(function*(adapter: ProviderAdapter) {
+    const before = agents.get(adapter)
+    if (before !== undefined) return before
+    const known: Known = {
+      cache: yield* Cache.makeWith((directory: string) => ask(adapter, directory), {
         capacity,
         timeToLive: (exit) => Exit.isSuccess(exit) ? timeToLive : 0
-      }
-    )
-    caches.set(adapter, cache)
-    return cache
+      }),
+      changed: yield* PubSub.sliding<void>(1)
+    }
+    agents.set(adapter, known)
+    return known
   })
-  return Effect.fnUntraced(function*(adapter, { directory = anywhere, refresh }) {
-    if (adapter.offers === undefined) return undefined
-    const cache = yield* cacheOf(adapter, adapter.offers)
-    if (refresh) yield* Cache.invalidate(cache, directory)
-    return yield* Cache.get(cache, directory)
-  })
+  return {
+    of: Effect.fnUntraced(function*(adapter, { directory = anywhere, refresh }) {
+      if (adapter.offers === undefined) return undefined
+      const { cache, changed } = yield* knownOf(adapter)
+      if (refresh) yield* Cache.invalidate(cache, directory)
+      const offers = yield* Cache.get(cache, directory)
+      if (refresh) yield* PubSub.publish(changed, undefined)
+      return offers
+    }),
+    changed: Effect.fnUntraced(function*(adapter) {
+      const { cache, changed } = yield* knownOf(adapter)
+      yield* Cache.invalidateAll(cache)
+      yield* PubSub.publish(changed, undefined)
+    }),
+    changes: (adapter) =>
+      Stream.unwrap(Effect.gen(function*() {
+        const { changed } = yield* knownOf(adapter)
+        // Listened to before the first element, or a change in between would be missed.
+        const changes = yield* PubSub.subscribe(changed)
+        return Stream.concat(Stream.succeed(undefined), Stream.fromSubscription(changes))
+      }))
+  }
 })
 
 /** No absolute path. */
 const anywhere = ""
 
-const ask = ({ instanceId }: ProviderAdapter, asked: Asked): Asked =>
-  Effect.timeoutOrElse(asked, {
-    duration: deadline,
-    orElse: () => new AgentUnreachable({ instanceId, operation: "offers", code: "DEADLINE" })
-  })
+const ask = ({ instanceId, offers }: ProviderAdapter, directory: string): Asked =>
+  offers === undefined ? Effect.die(new Error(`${instanceId} has no offers`)) : Effect.timeoutOrElse(
+    offers(directory === anywhere ? {} : { directory }),
+    {
+      duration: deadline,
+      orElse: () => new AgentUnreachable({ instanceId, operation: "offers", code: "DEADLINE" })
+    }
+  )

@@ -20,7 +20,7 @@ import * as Snapshots from "../transcript/internal/snapshots.ts"
 import * as ThreadArchive from "../transcript/internal/threadArchive.ts"
 import * as directories from "./directories.ts"
 import * as LiveCap from "./liveCap.ts"
-import * as offers from "./offers.ts"
+import * as Offers from "./offers.ts"
 import type * as Settings from "./Settings.ts"
 import * as ThreadActors from "./threadActors.ts"
 
@@ -37,6 +37,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
   const hooks = yield* dispatcher.make({ hooks: yield* LifecycleHooks, outbox, services: Deferred.await(services) })
   const snapshots = yield* Snapshots.make
   const archive = ThreadArchive.make(store)
+  const offers = yield* Offers.make
   let retired = false
   let closed = false
 
@@ -67,7 +68,8 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
     adapterOf,
     realDirectory: directories.make(fs, path),
     makeRoom: (threadId) => cap.makeRoom(threadId),
-    offersOf: yield* offers.make,
+    offersOf: offers.of,
+    offersChanged: offers.changed,
     compactAfterOverflow: (threadId) => compactAfterOverflow(threadId),
     unsettled: new Map(),
     idle: (threadId) => actors.forget(threadId),
@@ -126,5 +128,5 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
     trim: cap.trim
   }).pipe(Effect.forkScoped({ startImmediately: true }))
 
-  return { deps, actors, compact, snapshots, services, registered: registry.list }
+  return { deps, actors, compact, snapshots, services, offers, registered: registry.list }
 })

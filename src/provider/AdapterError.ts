@@ -15,6 +15,7 @@ import { RuntimeMode } from "../domain/RuntimeMode.ts"
 export * from "./AgentError.ts"
 export * from "./OfferError.ts"
 export * from "./PortabilityError.ts"
+export { SignInFailed } from "./SignIn.ts"
 
 /**
  * Proved: the provider no longer has this session. `evidence` is the structure that proves it.

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import { Schema } from "effect"
+import { SignInMethod } from "./SignIn.ts"
 
 /**
  * What {@link ProviderAdapter.check} answers. An agent that is not there is an answer and no error.
@@ -26,6 +27,8 @@ export const AgentCheck = Schema.Struct({
   login: Schema.Literals(["in", "out", "unknown"]),
   /** Whose credentials they are, where the agent says so. */
   account: Schema.optionalKey(Schema.String),
+  /** The ways to sign in that `signIn` takes. Absent where the adapter helps with none; `fix` says what to do by hand. */
+  signIn: Schema.optionalKey(Schema.Array(SignInMethod)),
   /** The first thing that is missing, and the command that mends it. Absent where nothing is known to be missing. */
   fix: Schema.optionalKey(Schema.Struct({
     missing: Schema.Literals(["agent", "tested-version", "login"]),

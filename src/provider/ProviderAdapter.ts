@@ -53,6 +53,7 @@ import type { NativeCopy } from "./NativeCopy.ts"
 import type { Offers, OffersInput } from "./Offers.ts"
 import type { ProviderHistory, TurnEvidence } from "./ProviderHistory.ts"
 import type { StoredCursor } from "./ResumeCursor.ts"
+import type { SignInFailed, SignInStep } from "./SignIn.ts"
 
 export type { Capabilities, CompactionGate } from "./Capabilities.ts"
 export type { HistoryMessage, ProviderHistory, TurnEvidence } from "./ProviderHistory.ts"
@@ -302,6 +303,11 @@ export interface ProviderAdapter {
    * has held them against the offers before.
    */
   readonly offers?: ((input: OffersInput) => Effect.Effect<Offers, AgentStartError>) | undefined
+  /**
+   * Signs in by one of the methods that `check` lists. Ends after `SignedIn`; a reader that goes away earlier ends the
+   * attempt. Absent where the agent has no way that needs no secret of the app's.
+   */
+  readonly signIn?: ((method: string) => Stream.Stream<SignInStep, SignInFailed | AgentStartError>) | undefined
   /** Whether the agent can be used. Absent where the adapter has no way to tell. */
   readonly check?: Effect.Effect<AgentCheck> | undefined
 }

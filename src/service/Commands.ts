@@ -233,6 +233,42 @@ export const ListOffers = Schema.Struct({
 export interface ListOffers extends Schema.Schema.Type<typeof ListOffers> {}
 
 /**
+ * Of `watchOffers`.
+ *
+ * @category commands
+ * @since 0.1.0
+ */
+export const WatchOffers = Schema.Struct({
+  instanceId: InstanceId,
+  /** As of `listOffers`. */
+  directory: Schema.optional(WellFormed)
+})
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface WatchOffers extends Schema.Schema.Type<typeof WatchOffers> {}
+
+/**
+ * Of `signIn`.
+ *
+ * @category commands
+ * @since 0.1.0
+ */
+export const SignIn = Schema.Struct({
+  instanceId: InstanceId,
+  /** The `id` of one of the methods that `checkAgent` lists. */
+  method: WellFormed
+})
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface SignIn extends Schema.Schema.Type<typeof SignIn> {}
+
+/**
  * Of `checkAgent`.
  *
  * @category commands

@@ -272,6 +272,25 @@ export const OffersErrors = Schema.Union([
 export type OffersErrors = typeof OffersErrors.Type
 
 /**
+ * Of `signIn`.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export const SignInErrors = Schema.Union([
+  Service.InputInvalid,
+  Service.InstanceNotFound,
+  Adapter.SignInFailed,
+  Adapter.CapabilityMissing,
+  ...found
+])
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type SignInErrors = typeof SignInErrors.Type
+
+/**
  * Of `checkAgent`. An agent that is not installed is an answer; `AgentUnreachable` says that there was none in time.
  *
  * @category errors

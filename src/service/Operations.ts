@@ -19,6 +19,7 @@ import { Binding } from "../domain/ThreadRecord.ts"
 import { TranscriptTurn } from "../domain/Transcript.ts"
 import { AgentCheck } from "../provider/AgentCheck.ts"
 import { Offers } from "../provider/Offers.ts"
+import { SignInStep } from "../provider/SignIn.ts"
 import * as Commands from "./Commands.ts"
 import * as Errors from "./OperationErrors.ts"
 import type { ProviderService } from "./ProviderService.ts"
@@ -171,6 +172,20 @@ export const service = {
     success: Offers,
     error: Errors.OffersErrors,
     idempotent: true
+  },
+  watchOffers: {
+    payload: Commands.WatchOffers,
+    success: Offers,
+    error: Errors.OffersErrors,
+    stream: true,
+    idempotent: true
+  },
+  signIn: {
+    payload: Commands.SignIn,
+    success: SignInStep,
+    error: Errors.SignInErrors,
+    stream: true,
+    idempotent: false
   },
   checkAgent: {
     payload: Commands.OneInstance,

@@ -21,6 +21,7 @@ import type { Binding } from "../domain/ThreadRecord.ts"
 import type { TranscriptTurn } from "../domain/Transcript.ts"
 import type { AgentCheck } from "../provider/AgentCheck.ts"
 import type { Offers } from "../provider/Offers.ts"
+import type { SignInStep } from "../provider/SignIn.ts"
 import type * as Commands from "./Commands.ts"
 import type * as Errors from "./OperationErrors.ts"
 import type * as Results from "./Results.ts"
@@ -105,6 +106,13 @@ export class ProviderService extends Context.Service<ProviderService, {
    * directory too; an answer of the last five minutes is given again.
    */
   readonly listOffers: (input: Commands.ListOffers) => Effect.Effect<Offers, Errors.OffersErrors>
+  /** What the agent offers now, and again whenever it has changed: by a sign-in, in a live session, by a `refresh`. */
+  readonly watchOffers: (input: Commands.WatchOffers) => Stream.Stream<Offers, Errors.OffersErrors>
+  /**
+   * Signs in to the agent by one of the methods that `checkAgent` lists: the pages that the user has to open, and
+   * `SignedIn` at the end. The agent is told to give up when the Stream is no longer read.
+   */
+  readonly signIn: (input: Commands.SignIn) => Stream.Stream<SignInStep, Errors.SignInErrors>
   /** Whether the agent is installed, tested and logged in, and the command that mends what is missing. */
   readonly checkAgent: (input: Commands.OneInstance) => Effect.Effect<AgentCheck, Errors.CheckErrors>
   /** All agents of the app, in the order of their Layers, each with its check. */

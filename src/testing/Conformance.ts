@@ -57,7 +57,16 @@ import * as VirtualClock from "./conformance/VirtualClock.ts"
 export * as Bench from "./conformance/Bench.ts"
 /** What rules fail with. */
 export * as Check from "./conformance/Check.ts"
-export type { Commands, Controls, Directories, Fixture, Needs, Platform, Tool } from "./conformance/Fixture.ts"
+export type {
+  Commands,
+  Controls,
+  Directories,
+  Fixture,
+  Needs,
+  Platform,
+  SignInPage,
+  Tool
+} from "./conformance/Fixture.ts"
 export { defaultPatience, plainDirectories } from "./conformance/Fixture.ts"
 export * as PlainPrompts from "./conformance/PlainPrompts.ts"
 export type { Prompts } from "./conformance/Prompts.ts"

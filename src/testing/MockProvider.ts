@@ -39,14 +39,15 @@
  *
  * @since 0.1.0
  */
-import { Context, Effect, Latch, Layer, Schema, type Scope } from "effect"
+import { Context, Effect, Latch, Layer, Schema, type Scope, Stream } from "effect"
 import { InstanceId, ProviderName } from "../domain/Ids.ts"
 import { RuntimeMode } from "../domain/RuntimeMode.ts"
 import type { AgentCheck } from "../provider/AgentCheck.ts"
 import { none, type Offers } from "../provider/Offers.ts"
-import type { Capabilities } from "../provider/ProviderAdapter.ts"
+import type { Capabilities, ProviderAdapter } from "../provider/ProviderAdapter.ts"
 import { type InstanceExists, ProviderRegistry } from "../provider/ProviderRegistry.ts"
 import * as ResumeCursor from "../provider/ResumeCursor.ts"
+import { SignInFailed } from "../provider/SignIn.ts"
 import { makeControls } from "./mock/makeControls.ts"
 import { type MockAgent, reachable } from "./mock/MockAgent.ts"
 import type { MockControls } from "./mock/MockControls.ts"
@@ -82,6 +83,8 @@ export interface MockProviderOptions {
   readonly offers?: Partial<Offers> | undefined
   /** How the mock differs from an agent that is installed, tested and logged in. */
   readonly check?: Partial<AgentCheck> | undefined
+  /** Ways to sign in, and what the agent does for each. Default: none. */
+  readonly signIn?: { readonly [method: string]: ReturnType<NonNullable<ProviderAdapter["signIn"]>> } | undefined
   /**
    * As with Codex and Claude: no cursor before the first turn was accepted, and a session without a turn leaves
    * nothing.
@@ -122,8 +125,12 @@ export class MockProvider
         testedVersions: { from: agent.agentVersion, to: agent.agentVersion },
         tested: true,
         login: "in",
+        ...(options.signIn === undefined
+          ? {}
+          : { signIn: Object.keys(options.signIn).map((id) => ({ id, name: id })) }),
         ...options.check
       }),
+      signIn: options.signIn === undefined ? undefined : signIn(agent, options.signIn),
       startSession: (input) => start(agent, input),
       listSessions: (query) => list(agent, query)
     })
@@ -135,6 +142,13 @@ export class MockProvider
   ): Layer.Layer<MockProvider, InstanceExists, ProviderRegistry> =>
     Layer.effect(MockProvider, MockProvider.make(options))
 }
+
+const signIn =
+  ({ instanceId }: MockAgent, methods: NonNullable<MockProviderOptions["signIn"]>): ProviderAdapter["signIn"] =>
+  (method) =>
+    methods[method] ?? Stream.fail(
+      new SignInFailed({ instanceId, method, reason: "unknown-method", available: Object.keys(methods) })
+    )
 
 const allCapabilities: Capabilities = {
   runtimeModes: RuntimeMode.literals,

@@ -75,6 +75,8 @@ export interface ThreadDeps {
     adapter: ProviderAdapter,
     options: { readonly directory: string | undefined; readonly refresh: boolean }
   ) => Effect.Effect<Offers | undefined, AgentStartError>
+  /** An agent has said that it offers something else than before. */
+  readonly offersChanged: (adapter: ProviderAdapter) => Effect.Effect<void>
   /** Compacts a thread that has become too long for its model, without being waited for. */
   readonly compactAfterOverflow: (threadId: ThreadId) => Effect.Effect<void>
   /** Epochs whose end could not be stored; the reaper settles them. */

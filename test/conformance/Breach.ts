@@ -14,7 +14,7 @@ import type {
 import { ProviderRegistry } from "../../src/provider/ProviderRegistry.ts"
 import { baseFields } from "../../src/provider/ResumeCursor.ts"
 import { Conformance, MockAgentDisk, MockProvider, type MockProviderOptions } from "../../src/testing/index.ts"
-import { fixture, offers, script } from "../support/ConformingMock.ts"
+import { fixture, offers, script, signIn } from "../support/ConformingMock.ts"
 
 export interface Breach {
   /** The one rule that it breaks. */
@@ -32,7 +32,7 @@ export const layer = ({ adapter, mock }: Pick<Breach, "adapter" | "mock">) => {
   return Layer.effectContext(Effect.gen(function*() {
     const registry = yield* ProviderRegistry
     const inner = yield* Layer.build(
-      MockProvider.layer({ script, disk, offers, models: fixture.models, ...mock }).pipe(
+      MockProvider.layer({ script, disk, offers, signIn, models: fixture.models, ...mock }).pipe(
         Layer.provideMerge(Layer.fresh(ProviderRegistry.layer))
       )
     )

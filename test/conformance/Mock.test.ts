@@ -2,7 +2,7 @@ import { Effect } from "effect"
 import { describe, it } from "vitest"
 import type { Fixture } from "../../src/testing/Conformance.ts"
 import { Conformance, conformance, MockAgentDisk, MockProvider, MockStep } from "../../src/testing/index.ts"
-import { controls, fixture, offers, script } from "../support/ConformingMock.ts"
+import { controls, fixture, offers, script, signIn } from "../support/ConformingMock.ts"
 
 const models = fixture.models
 
@@ -11,6 +11,7 @@ conformance(
   MockProvider.layer({
     script,
     offers,
+    signIn,
     models,
     disk: MockAgentDisk.makeUnsafe(),
     capabilities: { resend: true, steps: true }

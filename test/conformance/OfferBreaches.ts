@@ -1,5 +1,5 @@
 /** Adapters that do not take what they offer, or offer what they should not. */
-import { Effect } from "effect"
+import { Effect, Stream } from "effect"
 import type { Offers } from "../../src/provider/Offers.ts"
 import type { ProviderAdapter } from "../../src/provider/ProviderAdapter.ts"
 import { type Breach, sessions } from "./Breach.ts"
@@ -22,15 +22,29 @@ export const breaches: ReadonlyArray<Breach> = [
   {
     rule: "check/installed",
     what: "says of an agent that runs that it is not installed",
-    adapter: (adapter) => ({
-      ...adapter,
-      check: Effect.succeed({
-        installed: false,
-        testedVersions: { from: "1.0.0", to: "1.0.0" },
-        tested: false,
-        login: "unknown"
-      })
-    })
+    adapter: (adapter) => {
+      const { check } = adapter
+      return check === undefined
+        ? adapter
+        : { ...adapter, check: Effect.map(check, (checked) => ({ ...checked, installed: false })) }
+    }
+  },
+  {
+    rule: "offers/changed",
+    what: "does not say that it offers something else",
+    adapter: sessions((session) => ({
+      events: Stream.filter(session.events, ({ _tag }) => _tag !== "OffersChanged")
+    }))
+  },
+  {
+    rule: "sign-in/pages",
+    what: "ends a sign-in that is not done",
+    adapter: (adapter) => {
+      const { signIn } = adapter
+      return signIn === undefined
+        ? adapter
+        : { ...adapter, signIn: (method) => Stream.takeUntil(signIn(method), ({ _tag }) => _tag === "OpenPage") }
+    }
   },
   {
     rule: "command/runs",

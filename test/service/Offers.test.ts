@@ -1,6 +1,6 @@
 /** What agents offer, on the mock: asked in bounded time and kept, and held against what a turn asks for. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber } from "effect"
+import { Effect, Fiber, Option, Queue, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { ProviderService, TurnId } from "../../src/index.ts"
 import { Offers } from "../../src/provider/index.ts"
@@ -31,6 +31,12 @@ const offers = {
 const repeat: MockScript = ({ input }) => [MockStep.text(`ran ${JSON.stringify(input.command ?? null)}`)]
 
 const layer = Agents.layer({ mock: { offers, script: repeat } })
+
+const page = { _tag: "OpenPage", url: "https://example.org/device", code: "AB-12" } as const
+
+const account = { _tag: "SignedIn", account: "a@example.org" } as const
+
+const signingIn = Agents.layer({ mock: { signIn: { device: Stream.fromIterable([page, account]) } } })
 
 /** For an agent that does not end its turns. */
 const unheard = Agents.layer({ settings: { interruptGrace: 0, stopTimeout: 0 } })
@@ -87,6 +93,73 @@ describe("offers", () => {
         ["mock", "in"],
         ["plain", undefined]
       ])
+    }).pipe(Effect.provide(unheard)))
+
+  it.effect("mock: what has changed reaches those who watch, from a live session, a refresh and a sign-in", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      const mock = yield* MockProvider
+      const seen = yield* Queue.unbounded<ReadonlyArray<string>>()
+      const skills = Effect.map(Queue.take(seen), (names) => names.join())
+      yield* agents.watchOffers({ instanceId: mock.instanceId }).pipe(
+        Stream.runForEach((offers) => Queue.offer(seen, offers.skills.map(({ name }) => name))),
+        Effect.forkScoped
+      )
+      assert.strictEqual(yield* skills, "verse")
+      yield* agents.startSession({ threadId, instanceId: mock.instanceId, directory: yield* Agents.folder })
+      yield* mock.changeOffers({ skills: [{ name: "rhyme" }] })
+      assert.strictEqual(yield* skills, "rhyme")
+      assert.deepStrictEqual((yield* agents.listOffers({ instanceId: mock.instanceId })).skills, [{ name: "rhyme" }])
+      yield* agents.stopSession({ threadId })
+      // No session is there to tell of it.
+      yield* mock.changeOffers({ skills: [] })
+      yield* agents.listOffers({ instanceId: mock.instanceId, refresh: true })
+      assert.strictEqual(yield* skills, "")
+    }).pipe(Effect.scoped, Effect.provide(layer)))
+
+  it.effect("mock: a sign-in tells its pages and who is signed in, by the methods that a check lists", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      const { instanceId } = yield* MockProvider
+      const methods = (yield* agents.checkAgent({ instanceId })).signIn
+      assert.deepStrictEqual(methods, [{ id: "device", name: "device" }])
+      const steps = yield* Stream.runCollect(agents.signIn({ instanceId, method: "device" }))
+      assert.deepStrictEqual(steps, [page, account])
+      const refused = yield* Effect.flip(Stream.runDrain(agents.signIn({ instanceId, method: "guess" })))
+      assert.deepInclude(refused, { _tag: "SignInFailed", reason: "unknown-method", available: ["device"] })
+      yield* PlainAgent.register({})
+      const without = yield* Effect.flip(Stream.runDrain(agents.signIn({ ...plain, method: "device" })))
+      assert.strictEqual(without._tag, "CapabilityMissing")
+    }).pipe(Effect.provide(signingIn)))
+
+  it.effect("mock: what an account brings is offered as soon as the user is signed in", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      let skills: ReadonlyArray<{ readonly name: string }> = []
+      yield* PlainAgent.register({}, {
+        offers: () => Effect.sync(() => ({ ...Offers.none, skills })),
+        signIn: () =>
+          Stream.sync(() => {
+            skills = [{ name: "paid" }]
+            return account
+          })
+      })
+      assert.deepStrictEqual((yield* agents.listOffers(plain)).skills, [])
+      yield* Stream.runDrain(agents.signIn({ ...plain, method: "any" }))
+      assert.deepStrictEqual((yield* agents.listOffers(plain)).skills, [{ name: "paid" }])
+    }).pipe(Effect.provide(unheard)))
+
+  it.effect("mock: a sign-in whose reader goes away is given up", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      let given = 0
+      const waiting = Stream.concat(Stream.succeed(page), Stream.never).pipe(
+        Stream.ensuring(Effect.sync(() => void given++))
+      )
+      yield* PlainAgent.register({}, { signIn: () => waiting })
+      const first = yield* Stream.runHead(agents.signIn({ ...plain, method: "any" }))
+      assert.deepStrictEqual(first, Option.some(page))
+      assert.strictEqual(given, 1)
     }).pipe(Effect.provide(unheard)))
 
   it.effect("mock: an agent without offers takes words and nothing else", () =>

@@ -4,7 +4,7 @@
 import * as NodeChildProcessSpawner from "@effect/platform-node/NodeChildProcessSpawner"
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodePath from "@effect/platform-node/NodePath"
-import { Duration, Effect, Layer, Schedule, Stream } from "effect"
+import { Deferred, Duration, Effect, Exit, Layer, Schedule, Stream } from "effect"
 import type { Controls, Fixture } from "../../src/testing/Conformance.ts"
 import { Conformance, MockProvider, MockStep } from "../../src/testing/index.ts"
 import type { MockScript } from "../../src/testing/index.ts"
@@ -104,6 +104,16 @@ export const script: MockScript = ({ history, input, prompt }) => {
   }
 }
 
+const agreed = Deferred.makeUnsafe<void>()
+
+/** One way to sign in, done once the user has agreed. */
+export const signIn = {
+  device: Stream.concat(
+    Stream.succeed({ _tag: "OpenPage", url: "https://example.org/device", code: "AB-12" } as const),
+    Stream.fromEffect(Effect.as(Deferred.await(agreed), { _tag: "SignedIn" } as const))
+  )
+}
+
 const crashExit = { signal: "SIGKILL" }
 
 export const controls: Effect.Effect<Controls, never, MockProvider> = Effect.map(MockProvider, (agent) => ({
@@ -134,6 +144,12 @@ export const controls: Effect.Effect<Controls, never, MockProvider> = Effect.map
   loseGate: Effect.acquireRelease(agent.loseGate(true), () => agent.loseGate(false)),
   backgroundWork: (sessionId) =>
     Effect.acquireRelease(agent.backgroundWork(sessionId, true), () => agent.backgroundWork(sessionId, false)),
+  changeOffers: () =>
+    Effect.acquireRelease(
+      agent.changeOffers({ skills: [{ name: "verse" }] }),
+      () => agent.changeOffers({ skills: [] })
+    ),
+  agreeOn: () => Effect.sync(() => Deferred.doneUnsafe(agreed, Exit.void)),
   beginTurn: (sessionId, prompt) =>
     Effect.asVoid(agent.beginTurn(sessionId, "agent", (turn) => script({ ...turn, prompt }))),
   askBeside: (sessionId) => Effect.asVoid(agent.askBeside(sessionId, { kind: "command", subject: "make clean" }))
@@ -152,6 +168,7 @@ export const fixture: Fixture<MockProvider> = {
   prompts: Conformance.PlainPrompts.full,
   models: ["small", "large"],
   commands: { says: "repeat", resets: ["clear", "compact"] },
+  signIn: "device",
   tools,
   clock: "virtual"
 }

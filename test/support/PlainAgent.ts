@@ -15,6 +15,7 @@ export const register = Effect.fnUntraced(function*(
     readonly capabilities?: Partial<Capabilities> | undefined
     readonly offers?: ProviderAdapter["offers"]
     readonly check?: ProviderAdapter["check"]
+    readonly signIn?: ProviderAdapter["signIn"]
     readonly onStart?: ((input: StartInput) => void) | undefined
   } = {}
 ) {
@@ -50,6 +51,7 @@ export const register = Effect.fnUntraced(function*(
     instanceId: plain,
     offers: options.offers,
     check: options.check,
+    signIn: options.signIn,
     capabilities,
     startSession: (input) =>
       Effect.as(Effect.acquireRelease(begins(input), () => note("stopped")), {

@@ -41,6 +41,7 @@ export interface Bench {
   readonly hands: boolean
   readonly models: readonly [string, string] | undefined
   readonly commands: Commands | undefined
+  readonly signIn: string | undefined
   readonly tools: ReadonlyArray<Tool> | undefined
   readonly sessions: number
   /** Whether the files of the store hold these characters, as they are. */

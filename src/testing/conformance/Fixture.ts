@@ -14,6 +14,7 @@ import type { ToolDetail, ToolKind } from "../../domain/Tool.ts"
 import type { AgentProcesses } from "../../process/AgentProcesses.ts"
 import type { ProcessExit } from "../../provider/ProviderAdapter.ts"
 import type { ProviderRegistry } from "../../provider/ProviderRegistry.ts"
+import type { SignInStep } from "../../provider/SignIn.ts"
 import type { Prompts } from "./Prompts.ts"
 
 /**
@@ -81,9 +82,21 @@ export interface Controls {
   readonly backgroundWork?: ((sessionId: SessionId) => Effect.Effect<void, never, Scope.Scope>) | undefined
   /** The agent begins a turn of its own in this idle session, and does in it what this prompt says. */
   readonly beginTurn?: ((sessionId: SessionId, prompt: string) => Effect.Effect<void>) | undefined
+  /** Until the scope closes, the agent offers something else in this directory than before. */
+  readonly changeOffers?: ((directory: string) => Effect.Effect<void, never, Scope.Scope>) | undefined
+  /** As the user does it: opens the page, enters the code, agrees. */
+  readonly agreeOn?: ((page: SignInPage) => Effect.Effect<void>) | undefined
   /** The agent asks for an approval in this session that no turn waits for. */
   readonly askBeside?: ((sessionId: SessionId) => Effect.Effect<void>) | undefined
 }
+
+/**
+ * A page that the user has to open to sign in.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type SignInPage = Extract<SignInStep, { readonly _tag: "OpenPage" }>
 
 /**
  * One tool of the agent, and how a call of it is to come.
@@ -138,6 +151,8 @@ export interface Fixture<Agent = never> {
    * or replace its session, whether or not it offers them. Without it, commands of an agent that has some are not checked.
    */
   readonly commands?: Commands | undefined
+  /** A method of `signIn` that `agreeOn` can do. Without it, signing in is not checked. */
+  readonly signIn?: string | undefined
   /** The agent's own tools. Without them it is not checked how they come. */
   readonly tools?: ReadonlyArray<Tool> | undefined
   /** How many sessions the machine can bear at once, where each has a process of its own. Default: 50. */

@@ -1,11 +1,11 @@
 /**
  * What an agent offers it takes, a command is run and never read as words, and a check says what is there.
  */
-import { Effect, Schema } from "effect"
+import { Effect, Equal, Queue, Schema, Stream } from "effect"
 import { AgentCheck } from "../../provider/AgentCheck.ts"
 import { Offers } from "../../provider/Offers.ts"
 import { endings, type Host, listen, recall, run, start, stored, thread, within } from "./Bench.ts"
-import { equal, expect, NotChecked, refused } from "./Check.ts"
+import { equal, expect, need, NotChecked, refused } from "./Check.ts"
 import type { Rule } from "./Rule.ts"
 
 const decodeOffers = Schema.decodeUnknownEffect(Offers)
@@ -100,6 +100,66 @@ export const rules: ReadonlyArray<Rule> = [
         yield* expect(tested || fix !== undefined, "what mends a version that is not tested", checked)
         yield* expect(login !== "out" || fix !== undefined, "what mends a missing login", checked)
         yield* equal(info?.check?.installed, installed, "the same among all agents")
+      }))
+  },
+  {
+    id: "offers/changed",
+    promise: "P15",
+    title: "what an agent offers anew during a session reaches those who watch",
+    prove: (bench) =>
+      bench.onHost(Effect.fnUntraced(function*(host) {
+        const { adapter, agents } = host
+        if (adapter.offers === undefined) return yield* without(host)
+        const change = yield* need(host.controls, "changeOffers")
+        const directory = bench.directories.home
+        yield* start(host)
+        const seen = yield* Queue.unbounded<Offers>()
+        yield* agents.watchOffers({ instanceId: adapter.instanceId, directory }).pipe(
+          Stream.runForEach((offers) => Queue.offer(seen, offers)),
+          Effect.forkScoped
+        )
+        const before = yield* within(bench, "the first offers", Queue.take(seen))
+        yield* change(directory)
+        const after = yield* within(bench, "other offers", Queue.take(seen))
+        yield* expect(!Equal.equals(before, after), "other offers than before", after)
+        yield* equal(
+          yield* agents.listOffers({ instanceId: adapter.instanceId, directory }),
+          after,
+          "the same by listOffers"
+        )
+      }))
+  },
+  {
+    id: "sign-in/pages",
+    promise: "P15",
+    title: "a sign-in tells the pages that the user has to open, then that it is done; an unknown method is refused",
+    prove: (bench) =>
+      bench.onHost(Effect.fnUntraced(function*({ adapter, agents, controls }) {
+        const { instanceId } = adapter
+        const signIn = (method: string) => agents.signIn({ instanceId, method })
+        if (adapter.signIn === undefined) {
+          yield* refused(Stream.runDrain(signIn("any")), ["CapabilityMissing"], "a sign-in that there is not")
+          return
+        }
+        const methods = ((yield* agents.checkAgent({ instanceId })).signIn ?? []).map(({ id }) => id)
+        const { available } = yield* refused(
+          Stream.runDrain(signIn("no-such-method")),
+          ["SignInFailed"],
+          "an unknown method"
+        )
+        yield* equal(available, methods, "methods in the refusal")
+        const method = bench.signIn
+        if (method === undefined) return yield* new NotChecked({ missing: "a method to sign in by" })
+        const agree = yield* need(controls, "agreeOn")
+        const steps = yield* signIn(method).pipe(
+          Stream.tap((step) => step._tag === "OpenPage" ? agree(step) : Effect.void),
+          Stream.runCollect,
+          (signingIn) => within(bench, "the end of signing in", signingIn)
+        )
+        yield* equal(steps.at(-1)?._tag, "SignedIn", "the last step")
+        yield* expect(steps.some(({ _tag }) => _tag === "OpenPage"), "a page to open", steps)
+        const checked = yield* agents.checkAgent({ instanceId })
+        yield* equal(checked.login, "in", "the login in the check afterwards")
       }))
   },
   {

@@ -78,6 +78,7 @@ export const makeBench = Effect.fnUntraced(function*<Agent, E extends Tagged>(
     exists: (file) => Effect.orDie(fs.exists(file)),
     hands: fixture.hands ?? true,
     models: fixture.models,
+    signIn: fixture.signIn,
     commands: fixture.commands,
     tools: fixture.tools,
     sessions: fixture.sessions ?? 50,

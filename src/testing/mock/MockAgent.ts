@@ -58,7 +58,7 @@ export interface MockAgent {
   readonly agentVersion: string
   readonly capabilities: Capabilities
   readonly cursors: ResumeCursor<CursorPayload>
-  readonly offers: Offers
+  offers: Offers
   readonly neverResumableBeforeFirstTurn: boolean
   readonly turnRefs: boolean
   readonly projectOf: (directory: string) => string

@@ -15,6 +15,7 @@ import type {
   ElicitationRequest,
   QuestionRequest
 } from "../../domain/UserRequest.ts"
+import type { Offers } from "../../provider/Offers.ts"
 import type {
   ProcessExit,
   ProviderTurn,
@@ -91,6 +92,9 @@ export interface MockControls {
   readonly script: (script: MockScript) => Effect.Effect<void>
   /** Answers one turn; several are used up in their order before the script is asked again. */
   readonly nextTurn: (script: MockScript) => Effect.Effect<void>
+
+  /** The agent offers something else from now on, and every live session says so. */
+  readonly changeOffers: (offers: Partial<Offers>) => Effect.Effect<void>
 
   readonly failNextStart: (error: StartSessionError) => Effect.Effect<void>
   /** The next start waits for `effect` before anything is created. */

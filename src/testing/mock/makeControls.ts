@@ -22,6 +22,16 @@ export const makeControls = (agent: MockAgent): MockControls => {
     script: (script) => set(() => agent.script = script),
     nextTurn: (script) => set(() => agent.nextScripts.push(script)),
 
+    changeOffers: (offers) =>
+      Effect.suspend(() => {
+        agent.offers = { ...agent.offers, ...offers }
+        return Effect.forEach(
+          handles(agent),
+          ({ events }) => Queue.offer(events, { _tag: "OffersChanged" }),
+          { discard: true }
+        )
+      }),
+
     failNextStart: (error) => set(() => agent.startFaults.push(Effect.fail(error))),
     slowStart: (effect) => set(() => agent.startFaults.push(Effect.asVoid(effect))),
     failNextSend: (error, options) =>

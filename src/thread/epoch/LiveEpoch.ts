@@ -339,7 +339,11 @@ export const pump = (
     Stream.runForEachArray((events) => {
       if (events.some(isProgress)) live.progressAt = deps.steady.now()
       return Effect.andThen(
-        advance(deps, live, { _tag: "Emitted", events }),
+        Effect.andThen(
+          // First, or a reader that is told would be given the old offers.
+          events.some(({ _tag }) => _tag === "OffersChanged") ? deps.offersChanged(live.adapter) : Effect.void,
+          advance(deps, live, { _tag: "Emitted", events })
+        ),
         Effect.suspend(() => {
           const { running } = live.state
           if (running === undefined) return Effect.void
