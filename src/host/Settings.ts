@@ -29,6 +29,13 @@ export interface Settings {
   readonly rehydrateTokens?: number | undefined
   /** Longest prompt, in UTF-16 code units. Default 1,000,000. */
   readonly promptLimit?: number | undefined
+  /**
+   * Largest attachment that is given as data, and all of one turn together, in bytes. Default 10 MiB each, 50 MiB a turn.
+   */
+  readonly attachmentLimit?: {
+    readonly each?: number | undefined
+    readonly turn?: number | undefined
+  } | undefined
   /** Longest turn, not counting the time it waits for a human. Default 4 hours. */
   readonly turnDeadline?: Duration.Input | undefined
   /** Longest silence of the agent in a turn, not counting the time it waits for a human. Default 15 minutes. */
@@ -81,6 +88,7 @@ export interface Resolved {
   readonly onMissing: MissingPolicy
   readonly rehydrateTokens: number
   readonly promptLimit: number
+  readonly attachmentLimit: { readonly each: number; readonly turn: number }
   readonly turnDeadline: Duration.Duration
   readonly noProgressDeadline: Duration.Duration
   readonly limits: TurnLimits.Resolved
@@ -106,6 +114,7 @@ export const defaults: Resolved = {
   onMissing: "rehydrate",
   rehydrateTokens: 32_000,
   promptLimit: 1_000_000,
+  attachmentLimit: { each: 10 * 2 ** 20, turn: 50 * 2 ** 20 },
   turnDeadline: Duration.hours(4),
   noProgressDeadline: Duration.minutes(15),
   limits: TurnLimits.resolve(),
@@ -183,6 +192,10 @@ const Input = Schema.Struct({
   onMissing: Schema.optional(MissingPolicy),
   rehydrateTokens: Schema.optional(Schema.Natural),
   promptLimit: Schema.optional(Schema.Natural),
+  attachmentLimit: Schema.optional(Schema.Struct({
+    each: Schema.optional(Schema.Natural),
+    turn: Schema.optional(Schema.Natural)
+  })),
   turnDeadline: Schema.optional(Span),
   noProgressDeadline: Schema.optional(Span),
   limits: Schema.optional(TurnLimits.TurnLimits.mapFields(Struct.map(Schema.optional))),
@@ -233,11 +246,13 @@ export const resolve = (settings: unknown): Effect.Effect<Resolved, SettingsInva
     Effect.map((given) => ({
       ...over(defaults, {
         ...given,
+        attachmentLimit: undefined,
         compaction: undefined,
         limits: undefined,
         transcripts: undefined,
         reaper: undefined
       }),
+      attachmentLimit: over(defaults.attachmentLimit, given.attachmentLimit),
       limits: TurnLimits.resolve(given.limits),
       compaction: over(defaults.compaction, given.compaction),
       transcripts: {
@@ -261,7 +276,10 @@ type Fields<A> = { readonly [K in keyof A]: Data<A[K]> }
  * @category models
  * @since 0.1.0
  */
-export interface FromConfig extends Fields<Omit<Settings, "compaction" | "limits" | "transcripts" | "reaper">> {
+export interface FromConfig
+  extends Fields<Omit<Settings, "attachmentLimit" | "compaction" | "limits" | "transcripts" | "reaper">>
+{
+  readonly attachmentLimit?: Fields<NonNullable<Settings["attachmentLimit"]>> | undefined
   readonly limits?: Fields<NonNullable<Settings["limits"]>> | undefined
   readonly compaction?: Fields<NonNullable<Settings["compaction"]>> | undefined
   readonly transcripts?: {
@@ -289,9 +307,10 @@ const readFields = Effect.fnUntraced(function*<A extends object>(fields: A | und
  * @since 0.1.0
  */
 export const read = Effect.fnUntraced(function*(settings: FromConfig) {
-  const { compaction, limits, reaper, transcripts, ...rest } = settings
+  const { attachmentLimit, compaction, limits, reaper, transcripts, ...rest } = settings
   return {
     ...(yield* readFields(rest)),
+    attachmentLimit: yield* readFields(attachmentLimit),
     compaction: yield* readFields(compaction),
     limits: yield* readFields(limits),
     transcripts: { ...transcripts, retention: yield* readFields(transcripts?.retention) },

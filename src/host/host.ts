@@ -74,7 +74,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
       return infoOf(yield* actors.use(threadId, (actor) => actor.start(input)))
     }),
 
-    ...turns.make({ deps, actors, getThread, promptLimit: settings.promptLimit }),
+    ...turns.make({ deps, actors, getThread, limits: settings }),
 
     ...requests.make({ actors, getThread }),
 

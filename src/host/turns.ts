@@ -10,6 +10,7 @@ import type { SendTurn } from "../service/Commands.ts"
 import type { ProviderService } from "../service/ProviderService.ts"
 import type { TurnAccepted } from "../service/Results.ts"
 import {
+  AttachmentTooLarge,
   PromptEmpty,
   PromptTooLong,
   type ThreadNotFound,
@@ -19,18 +20,38 @@ import {
 import type { StoreFailed, ThreadUnreadable } from "../store/StoreError.ts"
 import type { ThreadDeps } from "../thread/ThreadDeps.ts"
 import type { Delivery } from "../thread/TurnDelivery.ts"
+import type { Resolved } from "./Settings.ts"
 import type { ThreadActors } from "./threadActors.ts"
 
 /** Ordered by time, so that the ledger grows at its end. Node's UUIDs come out of a pool: 10 us less than a UUID v7. */
 const makeTurnId = (clock: Clock.Clock) =>
   TurnId.make(`turn_${clock.currentTimeMillisUnsafe().toString(16).padStart(12, "0")}-${randomUUID()}`)
 
-export const make = ({ actors, deps, getThread, promptLimit }: {
+/** What is given as data is held in memory and stored, so it is bounded before either. Files stay where they are. */
+const withinLimit = Effect.fnUntraced(function*(
+  { attachments = [], threadId }: Pick<SendTurn, "attachments" | "threadId">,
+  limit: Resolved["attachmentLimit"]
+) {
+  let turn = 0
+  for (const attachment of attachments) {
+    if (attachment._tag === "File") continue
+    const { base64, name } = attachment
+    const bytes = Buffer.byteLength(base64, "base64")
+    if (bytes > limit.each) {
+      return yield* new AttachmentTooLarge({ threadId, name, of: "attachment", bytes, limit: limit.each })
+    }
+    turn += bytes
+    if (turn > limit.turn) {
+      return yield* new AttachmentTooLarge({ threadId, name, of: "turn", bytes: turn, limit: limit.turn })
+    }
+  }
+})
+
+export const make = ({ actors, deps, getThread, limits }: {
   readonly deps: ThreadDeps
   readonly actors: ThreadActors
   readonly getThread: (threadId: ThreadId) => Effect.Effect<Binding, ThreadNotFound | StoreFailed | ThreadUnreadable>
-  /** Longest prompt, in UTF-16 code units. */
-  readonly promptLimit: number
+  readonly limits: Pick<Resolved, "promptLimit" | "attachmentLimit">
 }) => {
   const send = Effect.fnUntraced(function*(input: SendTurn, onSending?: (delivery: Delivery) => void) {
     const { threadId } = input
@@ -41,7 +62,9 @@ export const make = ({ actors, deps, getThread, promptLimit }: {
       return yield* new PromptEmpty({ threadId })
     }
     const length = prompt.length + (command?.arguments?.length ?? 0)
+    const { attachmentLimit, promptLimit } = limits
     if (length > promptLimit) return yield* new PromptTooLong({ threadId, length, limit: promptLimit })
+    yield* withinLimit(input, attachmentLimit)
     const request = {
       turnId: input.turnId ?? makeTurnId(deps.clock),
       steer: input.steer ?? false,

@@ -143,3 +143,27 @@ export class PromptTooLong
     return `The prompt has ${this.length} characters; the limit is ${this.limit}`
   }
 }
+
+/**
+ * An attachment that was given as data is larger than the configured limit, or all of a turn together are. In bytes;
+ * `name` is of the one that met the limit.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class AttachmentTooLarge
+  extends Schema.TaggedError<AttachmentTooLarge>("effect-coding-agents/AttachmentTooLarge")("AttachmentTooLarge", {
+    threadId: ThreadId,
+    name: Schema.String,
+    of: Schema.Literals(["attachment", "turn"]),
+    bytes: Schema.Int,
+    limit: Schema.Int
+  }, { httpApiStatus: 413 })
+{
+  readonly retryable = false
+  override get message() {
+    return this.of === "attachment"
+      ? `The attachment "${this.name}" has ${this.bytes} bytes; the limit is ${this.limit}`
+      : `With "${this.name}" the attachments of the turn have ${this.bytes} bytes; the limit is ${this.limit}`
+  }
+}

@@ -61,6 +61,7 @@ const send = [
   Store.TurnExists,
   Service.PromptEmpty,
   Service.PromptTooLong,
+  Service.AttachmentTooLarge,
   Service.CompactionInProgress,
   Service.TurnVetoed,
   Service.HookReentrant

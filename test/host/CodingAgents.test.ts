@@ -158,6 +158,7 @@ describe("settings", () => {
     Effect.gen(function*() {
       const error = yield* Effect.flip(Settings.resolve({
         promptLimit: -1,
+        attachmentLimit: { each: "1 MB" },
         onMissing: "ignore",
         turnDeadline: "soon",
         stopTimeout: -5,
@@ -165,6 +166,7 @@ describe("settings", () => {
         transcripts: { redactor: "none" }
       }))
       assert.deepStrictEqual(error.issues.map(({ path }) => path).toSorted(), [
+        "attachmentLimit.each",
         "onMissing",
         "promptLimit",
         "reaper.exempt",

@@ -172,12 +172,25 @@ describe("sessions", () => {
       yield* Agents.start({ directory })
       assert.strictEqual(yield* tagOf(agents.sendTurn({ threadId, prompt: " \n" })), "PromptEmpty")
       assert.strictEqual(yield* tagOf(agents.sendTurn({ threadId, prompt: "x".repeat(101) })), "PromptTooLong")
+      const data = (bytes: number) => ({
+        _tag: "Data" as const,
+        name: `${bytes}.png`,
+        mime: "image/png",
+        base64: Buffer.alloc(bytes).toString("base64")
+      })
+      for (const [of, sizes, bytes, limit] of [["attachment", [65], 65, 64], ["turn", [64, 37], 101, 100]] as const) {
+        const error = yield* Effect.flip(
+          agents.sendTurn({ threadId, prompt: "look", attachments: sizes.map((size) => data(size)) })
+        )
+        const name = `${sizes.at(-1)}.png`
+        assert.deepInclude(error, { _tag: "AttachmentTooLarge", name, of, bytes, limit })
+      }
       assert.strictEqual(
         yield* tagOf(agents.interruptTurn({ threadId, turnId: TurnId.make("nobody's") })),
         "TurnNotFound"
       )
       assert.deepStrictEqual(tags(yield* stored()), ["SessionStarted"])
-    }).pipe(Effect.provide(layer({ settings: { promptLimit: 100 } }))))
+    }).pipe(Effect.provide(layer({ settings: { promptLimit: 100, attachmentLimit: { each: 64, turn: 100 } } }))))
 
   it.effect("a deleted thread is gone, and the others stay", () =>
     Effect.gen(function*() {
