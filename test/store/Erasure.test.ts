@@ -1,6 +1,7 @@
 /** What a deleted thread has said cannot be read in the store's files either. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
+import { spawnSync } from "node:child_process"
 import { existsSync, readFileSync, statSync } from "node:fs"
 import { DatabaseSync } from "node:sqlite"
 import { fileURLToPath } from "node:url"
@@ -18,6 +19,7 @@ import {
   numbered,
   openThread,
   temporaryFile,
+  temporaryFolder,
   threadId,
   turn,
   withStore
@@ -162,4 +164,30 @@ describe("SessionStore: what a deleted thread has said", () => {
           assert.lengthOf(yield* allEvents(other), 181)
         })
       )))
+})
+
+/** Runs a program in a folder that is a file system of its own, of four megabytes. */
+const onSmallDisk = (folder: string, program: string) =>
+  spawnSync("unshare", [
+    "--mount",
+    "--map-root-user",
+    "sh",
+    "-c",
+    "mount -t tmpfs -o size=4m none \"$1\" && exec \"$2\" \"$3\" \"$1/store.db\"",
+    "sh",
+    folder,
+    process.execPath,
+    program
+  ], { encoding: "utf8" })
+
+const mounts = spawnSync("unshare", ["--mount", "--map-root-user", "true"]).status === 0
+
+describe.skipIf(!mounts)("SessionStore.maintain", () => {
+  it.effect("P15 store: does not begin where the disk has no room for it, and the store goes on", () =>
+    Effect.map(temporaryFolder, (folder) => {
+      const script = fileURLToPath(new URL("../support/SmallDisk.ts", import.meta.url))
+      const { stdout } = onSmallDisk(folder, script)
+      const said: unknown = JSON.parse(stdout)
+      assert.deepInclude(said, { reason: "SpaceMissing", code: "SQLITE_FULL" })
+    }))
 })
