@@ -26,7 +26,12 @@ export const Providers = Schema.Struct({
     id: Schema.String,
     models: Schema.Record(
       Schema.String,
-      Schema.Struct({ name: Words, variants: Schema.optional(Schema.Record(Schema.String, Schema.Unknown)) })
+      Schema.Struct({
+        name: Words,
+        variants: Schema.optional(Schema.Record(Schema.String, Schema.Unknown)),
+        /** In tokens; 0 where it is not known. */
+        limit: Schema.optional(Schema.Struct({ context: Schema.Finite }))
+      })
     )
   })),
   default: Schema.Record(Schema.String, Schema.String)

@@ -68,7 +68,9 @@ export const ToolPart = Schema.Struct({
     output: Schema.optional(Schema.String),
     error: Schema.optional(Schema.String),
     title: Schema.optional(Schema.String),
-    metadata: Schema.optional(Values)
+    metadata: Schema.optional(Values),
+    /** Files in its result, such as an image that was read. */
+    attachments: Schema.optional(Schema.Array(Schema.Struct({ mime: Schema.String })))
   })
 })
 export type ToolPart = typeof ToolPart.Type
@@ -97,6 +99,7 @@ export type CompactionPart = typeof CompactionPart.Type
 export const FilePart = Schema.Struct({
   ...base,
   type: Schema.Literal("file"),
+  mime: Schema.optional(Schema.String),
   filename: Schema.optional(Schema.String)
 })
 export type FilePart = typeof FilePart.Type

@@ -81,6 +81,7 @@ const compose = Effect.fnUntraced(function*(live: LiveSession, turn: ProviderTur
   const skills = yield* Skills.read(live, turn)
   // Not the user's own words.
   const before = [...context, ...skills]
+  yield* Models.fits(live.calls, turnId, model, [...before, prompt, command?.arguments ?? ""])
   if (command === undefined) {
     const synthetic = before.map((text) => ({ type: "text", text, synthetic: true }) as const)
     const sent: Outgoing = { messageId, model, agent, parts: [...synthetic, { type: "text", text: prompt }, ...files] }

@@ -14,6 +14,7 @@ import * as Frame from "../protocol/Frame.ts"
 import type { ErrorInfo } from "../protocol/Message.ts"
 import type { OpenCodeConnection, SessionFrame, StreamRestored } from "../server/Connection.ts"
 import type { Registration } from "../server/Gate.ts"
+import * as Offending from "../turn/Offending.ts"
 import * as Turn from "../turn/Turn.ts"
 import { type Input, make as makeState, running, type State, type Want } from "../turn/TurnState.ts"
 import type { Started } from "./SessionStart.ts"
@@ -201,6 +202,10 @@ const fulfil = (live: LiveSession, want: Want): Effect.Effect<unknown> => {
           Effect.forkIn(withdraw(live, want.messageId), live.scope, { startImmediately: true })
         )
     }
+    case "TakeOut":
+      return live.closing
+        ? Effect.void
+        : Effect.forkIn(takeOut(live, want.because), live.scope, { startImmediately: true })
     case "Gone":
       return Queue.end(live.events)
     case "Ended":
@@ -254,6 +259,29 @@ const silence = "5 seconds"
 const withdraw = (live: LiveSession, messageId: string) =>
   live.calls.withdraw(live.sessionId, messageId).pipe(
     Effect.catch((error) => Effect.logWarning("OpenCode keeps the request for a compaction that was given up", error)),
+    live.handover.withPermits(1)
+  )
+
+/**
+ * Takes out what would fail every later turn, before the next prompt. Never by OpenCode's `revert`, which takes the files
+ * of the directory back as well.
+ */
+const takeOut = (live: LiveSession, because: Offending.Offence) =>
+  Effect.gen(function*() {
+    const { files, messageIds } = Offending.find(yield* live.calls.messages(live.sessionId), because)
+    if (messageIds.length === 0) return
+    yield* Effect.forEach(messageIds.toReversed(), (id) => live.calls.deleteMessage(live.sessionId, id))
+    const what = files.length === 0 ? "" : ` (${files.join(", ")})`
+    const why = because === "refused"
+      ? `The model's provider has refused what came last${what}`
+      : `What came last${what} does not fit into the model's window`
+    yield* Queue.offer(live.events, {
+      _tag: "Warning",
+      code: "prompt-removed",
+      message: `${why}. It was taken out of the session, so that the conversation can go on without it.`
+    })
+  }).pipe(
+    Effect.catch((error) => Effect.logWarning("OpenCode keeps a message that its model does not take", error)),
     live.handover.withPermits(1)
   )
 

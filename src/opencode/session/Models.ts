@@ -4,11 +4,11 @@
  * checked before anything is sent.
  */
 import { Effect } from "effect"
-import type { InstanceId } from "../../domain/Ids.ts"
+import type { InstanceId, TurnId } from "../../domain/Ids.ts"
 import type { ModelSelection } from "../../domain/TurnInput.ts"
-import { type AgentError, ModelUnavailable } from "../../provider/AdapterError.ts"
+import { type AgentError, ModelUnavailable, TurnRefused } from "../../provider/AdapterError.ts"
 import type { Providers } from "../protocol/Catalog.ts"
-import type { Calls, SessionInfo } from "../server/Calls.ts"
+import { type Calls, modelParts, type SessionInfo } from "../server/Calls.ts"
 import { firstOf } from "../server/Offers.ts"
 
 export interface Defaults {
@@ -54,6 +54,29 @@ export const available = (
   model: ModelSelection
 ): Effect.Effect<void, AgentError | ModelUnavailable> =>
   Effect.flatMap(calls.providers, (providers) => check(instanceId, providers, model))
+
+/** No tokenizer makes one token of two words, or of more than 128 characters. */
+const fewestTokens = (text: string): number => Math.max(text.match(/\S+/g)?.length ?? 0, Math.ceil(text.length / 128))
+
+/** A server is asked for a model's window only where there is something to measure. */
+const worthAsking = 1000
+
+/** Refuses what certainly does not fit into the model's window: in the session, it would fail every later turn. */
+export const fits = Effect.fnUntraced(function*(
+  calls: Calls,
+  turnId: TurnId,
+  model: ModelSelection,
+  texts: ReadonlyArray<string>
+): Effect.fn.Return<void, AgentError | TurnRefused> {
+  const atLeast = texts.reduce((total, text) => total + fewestTokens(text), 0)
+  if (atLeast < worthAsking) return
+  const { modelID, providerID } = modelParts(model.id)
+  const { providers } = yield* calls.providers
+  const window = providers.find(({ id }) => id === providerID)?.models[modelID]?.limit?.context ?? 0
+  // OpenCode says 0 where it does not know.
+  if (window === 0 || atLeast <= window) return
+  return yield* new TurnRefused({ turnId, name: "PromptTooLong", reason: { atLeast, window } })
+})
 
 /**
  * The model and agent of turns that name none: those that were asked for, else the session's last, else the server's

@@ -107,6 +107,8 @@ const begin = (state: State, { turnId, messageId }: Extract<Input, { _tag: "Send
       busy: false,
       interrupting: false,
       holed: false,
+      fruitless: false,
+      overflowed: false,
       last: undefined,
       refused: undefined,
       error: undefined
@@ -187,21 +189,23 @@ const part = (state: State, part: Part, recovered: boolean): Step => {
 
 const bringing = (state: State, messageId: string, brought: Brought): State => {
   const message = state.messages.get(messageId)
-  return message === undefined || message.brought === brought
-    ? state
-    : { ...state, messages: put(state.messages, messageId, { ...message, brought }) }
+  if (message === undefined || message.brought === brought) return state
+  const next = { ...state, messages: put(state.messages, messageId, { ...message, brought }) }
+  return message.sessionId === state.root ? withTurn(next, () => ({ fruitless: false })) : next
 }
 
 const compactionBegan = (state: State, part: CompactionPart): Step => {
   const trigger = triggerOf(part)
+  // A model that says "too long" after each summary would be asked for ever.
+  const overflowed = running(state)?.fruitless === true
   return step(
     {
-      ...state,
+      ...(overflowed ? withTurn(state, () => ({ overflowed })) : state),
       compaction: { trigger, messageId: part.messageID, summary: undefined, error: undefined },
       compactions: including(state.compactions, part.id)
     },
     [{ _tag: "CompactionStarted", ...inTurn(state), trigger }],
-    [{ _tag: "CompactionBegan" }]
+    overflowed ? [{ _tag: "CompactionBegan" }, { _tag: "Abort" }] : [{ _tag: "CompactionBegan" }]
   )
 }
 

@@ -10,6 +10,7 @@ import type { CompactionTrigger } from "../../domain/Compaction.ts"
 import type { InterruptedBy, ProviderEvent } from "../../domain/ThreadEvent.ts"
 import type { TurnFailure } from "../../domain/TurnFailure.ts"
 import type { AssistantInfo, ErrorInfo, Stored } from "../protocol/Message.ts"
+import type { Offence } from "./Offending.ts"
 import * as TurnItems from "./TurnItems.ts"
 import * as TurnRequests from "./TurnRequests.ts"
 import {
@@ -31,6 +32,7 @@ export type Outcome =
 
 const completed: Outcome = { _tag: "Completed" }
 const failed = (failure: TurnFailure): Outcome => ({ _tag: "Failed", failure })
+const overflow = failed({ _tag: "ContextOverflow" })
 
 /** These ask for another step; one that never came was cut off. */
 const unfinished = new Set(["tool-calls", "unknown"])
@@ -86,7 +88,11 @@ const isClear = (turn: Turn): boolean => {
 export const idle = (state: State): Step => {
   const turn = running(state)
   if (turn === undefined) return closeCompaction(state)
-  const outcome = isClear(turn) ? outcomeOf(turn.last, turn.interrupting) : undefined
+  const outcome = turn.overflowed
+    ? overflow
+    : isClear(turn)
+    ? outcomeOf(turn.last, turn.interrupting)
+    : undefined
   return outcome === undefined ? step(state, [], [{ _tag: "Check", turnId: turn.turnId }]) : end(state, turn, outcome)
 }
 
@@ -99,6 +105,7 @@ export const verdict = (
   { messages, attempt, final }: Pick<Checked, "messages" | "attempt" | "final">,
   compaction: State["compaction"]
 ): Outcome | undefined => {
+  if (turn.overflowed) return overflow
   const last = lastAnswer(messages, turn)
   const answers = last?.finish !== undefined && !unfinished.has(last.finish)
   if (compaction !== undefined && !answers && !turn.interrupting) {
@@ -133,15 +140,32 @@ export const lastAnswer = (messages: ReadonlyArray<Stored>, turn: Turn): Assista
 /** Ends the turn: what it leaves open first, its one terminal event last. */
 export const end = (state: State, turn: Turn, outcome: Outcome): Step => {
   const failing = state.compaction !== undefined
+  const offence = outcome._tag === "Failed" ? offenceOf(outcome.failure, turn) : undefined
+  const takeOut = offence === undefined ? [] : [{ _tag: "TakeOut", because: offence } as const]
   return andThen(
     andThen(andThen(TurnItems.closeAll(state), TurnRequests.closeAll), closeCompaction),
     (state) =>
       step({ ...state, turn: undefined, echo: outcome._tag !== "Completed" || failing }, [
         terminal(state, turn, outcome)
       ], [
-        { _tag: "Ended" }
+        { _tag: "Ended" },
+        ...takeOut
       ])
   )
+}
+
+/** The model's provider has read the request and will not take it, today or tomorrow. */
+const refusals = new Set<number | undefined>([400, 404, 413, 415, 422])
+
+const offenceOf = (failure: TurnFailure, turn: Turn): Offence | undefined => {
+  switch (failure._tag) {
+    case "ModelFailed":
+      return !failure.retryable && refusals.has(failure.status) ? "refused" : undefined
+    case "ContextOverflow":
+      return turn.fruitless ? "overflow" : undefined
+    default:
+      return undefined
+  }
 }
 
 const terminal = (state: State, { last, refused, turnId }: Turn, outcome: Outcome): ProviderEvent => {
@@ -167,9 +191,10 @@ const closeCompaction = (state: State): Step => {
   if (state.compaction === undefined) return step(state)
   const turnId = running(state)?.turnId
   const { error, messageId } = state.compaction
-  return step({ ...state, compaction: undefined }, [{
-    _tag: "CompactionFailed",
-    ...(turnId === undefined ? {} : { turnId }),
-    name: error ?? "NotCompacted"
-  }], [{ _tag: "CompactionGivenUp", messageId }])
+  const givenUp = { _tag: "CompactionGivenUp", messageId } as const
+  return step(
+    { ...state, compaction: undefined },
+    [{ _tag: "CompactionFailed", ...(turnId === undefined ? {} : { turnId }), name: error ?? "NotCompacted" }],
+    error === "ContextOverflowError" ? [givenUp, { _tag: "TakeOut", because: "overflow" }] : [givenUp]
+  )
 }

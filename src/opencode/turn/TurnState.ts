@@ -10,6 +10,7 @@ import type { Usage } from "../../domain/Usage.ts"
 import type { ApprovalDecision, QuestionAnswer } from "../../domain/UserRequest.ts"
 import type { Frame, PermissionRequest, QuestionRequest } from "../protocol/Frame.ts"
 import type { AssistantInfo, CompactionPart, ErrorInfo, Stored, TextPart, ToolPart } from "../protocol/Message.ts"
+import type { Offence } from "./Offending.ts"
 import type { Allowed, Policy } from "./Permissions.ts"
 
 export interface Turn {
@@ -23,6 +24,10 @@ export interface Turn {
   readonly interrupting: boolean
   /** Frames were lost, so only the history can tell that nothing is missing. */
   readonly holed: boolean
+  /** A compaction is complete, and neither text nor a tool has come since. */
+  readonly fruitless: boolean
+  /** Another one began then: the turn does not fit, however often it is compacted. */
+  readonly overflowed: boolean
   /** The newest answer that is not a compaction's. */
   readonly last: AssistantInfo | undefined
   /** The user has said no to a request of the turn. */
@@ -161,6 +166,8 @@ export type Want =
   | { readonly _tag: "CompactionBegan" }
   /** It came to nothing. `messageId` is the message that still requests it. */
   | { readonly _tag: "CompactionGivenUp"; readonly messageId: string }
+  /** The model's provider does not take what the session holds: what offends is to be taken out. */
+  | { readonly _tag: "TakeOut"; readonly because: Offence }
   /** The session was deleted. */
   | { readonly _tag: "Gone" }
 

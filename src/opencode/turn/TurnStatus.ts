@@ -62,7 +62,9 @@ const ofRoot = (state: State, frame: OfSession): Step => {
 /** The compaction under way is complete. */
 export const compacted = (state: State): Step => {
   const summary = state.compaction?.summary
-  return step({ ...state, compaction: undefined }, [
+  const turn = running(state)
+  const next = turn === undefined ? state : { ...state, turn: { ...turn, fruitless: true } }
+  return step({ ...next, compaction: undefined }, [
     { _tag: "CompactionCompleted", ...inTurn(state), ...(summary === undefined ? {} : { summary }) }
   ])
 }
