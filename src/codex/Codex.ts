@@ -1,7 +1,7 @@
 /**
  * Codex (0.171.0) as a provider: add `Codex.layer()` to an app and it is there.
  *
- * Each session has a `codex app-server` of its own, with the user's configuration and login, for as long as it is live.
+ * Sessions share a `codex app-server`, which has the user's configuration and login, and ends with the last of them.
  *
  * **Gotchas**
  *
@@ -29,6 +29,7 @@ import * as Adapter from "../adapter/Adapter.ts"
 import { InstanceId } from "../domain/Ids.ts"
 import type { AgentProcesses } from "../process/AgentProcesses.ts"
 import type { InstanceExists, ProviderRegistry } from "../provider/ProviderRegistry.ts"
+import * as AppServers from "./process/AppServers.ts"
 import * as Gate from "./process/Gate.ts"
 import { capabilities } from "./protocol/Capabilities.ts"
 import { provider } from "./protocol/Cursor.ts"
@@ -43,6 +44,8 @@ import * as Session from "./session/Session.ts"
 export interface Options extends Session.Options {
   /** Default: `codex`. Each of several instances in one app needs its own. */
   readonly instanceId?: string | undefined
+  /** How many sessions an app-server has at most; further ones get another. Default: 50. */
+  readonly sessionsPerServer?: number | undefined
 }
 
 export { capabilities }
@@ -83,10 +86,13 @@ export const make = Effect.fnUntraced(function*(options: Options = {}) {
     yield* Ref.set(made, gate)
     return gate
   }).pipe(lock.withPermits(1))
+  const servers = AppServers.make(options.sessionsPerServer ?? 50)
+  const instance: Session.Instance = { instanceId, options, servers, gate }
   return yield* Adapter.make({
     provider,
     instanceId,
     capabilities,
-    startSession: (input) => Session.make(instanceId, options, gate, input)
+    startSession: (input) => Session.make(instance, input),
+    listSessions: (query) => Session.listSessions(instance, query)
   })
 })

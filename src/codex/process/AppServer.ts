@@ -1,7 +1,11 @@
 /**
  * One `codex app-server`: started, greeted, and its frames handed to the threads that they are about.
  *
- * A thread's first frames may come before its listener is there; they are kept for it.
+ * A thread's first frames may come before its listener is there; they are kept for it while it is being opened.
+ *
+ * **Gotchas**
+ *
+ * Frames come one after the other. A thread whose events are not read holds up the other threads of its app-server.
  */
 import { Deferred, type Duration, Effect, type FileSystem, type Path, Ref, Schema, type Scope } from "effect"
 import type { ChildProcessSpawner } from "effect/process"
@@ -45,6 +49,8 @@ export interface Listener {
 export interface AppServer {
   readonly instanceId: InstanceId
   readonly version: string
+  /** Codex's home, where its threads are. */
+  readonly home: string
   readonly peer: StdioPeer.StdioPeer
   readonly exit: Effect.Effect<ProcessExit | undefined>
   /** Calls, and decodes the result. */
@@ -53,10 +59,18 @@ export interface AppServer {
     params: object,
     schema: Schema.ConstraintDecoder<A>
   ) => Effect.Effect<A, StdioPeer.PeerError | AgentProtocolError>
-  readonly listen: (threadId: string, listener: Listener) => Effect.Effect<void>
-  /** Waits until the thread is no longer loaded. Begin to wait before it is told to go. */
-  readonly unloaded: (threadId: string) => Effect.Effect<void>
+  /** Opens threads: what Codex tells of one before it is listened to is kept until this is over. */
+  readonly opening: <A, E, R>(open: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  /** `false` where a session of this app-server has the thread; else it is taken until the Scope closes. */
+  readonly claim: (threadId: string) => Effect.Effect<boolean, never, Scope.Scope>
+  /** Until the Scope closes. */
+  readonly listen: (threadId: string, listener: Listener) => Effect.Effect<void, never, Scope.Scope>
+  /** Lets the thread go, and answers whether it is no longer loaded: another process can then write to it. */
+  readonly unload: (threadId: string) => Effect.Effect<boolean>
 }
+
+/** What Codex notes with each thread that is made here. */
+export const clientName = "effect-coding-agents"
 
 /** The oldest version whose protocol has all that is used. */
 const needed = "0.169.0"
@@ -96,15 +110,17 @@ const spawn = Effect.fnUntraced(function*(
     redact: environment.redact
   })
   const listeners = new Map<string, Listener>()
+  const claimed = new Set<string>()
   const early = new Map<string, Array<(listener: Listener) => Effect.Effect<void>>>()
   const unloading = new Map<string, Deferred.Deferred<void>>()
+  let openings = 0
 
   const tell = (threadId: string | undefined, hear: (listener: Listener) => Effect.Effect<void>) => {
     if (threadId === undefined) return Effect.forEach(Array.from(listeners.values()), hear, { discard: true })
     const listener = listeners.get(threadId)
     if (listener !== undefined) return hear(listener)
     const kept = early.get(threadId) ?? []
-    if (kept.length < earlyFrames) early.set(threadId, [...kept, hear])
+    if (openings > 0 && kept.length < earlyFrames) early.set(threadId, [...kept, hear])
     return Effect.void
   }
 
@@ -128,14 +144,18 @@ const spawn = Effect.fnUntraced(function*(
       ))
 
   const greeting = call("initialize", {
-    clientInfo: { name: "effect-coding-agents", title: null, version: "0.1.0" },
+    clientInfo: { name: clientName, title: null, version: "0.1.0" },
     capabilities: { experimentalApi: true, requestAttestation: false }
   }, Initialized).pipe(
     Effect.tap(() => peer.notify("initialized")),
     Effect.catchTag("PeerClosed", () => Effect.never),
     Effect.mapError((error) => error._tag === "AgentProtocolError" ? error : StdioPeer.toAgentError(instanceId)(error))
   )
-  const { userAgent } = yield* AgentProcess.awaitReady(agent, greeting, options.startDeadline ?? "20 seconds")
+  const { codexHome, userAgent } = yield* AgentProcess.awaitReady(
+    agent,
+    greeting,
+    options.startDeadline ?? "20 seconds"
+  )
   const version = /\/(\d+\.\d+\.\d+\S*)/.exec(userAgent)?.[1] ?? "unknown"
   if (version !== "unknown" && !Executable.isAtLeast(version, needed)) {
     return yield* new AgentTooOld({ instanceId, found: version, needed })
@@ -143,28 +163,57 @@ const spawn = Effect.fnUntraced(function*(
   return {
     instanceId,
     version,
+    home: codexHome,
     peer,
     exit: AgentProcess.ended(agent),
     call,
-    listen: (threadId, listener) =>
+    opening: (open) =>
+      Effect.acquireUseRelease(
+        Effect.sync(() => openings++),
+        () => open,
+        () =>
+          Effect.sync(() => {
+            openings--
+            if (openings === 0) early.clear()
+          })
+      ),
+    claim: (threadId) =>
       Effect.suspend(() => {
-        listeners.set(threadId, listener)
-        const kept = early.get(threadId) ?? []
-        early.delete(threadId)
-        return Effect.forEach(kept, (hear) => hear(listener), { discard: true })
+        if (claimed.has(threadId)) return Effect.succeed(false)
+        claimed.add(threadId)
+        return Effect.as(Effect.addFinalizer(() => Effect.sync(() => claimed.delete(threadId))), true)
       }),
-    unloaded: (threadId) =>
+    listen: Effect.fnUntraced(function*(threadId, listener) {
+      yield* Effect.acquireRelease(
+        Effect.sync(() => listeners.set(threadId, listener)),
+        () => Effect.sync(() => listeners.delete(threadId))
+      )
+      const kept = early.get(threadId) ?? []
+      early.delete(threadId)
+      yield* Effect.forEach(kept, (hear) => hear(listener), { discard: true })
+    }),
+    unload: (threadId) =>
       Effect.suspend(() => {
-        const waiting = unloading.get(threadId) ?? Deferred.makeUnsafe<void>()
-        unloading.set(threadId, waiting)
-        return Effect.ensuring(Deferred.await(waiting), Effect.sync(() => unloading.delete(threadId)))
+        const closed = Deferred.makeUnsafe<void>()
+        unloading.set(threadId, closed)
+        return call("thread/unsubscribe", { threadId }, Unsubscribed).pipe(
+          Effect.andThen(({ status }) => status === "unsubscribed" ? Deferred.await(closed) : Effect.void),
+          Effect.timeoutOption(unloadDeadline),
+          Effect.match({ onSuccess: (done) => done._tag === "Some", onFailure: () => false }),
+          Effect.ensuring(Effect.sync(() => unloading.delete(threadId)))
+        )
       })
   }
 })
 
+/** Its status is another one where the thread was not loaded. */
+const Unsubscribed = Schema.Struct({ status: Schema.String })
+
+const unloadDeadline = "5 seconds"
+
 const earlyFrames = 1000
 
-const Initialized = Schema.Struct({ userAgent: Schema.String })
+const Initialized = Schema.Struct({ userAgent: Schema.String, codexHome: Schema.String })
 
 const Hooks = Schema.Struct({
   data: Schema.Array(Schema.Struct({

@@ -1,10 +1,11 @@
 /**
  * Copies of a thread, and its way back to an earlier turn.
  */
-import { Effect, Fiber, Schema } from "effect"
+import { Effect, Schema } from "effect"
 import type { TurnPlace } from "../../provider/ProviderAdapter.ts"
 import * as History from "./History.ts"
 import type { LiveSession } from "./LiveSession.ts"
+import * as Opening from "./Opening.ts"
 import * as SessionStart from "./SessionStart.ts"
 
 const Forked = Schema.Struct({ thread: Schema.Struct({ id: Schema.String }) })
@@ -26,21 +27,17 @@ export const fork = Effect.fnUntraced(function*(
       ...(lastTurnId === undefined ? {} : { lastTurnId }),
       ...SessionStart.settings(input, options)
     }, Forked)
-    const unloaded = yield* Effect.forkChild(server.unloaded(thread.id), { startImmediately: true })
-    yield* server.peer.call("thread/unsubscribe", { threadId: thread.id })
-    yield* Effect.timeoutOption(Fiber.join(unloaded), unloadDeadline)
+    // A copy that is still loaded then is in use for a moment more, which its resume says.
+    yield* server.unload(thread.id)
     return thread.id
-  }).pipe(Effect.mapError(SessionStart.toAgentError(server)))
+  }).pipe(Effect.mapError(Opening.toAgentError(server)))
 })
-
-/** A copy that is still loaded then is in use for a moment more, which its resume says. */
-const unloadDeadline = "5 seconds"
 
 /** The conversation alone: files stay as they are. */
 export const rewind = Effect.fnUntraced(function*({ server, sessionId }: LiveSession, before: TurnPlace) {
   const beforeTurnId = yield* History.locate(server, sessionId, before)
   yield* Effect.mapError(
     server.peer.call("thread/revert", { threadId: sessionId, beforeTurnId }),
-    SessionStart.toAgentError(server)
+    Opening.toAgentError(server)
   )
 })

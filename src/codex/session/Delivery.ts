@@ -16,7 +16,7 @@ import {
 } from "../../provider/AdapterError.ts"
 import type { ProviderTurn } from "../../provider/ProviderAdapter.ts"
 import * as LiveSession from "./LiveSession.ts"
-import { toAgentError } from "./SessionStart.ts"
+import { toAgentError } from "./Opening.ts"
 
 const Begun = Schema.Struct({ turn: Schema.Struct({ id: Schema.String }) })
 

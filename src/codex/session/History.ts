@@ -7,7 +7,7 @@ import { TurnNotInSession } from "../../provider/AdapterError.ts"
 import type { HistoryMessage, ProviderHistory, TurnEvidence, TurnPlace } from "../../provider/ProviderAdapter.ts"
 import type { AppServer } from "../process/AppServer.ts"
 import { decodeItem, type ThreadItem, toItem } from "../protocol/Items.ts"
-import { toAgentError } from "./SessionStart.ts"
+import { toAgentError } from "./Opening.ts"
 
 const TurnRecord = Schema.Struct({
   id: Schema.String,

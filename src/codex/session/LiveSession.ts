@@ -4,7 +4,18 @@
  * Inputs are taken one after the other under a lock, and their events are offered before the next is taken, so events leave
  * in the order in which they became true, and a slow reader holds back the frames and not the memory.
  */
-import { type Cause, Deferred, type Duration, Effect, FileSystem, Path, Queue, type Scope, Semaphore } from "effect"
+import {
+  type Cause,
+  Deferred,
+  type Duration,
+  Effect,
+  Fiber,
+  FileSystem,
+  Path,
+  Queue,
+  type Scope,
+  Semaphore
+} from "effect"
 import { SecureRandom } from "effect/crypto"
 import { Hex } from "effect/encoding"
 import type { PeerId } from "../../adapter/PeerProtocol.ts"
@@ -12,6 +23,7 @@ import type { TurnId } from "../../domain/Ids.ts"
 import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
 import type { StartInput } from "../../provider/ProviderAdapter.ts"
 import type { AppServer } from "../process/AppServer.ts"
+import type { Lease } from "../process/AppServers.ts"
 import * as Frame from "../protocol/Frame.ts"
 import * as Request from "../protocol/Request.ts"
 import * as Turn from "../turn/Turn.ts"
@@ -32,7 +44,7 @@ export interface LiveSession extends Started {
   readonly lock: Semaphore.Semaphore
   readonly events: Queue.Queue<ProviderEvent, Cause.Done>
   /** Requests of Codex's that wait for the user. */
-  readonly answers: Map<string, Deferred.Deferred<object>>
+  readonly answers: Map<PeerId, Deferred.Deferred<object>>
   /** Turns of which Codex has not said that they began. */
   readonly starting: Map<TurnId, Deferred.Deferred<void>>
   readonly retryDeadline: Duration.Input
@@ -42,13 +54,13 @@ export interface LiveSession extends Started {
 }
 
 export const open = Effect.fnUntraced(function*(options: {
-  readonly server: AppServer
+  readonly lease: Lease
   readonly input: StartInput
   readonly started: Started
   readonly gated: boolean
   readonly retryDeadline: Duration.Input | undefined
 }): Effect.fn.Return<LiveSession, never, Scope.Scope | FileSystem.FileSystem | Path.Path> {
-  const { gated, input, retryDeadline = "2 minutes", server, started } = options
+  const { gated, input, lease: { retire, server }, retryDeadline = "2 minutes", started } = options
   const live: LiveSession = {
     ...started,
     server,
@@ -64,9 +76,7 @@ export const open = Effect.fnUntraced(function*(options: {
     state: makeState(Hex.encode(SecureRandom.randomBytesUnsafe(6)), gated)
   }
   const files = yield* Effect.context<FileSystem.FileSystem | Path.Path>()
-  // Runs before the app-server ends: releases what waits for a reader that has gone.
-  yield* Effect.addFinalizer(() => Effect.andThen(Queue.end(live.events), Queue.shutdown(live.events)))
-  yield* Effect.forkScoped(Effect.andThen(server.peer.closed, Queue.end(live.events)))
+  // Ends last: what Codex tells while the thread is told to go settles what is open.
   yield* server.listen(started.sessionId, {
     onNotification: (method, params) => {
       if (method === "turn/started") live.resumable = true
@@ -79,8 +89,34 @@ export const open = Effect.fnUntraced(function*(options: {
     },
     onReport: (report) => apply(live, { _tag: "Unrecognized", type: report._tag, raw: report })
   })
+  yield* Effect.addFinalizer(() => leave(live, retire))
+  // Releases what waits for a reader that has gone.
+  yield* Effect.addFinalizer(() => Effect.andThen(Queue.end(live.events), Queue.shutdown(live.events)))
+  yield* Effect.forkScoped(Effect.andThen(server.peer.closed, Queue.end(live.events)))
   return live
 })
+
+/** Ends what the thread still does, since its app-server may live on. One that does not let go is given no more threads. */
+const leave = (live: LiveSession, retire: Effect.Effect<void>) =>
+  Effect.gen(function*() {
+    const { answers, server: { peer, unload }, sessionId: threadId, starting } = live
+    const begun = live.state.turn === undefined ? undefined : starting.get(live.state.turn.turnId)
+    if (begun !== undefined) yield* Effect.timeoutOption(Deferred.await(begun), leaveDeadline)
+    const call = (method: string, params: object) =>
+      Effect.ignore(peer.call(method, params, { deadline: leaveDeadline }))
+    const turnId = live.state.turn?.native ?? live.state.compaction?.native
+    if (turnId !== undefined) yield* call("turn/interrupt", { threadId, turnId })
+    yield* call("thread/backgroundTerminals/clean", { threadId })
+    if (!(yield* unload(threadId))) yield* retire
+    yield* Effect.forEach(answers.keys(), peer.forget, { discard: true })
+  }).pipe(
+    Effect.raceFirst(live.server.peer.closed),
+    // The fiber that closes a Scope may be an interrupted one, which could wait for nothing.
+    Effect.forkDetach,
+    Effect.flatMap(Fiber.await)
+  )
+
+const leaveDeadline = "5 seconds"
 
 const eventCapacity = 4096
 
@@ -123,7 +159,7 @@ const giveUp = Effect.fnUntraced(function*(live: LiveSession, turnId: TurnId) {
 
 /** The answer to a request, or `false` if Codex no longer waits for it. */
 export const reply = (live: LiveSession, id: PeerId, answer: object): Effect.Effect<boolean> => {
-  const waiting = live.answers.get(String(id))
+  const waiting = live.answers.get(id)
   return waiting === undefined ? Effect.succeed(false) : Deferred.succeed(waiting, answer)
 }
 
@@ -134,9 +170,9 @@ const answer = Effect.fnUntraced(function*(live: LiveSession, id: PeerId, asked:
     : yield* Policy.byRule(live.input.runtimeMode, live.directory, asked, itemOf(live.state, asked))
   if (rule !== undefined) return Request.approvalAnswer(asked, rule)
   const waiting = Deferred.makeUnsafe<object>()
-  live.answers.set(String(id), waiting)
+  live.answers.set(id, waiting)
   return yield* apply(live, { _tag: "Asked", id, asked, raw }).pipe(
     Effect.andThen(Deferred.await(waiting)),
-    Effect.ensuring(Effect.sync(() => live.answers.delete(String(id))))
+    Effect.ensuring(Effect.sync(() => live.answers.delete(id)))
   )
 })

@@ -7,8 +7,9 @@ import * as RequestBook from "../../adapter/RequestBook.ts"
 import { type InstanceId, type RequestId, SessionId } from "../../domain/Ids.ts"
 import type { ModelSelection } from "../../domain/TurnInput.ts"
 import { ModelUnavailable, RequestGone } from "../../provider/AdapterError.ts"
-import type { ProviderSession, StartInput, StartSessionError } from "../../provider/ProviderAdapter.ts"
+import type { ProviderSession, SessionQuery, StartInput, StartSessionError } from "../../provider/ProviderAdapter.ts"
 import * as AppServer from "../process/AppServer.ts"
+import type * as AppServers from "../process/AppServers.ts"
 import type { Gate } from "../process/Gate.ts"
 import { capabilities } from "../protocol/Capabilities.ts"
 import { cursor, provider } from "../protocol/Cursor.ts"
@@ -17,32 +18,48 @@ import * as Compaction from "./Compaction.ts"
 import * as Copies from "./Copies.ts"
 import * as Delivery from "./Delivery.ts"
 import * as History from "./History.ts"
+import * as Listing from "./Listing.ts"
 import * as LiveSession from "./LiveSession.ts"
+import * as Opening from "./Opening.ts"
+import * as Rollout from "./Rollout.ts"
 import * as SessionStart from "./SessionStart.ts"
 
 export interface Options extends AppServer.Options, SessionStart.ThreadOptions, LiveSession.Deadlines {}
 
+/** What all sessions of an instance use. */
+export interface Instance {
+  readonly instanceId: InstanceId
+  readonly options: Options
+  readonly servers: AppServers.AppServers
+  /** Made once it is needed. */
+  readonly gate: Effect.Effect<Gate, StartSessionError>
+}
+
 export const make = Effect.fn("Codex.startSession")(function*(
-  instanceId: InstanceId,
-  options: Options,
-  gate: Effect.Effect<Gate, StartSessionError>,
+  instance: Instance,
   input: StartInput
 ): Effect.fn.Return<ProviderSession, StartSessionError, AppServer.Needs> {
+  const { gate, instanceId, options, servers } = instance
   const hook = Compaction.isWanted(input) ? yield* gate : undefined
-  const server = yield* AppServer.start(
-    instanceId,
-    options,
-    hook === undefined ? undefined : { gate: hook, directory: input.directory }
-  )
-  const started = yield* SessionStart.start(server, input, options)
-  const gated = yield* Compaction.ready(server, hook, input.directory)
-  const live = yield* LiveSession.open({
-    server,
-    input,
-    started,
-    gated: hook !== undefined,
-    retryDeadline: options.retryDeadline
-  })
+  const lease = yield* hook === undefined
+    ? plain(instance)
+    : servers.get(
+      setupOf(options, "gated"),
+      AppServer.start(instanceId, options, { gate: hook, directory: input.directory })
+    )
+  const { server } = lease
+  const { gated, live, started } = yield* server.opening(Effect.gen(function*() {
+    const started = yield* SessionStart.start(server, input, options)
+    const gated = yield* Compaction.ready(server, hook, input.directory)
+    const live = yield* LiveSession.open({
+      lease,
+      input,
+      started,
+      gated: hook !== undefined,
+      retryDeadline: options.retryDeadline
+    })
+    return { gated, live, started }
+  }))
   if (hook !== undefined) yield* Compaction.listen(live, hook)
   const files = yield* Effect.context<FileSystem.FileSystem | Path.Path>()
   const { directory, origin, sessionId } = started
@@ -88,10 +105,21 @@ export const make = Effect.fn("Codex.startSession")(function*(
     compact: Effect.andThen(gated, Compaction.compact(live)),
     fork: (at) => Effect.map(Copies.fork(live, options, at), stored),
     rewind: (before) => Copies.rewind(live, before),
+    exportSession: (since) => Effect.provide(Rollout.exportThread(server, sessionId, since), files),
     history: History.read(server, sessionId),
     evidence: (turn) => History.evidence(server, sessionId, turn)
   })
 })
+
+/** A home that ends with its app-server is one session's. */
+const setupOf = ({ isolated }: Options, setup: string) => isolated === true ? undefined : setup
+
+/** An app-server without a gate. */
+const plain = ({ instanceId, options, servers }: Instance) =>
+  servers.get(setupOf(options, "plain"), AppServer.start(instanceId, options, undefined))
+
+export const listSessions = (instance: Instance, query: SessionQuery) =>
+  Effect.flatMap(plain(instance), ({ server }) => Listing.list(server, query))
 
 const Models = Schema.Struct({ data: Schema.Array(Schema.Struct({ id: Schema.String })) })
 
@@ -101,7 +129,7 @@ const checkModel = Effect.fnUntraced(
     if (modelProvider !== "openai") return
     const { data } = yield* Effect.mapError(
       server.call("model/list", { limit: 200 }, Models),
-      SessionStart.toAgentError(server)
+      Opening.toAgentError(server)
     )
     const available = data.map(({ id }) => id)
     if (!available.includes(id)) {

@@ -5,22 +5,16 @@
  * A project is not trusted unless the app says so: Codex would otherwise write it down as trusted in the user's own
  * configuration as soon as a thread may write there, and read its `.codex` folder and AGENTS.md.
  */
-import { Effect, FileSystem, Result, Schema } from "effect"
-import * as StdioPeer from "../../adapter/StdioPeer.ts"
+import { Effect, type FileSystem, type Path, type Scope } from "effect"
 import { SessionId } from "../../domain/Ids.ts"
-import {
-  type AgentError,
-  AgentProtocolError,
-  CapabilityMissing,
-  PolicyUnenforceable,
-  SessionInUse,
-  SessionMissing
-} from "../../provider/AdapterError.ts"
+import { PolicyUnenforceable } from "../../provider/AdapterError.ts"
 import type { ProviderSession, StartInput, StartSessionError } from "../../provider/ProviderAdapter.ts"
 import * as ResumeCursor from "../../provider/ResumeCursor.ts"
 import type { AppServer } from "../process/AppServer.ts"
-import { cursor, isThreadId, provider } from "../protocol/Cursor.ts"
+import { cursor } from "../protocol/Cursor.ts"
+import * as Opening from "./Opening.ts"
 import * as Policy from "./Policy.ts"
+import * as Rollout from "./Rollout.ts"
 
 /** What an app sets for all threads of an instance. */
 export interface ThreadOptions {
@@ -42,15 +36,6 @@ export interface Started {
   readonly modelProvider: string
 }
 
-const Opened = Schema.Struct({
-  ...Policy.Effective.fields,
-  thread: Schema.Struct({ id: Schema.String }),
-  cwd: Schema.String,
-  model: Schema.String,
-  modelProvider: Schema.String,
-  reasoningEffort: Schema.optionalKey(Schema.NullOr(Schema.String))
-})
-
 /** What each start, resume and fork is asked for. */
 export const settings = ({ directory, model, runtimeMode }: StartInput, options: ThreadOptions) => ({
   cwd: directory,
@@ -67,24 +52,18 @@ export const settings = ({ directory, model, runtimeMode }: StartInput, options:
   }
 })
 
-export const toAgentError = (server: AppServer) => (error: StdioPeer.PeerError | AgentProtocolError): AgentError =>
-  error._tag === "AgentProtocolError" ? error : StdioPeer.toAgentError(server.instanceId)(error)
-
 export const start = Effect.fnUntraced(function*(
   server: AppServer,
   input: StartInput,
   options: ThreadOptions
-): Effect.fn.Return<Started, StartSessionError, FileSystem.FileSystem> {
+): Effect.fn.Return<Started, StartSessionError, FileSystem.FileSystem | Path.Path | Scope.Scope> {
   const { instanceId } = server
   const { from, runtimeMode } = input
-  if (from._tag === "Adopt" || from._tag === "Import") {
-    return yield* new CapabilityMissing({ provider, capability: from._tag === "Adopt" ? "adopt" : "import" })
-  }
-  const past = from._tag === "Resume" ? yield* ResumeCursor.accept(cursor, instanceId, from.cursor) : undefined
   const asked = settings(input, options)
+  const past = yield* pastOf(server, from, asked)
   const opened = past === undefined
-    ? yield* Effect.mapError(server.call("thread/start", asked, Opened), toAgentError(server))
-    : yield* resume(server, past.sessionId, asked)
+    ? yield* Opening.start(server, asked)
+    : yield* Opening.resume(server, past.sessionId, asked)
   if (!Policy.holds(runtimeMode, opened)) {
     const { approvalPolicy, approvalsReviewer, sandbox } = opened
     return yield* new PolicyUnenforceable({
@@ -95,7 +74,7 @@ export const start = Effect.fnUntraced(function*(
   }
   const threadId = opened.thread.id
   if (from._tag === "Seeded") {
-    yield* Effect.mapError(inject(server, threadId, "user", [from.transcript]), toAgentError(server))
+    yield* Effect.mapError(inject(server, threadId, "user", [from.transcript]), Opening.toAgentError(server))
   }
   if (past === undefined && input.title !== undefined) {
     yield* Effect.ignore(server.peer.call("thread/name/set", { threadId, name: input.title }))
@@ -105,12 +84,38 @@ export const start = Effect.fnUntraced(function*(
     directory: opened.cwd,
     origin: past === undefined
       ? { _tag: "New" }
-      : past.directory === opened.cwd
+      : past.directory === undefined || past.directory === opened.cwd
       ? { _tag: "Resumed" }
       : { _tag: "Moved", from: past.directory },
     model: opened.model,
     effort: opened.reasoningEffort ?? undefined,
     modelProvider: opened.modelProvider
+  }
+})
+
+/** The thread that is gone on with, and where it worked if that is known. What is imported is in the home afterwards. */
+const pastOf = Effect.fnUntraced(function*(server: AppServer, from: StartInput["from"], asked: object) {
+  const { instanceId } = server
+  switch (from._tag) {
+    case "New":
+    case "Seeded":
+      return undefined
+    case "Resume":
+      return yield* ResumeCursor.accept(cursor, instanceId, from.cursor)
+    case "Adopt": {
+      // What cannot be read, the resume says better.
+      const found = yield* Effect.orElseSucceed(Opening.read(server, from.sessionId), () => undefined)
+      return { sessionId: from.sessionId, directory: found?.directory }
+    }
+    case "Import": {
+      const imported = yield* Rollout.accept(instanceId, from.copies)
+      // Opened before: what another process still writes must not be replaced.
+      yield* Effect.scoped(Opening.resume(server, imported.sessionId, asked)).pipe(
+        Effect.catchTags({ SessionMissing: () => Effect.void, AgentProtocolError: () => Effect.void })
+      )
+      yield* Rollout.write(server, imported)
+      return { sessionId: imported.sessionId, directory: undefined }
+    }
   }
 })
 
@@ -120,42 +125,3 @@ export const inject = (server: AppServer, threadId: string, role: "user" | "deve
     threadId,
     items: texts.map((text) => ({ type: "message", role, content: [{ type: "input_text", text }] }))
   })
-
-const Read = Schema.Struct({ thread: Schema.Struct({ path: Schema.optionalKey(Schema.NullOr(Schema.String)) }) })
-
-/** What Codex refuses. Errors within Codex have another code. */
-const refused = -32600
-
-const resume = (server: AppServer, sessionId: SessionId, asked: object) =>
-  isThreadId(sessionId)
-    ? server.call("thread/resume", { threadId: sessionId, excludeTurns: true, ...asked }, Opened).pipe(
-      Effect.catch((error) =>
-        error._tag === "PeerRefused" && error.code === refused
-          ? Effect.flatMap(whyRefused(server, sessionId, error.reason), Effect.fail)
-          : Effect.fail(toAgentError(server)(error))
-      )
-    )
-    : Effect.fail(new SessionMissing({ instanceId: server.instanceId, sessionId, evidence: "not a UUID" }))
-
-/**
- * A refused resume has the same code for a thread that is gone, archived, or in use. A second call tells them apart: a
- * thread that is there can be read, and its file exists.
- */
-const whyRefused = Effect.fnUntraced(function*(server: AppServer, sessionId: SessionId, reason: string) {
-  const { instanceId } = server
-  const fs = yield* FileSystem.FileSystem
-  const read = yield* Effect.result(server.call("thread/read", { threadId: sessionId }, Read))
-  if (Result.isFailure(read)) {
-    const { failure } = read
-    return failure._tag === "PeerRefused" && failure.code === refused
-      ? new SessionMissing({ instanceId, sessionId, evidence: { resume: reason, read: failure.reason } })
-      : toAgentError(server)(failure)
-  }
-  const path = read.success.thread.path ?? ""
-  if (path === "" || !(yield* Effect.orElseSucceed(fs.exists(path), () => true))) {
-    return new SessionMissing({ instanceId, sessionId, evidence: { resume: reason, path } })
-  }
-  return path.split(/[/\\]/).includes("archived_sessions")
-    ? new AgentProtocolError({ instanceId, operation: "thread/resume", status: refused, name: "archived", body: path })
-    : new SessionInUse({ instanceId, sessionId })
-})

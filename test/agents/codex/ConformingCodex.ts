@@ -1,10 +1,13 @@
 /** The real Codex as an agent under proof: its model is a script that reads the plain prompts. */
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { Context, Effect, FileSystem, Layer, Path } from "effect"
+import { Context, Effect, FileSystem, Layer, Path, Schema, Stream } from "effect"
+import { ChildProcess } from "effect/process"
 import { kill } from "node:process"
 import { codexConfig } from "../../../examples/support/CodexConfig.ts"
 import * as Processes from "../../../examples/support/Processes.ts"
 import { Codex } from "../../../src/codex/index.ts"
+import * as Binary from "../../../src/codex/process/Binary.ts"
+import { InstanceId, SessionId } from "../../../src/domain/Ids.ts"
 import type { Controls, Fixture } from "../../../src/testing/Conformance.ts"
 import { ModelReply, ModelScript, ScriptedModel } from "../../../src/testing/index.ts"
 
@@ -79,6 +82,7 @@ export const fixture = (world: Effect.Effect<World["Service"]>): Fixture => ({
   patience: 20_000,
   controls: Effect.map(world, ({ home, model, processes }): Controls => ({
     loseSession: (sessionId) => loseRollout(home, sessionId),
+    makeSession: ({ directory, words }) => makeSession({ home, model, processes }, directory, words),
     received: (prompt) => Effect.map(model.asked(prompt), (requests) => requests.length),
     fillContext: (sessionId) => Effect.sync(() => void filling.add(sessionId)),
     summaries: (sessionId) =>
@@ -111,6 +115,42 @@ const loseRollout = (home: string, sessionId: string) =>
       (file) => fs.remove(path.join(sessions, file))
     )
   }).pipe(Effect.orDie, Effect.provide(NodeServices.layer))
+
+const Begun = Schema.fromJsonString(Schema.Struct({ type: Schema.Literal("thread.started"), thread_id: SessionId }))
+
+/** By Codex's own command line. */
+const makeSession = Effect.fnUntraced(
+  function*({ home, model, processes }: World["Service"], directory: string, words: string) {
+    const executable = yield* Binary.find({ instanceId: InstanceId.make("codex"), path: process.env["PATH"] })
+    const settings = Object.entries(codexConfig(model)).flatMap(([key, value]) => ["-c", `${key}=${toml(value)}`])
+    const child = yield* ChildProcess.make(
+      executable,
+      [...settings, "exec", "--json", "--skip-git-repo-check", "-C", directory, `say ${words}`],
+      {
+        env: {
+          ...processes.env,
+          PATH: process.env["PATH"],
+          HOME: home,
+          CODEX_HOME: `${home}/codex`,
+          TMPDIR: `${home}/tmp`,
+          SCRIPTED_API_KEY: "scripted-key"
+        },
+        stdin: "ignore"
+      }
+    )
+    const output = yield* Stream.mkString(Stream.decodeText(child.stdout))
+    return (yield* Schema.decodeEffect(Begun)(output.split("\n").find((line) => line.includes("thread.started")) ?? ""))
+      .thread_id
+  },
+  Effect.scoped,
+  Effect.orDie,
+  Effect.provide(NodeServices.layer)
+)
+
+const toml = (value: unknown): string =>
+  typeof value === "object" && value !== null
+    ? `{${Object.entries(value).map(([key, value]) => `${key}=${toml(value)}`).join(",")}}`
+    : JSON.stringify(value)
 
 /** A user who has switched hooks off. */
 const withoutHooks = (home: string) =>
