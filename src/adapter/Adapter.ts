@@ -24,7 +24,7 @@
  *
  * @since 0.1.0
  */
-import { Context, Effect, Layer, Scope, Tracer } from "effect"
+import { Context, Effect, Layer, Scope, Stream, Tracer } from "effect"
 import type { AgentSessionPage } from "../domain/AgentSession.ts"
 import type { ProviderName, RequestId } from "../domain/Ids.ts"
 import { type AgentStartError, CapabilityMissing, PolicyUnenforceable, RequestGone } from "../provider/AdapterError.ts"
@@ -40,6 +40,7 @@ import type {
   StartSessionError
 } from "../provider/ProviderAdapter.ts"
 import { type InstanceExists, ProviderRegistry } from "../provider/ProviderRegistry.ts"
+import type { SignInFailed, SignInStep } from "../provider/SignIn.ts"
 
 /**
  * What an adapter is made of. Its functions may require services of the Layer; the Scope of `startSession` is always the
@@ -48,7 +49,9 @@ import { type InstanceExists, ProviderRegistry } from "../provider/ProviderRegis
  * @category models
  * @since 0.1.0
  */
-export interface Options<R> extends Omit<ProviderAdapter, "startSession" | "listSessions" | "offers" | "check"> {
+export interface Options<R>
+  extends Omit<ProviderAdapter, "startSession" | "listSessions" | "offers" | "check" | "signIn">
+{
   readonly startSession: (input: StartInput) => Effect.Effect<ProviderSession, StartSessionError, R | Scope.Scope>
   /** Its Scope ends with the call. */
   readonly listSessions?:
@@ -56,6 +59,10 @@ export interface Options<R> extends Omit<ProviderAdapter, "startSession" | "list
     | undefined
   /** Its Scope ends with the call. */
   readonly offers?: ((input: OffersInput) => Effect.Effect<Offers, AgentStartError, R | Scope.Scope>) | undefined
+  /** Its Scope ends when the Stream is no longer read. */
+  readonly signIn?:
+    | ((method: string) => Stream.Stream<SignInStep, SignInFailed | AgentStartError, R | Scope.Scope>)
+    | undefined
   /** Its Scope ends with the call. */
   readonly check?: Effect.Effect<AgentCheck, never, R | Scope.Scope> | undefined
 }
@@ -68,13 +75,20 @@ export interface Options<R> extends Omit<ProviderAdapter, "startSession" | "list
  */
 export const make = <R = never>(options: Options<R>): Effect.Effect<ProviderAdapter, never, R> =>
   Effect.map(Effect.context<R>(), (services) => {
-    const { check, listSessions, offers, startSession, ...declared } = options
+    const { check, listSessions, offers, signIn, startSession, ...declared } = options
     const withServices = <A, E>(effect: Effect.Effect<A, E, R | Scope.Scope>): Effect.Effect<A, E, Scope.Scope> =>
       Effect.updateContext(effect, (caller: Context.Context<Scope.Scope>) => inScope(services, caller))
     return {
       ...declared,
       ...(check === undefined ? {} : { check: Effect.scoped(withServices(check)) }),
       ...(offers === undefined ? {} : { offers: (input) => Effect.scoped(withServices(offers(input))) }),
+      ...(signIn === undefined ? {} : {
+        signIn: (method) =>
+          Stream.unwrap(
+            Effect.map(Effect.scope, (scope) =>
+              Stream.provideContext(signIn(method), inScope(services, Context.make(Scope.Scope, scope))))
+          )
+      }),
       ...(listSessions === undefined
         ? {}
         : { listSessions: (query: SessionQuery) => Effect.scoped(withServices(listSessions(query))) }),

@@ -92,6 +92,9 @@ export const make = Effect.fnUntraced(function*(options: Options = {}) {
     provider,
     instanceId,
     capabilities,
+    offers: (input) => Session.offers(instance, input),
+    check: Session.check(instance),
+    signIn: (method) => Session.signIn(instance, method),
     startSession: (input) => Session.make(instance, input),
     listSessions: (query) => Session.listSessions(instance, query)
   })

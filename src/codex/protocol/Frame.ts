@@ -54,6 +54,8 @@ const Known = Schema.TaggedUnion({
     rateLimits: Schema.Struct({ primary: Maybe(Window), secondary: Maybe(Window) })
   },
   "thread/name/updated": { threadName: Maybe(Schema.String) },
+  "skills/changed": {},
+  "account/updated": {},
   "model/rerouted": { ...turn, toModel: Schema.String },
   "mcpServer/startupStatus/updated": {
     name: Schema.String,
@@ -88,7 +90,6 @@ const ignored = new Set([
   "item/reasoning/summaryPartAdded",
   "item/reasoning/textDelta",
   "remoteControl/status/changed",
-  "skills/changed",
   "thread/compacted",
   "thread/environment/connected",
   "thread/goal/cleared",
@@ -98,7 +99,6 @@ const ignored = new Set([
   "thread/settings/updated",
   "thread/started",
   "thread/status/changed",
-  "account/updated",
   "app/list/updated"
 ])
 

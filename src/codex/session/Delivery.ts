@@ -16,6 +16,7 @@ import {
 } from "../../provider/AdapterError.ts"
 import type { ProviderTurn } from "../../provider/ProviderAdapter.ts"
 import * as LiveSession from "./LiveSession.ts"
+import * as Offers from "./Offers.ts"
 import { toAgentError } from "./Opening.ts"
 
 const Begun = Schema.Struct({ turn: Schema.Struct({ id: Schema.String }) })
@@ -73,15 +74,17 @@ const toSendError = ({ turnId }: ProviderTurn) => (error: StdioPeer.PeerError | 
  * out, so each turn has keys of its own.
  */
 const inputOf = Effect.fnUntraced(function*(
-  { directory }: LiveSession.LiveSession,
-  { input: { attachments = [], context = [], prompt }, ref, turnId }: ProviderTurn
+  { directory, server }: LiveSession.LiveSession,
+  { input: { attachments = [], context = [], prompt, skills = [] }, ref, turnId }: ProviderTurn
 ) {
+  const known = skills.length === 0 ? [] : yield* Offers.skills(server, directory)
   const given = yield* Effect.forEach(attachments, (attachment) => contentOf(attachment, directory))
   const told = [...context, ...given.flatMap((content) => typeof content === "string" ? [content] : [])]
   return {
     input: [
       { type: "text", text: prompt, text_elements: [] },
-      ...given.filter((content) => typeof content !== "string")
+      ...given.filter((content) => typeof content !== "string"),
+      ...known.flatMap(({ name, path }) => skills.includes(name) ? [{ type: "skill", name, path }] : [])
     ],
     ...(told.length === 0 ? {} : {
       additionalContext: Object.fromEntries(

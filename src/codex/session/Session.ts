@@ -1,12 +1,13 @@
 /**
  * A live Codex thread as the service sees it.
  */
-import { Effect, FileSystem, Option, Path, Schema, Stream } from "effect"
+import { Effect, FileSystem, Option, Path, Stream } from "effect"
 import * as Adapter from "../../adapter/Adapter.ts"
 import * as RequestBook from "../../adapter/RequestBook.ts"
 import { type InstanceId, type RequestId, SessionId } from "../../domain/Ids.ts"
 import type { ModelSelection } from "../../domain/TurnInput.ts"
 import { ModelUnavailable, RequestGone } from "../../provider/AdapterError.ts"
+import type { OffersInput } from "../../provider/Offers.ts"
 import type { ProviderSession, SessionQuery, StartInput, StartSessionError } from "../../provider/ProviderAdapter.ts"
 import * as AppServer from "../process/AppServer.ts"
 import type * as AppServers from "../process/AppServers.ts"
@@ -14,13 +15,14 @@ import type { Gate } from "../process/Gate.ts"
 import { capabilities } from "../protocol/Capabilities.ts"
 import { cursor, provider } from "../protocol/Cursor.ts"
 import * as Request from "../protocol/Request.ts"
+import * as Account from "./Account.ts"
 import * as Compaction from "./Compaction.ts"
 import * as Copies from "./Copies.ts"
 import * as Delivery from "./Delivery.ts"
 import * as History from "./History.ts"
 import * as Listing from "./Listing.ts"
 import * as LiveSession from "./LiveSession.ts"
-import * as Opening from "./Opening.ts"
+import * as Offers from "./Offers.ts"
 import * as Rollout from "./Rollout.ts"
 import * as SessionStart from "./SessionStart.ts"
 
@@ -118,20 +120,38 @@ const setupOf = ({ isolated }: Options, setup: string) => isolated === true ? un
 const plain = ({ instanceId, options, servers }: Instance) =>
   servers.get(setupOf(options, "plain"), AppServer.start(instanceId, options, undefined))
 
+export const offers = (instance: Instance, { directory }: OffersInput) =>
+  Effect.flatMap(plain(instance), ({ server }) => Offers.read(server, directory, modelProviderOf(instance)))
+
+export const check = (instance: Instance) =>
+  Account.check(
+    instance.instanceId,
+    { binary: instance.options.binary, modelProvider: modelProviderOf(instance) },
+    Effect.map(plain(instance), ({ server }) => server)
+  )
+
+export const signIn = (instance: Instance, method: string) =>
+  Stream.unwrap(
+    Account.checkMethod(instance.instanceId, method).pipe(
+      Effect.andThen(plain(instance)),
+      Effect.flatMap(({ server }) => Account.signIn(server, method))
+    )
+  )
+
+/** The one that the app's own settings name. */
+const modelProviderOf = ({ options: { config } }: Instance) => {
+  const name = config?.["model_provider"]
+  return typeof name === "string" ? name : undefined
+}
+
 export const listSessions = (instance: Instance, query: SessionQuery) =>
   Effect.flatMap(plain(instance), ({ server }) => Listing.list(server, query))
-
-const Models = Schema.Struct({ data: Schema.Array(Schema.Struct({ id: Schema.String })) })
 
 /** Codex takes any name; the list is of OpenAI's own models, so it tells nothing of another provider's. */
 const checkModel = Effect.fnUntraced(
   function*({ modelProvider, server }: LiveSession.LiveSession, { id }: ModelSelection) {
     if (modelProvider !== "openai") return
-    const { data } = yield* Effect.mapError(
-      server.call("model/list", { limit: 200 }, Models),
-      Opening.toAgentError(server)
-    )
-    const available = data.map(({ id }) => id)
+    const available = (yield* Offers.models(server)).map(({ id }) => id)
     if (!available.includes(id)) {
       return yield* new ModelUnavailable({ instanceId: server.instanceId, model: id, available })
     }

@@ -23,6 +23,9 @@ export const report = (state: State, frame: Frame): Step => {
       return step(state, [{ _tag: "DiffUpdated", ...place(state, frame.turnId), diff: frame.diff }])
     case "thread/name/updated":
       return step(state, frame.threadName == null ? [] : [{ _tag: "TitleUpdated", title: frame.threadName }])
+    case "skills/changed":
+    case "account/updated":
+      return step(state, [{ _tag: "OffersChanged" }])
     case "model/rerouted":
       return step(state, [{ _tag: "ModelChanged", ...place(state, frame.turnId), model: { id: frame.toModel } }])
     case "mcpServer/startupStatus/updated":

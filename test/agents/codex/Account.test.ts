@@ -1,0 +1,112 @@
+/** Codex with OpenAI's own models, signed out at first: what it offers, and how a user signs in, by a scripted issuer. */
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { assert } from "@effect/vitest"
+import { Context, Effect, FileSystem, Layer, ManagedRuntime, Option, Path, Stream } from "effect"
+import { afterAll, describe, it } from "vitest"
+import * as Processes from "../../../examples/support/Processes.ts"
+import { AgentProcesses } from "../../../src/adapter/index.ts"
+import { Codex } from "../../../src/codex/index.ts"
+import { InstanceId, ProviderRegistry, ThreadId } from "../../../src/index.ts"
+import { Conformance, conformance } from "../../../src/testing/index.ts"
+import * as ScriptedIssuer from "./ScriptedIssuer.ts"
+
+const rules = new Set(["offers/changed", "check/installed", "sign-in/pages"])
+
+class World extends Context.Service<World>()("test/codex/SignedOut", {
+  make: Effect.gen(function*() {
+    const fs = yield* FileSystem.FileSystem
+    return {
+      issuer: yield* ScriptedIssuer.make,
+      processes: yield* Processes.make,
+      home: yield* fs.realPath(yield* fs.makeTempDirectoryScoped({ prefix: "codex-signed-out-" }))
+    }
+  })
+}) {
+  static readonly layer = Layer.effect(this, this.make).pipe(Layer.provide(NodeServices.layer))
+}
+
+const runtime = ManagedRuntime.make(World.layer)
+afterAll(() => runtime.dispose())
+
+const world = Effect.promise(() => runtime.runPromise(World))
+
+const codex = Layer.unwrap(Effect.map(world, ({ home, issuer, processes }) =>
+  Codex.layer({
+    isolated: { folder: home },
+    flags: ["-c", `chatgpt_base_url=${issuer.url}/backend-api/`],
+    env: { ...processes.env, CODEX_APP_SERVER_LOGIN_ISSUER: issuer.url }
+  })))
+
+/** A skill of the user's own, as long as the Scope is open. */
+const withSkill = (home: string) =>
+  Effect.gen(function*() {
+    const fs = yield* FileSystem.FileSystem
+    const folder = (yield* Path.Path).join(home, "codex", "skills", "verse")
+    yield* Effect.acquireRelease(
+      Effect.andThen(
+        fs.makeDirectory(folder, { recursive: true }),
+        fs.writeFileString(
+          (yield* Path.Path).join(folder, "SKILL.md"),
+          "---\nname: verse\ndescription: Answers in verse.\n---\n\nAnswer in verse.\n"
+        )
+      ),
+      () => Effect.ignore(fs.remove(folder, { recursive: true }))
+    )
+  }).pipe(Effect.orDie, Effect.provide(NodeServices.layer))
+
+conformance("codex", codex, {
+  instanceId: "codex",
+  platform: NodeServices.layer,
+  signIn: "chatgptDeviceCode",
+  controls: Effect.map(world, ({ home, issuer }) => ({
+    changeOffers: () => withSkill(home),
+    agreeOn: (page) =>
+      Effect.andThen(Effect.sync(() => assert.strictEqual(page.code, ScriptedIssuer.code)), issuer.agree)
+  }))
+}, { describe, it, rules: Conformance.rules.filter(({ id }) => rules.has(id)) })
+
+const adapter = Effect.gen(function*() {
+  const registry = yield* ProviderRegistry
+  return yield* Effect.flatMap(registry.get(InstanceId.make("codex")), Effect.fromOption)
+})
+
+const run = <A, E>(effect: Effect.Effect<A, E, ProviderRegistry>) =>
+  Effect.runPromise(Effect.provide(
+    effect,
+    codex.pipe(
+      Layer.provideMerge(Layer.merge(ProviderRegistry.layer, AgentProcesses.layerNoop)),
+      Layer.provide(NodeServices.layer)
+    )
+  ))
+
+describe("the account of a Codex", () => {
+  it("P15 codex: OpenAI's models are offered with their reasoning efforts, and no other is taken", () =>
+    run(
+      Effect.gen(function*() {
+        const { offers = () => Effect.die("no offers"), startSession } = yield* adapter
+        const { defaultModel, models = [] } = yield* offers({})
+        const offered = models.find(({ id }) => id === defaultModel)
+        assert.includeMembers(offered?.variants.map(({ id }) => id) ?? [], ["low", "medium", "high"])
+        const { home } = yield* world
+        const session = yield* startSession({
+          threadId: ThreadId.make("thread"),
+          directory: home,
+          runtimeMode: "approval-required",
+          from: { _tag: "New" }
+        })
+        yield* session.checkModel({ id: defaultModel ?? "" })
+        const { _tag } = yield* Effect.flip(session.checkModel({ id: "no-such-model" }))
+        assert.strictEqual(_tag, "ModelUnavailable")
+      }).pipe(Effect.scoped)
+    ))
+
+  it("P15 codex: a sign-in that is no longer read is given up", () =>
+    run(Effect.gen(function*() {
+      const { signIn = () => Stream.empty } = yield* adapter
+      // It has the port to which the browser is led back, so it must have been given up before the next one can begin.
+      for (let n = 0; n < 2; n++) {
+        const page = yield* Stream.runHead(signIn("chatgpt"))
+        assert.isTrue(Option.isSome(page) && page.value._tag === "OpenPage" && page.value.url.includes("/authorize"))
+      }
+    })))
+})
