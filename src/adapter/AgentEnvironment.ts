@@ -61,21 +61,46 @@ export const pick = (names: ReadonlyArray<string>): Variables => {
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => isWanted(canonical(name))))
 }
 
+/**
+ * The variables, with this machine's own addresses among those that are reached without a proxy (`NO_PROXY`): an agent that
+ * asks our listener, or a model on this machine, must not ask a proxy for it. Unchanged where no proxy is set.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const loopbackDirect = (variables: Variables): Variables => {
+  const isSet = Object.entries(variables).some(([name, value]) =>
+    value !== undefined && /^(https?|all)_proxy$/i.test(name)
+  )
+  if (!isSet) return variables
+  const before = [variables["NO_PROXY"], variables["no_proxy"]].find((value) =>
+    typeof value === "string" && value !== ""
+  )
+  const direct = [...(typeof before === "string" ? [before] : []), "127.0.0.1", "localhost", "::1"].join(",")
+  return { ...variables, NO_PROXY: direct, no_proxy: direct }
+}
+
 /** Windows does not tell `Path` from `PATH`. */
 const canonical = (name: string) => process.platform === "win32" ? name.toUpperCase() : name
 
 /**
- * An empty folder that no other user can read, as a real path. Removed when the Scope closes.
+ * An empty folder that no other user can read, as a real path, in the system's folder for temporary files or in another one.
+ * Removed when the Scope closes.
  *
  * @category constructors
  * @since 0.1.0
  */
 export const privateFolder = (
-  prefix: string
+  prefix: string,
+  directory?: string
 ): Effect.Effect<string, PlatformError, FileSystem.FileSystem | Scope.Scope> =>
   Effect.flatMap(
     FileSystem.FileSystem,
-    (fs) => Effect.flatMap(fs.makeTempDirectoryScoped({ prefix }), fs.realPath)
+    (fs) =>
+      Effect.flatMap(
+        fs.makeTempDirectoryScoped({ prefix, ...(directory === undefined ? {} : { directory }) }),
+        fs.realPath
+      )
   )
 
 /**

@@ -24,9 +24,10 @@
  *
  * @since 0.1.0
  */
-import { Effect, type FileSystem, Layer, type Path } from "effect"
+import { Effect, type FileSystem, Layer, type Path, Scope, Semaphore } from "effect"
 import type { ChildProcessSpawner } from "effect/process"
 import * as Adapter from "../adapter/Adapter.ts"
+import * as AgentEnvironment from "../adapter/AgentEnvironment.ts"
 import { InstanceId } from "../domain/Ids.ts"
 import type { AgentProcesses } from "../process/AgentProcesses.ts"
 import type { InstanceExists, ProviderRegistry } from "../provider/ProviderRegistry.ts"
@@ -34,6 +35,7 @@ import { capabilities } from "./protocol/Capabilities.ts"
 import { provider } from "./protocol/Cursor.ts"
 import * as Check from "./server/Check.ts"
 import * as Connections from "./server/Connections.ts"
+import * as Environment from "./server/Environment.ts"
 import * as Offers from "./server/Offers.ts"
 import type { ExternalOptions, ManagedOptions } from "./server/Server.ts"
 import * as Listing from "./session/Listing.ts"
@@ -60,7 +62,9 @@ type Shared = Omit<Connections.Options, keyof ManagedOptions | keyof ExternalOpt
  * @category models
  * @since 0.1.0
  */
-export interface Managed extends Instance, Shared, Omit<ManagedOptions, "instanceId" | "enforced" | "plugin"> {}
+export interface Managed
+  extends Instance, Shared, Omit<ManagedOptions, "instanceId" | "enforced" | "plugin" | "base">
+{}
 
 /**
  * A server that runs already, at `baseUrl`, with its `password`.
@@ -104,13 +108,15 @@ export const layer = (options: Options = {}): Layer.Layer<
  */
 export const make = Effect.fnUntraced(function*(options: Options = {}) {
   const instanceId = InstanceId.make(options.instanceId ?? "opencode")
-  const resolved = withRules(options, instanceId, {})
-  const connections = yield* Connections.make(resolved)
+  const home = "baseUrl" in options || options.isolated !== true ? {} : { base: yield* baseFolder }
+  const starting = yield* Semaphore.make(1)
+  const resolved = withRules({ ...options, ...home }, instanceId, {})
+  const connections = yield* Connections.make(resolved, starting)
   // Auto-compaction is a server setting, so sessions with `auto: false` share a second server; an external server keeps
   // its own.
   const manual = "baseUrl" in options
     ? connections
-    : yield* Connections.make(withRules(options, instanceId, { compaction: { auto: false } }))
+    : yield* Connections.make(withRules({ ...options, ...home }, instanceId, { compaction: { auto: false } }), starting)
   return yield* Adapter.make({
     provider,
     instanceId,
@@ -128,7 +134,26 @@ export const make = Effect.fnUntraced(function*(options: Options = {}) {
   })
 })
 
-const withRules = (options: Options, instanceId: InstanceId, settings: object): Connections.Options =>
+/** Made by the first server, and removed after the last one has stopped: the Scope's finalizers run in reverse order. */
+const baseFolder = Effect.gen(function*() {
+  const scope = yield* Scope.make()
+  yield* Effect.addFinalizer((exit) => Scope.close(scope, exit))
+  let made: string | undefined
+  return Effect.suspend(() =>
+    made === undefined
+      ? AgentEnvironment.privateFolder(Environment.folderPrefix).pipe(
+        Scope.provide(scope),
+        Effect.tap((folder) => Effect.sync(() => (made = folder)))
+      )
+      : Effect.succeed(made)
+  )
+})
+
+const withRules = (
+  options: Options & Pick<ManagedOptions, "base">,
+  instanceId: InstanceId,
+  settings: object
+): Connections.Options =>
   "baseUrl" in options
     ? { ...options, instanceId }
     : { ...options, instanceId, enforced: { ...Permissions.baseline(agentsIn(options.config)), ...settings } }

@@ -41,7 +41,7 @@ const unexpected: Outcome = { _tag: "AgentProtocolError", retryable: false }
 const ways: ReadonlyArray<readonly [string, RequestListener | "nobody", Outcome]> = [
   ["nobody listens", "nobody", unreachable("ECONNREFUSED")],
   ["the connection is reset before the answer", ({ socket }) => socket.resetAndDestroy(), unreachable("ECONNRESET")],
-  ["the connection is closed before the answer", ({ socket }) => socket.destroy(), unreachable("UND_ERR_SOCKET")],
+  ["the connection is closed before the answer", ({ socket }) => socket.destroy(), unreachable("ECONNRESET")],
   ["nobody answers in time", () => {}, late],
   [
     "the answer begins and does not end in time",
@@ -52,7 +52,7 @@ const ways: ReadonlyArray<readonly [string, RequestListener | "nobody", Outcome]
     "the connection is closed in the middle of the answer",
     (_, response) =>
       response.writeHead(200, { ...json, "content-length": "99" }).write(`{"id":`, () => response.destroy()),
-    unreachable("UND_ERR_SOCKET")
+    unreachable("ECONNRESET")
   ],
   [
     "the connection is reset in the middle of the answer",
@@ -62,7 +62,7 @@ const ways: ReadonlyArray<readonly [string, RequestListener | "nobody", Outcome]
   [
     "something else speaks there",
     ({ socket }) => socket.end("SSH-2.0-OpenSSH_9.9\r\n"),
-    unreachable("UNREACHABLE")
+    unreachable("HPE_INVALID_CONSTANT")
   ],
   ["the body is cut short", (_, response) => response.writeHead(200, json).end(`{"id":"ses_`), unexpected],
   ["the body is no JSON", (_, response) => response.writeHead(200, json).end("<p>"), unexpected],

@@ -43,7 +43,7 @@ export const make = Effect.fnUntraced(function*(
   ])
   const home = options.isolated === undefined || options.isolated === false ? {} : yield* makeHome(options.isolated)
   return {
-    variables: { ...inherited, ...home, ...options.env },
+    variables: AgentEnvironment.loopbackDirect({ ...inherited, ...home, ...options.env }),
     redact: AgentEnvironment.redactor(inherited, options.env)
   }
 })

@@ -17,6 +17,7 @@ import {
 } from "../../provider/AdapterError.ts"
 import { ApiRefusal, type OpenCodeConnection, type SdkResult } from "./Connection.ts"
 import { authorization, type Endpoint } from "./Endpoint.ts"
+import { fetchDirect } from "./Loopback.ts"
 
 export interface Options {
   /** How long the server may take to answer one call. Default: 30 seconds. */
@@ -35,7 +36,12 @@ export const make = Effect.fnUntraced(function*(
   const clientOf = cached(
     clientLimit,
     (directory): OpencodeClient =>
-      createOpencodeClient({ baseUrl: endpoint.baseUrl, directory, headers: authorization(endpoint) })
+      createOpencodeClient({
+        baseUrl: endpoint.baseUrl,
+        directory,
+        headers: authorization(endpoint),
+        fetch: fetchDirect
+      })
   )
   const deadline = options.callDeadline ?? Duration.seconds(30)
 

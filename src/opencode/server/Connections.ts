@@ -4,7 +4,7 @@
  *
  * Making it costs nothing: no process, no import of the SDK. A start that failed is tried again by the next caller.
  */
-import { Deferred, Duration, Effect, Exit, type Path, RcRef, Schedule, Scope } from "effect"
+import { Deferred, Duration, Effect, Exit, type Path, RcRef, Schedule, Scope, Semaphore } from "effect"
 import * as AgentProcess from "../../adapter/AgentProcess.ts"
 import type { AgentStartError, AgentUnreachable } from "../../provider/AdapterError.ts"
 import * as Api from "./Api.ts"
@@ -33,8 +33,10 @@ export interface Connections {
   readonly get: Effect.Effect<OpenCodeConnection, AgentStartError, Scope.Scope>
 }
 
+/** `starting`: held while a server starts. Two that start at once in a fresh home both migrate its database (1.18.33). */
 export const make = Effect.fnUntraced(function*(
-  options: Options
+  options: Options,
+  starting: Semaphore.Semaphore = Semaphore.makeUnsafe(1)
 ): Effect.fn.Return<Connections, never, AgentProcess.Needs | Path.Path> {
   let latest: Opened | undefined
   // When its own scope closes, RcRef does not wait for an idle close that is under way, nor for a replaced server that
@@ -46,7 +48,7 @@ export const make = Effect.fnUntraced(function*(
     const stop = yield* Effect.cached(Scope.close(scope, Exit.void))
     stops.add(stop)
     yield* Effect.addFinalizer(() => Effect.tap(stop, () => Effect.sync(() => stops.delete(stop))))
-    latest = yield* Scope.provide(open(options, listener), scope)
+    latest = yield* starting.withPermits(1)(Scope.provide(open(options, listener), scope))
     return latest
   })
   // The plugin of an external server asks for as long as that server runs, whether or not a session is open here.

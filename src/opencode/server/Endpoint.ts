@@ -6,6 +6,7 @@ import { type Duration, Effect, Redacted, Schema } from "effect"
 import type { InstanceId } from "../../domain/Ids.ts"
 import { errorCode } from "../../process/ErrorCode.ts"
 import { AgentProtocolError, AgentUnauthorized, AgentUnreachable } from "../../provider/AdapterError.ts"
+import { fetchDirect } from "./Loopback.ts"
 
 export interface Endpoint {
   readonly instanceId: InstanceId
@@ -31,7 +32,7 @@ export const request = (
   const unreachable = (code: string) => new AgentUnreachable({ instanceId: endpoint.instanceId, operation, code })
   return Effect.tryPromise({
     try: (signal) =>
-      fetch(urlOf(endpoint, path), {
+      fetchDirect(urlOf(endpoint, path), {
         method: options.method ?? "GET",
         headers: authorization(endpoint),
         signal

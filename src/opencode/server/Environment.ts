@@ -34,11 +34,14 @@ export interface EnvironmentOptions {
   /** Additional environment; `undefined` removes a variable. Tools see it. */
   readonly env?: AgentEnvironment.Variables | undefined
   /**
-   * By default the server uses the user's own OpenCode configuration, login and database. `true` gives it a home of its
-   * own that is removed when it stops; `{ folder }` one that stays, so that sessions survive. Then nothing of the user
-   * or of the project is read, and nothing is fetched from the network but what the configured models need.
+   * By default the server uses the user's own OpenCode configuration, login and database. `true` gives the instance a home
+   * of its own, which its servers share and which is removed with its Layer; `{ folder }` one that stays, so that sessions
+   * survive. Then nothing of the user or of the project is read, and nothing is fetched from the network but what the
+   * configured models need.
    */
   readonly isolated?: boolean | { readonly folder: string } | undefined
+  /** The folder of the instance, which outlives the server. Its home is there with `isolated: true`. */
+  readonly base?: Effect.Effect<string, PlatformError, FileSystem.FileSystem> | undefined
   /**
    * The compaction plugin and its settings, which go to a file of their own: tools see configuration and environment.
    */
@@ -50,6 +53,8 @@ export interface Environment {
   readonly password: Redacted.Redacted<string>
   /** Private to the server, empty but for its files, removed when the scope closes. */
   readonly folder: string
+  /** What the next boot removes after a crash: the instance's folder, where there is one. */
+  readonly remains: string
   /** Replaces every secret known here by a placeholder. */
   readonly redact: (text: string) => string
   /** What no event may hold. */
@@ -60,7 +65,8 @@ export const make = Effect.fnUntraced(function*(
   options: EnvironmentOptions
 ): Effect.fn.Return<Environment, PlatformError, FileSystem.FileSystem | Path.Path | Scope.Scope> {
   const path = yield* Path.Path
-  const folder = yield* AgentEnvironment.privateFolder("effect-coding-agents-opencode-")
+  const base = options.base === undefined ? undefined : yield* options.base
+  const folder = yield* AgentEnvironment.privateFolder(base === undefined ? folderPrefix : "server-", base)
   // `SecretFilter` holds back an end of text that a secret could begin with: few texts end with this one's beginning.
   const password = Redacted.make(`~${Hex.encode(SecureRandom.randomBytesUnsafe(32))}`)
   const configFile = options.config === undefined
@@ -96,11 +102,14 @@ export const make = Effect.fnUntraced(function*(
   }
   const home = options.isolated === undefined || options.isolated === false
     ? {}
-    : yield* makeHome(options.isolated === true ? path.join(folder, "home") : path.resolve(options.isolated.folder))
+    : yield* makeHome(
+      options.isolated === true ? path.join(base ?? folder, "home") : path.resolve(options.isolated.folder)
+    )
   return {
     password,
     folder,
-    variables: {
+    remains: base ?? folder,
+    variables: AgentEnvironment.loopbackDirect({
       ...inherited,
       OPENCODE_SERVER_USERNAME: undefined,
       OPENCODE_DISABLE_AUTOUPDATE: "1",
@@ -113,11 +122,14 @@ export const make = Effect.fnUntraced(function*(
       ...(configFile === undefined ? {} : { OPENCODE_CONFIG: configFile }),
       OPENCODE_CONFIG_CONTENT: JSON.stringify(content),
       OPENCODE_SERVER_PASSWORD: password
-    },
+    }),
     redact: AgentEnvironment.redactor(password, options.config, inherited, options.env),
     secrets: [...AgentEnvironment.secrets(password, options.config, inherited, options.env), ...login(password)]
   }
 })
+
+/** Of temporary folders. */
+export const folderPrefix = "effect-coding-agents-opencode-"
 
 /** The password as it is in a request. */
 export const login = (password: Redacted.Redacted<string>): ReadonlyArray<string> => [

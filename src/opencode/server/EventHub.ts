@@ -16,6 +16,7 @@ import { type Cause, Clock, Deferred, Duration, Effect, Exit, Latch, Queue, Sche
 import type { SessionFrame, StreamRestored } from "./Connection.ts"
 import { authorization, type Endpoint, request, urlOf } from "./Endpoint.ts"
 import { makeParser, parentOf, type RoutedFrame } from "./EventFrames.ts"
+import { fetchDirect } from "./Loopback.ts"
 import * as SessionTree from "./SessionTree.ts"
 
 export interface Options {
@@ -179,7 +180,7 @@ const open = Effect.fnUntraced(function*(endpoint: Endpoint) {
   )
   const response = yield* Effect.tryPromise({
     try: () =>
-      fetch(urlOf(endpoint, "/global/event"), {
+      fetchDirect(urlOf(endpoint, "/global/event"), {
         headers: authorization(endpoint),
         signal: controller.signal
       }),

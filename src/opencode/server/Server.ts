@@ -65,7 +65,7 @@ export const managed = Effect.fn("OpenCode.Server.managed")(function*(
   const startDeadline = options.startDeadline ?? Duration.seconds(30)
   const stopDeadline = options.stopDeadline ?? Duration.seconds(5)
   const executable = yield* Binary.find(options)
-  const { folder, password, redact, secrets, variables } = yield* Environment.make(options).pipe(
+  const { folder, password, redact, remains, secrets, variables } = yield* Environment.make(options).pipe(
     Effect.mapError(notStarted(instanceId))
   )
   let endpoint: Endpoint | undefined
@@ -79,7 +79,7 @@ export const managed = Effect.fn("OpenCode.Server.managed")(function*(
     cwd: options.cwd ?? folder,
     stdin: "ignore",
     stdout: "log",
-    folder,
+    folder: remains,
     redact,
     stopDeadline,
     beforeStop: Effect.suspend(() =>
