@@ -43,6 +43,7 @@ const agentVersion = "1"
 const capabilities: Capabilities = {
   ...Adapter.least,
   runtimeModes: ["approval-required", "auto-accept-edits", "full-access", "read-only"],
+  projectConfig: ["trust", "instructions", "ignore"],
   moveDirectory: "same-project",
   fork: true,
   forkAt: true,

@@ -2,7 +2,8 @@
  * The frame of an adapter: from `startSession` and what it declares to a Layer that registers it.
  *
  * `startSession` runs with the services that the Layer was built with, and with the Scope of the session. Anything that
- * it acquires ends with the session. A runtime mode that the capabilities do not list is refused before it runs.
+ * it acquires ends with the session. What the capabilities do not list is refused before it runs: a runtime mode, a
+ * `projectConfig`, a part of a setup, a persona.
  *
  * **Gotchas**
  *
@@ -27,7 +28,13 @@
 import { Context, Effect, Layer, Scope, Stream, Tracer } from "effect"
 import type { AgentSessionPage } from "../domain/AgentSession.ts"
 import type { ProviderName, RequestId } from "../domain/Ids.ts"
-import { type AgentStartError, CapabilityMissing, PolicyUnenforceable, RequestGone } from "../provider/AdapterError.ts"
+import {
+  type AgentStartError,
+  CapabilityMissing,
+  PolicyUnenforceable,
+  RequestGone,
+  SetupRefused
+} from "../provider/AdapterError.ts"
 import type { AgentCheck } from "../provider/AgentCheck.ts"
 import type { Capabilities } from "../provider/Capabilities.ts"
 import type { Offers, OffersInput } from "../provider/Offers.ts"
@@ -40,6 +47,7 @@ import type {
   StartSessionError
 } from "../provider/ProviderAdapter.ts"
 import { type InstanceExists, ProviderRegistry } from "../provider/ProviderRegistry.ts"
+import * as SessionSetup from "../provider/SessionSetup.ts"
 import type { SignInFailed, SignInStep } from "../provider/SignIn.ts"
 
 /**
@@ -53,6 +61,8 @@ export interface Options<R>
   extends Omit<ProviderAdapter, "startSession" | "listSessions" | "offers" | "check" | "signIn">
 {
   readonly startSession: (input: StartInput) => Effect.Effect<ProviderSession, StartSessionError, R | Scope.Scope>
+  /** Arguments and variables that no setup may have: what the adapter keeps its promises by. Default: none. */
+  readonly reserved?: SessionSetup.Reserved | undefined
   /** Its Scope ends with the call. */
   readonly listSessions?:
     | ((query: SessionQuery) => Effect.Effect<AgentSessionPage, ListSessionsError, R | Scope.Scope>)
@@ -75,7 +85,7 @@ export interface Options<R>
  */
 export const make = <R = never>(options: Options<R>): Effect.Effect<ProviderAdapter, never, R> =>
   Effect.map(Effect.context<R>(), (services) => {
-    const { check, listSessions, offers, signIn, startSession, ...declared } = options
+    const { check, listSessions, offers, reserved, signIn, startSession, ...declared } = options
     const withServices = <A, E>(effect: Effect.Effect<A, E, R | Scope.Scope>): Effect.Effect<A, E, Scope.Scope> =>
       Effect.updateContext(effect, (caller: Context.Context<Scope.Scope>) => inScope(services, caller))
     return {
@@ -93,17 +103,27 @@ export const make = <R = never>(options: Options<R>): Effect.Effect<ProviderAdap
         ? {}
         : { listSessions: (query: SessionQuery) => Effect.scoped(withServices(listSessions(query))) }),
       startSession: (input) =>
-        options.capabilities.runtimeModes.includes(input.runtimeMode)
-          ? withServices(startSession(input))
-          : Effect.fail(
-            new PolicyUnenforceable({
-              instanceId: options.instanceId,
-              runtimeMode: input.runtimeMode,
-              effective: options.capabilities.runtimeModes
-            })
-          )
+        Effect.andThen(declaredOnly(declared, reserved, input), withServices(startSession(input)))
     }
   })
+
+/** Fails where the input asks for what the adapter does not declare. */
+const declaredOnly = (
+  { capabilities, instanceId }: Pick<ProviderAdapter, "capabilities" | "instanceId">,
+  reserved: SessionSetup.Reserved | undefined,
+  { agent, projectConfig, runtimeMode, setup = {} }: StartInput
+): Effect.Effect<void, PolicyUnenforceable | SetupRefused> => {
+  const { agents, projectConfig: kept, runtimeModes } = capabilities
+  if (!runtimeModes.includes(runtimeMode)) {
+    return new PolicyUnenforceable({ instanceId, runtimeMode, effective: runtimeModes })
+  }
+  if (!kept.includes(projectConfig)) {
+    return new PolicyUnenforceable({ instanceId, runtimeMode, projectConfig, effective: kept })
+  }
+  return agent !== undefined && agents === "never"
+    ? new SetupRefused({ instanceId, part: "agent", reason: "unsupported" })
+    : SessionSetup.check({ instanceId, capabilities }, setup, reserved)
+}
 
 /**
  * Registers the adapter with the `ProviderRegistry` for as long as the Layer is open. Fails with `InstanceExists` where
@@ -125,7 +145,16 @@ export const layer = <R = never>(
  * @category constants
  * @since 0.1.0
  */
-export const least: Omit<Capabilities, "runtimeModes" | "compactionGate" | "autoCompaction"> = {
+export const least: Omit<Capabilities, "runtimeModes" | "projectConfig" | "compactionGate" | "autoCompaction"> = {
+  setup: {
+    environment: "never",
+    mcpServers: "never",
+    directories: "never",
+    instructions: "never",
+    arguments: "never",
+    tools: "never"
+  },
+  agents: "never",
   moveDirectory: "never",
   modelSwitch: "per-session",
   resend: false,

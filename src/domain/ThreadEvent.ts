@@ -20,6 +20,7 @@ import { CompactionOutcome, CompactionTrigger } from "./Compaction.ts"
 import { Continuity } from "./Continuity.ts"
 import { Epoch, InstanceId, ItemId, Position, ProviderName, RequestId, SessionId, ThreadId, TurnId } from "./Ids.ts"
 import { Item } from "./Item.ts"
+import { ProjectConfig } from "./ProjectConfig.ts"
 import { RuntimeMode } from "./RuntimeMode.ts"
 import { SnapshotFailure, SnapshotInfo } from "./Snapshot.ts"
 import { Task } from "./Task.ts"
@@ -257,6 +258,8 @@ const serviceCases = {
     sessionId: SessionId,
     directory: Schema.String,
     runtimeMode: RuntimeMode,
+    /** What the agent may take from the directory's own configuration. */
+    projectConfig: ProjectConfig,
     continuity: Continuity,
     /** The session that this one replaces in a reset. */
     previousSessionId: Schema.optionalKey(SessionId),

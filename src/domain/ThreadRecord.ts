@@ -6,6 +6,7 @@
 import { Schema } from "effect"
 import { CompactionPolicy } from "./CompactionPolicy.ts"
 import { Epoch, InstanceId, Position, ProviderName, SessionId, ThreadId, TurnId } from "./Ids.ts"
+import { ProjectDecision } from "./ProjectConfig.ts"
 import { RuntimeMode } from "./RuntimeMode.ts"
 import { TurnCause } from "./TurnCause.ts"
 import { ModelSelection, TurnInput } from "./TurnInput.ts"
@@ -46,7 +47,11 @@ export const Binding = Schema.Struct({
   /** Real path that the session works in. */
   directory: Schema.String,
   runtimeMode: RuntimeMode,
+  /** What holds of the directory's own configuration; decided anew at each start. */
+  project: ProjectDecision,
   model: Schema.optionalKey(ModelSelection),
+  /** The persona of turns that name none. */
+  agent: Schema.optionalKey(Schema.String),
   title: Schema.optionalKey(Schema.String),
   /** Where the thread's policy differs from the service's. */
   compaction: Schema.optionalKey(CompactionPolicy),

@@ -59,6 +59,11 @@ export interface Settings {
       readonly deadline?: Duration.Input | undefined
     })
     | undefined
+  /**
+   * Whether an agent may run what it finds in this directory (a real path), where neither the thread nor the instance is
+   * told; `false` holds in `full-access`, too. Default: `true` for threads that begin in `full-access`.
+   */
+  readonly trust?: ((directory: string) => boolean) | undefined
   /** What is saved of a transcript, and for how long. */
   readonly transcripts?: TranscriptArchive.Settings | undefined
   readonly reaper?: {
@@ -100,6 +105,7 @@ export interface Resolved {
     readonly gateDeadline: Duration.Duration
     readonly deadline: Duration.Duration
   }
+  readonly trust: ((directory: string) => boolean) | undefined
   readonly transcripts: { readonly redactor: Redactor; readonly retention: Retention }
   readonly reaper: ReaperSettings
 }
@@ -132,6 +138,7 @@ export const defaults: Resolved = {
     gateDeadline: Duration.seconds(90),
     deadline: Duration.minutes(10)
   },
+  trust: undefined,
   transcripts: { redactor: knownSecrets, retention: { keepLast: defaultKeepLast } },
   reaper: {
     idleAfter: Duration.minutes(30),
@@ -183,6 +190,8 @@ const isRedactor = (input: unknown): input is Redactor =>
 
 const isExempt = (input: unknown): input is (binding: Binding) => boolean => Predicate.isFunction(input)
 
+const isTrust = (input: unknown): input is (directory: string) => boolean => Predicate.isFunction(input)
+
 const isMaxLive = (input: unknown): input is number =>
   input === Number.POSITIVE_INFINITY || (Number.isInteger(input) && Number(input) >= 1)
 
@@ -208,6 +217,7 @@ const Input = Schema.Struct({
     gateDeadline: Schema.optional(Span),
     deadline: Schema.optional(Span)
   })),
+  trust: Schema.optional(Schema.declare(isTrust, { expected: "a function" })),
   transcripts: Schema.optional(Schema.Struct({
     redactor: Schema.optional(Schema.declare(isRedactor, { expected: "a Redactor" })),
     retention: Schema.optional(Schema.Struct({
@@ -277,8 +287,9 @@ type Fields<A> = { readonly [K in keyof A]: Data<A[K]> }
  * @since 0.1.0
  */
 export interface FromConfig
-  extends Fields<Omit<Settings, "attachmentLimit" | "compaction" | "limits" | "transcripts" | "reaper">>
+  extends Fields<Omit<Settings, "attachmentLimit" | "compaction" | "limits" | "trust" | "transcripts" | "reaper">>
 {
+  readonly trust?: Settings["trust"]
   readonly attachmentLimit?: Fields<NonNullable<Settings["attachmentLimit"]>> | undefined
   readonly limits?: Fields<NonNullable<Settings["limits"]>> | undefined
   readonly compaction?: Fields<NonNullable<Settings["compaction"]>> | undefined
@@ -307,9 +318,10 @@ const readFields = Effect.fnUntraced(function*<A extends object>(fields: A | und
  * @since 0.1.0
  */
 export const read = Effect.fnUntraced(function*(settings: FromConfig) {
-  const { attachmentLimit, compaction, limits, reaper, transcripts, ...rest } = settings
+  const { attachmentLimit, compaction, limits, reaper, transcripts, trust, ...rest } = settings
   return {
     ...(yield* readFields(rest)),
+    trust,
     attachmentLimit: yield* readFields(attachmentLimit),
     compaction: yield* readFields(compaction),
     limits: yield* readFields(limits),

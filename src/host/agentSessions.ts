@@ -45,7 +45,10 @@ export const make = ({ actors, deps }: { readonly deps: ThreadDeps; readonly act
         instanceId,
         directory: input.directory,
         runtimeMode: input.runtimeMode ?? "approval-required",
+        projectConfig: input.projectConfig,
+        before: undefined,
         model: input.model,
+        agent: undefined,
         title: input.title,
         onMissing: undefined,
         compaction: input.compaction

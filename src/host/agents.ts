@@ -14,24 +14,39 @@ export const make = ({ deps, list, offers }: {
   readonly list: Effect.Effect<ReadonlyArray<ProviderAdapter>>
 }) => {
   const missing = ({ provider }: ProviderAdapter, capability: string) => new CapabilityMissing({ provider, capability })
+  /** What a session would be offered that is started there without a word about trust. */
+  const offered = Effect.fnUntraced(function*(
+    adapter: ProviderAdapter,
+    directory: string | undefined,
+    refresh: boolean
+  ) {
+    const where = directory === undefined ? {} : {
+      directory,
+      projectConfig: deps.projectOf(adapter, {
+        directory,
+        runtimeMode: "approval-required",
+        projectConfig: undefined,
+        before: undefined
+      }).config
+    }
+    return (yield* offers.of(adapter, { ...where, refresh })) ?? (yield* missing(adapter, "say what it offers"))
+  })
   return {
     listOffers: Effect.fn("ProviderService.listOffers")(function*({ directory, instanceId, refresh = false }) {
       yield* Effect.annotateCurrentSpan({ instanceId })
       const adapter = yield* deps.adapterOf(instanceId)
       const real = directory === undefined ? undefined : yield* deps.realDirectory(directory)
-      return (yield* offers.of(adapter, { directory: real, refresh })) ??
-        (yield* missing(adapter, "say what it offers"))
+      return yield* offered(adapter, real, refresh)
     }),
 
     watchOffers: ({ directory, instanceId }) =>
       Stream.unwrap(Effect.gen(function*() {
         const adapter = yield* deps.adapterOf(instanceId)
         const real = directory === undefined ? undefined : yield* deps.realDirectory(directory)
-        const current = Effect.flatMap(
-          offers.of(adapter, { directory: real, refresh: false }),
-          (offers) => offers === undefined ? missing(adapter, "say what it offers") : Effect.succeed(offers)
+        return offers.changes(adapter).pipe(
+          Stream.mapEffect(() => offered(adapter, real, false)),
+          Stream.changes
         )
-        return offers.changes(adapter).pipe(Stream.mapEffect(() => current), Stream.changes)
       })),
 
     signIn: ({ instanceId, method }) =>

@@ -46,15 +46,24 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
     createThread: Effect.fn("ProviderService.createThread")(function*(input) {
       const { threadId } = input
       yield* Effect.annotateCurrentSpan({ threadId })
-      const { provider } = yield* adapterOf(input.instanceId)
+      const adapter = yield* adapterOf(input.instanceId)
+      const directory = yield* deps.realDirectory(input.directory)
+      const runtimeMode = input.runtimeMode ?? "approval-required"
       const at = clock.currentTimeMillisUnsafe()
       const binding = {
         threadId,
         instanceId: input.instanceId,
-        provider,
-        directory: yield* deps.realDirectory(input.directory),
-        runtimeMode: input.runtimeMode ?? "approval-required",
+        provider: adapter.provider,
+        directory,
+        runtimeMode,
+        project: deps.projectOf(adapter, {
+          directory,
+          runtimeMode,
+          projectConfig: input.projectConfig,
+          before: undefined
+        }),
         ...(input.model === undefined ? {} : { model: input.model }),
+        ...(input.agent === undefined ? {} : { agent: input.agent }),
         ...(input.title === undefined ? {} : { title: input.title }),
         ...(input.compaction === undefined ? {} : { compaction: input.compaction }),
         status: "stopped" as const,
@@ -109,7 +118,12 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
       if (Option.isSome(yield* store.getThread(newThreadId))) return yield* new ThreadExists({ threadId: newThreadId })
       const { binding, past } = yield* actors.use(threadId, (actor) => actor.fork(input.at))
       const plan = StartPlan.again(
-        { directory: input.directory, runtimeMode: input.runtimeMode, title: input.title },
+        {
+          directory: input.directory,
+          runtimeMode: input.runtimeMode,
+          projectConfig: input.projectConfig,
+          title: input.title
+        },
         binding
       )
       return infoOf(yield* actors.use(newThreadId, (actor) => actor.create(plan, past)))
@@ -171,7 +185,10 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
         instanceId: input.instanceId ?? manifest.instanceId,
         directory: input.directory ?? manifest.directory,
         runtimeMode: input.runtimeMode ?? "approval-required",
+        projectConfig: input.projectConfig,
+        before: undefined,
         model: undefined,
+        agent: undefined,
         title: input.title,
         onMissing: undefined,
         compaction: undefined

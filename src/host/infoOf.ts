@@ -11,5 +11,6 @@ export const infoOf = ({ binding, continuity }: LiveEpoch): SessionInfo => ({
   sessionId: binding.sessionId,
   directory: binding.directory,
   runtimeMode: binding.runtimeMode,
+  project: binding.project,
   continuity
 })

@@ -2,8 +2,9 @@
  * What agents offer, asked of them in bounded time, kept for some minutes, and asked for anew when it has changed.
  */
 import { Cache, Effect, Exit, PubSub, Stream } from "effect"
+import { ProjectConfig } from "../domain/ProjectConfig.ts"
 import { type AgentStartError, AgentUnreachable } from "../provider/AdapterError.ts"
-import type { Offers } from "../provider/Offers.ts"
+import type { Offers, OffersInput } from "../provider/Offers.ts"
 import type { ProviderAdapter } from "../provider/ProviderAdapter.ts"
 import type { ThreadDeps } from "../thread/ThreadDeps.ts"
 
@@ -39,7 +40,7 @@ export const make = Effect.sync((): KnownOffers => {
     const before = agents.get(adapter)
     if (before !== undefined) return before
     const known: Known = {
-      cache: yield* Cache.makeWith((directory: string) => ask(adapter, directory), {
+      cache: yield* Cache.makeWith((key: string) => ask(adapter, inputOf(key)), {
         capacity,
         timeToLive: (exit) => Exit.isSuccess(exit) ? timeToLive : 0
       }),
@@ -49,11 +50,12 @@ export const make = Effect.sync((): KnownOffers => {
     return known
   })
   return {
-    of: Effect.fnUntraced(function*(adapter, { directory = anywhere, refresh }) {
+    of: Effect.fnUntraced(function*(adapter, { directory, projectConfig = "instructions", refresh }) {
       if (adapter.offers === undefined) return undefined
       const { cache, changed } = yield* knownOf(adapter)
-      if (refresh) yield* Cache.invalidate(cache, directory)
-      const offers = yield* Cache.get(cache, directory)
+      const key = directory === undefined ? anywhere : `${projectConfig}:${directory}`
+      if (refresh) yield* Cache.invalidate(cache, key)
+      const offers = yield* Cache.get(cache, key)
       if (refresh) yield* PubSub.publish(changed, undefined)
       return offers
     }),
@@ -72,12 +74,17 @@ export const make = Effect.sync((): KnownOffers => {
   }
 })
 
-/** No absolute path. */
+/** In no directory. */
 const anywhere = ""
 
-const ask = ({ instanceId, offers }: ProviderAdapter, directory: string): Asked =>
+const inputOf = (key: string): OffersInput => {
+  const projectConfig = ProjectConfig.literals.find((config) => key.startsWith(`${config}:`))
+  return projectConfig === undefined ? {} : { directory: key.slice(projectConfig.length + 1), projectConfig }
+}
+
+const ask = ({ instanceId, offers }: ProviderAdapter, input: OffersInput): Asked =>
   offers === undefined ? Effect.die(new Error(`${instanceId} has no offers`)) : Effect.timeoutOrElse(
-    offers(directory === anywhere ? {} : { directory }),
+    offers(input),
     {
       duration: deadline,
       orElse: () => new AgentUnreachable({ instanceId, operation: "offers", code: "DEADLINE" })

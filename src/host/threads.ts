@@ -4,6 +4,7 @@
 import { Clock, Context, Deferred, Effect, FileSystem, Option, Path, Scope, Tracer } from "effect"
 import type { CompactionTrigger } from "../domain/Compaction.ts"
 import type { InstanceId, ThreadId } from "../domain/Ids.ts"
+import * as ProjectConfig from "../domain/ProjectConfig.ts"
 import * as dispatcher from "../hooks/internal/dispatcher.ts"
 import { type HookServices, LifecycleHooks } from "../hooks/LifecycleHooks.ts"
 import * as SteadyClock from "../process/SteadyClock.ts"
@@ -67,6 +68,15 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
     },
     adapterOf,
     realDirectory: directories.make(fs, path),
+    projectOf: ({ projectConfig: instance }, { before, directory, projectConfig, runtimeMode }) =>
+      ProjectConfig.decide({
+        before,
+        directory,
+        runtimeMode,
+        thread: projectConfig,
+        instance,
+        trusted: settings.trust?.(directory)
+      }),
     makeRoom: (threadId) => cap.makeRoom(threadId),
     offersOf: offers.of,
     offersChanged: offers.changed,

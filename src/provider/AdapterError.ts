@@ -9,12 +9,14 @@
  */
 import { Schema } from "effect"
 import { InstanceId, ProviderName, RequestId, SessionId, TurnId } from "../domain/Ids.ts"
+import { ProjectConfig } from "../domain/ProjectConfig.ts"
 import { hidden } from "../domain/PublicError.ts"
 import { RuntimeMode } from "../domain/RuntimeMode.ts"
 
 export * from "./AgentError.ts"
 export * from "./OfferError.ts"
 export * from "./PortabilityError.ts"
+export * from "./SetupError.ts"
 export { SignInFailed } from "./SignIn.ts"
 
 /**
@@ -131,7 +133,7 @@ export class DirectoryUnsupported
 }
 
 /**
- * The runtime mode cannot be enforced on this agent, so the session was not started.
+ * The runtime mode, or what `projectConfig` asks for, cannot be enforced on this agent, so the session was not started.
  *
  * @category errors
  * @since 0.1.0
@@ -140,13 +142,18 @@ export class PolicyUnenforceable
   extends Schema.TaggedError<PolicyUnenforceable>("effect-coding-agents/PolicyUnenforceable")("PolicyUnenforceable", {
     instanceId: InstanceId,
     runtimeMode: RuntimeMode,
+    /** Where this is what cannot be enforced. A start that trusts the directory would succeed. */
+    projectConfig: Schema.optionalKey(ProjectConfig),
     /** What the agent would have allowed, or how it answered, in its own terms. */
     effective: hidden(Schema.Unknown)
   }, { httpApiStatus: 422 })
 {
   readonly retryable = false
   override get message() {
-    return `${this.instanceId} cannot enforce ${this.runtimeMode}`
+    return this.projectConfig === undefined
+      ? `${this.instanceId} cannot enforce ${this.runtimeMode}`
+      : `${this.instanceId} cannot be kept from running what it finds in the directory (projectConfig "${this.projectConfig}"); ` +
+        "if you trust the directory, start with \"trust\""
   }
 }
 

@@ -5,6 +5,7 @@
  * @since 0.1.0
  */
 import { Schema } from "effect"
+import { ProjectConfig } from "../domain/ProjectConfig.ts"
 import { RuntimeMode } from "../domain/RuntimeMode.ts"
 
 /**
@@ -24,6 +25,20 @@ export const CompactionGate = Schema.Literals(["blocking", "client-initiated", "
 export type CompactionGate = typeof CompactionGate.Type
 
 /**
+ * Where the app can set something: for each session (`StartInput.setup`), only in the options of the adapter, or not at all.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const SetupScope = Schema.Literals(["per-session", "per-instance", "never"])
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type SetupScope = typeof SetupScope.Type
+
+/**
  * What an agent can do at most; `ProviderSession.capabilities` says what holds of one session. Plain JSON.
  *
  * @category schemas
@@ -32,6 +47,22 @@ export type CompactionGate = typeof CompactionGate.Type
 export const Capabilities = Schema.Struct({
   /** The modes that the adapter enforces; a start in any other fails. */
   runtimeModes: Schema.Array(RuntimeMode),
+  /**
+   * What the adapter can hold the agent to, of what it finds in a working directory; a start with any other fails. One that
+   * cannot keep a project's code from running declares `trust` alone.
+   */
+  projectConfig: Schema.Array(ProjectConfig),
+  /** Which parts of a `SessionSetup` the adapter takes. */
+  setup: Schema.Struct({
+    environment: SetupScope,
+    mcpServers: SetupScope,
+    directories: SetupScope,
+    instructions: SetupScope,
+    arguments: SetupScope,
+    tools: SetupScope
+  }),
+  /** Whether a turn, or only the start of a session, may name one of the agent's personas (`agent`). */
+  agents: Schema.Literals(["per-turn", "per-session", "never"]),
   /** Where a resumed session may work: anywhere, in a worktree of the same project, or only where it was. */
   moveDirectory: Schema.Literals(["anywhere", "same-project", "never"]),
   /** Whether a turn may name another model than the one before. */

@@ -8,6 +8,7 @@
  */
 import { Effect, Schema } from "effect"
 import type { InstanceId, ProviderName } from "../domain/Ids.ts"
+import type { ProjectConfig } from "../domain/ProjectConfig.ts"
 import { type ModelSelection, type TurnInput, TurnMode } from "../domain/TurnInput.ts"
 import { CapabilityMissing, ModelUnavailable } from "./AdapterError.ts"
 import { CommandResets, CommandUnavailable, SkillUnavailable } from "./OfferError.ts"
@@ -121,6 +122,8 @@ export interface Offers extends Schema.Schema.Type<typeof Offers> {}
 export interface OffersInput {
   /** Real path of an existing directory, whose own configuration may add to what is offered. Absent: what is offered anywhere. */
   readonly directory?: string | undefined
+  /** What the agent may take from that directory; nothing else of it runs. Default: `instructions`. */
+  readonly projectConfig?: ProjectConfig | undefined
 }
 
 /**

@@ -24,6 +24,7 @@ import type { Effect, Option, Scope, Stream } from "effect"
 import type { AgentSessionPage } from "../domain/AgentSession.ts"
 import type { CompactionTrigger } from "../domain/Compaction.ts"
 import type { InstanceId, ProviderName, RequestId, SessionId, TaskId, ThreadId, TurnId } from "../domain/Ids.ts"
+import type { ProjectConfig } from "../domain/ProjectConfig.ts"
 import type { RuntimeMode } from "../domain/RuntimeMode.ts"
 import type { ProviderEvent } from "../domain/ThreadEvent.ts"
 import type { ModelSelection, TurnInput } from "../domain/TurnInput.ts"
@@ -44,6 +45,7 @@ import type {
   RequestGone,
   SessionInUse,
   SessionMissing,
+  SetupRefused,
   TurnNotInSession,
   TurnRefused
 } from "./AdapterError.ts"
@@ -53,6 +55,7 @@ import type { NativeCopy } from "./NativeCopy.ts"
 import type { Offers, OffersInput } from "./Offers.ts"
 import type { ProviderHistory, TurnEvidence } from "./ProviderHistory.ts"
 import type { StoredCursor } from "./ResumeCursor.ts"
+import type { SessionSetup } from "./SessionSetup.ts"
 import type { SignInFailed, SignInStep } from "./SignIn.ts"
 
 export type { Capabilities, CompactionGate } from "./Capabilities.ts"
@@ -101,7 +104,23 @@ export interface StartInput {
   readonly runtimeMode: RuntimeMode
   readonly model?: ModelSelection | undefined
   readonly title?: string | undefined
+  /**
+   * The persona of turns that name none. An adapter whose `agents` are `per-turn` uses it for each of them. A persona that
+   * the agent does not have fails the start with `SetupRefused`.
+   */
+  readonly agent?: string | undefined
   readonly from: StartFrom
+  /**
+   * What the agent may take from the directory's own configuration, decided by the service; one of `Capabilities.projectConfig`.
+   * It holds before anything of the directory is read, as the runtime mode does: for a start, a resume, a fork, a move and
+   * all that follows. `trust`: the agent does as it would alone. `instructions`: nothing of the directory runs, connects,
+   * or loosens a rule; text for the model and stricter rules stay, read from regular files inside of the directory
+   * (`ProjectText` of the kit). `ignore`: nothing is taken. What is found and left out is reported once, after the start,
+   * in a `Warning` with the code `project-ignored` (`ProjectText.warning`).
+   */
+  readonly projectConfig: ProjectConfig
+  /** Only parts that the adapter declares as `per-session`. Absent: nothing. */
+  readonly setup?: SessionSetup | undefined
   readonly compaction?: {
     /** Whether the agent may compact by itself when its context is full. */
     readonly auto: boolean
@@ -129,6 +148,7 @@ export type StartSessionError =
   | DirectoryUnreachable
   | DirectoryUnsupported
   | PolicyUnenforceable
+  | SetupRefused
   | ModelUnavailable
 
 /**
@@ -290,10 +310,12 @@ export interface ProviderAdapter {
   readonly provider: ProviderName
   readonly instanceId: InstanceId
   readonly capabilities: Capabilities
+  /** What the app set for all sessions of this instance that are not told otherwise. */
+  readonly projectConfig?: ProjectConfig | undefined
   readonly startSession: (input: StartInput) => Effect.Effect<ProviderSession, StartSessionError, Scope.Scope>
   /**
    * Sessions that the agent has and that this library did not make, subagents' left out, newest first. Absent where
-   * `adopt` is not among the capabilities.
+   * `adopt` is not among the capabilities. Nothing of a directory runs for it.
    */
   readonly listSessions?: ((query: SessionQuery) => Effect.Effect<AgentSessionPage, ListSessionsError>) | undefined
   /**

@@ -11,6 +11,7 @@ import { Schema } from "effect"
 import { CompactionPolicy } from "../domain/CompactionPolicy.ts"
 import { MissingPolicy } from "../domain/Continuity.ts"
 import { InstanceId, RequestId, SessionId, TaskId, ThreadId, TurnId } from "../domain/Ids.ts"
+import { ProjectConfig } from "../domain/ProjectConfig.ts"
 import { RuntimeMode } from "../domain/RuntimeMode.ts"
 import { SnapshotRef } from "../domain/Snapshot.ts"
 import { Attachment, ModelSelection, TurnCommand, TurnMode } from "../domain/TurnInput.ts"
@@ -45,8 +46,15 @@ export const StartSession = Schema.Struct({
   directory: Schema.optional(WellFormed),
   /** Default: the thread's own, or `approval-required`. */
   runtimeMode: Schema.optional(RuntimeMode),
+  /**
+   * What the agent may take from the directory's own configuration. `trust` holds for this thread in this directory. Default:
+   * what was asked for before; or else what the instance, the app's `trust`, or the mode says.
+   */
+  projectConfig: Schema.optional(ProjectConfig),
   /** Default: the thread's own, or the agent's. */
   model: Schema.optional(ModelSelection),
+  /** The persona of turns that name none. Default: the thread's own, or the agent's. */
+  agent: Schema.optional(WellFormed.check(Schema.isNonEmpty())),
   title: Schema.optional(Text),
   /** What to do if the session is proved missing. Default: the service's. */
   onMissing: Schema.optional(MissingPolicy),
@@ -74,8 +82,12 @@ export const CreateThread = Schema.Struct({
   directory: WellFormed,
   /** Default: `approval-required`. */
   runtimeMode: Schema.optional(RuntimeMode),
+  /** Default: what the instance, the app's `trust`, or the mode says. */
+  projectConfig: Schema.optional(ProjectConfig),
   /** Default: the agent's. */
   model: Schema.optional(ModelSelection),
+  /** The persona of turns that name none. Default: the agent's. */
+  agent: Schema.optional(WellFormed.check(Schema.isNonEmpty())),
   title: Schema.optional(Text),
   /** Where this thread differs from the service. */
   compaction: Schema.optional(CompactionPolicy)
@@ -312,6 +324,8 @@ export const ForkThread = Schema.Struct({
   directory: Schema.optional(WellFormed),
   /** Default: the source's. */
   runtimeMode: Schema.optional(RuntimeMode),
+  /** Default: the source's; in another directory, trust that was asked for the source is not the copy's. */
+  projectConfig: Schema.optional(ProjectConfig),
   title: Schema.optional(Text)
 })
 
@@ -376,6 +390,8 @@ export const AdoptSession = Schema.Struct({
   directory: WellFormed,
   /** Default: `approval-required`. */
   runtimeMode: Schema.optional(RuntimeMode),
+  /** Default: what the instance, the app's `trust`, or the mode says. */
+  projectConfig: Schema.optional(ProjectConfig),
   /** Default: the session's. */
   model: Schema.optional(ModelSelection),
   title: Schema.optional(Text),
@@ -472,6 +488,8 @@ export const RestoreThread = Schema.Struct({
   /** Absolute path. Default: the directory that the snapshot is of. */
   directory: Schema.optional(WellFormed),
   runtimeMode: Schema.optional(RuntimeMode),
+  /** Default: what the instance, the app's `trust`, or the mode says. */
+  projectConfig: Schema.optional(ProjectConfig),
   title: Schema.optional(Text)
 })
 

@@ -39,6 +39,7 @@ const start = [
   Adapter.DirectoryUnreachable,
   Adapter.DirectoryUnsupported,
   Adapter.PolicyUnenforceable,
+  Adapter.SetupRefused,
   Adapter.ModelUnavailable,
   Service.InstanceNotFound,
   Service.DirectoryInvalid,

@@ -7,6 +7,7 @@ import { Schema } from "effect"
 import { CompactionOutcome } from "../domain/Compaction.ts"
 import { Continuity } from "../domain/Continuity.ts"
 import { Epoch, InstanceId, ProviderName, SessionId, ThreadId, TurnId } from "../domain/Ids.ts"
+import { ProjectDecision } from "../domain/ProjectConfig.ts"
 import { RuntimeMode } from "../domain/RuntimeMode.ts"
 import { SnapshotInfo } from "../domain/Snapshot.ts"
 import { SavedMessage, SnapshotManifest } from "../domain/SnapshotManifest.ts"
@@ -30,6 +31,8 @@ export const SessionInfo = Schema.Struct({
   /** Real path that the session works in. */
   directory: Schema.String,
   runtimeMode: RuntimeMode,
+  /** What the agent may take from the directory's own configuration, and who says so. */
+  project: ProjectDecision,
   /** What became of the past when the session was started. */
   continuity: Continuity
 })

@@ -40,7 +40,9 @@
  * @since 0.1.0
  */
 import { Context, Effect, Latch, Layer, Schema, type Scope, Stream } from "effect"
+import * as Adapter from "../adapter/Adapter.ts"
 import { InstanceId, ProviderName } from "../domain/Ids.ts"
+import { ProjectConfig } from "../domain/ProjectConfig.ts"
 import { RuntimeMode } from "../domain/RuntimeMode.ts"
 import type { AgentCheck } from "../provider/AgentCheck.ts"
 import { none, type Offers } from "../provider/Offers.ts"
@@ -77,6 +79,8 @@ export interface MockProviderOptions {
    * within a project and steps are not told.
    */
   readonly capabilities?: Partial<Capabilities> | undefined
+  /** What the app set for the instance, of its directories' own configuration. */
+  readonly projectConfig?: ProjectConfig | undefined
   /** The models on offer, by their ids; any other is refused. Default: those of `offers`, or every model is taken. */
   readonly models?: ReadonlyArray<string> | undefined
   /** What else is on offer. Default: both modes, no commands and no skills. A command is run by the script. */
@@ -114,10 +118,11 @@ export class MockProvider
     options: MockProviderOptions = {}
   ): Effect.fn.Return<MockControls, InstanceExists, ProviderRegistry | Scope.Scope> {
     const agent = makeAgent(options)
-    yield* ProviderRegistry.register({
+    const adapter = yield* Adapter.make({
       provider: agent.provider,
       instanceId: agent.instanceId,
       capabilities: agent.capabilities,
+      projectConfig: options.projectConfig,
       offers: () => Effect.suspend(() => Effect.as(reachable(agent, "offers"), agent.offers)),
       check: Effect.succeed({
         installed: true,
@@ -134,6 +139,7 @@ export class MockProvider
       startSession: (input) => start(agent, input),
       listSessions: (query) => list(agent, query)
     })
+    yield* ProviderRegistry.register(adapter)
     return makeControls(agent)
   })
 
@@ -152,6 +158,16 @@ const signIn =
 
 const allCapabilities: Capabilities = {
   runtimeModes: RuntimeMode.literals,
+  projectConfig: ProjectConfig.literals,
+  setup: {
+    environment: "per-session",
+    mcpServers: "per-session",
+    directories: "per-session",
+    instructions: "per-session",
+    arguments: "per-session",
+    tools: "per-session"
+  },
+  agents: "per-turn",
   moveDirectory: "same-project",
   modelSwitch: "per-turn",
   resend: false,

@@ -8,6 +8,7 @@ import type { CompactionTrigger } from "../domain/Compaction.ts"
 import * as CompactionPolicy from "../domain/CompactionPolicy.ts"
 import type { Continuity } from "../domain/Continuity.ts"
 import { Epoch as EpochNumber } from "../domain/Ids.ts"
+import type { ProjectDecision } from "../domain/ProjectConfig.ts"
 import type { EventBody } from "../domain/ThreadEvent.ts"
 import type { Binding, BoundThread } from "../domain/ThreadRecord.ts"
 import type { TranscriptTurn } from "../domain/Transcript.ts"
@@ -48,14 +49,18 @@ export const open = Effect.fnUntraced(function*(
   const begin = Effect.gen(function*() {
     yield* deps.makeRoom(cell.threadId)
     const adapter = yield* deps.adapterOf(plan.instanceId)
+    const directory = yield* deps.realDirectory(plan.directory)
+    const project = deps.projectOf(adapter, { ...plan, directory })
     const { continuity, session } = yield* SessionStart.run({
       scope,
       adapter,
       input: {
         threadId: cell.threadId,
-        directory: yield* deps.realDirectory(plan.directory),
+        directory,
         runtimeMode: plan.runtimeMode,
+        projectConfig: project.config,
         model: plan.model,
+        agent: plan.agent,
         title: plan.title,
         compaction: {
           auto: policy.auto,
@@ -67,7 +72,7 @@ export const open = Effect.fnUntraced(function*(
       rehydrateTokens: deps.settings.rehydrateTokens,
       archive: past._tag === "Fork" ? Effect.succeed(past.turns) : deps.archive.sinceReset(cell.threadId)
     })
-    return { adapter, continuity, session }
+    return { adapter, continuity, project, session }
   })
   const exit = yield* whileStarting(
     cell,
@@ -122,6 +127,7 @@ interface Started {
   readonly adapter: ProviderAdapter
   readonly session: ProviderSession
   readonly continuity: Continuity
+  readonly project: ProjectDecision
   readonly scope: Scope.Closeable
   readonly policy: Required<CompactionPolicy.CompactionPolicy>
   readonly gated: boolean
@@ -136,7 +142,7 @@ const bind = Effect.fnUntraced(function*(
   previous: Previous,
   started: Started
 ) {
-  const { adapter, continuity, policy, scope, session } = started
+  const { adapter, continuity, policy, project, scope, session } = started
   const { live: replaced, record } = previous
   // A turn that is under way in the session to be replaced ends before anything else is written.
   if (replaced !== undefined) yield* EpochEnd.interruptRunning(deps, replaced, "reset")
@@ -150,7 +156,9 @@ const bind = Effect.fnUntraced(function*(
     sessionId: session.sessionId,
     directory: session.directory,
     runtimeMode: plan.runtimeMode,
+    project,
     ...(plan.model === undefined ? {} : { model: plan.model }),
+    ...(plan.agent === undefined ? {} : { agent: plan.agent }),
     ...(plan.title === undefined ? {} : { title: plan.title }),
     ...(plan.compaction === undefined ? {} : { compaction: plan.compaction }),
     status: "idle",
@@ -270,6 +278,7 @@ const openingOf = (
       sessionId,
       directory: binding.directory,
       runtimeMode: binding.runtimeMode,
+      projectConfig: binding.project.config,
       continuity,
       ...(previousSessionId === undefined ? {} : { previousSessionId }),
       ...(recovered ? { recovered } : {})

@@ -15,11 +15,11 @@ export const check = Effect.fnUntraced(function*(
   input: TurnInput
 ) {
   if (!Offers.isAsked(input)) return
-  const { directory, instanceId } = binding
+  const { directory, instanceId, project } = binding
   const adapter = yield* deps.adapterOf(instanceId)
   const held = (refresh: boolean) =>
     Effect.flatMap(
-      deps.offersOf(adapter, { directory, refresh }),
+      deps.offersOf(adapter, { directory, projectConfig: project.config, refresh }),
       (offers) => Offers.checkTurn(adapter, offers, input)
     )
   // What was written since the offers were asked for is not held against the user.

@@ -6,6 +6,7 @@ import { Result } from "effect"
 import type { CompactionPolicy } from "../domain/CompactionPolicy.ts"
 import type { MissingPolicy } from "../domain/Continuity.ts"
 import type { InstanceId, ThreadId } from "../domain/Ids.ts"
+import type { Before, ProjectConfig } from "../domain/ProjectConfig.ts"
 import type { RuntimeMode } from "../domain/RuntimeMode.ts"
 import type { Binding } from "../domain/ThreadRecord.ts"
 import type { ModelSelection } from "../domain/TurnInput.ts"
@@ -16,7 +17,9 @@ export interface StartRequest {
   readonly instanceId?: InstanceId | undefined
   readonly directory?: string | undefined
   readonly runtimeMode?: RuntimeMode | undefined
+  readonly projectConfig?: ProjectConfig | undefined
   readonly model?: ModelSelection | undefined
+  readonly agent?: string | undefined
   readonly title?: string | undefined
   readonly onMissing?: MissingPolicy | undefined
   readonly compaction?: CompactionPolicy | undefined
@@ -27,7 +30,11 @@ export interface StartPlan {
   /** As it was asked for; the opening looks up the real path. */
   readonly directory: string
   readonly runtimeMode: RuntimeMode
+  /** As it was asked for now; the opening decides, by what held before. */
+  readonly projectConfig: ProjectConfig | undefined
+  readonly before: Before | undefined
   readonly model: ModelSelection | undefined
+  readonly agent: string | undefined
   readonly title: string | undefined
   /** Absent: the service's. */
   readonly onMissing: MissingPolicy | undefined
@@ -44,8 +51,11 @@ const plan = (
   instanceId,
   directory,
   runtimeMode: asked.runtimeMode ?? stored?.runtimeMode ?? "approval-required",
-  // A model name means nothing to another agent.
+  projectConfig: asked.projectConfig,
+  before: stored,
+  // The name of a model or a persona means nothing to another agent.
   model: asked.model ?? (stored?.instanceId === instanceId ? stored.model : undefined),
+  agent: asked.agent ?? (stored?.instanceId === instanceId ? stored.agent : undefined),
   title: asked.title ?? stored?.title,
   onMissing: asked.onMissing,
   compaction: asked.compaction ?? stored?.compaction

@@ -5,11 +5,12 @@ import type { Clock, Context, Duration, Effect, Path, Scope } from "effect"
 import type { CompactionPolicy } from "../domain/CompactionPolicy.ts"
 import type { MissingPolicy } from "../domain/Continuity.ts"
 import type { Epoch, InstanceId, ThreadId } from "../domain/Ids.ts"
+import type { Asked, ProjectConfig, ProjectDecision } from "../domain/ProjectConfig.ts"
 import type { Redactor } from "../domain/Redaction.ts"
 import type * as TurnLimits from "../domain/TurnLimits.ts"
 import type { SteadyClock } from "../process/SteadyClock.ts"
 import type { AgentStartError } from "../provider/AdapterError.ts"
-import type { Offers } from "../provider/Offers.ts"
+import type { Offers, OffersInput } from "../provider/Offers.ts"
 import type { ProviderAdapter } from "../provider/ProviderAdapter.ts"
 import type { DirectoryInvalid, InstanceNotFound } from "../service/ServiceError.ts"
 import type { SessionStore } from "../store/SessionStore.ts"
@@ -39,6 +40,12 @@ export interface ThreadSettings {
   readonly reaper: ReaperSettings
 }
 
+/** What a decision about a directory's configuration needs of a start. */
+export interface ProjectAsked extends Pick<Asked, "directory" | "runtimeMode" | "before"> {
+  /** For the thread. */
+  readonly projectConfig: ProjectConfig | undefined
+}
+
 /** What taking snapshots needs. */
 export interface SnapshotDeps {
   readonly snapshots: Snapshots
@@ -65,6 +72,8 @@ export interface ThreadDeps {
   readonly adapterOf: (instanceId: InstanceId) => Effect.Effect<ProviderAdapter, InstanceNotFound>
   /** The real path of a directory that can be worked in. */
   readonly realDirectory: (directory: string) => Effect.Effect<string, DirectoryInvalid>
+  /** What a session may take from its directory (a real path): by what was asked, the instance, and the app's settings. */
+  readonly projectOf: (adapter: ProviderAdapter, asked: ProjectAsked) => ProjectDecision
   /** Before a session is started: stops idle ones of other threads where there would be too many. */
   readonly makeRoom: (threadId: ThreadId) => Effect.Effect<void>
   /**
@@ -73,7 +82,7 @@ export interface ThreadDeps {
    */
   readonly offersOf: (
     adapter: ProviderAdapter,
-    options: { readonly directory: string | undefined; readonly refresh: boolean }
+    options: OffersInput & { readonly refresh: boolean }
   ) => Effect.Effect<Offers | undefined, AgentStartError>
   /** An agent has said that it offers something else than before. */
   readonly offersChanged: (adapter: ProviderAdapter) => Effect.Effect<void>

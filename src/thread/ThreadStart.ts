@@ -100,6 +100,9 @@ const fits = ({ binding }: LiveEpoch.LiveEpoch, plan: StartPlan.StartPlan, direc
   binding.instanceId === plan.instanceId &&
   binding.directory === directory &&
   binding.runtimeMode === plan.runtimeMode &&
+  (plan.projectConfig === undefined ||
+    (binding.project.by === "thread" && binding.project.config === plan.projectConfig)) &&
+  binding.agent === plan.agent &&
   CompactionPolicy.same(binding.compaction, plan.compaction)
 
 /** Changes what a live session can take without a restart: the title, and the model, which goes with the next prompt. */

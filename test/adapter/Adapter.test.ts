@@ -15,7 +15,8 @@ const capabilities: Capabilities = {
   ...Adapter.least,
   runtimeModes: ["full-access"],
   compactionGate: "observe-only",
-  autoCompaction: "always"
+  autoCompaction: "always",
+  projectConfig: ["trust", "instructions", "ignore"]
 }
 
 const session = (sessionId: SessionId): ProviderSession => ({
@@ -61,6 +62,7 @@ const input = (threadId: string): StartInput => ({
   threadId: ThreadId.make(threadId),
   directory: "/",
   runtimeMode: "full-access",
+  projectConfig: "instructions",
   from: { _tag: "New" }
 })
 

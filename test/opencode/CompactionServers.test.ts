@@ -29,6 +29,7 @@ const started = (directory: string, input: Partial<StartInput> = {}): StartInput
   threadId: ThreadId.make("thread"),
   directory,
   runtimeMode: "full-access",
+  projectConfig: "instructions",
   title: "test",
   from: { _tag: "New" },
   ...input

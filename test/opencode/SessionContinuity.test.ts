@@ -219,6 +219,7 @@ layer(OpenCodeServer.layer(waits), { timeout: "60 seconds", excludeTestServices:
           threadId: ThreadId.make("t"),
           directory,
           runtimeMode: "full-access",
+          projectConfig: "trust",
           from: { _tag: "Resume", cursor }
         }))
       })
@@ -236,6 +237,7 @@ layer(OpenCodeServer.layer(waits), { timeout: "60 seconds", excludeTestServices:
       threadId: ThreadId.make("t"),
       directory,
       runtimeMode,
+      projectConfig: "trust",
       from: { _tag: "New" }
     })
     return { proxy, session, driven: yield* drive(session) }
@@ -314,6 +316,7 @@ layer(OpenCodeServer.layer(waits), { timeout: "60 seconds", excludeTestServices:
         threadId: ThreadId.make("t"),
         directory,
         runtimeMode: "full-access",
+        projectConfig: "trust",
         from: { _tag: "New" }
       })
       process.kill(server.pid, "SIGKILL")

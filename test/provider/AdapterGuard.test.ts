@@ -41,7 +41,8 @@ const capabilities: Capabilities = {
   moveDirectory: "anywhere",
   modelSwitch: "per-turn",
   compactionGate: "observe-only",
-  autoCompaction: "always"
+  autoCompaction: "always",
+  projectConfig: ["trust", "instructions", "ignore"]
 }
 
 /** An agent of a class, with methods, accessors and private fields. It says what it is told to, then ends the turn. */
@@ -190,6 +191,7 @@ describe("the guard of adapters", () => {
         threadId,
         directory: "/here",
         runtimeMode: "full-access",
+        projectConfig: "instructions",
         from: { _tag: "New" }
       })
       assert.deepStrictEqual([session.directory, session.origin._tag], ["/here", "New"])

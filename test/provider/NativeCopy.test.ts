@@ -70,6 +70,7 @@ const open = Effect.fnUntraced(function*(id: string, directory: string, from: St
     threadId: ThreadId.make("thread"),
     directory,
     runtimeMode: "full-access",
+    projectConfig: "instructions",
     from
   })
   const events = yield* Queue.unbounded<ProviderEvent>()

@@ -237,8 +237,8 @@ describe("Commit: the thread", () => {
   it.effect("P1 store: a thread can be made without a session, once, and is started as any other", () =>
     onStore(Effect.gen(function*() {
       const store = yield* SessionStore
-      const { createdAt, directory, instanceId, provider, runtimeMode } = binding()
-      const thread = { threadId, createdAt, directory, instanceId, provider, runtimeMode, activeAt: createdAt }
+      const { createdAt, directory, instanceId, project, provider, runtimeMode } = binding()
+      const thread = { threadId, createdAt, directory, instanceId, project, provider, runtimeMode, activeAt: createdAt }
       const position = yield* store.createThread(thread)
       assert.deepStrictEqual<unknown>(
         yield* store.getThread(threadId),

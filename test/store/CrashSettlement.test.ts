@@ -186,10 +186,11 @@ describe("Crash settlement: rows that cannot be read", () => {
         `INSERT INTO eca_turns (turn_id, thread_id, epoch, status, input, intent_at) VALUES
            ('', 'thread-1', 1, 'accepted', '{"prompt":"hi"}', 1), ('${long}', 'thread-1', 1, 'intent', '{', 1),
            (X'FF', 'nowhere', 1, 'intent', '{}', 1);
-         INSERT INTO eca_threads SELECT '', instance_id, provider, session_id, directory, runtime_mode, model, title,
-           compaction, status, epoch, last_seq, position, created_at, active_at, due_at FROM eca_threads
+         INSERT INTO eca_threads SELECT '', instance_id, provider, session_id, directory, runtime_mode, project, model, agent,
+           title, compaction, status, epoch, last_seq, position, created_at, active_at, due_at FROM eca_threads
            WHERE thread_id = 'fine';
-         INSERT INTO eca_threads SELECT CAST(X'FF' AS TEXT), '', '', '', '', 'never', '{', title, compaction, 'asleep', -3,
+         INSERT INTO eca_threads SELECT CAST(X'FF' AS TEXT), '', '', '', '', 'never', '[', '{', agent, title,
+           compaction, 'asleep', -3,
            'many', position, 'then', 'now', due_at FROM eca_threads WHERE thread_id = 'fine';
          UPDATE eca_events SET body = '{"_tag":"ItemSta' WHERE type = 'ItemStarted'`
       )

@@ -140,6 +140,7 @@ const starting = (place: Place, frames: ReadonlyArray<SessionFrame>, input: Part
         threadId: ThreadId.make("thread"),
         directory: place.directory,
         runtimeMode: "approval-required",
+        projectConfig: "trust",
         from: { _tag: "New" },
         ...input
       }

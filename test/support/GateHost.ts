@@ -22,6 +22,7 @@ const host = Effect.gen(function*() {
     threadId: ThreadId.make("held"),
     directory,
     runtimeMode: "approval-required",
+    projectConfig: "instructions",
     title: "test",
     from: { _tag: "New" },
     compaction: { auto: true, gate: () => held(() => session.sessionId) }

@@ -44,6 +44,7 @@ export const open = Effect.fnUntraced(function*(options: {
     threadId: ThreadId.make(options.thread ?? "thread"),
     directory: options.directory ?? "/project",
     runtimeMode: options.runtimeMode ?? "full-access",
+    projectConfig: "instructions",
     from: options.from ?? { _tag: "New" },
     compaction: options.compaction,
     ...(options.model === undefined ? {} : { model: { id: options.model } })

@@ -78,6 +78,7 @@ const make = Effect.fnUntraced(function*(options: Partial<OpenCode.Managed> = {}
       threadId: ThreadId.make(`thread-${++threads}`),
       directory,
       runtimeMode: "approval-required",
+      projectConfig: "instructions",
       title: "test",
       from: { _tag: "New" },
       ...input

@@ -1,5 +1,6 @@
 /** An agent of one session whose every answer the test gives: for what no well-behaved agent does. */
 import { Effect, Stream } from "effect"
+import { Adapter } from "../../src/adapter/index.ts"
 import { RuntimeMode } from "../../src/domain/RuntimeMode.ts"
 import { InstanceId, ProviderName, ProviderRegistry, SessionId } from "../../src/index.ts"
 import type { Capabilities, ProviderAdapter, ProviderSession, StartInput } from "../../src/provider/ProviderAdapter.ts"
@@ -24,6 +25,7 @@ export const register = Effect.fnUntraced(function*(
   const note = (what: string) => Effect.sync(() => log.push(what))
   const begins = (input: StartInput) => Effect.andThen(note("started"), Effect.sync(() => options.onStart?.(input)))
   const capabilities: Capabilities = {
+    ...Adapter.least,
     runtimeModes: RuntimeMode.literals,
     moveDirectory: "anywhere",
     modelSwitch: "per-turn",
@@ -37,6 +39,7 @@ export const register = Effect.fnUntraced(function*(
     compact: false,
     compactionGate: "observe-only",
     autoCompaction: "always",
+    projectConfig: ["trust", "instructions", "ignore"],
     questions: true,
     elicitations: true,
     denyReason: true,

@@ -48,6 +48,7 @@ export const binding = (options: { readonly threadId?: ThreadId; readonly epoch?
   directory: "/project",
   runtimeMode: "approval-required",
   status: "idle",
+  project: { config: "instructions", by: "mode" },
   epoch: options.epoch ?? first,
   lastSeq: 0,
   createdAt: 1000,
@@ -84,6 +85,7 @@ export const sessionStarted: EventBody = {
   sessionId: SessionId.make("session-1"),
   directory: "/project",
   runtimeMode: "approval-required",
+  projectConfig: "instructions",
   continuity: { _tag: "Created" }
 }
 

@@ -13,6 +13,16 @@ import type { Capabilities } from "../../provider/ProviderAdapter.ts"
  */
 export const capabilities: Capabilities = {
   runtimeModes: ["approval-required", "auto-accept-edits", "full-access", "read-only"],
+  projectConfig: ["trust", "instructions", "ignore"],
+  setup: {
+    environment: "per-instance",
+    mcpServers: "per-instance",
+    directories: "never",
+    instructions: "per-instance",
+    arguments: "never",
+    tools: "never"
+  },
+  agents: "never",
   moveDirectory: "anywhere",
   modelSwitch: "per-turn",
   resend: false,

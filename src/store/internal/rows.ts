@@ -25,7 +25,9 @@ export interface BindingRow {
   readonly session_id: string | null
   readonly directory: string
   readonly runtime_mode: string
+  readonly project: string
   readonly model: string | null
+  readonly agent: string | null
   readonly title: string | null
   readonly compaction: string | null
   readonly status: string
@@ -47,7 +49,9 @@ export const bindingRow = (
   session_id: binding.sessionId ?? null,
   directory: binding.directory,
   runtime_mode: binding.runtimeMode,
+  project: JSON.stringify(binding.project),
   model: binding.model === undefined ? null : JSON.stringify(binding.model),
+  agent: binding.agent ?? null,
   title: binding.title ?? null,
   compaction: binding.compaction === undefined ? null : JSON.stringify(binding.compaction),
   status: binding.status,
@@ -69,7 +73,9 @@ export const toBinding = (row: BindingRow): Result.Result<Binding, Schema.Schema
     ...optional("sessionId", row.session_id),
     directory: row.directory,
     runtimeMode: row.runtime_mode,
+    project: parseJson(row.project),
     ...optional("model", row.model === null ? null : parseJson(row.model)),
+    ...optional("agent", row.agent),
     ...optional("title", row.title),
     ...optional("compaction", row.compaction === null ? null : parseJson(row.compaction)),
     status: row.status,

@@ -331,6 +331,7 @@ export const listen = Effect.fnUntraced(function*(host: Host, input: Partial<Sta
       threadId: thread,
       directory: bench.directories.home,
       runtimeMode: bench.capabilities.runtimeModes[0] ?? "approval-required",
+      projectConfig: bench.capabilities.projectConfig.find((config) => config !== "trust") ?? "trust",
       from: { _tag: "New" },
       ...input
     })

@@ -8,7 +8,6 @@ import {
   AgentUnreachable,
   CapabilityMissing,
   DirectoryUnreachable,
-  PolicyUnenforceable,
   SessionMissing
 } from "../../provider/AdapterError.ts"
 import type { ProviderSession, StartInput, StartSessionError } from "../../provider/ProviderAdapter.ts"
@@ -35,13 +34,6 @@ export const start = Effect.fn("MockProvider.startSession")(function*(
   if (fault !== undefined) yield* fault
   if (agent.unreachable !== undefined) {
     return yield* new AgentUnreachable({ instanceId, operation: "startSession", code: agent.unreachable })
-  }
-  if (!agent.capabilities.runtimeModes.includes(input.runtimeMode)) {
-    return yield* new PolicyUnenforceable({
-      instanceId,
-      runtimeMode: input.runtimeMode,
-      effective: agent.capabilities.runtimeModes
-    })
   }
   yield* checkModel(agent, input.model)
   const directory = realPath(input.directory)
