@@ -35,6 +35,7 @@ const started = (model: ScriptedModel["Service"], options: Partial<OpenCode.Mana
         threadId: ThreadId.make("thread"),
         directory,
         runtimeMode: "approval-required",
+        projectConfig: "trust",
         title: "test",
         from: { _tag: "New" },
         ...input
@@ -45,19 +46,16 @@ it.live(
   "P3 opencode: a temporary home has its sessions for as long as the Layer, over servers that come and go",
   () =>
     Effect.gen(function*() {
-      const fs = yield* FileSystem.FileSystem
       const model = yield* ScriptedModel.make()
       const directory = yield* workspace
-      const temporary = yield* workspace
-      const homes = Effect.map(fs.readDirectory(temporary), (names) => names.length)
       yield* Effect.scoped(Effect.gen(function*() {
-        const start = yield* started(model, { idleTimeToLive: "1 millis", env: { TMPDIR: temporary } })
+        const start = yield* started(model, { idleTimeToLive: "1 millis" })
         const cursor = yield* Effect.scoped(Effect.gen(function*() {
           const driven = yield* Effect.flatMap(start(directory), drive)
           yield* driven.run("remember this")
           return yield* cursorOf(driven)
         }))
-        // The first server has stopped; a second one, and the one without automatic compaction, know the session.
+        // The first server stops at once without a session; the next one, and the one without automatic compaction, know it.
         for (const auto of [true, false]) {
           yield* Effect.scoped(Effect.gen(function*() {
             const driven = yield* Effect.flatMap(

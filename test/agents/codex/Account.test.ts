@@ -92,6 +92,7 @@ describe("the account of a Codex", () => {
           threadId: ThreadId.make("thread"),
           directory: home,
           runtimeMode: "approval-required",
+          projectConfig: "trust",
           from: { _tag: "New" }
         })
         yield* session.checkModel({ id: defaultModel ?? "" })
