@@ -213,18 +213,12 @@ export const tear = <About>(ledger: ItemLedger<About>, place: Place): Step<About
 }
 
 /**
- * A turn begins: completed items are forgotten, and so are open ones that do not stay.
+ * A turn begins: completed items are forgotten. Open ones go on; see {@link closeAll} for those that do not.
  *
  * @category transitions
  * @since 0.1.0
  */
-export const nextTurn = <About>(
-  ledger: ItemLedger<About>,
-  stays: (open: Open<About>) => boolean = () => true
-): ItemLedger<About> => ({
-  open: new Map(Array.from(ledger.open).filter(([, open]) => stays(open))),
-  done: new Set()
-})
+export const nextTurn = <About>(ledger: ItemLedger<About>): ItemLedger<About> => ({ ...ledger, done: new Set() })
 
 /** What a command's output has more than before, if that is all that is new. */
 const grown = (before: Item, now: Item): { readonly offset: number; readonly delta: string } | undefined => {

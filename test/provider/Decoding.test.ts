@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Queue } from "effect"
 import type { ServerResponse } from "node:http"
-import { InstanceId } from "../../src/domain/Ids.ts"
+import { InstanceId, RequestId } from "../../src/domain/Ids.ts"
 import * as Frame from "../../src/opencode/protocol/Frame.ts"
 import { makeParser } from "../../src/opencode/server/EventFrames.ts"
 import * as EventHub from "../../src/opencode/server/EventHub.ts"
@@ -99,10 +99,33 @@ describe("turns of OpenCode", () => {
     assert.isBelow(report.held, MutatedTurns.heldAtMost)
   }, 60_000)
 
+  it("are kept as they are where an id in them can be none of ours", () => {
+    for (const id of ["", "\ud800"]) {
+      const frames = [
+        { type: "message.part.delta", properties: { sessionID: "ses_1", partID: id, field: "text", delta: "a" } },
+        { type: "permission.replied", properties: { sessionID: "ses_1", requestID: id, reply: "once" } },
+        {
+          type: "message.part.updated",
+          properties: { part: { id, sessionID: "ses_1", messageID: "msg_1", type: "text", text: "a" } }
+        }
+      ]
+      for (const frame of frames) {
+        const decoded = Frame.decode({ _tag: "Frame", ...frame, sessionId: "ses_1" })
+        assert.deepStrictEqual(decoded, { _tag: "Unrecognized", type: frame.type, raw: frame.properties })
+      }
+    }
+  })
+
   it("take words that every object knows for the words of others", () => {
     const { events, input } = TurnReplay.make("ses_1", Permissions.policy("approval-required", []), () => nothing)
     for (const name of ["constructor", "__proto__", "toString"]) {
-      const request = { id: `per_${name}`, sessionID: "ses_1", permission: name, patterns: [name], always: [] }
+      const request = {
+        id: RequestId.make(`per_${name}`),
+        sessionID: "ses_1",
+        permission: name,
+        patterns: [name],
+        always: []
+      }
       input({ _tag: "PermissionAsked", request })
       input({ _tag: "Todos", sessionId: "ses_1", todos: [{ content: "one", status: name }] })
       input({ _tag: "Error", sessionId: "ses_1", error: { name } })

@@ -3,13 +3,14 @@
  * that is not, or that does not fit, is `Unrecognized`.
  */
 import { Option, Schema } from "effect"
+import { ItemId, TurnId } from "../../domain/Ids.ts"
 import { TurnError } from "./Failure.ts"
 import { Changes, ThreadItem } from "./Items.ts"
 
 const Maybe = <S extends Schema.Constraint>(schema: S) => Schema.optionalKey(Schema.NullOr(schema))
 
 const turn = { turnId: Schema.String }
-const delta = { ...turn, itemId: Schema.String, delta: Schema.String }
+const delta = { ...turn, itemId: ItemId, delta: Schema.String }
 
 const Tokens = Schema.Struct({
   totalTokens: Schema.Finite,
@@ -30,7 +31,7 @@ const Window = Schema.Struct({
 
 /** Each under its method, with its parameters. */
 const Known = Schema.TaggedUnion({
-  "turn/started": { turn: Schema.Struct({ id: Schema.String }) },
+  "turn/started": { turn: Schema.Struct({ id: TurnId }) },
   "turn/completed": {
     turn: Schema.Struct({ id: Schema.String, status: Schema.String, error: Maybe(TurnError) })
   },
@@ -45,7 +46,7 @@ const Known = Schema.TaggedUnion({
   "item/plan/delta": delta,
   "item/reasoning/summaryTextDelta": { ...delta, summaryIndex: Maybe(Schema.Int) },
   "item/commandExecution/outputDelta": delta,
-  "item/fileChange/patchUpdated": { ...turn, itemId: Schema.String, changes: Changes },
+  "item/fileChange/patchUpdated": { ...turn, itemId: ItemId, changes: Changes },
   "thread/tokenUsage/updated": {
     ...turn,
     tokenUsage: Schema.Struct({ total: Tokens, last: Tokens, modelContextWindow: Maybe(Schema.Finite) })

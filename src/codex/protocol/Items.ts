@@ -20,7 +20,7 @@ export const Changes = Schema.Array(Change)
 
 /** One shape for all kinds: each has its own few of these fields. */
 export const ThreadItem = Schema.Struct({
-  id: Schema.String,
+  id: ItemId,
   type: Schema.String,
   status: Status,
   startedAtMs: Millis,
@@ -66,7 +66,7 @@ export const editsOf = (changes: typeof Changes.Type): ReadonlyArray<FileEdit> =
 
 /** `undefined` for what is no part of a transcript. */
 export const toItem = (raw: ThreadItem): Item | undefined => {
-  const itemId = ItemId.make(raw.id)
+  const itemId = raw.id
   const status = statuses[raw.status ?? "completed"] ?? "completed"
   const text = raw.text ?? ""
   const timing = {

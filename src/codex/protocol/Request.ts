@@ -5,11 +5,12 @@
  * policies that Codex offers beside a plain yes would be written down for all sessions, and are never sent.
  */
 import { Option, Schema } from "effect"
+import { ItemId } from "../../domain/Ids.ts"
 import type { ApprovalKind, ElicitationAnswer, Question, QuestionAnswer } from "../../domain/UserRequest.ts"
 
 const Text = Schema.optionalKey(Schema.NullOr(Schema.String))
 
-const common = { turnId: Text, itemId: Text }
+const common = { turnId: Text, itemId: Schema.optionalKey(Schema.NullOr(ItemId)) }
 
 const Asked = Schema.TaggedUnion({
   "item/commandExecution/requestApproval": {

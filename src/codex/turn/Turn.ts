@@ -82,7 +82,7 @@ const begin = (state: State, turnId: TurnId, native: string | undefined): State 
   base: state.totals
 })
 
-const started = (state: State, native: string): Step => {
+const started = (state: State, native: TurnId): Step => {
   const { compaction, turn } = state
   if (turn !== undefined && (turn.native === undefined || turn.native === native)) {
     return step(withTurn(state, { native, started: true }), [], [{ _tag: "Started", turnId: turn.turnId }])
@@ -91,8 +91,7 @@ const started = (state: State, native: string): Step => {
     return step({ ...state, compaction: { ...compaction, native } })
   }
   if (turn !== undefined) return step(state, [{ _tag: "Unrecognized", type: "turn/started", raw: { native } }])
-  const turnId = TurnId.make(native)
-  return step(begin(state, turnId, native), [{ _tag: "TurnBegan", turnId, cause: "agent" }])
+  return step(begin(state, native, native), [{ _tag: "TurnBegan", turnId: native, cause: "agent" }])
 }
 
 const item = (state: State, input: Extract<Known, { readonly _tag: "item/started" | "item/completed" }>): Step => {
@@ -109,18 +108,18 @@ const item = (state: State, input: Extract<Known, { readonly _tag: "item/started
 
 interface Delta {
   readonly turnId: string
-  readonly itemId: string
+  readonly itemId: ItemId
   readonly delta: string
 }
 
 const delta = (state: State, { delta, itemId, turnId }: Delta): Step =>
-  progress(withItems(state, ItemLedger.append(state.items, place(state, turnId), ItemId.make(itemId), delta)))
+  progress(withItems(state, ItemLedger.append(state.items, place(state, turnId), itemId, delta)))
 
 const patched = (
   state: State,
   { changes, itemId, turnId }: Extract<Known, { readonly _tag: "item/fileChange/patchUpdated" }>
 ): Step => {
-  const open = state.items.open.get(ItemId.make(itemId))
+  const open = state.items.open.get(itemId)
   return open?.item._tag === "FileChange"
     ? withItems(
       state,

@@ -3,14 +3,13 @@
  * exactly what was shown, because Codex's own "for the session" would outlive a change of ours.
  */
 import * as RequestBook from "../../adapter/RequestBook.ts"
-import { ItemId } from "../../domain/Ids.ts"
 import type { Item } from "../../domain/Item.ts"
 import { approvalOf, type Asked, questionsOf } from "../protocol/Request.ts"
 import { type Input, place, type State, type Step, step, withRequests } from "./TurnState.ts"
 
 export const asked = (state: State, { asked, id, raw }: Extract<Input, { readonly _tag: "Asked" }>): Step => {
   const at = place(state, asked.turnId)
-  const itemId = asked.itemId == null ? {} : { itemId: ItemId.make(asked.itemId) }
+  const itemId = asked.itemId == null ? {} : { itemId: asked.itemId }
   const request = { key: String(id), turnId: at.turnId, native: { id, asked } }
   const ask = (more: Pick<Parameters<typeof RequestBook.ask>[1], "asked" | "covers">) =>
     withRequests(state, RequestBook.ask(state.requests, { ...request, ...more }))
@@ -64,7 +63,7 @@ export const resolved = (state: State, key: string): Step => {
 }
 
 export const itemOf = ({ items }: State, { itemId }: Asked): Item | undefined =>
-  itemId == null ? undefined : items.open.get(ItemId.make(itemId))?.item
+  itemId == null ? undefined : items.open.get(itemId)?.item
 
 /** One line for a human, where the request does not say what it is about: the files are in the item that came before it. */
 const subjectOf = (asked: Asked, item: Item | undefined): string => {

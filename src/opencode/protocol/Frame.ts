@@ -3,8 +3,9 @@
  * unexpected shape, is `Unrecognized` and keeps its raw value. Frames known to be of no use here are listed by name.
  */
 import { Option, Schema } from "effect"
+import { ItemId, RequestId } from "../../domain/Ids.ts"
 import type { SessionFrame } from "../server/Connection.ts"
-import { decodePart, ErrorInfo, Info, type Part } from "./Message.ts"
+import { decodePart, ErrorInfo, Id, Info, type Part } from "./Message.ts"
 
 export const Status = Schema.Union([
   Schema.Struct({ type: Schema.Literals(["idle", "busy"]) }),
@@ -21,7 +22,7 @@ export type Status = typeof Status.Type
 const tool = Schema.optional(Schema.Struct({ messageID: Schema.String, callID: Schema.String }))
 
 export const PermissionRequest = Schema.Struct({
-  id: Schema.NonEmptyString,
+  id: RequestId,
   sessionID: Schema.String,
   permission: Schema.String,
   patterns: Schema.Array(Schema.String),
@@ -34,7 +35,7 @@ export const PermissionRequest = Schema.Struct({
 export type PermissionRequest = typeof PermissionRequest.Type
 
 export const QuestionRequest = Schema.Struct({
-  id: Schema.NonEmptyString,
+  id: RequestId,
   sessionID: Schema.String,
   questions: Schema.Array(Schema.Struct({
     question: Schema.String,
@@ -49,7 +50,7 @@ export type QuestionRequest = typeof QuestionRequest.Type
 const Todos = Schema.Array(Schema.Struct({ content: Schema.String, status: Schema.String }))
 
 export type Frame =
-  | { readonly _tag: "Delta"; readonly sessionId: string; readonly partId: string; readonly delta: string }
+  | { readonly _tag: "Delta"; readonly sessionId: string; readonly partId: ItemId; readonly delta: string }
   | { readonly _tag: "Message"; readonly info: Info }
   | { readonly _tag: "Part"; readonly part: Part }
   | { readonly _tag: "Status"; readonly sessionId: string; readonly status: Status }
@@ -59,14 +60,14 @@ export type Frame =
   | { readonly _tag: "Deleted"; readonly sessionId: string }
   | { readonly _tag: "Compacted"; readonly sessionId: string }
   | { readonly _tag: "PermissionAsked"; readonly request: PermissionRequest }
-  | { readonly _tag: "PermissionReplied"; readonly requestId: string; readonly reply: string }
+  | { readonly _tag: "PermissionReplied"; readonly requestId: RequestId; readonly reply: string }
   | { readonly _tag: "QuestionAsked"; readonly request: QuestionRequest }
   | {
     readonly _tag: "QuestionReplied"
-    readonly requestId: string
+    readonly requestId: RequestId
     readonly answers: ReadonlyArray<ReadonlyArray<string>>
   }
-  | { readonly _tag: "QuestionRejected"; readonly requestId: string }
+  | { readonly _tag: "QuestionRejected"; readonly requestId: RequestId }
   | { readonly _tag: "Todos"; readonly sessionId: string; readonly todos: typeof Todos.Type }
   | { readonly _tag: "Unrecognized"; readonly type: string; readonly raw: unknown }
 
@@ -92,6 +93,8 @@ const useless = new Set([
 /** The events of OpenCode's next session engine, sent beside those above. */
 const nextEngine = "session.next."
 
+const isItemId = Schema.is(ItemId)
+
 type Decode = (properties: unknown) => Option.Option<Frame | undefined>
 
 const decoder = <A, I>(schema: Schema.Codec<A, I>, toFrame: (value: A) => Frame): Decode => {
@@ -99,8 +102,8 @@ const decoder = <A, I>(schema: Schema.Codec<A, I>, toFrame: (value: A) => Frame)
   return (properties) => Option.map(decode(properties), toFrame)
 }
 
-const inSession = { sessionID: Schema.String }
-const reply = { ...inSession, requestID: Schema.NonEmptyString }
+const inSession = { sessionID: Id }
+const reply = { ...inSession, requestID: RequestId }
 const unnamed: ErrorInfo = { name: "UnknownError" }
 
 const decodePartFrame = Schema.decodeUnknownOption(Schema.Struct({ part: Schema.Unknown }))
@@ -154,7 +157,7 @@ export const decode = ({ type, sessionId, properties }: SessionFrame): Frame | u
   if (type === "message.part.delta" && typeof properties === "object" && properties !== null) {
     if ("partID" in properties && "delta" in properties && "field" in properties) {
       const { partID, delta, field } = properties
-      if (typeof partID === "string" && typeof delta === "string" && typeof field === "string") {
+      if (isItemId(partID) && typeof delta === "string" && typeof field === "string") {
         return field === "text" ? { _tag: "Delta", sessionId, partId: partID, delta } : undefined
       }
     }

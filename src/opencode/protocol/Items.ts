@@ -53,7 +53,7 @@ export const fromTool = (part: ToolPart, place: Place): Item => {
 }
 
 const base = (part: Part, place: Place) => ({
-  itemId: ItemId.make(part.id),
+  itemId: part.id,
   ...(part.sessionID === place.root ? {} : { subagent: part.sessionID })
 })
 

@@ -2,7 +2,7 @@
  * Subagents as tasks: one runs for as long as its session is busy. It is known by the id of that session, also when it is
  * taken up again.
  */
-import { ItemId, TaskId } from "../../domain/Ids.ts"
+import { TaskId } from "../../domain/Ids.ts"
 import type { Task } from "../../domain/Task.ts"
 import { inTurn, openTools, put, type State, type Step, step } from "./TurnState.ts"
 
@@ -27,6 +27,6 @@ const taskOf = (state: State, sessionId: string): Omit<Task, "status"> => {
     taskId: TaskId.make(sessionId),
     kind: "subagent",
     title: typeof title === "string" && title !== "" ? title : "subagent",
-    ...(call === undefined ? {} : { itemId: ItemId.make(call.id) })
+    ...(call === undefined ? {} : { itemId: call.id })
   }
 }

@@ -6,7 +6,6 @@
  * it. How it ends is told in {@link ./TurnEnd.ts}.
  */
 import * as ItemLedger from "../../adapter/ItemLedger.ts"
-import { RequestId } from "../../domain/Ids.ts"
 import type { CompactionPart, Info, Part, Stored } from "../protocol/Message.ts"
 import * as Subagents from "./Subagents.ts"
 import * as TurnEnd from "./TurnEnd.ts"
@@ -52,20 +51,21 @@ export const reduce = (state: State, input: Input): Step => {
     case "PermissionAsked":
       return TurnRequests.permissionAsked(state, input.request)
     case "PermissionReplied":
-      return TurnRequests.permissionReplied(state, RequestId.make(input.requestId), input.reply)
+      return TurnRequests.permissionReplied(state, input.requestId, input.reply)
     case "QuestionAsked":
       return TurnRequests.questionAsked(state, input.request)
     case "QuestionReplied":
-      return TurnRequests.questionSettled(state, RequestId.make(input.requestId), {
+      return TurnRequests.questionSettled(state, input.requestId, {
         _tag: "Answered",
         answers: input.answers
       })
     case "QuestionRejected":
-      return TurnRequests.questionSettled(state, RequestId.make(input.requestId), { _tag: "Dismissed" })
+      return TurnRequests.questionSettled(state, input.requestId, { _tag: "Dismissed" })
     case "Unrecognized":
       return step(state, [{ _tag: "Unrecognized", ...inTurn(state), type: input.type, raw: input.raw }])
     case "Sending":
-      return step(begin(state, input))
+      // A subagent that worked when the last turn ended may be done since, without a word on what it left open.
+      return andThen(TurnItems.closeAll(state), (state) => step(begin(state, input)))
     case "Steering":
       return step(withTurn(state, (turn) => ({ prompts: put(turn.prompts, input.messageId, false) })))
     case "NotSent":
@@ -115,7 +115,7 @@ const begin = (state: State, { turnId, messageId }: Extract<Input, { _tag: "Send
     },
     lastMessageId: messageId,
     messages: new Map(Array.from(state.messages).filter(([, { sessionId }]) => busy(sessionId))),
-    items: ItemLedger.nextTurn(state.items, ({ about }) => busy(about.sessionID)),
+    items: ItemLedger.nextTurn(state.items),
     children: new Map(Array.from(state.children).filter(([, busy]) => busy)),
     compactions: new Set(),
     usage: new Map(),

@@ -13,16 +13,14 @@ const into = (state: State, { events, state: items }: ItemLedger.Step<TextPart |
   step({ ...state, items }, events)
 
 /** New text of a part. The hot path. An empty part may stay empty, so its item starts with its first text. */
-export const delta = (state: State, partId: string, text: string): Step => {
-  const itemId = ItemId.make(partId)
-  return state.items.open.get(itemId)?.about.type === "tool"
+export const delta = (state: State, itemId: ItemId, text: string): Step =>
+  state.items.open.get(itemId)?.about.type === "tool"
     ? step(state)
     : into(state, ItemLedger.append(state.items, inTurn(state), itemId, text))
-}
 
 /** A text or reasoning part as it stands. */
 export const textPart = (state: State, part: TextPart, recovered: boolean): Step => {
-  const itemId = ItemId.make(part.id)
+  const itemId = part.id
   if (!shown(part) || state.items.done.has(itemId)) return step(state)
   const isOpen = state.items.open.has(itemId)
   if (part.time?.end !== undefined) {

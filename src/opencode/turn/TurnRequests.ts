@@ -1,7 +1,7 @@
 /**
  * Approvals and questions: which become the user's, which are answered by rule, and how each is settled once.
  */
-import { ItemId, RequestId } from "../../domain/Ids.ts"
+import { RequestId } from "../../domain/Ids.ts"
 import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
 import type { ApprovalDecision, ApprovalKind, QuestionAnswer } from "../../domain/UserRequest.ts"
 import type { PermissionRequest, QuestionRequest } from "../protocol/Frame.ts"
@@ -26,7 +26,7 @@ const deniedByConfiguration = "The user's OpenCode configuration denies this."
 
 /** OpenCode asks for permission. What the mode allows or the user's configuration denies never becomes a request. */
 export const permissionAsked = (state: State, request: PermissionRequest): Step => {
-  const requestId = RequestId.make(request.id)
+  const requestId = request.id
   if (state.requests.has(requestId)) return step(state)
   const decision = Permissions.decide(state.policy, agentOf(state, request), request.permission, request.patterns)
   if (decision === "deny") {
@@ -127,13 +127,13 @@ const coversOf = (request: PermissionRequest): string => {
 const placeOf = (state: State, { sessionID, tool }: PermissionRequest | QuestionRequest) => {
   const part = openTools(state).find(({ callID }) => callID === tool?.callID)
   return {
-    ...(part === undefined ? {} : { itemId: ItemId.make(part.id) }),
+    ...(part === undefined ? {} : { itemId: part.id }),
     ...(sessionID === state.root ? {} : { subagent: sessionID })
   }
 }
 
 export const questionAsked = (state: State, request: QuestionRequest): Step => {
-  const requestId = RequestId.make(request.id)
+  const requestId = request.id
   if (state.requests.has(requestId)) return step(state)
   const open: OpenRequest = { turnId: running(state)?.turnId, asked: { kind: "question", request } }
   return step({ ...state, requests: put(state.requests, requestId, open) }, [{
