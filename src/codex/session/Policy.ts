@@ -7,7 +7,8 @@
  * - `never` refuses what the sandbox does not let through, and every MCP tool in a read-only sandbox.
  * - `granular` with `mcp_elicitations` alone is `never` that still passes on what MCP servers ask the user.
  */
-import { Effect, FileSystem, Path, Schema } from "effect"
+import { Effect, type FileSystem, type Path, Schema } from "effect"
+import * as Workspace from "../../adapter/Workspace.ts"
 import type { Item } from "../../domain/Item.ts"
 import type { RuntimeMode } from "../../domain/RuntimeMode.ts"
 import type { Asked } from "../protocol/Request.ts"
@@ -76,7 +77,7 @@ export const byRule = (
   return mode === "auto-accept-edits" && asked._tag === "item/fileChange/requestApproval" && asked.grantRoot == null &&
       item?._tag === "FileChange" && item.edits.length > 0
     ? Effect.map(
-      Effect.forEach(item.edits, ({ path }) => isInside(directory, path)),
+      Effect.forEach(item.edits, ({ path }) => Workspace.holds(directory, path, guarded)),
       (inside) => inside.every((inside) => inside) ? true : undefined
     )
     : Effect.undefined
@@ -84,20 +85,3 @@ export const byRule = (
 
 /** What Codex itself protects in a workspace, since it decides what runs there. */
 const guarded = new Set([".git", ".codex", ".agents"])
-
-/** By real paths: a link may lead out of the directory. */
-const isInside = Effect.fnUntraced(function*(directory: string, file: string) {
-  const fs = yield* FileSystem.FileSystem
-  const path = yield* Path.Path
-  let there = path.resolve(directory, file)
-  const rest: Array<string> = []
-  // The file, and folders that lead to it, may not exist yet.
-  while (path.dirname(there) !== there && !(yield* Effect.orElseSucceed(fs.exists(there), () => false))) {
-    rest.unshift(path.basename(there))
-    there = path.dirname(there)
-  }
-  const real = path.join(yield* Effect.orElseSucceed(fs.realPath(there), () => "/"), ...rest)
-  const inside = path.relative(directory, real)
-  const parts = inside.split(path.sep)
-  return !path.isAbsolute(inside) && parts[0] !== ".." && inside !== "" && !parts.some((part) => guarded.has(part))
-})

@@ -1,0 +1,18 @@
+/**
+ * Claude's resume cursor. The session's id finds it again in every project's folder of its configuration
+ * (`CLAUDE_CONFIG_DIR`); the directory tells a move.
+ */
+import { Schema } from "effect"
+import { ProviderName } from "../../domain/Ids.ts"
+import * as ResumeCursor from "../../provider/ResumeCursor.ts"
+
+export const provider = ProviderName.make("claude")
+
+export const cursor = ResumeCursor.make({
+  provider,
+  version: 1,
+  schema: Schema.Struct(ResumeCursor.baseFields)
+})
+
+/** Claude's ids are UUIDs. Anything else in its place is taken for a title, and an empty one began a new session (2.1.329). */
+export const isSessionId = (id: string): boolean => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(id)

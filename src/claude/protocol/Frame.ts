@@ -1,0 +1,172 @@
+/**
+ * Claude's frames (2.1.332), as far as they are used. Fields that are not named here are ignored; a frame that is not, or
+ * that does not fit, is `Unrecognized`.
+ */
+import { Schema } from "effect"
+
+const Maybe = <S extends Schema.Constraint>(schema: S) => Schema.optionalKey(Schema.NullOr(schema))
+const Text = Maybe(Schema.String)
+const Count = Maybe(Schema.Finite)
+
+/** A block of a message: each type has its own few of these fields. */
+export const Block = Schema.Struct({
+  type: Schema.String,
+  text: Text,
+  thinking: Text,
+  id: Text,
+  name: Text,
+  input: Schema.optionalKey(Schema.Unknown),
+  tool_use_id: Text,
+  content: Schema.optionalKey(Schema.Unknown),
+  is_error: Maybe(Schema.Boolean)
+})
+
+export type Block = typeof Block.Type
+
+const Tokens = Schema.Struct({
+  input_tokens: Count,
+  output_tokens: Count,
+  cache_creation_input_tokens: Count,
+  cache_read_input_tokens: Count
+})
+
+export type Tokens = typeof Tokens.Type
+
+const ModelUsage = Schema.Struct({
+  inputTokens: Count,
+  outputTokens: Count,
+  thinkingTokens: Count,
+  cacheReadInputTokens: Count,
+  cacheCreationInputTokens: Count,
+  costUSD: Count,
+  contextWindow: Count
+})
+
+export type ModelUsage = typeof ModelUsage.Type
+
+/** Of the subagent that a call of a tool has started; absent for the agent itself. */
+const below = { parent_tool_use_id: Text, agent_id: Text }
+
+const Content = Schema.Union([Schema.String, Schema.Array(Block)])
+
+const TaskUsage = Maybe(Schema.Struct({ total_tokens: Count }))
+
+const Known = Schema.TaggedUnion({
+  command_lifecycle: { command_uuid: Schema.String, state: Schema.String },
+  stream_event: {
+    ...below,
+    event: Schema.Struct({
+      type: Schema.String,
+      index: Schema.optionalKey(Schema.Int),
+      message: Schema.optionalKey(Schema.Struct({ id: Schema.String, usage: Maybe(Tokens) })),
+      content_block: Schema.optionalKey(Schema.Struct({ type: Schema.String })),
+      delta: Schema.optionalKey(Schema.Struct({ text: Text, thinking: Text })),
+      usage: Maybe(Tokens)
+    }),
+    uuid: Schema.String
+  },
+  assistant: {
+    ...below,
+    message: Schema.Struct({ id: Schema.String, content: Schema.Array(Block) }),
+    error: Text,
+    is_api_error_message: Maybe(Schema.Boolean),
+    uuid: Schema.String
+  },
+  user: {
+    ...below,
+    message: Schema.Struct({ content: Content }),
+    tool_use_result: Schema.optionalKey(Schema.Unknown),
+    tool_result_meta: Maybe(Schema.Array(Schema.Struct({
+      id: Schema.String,
+      permission_decision: Maybe(Schema.Struct({ decision: Text }))
+    }))),
+    uuid: Text
+  },
+  result: {
+    subtype: Schema.String,
+    is_error: Schema.optionalKey(Schema.Boolean),
+    terminal_reason: Text,
+    stop_reason: Text,
+    api_error_status: Maybe(Schema.Int),
+    result: Text,
+    errors: Maybe(Schema.Array(Schema.String)),
+    user_message_uuid: Text,
+    user_message_uuids: Maybe(Schema.Array(Schema.String)),
+    origin: Maybe(Schema.Struct({ kind: Text })),
+    usage: Maybe(Tokens),
+    modelUsage: Maybe(Schema.Record(Schema.String, ModelUsage)),
+    model_usage_since_last_result: Maybe(Schema.Record(Schema.String, ModelUsage))
+  },
+  rate_limit_event: {
+    rate_limit_info: Schema.Struct({
+      status: Schema.String,
+      resetsAt: Count,
+      rateLimitType: Text,
+      utilization: Count
+    })
+  },
+  conversation_reset: { new_conversation_id: Text },
+  "system/init": {
+    mcp_servers: Schema.optionalKey(Schema.Array(Schema.Struct({ name: Schema.String, status: Schema.String }))),
+    model: Text,
+    permissionMode: Text
+  },
+  "system/status": { status: Text, compact_result: Text, permissionMode: Text },
+  "system/compact_boundary": {},
+  "system/api_retry": { attempt: Schema.Int, retry_delay_ms: Count, error_status: Count, error: Text },
+  "system/task_started": {
+    task_id: Schema.String,
+    tool_use_id: Text,
+    description: Text,
+    task_type: Text,
+    is_backgrounded: Maybe(Schema.Boolean),
+    ambient: Maybe(Schema.Boolean)
+  },
+  "system/task_progress": { task_id: Schema.String, usage: TaskUsage },
+  "system/task_updated": {
+    task_id: Schema.String,
+    patch: Schema.Struct({ status: Text, is_backgrounded: Maybe(Schema.Boolean) })
+  },
+  "system/task_notification": { task_id: Schema.String, status: Schema.String, summary: Text, usage: TaskUsage },
+  "system/background_tasks_changed": { tasks: Schema.Array(Schema.Struct({ task_id: Schema.String })) },
+  "system/informational": { content: Text, level: Text },
+  "system/session_writes_lost": {}
+})
+
+export type Known = typeof Known.Type
+
+export interface Unrecognized {
+  readonly _tag: "Unrecognized"
+  readonly type: string
+  readonly raw: unknown
+}
+
+export type Frame = Known | Unrecognized
+
+export type Of<Tag extends Known["_tag"]> = Extract<Known, { readonly _tag: Tag }>
+
+/** What is said elsewhere too, or is of no use to a reader. */
+const ignored = new Set([
+  "keep_alive",
+  "tool_progress",
+  "tool_use_summary",
+  "prompt_suggestion",
+  "auth_status",
+  "system/commands_changed",
+  "system/files_persisted",
+  "system/hook_started",
+  "system/hook_progress",
+  "system/hook_response",
+  "system/permission_denied",
+  "system/session_state_changed",
+  "system/thinking_tokens"
+])
+
+const decodeKnown = Schema.decodeUnknownOption(Known)
+
+/** `undefined` for what is ignored. */
+export const decode = (type: string, frame: unknown): Frame | undefined => {
+  if (ignored.has(type)) return undefined
+  const known = decodeKnown({ ...(typeof frame === "object" ? frame : {}), _tag: type })
+  return known._tag === "Some" ? known.value : { _tag: "Unrecognized", type, raw: frame }
+}

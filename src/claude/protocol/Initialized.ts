@@ -1,0 +1,24 @@
+/** What Claude (2.1.332) answers to `initialize`, as far as it is used. */
+import { Schema } from "effect"
+
+const Text = Schema.optionalKey(Schema.NullOr(Schema.String))
+
+export const Initialized = Schema.Struct({
+  claude_code_version: Schema.optionalKey(Schema.String),
+  current_permission_mode: Schema.optionalKey(Schema.String),
+  account: Schema.optionalKey(Schema.Struct({ email: Text, tokenSource: Text, apiKeySource: Text })),
+  models: Schema.Array(Schema.Struct({
+    value: Schema.String,
+    resolvedModel: Text,
+    displayName: Text,
+    description: Text,
+    supportedEffortLevels: Schema.optionalKey(Schema.NullOr(Schema.Array(Schema.String)))
+  })),
+  commands: Schema.optionalKey(Schema.Array(Schema.Struct({
+    name: Schema.String,
+    description: Text,
+    argumentHint: Text
+  })))
+})
+
+export interface Initialized extends Schema.Schema.Type<typeof Initialized> {}

@@ -1,0 +1,85 @@
+/**
+ * Hooks of a live session: which tools are asked for, and the gate before compactions. Claude waits for their answers as long
+ * as they take.
+ */
+import { Deferred, Effect, type FileSystem, type Path } from "effect"
+import { AgentProtocolError, GateMissing } from "../../provider/AdapterError.ts"
+import type { CompactionVerdict } from "../../provider/ProviderAdapter.ts"
+import * as Delivery from "./Delivery.ts"
+import * as History from "./History.ts"
+import * as LiveSession from "./LiveSession.ts"
+import * as Policy from "./Policy.ts"
+
+type Needs = FileSystem.FileSystem | Path.Path
+
+/** Fails where Claude would compact unasked. */
+export const ready = ({ cli, input }: LiveSession.LiveSession): Effect.Effect<void, GateMissing> =>
+  cli.hooked || input.compaction?.gate === undefined
+    ? Effect.void
+    : new GateMissing({ instanceId: cli.instanceId, missing: "its PreCompact hook" })
+
+export const makeHook = Effect.map(
+  Effect.context<Needs>(),
+  (files): LiveSession.Hook => (live, { callback_id, input }) => {
+    switch (callback_id) {
+      case "tool":
+        return Effect.succeed(toolDecision(live, input.tool_name ?? ""))
+      case "compact":
+        return Effect.provide(gate(live, input.trigger === "manual" ? "manual" : "auto"), files)
+      case "compacted":
+        return Effect.as(
+          LiveSession.apply(live, { _tag: "Summarized", summary: input.compact_summary ?? undefined }),
+          {}
+        )
+      default:
+        return Effect.succeed({})
+    }
+  }
+)
+
+const toolDecision = ({ input }: LiveSession.LiveSession, tool: string): object => {
+  const permissionDecision = Policy.decision(input.runtimeMode, tool)
+  return permissionDecision === undefined ? {} : {
+    hookSpecificOutput: {
+      hookEventName: "PreToolUse",
+      permissionDecision,
+      ...(permissionDecision === "deny" ? { permissionDecisionReason: "The session is read-only." } : {})
+    }
+  }
+}
+
+/** `systemMessage` reaches the model that writes the summary. */
+const gate = Effect.fnUntraced(function*(live: LiveSession.LiveSession, trigger: "auto" | "manual") {
+  yield* LiveSession.apply(live, { _tag: "Compacting", trigger })
+  yield* Effect.forEach(live.compactions, (waiting) => Deferred.succeed(waiting, undefined), { discard: true })
+  const ask = live.input.compaction?.gate
+  const verdict: CompactionVerdict = ask === undefined
+    ? { _tag: "Allow", context: [] }
+    : yield* Effect.andThen(History.caughtUp(live), ask(trigger))
+  yield* LiveSession.apply(live, { _tag: "Decided", verdict })
+  if (verdict._tag === "Veto") return { decision: "block", reason: verdict.reason }
+  return verdict.context.length === 0 ? {} : { systemMessage: verdict.context.join("\n\n") }
+})
+
+/** Answers once the gate is asked; the end follows in the events. */
+export const compact = Effect.fnUntraced(function*(live: LiveSession.LiveSession) {
+  yield* ready(live)
+  const begun = yield* Deferred.make<void>()
+  live.compactions.add(begun)
+  yield* Effect.gen(function*() {
+    const { done } = yield* Delivery.post(live, "/compact")
+    const first = yield* Effect.raceFirst(
+      Effect.as(Deferred.await(begun), "begun"),
+      Effect.raceFirst(Effect.as(done, "done"), Effect.as(live.cli.peer.closed, "closed"))
+    )
+    if (first !== "begun") {
+      // There was nothing to compact.
+      return yield* new AgentProtocolError({
+        instanceId: live.cli.instanceId,
+        operation: "compact",
+        name: first,
+        body: null
+      })
+    }
+  }).pipe(Effect.ensuring(Effect.sync(() => live.compactions.delete(begun))))
+})

@@ -1,0 +1,169 @@
+/**
+ * One live session: its state, the one place where the state is stepped, and what the frames of its process do to it.
+ *
+ * Inputs are taken one after the other under a lock, and their events are offered before the next is taken, so events leave
+ * in the order in which they became true, and a slow reader holds back the frames and not the memory.
+ */
+import { type Cause, Clock, Deferred, Effect, FileSystem, Path, Queue, type Scope, Semaphore } from "effect"
+import { SecureRandom } from "effect/crypto"
+import { Hex } from "effect/encoding"
+import type * as PeerProtocol from "../../adapter/PeerProtocol.ts"
+import * as SecretFilter from "../../adapter/SecretFilter.ts"
+import * as StdioPeer from "../../adapter/StdioPeer.ts"
+import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
+import type { AgentError } from "../../provider/AdapterError.ts"
+import type { StartInput } from "../../provider/ProviderAdapter.ts"
+import * as Frame from "../protocol/Frame.ts"
+import * as Request from "../protocol/Request.ts"
+import * as Turn from "../turn/Turn.ts"
+import { type Input, make as makeState, type State, type Want } from "../turn/TurnState.ts"
+import * as Policy from "./Policy.ts"
+import type { Started } from "./SessionStart.ts"
+
+/** What is known of a message on its way. */
+export interface Message {
+  readonly queued: Deferred.Deferred<void>
+  readonly started: Deferred.Deferred<void>
+  readonly done: Deferred.Deferred<void>
+}
+
+export interface LiveSession extends Started {
+  readonly input: StartInput
+  readonly scope: Scope.Scope
+  readonly lock: Semaphore.Semaphore
+  readonly events: Queue.Queue<ProviderEvent, Cause.Done>
+  /** Takes our secrets out of them. */
+  readonly filter: SecretFilter.SecretFilter
+  /** Requests of Claude's that wait for the user. */
+  readonly answers: Map<string, Deferred.Deferred<object>>
+  /** Messages of ours that wait to be taken. */
+  readonly messages: Map<string, Message>
+  /** The calls of `compact` that wait for its beginning. */
+  readonly compactions: Set<Deferred.Deferred<void>>
+  /** Its file has a message. */
+  resumable: boolean
+  /** The last message that was seen on the stream: the file has it a moment later. */
+  lastMessage: string | undefined
+  model: string | undefined
+  effort: string | undefined
+  state: State
+}
+
+/** Answers a hook of the session. */
+export type Hook = (
+  live: LiveSession,
+  asked: Extract<Request.Asked, { readonly _tag: "hook_callback" }>
+) => Effect.Effect<object>
+
+export const open = Effect.fnUntraced(function*(
+  started: Started,
+  input: StartInput,
+  hook: Hook
+): Effect.fn.Return<LiveSession, never, Scope.Scope | FileSystem.FileSystem | Path.Path> {
+  const { cli } = started
+  const live: LiveSession = {
+    ...started,
+    input,
+    scope: yield* Effect.scope,
+    lock: yield* Semaphore.make(1),
+    events: yield* Queue.bounded<ProviderEvent, Cause.Done>(eventCapacity),
+    filter: SecretFilter.make(cli.environment.secrets),
+    answers: new Map(),
+    messages: new Map(),
+    compactions: new Set(),
+    resumable: started.origin._tag !== "New",
+    lastMessage: undefined,
+    model: input.model?.id,
+    effort: undefined,
+    // Claude's ids of requests are its process's own.
+    state: makeState(Hex.encode(SecureRandom.randomBytesUnsafe(6)), input.compaction?.gate !== undefined)
+  }
+  const files = yield* Effect.context<FileSystem.FileSystem | Path.Path>()
+  // Runs before the process ends: releases what waits for a reader that has gone.
+  yield* Effect.addFinalizer(() => Effect.andThen(Queue.end(live.events), Queue.shutdown(live.events)))
+  yield* Effect.forkScoped(Effect.andThen(cli.peer.closed, Queue.end(live.events)))
+  yield* cli.listen({
+    onNotification: (type, params) => {
+      const frame = Frame.decode(type, params)
+      if (frame === undefined) return Effect.void
+      if ((frame._tag === "assistant" || frame._tag === "user") && frame.parent_tool_use_id == null) {
+        live.lastMessage = frame.uuid ?? live.lastMessage
+      }
+      return apply(live, frame)
+    },
+    onRequest: (request) => Effect.provide(answer(live, hook, request), files),
+    onReport: (report) => apply(live, { _tag: "Unrecognized", type: report._tag, raw: report }),
+    // A turn that still runs would be worked to its end.
+    beforeClose: Effect.suspend(() => live.state.turn === undefined ? Effect.void : call(live, "interrupt"))
+  })
+  return live
+})
+
+const eventCapacity = 4096
+
+/** Steps the state and lets the events out. */
+export const apply = (live: LiveSession, input: Input): Effect.Effect<void> =>
+  Effect.gen(function*() {
+    const { events, state, wants } = Turn.reduce(live.state, input, yield* Clock.currentTimeMillis)
+    live.state = state
+    if (events.length > 0) yield* Queue.offerAll(live.events, live.filter(events))
+    yield* Effect.forEach(wants, (want) => fulfil(live, want), { discard: true })
+  }).pipe(live.lock.withPermits(1), Effect.uninterruptible)
+
+const fulfil = (live: LiveSession, want: Want): Effect.Effect<unknown> => {
+  switch (want._tag) {
+    case "Allow":
+      return reply(live, want.native.id, Request.allow(want.native.asked))
+    case "Refuse":
+      return live.cli.peer.forget(want.native.id)
+    case "Queued":
+      return settle(live.messages.get(want.uuid)?.queued)
+    case "Started":
+      return settle(live.messages.get(want.uuid)?.started)
+    case "Done":
+      return settle(live.messages.get(want.uuid)?.done)
+    case "Lost":
+      return Queue.end(live.events)
+  }
+}
+
+const settle = (waiting: Deferred.Deferred<void> | undefined): Effect.Effect<unknown> =>
+  waiting === undefined ? Effect.void : Deferred.succeed(waiting, undefined)
+
+/** A call, with the errors of the contract. */
+export const call = (
+  { cli }: LiveSession,
+  subtype: string,
+  params?: object
+): Effect.Effect<unknown, AgentError> =>
+  Effect.mapError(cli.peer.call(subtype, params), StdioPeer.toAgentError(cli.instanceId))
+
+/** The answer to a request, or `false` if Claude no longer waits for it. */
+export const reply = (live: LiveSession, id: PeerProtocol.PeerId, answer: object): Effect.Effect<boolean> => {
+  const waiting = live.answers.get(String(id))
+  return waiting === undefined ? Effect.succeed(false) : Deferred.succeed(waiting, answer)
+}
+
+const answer = Effect.fnUntraced(function*(
+  live: LiveSession,
+  hook: Hook,
+  { id, method, params }: PeerProtocol.Request
+): Effect.fn.Return<object, PeerProtocol.Refusal, FileSystem.FileSystem | Path.Path> {
+  const asked = Request.decode(method, params)
+  if (asked === undefined) {
+    yield* apply(live, { _tag: "Unrecognized", type: `control_request/${method}`, raw: params })
+    return yield* Effect.fail({ message: `${method} is not supported` })
+  }
+  if (asked._tag === "hook_callback") return yield* hook(live, asked)
+  const rule = yield* Policy.byRule(live.input.runtimeMode, live.directory, asked)
+  if (rule !== undefined) return rule ? Request.allow(asked) : Request.deny("The session is read-only.")
+  const key = String(id)
+  const waiting = Deferred.makeUnsafe<object>()
+  live.answers.set(key, waiting)
+  return yield* apply(live, { _tag: "Asked", id, asked, raw: params }).pipe(
+    Effect.andThen(Deferred.await(waiting)),
+    // In a fiber of its own, since what interrupts this one may hold the lock.
+    Effect.onInterrupt(() => Effect.forkIn(apply(live, { _tag: "Withdrawn", key }), live.scope)),
+    Effect.ensuring(Effect.sync(() => live.answers.delete(key)))
+  )
+})

@@ -1,0 +1,97 @@
+/**
+ * A live Claude session as the service sees it.
+ */
+import { Effect, FileSystem, Option, Path, Stream } from "effect"
+import * as Adapter from "../../adapter/Adapter.ts"
+import * as RequestBook from "../../adapter/RequestBook.ts"
+import { type InstanceId, type RequestId, SessionId } from "../../domain/Ids.ts"
+import { RequestGone } from "../../provider/AdapterError.ts"
+import type { ProviderSession, StartInput, StartSessionError } from "../../provider/ProviderAdapter.ts"
+import type * as Cli from "../process/Cli.ts"
+import { capabilities } from "../protocol/Capabilities.ts"
+import { cursor, provider } from "../protocol/Cursor.ts"
+import * as Request from "../protocol/Request.ts"
+import * as Compaction from "./Compaction.ts"
+import * as Copies from "./Copies.ts"
+import * as Delivery from "./Delivery.ts"
+import * as History from "./History.ts"
+import * as LiveSession from "./LiveSession.ts"
+import * as SessionStart from "./SessionStart.ts"
+import * as Transcript from "./Transcript.ts"
+
+export interface Options extends Cli.Options, SessionStart.SessionOptions {}
+
+export const make = Effect.fn("Claude.startSession")(function*(
+  instanceId: InstanceId,
+  options: Options,
+  input: StartInput
+): Effect.fn.Return<ProviderSession, StartSessionError, Cli.Needs> {
+  const started = yield* SessionStart.start(instanceId, options, input)
+  const live = yield* LiveSession.open(started, input, yield* Compaction.makeHook)
+  if (input.model !== undefined) {
+    yield* Delivery.checkModel(live, input.model)
+    yield* Delivery.useEffort(live, input.model)
+  }
+  if (input.from._tag === "Seeded") yield* Delivery.tell(live, input.from.transcript)
+  const files = yield* Effect.context<FileSystem.FileSystem | Path.Path>()
+  const { cli, directory, origin, sessionId } = started
+  const stored = (id: string) =>
+    cursor.encode({
+      sessionId: SessionId.make(id),
+      directory,
+      runtimeMode: input.runtimeMode,
+      agentVersion: cli.version
+    })
+  const answered = (
+    requestId: RequestId,
+    given: RequestBook.Answer,
+    toReply: (asked: Request.Permission) => object
+  ) =>
+    Effect.suspend(() => {
+      const found = RequestBook.answer(live.state.requests, requestId, given)
+      if (found === undefined) return Effect.fail(new RequestGone({ requestId }))
+      const { id, asked } = found.request.native
+      return LiveSession.apply(live, { _tag: "Answering", book: found.book }).pipe(
+        Effect.andThen(LiveSession.reply(live, id, toReply(asked))),
+        Effect.flatMap((waits) => waits ? Effect.void : Effect.fail(new RequestGone({ requestId }))),
+        Effect.tap(() => LiveSession.apply(live, { _tag: "Settled", requestId }))
+      )
+    })
+  const isResumable = Effect.suspend(() =>
+    live.resumable
+      ? Effect.succeed(true)
+      : Effect.tap(Transcript.isResumable(cli.environment.config, sessionId), (isThere) =>
+        Effect.sync(() => {
+          live.resumable = isThere
+        }))
+  )
+  return Adapter.session(provider, {
+    sessionId,
+    directory,
+    origin,
+    cursor: Effect.map(
+      Effect.provide(isResumable, files),
+      (isThere) => isThere ? Option.some(stored(sessionId)) : Option.none()
+    ),
+    events: Stream.fromQueue(live.events),
+    exit: cli.exit,
+    capabilities,
+    turnRef: () => Delivery.newId,
+    checkModel: (model) => Delivery.checkModel(live, model),
+    sendTurn: (turn) => Effect.andThen(Compaction.ready(live), Effect.provide(Delivery.send(live, turn), files)),
+    steerTurn: (turn) => Effect.andThen(Compaction.ready(live), Effect.provide(Delivery.steer(live, turn), files)),
+    interruptTurn: (turnId) => Delivery.interrupt(live, turnId),
+    respondToApproval: (requestId, decision) =>
+      answered(requestId, decision, (asked) => Request.approvalAnswer(asked, decision)),
+    answerQuestion: (requestId, answer) =>
+      answered(requestId, answer, (asked) => Request.questionAnswer(asked, answer)),
+    compact: Compaction.compact(live),
+    fork: () => Effect.map(Effect.provide(Copies.fork(live), files), stored),
+    history: Effect.provide(History.read(live), files),
+    evidence: (turn) => Effect.provide(History.evidence(live, turn), files),
+    stopTask: (taskId) =>
+      live.state.tasks.has(taskId)
+        ? Effect.asVoid(LiveSession.call(live, "stop_task", { task_id: taskId }))
+        : Effect.void
+  })
+})

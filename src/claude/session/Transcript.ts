@@ -1,0 +1,91 @@
+/**
+ * The file that Claude keeps of a session: `<config>/projects/<project>/<session>.jsonl`, one JSON value a line, appended to
+ * and never rewritten. The project's name is not computed; the file is found by the session's id.
+ */
+import { Array as Arr, Effect, FileSystem, Option, Path, Schema, Stream } from "effect"
+import { Block } from "../protocol/Frame.ts"
+
+const Maybe = <S extends Schema.Constraint>(schema: S) => Schema.optionalKey(Schema.NullOr(schema))
+const Text = Maybe(Schema.String)
+const Flag = Maybe(Schema.Boolean)
+
+/** A line, as far as it is used. */
+export const Line = Schema.Struct({
+  type: Schema.String,
+  uuid: Text,
+  timestamp: Text,
+  version: Text,
+  isMeta: Flag,
+  isSidechain: Flag,
+  isCompactSummary: Flag,
+  isApiErrorMessage: Flag,
+  /** Whose words they are: present on prompts alone. */
+  promptSource: Text,
+  apiBlockIndex: Maybe(Schema.Int),
+  message: Maybe(Schema.Struct({
+    id: Text,
+    model: Text,
+    stop_reason: Text,
+    content: Schema.Union([Schema.String, Schema.Array(Block)])
+  })),
+  toolUseResult: Schema.optionalKey(Schema.Unknown),
+  permissionDecision: Maybe(Schema.Struct({ decision: Text }))
+})
+
+export interface Line extends Schema.Schema.Type<typeof Line> {}
+
+/** A line with what it was read from. */
+export interface Entry {
+  readonly line: Line
+  readonly raw: unknown
+}
+
+const Json = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Json))
+const decodeLine = Schema.decodeUnknownOption(Line)
+
+/** What cannot be read is left out: a process that was killed leaves half a line. */
+const parse = (text: string): Option.Option<Entry> =>
+  Option.flatMap(Json(text), (raw) => Option.map(decodeLine(raw), (line) => ({ line, raw })))
+
+export const isMessage = ({ type, uuid }: Line): boolean => (type === "user" || type === "assistant") && uuid != null
+
+export const isPrompt = ({ isMeta, promptSource, type }: Line): boolean =>
+  type === "user" && isMeta !== true && promptSource != null
+
+export const blocksOf = ({ message }: Line): ReadonlyArray<Block> =>
+  typeof message?.content === "string" ? [{ type: "text", text: message.content }] : message?.content ?? []
+
+/** The session's file. */
+export const find = Effect.fnUntraced(function*(config: string, sessionId: string) {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const projects = path.join(config, "projects")
+  const names = yield* Effect.orElseSucceed(fs.readDirectory(projects), () => [])
+  const files = names.map((name) => path.join(projects, name, `${sessionId}.jsonl`))
+  const found = yield* Effect.filter(files, (file) => Effect.orElseSucceed(fs.exists(file), () => false), {
+    concurrency: 16
+  })
+  return Arr.head(found)
+})
+
+/** Its lines, from a byte on. */
+export const lines = (file: string, from = 0) =>
+  Stream.unwrap(Effect.map(FileSystem.FileSystem, (fs) => fs.stream(file, { offset: from }))).pipe(
+    Stream.decodeText(),
+    Stream.splitLines,
+    Stream.map(parse),
+    Stream.flatMap((entry) => Option.isSome(entry) ? Stream.succeed(entry.value) : Stream.empty)
+  )
+
+export const read = (file: string) => Effect.orElseSucceed(Stream.runCollect(lines(file)), (): Array<Entry> => [])
+
+/**
+ * Whether the session can be resumed: its file has a message. That decided right of every file that was tried, garbage, empty
+ * and cut ones (2.1.332).
+ */
+export const isResumable = Effect.fnUntraced(function*(config: string, sessionId: string) {
+  const file = yield* find(config, sessionId)
+  if (Option.isNone(file)) return false
+  const first = lines(file.value).pipe(Stream.filter(({ line }) => isMessage(line)), Stream.runHead)
+  return Option.isSome(yield* Effect.orElseSucceed(first, () => Option.none()))
+})

@@ -1,0 +1,118 @@
+/**
+ * One session, one input at a time: `(state, input) -> state, events, wants`. Pure, so that every order of frames that Claude
+ * has been seen to send can be tested as data.
+ *
+ * A turn of ours begins when Claude says that it has begun with its message, and ends with the result that names it. Frames of
+ * the model that come while no turn runs are the beginning of one of the agent's own.
+ */
+import * as ItemLedger from "../../adapter/ItemLedger.ts"
+import * as RequestBook from "../../adapter/RequestBook.ts"
+import { TurnId } from "../../domain/Ids.ts"
+import { andThen } from "../../domain/Step.ts"
+import type { Of } from "../protocol/Frame.ts"
+import * as TurnCompaction from "./TurnCompaction.ts"
+import * as TurnEnd from "./TurnEnd.ts"
+import * as TurnItems from "./TurnItems.ts"
+import * as TurnReports from "./TurnReports.ts"
+import * as TurnRequests from "./TurnRequests.ts"
+import { type Input, type State, type Step, step, type Turn, withRequests, withTurn } from "./TurnState.ts"
+import * as TurnTasks from "./TurnTasks.ts"
+
+/** `at` is in milliseconds since 1970. */
+export const reduce = (state: State, input: Input, at: number): Step => {
+  switch (input._tag) {
+    case "Sending":
+      return step({ ...state, sending: { turnId: input.turnId, uuid: input.uuid } })
+    case "NotSent":
+      return step(state.sending?.uuid === input.uuid ? { ...state, sending: undefined } : state)
+    case "Steering":
+      return step(withTurn(state, { steers: new Set(state.turn?.steers).add(input.uuid) }))
+    case "NotSteered":
+      return step(withTurn(state, {
+        steers: new Set(Array.from(state.turn?.steers ?? []).filter((uuid) => uuid !== input.uuid))
+      }))
+    case "Interrupting":
+      return step(state.turn?.turnId === input.turnId ? withTurn(state, { interrupting: true }) : state)
+    case "command_lifecycle":
+      return lifecycle(state, input)
+    case "stream_event":
+      return andThen(own(state, input), (state) => TurnItems.streamed(state, input))
+    case "assistant":
+      return andThen(own(state, input), (state) => TurnItems.said(state, input))
+    case "user":
+      return TurnItems.answered(state, input)
+    case "result":
+      return TurnEnd.result(state, input)
+    case "conversation_reset":
+      return step(state, [{ _tag: "Warning", code: "conversation-reset" }], [{ _tag: "Lost" }])
+    case "system/status":
+      return andThen(TurnCompaction.status(state, input), (state) => TurnReports.mode(state, input.permissionMode))
+    case "system/compact_boundary":
+      return TurnCompaction.completed(state)
+    case "system/task_started":
+      return TurnTasks.started(state, input)
+    case "system/task_progress":
+      return TurnTasks.progressed(state, input)
+    case "system/task_updated":
+      return TurnTasks.updated(state, input)
+    case "system/task_notification":
+      return TurnTasks.notified(state, input)
+    case "system/background_tasks_changed":
+      return TurnTasks.listed(state, input)
+    case "Asked":
+      return TurnRequests.asked(state, input)
+    case "Answering":
+      return step({ ...state, requests: input.book })
+    case "Settled":
+      return withRequests(state, RequestBook.settled(state.requests, input.requestId))
+    case "Withdrawn":
+      return TurnRequests.withdrawn(state, input.key)
+    case "Compacting":
+      return TurnCompaction.begins(state, input.trigger)
+    case "Decided":
+      return TurnCompaction.decided(state, input.verdict)
+    case "Summarized":
+      return TurnCompaction.summarized(state, input.summary)
+    default:
+      return TurnReports.report(state, input, at)
+  }
+}
+
+/** A new turn. What goes on in the background stays. */
+const begin = (state: State, turn: Pick<Turn, "turnId" | "uuid">): State => ({
+  ...state,
+  turn: { ...turn, steers: new Set(), interrupting: false, usage: {}, error: undefined, limit: undefined },
+  items: ItemLedger.nextTurn(state.items)
+})
+
+const lifecycle = (state: State, { command_uuid: uuid, state: now }: Of<"command_lifecycle">): Step => {
+  const { sending, turn } = state
+  switch (now) {
+    case "queued":
+      return step(state, [], [{ _tag: "Queued", uuid }])
+    case "started":
+      return sending?.uuid === uuid
+        ? step({ ...begin(state, sending), sending: undefined }, [], [{ _tag: "Started", uuid }])
+        : step(state)
+    case "cancelled":
+      // After a turn that failed it comes as well; that turn is over by then.
+      return turn?.uuid === uuid && turn.interrupting
+        ? andThen(TurnEnd.cancelled(state), (state) => step(state, [], [{ _tag: "Done", uuid }]))
+        : step(state, [], [{ _tag: "Done", uuid }])
+    default:
+      return step(state, [], [{ _tag: "Done", uuid }])
+  }
+}
+
+/** Frames of the agent itself while no turn runs, and no compaction that was asked for. */
+const own = (state: State, frame: Of<"stream_event"> | Of<"assistant">): Step => {
+  if (state.turn !== undefined || state.compaction?.trigger === "manual" || frame.parent_tool_use_id != null) {
+    return step(state)
+  }
+  const begins = frame._tag === "assistant" || frame.event.type === "message_start"
+  if (!begins) return step(state)
+  const turnId = TurnId.make(frame.uuid)
+  return step(begin(state, { turnId, uuid: undefined }), [
+    { _tag: "TurnBegan", turnId, cause: state.notified ? "background" : "agent" }
+  ])
+}

@@ -1,0 +1,77 @@
+/**
+ * What Claude tells beside items, requests and ends: retries, limits, servers, modes, warnings.
+ */
+import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
+import type { Frame, Of } from "../protocol/Frame.ts"
+import { place, type State, type Step, step, withTurn } from "./TurnState.ts"
+
+export const report = (state: State, frame: Frame, at: number): Step => {
+  switch (frame._tag) {
+    case "system/init":
+      return initialized(state, frame)
+    case "system/api_retry":
+      return step(state, [{
+        _tag: "RetryScheduled",
+        ...place(state),
+        attempt: frame.attempt,
+        ...(frame.retry_delay_ms == null ? {} : { nextAt: at + frame.retry_delay_ms }),
+        ...(frame.error == null ? {} : { message: frame.error })
+      }])
+    case "rate_limit_event":
+      return limits(state, frame)
+    case "system/informational":
+      return frame.level === "warning" || frame.level === "error"
+        ? warning(state, "informational", frame.content)
+        : step(state)
+    case "system/session_writes_lost":
+      return warning(state, "session-writes-lost", undefined)
+    case "Unrecognized":
+      return step(state, [{ _tag: "Unrecognized", ...place(state), type: frame.type, raw: frame.raw }])
+    default:
+      return step(state)
+  }
+}
+
+type ServerStatus = Extract<ProviderEvent, { readonly _tag: "McpStatus" }>["servers"][number]["status"]
+
+const serverStatuses: Readonly<Record<string, ServerStatus>> = {
+  connected: "ready",
+  pending: "starting",
+  failed: "failed",
+  "needs-auth": "login-required",
+  disabled: "off"
+}
+
+/** It comes with every turn. */
+const initialized = (state: State, { mcp_servers: servers = [], permissionMode }: Of<"system/init">): Step => {
+  const next = mode(state, permissionMode)
+  return servers.length === 0 ? next : step(next.state, [...next.events, {
+    _tag: "McpStatus",
+    ...place(state),
+    servers: servers.map(({ name, status }) => ({ name, status: serverStatuses[status] ?? "other" }))
+  }])
+}
+
+/** The agent's own mode, which the model can change to a plan. */
+export const mode = (state: State, mode: string | null | undefined): Step =>
+  mode == null || mode === state.mode
+    ? step(state)
+    : step({ ...state, mode }, state.mode === undefined ? [] : [{ _tag: "ModeChanged", ...place(state), mode }])
+
+const limits = (state: State, { rate_limit_info }: Of<"rate_limit_event">): Step => {
+  const { rateLimitType, resetsAt, status, utilization } = rate_limit_info
+  const reset = resetsAt == null ? {} : { resetsAt: resetsAt * 1000 }
+  const limit = { ...reset, ...(rateLimitType == null ? {} : { scope: rateLimitType }) }
+  return step(status === "rejected" ? withTurn(state, { limit }) : state, [{
+    _tag: "RateLimitsUpdated",
+    ...place(state),
+    limits: [{
+      name: rateLimitType ?? "account",
+      ...(utilization == null ? {} : { used: utilization }),
+      ...reset
+    }]
+  }])
+}
+
+const warning = (state: State, code: string, message: string | null | undefined): Step =>
+  step(state, [{ _tag: "Warning", ...place(state), code, ...(message == null ? {} : { message }) }])

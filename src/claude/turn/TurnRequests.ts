@@ -1,0 +1,57 @@
+/**
+ * What Claude asks the user. It does not say that it took an answer, so a request is settled as soon as its answer was
+ * written; one that Claude withdraws is settled by the agent.
+ *
+ * A request of a subagent in the background belongs to no turn: it stays open when the turn ends that began the subagent.
+ */
+import * as RequestBook from "../../adapter/RequestBook.ts"
+import { ItemId, TaskId } from "../../domain/Ids.ts"
+import { approvalOf, question, questionsOf } from "../protocol/Request.ts"
+import { type Input, place, type State, type Step, step, withRequests } from "./TurnState.ts"
+
+export const asked = (state: State, { asked, id, raw }: Extract<Input, { readonly _tag: "Asked" }>): Step => {
+  const { agent_id: agent, tool_use_id } = asked
+  const beside = agent != null && state.tasks.get(TaskId.make(agent))?.background === true
+  const at = beside ? {} : place(state)
+  const of = { itemId: ItemId.make(tool_use_id), ...(agent == null ? {} : { subagent: agent }) }
+  const request = { key: String(id), turnId: at.turnId, native: { id, asked } }
+  if (asked.tool_name === question) {
+    return withRequests(
+      state,
+      RequestBook.ask(state.requests, {
+        ...request,
+        asked: (requestId) => ({
+          _tag: "QuestionAsked",
+          ...at,
+          request: { requestId, questions: questionsOf(asked), ...of }
+        })
+      })
+    )
+  }
+  const { covers, kind, subject } = approvalOf(asked)
+  return withRequests(
+    state,
+    RequestBook.ask(state.requests, {
+      ...request,
+      covers,
+      asked: (requestId) => ({
+        _tag: "ApprovalRequested",
+        ...at,
+        request: {
+          requestId,
+          kind,
+          subject,
+          ...of,
+          ...(covers === undefined ? {} : { covers: subject }),
+          detail: raw
+        }
+      })
+    })
+  )
+}
+
+/** Claude no longer waits. */
+export const withdrawn = (state: State, key: string): Step => {
+  const open = RequestBook.byKey(state.requests, key)
+  return open === undefined ? step(state) : withRequests(state, RequestBook.settled(state.requests, open.requestId))
+}

@@ -1,0 +1,151 @@
+/**
+ * What is known of a live session: the running turn, its items, the open requests, work in the background and a compaction,
+ * as values.
+ */
+import * as ItemLedger from "../../adapter/ItemLedger.ts"
+import type { PeerId } from "../../adapter/PeerProtocol.ts"
+import * as RequestBook from "../../adapter/RequestBook.ts"
+import type { ItemId, RequestId, TaskId, TurnId } from "../../domain/Ids.ts"
+import * as Machine from "../../domain/Step.ts"
+import type { Task } from "../../domain/Task.ts"
+import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
+import type { Usage } from "../../domain/Usage.ts"
+import type { CompactionVerdict } from "../../provider/ProviderAdapter.ts"
+import type { Heard } from "../protocol/Failure.ts"
+import type { Frame, Tokens } from "../protocol/Frame.ts"
+import type { Call } from "../protocol/Items.ts"
+import type { Permission } from "../protocol/Request.ts"
+
+export interface Turn extends Heard {
+  readonly turnId: TurnId
+  /** The id of its message. Absent: the agent began it. */
+  readonly uuid: string | undefined
+  /** Messages that were added and that no result has named yet. */
+  readonly steers: ReadonlySet<string>
+  readonly interrupting: boolean
+  readonly usage: Usage
+}
+
+/** A message of ours that Claude has not begun to work on. */
+export interface Sending {
+  readonly turnId: TurnId
+  readonly uuid: string
+}
+
+export interface Compaction {
+  readonly trigger: "auto" | "manual"
+  readonly summary: string | undefined
+}
+
+/** The call of the model that streams. */
+export interface Streaming {
+  readonly messageId: string
+  readonly subagent: string | undefined
+  readonly tokens: Tokens
+  readonly brought: "text" | "tool" | "nothing"
+  /** Its end was told. */
+  readonly told: boolean
+}
+
+/** What the ledger knows of an open item: the call of a tool, and the turn that it began in. */
+export interface About {
+  readonly call: Call | undefined
+  readonly turnId: TurnId | undefined
+}
+
+/** A task, whether it goes on in the background, and how it is known to have ended. */
+export interface Background {
+  readonly task: Task
+  readonly background: boolean
+  readonly ended: Task["status"] | undefined
+}
+
+export interface State {
+  readonly turn: Turn | undefined
+  readonly sending: Sending | undefined
+  readonly compaction: Compaction | undefined
+  readonly items: ItemLedger.ItemLedger<About>
+  readonly requests: RequestBook.RequestBook<Native>
+  readonly streaming: Streaming | undefined
+  /** Blocks of messages: how many have come whole, and which were begun in the stream. */
+  readonly blocks: ReadonlyMap<string, Blocks>
+  readonly tasks: ReadonlyMap<TaskId, Background>
+  /** A task has ended since the last turn, so a turn of the agent's own is about it. */
+  readonly notified: boolean
+  /** Tokens that the model's context holds, where it was told. */
+  readonly window: number | undefined
+  readonly mode: string | undefined
+  readonly gated: boolean
+}
+
+export interface Blocks {
+  readonly whole: number
+  readonly begun: ReadonlyArray<{ readonly index: number; readonly type: string; readonly itemId: ItemId }>
+}
+
+export interface Native {
+  readonly id: PeerId
+  readonly asked: Permission
+}
+
+export type Input =
+  | Frame
+  | { readonly _tag: "Sending"; readonly turnId: TurnId; readonly uuid: string }
+  | { readonly _tag: "NotSent"; readonly uuid: string }
+  | { readonly _tag: "Steering"; readonly uuid: string }
+  | { readonly _tag: "NotSteered"; readonly uuid: string }
+  | { readonly _tag: "Interrupting"; readonly turnId: TurnId }
+  | { readonly _tag: "Asked"; readonly id: PeerId; readonly asked: Permission; readonly raw: unknown }
+  | { readonly _tag: "Answering"; readonly book: RequestBook.RequestBook<Native> }
+  | { readonly _tag: "Settled"; readonly requestId: RequestId }
+  | { readonly _tag: "Withdrawn"; readonly key: string }
+  | { readonly _tag: "Compacting"; readonly trigger: Compaction["trigger"] }
+  | { readonly _tag: "Decided"; readonly verdict: CompactionVerdict }
+  | { readonly _tag: "Summarized"; readonly summary: string | undefined }
+
+export type Want =
+  | RequestBook.Want<Native>
+  /** Claude has the message. */
+  | { readonly _tag: "Queued"; readonly uuid: string }
+  /** Claude works on the message. */
+  | { readonly _tag: "Started"; readonly uuid: string }
+  /** Claude is done with the message. */
+  | { readonly _tag: "Done"; readonly uuid: string }
+  /** The conversation is another one now. */
+  | { readonly _tag: "Lost" }
+
+export type Step = Machine.Step<State, ProviderEvent, Want>
+
+export const step = (
+  state: State,
+  events?: ReadonlyArray<ProviderEvent>,
+  wants?: ReadonlyArray<Want>
+): Step => Machine.make<State, ProviderEvent, Want>(state, events, wants)
+
+export const make = (prefix: string, gated: boolean): State => ({
+  turn: undefined,
+  sending: undefined,
+  compaction: undefined,
+  items: ItemLedger.empty,
+  requests: RequestBook.make(prefix),
+  streaming: undefined,
+  blocks: new Map(),
+  tasks: new Map(),
+  notified: false,
+  window: undefined,
+  mode: undefined,
+  gated
+})
+
+/** The turn that something of the agent itself belongs to. */
+export const place = ({ turn }: State): { readonly turnId?: TurnId } =>
+  turn === undefined ? {} : { turnId: turn.turnId }
+
+export const withTurn = (state: State, change: Partial<Turn>): State =>
+  state.turn === undefined ? state : { ...state, turn: { ...state.turn, ...change } }
+
+export const withItems = (state: State, { events, state: items }: ItemLedger.Step<About>): Step =>
+  step({ ...state, items }, events)
+
+export const withRequests = (state: State, next: RequestBook.Step<Native>): Step =>
+  step({ ...state, requests: next.state }, next.events, next.wants)

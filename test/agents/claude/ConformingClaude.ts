@@ -1,0 +1,146 @@
+/** The real Claude Code as an agent under proof: its model is a script that reads the plain prompts. */
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { Context, Effect, FileSystem, Layer, Path } from "effect"
+import { env, kill } from "node:process"
+import * as Processes from "../../../examples/support/Processes.ts"
+import type { Claude } from "../../../src/claude/index.ts"
+import { type Controls, type Fixture, PlainPrompts } from "../../../src/testing/Conformance.ts"
+import { ModelReply, ModelScript, ScriptedModel } from "../../../src/testing/index.ts"
+import { executable } from "./agent.ts"
+
+type Request = Parameters<ModelScript.ModelScript>[0]
+
+/** Sessions whose next answer fills the model's context. */
+const filling = new Set<string>()
+
+const isSummary = ({ lastUserText }: Request) =>
+  /create a detailed summary|summary of the conversation/i.test(lastUserText)
+
+/** Claude compacts between the calls of a turn, so an answer that fills the context calls a tool, too. */
+const script: ModelScript.ModelScript = (request) => {
+  if (isSummary(request)) return ModelReply.text("<summary>A summary.</summary>")
+  if (!request.afterToolResult && filling.delete(request.sessionId ?? "")) {
+    const search = { query: "select:WebFetch" }
+    return { ...ModelReply.call("ToolSearch", search), usage: { input: 190_000, output: 10 } }
+  }
+  return answer(request)
+}
+
+/** Where the session works, as Claude tells the model. */
+const directoryOf = ({ messages }: Request) =>
+  messages.map(({ text }) => text).join("\n").match(/working directory: \S+/gi)?.at(-1)?.replace(/^.*: /, "") ?? ""
+
+const answer = ModelScript.plainPrompts({
+  run: (command) => ModelReply.call("Bash", { command, description: "As asked" }),
+  edit: (path, request) =>
+    ModelReply.call("Write", { file_path: `${directoryOf(request)}/${path}`, content: "As asked.\n" }),
+  ask: (question) =>
+    ModelReply.call("AskUserQuestion", {
+      questions: [{
+        header: "A question",
+        question,
+        multiSelect: false,
+        options: [{ label: "yes", description: "Do it" }, { label: "no", description: "Do not" }]
+      }]
+    }),
+  background: (command) => ModelReply.call("Bash", { command, description: "As asked", run_in_background: true }),
+  subagent: (command) =>
+    ModelReply.call("Agent", { description: "As asked", prompt: `run ${command}`, subagent_type: "general-purpose" })
+})
+
+export class World extends Context.Service<World, {
+  readonly model: ScriptedModel["Service"]
+  readonly processes: Processes.Processes
+  /** Where its sessions survive it. */
+  readonly home: string
+  /** Starts the real one, in its simple mode where the file beside it says so. */
+  readonly binary: string
+}>()("test/claude/World") {
+  static readonly layer = Layer.effect(
+    this,
+    Effect.gen(function*() {
+      const fs = yield* FileSystem.FileSystem
+      const path = yield* Path.Path
+      const home = yield* fs.realPath(yield* fs.makeTempDirectoryScoped({ prefix: "claude-home-" }))
+      const binary = path.join(home, "claude-under-test")
+      const real = yield* executable(env["PATH"] ?? "")
+      yield* fs.writeFileString(
+        binary,
+        `#!/bin/sh\n[ -f "${home}/simple" ] && export CLAUDE_CODE_SIMPLE=1\nexec "${real}" "$@"\n`,
+        { mode: 0o700 }
+      )
+      return { model: yield* ScriptedModel.make(script), processes: yield* Processes.make, home, binary }
+    })
+  ).pipe(Layer.provide(NodeServices.layer))
+}
+
+export const optionsOf = ({ binary, home, model, processes }: World["Service"]): Claude.Options => ({
+  binary,
+  isolated: { folder: home },
+  env: {
+    ...processes.env,
+    ANTHROPIC_BASE_URL: model.origin,
+    ANTHROPIC_API_KEY: "sk-ant-scripted-key",
+    CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1",
+    CLAUDE_CODE_MAX_RETRIES: "0",
+    CLAUDE_CODE_AUTO_COMPACT_WINDOW: "100000"
+  }
+})
+
+export const fixture = (world: Effect.Effect<World["Service"]>): Fixture => ({
+  instanceId: "claude",
+  platform: NodeServices.layer,
+  prompts: {
+    ...PlainPrompts.make,
+    background: PlainPrompts.full.background,
+    subagent: PlainPrompts.full.subagent
+  },
+  models: ["sonnet", "opus"],
+  sessions: 4,
+  patience: 20_000,
+  controls: Effect.map(world, ({ home, model, processes }): Controls => ({
+    loseSession: (sessionId) => loseTranscript(home, sessionId),
+    received: (prompt) =>
+      Effect.map(
+        model.requests,
+        (all) => all.filter((request) => !request.afterToolResult && request.lastUserText.trim() === prompt).length
+      ),
+    fillContext: (sessionId) => Effect.sync(() => void filling.add(sessionId)),
+    summaries: (sessionId) =>
+      Effect.map(
+        model.requests,
+        (all) =>
+          all.filter((request) => isSummary(request) && request.sessionId === sessionId).map((request) =>
+            request.messages.map(({ text }) => text).join("\n")
+          )
+      ),
+    crashExit: { signal: "SIGKILL" },
+    crashAgent: () =>
+      Effect.flatMap(
+        processes.alive,
+        Effect.forEach(({ pid }) => Effect.sync(() => kill(pid, "SIGKILL")), { discard: true })
+      ),
+    processes: Effect.map(processes.left, (left) => left.map(({ pid }) => pid)),
+    loseGate: inSimpleMode(home)
+  }))
+})
+
+const loseTranscript = (home: string, sessionId: string) =>
+  Effect.gen(function*() {
+    const fs = yield* FileSystem.FileSystem
+    const path = yield* Path.Path
+    const projects = path.join(home, "claude", "projects")
+    const files = yield* fs.readDirectory(projects, { recursive: true })
+    yield* Effect.forEach(
+      files.filter((file) => file.endsWith(`${sessionId}.jsonl`)),
+      (file) => fs.remove(path.join(projects, file))
+    )
+  }).pipe(Effect.orDie, Effect.provide(NodeServices.layer))
+
+/** In which Claude runs no hooks. */
+const inSimpleMode = (home: string) =>
+  Effect.gen(function*() {
+    const fs = yield* FileSystem.FileSystem
+    const file = (yield* Path.Path).join(home, "simple")
+    yield* Effect.acquireRelease(fs.writeFileString(file, ""), () => Effect.ignore(fs.remove(file)))
+  }).pipe(Effect.orDie, Effect.provide(NodeServices.layer))
