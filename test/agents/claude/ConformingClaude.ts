@@ -45,7 +45,10 @@ const answer = ModelScript.plainPrompts({
     }),
   background: (command) => ModelReply.call("Bash", { command, description: "As asked", run_in_background: true }),
   subagent: (command) =>
-    ModelReply.call("Agent", { description: "As asked", prompt: `run ${command}`, subagent_type: "general-purpose" })
+    ModelReply.call("Agent", { description: "As asked", prompt: `run ${command}`,
+      subagent_type: "general-purpose",
+      run_in_background: false
+    })
 })
 
 export class World extends Context.Service<World, {

@@ -1,0 +1,262 @@
+/** The order of frames that Claude Code 2.1.332 has been seen to send, and what becomes of it. No process runs here. */
+import { assert, describe, it } from "@effect/vitest"
+import * as RequestBook from "../../src/adapter/RequestBook.ts"
+import * as Frame from "../../src/claude/protocol/Frame.ts"
+import * as Request from "../../src/claude/protocol/Request.ts"
+import * as Turn from "../../src/claude/turn/Turn.ts"
+import { type Input, make, type State, type Want } from "../../src/claude/turn/TurnState.ts"
+import { TurnId } from "../../src/domain/Ids.ts"
+import type { ProviderEvent } from "../../src/domain/ThreadEvent.ts"
+
+const turnId = TurnId.make("turn-1")
+const uuid = "0d9d4a58-8f5e-4ad1-a36a-3ac6a3d0c1a1"
+
+const play = (state: State, inputs: ReadonlyArray<Input>) => {
+  const events: Array<ProviderEvent> = []
+  const wants: Array<Want> = []
+  let current = state
+  for (const input of inputs) {
+    const next = Turn.reduce(current, input, 1000)
+    current = next.state
+    events.push(...next.events)
+    wants.push(...next.wants)
+  }
+  return { state: current, events, wants, tags: events.map(({ _tag }) => _tag) }
+}
+
+const frame = (type: string, fields: object): Input => {
+  const decoded = Frame.decode(type, { type, ...fields })
+  assert.isDefined(decoded)
+  return decoded ?? { _tag: "Unrecognized", type, raw: fields }
+}
+
+const sending: Input = { _tag: "Sending", turnId, uuid }
+const lifecycle = (state: string, of = uuid) => frame("command_lifecycle", { command_uuid: of, state })
+const stream = (event: object) => frame("stream_event", { event, parent_tool_use_id: null, uuid: "s-1" })
+const opened = (id: string) => stream({ type: "message_start", message: { id, usage: { input_tokens: 50 } } })
+const assistant = (id: string, block: object, more: object = {}) =>
+  frame("assistant", { message: { id, content: [block] }, parent_tool_use_id: null, uuid: "a-1", ...more })
+const result = (more: object = {}) =>
+  frame("result", {
+    subtype: "success",
+    is_error: false,
+    terminal_reason: "completed",
+    user_message_uuids: [uuid],
+    ...more
+  })
+const bash = { type: "tool_use", id: "toolu_1", name: "Bash", input: { command: "sleep 60" } }
+const output = (content: string, more: object = {}) =>
+  frame("user", {
+    message: { content: [{ type: "tool_result", tool_use_id: "toolu_1", content, ...more }] },
+    parent_tool_use_id: null,
+    uuid: "u-1"
+  })
+
+const begun = play(make("r", false), [sending, lifecycle("queued"), lifecycle("started")])
+
+describe("a session of Claude as a value", () => {
+  it("P4 claude: a turn begins with its message and ends once, with the result that names it", () => {
+    assert.deepStrictEqual(begun.wants, [{ _tag: "Queued", uuid }, { _tag: "Started", uuid }])
+    const { events } = play(begun.state, [
+      result({ user_message_uuids: ["another"] }),
+      result({ user_message_uuids: [], origin: { kind: "task-notification" } }),
+      result(),
+      result()
+    ])
+    assert.deepStrictEqual(events, [{ _tag: "TurnCompleted", turnId, usage: {} }])
+  })
+
+  it("P4 claude: what was added and came too late is answered on its own, and is the same turn", () => {
+    const steer = "5a1f"
+    const { state, tags } = play(begun.state, [{ _tag: "Steering", uuid: steer }, result()])
+    assert.deepStrictEqual(tags, [])
+    assert.deepStrictEqual(play(state, [result({ user_message_uuids: [steer] })]).tags, ["TurnCompleted"])
+    const aborted = result({ user_message_uuids: [steer], terminal_reason: "aborted_tools" })
+    assert.deepStrictEqual(play(state, [aborted]).tags, ["TurnInterrupted"])
+  })
+
+  it("P4 claude: frames of the model that nothing asked for are a turn of the agent's own", () => {
+    const { events } = play(make("r", false), [
+      frame("system/task_notification", { task_id: "b1", status: "completed" }),
+      opened("msg_1"),
+      assistant("msg_1", { type: "text", text: "It has ended." }),
+      frame("result", { subtype: "success", origin: { kind: "task-notification" } })
+    ])
+    assert.deepInclude(events[0], { _tag: "TurnBegan", cause: "background" })
+    assert.strictEqual(events.at(-1)?._tag, "TurnCompleted")
+  })
+
+  it("P16 claude: a block that streams and its whole are one item; without a stream it is the same id", () => {
+    const text = { type: "text", text: "Hello." }
+    const { events } = play(begun.state, [
+      opened("msg_1"),
+      stream({ type: "content_block_start", index: 0, content_block: { type: "thinking" } }),
+      stream({ type: "content_block_delta", index: 0, delta: { thinking: "Hm." } }),
+      assistant("msg_1", { type: "thinking", thinking: "Hm." }),
+      stream({ type: "content_block_start", index: 1, content_block: { type: "text" } }),
+      stream({ type: "content_block_delta", index: 1, delta: { text: "Hello." } }),
+      assistant("msg_1", text)
+    ])
+    const completed = events.flatMap((event) => event._tag === "ItemCompleted" ? [event.item] : [])
+    assert.deepStrictEqual(completed.map(({ _tag, itemId }) => [_tag, String(itemId)]), [
+      ["Reasoning", "msg_1:0"],
+      ["AssistantMessage", "msg_1:1"]
+    ])
+    const whole = play(begun.state, [
+      assistant("msg_1", { type: "thinking", thinking: "Hm." }),
+      assistant("msg_1", text)
+    ])
+    assert.deepStrictEqual(
+      whole.events.flatMap((event) => event._tag === "ItemCompleted" ? [event.item] : []),
+      completed
+    )
+  })
+
+  it("P16 claude: what is open when a turn is interrupted is completed", () => {
+    const { events, tags } = play(begun.state, [
+      opened("msg_1"),
+      assistant("msg_1", bash),
+      result({ subtype: "error_during_execution", is_error: true, terminal_reason: "aborted_tools" })
+    ])
+    assert.deepStrictEqual(tags.filter((tag) => /^(Item|Turn)/.test(tag)), [
+      "ItemStarted",
+      "ItemCompleted",
+      "TurnInterrupted"
+    ])
+    const item = events.flatMap((event) => event._tag === "ItemCompleted" ? [event.item] : [])[0]
+    assert.deepInclude(item, { _tag: "Command", status: "failed" })
+  })
+
+  it("P16 claude: a command that was left running is a task, leaves its turn, and is completed with its end", () => {
+    const left = play(begun.state, [
+      assistant("msg_1", bash),
+      frame("system/task_started", {
+        task_id: "b1",
+        tool_use_id: "toolu_1",
+        task_type: "local_bash",
+        description: "sleep",
+        is_backgrounded: true
+      }),
+      output("Running in the background"),
+      result()
+    ])
+    assert.deepStrictEqual(left.tags.filter((tag) => /^(Item|Task|Turn)/.test(tag)), [
+      "ItemStarted",
+      "TaskStarted",
+      "ItemDelta",
+      "ItemDetached",
+      "TurnCompleted"
+    ])
+    const { events } = play(left.state, [
+      frame("system/task_updated", { task_id: "b1", patch: { status: "killed" } }),
+      frame("system/background_tasks_changed", { tasks: [] }),
+      frame("system/task_notification", { task_id: "b1", status: "stopped" })
+    ])
+    assert.deepStrictEqual(events.map(({ _tag }) => _tag), ["ItemCompleted", "TaskEnded"])
+    assert.deepInclude(events[1]?._tag === "TaskEnded" ? events[1].task : {}, { status: "stopped" })
+  })
+
+  it("P16 claude: usage is what the result counts since the one before, with subagents and money", () => {
+    const model = { inputTokens: 100, outputTokens: 40, cacheReadInputTokens: 14, costUSD: 0.5 }
+    const { events } = play(begun.state, [
+      result({ usage: { input_tokens: 60 }, model_usage_since_last_result: { opus: model, haiku: model } })
+    ])
+    const last = events.at(-1)
+    assert.deepInclude(last?._tag === "TurnCompleted" ? last.usage : {}, { input: 200, output: 80, costUsd: 1 })
+  })
+
+  it("P6 claude: what the turn still asks for is settled at its end; a subagent's in the background stays", () => {
+    const ask = (id: string, agent: string | null): Input => {
+      const asked = Request.decode("can_use_tool", {
+        tool_name: "Bash",
+        input: { command: "touch x" },
+        tool_use_id: `toolu_${id}`,
+        agent_id: agent
+      })
+      assert.strictEqual(asked?._tag, "can_use_tool")
+      return asked?._tag === "can_use_tool" ? { _tag: "Asked", id, asked, raw: {} } : { _tag: "Withdrawn", key: id }
+    }
+    const { events, state } = play(begun.state, [
+      frame("system/task_started", { task_id: "sub", task_type: "local_agent", is_backgrounded: true }),
+      ask("1", null),
+      ask("2", "sub"),
+      result()
+    ])
+    assert.deepStrictEqual(events.map(({ _tag }) => _tag).filter((tag) => /^(Approval|Turn)/.test(tag)), [
+      "ApprovalRequested",
+      "ApprovalRequested",
+      "ApprovalSettled",
+      "TurnCompleted"
+    ])
+    assert.isDefined(RequestBook.byKey(state.requests, "2"))
+    assert.deepStrictEqual(play(state, [{ _tag: "Withdrawn", key: "2" }]).tags, ["ApprovalSettled"])
+  })
+
+  it("P13 claude: the veto of an automatic compaction is its end, since Claude says none", () => {
+    const { events } = play(begun.state, [
+      { _tag: "Compacting", trigger: "auto" },
+      { _tag: "Decided", verdict: { _tag: "Veto", reason: "not now" } },
+      frame("system/status", { status: null }),
+      result()
+    ])
+    assert.deepStrictEqual(events.map(({ _tag }) => _tag), [
+      "CompactionStarted",
+      "CompactionFailed",
+      "TurnCompleted"
+    ])
+  })
+
+  it("P13 claude: a compaction that no hook was asked for is told, with a warning where a gate was given", () => {
+    const boundary = frame("system/compact_boundary", { compact_metadata: { trigger: "auto" } })
+    assert.deepStrictEqual(play(make("r", true), [boundary]).tags, [
+      "Warning",
+      "CompactionStarted",
+      "CompactionCompleted"
+    ])
+  })
+
+  it("P1 claude: a conversation that begins anew ends the session", () => {
+    const { wants } = play(begun.state, [frame("conversation_reset", { new_conversation_id: "x", trigger: "clear" })])
+    assert.deepStrictEqual(wants, [{ _tag: "Lost" }])
+  })
+
+  it("P15 claude: unknown frames, and known ones that do not fit, are kept", () => {
+    for (const [type, fields] of [["system/of_tomorrow", { a: 1 }], ["result", { subtype: 7 }]] as const) {
+      const { events } = play(begun.state, [frame(type, fields)])
+      assert.deepStrictEqual(events, [{ _tag: "Unrecognized", turnId, type, raw: { type, ...fields } }])
+    }
+  })
+})
+
+describe("why a turn of Claude failed", () => {
+  const failed = (error: string | undefined, more: object) => {
+    const { events } = play(begun.state, [
+      ...(error === undefined ? [] : [assistant("e-1", { type: "text", text: "Error" }, { error })]),
+      result({ is_error: true, terminal_reason: "api_error", ...more })
+    ])
+    const last = events.at(-1)
+    return last?._tag === "TurnFailed" ? last.failure : undefined
+  }
+
+  it("P4 claude: by the terminal reason, the name of the error and the status", () => {
+    assert.deepStrictEqual(failed("unknown", { api_error_status: 400 }), {
+      _tag: "ModelFailed",
+      name: "unknown",
+      status: 400,
+      retryable: false
+    })
+    assert.deepInclude(failed("rate_limit", { api_error_status: 429 }), { name: "rate_limit", retryable: true })
+    assert.deepInclude(failed("unknown", { api_error_status: null }), { _tag: "ModelFailed", retryable: true })
+    assert.deepInclude(failed("server_error", { api_error_status: 529 }), { _tag: "Overloaded" })
+    assert.deepInclude(failed("authentication_failed", { api_error_status: 401 }), { _tag: "LoginRequired" })
+    assert.deepInclude(failed("model_not_found", { api_error_status: 404 }), { _tag: "Refused" })
+    assert.deepStrictEqual(failed(undefined, { terminal_reason: "prompt_too_long" }), { _tag: "ContextOverflow" })
+    assert.deepStrictEqual(failed(undefined, { subtype: "error_max_turns", terminal_reason: "max_turns" }), {
+      _tag: "Other",
+      name: "max_turns"
+    })
+    assert.deepStrictEqual(failed(undefined, { is_error: false, stop_reason: "max_tokens" }), {
+      _tag: "OutputTruncated"
+    })
+  })
+})
