@@ -10,7 +10,7 @@
  * - A key of the API is used only where the app hands it over (`inherit: ["ANTHROPIC_API_KEY"]`): it would take the place of
  *   the user's subscription without a word.
  * - Claude has no lock on a session: where a terminal has it open as well, one of the two branches is lost.
- * - Of a project nothing is read: neither CLAUDE.md, nor its settings, hooks and MCP servers.
+ * - Of a directory that is not trusted Claude reads nothing; its CLAUDE.md and its deny rules are handed over.
  *
  * **Example**
  *
@@ -27,11 +27,15 @@ import { Effect, type FileSystem, Layer, type Path } from "effect"
 import type { ChildProcessSpawner } from "effect/process"
 import * as Adapter from "../adapter/Adapter.ts"
 import { InstanceId } from "../domain/Ids.ts"
+import type { ProjectConfig } from "../domain/ProjectConfig.ts"
 import type { AgentProcesses } from "../process/AgentProcesses.ts"
 import type { InstanceExists, ProviderRegistry } from "../provider/ProviderRegistry.ts"
+import * as Cli from "./process/Cli.ts"
 import { capabilities } from "./protocol/Capabilities.ts"
 import { provider } from "./protocol/Cursor.ts"
+import * as Listing from "./session/Listing.ts"
 import * as Session from "./session/Session.ts"
+import { reserved } from "./session/SessionStart.ts"
 
 /**
  * Where Claude is found, what it is started with, and what its sessions may use of the user's settings.
@@ -42,6 +46,8 @@ import * as Session from "./session/Session.ts"
 export interface Options extends Session.Options {
   /** Default: `claude`. Each of several instances in one app needs its own. */
   readonly instanceId?: string | undefined
+  /** What sessions take of a directory that nothing else is said of. Default: by their runtime mode. */
+  readonly projectConfig?: ProjectConfig | undefined
 }
 
 export { capabilities }
@@ -74,6 +80,10 @@ export const make = (options: Options = {}) => {
     provider,
     instanceId,
     capabilities,
-    startSession: (input) => Session.make(instanceId, options, input)
+    reserved,
+    projectConfig: options.projectConfig,
+    startSession: (input) => Session.make(instanceId, options, input),
+    listSessions: (query) =>
+      Effect.flatMap(Cli.environment(instanceId, options), ({ config }) => Listing.list(config, query))
   })
 }

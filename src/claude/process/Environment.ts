@@ -61,8 +61,15 @@ export const make = Effect.fnUntraced(function*(
   }
 })
 
-/** In the simple mode no hook is called, and the answer to `initialize` does not say so. */
-const pinned: AgentEnvironment.Variables = { CLAUDE_CODE_SIMPLE: "", DISABLE_AUTOUPDATER: "1" }
+/** What Claude writes down of each message: by what program it was started. */
+export const entrypoint = "sdk-effect-coding-agents"
+
+const pinned: AgentEnvironment.Variables = {
+  // In the simple mode no hook is called, and the answer to `initialize` does not say so.
+  CLAUDE_CODE_SIMPLE: "",
+  CLAUDE_CODE_ENTRYPOINT: entrypoint,
+  DISABLE_AUTOUPDATER: "1"
+}
 
 const credentials = new Set(["ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"])
 

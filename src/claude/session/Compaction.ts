@@ -18,24 +18,21 @@ export const ready = ({ cli, input }: LiveSession.LiveSession): Effect.Effect<vo
     ? Effect.void
     : new GateMissing({ instanceId: cli.instanceId, missing: "its PreCompact hook" })
 
-export const makeHook = Effect.map(
-  Effect.context<Needs>(),
-  (files): LiveSession.Hook => (live, { callback_id, input }) => {
-    switch (callback_id) {
-      case "tool":
-        return Effect.succeed(toolDecision(live, input.tool_name ?? ""))
-      case "compact":
-        return Effect.provide(gate(live, input.trigger === "manual" ? "manual" : "auto"), files)
-      case "compacted":
-        return Effect.as(
-          LiveSession.apply(live, { _tag: "Summarized", summary: input.compact_summary ?? undefined }),
-          {}
-        )
-      default:
-        return Effect.succeed({})
-    }
+export const hook = (
+  live: LiveSession.LiveSession,
+  { callback_id, input }: Parameters<LiveSession.Answerers["hook"]>[1]
+): Effect.Effect<object, never, Needs> => {
+  switch (callback_id) {
+    case "tool":
+      return Effect.succeed(toolDecision(live, input.tool_name ?? ""))
+    case "compact":
+      return gate(live, input.trigger === "manual" ? "manual" : "auto")
+    case "compacted":
+      return Effect.as(LiveSession.apply(live, { _tag: "Summarized", summary: input.compact_summary ?? undefined }), {})
+    default:
+      return Effect.succeed({})
   }
-)
+}
 
 const toolDecision = ({ input }: LiveSession.LiveSession, tool: string): object => {
   const permissionDecision = Policy.decision(input.runtimeMode, tool)

@@ -1,35 +1,68 @@
 /**
- * Copies of a session: its file under another id, in which each line names that id.
+ * Copies of a session's file: under another id, cut at a turn, and for another home.
+ *
+ * What lies beside the file (transcripts of subagents, versions of files) is not copied; the session's own context needs none
+ * of it.
  */
 import { Effect, FileSystem, Option, Path } from "effect"
-import { AgentProtocolError } from "../../provider/AdapterError.ts"
+import type { InstanceId } from "../../domain/Ids.ts"
+import { AgentProtocolError, TurnNotInSession } from "../../provider/AdapterError.ts"
+import type { TurnPlace } from "../../provider/ProviderAdapter.ts"
 import { newId } from "./Delivery.ts"
 import * as History from "./History.ts"
 import type { LiveSession } from "./LiveSession.ts"
+import * as Portable from "./Portable.ts"
 import * as Transcript from "./Transcript.ts"
 
+/** The session's file, once it has all that was shown. */
+const open = Effect.fnUntraced(function*(live: LiveSession, operation: string) {
+  const { cli: { environment, instanceId }, sessionId } = live
+  const fs = yield* FileSystem.FileSystem
+  const failed = (name: string) => new AgentProtocolError({ instanceId, operation, name, body: null })
+  yield* History.caughtUp(live)
+  const file = yield* Transcript.find(environment.config, sessionId)
+  if (Option.isNone(file)) return yield* failed("no transcript")
+  const bytes = yield* Effect.mapError(fs.readFile(file.value), ({ reason }) => failed(reason._tag))
+  // A line is whole once it has its end.
+  return { file: file.value, bytes: bytes.subarray(0, bytes.lastIndexOf(newline) + 1), failed }
+})
+
+const newline = 10
+
 /** The id of the copy. No process is needed: Claude finds a session by the name of its file. */
-export const fork = Effect.fnUntraced(function*(live: LiveSession) {
-  const { cli, sessionId } = live
+export const fork = Effect.fnUntraced(function*(live: LiveSession, at: TurnPlace | undefined) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
-  yield* History.caughtUp(live)
-  const failed = (name: string) =>
-    new AgentProtocolError({ instanceId: cli.instanceId, operation: "fork", name, body: null })
-  const file = yield* Transcript.find(cli.environment.config, sessionId)
-  if (Option.isNone(file)) return yield* failed("no transcript")
+  const { bytes, failed, file } = yield* open(live, "fork")
+  const text = new TextDecoder().decode(bytes)
+  const kept = at === undefined ? text : yield* upTo(live.cli.instanceId, text, at)
   const copy = yield* newId
-  yield* fs.readFileString(file.value).pipe(
-    Effect.flatMap((text) =>
-      fs.writeFileString(path.join(path.dirname(file.value), `${copy}.jsonl`), renamed(text, sessionId, copy), {
-        mode: 0o600,
-        flag: "wx"
-      })
-    ),
-    Effect.mapError(({ reason }) => failed(reason._tag))
+  yield* Effect.mapError(
+    fs.writeFileString(path.join(path.dirname(file), `${copy}.jsonl`), renamed(kept, live.sessionId, copy), {
+      mode: 0o600,
+      flag: "wx"
+    }),
+    ({ reason }) => failed(reason._tag)
   )
   return copy
 })
 
+/** The lines before the prompt that follows the turn. */
+const upTo = Effect.fnUntraced(function*(instanceId: InstanceId, text: string, { ref, turnId }: TurnPlace) {
+  if (ref === undefined) return yield* new TurnNotInSession({ instanceId, turnId, reason: "no-ref" })
+  const lines = text.split("\n").map((line) => ({ line, entry: Transcript.parse(line) }))
+  const start = lines.findIndex(({ entry }) => Option.isSome(entry) && entry.value.line.uuid === ref)
+  if (start === -1) return yield* new TurnNotInSession({ instanceId, turnId, reason: "not-found" })
+  const next = lines.findIndex(({ entry }, index) =>
+    index > start && Option.isSome(entry) && Transcript.isPrompt(entry.value.line)
+  )
+  return next === -1 ? text : lines.slice(0, next).map(({ line }) => `${line}\n`).join("")
+})
+
 const renamed = (text: string, from: string, to: string): string =>
   ["sessionId", "session_id"].reduce((text, name) => text.replaceAll(`"${name}":"${from}"`, `"${name}":"${to}"`), text)
+
+export const exportSession = Effect.fnUntraced(function*(live: LiveSession, since: string | undefined) {
+  const { bytes } = yield* open(live, "export")
+  return Portable.copyOf({ sessionId: live.sessionId, agentVersion: live.cli.version, bytes, since })
+})

@@ -17,6 +17,7 @@ import {
   TurnRefused
 } from "../../provider/AdapterError.ts"
 import type { ProviderTurn } from "../../provider/ProviderAdapter.ts"
+import * as History from "./History.ts"
 import * as LiveSession from "./LiveSession.ts"
 
 export const newId = Effect.sync(() => SecureRandom.uuidV4Unsafe())
@@ -70,8 +71,13 @@ const literal = (text: string): string => text.startsWith("/") ? `\n${text}` : t
 
 export const send = Effect.fnUntraced(function*(live: LiveSession.LiveSession, turn: ProviderTurn) {
   const { input, ref, turnId } = turn
+  // It is sent again, and Claude works on it.
+  if (live.state.turn?.turnId === turnId) return
   if (live.state.turn !== undefined) {
     return yield* new TurnRefused({ turnId, name: "TurnRunning", reason: { running: live.state.turn.turnId } })
+  }
+  if (ref !== undefined && live.taken.has(ref)) {
+    return yield* Effect.asVoid(Effect.forkIn(live.answerers.had(live, { _tag: "Had", turnId, uuid: ref }), live.scope))
   }
   const content = yield* contentOf(live, turn)
   if (input.model !== undefined) yield* useModel(live, input.model)
@@ -85,6 +91,15 @@ export const send = Effect.fnUntraced(function*(live: LiveSession.LiveSession, t
     Effect.onError(() => LiveSession.apply(live, { _tag: "NotSent", uuid })),
     Effect.ensuring(Effect.sync(() => live.messages.delete(uuid)))
   )
+})
+
+/** A turn that Claude had already is over; its file says how. */
+export const had = Effect.fnUntraced(function*(
+  live: LiveSession.LiveSession,
+  { turnId, uuid }: Parameters<LiveSession.Answerers["had"]>[1]
+) {
+  const { outcome } = yield* History.evidence(live, { turnId, ref: uuid })
+  yield* LiveSession.apply(live, { _tag: "Repeated", turnId, outcome })
 })
 
 export const steer = Effect.fnUntraced(function*(live: LiveSession.LiveSession, turn: ProviderTurn) {

@@ -13,6 +13,7 @@ import * as StdioPeer from "../../adapter/StdioPeer.ts"
 import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
 import type { AgentError } from "../../provider/AdapterError.ts"
 import type { StartInput } from "../../provider/ProviderAdapter.ts"
+import * as SessionSetup from "../../provider/SessionSetup.ts"
 import * as Frame from "../protocol/Frame.ts"
 import * as Request from "../protocol/Request.ts"
 import * as Turn from "../turn/Turn.ts"
@@ -38,8 +39,11 @@ export interface LiveSession extends Started {
   readonly answers: Map<string, Deferred.Deferred<object>>
   /** Messages of ours that wait to be taken. */
   readonly messages: Map<string, Message>
+  /** Messages that turns of this process began with: of a repeat of one of them Claude says nothing. */
+  readonly taken: Set<string>
   /** The calls of `compact` that wait for its beginning. */
   readonly compactions: Set<Deferred.Deferred<void>>
+  readonly answerers: Answerers
   /** Its file has a message. */
   resumable: boolean
   /** The last message that was seen on the stream: the file has it a moment later. */
@@ -49,16 +53,21 @@ export interface LiveSession extends Started {
   state: State
 }
 
-/** Answers a hook of the session. */
-export type Hook = (
-  live: LiveSession,
-  asked: Extract<Request.Asked, { readonly _tag: "hook_callback" }>
-) => Effect.Effect<object>
+/** What stands above the state and is asked by it. */
+export interface Answerers {
+  /** Answers a hook of the session. */
+  readonly hook: (
+    live: LiveSession,
+    asked: Extract<Request.Asked, { readonly _tag: "hook_callback" }>
+  ) => Effect.Effect<object>
+  /** Tells the end of a turn that Claude had already. */
+  readonly had: (live: LiveSession, had: Extract<Want, { readonly _tag: "Had" }>) => Effect.Effect<void>
+}
 
 export const open = Effect.fnUntraced(function*(
   started: Started,
   input: StartInput,
-  hook: Hook
+  answerers: Answerers
 ): Effect.fn.Return<LiveSession, never, Scope.Scope | FileSystem.FileSystem | Path.Path> {
   const { cli } = started
   const live: LiveSession = {
@@ -67,9 +76,11 @@ export const open = Effect.fnUntraced(function*(
     scope: yield* Effect.scope,
     lock: yield* Semaphore.make(1),
     events: yield* Queue.bounded<ProviderEvent, Cause.Done>(eventCapacity),
-    filter: SecretFilter.make(cli.environment.secrets),
+    filter: SecretFilter.make([...cli.environment.secrets, ...SessionSetup.secrets(input.setup)]),
     answers: new Map(),
     messages: new Map(),
+    answerers,
+    taken: new Set(),
     compactions: new Set(),
     resumable: started.origin._tag !== "New",
     lastMessage: undefined,
@@ -82,6 +93,7 @@ export const open = Effect.fnUntraced(function*(
   // Runs before the process ends: releases what waits for a reader that has gone.
   yield* Effect.addFinalizer(() => Effect.andThen(Queue.end(live.events), Queue.shutdown(live.events)))
   yield* Effect.forkScoped(Effect.andThen(cli.peer.closed, Queue.end(live.events)))
+  yield* Queue.offerAll(live.events, started.warnings)
   yield* cli.listen({
     onNotification: (type, params) => {
       const frame = Frame.decode(type, params)
@@ -91,7 +103,7 @@ export const open = Effect.fnUntraced(function*(
       }
       return apply(live, frame)
     },
-    onRequest: (request) => Effect.provide(answer(live, hook, request), files),
+    onRequest: (request) => Effect.provide(answer(live, request), files),
     onReport: (report) => apply(live, { _tag: "Unrecognized", type: report._tag, raw: report }),
     // A turn that still runs would be worked to its end.
     beforeClose: Effect.suspend(() => live.state.turn === undefined ? Effect.void : call(live, "interrupt"))
@@ -118,7 +130,10 @@ const fulfil = (live: LiveSession, want: Want): Effect.Effect<unknown> => {
       return live.cli.peer.forget(want.native.id)
     case "Queued":
       return settle(live.messages.get(want.uuid)?.queued)
+    case "Had":
+      return Effect.forkIn(live.answerers.had(live, want), live.scope)
     case "Started":
+      live.taken.add(want.uuid)
       return settle(live.messages.get(want.uuid)?.started)
     case "Done":
       return settle(live.messages.get(want.uuid)?.done)
@@ -146,7 +161,6 @@ export const reply = (live: LiveSession, id: PeerProtocol.PeerId, answer: object
 
 const answer = Effect.fnUntraced(function*(
   live: LiveSession,
-  hook: Hook,
   { id, method, params }: PeerProtocol.Request
 ): Effect.fn.Return<object, PeerProtocol.Refusal, FileSystem.FileSystem | Path.Path> {
   const asked = Request.decode(method, params)
@@ -154,7 +168,7 @@ const answer = Effect.fnUntraced(function*(
     yield* apply(live, { _tag: "Unrecognized", type: `control_request/${method}`, raw: params })
     return yield* Effect.fail({ message: `${method} is not supported` })
   }
-  if (asked._tag === "hook_callback") return yield* hook(live, asked)
+  if (asked._tag === "hook_callback") return yield* live.answerers.hook(live, asked)
   const rule = yield* Policy.byRule(live.input.runtimeMode, live.directory, asked)
   if (rule !== undefined) return rule ? Request.allow(asked) : Request.deny("The session is read-only.")
   const key = String(id)

@@ -27,13 +27,16 @@ export const make = Effect.fn("Claude.startSession")(function*(
   input: StartInput
 ): Effect.fn.Return<ProviderSession, StartSessionError, Cli.Needs> {
   const started = yield* SessionStart.start(instanceId, options, input)
-  const live = yield* LiveSession.open(started, input, yield* Compaction.makeHook)
+  const files = yield* Effect.context<FileSystem.FileSystem | Path.Path>()
+  const live = yield* LiveSession.open(started, input, {
+    hook: (live, asked) => Effect.provide(Compaction.hook(live, asked), files),
+    had: (live, had) => Effect.provide(Delivery.had(live, had), files)
+  })
   if (input.model !== undefined) {
     yield* Delivery.checkModel(live, input.model)
     yield* Delivery.useEffort(live, input.model)
   }
   if (input.from._tag === "Seeded") yield* Delivery.tell(live, input.from.transcript)
-  const files = yield* Effect.context<FileSystem.FileSystem | Path.Path>()
   const { cli, directory, origin, sessionId } = started
   const stored = (id: string) =>
     cursor.encode({
@@ -86,7 +89,8 @@ export const make = Effect.fn("Claude.startSession")(function*(
     answerQuestion: (requestId, answer) =>
       answered(requestId, answer, (asked) => Request.questionAnswer(asked, answer)),
     compact: Compaction.compact(live),
-    fork: () => Effect.map(Effect.provide(Copies.fork(live), files), stored),
+    fork: (at) => Effect.map(Effect.provide(Copies.fork(live, at), files), stored),
+    exportSession: (since) => Effect.provide(Copies.exportSession(live, since), files),
     history: Effect.provide(History.read(live), files),
     evidence: (turn) => Effect.provide(History.evidence(live, turn), files),
     stopTask: (taskId) =>

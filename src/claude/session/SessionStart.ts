@@ -4,18 +4,21 @@
  */
 import { Effect, FileSystem, Path } from "effect"
 import { SecureRandom } from "effect/crypto"
-import { SessionId } from "../../domain/Ids.ts"
-import type { InstanceId } from "../../domain/Ids.ts"
+import * as AgentEnvironment from "../../adapter/AgentEnvironment.ts"
+import { type InstanceId, SessionId } from "../../domain/Ids.ts"
 import {
-  CapabilityMissing,
+  AgentStartFailed,
   DirectoryUnreachable,
   PolicyUnenforceable,
   SessionMissing
 } from "../../provider/AdapterError.ts"
 import type { ProviderSession, StartInput, StartSessionError } from "../../provider/ProviderAdapter.ts"
 import * as ResumeCursor from "../../provider/ResumeCursor.ts"
+import * as SessionSetup from "../../provider/SessionSetup.ts"
 import * as Cli from "../process/Cli.ts"
-import { cursor, isSessionId, provider } from "../protocol/Cursor.ts"
+import { cursor, isSessionId } from "../protocol/Cursor.ts"
+import * as Portable from "./Portable.ts"
+import * as Project from "./Project.ts"
 import * as Transcript from "./Transcript.ts"
 
 /** What an app sets for all sessions of an instance. */
@@ -33,6 +36,7 @@ export interface Started {
   readonly sessionId: SessionId
   readonly directory: string
   readonly origin: ProviderSession["origin"]
+  readonly warnings: Project.Project["warnings"]
 }
 
 const scheduling = ["CronCreate", "CronDelete", "CronList", "Monitor", "ScheduleWakeup"]
@@ -40,19 +44,62 @@ const scheduling = ["CronCreate", "CronDelete", "CronList", "Monitor", "Schedule
 /** Claude deletes transcripts that are older, by default after 30 days, whosever they are. */
 const keptDays = 36_500
 
-export const args = ({ compaction, model }: Pick<StartInput, "compaction" | "model">, options: SessionOptions) => [
-  // Of a project nothing is read.
-  "--setting-sources=user",
-  ...(options.userMcpServers === true ? [] : ["--strict-mcp-config"]),
-  "--settings",
-  JSON.stringify({
-    cleanupPeriodDays: keptDays,
-    ...(options.userHooks === true ? {} : { disableAllHooks: true }),
-    ...(compaction?.auto === false ? { autoCompactEnabled: false } : {})
-  }),
-  ...(options.schedules === true ? [] : ["--disallowedTools", scheduling.join(",")]),
-  ...(model === undefined ? [] : ["--model", model.id])
-]
+/** What no setup may have, because promises are kept by it. */
+export const reserved: SessionSetup.Reserved = {
+  arguments: [
+    "--add-dir --allowedTools --allow-dangerously-skip-permissions --append-system-prompt --bare --continue -c",
+    "--dangerously-skip-permissions --disallowedTools --fork-session --input-format --mcp-config --model",
+    "--output-format --permission-mode --permission-prompt-tool --print -p --resume -r --safe-mode --session-id --settings",
+    "--setting-sources --strict-mcp-config --tools"
+  ].flatMap((flags) => flags.split(" ")),
+  environment: ["CLAUDE_CODE_SIMPLE", "CLAUDE_CONFIG_DIR", "DISABLE_AUTO_COMPACT", "SHELL"]
+}
+
+type ArgumentsFor = Pick<StartInput, "compaction" | "model" | "projectConfig" | "setup">
+
+/** The arguments of a session. */
+export const argumentsOf = Effect.fnUntraced(function*(
+  { compaction, model, projectConfig, setup = {} }: ArgumentsFor,
+  options: SessionOptions,
+  project: Pick<Project.Project, "deny">
+) {
+  const trusted = projectConfig === "trust"
+  const { only, except = [] } = setup.tools ?? {}
+  const disallowed = [...except, ...(options.schedules === true ? [] : scheduling)]
+  return [
+    `--setting-sources=${trusted ? "user,project,local" : "user"}`,
+    ...(trusted || options.userMcpServers === true ? [] : ["--strict-mcp-config"]),
+    "--settings",
+    JSON.stringify({
+      cleanupPeriodDays: keptDays,
+      permissions: { deny: project.deny },
+      ...(trusted || options.userHooks === true ? {} : { disableAllHooks: true }),
+      ...(compaction?.auto === false ? { autoCompactEnabled: false } : {})
+    }),
+    ...(yield* mcpConfig(setup)),
+    ...(setup.directories ?? []).flatMap((directory) => ["--add-dir", directory]),
+    ...(only === undefined ? [] : ["--tools", only.join(",")]),
+    ...(disallowed.length === 0 ? [] : ["--disallowedTools", disallowed.join(",")]),
+    ...(model === undefined ? [] : ["--model", model.id]),
+    ...setup.arguments ?? []
+  ]
+})
+
+/** In a private file: a command line can be read by others. */
+const mcpConfig = Effect.fnUntraced(function*({ mcpServers = {} }: SessionSetup.SessionSetup) {
+  if (Object.keys(mcpServers).length === 0) return []
+  const servers = Object.fromEntries(
+    Object.entries(mcpServers).map(([name, server]) => [
+      name,
+      server._tag === "Stdio"
+        ? { command: server.command, args: server.arguments ?? [], env: SessionSetup.plain(server.environment) }
+        : { type: "http", url: server.url, headers: SessionSetup.plain(server.headers) }
+    ])
+  )
+  const folder = yield* AgentEnvironment.privateFolder("claude-mcp-")
+  const file = yield* AgentEnvironment.privateFile(folder, "servers.json", JSON.stringify({ mcpServers: servers }))
+  return ["--mcp-config", file]
+})
 
 const day = 86_400
 
@@ -68,23 +115,33 @@ export const start = Effect.fnUntraced(function*(
   input: StartInput
 ): Effect.fn.Return<Started, StartSessionError, Cli.Needs> {
   const { from, runtimeMode } = input
-  if (from._tag === "Adopt" || from._tag === "Import") {
-    return yield* new CapabilityMissing({ provider, capability: from._tag === "Adopt" ? "adopt" : "import" })
-  }
   const environment = yield* Cli.environment(instanceId, options)
-  const past = from._tag === "Resume" ? yield* ResumeCursor.accept(cursor, instanceId, from.cursor) : undefined
+  const past = yield* pastOf(instanceId, environment.config, from)
   if (past !== undefined) yield* check(instanceId, environment.config, past.sessionId)
   const directory = yield* locate(instanceId, input.directory, past?.directory)
   const sessionId = past?.sessionId ?? SessionId.make(SecureRandom.uuidV4Unsafe())
+  const project = yield* Project.read(directory, input.projectConfig)
+  const args = yield* Effect.mapError(
+    argumentsOf(input, options, project),
+    ({ message }) => new AgentStartFailed({ instanceId, reason: "exited", stderr: message })
+  )
+  const instructions = [
+    ...project.instructions,
+    ...(input.setup?.instructions === undefined ? [] : [input.setup.instructions])
+  ]
   const cli = yield* Cli.start(instanceId, options, environment, {
     directory,
-    args: [...args(input, options), ...(past === undefined ? ["--session-id", sessionId] : ["--resume", sessionId])],
-    variables: input.compaction?.auto === false ? { DISABLE_AUTO_COMPACT: "1" } : {},
+    args: [...args, ...(past === undefined ? ["--session-id", sessionId] : ["--resume", sessionId])],
+    variables: {
+      ...input.setup?.environment,
+      ...(input.compaction?.auto === false ? { DISABLE_AUTO_COMPACT: "1" } : {})
+    },
     initialize: {
       hooks,
       forwardSubagentText: true,
       // An interrupt leaves subagents in the background alone; `stopTask` ends one.
       perTaskStopAffordance: true,
+      ...(instructions.length === 0 ? {} : { appendSystemPrompt: instructions.join("\n\n") }),
       ...(input.title === undefined || past !== undefined ? {} : { title: input.title })
     },
     model: input.model?.id
@@ -97,11 +154,35 @@ export const start = Effect.fnUntraced(function*(
     cli,
     sessionId,
     directory,
+    warnings: project.warnings,
     origin: past === undefined
       ? { _tag: "New" }
-      : past.directory === directory
+      : past.directory === undefined || past.directory === directory
       ? { _tag: "Resumed" }
       : { _tag: "Moved", from: past.directory }
+  }
+})
+
+/** The session that is gone on with, and where it worked, as far as that is known. */
+const pastOf = Effect.fnUntraced(function*(
+  instanceId: InstanceId,
+  config: string,
+  from: StartInput["from"]
+): Effect.fn.Return<
+  { readonly sessionId: SessionId; readonly directory: string | undefined } | undefined,
+  StartSessionError,
+  FileSystem.FileSystem | Path.Path
+> {
+  switch (from._tag) {
+    case "New":
+    case "Seeded":
+      return undefined
+    case "Resume":
+      return yield* ResumeCursor.accept(cursor, instanceId, from.cursor)
+    case "Adopt":
+      return { sessionId: from.sessionId, directory: yield* Transcript.directoryOf(config, from.sessionId) }
+    case "Import":
+      return { sessionId: yield* Portable.importSession(instanceId, config, from.copies), directory: undefined }
   }
 })
 

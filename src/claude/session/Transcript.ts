@@ -14,9 +14,10 @@ export const Line = Schema.Struct({
   type: Schema.String,
   uuid: Text,
   timestamp: Text,
-  version: Text,
+  cwd: Text,
+  /** Of the program that the session was made by. */
+  entrypoint: Text,
   isMeta: Flag,
-  isSidechain: Flag,
   isCompactSummary: Flag,
   isApiErrorMessage: Flag,
   /** Whose words they are: present on prompts alone. */
@@ -44,7 +45,7 @@ const Json = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Json))
 const decodeLine = Schema.decodeUnknownOption(Line)
 
 /** What cannot be read is left out: a process that was killed leaves half a line. */
-const parse = (text: string): Option.Option<Entry> =>
+export const parse = (text: string): Option.Option<Entry> =>
   Option.flatMap(Json(text), (raw) => Option.map(decodeLine(raw), (line) => ({ line, raw })))
 
 export const isMessage = ({ type, uuid }: Line): boolean => (type === "user" || type === "assistant") && uuid != null
@@ -79,13 +80,26 @@ export const lines = (file: string, from = 0) =>
 
 export const read = (file: string) => Effect.orElseSucceed(Stream.runCollect(lines(file)), (): Array<Entry> => [])
 
+/** The first message of the session's file. */
+export const firstMessage = (file: string) =>
+  lines(file).pipe(
+    Stream.filter(({ line }) => isMessage(line)),
+    Stream.runHead,
+    Effect.orElseSucceed(() => Option.none<Entry>())
+  )
+
 /**
  * Whether the session can be resumed: its file has a message. That decided right of every file that was tried, garbage, empty
  * and cut ones (2.1.332).
  */
-export const isResumable = Effect.fnUntraced(function*(config: string, sessionId: string) {
+export const isResumable = (config: string, sessionId: string) =>
+  Effect.map(beginning(config, sessionId), Option.isSome)
+
+/** Where the session was begun. */
+export const directoryOf = (config: string, sessionId: string) =>
+  Effect.map(beginning(config, sessionId), (entry) => Option.getOrUndefined(entry)?.line.cwd ?? undefined)
+
+const beginning = Effect.fnUntraced(function*(config: string, sessionId: string) {
   const file = yield* find(config, sessionId)
-  if (Option.isNone(file)) return false
-  const first = lines(file.value).pipe(Stream.filter(({ line }) => isMessage(line)), Stream.runHead)
-  return Option.isSome(yield* Effect.orElseSucceed(first, () => Option.none()))
+  return Option.isNone(file) ? Option.none<Entry>() : yield* firstMessage(file.value)
 })

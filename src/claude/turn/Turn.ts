@@ -25,6 +25,8 @@ export const reduce = (state: State, input: Input, at: number): Step => {
       return step({ ...state, sending: { turnId: input.turnId, uuid: input.uuid } })
     case "NotSent":
       return step(state.sending?.uuid === input.uuid ? { ...state, sending: undefined } : state)
+    case "Repeated":
+      return TurnEnd.repeated(state, input)
     case "Steering":
       return step(withTurn(state, { steers: new Set(state.turn?.steers).add(input.uuid) }))
     case "NotSteered":
@@ -86,7 +88,7 @@ const begin = (state: State, turn: Pick<Turn, "turnId" | "uuid">): State => ({
 })
 
 const lifecycle = (state: State, { command_uuid: uuid, state: now }: Of<"command_lifecycle">): Step => {
-  const { sending, turn } = state
+  const { sending } = state
   switch (now) {
     case "queued":
       return step(state, [], [{ _tag: "Queued", uuid }])
@@ -94,14 +96,18 @@ const lifecycle = (state: State, { command_uuid: uuid, state: now }: Of<"command
       return sending?.uuid === uuid
         ? step({ ...begin(state, sending), sending: undefined }, [], [{ _tag: "Started", uuid }])
         : step(state)
-    case "cancelled":
-      // After a turn that failed it comes as well; that turn is over by then.
-      return turn?.uuid === uuid && turn.interrupting
-        ? andThen(TurnEnd.cancelled(state), (state) => step(state, [], [{ _tag: "Done", uuid }]))
-        : step(state, [], [{ _tag: "Done", uuid }])
     default:
-      return step(state, [], [{ _tag: "Done", uuid }])
+      return andThen(over(state, uuid, now), (state) => step(state, [], [{ _tag: "Done", uuid }]))
   }
+}
+
+/** Claude is done with a message. The turn that it began is over by then, unless it was taken back before it was begun. */
+const over = (state: State, uuid: string, now: string): Step => {
+  const { sending, turn } = state
+  if (sending?.uuid === uuid) {
+    return step({ ...state, sending: undefined }, [], [{ _tag: "Had", ...sending }, { _tag: "Started", uuid }])
+  }
+  return now === "cancelled" && turn?.uuid === uuid && turn.interrupting ? TurnEnd.cancelled(state) : step(state)
 }
 
 /** Frames of the agent itself while no turn runs, and no compaction that was asked for. */

@@ -11,7 +11,17 @@ import { failure } from "../protocol/Failure.ts"
 import type { ModelUsage, Of } from "../protocol/Frame.ts"
 import * as TurnCompaction from "./TurnCompaction.ts"
 import { isLeft, stepEnded, usageOf } from "./TurnItems.ts"
-import { type About, type State, type Step, step, type Turn, withItems, withRequests, withTurn } from "./TurnState.ts"
+import {
+  type About,
+  type Input,
+  type State,
+  type Step,
+  step,
+  type Turn,
+  withItems,
+  withRequests,
+  withTurn
+} from "./TurnState.ts"
 
 export const result = (state: State, frame: Of<"result">): Step => {
   const uuids = frame.user_message_uuids ?? (frame.user_message_uuid == null ? [] : [frame.user_message_uuid])
@@ -65,6 +75,19 @@ export const cancelled = (state: State): Step =>
     by: "agent",
     usage: turn.usage
   }))
+
+/** The end of a turn that was over before it was sent again. Of one that was cut short there is none but this. */
+export const repeated = (state: State, { outcome, turnId }: Extract<Input, { readonly _tag: "Repeated" }>): Step => {
+  const usage = Usage.unknown
+  switch (outcome) {
+    case "completed":
+      return step(state, [{ _tag: "TurnCompleted", turnId, usage }])
+    case "interrupted":
+      return step(state, [{ _tag: "TurnInterrupted", turnId, by: "agent", usage }])
+    default:
+      return step(state, [{ _tag: "TurnFailed", turnId, failure: { _tag: "Other", name: outcome }, usage }])
+  }
+}
 
 const ended = (state: State, frame: Of<"result">): Step =>
   close(state, (turn) => {

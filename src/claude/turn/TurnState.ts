@@ -10,7 +10,7 @@ import * as Machine from "../../domain/Step.ts"
 import type { Task } from "../../domain/Task.ts"
 import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
 import type { Usage } from "../../domain/Usage.ts"
-import type { CompactionVerdict } from "../../provider/ProviderAdapter.ts"
+import type { CompactionVerdict, TurnEvidence } from "../../provider/ProviderAdapter.ts"
 import type { Heard } from "../protocol/Failure.ts"
 import type { Frame, Tokens } from "../protocol/Frame.ts"
 import type { Call } from "../protocol/Items.ts"
@@ -92,6 +92,8 @@ export type Input =
   | Frame
   | { readonly _tag: "Sending"; readonly turnId: TurnId; readonly uuid: string }
   | { readonly _tag: "NotSent"; readonly uuid: string }
+  /** What the session's file says of a turn that Claude had already. */
+  | { readonly _tag: "Repeated"; readonly turnId: TurnId; readonly outcome: TurnEvidence["outcome"] }
   | { readonly _tag: "Steering"; readonly uuid: string }
   | { readonly _tag: "NotSteered"; readonly uuid: string }
   | { readonly _tag: "Interrupting"; readonly turnId: TurnId }
@@ -109,6 +111,8 @@ export type Want =
   | { readonly _tag: "Queued"; readonly uuid: string }
   /** Claude works on the message. */
   | { readonly _tag: "Started"; readonly uuid: string }
+  /** Claude had the message already, and drops the repeat. */
+  | { readonly _tag: "Had"; readonly turnId: TurnId; readonly uuid: string }
   /** Claude is done with the message. */
   | { readonly _tag: "Done"; readonly uuid: string }
   /** The conversation is another one now. */

@@ -1,9 +1,11 @@
 /** The real Claude Code as an agent under proof: its model is a script that reads the plain prompts. */
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { Context, Effect, FileSystem, Layer, Path } from "effect"
+import { Context, Effect, FileSystem, Layer, Path, Schema, Stream } from "effect"
+import { ChildProcess } from "effect/process"
 import { env, kill } from "node:process"
 import * as Processes from "../../../examples/support/Processes.ts"
 import type { Claude } from "../../../src/claude/index.ts"
+import { SessionId } from "../../../src/domain/Ids.ts"
 import { type Controls, type Fixture, PlainPrompts } from "../../../src/testing/Conformance.ts"
 import { ModelReply, ModelScript, ScriptedModel } from "../../../src/testing/index.ts"
 import { executable } from "./agent.ts"
@@ -45,7 +47,9 @@ const answer = ModelScript.plainPrompts({
     }),
   background: (command) => ModelReply.call("Bash", { command, description: "As asked", run_in_background: true }),
   subagent: (command) =>
-    ModelReply.call("Agent", { description: "As asked", prompt: `run ${command}`,
+    ModelReply.call("Agent", {
+      description: "As asked",
+      prompt: `run ${command}`,
       subagent_type: "general-purpose",
       run_in_background: false
     })
@@ -101,17 +105,18 @@ export const fixture = (world: Effect.Effect<World["Service"]>): Fixture => ({
   models: ["sonnet", "opus"],
   sessions: 4,
   patience: 20_000,
-  controls: Effect.map(world, ({ home, model, processes }): Controls => ({
-    loseSession: (sessionId) => loseTranscript(home, sessionId),
+  controls: Effect.map(world, (world): Controls => ({
+    makeSession: (made) => makeSession(world, made),
+    loseSession: (sessionId) => loseTranscript(world.home, sessionId),
     received: (prompt) =>
       Effect.map(
-        model.requests,
+        world.model.requests,
         (all) => all.filter((request) => !request.afterToolResult && request.lastUserText.trim() === prompt).length
       ),
     fillContext: (sessionId) => Effect.sync(() => void filling.add(sessionId)),
     summaries: (sessionId) =>
       Effect.map(
-        model.requests,
+        world.model.requests,
         (all) =>
           all.filter((request) => isSummary(request) && request.sessionId === sessionId).map((request) =>
             request.messages.map(({ text }) => text).join("\n")
@@ -120,13 +125,38 @@ export const fixture = (world: Effect.Effect<World["Service"]>): Fixture => ({
     crashExit: { signal: "SIGKILL" },
     crashAgent: () =>
       Effect.flatMap(
-        processes.alive,
+        world.processes.alive,
         Effect.forEach(({ pid }) => Effect.sync(() => kill(pid, "SIGKILL")), { discard: true })
       ),
-    processes: Effect.map(processes.left, (left) => left.map(({ pid }) => pid)),
-    loseGate: inSimpleMode(home)
+    processes: Effect.map(world.processes.left, (left) => left.map(({ pid }) => pid)),
+    loseGate: inSimpleMode(world.home)
   }))
 })
+
+/** As a user does without a terminal. */
+const makeSession = (
+  { binary, home, model }: World["Service"],
+  { directory, words }: { readonly directory: string; readonly words: string }
+) =>
+  Effect.gen(function*() {
+    const child = yield* ChildProcess.make(binary, ["-p", `say ${words}`, "--output-format", "json"], {
+      cwd: directory,
+      stdin: "ignore",
+      env: {
+        PATH: env["PATH"],
+        HOME: home,
+        CLAUDE_CONFIG_DIR: `${home}/claude`,
+        ANTHROPIC_BASE_URL: model.origin,
+        ANTHROPIC_API_KEY: "sk-ant-scripted-key",
+        CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1"
+      }
+    })
+    const said = yield* Stream.mkString(Stream.decodeText(child.stdout))
+    const { session_id } = yield* Schema.decodeEffect(Printed)(said)
+    return session_id
+  }).pipe(Effect.scoped, Effect.orDie, Effect.provide(NodeServices.layer))
+
+const Printed = Schema.fromJsonString(Schema.Struct({ session_id: SessionId }))
 
 const loseTranscript = (home: string, sessionId: string) =>
   Effect.gen(function*() {
