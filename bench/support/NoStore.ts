@@ -38,6 +38,10 @@ const sessionStore = (): SessionStore["Service"] => {
     turnRefs: () => Effect.succeed(new Map()),
     unreconciledTurns: () => nothing,
     readEvents: () => nothing,
+    turnStarts: () => nothing,
+    turnStart: () => none,
+    lateEvents: () => nothing,
+    rewinds: () => nothing,
     endOfLog: (threadId) =>
       Effect.sync(() =>
         Option.map(

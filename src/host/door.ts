@@ -72,6 +72,7 @@ export const service = (inner: ProviderService["Service"]): ProviderService["Ser
     listThreads: effect("listThreads", service.listThreads.payload, inner.listThreads),
     getThread: effect("getThread", service.getThread.payload, inner.getThread),
     readTranscript: effect("readTranscript", service.readTranscript.payload, inner.readTranscript),
+    streamTranscript: stream("streamTranscript", service.streamTranscript.payload, inner.streamTranscript),
     listOffers: effect("listOffers", service.listOffers.payload, inner.listOffers),
     watchOffers: stream("watchOffers", service.watchOffers.payload, inner.watchOffers),
     signIn: stream("signIn", service.signIn.payload, inner.signIn),

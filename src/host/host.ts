@@ -17,12 +17,13 @@ import { infoOf } from "./infoOf.ts"
 import * as requests from "./requests.ts"
 import type * as Settings from "./Settings.ts"
 import * as threads from "./threads.ts"
+import * as transcript from "./transcript.ts"
 import * as turns from "./turns.ts"
 
 /** Builds the service and the archive; `CodingAgents.layerService` is the Layer of both. */
 export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
   const { actors, compact, deps, offers, registered, services, snapshots } = yield* threads.make(settings)
-  const { adapterOf, archive, clock, store } = deps
+  const { adapterOf, clock, store } = deps
 
   const getThread = (threadId: ThreadId) =>
     Effect.flatMap(
@@ -158,10 +159,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
 
     getThread: Effect.fn("ProviderService.getThread")(({ threadId }) => Effect.map(getThread(threadId), shown)),
 
-    readTranscript: Effect.fn("ProviderService.readTranscript")(function*({ threadId }) {
-      yield* exists(threadId)
-      return yield* archive.all(threadId)
-    }),
+    ...transcript.make({ deps, exists }),
 
     streamEvents: ({ after, threadId }) =>
       Stream.unwrap(Effect.gen(function*() {

@@ -443,6 +443,44 @@ export const StreamEvents = Schema.Struct({
 export interface StreamEvents extends Schema.Schema.Type<typeof StreamEvents> {}
 
 /**
+ * Of `readTranscript`.
+ *
+ * @category commands
+ * @since 0.1.0
+ */
+export const ReadTranscript = Schema.Struct({
+  threadId: ThreadId,
+  /** The last turn that is known. Default: from the start. */
+  after: Schema.optional(TurnId),
+  /** Default 100. */
+  limit: Schema.optional(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 1000 })))
+})
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface ReadTranscript extends Schema.Schema.Type<typeof ReadTranscript> {}
+
+/**
+ * Of `streamTranscript`.
+ *
+ * @category commands
+ * @since 0.1.0
+ */
+export const StreamTranscript = Schema.Struct({
+  threadId: ThreadId,
+  /** The last turn that is known. Default: from the start. */
+  after: Schema.optional(TurnId)
+})
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface StreamTranscript extends Schema.Schema.Type<typeof StreamTranscript> {}
+
+/**
  * A snapshot and the shape that it is wanted in.
  *
  * @category commands

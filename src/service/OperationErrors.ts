@@ -478,6 +478,25 @@ export const ReadErrors = Schema.Union([Service.InputInvalid, Service.ThreadNotF
 export type ReadErrors = typeof ReadErrors.Type
 
 /**
+ * Of `readTranscript` and `streamTranscript`.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export const TranscriptErrors = Schema.Union([
+  Service.InputInvalid,
+  Service.ThreadNotFound,
+  Service.TurnNotFound,
+  Store.StoreFailed,
+  Store.TurnUnreadable
+])
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type TranscriptErrors = typeof TranscriptErrors.Type
+
+/**
  * Of taking a snapshot.
  *
  * @category errors

@@ -162,9 +162,16 @@ export const service = {
     idempotent: true
   },
   readTranscript: {
-    payload: Commands.OneThread,
+    payload: Commands.ReadTranscript,
     success: Schema.Array(TranscriptTurn),
-    error: Errors.ReadErrors,
+    error: Errors.TranscriptErrors,
+    idempotent: true
+  },
+  streamTranscript: {
+    payload: Commands.StreamTranscript,
+    success: TranscriptTurn,
+    error: Errors.TranscriptErrors,
+    stream: true,
     idempotent: true
   },
   listOffers: {

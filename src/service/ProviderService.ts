@@ -97,10 +97,17 @@ export class ProviderService extends Context.Service<ProviderService, {
   /** Newest activity first, page by page. */
   readonly listThreads: (input: Commands.ListThreads) => Effect.Effect<Results.ThreadPage, Errors.ListErrors>
   readonly getThread: (input: Commands.OneThread) => Effect.Effect<Results.ThreadInfo, Errors.ReadErrors>
-  /** The archive, turn by turn. A fork has the turns that it was made with as its own. */
+  /**
+   * One page of the archive, oldest turn first: those after the turn `after`, at most `limit` (default 100). A page that is
+   * not full is the last one. A fork has the turns that it was made with as its own.
+   */
   readonly readTranscript: (
-    input: Commands.OneThread
-  ) => Effect.Effect<ReadonlyArray<TranscriptTurn>, Errors.ReadErrors>
+    input: Commands.ReadTranscript
+  ) => Effect.Effect<ReadonlyArray<TranscriptTurn>, Errors.TranscriptErrors>
+  /** The archive from the turn `after` on, to its end; of a thread of any length, a page of it is in memory. */
+  readonly streamTranscript: (
+    input: Commands.StreamTranscript
+  ) => Stream.Stream<TranscriptTurn, Errors.TranscriptErrors>
   /**
    * What the agent offers, as a picker shows it: models, personas, modes, commands, skills. May start the agent, in the
    * directory too; an answer of the last five minutes is given again.

@@ -17,7 +17,7 @@
  */
 import { Context, Effect, Layer, type Option } from "effect"
 import type { SqlClient } from "effect/sql"
-import type { Epoch, InstanceId, Position, RequestId, SessionId, ThreadId, TurnId } from "../domain/Ids.ts"
+import type { Epoch, InstanceId, ItemId, Position, RequestId, SessionId, ThreadId, TurnId } from "../domain/Ids.ts"
 import type { ThreadEvent } from "../domain/ThreadEvent.ts"
 import type { Binding, TurnRecord } from "../domain/ThreadRecord.ts"
 import { AgentProcesses } from "../process/AgentProcesses.ts"
@@ -37,12 +37,14 @@ import type {
   TurnUnreadable
 } from "./StoreError.ts"
 import type { ThreadPage } from "./ThreadPage.ts"
+import type { TurnStart } from "./TurnStart.ts"
 
 export { Binding, type TurnRecord } from "../domain/ThreadRecord.ts"
 export type { Commit, Intent, NewThread, Part } from "./Commit.ts"
 export type { Maintained } from "./Maintained.ts"
 export { EpochFenced, TurnExists } from "./StoreError.ts"
 export type { ThreadPage, UnreadableThread } from "./ThreadPage.ts"
+export type { TurnStart } from "./TurnStart.ts"
 
 /**
  * What is left of a deleted thread.
@@ -141,6 +143,26 @@ export class SessionStore extends Context.Service<SessionStore, {
     readonly after: number
     readonly limit: number
   }) => Effect.Effect<ReadonlyArray<ThreadEvent>, StoreFailed>
+  /** Where turns begin in the thread's log, in order: those after the event `after`. */
+  readonly turnStarts: (page: {
+    readonly threadId: ThreadId
+    readonly after: number
+    readonly limit: number
+  }) => Effect.Effect<ReadonlyArray<TurnStart>, StoreFailed>
+  /** Where this turn begins in the thread's log. */
+  readonly turnStart: (threadId: ThreadId, turnId: TurnId) => Effect.Effect<Option.Option<TurnStart>, StoreFailed>
+  /**
+   * What was told after the event `after` of turns that may have ended before: input that joined them, items that were
+   * recovered or cut, and the ends of detached items. In order.
+   */
+  readonly lateEvents: (query: {
+    readonly threadId: ThreadId
+    readonly after: number
+    readonly turnIds: ReadonlyArray<TurnId>
+    readonly itemIds: ReadonlyArray<ItemId>
+  }) => Effect.Effect<ReadonlyArray<ThreadEvent>, StoreFailed>
+  /** The `ThreadRewound` of a thread, in order. */
+  readonly rewinds: (threadId: ThreadId) => Effect.Effect<ReadonlyArray<ThreadEvent>, StoreFailed>
   /** Where the thread's log ends, if there is such a thread; known even where its record cannot be read. */
   readonly endOfLog: (threadId: ThreadId) => Effect.Effect<
     Option.Option<{ readonly lastSeq: number; readonly epoch: Epoch; readonly position: Position }>,

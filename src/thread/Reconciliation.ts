@@ -2,7 +2,7 @@
  * Compares turns whose end was not observed with the agent's own history: items that were missed are added to the archive
  * as `recovered`, and `TurnReconciled` says how the turn ended there, or that it never arrived. Nothing is sent again.
  */
-import { Effect } from "effect"
+import { Effect, Option } from "effect"
 import type { EventBody } from "../domain/ThreadEvent.ts"
 import * as LiveEpoch from "./epoch/LiveEpoch.ts"
 import * as ThreadCell from "./ThreadCell.ts"
@@ -33,12 +33,11 @@ const run = Effect.fnUntraced(function*(deps: ThreadDeps, live: LiveEpoch.LiveEp
   const { threadId } = live.binding
   const turns = yield* deps.store.unreconciledTurns(threadId)
   if (turns.length === 0 || !live.session.capabilities.history) return
-  const archived = yield* deps.archive.all(threadId)
   for (const { ref, turnId } of turns) {
+    const known = Option.getOrUndefined(yield* deps.archive.turn(threadId, turnId))
     // The session has forgotten it, whatever became of it.
-    if (archived.some((turn) => turn.turnId === turnId && turn.rewound === true)) continue
+    if (known?.rewound === true) continue
     const evidence = yield* live.session.evidence({ turnId, ref })
-    const known = archived.find((turn) => turn.turnId === turnId)
     const cut = new Set(known?.cut)
     const whole = new Set(known?.items.map(({ itemId }) => itemId).filter((itemId) => !cut.has(itemId)))
     const items = evidence.items.filter((item) => item._tag !== "UserMessage" && !whole.has(item.itemId))

@@ -100,7 +100,7 @@ const readTurnEvents = (sql: SqlClient.SqlClient, ids: Ids) =>
     SELECT e.thread_id, e.seq, e.epoch, e.turn_id, e.type, e.at, e.position, e.version, e.body
     FROM t JOIN eca_events e ON e.thread_id = t.thread_id
       AND e.seq >= COALESCE(CASE WHEN t.started < t.ended THEN t.started END, t.ended, t.started, 0)
-    WHERE e.epoch = t.epoch AND e.subject_id IS NULL
+    WHERE e.epoch = t.epoch AND (e.subject_id IS NULL OR e.turn_id IS NOT NULL)
       AND e.type IN ('TurnStarted', 'TurnBegan', 'ItemStarted', 'ItemCompleted', 'UsageUpdated')`
 
 const byThread = <Row extends { readonly thread_id: string }>(rows: ReadonlyArray<Row>) =>

@@ -7,6 +7,7 @@
 import { Effect } from "effect"
 import { Migrator, SqlClient, type SqlError } from "effect/sql"
 import { StoreFailed, StoreNewer, StoreOlder } from "../StoreError.ts"
+import { beginsTurn } from "./rows.ts"
 
 const table = "eca_migrations"
 
@@ -79,6 +80,8 @@ const events = Effect.gen(function*() {
     PRIMARY KEY (thread_id, seq)
   )`
   yield* sql`CREATE INDEX eca_events_subject ON eca_events (thread_id, subject_id, seq) WHERE subject_id IS NOT NULL`
+  yield* sql`CREATE INDEX eca_events_turns ON eca_events (thread_id, seq, turn_id, type)
+    WHERE ${sql.literal(beginsTurn)}`
   yield* sql`CREATE INDEX eca_events_position ON eca_events (position)`
   yield* sql`CREATE TABLE eca_tombstones (
     thread_id TEXT PRIMARY KEY NOT NULL,

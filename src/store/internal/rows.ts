@@ -126,13 +126,31 @@ export interface EventRow {
   readonly body: string
 }
 
+/** The condition of an index, which a query must have in the same words: events that a turn begins with. */
+export const beginsTurn = "type IN ('TurnStarted', 'TurnBegan', 'TurnRestored')"
+
+/** The subject of the events that a turn begins with, and of what is told of it when others may have begun. */
+export const turnSubject = (turnId: string): string => `turn:${turnId}`
+
+/** The subject of an item that belongs to no turn, or no longer to one. */
+export const itemSubject = (itemId: string): string => `item:${itemId}`
+
+/** The subject of events that take the conversation back. */
+export const rewindSubject = "rewind"
+
 /**
  * What one event opens and another closes, where it may outlast a turn: a request, a compaction, a task, an item of no
- * turn.
- * These are found by an index.
+ * turn; and what a transcript that is read page by page has to find. These are found by an index.
  */
 const subjectId = (event: NumberedEvent): string | null => {
   switch (event._tag) {
+    case "TurnStarted":
+    case "TurnBegan":
+    case "TurnRestored":
+    case "TurnSteered":
+      return turnSubject(event.turnId)
+    case "ThreadRewound":
+      return rewindSubject
     case "ApprovalRequested":
     case "QuestionAsked":
     case "ElicitationRequested":
@@ -145,13 +163,15 @@ const subjectId = (event: NumberedEvent): string | null => {
     case "TaskEnded":
       return `task:${event.task.taskId}`
     case "ItemDetached":
-      return `item:${event.item.itemId}`
+      return itemSubject(event.item.itemId)
     case "CompactionGated":
     case "CompactionSettled":
       return event.compactionId
     case "ItemStarted":
+      return event.turnId === undefined ? itemSubject(event.item.itemId) : null
     case "ItemCompleted":
-      return event.turnId === undefined ? `item:${event.item.itemId}` : null
+      if (event.turnId === undefined) return itemSubject(event.item.itemId)
+      return event.recovered === true || event.cut === true ? turnSubject(event.turnId) : null
     default:
       return null
   }

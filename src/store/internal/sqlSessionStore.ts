@@ -17,6 +17,7 @@ import * as AgentProcessesSql from "./sqlAgentProcesses.ts"
 import * as StoreOutbox from "./sqlHookOutbox.ts"
 import * as sqlReads from "./sqlReads.ts"
 import * as sqlSnapshotIndex from "./sqlSnapshotIndex.ts"
+import * as sqlTurnReads from "./sqlTurnReads.ts"
 import * as sqlWrites from "./sqlWrites.ts"
 
 /** Opens the store until the scope closes: migrates, takes ownership, ends orphans, settles what a crash left open. */
@@ -41,7 +42,7 @@ export const make: Effect.Effect<
   yield* crashSettlement.settleAll(sql, positions, outbox).pipe(opening("settle after a crash"))
   outbox.openedAt = outbox.ordinal
   return {
-    store: { ...sqlReads.make(sql), ...sqlWrites.make(sql, positions, outbox) },
+    store: { ...sqlReads.make(sql), ...sqlTurnReads.make(sql), ...sqlWrites.make(sql, positions, outbox) },
     processes: AgentProcessesSql.make(sql),
     outbox: StoreOutbox.operations(sql, outbox),
     snapshots: sqlSnapshotIndex.make(sql)

@@ -3,49 +3,71 @@
  */
 import { Effect, Option, Stream } from "effect"
 import type { ThreadId, TurnId } from "../../domain/Ids.ts"
-import { isTerminal, type ThreadEvent } from "../../domain/ThreadEvent.ts"
-import * as Transcript from "../../domain/Transcript.ts"
+import { isTerminal } from "../../domain/ThreadEvent.ts"
+import * as TranscriptFold from "../../domain/TranscriptFold.ts"
+import type { TranscriptTurn } from "../../domain/TranscriptTurn.ts"
 import type { SessionStore } from "../../store/SessionStore.ts"
 import type { StoreFailed } from "../../store/StoreError.ts"
+import * as transcriptPages from "./transcriptPages.ts"
 
-const page = 2000
-
-type Turns = Effect.Effect<ReadonlyArray<Transcript.TranscriptTurn>, StoreFailed>
+/** How many events are read at once. */
+const page = 512
 
 export interface ThreadArchive {
-  readonly all: (threadId: ThreadId) => Turns
+  /** All turns that begin after the event `after`, also those before a reset; one page of them is in memory. */
+  readonly turns: (threadId: ThreadId, after: number) => Stream.Stream<TranscriptTurn, StoreFailed>
+  readonly turn: (threadId: ThreadId, turnId: TurnId) => Effect.Effect<Option.Option<TranscriptTurn>, StoreFailed>
   /** Since the last reset, without what was rewound: what the conversation now knows, or should. */
-  readonly sinceReset: (threadId: ThreadId) => Turns
+  readonly sinceReset: (threadId: ThreadId) => Effect.Effect<ReadonlyArray<TranscriptTurn>, StoreFailed>
   /** As `sinceReset`, and where the last event lies that ended this turn, or that the thread has it by. */
   readonly around: (threadId: ThreadId, turnId: TurnId) => Effect.Effect<{
-    readonly turns: ReadonlyArray<Transcript.TranscriptTurn>
+    readonly turns: ReadonlyArray<TranscriptTurn>
     readonly endSeq: number | undefined
   }, StoreFailed>
 }
 
-const conversation = (events: ReadonlyArray<ThreadEvent>): ReadonlyArray<Transcript.TranscriptTurn> => {
-  const reset = events.findLastIndex((event) => event._tag === "SessionReset")
-  return Transcript.fromEvents(events.slice(reset + 1)).filter((turn) => turn.rewound !== true)
-}
-
 export const make = (store: SessionStore["Service"]): ThreadArchive => {
   const eventsOf = (threadId: ThreadId) =>
-    Stream.paginate(0, (after) =>
+    Stream.paginate(0, (after: number) =>
       Effect.map(store.readEvents({ threadId, after, limit: page }), (events) =>
         [
           events,
           events.length < page ? Option.none() : Option.fromUndefinedOr(events.at(-1)?.seq)
-        ] as const)).pipe(Stream.runCollect)
+        ] as const))
+
+  const conversation = (threadId: ThreadId, turnId?: TurnId) =>
+    Effect.suspend(() => {
+      let folding = TranscriptFold.empty()
+      let endSeq: number | undefined
+      return eventsOf(threadId).pipe(
+        Stream.runForEach((event) =>
+          Effect.sync(() => {
+            if (event._tag === "SessionReset") folding = TranscriptFold.empty()
+            else TranscriptFold.add(folding, event)
+            const ends = isTerminal(event) || event._tag === "TurnRestored"
+            if (ends && event.turnId === turnId) endSeq = event.seq
+          })
+        ),
+        Effect.map(() => ({
+          turns: TranscriptFold.turnsOf(folding).filter((turn) => turn.rewound !== true),
+          endSeq
+        }))
+      )
+    })
+
+  const turns = (threadId: ThreadId, after: number) => transcriptPages.turns(store, threadId, after)
 
   return {
-    all: (threadId) => Effect.map(eventsOf(threadId), Transcript.fromEvents),
-    sinceReset: (threadId) => Effect.map(eventsOf(threadId), conversation),
-    around: (threadId, turnId) =>
-      Effect.map(eventsOf(threadId), (events) => ({
-        turns: conversation(events),
-        endSeq: events.findLast((event) =>
-          (isTerminal(event) || event._tag === "TurnRestored") && event.turnId === turnId
-        )?.seq
-      }))
+    turns,
+    turn: (threadId, turnId) =>
+      Effect.flatMap(
+        store.turnStart(threadId, turnId),
+        Option.match({
+          onNone: () => Effect.succeedNone,
+          onSome: ({ seq }) => Stream.runHead(turns(threadId, seq - 1))
+        })
+      ),
+    sinceReset: (threadId) => Effect.map(conversation(threadId), ({ turns }) => turns),
+    around: conversation
   }
 }

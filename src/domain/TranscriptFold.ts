@@ -1,0 +1,123 @@
+/**
+ * Folds the events of a thread into its turns, one after the other, so that a log of any length is read page by page.
+ */
+import { ItemId, type TurnId } from "./Ids.ts"
+import type { Item } from "./Item.ts"
+import { isTerminal, type ThreadEvent } from "./ThreadEvent.ts"
+import type { TranscriptTurn } from "./TranscriptTurn.ts"
+import { type TurnInput, wordsOf } from "./TurnInput.ts"
+import * as TurnOutcome from "./TurnOutcome.ts"
+
+const userItem = (turnId: TurnId, input: TurnInput, n: number): Item => ({
+  _tag: "UserMessage",
+  itemId: ItemId.make(`${turnId}.user.${n}`),
+  text: wordsOf(input),
+  attachments: (input.attachments ?? []).map((attachment) =>
+    attachment._tag === "File" ? attachment.path : attachment.name
+  )
+})
+
+/** A turn while its events are folded. */
+interface Folded extends Omit<TranscriptTurn, "items" | "outcome" | "cut" | "rewound"> {
+  readonly items: Array<Item>
+  readonly cut: Set<ItemId>
+  outcome: TranscriptTurn["outcome"]
+  rewound: boolean
+}
+
+/** A later version of a cut item, from the agent or its history, replaces it. */
+const complete = (
+  turn: Folded,
+  { cut, item, recovered }: Extract<ThreadEvent, { readonly _tag: "ItemCompleted" }>
+): void => {
+  const { itemId } = item
+  const known = recovered === true || turn.cut.has(itemId) ? turn.items.findIndex((one) => one.itemId === itemId) : -1
+  if (known === -1) turn.items.push(item)
+  else turn.items[known] = item
+  if (cut === true) turn.cut.add(itemId)
+  else turn.cut.delete(itemId)
+}
+
+/** The turn and those after it are no part of the conversation any more. */
+const rewind = (turns: ReadonlyMap<TurnId, Folded>, before: TurnId): void => {
+  let found = false
+  for (const turn of turns.values()) {
+    found ||= turn.turnId === before
+    if (found) turn.rewound = true
+  }
+}
+
+/** What was folded so far. It is changed in place. */
+export interface Folding {
+  readonly turns: Map<TurnId, Folded>
+  /** Items that went on after their turn, and that turn. */
+  readonly detached: Map<ItemId, TurnId>
+}
+
+export const empty = (): Folding => ({ turns: new Map(), detached: new Map() })
+
+/** Whether one of the turns has not ended yet. */
+export const isOpen = ({ turns }: Folding): boolean =>
+  Array.from(turns.values()).some(({ outcome }) => outcome === undefined)
+
+const begin = ({ turns }: Folding, turn: Omit<Folded, "cut" | "rewound">): void => {
+  turns.set(turn.turnId, { ...turn, cut: new Set(), rewound: false })
+}
+
+/** The turn that an event belongs to, if it was begun. */
+const turnOf = ({ detached, turns }: Folding, event: ThreadEvent): Folded | undefined => {
+  const turnId = "turnId" in event
+    ? event.turnId
+    : event._tag === "ItemCompleted"
+    ? detached.get(event.item.itemId)
+    : undefined
+  return turnId === undefined ? undefined : turns.get(turnId)
+}
+
+/** Adds the event that follows those before. */
+export const add = (folding: Folding, event: ThreadEvent): void => {
+  switch (event._tag) {
+    case "TurnStarted": {
+      const { at, epoch, input, turnId } = event
+      const items = [userItem(turnId, input, 0)]
+      return begin(folding, { turnId, epoch, startedAt: at, input, items, outcome: undefined })
+    }
+    case "TurnBegan": {
+      const { at, cause, epoch, turnId } = event
+      return begin(folding, { turnId, epoch, startedAt: at, cause, items: [], outcome: undefined })
+    }
+    case "TurnRestored": {
+      const { cause, epoch, input, items, outcome, startedAt, turnId } = event
+      return begin(folding, {
+        turnId,
+        epoch,
+        startedAt,
+        ...(input === undefined ? {} : { input }),
+        ...(cause === undefined ? {} : { cause }),
+        items: Array.from(items),
+        outcome
+      })
+    }
+    case "ThreadRewound":
+      return rewind(folding.turns, event.before)
+  }
+  if (event._tag === "ItemDetached" && event.turnId !== undefined) {
+    folding.detached.set(event.item.itemId, event.turnId)
+  }
+  const turn = turnOf(folding, event)
+  if (turn === undefined) return
+  if (event._tag === "TurnSteered") turn.items.push(userItem(turn.turnId, event.input, turn.items.length))
+  else if (event._tag === "ItemCompleted" && event.item._tag !== "UserMessage") complete(turn, event)
+  else if (isTerminal(event)) turn.outcome = TurnOutcome.of(event)
+}
+
+/** The turns as they are told now, in the order in which they began. */
+export const turnsOf = ({ turns }: Folding): ReadonlyArray<TranscriptTurn> =>
+  Array.from(
+    turns.values(),
+    ({ cut, rewound, ...turn }): TranscriptTurn => ({
+      ...turn,
+      ...(cut.size === 0 ? {} : { cut: Array.from(cut) }),
+      ...(rewound ? { rewound } : {})
+    })
+  )

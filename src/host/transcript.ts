@@ -1,0 +1,39 @@
+/**
+ * The transcript of a thread, as the service offers it: a page, or all of it as a Stream.
+ */
+import { Effect, Option, Stream } from "effect"
+import type { ThreadId, TurnId } from "../domain/Ids.ts"
+import type { ProviderService } from "../service/ProviderService.ts"
+import { type ThreadNotFound, TurnNotFound } from "../service/ServiceError.ts"
+import type { StoreFailed } from "../store/StoreError.ts"
+import type { ThreadDeps } from "../thread/ThreadDeps.ts"
+
+const defaultLimit = 100
+
+export const make = ({ deps: { archive, store }, exists }: {
+  readonly deps: Pick<ThreadDeps, "archive" | "store">
+  readonly exists: (threadId: ThreadId) => Effect.Effect<void, ThreadNotFound | StoreFailed>
+}) => {
+  /** The event that this turn begins with; 0 if it was pruned, since all that is left begins after it. */
+  const startOf = Effect.fnUntraced(function*(threadId: ThreadId, turnId: TurnId) {
+    const start = yield* store.turnStart(threadId, turnId)
+    if (Option.isSome(start)) return start.value.seq
+    const known = yield* store.getTurn(turnId)
+    if (Option.isNone(known) || known.value.threadId !== threadId) return yield* new TurnNotFound({ threadId, turnId })
+    return 0
+  })
+
+  const turns = (threadId: ThreadId, after: TurnId | undefined) =>
+    Stream.unwrap(Effect.gen(function*() {
+      yield* exists(threadId)
+      return archive.turns(threadId, after === undefined ? 0 : yield* startOf(threadId, after))
+    }))
+
+  return {
+    readTranscript: Effect.fn("ProviderService.readTranscript")(({ after, limit = defaultLimit, threadId }) =>
+      Stream.runCollect(Stream.take(turns(threadId, after), limit))
+    ),
+
+    streamTranscript: ({ after, threadId }) => turns(threadId, after)
+  } satisfies Pick<ProviderService["Service"], "readTranscript" | "streamTranscript">
+}

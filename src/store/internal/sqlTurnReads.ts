@@ -1,0 +1,89 @@
+/**
+ * What a transcript that is read page by page has to find in a thread's log: where its turns begin, and what was told of
+ * them when others had begun. All of it by an index, however long the log is.
+ */
+import { Array as Arr, Effect, Option } from "effect"
+import type { SqlClient } from "effect/sql"
+import type { ItemId, ThreadId, TurnId } from "../../domain/Ids.ts"
+import type { ThreadEvent } from "../../domain/ThreadEvent.ts"
+import type { StoreFailed } from "../StoreError.ts"
+import type { TurnStart } from "../TurnStart.ts"
+import {
+  beginsTurn,
+  type BigIntColumn,
+  type EventRow,
+  itemSubject,
+  rewindSubject,
+  toEvent,
+  toNumber,
+  toTurnId,
+  turnSubject
+} from "./rows.ts"
+import { read } from "./run.ts"
+
+interface StartRow {
+  readonly turn_id: string | null
+  readonly seq: BigIntColumn
+}
+
+const toStart = (row: StartRow): ReadonlyArray<TurnStart> => {
+  const turnId = toTurnId(row.turn_id)
+  return turnId === undefined ? [] : [{ turnId, seq: toNumber(row.seq) }]
+}
+
+export const make = (sql: SqlClient.SqlClient) => {
+  const begins = sql.literal(beginsTurn)
+
+  /** Events of these subjects, in order. The sign keeps SQLite from reading the log by its `seq`. */
+  const eventsOf = (threadId: ThreadId, after: number, subjects: ReadonlyArray<string>) =>
+    Arr.isReadonlyArrayNonEmpty(subjects)
+      ? sql<EventRow>`SELECT seq, epoch, turn_id, type, at, position, version, body FROM eca_events
+        WHERE thread_id = ${threadId} AND subject_id IN ${sql.in(subjects)} AND +seq > ${after} ORDER BY +seq`
+      : Effect.succeed([])
+
+  return {
+    turnStarts: ({ after, limit, threadId }: {
+      readonly threadId: ThreadId
+      readonly after: number
+      readonly limit: number
+    }): Effect.Effect<ReadonlyArray<TurnStart>, StoreFailed> =>
+      read(
+        "read where turns begin",
+        Effect.map(
+          sql<StartRow>`SELECT turn_id, seq FROM eca_events WHERE thread_id = ${threadId} AND seq > ${after}
+            AND ${begins} ORDER BY seq LIMIT ${limit}`,
+          (rows) => rows.flatMap(toStart)
+        )
+      ),
+
+    turnStart: (threadId: ThreadId, turnId: TurnId): Effect.Effect<Option.Option<TurnStart>, StoreFailed> =>
+      read(
+        "read where a turn begins",
+        Effect.map(
+          sql<StartRow>`SELECT turn_id, seq FROM eca_events WHERE thread_id = ${threadId}
+            AND subject_id = ${turnSubject(turnId)} AND ${begins} ORDER BY seq LIMIT 1`,
+          (rows) => Arr.head(rows.flatMap(toStart))
+        )
+      ),
+
+    lateEvents: ({ after, itemIds, threadId, turnIds }: {
+      readonly threadId: ThreadId
+      readonly after: number
+      readonly turnIds: ReadonlyArray<TurnId>
+      readonly itemIds: ReadonlyArray<ItemId>
+    }): Effect.Effect<ReadonlyArray<ThreadEvent>, StoreFailed> =>
+      read(
+        "read what was told of turns later",
+        Effect.map(
+          eventsOf(threadId, after, [...turnIds.map(turnSubject), ...itemIds.map(itemSubject)]),
+          (rows) => rows.map((row) => toEvent(threadId, row))
+        )
+      ),
+
+    rewinds: (threadId: ThreadId): Effect.Effect<ReadonlyArray<ThreadEvent>, StoreFailed> =>
+      read(
+        "read what was taken back",
+        Effect.map(eventsOf(threadId, 0, [rewindSubject]), (rows) => rows.map((row) => toEvent(threadId, row)))
+      )
+  }
+}

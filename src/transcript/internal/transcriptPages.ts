@@ -1,0 +1,110 @@
+/**
+ * A thread's turns, read from the store page by page: what is in memory is one page, however long the log is.
+ *
+ * A turn lies in the log from its beginning to its end, with others in between where the agent begins one of its own. What
+ * is told of it after its end (an item that went on, one that was recovered, a rewind) is found by an index.
+ */
+import { Array as Arr, Effect, Option, Stream } from "effect"
+import type { ItemId, ThreadId } from "../../domain/Ids.ts"
+import type { ThreadEvent } from "../../domain/ThreadEvent.ts"
+import * as TranscriptFold from "../../domain/TranscriptFold.ts"
+import type { TranscriptTurn } from "../../domain/TranscriptTurn.ts"
+import type { SessionStore, TurnStart } from "../../store/SessionStore.ts"
+import type { StoreFailed } from "../../store/StoreError.ts"
+
+/** At most so many turns in a page, and so many events from the first one's beginning to the last one's. */
+const pageTurns = 64
+const pageEvents = 1000
+
+/** How many events are read at once. */
+const batch = 512
+
+type Store = SessionStore["Service"]
+
+const begins = (event: ThreadEvent): event is Extract<
+  ThreadEvent,
+  { readonly _tag: "TurnStarted" | "TurnBegan" | "TurnRestored" }
+> => event._tag === "TurnStarted" || event._tag === "TurnBegan" || event._tag === "TurnRestored"
+
+/** Folds the log from the first of these turns until all of them have ended; answers where that was. */
+const foldPage = Effect.fnUntraced(function*(
+  store: Store,
+  threadId: ThreadId,
+  starts: Arr.NonEmptyReadonlyArray<TurnStart>,
+  folding: TranscriptFold.Folding
+) {
+  const turnIds = new Set(starts.map(({ turnId }) => turnId))
+  const last = Arr.lastNonEmpty(starts).seq
+  let after = Arr.headNonEmpty(starts).seq - 1
+  for (;;) {
+    const events = yield* store.readEvents({ threadId, after, limit: batch })
+    for (const event of events) {
+      if (!begins(event) || turnIds.has(event.turnId)) TranscriptFold.add(folding, event)
+      after = event.seq
+      if (after >= last && !TranscriptFold.isOpen(folding)) return after
+    }
+    if (events.length < batch) return after
+  }
+})
+
+/** Adds what was told of these turns after the event `after`. */
+const addLater = Effect.fnUntraced(function*(
+  store: Store,
+  threadId: ThreadId,
+  after: number,
+  folding: TranscriptFold.Folding
+) {
+  const turnIds = Array.from(folding.turns.keys())
+  const itemIds: ReadonlyArray<ItemId> = Array.from(folding.detached.keys())
+  for (const event of yield* store.lateEvents({ threadId, after, turnIds, itemIds })) {
+    if (!begins(event)) TranscriptFold.add(folding, event)
+  }
+})
+
+/** Where what was taken back lies in the log: from the beginning of a turn to the event that took it back. */
+const rewound = Effect.fnUntraced(function*(store: Store, threadId: ThreadId) {
+  const found = yield* store.rewinds(threadId)
+  return yield* Effect.forEach(found, (event) => {
+    if (event._tag !== "ThreadRewound") return Effect.succeed({ from: event.seq, to: event.seq })
+    return Effect.map(store.turnStart(threadId, event.before), (start) => ({
+      // What a pruned turn was the first of, begins with the log.
+      from: Option.match(start, { onNone: () => 0, onSome: ({ seq }) => seq }),
+      to: event.seq
+    }))
+  })
+})
+
+const pageOf = Effect.fnUntraced(function*(
+  store: Store,
+  threadId: ThreadId,
+  starts: Arr.NonEmptyReadonlyArray<TurnStart>
+) {
+  const folding = TranscriptFold.empty()
+  yield* addLater(store, threadId, yield* foldPage(store, threadId, starts, folding), folding)
+  const ranges = yield* rewound(store, threadId)
+  for (const { seq, turnId } of starts) {
+    const turn = folding.turns.get(turnId)
+    if (turn !== undefined && ranges.some(({ from, to }) => from <= seq && seq < to)) turn.rewound = true
+  }
+  return TranscriptFold.turnsOf(folding)
+})
+
+/** The first of these turns whose events are few enough to be read together. */
+const together = (starts: Arr.NonEmptyReadonlyArray<TurnStart>): Arr.NonEmptyReadonlyArray<TurnStart> => {
+  const [first, ...rest] = starts
+  return [first, ...Arr.takeWhile(rest, ({ seq }) => seq - first.seq < pageEvents)]
+}
+
+/** The turns that begin after the event `after`, in the order in which they began. */
+export const turns = (
+  store: Store,
+  threadId: ThreadId,
+  after: number
+): Stream.Stream<TranscriptTurn, StoreFailed> =>
+  Stream.paginate(after, (after: number) =>
+    Effect.gen(function*() {
+      const starts = yield* store.turnStarts({ threadId, after, limit: pageTurns })
+      if (!Arr.isReadonlyArrayNonEmpty(starts)) return [[], Option.none<number>()] as const
+      const some = together(starts)
+      return [yield* pageOf(store, threadId, some), Option.some(Arr.lastNonEmpty(some).seq)] as const
+    }))
