@@ -32,12 +32,14 @@ import { LifecycleHooks } from "./hooks/LifecycleHooks.ts"
 import * as door from "./host/door.ts"
 import { make } from "./host/host.ts"
 import * as HostSettings from "./host/Settings.ts"
+import * as SettingsConfig from "./host/SettingsConfig.ts"
 import { ProviderRegistry } from "./provider/ProviderRegistry.ts"
 import { ProviderService } from "./service/ProviderService.ts"
 import { TranscriptArchive } from "./service/TranscriptArchive.ts"
 import type { Stores } from "./store/SessionStore.ts"
 
-export { defaults, type FromConfig, type Settings, SettingsInvalid } from "./host/Settings.ts"
+export { defaults, type Settings, SettingsInvalid } from "./host/Settings.ts"
+export { type FromConfig } from "./host/SettingsConfig.ts"
 
 /**
  * The service alone, for those who compose the rest by hand. Adapters register themselves with the `ProviderRegistry`,
@@ -167,6 +169,6 @@ export const layerConfig = <
   const Hooks extends ReadonlyArray<AnyLayer> = readonly []
 >(
   parts: Parts<Agents, Hooks, StoreError, StoreNeeds> & {
-    readonly settings: HostSettings.FromConfig
+    readonly settings: SettingsConfig.FromConfig
   }
-) => compose(parts, serviceOf(Effect.flatMap(HostSettings.read(parts.settings), HostSettings.resolve)))
+) => compose(parts, serviceOf(Effect.flatMap(SettingsConfig.read(parts.settings), HostSettings.resolve)))

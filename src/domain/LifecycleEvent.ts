@@ -12,7 +12,7 @@
 import { Schema } from "effect"
 import { CompactionOutcome, CompactionTrigger } from "./Compaction.ts"
 import { Continuity } from "./Continuity.ts"
-import { Epoch, InstanceId, ProviderName, SessionId, ThreadId, TurnId } from "./Ids.ts"
+import { Epoch, InstanceId, ProviderName, RequestId, SessionId, ThreadId, TurnId } from "./Ids.ts"
 import { SnapshotFailure, SnapshotInfo } from "./Snapshot.ts"
 import { SessionEndReason } from "./ThreadEvent.ts"
 import { TurnCause } from "./TurnCause.ts"
@@ -20,7 +20,7 @@ import { TurnFailure } from "./TurnFailure.ts"
 import { TurnInput } from "./TurnInput.ts"
 import { TurnOutcome } from "./TurnOutcome.ts"
 import { Usage } from "./Usage.ts"
-import { ApprovalRequest } from "./UserRequest.ts"
+import { ApprovalDecision, ApprovalRequest, SettledBy } from "./UserRequest.ts"
 
 /**
  * Version of the payloads, in every event.
@@ -94,6 +94,14 @@ const kinds = {
     failure: Schema.optionalKey(TurnFailure)
   },
   "approval:requested": { turnId: Schema.optionalKey(TurnId), request: ApprovalRequest },
+  /** Exactly once for each `approval:requested`. `actor` is the app's name for its user, or a hook's name. */
+  "approval:settled": {
+    turnId: Schema.optionalKey(TurnId),
+    requestId: RequestId,
+    by: SettledBy,
+    actor: Schema.optionalKey(Schema.String),
+    decision: Schema.optionalKey(ApprovalDecision)
+  },
   /** The transcript is saved, or could not be. An agent that can be held is waiting (see `snapshot.timing`). */
   "compaction:before": {
     compactionId: Schema.String,
@@ -168,6 +176,7 @@ export const LifecycleEvent = Schema.Union([
   member("turn:start", kinds["turn:start"]),
   member("turn:end", kinds["turn:end"]),
   member("approval:requested", kinds["approval:requested"]),
+  member("approval:settled", kinds["approval:settled"]),
   member("compaction:before", kinds["compaction:before"]),
   member("compaction:after", kinds["compaction:after"]),
   member("snapshot:written", kinds["snapshot:written"]),

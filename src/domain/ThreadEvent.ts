@@ -51,6 +51,13 @@ export const version = 1
 const turn = { turnId: TurnId }
 const maybeTurn = { turnId: Schema.optionalKey(TurnId) }
 
+const settled = {
+  requestId: RequestId,
+  by: SettledBy,
+  /** Who decided: the name that the app gave for the user, or the name of the hook. */
+  actor: Schema.optionalKey(Schema.String)
+}
+
 /**
  * Why a live session ended. The thread can be continued after each of them.
  *
@@ -153,19 +160,13 @@ const providerCases = {
   ApprovalRequested: { ...maybeTurn, request: ApprovalRequest },
   ApprovalSettled: {
     ...maybeTurn,
-    requestId: RequestId,
-    by: SettledBy,
+    ...settled,
     decision: Schema.optionalKey(ApprovalDecision)
   },
   QuestionAsked: { ...maybeTurn, request: QuestionRequest },
-  QuestionSettled: { ...maybeTurn, requestId: RequestId, by: SettledBy, answer: Schema.optionalKey(QuestionAnswer) },
+  QuestionSettled: { ...maybeTurn, ...settled, answer: Schema.optionalKey(QuestionAnswer) },
   ElicitationRequested: { ...maybeTurn, request: ElicitationRequest },
-  ElicitationSettled: {
-    ...maybeTurn,
-    requestId: RequestId,
-    by: SettledBy,
-    outcome: Schema.optionalKey(ElicitationOutcome)
-  },
+  ElicitationSettled: { ...maybeTurn, ...settled, outcome: Schema.optionalKey(ElicitationOutcome) },
   TaskStarted: { ...maybeTurn, task: Task },
   /** Ephemeral. */
   TaskUpdated: { ...maybeTurn, task: Task },

@@ -260,13 +260,23 @@ export const ElicitationOutcome = Schema.Literals(["accepted", "declined", "canc
 export type ElicitationOutcome = typeof ElicitationOutcome.Type
 
 /**
- * Who or what settled a request: the user, a rule (an earlier `AllowForSession`, the runtime mode), the agent itself,
- * or the end of its turn, of its session, or of the host.
+ * Who or what settled a request: the user, a rule (an earlier `AllowForSession`, the runtime mode), a guard of the app's
+ * hooks, the time that the app gave the user (`approvals.unanswered`), the agent itself, or the end of its turn, of its
+ * session, or of the host.
  *
  * @since 0.1.0
  * @category schemas
  */
-export const SettledBy = Schema.Literals(["user", "rule", "agent", "turn-ended", "session-ended", "host-crash"])
+export const SettledBy = Schema.Literals([
+  "user",
+  "rule",
+  "hook",
+  "unanswered",
+  "agent",
+  "turn-ended",
+  "session-ended",
+  "host-crash"
+])
 
 /**
  * @since 0.1.0

@@ -43,7 +43,7 @@ import type { ChildProcessSpawner } from "effect/process"
 import type { HookPattern, LifecycleEvent } from "../domain/LifecycleEvent.ts"
 import * as ClaudeHook from "./internal/claudeHook.ts"
 import * as HookCommand from "./internal/command.ts"
-import { type GuardedKind, type HookExists, LifecycleHooks } from "./LifecycleHooks.ts"
+import { type GuardedKind, type HookExists, LifecycleHooks, type TransformedKind } from "./LifecycleHooks.ts"
 
 /**
  * @since 0.1.0
@@ -70,6 +70,7 @@ type HookLayer = Layer.Layer<never, HookExists, LifecycleHooks | ChildProcessSpa
 
 type Observe = Parameters<typeof LifecycleHooks.observe<HookPattern, never, never>>[0]
 type Guard = Parameters<typeof LifecycleHooks.guard<GuardedKind, never, never>>[0]
+type Transform = Parameters<typeof LifecycleHooks.transform<TransformedKind, never, never>>[0]
 
 /**
  * A command and the options of `LifecycleHooks.observe`.
@@ -80,12 +81,20 @@ type Guard = Parameters<typeof LifecycleHooks.guard<GuardedKind, never, never>>[
 export interface ObserveOptions extends HookCommand.CommandOptions, Omit<Observe, "run"> {}
 
 /**
- * A command and the options of `LifecycleHooks.guard`, which `transform` takes as well.
+ * A command and the options of `LifecycleHooks.guard`.
  *
  * @since 0.1.0
  * @category models
  */
 export interface GuardOptions extends HookCommand.CommandOptions, Omit<Guard, "run"> {}
+
+/**
+ * A command and the options of `LifecycleHooks.transform`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface TransformOptions extends HookCommand.CommandOptions, Omit<Transform, "run"> {}
 
 /**
  * Runs the command for recorded events. The event is delivered when the command ends with exit code 0; its output is
@@ -103,7 +112,7 @@ export const observe = (options: ObserveOptions): HookLayer =>
   })
 
 /**
- * Asks the command whether a turn may be sent, or a compaction may go on.
+ * Asks the command whether a turn may be sent, whether a compaction may go on, or what becomes of an approval.
  *
  * @since 0.1.0
  * @category layers
@@ -122,7 +131,7 @@ export const guard = (options: GuardOptions): HookLayer =>
  * @since 0.1.0
  * @category layers
  */
-export const transform = (options: GuardOptions): HookLayer =>
+export const transform = (options: TransformOptions): HookLayer =>
   LifecycleHooks.transform({
     ...options,
     run: Effect.fn("CommandHook.transform")(function*(event: LifecycleEvent) {

@@ -24,8 +24,8 @@
  *
  * Three phases:
  *
- * - **guard**: asked before a turn is sent or a compaction goes on. One after another by `priority` (higher first),
- *   then by registration; the first veto wins and the rest are not asked.
+ * - **guard**: asked before a turn is sent or a compaction goes on, and about an approval that the agent waits for. One
+ *   after another by `priority` (higher first), then by registration; the first veto wins and the rest are not asked.
  * - **transform**: can add to a turn's context, or to the instructions for the writer of a summary. One after another.
  * - **observe**: called after an event was recorded. Hooks run side by side, each with its events in order.
  *
@@ -53,6 +53,7 @@ import {
   type Matching
 } from "../domain/LifecycleEvent.ts"
 import type { TurnInput } from "../domain/TurnInput.ts"
+import type { ApprovalDecision } from "../domain/UserRequest.ts"
 import type { ProviderService } from "../service/ProviderService.ts"
 import type { TranscriptArchive } from "../service/TranscriptArchive.ts"
 
@@ -74,12 +75,20 @@ export class HookExists
 }
 
 /**
- * The events that guards and transforms are asked about.
+ * The events that transforms can add to.
  *
  * @since 0.1.0
  * @category models
  */
-export type GuardedKind = "turn:start" | "compaction:before"
+export type TransformedKind = "turn:start" | "compaction:before"
+
+/**
+ * The events that guards are asked about.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type GuardedKind = TransformedKind | "approval:requested"
 
 /**
  * What guards and transforms are asked about. A turn is one that is about to be sent, so it has an input.
@@ -102,19 +111,43 @@ export type GuardVerdict =
   | { readonly _tag: "Veto"; readonly reason: string }
 
 /**
- * Lets the turn or compaction pass.
+ * The answer of a guard of `approval:requested`: it leaves the approval to the user (`Allow`), denies it (`Veto`), or
+ * decides it in the user's place.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type ApprovalVerdict = GuardVerdict | { readonly _tag: "Decide"; readonly decision: ApprovalDecision }
+
+/**
+ * What a guard of these events answers.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type VerdictOf<K extends GuardedKind> = K extends "approval:requested" ? ApprovalVerdict : GuardVerdict
+
+/**
+ * Has no objection: the turn or compaction goes on; an approval is left to the user.
  *
  * @since 0.1.0
  * @category verdicts
  */
 export const allow: GuardVerdict = { _tag: "Allow" }
 /**
- * Refuses the turn or compaction. The caller gets the reason.
+ * Refuses the turn or compaction, and the caller gets the reason; denies the approval, and the agent gets it.
  *
  * @since 0.1.0
  * @category verdicts
  */
 export const veto = (reason: string): GuardVerdict => ({ _tag: "Veto", reason })
+/**
+ * Decides an approval in the user's place, unless another guard vetoes it.
+ *
+ * @since 0.1.0
+ * @category verdicts
+ */
+export const decide = (decision: ApprovalDecision): ApprovalVerdict => ({ _tag: "Decide", decision })
 
 /**
  * The additions of a transform: texts that the model reads before the prompt, or instructions for the writer of the
@@ -157,11 +190,11 @@ export type HookRegistration =
       readonly phase: "guard"
       readonly events: ReadonlyArray<GuardedKind>
       readonly failure: "open" | "closed"
-      readonly run: (event: GuardedEvent) => Effect.Effect<GuardVerdict, unknown, HookServices>
+      readonly run: (event: GuardedEvent) => Effect.Effect<ApprovalVerdict, unknown, HookServices>
     }
     | {
       readonly phase: "transform"
-      readonly events: ReadonlyArray<GuardedKind>
+      readonly events: ReadonlyArray<TransformedKind>
       readonly failure: "open" | "closed"
       readonly run: (event: GuardedEvent) => Effect.Effect<TransformPatch, unknown, HookServices>
     }
@@ -238,14 +271,15 @@ export class LifecycleHooks extends Context.Service<LifecycleHooks, {
   })
 
   /**
-   * Is asked whether a turn may be sent, or a compaction may go on. A failing guard allows it unless it is `closed`.
+   * Is asked whether a turn may be sent, whether a compaction may go on, or what becomes of an approval. A failing guard
+   * has no objection unless it is `closed`, which makes a failure a veto.
    */
   static readonly guard = <const K extends GuardedKind, E, R>(
     hook: Common & {
       readonly events: ReadonlyArray<K>
       /** Default `open`. */
       readonly failure?: "open" | "closed" | undefined
-      readonly run: (event: GuardedEvent<K>) => Effect.Effect<GuardVerdict, E, R>
+      readonly run: (event: GuardedEvent<K>) => Effect.Effect<VerdictOf<K>, E, R>
     }
   ): Layer.Layer<never, HookExists, LifecycleHooks | Exclude<R, HookServices>> =>
     registered(hook.run, (run) => ({
@@ -253,11 +287,12 @@ export class LifecycleHooks extends Context.Service<LifecycleHooks, {
       ...common(hook, Duration.seconds(10)),
       events: hook.events,
       failure: hook.failure ?? "open",
-      run: (event) => isOf(hook.events, event) ? run(event) : Effect.succeed(allow)
+      run: (event): Effect.Effect<ApprovalVerdict, E, HookServices> =>
+        isOf(hook.events, event) ? run(event) : Effect.succeed(allow)
     }))
 
   /** Adds to the context of a turn, or to the instructions for the writer of a summary. A failing one adds nothing. */
-  static readonly transform = <const K extends GuardedKind, E, R>(
+  static readonly transform = <const K extends TransformedKind, E, R>(
     hook: Common & {
       readonly events: ReadonlyArray<K>
       /** `closed`: if it fails, the turn is not sent and the compaction does not happen. Default `open`. */

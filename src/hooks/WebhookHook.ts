@@ -35,101 +35,44 @@
  *   network.
  * - No part of the request, its URL included, appears in errors or spans.
  *
+ * {@link guard} asks the endpoint instead, and waits for its answer.
+ *
  * @since 0.1.0
  */
-import { Clock, Duration, Effect, Layer, Option, Redacted, Schema } from "effect"
-import { FetchHttpClient, HttpClient, HttpClientRequest } from "effect/http"
+import { Clock, Duration, Effect, Layer, Option, Redacted, Stream } from "effect"
+import {
+  FetchHttpClient,
+  HttpClient,
+  type HttpClientError,
+  HttpClientRequest,
+  type HttpClientResponse
+} from "effect/http"
 import { createHmac, timingSafeEqual } from "node:crypto"
 import type { HookPattern, LifecycleEvent } from "../domain/LifecycleEvent.ts"
 import { errorCode } from "../process/ErrorCode.ts"
-import { type HookExists, LifecycleHooks } from "./LifecycleHooks.ts"
+import * as ClaudeAnswer from "./internal/claudeAnswer.ts"
+import {
+  WebhookAnswerInvalid,
+  WebhookGone,
+  WebhookRefused,
+  WebhookSecretInvalid,
+  WebhookUnreachable,
+  WebhookUntrusted
+} from "./internal/webhookErrors.ts"
+import { allow, decide, type GuardedKind, type HookExists, LifecycleHooks, veto } from "./LifecycleHooks.ts"
 
 /**
- * The receiver answered with a status other than 2xx and 410. Retried.
- *
  * @since 0.1.0
  * @category errors
  */
-export class WebhookRefused
-  extends Schema.TaggedError<WebhookRefused>("effect-coding-agents/WebhookRefused")("WebhookRefused", {
-    hook: Schema.String,
-    status: Schema.Int
-  })
-{
-  readonly retryable = true
-  override get message() {
-    return `The receiver of the webhook ${this.hook} answered with status ${this.status}`
-  }
-}
-
-/**
- * The receiver answered 410: it wants no more events. Not retried.
- *
- * @since 0.1.0
- * @category errors
- */
-export class WebhookGone
-  extends Schema.TaggedError<WebhookGone>("effect-coding-agents/WebhookGone")("WebhookGone", { hook: Schema.String })
-{
-  readonly retryable = false
-  override get message() {
-    return `The receiver of the webhook ${this.hook} wants no more events (status 410)`
-  }
-}
-
-/**
- * No answer. `code` is the system's or the HTTP client's (`ECONNREFUSED`, `UND_ERR_SOCKET`, ...). Retried.
- *
- * @since 0.1.0
- * @category errors
- */
-export class WebhookUnreachable
-  extends Schema.TaggedError<WebhookUnreachable>("effect-coding-agents/WebhookUnreachable")("WebhookUnreachable", {
-    hook: Schema.String,
-    code: Schema.String
-  })
-{
-  readonly retryable = true
-  override get message() {
-    return `The receiver of the webhook ${this.hook} did not answer (${this.code})`
-  }
-}
-
-/**
- * A secret is empty, or begins with `whsec_` and is not base64 after that.
- *
- * @since 0.1.0
- * @category errors
- */
-export class WebhookSecretInvalid
-  extends Schema.TaggedError<WebhookSecretInvalid>("effect-coding-agents/WebhookSecretInvalid")(
-    "WebhookSecretInvalid",
-    {}
-  )
-{
-  readonly retryable = false
-  override get message() {
-    return "A webhook's secret is empty, or not base64 after whsec_; give the secret as the receiver shows it"
-  }
-}
-
-/**
- * A request cannot be trusted. `header`: a header is missing or malformed. `time`: it was sent too long ago, or in the
- * future. `signature`: no signature matches.
- *
- * @since 0.1.0
- * @category errors
- */
-export class WebhookUntrusted
-  extends Schema.TaggedError<WebhookUntrusted>("effect-coding-agents/WebhookUntrusted")("WebhookUntrusted", {
-    reason: Schema.Literals(["header", "time", "signature"])
-  })
-{
-  readonly retryable = false
-  override get message() {
-    return `A webhook request cannot be trusted (${this.reason}); do not process it`
-  }
-}
+export {
+  WebhookAnswerInvalid,
+  WebhookGone,
+  WebhookRefused,
+  WebhookSecretInvalid,
+  WebhookUnreachable,
+  WebhookUntrusted
+} from "./internal/webhookErrors.ts"
 
 /**
  * `whsec_` and base64, as in Standard Webhooks; any other text is used as it is, which its libraries call `raw`. To
@@ -142,18 +85,38 @@ export type Secret = Redacted.Redacted<string> | ReadonlyArray<Redacted.Redacted
 
 type Observe = Parameters<typeof LifecycleHooks.observe<HookPattern, never, never>>[0]
 
+type Guard = Parameters<typeof LifecycleHooks.guard<GuardedKind, never, never>>[0]
+
 /**
- * The endpoint, its secret, and the options of `LifecycleHooks.observe`.
+ * Where requests go, and what signs them.
  *
  * @since 0.1.0
  * @category models
  */
-export interface WebhookOptions extends Omit<Observe, "run"> {
+export interface Endpoint {
   /** Redacted if it contains a token. */
   readonly url: string | Redacted.Redacted<string>
   readonly secret: Secret
   /** Additional headers. They cannot replace our own. */
   readonly headers?: Readonly<Record<string, string | Redacted.Redacted<string>>> | undefined
+}
+
+/**
+ * The endpoint, and the options of `LifecycleHooks.guard`: 10 seconds for the receiver to answer, unless `timeout` says
+ * otherwise.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface GuardOptions extends Endpoint, Omit<Guard, "run"> {}
+
+/**
+ * The endpoint, and the options of `LifecycleHooks.observe`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface WebhookOptions extends Endpoint, Omit<Observe, "run"> {
   /** Time for the receiver to answer. Default 15 seconds. */
   readonly timeout?: Duration.Input | undefined
   /** Default 12, which with the default `backoff` is about two and a half hours. */
@@ -181,7 +144,7 @@ export const layer = (
       run: Effect.fn("WebhookHook.deliver")(function*(event: LifecycleEvent) {
         const hook = options.name
         if (gone) return yield* new WebhookGone({ hook })
-        const status = yield* post(options, keys, event)
+        const { status } = yield* Effect.scoped(post(options, keys, event))
         gone = status === 410
         if (gone) return yield* new WebhookGone({ hook })
         if (status < 200 || status > 299) return yield* new WebhookRefused({ hook, status })
@@ -189,8 +152,60 @@ export const layer = (
     })
   }))
 
+/**
+ * Asks the endpoint whether a turn may be sent, whether a compaction may go on, or what becomes of an approval. One
+ * signed POST, which is not repeated. The answer is a 2xx with a body as a command hook prints it: `{"decision":"block",
+ * "reason":"..."}`, `{"hookSpecificOutput":{"decision":{"behavior":"allow"}}}` of an approval, or nothing. Anything else
+ * is a failure, which `failure` judges. Fails with `WebhookSecretInvalid` when it is built.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const guard = (
+  options: GuardOptions
+): Layer.Layer<never, HookExists | WebhookSecretInvalid, LifecycleHooks | HttpClient.HttpClient> =>
+  Layer.unwrap(Effect.map(keysOf(options.secret), (keys) =>
+    LifecycleHooks.guard({
+      ...options,
+      run: Effect.fn("WebhookHook.ask")(function*(event: LifecycleEvent) {
+        const hook = options.name
+        const response = yield* post(options, keys, event)
+        const { status } = response
+        if (status < 200 || status > 299) return yield* new WebhookRefused({ hook, status })
+        const text = yield* body(hook, response)
+        if (text.trim() === "") return allow
+        const answer = yield* Effect.mapError(
+          Effect.fromOption(ClaudeAnswer.read(text)),
+          () => new WebhookAnswerInvalid({ hook })
+        )
+        if (answer.refuses) return veto(answer.reason ?? `${hook} gave no reason`)
+        return answer.allows ? decide({ _tag: "AllowOnce" }) : allow
+      }, Effect.scoped)
+    })))
+
+/** Longest answer, in bytes. */
+const answerLimit = 64 * 1024
+
+const body = Effect.fnUntraced(function*(hook: string, response: HttpClientResponse.HttpClientResponse) {
+  const read = response.stream.pipe(
+    Stream.mapError(unreachable(hook)),
+    Stream.runFoldEffect(() => Buffer.alloc(0), (text, bytes) => {
+      const longer = Buffer.concat([text, bytes])
+      return longer.length > answerLimit ? new WebhookAnswerInvalid({ hook }) : Effect.succeed(longer)
+    })
+  )
+  return (yield* read).toString("utf8")
+})
+
+const unreachable = (hook: string) => (error: HttpClientError.HttpClientError) =>
+  new WebhookUnreachable({ hook, code: errorCode(error.reason) ?? error.reason._tag })
+
 const post = Effect.fnUntraced(
-  function*({ headers, name, url }: WebhookOptions, keys: ReadonlyArray<Buffer>, event: LifecycleEvent) {
+  function*(
+    { headers, name, url }: Endpoint & { readonly name: string },
+    keys: ReadonlyArray<Buffer>,
+    event: LifecycleEvent
+  ) {
     const client = HttpClient.withScope(yield* HttpClient.HttpClient)
     const init = yield* Effect.serviceOption(FetchHttpClient.RequestInit)
     const body = JSON.stringify({ type: event._tag, timestamp: new Date(event.at).toISOString(), ...event })
@@ -209,15 +224,11 @@ const post = Effect.fnUntraced(
       })
     )
     // The scope cancels the response's body, whatever is left of it.
-    const { status } = yield* client.execute(request).pipe(
+    return yield* client.execute(request).pipe(
       Effect.provideService(FetchHttpClient.RequestInit, { ...Option.getOrUndefined(init), redirect: "manual" }),
-      Effect.mapError((error) =>
-        new WebhookUnreachable({ hook: name, code: errorCode(error.reason) ?? error.reason._tag })
-      )
+      Effect.mapError(unreachable(name))
     )
-    return status
   },
-  Effect.scoped,
   // The URL of a webhook is often a secret itself.
   Effect.provideService(HttpClient.TracerDisabledWhen, () => true)
 )

@@ -5,7 +5,7 @@
  *
  * @since 0.1.0
  */
-import { Config, Duration, Effect, Option, Predicate, Schema, SchemaGetter, SchemaIssue, Struct } from "effect"
+import { Duration, Effect, Option, Predicate, Schema, SchemaGetter, SchemaIssue, Struct } from "effect"
 import { CompactionPolicy } from "../domain/CompactionPolicy.ts"
 import { MissingPolicy } from "../domain/Continuity.ts"
 import * as InputIssue from "../domain/InputIssue.ts"
@@ -42,6 +42,13 @@ export interface Settings {
   readonly noProgressDeadline?: Duration.Input | undefined
   /** What a turn may spend before it is ended. */
   readonly limits?: { readonly [K in keyof TurnLimits.TurnLimits]?: TurnLimits.TurnLimits[K] | undefined } | undefined
+  readonly approvals?: {
+    /**
+     * What becomes of a request that stays unanswered for so long: an approval is denied, a question dismissed, an
+     * elicitation cancelled. Default: it waits for ever.
+     */
+    readonly unanswered?: { readonly after: Duration.Input; readonly then: "deny" } | undefined
+  } | undefined
   /** How long an agent may take to stop a turn before its session is given up. Default 10 seconds. */
   readonly interruptGrace?: Duration.Input | undefined
   /** How long an agent may take to stop before its thread goes on without it. Default 15 seconds. */
@@ -97,6 +104,9 @@ export interface Resolved {
   readonly turnDeadline: Duration.Duration
   readonly noProgressDeadline: Duration.Duration
   readonly limits: TurnLimits.Resolved
+  readonly approvals: {
+    readonly unanswered: { readonly after: Duration.Duration; readonly then: "deny" } | undefined
+  }
   readonly interruptGrace: Duration.Duration
   readonly stopTimeout: Duration.Duration
   readonly hookBudget: Duration.Duration
@@ -124,6 +134,7 @@ export const defaults: Resolved = {
   turnDeadline: Duration.hours(4),
   noProgressDeadline: Duration.minutes(15),
   limits: TurnLimits.resolve(),
+  approvals: { unanswered: undefined },
   interruptGrace: Duration.seconds(10),
   stopTimeout: Duration.seconds(15),
   hookBudget: Duration.seconds(5),
@@ -208,6 +219,10 @@ const Input = Schema.Struct({
   turnDeadline: Schema.optional(Span),
   noProgressDeadline: Schema.optional(Span),
   limits: Schema.optional(TurnLimits.TurnLimits.mapFields(Struct.map(Schema.optional))),
+  approvals: Schema.optional(Schema.Struct({
+    // oxlint-disable-next-line unicorn/no-thenable -- a word, and no function
+    unanswered: Schema.optional(Schema.Struct({ after: Span, then: Schema.Literal("deny") }))
+  })),
   interruptGrace: Schema.optional(Span),
   stopTimeout: Schema.optional(Span),
   hookBudget: Schema.optional(Span),
@@ -244,6 +259,30 @@ const over = <A extends object>(defaults: A, given: { readonly [K in keyof A]?: 
   return resolved
 }
 
+const withDefaults = (given: typeof Input.Type): Resolved => ({
+  ...over(defaults, {
+    ...given,
+    approvals: undefined,
+    attachmentLimit: undefined,
+    compaction: undefined,
+    limits: undefined,
+    transcripts: undefined,
+    reaper: undefined
+  }),
+  limits: TurnLimits.resolve(given.limits),
+  approvals: over(defaults.approvals, given.approvals),
+  attachmentLimit: over(defaults.attachmentLimit, given.attachmentLimit),
+  compaction: over(defaults.compaction, given.compaction),
+  transcripts: {
+    redactor: given.transcripts?.redactor ?? defaults.transcripts.redactor,
+    retention: {
+      ...given.transcripts?.retention,
+      keepLast: given.transcripts?.retention?.keepLast ?? defaults.transcripts.retention.keepLast
+    }
+  },
+  reaper: over(defaults.reaper, given.reaper)
+})
+
 /**
  * The settings that hold. Fails with every setting that cannot be used.
  *
@@ -253,79 +292,5 @@ const over = <A extends object>(defaults: A, given: { readonly [K in keyof A]?: 
 export const resolve = (settings: unknown): Effect.Effect<Resolved, SettingsInvalid> =>
   decode(settings).pipe(
     Effect.mapError((error) => new SettingsInvalid({ issues: InputIssue.of(error) })),
-    Effect.map((given) => ({
-      ...over(defaults, {
-        ...given,
-        attachmentLimit: undefined,
-        compaction: undefined,
-        limits: undefined,
-        transcripts: undefined,
-        reaper: undefined
-      }),
-      attachmentLimit: over(defaults.attachmentLimit, given.attachmentLimit),
-      limits: TurnLimits.resolve(given.limits),
-      compaction: over(defaults.compaction, given.compaction),
-      transcripts: {
-        redactor: given.transcripts?.redactor ?? defaults.transcripts.redactor,
-        retention: {
-          ...given.transcripts?.retention,
-          keepLast: given.transcripts?.retention?.keepLast ?? defaults.transcripts.retention.keepLast
-        }
-      },
-      reaper: over(defaults.reaper, given.reaper)
-    }))
+    Effect.map(withDefaults)
   )
-
-type Data<A> = A | Config.Config<A>
-
-type Fields<A> = { readonly [K in keyof A]: Data<A[K]> }
-
-/**
- * {@link Settings} of which each that is data may be read from Effect's `Config`. Functions stay code.
- *
- * @category models
- * @since 0.1.0
- */
-export interface FromConfig
-  extends Fields<Omit<Settings, "attachmentLimit" | "compaction" | "limits" | "trust" | "transcripts" | "reaper">>
-{
-  readonly trust?: Settings["trust"]
-  readonly attachmentLimit?: Fields<NonNullable<Settings["attachmentLimit"]>> | undefined
-  readonly limits?: Fields<NonNullable<Settings["limits"]>> | undefined
-  readonly compaction?: Fields<NonNullable<Settings["compaction"]>> | undefined
-  readonly transcripts?: {
-    readonly redactor?: Redactor | undefined
-    readonly retention?: Fields<Retention> | undefined
-  } | undefined
-  readonly reaper?:
-    | (Fields<Omit<NonNullable<Settings["reaper"]>, "exempt">> & Pick<NonNullable<Settings["reaper"]>, "exempt">)
-    | undefined
-}
-
-/** Reads what is `Config`; the rest stays as it is. */
-const readFields = Effect.fnUntraced(function*<A extends object>(fields: A | undefined) {
-  const read: Record<string, unknown> = {}
-  for (const [name, value] of Object.entries(fields ?? {})) {
-    read[name] = Config.isConfig(value) ? yield* value : value
-  }
-  return read
-})
-
-/**
- * The settings, with everything read that is `Config`.
- *
- * @category settings
- * @since 0.1.0
- */
-export const read = Effect.fnUntraced(function*(settings: FromConfig) {
-  const { attachmentLimit, compaction, limits, reaper, transcripts, trust, ...rest } = settings
-  return {
-    ...(yield* readFields(rest)),
-    trust,
-    attachmentLimit: yield* readFields(attachmentLimit),
-    compaction: yield* readFields(compaction),
-    limits: yield* readFields(limits),
-    transcripts: { ...transcripts, retention: yield* readFields(transcripts?.retention) },
-    reaper: yield* readFields(reaper)
-  }
-})

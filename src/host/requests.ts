@@ -23,16 +23,16 @@ export const make = ({ actors, getThread }: {
     }
   )
   return {
-    respondToApproval: Effect.fn("ProviderService.respondToApproval")(({ decision, requestId, threadId }) =>
-      ofThread(threadId, (actor) => actor.respond(requestId, decision))
+    respondToApproval: Effect.fn("ProviderService.respondToApproval")(({ actor: by, decision, requestId, threadId }) =>
+      ofThread(threadId, (actor) => actor.respond(requestId, decision, by))
     ),
 
-    answerQuestion: Effect.fn("ProviderService.answerQuestion")(({ answer, requestId, threadId }) =>
-      ofThread(threadId, (actor) => actor.answer(requestId, answer))
+    answerQuestion: Effect.fn("ProviderService.answerQuestion")(({ actor: by, answer, requestId, threadId }) =>
+      ofThread(threadId, (actor) => actor.answer(requestId, answer, by))
     ),
 
-    answerElicitation: Effect.fn("ProviderService.answerElicitation")(({ answer, requestId, threadId }) =>
-      ofThread(threadId, (actor) => actor.elicit(requestId, answer))
+    answerElicitation: Effect.fn("ProviderService.answerElicitation")(({ actor: by, answer, requestId, threadId }) =>
+      ofThread(threadId, (actor) => actor.elicit(requestId, answer, by))
     ),
 
     stopTask: Effect.fn("ProviderService.stopTask")(({ taskId, threadId }) =>

@@ -155,6 +155,9 @@ export const InterruptTurn = Schema.Struct({
  */
 export interface InterruptTurn extends Schema.Schema.Type<typeof InterruptTurn> {}
 
+/** Who decides, as the app calls them: a user's name or id. Recorded with the settlement; the agent never sees it. */
+const actor = Schema.optional(Text)
+
 /**
  * Of `respondToApproval`.
  *
@@ -164,7 +167,8 @@ export interface InterruptTurn extends Schema.Schema.Type<typeof InterruptTurn> 
 export const RespondToApproval = Schema.Struct({
   threadId: ThreadId,
   requestId: RequestId,
-  decision: ApprovalDecision
+  decision: ApprovalDecision,
+  actor
 })
 
 /**
@@ -183,7 +187,8 @@ export const AnswerQuestion = Schema.Struct({
   threadId: ThreadId,
   requestId: RequestId,
   /** One array for each question that was asked. */
-  answer: QuestionAnswer
+  answer: QuestionAnswer,
+  actor
 })
 
 /**
@@ -201,7 +206,8 @@ export interface AnswerQuestion extends Schema.Schema.Type<typeof AnswerQuestion
 export const AnswerElicitation = Schema.Struct({
   threadId: ThreadId,
   requestId: RequestId,
-  answer: ElicitationAnswer
+  answer: ElicitationAnswer,
+  actor
 })
 
 /**

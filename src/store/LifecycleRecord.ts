@@ -78,6 +78,14 @@ const payload = (event: NumberedEvent): readonly [key: string, payload: Payload]
         ...(event.turnId === undefined ? {} : { turnId: event.turnId }),
         request: event.request
       }]
+    case "ApprovalSettled":
+      return [event.requestId, {
+        _tag: "approval:settled",
+        ...Struct.pick(event, ["requestId", "by"]),
+        ...(event.turnId === undefined ? {} : { turnId: event.turnId }),
+        ...(event.actor === undefined ? {} : { actor: event.actor }),
+        ...(event.decision === undefined ? {} : { decision: event.decision })
+      }]
     case "CompactionGated": {
       const { compactionId, failure, snapshot, trigger, vetoable } = event
       return [compactionId, {
@@ -174,6 +182,7 @@ const tags: { readonly [K in EventBody["_tag"]]?: LifecycleTag } = {
   TurnInterrupted: "turn:end",
   TurnUnknown: "turn:end",
   ApprovalRequested: "approval:requested",
+  ApprovalSettled: "approval:settled",
   CompactionGated: "compaction:before",
   CompactionSettled: "compaction:after",
   SnapshotWritten: "snapshot:written",

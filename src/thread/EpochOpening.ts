@@ -19,6 +19,7 @@ import * as Epoch from "./epoch/Epoch.ts"
 import * as EpochEnd from "./epoch/EpochEnd.ts"
 import * as EpochState from "./epoch/EpochState.ts"
 import * as LiveEpoch from "./epoch/LiveEpoch.ts"
+import * as RequestWatch from "./RequestWatch.ts"
 import * as SessionStart from "./SessionStart.ts"
 import type { StartPlan } from "./StartPlan.ts"
 import * as ThreadCell from "./ThreadCell.ts"
@@ -195,6 +196,8 @@ const bind = Effect.fnUntraced(function*(
     braked: undefined,
     halted: Deferred.makeUnsafe(),
     compactsOverflow: policy.auto && session.capabilities.compactionGate === "client-initiated",
+    requestWatches: new Map(),
+    serve: RequestWatch.start,
     observe: CompactionGate.observe
   }
   yield* Effect.suspend(() => {

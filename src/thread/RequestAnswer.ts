@@ -1,5 +1,5 @@
 /**
- * The user's answers to approvals, questions and elicitations: each settles its request once.
+ * Answers to approvals, questions and elicitations, by the user, a hook or the clock: each settles its request once.
  */
 import { Effect } from "effect"
 import type { RequestId } from "../domain/Ids.ts"
@@ -16,22 +16,33 @@ export type Answer =
   | { readonly _tag: "Question"; readonly requestId: RequestId; readonly answer: QuestionAnswer }
   | { readonly _tag: "Elicitation"; readonly requestId: RequestId; readonly answer: ElicitationAnswer }
 
+/** Where an answer comes from, and the name of who gave it. */
+export interface Source {
+  readonly by: "user" | "hook" | "unanswered"
+  readonly actor?: string | undefined
+}
+
 const kindOf = { Approval: "approval", Question: "question", Elicitation: "elicitation" } as const
 
 const outcomes = { Accept: "accepted", Decline: "declined", Cancel: "cancelled" } as const
 
-const settledBy = (answer: Answer, by: "user" | "agent"): EpochState.RequestSettled => {
-  const { requestId } = answer
-  const ours = by === "user"
+const settledBy = (answer: Answer, { actor, by }: Source): EpochState.RequestSettled => {
+  const common = { requestId: answer.requestId, by, ...(actor === undefined ? {} : { actor }) }
   switch (answer._tag) {
     case "Approval":
-      return { _tag: "ApprovalSettled", requestId, by, ...(ours ? { decision: answer.decision } : {}) }
+      return { _tag: "ApprovalSettled", ...common, decision: answer.decision }
     case "Question":
-      return { _tag: "QuestionSettled", requestId, by, ...(ours ? { answer: answer.answer } : {}) }
+      return { _tag: "QuestionSettled", ...common, answer: answer.answer }
     case "Elicitation":
-      return { _tag: "ElicitationSettled", requestId, by, ...(ours ? { outcome: outcomes[answer.answer._tag] } : {}) }
+      return { _tag: "ElicitationSettled", ...common, outcome: outcomes[answer.answer._tag] }
   }
 }
+
+const settledTags = {
+  Approval: "ApprovalSettled",
+  Question: "QuestionSettled",
+  Elicitation: "ElicitationSettled"
+} as const
 
 const send = (session: ProviderSession, answer: Answer) => {
   switch (answer._tag) {
@@ -60,10 +71,13 @@ const claim = (deps: ThreadDeps, live: LiveEpoch.LiveEpoch, answer: Answer) =>
   )
 
 /** Hands the answer to the agent. A request that is settled, or being answered, is not answered again. */
-export const give = Effect.fnUntraced(function*(deps: ThreadDeps, cell: ThreadCell, answer: Answer) {
-  const { threadId } = cell
+export const hand = Effect.fnUntraced(function*(
+  deps: ThreadDeps,
+  live: LiveEpoch.LiveEpoch | undefined,
+  { answer, threadId }: { readonly answer: Answer; readonly threadId: ThreadCell["threadId"] },
+  source: Source
+) {
   const { requestId } = answer
-  const { live } = cell
   if (live === undefined || !(yield* claim(deps, live, answer))) {
     return (yield* deps.store.requestStatus(threadId, requestId)) === "unknown"
       ? yield* new RequestNotFound({ threadId, requestId })
@@ -74,48 +88,65 @@ export const give = Effect.fnUntraced(function*(deps: ThreadDeps, cell: ThreadCe
     // The agent no longer waits for the answer: settled, but not by us.
     Effect.catchTag("RequestGone", () =>
       Effect.andThen(
-        LiveEpoch.advance(deps, live, { _tag: "Answered", settled: settledBy(answer, "agent") }),
+        LiveEpoch.advance(deps, live, {
+          _tag: "Answered",
+          settled: { _tag: settledTags[answer._tag], requestId, by: "agent" }
+        }),
         new RequestSettled({ threadId, requestId })
       ))
   )
-  yield* LiveEpoch.advance(deps, live, { _tag: "Answered", settled: settledBy(answer, "user") })
+  yield* LiveEpoch.advance(deps, live, { _tag: "Answered", settled: settledBy(answer, source) })
 })
+
+/** The user's answer, and the app's name for that user. */
+export const give = (deps: ThreadDeps, { live, threadId }: ThreadCell, answer: Answer, actor: string | undefined) =>
+  hand(deps, live, { answer, threadId }, { by: "user", actor })
 
 /** Decides an approval; a choice must be one of those that it offers. */
 export const respond = Effect.fnUntraced(function*(
   deps: ThreadDeps,
   cell: ThreadCell,
-  requestId: RequestId,
-  decision: ApprovalDecision
+  answer: Extract<Answer, { readonly _tag: "Approval" }>,
+  actor: string | undefined
 ) {
+  const { decision, requestId } = answer
   const open = cell.live?.state.requests.get(requestId)
-  if (open?.kind === "approval" && decision._tag === "Choose") {
-    const { choiceId } = decision
+  const choiceId = open === undefined ? undefined : unoffered(open, decision)
+  if (open !== undefined && choiceId !== undefined) {
     const choices = open.choices.map(({ id }) => id)
-    if (!choices.includes(choiceId)) {
-      return yield* new ChoiceNotFound({ threadId: cell.threadId, requestId, choiceId, choices })
-    }
+    return yield* new ChoiceNotFound({ threadId: cell.threadId, requestId, choiceId, choices })
   }
-  yield* give(deps, cell, { _tag: "Approval", requestId, decision })
+  yield* give(deps, cell, answer, actor)
 })
+
+/** The choice that the decision names and the approval does not offer. */
+export const unoffered = (
+  { choices, kind }: EpochState.OpenRequest,
+  decision: ApprovalDecision
+): string | undefined =>
+  kind !== "approval" || decision._tag !== "Choose" || choices.some(({ id }) => id === decision.choiceId)
+    ? undefined
+    : decision.choiceId
 
 /** Answers questions; there must be one answer for each. */
 export const answer = Effect.fnUntraced(function*(
   deps: ThreadDeps,
   cell: ThreadCell,
-  requestId: RequestId,
-  answer: QuestionAnswer
+  answer: Extract<Answer, { readonly _tag: "Question" }>,
+  actor: string | undefined
 ) {
+  const { requestId } = answer
   const open = cell.live?.state.requests.get(requestId)
   if (
-    open?.kind === "question" && answer._tag === "Answered" && open.questions.length !== answer.answers.length
+    open?.kind === "question" && answer.answer._tag === "Answered" &&
+    open.questions.length !== answer.answer.answers.length
   ) {
     return yield* new AnswerInvalid({
       threadId: cell.threadId,
       requestId,
       questions: open.questions.length,
-      answers: answer.answers.length
+      answers: answer.answer.answers.length
     })
   }
-  yield* give(deps, cell, { _tag: "Question", requestId, answer })
+  yield* give(deps, cell, answer, actor)
 })

@@ -124,16 +124,16 @@ export class ThreadActor {
     })
   }
 
-  respond(requestId: RequestId, decision: ApprovalDecision) {
-    return RequestAnswer.respond(this.#deps, this.#cell, requestId, decision)
+  respond(requestId: RequestId, decision: ApprovalDecision, actor: string | undefined) {
+    return RequestAnswer.respond(this.#deps, this.#cell, { _tag: "Approval", requestId, decision }, actor)
   }
 
-  answer(requestId: RequestId, answer: QuestionAnswer) {
-    return RequestAnswer.answer(this.#deps, this.#cell, requestId, answer)
+  answer(requestId: RequestId, answer: QuestionAnswer, actor: string | undefined) {
+    return RequestAnswer.answer(this.#deps, this.#cell, { _tag: "Question", requestId, answer }, actor)
   }
 
-  elicit(requestId: RequestId, answer: ElicitationAnswer) {
-    return RequestAnswer.give(this.#deps, this.#cell, { _tag: "Elicitation", requestId, answer })
+  elicit(requestId: RequestId, answer: ElicitationAnswer, actor: string | undefined) {
+    return RequestAnswer.give(this.#deps, this.#cell, { _tag: "Elicitation", requestId, answer }, actor)
   }
 
   /** Asks the agent to end a task; its `TaskEnded` follows. Answers whether there is one. */

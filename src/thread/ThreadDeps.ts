@@ -28,6 +28,10 @@ export interface ThreadSettings {
   readonly noProgressDeadline: Duration.Duration
   readonly interruptGrace: Duration.Duration
   readonly limits: TurnLimits.Resolved
+  readonly approvals: {
+    /** When a request that stays unanswered is denied; never if absent. */
+    readonly unanswered: { readonly after: Duration.Duration; readonly then: "deny" } | undefined
+  }
   readonly stopTimeout: Duration.Duration
   /** How long the start and the end of a session wait for hooks. */
   readonly hookBudget: Duration.Duration

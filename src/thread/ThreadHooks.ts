@@ -5,11 +5,11 @@
  * values are emitted.
  */
 import { type Duration, Effect } from "effect"
-import type { Identity, LifecycleEvent } from "../domain/LifecycleEvent.ts"
+import type { EventOf, Identity, LifecycleEvent } from "../domain/LifecycleEvent.ts"
 import type { ThreadEvent } from "../domain/ThreadEvent.ts"
 import type { BoundThread } from "../domain/ThreadRecord.ts"
-import type { HookDispatcher } from "../hooks/internal/dispatcher.ts"
-import type { GuardedEvent, GuardedKind } from "../hooks/LifecycleHooks.ts"
+import type { Decided, HookDispatcher, Vetoed } from "../hooks/internal/dispatcher.ts"
+import type { GuardedEvent, GuardedKind, TransformedKind } from "../hooks/LifecycleHooks.ts"
 import type { HookOutbox } from "../store/HookOutbox.ts"
 import * as LifecycleRecord from "../store/LifecycleRecord.ts"
 
@@ -29,7 +29,11 @@ export interface ThreadHooks {
     budget: Duration.Duration
   ) => Effect.Effect<void>
   /** Asks the guards, then the transforms. */
-  readonly decide: (event: GuardedEvent) => Effect.Effect<Decision>
+  readonly decide: (event: GuardedEvent<TransformedKind>) => Effect.Effect<Decision>
+  /** Asks the guards what becomes of an approval; `Allow` leaves it to the user. */
+  readonly approve: (
+    event: EventOf<"approval:requested">
+  ) => Effect.Effect<{ readonly _tag: "Allow" } | Vetoed | Decided>
   /** Whether a guard or a transform is to be asked. */
   readonly asks: (tag: GuardedKind) => boolean
 }
@@ -67,5 +71,6 @@ export const make = (dispatcher: HookDispatcher, outbox: HookOutbox["Service"]):
     const added = yield* dispatcher.transform(event)
     return added._tag === "Veto" ? added : { _tag: "Allow", context: added.context }
   }),
+  approve: dispatcher.guard,
   asks: dispatcher.asks
 })

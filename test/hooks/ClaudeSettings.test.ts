@@ -50,6 +50,40 @@ describe("ClaudeSettings", () => {
       )
     }).pipe(Effect.provide(NodeServices.layer)))
 
+  const permission = (decision: object) =>
+    `echo '${JSON.stringify({ hookSpecificOutput: { hookEventName: "PermissionRequest", decision } })}'`
+
+  it.effect("P6 command: a PermissionRequest hook of a settings file may allow once, deny, or leave it to the user", () =>
+    Effect.gen(function*() {
+      const { events, guard } = yield* session({
+        hooks: {
+          PermissionRequest: [
+            group("echo not here >&2; exit 2", "Bash"),
+            group(permission({ behavior: "deny", message: "no" }), "Bash"),
+            group(permission({ behavior: "allow", updatedPermissions: [] }), "Bash"),
+            group("echo what is this", "Bash"),
+            group(permission({ behavior: "allow" }), "Edit")
+          ]
+        }
+      })
+      assert.deepStrictEqual(yield* guard(events.approval()), [
+        { _tag: "Veto", reason: "not here" },
+        { _tag: "Veto", reason: "no" },
+        { _tag: "Decide", decision: { _tag: "AllowOnce" } },
+        { _tag: "Allow" },
+        { _tag: "Allow" }
+      ])
+    }).pipe(Effect.provide(NodeServices.layer)))
+
+  it.effect("P7 command: one that allows another input than was shown allows nothing", () =>
+    Effect.gen(function*() {
+      const { events, guard } = yield* session(hooks(
+        "PermissionRequest",
+        group(permission({ behavior: "allow", updatedInput: { command: "ls" } }))
+      ))
+      assert.deepInclude(yield* Effect.flip(guard(events.approval())), { _tag: "CommandAnswerInvalid" })
+    }).pipe(Effect.provide(NodeServices.layer)))
+
   it.effect("P12 command: one that fails lets it pass", () =>
     Effect.gen(function*() {
       const { list } = yield* session(hooks("PreCompact", group("exit 1")))
@@ -116,7 +150,7 @@ describe("ClaudeSettings", () => {
 
   it.effect("P12 command: matchers are names, alternatives or regular expressions", () =>
     Effect.gen(function*() {
-      const { events, log, observe } = yield* session({
+      const { events, guard, log, observe } = yield* session({
         hooks: {
           PermissionRequest: [
             "Bash",
@@ -134,7 +168,7 @@ describe("ClaudeSettings", () => {
           SessionEnd: [group("echo cleared >> log", "clear"), group("echo other >> log", "other")]
         }
       })
-      yield* observe(events.approval())
+      yield* guard(events.approval())
       yield* observe(events.sessionEnd("reaped"))
       assert.strictEqual(yield* log, "Bash\nEdit|Bash\nEdit,Bash\nEdit, Bash\nEdit | Bash\nB.*\n*\n\nother\n")
     }).pipe(Effect.provide(NodeServices.layer)))

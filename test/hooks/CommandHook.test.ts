@@ -3,7 +3,7 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, FileSystem, Path, Redacted, Schema } from "effect"
 import { execFile } from "node:child_process"
-import type { GuardVerdict } from "../../src/hooks/LifecycleHooks.ts"
+import type { ApprovalVerdict } from "../../src/hooks/LifecycleHooks.ts"
 import { CommandHook } from "../../src/index.ts"
 import { parseStat } from "../../src/process/ProcessIdentity.ts"
 import * as Agents from "../support/Agents.ts"
@@ -51,8 +51,8 @@ const observe = Effect.fnUntraced(function*(
   yield* hooks.observe(HookFixture.events(directory ?? (yield* folder)).sessionEnd())
 })
 
-const veto = (reason: string): ReadonlyArray<GuardVerdict> => [{ _tag: "Veto", reason }]
-const allow: ReadonlyArray<GuardVerdict> = [{ _tag: "Allow" }]
+const veto = (reason: string): ReadonlyArray<ApprovalVerdict> => [{ _tag: "Veto", reason }]
+const allow: ReadonlyArray<ApprovalVerdict> = [{ _tag: "Allow" }]
 
 const Json = Schema.fromJsonString(Schema.Record(Schema.String, Schema.Unknown))
 

@@ -324,3 +324,50 @@ describe("WebhookHook.verify", () => {
       assert.strictEqual(yield* reason({ headers: several, body }), "signature")
     }))
 })
+
+describe("WebhookHook: what is asked", () => {
+  const asking = (url: string, options: Partial<WebhookHook.GuardOptions> = {}) =>
+    HookFixture.open(
+      WebhookHook.guard({ name: "policy", events: ["approval:requested", "turn:start"], url, secret, ...options })
+    )
+
+  const saying = (text: string, code = 200) => (response: ServerResponse) => void response.writeHead(code).end(text)
+
+  it.effect("P6 webhook: an approval is asked about, signed, and allowed, denied, or left to the user as answered", () =>
+    Effect.gen(function*() {
+      const permission = (decision: object) => JSON.stringify({ hookSpecificOutput: { decision } })
+      const answers = [
+        permission({ behavior: "allow" }),
+        permission({ behavior: "deny", message: "not here" }),
+        `{"decision":"block","reason":"never"}`,
+        "{}",
+        ""
+      ]
+      const { received, url } = yield* receiver((response) => saying(answers[received.length - 1] ?? "")(response))
+      const { guard } = yield* asking(url)
+      const verdicts = yield* Effect.forEach(answers, () => guard(events.approval()))
+      assert.deepStrictEqual(verdicts.flat(), [
+        { _tag: "Decide", decision: { _tag: "AllowOnce" } },
+        { _tag: "Veto", reason: "not here" },
+        { _tag: "Veto", reason: "never" },
+        { _tag: "Allow" },
+        { _tag: "Allow" }
+      ])
+      const [request] = received
+      assert.isDefined(request)
+      assert.strictEqual(request.headers["webhook-signature"], signature(key, request))
+      assert.deepInclude(JSON.parse(request.body), { type: "approval:requested" })
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("P6 webhook: a refusal, prose, too long an answer, and no answer are failures, not decisions", () =>
+    Effect.gen(function*() {
+      const failure = Effect.fnUntraced(function*(answer: (response: ServerResponse) => void) {
+        const { url } = yield* receiver(answer)
+        return yield* Effect.flip((yield* asking(url)).guard(events.approval()))
+      })
+      assert.deepInclude(yield* failure(saying("no", 500)), { _tag: "WebhookRefused", status: 500 })
+      assert.deepInclude(yield* failure(saying("fine with me")), { _tag: "WebhookAnswerInvalid" })
+      assert.deepInclude(yield* failure(saying(" ".repeat(70_000))), { _tag: "WebhookAnswerInvalid" })
+      assert.deepInclude(yield* failure((response) => response.destroy()), { _tag: "WebhookUnreachable" })
+    }).pipe(Effect.provide(layer)))
+})

@@ -5,6 +5,7 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Config, ConfigProvider, Context, Duration, Effect, Exit, Layer } from "effect"
 import * as Settings from "../../src/host/Settings.ts"
+import * as SettingsConfig from "../../src/host/SettingsConfig.ts"
 import {
   CodingAgents,
   InstanceId,
@@ -181,7 +182,7 @@ describe("settings", () => {
 
   it.effect("each that is data may come from Config; functions stay code", () => {
     const exempt = () => true
-    const settings = Settings.read({
+    const settings = SettingsConfig.read({
       onMissing: Config.Literals(["rehydrate", "fresh", "fail"], "ON_MISSING"),
       promptLimit: 7,
       compaction: { auto: Config.Boolean("AUTO") },

@@ -13,7 +13,8 @@
 import { Effect, Option, Schema } from "effect"
 import type { EventOf, LifecycleEvent } from "../../domain/LifecycleEvent.ts"
 import { wordsOf } from "../../domain/TurnInput.ts"
-import { allow, type GuardVerdict, veto } from "../LifecycleHooks.ts"
+import { allow, type ApprovalVerdict, decide, veto } from "../LifecycleHooks.ts"
+import * as ClaudeAnswer from "./claudeAnswer.ts"
 import * as HookCommand from "./command.ts"
 import { CommandFailed, type CommandOptions, type CommandResult, redacted } from "./command.ts"
 
@@ -140,19 +141,9 @@ export const run = (options: CommandOptions, event: LifecycleEvent, stdin: Claud
 
 // --- answers ---
 
-const Answer = Schema.Struct({
-  continue: Schema.optionalKey(Schema.Boolean),
-  stopReason: Schema.optionalKey(Schema.String),
-  decision: Schema.optionalKey(Schema.NullOr(Schema.Literals(["approve", "block"]))),
-  reason: Schema.optionalKey(Schema.NullOr(Schema.String)),
-  hookSpecificOutput: Schema.optionalKey(Schema.Struct({ additionalContext: Schema.optionalKey(Schema.String) }))
-})
-
-const decodeAnswer = Schema.decodeUnknownOption(Schema.fromJsonString(Answer))
-
-/** The answer of a command: its verdict, and its additions. */
-export interface ClaudeAnswer {
-  readonly verdict: GuardVerdict
+/** What a command answers: its verdict, and its additions. */
+export interface CommandAnswer {
+  readonly verdict: ApprovalVerdict
   readonly context: ReadonlyArray<string>
 }
 
@@ -160,19 +151,15 @@ export interface ClaudeAnswer {
 export const answer = Effect.fnUntraced(function*(
   options: CommandOptions,
   result: CommandResult
-): Effect.fn.Return<ClaudeAnswer, CommandFailed | CommandAnswerInvalid> {
+): Effect.fn.Return<CommandAnswer, CommandFailed | CommandAnswerInvalid> {
   if (result.exitCode === 2) return { verdict: refusal(options, result.stderr), context: [] }
   yield* succeeded(options, result)
   const text = result.stdout.trim()
   if (!text.startsWith("{")) return { verdict: allow, context: text === "" ? [] : [text] }
-  const decoded = result.truncated ? Option.none() : decodeAnswer(text)
-  if (Option.isNone(decoded)) return yield* invalid(options, text)
-  const { decision, hookSpecificOutput, reason, stopReason } = decoded.value
-  return decoded.value.continue === false
-    ? { verdict: refusal(options, stopReason), context: [] }
-    : decision === "block"
-    ? { verdict: refusal(options, reason), context: [] }
-    : { verdict: allow, context: [hookSpecificOutput?.additionalContext ?? ""].filter((text) => text !== "") }
+  const read = result.truncated ? Option.none() : ClaudeAnswer.read(text)
+  if (Option.isNone(read)) return yield* invalid(options, text)
+  const { allows, context, reason, refuses } = read.value
+  return { verdict: refuses ? refusal(options, reason) : allows ? decide({ _tag: "AllowOnce" }) : allow, context }
 })
 
 /** The answer of a command that can add context and cannot veto. */

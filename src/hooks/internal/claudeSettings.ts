@@ -5,13 +5,12 @@
  * | --- | --- |
  * | `SessionStart`, `SessionEnd` | `session:start`, `session:end`; `SessionStart` with `compact` after a compaction |
  * | `UserPromptSubmit`, `PreCompact` | guards of `turn:start`, `compaction:before`; a failing one allows |
+ * | `PermissionRequest` | a guard of `approval:requested`: it allows once, denies, or leaves it to the user |
  * | `Stop`, `StopFailure` | `turn:end`, completed or failed; an interrupted turn has neither |
  * | `PostCompact` | `compaction:after`, completed |
- * | `PermissionRequest` | `approval:requested` |
  *
- * The output of `SessionStart` and `UserPromptSubmit` goes to the next turn of the same epoch. The answers of the
- * others have no effect (`answer-not-heard`): a `Stop` cannot make the agent continue, a `PermissionRequest` can
- * neither allow nor deny.
+ * The output of `SessionStart` and `UserPromptSubmit` goes to the next turn of the same epoch. The answer of a `Stop` has
+ * no effect (`answer-not-heard`): it cannot make the agent continue.
  *
  * A hook runs once for an event, as in Claude, and is not retried. Without a `timeout` it has 60 seconds. Identical
  * hooks of one event run once. A shell reads `command`.
@@ -20,7 +19,7 @@ import { Duration, Effect, Layer, Option, Result, Schema } from "effect"
 import type { ChildProcessSpawner } from "effect/process"
 import { createHash } from "node:crypto"
 import type { LifecycleEvent } from "../../domain/LifecycleEvent.ts"
-import { allow, type HookExists, LifecycleHooks } from "../LifecycleHooks.ts"
+import { allow, type GuardedKind, type HookExists, LifecycleHooks } from "../LifecycleHooks.ts"
 import * as ClaudeHook from "./claudeHook.ts"
 import type { CommandOptions } from "./command.ts"
 import * as PendingContext from "./pendingContext.ts"
@@ -123,10 +122,17 @@ const events = {
   PostCompact: { kinds: ["compaction:after"], matched: "trigger", heard: true },
   Stop: { kinds: ["turn:end"], matched: undefined, heard: false },
   StopFailure: { kinds: ["turn:end"], matched: "unknown", heard: true },
-  PermissionRequest: { kinds: ["approval:requested"], matched: "tool_name", heard: false }
+  PermissionRequest: { kinds: ["approval:requested"], matched: "tool_name", heard: true }
 } as const
 
 type ClaudeEvent = keyof typeof events
+
+/** Events of Claude whose hooks can decide. */
+const guardedKinds: { readonly [Event in ClaudeEvent]?: GuardedKind } = {
+  UserPromptSubmit: "turn:start",
+  PreCompact: "compaction:before",
+  PermissionRequest: "approval:requested"
+}
 
 const isClaudeEvent = (name: string): name is ClaudeEvent => Object.hasOwn(events, name)
 
@@ -221,8 +227,8 @@ const layerOf = (
     inputs(event).find((input) =>
       input.hook_event_name === hook.event && (matched === undefined || hook.matches(String(input[matched] ?? "")))
     )
-  const guarded = hook.event === "UserPromptSubmit" ? "turn:start" : "compaction:before"
-  if (hook.async !== true && kinds.some((kind) => kind === guarded)) {
+  const guarded = guardedKinds[hook.event]
+  if (hook.async !== true && guarded !== undefined) {
     return LifecycleHooks.guard({
       name,
       events: [guarded],

@@ -11,9 +11,18 @@
  */
 import { Clock, type Context, Duration, Effect, Fiber, FiberSet, Schedule, type Scope } from "effect"
 import { type LifecycleEvent, matches } from "../../domain/LifecycleEvent.ts"
+import type { ApprovalDecision } from "../../domain/UserRequest.ts"
 import * as SteadyClock from "../../process/SteadyClock.ts"
 import type { HookOutbox } from "../../store/HookOutbox.ts"
-import type { GuardedEvent, GuardedKind, HookRegistration, HookServices, LifecycleHooks } from "../LifecycleHooks.ts"
+import type {
+  ApprovalVerdict,
+  GuardedEvent,
+  GuardedKind,
+  HookRegistration,
+  HookServices,
+  LifecycleHooks
+} from "../LifecycleHooks.ts"
+
 import * as HookObserver from "./observer.ts"
 import * as reentrancy from "./reentrancy.ts"
 import * as run from "./run.ts"
@@ -28,6 +37,13 @@ export interface Vetoed {
   readonly _tag: "Veto"
   readonly hook: string
   readonly reason: string
+}
+
+/** The guard of this name decided an approval. */
+export interface Decided {
+  readonly _tag: "Decided"
+  readonly hook: string
+  readonly decision: ApprovalDecision
 }
 
 export interface Transformed {
@@ -47,7 +63,8 @@ export interface HookDispatcher {
   readonly settled: (eventIds: ReadonlyArray<string>, budget: Duration.Duration) => Effect.Effect<void>
   /** Whether a guard or transform is registered for the event. */
   readonly asks: (kind: GuardedKind) => boolean
-  readonly guard: (event: GuardedEvent) => Effect.Effect<{ readonly _tag: "Allow" } | Vetoed>
+  /** The first veto, else the first decision. */
+  readonly guard: (event: GuardedEvent) => Effect.Effect<{ readonly _tag: "Allow" } | Vetoed | Decided>
   /** The additions of all transforms, in order. */
   readonly transform: (event: GuardedEvent) => Effect.Effect<Transformed | Vetoed>
 }
@@ -55,16 +72,24 @@ export interface HookDispatcher {
 type Guard = Extract<HookRegistration, { readonly phase: "guard" }>
 type Transform = Extract<HookRegistration, { readonly phase: "transform" }>
 type Asked = run.Hook<Guard | Transform>
-type Answer = Transformed | Vetoed
+type Answer = Transformed | Vetoed | Decided
 
 const nothing: Transformed = { _tag: "Transformed", context: [] }
 
 const veto = (hook: Guard | Transform, reason: string): Vetoed => ({ _tag: "Veto", hook: hook.name, reason })
 
+/** Only an approval can be decided. */
+const said = (hook: Guard, event: GuardedEvent, verdict: ApprovalVerdict): Answer => {
+  if (verdict._tag === "Veto") return veto(hook, verdict.reason)
+  return verdict._tag === "Decide" && event._tag === "approval:requested"
+    ? { _tag: "Decided", hook: hook.name, decision: verdict.decision }
+    : nothing
+}
+
 /** Calls the hook and reads its answer. Part of the guarded call, since a hook can return anything. */
 const answer = (hook: Guard | Transform, event: GuardedEvent): Effect.Effect<Answer, unknown, HookServices> =>
   hook.phase === "guard"
-    ? Effect.map(hook.run(event), (verdict) => verdict._tag === "Veto" ? veto(hook, verdict.reason) : nothing)
+    ? Effect.map(hook.run(event), (verdict) => said(hook, event, verdict))
     : Effect.map(hook.run(event), (patch) => ({ _tag: "Transformed", context: [...patch.context ?? []] }))
 
 /** The reason of a veto for a call without an answer. */
@@ -144,16 +169,18 @@ export const make = Effect.fnUntraced(function*(options: {
   const registeredFor = (phase: Asked["registration"]["phase"], kind: GuardedKind) =>
     asked.filter(({ registration }) => registration.phase === phase && matches(registration.events, kind))
 
-  /** Asks one after another, up to the first veto. */
+  /** Asks one after another, up to the first veto. The first decision counts. */
   const askAll = Effect.fnUntraced(function*(phase: Asked["registration"]["phase"], event: GuardedEvent) {
     const context: Array<string> = []
+    let decided: Decided | undefined
     for (const hook of registeredFor(phase, event._tag)) {
       if (!registered.has(hook.registration)) continue
       const answer = yield* ask(hook, event)
       if (answer._tag === "Veto") return answer
-      context.push(...answer.context)
+      if (answer._tag === "Decided") decided ??= answer
+      else context.push(...answer.context)
     }
-    return { _tag: "Transformed", context } as const
+    return decided ?? { _tag: "Transformed", context } as const
   })
 
   const purge = Effect.gen(function*() {
@@ -226,11 +253,12 @@ export const make = Effect.fnUntraced(function*(options: {
 
     guard: Effect.fn("dispatcher.guard")(function*(event) {
       const answer = yield* askAll("guard", event)
-      return answer._tag === "Veto" ? answer : { _tag: "Allow" }
+      return answer._tag === "Transformed" ? { _tag: "Allow" } : answer
     }),
 
     transform: Effect.fn("dispatcher.transform")(function*(event) {
-      return yield* askAll("transform", event)
+      const answer = yield* askAll("transform", event)
+      return answer._tag === "Decided" ? nothing : answer
     })
   }
 })

@@ -23,9 +23,9 @@ import {
 } from "effect"
 import type { CompactionPolicy } from "../../domain/CompactionPolicy.ts"
 import type { Continuity } from "../../domain/Continuity.ts"
-import type { TurnId } from "../../domain/Ids.ts"
+import type { RequestId, TurnId } from "../../domain/Ids.ts"
 import type { SnapshotInfo } from "../../domain/Snapshot.ts"
-import type { EventBody, ProviderEvent, TerminalEvent } from "../../domain/ThreadEvent.ts"
+import type { EventBody, NumberedEvent, ProviderEvent, TerminalEvent } from "../../domain/ThreadEvent.ts"
 import { isTerminal } from "../../domain/ThreadEvent.ts"
 import type { BoundThread } from "../../domain/ThreadRecord.ts"
 import type { ModelSelection } from "../../domain/TurnInput.ts"
@@ -63,6 +63,12 @@ export interface CompactionOver extends CompactionEnding {
   readonly snapshot: SnapshotInfo | undefined
 }
 
+/** A request that was stored. */
+export type Asked = Extract<
+  NumberedEvent,
+  { readonly _tag: "ApprovalRequested" | "QuestionAsked" | "ElicitationRequested" }
+>
+
 export interface LiveEpoch {
   /** The thread's record, as the epoch was opened or configured last. */
   binding: BoundThread
@@ -95,7 +101,11 @@ export interface LiveEpoch {
   readonly halted: Deferred.Deferred<void>
   /** Whether a turn that did not fit into the model's context is followed by a compaction of ours. */
   readonly compactsOverflow: boolean
-  /** Saves a compaction that is under way unasked. No closure: every live session has this field. */
+  /** What serves an open request beside the user; ended with it. */
+  readonly requestWatches: Map<RequestId, Fiber.Fiber<unknown, unknown>>
+  /** Serves a request beside the user. No closure: every live session has this field, and the next. */
+  readonly serve: (deps: ThreadDeps, live: LiveEpoch, asked: Asked) => Effect.Effect<void>
+  /** Saves a compaction that is under way unasked. */
   readonly observe: (deps: ThreadDeps, live: LiveEpoch, compactionId: string) => Effect.Effect<void>
 }
 
@@ -206,9 +216,33 @@ export const take = (
     live.state = step.state
     ThreadLog.publish(live.log, numbered, position)
     deps.hooks.emit(lifecycle)
-    return fulfil(deps, live, step.wants)
+    endRequestWatches(live)
+    const fulfilled = fulfil(deps, live, step.wants)
+    return step.events.some(asks) ? Effect.andThen(fulfilled, serveAll(deps, live, numbered.durable)) : fulfilled
   })
 }
+
+/** Serves the requests among these events that are still open. */
+const serveAll = (deps: ThreadDeps, live: LiveEpoch, events: ReadonlyArray<NumberedEvent>) =>
+  Effect.forEach(
+    events,
+    (event) =>
+      asks(event) && live.state.requests.has(event.request.requestId) ? live.serve(deps, live, event) : Effect.void,
+    { discard: true }
+  )
+
+const endRequestWatches = (live: LiveEpoch): void => {
+  for (const [requestId, fiber] of live.requestWatches) {
+    if (live.state.requests.has(requestId)) continue
+    live.requestWatches.delete(requestId)
+    fiber.interruptUnsafe()
+  }
+}
+
+const asks = <Event extends EventBody>(
+  event: Event
+): event is Extract<Event, { readonly _tag: Asked["_tag"] }> =>
+  event._tag === "ApprovalRequested" || event._tag === "QuestionAsked" || event._tag === "ElicitationRequested"
 
 /** What the commit of these events has to know of them. */
 interface Facts {
@@ -302,6 +336,7 @@ export const compactionWaiter = (live: LiveEpoch, compactionId: string): Compact
 export const abandon = (live: LiveEpoch, exit: Exit.Exit<unknown, StoreFailed | EpochFenced>): void => {
   live.abandoned = true
   live.watch?.interruptUnsafe()
+  for (const fiber of live.requestWatches.values()) fiber.interruptUnsafe()
   Deferred.doneUnsafe(live.halted, Exit.void)
   for (const waiter of Array.from(live.turns.values())) {
     endWait(live, waiter, Exit.isFailure(exit) ? Exit.failCause(exit.cause) : Exit.interrupt())
