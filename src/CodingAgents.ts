@@ -1,5 +1,6 @@
 /**
- * The whole app in one Layer: agents, hooks and a store in, {@link ProviderService} and {@link TranscriptArchive} out.
+ * The whole app in one Layer: agents, hooks and a store in, {@link ProviderService}, {@link TranscriptArchive}
+ * and {@link HookDeliveries} out.
  *
  * **Example** (threads on OpenCode)
  *
@@ -34,6 +35,7 @@ import { make } from "./host/host.ts"
 import * as HostSettings from "./host/Settings.ts"
 import * as SettingsConfig from "./host/SettingsConfig.ts"
 import { ProviderRegistry } from "./provider/ProviderRegistry.ts"
+import { HookDeliveries } from "./service/HookDeliveries.ts"
 import { ProviderService } from "./service/ProviderService.ts"
 import { TranscriptArchive } from "./service/TranscriptArchive.ts"
 import type { Stores } from "./store/SessionStore.ts"
@@ -53,16 +55,17 @@ export const layerService = (settings: HostSettings.Settings = {}): Service<Host
   serviceOf(HostSettings.resolve(settings))
 
 type Service<E> = Layer.Layer<
-  ProviderService | TranscriptArchive,
+  ProviderService | TranscriptArchive | HookDeliveries,
   E,
   ProviderRegistry | LifecycleHooks | Stores | FileSystem.FileSystem | Path.Path
 >
 
 const serviceOf = <E>(settings: Effect.Effect<HostSettings.Resolved, E>): Service<E> =>
   Layer.effectContext(Effect.gen(function*() {
-    const { service, services, transcripts } = yield* make(yield* settings)
+    const { deliveries, service, services, transcripts } = yield* make(yield* settings)
     const context = Context.make(ProviderService, door.service(service)).pipe(
-      Context.add(TranscriptArchive, door.archive(transcripts))
+      Context.add(TranscriptArchive, door.archive(transcripts)),
+      Context.add(HookDeliveries, door.hooks(deliveries))
     )
     yield* Deferred.succeed(services, context)
     return context

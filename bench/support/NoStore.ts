@@ -63,6 +63,9 @@ const outbox: HookOutbox["Service"] = {
   attempt: () => Effect.void,
   postpone: () => Effect.void,
   limitDue: () => Effect.void,
+  giveUp: () => Effect.void,
+  givenUp: () => Effect.succeed({ deliveries: [], next: undefined }),
+  resend: () => Effect.succeed(0),
   acknowledge: () => Effect.void,
   purge: () => Effect.void
 }

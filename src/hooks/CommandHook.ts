@@ -58,7 +58,8 @@ export {
   type ClaudeSettings,
   type ClaudeSettingsNote,
   type ClaudeSettingsOptions,
-  fromClaudeSettings
+  fromClaudeSettings,
+  fromClaudeSettingsFiles
 } from "./internal/claudeSettings.ts"
 /**
  * @since 0.1.0

@@ -11,6 +11,7 @@ export {
   type Matching,
   StartSource
 } from "../domain/LifecycleEvent.ts"
+export { HookDeliveries } from "../service/HookDeliveries.ts"
 export * as CommandHook from "./CommandHook.ts"
 export * from "./LifecycleHooks.ts"
 export * as WebhookHook from "./WebhookHook.ts"

@@ -4,6 +4,7 @@
  */
 import { Effect, Predicate, Schema, Stream } from "effect"
 import * as InputIssue from "../domain/InputIssue.ts"
+import type { HookDeliveries } from "../service/HookDeliveries.ts"
 import * as Operations from "../service/Operations.ts"
 import type { ProviderService } from "../service/ProviderService.ts"
 import { InputInvalid } from "../service/ServiceError.ts"
@@ -79,6 +80,15 @@ export const service = (inner: ProviderService["Service"]): ProviderService["Ser
     checkAgent: effect("checkAgent", service.checkAgent.payload, inner.checkAgent),
     listAgents: effect("listAgents", service.listAgents.payload, inner.listAgents),
     streamEvents: stream("streamEvents", service.streamEvents.payload, inner.streamEvents)
+  }
+}
+
+/** The deliveries behind the door. */
+export const hooks = (inner: HookDeliveries["Service"]): HookDeliveries["Service"] => {
+  const { hooks } = Operations
+  return {
+    givenUp: effect("givenUp", hooks.givenUp.payload, inner.givenUp),
+    resend: effect("resend", hooks.resend.payload, inner.resend)
   }
 }
 

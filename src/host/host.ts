@@ -22,7 +22,7 @@ import * as turns from "./turns.ts"
 
 /** Builds the service and the archive; `CodingAgents.layerService` is the Layer of both. */
 export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
-  const { actors, compact, deps, offers, registered, services, snapshots } = yield* threads.make(settings)
+  const { actors, compact, deliveries, deps, offers, registered, services, snapshots } = yield* threads.make(settings)
   const { adapterOf, clock, store } = deps
 
   const getThread = (threadId: ThreadId) =>
@@ -195,5 +195,5 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
       return infoOf(yield* actors.use(threadId, (actor) => actor.create(plan, past)))
     })
   })
-  return { service, transcripts, services, actors }
+  return { service, transcripts, deliveries, services, actors }
 })

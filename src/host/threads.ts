@@ -20,6 +20,7 @@ import * as ThreadHooks from "../thread/ThreadHooks.ts"
 import * as Snapshots from "../transcript/internal/snapshots.ts"
 import * as ThreadArchive from "../transcript/internal/threadArchive.ts"
 import * as directories from "./directories.ts"
+import * as hookDeliveries from "./hookDeliveries.ts"
 import * as LiveCap from "./liveCap.ts"
 import * as Offers from "./offers.ts"
 import type * as Settings from "./Settings.ts"
@@ -138,5 +139,14 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
     trim: cap.trim
   }).pipe(Effect.forkScoped({ startImmediately: true }))
 
-  return { deps, actors, compact, snapshots, services, offers, registered: registry.list }
+  return {
+    deps,
+    actors,
+    compact,
+    snapshots,
+    services,
+    offers,
+    deliveries: hookDeliveries.make(outbox, hooks),
+    registered: registry.list
+  }
 })

@@ -9,7 +9,7 @@
  *
  * @since 0.1.0
  */
-import { Effect, Option } from "effect"
+import { Clock, Context, type Duration, Effect, Fiber, Option, Schedule } from "effect"
 import { readdir } from "node:fs/promises"
 import * as ProcessIdentity from "./ProcessIdentity.ts"
 
@@ -33,6 +33,36 @@ export const isAlive = (leader: number): Effect.Effect<boolean> =>
  */
 export const signal = (leader: number, name: NodeJS.Signals): Effect.Effect<void> =>
   Effect.sync(() => void send(leader, name))
+
+/**
+ * Ends the group: SIGTERM, and SIGKILL for what is still there after `deadline`, which is waited for as long again. What
+ * the system cannot end is left. In real time, and to the end also where the caller is interrupted.
+ *
+ * @category destructors
+ * @since 0.1.0
+ */
+export const end = (leader: number, deadline: Duration.Input): Effect.Effect<void> => {
+  const gone = Effect.repeat(isAlive(leader), {
+    until: (alive) => !alive,
+    schedule: Schedule.spaced("20 millis")
+  })
+  const endBy = (name: NodeJS.Signals) =>
+    Effect.flatMap(
+      isAlive(leader),
+      (alive) => alive ? Effect.andThen(signal(leader, name), Effect.timeoutOption(gone, deadline)) : Effect.void
+    )
+  return Effect.andThen(endBy("SIGTERM"), endBy("SIGKILL")).pipe(
+    Effect.provideService(Clock.Clock, systemClock),
+    // In a fiber of its own: an interrupted one could give up no wait.
+    Effect.interruptible,
+    Effect.forkDetach,
+    Effect.flatMap(Fiber.await),
+    Effect.asVoid
+  )
+}
+
+/** Processes live in real time, whatever clock the app has. */
+const systemClock = Context.get(Context.empty(), Clock.Clock)
 
 const send = (leader: number, name: NodeJS.Signals | 0): boolean =>
   Option.isSome(

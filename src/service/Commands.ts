@@ -518,6 +518,45 @@ export const PurgeSnapshots = Schema.Union([Schema.Struct({ snapshotId: WellForm
 export type PurgeSnapshots = typeof PurgeSnapshots.Type
 
 /**
+ * Deliveries that were given up, of one hook or of all.
+ *
+ * @category commands
+ * @since 0.1.0
+ */
+export const GivenUpDeliveries = Schema.Struct({
+  /** The hook's name. Default: all hooks. */
+  hook: Schema.optional(WellFormed),
+  /** At most so many, 1 to 1000. Default 100. */
+  limit: Schema.optional(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 1000 }))),
+  /** `next` of the page before. */
+  after: Schema.optional(WellFormed)
+})
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface GivenUpDeliveries extends Schema.Schema.Type<typeof GivenUpDeliveries> {}
+
+/**
+ * Which deliveries to send again.
+ *
+ * @category commands
+ * @since 0.1.0
+ */
+export const ResendDeliveries = Schema.Struct({
+  hook: WellFormed,
+  /** Default: every one of the hook that was given up. */
+  eventId: Schema.optional(WellFormed)
+})
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface ResendDeliveries extends Schema.Schema.Type<typeof ResendDeliveries> {}
+
+/**
  * Of the archive's `restore`.
  *
  * @category commands

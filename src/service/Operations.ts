@@ -1,6 +1,6 @@
 /**
- * Every operation of {@link ProviderService} and {@link TranscriptArchive} as data: what it takes, what it answers, and
- * what can go wrong, as Schemas. A server, a client, a command line or a cluster entity is generated from these records.
+ * Every operation of {@link ProviderService}, {@link TranscriptArchive} and {@link HookDeliveries} as data: what it takes,
+ * what it answers, and what can go wrong, as Schemas. A server, a client, a command line or a cluster entity is generated from these records.
  *
  * - `payload` and `success` are JSON once they are encoded. Nothing in them is a function or a secret.
  * - `error` is a union, with an HTTP status (`httpApiStatus`) on each member: give an endpoint of `HttpApi` its `members`.
@@ -21,6 +21,7 @@ import { AgentCheck } from "../provider/AgentCheck.ts"
 import { Offers } from "../provider/Offers.ts"
 import { SignInStep } from "../provider/SignIn.ts"
 import * as Commands from "./Commands.ts"
+import type { HookDeliveries } from "./HookDeliveries.ts"
 import * as Errors from "./OperationErrors.ts"
 import type { ProviderService } from "./ProviderService.ts"
 import * as Results from "./Results.ts"
@@ -267,6 +268,27 @@ export const archive = {
 } as const satisfies Record<string, Operation>
 
 /**
+ * The operations of {@link HookDeliveries}.
+ *
+ * @category operations
+ * @since 0.1.0
+ */
+export const hooks = {
+  givenUp: {
+    payload: Commands.GivenUpDeliveries,
+    success: Results.DeliveryPage,
+    error: Errors.ListErrors,
+    idempotent: true
+  },
+  resend: {
+    payload: Commands.ResendDeliveries,
+    success: Schema.Int,
+    error: Errors.ListErrors,
+    idempotent: true
+  }
+} as const satisfies Record<string, Operation>
+
+/**
  * The functions that a record of operations describes.
  *
  * @category models
@@ -292,4 +314,5 @@ type Same<A, B> = [A] extends [B] ? [B] extends [A] ? true : false : false
 export const checked: {
   readonly service: Same<ProviderService["Service"], Handlers<typeof service>>
   readonly archive: Same<TranscriptArchive["Service"], Handlers<typeof archive>>
-} = { service: true, archive: true }
+  readonly hooks: Same<HookDeliveries["Service"], Handlers<typeof hooks>>
+} = { service: true, archive: true, hooks: true }

@@ -7,6 +7,7 @@ import { Schema } from "effect"
 import { CompactionOutcome } from "../domain/Compaction.ts"
 import { Continuity } from "../domain/Continuity.ts"
 import { Epoch, InstanceId, ProviderName, SessionId, ThreadId, TurnId } from "../domain/Ids.ts"
+import { LifecycleEvent } from "../domain/LifecycleEvent.ts"
 import { ProjectDecision } from "../domain/ProjectConfig.ts"
 import { RuntimeMode } from "../domain/RuntimeMode.ts"
 import { SnapshotInfo } from "../domain/Snapshot.ts"
@@ -191,6 +192,40 @@ export const ThreadPage = Schema.Struct({
  * @since 0.1.0
  */
 export interface ThreadPage extends Schema.Schema.Type<typeof ThreadPage> {}
+
+/**
+ * An event that its hook has failed at every try.
+ *
+ * @category results
+ * @since 0.1.0
+ */
+export const GivenUpDelivery = Schema.Struct({
+  hook: Schema.String,
+  event: LifecycleEvent,
+  attempts: Schema.Int,
+  /** In milliseconds since 1970. */
+  givenUpAt: Schema.Finite,
+  /** The kind of the last error (its `_tag`, `Timeout`, `ProcessEnded`), without any of its content. */
+  error: Schema.String
+})
+
+/**
+ * One page of deliveries that were given up, in the order in which their events were recorded.
+ *
+ * @category results
+ * @since 0.1.0
+ */
+export const DeliveryPage = Schema.Struct({
+  deliveries: Schema.Array(GivenUpDelivery),
+  /** Opaque: `after` of the next page. Absent on the last page. */
+  next: Schema.optional(Schema.String)
+})
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface DeliveryPage extends Schema.Schema.Type<typeof DeliveryPage> {}
 
 /**
  * A snapshot read back, every file of it hashed again.

@@ -16,7 +16,23 @@
  */
 import { Context, type Effect } from "effect"
 import type { HookPattern, LifecycleEvent, LifecycleTag } from "../domain/LifecycleEvent.ts"
-import type { StoreFailed } from "./StoreError.ts"
+import type { PageInvalid, StoreFailed } from "./StoreError.ts"
+
+/**
+ * An event that its hook has failed at every try.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface GivenUpDelivery {
+  readonly hook: string
+  readonly event: LifecycleEvent
+  readonly attempts: number
+  /** In milliseconds since 1970. */
+  readonly givenUpAt: number
+  /** The kind of the last error, without any of its content. */
+  readonly error: string
+}
 
 /**
  * The outbox of durable hooks. Each operation fails with `StoreFailed` if the database does.
@@ -56,7 +72,28 @@ export class HookOutbox extends Context.Service<HookOutbox, {
     readonly eventId: string
     readonly dueAt: number
   }) => Effect.Effect<void, StoreFailed>
-  /** Ends a delivery: the event was delivered to the hook, or given up. */
+  /** Keeps a delivery that is not tried any more, until it is sent again or purged. */
+  readonly giveUp: (delivery: {
+    readonly hook: string
+    readonly eventId: string
+    readonly at: number
+    readonly error: string
+  }) => Effect.Effect<void, StoreFailed>
+  /** One page of the deliveries that were given up, of one hook or of all, in the order of recording. */
+  readonly givenUp: (query: {
+    readonly hook?: string | undefined
+    readonly limit: number
+    readonly after?: string | undefined
+  }) => Effect.Effect<
+    { readonly deliveries: ReadonlyArray<GivenUpDelivery>; readonly next: string | undefined },
+    StoreFailed | PageInvalid
+  >
+  /** Makes deliveries of the hook that were given up due at once, as if they had never been tried; answers how many. */
+  readonly resend: (deliveries: {
+    readonly hook: string
+    readonly eventId?: string | undefined
+  }) => Effect.Effect<number, StoreFailed>
+  /** Ends a delivery: the hook has the event, or does not want it any more. */
   readonly acknowledge: (delivery: {
     readonly hook: string
     readonly eventId: string

@@ -255,7 +255,7 @@ export class PageInvalid extends Schema.TaggedError<PageInvalid>("effect-coding-
 }, { httpApiStatus: 422 }) {
   readonly retryable = false
   override get message() {
-    return `There is no such page of threads: ${this.reason}`
+    return `There is no such page: ${this.reason}`
   }
 }
 

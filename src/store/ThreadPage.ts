@@ -1,36 +1,7 @@
 /**
- * Pages of threads: what is asked for, and what is answered.
+ * One page of threads.
  */
-import { Schema } from "effect"
 import type { Binding } from "../domain/ThreadRecord.ts"
-
-/** Where the next page begins, as an opaque string: the last row of the page before. */
-const Cursor = Schema.StringFromBase64Url.pipe(
-  Schema.decodeTo(Schema.fromJsonString(Schema.Tuple([Schema.Union([Schema.Finite, Schema.String]), Schema.String])))
-)
-
-/**
- * @category schemas
- * @since 0.1.0
- */
-export const ThreadQuery = Schema.Struct({
-  limit: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 1000 })),
-  /** The `next` of the page before. */
-  after: Schema.optional(Cursor)
-})
-
-const encodeCursor = Schema.encodeSync(Cursor)
-
-/**
- * What continues after the row with these columns, as the database hands them out.
- *
- * @category constructors
- * @since 0.1.0
- */
-export const cursorAfter = (activeAt: unknown, threadId: unknown): string => {
-  const at = typeof activeAt === "bigint" ? Number(activeAt) : activeAt
-  return encodeCursor([typeof at === "number" && Number.isFinite(at) ? at : String(at), String(threadId)])
-}
 
 /**
  * A row that cannot be read, with the reason in prose.

@@ -84,6 +84,30 @@ describe("ClaudeSettings", () => {
       assert.deepInclude(yield* Effect.flip(guard(events.approval())), { _tag: "CommandAnswerInvalid" })
     }).pipe(Effect.provide(NodeServices.layer)))
 
+  it.effect("P12 command: a command that several files, or several matchers, have for an event runs once", () =>
+    Effect.gen(function*() {
+      const fs = yield* FileSystem.FileSystem
+      const directory = yield* Agents.folder
+      const events = HookFixture.events(directory)
+      const same = {
+        hooks: { PermissionRequest: [group("echo asked >> log", "Bash"), group("echo asked >> log", "*")] }
+      }
+      const files = [same, { hooks: { ...same.hooks, SessionEnd: [group("echo end >> log")] } }, same]
+      const { guard, observe } = yield* HookFixture.open(CommandHook.fromClaudeSettingsFiles(files).layer)
+      yield* guard(events.approval())
+      yield* observe(events.sessionEnd())
+      assert.strictEqual(yield* fs.readFileString(`${directory}/log`), "asked\nend\n")
+    }).pipe(Effect.provide(NodeServices.layer)))
+
+  it("the last file that disables all hooks, or enables them, decides; notes name the file", () => {
+    const file = hooks("PreToolUse", group("x"))
+    const read = (...files: ReadonlyArray<unknown>) =>
+      CommandHook.fromClaudeSettingsFiles(files).notes.map(({ file, note }) => [file, note])
+    assert.deepStrictEqual(read({}, file), [[1, "unknown-event"]])
+    assert.deepStrictEqual(read({ ...file, disableAllHooks: true }, {}), [])
+    assert.deepStrictEqual(read({ ...file, disableAllHooks: true }, { disableAllHooks: false }), [[0, "unknown-event"]])
+  })
+
   it.effect("P12 command: one that fails lets it pass", () =>
     Effect.gen(function*() {
       const { list } = yield* session(hooks("PreCompact", group("exit 1")))

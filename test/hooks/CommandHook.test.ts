@@ -1,15 +1,17 @@
 /** Commands as hooks: real scripts, run once per event, and what their answers mean in each phase. */
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, FileSystem, Path, Redacted, Schema } from "effect"
+import { Duration, Effect, Fiber, FileSystem, Path, Redacted, Schema } from "effect"
 import { execFile } from "node:child_process"
 import type { ApprovalVerdict } from "../../src/hooks/LifecycleHooks.ts"
 import { CommandHook } from "../../src/index.ts"
-import { parseStat } from "../../src/process/ProcessIdentity.ts"
+import { isLinux, parseStat } from "../../src/process/ProcessIdentity.ts"
 import * as Agents from "../support/Agents.ts"
 import * as HookFixture from "../support/HookFixture.ts"
 
 const { folder } = Agents
+
+const onLinux = it.live.skipIf(!isLinux)
 
 /** An executable with this text, in a folder of its own. */
 const script = Effect.fnUntraced(function*(text: string, mode = 0o755) {
@@ -299,6 +301,25 @@ describe("CommandHook: the process", () => {
       yield* Fiber.join(run)
       assert.isFalse(yield* runs(pid ?? 0))
     }).pipe(Effect.provide(NodeServices.layer)))
+
+  onLinux(
+    "P12 command: a background process that no parent reaps once it has ended is not waited for",
+    () =>
+      Effect.gen(function*() {
+        const pids = yield* pipe
+        // The parent is outside of the group and never reaps: its child, in the group, stays when it has ended.
+        const command = yield* sh(
+          `(sleep 600 & export left=$!; exec setsid sh -c 'echo $left > ${pids.file}; touch ready; exec sleep 10') &`,
+          "while [ ! -e ready ]; do sleep 0.01; done",
+          "exit 2"
+        )
+        const run = yield* Effect.forkChild(Effect.exit(observe({ command, killGrace: "30 seconds" })))
+        const [pid] = (yield* pids.said).map(Number)
+        const [taken] = yield* Effect.timed(Fiber.join(run))
+        assert.isBelow(Duration.toMillis(taken), 1500)
+        assert.isFalse(yield* runs(pid ?? 0))
+      }).pipe(Effect.provide(NodeServices.layer))
+  )
 
   it.effect("P12 command: endless talk is read and not kept", () =>
     Effect.gen(function*() {

@@ -251,6 +251,9 @@ describe("HookDispatcher: observers", () => {
         attempt: (delivery) => fails(outbox.attempt(delivery)),
         postpone: (delivery) => fails(outbox.postpone(delivery)),
         limitDue: (limit) => fails(outbox.limitDue(limit)),
+        giveUp: (delivery) => fails(outbox.giveUp(delivery)),
+        givenUp: outbox.givenUp,
+        resend: (deliveries) => fails(outbox.resend(deliveries)),
         acknowledge: (delivery) => fails(outbox.acknowledge(delivery)),
         purge: (before) => fails(outbox.purge(before))
       })

@@ -9,7 +9,8 @@ import * as Operations from "../../src/service/Operations.ts"
 
 const all: ReadonlyArray<readonly [name: string, operation: Operations.Operation]> = [
   ...Object.entries(Operations.service),
-  ...Object.entries(Operations.archive)
+  ...Object.entries(Operations.archive),
+  ...Object.entries(Operations.hooks)
 ]
 
 describe("Operations", () => {

@@ -210,6 +210,65 @@ describe("HookOutbox: delivery", () => {
       }
     }))
 
+  it.effect("P12 store: what was given up is not due any more, is listed by pages, and is due again when it is sent again", () =>
+    Effect.gen(function*() {
+      const filename = yield* temporaryFile
+      const giveUp = Effect.fnUntraced(function*(hook: string, event: LifecycleEvent | undefined) {
+        assert.isDefined(event)
+        const outbox = yield* HookOutbox
+        yield* outbox.attempt({ hook, eventId: event.eventId })
+        yield* outbox.giveUp({ hook, eventId: event.eventId, at: 7000, error: "Broken" })
+        return event
+      })
+      const [started, ended] = yield* withStore(
+        filename,
+        Effect.gen(function*() {
+          yield* known("one", "session:*")
+          yield* known("two", "session:start")
+          yield* openThread()
+          yield* stopped(1)
+          const [start, end] = yield* pending("one")
+          yield* giveUp("two", start)
+          return [yield* giveUp("one", start), yield* giveUp("one", end)] as const
+        })
+      )
+      yield* withStore(
+        filename,
+        Effect.gen(function*() {
+          const outbox = yield* HookOutbox
+          yield* outbox.limitDue({ hook: "one", dueAt: 0 })
+          assert.deepStrictEqual(yield* pending("one", Number.MAX_SAFE_INTEGER - 1), [])
+          assert.strictEqual(yield* outbox.nextDue("one"), undefined)
+          const first = yield* outbox.givenUp({ limit: 2 })
+          const rest = yield* outbox.givenUp({ limit: 2, after: first.next })
+          assert.strictEqual(rest.next, undefined)
+          assert.deepStrictEqual(
+            [...first.deliveries, ...rest.deliveries].map(({ attempts, error, event, givenUpAt, hook }) => [
+              hook,
+              event.eventId,
+              attempts,
+              givenUpAt,
+              error
+            ]),
+            [
+              ["one", started.eventId, 1, 7000, "Broken"],
+              ["two", started.eventId, 1, 7000, "Broken"],
+              ["one", ended.eventId, 1, 7000, "Broken"]
+            ]
+          )
+          assert.strictEqual((yield* Effect.flip(outbox.givenUp({ limit: 2, after: "nowhere" })))._tag, "PageInvalid")
+          assert.strictEqual(yield* outbox.resend({ hook: "one", eventId: ended.eventId }), 1)
+          assert.deepStrictEqual(
+            (yield* pending("one")).map(({ delivery, eventId }) => [eventId, delivery.attempt]),
+            [[ended.eventId, 1]]
+          )
+          assert.strictEqual(yield* outbox.resend({ hook: "one" }), 1)
+          assert.strictEqual(yield* outbox.resend({ hook: "one" }), 0)
+          assert.lengthOf((yield* outbox.givenUp({ limit: 10 })).deliveries, 1)
+        })
+      )
+    }))
+
   it.effect("P12 store: a deleted thread's events are delivered all the same", () =>
     onStore(Effect.gen(function*() {
       const store = yield* SessionStore

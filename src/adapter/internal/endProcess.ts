@@ -1,7 +1,7 @@
 /**
  * Ends a child process and its group in steps, from the kindest to the last, each with a deadline.
  */
-import { Clock, Context, type Duration, Effect, Fiber, Schedule, Stream } from "effect"
+import { Clock, Context, type Duration, Effect, Fiber, Stream } from "effect"
 import type { ChildProcessSpawner } from "effect/process"
 import * as ProcessGroup from "../../process/ProcessGroup.ts"
 
@@ -33,21 +33,11 @@ export const endProcess = (
     Effect.andThen(Effect.ignore(Stream.run(Stream.empty, handle.stdin)), Effect.never),
     exited
   )
-  const gone = Effect.repeat(ProcessGroup.isAlive(handle.pid), {
-    until: (alive) => !alive,
-    schedule: Schedule.spaced("20 millis")
-  })
-  const signal = (name: NodeJS.Signals) =>
-    Effect.flatMap(ProcessGroup.isAlive(handle.pid), (alive) =>
-      alive
-        ? Effect.andThen(ProcessGroup.signal(handle.pid, name), Effect.timeoutOption(gone, deadline))
-        : Effect.void)
   return Effect.gen(function*() {
     yield* ifRunning(Effect.timeoutOption(ask, deadline))
     yield* Effect.gen(function*() {
       if (inputDeadline !== undefined) yield* ifRunning(Effect.timeoutOption(endInput, inputDeadline))
-      yield* signal("SIGTERM")
-      yield* signal("SIGKILL")
+      yield* ProcessGroup.end(handle.pid, deadline)
       yield* Effect.timeoutOption(exited, deadline)
     }).pipe(Effect.provideService(Clock.Clock, systemClock))
     // The spawner would count zombies among the living, and wait for them.

@@ -12,8 +12,8 @@
  * The output of `SessionStart` and `UserPromptSubmit` goes to the next turn of the same epoch. The answer of a `Stop` has
  * no effect (`answer-not-heard`): it cannot make the agent continue.
  *
- * A hook runs once for an event, as in Claude, and is not retried. Without a `timeout` it has 60 seconds. Identical
- * hooks of one event run once. A shell reads `command`.
+ * A hook runs once for an event, as in Claude, and is not retried. Without a `timeout` it has 60 seconds. A
+ * command that an event has more than once runs once for it, whatever the matchers. A shell reads `command`.
  */
 import { Duration, Effect, Layer, Option, Result, Schema } from "effect"
 import type { ChildProcessSpawner } from "effect/process"
@@ -31,7 +31,7 @@ import * as PendingContext from "./pendingContext.ts"
  * @category models
  */
 export interface ClaudeSettingsOptions extends Pick<CommandOptions, "cwd" | "env" | "killGrace"> {
-  /** Prefix of the hooks' names; two settings files need two. Default `claude`. */
+  /** Prefix of the hooks' names; two Layers of settings need two. Default `claude`. */
   readonly name?: string | undefined
   /** The shell that runs `command`, with `-c`. Default `/bin/sh`. */
   readonly shell?: string | undefined
@@ -46,6 +46,8 @@ export interface ClaudeSettingsOptions extends Pick<CommandOptions, "cwd" | "env
  * @category models
  */
 export interface ClaudeSettingsNote {
+  /** Which of the files, from 0. */
+  readonly file: number
   /** Where in the settings: `hooks.PreCompact[0].hooks[1]`. */
   readonly path: string
   readonly note:
@@ -74,14 +76,32 @@ export interface ClaudeSettings {
  * @since 0.1.0
  * @category constructors
  */
-export const fromClaudeSettings = (settings: unknown, options: ClaudeSettingsOptions = {}): ClaudeSettings => {
-  const { found, notes } = read(settings)
+export const fromClaudeSettings = (settings: unknown, options: ClaudeSettingsOptions = {}): ClaudeSettings =>
+  fromClaudeSettingsFiles([settings], options)
+
+/**
+ * Reads the parsed JSON of several settings files, as of a user, a project, and a local one, in this order. A command
+ * that several of them have for an event runs once for it. The last file that has `disableAllHooks` decides for all.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const fromClaudeSettingsFiles = (
+  files: ReadonlyArray<unknown>,
+  options: ClaudeSettingsOptions = {}
+): ClaudeSettings => {
+  const { found, notes } = readAll(files)
   return {
     notes,
     layer: Layer.suspend(() => {
       const name = options.name ?? "claude"
       const pending = PendingContext.make()
-      const distinct = new Map(found.map((hook) => [`${name}:${hook.event}:${digest(hook)}`, hook]))
+      const distinct = new Map<string, Found>()
+      for (const hook of found) {
+        const key = `${name}:${hook.event}:${digest(hook)}`
+        const same = distinct.get(key)
+        distinct.set(key, same === undefined ? hook : together(same, hook))
+      }
       const context = LifecycleHooks.transform({
         name: `${name}:context`,
         events: ["turn:start"],
@@ -138,28 +158,47 @@ const isClaudeEvent = (name: string): name is ClaudeEvent => Object.hasOwn(event
 
 interface Found extends Schema.Schema.Type<typeof Hook> {
   readonly event: ClaudeEvent
-  readonly matcher: string
   readonly matches: (value: string) => boolean
 }
 
 /** Options of Claude that mean something else than the command as it stands, each time. */
 const otherOptions = ["if", "once", "args", "shell", "asyncRewake"]
 
-const read = (settings: unknown) => {
+/** One command of one event, under two matchers or in two files. */
+const together = (one: Found, other: Found): Found => ({
+  ...one,
+  ...(one.timeout === undefined || other.timeout === undefined
+    ? {}
+    : { timeout: Math.max(one.timeout, other.timeout) }),
+  matches: (value) => one.matches(value) || other.matches(value)
+})
+
+const readAll = (files: ReadonlyArray<unknown>) => {
   const notes: Array<ClaudeSettingsNote> = []
   const found: Array<Found> = []
-  const note = (path: string, note: ClaudeSettingsNote["note"]) => void notes.push({ path, note })
-  const decoded = decodeSettings(settings)
-  if (Option.isNone(decoded)) note("hooks", "malformed")
-  const { disableAllHooks, hooks } = Option.getOrElse(decoded, () => ({ disableAllHooks: undefined, hooks: undefined }))
-  for (const [event, value] of disableAllHooks === true ? [] : Object.entries(hooks ?? {})) {
+  let disabled = false
+  for (const [file, settings] of files.entries()) {
+    const note = (path: string, note: ClaudeSettingsNote["note"]) => void notes.push({ file, path, note })
+    const decoded = Option.getOrUndefined(decodeSettings(settings))
+    if (decoded === undefined) note("hooks", "malformed")
+    disabled = decoded?.disableAllHooks ?? disabled
+    readHooks(decoded?.hooks ?? {}, found, note)
+  }
+  return disabled ? { found: [], notes: notes.filter(({ path }) => path === "hooks") } : { found, notes }
+}
+
+const readHooks = (
+  hooks: Readonly<Record<string, unknown>>,
+  found: Array<Found>,
+  note: (path: string, note: ClaudeSettingsNote["note"]) => void
+) => {
+  for (const [event, value] of Object.entries(hooks)) {
     const path = `hooks.${event}`
     const groups = decodeGroups(value)
     if (!isClaudeEvent(event)) note(path, "unknown-event")
     else if (Option.isNone(groups)) note(path, "malformed")
     else groups.value.forEach((group, n) => readGroup(event, `${path}[${n}]`, group, found, note))
   }
-  return { found, notes }
 }
 
 const readGroup = (
@@ -183,7 +222,7 @@ const readGroup = (
     else if (otherOptions.some((option) => Object.hasOwn(keys, option))) note(at, "unknown-option")
     else {
       if (!events[event].heard) note(at, "answer-not-heard")
-      found.push({ event, matcher, matches, ...hook.value })
+      found.push({ event, matches, ...hook.value })
     }
   }
 }
@@ -201,9 +240,9 @@ const compile = (matcher: string): ((value: string) => boolean) | undefined => {
 
 // --- running ---
 
-/** Stable across runs and positions in the file, since deliveries are stored under it. */
-const digest = ({ async, command, matcher, timeout }: Found) =>
-  createHash("sha256").update(JSON.stringify([matcher, command, timeout, async])).digest("hex").slice(0, 12)
+/** Stable across runs, files and positions in them, since deliveries are stored under it. */
+const digest = ({ async, command }: Found) =>
+  createHash("sha256").update(JSON.stringify([command, async === true])).digest("hex").slice(0, 12)
 
 /** Claude's events for ours: one, two or none. */
 const inputs = (event: LifecycleEvent): ReadonlyArray<ClaudeHook.ClaudeInput> => {

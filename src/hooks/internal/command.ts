@@ -5,16 +5,22 @@
  * interrupted, or timed out) get SIGTERM, and SIGKILL after {@link CommandOptions.killGrace}: background processes of a
  * script do not outlive it, unless they start a session (`setsid`). On Windows, processes that outlive the command are
  * not found.
+ *
+ * Processes that have ended and that no parent reaps, as in a container without an init process, are not waited for.
  */
-import { type Duration, Effect, Fiber, Redacted, Schema, type Scope, Stream } from "effect"
+import { type Duration, Effect, Exit, Fiber, Option, Redacted, Schema, Scope, Stream } from "effect"
 import type { PlatformError } from "effect/PlatformError"
 import { ChildProcess, type ChildProcessSpawner } from "effect/process"
 import { errorCode } from "../../process/ErrorCode.ts"
+import * as ProcessGroup from "../../process/ProcessGroup.ts"
 
 /** Bytes that are kept of the start of stdout and of the end of stderr. The rest is read and dropped. */
 export const outputLimit = 64 * 1024
 
-/** Wait, after the end, for output that is still in the pipe or held open by a background process. */
+/** Wait, after the end, for output that is still in the pipe, before the background processes that hold it are ended. */
+const lastOutput = "100 millis"
+
+/** Wait for output once they were ended. */
 const drainTime = "1 second"
 
 /**
@@ -101,12 +107,7 @@ export const run = Effect.fnUntraced(
     options: CommandOptions & { readonly cwd: string },
     input: string
   ): Effect.fn.Return<CommandResult, CommandNotStarted, ChildProcessSpawner.ChildProcessSpawner | Scope.Scope> {
-    const handle = yield* ChildProcess.make(options.command, options.args ?? [], {
-      cwd: options.cwd,
-      env: { ...options.env },
-      extendEnv: true,
-      forceKillAfter: options.killGrace ?? "2 seconds"
-    }).pipe(Effect.mapError(notStarted(options)))
+    const handle = yield* spawned(options)
     yield* Effect.forkScoped(Effect.ignore(Stream.run(Stream.encodeText(Stream.make(input)), handle.stdin)))
     let stdout = Buffer.alloc(0)
     let stderr = Buffer.alloc(0)
@@ -121,7 +122,11 @@ export const run = Effect.fnUntraced(
       })
     ], { concurrency: 2 }))
     const exitCode = yield* Effect.orElseSucceed(handle.exitCode, () => undefined)
-    yield* Effect.timeoutOption(Fiber.await(output), drainTime)
+    const drained = yield* Effect.timeoutOption(Fiber.await(output), lastOutput)
+    if (Option.isNone(drained)) {
+      yield* ProcessGroup.end(handle.pid, graceOf(options))
+      yield* Effect.timeoutOption(Fiber.await(output), drainTime)
+    }
     return {
       exitCode,
       stdout: stdout.toString("utf8"),
@@ -131,6 +136,33 @@ export const run = Effect.fnUntraced(
   },
   Effect.scoped
 )
+
+const graceOf = ({ killGrace }: CommandOptions) => killGrace ?? "2 seconds"
+
+/**
+ * The process, until the scope closes. Its group is ended by us: the spawner's own end counts members that no parent
+ * reaps among the living, and waits for them. So that end is not waited for; there is nothing left to end by then.
+ */
+const spawned = Effect.fnUntraced(function*(options: CommandOptions & { readonly cwd: string }) {
+  const own = yield* Scope.make()
+  const handle = yield* ChildProcess.make(options.command, options.args ?? [], {
+    cwd: options.cwd,
+    env: { ...options.env },
+    extendEnv: true,
+    forceKillAfter: graceOf(options)
+  }).pipe(
+    Scope.provide(own),
+    Effect.mapError(notStarted(options)),
+    Effect.onError(() => Scope.close(own, Exit.void))
+  )
+  const close = Scope.close(own, Exit.void)
+  yield* Effect.addFinalizer(() =>
+    process.platform === "win32"
+      ? close
+      : Effect.andThen(ProcessGroup.end(handle.pid, graceOf(options)), Effect.forkDetach(close))
+  )
+  return handle
+}, Effect.uninterruptible)
 
 /** Replaces the secrets of an environment in a text. */
 export const redacted = (env: NonNullable<CommandOptions["env"]>, text: string): string =>

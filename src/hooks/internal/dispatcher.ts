@@ -61,6 +61,8 @@ export interface HookDispatcher {
    * observer that itself waits here is left out.
    */
   readonly settled: (eventIds: ReadonlyArray<string>, budget: Duration.Duration) => Effect.Effect<void>
+  /** Its deliveries may be due earlier than they were. */
+  readonly wake: (hook: string) => void
   /** Whether a guard or transform is registered for the event. */
   readonly asks: (kind: GuardedKind) => boolean
   /** The first veto, else the first decision. */
@@ -248,6 +250,10 @@ export const make = Effect.fnUntraced(function*(options: {
       if (waits.length === 0) return
       yield* Effect.timeoutOption(Effect.all(waits, { concurrency: "unbounded", discard: true }), budget)
     }),
+
+    wake: (hook) => {
+      for (const observer of observers.values()) if (observer.hook.registration.name === hook) observer.wake()
+    },
 
     asks: (kind) => registeredFor("guard", kind).length > 0 || registeredFor("transform", kind).length > 0,
 

@@ -41,6 +41,8 @@ export interface Observer {
   readonly notify: (event: LifecycleEvent) => void
   /** One wait for each of these events that is announced and not handled yet. */
   readonly handling: (eventIds: ReadonlyArray<string>) => ReadonlyArray<Effect.Effect<void>>
+  /** Looks at the outbox now. */
+  readonly wake: () => void
   readonly run: Effect.Effect<never>
 }
 
@@ -142,10 +144,15 @@ export const make = (options: {
     for (let event = queue.shift(); event !== undefined; event = queue.shift()) yield* callOnce(event)
   })
 
-  const givenUp = (event: LifecycleEvent, outcome: run.Outcome<unknown>) =>
-    Effect.logError("A hook failed at every try; this event is not delivered to it").pipe(
-      Effect.annotateLogs({ event: event._tag, eventId: event.eventId, ...errorOf(outcome) })
+  /** Says so, and answers the write that keeps the delivery to be looked at. */
+  const giveUp = Effect.fnUntraced(function*(event: LifecycleEvent, outcome: run.Outcome<unknown>) {
+    const { eventId } = event
+    yield* Effect.logError("A hook failed at every try; this event is not delivered to it").pipe(
+      Effect.annotateLogs({ event: event._tag, eventId, ...errorOf(outcome) })
     )
+    const error = outcome._tag === "Failed" ? outcome.tag : outcome._tag
+    return outbox.giveUp({ hook: name, eventId, at: yield* Clock.currentTimeMillis, error })
+  })
 
   const deliver = Effect.fnUntraced(function*(event: LifecycleEvent) {
     const { eventId } = event
@@ -157,8 +164,7 @@ export const make = (options: {
       const error = "The process ended during its last try"
       const outcome = { _tag: "Failed", tag: "ProcessEnded", error, final: true } as const
       receipt(event, { outcome, durationMillis: 0, at })
-      yield* givenUp(event, outcome)
-      return yield* persisted(outbox.acknowledge(delivery))
+      return yield* persisted(yield* giveUp(event, outcome))
     }
     yield* persisted(outbox.attempt(delivery))
     let written: Effect.Effect<void, StoreFailed> = Effect.void
@@ -171,10 +177,7 @@ export const make = (options: {
         if (_tag === "Ok") written = outbox.acknowledge(delivery)
         else if (attempt < attempts && !(ended.outcome._tag === "Failed" && ended.outcome.final)) {
           written = outbox.postpone({ ...delivery, dueAt: clock.now() + waitAfter(attempt) })
-        } else {
-          yield* givenUp(event, ended.outcome)
-          written = outbox.acknowledge(delivery)
-        }
+        } else written = yield* giveUp(event, ended.outcome)
         return yield* Effect.isSuccess(written)
       }))
     handled(eventId)
@@ -236,6 +239,7 @@ export const make = (options: {
     hook,
     durable,
     notify,
+    wake: () => void awake.openUnsafe(),
     handling: (eventIds) =>
       eventIds.flatMap((eventId) => {
         const latch = expected.get(eventId)

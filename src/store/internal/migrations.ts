@@ -137,6 +137,8 @@ const hooks = Effect.gen(function*() {
     attempt BIGINT NOT NULL,
     due_at BIGINT NOT NULL,
     ordinal BIGINT NOT NULL,
+    given_up_at BIGINT,
+    error TEXT,
     PRIMARY KEY (event_id, hook)
   )`
   yield* sql`CREATE INDEX eca_hook_deliveries_due ON eca_hook_deliveries (hook, due_at, ordinal)`

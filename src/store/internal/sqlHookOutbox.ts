@@ -8,7 +8,8 @@
 import { Array as Arr, Clock, Effect, Option, Schema } from "effect"
 import type { SqlClient, SqlError } from "effect/sql"
 import * as Lifecycle from "../../domain/LifecycleEvent.ts"
-import type { HookOutbox } from "../HookOutbox.ts"
+import type { GivenUpDelivery, HookOutbox } from "../HookOutbox.ts"
+import * as pageCursor from "./pageCursor.ts"
 import { type BigIntColumn, parseJson } from "./rows.ts"
 import { read, write } from "./run.ts"
 
@@ -105,6 +106,22 @@ interface DeliveryRow {
   readonly body: string
 }
 
+interface GivenUpRow extends DeliveryRow {
+  readonly hook: string
+  readonly given_up_at: BigIntColumn
+  readonly error: string
+}
+
+/** When a delivery that was given up is due. */
+const never = Number.MAX_SAFE_INTEGER
+
+const givenUp = (row: GivenUpRow): ReadonlyArray<GivenUpDelivery> => {
+  const event = Option.getOrUndefined(decodeEvent(parseJson(row.body)))
+  return event === undefined
+    ? []
+    : [{ hook: row.hook, event, attempts: Number(row.attempt), givenUpAt: Number(row.given_up_at), error: row.error }]
+}
+
 /** The outbox on an open store. */
 export const operations = (sql: SqlClient.SqlClient, outbox: Subscriptions): HookOutbox["Service"] => {
   /** Removes the event's content with its last delivery; its id stays, so that it is not recorded again. */
@@ -166,7 +183,7 @@ export const operations = (sql: SqlClient.SqlClient, outbox: Subscriptions): Hoo
       read(
         "read when a hook is due",
         sql<{ readonly due_at: BigIntColumn | null }>`SELECT MIN(due_at) AS due_at FROM eca_hook_deliveries
-          WHERE hook = ${hook}`.pipe(
+          WHERE hook = ${hook} AND due_at < ${never}`.pipe(
           Effect.map(([first]) => first === undefined || first.due_at === null ? undefined : Number(first.due_at))
         )
       ),
@@ -194,7 +211,47 @@ export const operations = (sql: SqlClient.SqlClient, outbox: Subscriptions): Hoo
         sql,
         "limit due times",
         "flushed",
-        Effect.asVoid(sql`UPDATE eca_hook_deliveries SET due_at = ${dueAt} WHERE hook = ${hook} AND due_at > ${dueAt}`)
+        Effect.asVoid(sql`UPDATE eca_hook_deliveries SET due_at = ${dueAt}
+          WHERE hook = ${hook} AND due_at > ${dueAt} AND due_at < ${never}`)
+      ),
+
+    giveUp: ({ at, error, eventId, hook }) =>
+      write(
+        sql,
+        "give up a delivery",
+        "relaxed",
+        Effect.asVoid(sql`UPDATE eca_hook_deliveries SET due_at = ${never}, given_up_at = ${at}, error = ${error}
+          WHERE event_id = ${eventId} AND hook = ${hook}`)
+      ),
+
+    givenUp: Effect.fnUntraced(function*({ hook, ...query }) {
+      const { after, limit } = yield* pageCursor.decode(query)
+      const rows = yield* read(
+        "read deliveries that were given up",
+        sql<GivenUpRow>`SELECT d.hook, d.event_id, d.attempt, d.ordinal, d.given_up_at, d.error, e.body
+          FROM eca_hook_deliveries d JOIN eca_hook_events e ON e.event_id = d.event_id
+          WHERE d.due_at = ${never} AND ${hook === undefined ? sql.literal("1 = 1") : sql`d.hook = ${hook}`}
+            AND ${after === undefined ? sql.literal("1 = 1") : sql`(d.ordinal, d.hook) > (${after[0]}, ${after[1]})`}
+          ORDER BY d.ordinal, d.hook LIMIT ${limit + 1}`
+      )
+      const page = rows.slice(0, limit)
+      const last = page.at(-1)
+      return {
+        deliveries: page.flatMap(givenUp),
+        next: last === undefined || rows.length <= limit ? undefined : pageCursor.after(last.ordinal, last.hook)
+      }
+    }),
+
+    resend: ({ eventId, hook }) =>
+      write(
+        sql,
+        "send deliveries again",
+        "flushed",
+        sql<{ readonly event_id: string }>`UPDATE eca_hook_deliveries
+          SET attempt = 0, due_at = 0, given_up_at = NULL, error = NULL
+          WHERE hook = ${hook} AND due_at = ${never}
+            AND ${eventId === undefined ? sql.literal("1 = 1") : sql`event_id = ${eventId}`}
+          RETURNING event_id`.pipe(Effect.map((rows) => rows.length))
       ),
 
     acknowledge: (delivery) => write(sql, "acknowledge a delivery", "relaxed", Effect.asVoid(acknowledge(delivery))),

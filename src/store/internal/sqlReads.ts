@@ -5,8 +5,9 @@ import { Effect, Option, Result, Schema } from "effect"
 import type { SqlClient, SqlError } from "effect/sql"
 import type { Epoch, InstanceId, RequestId, SessionId, ThreadId, TurnId } from "../../domain/Ids.ts"
 import * as InputIssue from "../../domain/InputIssue.ts"
-import { PageInvalid, type StoreFailed, ThreadUnreadable, TurnUnreadable } from "../StoreError.ts"
-import { cursorAfter, type ThreadPage, ThreadQuery } from "../ThreadPage.ts"
+import { type StoreFailed, ThreadUnreadable, TurnUnreadable } from "../StoreError.ts"
+import type { ThreadPage } from "../ThreadPage.ts"
+import * as pageCursor from "./pageCursor.ts"
 import {
   type BigIntColumn,
   type BindingRow,
@@ -24,8 +25,6 @@ import {
 } from "./rows.ts"
 import { read } from "./run.ts"
 
-const decodeQuery = Schema.decodeUnknownEffect(ThreadQuery)
-
 /** Where, and what was expected there. The stored value itself does not go into an error. */
 const reasonOf = (error: Schema.SchemaError): string => InputIssue.format(InputIssue.of(error))
 
@@ -41,7 +40,7 @@ const toPage = (rows: ReadonlyArray<BindingRow>, limit: number): ThreadPage => {
     ),
     next: last === undefined || rows.length <= limit
       ? undefined
-      : cursorAfter(last.active_at, last.thread_id)
+      : pageCursor.after(last.active_at, last.thread_id)
   }
 }
 
@@ -67,10 +66,7 @@ export const make = (sql: SqlClient.SqlClient) => {
 
     listThreads: (query: { readonly limit: number; readonly after?: string | undefined }) =>
       Effect.gen(function*() {
-        const { after, limit } = yield* Effect.mapError(
-          decodeQuery(query),
-          (error) => new PageInvalid({ reason: reasonOf(error) })
-        )
+        const { after, limit } = yield* pageCursor.decode(query)
         const where = after === undefined
           ? sql.literal("")
           : sql`WHERE (active_at, thread_id) < (${after[0]}, ${after[1]})`
