@@ -283,8 +283,9 @@ describe("CommandHook: the process", () => {
       const directory = yield* folder
       const command = yield* sh(
         "trap 'echo cleaned > cleaned; exit 0' TERM",
+        "sleep 600 &",
         `echo here > ${started.file}`,
-        "sleep 600 & wait"
+        "wait"
       )
       const run = yield* Effect.forkChild(observe({ command, killGrace: "30 seconds" }, directory))
       yield* started.said
