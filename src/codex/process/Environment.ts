@@ -62,6 +62,8 @@ const makeHome = Effect.fnUntraced(function*(isolated: true | { readonly folder:
 /** Flags of every app-server. */
 export const flags: ReadonlyArray<string> = [
   "features.default_mode_request_user_input=true",
+  // Else each thread is told that the feature is new.
+  "suppress_unstable_features_warning=true",
   "shell_environment_policy.ignore_default_excludes=false",
   "check_for_update_on_startup=false"
 ].flatMap((setting) => ["-c", setting])

@@ -8,7 +8,9 @@
 import * as ItemLedger from "../../adapter/ItemLedger.ts"
 import * as RequestBook from "../../adapter/RequestBook.ts"
 import { ItemId, TurnId } from "../../domain/Ids.ts"
+import type { Item } from "../../domain/Item.ts"
 import { andThen } from "../../domain/Step.ts"
+import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
 import type { Known } from "../protocol/Frame.ts"
 import { editsOf, toItem } from "../protocol/Items.ts"
 import * as TurnCompaction from "./TurnCompaction.ts"
@@ -99,11 +101,18 @@ const item = (state: State, input: Extract<Known, { readonly _tag: "item/started
   // What the user says is in `TurnStarted` and `TurnSteered`.
   if (whole === undefined || whole._tag === "UserMessage") return step(state)
   const at = place(state, input.turnId)
-  return progress(
-    input._tag === "item/started"
-      ? withItems(state, ItemLedger.show(state.items, at, whole, null))
-      : withItems(state, ItemLedger.complete(state.items, at, whole))
-  )
+  if (input._tag === "item/started") return progress(withItems(state, ItemLedger.show(state.items, at, whole, null)))
+  const complete = withItems(state, ItemLedger.complete(state.items, at, whole))
+  const gap: Array<ProviderEvent> = lacks(state, whole)
+    ? [{ _tag: "Gap", ...at, cause: "provider-stream", lost: "deltas" }]
+    : []
+  return progress(step(complete.state, [...gap, ...complete.events], complete.wants))
+}
+
+/** Codex leaves out what a command prints at once (0.171.0), and tells all of it at the end. */
+const lacks = ({ items }: State, whole: Item): boolean => {
+  const open = items.open.get(whole.itemId)?.item
+  return open?._tag === "Command" && whole._tag === "Command" && !(whole.output ?? "").startsWith(open.output ?? "")
 }
 
 interface Delta {

@@ -86,7 +86,10 @@ const usageOf = (tokens: Tokens): Usage => ({
   ...(tokens.cacheWriteInputTokens == null ? {} : { cacheWrite: tokens.cacheWriteInputTokens })
 })
 
-/** Without a login both are null. */
+/**
+ * Without a login both are null. They come without a thread, for all of the app-server's: told where a turn may have changed
+ * them, and once.
+ */
 const limits = (state: State, { rateLimits }: Of<"account/rateLimits/updated">): Step => {
   const found = (["primary", "secondary"] as const).flatMap((name) => {
     const window = rateLimits[name]
@@ -97,7 +100,10 @@ const limits = (state: State, { rateLimits }: Of<"account/rateLimits/updated">):
       ...(window.resetsAt == null ? {} : { resetsAt: window.resetsAt * 1000 })
     }]
   })
-  return step(state, found.length === 0 ? [] : [{ _tag: "RateLimitsUpdated", limits: found }])
+  const told = JSON.stringify(found)
+  return found.length === 0 || state.turn === undefined || told === state.limits
+    ? step(state)
+    : step({ ...state, limits: told }, [{ _tag: "RateLimitsUpdated", limits: found }])
 }
 
 const planStatus = (status: string) =>

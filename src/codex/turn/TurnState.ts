@@ -51,6 +51,8 @@ export interface State {
   readonly totals: Tokens | undefined
   readonly base: Tokens | undefined
   readonly servers: ReadonlyMap<string, ServerStatus>
+  /** The rate limits that were told last, as JSON. */
+  readonly limits: string | undefined
   /** Each compaction is to be asked for. */
   readonly gated: boolean
 }
@@ -92,6 +94,7 @@ export const make = (prefix: string, gated: boolean): State => ({
   totals: undefined,
   base: undefined,
   servers: new Map(),
+  limits: undefined,
   gated
 })
 
