@@ -44,8 +44,12 @@ const open = (server: AppServer, method: string, params: object) =>
 /** How long the end of a session waits for the end of its own start. */
 const openDeadline = "5 seconds"
 
+/** As {@link resume}, of a new thread. */
 export const start = (server: AppServer, settings: object): Effect.Effect<Opened, AgentError, Scope.Scope> =>
-  Effect.mapError(open(server, "thread/start", settings), toAgentError(server))
+  open(server, "thread/start", settings).pipe(
+    Effect.tap(({ thread }) => server.claim(thread.id)),
+    Effect.mapError(toAgentError(server))
+  )
 
 /** The thread is this session's alone until the Scope closes, and is unloaded then. */
 export const resume = Effect.fnUntraced(
@@ -86,8 +90,8 @@ export const read = (server: AppServer, threadId: string) =>
 const refused = -32600
 
 /**
- * A refused resume has the same code for a thread that is gone, archived, or in use. A second call tells them apart: a
- * thread that is there can be read, and its file exists.
+ * A refused resume has the same code for a thread that is gone, archived or in use, and for a broken configuration. Further
+ * calls tell them apart: a thread that is there can be read, and its file exists; a broken configuration cannot be read.
  */
 const whyRefused = Effect.fnUntraced(function*(server: AppServer, sessionId: SessionId, reason: string) {
   const { instanceId } = server
@@ -103,7 +107,9 @@ const whyRefused = Effect.fnUntraced(function*(server: AppServer, sessionId: Ses
   if (path === "" || !(yield* Effect.orElseSucceed(fs.exists(path), () => true))) {
     return new SessionMissing({ instanceId, sessionId, evidence: { resume: reason, path } })
   }
-  return path.split(/[/\\]/).includes("archived_sessions")
-    ? new AgentProtocolError({ instanceId, operation: "thread/resume", status: refused, name: "archived", body: path })
-    : new SessionInUse({ instanceId, sessionId })
+  const known = (name: string) =>
+    new AgentProtocolError({ instanceId, operation: "thread/resume", status: refused, name, body: reason })
+  if (path.split(/[/\\]/).includes("archived_sessions")) return known("archived")
+  const configuration = yield* Effect.exit(server.peer.call("config/read", {}))
+  return Exit.isFailure(configuration) ? known("configuration") : new SessionInUse({ instanceId, sessionId })
 })
