@@ -34,6 +34,7 @@ import * as Gate from "./process/Gate.ts"
 import { capabilities } from "./protocol/Capabilities.ts"
 import { provider } from "./protocol/Cursor.ts"
 import * as Session from "./session/Session.ts"
+import { reserved } from "./session/Setup.ts"
 
 /**
  * Where Codex is found, what it is started with, and what its threads are told.
@@ -92,6 +93,7 @@ export const make = Effect.fnUntraced(function*(options: Options = {}) {
     provider,
     instanceId,
     capabilities,
+    reserved,
     offers: (input) => Session.offers(instance, input),
     check: Session.check(instance),
     signIn: (method) => Session.signIn(instance, method),

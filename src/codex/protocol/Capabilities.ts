@@ -15,10 +15,10 @@ export const capabilities: Capabilities = {
   runtimeModes: ["approval-required", "auto-accept-edits", "full-access", "read-only"],
   projectConfig: ["trust", "instructions", "ignore"],
   setup: {
-    environment: "per-instance",
-    mcpServers: "per-instance",
+    environment: "per-session",
+    mcpServers: "per-session",
     directories: "never",
-    instructions: "per-instance",
+    instructions: "per-session",
     arguments: "never",
     tools: "never"
   },

@@ -25,6 +25,7 @@ import * as LiveSession from "./LiveSession.ts"
 import * as Offers from "./Offers.ts"
 import * as Rollout from "./Rollout.ts"
 import * as SessionStart from "./SessionStart.ts"
+import * as Setup from "./Setup.ts"
 
 export interface Options extends AppServer.Options, SessionStart.ThreadOptions, LiveSession.Deadlines {}
 
@@ -43,12 +44,14 @@ export const make = Effect.fn("Codex.startSession")(function*(
 ): Effect.fn.Return<ProviderSession, StartSessionError, AppServer.Needs> {
   const { gate, instanceId, options, servers } = instance
   const hook = Compaction.isWanted(input) ? yield* gate : undefined
-  const lease = yield* hook === undefined
-    ? plain(instance)
-    : servers.get(
-      setupOf(options, "gated"),
-      AppServer.start(instanceId, options, { gate: hook, directory: input.directory })
+  const lease = yield* servers.get(
+    Setup.hasVariables(input.setup) ? undefined : setupOf(options, hook === undefined ? "plain" : "gated"),
+    AppServer.start(
+      instanceId,
+      Setup.withVariables(options, input.setup),
+      hook === undefined ? undefined : { gate: hook, directory: input.directory }
     )
+  )
   const { server } = lease
   const { gated, live, started } = yield* server.opening(Effect.gen(function*() {
     const started = yield* SessionStart.start(server, input, options)
@@ -113,7 +116,7 @@ export const make = Effect.fn("Codex.startSession")(function*(
   })
 })
 
-/** A home that ends with its app-server is one session's. */
+/** By what sessions share an app-server. A home that ends with its app-server is one session's. */
 const setupOf = ({ isolated }: Options, setup: string) => isolated === true ? undefined : setup
 
 /** An app-server without a gate. */

@@ -15,6 +15,7 @@ import { cursor } from "../protocol/Cursor.ts"
 import * as Opening from "./Opening.ts"
 import * as Policy from "./Policy.ts"
 import * as Rollout from "./Rollout.ts"
+import * as Setup from "./Setup.ts"
 
 /** What an app sets for all threads of an instance. */
 export interface ThreadOptions {
@@ -37,14 +38,16 @@ export interface Started {
 }
 
 /** What each start, resume and fork is asked for. */
-export const settings = ({ directory, model, runtimeMode }: StartInput, options: ThreadOptions) => ({
+export const settings = ({ directory, model, runtimeMode, setup }: StartInput, options: ThreadOptions) => ({
   cwd: directory,
   approvalPolicy: Policy.policies[runtimeMode].approvalPolicy,
   approvalsReviewer: "user",
   sandbox: Policy.policies[runtimeMode].sandbox,
   ...(model === undefined ? {} : { model: model.id }),
+  ...Setup.instructions(setup),
   config: {
     ...options.config,
+    ...Setup.config(setup),
     ...(model?.variant === undefined ? {} : { model_reasoning_effort: model.variant }),
     projects: { [directory]: { trust_level: options.trustProjects === true ? "trusted" : "untrusted" } },
     // The writer lock goes as soon as nothing listens.

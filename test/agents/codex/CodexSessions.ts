@@ -57,6 +57,7 @@ const make = Effect.fnUntraced(function*(options: Partial<Codex.Options>, script
         threadId: ThreadId.make(`thread-${++threads}`),
         directory,
         runtimeMode: "approval-required",
+        projectConfig: "instructions",
         from: { _tag: "New" },
         ...input
       }).pipe(Effect.flatMap(drive))

@@ -218,6 +218,7 @@ layer(CodexSessions.layer(), { timeout: "60 seconds", excludeTestServices: true 
         threadId: ThreadId.make("other"),
         directory: home,
         runtimeMode: "read-only",
+        projectConfig: "instructions",
         from: { _tag: "Resume", cursor: used.cursor }
       })))
       assert.strictEqual(inUse._tag, "SessionInUse")
