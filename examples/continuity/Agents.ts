@@ -1,18 +1,34 @@
 /**
- * The agents that the conversation can be had with: how the executable of each is found, and how it gets there. What
- * else is an agent's own lies in `host.ts` (its Layer), `main.ts` (its measure) and `Conversation.ts` (its tools).
+ * The agents that the conversation can be had with: what each is called, how its executable is found, and how it gets
+ * there. What else is an agent's own lies in `host.ts` (its Layer), `main.ts` (its measure) and `Conversation.ts` (its
+ * tools).
  */
 import { Effect, Schema } from "effect"
-import * as Binary from "../../src/opencode/server/Binary.ts"
-import { instanceId } from "./Protocol.ts"
+import * as CodexBinary from "../../src/codex/process/Binary.ts"
+import { InstanceId } from "../../src/index.ts"
+import * as OpenCodeBinary from "../../src/opencode/server/Binary.ts"
+import type { Settings } from "./Protocol.ts"
+
+export type Name = Settings["agent"]
+
+const install = (command: string) => `\`npm ci\` in this repository, or put \`${command}\` on the PATH`
 
 const agents = {
-  opencode: { find: Binary.find({ instanceId }), install: "`npm ci` in this repository, or put `opencode` on the PATH" }
-} as const
-
-type Name = keyof typeof agents
+  opencode: {
+    title: "OpenCode",
+    find: OpenCodeBinary.find({ instanceId: InstanceId.make("opencode") }),
+    install: install("opencode")
+  },
+  codex: {
+    title: "Codex",
+    find: CodexBinary.find({ instanceId: InstanceId.make("codex") }),
+    install: "`npm install -g @openai/codex`, or set CODEX_BINARY"
+  }
+} as const satisfies Record<Name, unknown>
 
 const isName = (name: string): name is Name => Object.hasOwn(agents, name)
+
+export const titleOf = (name: Name) => agents[name].title
 
 export class UnknownAgent extends Schema.TaggedError<UnknownAgent>()("UnknownAgent", { name: Schema.String }) {
   override get message() {
@@ -31,9 +47,10 @@ export class NotInstalled extends Schema.TaggedError<NotInstalled>()("NotInstall
   }
 }
 
-/** The executable of an agent. */
+/** The agent of this name, and its executable. */
 export const find = Effect.fnUntraced(function*(name: string) {
   if (!isName(name)) return yield* new UnknownAgent({ name })
   const { find, install } = agents[name]
-  return yield* Effect.mapError(find, (error) => new NotInstalled({ name, install, reason: error.message }))
+  const binary = yield* Effect.mapError(find, (error) => new NotInstalled({ name, install, reason: error.message }))
+  return { name, binary }
 })

@@ -7,7 +7,9 @@
 import type { ApprovalDecision } from "../../src/index.ts"
 import type { ApprovalRequest } from "../../src/protocol.ts"
 import { ModelReply, type ModelRequest, ModelScript } from "../../src/testing/index.ts"
-import { file } from "./Workspace.ts"
+import type { Name } from "./Agents.ts"
+import { isQuestion, isSaid } from "./History.ts"
+import { after, before, file } from "./Workspace.ts"
 
 export interface Step {
   readonly prompt: string
@@ -30,7 +32,7 @@ export const run: Step = {
 export const recall: Step = { prompt: "I am back from lunch. What was the first thing I asked you?" }
 
 export const wait: Step = {
-  prompt: "Run \"echo started; sleep 600\".",
+  prompt: "Run \"sleep 1; echo started; sleep 600\".",
   allows: { kind: "command", subject: "sleep 600" }
 }
 
@@ -43,54 +45,76 @@ export const where: Step = {
 
 export const steps = [look, edit, run, recall, wait, crash, where]
 
+/** Nothing is changed or run: some agents ask before they look at the file as well. */
+export const reads = ({ kind, subject }: ApprovalRequest): boolean =>
+  kind === "command" && subject.includes(`cat ${file}`)
+
 /** The user allows what was asked for, this once, and nothing else. */
 export const decide = (step: Step, request: ApprovalRequest): ApprovalDecision =>
-  step.allows?.kind === request.kind && request.subject.includes(step.allows.subject)
+  reads(request) || (step.allows?.kind === request.kind && request.subject.includes(step.allows.subject))
     ? { _tag: "AllowOnce" }
     : { _tag: "Deny", reason: "I did not ask for this." }
 
 // --- the scripted model ---
 
-export const script: ModelScript.ModelScript = (request) => {
-  const [tool, answer] = answers[request.lastUserText] ?? [undefined, () => "I was not told what to say to this."]
-  return tool === undefined || request.afterToolResult ? ModelReply.text(answer(request)) : tool
+/** How the model of an agent reads the file, edits it, and runs a command. */
+interface Hands {
+  readonly read: ModelReply.Reply
+  readonly edit: ModelReply.Reply
+  readonly run: (command: string) => ModelReply.Reply
 }
 
-const questions = (request: ModelRequest) =>
-  request.messages.filter((message) => message.role === "user").map(({ text }) => text)
+const patch = `apply_patch <<'EOF'
+*** Begin Patch
+*** Update File: ${file}
+@@
+-${before.trim()}
++${after.trim()}
+*** End Patch
+EOF`
 
-const remembered = (request: ModelRequest) =>
-  request.messages.filter((message) => message.role !== "system").length - (request.afterToolResult ? 3 : 1)
+const execute = (cmd: string) => ModelReply.call("exec_command", { cmd })
 
-const answers: Readonly<Record<string, readonly [ModelReply.Reply | undefined, (request: ModelRequest) => string]>> = {
-  [look.prompt]: [
-    ModelReply.call("read", { filePath: file }),
-    () => "It greets the world: it prints \"Hello, world!\"."
-  ],
-  [edit.prompt]: [
-    ModelReply.call("edit", { filePath: file, oldString: "Hello", newString: "Good morning" }),
-    () => "Done: it says \"Good morning\" now."
-  ],
-  [run.prompt]: [
-    ModelReply.call("bash", { command: `node ${file}`, description: "Runs the greeting" }),
-    (request) => `It prints: ${request.lastToolResult?.trim()}`
-  ],
+const hands: Readonly<Record<Name, Hands>> = {
+  opencode: {
+    read: ModelReply.call("read", { filePath: file }),
+    edit: ModelReply.call("edit", { filePath: file, oldString: "Hello", newString: "Good morning" }),
+    run: (command) => ModelReply.call("bash", { command, description: "As asked", timeout: 900_000 })
+  },
+  codex: { read: execute(`cat ${file}`), edit: execute(patch), run: execute }
+}
+
+export const script = (agent: Name): ModelScript.ModelScript => {
+  const known = answers(hands[agent])
+  return (request) => {
+    const [tool, answer] = known[request.lastUserText] ?? [undefined, () => "I was not told what to say to this."]
+    return tool === undefined || request.afterToolResult ? ModelReply.text(answer(request)) : tool
+  }
+}
+
+const questions = (request: ModelRequest) => request.messages.filter(isQuestion).map(({ text }) => text)
+
+const remembered = (request: ModelRequest) => request.messages.filter(isSaid).length - (request.afterToolResult ? 3 : 1)
+
+const answers = (
+  { edit: change, read, run: execute }: Hands
+): Readonly<Record<string, readonly [ModelReply.Reply | undefined, (request: ModelRequest) => string]>> => ({
+  [look.prompt]: [read, () => "It greets the world: it prints \"Hello, world!\"."],
+  [edit.prompt]: [change, () => "Done: it says \"Good morning\" now."],
+  [run.prompt]: [execute(`node ${file}`), (request) => `It prints: ${request.lastToolResult?.trim()}`],
   [recall.prompt]: [
     undefined,
     (request) => `You asked: ${questions(request)[0]} I have ${remembered(request)} messages of our past before me.`
   ],
-  [wait.prompt]: [
-    ModelReply.call("bash", { command: "echo started; sleep 600", description: "Waits", timeout: 900_000 }),
-    () => "It is over."
-  ],
+  [wait.prompt]: [execute("sleep 1; echo started; sleep 600"), () => "It is over."],
   [crash.prompt]: [
     undefined,
     (request) => `You asked: ${questions(request).at(-2)} I have ${remembered(request)} messages of our past before me.`
   ],
   [where.prompt]: [
-    ModelReply.call("bash", { command: "pwd", description: "Shows the working directory" }),
+    execute("pwd"),
     (request) =>
       `In ${request.lastToolResult?.trim()}, and you asked: ${questions(request)[0]} ` +
       `I have ${remembered(request)} messages of our past before me.`
   ]
-}
+})

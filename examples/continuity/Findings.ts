@@ -46,14 +46,18 @@ const turnOf = (seen: ReadonlyArray<ThreadEvent>, step: Conversation.Step) => {
     prompt: step.prompt,
     endings: events.filter(isTerminal).map((event) => event._tag),
     expectedEnding: step === Conversation.wait ? "TurnUnknown" : "TurnCompleted",
-    approvals: events.filter((event) => event._tag === "ApprovalRequested").length,
+    approvals:
+      events.filter((event) => event._tag === "ApprovalRequested" && !Conversation.reads(event.request)).length,
     needsApproval: step.allows !== undefined
   }
 }
 
+/** Alone, or as the argument of a shell. */
+const isOf = (ran: string, command: string) => ran === command || ran.endsWith(` ${command}`)
+
 const outputOf = (seen: ReadonlyArray<ThreadEvent>, command: string) =>
   seen.flatMap((event) =>
-    event._tag === "ItemCompleted" && event.item._tag === "Command" && event.item.command === command
+    event._tag === "ItemCompleted" && event.item._tag === "Command" && isOf(event.item.command, command)
       ? (event.item.output ?? "").trim()
       : []
   ).at(-1) ?? ""

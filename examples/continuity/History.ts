@@ -71,12 +71,22 @@ export const atModel = (model: ScriptedModel["Service"]): Measure => ({
       return {
         times: asked.length,
         messages: past.length,
-        questions: past.filter((message) => message.role === "user").map(({ text }) => text)
+        questions: past.filter(isQuestion).map(({ text }) => text)
       }
     })
 })
 
+type Message = ModelRequest["messages"][number]
+
+/** Codex says what its environment is, and that a turn was broken off, as the user, in tags of its own. */
+const isAgents = ({ role, text }: Message) =>
+  role === "system" || (role === "user" && /^<(environment_context|turn_aborted)>/.test(text))
+
+export const isSaid = (message: Message) => !isAgents(message)
+
+export const isQuestion = (message: Message) => message.role === "user" && isSaid(message)
+
 const before = (request: ModelRequest) => {
-  const said = request.messages.filter((message) => message.role !== "system")
+  const said = request.messages.filter(isSaid)
   return said.slice(0, said.findLastIndex((message) => message.role === "user"))
 }

@@ -3,16 +3,15 @@
  * stdout. It stands for whatever a real app has there: HTTP, a WebSocket, a window.
  */
 import { Schema } from "effect"
-import { ApprovalDecision, InstanceId, RequestId, ThreadEvent, ThreadId } from "../../src/index.ts"
+import { ApprovalDecision, RequestId, ThreadEvent, ThreadId } from "../../src/index.ts"
 
 export const threadId = ThreadId.make("continuity")
-export const instanceId = InstanceId.make("opencode")
-
 /** The app's only argument. */
 export const Settings = Schema.fromJsonString(Schema.Struct({
+  agent: Schema.Literals(["opencode", "codex"]),
   /** The SQLite file. */
   store: Schema.String,
-  /** The scripted model and a home for OpenCode of its own; without it the user's own OpenCode. */
+  /** The scripted model and a home for the agent of its own; without it the user's own agent. */
   scripted: Schema.optionalKey(Schema.Struct({ url: Schema.String, home: Schema.String })),
   /** `provider/model`. */
   model: Schema.optionalKey(Schema.String)

@@ -2,6 +2,7 @@
 import { type Duration, Effect } from "effect"
 import type { ThreadEvent } from "../../src/index.ts"
 import type { Processes } from "../support/Processes.ts"
+import { titleOf } from "./Agents.ts"
 import * as Conversation from "./Conversation.ts"
 import * as HostProcess from "./HostProcess.ts"
 import { Narrator } from "./Narrator.ts"
@@ -34,6 +35,7 @@ export interface Played {
 export const play = Effect.fn("Scenario.play")(function*(options: Options) {
   const { patience, processes, workspace } = options
   const narrator = yield* Narrator
+  const title = titleOf(options.settings.agent)
   const user = yield* User.make(patience)
   const boot = HostProcess.start(options.settings, options.env).pipe(
     Effect.tap((host) => Effect.sync(() => processes.note(host.pid))),
@@ -45,7 +47,7 @@ export const play = Effect.fn("Scenario.play")(function*(options: Options) {
   const first = yield* boot
   yield* first.tell({ _tag: "Start", directory: workspace.main })
   yield* first.tell({ _tag: "Watch", after: 0 })
-  yield* user.until(first, "OpenCode", hasStarted).pipe(narrator.during("starting OpenCode"))
+  yield* user.until(first, title, hasStarted).pipe(narrator.during(`starting ${title}`))
   yield* user.ask(first, Conversation.look)
   yield* user.ask(first, Conversation.edit)
   yield* user.ask(first, Conversation.run)
@@ -53,8 +55,8 @@ export const play = Effect.fn("Scenario.play")(function*(options: Options) {
   yield* narrator.chapter("The reaper stops the idle session")
   const atLunch = user.seen.length
   yield* user.until(first, "the reaper", wasReaped).pipe(narrator.during("the user says nothing"))
-  yield* processes.onlyLeft(first.pid).pipe(User.within(patience, "OpenCode to stop"))
-  yield* narrator.tell("app", "OpenCode has gone as well; only the disk remembers", "magenta")
+  yield* processes.onlyLeft(first.pid).pipe(User.within(patience, `${title} to stop`))
+  yield* narrator.tell("app", `${title} has gone as well; only the disk remembers`, "magenta")
   yield* user.ask(first, Conversation.recall)
 
   yield* narrator.chapter("kill -9 in the middle of a turn")

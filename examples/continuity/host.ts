@@ -6,33 +6,48 @@
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Console, Effect, Layer, Logger, Schema, Stdio, Stream } from "effect"
-import { CodingAgents, ProviderService, SessionStore } from "../../src/index.ts"
+import { Codex } from "../../src/codex/index.ts"
+import { CodingAgents, InstanceId, ProviderService, SessionStore } from "../../src/index.ts"
 import { OpenCode } from "../../src/opencode/index.ts"
+import { codexConfig } from "../support/CodexConfig.ts"
 import { openCodeConfig } from "../support/OpenCodeConfig.ts"
 import * as Processes from "../support/Processes.ts"
-import { Command, CommandLine, instanceId, type Reply, ReplyLine, Settings, threadId } from "./Protocol.ts"
+import { Command, CommandLine, type Reply, ReplyLine, Settings, threadId } from "./Protocol.ts"
 
-const agents = ({ scripted, store }: Settings) =>
-  CodingAgents.layer({
-    agents: OpenCode.layer({
-      instanceId,
-      // An agent inherits nothing that is not named; the run finds what it has started by this.
-      inherit: [Processes.variable],
+// An agent inherits nothing that is not named; the run finds what it has started by this.
+const inherit = [Processes.variable]
+
+const agent = ({ agent, scripted }: Settings) =>
+  agent === "codex"
+    ? Codex.layer({
+      inherit,
+      ...(scripted === undefined ? {} : {
+        config: codexConfig(scripted),
+        env: { SCRIPTED_API_KEY: "not-a-key" },
+        isolated: { folder: scripted.home }
+      })
+    })
+    : OpenCode.layer({
+      inherit,
       // With its last session the server goes too, so that a follow-up has nothing but the disk to go by.
       idleTimeToLive: "100 millis",
       ...(scripted === undefined ? {} : { config: openCodeConfig(scripted), isolated: { folder: scripted.home } })
-    }),
-    store: SessionStore.layerSqlite({ filename: store }),
+    })
+
+const app = (settings: Settings) =>
+  CodingAgents.layer({
+    agents: agent(settings),
+    store: SessionStore.layerSqlite({ filename: settings.store }),
     settings: { reaper: { idleAfter: "1 second", sweepEvery: "250 millis" } }
   })
 
-const obey = Effect.fnUntraced(function*(command: Command, { model }: Settings) {
+const obey = Effect.fnUntraced(function*(command: Command, { agent, model }: Settings) {
   const agents = yield* ProviderService
   switch (command._tag) {
     case "Start":
       return yield* agents.startSession({
         threadId,
-        instanceId,
+        instanceId: InstanceId.make(agent),
         directory: command.directory,
         runtimeMode: "approval-required",
         title: "Continuity",
@@ -73,7 +88,7 @@ Effect.gen(function*() {
   const stdio = yield* Stdio.Stdio
   const [argument] = yield* stdio.args
   const settings = yield* Schema.decodeUnknownEffect(Settings)(argument)
-  yield* Effect.provide(serve(settings), agents(settings))
+  yield* Effect.provide(serve(settings), app(settings))
 }).pipe(
   Effect.provide([NodeServices.layer, Layer.succeed(Logger.LogToStderr, true)]),
   NodeRuntime.runMain

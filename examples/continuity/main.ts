@@ -30,10 +30,17 @@ class PromiseBroken extends Schema.TaggedError<PromiseBroken>()("PromiseBroken",
   }
 }
 
+/** A user's own model cannot be asked what it was sent, and what this agent has stored is not counted here. */
+class NoMeasure extends Schema.TaggedError<NoMeasure>()("NoMeasure", { agent: Schema.String }) {
+  override get message() {
+    return `--model is there for OpenCode alone; without it ${this.agent} has the scripted model`
+  }
+}
+
 /** Everything that is started or written here is gone when the scope closes, on every path. */
-const run = Effect.fnUntraced(function*(name: string, model: Option.Option<string>) {
+const run = Effect.fnUntraced(function*(asked: string, model: Option.Option<string>) {
   // Before anything is made: a reader without the agent is told so at once.
-  const binary = yield* Agents.find(name)
+  const { binary, name } = yield* Agents.find(asked)
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const narrator = yield* Narrator
@@ -42,9 +49,12 @@ const run = Effect.fnUntraced(function*(name: string, model: Option.Option<strin
   yield* fs.makeDirectory(temporary)
   const processes = yield* Processes.make
   const workspace = yield* Workspace.make(folder).pipe(narrator.during("making a git repository"))
-  const agent = yield* Option.match(model, { onNone: () => scripted(path.join(folder, "home")), onSome: users(binary) })
+  const agent = yield* Option.match(model, {
+    onNone: () => scripted(name, path.join(folder, "home")),
+    onSome: (model) => name === "opencode" ? users(binary)(model) : new NoMeasure({ agent: name })
+  })
   const played = yield* Scenario.play({
-    settings: { store: path.join(folder, "threads.db"), ...agent.settings },
+    settings: { agent: name, store: path.join(folder, "threads.db"), ...agent.settings },
     // What a killed app leaves in its temporary folder goes with ours.
     env: { ...processes.env, TMPDIR: temporary },
     workspace,
@@ -56,10 +66,10 @@ const run = Effect.fnUntraced(function*(name: string, model: Option.Option<strin
   return { measuredAt: agent.measure.at, ...found, leftoverProcesses }
 }, Effect.scoped)
 
-/** OpenCode with a home of its own, on a model that this process plays: it outlives the app and counts what it gets. */
-const scripted = Effect.fnUntraced(function*(home: string) {
+/** The agent with a home of its own, on a model that this process plays: it outlives the app and counts what it gets. */
+const scripted = Effect.fnUntraced(function*(name: Agents.Name, home: string) {
   const narrator = yield* Narrator
-  const model = yield* ScriptedModel.make(script).pipe(narrator.during("starting the scripted model"))
+  const model = yield* ScriptedModel.make(script(name)).pipe(narrator.during("starting the scripted model"))
   return { settings: { scripted: { url: model.url, home } }, measure: History.atModel(model) }
 })
 

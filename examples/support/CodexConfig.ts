@@ -1,7 +1,5 @@
-import type { ScriptedModel } from "../../src/testing/index.ts"
-
 /** Configures Codex to use the scripted model. Errors are answered once, so that tests see them. */
-export const codexConfig = (model: ScriptedModel["Service"], name = "gpt-6.2-sol") => ({
+export const codexConfig = (model: { readonly url: string }, name = "gpt-6.2-sol") => ({
   model: name,
   model_provider: "scripted",
   "model_providers.scripted": {

@@ -8,7 +8,7 @@ import * as Processes from "../../../examples/support/Processes.ts"
 import { Codex } from "../../../src/codex/index.ts"
 import * as Binary from "../../../src/codex/process/Binary.ts"
 import { InstanceId, SessionId } from "../../../src/domain/Ids.ts"
-import type { Controls, Fixture } from "../../../src/testing/Conformance.ts"
+import type * as Conformance from "../../../src/testing/Conformance.ts"
 import { ModelReply, ModelScript, ScriptedModel } from "../../../src/testing/index.ts"
 
 /** Sessions whose next answer fills the model's context. */
@@ -18,7 +18,9 @@ const isSummary = (request: Parameters<ModelScript.ModelScript>[0]) =>
   request.lastUserText.includes("CONTEXT CHECKPOINT")
 
 /** Codex compacts between the calls of a turn, so an answer that fills the context calls a tool, too. */
-const script: ModelScript.ModelScript = (request) => {
+export const script: ModelScript.ModelScript = (request) => {
+  const called = tools.find(({ prompt }) => prompt === request.lastUserText)
+  if (called !== undefined && !request.afterToolResult) return called.reply
   if (isSummary(request)) return ModelReply.text("A summary.")
   if (filling.delete(request.sessionId ?? "")) {
     const plan = [{ step: "one", status: "pending" }]
@@ -32,6 +34,42 @@ const script: ModelScript.ModelScript = (request) => {
     ? { ...reply, parts: [...reply.parts, ModelReply.Part.Text({ chunks: [added.join("\n")] })] }
     : reply
 }
+
+/** A prompt that is the call, and what becomes of it. */
+interface Called extends Conformance.Tool {
+  readonly reply: ModelReply.Reply
+}
+
+/** As a real model of OpenAI's calls tools: in JavaScript. */
+const code = (prompt: string, source: string, tool: Omit<Conformance.Tool, "prompt">): Called => ({
+  prompt,
+  ...tool,
+  reply: ModelReply.freeform("exec", source)
+})
+
+const search = {
+  type: "response.output_item.done",
+  output_index: 0,
+  item: { type: "web_search_call", id: "ws_1", status: "completed", action: { type: "search", query: "walnut" } }
+}
+
+const tools: ReadonlyArray<Called> = [
+  code("tool exec_command", `text(await tools.exec_command({ cmd: "echo one" }))`, { kind: "command" }),
+  code(
+    "tool apply_patch",
+    `text(await tools.apply_patch("*** Begin Patch\\n*** Add File: written.txt\\n+one\\n*** End Patch\\n"))`,
+    { kind: "file-change" }
+  ),
+  {
+    prompt: "tool web_search",
+    kind: "web-search",
+    detail: { _tag: "WebSearch", query: "walnut" },
+    reply: ModelReply.answer([
+      ModelReply.Part.Garbage({ text: `event: ${search.type}\ndata: ${JSON.stringify(search)}\n\n` }),
+      ModelReply.Part.Text({ chunks: ["found"] })
+    ])
+  }
+]
 
 const patch = (path: string) =>
   `apply_patch <<'EOF'\n*** Begin Patch\n*** Add File: ${path}\n+As asked.\n*** End Patch\nEOF`
@@ -75,12 +113,13 @@ export const optionsOf = ({ home, model, processes }: World["Service"]): Codex.O
   env: { ...processes.env, SCRIPTED_API_KEY: "scripted-key" }
 })
 
-export const fixture = (world: Effect.Effect<World["Service"]>): Fixture => ({
+export const fixture = (world: Effect.Effect<World["Service"]>): Conformance.Fixture => ({
   instanceId: "codex",
   platform: NodeServices.layer,
   models: ["gpt-6.2-sol", "gpt-5-codex"],
   patience: 20_000,
-  controls: Effect.map(world, ({ home, model, processes }): Controls => ({
+  tools,
+  controls: Effect.map(world, ({ home, model, processes }): Conformance.Controls => ({
     loseSession: (sessionId) => loseRollout(home, sessionId),
     makeSession: ({ directory, words }) => makeSession({ home, model, processes }, directory, words),
     received: (prompt) => Effect.map(model.asked(prompt), (requests) => requests.length),

@@ -25,18 +25,20 @@ type Misfit<Ours extends { readonly _tag: string }, Theirs extends { method: str
     : \`\${Method} has moved\`
 }[Ours["_tag"]]
 
-const none = <_A extends never>() => {}
-none<Misfit<Known, ServerNotification>>()
-none<Misfit<Asked, ServerRequest>>()
-none<Exclude<Opened, never> extends infer Ours ? ThreadStartResponse extends Ours ? never : "thread/start has moved" : never>()
-none<Exclude<Opened, never> extends infer Ours ? ThreadResumeResponse extends Ours ? never : "thread/resume has moved" : never>()
+type Answer<Name extends string, Theirs> = Theirs extends Opened ? never : \`\${Name} has moved\`
+
+// The compiler names the properties that are missing.
+export const notifications: { [_ in Misfit<Known, ServerNotification>]: true } = {}
+export const requests: { [_ in Misfit<Asked, ServerRequest>]: true } = {}
+export const started: { [_ in Answer<"thread/start", ThreadStartResponse>]: true } = {}
+export const resumed: { [_ in Answer<"thread/resume", ThreadResumeResponse>]: true } = {}
 `
 
 /** What an upgrade might do: a method that goes, and a field that changes its type. */
-const moved = held.replaceAll(
-  "ServerNotification>>()",
-  `Exclude<ServerNotification, { method: "turn/started" | "turn/diff/updated" }>
-  | { method: "turn/diff/updated"; params: { turnId: string; diff: number } }>>()`
+const moved = held.replace(
+  "Misfit<Known, ServerNotification>",
+  `Misfit<Known, Exclude<ServerNotification, { method: "turn/started" | "turn/diff/updated" }>
+  | { method: "turn/diff/updated"; params: { turnId: string; diff: number } }>`
 )
 
 const settings = JSON.stringify({
