@@ -30,7 +30,7 @@ const layers = [
 ]
 
 // An agent's folder imports these and nothing above; `testing` imports everything, and no other room imports `testing`.
-const agents = new Set(["opencode", "codex", "claude"])
+const agents = new Set(["opencode", "codex", "claude", "acp"])
 const belowAgents = new Set(["domain", "process", "provider", "adapter"])
 
 /** @type {ReadonlyArray<readonly [importing: string, imported: string, why: string]>} */

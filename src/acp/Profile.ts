@@ -1,0 +1,130 @@
+/**
+ * All that differs from one ACP agent to the next, as data and small pure functions. What an agent tells in its answer to
+ * `initialize` (whether it resumes, lists, loads; which modes it has) is asked of it and stands in no profile.
+ *
+ * @since 0.1.0
+ */
+import type { Duration } from "effect"
+import type { RuntimeMode } from "../domain/RuntimeMode.ts"
+import type { TurnFailure } from "../domain/TurnFailure.ts"
+import type { Usage } from "../domain/Usage.ts"
+import type { Question, QuestionAnswer } from "../domain/UserRequest.ts"
+import type { Capabilities } from "../provider/ProviderAdapter.ts"
+import type { AgentRefusal } from "./protocol/Failure.ts"
+import type { Permission } from "./protocol/Request.ts"
+import type { ToolCall } from "./protocol/ToolCall.ts"
+
+export type { AgentRefusal, Permission, ToolCall }
+
+/**
+ * How a runtime mode is made to hold. `mode` is the agent's own mode, which is set; absent for an agent that has none.
+ * `answer` is what its permission requests are answered with: `ask` the user, `allow` or `deny` without a question, or
+ * `edits`: allow changes of files inside the directory, and ask for everything else.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Mode {
+  readonly mode?: string | undefined
+  readonly answer: "ask" | "edits" | "allow" | "deny"
+}
+
+/**
+ * What a process is started with so that it reads nothing of an untrusted project: files in a folder of ours, variables that
+ * name them (by the file's name) or hold a value, and flags.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Distrust {
+  readonly files?: Readonly<Record<string, string>> | undefined
+  readonly fileVariables?: Readonly<Record<string, string>> | undefined
+  readonly variables?: Readonly<Record<string, string>> | undefined
+  readonly flags?: ReadonlyArray<string> | undefined
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Profile {
+  /** Also the name of the instance, unless the app gives one. */
+  readonly provider: string
+  readonly command: {
+    /** As a user types it. */
+    readonly name: string
+    /** The variable that may hold the executable's path. */
+    readonly variable: string
+    readonly args: ReadonlyArray<string>
+    /** The npm package that has it, and the executable in that, or in its package for this system. */
+    readonly npm?: { readonly name: string; readonly package?: string | undefined; readonly file: string } | undefined
+  }
+  /** The oldest version that is accepted. Default: any. */
+  readonly needed?: string | undefined
+  /** Names of variables that the agent gets beside `AgentEnvironment.base`. */
+  readonly inherit: ReadonlyArray<string>
+  /** Variables that it always has. */
+  readonly variables?: Readonly<Record<string, string>> | undefined
+  /** The agent's own variables that lead it into an isolated home. */
+  readonly home?: Readonly<Record<string, string>> | undefined
+  /** The way to log in that is asked for before a session. Default: none; the agent has its credentials. */
+  readonly login?: string | undefined
+  /**
+   * How it is kept from reading an untrusted project. Without it, modes that ask are offered only for projects that the app
+   * trusts.
+   */
+  readonly distrust?: ((directory: string) => Distrust) | undefined
+  readonly modes: Partial<Readonly<Record<RuntimeMode, Mode>>>
+  /** What the agent can do beside the least; what it has not is refused. */
+  readonly capabilities: Partial<Capabilities>
+  /** From when on a session can be resumed: as soon as it is there, or after its first turn. */
+  readonly resumable: "at-once" | "after-turn"
+  /**
+   * Whether an error of `session/resume` or `session/load` proves that the session is gone, if the code -32002 and the absence
+   * from `session/list` do not.
+   */
+  readonly isMissing?: ((error: AgentRefusal) => boolean) | undefined
+  /**
+   * The texts that bring a prompt to the model as words, where the agent would take it for a command; `undefined` where
+   * there are none, and the turn is refused.
+   */
+  readonly literal: (prompt: string) => ReadonlyArray<string> | undefined
+  /** The usage of one call of the model, from an update or from the answer to a prompt. */
+  readonly usageOf?: ((frame: unknown) => Usage | undefined) | undefined
+  readonly commandOf?: ((call: ToolCall) => string | undefined) | undefined
+  readonly toolOf?: ((call: ToolCall) => string | undefined) | undefined
+  readonly outputOf?:
+    | ((call: ToolCall) => { readonly output?: string | undefined; readonly exitCode?: number | undefined } | undefined)
+    | undefined
+  /** Fields of a tool's input that change nothing of what it does. */
+  readonly comments?: ReadonlyArray<string> | undefined
+  /** A permission request that is a question. */
+  readonly questionsOf?: ((asked: Permission) => ReadonlyArray<Question> | undefined) | undefined
+  readonly questionAnswer?: ((asked: Permission, answer: QuestionAnswer) => object) | undefined
+  /** Why a turn failed, where the code alone does not tell. */
+  readonly failureOf?: ((error: AgentRefusal) => TurnFailure | undefined) | undefined
+  /** The agent's current mode, in a notification of its own. */
+  readonly modeOf?: ((method: string, params: unknown) => string | undefined) | undefined
+  /** Methods of notifications and requests of the agent's own that say nothing to a reader. Requests are refused. */
+  readonly ignored?: ReadonlyArray<string> | undefined
+  /** How long it may take to end once its stdin has; zero for one that does not heed it. Default: 5 seconds. */
+  readonly stopGrace?: Duration.Input | undefined
+}
+
+/**
+ * What words are for an agent of which no escape is known: all but what begins with a slash.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const wordsAlone = (prompt: string): ReadonlyArray<string> | undefined =>
+  prompt.trimStart().startsWith("/") ? undefined : [prompt]
+
+/**
+ * What words are for an agent that looks for a command only at the beginning of the first text.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const afterBlank = (prompt: string): ReadonlyArray<string> =>
+  prompt.trimStart().startsWith("/") ? ["\n", prompt] : [prompt]

@@ -1,0 +1,153 @@
+/**
+ * Qwen Code (0.24.4) as a provider: add `Qwen.layer()` to an app and it is there.
+ *
+ * @since 0.1.0
+ */
+import { Schema } from "effect"
+import type { Usage } from "../../domain/Usage.ts"
+import type { Question } from "../../domain/UserRequest.ts"
+import * as Acp from "../Acp.ts"
+import * as Profile from "../Profile.ts"
+import { fitting } from "../protocol/Lenient.ts"
+
+const Metered = Schema.decodeUnknownOption(Schema.Struct({
+  _meta: Schema.Struct({
+    usage: Schema.Struct({
+      inputTokens: Schema.Finite,
+      outputTokens: Schema.Finite,
+      thoughtTokens: Schema.optionalKey(Schema.Finite),
+      cachedReadTokens: Schema.optionalKey(Schema.Finite)
+    })
+  })
+}))
+
+/** It is in an empty chunk of text after each call of the model. */
+const usageOf = (update: unknown): Usage | undefined => {
+  const found = Metered(update)
+  if (found._tag === "None") return undefined
+  const { cachedReadTokens = 0, inputTokens, outputTokens, thoughtTokens = 0 } = found.value._meta.usage
+  return {
+    input: inputTokens - cachedReadTokens,
+    output: outputTokens,
+    reasoning: thoughtTokens,
+    cacheRead: cachedReadTokens
+  }
+}
+
+const Shell = Schema.decodeUnknownOption(Schema.Struct({ command: Schema.String }))
+
+const ShellResult = Schema.decodeUnknownOption(Schema.Struct({
+  output: Schema.String,
+  exitCode: Schema.NullOr(Schema.Int)
+}))
+
+const Named = Schema.decodeUnknownOption(Schema.Struct({ toolName: Schema.String }))
+
+const Asked = Schema.Struct({
+  question: Schema.String,
+  header: Schema.optionalKey(Schema.String),
+  multiSelect: Schema.optionalKey(Schema.Boolean),
+  options: Schema.Array(Schema.Struct({ label: Schema.String, description: Schema.optionalKey(Schema.String) }))
+})
+
+const Questions = Schema.decodeUnknownOption(Schema.Struct({ questions: Schema.Array(Asked) }))
+
+const toQuestion = ({ header, multiSelect, options, question }: typeof Asked.Type, n: number): Question => ({
+  id: String(n),
+  ...(header === undefined ? {} : { header }),
+  question,
+  options,
+  multiple: multiSelect === true,
+  freeText: true,
+  secret: false
+})
+
+const ModeUpdate = Schema.decodeUnknownOption(Schema.Struct({ currentModeId: Schema.String }))
+
+/** By the rules of trust, of which we bring our own: the user's say nothing of a directory that they do not name. */
+const distrust = (directory: string): Profile.Distrust => ({
+  files: {
+    "settings.json": JSON.stringify({ security: { folderTrust: { enabled: true } } }),
+    "trustedFolders.json": JSON.stringify({ [directory]: "DO_NOT_TRUST" })
+  },
+  fileVariables: {
+    QWEN_CODE_SYSTEM_SETTINGS_PATH: "settings.json",
+    QWEN_CODE_TRUSTED_FOLDERS_PATH: "trustedFolders.json"
+  }
+})
+
+/**
+ * In a directory that it does not trust Qwen has no mode but `default`, which asks for everything that is no reading. So the
+ * others are answered here.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const profile: Profile.Profile = {
+  provider: "qwen",
+  command: {
+    name: "qwen",
+    variable: "QWEN_BINARY",
+    args: ["--acp"],
+    npm: { name: "@qwen-code/qwen-code", file: "cli-entry.js" }
+  },
+  needed: "0.24.0",
+  inherit: ["QWEN_*", "OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_MODEL", "DASHSCOPE_API_KEY"],
+  variables: { QWEN_CODE_SKIP_UPDATE_CHECK_ONCE: "true" },
+  home: { QWEN_HOME: ".qwen" },
+  distrust,
+  modes: {
+    "read-only": { mode: "default", answer: "deny" },
+    "approval-required": { mode: "default", answer: "ask" },
+    "auto-accept-edits": { mode: "default", answer: "edits" },
+    "full-access": { mode: "default", answer: "allow" }
+  },
+  capabilities: { questions: true, attachments: true },
+  resumable: "after-turn",
+  literal: Profile.afterBlank,
+  usageOf,
+  commandOf: ({ rawInput }) => {
+    const input = Shell(rawInput)
+    return input._tag === "Some" ? input.value.command : undefined
+  },
+  outputOf: ({ rawOutput }) => {
+    const result = ShellResult(rawOutput)
+    if (result._tag === "None") return undefined
+    const { exitCode, output } = result.value
+    return exitCode === null ? { output } : { output, exitCode }
+  },
+  toolOf: ({ _meta }) => {
+    const named = Named(_meta)
+    return named._tag === "Some" ? named.value.toolName : undefined
+  },
+  comments: ["description"],
+  questionsOf: ({ toolCall }) => {
+    const asked = Questions(toolCall.rawInput)
+    return asked._tag === "None" ? undefined : asked.value.questions.map(toQuestion)
+  },
+  questionAnswer: ({ options }, answer) => {
+    const optionId = (kind: string) => fitting(options).find((option) => option.kind === kind)?.optionId ?? kind
+    return answer._tag === "Answered"
+      ? {
+        outcome: { outcome: "selected", optionId: optionId("allow_once") },
+        answers: Object.fromEntries(answer.answers.map((given, n) => [String(n), given.join(", ")]))
+      }
+      : { outcome: { outcome: "selected", optionId: optionId("reject_once") } }
+  },
+  modeOf: (method, params) => {
+    if (method !== "qwen/notify/session/mode-update") return undefined
+    const update = ModeUpdate(params)
+    return update._tag === "Some" ? update.value.currentModeId : undefined
+  },
+  ignored: ["craft/drainMidTurnQueue", "qwen/notify/session/prompt-suggestion"],
+  // It takes four to seven seconds to heed the end of its stdin, and has written everything by the end of a turn.
+  stopGrace: 0
+}
+
+/**
+ * Registers the instance with the `ProviderRegistry`. Costs nothing until the first session.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = (options: Acp.Options = {}) => Acp.layer(profile, options)

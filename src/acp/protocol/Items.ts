@@ -1,0 +1,94 @@
+/**
+ * Tool calls in the terms that every agent shares. One whose kind is not known is a tool of the kind `other`.
+ */
+import { Schema } from "effect"
+import type { ItemId } from "../../domain/Ids.ts"
+import type { FileEdit, Item, ItemStatus } from "../../domain/Item.ts"
+import type { ToolKind } from "../../domain/Tool.ts"
+import type { Profile } from "../Profile.ts"
+import { patchOf } from "./Patch.ts"
+import { diffsOf, pathsOf, textOf, type ToolCall } from "./ToolCall.ts"
+
+export type ToolNames = Pick<Profile, "commandOf" | "outputOf" | "toolOf">
+
+const statuses: Readonly<Record<string, ItemStatus>> = {
+  pending: "pending",
+  in_progress: "running",
+  completed: "completed",
+  failed: "failed"
+}
+
+const kinds: Readonly<Record<string, ToolKind>> = {
+  read: "read",
+  search: "search",
+  fetch: "fetch",
+  think: "think"
+}
+
+const changing = new Set<string | null | undefined>(["edit", "delete", "move"])
+
+/** The call is over, however. */
+export const isOver = ({ status }: ToolCall): boolean => status === "completed" || status === "failed"
+
+/** There is something of it to show: some agents tell of a call before they know what it does. */
+export const isTelling = (call: ToolCall, names: ToolNames): boolean =>
+  call.kind === "execute"
+    ? names.commandOf === undefined || names.commandOf(call) !== undefined
+    : !changing.has(call.kind) || pathsOf(call).length > 0
+
+export const toItem = (call: ToolCall, itemId: ItemId, declined: boolean, names: ToolNames): Item => {
+  const known = statuses[call.status ?? "pending"] ?? "running"
+  const { exitCode, output: said } = names.outputOf?.(call) ?? {}
+  const output = said ?? textOf(call)
+  const shown = output === "" ? {} : { output }
+  const status = declined && known !== "completed" ? "declined" : known
+  if (call.kind === "execute") {
+    return {
+      _tag: "Command",
+      itemId,
+      command: names.commandOf?.(call) ?? call.title ?? "",
+      status: status === "completed" && exitCode !== undefined && exitCode !== 0 ? "failed" : status,
+      ...shown,
+      ...(exitCode === undefined ? {} : { exitCode })
+    }
+  }
+  if (changing.has(call.kind) || diffsOf(call).length > 0) {
+    return { _tag: "FileChange", itemId, status, edits: editsOf(call) }
+  }
+  const tool = names.toolOf?.(call) ?? call.name ?? call.title ?? call.kind ?? "tool"
+  return {
+    _tag: "ToolCall",
+    itemId,
+    tool,
+    kind: kinds[call.kind ?? ""] ?? "other",
+    ...detailOf(call),
+    ...(call.title == null ? {} : { title: call.title }),
+    input: call.rawInput ?? null,
+    status,
+    ...shown
+  }
+}
+
+const editsOf = (call: ToolCall): ReadonlyArray<FileEdit> => {
+  const diffs = diffsOf(call)
+  return diffs.length > 0
+    ? diffs.map((diff) => ({
+      path: diff.path,
+      // Some agents have an empty text where there was no file.
+      kind: diff.before === undefined || diff.before === "" ? "add" : "modify",
+      patch: patchOf(diff)
+    }))
+    : pathsOf(call).map((path) => ({ path, kind: call.kind === "delete" ? "delete" : "modify" }))
+}
+
+const Url = Schema.decodeUnknownOption(Schema.Struct({ url: Schema.String }))
+
+const detailOf = (call: ToolCall): Pick<Extract<Item, { readonly _tag: "ToolCall" }>, "detail"> => {
+  if (call.kind === "read") {
+    const [path] = pathsOf(call)
+    return path === undefined ? {} : { detail: { _tag: "Read", path } }
+  }
+  if (call.kind !== "fetch") return {}
+  const input = Url(call.rawInput)
+  return input._tag === "Some" ? { detail: { _tag: "Fetch", url: input.value.url } } : {}
+}

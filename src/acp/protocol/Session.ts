@@ -1,0 +1,74 @@
+/**
+ * What an agent answers to `initialize`, and to the start of a session: its version, its capabilities, and the modes and
+ * options that the session has.
+ */
+import { Schema } from "effect"
+import { list, maybe, text } from "./Lenient.ts"
+
+/** The major version of the protocol that is spoken here. */
+export const protocolVersion = 1
+
+const Able = maybe(Schema.Unknown)
+
+export const Initialized = Schema.Struct({
+  protocolVersion: Schema.Finite,
+  agentInfo: maybe(Schema.Struct({ name: text, version: text })),
+  authMethods: list(Schema.Struct({ id: Schema.String, name: text })),
+  agentCapabilities: maybe(Schema.Struct({
+    loadSession: maybe(Schema.Boolean),
+    promptCapabilities: maybe(Schema.Struct({ image: maybe(Schema.Boolean) })),
+    sessionCapabilities: maybe(Schema.Struct({ list: Able, resume: Able, close: Able }))
+  }))
+})
+
+export type Initialized = typeof Initialized.Type
+
+const Choice = Schema.Struct({ value: Schema.String, name: text })
+
+/** A choice, or a group of choices. */
+const Entry = Schema.Struct({ value: text, name: text, options: list(Choice) })
+
+export const ConfigOption = Schema.Struct({
+  id: Schema.String,
+  category: text,
+  currentValue: Schema.optionalKey(Schema.Unknown),
+  options: list(Entry)
+})
+
+export type ConfigOption = typeof ConfigOption.Type
+
+export const valuesOf = ({ options }: ConfigOption): ReadonlyArray<string> =>
+  (options ?? []).flatMap((entry) =>
+    entry === null ? [] : [entry.value ?? [], (entry.options ?? []).flatMap((choice) => choice?.value ?? [])].flat()
+  )
+
+/** The answer to `session/new`, `session/resume` and `session/load`; only the first has an id. */
+export const Opened = Schema.Struct({
+  sessionId: text,
+  modes: maybe(Schema.Struct({
+    currentModeId: text,
+    availableModes: list(Schema.Struct({ id: Schema.String, name: text }))
+  })),
+  models: maybe(Schema.Struct({
+    currentModelId: text,
+    availableModels: list(Schema.Struct({ modelId: Schema.String, name: text }))
+  })),
+  configOptions: list(ConfigOption)
+})
+
+export type Opened = typeof Opened.Type
+
+export const Listed = Schema.Struct({
+  sessions: list(Schema.Struct({ sessionId: Schema.String })),
+  nextCursor: text
+})
+
+export const Prompted = Schema.Struct({ stopReason: Schema.String })
+
+/** What this client can do for an agent. Files and terminals are the agent's own business. */
+export const clientCapabilities = {
+  fs: { readTextFile: false, writeTextFile: false },
+  terminal: false,
+  elicitation: { form: {}, url: {} },
+  session: { compaction: {}, configOptions: {}, notices: {} }
+}

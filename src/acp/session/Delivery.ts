@@ -1,0 +1,173 @@
+/**
+ * A prompt on its way. Its answer is the end of its turn, and nothing says that it has come: it counts as accepted with the first
+ * sign of the agent's, or when it has not been refused for a moment. What is lost after that ends with the session.
+ */
+import { Deferred, Effect, type FileSystem, type Path, Queue, Schema } from "effect"
+import { isUtf8 } from "node:buffer"
+import * as Attachments from "../../adapter/Attachments.ts"
+import type * as StdioPeer from "../../adapter/StdioPeer.ts"
+import type { TurnId } from "../../domain/Ids.ts"
+import type { Attachment, ModelSelection } from "../../domain/TurnInput.ts"
+import {
+  type AgentError,
+  AttachmentRefused,
+  DeliveryUncertain,
+  type SessionMissing,
+  TurnRefused
+} from "../../provider/AdapterError.ts"
+import type { ProviderTurn, SendTurnError } from "../../provider/ProviderAdapter.ts"
+import { codes } from "../protocol/Failure.ts"
+import { Prompted } from "../protocol/Session.ts"
+import type { Ending } from "../turn/TurnState.ts"
+import * as LiveSession from "./LiveSession.ts"
+import * as Missing from "./Missing.ts"
+import * as Offered from "./Offered.ts"
+
+/** An agent that does not take a prompt says so at once. */
+const moment = "300 millis"
+
+export const send = Effect.fnUntraced(function*(
+  live: LiveSession.LiveSession,
+  turn: ProviderTurn
+): Effect.fn.Return<void, SendTurnError, FileSystem.FileSystem | Path.Path> {
+  const { turnId } = turn
+  const prompt = yield* blocksOf(live, turn)
+  yield* takeModel(live, turnId, turn.input.model)
+  const refused = Deferred.makeUnsafe<never, SendTurnError>()
+  live.sign = Deferred.makeUnsafe()
+  yield* LiveSession.apply(live, { _tag: "Sending", turnId })
+  yield* live.connection.peer.call("session/prompt", { sessionId: live.sessionId, prompt }, { deadline: "Infinity" })
+    .pipe(
+      Effect.matchEffect({
+        onSuccess: (result) => ends(live, turnId, stopped(result)),
+        onFailure: (error) => failed(live, turnId, refused, error)
+      }),
+      Effect.forkIn(live.scope, { startImmediately: true })
+    )
+  yield* Effect.raceFirst(Deferred.await(live.sign), Deferred.await(refused)).pipe(Effect.timeoutOption(moment))
+  live.seed = undefined
+})
+
+const decodePrompted = Schema.decodeUnknownOption(Prompted)
+
+const stopped = (raw: unknown): Ending => {
+  const prompted = decodePrompted(raw)
+  return { _tag: "Stopped", reason: prompted._tag === "Some" ? prompted.value.stopReason : "unknown", raw }
+}
+
+/** From then on the agent has the session on its disk. */
+const ends = (live: LiveSession.LiveSession, turnId: TurnId, ending: Ending) =>
+  Effect.suspend(() => {
+    live.resumable = true
+    return Effect.andThen(
+      LiveSession.apply(live, { _tag: "Ended", turnId, ending }),
+      Deferred.succeed(live.sign, undefined)
+    )
+  })
+
+/** Before any sign of work it was not taken, by what the code says of it; after one it is how the turn ends. */
+const failed = Effect.fnUntraced(function*(
+  live: LiveSession.LiveSession,
+  turnId: TurnId,
+  refused: Deferred.Deferred<never, SendTurnError>,
+  error: StdioPeer.PeerError
+) {
+  if (error._tag !== "PeerRefused") {
+    // It ends with the session, which has.
+    yield* Deferred.fail(refused, new DeliveryUncertain({ turnId, code: "EPIPE" }))
+    return
+  }
+  const working = yield* Deferred.isDone(live.sign)
+  const missing = error.code === codes.notFound || error.code === codes.invalidParams
+    ? yield* Effect.orElseSucceed(
+      Missing.prove(live.connection, live.profile, live.sessionId, live.directory, error),
+      () => undefined
+    )
+    : undefined
+  const why = working ? undefined : whyRefused(turnId, missing, error)
+  if (why === undefined || !(yield* Deferred.fail(refused, why))) {
+    yield* ends(live, turnId, { _tag: "Refused", error })
+  } else {
+    yield* LiveSession.apply(live, { _tag: "NotSent", turnId })
+  }
+  // The next start finds out what became of it.
+  if (missing !== undefined) yield* Queue.end(live.events)
+})
+
+const whyRefused = (
+  turnId: TurnId,
+  missing: SessionMissing | undefined,
+  { code, data, reason }: StdioPeer.PeerRefused
+): SendTurnError | undefined => {
+  if (missing !== undefined) return missing
+  return code === codes.invalidParams
+    ? new TurnRefused({ turnId, name: String(code), reason: { message: reason, data: data ?? null } })
+    : undefined
+}
+
+/** What one turn names holds for it alone. */
+const takeModel = Effect.fnUntraced(function*(live: LiveSession.LiveSession, turnId: TurnId, model?: ModelSelection) {
+  const { connection, input, offered, profile, sessionId } = live
+  if (model !== undefined && profile.capabilities.modelSwitch !== "per-turn") {
+    return yield* new TurnRefused({ turnId, name: "ModelSwitch", reason: model })
+  }
+  const wanted = model?.id ?? input.model?.id ?? offered.models.current
+  if (wanted === undefined || wanted === live.model) return
+  yield* Offered.setModel(connection, sessionId, offered, { id: wanted })
+  live.model = wanted
+})
+
+const blocksOf = Effect.fnUntraced(function*(
+  live: LiveSession.LiveSession,
+  { input: { attachments = [], context = [], prompt }, turnId }: ProviderTurn
+) {
+  const words = live.profile.literal(prompt)
+  if (words === undefined) {
+    return yield* new TurnRefused({
+      turnId,
+      name: "NotWords",
+      reason: `${live.profile.provider} takes what begins with a slash for a command`
+    })
+  }
+  const given = yield* Effect.forEach(attachments, (attachment) => contentOf(live, attachment))
+  const told = [
+    ...live.seed === undefined ? [] : [live.seed],
+    ...context,
+    ...given.flatMap((content) => typeof content === "string" ? [content] : [])
+  ]
+  return [
+    ...told.map((text) => textBlock(`<context>\n${text}\n</context>`)),
+    ...words.map(textBlock),
+    ...given.filter((content) => typeof content !== "string")
+  ]
+})
+
+const textBlock = (text: string) => ({ type: "text", text })
+
+/** An image as the protocol has it, or the text of a file. Links are not sent: agents read what they lead to unasked. */
+const contentOf = Effect.fnUntraced(function*(
+  { connection, directory }: LiveSession.LiveSession,
+  attachment: Attachment
+): Effect.fn.Return<string | object, AttachmentRefused, FileSystem.FileSystem | Path.Path> {
+  const { base64, mime, name } = yield* Attachments.read(attachment, directory)
+  const takesImages = connection.greeting.agentCapabilities?.promptCapabilities?.image === true
+  if (mime.startsWith("image/") && takesImages) return { type: "image", mimeType: mime, data: base64 }
+  const bytes = Buffer.from(base64, "base64")
+  if (!isUtf8(bytes)) return yield* new AttachmentRefused({ name, reason: "unsupported" })
+  return `The user attached ${name}:\n${bytes.toString("utf8")}`
+})
+
+/** Its end follows, or the session is given up. */
+export const interrupt = Effect.fnUntraced(function*(
+  live: LiveSession.LiveSession,
+  turnId: TurnId
+): Effect.fn.Return<void, AgentError> {
+  const { turn } = live.state
+  if (turn?.turnId !== turnId || turn.cancelled) return
+  yield* Effect.mapError(
+    live.connection.peer.notify("session/cancel", { sessionId: live.sessionId }),
+    live.connection.toError
+  )
+  yield* LiveSession.apply(live, { _tag: "Cancelling", turnId })
+  yield* Effect.forkIn(LiveSession.giveUp(live, turnId), live.scope)
+})

@@ -1,0 +1,215 @@
+/**
+ * One live session: its state, the one place where the state is stepped, and what its agent's frames do to it.
+ *
+ * Inputs are taken one after the other under a lock, and their events are offered before the next is taken, so events leave
+ * in the order in which they became true, and a slow reader holds back the frames and not the memory.
+ */
+import {
+  type Cause,
+  type Context,
+  Deferred,
+  type Duration,
+  Effect,
+  type FileSystem,
+  type Path,
+  Queue,
+  type Scope,
+  Semaphore
+} from "effect"
+import { SecureRandom } from "effect/crypto"
+import { Hex } from "effect/encoding"
+import type { PeerId, Request as PeerRequest } from "../../adapter/PeerProtocol.ts"
+import type { TurnId } from "../../domain/Ids.ts"
+import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
+import type { StartInput } from "../../provider/ProviderAdapter.ts"
+import type { Connection } from "../process/Connection.ts"
+import type { Profile } from "../Profile.ts"
+import * as Request from "../protocol/Request.ts"
+import * as Update from "../protocol/Update.ts"
+import * as Turn from "../turn/Turn.ts"
+import { aboutOf } from "../turn/TurnItems.ts"
+import { type Input, make as makeState, type State, type Want } from "../turn/TurnState.ts"
+import * as Rule from "./Rule.ts"
+import type { Started } from "./SessionStart.ts"
+
+export interface Deadlines {
+  /** How long an agent may take to end a turn that it was told to cancel, until its session is given up. Default: 20 seconds. */
+  readonly cancelDeadline?: Duration.Input | undefined
+}
+
+export interface LiveSession extends Started {
+  readonly connection: Connection
+  readonly profile: Profile
+  readonly input: StartInput
+  readonly scope: Scope.Scope
+  readonly lock: Semaphore.Semaphore
+  readonly events: Queue.Queue<ProviderEvent, Cause.Done>
+  /** Requests of the agent's that wait for the user. */
+  readonly answers: Map<string, Deferred.Deferred<object>>
+  readonly cancelDeadline: Duration.Input
+  /** Done with the first sign of the agent's that it works on what was sent. */
+  sign: Deferred.Deferred<void>
+  /** What the model is to read before the first prompt. */
+  seed: string | undefined
+  resumable: boolean
+  /** The model that was set last, or that the session began with. */
+  model: string | undefined
+  state: State
+}
+
+export const open = Effect.fnUntraced(function*(options: {
+  readonly connection: Connection
+  readonly profile: Profile
+  readonly input: StartInput
+  readonly started: Started
+  readonly cancelDeadline: Duration.Input | undefined
+}): Effect.fn.Return<LiveSession, never, Scope.Scope | FileSystem.FileSystem | Path.Path> {
+  const { cancelDeadline = "20 seconds", connection, input, profile, started } = options
+  const live: LiveSession = {
+    ...started,
+    connection,
+    profile,
+    input,
+    scope: yield* Effect.scope,
+    lock: yield* Semaphore.make(1),
+    events: yield* Queue.bounded<ProviderEvent, Cause.Done>(eventCapacity),
+    answers: new Map(),
+    cancelDeadline,
+    sign: Deferred.makeUnsafe(),
+    seed: input.from._tag === "Seeded" ? input.from.transcript : undefined,
+    resumable: started.origin._tag !== "New" || profile.resumable === "at-once",
+    model: input.model?.id ?? started.offered.models.current,
+    // Agents count their requests from 0 in every process.
+    state: makeState(Hex.encode(SecureRandom.randomBytesUnsafe(6)), profile, connection.methods)
+  }
+  const files = yield* Effect.context<FileSystem.FileSystem | Path.Path>()
+  // Runs before the agent ends: releases what waits for a reader that has gone.
+  yield* Effect.addFinalizer(() => Effect.andThen(Queue.end(live.events), Queue.shutdown(live.events)))
+  yield* Effect.forkScoped(Effect.andThen(connection.peer.closed, Queue.end(live.events)))
+  yield* connection.listen({
+    onNotification: (method, params) => notified(live, method, params),
+    onRequest: (request) => requested(live, files, request),
+    onReport: (report) =>
+      report._tag === "RequestRefused" && profile.ignored?.includes(report.request.method) === true
+        ? Effect.void
+        : apply(live, unrecognized(report._tag, report))
+  })
+  return live
+})
+
+const eventCapacity = 4096
+
+const unrecognized = (type: string, raw: unknown): Input => ({
+  _tag: "Told",
+  update: { _tag: "Unrecognized", type, raw },
+  raw
+})
+
+/** Steps the state and lets the events out. */
+export const apply = (live: LiveSession, input: Input): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const { events, state, wants } = Turn.reduce(live.state, input)
+    live.state = state
+    return Effect.andThen(
+      events.length === 0 ? Effect.void : Queue.offerAll(live.events, events),
+      Effect.forEach(wants, (want) => fulfil(live, want), { discard: true })
+    )
+  }).pipe(live.lock.withPermits(1), Effect.uninterruptible)
+
+const fulfil = (live: LiveSession, { _tag, native: { asked, id } }: Want): Effect.Effect<boolean> =>
+  reply(
+    live,
+    id,
+    _tag === "Allow" && asked._tag === "session/request_permission"
+      ? Request.permissionAnswer(asked, true)
+      : Request.noAnswer(asked)
+  )
+
+/** The answer to a request, or `false` if the agent no longer waits for it. */
+export const reply = (live: LiveSession, id: PeerId, answer: object): Effect.Effect<boolean> => {
+  const waiting = live.answers.get(String(id))
+  return waiting === undefined ? Effect.succeed(false) : Deferred.succeed(waiting, answer)
+}
+
+const notified = (live: LiveSession, method: string, params: unknown): Effect.Effect<void> => {
+  const { modeOf, ignored } = live.profile
+  if (method === "session/update") {
+    const told = Update.ofSession(params)
+    if (told?.sessionId !== live.sessionId) return apply(live, unrecognized(method, params))
+    const update = Update.decode(told.update)
+    const applied = Effect.andThen(
+      Deferred.succeed(live.sign, undefined),
+      apply(live, { _tag: "Told", update, raw: told.update })
+    )
+    return update._tag === "current_mode_update"
+      ? Effect.andThen(applied, keepMode(live, update.currentModeId))
+      : applied
+  }
+  const mode = modeOf?.(method, params)
+  if (mode !== undefined) return keepMode(live, mode)
+  return ignored?.includes(method) === true ? Effect.void : apply(live, unrecognized(method, params))
+}
+
+/**
+ * An agent may leave its mode by itself, after a plan for example. It is told again, and until it has taken it the mode's own
+ * answers hold all the same, since they are given here.
+ */
+const keepMode = (live: LiveSession, current: string): Effect.Effect<void> => {
+  const { mode: { mode }, sessionId } = live
+  return mode === undefined || mode === current ? Effect.void : live.connection.peer.call("session/set_mode", {
+    sessionId,
+    modeId: mode
+  }).pipe(
+    // What cannot be kept is not worked in.
+    Effect.catch(() => Queue.end(live.events)),
+    Effect.forkIn(live.scope),
+    Effect.asVoid
+  )
+}
+
+const requested = (
+  live: LiveSession,
+  files: Context.Context<FileSystem.FileSystem | Path.Path>,
+  { id, method, params }: PeerRequest
+): Effect.Effect<unknown> | undefined => {
+  const asked = Request.decode(method, params)
+  if (asked === undefined) return undefined
+  return Deferred.succeed(live.sign, undefined).pipe(
+    Effect.andThen(byRule(live, asked)),
+    Effect.flatMap((rule) =>
+      rule === undefined || asked._tag !== "session/request_permission"
+        ? waitFor(live, id, asked, params)
+        : Effect.as(
+          apply(live, { _tag: "Ruled", asked, allow: rule }),
+          Request.permissionAnswer(asked, rule)
+        )
+    ),
+    Effect.provide(files)
+  )
+}
+
+const byRule = (live: LiveSession, asked: Request.Asked) => {
+  if (asked._tag !== "session/request_permission") return Effect.undefined
+  const { call } = aboutOf(live.state, asked.toolCall)
+  return live.profile.questionsOf?.({ ...asked, toolCall: call }) === undefined
+    ? Rule.byRule(live.mode, live.directory, call)
+    : Effect.undefined
+}
+
+const waitFor = Effect.fnUntraced(function*(live: LiveSession, id: PeerId, asked: Request.Asked, raw: unknown) {
+  const waiting = Deferred.makeUnsafe<object>()
+  live.answers.set(String(id), waiting)
+  return yield* apply(live, { _tag: "Asked", id, asked, raw }).pipe(
+    Effect.andThen(Deferred.await(waiting)),
+    Effect.onInterrupt(() => apply(live, { _tag: "Withdrawn", id })),
+    Effect.ensuring(Effect.sync(() => live.answers.delete(String(id))))
+  )
+})
+
+/** Ends a turn that the agent, although it was told, does not end. What it does then is not known, so its session ends with it. */
+export const giveUp = Effect.fnUntraced(function*(live: LiveSession, turnId: TurnId) {
+  yield* Effect.sleep(live.cancelDeadline)
+  if (live.state.turn?.turnId !== turnId) return
+  yield* apply(live, { _tag: "GivenUp", turnId })
+  yield* Queue.end(live.events)
+})

@@ -1,0 +1,51 @@
+/**
+ * Whether a session is gone, when an agent refuses to resume it: by the protocol's own code, else because the agent lists its
+ * sessions and this one is not among them, else by what its profile makes of the error. Never by words.
+ */
+import { Effect } from "effect"
+import type { SessionId } from "../../domain/Ids.ts"
+import { type AgentError, SessionMissing } from "../../provider/AdapterError.ts"
+import type { Connection } from "../process/Connection.ts"
+import type { AgentRefusal, Profile } from "../Profile.ts"
+import { codes } from "../protocol/Failure.ts"
+import { fitting } from "../protocol/Lenient.ts"
+import { Listed } from "../protocol/Session.ts"
+
+/** The proof, or `undefined` where there is none. */
+export const prove = Effect.fnUntraced(function*(
+  connection: Connection,
+  profile: Profile,
+  sessionId: SessionId,
+  directory: string,
+  { code, data, reason }: AgentRefusal
+): Effect.fn.Return<SessionMissing | undefined, AgentError> {
+  const missing = (more: object) =>
+    new SessionMissing({
+      instanceId: connection.instanceId,
+      sessionId,
+      evidence: { code: code ?? null, message: reason, data: data ?? null, ...more }
+    })
+  if (code === codes.notFound || profile.isMissing?.({ code, data, reason }) === true) return missing({})
+  if (connection.greeting.agentCapabilities?.sessionCapabilities?.list == null) return undefined
+  const listed = yield* isListed(connection, sessionId, directory)
+  return listed ? undefined : missing({ listed })
+})
+
+const maxPages = 1000
+
+/** Of its directory, and of all: some agents list only those of one. */
+const isListed = Effect.fnUntraced(function*(connection: Connection, sessionId: SessionId, directory: string) {
+  for (const where of [{}, { cwd: directory }]) {
+    let next: string | undefined
+    for (let page = 0; page < maxPages; page++) {
+      const { nextCursor, sessions } = yield* Effect.mapError(
+        connection.call("session/list", { ...where, ...(next === undefined ? {} : { cursor: next }) }, Listed),
+        connection.toError
+      )
+      if (fitting(sessions).some((session) => session.sessionId === sessionId)) return true
+      if (nextCursor == null || nextCursor === next) break
+      next = nextCursor
+    }
+  }
+  return false
+})

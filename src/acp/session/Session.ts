@@ -1,0 +1,93 @@
+/**
+ * A live ACP session as the service sees it.
+ */
+import { Effect, FileSystem, Option, Path, Stream } from "effect"
+import * as Adapter from "../../adapter/Adapter.ts"
+import * as RequestBook from "../../adapter/RequestBook.ts"
+import { type InstanceId, ProviderName, type RequestId } from "../../domain/Ids.ts"
+import { PolicyUnenforceable, RequestGone } from "../../provider/AdapterError.ts"
+import type { Capabilities, ProviderSession, StartInput, StartSessionError } from "../../provider/ProviderAdapter.ts"
+import * as Connection from "../process/Connection.ts"
+import type { Profile } from "../Profile.ts"
+import { cursorOf } from "../protocol/Cursor.ts"
+import * as Request from "../protocol/Request.ts"
+import type { Asked } from "../protocol/Request.ts"
+import * as Delivery from "./Delivery.ts"
+import * as LiveSession from "./LiveSession.ts"
+import * as Offered from "./Offered.ts"
+import * as SessionStart from "./SessionStart.ts"
+
+export interface Options extends Connection.Options, LiveSession.Deadlines {
+  /** Whether what lies in a project may change what the agent does. Default: `false`. */
+  readonly trustProjects?: boolean | undefined
+}
+
+export const make = Effect.fn("Acp.startSession")(function*(
+  instanceId: InstanceId,
+  profile: Profile,
+  capabilities: Capabilities,
+  options: Options,
+  input: StartInput
+): Effect.fn.Return<ProviderSession, StartSessionError, Connection.Needs> {
+  const { directory, runtimeMode } = input
+  const provider = ProviderName.make(profile.provider)
+  const trusted = options.trustProjects === true
+  const mode = profile.modes[runtimeMode]
+  if (mode === undefined || (mode.answer !== "allow" && profile.distrust === undefined && !trusted)) {
+    return yield* new PolicyUnenforceable({ instanceId, runtimeMode, effective: profile.modes })
+  }
+  const past = yield* SessionStart.pastOf({ instanceId }, profile, input)
+  const connection = yield* Connection.start(instanceId, profile, options, { directory, trusted })
+  const started = yield* SessionStart.start(connection, profile, mode, input, past)
+  const live = yield* LiveSession.open({ connection, profile, input, started, cancelDeadline: options.cancelDeadline })
+  const files = yield* Effect.context<FileSystem.FileSystem | Path.Path>()
+  const { origin, sessionId } = started
+  const stored = Effect.sync(() =>
+    live.resumable
+      ? Option.some(
+        cursorOf(provider).encode({ sessionId, directory, runtimeMode, agentVersion: connection.version })
+      )
+      : Option.none()
+  )
+  const answered = (requestId: RequestId, given: RequestBook.Answer, toReply: (asked: Asked) => object) =>
+    Effect.suspend(() => {
+      const found = RequestBook.answer(live.state.requests, requestId, given)
+      if (found === undefined) return Effect.fail(new RequestGone({ requestId }))
+      const { id, asked } = found.request.native
+      return LiveSession.apply(live, { _tag: "Answering", ...found }).pipe(
+        Effect.andThen(LiveSession.reply(live, id, toReply(asked))),
+        Effect.flatMap((waits) => waits ? Effect.void : Effect.fail(new RequestGone({ requestId }))),
+        // No agent says that it has taken an answer.
+        Effect.andThen(LiveSession.apply(live, { _tag: "Answered", requestId }))
+      )
+    })
+  return Adapter.session(provider, {
+    sessionId,
+    directory,
+    origin,
+    cursor: stored,
+    events: Stream.fromQueue(live.events),
+    exit: connection.exit,
+    capabilities,
+    checkModel: (model) => Offered.check(connection, started.offered, model),
+    sendTurn: (turn) => Effect.provide(Delivery.send(live, turn), files),
+    interruptTurn: (turnId) => Delivery.interrupt(live, turnId),
+    respondToApproval: (requestId, decision) =>
+      answered(requestId, decision, (asked) => {
+        if (asked._tag !== "session/request_permission") return Request.noAnswer(asked)
+        return decision._tag === "Choose"
+          ? Request.selected(decision.choiceId)
+          : Request.permissionAnswer(asked, decision._tag !== "Deny")
+      }),
+    answerQuestion: (requestId, answer) =>
+      answered(
+        requestId,
+        answer,
+        (asked) =>
+          asked._tag === "session/request_permission" && profile.questionAnswer !== undefined
+            ? profile.questionAnswer(asked, answer)
+            : Request.noAnswer(asked)
+      ),
+    answerElicitation: (requestId, answer) => answered(requestId, answer, () => Request.elicitationAnswer(answer))
+  })
+})

@@ -1,0 +1,150 @@
+/**
+ * A session is made, or found again, and told its mode and model each time: what an agent keeps of them over a resume differs.
+ *
+ * `session/resume` is preferred to `session/load`, which replays the conversation, at times after it has answered: what comes is
+ * dropped until it has been quiet for a moment.
+ */
+import { Effect } from "effect"
+import { SessionId } from "../../domain/Ids.ts"
+import { ProviderName } from "../../domain/Ids.ts"
+import {
+  AgentProtocolError,
+  CapabilityMissing,
+  DirectoryUnreachable,
+  PolicyUnenforceable,
+  SessionMissing
+} from "../../provider/AdapterError.ts"
+import type { ProviderSession, StartInput, StartSessionError } from "../../provider/ProviderAdapter.ts"
+import * as ResumeCursor from "../../provider/ResumeCursor.ts"
+import type { Connection } from "../process/Connection.ts"
+import type { Mode, Profile } from "../Profile.ts"
+import { cursorOf } from "../protocol/Cursor.ts"
+import { Opened } from "../protocol/Session.ts"
+import * as Missing from "./Missing.ts"
+import * as Offered from "./Offered.ts"
+
+export interface Started {
+  readonly sessionId: SessionId
+  readonly directory: string
+  readonly origin: ProviderSession["origin"]
+  readonly mode: Mode
+  readonly offered: Offered.Offered
+}
+
+/** What is to be found again, and where it was. */
+export type Past = ReturnType<typeof cursorOf> extends ResumeCursor.ResumeCursor<infer A> ? A : never
+
+/** What can be refused before a process is started. */
+export const pastOf = Effect.fnUntraced(function*(
+  connection: Pick<Connection, "instanceId">,
+  profile: Profile,
+  { directory, from }: StartInput
+): Effect.fn.Return<Past | undefined, StartSessionError> {
+  const { instanceId } = connection
+  const provider = ProviderName.make(profile.provider)
+  if (from._tag === "Adopt" || from._tag === "Import") {
+    return yield* new CapabilityMissing({ provider, capability: from._tag === "Adopt" ? "adopt" : "import" })
+  }
+  if (from._tag !== "Resume") return undefined
+  const past = yield* ResumeCursor.accept(cursorOf(provider), instanceId, from.cursor)
+  if (past.directory !== directory && (profile.capabilities.moveDirectory ?? "never") === "never") {
+    return yield* new DirectoryUnreachable({ instanceId, from: past.directory, to: directory })
+  }
+  return past
+})
+
+export const start = Effect.fnUntraced(function*(
+  connection: Connection,
+  profile: Profile,
+  mode: Mode,
+  input: StartInput,
+  past: Past | undefined
+): Effect.fn.Return<Started, StartSessionError> {
+  const { directory, model } = input
+  const opened = past === undefined
+    ? yield* Effect.mapError(connection.call("session/new", placeOf(directory), Opened), connection.toError)
+    : yield* find(connection, profile, past, directory)
+  const id = past?.sessionId ?? opened.sessionId
+  if (id == null || id === "") {
+    return yield* new AgentProtocolError({ instanceId: connection.instanceId, operation: "session/new", body: opened })
+  }
+  const sessionId = SessionId.make(id)
+  const offered = Offered.of(opened)
+  yield* setMode(connection, sessionId, offered, mode, input)
+  if (model !== undefined) yield* Offered.setModel(connection, sessionId, offered, model)
+  return {
+    sessionId,
+    directory,
+    origin: past === undefined
+      ? { _tag: "New" }
+      : past.directory === directory
+      ? { _tag: "Resumed" }
+      : { _tag: "Moved", from: past.directory },
+    mode,
+    offered
+  }
+})
+
+const placeOf = (directory: string) => ({ cwd: directory, mcpServers: [] })
+
+const find = Effect.fnUntraced(function*(
+  connection: Connection,
+  profile: Profile,
+  { directory: was, sessionId }: Past,
+  directory: string
+): Effect.fn.Return<Opened, StartSessionError> {
+  const { greeting: { agentCapabilities: able }, instanceId } = connection
+  const method = able?.sessionCapabilities?.resume != null
+    ? "session/resume"
+    : able?.loadSession === true
+    ? "session/load"
+    : undefined
+  if (method === undefined) {
+    return yield* new AgentProtocolError({ instanceId, operation: "resume", name: "not offered", body: able ?? null })
+  }
+  if (sessionId.trim() === "") return yield* new SessionMissing({ instanceId, sessionId, evidence: "an empty id" })
+  const opened = yield* connection.call(method, { sessionId, ...placeOf(directory) }, Opened).pipe(
+    Effect.catch((error) =>
+      error._tag === "PeerRefused"
+        ? Effect.flatMap(
+          Missing.prove(connection, profile, sessionId, was, error),
+          (missing) => Effect.fail(missing ?? connection.toError(error))
+        )
+        : Effect.fail(connection.toError(error))
+    )
+  )
+  if (method === "session/load") yield* quiet(connection)
+  connection.forget()
+  return opened
+})
+
+const moment = "200 millis"
+
+const quiet = (connection: Connection): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const before = connection.heard()
+    return Effect.flatMap(
+      Effect.sleep(moment),
+      () => connection.heard() === before ? Effect.void : quiet(connection)
+    )
+  })
+
+/** Also where it is the current one: an agent may say so and mean another process's. */
+const setMode = Effect.fnUntraced(function*(
+  connection: Connection,
+  sessionId: SessionId,
+  { modes }: Offered.Offered,
+  { mode }: Mode,
+  { runtimeMode }: StartInput
+) {
+  if (mode === undefined) return
+  const { instanceId } = connection
+  if (!modes.includes(mode)) return yield* new PolicyUnenforceable({ instanceId, runtimeMode, effective: { modes } })
+  yield* Effect.mapError(
+    connection.peer.call("session/set_mode", { sessionId, modeId: mode }),
+    (error) =>
+      error._tag === "PeerRefused"
+        ? new PolicyUnenforceable({ instanceId, runtimeMode, effective: { mode, code: error.code ?? null } })
+        : connection.toError(error)
+  )
+})

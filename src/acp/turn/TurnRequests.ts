@@ -1,0 +1,126 @@
+/**
+ * What an agent asks the user. Every answer is for this once: what the user allows for the session is kept in the book, as
+ * exactly what was shown, because the agents' own "always" is written into settings that outlive the session.
+ */
+import type { PeerId } from "../../adapter/PeerProtocol.ts"
+import * as RequestBook from "../../adapter/RequestBook.ts"
+import { andThen } from "../../domain/Step.ts"
+import { choicesOf, kindOf, type Permission } from "../protocol/Request.ts"
+import { diffsOf, pathsOf, type ToolCall } from "../protocol/ToolCall.ts"
+import * as TurnItems from "./TurnItems.ts"
+import { type Input, type Native, place, type State, type Step, step, withRequests, withTurn } from "./TurnState.ts"
+
+export const asked = (state: State, { asked, id, raw }: Extract<Input, { readonly _tag: "Asked" }>): Step => {
+  const native: Native = { id, asked }
+  // It came after the turn was cancelled.
+  if (state.turn?.cancelled === true) return step(state, [], [{ _tag: "Refuse", native }])
+  return asked._tag === "elicitation/create"
+    ? elicitation(state, native, raw)
+    : andThen(seen(state, asked, false), (state) => permission(state, native, asked, raw))
+}
+
+/** What the request tells of its call, which some agents have told nothing of before. */
+const seen = (state: State, { toolCall }: Permission, declined: boolean): Step =>
+  state.turn === undefined
+    ? step(state)
+    : TurnItems.tool(state, toolCall, { type: "session/request_permission", raw: toolCall }, declined)
+
+export const ruled = (state: State, asked: Permission, allow: boolean): Step => seen(state, asked, !allow)
+
+const permission = (state: State, native: Native, asked: Permission, raw: unknown): Step => {
+  const at = place(state)
+  const { call } = TurnItems.aboutOf(state, asked.toolCall)
+  const itemId = state.turn === undefined ? {} : { itemId: TurnItems.idOf(state.turn.turnId, call) }
+  const request = { key: String(native.id), turnId: at.turnId, native }
+  const questions = state.dialect.questionsOf?.({ ...asked, toolCall: call })
+  if (questions !== undefined) {
+    return withRequests(
+      state,
+      RequestBook.ask(state.requests, {
+        ...request,
+        asked: (requestId) => ({ _tag: "QuestionAsked", ...at, request: { requestId, questions, ...itemId } })
+      })
+    )
+  }
+  const covers = coverOf(state, call)
+  const choices = choicesOf(asked)
+  const subject = subjectOf(state, call)
+  return withRequests(
+    state,
+    RequestBook.ask(state.requests, {
+      ...request,
+      covers,
+      asked: (requestId) => ({
+        _tag: "ApprovalRequested",
+        ...at,
+        request: {
+          requestId,
+          kind: kindOf(call.kind),
+          subject,
+          ...itemId,
+          ...(covers === undefined ? {} : { covers: subject }),
+          ...(choices.length === 0 ? {} : { choices }),
+          detail: raw
+        }
+      })
+    })
+  )
+}
+
+const elicitation = (state: State, native: Native, raw: unknown): Step => {
+  const at = place(state)
+  const { asked } = native
+  if (asked._tag !== "elicitation/create") return step(state)
+  const { elicitationId, message, requestedSchema, url } = asked
+  return withRequests(
+    state,
+    RequestBook.ask(state.requests, {
+      key: String(native.id),
+      turnId: at.turnId,
+      native,
+      asked: (requestId) => ({
+        _tag: "ElicitationRequested",
+        ...at,
+        request: {
+          requestId,
+          message: message ?? "",
+          form: url == null
+            ? { _tag: "Form", schema: requestedSchema ?? raw }
+            : { _tag: "Url", url, ...(elicitationId == null ? {} : { elicitationId }) }
+        }
+      })
+    })
+  )
+}
+
+/** The user has answered: a call that is refused is declined, whatever the agent makes of it. */
+export const answering = (
+  state: State,
+  book: RequestBook.RequestBook<Native>,
+  { answer, native: { asked } }: RequestBook.Open<Native>
+): Step => {
+  const refused = answer?._tag === "Deny" ? "denied" : answer?._tag === "Dismissed" ? "dismissed" : undefined
+  const next = withTurn({ ...state, requests: book }, { refused })
+  return refused === "denied" && asked._tag === "session/request_permission" ? seen(next, asked, true) : step(next)
+}
+
+/** The agent no longer waits. */
+export const withdrawn = (state: State, id: PeerId): Step => {
+  const open = RequestBook.byKey(state.requests, String(id))
+  return open === undefined ? step(state) : withRequests(state, RequestBook.settled(state.requests, open.requestId))
+}
+
+/** One line for a human. */
+const subjectOf = ({ dialect }: State, call: ToolCall): string => {
+  const command = call.kind === "execute" ? dialect.commandOf?.(call) : undefined
+  const paths = kindOf(call.kind) === "file-change" ? pathsOf(call).join(", ") : ""
+  return command ?? (paths === "" ? call.title ?? call.kind ?? "an action" : paths)
+}
+
+/** All that is known of what the call does, but for what is said about it. Nothing known: it is asked for every time. */
+const coverOf = ({ dialect: { comments = [] } }: State, call: ToolCall): string | undefined => {
+  const input = typeof call.rawInput === "object" && call.rawInput !== null ? Object.entries(call.rawInput) : []
+  const told = input.filter(([name]) => !comments.includes(name))
+  const diffs = diffsOf(call)
+  return told.length === 0 && diffs.length === 0 ? undefined : JSON.stringify([call.kind, told, diffs])
+}

@@ -1,0 +1,60 @@
+/**
+ * What the tests of every ACP agent share: a scripted model, a home of the agent's own that its sessions survive in, and the
+ * controls that reach behind the adapter.
+ */
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { Context, Effect, FileSystem, Layer, Path } from "effect"
+import { kill } from "node:process"
+import * as Processes from "../../examples/support/Processes.ts"
+import type { Controls } from "../../src/testing/Conformance.ts"
+import { type ModelScript, ScriptedModel } from "../../src/testing/index.ts"
+
+export class World extends Context.Service<World, {
+  readonly model: ScriptedModel["Service"]
+  readonly processes: Processes.Processes
+  /** Where its sessions survive it. */
+  readonly home: string
+}>()("test/agents/AcpWorld") {
+  static readonly layer = (script: ModelScript.ModelScript) =>
+    Layer.effect(
+      this,
+      Effect.gen(function*() {
+        const fs = yield* FileSystem.FileSystem
+        return {
+          model: yield* ScriptedModel.make(script),
+          processes: yield* Processes.make,
+          home: yield* fs.realPath(yield* fs.makeTempDirectoryScoped({ prefix: "acp-home-" }))
+        }
+      })
+    ).pipe(Layer.provide(NodeServices.layer))
+}
+
+export const controls = ({ home, model, processes }: World["Service"]): Controls => ({
+  loseSession: (sessionId) => removeAll(home, sessionId),
+  // A blank that keeps a prompt from being taken for a command is no part of it.
+  received: (prompt) =>
+    Effect.map(
+      model.requests,
+      (all) =>
+        all.filter(({ afterToolResult, lastUserText }) => !afterToolResult && lastUserText.trim() === prompt).length
+    ),
+  crashExit: { signal: "SIGKILL" },
+  crashAgent: () =>
+    Effect.flatMap(
+      processes.alive,
+      Effect.forEach(({ pid }) => Effect.sync(() => kill(pid, "SIGKILL")), { discard: true })
+    ),
+  processes: Effect.map(processes.left, (left) => left.map(({ pid }) => pid))
+})
+
+/** Everything in the home that is named after the session. */
+const removeAll = (home: string, sessionId: string) =>
+  Effect.gen(function*() {
+    const fs = yield* FileSystem.FileSystem
+    const path = yield* Path.Path
+    const files = yield* fs.readDirectory(home, { recursive: true })
+    yield* Effect.forEach(
+      files.filter((file) => path.basename(file).includes(sessionId)),
+      (file) => fs.remove(path.join(home, file), { recursive: true, force: true })
+    )
+  }).pipe(Effect.orDie, Effect.provide(NodeServices.layer))

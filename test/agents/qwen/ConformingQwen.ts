@@ -1,0 +1,51 @@
+/** The real Qwen Code as an agent under proof: its model is a script that reads the plain prompts. */
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { Effect } from "effect"
+import type { Acp } from "../../../src/acp/index.ts"
+import type { Fixture } from "../../../src/testing/Conformance.ts"
+import { ModelReply, ModelScript } from "../../../src/testing/index.ts"
+import { controls, type World } from "../AcpWorld.ts"
+
+export const script = ModelScript.plainPrompts({
+  run: (command) => ModelReply.call("run_shell_command", { command, description: "as asked", is_background: false }),
+  edit: (path, request) =>
+    ModelReply.call("write_file", { file_path: `${directoryOf(request.systemText)}/${path}`, content: "As asked.\n" }),
+  ask: (question) =>
+    ModelReply.call("ask_user_question", {
+      questions: [{
+        question,
+        header: "A question",
+        options: [{ label: "yes", description: "Do it" }, { label: "no", description: "Do not" }],
+        multiSelect: false
+      }]
+    })
+})
+
+/** Its tools take absolute paths alone, and it tells its model where it is. */
+const directoryOf = (text: string) => /working directory:?\s*`?(\/[^\s`]+)/i.exec(text)?.[1] ?? ""
+
+export const optionsOf = ({ home, model, processes }: World["Service"]): Acp.Options => ({
+  isolated: { folder: home, files: { ".qwen/settings.json": JSON.stringify(settings) } },
+  env: {
+    ...processes.env,
+    OPENAI_API_KEY: "scripted-key",
+    OPENAI_BASE_URL: model.url,
+    OPENAI_MODEL: "scripted-1"
+  }
+})
+
+const settings = {
+  security: { auth: { selectedType: "openai" } },
+  privacy: { usageStatisticsEnabled: false },
+  telemetry: { enabled: false },
+  general: { disableAutoUpdate: true },
+  model: { name: "scripted-1" }
+}
+
+export const fixture = (world: Effect.Effect<World["Service"]>): Fixture => ({
+  instanceId: "qwen",
+  platform: NodeServices.layer,
+  patience: 30_000,
+  sessions: 4,
+  controls: Effect.map(world, controls)
+})
