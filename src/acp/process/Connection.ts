@@ -133,7 +133,7 @@ export const start = Effect.fn("Acp.Connection.start")(function*(
     const result = yield* peer.call(method, params, { deadline: startDeadline })
     // An answer with nothing to say.
     return yield* Effect.mapError(
-      result === null ? Schema.decodeUnknownEffect(schema)({}) : Schema.decodeUnknownEffect(schema)(result),
+      Schema.decodeEffect(schema)(result === null ? {} : result),
       () => new AgentProtocolError({ instanceId, operation: method, body: result })
     )
   })
