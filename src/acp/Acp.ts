@@ -17,7 +17,7 @@ import { type FileSystem, type Layer, type Path, Struct } from "effect"
 import type { ChildProcessSpawner } from "effect/process"
 import * as Adapter from "../adapter/Adapter.ts"
 import { InstanceId, ProviderName } from "../domain/Ids.ts"
-import type { RuntimeMode } from "../domain/RuntimeMode.ts"
+import type { ProjectConfig } from "../domain/ProjectConfig.ts"
 import type { AgentProcesses } from "../process/AgentProcesses.ts"
 import type { Capabilities } from "../provider/ProviderAdapter.ts"
 import type { InstanceExists, ProviderRegistry } from "../provider/ProviderRegistry.ts"
@@ -33,24 +33,25 @@ import * as Session from "./session/Session.ts"
 export interface Options extends Session.Options {
   /** Default: the name of the provider. Each of several instances in one app needs its own. */
   readonly instanceId?: string | undefined
+  /** What holds of projects for sessions that are not told otherwise. Default: what the service decides. */
+  readonly projectConfig?: ProjectConfig | undefined
 }
 
 /**
- * What an agent with this profile can do at most. Modes that ask are among it only where the agent can be kept from reading
- * what lies in a project, or the app trusts projects.
+ * What an agent with this profile can do at most. One that cannot be kept from reading what lies in a project is started only in
+ * projects that the app trusts.
  *
  * @category getters
  * @since 0.1.0
  */
-export const capabilities = (profile: Profile, { trustProjects = false }: Options = {}): Capabilities => ({
+export const capabilities = (profile: Profile): Capabilities => ({
   ...Adapter.least,
   compactionGate: "observe-only",
   autoCompaction: "always",
-  elicitations: true,
+  setup: { ...Adapter.least.setup, environment: "per-instance", arguments: "per-instance" },
   ...profile.capabilities,
-  runtimeModes: Struct.keys(profile.modes).filter((mode: RuntimeMode) =>
-    trustProjects || profile.distrust !== undefined || profile.modes[mode]?.answer === "allow"
-  )
+  projectConfig: profile.distrust === undefined ? ["trust"] : ["trust", "instructions", "ignore"],
+  runtimeModes: Struct.keys(profile.modes)
 })
 
 /**
@@ -69,11 +70,12 @@ export const layer = (profile: Profile, options: Options = {}): Layer.Layer<
   | AgentProcesses
 > => {
   const instanceId = InstanceId.make(options.instanceId ?? profile.provider)
-  const declared = capabilities(profile, options)
+  const declared = capabilities(profile)
   return Adapter.layer({
     provider: ProviderName.make(profile.provider),
     instanceId,
     capabilities: declared,
+    projectConfig: options.projectConfig,
     startSession: (input) => Session.make(instanceId, profile, declared, options, input)
   })
 }

@@ -69,11 +69,14 @@ export interface Profile {
   readonly home?: Readonly<Record<string, string>> | undefined
   /** The way to log in that is asked for before a session. Default: none; the agent has its credentials. */
   readonly login?: string | undefined
-  /**
-   * How it is kept from reading an untrusted project. Without it, modes that ask are offered only for projects that the app
-   * trusts.
-   */
+  /** How it is kept from reading an untrusted project. Without it, it is started only in projects that the app trusts. */
   readonly distrust?: ((directory: string) => Distrust) | undefined
+  /**
+   * What it reads of a project, as paths in that: files of words for the model, and files and folders that change what it does.
+   */
+  readonly project?:
+    | { readonly instructions: ReadonlyArray<string>; readonly settings: ReadonlyArray<string> }
+    | undefined
   readonly modes: Partial<Readonly<Record<RuntimeMode, Mode>>>
   /** What the agent can do beside the least; what it has not is refused. */
   readonly capabilities: Partial<Capabilities>

@@ -96,6 +96,7 @@ export const profile: Profile.Profile = {
   variables: { QWEN_CODE_SKIP_UPDATE_CHECK_ONCE: "true" },
   home: { QWEN_HOME: ".qwen" },
   distrust,
+  project: { instructions: ["QWEN.md", "AGENTS.md"], settings: [".qwen", ".env"] },
   modes: {
     "read-only": { mode: "default", answer: "deny" },
     "approval-required": { mode: "default", answer: "ask" },

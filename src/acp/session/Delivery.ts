@@ -45,7 +45,7 @@ export const send = Effect.fnUntraced(function*(
       Effect.forkIn(live.scope, { startImmediately: true })
     )
   yield* Effect.raceFirst(Deferred.await(live.sign), Deferred.await(refused)).pipe(Effect.timeoutOption(moment))
-  live.seed = undefined
+  live.seed = []
 })
 
 const decodePrompted = Schema.decodeUnknownOption(Prompted)
@@ -131,7 +131,7 @@ const blocksOf = Effect.fnUntraced(function*(
   }
   const given = yield* Effect.forEach(attachments, (attachment) => contentOf(live, attachment))
   const told = [
-    ...live.seed === undefined ? [] : [live.seed],
+    ...live.seed,
     ...context,
     ...given.flatMap((content) => typeof content === "string" ? [content] : [])
   ]

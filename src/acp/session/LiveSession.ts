@@ -19,6 +19,7 @@ import {
 import { SecureRandom } from "effect/crypto"
 import { Hex } from "effect/encoding"
 import type { PeerId, Request as PeerRequest } from "../../adapter/PeerProtocol.ts"
+import * as ProjectText from "../../adapter/ProjectText.ts"
 import type { TurnId } from "../../domain/Ids.ts"
 import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
 import type { StartInput } from "../../provider/ProviderAdapter.ts"
@@ -29,6 +30,7 @@ import * as Update from "../protocol/Update.ts"
 import * as Turn from "../turn/Turn.ts"
 import { aboutOf } from "../turn/TurnItems.ts"
 import { type Input, make as makeState, type State, type Want } from "../turn/TurnState.ts"
+import type { Project } from "./Project.ts"
 import * as Rule from "./Rule.ts"
 import type { Started } from "./SessionStart.ts"
 
@@ -50,7 +52,7 @@ export interface LiveSession extends Started {
   /** Done with the first sign of the agent's that it works on what was sent. */
   sign: Deferred.Deferred<void>
   /** What the model is to read before the first prompt. */
-  seed: string | undefined
+  seed: ReadonlyArray<string>
   resumable: boolean
   /** The model that was set last, or that the session began with. */
   model: string | undefined
@@ -62,9 +64,10 @@ export const open = Effect.fnUntraced(function*(options: {
   readonly profile: Profile
   readonly input: StartInput
   readonly started: Started
+  readonly project: Project
   readonly cancelDeadline: Duration.Input | undefined
 }): Effect.fn.Return<LiveSession, never, Scope.Scope | FileSystem.FileSystem | Path.Path> {
-  const { cancelDeadline = "20 seconds", connection, input, profile, started } = options
+  const { cancelDeadline = "20 seconds", connection, input, profile, project, started } = options
   const live: LiveSession = {
     ...started,
     connection,
@@ -76,7 +79,7 @@ export const open = Effect.fnUntraced(function*(options: {
     answers: new Map(),
     cancelDeadline,
     sign: Deferred.makeUnsafe(),
-    seed: input.from._tag === "Seeded" ? input.from.transcript : undefined,
+    seed: [...project.instructions, ...input.from._tag === "Seeded" ? [input.from.transcript] : []],
     resumable: started.origin._tag !== "New" || profile.resumable === "at-once",
     model: input.model?.id ?? started.offered.models.current,
     // Agents count their requests from 0 in every process.
@@ -86,6 +89,7 @@ export const open = Effect.fnUntraced(function*(options: {
   // Runs before the agent ends: releases what waits for a reader that has gone.
   yield* Effect.addFinalizer(() => Effect.andThen(Queue.end(live.events), Queue.shutdown(live.events)))
   yield* Effect.forkScoped(Effect.andThen(connection.peer.closed, Queue.end(live.events)))
+  yield* Queue.offerAll(live.events, ProjectText.warning(project.ignored))
   yield* connection.listen({
     onNotification: (method, params) => notified(live, method, params),
     onRequest: (request) => requested(live, files, request),

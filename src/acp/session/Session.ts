@@ -15,12 +15,10 @@ import type { Asked } from "../protocol/Request.ts"
 import * as Delivery from "./Delivery.ts"
 import * as LiveSession from "./LiveSession.ts"
 import * as Offered from "./Offered.ts"
+import * as Project from "./Project.ts"
 import * as SessionStart from "./SessionStart.ts"
 
-export interface Options extends Connection.Options, LiveSession.Deadlines {
-  /** Whether what lies in a project may change what the agent does. Default: `false`. */
-  readonly trustProjects?: boolean | undefined
-}
+export interface Options extends Connection.Options, LiveSession.Deadlines {}
 
 export const make = Effect.fn("Acp.startSession")(function*(
   instanceId: InstanceId,
@@ -31,15 +29,23 @@ export const make = Effect.fn("Acp.startSession")(function*(
 ): Effect.fn.Return<ProviderSession, StartSessionError, Connection.Needs> {
   const { directory, runtimeMode } = input
   const provider = ProviderName.make(profile.provider)
-  const trusted = options.trustProjects === true
   const mode = profile.modes[runtimeMode]
-  if (mode === undefined || (mode.answer !== "allow" && profile.distrust === undefined && !trusted)) {
-    return yield* new PolicyUnenforceable({ instanceId, runtimeMode, effective: profile.modes })
-  }
+  if (mode === undefined) return yield* new PolicyUnenforceable({ instanceId, runtimeMode, effective: profile.modes })
   const past = yield* SessionStart.pastOf({ instanceId }, profile, input)
-  const connection = yield* Connection.start(instanceId, profile, options, { directory, trusted })
+  const connection = yield* Connection.start(instanceId, profile, options, {
+    directory,
+    trusted: input.projectConfig === "trust"
+  })
   const started = yield* SessionStart.start(connection, profile, mode, input, past)
-  const live = yield* LiveSession.open({ connection, profile, input, started, cancelDeadline: options.cancelDeadline })
+  const project = yield* Project.read(profile, input)
+  const live = yield* LiveSession.open({
+    connection,
+    profile,
+    input,
+    started,
+    project,
+    cancelDeadline: options.cancelDeadline
+  })
   const files = yield* Effect.context<FileSystem.FileSystem | Path.Path>()
   const { origin, sessionId } = started
   const stored = Effect.sync(() =>
