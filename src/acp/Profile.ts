@@ -4,7 +4,8 @@
  *
  * @since 0.1.0
  */
-import type { Duration } from "effect"
+import { type Duration, type Effect, type FileSystem, type Path, Predicate } from "effect"
+import type { SessionId } from "../domain/Ids.ts"
 import type { RuntimeMode } from "../domain/RuntimeMode.ts"
 import type { TurnFailure } from "../domain/TurnFailure.ts"
 import type { Usage } from "../domain/Usage.ts"
@@ -87,6 +88,15 @@ export interface Profile {
    * from `session/list` do not.
    */
   readonly isMissing?: ((error: AgentRefusal) => boolean) | undefined
+  /** Proof that a session is gone, for an agent that does not tell: its files are not there. `variables` are its environment. */
+  readonly proveMissing?:
+    | ((
+      sessionId: SessionId,
+      variables: Readonly<Record<string, string | undefined>>
+    ) => Effect.Effect<boolean, never, FileSystem.FileSystem | Path.Path>)
+    | undefined
+  /** Whether this version can be trusted with a session that is to be resumed. Default: every one can that says so. */
+  readonly resumes?: ((version: string) => boolean) | undefined
   /**
    * The texts that bring a prompt to the model as words, where the agent would take it for a command; `undefined` where
    * there are none, and the turn is refused.
@@ -94,6 +104,8 @@ export interface Profile {
   readonly literal: (prompt: string) => ReadonlyArray<string> | undefined
   /** The usage of one call of the model, from an update or from the answer to a prompt. */
   readonly usageOf?: ((frame: unknown) => Usage | undefined) | undefined
+  /** A tool call as the protocol would have it, from all that is known of it: its kind, its input. */
+  readonly refine?: ((call: ToolCall) => ToolCall) | undefined
   readonly commandOf?: ((call: ToolCall) => string | undefined) | undefined
   readonly toolOf?: ((call: ToolCall) => string | undefined) | undefined
   readonly outputOf?:
@@ -108,10 +120,25 @@ export interface Profile {
   readonly failureOf?: ((error: AgentRefusal) => TurnFailure | undefined) | undefined
   /** The agent's current mode, in a notification of its own. */
   readonly modeOf?: ((method: string, params: unknown) => string | undefined) | undefined
-  /** Methods of notifications and requests of the agent's own that say nothing to a reader. Requests are refused. */
+  /**
+   * Methods of notifications and requests of the agent's own that say nothing to a reader. A name may end in `*`. Requests are
+   * refused.
+   */
   readonly ignored?: ReadonlyArray<string> | undefined
   /** How long it may take to end once its stdin has; zero for one that does not heed it. Default: 5 seconds. */
   readonly stopGrace?: Duration.Input | undefined
+}
+
+/**
+ * A text in what an agent tells, by the names that lead to it; `undefined` where there is none.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const textIn = (value: unknown, ...path: ReadonlyArray<string>): string | undefined => {
+  let at = value
+  for (const name of path) at = Predicate.isReadonlyObject(at) ? at[name] : undefined
+  return typeof at === "string" ? at : undefined
 }
 
 /**

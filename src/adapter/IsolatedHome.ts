@@ -27,6 +27,8 @@
  * @since 0.1.0
  */
 import { Effect, FileSystem, Path, type Scope } from "effect"
+import { SecureRandom } from "effect/crypto"
+import { Hex } from "effect/encoding"
 import { type PlatformError, systemError } from "effect/PlatformError"
 import { privateFile, privateFolder } from "./AgentEnvironment.ts"
 
@@ -128,8 +130,8 @@ const seed = Effect.fnUntraced(function*(home: string, name: string, content: st
   const path = yield* Path.Path
   const folder = yield* folderInside(home, path.dirname(name))
   const base = path.basename(name)
-  const next = `${base}.next`
-  yield* fs.remove(path.join(folder, next), { force: true })
+  // Several may be made of one folder at once.
+  const next = `${base}.${Hex.encode(SecureRandom.randomBytesUnsafe(6))}.next`
   // The new name replaces a link, and leaves what it leads to alone.
   yield* fs.rename(yield* privateFile(folder, next, content), path.join(folder, base))
 })

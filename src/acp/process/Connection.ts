@@ -6,6 +6,7 @@
  */
 import { type Duration, Effect, type FileSystem, type Path, Schema, type Scope } from "effect"
 import type { ChildProcessSpawner } from "effect/process"
+import type * as AgentEnvironment from "../../adapter/AgentEnvironment.ts"
 import * as AgentProcess from "../../adapter/AgentProcess.ts"
 import * as Executable from "../../adapter/Executable.ts"
 import * as PeerProtocol from "../../adapter/PeerProtocol.ts"
@@ -55,6 +56,8 @@ export interface Connection {
   readonly instanceId: InstanceId
   readonly executable: string
   readonly version: string
+  /** What its process was started with. */
+  readonly variables: AgentEnvironment.Variables
   readonly greeting: Initialized
   /** The agent's names of its ways to log in. */
   readonly methods: ReadonlyArray<string>
@@ -179,6 +182,7 @@ export const start = Effect.fn("Acp.Connection.start")(function*(
     instanceId,
     executable,
     version,
+    variables: environment.variables,
     greeting,
     methods,
     peer,

@@ -32,7 +32,7 @@ import { aboutOf } from "../turn/TurnItems.ts"
 import { type Input, make as makeState, type State, type Want } from "../turn/TurnState.ts"
 import type { Project } from "./Project.ts"
 import * as Rule from "./Rule.ts"
-import type { Started } from "./SessionStart.ts"
+import { resumes, type Started } from "./SessionStart.ts"
 
 export interface Deadlines {
   /** How long an agent may take to end a turn that it was told to cancel, until its session is given up. Default: 20 seconds. */
@@ -54,6 +54,8 @@ export interface LiveSession extends Started {
   /** What the model is to read before the first prompt. */
   seed: ReadonlyArray<string>
   resumable: boolean
+  /** Whether it ever will be. */
+  readonly resumes: boolean
   /** The model that was set last, or that the session began with. */
   model: string | undefined
   state: State
@@ -81,6 +83,7 @@ export const open = Effect.fnUntraced(function*(options: {
     sign: Deferred.makeUnsafe(),
     seed: [...project.instructions, ...input.from._tag === "Seeded" ? [input.from.transcript] : []],
     resumable: started.origin._tag !== "New" || profile.resumable === "at-once",
+    resumes: resumes(profile, connection),
     model: input.model?.id ?? started.offered.models.current,
     // Agents count their requests from 0 in every process.
     state: makeState(Hex.encode(SecureRandom.randomBytesUnsafe(6)), profile, connection.methods)
@@ -94,7 +97,7 @@ export const open = Effect.fnUntraced(function*(options: {
     onNotification: (method, params) => notified(live, method, params),
     onRequest: (request) => requested(live, files, request),
     onReport: (report) =>
-      report._tag === "RequestRefused" && profile.ignored?.includes(report.request.method) === true
+      report._tag === "RequestRefused" && isIgnored(profile, report.request.method)
         ? Effect.void
         : apply(live, unrecognized(report._tag, report))
   })
@@ -136,7 +139,7 @@ export const reply = (live: LiveSession, id: PeerId, answer: object): Effect.Eff
 }
 
 const notified = (live: LiveSession, method: string, params: unknown): Effect.Effect<void> => {
-  const { modeOf, ignored } = live.profile
+  const { modeOf } = live.profile
   if (method === "session/update") {
     const told = Update.ofSession(params)
     if (told?.sessionId !== live.sessionId) return apply(live, unrecognized(method, params))
@@ -151,8 +154,11 @@ const notified = (live: LiveSession, method: string, params: unknown): Effect.Ef
   }
   const mode = modeOf?.(method, params)
   if (mode !== undefined) return keepMode(live, mode)
-  return ignored?.includes(method) === true ? Effect.void : apply(live, unrecognized(method, params))
+  return isIgnored(live.profile, method) ? Effect.void : apply(live, unrecognized(method, params))
 }
+
+const isIgnored = ({ ignored = [] }: Profile, method: string): boolean =>
+  ignored.some((name) => name.endsWith("*") ? method.startsWith(name.slice(0, -1)) : name === method)
 
 /**
  * An agent may leave its mode by itself, after a plan for example. It is told again, and until it has taken it the mode's own

@@ -1,8 +1,8 @@
 /**
  * Whether a session is gone, when an agent refuses to resume it: by the protocol's own code, else because the agent lists its
- * sessions and this one is not among them, else by what its profile makes of the error. Never by words.
+ * sessions and this one is not among them, else by what its profile makes of the error, or of its files. Never by words.
  */
-import { Effect } from "effect"
+import { Effect, type FileSystem, type Path, Redacted } from "effect"
 import type { SessionId } from "../../domain/Ids.ts"
 import { type AgentError, SessionMissing } from "../../provider/AdapterError.ts"
 import type { Connection } from "../process/Connection.ts"
@@ -18,7 +18,7 @@ export const prove = Effect.fnUntraced(function*(
   sessionId: SessionId,
   directory: string,
   { code, data, reason }: AgentRefusal
-): Effect.fn.Return<SessionMissing | undefined, AgentError> {
+): Effect.fn.Return<SessionMissing | undefined, AgentError, FileSystem.FileSystem | Path.Path> {
   const missing = (more: object) =>
     new SessionMissing({
       instanceId: connection.instanceId,
@@ -26,10 +26,18 @@ export const prove = Effect.fnUntraced(function*(
       evidence: { code: code ?? null, message: reason, data: data ?? null, ...more }
     })
   if (code === codes.notFound || profile.isMissing?.({ code, data, reason }) === true) return missing({})
-  if (connection.greeting.agentCapabilities?.sessionCapabilities?.list == null) return undefined
-  const listed = yield* isListed(connection, sessionId, directory)
-  return listed ? undefined : missing({ listed })
+  if (connection.greeting.agentCapabilities?.sessionCapabilities?.list != null) {
+    const listed = yield* isListed(connection, sessionId, directory)
+    return listed ? undefined : missing({ listed })
+  }
+  const gone = profile.proveMissing !== undefined && (yield* profile.proveMissing(sessionId, plain(connection)))
+  return gone ? missing({ files: "none" }) : undefined
 })
+
+const plain = ({ variables }: Connection) =>
+  Object.fromEntries(
+    Object.entries(variables).map(([name, value]) => [name, Redacted.isRedacted(value) ? undefined : value])
+  )
 
 const maxPages = 1000
 

@@ -49,7 +49,7 @@ export const make = Effect.fn("Acp.startSession")(function*(
   const files = yield* Effect.context<FileSystem.FileSystem | Path.Path>()
   const { origin, sessionId } = started
   const stored = Effect.sync(() =>
-    live.resumable
+    live.resumable && live.resumes
       ? Option.some(
         cursorOf(provider).encode({ sessionId, directory, runtimeMode, agentVersion: connection.version })
       )

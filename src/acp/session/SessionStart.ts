@@ -4,7 +4,7 @@
  * `session/resume` is preferred to `session/load`, which replays the conversation, at times after it has answered: what comes is
  * dropped until it has been quiet for a moment.
  */
-import { Effect } from "effect"
+import { Effect, type FileSystem, type Path } from "effect"
 import { SessionId } from "../../domain/Ids.ts"
 import { ProviderName } from "../../domain/Ids.ts"
 import {
@@ -59,7 +59,7 @@ export const start = Effect.fnUntraced(function*(
   mode: Mode,
   input: StartInput,
   past: Past | undefined
-): Effect.fn.Return<Started, StartSessionError> {
+): Effect.fn.Return<Started, StartSessionError, FileSystem.FileSystem | Path.Path> {
   const { directory, model } = input
   const opened = past === undefined
     ? yield* Effect.mapError(connection.call("session/new", placeOf(directory), Opened), connection.toError)
@@ -92,9 +92,11 @@ const find = Effect.fnUntraced(function*(
   profile: Profile,
   { directory: was, sessionId }: Past,
   directory: string
-): Effect.fn.Return<Opened, StartSessionError> {
+): Effect.fn.Return<Opened, StartSessionError, FileSystem.FileSystem | Path.Path> {
   const { greeting: { agentCapabilities: able }, instanceId } = connection
-  const method = able?.sessionCapabilities?.resume != null
+  const method = !resumes(profile, connection)
+    ? undefined
+    : able?.sessionCapabilities?.resume != null
     ? "session/resume"
     : able?.loadSession === true
     ? "session/load"
@@ -117,6 +119,9 @@ const find = Effect.fnUntraced(function*(
   connection.forget()
   return opened
 })
+
+/** Some versions lose what they load. */
+export const resumes = ({ resumes }: Profile, { version }: Connection): boolean => resumes?.(version) !== false
 
 const moment = "200 millis"
 

@@ -60,7 +60,8 @@ export const idOf = (turnId: TurnId, call: ToolCall): ItemId => ItemId.make(`${t
 export const aboutOf = (state: State, call: ToolCall): Exclude<About, undefined> => {
   const { turn } = state
   const known = turn === undefined ? undefined : state.items.open.get(idOf(turn.turnId, call))?.about
-  return { call: merge(known?.call, call), declined: known?.declined ?? false }
+  const merged = merge(known?.call, call)
+  return { call: state.dialect.refine?.(merged) ?? merged, declined: known?.declined ?? false }
 }
 
 /** What is new of a call. One that says nothing yet is not shown, so that an item begins as something. */

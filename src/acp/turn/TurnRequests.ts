@@ -118,9 +118,12 @@ const subjectOf = ({ dialect }: State, call: ToolCall): string => {
 }
 
 /** All that is known of what the call does, but for what is said about it. Nothing known: it is asked for every time. */
-const coverOf = ({ dialect: { comments = [] } }: State, call: ToolCall): string | undefined => {
+const coverOf = ({ dialect: { commandOf, comments = [] } }: State, call: ToolCall): string | undefined => {
   const input = typeof call.rawInput === "object" && call.rawInput !== null ? Object.entries(call.rawInput) : []
   const told = input.filter(([name]) => !comments.includes(name))
   const diffs = diffsOf(call)
-  return told.length === 0 && diffs.length === 0 ? undefined : JSON.stringify([call.kind, told, diffs])
+  const command = call.kind === "execute" ? commandOf?.(call) : undefined
+  return told.length === 0 && diffs.length === 0 && command === undefined
+    ? undefined
+    : JSON.stringify([call.kind, told, diffs, command])
 }

@@ -40,7 +40,7 @@ export interface Native {
 /** What the agent's profile says, as far as it is needed here. */
 export type Dialect = Pick<
   Profile,
-  "commandOf" | "outputOf" | "toolOf" | "comments" | "questionsOf" | "usageOf" | "failureOf"
+  "commandOf" | "outputOf" | "toolOf" | "comments" | "questionsOf" | "refine" | "usageOf" | "failureOf"
 >
 
 export interface State {

@@ -287,5 +287,5 @@ const withoutWords = <A extends { readonly stderr?: string }>(ending: A) => Stru
 const same = (seen: unknown, wanted: object, what: string) =>
   expect(Equal.equals(seen, wanted), `${what}: ${JSON.stringify(wanted)}`, seen)
 
-/** Long enough for the agent to begin, short enough to wait for. */
-const deadline = (bench: Bench) => Math.min(1500, Math.floor(bench.patience / 4))
+/** Long enough for a whole turn of the agent's, short enough to wait for. */
+const deadline = (bench: Bench) => Math.min(Math.max(1500, bench.patience / 10), Math.floor(bench.patience / 4))

@@ -4,12 +4,11 @@ import { Effect } from "effect"
 import type { Acp } from "../../../src/acp/index.ts"
 import type { Fixture } from "../../../src/testing/Conformance.ts"
 import { ModelReply, ModelScript } from "../../../src/testing/index.ts"
-import { controls, type World } from "../AcpWorld.ts"
+import { controls, fileIn, type World } from "../AcpWorld.ts"
 
 export const script = ModelScript.plainPrompts({
   run: (command) => ModelReply.call("run_shell_command", { command, description: "as asked", is_background: false }),
-  edit: (path, request) =>
-    ModelReply.call("write_file", { file_path: `${directoryOf(request.systemText)}/${path}`, content: "As asked.\n" }),
+  edit: (path, request) => ModelReply.call("write_file", { file_path: fileIn(request, path), content: "As asked.\n" }),
   ask: (question) =>
     ModelReply.call("ask_user_question", {
       questions: [{
@@ -20,9 +19,6 @@ export const script = ModelScript.plainPrompts({
       }]
     })
 })
-
-/** Its tools take absolute paths alone, and it tells its model where it is. */
-const directoryOf = (text: string) => /working directory:?\s*`?(\/[^\s`]+)/i.exec(text)?.[1] ?? ""
 
 export const optionsOf = ({ home, model, processes }: World["Service"]): Acp.Options => ({
   isolated: { folder: home, files: { ".qwen/settings.json": JSON.stringify(settings) } },
@@ -45,7 +41,7 @@ const settings = {
 export const fixture = (world: Effect.Effect<World["Service"]>): Fixture => ({
   instanceId: "qwen",
   platform: NodeServices.layer,
-  patience: 30_000,
+  patience: 45_000,
   sessions: 4,
   controls: Effect.map(world, controls)
 })

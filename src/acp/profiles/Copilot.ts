@@ -1,0 +1,52 @@
+/**
+ * GitHub Copilot CLI (1.0.102) as a provider: add `Copilot.layer()` to an app and it is there.
+ *
+ * **Gotchas**
+ *
+ * An error of its model comes as an answer: the turn is complete, and says in words what went wrong.
+ *
+ * @since 0.1.0
+ */
+import { arch, platform } from "node:process"
+import * as Acp from "../Acp.ts"
+import * as Profile from "../Profile.ts"
+
+const mode = "https://agentclientprotocol.com/protocol/session-modes#agent"
+
+/**
+ * @category constants
+ * @since 0.1.0
+ */
+export const profile: Profile.Profile = {
+  provider: "copilot",
+  command: {
+    name: "copilot",
+    variable: "COPILOT_BINARY",
+    args: ["--acp"],
+    npm: {
+      name: "@github/copilot",
+      package: `@github/copilot-${platform}-${arch}`,
+      file: platform === "win32" ? "copilot.exe" : "copilot"
+    }
+  },
+  inherit: ["COPILOT_*", "GH_TOKEN", "GITHUB_TOKEN"],
+  modes: {
+    "read-only": { mode, answer: "deny" },
+    "approval-required": { mode, answer: "ask" },
+    "auto-accept-edits": { mode, answer: "edits" },
+    "full-access": { mode, answer: "allow" }
+  },
+  capabilities: { attachments: true },
+  resumable: "after-turn",
+  literal: Profile.afterBlank,
+  commandOf: ({ rawInput }) => Profile.textIn(rawInput, "command"),
+  comments: ["description", "shellId"]
+}
+
+/**
+ * Registers the instance with the `ProviderRegistry`. Costs nothing until the first session.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = (options: Acp.Options = {}) => Acp.layer(profile, options)

@@ -1,0 +1,67 @@
+/**
+ * Goose (1.50.0) as a provider: add `Goose.layer()` to an app and it is there.
+ *
+ * **Gotchas**
+ *
+ * - An error of its model comes as an answer: the turn is complete, and says in words what went wrong.
+ * - It does not heed a cancel while its model says nothing, so such a session is given up after `cancelDeadline`.
+ *
+ * @since 0.1.0
+ */
+import { arch, platform } from "node:process"
+import * as Acp from "../Acp.ts"
+import * as Profile from "../Profile.ts"
+
+const nameOf = ({ _meta }: Profile.ToolCall) => Profile.textIn(_meta, "goose", "toolCall", "toolName")
+
+const kinds: Readonly<Record<string, string>> = { shell: "execute", write: "edit", edit: "edit" }
+
+/** It tells no kinds. */
+const refine = (call: Profile.ToolCall): Profile.ToolCall => {
+  const kind = call.kind ?? kinds[nameOf(call) ?? ""] ?? "other"
+  const path = kind === "edit" ? Profile.textIn(call.rawInput, "path") : undefined
+  return { ...call, kind, ...(path === undefined ? {} : { locations: [{ path }] }) }
+}
+
+/**
+ * @category constants
+ * @since 0.1.0
+ */
+export const profile: Profile.Profile = {
+  provider: "goose",
+  command: {
+    name: "goose",
+    variable: "GOOSE_BINARY",
+    args: ["acp"],
+    npm: {
+      name: "@aaif/goose-acp",
+      package: `@aaif/goose-binary-${platform}-${arch}`,
+      file: platform === "win32" ? "bin/goose.exe" : "bin/goose"
+    }
+  },
+  inherit: ["GOOSE_*", "OPENAI_API_KEY", "OPENAI_HOST", "ANTHROPIC_API_KEY"],
+  modes: {
+    "read-only": { mode: "approve", answer: "deny" },
+    "approval-required": { mode: "approve", answer: "ask" },
+    "auto-accept-edits": { mode: "approve", answer: "edits" },
+    "full-access": { mode: "auto", answer: "allow" }
+  },
+  capabilities: { attachments: true },
+  resumable: "after-turn",
+  literal: Profile.afterBlank,
+  refine,
+  commandOf: ({ rawInput }) => Profile.textIn(rawInput, "command"),
+  toolOf: nameOf,
+  outputOf: ({ rawOutput }) => {
+    const output = Profile.textIn(rawOutput, "stdout")
+    return output === undefined ? undefined : { output: output + (Profile.textIn(rawOutput, "stderr") ?? "") }
+  }
+}
+
+/**
+ * Registers the instance with the `ProviderRegistry`. Costs nothing until the first session.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = (options: Acp.Options = {}) => Acp.layer(profile, options)

@@ -1,0 +1,60 @@
+/**
+ * Kimi Code (2.1.0) as a provider: add `Kimi.layer()` to an app and it is there.
+ *
+ * **Gotchas**
+ *
+ * An error of its model is not told: the turn is complete, and has no text.
+ *
+ * @since 0.1.0
+ */
+import { Predicate, Schema } from "effect"
+import * as Acp from "../Acp.ts"
+import * as Profile from "../Profile.ts"
+import { textOf } from "../protocol/ToolCall.ts"
+
+const decodeInput = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Unknown))
+
+/** Before it asks, the input is told as a text that grows until it is JSON; a file is named only there. */
+const refine = (call: Profile.ToolCall): Profile.ToolCall => {
+  const told = call.rawInput === undefined ? decodeInput(textOf(call)) : undefined
+  const known = told?._tag === "Some" && Predicate.isReadonlyObject(told.value)
+    ? { ...call, rawInput: told.value, content: [] }
+    : call
+  const path = known.kind === "edit" ? Profile.textIn(known.rawInput, "path") : undefined
+  return path === undefined || (known.locations ?? []).length > 0 ? known : { ...known, locations: [{ path }] }
+}
+
+/**
+ * @category constants
+ * @since 0.1.0
+ */
+export const profile: Profile.Profile = {
+  provider: "kimi",
+  command: {
+    name: "kimi",
+    variable: "KIMI_BINARY",
+    args: ["acp"],
+    npm: { name: "@moonshot-ai/kimi-code", file: "dist/main.mjs" }
+  },
+  inherit: ["KIMI_*", "MOONSHOT_API_KEY"],
+  home: { KIMI_CODE_HOME: "kimi" },
+  modes: {
+    "read-only": { mode: "default", answer: "deny" },
+    "approval-required": { mode: "default", answer: "ask" },
+    "auto-accept-edits": { mode: "default", answer: "edits" },
+    "full-access": { mode: "yolo", answer: "allow" }
+  },
+  capabilities: { attachments: true },
+  resumable: "after-turn",
+  literal: Profile.afterBlank,
+  refine,
+  commandOf: ({ rawInput }) => Profile.textIn(rawInput, "command")
+}
+
+/**
+ * Registers the instance with the `ProviderRegistry`. Costs nothing until the first session.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = (options: Acp.Options = {}) => Acp.layer(profile, options)

@@ -1,0 +1,35 @@
+/** The real Gemini CLI as an agent under proof: its model is a script that reads the plain prompts. */
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { Effect } from "effect"
+import type { Acp } from "../../../src/acp/index.ts"
+import type { Fixture } from "../../../src/testing/Conformance.ts"
+import { ModelReply, ModelScript } from "../../../src/testing/index.ts"
+import { controls, fileIn, type World } from "../AcpWorld.ts"
+
+export const script = ModelScript.plainPrompts({
+  run: (command) => ModelReply.call("run_shell_command", { command, description: "as asked" }),
+  edit: (path, request) => ModelReply.call("write_file", { file_path: fileIn(request, path), content: "As asked.\n" }),
+  ask: () => ModelReply.text("It cannot ask.")
+})
+
+export const optionsOf = ({ home, model, processes }: World["Service"]): Acp.Options => ({
+  isolated: { folder: home, files: { ".gemini/settings.json": JSON.stringify(settings) } },
+  projectConfig: "trust",
+  env: { ...processes.env, GEMINI_API_KEY: "scripted-key", GOOGLE_GEMINI_BASE_URL: model.origin }
+})
+
+export const fixture = (world: Effect.Effect<World["Service"]>): Fixture => ({
+  instanceId: "gemini",
+  platform: NodeServices.layer,
+  patience: 30_000,
+  sessions: 4,
+  controls: Effect.map(world, controls)
+})
+
+const settings = {
+  security: { auth: { selectedType: "gemini-api-key" } },
+  privacy: { usageStatisticsEnabled: false },
+  telemetry: { enabled: false },
+  general: { disableAutoUpdate: true },
+  model: { name: "gemini-2.5-flash" }
+}

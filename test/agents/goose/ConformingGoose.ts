@@ -1,0 +1,34 @@
+/** The real Goose as an agent under proof: its model is a script that reads the plain prompts. */
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { Effect } from "effect"
+import type { Acp } from "../../../src/acp/index.ts"
+import type { Fixture } from "../../../src/testing/Conformance.ts"
+import { ModelReply, ModelScript } from "../../../src/testing/index.ts"
+import { controls, fileIn, type World } from "../AcpWorld.ts"
+
+export const script = ModelScript.plainPrompts({
+  run: (command) => ModelReply.call("shell", { command }),
+  edit: (path, request) => ModelReply.call("write", { path: fileIn(request, path), content: "As asked.\n" }),
+  ask: () => ModelReply.text("It cannot ask.")
+})
+
+export const optionsOf = ({ home, model, processes }: World["Service"]): Acp.Options => ({
+  isolated: { folder: home },
+  projectConfig: "trust",
+  env: {
+    ...processes.env,
+    GOOSE_PROVIDER: "openai",
+    GOOSE_MODEL: "scripted-1",
+    GOOSE_DISABLE_KEYRING: "1",
+    OPENAI_HOST: model.origin,
+    OPENAI_API_KEY: "scripted-key"
+  }
+})
+
+export const fixture = (world: Effect.Effect<World["Service"]>): Fixture => ({
+  instanceId: "goose",
+  platform: NodeServices.layer,
+  patience: 30_000,
+  sessions: 4,
+  controls: Effect.map(world, controls)
+})

@@ -1,0 +1,43 @@
+/** The real Grok as an agent under proof: its model is a script that reads the plain prompts. */
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { Effect } from "effect"
+import type { Acp } from "../../../src/acp/index.ts"
+import type { Fixture } from "../../../src/testing/Conformance.ts"
+import { ModelReply, ModelScript } from "../../../src/testing/index.ts"
+import { controls, fileIn, type World } from "../AcpWorld.ts"
+
+export const script = ModelScript.plainPrompts({
+  run: (command) => ModelReply.call("run_terminal_command", { command, description: "as asked" }),
+  edit: (path, request) => ModelReply.call("write", { file_path: fileIn(request, path), content: "As asked.\n" }),
+  ask: () => ModelReply.text("It cannot ask.")
+})
+
+export const optionsOf = ({ home, model, processes }: World["Service"]): Acp.Options => ({
+  binary: "grok-native",
+  isolated: { folder: home, files: { "grok/config.toml": config(model.url) } },
+  env: {
+    ...processes.env,
+    SCRIPTED_API_KEY: "scripted-key",
+    GROK_CLI_CHAT_PROXY_BASE_URL: model.origin,
+    GROK_XAI_API_BASE_URL: model.url
+  }
+})
+
+export const fixture = (world: Effect.Effect<World["Service"]>): Fixture => ({
+  instanceId: "grok",
+  platform: NodeServices.layer,
+  patience: 30_000,
+  sessions: 4,
+  controls: Effect.map(world, controls)
+})
+
+const config = (url: string) =>
+  [
+    "[model.scripted]",
+    `base_url = "${url}"`,
+    "env_key = \"SCRIPTED_API_KEY\"",
+    "model = \"scripted-1\"",
+    "[models]",
+    "default = \"scripted\"",
+    ""
+  ].join("\n")
