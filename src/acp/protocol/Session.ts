@@ -3,6 +3,7 @@
  * options that the session has.
  */
 import { Schema } from "effect"
+import { NativeId } from "../../adapter/NativeId.ts"
 import { list, maybe, text } from "./Lenient.ts"
 
 /** The major version of the protocol that is spoken here. */
@@ -44,7 +45,7 @@ export const valuesOf = ({ options }: ConfigOption): ReadonlyArray<string> =>
 
 /** The answer to `session/new`, `session/resume` and `session/load`; only the first has an id. */
 export const Opened = Schema.Struct({
-  sessionId: text,
+  sessionId: NativeId,
   modes: maybe(Schema.Struct({
     currentModeId: text,
     availableModes: list(Schema.Struct({ id: Schema.String, name: text }))

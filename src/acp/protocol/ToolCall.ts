@@ -3,6 +3,7 @@
  * what is new, so what is known of one is merged.
  */
 import { Schema } from "effect"
+import { NativeId } from "../../adapter/NativeId.ts"
 import { list, maybe, text } from "./Lenient.ts"
 
 /** One shape for all kinds: each has its own few of these fields. */
@@ -26,7 +27,7 @@ const Content = Schema.Struct({
 })
 
 export const fields = {
-  toolCallId: Schema.String,
+  toolCallId: NativeId,
   title: text,
   name: text,
   kind: text,

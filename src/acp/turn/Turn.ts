@@ -49,7 +49,7 @@ export const reduce = (state: State, input: Input): Step => {
 const begin = (state: State, turnId: TurnId): State => ({
   ...state,
   turn: { turnId, usage: {}, message: undefined, messages: 0, cancelled: false, refused: undefined },
-  items: ItemLedger.nextTurn(state.items, () => false)
+  items: ItemLedger.nextTurn(state.items)
 })
 
 const told = (state: State, update: Update, raw: unknown): Step => {

@@ -3,9 +3,12 @@
  * that does not fit, is `Unrecognized`.
  */
 import { Schema } from "effect"
+import { NativeId } from "../../adapter/NativeId.ts"
+import { TurnId } from "../../domain/Ids.ts"
 
 const Maybe = <S extends Schema.Constraint>(schema: S) => Schema.optionalKey(Schema.NullOr(schema))
 const Text = Maybe(Schema.String)
+const Id = Maybe(NativeId)
 const Count = Maybe(Schema.Finite)
 
 /** A block of a message: each type has its own few of these fields. */
@@ -13,10 +16,10 @@ export const Block = Schema.Struct({
   type: Schema.String,
   text: Text,
   thinking: Text,
-  id: Text,
+  id: Id,
   name: Text,
   input: Schema.optionalKey(Schema.Unknown),
-  tool_use_id: Text,
+  tool_use_id: Id,
   content: Schema.optionalKey(Schema.Unknown),
   is_error: Maybe(Schema.Boolean)
 })
@@ -45,7 +48,7 @@ const ModelUsage = Schema.Struct({
 export type ModelUsage = typeof ModelUsage.Type
 
 /** Of the subagent that a call of a tool has started; absent for the agent itself. */
-const below = { parent_tool_use_id: Text, agent_id: Text }
+const below = { parent_tool_use_id: Id, agent_id: Id }
 
 const Content = Schema.Union([Schema.String, Schema.Array(Block)])
 
@@ -58,19 +61,19 @@ const Known = Schema.TaggedUnion({
     event: Schema.Struct({
       type: Schema.String,
       index: Schema.optionalKey(Schema.Int),
-      message: Schema.optionalKey(Schema.Struct({ id: Schema.String, usage: Maybe(Tokens) })),
+      message: Schema.optionalKey(Schema.Struct({ id: NativeId, usage: Maybe(Tokens) })),
       content_block: Schema.optionalKey(Schema.Struct({ type: Schema.String })),
       delta: Schema.optionalKey(Schema.Struct({ text: Text, thinking: Text })),
       usage: Maybe(Tokens)
     }),
-    uuid: Schema.String
+    uuid: TurnId
   },
   assistant: {
     ...below,
-    message: Schema.Struct({ id: Schema.String, content: Schema.Array(Block) }),
+    message: Schema.Struct({ id: NativeId, content: Schema.Array(Block) }),
     error: Text,
     is_api_error_message: Maybe(Schema.Boolean),
-    uuid: Schema.String
+    uuid: TurnId
   },
   user: {
     ...below,
@@ -115,20 +118,20 @@ const Known = Schema.TaggedUnion({
   "system/compact_boundary": {},
   "system/api_retry": { attempt: Schema.Int, retry_delay_ms: Count, error_status: Count, error: Text },
   "system/task_started": {
-    task_id: Schema.String,
-    tool_use_id: Text,
+    task_id: NativeId,
+    tool_use_id: Id,
     description: Text,
     task_type: Text,
     is_backgrounded: Maybe(Schema.Boolean),
     ambient: Maybe(Schema.Boolean)
   },
-  "system/task_progress": { task_id: Schema.String, usage: TaskUsage },
+  "system/task_progress": { task_id: NativeId, usage: TaskUsage },
   "system/task_updated": {
-    task_id: Schema.String,
+    task_id: NativeId,
     patch: Schema.Struct({ status: Text, is_backgrounded: Maybe(Schema.Boolean) })
   },
-  "system/task_notification": { task_id: Schema.String, status: Schema.String, summary: Text, usage: TaskUsage },
-  "system/background_tasks_changed": { tasks: Schema.Array(Schema.Struct({ task_id: Schema.String })) },
+  "system/task_notification": { task_id: NativeId, status: Schema.String, summary: Text, usage: TaskUsage },
+  "system/background_tasks_changed": { tasks: Schema.Array(Schema.Struct({ task_id: NativeId })) },
   "system/informational": { content: Text, level: Text },
   "system/session_writes_lost": {}
 })

@@ -5,6 +5,7 @@
  * as exactly what was shown.
  */
 import { Option, Schema } from "effect"
+import { NativeId } from "../../adapter/NativeId.ts"
 import type { ApprovalDecision, ApprovalKind, Question, QuestionAnswer } from "../../domain/UserRequest.ts"
 import { type Call, editors, subjectOf } from "./Items.ts"
 
@@ -14,8 +15,8 @@ const Asked = Schema.TaggedUnion({
   can_use_tool: {
     tool_name: Schema.String,
     input: Schema.Record(Schema.String, Schema.Unknown),
-    tool_use_id: Schema.String,
-    agent_id: Text
+    tool_use_id: NativeId,
+    agent_id: Schema.optionalKey(Schema.NullOr(NativeId))
   },
   hook_callback: {
     callback_id: Schema.String,

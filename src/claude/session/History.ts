@@ -90,8 +90,8 @@ const itemsOf = (
   if (line.type === "user") {
     const text = blocks.flatMap((block) => block.type === "text" ? block.text ?? [] : []).join("\n")
     const attachments = blocks.flatMap(({ type }) => type === "text" ? [] : [type])
-    return Transcript.isPrompt(line)
-      ? [{ _tag: "UserMessage", itemId: ItemId.make(line.uuid ?? ""), text, attachments }]
+    return Transcript.isPrompt(line) && line.uuid != null
+      ? [{ _tag: "UserMessage", itemId: ItemId.make(line.uuid), text, attachments }]
       : []
   }
   if (line.isApiErrorMessage === true) return []

@@ -3,6 +3,7 @@
  * and never rewritten. The project's name is not computed; the file is found by the session's id.
  */
 import { Array as Arr, Effect, FileSystem, Option, Path, Schema, Stream } from "effect"
+import { NativeId } from "../../adapter/NativeId.ts"
 import { Block } from "../protocol/Frame.ts"
 
 const Maybe = <S extends Schema.Constraint>(schema: S) => Schema.optionalKey(Schema.NullOr(schema))
@@ -12,7 +13,7 @@ const Flag = Maybe(Schema.Boolean)
 /** A line, as far as it is used. */
 export const Line = Schema.Struct({
   type: Schema.String,
-  uuid: Text,
+  uuid: Schema.optionalKey(Schema.NullOr(NativeId)),
   timestamp: Text,
   cwd: Text,
   /** Of the program that the session was made by. */

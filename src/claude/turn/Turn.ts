@@ -7,7 +7,6 @@
  */
 import * as ItemLedger from "../../adapter/ItemLedger.ts"
 import * as RequestBook from "../../adapter/RequestBook.ts"
-import { TurnId } from "../../domain/Ids.ts"
 import { andThen } from "../../domain/Step.ts"
 import type { Of } from "../protocol/Frame.ts"
 import * as TurnCompaction from "./TurnCompaction.ts"
@@ -117,7 +116,7 @@ const own = (state: State, frame: Of<"stream_event"> | Of<"assistant">): Step =>
   }
   const begins = frame._tag === "assistant" || frame.event.type === "message_start"
   if (!begins) return step(state)
-  const turnId = TurnId.make(frame.uuid)
+  const turnId = frame.uuid
   return step(begin(state, { turnId, uuid: undefined }), [
     { _tag: "TurnBegan", turnId, cause: state.notified ? "background" : "agent" }
   ])

@@ -3,9 +3,10 @@
  * unexpected shape, is `Unrecognized` and keeps its raw value. Frames known to be of no use here are listed by name.
  */
 import { Option, Schema } from "effect"
+import { NativeId } from "../../adapter/NativeId.ts"
 import { ItemId, RequestId } from "../../domain/Ids.ts"
 import type { SessionFrame } from "../server/Connection.ts"
-import { decodePart, ErrorInfo, Id, Info, type Part } from "./Message.ts"
+import { decodePart, ErrorInfo, Info, type Part } from "./Message.ts"
 
 export const Status = Schema.Union([
   Schema.Struct({ type: Schema.Literals(["idle", "busy"]) }),
@@ -102,7 +103,7 @@ const decoder = <A, I>(schema: Schema.Codec<A, I>, toFrame: (value: A) => Frame)
   return (properties) => Option.map(decode(properties), toFrame)
 }
 
-const inSession = { sessionID: Id }
+const inSession = { sessionID: NativeId }
 const reply = { ...inSession, requestID: RequestId }
 const unnamed: ErrorInfo = { name: "UnknownError" }
 

@@ -3,11 +3,8 @@
  * shapes come in event frames and from `session.messages`.
  */
 import { Option, Schema } from "effect"
+import { NativeId } from "../../adapter/NativeId.ts"
 import { ItemId } from "../../domain/Ids.ts"
-import { WellFormed } from "../../domain/WellFormed.ts"
-
-/** What can be an id of ours, so that none has to be made of less. */
-export const Id = WellFormed.check(Schema.isNonEmpty())
 
 /** An error on a message or in `session.error`. `name` decides; the rest is for a human. */
 export const ErrorInfo = Schema.Struct({
@@ -21,14 +18,14 @@ export const ErrorInfo = Schema.Struct({
 export type ErrorInfo = typeof ErrorInfo.Type
 
 export const UserInfo = Schema.Struct({
-  id: Id,
+  id: NativeId,
   sessionID: Schema.String,
   role: Schema.Literal("user"),
   agent: Schema.optional(Schema.String)
 })
 
 export const AssistantInfo = Schema.Struct({
-  id: Id,
+  id: NativeId,
   sessionID: Schema.String,
   role: Schema.Literal("assistant"),
   /** The user's message that it answers. */
