@@ -9,16 +9,17 @@
  * @since 0.1.0
  */
 import { arch, platform } from "node:process"
+import * as Words from "../../adapter/Words.ts"
 import * as Acp from "../Acp.ts"
 import * as Profile from "../Profile.ts"
 
 const nameOf = ({ _meta }: Profile.ToolCall) => Profile.textIn(_meta, "goose", "toolCall", "toolName")
 
-const kinds: Readonly<Record<string, string>> = { shell: "execute", write: "edit", edit: "edit" }
+const kinds = Words.make<string>({ shell: "execute", write: "edit", edit: "edit" })
 
 /** It tells no kinds. */
 const refine = (call: Profile.ToolCall): Profile.ToolCall => {
-  const kind = call.kind ?? kinds[nameOf(call) ?? ""] ?? "other"
+  const kind = call.kind ?? kinds(nameOf(call)) ?? "other"
   const path = kind === "edit" ? Profile.textIn(call.rawInput, "path") : undefined
   return { ...call, kind, ...(path === undefined ? {} : { locations: [{ path }] }) }
 }

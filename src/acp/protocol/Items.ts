@@ -2,6 +2,7 @@
  * Tool calls in the terms that every agent shares. One whose kind is not known is a tool of the kind `other`.
  */
 import { Schema } from "effect"
+import * as Words from "../../adapter/Words.ts"
 import type { ItemId } from "../../domain/Ids.ts"
 import type { FileEdit, Item, ItemStatus } from "../../domain/Item.ts"
 import type { ToolKind } from "../../domain/Tool.ts"
@@ -11,19 +12,19 @@ import { diffsOf, pathsOf, textOf, type ToolCall } from "./ToolCall.ts"
 
 export type ToolNames = Pick<Profile, "commandOf" | "outputOf" | "toolOf">
 
-const statuses: Readonly<Record<string, ItemStatus>> = {
+const statuses = Words.make<ItemStatus>({
   pending: "pending",
   in_progress: "running",
   completed: "completed",
   failed: "failed"
-}
+})
 
-const kinds: Readonly<Record<string, ToolKind>> = {
+const kinds = Words.make<ToolKind>({
   read: "read",
   search: "search",
   fetch: "fetch",
   think: "think"
-}
+})
 
 const changing = new Set<string | null | undefined>(["edit", "delete", "move"])
 
@@ -37,7 +38,7 @@ export const isTelling = (call: ToolCall, names: ToolNames): boolean =>
     : !changing.has(call.kind) || pathsOf(call).length > 0
 
 export const toItem = (call: ToolCall, itemId: ItemId, declined: boolean, names: ToolNames): Item => {
-  const known = statuses[call.status ?? "pending"] ?? "running"
+  const known = statuses(call.status ?? "pending") ?? "running"
   const { exitCode, output: said } = names.outputOf?.(call) ?? {}
   const output = said ?? textOf(call)
   const shown = output === "" ? {} : { output }
@@ -60,7 +61,7 @@ export const toItem = (call: ToolCall, itemId: ItemId, declined: boolean, names:
     _tag: "ToolCall",
     itemId,
     tool,
-    kind: kinds[call.kind ?? ""] ?? "other",
+    kind: kinds(call.kind) ?? "other",
     ...detailOf(call),
     ...(call.title == null ? {} : { title: call.title }),
     input: call.rawInput ?? null,

@@ -3,6 +3,7 @@
  * passed on: some write them into the user's own settings, so they would outlive the session and its mode.
  */
 import { Option, Schema } from "effect"
+import * as Words from "../../adapter/Words.ts"
 import type { ApprovalChoice, ApprovalKind, ElicitationAnswer } from "../../domain/UserRequest.ts"
 import { fitting, list, text } from "./Lenient.ts"
 import { ToolCall } from "./ToolCall.ts"
@@ -36,7 +37,7 @@ const decodeAsked = Schema.decodeUnknownOption(Asked)
 export const decode = (method: string, params: unknown): Asked | undefined =>
   Option.getOrUndefined(decodeAsked({ ...(typeof params === "object" ? params : {}), _tag: method }))
 
-const kinds: Readonly<Record<string, ApprovalKind>> = {
+const kinds = Words.make<ApprovalKind>({
   execute: "command",
   edit: "file-change",
   delete: "file-change",
@@ -45,11 +46,11 @@ const kinds: Readonly<Record<string, ApprovalKind>> = {
   search: "file-read",
   fetch: "network",
   switch_mode: "plan"
-}
+})
 
-export const kindOf = (kind: string | null | undefined): ApprovalKind => kinds[kind ?? ""] ?? "other"
+export const kindOf = (kind: string | null | undefined): ApprovalKind => kinds(kind) ?? "other"
 
-const meanings: Readonly<Record<string, ApprovalChoice["meaning"]>> = { allow_once: "allow-once", reject_once: "deny" }
+const meanings = Words.make<ApprovalChoice["meaning"]>({ allow_once: "allow-once", reject_once: "deny" })
 
 const lasting = new Set<string | null | undefined>(["allow_always", "reject_always"])
 
@@ -57,7 +58,7 @@ export const choicesOf = ({ options }: Permission): ReadonlyArray<ApprovalChoice
   fitting(options).filter(({ kind }) => !lasting.has(kind)).map(({ kind, name, optionId }) => ({
     id: optionId,
     label: name ?? optionId,
-    meaning: meanings[kind ?? ""] ?? "other"
+    meaning: meanings(kind) ?? "other"
   }))
 
 const byKind = ({ options }: Permission, ...kinds: ReadonlyArray<string>): PermissionOption | undefined =>

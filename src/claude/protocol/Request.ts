@@ -6,6 +6,7 @@
  */
 import { Option, Schema } from "effect"
 import { NativeId } from "../../adapter/NativeId.ts"
+import * as Words from "../../adapter/Words.ts"
 import type { ApprovalDecision, ApprovalKind, Question, QuestionAnswer } from "../../domain/UserRequest.ts"
 import { type Call, editors, subjectOf } from "./Items.ts"
 
@@ -46,7 +47,7 @@ export interface Approval {
   readonly covers: string | undefined
 }
 
-const kinds: Readonly<Record<string, ApprovalKind>> = {
+const kinds = Words.make<ApprovalKind>({
   Bash: "command",
   Read: "file-read",
   Glob: "file-read",
@@ -56,11 +57,11 @@ const kinds: Readonly<Record<string, ApprovalKind>> = {
   Agent: "subagent",
   Task: "subagent",
   ExitPlanMode: "plan"
-}
+})
 
 export const approvalOf = (asked: Permission): Approval => {
   const call = callOf(asked)
-  const kind = editors.has(call.name) ? "file-change" : kinds[call.name] ?? "other"
+  const kind = editors.has(call.name) ? "file-change" : kinds(call.name) ?? "other"
   return {
     kind,
     subject: subjectOf(call),

@@ -1,6 +1,7 @@
 /**
  * What Claude tells beside items, requests and ends: retries, limits, servers, modes, warnings.
  */
+import * as Words from "../../adapter/Words.ts"
 import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
 import type { Frame, Of } from "../protocol/Frame.ts"
 import { place, type State, type Step, step, withTurn } from "./TurnState.ts"
@@ -34,13 +35,13 @@ export const report = (state: State, frame: Frame, at: number): Step => {
 
 type ServerStatus = Extract<ProviderEvent, { readonly _tag: "McpStatus" }>["servers"][number]["status"]
 
-const serverStatuses: Readonly<Record<string, ServerStatus>> = {
+const serverStatuses = Words.make<ServerStatus>({
   connected: "ready",
   pending: "starting",
   failed: "failed",
   "needs-auth": "login-required",
   disabled: "off"
-}
+})
 
 /** It comes with every turn. */
 const initialized = (state: State, { mcp_servers: servers = [], permissionMode }: Of<"system/init">): Step => {
@@ -48,7 +49,7 @@ const initialized = (state: State, { mcp_servers: servers = [], permissionMode }
   return servers.length === 0 ? next : step(next.state, [...next.events, {
     _tag: "McpStatus",
     ...place(state),
-    servers: servers.map(({ name, status }) => ({ name, status: serverStatuses[status] ?? "other" }))
+    servers: servers.map(({ name, status }) => ({ name, status: serverStatuses(status) ?? "other" }))
   }])
 }
 

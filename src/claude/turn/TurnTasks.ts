@@ -2,6 +2,7 @@
  * Work in the background: commands that were left running, and subagents. A task in the foreground is the call of its tool
  * and nothing more.
  */
+import * as Words from "../../adapter/Words.ts"
 import { ItemId, TaskId } from "../../domain/Ids.ts"
 import { all, andThen } from "../../domain/Step.ts"
 import type { Task } from "../../domain/Task.ts"
@@ -9,10 +10,10 @@ import type { Of } from "../protocol/Frame.ts"
 import { finished } from "./TurnItems.ts"
 import { type Background, place, type State, type Step, step } from "./TurnState.ts"
 
-const kinds: Readonly<Record<string, Task["kind"]>> = { local_bash: "command", local_agent: "subagent" }
+const kinds = Words.make<Task["kind"]>({ local_bash: "command", local_agent: "subagent" })
 
 export const started = (state: State, frame: Of<"system/task_started">): Step => {
-  const kind = kinds[frame.task_type ?? ""]
+  const kind = kinds(frame.task_type)
   if (kind === undefined || frame.ambient === true) return step(state)
   const task: Task = {
     taskId: TaskId.make(frame.task_id),
@@ -41,24 +42,24 @@ export const progressed = (state: State, { task_id }: Of<"system/task_progress">
     : step(state)
 }
 
-const ends: Readonly<Record<string, Task["status"]>> = {
+const ends = Words.make<Task["status"]>({
   completed: "completed",
   failed: "failed",
   killed: "stopped",
   stopped: "stopped"
-}
+})
 
 export const updated = (state: State, { patch, task_id }: Of<"system/task_updated">): Step => {
   const known = state.tasks.get(TaskId.make(task_id))
   if (known === undefined) return step(state)
-  const now = { ...known, ended: ends[patch.status ?? ""] ?? known.ended }
+  const now = { ...known, ended: ends(patch.status) ?? known.ended }
   return patch.is_backgrounded === true && !known.background
     ? show(state, known.task)
     : step(put(state, now))
 }
 
 export const notified = (state: State, { status, task_id }: Of<"system/task_notification">): Step =>
-  end({ ...state, notified: true }, TaskId.make(task_id), ends[status] ?? "lost")
+  end({ ...state, notified: true }, TaskId.make(task_id), ends(status) ?? "lost")
 
 /** Those that are not in the list any more have ended, whatever was heard of them. */
 export const listed = (state: State, { tasks }: Of<"system/background_tasks_changed">): Step => {

@@ -109,7 +109,7 @@ const decodeKnown = Schema.decodeUnknownOption(Known)
 export const decode = (method: string, params: unknown): Frame | undefined => {
   if (ignored.has(method)) return undefined
   const known = decodeKnown({ ...asRecord(params), _tag: method })
-  return known._tag === "Some" ? known.value : { _tag: "Unrecognized", type: method, raw: params }
+  return known._tag === "Some" ? known.value : { _tag: "Unrecognized", type: method, raw: params ?? null }
 }
 
 const Thread = Schema.Struct({ threadId: Schema.String })

@@ -3,6 +3,7 @@
  * `other`, with the item as its input.
  */
 import { Schema } from "effect"
+import * as Words from "../../adapter/Words.ts"
 import { ItemId } from "../../domain/Ids.ts"
 import type { FileEdit, Item, ItemStatus } from "../../domain/Item.ts"
 
@@ -47,27 +48,27 @@ export type ThreadItem = typeof ThreadItem.Type
 
 export const decodeItem = Schema.decodeUnknownOption(ThreadItem)
 
-const statuses: Readonly<Record<string, ItemStatus>> = {
+const statuses = Words.make<ItemStatus>({
   inProgress: "running",
   completed: "completed",
   failed: "failed",
   declined: "declined",
   interrupted: "failed"
-}
+})
 
-const kinds: Readonly<Record<string, FileEdit["kind"]>> = { add: "add", delete: "delete", update: "modify" }
+const kinds = Words.make<FileEdit["kind"]>({ add: "add", delete: "delete", update: "modify" })
 
 export const editsOf = (changes: typeof Changes.Type): ReadonlyArray<FileEdit> =>
   changes.map(({ diff, kind, path }) => ({
     path,
-    kind: kinds[kind.type] ?? "modify",
+    kind: kinds(kind.type) ?? "modify",
     ...(diff == null ? {} : { patch: diff })
   }))
 
 /** `undefined` for what is no part of a transcript. */
 export const toItem = (raw: ThreadItem): Item | undefined => {
   const itemId = raw.id
-  const status = statuses[raw.status ?? "completed"] ?? "completed"
+  const status = statuses(raw.status ?? "completed") ?? "completed"
   const text = raw.text ?? ""
   const timing = {
     ...(raw.startedAtMs == null ? {} : { startedAt: raw.startedAtMs }),

@@ -2,6 +2,7 @@
  * A thread's own history, turn by turn and paged: it has all turns, those before a compaction included, under ids that stay.
  */
 import { Effect, Schema } from "effect"
+import * as Words from "../../adapter/Words.ts"
 import { ended } from "../../domain/Item.ts"
 import { TurnNotInSession } from "../../provider/AdapterError.ts"
 import type { HistoryMessage, ProviderHistory, TurnEvidence, TurnPlace } from "../../provider/ProviderAdapter.ts"
@@ -112,7 +113,7 @@ const messagesOf = (turn: TurnRecord): ReadonlyArray<HistoryMessage> =>
 export const evidence = Effect.fnUntraced(function*(server: AppServer, threadId: string, turn: TurnPlace) {
   const found = yield* find(server, threadId, turn)
   const evidence: TurnEvidence = found === undefined ? { outcome: "never-delivered", items: [] } : {
-    outcome: outcomes[found.status] ?? "unfinished",
+    outcome: outcomes(found.status) ?? "unfinished",
     items: itemsOf(found).flatMap((raw) => {
       const item = toItem(raw)
       return item === undefined || item._tag === "UserMessage" || ("text" in item && item.text === "")
@@ -123,8 +124,8 @@ export const evidence = Effect.fnUntraced(function*(server: AppServer, threadId:
   return evidence
 })
 
-const outcomes: Readonly<Record<string, TurnEvidence["outcome"]>> = {
+const outcomes = Words.make<TurnEvidence["outcome"]>({
   completed: "completed",
   failed: "failed",
   interrupted: "interrupted"
-}
+})

@@ -1,6 +1,7 @@
 /**
  * What Codex tells beside items, requests and ends: usage, limits, plans, titles, retries, warnings.
  */
+import * as Words from "../../adapter/Words.ts"
 import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
 import type { Usage } from "../../domain/Usage.ts"
 import { nameOf } from "../protocol/Failure.ts"
@@ -109,17 +110,17 @@ const limits = (state: State, { rateLimits }: Of<"account/rateLimits/updated">):
 const planStatus = (status: string) =>
   status === "completed" ? "completed" : status === "inProgress" ? "in-progress" : "pending"
 
-const serverStatuses: Readonly<Record<string, ServerStatus["status"]>> = {
+const serverStatuses = Words.make<ServerStatus["status"]>({
   starting: "starting",
   ready: "ready",
   failed: "failed",
   cancelled: "off"
-}
+})
 
 const server = (state: State, { error, name, status }: Of<"mcpServer/startupStatus/updated">): Step => {
   const servers = new Map(state.servers).set(name, {
     name,
-    status: serverStatuses[status] ?? "other",
+    status: serverStatuses(status) ?? "other",
     ...(error == null ? {} : { message: error })
   })
   return step({ ...state, servers }, [{ _tag: "McpStatus", servers: Array.from(servers.values()) }])
