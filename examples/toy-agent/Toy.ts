@@ -105,8 +105,10 @@ const startSession = Effect.fn("Toy.startSession")(function*(
   StartSessionError,
   AgentProcess.Needs
 > {
-  const { directory, from, runtimeMode } = input
+  const { directory, from, projectConfig, runtimeMode } = input
   const mode = modes[runtimeMode]
+  // Beside what it runs, it takes nothing from a project.
+  const trust = projectConfig === "trust" ? "yes" : undefined
   // What cannot be resumed is refused before a process is started for it.
   const copies = from._tag === "Import"
     ? yield* NativeCopy.accept({ instanceId, provider, version: copyVersion }, from.copies)
@@ -124,10 +126,10 @@ const startSession = Effect.fn("Toy.startSession")(function*(
   }
   if (past === undefined) {
     const seed = from._tag === "Seeded" ? from.transcript : undefined
-    const reply = yield* agent.call("new", { by: "effect-coding-agents", directory, mode, seed })
+    const reply = yield* agent.call("new", { by: "effect-coding-agents", directory, mode, trust, seed })
     return handle(agent, instanceId, SessionId.make(reply.session ?? ""), { _tag: "New" }, input)
   }
-  const reply = yield* agent.call("resume", { session: past, directory, mode })
+  const reply = yield* agent.call("resume", { session: past, directory, mode, trust })
   if (reply.error === "no-session") return yield* new SessionMissing({ instanceId, sessionId: past, evidence: reply })
   const was = reply.from ?? directory
   if (reply.error !== undefined) return yield* new DirectoryUnreachable({ instanceId, from: was, to: directory })

@@ -46,6 +46,12 @@ const save = (session: Session) => {
   writeFileSync(next, JSON.stringify(session))
   renameSync(next, fileOf(session.id))
 }
+/** A project's plugin, in the one language that this agent has: the names of files to make, one a line. */
+const runProject = (directory: string) => {
+  const plugin = join(directory, ".toy", "plugin")
+  if (!existsSync(plugin)) return
+  for (const file of readFileSync(plugin, "utf8").split("\n")) if (file !== "") writeFileSync(file, "")
+}
 const remember = (entry: Entry) => {
   session?.history.push({ ...entry, turn: turn?.id })
   if (session !== undefined) save(session)
@@ -150,7 +156,8 @@ const answer = async (now: NonNullable<typeof turn>, prompt: string, past: strin
 }
 
 const handle: Record<string, (request: Record<string, string>) => object> = {
-  new: ({ by, directory = ".", mode: wanted, seed }) => {
+  new: ({ by, directory = ".", mode: wanted, seed, trust }) => {
+    if (trust !== undefined) runProject(directory)
     session = {
       id: randomUUID(),
       version: 1,
@@ -162,10 +169,11 @@ const handle: Record<string, (request: Record<string, string>) => object> = {
     save(session)
     return { session: session.id }
   },
-  resume: ({ session: id = "", directory = ".", mode: wanted }) => {
+  resume: ({ session: id = "", directory = ".", mode: wanted, trust }) => {
     if (!existsSync(fileOf(id))) return { error: "no-session" }
     const found: Session = JSON.parse(readFileSync(fileOf(id), "utf8"))
     if (dirname(found.directory) !== dirname(directory)) return { error: "other-project", from: found.directory }
+    if (trust !== undefined) runProject(directory)
     session = found
     mode = wanted as Mode
     const from = found.directory

@@ -1,8 +1,9 @@
 /**
  * OpenCode (1.18.33) as a provider: add `OpenCode.layer()` to an app and it is there.
  *
- * Without options a server is started at the first session, with the user's own configuration and login, shared by all
- * sessions of the instance and stopped some minutes after the last. With `baseUrl` a server that runs already is used.
+ * Without options a server is started at the first session, with the user's own configuration and login, shared by the
+ * sessions of the instance and stopped some minutes after the last. Sessions whose directory is trusted, and those that do
+ * not compact by themselves, have servers of their own: four at most. With `baseUrl` a server that runs already is used.
  *
  * **Gotchas**
  *
@@ -24,23 +25,22 @@
  *
  * @since 0.1.0
  */
-import { Effect, type FileSystem, Layer, type Path, Scope, Semaphore } from "effect"
+import { Effect, type FileSystem, Layer, type Path } from "effect"
 import type { ChildProcessSpawner } from "effect/process"
 import * as Adapter from "../adapter/Adapter.ts"
-import * as AgentEnvironment from "../adapter/AgentEnvironment.ts"
 import { InstanceId } from "../domain/Ids.ts"
+import type { ProjectConfig } from "../domain/ProjectConfig.ts"
 import type { AgentProcesses } from "../process/AgentProcesses.ts"
 import type { InstanceExists, ProviderRegistry } from "../provider/ProviderRegistry.ts"
 import { capabilities } from "./protocol/Capabilities.ts"
 import { provider } from "./protocol/Cursor.ts"
 import * as Check from "./server/Check.ts"
-import * as Connections from "./server/Connections.ts"
-import * as Environment from "./server/Environment.ts"
+import type * as Connections from "./server/Connections.ts"
 import * as Offers from "./server/Offers.ts"
 import type { ExternalOptions, ManagedOptions } from "./server/Server.ts"
+import * as Servers from "./server/Servers.ts"
 import * as Listing from "./session/Listing.ts"
 import * as Session from "./session/Session.ts"
-import * as Permissions from "./turn/Permissions.ts"
 
 /**
  * What names an instance.
@@ -51,6 +51,11 @@ import * as Permissions from "./turn/Permissions.ts"
 export interface Instance {
   /** Default: `opencode`. Each of several instances in one app needs its own. */
   readonly instanceId?: string | undefined
+  /**
+   * What sessions may take from their directory's own configuration, where the thread does not say. A server that runs
+   * already decides that itself: its sessions start with `trust` alone, so set it here or let the app's `trust` say so.
+   */
+  readonly projectConfig?: ProjectConfig | undefined
 }
 
 /** How the server is reached and shared, managed or not. */
@@ -63,7 +68,7 @@ type Shared = Omit<Connections.Options, keyof ManagedOptions | keyof ExternalOpt
  * @since 0.1.0
  */
 export interface Managed
-  extends Instance, Shared, Omit<ManagedOptions, "instanceId" | "enforced" | "plugin" | "base">
+  extends Instance, Shared, Omit<ManagedOptions, "instanceId" | "enforced" | "plugin" | "base" | "trusting">
 {}
 
 /**
@@ -108,58 +113,27 @@ export const layer = (options: Options = {}): Layer.Layer<
  */
 export const make = Effect.fnUntraced(function*(options: Options = {}) {
   const instanceId = InstanceId.make(options.instanceId ?? "opencode")
-  const home = "baseUrl" in options || options.isolated !== true ? {} : { base: yield* baseFolder }
-  const starting = yield* Semaphore.make(1)
-  const resolved = withRules({ ...options, ...home }, instanceId, {})
-  const connections = yield* Connections.make(resolved, starting)
-  // Auto-compaction is a server setting, so sessions with `auto: false` share a second server; an external server keeps
-  // its own.
-  const manual = "baseUrl" in options
-    ? connections
-    : yield* Connections.make(withRules({ ...options, ...home }, instanceId, { compaction: { auto: false } }), starting)
+  const servers = yield* Servers.make({ ...options, instanceId })
   return yield* Adapter.make({
     provider,
     instanceId,
-    capabilities,
-    offers: ({ directory }) =>
-      Effect.flatMap(connections.get, (connection) => Offers.read(connection, instanceId, directory)),
-    check: Check.check(resolved, connections),
+    capabilities: "baseUrl" in options ? { ...capabilities, projectConfig: ["trust"] } : capabilities,
+    projectConfig: options.projectConfig,
+    offers: ({ directory, projectConfig }) =>
+      Effect.flatMap(
+        servers.of({ trusting: projectConfig === "trust", compacting: true }).get,
+        (connection) => Offers.read(connection, instanceId, directory)
+      ),
+    check: Check.check(servers.options, servers.main),
     startSession: (input) =>
       Effect.flatMap(
-        (input.compaction?.auto === false ? manual : connections).get,
+        servers.of({
+          trusting: input.projectConfig === "trust",
+          compacting: input.compaction?.auto !== false
+        }).get,
         (connection) => Session.make(connection, instanceId, input)
       ),
     listSessions: (query) =>
-      Effect.flatMap(connections.get, (connection) => Listing.list(connection, instanceId, query))
+      Effect.flatMap(servers.main.get, (connection) => Listing.list(connection, instanceId, query))
   })
 })
-
-/** Made by the first server, and removed after the last one has stopped: the Scope's finalizers run in reverse order. */
-const baseFolder = Effect.gen(function*() {
-  const scope = yield* Scope.make()
-  yield* Effect.addFinalizer((exit) => Scope.close(scope, exit))
-  let made: string | undefined
-  return Effect.suspend(() =>
-    made === undefined
-      ? AgentEnvironment.privateFolder(Environment.folderPrefix).pipe(
-        Scope.provide(scope),
-        Effect.tap((folder) => Effect.sync(() => (made = folder)))
-      )
-      : Effect.succeed(made)
-  )
-})
-
-const withRules = (
-  options: Options & Pick<ManagedOptions, "base">,
-  instanceId: InstanceId,
-  settings: object
-): Connections.Options =>
-  "baseUrl" in options
-    ? { ...options, instanceId }
-    : { ...options, instanceId, enforced: { ...Permissions.baseline(agentsIn(options.config)), ...settings } }
-
-/** The agents that the app's own configuration describes. */
-const agentsIn = (config: Readonly<Record<string, unknown>> | undefined): ReadonlyArray<string> => {
-  const agents = config?.["agent"]
-  return typeof agents === "object" && agents !== null ? Object.keys(agents) : []
-}

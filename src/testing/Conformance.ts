@@ -45,6 +45,7 @@ import * as OfferRules from "./conformance/OfferRules.ts"
 import * as OutputRules from "./conformance/OutputRules.ts"
 import * as OwnTurnRules from "./conformance/OwnTurnRules.ts"
 import * as PortabilityRules from "./conformance/PortabilityRules.ts"
+import * as ProjectRules from "./conformance/ProjectRules.ts"
 import * as RequestRules from "./conformance/RequestRules.ts"
 import { type Rule, RuleBroken } from "./conformance/Rule.ts"
 import * as SecretRules from "./conformance/SecretRules.ts"
@@ -62,6 +63,7 @@ export type {
   Controls,
   Directories,
   Fixture,
+  HostileProject,
   Needs,
   Platform,
   SignInPage,
@@ -88,6 +90,7 @@ export const rules: ReadonlyArray<Rule> = [
   ...ApprovalRules.rules,
   ...SecretRules.rules,
   ...ModeRules.rules,
+  ...ProjectRules.rules,
   ...EventRules.rules,
   ...OwnTurnRules.rules,
   ...OutputRules.rules,

@@ -16,6 +16,8 @@
  * - A compaction asks the gate that the session was given, and its model is not asked before the gate has answered:
  *   see `summaries`, and `compaction` of a session. Without a gate it does not ask. As in OpenCode 1.18.33, a turn that is
  *   interrupted meanwhile takes the compaction with it, and no event tells of its end.
+ * - In a directory that is trusted it makes the files that `.mock/start` there names, one a line, at each start: that
+ *   stands for the plugins and hooks of a project.
  * - Two mocks in one app both provide this service; make each by `MockProvider.make` in a layer of its own.
  *
  * **Example**

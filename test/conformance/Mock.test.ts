@@ -49,6 +49,14 @@ conformance(
   { describe, it, rules: Conformance.rules.filter(({ id }) => id.startsWith("gate/auto")) }
 )
 
+// One that cannot be kept from running what it finds.
+conformance(
+  "trusting-mock",
+  MockProvider.layer({ script, disk: MockAgentDisk.makeUnsafe(), capabilities: { projectConfig: ["trust"] } }),
+  fixture,
+  { describe, it, rules: Conformance.rules.filter(({ id }) => id.startsWith("project/")) }
+)
+
 // As little as an agent can offer.
 conformance(
   "plain-mock",

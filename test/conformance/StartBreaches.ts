@@ -1,5 +1,6 @@
 /** Adapters that do something else with the past, the directory or the mode than was asked for. */
 import { Effect, Ref, Scope } from "effect"
+import { Adapter } from "../../src/adapter/index.ts"
 import { InstanceId, ProviderName, type SessionId } from "../../src/domain/Ids.ts"
 import type { RuntimeMode } from "../../src/domain/RuntimeMode.ts"
 import {
@@ -217,6 +218,24 @@ export const breaches: ReadonlyArray<Breach> = [
               }))
         }))
     })
+  },
+  {
+    rule: "project/untrusted",
+    what: "runs what it finds in a directory, as soon as the mode is full-access",
+    adapter: starting((start) => (input) =>
+      start(input.runtimeMode === "full-access" ? { ...input, projectConfig: "trust" } : input)
+    )
+  },
+  {
+    rule: "project/trusted",
+    what: "never runs anything of a directory",
+    adapter: starting((start) => (input) => start({ ...input, projectConfig: "ignore" }))
+  },
+  {
+    rule: "setup/undeclared",
+    what: "drops the parts of a setup that it does not take",
+    mock: { capabilities: { setup: Adapter.least.setup } },
+    adapter: starting((start) => (input) => start({ ...input, setup: undefined }))
   },
   {
     rule: "close/process",

@@ -11,6 +11,7 @@ import { afterAll, describe, it } from "vitest"
 import * as Toy from "../../examples/toy-agent/Toy.ts"
 import { SessionId } from "../../src/index.ts"
 import { Conformance, conformance } from "../../src/testing/index.ts"
+import * as HostileProject from "../support/HostileProject.ts"
 
 const folder = realpathSync(mkdtempSync(join(tmpdir(), "toy-agent-")))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -38,6 +39,7 @@ conformance("toy", Toy.layer({ folder }), {
   platform: NodeServices.layer,
   prompts: { ...Conformance.PlainPrompts.make, secret: Conformance.PlainPrompts.full.secret },
   models: ["one", "two"],
+  project: HostileProject.lay(["plugin"], ({ plugin }) => ({ ".toy/plugin": plugin })),
   controls: Effect.succeed({
     loseSession: (sessionId) => Effect.sync(() => rmSync(join(folder, `${sessionId}.json`))),
     makeSession: ({ directory, words }) =>

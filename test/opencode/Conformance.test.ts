@@ -16,7 +16,8 @@ import { OpenCodeServer } from "../support/OpenCodeServer.ts"
 
 /** Only a server of our own may die, and has our plugin. */
 const onManaged = (id: string) =>
-  ["turn/crash", "exit/known", "close/process", "orphans"].includes(id) || id.startsWith("gate/")
+  ["turn/crash", "exit/known", "close/process", "orphans"].includes(id) || id.startsWith("gate/") ||
+  id.startsWith("project/")
 /** A server that is not ours starts no subagents in this mode. */
 const onBoth = "mode/read-only"
 const rules = (managed: boolean) => Core.rules.filter(({ id }) => id === onBoth || onManaged(id) === managed)
@@ -64,7 +65,10 @@ const managed = Effect.promise(() => runtime.runPromise(Managed))
 conformance(
   "opencode",
   Layer.unwrap(
-    Effect.map(external, ({ proxy, server: { password } }) => OpenCode.layer({ baseUrl: proxy.url, password }))
+    Effect.map(
+      external,
+      ({ proxy, server: { password } }) => OpenCode.layer({ baseUrl: proxy.url, password, projectConfig: "trust" })
+    )
   ),
   ConformingOpenCode.externalFixture(external),
   { describe, it, rules: rules(false) }

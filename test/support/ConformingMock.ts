@@ -8,6 +8,7 @@ import { Deferred, Duration, Effect, Exit, Layer, Schedule, Stream } from "effec
 import type { Controls, Fixture } from "../../src/testing/Conformance.ts"
 import { Conformance, MockProvider, MockStep } from "../../src/testing/index.ts"
 import type { MockScript } from "../../src/testing/index.ts"
+import * as HostileProject from "./HostileProject.ts"
 
 /** Something every 20 ms. */
 const ticks = Stream.fromEffectSchedule(Effect.succeed("tick "), Schedule.spaced("20 millis"))
@@ -167,6 +168,7 @@ export const fixture: Fixture<MockProvider> = {
   hands: false,
   prompts: Conformance.PlainPrompts.full,
   models: ["small", "large"],
+  project: HostileProject.lay(["plugin", "hook"], ({ hook, plugin }) => ({ ".mock/start": `${plugin}\n${hook}` })),
   commands: { says: "repeat", resets: ["clear", "compact"] },
   signIn: "device",
   tools,

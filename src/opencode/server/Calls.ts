@@ -49,11 +49,13 @@ export interface Prompt {
   readonly messageId?: string
   readonly model: ModelSelection
   readonly agent: string
+  /** Added to the agent's own instructions for this prompt alone, and not for subagents. */
+  readonly system?: string | undefined
   readonly parts: ReadonlyArray<PromptPart>
 }
 
 /** A command takes files and no text beside its arguments. */
-export interface CommandCall extends Omit<Prompt, "parts"> {
+export interface CommandCall extends Omit<Prompt, "parts" | "system"> {
   readonly messageId: string
   readonly command: string
   readonly arguments: string
@@ -94,8 +96,9 @@ export const make = (connection: OpenCodeConnection, instanceId: InstanceId, dir
       )
   }
 
-  const body = ({ model, agent, parts }: Prompt) => ({
+  const body = ({ model, agent, parts, system }: Prompt) => ({
     agent,
+    ...(system === undefined ? {} : { system }),
     model: modelParts(model.id),
     ...(model.variant === undefined ? {} : { variant: model.variant }),
     parts: parts.map((part) => ({ ...part }))

@@ -13,6 +13,10 @@
  */
 import { readFile } from "node:fs/promises"
 
+// What this server starts from now on (MCP servers, formatters, a project's plugins) does not inherit the password. The
+// server itself has read it (1.18.33). Only in a server of ours, which has the marker: an external one may be asked again.
+if (process.env["EFFECT_CODING_AGENTS_PROCESS"] !== undefined) delete process.env["OPENCODE_SERVER_PASSWORD"]
+
 /** @typedef {{ url: string, token: string, deadlineMillis?: number, helloMillis?: number }} Settings */
 
 const defaultDeadlineMillis = 120_000

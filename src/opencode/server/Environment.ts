@@ -9,7 +9,8 @@
  * The server has the variables that a program of this user needs, OpenCode's own, and those that the app names, and no
  * other of this process. Tools inherit the server's environment, the password included, so the configured shell is a wrapper that unsets it
  * first. It hides and does not protect: a tool of the same user can still read the server's own `/proc` entry. MCP and
- * LSP servers and formatters do not run through the shell and inherit everything. There is no wrapper on Windows.
+ * LSP servers and formatters do not run through the shell; from them our plugin hides the password, which it takes out of
+ * the server's environment when it is loaded. There is no wrapper on Windows.
  *
  * An `OPENCODE_CONFIG` in this process's environment is used only when the app gives no `config`.
  */
@@ -36,10 +37,16 @@ export interface EnvironmentOptions {
   /**
    * By default the server uses the user's own OpenCode configuration, login and database. `true` gives the instance a home
    * of its own, which its servers share and which is removed with its Layer; `{ folder }` one that stays, so that sessions
-   * survive. Then nothing of the user or of the project is read, and nothing is fetched from the network but what the
-   * configured models need.
+   * survive. Then nothing of the user is read, and nothing is fetched from the network but what the configured models and
+   * a trusted directory need.
    */
   readonly isolated?: boolean | { readonly folder: string } | undefined
+  /**
+   * Whether the server reads the configuration of directories that it works in, and runs what it finds there. Default:
+   * `false`. Then the formatters and language servers of the user are off, too: they run programs of the directory
+   * (`node_modules/.bin/biome`, `tsserver.js`).
+   */
+  readonly trusting?: boolean | undefined
   /** The folder of the instance, which outlives the server. Its home is there with `isolated: true`. */
   readonly base?: Effect.Effect<string, PlatformError, FileSystem.FileSystem> | undefined
   /**
@@ -65,6 +72,7 @@ export const make = Effect.fnUntraced(function*(
   options: EnvironmentOptions
 ): Effect.fn.Return<Environment, PlatformError, FileSystem.FileSystem | Path.Path | Scope.Scope> {
   const path = yield* Path.Path
+  const { trusting = false } = options
   const base = options.base === undefined ? undefined : yield* options.base
   const folder = yield* AgentEnvironment.privateFolder(base === undefined ? folderPrefix : "server-", base)
   // `SecretFilter` holds back an end of text that a secret could begin with: few texts end with this one's beginning.
@@ -96,6 +104,7 @@ export const make = Effect.fnUntraced(function*(
     share: "disabled",
     ...(shell === undefined ? {} : { shell }),
     ...options.enforced,
+    ...(trusting ? {} : { formatter: false, lsp: false }),
     // OpenCode adds these to the user's own.
     ...(plugin === undefined ? {} : { plugin }),
     permission: { ...inheritedPermission(options), ...asRecord(options.enforced?.["permission"]) }
@@ -118,6 +127,7 @@ export const make = Effect.fnUntraced(function*(
       ...npm,
       ...home,
       ...options.env,
+      ...(trusting ? {} : { OPENCODE_DISABLE_PROJECT_CONFIG: "1" }),
       OPENCODE_PERMISSION: undefined,
       ...(configFile === undefined ? {} : { OPENCODE_CONFIG: configFile }),
       OPENCODE_CONFIG_CONTENT: JSON.stringify(content),
@@ -149,15 +159,16 @@ const hidden = [
 /**
  * Before the first session of a directory OpenCode waits for npm if a plugin is configured and a config folder lacks
  * `@opencode-ai/plugin`: 71 s without a network, because npm retries, and half a second with one try. The user's own
- * folder must not be touched, so npm is told to try once, unless the user has set the number of retries.
+ * folder, and a trusted project's, must not be touched, so npm is told to try once, unless the user has set the number of retries.
  */
 const npmOf = (
-  { env, isolated, plugin }: EnvironmentOptions,
+  { env, isolated, plugin, trusting }: EnvironmentOptions,
   inherited: AgentEnvironment.Variables
 ): Readonly<Record<string, string>> => {
   const name = "npm_config_fetch_retries"
   const said = [...Object.keys(inherited), ...Object.keys(env ?? {})].some((key) => key.toLowerCase() === name)
-  return plugin === undefined || said || (isolated !== undefined && isolated !== false) ? {} : { [name]: "0" }
+  const prepared = isolated !== undefined && isolated !== false && trusting !== true
+  return plugin === undefined || said || prepared ? {} : { [name]: "0" }
 }
 
 // The user's `OPENCODE_PERMISSION` would be merged after everything, ours included. Its rules go before ours instead.
@@ -190,8 +201,7 @@ const makeHome = (folder: string) =>
       OPENCODE_DISABLE_LSP_DOWNLOAD: "1",
       OPENCODE_DISABLE_DEFAULT_PLUGINS: "1",
       OPENCODE_DISABLE_CLAUDE_CODE: "1",
-      OPENCODE_DISABLE_EXTERNAL_SKILLS: "1",
-      OPENCODE_DISABLE_PROJECT_CONFIG: "1"
+      OPENCODE_DISABLE_EXTERNAL_SKILLS: "1"
     })
   )
 

@@ -81,10 +81,18 @@ const compose = Effect.fnUntraced(function*(live: LiveSession, turn: ProviderTur
   const skills = yield* Skills.read(live, turn)
   // Not the user's own words.
   const before = [...context, ...skills]
-  yield* Models.fits(live.calls, turnId, model, [...before, prompt, command?.arguments ?? ""])
+  const { instructions } = live.project
+  const given = instructions === undefined ? [] : [instructions]
+  yield* Models.fits(live.calls, turnId, model, [...given, ...before, prompt, command?.arguments ?? ""])
   if (command === undefined) {
     const synthetic = before.map((text) => ({ type: "text", text, synthetic: true }) as const)
-    const sent: Outgoing = { messageId, model, agent, parts: [...synthetic, { type: "text", text: prompt }, ...files] }
+    const sent: Outgoing = {
+      messageId,
+      model,
+      agent,
+      system: instructions,
+      parts: [...synthetic, { type: "text", text: prompt }, ...files]
+    }
     return sent
   }
   yield* Commands.check(live, turn, command, agent)
@@ -94,7 +102,7 @@ const compose = Effect.fnUntraced(function*(live: LiveSession, turn: ProviderTur
     agent,
     command: command.name,
     arguments: command.arguments ?? "",
-    parts: [...before.map(Attachments.fromText), ...files]
+    parts: [...given, ...before].map(Attachments.fromText).concat(files)
   }
   return sent
 })

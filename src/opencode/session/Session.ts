@@ -1,7 +1,8 @@
 /**
  * A live OpenCode session as the service sees it.
  */
-import { Context, Effect, FileSystem, Path, type Scope, Stream } from "effect"
+import { Context, Effect, FileSystem, Path, Queue, type Scope, Stream } from "effect"
+import * as ProjectText from "../../adapter/ProjectText.ts"
 import { type InstanceId, type RequestId, SessionId, type TurnId } from "../../domain/Ids.ts"
 import type { ApprovalDecision, QuestionAnswer } from "../../domain/UserRequest.ts"
 import { type AgentError, CapabilityMissing, RequestGone } from "../../provider/AdapterError.ts"
@@ -28,6 +29,7 @@ export const make = Effect.fn("OpenCode.startSession")(function*(
   const gate = yield* Compaction.enter(connection, instanceId, started, input)
   const live = yield* LiveSession.open(connection, instanceId, started, gate)
   Compaction.listen(live, input)
+  yield* Queue.offerAll(live.events, ProjectText.warning(started.project.ignored))
   const files = Context.make(FileSystem.FileSystem, yield* FileSystem.FileSystem).pipe(
     Context.add(Path.Path, yield* Path.Path)
   )

@@ -2,7 +2,7 @@
  * How a session comes to be: created, seeded, or found again and brought to its directory and its permissions
  * (OpenCode 1.18.33).
  */
-import { Clock, Effect, FileSystem, Schedule } from "effect"
+import { Clock, Effect, FileSystem, type Path, Schedule } from "effect"
 import { type InstanceId, SessionId } from "../../domain/Ids.ts"
 import {
   type AgentError,
@@ -11,7 +11,8 @@ import {
   DirectoryUnreachable,
   DirectoryUnsupported,
   PolicyUnenforceable,
-  SessionMissing
+  SessionMissing,
+  SetupRefused
 } from "../../provider/AdapterError.ts"
 import type { ProviderSession, StartInput, StartSessionError } from "../../provider/ProviderAdapter.ts"
 import { accept } from "../../provider/ResumeCursor.ts"
@@ -21,12 +22,14 @@ import * as Calls from "../server/Calls.ts"
 import type { OpenCodeConnection } from "../server/Connection.ts"
 import * as Permissions from "../turn/Permissions.ts"
 import * as Models from "./Models.ts"
+import * as Project from "./Project.ts"
 
 export interface Started {
   readonly calls: Calls.Calls
   readonly sessionId: string
   readonly origin: ProviderSession["origin"]
   readonly policy: Permissions.Policy
+  readonly project: Project.Project
   readonly agents: ReadonlyArray<string>
   readonly defaults: Models.Defaults
   readonly lastMessageId: string | undefined
@@ -46,8 +49,8 @@ export const start = (
   connection: OpenCodeConnection,
   instanceId: InstanceId,
   input: StartInput
-): Effect.Effect<Started, StartSessionError, FileSystem.FileSystem> =>
-  Effect.suspend((): Effect.Effect<Started, StartSessionError, FileSystem.FileSystem> => {
+): Effect.Effect<Started, StartSessionError, FileSystem.FileSystem | Path.Path> =>
+  Effect.suspend((): Effect.Effect<Started, StartSessionError, FileSystem.FileSystem | Path.Path> => {
     const { directory, from } = input
     // OpenCode decodes the name of a directory twice: it would work in another one, or never answer (1.18.33).
     if (/%[0-9A-Fa-f]{2}|\\/.test(directory)) {
@@ -73,10 +76,11 @@ export const start = (
 const create = Effect.fnUntraced(function*(connection: OpenCodeConnection, instanceId: InstanceId, input: StartInput) {
   const { directory, from, model, runtimeMode, threadId, title } = input
   const asked = Calls.make(connection, instanceId, directory)
-  const [agents, defaults] = yield* Effect.all([
+  const [agents, known] = yield* Effect.all([
     asked.agents,
     Models.defaults(asked, instanceId, model, undefined)
   ], { concurrency: 2 })
+  const defaults = yield* withPersona(instanceId, input, agents, known)
   const rules = Permissions.sessionRules(runtimeMode, agents)
   const session = yield* asked.create(title, { threadId }, rules)
   if (!Permissions.endsWith(session.permission, rules)) {
@@ -84,6 +88,7 @@ const create = Effect.fnUntraced(function*(connection: OpenCodeConnection, insta
   }
   // OpenCode answers with the real path.
   const calls = Calls.make(connection, instanceId, session.directory)
+  const project = yield* Project.read(session.directory, input.projectConfig)
   if (from._tag === "Seeded") {
     yield* calls.note(session.id, {
       ...defaults,
@@ -95,7 +100,8 @@ const create = Effect.fnUntraced(function*(connection: OpenCodeConnection, insta
     calls,
     sessionId: session.id,
     origin: { _tag: "New" },
-    policy: Permissions.policy(runtimeMode, agents),
+    policy: Permissions.policy(runtimeMode, agents, project.rules),
+    project,
     agents: agents.map(({ name }) => name),
     defaults,
     lastMessageId: yield* lastMessage(calls, session.id),
@@ -114,23 +120,40 @@ const resume = Effect.fnUntraced(function*(
   const origin = yield* bring(connection, instanceId, found, input.directory)
   const directory = origin._tag === "Moved" ? origin.to : found.directory
   const calls = Calls.make(connection, instanceId, directory)
+  const project = yield* Project.read(directory, input.projectConfig)
   yield* quiet(calls, sessionId)
-  const [agents, defaults] = yield* Effect.all([
+  const [agents, known] = yield* Effect.all([
     calls.agents,
     Models.defaults(calls, instanceId, model, found)
   ], { concurrency: 2 })
+  const defaults = yield* withPersona(instanceId, input, agents, known)
   yield* enforce(calls, instanceId, sessionId, input, Permissions.sessionRules(runtimeMode, agents))
   return {
     calls,
     sessionId,
     origin: origin._tag === "Moved" ? { _tag: "Moved", from: origin.from } : origin,
-    policy: Permissions.policy(runtimeMode, agents),
+    policy: Permissions.policy(runtimeMode, agents, project.rules),
+    project,
     agents: agents.map(({ name }) => name),
     defaults,
     lastMessageId: yield* withdrawPending(calls, sessionId),
     serverTime: yield* serverTime(found)
   } satisfies Started
 })
+
+/** The persona of the start takes the place of the default one. */
+const withPersona = (
+  instanceId: InstanceId,
+  { agent }: StartInput,
+  agents: ReadonlyArray<Permissions.Agent>,
+  defaults: Models.Defaults
+): Effect.Effect<Models.Defaults, SetupRefused> => {
+  if (agent === undefined) return Effect.succeed(defaults)
+  const found = agents.find(({ name }) => name === agent)
+  return found === undefined || found.mode === "subagent" || found.hidden === true
+    ? new SetupRefused({ instanceId, part: "agent", reason: "unsupported", name: agent })
+    : Effect.succeed({ ...defaults, agent })
+}
 
 const lastMessage = (calls: Calls.Calls, sessionId: string) =>
   Effect.map(calls.messages(sessionId, 1), (messages) => messages.at(-1)?.info.id)

@@ -62,8 +62,14 @@ export const verdict = (
   patterns: ReadonlyArray<string>
 ): Rule["action"] => {
   const actions = (patterns.length === 0 ? ["*"] : patterns).map((pattern) => judge(rules, permission, pattern))
-  return actions.find((action) => action === "deny") ?? actions.find((action) => action === "ask") ?? "allow"
+  return strictest(actions)
 }
+
+const strictest = (actions: ReadonlyArray<Rule["action"]>): Rule["action"] =>
+  actions.find((action) => action === "deny") ?? actions.find((action) => action === "ask") ?? "allow"
+
+/** What no rule is about is allowed, as far as these rules go. */
+const allowAll: Rule = { permission: "*", pattern: "*", action: "allow" }
 
 // --- policy of a session ---
 
@@ -71,11 +77,26 @@ export interface Policy {
   readonly runtimeMode: RuntimeMode
   /** By agent: the rules of the user's configuration and of the agent itself. */
   readonly rules: ReadonlyMap<string, ReadonlyArray<Rule>>
+  /** Of a directory that is not trusted. They can forbid and never allow. */
+  readonly project: ProjectRules
 }
 
-export const policy = (runtimeMode: RuntimeMode, agents: ReadonlyArray<Agent>): Policy => ({
+/** The rules that a directory's own configuration has for all agents, and those for one, which come after. */
+export interface ProjectRules {
+  readonly general: ReadonlyArray<Rule>
+  readonly byAgent: ReadonlyMap<string, ReadonlyArray<Rule>>
+}
+
+export const noRules: ProjectRules = { general: [], byAgent: new Map() }
+
+export const policy = (
+  runtimeMode: RuntimeMode,
+  agents: ReadonlyArray<Agent>,
+  project: ProjectRules = noRules
+): Policy => ({
   runtimeMode,
-  rules: new Map(agents.map(({ name, permission }) => [name, permission.filter((rule) => !isCatchAll(rule))]))
+  rules: new Map(agents.map(({ name, permission }) => [name, permission.filter((rule) => !isCatchAll(rule))])),
+  project
 })
 
 /** Tools that only look, plan or delegate. A subagent asks for itself once it is started. */
@@ -91,7 +112,11 @@ export const decide = (
   permission: string,
   patterns: ReadonlyArray<string>
 ): Rule["action"] => {
-  const user = verdict(policy.rules.get(agent ?? "") ?? [], permission, patterns)
+  const { byAgent, general } = policy.project
+  const user = strictest([
+    verdict(policy.rules.get(agent ?? "") ?? [], permission, patterns),
+    verdict([allowAll, ...general, ...byAgent.get(agent ?? "") ?? []], permission, patterns)
+  ])
   if (user === "deny") return "deny"
   if (policy.runtimeMode === "full-access") return "allow"
   if (policy.runtimeMode === "read-only") return harmless.has(permission) && user === "allow" ? "allow" : "deny"

@@ -19,8 +19,8 @@ import type {
 } from "../../provider/ProviderAdapter.ts"
 import type { ProviderService } from "../../service/ProviderService.ts"
 import type { SessionStore } from "../../store/SessionStore.ts"
-import { type Tagged, Violated } from "./Check.ts"
-import type { Commands, Controls, Directories, Tool } from "./Fixture.ts"
+import { type NotChecked, type Tagged, Violated } from "./Check.ts"
+import type { Commands, Controls, Directories, HostileProject, Tool } from "./Fixture.ts"
 import type { Prompts } from "./Prompts.ts"
 
 /**
@@ -44,6 +44,10 @@ export interface Bench {
   readonly signIn: string | undefined
   readonly tools: ReadonlyArray<Tool> | undefined
   readonly sessions: number
+  /** A hostile project in a new directory. */
+  readonly project: (
+    name: string
+  ) => Effect.Effect<HostileProject & { readonly directory: string }, NotChecked>
   /** Whether the files of the store hold these characters, as they are. */
   readonly inStore: (text: string) => Effect.Effect<boolean>
   /** In milliseconds. */
@@ -216,7 +220,8 @@ const freeMode = ({ runtimeModes }: Capabilities): RuntimeMode | undefined =>
  * @category driving
  * @since 0.1.0
  */
-export const startFreely = (host: Host) => start(host, { runtimeMode: freeMode(host.bench.capabilities) })
+export const startFreely = (host: Host, options: Parameters<typeof start>[1] = {}) =>
+  start(host, { runtimeMode: freeMode(host.bench.capabilities), ...options })
 
 /**
  * Runs one turn to any end, and allows all that is asked for in it.

@@ -125,6 +125,18 @@ export interface Commands {
 }
 
 /**
+ * A directory in which everything that the agent takes from a project, and that can run something, does: a plugin, a hook,
+ * an MCP server, a formatter, a setting.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface HostileProject {
+  /** What each of them makes when it runs, as an absolute path, by a name of it. None is there yet. */
+  readonly traces: Readonly<Record<string, string>>
+}
+
+/**
  * The world around one adapter under proof.
  *
  * @category models
@@ -144,6 +156,13 @@ export interface Fixture<Agent = never> {
   readonly controls?: Effect.Effect<Controls, never, Agent> | undefined
   /** Whether commands and edits really happen in the session's directory. Default: `true`. */
   readonly hands?: boolean | undefined
+  /**
+   * Lays such a project out in this empty directory, a folder below `home`. Without it, it is not checked that a directory
+   * is not trusted.
+   */
+  readonly project?:
+    | ((directory: string) => Effect.Effect<HostileProject, never, FileSystem.FileSystem | Path.Path>)
+    | undefined
   /** Two models that the agent offers. Without them the model switch is not checked. */
   readonly models?: readonly [string, string] | undefined
   /**

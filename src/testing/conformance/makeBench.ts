@@ -12,7 +12,7 @@ import { ProviderRegistry } from "../../provider/ProviderRegistry.ts"
 import { ProviderService } from "../../service/ProviderService.ts"
 import { SessionStore } from "../../store/SessionStore.ts"
 import type { Bench, Host } from "./Bench.ts"
-import { type Tagged, Violated } from "./Check.ts"
+import { NotChecked, type Tagged, Violated } from "./Check.ts"
 import { type Controls, defaultPatience, type Fixture, type Needs, plainDirectories, type Platform } from "./Fixture.ts"
 import * as PlainPrompts from "./PlainPrompts.ts"
 import * as VirtualClock from "./VirtualClock.ts"
@@ -82,6 +82,12 @@ export const makeBench = Effect.fnUntraced(function*<Agent, E extends Tagged>(
     commands: fixture.commands,
     tools: fixture.tools,
     sessions: fixture.sessions ?? 50,
+    project: Effect.fnUntraced(function*(name) {
+      if (fixture.project === undefined) return yield* new NotChecked({ missing: "project" })
+      const directory = path.join(bench.directories.home, `${path.basename(folder)}-${name}`)
+      yield* Effect.orDie(fs.makeDirectory(directory))
+      return { directory, ...(yield* Effect.provide(fixture.project(directory), platform)) }
+    }),
     inStore: (text) =>
       Effect.gen(function*() {
         for (const name of yield* fs.readDirectory(folder)) {

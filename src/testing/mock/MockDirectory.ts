@@ -2,11 +2,18 @@
  * What an agent learns from the file system: where a path really leads, and to which project it belongs.
  */
 import { Effect, Result } from "effect"
-import { existsSync, realpathSync } from "node:fs"
+import { existsSync, readFileSync, realpathSync, writeFileSync } from "node:fs"
 import { dirname, isAbsolute, join, relative, resolve } from "node:path"
 import type { TurnInput } from "../../domain/TurnInput.ts"
 import { AttachmentRefused } from "../../provider/AdapterError.ts"
 import type { MockAgent } from "./MockAgent.ts"
+
+/** Makes the files that this file of a project names, one a line: what runs in a directory that is trusted. */
+export const touchAll = (directory: string, name: string): void => {
+  const file = join(directory, name)
+  if (!existsSync(file)) return
+  for (const path of readFileSync(file, "utf8").split("\n")) if (path !== "") writeFileSync(path, "")
+}
 
 /** The real path; of a directory that is not there, the path itself: real agents take it as it is. */
 export const realPath = (path: string): string =>

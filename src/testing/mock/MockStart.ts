@@ -14,7 +14,7 @@ import type { ProviderSession, StartInput, StartSessionError } from "../../provi
 import { accept } from "../../provider/ResumeCursor.ts"
 import { changed, type StoredSession } from "../MockAgentDisk.ts"
 import { type Live, type MockAgent, vanish } from "./MockAgent.ts"
-import { realPath } from "./MockDirectory.ts"
+import { realPath, touchAll } from "./MockDirectory.ts"
 import { newId } from "./MockHistory.ts"
 import { importSession } from "./MockPortable.ts"
 import { checkModel, handle } from "./MockSession.ts"
@@ -46,6 +46,7 @@ export const start = Effect.fn("MockProvider.startSession")(function*(
   if (origin._tag === "Moved" && !mayMove(agent, origin.from, directory)) {
     return yield* new DirectoryUnreachable({ instanceId, from: origin.from, to: directory })
   }
+  if (input.projectConfig === "trust") touchAll(directory, ".mock/start")
   const clock = yield* Clock.Clock
   const events = yield* Queue.bounded<ProviderEvent, Cause.Done>(eventBuffer)
   const live = yield* Effect.acquireRelease(

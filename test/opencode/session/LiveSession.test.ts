@@ -15,6 +15,7 @@ import type {
   StreamRestored
 } from "../../../src/opencode/server/Connection.ts"
 import * as LiveSession from "../../../src/opencode/session/LiveSession.ts"
+import * as Project from "../../../src/opencode/session/Project.ts"
 import * as Permissions from "../../../src/opencode/turn/Permissions.ts"
 
 const instanceId = InstanceId.make("opencode")
@@ -57,6 +58,7 @@ const restored = Effect.fnUntraced(function*(answers: (operation: string) => unk
     sessionId,
     origin: { _tag: "New" },
     policy: Permissions.policy("full-access", []),
+    project: Project.none,
     agents: ["build"],
     defaults: { model: { id: "scripted/one" }, agent: "build" },
     lastMessageId: undefined,
