@@ -10,7 +10,9 @@ const password = Redacted.make(process.env["PASSWORD"] ?? "")
 
 const program = Effect.gen(function*() {
   const empty = Memory.resident()
-  const host = yield* Layer.build(OpenCodeHost.host(`${folder}/store.db`, { baseUrl, password }))
+  const host = yield* Layer.build(
+    OpenCodeHost.host(`${folder}/store.db`, { baseUrl, password, projectConfig: "trust" })
+  )
   const agents = Context.get(host, ProviderService)
   const newThread = Effect.provideContext(OpenCodeHost.newThread(folder), host)
   const threads: Array<Effect.Success<typeof newThread>> = []

@@ -10,7 +10,7 @@
  * - Codex compacts by itself when its context is full, and this cannot be switched off. With `compaction: { auto: false }`
  *   such a compaction is vetoed, which ends the user's turn as `ContextOverflow`.
  * - A thread can be resumed only once its first turn has begun; before that it is on no disk.
- * - A project's `.codex` folder and AGENTS.md are not read unless `trustProjects` is set.
+ * - Of a project that is not trusted Codex reads nothing; its AGENTS.md is read by us, its `.codex` folder is left out.
  *
  * **Example**
  *
@@ -27,6 +27,7 @@ import { Effect, FileSystem, Layer, Path, Ref, Scope, Semaphore } from "effect"
 import type { ChildProcessSpawner } from "effect/process"
 import * as Adapter from "../adapter/Adapter.ts"
 import { InstanceId } from "../domain/Ids.ts"
+import type { ProjectConfig } from "../domain/ProjectConfig.ts"
 import type { AgentProcesses } from "../process/AgentProcesses.ts"
 import type { InstanceExists, ProviderRegistry } from "../provider/ProviderRegistry.ts"
 import * as AppServers from "./process/AppServers.ts"
@@ -45,6 +46,8 @@ import { reserved } from "./session/Setup.ts"
 export interface Options extends Session.Options {
   /** Default: `codex`. Each of several instances in one app needs its own. */
   readonly instanceId?: string | undefined
+  /** What sessions may take from their directory's own configuration, where the thread does not say. */
+  readonly projectConfig?: ProjectConfig | undefined
   /** How many sessions an app-server has at most; further ones get another. Default: 50. */
   readonly sessionsPerServer?: number | undefined
 }
@@ -93,6 +96,7 @@ export const make = Effect.fnUntraced(function*(options: Options = {}) {
     provider,
     instanceId,
     capabilities,
+    projectConfig: options.projectConfig,
     reserved,
     offers: (input) => Session.offers(instance, input),
     check: Session.check(instance),

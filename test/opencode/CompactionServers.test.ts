@@ -29,7 +29,7 @@ const started = (directory: string, input: Partial<StartInput> = {}): StartInput
   threadId: ThreadId.make("thread"),
   directory,
   runtimeMode: "full-access",
-  projectConfig: "instructions",
+  projectConfig: "trust",
   title: "test",
   from: { _tag: "New" },
   ...input

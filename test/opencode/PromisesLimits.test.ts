@@ -54,7 +54,12 @@ layer(OpenCodeAgents.layer(), { timeout: "60 seconds", excludeTestServices: true
         assert.deepStrictEqual(endings(yield* stored(threadId)), {})
       }).pipe(
         Effect.provide(Layer.fresh(Layer.orDie(
-          OpenCode.layer({ instanceId: "refusing", baseUrl: proxy.url, password: Redacted.make(password) })
+          OpenCode.layer({
+            instanceId: "refusing",
+            baseUrl: proxy.url,
+            password: Redacted.make(password),
+            projectConfig: "trust"
+          })
         )))
       )
     }))

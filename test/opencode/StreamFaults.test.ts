@@ -29,7 +29,12 @@ layer(OpenCodeAgents.layer({ agent: { config: nested } }), { timeout: "60 second
         return yield* Effect.provide(
           use(proxy, InstanceId.make(name)),
           Layer.fresh(Layer.orDie(
-            OpenCode.layer({ instanceId: name, baseUrl: proxy.url, password: Redacted.make(password) })
+            OpenCode.layer({
+              instanceId: name,
+              baseUrl: proxy.url,
+              password: Redacted.make(password),
+              projectConfig: "trust"
+            })
           ))
         )
       })

@@ -22,7 +22,7 @@ const host = Effect.gen(function*() {
     threadId: ThreadId.make("held"),
     directory,
     runtimeMode: "approval-required",
-    projectConfig: "instructions",
+    projectConfig: "trust",
     title: "test",
     from: { _tag: "New" },
     compaction: { auto: true, gate: () => held(() => session.sessionId) }

@@ -65,7 +65,7 @@ export const host = (options: ServiceOptions & { readonly agent?: AgentOptions |
     Layer.provide(Layer.orDie(Layer.unwrap(Effect.map(ScriptedModel, (model) =>
       OpenCode.layer(
         options.agent !== undefined && "baseUrl" in options.agent
-          ? options.agent
+          ? { projectConfig: "trust", ...options.agent }
           : {
             isolated: true,
             stopDeadline: "3 seconds",

@@ -17,7 +17,7 @@ export const withService = <A, E, R>(settings: CodingAgents.Settings, effect: Ef
 /** Another instance: the shared server again, or whatever stands in for it, by its address. */
 export const at = (instanceId: string, baseUrl: string, password: string, options: Partial<OpenCode.External> = {}) =>
   Layer.fresh(Layer.orDie(
-    OpenCode.layer({ ...options, instanceId, baseUrl, password: Redacted.make(password) })
+    OpenCode.layer({ ...options, instanceId, baseUrl, password: Redacted.make(password), projectConfig: "trust" })
   ))
 
 export const cursorOf = Effect.fnUntraced(function*(threadId: ThreadId, instanceId = opencode) {

@@ -6,6 +6,7 @@ import type { TurnPlace } from "../../provider/ProviderAdapter.ts"
 import * as History from "./History.ts"
 import type { LiveSession } from "./LiveSession.ts"
 import * as Opening from "./Opening.ts"
+import * as Project from "./Project.ts"
 import * as SessionStart from "./SessionStart.ts"
 
 const Forked = Schema.Struct({ thread: Schema.Struct({ id: Schema.String }) })
@@ -25,7 +26,8 @@ export const fork = Effect.fnUntraced(function*(
       threadId: sessionId,
       excludeTurns: true,
       ...(lastTurnId === undefined ? {} : { lastTurnId }),
-      ...SessionStart.settings(input, options)
+      // The copy is given the project's text when it is resumed.
+      ...SessionStart.settings(input, options, Project.none)
     }, Forked)
     // A copy that is still loaded then is in use for a moment more, which its resume says.
     yield* server.unload(thread.id)

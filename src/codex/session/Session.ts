@@ -1,8 +1,9 @@
 /**
  * A live Codex thread as the service sees it.
  */
-import { Effect, FileSystem, Option, Path, Stream } from "effect"
+import { Effect, FileSystem, Option, Path, Queue, Stream } from "effect"
 import * as Adapter from "../../adapter/Adapter.ts"
+import * as ProjectText from "../../adapter/ProjectText.ts"
 import * as RequestBook from "../../adapter/RequestBook.ts"
 import { type InstanceId, type RequestId, SessionId } from "../../domain/Ids.ts"
 import type { ModelSelection } from "../../domain/TurnInput.ts"
@@ -66,6 +67,7 @@ export const make = Effect.fn("Codex.startSession")(function*(
     return { gated, live, started }
   }))
   if (hook !== undefined) yield* Compaction.listen(live, hook)
+  yield* Queue.offerAll(live.events, ProjectText.warning(started.project.ignored))
   const files = yield* Effect.context<FileSystem.FileSystem | Path.Path>()
   const { directory, origin, sessionId } = started
   const stored = (id: string) =>

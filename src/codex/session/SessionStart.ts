@@ -2,7 +2,7 @@
  * A thread is started, or resumed: with the sandbox, approval policy and model sent again each time, because a resume drops
  * them (0.171.0), and with what Codex says that it enforces compared to what was asked for.
  *
- * A project is not trusted unless the app says so: Codex would otherwise write it down as trusted in the user's own
+ * Whether the project is trusted is said with each start: Codex would otherwise write it down as trusted in the user's own
  * configuration as soon as a thread may write there, and read its `.codex` folder and AGENTS.md.
  */
 import { Effect, type FileSystem, type Path, type Scope } from "effect"
@@ -14,6 +14,7 @@ import type { AppServer } from "../process/AppServer.ts"
 import { cursor } from "../protocol/Cursor.ts"
 import * as Opening from "./Opening.ts"
 import * as Policy from "./Policy.ts"
+import * as Project from "./Project.ts"
 import * as Rollout from "./Rollout.ts"
 import * as Setup from "./Setup.ts"
 
@@ -24,8 +25,6 @@ export interface ThreadOptions {
    * Codex on its stdin, so it may hold secrets.
    */
   readonly config?: Readonly<Record<string, unknown>> | undefined
-  /** Whether a project's own `.codex` folder and AGENTS.md are read. Default: `false`. */
-  readonly trustProjects?: boolean | undefined
 }
 
 export interface Started {
@@ -35,21 +34,26 @@ export interface Started {
   readonly model: string
   readonly effort: string | undefined
   readonly modelProvider: string
+  readonly project: Project.Project
 }
 
 /** What each start, resume and fork is asked for. */
-export const settings = ({ directory, model, runtimeMode, setup }: StartInput, options: ThreadOptions) => ({
+export const settings = (
+  { directory, model, projectConfig, runtimeMode, setup }: StartInput,
+  options: ThreadOptions,
+  project: Project.Project
+) => ({
   cwd: directory,
   approvalPolicy: Policy.policies[runtimeMode].approvalPolicy,
   approvalsReviewer: "user",
   sandbox: Policy.policies[runtimeMode].sandbox,
   ...(model === undefined ? {} : { model: model.id }),
-  ...Setup.instructions(setup),
+  ...Setup.instructions(setup, project.instructions),
   config: {
     ...options.config,
     ...Setup.config(setup),
     ...(model?.variant === undefined ? {} : { model_reasoning_effort: model.variant }),
-    projects: { [directory]: { trust_level: options.trustProjects === true ? "trusted" : "untrusted" } },
+    projects: { [directory]: { trust_level: projectConfig === "trust" ? "trusted" : "untrusted" } },
     // The writer lock goes as soon as nothing listens.
     thread_unload_delay_secs: 0
   }
@@ -62,7 +66,8 @@ export const start = Effect.fnUntraced(function*(
 ): Effect.fn.Return<Started, StartSessionError, FileSystem.FileSystem | Path.Path | Scope.Scope> {
   const { instanceId } = server
   const { from, runtimeMode } = input
-  const asked = settings(input, options)
+  const project = yield* Project.read(input)
+  const asked = settings(input, options, project)
   const past = yield* pastOf(server, from, asked)
   const opened = past === undefined
     ? yield* Opening.start(server, asked)
@@ -92,7 +97,8 @@ export const start = Effect.fnUntraced(function*(
       : { _tag: "Moved", from: past.directory },
     model: opened.model,
     effort: opened.reasoningEffort ?? undefined,
-    modelProvider: opened.modelProvider
+    modelProvider: opened.modelProvider,
+    project
   }
 })
 

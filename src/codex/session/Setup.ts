@@ -26,5 +26,11 @@ export const config = (setup: Given): Readonly<Record<string, unknown>> =>
     ])
   )
 
-export const instructions = (setup: Given): { readonly developerInstructions?: string } =>
-  setup?.instructions === undefined ? {} : { developerInstructions: setup.instructions }
+/** The project's, if it is read by us, and the app's. */
+export const instructions = (
+  setup: Given,
+  project: string | undefined
+): { readonly developerInstructions?: string } => {
+  const given = [project, setup?.instructions].filter((text) => text !== undefined)
+  return given.length === 0 ? {} : { developerInstructions: given.join("\n\n") }
+}

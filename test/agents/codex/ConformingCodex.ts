@@ -10,6 +10,7 @@ import * as Binary from "../../../src/codex/process/Binary.ts"
 import { InstanceId, SessionId } from "../../../src/domain/Ids.ts"
 import type * as Conformance from "../../../src/testing/Conformance.ts"
 import { ModelReply, ModelScript, ScriptedModel } from "../../../src/testing/index.ts"
+import * as HostileProject from "../../support/HostileProject.ts"
 
 /** Sessions whose next answer fills the model's context. */
 const filling = new Set<string>()
@@ -119,6 +120,13 @@ export const fixture = (world: Effect.Effect<World["Service"]>): Conformance.Fix
   models: ["gpt-6.2-sol", "gpt-5-codex"],
   patience: 20_000,
   tools,
+  project: HostileProject.lay(["mcp", "hook"], ({ hook, mcp }) => ({
+    "AGENTS.md": "Words of the project.",
+    ".codex/config.toml": `[mcp_servers.hostile]\ncommand = "sh"\nargs = ["-c", "touch '${mcp}'"]\n`,
+    ".codex/hooks.json": JSON.stringify({
+      hooks: { SessionStart: [{ hooks: [{ type: "command", command: `touch '${hook}'` }] }] }
+    })
+  })),
   controls: Effect.map(world, ({ home, model, processes }): Conformance.Controls => ({
     loseSession: (sessionId) => loseRollout(home, sessionId),
     makeSession: ({ directory, words }) => makeSession({ home, model, processes }, directory, words),
