@@ -177,6 +177,7 @@ export const least: Omit<Capabilities, "runtimeModes" | "projectConfig" | "compa
 type Optional =
   | "turnRef"
   | "checkModel"
+  | "rename"
   | "steerTurn"
   | "answerQuestion"
   | "answerElicitation"
@@ -189,7 +190,7 @@ type Optional =
   | "stopTask"
 
 /**
- * A session. What is left out is refused as not offered, waits for nothing, or takes any model.
+ * A session. What is left out is refused as not offered, waits for nothing, or takes any model and title.
  *
  * @category constructors
  * @since 0.1.0
@@ -203,6 +204,7 @@ export const session = (
   return {
     turnRef: () => Effect.undefined,
     checkModel: () => Effect.void,
+    rename: () => Effect.void,
     steerTurn: () => missing("steer"),
     answerQuestion: gone,
     answerElicitation: gone,

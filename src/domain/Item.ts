@@ -60,8 +60,16 @@ export type FileEdit = typeof FileEdit.Type
  * @category schemas
  */
 export const Item = Schema.TaggedUnion({
-  /** Only in transcripts. In the events the user's input is in `TurnStarted` and `TurnSteered`. */
-  UserMessage: { ...base, text: Schema.String, attachments: Schema.Array(Schema.String) },
+  /**
+   * What the user of the app said is only in transcripts: in the events it is in `TurnStarted` and `TurnSteered`. With
+   * `origin` it is what another client of the same session has said, and an event as any other.
+   */
+  UserMessage: {
+    ...base,
+    text: Schema.String,
+    attachments: Schema.Array(Schema.String),
+    origin: Schema.optionalKey(Schema.Literal("other-client"))
+  },
   AssistantMessage: { ...base, text: Schema.String },
   Reasoning: { ...base, text: Schema.String },
   /** What the agent proposes to do, as the user is asked to approve it. */

@@ -74,6 +74,9 @@ const turnOf = ({ detached, turns }: Folding, event: ThreadEvent): Folded | unde
   return turnId === undefined ? undefined : turns.get(turnId)
 }
 
+/** The input of the turn says them. */
+const isOwnWords = (item: Item): boolean => item._tag === "UserMessage" && item.origin === undefined
+
 /** Adds the event that follows those before. */
 export const add = (folding: Folding, event: ThreadEvent): void => {
   switch (event._tag) {
@@ -107,7 +110,7 @@ export const add = (folding: Folding, event: ThreadEvent): void => {
   const turn = turnOf(folding, event)
   if (turn === undefined) return
   if (event._tag === "TurnSteered") turn.items.push(userItem(turn.turnId, event.input, turn.items.length))
-  else if (event._tag === "ItemCompleted" && event.item._tag !== "UserMessage") complete(turn, event)
+  else if (event._tag === "ItemCompleted" && !isOwnWords(event.item)) complete(turn, event)
   else if (isTerminal(event)) turn.outcome = TurnOutcome.of(event)
 }
 

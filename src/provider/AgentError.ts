@@ -66,7 +66,10 @@ export class AgentStartFailed
     stderr: hidden(Schema.String)
   }, { httpApiStatus: 503 })
 {
-  readonly retryable = true
+  /** One that ended by itself, with a code, says why in its last output, and will say it again. */
+  get retryable() {
+    return this.exitCode === undefined
+  }
   get publicMessage() {
     if (this.reason === "deadline") return `The agent of ${this.instanceId} was not ready before the deadline`
     const how = this.signal === undefined
@@ -177,6 +180,44 @@ export class AgentTooOld extends Schema.TaggedError<AgentTooOld>("effect-coding-
 }
 
 /**
+ * The agent's version is of a generation that the adapter does not speak with. `newest` is the last that it does.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class AgentTooNew extends Schema.TaggedError<AgentTooNew>("effect-coding-agents/AgentTooNew")("AgentTooNew", {
+  instanceId: InstanceId,
+  found: Schema.String,
+  newest: Schema.String
+}, { httpApiStatus: 503 }) {
+  readonly retryable = false
+  override get message() {
+    return `The agent of ${this.instanceId} is version ${this.found}, which speaks another protocol; install ${this.newest}`
+  }
+}
+
+/**
+ * A setting of the app's or of the user's is not one that the agent can work with.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class AgentMisconfigured
+  extends Schema.TaggedError<AgentMisconfigured>("effect-coding-agents/AgentMisconfigured")("AgentMisconfigured", {
+    instanceId: InstanceId,
+    /** Its name, or the agent's name of the fault. */
+    setting: Schema.String,
+    /** The value, or what the agent says of it. */
+    found: hidden(Schema.Unknown)
+  }, { httpApiStatus: 503 })
+{
+  readonly retryable = false
+  override get message() {
+    return `The configuration of ${this.instanceId} is not valid: ${this.setting}`
+  }
+}
+
+/**
  * Failing to talk to a running agent, whatever the operation.
  *
  * @category models
@@ -190,4 +231,11 @@ export type AgentError = AgentUnauthorized | AgentUnreachable | AgentProtocolErr
  * @category models
  * @since 0.1.0
  */
-export type AgentStartError = AgentNotFound | AgentNotExecutable | AgentStartFailed | AgentTooOld | AgentError
+export type AgentStartError =
+  | AgentNotFound
+  | AgentNotExecutable
+  | AgentStartFailed
+  | AgentTooOld
+  | AgentTooNew
+  | AgentMisconfigured
+  | AgentError

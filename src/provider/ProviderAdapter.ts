@@ -235,6 +235,8 @@ export interface ProviderSession {
   readonly turnRef: (turnId: TurnId) => Effect.Effect<string | undefined>
   /** Fails where the agent proves not to offer the model; it is asked before a model is kept for the turns to come. */
   readonly checkModel: (model: ModelSelection) => Effect.Effect<void, AgentError | ModelUnavailable>
+  /** Tells the agent the thread's title, which the app has changed. Where the agent has no titles it does nothing. */
+  readonly rename: (title: string) => Effect.Effect<void, AgentError>
   /** Succeeds once the provider has the input. The service never calls it while a turn runs. */
   readonly sendTurn: (turn: ProviderTurn) => Effect.Effect<void, SendTurnError>
   /** Adds input to the running turn. */

@@ -25,6 +25,8 @@ const found = [
   Adapter.AgentNotExecutable,
   Adapter.AgentStartFailed,
   Adapter.AgentTooOld,
+  Adapter.AgentTooNew,
+  Adapter.AgentMisconfigured,
   ...agent
 ] as const
 

@@ -115,6 +115,10 @@ const configure = Effect.fnUntraced(function*(
   const otherModel = LiveEpoch.isOtherModel(live, model)
   if (!otherModel && title === binding.title) return
   if (model !== undefined && otherModel) yield* live.session.checkModel(model)
+  if (title !== undefined && title !== binding.title) {
+    // Its own list of sessions shows it; nothing of the thread depends on it.
+    yield* Effect.ignore(live.session.rename(title), { log: "Warn", message: "The agent did not take the title" })
+  }
   yield* LiveEpoch.configure(deps, live, { model, title })
   live.modelChanged ||= otherModel
 })

@@ -29,6 +29,7 @@ const session = (sessionId: SessionId): ProviderSession => ({
   turnRef: () => Effect.undefined,
   sendTurn: () => Effect.void,
   checkModel: () => Effect.void,
+  rename: () => Effect.void,
   steerTurn: () => Effect.void,
   interruptTurn: () => Effect.void,
   respondToApproval: () => Effect.void,

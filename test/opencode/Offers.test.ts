@@ -10,6 +10,7 @@ import type { TurnInput } from "../../src/domain/TurnInput.ts"
 import { OpenCode } from "../../src/opencode/index.ts"
 import { ModelReply } from "../../src/testing/index.ts"
 import { type Driven, items, OpenCodeSessions } from "../support/OpenCodeSessions.ts"
+import { installed, tested } from "../support/Versions.ts"
 
 const commands = {
   greet: { template: "Greet $1 and then $2.", description: "Greets two" },
@@ -78,8 +79,8 @@ layer(OpenCodeSessions.layer({ config: { command: commands, skills: { paths: [sk
       const { path, ...checked } = yield* adapter.check
       assert.deepStrictEqual(checked, {
         installed: true,
-        version: "1.18.33",
-        testedVersions: { from: "1.18.33", to: "1.18.33" },
+        version: installed,
+        testedVersions: tested,
         tested: true,
         login: "in"
       })
@@ -92,10 +93,10 @@ layer(OpenCodeSessions.layer({ config: { command: commands, skills: { paths: [sk
       assert(adapter.check !== undefined)
       assert.deepStrictEqual(yield* adapter.check, {
         installed: false,
-        testedVersions: { from: "1.18.33", to: "1.18.33" },
+        testedVersions: tested,
         tested: false,
         login: "unknown",
-        fix: { missing: "agent", command: "npm install opencode-ai@1.18.33" }
+        fix: { missing: "agent", command: `npm install opencode-ai@${tested.to}` }
       })
     }))
 
@@ -125,10 +126,10 @@ layer(OpenCodeSessions.layer({ config: { command: commands, skills: { paths: [sk
         installed: true,
         path: binary,
         version: "1.19.3",
-        testedVersions: { from: "1.18.33", to: "1.18.33" },
+        testedVersions: tested,
         tested: false,
         login: "unknown",
-        fix: { missing: "tested-version", command: "npm install opencode-ai@1.18.33" }
+        fix: { missing: "tested-version", command: `npm install opencode-ai@${tested.to}` }
       })
     }))
 

@@ -9,6 +9,7 @@ import * as Loopback from "../support/Loopback.ts"
 import { bash, folder, hands, history, start } from "../support/OpenCodeAgents.ts"
 import * as OpenCodeAgents from "../support/OpenCodeAgents.ts"
 import { at, commands, cursorOf, gone, json, setCursorSession, withService } from "../support/OpenCodePromises.ts"
+import { installed, tested } from "../support/Versions.ts"
 
 layer(OpenCodeAgents.layer(), { timeout: "60 seconds", excludeTestServices: true })("continuity", (it) => {
   it.effect("P1 opencode: after the reaper a follow-up is resumed, says so, and brings the whole history", () =>
@@ -125,7 +126,7 @@ layer(OpenCodeAgents.layer(), { timeout: "60 seconds", excludeTestServices: true
       let answer: { readonly status: number; readonly body: string } = { status: 200, body: "" }
       const impostor = yield* Loopback.http((request, response) => {
         if (request.url?.startsWith("/global/health") === true) {
-          return void response.writeHead(200, json).end(JSON.stringify({ healthy: true, version: "1.18.33" }))
+          return void response.writeHead(200, json).end(JSON.stringify({ healthy: true, version: tested.to }))
         }
         if (request.url?.startsWith("/global/event") === true) {
           response.writeHead(200, { "content-type": "text/event-stream" })
@@ -208,7 +209,7 @@ layer(OpenCodeAgents.layer(), { timeout: "60 seconds", excludeTestServices: true
       const agents = yield* ProviderService
       const model = yield* ScriptedModel
       const { directory, sessionId, threadId } = yield* start({ runtimeMode: "auto-accept-edits" })
-      const payload = { sessionId, directory, runtimeMode: "auto-accept-edits", agentVersion: "1.18.33" }
+      const payload = { sessionId, directory, runtimeMode: "auto-accept-edits", agentVersion: installed }
       const whole = { provider: "opencode", version: 1, payload }
       assert.deepStrictEqual(yield* cursorOf(threadId), whole)
       yield* model.on("P3 fails", () => ModelReply.error(401, { body: { error: { message: "no" } } }))

@@ -8,6 +8,7 @@ import * as Loopback from "../support/Loopback.ts"
 import { bash, hands, start } from "../support/OpenCodeAgents.ts"
 import * as OpenCodeAgents from "../support/OpenCodeAgents.ts"
 import { approval, at, commands, deliveries, json, withService } from "../support/OpenCodePromises.ts"
+import { tested } from "../support/Versions.ts"
 
 layer(OpenCodeAgents.layer(), { timeout: "60 seconds", excludeTestServices: true })("turns", (it) => {
   it.effect("P4 opencode: clean end, 401 of the model, interrupt and stop are one terminal event each", () =>
@@ -211,7 +212,7 @@ layer(OpenCodeAgents.layer(), { timeout: "60 seconds", excludeTestServices: true
       const asked = yield* Deferred.make<void>()
       const mute = yield* Loopback.http((request, response) => {
         if (request.url?.startsWith("/global/health") === true) {
-          return void response.writeHead(200, json).end(JSON.stringify({ healthy: true, version: "1.18.33" }))
+          return void response.writeHead(200, json).end(JSON.stringify({ healthy: true, version: tested.to }))
         }
         Deferred.doneUnsafe(asked, Exit.void)
       })

@@ -5,6 +5,7 @@ import * as Server from "../../src/opencode/server/Server.ts"
 import { ModelReply, ModelScript } from "../../src/testing/index.ts"
 import * as Loopback from "../support/Loopback.ts"
 import { instanceId, isAlive, open, type Opened, platform, workspace } from "../support/OpenCodeServer.ts"
+import { installed, tested } from "../support/Versions.ts"
 
 const slow = { timeout: 60_000 }
 const bash = (command: string) => ModelReply.call("bash", { command, description: "Runs a command" })
@@ -123,7 +124,7 @@ it.live(
       const path = yield* Path.Path
       const home = yield* workspace
       const folder = path.join(home, "config", "opencode")
-      const dependencies = { "@opencode-ai/plugin": "1.18.33" }
+      const dependencies = { "@opencode-ai/plugin": tested.from }
       const files: Record<string, object> = {
         "opencode.json": {
           $schema: "https://opencode.ai/config.json",
@@ -241,7 +242,7 @@ it.live("opencode: an external server is checked for its password and for being 
     const { server } = yield* open(ModelScript.echo)
     const endpoint = { instanceId, baseUrl: `${server.baseUrl}/` }
     const found = yield* Server.external({ ...endpoint, password: server.password })
-    assert.deepInclude(found, { version: "1.18.33", baseUrl: server.baseUrl })
+    assert.deepInclude(found, { version: installed, baseUrl: server.baseUrl })
     const refused = yield* Effect.flip(Server.external({ ...endpoint, password: Redacted.make("wrong") }))
     assert.deepInclude(refused, { _tag: "AgentUnauthorized", status: 401 })
     const gone = yield* Effect.flip(Server.external({ instanceId, baseUrl: yield* Loopback.nobody }))

@@ -12,6 +12,7 @@ import { ModelReply, ModelScript } from "../../src/testing/index.ts"
 import * as Loopback from "../support/Loopback.ts"
 import { OpenCodeServer, workspace } from "../support/OpenCodeServer.ts"
 import { cursorOf, drive, type Driven, items, OpenCodeSessions } from "../support/OpenCodeSessions.ts"
+import { installed } from "../support/Versions.ts"
 
 const { call, text } = ModelReply
 
@@ -31,7 +32,7 @@ const stored = (sessionId: string, directory: string) =>
     sessionId: SessionId.make(sessionId),
     directory,
     runtimeMode: "full-access",
-    agentVersion: "1.18.33"
+    agentVersion: installed
   })
 
 const texts = (driven: Driven) =>

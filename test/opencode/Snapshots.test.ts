@@ -13,6 +13,7 @@ import * as Snapshots from "../../src/transcript/internal/snapshots.ts"
 import { instanceId, workspace } from "../support/OpenCodeServer.ts"
 import { type Driven, OpenCodeSessions } from "../support/OpenCodeSessions.ts"
 import { filesIn, turn } from "../support/SnapshotFixture.ts"
+import { installed } from "../support/Versions.ts"
 
 const png = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 
@@ -132,7 +133,7 @@ layer(Layer.merge(OpenCodeSessions.layer(), SessionStore.layerMemory), {
       for (const tag of ["UserMessage", "Command", "AssistantMessage", "Reasoning"] as const) assert.include(tags, tag)
       assert.isAbove(manifest.usage.input ?? 0, 0)
       assert.strictEqual(manifest.completeness, "complete")
-      assert.strictEqual(manifest.agentVersion, "1.18.33")
+      assert.strictEqual(manifest.agentVersion, installed)
       const before = filesIn(folder)
       yield* snapshotOf(driven, folder, "two")
       const added = filesIn(folder).filter((name) => !before.includes(name))

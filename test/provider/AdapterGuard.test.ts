@@ -119,6 +119,9 @@ class ClassySession implements ProviderSession {
   checkModel() {
     return Effect.void
   }
+  rename() {
+    return Effect.void
+  }
   sendTurn({ turnId }: ProviderTurn) {
     return Queue.offerAll(this.#queue, [...this.#says, { _tag: "TurnCompleted", turnId, usage: Usage.zero }])
   }

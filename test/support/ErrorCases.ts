@@ -26,6 +26,7 @@ import { type Endpoint, health } from "../../src/opencode/server/Endpoint.ts"
 import * as Session from "../../src/opencode/session/Session.ts"
 import type { ProviderSession, StartInput } from "../../src/provider/ProviderAdapter.ts"
 import { Exchange } from "./Exchanges.ts"
+import { tested } from "./Versions.ts"
 
 /** Where a case happens. */
 export interface Place {
@@ -63,7 +64,7 @@ export const outcome = <R>(effect: Effect.Effect<unknown, unknown, R>): Effect.E
     Effect.catchCause((cause) => Effect.succeed<Outcome>({ _tag: "Defect", cause: Cause.pretty(cause) }))
   )
 
-const fields = ["status", "name", "code", "outcome", "found", "model", "requestId", "retryable", "evidence"]
+const fields = ["status", "name", "setting", "code", "outcome", "found", "model", "requestId", "retryable", "evidence"]
 
 const describe = (error: unknown): Outcome => {
   const found: Readonly<Record<string, unknown>> = Object(error)
@@ -105,7 +106,7 @@ const calling = (run: Calling) =>
   Effect.fnUntraced(function*(place: Place) {
     const call = yield* Api.make(endpoint(place), { callDeadline: "10 seconds" })
     const connection: OpenCodeConnection = {
-      version: "1.18.33",
+      version: tested.to,
       managed: true,
       secrets: [],
       exit: Effect.undefined,
@@ -134,7 +135,7 @@ const starting = (place: Place, frames: ReadonlyArray<SessionFrame>, input: Part
         return queue
       })
     return yield* Session.make(
-      { version: "1.18.33", managed: true, secrets: [], exit: Effect.undefined, call, subscribe },
+      { version: tested.to, managed: true, secrets: [], exit: Effect.undefined, call, subscribe },
       instanceId,
       {
         threadId: ThreadId.make("thread"),
@@ -156,7 +157,7 @@ const resuming =
           sessionId: SessionId.make(sessionOf(place)),
           directory: place.directory,
           runtimeMode: "approval-required",
-          agentVersion: "1.18.33"
+          agentVersion: tested.to
         })
       },
       ...input(place)
@@ -177,7 +178,7 @@ const living = (
           sessionId: SessionId.make(place.session),
           directory: place.directory,
           runtimeMode: "approval-required",
-          agentVersion: "1.18.33"
+          agentVersion: tested.to
         })
       }
     })
@@ -490,6 +491,8 @@ export const answered: ReadonlyArray<Case> = [
     operation,
     unreadableConfiguration: true,
     run,
-    expected: unreadable()
+    expected: operation === "start"
+      ? { _tag: "AgentMisconfigured", setting: "ConfigJsonError", retryable: false }
+      : unreadable()
   }))
 ]

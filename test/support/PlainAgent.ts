@@ -66,6 +66,7 @@ export const register = Effect.fnUntraced(function*(
         exit: Effect.undefined,
         turnRef: () => Effect.undefined,
         checkModel: () => Effect.void,
+        rename: () => Effect.void,
         sendTurn: () => Effect.void,
         steerTurn: () => Effect.void,
         interruptTurn: () => Effect.void,

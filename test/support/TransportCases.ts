@@ -7,6 +7,7 @@ import type { OpenCodeConnection, SdkResult } from "../../src/opencode/server/Co
 import { health } from "../../src/opencode/server/Endpoint.ts"
 import { instanceId, type Outcome } from "./ErrorCases.ts"
 import * as Loopback from "./Loopback.ts"
+import { tested } from "./Versions.ts"
 
 /** What the SDK answers, as far as it has structure: whether it rejects, and names and codes of the error's causes. */
 export const Failure = Schema.Struct({
@@ -85,7 +86,7 @@ type Call = OpenCodeConnection["call"]
 
 const calls = (call: Call) =>
   Calls.make(
-    { version: "1.18.33", managed: true, secrets: [], exit: Effect.undefined, call, subscribe: () => Effect.never },
+    { version: tested.to, managed: true, secrets: [], exit: Effect.undefined, call, subscribe: () => Effect.never },
     instanceId,
     "/workspace"
   )

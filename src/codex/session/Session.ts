@@ -24,6 +24,7 @@ import * as History from "./History.ts"
 import * as Listing from "./Listing.ts"
 import * as LiveSession from "./LiveSession.ts"
 import * as Offers from "./Offers.ts"
+import * as Opening from "./Opening.ts"
 import * as Rollout from "./Rollout.ts"
 import * as SessionStart from "./SessionStart.ts"
 import * as Setup from "./Setup.ts"
@@ -97,6 +98,11 @@ export const make = Effect.fn("Codex.startSession")(function*(
     capabilities,
     turnRef: (turnId) => Effect.succeed(turnId),
     checkModel: (model) => checkModel(live, model),
+    rename: (name) =>
+      Effect.mapError(
+        Effect.asVoid(server.peer.call("thread/name/set", { threadId: sessionId, name })),
+        Opening.toAgentError(server)
+      ),
     sendTurn: (turn) => Effect.andThen(gated, Effect.provide(Delivery.send(live, turn), files)),
     steerTurn: (turn) => Effect.andThen(gated, Effect.provide(Delivery.steer(live, turn), files)),
     interruptTurn: (turnId) => Delivery.interrupt(live, turnId),

@@ -18,8 +18,12 @@ export const Agents = Schema.Array(Schema.Struct({
   mode: Schema.Literals(["subagent", "primary", "all"]),
   // `null` where the configuration names the agent.
   hidden: Schema.optional(Schema.NullOr(Schema.Boolean)),
-  permission: Rules
+  permission: Rules,
+  /** What its configuration has it answer with. */
+  model: Schema.optional(Schema.NullOr(Schema.Struct({ providerID: Schema.String, modelID: Schema.String }))),
+  variant: Words
 }))
+export type Agents = typeof Agents.Type
 
 export const Providers = Schema.Struct({
   providers: Schema.Array(Schema.Struct({
@@ -30,7 +34,14 @@ export const Providers = Schema.Struct({
         name: Words,
         variants: Schema.optional(Schema.Record(Schema.String, Schema.Unknown)),
         /** In tokens; 0 where it is not known. */
-        limit: Schema.optional(Schema.Struct({ context: Schema.Finite }))
+        limit: Schema.optional(Schema.Struct({ context: Schema.Finite })),
+        /** What it is given beside words; OpenCode gives it an error text in place of what it does not take. */
+        capabilities: Schema.optional(Schema.Struct({
+          input: Schema.optional(Schema.Struct({
+            image: Schema.optional(Schema.Boolean),
+            pdf: Schema.optional(Schema.Boolean)
+          }))
+        }))
       })
     )
   })),

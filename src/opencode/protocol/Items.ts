@@ -35,7 +35,7 @@ export const fromTool = (part: ToolPart, place: Place): Item => {
       command: text(state.input["command"]) ?? "",
       ...(shownOutput === undefined ? {} : { output: shownOutput }),
       ...(typeof exit === "number" ? { exitCode: exit } : {}),
-      status: status === "completed" && typeof exit === "number" && exit !== 0 ? "failed" : status
+      status: status === "completed" && exit !== 0 && exit !== undefined ? "failed" : status
     }
   }
   const edits = editsOf(part)

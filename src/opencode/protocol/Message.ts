@@ -21,7 +21,9 @@ export const UserInfo = Schema.Struct({
   id: NativeId,
   sessionID: Schema.String,
   role: Schema.Literal("user"),
-  agent: Schema.optional(Schema.String)
+  agent: Schema.optional(Schema.String),
+  /** By the server's clock, in milliseconds since 1970. */
+  time: Schema.optional(Schema.Struct({ created: Schema.optional(Schema.Finite) }))
 })
 
 export const AssistantInfo = Schema.Struct({
@@ -31,11 +33,13 @@ export const AssistantInfo = Schema.Struct({
   /** The user's message that it answers. */
   parentID: Schema.optional(Schema.String),
   agent: Schema.optional(Schema.String),
+  providerID: Schema.optional(Schema.String),
+  modelID: Schema.optional(Schema.String),
   /** Set on the answer of a compaction. */
   summary: Schema.optional(Schema.Boolean),
   finish: Schema.optional(Schema.String),
   error: Schema.optional(ErrorInfo),
-  time: Schema.Struct({ completed: Schema.optional(Schema.Finite) })
+  time: Schema.Struct({ created: Schema.optional(Schema.Finite), completed: Schema.optional(Schema.Finite) })
 })
 export type AssistantInfo = typeof AssistantInfo.Type
 

@@ -15,6 +15,7 @@ import type { ApiRefusal, OpenCodeConnection } from "./Connection.ts"
 export const SessionInfo = Schema.Struct({
   id: Schema.String,
   directory: Schema.String,
+  title: Schema.optional(Schema.String),
   /** The model of the last prompt. */
   model: Schema.optional(Schema.Struct({
     id: Schema.String,
@@ -34,11 +35,19 @@ const Listed = Schema.Array(Schema.Struct({
   time: Schema.Struct({ updated: Schema.Finite })
 }))
 
-const Config = Schema.Struct({
+export const Config = Schema.Struct({
   model: Schema.optional(Schema.String),
-  default_agent: Schema.optional(Schema.String),
-  compaction: Schema.optional(Schema.Struct({ auto: Schema.optional(Schema.Boolean) }))
+  default_agent: Schema.optional(Schema.NullOr(Schema.String)),
+  compaction: Schema.optional(Schema.Struct({ auto: Schema.optional(Schema.Boolean) })),
+  mcp: Schema.optional(Schema.Record(Schema.String, Schema.Struct({ enabled: Schema.optional(Schema.Boolean) })))
 })
+export type Config = typeof Config.Type
+
+/** `error` is for people. */
+const McpServers = Schema.Record(
+  Schema.String,
+  Schema.Struct({ status: Schema.String, error: Schema.optional(Schema.String) })
+)
 
 export type PromptPart =
   | { readonly type: "text"; readonly text: string; readonly synthetic?: boolean }
@@ -144,6 +153,11 @@ export const make = (connection: OpenCodeConnection, instanceId: InstanceId, dir
         call("session.update", (client, signal) =>
           client.session.update({ sessionID, permission: Array.from(rules) }, { signal }))
       ),
+
+    rename: (sessionID: string, title: string) =>
+      plain(
+        call("session.update", (client, signal) => client.session.update({ sessionID, title }, { signal }))
+      ).pipe(Effect.asVoid),
 
     move: (sessionID: string, to: string) =>
       call(
@@ -284,6 +298,11 @@ export const make = (connection: OpenCodeConnection, instanceId: InstanceId, dir
 
     providers: plain(call("config.providers", (client, signal) => client.config.providers({}, { signal }))).pipe(
       Effect.flatMap(decoded("config.providers", Providers))
+    ),
+
+    /** Answers when each of them is connected or has failed, and connects them where nothing has before (1.18.33). */
+    mcpServers: plain(call("mcp.status", (client, signal) => client.mcp.status({}, { signal }))).pipe(
+      Effect.flatMap(decoded("mcp.status", McpServers))
     ),
 
     config: plain(call("config.get", (client, signal) => client.config.get({}, { signal }))).pipe(

@@ -6,16 +6,12 @@ import { Effect, Option, type Path, type Scope } from "effect"
 import type * as AgentProcess from "../../adapter/AgentProcess.ts"
 import * as Executable from "../../adapter/Executable.ts"
 import type { AgentCheck } from "../../provider/AgentCheck.ts"
+import * as Versions from "../protocol/Versions.ts"
 import * as Binary from "./Binary.ts"
 import * as Calls from "./Calls.ts"
 import type * as Connections from "./Connections.ts"
 
-const testedVersions = { from: "1.18.33", to: "1.18.33" }
-
-const isTested = (version: string): boolean =>
-  Executable.isAtLeast(version, testedVersions.from) && Executable.isAtLeast(testedVersions.to, version)
-
-const install = `npm install opencode-ai@${testedVersions.to}`
+const install = `npm install opencode-ai@${Versions.tested.to}`
 
 /** Starts the server, if none runs, where the executable is there. */
 export const check = Effect.fn("OpenCode.check")(function*(
@@ -32,7 +28,7 @@ export const check = Effect.fn("OpenCode.check")(function*(
   const connection = isThere ? Option.getOrUndefined(yield* Effect.option(connections.get)) : undefined
   const version = connection?.version ?? said
   const installed = version !== undefined
-  const tested = installed && isTested(version)
+  const tested = installed && Versions.isTested(version)
   const login = connection === undefined ? "unknown" : yield* Calls.make(connection, instanceId, "").providers.pipe(
     Effect.match({
       onSuccess: ({ providers }) => providers.length === 0 ? "out" as const : "in" as const,
@@ -50,7 +46,7 @@ export const check = Effect.fn("OpenCode.check")(function*(
     installed,
     ...(path === undefined || !installed ? {} : { path }),
     ...(installed ? { version } : {}),
-    testedVersions,
+    testedVersions: Versions.tested,
     tested,
     login,
     ...(fix === undefined ? {} : { fix })

@@ -21,6 +21,7 @@ import type { PlatformError } from "effect/PlatformError"
 import { platform } from "node:process"
 import * as AgentEnvironment from "../../adapter/AgentEnvironment.ts"
 import * as IsolatedHome from "../../adapter/IsolatedHome.ts"
+import { tested } from "../protocol/Versions.ts"
 
 export interface EnvironmentOptions {
   /** The app's own OpenCode configuration: providers, models, agents, MCP servers. */
@@ -205,4 +206,4 @@ const makeHome = (folder: string) =>
     })
   )
 
-const dependencies = { "@opencode-ai/plugin": "1.18.33" }
+const dependencies = { "@opencode-ai/plugin": tested.from }

@@ -7,13 +7,15 @@
  * leaves running shell commands behind, OpenCode 1.18.33), then SIGTERM, then SIGKILL. After that, processes that still
  * carry its marker are ended too.
  */
-import { Duration, Effect, type Path, Redacted } from "effect"
+import { Duration, Effect, Option, type Path, Redacted } from "effect"
 import type { PlatformError } from "effect/PlatformError"
 import { createServer } from "node:net"
 import * as AgentProcess from "../../adapter/AgentProcess.ts"
+import * as Executable from "../../adapter/Executable.ts"
 import type { InstanceId } from "../../domain/Ids.ts"
-import { type AgentError, type AgentStartError, AgentStartFailed } from "../../provider/AdapterError.ts"
+import { AgentMisconfigured, type AgentStartError, AgentStartFailed } from "../../provider/AdapterError.ts"
 import type { ProcessExit } from "../../provider/ProviderAdapter.ts"
+import * as Versions from "../protocol/Versions.ts"
 import * as Binary from "./Binary.ts"
 import { type Endpoint, health, request } from "./Endpoint.ts"
 import * as Environment from "./Environment.ts"
@@ -93,7 +95,7 @@ export const managed = Effect.fn("OpenCode.Server.managed")(function*(
   const ready = Effect.gen(function*() {
     const [, baseUrl = ""] = yield* agent.said(readyLine)
     endpoint = { instanceId, baseUrl, password }
-    const version = yield* health(endpoint, startDeadline)
+    const version = yield* versionOf(endpoint, startDeadline)
     yield* Effect.annotateCurrentSpan({ pid: agent.pid, version })
     return {
       ...endpoint,
@@ -105,17 +107,30 @@ export const managed = Effect.fn("OpenCode.Server.managed")(function*(
       secrets
     }
   })
-  return yield* AgentProcess.awaitReady(agent, ready, startDeadline)
+  return yield* AgentProcess.awaitReady(agent, ready, startDeadline).pipe(
+    Effect.catch((error) =>
+      // One that speaks another protocol may not become ready in a way that is known here.
+      Effect.option(Executable.version({ instanceId, executable })).pipe(
+        Effect.flatMap((version) =>
+          Effect.fail(
+            Option.getOrUndefined(Option.map(version, (found) => Versions.refusal(instanceId, found))) ?? error
+          )
+        )
+      )
+    )
+  )
 })
 
 /** Checks that a server which is already there answers and accepts the password. */
 export const external = Effect.fn("OpenCode.Server.external")(function*(
   options: ExternalOptions
-): Effect.fn.Return<Server, AgentError> {
-  const version = yield* health(options, options.startDeadline ?? Duration.seconds(30))
+): Effect.fn.Return<Server, AgentStartError> {
+  const { baseUrl, instanceId } = options
+  if (!URL.canParse(baseUrl)) return yield* new AgentMisconfigured({ instanceId, setting: "baseUrl", found: baseUrl })
+  const version = yield* versionOf(options, options.startDeadline ?? Duration.seconds(30))
   return {
-    instanceId: options.instanceId,
-    baseUrl: options.baseUrl.replace(/\/+$/, ""),
+    instanceId,
+    baseUrl: baseUrl.replace(/\/+$/, ""),
     password: options.password,
     version,
     exit: Effect.never,
@@ -124,6 +139,13 @@ export const external = Effect.fn("OpenCode.Server.external")(function*(
       ? []
       : [Redacted.value(options.password), ...Environment.login(options.password)]
   }
+})
+
+/** The version of a server that speaks this protocol. */
+const versionOf = Effect.fnUntraced(function*(endpoint: Endpoint, deadline: Duration.Input) {
+  const version = yield* health(endpoint, deadline)
+  const refusal = Versions.refusal(endpoint.instanceId, version)
+  return refusal === undefined ? version : yield* refusal
 })
 
 const freePort = Effect.callback<number>((resume) => {

@@ -5,7 +5,7 @@
  * message under our own id: in a frame, within milliseconds, or else in the history. An error that comes instead may be
  * the refusal, or an echo of the turn before; the history decides. A command becomes a message under our id as well.
  */
-import { Clock, Deferred, Effect, Fiber, type FileSystem, type Path, Schedule } from "effect"
+import { Clock, Deferred, Effect, Fiber, FileSystem, type Path, Schedule } from "effect"
 import type { TurnId } from "../../domain/Ids.ts"
 import {
   type AgentError,
@@ -22,7 +22,7 @@ import type { ApiRefusal } from "../server/Connection.ts"
 import { running } from "../turn/TurnState.ts"
 import * as Attachments from "./Attachments.ts"
 import * as Commands from "./Commands.ts"
-import { apply, type Delivery, type LiveSession } from "./LiveSession.ts"
+import { apply, type Delivery, type LiveSession, tell } from "./LiveSession.ts"
 import * as Models from "./Models.ts"
 import { find } from "./SessionStart.ts"
 import * as Skills from "./Skills.ts"
@@ -52,8 +52,33 @@ export const send = Effect.fn("OpenCode.sendTurn")(function*(
   }
   const messageId = ref ?? (yield* nextId(live))
   const prompt = yield* compose(live, turn, messageId)
+  const unread = yield* Models.unreadable(
+    live.calls,
+    prompt.model,
+    prompt.parts.flatMap((part) => part.type === "file" ? [part] : [])
+  )
+  const before = yield* Clock.currentTimeMillis
   yield* live.handover.withPermits(1)(deliver(live, turn, "Sending", prompt))
+  yield* compareClocks(live, messageId, before)
+  if (unread.length === 0) return
+  const message = `The model ${prompt.model.id} cannot read ${unread.join(", ")}, and is told so`
+  yield* tell(live, [{ _tag: "Warning", turnId, code: "attachment-unreadable", message }])
 })
+
+/** The server has stamped the message between now and `before`, so its clock is compared without a guess. */
+const compareClocks = Effect.fnUntraced(function*(live: LiveSession, messageId: string, before: number) {
+  const created = live.state.messages.get(messageId)?.created
+  const now = yield* Clock.currentTimeMillis
+  if (created === undefined || live.clockTold) return
+  const ahead = created > now ? created - now : created < before ? created - before : 0
+  if (Math.abs(ahead) < clockTolerance) return
+  live.clockTold = true
+  const where = ahead > 0 ? "ahead of" : "behind"
+  const message = `The clock of OpenCode's server is ${Math.round(Math.abs(ahead) / 1000)} s ${where} this host's`
+  yield* tell(live, [{ _tag: "Warning", code: "clock-differs", message }])
+})
+
+const clockTolerance = 1000
 
 export const steer = Effect.fn("OpenCode.steerTurn")(function*(
   live: LiveSession,
@@ -73,10 +98,14 @@ type Outgoing = CommandCall | (Prompt & { readonly messageId: string; readonly c
 /** Everything that can be wrong with a prompt or a command is checked before it is sent. */
 const compose = Effect.fnUntraced(function*(live: LiveSession, turn: ProviderTurn, messageId: string) {
   const { input, turnId } = turn
-  const { attachments = [], command, context = [], model = live.defaults.model, prompt } = input
-  if (input.model !== undefined) yield* Models.available(live.calls, live.instanceId, input.model)
+  const { attachments = [], command, context = [], prompt } = input
   const agent = yield* agentOf(live, turn)
-  if (!live.agents.includes(agent)) return yield* refused(turnId, "AgentNotFound", { agent, available: live.agents })
+  if (!live.agents.has(agent)) {
+    return yield* refused(turnId, "AgentNotFound", { agent, available: Array.from(live.agents.keys()) })
+  }
+  const model = Models.ofTurn(live, input, agent)
+  if (model !== live.defaults.model) yield* Models.available(live.calls, live.instanceId, model)
+  yield* directoryThere(live, turnId)
   const files = yield* Effect.forEach(attachments, (attachment) => Attachments.toPart(attachment, live.calls.directory))
   const skills = yield* Skills.read(live, turn)
   // Not the user's own words.
@@ -107,6 +136,13 @@ const compose = Effect.fnUntraced(function*(live: LiveSession, turn: ProviderTur
   return sent
 })
 
+/** OpenCode works on in a directory that has gone, and each of its tools fails (1.18.33). */
+const directoryThere = Effect.fnUntraced(function*({ calls }: LiveSession, turnId: TurnId) {
+  const fs = yield* FileSystem.FileSystem
+  if (yield* Effect.orElseSucceed(fs.exists(calls.directory), () => true)) return
+  return yield* refused(turnId, "DirectoryMissing", { directory: calls.directory })
+})
+
 /** The plan is an agent of its own here. */
 const agentOf = (live: LiveSession, { input: { agent, mode }, turnId }: ProviderTurn) => {
   const named = agent ?? live.defaults.agent
@@ -131,7 +167,11 @@ const deliver = Effect.fnUntraced(function*(
   const abandon = _tag === "Steering" ? forget : Effect.andThen(forget, Effect.ignore(live.calls.abort(live.sessionId)))
   yield* Effect.gen(function*() {
     live.deliveries.set(messageId, delivery)
-    yield* apply(live, [{ _tag, turnId, messageId }])
+    yield* apply(live, [
+      _tag === "Steering"
+        ? { _tag, messageId }
+        : { _tag, turnId, messageId, using: { model: prompt.model.id, agent: prompt.agent } }
+    ])
     const sent = yield* Effect.result(handOver(live, delivery, prompt))
     const refusal = sent._tag === "Failure" ? refusalOf(turnId, sent.failure) : undefined
     if (refusal !== undefined) {

@@ -56,6 +56,8 @@ export interface LiveSession extends Started {
   readonly compactions: Set<Deferred.Deferred<void>>
   /** The greatest message id that we made. */
   lastOwnId: string | undefined
+  /** The user knows that the server's clock differs. */
+  clockTold: boolean
   /** Set when the scope closes: requests that come now are left to the next resume of the session. */
   closing: boolean
   /** How many batches of frames have come. */
@@ -82,10 +84,12 @@ export const open = Effect.fnUntraced(function*(
     deliveries: new Map(),
     compactions: new Set(),
     lastOwnId: undefined,
+    clockTold: false,
     closing: false,
     heard: 0,
     state: makeState(started.sessionId, started.policy, started.lastMessageId)
   }
+  yield* Queue.offerAll(live.events, started.warnings)
   const frames = yield* connection.subscribe(started.sessionId)
   yield* pump(live, frames).pipe(Effect.forkScoped)
   // Runs first: ends the session's work, and releases fibers that wait for a reader that has gone.
@@ -114,6 +118,10 @@ export const apply = (live: LiveSession, inputs: ReadonlyArray<Input>): Effect.E
     if (events.length > 0) yield* Queue.offerAll(live.events, live.filter(events))
     yield* Effect.forEach(wants, (want) => fulfil(live, want), { discard: true })
   }).pipe(live.lock.withPermits(1), Effect.uninterruptible)
+
+/** Lets out what no frame of the session says. */
+export const tell = (live: LiveSession, events: ReadonlyArray<ProviderEvent>): Effect.Effect<void> =>
+  Effect.suspend(() => Queue.offerAll(live.events, live.filter(events))).pipe(live.lock.withPermits(1), Effect.asVoid)
 
 // --- frames ---
 
@@ -275,11 +283,11 @@ const takeOut = (live: LiveSession, because: Offending.Offence) =>
     const why = because === "refused"
       ? `The model's provider has refused what came last${what}`
       : `What came last${what} does not fit into the model's window`
-    yield* Queue.offer(live.events, {
+    yield* tell(live, [{
       _tag: "Warning",
       code: "prompt-removed",
       message: `${why}. It was taken out of the session, so that the conversation can go on without it.`
-    })
+    }])
   }).pipe(
     Effect.catch((error) => Effect.logWarning("OpenCode keeps a message that its model does not take", error)),
     live.handover.withPermits(1)

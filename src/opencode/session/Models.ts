@@ -5,10 +5,11 @@
  */
 import { Effect } from "effect"
 import type { InstanceId, TurnId } from "../../domain/Ids.ts"
-import type { ModelSelection } from "../../domain/TurnInput.ts"
-import { type AgentError, ModelUnavailable, TurnRefused } from "../../provider/AdapterError.ts"
-import type { Providers } from "../protocol/Catalog.ts"
-import { type Calls, modelParts, type SessionInfo } from "../server/Calls.ts"
+import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
+import type { ModelSelection, TurnInput } from "../../domain/TurnInput.ts"
+import { type AgentError, AgentMisconfigured, ModelUnavailable, TurnRefused } from "../../provider/AdapterError.ts"
+import type { Agents, Providers } from "../protocol/Catalog.ts"
+import { type Calls, type Config, modelParts, type SessionInfo } from "../server/Calls.ts"
 import { firstOf } from "../server/Offers.ts"
 
 export interface Defaults {
@@ -55,6 +56,26 @@ export const available = (
 ): Effect.Effect<void, AgentError | ModelUnavailable> =>
   Effect.flatMap(calls.providers, (providers) => check(instanceId, providers, model))
 
+const known = ({ providers }: Calls, { id }: ModelSelection) =>
+  Effect.map(providers, ({ providers }) => {
+    const { modelID, providerID } = modelParts(id)
+    return providers.find(({ id }) => id === providerID)?.models[modelID]
+  })
+
+/** The files of which the model is told only that it cannot read them. */
+export const unreadable = Effect.fnUntraced(function*(
+  calls: Calls,
+  model: ModelSelection,
+  files: ReadonlyArray<{ readonly mime: string; readonly filename: string }>
+): Effect.fn.Return<ReadonlyArray<string>, AgentError> {
+  const binary = files.filter(({ mime }) => mime.startsWith("image/") || mime === "application/pdf")
+  if (binary.length === 0) return []
+  const input = (yield* known(calls, model))?.capabilities?.input
+  return binary.flatMap(({ filename, mime }) =>
+    (mime === "application/pdf" ? input?.pdf : input?.image) === false ? [filename] : []
+  )
+})
+
 /** No tokenizer makes one token of two words, or of more than 128 characters. */
 const fewestTokens = (text: string): number => Math.max(text.match(/\S+/g)?.length ?? 0, Math.ceil(text.length / 128))
 
@@ -70,31 +91,76 @@ export const fits = Effect.fnUntraced(function*(
 ): Effect.fn.Return<void, AgentError | TurnRefused> {
   const atLeast = texts.reduce((total, text) => total + fewestTokens(text), 0)
   if (atLeast < worthAsking) return
-  const { modelID, providerID } = modelParts(model.id)
-  const { providers } = yield* calls.providers
-  const window = providers.find(({ id }) => id === providerID)?.models[modelID]?.limit?.context ?? 0
+  const window = (yield* known(calls, model))?.limit?.context ?? 0
   // OpenCode says 0 where it does not know.
   if (window === 0 || atLeast <= window) return
   return yield* new TurnRefused({ turnId, name: "PromptTooLong", reason: { atLeast, window } })
 })
 
+/** The agents that a turn may name, each with the model of its own configuration. */
+export type AgentModels = ReadonlyMap<string, ModelSelection | undefined>
+
+export const agentsOf = (agents: Agents): AgentModels =>
+  new Map(
+    agents.filter(({ hidden, mode }) => mode !== "subagent" && hidden !== true).map(({ model, name, variant }) => [
+      name,
+      model == null ? undefined : {
+        id: `${model.providerID}/${model.modelID}`,
+        ...(typeof variant === "string" && variant !== "" ? { variant } : {})
+      }
+    ])
+  )
+
+/** The model of a turn: the one that it names, else that of the agent that it names, else the session's. */
+export const ofTurn = (
+  { agents, defaults }: { readonly agents: AgentModels; readonly defaults: Defaults },
+  { model }: TurnInput,
+  agent: string
+): ModelSelection => model ?? (agent === defaults.agent ? undefined : agents.get(agent)) ?? defaults.model
+
 /**
- * The model and agent of turns that name none: those that were asked for, else the session's last, else the server's
- * own.
+ * The model and agent of turns that name none. The model: the one that was asked for, else the agent's own, else the
+ * session's last, else the server's. One that was only used last may be gone, and then the next counts.
  */
 export const defaults = Effect.fnUntraced(function*(
   calls: Calls,
   instanceId: InstanceId,
   asked: ModelSelection | undefined,
-  session: SessionInfo | undefined
-): Effect.fn.Return<Defaults, AgentError | ModelUnavailable> {
-  const [providers, config] = yield* Effect.all([calls.providers, calls.config], { concurrency: 2 })
+  agents: AgentModels,
+  config: Config,
+  session?: SessionInfo
+): Effect.fn.Return<
+  { readonly defaults: Defaults; readonly warnings: ReadonlyArray<ProviderEvent> },
+  AgentError | ModelUnavailable | AgentMisconfigured
+> {
+  const providers = yield* calls.providers
+  const named = config.default_agent
+  if (named != null && !agents.has(named)) {
+    return yield* new AgentMisconfigured({ instanceId, setting: "default_agent", found: named })
+  }
+  const agent = named ?? (agents.has(build) ? build : Array.from(agents.keys())[0] ?? build)
+  const own = { id: config.model ?? firstOf(providers) ?? "(none configured)" }
+  const said = asked ?? agents.get(agent)
   const last = session?.model
-  const model = asked ??
-    (last === undefined ? undefined : {
-      id: `${last.providerID}/${last.id}`,
-      ...(typeof last.variant !== "string" || last.variant === "default" ? {} : { variant: last.variant })
-    }) ?? { id: config.model ?? firstOf(providers) ?? "(none configured)" }
+  const used: ModelSelection | undefined = last === undefined ? undefined : {
+    id: `${last.providerID}/${last.id}`,
+    ...(typeof last.variant !== "string" || last.variant === "default" ? {} : { variant: last.variant })
+  }
+  const gone = said === undefined && used !== undefined &&
+    (yield* Effect.match(check(instanceId, providers, used), { onFailure: () => true, onSuccess: () => false }))
+  const model = said ?? (gone ? own : used ?? own)
   yield* check(instanceId, providers, model)
-  return { model, agent: config.default_agent ?? "build" }
+  return {
+    defaults: { model, agent },
+    warnings: gone
+      ? [{
+        _tag: "Warning",
+        code: "model-gone",
+        message:
+          `The model ${used.id}, which the session has used last, is not offered any more; ${model.id} answers now`
+      }]
+      : []
+  }
 })
+
+const build = "build"

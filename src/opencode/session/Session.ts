@@ -14,6 +14,7 @@ import * as Compaction from "./Compaction.ts"
 import * as Delivery from "./Delivery.ts"
 import * as History from "./History.ts"
 import * as LiveSession from "./LiveSession.ts"
+import * as McpServers from "./McpServers.ts"
 import * as Models from "./Models.ts"
 import * as Rewind from "./Rewind.ts"
 import * as SessionStart from "./SessionStart.ts"
@@ -30,6 +31,7 @@ export const make = Effect.fn("OpenCode.startSession")(function*(
   const live = yield* LiveSession.open(connection, instanceId, started, gate)
   Compaction.listen(live, input)
   yield* Queue.offerAll(live.events, ProjectText.warning(started.project.ignored))
+  yield* Effect.forkScoped(McpServers.watch(live))
   const files = Context.make(FileSystem.FileSystem, yield* FileSystem.FileSystem).pipe(
     Context.add(Path.Path, yield* Path.Path)
   )
@@ -50,6 +52,7 @@ export const make = Effect.fn("OpenCode.startSession")(function*(
     exit: connection.exit,
     turnRef: () => Delivery.nextId(live),
     checkModel: (model) => Models.available(calls, instanceId, model),
+    rename: (title) => calls.rename(sessionId, title),
     sendTurn: (turn) => Effect.provide(Delivery.send(live, turn), files),
     steerTurn: (turn) => Effect.provide(Delivery.steer(live, turn), files),
     interruptTurn: (turnId) => interrupt(live, turnId),
@@ -128,7 +131,11 @@ const answered = (
       "OpenCodeApiRefusal",
       (refusal): Effect.Effect<never, AgentError | RequestGone> =>
         refusal.status === 404 && refusal.name !== undefined && gone.has(refusal.name)
-          ? Effect.fail(new RequestGone({ requestId }))
+          ? Effect.flatMap(
+            stillWaits(live, requestId),
+            (waits): Effect.Effect<never, AgentError | RequestGone> =>
+              waits ? live.calls.plain(Effect.fail(refusal)) : Effect.fail(new RequestGone({ requestId }))
+          )
           : live.calls.plain(Effect.fail(refusal))
     ),
     Effect.tapError((error) =>
@@ -136,5 +143,19 @@ const answered = (
     ),
     Effect.asVoid
   )
+
+/**
+ * OpenCode looks for a request in the directory that a call names, and says "not found" also where it has it in another.
+ * One that was answered elsewhere is told of by a frame, and a session that does not work waits for nothing.
+ */
+const stillWaits = Effect.fnUntraced(function*(live: LiveSession.LiveSession, requestId: RequestId) {
+  yield* Effect.sleep("500 millis")
+  const open = live.state.requests.get(requestId)?.asked
+  if (open === undefined) return false
+  return yield* Effect.match(live.calls.busy, {
+    onSuccess: (busy) => busy.has(open.request.sessionID),
+    onFailure: () => true
+  })
+})
 
 const gone = new Set(["PermissionNotFoundError", "QuestionNotFoundError"])

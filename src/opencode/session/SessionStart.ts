@@ -4,8 +4,10 @@
  */
 import { Clock, Effect, FileSystem, type Path, Schedule } from "effect"
 import { type InstanceId, SessionId } from "../../domain/Ids.ts"
+import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
 import {
   type AgentError,
+  AgentMisconfigured,
   CapabilityMissing,
   CursorRejected,
   DirectoryUnreachable,
@@ -18,6 +20,7 @@ import type { ProviderSession, StartInput, StartSessionError } from "../../provi
 import { accept } from "../../provider/ResumeCursor.ts"
 import { cursor, provider } from "../protocol/Cursor.ts"
 import type { Info } from "../protocol/Message.ts"
+import * as Versions from "../protocol/Versions.ts"
 import * as Calls from "../server/Calls.ts"
 import type { OpenCodeConnection } from "../server/Connection.ts"
 import * as Permissions from "../turn/Permissions.ts"
@@ -30,8 +33,12 @@ export interface Started {
   readonly origin: ProviderSession["origin"]
   readonly policy: Permissions.Policy
   readonly project: Project.Project
-  readonly agents: ReadonlyArray<string>
+  readonly agents: Models.AgentModels
   readonly defaults: Models.Defaults
+  /** The MCP servers that are configured and switched on. */
+  readonly mcpServers: ReadonlyArray<string>
+  /** What the user should know of the start. */
+  readonly warnings: ReadonlyArray<ProviderEvent>
   readonly lastMessageId: string | undefined
   readonly serverTime: ServerTime
 }
@@ -71,15 +78,25 @@ export const start = (
       default:
         return create(connection, instanceId, input)
     }
-  })
+  }).pipe(
+    Effect.catchTag(
+      "AgentProtocolError",
+      (error): Effect.Effect<never, StartSessionError> =>
+        error.name !== undefined && configurationErrors.has(error.name)
+          ? new AgentMisconfigured({ instanceId, setting: error.name, found: error.body })
+          : Effect.fail(error)
+    )
+  )
+
+/** OpenCode reads the configuration with the first call in a directory, and answers each with these (1.18.33). */
+const configurationErrors = new Set(["ConfigJsonError", "ConfigInvalidError", "ConfigFrontmatterError"])
 
 const create = Effect.fnUntraced(function*(connection: OpenCodeConnection, instanceId: InstanceId, input: StartInput) {
   const { directory, from, model, runtimeMode, threadId, title } = input
   const asked = Calls.make(connection, instanceId, directory)
-  const [agents, known] = yield* Effect.all([
-    asked.agents,
-    Models.defaults(asked, instanceId, model, undefined)
-  ], { concurrency: 2 })
+  const [agents, config] = yield* Effect.all([asked.agents, asked.config], { concurrency: 2 })
+  const named = Models.agentsOf(agents)
+  const { defaults: known, warnings } = yield* Models.defaults(asked, instanceId, model, named, config)
   const defaults = yield* withPersona(instanceId, input, agents, known)
   const rules = Permissions.sessionRules(runtimeMode, agents)
   const session = yield* asked.create(title, { threadId }, rules)
@@ -102,8 +119,10 @@ const create = Effect.fnUntraced(function*(connection: OpenCodeConnection, insta
     origin: { _tag: "New" },
     policy: Permissions.policy(runtimeMode, agents, project.rules),
     project,
-    agents: agents.map(({ name }) => name),
+    agents: named,
     defaults,
+    mcpServers: mcpServersOf(config),
+    warnings: [...Versions.warnings(connection.version), ...warnings],
     lastMessageId: yield* lastMessage(calls, session.id),
     serverTime: yield* serverTime(session)
   } satisfies Started
@@ -115,17 +134,17 @@ const resume = Effect.fnUntraced(function*(
   input: StartInput,
   sessionId: string
 ) {
-  const { model, runtimeMode } = input
+  const { model, runtimeMode, title } = input
   const found = yield* find(Calls.make(connection, instanceId, input.directory), instanceId, sessionId)
   const origin = yield* bring(connection, instanceId, found, input.directory)
   const directory = origin._tag === "Moved" ? origin.to : found.directory
   const calls = Calls.make(connection, instanceId, directory)
   const project = yield* Project.read(directory, input.projectConfig)
   yield* quiet(calls, sessionId)
-  const [agents, known] = yield* Effect.all([
-    calls.agents,
-    Models.defaults(calls, instanceId, model, found)
-  ], { concurrency: 2 })
+  if (title !== undefined && title !== found.title) yield* calls.rename(sessionId, title)
+  const [agents, config] = yield* Effect.all([calls.agents, calls.config], { concurrency: 2 })
+  const named = Models.agentsOf(agents)
+  const { defaults: known, warnings } = yield* Models.defaults(calls, instanceId, model, named, config, found)
   const defaults = yield* withPersona(instanceId, input, agents, known)
   yield* enforce(calls, instanceId, sessionId, input, Permissions.sessionRules(runtimeMode, agents))
   return {
@@ -134,8 +153,10 @@ const resume = Effect.fnUntraced(function*(
     origin: origin._tag === "Moved" ? { _tag: "Moved", from: origin.from } : origin,
     policy: Permissions.policy(runtimeMode, agents, project.rules),
     project,
-    agents: agents.map(({ name }) => name),
+    agents: named,
     defaults,
+    mcpServers: mcpServersOf(config),
+    warnings: [...Versions.warnings(connection.version), ...warnings],
     lastMessageId: yield* withdrawPending(calls, sessionId),
     serverTime: yield* serverTime(found)
   } satisfies Started
@@ -154,6 +175,8 @@ const withPersona = (
     ? new SetupRefused({ instanceId, part: "agent", reason: "unsupported", name: agent })
     : Effect.succeed({ ...defaults, agent })
 }
+const mcpServersOf = ({ mcp = {} }: Calls.Config): ReadonlyArray<string> =>
+  Object.entries(mcp).flatMap(([name, { enabled }]) => enabled === false ? [] : [name])
 
 const lastMessage = (calls: Calls.Calls, sessionId: string) =>
   Effect.map(calls.messages(sessionId, 1), (messages) => messages.at(-1)?.info.id)

@@ -6,7 +6,10 @@
  * it. How it ends is told in {@link ./TurnEnd.ts}.
  */
 import * as ItemLedger from "../../adapter/ItemLedger.ts"
-import type { CompactionPart, Info, Part, Stored } from "../protocol/Message.ts"
+import { TurnId } from "../../domain/Ids.ts"
+import type { CompactionPart, FilePart, Info, Part, Stored, TextPart } from "../protocol/Message.ts"
+import * as Changes from "./Changes.ts"
+import * as OtherClients from "./OtherClients.ts"
 import * as Subagents from "./Subagents.ts"
 import * as TurnEnd from "./TurnEnd.ts"
 import * as TurnItems from "./TurnItems.ts"
@@ -65,9 +68,16 @@ export const reduce = (state: State, input: Input): Step => {
       return step(state, [{ _tag: "Unrecognized", ...inTurn(state), type: input.type, raw: input.raw }])
     case "Sending":
       // A subagent that worked when the last turn ended may be done since, without a word on what it left open.
-      return andThen(TurnItems.closeAll(state), (state) => step(begin(state, input)))
+      return andThen(
+        TurnItems.closeAll(state),
+        (state) => step({ ...begin(state, input), own: including(state.own, input.messageId), using: input.using })
+      )
     case "Steering":
-      return step(withTurn(state, (turn) => ({ prompts: put(turn.prompts, input.messageId, false) })))
+      return step(
+        withTurn({ ...state, own: including(state.own, input.messageId) }, (turn) => ({
+          prompts: put(turn.prompts, input.messageId, false)
+        }))
+      )
     case "NotSent":
       return step(
         state.turn?.messageId === input.messageId
@@ -96,7 +106,10 @@ export const reduce = (state: State, input: Input): Step => {
 // --- our prompts ---
 
 /** A new turn; only what subagents in the background still do is carried over. */
-const begin = (state: State, { turnId, messageId }: Extract<Input, { _tag: "Sending" }>): State => {
+const begin = (
+  state: State,
+  { turnId, messageId }: Pick<Extract<Input, { _tag: "Sending" }>, "turnId" | "messageId">
+): State => {
   const busy = (sessionId: string) => sessionId !== state.root && state.children.get(sessionId) === true
   return {
     ...state,
@@ -118,6 +131,8 @@ const begin = (state: State, { turnId, messageId }: Extract<Input, { _tag: "Send
     items: ItemLedger.nextTurn(state.items),
     children: new Map(Array.from(state.children).filter(([, busy]) => busy)),
     compactions: new Set(),
+    said: new Set(),
+    foreign: new Set(),
     usage: new Map(),
     declined: new Set()
   }
@@ -147,6 +162,7 @@ const message = (state: State, info: Info): Step => {
       agent,
       summary,
       parent: parentOf(info),
+      created: info.time?.created,
       brought: state.messages.get(id)?.brought ?? "nothing"
     }),
     lastMessageId: isRoot && id > (state.lastMessageId ?? "") ? id : state.lastMessageId
@@ -161,7 +177,7 @@ const message = (state: State, info: Info): Step => {
   const turn = running(known)
   if (turn === undefined || !isOf(turn, id, info.parentID) || id < (turn.last?.id ?? "")) return step(known)
   const error = id === turn.last?.id ? turn.error : undefined
-  return step({ ...known, turn: { ...turn, last: info, error } })
+  return Changes.of({ ...known, turn: { ...turn, last: info, error } }, info)
 }
 
 const parentOf = (info: Info): string | undefined => info.role === "assistant" ? info.parentID : undefined
@@ -172,6 +188,7 @@ const part = (state: State, part: Part, recovered: boolean): Step => {
     return isRoot && !state.compactions.has(part.id) ? compactionBegan(state, part) : step(state)
   }
   const owner = state.messages.get(part.messageID)
+  if (owner?.role === "user" && isRoot && (part.type === "text" || part.type === "file")) return words(state, part)
   if (owner?.role !== "assistant") return step(state)
   if (isRoot && owner.summary && part.type === "text" && state.compaction !== undefined) {
     return step({ ...state, compaction: { ...state.compaction, summary: part.text } })
@@ -185,6 +202,26 @@ const part = (state: State, part: Part, recovered: boolean): Step => {
   }
   const says = part.type === "text" && part.text !== "" && owner.brought === "nothing"
   return TurnItems.textPart(says ? bringing(state, part.messageID, "text") : state, part, recovered)
+}
+
+/** A part of a user's message: ours, one that OpenCode has written itself, or another client's. */
+const words = (state: State, part: TextPart | FilePart): Step => {
+  const { messageID: messageId } = part
+  if (state.own.has(messageId)) {
+    return step(part.type === "text" ? { ...state, said: including(state.said, part.text) } : state)
+  }
+  const item = OtherClients.itemOf(state, part)
+  if (item === undefined) return step(state)
+  const tell = (state: State) =>
+    step({ ...state, foreign: including(state.foreign, part.id) }, [
+      { _tag: "ItemStarted", ...inTurn(state), item },
+      { _tag: "ItemCompleted", ...inTurn(state), item }
+    ])
+  if (state.turn !== undefined) return tell(state)
+  const turnId = TurnId.make(messageId)
+  const begun = withTurn(begin(state, { turnId, messageId }), () => ({ prompts: new Map([[messageId, true]]) }))
+  const began = { _tag: "TurnBegan", turnId, cause: "other-client" } as const
+  return andThen(step(begun, [began], [{ _tag: "Accepted", messageId }]), tell)
 }
 
 const bringing = (state: State, messageId: string, brought: Brought): State => {

@@ -123,7 +123,9 @@ export const verdict = (
       ? failed({ _tag: "Refused", name, ...(data?.message === undefined ? {} : { message: data.message }) })
       : outcomeOfError(turn.error, turn.interrupting)
   }
-  return final ? failed({ _tag: "Other", name: "NoOutcome" }) : undefined
+  if (!final) return undefined
+  // The stream was lost, and nothing works on what it left half done: the server that did is another one now.
+  return failed(turn.holed && !answers ? { _tag: "SessionLost" } : { _tag: "Other", name: "NoOutcome" })
 }
 
 /** OpenCode went idle instead of going on: a compaction that had to come first was not allowed, or failed. */

@@ -38,6 +38,11 @@ export interface Turn {
 
 export type Brought = Extract<ProviderEvent, { readonly _tag: "StepEnded" }>["brought"]
 
+export interface Using {
+  readonly model: string
+  readonly agent: string
+}
+
 export interface OpenRequest {
   readonly turnId: TurnId | undefined
   readonly asked:
@@ -61,6 +66,8 @@ export interface State {
       readonly summary: boolean
       /** The user's message that it answers. */
       readonly parent: string | undefined
+      /** By the server's clock, in milliseconds since 1970. */
+      readonly created: number | undefined
       /** What its one call of the model has brought so far. */
       readonly brought: Brought
     }
@@ -69,6 +76,13 @@ export interface State {
   readonly items: ItemLedger.ItemLedger<TextPart | ToolPart>
   /** Parts that requested a compaction, since the turn began. */
   readonly compactions: ReadonlySet<string>
+  /** Messages of ours, and what they say: OpenCode repeats it after an overflow. */
+  readonly own: ReadonlySet<string>
+  readonly said: ReadonlySet<string>
+  /** Parts of another client's messages that were told. */
+  readonly foreign: ReadonlySet<string>
+  /** The model and the agent that were last told of. */
+  readonly using: Using | undefined
   readonly usage: ReadonlyMap<string, Usage>
   readonly requests: ReadonlyMap<RequestId, OpenRequest>
   readonly declined: ReadonlySet<string>
@@ -94,6 +108,10 @@ export const make = (root: string, policy: Policy, lastMessageId: string | undef
   messages: new Map(),
   items: ItemLedger.empty,
   compactions: new Set(),
+  own: new Set(),
+  said: new Set(),
+  foreign: new Set(),
+  using: undefined,
   usage: new Map(),
   requests: new Map(),
   declined: new Set(),
@@ -107,7 +125,7 @@ export const make = (root: string, policy: Policy, lastMessageId: string | undef
 export type Input =
   | Frame
   /** A prompt is about to be sent: as a new turn, or into the running one. */
-  | { readonly _tag: "Sending"; readonly turnId: TurnId; readonly messageId: string }
+  | { readonly _tag: "Sending"; readonly turnId: TurnId; readonly messageId: string; readonly using?: Using }
   | { readonly _tag: "Steering"; readonly messageId: string }
   /** A prompt was proved not to have arrived. */
   | { readonly _tag: "NotSent"; readonly messageId: string }

@@ -58,7 +58,8 @@ export const rules: ReadonlyArray<Rule> = [
       for (const event of events) {
         if (!("item" in event) && event._tag !== "ItemDelta") continue
         if ("item" in event) {
-          yield* expect(event.item._tag !== "UserMessage", "the user's words are in TurnStarted alone", event)
+          const own = event.item._tag === "UserMessage" && event.item.origin === undefined
+          yield* expect(!own, "the user's words are in TurnStarted alone", event)
         }
         const itemId = event._tag === "ItemDelta" ? event.itemId : event.item.itemId
         const key = `${event.turnId ?? ""} ${itemId}`

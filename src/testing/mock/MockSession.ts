@@ -39,6 +39,7 @@ export const handle = (live: Live, origin: ProviderSession["origin"], directory:
     exit: Effect.sync(() => live.exit),
     turnRef: (turnId) => Effect.succeed(agent.turnRefs ? `ref-${turnId}` : undefined),
     checkModel: (model) => Effect.andThen(reach(live, "check a model"), checkModel(agent, model)),
+    rename: () => reach(live, "rename"),
     sendTurn: (turn) => sendTurn(live, turn),
     steerTurn: (turn) => steerTurn(live, turn),
     interruptTurn: (turnId) => interruptTurn(live, turnId),

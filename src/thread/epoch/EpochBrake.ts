@@ -83,8 +83,13 @@ export const spend = (draft: Draft.Draft, { turnId, usage }: Of<"UsageUpdated">)
 }
 
 /** The agent has begun a turn of its own. */
-export const own = (draft: Draft.Draft, { turnId }: Of<"TurnBegan">): void => {
+export const own = (draft: Draft.Draft, { cause, turnId }: Of<"TurnBegan">): void => {
   const { ownTurns } = draft.state.setup.limits
+  // A user has begun it, elsewhere.
+  if (cause === "other-client") {
+    draft.state.ownTurns = 0
+    return
+  }
   draft.state.ownTurns++
   if (draft.state.ownTurns <= ownTurns) return
   EpochTurn.update(draft, turnId, (turn) => brake(turn, reached("own-turns", ownTurns)))

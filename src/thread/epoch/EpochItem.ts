@@ -21,7 +21,7 @@ export const take = (
       break
     case "ItemStarted":
     case "ItemUpdated":
-      if (event.item._tag !== "UserMessage") show(draft, event.item, event.turnId)
+      if (event.item._tag !== "UserMessage" || event.item.origin !== undefined) show(draft, event.item, event.turnId)
       break
     case "ItemDetached":
       show(draft, event.item, event.turnId)

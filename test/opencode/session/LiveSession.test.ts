@@ -17,6 +17,7 @@ import type {
 import * as LiveSession from "../../../src/opencode/session/LiveSession.ts"
 import * as Project from "../../../src/opencode/session/Project.ts"
 import * as Permissions from "../../../src/opencode/turn/Permissions.ts"
+import { tested } from "../../support/Versions.ts"
 
 const instanceId = InstanceId.make("opencode")
 const sessionId = "ses_1"
@@ -46,7 +47,7 @@ const said = {
 const restored = Effect.fnUntraced(function*(answers: (operation: string) => unknown) {
   const frames = yield* Queue.unbounded<SessionFrame | StreamRestored, Cause.Done>()
   const connection: OpenCodeConnection = {
-    version: "1.18.33",
+    version: tested.to,
     managed: false,
     secrets: [],
     exit: Effect.undefined,
@@ -59,7 +60,9 @@ const restored = Effect.fnUntraced(function*(answers: (operation: string) => unk
     origin: { _tag: "New" },
     policy: Permissions.policy("full-access", []),
     project: Project.none,
-    agents: ["build"],
+    agents: new Map([["build", undefined]]),
+    mcpServers: [],
+    warnings: [],
     defaults: { model: { id: "scripted/one" }, agent: "build" },
     lastMessageId: undefined,
     serverTime: { millis: 0, at: 0n }
