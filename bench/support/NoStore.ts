@@ -25,6 +25,7 @@ const sessionStore = (): SessionStore["Service"] => {
     tombstone: () => none,
     boundSessions: () => Effect.succeed(new Map()),
     getCursor: () => none,
+    spent: () => Effect.succeed({ tokens: 0, costUsd: 0 }),
     configureThread: () => Effect.succeed(position),
     commit: ({ parts, threadId }) =>
       Effect.sync(() => {

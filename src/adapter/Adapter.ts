@@ -170,6 +170,7 @@ export const least: Omit<Capabilities, "runtimeModes" | "projectConfig" | "compa
   denyReason: false,
   tasks: false,
   steps: false,
+  usage: "none",
   attachments: false,
   history: false
 }

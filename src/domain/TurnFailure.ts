@@ -35,9 +35,12 @@ export const TurnFailure = Schema.TaggedUnion({
   DeadlineExceeded: { deadline: Schema.Literals(["turn", "no-progress"]), millis: Schema.Finite },
   /**
    * One of the app's `limits` was met, which is `max`; the turn was interrupted. `tokens` and `cost` (in US dollars) are of
-   * the turn, `identical-calls` and `own-turns` in a row.
+   * the turn, `thread-tokens` and `thread-cost` of all turns of the thread, `identical-calls` and `own-turns` in a row.
    */
-  LimitReached: { limit: Schema.Literals(["identical-calls", "tokens", "cost", "own-turns"]), max: Schema.Finite },
+  LimitReached: {
+    limit: Schema.Literals(["identical-calls", "tokens", "cost", "thread-tokens", "thread-cost", "own-turns"]),
+    max: Schema.Finite
+  },
   /** The agent's process or connection ended under the turn. */
   SessionLost: {
     exitCode: Schema.optionalKey(Schema.Int),

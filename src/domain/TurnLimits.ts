@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Schema } from "effect"
+import { Schema, Struct } from "effect"
 
 const AtLeastOne = Schema.Int.check(Schema.isGreaterThanOrEqualTo(1))
 
@@ -25,6 +25,10 @@ export const TurnLimits = Schema.Struct({
   tokens: Schema.optionalKey(AtLeastOne),
   /** US dollars of one turn. Default: none. */
   costUsd: Schema.optionalKey(Schema.Finite.check(Schema.isGreaterThan(0))),
+  /** Tokens of all turns of a thread together. Default: none. */
+  threadTokens: Schema.optionalKey(AtLeastOne),
+  /** US dollars of all turns of a thread together. Default: none. */
+  threadCostUsd: Schema.optionalKey(Schema.Finite.check(Schema.isGreaterThan(0))),
   /** Turns that the agent begins in a row, without one of the user. Default 20. */
   ownTurns: Schema.optionalKey(AtLeastOne)
 })
@@ -36,12 +40,33 @@ export const TurnLimits = Schema.Struct({
 export interface TurnLimits extends Schema.Schema.Type<typeof TurnLimits> {}
 
 /**
- * The limits that hold; `Infinity` where there is none.
+ * @since 0.1.0
+ * @category models
+ */
+export type Limit = keyof TurnLimits
+
+/**
+ * The limits that hold; `Infinity` where there is none. `given`: those that the app has set.
  *
  * @since 0.1.0
  * @category models
  */
-export type Resolved = Required<TurnLimits>
+export interface Resolved extends Required<TurnLimits> {
+  readonly given: ReadonlyArray<Limit>
+}
+
+const defaults: Required<TurnLimits> = {
+  emptySteps: 5,
+  warnCalls: 10,
+  identicalCalls: Number.POSITIVE_INFINITY,
+  tokens: Number.POSITIVE_INFINITY,
+  costUsd: Number.POSITIVE_INFINITY,
+  threadTokens: Number.POSITIVE_INFINITY,
+  threadCostUsd: Number.POSITIVE_INFINITY,
+  ownTurns: 20
+}
+
+const names = Struct.keys(defaults)
 
 /**
  * The given limits over the defaults. A key with the value `undefined` counts as absent.
@@ -49,13 +74,34 @@ export type Resolved = Required<TurnLimits>
  * @since 0.1.0
  * @category resolving
  */
-export const resolve = (
-  given: { readonly [K in keyof TurnLimits]?: TurnLimits[K] | undefined } = {}
-): Resolved => ({
-  emptySteps: given.emptySteps ?? 5,
-  warnCalls: given.warnCalls ?? 10,
-  identicalCalls: given.identicalCalls ?? Number.POSITIVE_INFINITY,
-  tokens: given.tokens ?? Number.POSITIVE_INFINITY,
-  costUsd: given.costUsd ?? Number.POSITIVE_INFINITY,
-  ownTurns: given.ownTurns ?? 20
+export const resolve = (given: { readonly [K in Limit]?: TurnLimits[K] | undefined } = {}): Resolved => ({
+  emptySteps: given.emptySteps ?? defaults.emptySteps,
+  warnCalls: given.warnCalls ?? defaults.warnCalls,
+  identicalCalls: given.identicalCalls ?? defaults.identicalCalls,
+  tokens: given.tokens ?? defaults.tokens,
+  costUsd: given.costUsd ?? defaults.costUsd,
+  threadTokens: given.threadTokens ?? defaults.threadTokens,
+  threadCostUsd: given.threadCostUsd ?? defaults.threadCostUsd,
+  ownTurns: given.ownTurns ?? defaults.ownTurns,
+  given: names.filter((name) => given[name] !== undefined)
 })
+
+const ofTokens: ReadonlySet<Limit> = new Set<Limit>(["tokens", "threadTokens"])
+const ofCost: ReadonlySet<Limit> = new Set<Limit>(["costUsd", "threadCostUsd"])
+
+/**
+ * The first of the limits that the app has set which an agent cannot be held to, because it does not tell of its steps, its
+ * tokens or its costs.
+ *
+ * @since 0.1.0
+ * @category predicates
+ */
+export const unenforceable = (
+  { given }: Resolved,
+  agent: { readonly steps: boolean; readonly usage: "tokens-and-cost" | "tokens" | "none" }
+): Limit | undefined =>
+  given.find((limit) =>
+    (limit === "emptySteps" && !agent.steps) ||
+    (ofTokens.has(limit) && agent.usage === "none") ||
+    (ofCost.has(limit) && agent.usage !== "tokens-and-cost")
+  )

@@ -68,3 +68,42 @@ export const add = (a: Usage, b: Usage): Usage =>
       return one === undefined && other === undefined ? [] : [[field, (one ?? 0) + (other ?? 0)]]
     })
   )
+
+/**
+ * All tokens together, cached ones included.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const tokens = ({ cacheRead = 0, cacheWrite = 0, input = 0, output = 0, reasoning = 0 }: Usage): number =>
+  input + output + reasoning + cacheRead + cacheWrite
+
+/**
+ * What the turns of a thread have used together.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Spent {
+  readonly tokens: number
+  readonly costUsd: number
+}
+
+/**
+ * Nothing was used.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const nothingSpent: Spent = { tokens: 0, costUsd: 0 }
+
+/**
+ * With one more turn.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const spend = (spent: Spent, usage: Usage | undefined): Spent =>
+  usage === undefined
+    ? spent
+    : { tokens: spent.tokens + tokens(usage), costUsd: spent.costUsd + (usage.costUsd ?? 0) }

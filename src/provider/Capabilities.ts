@@ -108,6 +108,8 @@ export const Capabilities = Schema.Struct({
   tasks: Schema.Boolean,
   /** Whether the agent tells of each call of its model (`StepEnded`). */
   steps: Schema.Boolean,
+  /** What the agent tells of a turn's usage: tokens, and what they cost where its model has a price. */
+  usage: Schema.Literals(["tokens-and-cost", "tokens", "none"]),
   attachments: Schema.Boolean,
   /** Whether the provider's own history can be read back, for `history` and `evidence`. */
   history: Schema.Boolean

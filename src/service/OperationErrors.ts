@@ -45,6 +45,7 @@ const start = [
   Adapter.ModelUnavailable,
   Service.InstanceNotFound,
   Service.DirectoryInvalid,
+  Service.LimitUnenforceable,
   Service.ThreadStopping,
   ...epoch
 ] as const

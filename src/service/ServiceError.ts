@@ -12,6 +12,25 @@ export { of as toPublic, PublicError } from "../domain/PublicError.ts"
 export * from "./InputError.ts"
 
 /**
+ * The app has set a limit that the agent cannot be held to, because it does not tell what the limit is about.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class LimitUnenforceable
+  extends Schema.TaggedError<LimitUnenforceable>("effect-coding-agents/LimitUnenforceable")("LimitUnenforceable", {
+    instanceId: InstanceId,
+    /** Its key in `settings.limits`. */
+    limit: Schema.String
+  }, { httpApiStatus: 422 })
+{
+  readonly retryable = false
+  override get message() {
+    return `${this.instanceId} does not tell what the limit "${this.limit}" is about, so it cannot be held to it`
+  }
+}
+
+/**
  * No layer has registered this provider instance. `known` lists those that are there.
  *
  * @category errors

@@ -20,6 +20,7 @@ import type { SqlClient } from "effect/sql"
 import type { Epoch, InstanceId, ItemId, Position, RequestId, SessionId, ThreadId, TurnId } from "../domain/Ids.ts"
 import type { ThreadEvent } from "../domain/ThreadEvent.ts"
 import type { Binding, TurnRecord } from "../domain/ThreadRecord.ts"
+import type { Spent } from "../domain/Usage.ts"
 import { AgentProcesses } from "../process/AgentProcesses.ts"
 import type { Commit, Intent, NewThread } from "./Commit.ts"
 import { HookOutbox } from "./HookOutbox.ts"
@@ -128,6 +129,8 @@ export class SessionStore extends Context.Service<SessionStore, {
   /** Records that the provider proved not to have the turn. */
   readonly refuseTurn: (turnId: TurnId, at: number) => Effect.Effect<void, StoreFailed>
   readonly getTurn: (turnId: TurnId) => Effect.Effect<Option.Option<TurnRecord>, StoreFailed | TurnUnreadable>
+  /** What the thread's turns have used together, as far as their agents have told. */
+  readonly spent: (threadId: ThreadId) => Effect.Effect<Spent, StoreFailed>
   /** The ids under which the provider's history has the thread's turns, where the adapter chose them. */
   readonly turnRefs: (threadId: ThreadId) => Effect.Effect<ReadonlyMap<TurnId, string>, StoreFailed>
   /**

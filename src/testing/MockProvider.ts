@@ -187,6 +187,7 @@ const allCapabilities: Capabilities = {
   denyReason: true,
   tasks: true,
   steps: false,
+  usage: "tokens-and-cost",
   attachments: true,
   history: true
 }

@@ -12,7 +12,9 @@ import type { ProjectDecision } from "../domain/ProjectConfig.ts"
 import type { EventBody } from "../domain/ThreadEvent.ts"
 import type { Binding, BoundThread } from "../domain/ThreadRecord.ts"
 import type { TranscriptTurn } from "../domain/Transcript.ts"
+import * as TurnLimits from "../domain/TurnLimits.ts"
 import type { CompactionVerdict, ProviderAdapter, ProviderSession } from "../provider/ProviderAdapter.ts"
+import { LimitUnenforceable } from "../service/ServiceError.ts"
 import type { Part } from "../store/Commit.ts"
 import * as CompactionGate from "./CompactionGate.ts"
 import * as Epoch from "./epoch/Epoch.ts"
@@ -50,6 +52,8 @@ export const open = Effect.fnUntraced(function*(
   const begin = Effect.gen(function*() {
     yield* deps.makeRoom(cell.threadId)
     const adapter = yield* deps.adapterOf(plan.instanceId)
+    const limit = TurnLimits.unenforceable(deps.settings.limits, adapter.capabilities)
+    if (limit !== undefined) return yield* new LimitUnenforceable({ instanceId: plan.instanceId, limit })
     const directory = yield* deps.realDirectory(plan.directory)
     const project = deps.projectOf(adapter, { ...plan, directory })
     const { continuity, session } = yield* SessionStart.run({
@@ -169,6 +173,9 @@ const bind = Effect.fnUntraced(function*(
     activeAt: at
   }
   const cursor = Option.getOrUndefined(yield* session.cursor)
+  const { threadCostUsd, threadTokens } = deps.settings.limits
+  const limited = Number.isFinite(threadCostUsd) || Number.isFinite(threadTokens)
+  const spent = limited ? yield* deps.store.spent(cell.threadId) : undefined
   const live: LiveEpoch.LiveEpoch = {
     binding,
     adapter,
@@ -177,13 +184,17 @@ const bind = Effect.fnUntraced(function*(
     log: cell.log,
     policy,
     continuity,
-    state: EpochState.make({
-      policy,
-      limits: deps.settings.limits,
-      held: session.capabilities.compactionGate === "blocking" && started.gated,
-      // Ordered by time, as turn ids are.
-      compactionPrefix: `cmp_${at.toString(16).padStart(12, "0")}-${randomUUID()}`
-    }, activeAt),
+    state: EpochState.make(
+      {
+        policy,
+        limits: deps.settings.limits,
+        held: session.capabilities.compactionGate === "blocking" && started.gated,
+        // Ordered by time, as turn ids are.
+        compactionPrefix: `cmp_${at.toString(16).padStart(12, "0")}-${randomUUID()}`
+      },
+      activeAt,
+      spent
+    ),
     modelChanged: false,
     turns: new Map(),
     compactions: new Map(),

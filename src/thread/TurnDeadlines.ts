@@ -79,7 +79,13 @@ export const start = (
   onUnresponsive: Effect.Effect<void>
 ): Effect.Effect<unknown> =>
   Effect.suspend(() => {
-    if (live.watched) return Effect.void
+    if (live.watched) {
+      const { running } = live.state
+      // The watch sleeps until a deadline of an earlier turn; a limit may have been met while this one was on its way.
+      return running?.deadline !== undefined && live.braked !== running.turnId
+        ? brake(deps, live, onUnresponsive)
+        : Effect.void
+    }
     live.watched = true
     return watch(deps, live, onUnresponsive).pipe(
       Effect.onError(() =>

@@ -73,6 +73,7 @@ const wrapped = (store: Store, fails: (operation: string) => boolean): Store => 
     lateEvents: (query) => guard("lateEvents", store.lateEvents(query)),
     rewinds: (threadId) => guard("rewinds", store.rewinds(threadId)),
     endOfLog: (threadId) => guard("endOfLog", store.endOfLog(threadId)),
+    spent: (threadId) => guard("spent", store.spent(threadId)),
     turnRefs: (threadId) => guard("turnRefs", store.turnRefs(threadId)),
     requestStatus: (threadId, requestId) => guard("requestStatus", store.requestStatus(threadId, requestId)),
     dueThreads: (query) => guard("dueThreads", store.dueThreads(query)),

@@ -45,6 +45,7 @@ export const register = Effect.fnUntraced(function*(
     denyReason: true,
     tasks: true,
     steps: true,
+    usage: "tokens-and-cost",
     attachments: true,
     history: true,
     ...options.capabilities

@@ -26,18 +26,27 @@ const command = (command: string): ProviderEvent => ({
 const midway = Effect.gen(function*() {
   const agents = yield* ProviderService
   const says = yield* Queue.unbounded<ProviderEvent>()
+  const saysNext = yield* Queue.unbounded<ProviderEvent>()
+  const sessions = [says, saysNext]
   const asked: Array<TurnId> = []
   yield* PlainAgent.register({
-    events: Stream.fromQueue(says),
+    events: Stream.suspend(() => Stream.fromQueue(sessions.shift() ?? says)),
     interruptTurn: (turnId) =>
       Effect.suspend(() => {
         asked.push(turnId)
-        return Effect.asVoid(Queue.offer(says, { _tag: "TurnInterrupted", turnId, by: "user", usage: zero }))
+        return Effect.asVoid(
+          Queue.offer(sessions.length === 1 ? says : saysNext, {
+            _tag: "TurnInterrupted",
+            turnId,
+            by: "user",
+            usage: zero
+          })
+        )
       })
   })
   yield* agents.startSession({ threadId, instanceId: PlainAgent.plain, directory: yield* Agents.folder })
   yield* agents.sendTurn({ threadId, turnId, prompt: "one" })
-  return { agents, asked, says }
+  return { agents, asked, says, saysNext }
 })
 
 const run = (limits: CodingAgents.Settings["limits"]) => Effect.provide(layer({ settings: { limits } }))
@@ -114,4 +123,45 @@ describe("limits", () => {
       assert.deepStrictEqual(yield* failure, { _tag: "LimitReached", limit: "own-turns", max: 2 })
       assert.deepStrictEqual(asked, ["own-5"])
     }).pipe(run({ ownTurns: 2 })))
+
+  it.effect("P18 plain: tokens of a thread are limited over all its turns and sessions, and then no turn goes on", () =>
+    Effect.gen(function*() {
+      const { agents, says, saysNext } = yield* midway
+      const used = (turnId: TurnId, input: number): ProviderEvent => ({
+        _tag: "UsageUpdated",
+        turnId,
+        usage: { input }
+      })
+      yield* Queue.offerAll(says, [used(turnId, 600), { _tag: "TurnCompleted", turnId, usage: { input: 600 } }])
+      yield* awaitEvent(ends(turnId))
+      yield* agents.stopSession({ threadId })
+      const [two, three] = [TurnId.make("two"), TurnId.make("three")]
+      yield* agents.sendTurn({ threadId, turnId: two, prompt: "two" })
+      yield* Queue.offerAll(saysNext, [used(two, 399), used(two, 400)])
+      const failure = { _tag: "LimitReached", limit: "thread-tokens", max: 1_000 } as const
+      assert.deepInclude(yield* awaitEvent(ends(two)), { _tag: "TurnFailed", failure })
+      yield* agents.sendTurn({ threadId, turnId: three, prompt: "three" })
+      assert.deepInclude(yield* awaitEvent(ends(three)), { _tag: "TurnFailed", failure })
+    }).pipe(run({ threadTokens: 1_000 })))
+
+  it.effect.each(
+    [
+      ["emptySteps", { steps: false }],
+      ["tokens", { usage: "none" }],
+      ["threadCostUsd", { usage: "tokens" }]
+    ] as const
+  )(
+    "P18 plain: a limit that the agent cannot be held to is refused at the start: %s",
+    ([limit, capabilities]) =>
+      Effect.gen(function*() {
+        const agents = yield* ProviderService
+        yield* PlainAgent.register({}, { capabilities })
+        const start = agents.startSession({
+          threadId,
+          instanceId: PlainAgent.plain,
+          directory: yield* Agents.folder
+        })
+        assert.deepInclude(yield* Effect.flip(start), { _tag: "LimitUnenforceable", limit, retryable: false })
+      }).pipe(run({ [limit]: 5 }))
+  )
 })

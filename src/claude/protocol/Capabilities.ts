@@ -38,6 +38,7 @@ export const capabilities: Capabilities = {
   denyReason: true,
   tasks: true,
   steps: true,
+  usage: "tokens-and-cost",
   attachments: true,
   history: true
 }

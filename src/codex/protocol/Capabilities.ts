@@ -40,6 +40,7 @@ export const capabilities: Capabilities = {
   denyReason: false,
   tasks: false,
   steps: false,
+  usage: "tokens",
   attachments: true,
   history: true
 }

@@ -5,6 +5,7 @@ import type { TurnId } from "../../domain/Ids.ts"
 import type { NumberedEvent } from "../../domain/ThreadEvent.ts"
 import type { TurnCause } from "../../domain/TurnCause.ts"
 import * as TurnOutcome from "../../domain/TurnOutcome.ts"
+import * as Usage from "../../domain/Usage.ts"
 
 /** How the row of one turn changes. */
 export interface TurnChange {
@@ -15,6 +16,8 @@ export interface TurnChange {
   /** Of a turn that the agent began, and that has no row before. */
   readonly began?: { readonly cause: TurnCause; readonly at: number }
   readonly endedAt?: number
+  /** What the turn has used, as far as the agent has told. */
+  readonly spent?: Usage.Spent
   /** Whether the turn has to be compared with the agent's history at the next start. */
   readonly reconcile?: boolean
   readonly reconciledAt?: number
@@ -37,6 +40,7 @@ const ended = (
     from: before?.from ?? "open",
     to: TurnOutcome.of(event),
     endedAt: event.at,
+    spent: Usage.spend(Usage.nothingSpent, event.usage),
     ...(reconcile ? { reconcile } : {})
   }
 }

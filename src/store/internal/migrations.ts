@@ -56,6 +56,8 @@ const turns = Effect.gen(function*() {
     cause TEXT,
     intent_at BIGINT NOT NULL,
     ended_at BIGINT,
+    tokens BIGINT,
+    cost_usd DOUBLE PRECISION,
     reconcile BIGINT NOT NULL DEFAULT 0,
     reconciled_at BIGINT
   )`

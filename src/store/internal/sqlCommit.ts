@@ -106,7 +106,7 @@ const moveTurn = (
   place: { readonly threadId: ThreadId; readonly epoch: Epoch },
   change: ledger.TurnChange
 ): Written => {
-  const { began, endedAt, from, reconcile, reconciledAt, to, turnId } = change
+  const { began, endedAt, from, reconcile, reconciledAt, spent, to, turnId } = change
   if (began !== undefined) {
     // Only the agent knows it, so there is nothing to compare it with later.
     const row = {
@@ -116,7 +116,9 @@ const moveTurn = (
       status: to ?? "accepted",
       cause: began.cause,
       intent_at: began.at,
-      ended_at: endedAt ?? null
+      ended_at: endedAt ?? null,
+      tokens: spent?.tokens ?? null,
+      cost_usd: spent?.costUsd ?? null
     }
     return sql`INSERT INTO eca_turns ${sql.insert(row)} ON CONFLICT (turn_id) DO NOTHING RETURNING turn_id`.pipe(
       Effect.flatMap(eventLog.fencedUnless(place))
@@ -125,6 +127,7 @@ const moveTurn = (
   const set = sql.csv([
     ...(to === undefined ? [] : [sql`status = ${to}`]),
     ...(endedAt === undefined ? [] : [sql`ended_at = ${endedAt}`]),
+    ...(spent === undefined ? [] : [sql`tokens = ${spent.tokens}, cost_usd = ${spent.costUsd}`]),
     ...(reconcile === undefined ? [] : [sql.literal(`reconcile = ${reconcile ? 1 : 0}`)]),
     ...(reconciledAt === undefined ? [] : [sql`reconciled_at = ${reconciledAt}`])
   ])

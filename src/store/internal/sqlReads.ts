@@ -5,6 +5,7 @@ import { Effect, Option, Result, Schema } from "effect"
 import type { SqlClient, SqlError } from "effect/sql"
 import type { Epoch, InstanceId, RequestId, SessionId, ThreadId, TurnId } from "../../domain/Ids.ts"
 import * as InputIssue from "../../domain/InputIssue.ts"
+import type { Spent } from "../../domain/Usage.ts"
 import { type StoreFailed, ThreadUnreadable, TurnUnreadable } from "../StoreError.ts"
 import type { ThreadPage } from "../ThreadPage.ts"
 import * as pageCursor from "./pageCursor.ts"
@@ -124,6 +125,15 @@ export const make = (sql: SqlClient.SqlClient) => {
         "read a turn",
         sql<TurnRow>`SELECT * FROM eca_turns WHERE turn_id = ${turnId}`,
         (row) => Result.mapError(toTurn(row), (error) => new TurnUnreadable({ turnId, reason: reasonOf(error) }))
+      ),
+
+    spent: (threadId: ThreadId) =>
+      read(
+        "read what a thread has spent",
+        sql<{ readonly tokens: BigIntColumn | null; readonly cost: number | null }>`SELECT SUM(tokens) AS tokens,
+          SUM(cost_usd) AS cost FROM eca_turns WHERE thread_id = ${threadId}`.pipe(
+          Effect.map(([row]): Spent => ({ tokens: Number(row?.tokens ?? 0), costUsd: Number(row?.cost ?? 0) }))
+        )
       ),
 
     turnRefs: (threadId: ThreadId): Effect.Effect<ReadonlyMap<TurnId, string>, StoreFailed> =>

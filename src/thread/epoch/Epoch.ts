@@ -34,7 +34,9 @@ const apply = (draft: Draft.Draft, input: Input): void => {
       return EpochTurn.send(draft, input)
     case "Accepted": {
       const sending = EpochTurn.accept(draft)
-      if (sending !== undefined) takeIn(draft, sending.held)
+      if (sending === undefined) return
+      EpochBrake.begin(draft, sending.turnId)
+      takeIn(draft, sending.held)
       return
     }
     case "Refused":
@@ -116,6 +118,7 @@ const takeOne = (draft: Draft.Draft, event: ProviderEvent): void => {
       // One that is there already does not begin.
       if (EpochTurn.find(draft.state, event.turnId) !== undefined) return
       EpochTurn.begin(draft, event)
+      EpochBrake.begin(draft, event.turnId)
       return EpochBrake.own(draft, event)
     case "TurnCompleted":
     case "TurnFailed":

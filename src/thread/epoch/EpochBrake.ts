@@ -2,12 +2,13 @@
  * The brake of a turn that runs away: what it spends is counted from what the agent says, and a limit that is met marks the
  * turn as failed. The shell then interrupts it, as it does after a deadline.
  */
+import type { TurnId } from "../../domain/Ids.ts"
 import type { Item } from "../../domain/Item.ts"
 import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
 import type { TurnFailure } from "../../domain/TurnFailure.ts"
-import type { Usage } from "../../domain/Usage.ts"
+import * as Usage from "../../domain/Usage.ts"
 import * as Draft from "./EpochDraft.ts"
-import type { Running } from "./EpochState.ts"
+import type { Running, State } from "./EpochState.ts"
 import * as EpochTurn from "./EpochTurn.ts"
 
 type Of<Tag extends ProviderEvent["_tag"]> = Extract<ProviderEvent, { readonly _tag: Tag }>
@@ -69,17 +70,29 @@ export const call = (draft: Draft.Draft, { item, turnId }: Of<"ItemCompleted">):
   })
 }
 
-const tokensOf = ({ cacheRead = 0, cacheWrite = 0, input = 0, output = 0, reasoning = 0 }: Usage): number =>
-  input + output + reasoning + cacheRead + cacheWrite
+/** What the thread may not spend any more, with the usage of a turn that is not over yet. */
+const overThread = ({ setup: { limits }, spent }: State, usage: Usage.Usage | undefined): TurnFailure | undefined => {
+  const { costUsd, tokens } = Usage.spend(spent, usage)
+  if (tokens >= limits.threadTokens) return reached("thread-tokens", limits.threadTokens)
+  return costUsd >= limits.threadCostUsd ? reached("thread-cost", limits.threadCostUsd) : undefined
+}
 
 /** The usage of the turn so far. */
 export const spend = (draft: Draft.Draft, { turnId, usage }: Of<"UsageUpdated">): void => {
   const { costUsd, tokens } = draft.state.setup.limits
+  const over = overThread(draft.state, usage)
   EpochTurn.update(draft, turnId, (turn) => {
     const next = { ...turn, usage }
-    if (tokensOf(usage) >= tokens) return brake(next, reached("tokens", tokens))
-    return (usage.costUsd ?? 0) >= costUsd ? brake(next, reached("cost", costUsd)) : next
+    if (Usage.tokens(usage) >= tokens) return brake(next, reached("tokens", tokens))
+    if ((usage.costUsd ?? 0) >= costUsd) return brake(next, reached("cost", costUsd))
+    return over === undefined ? next : brake(next, over)
   })
+}
+
+/** The agent has a turn, of a thread that may have spent all that it has. */
+export const begin = (draft: Draft.Draft, turnId: TurnId): void => {
+  const over = overThread(draft.state, undefined)
+  if (over !== undefined) EpochTurn.update(draft, turnId, (turn) => brake(turn, over))
 }
 
 /** The agent has begun a turn of its own. */

@@ -23,7 +23,7 @@ import type { TurnCause } from "../../domain/TurnCause.ts"
 import type { TurnFailure } from "../../domain/TurnFailure.ts"
 import type { TurnInput } from "../../domain/TurnInput.ts"
 import type * as TurnLimits from "../../domain/TurnLimits.ts"
-import type { Usage } from "../../domain/Usage.ts"
+import * as Usage from "../../domain/Usage.ts"
 import type { ApprovalChoice, Question } from "../../domain/UserRequest.ts"
 import type { ProcessExit } from "../../provider/ProviderAdapter.ts"
 
@@ -46,7 +46,7 @@ export interface Running {
   /** The last answer of the agent itself, without its subagents. */
   readonly text: string
   /** The last usage that the agent reported. */
-  readonly usage: Usage | undefined
+  readonly usage: Usage.Usage | undefined
   readonly interruptedBy: InterruptedBy | undefined
   /** The deadline of ours that has passed, or the limit that was met. */
   readonly deadline: TurnFailure | undefined
@@ -138,6 +138,8 @@ export interface State {
   readonly behind: ReadonlyArray<Running>
   /** Turns that the agent has begun since the last one of ours. */
   readonly ownTurns: number
+  /** By the turns of the thread that are over. */
+  readonly spent: Usage.Spent
   readonly requests: ReadonlyMap<RequestId, OpenRequest>
   readonly items: ReadonlyMap<ItemId, OpenItem>
   readonly tasks: ReadonlyMap<TaskId, Task>
@@ -154,7 +156,7 @@ export interface State {
   readonly activeAt: number
 }
 
-export const make = (setup: EpochSetup, at: number): State => ({
+export const make = (setup: EpochSetup, at: number, spent = Usage.nothingSpent): State => ({
   setup,
   phase: "live",
   greeted: false,
@@ -162,6 +164,7 @@ export const make = (setup: EpochSetup, at: number): State => ({
   running: undefined,
   behind: [],
   ownTurns: 0,
+  spent,
   requests: new Map(),
   items: new Map(),
   tasks: new Map(),

@@ -147,6 +147,7 @@ export const end = (draft: Draft.Draft, said: TerminalEvent): void => {
   Draft.cutItems(draft, turn.turnId)
   Draft.settleRequests(draft, "turn-ended", turn.turnId)
   leave(draft, turn)
+  draft.state.spent = Usage.spend(draft.state.spent, terminal.usage)
   draft.state.activeAt = draft.at
   draft.events.push(terminal)
   draft.wants.push({ _tag: "TurnOver", turnId: turn.turnId, terminal, text: turn.text })
