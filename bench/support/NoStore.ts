@@ -21,6 +21,9 @@ const sessionStore = (): SessionStore["Service"] => {
         threads.delete(threadId)
         return position
       }),
+    prunable: () => none,
+    prune: () => Effect.succeed(false),
+    pruned: () => none,
     maintain: Effect.succeed({ bytesBefore: undefined, bytesAfter: undefined }),
     tombstone: () => none,
     boundSessions: () => Effect.succeed(new Map()),

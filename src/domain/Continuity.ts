@@ -67,7 +67,7 @@ export const Continuity = Schema.TaggedUnion({
     reason: LossReason,
     /** Archived items that were handed over. */
     items: Schema.Int,
-    /** Archived items that did not fit into the token budget. */
+    /** Archived items that did not fit into the token budget, and those that retention has removed. */
     omitted: Schema.Int
   },
   Fresh: { reason: LossReason }

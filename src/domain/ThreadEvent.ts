@@ -244,10 +244,11 @@ const providerCases = {
    * Events are missing here, exactly one `Gap` per hole. `lost` says which. Ephemeral unless the cause is the
    * provider's stream. `log-replaced`: the reader asked to continue after a `seq` that this log never reached, because
    * the thread was deleted and created again or the store was restored from a backup; the log follows from its start.
+   * `pruned`: the events up to this `seq` were removed, as `retention` says.
    */
   Gap: {
     ...maybeTurn,
-    cause: Schema.Literals(["slow-reader", "provider-stream", "log-replaced"]),
+    cause: Schema.Literals(["slow-reader", "provider-stream", "log-replaced", "pruned"]),
     lost: Schema.Literals(["deltas", "events"])
   }
 } as const

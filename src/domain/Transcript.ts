@@ -81,14 +81,19 @@ const shorten = (text: string, limit: number): string => {
 /**
  * Renders an archive for a model, labelled as history. The newest items are put into the budget first; a single item
  * takes at most half of it and is shortened in its middle. Reasoning is left out: providers do not send it back to
- * their own models either. `undefined` if there is nothing to hand over.
+ * their own models either. `undefined` if there is nothing to hand over. `pruned` is how many items the archive does not
+ * have any more: they count as omitted.
  *
  * @since 0.1.0
  * @category conversions
  */
-export const seed = (turns: ReadonlyArray<TranscriptTurn>, budgetTokens: number): Seed | undefined => {
+export const seed = (
+  turns: ReadonlyArray<TranscriptTurn>,
+  budgetTokens: number,
+  pruned = 0
+): Seed | undefined => {
   const items = turns.flatMap((turn) => turn.items.filter((item) => item._tag !== "Reasoning"))
-  if (items.length === 0) return undefined
+  if (items.length + pruned === 0) return undefined
   const budget = budgetTokens * charactersPerToken
   const entries: Array<string> = []
   let used = 0
@@ -102,7 +107,7 @@ export const seed = (turns: ReadonlyArray<TranscriptTurn>, budgetTokens: number)
     used += entry.length
     entries.push(entry)
   }
-  const omitted = items.length - entries.length
+  const omitted = items.length - entries.length + pruned
   const text = [
     "The conversation below took place before in another session, which could not be continued. It is the archived",
     "transcript, handed over so that you can go on with it. It is history, not a new request; do not answer it.",

@@ -5,9 +5,9 @@
  *
  * @since 0.1.0
  */
-import { Duration, Effect, Option, Predicate, Schema, SchemaGetter, SchemaIssue, Struct } from "effect"
-import { CompactionPolicy } from "../domain/CompactionPolicy.ts"
-import { MissingPolicy } from "../domain/Continuity.ts"
+import { Duration, Effect, Schema, Struct } from "effect"
+import type { CompactionPolicy } from "../domain/CompactionPolicy.ts"
+import type { MissingPolicy } from "../domain/Continuity.ts"
 import * as InputIssue from "../domain/InputIssue.ts"
 import { knownSecrets, type Redactor } from "../domain/Redaction.ts"
 import type { Binding } from "../domain/ThreadRecord.ts"
@@ -15,6 +15,7 @@ import * as TurnLimits from "../domain/TurnLimits.ts"
 import type * as TranscriptArchive from "../service/TranscriptArchive.ts"
 import type { ReaperSettings } from "../thread/SessionReaper.ts"
 import { defaultKeepLast, type Retention } from "../transcript/SnapshotRetention.ts"
+import { decode, type Given } from "./settingsInput.ts"
 
 /**
  * Everything that an app may set. What is left out has its default.
@@ -73,6 +74,21 @@ export interface Settings {
   readonly trust?: ((directory: string) => boolean) | undefined
   /** What is saved of a transcript, and for how long. */
   readonly transcripts?: TranscriptArchive.Settings | undefined
+  /**
+   * How much of each thread's log is kept, in whole turns: whatever one of these removes is removed. Default: all.
+   */
+  readonly retention?: {
+    /** The last so many turns. */
+    readonly keepTurns?: number | undefined
+    /** Turns that began no longer ago. */
+    readonly maxAge?: Duration.Input | undefined
+    /** So many bytes of JSON. */
+    readonly maxBytes?: number | undefined
+    /** Whether a snapshot is taken first. A thread of which none can be taken keeps its log. Default: false. */
+    readonly archive?: boolean | undefined
+    /** Time between two looks at all threads; the first is at the start. Default 1 hour. */
+    readonly every?: Duration.Input | undefined
+  } | undefined
   readonly reaper?: {
     /** Idle time after which a session is stopped. Default 30 minutes. */
     readonly idleAfter?: Duration.Input | undefined
@@ -117,6 +133,14 @@ export interface Resolved {
   }
   readonly trust: ((directory: string) => boolean) | undefined
   readonly transcripts: { readonly redactor: Redactor; readonly retention: Retention }
+  /** `Infinity` where there is no limit. */
+  readonly retention: {
+    readonly keepTurns: number
+    readonly maxAge: Duration.Duration
+    readonly maxBytes: number
+    readonly archive: boolean
+    readonly every: Duration.Duration
+  }
   readonly reaper: ReaperSettings
 }
 
@@ -151,6 +175,13 @@ export const defaults: Resolved = {
   },
   trust: undefined,
   transcripts: { redactor: knownSecrets, retention: { keepLast: defaultKeepLast } },
+  retention: {
+    keepTurns: Number.POSITIVE_INFINITY,
+    maxAge: Duration.infinity,
+    maxBytes: Number.POSITIVE_INFINITY,
+    archive: false,
+    every: Duration.hours(1)
+  },
   reaper: {
     idleAfter: Duration.minutes(30),
     sweepEvery: Duration.minutes(1),
@@ -177,81 +208,6 @@ export class SettingsInvalid extends Schema.TaggedError<SettingsInvalid>("effect
   }
 }
 
-const isSpan = (input: unknown): input is Duration.Input =>
-  Predicate.isString(input) || Predicate.isNumber(input) || Predicate.isBigInt(input) || Predicate.isObject(input)
-  || Array.isArray(input)
-
-const expectedSpan = "a duration that is not negative, as \"30 minutes\" or a number of milliseconds"
-
-const Span = Schema.declare(isSpan, { expected: expectedSpan }).pipe(
-  Schema.decodeTo(Schema.Duration, {
-    decode: SchemaGetter.transformEffect((input, options) =>
-      Effect.mapError(
-        Effect.fromOption(Option.filter(Duration.fromInput(input), (span) => !Duration.isNegative(span))),
-        () => new SchemaIssue.InvalidValue({ expected: expectedSpan }, input, options)
-      )
-    ),
-    encode: SchemaGetter.passthroughSupertype()
-  })
-)
-
-const isRedactor = (input: unknown): input is Redactor =>
-  Predicate.isObject(input) && Predicate.isString(input["name"]) && Predicate.isString(input["level"])
-  && Predicate.isFunction(input["redact"])
-
-const isExempt = (input: unknown): input is (binding: Binding) => boolean => Predicate.isFunction(input)
-
-const isTrust = (input: unknown): input is (directory: string) => boolean => Predicate.isFunction(input)
-
-const isMaxLive = (input: unknown): input is number =>
-  input === Number.POSITIVE_INFINITY || (Number.isInteger(input) && Number(input) >= 1)
-
-const MaxLive = Schema.declare(isMaxLive, { expected: "a whole number from 1 on, or Infinity" })
-
-const Input = Schema.Struct({
-  onMissing: Schema.optional(MissingPolicy),
-  rehydrateTokens: Schema.optional(Schema.Natural),
-  promptLimit: Schema.optional(Schema.Natural),
-  attachmentLimit: Schema.optional(Schema.Struct({
-    each: Schema.optional(Schema.Natural),
-    turn: Schema.optional(Schema.Natural)
-  })),
-  turnDeadline: Schema.optional(Span),
-  noProgressDeadline: Schema.optional(Span),
-  limits: Schema.optional(TurnLimits.TurnLimits.mapFields(Struct.map(Schema.optional))),
-  approvals: Schema.optional(Schema.Struct({
-    // oxlint-disable-next-line unicorn/no-thenable -- a word, and no function
-    unanswered: Schema.optional(Schema.Struct({ after: Span, then: Schema.Literal("deny") }))
-  })),
-  interruptGrace: Schema.optional(Span),
-  stopTimeout: Schema.optional(Span),
-  hookBudget: Schema.optional(Span),
-  compaction: Schema.optional(Schema.Struct({
-    ...CompactionPolicy.mapFields(Struct.map(Schema.optional)).fields,
-    snapshotDeadline: Schema.optional(Span),
-    gateDeadline: Schema.optional(Span),
-    deadline: Schema.optional(Span)
-  })),
-  trust: Schema.optional(Schema.declare(isTrust, { expected: "a function" })),
-  transcripts: Schema.optional(Schema.Struct({
-    redactor: Schema.optional(Schema.declare(isRedactor, { expected: "a Redactor" })),
-    retention: Schema.optional(Schema.Struct({
-      keepLast: Schema.optional(Schema.Natural),
-      maxAge: Schema.optional(Span),
-      maxBytes: Schema.optional(Schema.Natural)
-    }))
-  })),
-  reaper: Schema.optional(Schema.Struct({
-    idleAfter: Schema.optional(Span),
-    sweepEvery: Schema.optional(Span),
-    pinCap: Schema.optional(Span),
-    maxLive: Schema.optional(MaxLive),
-    exempt: Schema.optional(Schema.declare(isExempt, { expected: "a function" }))
-  }))
-})
-
-const decode = Schema.decodeUnknownEffect(Input, { errors: "all", onExcessProperty: "error" })
-
 /** A value that is `undefined` is as one that is left out. */
 const over = <A extends object>(defaults: A, given: { readonly [K in keyof A]?: A[K] | undefined } | undefined): A => {
   const resolved = { ...defaults }
@@ -259,7 +215,7 @@ const over = <A extends object>(defaults: A, given: { readonly [K in keyof A]?: 
   return resolved
 }
 
-const withDefaults = (given: typeof Input.Type): Resolved => ({
+const withDefaults = (given: Given): Resolved => ({
   ...over(defaults, {
     ...given,
     approvals: undefined,
@@ -267,6 +223,7 @@ const withDefaults = (given: typeof Input.Type): Resolved => ({
     compaction: undefined,
     limits: undefined,
     transcripts: undefined,
+    retention: undefined,
     reaper: undefined
   }),
   limits: TurnLimits.resolve(given.limits),
@@ -280,6 +237,7 @@ const withDefaults = (given: typeof Input.Type): Resolved => ({
       keepLast: given.transcripts?.retention?.keepLast ?? defaults.transcripts.retention.keepLast
     }
   },
+  retention: over(defaults.retention, given.retention),
   reaper: over(defaults.reaper, given.reaper)
 })
 

@@ -18,9 +18,24 @@ type Fields<A> = { readonly [K in keyof A]: Data<A[K]> }
  * @category models
  * @since 0.1.0
  */
-export interface FromConfig
-  extends Fields<Omit<Settings, "approvals" | "compaction" | "limits" | "transcripts" | "reaper">>
+export interface FromConfig extends
+  Fields<
+    Omit<
+      Settings,
+      | "approvals"
+      | "attachmentLimit"
+      | "compaction"
+      | "limits"
+      | "trust"
+      | "transcripts"
+      | "retention"
+      | "reaper"
+    >
+  >
 {
+  readonly trust?: Settings["trust"]
+  readonly attachmentLimit?: Fields<NonNullable<Settings["attachmentLimit"]>> | undefined
+  readonly retention?: Fields<NonNullable<Settings["retention"]>> | undefined
   readonly limits?: Fields<NonNullable<Settings["limits"]>> | undefined
   readonly approvals?: {
     readonly unanswered?: Fields<NonNullable<NonNullable<Settings["approvals"]>["unanswered"]>> | undefined
@@ -51,7 +66,7 @@ const readFields = Effect.fnUntraced(function*<A extends object>(fields: A | und
  * @since 0.1.0
  */
 export const read = Effect.fnUntraced(function*(settings: FromConfig) {
-  const { approvals, attachmentLimit, compaction, limits, reaper, transcripts, trust, ...rest } = settings
+  const { approvals, attachmentLimit, compaction, limits, reaper, retention, transcripts, trust, ...rest } = settings
   return {
     ...(yield* readFields(rest)),
     trust,
@@ -60,6 +75,7 @@ export const read = Effect.fnUntraced(function*(settings: FromConfig) {
     compaction: yield* readFields(compaction),
     limits: yield* readFields(limits),
     transcripts: { ...transcripts, retention: yield* readFields(transcripts?.retention) },
+    retention: yield* readFields(retention),
     reaper: yield* readFields(reaper)
   }
 })

@@ -127,7 +127,10 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
         },
         binding
       )
-      return infoOf(yield* actors.use(newThreadId, (actor) => actor.create(plan, past)))
+      const info = infoOf(yield* actors.use(newThreadId, (actor) => actor.create(plan, past)))
+      // What the copy's session has, and no archive any more, is left out where the copy is rehydrated one day.
+      if (past.pruned > 0) yield* store.prune({ threadId: newThreadId, through: 0, items: past.pruned })
+      return info
     }),
 
     rewindThread: Effect.fn("ProviderService.rewindThread")(function*({ before, threadId }) {

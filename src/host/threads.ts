@@ -23,6 +23,7 @@ import * as directories from "./directories.ts"
 import * as hookDeliveries from "./hookDeliveries.ts"
 import * as LiveCap from "./liveCap.ts"
 import * as Offers from "./offers.ts"
+import * as retention from "./retention.ts"
 import type * as Settings from "./Settings.ts"
 import * as ThreadActors from "./threadActors.ts"
 
@@ -119,6 +120,8 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
   )
   // Beside the start, which must not wait for a slow disk.
   yield* Effect.forkScoped(SnapshotTaking.sweep(deps.snapshots, { index: yield* SnapshotIndex, store }))
+
+  yield* Effect.forkScoped(retention.run({ actors, deps, settings: settings.retention }))
 
   yield* SessionReaper.run({
     settings: settings.reaper,

@@ -98,6 +98,9 @@ const open = Effect.fnUntraced(function*({ busyTimeout, filename }: Options) {
   yield* whileLocked(() => {
     // What waits for a lock waits in Effect.
     db.exec("PRAGMA busy_timeout = 0")
+    // So that free pages can be given back without writing the file anew. It takes effect on a file that is still empty,
+    // and writes to any other, which may be one that is refused.
+    if (Number(db.prepare("PRAGMA page_count").get()?.["page_count"]) === 0) db.exec("PRAGMA auto_vacuum = INCREMENTAL")
     db.prepare("SELECT COUNT(*) FROM sqlite_schema").all()
     const version = Number(db.prepare("PRAGMA user_version").get()?.["user_version"])
     // On a read-only file BEGIN IMMEDIATE succeeds; only a write fails.

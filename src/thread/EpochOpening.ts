@@ -75,7 +75,7 @@ export const open = Effect.fnUntraced(function*(
       past,
       onMissing: plan.onMissing ?? deps.settings.onMissing,
       rehydrateTokens: deps.settings.rehydrateTokens,
-      archive: past._tag === "Fork" ? Effect.succeed(past.turns) : deps.archive.sinceReset(cell.threadId)
+      archive: past._tag === "Fork" ? Effect.succeed(past) : deps.archive.sinceReset(cell.threadId)
     })
     return { adapter, continuity, project, session }
   })

@@ -2,7 +2,7 @@
  * Reads a thread's events: the stored ones, then live ones, in order and without a hole.
  *
  * Readers pull. One that falls behind is served from the store until it has caught up; it then misses deltas only, which
- * one `Gap` reports. No durable event is ever skipped. When the thread is deleted, `ThreadDeleted` comes last. Once the host
+ * one `Gap` reports. No durable event is ever skipped, but those that were pruned, which one `Gap` reports, too. When the thread is deleted, `ThreadDeleted` comes last. Once the host
  * has shut down, a reader ends with the last stored event.
  */
 import { Array as Arr, Cause, Effect, Latch, Stream } from "effect"
@@ -65,8 +65,15 @@ const take = (deps: Deps, log: ThreadLog.ThreadLog, reader: ThreadLog.Reader) =>
     }
     return Effect.flatMap(
       deps.store.readEvents({ threadId: log.threadId, after: reader.seq, limit: pageSize }),
-      // What was read while the thread was deleted may be another thread's by now.
-      (events) => reader.last === undefined ? handOut(events) : again
+      (events) => {
+        // What was read while the thread was deleted may be another thread's by now.
+        if (reader.last !== undefined) return again
+        const [first] = events
+        // Durable events have no holes: what is missing was pruned.
+        return first === undefined || first.seq === reader.seq + 1
+          ? handOut(events)
+          : handOut([placed(log, first.seq - 1, at, { _tag: "Gap", cause: "pruned", lost: "events" }), ...events])
+      }
     )
   })
 

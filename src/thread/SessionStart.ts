@@ -10,6 +10,7 @@ import type { SessionId, ThreadId } from "../domain/Ids.ts"
 import * as Transcript from "../domain/Transcript.ts"
 import type { ProviderAdapter, ProviderSession, StartInput, StartSessionError } from "../provider/ProviderAdapter.ts"
 import type { StoreFailed } from "../store/StoreError.ts"
+import type { Conversation } from "../transcript/internal/threadArchive.ts"
 
 /** What is known of the past before the adapter is asked. */
 export type Past =
@@ -25,6 +26,8 @@ export type Past =
     readonly seq: number
     /** What the copy holds of the source's conversation. */
     readonly turns: ReadonlyArray<Transcript.TranscriptTurn>
+    /** Items that it holds beside them, which the source's archive does not have any more. */
+    readonly pruned: number
   }
   /** A session that the agent has, and no thread of ours. */
   | { readonly _tag: "Adopt"; readonly sessionId: SessionId }
@@ -49,7 +52,7 @@ export interface StartOptions {
   readonly onMissing: MissingPolicy
   readonly rehydrateTokens: number
   /** The thread's archive. Read only when it is needed. */
-  readonly archive: Effect.Effect<ReadonlyArray<Transcript.TranscriptTurn>, StoreFailed>
+  readonly archive: Effect.Effect<Conversation, StoreFailed>
 }
 
 /** Starts a session in a scope of its own, so that a failed attempt leaves nothing behind before the next one. */
@@ -62,11 +65,11 @@ const attempt = (options: StartOptions, from: StartInput["from"]) =>
     ))
 
 const withoutSession = Effect.fnUntraced(function*(options: StartOptions, reason: LossReason) {
-  const turns = yield* options.archive
-  if (turns.length === 0 && reason === "never-resumable") {
+  const { pruned, turns } = yield* options.archive
+  if (turns.length + pruned === 0 && reason === "never-resumable") {
     return { ...(yield* attempt(options, { _tag: "New" })), continuity: Continuity.cases.Created.make({}) }
   }
-  const seed = options.onMissing === "rehydrate" ? Transcript.seed(turns, options.rehydrateTokens) : undefined
+  const seed = options.onMissing === "rehydrate" ? Transcript.seed(turns, options.rehydrateTokens, pruned) : undefined
   if (seed === undefined) {
     return { ...(yield* attempt(options, { _tag: "New" })), continuity: Continuity.cases.Fresh.make({ reason }) }
   }
@@ -101,7 +104,10 @@ export const run = (options: StartOptions): Effect.Effect<Started, StartSessionE
         continuity: Continuity.cases.Fresh.make({ reason: "reset" })
       }))
     case "Snapshot":
-      return withoutSession({ ...options, onMissing: "rehydrate", archive: Effect.succeed(past.turns) }, "restored")
+      return withoutSession(
+        { ...options, onMissing: "rehydrate", archive: Effect.succeed({ turns: past.turns, pruned: 0 }) },
+        "restored"
+      )
     case "Adopt":
       return Effect.map(attempt(options, { _tag: "Adopt", sessionId: past.sessionId }), ({ session }) => ({
         session,

@@ -86,7 +86,7 @@ export const take = Effect.fn("Snapshot.take")(function*(
       createdAt: clock.currentTimeMillisUnsafe(),
       timing: timing(),
       history,
-      archive: yield* archive.sinceReset(binding.threadId),
+      archive: (yield* archive.sinceReset(binding.threadId)).turns,
       refs,
       folder: folderOf(deps.path, binding, policy),
       redactor: deps.redactor,

@@ -195,8 +195,8 @@ export const fork = (deps: ThreadDeps, cell: ThreadCell.ThreadCell, at: TurnId |
         })
       )
       const cursor = yield* ThreadCell.valueOf(cell, exit)
-      const turns = past?.until ?? (yield* deps.archive.sinceReset(cell.threadId))
+      const { pruned, turns } = past?.until ?? (yield* deps.archive.sinceReset(cell.threadId))
       const seq = past?.endSeq ?? cell.log.lastSeq ?? 0
-      return { binding, past: { _tag: "Fork", cursor, from: cell.threadId, seq, turns } as const }
+      return { binding, past: { _tag: "Fork", cursor, from: cell.threadId, seq, turns, pruned } as const }
     })
   )

@@ -18,6 +18,7 @@ import type { Positions } from "./positions.ts"
 import {
   type BigIntColumn,
   type EventRow,
+  opensSubject,
   parseJson,
   toEpoch,
   toEvent,
@@ -75,8 +76,7 @@ const readSubjects = (sql: SqlClient.SqlClient, ids: Ids) =>
   sql<EventRow>`SELECT e.thread_id, e.seq, e.epoch, e.turn_id, e.type, e.at, e.position, e.version, e.body
     FROM eca_threads t JOIN eca_events e ON e.thread_id = t.thread_id AND e.epoch = t.epoch
     WHERE t.thread_id IN ${sql.in(ids)} AND e.subject_id IS NOT NULL
-      AND e.type IN ('ApprovalRequested', 'QuestionAsked', 'ElicitationRequested', 'CompactionGated', 'ItemStarted',
-        'ItemDetached', 'TaskStarted')
+      AND e.${sql.literal(opensSubject)}
       AND NOT EXISTS (SELECT 1 FROM eca_events c
         WHERE c.thread_id = e.thread_id AND c.subject_id = e.subject_id AND c.seq > e.seq)`
 

@@ -11,12 +11,13 @@ import type { SqlClient, SqlError } from "effect/sql"
 import type { BigIntColumn } from "./rows.ts"
 
 /** What a batch may delete: rows, and bytes of JSON, unless one row alone has more. */
-const batchRows = 256
+export const batchRows = 256
 const batchBytes = 256 * 1024
 
 type Written<A> = Effect.Effect<A, SqlError.SqlError>
 
-interface Sized {
+/** A row that may be deleted. */
+export interface Sized {
   readonly id: BigIntColumn | string
   readonly bytes: BigIntColumn | null
 }
@@ -43,8 +44,33 @@ const checkpoint = (sql: SqlClient.SqlClient, mode: "PASSIVE" | "TRUNCATE"): Wri
 /** As {@link checkpoint}; then the log is empty. */
 export const truncateLog = (sql: SqlClient.SqlClient): Written<boolean> => checkpoint(sql, "TRUNCATE")
 
+/** How many free pages go back to the disk at once. */
+const batchPages = 64
+
+/** Gives the free pages of the file back to the disk, some at a time, and empties the log. */
+export const shrink = (sql: SqlClient.SqlClient): Written<boolean> =>
+  sql.onDialectOrElse({
+    sqlite: () =>
+      Effect.gen(function*() {
+        let left = Number.POSITIVE_INFINITY
+        for (;;) {
+          const [row] = yield* sql<
+            { readonly free: BigIntColumn }
+          >`SELECT freelist_count AS free FROM pragma_freelist_count`
+          const free = Number(row?.free ?? 0)
+          // A file of an earlier layout does not shrink before it is maintained.
+          if (free === 0 || free >= left) return yield* truncateLog(sql)
+          left = free
+          yield* sql`PRAGMA incremental_vacuum(${sql.literal(String(batchPages))})`
+          yield* checkpoint(sql, "PASSIVE")
+          yield* Effect.yieldNow
+        }
+      }),
+    orElse: () => Effect.succeed(true)
+  })
+
 /** Deletes one batch after the other, until none is left. */
-const inBatches = (
+export const inBatches = (
   sql: SqlClient.SqlClient,
   next: Written<ReadonlyArray<Sized>>,
   remove: (ids: Arr.NonEmptyReadonlyArray<Sized["id"]>) => Written<unknown>
@@ -86,7 +112,7 @@ export const run = (sql: SqlClient.SqlClient): Written<boolean> =>
     const left = yield* sql<{ readonly thread_id: string }>`SELECT thread_id FROM eca_erasures`
     if (left.length === 0) return true
     for (const row of left) yield* eraseThread(sql, row.thread_id)
-    if (!(yield* truncateLog(sql))) return false
+    if (!(yield* shrink(sql))) return false
     for (const row of left) yield* sql`DELETE FROM eca_erasures WHERE thread_id = ${row.thread_id}`
     return true
   })

@@ -91,6 +91,12 @@ const events = Effect.gen(function*() {
     at BIGINT NOT NULL
   )`
   yield* sql`CREATE INDEX eca_tombstones_position ON eca_tombstones (position)`
+  yield* sql`CREATE TABLE eca_pruned (
+    thread_id TEXT PRIMARY KEY NOT NULL,
+    through BIGINT NOT NULL,
+    items BIGINT NOT NULL,
+    removed BIGINT NOT NULL
+  )`
   yield* sql`CREATE TABLE eca_positions (id BIGINT PRIMARY KEY NOT NULL, value BIGINT NOT NULL)`
   yield* sql`INSERT INTO eca_positions (id, value) VALUES (1, 0)`
 })
@@ -133,6 +139,7 @@ const hooks = Effect.gen(function*() {
     body TEXT NOT NULL
   )`
   yield* sql`CREATE INDEX eca_hook_events_ordinal ON eca_hook_events (ordinal)`
+  yield* sql`CREATE INDEX eca_hook_events_thread ON eca_hook_events (thread_id, seq)`
   yield* sql`CREATE TABLE eca_hook_deliveries (
     event_id TEXT NOT NULL,
     hook TEXT NOT NULL,

@@ -129,6 +129,11 @@ export interface EventRow {
 /** The condition of an index, which a query must have in the same words: events that a turn begins with. */
 export const beginsTurn = "type IN ('TurnStarted', 'TurnBegan', 'TurnRestored')"
 
+/** As {@link beginsTurn}: events that open what may outlast a turn. */
+export const opensSubject =
+  "type IN ('ApprovalRequested', 'QuestionAsked', 'ElicitationRequested', 'CompactionGated', " +
+  "'ItemStarted', 'ItemDetached', 'TaskStarted')"
+
 /** The subject of the events that a turn begins with, and of what is told of it when others may have begun. */
 export const turnSubject = (turnId: string): string => `turn:${turnId}`
 

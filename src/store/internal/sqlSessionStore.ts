@@ -16,6 +16,7 @@ import * as Positions from "./positions.ts"
 import * as AgentProcessesSql from "./sqlAgentProcesses.ts"
 import * as StoreOutbox from "./sqlHookOutbox.ts"
 import * as sqlReads from "./sqlReads.ts"
+import * as sqlRetention from "./sqlRetention.ts"
 import * as sqlSnapshotIndex from "./sqlSnapshotIndex.ts"
 import * as sqlTurnReads from "./sqlTurnReads.ts"
 import * as sqlWrites from "./sqlWrites.ts"
@@ -39,10 +40,17 @@ export const make: Effect.Effect<
   const outbox = yield* StoreOutbox.load(sql).pipe(opening("read the hooks"))
   const positions = yield* Positions.open(sql).pipe(opening("read the last position"))
   yield* erasure.run(sql).pipe(opening("erase deleted threads"))
+  const retention = sqlRetention.make(sql)
+  yield* retention.run.pipe(opening("remove pruned events"))
   yield* crashSettlement.settleAll(sql, positions, outbox).pipe(opening("settle after a crash"))
   outbox.openedAt = outbox.ordinal
   return {
-    store: { ...sqlReads.make(sql), ...sqlTurnReads.make(sql), ...sqlWrites.make(sql, positions, outbox) },
+    store: {
+      ...sqlReads.make(sql),
+      ...sqlTurnReads.make(sql),
+      ...retention.operations,
+      ...sqlWrites.make(sql, positions, outbox)
+    },
     processes: AgentProcessesSql.make(sql),
     outbox: StoreOutbox.operations(sql, outbox),
     snapshots: sqlSnapshotIndex.make(sql)

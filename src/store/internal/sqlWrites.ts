@@ -34,7 +34,7 @@ export const make = (sql: SqlClient.SqlClient, positions: Positions, outbox: Sub
       "delete a thread",
       "flushed",
       sql.withTransaction(Effect.gen(function*() {
-        for (const table of ["eca_cursors", "eca_threads"]) {
+        for (const table of ["eca_cursors", "eca_threads", "eca_pruned"]) {
           yield* sql`DELETE FROM ${sql(table)} WHERE thread_id = ${threadId}`
         }
         const row = { thread_id: threadId, position: yield* positions.next, at: yield* Clock.currentTimeMillis }

@@ -8,22 +8,32 @@ import * as TranscriptFold from "../../domain/TranscriptFold.ts"
 import type { TranscriptTurn } from "../../domain/TranscriptTurn.ts"
 import type { SessionStore } from "../../store/SessionStore.ts"
 import type { StoreFailed } from "../../store/StoreError.ts"
+import * as ItemCount from "./itemCount.ts"
 import * as transcriptPages from "./transcriptPages.ts"
 
 /** How many events are read at once. */
 const page = 512
+
+/** A conversation, as it would be handed over. */
+export interface Conversation {
+  readonly turns: ReadonlyArray<TranscriptTurn>
+  /** Items of it that are not in the archive any more. */
+  readonly pruned: number
+}
 
 export interface ThreadArchive {
   /** All turns that begin after the event `after`, also those before a reset; one page of them is in memory. */
   readonly turns: (threadId: ThreadId, after: number) => Stream.Stream<TranscriptTurn, StoreFailed>
   readonly turn: (threadId: ThreadId, turnId: TurnId) => Effect.Effect<Option.Option<TranscriptTurn>, StoreFailed>
   /** Since the last reset, without what was rewound: what the conversation now knows, or should. */
-  readonly sinceReset: (threadId: ThreadId) => Effect.Effect<ReadonlyArray<TranscriptTurn>, StoreFailed>
+  readonly sinceReset: (threadId: ThreadId) => Effect.Effect<Conversation, StoreFailed>
   /** As `sinceReset`, and where the last event lies that ended this turn, or that the thread has it by. */
-  readonly around: (threadId: ThreadId, turnId: TurnId) => Effect.Effect<{
-    readonly turns: ReadonlyArray<TranscriptTurn>
-    readonly endSeq: number | undefined
-  }, StoreFailed>
+  readonly around: (
+    threadId: ThreadId,
+    turnId: TurnId
+  ) => Effect.Effect<Conversation & { readonly endSeq: number | undefined }, StoreFailed>
+  /** How many items of the conversation the events up to this one hold, with those that were pruned before. */
+  readonly itemsThrough: (threadId: ThreadId, through: number) => Effect.Effect<number, StoreFailed>
 }
 
 export const make = (store: SessionStore["Service"]): ThreadArchive => {
@@ -35,25 +45,41 @@ export const make = (store: SessionStore["Service"]): ThreadArchive => {
           events.length < page ? Option.none() : Option.fromUndefinedOr(events.at(-1)?.seq)
         ] as const))
 
+  const prunedItems = (threadId: ThreadId) =>
+    Effect.map(store.pruned(threadId), Option.match({ onNone: () => 0, onSome: ({ items }) => items }))
+
   const conversation = (threadId: ThreadId, turnId?: TurnId) =>
-    Effect.suspend(() => {
+    Effect.gen(function*() {
       let folding = TranscriptFold.empty()
+      let pruned = yield* prunedItems(threadId)
       let endSeq: number | undefined
-      return eventsOf(threadId).pipe(
-        Stream.runForEach((event) =>
-          Effect.sync(() => {
-            if (event._tag === "SessionReset") folding = TranscriptFold.empty()
-            else TranscriptFold.add(folding, event)
-            const ends = isTerminal(event) || event._tag === "TurnRestored"
-            if (ends && event.turnId === turnId) endSeq = event.seq
-          })
-        ),
-        Effect.map(() => ({
-          turns: TranscriptFold.turnsOf(folding).filter((turn) => turn.rewound !== true),
-          endSeq
+      yield* Stream.runForEach(eventsOf(threadId), (event) =>
+        Effect.sync(() => {
+          if (event._tag === "SessionReset") {
+            folding = TranscriptFold.empty()
+            pruned = 0
+          } else TranscriptFold.add(folding, event)
+          const ends = isTerminal(event) || event._tag === "TurnRestored"
+          if (ends && event.turnId === turnId) endSeq = event.seq
         }))
-      )
+      return { turns: TranscriptFold.turnsOf(folding).filter((turn) => turn.rewound !== true), pruned, endSeq }
     })
+
+  const itemsThrough = Effect.fnUntraced(function*(threadId: ThreadId, through: number) {
+    const count = ItemCount.empty()
+    let pruned = yield* prunedItems(threadId)
+    yield* eventsOf(threadId).pipe(
+      Stream.takeWhile(({ seq }) => seq <= through),
+      Stream.runForEach((event) =>
+        Effect.sync(() => {
+          if (event._tag === "SessionReset") pruned = 0
+          ItemCount.add(count, event)
+        })
+      )
+    )
+    for (const event of yield* store.rewinds(threadId)) if (event.seq > through) ItemCount.add(count, event)
+    return pruned + ItemCount.total(count)
+  })
 
   const turns = (threadId: ThreadId, after: number) => transcriptPages.turns(store, threadId, after)
 
@@ -67,7 +93,8 @@ export const make = (store: SessionStore["Service"]): ThreadArchive => {
           onSome: ({ seq }) => Stream.runHead(turns(threadId, seq - 1))
         })
       ),
-    sinceReset: (threadId) => Effect.map(conversation(threadId), ({ turns }) => turns),
-    around: conversation
+    sinceReset: conversation,
+    around: conversation,
+    itemsThrough
   }
 }
