@@ -8,6 +8,11 @@ import * as Peers from "../support/Peers.ts"
 
 const bytes = (...values: ReadonlyArray<number>) => Uint8Array.from(values)
 
+const turnOfLoop = Effect.callback<void>((resume) => {
+  const turn = setImmediate(() => resume(Effect.void))
+  return Effect.sync(() => clearImmediate(turn))
+})
+
 describe("lines", () => {
   it.live("P15 adapter: bad lines are reported and skipped, each with its reason, and the good ones around them kept", () =>
     Effect.gen(function*() {
@@ -219,11 +224,10 @@ describe("ends", () => {
           Effect.forever(Effect.andThen(notify("take", { text }), Effect.sync(() => written++)))
         )
         yield* Effect.forkChild(Fiber.await(writing))
-        let before = -1
-        // It has stopped once nothing was written for a while.
-        while (before !== written) {
-          before = written
-          yield* Effect.sleep("200 millis")
+        // It has stopped once nothing was written in many turns of the event loop, each of which could have written.
+        for (let idle = 0, before = written; idle < 200; before = written) {
+          yield* turnOfLoop
+          idle = before === written ? idle + 1 : 0
         }
         return yield* Effect.forkDetach(Effect.all([closed, Effect.exit(Fiber.join(writing))]))
       }))

@@ -56,7 +56,8 @@ const withPlugin = Effect.fnUntraced(function*(url: string, script: ModelScript.
     gate,
     exit: Effect.undefined,
     call,
-    subscribe
+    subscribe,
+    unasking: new Set<string>()
   }
   const start = (input?: Partial<StartInput>) =>
     Effect.flatMap(Session.make(connection, instanceId, started(directory, input)), drive)

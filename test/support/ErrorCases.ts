@@ -111,7 +111,8 @@ const calling = (run: Calling) =>
       secrets: [],
       exit: Effect.undefined,
       call,
-      subscribe: () => Effect.never
+      subscribe: () => Effect.never,
+      unasking: new Set()
     }
     return yield* run(Calls.make(connection, instanceId, place.directory), place)
   })
@@ -135,7 +136,7 @@ const starting = (place: Place, frames: ReadonlyArray<SessionFrame>, input: Part
         return queue
       })
     return yield* Session.make(
-      { version: tested.to, managed: true, secrets: [], exit: Effect.undefined, call, subscribe },
+      { version: tested.to, managed: true, secrets: [], exit: Effect.undefined, call, subscribe, unasking: new Set() },
       instanceId,
       {
         threadId: ThreadId.make("thread"),

@@ -86,7 +86,15 @@ type Call = OpenCodeConnection["call"]
 
 const calls = (call: Call) =>
   Calls.make(
-    { version: tested.to, managed: true, secrets: [], exit: Effect.undefined, call, subscribe: () => Effect.never },
+    {
+      version: tested.to,
+      managed: true,
+      secrets: [],
+      exit: Effect.undefined,
+      call,
+      subscribe: () => Effect.never,
+      unasking: new Set()
+    },
     instanceId,
     "/workspace"
   )

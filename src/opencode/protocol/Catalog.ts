@@ -1,7 +1,7 @@
 /**
  * What a server says of its agents, models, commands and skills, as far as it is used here (1.18.33).
  */
-import { Schema } from "effect"
+import { Option, Schema } from "effect"
 
 export const Rules = Schema.Array(Schema.Struct({
   permission: Schema.String,
@@ -72,3 +72,9 @@ export const Skills = Schema.Array(Schema.Struct({
   location: Schema.String,
   content: Schema.String
 }))
+
+const decodeUpdated = Schema.decodeUnknownOption(Schema.Struct({ info: Schema.Struct({ permission: Rules }) }))
+
+/** The rules of a session, where a frame shows it with some. */
+export const rulesOf = ({ properties, type }: { readonly type: string; readonly properties: unknown }) =>
+  type === "session.updated" ? Option.getOrUndefined(decodeUpdated(properties))?.info.permission : undefined

@@ -39,6 +39,15 @@ export interface SessionFrame {
   readonly properties: unknown
 }
 
+/**
+ * Another client has answered a request with "always", which then holds for every session of its directory until the
+ * server is restarted (1.18.33). We never do.
+ */
+export interface AllowedAlways {
+  readonly _tag: "AllowedAlways"
+  readonly directory: string
+}
+
 /** The stream was interrupted and is back: frames in between are lost. */
 export interface StreamRestored {
   readonly _tag: "Restored"
@@ -70,5 +79,11 @@ export interface OpenCodeConnection {
    */
   readonly subscribe: (
     sessionId: string
-  ) => Effect.Effect<Queue.Dequeue<SessionFrame | StreamRestored, import("effect").Cause.Done>, never, Scope.Scope>
+  ) => Effect.Effect<
+    Queue.Dequeue<SessionFrame | AllowedAlways | StreamRestored, import("effect").Cause.Done>,
+    never,
+    Scope.Scope
+  >
+  /** Directories in which OpenCode does not ask about everything any more, until the server is restarted. */
+  readonly unasking: Set<string>
 }

@@ -109,7 +109,8 @@ const open = Effect.fn("OpenCode.connect")(function*(
     gate,
     exit: server.ended,
     call,
-    subscribe: hub.subscribe
+    subscribe: hub.subscribe,
+    unasking: hub.unasking
   }
   return { connection, lost: hub.lost }
 })

@@ -77,6 +77,10 @@ export const parentOf = (info: unknown): string | null | undefined => {
   return typeof parentId === "string" ? parentId : null
 }
 
+/** The directory in which this frame says that a request was answered with "always". */
+export const allowedAlways = ({ directory, properties, type }: RoutedFrame): ReadonlyArray<string> =>
+  type === "permission.replied" && directory !== undefined && field(properties, "reply") === "always" ? [directory] : []
+
 const field = (value: unknown, name: string): unknown =>
   typeof value === "object" && value !== null ? Reflect.get(value, name) : undefined
 

@@ -13,9 +13,9 @@
  * sessions included. Nothing is ever dropped on this side.
  */
 import { type Cause, Clock, Deferred, Duration, Effect, Exit, Latch, Queue, Schedule, Schema, type Scope } from "effect"
-import type { SessionFrame, StreamRestored } from "./Connection.ts"
+import type { AllowedAlways, SessionFrame, StreamRestored } from "./Connection.ts"
 import { authorization, type Endpoint, request, urlOf } from "./Endpoint.ts"
-import { makeParser, parentOf, type RoutedFrame } from "./EventFrames.ts"
+import { allowedAlways, makeParser, parentOf, type RoutedFrame } from "./EventFrames.ts"
 import { fetchDirect } from "./Loopback.ts"
 import * as SessionTree from "./SessionTree.ts"
 
@@ -31,12 +31,14 @@ export interface Options {
 export interface EventHub {
   readonly subscribe: (
     sessionId: string
-  ) => Effect.Effect<Queue.Dequeue<SessionFrame | StreamRestored, Cause.Done>, never, Scope.Scope>
+  ) => Effect.Effect<Queue.Dequeue<SessionFrame | AllowedAlways | StreamRestored, Cause.Done>, never, Scope.Scope>
+  /** Directories in which a request was answered with "always". */
+  readonly unasking: Set<string>
   /** Completes when the hub has given up or the server has ended. */
   readonly lost: Deferred.Deferred<void>
 }
 
-type Subscriber = Queue.Queue<SessionFrame | StreamRestored, Cause.Done>
+type Subscriber = Queue.Queue<SessionFrame | AllowedAlways | StreamRestored, Cause.Done>
 
 class StreamDropped
   extends Schema.TaggedError<StreamDropped>("effect-coding-agents/opencode/StreamDropped")("OpenCodeStreamDropped", {
@@ -50,11 +52,12 @@ export const make = Effect.fnUntraced(function*(
 ): Effect.fn.Return<EventHub, never, Scope.Scope> {
   const subscribers = new Map<string, Set<Subscriber>>()
   const tree = SessionTree.make()
+  const unasking = new Set<string>()
   const connected = yield* Latch.make()
   const lost = yield* Deferred.make<void>()
   const silence = Duration.toMillis(options.silence ?? Duration.seconds(30))
 
-  const toAll = Effect.fnUntraced(function*(frame: StreamRestored) {
+  const toAll = Effect.fnUntraced(function*(frame: AllowedAlways | StreamRestored) {
     for (const queue of queuesOf(subscribers)) yield* Queue.offer(queue, frame)
   })
 
@@ -86,6 +89,10 @@ export const make = Effect.fnUntraced(function*(
       }
     }
     for (const [queue, batch] of batches) yield* Queue.offerAll(queue, batch)
+    for (const directory of frames.flatMap(allowedAlways)) {
+      unasking.add(directory)
+      yield* toAll({ _tag: "AllowedAlways", directory })
+    }
   })
 
   // Fails if no connection was made; succeeds when a connection that was greeted has dropped.
@@ -135,7 +142,9 @@ export const make = Effect.fnUntraced(function*(
   )
 
   const subscribe = Effect.fnUntraced(function*(sessionId: string) {
-    const queue: Subscriber = yield* Queue.bounded<SessionFrame | StreamRestored, Cause.Done>(queueCapacity)
+    const queue: Subscriber = yield* Queue.bounded<SessionFrame | AllowedAlways | StreamRestored, Cause.Done>(
+      queueCapacity
+    )
     yield* Effect.raceFirst(connected.await, Deferred.await(lost))
     if (Deferred.isDoneUnsafe(lost)) {
       yield* Queue.end(queue)
@@ -156,7 +165,7 @@ export const make = Effect.fnUntraced(function*(
     return queue
   })
 
-  return { subscribe, lost }
+  return { subscribe, unasking, lost }
 })
 
 const queueCapacity = 4096

@@ -10,13 +10,16 @@ import type { InstanceId, TurnId } from "../../domain/Ids.ts"
 import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
 import type { AgentError, GateMissing } from "../../provider/AdapterError.ts"
 import type { CompactionGate } from "../../provider/ProviderAdapter.ts"
+import * as Catalog from "../protocol/Catalog.ts"
 import * as Frame from "../protocol/Frame.ts"
 import type { ErrorInfo } from "../protocol/Message.ts"
-import type { OpenCodeConnection, SessionFrame, StreamRestored } from "../server/Connection.ts"
+import type { AllowedAlways, OpenCodeConnection, SessionFrame, StreamRestored } from "../server/Connection.ts"
 import type { Registration } from "../server/Gate.ts"
 import * as Offending from "../turn/Offending.ts"
 import * as Turn from "../turn/Turn.ts"
 import { type Input, make as makeState, running, type State, type Want } from "../turn/TurnState.ts"
+import * as Enforcement from "./Enforcement.ts"
+import * as Recovery from "./Recovery.ts"
 import type { Started } from "./SessionStart.ts"
 
 /** A prompt on its way, with what is known of its arrival. */
@@ -40,7 +43,7 @@ export const ungated = (kind: CompactionGate): SessionGate => ({
   abandon: () => Effect.void
 })
 
-export interface LiveSession extends Started {
+export interface LiveSession extends Started, Enforcement.Enforced {
   readonly instanceId: InstanceId
   readonly gate: SessionGate
   readonly agentVersion: string
@@ -48,7 +51,6 @@ export interface LiveSession extends Started {
   readonly lock: Semaphore.Semaphore
   /** Held while a prompt is sent and while an abort is answered, so that a late abort never hits the next turn. */
   readonly handover: Semaphore.Semaphore
-  readonly events: Queue.Queue<ProviderEvent, Cause.Done>
   /** Takes the server's secrets out of them. */
   readonly filter: SecretFilter.SecretFilter
   readonly deliveries: Map<string, Delivery>
@@ -80,6 +82,7 @@ export const open = Effect.fnUntraced(function*(
     lock: yield* Semaphore.make(1),
     handover: yield* Semaphore.make(1),
     events: yield* Queue.bounded<ProviderEvent, Cause.Done>(eventCapacity),
+    refuseDirectory: () => void connection.unasking.add(started.calls.directory),
     filter: SecretFilter.make(connection.secrets),
     deliveries: new Map(),
     compactions: new Set(),
@@ -126,7 +129,7 @@ export const tell = (live: LiveSession, events: ReadonlyArray<ProviderEvent>): E
 // --- frames ---
 
 const pump = Effect.fnUntraced(
-  function*(live: LiveSession, frames: Queue.Dequeue<SessionFrame | StreamRestored, Cause.Done>) {
+  function*(live: LiveSession, frames: Queue.Dequeue<SessionFrame | AllowedAlways | StreamRestored, Cause.Done>) {
     while (true) {
       const inputs: Array<Input> = []
       const batch = yield* Queue.takeAll(frames)
@@ -135,9 +138,15 @@ const pump = Effect.fnUntraced(
         if (frame._tag === "Frame") {
           const decoded = Frame.decode(frame)
           if (decoded !== undefined) inputs.push(decoded)
+          const rules = frame.sessionId === live.sessionId ? Catalog.rulesOf(frame) : undefined
+          if (rules !== undefined) yield* enforce(live, Enforcement.rulesSeen(live, rules))
+        } else if (frame._tag === "AllowedAlways") {
+          if (frame.directory !== live.calls.directory) continue
+          yield* apply(live, inputs.splice(0))
+          yield* enforce(live, Enforcement.allowedAlways(live))
         } else {
           yield* apply(live, inputs.splice(0))
-          yield* apply(live, [{ _tag: "Restored", read: yield* readAll(live) }])
+          yield* apply(live, [{ _tag: "Restored", read: yield* Recovery.readAll(live) }])
         }
       }
       if (inputs.length > 0) yield* apply(live, inputs)
@@ -147,35 +156,11 @@ const pump = Effect.fnUntraced(
   (effect, live) => effect.pipe(Effect.ignore, Effect.ensuring(Queue.end(live.events)))
 )
 
-/**
- * The facts that lost frames may have carried. The server greets before it listens for events to send (1.18.33), so
- * what happens between the two is in no frame. After it has answered one call, everything is read.
- */
-const readAll = ({ calls, sessionId }: LiveSession) =>
-  Effect.gen(function*() {
-    yield* calls.busy
-    const [busy, messages, children, permissions, questions] = yield* Effect.all([
-      calls.busy,
-      calls.messages(sessionId),
-      calls.children(sessionId),
-      calls.permissions,
-      calls.questions
-    ], { concurrency: 2 })
-    const tree = new Set([sessionId, ...children.map(({ id }) => id)])
-    return {
-      busy: busy.has(sessionId),
-      messages,
-      children: yield* Effect.forEach(children, ({ id }) =>
-        Effect.map(calls.messages(id, 100), (messages) => ({ sessionId: id, busy: busy.has(id), messages }))),
-      permissions: permissions.filter((request) =>
-        tree.has(request.sessionID)
-      ),
-      questions: questions.filter((request) => tree.has(request.sessionID))
-    }
-  }).pipe(
-    Effect.retry({ times: 6, schedule: Schedule.exponential("100 millis") }),
-    Effect.orElseSucceed(() => undefined)
-  )
+/** Beside the frames, which go on coming. */
+const enforce = (live: LiveSession, effect: Effect.Effect<unknown, unknown>) =>
+  live.closing
+    ? Effect.void
+    : Effect.forkIn(Effect.ignore(effect, { log: "Warn" }), live.scope, { startImmediately: true })
 
 // --- what the state wants ---
 
@@ -199,6 +184,8 @@ const fulfil = (live: LiveSession, want: Want): Effect.Effect<unknown> => {
     }
     case "Doubt":
       return Effect.forEach(live.deliveries.values(), ({ doubt }) => Deferred.succeed(doubt, want.error))
+    case "Unasked":
+      return enforce(live, Enforcement.unasked(live, want.tool))
     case "CompactionBegan":
       return Effect.forEach(live.compactions, (waiting) => Deferred.succeed(waiting, undefined))
     case "CompactionGivenUp": {

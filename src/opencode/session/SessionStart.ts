@@ -32,6 +32,8 @@ export interface Started {
   readonly sessionId: string
   readonly origin: ProviderSession["origin"]
   readonly policy: Permissions.Policy
+  /** What the session's rules end with. */
+  readonly rules: ReadonlyArray<Permissions.Rule>
   readonly project: Project.Project
   readonly agents: Models.AgentModels
   readonly defaults: Models.Defaults
@@ -58,10 +60,13 @@ export const start = (
   input: StartInput
 ): Effect.Effect<Started, StartSessionError, FileSystem.FileSystem | Path.Path> =>
   Effect.suspend((): Effect.Effect<Started, StartSessionError, FileSystem.FileSystem | Path.Path> => {
-    const { directory, from } = input
+    const { directory, from, runtimeMode } = input
     // OpenCode decodes the name of a directory twice: it would work in another one, or never answer (1.18.33).
     if (/%[0-9A-Fa-f]{2}|\\/.test(directory)) {
       return new DirectoryUnsupported({ instanceId, directory, characters: directory.includes("\\") ? "\\" : "%" })
+    }
+    if (connection.unasking.has(directory) && runtimeMode !== "full-access") {
+      return new PolicyUnenforceable({ instanceId, runtimeMode, effective: "an \"always\" that another client gave" })
     }
     switch (from._tag) {
       case "Resume":
@@ -117,6 +122,7 @@ const create = Effect.fnUntraced(function*(connection: OpenCodeConnection, insta
     calls,
     sessionId: session.id,
     origin: { _tag: "New" },
+    rules,
     policy: Permissions.policy(runtimeMode, agents, project.rules),
     project,
     agents: named,
@@ -146,11 +152,13 @@ const resume = Effect.fnUntraced(function*(
   const named = Models.agentsOf(agents)
   const { defaults: known, warnings } = yield* Models.defaults(calls, instanceId, model, named, config, found)
   const defaults = yield* withPersona(instanceId, input, agents, known)
-  yield* enforce(calls, instanceId, sessionId, input, Permissions.sessionRules(runtimeMode, agents))
+  const rules = Permissions.sessionRules(runtimeMode, agents)
+  yield* enforce(calls, instanceId, sessionId, input, rules)
   return {
     calls,
     sessionId,
     origin: origin._tag === "Moved" ? { _tag: "Moved", from: origin.from } : origin,
+    rules,
     policy: Permissions.policy(runtimeMode, agents, project.rules),
     project,
     agents: named,

@@ -34,6 +34,7 @@ import {
   without
 } from "./TurnState.ts"
 import * as TurnStatus from "./TurnStatus.ts"
+import * as Unasked from "./Unasked.ts"
 
 export const reduce = (state: State, input: Input): Step => {
   switch (input._tag) {
@@ -198,7 +199,10 @@ const part = (state: State, part: Part, recovered: boolean): Step => {
   if (part.type === "step-finish") return TurnItems.stepFinish(state, part, owner.summary ? undefined : owner.brought)
   if (owner.summary || part.type === "file") return step(state)
   if (part.type === "tool") {
-    return TurnItems.toolPart(bringing(state, part.messageID, "tool"), part, recovered)
+    return andThen(
+      Unasked.completed(state, part, recovered),
+      (state) => TurnItems.toolPart(bringing(state, part.messageID, "tool"), part, recovered)
+    )
   }
   const says = part.type === "text" && part.text !== "" && owner.brought === "nothing"
   return TurnItems.textPart(says ? bringing(state, part.messageID, "text") : state, part, recovered)

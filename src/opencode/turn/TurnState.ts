@@ -86,6 +86,8 @@ export interface State {
   readonly usage: ReadonlyMap<string, Usage>
   readonly requests: ReadonlyMap<RequestId, OpenRequest>
   readonly declined: ReadonlySet<string>
+  /** Calls of tools that OpenCode has asked about and that are not over. */
+  readonly asked: ReadonlySet<string>
   readonly allowed: ReadonlyArray<Allowed>
   /** Subagents' sessions, and whether they work. */
   readonly children: ReadonlyMap<string, boolean>
@@ -115,6 +117,7 @@ export const make = (root: string, policy: Policy, lastMessageId: string | undef
   usage: new Map(),
   requests: new Map(),
   declined: new Set(),
+  asked: new Set(),
   allowed: [],
   children: new Map(),
   compaction: undefined,
@@ -176,6 +179,8 @@ export type Want =
     readonly message?: string | undefined
   }
   | { readonly _tag: "Abort" }
+  /** The tool ran, and OpenCode had not asked about it. */
+  | { readonly _tag: "Unasked"; readonly tool: string }
   /** OpenCode has the prompt. */
   | { readonly _tag: "Accepted"; readonly messageId: string }
   /** An error of this session while a prompt was on its way: perhaps its refusal. */

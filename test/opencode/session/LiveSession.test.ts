@@ -52,13 +52,15 @@ const restored = Effect.fnUntraced(function*(answers: (operation: string) => unk
     secrets: [],
     exit: Effect.undefined,
     call: <A>(operation: string) => Effect.sync(() => answers(operation) as NonNullable<SdkResult<A>["data"]>),
-    subscribe: () => Effect.succeed(frames)
+    subscribe: () => Effect.succeed(frames),
+    unasking: new Set()
   }
   const live = yield* LiveSession.open(connection, instanceId, {
     calls: Calls.make(connection, instanceId, "/workspace"),
     sessionId,
     origin: { _tag: "New" },
     policy: Permissions.policy("full-access", []),
+    rules: [],
     project: Project.none,
     agents: new Map([["build", undefined]]),
     mcpServers: [],

@@ -1,0 +1,85 @@
+/** P7 on a real external server: other clients of the server weaken what a mode asks about. */
+import { assert, it } from "@effect/vitest"
+import { Effect, Schedule } from "effect"
+import { ThreadId } from "../../src/domain/Ids.ts"
+import { OpenCode } from "../../src/opencode/index.ts"
+import { ModelReply, type ModelScript } from "../../src/testing/index.ts"
+import * as OpenCodeServer from "../support/OpenCodeServer.ts"
+import { drive } from "../support/OpenCodeSessions.ts"
+
+const { open, platform } = OpenCodeServer
+
+const bash: ModelScript.ModelScript = (request) =>
+  request.afterToolResult
+    ? ModelReply.text("Done.")
+    : ModelReply.call("bash", { command: "echo one", description: "Says one" })
+
+/** A server of the user's, which asks about commands. */
+const opened = open(bash, { config: { permission: { bash: "ask" } } })
+
+const started = ({ directory }: OpenCodeServer.Opened) =>
+  ({
+    threadId: ThreadId.make("ours"),
+    directory,
+    runtimeMode: "approval-required",
+    projectConfig: "trust",
+    from: { _tag: "New" }
+  }) as const
+
+const attach = ({ server }: OpenCodeServer.Opened) =>
+  OpenCode.make({ baseUrl: server.baseUrl, password: server.password })
+
+/** Another client runs a command in a session of its own, and allows it and its like for always. */
+const allowAlways = Effect.fnUntraced(function*({ call, createSession, directory, prompt }: OpenCodeServer.Opened) {
+  yield* prompt(yield* createSession, "run it")
+  const requests = yield* call("permission.list", directory, (client, signal) => client.permission.list({}, { signal }))
+    .pipe(Effect.repeat({ until: (requests) => requests.length > 0, schedule: Schedule.spaced("50 millis") }))
+  const [request] = requests
+  assert.isDefined(request)
+  yield* call(
+    "permission.reply",
+    directory,
+    (client, signal) => client.permission.reply({ requestID: request.id, reply: "always" }, { signal })
+  )
+})
+
+it.live("P7 opencode: an \"always\" given elsewhere in the directory ends the session with a warning, and no other starts", () =>
+  Effect.gen(function*() {
+    const server = yield* opened
+    const adapter = yield* attach(server)
+    const driven = yield* drive(yield* adapter.startSession(started(server)))
+    yield* allowAlways(server)
+    assert.strictEqual((yield* driven.next("Warning")).code, "policy-bypassed")
+    assert.strictEqual((yield* Effect.flip(adapter.startSession(started(server))))._tag, "PolicyUnenforceable")
+    yield* adapter.startSession({ ...started(server), runtimeMode: "full-access" })
+  }).pipe(Effect.scoped, Effect.provide(platform)))
+
+it.live("P7 opencode: one that was given before is noticed by the first command that runs unasked", () =>
+  Effect.gen(function*() {
+    const server = yield* opened
+    yield* allowAlways(server)
+    const adapter = yield* attach(server)
+    const driven = yield* drive(yield* adapter.startSession(started(server)))
+    yield* driven.send("run it")
+    assert.strictEqual((yield* driven.next("Warning")).code, "policy-bypassed")
+    assert.isFalse(driven.seen.some(({ _tag }) => _tag === "ApprovalRequested"))
+    assert.strictEqual((yield* Effect.flip(adapter.startSession(started(server))))._tag, "PolicyUnenforceable")
+  }).pipe(Effect.scoped, Effect.provide(platform)))
+
+it.live("P7 opencode: rules that another client has changed are asserted again, with a warning", () =>
+  Effect.gen(function*() {
+    const server = yield* opened
+    const adapter = yield* attach(server)
+    const driven = yield* drive(yield* adapter.startSession(started(server)))
+    yield* server.call("session.update", server.directory, (client, signal) =>
+      client.session.update({
+        sessionID: driven.session.sessionId,
+        permission: [{ permission: "bash", pattern: "*", action: "allow" }]
+      }, { signal }))
+    assert.strictEqual((yield* driven.next("Warning")).code, "policy-reasserted")
+    yield* driven.send("run it")
+    const { request } = yield* driven.next("ApprovalRequested")
+    yield* driven.session.respondToApproval(request.requestId, { _tag: "AllowOnce" })
+    assert.strictEqual((yield* driven.ending)._tag, "TurnCompleted")
+    assert.strictEqual(driven.seen.filter(({ _tag }) => _tag === "Warning").length, 1)
+  }).pipe(Effect.scoped, Effect.provide(platform)))
