@@ -283,8 +283,8 @@ describe("CommandHook: the process", () => {
       const directory = yield* folder
       const command = yield* sh(
         "trap 'echo cleaned > cleaned; exit 0' TERM",
-        "sleep 600 &",
-        `echo here > ${started.file}`,
+        // A signal to a child that is not yet what it will be is lost.
+        `sh -c 'echo here > ${started.file}; exec sleep 600' &`,
         "wait"
       )
       const run = yield* Effect.forkChild(observe({ command, killGrace: "30 seconds" }, directory))

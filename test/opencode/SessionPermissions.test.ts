@@ -199,6 +199,35 @@ layer(OpenCodeSessions.layer({ config: denied }), { timeout: "60 seconds", exclu
         assert.deepStrictEqual(yield* asked(again, "run a command"), ["command echo one"])
       }))
 
+    it.effect("P7 opencode: a wider pattern is a choice of its own, named as what it is, for one session", () =>
+      Effect.gen(function*() {
+        const { on, start } = yield* OpenCodeSessions
+        const { directory, fs } = yield* setup
+        yield* on("run another", after(bash("echo two")))
+        yield* on("redirect it", after(bash("echo one > widened")))
+        const driven = yield* start()
+        yield* driven.send("run a command")
+        const { request } = yield* driven.next("ApprovalRequested")
+        assert.deepStrictEqual(request.choices, [{
+          id: "allow-matching",
+          label: "For this session, every bash that matches: echo *",
+          meaning: "allow-session"
+        }])
+        yield* driven.session.respondToApproval(request.requestId, { _tag: "Choose", choiceId: "allow-matching" })
+        assert.strictEqual((yield* driven.ending)._tag, "TurnCompleted")
+        yield* driven.send("run another")
+        yield* driven.next("ApprovalRequested")
+        yield* driven.next("ApprovalSettled")
+        assert.deepInclude(yield* driven.next("ApprovalSettled"), { by: "rule" })
+        assert.strictEqual((yield* driven.ending)._tag, "TurnCompleted")
+        yield* driven.send("redirect it")
+        const redirect = yield* driven.next("ApprovalRequested")
+        yield* driven.session.respondToApproval(redirect.request.requestId, { _tag: "Deny" })
+        yield* driven.ending
+        assert.isFalse(yield* fs.exists(`${directory}/widened`))
+        assert.deepStrictEqual(yield* asked(yield* start(), "run another"), ["command echo two"])
+      }))
+
     it.effect("P6 opencode: a question is asked, answered once, and settled", () =>
       Effect.gen(function*() {
         const { on, start } = yield* OpenCodeSessions

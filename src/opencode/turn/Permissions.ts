@@ -194,11 +194,21 @@ export interface Allowed {
   readonly permission: string
   readonly subject: string
   readonly patterns: ReadonlyArray<string>
+  /** What else the user has chosen to allow with it: the patterns that the choice named. */
+  readonly wider?: ReadonlyArray<string>
 }
 
-/** Whether an earlier "allow for this session" was given to the same request. */
-export const covered = (allowed: ReadonlyArray<Allowed>, { patterns, permission, subject }: Allowed): boolean =>
-  allowed.some((entry) =>
-    entry.permission === permission && entry.subject === subject && entry.patterns.length === patterns.length &&
-    entry.patterns.every((pattern, n) => pattern === patterns[n])
-  )
+/** Whether an earlier answer for this session was given to the same request, or named a pattern that it matches. */
+export const covered = (allowed: ReadonlyArray<Allowed>, asked: Allowed): boolean =>
+  allowed.some((entry) => entry.permission === asked.permission && (isSame(entry, asked) || isWithin(entry, asked)))
+
+const isSame = ({ patterns, subject }: Allowed, asked: Allowed): boolean =>
+  subject === asked.subject && patterns.length === asked.patterns.length &&
+  patterns.every((pattern, n) => pattern === asked.patterns[n])
+
+const isWithin = ({ wider = [] }: Allowed, { patterns, permission, subject }: Allowed): boolean =>
+  patterns.length > 0 && (permission !== "bash" || [subject, ...patterns].every(isOneCommand)) &&
+  patterns.every((pattern) => wider.some((wide) => matches(pattern, wide)))
+
+/** A text with a redirect, a substitution or several commands is more than the first word says. */
+const isOneCommand = (command: string): boolean => !/[<>|;&`\r\n]|\$[({]/.test(command)

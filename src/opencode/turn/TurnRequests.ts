@@ -3,7 +3,7 @@
  */
 import { RequestId } from "../../domain/Ids.ts"
 import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
-import type { ApprovalDecision, ApprovalKind, QuestionAnswer } from "../../domain/UserRequest.ts"
+import type { ApprovalChoice, ApprovalDecision, ApprovalKind, QuestionAnswer } from "../../domain/UserRequest.ts"
 import type { PermissionRequest, QuestionRequest } from "../protocol/Frame.ts"
 import * as Permissions from "./Permissions.ts"
 import {
@@ -50,6 +50,7 @@ export const permissionAsked = (state: State, request: PermissionRequest): Step 
       subject: subjectOf(request),
       ...placeOf(state, request),
       covers: coversOf(request),
+      ...choicesOf(request),
       detail: {
         permission: request.permission,
         patterns: request.patterns,
@@ -110,6 +111,34 @@ const shown = (request: PermissionRequest): Permissions.Allowed => ({
   subject: subjectOf(request),
   patterns: request.patterns
 })
+
+/** The answer that OpenCode's own interface gives as "always". Here it is kept for this session. */
+const widerChoice = "allow-matching"
+
+const isWider = ({ always, patterns }: PermissionRequest): boolean =>
+  always.some((pattern) => !patterns.includes(pattern))
+
+const choicesOf = (request: PermissionRequest): { readonly choices?: ReadonlyArray<ApprovalChoice> } =>
+  isWider(request)
+    ? {
+      choices: [{
+        id: widerChoice,
+        label: `For this session, every ${request.permission} that matches: ${request.always.join(", ")}`,
+        meaning: "allow-session"
+      }]
+    }
+    : {}
+
+/** What the decision allows from now on. */
+const allowedBy = (
+  request: PermissionRequest,
+  decision: ApprovalDecision | undefined
+): ReadonlyArray<Permissions.Allowed> => {
+  if (decision?._tag === "AllowForSession") return [shown(request)]
+  return decision?._tag === "Choose" && decision.choiceId === widerChoice && isWider(request)
+    ? [{ ...shown(request), wider: request.always }]
+    : []
+}
 
 /** The same, in words. */
 const coversOf = (request: PermissionRequest): string => {
@@ -190,12 +219,11 @@ export const permissionReplied = (state: State, requestId: RequestId, reply: str
   const open = state.requests.get(requestId)
   if (open?.asked.kind !== "approval") return step(state)
   const { request, decision } = open.asked
+  const allowing = reply === "reject" ? [] : allowedBy(request, decision)
   const settled: State = {
     ...(reply === "reject" ? declined(state, request) : state),
     requests: without(state.requests, requestId),
-    allowed: decision?._tag === "AllowForSession" && reply !== "reject"
-      ? [...state.allowed, shown(request)]
-      : state.allowed
+    allowed: allowing.length === 0 ? state.allowed : [...state.allowed, ...allowing]
   }
   const told = decision?._tag === "Deny" ? refusing(settled, "denied") : settled
   const event: ProviderEvent = {

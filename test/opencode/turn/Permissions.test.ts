@@ -130,6 +130,39 @@ describe("OpenCode permissions", () => {
     )
   })
 
+  it("P7 opencode: a wider choice covers what its patterns match, and a text that is more than one command never", () => {
+    const shown = (subject: string, patterns: ReadonlyArray<string> = [subject], permission = "bash") => ({
+      permission,
+      subject,
+      patterns
+    })
+    const allowed = [{ ...shown("echo hi && rm -rf ./tmp1", ["echo hi", "rm -rf ./tmp1"]), wider: ["echo *"] }]
+    for (const subject of ["echo hi", "echo", "echo a b"]) {
+      assert.isTrue(Permissions.covered(allowed, shown(subject)), subject)
+    }
+    for (
+      const subject of [
+        "echoes",
+        "rm -rf ./tmp1",
+        "echo x > /anywhere/x",
+        "echo x >> y",
+        "echo < /etc/passwd",
+        "echo $(id)",
+        "echo `id`",
+        "echo ${x:=$(id)}",
+        "echo a; rm b",
+        "echo a && echo b",
+        "echo a | sh",
+        "echo a & rm b",
+        "echo a\nrm b"
+      ]
+    ) assert.isFalse(Permissions.covered(allowed, shown(subject)), subject)
+    assert.isFalse(Permissions.covered(allowed, shown("echo a && rm b", ["echo a", "rm b"])))
+    assert.isFalse(Permissions.covered(allowed, shown("echo a && echo b", ["echo a", "echo b"])))
+    assert.isFalse(Permissions.covered(allowed, shown("echo hi", ["echo hi"], "edit")))
+    assert.isTrue(Permissions.covered(allowed, shown("echo hi && rm -rf ./tmp1", ["echo hi", "rm -rf ./tmp1"])))
+  })
+
   it("P7 opencode: matching costs no more than text times pattern, whatever the stars", () => {
     const steps = (text: string, pattern: string) => {
       let steps = 0
