@@ -52,6 +52,8 @@ export interface AppServer {
   /** Codex's home, where its threads are. */
   readonly home: string
   readonly peer: StdioPeer.StdioPeer
+  /** What no event may hold. */
+  readonly secrets: ReadonlyArray<string>
   readonly exit: Effect.Effect<ProcessExit | undefined>
   /** Calls, and decodes the result. */
   readonly call: <A>(
@@ -165,6 +167,7 @@ const spawn = Effect.fnUntraced(function*(
     version,
     home: codexHome,
     peer,
+    secrets: environment.secrets,
     exit: AgentProcess.ended(agent),
     call,
     opening: (open) =>

@@ -28,6 +28,8 @@ export interface EnvironmentOptions {
 export interface Environment {
   readonly variables: AgentEnvironment.Variables
   readonly redact: (text: string) => string
+  /** What no event may hold. */
+  readonly secrets: ReadonlyArray<string>
 }
 
 export const make = Effect.fnUntraced(function*(
@@ -44,7 +46,8 @@ export const make = Effect.fnUntraced(function*(
   const home = options.isolated === undefined || options.isolated === false ? {} : yield* makeHome(options.isolated)
   return {
     variables: AgentEnvironment.loopbackDirect({ ...inherited, ...home, ...options.env }),
-    redact: AgentEnvironment.redactor(inherited, options.env)
+    redact: AgentEnvironment.redactor(inherited, options.env),
+    secrets: AgentEnvironment.secrets(inherited, options.env)
   }
 })
 

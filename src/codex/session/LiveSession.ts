@@ -19,6 +19,7 @@ import {
 import { SecureRandom } from "effect/crypto"
 import { Hex } from "effect/encoding"
 import type { PeerId } from "../../adapter/PeerProtocol.ts"
+import * as SecretFilter from "../../adapter/SecretFilter.ts"
 import type { TurnId } from "../../domain/Ids.ts"
 import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
 import type { StartInput } from "../../provider/ProviderAdapter.ts"
@@ -43,6 +44,8 @@ export interface LiveSession extends Started {
   readonly scope: Scope.Scope
   readonly lock: Semaphore.Semaphore
   readonly events: Queue.Queue<ProviderEvent, Cause.Done>
+  /** Takes the app-server's secrets out of them. */
+  readonly filter: SecretFilter.SecretFilter
   /** Requests of Codex's that wait for the user. */
   readonly answers: Map<PeerId, Deferred.Deferred<object>>
   /** Turns of which Codex has not said that they began. */
@@ -68,6 +71,7 @@ export const open = Effect.fnUntraced(function*(options: {
     scope: yield* Effect.scope,
     lock: yield* Semaphore.make(1),
     events: yield* Queue.bounded<ProviderEvent, Cause.Done>(eventCapacity),
+    filter: SecretFilter.make(server.secrets),
     answers: new Map(),
     starting: new Map(),
     retryDeadline,
@@ -126,7 +130,7 @@ export const apply = (live: LiveSession, input: Input): Effect.Effect<void> =>
     const { events, state, wants } = Turn.reduce(live.state, input)
     live.state = state
     return Effect.andThen(
-      events.length === 0 ? Effect.void : Queue.offerAll(live.events, events),
+      events.length === 0 ? Effect.void : Queue.offerAll(live.events, live.filter(events)),
       Effect.forEach(wants, (want) => fulfil(live, want), { discard: true })
     )
   }).pipe(live.lock.withPermits(1), Effect.uninterruptible)

@@ -20,14 +20,16 @@ import {
   type Want,
   without
 } from "./TurnState.ts"
+import * as Unasked from "./Unasked.ts"
 
 const deniedByMode = "The session is read-only: only reads are allowed."
 const deniedByConfiguration = "The user's OpenCode configuration denies this."
 
 /** OpenCode asks for permission. What the mode allows or the user's configuration denies never becomes a request. */
-export const permissionAsked = (state: State, request: PermissionRequest): Step => {
+export const permissionAsked = (before: State, request: PermissionRequest): Step => {
   const requestId = request.id
-  if (state.requests.has(requestId)) return step(state)
+  if (before.requests.has(requestId)) return step(before)
+  const state = Unasked.asked(before, request)
   const decision = Permissions.decide(state.policy, agentOf(state, request), request.permission, request.patterns)
   if (decision === "deny") {
     return step(declined(state, request), [], [
