@@ -169,28 +169,44 @@ describe("SessionStore: what a deleted thread has said", () => {
       )))
 })
 
-/** Runs a program in a folder that is a file system of its own, of four megabytes. */
-const onSmallDisk = (folder: string, program: string) =>
+/** Runs a shell's text with programs, on a file system of its own of four megabytes: `$1` is its folder, `$2` is Node. */
+const onSmallDisk = (folder: string, text: string, ...programs: ReadonlyArray<string>) =>
   spawnSync("unshare", [
     "--mount",
     "--map-root-user",
     "sh",
     "-c",
-    "mount -t tmpfs -o size=4m none \"$1\" && exec \"$2\" \"$3\" \"$1/store.db\"",
+    `mount -t tmpfs -o size=4m none "$1" && { ${text}; }`,
     "sh",
     folder,
     process.execPath,
-    program
+    ...programs
   ], { encoding: "utf8" })
+
+const program = (name: string) => fileURLToPath(new URL(`../support/${name}.ts`, import.meta.url))
 
 const mounts = spawnSync("unshare", ["--mount", "--map-root-user", "true"]).status === 0
 
-describe.skipIf(!mounts)("SessionStore.maintain", () => {
-  it.effect("P15 store: does not begin where the disk has no room for it, and the store goes on", () =>
+describe.skipIf(!mounts)("a store on a disk that is full", () => {
+  it.effect("P15 store: maintenance does not begin where there is no room for it, and the store goes on", () =>
     Effect.map(temporaryFolder, (folder) => {
-      const script = fileURLToPath(new URL("../support/SmallDisk.ts", import.meta.url))
-      const { stdout } = onSmallDisk(folder, script)
+      const { stdout } = onSmallDisk(folder, `exec "$2" "$3" "$1/store.db"`, program("SmallDisk"))
       const said: unknown = JSON.parse(stdout)
       assert.deepInclude(said, { reason: "SpaceMissing", code: "SQLITE_FULL" })
+    }))
+
+  it.effect("P14 store: a deleted thread that could not be erased is gone, and is erased once there is room again", () =>
+    Effect.map(temporaryFolder, (folder) => {
+      const { stdout } = onSmallDisk(
+        folder,
+        `"$2" "$3" delete "$1/store.db"; "$2" "$3" open "$1/store.db"; rm "$1"/*ballast*; "$2" "$3" open "$1/store.db"`,
+        program("FullDisk")
+      )
+      const said = stdout.split("\n").filter((line) => line.startsWith("{")).map((line): unknown => JSON.parse(line))
+      assert.deepStrictEqual(said.filter((line) => JSON.stringify(line).includes("thread")), [
+        { thread: "None", found: ["-wal"] },
+        { thread: "SQLITE_FULL", found: ["-wal"] },
+        { thread: "None", found: [] }
+      ])
     }))
 })
