@@ -12,6 +12,7 @@ import * as LifecycleRecord from "../store/LifecycleRecord.ts"
 import type { EpochFenced, StoreFailed } from "../store/StoreError.ts"
 import * as EpochCompaction from "./epoch/EpochCompaction.ts"
 import type { Compaction, CompactionEnding, Saved } from "./epoch/EpochState.ts"
+import * as EpochWaiters from "./epoch/EpochWaiters.ts"
 import * as LiveEpoch from "./epoch/LiveEpoch.ts"
 import * as SnapshotTaking from "./SnapshotTaking.ts"
 import type { ThreadDeps } from "./ThreadDeps.ts"
@@ -41,7 +42,7 @@ export const settle = (
 /** A compaction that was begun, with what its callers wait for. */
 export interface Begun {
   readonly compactionId: string
-  readonly waiter: LiveEpoch.CompactionWaiter
+  readonly waiter: EpochWaiters.CompactionWaiter
 }
 
 /** Begins a compaction that is asked for; `undefined` where one is under way. */
@@ -59,7 +60,7 @@ export const begin = (
         const compactionId = live.state.compaction?.compactionId
         return compactionId === undefined
           ? undefined
-          : { compactionId, waiter: LiveEpoch.compactionWaiter(live, compactionId) }
+          : { compactionId, waiter: EpochWaiters.compaction(live, compactionId) }
       })
     })
   )
@@ -158,7 +159,7 @@ const release = (
   deps: ThreadDeps,
   live: LiveEpoch.LiveEpoch,
   compactionId: string,
-  waiter: LiveEpoch.CompactionWaiter
+  waiter: EpochWaiters.CompactionWaiter
 ) =>
   Effect.andThen(
     Effect.ignore(LiveEpoch.advance(deps, live, { _tag: "CompactionReleased", compactionId }), { log: "Warn" }),
@@ -170,7 +171,7 @@ const watch = (
   deps: ThreadDeps,
   live: LiveEpoch.LiveEpoch,
   compactionId: string,
-  waiter: LiveEpoch.CompactionWaiter
+  waiter: EpochWaiters.CompactionWaiter
 ) =>
   Deferred.await(waiter.settled).pipe(
     Effect.timeoutOrElse({
@@ -191,7 +192,7 @@ export const ask = (
     const { compaction } = live.state
     if (compaction === undefined) return holdAgent(deps, live, trigger)
     const { compactionId } = compaction
-    const waiter = LiveEpoch.compactionWaiter(live, compactionId)
+    const waiter = EpochWaiters.compaction(live, compactionId)
     if (!compaction.answered) {
       return Effect.tap(Deferred.await(waiter.verdict), () => answered(deps, live, compactionId))
     }
@@ -225,7 +226,7 @@ const answered = (deps: ThreadDeps, live: LiveEpoch.LiveEpoch, compactionId: str
 /** A compaction that could not be held: it is saved beside it, or after it. */
 export const observe = (deps: ThreadDeps, live: LiveEpoch.LiveEpoch, compactionId: string): Effect.Effect<void> =>
   Effect.suspend(() => {
-    const waiter = LiveEpoch.compactionWaiter(live, compactionId)
+    const waiter = EpochWaiters.compaction(live, compactionId)
     return save(deps, live, compactionId).pipe(
       Effect.flatMap((saved) =>
         LiveEpoch.advance(deps, live, { _tag: "CompactionSaved", compactionId, saved, vetoable: false })

@@ -7,13 +7,14 @@ import type { CompactionTrigger } from "../domain/Compaction.ts"
 import { CapabilityMissing } from "../provider/AdapterError.ts"
 import { CompactionInProgress, CompactionRefused } from "../service/ServiceError.ts"
 import * as CompactionGate from "./CompactionGate.ts"
+import type * as EpochWaiters from "./epoch/EpochWaiters.ts"
 import type * as LiveEpoch from "./epoch/LiveEpoch.ts"
 import * as ThreadCell from "./ThreadCell.ts"
 import type { ThreadDeps } from "./ThreadDeps.ts"
 import * as ThreadStart from "./ThreadStart.ts"
 import * as TurnDelivery from "./TurnDelivery.ts"
 
-export interface CompactionResult extends LiveEpoch.CompactionOver {
+export interface CompactionResult extends EpochWaiters.CompactionOver {
   readonly compactionId: string
 }
 

@@ -19,6 +19,7 @@ import type { Part } from "../store/Commit.ts"
 import * as CompactionGate from "./CompactionGate.ts"
 import * as Epoch from "./epoch/Epoch.ts"
 import * as EpochEnd from "./epoch/EpochEnd.ts"
+import * as EpochPump from "./epoch/EpochPump.ts"
 import * as EpochState from "./epoch/EpochState.ts"
 import * as LiveEpoch from "./epoch/LiveEpoch.ts"
 import * as RequestWatch from "./RequestWatch.ts"
@@ -247,7 +248,7 @@ const bind = Effect.fnUntraced(function*(
     )
   }).pipe(Semaphore.withPermit(cell.log.lock))
   const onLost = ThreadCell.lost(deps, cell, live)
-  yield* LiveEpoch.pump(deps, live, {
+  yield* EpochPump.run(deps, live, {
     onLost,
     watch: TurnDeadlines.start(deps, live, onLost),
     brake: TurnDeadlines.brake(deps, live, onLost)

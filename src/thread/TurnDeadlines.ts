@@ -9,6 +9,7 @@ import type { TurnId } from "../domain/Ids.ts"
 import type { InterruptedBy } from "../domain/ThreadEvent.ts"
 import * as Epoch from "./epoch/Epoch.ts"
 import * as EpochEnd from "./epoch/EpochEnd.ts"
+import * as EpochWaiters from "./epoch/EpochWaiters.ts"
 import * as LiveEpoch from "./epoch/LiveEpoch.ts"
 import type { ThreadDeps } from "./ThreadDeps.ts"
 
@@ -202,5 +203,4 @@ export const interruptFor = Effect.fnUntraced(function*(
   yield* interrupt(deps, live, turnId, onUnresponsive)
 })
 
-const arrived = (live: LiveEpoch.LiveEpoch, turnId: TurnId) =>
-  Deferred.await((live.turns.get(turnId) ?? LiveEpoch.waitFor(live, turnId)).accepted)
+const arrived = (live: LiveEpoch.LiveEpoch, turnId: TurnId) => Deferred.await(EpochWaiters.turn(live, turnId).accepted)

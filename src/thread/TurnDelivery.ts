@@ -12,6 +12,7 @@ import * as LifecycleRecord from "../store/LifecycleRecord.ts"
 import { TurnExists } from "../store/StoreError.ts"
 import * as Epoch from "./epoch/Epoch.ts"
 import * as EpochEnd from "./epoch/EpochEnd.ts"
+import * as EpochWaiters from "./epoch/EpochWaiters.ts"
 import * as LiveEpoch from "./epoch/LiveEpoch.ts"
 import * as OfferedInput from "./OfferedInput.ts"
 import * as Reconciliation from "./Reconciliation.ts"
@@ -34,7 +35,7 @@ export interface Delivery {
   readonly live: LiveEpoch.LiveEpoch
   readonly turnId: TurnId
   /** Resolved once the turn is over. */
-  readonly over: LiveEpoch.TurnWaiter["over"]
+  readonly over: EpochWaiters.TurnWaiter["over"]
   readonly steered: boolean
 }
 
@@ -212,7 +213,7 @@ const steer = Effect.fnUntraced(function*(
   turnId: TurnId,
   input: TurnInput
 ) {
-  const { over } = live.turns.get(turnId) ?? LiveEpoch.waitFor(live, turnId)
+  const { over } = EpochWaiters.turn(live, turnId)
   const uncertain = (code: string) => new DeliveryUncertain({ turnId, code })
   // The thread is held meanwhile: a turn that is ended for its deadline must not wait for an agent that does not answer.
   const ended = Deferred.await(over).pipe(
@@ -254,7 +255,7 @@ const deliver = (
     yield* deps.store.recordIntent({ turnId, threadId: cell.threadId, epoch, ref, input, at }).pipe(
       Effect.tapErrorTag("EpochFenced", (error) => Effect.sync(() => LiveEpoch.breakOff(live, error)))
     )
-    const { over } = LiveEpoch.waitFor(live, turnId)
+    const { over } = EpochWaiters.makeTurn(live, turnId)
     const delivery: Delivery = { live, turnId, over, steered: false }
     live.progressAt = deps.steady.now()
     yield* LiveEpoch.advance(deps, live, { _tag: "Sending", turnId, input, notes })

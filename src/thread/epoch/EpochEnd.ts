@@ -7,6 +7,7 @@ import type { SessionEndReason } from "../../domain/ThreadEvent.ts"
 import type { EpochFenced, StoreFailed } from "../../store/StoreError.ts"
 import type { ThreadDeps } from "../ThreadDeps.ts"
 import * as Epoch from "./Epoch.ts"
+import * as EpochWaiters from "./EpochWaiters.ts"
 import * as LiveEpoch from "./LiveEpoch.ts"
 
 /** How long an adapter may take to say how its process ended. */
@@ -51,7 +52,7 @@ export const interruptRunning = Effect.fnUntraced(
 export const over = (live: LiveEpoch.LiveEpoch, turnId: TurnId) =>
   Effect.suspend(() =>
     Epoch.hasTurn(live.state, turnId)
-      ? Effect.exit(Deferred.await((live.turns.get(turnId) ?? LiveEpoch.waitFor(live, turnId)).over))
+      ? Effect.exit(Deferred.await(EpochWaiters.turn(live, turnId).over))
       : Effect.void
   )
 

@@ -18,50 +18,23 @@ import {
   Option,
   Schedule,
   type Scope,
-  Semaphore,
-  Stream
+  Semaphore
 } from "effect"
 import type { CompactionPolicy } from "../../domain/CompactionPolicy.ts"
 import type { Continuity } from "../../domain/Continuity.ts"
 import type { RequestId, TurnId } from "../../domain/Ids.ts"
-import type { SnapshotInfo } from "../../domain/Snapshot.ts"
-import type { EventBody, NumberedEvent, ProviderEvent, TerminalEvent } from "../../domain/ThreadEvent.ts"
-import { isTerminal } from "../../domain/ThreadEvent.ts"
+import type { EventBody, NumberedEvent } from "../../domain/ThreadEvent.ts"
 import type { BoundThread } from "../../domain/ThreadRecord.ts"
 import type { ModelSelection } from "../../domain/TurnInput.ts"
-import type { CompactionVerdict, ProviderAdapter, ProviderSession } from "../../provider/ProviderAdapter.ts"
+import type { ProviderAdapter, ProviderSession } from "../../provider/ProviderAdapter.ts"
 import type { StoredCursor } from "../../provider/ResumeCursor.ts"
 import type { EpochFenced, StoreFailed } from "../../store/StoreError.ts"
 import type { ThreadDeps } from "../ThreadDeps.ts"
 import * as ThreadLog from "../ThreadLog.ts"
+import * as CommitFacts from "./CommitFacts.ts"
 import * as Epoch from "./Epoch.ts"
-import type { CompactionEnding, Input, State, Want } from "./EpochState.ts"
-
-/** What a caller waits for that has sent a turn. */
-export interface TurnWaiter {
-  readonly turnId: TurnId
-  /** The agent has it, or it is over. */
-  readonly accepted: Deferred.Deferred<void>
-  /** How it ended; without `terminal` it never reached the agent. */
-  readonly over: Deferred.Deferred<TurnOver, StoreFailed | EpochFenced>
-}
-
-export interface TurnOver {
-  readonly terminal: TerminalEvent | undefined
-  /** The agent's last answer. */
-  readonly text: string
-}
-
-/** What a gate waits for. */
-export interface CompactionWaiter {
-  readonly verdict: Deferred.Deferred<CompactionVerdict>
-  readonly settled: Deferred.Deferred<CompactionOver>
-}
-
-/** How a compaction ended, and what was saved before it. */
-export interface CompactionOver extends CompactionEnding {
-  readonly snapshot: SnapshotInfo | undefined
-}
+import type { Input, State, Want } from "./EpochState.ts"
+import * as EpochWaiters from "./EpochWaiters.ts"
 
 /** A request that was stored. */
 export type Asked = Extract<
@@ -69,7 +42,7 @@ export type Asked = Extract<
   { readonly _tag: "ApprovalRequested" | "QuestionAsked" | "ElicitationRequested" }
 >
 
-export interface LiveEpoch {
+export interface LiveEpoch extends EpochWaiters.Waiters {
   /** The thread's record, as the epoch was opened or configured last. */
   binding: BoundThread
   readonly adapter: ProviderAdapter
@@ -82,8 +55,6 @@ export interface LiveEpoch {
   state: State
   /** The model was changed after the start, so it goes with each prompt. */
   modelChanged: boolean
-  readonly turns: Map<TurnId, TurnWaiter>
-  readonly compactions: Map<string, CompactionWaiter>
   /** When the agent gave its last sign of life, in milliseconds of the host's steady clock. */
   progressAt: number
   /** Nothing waits for it any more: it is over, or its end could not be stored. */
@@ -125,7 +96,7 @@ export const isOver = (live: LiveEpoch): boolean => live.abandoned || live.state
 export const breakOff = (live: LiveEpoch, error: StoreFailed | EpochFenced): void => {
   live.broken ??= error
   for (const compactionId of Array.from(live.compactions.keys())) {
-    endCompactionWait(live, compactionId, { outcome: "unknown", reason: error._tag, snapshot: undefined })
+    EpochWaiters.endCompaction(live, compactionId, { outcome: "unknown", reason: error._tag, snapshot: undefined })
   }
   Deferred.doneUnsafe(live.halted, Exit.void)
 }
@@ -193,7 +164,7 @@ export const take = (
     if (numbered.events.length > 0) ThreadLog.publish(live.log, numbered, live.log.position)
     return fulfil(deps, live, step.wants)
   }
-  const facts = factsOf(step.events)
+  const facts = CommitFacts.of(step.events)
   const lifecycle = deps.hooks.derive(numbered.durable, live.binding)
   const write = (cursor: StoredCursor | undefined) =>
     persist(
@@ -244,31 +215,8 @@ const asks = <Event extends EventBody>(
 ): event is Extract<Event, { readonly _tag: Asked["_tag"] }> =>
   event._tag === "ApprovalRequested" || event._tag === "QuestionAsked" || event._tag === "ElicitationRequested"
 
-/** What the commit of these events has to know of them. */
-interface Facts {
-  readonly name: string
-  readonly terminal: boolean
-  /** A turn or the epoch begins or ends: the thread is used. */
-  readonly boundary: boolean
-  readonly flush: boolean
-}
-
-const passing: Facts = { name: "append events", terminal: false, boundary: false, flush: false }
-
-const factsOf = (events: ReadonlyArray<EventBody>): Facts => {
-  let facts = passing
-  for (const event of events) {
-    if (event._tag === "SessionEnded") return { name: "end an epoch", terminal: true, boundary: true, flush: true }
-    if (isTerminal(event)) facts = { name: "end a turn", terminal: true, boundary: true, flush: true }
-    else if ((event._tag === "TurnStarted" || event._tag === "TurnBegan") && !facts.terminal) {
-      facts = { ...facts, name: "accept a turn", boundary: true }
-    } else if (event._tag === "TurnReconciled") facts = { ...facts, name: "reconcile a turn", flush: true }
-  }
-  return facts
-}
-
 /** When the reaper is to look at the thread: not while a turn runs. */
-const dueAt = (deps: ThreadDeps, { boundary }: Facts, { activeAt, phase, running }: State) => {
+const dueAt = (deps: ThreadDeps, { boundary }: CommitFacts.Facts, { activeAt, phase, running }: State) => {
   if (!boundary || phase === "over") return undefined
   return running === undefined ? activeAt + Duration.toMillis(deps.settings.reaper.idleAfter) : null
 }
@@ -285,11 +233,13 @@ export const fulfil = (deps: ThreadDeps, live: LiveEpoch, wants: ReadonlyArray<W
       }
       case "TurnOver": {
         const waiter = live.turns.get(want.turnId)
-        if (waiter !== undefined) endWait(live, waiter, Exit.succeed({ terminal: want.terminal, text: want.text }))
+        if (waiter !== undefined) {
+          EpochWaiters.endTurn(live, waiter, Exit.succeed({ terminal: want.terminal, text: want.text }))
+        }
         break
       }
       case "CompactionSettled":
-        endCompactionWait(live, want.compactionId, { ...want.ending, snapshot: want.snapshot })
+        EpochWaiters.endCompaction(live, want.compactionId, { ...want.ending, snapshot: want.snapshot })
         break
       case "Overflowed":
         if (live.compactsOverflow) forks = Effect.andThen(forks, deps.compactAfterOverflow(live.binding.threadId))
@@ -302,36 +252,6 @@ export const fulfil = (deps: ThreadDeps, live: LiveEpoch, wants: ReadonlyArray<W
   return forks
 }
 
-const endCompactionWait = (live: LiveEpoch, compactionId: string, over: CompactionOver): void => {
-  const waiter = live.compactions.get(compactionId)
-  live.compactions.delete(compactionId)
-  if (waiter === undefined) return
-  Deferred.doneUnsafe(waiter.settled, Exit.succeed(over))
-  Deferred.doneUnsafe(waiter.verdict, Exit.succeed({ _tag: "Veto", reason: over.reason ?? over.outcome }))
-}
-
-const endWait = (live: LiveEpoch, waiter: TurnWaiter, exit: Exit.Exit<TurnOver, StoreFailed | EpochFenced>): void => {
-  live.turns.delete(waiter.turnId)
-  Deferred.doneUnsafe(waiter.accepted, Exit.void)
-  Deferred.doneUnsafe(waiter.over, exit)
-}
-
-/** Waits for a turn that is sent under this id from now on. */
-export const waitFor = (live: LiveEpoch, turnId: TurnId): TurnWaiter => {
-  const waiter: TurnWaiter = { turnId, accepted: Deferred.makeUnsafe(), over: Deferred.makeUnsafe() }
-  live.turns.set(turnId, waiter)
-  return waiter
-}
-
-/** The waiter of the compaction, which may be over. */
-export const compactionWaiter = (live: LiveEpoch, compactionId: string): CompactionWaiter => {
-  const known = live.compactions.get(compactionId)
-  if (known !== undefined) return known
-  const waiter: CompactionWaiter = { verdict: Deferred.makeUnsafe(), settled: Deferred.makeUnsafe() }
-  live.compactions.set(compactionId, waiter)
-  return waiter
-}
-
 /** Ends all waits and the watch: the epoch is over, or `exit` is why it cannot go on. */
 export const abandon = (live: LiveEpoch, exit: Exit.Exit<unknown, StoreFailed | EpochFenced>): void => {
   live.abandoned = true
@@ -339,7 +259,7 @@ export const abandon = (live: LiveEpoch, exit: Exit.Exit<unknown, StoreFailed | 
   for (const fiber of live.requestWatches.values()) fiber.interruptUnsafe()
   Deferred.doneUnsafe(live.halted, Exit.void)
   for (const waiter of Array.from(live.turns.values())) {
-    endWait(live, waiter, Exit.isFailure(exit) ? Exit.failCause(exit.cause) : Exit.interrupt())
+    EpochWaiters.endTurn(live, waiter, Exit.isFailure(exit) ? Exit.failCause(exit.cause) : Exit.interrupt())
   }
 }
 
@@ -352,54 +272,3 @@ export const beside = (deps: ThreadDeps) => <A, E>(effect: Effect.Effect<A, E>):
     Effect.forkIn(effect, deps.scope, { startImmediately: true }),
     (_caller: Context.Context<never>) => deps.own
   )
-
-/** Heartbeats, bills and calls of the model that brought nothing are no progress. */
-const isProgress = (event: ProviderEvent): boolean =>
-  event._tag !== "UsageUpdated" && (event._tag !== "StepEnded" || event.brought !== "nothing")
-
-/**
- * Reads the session's events until it is lost or over; `onLost` then ends the epoch. A turn that the agent has begun is
- * watched from then on, and one that has met a limit is braked.
- */
-export const pump = (
-  deps: ThreadDeps,
-  live: LiveEpoch,
-  { brake, onLost, watch }: {
-    readonly onLost: Effect.Effect<void>
-    readonly watch: Effect.Effect<unknown>
-    readonly brake: Effect.Effect<unknown>
-  }
-) =>
-  live.session.events.pipe(
-    Stream.runForEachArray((events) => {
-      if (events.some(isProgress)) live.progressAt = deps.steady.now()
-      return Effect.andThen(
-        Effect.andThen(
-          // First, or a reader that is told would be given the old offers.
-          events.some(({ _tag }) => _tag === "OffersChanged") ? deps.offersChanged(live.adapter) : Effect.void,
-          advance(deps, live, { _tag: "Emitted", events })
-        ),
-        Effect.suspend(() => {
-          const { running } = live.state
-          if (running === undefined) return Effect.void
-          if (running.deadline !== undefined && live.braked !== running.turnId) return brake
-          return live.watched ? Effect.void : watch
-        })
-      )
-    }),
-    Effect.raceFirst(Deferred.await(live.halted)),
-    Effect.catchCause((cause) => Effect.logError("The events of a session could not be taken in", cause)),
-    Effect.andThen(
-      Effect.suspend(() => isOver(live) ? Effect.void : Effect.andThen(settleCompaction(deps, live), onLost))
-    ),
-    beside(deps)
-  )
-
-/** The caller that waits for the end of a compaction has the thread's lock, so it is told before the epoch ends. */
-const settleCompaction = (deps: ThreadDeps, live: LiveEpoch) =>
-  Effect.suspend(() => {
-    const compactionId = live.state.compaction?.compactionId
-    return compactionId === undefined
-      ? Effect.void
-      : advance(deps, live, { _tag: "CompactionOver", compactionId, ending: { outcome: "unknown" } })
-  }).pipe(Effect.ignore({ log: "Warn" }))
