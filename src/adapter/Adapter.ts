@@ -25,9 +25,11 @@
  *
  * @since 0.1.0
  */
-import { Context, Effect, Layer, Scope, Stream, Tracer } from "effect"
+import { Context, Effect, type FileSystem, Layer, type Path, Scope, Stream, Tracer } from "effect"
+import type { ChildProcessSpawner } from "effect/process"
 import type { AgentSessionPage } from "../domain/AgentSession.ts"
 import type { ProviderName, RequestId } from "../domain/Ids.ts"
+import type { AgentProcesses } from "../process/AgentProcesses.ts"
 import {
   type AgentStartError,
   CapabilityMissing,
@@ -124,6 +126,22 @@ const declaredOnly = (
     ? new SetupRefused({ instanceId, part: "agent", reason: "unsupported" })
     : SessionSetup.check({ instanceId, capabilities }, setup, reserved)
 }
+
+/**
+ * The Layer of an agent whose process runs here: it registers the instance, and costs nothing until the first session.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type AgentLayer = Layer.Layer<
+  never,
+  InstanceExists,
+  | ProviderRegistry
+  | ChildProcessSpawner.ChildProcessSpawner
+  | FileSystem.FileSystem
+  | Path.Path
+  | AgentProcesses
+>
 
 /**
  * Registers the adapter with the `ProviderRegistry` for as long as the Layer is open. Fails with `InstanceExists` where

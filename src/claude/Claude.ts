@@ -23,13 +23,10 @@
  *
  * @since 0.1.0
  */
-import { Effect, type FileSystem, Layer, type Path } from "effect"
-import type { ChildProcessSpawner } from "effect/process"
+import { Effect, Layer } from "effect"
 import * as Adapter from "../adapter/Adapter.ts"
 import { InstanceId } from "../domain/Ids.ts"
 import type { ProjectConfig } from "../domain/ProjectConfig.ts"
-import type { AgentProcesses } from "../process/AgentProcesses.ts"
-import type { InstanceExists, ProviderRegistry } from "../provider/ProviderRegistry.ts"
 import * as Cli from "./process/Cli.ts"
 import { capabilities } from "./protocol/Capabilities.ts"
 import { provider } from "./protocol/Cursor.ts"
@@ -58,15 +55,8 @@ export { capabilities }
  * @category layers
  * @since 0.1.0
  */
-export const layer = (options: Options = {}): Layer.Layer<
-  never,
-  InstanceExists,
-  | ProviderRegistry
-  | ChildProcessSpawner.ChildProcessSpawner
-  | FileSystem.FileSystem
-  | Path.Path
-  | AgentProcesses
-> => Layer.unwrap(Effect.map(make(options), Adapter.layer))
+export const layer = (options: Options = {}): Adapter.AgentLayer =>
+  Layer.unwrap(Effect.map(make(options), Adapter.layer))
 
 /**
  * The adapter alone, not registered.

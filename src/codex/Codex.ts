@@ -24,12 +24,9 @@
  * @since 0.1.0
  */
 import { Effect, FileSystem, Layer, Path, Ref, Scope, Semaphore } from "effect"
-import type { ChildProcessSpawner } from "effect/process"
 import * as Adapter from "../adapter/Adapter.ts"
 import { InstanceId } from "../domain/Ids.ts"
 import type { ProjectConfig } from "../domain/ProjectConfig.ts"
-import type { AgentProcesses } from "../process/AgentProcesses.ts"
-import type { InstanceExists, ProviderRegistry } from "../provider/ProviderRegistry.ts"
 import * as AppServers from "./process/AppServers.ts"
 import * as Gate from "./process/Gate.ts"
 import { capabilities } from "./protocol/Capabilities.ts"
@@ -60,15 +57,8 @@ export { capabilities }
  * @category layers
  * @since 0.1.0
  */
-export const layer = (options: Options = {}): Layer.Layer<
-  never,
-  InstanceExists,
-  | ProviderRegistry
-  | ChildProcessSpawner.ChildProcessSpawner
-  | FileSystem.FileSystem
-  | Path.Path
-  | AgentProcesses
-> => Layer.unwrap(Effect.map(make(options), Adapter.layer))
+export const layer = (options: Options = {}): Adapter.AgentLayer =>
+  Layer.unwrap(Effect.map(make(options), Adapter.layer))
 
 /**
  * The adapter alone, not registered, for as long as the Scope is open.

@@ -25,13 +25,10 @@
  *
  * @since 0.1.0
  */
-import { Effect, type FileSystem, Layer, type Path } from "effect"
-import type { ChildProcessSpawner } from "effect/process"
+import { Effect, Layer } from "effect"
 import * as Adapter from "../adapter/Adapter.ts"
 import { InstanceId } from "../domain/Ids.ts"
 import type { ProjectConfig } from "../domain/ProjectConfig.ts"
-import type { AgentProcesses } from "../process/AgentProcesses.ts"
-import type { InstanceExists, ProviderRegistry } from "../provider/ProviderRegistry.ts"
 import { capabilities } from "./protocol/Capabilities.ts"
 import { provider } from "./protocol/Cursor.ts"
 import * as Check from "./server/Check.ts"
@@ -95,15 +92,8 @@ export { capabilities }
  * @category layers
  * @since 0.1.0
  */
-export const layer = (options: Options = {}): Layer.Layer<
-  never,
-  InstanceExists,
-  | ProviderRegistry
-  | ChildProcessSpawner.ChildProcessSpawner
-  | FileSystem.FileSystem
-  | Path.Path
-  | AgentProcesses
-> => Layer.unwrap(Effect.map(make(options), Adapter.layer))
+export const layer = (options: Options = {}): Adapter.AgentLayer =>
+  Layer.unwrap(Effect.map(make(options), Adapter.layer))
 
 /**
  * The adapter alone, not registered, for as long as the Scope is open.
