@@ -212,3 +212,20 @@ export const thread = Effect.fnUntraced(function*(
     gone: whole.filter(([, { snapshot }]) => gone.has(snapshot.snapshotId)).map(([found]) => found)
   }, foreign)
 })
+
+/** Of the entries that are reported. Later ones are skipped all the same. */
+const maxReported = 1000
+
+/** Reports an entry once: sweeps meet it again and again. */
+export const makeForeign = (): Foreign => {
+  const reported = new Set<string>()
+  return (path) =>
+    Effect.suspend(() => {
+      if (reported.has(path) || reported.size >= maxReported) return Effect.void
+      reported.add(path)
+      return Effect.logWarning("An entry in a folder of snapshots is not ours, or leads elsewhere; it was skipped")
+        .pipe(
+          Effect.annotateLogs({ path })
+        )
+    })
+}

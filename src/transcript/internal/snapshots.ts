@@ -20,35 +20,22 @@ import * as SnapshotManifest from "../../domain/SnapshotManifest.ts"
 import { SnapshotIndex, type SnapshotRecord } from "../../store/SnapshotIndex.ts"
 import { StoreFailed } from "../../store/StoreError.ts"
 import { type FindError, SnapshotNotWritten, SnapshotUnknown, SnapshotUnreadable } from "../SnapshotError.ts"
-import { type Candidate, expired, type Retention } from "../SnapshotRetention.ts"
+import { expired } from "../SnapshotRetention.ts"
 import * as DurableFile from "./durableFile.ts"
 import * as manifests from "./manifest.ts"
 import * as NamedLocks from "./namedLocks.ts"
 import * as SnapshotFolder from "./snapshotFolder.ts"
+import * as SnapshotKeeping from "./snapshotKeeping.ts"
 import * as SnapshotSweep from "./snapshotSweep.ts"
 import * as SnapshotWrite from "./snapshotWrite.ts"
 
-export interface Keeping {
-  /** Created if it is missing. Relative to the process's directory. */
-  readonly folder: string
-  readonly retention?: Retention | undefined
-  /** Ids of compactions that are not settled. */
-  readonly openCompactions?: ReadonlySet<string> | undefined
-}
-
-export interface SnapshotInput extends SnapshotWrite.Content, Keeping {
+export interface SnapshotInput extends SnapshotWrite.Content, SnapshotKeeping.Keeping {
   /** Default: `knownSecrets`. */
   readonly redactor?: Redactor | undefined
 }
 
-export interface SweepInput extends Keeping {
-  /** Whether the store still has the thread. */
-  readonly isLive: (threadId: ThreadId) => Effect.Effect<boolean, StoreFailed>
-}
-
-interface Rule extends Keeping {
-  /** The snapshot that was just written: it stays, even if others have a later time. */
-  readonly snapshotId?: string
+export interface SweepInput extends SnapshotKeeping.Keeping {
+  readonly isLive: SnapshotKeeping.IsLive
 }
 
 export interface Snapshots {
@@ -78,9 +65,6 @@ export const newId: Effect.Effect<string> = Effect.sync(() => `snp_${crypto.rand
 
 const ignoreFile = ".gitignore"
 
-/** Of the entries that are reported. Later ones are skipped all the same. */
-const maxReported = 1000
-
 const unreadable = (path: string) => (error: PlatformError | StoreFailed) =>
   error._tag === "StoreFailed" ? error : new SnapshotUnreadable({ path, code: DurableFile.codeOf(error) })
 
@@ -92,17 +76,7 @@ export const make: Effect.Effect<Snapshots, never, FileSystem.FileSystem | Path.
     const index = yield* SnapshotIndex
     const locks = yield* NamedLocks.make
 
-    const reported = new Set<string>()
-    /** Reports an entry once: sweeps meet it again and again. */
-    const foreign: SnapshotSweep.Foreign = (path) =>
-      Effect.suspend(() => {
-        if (reported.has(path) || reported.size >= maxReported) return Effect.void
-        reported.add(path)
-        return Effect.logWarning("An entry in a folder of snapshots is not ours, or leads elsewhere; it was skipped")
-          .pipe(
-            Effect.annotateLogs({ path })
-          )
-      })
+    const foreign = SnapshotSweep.makeForeign()
 
     const locked = <A, E>(
       directory: string,
@@ -111,20 +85,6 @@ export const make: Effect.Effect<Snapshots, never, FileSystem.FileSystem | Path.
 
     const inDirectory = (directory: string, records: ReadonlyArray<SnapshotRecord>) =>
       records.filter(({ snapshot }) => path.dirname(snapshot.path) === directory)
-
-    const candidate = (
-      keeping: Rule,
-      record: SnapshotRecord,
-      live: boolean
-    ): Candidate => ({
-      snapshotId: record.snapshot.snapshotId,
-      threadId: record.threadId,
-      createdAt: record.createdAt,
-      bytes: record.diskBytes,
-      live,
-      pinned: record.snapshot.snapshotId === keeping.snapshotId
-        || (record.compactionId !== undefined && keeping.openCompactions?.has(record.compactionId) === true)
-    })
 
     /** A directory, or nothing; anything else under its name is reported. */
     const isTidiable = (directory: string) =>
@@ -143,21 +103,11 @@ export const make: Effect.Effect<Snapshots, never, FileSystem.FileSystem | Path.
       rule: (records: ReadonlyArray<SnapshotRecord>) => Effect.Effect<ReadonlySet<string>, StoreFailed>
     ) => SnapshotSweep.thread(folder, directory, known, rule, foreign).pipe(Effect.mapError(unreadable(directory)))
 
-    const perThread = (keeping: Rule, isLive: SweepInput["isLive"]) => (records: ReadonlyArray<SnapshotRecord>) =>
-      Effect.gen(function*() {
-        const now = yield* Clock.currentTimeMillis
-        const candidates = yield* Effect.forEach(
-          records,
-          (record) => Effect.map(isLive(record.threadId), (live) => candidate(keeping, record, live))
-        )
-        return expired(candidates, { ...keeping.retention, maxBytes: undefined }, now)
-      })
-
     /** Removes the oldest of the whole folder until it is small enough. Shared files stay. */
     const trim = Effect.fnUntraced(function*(
       folder: string,
-      keeping: Rule,
-      isLive: SweepInput["isLive"]
+      keeping: SnapshotKeeping.Rule,
+      isLive: SnapshotKeeping.IsLive
     ) {
       const maxBytes = keeping.retention?.maxBytes
       if (maxBytes === undefined) return
@@ -168,7 +118,7 @@ export const make: Effect.Effect<Snapshots, never, FileSystem.FileSystem | Path.
           if (!live.has(threadId)) live.set(threadId, yield* isLive(threadId))
         }
         const gone = expired(
-          records.map((record) => candidate(keeping, record, live.get(record.threadId) ?? true)),
+          records.map((record) => SnapshotKeeping.candidate(keeping, record, live.get(record.threadId) ?? true)),
           { keepLast: Infinity, maxBytes },
           0
         )
@@ -273,7 +223,7 @@ export const make: Effect.Effect<Snapshots, never, FileSystem.FileSystem | Path.
         folder,
         directory,
         [record(folder, input, written), ...inDirectory(directory, known)],
-        perThread(input, () => Effect.succeed(true))
+        SnapshotKeeping.perThread(input, () => Effect.succeed(true))
       ).pipe(Effect.ignore({ log: "Warn", message: "Old snapshots could not be tidied away" }))
       return written
     })
@@ -331,7 +281,7 @@ export const make: Effect.Effect<Snapshots, never, FileSystem.FileSystem | Path.
           const known = records.get(directory) ?? []
           if (!(yield* isTidiable(directory))) continue
           const result = yield* Effect.result(
-            locked(directory, tidy(folder, directory, known, perThread(input, input.isLive)))
+            locked(directory, tidy(folder, directory, known, SnapshotKeeping.perThread(input, input.isLive)))
           )
           if (Result.isSuccess(result)) continue
           if (result.failure._tag === "StoreFailed") return yield* result.failure
