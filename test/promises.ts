@@ -1,5 +1,6 @@
 /**
- * Prints which promise (see the README) was kept by how many tests on which agent, from the last test run.
+ * Prints which promise (see the README) was kept by how many tests on which agent, from the last test run, and from the
+ * last run of `npm run test:agents` for each agent that had one.
  *
  * A test's title begins with the promise it keeps and the agent it runs on: `P5 opencode: ...`. Exits with 1 if a test
  * failed, or if a promise that must be shown on a real agent has no test there.
@@ -8,7 +9,11 @@ import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Console, Effect, FileSystem, Schema } from "effect"
 
-const results = ".test-results/results.json"
+const folder = ".test-results"
+const results = "results.json"
+
+/** What `npm run test:agents` leaves of an agent. */
+const isOfAgent = (file: string) => /^agent-[\w-]+\.json$/.test(file)
 
 /** Promises that the real OpenCode must be shown to keep. */
 const promises = [
@@ -52,8 +57,12 @@ class NotKept extends Schema.TaggedError<NotKept>()("NotKept", {
 
 const main = Effect.gen(function*() {
   const fs = yield* FileSystem.FileSystem
-  const report = yield* fs.readFileString(results).pipe(Effect.flatMap(Schema.decodeEffect(Report)))
-  const tests = report.testResults.flatMap((file) => file.assertionResults)
+  const agentFiles = (yield* fs.readDirectory(folder)).filter(isOfAgent)
+  const reports = yield* Effect.forEach(
+    [results, ...agentFiles],
+    (file) => Effect.flatMap(fs.readFileString(`${folder}/${file}`), Schema.decodeEffect(Report))
+  )
+  const tests = reports.flatMap(({ testResults }) => testResults).flatMap((file) => file.assertionResults)
   const counts = new Map<string, number>()
   const agents = new Set<string>()
   const failed: Array<string> = []
@@ -82,7 +91,7 @@ const main = Effect.gen(function*() {
 main.pipe(
   Effect.catchTags({
     PlatformError: () =>
-      Console.error(`No ${results}; run the tests first: npm test`).pipe(
+      Console.error(`No ${folder}/${results}; run the tests first: npm test`).pipe(
         Effect.andThen(Effect.fail("no results" as const))
       ),
     NotKept: (error) => Console.error(`\n${error.message}`).pipe(Effect.andThen(Effect.fail(error)))

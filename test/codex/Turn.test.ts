@@ -87,6 +87,41 @@ describe("a thread of Codex as a value", () => {
     assert.deepStrictEqual(late.events.map((event) => [event._tag, "turnId" in event]), [["ItemCompleted", false]])
   })
 
+  it("P11 codex: what Codex leaves out of a command's output is a gap, before the whole of it", () => {
+    const item = frame("item/started", { turnId: "n1", item: command })
+    const output = frame("item/commandExecution/outputDelta", { turnId: "n1", itemId: "call-1", delta: "two" })
+    const whole = { ...command, status: "completed", exitCode: 0, aggregatedOutput: "one two" }
+    const { tags } = play(make("r", false), [
+      sending,
+      started,
+      item,
+      output,
+      frame("item/completed", { turnId: "n1", item: whole })
+    ])
+    assert.deepStrictEqual(tags, ["ItemStarted", "ItemDelta", "Gap", "ItemCompleted"])
+  })
+
+  it("P13 codex: a compaction whose hook ended before its answer began unasked", () => {
+    const compacting = { id: "c", type: "contextCompaction" }
+    const { tags } = play(make("r", true), [
+      sending,
+      started,
+      { _tag: "Compacting", trigger: "auto" },
+      { _tag: "HookLost" },
+      frame("item/started", { turnId: "n1", item: compacting }),
+      frame("item/completed", { turnId: "n1", item: compacting })
+    ])
+    assert.deepStrictEqual(tags, ["CompactionStarted", "Warning", "CompactionCompleted"])
+  })
+
+  it("P16 codex: rate limits are told where a turn runs, and once", () => {
+    const limits = frame("account/rateLimits/updated", {
+      rateLimits: { primary: { usedPercent: 42 }, secondary: null }
+    })
+    const { tags } = play(make("r", false), [limits, sending, started, limits, limits])
+    assert.deepStrictEqual(tags, ["RateLimitsUpdated"])
+  })
+
   it("P16 codex: usage is the difference of running totals, also after a resume", () => {
     const usage = (total: object, last: object) =>
       frame("thread/tokenUsage/updated", { turnId: "n1", tokenUsage: { total, last, modelContextWindow: 1000 } })

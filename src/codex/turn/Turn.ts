@@ -60,6 +60,8 @@ export const reduce = (state: State, input: Input): Step => {
       return TurnCompaction.begins(state, input.trigger)
     case "Decided":
       return TurnCompaction.decided(state, input.verdict)
+    case "HookLost":
+      return TurnCompaction.hookLost(state)
     case "CompactionRefused":
       return TurnCompaction.failed(state, input.name)
     default:
@@ -112,7 +114,8 @@ const item = (state: State, input: Extract<Known, { readonly _tag: "item/started
 /** Codex leaves out what a command prints at once (0.171.0), and tells all of it at the end. */
 const lacks = ({ items }: State, whole: Item): boolean => {
   const open = items.open.get(whole.itemId)?.item
-  return open?._tag === "Command" && whole._tag === "Command" && !(whole.output ?? "").startsWith(open.output ?? "")
+  return open?._tag === "Command" && whole._tag === "Command" && whole.output !== undefined &&
+    !whole.output.startsWith(open.output ?? "")
 }
 
 interface Delta {

@@ -9,7 +9,15 @@ import { type Compaction, place, type State, type Step, step, withTurn } from ".
 /** It is about to begin: asked for, or Codex's hook asks. */
 export const begins = (state: State, trigger: Compaction["trigger"]): Step =>
   step(
-    { ...state, compaction: { trigger, native: trigger === "auto" ? state.turn?.native : undefined, written: false } },
+    {
+      ...state,
+      compaction: {
+        trigger,
+        native: trigger === "auto" ? state.turn?.native : undefined,
+        written: false,
+        unanswered: false
+      }
+    },
     [{
       _tag: "CompactionStarted",
       trigger,
@@ -39,12 +47,14 @@ export const item = (state: State, native: string, completed: boolean): Step => 
       ? step(state)
       : step({ ...state, compaction: undefined }, [{ _tag: "CompactionCompleted", ...place(state, native) }])
   }
-  if (compaction !== undefined) return step(state)
+  const unasked = { _tag: "Warning" as const, ...place(state, native), code: "compaction-unasked" }
+  if (compaction !== undefined) return step(state, compaction.unanswered ? [unasked] : [])
   const begun = begins(state, "auto")
-  return state.gated
-    ? step(begun.state, [{ _tag: "Warning", ...place(state, native), code: "compaction-unasked" }, ...begun.events])
-    : begun
+  return state.gated ? step(begun.state, [unasked, ...begun.events]) : begun
 }
+
+export const hookLost = (state: State): Step =>
+  step(state.compaction === undefined ? state : { ...state, compaction: { ...state.compaction, unanswered: true } })
 
 interface Ended {
   readonly status: string

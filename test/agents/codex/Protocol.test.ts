@@ -19,9 +19,13 @@ import type { ServerRequest } from "./types/ServerRequest"
 import type { ThreadResumeResponse } from "./types/v2/ThreadResumeResponse"
 import type { ThreadStartResponse } from "./types/v2/ThreadStartResponse"
 
+/** Ids of ours are strings of theirs. */
+type Plain<T> = T extends string ? (string extends T ? string : T extends { readonly "~effect/Brand": unknown } ? string : T)
+  : T extends object ? { [K in keyof T]: Plain<T[K]> } : T
+
 type Misfit<Ours extends { readonly _tag: string }, Theirs extends { method: string; params: unknown }> = {
   [Method in Ours["_tag"]]: [Extract<Theirs, { method: Method }>] extends [never] ? \`\${Method} is gone\`
-    : Extract<Theirs, { method: Method }>["params"] extends Omit<Extract<Ours, { _tag: Method }>, "_tag"> ? never
+    : Extract<Theirs, { method: Method }>["params"] extends Plain<Omit<Extract<Ours, { _tag: Method }>, "_tag">> ? never
     : \`\${Method} has moved\`
 }[Ours["_tag"]]
 

@@ -1,0 +1,48 @@
+/** Compactions that the real Codex begins, and what becomes of its hook. */
+import { assert, layer } from "@effect/vitest"
+import { Deferred, Effect } from "effect"
+import { kill } from "node:process"
+import type { CompactionVerdict } from "../../../src/provider/ProviderAdapter.ts"
+import { ModelReply, type ModelScript } from "../../../src/testing/index.ts"
+import { CodexSessions } from "./CodexSessions.ts"
+
+/** The first call of a turn fills the context, so Codex compacts before the next one. */
+const script: ModelScript.ModelScript = (request) => {
+  if (request.lastUserText.includes("CONTEXT CHECKPOINT")) return ModelReply.text("A summary.")
+  return request.lastUserText === "fill" && !request.afterToolResult
+    ? { ...ModelReply.call("exec_command", { cmd: "true" }), usage: { input: 2_000_000, output: 10 } }
+    : ModelReply.text("Done.")
+}
+
+layer(CodexSessions.layer({}, script), { timeout: "60 seconds", excludeTestServices: true })("compactions", (it) => {
+  it.effect("P13 codex: a compaction waits for its gate, and one whose hook is killed is told as begun unasked", () =>
+    Effect.gen(function*() {
+      const { processes, start } = yield* CodexSessions
+      const asked = yield* Deferred.make<void>()
+      const gate = () => Effect.andThen(Deferred.succeed(asked, undefined), Effect.never)
+      const driven = yield* start({ runtimeMode: "full-access", compaction: { auto: true, gate } })
+      yield* driven.send("fill")
+      yield* Deferred.await(asked)
+      const hooks = (yield* processes.alive).filter(({ command }) => command.includes("gateHook"))
+      assert.isAbove(hooks.length, 0)
+      yield* Effect.sync(() => hooks.forEach(({ pid }) => kill(pid, "SIGKILL")))
+      const { code } = yield* driven.next("Warning")
+      assert.strictEqual(code, "compaction-unasked")
+      assert.strictEqual((yield* driven.ending)._tag, "TurnCompleted")
+      const tags = driven.seen.map(({ _tag }) => _tag)
+      assert.deepStrictEqual(tags.filter((tag) => tag.startsWith("Compaction")), [
+        "CompactionStarted",
+        "CompactionCompleted"
+      ])
+    }))
+
+  it.effect("P13 codex: a veto of Codex's own compaction ends the turn, and says why", () =>
+    Effect.gen(function*() {
+      const { start } = yield* CodexSessions
+      const gate = () => Effect.succeed<CompactionVerdict>({ _tag: "Veto", reason: "not now" })
+      const driven = yield* start({ runtimeMode: "full-access", compaction: { auto: true, gate } })
+      const ending = yield* driven.run("fill")
+      assert.deepInclude({ ...ending }, { _tag: "TurnFailed", failure: { _tag: "ContextOverflow" } })
+      assert.include(driven.seen.map(({ _tag }) => _tag), "CompactionFailed")
+    }))
+})
