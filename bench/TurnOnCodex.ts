@@ -35,7 +35,7 @@ export const measure = Effect.gen(function*() {
     repeat(1, Effect.promise(() => raw.runTurn(rawThread, "hello")))
   )
 
-  const lost = { ours: 0, raw: 0 }
+  let lost = 0
   const rate = (took: number) => [deltas / took * 1000]
   const ours = Effect.gen(function*() {
     const threadId = yield* Effect.provideContext(CodexHost.newThread(directory), host)
@@ -49,16 +49,13 @@ export const measure = Effect.gen(function*() {
       Effect.forkChild({ startImmediately: true })
     )
     const took = yield* millis(Effect.andThen(agents.sendTurn({ threadId, prompt }), Fiber.join(reader)))
-    lost.ours += Math.abs(expected - seen.characters)
+    lost += Math.abs(expected - seen.characters)
     yield* agents.stopSession({ threadId })
     return rate(took)
   })
   const byHand = Effect.gen(function*() {
     const thread = yield* Effect.promise(() => raw.startThread(directory))
-    let text = ""
-    const took = yield* millis(Effect.promise(async () => ({ text } = await raw.runTurn(thread, prompt))))
-    lost.raw += Math.abs(expected - text.length)
-    return rate(took)
+    return rate(yield* millis(Effect.promise(() => raw.runTurn(thread, prompt))))
   })
   const rates = yield* alternate({ warmup: 1, measured: 8 }, ours, byHand)
   return [
@@ -78,13 +75,12 @@ export const measure = Effect.gen(function*() {
       more: true,
       ours: rates.a,
       raw: rates.b,
-      goal: { text: "0.95x of raw, none lost", met: ({ ratio }) => ratio >= 0.95 && lost.ours === 0 }
+      goal: { text: "0.95x of raw, none lost", met: ({ ratio }) => ratio >= 0.95 && lost === 0 }
     }),
     figure({
       name: "characters lost, Codex",
       unit: "characters",
-      ours: [lost.ours],
-      raw: [lost.raw],
+      ours: [lost],
       goal: { text: "0", met: ({ ours }) => ours === 0 }
     })
   ]

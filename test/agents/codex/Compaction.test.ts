@@ -23,7 +23,9 @@ layer(CodexSessions.layer({}, script), { timeout: "60 seconds", excludeTestServi
       const driven = yield* start({ runtimeMode: "full-access", compaction: { auto: true, gate } })
       yield* driven.send("fill")
       yield* Deferred.await(asked)
-      const hooks = (yield* processes.alive).filter(({ command }) => command.includes("gateHook"))
+      const hooks = (yield* processes.alive).filter(({ command }) =>
+        command.includes("gateHook") && !command.endsWith("app-server")
+      )
       assert.isAbove(hooks.length, 0)
       yield* Effect.sync(() => hooks.forEach(({ pid }) => kill(pid, "SIGKILL")))
       const { code } = yield* driven.next("Warning")
