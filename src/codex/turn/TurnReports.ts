@@ -69,18 +69,21 @@ const usage = (
   )
 }
 
+/** Never less than nothing: a compaction may lower the totals. */
 const minus = (a: Tokens, b: Tokens): Tokens => ({
-  totalTokens: a.totalTokens - b.totalTokens,
-  inputTokens: a.inputTokens - b.inputTokens,
-  cachedInputTokens: a.cachedInputTokens - b.cachedInputTokens,
-  cacheWriteInputTokens: (a.cacheWriteInputTokens ?? 0) - (b.cacheWriteInputTokens ?? 0),
-  outputTokens: a.outputTokens - b.outputTokens,
-  reasoningOutputTokens: a.reasoningOutputTokens - b.reasoningOutputTokens
+  totalTokens: less(a.totalTokens, b.totalTokens),
+  inputTokens: less(a.inputTokens, b.inputTokens),
+  cachedInputTokens: less(a.cachedInputTokens, b.cachedInputTokens),
+  cacheWriteInputTokens: less(a.cacheWriteInputTokens ?? 0, b.cacheWriteInputTokens ?? 0),
+  outputTokens: less(a.outputTokens, b.outputTokens),
+  reasoningOutputTokens: less(a.reasoningOutputTokens, b.reasoningOutputTokens)
 })
+
+const less = (a: number, b: number) => Math.max(0, a - b)
 
 /** Codex counts what came from the cache as input too. */
 const usageOf = (tokens: Tokens): Usage => ({
-  input: tokens.inputTokens - tokens.cachedInputTokens,
+  input: less(tokens.inputTokens, tokens.cachedInputTokens),
   output: tokens.outputTokens,
   reasoning: tokens.reasoningOutputTokens,
   cacheRead: tokens.cachedInputTokens,
