@@ -7,7 +7,7 @@
  *
  * Frames come one after the other. A thread whose events are not read holds up the other threads of its app-server.
  */
-import { Deferred, type Duration, Effect, type FileSystem, type Path, Ref, Schema, type Scope } from "effect"
+import { Deferred, type Duration, Effect, Exit, type FileSystem, type Path, Ref, Schema, Scope } from "effect"
 import type { ChildProcessSpawner } from "effect/process"
 import * as AgentProcess from "../../adapter/AgentProcess.ts"
 import * as Executable from "../../adapter/Executable.ts"
@@ -89,12 +89,14 @@ export const start = Effect.fn("Codex.AppServer.start")(function*(
   const spawned = (flags: ReadonlyArray<string>) => spawn(instanceId, executable, environment, options, flags)
   if (gate === undefined) return yield* spawned([])
   const { directory, gate: hook } = gate
-  const known = yield* Ref.get(hook.trust)
-  const trust = known ?? (yield* Effect.scoped(
-    Effect.flatMap(spawned(Gate.flags(hook, undefined)), (server) => hookOf(server, hook, directory))
-  ))
-  if (known === undefined) yield* Ref.set(hook.trust, trust)
-  return yield* spawned(Gate.flags(hook, trust))
+  const scope = yield* Scope.fork(yield* Effect.scope)
+  const server = yield* Scope.provide(spawned(Gate.flags(hook, yield* Ref.get(hook.trust))), scope)
+  const told = yield* hookOf(server, hook, directory)
+  if (told === undefined || told.trusted) return server
+  // A version that hashes otherwise has told its own hash.
+  yield* Scope.close(scope, Exit.void)
+  yield* Ref.set(hook.trust, told)
+  return yield* spawned(Gate.flags(hook, told))
 })
 
 const spawn = Effect.fnUntraced(function*(
@@ -238,8 +240,10 @@ const listed = (server: AppServer, { command }: Gate.Gate, directory: string) =>
 
 const hookOf = (server: AppServer, gate: Gate.Gate, directory: string) =>
   listed(server, gate, directory).pipe(
-    Effect.map((hook): Gate.Trust | undefined =>
-      hook === undefined ? undefined : { key: hook.key, hash: hook.currentHash }
+    Effect.map((hook) =>
+      hook === undefined
+        ? undefined
+        : { key: hook.key, hash: hook.currentHash, trusted: hook.trustStatus === "trusted" }
     ),
     Effect.mapError((error) =>
       error._tag === "AgentProtocolError" ? error : StdioPeer.toAgentError(server.instanceId)(error)

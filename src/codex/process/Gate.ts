@@ -2,11 +2,12 @@
  * The gate before compactions: Codex runs a `PreCompact` hook, a program of ours, and waits for it.
  *
  * The hook is configured on the command line, so no file of the user's is touched. Codex runs only hooks that are trusted by
- * their hash, which it alone can tell (`hooks/list`); it depends on the command, which stays the same for as long as the
- * instance does. `{}` is "go on", `continue: false` a veto; everything else fails open (0.171.0), so the program answers a
+ * their hash, which is of what was configured. We say what it is in 0.171.0, and Codex says whether it agrees
+ * (`hooks/list`); else it says what it takes. `{}` is "go on", `continue: false` a veto; everything else fails open (0.171.0), so the program answers a
  * veto on every path.
  */
 import { Effect, type FileSystem, type Path, Ref, Schema, type Scope } from "effect"
+import { createHash } from "node:crypto"
 import * as AgentEnvironment from "../../adapter/AgentEnvironment.ts"
 import * as GateSocket from "../../adapter/GateSocket.ts"
 import type { InstanceId } from "../../domain/Ids.ts"
@@ -26,8 +27,7 @@ export type Ask = (trigger: Trigger) => Effect.Effect<CompactionVerdict>
 export interface Gate {
   /** The hook's command line, as Codex lists it. */
   readonly command: string
-  /** What Codex said of the hook, once it was asked. */
-  readonly trust: Ref.Ref<Trust | undefined>
+  readonly trust: Ref.Ref<Trust>
   /** The thread answers for itself until the Scope closes. A compaction of any other is allowed. */
   readonly register: (threadId: string, ask: Ask) => Effect.Effect<void, never, Scope.Scope>
 }
@@ -55,9 +55,10 @@ export const make = Effect.fnUntraced(function*(
     Effect.flatMap((folder) => GateSocket.hook({ gate: socket, folder, question: "pre-compact", otherwise })),
     Effect.mapError(({ message }) => new AgentStartFailed({ instanceId, reason: "exited", stderr: message }))
   )
+  const { command } = yield* hook
   return {
-    command: (yield* hook).command,
-    trust: yield* Ref.make<Trust | undefined>(undefined),
+    command,
+    trust: yield* Ref.make(expected(command)),
     register: (threadId, ask) =>
       Effect.acquireRelease(
         Effect.sync(() => threads.set(threadId, ask)),
@@ -73,10 +74,21 @@ const allowed: CompactionVerdict = { _tag: "Allow", context: [] }
 const veto = (stopReason: string) => ({ continue: false, stopReason })
 
 /** The flags that configure the hook. Codex reads the values as TOML, whose strings are JSON's. */
-export const flags = ({ command }: Gate, trust: Trust | undefined): ReadonlyArray<string> => [
-  "-c",
-  `hooks.PreCompact=[{hooks=[{type="command",command=${JSON.stringify(command)},timeout=86400}]}]`,
-  ...(trust === undefined
-    ? []
-    : ["-c", `hooks.state={${JSON.stringify(trust.key)}={trusted_hash=${JSON.stringify(trust.hash)}}}`])
-]
+export const flags = ({ command }: Gate, { hash, key }: Trust): ReadonlyArray<string> =>
+  [
+    `hooks.PreCompact=[{hooks=[{type="command",command=${JSON.stringify(command)},timeout=${timeout}}]}]`,
+    `hooks.state={${JSON.stringify(key)}={trusted_hash=${JSON.stringify(hash)}}}`
+  ].flatMap((setting) => ["-c", setting])
+
+/** Seconds; the gate answers long before. */
+const timeout = 86_400
+
+/** Of the hook as JSON with sorted keys. */
+const expected = (command: string): Trust => ({
+  key: "/<session-flags>/config.toml:pre_compact:0:0",
+  hash: `sha256:${
+    createHash("sha256").update(
+      JSON.stringify({ event_name: "pre_compact", hooks: [{ async: false, command, timeout, type: "command" }] })
+    ).digest("hex")
+  }`
+})

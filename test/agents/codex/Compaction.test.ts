@@ -1,7 +1,11 @@
 /** Compactions that the real Codex begins, and what becomes of its hook. */
 import { assert, layer } from "@effect/vitest"
-import { Deferred, Effect } from "effect"
+import { Deferred, Effect, Ref } from "effect"
+import { dirname } from "node:path"
 import { kill } from "node:process"
+import * as AppServer from "../../../src/codex/process/AppServer.ts"
+import * as Gate from "../../../src/codex/process/Gate.ts"
+import { InstanceId } from "../../../src/domain/Ids.ts"
 import type { CompactionVerdict } from "../../../src/provider/ProviderAdapter.ts"
 import { ModelReply, type ModelScript } from "../../../src/testing/index.ts"
 import { CodexSessions } from "./CodexSessions.ts"
@@ -46,5 +50,18 @@ layer(CodexSessions.layer({}, script), { timeout: "60 seconds", excludeTestServi
       const ending = yield* driven.run("fill")
       assert.deepInclude({ ...ending }, { _tag: "TurnFailed", failure: { _tag: "ContextOverflow" } })
       assert.include(driven.seen.map(({ _tag }) => _tag), "CompactionFailed")
+    }))
+
+  it.effect("P13 codex: where Codex's hash of the hook is not the one that we expect, it is started with its own", () =>
+    Effect.gen(function*() {
+      const { directory, home, processes } = yield* CodexSessions
+      const instanceId = InstanceId.make("hashed")
+      const gate = yield* Gate.make(instanceId)
+      yield* Ref.update(gate.trust, (trust) => ({ ...trust, hash: "sha256:0" }))
+      const options = { isolated: { folder: dirname(home) }, env: processes.env }
+      const server = yield* AppServer.start(instanceId, options, { gate, directory })
+      assert.isTrue(yield* AppServer.isGated(server, gate, directory))
+      const alive = (yield* processes.alive).filter(({ command }) => command.endsWith("app-server"))
+      assert.strictEqual(alive.length, 1)
     }))
 })
