@@ -32,6 +32,7 @@ const open = (server: AppServer, method: string, params: object) =>
       Fiber.await(opening),
       (exit) => Exit.isSuccess(exit) ? server.unload(exit.value.thread.id) : Effect.void
     )
+    // In fibers of their own: the one that closes the Scope may be an interrupted one, which could wait for nothing.
     yield* Effect.addFinalizer(() =>
       Effect.forkDetach(unload).pipe(
         Effect.flatMap((unloading) => Effect.forkDetach(Effect.timeoutOption(Fiber.await(unloading), openDeadline))),
@@ -41,7 +42,7 @@ const open = (server: AppServer, method: string, params: object) =>
     return yield* restore(Fiber.join(opening))
   }))
 
-/** How long the end of a session waits for the end of its own start. */
+/** How long the end of a session waits for its own start, where that is still under way. */
 const openDeadline = "5 seconds"
 
 /** As {@link resume}, of a new thread. */
