@@ -19,7 +19,7 @@ const isSummary = ({ lastUserText }: Request) =>
   /create a detailed summary|summary of the conversation/i.test(lastUserText)
 
 /** Claude compacts between the calls of a turn, so an answer that fills the context calls a tool, too. */
-const script: ModelScript.ModelScript = (request) => {
+export const script: ModelScript.ModelScript = (request) => {
   if (isSummary(request)) return ModelReply.text("<summary>A summary.</summary>")
   if (!request.afterToolResult && filling.delete(request.sessionId ?? "")) {
     const search = { query: "select:WebFetch" }
