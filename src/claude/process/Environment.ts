@@ -61,13 +61,11 @@ export const make = Effect.fnUntraced(function*(
   }
 })
 
-/** What Claude writes down of each message: by what program it was started. */
-export const entrypoint = "sdk-effect-coding-agents"
-
 const pinned: AgentEnvironment.Variables = {
   // In the simple mode no hook is called, and the answer to `initialize` does not say so.
   CLAUDE_CODE_SIMPLE: "",
-  CLAUDE_CODE_ENTRYPOINT: entrypoint,
+  // With another one, what is added to a turn comes to the model as the system's words.
+  CLAUDE_CODE_ENTRYPOINT: "sdk-ts",
   DISABLE_AUTOUPDATER: "1"
 }
 

@@ -2,8 +2,9 @@
  * Claude's resume cursor. The session's id finds it again in every project's folder of its configuration
  * (`CLAUDE_CONFIG_DIR`); the directory tells a move.
  */
-import { Schema } from "effect"
-import { ProviderName } from "../../domain/Ids.ts"
+import { Effect, Schema } from "effect"
+import { SecureRandom } from "effect/crypto"
+import { ProviderName, SessionId } from "../../domain/Ids.ts"
 import * as ResumeCursor from "../../provider/ResumeCursor.ts"
 
 export const provider = ProviderName.make("claude")
@@ -16,3 +17,8 @@ export const cursor = ResumeCursor.make({
 
 /** Claude's ids are UUIDs. Anything else in its place is taken for a title, and an empty one began a new session (2.1.329). */
 export const isSessionId = (id: string): boolean => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(id)
+
+/** Ids of sessions that we make are of version 7. Claude's own are of version 4, so ours are told from those of others. */
+export const newSessionId = Effect.sync(() => SessionId.make(SecureRandom.uuidV7Unsafe()))
+
+export const isOurs = (sessionId: string): boolean => sessionId[14] === "7"

@@ -8,7 +8,7 @@ import { Effect, FileSystem, Option, Path } from "effect"
 import type { InstanceId } from "../../domain/Ids.ts"
 import { AgentProtocolError, TurnNotInSession } from "../../provider/AdapterError.ts"
 import type { TurnPlace } from "../../provider/ProviderAdapter.ts"
-import { newId } from "./Delivery.ts"
+import { newSessionId } from "../protocol/Cursor.ts"
 import * as History from "./History.ts"
 import type { LiveSession } from "./LiveSession.ts"
 import * as Portable from "./Portable.ts"
@@ -36,7 +36,7 @@ export const fork = Effect.fnUntraced(function*(live: LiveSession, at: TurnPlace
   const { bytes, failed, file } = yield* open(live, "fork")
   const text = new TextDecoder().decode(bytes)
   const kept = at === undefined ? text : yield* upTo(live.cli.instanceId, text, at)
-  const copy = yield* newId
+  const copy = yield* newSessionId
   yield* Effect.mapError(
     fs.writeFileString(path.join(path.dirname(file), `${copy}.jsonl`), renamed(kept, live.sessionId, copy), {
       mode: 0o600,

@@ -6,8 +6,7 @@ import { Effect, FileSystem, Option, Path } from "effect"
 import type { AgentSession, AgentSessionPage } from "../../domain/AgentSession.ts"
 import { SessionId } from "../../domain/Ids.ts"
 import type { SessionQuery } from "../../provider/ProviderAdapter.ts"
-import { entrypoint } from "../process/Environment.ts"
-import { isSessionId } from "../protocol/Cursor.ts"
+import { isOurs, isSessionId } from "../protocol/Cursor.ts"
 import * as Transcript from "./Transcript.ts"
 
 interface Found {
@@ -41,7 +40,7 @@ const files = Effect.fnUntraced(function*(config: string) {
     Effect.gen(function*() {
       const folder = path.join(projects, name)
       const files = (yield* Effect.orElseSucceed(fs.readDirectory(folder), () => [])).filter((file) =>
-        file.endsWith(".jsonl") && isSessionId(file.slice(0, -6))
+        file.endsWith(".jsonl") && isSessionId(file.slice(0, -6)) && !isOurs(file)
       )
       return yield* Effect.forEach(files, (file) => whenUsed(path.join(folder, file), file.slice(0, -6)))
     }))
@@ -56,10 +55,10 @@ const whenUsed = Effect.fnUntraced(function*(file: string, sessionId: string) {
   return found
 })
 
-/** As its first message tells; `undefined` for one that is ours or has none. */
+/** As its first message tells; `undefined` for one that has none. */
 const read = Effect.fnUntraced(function*({ file, sessionId, updatedAt }: Found) {
   const first = yield* Transcript.firstMessage(file)
-  if (Option.isNone(first) || first.value.line.entrypoint === entrypoint) return undefined
+  if (Option.isNone(first)) return undefined
   const { line } = first.value
   const title = Transcript.blocksOf(line).flatMap(({ text }) => text ?? []).join(" ").slice(0, titleLength).trim()
   const session: AgentSession = {

@@ -3,9 +3,8 @@
  * was asked for.
  */
 import { Effect, FileSystem, Path } from "effect"
-import { SecureRandom } from "effect/crypto"
 import * as AgentEnvironment from "../../adapter/AgentEnvironment.ts"
-import { type InstanceId, SessionId } from "../../domain/Ids.ts"
+import type { InstanceId, SessionId } from "../../domain/Ids.ts"
 import {
   AgentStartFailed,
   DirectoryUnreachable,
@@ -16,7 +15,7 @@ import type { ProviderSession, StartInput, StartSessionError } from "../../provi
 import * as ResumeCursor from "../../provider/ResumeCursor.ts"
 import * as SessionSetup from "../../provider/SessionSetup.ts"
 import * as Cli from "../process/Cli.ts"
-import { cursor, isSessionId } from "../protocol/Cursor.ts"
+import { cursor, isSessionId, newSessionId } from "../protocol/Cursor.ts"
 import * as Portable from "./Portable.ts"
 import * as Project from "./Project.ts"
 import * as Transcript from "./Transcript.ts"
@@ -119,7 +118,7 @@ export const start = Effect.fnUntraced(function*(
   const past = yield* pastOf(instanceId, environment.config, from)
   if (past !== undefined) yield* check(instanceId, environment.config, past.sessionId)
   const directory = yield* locate(instanceId, input.directory, past?.directory)
-  const sessionId = past?.sessionId ?? SessionId.make(SecureRandom.uuidV4Unsafe())
+  const sessionId = past?.sessionId ?? (yield* newSessionId)
   const project = yield* Project.read(directory, input.projectConfig)
   const args = yield* Effect.mapError(
     argumentsOf(input, options, project),

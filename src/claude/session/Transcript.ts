@@ -16,8 +16,6 @@ export const Line = Schema.Struct({
   uuid: Schema.optionalKey(Schema.NullOr(NativeId)),
   timestamp: Text,
   cwd: Text,
-  /** Of the program that the session was made by. */
-  entrypoint: Text,
   isMeta: Flag,
   isCompactSummary: Flag,
   isApiErrorMessage: Flag,
