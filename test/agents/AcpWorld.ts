@@ -31,12 +31,14 @@ export class World extends Context.Service<World, {
 
 export const controls = ({ home, model, processes }: World["Service"]): Controls => ({
   loseSession: (sessionId) => removeAll(home, sessionId),
-  // A blank that keeps a prompt from being taken for a command is no part of it.
+  // Agents wrap a prompt, in a line of its own, and some ask for a title of it first, without tools to speak of.
   received: (prompt) =>
     Effect.map(
       model.requests,
       (all) =>
-        all.filter(({ afterToolResult, lastUserText }) => !afterToolResult && lastUserText.trim() === prompt).length
+        all.filter(({ afterToolResult, lastUserText, toolNames }) =>
+          !afterToolResult && toolNames.length > 1 && lastUserText.split("\n").includes(prompt)
+        ).length
     ),
   crashExit: { signal: "SIGKILL" },
   crashAgent: () =>

@@ -130,9 +130,14 @@ export const start = (
       threadId: thread,
       instanceId: host.adapter.instanceId,
       directory: host.bench.directories.home,
-      ...options
+      ...options,
+      runtimeMode: options.runtimeMode ?? onlyMode(host.bench.capabilities)
     })
   )
+
+/** For an agent that has not the service's own default. */
+const onlyMode = ({ runtimeModes }: Capabilities): RuntimeMode | undefined =>
+  runtimeModes.includes("approval-required") ? undefined : runtimeModes[0]
 
 /**
  * Runs one turn that completes.
