@@ -29,8 +29,12 @@ export class World extends Context.Service<World, {
     ).pipe(Layer.provide(NodeServices.layer))
 }
 
-export const controls = ({ home, model, processes }: World["Service"]): Controls => ({
-  loseSession: (sessionId) => removeAll(home, sessionId),
+/** `named` is what of a session's id its files have in their names. */
+export const controls = (
+  { home, model, processes }: World["Service"],
+  named: (sessionId: string) => string = (sessionId) => sessionId
+): Controls => ({
+  loseSession: (sessionId) => removeAll(home, named(sessionId)),
   // Agents wrap a prompt, in a line of its own, and some ask for a title of it first, without tools to speak of.
   received: (prompt) =>
     Effect.map(

@@ -30,5 +30,5 @@ export const fixture = (world: Effect.Effect<World["Service"]>): Fixture => ({
   platform: NodeServices.layer,
   patience: 30_000,
   sessions: 4,
-  controls: Effect.map(world, controls)
+  controls: Effect.map(world, (world) => controls(world))
 })
