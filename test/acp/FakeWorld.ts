@@ -1,0 +1,45 @@
+/** The adapter on an agent without a model, with the profile of Qwen's extensions. */
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { Effect } from "effect"
+import { mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { Acp, type Profile, Qwen } from "../../src/acp/index.ts"
+import { agentProcesses, type Conformance } from "../../src/testing/index.ts"
+
+const script = fileURLToPath(new URL("fakeAgent.ts", import.meta.url))
+
+export const make = (...quirks: ReadonlyArray<string>) => {
+  const folder = realpathSync(mkdtempSync(join(tmpdir(), "fake-acp-")))
+  const sessions = join(folder, "sessions")
+  const variable = "FAKE_ACP_FOLDER"
+  const profile: Profile.Profile = {
+    ...Qwen.profile,
+    provider: "fake",
+    command: { name: "node", variable: "FAKE_ACP_BINARY", args: [script, folder, ...quirks] },
+    needed: "1.0.0",
+    stopGrace: "5 seconds"
+  }
+  const agents = Effect.map(agentProcesses({ variable, value: folder }), (found) => found.map(({ pid }) => pid))
+  const fixture: Conformance.Fixture = {
+    instanceId: "fake",
+    platform: NodeServices.layer,
+    controls: Effect.succeed({
+      loseSession: (sessionId) => Effect.sync(() => rmSync(join(sessions, `${sessionId}.json`))),
+      crashAgent: () => Effect.map(agents, (pids) => pids.forEach((pid) => process.kill(pid, "SIGKILL"))),
+      crashExit: { signal: "SIGKILL" },
+      ...(process.platform === "linux" ? { processes: agents } : {}),
+      received: (prompt) =>
+        Effect.sync(() =>
+          readdirSync(sessions).filter((file) => readFileSync(join(sessions, file), "utf8").includes(`"${prompt}"`))
+            .length
+        )
+    })
+  }
+  return {
+    layer: Acp.layer(profile, { binary: process.execPath, env: { [variable]: folder } }),
+    fixture,
+    dispose: () => rmSync(folder, { recursive: true, force: true })
+  }
+}

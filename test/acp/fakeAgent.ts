@@ -1,0 +1,218 @@
+/**
+ * An ACP agent without a model: it does what plain prompts say, keeps its sessions as files, and asks before it acts.
+ *
+ *     node fakeAgent.ts <folder> [<quirk> ...]
+ *
+ * Each quirk is something that a real agent has been seen to do:
+ *
+ * - `load`: it cannot resume but by a load, whose replay comes after its answer.
+ * - `late`: it answers a prompt that was cancelled with `end_turn`, twice.
+ * - `deaf`: it never answers a prompt that was cancelled.
+ * - `secretive`: it tells nothing of a call before it asks, says of a missing session no more than "Internal error", and lists
+ *   the others in pages of one.
+ * - `forgetful`: after a cancel it has lost its session.
+ */
+import { execSync } from "node:child_process"
+import { randomUUID } from "node:crypto"
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { join, resolve } from "node:path"
+import { createInterface } from "node:readline"
+import { PlainPrompts } from "../../src/testing/Conformance.ts"
+
+interface Frame {
+  readonly id?: number
+  readonly method?: string
+  readonly params?: {
+    readonly sessionId: string
+    readonly cwd: string
+    readonly cursor?: string
+    readonly prompt: ReadonlyArray<{ readonly text: string }>
+  }
+  readonly result?: {
+    readonly outcome: { readonly outcome: string; readonly optionId?: string }
+    readonly answers?: Readonly<Record<string, string>>
+  }
+}
+
+const [folder = ".", ...quirks] = process.argv.slice(2)
+const has = (quirk: string) => quirks.includes(quirk)
+const write = (frame: object) => void process.stdout.write(`${JSON.stringify({ jsonrpc: "2.0", ...frame })}\n`)
+const fileOf = (id: string) => join(folder, "sessions", `${id}.json`)
+mkdirSync(join(folder, "sessions"), { recursive: true })
+
+let session = { id: "", cwd: ".", history: new Array<string>() }
+let turn: { readonly id: number | undefined; readonly stop: () => void } | undefined
+let asked = 0
+let calls = 0
+const waiting = new Map<number, (result: NonNullable<Frame["result"]>) => void>()
+
+const save = () => writeFileSync(fileOf(session.id), JSON.stringify(session))
+const tell = (update: object) => write({ method: "session/update", params: { sessionId: session.id, update } })
+const say = (text: string) => tell({ sessionUpdate: "agent_message_chunk", content: { type: "text", text } })
+const end = (stopReason: string) => {
+  if (turn === undefined) return
+  const { id } = turn
+  turn = undefined
+  save()
+  write({ id, result: { stopReason } })
+}
+const answer = (text: string) => {
+  session.history.push(text)
+  say(text)
+  end("end_turn")
+}
+
+const options = [
+  { optionId: "always", name: "Always", kind: "allow_always" },
+  { optionId: "once", name: "Allow", kind: "allow_once" },
+  { optionId: "no", name: "Reject", kind: "reject_once" }
+]
+
+const ask = (call: object, then: (result: NonNullable<Frame["result"]>) => void) => {
+  waiting.set(++asked, then)
+  write({
+    id: asked,
+    method: "session/request_permission",
+    params: { sessionId: session.id, options, toolCall: call }
+  })
+}
+
+interface Call {
+  readonly title: string
+  readonly kind: string
+  readonly rawInput: object
+  readonly locations?: ReadonlyArray<object>
+}
+
+const act = (call: Call, act: () => void) => {
+  const toolCallId = `call-${++calls}`
+  if (!has("secretive")) {
+    tell({ sessionUpdate: "tool_call", toolCallId, status: "pending", ...call, title: "Tool", rawInput: {} })
+  }
+  ask({ toolCallId, ...call }, ({ outcome }) => {
+    if (outcome.outcome === "cancelled") return end("cancelled")
+    const allowed = outcome.optionId === "once"
+    if (allowed) act()
+    tell({ sessionUpdate: "tool_call_update", toolCallId, status: allowed ? "completed" : "failed" })
+    answer(allowed ? "Done." : "Then not.")
+  })
+}
+
+const start = (id: number | undefined, prompt: ReadonlyArray<string>) => {
+  const before = [...session.history]
+  session.history.push(...prompt)
+  save()
+  let ticking: NodeJS.Timeout | undefined
+  turn = {
+    id,
+    stop: () => {
+      clearInterval(ticking)
+      if (has("forgetful")) session = { ...session, id: "" }
+      if (has("deaf")) return
+      end(has("late") ? "end_turn" : "cancelled")
+      if (has("late")) write({ id, result: { stopReason: "end_turn" } })
+    }
+  }
+  const words = prompt.flatMap((text) => text.split("\n"))
+  const plain = words.map(PlainPrompts.read).findLast((read) => read !== undefined)
+  switch (plain?._tag) {
+    case "Say":
+      return answer(plain.what)
+    case "Recall":
+      return answer([...before, ...prompt.slice(0, -1)].join("\n") || "Nothing.")
+    case "Run":
+      return act(
+        { title: "Shell", kind: "execute", rawInput: { command: plain.what } },
+        () => execSync(plain.what, { cwd: session.cwd })
+      )
+    case "Edit": {
+      const path = resolve(session.cwd, plain.what)
+      return act(
+        { title: "Write", kind: "edit", rawInput: { path }, locations: [{ path }] },
+        () => writeFileSync(path, "As asked.\n")
+      )
+    }
+    case "Ask": {
+      const questions = [{ question: plain.what, options: [{ label: "yes" }, { label: "no" }] }]
+      return ask(
+        { toolCallId: `call-${++calls}`, title: "Ask", rawInput: { questions } },
+        ({ answers, outcome }) =>
+          outcome.outcome === "cancelled" ? end("cancelled") : answer(`You said: ${answers?.["0"] ?? "nothing"}`)
+      )
+    }
+    case "Slow":
+      ticking = setInterval(() => say("tick "), 20)
+      return
+    case "Fail":
+      turn = undefined
+      return write({ id, error: { code: -32603, message: "Internal error", data: { details: "No." } } })
+    case "Hang":
+      return
+    default:
+      return answer("I do not understand.")
+  }
+}
+
+const modes = {
+  currentModeId: "auto",
+  availableModes: [{ id: "auto", name: "Auto" }, { id: "default", name: "Default" }]
+}
+
+const find = (id: number | undefined, method: string, wanted: string, cwd: string) => {
+  if (!existsSync(fileOf(wanted))) {
+    return write({ id, error: { code: has("secretive") ? -32603 : -32002, message: "Internal error" } })
+  }
+  session = { ...JSON.parse(readFileSync(fileOf(wanted), "utf8")), cwd }
+  write({ id, result: { modes } })
+  if (method === "session/load") setTimeout(() => session.history.forEach(say), 30)
+}
+
+const page = (after: string | undefined) => {
+  const all = readdirSync(join(folder, "sessions")).map((file) => file.replace(/\.json$/, ""))
+  const next = all[after === undefined ? 0 : all.indexOf(after) + 1]
+  return { sessions: next === undefined ? [7] : [{ sessionId: next, cwd: "." }], nextCursor: next ?? null }
+}
+
+const handle = ({ id, method, params, result }: Frame) => {
+  if (method === undefined) {
+    const then = waiting.get(id ?? 0)
+    waiting.delete(id ?? 0)
+    return result === undefined ? undefined : then?.(result)
+  }
+  switch (method) {
+    case "initialize": {
+      const sessionCapabilities = { ...(has("load") ? {} : { resume: {} }), ...(has("secretive") ? { list: {} } : {}) }
+      return write({
+        id,
+        result: {
+          protocolVersion: 1,
+          agentInfo: { name: "fake", version: "1.0.0" },
+          agentCapabilities: { loadSession: true, sessionCapabilities }
+        }
+      })
+    }
+    case "session/new":
+      session = { id: randomUUID(), cwd: params?.cwd ?? ".", history: [] }
+      return write({ id, result: { sessionId: session.id, modes } })
+    case "session/resume":
+    case "session/load":
+      return find(id, method, params?.sessionId ?? "", params?.cwd ?? ".")
+    case "session/list":
+      return write({ id, result: page(params?.cursor) })
+    case "session/set_mode":
+      return write({ id, result: {} })
+    case "session/prompt":
+      return params?.sessionId === session.id
+        ? start(id, params.prompt.map(({ text }) => text))
+        : write({ id, error: { code: -32002, message: "Resource not found" } })
+    case "session/cancel":
+      return turn?.stop()
+    default:
+      return id === undefined ? undefined : write({ id, error: { code: -32601, message: "Method not found" } })
+  }
+}
+
+createInterface({ input: process.stdin }).on("line", (line) => handle(JSON.parse(line))).on(
+  "close",
+  () => process.exit(0)
+)
