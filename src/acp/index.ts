@@ -2,6 +2,7 @@
 export * as Acp from "./Acp.ts"
 export * as Profile from "./Profile.ts"
 export * as Copilot from "./profiles/Copilot.ts"
+export * as Cursor from "./profiles/Cursor.ts"
 export * as Gemini from "./profiles/Gemini.ts"
 export * as Goose from "./profiles/Goose.ts"
 export * as Grok from "./profiles/Grok.ts"

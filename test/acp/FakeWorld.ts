@@ -1,4 +1,4 @@
-/** The adapter on an agent without a model, with the profile of Qwen's extensions. */
+/** The adapter on an agent without a model, which speaks as the agent of a profile does: by default Qwen. */
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Effect } from "effect"
 import { mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from "node:fs"
@@ -10,12 +10,12 @@ import { agentProcesses, type Conformance } from "../../src/testing/index.ts"
 
 const script = fileURLToPath(new URL("fakeAgent.ts", import.meta.url))
 
-export const make = (...quirks: ReadonlyArray<string>) => {
+export const make = (quirks: ReadonlyArray<string> = [], base: Profile.Profile = Qwen.profile) => {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), "fake-acp-")))
   const sessions = join(folder, "sessions")
   const variable = "FAKE_ACP_FOLDER"
   const profile: Profile.Profile = {
-    ...Qwen.profile,
+    ...base,
     provider: "fake",
     command: { name: "node", variable: "FAKE_ACP_BINARY", args: [script, folder, ...quirks] },
     needed: "1.0.0",

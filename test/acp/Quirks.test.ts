@@ -1,12 +1,13 @@
 /** What real agents have been seen to do, on an agent that does it each time. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { Cursor, type Profile } from "../../src/acp/index.ts"
 import { Conformance } from "../../src/testing/index.ts"
 import * as FakeWorld from "./FakeWorld.ts"
 
-const keeps = (quirk: string, ...ids: ReadonlyArray<string>) =>
+const keeps = (quirk: string, ids: ReadonlyArray<string>, base?: Profile.Profile) =>
   Effect.gen(function*() {
-    const { dispose, fixture, layer } = FakeWorld.make(quirk)
+    const { dispose, fixture, layer } = FakeWorld.make([quirk], base)
     yield* Effect.addFinalizer(() => Effect.sync(dispose))
     const rules = Conformance.rules.filter(({ id }) => ids.includes(id))
     assert.lengthOf(rules, ids.length)
@@ -19,12 +20,21 @@ const keeps = (quirk: string, ...ids: ReadonlyArray<string>) =>
   }).pipe(Effect.scoped)
 
 describe("quirks of ACP agents", () => {
+  it.live("P1 fake-acp: with Cursor's profile the adapter logs in, takes turns and resumes", () =>
+    keeps("cursor", ["turn/completed", "turn/failed", "interrupt/silent", "continuity/resumed"], Cursor.profile))
+
   it.live("P1 fake-acp: the replay of a load is dropped, also where it comes after its answer", () =>
-    keeps("load", "continuity/resumed", "continuity/restart", "missing/proved", "events/items"))
+    keeps("load", ["continuity/resumed", "continuity/restart", "missing/proved", "events/items"]))
 
   it.live("P4 fake-acp: a turn that is cancelled is interrupted once, whatever comes late", () =>
-    keeps("late", "interrupt/silent", "interrupt/streaming", "interrupt/twice", "interrupt/approval"))
+    keeps("late", ["interrupt/silent", "interrupt/streaming", "interrupt/twice", "interrupt/approval"]))
 
   it.live("P2 fake-acp: a session that is on no page of the list is missing, without a code that says so", () =>
-    keeps("secretive", "missing/proved", "missing/policy", "continuity/resumed", "approval/allow", "approval/exactly"))
+    keeps("secretive", [
+      "missing/proved",
+      "missing/policy",
+      "continuity/resumed",
+      "approval/allow",
+      "approval/exactly"
+    ]))
 })

@@ -10,7 +10,7 @@
  * - `deaf`: it never answers a prompt that was cancelled.
  * - `secretive`: it tells nothing of a call before it asks, says of a missing session no more than "Internal error", and lists
  *   the others in pages of one.
- * - `forgetful`: after a cancel it has lost its session.
+ * - `cursor`: it makes no session before it was told how to log in.
  */
 import { execSync } from "node:child_process"
 import { randomUUID } from "node:crypto"
@@ -42,6 +42,7 @@ mkdirSync(join(folder, "sessions"), { recursive: true })
 
 let session = { id: "", cwd: ".", history: new Array<string>() }
 let turn: { readonly id: number | undefined; readonly stop: () => void } | undefined
+let loggedIn = false
 let asked = 0
 let calls = 0
 const waiting = new Map<number, (result: NonNullable<Frame["result"]>) => void>()
@@ -107,7 +108,6 @@ const start = (id: number | undefined, prompt: ReadonlyArray<string>) => {
     id,
     stop: () => {
       clearInterval(ticking)
-      if (has("forgetful")) session = { ...session, id: "" }
       if (has("deaf")) return
       end(has("late") ? "end_turn" : "cancelled")
       if (has("late")) write({ id, result: { stopReason: "end_turn" } })
@@ -191,7 +191,11 @@ const handle = ({ id, method, params, result }: Frame) => {
         }
       })
     }
+    case "authenticate":
+      loggedIn = true
+      return write({ id, result: {} })
     case "session/new":
+      if (has("cursor") && !loggedIn) return write({ id, error: { code: -32000, message: "Log in first" } })
       session = { id: randomUUID(), cwd: params?.cwd ?? ".", history: [] }
       return write({ id, result: { sessionId: session.id, modes } })
     case "session/resume":

@@ -3,7 +3,9 @@
  *
  * **Gotchas**
  *
- * An error of its model is not told: the turn is complete, and has no text.
+ * - In a git work tree it changes files inside the directory unasked, so it has no mode that is stricter than
+ *   `auto-accept-edits`.
+ * - An error of its model is not told: the turn is complete, and has no text.
  *
  * @since 0.1.0
  */
@@ -39,8 +41,6 @@ export const profile: Profile.Profile = {
   inherit: ["KIMI_*", "MOONSHOT_API_KEY"],
   home: { KIMI_CODE_HOME: "kimi" },
   modes: {
-    "read-only": { mode: "default", answer: "deny" },
-    "approval-required": { mode: "default", answer: "ask" },
     "auto-accept-edits": { mode: "default", answer: "edits" },
     "full-access": { mode: "yolo", answer: "allow" }
   },

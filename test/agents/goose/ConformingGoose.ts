@@ -1,6 +1,7 @@
 /** The real Goose as an agent under proof: its model is a script that reads the plain prompts. */
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Effect } from "effect"
+import { DatabaseSync } from "node:sqlite"
 import type { Acp } from "../../../src/acp/index.ts"
 import type { Fixture } from "../../../src/testing/Conformance.ts"
 import { ModelReply, ModelScript } from "../../../src/testing/index.ts"
@@ -30,5 +31,17 @@ export const fixture = (world: Effect.Effect<World["Service"]>): Fixture => ({
   platform: NodeServices.layer,
   patience: 30_000,
   sessions: 4,
-  controls: Effect.map(world, (world) => controls(world))
+  controls: Effect.map(world, (world) => ({
+    ...controls(world),
+    loseSession: (sessionId: string) =>
+      Effect.sync(() => lose(`${world.home}/data/goose/sessions/sessions.db`, sessionId))
+  }))
 })
+
+/** Its sessions are rows of one database. */
+const lose = (file: string, sessionId: string) => {
+  const database = new DatabaseSync(file)
+  database.prepare("DELETE FROM messages WHERE session_id = ?").run(sessionId)
+  database.prepare("DELETE FROM sessions WHERE id = ?").run(sessionId)
+  database.close()
+}
