@@ -55,10 +55,10 @@ const stopped = (raw: unknown): Ending => {
   return { _tag: "Stopped", reason: prompted._tag === "Some" ? prompted.value.stopReason : "unknown", raw }
 }
 
-/** From then on the agent has the session on its disk. */
+/** After a turn that did not fail the agent has the session on its disk. */
 const ends = (live: LiveSession.LiveSession, turnId: TurnId, ending: Ending) =>
   Effect.suspend(() => {
-    live.resumable = true
+    if (ending._tag === "Stopped") live.resumable = true
     return Effect.andThen(
       LiveSession.apply(live, { _tag: "Ended", turnId, ending }),
       Deferred.succeed(live.sign, undefined)

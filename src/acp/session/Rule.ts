@@ -40,8 +40,9 @@ const isInside = Effect.fnUntraced(function*(directory: string, file: string) {
   const path = yield* Path.Path
   let there = path.resolve(directory, file)
   const rest: Array<string> = []
-  // The file, and folders that lead to it, may not exist yet.
+  // The file, and folders that lead to it, may not exist yet; a link to what does not exist may lead anywhere.
   while (path.dirname(there) !== there && !(yield* Effect.orElseSucceed(fs.exists(there), () => false))) {
+    if ((yield* Effect.option(fs.readLink(there)))._tag === "Some") return false
     rest.unshift(path.basename(there))
     there = path.dirname(there)
   }
