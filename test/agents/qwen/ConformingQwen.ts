@@ -4,6 +4,7 @@ import { Effect } from "effect"
 import type { Acp } from "../../../src/acp/index.ts"
 import type { Fixture } from "../../../src/testing/Conformance.ts"
 import { ModelReply, ModelScript } from "../../../src/testing/index.ts"
+import * as HostileProject from "../../support/HostileProject.ts"
 import { controls, fileIn, type World } from "../AcpWorld.ts"
 
 export const script = ModelScript.plainPrompts({
@@ -43,5 +44,11 @@ export const fixture = (world: Effect.Effect<World["Service"]>): Fixture => ({
   platform: NodeServices.layer,
   patience: 45_000,
   sessions: 4,
+  project: HostileProject.lay(["hook"], ({ hook }) => ({
+    "QWEN.md": "Words of the project.",
+    ".qwen/settings.json": JSON.stringify({
+      hooks: { SessionStart: [{ hooks: [{ type: "command", command: `touch '${hook}'` }] }] }
+    })
+  })),
   controls: Effect.map(world, (world) => controls(world))
 })
