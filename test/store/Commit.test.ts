@@ -154,7 +154,13 @@ describe("Commit: the ledger", () => {
   it("P4 store: a turn that starts and ends in one commit moves once", () => {
     const changes = ledger.project(numbered(0, [started("a"), completed("a")]))
     assert.deepStrictEqual(changes, [
-      { turnId: turn("a"), from: "intent", to: "completed", endedAt: 2000 }
+      {
+        turnId: turn("a"),
+        from: "intent",
+        to: "completed",
+        endedAt: 2000,
+        spent: { tokens: 3, costUsd: 0 }
+      }
     ])
   })
 })
