@@ -20,6 +20,24 @@ const config = {
   }
 }
 
+/** An MCP server without tools, which lives as long as OpenCode. */
+const mcp = {
+  alive: {
+    type: "local",
+    command: [
+      "/bin/sh",
+      "-c",
+      `while read line; do case "$line" in *'"initialize"'*) echo '${
+        JSON.stringify({
+          jsonrpc: "2.0",
+          id: 0,
+          result: { protocolVersion: "2024-11-05", capabilities: {}, serverInfo: { name: "alive", version: "1" } }
+        })
+      }';; esac; done`
+    ]
+  }
+}
+
 const refused = (driven: Driven, input: TurnInput) =>
   Effect.gen(function*() {
     const turnId = TurnId.make(`refused ${input.agent ?? input.prompt}`)
@@ -218,3 +236,28 @@ layer(OpenCodeSessions.layer(), { timeout: "60 seconds", excludeTestServices: tr
       assert.strictEqual((yield* driven.run("and on"))._tag, "TurnCompleted")
     }))
 })
+
+layer(OpenCodeSessions.layer({ config: { mcp } }), { timeout: "60 seconds", excludeTestServices: true })(
+  "left running",
+  (it) => {
+    it.effect("P9 opencode: a command that is left running is a task until it ends, and can be stopped; an MCP server is none", () =>
+      Effect.gen(function*() {
+        const { on, start } = yield* OpenCodeSessions
+        const leave = (prompt: string, seconds: number) =>
+          on(prompt, (request) =>
+            request.afterToolResult
+              ? ModelReply.text("It runs.")
+              : ModelReply.call("bash", { command: `sleep ${seconds} >/dev/null 2>&1 &`, description: "x" }))
+        yield* leave("leave one", 4711)
+        const driven = yield* start({ runtimeMode: "full-access" })
+        const other = yield* start({ runtimeMode: "full-access" })
+        yield* driven.run("leave one")
+        const { task } = yield* driven.next("TaskStarted")
+        assert.deepInclude(task, { kind: "command", title: "sleep 4711", status: "running" })
+        assert.strictEqual((yield* other.run("hello"))._tag, "TurnCompleted")
+        yield* driven.session.stopTask(task.taskId)
+        assert.deepInclude(yield* driven.next("TaskEnded"), { task: { ...task, status: "completed" } })
+        assert.isFalse(other.seen.some(({ _tag }) => _tag === "TaskStarted"))
+      }))
+  }
+)

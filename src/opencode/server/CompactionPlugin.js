@@ -62,6 +62,15 @@ export default async (input, options) => {
   return {
     dispose: async () => clearInterval(timer),
     /**
+     * Each command of the agent has the id of its session: what it leaves running is found by it.
+     *
+     * @param {{ sessionID?: string }} asked
+     * @param {{ env: Record<string, string> }} output
+     */
+    "shell.env": async ({ sessionID }, output) => {
+      if (sessionID !== undefined) output.env["EFFECT_CODING_AGENTS_SESSION"] = sessionID
+    },
+    /**
      * @param {{ sessionID: string }} asked
      * @param {{ context: Array<string> }} output
      */

@@ -6,8 +6,10 @@
  */
 import { type Cause, Deferred, Effect, Queue, Schedule, type Scope, Semaphore } from "effect"
 import * as SecretFilter from "../../adapter/SecretFilter.ts"
-import type { InstanceId, TurnId } from "../../domain/Ids.ts"
+import type { InstanceId, TaskId, TurnId } from "../../domain/Ids.ts"
+import type { Task } from "../../domain/Task.ts"
 import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
+import type { MarkedProcess } from "../../process/MarkedProcesses.ts"
 import type { AgentError, GateMissing } from "../../provider/AdapterError.ts"
 import type { CompactionGate } from "../../provider/ProviderAdapter.ts"
 import * as Catalog from "../protocol/Catalog.ts"
@@ -58,6 +60,13 @@ export interface LiveSession extends Started, Enforcement.Enforced {
   readonly compactions: Set<Deferred.Deferred<void>>
   /** The greatest message id that we made. */
   lastOwnId: string | undefined
+  /** Commands that go on without a turn, as they were told ({@link ./Background.ts}). */
+  readonly background: {
+    readonly tasks: Map<TaskId, { readonly process: MarkedProcess; readonly task: Omit<Task, "status"> }>
+    watched: boolean
+    /** Looks for them anew. */
+    look: Effect.Effect<unknown>
+  }
   /** The user knows that the server's clock differs. */
   clockTold: boolean
   /** Set when the scope closes: requests that come now are left to the next resume of the session. */
@@ -87,6 +96,7 @@ export const open = Effect.fnUntraced(function*(
     deliveries: new Map(),
     compactions: new Set(),
     lastOwnId: undefined,
+    background: { tasks: new Map(), watched: false, look: Effect.void },
     clockTold: false,
     closing: false,
     heard: 0,
@@ -204,7 +214,7 @@ const fulfil = (live: LiveSession, want: Want): Effect.Effect<unknown> => {
     case "Gone":
       return Queue.end(live.events)
     case "Ended":
-      return Effect.void
+      return Effect.forkIn(live.background.look, live.scope)
   }
 }
 

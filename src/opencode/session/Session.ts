@@ -10,6 +10,7 @@ import type { ProviderSession, StartInput, StartSessionError } from "../../provi
 import { capabilities } from "../protocol/Capabilities.ts"
 import { cursor, provider } from "../protocol/Cursor.ts"
 import type { ApiRefusal, OpenCodeConnection } from "../server/Connection.ts"
+import * as Background from "./Background.ts"
 import * as Compaction from "./Compaction.ts"
 import * as Delivery from "./Delivery.ts"
 import * as History from "./History.ts"
@@ -32,6 +33,9 @@ export const make = Effect.fn("OpenCode.startSession")(function*(
   Compaction.listen(live, input)
   yield* Queue.offerAll(live.events, ProjectText.warning(started.project.ignored))
   yield* Effect.forkScoped(McpServers.watch(live))
+  live.background.look = Background.watch(live)
+  // A session that is resumed may have left some running.
+  yield* Effect.forkScoped(live.background.look)
   const files = Context.make(FileSystem.FileSystem, yield* FileSystem.FileSystem).pipe(
     Context.add(Path.Path, yield* Path.Path)
   )
@@ -76,8 +80,8 @@ export const make = Effect.fn("OpenCode.startSession")(function*(
       ref === undefined
         ? Effect.fail(new CapabilityMissing({ provider, capability: "find a turn without its message id" }))
         : Effect.map(calls.messages(sessionId), (messages) => History.evidence(sessionId, messages, ref)),
-    // Its tasks are subagents, each under the id of its session.
-    stopTask: (taskId) => live.state.children.get(taskId) === true ? calls.abort(taskId) : Effect.void
+    // Its tasks are subagents, each under the id of its session, and commands that were left running.
+    stopTask: (taskId) => live.state.children.get(taskId) === true ? calls.abort(taskId) : Background.stop(live, taskId)
   }
 })
 
