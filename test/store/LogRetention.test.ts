@@ -77,7 +77,10 @@ describe("SessionStore: retention of a thread's log", () => {
       const store = yield* SessionStore
       yield* openThread()
       yield* turns(3)
+      const spent = yield* store.spent(threadId)
+      assert.isAbove(spent.tokens, 0)
       assert.isTrue(yield* store.prune({ threadId, through: 7, items: 4 }))
+      assert.deepStrictEqual(yield* store.spent(threadId), spent)
       assert.deepStrictEqual(yield* seqs, [8, 9, 10])
       assert.deepStrictEqual(yield* store.pruned(threadId), Option.some({ threadId, through: 7, items: 4 }))
       const again = { turnId: turn("t1"), threadId, epoch: first, ref: undefined, input: { prompt: "again" }, at: 9 }

@@ -4,7 +4,7 @@
  *
  * What is kept of a removed turn is its row in the ledger, without what was said, so that its id stays taken.
  */
-import { Array as Arr, Effect, Option } from "effect"
+import { Array as Arr, Effect, Option, Struct } from "effect"
 import type { SqlClient, SqlError, Statement } from "effect/sql"
 import type { ThreadId } from "../../domain/Ids.ts"
 import type { LogLimits, Pruning } from "../LogRetention.ts"
@@ -118,10 +118,12 @@ export const make = (sql: SqlClient.SqlClient) => {
    */
   const narrowTurns = (where: Statement.Fragment): Found<unknown> =>
     Effect.flatMap(
-      sql<Record<string, unknown>>`DELETE FROM eca_turns WHERE ${where}
-        RETURNING turn_id, thread_id, epoch, status, cause, intent_at, ended_at, reconcile, reconciled_at`,
+      sql<Record<string, unknown>>`DELETE FROM eca_turns WHERE ${where} RETURNING *`,
       (rows) =>
-        Effect.forEach(Arr.chunksOf(rows, erasure.batchRows), (some) => sql`INSERT INTO eca_turns ${sql.insert(some)}`)
+        Effect.forEach(
+          Arr.chunksOf(rows.map((row) => Struct.omit(row, ["input", "ref"])), erasure.batchRows),
+          (some) => sql`INSERT INTO eca_turns ${sql.insert(some)}`
+        )
     )
 
   /** Of events up to this one: the rows of their turns become narrow, and what hooks were told of them is forgotten. */
