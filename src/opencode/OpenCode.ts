@@ -29,7 +29,7 @@ import { Effect, Layer } from "effect"
 import * as Adapter from "../adapter/Adapter.ts"
 import { InstanceId } from "../domain/Ids.ts"
 import type { ProjectConfig } from "../domain/ProjectConfig.ts"
-import { capabilities } from "./protocol/Capabilities.ts"
+import { capabilities, external } from "./protocol/Capabilities.ts"
 import { provider } from "./protocol/Cursor.ts"
 import * as Check from "./server/Check.ts"
 import type * as Connections from "./server/Connections.ts"
@@ -107,7 +107,7 @@ export const make = Effect.fnUntraced(function*(options: Options = {}) {
   return yield* Adapter.make({
     provider,
     instanceId,
-    capabilities: "baseUrl" in options ? { ...capabilities, projectConfig: ["trust"] } : capabilities,
+    capabilities: "baseUrl" in options ? external : capabilities,
     projectConfig: options.projectConfig,
     offers: ({ directory, projectConfig }) =>
       Effect.flatMap(

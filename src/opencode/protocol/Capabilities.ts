@@ -44,3 +44,11 @@ export const capabilities: Capabilities = {
   attachments: true,
   history: true
 }
+
+/**
+ * Of a server that runs already: it decides itself what it reads of a directory.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const external: Capabilities = { ...capabilities, projectConfig: ["trust"] }

@@ -7,7 +7,7 @@ import { type InstanceId, type RequestId, SessionId, type TurnId } from "../../d
 import type { ApprovalDecision, QuestionAnswer } from "../../domain/UserRequest.ts"
 import { type AgentError, CapabilityMissing, RequestGone } from "../../provider/AdapterError.ts"
 import type { ProviderSession, StartInput, StartSessionError } from "../../provider/ProviderAdapter.ts"
-import { capabilities } from "../protocol/Capabilities.ts"
+import { capabilities, external } from "../protocol/Capabilities.ts"
 import { cursor, provider } from "../protocol/Cursor.ts"
 import type { ApiRefusal, OpenCodeConnection } from "../server/Connection.ts"
 import * as Background from "./Background.ts"
@@ -74,7 +74,7 @@ export const make = Effect.fn("OpenCode.startSession")(function*(
     }),
     rewind: (before) => Rewind.rewind(calls, instanceId, sessionId, before),
     exportSession: () => new CapabilityMissing({ provider, capability: "export a session" }),
-    capabilities: { ...capabilities, compactionGate: gate.kind },
+    capabilities: { ...(connection.managed ? capabilities : external), compactionGate: gate.kind },
     history: History.read(calls, sessionId, connection.version),
     evidence: ({ ref }) =>
       ref === undefined
