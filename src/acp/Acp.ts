@@ -1,14 +1,14 @@
 /**
- * Any agent that speaks the Agent Client Protocol (v1) over stdio, as a provider: an adapter, and a {@link Profile} for what
- * differs from one agent to the next. Agents with a profile have a layer of their own, `Qwen.layer()` for example.
+ * Any agent that speaks the Agent Client Protocol (v1) over stdio, as a provider: an adapter, and a {@link Profile} for
+ * what differs from one agent to the next. Agents with a profile have a layer of their own, `Qwen.layer()` for example.
  *
- * Each session has a process of its own for as long as it is live. The provider is named after the agent, so that cursors of
- * two agents are never taken for each other.
+ * Each session has a process of its own for as long as it is live. The provider is named after the agent, so that
+ * cursors of two agents are never taken for each other.
  *
  * **Gotchas**
  *
- * - The protocol does not say that a prompt has come. One of which nothing more is known ends as unknown, and is not sent
- *   again.
+ * - The protocol does not say that a prompt has come. One of which nothing more is known ends as unknown, and is not
+ *   sent again.
  * - The agent reads and writes files and runs commands itself: how far a mode holds is how far the agent asks.
  *
  * @since 0.1.0
@@ -38,8 +38,8 @@ export interface Options extends Session.Options {
 }
 
 /**
- * What an agent with this profile can do at most. One that cannot be kept from reading what lies in a project is started only in
- * projects that the app trusts.
+ * What an agent with this profile can do at most. One that cannot be kept from reading what lies in a project is
+ * started only in projects that the app trusts.
  *
  * @category getters
  * @since 0.1.0

@@ -1,6 +1,6 @@
 /**
- * All that differs from one ACP agent to the next, as data and small pure functions. What an agent tells in its answer to
- * `initialize` (whether it resumes, lists, loads; which modes it has) is asked of it and stands in no profile.
+ * All that differs from one ACP agent to the next, as data and small pure functions. What an agent tells in its answer
+ * to `initialize` (whether it resumes, lists, loads; which modes it has) is asked of it and stands in no profile.
  *
  * @since 0.1.0
  */
@@ -31,8 +31,8 @@ export interface Mode {
 }
 
 /**
- * What a process is started with so that it reads nothing of an untrusted project: files in a folder of ours, variables that
- * name them (by the file's name) or hold a value, and flags.
+ * What a process is started with so that it reads nothing of an untrusted project: files in a folder of ours, variables
+ * that name them (by the file's name) or hold a value, and flags.
  *
  * @category models
  * @since 0.1.0
@@ -70,10 +70,13 @@ export interface Profile {
   readonly home?: Readonly<Record<string, string>> | undefined
   /** The way to log in that is asked for before a session. Default: none; the agent has its credentials. */
   readonly login?: string | undefined
-  /** How it is kept from reading an untrusted project. Without it, it is started only in projects that the app trusts. */
+  /**
+   * How it is kept from reading an untrusted project. Without it, it is started only in projects that the app trusts.
+   */
   readonly distrust?: ((directory: string) => Distrust) | undefined
   /**
-   * What it reads of a project, as paths in that: files of words for the model, and files and folders that change what it does.
+   * What it reads of a project, as paths in that: files of words for the model, and files and folders that change what
+   * it does.
    */
   readonly project?:
     | { readonly instructions: ReadonlyArray<string>; readonly settings: ReadonlyArray<string> }
@@ -84,11 +87,14 @@ export interface Profile {
   /** From when on a session can be resumed: as soon as it is there, or after its first turn. */
   readonly resumable: "at-once" | "after-turn"
   /**
-   * Whether an error of `session/resume` or `session/load` proves that the session is gone, if the code -32002 and the absence
-   * from `session/list` do not.
+   * Whether an error of `session/resume` or `session/load` proves that the session is gone, if the code -32002 and the
+   * absence from `session/list` do not.
    */
   readonly isMissing?: ((error: AgentRefusal) => boolean) | undefined
-  /** Proof that a session is gone, for an agent that does not tell: its files are not there. `variables` are its environment. */
+  /**
+   * Proof that a session is gone, for an agent that does not tell: its files are not there. `variables` are its
+   * environment.
+   */
   readonly proveMissing?:
     | ((
       sessionId: SessionId,
@@ -121,8 +127,8 @@ export interface Profile {
   /** The agent's current mode, in a notification of its own. */
   readonly modeOf?: ((method: string, params: unknown) => string | undefined) | undefined
   /**
-   * Methods of notifications and requests of the agent's own that say nothing to a reader. A name may end in `*`. Requests are
-   * refused.
+   * Methods of notifications and requests of the agent's own that say nothing to a reader. A name may end in `*`.
+   * Requests are refused.
    */
   readonly ignored?: ReadonlyArray<string> | undefined
   /** How long it may take to end once its stdin has; zero for one that does not heed it. Default: 5 seconds. */

@@ -8,8 +8,8 @@
  * - `load`: it cannot resume but by a load, whose replay comes after its answer.
  * - `late`: it answers a prompt that was cancelled with `end_turn`, twice.
  * - `deaf`: it never answers a prompt that was cancelled.
- * - `secretive`: it tells nothing of a call before it asks, says of a missing session no more than "Internal error", and lists
- *   the others in pages of one.
+ * - `secretive`: it tells nothing of a call before it asks, says of a missing session no more than "Internal error",
+ *   and lists the others in pages of one.
  * - `cursor`: it makes no session before it was told how to log in.
  */
 import { execSync } from "node:child_process"

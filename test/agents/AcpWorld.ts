@@ -1,6 +1,6 @@
 /**
- * What the tests of every ACP agent share: a scripted model, a home of the agent's own that its sessions survive in, and the
- * controls that reach behind the adapter.
+ * What the tests of every ACP agent share: a scripted model, a home of the agent's own that its sessions survive in,
+ * and the controls that reach behind the adapter.
  */
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Context, Effect, FileSystem, Layer, Path } from "effect"

@@ -1,8 +1,8 @@
 /**
  * One agent's process: started, greeted, and the frames of its one session handed on.
  *
- * An agent may tell of a session before it answers that there is one, and of a past one after it has answered that it is
- * loaded, so frames wait for the session's listener.
+ * An agent may tell of a session before it answers that there is one, and of a past one after it has answered that it
+ * is loaded, so frames wait for the session's listener.
  */
 import { type Duration, Effect, type FileSystem, type Path, Schema, type Scope } from "effect"
 import type { ChildProcessSpawner } from "effect/process"
@@ -30,7 +30,9 @@ import * as Environment from "./Environment.ts"
 
 /** How the agent is found and started. */
 export interface Options extends Environment.EnvironmentOptions {
-  /** Path of the executable, or a name on the PATH. Default: the profile's variable, its name on the PATH, its package. */
+  /**
+   * Path of the executable, or a name on the PATH. Default: the profile's variable, its name on the PATH, its package.
+   */
   readonly binary?: string | undefined
   /** Further flags. Others can read them, so they must hold no secret. */
   readonly flags?: ReadonlyArray<string> | undefined

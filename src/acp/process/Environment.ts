@@ -1,6 +1,7 @@
 /**
- * What an agent's process is started with: the variables that a program of this user needs, the agent's own and those that the
- * app names, and no other of this process. In a project that the app does not trust, also what keeps the agent from reading it.
+ * What an agent's process is started with: the variables that a program of this user needs, the agent's own and those
+ * that the app names, and no other of this process. In a project that the app does not trust, also what keeps the agent
+ * from reading it.
  */
 import { Effect, type FileSystem, Path, type Scope } from "effect"
 import type { PlatformError } from "effect/PlatformError"
@@ -10,16 +11,16 @@ import type { Distrust, Profile } from "../Profile.ts"
 
 export interface EnvironmentOptions {
   /**
-   * Names of variables of this process that the agent gets beside `AgentEnvironment.base` and its own: `["AZURE_API_KEY"]`. A
-   * name may end in `*`. Nothing else is inherited.
+   * Names of variables of this process that the agent gets beside `AgentEnvironment.base` and its own:
+   * `["AZURE_API_KEY"]`. A name may end in `*`. Nothing else is inherited.
    */
   readonly inherit?: ReadonlyArray<string> | undefined
   /** Additional environment; `undefined` removes a variable. */
   readonly env?: AgentEnvironment.Variables | undefined
   /**
-   * By default the agent uses the user's own home, with configuration, login and sessions. `true` gives each process a home of
-   * its own that is removed when it stops, so its sessions cannot be resumed; `{ folder }` one that stays. `files` are written
-   * there before each start, by their paths in it.
+   * By default the agent uses the user's own home, with configuration, login and sessions. `true` gives each process a
+   * home of its own that is removed when it stops, so its sessions cannot be resumed; `{ folder }` one that stays.
+   * `files` are written there before each start, by their paths in it.
    */
   readonly isolated?:
     | boolean

@@ -1,10 +1,11 @@
 /**
- * Cursor's command line agent as a provider: add `Cursor.layer()` to an app and it is there. **Not run against the real agent**,
- * which is on no registry: this is what its documentation says, on an adapter that other agents prove.
+ * Cursor's command line agent as a provider: add `Cursor.layer()` to an app and it is there. **Not run against the real
+ * agent**, which is on no registry: this is what its documentation says, on an adapter that other agents prove.
  *
  * **Gotchas**
  *
- * - Its own requests (`cursor/ask_question`, `cursor/create_plan`) are refused, and its own notifications are `Unrecognized`.
+ * - Its own requests (`cursor/ask_question`, `cursor/create_plan`) are refused, and its own notifications are
+ *   `Unrecognized`.
  * - Nothing is known that proves a session to be gone, so an error of a resume stays one, and the cursor stays.
  *
  * @since 0.1.0

@@ -3,9 +3,10 @@
  *
  * **Gotchas**
  *
- * - It reads a project's `.gemini` folder and runs what that names, whatever is said of trust, so it is started only in projects
- *   that the app trusts.
- * - Later versions lose a session that they load (0.45.2, 0.61.0), so theirs are not resumed: the thread goes on in a new one.
+ * - It reads a project's `.gemini` folder and runs what that names, whatever is said of trust, so it is started only in
+ *   projects that the app trusts.
+ * - Later versions lose a session that they load (0.45.2, 0.61.0), so theirs are not resumed: the thread goes on in a
+ *   new one.
  *
  * @since 0.1.0
  */
@@ -31,7 +32,10 @@ const usageOf = (frame: unknown): Usage | undefined => {
   return { input: input_tokens, output: output_tokens }
 }
 
-/** It lists no sessions, and says of every error the same: the session is gone if none of its files has the id's beginning. */
+/**
+ * It lists no sessions, and says of every error the same: the session is gone if none of its files has the id's
+ * beginning.
+ */
 const proveMissing: Exclude<Profile.Profile["proveMissing"], undefined> = Effect.fnUntraced(
   function*(sessionId, variables) {
     const fs = yield* FileSystem.FileSystem

@@ -3,7 +3,8 @@
  *
  * **Gotchas**
  *
- * It asks only for what it takes for dangerous, `touch` for example it runs unasked. So it has no mode but `full-access`.
+ * It asks only for what it takes for dangerous, `touch` for example it runs unasked. So it has no mode but
+ * `full-access`.
  *
  * @since 0.1.0
  */

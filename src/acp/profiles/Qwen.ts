@@ -77,8 +77,8 @@ const distrust = (directory: string): Profile.Distrust => ({
 })
 
 /**
- * In a directory that it does not trust Qwen has no mode but `default`, which asks for everything that is no reading. So the
- * others are answered here.
+ * In a directory that it does not trust Qwen has no mode but `default`, which asks for everything that is no reading.
+ * So the others are answered here.
  *
  * @category constants
  * @since 0.1.0

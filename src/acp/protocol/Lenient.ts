@@ -1,6 +1,6 @@
 /**
- * Fields as the protocol's own schema reads them: one that does not fit is taken for absent, and an entry of a list that
- * does not fit is passed over.
+ * Fields as the protocol's own schema reads them: one that does not fit is taken for absent, and an entry of a list
+ * that does not fit is passed over.
  */
 import { Effect, Schema } from "effect"
 

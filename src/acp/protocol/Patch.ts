@@ -1,6 +1,6 @@
 /**
- * A change of a file as one hunk of a unified diff: what is the same at the beginning and at the end is left out, but for three
- * lines.
+ * A change of a file as one hunk of a unified diff: what is the same at the beginning and at the end is left out, but
+ * for three lines.
  */
 import type { Diff } from "./ToolCall.ts"
 

@@ -1,6 +1,6 @@
 /**
- * What an agent answers to `initialize`, and to the start of a session: its version, its capabilities, and the modes and
- * options that the session has.
+ * What an agent answers to `initialize`, and to the start of a session: its version, its capabilities, and the modes
+ * and options that the session has.
  */
 import { Schema } from "effect"
 import { NativeId } from "../../adapter/NativeId.ts"

@@ -1,6 +1,6 @@
 /**
- * A tool call of the agent's, as `tool_call`, `tool_call_update` and `session/request_permission` tell of it. Each tells only
- * what is new, so what is known of one is merged.
+ * A tool call of the agent's, as `tool_call`, `tool_call_update` and `session/request_permission` tell of it. Each
+ * tells only what is new, so what is known of one is merged.
  */
 import { Schema } from "effect"
 import { NativeId } from "../../adapter/NativeId.ts"

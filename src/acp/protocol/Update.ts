@@ -1,6 +1,6 @@
 /**
- * What an agent tells of a session (`session/update`), as far as it is used. Fields that are not named here are ignored; an
- * update that is not, or that does not fit, is `Unrecognized`.
+ * What an agent tells of a session (`session/update`), as far as it is used. Fields that are not named here are
+ * ignored; an update that is not, or that does not fit, is `Unrecognized`.
  */
 import { Schema } from "effect"
 import { list, maybe, text } from "./Lenient.ts"

@@ -1,6 +1,7 @@
 /**
- * A prompt on its way. Its answer is the end of its turn, and nothing says that it has come: it counts as accepted with the first
- * sign of the agent's, or when it has not been refused for a moment. What is lost after that ends with the session.
+ * A prompt on its way. Its answer is the end of its turn, and nothing says that it has come: it counts as accepted with
+ * the first sign of the agent's, or when it has not been refused for a moment. What is lost after that ends with the
+ * session.
  */
 import { Deferred, Effect, type FileSystem, type Path, Queue, Schema } from "effect"
 import { isUtf8 } from "node:buffer"
@@ -144,7 +145,9 @@ const blocksOf = Effect.fnUntraced(function*(
 
 const textBlock = (text: string) => ({ type: "text", text })
 
-/** An image as the protocol has it, or the text of a file. Links are not sent: agents read what they lead to unasked. */
+/**
+ * An image as the protocol has it, or the text of a file. Links are not sent: agents read what they lead to unasked.
+ */
 const contentOf = Effect.fnUntraced(function*(
   { connection, directory }: LiveSession.LiveSession,
   attachment: Attachment

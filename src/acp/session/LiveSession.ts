@@ -1,8 +1,8 @@
 /**
  * One live session: its state, the one place where the state is stepped, and what its agent's frames do to it.
  *
- * Inputs are taken one after the other under a lock, and their events are offered before the next is taken, so events leave
- * in the order in which they became true, and a slow reader holds back the frames and not the memory.
+ * Inputs are taken one after the other under a lock, and their events are offered before the next is taken, so events
+ * leave in the order in which they became true, and a slow reader holds back the frames and not the memory.
  */
 import {
   type Cause,
@@ -35,7 +35,10 @@ import * as Rule from "./Rule.ts"
 import { resumes, type Started } from "./SessionStart.ts"
 
 export interface Deadlines {
-  /** How long an agent may take to end a turn that it was told to cancel, until its session is given up. Default: 20 seconds. */
+  /**
+   * How long an agent may take to end a turn that it was told to cancel, until its session is given up. Default: 20
+   * seconds.
+   */
   readonly cancelDeadline?: Duration.Input | undefined
 }
 
@@ -161,8 +164,8 @@ const isIgnored = ({ ignored = [] }: Profile, method: string): boolean =>
   ignored.some((name) => name.endsWith("*") ? method.startsWith(name.slice(0, -1)) : name === method)
 
 /**
- * An agent may leave its mode by itself, after a plan for example. It is told again, and until it has taken it the mode's own
- * answers hold all the same, since they are given here.
+ * An agent may leave its mode by itself, after a plan for example. It is told again, and until it has taken it the
+ * mode's own answers hold all the same, since they are given here.
  */
 const keepMode = (live: LiveSession, current: string): Effect.Effect<void> => {
   const { mode: { mode }, sessionId } = live
@@ -216,7 +219,10 @@ const waitFor = Effect.fnUntraced(function*(live: LiveSession, id: PeerId, asked
   )
 })
 
-/** Ends a turn that the agent, although it was told, does not end. What it does then is not known, so its session ends with it. */
+/**
+ * Ends a turn that the agent, although it was told, does not end. What it does then is not known, so its session ends
+ * with it.
+ */
 export const giveUp = Effect.fnUntraced(function*(live: LiveSession, turnId: TurnId) {
   yield* Effect.sleep(live.cancelDeadline)
   if (live.state.turn?.turnId !== turnId) return

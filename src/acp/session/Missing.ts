@@ -1,6 +1,7 @@
 /**
- * Whether a session is gone, when an agent refuses to resume it: by the protocol's own code, else because the agent lists its
- * sessions and this one is not among them, else by what its profile makes of the error, or of its files. Never by words.
+ * Whether a session is gone, when an agent refuses to resume it: by the protocol's own code, else because the agent
+ * lists its sessions and this one is not among them, else by what its profile makes of the error, or of its files.
+ * Never by words.
  */
 import { Effect, type FileSystem, type Path, Redacted } from "effect"
 import type { SessionId } from "../../domain/Ids.ts"

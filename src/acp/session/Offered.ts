@@ -1,6 +1,6 @@
 /**
- * The modes and models that a session has. Models are an option of the category `model`, or a list of their own where an
- * agent is older than that.
+ * The modes and models that a session has. Models are an option of the category `model`, or a list of their own where
+ * an agent is older than that.
  */
 import { Effect } from "effect"
 import type { SessionId } from "../../domain/Ids.ts"

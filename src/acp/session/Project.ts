@@ -1,6 +1,6 @@
 /**
- * What a session takes of a project that is not trusted: its instructions, which are read here and go into the first prompt, since
- * the agent itself is kept from reading them. They stay in the session's history.
+ * What a session takes of a project that is not trusted: its instructions, which are read here and go into the first
+ * prompt, since the agent itself is kept from reading them. They stay in the session's history.
  */
 import { Effect, FileSystem, Path } from "effect"
 import * as ProjectText from "../../adapter/ProjectText.ts"

@@ -1,8 +1,9 @@
 /**
- * A session is made, or found again, and told its mode and model each time: what an agent keeps of them over a resume differs.
+ * A session is made, or found again, and told its mode and model each time: what an agent keeps of them over a resume
+ * differs.
  *
- * `session/resume` is preferred to `session/load`, which replays the conversation, at times after it has answered: what comes is
- * dropped until it has been quiet for a moment.
+ * `session/resume` is preferred to `session/load`, which replays the conversation, at times after it has answered: what
+ * comes is dropped until it has been quiet for a moment.
  */
 import { Effect, type FileSystem, type Path } from "effect"
 import { SessionId } from "../../domain/Ids.ts"

@@ -2,8 +2,8 @@
  * One session, one input at a time: `(state, input) -> state, events, wants`. Pure, so that every order of frames that
  * agents have been seen to send can be tested as data.
  *
- * The answer to a prompt is the end of its turn, and what comes between the two is the turn's: the protocol has no other
- * mark. What comes outside of a turn is told as it is, and is part of none.
+ * The answer to a prompt is the end of its turn, and what comes between the two is the turn's: the protocol has no
+ * other mark. What comes outside of a turn is told as it is, and is part of none.
  */
 import * as ItemLedger from "../../adapter/ItemLedger.ts"
 import * as RequestBook from "../../adapter/RequestBook.ts"

@@ -1,6 +1,6 @@
 /**
- * How a turn ends: with the answer to its prompt, or, once it was cancelled, whatever that answer is. What is open is closed
- * before. Of a turn that has ended nothing is heard any more.
+ * How a turn ends: with the answer to its prompt, or, once it was cancelled, whatever that answer is. What is open is
+ * closed before. Of a turn that has ended nothing is heard any more.
  */
 import * as RequestBook from "../../adapter/RequestBook.ts"
 import type { TurnId } from "../../domain/Ids.ts"

@@ -1,8 +1,8 @@
 /**
  * Messages, thoughts and tool calls of a turn.
  *
- * The protocol's chunks of text bear no position, and many agents give no id: a message goes on until something else comes.
- * Ids of tool calls are the model's, which may repeat in another turn, so ours begin with the turn's.
+ * The protocol's chunks of text bear no position, and many agents give no id: a message goes on until something else
+ * comes. Ids of tool calls are the model's, which may repeat in another turn, so ours begin with the turn's.
  */
 import * as ItemLedger from "../../adapter/ItemLedger.ts"
 import { ItemId, type TurnId } from "../../domain/Ids.ts"
@@ -87,7 +87,9 @@ export const tool = (
 const itemOf = ({ turnId }: Turn, { call, declined }: Exclude<About, undefined>, { dialect }: State): Item =>
   Items.toItem(call, idOf(turnId, call), declined, dialect)
 
-/** The turn is over: what is open is completed with what was seen of it, and a call that the user refused is declined. */
+/**
+ * The turn is over: what is open is completed with what was seen of it, and a call that the user refused is declined.
+ */
 export const close = (state: State): Step =>
   withItems(
     withTurn(state, { message: undefined }),

@@ -1,6 +1,6 @@
 /**
- * What an agent tells beside messages, tool calls, requests and ends: plans, how full its context is, its mode, its title,
- * compactions, notices.
+ * What an agent tells beside messages, tool calls, requests and ends: plans, how full its context is, its mode, its
+ * title, compactions, notices.
  */
 import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
 import { fitting } from "../protocol/Lenient.ts"

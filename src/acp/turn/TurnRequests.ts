@@ -1,6 +1,6 @@
 /**
- * What an agent asks the user. Every answer is for this once: what the user allows for the session is kept in the book, as
- * exactly what was shown, because the agents' own "always" is written into settings that outlive the session.
+ * What an agent asks the user. Every answer is for this once: what the user allows for the session is kept in the book,
+ * as exactly what was shown, because the agents' own "always" is written into settings that outlive the session.
  */
 import type { PeerId } from "../../adapter/PeerProtocol.ts"
 import * as RequestBook from "../../adapter/RequestBook.ts"
@@ -117,7 +117,9 @@ const subjectOf = ({ dialect }: State, call: ToolCall): string => {
   return command ?? (paths === "" ? call.title ?? call.kind ?? "an action" : paths)
 }
 
-/** All that is known of what the call does, but for what is said about it. Nothing known: it is asked for every time. */
+/**
+ * All that is known of what the call does, but for what is said about it. Nothing known: it is asked for every time.
+ */
 const coverOf = ({ dialect: { commandOf, comments = [] } }: State, call: ToolCall): string | undefined => {
   const input = typeof call.rawInput === "object" && call.rawInput !== null ? Object.entries(call.rawInput) : []
   const told = input.filter(([name]) => !comments.includes(name))

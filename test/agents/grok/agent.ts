@@ -1,6 +1,6 @@
 /**
- * Grok: its package has the binary of each system as an optional package, compressed. What its install script would do, which
- * writes into the user's home, is done here beside it.
+ * Grok: its package has the binary of each system as an optional package, compressed. What its install script would do,
+ * which writes into the user's home, is done here beside it.
  */
 import { Effect, FileSystem, Path } from "effect"
 import { arch, platform } from "node:process"
