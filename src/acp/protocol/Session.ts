@@ -45,7 +45,7 @@ export const valuesOf = ({ options }: ConfigOption): ReadonlyArray<string> =>
 
 /** The answer to `session/new`, `session/resume` and `session/load`; only the first has an id. */
 export const Opened = Schema.Struct({
-  sessionId: NativeId,
+  sessionId: maybe(NativeId),
   modes: maybe(Schema.Struct({
     currentModeId: text,
     availableModes: list(Schema.Struct({ id: Schema.String, name: text }))

@@ -51,7 +51,7 @@ export const rules: ReadonlyArray<Rule> = [
     promise: "P17",
     title:
       "nothing of a directory runs before it is trusted, at a start, in a turn and at an edit; a change of mode does not trust it",
-    assumes: ["project/trusted"],
+    assumes: ["project/trusted", "approval/allow"],
     prove: (bench) =>
       bench.onHost(Effect.fnUntraced(function*(host) {
         const { capabilities } = bench
