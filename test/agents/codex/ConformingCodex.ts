@@ -120,12 +120,10 @@ export const fixture = (world: Effect.Effect<World["Service"]>): Conformance.Fix
   models: ["gpt-6.2-sol", "gpt-5-codex"],
   patience: 20_000,
   tools,
-  project: HostileProject.lay(["mcp", "hook"], ({ hook, mcp }) => ({
+  // Hooks of a project run only with a hash that the user has trusted, also where the project is.
+  project: HostileProject.lay(["mcp"], ({ mcp }) => ({
     "AGENTS.md": "Words of the project.",
-    ".codex/config.toml": `[mcp_servers.hostile]\ncommand = "sh"\nargs = ["-c", "touch '${mcp}'"]\n`,
-    ".codex/hooks.json": JSON.stringify({
-      hooks: { SessionStart: [{ hooks: [{ type: "command", command: `touch '${hook}'` }] }] }
-    })
+    ".codex/config.toml": `[mcp_servers.hostile]\ncommand = "sh"\nargs = ["-c", "touch '${mcp}'"]\n`
   })),
   controls: Effect.map(world, ({ home, model, processes }): Conformance.Controls => ({
     loseSession: (sessionId) => loseRollout(home, sessionId),
