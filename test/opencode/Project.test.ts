@@ -70,7 +70,7 @@ layer(OpenCodeSessions.layer(), { timeout: "60 seconds", excludeTestServices: tr
       assert.strictEqual(warning.code, "project-ignored")
       assert.include(warning.message ?? "", "opencode.json (mcp)")
       yield* free.run("touch it")
-      assert.deepStrictEqual(items(free, "Command").map(({ status }) => status), ["failed"])
+      assert.deepStrictEqual(items(free, "Command").map(({ status }) => status), ["declined"])
       yield* on("list it", runs("ls"))
       const supervised = yield* start({ directory })
       yield* supervised.send("list it")
