@@ -4,6 +4,7 @@
  * tools).
  */
 import { Effect, Schema } from "effect"
+import * as ClaudeBinary from "../../src/claude/process/Binary.ts"
 import * as CodexBinary from "../../src/codex/process/Binary.ts"
 import { InstanceId } from "../../src/index.ts"
 import * as OpenCodeBinary from "../../src/opencode/server/Binary.ts"
@@ -23,6 +24,11 @@ const agents = {
     title: "Codex",
     find: CodexBinary.find({ instanceId: InstanceId.make("codex") }),
     install: "`npm install -g @openai/codex`, or set CODEX_BINARY"
+  },
+  claude: {
+    title: "Claude Code",
+    find: ClaudeBinary.find({ instanceId: InstanceId.make("claude") }),
+    install: "`npm install -g @anthropic-ai/claude-code`, or set CLAUDE_BINARY"
   }
 } as const satisfies Record<Name, unknown>
 

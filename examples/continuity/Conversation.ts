@@ -81,7 +81,12 @@ const hands: Readonly<Record<Name, Hands>> = {
     edit: ModelReply.call("edit", { filePath: file, oldString: "Hello", newString: "Good morning" }),
     run: (command) => ModelReply.call("bash", { command, description: "As asked", timeout: 900_000 })
   },
-  codex: { read: execute(`cat ${file}`), edit: execute(patch), run: execute }
+  codex: { read: execute(`cat ${file}`), edit: execute(patch), run: execute },
+  claude: {
+    read: ModelReply.call("Read", { file_path: file }),
+    edit: ModelReply.call("Edit", { file_path: file, old_string: "Hello", new_string: "Good morning" }),
+    run: (command) => ModelReply.call("Bash", { command, description: "As asked", timeout: 600_000 })
+  }
 }
 
 export const script = (agent: Name): ModelScript.ModelScript => {

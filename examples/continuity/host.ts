@@ -6,9 +6,11 @@
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Console, Effect, Layer, Logger, Schema, Stdio, Stream } from "effect"
+import { Claude } from "../../src/claude/index.ts"
 import { Codex } from "../../src/codex/index.ts"
 import { CodingAgents, InstanceId, ProviderService, SessionStore } from "../../src/index.ts"
 import { OpenCode } from "../../src/opencode/index.ts"
+import { claudeEnvironment } from "../support/ClaudeEnvironment.ts"
 import { codexConfig } from "../support/CodexConfig.ts"
 import { openCodeConfig } from "../support/OpenCodeConfig.ts"
 import * as Processes from "../support/Processes.ts"
@@ -17,22 +19,32 @@ import { Command, CommandLine, type Reply, ReplyLine, Settings, threadId } from 
 // An agent inherits nothing that is not named; the run finds what it has started by this.
 const inherit = [Processes.variable]
 
-const agent = ({ agent, scripted }: Settings) =>
-  agent === "codex"
-    ? Codex.layer({
-      inherit,
-      ...(scripted === undefined ? {} : {
-        config: codexConfig(scripted),
-        env: { SCRIPTED_API_KEY: "not-a-key" },
-        isolated: { folder: scripted.home }
+const agent = (settings: Settings) => {
+  const { scripted } = settings
+  switch (settings.agent) {
+    case "claude":
+      return Claude.layer({
+        inherit,
+        ...(scripted === undefined ? {} : { env: claudeEnvironment(scripted), isolated: { folder: scripted.home } })
       })
-    })
-    : OpenCode.layer({
-      inherit,
-      // With its last session the server goes too, so that a follow-up has nothing but the disk to go by.
-      idleTimeToLive: "100 millis",
-      ...(scripted === undefined ? {} : { config: openCodeConfig(scripted), isolated: { folder: scripted.home } })
-    })
+    case "codex":
+      return Codex.layer({
+        inherit,
+        ...(scripted === undefined ? {} : {
+          config: codexConfig(scripted),
+          env: { SCRIPTED_API_KEY: "not-a-key" },
+          isolated: { folder: scripted.home }
+        })
+      })
+    case "opencode":
+      return OpenCode.layer({
+        inherit,
+        // With its last session the server goes too, so that a follow-up has nothing but the disk to go by.
+        idleTimeToLive: "100 millis",
+        ...(scripted === undefined ? {} : { config: openCodeConfig(scripted), isolated: { folder: scripted.home } })
+      })
+  }
+}
 
 const app = (settings: Settings) =>
   CodingAgents.layer({

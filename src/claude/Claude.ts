@@ -30,6 +30,7 @@ import type { ProjectConfig } from "../domain/ProjectConfig.ts"
 import * as Cli from "./process/Cli.ts"
 import { capabilities } from "./protocol/Capabilities.ts"
 import { provider } from "./protocol/Cursor.ts"
+import * as Check from "./session/Check.ts"
 import * as Listing from "./session/Listing.ts"
 import * as Session from "./session/Session.ts"
 import { reserved } from "./session/SessionStart.ts"
@@ -72,6 +73,7 @@ export const make = (options: Options = {}) => {
     capabilities,
     reserved,
     projectConfig: options.projectConfig,
+    check: Check.check(instanceId, options),
     startSession: (input) => Session.make(instanceId, options, input),
     listSessions: (query) =>
       Effect.flatMap(Cli.environment(instanceId, options), ({ config }) => Listing.list(config, query))

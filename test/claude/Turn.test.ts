@@ -5,7 +5,7 @@ import * as Frame from "../../src/claude/protocol/Frame.ts"
 import * as Request from "../../src/claude/protocol/Request.ts"
 import * as Turn from "../../src/claude/turn/Turn.ts"
 import { type Input, make, type State, type Want } from "../../src/claude/turn/TurnState.ts"
-import { TurnId } from "../../src/domain/Ids.ts"
+import { ItemId, TurnId } from "../../src/domain/Ids.ts"
 import type { ProviderEvent } from "../../src/domain/ThreadEvent.ts"
 
 const turnId = TurnId.make("turn-1")
@@ -218,6 +218,28 @@ describe("a session of Claude as a value", () => {
   it("P1 claude: a conversation that begins anew ends the session", () => {
     const { wants } = play(begun.state, [frame("conversation_reset", { new_conversation_id: "x", trigger: "clear" })])
     assert.deepStrictEqual(wants, [{ _tag: "Lost" }])
+  })
+
+  it("P1 claude: what came of another client's prompts is told as of no turn, and what it left open as failed", () => {
+    const item = { _tag: "Command", itemId: ItemId.make("toolu_9"), command: "ls", status: "running" } as const
+    const { events } = play(begun.state, [{ _tag: "OtherClient", items: [item] }])
+    assert.deepStrictEqual(events.map((event) => [event._tag, "turnId" in event]), [
+      ["Warning", false],
+      ["ItemStarted", false],
+      ["ItemCompleted", false]
+    ])
+    assert.deepInclude(events[2]?._tag === "ItemCompleted" ? events[2].item : {}, { status: "failed" })
+  })
+
+  it("P5 claude: a message that Claude had already is accepted, and its end is told from its file", () => {
+    const { state, wants } = play(make("r", false), [sending, lifecycle("completed")])
+    assert.deepStrictEqual(wants, [
+      { _tag: "Had", turnId, uuid },
+      { _tag: "Started", uuid },
+      { _tag: "Done", uuid }
+    ])
+    const { events } = play(state, [{ _tag: "Repeated", turnId, outcome: "unfinished" }])
+    assert.deepStrictEqual(events.map(({ _tag }) => _tag), ["TurnFailed"])
   })
 
   it("P15 claude: unknown frames, and known ones that do not fit, are kept", () => {

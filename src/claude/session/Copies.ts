@@ -54,7 +54,7 @@ const upTo = Effect.fnUntraced(function*(instanceId: InstanceId, text: string, {
   const start = lines.findIndex(({ entry }) => Option.isSome(entry) && entry.value.line.uuid === ref)
   if (start === -1) return yield* new TurnNotInSession({ instanceId, turnId, reason: "not-found" })
   const next = lines.findIndex(({ entry }, index) =>
-    index > start && Option.isSome(entry) && Transcript.isPrompt(entry.value.line)
+    index > start && Option.isSome(entry) && Transcript.begins(entry.value.line)
   )
   return next === -1 ? text : lines.slice(0, next).map(({ line }) => `${line}\n`).join("")
 })

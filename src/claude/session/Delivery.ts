@@ -19,6 +19,7 @@ import {
 import type { ProviderTurn } from "../../provider/ProviderAdapter.ts"
 import * as History from "./History.ts"
 import * as LiveSession from "./LiveSession.ts"
+import * as OtherClient from "./OtherClient.ts"
 
 export const newId = Effect.sync(() => SecureRandom.uuidV4Unsafe())
 
@@ -47,17 +48,20 @@ const expect = (live: LiveSession.LiveSession, uuid: string): LiveSession.Messag
 }
 
 const write = (
-  { cli }: LiveSession.LiveSession,
+  { cli, sent }: LiveSession.LiveSession,
   uuid: string,
   content: string | ReadonlyArray<object>,
   more: object = {}
 ) =>
-  cli.peer.notify("user", {
-    uuid,
-    session_id: "",
-    parent_tool_use_id: null,
-    message: { role: "user", content },
-    ...more
+  Effect.suspend(() => {
+    sent.add(uuid)
+    return cli.peer.notify("user", {
+      uuid,
+      session_id: "",
+      parent_tool_use_id: null,
+      message: { role: "user", content },
+      ...more
+    })
   })
 
 /** Puts a text into the context, as nobody's words, without an answer. */
@@ -79,6 +83,7 @@ export const send = Effect.fnUntraced(function*(live: LiveSession.LiveSession, t
   if (ref !== undefined && live.taken.has(ref)) {
     return yield* Effect.asVoid(Effect.forkIn(live.answerers.had(live, { _tag: "Had", turnId, uuid: ref }), live.scope))
   }
+  yield* OtherClient.look(live)
   const content = yield* contentOf(live, turn)
   if (input.model !== undefined) yield* useModel(live, input.model)
   yield* Effect.forEach(input.context ?? [], (text) => tell(live, text), { discard: true })

@@ -62,7 +62,7 @@ const outcomesOf = (all: Entries): ReadonlyMap<string, Items.Outcome> =>
     )
   )
 
-const messagesOf = (all: Entries): ReadonlyArray<HistoryMessage> => {
+export const messagesOf = (all: Entries): ReadonlyArray<HistoryMessage> => {
   const outcomes = outcomesOf(all)
   const counts = new Map<string, number>()
   return all.filter(({ line }) => Transcript.isMessage(line)).map(({ line, raw }) => {
@@ -121,7 +121,7 @@ export const evidence = Effect.fnUntraced(function*(live: LiveSession, { ref }: 
 
 /** The lines from a prompt up to the next one. */
 const turnAt = (all: Entries, at: number): Entries => {
-  const next = all.findIndex(({ line }, index) => index > at && Transcript.isPrompt(line))
+  const next = all.findIndex(({ line }, index) => index > at && Transcript.begins(line))
   return all.slice(at, next === -1 ? undefined : next)
 }
 
@@ -140,7 +140,7 @@ const outcomeOf = (own: Entries): TurnEvidence["outcome"] => {
   if (last === undefined) return "unfinished"
   if (last.type === "user") {
     // After an interrupt Claude notes it, as a text that is no prompt.
-    return Transcript.blocksOf(last).some(({ type }) => type === "text") && !Transcript.isPrompt(last)
+    return Transcript.blocksOf(last).some(({ type }) => type === "text") && !Transcript.begins(last)
       ? "interrupted"
       : "unfinished"
   }

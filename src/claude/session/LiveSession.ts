@@ -44,6 +44,10 @@ export interface LiveSession extends Started {
   /** The calls of `compact` that wait for its beginning. */
   readonly compactions: Set<Deferred.Deferred<void>>
   readonly answerers: Answerers
+  /** Ids of all messages that were sent from here. */
+  readonly sent: Set<string>
+  /** Up to which byte the file was looked at for what others wrote. */
+  lookedTo: number
   /** Its file has a message. */
   resumable: boolean
   /** The last message that was seen on the stream: the file has it a moment later. */
@@ -81,6 +85,8 @@ export const open = Effect.fnUntraced(function*(
     messages: new Map(),
     answerers,
     taken: new Set(),
+    sent: new Set(),
+    lookedTo: started.written,
     compactions: new Set(),
     resumable: started.origin._tag !== "New",
     lastMessage: undefined,

@@ -35,6 +35,8 @@ export interface Started {
   readonly sessionId: SessionId
   readonly directory: string
   readonly origin: ProviderSession["origin"]
+  /** How many bytes its file had before. */
+  readonly written: number
   readonly warnings: Project.Project["warnings"]
 }
 
@@ -128,6 +130,7 @@ export const start = Effect.fnUntraced(function*(
     ...project.instructions,
     ...(input.setup?.instructions === undefined ? [] : [input.setup.instructions])
   ]
+  const written = past === undefined ? 0 : yield* Transcript.sizeOf(environment.config, sessionId)
   const cli = yield* Cli.start(instanceId, options, environment, {
     directory,
     args: [...args, ...(past === undefined ? ["--session-id", sessionId] : ["--resume", sessionId])],
@@ -153,6 +156,7 @@ export const start = Effect.fnUntraced(function*(
     cli,
     sessionId,
     directory,
+    written,
     warnings: project.warnings,
     origin: past === undefined
       ? { _tag: "New" }

@@ -49,8 +49,12 @@ export const parse = (text: string): Option.Option<Entry> =>
 
 export const isMessage = ({ type, uuid }: Line): boolean => (type === "user" || type === "assistant") && uuid != null
 
-export const isPrompt = ({ isMeta, promptSource, type }: Line): boolean =>
+/** Whether a turn begins with it: words of a user's, or Claude's own note that work in the background has ended. */
+export const begins = ({ isMeta, promptSource, type }: Line): boolean =>
   type === "user" && isMeta !== true && promptSource != null
+
+/** Whether it is words of a user's. */
+export const isPrompt = (line: Line): boolean => begins(line) && line.promptSource !== "system"
 
 export const blocksOf = ({ message }: Line): ReadonlyArray<Block> =>
   typeof message?.content === "string" ? [{ type: "text", text: message.content }] : message?.content ?? []
@@ -68,9 +72,27 @@ export const find = Effect.fnUntraced(function*(config: string, sessionId: strin
   return Arr.head(found)
 })
 
-/** Its lines, from a byte on. */
-export const lines = (file: string, from = 0) =>
-  Stream.unwrap(Effect.map(FileSystem.FileSystem, (fs) => fs.stream(file, { offset: from }))).pipe(
+/** Bytes of the session's file. */
+export const sizeOf = Effect.fnUntraced(function*(config: string, sessionId: string) {
+  const fs = yield* FileSystem.FileSystem
+  const file = yield* find(config, sessionId)
+  return Option.isNone(file)
+    ? 0
+    : yield* Effect.orElseSucceed(Effect.map(fs.stat(file.value), ({ size }) => Number(size)), () => 0)
+})
+
+/** Its whole lines from a byte on, and where the last of them ends. */
+export const tail = Effect.fnUntraced(function*(file: string, from: number) {
+  const fs = yield* FileSystem.FileSystem
+  const chunks = yield* Effect.orElseSucceed(Stream.runCollect(fs.stream(file, { offset: from })), () => [])
+  const bytes = Buffer.concat(chunks)
+  const end = bytes.lastIndexOf("\n") + 1
+  const entries = bytes.subarray(0, end).toString("utf8").split("\n").map(parse)
+  return { entries: Arr.getSomes(entries), end: from + end }
+})
+
+const lines = (file: string) =>
+  Stream.unwrap(Effect.map(FileSystem.FileSystem, (fs) => fs.stream(file))).pipe(
     Stream.decodeText(),
     Stream.splitLines,
     Stream.map(parse),

@@ -26,6 +26,8 @@ export const reduce = (state: State, input: Input, at: number): Step => {
       return step(state.sending?.uuid === input.uuid ? { ...state, sending: undefined } : state)
     case "Repeated":
       return TurnEnd.repeated(state, input)
+    case "OtherClient":
+      return TurnReports.otherClient(state, input.items)
     case "Steering":
       return step(withTurn(state, { steers: new Set(state.turn?.steers).add(input.uuid) }))
     case "NotSteered":

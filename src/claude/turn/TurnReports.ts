@@ -1,10 +1,13 @@
 /**
  * What Claude tells beside items, requests and ends: retries, limits, servers, modes, warnings.
  */
+import * as ItemLedger from "../../adapter/ItemLedger.ts"
 import * as Words from "../../adapter/Words.ts"
+import { ended, type Item } from "../../domain/Item.ts"
+import { all, andThen } from "../../domain/Step.ts"
 import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
 import type { Frame, Of } from "../protocol/Frame.ts"
-import { place, type State, type Step, step, withTurn } from "./TurnState.ts"
+import { place, type State, type Step, step, withItems, withTurn } from "./TurnState.ts"
 
 export const report = (state: State, frame: Frame, at: number): Step => {
   switch (frame._tag) {
@@ -73,6 +76,18 @@ const limits = (state: State, { rate_limit_info }: Of<"rate_limit_event">): Step
     }]
   }])
 }
+
+/** Their turns are none of ours. The user's words in them are for the transcript alone, which the warning stands for. */
+export const otherClient = (state: State, items: ReadonlyArray<Item>): Step => {
+  const told = items.filter(({ _tag }) => _tag !== "UserMessage").map(ended)
+  return andThen(
+    step(state, [{ _tag: "Warning", code: "other-client", message }]),
+    (state) => all(state, told, (state, item) => withItems(state, ItemLedger.complete(state.items, {}, item)))
+  )
+}
+
+const message =
+  "Another program works with this session. Claude has no lock on it: one of the two branches will be lost."
 
 const warning = (state: State, code: string, message: string | null | undefined): Step =>
   step(state, [{ _tag: "Warning", ...place(state), code, ...(message == null ? {} : { message }) }])

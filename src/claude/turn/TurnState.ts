@@ -6,6 +6,7 @@ import * as ItemLedger from "../../adapter/ItemLedger.ts"
 import type { PeerId } from "../../adapter/PeerProtocol.ts"
 import * as RequestBook from "../../adapter/RequestBook.ts"
 import type { ItemId, RequestId, TaskId, TurnId } from "../../domain/Ids.ts"
+import type { Item } from "../../domain/Item.ts"
 import * as Machine from "../../domain/Step.ts"
 import type { Task } from "../../domain/Task.ts"
 import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
@@ -95,6 +96,8 @@ export type Input =
   /** What the session's file says of a turn that Claude had already. */
   | { readonly _tag: "Repeated"; readonly turnId: TurnId; readonly outcome: TurnEvidence["outcome"] }
   | { readonly _tag: "Steering"; readonly uuid: string }
+  /** What came of prompts that another client has sent. */
+  | { readonly _tag: "OtherClient"; readonly items: ReadonlyArray<Item> }
   | { readonly _tag: "NotSteered"; readonly uuid: string }
   | { readonly _tag: "Interrupting"; readonly turnId: TurnId }
   | { readonly _tag: "Asked"; readonly id: PeerId; readonly asked: Permission; readonly raw: unknown }

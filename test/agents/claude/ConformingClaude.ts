@@ -3,6 +3,7 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Context, Effect, FileSystem, Layer, Path, Schema, Stream } from "effect"
 import { ChildProcess } from "effect/process"
 import { env, kill } from "node:process"
+import { claudeEnvironment } from "../../../examples/support/ClaudeEnvironment.ts"
 import * as Processes from "../../../examples/support/Processes.ts"
 import type { Claude } from "../../../src/claude/index.ts"
 import { SessionId } from "../../../src/domain/Ids.ts"
@@ -86,10 +87,7 @@ export const optionsOf = ({ binary, home, model, processes }: World["Service"]):
   isolated: { folder: home },
   env: {
     ...processes.env,
-    ANTHROPIC_BASE_URL: model.origin,
-    ANTHROPIC_API_KEY: "sk-ant-scripted-key",
-    CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1",
-    CLAUDE_CODE_MAX_RETRIES: "0",
+    ...claudeEnvironment(model),
     CLAUDE_CODE_AUTO_COMPACT_WINDOW: "100000"
   }
 })
@@ -106,7 +104,7 @@ export const fixture = (world: Effect.Effect<World["Service"]>): Fixture => ({
   sessions: 4,
   patience: 20_000,
   controls: Effect.map(world, (world): Controls => ({
-    makeSession: (made) => makeSession(world, made),
+    makeSession: (made) => outside(world, made),
     loseSession: (sessionId) => loseTranscript(world.home, sessionId),
     received: (prompt) =>
       Effect.map(
@@ -133,22 +131,25 @@ export const fixture = (world: Effect.Effect<World["Service"]>): Fixture => ({
   }))
 })
 
-/** As a user does without a terminal. */
-const makeSession = (
+/** A turn as a user has it without a terminal, in a new session or in that of `resume`. */
+export const outside = (
   { binary, home, model }: World["Service"],
-  { directory, words }: { readonly directory: string; readonly words: string }
+  { directory, resume, words }: {
+    readonly directory: string
+    readonly words: string
+    readonly resume?: string
+  }
 ) =>
   Effect.gen(function*() {
-    const child = yield* ChildProcess.make(binary, ["-p", `say ${words}`, "--output-format", "json"], {
+    const going = resume === undefined ? [] : ["--resume", resume]
+    const child = yield* ChildProcess.make(binary, ["-p", `say ${words}`, "--output-format", "json", ...going], {
       cwd: directory,
       stdin: "ignore",
       env: {
         PATH: env["PATH"],
         HOME: home,
         CLAUDE_CONFIG_DIR: `${home}/claude`,
-        ANTHROPIC_BASE_URL: model.origin,
-        ANTHROPIC_API_KEY: "sk-ant-scripted-key",
-        CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1"
+        ...claudeEnvironment(model)
       }
     })
     const said = yield* Stream.mkString(Stream.decodeText(child.stdout))
