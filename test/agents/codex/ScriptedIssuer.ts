@@ -45,17 +45,14 @@ const isKnown = (path: string): path is keyof typeof answers => path in answers
 /** Until the Scope closes. */
 export const make = Effect.gen(function*() {
   let agreed = false
-  const asked: Array<string> = []
   const url = yield* Loopback.http((request, response) => {
     const path = (request.url ?? "").split("?")[0] ?? ""
-    asked.push(path)
     const waits = path.endsWith("/deviceauth/token") && !agreed
     response.writeHead(isKnown(path) && !waits ? 200 : 404, { "content-type": "application/json" })
     response.end(JSON.stringify(isKnown(path) && !waits ? answers[path] : {}))
   })
   return {
     url,
-    asked: Effect.sync((): ReadonlyArray<string> => asked),
     /** What the user does on the page. */
     agree: Effect.sync(() => void (agreed = true))
   }
