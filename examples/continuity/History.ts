@@ -66,21 +66,28 @@ export const atModel = (model: ScriptedModel["Service"]): Measure => ({
   at: "model",
   arrived: () =>
     Effect.map(model.requests, (requests) => (prompt) => {
-      const asked = requests.filter((request) => request.lastUserText === prompt && !request.afterToolResult)
+      const asked = requests.filter((request) => wordsOf(request.lastUserText) === prompt && !request.afterToolResult)
       const past = asked[0] === undefined ? [] : before(asked[0])
       return {
         times: asked.length,
         messages: past.length,
-        questions: past.filter(isQuestion).map(({ text }) => text)
+        questions: past.filter(isQuestion).map(({ text }) => wordsOf(text))
       }
     })
 })
 
 type Message = ModelRequest["messages"][number]
 
+/** Claude puts notes of its own before the user's words, in tags. */
+const wordsOf = (text: string) => text.replaceAll(/<system-reminder>[\s\S]*?<\/system-reminder>\s*/g, "")
+
+/** Claude writes this in place of the answer that a broken turn never got. */
+const placeholder = "No response requested."
+
 /** Codex says what its environment is, and that a turn was broken off, as the user, in tags of its own. */
 const isAgents = ({ role, text }: Message) =>
-  role === "system" || (role === "user" && /^<(environment_context|turn_aborted)>/.test(text))
+  role === "system" || (role === "assistant" && text === placeholder) ||
+  (role === "user" && /^(<(environment_context|turn_aborted)>|$)/.test(wordsOf(text)))
 
 export const isSaid = (message: Message) => !isAgents(message)
 

@@ -60,7 +60,8 @@ export const play = Effect.fn("Scenario.play")(function*(options: Options) {
   yield* user.ask(first, Conversation.recall)
 
   yield* narrator.chapter("kill -9 in the middle of a turn")
-  yield* user.ask(first, Conversation.wait, commandRuns)
+  yield* user.ask(first, Conversation.wait, wasAllowed)
+  yield* processes.awaitCommand("sleep 600").pipe(User.within(patience, "the command that never ends"))
   const atKill = user.seen.length
   yield* first.kill
   const left = yield* processes.alive
@@ -96,9 +97,7 @@ const hasStarted = (event: ThreadEvent) => event._tag === "SessionStarted"
 
 const wasReaped = (event: ThreadEvent) => event._tag === "SessionEnded" && event.reason === "reaped"
 
-/** The command that never ends has printed something, so it really runs. */
-const commandRuns = (event: ThreadEvent) =>
-  event._tag === "ItemDelta" && event.field === "output" && event.delta.includes("started")
+const wasAllowed = (event: ThreadEvent) => event._tag === "ApprovalSettled" && event.by === "user"
 
 /** The program, without its path and arguments. */
 const nameOf = (command: string) => command.split(" ")[0]?.split("/").at(-1) ?? command

@@ -26,6 +26,8 @@ export interface Processes {
   readonly alive: Effect.Effect<ReadonlyArray<Running>>
   /** Waits until nothing else of this run is alive. */
   readonly onlyLeft: (pid: number) => Effect.Effect<void>
+  /** Waits until a process runs whose command line has these words; where command lines cannot be read, not at all. */
+  readonly awaitCommand: (words: string) => Effect.Effect<void>
   /** What is still alive after the moment that a process may take to be gone once it was told to end. */
   readonly left: Effect.Effect<ReadonlyArray<Running>>
 }
@@ -55,6 +57,10 @@ export const make = Effect.gen(function*() {
     note: (pid) => noted.add(pid),
     alive,
     onlyLeft: (pid) => Effect.asVoid(aliveUntil((running) => running.every((process) => process.pid === pid))),
+    awaitCommand: (words) =>
+      platform === "linux"
+        ? Effect.asVoid(aliveUntil((running) => running.some(({ command }) => command.includes(words))))
+        : Effect.void,
     left
   }
   return processes
