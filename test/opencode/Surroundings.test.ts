@@ -97,7 +97,7 @@ const input = (directory: string): StartInput => ({
   threadId: ThreadId.make("thread"),
   directory,
   runtimeMode: "approval-required",
-  projectConfig: "instructions",
+  projectConfig: "trust",
   title: "test",
   from: { _tag: "New" }
 })
