@@ -35,14 +35,12 @@ export const controls = (
   named: (sessionId: string) => string = (sessionId) => sessionId
 ): Controls => ({
   loseSession: (sessionId) => removeAll(home, named(sessionId)),
-  // Agents wrap a prompt, in a line of its own, and some ask for a title of it first, without tools to speak of.
+  // Agents wrap a prompt, in a line of its own. Some ask for a title of it first, without tools to speak of, and Grok for a
+  // line about the answer afterwards, in words of its own.
   received: (prompt) =>
     Effect.map(
       model.requests,
-      (all) =>
-        all.filter(({ afterToolResult, lastUserText, toolNames }) =>
-          !afterToolResult && toolNames.length > 1 && lastUserText.split("\n").includes(prompt)
-        ).length
+      (all) => all.filter(({ messages, toolNames }) => toolNames.length > 1 && isUnanswered(messages, prompt)).length
     ),
   crashExit: { signal: "SIGKILL" },
   crashAgent: () =>
@@ -52,6 +50,12 @@ export const controls = (
     ),
   processes: Effect.map(processes.left, (left) => left.map(({ pid }) => pid))
 })
+
+/** Whether the model has not said anything to this prompt yet. */
+const isUnanswered = (messages: ReadonlyArray<{ readonly role: string; readonly text: string }>, prompt: string) => {
+  const at = messages.findLastIndex(({ role, text }) => role === "user" && text.split("\n").includes(prompt))
+  return at !== -1 && messages.slice(at + 1).every(({ role }) => role !== "assistant" && role !== "tool")
+}
 
 /** The absolute path of a file in the session's directory, which agents tell their model in words. */
 export const fileIn = ({ messages }: Parameters<ModelScript.ModelScript>[0], path: string): string => {
