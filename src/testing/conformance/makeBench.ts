@@ -95,7 +95,7 @@ export const makeBench = Effect.fnUntraced(function*<Agent, E extends Tagged>(
           if (new TextDecoder("latin1").decode(bytes).includes(text)) return true
         }
         return false
-      }).pipe(Effect.orDie),
+      }).pipe(Effect.orDie, VirtualClock.real),
     patience,
     onHost: (use, settings) =>
       Effect.scoped(Effect.gen(function*() {
