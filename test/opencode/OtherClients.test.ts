@@ -73,6 +73,7 @@ it.live("P7 opencode: rules that another client has changed are asserted again, 
     const server = yield* opened
     const adapter = yield* attach(server)
     const driven = yield* drive(yield* adapter.startSession(started(server)))
+    yield* driven.run("hello")
     yield* server.call("session.update", server.directory, (client, signal) =>
       client.session.update({
         sessionID: driven.session.sessionId,
