@@ -192,7 +192,7 @@ describe("ends", () => {
       const agent = yield* Peers.spawn([
         "-e",
         "require('child_process').spawn('sleep', ['600'], { stdio: 'inherit' }); console.log('{\"method\":\"x\"}')" +
-        "; setTimeout(() => process.exit(4), 100)"
+        "; process.stdin.once('data', () => process.exit(4))"
       ])
       const { call, closed, next } = yield* Peers.over(agent)
       assert.deepInclude(yield* next, { method: "x" })
@@ -208,7 +208,7 @@ describe("ends", () => {
       ])
       const seen: Array<unknown> = []
       const { closed } = yield* Peers.over(agent, {
-        onNotification: ({ params }) => Effect.andThen(Effect.sleep("10 millis"), Effect.sync(() => seen.push(params)))
+        onNotification: ({ params }) => Effect.andThen(agent.exit, Effect.sync(() => seen.push(params)))
       })
       yield* closed
       assert.strictEqual(seen.length, 200)

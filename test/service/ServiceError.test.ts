@@ -11,7 +11,7 @@ import * as ServiceError from "../../src/service/ServiceError.ts"
 import * as StoreError from "../../src/store/StoreError.ts"
 import * as SnapshotError from "../../src/transcript/SnapshotError.ts"
 
-const secret = "/home/alice/.config/token-of-alice"
+const secret = "~/.config/token-of-alice"
 const instanceId = Ids.InstanceId.make("opencode")
 const sessionId = Ids.SessionId.make("ses_1")
 const threadId = Ids.ThreadId.make("thread")

@@ -4,15 +4,13 @@
  * An agent may tell of a session before it answers that there is one, and of a past one after it has answered that it
  * is loaded, so frames wait for the session's listener.
  */
-import { type Duration, Effect, type FileSystem, type Path, Schema, type Scope } from "effect"
-import type { ChildProcessSpawner } from "effect/process"
+import { type Duration, Effect, type Path, Schema, type Scope } from "effect"
 import type * as AgentEnvironment from "../../adapter/AgentEnvironment.ts"
 import * as AgentProcess from "../../adapter/AgentProcess.ts"
 import * as Executable from "../../adapter/Executable.ts"
 import * as PeerProtocol from "../../adapter/PeerProtocol.ts"
 import * as StdioPeer from "../../adapter/StdioPeer.ts"
 import type { InstanceId } from "../../domain/Ids.ts"
-import type { AgentProcesses } from "../../process/AgentProcesses.ts"
 import {
   type AgentError,
   AgentProtocolError,
@@ -40,12 +38,7 @@ export interface Options extends Environment.EnvironmentOptions {
   readonly startDeadline?: Duration.Input | undefined
 }
 
-export type Needs =
-  | FileSystem.FileSystem
-  | Path.Path
-  | ChildProcessSpawner.ChildProcessSpawner
-  | AgentProcesses
-  | Scope.Scope
+export type Needs = AgentProcess.Needs | Path.Path | Scope.Scope
 
 /** What a session hears. */
 export interface Listener {

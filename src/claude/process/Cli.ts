@@ -4,14 +4,12 @@
  * That it says `hooks_applied: true` proves nothing (2.1.332). What proves it is a hook that says no: before the session is
  * used, a change of the model is asked for and refused by our own `PreModelSwitch` hook. Nothing is changed or written by it.
  */
-import { Deferred, type Duration, Effect, type FileSystem, type Path, Result, Schema, type Scope } from "effect"
-import type { ChildProcessSpawner } from "effect/process"
+import { Deferred, type Duration, Effect, type Path, Result, Schema, type Scope } from "effect"
 import * as AgentProcess from "../../adapter/AgentProcess.ts"
 import * as Executable from "../../adapter/Executable.ts"
 import type * as PeerProtocol from "../../adapter/PeerProtocol.ts"
 import * as StdioPeer from "../../adapter/StdioPeer.ts"
 import type { InstanceId } from "../../domain/Ids.ts"
-import type { AgentProcesses } from "../../process/AgentProcesses.ts"
 import { AgentProtocolError, type AgentStartError, AgentStartFailed, AgentTooOld } from "../../provider/AdapterError.ts"
 import type { ProcessExit } from "../../provider/ProviderAdapter.ts"
 import { Initialized } from "../protocol/Initialized.ts"
@@ -32,12 +30,7 @@ export interface Options extends Environment.EnvironmentOptions {
   readonly startDeadline?: Duration.Input | undefined
 }
 
-export type Needs =
-  | FileSystem.FileSystem
-  | Path.Path
-  | ChildProcessSpawner.ChildProcessSpawner
-  | AgentProcesses
-  | Scope.Scope
+export type Needs = AgentProcess.Needs | Path.Path | Scope.Scope
 
 /** What a session hears. */
 export interface Listener {

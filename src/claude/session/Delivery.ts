@@ -64,7 +64,7 @@ const write = (
     })
   })
 
-/** Puts a text into the context, as nobody's words, without an answer. */
+/** Puts a text into the context that is not the user's, and that the model does not answer. */
 export const tell = Effect.fnUntraced(function*(live: LiveSession.LiveSession, text: string) {
   const { done } = yield* post(live, literal(text), { shouldQuery: false, isSynthetic: true })
   yield* Effect.raceFirst(done, live.cli.peer.closed)

@@ -7,14 +7,12 @@
  *
  * Frames come one after the other. A thread whose events are not read holds up the other threads of its app-server.
  */
-import { Deferred, type Duration, Effect, Exit, type FileSystem, type Path, Ref, Schema, Scope } from "effect"
-import type { ChildProcessSpawner } from "effect/process"
+import { Deferred, type Duration, Effect, Exit, type Path, Ref, Schema, Scope } from "effect"
 import * as AgentProcess from "../../adapter/AgentProcess.ts"
 import * as Executable from "../../adapter/Executable.ts"
 import * as PeerProtocol from "../../adapter/PeerProtocol.ts"
 import * as StdioPeer from "../../adapter/StdioPeer.ts"
 import type { InstanceId } from "../../domain/Ids.ts"
-import type { AgentProcesses } from "../../process/AgentProcesses.ts"
 import { AgentProtocolError, type AgentStartError, AgentStartFailed, AgentTooOld } from "../../provider/AdapterError.ts"
 import type { ProcessExit } from "../../provider/ProviderAdapter.ts"
 import { threadOf } from "../protocol/Frame.ts"
@@ -32,12 +30,7 @@ export interface Options extends Environment.EnvironmentOptions {
   readonly startDeadline?: Duration.Input | undefined
 }
 
-export type Needs =
-  | FileSystem.FileSystem
-  | Path.Path
-  | ChildProcessSpawner.ChildProcessSpawner
-  | AgentProcesses
-  | Scope.Scope
+export type Needs = AgentProcess.Needs | Path.Path | Scope.Scope
 
 /** What a thread hears. */
 export interface Listener {

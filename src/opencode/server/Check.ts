@@ -4,6 +4,7 @@
  */
 import { Effect, Option, type Path, type Scope } from "effect"
 import type * as AgentProcess from "../../adapter/AgentProcess.ts"
+import * as CheckAnswer from "../../adapter/CheckAnswer.ts"
 import * as Executable from "../../adapter/Executable.ts"
 import type { AgentCheck } from "../../provider/AgentCheck.ts"
 import * as Versions from "../protocol/Versions.ts"
@@ -11,7 +12,11 @@ import * as Binary from "./Binary.ts"
 import * as Calls from "./Calls.ts"
 import type * as Connections from "./Connections.ts"
 
-const install = `npm install opencode-ai@${Versions.tested.to}`
+const known: CheckAnswer.Known = {
+  testedVersions: Versions.tested,
+  install: `npm install opencode-ai@${Versions.tested.to}`,
+  signIn: "opencode auth login"
+}
 
 /** Starts the server, if none runs, where the executable is there. */
 export const check = Effect.fn("OpenCode.check")(function*(
@@ -27,28 +32,11 @@ export const check = Effect.fn("OpenCode.check")(function*(
   const isThere = "baseUrl" in options || said !== undefined
   const connection = isThere ? Option.getOrUndefined(yield* Effect.option(connections.get)) : undefined
   const version = connection?.version ?? said
-  const installed = version !== undefined
-  const tested = installed && Versions.isTested(version)
   const login = connection === undefined ? "unknown" : yield* Calls.make(connection, instanceId, "").providers.pipe(
     Effect.match({
       onSuccess: ({ providers }) => providers.length === 0 ? "out" as const : "in" as const,
       onFailure: () => "unknown" as const
     })
   )
-  const fix = !installed
-    ? { missing: "agent", command: install } as const
-    : !tested
-    ? { missing: "tested-version", command: install } as const
-    : login === "out"
-    ? { missing: "login", command: "opencode auth login" } as const
-    : undefined
-  return {
-    installed,
-    ...(path === undefined || !installed ? {} : { path }),
-    ...(installed ? { version } : {}),
-    testedVersions: Versions.tested,
-    tested,
-    login,
-    ...(fix === undefined ? {} : { fix })
-  }
+  return CheckAnswer.make(known, { path, version, login })
 })
