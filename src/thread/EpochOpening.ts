@@ -196,6 +196,7 @@ const bind = Effect.fnUntraced(function*(
       activeAt,
       spent
     ),
+    writing: false,
     modelChanged: false,
     turns: new Map(),
     compactions: new Map(),

@@ -61,7 +61,7 @@ export class ThreadActor {
       threadId,
       epoch: binding.epoch,
       activeAt: state.activeAt,
-      busy: starting || Epoch.isBusy(state) || Epoch.beside(state).length > 0,
+      busy: starting || LiveEpoch.isBusy(live) || Epoch.beside(state).length > 0,
       exempt: this.#deps.settings.reaper.exempt(binding)
     }
   }
@@ -222,7 +222,7 @@ const reap = Effect.fnUntraced(function*(
   const decision = SessionReaper.decide({
     now: deps.steady.now(),
     activeAt: live.state.activeAt,
-    busy: Epoch.isBusy(live.state),
+    busy: LiveEpoch.isBusy(live),
     backgroundWork: beside.length > 0,
     exempt: deps.settings.reaper.exempt(live.binding),
     overCap,

@@ -2,9 +2,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Logger, References } from "effect"
 import { TestClock } from "effect/testing"
-import { ProviderService, ThreadId } from "../../src/index.ts"
+import { ProviderService, RequestId, ThreadId } from "../../src/index.ts"
 import { MockProvider, MockStep } from "../../src/testing/index.ts"
 import * as Agents from "../support/Agents.ts"
+import * as Faulty from "../support/FaultyStore.ts"
 
 const { awaitEvent, is, layer, mock, stored } = Agents
 
@@ -97,6 +98,21 @@ describe("the cap on live sessions", () => {
       assert.deepStrictEqual(yield* warnings(start(d)), [2])
       assert.deepStrictEqual(yield* live, [a, b, d])
     }).pipe(Effect.provide(capped(2, a))))
+
+  it.effect("P9 mock: what an agent asked while the store failed keeps its session, though the log does not have it yet", () =>
+    Effect.gen(function*() {
+      const agent = yield* MockProvider
+      const faults = yield* Faulty.FaultyStore
+      const [asker] = yield* start(a)
+      yield* faults.fail("append events")
+      const request = { requestId: RequestId.make("late"), kind: "command", subject: "make", detail: null } as const
+      if (asker !== undefined) yield* agent.emit(asker.sessionId, [{ _tag: "ApprovalRequested", request }])
+      assert.deepStrictEqual(yield* warnings(start(b)), [1])
+      yield* faults.heal
+      yield* TestClock.adjust("10 seconds")
+      assert.deepStrictEqual(yield* live, [a, b])
+      assert.isEmpty((yield* stored(a)).filter(is("ApprovalSettled")))
+    }).pipe(Effect.provide(Faulty.layer({ settings: { reaper: { maxLive: 1 } } }))))
 
   it.effect("P9 mock: starts at once make room for each of them, and no more than that", () =>
     Effect.gen(function*() {

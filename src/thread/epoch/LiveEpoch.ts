@@ -53,6 +53,8 @@ export interface LiveEpoch extends EpochWaiters.Waiters {
   /** What the start of this epoch did with the past. */
   readonly continuity: Continuity
   state: State
+  /** Something is being stored that `state` does not tell yet, for as long as the store is locked or fails. */
+  writing: boolean
   /** The model was changed after the start, so it goes with each prompt. */
   modelChanged: boolean
   /** When the agent gave its last sign of life, in milliseconds of the host's steady clock. */
@@ -87,6 +89,9 @@ const storeRetry = Schedule.min([Schedule.exponential("50 millis"), Schedule.spa
   Schedule.while(({ input }) => input._tag === "StoreFailed" && input.retryable)
 )
 
+/** Whether the session has something to do that has an end of its own, or may have: it is not known before it is stored. */
+export const isBusy = (live: LiveEpoch): boolean => live.writing || Epoch.isBusy(live.state)
+
 export const isOver = (live: LiveEpoch): boolean => live.abandoned || live.state.phase === "over"
 
 /**
@@ -106,11 +111,17 @@ export const enduring = <A>(
   live: LiveEpoch,
   write: Effect.Effect<A, StoreFailed | EpochFenced>
 ): Effect.Effect<A, StoreFailed | EpochFenced> =>
-  Effect.suspend((): Effect.Effect<A, StoreFailed | EpochFenced> =>
-    live.broken !== undefined
-      ? Effect.fail(live.broken)
-      : write.pipe(Effect.retry(storeRetry), Effect.tapError((error) => Effect.sync(() => breakOff(live, error))))
-  )
+  Effect.suspend((): Effect.Effect<A, StoreFailed | EpochFenced> => {
+    if (live.broken !== undefined) return Effect.fail(live.broken)
+    live.writing = true
+    return write.pipe(
+      Effect.retry(storeRetry),
+      Effect.tapError((error) => Effect.sync(() => breakOff(live, error))),
+      Effect.ensuring(Effect.sync(() => {
+        live.writing = false
+      }))
+    )
+  })
 
 /** Runs with the log's lock, to the end. */
 export const locked = <A, E, R>(live: LiveEpoch, effect: Effect.Effect<A, E, R>) =>
