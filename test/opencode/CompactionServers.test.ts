@@ -48,7 +48,7 @@ const pluginFile = Effect.fnUntraced(function*(source: string) {
 const withPlugin = Effect.fnUntraced(function*(url: string, script: ModelScript.ModelScript, options = {}) {
   const gate = yield* Gate.make(instanceId)
   const opened = yield* open(script, { plugin: { url, settings: Gate.settings(gate, undefined) }, ...options })
-  const { call, directory, server, subscribe } = opened
+  const { call, directory, listening, server, subscribe } = opened
   const connection = {
     version: server.version,
     managed: true,
@@ -57,6 +57,7 @@ const withPlugin = Effect.fnUntraced(function*(url: string, script: ModelScript.
     exit: Effect.undefined,
     call,
     subscribe,
+    listening,
     unasking: new Set<string>()
   }
   const start = (input?: Partial<StartInput>) =>

@@ -112,6 +112,7 @@ const calling = (run: Calling) =>
       exit: Effect.undefined,
       call,
       subscribe: () => Effect.never,
+      listening: () => Effect.void,
       unasking: new Set()
     }
     return yield* run(Calls.make(connection, instanceId, place.directory), place)
@@ -136,7 +137,16 @@ const starting = (place: Place, frames: ReadonlyArray<SessionFrame>, input: Part
         return queue
       })
     return yield* Session.make(
-      { version: tested.to, managed: true, secrets: [], exit: Effect.undefined, call, subscribe, unasking: new Set() },
+      {
+        version: tested.to,
+        managed: true,
+        secrets: [],
+        exit: Effect.undefined,
+        call,
+        subscribe,
+        listening: () => Effect.void,
+        unasking: new Set()
+      },
       instanceId,
       {
         threadId: ThreadId.make("thread"),

@@ -20,7 +20,7 @@ export const instanceId = InstanceId.make("opencode-test")
 /** What servers need of the platform. */
 export const platform = Layer.merge(NodeServices.layer, AgentProcesses.layerNoop)
 
-export interface Opened extends Pick<OpenCodeConnection, "call" | "subscribe"> {
+export interface Opened extends Pick<OpenCodeConnection, "call" | "listening" | "subscribe"> {
   readonly server: Server.RunningServer
   readonly model: ScriptedModel["Service"]
   /** An empty workspace. */
@@ -49,7 +49,7 @@ export const open = Effect.fnUntraced(function*(
     config: { ...openCodeConfig(model), ...options.config }
   })
   const call = yield* Api.make(server)
-  const { subscribe } = yield* EventHub.make(server, { serverLost: server.exit })
+  const { listening, subscribe } = yield* EventHub.make(server, { serverLost: server.exit })
   const createSession = call(
     "session.create",
     directory,
@@ -64,7 +64,7 @@ export const open = Effect.fnUntraced(function*(
       Effect.asVoid,
       Effect.orDie
     )
-  return { server, call, subscribe, model, directory, createSession, prompt }
+  return { server, call, listening, subscribe, model, directory, createSession, prompt }
 })
 
 /** An empty folder with its real path, removed when the scope closes. */

@@ -93,6 +93,7 @@ const calls = (call: Call) =>
       exit: Effect.undefined,
       call,
       subscribe: () => Effect.never,
+      listening: () => Effect.void,
       unasking: new Set()
     },
     instanceId,

@@ -84,6 +84,11 @@ export interface OpenCodeConnection {
     never,
     Scope.Scope
   >
+  /**
+   * Answers when the stream carries all that happens. OpenCode greets before it listens (1.18.33), so `provoke`, which makes
+   * it tell of something, is called until that is heard; for five seconds at most.
+   */
+  readonly listening: (provoke: Effect.Effect<unknown, unknown>) => Effect.Effect<void>
   /** Directories in which OpenCode does not ask about everything any more, until the server is restarted. */
   readonly unasking: Set<string>
 }

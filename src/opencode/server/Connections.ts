@@ -110,6 +110,7 @@ const open = Effect.fn("OpenCode.connect")(function*(
     exit: server.ended,
     call,
     subscribe: hub.subscribe,
+    listening: hub.listening,
     unasking: hub.unasking
   }
   return { connection, lost: hub.lost }

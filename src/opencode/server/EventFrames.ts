@@ -13,9 +13,7 @@ export interface RoutedFrame extends SessionFrame {
 
 export interface Batch {
   readonly frames: ReadonlyArray<RoutedFrame>
-  /**
-   * Whether the server has greeted. It listens only from its next answer to any call on; after that nothing is missed.
-   */
+  /** Whether the server has greeted, which it does before it listens for what it is to say. */
   readonly connected: boolean
   /** Data lines that are not JSON objects with a payload. */
   readonly undecodable: number

@@ -55,6 +55,8 @@ export interface LiveSession extends Started, Enforcement.Enforced {
   readonly handover: Semaphore.Semaphore
   /** Takes the server's secrets out of them. */
   readonly filter: SecretFilter.SecretFilter
+  /** Answers when the stream of frames carries all that the server says. */
+  readonly listening: Effect.Effect<void>
   readonly deliveries: Map<string, Delivery>
   /** Calls that wait for the start of a compaction. */
   readonly compactions: Set<Deferred.Deferred<void>>
@@ -73,6 +75,8 @@ export interface LiveSession extends Started, Enforcement.Enforced {
   closing: boolean
   /** How many batches of frames have come. */
   heard: number
+  /** One was not heard. */
+  missed: boolean
   state: State
 }
 
@@ -93,6 +97,8 @@ export const open = Effect.fnUntraced(function*(
     events: yield* Queue.bounded<ProviderEvent, Cause.Done>(eventCapacity),
     refuseDirectory: () => void connection.unasking.add(started.calls.directory),
     filter: SecretFilter.make(connection.secrets),
+    // To append no rules changes nothing, and OpenCode tells of it.
+    listening: connection.listening(started.calls.appendRules(started.sessionId, [])),
     deliveries: new Map(),
     compactions: new Set(),
     lastOwnId: undefined,
@@ -100,10 +106,12 @@ export const open = Effect.fnUntraced(function*(
     clockTold: false,
     closing: false,
     heard: 0,
+    missed: false,
     state: makeState(started.sessionId, started.policy, started.lastMessageId)
   }
   yield* Queue.offerAll(live.events, started.warnings)
   const frames = yield* connection.subscribe(started.sessionId)
+  yield* live.listening
   yield* pump(live, frames).pipe(Effect.forkScoped)
   // Runs first: ends the session's work, and releases fibers that wait for a reader that has gone.
   yield* Effect.addFinalizer(() =>
@@ -156,15 +164,23 @@ const pump = Effect.fnUntraced(
           yield* enforce(live, Enforcement.allowedAlways(live))
         } else {
           yield* apply(live, inputs.splice(0))
-          yield* apply(live, [{ _tag: "Restored", read: yield* Recovery.readAll(live) }])
+          yield* restore(live)
         }
       }
       if (inputs.length > 0) yield* apply(live, inputs)
+      if (live.missed) yield* restore(live)
     }
   },
   // The server or the subscription is gone, and with it the session.
   (effect, live) => effect.pipe(Effect.ignore, Effect.ensuring(Queue.end(live.events)))
 )
+
+/** Between the frames, so that what is read is never older than what was heard before. */
+const restore = (live: LiveSession) =>
+  Effect.flatMap(Recovery.readAll(live), (read) => {
+    live.missed = false
+    return apply(live, [{ _tag: "Restored", read }])
+  })
 
 /** Beside the frames, which go on coming. */
 const enforce = (live: LiveSession, effect: Effect.Effect<unknown, unknown>) =>
@@ -211,6 +227,8 @@ const fulfil = (live: LiveSession, want: Want): Effect.Effect<unknown> => {
       return live.closing
         ? Effect.void
         : Effect.forkIn(takeOut(live, want.because), live.scope, { startImmediately: true })
+    case "Missed":
+      return Effect.sync(() => void (live.missed = true))
     case "Gone":
       return Queue.end(live.events)
     case "Ended":

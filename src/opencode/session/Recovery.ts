@@ -4,16 +4,14 @@
 import { Effect, Schedule } from "effect"
 import type * as Calls from "../server/Calls.ts"
 
-/**
- * The facts that lost frames may have carried. The server greets before it listens for events to send (1.18.33), so
- * what happens between the two is in no frame. After it has answered one call, everything is read.
- */
-export const readAll = ({ calls, sessionId }: {
+/** The facts that lost frames may have carried, read once the stream carries all that follows. */
+export const readAll = ({ calls, listening, sessionId }: {
   readonly calls: Calls.Calls
+  readonly listening: Effect.Effect<void>
   readonly sessionId: string
 }) =>
   Effect.gen(function*() {
-    yield* calls.busy
+    yield* listening
     const [busy, messages, children, permissions, questions] = yield* Effect.all([
       calls.busy,
       calls.messages(sessionId),

@@ -151,8 +151,21 @@ const seen = (state: State, messageId: string): Step => {
 
 // --- messages and parts ---
 
+/** What was heard goes on from something that was not: OpenCode tells of a prompt before its answer, of a message first. */
+const missed = (state: State): Step =>
+  state.turn === undefined || state.turn.holed
+    ? step(state)
+    : step(withTurn(state, () => ({ holed: true })), [], [{ _tag: "Missed" }])
+
 const message = (state: State, info: Info): Step => {
   const { id, sessionID: sessionId, role, agent } = info
+  const parent = parentOf(info)
+  if (parent !== undefined && state.turn?.prompts.get(parent) === false) {
+    return [(state: State) => seen(state, parent), (state: State) => message(state, info)].reduce(
+      andThen,
+      missed(state)
+    )
+  }
   const summary = role === "assistant" && info.summary === true
   const isRoot = sessionId === state.root
   const known: State = {
@@ -162,7 +175,7 @@ const message = (state: State, info: Info): Step => {
       role,
       agent,
       summary,
-      parent: parentOf(info),
+      parent,
       created: info.time?.created,
       brought: state.messages.get(id)?.brought ?? "nothing"
     }),
@@ -190,6 +203,7 @@ const part = (state: State, part: Part, recovered: boolean): Step => {
   }
   const owner = state.messages.get(part.messageID)
   if (owner?.role === "user" && isRoot && (part.type === "text" || part.type === "file")) return words(state, part)
+  if (owner === undefined && part.messageID > (state.turn?.messageId ?? "")) return missed(state)
   if (owner?.role !== "assistant") return step(state)
   if (isRoot && owner.summary && part.type === "text" && state.compaction !== undefined) {
     return step({ ...state, compaction: { ...state.compaction, summary: part.text } })

@@ -191,6 +191,8 @@ export type Want =
   | { readonly _tag: "CompactionGivenUp"; readonly messageId: string }
   /** The model's provider does not take what the session holds: what offends is to be taken out. */
   | { readonly _tag: "TakeOut"; readonly because: Offence }
+  /** Something was not heard: the session is to be read again. */
+  | { readonly _tag: "Missed" }
   /** The session was deleted. */
   | { readonly _tag: "Gone" }
 

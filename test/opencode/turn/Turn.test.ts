@@ -377,6 +377,55 @@ describe("OpenCode turn", () => {
     assert.strictEqual(state.turn?.turnId, turnId)
   })
 
+  it("P11 opencode: a part of a message that was not heard has the session read again, once, and what was missed is told", () => {
+    const missing = run(start, [
+      sending(id(1)),
+      user(1),
+      busy,
+      text(2, "unheard", 1),
+      text(2, "unheard", 2),
+      answer(3, done),
+      text(3, "heard", 3),
+      idle
+    ])
+    assert.deepStrictEqual(missing.wants.map(({ _tag }) => _tag), ["Accepted", "Missed", "Check"])
+    const unheard = text(2, "unheard", 1)
+    const before = answer(2, { ...done, finish: "tool-calls" })
+    const read = {
+      busy: false,
+      messages: [
+        ...stored(user(1)),
+        ...stored(before).map(({ info }) => ({ info, parts: unheard._tag === "Part" ? [unheard.part] : [] }))
+      ],
+      children: [],
+      permissions: [],
+      questions: []
+    }
+    const { events } = run(missing.state, [{ _tag: "Restored", read }, checked([user(1), answer(3, done)])])
+    assert.deepStrictEqual(tags(events), ["ItemStarted", "ItemCompleted", "TurnCompleted"])
+    assert.deepInclude(events.find(({ _tag }) => _tag === "ItemCompleted"), { recovered: true })
+  })
+
+  it("P5 P11 opencode: an answer to a prompt that was not shown proves that the prompt arrived, and that something was missed", () => {
+    const { state, wants } = run(start, [sending(id(1)), answer(2, { ...done, parentID: id(1) }), idle])
+    assert.deepStrictEqual(wants.map(({ _tag }) => _tag), ["Missed", "Accepted", "Check"])
+    assert.deepStrictEqual(tags(run(state, [checked([user(1), answer(2, done)])]).events), ["TurnCompleted"])
+  })
+
+  it("P11 opencode: what comes late of the turn before is no sign that something was missed", () => {
+    const { wants } = run(start, [
+      sending(id(1)),
+      user(1),
+      busy,
+      answer(2, done),
+      idle,
+      sending(id(3), TurnId.make("turn-2")),
+      user(3),
+      text(2, "late", 1)
+    ])
+    assert.deepStrictEqual(wants.map(({ _tag }) => _tag), ["Accepted", "Ended", "Accepted"])
+  })
+
   it("P4 opencode: an unknown frame is kept, a known one of the wrong shape too", () => {
     const frame = (type: string, properties: unknown) =>
       Frame.decode({ _tag: "Frame", sessionId: root, type, properties })
