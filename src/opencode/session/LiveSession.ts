@@ -316,7 +316,8 @@ const reply = (live: LiveSession, { requestId, reply, message }: Extract<Want, {
       (refusal) => refusal.status === 404 ? Effect.void : live.calls.plain(Effect.fail(refusal))
     ),
     Effect.retry({ times: 5, schedule: Schedule.exponential("100 millis") }),
-    Effect.catch((error) => Effect.logWarning("OpenCode waits for an answer that could not be given", error))
+    Effect.catch((error) => Effect.logWarning("OpenCode waits for an answer that could not be given", error)),
+    Effect.andThen(apply(live, [{ _tag: "Replied", requestId }]))
   )
 
 /** Aborts the turn, unless it is over by the time the abort would go out. */

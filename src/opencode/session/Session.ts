@@ -130,7 +130,8 @@ const answered = (
   reply: Effect.Effect<unknown, AgentError | ApiRefusal>
 ): Effect.Effect<void, AgentError | RequestGone> =>
   LiveSession.apply(live, [{ _tag: "Answering", requestId, with: answer }]).pipe(
-    Effect.andThen(reply),
+    // A denial may have to wait.
+    Effect.andThen(Effect.suspend((): typeof reply => live.state.held.has(requestId) ? Effect.void : reply)),
     Effect.catchTag(
       "OpenCodeApiRefusal",
       (refusal): Effect.Effect<never, AgentError | RequestGone> =>

@@ -9,6 +9,7 @@ import * as ItemLedger from "../../adapter/ItemLedger.ts"
 import { TurnId } from "../../domain/Ids.ts"
 import type { CompactionPart, FilePart, Info, Part, Stored, TextPart } from "../protocol/Message.ts"
 import * as Changes from "./Changes.ts"
+import * as Denials from "./Denials.ts"
 import * as OtherClients from "./OtherClients.ts"
 import * as Subagents from "./Subagents.ts"
 import * as TurnEnd from "./TurnEnd.ts"
@@ -97,6 +98,8 @@ export const reduce = (state: State, input: Input): Step => {
       return TurnRequests.answering(state, input.requestId, input.with)
     case "Unanswered":
       return TurnRequests.unanswered(state, input.requestId, input.gone)
+    case "Replied":
+      return Denials.release({ ...state, allowing: without(state.allowing, input.requestId) })
     case "Checked":
       return checked(state, input)
     case "Restored":

@@ -3,12 +3,14 @@
  */
 import { RequestId } from "../../domain/Ids.ts"
 import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
-import type { ApprovalChoice, ApprovalDecision, ApprovalKind, QuestionAnswer } from "../../domain/UserRequest.ts"
+import type { ApprovalDecision, QuestionAnswer } from "../../domain/UserRequest.ts"
 import type { PermissionRequest, QuestionRequest } from "../protocol/Frame.ts"
+import * as Approvals from "./Approvals.ts"
+import * as Denials from "./Denials.ts"
 import * as Permissions from "./Permissions.ts"
 import {
   all,
-  including,
+  andThen,
   inTurn,
   type OpenRequest,
   openTools,
@@ -17,7 +19,6 @@ import {
   type State,
   type Step,
   step,
-  type Want,
   without
 } from "./TurnState.ts"
 import * as Unasked from "./Unasked.ts"
@@ -28,31 +29,24 @@ const deniedByConfiguration = "The user's OpenCode configuration denies this."
 /** OpenCode asks for permission. What the mode allows or the user's configuration denies never becomes a request. */
 export const permissionAsked = (before: State, request: PermissionRequest): Step => {
   const requestId = request.id
-  if (before.requests.has(requestId)) return step(before)
+  if (before.requests.has(requestId) || before.held.has(requestId)) return step(before)
   const state = Unasked.asked(before, request)
   const decision = Permissions.decide(state.policy, agentOf(state, request), request.permission, request.patterns)
   if (decision === "deny") {
-    return step(declined(state, request), [], [
-      {
-        _tag: "Reply",
-        requestId,
-        reply: "reject",
-        message: state.policy.runtimeMode === "read-only" ? deniedByMode : deniedByConfiguration
-      }
-    ])
+    const message = state.policy.runtimeMode === "read-only" ? deniedByMode : deniedByConfiguration
+    return Denials.release(Denials.hold(state, request, message))
   }
-  const once: Want = { _tag: "Reply", requestId, reply: "once" }
-  if (decision === "allow") return step(state, [], [once])
+  if (decision === "allow") return allowByRule(state, request)
   const asked: ProviderEvent = {
     _tag: "ApprovalRequested",
     ...inTurn(state),
     request: {
       requestId,
-      kind: kinds.get(request.permission) ?? "other",
-      subject: subjectOf(request),
+      kind: Approvals.kindOf(request),
+      subject: Approvals.subjectOf(request),
       ...placeOf(state, request),
-      covers: coversOf(request),
-      ...choicesOf(request),
+      covers: Approvals.coversOf(request),
+      ...Approvals.choicesOf(request),
       detail: {
         permission: request.permission,
         patterns: request.patterns,
@@ -61,12 +55,21 @@ export const permissionAsked = (before: State, request: PermissionRequest): Step
       }
     }
   }
-  if (Permissions.covered(state.allowed, shown(request))) {
-    return step(state, [asked, allowedByRule(state, requestId)], [once])
+  if (Permissions.covered(state.allowed, Approvals.shown(request))) {
+    return allowByRule(state, request, [asked, allowedByRule(state, requestId)])
   }
   const open: OpenRequest = { turnId: running(state)?.turnId, asked: { kind: "approval", request } }
   return step({ ...state, requests: put(state.requests, requestId, open) }, [asked])
 }
+
+const allowByRule = (
+  state: State,
+  { id: requestId, sessionID }: PermissionRequest | QuestionRequest,
+  events?: Step["events"]
+): Step =>
+  step({ ...state, allowing: put(state.allowing, requestId, sessionID) }, events, [
+    { _tag: "Reply", requestId, reply: "once" }
+  ])
 
 const allowedByRule = (state: State, requestId: RequestId): ProviderEvent => ({
   _tag: "ApprovalSettled",
@@ -82,77 +85,6 @@ const agentOf = (state: State, request: PermissionRequest): string | undefined =
   if (byMessage !== undefined) return byMessage
   return Array.from(state.messages.values())
     .findLast((message) => message.sessionId === request.sessionID && message.role === "assistant")?.agent
-}
-
-const declined = (state: State, request: PermissionRequest): State =>
-  request.tool === undefined ? state : { ...state, declined: including(state.declined, request.tool.callID) }
-
-const kinds = new Map<string, ApprovalKind>([
-  ["bash", "command"],
-  ["edit", "file-change"],
-  ["read", "file-read"],
-  ["glob", "file-read"],
-  ["grep", "file-read"],
-  ["list", "file-read"],
-  ["external_directory", "file-read"],
-  ["webfetch", "network"],
-  ["websearch", "network"],
-  ["task", "subagent"]
-])
-
-const subjectOf = ({ permission, patterns, metadata }: PermissionRequest): string => {
-  const named = ["command", "filepath", "url", "query", "description"].map((name) => metadata?.[name])
-    .find((value) => typeof value === "string" && value !== "")
-  const subject = typeof named === "string" ? named : patterns.join(" ")
-  return subject === "" || subject === "*" ? permission : subject
-}
-
-/** What an answer for the whole session covers. */
-const shown = (request: PermissionRequest): Permissions.Allowed => ({
-  permission: request.permission,
-  subject: subjectOf(request),
-  patterns: request.patterns
-})
-
-/** The answer that OpenCode's own interface gives as "always". Here it is kept for this session. */
-const widerChoice = "allow-matching"
-
-const isWider = ({ always, patterns }: PermissionRequest): boolean =>
-  always.some((pattern) => !patterns.includes(pattern))
-
-const choicesOf = (request: PermissionRequest): { readonly choices?: ReadonlyArray<ApprovalChoice> } =>
-  isWider(request)
-    ? {
-      choices: [{
-        id: widerChoice,
-        label: `For this session, every ${request.permission} that matches: ${request.always.join(", ")}`,
-        meaning: "allow-session"
-      }]
-    }
-    : {}
-
-/** What the decision allows from now on. */
-const allowedBy = (
-  request: PermissionRequest,
-  decision: ApprovalDecision | undefined
-): ReadonlyArray<Permissions.Allowed> => {
-  if (decision?._tag === "AllowForSession") return [shown(request)]
-  return decision?._tag === "Choose" && decision.choiceId === widerChoice && isWider(request)
-    ? [{ ...shown(request), wider: request.always }]
-    : []
-}
-
-/** The same, in words. */
-const coversOf = (request: PermissionRequest): string => {
-  const subject = subjectOf(request)
-  switch (kinds.get(request.permission)) {
-    case "command":
-      return `exactly this command, in this directory: ${subject}`
-    case "file-change":
-      return `every change of this file: ${subject}`
-    default:
-      return `exactly this: ${request.permission} ${subject}`
-  }
 }
 
 const placeOf = (state: State, { sessionID, tool }: PermissionRequest | QuestionRequest) => {
@@ -199,6 +131,13 @@ export const answering = (state: State, requestId: RequestId, answer: ApprovalDe
     return step({ ...state, requests: put(state.requests, requestId, { ...open, asked: { ...open.asked, answer } }) })
   }
   if (open.asked.kind !== "approval") return step(state)
+  const { request } = open.asked
+  if (answer._tag === "Deny" && Denials.isOpen(state, request.sessionID, requestId)) {
+    const held = Denials.hold({ ...state, requests: without(state.requests, requestId) }, request, answer.reason)
+    return step(refusing(held, "denied"), [
+      { _tag: "ApprovalSettled", ...turnOf(open), requestId, by: "user", decision: answer }
+    ])
+  }
   const asked = { ...open.asked, decision: answer }
   return step({ ...state, requests: put(state.requests, requestId, { ...open, asked }) })
 }
@@ -221,9 +160,9 @@ export const permissionReplied = (state: State, requestId: RequestId, reply: str
   const open = state.requests.get(requestId)
   if (open?.asked.kind !== "approval") return step(state)
   const { request, decision } = open.asked
-  const allowing = reply === "reject" ? [] : allowedBy(request, decision)
+  const allowing = reply === "reject" ? [] : Approvals.allowedBy(request, decision)
   const settled: State = {
-    ...(reply === "reject" ? declined(state, request) : state),
+    ...(reply === "reject" ? Denials.declined(state, request) : state),
     requests: without(state.requests, requestId),
     allowed: allowing.length === 0 ? state.allowed : [...state.allowed, ...allowing]
   }
@@ -234,21 +173,26 @@ export const permissionReplied = (state: State, requestId: RequestId, reply: str
     requestId,
     ...(decision === undefined ? { by: "agent" } : { by: "user", decision })
   }
-  return told.allowed === state.allowed ? step(told, [event]) : answerCovered(told, event)
+  return andThen(
+    told.allowed === state.allowed ? step(told, [event]) : answerCovered(told, event),
+    Denials.release
+  )
 }
 
 /** Settles other open requests that the new allowance covers. */
 const answerCovered = (state: State, first: ProviderEvent): Step => {
   const covered = Array.from(state.requests).filter(([, { asked }]) =>
     asked.kind === "approval" && asked.decision === undefined &&
-    Permissions.covered(state.allowed, shown(asked.request))
+    Permissions.covered(state.allowed, Approvals.shown(asked.request))
   )
-  const { state: next, events, wants } = all(state, covered, (state, [requestId, open]) =>
-    step(
-      { ...state, requests: without(state.requests, requestId) },
-      [{ ...allowedByRule(state, requestId), ...turnOf(open) }],
-      [{ _tag: "Reply", requestId, reply: "once" }]
-    ))
+  const { state: next, events, wants } = all(
+    state,
+    covered,
+    (state, [requestId, open]) =>
+      allowByRule({ ...state, requests: without(state.requests, requestId) }, open.asked.request, [
+        { ...allowedByRule(state, requestId), ...turnOf(open) }
+      ])
+  )
   return step(next, [first, ...events], wants)
 }
 
@@ -279,7 +223,7 @@ const turnOf = ({ turnId }: OpenRequest) => turnId === undefined ? {} : { turnId
 export const closeAll = (state: State): Step => {
   const turnId = running(state)?.turnId
   const open = Array.from(state.requests).filter(([, request]) => request.turnId === turnId)
-  return all(state, open, (state, [requestId, { asked, turnId }]) => {
+  const closed = all(state, open, (state, [requestId, { asked, turnId }]) => {
     const settled = { requestId, by: "turn-ended", ...(turnId === undefined ? {} : { turnId }) } as const
     const requests = without(state.requests, requestId)
     return asked.kind === "approval"
@@ -288,6 +232,7 @@ export const closeAll = (state: State): Step => {
       ])
       : step({ ...state, requests }, [{ _tag: "QuestionSettled", ...settled }])
   })
+  return andThen(closed, Denials.releaseAll)
 }
 
 /** Compares with what OpenCode says is open: after a hole in the stream. */
@@ -302,11 +247,8 @@ export const reconcile = (
     asked.kind === "approval"
       ? permissionReplied(state, requestId, asked.decision?._tag === "Deny" ? "reject" : "once")
       : questionSettled(state, requestId, undefined))
-  const asked = all(settled.state, permissions, permissionAsked)
-  const questioned = all(asked.state, questions, questionAsked)
-  return step(
-    questioned.state,
-    [...settled.events, ...asked.events, ...questioned.events],
-    [...settled.wants, ...asked.wants, ...questioned.wants]
+  return andThen(
+    andThen(settled, (state) => all(state, permissions, permissionAsked)),
+    (state) => all(state, questions, questionAsked)
   )
 }

@@ -50,6 +50,11 @@ export interface OpenRequest {
     | { readonly kind: "question"; readonly request: QuestionRequest; readonly answer?: QuestionAnswer }
 }
 
+export interface Held {
+  readonly sessionId: string
+  readonly message: string | undefined
+}
+
 export interface State {
   readonly root: string
   readonly policy: Policy
@@ -85,6 +90,10 @@ export interface State {
   readonly using: Using | undefined
   readonly usage: ReadonlyMap<string, Usage>
   readonly requests: ReadonlyMap<RequestId, OpenRequest>
+  /** Requests that are being allowed by rule, and their sessions. */
+  readonly allowing: ReadonlyMap<RequestId, string>
+  /** Denials that are not sent yet ({@link ./Denials.ts}). */
+  readonly held: ReadonlyMap<RequestId, Held>
   readonly declined: ReadonlySet<string>
   /** Calls of tools that OpenCode has asked about and that are not over. */
   readonly asked: ReadonlySet<string>
@@ -116,6 +125,8 @@ export const make = (root: string, policy: Policy, lastMessageId: string | undef
   using: undefined,
   usage: new Map(),
   requests: new Map(),
+  allowing: new Map(),
+  held: new Map(),
   declined: new Set(),
   asked: new Set(),
   allowed: [],
@@ -141,6 +152,8 @@ export type Input =
   | { readonly _tag: "Answering"; readonly requestId: RequestId; readonly with: ApprovalDecision | QuestionAnswer }
   /** It did not arrive; `gone` when OpenCode no longer waits for it. */
   | { readonly _tag: "Unanswered"; readonly requestId: RequestId; readonly gone: boolean }
+  /** An answer by rule has arrived, or never will. */
+  | { readonly _tag: "Replied"; readonly requestId: RequestId }
   | Checked
   | Restored
 
