@@ -147,6 +147,9 @@ const answer = async (now: NonNullable<typeof turn>, prompt: string, past: strin
       clearInterval(timer)
       return "done"
     }
+    case "loop":
+      while (!now.stopped) await answer(now, `run ${what}`, past)
+      return "done"
     case "fail":
       return "failed"
     default:

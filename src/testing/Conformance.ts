@@ -39,6 +39,7 @@ import type { Fixture, Needs } from "./conformance/Fixture.ts"
 import * as GateRules from "./conformance/GateRules.ts"
 import * as HistoryRules from "./conformance/HistoryRules.ts"
 import * as LifecycleRules from "./conformance/LifecycleRules.ts"
+import * as LimitRules from "./conformance/LimitRules.ts"
 import { makeBench } from "./conformance/makeBench.ts"
 import * as ModeRules from "./conformance/ModeRules.ts"
 import * as OfferRules from "./conformance/OfferRules.ts"
@@ -94,6 +95,7 @@ export const rules: ReadonlyArray<Rule> = [
   ...EventRules.rules,
   ...OwnTurnRules.rules,
   ...OutputRules.rules,
+  ...LimitRules.rules,
   ...ToolRules.rules,
   ...CapabilityRules.rules,
   ...HistoryRules.rules,

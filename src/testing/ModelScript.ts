@@ -55,6 +55,8 @@ export interface Hands {
   readonly edit: (path: string, request: ModelRequest) => ModelReply.Reply
   /** Asks the user, with the options `yes` and `no`. */
   readonly ask: (question: string, request: ModelRequest) => ModelReply.Reply
+  /** Brings nothing to the turn, in a way that has the agent ask again. */
+  readonly nothing?: ((request: ModelRequest) => ModelReply.Reply) | undefined
   /** Leaves a command running in the background. */
   readonly background?: ((command: string, request: ModelRequest) => ModelReply.Reply) | undefined
   /** Starts a subagent, whose prompt is the plain one that runs the command. */
@@ -69,8 +71,9 @@ export interface Hands {
  * @since 0.1.0
  */
 export const plainPrompts = (hands: Hands) => (request: ModelRequest): ModelReply.Reply => {
-  if (request.afterToolResult) return ModelReply.text(`The result: ${request.lastToolResult}`)
   const asked = request.lastUserText.split("\n").map(PlainPrompts.read).findLast((asked) => asked !== undefined)
+  if (asked?._tag === "Loop") return hands.run(asked.what, request)
+  if (request.afterToolResult) return ModelReply.text(`The result: ${request.lastToolResult}`)
   switch (asked?._tag) {
     case "Say":
       return ModelReply.text(asked.what.split(/(?<= )/))
@@ -88,6 +91,8 @@ export const plainPrompts = (hands: Hands) => (request: ModelRequest): ModelRepl
       return ModelReply.text(ticks)
     case "Fail":
       return ModelReply.error(400, { message: "No." })
+    case "Nothing":
+      return hands.nothing?.(request) ?? unknown
     case "Background":
       return hands.background?.(asked.what, request) ?? unknown
     case "Subagent":

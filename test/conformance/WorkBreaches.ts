@@ -38,6 +38,16 @@ const talkative = sessions((session) => {
   }
 })
 
+/** Of the same command in one turn, each kind of event once. */
+const firstOfItsKind = () => {
+  const told = new Set<string>()
+  return (event: ProviderEvent) => {
+    if (!("item" in event) || event.item._tag !== "Command") return true
+    const key = JSON.stringify([event.turnId, event.item.command, event._tag])
+    return told.size < told.add(key).size
+  }
+}
+
 export const breaches: ReadonlyArray<Breach> = [
   {
     rule: "turn/began",
@@ -90,6 +100,17 @@ export const breaches: ReadonlyArray<Breach> = [
     what: "tells only of the calls of its model that bring text",
     mock: { capabilities: { steps: true } },
     adapter: events((event) => event._tag === "StepEnded" && event.brought === "tool" ? [] : [event])
+  },
+  {
+    rule: "limits/steps",
+    what: "tells only of the calls of its model that bring something",
+    mock: { capabilities: { steps: true } },
+    adapter: events((event) => event._tag === "StepEnded" && event.brought === "nothing" ? [] : [event])
+  },
+  {
+    rule: "limits/calls",
+    what: "tells of a repeated call once",
+    adapter: sessions((session) => ({ events: Stream.filter(session.events, firstOfItsKind()) }))
   },
   {
     rule: "tools/kinds",

@@ -10,8 +10,8 @@ import { Conformance, MockProvider, MockStep } from "../../src/testing/index.ts"
 import type { MockScript } from "../../src/testing/index.ts"
 import * as HostileProject from "./HostileProject.ts"
 
-/** Something every 20 ms. */
-const ticks = Stream.fromEffectSchedule(Effect.succeed("tick "), Schedule.spaced("20 millis"))
+/** The same every 20 ms. */
+const again = <A>(what: A) => Stream.fromEffectSchedule(Effect.succeed(what), Schedule.spaced("20 millis"))
 
 const words = (text: string) => text.split(/(?<= )/)
 
@@ -56,7 +56,7 @@ export const offers = {
   ]
 } as const
 
-export const script: MockScript = ({ history, input, prompt }) => {
+export const script: MockScript = ({ history, input, prompt, turnId }) => {
   if (input.command !== undefined) return [MockStep.text(words(input.command.arguments ?? ""))]
   const asked = Conformance.PlainPrompts.read(prompt)
   switch (asked?._tag) {
@@ -97,7 +97,11 @@ export const script: MockScript = ({ history, input, prompt }) => {
     case "Hang":
       return [MockStep.hang]
     case "Slow":
-      return [MockStep.text(ticks)]
+      return [MockStep.text(again("tick "))]
+    case "Loop":
+      return again(command(asked.what))
+    case "Nothing":
+      return again(MockStep.emit([{ _tag: "StepEnded", turnId, brought: "nothing" }]))
     case "Fail":
       return [MockStep.fail({ _tag: "ModelFailed", name: "Overloaded", retryable: false })]
     case undefined:

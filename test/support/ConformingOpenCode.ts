@@ -75,6 +75,8 @@ const plain = ModelScript.plainPrompts({
         options: [{ label: "yes", description: "Do it" }, { label: "no", description: "Do not" }]
       }]
     }),
+  // OpenCode asks again after an answer without a finish reason.
+  nothing: () => ModelReply.garbage("<html>Sign in</html>"),
   subagent: (command) =>
     ModelReply.call("task", {
       description: "As asked",
@@ -126,7 +128,11 @@ export default { description: "Hostile", args: {}, execute: async () => "" }`,
 const common = {
   instanceId: "opencode",
   platform: NodeServices.layer,
-  prompts: { ...Conformance.PlainPrompts.make, subagent: Conformance.PlainPrompts.full.subagent },
+  prompts: {
+    ...Conformance.PlainPrompts.make,
+    nothing: Conformance.PlainPrompts.full.nothing,
+    subagent: Conformance.PlainPrompts.full.subagent
+  },
   tools,
   project,
   models: ["scripted/scripted-1", "scripted/scripted-2"],

@@ -19,6 +19,7 @@ export const make: Prompts = {
   ask: (question) => `ask ${question}`,
   hang: "hang",
   slow: "slow",
+  loop: (command) => `loop ${command}`,
   fail: "fail"
 }
 
@@ -30,6 +31,7 @@ export const make: Prompts = {
  */
 export const full = {
   ...make,
+  nothing: "nothing",
   background: (command) => `background ${command}`,
   subagent: (command) => `subagent ${command}`,
   secret: (question) => `secret ${question}`,
@@ -44,22 +46,23 @@ export const full = {
  */
 export type Asked =
   | {
-    readonly _tag: "Say" | "Run" | "Edit" | "Ask" | "Background" | "Subagent" | "Secret" | "Elicit"
+    readonly _tag: "Say" | "Run" | "Edit" | "Ask" | "Loop" | "Background" | "Subagent" | "Secret" | "Elicit"
     readonly what: string
   }
-  | { readonly _tag: "Recall" | "Hang" | "Slow" | "Fail" }
+  | { readonly _tag: "Recall" | "Hang" | "Slow" | "Fail" | "Nothing" }
 
 const withWhat = {
   say: "Say",
   run: "Run",
   edit: "Edit",
   ask: "Ask",
+  loop: "Loop",
   background: "Background",
   subagent: "Subagent",
   secret: "Secret",
   elicit: "Elicit"
 } as const
-const alone = { recall: "Recall", hang: "Hang", slow: "Slow", fail: "Fail" } as const
+const alone = { recall: "Recall", hang: "Hang", slow: "Slow", fail: "Fail", nothing: "Nothing" } as const
 
 const has = <O extends object>(object: O, key: string): key is Extract<keyof O, string> => Object.hasOwn(object, key)
 

@@ -25,6 +25,8 @@ export interface Prompts {
   readonly hang: string
   /** Say more and more, several times a second, until the turn is interrupted. */
   readonly slow: string
+  /** Run one shell command again and again, each time as a call of its own, until the turn is interrupted. */
+  readonly loop: (command: string) => string
   /** Fail, as with a model that answers with an error that is not worth a retry. */
   readonly fail: string
   /**
@@ -32,6 +34,8 @@ export interface Prompts {
    * missing is reported as not checked.
    */
   readonly background?: ((command: string) => string) | undefined
+  /** Have the model bring neither text nor a call, however often it is asked. Not needed where steps are not told. */
+  readonly nothing?: string | undefined
   /** Have a subagent run one shell command, then say something. */
   readonly subagent?: ((command: string) => string) | undefined
   /** Ask the user this question, as one whose answer is a secret; then say how many characters the answer has. */

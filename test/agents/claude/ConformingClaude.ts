@@ -46,6 +46,7 @@ const answer = ModelScript.plainPrompts({
         options: [{ label: "yes", description: "Do it" }, { label: "no", description: "Do not" }]
       }]
     }),
+  nothing: () => ModelReply.answer([]),
   background: (command) => ModelReply.call("Bash", { command, description: "As asked", run_in_background: true }),
   subagent: (command) =>
     ModelReply.call("Agent", {
@@ -97,6 +98,7 @@ export const fixture = (world: Effect.Effect<World["Service"]>): Fixture => ({
   platform: NodeServices.layer,
   prompts: {
     ...PlainPrompts.make,
+    nothing: PlainPrompts.full.nothing,
     background: PlainPrompts.full.background,
     subagent: PlainPrompts.full.subagent
   },
