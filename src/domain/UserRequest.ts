@@ -6,7 +6,7 @@
  */
 import { Schema } from "effect"
 import { ItemId, RequestId } from "./Ids.ts"
-import { Text } from "./WellFormed.ts"
+import { Text, Values } from "./WellFormed.ts"
 
 /**
  * The kind of action that needs an approval.
@@ -234,7 +234,7 @@ export interface ElicitationRequest extends Schema.Schema.Type<typeof Elicitatio
  * @category schemas
  */
 export const ElicitationAnswer = Schema.TaggedUnion({
-  Accept: { content: Schema.optionalKey(Schema.Record(Text, Schema.Json)) },
+  Accept: { content: Schema.optionalKey(Schema.Record(Text, Values)) },
   Decline: {},
   Cancel: {}
 })

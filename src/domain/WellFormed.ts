@@ -4,7 +4,8 @@
  *
  * @since 0.1.0
  */
-import { Schema, SchemaGetter } from "effect"
+import { Predicate, Schema, SchemaGetter } from "effect"
+import { maxDepth } from "./BoundedJson.ts"
 
 /**
  * Text that must be well-formed already: ids, paths, names.
@@ -26,6 +27,45 @@ export const Text = Schema.String.pipe(Schema.decodeTo(WellFormed, {
   decode: SchemaGetter.transform((text) => text.toWellFormed()),
   encode: SchemaGetter.passthrough()
 }))
+
+const isList = (value: Schema.Json): value is Schema.JsonArray => Array.isArray(value)
+
+const isRecord = (value: Schema.Json): value is Schema.JsonObject => Predicate.isObject(value)
+
+const toWellFormed = (value: Schema.Json, depth = maxDepth): Schema.Json => {
+  if (Predicate.isString(value)) return value.toWellFormed()
+  if (depth === 0) return value
+  if (isList(value)) return value.map((element) => toWellFormed(element, depth - 1))
+  if (!isRecord(value)) return value
+  return Object.fromEntries(
+    Object.entries(value).map(([key, element]) => [key.toWellFormed(), toWellFormed(element, depth - 1)])
+  )
+}
+
+const isWellFormed = (value: Schema.Json, depth = maxDepth): boolean => {
+  if (Predicate.isString(value)) return value.isWellFormed()
+  if (isList(value)) return depth > 0 && value.every((element) => isWellFormed(element, depth - 1))
+  if (!isRecord(value)) return true
+  return depth > 0 &&
+    Object.entries(value).every(([key, element]) => key.isWellFormed() && isWellFormed(element, depth - 1))
+}
+
+/**
+ * Values that a human has filled in, made well-formed as {@link Text} is. What is nested deeper than `BoundedJson.maxDepth`
+ * is refused.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const Values = Schema.Json.pipe(Schema.decodeTo(
+  Schema.Json.check(Schema.makeFilter((value) => isWellFormed(value), {
+    expected: `well-formed JSON, nested at most ${maxDepth} levels deep`
+  })),
+  {
+    decode: SchemaGetter.transform((value) => toWellFormed(value)),
+    encode: SchemaGetter.passthrough()
+  }
+))
 
 /**
  * The first `length` code units, or one less if they would end in half of a pair.

@@ -53,6 +53,17 @@ describe("guards of approvals", () => {
       ]
     }))))
 
+  for (const verdict of [veto("no\ud83d"), decide({ _tag: "Deny", reason: "no\ud83d" })]) {
+    it.effect(`P15 mock: half a surrogate pair in the reason of a ${verdict._tag} is U+FFFD for the agent and in the log`, () =>
+      Effect.gen(function*() {
+        yield* asking
+        const decision = { _tag: "Deny", reason: "no\ufffd" } as const
+        assert.deepStrictEqual((yield* settled).decision, decision)
+        const answers = yield* (yield* MockProvider).answers
+        assert.deepStrictEqual(answers.map(({ answer }) => answer), [decision])
+      }).pipe(Effect.provide(layer({ hooks: [guard("policy", Effect.succeed(verdict))] }))))
+  }
+
   it.effect("P6 mock: one without an opinion, or that fails, or that chooses what is not offered, leaves it to the user", () =>
     Effect.gen(function*() {
       const agents = yield* ProviderService

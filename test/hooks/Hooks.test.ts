@@ -255,11 +255,11 @@ describe("hooks of a service", () => {
     }).pipe(Effect.provide(Agents.layer({ hooks: [guard] })))
   })
 
-  it.effect("P12 mock: what a transform adds is read by the model and is not the user's words", () => {
+  it.effect("P12 P15 mock: what a transform adds is read by the model, well-formed, and is not the user's words", () => {
     const notes = LifecycleHooks.transform({
       name: "notes",
       events: ["turn:start"],
-      run: () => Effect.succeed({ context: ["Today is Saturday."] })
+      run: () => Effect.succeed({ context: ["Today is Saturday.", "so\ud83d"] })
     })
     return Effect.gen(function*() {
       const agents = yield* ProviderService
@@ -267,12 +267,16 @@ describe("hooks of a service", () => {
       yield* Agents.start()
       yield* agents.runTurn({ threadId, prompt: "what day is it?" })
       const [session] = yield* agent.sessions
-      assert.deepStrictEqual(session?.history.slice(0, 2).map(({ role, text }) => `${role}: ${text}`), [
+      assert.deepStrictEqual(session?.history.slice(0, 3).map(({ role, text }) => `${role}: ${text}`), [
         "context: Today is Saturday.",
+        "context: so\ufffd",
         "user: what day is it?"
       ])
       const [turn] = yield* agents.readTranscript({ threadId })
-      assert.deepStrictEqual(turn?.input, { prompt: "what day is it?", context: ["Today is Saturday."] })
+      assert.deepStrictEqual(turn?.input, {
+        prompt: "what day is it?",
+        context: ["Today is Saturday.", "so\ufffd"]
+      })
     }).pipe(Effect.provide(Agents.layer({ hooks: [notes] })))
   })
 

@@ -5,7 +5,14 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Stream } from "effect"
-import { InstanceId, ProviderService, SessionStore, ThreadId, TranscriptArchive } from "../../src/index.ts"
+import {
+  InstanceId,
+  ProviderService,
+  SessionStore,
+  type ThreadEvent,
+  ThreadId,
+  TranscriptArchive
+} from "../../src/index.ts"
 import { layerTest, MockProvider, MockStep } from "../../src/testing/index.ts"
 import * as Agents from "../support/Agents.ts"
 
@@ -219,7 +226,7 @@ describe("P15 the door", () => {
 })
 
 describe("P15 what goes to an agent is well-formed", () => {
-  it.effect("P15 mock: half a surrogate pair in a prompt, a title or an answer becomes U+FFFD", () =>
+  it.effect("P15 mock: half a surrogate pair in a prompt or a title becomes U+FFFD", () =>
     run(Effect.gen(function*() {
       const agents = yield* ProviderService
       const mock = yield* MockProvider
@@ -230,6 +237,57 @@ describe("P15 what goes to an agent is well-formed", () => {
       assert.deepStrictEqual((yield* mock.starts).map(({ title }) => title), ["tz\ufffd"])
       const [turn] = yield* agents.readTranscript({ threadId })
       assert.strictEqual(turn?.input?.prompt, "so\ufffd")
+    })))
+
+  /** An app whose agent asks by this step; answers the request. */
+  const asked = Effect.fnUntraced(function*(step: MockStep.MockStep) {
+    const { agents } = yield* started
+    const mock = yield* MockProvider
+    yield* mock.nextTurn(() => [step])
+    yield* agents.sendTurn({ threadId, prompt: "ask me" })
+    const { request: { requestId } } = yield* mock.awaitRequest()
+    const heard = (event: ThreadEvent): event is ThreadEvent =>
+      "request" in event && event.request.requestId === requestId
+    yield* Agents.awaitEvent(heard)
+    return { agents, requestId, answered: Effect.map(mock.answers, (all) => all.map(({ answer }) => answer)) }
+  })
+
+  it.effect("P15 mock: half a surrogate pair in the answer to a question or in a refusal becomes U+FFFD", () =>
+    run(Effect.gen(function*() {
+      const question = { question: "Which?", options: [{ label: "one" }], multiple: false }
+      const first = yield* asked(MockStep.question([question]))
+      yield* first.agents.answerQuestion({
+        threadId,
+        requestId: first.requestId,
+        answer: { _tag: "Answered", answers: [[half]] }
+      })
+      yield* Agents.awaitEvent(Agents.is("TurnCompleted"))
+      const second = yield* asked(MockStep.command("make"))
+      yield* second.agents.respondToApproval({
+        threadId,
+        requestId: second.requestId,
+        decision: { _tag: "Deny", reason: half }
+      })
+      assert.deepStrictEqual(yield* second.answered, [
+        { _tag: "Answered", answers: [["z\ufffd"]] },
+        { _tag: "Deny", reason: "z\ufffd" }
+      ])
+    })))
+
+  it.effect("P15 mock: so does it in what is filled into a form; a value nested too deep is refused, and the form stays open", () =>
+    run(Effect.gen(function*() {
+      const form = { _tag: "Form", schema: { type: "object" } } as const
+      const { agents, answered, requestId } = yield* asked(MockStep.elicitation({ message: "Who?", form }))
+      const accept = (content: unknown) =>
+        agents.answerElicitation(unchecked({ threadId, requestId, answer: { _tag: "Accept", content } }))
+      for (const depth of [129, 8000, 100_000]) {
+        const { issues } = yield* refused(accept({ name: JSON.parse(`${"[".repeat(depth)}${"]".repeat(depth)}`) }))
+        assert.deepStrictEqual(issues.map(({ path }) => path), ["answer.content.name"])
+      }
+      yield* accept({ [half]: half, list: [half, { [half]: 1 }, null] })
+      assert.deepStrictEqual<unknown>(yield* answered, [
+        { _tag: "Accept", content: { "z\ufffd": "z\ufffd", list: ["z\ufffd", { "z\ufffd": 1 }, null] } }
+      ])
     })))
 
   it.effect("P15 mock: a transcript that is shortened in the middle of an emoji is well-formed", () =>

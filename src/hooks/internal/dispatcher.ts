@@ -78,13 +78,27 @@ type Answer = Transformed | Vetoed | Decided
 
 const nothing: Transformed = { _tag: "Transformed", context: [] }
 
-const veto = (hook: Guard | Transform, reason: string): Vetoed => ({ _tag: "Veto", hook: hook.name, reason })
+// What a hook says goes to the agent and into the log, which take well-formed text alone.
+
+const veto = (hook: Guard | Transform, reason: string): Vetoed => ({
+  _tag: "Veto",
+  hook: hook.name,
+  reason: reason.toWellFormed()
+})
+
+const decided = (hook: Guard, decision: ApprovalDecision): Decided => ({
+  _tag: "Decided",
+  hook: hook.name,
+  decision: decision._tag === "Deny" && decision.reason !== undefined
+    ? { ...decision, reason: decision.reason.toWellFormed() }
+    : decision
+})
 
 /** Only an approval can be decided. */
 const said = (hook: Guard, event: GuardedEvent, verdict: ApprovalVerdict): Answer => {
   if (verdict._tag === "Veto") return veto(hook, verdict.reason)
   return verdict._tag === "Decide" && event._tag === "approval:requested"
-    ? { _tag: "Decided", hook: hook.name, decision: verdict.decision }
+    ? decided(hook, verdict.decision)
     : nothing
 }
 
@@ -92,7 +106,10 @@ const said = (hook: Guard, event: GuardedEvent, verdict: ApprovalVerdict): Answe
 const answer = (hook: Guard | Transform, event: GuardedEvent): Effect.Effect<Answer, unknown, HookServices> =>
   hook.phase === "guard"
     ? Effect.map(hook.run(event), (verdict) => said(hook, event, verdict))
-    : Effect.map(hook.run(event), (patch) => ({ _tag: "Transformed", context: [...patch.context ?? []] }))
+    : Effect.map(hook.run(event), (patch) => ({
+      _tag: "Transformed",
+      context: Array.from(patch.context ?? [], (text) => text.toWellFormed())
+    }))
 
 /** The reason of a veto for a call without an answer. */
 const reasonOf = ({ name, timeout }: HookRegistration, outcome: run.Outcome<unknown>): string => {
