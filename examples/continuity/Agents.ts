@@ -4,11 +4,14 @@
  * tools).
  */
 import { Effect, Schema } from "effect"
+import { Qwen } from "../../src/acp/index.ts"
+import * as Acp from "../../src/acp/process/Connection.ts"
 import * as ClaudeBinary from "../../src/claude/process/Binary.ts"
 import * as CodexBinary from "../../src/codex/process/Binary.ts"
 import { InstanceId } from "../../src/index.ts"
 import * as OpenCodeBinary from "../../src/opencode/server/Binary.ts"
 import type { Settings } from "./Protocol.ts"
+import type { Incident } from "./Verdict.ts"
 
 export type Name = Settings["agent"]
 
@@ -18,21 +21,34 @@ const agents = {
   opencode: {
     title: "OpenCode",
     find: OpenCodeBinary.find({ instanceId: InstanceId.make("opencode") }),
-    install: install("opencode")
+    install: install("opencode"),
+    moves: true
   },
   codex: {
     title: "Codex",
     find: CodexBinary.find({ instanceId: InstanceId.make("codex") }),
-    install: "`npm install -g @openai/codex`, or set CODEX_BINARY"
+    install: "`npm install -g @openai/codex`, or set CODEX_BINARY",
+    moves: true
   },
   claude: {
     title: "Claude Code",
     find: ClaudeBinary.find({ instanceId: InstanceId.make("claude") }),
-    install: "`npm install -g @anthropic-ai/claude-code`, or set CLAUDE_BINARY"
+    install: "`npm install -g @anthropic-ai/claude-code`, or set CLAUDE_BINARY",
+    moves: true
+  },
+  qwen: {
+    title: "Qwen Code",
+    find: Acp.find(InstanceId.make("qwen"), Qwen.profile, {}),
+    install: "`npm install -g @qwen-code/qwen-code`, or set QWEN_BINARY",
+    moves: false
   }
 } as const satisfies Record<Name, unknown>
 
 const isName = (name: string): name is Name => Object.hasOwn(agents, name)
+
+/** A session that cannot work in another directory is rehydrated there. */
+export const continuityAfter = (name: Name, incident: Incident) =>
+  incident !== "move" ? "Resumed" : agents[name].moves ? "Moved" : "Rehydrated"
 
 export const titleOf = (name: Name) => agents[name].title
 

@@ -7,8 +7,9 @@
 import type { ApprovalDecision } from "../../src/index.ts"
 import type { ApprovalRequest } from "../../src/protocol.ts"
 import { ModelReply, type ModelRequest, ModelScript } from "../../src/testing/index.ts"
+import { fileIn } from "../support/FileIn.ts"
 import type { Name } from "./Agents.ts"
-import { isQuestion, isSaid } from "./History.ts"
+import { questionsIn, said, wordsOf } from "./History.ts"
 import { after, before, file } from "./Workspace.ts"
 
 export interface Step {
@@ -49,6 +50,10 @@ export const steps = [look, edit, run, recall, wait, crash, where]
 export const reads = ({ kind, subject }: ApprovalRequest): boolean =>
   kind === "command" && subject.includes(`cat ${file}`)
 
+/** Whether the agent asks first. Qwen runs a command that only reads unasked. */
+export const isAsked = (agent: Name, step: Step): boolean =>
+  step.allows !== undefined && !(agent === "qwen" && step === where)
+
 /** The user allows what was asked for, this once, and nothing else. */
 export const decide = (step: Step, request: ApprovalRequest): ApprovalDecision =>
   reads(request) || (step.allows?.kind === request.kind && request.subject.includes(step.allows.subject))
@@ -57,10 +62,12 @@ export const decide = (step: Step, request: ApprovalRequest): ApprovalDecision =
 
 // --- the scripted model ---
 
+type Hand = ModelReply.Reply | ((request: ModelRequest) => ModelReply.Reply)
+
 /** How the model of an agent reads the file, edits it, and runs a command. */
 interface Hands {
-  readonly read: ModelReply.Reply
-  readonly edit: ModelReply.Reply
+  readonly read: Hand
+  readonly edit: Hand
   readonly run: (command: string) => ModelReply.Reply
 }
 
@@ -86,24 +93,42 @@ const hands: Readonly<Record<Name, Hands>> = {
     read: ModelReply.call("Read", { file_path: file }),
     edit: ModelReply.call("Edit", { file_path: file, old_string: "Hello", new_string: "Good morning" }),
     run: (command) => ModelReply.call("Bash", { command, description: "As asked", timeout: 600_000 })
+  },
+  qwen: {
+    read: (request) => ModelReply.call("read_file", { file_path: fileIn(request, file) }),
+    edit: (request) =>
+      ModelReply.call("edit", {
+        file_path: fileIn(request, file),
+        old_string: "Hello",
+        new_string: "Good morning"
+      }),
+    run: (command) =>
+      ModelReply.call("run_shell_command", {
+        command,
+        description: "As asked",
+        is_background: false,
+        timeout: 600_000
+      })
   }
 }
 
 export const script = (agent: Name): ModelScript.ModelScript => {
   const known = answers(hands[agent])
   return (request) => {
-    const [tool, answer] = known[request.lastUserText] ?? [undefined, () => "I was not told what to say to this."]
-    return tool === undefined || request.afterToolResult ? ModelReply.text(answer(request)) : tool
+    const [tool, answer] = known[wordsOf(request.lastUserText)] ??
+      [undefined, () => "I was not told what to say to this."]
+    if (tool === undefined || request.afterToolResult) return ModelReply.text(answer(request))
+    return typeof tool === "function" ? tool(request) : tool
   }
 }
 
-const questions = (request: ModelRequest) => request.messages.filter(isQuestion).map(({ text }) => text)
+const questions = (request: ModelRequest) => questionsIn(said(request))
 
-const remembered = (request: ModelRequest) => request.messages.filter(isSaid).length - (request.afterToolResult ? 3 : 1)
+const remembered = (request: ModelRequest) => said(request).length - (request.afterToolResult ? 3 : 1)
 
 const answers = (
   { edit: change, read, run: execute }: Hands
-): Readonly<Record<string, readonly [ModelReply.Reply | undefined, (request: ModelRequest) => string]>> => ({
+): Readonly<Record<string, readonly [Hand | undefined, (request: ModelRequest) => string]>> => ({
   [look.prompt]: [read, () => "It greets the world: it prints \"Hello, world!\"."],
   [edit.prompt]: [change, () => "Done: it says \"Good morning\" now."],
   [run.prompt]: [execute(`node ${file}`), (request) => `It prints: ${request.lastToolResult?.trim()}`],

@@ -1,6 +1,7 @@
 /** Compares what the user has seen with what reached the model, and with what is on the disk. */
 import { Effect } from "effect"
 import { isTerminal, type ThreadEvent } from "../../src/index.ts"
+import * as Agents from "./Agents.ts"
 import * as Conversation from "./Conversation.ts"
 import * as History from "./History.ts"
 import type { Played } from "./Scenario.ts"
@@ -9,6 +10,7 @@ import * as Workspace from "./Workspace.ts"
 
 export const examine = Effect.fn("Findings.examine")(function*(
   { crash, followUps, seen }: Played,
+  agent: Agents.Name,
   measure: History.Measure,
   workspace: Workspace.Workspace
 ) {
@@ -23,13 +25,14 @@ export const examine = Effect.fn("Findings.examine")(function*(
       return {
         after,
         continuity: session.continuity._tag,
+        expectedContinuity: Agents.continuityAfter(agent, after),
         directory: session.directory,
         historyMessages: received.messages,
         expectedHistoryMessages: expected.messages,
         questionsInOrder: JSON.stringify(received.questions) === JSON.stringify(expected.questions)
       }
     }),
-    turns: Conversation.steps.map((step) => ({ ...turnOf(seen, step), arrivals: arrived(step.prompt).times })),
+    turns: Conversation.steps.map((step) => ({ ...turnOf(agent, seen, step), arrivals: arrived(step.prompt).times })),
     file: { expected: Workspace.after, found: yield* workspace.readFile },
     directory: { expected: workspace.worktree, found: outputOf(seen, "pwd") },
     crash
@@ -37,7 +40,7 @@ export const examine = Effect.fn("Findings.examine")(function*(
   return found
 })
 
-const turnOf = (seen: ReadonlyArray<ThreadEvent>, step: Conversation.Step) => {
+const turnOf = (agent: Agents.Name, seen: ReadonlyArray<ThreadEvent>, step: Conversation.Step) => {
   const turnIds = new Set(
     seen.flatMap((event) => event._tag === "TurnStarted" && event.input.prompt === step.prompt ? event.turnId : [])
   )
@@ -48,7 +51,7 @@ const turnOf = (seen: ReadonlyArray<ThreadEvent>, step: Conversation.Step) => {
     expectedEnding: step === Conversation.wait ? "TurnUnknown" : "TurnCompleted",
     approvals:
       events.filter((event) => event._tag === "ApprovalRequested" && !Conversation.reads(event.request)).length,
-    needsApproval: step.allows !== undefined
+    needsApproval: Conversation.isAsked(agent, step)
   }
 }
 

@@ -68,18 +68,27 @@ export const atModel = (model: ScriptedModel["Service"]): Measure => ({
     Effect.map(model.requests, (requests) => (prompt) => {
       const asked = requests.filter((request) => wordsOf(request.lastUserText) === prompt && !request.afterToolResult)
       const past = asked[0] === undefined ? [] : before(asked[0])
-      return {
-        times: asked.length,
-        messages: past.length,
-        questions: past.filter(isQuestion).map(({ text }) => wordsOf(text))
-      }
+      return { times: asked.length, messages: past.length, questions: questionsIn(past) }
     })
 })
 
-type Message = ModelRequest["messages"][number]
+interface Message extends Pick<ModelRequest["messages"][number], "role" | "text"> {}
 
-/** Claude puts notes of its own before the user's words, in tags. */
-const wordsOf = (text: string) => text.replaceAll(/<system-reminder>[\s\S]*?<\/system-reminder>\s*/g, "")
+/** Claude and Qwen put notes of their own before the user's words, in tags, and the library what a new session is handed. */
+export const wordsOf = (text: string) => text.replaceAll(/<(system-reminder|context)>[\s\S]*?<\/\1>\s*/g, "")
+
+/** What a rehydrated session was handed: its entries, as the messages that they stand for. */
+const archivedIn = (text: string): ReadonlyArray<Message> => {
+  const archive = /<archived-conversation[^>]*>\n([\s\S]*?)\n<\/archived-conversation>/.exec(text)?.[1]
+  const entries = archive?.split(/\n\n(?=\[(?:user|assistant|tool|command|file change)\b)/) ?? []
+  return entries.flatMap((entry): ReadonlyArray<Message> => {
+    const said = entry.slice(entry.indexOf("\n") + 1)
+    if (entry.startsWith("[user")) return [{ role: "user", text: said }]
+    if (entry.startsWith("[assistant")) return [{ role: "assistant", text: said }]
+    // The call, and its result.
+    return [{ role: "assistant", text: "" }, { role: "tool", text: said }]
+  })
+}
 
 /** Claude writes this in place of the answer that a broken turn never got. */
 const placeholder = "No response requested."
@@ -87,13 +96,20 @@ const placeholder = "No response requested."
 /** Codex says what its environment is, and that a turn was broken off, as the user, in tags of its own. */
 const isAgents = ({ role, text }: Message) =>
   role === "system" || (role === "assistant" && text === placeholder) ||
-  (role === "user" && /^(<(environment_context|turn_aborted)>|$)/.test(wordsOf(text)))
+  (role === "user" && /^(<(environment_context|turn_aborted)>|$)/.test(text))
 
-export const isSaid = (message: Message) => !isAgents(message)
+/** What the user, the agent and its tools have said, and nothing that the agent adds. */
+export const said = ({ messages }: ModelRequest): ReadonlyArray<Message> =>
+  messages.flatMap((message) =>
+    message.role === "user"
+      ? [...archivedIn(message.text), { role: message.role, text: wordsOf(message.text) }]
+      : [message]
+  ).filter((message) => !isAgents(message))
 
-export const isQuestion = (message: Message) => message.role === "user" && isSaid(message)
+export const questionsIn = (messages: ReadonlyArray<Message>) =>
+  messages.flatMap(({ role, text }) => role === "user" ? [text] : [])
 
 const before = (request: ModelRequest) => {
-  const said = request.messages.filter(isSaid)
-  return said.slice(0, said.findLastIndex((message) => message.role === "user"))
+  const messages = said(request)
+  return messages.slice(0, messages.findLastIndex(({ role }) => role === "user"))
 }

@@ -8,7 +8,7 @@ import { ApprovalDecision, RequestId, ThreadEvent, ThreadId } from "../../src/in
 export const threadId = ThreadId.make("continuity")
 /** The app's only argument. */
 export const Settings = Schema.fromJsonString(Schema.Struct({
-  agent: Schema.Literals(["opencode", "codex", "claude"]),
+  agent: Schema.Literals(["opencode", "codex", "claude", "qwen"]),
   /** The SQLite file. */
   store: Schema.String,
   /** The scripted model and a home for the agent of its own; without it the user's own agent. */

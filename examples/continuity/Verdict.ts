@@ -5,8 +5,9 @@ export type Incident = "reaper" | "kill -9" | "move"
 /** A question after something happened to the session. */
 export interface FollowUp {
   readonly after: Incident
-  /** What the library says became of the session. */
+  /** What the library says became of the session, and what the agent can do at best. */
   readonly continuity: string
+  readonly expectedContinuity: string
   readonly directory: string
   /** Messages of the past that came with the question. */
   readonly historyMessages: number
@@ -46,12 +47,6 @@ export interface Promised {
   readonly broken: ReadonlyArray<string>
 }
 
-const expectedContinuity: Readonly<Record<Incident, string>> = {
-  reaper: "Resumed",
-  "kill -9": "Resumed",
-  move: "Moved"
-}
-
 export const judge = (found: Findings): ReadonlyArray<Promised> => [
   {
     promise: "every follow-up reached the whole conversation",
@@ -71,8 +66,10 @@ export const judge = (found: Findings): ReadonlyArray<Promised> => [
   {
     promise: "the library said what became of the session",
     broken: found.followUps
-      .filter(({ after, continuity }) => continuity !== expectedContinuity[after])
-      .map(({ after, continuity }) => `after the ${after} it said ${continuity}, not ${expectedContinuity[after]}`)
+      .filter(({ continuity, expectedContinuity }) => continuity !== expectedContinuity)
+      .map(({ after, continuity, expectedContinuity }) =>
+        `after the ${after} it said ${continuity}, not ${expectedContinuity}`
+      )
   },
   {
     promise: "every turn ended exactly once",

@@ -6,6 +6,7 @@
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Console, Effect, Layer, Logger, Schema, Stdio, Stream } from "effect"
+import { Qwen } from "../../src/acp/index.ts"
 import { Claude } from "../../src/claude/index.ts"
 import { Codex } from "../../src/codex/index.ts"
 import { CodingAgents, InstanceId, ProviderService, SessionStore } from "../../src/index.ts"
@@ -14,6 +15,7 @@ import { claudeEnvironment } from "../support/ClaudeEnvironment.ts"
 import { codexConfig } from "../support/CodexConfig.ts"
 import { openCodeConfig } from "../support/OpenCodeConfig.ts"
 import * as Processes from "../support/Processes.ts"
+import { qwenEnvironment, qwenFiles } from "../support/QwenEnvironment.ts"
 import { Command, CommandLine, type Reply, ReplyLine, Settings, threadId } from "./Protocol.ts"
 
 // An agent inherits nothing that is not named; the run finds what it has started by this.
@@ -42,6 +44,14 @@ const agent = (settings: Settings) => {
         // With its last session the server goes too, so that a follow-up has nothing but the disk to go by.
         idleTimeToLive: "100 millis",
         ...(scripted === undefined ? {} : { config: openCodeConfig(scripted), isolated: { folder: scripted.home } })
+      })
+    case "qwen":
+      return Qwen.layer({
+        inherit,
+        ...(scripted === undefined ? {} : {
+          env: qwenEnvironment(scripted),
+          isolated: { folder: scripted.home, files: qwenFiles }
+        })
       })
   }
 }

@@ -61,7 +61,7 @@ const run = Effect.fnUntraced(function*(asked: string, model: Option.Option<stri
     processes,
     patience: Option.isSome(model) ? "5 minutes" : "2 minutes"
   })
-  const found = yield* Findings.examine(played, agent.measure, workspace).pipe(narrator.during("counting"))
+  const found = yield* Findings.examine(played, name, agent.measure, workspace).pipe(narrator.during("counting"))
   const leftoverProcesses = (yield* processes.left).map(({ pid }) => pid)
   return { measuredAt: agent.measure.at, ...found, leftoverProcesses }
 }, Effect.scoped)

@@ -57,12 +57,6 @@ const isUnanswered = (messages: ReadonlyArray<{ readonly role: string; readonly 
   return at !== -1 && messages.slice(at + 1).every(({ role }) => role !== "assistant" && role !== "tool")
 }
 
-/** The absolute path of a file in the session's directory, which agents tell their model in words. */
-export const fileIn = ({ messages }: Parameters<ModelScript.ModelScript>[0], path: string): string => {
-  const words = messages.map(({ text }) => text).join("\n")
-  return `${/(?:directory|workspace path)(?: is)?:?[\s`*]*(\/[^\s`<]+)/i.exec(words)?.[1] ?? ""}/${path}`
-}
-
 /** Everything in the home that is named after the session. */
 const removeAll = (home: string, sessionId: string) =>
   Effect.gen(function*() {

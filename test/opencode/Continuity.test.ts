@@ -32,14 +32,16 @@ const run = Effect.fnUntraced(function*(args: ReadonlyArray<string>, env?: Reado
   return { stdout, exitCode: yield* handle.exitCode }
 }, Effect.scoped)
 
-const history = (messages: number) => ({
+const followUp = (continuity: string, messages: number) => ({
+  continuity,
+  expectedContinuity: continuity,
   historyMessages: messages,
   expectedHistoryMessages: messages,
   questionsInOrder: true
 })
-const reaper: FollowUp = { after: "reaper", continuity: "Resumed", directory: "/a", ...history(10) }
-const kill: FollowUp = { after: "kill -9", continuity: "Resumed", directory: "/a", ...history(15) }
-const move: FollowUp = { after: "move", continuity: "Moved", directory: "/b", ...history(17) }
+const reaper: FollowUp = { after: "reaper", directory: "/a", ...followUp("Resumed", 10) }
+const kill: FollowUp = { after: "kill -9", directory: "/a", ...followUp("Resumed", 15) }
+const move: FollowUp = { after: "move", directory: "/b", ...followUp("Moved", 17) }
 const turn: Turn = {
   prompt: "Run it",
   endings: ["TurnCompleted"],
@@ -60,7 +62,7 @@ const good: Findings = {
 /** One thing wrong each, and the promise that it breaks. */
 const broken: ReadonlyArray<readonly [promise: string, findings: Partial<Findings>]> = [
   ["whole conversation", { followUps: [reaper, { ...kill, historyMessages: 0 }, move] }],
-  ["whole conversation", { followUps: [{ ...reaper, ...history(0) }, kill, move] }],
+  ["whole conversation", { followUps: [{ ...reaper, ...followUp("Resumed", 0) }, kill, move] }],
   ["whole conversation", { followUps: [reaper, kill, { ...move, questionsInOrder: false }] }],
   ["whole conversation", { followUps: [reaper, kill] }],
   ["became of the session", { followUps: [reaper, { ...kill, continuity: "Rehydrated" }, move] }],

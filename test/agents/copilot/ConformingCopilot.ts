@@ -1,10 +1,11 @@
 /** The real Copilot CLI as an agent under proof: its model is a script that reads the plain prompts. */
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Effect } from "effect"
+import { fileIn } from "../../../examples/support/FileIn.ts"
 import type { Acp } from "../../../src/acp/index.ts"
 import type { Fixture } from "../../../src/testing/Conformance.ts"
 import { ModelReply, ModelScript } from "../../../src/testing/index.ts"
-import { controls, fileIn, type World } from "../AcpWorld.ts"
+import { controls, type World } from "../AcpWorld.ts"
 
 export const script = ModelScript.plainPrompts({
   run: (command) =>

@@ -1,11 +1,13 @@
 /** The real Qwen Code as an agent under proof: its model is a script that reads the plain prompts. */
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Effect } from "effect"
+import { fileIn } from "../../../examples/support/FileIn.ts"
+import { qwenEnvironment, qwenFiles } from "../../../examples/support/QwenEnvironment.ts"
 import type { Acp } from "../../../src/acp/index.ts"
 import type { Fixture } from "../../../src/testing/Conformance.ts"
 import { ModelReply, ModelScript } from "../../../src/testing/index.ts"
 import * as HostileProject from "../../support/HostileProject.ts"
-import { controls, fileIn, type World } from "../AcpWorld.ts"
+import { controls, type World } from "../AcpWorld.ts"
 
 export const script = ModelScript.plainPrompts({
   run: (command) => ModelReply.call("run_shell_command", { command, description: "as asked", is_background: false }),
@@ -22,22 +24,9 @@ export const script = ModelScript.plainPrompts({
 })
 
 export const optionsOf = ({ home, model, processes }: World["Service"]): Acp.Options => ({
-  isolated: { folder: home, files: { ".qwen/settings.json": JSON.stringify(settings) } },
-  env: {
-    ...processes.env,
-    OPENAI_API_KEY: "scripted-key",
-    OPENAI_BASE_URL: model.url,
-    OPENAI_MODEL: "scripted-1"
-  }
+  isolated: { folder: home, files: qwenFiles },
+  env: { ...processes.env, ...qwenEnvironment(model) }
 })
-
-const settings = {
-  security: { auth: { selectedType: "openai" } },
-  privacy: { usageStatisticsEnabled: false },
-  telemetry: { enabled: false },
-  general: { disableAutoUpdate: true },
-  model: { name: "scripted-1" }
-}
 
 export const fixture = (world: Effect.Effect<World["Service"]>): Fixture => ({
   instanceId: "qwen",
