@@ -12,13 +12,22 @@ export const provider = ProviderName.make("claude")
 export const cursor = ResumeCursor.make({
   provider,
   version: 1,
-  schema: Schema.Struct(ResumeCursor.baseFields)
+  schema: Schema.Struct({
+    ...ResumeCursor.baseFields,
+    /** How many bytes of the session's file have been looked at for what other clients wrote. */
+    seen: Schema.optionalKey(Schema.Int)
+  })
 })
 
 /** Claude's ids are UUIDs. Anything else in its place is taken for a title, and an empty one began a new session (2.1.329). */
 export const isSessionId = (id: string): boolean => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(id)
 
-/** Ids of sessions that we make are of version 7. Claude's own are of version 4, so ours are told from those of others. */
-export const newSessionId = Effect.sync(() => SessionId.make(SecureRandom.uuidV7Unsafe()))
+/**
+ * Ids of sessions and messages that we make are of version 7. Claude's own are of version 4, so ours are told from those of
+ * others.
+ */
+export const newId = Effect.sync(() => SecureRandom.uuidV7Unsafe())
 
-export const isOurs = (sessionId: string): boolean => sessionId[14] === "7"
+export const newSessionId = Effect.map(newId, (id) => SessionId.make(id))
+
+export const isOurs = (id: string): boolean => id[14] === "7"

@@ -5,6 +5,8 @@ const Text = Schema.optionalKey(Schema.NullOr(Schema.String))
 
 export const Initialized = Schema.Struct({
   claude_code_version: Schema.optionalKey(Schema.String),
+  /** Of the process itself. */
+  pid: Schema.optionalKey(Schema.Int),
   current_permission_mode: Schema.optionalKey(Schema.String),
   account: Schema.optionalKey(Schema.Struct({ email: Text, tokenSource: Text, apiKeySource: Text })),
   models: Schema.Array(Schema.Struct({

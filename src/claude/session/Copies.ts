@@ -29,7 +29,7 @@ const open = Effect.fnUntraced(function*(live: LiveSession, operation: string) {
 
 const newline = 10
 
-/** The id of the copy. No process is needed: Claude finds a session by the name of its file. */
+/** The id and size of the copy. No process is needed: Claude finds a session by the name of its file. */
 export const fork = Effect.fnUntraced(function*(live: LiveSession, at: TurnPlace | undefined) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
@@ -37,14 +37,12 @@ export const fork = Effect.fnUntraced(function*(live: LiveSession, at: TurnPlace
   const text = new TextDecoder().decode(bytes)
   const kept = at === undefined ? text : yield* upTo(live.cli.instanceId, text, at)
   const copy = yield* newSessionId
+  const content = new TextEncoder().encode(renamed(kept, live.sessionId, copy))
   yield* Effect.mapError(
-    fs.writeFileString(path.join(path.dirname(file), `${copy}.jsonl`), renamed(kept, live.sessionId, copy), {
-      mode: 0o600,
-      flag: "wx"
-    }),
+    fs.writeFile(path.join(path.dirname(file), `${copy}.jsonl`), content, { mode: 0o600, flag: "wx" }),
     ({ reason }) => failed(reason._tag)
   )
-  return copy
+  return { sessionId: copy, size: content.length }
 })
 
 /** The lines before the prompt that follows the turn. */

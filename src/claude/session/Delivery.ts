@@ -3,7 +3,6 @@
  * it afterwards.
  */
 import { Deferred, Effect, type FileSystem, type Path } from "effect"
-import { SecureRandom } from "effect/crypto"
 import { isUtf8 } from "node:buffer"
 import * as Attachments from "../../adapter/Attachments.ts"
 import * as StdioPeer from "../../adapter/StdioPeer.ts"
@@ -17,11 +16,10 @@ import {
   TurnRefused
 } from "../../provider/AdapterError.ts"
 import type { ProviderTurn } from "../../provider/ProviderAdapter.ts"
+import { newId } from "../protocol/Cursor.ts"
 import * as History from "./History.ts"
 import * as LiveSession from "./LiveSession.ts"
 import * as OtherClient from "./OtherClient.ts"
-
-export const newId = Effect.sync(() => SecureRandom.uuidV4Unsafe())
 
 /** Writes a message. `done` waits until Claude is done with it. */
 export const post = Effect.fnUntraced(function*(
@@ -48,20 +46,17 @@ const expect = (live: LiveSession.LiveSession, uuid: string): LiveSession.Messag
 }
 
 const write = (
-  { cli, sent }: LiveSession.LiveSession,
+  { cli }: LiveSession.LiveSession,
   uuid: string,
   content: string | ReadonlyArray<object>,
   more: object = {}
 ) =>
-  Effect.suspend(() => {
-    sent.add(uuid)
-    return cli.peer.notify("user", {
-      uuid,
-      session_id: "",
-      parent_tool_use_id: null,
-      message: { role: "user", content },
-      ...more
-    })
+  cli.peer.notify("user", {
+    uuid,
+    session_id: "",
+    parent_tool_use_id: null,
+    message: { role: "user", content },
+    ...more
   })
 
 /** Puts a text into the context that is not the user's, and that the model does not answer. */

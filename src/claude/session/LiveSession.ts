@@ -28,7 +28,7 @@ export interface Message {
   readonly done: Deferred.Deferred<void>
 }
 
-export interface LiveSession extends Started {
+export interface LiveSession extends Omit<Started, "seen"> {
   readonly input: StartInput
   readonly scope: Scope.Scope
   readonly lock: Semaphore.Semaphore
@@ -44,10 +44,7 @@ export interface LiveSession extends Started {
   /** The calls of `compact` that wait for its beginning. */
   readonly compactions: Set<Deferred.Deferred<void>>
   readonly answerers: Answerers
-  /** Ids of all messages that were sent from here. */
-  readonly sent: Set<string>
-  /** Up to which byte the file was looked at for what others wrote. */
-  lookedTo: number
+  seen: Started["seen"]
   /** Its file has a message. */
   resumable: boolean
   /** The last message that was seen on the stream: the file has it a moment later. */
@@ -85,8 +82,6 @@ export const open = Effect.fnUntraced(function*(
     messages: new Map(),
     answerers,
     taken: new Set(),
-    sent: new Set(),
-    lookedTo: started.written,
     compactions: new Set(),
     resumable: started.origin._tag !== "New",
     lastMessage: undefined,

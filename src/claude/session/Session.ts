@@ -4,18 +4,19 @@
 import { Effect, FileSystem, Option, Path, Stream } from "effect"
 import * as Adapter from "../../adapter/Adapter.ts"
 import * as RequestBook from "../../adapter/RequestBook.ts"
-import { type InstanceId, type RequestId, SessionId } from "../../domain/Ids.ts"
+import type { InstanceId, RequestId, SessionId } from "../../domain/Ids.ts"
 import { RequestGone } from "../../provider/AdapterError.ts"
 import type { ProviderSession, StartInput, StartSessionError } from "../../provider/ProviderAdapter.ts"
 import type * as Cli from "../process/Cli.ts"
 import { capabilities } from "../protocol/Capabilities.ts"
-import { cursor, provider } from "../protocol/Cursor.ts"
+import { cursor, newId, provider } from "../protocol/Cursor.ts"
 import * as Request from "../protocol/Request.ts"
 import * as Compaction from "./Compaction.ts"
 import * as Copies from "./Copies.ts"
 import * as Delivery from "./Delivery.ts"
 import * as History from "./History.ts"
 import * as LiveSession from "./LiveSession.ts"
+import * as OtherClient from "./OtherClient.ts"
 import * as SessionStart from "./SessionStart.ts"
 import * as Transcript from "./Transcript.ts"
 
@@ -36,15 +37,11 @@ export const make = Effect.fn("Claude.startSession")(function*(
     yield* Delivery.checkModel(live, input.model)
     yield* Delivery.useEffort(live, input.model)
   }
+  if (input.from._tag === "Resume") yield* Effect.provide(OtherClient.look(live), files)
   if (input.from._tag === "Seeded") yield* Delivery.tell(live, input.from.transcript)
   const { cli, directory, origin, sessionId } = started
-  const stored = (id: string) =>
-    cursor.encode({
-      sessionId: SessionId.make(id),
-      directory,
-      runtimeMode: input.runtimeMode,
-      agentVersion: cli.version
-    })
+  const stored = (sessionId: SessionId, seen: number) =>
+    cursor.encode({ sessionId, directory, runtimeMode: input.runtimeMode, agentVersion: cli.version, seen })
   const answered = (
     requestId: RequestId,
     given: RequestBook.Answer,
@@ -74,12 +71,12 @@ export const make = Effect.fn("Claude.startSession")(function*(
     origin,
     cursor: Effect.map(
       Effect.provide(isResumable, files),
-      (isThere) => isThere ? Option.some(stored(sessionId)) : Option.none()
+      (isThere) => isThere ? Option.some(stored(sessionId, live.seen)) : Option.none()
     ),
     events: Stream.fromQueue(live.events),
     exit: cli.exit,
     capabilities,
-    turnRef: () => Delivery.newId,
+    turnRef: () => newId,
     checkModel: (model) => Delivery.checkModel(live, model),
     sendTurn: (turn) => Effect.andThen(Compaction.ready(live), Effect.provide(Delivery.send(live, turn), files)),
     steerTurn: (turn) => Effect.andThen(Compaction.ready(live), Effect.provide(Delivery.steer(live, turn), files)),
@@ -89,7 +86,8 @@ export const make = Effect.fn("Claude.startSession")(function*(
     answerQuestion: (requestId, answer) =>
       answered(requestId, answer, (asked) => Request.questionAnswer(asked, answer)),
     compact: Compaction.compact(live),
-    fork: (at) => Effect.map(Effect.provide(Copies.fork(live, at), files), stored),
+    fork: (at) =>
+      Effect.map(Effect.provide(Copies.fork(live, at), files), ({ sessionId, size }) => stored(sessionId, size)),
     exportSession: (since) => Effect.provide(Copies.exportSession(live, since), files),
     history: Effect.provide(History.read(live), files),
     evidence: (turn) => Effect.provide(History.evidence(live, turn), files),

@@ -9,6 +9,7 @@ import {
   AgentStartFailed,
   DirectoryUnreachable,
   PolicyUnenforceable,
+  SessionInUse,
   SessionMissing
 } from "../../provider/AdapterError.ts"
 import type { ProviderSession, StartInput, StartSessionError } from "../../provider/ProviderAdapter.ts"
@@ -16,6 +17,7 @@ import * as ResumeCursor from "../../provider/ResumeCursor.ts"
 import * as SessionSetup from "../../provider/SessionSetup.ts"
 import * as Cli from "../process/Cli.ts"
 import { cursor, isSessionId, newSessionId } from "../protocol/Cursor.ts"
+import * as Occupied from "./Occupied.ts"
 import * as Portable from "./Portable.ts"
 import * as Project from "./Project.ts"
 import * as Transcript from "./Transcript.ts"
@@ -35,8 +37,8 @@ export interface Started {
   readonly sessionId: SessionId
   readonly directory: string
   readonly origin: ProviderSession["origin"]
-  /** How many bytes its file had before. */
-  readonly written: number
+  /** Up to which byte its file was looked at for what other clients wrote. */
+  readonly seen: number
   readonly warnings: Project.Project["warnings"]
 }
 
@@ -130,7 +132,7 @@ export const start = Effect.fnUntraced(function*(
     ...project.instructions,
     ...(input.setup?.instructions === undefined ? [] : [input.setup.instructions])
   ]
-  const written = past === undefined ? 0 : yield* Transcript.sizeOf(environment.config, sessionId)
+  const seen = past === undefined ? 0 : past.seen ?? (yield* Transcript.sizeOf(environment.config, sessionId))
   const cli = yield* Cli.start(instanceId, options, environment, {
     directory,
     args: [...args, ...(past === undefined ? ["--session-id", sessionId] : ["--resume", sessionId])],
@@ -148,6 +150,10 @@ export const start = Effect.fnUntraced(function*(
     },
     model: input.model?.id
   })
+  // Two that were started at the same moment do not see each other before.
+  if (past !== undefined && (yield* Occupied.isTaken(environment.config, sessionId, cli.pid))) {
+    return yield* new SessionInUse({ instanceId, sessionId })
+  }
   const mode = cli.current_permission_mode
   if (mode !== "default" || (!cli.hooked && runtimeMode !== "full-access")) {
     return yield* new PolicyUnenforceable({ instanceId, runtimeMode, effective: { mode, hooked: cli.hooked } })
@@ -156,7 +162,7 @@ export const start = Effect.fnUntraced(function*(
     cli,
     sessionId,
     directory,
-    written,
+    seen,
     warnings: project.warnings,
     origin: past === undefined
       ? { _tag: "New" }
@@ -172,7 +178,7 @@ const pastOf = Effect.fnUntraced(function*(
   config: string,
   from: StartInput["from"]
 ): Effect.fn.Return<
-  { readonly sessionId: SessionId; readonly directory: string | undefined } | undefined,
+  { readonly sessionId: SessionId; readonly directory?: string | undefined; readonly seen?: number } | undefined,
   StartSessionError,
   FileSystem.FileSystem | Path.Path
 > {
@@ -185,7 +191,7 @@ const pastOf = Effect.fnUntraced(function*(
     case "Adopt":
       return { sessionId: from.sessionId, directory: yield* Transcript.directoryOf(config, from.sessionId) }
     case "Import":
-      return { sessionId: yield* Portable.importSession(instanceId, config, from.copies), directory: undefined }
+      return { sessionId: yield* Portable.importSession(instanceId, config, from.copies) }
   }
 })
 
@@ -194,6 +200,7 @@ const check = Effect.fnUntraced(function*(instanceId: InstanceId, config: string
   const missing = (evidence: unknown) => new SessionMissing({ instanceId, sessionId, evidence })
   if (!isSessionId(sessionId)) return yield* missing("not a UUID")
   if (!(yield* Transcript.isResumable(config, sessionId))) return yield* missing({ noMessageIn: config })
+  if (yield* Occupied.isTaken(config, sessionId)) return yield* new SessionInUse({ instanceId, sessionId })
 })
 
 /** A directory that is not there would read as a missing executable. */

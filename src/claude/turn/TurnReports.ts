@@ -77,9 +77,9 @@ const limits = (state: State, { rate_limit_info }: Of<"rate_limit_event">): Step
   }])
 }
 
-/** Their turns are none of ours. The user's words in them are for the transcript alone, which the warning stands for. */
+/** Their turns are none of ours. */
 export const otherClient = (state: State, items: ReadonlyArray<Item>): Step => {
-  const told = items.filter(({ _tag }) => _tag !== "UserMessage").map(ended)
+  const told = items.map((item) => ended(item._tag === "UserMessage" ? { ...item, origin: "other-client" } : item))
   return andThen(
     step(state, [{ _tag: "Warning", code: "other-client", message }]),
     (state) => all(state, told, (state, item) => withItems(state, ItemLedger.complete(state.items, {}, item)))
@@ -87,7 +87,7 @@ export const otherClient = (state: State, items: ReadonlyArray<Item>): Step => {
 }
 
 const message =
-  "Another program works with this session. Claude has no lock on it: one of the two branches will be lost."
+  "Another program worked with this session. Claude has no lock on it: where both do, one of the two branches is lost."
 
 const warning = (state: State, code: string, message: string | null | undefined): Step =>
   step(state, [{ _tag: "Warning", ...place(state), code, ...(message == null ? {} : { message }) }])

@@ -6,7 +6,7 @@ import { Claude } from "../../../src/claude/index.ts"
 import type { ProviderEvent } from "../../../src/domain/ThreadEvent.ts"
 import type { TurnFailure } from "../../../src/domain/TurnFailure.ts"
 import { Conformance, conformance, ModelReply } from "../../../src/testing/index.ts"
-import { fixture, optionsOf, outside, script, World } from "./ConformingClaude.ts"
+import { fixture, optionsOf, script, World } from "./ConformingClaude.ts"
 
 const runtime = ManagedRuntime.make(World.layer)
 afterAll(() => runtime.dispose())
@@ -170,32 +170,6 @@ const rules: ReadonlyArray<Conformance.Rule> = [
         // Calls of the scripted model cost the same, so a turn of one call costs what another does.
         yield* equal([two, three].map((cost) => Math.round(cost / one)), [1, 1], "the costs of turns of one call")
         yield* equal(Math.round(four / one), 4, "the cost of a turn of two calls whose subagent makes two")
-      }))
-  },
-  {
-    id: "claude/other-client",
-    promise: "P1",
-    title:
-      "what another program does in a session that is live is told before the next turn, and what was done here is not",
-    prove: (bench) =>
-      bench.onHost(Effect.fnUntraced(function*(host) {
-        const { run, seen, session } = yield* listen(host)
-        yield* run(bench.prompts.say("one"))
-        yield* run(bench.prompts.say("two"))
-        const told = Effect.map(seen, (events) =>
-          events.flatMap((event) =>
-            event._tag === "Warning"
-              ? [event.code]
-              : event._tag === "ItemCompleted" && event.turnId === undefined && "text" in event.item
-              ? [event.item.text]
-              : []
-          ))
-        yield* equal(yield* told, [], "what is told before")
-        const { directory, sessionId } = session
-        yield* outside(yield* world, { directory, resume: sessionId, words: "from elsewhere" })
-        yield* run(bench.prompts.say("three"))
-        yield* run(bench.prompts.say("four"))
-        yield* equal(yield* told, ["other-client", "from elsewhere"], "what is told afterwards, once")
       }))
   },
   {
