@@ -108,7 +108,13 @@ export const run = Effect.fn("Crash.run")(function*({ cycles, progress, seed }: 
     const lines = yield* handle.stdout.pipe(
       Stream.decodeText,
       Stream.splitLines,
-      Stream.mapEffect((line) => Effect.orDie(Schema.decodeEffect(LineText)(line))),
+      // A host that is killed while it writes leaves half a line, which says nothing.
+      Stream.flatMap((line) =>
+        Schema.decodeEffect(LineText)(line).pipe(
+          Stream.fromEffect,
+          Stream.catch(() => Stream.drain(Stream.sync(() => void (said += `no line of a host: ${line}\n`))))
+        )
+      ),
       Stream.toQueue({ capacity: "unbounded" })
     )
     const next: Lines["next"] = (tag) =>
