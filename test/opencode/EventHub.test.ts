@@ -2,7 +2,7 @@ import { assert, it, layer } from "@effect/vitest"
 import { type Cause, Deferred, Effect, Exit, Queue, Schedule, Schema, Scope } from "effect"
 import type { ServerResponse } from "node:http"
 import { setImmediate as turn } from "node:timers/promises"
-import type { AllowedAlways, SessionFrame, StreamRestored } from "../../src/opencode/server/Connection.ts"
+import type { Heard } from "../../src/opencode/server/Connection.ts"
 import * as EventHub from "../../src/opencode/server/EventHub.ts"
 import { ModelReply, ModelScript } from "../../src/testing/index.ts"
 import * as Loopback from "../support/Loopback.ts"
@@ -11,12 +11,12 @@ import { instanceId, open, OpenCodeServer, platform } from "../support/OpenCodeS
 /** A turn of the event loop, in which sockets are read. */
 const eventLoop = Effect.promise(() => turn())
 
-type Frames = Queue.Dequeue<SessionFrame | AllowedAlways | StreamRestored, Cause.Done>
+type Frames = Queue.Dequeue<Heard, Cause.Done>
 
 /** Takes frames up to and including the first that matches. */
 const takeUntil = Effect.fnUntraced(
-  function*(queue: Frames, stop: (frame: SessionFrame | AllowedAlways | StreamRestored) => boolean) {
-    const taken: Array<SessionFrame | AllowedAlways | StreamRestored> = []
+  function*(queue: Frames, stop: (frame: Heard) => boolean) {
+    const taken: Array<Heard> = []
     while (true) {
       const frame = yield* Queue.take(queue)
       taken.push(frame)
@@ -25,7 +25,7 @@ const takeUntil = Effect.fnUntraced(
   }
 )
 
-const isType = (type: string, sessionId?: string) => (frame: SessionFrame | AllowedAlways | StreamRestored) =>
+const isType = (type: string, sessionId?: string) => (frame: Heard) =>
   frame._tag === "Frame" && frame.type === type && (sessionId === undefined || frame.sessionId === sessionId)
 
 const subagents: ModelScript.ModelScript = (request) =>

@@ -5,7 +5,7 @@
  * routes act in the client's. So everything here takes the directory (OpenCode 1.18.33).
  */
 import type { OpencodeClient } from "@opencode-ai/sdk/v2/client"
-import { type Effect, type Queue, Schema, type Scope } from "effect"
+import { type Cause, type Effect, type Queue, Schema, type Scope } from "effect"
 import type { AgentError } from "../../provider/AdapterError.ts"
 import type { ProcessExit } from "../../provider/ProviderAdapter.ts"
 import type { Gate } from "./Gate.ts"
@@ -48,10 +48,19 @@ export interface AllowedAlways {
   readonly directory: string
 }
 
+/** An MCP server of the directory has other tools than before, or has been lost. */
+export interface McpChanged {
+  readonly _tag: "McpChanged"
+  readonly directory: string
+}
+
 /** The stream was interrupted and is back: frames in between are lost. */
 export interface StreamRestored {
   readonly _tag: "Restored"
 }
+
+/** What a session hears of its server. */
+export type Heard = SessionFrame | AllowedAlways | McpChanged | StreamRestored
 
 export interface OpenCodeConnection {
   /** As the server reports it. */
@@ -77,13 +86,7 @@ export interface OpenCodeConnection {
    * Frames of a session and of all its subagents, in order, from now on. The queue ends when the server is lost or the
    * scope closes. Bounded by back-pressure on the one subscription of the server, never by dropping.
    */
-  readonly subscribe: (
-    sessionId: string
-  ) => Effect.Effect<
-    Queue.Dequeue<SessionFrame | AllowedAlways | StreamRestored, import("effect").Cause.Done>,
-    never,
-    Scope.Scope
-  >
+  readonly subscribe: (sessionId: string) => Effect.Effect<Queue.Dequeue<Heard, Cause.Done>, never, Scope.Scope>
   /**
    * Answers when the stream carries all that happens. OpenCode greets before it listens (1.18.33), so `provoke`, which makes
    * it tell of something, is called until that is heard; for five seconds at most.

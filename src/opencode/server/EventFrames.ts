@@ -1,8 +1,8 @@
 /**
  * The bytes of OpenCode's `/global/event` as frames. One `data:` line is one frame; there are no ids and no event names
- * (1.18.33). About two in five are `sync` duplicates of others; they and frames of no session are not frames here.
+ * (1.18.33). About two in five are `sync` duplicates of others; they and frames of no session are not frames here, but for {@link McpChanged}.
  */
-import type { SessionFrame } from "./Connection.ts"
+import type { McpChanged, SessionFrame } from "./Connection.ts"
 
 /** A frame with what routing needs: its directory, and whose child its session is. */
 export interface RoutedFrame extends SessionFrame {
@@ -13,6 +13,7 @@ export interface RoutedFrame extends SessionFrame {
 
 export interface Batch {
   readonly frames: ReadonlyArray<RoutedFrame>
+  readonly mcpChanged: ReadonlyArray<McpChanged>
   /** Whether the server has greeted, which it does before it listens for what it is to say. */
   readonly connected: boolean
   /** Data lines that are not JSON objects with a payload. */
@@ -33,6 +34,7 @@ export const makeParser = () => {
     const lines = (rest + text.slice(0, end)).split("\n")
     rest = text.slice(end + 1)
     const frames: Array<RoutedFrame> = []
+    const mcpChanged: Array<McpChanged> = []
     let connected = false
     let undecodable = 0
     for (const line of lines) {
@@ -40,15 +42,17 @@ export const makeParser = () => {
       const frame = parse(line.slice(5))
       if (frame === "connected") connected = true
       else if (frame === "undecodable") undecodable++
-      else if (frame !== "unrouted") frames.push(frame)
+      else if (frame === "unrouted") continue
+      else if (frame._tag === "Frame") frames.push(frame)
+      else mcpChanged.push(frame)
     }
-    return { frames, connected, undecodable }
+    return { frames, mcpChanged, connected, undecodable }
   }
 }
 
-const nothing: Batch = { frames: [], connected: false, undecodable: 0 }
+const nothing: Batch = { frames: [], mcpChanged: [], connected: false, undecodable: 0 }
 
-const parse = (json: string): RoutedFrame | "connected" | "unrouted" | "undecodable" => {
+const parse = (json: string): RoutedFrame | McpChanged | "connected" | "unrouted" | "undecodable" => {
   const frame = parseJson(json)
   const payload = field(frame, "payload")
   const type = field(payload, "type")
@@ -56,8 +60,9 @@ const parse = (json: string): RoutedFrame | "connected" | "unrouted" | "undecoda
   if (type === "server.connected") return "connected"
   const properties = field(payload, "properties")
   const sessionId = field(properties, "sessionID")
-  if (type === "sync" || typeof sessionId !== "string") return "unrouted"
   const directory = field(frame, "directory")
+  if (type === "mcp.tools.changed" && typeof directory === "string") return { _tag: "McpChanged", directory }
+  if (type === "sync" || typeof sessionId !== "string") return "unrouted"
   return {
     _tag: "Frame",
     sessionId,

@@ -16,7 +16,7 @@
  * sessions included. Nothing is ever dropped on this side.
  */
 import { type Cause, Clock, Deferred, Duration, Effect, Exit, Latch, Queue, Schedule, Schema, type Scope } from "effect"
-import type { AllowedAlways, SessionFrame, StreamRestored } from "./Connection.ts"
+import type { Heard, SessionFrame } from "./Connection.ts"
 import { authorization, type Endpoint, request, urlOf } from "./Endpoint.ts"
 import { allowedAlways, makeParser, parentOf, type RoutedFrame } from "./EventFrames.ts"
 import { fetchDirect } from "./Loopback.ts"
@@ -34,7 +34,7 @@ export interface Options {
 export interface EventHub {
   readonly subscribe: (
     sessionId: string
-  ) => Effect.Effect<Queue.Dequeue<SessionFrame | AllowedAlways | StreamRestored, Cause.Done>, never, Scope.Scope>
+  ) => Effect.Effect<Queue.Dequeue<Heard, Cause.Done>, never, Scope.Scope>
   /** Answers when the server says all that happens, for which `provoke` makes it say something. Gives up in the end. */
   readonly listening: (provoke: Effect.Effect<unknown, unknown>) => Effect.Effect<void>
   /** Directories in which a request was answered with "always". */
@@ -43,7 +43,7 @@ export interface EventHub {
   readonly lost: Deferred.Deferred<void>
 }
 
-type Subscriber = Queue.Queue<SessionFrame | AllowedAlways | StreamRestored, Cause.Done>
+type Subscriber = Queue.Queue<Heard, Cause.Done>
 
 class StreamDropped
   extends Schema.TaggedError<StreamDropped>("effect-coding-agents/opencode/StreamDropped")("OpenCodeStreamDropped", {
@@ -63,7 +63,7 @@ export const make = Effect.fnUntraced(function*(
   const lost = yield* Deferred.make<void>()
   const silence = Duration.toMillis(options.silence ?? Duration.seconds(30))
 
-  const toAll = Effect.fnUntraced(function*(frame: AllowedAlways | StreamRestored) {
+  const toAll = Effect.fnUntraced(function*(frame: Exclude<Heard, SessionFrame>) {
     for (const queue of queuesOf(subscribers)) yield* Queue.offer(queue, frame)
   })
 
@@ -121,6 +121,7 @@ export const make = Effect.fnUntraced(function*(
           yield* toAll({ _tag: "Restored" })
           yield* connected.open
         }
+        for (const changed of batch.mcpChanged) yield* toAll(changed)
         if (batch.frames.length === 0) continue
         yield* heard.open
         yield* route(batch.frames)
@@ -150,7 +151,7 @@ export const make = Effect.fnUntraced(function*(
   )
 
   const subscribe = Effect.fnUntraced(function*(sessionId: string) {
-    const queue: Subscriber = yield* Queue.bounded<SessionFrame | AllowedAlways | StreamRestored, Cause.Done>(
+    const queue: Subscriber = yield* Queue.bounded<Heard, Cause.Done>(
       queueCapacity
     )
     yield* Effect.raceFirst(connected.await, Deferred.await(lost))

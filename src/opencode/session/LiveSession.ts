@@ -15,7 +15,7 @@ import type { CompactionGate } from "../../provider/ProviderAdapter.ts"
 import * as Catalog from "../protocol/Catalog.ts"
 import * as Frame from "../protocol/Frame.ts"
 import type { ErrorInfo } from "../protocol/Message.ts"
-import type { AllowedAlways, OpenCodeConnection, SessionFrame, StreamRestored } from "../server/Connection.ts"
+import type { Heard, OpenCodeConnection } from "../server/Connection.ts"
 import type { Registration } from "../server/Gate.ts"
 import * as Offending from "../turn/Offending.ts"
 import * as Turn from "../turn/Turn.ts"
@@ -23,6 +23,8 @@ import { type Input, make as makeState, running, type State, type Want } from ".
 import * as Enforcement from "./Enforcement.ts"
 import * as Recovery from "./Recovery.ts"
 import type { Started } from "./SessionStart.ts"
+
+export type McpServer = Extract<ProviderEvent, { readonly _tag: "McpStatus" }>["servers"][number]
 
 /** A prompt on its way, with what is known of its arrival. */
 export interface Delivery {
@@ -69,6 +71,12 @@ export interface LiveSession extends Started, Enforcement.Enforced {
     /** Looks for them anew. */
     look: Effect.Effect<unknown>
   }
+  /** Its MCP servers, as they were told ({@link ./McpServers.ts}). */
+  readonly mcp: {
+    told: ReadonlyArray<McpServer>
+    /** Looks at them anew. */
+    look: Effect.Effect<unknown>
+  }
   /** The user knows that the server's clock differs. */
   clockTold: boolean
   /** Set when the scope closes: requests that come now are left to the next resume of the session. */
@@ -103,6 +111,7 @@ export const open = Effect.fnUntraced(function*(
     compactions: new Set(),
     lastOwnId: undefined,
     background: { tasks: new Map(), watched: false, look: Effect.void },
+    mcp: { told: [], look: Effect.void },
     clockTold: false,
     closing: false,
     heard: 0,
@@ -147,7 +156,7 @@ export const tell = (live: LiveSession, events: ReadonlyArray<ProviderEvent>): E
 // --- frames ---
 
 const pump = Effect.fnUntraced(
-  function*(live: LiveSession, frames: Queue.Dequeue<SessionFrame | AllowedAlways | StreamRestored, Cause.Done>) {
+  function*(live: LiveSession, frames: Queue.Dequeue<Heard, Cause.Done>) {
     while (true) {
       const inputs: Array<Input> = []
       const batch = yield* Queue.takeAll(frames)
@@ -162,9 +171,12 @@ const pump = Effect.fnUntraced(
           if (frame.directory !== live.calls.directory) continue
           yield* apply(live, inputs.splice(0))
           yield* enforce(live, Enforcement.allowedAlways(live))
+        } else if (frame._tag === "McpChanged") {
+          if (frame.directory === live.calls.directory) yield* Effect.forkIn(live.mcp.look, live.scope)
         } else {
           yield* apply(live, inputs.splice(0))
           yield* restore(live)
+          yield* Effect.forkIn(live.mcp.look, live.scope)
         }
       }
       if (inputs.length > 0) yield* apply(live, inputs)

@@ -32,7 +32,7 @@ export const make = Effect.fn("OpenCode.startSession")(function*(
   const live = yield* LiveSession.open(connection, instanceId, started, gate)
   Compaction.listen(live, input)
   yield* Queue.offerAll(live.events, ProjectText.warning(started.project.ignored))
-  yield* Effect.forkScoped(McpServers.watch(live))
+  yield* McpServers.watch(live)
   live.background.look = Background.watch(live)
   // A session that is resumed may have left some running.
   yield* Effect.forkScoped(live.background.look)
