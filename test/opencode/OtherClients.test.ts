@@ -1,9 +1,10 @@
-/** P7 on a real external server: other clients of the server weaken what a mode asks about. */
+/** Requests on a real external server: what other clients of it, and answers that go astray, do to them. */
 import { assert, it } from "@effect/vitest"
 import { Effect, Schedule } from "effect"
 import { ThreadId } from "../../src/domain/Ids.ts"
 import { OpenCode } from "../../src/opencode/index.ts"
 import { ModelReply, type ModelScript } from "../../src/testing/index.ts"
+import * as Loopback from "../support/Loopback.ts"
 import * as OpenCodeServer from "../support/OpenCodeServer.ts"
 import { drive } from "../support/OpenCodeSessions.ts"
 
@@ -82,4 +83,27 @@ it.live("P7 opencode: rules that another client has changed are asserted again, 
     yield* driven.session.respondToApproval(request.requestId, { _tag: "AllowOnce" })
     assert.strictEqual((yield* driven.ending)._tag, "TurnCompleted")
     assert.strictEqual(driven.seen.filter(({ _tag }) => _tag === "Warning").length, 1)
+  }).pipe(Effect.scoped, Effect.provide(platform)))
+
+it.live("P6 opencode: an answer that is not found while the session waits for it is an error, and can be given again", () =>
+  Effect.gen(function*() {
+    const server = yield* opened
+    let astray = true
+    const baseUrl = yield* Loopback.between(server.server.baseUrl, ({ url }, response) => {
+      if (!astray || url?.includes("/reply") !== true) return false
+      response.writeHead(404, { "content-type": "application/json" })
+      response.end(JSON.stringify({ _tag: "PermissionNotFoundError", requestID: "per_elsewhere" }))
+      return true
+    })
+    const adapter = yield* OpenCode.make({ baseUrl, password: server.server.password })
+    const driven = yield* drive(yield* adapter.startSession(started(server)))
+    yield* driven.send("run it")
+    const { request } = yield* driven.next("ApprovalRequested")
+    const answer = driven.session.respondToApproval(request.requestId, { _tag: "AllowOnce" })
+    assert.deepInclude(yield* Effect.flip(answer), { _tag: "AgentProtocolError", status: 404 })
+    assert.isFalse(driven.seen.some(({ _tag }) => _tag === "ApprovalSettled"))
+    astray = false
+    yield* answer
+    assert.deepInclude(yield* driven.next("ApprovalSettled"), { by: "user" })
+    assert.strictEqual((yield* driven.ending)._tag, "TurnCompleted")
   }).pipe(Effect.scoped, Effect.provide(platform)))

@@ -1,6 +1,6 @@
 /** What a real OpenCode is told and tells beside turns: titles, models, agents, MCP servers, clocks, other clients. */
 import { assert, layer } from "@effect/vitest"
-import { Clock, Effect, FileSystem } from "effect"
+import { Clock, Deferred, Effect, FileSystem, Stream } from "effect"
 import { ThreadId, TurnId } from "../../src/domain/Ids.ts"
 import type { ProviderEvent } from "../../src/domain/ThreadEvent.ts"
 import type { TurnInput } from "../../src/domain/TurnInput.ts"
@@ -14,6 +14,7 @@ const config = {
     own: { mode: "primary", model: "scripted/scripted-2", variant: "high", prompt: "You have a model of your own." },
     secret: { mode: "primary", hidden: true, prompt: "You are hidden." }
   },
+  command: { otherwise: { template: "Do it otherwise", agent: "own", model: "scripted/scripted-2" } },
   mcp: {
     broken: { type: "local", command: ["/nowhere/server"] },
     off: { type: "local", command: ["/nowhere/server"], enabled: false }
@@ -80,6 +81,25 @@ layer(OpenCodeSessions.layer({ config }), { timeout: "60 seconds", excludeTestSe
       assert.deepInclude(yield* asked("by its own"), { model: "scripted-2", reasoning_effort: "high" })
       assert.deepInclude(yield* asked("by the usual one"), { model: "scripted-1" })
       assert.deepInclude(yield* asked("by the one that is named"), { model: "scripted-1" })
+    }))
+
+  it.effect("opencode: a command that has a model and an agent of its own changes both, which is told in its turn alone", () =>
+    Effect.gen(function*() {
+      const { start } = yield* OpenCodeSessions
+      const driven = yield* start()
+      const changes = () =>
+        driven.seen.flatMap((event) =>
+          event._tag === "ModelChanged" ? [event.model.id] : event._tag === "ModeChanged" ? [event.mode] : []
+        )
+      yield* driven.run("as ever")
+      assert.deepStrictEqual(changes(), [])
+      const { turnId } = yield* driven.run("", { command: { name: "otherwise" } })
+      assert.deepStrictEqual(changes(), ["scripted/scripted-2", "own"])
+      for (const event of driven.seen) {
+        if (event._tag === "ModelChanged" || event._tag === "ModeChanged") assert.strictEqual(event.turnId, turnId)
+      }
+      yield* driven.run("as ever again")
+      assert.lengthOf(changes(), 2)
     }))
 
   it.effect("opencode: subagents and hidden agents answer no turn", () =>
@@ -188,6 +208,34 @@ layer(OpenCodeSessions.layer({ config }), { timeout: "60 seconds", excludeTestSe
       assert.deepStrictEqual(items(other, "UserMessage"), [])
       assert.strictEqual(adapter.provider, "opencode")
       assert.strictEqual((yield* driven.run("from us again"))._tag, "TurnCompleted")
+    }))
+
+  it.effect("P1 opencode: what another client says while our turn runs is an item of that turn, and so is the answer to it", () =>
+    Effect.gen(function*() {
+      const { on, start } = yield* OpenCodeSessions
+      const gate = yield* Deferred.make<void>()
+      yield* on(
+        "from us, slowly",
+        () => ModelReply.text(Stream.make("To us.").pipe(Stream.concat(Stream.fromEffectDrain(Deferred.await(gate)))))
+      )
+      yield* on("they join in", () => ModelReply.text("To them."))
+      const driven = yield* start()
+      yield* driven.run("from us")
+      const other = yield* start({ from: { _tag: "Resume", cursor: yield* cursorOf(driven) } })
+      const turnId = yield* driven.send("from us, slowly")
+      yield* driven.next("ItemDelta")
+      yield* other.next("TurnBegan")
+      yield* other.session.steerTurn({ turnId, ref: undefined, input: { prompt: "they join in" } })
+      const joined = () => items(driven, "UserMessage").map(({ origin, text }) => `${origin}: ${text}`)
+      while (joined().length === 0) yield* driven.next("ItemCompleted")
+      yield* Deferred.succeed(gate, undefined)
+      assert.deepInclude(yield* driven.ending, { _tag: "TurnCompleted", turnId })
+      assert.deepStrictEqual(joined(), ["other-client: they join in"])
+      const said = driven.seen.flatMap((event) =>
+        event._tag === "ItemCompleted" && event.turnId === turnId && "text" in event.item ? [event.item.text] : []
+      )
+      assert.deepStrictEqual(said.toSorted(), ["To them.", "To us.", "they join in"])
+      assert.isFalse(driven.seen.some(({ _tag }) => _tag === "TurnBegan"))
     }))
 })
 

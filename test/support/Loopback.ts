@@ -1,6 +1,13 @@
 /** Small servers on 127.0.0.1 that stand in for a broken or interrupted network. Closed, connections included, with the scope. */
 import { Effect, type Scope } from "effect"
-import { createServer, type RequestListener, type Server as HttpServer } from "node:http"
+import {
+  createServer,
+  type IncomingMessage,
+  request,
+  type RequestListener,
+  type Server as HttpServer,
+  type ServerResponse
+} from "node:http"
 import { connect, createServer as createTcpServer, type Server as TcpServer, type Socket } from "node:net"
 
 /** An HTTP server; answers its URL. */
@@ -13,6 +20,20 @@ export const http = (listener: RequestListener): Effect.Effect<string, never, Sc
         server.close()
       })
   ).pipe(Effect.map(urlOf))
+
+/** Passes requests on to `target`, a URL, but for those that `answer` answers itself. */
+export const between = (target: string, answer: (request: IncomingMessage, response: ServerResponse) => boolean) =>
+  http((incoming, response) => {
+    if (answer(incoming, response)) return
+    const { headers, method, url } = incoming
+    const outgoing = request(new URL(url ?? "/", target), { agent: false, method, headers }, (answered) => {
+      response.writeHead(answered.statusCode ?? 502, answered.headers)
+      answered.pipe(response)
+    })
+    outgoing.on("error", () => response.destroy())
+    response.on("close", () => outgoing.destroy())
+    incoming.pipe(outgoing)
+  })
 
 interface Trap {
   /** What a client says that springs it. */
