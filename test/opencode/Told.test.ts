@@ -210,7 +210,7 @@ layer(OpenCodeSessions.layer({ config }), { timeout: "60 seconds", excludeTestSe
       assert.strictEqual((yield* driven.run("from us again"))._tag, "TurnCompleted")
     }))
 
-  it.effect("P1 opencode: what another client says while our turn runs is an item of that turn, and so is the answer to it", () =>
+  it.effect("P1 opencode: what another client says while our turn runs is an item of that turn, and the answer to it is a turn of its own", () =>
     Effect.gen(function*() {
       const { on, start } = yield* OpenCodeSessions
       const gate = yield* Deferred.make<void>()
@@ -231,11 +231,15 @@ layer(OpenCodeSessions.layer({ config }), { timeout: "60 seconds", excludeTestSe
       yield* Deferred.succeed(gate, undefined)
       assert.deepInclude(yield* driven.ending, { _tag: "TurnCompleted", turnId })
       assert.deepStrictEqual(joined(), ["other-client: they join in"])
-      const said = driven.seen.flatMap((event) =>
-        event._tag === "ItemCompleted" && event.turnId === turnId && "text" in event.item ? [event.item.text] : []
-      )
-      assert.deepStrictEqual(said.toSorted(), ["To them.", "To us.", "they join in"])
-      assert.isFalse(driven.seen.some(({ _tag }) => _tag === "TurnBegan"))
+      const began = yield* driven.next("TurnBegan")
+      assert.strictEqual(began.cause, "other-client")
+      assert.deepInclude(yield* driven.ending, { _tag: "TurnCompleted", turnId: began.turnId })
+      const said = (turnId: TurnId) =>
+        driven.seen.flatMap((event) =>
+          event._tag === "ItemCompleted" && event.turnId === turnId && "text" in event.item ? [event.item.text] : []
+        )
+      assert.deepStrictEqual(said(turnId).toSorted(), ["To us.", "they join in"])
+      assert.deepStrictEqual(said(began.turnId), ["To them."])
     }))
 })
 

@@ -76,7 +76,7 @@ export const failureOf = ({ name, data }: ErrorInfo): TurnFailure => {
 }
 
 /** The answer is finished, asks for no tool, answers everything that we sent, and we heard all of it. */
-const isClear = (turn: Turn): boolean => {
+export const isClear = (turn: Turn): boolean => {
   const { holed, last, prompts } = turn
   return !holed && last !== undefined &&
     (last.error !== undefined ||

@@ -84,8 +84,8 @@ export interface State {
   /** Messages of ours, and what they say: OpenCode repeats it after an overflow. */
   readonly own: ReadonlySet<string>
   readonly said: ReadonlySet<string>
-  /** Parts of another client's messages that were told. */
-  readonly foreign: ReadonlySet<string>
+  /** Parts of another client's messages that were told, and the messages. */
+  readonly foreign: ReadonlyMap<string, string>
   /** The model and the agent that were last told of. */
   readonly using: Using | undefined
   readonly usage: ReadonlyMap<string, Usage>
@@ -121,7 +121,7 @@ export const make = (root: string, policy: Policy, lastMessageId: string | undef
   compactions: new Set(),
   own: new Set(),
   said: new Set(),
-  foreign: new Set(),
+  foreign: new Map(),
   using: undefined,
   usage: new Map(),
   requests: new Map(),

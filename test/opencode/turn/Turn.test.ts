@@ -426,6 +426,34 @@ describe("OpenCode turn", () => {
     assert.deepStrictEqual(wants.map(({ _tag }) => _tag), ["Accepted", "Ended", "Accepted"])
   })
 
+  it("P1 opencode: the answer to what another client said in our turn is of our turn only while ours is unfinished", () => {
+    const theirs = text(3, "from them")
+    const during = (own: object, parentID: string) =>
+      run(start, [
+        sending(id(1)),
+        user(1),
+        busy,
+        answer(2, { ...own, parentID: id(1) }),
+        user(3),
+        theirs,
+        answer(4, { ...done, parentID }),
+        text(4, "to them", 1),
+        idle
+      ])
+    const ended = (events: ReadonlyArray<ProviderEvent>) =>
+      events.flatMap((event) =>
+        event._tag === "TurnCompleted" || event._tag === "TurnBegan" ? [`${event._tag} ${event.turnId}`] : []
+      )
+    const apart = during(done, id(3)).events
+    assert.deepStrictEqual(ended(apart), [`TurnCompleted ${turnId}`, `TurnBegan ${id(3)}`, `TurnCompleted ${id(3)}`])
+    assert.deepStrictEqual(
+      apart.flatMap((event) => event._tag === "ItemCompleted" ? [event.turnId] : []),
+      [turnId, TurnId.make(id(3))]
+    )
+    const joint = during({ finish: "tool-calls", time: { completed: 1 } }, id(3)).events
+    assert.deepStrictEqual(ended(joint), [`TurnCompleted ${turnId}`])
+  })
+
   it("P4 opencode: an unknown frame is kept, a known one of the wrong shape too", () => {
     const frame = (type: string, properties: unknown) =>
       Frame.decode({ _tag: "Frame", sessionId: root, type, properties })
