@@ -38,7 +38,11 @@ export const make = (quirks: ReadonlyArray<string> = [], base: Profile.Profile =
     })
   }
   return {
-    layer: Acp.layer(profile, { binary: process.execPath, env: { [variable]: folder } }),
+    layer: Acp.layer(profile, {
+      binary: process.execPath,
+      // Each rule starts it afresh, so its modules are compiled once.
+      env: { [variable]: folder, NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"] }
+    }),
     fixture,
     dispose: () => rmSync(folder, { recursive: true, force: true })
   }

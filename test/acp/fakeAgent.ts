@@ -17,7 +17,8 @@ import { randomUUID } from "node:crypto"
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join, resolve } from "node:path"
 import { createInterface } from "node:readline"
-import { PlainPrompts } from "../../src/testing/Conformance.ts"
+// By its file: an agent that loads the library takes a second of the machine for each start.
+import * as PlainPrompts from "../../src/testing/conformance/PlainPrompts.ts"
 
 interface Frame {
   readonly id?: number
@@ -45,6 +46,8 @@ let turn: { readonly id: number | undefined; readonly stop: () => void } | undef
 let loggedIn = false
 let asked = 0
 let calls = 0
+/** What it says before it hears the next request. */
+let owed = () => {}
 const waiting = new Map<number, (result: NonNullable<Frame["result"]>) => void>()
 
 const save = () => writeFileSync(fileOf(session.id), JSON.stringify(session))
@@ -85,7 +88,7 @@ interface Call {
   readonly locations?: ReadonlyArray<object>
 }
 
-const act = (call: Call, act: () => void) => {
+const act = (call: Call, act: () => void, then = answer) => {
   const toolCallId = `call-${++calls}`
   if (!has("secretive")) {
     tell({ sessionUpdate: "tool_call", toolCallId, status: "pending", ...call, title: "Tool", rawInput: {} })
@@ -95,9 +98,16 @@ const act = (call: Call, act: () => void) => {
     const allowed = outcome.optionId === "once"
     if (allowed) act()
     tell({ sessionUpdate: "tool_call_update", toolCallId, status: allowed ? "completed" : "failed" })
-    answer(allowed ? "Done." : "Then not.")
+    then(allowed ? "Done." : "Then not.")
   })
 }
+
+const run = (command: string, then?: (words: string) => void) =>
+  act(
+    { title: "Shell", kind: "execute", rawInput: { command } },
+    () => execSync(command, { cwd: session.cwd }),
+    then
+  )
 
 const start = (id: number | undefined, prompt: ReadonlyArray<string>) => {
   const before = [...session.history]
@@ -121,10 +131,11 @@ const start = (id: number | undefined, prompt: ReadonlyArray<string>) => {
     case "Recall":
       return answer([...before, ...prompt.slice(0, -1)].join("\n") || "Nothing.")
     case "Run":
-      return act(
-        { title: "Shell", kind: "execute", rawInput: { command: plain.what } },
-        () => execSync(plain.what, { cwd: session.cwd })
-      )
+      return run(plain.what)
+    case "Loop": {
+      const again = () => turn?.id === id && run(plain.what, again)
+      return again()
+    }
     case "Edit": {
       const path = resolve(session.cwd, plain.what)
       return act(
@@ -164,7 +175,7 @@ const find = (id: number | undefined, method: string, wanted: string, cwd: strin
   }
   session = { ...JSON.parse(readFileSync(fileOf(wanted), "utf8")), cwd }
   write({ id, result: { modes } })
-  if (method === "session/load") setTimeout(() => session.history.forEach(say), 30)
+  if (method === "session/load") owed = () => session.history.forEach(say)
 }
 
 const page = (after: string | undefined) => {
@@ -179,6 +190,9 @@ const handle = ({ id, method, params, result }: Frame) => {
     waiting.delete(id ?? 0)
     return result === undefined ? undefined : then?.(result)
   }
+  const late = owed
+  owed = () => {}
+  late()
   switch (method) {
     case "initialize": {
       const sessionCapabilities = { ...(has("load") ? {} : { resume: {} }), ...(has("secretive") ? { list: {} } : {}) }
