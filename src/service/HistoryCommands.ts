@@ -1,0 +1,164 @@
+/**
+ * What reads and keeps what a thread has been: events, transcripts, snapshots, and deliveries to hooks.
+ *
+ * @since 0.1.0
+ */
+import { Schema } from "effect"
+import { InstanceId, ThreadId, TurnId } from "../domain/Ids.ts"
+import { ProjectConfig } from "../domain/ProjectConfig.ts"
+import { RuntimeMode } from "../domain/RuntimeMode.ts"
+import { SnapshotRef } from "../domain/Snapshot.ts"
+import { Text, WellFormed } from "../domain/WellFormed.ts"
+import { OneThread } from "./ThreadCommands.ts"
+
+/**
+ * Of `streamEvents`.
+ *
+ * @category commands
+ * @since 0.1.0
+ */
+export const StreamEvents = Schema.Struct({
+  threadId: ThreadId,
+  /** `seq` of the last event that is known. Default 0: from the start. */
+  after: Schema.optional(Schema.Natural)
+})
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface StreamEvents extends Schema.Schema.Type<typeof StreamEvents> {}
+
+/**
+ * Of `readTranscript`.
+ *
+ * @category commands
+ * @since 0.1.0
+ */
+export const ReadTranscript = Schema.Struct({
+  threadId: ThreadId,
+  /** The last turn that is known. Default: from the start. */
+  after: Schema.optional(TurnId),
+  /** Default 100. */
+  limit: Schema.optional(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 1000 })))
+})
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface ReadTranscript extends Schema.Schema.Type<typeof ReadTranscript> {}
+
+/**
+ * Of `streamTranscript`.
+ *
+ * @category commands
+ * @since 0.1.0
+ */
+export const StreamTranscript = Schema.Struct({
+  threadId: ThreadId,
+  /** The last turn that is known. Default: from the start. */
+  after: Schema.optional(TurnId)
+})
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface StreamTranscript extends Schema.Schema.Type<typeof StreamTranscript> {}
+
+/**
+ * A snapshot and the shape that it is wanted in.
+ *
+ * @category commands
+ * @since 0.1.0
+ */
+export const ExportSnapshot = Schema.Struct({
+  snapshot: SnapshotRef,
+  format: Schema.Literals(["markdown", "jsonl", "opencode"])
+})
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface ExportSnapshot extends Schema.Schema.Type<typeof ExportSnapshot> {}
+
+/**
+ * One snapshot, or all of a thread.
+ *
+ * @category commands
+ * @since 0.1.0
+ */
+export const PurgeSnapshots = Schema.Union([Schema.Struct({ snapshotId: WellFormed }), OneThread])
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type PurgeSnapshots = typeof PurgeSnapshots.Type
+
+/**
+ * Of the archive's `restore`.
+ *
+ * @category commands
+ * @since 0.1.0
+ */
+export const RestoreThread = Schema.Struct({
+  snapshot: SnapshotRef,
+  /** A new thread. */
+  threadId: ThreadId,
+  /** Default: the instance that the snapshot is of. */
+  instanceId: Schema.optional(InstanceId),
+  /** Absolute path. Default: the directory that the snapshot is of. */
+  directory: Schema.optional(WellFormed),
+  runtimeMode: Schema.optional(RuntimeMode),
+  /** Default: what the instance, the app's `trust`, or the mode says. */
+  projectConfig: Schema.optional(ProjectConfig),
+  title: Schema.optional(Text)
+})
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface RestoreThread extends Schema.Schema.Type<typeof RestoreThread> {}
+
+/**
+ * Deliveries that were given up, of one hook or of all.
+ *
+ * @category commands
+ * @since 0.1.0
+ */
+export const GivenUpDeliveries = Schema.Struct({
+  /** The hook's name. Default: all hooks. */
+  hook: Schema.optional(WellFormed),
+  /** At most so many, 1 to 1000. Default 100. */
+  limit: Schema.optional(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 1000 }))),
+  /** `next` of the page before. */
+  after: Schema.optional(WellFormed)
+})
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface GivenUpDeliveries extends Schema.Schema.Type<typeof GivenUpDeliveries> {}
+
+/**
+ * Which deliveries to send again.
+ *
+ * @category commands
+ * @since 0.1.0
+ */
+export const ResendDeliveries = Schema.Struct({
+  hook: WellFormed,
+  /** Default: every one of the hook that was given up. */
+  eventId: Schema.optional(WellFormed)
+})
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface ResendDeliveries extends Schema.Schema.Type<typeof ResendDeliveries> {}

@@ -1,0 +1,226 @@
+/**
+ * What can go wrong with what makes, moves and ends threads and their sessions.
+ *
+ * @since 0.1.0
+ */
+import { Schema } from "effect"
+import * as Adapter from "../provider/AdapterError.ts"
+import * as Store from "../store/StoreError.ts"
+import { epoch, found, start, stored } from "./errorGroups.ts"
+import * as Service from "./ServiceError.ts"
+
+/** Of cutting a conversation at a turn. */
+const cut = [
+  ...start,
+  Adapter.TurnNotInSession,
+  Service.ThreadNotFound,
+  Service.TurnNotFound,
+  Service.TurnInProgress,
+  Service.CompactionInProgress,
+  Service.HookReentrant,
+  Store.TurnUnreadable
+] as const
+
+/**
+ * Of making a session live.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export const StartErrors = Schema.Union(start)
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type StartErrors = typeof StartErrors.Type
+
+/**
+ * Of `startSession`.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export const StartSessionErrors = Schema.Union([
+  Service.InputInvalid,
+  ...start,
+  Service.StartIncomplete,
+  Service.TurnInProgress,
+  Service.CompactionInProgress,
+  Service.HookReentrant
+])
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type StartSessionErrors = typeof StartSessionErrors.Type
+
+/**
+ * Of `createThread`.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export const CreateErrors = Schema.Union([
+  Service.InputInvalid,
+  Service.ThreadExists,
+  Service.InstanceNotFound,
+  Service.DirectoryInvalid,
+  ...stored
+])
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type CreateErrors = typeof CreateErrors.Type
+
+/**
+ * Of `stopSession` and `deleteThread`.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export const StopErrors = Schema.Union([
+  Service.InputInvalid,
+  Service.ThreadNotFound,
+  Service.HookReentrant,
+  ...epoch
+])
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type StopErrors = typeof StopErrors.Type
+
+/**
+ * Of `resetThread`.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export const ResetErrors = Schema.Union([
+  Service.InputInvalid,
+  ...start,
+  Service.ThreadNotFound,
+  Service.CompactionInProgress,
+  Service.HookReentrant
+])
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type ResetErrors = typeof ResetErrors.Type
+
+/**
+ * Of `compactThread`.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export const CompactErrors = Schema.Union([
+  Service.InputInvalid,
+  ...start,
+  Adapter.GateMissing,
+  Service.ThreadNotFound,
+  Service.TurnInProgress,
+  Service.CompactionInProgress,
+  Service.CompactionRefused,
+  Service.HookReentrant
+])
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type CompactErrors = typeof CompactErrors.Type
+
+/**
+ * Of `forkThread`.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export const ForkErrors = Schema.Union([
+  Service.InputInvalid,
+  ...cut,
+  Service.ThreadExists
+])
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type ForkErrors = typeof ForkErrors.Type
+
+/**
+ * Of `rewindThread`.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export const RewindErrors = Schema.Union([Service.InputInvalid, ...cut])
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type RewindErrors = typeof RewindErrors.Type
+
+/**
+ * Of `listSessions`.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export const ListSessionsErrors = Schema.Union([
+  Service.InputInvalid,
+  Service.InstanceNotFound,
+  Service.DirectoryInvalid,
+  Adapter.CapabilityMissing,
+  ...found,
+  Store.StoreFailed
+])
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type ListSessionsErrors = typeof ListSessionsErrors.Type
+
+/**
+ * Of `adoptSession`.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export const AdoptErrors = Schema.Union([
+  Service.InputInvalid,
+  ...start,
+  Service.ThreadExists,
+  Service.SessionTaken,
+  Service.HookReentrant
+])
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type AdoptErrors = typeof AdoptErrors.Type
+
+/**
+ * Of lists.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export const ListErrors = Schema.Union([Service.InputInvalid, Store.StoreFailed])
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type ListErrors = typeof ListErrors.Type

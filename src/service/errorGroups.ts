@@ -1,0 +1,46 @@
+/**
+ * Errors that several operations have in common, as lists to make unions of.
+ */
+import * as Adapter from "../provider/AdapterError.ts"
+import * as Store from "../store/StoreError.ts"
+import * as Service from "./ServiceError.ts"
+
+export const agent = [
+  Adapter.AgentUnauthorized,
+  Adapter.AgentUnreachable,
+  Adapter.AgentProtocolError,
+  Adapter.LoginRequired
+] as const
+export const stored = [Store.StoreFailed, Store.ThreadUnreadable] as const
+export const epoch = [...stored, Store.EpochFenced] as const
+
+/** Of getting an agent that runs. */
+export const found = [
+  Adapter.AgentNotFound,
+  Adapter.AgentNotExecutable,
+  Adapter.AgentStartFailed,
+  Adapter.AgentTooOld,
+  Adapter.AgentTooNew,
+  Adapter.AgentMisconfigured,
+  ...agent
+] as const
+
+/** Of making a session live, in any operation that does. */
+export const start = [
+  ...found,
+  Adapter.SessionMissing,
+  Adapter.SessionInUse,
+  Adapter.CursorRejected,
+  Adapter.CopyRejected,
+  Adapter.CapabilityMissing,
+  Adapter.DirectoryUnreachable,
+  Adapter.DirectoryUnsupported,
+  Adapter.PolicyUnenforceable,
+  Adapter.SetupRefused,
+  Adapter.ModelUnavailable,
+  Service.InstanceNotFound,
+  Service.DirectoryInvalid,
+  Service.LimitUnenforceable,
+  Service.ThreadStopping,
+  ...epoch
+] as const
