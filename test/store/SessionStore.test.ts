@@ -346,21 +346,29 @@ describe("SessionStore: opening", () => {
       assert.strictEqual(hash(filename), before)
     }))
 
-  it.effect("P3 store: a store with a layout from before the first release is refused and left as it is", () =>
-    Effect.gen(function*() {
-      const filename = yield* temporaryFile
-      yield* sqlite(
-        filename,
-        `PRAGMA journal_mode = WAL;
-         CREATE TABLE eca_migrations (migration_id INTEGER PRIMARY KEY, created_at TEXT, name TEXT NOT NULL);
-         INSERT INTO eca_migrations VALUES (1, '', 'threads'), (2, '', 'cursors'), (9, '', 'compaction_policies');
-         CREATE TABLE eca_threads (thread_id TEXT PRIMARY KEY NOT NULL)`
-      )
-      const before = hash(filename)
-      const error = yield* opening(filename)
-      assert.deepInclude(error, { _tag: "StoreOlder", found: 9, retryable: false })
-      assert.strictEqual(hash(filename), before)
-    }))
+  for (
+    const [what, rows, found] of [
+      ["of many migrations", "(1, '', 'threads'), (2, '', 'cursors'), (9, '', 'compaction_policies')", 9],
+      ["of two", "(1, '', 'layout'), (2, '', 'erasures')", 2]
+    ] as const
+  ) {
+    it.effect(`P3 store: a store with a layout from before the first release, ${what}, is refused and left as it is`, () =>
+      Effect.gen(function*() {
+        const filename = yield* temporaryFile
+        yield* sqlite(
+          filename,
+          `PRAGMA journal_mode = WAL;
+           CREATE TABLE eca_migrations (migration_id INTEGER PRIMARY KEY, created_at TEXT, name TEXT NOT NULL);
+           INSERT INTO eca_migrations VALUES ${rows};
+           CREATE TABLE eca_threads (thread_id TEXT PRIMARY KEY NOT NULL)`
+        )
+        const before = hash(filename)
+        assert.deepInclude(yield* opening(filename), { _tag: "StoreOlder", found, retryable: false })
+        assert.strictEqual(hash(filename), before)
+      }))
+  }
+
+  it("the first release has one migration", () => assert.strictEqual(migrations.supported, 1))
 
   it.effect("P8 store: a store has one owner at a time", () =>
     Effect.gen(function*() {

@@ -174,8 +174,7 @@ const erasures = Effect.gen(function*() {
 })
 
 const migrations: Readonly<Record<string, Effect.Effect<void, SqlError.SqlError, SqlClient.SqlClient>>> = {
-  "0001_layout": Effect.all([threads, turns, events, ownership, hooks, snapshots], { discard: true }),
-  "0002_erasures": erasures
+  "0001_tables": Effect.all([threads, turns, events, ownership, hooks, snapshots, erasures], { discard: true })
 }
 
 /** What each migration of this release is called, by its id. */
