@@ -4,10 +4,21 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Predicate, type Schema } from "effect"
+import { readFileSync } from "node:fs"
+import * as acp from "../../src/acp/index.ts"
+import * as adapter from "../../src/adapter/index.ts"
+import * as claude from "../../src/claude/index.ts"
+import * as codex from "../../src/codex/index.ts"
 import * as Ids from "../../src/domain/Ids.ts"
+import * as hooks from "../../src/hooks/index.ts"
+import * as root from "../../src/index.ts"
+import * as opencode from "../../src/opencode/index.ts"
+import * as protocol from "../../src/protocol.ts"
 import * as AdapterError from "../../src/provider/AdapterError.ts"
+import * as provider from "../../src/provider/index.ts"
 import * as Errors from "../../src/service/OperationErrors.ts"
 import * as ServiceError from "../../src/service/ServiceError.ts"
+import * as store from "../../src/store/index.ts"
 import * as StoreError from "../../src/store/StoreError.ts"
 import * as SnapshotError from "../../src/transcript/SnapshotError.ts"
 
@@ -20,19 +31,31 @@ const turnId = Ids.TurnId.make("turn")
 interface ErrorClass {
   readonly identifier: string
   readonly ast: Schema.Top["ast"]
-  readonly fields: { readonly _tag: Schema.Top }
+  readonly fields: { readonly [name: string]: Schema.Top }
 }
 
 const isErrorClass = (u: unknown): u is ErrorClass =>
-  Predicate.isFunction(u) && Predicate.hasProperty(u, "identifier") && Predicate.hasProperty(u, "fields")
+  Predicate.isFunction(u) && u.prototype instanceof Error && Predicate.hasProperty(u, "fields")
 
-const classes = [AdapterError, ServiceError, StoreError, SnapshotError]
-  .flatMap((module) => Object.entries<unknown>({ ...module }))
-  .flatMap(([name, value]) => isErrorClass(value) ? [[name, value] as const] : [])
+const isModule = (u: unknown): u is object =>
+  Predicate.isObject(u) && Object.prototype.toString.call(u) === "[object Module]"
+
+/** The error classes of a module and of those that it exports under a name. */
+const errorsOf = (module: object): ReadonlyArray<readonly [name: string, error: ErrorClass]> =>
+  Object.entries<unknown>({ ...module }).flatMap(([name, value]) =>
+    isModule(value) ? errorsOf(value) : isErrorClass(value) ? [[name, value] as const] : []
+  )
+
+/** Every error class that an app can import, but for those of its tests. */
+const classes = new Map(
+  [root, protocol, provider, adapter, store, hooks, acp, claude, codex, opencode].flatMap(errorsOf)
+)
+
+const isHidden = (field: Schema.Top) => field.ast.annotations?.["effect-coding-agents/hidden"] === true
 
 describe("errors", () => {
   it("each has a namespaced identifier and an HTTP status", () => {
-    assert.isAbove(classes.length, 45)
+    assert.isAbove(classes.size, 75)
     for (const [name, { ast, identifier }] of classes) {
       assert.strictEqual(identifier, `effect-coding-agents/${name}`)
       assert.match(String(ast.annotations?.["httpApiStatus"]), /^[45]\d\d$/, name)
@@ -40,13 +63,29 @@ describe("errors", () => {
   })
 
   it("each union of an operation has InputInvalid, and only errors of ours", () => {
-    const known = new Set(classes.map(([, { ast }]) => ast))
+    const known = new Set(Array.from(classes.values(), ({ ast }) => ast))
     for (const [name, value] of Object.entries(Errors)) {
       const members = value.members.map(({ ast }) => ast)
       assert.isTrue(members.every((ast) => known.has(ast)), name)
       assert.strictEqual(new Set(members).size, members.length, `${name} names an error twice`)
       if (name !== "StartErrors") assert.include(members, ServiceError.InputInvalid.ast, name)
     }
+  })
+
+  it("each of an operation is in the table of docs/service.md, with its status", () => {
+    const document = readFileSync(new URL("../../docs/service.md", import.meta.url), "utf8")
+    const rows = Array.from(
+      document.matchAll(/^\| ((?:`\w+`(?:, )?)+) \| (\d{3}) \|/gm),
+      ([, names = "", status]) => Array.from(names.matchAll(/\w+/g), ([name]) => `${name} ${status}`)
+    )
+    const ofOperations = new Set<Schema.Top["ast"]>(
+      Object.values(Errors).flatMap(({ members }) => members.map(({ ast }) => ast))
+    )
+    const expected = Array.from(classes).flatMap(([name, { ast }]) =>
+      ofOperations.has(ast) ? [`${name} ${String(ast.annotations?.["httpApiStatus"])}`] : []
+    )
+    assert.isAbove(expected.length, 50)
+    assert.deepStrictEqual(expected.filter((row) => !rows.flat().includes(row)), [])
   })
 
   it("P14 errors: the public form of none holds output, causes or paths of the host", () => {
@@ -62,16 +101,30 @@ describe("errors", () => {
       new AdapterError.PolicyUnenforceable({ instanceId, runtimeMode: "full-access", effective: [secret] }),
       new AdapterError.TurnRefused({ turnId, name: "Refused", reason: secret }),
       new AdapterError.GateMissing({ instanceId, missing: secret }),
+      new AdapterError.AgentMisconfigured({ instanceId, setting: "permission", found: { secret } }),
+      new AdapterError.CopyRejected({ instanceId, outcome: "Malformed", found: secret }),
       new StoreError.StoreCorrupt({ filename: secret, code: "SQLITE_CORRUPT" }),
       new StoreError.StoreLocked({ filename: secret }),
       new StoreError.StoreUnwritable({ filename: secret, code: "SQLITE_READONLY" }),
+      new StoreError.StoreExposed({ filename: secret, reason: "folder-writable" }),
       new StoreError.StoreOwned({ host: secret, pid: 7, since: 1 }),
       new StoreError.StoreFailed({ operation: "read", reason: "Unknown", cause: new Error(secret) }),
       new SnapshotError.SnapshotNotWritten({ failure: { snapshotId: "s", code: "ENOENT", message: secret } }),
       new SnapshotError.SnapshotCorrupt({ path: secret, what: "manifest" }),
       new SnapshotError.SnapshotNewer({ path: secret, found: 2, supported: 1 }),
-      new SnapshotError.SnapshotUnreadable({ path: secret, code: "EACCES" })
+      new SnapshotError.SnapshotUnreadable({ path: secret, code: "EACCES" }),
+      new adapter.StdioPeer.PeerClosed({ operation: "prompt", tail: secret }),
+      new adapter.StdioPeer.PeerRefused({ operation: "prompt", reason: secret, data: { secret } }),
+      new hooks.CommandHook.CommandNotStarted({ command: secret, directory: secret, code: "ENOENT" }),
+      new hooks.CommandHook.CommandFailed({ command: secret, exitCode: 1, stderr: secret }),
+      new hooks.CommandHook.CommandAnswerInvalid({ command: secret, stdout: secret })
     ]
+    // Each that has something to hide is among them.
+    const hiding = Array.from(classes).flatMap(([name, { fields }]) =>
+      Object.values(fields).some(isHidden) ? [name] : []
+    )
+    const shown = new Set<string>(errors.map(({ _tag }) => _tag))
+    assert.deepStrictEqual(hiding.filter((name) => !shown.has(name)), [])
     for (const error of errors) {
       const told = ServiceError.toPublic(error)
       assert.strictEqual(told._tag, error._tag)

@@ -12,6 +12,7 @@
  */
 import { Effect, Option, Schema } from "effect"
 import type { EventOf, LifecycleEvent } from "../../domain/LifecycleEvent.ts"
+import { hidden } from "../../domain/PublicError.ts"
 import { wordsOf } from "../../domain/TurnInput.ts"
 import { allow, type ApprovalVerdict, decide, veto } from "../LifecycleHooks.ts"
 import * as ClaudeAnswer from "./claudeAnswer.ts"
@@ -29,13 +30,17 @@ export class CommandAnswerInvalid
   extends Schema.TaggedError<CommandAnswerInvalid>("effect-coding-agents/CommandAnswerInvalid")(
     "CommandAnswerInvalid",
     {
-      command: Schema.String,
+      command: hidden(Schema.String),
       /** The start of it. */
-      stdout: Schema.String
-    }
+      stdout: hidden(Schema.String)
+    },
+    { httpApiStatus: 502 }
   )
 {
   readonly retryable = true
+  get publicMessage() {
+    return "A hook's command gave an unusable answer"
+  }
   override get message() {
     return `${this.command} gave an unusable answer (print one JSON object, or plain text): ${
       this.stdout.slice(0, 200)

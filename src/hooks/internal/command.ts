@@ -11,6 +11,7 @@
 import { type Duration, Effect, Exit, Fiber, Option, Redacted, Schema, Scope, Stream } from "effect"
 import type { PlatformError } from "effect/PlatformError"
 import { ChildProcess, type ChildProcessSpawner } from "effect/process"
+import { hidden } from "../../domain/PublicError.ts"
 import { errorCode } from "../../process/ErrorCode.ts"
 import * as ProcessGroup from "../../process/ProcessGroup.ts"
 
@@ -56,17 +57,23 @@ export interface CommandOptions {
  */
 export class CommandNotStarted
   extends Schema.TaggedError<CommandNotStarted>("effect-coding-agents/CommandNotStarted")("CommandNotStarted", {
-    command: Schema.String,
-    directory: Schema.optionalKey(Schema.String),
+    command: hidden(Schema.String),
+    directory: hidden(Schema.optionalKey(Schema.String)),
     code: Schema.String
-  })
+  }, { httpApiStatus: 503 })
 {
   readonly retryable = true
+  get publicMessage() {
+    return `A hook's command cannot be started (${this.code})`
+  }
   override get message() {
     const where = this.directory === undefined ? "" : ` in ${this.directory}`
     return `${this.command} cannot be started${where} (${this.code}); check its path and permissions`
   }
 }
+
+const ending = (exitCode: number | undefined) =>
+  exitCode === undefined ? "was ended by a signal" : `ended with exit code ${exitCode}`
 
 /**
  * The command ended with an exit code that means failure. Without an `exitCode` a signal ended it.
@@ -76,17 +83,19 @@ export class CommandNotStarted
  */
 export class CommandFailed
   extends Schema.TaggedError<CommandFailed>("effect-coding-agents/CommandFailed")("CommandFailed", {
-    command: Schema.String,
+    command: hidden(Schema.String),
     exitCode: Schema.optionalKey(Schema.Int),
     /** Its end. */
-    stderr: Schema.String
-  })
+    stderr: hidden(Schema.String)
+  }, { httpApiStatus: 502 })
 {
   readonly retryable = true
+  get publicMessage() {
+    return `A hook's command ${ending(this.exitCode)}`
+  }
   override get message() {
-    const how = this.exitCode === undefined ? "was ended by a signal" : `ended with exit code ${this.exitCode}`
     const said = this.stderr.trim().slice(-1000)
-    return `${this.command} ${how}${said === "" ? "" : `: ${said}`}`
+    return `${this.command} ${ending(this.exitCode)}${said === "" ? "" : `: ${said}`}`
   }
 }
 

@@ -13,7 +13,7 @@ export class WebhookRefused
   extends Schema.TaggedError<WebhookRefused>("effect-coding-agents/WebhookRefused")("WebhookRefused", {
     hook: Schema.String,
     status: Schema.Int
-  })
+  }, { httpApiStatus: 502 })
 {
   readonly retryable = true
   override get message() {
@@ -27,9 +27,9 @@ export class WebhookRefused
  * @since 0.1.0
  * @category errors
  */
-export class WebhookGone
-  extends Schema.TaggedError<WebhookGone>("effect-coding-agents/WebhookGone")("WebhookGone", { hook: Schema.String })
-{
+export class WebhookGone extends Schema.TaggedError<WebhookGone>("effect-coding-agents/WebhookGone")("WebhookGone", {
+  hook: Schema.String
+}, { httpApiStatus: 410 }) {
   readonly retryable = false
   override get message() {
     return `The receiver of the webhook ${this.hook} wants no more events (status 410)`
@@ -46,7 +46,7 @@ export class WebhookUnreachable
   extends Schema.TaggedError<WebhookUnreachable>("effect-coding-agents/WebhookUnreachable")("WebhookUnreachable", {
     hook: Schema.String,
     code: Schema.String
-  })
+  }, { httpApiStatus: 503 })
 {
   readonly retryable = true
   override get message() {
@@ -63,7 +63,8 @@ export class WebhookUnreachable
 export class WebhookSecretInvalid
   extends Schema.TaggedError<WebhookSecretInvalid>("effect-coding-agents/WebhookSecretInvalid")(
     "WebhookSecretInvalid",
-    {}
+    {},
+    { httpApiStatus: 500 }
   )
 {
   readonly retryable = false
@@ -82,7 +83,7 @@ export class WebhookSecretInvalid
 export class WebhookUntrusted
   extends Schema.TaggedError<WebhookUntrusted>("effect-coding-agents/WebhookUntrusted")("WebhookUntrusted", {
     reason: Schema.Literals(["header", "time", "signature"])
-  })
+  }, { httpApiStatus: 401 })
 {
   readonly retryable = false
   override get message() {
@@ -101,7 +102,8 @@ export class WebhookAnswerInvalid
     "WebhookAnswerInvalid",
     {
       hook: Schema.String
-    }
+    },
+    { httpApiStatus: 502 }
   )
 {
   readonly retryable = false

@@ -13,7 +13,7 @@ import type { Prompts } from "./Prompts.ts"
  * @category errors
  * @since 0.1.0
  */
-export class Violated extends Schema.TaggedError<Violated>()("Violated", {
+export class Violated extends Schema.TaggedError<Violated>("effect-coding-agents/Violated")("Violated", {
   expected: Schema.String,
   seen: Schema.Unknown
 }) {}
@@ -24,7 +24,9 @@ export class Violated extends Schema.TaggedError<Violated>()("Violated", {
  * @category errors
  * @since 0.1.0
  */
-export class NotChecked extends Schema.TaggedError<NotChecked>()("NotChecked", { missing: Schema.String }) {
+export class NotChecked extends Schema.TaggedError<NotChecked>("effect-coding-agents/NotChecked")("NotChecked", {
+  missing: Schema.String
+}) {
   override get message() {
     return `Not checked: the fixture has no ${this.missing}`
   }
@@ -94,7 +96,12 @@ export const need = <K extends keyof Controls>(
   return found === undefined || found === null ? Effect.fail(new NotChecked({ missing: name })) : Effect.succeed(found)
 }
 
-/** The fixture's prompt of that name. */
+/**
+ * The fixture's prompt of that name.
+ *
+ * @category checks
+ * @since 0.1.0
+ */
 export const needPrompt = <K extends keyof Prompts>(
   prompts: Prompts,
   name: K
