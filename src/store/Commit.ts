@@ -4,6 +4,8 @@
  * The ledger of turns is a projection of the events. `TurnStarted` moves a turn from `intent` to `accepted`; `TurnBegan`
  * adds one that is accepted; a terminal event moves it from either to its outcome; `TurnReconciled` notes that it was compared with the agent's history.
  * `TurnRestored` does not touch the ledger. `SessionEnded` stops the thread and clears its due time.
+ *
+ * @since 0.1.0
  */
 import type { Array as Arr } from "effect"
 import type { Epoch, ThreadId, TurnId } from "../domain/Ids.ts"

@@ -1,6 +1,8 @@
 /**
  * Lifecycle events, derived from the durable events that record them. Their ids are hashes, the same on every delivery
  * and after a restart.
+ *
+ * @since 0.1.0
  */
 import { Struct } from "effect"
 import { hash } from "node:crypto"

@@ -1,5 +1,7 @@
 /**
  * How much of a thread's log is kept, and what is known of the part that was removed.
+ *
+ * @since 0.1.0
  */
 import type { ThreadId } from "../domain/Ids.ts"
 

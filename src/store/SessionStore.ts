@@ -14,6 +14,8 @@
  *
  * Reading is total, row by row. A thread or a turn that cannot be read fails on its own, or is reported beside the
  * others; an event that cannot be read comes as `Unrecognized`.
+ *
+ * @since 0.1.0
  */
 import { Context, Effect, Layer, type Option } from "effect"
 import type { SqlClient } from "effect/sql"

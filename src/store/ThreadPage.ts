@@ -1,5 +1,7 @@
 /**
  * One page of threads.
+ *
+ * @since 0.1.0
  */
 import type { Binding } from "../domain/ThreadRecord.ts"
 

@@ -1,5 +1,7 @@
 /**
  * Where a turn begins in the log of its thread.
+ *
+ * @since 0.1.0
  */
 import type { TurnId } from "../domain/Ids.ts"
 

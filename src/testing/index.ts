@@ -1,4 +1,8 @@
-/** A scriptable agent for the tests of apps, and a scripted model for real agents: swap one layer, keep everything else. */
+/**
+ * A scriptable agent for the tests of apps, and a scripted model for real agents: swap one layer, keep everything else.
+ *
+ * @since 0.1.0
+ */
 export { agentProcesses, type RunningProcess } from "./agentProcesses.ts"
 export * as Conformance from "./Conformance.ts"
 export { conformance } from "./ConformanceSuite.ts"
