@@ -13,16 +13,17 @@
  *
  * @since 0.1.0
  */
-import { type FileSystem, type Layer, type Path, Struct } from "effect"
-import type { ChildProcessSpawner } from "effect/process"
+import { Struct } from "effect"
 import * as Adapter from "../adapter/Adapter.ts"
 import { InstanceId, ProviderName } from "../domain/Ids.ts"
 import type { ProjectConfig } from "../domain/ProjectConfig.ts"
-import type { AgentProcesses } from "../process/AgentProcesses.ts"
 import type { Capabilities } from "../provider/ProviderAdapter.ts"
-import type { InstanceExists, ProviderRegistry } from "../provider/ProviderRegistry.ts"
-import type { Profile } from "./Profile.ts"
+import type { Needs } from "./process/Connection.ts"
+import { type Profile, textIn, wordsAlone } from "./Profile.ts"
+import * as Check from "./session/Check.ts"
+import * as Offers from "./session/Offers.ts"
 import * as Session from "./session/Session.ts"
+import * as Setup from "./session/Setup.ts"
 
 /**
  * Where the agent is found, and what it is started with.
@@ -38,6 +39,52 @@ export interface Options extends Session.Options {
 }
 
 /**
+ * An agent, and what it is started with.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Configured extends Options {
+  readonly profile: Profile
+}
+
+/**
+ * The profile of any other agent: `command` is its program, and `args` are what makes it speak the protocol. What is left
+ * out is what can be said of an agent that is not known: it takes turns, and is trusted with everything.
+ *
+ * **Example**
+ *
+ * ```ts
+ * const acme = Acp.profile({ provider: "acme", command: "acme", args: ["--acp"] })
+ *
+ * Acp.layer({ profile: acme, projectConfig: "trust" })
+ * ```
+ *
+ * An agent that is known to ask before it acts has supervised modes as well:
+ * `modes: { "approval-required": { mode: "ask", answer: "ask" } }`.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const profile = (
+  { args = [], command, provider, ...more }: Partial<Omit<Profile, "command">> & {
+    readonly provider: string
+    readonly command: string
+    readonly args?: ReadonlyArray<string>
+  }
+): Profile => ({
+  inherit: [],
+  modes: { "full-access": { answer: "allow" } },
+  capabilities: {},
+  resumable: "after-turn",
+  literal: wordsAlone,
+  commandOf: ({ rawInput }) => textIn(rawInput, "command"),
+  ...more,
+  provider,
+  command: { name: command, variable: `${provider.replaceAll(/\W/g, "_").toUpperCase()}_BINARY`, args }
+})
+
+/**
  * What an agent with this profile can do at most. One that cannot be kept from reading what lies in a project is
  * started only in projects that the app trusts.
  *
@@ -48,7 +95,14 @@ export const capabilities = (profile: Profile): Capabilities => ({
   ...Adapter.least,
   compactionGate: "observe-only",
   autoCompaction: "always",
-  setup: { ...Adapter.least.setup, environment: "per-instance", arguments: "per-instance" },
+  setup: {
+    ...Adapter.least.setup,
+    environment: "per-session",
+    mcpServers: "per-session",
+    instructions: "per-session",
+    arguments: "per-instance",
+    ...profile.setup
+  },
   ...profile.capabilities,
   projectConfig: profile.distrust === undefined ? ["trust"] : ["trust", "instructions", "ignore"],
   runtimeModes: Struct.keys(profile.modes)
@@ -60,22 +114,31 @@ export const capabilities = (profile: Profile): Capabilities => ({
  * @category layers
  * @since 0.1.0
  */
-export const layer = (profile: Profile, options: Options = {}): Layer.Layer<
-  never,
-  InstanceExists,
-  | ProviderRegistry
-  | ChildProcessSpawner.ChildProcessSpawner
-  | FileSystem.FileSystem
-  | Path.Path
-  | AgentProcesses
-> => {
-  const instanceId = InstanceId.make(options.instanceId ?? profile.provider)
-  const declared = capabilities(profile)
-  return Adapter.layer({
+export const layer = (options: Configured): Adapter.AgentLayer => Adapter.layer(adapterOf(options))
+
+/**
+ * The adapter alone, not registered.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (options: Configured) => Adapter.make(adapterOf(options))
+
+const adapterOf = ({ profile, ...options }: Configured): Adapter.Options<Needs> => {
+  const instance: Session.Instance = {
+    instanceId: InstanceId.make(options.instanceId ?? profile.provider),
+    profile,
+    options,
+    capabilities: capabilities(profile)
+  }
+  return {
     provider: ProviderName.make(profile.provider),
-    instanceId,
-    capabilities: declared,
+    instanceId: instance.instanceId,
+    capabilities: instance.capabilities,
     projectConfig: options.projectConfig,
-    startSession: (input) => Session.make(instanceId, profile, declared, options, input)
-  })
+    reserved: Setup.reserved(profile),
+    startSession: (input) => Session.make(instance, input),
+    offers: (input) => Offers.read(instance, input),
+    ...(profile.check === undefined ? {} : { check: Check.check(instance, profile.check) })
+  }
 }

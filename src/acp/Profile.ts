@@ -5,6 +5,7 @@
  * @since 0.1.0
  */
 import { type Duration, type Effect, type FileSystem, type Path, Predicate } from "effect"
+import type * as CheckAnswer from "../adapter/CheckAnswer.ts"
 import type { SessionId } from "../domain/Ids.ts"
 import type { RuntimeMode } from "../domain/RuntimeMode.ts"
 import type { TurnFailure } from "../domain/TurnFailure.ts"
@@ -42,6 +43,17 @@ export interface Distrust {
   readonly fileVariables?: Readonly<Record<string, string>> | undefined
   readonly variables?: Readonly<Record<string, string>> | undefined
   readonly flags?: ReadonlyArray<string> | undefined
+}
+
+/**
+ * A command as the agent tells of it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Command {
+  readonly name: string
+  readonly _meta?: unknown
 }
 
 /**
@@ -84,6 +96,15 @@ export interface Profile {
   readonly modes: Partial<Readonly<Record<RuntimeMode, Mode>>>
   /** What the agent can do beside the least; what it has not is refused. */
   readonly capabilities: Partial<Capabilities>
+  /** Parts of a session's setup that it takes beside MCP servers, variables and instructions, or does not take. */
+  readonly setup?: Partial<Capabilities["setup"]> | undefined
+  /** The versions that it was tested with, and the commands that install and sign in. Default: it has no check. */
+  readonly check?: CheckAnswer.Known | undefined
+  /**
+   * Whether one of its commands is offered. None may loosen what a runtime mode holds the agent to, or replace its
+   * session. Default: none is.
+   */
+  readonly isOffered?: ((command: Command) => boolean) | undefined
   /** From when on a session can be resumed: as soon as it is there, or after its first turn. */
   readonly resumable: "at-once" | "after-turn"
   /**
@@ -155,6 +176,15 @@ export const textIn = (value: unknown, ...path: ReadonlyArray<string>): string |
  */
 export const wordsAlone = (prompt: string): ReadonlyArray<string> | undefined =>
   prompt.trimStart().startsWith("/") ? undefined : [prompt]
+
+/**
+ * What words are for an agent that passes over blank texts: behind words of ours.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const quoted = (prompt: string): ReadonlyArray<string> =>
+  prompt.trimStart().startsWith("/") ? [`The user wrote:\n${prompt}`] : [prompt]
 
 /**
  * What words are for an agent that looks for a command only at the beginning of the first text.

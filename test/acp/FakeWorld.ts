@@ -1,7 +1,7 @@
 /** The adapter on an agent without a model, which speaks as the agent of a profile does: by default Qwen. */
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Effect } from "effect"
-import { mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from "node:fs"
+import { mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -25,8 +25,11 @@ export const make = (quirks: ReadonlyArray<string> = [], base: Profile.Profile =
   const fixture: Conformance.Fixture = {
     instanceId: "fake",
     platform: NodeServices.layer,
+    models: ["one", "two"],
+    commands: { says: "echo" },
     controls: Effect.succeed({
       loseSession: (sessionId) => Effect.sync(() => rmSync(join(sessions, `${sessionId}.json`))),
+      changeOffers: () => Effect.sync(() => writeFileSync(join(folder, "more"), "")),
       crashAgent: () => Effect.map(agents, (pids) => pids.forEach((pid) => process.kill(pid, "SIGKILL"))),
       crashExit: { signal: "SIGKILL" },
       ...(process.platform === "linux" ? { processes: agents } : {}),
@@ -37,12 +40,15 @@ export const make = (quirks: ReadonlyArray<string> = [], base: Profile.Profile =
         )
     })
   }
+  const options: Acp.Configured = {
+    profile,
+    binary: process.execPath,
+    // Each rule starts it afresh, so its modules are compiled once.
+    env: { [variable]: folder, NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"] }
+  }
   return {
-    layer: Acp.layer(profile, {
-      binary: process.execPath,
-      // Each rule starts it afresh, so its modules are compiled once.
-      env: { [variable]: folder, NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"] }
-    }),
+    layer: Acp.layer(options),
+    adapter: Acp.make(options),
     fixture,
     dispose: () => rmSync(folder, { recursive: true, force: true })
   }

@@ -1,7 +1,9 @@
 /** What real agents have been seen to do, on an agent that does it each time. */
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { Cursor, type Profile } from "../../src/acp/index.ts"
+import { Acp, Cursor, type Profile } from "../../src/acp/index.ts"
+import { AgentProcesses } from "../../src/process/AgentProcesses.ts"
 import { Conformance } from "../../src/testing/index.ts"
 import * as FakeWorld from "./FakeWorld.ts"
 
@@ -22,6 +24,39 @@ const keeps = (quirk: string, ids: ReadonlyArray<string>, base?: Profile.Profile
 describe("quirks of ACP agents", () => {
   it.live("P1 fake-acp: with Cursor's profile the adapter logs in, takes turns and resumes", () =>
     keeps("cursor", ["turn/completed", "turn/failed", "interrupt/silent", "continuity/resumed"], Cursor.profile))
+
+  it.live("P1 fake-acp: an agent without a profile of its own takes turns, resumes, and has no mode but full-access", () =>
+    keeps(
+      "plain",
+      [
+        "turn/completed",
+        "turn/failed",
+        "interrupt/silent",
+        "continuity/resumed",
+        "missing/proved",
+        "mode/unenforceable"
+      ],
+      Acp.profile({ provider: "fake", command: "fake" })
+    ))
+
+  it.live("P7 fake-acp: a command that would loosen the mode is not offered", () =>
+    Effect.gen(function*() {
+      const { adapter, dispose } = FakeWorld.make()
+      yield* Effect.addFinalizer(() => Effect.sync(dispose))
+      const { offers } = yield* adapter
+      const offered = yield* offers?.({}) ?? Effect.undefined
+      assert.deepStrictEqual(offered, {
+        models: [
+          { id: "one", name: "One", variants: [], options: [] },
+          { id: "two", variants: [], options: [] }
+        ],
+        defaultModel: "one",
+        agents: [],
+        modes: ["act"],
+        commands: [{ name: "echo", description: "Says what it is given", argumentHint: "words" }],
+        skills: []
+      })
+    }).pipe(Effect.scoped, Effect.provide([NodeServices.layer, AgentProcesses.layerNoop])))
 
   it.live("P1 fake-acp: the replay of a load is dropped, also where it comes after its answer", () =>
     keeps("load", ["continuity/resumed", "continuity/restart", "missing/proved", "events/items"]))

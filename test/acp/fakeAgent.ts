@@ -14,11 +14,17 @@
  */
 import { execSync } from "node:child_process"
 import { randomUUID } from "node:crypto"
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, readdirSync, readFileSync, watch, writeFileSync } from "node:fs"
 import { join, resolve } from "node:path"
 import { createInterface } from "node:readline"
 // By its file: an agent that loads the library takes a second of the machine for each start.
 import * as PlainPrompts from "../../src/testing/conformance/PlainPrompts.ts"
+
+interface Block {
+  readonly type: string
+  readonly text?: string
+  readonly mimeType?: string
+}
 
 interface Frame {
   readonly id?: number
@@ -27,7 +33,8 @@ interface Frame {
     readonly sessionId: string
     readonly cwd: string
     readonly cursor?: string
-    readonly prompt: ReadonlyArray<{ readonly text: string }>
+    readonly prompt: ReadonlyArray<Block>
+    readonly mcpServers?: ReadonlyArray<object>
   }
   readonly result?: {
     readonly outcome: { readonly outcome: string; readonly optionId?: string }
@@ -108,6 +115,12 @@ const run = (command: string, then?: (words: string) => void) =>
     () => execSync(command, { cwd: session.cwd }),
     then
   )
+const commands = () => [
+  { name: "echo", description: "Says what it is given", input: { hint: "words" } },
+  { name: "allow-all", description: "Asks no more", _meta: { source: "builtin-command" } },
+  ...existsSync(join(folder, "more")) ? [{ name: "more", description: "Says more" }] : []
+]
+const tellCommands = () => tell({ sessionUpdate: "available_commands_update", availableCommands: commands() })
 
 const start = (id: number | undefined, prompt: ReadonlyArray<string>) => {
   const before = [...session.history]
@@ -123,6 +136,7 @@ const start = (id: number | undefined, prompt: ReadonlyArray<string>) => {
       if (has("late")) write({ id, result: { stopReason: "end_turn" } })
     }
   }
+  if (prompt[0]?.startsWith("/echo ") === true) return answer(prompt[0].slice("/echo ".length))
   const words = prompt.flatMap((text) => text.split("\n"))
   const plain = words.map(PlainPrompts.read).findLast((read) => read !== undefined)
   switch (plain?._tag) {
@@ -169,12 +183,15 @@ const modes = {
   availableModes: [{ id: "auto", name: "Auto" }, { id: "default", name: "Default" }]
 }
 
+const models = { currentModelId: "one", availableModels: [{ modelId: "one", name: "One" }, { modelId: "two" }] }
+
 const find = (id: number | undefined, method: string, wanted: string, cwd: string) => {
   if (!existsSync(fileOf(wanted))) {
     return write({ id, error: { code: has("secretive") ? -32603 : -32002, message: "Internal error" } })
   }
   session = { ...JSON.parse(readFileSync(fileOf(wanted), "utf8")), cwd }
-  write({ id, result: { modes } })
+  write({ id, result: { modes, models } })
+  tellCommands()
   if (method === "session/load") owed = () => session.history.forEach(say)
 }
 
@@ -211,17 +228,19 @@ const handle = ({ id, method, params, result }: Frame) => {
     case "session/new":
       if (has("cursor") && !loggedIn) return write({ id, error: { code: -32000, message: "Log in first" } })
       session = { id: randomUUID(), cwd: params?.cwd ?? ".", history: [] }
-      return write({ id, result: { sessionId: session.id, modes } })
+      write({ id, result: { sessionId: session.id, modes, models } })
+      return tellCommands()
     case "session/resume":
     case "session/load":
       return find(id, method, params?.sessionId ?? "", params?.cwd ?? ".")
     case "session/list":
       return write({ id, result: page(params?.cursor) })
     case "session/set_mode":
+    case "session/set_model":
       return write({ id, result: {} })
     case "session/prompt":
       return params?.sessionId === session.id
-        ? start(id, params.prompt.map(({ text }) => text))
+        ? start(id, params.prompt.map(({ mimeType, text }) => text ?? `${mimeType}`))
         : write({ id, error: { code: -32002, message: "Resource not found" } })
     case "session/cancel":
       return turn?.stop()
@@ -229,6 +248,8 @@ const handle = ({ id, method, params, result }: Frame) => {
       return id === undefined ? undefined : write({ id, error: { code: -32601, message: "Method not found" } })
   }
 }
+
+watch(folder, (_, file) => file === "more" ? tellCommands() : undefined)
 
 createInterface({ input: process.stdin }).on("line", (line) => handle(JSON.parse(line))).on(
   "close",

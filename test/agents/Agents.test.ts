@@ -7,6 +7,7 @@ import * as Agent from "./Agent.ts"
 import { core } from "./Core.ts"
 import * as Install from "./Install.ts"
 import * as Results from "./Results.ts"
+import * as SupportTable from "./SupportTable.ts"
 
 describe("agents under test", () => {
   it("the core is twelve rules of the suite", () => {
@@ -27,6 +28,13 @@ describe("agents under test", () => {
         if (!(yield* fs.exists(lockfile))) continue
         assert.notInclude(yield* fs.readFileString(lockfile), "\"resolved\"")
       }
+    }).pipe(Effect.provide(NodeServices.layer)))
+
+  it.effect("the table of ACP agents says what their reports say", () =>
+    Effect.gen(function*() {
+      const fs = yield* FileSystem.FileSystem
+      const found = SupportTable.tableIn(yield* fs.readFileString(SupportTable.document))
+      assert.strictEqual(found, yield* SupportTable.make)
     }).pipe(Effect.provide(NodeServices.layer)))
 
   it.effect("an unknown agent is refused with the names of those that there are", () =>

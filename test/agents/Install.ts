@@ -89,7 +89,7 @@ const prove = Effect.fnUntraced(function*(agent: Agent, home: string, moved: Rea
     Effect.flatMap((executable) => Effect.timeout(say(executable, ["--version"], "."), "1 minute")),
     Effect.mapError((error) => new NotInstalled({ name: agent.name, reason: error.message }))
   )
-  const installed: Installed = { folder: home, version: version.trim().split("\n").at(-1) ?? "", moved }
+  const installed: Installed = { folder: home, version: /\d+\.\d+\.\d+/.exec(version)?.[0] ?? version.trim(), moved }
   return installed
 })
 

@@ -53,6 +53,8 @@ export interface Connection {
   readonly version: string
   /** What its process was started with. */
   readonly variables: AgentEnvironment.Variables
+  /** What no event may hold. */
+  readonly secrets: ReadonlyArray<string>
   readonly greeting: Initialized
   /** The agent's names of its ways to log in. */
   readonly methods: ReadonlyArray<string>
@@ -178,6 +180,7 @@ export const start = Effect.fn("Acp.Connection.start")(function*(
     executable,
     version,
     variables: environment.variables,
+    secrets: environment.secrets,
     greeting,
     methods,
     peer,

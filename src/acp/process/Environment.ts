@@ -31,6 +31,8 @@ export interface EnvironmentOptions {
 export interface Environment {
   readonly variables: AgentEnvironment.Variables
   readonly flags: ReadonlyArray<string>
+  /** What no event may hold. */
+  readonly secrets: ReadonlyArray<string>
   readonly redact: (text: string) => string
 }
 
@@ -46,6 +48,7 @@ export const make = Effect.fnUntraced(function*(
   return {
     variables: { ...inherited, ...profile.variables, ...home, ...options.env, ...distrust?.variables, ...kept },
     flags: distrust?.flags ?? [],
+    secrets: AgentEnvironment.secrets(inherited, options.env),
     redact: AgentEnvironment.redactor(inherited, options.env)
   }
 })

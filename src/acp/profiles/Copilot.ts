@@ -29,6 +29,11 @@ export const profile: Profile.Profile = {
       file: platform === "win32" ? "copilot.exe" : "copilot"
     }
   },
+  check: {
+    testedVersions: { from: "1.0.102", to: "1.0.102" },
+    install: "npm install -g @github/copilot@1.0.102",
+    signIn: "copilot login"
+  },
   inherit: ["COPILOT_*", "GH_TOKEN", "GITHUB_TOKEN"],
   modes: {
     "read-only": { mode, answer: "deny" },
@@ -49,4 +54,4 @@ export const profile: Profile.Profile = {
  * @category layers
  * @since 0.1.0
  */
-export const layer = (options: Acp.Options = {}) => Acp.layer(profile, options)
+export const layer = (options: Acp.Options = {}) => Acp.layer({ ...options, profile })

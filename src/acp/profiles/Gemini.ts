@@ -60,6 +60,11 @@ export const profile: Profile.Profile = {
     args: ["--acp"],
     npm: { name: "@google/gemini-cli", file: "bundle/gemini.js" }
   },
+  check: {
+    testedVersions: { from: "0.38.2", to: "0.38.2" },
+    install: "npm install -g @google/gemini-cli@0.38.2",
+    signIn: "gemini"
+  },
   inherit: ["GEMINI_*", "GOOGLE_*"],
   // It starts itself anew otherwise, and the second process outlives the first.
   variables: { GEMINI_CLI_NO_RELAUNCH: "true" },
@@ -86,4 +91,4 @@ export const profile: Profile.Profile = {
  * @category layers
  * @since 0.1.0
  */
-export const layer = (options: Acp.Options = {}) => Acp.layer(profile, options)
+export const layer = (options: Acp.Options = {}) => Acp.layer({ ...options, profile })

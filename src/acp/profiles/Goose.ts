@@ -17,9 +17,9 @@ const nameOf = ({ _meta }: Profile.ToolCall) => Profile.textIn(_meta, "goose", "
 
 const kinds = Words.make<string>({ shell: "execute", write: "edit", edit: "edit" })
 
-/** It tells no kinds. */
+/** Where it tells a kind, that is `other`. */
 const refine = (call: Profile.ToolCall): Profile.ToolCall => {
-  const kind = call.kind ?? kinds(nameOf(call)) ?? "other"
+  const kind = kinds(nameOf(call)) ?? call.kind ?? "other"
   const path = kind === "edit" ? Profile.textIn(call.rawInput, "path") : undefined
   return { ...call, kind, ...(path === undefined ? {} : { locations: [{ path }] }) }
 }
@@ -40,6 +40,11 @@ export const profile: Profile.Profile = {
       file: platform === "win32" ? "bin/goose.exe" : "bin/goose"
     }
   },
+  check: {
+    testedVersions: { from: "1.50.0", to: "1.50.0" },
+    install: "npm install -g @aaif/goose-acp@1.50.0",
+    signIn: "goose configure"
+  },
   inherit: ["GOOSE_*", "OPENAI_API_KEY", "OPENAI_HOST", "ANTHROPIC_API_KEY"],
   modes: {
     "read-only": { mode: "approve", answer: "deny" },
@@ -49,7 +54,7 @@ export const profile: Profile.Profile = {
   },
   capabilities: { attachments: true },
   resumable: "after-turn",
-  literal: Profile.afterBlank,
+  literal: Profile.quoted,
   refine,
   commandOf: ({ rawInput }) => Profile.textIn(rawInput, "command"),
   toolOf: nameOf,
@@ -65,4 +70,4 @@ export const profile: Profile.Profile = {
  * @category layers
  * @since 0.1.0
  */
-export const layer = (options: Acp.Options = {}) => Acp.layer(profile, options)
+export const layer = (options: Acp.Options = {}) => Acp.layer({ ...options, profile })

@@ -44,12 +44,17 @@ const usageOf = (frame: unknown): Usage | undefined => {
 export const profile: Profile.Profile = {
   provider: "grok",
   command: { name: "grok", variable: "GROK_BINARY", args: ["agent", "--no-leader", "stdio"] },
+  check: {
+    testedVersions: { from: "1.0.41", to: "1.0.41" },
+    install: "npm install -g @xai-official/grok@1.0.41",
+    signIn: "grok login"
+  },
   inherit: ["GROK_*", "XAI_API_KEY"],
   home: { GROK_HOME: "grok" },
   modes: { "full-access": { answer: "allow" } },
   capabilities: { attachments: true },
   resumable: "after-turn",
-  literal: Profile.afterBlank,
+  literal: Profile.quoted,
   usageOf,
   commandOf: ({ rawInput }) => Profile.textIn(rawInput, "command"),
   comments: ["description"],
@@ -63,4 +68,4 @@ export const profile: Profile.Profile = {
  * @category layers
  * @since 0.1.0
  */
-export const layer = (options: Acp.Options = {}) => Acp.layer(profile, options)
+export const layer = (options: Acp.Options = {}) => Acp.layer({ ...options, profile })

@@ -9,19 +9,22 @@
  *
  * @since 0.1.0
  */
-import { Predicate, Schema } from "effect"
+import { Equal, Predicate, Schema } from "effect"
 import * as Acp from "../Acp.ts"
 import * as Profile from "../Profile.ts"
 import { textOf } from "../protocol/ToolCall.ts"
 
 const decodeInput = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Unknown))
 
-/** Before it asks, the input is told as a text that grows until it is JSON; a file is named only there. */
+/**
+ * Before it asks, the input is told as a text that grows until it is JSON, at times once more when it runs; a file is
+ * named only there.
+ */
 const refine = (call: Profile.ToolCall): Profile.ToolCall => {
-  const told = call.rawInput === undefined ? decodeInput(textOf(call)) : undefined
-  const known = told?._tag === "Some" && Predicate.isReadonlyObject(told.value)
-    ? { ...call, rawInput: told.value, content: [] }
-    : call
+  const told = decodeInput(textOf(call))
+  const isInput = told._tag === "Some" && Predicate.isReadonlyObject(told.value) &&
+    (call.rawInput === undefined || Equal.equals(call.rawInput, told.value))
+  const known = isInput ? { ...call, rawInput: told.value, content: [] } : call
   const path = known.kind === "edit" ? Profile.textIn(known.rawInput, "path") : undefined
   return path === undefined || (known.locations ?? []).length > 0 ? known : { ...known, locations: [{ path }] }
 }
@@ -37,6 +40,11 @@ export const profile: Profile.Profile = {
     variable: "KIMI_BINARY",
     args: ["acp"],
     npm: { name: "@moonshot-ai/kimi-code", file: "dist/main.mjs" }
+  },
+  check: {
+    testedVersions: { from: "2.1.0", to: "2.1.0" },
+    install: "npm install -g @moonshot-ai/kimi-code@2.1.0",
+    signIn: "kimi login"
   },
   inherit: ["KIMI_*", "MOONSHOT_API_KEY"],
   home: { KIMI_CODE_HOME: "kimi" },
@@ -57,4 +65,4 @@ export const profile: Profile.Profile = {
  * @category layers
  * @since 0.1.0
  */
-export const layer = (options: Acp.Options = {}) => Acp.layer(profile, options)
+export const layer = (options: Acp.Options = {}) => Acp.layer({ ...options, profile })

@@ -92,6 +92,11 @@ export const profile: Profile.Profile = {
     npm: { name: "@qwen-code/qwen-code", file: "cli-entry.js" }
   },
   needed: "0.24.0",
+  check: {
+    testedVersions: { from: "0.24.4", to: "0.24.4" },
+    install: "npm install -g @qwen-code/qwen-code@0.24.4",
+    signIn: "qwen"
+  },
   inherit: ["QWEN_*", "OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_MODEL", "DASHSCOPE_API_KEY"],
   variables: { QWEN_CODE_SKIP_UPDATE_CHECK_ONCE: "true" },
   home: { QWEN_HOME: ".qwen" },
@@ -140,6 +145,8 @@ export const profile: Profile.Profile = {
     const update = ModeUpdate(params)
     return update._tag === "Some" ? update.value.currentModeId : undefined
   },
+  // Skills, and what users write themselves. Of its own commands some change settings for good.
+  isOffered: ({ _meta, name }) => name === "init" || Profile.textIn(_meta, "source") !== "builtin-command",
   ignored: ["craft/drainMidTurnQueue", "qwen/notify/session/prompt-suggestion"],
   // It takes four to seven seconds to heed the end of its stdin, and has written everything by the end of a turn.
   stopGrace: 0
@@ -151,4 +158,4 @@ export const profile: Profile.Profile = {
  * @category layers
  * @since 0.1.0
  */
-export const layer = (options: Acp.Options = {}) => Acp.layer(profile, options)
+export const layer = (options: Acp.Options = {}) => Acp.layer({ ...options, profile })

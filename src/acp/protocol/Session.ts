@@ -4,7 +4,7 @@
  */
 import { Schema } from "effect"
 import { NativeId } from "../../adapter/NativeId.ts"
-import { list, maybe, text } from "./Lenient.ts"
+import { fitting, list, maybe, text } from "./Lenient.ts"
 
 /** The major version of the protocol that is spoken here. */
 export const protocolVersion = 1
@@ -18,7 +18,14 @@ export const Initialized = Schema.Struct({
   agentCapabilities: maybe(Schema.Struct({
     loadSession: maybe(Schema.Boolean),
     promptCapabilities: maybe(Schema.Struct({ image: maybe(Schema.Boolean) })),
-    sessionCapabilities: maybe(Schema.Struct({ list: Able, resume: Able, close: Able }))
+    mcpCapabilities: maybe(Schema.Struct({ http: maybe(Schema.Boolean) })),
+    sessionCapabilities: maybe(Schema.Struct({
+      list: Able,
+      resume: Able,
+      close: Able,
+      delete: Able,
+      additionalDirectories: Able
+    }))
   }))
 })
 
@@ -38,10 +45,12 @@ export const ConfigOption = Schema.Struct({
 
 export type ConfigOption = typeof ConfigOption.Type
 
-export const valuesOf = ({ options }: ConfigOption): ReadonlyArray<string> =>
-  (options ?? []).flatMap((entry) =>
-    entry === null ? [] : [entry.value ?? [], (entry.options ?? []).flatMap((choice) => choice?.value ?? [])].flat()
-  )
+/** Its values, each with the name that it is shown under. */
+export const choicesOf = ({ options }: ConfigOption): ReadonlyArray<typeof Choice.Type> =>
+  fitting(options).flatMap(({ name = null, options, value }) => {
+    const choices: ReadonlyArray<typeof Choice.Type> = value == null ? [] : [{ value, name }]
+    return choices.concat(fitting(options))
+  })
 
 /** The answer to `session/new`, `session/resume` and `session/load`; only the first has an id. */
 export const Opened = Schema.Struct({

@@ -17,7 +17,14 @@ const Known = Schema.TaggedUnion({
   tool_call: toolCall,
   tool_call_update: toolCall,
   plan: { entries: list(Schema.Struct({ content: Schema.String, status: text })) },
-  available_commands_update: {},
+  available_commands_update: {
+    availableCommands: list(Schema.Struct({
+      name: Schema.String,
+      description: text,
+      input: maybe(Schema.Struct({ hint: text })),
+      _meta: maybe(Schema.Unknown)
+    }))
+  },
   current_mode_update: { currentModeId: Schema.String },
   config_option_update: { configOptions: list(ConfigOption) },
   session_info_update: { title: text },

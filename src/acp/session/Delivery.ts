@@ -8,7 +8,7 @@ import { isUtf8 } from "node:buffer"
 import * as Attachments from "../../adapter/Attachments.ts"
 import type * as StdioPeer from "../../adapter/StdioPeer.ts"
 import type { TurnId } from "../../domain/Ids.ts"
-import type { Attachment, ModelSelection } from "../../domain/TurnInput.ts"
+import { type Attachment, type ModelSelection, wordsOf } from "../../domain/TurnInput.ts"
 import {
   type AgentError,
   AttachmentRefused,
@@ -120,9 +120,9 @@ const takeModel = Effect.fnUntraced(function*(live: LiveSession.LiveSession, tur
 
 const blocksOf = Effect.fnUntraced(function*(
   live: LiveSession.LiveSession,
-  { input: { attachments = [], context = [], prompt }, turnId }: ProviderTurn
+  { input: { attachments = [], command, context = [], prompt }, turnId }: ProviderTurn
 ) {
-  const words = live.profile.literal(prompt)
+  const words = prompt === "" && command !== undefined ? [] : live.profile.literal(prompt)
   if (words === undefined) {
     return yield* new TurnRefused({
       turnId,
@@ -137,7 +137,9 @@ const blocksOf = Effect.fnUntraced(function*(
     ...given.flatMap((content) => typeof content === "string" ? [content] : [])
   ]
   return [
-    ...told.map((text) => textBlock(`<context>\n${text}\n</context>`)),
+    // Agents look for a command at the beginning of the first text.
+    ...command === undefined ? [] : [textBlock(wordsOf({ command, prompt: "" }))],
+    ...told.map((text) => textBlock(`<context>\n${text}\n</context>\n`)),
     ...words.map(textBlock),
     ...given.filter((content) => typeof content !== "string")
   ]

@@ -20,9 +20,11 @@ import { SecureRandom } from "effect/crypto"
 import { Hex } from "effect/encoding"
 import type { PeerId, Request as PeerRequest } from "../../adapter/PeerProtocol.ts"
 import * as ProjectText from "../../adapter/ProjectText.ts"
+import * as SecretFilter from "../../adapter/SecretFilter.ts"
 import type { TurnId } from "../../domain/Ids.ts"
 import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
 import type { StartInput } from "../../provider/ProviderAdapter.ts"
+import * as SessionSetup from "../../provider/SessionSetup.ts"
 import type { Connection } from "../process/Connection.ts"
 import type { Profile } from "../Profile.ts"
 import * as Request from "../protocol/Request.ts"
@@ -48,6 +50,7 @@ export interface LiveSession extends Started {
   readonly input: StartInput
   readonly scope: Scope.Scope
   readonly lock: Semaphore.Semaphore
+  readonly filter: SecretFilter.SecretFilter
   readonly events: Queue.Queue<ProviderEvent, Cause.Done>
   /** Requests of the agent's that wait for the user. */
   readonly answers: Map<string, Deferred.Deferred<object>>
@@ -80,11 +83,16 @@ export const open = Effect.fnUntraced(function*(options: {
     input,
     scope: yield* Effect.scope,
     lock: yield* Semaphore.make(1),
+    filter: SecretFilter.make([...connection.secrets, ...SessionSetup.secrets(input.setup)]),
     events: yield* Queue.bounded<ProviderEvent, Cause.Done>(eventCapacity),
     answers: new Map(),
     cancelDeadline,
     sign: Deferred.makeUnsafe(),
-    seed: [...project.instructions, ...input.from._tag === "Seeded" ? [input.from.transcript] : []],
+    seed: [
+      ...input.setup?.instructions === undefined ? [] : [input.setup.instructions],
+      ...project.instructions,
+      ...input.from._tag === "Seeded" ? [input.from.transcript] : []
+    ],
     resumable: started.origin._tag !== "New" || profile.resumable === "at-once",
     resumes: resumes(profile, connection),
     model: input.model?.id ?? started.offered.models.current,
@@ -118,7 +126,8 @@ const unrecognized = (type: string, raw: unknown): Input => ({
 /** Steps the state and lets the events out. */
 export const apply = (live: LiveSession, input: Input): Effect.Effect<void> =>
   Effect.suspend(() => {
-    const { events, state, wants } = Turn.reduce(live.state, input)
+    const { events: all, state, wants } = Turn.reduce(live.state, input)
+    const events = live.filter(all)
     live.state = state
     return Effect.andThen(
       events.length === 0 ? Effect.void : Queue.offerAll(live.events, events),

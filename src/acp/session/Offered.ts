@@ -8,12 +8,12 @@ import type { ModelSelection } from "../../domain/TurnInput.ts"
 import { type AgentError, ModelUnavailable } from "../../provider/AdapterError.ts"
 import type { Connection } from "../process/Connection.ts"
 import { fitting } from "../protocol/Lenient.ts"
-import { type Opened, valuesOf } from "../protocol/Session.ts"
+import { choicesOf, type Opened } from "../protocol/Session.ts"
 
 export interface Offered {
   readonly modes: ReadonlyArray<string>
   readonly models: {
-    readonly ids: ReadonlyArray<string>
+    readonly list: ReadonlyArray<{ readonly id: string; readonly name?: string }>
     /** The one that the session began with. */
     readonly current: string | undefined
     /** The option to set; absent where models are set by a call of their own. */
@@ -28,20 +28,28 @@ export const of = ({ configOptions, models, modes }: Opened): Offered => {
     modes: fitting(modes?.availableModes).map(({ id }) => id),
     models: option === undefined
       ? {
-        ids: fitting(models?.availableModels).map(({ modelId }) => modelId),
+        list: fitting(models?.availableModels).map(({ modelId, name }) => named(modelId, name)),
         current: models?.currentModelId ?? undefined,
         option: undefined
       }
-      : { ids: valuesOf(option), current: typeof current === "string" ? current : undefined, option: option.id }
+      : {
+        list: choicesOf(option).map(({ name, value }) => named(value, name)),
+        current: typeof current === "string" ? current : undefined,
+        option: option.id
+      }
   }
 }
 
+const named = (id: string, name: string | null | undefined) => name == null ? { id } : { id, name }
+
 export const check = (
   { instanceId }: Connection,
-  { models: { ids } }: Offered,
+  { models: { list } }: Offered,
   { id }: ModelSelection
-): Effect.Effect<void, ModelUnavailable> =>
-  ids.includes(id) ? Effect.void : Effect.fail(new ModelUnavailable({ instanceId, model: id, available: ids }))
+): Effect.Effect<void, ModelUnavailable> => {
+  const available = list.map((model) => model.id)
+  return available.includes(id) ? Effect.void : Effect.fail(new ModelUnavailable({ instanceId, model: id, available }))
+}
 
 export const setModel = (
   connection: Connection,

@@ -4,27 +4,30 @@
 import { Effect, FileSystem, Option, Path, Stream } from "effect"
 import * as Adapter from "../../adapter/Adapter.ts"
 import * as RequestBook from "../../adapter/RequestBook.ts"
-import { type InstanceId, ProviderName, type RequestId } from "../../domain/Ids.ts"
+import { ProviderName, type RequestId } from "../../domain/Ids.ts"
 import { PolicyUnenforceable, RequestGone } from "../../provider/AdapterError.ts"
 import type { Capabilities, ProviderSession, StartInput, StartSessionError } from "../../provider/ProviderAdapter.ts"
 import * as Connection from "../process/Connection.ts"
-import type { Profile } from "../Profile.ts"
 import { cursorOf } from "../protocol/Cursor.ts"
 import * as Request from "../protocol/Request.ts"
 import type { Asked } from "../protocol/Request.ts"
 import * as Delivery from "./Delivery.ts"
 import * as LiveSession from "./LiveSession.ts"
 import * as Offered from "./Offered.ts"
+import type * as Probe from "./Probe.ts"
 import * as Project from "./Project.ts"
 import * as SessionStart from "./SessionStart.ts"
+import * as Setup from "./Setup.ts"
 
 export interface Options extends Connection.Options, LiveSession.Deadlines {}
 
+export interface Instance extends Probe.Instance {
+  readonly options: Options
+  readonly capabilities: Capabilities
+}
+
 export const make = Effect.fn("Acp.startSession")(function*(
-  instanceId: InstanceId,
-  profile: Profile,
-  capabilities: Capabilities,
-  options: Options,
+  { capabilities, instanceId, options, profile }: Instance,
   input: StartInput
 ): Effect.fn.Return<ProviderSession, StartSessionError, Connection.Needs> {
   const { directory, runtimeMode } = input
@@ -32,7 +35,7 @@ export const make = Effect.fn("Acp.startSession")(function*(
   const mode = profile.modes[runtimeMode]
   if (mode === undefined) return yield* new PolicyUnenforceable({ instanceId, runtimeMode, effective: profile.modes })
   const past = yield* SessionStart.pastOf({ instanceId }, profile, input)
-  const connection = yield* Connection.start(instanceId, profile, options, {
+  const connection = yield* Connection.start(instanceId, profile, Setup.withVariables(options, input.setup), {
     directory,
     trusted: input.projectConfig === "trust"
   })

@@ -23,6 +23,7 @@ import { cursorOf } from "../protocol/Cursor.ts"
 import { Opened } from "../protocol/Session.ts"
 import * as Missing from "./Missing.ts"
 import * as Offered from "./Offered.ts"
+import * as Setup from "./Setup.ts"
 
 export interface Started {
   readonly sessionId: SessionId
@@ -62,9 +63,10 @@ export const start = Effect.fnUntraced(function*(
   past: Past | undefined
 ): Effect.fn.Return<Started, StartSessionError, FileSystem.FileSystem | Path.Path> {
   const { directory, model } = input
+  const place = yield* Setup.placeOf(connection, directory, input.setup)
   const opened = past === undefined
-    ? yield* Effect.mapError(connection.call("session/new", placeOf(directory), Opened), connection.toError)
-    : yield* find(connection, profile, past, directory)
+    ? yield* Effect.mapError(connection.call("session/new", place, Opened), connection.toError)
+    : yield* find(connection, profile, past, place)
   const id = past?.sessionId ?? opened.sessionId
   if (id == null || id === "") {
     return yield* new AgentProtocolError({ instanceId: connection.instanceId, operation: "session/new", body: opened })
@@ -86,13 +88,11 @@ export const start = Effect.fnUntraced(function*(
   }
 })
 
-const placeOf = (directory: string) => ({ cwd: directory, mcpServers: [] })
-
 const find = Effect.fnUntraced(function*(
   connection: Connection,
   profile: Profile,
   { directory: was, sessionId }: Past,
-  directory: string
+  place: object
 ): Effect.fn.Return<Opened, StartSessionError, FileSystem.FileSystem | Path.Path> {
   const { greeting: { agentCapabilities: able }, instanceId } = connection
   const method = !resumes(profile, connection)
@@ -106,7 +106,7 @@ const find = Effect.fnUntraced(function*(
     return yield* new AgentProtocolError({ instanceId, operation: "resume", name: "not offered", body: able ?? null })
   }
   if (sessionId.trim() === "") return yield* new SessionMissing({ instanceId, sessionId, evidence: "an empty id" })
-  const opened = yield* connection.call(method, { sessionId, ...placeOf(directory) }, Opened).pipe(
+  const opened = yield* connection.call(method, { sessionId, ...place }, Opened).pipe(
     Effect.catch((error) =>
       error._tag === "PeerRefused"
         ? Effect.flatMap(

@@ -40,6 +40,12 @@ export const report = (state: State, update: Update): Step => {
           : state
       )
     }
+    case "available_commands_update": {
+      // The first says what the session begins with.
+      const commands = fitting(update.availableCommands).map(({ name }) => name).join("\n")
+      const isOther = state.commands !== undefined && state.commands !== commands
+      return step({ ...state, commands }, isOther ? [{ _tag: "OffersChanged", ...place(state) }] : [])
+    }
     case "Unrecognized":
       return step(state, [{ _tag: "Unrecognized", ...place(state), type: update.type, raw: update.raw }])
     default:

@@ -50,6 +50,8 @@ export interface State {
   readonly turn: Turn | undefined
   readonly items: ItemLedger.ItemLedger<About>
   readonly requests: RequestBook.RequestBook<Native>
+  /** The names of the commands that the agent told of last. */
+  readonly commands: string | undefined
   readonly compaction: { readonly id: string; readonly summary: string } | undefined
 }
 
@@ -94,6 +96,7 @@ export const make = (prefix: string, dialect: Dialect, methods: ReadonlyArray<st
   turn: undefined,
   items: ItemLedger.empty,
   requests: RequestBook.make(prefix),
+  commands: undefined,
   compaction: undefined
 })
 

@@ -1,7 +1,6 @@
 /** The real Gemini CLI as an agent under proof: its model is a script that reads the plain prompts. */
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Effect } from "effect"
-import { fileIn } from "../../../examples/support/FileIn.ts"
 import type { Acp } from "../../../src/acp/index.ts"
 import type { Fixture } from "../../../src/testing/Conformance.ts"
 import { ModelReply, ModelScript } from "../../../src/testing/index.ts"
@@ -9,7 +8,7 @@ import { controls, type World } from "../AcpWorld.ts"
 
 export const script = ModelScript.plainPrompts({
   run: (command) => ModelReply.call("run_shell_command", { command, description: "as asked" }),
-  edit: (path, request) => ModelReply.call("write_file", { file_path: fileIn(request, path), content: "As asked.\n" }),
+  edit: (path) => ModelReply.call("write_file", { file_path: path, content: "As asked.\n" }),
   ask: () => ModelReply.text("It cannot ask.")
 })
 

@@ -2,7 +2,6 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Effect } from "effect"
 import { DatabaseSync } from "node:sqlite"
-import { fileIn } from "../../../examples/support/FileIn.ts"
 import type { Acp } from "../../../src/acp/index.ts"
 import type { Fixture } from "../../../src/testing/Conformance.ts"
 import { ModelReply, ModelScript } from "../../../src/testing/index.ts"
@@ -10,7 +9,7 @@ import { controls, type World } from "../AcpWorld.ts"
 
 export const script = ModelScript.plainPrompts({
   run: (command) => ModelReply.call("shell", { command }),
-  edit: (path, request) => ModelReply.call("write", { path: fileIn(request, path), content: "As asked.\n" }),
+  edit: (path) => ModelReply.call("write", { path, content: "As asked.\n" }),
   ask: () => ModelReply.text("It cannot ask.")
 })
 

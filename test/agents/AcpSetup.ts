@@ -1,0 +1,131 @@
+/**
+ * What an app gives one session of a real ACP agent reaches it: an MCP server of its own, instructions, variables, and
+ * an image. And what the agent says of itself: whether it can be used, and what it offers.
+ */
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { assert, layer } from "@effect/vitest"
+import { Effect, FileSystem, Layer, Redacted } from "effect"
+import { execPath } from "node:process"
+import { fileURLToPath } from "node:url"
+import { Acp, type Profile } from "../../src/acp/index.ts"
+import { ThreadId } from "../../src/domain/Ids.ts"
+import { AgentProcesses } from "../../src/process/AgentProcesses.ts"
+import type { StartInput } from "../../src/provider/ProviderAdapter.ts"
+import { ModelReply, type ModelRequest, ModelScript } from "../../src/testing/index.ts"
+import { cursorOf, drive, items } from "../support/Driven.ts"
+import { World } from "./AcpWorld.ts"
+
+export interface Subject {
+  readonly profile: Profile.Profile
+  readonly optionsOf: (world: World["Service"]) => Acp.Options
+  /** The agent's own tool that runs a command. */
+  readonly run: (command: string) => ModelReply.Reply
+  /** A model that the agent offers; absent where it has no list of them. */
+  readonly model?: string
+  /** Whether it takes images. */
+  readonly images: boolean
+}
+
+const mcpServers = {
+  tester: {
+    _tag: "Stdio" as const,
+    command: execPath,
+    arguments: [fileURLToPath(new URL("codex/McpServer.ts", import.meta.url))]
+  }
+}
+
+/** One pixel. */
+const image = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
+
+const script = ({ run }: Subject): ModelScript.ModelScript => (request) => {
+  if (request.afterToolResult) return ModelReply.text(`The tool says: ${request.lastToolResult}`)
+  const asks = (words: string) => request.lastUserText.includes(words)
+  if (asks("call the tool")) {
+    const tool = request.toolNames.find((name) => name.includes("tester") && name.endsWith("echo"))
+    return tool === undefined ? ModelReply.text("There is no tool.") : ModelReply.call(tool, { text: "walnut" })
+  }
+  return asks("show the variables") ? run("env") : ModelReply.text("Done.")
+}
+
+const texts = ({ messages, systemText }: ModelRequest) => [systemText, ...messages.map(({ text }) => text)].join("\n")
+
+export const prove = (subject: Subject) => {
+  const { profile: { provider: name } } = subject
+  const services = World.layer(script(subject)).pipe(
+    Layer.provideMerge(Layer.merge(NodeServices.layer, AgentProcesses.layerNoop))
+  )
+  const open = Effect.gen(function*() {
+    const world = yield* World
+    const fs = yield* FileSystem.FileSystem
+    const directory = yield* fs.realPath(yield* fs.makeTempDirectoryScoped({ prefix: "acp-setup-" }))
+    const { projectConfig = "instructions", ...options } = subject.optionsOf(world)
+    const adapter = yield* Acp.make({ ...options, profile: subject.profile })
+    return {
+      adapter,
+      model: world.model,
+      start: (input: Partial<StartInput>) =>
+        adapter.startSession({
+          threadId: ThreadId.make("thread"),
+          directory,
+          runtimeMode: "full-access",
+          projectConfig,
+          from: { _tag: "New" },
+          ...input
+        }).pipe(Effect.flatMap(drive))
+    }
+  })
+
+  layer(services, { timeout: "120 seconds", excludeTestServices: true })(`what ${name} is given`, (it) => {
+    it.effect(`P17 ${name}: an app's MCP server and instructions are there from a session's start, and after a resume`, () =>
+      Effect.gen(function*() {
+        const { model, start } = yield* open
+        const setup = { mcpServers, instructions: "Speak of walnuts alone." }
+        const cursor = yield* Effect.scoped(Effect.gen(function*() {
+          const driven = yield* start({ setup })
+          yield* driven.run("call the tool")
+          assert.include(items(driven, "AssistantMessage").at(-1)?.text, "echo: walnut")
+          return yield* cursorOf(driven)
+        }))
+        const again = yield* start({ setup, from: { _tag: "Resume", cursor } })
+        yield* again.run("call the tool once more")
+        assert.include(items(again, "AssistantMessage").at(-1)?.text, "echo: walnut")
+        const last = (yield* model.requests).findLast(({ lastUserText }) => lastUserText.includes("once more"))
+        assert.isDefined(last)
+        if (last !== undefined) assert.isAtLeast(texts(last).split("Speak of walnuts alone.").length, 3)
+      }).pipe(Effect.scoped))
+
+    it.effect(`P14 ${name}: variables of a session are its own, and secrets among them are in no event`, () =>
+      Effect.gen(function*() {
+        const { start } = yield* open
+        const environment = { WALNUT: "blue", WALNUT_TOKEN: Redacted.make("lantern-of-the-night") }
+        const driven = yield* start({ setup: { environment } })
+        yield* driven.run("show the variables")
+        const said = JSON.stringify(driven.seen)
+        assert.include(said, "WALNUT=blue")
+        assert.notInclude(said, "lantern-of-the-night")
+      }).pipe(Effect.scoped))
+
+    it.effect.skipIf(!subject.images)(`P15 ${name}: an image reaches the model as one`, () =>
+      Effect.gen(function*() {
+        const { model, start } = yield* open
+        const driven = yield* start({})
+        yield* driven.run("look at this", {
+          attachments: [{ _tag: "Data", name: "pixel.png", mime: "image/png", base64: image }]
+        })
+        const asked = (yield* model.requests).filter(({ lastUserText }) => lastUserText.includes("look at this"))
+        assert.isTrue(asked.some(({ raw }) => JSON.stringify(raw).includes(image)))
+      }).pipe(Effect.scoped))
+
+    it.effect(`P15 ${name}: a check finds it installed and signed in, and it offers the models that it has`, () =>
+      Effect.gen(function*() {
+        const { adapter } = yield* open
+        const { check = Effect.undefined, offers } = adapter
+        const checked = yield* check
+        assert.deepInclude(checked, { installed: true, tested: true, login: "in" })
+        const offered = yield* offers?.({}) ?? Effect.undefined
+        const ids = offered?.models?.map(({ id }) => id) ?? []
+        if (subject.model === undefined) assert.isEmpty(ids)
+        else assert.isTrue(ids.some((id) => id.includes(subject.model ?? "")), ids.join())
+      }).pipe(Effect.scoped))
+  })
+}

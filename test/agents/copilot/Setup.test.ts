@@ -1,0 +1,13 @@
+/** What an app gives a session of the real program. */
+import { Copilot } from "../../../src/acp/index.ts"
+import { ModelReply } from "../../../src/testing/index.ts"
+import * as AcpSetup from "../AcpSetup.ts"
+import { optionsOf } from "./ConformingCopilot.ts"
+
+AcpSetup.prove({
+  profile: Copilot.profile,
+  optionsOf,
+  run: (command) =>
+    ModelReply.call("bash", { command, description: "as asked", mode: "sync", shellId: "s1", initial_wait: 30 }),
+  images: true
+})

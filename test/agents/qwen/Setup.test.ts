@@ -1,0 +1,13 @@
+/** What an app gives a session of the real program. */
+import { Qwen } from "../../../src/acp/index.ts"
+import { ModelReply } from "../../../src/testing/index.ts"
+import * as AcpSetup from "../AcpSetup.ts"
+import { optionsOf } from "./ConformingQwen.ts"
+
+AcpSetup.prove({
+  profile: Qwen.profile,
+  optionsOf,
+  run: (command) => ModelReply.call("run_shell_command", { command, description: "as asked", is_background: false }),
+  model: "scripted-1",
+  images: true
+})
