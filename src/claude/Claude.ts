@@ -32,6 +32,7 @@ import { capabilities } from "./protocol/Capabilities.ts"
 import { provider } from "./protocol/Cursor.ts"
 import * as Check from "./session/Check.ts"
 import * as Listing from "./session/Listing.ts"
+import * as Offers from "./session/Offers.ts"
 import * as Session from "./session/Session.ts"
 import { reserved } from "./session/SessionStart.ts"
 
@@ -73,6 +74,7 @@ export const make = (options: Options = {}) => {
     capabilities,
     reserved,
     projectConfig: options.projectConfig,
+    offers: (input) => Offers.read(instanceId, options, input),
     check: Check.check(instanceId, options),
     startSession: (input) => Session.make(instanceId, options, input),
     listSessions: (query) =>

@@ -20,7 +20,7 @@ export const capabilities: Capabilities = {
     arguments: "per-session",
     tools: "per-session"
   },
-  agents: "never",
+  agents: "per-session",
   moveDirectory: "anywhere",
   modelSwitch: "per-turn",
   resend: true,

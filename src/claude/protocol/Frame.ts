@@ -132,6 +132,7 @@ const Known = Schema.TaggedUnion({
   },
   "system/task_notification": { task_id: NativeId, status: Schema.String, summary: Text, usage: TaskUsage },
   "system/background_tasks_changed": { tasks: Schema.Array(Schema.Struct({ task_id: NativeId })) },
+  "system/commands_changed": {},
   "system/informational": { content: Text, level: Text },
   "system/session_writes_lost": {}
 })
@@ -155,14 +156,14 @@ const ignored = new Set([
   "tool_use_summary",
   "prompt_suggestion",
   "auth_status",
-  "system/commands_changed",
   "system/files_persisted",
   "system/hook_started",
   "system/hook_progress",
   "system/hook_response",
   "system/permission_denied",
   "system/session_state_changed",
-  "system/thinking_tokens"
+  "system/thinking_tokens",
+  "system/ui_invalidate"
 ])
 
 const decodeKnown = Schema.decodeUnknownOption(Known)

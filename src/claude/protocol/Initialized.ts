@@ -3,6 +3,17 @@ import { Schema } from "effect"
 
 const Text = Schema.optionalKey(Schema.NullOr(Schema.String))
 
+const Command = Schema.Struct({
+  name: Schema.String,
+  description: Text,
+  argumentHint: Text,
+  aliases: Schema.optionalKey(Schema.NullOr(Schema.Array(Schema.String))),
+  /** Claude's own. */
+  builtin: Schema.optionalKey(Schema.NullOr(Schema.Boolean))
+})
+
+export type Command = typeof Command.Type
+
 export const Initialized = Schema.Struct({
   claude_code_version: Schema.optionalKey(Schema.String),
   /** Of the process itself. */
@@ -16,11 +27,8 @@ export const Initialized = Schema.Struct({
     description: Text,
     supportedEffortLevels: Schema.optionalKey(Schema.NullOr(Schema.Array(Schema.String)))
   })),
-  commands: Schema.optionalKey(Schema.Array(Schema.Struct({
-    name: Schema.String,
-    description: Text,
-    argumentHint: Text
-  })))
+  commands: Schema.optionalKey(Schema.Array(Command)),
+  agents: Schema.optionalKey(Schema.Array(Schema.Struct({ name: Schema.String, description: Text })))
 })
 
 export interface Initialized extends Schema.Schema.Type<typeof Initialized> {}

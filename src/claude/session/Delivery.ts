@@ -2,14 +2,15 @@
  * A message on its way. It has an id of ours, under which Claude says that it has it, and under which the session's file has
  * it afterwards.
  */
-import { Deferred, Effect, type FileSystem, type Path } from "effect"
+import { Deferred, Effect, type FileSystem, type Path, Schema } from "effect"
 import { isUtf8 } from "node:buffer"
 import * as Attachments from "../../adapter/Attachments.ts"
 import * as StdioPeer from "../../adapter/StdioPeer.ts"
 import type { TurnId } from "../../domain/Ids.ts"
-import type { Attachment, ModelSelection } from "../../domain/TurnInput.ts"
+import type { Attachment, ModelSelection, TurnMode } from "../../domain/TurnInput.ts"
 import {
   type AgentError,
+  AgentProtocolError,
   AttachmentRefused,
   DeliveryUncertain,
   ModelUnavailable,
@@ -60,8 +61,14 @@ const write = (
   })
 
 /** Puts a text into the context that is not the user's, and that the model does not answer. */
-export const tell = Effect.fnUntraced(function*(live: LiveSession.LiveSession, text: string) {
-  const { done } = yield* post(live, literal(text), { shouldQuery: false, isSynthetic: true })
+export const tell = (live: LiveSession.LiveSession, text: string) =>
+  add(live, literal(text), { shouldQuery: false, isSynthetic: true })
+
+/** Puts the text of a skill into the context, as Claude does it itself where the user names one. */
+const load = (live: LiveSession.LiveSession, skill: string) => add(live, `/${skill}`, { shouldQuery: false })
+
+const add = Effect.fnUntraced(function*(live: LiveSession.LiveSession, text: string, more: object) {
+  const { done } = yield* post(live, text, more)
   yield* Effect.raceFirst(done, live.cli.peer.closed)
 })
 
@@ -81,6 +88,8 @@ export const send = Effect.fnUntraced(function*(live: LiveSession.LiveSession, t
   yield* OtherClient.look(live)
   const content = yield* contentOf(live, turn)
   if (input.model !== undefined) yield* useModel(live, input.model)
+  yield* useMode(live, input.mode)
+  yield* Effect.forEach(input.skills ?? [], (skill) => load(live, skill), { discard: true })
   yield* Effect.forEach(input.context ?? [], (text) => tell(live, text), { discard: true })
   const uuid = ref ?? (yield* newId)
   const message = expect(live, uuid)
@@ -142,6 +151,22 @@ export const useEffort = Effect.fnUntraced(function*(live: LiveSession.LiveSessi
   live.effort = variant
 })
 
+const Mode = Schema.Struct({ mode: Schema.Literals(["default", "plan"]) })
+
+/** What one turn asks for ends with it. A plan that the model has begun by itself stays until a turn is to act. */
+const useMode = Effect.fnUntraced(function*(live: LiveSession.LiveSession, asked: TurnMode | undefined) {
+  const wanted = asked === "plan" ? "plan" : asked === "act" || live.planned ? "default" : undefined
+  live.planned = asked === "plan"
+  if (wanted === undefined || wanted === (live.state.mode ?? "default")) return
+  const operation = "set_permission_mode"
+  const body = yield* LiveSession.call(live, operation, { mode: wanted })
+  const { mode } = yield* Effect.mapError(
+    Schema.decodeUnknownEffect(Mode)(body),
+    () => new AgentProtocolError({ instanceId: live.cli.instanceId, operation, body })
+  )
+  if (mode !== wanted) return yield* new AgentProtocolError({ instanceId: live.cli.instanceId, operation, body })
+})
+
 /** Claude takes any name for a model, and the API refuses it; so it must be one that Claude lists. */
 export const checkModel = (
   { cli }: LiveSession.LiveSession,
@@ -163,10 +188,15 @@ export const checkModel = (
 
 const contentOf = Effect.fnUntraced(function*(
   { directory }: LiveSession.LiveSession,
-  { input: { attachments = [], prompt } }: ProviderTurn
+  { input: { attachments = [], command, prompt }, turnId }: ProviderTurn
 ) {
+  // All that follows a command's name are its arguments.
+  if (command !== undefined && prompt.trim() !== "") {
+    return yield* new TurnRefused({ turnId, name: "PromptWithCommand", reason: { command: command.name } })
+  }
   const blocks = yield* Effect.forEach(attachments, (attachment) => blockOf(attachment, directory))
-  return [...blocks, { type: "text", text: literal(prompt) }]
+  const text = command === undefined ? literal(prompt) : `/${command.name} ${command.arguments ?? ""}`.trimEnd()
+  return [...blocks, { type: "text", text }]
 })
 
 const blockOf = Effect.fnUntraced(function*(

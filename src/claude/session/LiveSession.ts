@@ -50,6 +50,8 @@ export interface LiveSession extends Omit<Started, "seen"> {
   /** The last message that was seen on the stream: the file has it a moment later. */
   lastMessage: string | undefined
   model: string | undefined
+  /** The turn before asked for a plan. */
+  planned: boolean
   effort: string | undefined
   state: State
 }
@@ -86,6 +88,7 @@ export const open = Effect.fnUntraced(function*(
     resumable: started.origin._tag !== "New",
     lastMessage: undefined,
     model: input.model?.id,
+    planned: false,
     effort: undefined,
     // Claude's ids of requests are its process's own.
     state: makeState(Hex.encode(SecureRandom.randomBytesUnsafe(6)), input.compaction?.gate !== undefined)
@@ -148,7 +151,7 @@ const settle = (waiting: Deferred.Deferred<void> | undefined): Effect.Effect<unk
 
 /** A call, with the errors of the contract. */
 export const call = (
-  { cli }: LiveSession,
+  { cli }: Pick<LiveSession, "cli">,
   subtype: string,
   params?: object
 ): Effect.Effect<unknown, AgentError> =>

@@ -10,7 +10,8 @@ import {
   DirectoryUnreachable,
   PolicyUnenforceable,
   SessionInUse,
-  SessionMissing
+  SessionMissing,
+  SetupRefused
 } from "../../provider/AdapterError.ts"
 import type { ProviderSession, StartInput, StartSessionError } from "../../provider/ProviderAdapter.ts"
 import * as ResumeCursor from "../../provider/ResumeCursor.ts"
@@ -50,7 +51,7 @@ const keptDays = 36_500
 /** What no setup may have, because promises are kept by it. */
 export const reserved: SessionSetup.Reserved = {
   arguments: [
-    "--add-dir --allowedTools --allow-dangerously-skip-permissions --append-system-prompt --bare --continue -c",
+    "--add-dir --agent --allowedTools --allow-dangerously-skip-permissions --append-system-prompt --bare --continue -c",
     "--dangerously-skip-permissions --disallowedTools --fork-session --input-format --mcp-config --model",
     "--output-format --permission-mode --permission-prompt-tool --print -p --resume -r --safe-mode --session-id --settings",
     "--setting-sources --strict-mcp-config --tools"
@@ -58,11 +59,14 @@ export const reserved: SessionSetup.Reserved = {
   environment: ["CLAUDE_CODE_SIMPLE", "CLAUDE_CONFIG_DIR", "DISABLE_AUTO_COMPACT", "SHELL"]
 }
 
-type ArgumentsFor = Pick<StartInput, "compaction" | "model" | "projectConfig" | "setup">
+type ArgumentsFor =
+  & Pick<StartInput, "agent" | "compaction" | "model" | "projectConfig" | "setup">
+  & Partial<Pick<StartInput, "runtimeMode">>
 
 /** The arguments of a session. */
 export const argumentsOf = Effect.fnUntraced(function*(
-  { compaction, model, projectConfig, setup = {} }: ArgumentsFor,
+  instanceId: InstanceId,
+  { agent, compaction, model, projectConfig, runtimeMode, setup = {} }: ArgumentsFor,
   options: SessionOptions,
   project: Pick<Project.Project, "deny">
 ) {
@@ -77,9 +81,15 @@ export const argumentsOf = Effect.fnUntraced(function*(
       cleanupPeriodDays: keptDays,
       permissions: { deny: project.deny },
       ...(trusted || options.userHooks === true ? {} : { disableAllHooks: true }),
+      // No hook is asked of what a command or a skill runs on its way to the model (2.1.332).
+      ...(runtimeMode === "full-access" ? {} : { disableSkillShellExecution: true }),
       ...(compaction?.auto === false ? { autoCompactEnabled: false } : {})
     }),
-    ...(yield* mcpConfig(setup)),
+    ...(yield* Effect.mapError(
+      mcpConfig(setup),
+      ({ message }) => new AgentStartFailed({ instanceId, reason: "exited", stderr: message })
+    )),
+    ...(agent === undefined ? [] : ["--agent", agent]),
     ...(setup.directories ?? []).flatMap((directory) => ["--add-dir", directory]),
     ...(only === undefined ? [] : ["--tools", only.join(",")]),
     ...(disallowed.length === 0 ? [] : ["--disallowedTools", disallowed.join(",")]),
@@ -124,10 +134,7 @@ export const start = Effect.fnUntraced(function*(
   const directory = yield* locate(instanceId, input.directory, past?.directory)
   const sessionId = past?.sessionId ?? (yield* newSessionId)
   const project = yield* Project.read(directory, input.projectConfig)
-  const args = yield* Effect.mapError(
-    argumentsOf(input, options, project),
-    ({ message }) => new AgentStartFailed({ instanceId, reason: "exited", stderr: message })
-  )
+  const args = yield* argumentsOf(instanceId, input, options, project)
   const instructions = [
     ...project.instructions,
     ...(input.setup?.instructions === undefined ? [] : [input.setup.instructions])
@@ -145,6 +152,8 @@ export const start = Effect.fnUntraced(function*(
       forwardSubagentText: true,
       // An interrupt leaves subagents in the background alone; `stopTask` ends one.
       perTaskStopAffordance: true,
+      // Else a resumed session keeps the instructions and the persona that it was begun with.
+      systemPromptSnapshot: false,
       ...(instructions.length === 0 ? {} : { appendSystemPrompt: instructions.join("\n\n") }),
       ...(input.title === undefined || past !== undefined ? {} : { title: input.title })
     },
@@ -157,6 +166,10 @@ export const start = Effect.fnUntraced(function*(
   const mode = cli.current_permission_mode
   if (mode !== "default" || (!cli.hooked && runtimeMode !== "full-access")) {
     return yield* new PolicyUnenforceable({ instanceId, runtimeMode, effective: { mode, hooked: cli.hooked } })
+  }
+  // One that is not there it passes over without a word.
+  if (input.agent !== undefined && cli.agents?.some(({ name }) => name === input.agent) !== true) {
+    return yield* new SetupRefused({ instanceId, part: "agent", reason: "unsupported", name: input.agent })
   }
   return {
     cli,

@@ -27,6 +27,8 @@ export const report = (state: State, frame: Frame, at: number): Step => {
       return frame.level === "warning" || frame.level === "error"
         ? warning(state, "informational", frame.content)
         : step(state)
+    case "system/commands_changed":
+      return step(state, [{ _tag: "OffersChanged" }])
     case "system/session_writes_lost":
       return warning(state, "session-writes-lost", undefined)
     case "Unrecognized":

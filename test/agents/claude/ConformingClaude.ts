@@ -71,6 +71,11 @@ export class World extends Context.Service<World, {
       const fs = yield* FileSystem.FileSystem
       const path = yield* Path.Path
       const home = yield* fs.realPath(yield* fs.makeTempDirectoryScoped({ prefix: "claude-home-" }))
+      const commands = path.join(home, "claude", "commands")
+      yield* fs.makeDirectory(commands, { recursive: true })
+      // Claude watches the folders that are there when it is started.
+      yield* fs.makeDirectory(path.join(home, "claude", "skills"))
+      yield* fs.writeFileString(path.join(commands, "speak.md"), "---\ndescription: Speaks\n---\nsay $ARGUMENTS\n")
       const binary = path.join(home, "claude-under-test")
       const real = yield* executable(env["PATH"] ?? "")
       yield* fs.writeFileString(
@@ -103,6 +108,7 @@ export const fixture = (world: Effect.Effect<World["Service"]>): Fixture => ({
     subagent: PlainPrompts.full.subagent
   },
   models: ["sonnet", "opus"],
+  commands: { says: "speak", resets: ["clear", "reset", "new", "compact"] },
   sessions: 4,
   patience: 20_000,
   controls: Effect.map(world, (world): Controls => ({
@@ -129,7 +135,8 @@ export const fixture = (world: Effect.Effect<World["Service"]>): Fixture => ({
         Effect.forEach(({ pid }) => Effect.sync(() => kill(pid, "SIGKILL")), { discard: true })
       ),
     processes: Effect.map(world.processes.left, (left) => left.map(({ pid }) => pid)),
-    loseGate: inSimpleMode(world.home)
+    loseGate: inSimpleMode(world.home),
+    changeOffers: () => withSkill(world.home)
   }))
 })
 
@@ -171,6 +178,18 @@ const loseTranscript = (home: string, sessionId: string) =>
       files.filter((file) => file.endsWith(`${sessionId}.jsonl`)),
       (file) => fs.remove(path.join(projects, file))
     )
+  }).pipe(Effect.orDie, Effect.provide(NodeServices.layer))
+
+/** A skill of the user's that was not there when the session began. */
+const withSkill = (home: string) =>
+  Effect.gen(function*() {
+    const fs = yield* FileSystem.FileSystem
+    const folder = (yield* Path.Path).join(home, "claude", "skills", "lantern")
+    yield* Effect.acquireRelease(
+      fs.makeDirectory(folder, { recursive: true }),
+      () => Effect.ignore(fs.remove(folder, { recursive: true }))
+    )
+    yield* fs.writeFileString(`${folder}/SKILL.md`, "---\nname: lantern\ndescription: A lantern\n---\nA lantern.\n")
   }).pipe(Effect.orDie, Effect.provide(NodeServices.layer))
 
 /** In which Claude runs no hooks. */
