@@ -80,11 +80,32 @@ describe("a thread of Codex as a value", () => {
     const cut = play(make("r", false), [sending, started, item, output, ended("interrupted")])
     assert.deepStrictEqual(cut.tags, ["ItemStarted", "ItemDelta", "ItemCompleted", "TurnInterrupted"])
     const left = play(make("r", false), [sending, started, item, output, ended("completed")])
-    assert.deepStrictEqual(left.tags, ["ItemStarted", "ItemDelta", "ItemDetached", "TurnCompleted"])
+    assert.deepStrictEqual(left.tags, ["ItemStarted", "ItemDelta", "ItemDetached", "TaskStarted", "TurnCompleted"])
     const late = play(left.state, [
       frame("item/completed", { turnId: "n1", item: { ...command, status: "completed", exitCode: 0 } })
     ])
-    assert.deepStrictEqual(late.events.map((event) => [event._tag, "turnId" in event]), [["ItemCompleted", false]])
+    assert.deepStrictEqual(late.events.map((event) => [event._tag, "turnId" in event]), [
+      ["ItemCompleted", false],
+      ["TaskEnded", false]
+    ])
+  })
+
+  it("P16 codex: a command that outlives two turns leaves the first alone", () => {
+    const item = frame("item/started", { turnId: "n1", item: command })
+    const next = TurnId.make("turn-2")
+    const { events } = play(make("r", false), [
+      sending,
+      started,
+      item,
+      ended("completed"),
+      { _tag: "Sending", turnId: next },
+      frame("turn/started", { turn: { id: "n2" } }),
+      frame("turn/completed", { turn: { id: "n2", status: "completed" } })
+    ])
+    assert.deepStrictEqual(
+      events.filter(({ _tag }) => _tag === "ItemDetached").map((event) => "turnId" in event && event.turnId),
+      [turnId]
+    )
   })
 
   it("P11 codex: what Codex leaves out of a command's output is a gap, before the whole of it", () => {

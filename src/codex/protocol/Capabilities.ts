@@ -38,7 +38,7 @@ export const capabilities: Capabilities = {
   questions: true,
   elicitations: true,
   denyReason: false,
-  tasks: false,
+  tasks: true,
   steps: false,
   usage: "tokens",
   attachments: true,

@@ -6,22 +6,12 @@ import { Option, Schema } from "effect"
 import { ItemId, TurnId } from "../../domain/Ids.ts"
 import { TurnError } from "./Failure.ts"
 import { Changes, ThreadItem } from "./Items.ts"
+import { Tokens } from "./Tokens.ts"
 
 const Maybe = <S extends Schema.Constraint>(schema: S) => Schema.optionalKey(Schema.NullOr(schema))
 
 const turn = { turnId: Schema.String }
 const delta = { ...turn, itemId: ItemId, delta: Schema.String }
-
-const Tokens = Schema.Struct({
-  totalTokens: Schema.Finite,
-  inputTokens: Schema.Finite,
-  cachedInputTokens: Schema.Finite,
-  cacheWriteInputTokens: Maybe(Schema.Finite),
-  outputTokens: Schema.Finite,
-  reasoningOutputTokens: Schema.Finite
-})
-
-export type Tokens = typeof Tokens.Type
 
 const Window = Schema.Struct({
   usedPercent: Schema.Finite,
@@ -31,7 +21,7 @@ const Window = Schema.Struct({
 
 /** Each under its method, with its parameters. */
 const Known = Schema.TaggedUnion({
-  "turn/started": { turn: Schema.Struct({ id: TurnId }) },
+  "turn/started": { turn: Schema.Struct({ id: TurnId, rootTurnId: Maybe(Schema.String) }) },
   "turn/completed": {
     turn: Schema.Struct({ id: Schema.String, status: Schema.String, error: Maybe(TurnError) })
   },
@@ -72,6 +62,8 @@ const Known = Schema.TaggedUnion({
 })
 
 export type Known = typeof Known.Type
+
+export type Of<Tag extends Known["_tag"]> = Extract<Known, { readonly _tag: Tag }>
 
 export interface Unrecognized {
   readonly _tag: "Unrecognized"

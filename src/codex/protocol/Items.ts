@@ -41,7 +41,10 @@ export const ThreadItem = Schema.Struct({
   error: Schema.optionalKey(Schema.Unknown),
   query: Text,
   path: Text,
-  prompt: Text
+  prompt: Text,
+  kind: Schema.optionalKey(Schema.Unknown),
+  agentThreadId: Text,
+  agentPath: Text
 })
 
 export type ThreadItem = typeof ThreadItem.Type
@@ -64,6 +67,15 @@ export const editsOf = (changes: typeof Changes.Type): ReadonlyArray<FileEdit> =
     kind: kinds(kind.type) ?? "modify",
     ...(diff == null ? {} : { patch: diff })
   }))
+
+/** The subagent that an item names: its thread, and its path in the tree of agents. */
+export const subagentOf = ({ agentPath, agentThreadId, type }: ThreadItem) =>
+  type === "subAgentActivity" && agentThreadId != null
+    ? { threadId: agentThreadId, path: agentPath ?? agentThreadId }
+    : undefined
+
+/** What becomes of a subagent is told by its task. */
+const isReport = ({ kind }: ThreadItem) => kind === "completed" || kind === "interrupted"
 
 /** `undefined` for what is no part of a transcript. */
 export const toItem = (raw: ThreadItem): Item | undefined => {
@@ -98,6 +110,8 @@ export const toItem = (raw: ThreadItem): Item | undefined => {
     case "contextCompaction":
     case "hookPrompt":
       return undefined
+    case "subAgentActivity":
+      return isReport(raw) ? undefined : { _tag: "ToolCall", itemId, status, ...timing, ...toolOf(raw) }
     default:
       return { _tag: "ToolCall", itemId, status, ...timing, ...toolOf(raw), ...outputOf(raw) }
   }
@@ -117,6 +131,13 @@ const toolOf = (raw: ThreadItem): Tool => {
       return { tool: type, kind: "web-search", detail: { _tag: "WebSearch", query: raw.query ?? "" }, input }
     case "imageView":
       return { tool: type, kind: "read", detail: { _tag: "Read", path: raw.path ?? "" }, input }
+    case "subAgentActivity":
+      return {
+        tool: type,
+        kind: "subagent",
+        detail: { _tag: "Subagent", task: "", name: raw.agentPath ?? raw.agentThreadId ?? "" },
+        input
+      }
     case "collabAgentToolCall":
       return { tool: raw.tool ?? type, kind: "subagent", detail: { _tag: "Subagent", task: raw.prompt ?? "" }, input }
     default:

@@ -6,26 +6,29 @@
  */
 import {
   type Cause,
+  type Context,
   Deferred,
   type Duration,
   Effect,
   Fiber,
-  FileSystem,
-  Path,
+  type FileSystem,
+  type Path,
   Queue,
-  type Scope,
+  Schema,
+  Scope,
   Semaphore
 } from "effect"
 import { SecureRandom } from "effect/crypto"
 import { Hex } from "effect/encoding"
 import type { PeerId } from "../../adapter/PeerProtocol.ts"
 import * as SecretFilter from "../../adapter/SecretFilter.ts"
-import type { TurnId } from "../../domain/Ids.ts"
+import type { TaskId, TurnId } from "../../domain/Ids.ts"
 import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
 import type { StartInput } from "../../provider/ProviderAdapter.ts"
-import type { AppServer } from "../process/AppServer.ts"
+import type { AppServer, Listener } from "../process/AppServer.ts"
 import type { Lease } from "../process/AppServers.ts"
 import * as Frame from "../protocol/Frame.ts"
+import { subagentOf } from "../protocol/Items.ts"
 import * as Request from "../protocol/Request.ts"
 import * as Turn from "../turn/Turn.ts"
 import { itemOf } from "../turn/TurnRequests.ts"
@@ -81,24 +84,48 @@ export const open = Effect.fnUntraced(function*(options: {
   }
   const files = yield* Effect.context<FileSystem.FileSystem | Path.Path>()
   // Ends last: what Codex tells while the thread is told to go settles what is open.
-  yield* server.listen(started.sessionId, {
-    onNotification: (method, params) => {
-      if (method === "turn/started") live.resumable = true
-      const frame = Frame.decode(method, params)
-      return frame === undefined ? Effect.void : apply(live, frame)
-    },
-    onRequest: ({ id, method, params }) => {
-      const asked = Request.decode(method, params)
-      return asked === undefined ? undefined : Effect.provide(answer(live, id, asked, params), files)
-    },
-    onReport: (report) => apply(live, { _tag: "Unrecognized", type: report._tag, raw: report })
-  })
+  yield* listen(live, { scope: yield* Scope.fork(live.scope), files })
   yield* Effect.addFinalizer(() => leave(live, retire))
   // Releases what waits for a reader that has gone.
   yield* Effect.addFinalizer(() => Effect.andThen(Queue.end(live.events), Queue.shutdown(live.events)))
   yield* Effect.forkScoped(Effect.andThen(server.peer.closed, Queue.end(live.events)))
   return live
 })
+
+interface Listening {
+  readonly scope: Scope.Scope
+  readonly files: Context.Context<FileSystem.FileSystem | Path.Path>
+}
+
+/** Of the thread itself, or of a subagent's, whose frames come on the same connection. */
+const listenerOf = (live: LiveSession, listening: Listening, agent?: string): Listener => ({
+  onNotification: (method, params) => {
+    // What is about no thread is told to every listener, and heard once.
+    if (agent !== undefined && Frame.threadOf(params) !== agent) return Effect.void
+    if (agent === undefined && method === "turn/started") live.resumable = true
+    const frame = Frame.decode(method, params)
+    if (frame === undefined) return Effect.void
+    const applied = apply(live, agent === undefined ? frame : { _tag: "Subagent", agent, frame })
+    const named = frame._tag === "item/started" ? subagentOf(frame.item)?.threadId : undefined
+    return named === undefined || live.state.subagents.has(named)
+      ? applied
+      : Effect.andThen(listen(live, listening, named), applied)
+  },
+  onRequest: ({ id, method, params }) => {
+    const asked = Request.decode(method, params)
+    return asked === undefined
+      ? undefined
+      : Effect.provide(answer(live, { id, asked, raw: params, agent }), listening.files)
+  },
+  onReport: (report) =>
+    agent === undefined ? apply(live, { _tag: "Unrecognized", type: report._tag, raw: report }) : Effect.void
+})
+
+const listen = (live: LiveSession, listening: Listening, agent?: string) =>
+  Scope.provide(
+    live.server.listen(agent ?? live.sessionId, listenerOf(live, listening, agent)),
+    listening.scope
+  )
 
 /** Ends what the thread still does, since its app-server may live on. One that does not let go is given no more threads. */
 const leave = (live: LiveSession, retire: Effect.Effect<void>) =>
@@ -110,8 +137,14 @@ const leave = (live: LiveSession, retire: Effect.Effect<void>) =>
       Effect.ignore(peer.call(method, params, { deadline: leaveDeadline }))
     const turnId = live.state.turn?.native ?? live.state.compaction?.native
     if (turnId !== undefined) yield* call("turn/interrupt", { threadId, turnId })
-    yield* call("thread/backgroundTerminals/clean", { threadId })
-    if (!(yield* unload(threadId))) yield* retire
+    for (const { agent, task } of live.state.tasks.values()) {
+      if (agent !== undefined) yield* call("turn/interrupt", { threadId: agent, turnId: task.taskId })
+    }
+    // Not at once: a subagent is loaded for as long as its parent is.
+    const threads = [threadId, ...live.state.subagents.keys()]
+    yield* Effect.forEach(threads, (threadId) => call("thread/backgroundTerminals/clean", { threadId }))
+    const left = yield* Effect.forEach(threads, unload)
+    if (left.includes(false)) yield* retire
     yield* Effect.forEach(answers.keys(), peer.forget, { discard: true })
   }).pipe(
     Effect.raceFirst(live.server.peer.closed),
@@ -161,13 +194,36 @@ const giveUp = Effect.fnUntraced(function*(live: LiveSession, turnId: TurnId) {
   yield* Effect.ignore(live.server.peer.call("turn/interrupt", { threadId: live.sessionId, turnId: turn.native }))
 })
 
+const Terminals = Schema.Struct({
+  data: Schema.Array(Schema.Struct({ itemId: Schema.String, processId: Schema.String }))
+})
+
+/** Ends a command or a subagent in the background. Codex tells of its end. */
+export const stopTask = Effect.fnUntraced(function*(live: LiveSession, taskId: TaskId) {
+  const { server: { call, peer }, sessionId: threadId } = live
+  const work = live.state.tasks.get(taskId)
+  if (work === undefined) return
+  yield* apply(live, { _tag: "Stopping", taskId })
+  if (work.agent !== undefined) {
+    yield* peer.call("turn/interrupt", { threadId: work.agent, turnId: taskId })
+    return
+  }
+  const { data } = yield* call("thread/backgroundTerminals/list", { threadId }, Terminals)
+  const terminal = data.find(({ itemId }) => itemId === taskId)
+  if (terminal === undefined) return
+  yield* peer.call("thread/backgroundTerminals/terminate", { threadId, processId: terminal.processId })
+})
+
 /** The answer to a request, or `false` if Codex no longer waits for it. */
 export const reply = (live: LiveSession, id: PeerId, answer: object): Effect.Effect<boolean> => {
   const waiting = live.answers.get(id)
   return waiting === undefined ? Effect.succeed(false) : Deferred.succeed(waiting, answer)
 }
 
-const answer = Effect.fnUntraced(function*(live: LiveSession, id: PeerId, asked: Request.Asked, raw: unknown) {
+type Of<Tag extends Input["_tag"]> = Extract<Input, { readonly _tag: Tag }>
+
+const answer = Effect.fnUntraced(function*(live: LiveSession, request: Omit<Of<"Asked">, "_tag">) {
+  const { asked, id } = request
   const approval = Request.approvalOf(asked)
   const rule = approval === undefined
     ? undefined
@@ -175,7 +231,7 @@ const answer = Effect.fnUntraced(function*(live: LiveSession, id: PeerId, asked:
   if (rule !== undefined) return Request.approvalAnswer(asked, rule)
   const waiting = Deferred.makeUnsafe<object>()
   live.answers.set(id, waiting)
-  return yield* apply(live, { _tag: "Asked", id, asked, raw }).pipe(
+  return yield* apply(live, { _tag: "Asked", ...request }).pipe(
     Effect.andThen(Deferred.await(waiting)),
     Effect.ensuring(Effect.sync(() => live.answers.delete(id)))
   )

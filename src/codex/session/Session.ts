@@ -115,6 +115,7 @@ export const make = Effect.fn("Codex.startSession")(function*(
     answerQuestion: (requestId, answer) =>
       answered(requestId, answer, (asked) => Request.questionAnswer(asked, answer)),
     answerElicitation: (requestId, answer) => answered(requestId, answer, () => Request.elicitationAnswer(answer)),
+    stopTask: (taskId) => Effect.mapError(LiveSession.stopTask(live, taskId), Opening.toAgentError(server)),
     compact: Effect.andThen(gated, Compaction.compact(live)),
     fork: (at) => Effect.map(Copies.fork(live, options, at), stored),
     rewind: (before) => Copies.rewind(live, before),

@@ -7,17 +7,16 @@
  */
 import * as ItemLedger from "../../adapter/ItemLedger.ts"
 import * as RequestBook from "../../adapter/RequestBook.ts"
-import { ItemId, TurnId } from "../../domain/Ids.ts"
-import type { Item } from "../../domain/Item.ts"
+import type { TurnId } from "../../domain/Ids.ts"
 import { andThen } from "../../domain/Step.ts"
-import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
-import type { Known } from "../protocol/Frame.ts"
-import { editsOf, toItem } from "../protocol/Items.ts"
+import * as Tokens from "../protocol/Tokens.ts"
 import * as TurnCompaction from "./TurnCompaction.ts"
 import * as TurnEnd from "./TurnEnd.ts"
+import * as TurnItems from "./TurnItems.ts"
 import * as TurnReports from "./TurnReports.ts"
 import * as TurnRequests from "./TurnRequests.ts"
-import { type Input, place, type State, type Step, step, withItems, withTurn } from "./TurnState.ts"
+import { type Input, place, type State, type Step, step, withTurn } from "./TurnState.ts"
+import * as TurnTasks from "./TurnTasks.ts"
 
 export const reduce = (state: State, input: Input): Step => {
   switch (input._tag) {
@@ -39,15 +38,18 @@ export const reduce = (state: State, input: Input): Step => {
     case "item/completed":
       return input.item.type === "contextCompaction"
         ? TurnCompaction.item(state, input.turnId, input._tag === "item/completed")
-        : item(state, input)
+        : progress(TurnTasks.item(state, place(state, input.turnId), input))
     case "item/agentMessage/delta":
     case "item/plan/delta":
     case "item/commandExecution/outputDelta":
-      return delta(state, input)
     case "item/reasoning/summaryTextDelta":
-      return delta(state, input)
+      return progress(TurnItems.delta(state, place(state, input.turnId), input))
     case "item/fileChange/patchUpdated":
-      return patched(state, input)
+      return TurnItems.patched(state, place(state, input.turnId), input)
+    case "Subagent":
+      return TurnTasks.subagent(state, input.agent, input.frame)
+    case "Stopping":
+      return TurnTasks.stopping(state, input)
     case "serverRequest/resolved":
       return TurnRequests.resolved(state, String(input.requestId))
     case "Asked":
@@ -77,6 +79,7 @@ const begin = (state: State, turnId: TurnId, native: string | undefined): State 
     native,
     started: native !== undefined,
     usage: {},
+    below: Tokens.none,
     error: undefined,
     retries: 0,
     givenUp: false,
@@ -96,48 +99,6 @@ const started = (state: State, native: TurnId): Step => {
   }
   if (turn !== undefined) return step(state, [{ _tag: "Unrecognized", type: "turn/started", raw: { native } }])
   return step(begin(state, native, native), [{ _tag: "TurnBegan", turnId: native, cause: "agent" }])
-}
-
-const item = (state: State, input: Extract<Known, { readonly _tag: "item/started" | "item/completed" }>): Step => {
-  const whole = toItem(input.item)
-  // What the user says is in `TurnStarted` and `TurnSteered`.
-  if (whole === undefined || whole._tag === "UserMessage") return step(state)
-  const at = place(state, input.turnId)
-  if (input._tag === "item/started") return progress(withItems(state, ItemLedger.show(state.items, at, whole, null)))
-  const complete = withItems(state, ItemLedger.complete(state.items, at, whole))
-  const gap: Array<ProviderEvent> = lacks(state, whole)
-    ? [{ _tag: "Gap", ...at, cause: "provider-stream", lost: "deltas" }]
-    : []
-  return progress(step(complete.state, [...gap, ...complete.events], complete.wants))
-}
-
-/** Codex leaves out what a command prints at once (0.171.0), and tells all of it at the end. */
-const lacks = ({ items }: State, whole: Item): boolean => {
-  const open = items.open.get(whole.itemId)?.item
-  return open?._tag === "Command" && whole._tag === "Command" && whole.output !== undefined &&
-    !whole.output.startsWith(open.output ?? "")
-}
-
-interface Delta {
-  readonly turnId: string
-  readonly itemId: ItemId
-  readonly delta: string
-}
-
-const delta = (state: State, { delta, itemId, turnId }: Delta): Step =>
-  progress(withItems(state, ItemLedger.append(state.items, place(state, turnId), itemId, delta)))
-
-const patched = (
-  state: State,
-  { changes, itemId, turnId }: Extract<Known, { readonly _tag: "item/fileChange/patchUpdated" }>
-): Step => {
-  const open = state.items.open.get(itemId)
-  return open?.item._tag === "FileChange"
-    ? withItems(
-      state,
-      ItemLedger.show(state.items, place(state, turnId), { ...open.item, edits: editsOf(changes) }, null)
-    )
-    : step(state)
 }
 
 /** The model has answered: it is no longer called again. */

@@ -3,12 +3,12 @@
  */
 import * as ItemLedger from "../../adapter/ItemLedger.ts"
 import * as RequestBook from "../../adapter/RequestBook.ts"
-import type { TurnId } from "../../domain/Ids.ts"
 import { andThen } from "../../domain/Step.ts"
 import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
 import { failure, type TurnError } from "../protocol/Failure.ts"
 import * as TurnCompaction from "./TurnCompaction.ts"
 import { type State, type Step, step, type Turn, withItems, withRequests } from "./TurnState.ts"
+import * as TurnTasks from "./TurnTasks.ts"
 
 interface Ended {
   readonly id: string
@@ -20,13 +20,13 @@ export const ended = (state: State, native: Ended): Step => {
   const { turn } = state
   if (turn === undefined || turn.native !== native.id) return step(state)
   const at = { turnId: turn.turnId }
-  const stays = ({ item, started }: ItemLedger.Open<null>) =>
-    native.status === "completed" && started && item._tag === "Command"
+  const stays = ({ about, item, started }: ItemLedger.Open<ItemLedger.Place>) =>
+    about.turnId !== turn.turnId || (native.status === "completed" && started && item._tag === "Command")
   const closed = andThen(
     withItems(state, ItemLedger.closeAll(state.items, at, { stays })),
     (state) =>
       andThen(
-        detach(state, turn.turnId),
+        TurnTasks.detach(state, turn.turnId),
         (state) => withRequests(state, RequestBook.closeTurn(state.requests, turn.turnId))
       )
   )
@@ -38,14 +38,6 @@ export const ended = (state: State, native: Ended): Step => {
     (state) => step({ ...state, turn: undefined }, [how(turn, native)], [{ _tag: "Ended", turnId: turn.turnId }])
   )
 }
-
-const detach = (state: State, turnId: TurnId): Step =>
-  step(
-    state,
-    Array.from(state.items.open.values()).flatMap(({ item, started }): ReadonlyArray<ProviderEvent> =>
-      started ? [{ _tag: "ItemDetached", turnId, item }] : []
-    )
-  )
 
 const how = (turn: Turn, { error, status }: Ended): ProviderEvent => {
   const { turnId, usage } = turn

@@ -3,9 +3,9 @@
  */
 import * as Words from "../../adapter/Words.ts"
 import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
-import type { Usage } from "../../domain/Usage.ts"
 import { nameOf } from "../protocol/Failure.ts"
-import type { Frame, Known, Tokens } from "../protocol/Frame.ts"
+import type { Frame, Of } from "../protocol/Frame.ts"
+import { minus, none, plus, usageOf } from "../protocol/Tokens.ts"
 import { place, type ServerStatus, type State, type Step, step, withTurn } from "./TurnState.ts"
 
 export const report = (state: State, frame: Frame): Step => {
@@ -46,8 +46,6 @@ export const report = (state: State, frame: Frame): Step => {
   }
 }
 
-type Of<Tag extends Known["_tag"]> = Extract<Known, { readonly _tag: Tag }>
-
 /** Codex has running totals of the thread. After a resume or a fork the first of them tells where they began. */
 const usage = (
   state: State,
@@ -62,33 +60,12 @@ const usage = (
   }
   if (at.turnId === undefined) return step({ ...state, totals: total, base: total }, [context])
   const base = state.base ?? minus(total, last)
-  const used = usageOf(minus(total, base))
+  const used = usageOf(plus(minus(total, base), state.turn?.below ?? none))
   return step(
     withTurn({ ...state, totals: total, base }, { usage: used }),
     [{ _tag: "UsageUpdated", ...at, usage: used }, context]
   )
 }
-
-/** Never less than nothing: a compaction may lower the totals. */
-const minus = (a: Tokens, b: Tokens): Tokens => ({
-  totalTokens: less(a.totalTokens, b.totalTokens),
-  inputTokens: less(a.inputTokens, b.inputTokens),
-  cachedInputTokens: less(a.cachedInputTokens, b.cachedInputTokens),
-  cacheWriteInputTokens: less(a.cacheWriteInputTokens ?? 0, b.cacheWriteInputTokens ?? 0),
-  outputTokens: less(a.outputTokens, b.outputTokens),
-  reasoningOutputTokens: less(a.reasoningOutputTokens, b.reasoningOutputTokens)
-})
-
-const less = (a: number, b: number) => Math.max(0, a - b)
-
-/** Codex counts what came from the cache as input too. */
-const usageOf = (tokens: Tokens): Usage => ({
-  input: less(tokens.inputTokens, tokens.cachedInputTokens),
-  output: tokens.outputTokens,
-  reasoning: tokens.reasoningOutputTokens,
-  cacheRead: tokens.cachedInputTokens,
-  ...(tokens.cacheWriteInputTokens == null ? {} : { cacheWrite: tokens.cacheWriteInputTokens })
-})
 
 /**
  * Without a login both are null. They come without a thread, for all of the app-server's: told where a turn may have changed

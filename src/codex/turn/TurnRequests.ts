@@ -7,10 +7,10 @@ import type { Item } from "../../domain/Item.ts"
 import { approvalOf, type Asked, questionsOf } from "../protocol/Request.ts"
 import { type Input, place, type State, type Step, step, withRequests } from "./TurnState.ts"
 
-export const asked = (state: State, { asked, id, raw }: Extract<Input, { readonly _tag: "Asked" }>): Step => {
-  const at = place(state, asked.turnId)
+export const asked = (state: State, { agent, asked, id, raw }: Extract<Input, { readonly _tag: "Asked" }>): Step => {
+  const at = agent === undefined ? place(state, asked.turnId) : {}
   const itemId = asked.itemId == null ? {} : { itemId: asked.itemId }
-  const request = { key: String(id), turnId: at.turnId, native: { id, asked } }
+  const request = { key: String(id), turnId: "turnId" in at ? at.turnId : undefined, native: { id, asked } }
   const ask = (more: Pick<Parameters<typeof RequestBook.ask>[1], "asked" | "covers">) =>
     withRequests(state, RequestBook.ask(state.requests, { ...request, ...more }))
   const approval = approvalOf(asked)

@@ -4,14 +4,16 @@
 import * as ItemLedger from "../../adapter/ItemLedger.ts"
 import type { PeerId } from "../../adapter/PeerProtocol.ts"
 import * as RequestBook from "../../adapter/RequestBook.ts"
-import type { RequestId, TurnId } from "../../domain/Ids.ts"
+import type { ItemId, RequestId, TaskId, TurnId } from "../../domain/Ids.ts"
 import * as Machine from "../../domain/Step.ts"
+import type { Task } from "../../domain/Task.ts"
 import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
 import type { Usage } from "../../domain/Usage.ts"
 import type { CompactionVerdict } from "../../provider/ProviderAdapter.ts"
 import type { TurnError } from "../protocol/Failure.ts"
-import type { Frame, Tokens } from "../protocol/Frame.ts"
+import type { Frame } from "../protocol/Frame.ts"
 import type { Asked } from "../protocol/Request.ts"
+import type { Tokens } from "../protocol/Tokens.ts"
 
 export interface Turn {
   readonly turnId: TurnId
@@ -20,6 +22,8 @@ export interface Turn {
   /** Codex said that it has begun: before that an interrupt would be lost. */
   readonly started: boolean
   readonly usage: Usage
+  /** What its subagents have used, which the thread's totals leave out. */
+  readonly below: Tokens
   readonly error: TurnError | undefined
   /** How often in a row Codex has called the model again. */
   readonly retries: number
@@ -44,10 +48,34 @@ export interface Native {
   readonly asked: Asked
 }
 
+/** A task that has not ended. */
+export interface Work {
+  readonly task: Task
+  /** The thread of the subagent whose turn it is. */
+  readonly agent: string | undefined
+  /** The app has asked for its end. */
+  readonly stopping: boolean
+}
+
+/** A thread that the agent has work done in. */
+export interface Subagent {
+  readonly title: string
+  /** The item that started it. */
+  readonly itemId: ItemId
+  /** Its running totals, and what they were when its turn began. */
+  readonly totals: Tokens
+  readonly base: Tokens
+  /** The turn of the agent's that the turn is for. */
+  readonly root: string | undefined
+}
+
 export interface State {
   readonly turn: Turn | undefined
   readonly compaction: Compaction | undefined
-  readonly items: ItemLedger.ItemLedger<null>
+  readonly items: ItemLedger.ItemLedger<ItemLedger.Place>
+  readonly tasks: ReadonlyMap<TaskId, Work>
+  /** By their threads. */
+  readonly subagents: ReadonlyMap<string, Subagent>
   readonly requests: RequestBook.RequestBook<Native>
   /** The thread's running totals, and what they were when the turn began. */
   readonly totals: Tokens | undefined
@@ -67,7 +95,16 @@ export type Input =
   | { readonly _tag: "Sent"; readonly turnId: TurnId; readonly native: string }
   | { readonly _tag: "NotSent"; readonly turnId: TurnId }
   | { readonly _tag: "GivenUp"; readonly turnId: TurnId }
-  | { readonly _tag: "Asked"; readonly id: PeerId; readonly asked: Asked; readonly raw: unknown }
+  | { readonly _tag: "Subagent"; readonly agent: string; readonly frame: Frame }
+  | { readonly _tag: "Stopping"; readonly taskId: TaskId }
+  | {
+    readonly _tag: "Asked"
+    readonly id: PeerId
+    readonly asked: Asked
+    readonly raw: unknown
+    /** The thread of the subagent that asks. */
+    readonly agent?: string | undefined
+  }
   | { readonly _tag: "Answering"; readonly book: RequestBook.RequestBook<Native> }
   | { readonly _tag: "Unanswered"; readonly requestId: RequestId }
   | { readonly _tag: "Compacting"; readonly trigger: Compaction["trigger"] }
@@ -93,6 +130,8 @@ export const make = (prefix: string, gated: boolean): State => ({
   turn: undefined,
   compaction: undefined,
   items: ItemLedger.empty,
+  tasks: new Map(),
+  subagents: new Map(),
   requests: RequestBook.make(prefix),
   totals: undefined,
   base: undefined,
@@ -110,7 +149,7 @@ export const place = ({ turn }: State, native: string | null | undefined): { rea
 export const withTurn = (state: State, change: Partial<Turn>): State =>
   state.turn === undefined ? state : { ...state, turn: { ...state.turn, ...change } }
 
-export const withItems = (state: State, { events, state: items }: ItemLedger.Step<null>): Step =>
+export const withItems = (state: State, { events, state: items }: ItemLedger.Step<ItemLedger.Place>): Step =>
   step({ ...state, items }, events)
 
 export const withRequests = (state: State, next: RequestBook.Step<Native>): Step =>

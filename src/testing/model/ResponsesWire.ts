@@ -3,10 +3,10 @@
  *
  * An id of an item is unique in the server and over servers, because agents keep items by their ids.
  */
-import { Effect, Schema } from "effect"
+import { Effect, Option, Schema } from "effect"
 import type { Usage } from "../ModelReply.ts"
 import { openAiError } from "./ChatWire.ts"
-import { Content, type Message, message, shown, texts } from "./ModelRequest.ts"
+import { Content, type Message, message, type ModelRequest, shown, texts } from "./ModelRequest.ts"
 import { event, type Frames, type Whole, type Wire, type WireCall } from "./Wire.ts"
 
 const named = { type: Schema.String, name: Schema.optionalKey(Schema.String) }
@@ -14,10 +14,16 @@ const named = { type: Schema.String, name: Schema.optionalKey(Schema.String) }
 /** A tool, or a namespace of tools. */
 const Tool = Schema.Struct({ ...named, tools: Schema.optionalKey(Schema.Array(Schema.Struct(named))) })
 
+/** What an agent says to its subagent is sealed by the provider. We are the provider, and our seal is none. */
+const Part = Schema.Struct({
+  text: Schema.optionalKey(Schema.Unknown),
+  encrypted_content: Schema.optionalKey(Schema.String)
+})
+
 const Item = Schema.Struct({
   type: Schema.optionalKey(Schema.String),
   role: Schema.optionalKey(Schema.String),
-  content: Schema.optionalKey(Content),
+  content: Schema.optionalKey(Schema.NullOr(Schema.Union([Schema.String, Schema.Array(Part)]))),
   call_id: Schema.optionalKey(Schema.String),
   name: Schema.optionalKey(Schema.String),
   arguments: Schema.optionalKey(Schema.String),
@@ -40,11 +46,34 @@ const Body = Schema.Struct({
 
 const decode = Schema.decodeUnknownEffect(Body)
 
+const itemsIn = ({ input }: typeof Body.Type): ReadonlyArray<typeof Item.Type> =>
+  typeof input === "string" ? [{ role: "user", content: input }] : input
+
+const toolsIn = (body: typeof Body.Type): ReadonlyArray<typeof Tool.Type> => [
+  ...body.tools ?? [],
+  ...itemsIn(body).flatMap(({ tools }) => tools ?? [])
+]
+
+/** The namespace of each tool that is in one, by the tool's name. */
+type Namespaces = ReadonlyMap<string, string>
+
+/** A call of a tool in a namespace must name it. `functions` is where tools without one are. */
+const namespacesOf = ({ raw }: ModelRequest): Namespaces => {
+  const tools = Option.match(Schema.decodeUnknownOption(Body)(raw), { onNone: () => [], onSome: toolsIn })
+  return new Map(
+    tools.flatMap(({ name, tools: inside }) =>
+      name === undefined || name === "functions" ? [] : (inside ?? []).map((tool) => [tool.name ?? tool.type, name])
+    )
+  )
+}
+
 /** Reasoning and items of kinds that are not known are no messages. */
 const messageOf = (item: typeof Item.Type): ReadonlyArray<Message> => {
   switch (item.type ?? "message") {
     case "message":
       return [message(roleOf(item.role), texts(item.content))]
+    case "agent_message":
+      return [message("user", opened(item.content))]
     case "function_call":
     case "custom_tool_call":
       return [message("assistant", [], {
@@ -58,6 +87,11 @@ const messageOf = (item: typeof Item.Type): ReadonlyArray<Message> => {
   }
 }
 
+const opened = (content: typeof Item.Type["content"]): ReadonlyArray<string> =>
+  typeof content === "string"
+    ? [content]
+    : (content ?? []).map(({ encrypted_content, text }) => encrypted_content ?? shown(text))
+
 const roleOf = (role: string | undefined) => role === "assistant" || role === "user" ? role : "system"
 
 const isContent = Schema.is(Content)
@@ -66,25 +100,24 @@ const resultOf = (output: unknown) => isContent(output) ? texts(output).join("\n
 export const responses: Wire = {
   decode: ({ raw }) =>
     Effect.map(decode(raw), (body) => {
-      const items = typeof body.input === "string" ? [{ role: "user", content: body.input }] : body.input
-      const tools = [...body.tools ?? [], ...items.flatMap((item) => "tools" in item ? item.tools ?? [] : [])]
+      const items = itemsIn(body)
       return {
         model: body.model,
         stream: body.stream ?? false,
         sessionId: body.prompt_cache_key ?? undefined,
         reasoningEffort: body.reasoning?.effort ?? undefined,
-        toolNames: tools.flatMap((tool) => tool.tools ?? [tool]).map((tool) => tool.name ?? tool.type),
+        toolNames: toolsIn(body).flatMap((tool) => tool.tools ?? [tool]).map((tool) => tool.name ?? tool.type),
         messages: [
           ...(body.instructions ? [message("system", [body.instructions])] : []),
           ...items.flatMap(messageOf)
         ]
       }
     }),
-  frames: (request, id) => framesOf(request.model, id),
+  frames: (request, id) => framesOf(request.model, id, namespacesOf(request)),
   whole: (request, id, answer) =>
     responseOf(request.model, id, statusOf(answer), {
       ...incomplete(answer),
-      output: itemsOf(id, answer),
+      output: itemsOf(id, answer, namespacesOf(request)),
       usage: usageOf(answer.usage)
     }),
   error: openAiError
@@ -98,7 +131,7 @@ interface OpenItem {
   text: string
 }
 
-const framesOf = (model: string, id: string): Frames => {
+const framesOf = (model: string, id: string, namespaces: Namespaces): Frames => {
   let sequence = 0
   let index = 0
   let current: OpenItem | undefined
@@ -150,7 +183,7 @@ const framesOf = (model: string, id: string): Frames => {
     piece: (piece) => {
       if (piece._tag === "Call") {
         const ended = endItem()
-        const item = callItem(id, index, piece.call)
+        const item = callItem(id, index, piece.call, namespaces)
         const at = { item_id: item.id, output_index: index }
         const written = piece.call.arguments
         const [name, key, empty] = piece.call.freeform
@@ -209,18 +242,24 @@ const messageItem = (id: string, text: string) => ({
 
 const reasoningItem = (id: string, text: string) => ({ type: "reasoning", id, summary: [summaryPart(text)] })
 
-const callItem = (id: string, index: number, call: WireCall) => {
-  const common = { call_id: call.id, name: call.name, status: "completed" }
+const callItem = (id: string, index: number, call: WireCall, namespaces: Namespaces) => {
+  const namespace = namespaces.get(call.name)
+  const common = {
+    call_id: call.id,
+    name: call.name,
+    status: "completed",
+    ...(namespace === undefined ? {} : { namespace })
+  }
   return call.freeform
     ? { type: "custom_tool_call", id: `ctc_${id}_${index}`, ...common, input: call.arguments }
     : { type: "function_call", id: `fc_${id}_${index}`, ...common, arguments: call.arguments }
 }
 
-const itemsOf = (id: string, { calls, reasoning, text }: Whole) => {
+const itemsOf = (id: string, { calls, reasoning, text }: Whole, namespaces: Namespaces) => {
   const items: Array<unknown> = []
   if (reasoning !== "") items.push(reasoningItem(`rs_${id}_0`, reasoning))
   if (text !== "") items.push(messageItem(`msg_${id}_${items.length}`, text))
-  for (const call of calls) items.push(callItem(id, items.length, call))
+  for (const call of calls) items.push(callItem(id, items.length, call, namespaces))
   return items
 }
 

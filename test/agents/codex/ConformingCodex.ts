@@ -9,6 +9,7 @@ import { Codex } from "../../../src/codex/index.ts"
 import * as Binary from "../../../src/codex/process/Binary.ts"
 import { InstanceId, SessionId } from "../../../src/domain/Ids.ts"
 import type * as Conformance from "../../../src/testing/Conformance.ts"
+import * as PlainPrompts from "../../../src/testing/conformance/PlainPrompts.ts"
 import { ModelReply, ModelScript, ScriptedModel } from "../../../src/testing/index.ts"
 import * as HostileProject from "../../support/HostileProject.ts"
 
@@ -23,6 +24,10 @@ export const script: ModelScript.ModelScript = (request) => {
   const called = tools.find(({ prompt }) => prompt === request.lastUserText)
   if (called !== undefined && !request.afterToolResult) return called.reply
   if (isSummary(request)) return ModelReply.text("A summary.")
+  // A subagent works beside the turn, until its parent waits for it.
+  if (request.toolRounds === 1 && request.lastToolResult?.includes(`"task_name"`)) {
+    return ModelReply.call("wait_agent", { timeout_ms: 60_000 })
+  }
   if (filling.delete(request.sessionId ?? "")) {
     const plan = [{ step: "one", status: "pending" }]
     return { ...ModelReply.call("update_plan", { plan }), usage: { input: 2_000_000, output: 10 } }
@@ -77,6 +82,15 @@ const patch = (path: string) =>
 
 const answer = ModelScript.plainPrompts({
   run: (cmd) => ModelReply.call("exec_command", { cmd }),
+  // A moment, and then it is left running.
+  background: (cmd) => ModelReply.call("exec_command", { cmd, yield_time_ms: 250 }),
+  // A name is taken once.
+  subagent: (command, { messages }) =>
+    ModelReply.call("spawn_agent", {
+      task_name: `helper_${messages.length}`,
+      message: `\nrun ${command}`,
+      fork_turns: "none"
+    }),
   edit: (path) => ModelReply.call("exec_command", { cmd: patch(path) }),
   ask: (question) =>
     ModelReply.call("request_user_input", {
@@ -117,6 +131,11 @@ export const optionsOf = ({ home, model, processes }: World["Service"]): Codex.O
 export const fixture = (world: Effect.Effect<World["Service"]>): Conformance.Fixture => ({
   instanceId: "codex",
   platform: NodeServices.layer,
+  prompts: {
+    ...PlainPrompts.make,
+    background: PlainPrompts.full.background,
+    subagent: PlainPrompts.full.subagent
+  },
   models: ["gpt-6.2-sol", "gpt-5-codex"],
   patience: 20_000,
   tools,
