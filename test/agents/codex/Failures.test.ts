@@ -1,6 +1,6 @@
 /** How turns of the real Codex fail: by what its model's provider answers, and by what becomes of its process. */
 import { assert, layer } from "@effect/vitest"
-import { Effect, FileSystem } from "effect"
+import { Effect, Fiber, FileSystem } from "effect"
 import { ChildProcess } from "effect/process"
 import { createServer } from "node:net"
 import { dirname } from "node:path"
@@ -225,6 +225,58 @@ layer(CodexSessions.layer(), { timeout: "60 seconds", excludeTestServices: true 
     }))
 })
 
+layer(CodexSessions.layer(), { timeout: "60 seconds", excludeTestServices: true })(
+  "a process that ends early",
+  (it) => {
+    it.effect("P4 codex: an app-server that is killed while it starts is a failed start, and the next one succeeds", () =>
+      Effect.gen(function*() {
+        const { processes, start } = yield* CodexSessions
+        const starting = yield* Effect.forkScoped(Effect.flip(start()))
+        yield* processes.awaitCommand("app-server")
+        yield* killAll(processes)
+        const error = yield* Fiber.join(starting)
+        assert.strictEqual(error._tag, "AgentStartFailed")
+        assert.isTrue("retryable" in error && error.retryable)
+        const driven = yield* start()
+        assert.strictEqual((yield* driven.run("hello"))._tag, "TurnCompleted")
+      }))
+
+    it.effect("P4 codex: an app-server that is killed while its thread is idle is lost, and is resumed", () =>
+      Effect.gen(function*() {
+        const { processes, start } = yield* CodexSessions
+        const driven = yield* start()
+        yield* driven.run("hello")
+        const cursor = yield* cursorOf(driven)
+        yield* killAll(processes)
+        yield* driven.ended
+        assert.strictEqual((yield* driven.session.exit)?.signal, "SIGKILL")
+        const again = yield* start({ from: { _tag: "Resume", cursor } })
+        assert.strictEqual((yield* again.run("and on"))._tag, "TurnCompleted")
+      }))
+
+    it.effect("P6 codex: a subagent that asks when its app-server is killed asks no more, and its thread is resumed", () =>
+      Effect.gen(function*() {
+        const { model, processes, start } = yield* CodexSessions
+        yield* model.script(({ afterToolResult, lastUserText }) =>
+          lastUserText.includes("NEW_TASK")
+            ? ModelReply.call("exec_command", { cmd: "touch asked-below" })
+            : lastUserText === "delegate" && !afterToolResult
+            ? ModelReply.call("spawn_agent", { task_name: "helper", message: "As asked", fork_turns: "none" })
+            : ModelReply.text("Heard.")
+        )
+        const driven = yield* start()
+        yield* driven.send("delegate")
+        yield* driven.next("ApprovalRequested")
+        const cursor = yield* cursorOf(driven)
+        yield* killAll(processes)
+        yield* driven.ended
+        const again = yield* start({ from: { _tag: "Resume", cursor } })
+        assert.strictEqual((yield* again.run("and on"))._tag, "TurnCompleted")
+        assert.notInclude(tags(again), "ApprovalRequested")
+      }))
+  }
+)
+
 /** Codex's own command line, in this home. */
 const runCodex = Effect.fnUntraced(function*(home: string, args: ReadonlyArray<string>) {
   const executable = yield* Binary.find({ instanceId: InstanceId.make("codex") })
@@ -239,5 +291,10 @@ const killAll = ({ alive }: CodexSessions["Service"]["processes"], name = "") =>
   Effect.flatMap(
     alive,
     (all) =>
-      Effect.sync(() => all.filter(({ command }) => command.includes(name)).forEach(({ pid }) => kill(pid, "SIGKILL")))
+      // One may be gone with the one before.
+      Effect.forEach(
+        all.filter(({ command }) => command.includes(name)),
+        ({ pid }) => Effect.ignore(Effect.try({ try: () => kill(pid, "SIGKILL"), catch: (error) => error })),
+        { discard: true }
+      )
   )
