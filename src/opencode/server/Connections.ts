@@ -12,6 +12,7 @@ import type { OpenCodeConnection } from "./Connection.ts"
 import * as EventHub from "./EventHub.ts"
 import * as Gate from "./Gate.ts"
 import * as Server from "./Server.ts"
+import * as StartLock from "./StartLock.ts"
 
 /** With a `baseUrl`, the server that runs there; without, one of our own. */
 export type Options =
@@ -33,7 +34,7 @@ export interface Connections {
   readonly get: Effect.Effect<OpenCodeConnection, AgentStartError, Scope.Scope>
 }
 
-/** `starting`: held while a server starts. Two that start at once in a fresh home both migrate its database (1.18.33). */
+/** `starting`: held while a server starts ({@link ./StartLock.ts}). */
 export const make = Effect.fnUntraced(function*(
   options: Options,
   starting: Semaphore.Semaphore = Semaphore.makeUnsafe(1)
@@ -48,9 +49,15 @@ export const make = Effect.fnUntraced(function*(
     const stop = yield* Effect.cached(Scope.close(scope, Exit.void))
     stops.add(stop)
     yield* Effect.addFinalizer(() => Effect.tap(stop, () => Effect.sync(() => stops.delete(stop))))
-    latest = yield* starting.withPermits(1)(Scope.provide(open(options, listener), scope))
+    latest = yield* Effect.andThen(lock, Scope.provide(open(options, listener), scope)).pipe(
+      Effect.scoped,
+      starting.withPermits(1)
+    )
     return latest
   })
+  const lock = "isolated" in options && typeof options.isolated === "object"
+    ? StartLock.take(options.isolated.folder)
+    : Effect.void
   // The plugin of an external server asks for as long as that server runs, whether or not a session is open here.
   const listener = "baseUrl" in options && options.gate !== undefined
     ? yield* RcRef.make({
