@@ -3,17 +3,14 @@
  * `streamEvents`, and a hand-written loop of JSON-RPC, in turn. An app-server speaks to one client, so each has its own, of
  * the same binary, on the same model. Lost are characters that did not come.
  */
-import { Context, Effect, Fiber, Layer, Stream } from "effect"
-import { isTerminal, ProviderService, type ThreadEvent } from "../src/index.ts"
+import { Context, Effect, Layer } from "effect"
+import { ProviderService } from "../src/index.ts"
 import * as CodexHost from "./support/CodexHost.ts"
+import * as Deltas from "./support/Deltas.ts"
 import { alternate, figure, millis, repeat } from "./support/Figure.ts"
 import * as MockHost from "./support/MockHost.ts"
 import * as OpenCodeHost from "./support/OpenCodeHost.ts"
 import * as RawCodex from "./support/RawCodex.ts"
-
-const deltas = 10_000
-const prompt = `deltas ${deltas}`
-const expected = "delta ".length * deltas
 
 export const measure = Effect.gen(function*() {
   const model = yield* OpenCodeHost.model
@@ -36,26 +33,15 @@ export const measure = Effect.gen(function*() {
   )
 
   let lost = 0
-  const rate = (took: number) => [deltas / took * 1000]
   const ours = Effect.gen(function*() {
     const threadId = yield* Effect.provideContext(CodexHost.newThread(directory), host)
-    const seen = { characters: 0 }
-    const take = (event: ThreadEvent) => {
-      if (event._tag === "ItemDelta") seen.characters += event.delta.length
-    }
-    const reader = yield* agents.streamEvents({ threadId }).pipe(
-      Stream.takeUntil(isTerminal),
-      Stream.runForEachArray((events) => Effect.sync(() => events.forEach(take))),
-      Effect.forkChild({ startImmediately: true })
-    )
-    const took = yield* millis(Effect.andThen(agents.sendTurn({ threadId, prompt }), Fiber.join(reader)))
-    lost += Math.abs(expected - seen.characters)
-    yield* agents.stopSession({ threadId })
-    return rate(took)
+    const turn = yield* Effect.provideContext(Deltas.turn(threadId), host)
+    lost += turn.lost
+    return turn.rate
   })
   const byHand = Effect.gen(function*() {
     const thread = yield* Effect.promise(() => raw.startThread(directory))
-    return rate(yield* millis(Effect.promise(() => raw.runTurn(thread, prompt))))
+    return Deltas.rate(yield* millis(Effect.promise(() => raw.runTurn(thread, Deltas.prompt))))
   })
   const rates = yield* alternate({ warmup: 1, measured: 8 }, ours, byHand)
   return [

@@ -1,18 +1,11 @@
 /** The real Codex with a scripted model in a third process, for us and for the raw loop alike. */
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { Effect, Layer } from "effect"
+import { Effect } from "effect"
 import { codexConfig } from "../../examples/support/CodexConfig.ts"
 import * as Codex from "../../src/codex/Codex.ts"
 import * as Binary from "../../src/codex/process/Binary.ts"
-import {
-  CodingAgents,
-  InstanceId,
-  LifecycleHooks,
-  ProviderRegistry,
-  ProviderService,
-  SessionStore,
-  ThreadId
-} from "../../src/index.ts"
+import { InstanceId } from "../../src/index.ts"
+import * as Host from "./Host.ts"
 
 export const instanceId = InstanceId.make("codex")
 
@@ -31,19 +24,6 @@ export const options = (
 })
 
 /** The whole library on a Codex adapter, with its store in a file. */
-export const host = (filename: string, options: Codex.Options) =>
-  CodingAgents.layerService().pipe(
-    Layer.provideMerge(Codex.layer(options)),
-    Layer.provideMerge([ProviderRegistry.layer, LifecycleHooks.layer]),
-    Layer.provideMerge(SessionStore.layerSqlite({ filename })),
-    Layer.provideMerge(NodeServices.layer)
-  )
+export const host = (filename: string, options: Codex.Options) => Host.layer(Codex.layer(options), filename)
 
-let threads = 0
-
-export const newThread = Effect.fnUntraced(function*(directory: string) {
-  const agents = yield* ProviderService
-  const threadId = ThreadId.make(`bench-${++threads}`)
-  yield* agents.startSession({ threadId, instanceId, directory, runtimeMode: "full-access" })
-  return threadId
-})
+export const newThread = Host.newThread(instanceId)

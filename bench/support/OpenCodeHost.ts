@@ -4,19 +4,12 @@ import { createOpencodeClient } from "@opencode-ai/sdk/v2/client"
 import { Effect, Layer, Stream } from "effect"
 import { ChildProcess } from "effect/process"
 import { openCodeConfig } from "../../examples/support/OpenCodeConfig.ts"
-import {
-  CodingAgents,
-  InstanceId,
-  LifecycleHooks,
-  ProviderRegistry,
-  ProviderService,
-  SessionStore,
-  ThreadId
-} from "../../src/index.ts"
+import { InstanceId } from "../../src/index.ts"
 import * as OpenCode from "../../src/opencode/OpenCode.ts"
 import { authorization } from "../../src/opencode/server/Endpoint.ts"
 import * as Server from "../../src/opencode/server/Server.ts"
 import { AgentProcesses } from "../../src/store/index.ts"
+import * as Host from "./Host.ts"
 import * as MockHost from "./MockHost.ts"
 import { script } from "./Script.ts"
 
@@ -54,19 +47,6 @@ export const server = Effect.gen(function*() {
 }).pipe(Effect.provide(Layer.merge(NodeServices.layer, AgentProcesses.layerNoop)))
 
 /** The whole library on an OpenCode adapter, with its store in a file. */
-export const host = (filename: string, options: OpenCode.Options) =>
-  CodingAgents.layerService().pipe(
-    Layer.provideMerge(OpenCode.layer(options)),
-    Layer.provideMerge([ProviderRegistry.layer, LifecycleHooks.layer]),
-    Layer.provideMerge(SessionStore.layerSqlite({ filename })),
-    Layer.provideMerge(NodeServices.layer)
-  )
+export const host = (filename: string, options: OpenCode.Options) => Host.layer(OpenCode.layer(options), filename)
 
-let threads = 0
-
-export const newThread = Effect.fnUntraced(function*(directory: string) {
-  const agents = yield* ProviderService
-  const threadId = ThreadId.make(`bench-${++threads}`)
-  yield* agents.startSession({ threadId, instanceId, directory, runtimeMode: "full-access", title: "bench" })
-  return threadId
-})
+export const newThread = Host.newThread(instanceId, "bench")

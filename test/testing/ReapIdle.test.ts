@@ -1,16 +1,17 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Effect } from "effect"
 import { TestClock } from "effect/testing"
+import { execFile } from "node:child_process"
 import { LifecycleHooks, ProviderService } from "../../src/index.ts"
 import { MockProvider, MockStep } from "../../src/testing/index.ts"
 import * as Agents from "../support/Agents.ts"
 
 const { threadId } = Agents
 
-/** Real I/O, as far as a test can have it without an outside: a moment of the event loop, not of the TestClock. */
+/** Real I/O, which no TestClock hurries: a child that starts and ends. */
 const realIo = Effect.callback<void>((resume) => {
-  const timer = setTimeout(() => resume(Effect.void), 20)
-  return Effect.sync(() => clearTimeout(timer))
+  const child = execFile(process.execPath, ["--version"], () => resume(Effect.void))
+  return Effect.sync(() => child.kill("SIGKILL"))
 })
 
 describe("MockProvider.reapIdle", () => {
