@@ -3,11 +3,11 @@
  * and the controls that reach behind the adapter.
  */
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { Context, Effect, FileSystem, Layer, Path } from "effect"
-import { kill } from "node:process"
+import { Context, Effect, FileSystem, Layer } from "effect"
 import * as Processes from "../../examples/support/Processes.ts"
 import type { Controls } from "../../src/testing/Conformance.ts"
 import { type ModelScript, ScriptedModel } from "../../src/testing/index.ts"
+import * as RealAgent from "../support/RealAgent.ts"
 
 export class World extends Context.Service<World, {
   readonly model: ScriptedModel["Service"]
@@ -34,7 +34,7 @@ export const controls = (
   { home, model, processes }: World["Service"],
   named: (sessionId: string) => string = (sessionId) => sessionId
 ): Controls => ({
-  loseSession: (sessionId) => removeAll(home, named(sessionId)),
+  loseSession: (sessionId) => RealAgent.removeSession(home, named(sessionId)),
   // Agents wrap a prompt, in a line of its own. Some ask for a title of it first, without tools to speak of, and Grok for a
   // line about the answer afterwards, in words of its own.
   received: (prompt) =>
@@ -42,13 +42,7 @@ export const controls = (
       model.requests,
       (all) => all.filter(({ messages, toolNames }) => toolNames.length > 1 && isUnanswered(messages, prompt)).length
     ),
-  crashExit: { signal: "SIGKILL" },
-  crashAgent: () =>
-    Effect.flatMap(
-      processes.alive,
-      Effect.forEach(({ pid }) => Effect.sync(() => kill(pid, "SIGKILL")), { discard: true })
-    ),
-  processes: Effect.map(processes.left, (left) => left.map(({ pid }) => pid))
+  ...RealAgent.processes(processes)
 })
 
 /** Whether the model has not said anything to this prompt yet. */
@@ -56,15 +50,3 @@ const isUnanswered = (messages: ReadonlyArray<{ readonly role: string; readonly 
   const at = messages.findLastIndex(({ role, text }) => role === "user" && text.split("\n").includes(prompt))
   return at !== -1 && messages.slice(at + 1).every(({ role }) => role !== "assistant" && role !== "tool")
 }
-
-/** Everything in the home that is named after the session. */
-const removeAll = (home: string, sessionId: string) =>
-  Effect.gen(function*() {
-    const fs = yield* FileSystem.FileSystem
-    const path = yield* Path.Path
-    const files = yield* fs.readDirectory(home, { recursive: true })
-    yield* Effect.forEach(
-      files.filter((file) => path.basename(file).includes(sessionId)),
-      (file) => fs.remove(path.join(home, file), { recursive: true, force: true })
-    )
-  }).pipe(Effect.orDie, Effect.provide(NodeServices.layer))

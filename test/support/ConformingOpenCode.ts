@@ -4,7 +4,6 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Effect } from "effect"
 import { execFileSync } from "node:child_process"
-import { kill } from "node:process"
 import type * as Processes from "../../examples/support/Processes.ts"
 import { SessionId } from "../../src/index.ts"
 import type { Controls, Directories, Fixture } from "../../src/testing/Conformance.ts"
@@ -13,6 +12,7 @@ import { isSummary } from "./CompactionGates.ts"
 import * as HostileProject from "./HostileProject.ts"
 import type * as Loopback from "./Loopback.ts"
 import type { Opened } from "./OpenCodeServer.ts"
+import * as RealAgent from "./RealAgent.ts"
 
 type Called = Conformance.Tool & { readonly tool: string; readonly input: Readonly<Record<string, unknown>> }
 
@@ -187,20 +187,7 @@ export const managedFixture = (managed: Effect.Effect<Managed>): Fixture => ({
   controls: Effect.map(managed, ({ model, processes }): Controls => ({
     received: received(model),
     fillContext: (sessionId) => Effect.sync(() => void filling.add(sessionId)),
-    summaries: (sessionId) =>
-      Effect.map(
-        model.requests,
-        (all) =>
-          all.filter((request) => isSummary(request) && request.sessionId === sessionId).map((request) =>
-            request.messages.map(({ text }) => text).join("\n")
-          )
-      ),
-    crashExit: { signal: "SIGKILL" },
-    crashAgent: () =>
-      Effect.flatMap(
-        processes.alive,
-        Effect.forEach(({ pid }) => Effect.sync(() => kill(pid, "SIGKILL")), { discard: true })
-      ),
-    processes: Effect.map(processes.left, (left) => left.map(({ pid }) => pid))
+    summaries: RealAgent.summaries(model, isSummary),
+    ...RealAgent.processes(processes)
   }))
 })

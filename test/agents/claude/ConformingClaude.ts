@@ -2,13 +2,14 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Context, Effect, FileSystem, Layer, Path, Schema, Stream } from "effect"
 import { ChildProcess } from "effect/process"
-import { env, kill } from "node:process"
+import { env } from "node:process"
 import { claudeEnvironment } from "../../../examples/support/ClaudeEnvironment.ts"
 import * as Processes from "../../../examples/support/Processes.ts"
 import type { Claude } from "../../../src/claude/index.ts"
 import { SessionId } from "../../../src/domain/Ids.ts"
 import { type Controls, type Fixture, PlainPrompts } from "../../../src/testing/Conformance.ts"
 import { ModelReply, ModelScript, ScriptedModel } from "../../../src/testing/index.ts"
+import * as RealAgent from "../../support/RealAgent.ts"
 import { executable } from "./agent.ts"
 
 type Request = Parameters<ModelScript.ModelScript>[0]
@@ -113,28 +114,15 @@ export const fixture = (world: Effect.Effect<World["Service"]>): Fixture => ({
   patience: 20_000,
   controls: Effect.map(world, (world): Controls => ({
     makeSession: (made) => outside(world, made),
-    loseSession: (sessionId) => loseTranscript(world.home, sessionId),
+    loseSession: (sessionId) => RealAgent.removeSession(`${world.home}/claude/projects`, sessionId),
     received: (prompt) =>
       Effect.map(
         world.model.requests,
         (all) => all.filter((request) => !request.afterToolResult && request.lastUserText.trim() === prompt).length
       ),
     fillContext: (sessionId) => Effect.sync(() => void filling.add(sessionId)),
-    summaries: (sessionId) =>
-      Effect.map(
-        world.model.requests,
-        (all) =>
-          all.filter((request) => isSummary(request) && request.sessionId === sessionId).map((request) =>
-            request.messages.map(({ text }) => text).join("\n")
-          )
-      ),
-    crashExit: { signal: "SIGKILL" },
-    crashAgent: () =>
-      Effect.flatMap(
-        world.processes.alive,
-        Effect.forEach(({ pid }) => Effect.sync(() => kill(pid, "SIGKILL")), { discard: true })
-      ),
-    processes: Effect.map(world.processes.left, (left) => left.map(({ pid }) => pid)),
+    summaries: RealAgent.summaries(world.model, isSummary),
+    ...RealAgent.processes(world.processes),
     loseGate: inSimpleMode(world.home),
     changeOffers: () => withSkill(world.home)
   }))
@@ -167,18 +155,6 @@ export const outside = (
   }).pipe(Effect.scoped, Effect.orDie, Effect.provide(NodeServices.layer))
 
 const Printed = Schema.fromJsonString(Schema.Struct({ session_id: SessionId }))
-
-const loseTranscript = (home: string, sessionId: string) =>
-  Effect.gen(function*() {
-    const fs = yield* FileSystem.FileSystem
-    const path = yield* Path.Path
-    const projects = path.join(home, "claude", "projects")
-    const files = yield* fs.readDirectory(projects, { recursive: true })
-    yield* Effect.forEach(
-      files.filter((file) => file.endsWith(`${sessionId}.jsonl`)),
-      (file) => fs.remove(path.join(projects, file))
-    )
-  }).pipe(Effect.orDie, Effect.provide(NodeServices.layer))
 
 /** A skill of the user's that was not there when the session began. */
 const withSkill = (home: string) =>

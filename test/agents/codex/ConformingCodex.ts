@@ -2,7 +2,6 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Context, Effect, FileSystem, Layer, Path, Schema, Stream } from "effect"
 import { ChildProcess } from "effect/process"
-import { kill } from "node:process"
 import { codexConfig } from "../../../examples/support/CodexConfig.ts"
 import * as Processes from "../../../examples/support/Processes.ts"
 import { Codex } from "../../../src/codex/index.ts"
@@ -12,6 +11,7 @@ import type * as Conformance from "../../../src/testing/Conformance.ts"
 import * as PlainPrompts from "../../../src/testing/conformance/PlainPrompts.ts"
 import { ModelReply, ModelScript, ScriptedModel } from "../../../src/testing/index.ts"
 import * as HostileProject from "../../support/HostileProject.ts"
+import * as RealAgent from "../../support/RealAgent.ts"
 
 /** Sessions whose next answer fills the model's context. */
 const filling = new Set<string>()
@@ -145,40 +145,15 @@ export const fixture = (world: Effect.Effect<World["Service"]>): Conformance.Fix
     ".codex/config.toml": `[mcp_servers.hostile]\ncommand = "sh"\nargs = ["-c", "touch '${mcp}'"]\n`
   })),
   controls: Effect.map(world, ({ home, model, processes }): Conformance.Controls => ({
-    loseSession: (sessionId) => loseRollout(home, sessionId),
+    loseSession: (sessionId) => RealAgent.removeSession(`${home}/codex/sessions`, sessionId),
     makeSession: ({ directory, words }) => makeSession({ home, model, processes }, directory, words),
     received: (prompt) => Effect.map(model.asked(prompt), (requests) => requests.length),
     fillContext: (sessionId) => Effect.sync(() => void filling.add(sessionId)),
-    summaries: (sessionId) =>
-      Effect.map(
-        model.requests,
-        (all) =>
-          all.filter((request) => isSummary(request) && request.sessionId === sessionId).map((request) =>
-            request.messages.map(({ text }) => text).join("\n")
-          )
-      ),
-    crashExit: { signal: "SIGKILL" },
-    crashAgent: () =>
-      Effect.flatMap(
-        processes.alive,
-        Effect.forEach(({ pid }) => Effect.sync(() => kill(pid, "SIGKILL")), { discard: true })
-      ),
-    processes: Effect.map(processes.left, (left) => left.map(({ pid }) => pid)),
+    summaries: RealAgent.summaries(model, isSummary),
+    ...RealAgent.processes(processes),
     loseGate: withoutHooks(home)
   }))
 })
-
-const loseRollout = (home: string, sessionId: string) =>
-  Effect.gen(function*() {
-    const fs = yield* FileSystem.FileSystem
-    const path = yield* Path.Path
-    const sessions = path.join(home, "codex", "sessions")
-    const files = yield* fs.readDirectory(sessions, { recursive: true })
-    yield* Effect.forEach(
-      files.filter((file) => file.endsWith(`${sessionId}.jsonl`)),
-      (file) => fs.remove(path.join(sessions, file))
-    )
-  }).pipe(Effect.orDie, Effect.provide(NodeServices.layer))
 
 const Begun = Schema.fromJsonString(Schema.Struct({ type: Schema.Literal("thread.started"), thread_id: SessionId }))
 

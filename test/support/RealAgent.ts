@@ -1,0 +1,43 @@
+/** Hands behind the back of a real agent, as conformance fixtures have them. */
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { Effect, FileSystem, Path } from "effect"
+import { kill } from "node:process"
+import type * as Processes from "../../examples/support/Processes.ts"
+import type { SessionId } from "../../src/index.ts"
+import type { Controls } from "../../src/testing/Conformance.ts"
+import type { ModelRequest, ScriptedModel } from "../../src/testing/index.ts"
+
+/** Of an agent whose processes are ours to kill. */
+export const processes = ({ alive, left }: Processes.Processes) =>
+  ({
+    crashExit: { signal: "SIGKILL" },
+    crashAgent: () =>
+      Effect.flatMap(
+        alive,
+        Effect.forEach(({ pid }) => Effect.sync(() => kill(pid, "SIGKILL")), { discard: true })
+      ),
+    processes: Effect.map(left, (left) => left.map(({ pid }) => pid))
+  }) satisfies Controls
+
+/** What the model was told each time that it was asked for a summary of the session. */
+export const summaries =
+  (model: ScriptedModel["Service"], isSummary: (request: ModelRequest) => boolean) => (sessionId: SessionId) =>
+    Effect.map(
+      model.requests,
+      (all) =>
+        all.filter((request) => isSummary(request) && request.sessionId === sessionId).map((request) =>
+          request.messages.map(({ text }) => text).join("\n")
+        )
+    )
+
+/** Removes every file and folder below the folder whose name has the session's id. */
+export const removeSession = (folder: string, sessionId: string) =>
+  Effect.gen(function*() {
+    const fs = yield* FileSystem.FileSystem
+    const path = yield* Path.Path
+    const files = yield* fs.readDirectory(folder, { recursive: true })
+    yield* Effect.forEach(
+      files.filter((file) => path.basename(file).includes(sessionId)),
+      (file) => fs.remove(path.join(folder, file), { recursive: true, force: true })
+    )
+  }).pipe(Effect.orDie, Effect.provide(NodeServices.layer))
