@@ -5,8 +5,10 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Stream } from "effect"
+import { HookDeliveries } from "../../src/hooks/index.ts"
 import {
   InstanceId,
+  Operations,
   ProviderService,
   SessionStore,
   type ThreadEvent,
@@ -21,6 +23,8 @@ function unchecked<A>(value: unknown): A
 function unchecked(value: unknown): unknown {
   return value
 }
+
+type Answer = Effect.Effect<unknown, { readonly _tag: string }> | Stream.Stream<unknown, { readonly _tag: string }>
 
 const app = layerTest().pipe(Layer.provideMerge(NodeServices.layer))
 const threadId = ThreadId.make("thread")
@@ -204,6 +208,24 @@ describe("P15 the door", () => {
       yield* refused(archive.restore(nothing))
       yield* refused(archive.export(unchecked({ snapshot: { snapshotId: "s" }, format: "pdf" })))
       yield* refused(archive.purge(unchecked({})))
+    })))
+
+  it.effect("P15 mock: every operation refuses what is no object, under its own name", () =>
+    run(Effect.gen(function*() {
+      const services = [
+        [Operations.service, yield* ProviderService],
+        [Operations.archive, yield* TranscriptArchive],
+        [Operations.hooks, yield* HookDeliveries]
+      ] as const
+      for (const [operations, service] of services) {
+        const calls = unchecked<Record<string, (input: null) => Answer>>(service)
+        assert.sameMembers(Object.keys(calls), Object.keys(operations))
+        for (const [name, call] of Object.entries(calls)) {
+          const answer = call(null)
+          const error = yield* refused(Stream.isStream(answer) ? Stream.runDrain(answer) : answer)
+          assert.deepInclude<unknown>(error, { operation: name })
+        }
+      }
     })))
 
   it.effect("P15 mock: one answer for two questions is refused before it is sent, and the request stays open", () =>

@@ -89,4 +89,16 @@ describe("readers", () => {
       const deltas = yield* Fiber.join(reader)
       assert.deepStrictEqual(deltas.map((event) => [event.offset, event.delta]), [[0, "so far "], [7, "and on"]])
     }).pipe(Effect.provide(layer())))
+
+  it.effect("mock: every id that the library makes is safe in the path of a URL", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      yield* Agents.start()
+      const { turnId } = yield* agents.runTurn({ threadId, prompt: "one" })
+      const { compactionId, snapshot } = yield* agents.compactThread({ threadId })
+      const items = (yield* agents.readTranscript({ threadId })).flatMap((turn) => turn.items)
+      const ids = [turnId, compactionId, snapshot?.snapshotId ?? "", ...items.map(({ itemId }) => itemId)]
+      assert.isAtLeast(ids.length, 5)
+      for (const id of ids) assert.match(id, /^[\w.~-]+$/)
+    }).pipe(Effect.provide(layer())))
 })
