@@ -66,7 +66,9 @@ const pinned: AgentEnvironment.Variables = {
   CLAUDE_CODE_SIMPLE: "",
   // With another one, what is added to a turn comes to the model as the system's words.
   CLAUDE_CODE_ENTRYPOINT: "sdk-ts",
-  DISABLE_AUTOUPDATER: "1"
+  DISABLE_AUTOUPDATER: "1",
+  // By them a rewind takes files back.
+  CLAUDE_CODE_ENABLE_SDK_FILE_CHECKPOINTING: "true"
 }
 
 const credentials = new Set(["ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"])

@@ -27,7 +27,7 @@ export const capabilities: Capabilities = {
   steer: true,
   fork: true,
   forkAt: true,
-  rewind: "never",
+  rewind: "conversation-and-files",
   portable: true,
   adopt: true,
   compact: true,

@@ -30,4 +30,9 @@ export const newId = Effect.sync(() => SecureRandom.uuidV7Unsafe())
 
 export const newSessionId = Effect.map(newId, (id) => SessionId.make(id))
 
-export const isOurs = (id: string): boolean => id[14] === "7"
+/** The id of a message that belongs to the prompt after it: of version 8, whose bits are free. */
+export const newAsideId = Effect.map(newId, (id) => `${id.slice(0, 14)}8${id.slice(15)}`)
+
+export const isAside = (id: string): boolean => id[14] === "8"
+
+export const isOurs = (id: string): boolean => id[14] === "7" || isAside(id)

@@ -15,7 +15,7 @@ import * as Portable from "./Portable.ts"
 import * as Transcript from "./Transcript.ts"
 
 /** The session's file, once it has all that was shown. */
-const open = Effect.fnUntraced(function*(live: LiveSession, operation: string) {
+export const open = Effect.fnUntraced(function*(live: LiveSession, operation: string) {
   const { cli: { environment, instanceId }, sessionId } = live
   const fs = yield* FileSystem.FileSystem
   const failed = (name: string) => new AgentProtocolError({ instanceId, operation, name, body: null })
@@ -48,13 +48,11 @@ export const fork = Effect.fnUntraced(function*(live: LiveSession, at: TurnPlace
 /** The lines before the prompt that follows the turn. */
 const upTo = Effect.fnUntraced(function*(instanceId: InstanceId, text: string, { ref, turnId }: TurnPlace) {
   if (ref === undefined) return yield* new TurnNotInSession({ instanceId, turnId, reason: "no-ref" })
-  const lines = text.split("\n").map((line) => ({ line, entry: Transcript.parse(line) }))
-  const start = lines.findIndex(({ entry }) => Option.isSome(entry) && entry.value.line.uuid === ref)
+  const lines = Transcript.linesOf(text)
+  const start = lines.findIndex(({ entry }) => entry?.line.uuid === ref)
   if (start === -1) return yield* new TurnNotInSession({ instanceId, turnId, reason: "not-found" })
-  const next = lines.findIndex(({ entry }, index) =>
-    index > start && Option.isSome(entry) && Transcript.begins(entry.value.line)
-  )
-  return next === -1 ? text : lines.slice(0, next).map(({ line }) => `${line}\n`).join("")
+  const next = lines.findIndex(({ entry }, at) => at > start && entry !== undefined && Transcript.begins(entry.line))
+  return next === -1 ? text : Transcript.textOf(lines.slice(0, Transcript.beginningOf(lines, next)))
 })
 
 const renamed = (text: string, from: string, to: string): string =>

@@ -17,7 +17,7 @@ import {
   TurnRefused
 } from "../../provider/AdapterError.ts"
 import type { ProviderTurn } from "../../provider/ProviderAdapter.ts"
-import { newId } from "../protocol/Cursor.ts"
+import { newAsideId, newId } from "../protocol/Cursor.ts"
 import * as History from "./History.ts"
 import * as LiveSession from "./LiveSession.ts"
 import * as OtherClient from "./OtherClient.ts"
@@ -26,9 +26,9 @@ import * as OtherClient from "./OtherClient.ts"
 export const post = Effect.fnUntraced(function*(
   live: LiveSession.LiveSession,
   content: string | ReadonlyArray<object>,
-  more: object = {}
+  { uuid: given, ...more }: { readonly uuid?: string; readonly [field: string]: unknown } = {}
 ) {
-  const uuid = yield* newId
+  const uuid = given ?? (yield* newId)
   const message = expect(live, uuid)
   yield* Effect.mapError(write(live, uuid, content, more), StdioPeer.toAgentError(live.cli.instanceId))
   return {
@@ -61,14 +61,19 @@ const write = (
   })
 
 /** Puts a text into the context that is not the user's, and that the model does not answer. */
-export const tell = (live: LiveSession.LiveSession, text: string) =>
-  add(live, literal(text), { shouldQuery: false, isSynthetic: true })
+export const tell = (live: LiveSession.LiveSession, text: string, uuid: Effect.Effect<string> = newId) =>
+  Effect.flatMap(uuid, (uuid) => add(live, literal(text), { uuid, isSynthetic: true }))
 
 /** Puts the text of a skill into the context, as Claude does it itself where the user names one. */
-const load = (live: LiveSession.LiveSession, skill: string) => add(live, `/${skill}`, { shouldQuery: false })
+const load = (live: LiveSession.LiveSession, skill: string) =>
+  Effect.flatMap(newAsideId, (uuid) => add(live, `/${skill}`, { uuid }))
 
-const add = Effect.fnUntraced(function*(live: LiveSession.LiveSession, text: string, more: object) {
-  const { done } = yield* post(live, text, more)
+const add = Effect.fnUntraced(function*(
+  live: LiveSession.LiveSession,
+  text: string,
+  more: { readonly uuid: string; readonly isSynthetic?: boolean }
+) {
+  const { done } = yield* post(live, text, { ...more, shouldQuery: false })
   yield* Effect.raceFirst(done, live.cli.peer.closed)
 })
 
@@ -90,7 +95,7 @@ export const send = Effect.fnUntraced(function*(live: LiveSession.LiveSession, t
   if (input.model !== undefined) yield* useModel(live, input.model)
   yield* useMode(live, input.mode)
   yield* Effect.forEach(input.skills ?? [], (skill) => load(live, skill), { discard: true })
-  yield* Effect.forEach(input.context ?? [], (text) => tell(live, text), { discard: true })
+  yield* Effect.forEach(input.context ?? [], (text) => tell(live, text, newAsideId), { discard: true })
   const uuid = ref ?? (yield* newId)
   const message = expect(live, uuid)
   yield* LiveSession.apply(live, { _tag: "Sending", turnId, uuid })
@@ -149,6 +154,14 @@ export const useEffort = Effect.fnUntraced(function*(live: LiveSession.LiveSessi
   if (variant === undefined || variant === live.effort) return
   yield* LiveSession.call(live, "apply_flag_settings", { settings: { effortLevel: variant } })
   live.effort = variant
+})
+
+/** What holds in the session, in another process of it. */
+export const restore = Effect.fnUntraced(function*(live: LiveSession.LiveSession) {
+  const { effort, input: { model: begunWith }, model } = live
+  if (model !== begunWith?.id) yield* LiveSession.call(live, "set_model", { model: model ?? "default" })
+  live.effort = undefined
+  if (model !== undefined && effort !== undefined) yield* useEffort(live, { id: model, variant: effort })
 })
 
 const Mode = Schema.Struct({ mode: Schema.Literals(["default", "plan"]) })

@@ -4,14 +4,14 @@
  * Inputs are taken one after the other under a lock, and their events are offered before the next is taken, so events leave
  * in the order in which they became true, and a slow reader holds back the frames and not the memory.
  */
-import { type Cause, Clock, Deferred, Effect, FileSystem, Path, Queue, type Scope, Semaphore } from "effect"
+import { type Cause, Clock, Deferred, Effect, FileSystem, Path, Queue, Scope, Semaphore } from "effect"
 import { SecureRandom } from "effect/crypto"
 import { Hex } from "effect/encoding"
 import type * as PeerProtocol from "../../adapter/PeerProtocol.ts"
 import * as SecretFilter from "../../adapter/SecretFilter.ts"
 import * as StdioPeer from "../../adapter/StdioPeer.ts"
 import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
-import type { AgentError } from "../../provider/AdapterError.ts"
+import { type AgentError, AgentUnreachable } from "../../provider/AdapterError.ts"
 import type { StartInput } from "../../provider/ProviderAdapter.ts"
 import * as SessionSetup from "../../provider/SessionSetup.ts"
 import * as Frame from "../protocol/Frame.ts"
@@ -28,7 +28,11 @@ export interface Message {
   readonly done: Deferred.Deferred<void>
 }
 
-export interface LiveSession extends Omit<Started, "seen"> {
+export interface LiveSession extends Omit<Started, "cli" | "end" | "seen"> {
+  cli: Started["cli"]
+  end: Started["end"]
+  /** Its process is about to be another one. */
+  replacing: boolean
   readonly input: StartInput
   readonly scope: Scope.Scope
   readonly lock: Semaphore.Semaphore
@@ -89,15 +93,26 @@ export const open = Effect.fnUntraced(function*(
     lastMessage: undefined,
     model: input.model?.id,
     planned: false,
+    replacing: false,
     effort: undefined,
     // Claude's ids of requests are its process's own.
     state: makeState(Hex.encode(SecureRandom.randomBytesUnsafe(6)), input.compaction?.gate !== undefined)
   }
+  yield* Queue.offerAll(live.events, started.warnings)
+  yield* attach(live)
+  return live
+})
+
+/** Hears the session's process, and loses the session with it. */
+const attach = Effect.fnUntraced(function*(live: LiveSession) {
+  const { cli } = live
   const files = yield* Effect.context<FileSystem.FileSystem | Path.Path>()
   // Runs before the process ends: releases what waits for a reader that has gone.
-  yield* Effect.addFinalizer(() => Effect.andThen(Queue.end(live.events), Queue.shutdown(live.events)))
-  yield* Effect.forkScoped(Effect.andThen(cli.peer.closed, Queue.end(live.events)))
-  yield* Queue.offerAll(live.events, started.warnings)
+  yield* Scope.addFinalizer(live.scope, Effect.andThen(Queue.end(live.events), Queue.shutdown(live.events)))
+  yield* Effect.forkIn(
+    Effect.andThen(cli.peer.closed, Effect.suspend(() => live.replacing ? Effect.void : Queue.end(live.events))),
+    live.scope
+  )
   yield* cli.listen({
     onNotification: (type, params) => {
       const frame = Frame.decode(type, params)
@@ -112,8 +127,34 @@ export const open = Effect.fnUntraced(function*(
     // A turn that still runs would be worked to its end.
     beforeClose: Effect.suspend(() => live.state.turn === undefined ? Effect.void : call(live, "interrupt"))
   })
-  return live
 })
+
+/**
+ * Ends the session's process, does something while there is none, and goes on in another one. `change` answers whether there is
+ * a session to go on with. What fails after the first process has ended loses the session.
+ */
+export const replace = Effect.fnUntraced(
+  function*<E, R>(live: LiveSession, change: Effect.Effect<boolean, E, R>) {
+    const { cli: { instanceId } } = live
+    live.replacing = true
+    yield* live.end
+    // What worked beside turns has ended with it.
+    yield* apply(live, { _tag: "system/background_tasks_changed", tasks: [] })
+    const resumes = yield* change
+    const { cli, end } = yield* live.again(resumes).pipe(
+      Scope.provide(live.scope),
+      Effect.mapError(({ _tag: code }) => new AgentUnreachable({ instanceId, operation: "restart", code }))
+    )
+    live.cli = cli
+    live.end = end
+    live.lastMessage = undefined
+    live.resumable = resumes
+    live.replacing = false
+    yield* attach(live)
+    return resumes
+  },
+  (effect, live) => Effect.onError(Effect.uninterruptible(effect), () => Queue.end(live.events))
+)
 
 const eventCapacity = 4096
 

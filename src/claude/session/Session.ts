@@ -17,6 +17,7 @@ import * as Delivery from "./Delivery.ts"
 import * as History from "./History.ts"
 import * as LiveSession from "./LiveSession.ts"
 import * as OtherClient from "./OtherClient.ts"
+import * as Rewind from "./Rewind.ts"
 import * as SessionStart from "./SessionStart.ts"
 import * as Transcript from "./Transcript.ts"
 
@@ -74,7 +75,7 @@ export const make = Effect.fn("Claude.startSession")(function*(
       (isThere) => isThere ? Option.some(stored(sessionId, live.seen)) : Option.none()
     ),
     events: Stream.fromQueue(live.events),
-    exit: cli.exit,
+    exit: Effect.suspend(() => live.cli.exit),
     capabilities,
     turnRef: () => newId,
     checkModel: (model) => Delivery.checkModel(live, model),
@@ -88,6 +89,7 @@ export const make = Effect.fn("Claude.startSession")(function*(
     compact: Compaction.compact(live),
     fork: (at) =>
       Effect.map(Effect.provide(Copies.fork(live, at), files), ({ sessionId, size }) => stored(sessionId, size)),
+    rewind: (before) => Effect.provide(Rewind.rewind(live, before), files),
     exportSession: (since) => Effect.provide(Copies.exportSession(live, since), files),
     history: Effect.provide(History.read(live), files),
     evidence: (turn) => Effect.provide(History.evidence(live, turn), files),

@@ -2,10 +2,11 @@
  * A session is started, or resumed: with its mode and model given again each time, and the mode that holds compared to what
  * was asked for.
  */
-import { Effect, FileSystem, Path } from "effect"
+import { Effect, Exit, FileSystem, Path, Scope } from "effect"
 import * as AgentEnvironment from "../../adapter/AgentEnvironment.ts"
 import type { InstanceId, SessionId } from "../../domain/Ids.ts"
 import {
+  type AgentStartError,
   AgentStartFailed,
   DirectoryUnreachable,
   PolicyUnenforceable,
@@ -35,6 +36,10 @@ export interface SessionOptions {
 
 export interface Started {
   readonly cli: Cli.Cli
+  /** Ends its process. */
+  readonly end: Effect.Effect<void>
+  /** Another process of the same session: it goes on with it, or begins it. */
+  readonly again: (resumes: boolean) => Effect.Effect<Opened, AgentStartError | PolicyUnenforceable>
   readonly sessionId: SessionId
   readonly directory: string
   readonly origin: ProviderSession["origin"]
@@ -42,6 +47,8 @@ export interface Started {
   readonly seen: number
   readonly warnings: Project.Project["warnings"]
 }
+
+type Opened = Pick<Started, "cli" | "end">
 
 const scheduling = ["CronCreate", "CronDelete", "CronList", "Monitor", "ScheduleWakeup"]
 
@@ -140,32 +147,40 @@ export const start = Effect.fnUntraced(function*(
     ...(input.setup?.instructions === undefined ? [] : [input.setup.instructions])
   ]
   const seen = past === undefined ? 0 : past.seen ?? (yield* Transcript.sizeOf(environment.config, sessionId))
-  const cli = yield* Cli.start(instanceId, options, environment, {
-    directory,
-    args: [...args, ...(past === undefined ? ["--session-id", sessionId] : ["--resume", sessionId])],
-    variables: {
-      ...input.setup?.environment,
-      ...(input.compaction?.auto === false ? { DISABLE_AUTO_COMPACT: "1" } : {})
-    },
-    initialize: {
-      hooks,
-      forwardSubagentText: true,
-      // An interrupt leaves subagents in the background alone; `stopTask` ends one.
-      perTaskStopAffordance: true,
-      // Else a resumed session keeps the instructions and the persona that it was begun with.
-      systemPromptSnapshot: false,
-      ...(instructions.length === 0 ? {} : { appendSystemPrompt: instructions.join("\n\n") }),
-      ...(input.title === undefined || past !== undefined ? {} : { title: input.title })
-    },
-    model: input.model?.id
-  })
+  const needs = yield* Effect.context<Cli.Needs>()
+  const again: Started["again"] = Effect.fnUntraced(function*(resumes) {
+    const scope = yield* Scope.fork(yield* Effect.scope)
+    const cli = yield* Scope.provide(open(resumes), scope)
+    const mode = cli.current_permission_mode
+    if (mode !== "default" || (!cli.hooked && runtimeMode !== "full-access")) {
+      return yield* new PolicyUnenforceable({ instanceId, runtimeMode, effective: { mode, hooked: cli.hooked } })
+    }
+    return { cli, end: Scope.close(scope, Exit.void) }
+  }, Effect.provide(needs))
+  const open = (resumes: boolean) =>
+    Cli.start(instanceId, options, environment, {
+      directory,
+      args: [...args, resumes ? "--resume" : "--session-id", sessionId],
+      variables: {
+        ...input.setup?.environment,
+        ...(input.compaction?.auto === false ? { DISABLE_AUTO_COMPACT: "1" } : {})
+      },
+      initialize: {
+        hooks,
+        forwardSubagentText: true,
+        // An interrupt leaves subagents in the background alone; `stopTask` ends one.
+        perTaskStopAffordance: true,
+        // Else a resumed session keeps the instructions and the persona that it was begun with.
+        systemPromptSnapshot: false,
+        ...(instructions.length === 0 ? {} : { appendSystemPrompt: instructions.join("\n\n") }),
+        ...(input.title === undefined || past !== undefined ? {} : { title: input.title })
+      },
+      model: input.model?.id
+    })
+  const { cli, end } = yield* again(past !== undefined)
   // Two that were started at the same moment do not see each other before.
   if (past !== undefined && (yield* Occupied.isTaken(environment.config, sessionId, cli.pid))) {
     return yield* new SessionInUse({ instanceId, sessionId })
-  }
-  const mode = cli.current_permission_mode
-  if (mode !== "default" || (!cli.hooked && runtimeMode !== "full-access")) {
-    return yield* new PolicyUnenforceable({ instanceId, runtimeMode, effective: { mode, hooked: cli.hooked } })
   }
   // One that is not there it passes over without a word.
   if (input.agent !== undefined && cli.agents?.some(({ name }) => name === input.agent) !== true) {
@@ -173,6 +188,8 @@ export const start = Effect.fnUntraced(function*(
   }
   return {
     cli,
+    end,
+    again,
     sessionId,
     directory,
     seen,

@@ -4,6 +4,7 @@
  */
 import { Array as Arr, Effect, FileSystem, Option, Path, Schema, Stream } from "effect"
 import { NativeId } from "../../adapter/NativeId.ts"
+import { isAside, isOurs } from "../protocol/Cursor.ts"
 import { Block } from "../protocol/Frame.ts"
 
 const Maybe = <S extends Schema.Constraint>(schema: S) => Schema.optionalKey(Schema.NullOr(schema))
@@ -58,6 +59,19 @@ export const isPrompt = (line: Line): boolean => begins(line) && line.promptSour
 
 export const blocksOf = ({ message }: Line): ReadonlyArray<Block> =>
   typeof message?.content === "string" ? [{ type: "text", text: message.content }] : message?.content ?? []
+
+/** Each line of a file, with what can be read of it. */
+export const linesOf = (text: string): ReadonlyArray<{ readonly text: string; readonly entry: Entry | undefined }> =>
+  text.split("\n").filter((text) => text !== "").map((text) => ({ text, entry: Option.getOrUndefined(parse(text)) }))
+
+export const textOf = (lines: ReturnType<typeof linesOf>): string => lines.map(({ text }) => `${text}\n`).join("")
+
+/** Where the turn begins whose prompt is at `at`: with what was told beside the prompt. */
+export const beginningOf = (lines: ReturnType<typeof linesOf>, at: number): number =>
+  lines.slice(0, at).findLastIndex(({ entry }) => entry !== undefined && isOfTurnBefore(entry.line)) + 1
+
+const isOfTurnBefore = (line: Line): boolean =>
+  isMessage(line) && !isAside(line.uuid ?? "") && (line.isMeta !== true || isOurs(line.uuid ?? ""))
 
 /** The session's file. */
 export const find = Effect.fnUntraced(function*(config: string, sessionId: string) {
