@@ -5,6 +5,7 @@
  * @since 0.1.0
  */
 export * from "./domain/AgentSession.ts"
+export * from "./domain/Blob.ts"
 export * from "./domain/Compaction.ts"
 export { CompactionPolicy } from "./domain/CompactionPolicy.ts"
 export * from "./domain/Continuity.ts"

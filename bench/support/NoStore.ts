@@ -42,6 +42,7 @@ const sessionStore = (): SessionStore["Service"] => {
     turnRefs: () => Effect.succeed(new Map()),
     unreconciledTurns: () => nothing,
     readEvents: () => nothing,
+    readBlob: () => none,
     turnStarts: () => nothing,
     turnStart: () => none,
     lateEvents: () => nothing,

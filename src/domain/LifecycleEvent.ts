@@ -17,7 +17,7 @@ import { SnapshotFailure, SnapshotInfo } from "./Snapshot.ts"
 import { SessionEndReason } from "./ThreadEvent.ts"
 import { TurnCause } from "./TurnCause.ts"
 import { TurnFailure } from "./TurnFailure.ts"
-import { TurnInput } from "./TurnInput.ts"
+import { RecordedInput } from "./TurnInput.ts"
 import { TurnOutcome } from "./TurnOutcome.ts"
 import { Usage } from "./Usage.ts"
 import { ApprovalDecision, ApprovalRequest, SettledBy } from "./UserRequest.ts"
@@ -86,7 +86,7 @@ const kinds = {
   /** The conversation was taken back to before the turn `before`. */
   "thread:rewound": { before: TurnId, files: Schema.Literals(["kept", "restored"]) },
   /** A turn that was sent has its `input`; one that the agent began has a `cause`, and no guard is asked about it. */
-  "turn:start": { turnId: TurnId, input: Schema.optionalKey(TurnInput), cause: Schema.optionalKey(TurnCause) },
+  "turn:start": { turnId: TurnId, input: Schema.optionalKey(RecordedInput), cause: Schema.optionalKey(TurnCause) },
   "turn:end": {
     turnId: TurnId,
     outcome: TurnOutcome,

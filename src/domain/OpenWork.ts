@@ -12,7 +12,7 @@ import type { ItemId, RequestId, TaskId, TurnId } from "./Ids.ts"
 import type { Item } from "./Item.ts"
 import type { Task } from "./Task.ts"
 import type { EventBody } from "./ThreadEvent.ts"
-import type { TurnInput } from "./TurnInput.ts"
+import type { RecordedInput } from "./TurnInput.ts"
 import type { Usage } from "./Usage.ts"
 import type { SettledBy } from "./UserRequest.ts"
 
@@ -74,7 +74,7 @@ export interface OpenCompaction {
  */
 export interface OpenTurn {
   /** Absent for a turn that the agent began. */
-  readonly input: TurnInput | undefined
+  readonly input: RecordedInput | undefined
   /** Whether the log has its start. If not, its intent is recorded, and it may have been sent. */
   readonly started: boolean
   /** The agent's last report. */

@@ -14,7 +14,7 @@ import { Epoch, InstanceId, ProviderName, SessionId, ThreadId, TurnId } from "./
 import { Item } from "./Item.ts"
 import { SnapshotCompleteness, SnapshotTiming } from "./Snapshot.ts"
 import { TurnCause } from "./TurnCause.ts"
-import { TurnInput } from "./TurnInput.ts"
+import { RecordedInput } from "./TurnInput.ts"
 import { TurnOutcome } from "./TurnOutcome.ts"
 import { Usage } from "./Usage.ts"
 
@@ -180,7 +180,7 @@ export const SavedMessage = Schema.Struct({
     outcome: Schema.optionalKey(TurnOutcome),
     /** Not named `input`, which is the field of a tool's input, and is redacted differently. */
     /** Absent for a turn that the agent began. */
-    said: Schema.optionalKey(TurnInput),
+    said: Schema.optionalKey(RecordedInput),
     cause: Schema.optionalKey(TurnCause)
   })),
   raw: Schema.optionalKey(Schema.Unknown)

@@ -25,7 +25,7 @@ import { providerCases } from "./ProviderEvent.ts"
 import { RuntimeMode } from "./RuntimeMode.ts"
 import { SnapshotFailure, SnapshotInfo } from "./Snapshot.ts"
 import { TurnCause } from "./TurnCause.ts"
-import { TurnInput } from "./TurnInput.ts"
+import { RecordedInput } from "./TurnInput.ts"
 import { TurnOutcome } from "./TurnOutcome.ts"
 import { Usage } from "./Usage.ts"
 
@@ -114,9 +114,9 @@ const serviceCases = {
   },
   /** A new conversation begins in another session; the thread keeps its archive. */
   SessionReset: { previousSessionId: SessionId, nextSessionId: SessionId },
-  TurnStarted: { ...turn, input: TurnInput },
+  TurnStarted: { ...turn, input: RecordedInput },
   /** More input joined the running turn. */
-  TurnSteered: { ...turn, input: TurnInput },
+  TurnSteered: { ...turn, input: RecordedInput },
   /** `usage` is the last that the agent reported, if any. */
   TurnUnknown: { ...turn, reason: UnknownReason, usage: Schema.optionalKey(Usage) },
   /**
@@ -131,7 +131,7 @@ const serviceCases = {
   TurnRestored: {
     ...turn,
     source: Schema.TaggedUnion({ Snapshot: { snapshotId: Schema.String }, Fork: { threadId: ThreadId } }),
-    input: Schema.optionalKey(TurnInput),
+    input: Schema.optionalKey(RecordedInput),
     cause: Schema.optionalKey(TurnCause),
     startedAt: Schema.Finite,
     items: Schema.Array(Item),

@@ -9,7 +9,7 @@ import { Epoch, InstanceId, Position, ProviderName, SessionId, ThreadId, TurnId 
 import { ProjectDecision } from "./ProjectConfig.ts"
 import { RuntimeMode } from "./RuntimeMode.ts"
 import { TurnCause } from "./TurnCause.ts"
-import { ModelSelection, TurnInput } from "./TurnInput.ts"
+import { ModelSelection, RecordedInput } from "./TurnInput.ts"
 
 /**
  * What a thread is doing, as it is stored. It is live in every state but `stopped`. A start that is under way is not
@@ -107,7 +107,7 @@ export const TurnRecord = Schema.Struct({
   /** The turn's id in the provider's history, if the adapter could choose one. */
   ref: Schema.UndefinedOr(Schema.String),
   /** Absent for a turn that the agent began. */
-  input: Schema.optionalKey(TurnInput),
+  input: Schema.optionalKey(RecordedInput),
   /** Why the agent began it; absent for a turn that was sent. */
   cause: Schema.optionalKey(TurnCause),
   /** When it was recorded: before it was sent, or when the agent began it. */

@@ -5,6 +5,7 @@
  * @since 0.1.0
  */
 import { Schema } from "effect"
+import { BlobRef } from "./Blob.ts"
 import { Usage } from "./Usage.ts"
 
 /**
@@ -71,7 +72,8 @@ export const ToolDetail = Schema.TaggedUnion({
 export type ToolDetail = typeof ToolDetail.Type
 
 /**
- * One piece of what a tool call gave back, beside its plain output. `base64` holds the image's bytes.
+ * One piece of what a tool call gave back, beside its plain output. An adapter gives the bytes of an image (`Image`); in
+ * events it is a `StoredImage`, and `readBlob` has the bytes.
  *
  * @since 0.1.0
  * @category schemas
@@ -79,6 +81,7 @@ export type ToolDetail = typeof ToolDetail.Type
 export const ToolContent = Schema.TaggedUnion({
   Text: { text: Schema.String },
   Image: { mime: Schema.String, base64: Schema.String },
+  StoredImage: BlobRef.fields,
   /** Unified diff. */
   Diff: { path: Schema.String, patch: Schema.String },
   Link: { uri: Schema.String, title: Schema.optionalKey(Schema.String) }

@@ -5,10 +5,10 @@ import { ItemId, type TurnId } from "./Ids.ts"
 import type { Item } from "./Item.ts"
 import { isTerminal, type ThreadEvent } from "./ThreadEvent.ts"
 import type { TranscriptTurn } from "./TranscriptTurn.ts"
-import { type TurnInput, wordsOf } from "./TurnInput.ts"
+import { type RecordedInput, wordsOf } from "./TurnInput.ts"
 import * as TurnOutcome from "./TurnOutcome.ts"
 
-const userItem = (turnId: TurnId, input: TurnInput, n: number): Item => ({
+const userItem = (turnId: TurnId, input: RecordedInput, n: number): Item => ({
   _tag: "UserMessage",
   itemId: ItemId.make(`${turnId}.user.${n}`),
   text: wordsOf(input),

@@ -7,7 +7,7 @@ import { Schema } from "effect"
 import { Epoch, ItemId, TurnId } from "./Ids.ts"
 import { Item } from "./Item.ts"
 import { TurnCause } from "./TurnCause.ts"
-import { TurnInput } from "./TurnInput.ts"
+import { RecordedInput } from "./TurnInput.ts"
 import * as TurnOutcome from "./TurnOutcome.ts"
 
 /**
@@ -22,7 +22,7 @@ export const TranscriptTurn = Schema.Struct({
   /** Milliseconds since the epoch. */
   startedAt: Schema.Finite,
   /** Absent for a turn that the agent began. */
-  input: Schema.optionalKey(TurnInput),
+  input: Schema.optionalKey(RecordedInput),
   /** Why the agent began it; absent for a turn that was sent. */
   cause: Schema.optionalKey(TurnCause),
   /** Completed items in order; the first is what the user said, if the turn was sent. */

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import { Schema } from "effect"
+import { BlobRef } from "./Blob.ts"
 import { Text, WellFormed } from "./WellFormed.ts"
 
 const Name = WellFormed.check(Schema.isNonEmpty())
@@ -28,6 +29,15 @@ export const ModelSelection = Schema.Struct({
  */
 export type ModelSelection = typeof ModelSelection.Type
 
+const given = {
+  File: {
+    path: Name,
+    mime: Schema.optionalKey(Name),
+    allowOutside: Schema.optionalKey(Schema.Boolean)
+  },
+  Data: { name: Name, mime: Name, base64: WellFormed }
+}
+
 /**
  * `File` names a file by absolute path, or relative to the session's directory; it must lie inside that directory
  * unless `allowOutside` is set. `Data` carries bytes, base64 encoded, for example a pasted screenshot.
@@ -35,20 +45,31 @@ export type ModelSelection = typeof ModelSelection.Type
  * @since 0.1.0
  * @category schemas
  */
-export const Attachment = Schema.TaggedUnion({
-  File: {
-    path: Name,
-    mime: Schema.optionalKey(Name),
-    allowOutside: Schema.optionalKey(Schema.Boolean)
-  },
-  Data: { name: Name, mime: Name, base64: WellFormed }
-})
+export const Attachment = Schema.TaggedUnion(given)
 
 /**
  * @since 0.1.0
  * @category models
  */
 export type Attachment = typeof Attachment.Type
+
+/**
+ * An attachment as it is recorded: what was given as `Data` is a `Blob` in events, hooks and the archive, and `readBlob`
+ * has its bytes. A transcript that is read from a snapshot has them in itself, as `Data`.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const RecordedAttachment = Schema.TaggedUnion({
+  ...given,
+  Blob: { name: Name, ...BlobRef.fields }
+})
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type RecordedAttachment = typeof RecordedAttachment.Type
 
 /**
  * A command of the agent, by the name that the agent offers it under, without a slash.
@@ -113,12 +134,29 @@ export const TurnInput = Schema.Struct({
 export type TurnInput = typeof TurnInput.Type
 
 /**
+ * The input of a turn as it is recorded: without the bytes of its attachments.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const RecordedInput = Schema.Struct({
+  ...TurnInput.fields,
+  attachments: Schema.optionalKey(Schema.Array(RecordedAttachment))
+})
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type RecordedInput = typeof RecordedInput.Type
+
+/**
  * What the user said, as a transcript shows it: a command as `/name arguments`, and the prompt.
  *
  * @since 0.1.0
  * @category getters
  */
-export const wordsOf = ({ command, prompt }: TurnInput): string =>
+export const wordsOf = ({ command, prompt }: RecordedInput): string =>
   command === undefined
     ? prompt
     : [[`/${command.name}`, command.arguments].filter(isSaid).join(" "), prompt].filter(isSaid).join("\n")

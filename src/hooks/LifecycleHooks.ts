@@ -52,7 +52,7 @@ import {
   matches,
   type Matching
 } from "../domain/LifecycleEvent.ts"
-import type { TurnInput } from "../domain/TurnInput.ts"
+import type { RecordedInput } from "../domain/TurnInput.ts"
 import type { ApprovalDecision } from "../domain/UserRequest.ts"
 import type { ProviderService } from "../service/ProviderService.ts"
 import type { TranscriptArchive } from "../service/TranscriptArchive.ts"
@@ -97,7 +97,7 @@ export type GuardedKind = TransformedKind | "approval:requested"
  * @category models
  */
 export type GuardedEvent<K extends GuardedKind = GuardedKind> = K extends "turn:start"
-  ? EventOf<"turn:start"> & { readonly input: TurnInput }
+  ? EventOf<"turn:start"> & { readonly input: RecordedInput }
   : EventOf<K>
 
 /**

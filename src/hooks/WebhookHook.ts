@@ -50,6 +50,7 @@ import {
 import { createHmac, timingSafeEqual } from "node:crypto"
 import type { HookPattern, LifecycleEvent } from "../domain/LifecycleEvent.ts"
 import { errorCode } from "../process/ErrorCode.ts"
+import * as Blobs from "./internal/blobs.ts"
 import * as ClaudeAnswer from "./internal/claudeAnswer.ts"
 import {
   WebhookAnswerInvalid,
@@ -99,6 +100,11 @@ export interface Endpoint {
   readonly secret: Secret
   /** Additional headers. They cannot replace our own. */
   readonly headers?: Readonly<Record<string, string | Redacted.Redacted<string>>> | undefined
+  /**
+   * `inline`: pasted images go with the event, as `Data` attachments with `base64`. Default `named`: it has their hash, type
+   * and size, and the receiver asks for the bytes by `readBlob`.
+   */
+  readonly blobs?: "named" | "inline" | undefined
 }
 
 /**
@@ -202,13 +208,14 @@ const unreachable = (hook: string) => (error: HttpClientError.HttpClientError) =
 
 const post = Effect.fnUntraced(
   function*(
-    { headers, name, url }: Endpoint & { readonly name: string },
+    { blobs, headers, name, url }: Endpoint & { readonly name: string },
     keys: ReadonlyArray<Buffer>,
     event: LifecycleEvent
   ) {
     const client = HttpClient.withScope(yield* HttpClient.HttpClient)
     const init = yield* Effect.serviceOption(FetchHttpClient.RequestInit)
-    const body = JSON.stringify({ type: event._tag, timestamp: new Date(event.at).toISOString(), ...event })
+    const sent = blobs === "inline" ? yield* Blobs.inline(event) : event
+    const body = JSON.stringify({ type: event._tag, timestamp: new Date(event.at).toISOString(), ...sent })
     const timestamp = String(Math.floor((yield* Clock.currentTimeMillis) / 1000))
     const request = HttpClientRequest.post(reveal(url)).pipe(
       HttpClientRequest.bodyText(body, "application/json"),

@@ -2,10 +2,10 @@
  * The archive over the snapshots on the disk. What needs a live session is given by the host.
  */
 import { Effect, Option } from "effect"
+import * as EventBlobs from "../domain/EventBlobs.ts"
 import { TurnId } from "../domain/Ids.ts"
 import type { SavedMessage, SnapshotManifest } from "../domain/SnapshotManifest.ts"
 import type { TranscriptTurn } from "../domain/Transcript.ts"
-import type { TurnInput } from "../domain/TurnInput.ts"
 import { type Live, TranscriptArchive } from "../service/TranscriptArchive.ts"
 import { referred } from "../transcript/internal/redactedCopy.ts"
 import { turnsIn } from "../transcript/internal/snapshotMessages.ts"
@@ -14,27 +14,29 @@ import * as SnapshotExport from "../transcript/SnapshotExport.ts"
 
 type Blobs = ReadonlyMap<string, Uint8Array>
 
-/** Bytes are kept beside the lines, as the agents have them; a turn's input has them in itself. */
-const wholeInput = (input: TurnInput, blobs: Blobs): TurnInput =>
-  input.attachments === undefined ? input : {
-    ...input,
-    attachments: input.attachments.map((attachment) => {
-      if (attachment._tag === "File") return attachment
-      const content = blobs.get(referred(attachment.base64) ?? "")
-      return {
-        ...attachment,
-        base64: content === undefined
-          ? attachment.base64.replace(/^data:[^,]{1,255};base64,/, "")
-          : Buffer.from(content).toString("base64")
-      }
-    })
+/** Bytes are kept beside the lines, as the agents have them; a turn has them in itself. */
+const putBack = (blobs: Blobs): EventBlobs.Change => {
+  const whole = (base64: string) => {
+    const content = blobs.get(referred(base64) ?? "")
+    return content === undefined
+      ? base64.replace(/^data:[^,]{1,255};base64,/, "")
+      : Buffer.from(content).toString("base64")
   }
+  return {
+    attachment: (attachment) =>
+      attachment._tag === "Data" ? { ...attachment, base64: whole(attachment.base64) } : attachment,
+    content: (content) => content._tag === "Image" ? { ...content, base64: whole(content.base64) } : content
+  }
+}
+
+const hasBytes = ({ items, turn }: SavedMessage): boolean =>
+  turn?.said?.attachments !== undefined || items.some((item) => item._tag === "ToolCall" && item.content !== undefined)
 
 const saidIn = (
   { cause, said }: Pick<NonNullable<SavedMessage["turn"]>, "said" | "cause">,
-  blobs: Blobs
+  whole: EventBlobs.Change
 ): Pick<TranscriptTurn, "input" | "cause"> => ({
-  ...(said === undefined ? {} : { input: wholeInput(said, blobs) }),
+  ...(said === undefined ? {} : { input: EventBlobs.mapInput(said, whole) }),
   ...(cause === undefined ? {} : { cause })
 })
 
@@ -43,7 +45,8 @@ const turnOf = (
   messages: ReadonlyArray<SavedMessage>,
   blobs: Blobs
 ): TranscriptTurn => {
-  const items = messages.flatMap(({ items }) => items)
+  const whole = putBack(blobs)
+  const items = messages.flatMap(({ items }) => items.map((item) => EventBlobs.mapItem(item, whole)))
   const known = messages.find(({ turn }) => turn !== undefined)
   const first = messages[0]
   const words = items.find((item) => item._tag === "UserMessage")
@@ -52,7 +55,7 @@ const turnOf = (
     turnId: known?.turnId ?? TurnId.make(first?.id ?? manifest.snapshotId),
     epoch: known?.turn?.epoch ?? manifest.epoch,
     startedAt: known?.turn?.startedAt ?? first?.at ?? manifest.createdAt,
-    ...saidIn(known?.turn ?? { said: { prompt: words?.text ?? "" } }, blobs),
+    ...saidIn(known?.turn ?? { said: { prompt: words?.text ?? "" } }, whole),
     items,
     outcome: known?.turn === undefined ? finished ? "completed" : undefined : known.turn.outcome
   }
@@ -67,9 +70,7 @@ export const make = (parts: Live & { readonly snapshots: Snapshots }): Transcrip
     read: Effect.fn("TranscriptArchive.read")(function*(ref) {
       const found = yield* snapshots.find(ref)
       const messages = yield* snapshots.messages(found)
-      const blobs: Blobs = messages.some(({ turn }) => turn?.said?.attachments !== undefined)
-        ? yield* snapshots.blobs(found)
-        : new Map()
+      const blobs: Blobs = messages.some(hasBytes) ? yield* snapshots.blobs(found) : new Map()
       return { ...found, messages, turns: turnsIn(messages).map((turn) => turnOf(found.manifest, turn, blobs)) }
     }),
     verify: Effect.fn("TranscriptArchive.verify")(function*(ref) {

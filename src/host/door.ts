@@ -74,6 +74,7 @@ export const service = (inner: ProviderService["Service"]): ProviderService["Ser
     getThread: effect("getThread", service.getThread.payload, inner.getThread),
     readTranscript: effect("readTranscript", service.readTranscript.payload, inner.readTranscript),
     streamTranscript: stream("streamTranscript", service.streamTranscript.payload, inner.streamTranscript),
+    readBlob: effect("readBlob", service.readBlob.payload, inner.readBlob),
     listOffers: effect("listOffers", service.listOffers.payload, inner.listOffers),
     watchOffers: stream("watchOffers", service.watchOffers.payload, inner.watchOffers),
     signIn: stream("signIn", service.signIn.payload, inner.signIn),

@@ -162,7 +162,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
 
     getThread: Effect.fn("ProviderService.getThread")(({ threadId }) => Effect.map(getThread(threadId), shown)),
 
-    ...transcript.make({ deps, exists }),
+    ...transcript.make({ actors, deps, exists }),
 
     streamEvents: ({ after, threadId }) =>
       Stream.unwrap(Effect.gen(function*() {

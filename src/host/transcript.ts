@@ -4,13 +4,15 @@
 import { Effect, Option, Stream } from "effect"
 import type { ThreadId, TurnId } from "../domain/Ids.ts"
 import type { ProviderService } from "../service/ProviderService.ts"
-import { type ThreadNotFound, TurnNotFound } from "../service/ServiceError.ts"
+import { BlobNotFound, type ThreadNotFound, TurnNotFound } from "../service/ServiceError.ts"
 import type { StoreFailed } from "../store/StoreError.ts"
 import type { ThreadDeps } from "../thread/ThreadDeps.ts"
+import type { ThreadActors } from "./threadActors.ts"
 
 const defaultLimit = 100
 
-export const make = ({ deps: { archive, store }, exists }: {
+export const make = ({ actors, deps: { archive, store }, exists }: {
+  readonly actors: ThreadActors
   readonly deps: Pick<ThreadDeps, "archive" | "store">
   readonly exists: (threadId: ThreadId) => Effect.Effect<void, ThreadNotFound | StoreFailed>
 }) => {
@@ -34,6 +36,13 @@ export const make = ({ deps: { archive, store }, exists }: {
       Stream.runCollect(Stream.take(turns(threadId, after), limit))
     ),
 
+    readBlob: Effect.fn("ProviderService.readBlob")(({ sha256, threadId }) =>
+      Effect.flatMap(
+        actors.peek(threadId)?.readBlob(sha256) ?? store.readBlob(threadId, sha256),
+        (found) => Effect.mapError(Effect.fromOption(found), () => new BlobNotFound({ threadId, sha256 }))
+      )
+    ),
+
     streamTranscript: ({ after, threadId }) => turns(threadId, after)
-  } satisfies Pick<ProviderService["Service"], "readTranscript" | "streamTranscript">
+  } satisfies Pick<ProviderService["Service"], "readTranscript" | "readBlob" | "streamTranscript">
 }

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import { Schema } from "effect"
+import { Sha256 } from "../domain/Blob.ts"
 import { InstanceId, ThreadId, TurnId } from "../domain/Ids.ts"
 import { ProjectConfig } from "../domain/ProjectConfig.ts"
 import { RuntimeMode } from "../domain/RuntimeMode.ts"
@@ -28,6 +29,20 @@ export const StreamEvents = Schema.Struct({
  * @since 0.1.0
  */
 export interface StreamEvents extends Schema.Schema.Type<typeof StreamEvents> {}
+
+/**
+ * Of `readBlob`: bytes by their hash, as an event of this thread names them.
+ *
+ * @category commands
+ * @since 0.1.0
+ */
+export const ReadBlob = Schema.Struct({ threadId: ThreadId, sha256: Sha256 })
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface ReadBlob extends Schema.Schema.Type<typeof ReadBlob> {}
 
 /**
  * Of `readTranscript`.

@@ -53,6 +53,20 @@ export const TranscriptErrors = Schema.Union([
 export type TranscriptErrors = typeof TranscriptErrors.Type
 
 /**
+ * Of `readBlob`.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export const BlobErrors = Schema.Union([Service.InputInvalid, Service.BlobNotFound, Store.StoreFailed])
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type BlobErrors = typeof BlobErrors.Type
+
+/**
  * Of taking a snapshot.
  *
  * @category errors

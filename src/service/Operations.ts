@@ -175,6 +175,12 @@ export const service = {
     stream: true,
     idempotent: true
   },
+  readBlob: {
+    payload: Commands.ReadBlob,
+    success: Schema.Uint8ArrayFromBase64,
+    error: Errors.BlobErrors,
+    idempotent: true
+  },
   listOffers: {
     payload: Commands.ListOffers,
     success: Offers,

@@ -109,6 +109,11 @@ export class ProviderService extends Context.Service<ProviderService, {
     input: Commands.StreamTranscript
   ) => Stream.Stream<TranscriptTurn, Errors.TranscriptErrors>
   /**
+   * The bytes that an event of the thread names: a pasted image, or one that a tool gave back. Fails with `BlobNotFound` if
+   * none does (any more), whichever other thread has them.
+   */
+  readonly readBlob: (input: Commands.ReadBlob) => Effect.Effect<Uint8Array, Errors.BlobErrors>
+  /**
    * What the agent offers, as a picker shows it: models, personas, modes, commands, skills. May start the agent, in the
    * directory too; an answer of the last five minutes is given again.
    */

@@ -67,6 +67,24 @@ export class ThreadNotFound
 }
 
 /**
+ * No event of the thread names such bytes, or not any more: the thread was deleted or pruned.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class BlobNotFound
+  extends Schema.TaggedError<BlobNotFound>("effect-coding-agents/BlobNotFound")("BlobNotFound", {
+    threadId: ThreadId,
+    sha256: Schema.String
+  }, { httpApiStatus: 404 })
+{
+  readonly retryable = false
+  override get message() {
+    return `No event of thread "${this.threadId}" names a blob ${this.sha256}`
+  }
+}
+
+/**
  * A thread has this session already: one session has one thread.
  *
  * @category errors

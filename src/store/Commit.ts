@@ -12,8 +12,9 @@ import type { Epoch, ThreadId, TurnId } from "../domain/Ids.ts"
 import type { LifecycleEvent } from "../domain/LifecycleEvent.ts"
 import type { NumberedEvent } from "../domain/ThreadEvent.ts"
 import type { Binding, ThreadStatus } from "../domain/ThreadRecord.ts"
-import type { TurnInput } from "../domain/TurnInput.ts"
+import type { RecordedInput } from "../domain/TurnInput.ts"
 import type { StoredCursor } from "../provider/ResumeCursor.ts"
+import type { Blob } from "./Blobs.ts"
 
 /**
  * What is written under one epoch.
@@ -53,6 +54,8 @@ export interface Commit {
   readonly threadId: ThreadId
   /** In order. A reset is the end of one epoch and the opening of the next. */
   readonly parts: Arr.NonEmptyReadonlyArray<Part>
+  /** Bytes that the events name and that the store may not have yet ({@link Blobs.ofEvents}). */
+  readonly blobs?: ReadonlyArray<Blob> | undefined
   /** Of the instance that the thread is bound to after the last part. */
   readonly cursor?: StoredCursor | undefined
   /** When the reaper looks at the thread again, in milliseconds since the epoch. Absent leaves it, `null` clears it. */
@@ -77,7 +80,9 @@ export interface Intent {
   readonly epoch: Epoch
   /** The id under which the provider's history will have it, where the adapter can choose one. */
   readonly ref: string | undefined
-  readonly input: TurnInput
+  readonly input: RecordedInput
+  /** The bytes that the input names ({@link Blobs.ofInput}). */
+  readonly blobs?: ReadonlyArray<Blob> | undefined
   /** Milliseconds since the epoch. */
   readonly at: number
 }

@@ -16,7 +16,7 @@ export interface LogLimits {
   readonly keepTurns?: number | undefined
   /** Turns that began then or later, in milliseconds since 1970. */
   readonly since?: number | undefined
-  /** So many bytes of JSON. */
+  /** So many bytes: of JSON, and of the blobs that the events name. */
   readonly maxBytes?: number | undefined
 }
 

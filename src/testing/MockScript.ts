@@ -7,7 +7,7 @@ import type { Duration, Effect, Stream } from "effect"
 import type { SessionId, ThreadId, TurnId } from "../domain/Ids.ts"
 import type { FileEdit } from "../domain/Item.ts"
 import type { ProviderEvent } from "../domain/ThreadEvent.ts"
-import type { ToolDetail, ToolKind } from "../domain/Tool.ts"
+import type { ToolContent, ToolDetail, ToolKind } from "../domain/Tool.ts"
 import type { TurnFailure } from "../domain/TurnFailure.ts"
 import type { ModelSelection, TurnInput } from "../domain/TurnInput.ts"
 import type { Usage } from "../domain/Usage.ts"
@@ -79,6 +79,7 @@ export type MockStep =
     readonly kind: ApprovalKind
     readonly toolKind: ToolKind
     readonly toolDetail: ToolDetail | undefined
+    readonly content: ReadonlyArray<ToolContent> | undefined
     readonly asks: boolean
     readonly during: Effect.Effect<unknown>
   }

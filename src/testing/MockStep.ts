@@ -25,7 +25,7 @@
 import { Deferred, type Duration, Effect } from "effect"
 import type { FileEdit } from "../domain/Item.ts"
 import type { ProviderEvent } from "../domain/ThreadEvent.ts"
-import type { ToolDetail, ToolKind } from "../domain/Tool.ts"
+import type { ToolContent, ToolDetail, ToolKind } from "../domain/Tool.ts"
 import type { TurnFailure } from "../domain/TurnFailure.ts"
 import { type Usage, zero } from "../domain/Usage.ts"
 import type {
@@ -80,6 +80,8 @@ export const tool = (
     /** What the call says of itself. Default: `other`, without details. */
     readonly toolKind?: ToolKind | undefined
     readonly toolDetail?: ToolDetail | undefined
+    /** What it gives back beside its output. */
+    readonly content?: ReadonlyArray<ToolContent> | undefined
   } = {}
 ): MockStep => ({
   _tag: "Tool",
@@ -90,6 +92,7 @@ export const tool = (
   kind: options.kind ?? "other",
   toolKind: options.toolKind ?? "other",
   toolDetail: options.toolDetail,
+  content: options.content,
   asks: options.asks ?? true,
   during: options.during ?? Effect.void
 })

@@ -4,9 +4,13 @@
  */
 import { Cause, Effect, Option, type Path } from "effect"
 import type { CompactionPolicy } from "../domain/CompactionPolicy.ts"
+import * as EventBlobs from "../domain/EventBlobs.ts"
+import type { ThreadId } from "../domain/Ids.ts"
 import type { SnapshotTiming } from "../domain/Snapshot.ts"
 import type { BoundThread } from "../domain/ThreadRecord.ts"
+import type { TranscriptTurn } from "../domain/Transcript.ts"
 import type { ProviderHistory } from "../provider/ProviderAdapter.ts"
+import * as Blobs from "../store/Blobs.ts"
 import type { SessionStore } from "../store/SessionStore.ts"
 import type { SnapshotIndex as Index } from "../store/SnapshotIndex.ts"
 import { newId } from "../transcript/internal/snapshots.ts"
@@ -67,6 +71,20 @@ export const sweep = Effect.fn("Snapshot.sweep")(
   Effect.ignore({ log: "Warn", message: "Old snapshots could not be swept" })
 )
 
+/** A snapshot stands by itself: what the turns name in the store is put back into them. */
+const withBlobs = Effect.fnUntraced(function*(
+  store: SessionStore["Service"],
+  threadId: ThreadId,
+  turns: ReadonlyArray<TranscriptTurn>
+) {
+  const blobs = new Map<string, Uint8Array>()
+  for (const sha256 of new Set(turns.flatMap(EventBlobs.refsOfTurn).map((ref) => ref.sha256))) {
+    const content = yield* store.readBlob(threadId, sha256)
+    if (Option.isSome(content)) blobs.set(sha256, content.value)
+  }
+  return blobs.size === 0 ? turns : turns.map((turn) => Blobs.putBack(turn, blobs))
+})
+
 /** Whatever goes wrong is the snapshot's failure, and nothing of it is left on the disk. */
 export const take = Effect.fn("Snapshot.take")(function*(
   { archive, clock, snapshots: deps, store }: ThreadDeps,
@@ -86,7 +104,7 @@ export const take = Effect.fn("Snapshot.take")(function*(
       createdAt: clock.currentTimeMillisUnsafe(),
       timing: timing(),
       history,
-      archive: (yield* archive.sinceReset(binding.threadId)).turns,
+      archive: yield* withBlobs(store, binding.threadId, (yield* archive.sinceReset(binding.threadId)).turns),
       refs,
       folder: folderOf(deps.path, binding, policy),
       redactor: deps.redactor,

@@ -76,6 +76,16 @@ export class ThreadActor {
     return this.#cell.live === undefined ? undefined : Epoch.turnOf(this.#cell.live.state)
   }
 
+  /** The bytes that an event of the thread names, or that hooks are asked about now. */
+  readBlob(sha256: string) {
+    return Effect.suspend(() => {
+      const offered = this.#cell.live?.offered.find((blob) => blob.sha256 === sha256)
+      return offered === undefined
+        ? this.#deps.store.readBlob(this.threadId, sha256)
+        : Effect.succeed(Option.some(offered.content))
+    })
+  }
+
   start(asked: StartPlan.StartRequest) {
     return ThreadStart.start(this.#deps, this.#cell, asked)
   }

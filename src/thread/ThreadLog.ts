@@ -7,6 +7,7 @@
 import { Effect, type Latch, Option, Semaphore } from "effect"
 import { Epoch, Position, type ThreadId } from "../domain/Ids.ts"
 import { type EventBody, isEphemeral, type ThreadEvent } from "../domain/ThreadEvent.ts"
+import * as Blobs from "../store/Blobs.ts"
 import type { SessionStore } from "../store/SessionStore.ts"
 
 /** One reader's side of the log. */
@@ -88,9 +89,14 @@ export interface Numbered {
   readonly epoch: Epoch
   readonly events: ReadonlyArray<ThreadEvent>
   readonly durable: ReadonlyArray<ThreadEvent>
+  /** The bytes that the events name. */
+  readonly blobs: ReadonlyArray<Blobs.Blob>
 }
 
-/** Gives events the numbers that follow `after`. Ephemeral ones repeat the number of the durable event before them. */
+/**
+ * Gives events the numbers that follow `after`. Ephemeral ones repeat the number of the durable event before them. From
+ * here on they name the bytes that they came with.
+ */
 export const number = (
   log: ThreadLog,
   after: number,
@@ -101,14 +107,15 @@ export const number = (
   let seq = after
   const events: Array<ThreadEvent> = []
   const durable: Array<ThreadEvent> = []
-  for (const body of bodies) {
+  const { blobs, events: named } = Blobs.ofEvents(bodies)
+  for (const body of named) {
     const ephemeral = isEphemeral(body)
     if (!ephemeral) seq++
     const event: ThreadEvent = { ...body, seq, threadId: log.threadId, epoch, at, position: log.position }
     events.push(event)
     if (!ephemeral) durable.push(event)
   }
-  return { epoch, events, durable }
+  return { epoch, events, durable, blobs }
 }
 
 /** Shows committed events to the readers. */

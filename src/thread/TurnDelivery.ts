@@ -8,6 +8,7 @@ import type { TurnId } from "../domain/Ids.ts"
 import type { TurnInput } from "../domain/TurnInput.ts"
 import { DeliveryUncertain, type SessionMissing } from "../provider/AdapterError.ts"
 import { TurnInProgress, TurnVetoed } from "../service/ServiceError.ts"
+import * as Blobs from "../store/Blobs.ts"
 import * as LifecycleRecord from "../store/LifecycleRecord.ts"
 import { TurnExists } from "../store/StoreError.ts"
 import * as Epoch from "./epoch/Epoch.ts"
@@ -171,6 +172,7 @@ const ask = Effect.fnUntraced(function*(
   input: TurnInput
 ) {
   const { epoch, threadId } = live.binding
+  const offered = Blobs.ofInput(input)
   const asked = Effect.suspend(() =>
     deps.hooks.asks("turn:start")
       ? deps.hooks.decide({
@@ -180,14 +182,16 @@ const ask = Effect.fnUntraced(function*(
           turnId,
           { _tag: "turn:start", turnId }
         ),
-        input
+        input: offered.input
       })
       : Effect.succeed(unasked)
   )
-  const exit = yield* ThreadCell.interruptible(
-    deps,
-    cell,
-    Effect.andThen(awaitSessionStartHooks(deps, live), asked)
+  live.offered = offered.blobs
+  const exit = yield* Effect.ensuring(
+    ThreadCell.interruptible(deps, cell, Effect.andThen(awaitSessionStartHooks(deps, live), asked)),
+    Effect.sync(() => {
+      live.offered = []
+    })
   )
   return yield* ThreadCell.valueOf(cell, exit)
 })
@@ -252,13 +256,14 @@ const deliver = (
     const ref = yield* live.session.turnRef(turnId)
     const at = deps.clock.currentTimeMillisUnsafe()
     const { epoch } = live.binding
-    yield* deps.store.recordIntent({ turnId, threadId: cell.threadId, epoch, ref, input, at }).pipe(
+    const recorded = Blobs.ofInput(input)
+    yield* deps.store.recordIntent({ turnId, threadId: cell.threadId, epoch, ref, ...recorded, at }).pipe(
       Effect.tapErrorTag("EpochFenced", (error) => Effect.sync(() => LiveEpoch.breakOff(live, error)))
     )
     const { over } = EpochWaiters.makeTurn(live, turnId)
     const delivery: Delivery = { live, turnId, over, steered: false }
     live.progressAt = deps.steady.now()
-    yield* LiveEpoch.advance(deps, live, { _tag: "Sending", turnId, input, notes })
+    yield* LiveEpoch.advance(deps, live, { _tag: "Sending", turnId, input: recorded.input, notes })
     onSending?.(delivery)
     const sending = live.session.sendTurn({ turnId, ref, input }).pipe(Effect.timeoutOrElse({
       duration: deps.settings.noProgressDeadline,

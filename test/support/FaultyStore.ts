@@ -55,6 +55,7 @@ const wrapped = (store: Store, fails: (operation: string) => boolean): Store => 
     getThread: (threadId) => guard("getThread", store.getThread(threadId)),
     listThreads: (page) => guard("listThreads", store.listThreads(page)),
     deleteThread: (threadId) => guard("deleteThread", store.deleteThread(threadId)),
+    readBlob: (threadId, sha256) => guard("readBlob", store.readBlob(threadId, sha256)),
     prunable: (threadId, limits) => guard("prunable", store.prunable(threadId, limits)),
     prune: (pruning) => guard("prune", store.prune(pruning)),
     pruned: (threadId) => guard("pruned", store.pruned(threadId)),

@@ -15,9 +15,10 @@ import type { EventOf, LifecycleEvent } from "../../domain/LifecycleEvent.ts"
 import { hidden } from "../../domain/PublicError.ts"
 import { wordsOf } from "../../domain/TurnInput.ts"
 import { allow, type ApprovalVerdict, decide, veto } from "../LifecycleHooks.ts"
+import * as Blobs from "./blobs.ts"
 import * as ClaudeAnswer from "./claudeAnswer.ts"
 import * as HookCommand from "./command.ts"
-import { CommandFailed, type CommandOptions, type CommandResult, redacted } from "./command.ts"
+import { CommandFailed, CommandNotStarted, type CommandOptions, type CommandResult, redacted } from "./command.ts"
 
 /**
  * The command printed unreadable JSON, an answer that its phase does not have, or an answer that is longer than what is
@@ -133,16 +134,28 @@ const tool = ({ request }: EventOf<"approval:requested">) => {
   }
 }
 
-/** Runs a script in the session's directory, which `CLAUDE_PROJECT_DIR` names. */
-export const run = (options: CommandOptions, event: LifecycleEvent, stdin: ClaudeInput = input(event)) =>
-  HookCommand.run(
-    {
-      ...options,
-      cwd: options.cwd ?? event.directory,
-      env: { CLAUDE_PROJECT_DIR: event.directory, ...options.env }
-    },
-    JSON.stringify(stdin)
-  )
+/**
+ * Runs a script in the session's directory, which `CLAUDE_PROJECT_DIR` names. Pasted images are private files while it
+ * runs, with their `path` in the event.
+ */
+export const run = Effect.fnUntraced(
+  function*(options: CommandOptions, event: LifecycleEvent, stdin: ClaudeInput = input(event)) {
+    const lifecycle_event = yield* Effect.catchTag(
+      Blobs.asFiles(event),
+      "BlobsNotWritten",
+      ({ code }) => new CommandNotStarted({ command: options.command, code })
+    )
+    return yield* HookCommand.run(
+      {
+        ...options,
+        cwd: options.cwd ?? event.directory,
+        env: { CLAUDE_PROJECT_DIR: event.directory, ...options.env }
+      },
+      JSON.stringify({ ...stdin, lifecycle_event })
+    )
+  },
+  Effect.scoped
+)
 
 // --- answers ---
 

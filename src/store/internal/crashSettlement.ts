@@ -11,7 +11,7 @@ import { InstanceId, ProviderName, SessionId, type ThreadId } from "../../domain
 import type { Identity } from "../../domain/LifecycleEvent.ts"
 import * as OpenWork from "../../domain/OpenWork.ts"
 import type { NumberedEvent } from "../../domain/ThreadEvent.ts"
-import { TurnInput } from "../../domain/TurnInput.ts"
+import { RecordedInput } from "../../domain/TurnInput.ts"
 import * as LifecycleRecord from "../LifecycleRecord.ts"
 import * as eventLog from "./eventLog.ts"
 import type { Positions } from "./positions.ts"
@@ -54,7 +54,7 @@ interface TurnRow {
 
 type Ids = Arr.NonEmptyReadonlyArray<string>
 
-const decodeInput = Schema.decodeUnknownOption(TurnInput)
+const decodeInput = Schema.decodeUnknownOption(RecordedInput)
 const decodeIdentity = Schema.decodeUnknownOption(
   Schema.Struct({ provider: ProviderName, instanceId: InstanceId, sessionId: SessionId, directory: Schema.String })
 )
@@ -119,7 +119,7 @@ const openWork = (
     const { input: text } = row
     const input = text === null
       ? undefined
-      : Option.getOrElse(decodeInput(parseJson(text)), (): TurnInput => ({ prompt: text }))
+      : Option.getOrElse(decodeInput(parseJson(text)), (): RecordedInput => ({ prompt: text }))
     open = OpenWork.recordTurn(open, turnId, { input, started: row.status === "accepted" })
   }
   return events.map((row) => toEvent(threadId, row)).toSorted((a, b) => a.seq - b.seq).reduce(OpenWork.fold, open)

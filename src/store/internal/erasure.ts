@@ -8,41 +8,14 @@
  */
 import { Array as Arr, Effect } from "effect"
 import type { SqlClient, SqlError } from "effect/sql"
+import * as batches from "./batches.ts"
 import type { BigIntColumn } from "./rows.ts"
-
-/** What a batch may delete: rows, and bytes of JSON, unless one row alone has more. */
-export const batchRows = 256
-const batchBytes = 256 * 1024
+import * as sqlBlobs from "./sqlBlobs.ts"
 
 type Written<A> = Effect.Effect<A, SqlError.SqlError>
 
-/** A row that may be deleted. */
-export interface Sized {
-  readonly id: BigIntColumn | string
-  readonly bytes: BigIntColumn | null
-}
-
-const fitting = (rows: ReadonlyArray<Sized>): ReadonlyArray<Sized["id"]> => {
-  let bytes = 0
-  return Arr.takeWhile(rows, (row, n) => {
-    bytes += Number(row.bytes ?? 0)
-    return n === 0 || bytes <= batchBytes
-  }).map((row) => row.id)
-}
-
-/** Copies the write-ahead log into the database. False where another connection that reads the log keeps it from all. */
-const checkpoint = (sql: SqlClient.SqlClient, mode: "PASSIVE" | "TRUNCATE"): Written<boolean> =>
-  sql.onDialectOrElse({
-    sqlite: () =>
-      Effect.map(
-        sql<{ readonly busy: BigIntColumn }>`PRAGMA wal_checkpoint(${sql.literal(mode)})`,
-        ([row]) => Number(row?.busy ?? 0) === 0
-      ),
-    orElse: () => Effect.succeed(true)
-  })
-
-/** As {@link checkpoint}; then the log is empty. */
-export const truncateLog = (sql: SqlClient.SqlClient): Written<boolean> => checkpoint(sql, "TRUNCATE")
+/** Copies the write-ahead log into the database, and empties it. False where another connection still reads it. */
+export const truncateLog = (sql: SqlClient.SqlClient): Written<boolean> => batches.checkpoint(sql, "TRUNCATE")
 
 /** How many free pages go back to the disk at once. */
 const batchPages = 64
@@ -62,49 +35,32 @@ export const shrink = (sql: SqlClient.SqlClient): Written<boolean> =>
           if (free === 0 || free >= left) return yield* truncateLog(sql)
           left = free
           yield* sql`PRAGMA incremental_vacuum(${sql.literal(String(batchPages))})`
-          yield* checkpoint(sql, "PASSIVE")
+          yield* batches.checkpoint(sql, "PASSIVE")
           yield* Effect.yieldNow
         }
       }),
     orElse: () => Effect.succeed(true)
   })
 
-/** Deletes one batch after the other, until none is left. */
-export const inBatches = (
-  sql: SqlClient.SqlClient,
-  next: Written<ReadonlyArray<Sized>>,
-  remove: (ids: Arr.NonEmptyReadonlyArray<Sized["id"]>) => Written<unknown>
-): Written<void> =>
-  Effect.gen(function*() {
-    for (;;) {
-      const ids = fitting(yield* next)
-      if (!Arr.isReadonlyArrayNonEmpty(ids)) return
-      yield* remove(ids)
-      yield* Effect.yieldNow
-      // SQLite's own checkpoint comes after 4 MB, which is too much at once.
-      yield* checkpoint(sql, "PASSIVE")
-      yield* Effect.yieldNow
-    }
-  })
-
 /**
  * From the end of the log to its beginning: a reader that is still on its way sees the log end early, and never a hole.
  */
 const eraseThread = (sql: SqlClient.SqlClient, threadId: string): Written<void> =>
-  Effect.andThen(
-    inBatches(
+  Effect.all([
+    batches.run(
       sql,
-      sql<Sized>`SELECT seq AS id, octet_length(body) AS bytes FROM eca_events WHERE thread_id = ${threadId}
-        ORDER BY seq DESC LIMIT ${batchRows}`,
+      sql<batches.Sized>`SELECT seq AS id, octet_length(body) AS bytes FROM eca_events WHERE thread_id = ${threadId}
+        ORDER BY seq DESC LIMIT ${batches.rows}`,
       (seqs) => sql`DELETE FROM eca_events WHERE thread_id = ${threadId} AND seq >= ${Arr.lastNonEmpty(seqs)}`
     ),
-    inBatches(
+    batches.run(
       sql,
-      sql<Sized>`SELECT turn_id AS id, octet_length(input) AS bytes FROM eca_turns WHERE thread_id = ${threadId}
-        LIMIT ${batchRows}`,
+      sql<batches.Sized>`SELECT turn_id AS id, octet_length(input) AS bytes FROM eca_turns WHERE thread_id = ${threadId}
+        LIMIT ${batches.rows}`,
       (turnIds) => sql`DELETE FROM eca_turns WHERE ${sql.in("turn_id", turnIds)}`
-    )
-  )
+    ),
+    sql.withTransaction(sqlBlobs.release(sql, threadId, Number.MAX_SAFE_INTEGER))
+  ], { discard: true })
 
 /** Erases whatever deleted threads have left. False if the log could not be truncated, and has to be later. */
 export const run = (sql: SqlClient.SqlClient): Written<boolean> =>
@@ -112,6 +68,7 @@ export const run = (sql: SqlClient.SqlClient): Written<boolean> =>
     const left = yield* sql<{ readonly thread_id: string }>`SELECT thread_id FROM eca_erasures`
     if (left.length === 0) return true
     for (const row of left) yield* eraseThread(sql, row.thread_id)
+    yield* sqlBlobs.sweep(sql)
     if (!(yield* shrink(sql))) return false
     for (const row of left) yield* sql`DELETE FROM eca_erasures WHERE thread_id = ${row.thread_id}`
     return true

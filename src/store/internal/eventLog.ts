@@ -7,14 +7,15 @@ import { Effect } from "effect"
 import type { SqlClient, SqlError, Statement } from "effect/sql"
 import type { Epoch, ThreadId } from "../../domain/Ids.ts"
 import type { NumberedEvent } from "../../domain/ThreadEvent.ts"
+import type { Blob } from "../Blobs.ts"
 import { EpochFenced } from "../StoreError.ts"
 import { eventRow } from "./rows.ts"
+import * as sqlBlobs from "./sqlBlobs.ts"
 
 /** SQLite binds at most 32,766 values in a statement, PostgreSQL 65,535. */
 const rowsPerInsert = 512
 
-/** Inserts events that are already numbered. To be called inside of a transaction. */
-export const insert = (
+const insertRows = (
   sql: SqlClient.SqlClient,
   events: ReadonlyArray<NumberedEvent>,
   position: number
@@ -29,10 +30,19 @@ export const insert = (
     )
   }
   return Effect.andThen(
-    insert(sql, events.slice(0, rowsPerInsert), position),
-    Effect.suspend(() => insert(sql, events.slice(rowsPerInsert), position))
+    insertRows(sql, events.slice(0, rowsPerInsert), position),
+    Effect.suspend(() => insertRows(sql, events.slice(rowsPerInsert), position))
   )
 }
+
+/** Inserts events that are already numbered, and the bytes that they name. To be called inside of a transaction. */
+export const insert = (
+  sql: SqlClient.SqlClient,
+  events: ReadonlyArray<NumberedEvent>,
+  position: number,
+  blobs: ReadonlyArray<Blob> = []
+): Effect.Effect<void, SqlError.SqlError> =>
+  Effect.andThen(insertRows(sql, events, position), sqlBlobs.record(sql, events, blobs))
 
 /** Where something is written: fenced if it is not the thread's epoch, live or stopped as the writer expects. */
 export interface Target {
@@ -56,6 +66,7 @@ export const append = (
   sql: SqlClient.SqlClient,
   target: Target,
   events: ReadonlyArray<NumberedEvent>,
+  blobs: ReadonlyArray<Blob>,
   position: number,
   set: Statement.Fragment
 ): Effect.Effect<void, SqlError.SqlError | EpochFenced> => {
@@ -64,6 +75,6 @@ export const append = (
     WHERE thread_id = ${target.threadId} AND epoch = ${target.epoch} AND ${status}${follows(sql, events)}
     RETURNING thread_id`.pipe(
     Effect.flatMap(fencedUnless(target)),
-    Effect.andThen(insert(sql, events, position))
+    Effect.andThen(insert(sql, events, position, blobs))
   )
 }

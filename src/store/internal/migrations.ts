@@ -173,8 +173,32 @@ const erasures = Effect.gen(function*() {
   yield* sql`CREATE TABLE eca_erasures (thread_id TEXT PRIMARY KEY NOT NULL)`
 })
 
+/**
+ * A part of a blob per row; which thread has which blob, and the last event that names it; and blobs that some thread had.
+ * `BYTEA` is PostgreSQL's name of the type; SQLite takes any name, and keeps bytes as they are.
+ */
+const blobs = Effect.gen(function*() {
+  const sql = yield* SqlClient.SqlClient
+  yield* sql`CREATE TABLE eca_blobs (
+    sha256 TEXT NOT NULL,
+    part BIGINT NOT NULL,
+    body BYTEA NOT NULL,
+    PRIMARY KEY (sha256, part)
+  )`
+  yield* sql`CREATE TABLE eca_blob_refs (
+    thread_id TEXT NOT NULL,
+    sha256 TEXT NOT NULL,
+    seq BIGINT NOT NULL,
+    bytes BIGINT NOT NULL,
+    PRIMARY KEY (thread_id, sha256)
+  )`
+  yield* sql`CREATE INDEX eca_blob_refs_blob ON eca_blob_refs (sha256)`
+  yield* sql`CREATE INDEX eca_blob_refs_seq ON eca_blob_refs (thread_id, seq)`
+  yield* sql`CREATE TABLE eca_loose_blobs (sha256 TEXT PRIMARY KEY NOT NULL)`
+})
+
 const migrations: Readonly<Record<string, Effect.Effect<void, SqlError.SqlError, SqlClient.SqlClient>>> = {
-  "0001_tables": Effect.all([threads, turns, events, ownership, hooks, snapshots, erasures], { discard: true })
+  "0001_tables": Effect.all([threads, turns, events, ownership, hooks, snapshots, erasures, blobs], { discard: true })
 }
 
 /** What each migration of this release is called, by its id. */

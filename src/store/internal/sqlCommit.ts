@@ -6,6 +6,7 @@ import { Effect } from "effect"
 import type { SqlClient, SqlError, Statement } from "effect/sql"
 import { type Epoch, Position, type ThreadId } from "../../domain/Ids.ts"
 import type { StoredCursor } from "../../provider/ResumeCursor.ts"
+import type { Blob } from "../Blobs.ts"
 import type { Commit, Part } from "../Commit.ts"
 import { EpochFenced } from "../StoreError.ts"
 import * as eventLog from "./eventLog.ts"
@@ -76,6 +77,7 @@ const open = (
   sql: SqlClient.SqlClient,
   threadId: ThreadId,
   part: Part,
+  blobs: ReadonlyArray<Blob>,
   position: number,
   thread: ThreadColumns
 ): Written => {
@@ -96,7 +98,7 @@ const open = (
     SET ${sql.literal(replacedColumns)} WHERE eca_threads.epoch < excluded.epoch${eventLog.follows(sql, events)}
     RETURNING thread_id`.pipe(
     Effect.flatMap(eventLog.fencedUnless({ threadId, epoch })),
-    Effect.andThen(eventLog.insert(sql, events, position)),
+    Effect.andThen(eventLog.insert(sql, events, position, blobs)),
     Effect.andThen(forgetOpenQuestions(sql, threadId, part))
   )
 }
@@ -154,7 +156,7 @@ export const write = (
   sql: SqlClient.SqlClient,
   positions: Positions,
   outbox: StoreOutbox.Subscriptions,
-  { cursor, parts, threadId, ...thread }: Commit
+  { blobs = [], cursor, parts, threadId, ...thread }: Commit
 ): Effect.Effect<Position, SqlError.SqlError | EpochFenced> =>
   Effect.flatMap(positions.next, (position) => {
     const last = parts.at(-1)
@@ -162,8 +164,8 @@ export const write = (
       const of = part === last ? thread : {}
       const { epoch, events, expect } = part
       const log = expect === "none"
-        ? open(sql, threadId, part, position, of)
-        : eventLog.append(sql, { threadId, epoch, expect }, events, position, columns(sql, part, of))
+        ? open(sql, threadId, part, blobs, position, of)
+        : eventLog.append(sql, { threadId, epoch, expect }, events, blobs, position, columns(sql, part, of))
       return log.pipe(
         Effect.andThen(moveTurns(sql, threadId, part)),
         Effect.andThen(StoreOutbox.record(sql, outbox, part.lifecycle)),

@@ -25,6 +25,7 @@ import {
   type TurnRow
 } from "./rows.ts"
 import { read } from "./run.ts"
+import * as sqlBlobs from "./sqlBlobs.ts"
 
 /** Where, and what was expected there. The stored value itself does not go into an error. */
 const reasonOf = (error: Schema.SchemaError): string => InputIssue.format(InputIssue.of(error))
@@ -58,6 +59,8 @@ export const make = (sql: SqlClient.SqlClient) => {
     )
 
   return {
+    readBlob: (threadId: ThreadId, sha256: string) => read("read a blob", sqlBlobs.read(sql, threadId, sha256)),
+
     getThread: (threadId: ThreadId) =>
       readOne(
         "read a thread",

@@ -9,9 +9,11 @@ import type { SqlClient, SqlError, Statement } from "effect/sql"
 import type { ThreadId } from "../../domain/Ids.ts"
 import type { LogLimits, Pruning } from "../LogRetention.ts"
 import type { StoreFailed } from "../StoreError.ts"
+import * as batches from "./batches.ts"
 import * as erasure from "./erasure.ts"
 import { beginsTurn, type BigIntColumn, opensSubject, toNumber, toThreadId } from "./rows.ts"
 import { read, write } from "./run.ts"
+import * as sqlBlobs from "./sqlBlobs.ts"
 
 type Found<A> = Effect.Effect<A, SqlError.SqlError>
 
@@ -63,8 +65,9 @@ export const make = (sql: SqlClient.SqlClient) => {
       let before = Number.MAX_SAFE_INTEGER
       for (;;) {
         const rows = yield* sql<{ readonly seq: BigIntColumn; readonly bytes: BigIntColumn }>`SELECT seq,
-          octet_length(body) AS bytes FROM eca_events WHERE thread_id = ${threadId} AND seq < ${before}
-          ORDER BY seq DESC LIMIT ${window}`
+          octet_length(body) + COALESCE((SELECT SUM(bytes) FROM eca_blob_refs r
+            WHERE r.thread_id = eca_events.thread_id AND r.seq = eca_events.seq), 0) AS bytes
+          FROM eca_events WHERE thread_id = ${threadId} AND seq < ${before} ORDER BY seq DESC LIMIT ${window}`
         for (const row of rows) {
           bytes += toNumber(row.bytes)
           if (bytes <= maxBytes) continue
@@ -121,7 +124,7 @@ export const make = (sql: SqlClient.SqlClient) => {
       sql<Record<string, unknown>>`DELETE FROM eca_turns WHERE ${where} RETURNING *`,
       (rows) =>
         Effect.forEach(
-          Arr.chunksOf(rows.map((row) => Struct.omit(row, ["input", "ref"])), erasure.batchRows),
+          Arr.chunksOf(rows.map((row) => Struct.omit(row, ["input", "ref"])), batches.rows),
           (some) => sql`INSERT INTO eca_turns ${sql.insert(some)}`
         )
     )
@@ -136,17 +139,18 @@ export const make = (sql: SqlClient.SqlClient) => {
     )
 
   const removeEvents = (threadId: string, through: number): Found<void> =>
-    erasure.inBatches(
+    batches.run(
       sql,
-      sql<erasure.Sized>`SELECT seq AS id, octet_length(body) AS bytes FROM eca_events
-        WHERE thread_id = ${threadId} AND seq <= ${through} ORDER BY seq LIMIT ${erasure.batchRows}`,
+      sql<batches.Sized>`SELECT seq AS id, octet_length(body) AS bytes FROM eca_events
+        WHERE thread_id = ${threadId} AND seq <= ${through} ORDER BY seq LIMIT ${batches.rows}`,
       (seqs) => {
         const last = toNumber(Arr.lastNonEmpty(seqs))
         return sql.withTransaction(
-          Effect.andThen(
+          Effect.all([
             narrow(threadId, last),
-            sql`DELETE FROM eca_events WHERE thread_id = ${threadId} AND seq <= ${last}`
-          )
+            sql`DELETE FROM eca_events WHERE thread_id = ${threadId} AND seq <= ${last}`,
+            sqlBlobs.release(sql, threadId, last)
+          ], { discard: true })
         )
       }
     )
@@ -161,6 +165,7 @@ export const make = (sql: SqlClient.SqlClient) => {
       yield* removeEvents(row.thread_id, through)
       yield* sql`UPDATE eca_pruned SET removed = 1 WHERE thread_id = ${row.thread_id} AND through = ${through}`
     }
+    yield* sqlBlobs.sweep(sql)
     yield* erasure.shrink(sql)
   })
 

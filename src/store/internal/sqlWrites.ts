@@ -2,7 +2,7 @@
  * What is written to the store: each operation is one statement or one transaction, and never part of another.
  */
 import { Clock, Effect, Option } from "effect"
-import type { SqlClient } from "effect/sql"
+import type { SqlClient, SqlError } from "effect/sql"
 import { Epoch, type Position, type ThreadId, type TurnId } from "../../domain/Ids.ts"
 import type { Binding } from "../../domain/ThreadRecord.ts"
 import type { Commit, Intent, NewThread } from "../Commit.ts"
@@ -12,12 +12,38 @@ import * as erasure from "./erasure.ts"
 import type { Positions } from "./positions.ts"
 import { bindingRow, toPosition } from "./rows.ts"
 import { write, writeFenced } from "./run.ts"
+import * as sqlBlobs from "./sqlBlobs.ts"
 import * as sqlCommit from "./sqlCommit.ts"
 import type { Subscriptions } from "./sqlHookOutbox.ts"
 import * as sqlMaintenance from "./sqlMaintenance.ts"
 
 const unerased =
   "What a deleted thread has said could not be taken out of the store's files yet; it will be tried again"
+
+/**
+ * The fence, the check of the id and the insert in one statement, which is a transaction. What the agent proved not to
+ * have can be sent again under its id.
+ */
+const intent = (
+  sql: SqlClient.SqlClient,
+  turn: Intent
+): Effect.Effect<"recorded" | "exists" | "fenced", SqlError.SqlError> =>
+  sql`INSERT INTO eca_turns (turn_id, thread_id, epoch, status, ref, input, intent_at)
+        SELECT CAST(${turn.turnId} AS TEXT), thread_id, epoch, 'intent', CAST(${turn.ref ?? null} AS TEXT),
+          CAST(${JSON.stringify(turn.input)} AS TEXT), CAST(${turn.at} AS BIGINT) FROM eca_threads
+        WHERE thread_id = ${turn.threadId} AND epoch = ${turn.epoch} AND status <> 'stopped'
+        ON CONFLICT (turn_id) DO UPDATE SET epoch = excluded.epoch, status = excluded.status, ref = excluded.ref,
+          input = excluded.input, intent_at = excluded.intent_at, ended_at = NULL
+        WHERE eca_turns.status = 'refused' AND eca_turns.thread_id = excluded.thread_id RETURNING turn_id`.pipe(
+    Effect.flatMap((rows) =>
+      rows.length > 0
+        ? Effect.succeed("recorded")
+        : Effect.map(
+          sql`SELECT turn_id FROM eca_turns WHERE turn_id = ${turn.turnId}`,
+          (used) => used.length > 0 ? "exists" : "fenced"
+        )
+    )
+  )
 
 export const make = (sql: SqlClient.SqlClient, positions: Positions, outbox: Subscriptions) => ({
   commit: (commit: Commit): Effect.Effect<Position, StoreFailed | EpochFenced> =>
@@ -97,22 +123,10 @@ export const make = (sql: SqlClient.SqlClient, positions: Positions, outbox: Sub
       sql,
       "record a turn",
       "flushed",
-      // The fence, the check of the id and the insert in one statement, which is its own transaction. What the agent proved
-      // not to have can be sent again under its id.
-      sql`INSERT INTO eca_turns (turn_id, thread_id, epoch, status, ref, input, intent_at)
-        SELECT CAST(${turn.turnId} AS TEXT), thread_id, epoch, 'intent', CAST(${turn.ref ?? null} AS TEXT),
-          CAST(${JSON.stringify(turn.input)} AS TEXT), CAST(${turn.at} AS BIGINT) FROM eca_threads
-        WHERE thread_id = ${turn.threadId} AND epoch = ${turn.epoch} AND status <> 'stopped'
-        ON CONFLICT (turn_id) DO UPDATE SET epoch = excluded.epoch, status = excluded.status, ref = excluded.ref,
-          input = excluded.input, intent_at = excluded.intent_at, ended_at = NULL
-        WHERE eca_turns.status = 'refused' AND eca_turns.thread_id = excluded.thread_id RETURNING turn_id`.pipe(
-        Effect.flatMap((rows) =>
-          rows.length > 0
-            ? Effect.succeed("recorded")
-            : Effect.map(
-              sql`SELECT turn_id FROM eca_turns WHERE turn_id = ${turn.turnId}`,
-              (used) => used.length > 0 ? "exists" : "fenced"
-            )
+      turn.blobs === undefined || turn.blobs.length === 0 ? intent(sql, turn) : sql.withTransaction(
+        Effect.tap(
+          intent(sql, turn),
+          (outcome) => outcome === "recorded" ? sqlBlobs.recordIntent(sql, turn) : Effect.void
         )
       )
     ).pipe(

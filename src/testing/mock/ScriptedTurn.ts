@@ -84,7 +84,8 @@ const perform = (live: Live, turn: RunningTurn, step: MockStep): Effect.Effect<u
         ...(step.toolDetail === undefined ? {} : { detail: step.toolDetail }),
         input: step.input,
         status: status === "completed" && step.failed ? "failed" : status,
-        ...(status === "completed" ? { output: step.output } : {})
+        ...(status === "completed" ? { output: step.output } : {}),
+        ...(status === "completed" && step.content !== undefined ? { content: step.content } : {})
       })).pipe(Effect.andThen(called))
     case "Command":
       return work(live, turn, step, "command", step.command, (itemId, status) => ({

@@ -21,7 +21,7 @@ import type {
 } from "../../domain/ThreadEvent.ts"
 import type { TurnCause } from "../../domain/TurnCause.ts"
 import type { TurnFailure } from "../../domain/TurnFailure.ts"
-import type { TurnInput } from "../../domain/TurnInput.ts"
+import type { RecordedInput } from "../../domain/TurnInput.ts"
 import type * as TurnLimits from "../../domain/TurnLimits.ts"
 import * as Usage from "../../domain/Usage.ts"
 import type { ApprovalChoice, Question } from "../../domain/UserRequest.ts"
@@ -30,7 +30,7 @@ import type { ProcessExit } from "../../provider/ProviderAdapter.ts"
 /** A turn of ours on its way to the agent. Its events are held back, so that `TurnStarted` comes first. */
 export interface Sending {
   readonly turnId: TurnId
-  readonly input: TurnInput
+  readonly input: RecordedInput
   /** The notes that went with it. */
   readonly notes: ReadonlyArray<string>
   readonly held: ReadonlyArray<ProviderEvent>
@@ -184,7 +184,7 @@ export type Input =
   | {
     readonly _tag: "Sending"
     readonly turnId: TurnId
-    readonly input: TurnInput
+    readonly input: RecordedInput
     readonly notes: ReadonlyArray<string>
   }
   /** The agent has it; it was proved not to have it; or it cannot be known. */
@@ -192,7 +192,7 @@ export type Input =
   | { readonly _tag: "Refused" }
   | { readonly _tag: "Uncertain" }
   /** The running turn has more input. */
-  | { readonly _tag: "Steered"; readonly turnId: TurnId; readonly input: TurnInput }
+  | { readonly _tag: "Steered"; readonly turnId: TurnId; readonly input: RecordedInput }
   /** What the agent said, in order. */
   | { readonly _tag: "Emitted"; readonly events: ReadonlyArray<ProviderEvent> }
   /** The turn is to be interrupted. */

@@ -28,6 +28,7 @@ import type { BoundThread } from "../../domain/ThreadRecord.ts"
 import type { ModelSelection } from "../../domain/TurnInput.ts"
 import type { ProviderAdapter, ProviderSession } from "../../provider/ProviderAdapter.ts"
 import type { StoredCursor } from "../../provider/ResumeCursor.ts"
+import type { Blob } from "../../store/Blobs.ts"
 import type { EpochFenced, StoreFailed } from "../../store/StoreError.ts"
 import type { ThreadDeps } from "../ThreadDeps.ts"
 import * as ThreadLog from "../ThreadLog.ts"
@@ -70,6 +71,8 @@ export interface LiveEpoch extends EpochWaiters.Waiters {
   watch: Fiber.Fiber<unknown, unknown> | undefined
   /** The turn that was stopped last because it met a limit or a deadline. */
   braked: TurnId | undefined
+  /** Bytes of a turn that hooks are asked about, and that is not recorded yet. */
+  offered: ReadonlyArray<Blob>
   /** Done once the session's events need not be read any more. */
   readonly halted: Deferred.Deferred<void>
   /** Whether a turn that did not fit into the model's context is followed by a compaction of ours. */
@@ -184,6 +187,7 @@ export const take = (
         name: facts.name,
         threadId: live.binding.threadId,
         parts: [{ epoch: live.binding.epoch, expect: "live", events: numbered.durable, lifecycle }],
+        blobs: numbered.blobs,
         cursor,
         dueAt: dueAt(deps, facts, step.state),
         activeAt: facts.boundary ? at : undefined,

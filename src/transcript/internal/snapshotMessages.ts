@@ -6,6 +6,7 @@
  * by the turn's time. Items in both are matched by ids alone: an item by its own id, the user's message by the id under
  * which the turn was sent or, without one, by any other item of the turn.
  */
+import * as EventBlobs from "../../domain/EventBlobs.ts"
 import type { TurnId } from "../../domain/Ids.ts"
 import { ended, type Item } from "../../domain/Item.ts"
 import type { SavedMessage } from "../../domain/SnapshotManifest.ts"
@@ -21,16 +22,15 @@ export interface Sources {
   readonly refs: ReadonlyMap<TurnId, string>
 }
 
-/** Attachments of a turn's input in the form that agents use, so that their bytes are saved once. */
-const inputOf = ({ input }: TranscriptTurn): TranscriptTurn["input"] =>
-  input?.attachments === undefined ? input : {
-    ...input,
-    attachments: input.attachments.map((attachment) =>
-      attachment._tag === "File"
-        ? attachment
-        : { ...attachment, base64: `data:${attachment.mime};base64,${attachment.base64}` }
-    )
-  }
+/** Bytes in the form that agents use, so that they are saved once. */
+const asUrls: EventBlobs.Change = {
+  attachment: (attachment) =>
+    attachment._tag === "Data"
+      ? { ...attachment, base64: `data:${attachment.mime};base64,${attachment.base64}` }
+      : attachment,
+  content: (content) =>
+    content._tag === "Image" ? { ...content, base64: `data:${content.mime};base64,${content.base64}` } : content
+}
 
 const turnOf = (turn: TranscriptTurn): NonNullable<SavedMessage["turn"]> => ({
   epoch: turn.epoch,
@@ -40,9 +40,8 @@ const turnOf = (turn: TranscriptTurn): NonNullable<SavedMessage["turn"]> => ({
 })
 
 const saidIn = (turn: TranscriptTurn): Pick<NonNullable<SavedMessage["turn"]>, "said" | "cause"> => {
-  const said = inputOf(turn)
   return {
-    ...(said === undefined ? {} : { said }),
+    ...(turn.input === undefined ? {} : { said: EventBlobs.mapInput(turn.input, asUrls) }),
     ...(turn.cause === undefined ? {} : { cause: turn.cause })
   }
 }
@@ -54,7 +53,7 @@ const fromLog = (turn: TranscriptTurn, item: Item): SavedMessage => ({
   at: turn.startedAt,
   turnId: turn.turnId,
   finished: turn.outcome !== undefined,
-  items: [item],
+  items: [EventBlobs.mapItem(item, asUrls)],
   ...(item === turn.items[0] ? { turn: turnOf(turn) } : {})
 })
 
@@ -74,7 +73,7 @@ const fromProvider = (message: HistoryMessage, turn: TranscriptTurn | undefined,
   ...(message.at === undefined ? {} : { at: message.at }),
   ...(turn === undefined ? {} : { turnId: turn.turnId }),
   finished: message.finished,
-  items: itemsOf(message, turn),
+  items: itemsOf(message, turn).map((item) => EventBlobs.mapItem(item, asUrls)),
   ...(message.usage === undefined ? {} : { usage: message.usage }),
   ...(turn !== undefined && begins ? { turn: turnOf(turn) } : {}),
   raw: message.raw
