@@ -46,9 +46,9 @@ const fill = (filename: string) =>
     const db = new DatabaseSync(filename)
     db.exec("PRAGMA synchronous = OFF; BEGIN")
     const thread = db.prepare(
-      `INSERT INTO eca_threads (thread_id, instance_id, provider, session_id, directory, runtime_mode, status, epoch,
+      `INSERT INTO eca_threads (thread_id, instance_id, provider, session_id, directory, runtime_mode, project, status, epoch,
         last_seq, position, created_at, active_at, due_at)
-        VALUES (?, 'mock', 'mock', ?, '/project', 'full-access', 'idle', 1, ?, 1, 1, 1, 1)`
+        VALUES (?, 'mock', 'mock', ?, '/project', 'full-access', '{"config":"trust","by":"mode"}', 'idle', 1, ?, 1, 1, 1, 1)`
     )
     const turn = db.prepare(
       `INSERT INTO eca_turns (turn_id, thread_id, epoch, status, input, intent_at)

@@ -18,6 +18,7 @@ const measurements: Readonly<Record<string, () => Promise<{ readonly measure: Me
   "events-on-mock": () => import("./EventsOnMock.ts"),
   "lines-of-peer": () => import("./LinesOfPeer.ts"),
   "durable-writes": () => import("./DurableWrites.ts"),
+  "delete-thread": () => import("./DeleteThread.ts"),
   "crash-settlement": () => import("./CrashSettlement.ts"),
   "layer-start": () => import("./LayerStart.ts"),
   "session-heap": () => import("./SessionHeap.ts"),

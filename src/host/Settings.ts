@@ -82,10 +82,15 @@ export interface Settings {
     readonly keepTurns?: number | undefined
     /** Turns that began no longer ago. */
     readonly maxAge?: Duration.Input | undefined
-    /** So many bytes of JSON. */
+    /** So many bytes: of JSON, and of pasted images. */
     readonly maxBytes?: number | undefined
     /** Whether a snapshot is taken first. A thread of which none can be taken keeps its log. Default: false. */
     readonly archive?: boolean | undefined
+    /**
+     * A turn whose outcome is to be read from the agent's history, which the next start of its thread does, keeps the log from
+     * there on. After this time it counts as settled. Default 30 days.
+     */
+    readonly settleAfter?: Duration.Input | undefined
     /** Time between two looks at all threads; the first is at the start. Default 1 hour. */
     readonly every?: Duration.Input | undefined
   } | undefined
@@ -139,6 +144,7 @@ export interface Resolved {
     readonly maxAge: Duration.Duration
     readonly maxBytes: number
     readonly archive: boolean
+    readonly settleAfter: Duration.Duration
     readonly every: Duration.Duration
   }
   readonly reaper: ReaperSettings
@@ -180,6 +186,7 @@ export const defaults: Resolved = {
     maxAge: Duration.infinity,
     maxBytes: Number.POSITIVE_INFINITY,
     archive: false,
+    settleAfter: Duration.days(30),
     every: Duration.hours(1)
   },
   reaper: {

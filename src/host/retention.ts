@@ -16,13 +16,16 @@ export const run = ({ actors, deps: { archive, clock, store }, settings }: {
   readonly deps: ThreadDeps
   readonly settings: Resolved["retention"]
 }): Effect.Effect<void> => {
-  const { keepTurns, maxAge, maxBytes } = settings
+  const { keepTurns, maxAge, maxBytes, settleAfter } = settings
   if (keepTurns === Infinity && maxBytes === Infinity && !Duration.isFinite(maxAge)) return Effect.void
 
+  const before = (age: Duration.Duration) => clock.currentTimeMillisUnsafe() - Duration.toMillis(age)
+  const settled = () => Duration.isFinite(settleAfter) ? { settledBefore: before(settleAfter) } : {}
   const limits = () => ({
+    ...settled(),
     ...(keepTurns === Infinity ? {} : { keepTurns }),
     ...(maxBytes === Infinity ? {} : { maxBytes }),
-    ...(Duration.isFinite(maxAge) ? { since: clock.currentTimeMillisUnsafe() - Duration.toMillis(maxAge) } : {})
+    ...(Duration.isFinite(maxAge) ? { since: before(maxAge) } : {})
   })
 
   const prune = Effect.fnUntraced(
@@ -30,7 +33,7 @@ export const run = ({ actors, deps: { archive, clock, store }, settings }: {
       const through = Option.getOrUndefined(yield* store.prunable(threadId, limits()))
       if (through === undefined) return
       if (settings.archive) yield* actors.use(threadId, (actor) => actor.snapshot())
-      yield* store.prune({ threadId, through, items: yield* archive.itemsThrough(threadId, through) })
+      yield* store.prune({ ...settled(), threadId, through, items: yield* archive.itemsThrough(threadId, through) })
     },
     (effect, threadId) =>
       Effect.catchCause(

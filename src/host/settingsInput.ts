@@ -77,6 +77,7 @@ const Input = Schema.Struct({
     maxAge: Schema.optional(Span),
     maxBytes: Schema.optional(Schema.Natural),
     archive: Schema.optional(Schema.Boolean),
+    settleAfter: Schema.optional(Span),
     every: Schema.optional(Span)
   })),
   reaper: Schema.optional(Schema.Struct({

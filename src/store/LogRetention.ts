@@ -18,7 +18,18 @@ export interface LogLimits {
   readonly since?: number | undefined
   /** So many bytes: of JSON, and of the blobs that the events name. */
   readonly maxBytes?: number | undefined
+  /** {@link Settled} */
+  readonly settledBefore?: number | undefined
 }
+
+/**
+ * Turns that ended before this time, in milliseconds since 1970, count as settled even if they were never compared with
+ * the agent's history: a thread that is not started again would keep its log for ever. Absent: none do.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Settled = Pick<LogLimits, "settledBefore">
 
 /**
  * A part of a thread's log that is to be removed: its first events up to this one.

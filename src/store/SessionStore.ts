@@ -27,7 +27,7 @@ import { AgentProcesses } from "../process/AgentProcesses.ts"
 import type { Commit, Intent, NewThread } from "./Commit.ts"
 import { HookOutbox } from "./HookOutbox.ts"
 import * as SqlSessionStore from "./internal/sqlSessionStore.ts"
-import type { LogLimits, Pruning } from "./LogRetention.ts"
+import type { LogLimits, Pruning, Settled } from "./LogRetention.ts"
 import type { Maintained } from "./Maintained.ts"
 import { SnapshotIndex } from "./SnapshotIndex.ts"
 import * as SqliteClient from "./SqliteClient.ts"
@@ -45,7 +45,7 @@ import type { TurnStart } from "./TurnStart.ts"
 
 export { Binding, type TurnRecord } from "../domain/ThreadRecord.ts"
 export type { Commit, Intent, NewThread, Part } from "./Commit.ts"
-export type { LogLimits, Pruning } from "./LogRetention.ts"
+export type { LogLimits, Pruning, Settled } from "./LogRetention.ts"
 export type { Maintained } from "./Maintained.ts"
 export { EpochFenced, TurnExists } from "./StoreError.ts"
 export type { ThreadPage, UnreadableThread } from "./ThreadPage.ts"
@@ -94,7 +94,8 @@ export class SessionStore extends Context.Service<SessionStore, {
   readonly maintain: Effect.Effect<Maintained, StoreFailed>
   /**
    * The last event of the thread's log that may be removed so that no more is left than these limits allow; nothing if none
-   * may be. Turns that are open, or still to be compared with the agent's history, stay with all that follows; so does
+   * may be. Turns that are open, or still to be compared with the agent's history, stay with all that follows, the latter
+   * until `settledBefore`; so does
    * what the live epoch has left open, and the last event.
    */
   readonly prunable: (threadId: ThreadId, limits: LogLimits) => Effect.Effect<Option.Option<number>, StoreFailed>
@@ -103,7 +104,7 @@ export class SessionStore extends Context.Service<SessionStore, {
    * disk. The ids of its turns stay taken; what was said in them is gone, and so is what was remembered of delivered
    * hooks. What hooks still have to be told stays. False, and nothing is done, if some of it has to stay.
    */
-  readonly prune: (pruning: Pruning) => Effect.Effect<boolean, StoreFailed>
+  readonly prune: (pruning: Pruning & Settled) => Effect.Effect<boolean, StoreFailed>
   /** What was removed of the thread's log. */
   readonly pruned: (threadId: ThreadId) => Effect.Effect<Option.Option<Pruning>, StoreFailed>
   /** When the thread of this id was last deleted, if it ever was. It stays where the id is used again. */

@@ -119,6 +119,29 @@ describe("SessionStore: retention of a thread's log", () => {
       assert.strictEqual(yield* through({ keepTurns: 0 }), 20)
     })))
 
+  it.effect("P4 store: a turn that was never compared counts as settled after the stated age, and is not compared then", () =>
+    onStore(Effect.gen(function*() {
+      const store = yield* SessionStore
+      yield* openThread()
+      yield* acceptedTurn("unknown", 1)
+      yield* commit(
+        numbered(2, [{ _tag: "TurnUnknown", turnId: turn("unknown"), reason: "delivery-uncertain" }], { at: 5000 })
+      )
+      yield* ended("t1", 3, 6000)
+      assert.strictEqual(yield* through({ keepTurns: 1 }), 1)
+      assert.strictEqual(yield* through({ keepTurns: 1, settledBefore: 5000 }), 1)
+      assert.strictEqual(yield* through({ keepTurns: 1, settledBefore: 5001 }), 3)
+      assert.isFalse(yield* store.prune({ threadId, through: 3, items: 1, settledBefore: 5000 }))
+      assert.lengthOf(yield* store.unreconciledTurns(threadId), 1)
+      assert.isTrue(yield* store.prune({ threadId, through: 3, items: 1, settledBefore: 5001 }))
+      assert.lengthOf(yield* store.unreconciledTurns(threadId), 0)
+      assert.deepStrictEqual(yield* store.pruned(threadId), Option.some({ threadId, through: 3, items: 1 }))
+      assert.strictEqual(Option.getOrThrow(yield* store.getTurn(turn("unknown"))).status, "unknown")
+      // A turn that is open is needed however old it is.
+      yield* acceptedTurn("open", 6)
+      assert.strictEqual(yield* through({ keepTurns: 0, settledBefore: 1e12 }), 6)
+    })))
+
   it.effect("P12 store: what hooks still have to be told stays; what is remembered of the rest goes", () =>
     onStore(Effect.gen(function*() {
       const store = yield* SessionStore

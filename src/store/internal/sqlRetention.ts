@@ -7,7 +7,7 @@
 import { Array as Arr, Effect, Option, Struct } from "effect"
 import type { SqlClient, SqlError, Statement } from "effect/sql"
 import type { ThreadId } from "../../domain/Ids.ts"
-import type { LogLimits, Pruning } from "../LogRetention.ts"
+import type { LogLimits, Pruning, Settled } from "../LogRetention.ts"
 import type { StoreFailed } from "../StoreError.ts"
 import * as batches from "./batches.ts"
 import * as erasure from "./erasure.ts"
@@ -86,11 +86,12 @@ export const make = (sql: SqlClient.SqlClient) => {
    * The first event that has to stay: of a turn that is open or still to be compared with the agent's history, of what the
    * live epoch has left open, and the last one of the log, which says where it goes on.
    */
-  const firstNeeded = (threadId: ThreadId): Found<number> =>
+  const firstNeeded = (threadId: ThreadId, settledBefore = 0): Found<number> =>
     Effect.gen(function*() {
       const turns = yield* sql<SeqRow>`SELECT MIN(e.seq) AS seq FROM eca_turns u
         JOIN eca_events e ON e.thread_id = u.thread_id AND e.subject_id = 'turn:' || u.turn_id
-        WHERE u.thread_id = ${threadId} AND (u.status IN ('intent', 'accepted') OR u.reconcile = 1)`
+        WHERE u.thread_id = ${threadId} AND (u.status IN ('intent', 'accepted')
+          OR (u.reconcile = 1 AND COALESCE(u.ended_at, u.intent_at) >= ${settledBefore}))`
       const subjects = yield* sql<SeqRow>`SELECT MIN(e.seq) AS seq
         FROM eca_threads t JOIN eca_events e ON e.thread_id = t.thread_id AND e.epoch = t.epoch
         WHERE t.thread_id = ${threadId} AND t.status <> 'stopped' AND e.subject_id IS NOT NULL
@@ -101,14 +102,17 @@ export const make = (sql: SqlClient.SqlClient) => {
       return Math.min(...needed.filter((seq) => seq !== undefined))
     })
 
-  const prunable = (threadId: ThreadId, { keepTurns, maxBytes, since }: LogLimits): Found<Option.Option<number>> =>
+  const prunable = (
+    threadId: ThreadId,
+    { keepTurns, maxBytes, settledBefore, since }: LogLimits
+  ): Found<Option.Option<number>> =>
     Effect.gen(function*() {
       const kept = [
         keepTurns === undefined ? undefined : yield* firstOfTurns(threadId, keepTurns),
         since === undefined ? undefined : yield* firstSince(threadId, since),
         maxBytes === undefined ? undefined : yield* firstWithin(threadId, maxBytes)
       ].filter((seq) => seq !== undefined)
-      const first = Math.min(Math.max(0, ...kept), yield* firstNeeded(threadId))
+      const first = Math.min(Math.max(0, ...kept), yield* firstNeeded(threadId, settledBefore))
       const there = yield* sql<
         SeqRow
       >`SELECT seq FROM eca_events WHERE thread_id = ${threadId} AND seq < ${first} LIMIT 1`
@@ -116,7 +120,7 @@ export const make = (sql: SqlClient.SqlClient) => {
     })
 
   /**
-   * Puts rows of turns back without what was said. They are written anew, side by side: where it is only taken out of a
+   * Puts rows of turns back without what was said, and with nothing to compare any more. They are written anew, side by side: where it is only taken out of a
    * row, most of the row's page stays empty, and is not given back.
    */
   const narrowTurns = (where: Statement.Fragment): Found<unknown> =>
@@ -124,7 +128,7 @@ export const make = (sql: SqlClient.SqlClient) => {
       sql<Record<string, unknown>>`DELETE FROM eca_turns WHERE ${where} RETURNING *`,
       (rows) =>
         Effect.forEach(
-          Arr.chunksOf(rows.map((row) => Struct.omit(row, ["input", "ref"])), batches.rows),
+          Arr.chunksOf(rows.map((row) => ({ ...Struct.omit(row, ["input", "ref"]), reconcile: 0 })), batches.rows),
           (some) => sql`INSERT INTO eca_turns ${sql.insert(some)}`
         )
     )
@@ -176,13 +180,13 @@ export const make = (sql: SqlClient.SqlClient) => {
       prunable: (threadId: ThreadId, limits: LogLimits): Effect.Effect<Option.Option<number>, StoreFailed> =>
         read("find what may be pruned", prunable(threadId, limits)),
 
-      prune: ({ items, threadId, through }: Pruning): Effect.Effect<boolean, StoreFailed> =>
+      prune: ({ items, settledBefore, threadId, through }: Pruning & Settled): Effect.Effect<boolean, StoreFailed> =>
         write(
           sql,
           "prune a thread",
           "flushed",
           sql.withTransaction(Effect.gen(function*() {
-            if (through >= (yield* firstNeeded(threadId))) return false
+            if (through >= (yield* firstNeeded(threadId, settledBefore))) return false
             // What was refused has no events; it is as old as what was recorded at its time.
             yield* narrowTurns(sql`thread_id = ${threadId} AND status = 'refused'
               AND intent_at <= (SELECT MAX(at) FROM eca_events WHERE thread_id = ${threadId} AND seq = ${through})`)
