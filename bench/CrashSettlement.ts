@@ -51,9 +51,9 @@ const fill = (filename: string) =>
         VALUES (?, 'mock', 'mock', ?, '/project', 'full-access', '{"config":"trust","by":"mode"}', 'idle', 1, ?, 1, 1, 1, 1)`
     )
     const turn = db.prepare(
-      `INSERT INTO eca_turns (turn_id, thread_id, epoch, status, input, intent_at)
-        VALUES (?, ?, 1, 'accepted', '{"prompt":"hello"}', 1)`
+      `INSERT INTO eca_turns (turn_id, thread_id, epoch, status, intent_at) VALUES (?, ?, 1, 'accepted', 1)`
     )
+    const input = db.prepare(`INSERT INTO eca_inputs (turn_id, thread_id, body) VALUES (?, ?, '{"prompt":"hello"}')`)
     const event = db.prepare(
       `INSERT INTO eca_events (thread_id, seq, epoch, turn_id, type, at, position, version, body)
         VALUES (?, ?, 1, ?, ?, 1, 1, 1, ?)`
@@ -61,7 +61,10 @@ const fill = (filename: string) =>
     for (let n = 0; n < threads; n++) {
       const events = eventsOf(n)
       thread.run(`thread-${n}`, `session-${n}`, events.length)
-      if (n % 2 === 1) turn.run(`open-${n}`, `thread-${n}`)
+      if (n % 2 === 1) {
+        turn.run(`open-${n}`, `thread-${n}`)
+        input.run(`open-${n}`, `thread-${n}`)
+      }
       for (const [index, body] of events.entries()) {
         const turnId = "turnId" in body ? body.turnId : null
         event.run(`thread-${n}`, index + 1, turnId, body._tag, JSON.stringify(body))

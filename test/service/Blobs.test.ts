@@ -9,10 +9,10 @@ import {
   type LifecycleEvent,
   LifecycleHooks,
   ProviderService,
-  type RecordedInput,
   ThreadId,
   TranscriptArchive
 } from "../../src/index.ts"
+import type { RecordedInput } from "../../src/protocol.ts"
 import { MockStep } from "../../src/testing/index.ts"
 import * as Agents from "../support/Agents.ts"
 

@@ -183,9 +183,10 @@ describe("Crash settlement: rows that cannot be read", () => {
       const long = "x".repeat(513)
       yield* sqlite(
         filename,
-        `INSERT INTO eca_turns (turn_id, thread_id, epoch, status, input, intent_at) VALUES
-           ('', 'thread-1', 1, 'accepted', '{"prompt":"hi"}', 1), ('${long}', 'thread-1', 1, 'intent', '{', 1),
-           (X'FF', 'nowhere', 1, 'intent', '{}', 1);
+        `INSERT INTO eca_turns (turn_id, thread_id, epoch, status, intent_at) VALUES
+           ('', 'thread-1', 1, 'accepted', 1), ('${long}', 'thread-1', 1, 'intent', 1), (X'FF', 'nowhere', 1, 'intent', 1);
+         INSERT INTO eca_inputs (turn_id, thread_id, body) VALUES
+           ('', 'thread-1', '{"prompt":"hi"}'), ('${long}', 'thread-1', '{'), (X'FF', 'nowhere', '{}');
          INSERT INTO eca_threads SELECT '', instance_id, provider, session_id, directory, runtime_mode, project, model, agent,
            title, compaction, status, epoch, last_seq, position, created_at, active_at, due_at FROM eca_threads
            WHERE thread_id = 'fine';

@@ -34,11 +34,6 @@ const found = (filename: string, text: string = erased) =>
 const other = ThreadId.make("other")
 const kept = "this one stays"
 
-/**
- * SQLite 3.54 (Node 26.12) leaves a copy of a row that it has moved inside of its page, `secure_delete` or not: docs/security.md.
- */
-const keepsCopies = Number(process.versions["sqlite"]?.split(".")[1] ?? 0) >= 54
-
 /** Sizes that share a page with others, fill one, and need many. */
 const sizes = [10, 700, 3000, 5000, 100_000]
 
@@ -66,7 +61,7 @@ const conversation = Effect.gen(function*() {
 })
 
 describe("SessionStore: what a deleted thread has said", () => {
-  it.effect.skipIf(keepsCopies)(
+  it.effect(
     "P14 store: is in no file of the store, whatever shared a page with it; other threads keep what is theirs",
     () =>
       Effect.flatMap(temporaryFile, (filename) =>
@@ -94,7 +89,7 @@ describe("SessionStore: what a deleted thread has said", () => {
         ))
   )
 
-  it.effect.skipIf(keepsCopies)(
+  it.effect(
     "P14 store: is gone from the outbox once it is delivered",
     () =>
       Effect.flatMap(temporaryFile, (filename) =>

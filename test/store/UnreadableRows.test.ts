@@ -94,9 +94,10 @@ describe("SessionStore: rows that cannot be read", () => {
           yield* commit(numbered(2, [{ _tag: "TurnUnknown", turnId: turn("a"), reason: "host-crash" }]))
           yield* sqlite(
             filename,
-            `INSERT INTO eca_turns (turn_id, thread_id, epoch, status, ref, input, intent_at, reconcile) VALUES
-               ('', 'thread-1', 1, 'unknown', 'r', '{"prompt":"hi"}', 1, 1),
-               ('broken', 'thread-1', 1, 'unknown', 'r', '{"prompt":', 1, 1)`
+            `INSERT INTO eca_turns (turn_id, thread_id, epoch, status, ref, intent_at, reconcile) VALUES
+               ('', 'thread-1', 1, 'unknown', 'r', 1, 1), ('broken', 'thread-1', 1, 'unknown', 'r', 1, 1);
+             INSERT INTO eca_inputs (turn_id, thread_id, body) VALUES
+               ('', 'thread-1', '{"prompt":"hi"}'), ('broken', 'thread-1', '{"prompt":')`
           )
           assert.deepStrictEqual((yield* store.unreconciledTurns(threadId)).map((one) => one.turnId), [turn("a")])
           assert.deepInclude(yield* Effect.flip(store.getTurn(turn("broken"))), {

@@ -68,8 +68,9 @@ const readThreads = (sql: SqlClient.SqlClient, ids: Ids) =>
     WHERE t.thread_id IN ${sql.in(ids)}`
 
 const readTurns = (sql: SqlClient.SqlClient, ids: Ids) =>
-  sql<TurnRow>`SELECT thread_id, turn_id, status, input FROM eca_turns
-    WHERE thread_id IN ${sql.in(ids)} AND status IN ('intent', 'accepted') ORDER BY intent_at, turn_id`
+  sql<TurnRow>`SELECT u.thread_id, u.turn_id, u.status, i.body AS input
+    FROM eca_turns u LEFT JOIN eca_inputs i ON i.turn_id = u.turn_id
+    WHERE u.thread_id IN ${sql.in(ids)} AND u.status IN ('intent', 'accepted') ORDER BY u.intent_at, u.turn_id`
 
 /** Requests, compactions, tasks and items of no turn that were opened in the live epoch and not closed: by their index. */
 const readSubjects = (sql: SqlClient.SqlClient, ids: Ids) =>

@@ -55,7 +55,13 @@ const eraseThread = (sql: SqlClient.SqlClient, threadId: string): Written<void> 
     ),
     batches.run(
       sql,
-      sql<batches.Sized>`SELECT turn_id AS id, octet_length(input) AS bytes FROM eca_turns WHERE thread_id = ${threadId}
+      sql<batches.Sized>`SELECT turn_id AS id, octet_length(body) AS bytes FROM eca_inputs WHERE thread_id = ${threadId}
+        LIMIT ${batches.rows}`,
+      (turnIds) => sql`DELETE FROM eca_inputs WHERE ${sql.in("turn_id", turnIds)}`
+    ),
+    batches.run(
+      sql,
+      sql<batches.Sized>`SELECT turn_id AS id, 0 AS bytes FROM eca_turns WHERE thread_id = ${threadId}
         LIMIT ${batches.rows}`,
       (turnIds) => sql`DELETE FROM eca_turns WHERE ${sql.in("turn_id", turnIds)}`
     ),

@@ -1,7 +1,7 @@
 /**
  * The tables of the store. A released migration is never changed; a new one is added below it.
  *
- * Times are milliseconds since the epoch; `body`, `input`, `model` and cursors are JSON. The SQL is the part that
+ * Times are milliseconds since the epoch; `body`, `model` and cursors are JSON. The SQL is the part that
  * SQLite and PostgreSQL have in common.
  */
 import { Effect } from "effect"
@@ -52,7 +52,6 @@ const turns = Effect.gen(function*() {
     epoch BIGINT NOT NULL,
     status TEXT NOT NULL,
     ref TEXT,
-    input TEXT,
     cause TEXT,
     intent_at BIGINT NOT NULL,
     ended_at BIGINT,
@@ -64,6 +63,14 @@ const turns = Effect.gen(function*() {
   yield* sql`CREATE INDEX eca_turns_thread ON eca_turns (thread_id, intent_at)`
   yield* sql`CREATE INDEX eca_turns_open ON eca_turns (thread_id) WHERE status IN ('intent', 'accepted')`
   yield* sql`CREATE INDEX eca_turns_reconcile ON eca_turns (thread_id) WHERE reconcile = 1`
+  // What was said is in rows that no update makes longer: SQLite 3.54 leaves a copy of a row that it moves for that, and no
+  // later delete overwrites it.
+  yield* sql`CREATE TABLE eca_inputs (
+    turn_id TEXT PRIMARY KEY NOT NULL,
+    thread_id TEXT NOT NULL,
+    body TEXT NOT NULL
+  )`
+  yield* sql`CREATE INDEX eca_inputs_thread ON eca_inputs (thread_id)`
 })
 
 const events = Effect.gen(function*() {

@@ -126,7 +126,8 @@ export const make = (sql: SqlClient.SqlClient) => {
     getTurn: (turnId: TurnId) =>
       readOne(
         "read a turn",
-        sql<TurnRow>`SELECT * FROM eca_turns WHERE turn_id = ${turnId}`,
+        sql<TurnRow>`SELECT u.*, i.body AS input FROM eca_turns u LEFT JOIN eca_inputs i ON i.turn_id = u.turn_id
+          WHERE u.turn_id = ${turnId}`,
         (row) => Result.mapError(toTurn(row), (error) => new TurnUnreadable({ turnId, reason: reasonOf(error) }))
       ),
 
@@ -156,8 +157,9 @@ export const make = (sql: SqlClient.SqlClient) => {
     unreconciledTurns: (threadId: ThreadId) =>
       read(
         "read turns to reconcile",
-        sql<TurnRow>`SELECT * FROM eca_turns WHERE thread_id = ${threadId} AND reconcile = 1
-            AND cause IS NULL ORDER BY intent_at, turn_id`.pipe(
+        sql<TurnRow>`SELECT u.*, i.body AS input FROM eca_turns u LEFT JOIN eca_inputs i ON i.turn_id = u.turn_id
+            WHERE u.thread_id = ${threadId} AND u.reconcile = 1 AND u.cause IS NULL
+            ORDER BY u.intent_at, u.turn_id`.pipe(
           Effect.map((rows) =>
             rows.flatMap((row) => Result.match(toTurn(row), { onFailure: () => [], onSuccess: (turn) => [turn] }))
           )

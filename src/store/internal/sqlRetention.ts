@@ -4,7 +4,7 @@
  *
  * What is kept of a removed turn is its row in the ledger, without what was said, so that its id stays taken.
  */
-import { Array as Arr, Effect, Option, Struct } from "effect"
+import { Array as Arr, Effect, Option } from "effect"
 import type { SqlClient, SqlError, Statement } from "effect/sql"
 import type { ThreadId } from "../../domain/Ids.ts"
 import type { LogLimits, Pruning, Settled } from "../LogRetention.ts"
@@ -119,18 +119,11 @@ export const make = (sql: SqlClient.SqlClient) => {
       return there.length === 0 ? Option.none() : Option.some(first - 1)
     })
 
-  /**
-   * Puts rows of turns back without what was said, and with nothing to compare any more. They are written anew, side by side: where it is only taken out of a
-   * row, most of the row's page stays empty, and is not given back.
-   */
+  /** What was said in these turns goes, and there is nothing to compare any more; their ids stay. */
   const narrowTurns = (where: Statement.Fragment): Found<unknown> =>
-    Effect.flatMap(
-      sql<Record<string, unknown>>`DELETE FROM eca_turns WHERE ${where} RETURNING *`,
-      (rows) =>
-        Effect.forEach(
-          Arr.chunksOf(rows.map((row) => ({ ...Struct.omit(row, ["input", "ref"]), reconcile: 0 })), batches.rows),
-          (some) => sql`INSERT INTO eca_turns ${sql.insert(some)}`
-        )
+    Effect.andThen(
+      sql`DELETE FROM eca_inputs WHERE turn_id IN (SELECT turn_id FROM eca_turns WHERE ${where})`,
+      sql`UPDATE eca_turns SET ref = NULL, reconcile = 0 WHERE ${where}`
     )
 
   /** Of events up to this one: the rows of their turns become narrow, and what hooks were told of them is forgotten. */

@@ -21,19 +21,19 @@ const unerased =
   "What a deleted thread has said could not be taken out of the store's files yet; it will be tried again"
 
 /**
- * The fence, the check of the id and the insert in one statement, which is a transaction. What the agent proved not to
- * have can be sent again under its id.
+ * The fence, the check of the id and the insert in one statement. What the agent proved not to have can be sent again under
+ * its id.
  */
 const intent = (
   sql: SqlClient.SqlClient,
   turn: Intent
 ): Effect.Effect<"recorded" | "exists" | "fenced", SqlError.SqlError> =>
-  sql`INSERT INTO eca_turns (turn_id, thread_id, epoch, status, ref, input, intent_at)
+  sql`INSERT INTO eca_turns (turn_id, thread_id, epoch, status, ref, intent_at)
         SELECT CAST(${turn.turnId} AS TEXT), thread_id, epoch, 'intent', CAST(${turn.ref ?? null} AS TEXT),
-          CAST(${JSON.stringify(turn.input)} AS TEXT), CAST(${turn.at} AS BIGINT) FROM eca_threads
+          CAST(${turn.at} AS BIGINT) FROM eca_threads
         WHERE thread_id = ${turn.threadId} AND epoch = ${turn.epoch} AND status <> 'stopped'
         ON CONFLICT (turn_id) DO UPDATE SET epoch = excluded.epoch, status = excluded.status, ref = excluded.ref,
-          input = excluded.input, intent_at = excluded.intent_at, ended_at = NULL
+          intent_at = excluded.intent_at, ended_at = NULL
         WHERE eca_turns.status = 'refused' AND eca_turns.thread_id = excluded.thread_id RETURNING turn_id`.pipe(
     Effect.flatMap((rows) =>
       rows.length > 0
@@ -44,6 +44,15 @@ const intent = (
         )
     )
   )
+
+/** What was said, anew where it was said before. */
+const said = (sql: SqlClient.SqlClient, turn: Intent) => {
+  const row = { turn_id: turn.turnId, thread_id: turn.threadId, body: JSON.stringify(turn.input) }
+  return sql`DELETE FROM eca_inputs WHERE turn_id = ${turn.turnId}`.pipe(
+    Effect.andThen(sql`INSERT INTO eca_inputs ${sql.insert(row)}`),
+    Effect.andThen(sqlBlobs.recordIntent(sql, turn))
+  )
+}
 
 export const make = (sql: SqlClient.SqlClient, positions: Positions, outbox: Subscriptions) => ({
   commit: (commit: Commit): Effect.Effect<Position, StoreFailed | EpochFenced> =>
@@ -123,11 +132,8 @@ export const make = (sql: SqlClient.SqlClient, positions: Positions, outbox: Sub
       sql,
       "record a turn",
       "flushed",
-      turn.blobs === undefined || turn.blobs.length === 0 ? intent(sql, turn) : sql.withTransaction(
-        Effect.tap(
-          intent(sql, turn),
-          (outcome) => outcome === "recorded" ? sqlBlobs.recordIntent(sql, turn) : Effect.void
-        )
+      sql.withTransaction(
+        Effect.tap(intent(sql, turn), (outcome) => outcome === "recorded" ? said(sql, turn) : Effect.void)
       )
     ).pipe(
       Effect.flatMap((outcome): Effect.Effect<void, TurnExists | EpochFenced> => {
