@@ -89,6 +89,20 @@ describe("SessionStore: what a deleted thread has said", () => {
         ))
   )
 
+  it.effect("P14 store: is in no file of the store, also if a thread was deleted before that lay between its rows", () =>
+    Effect.flatMap(temporaryFile, (filename) =>
+      withStore(
+        filename,
+        Effect.gen(function*() {
+          const store = yield* SessionStore
+          yield* conversation
+          yield* store.deleteThread(other)
+          yield* store.deleteThread(threadId)
+          assert.deepStrictEqual(found(filename), [])
+          assert.deepStrictEqual(found(filename, kept), [])
+        })
+      )))
+
   it.effect(
     "P14 store: is gone from the outbox once it is delivered",
     () =>

@@ -69,7 +69,7 @@ const readThreads = (sql: SqlClient.SqlClient, ids: Ids) =>
 
 const readTurns = (sql: SqlClient.SqlClient, ids: Ids) =>
   sql<TurnRow>`SELECT u.thread_id, u.turn_id, u.status, i.body AS input
-    FROM eca_turns u LEFT JOIN eca_inputs i ON i.turn_id = u.turn_id
+    FROM eca_turns u LEFT JOIN eca_inputs i ON i.thread_id = u.thread_id AND i.turn_id = u.turn_id
     WHERE u.thread_id IN ${sql.in(ids)} AND u.status IN ('intent', 'accepted') ORDER BY u.intent_at, u.turn_id`
 
 /** Requests, compactions, tasks and items of no turn that were opened in the live epoch and not closed: by their index. */

@@ -57,7 +57,7 @@ const eraseThread = (sql: SqlClient.SqlClient, threadId: string): Written<void> 
       sql,
       sql<batches.Sized>`SELECT turn_id AS id, octet_length(body) AS bytes FROM eca_inputs WHERE thread_id = ${threadId}
         LIMIT ${batches.rows}`,
-      (turnIds) => sql`DELETE FROM eca_inputs WHERE ${sql.in("turn_id", turnIds)}`
+      (turnIds) => sql`DELETE FROM eca_inputs WHERE thread_id = ${threadId} AND ${sql.in("turn_id", turnIds)}`
     ),
     batches.run(
       sql,

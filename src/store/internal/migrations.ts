@@ -66,11 +66,11 @@ const turns = Effect.gen(function*() {
   // What was said is in rows that no update makes longer: SQLite 3.54 leaves a copy of a row that it moves for that, and no
   // later delete overwrites it.
   yield* sql`CREATE TABLE eca_inputs (
-    turn_id TEXT PRIMARY KEY NOT NULL,
     thread_id TEXT NOT NULL,
-    body TEXT NOT NULL
+    turn_id TEXT NOT NULL,
+    body TEXT NOT NULL,
+    PRIMARY KEY (thread_id, turn_id)
   )`
-  yield* sql`CREATE INDEX eca_inputs_thread ON eca_inputs (thread_id)`
 })
 
 const events = Effect.gen(function*() {

@@ -120,17 +120,23 @@ export const make = (sql: SqlClient.SqlClient) => {
     })
 
   /** What was said in these turns goes, and there is nothing to compare any more; their ids stay. */
-  const narrowTurns = (where: Statement.Fragment): Found<unknown> =>
-    Effect.andThen(
-      sql`DELETE FROM eca_inputs WHERE turn_id IN (SELECT turn_id FROM eca_turns WHERE ${where})`,
+  const narrowTurns = (threadId: string, which: Statement.Fragment): Found<unknown> => {
+    const where = sql`thread_id = ${threadId} AND ${which}`
+    return Effect.andThen(
+      sql`DELETE FROM eca_inputs WHERE thread_id = ${threadId}
+        AND turn_id IN (SELECT turn_id FROM eca_turns WHERE ${where})`,
       sql`UPDATE eca_turns SET ref = NULL, reconcile = 0 WHERE ${where}`
     )
+  }
 
   /** Of events up to this one: the rows of their turns become narrow, and what hooks were told of them is forgotten. */
   const narrow = (threadId: string, through: number) =>
     Effect.andThen(
-      narrowTurns(sql`thread_id = ${threadId} AND turn_id IN (
-        SELECT turn_id FROM eca_events WHERE thread_id = ${threadId} AND seq <= ${through} AND ${begins})`),
+      narrowTurns(
+        threadId,
+        sql`turn_id IN (
+        SELECT turn_id FROM eca_events WHERE thread_id = ${threadId} AND seq <= ${through} AND ${begins})`
+      ),
       sql`DELETE FROM eca_hook_events WHERE thread_id = ${threadId} AND seq <= ${through}
         AND NOT EXISTS (SELECT 1 FROM eca_hook_deliveries d WHERE d.event_id = eca_hook_events.event_id)`
     )
@@ -160,9 +166,9 @@ export const make = (sql: SqlClient.SqlClient) => {
     for (const row of left) {
       const through = toNumber(row.through)
       yield* removeEvents(row.thread_id, through)
+      yield* sqlBlobs.sweep(sql)
       yield* sql`UPDATE eca_pruned SET removed = 1 WHERE thread_id = ${row.thread_id} AND through = ${through}`
     }
-    yield* sqlBlobs.sweep(sql)
     yield* erasure.shrink(sql)
   })
 
@@ -181,8 +187,11 @@ export const make = (sql: SqlClient.SqlClient) => {
           sql.withTransaction(Effect.gen(function*() {
             if (through >= (yield* firstNeeded(threadId, settledBefore))) return false
             // What was refused has no events; it is as old as what was recorded at its time.
-            yield* narrowTurns(sql`thread_id = ${threadId} AND status = 'refused'
-              AND intent_at <= (SELECT MAX(at) FROM eca_events WHERE thread_id = ${threadId} AND seq = ${through})`)
+            yield* narrowTurns(
+              threadId,
+              sql`status = 'refused'
+              AND intent_at <= (SELECT MAX(at) FROM eca_events WHERE thread_id = ${threadId} AND seq = ${through})`
+            )
             const row = { thread_id: threadId, through, items, removed: 0 }
             yield* sql`INSERT INTO eca_pruned ${sql.insert(row)} ON CONFLICT (thread_id)
               DO UPDATE SET through = excluded.through, items = excluded.items, removed = 0`

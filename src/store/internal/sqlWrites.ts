@@ -45,12 +45,11 @@ const intent = (
     )
   )
 
-/** What was said, anew where it was said before. */
 const said = (sql: SqlClient.SqlClient, turn: Intent) => {
-  const row = { turn_id: turn.turnId, thread_id: turn.threadId, body: JSON.stringify(turn.input) }
-  return sql`DELETE FROM eca_inputs WHERE turn_id = ${turn.turnId}`.pipe(
-    Effect.andThen(sql`INSERT INTO eca_inputs ${sql.insert(row)}`),
-    Effect.andThen(sqlBlobs.recordIntent(sql, turn))
+  const row = { thread_id: turn.threadId, turn_id: turn.turnId, body: JSON.stringify(turn.input) }
+  return Effect.andThen(
+    sql`INSERT INTO eca_inputs ${sql.insert(row)} ON CONFLICT (thread_id, turn_id) DO UPDATE SET body = excluded.body`,
+    sqlBlobs.recordIntent(sql, turn)
   )
 }
 

@@ -1,0 +1,139 @@
+/** Bytes by their content: written with what names them, or not at all, and gone with the last that does. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer, Option } from "effect"
+import { SqlClient } from "effect/sql"
+import { randomBytes } from "node:crypto"
+import { DatabaseSync } from "node:sqlite"
+import { ThreadId } from "../../src/domain/Ids.ts"
+import * as Blobs from "../../src/store/Blobs.ts"
+import { SessionStore } from "../../src/store/SessionStore.ts"
+import * as SqliteClient from "../../src/store/SqliteClient.ts"
+import {
+  commit,
+  first,
+  numbered,
+  onStore,
+  openThread,
+  sqlite,
+  temporaryFile,
+  threadId,
+  turn,
+  withStore
+} from "../support/StoreFixture.ts"
+
+const other = ThreadId.make("other")
+
+/** What is recorded of a turn with this image. */
+const pasted = (content: Buffer) =>
+  Blobs.ofInput({
+    prompt: "look",
+    attachments: [{ _tag: "Data", name: "shot.png", mime: "image/png", base64: content.toString("base64") }]
+  })
+
+const sha256 = (content: Buffer) => pasted(content).blobs[0]?.sha256 ?? ""
+
+const intend = (content: Buffer, id = threadId, turnId = turn(`${id}-1`)) =>
+  SessionStore.use((store) =>
+    store.recordIntent({ turnId, threadId: id, epoch: first, ref: undefined, ...pasted(content), at: 1 })
+  )
+
+const read = (content: Buffer, id = threadId) =>
+  SessionStore.use((store) => store.readBlob(id, sha256(content))).pipe(
+    Effect.map(Option.match({ onNone: () => false, onSome: (bytes) => Buffer.from(bytes).equals(content) }))
+  )
+
+const counted = `SELECT (SELECT COUNT(*) FROM eca_blobs) AS parts, (SELECT COUNT(*) FROM eca_blob_refs) AS refs,
+  (SELECT COUNT(*) FROM eca_loose_blobs) AS loose`
+
+const nothing = { parts: 0, refs: 0, loose: 0 }
+
+const onDatabase = <A, E>(effect: Effect.Effect<A, E, SessionStore | SqlClient.SqlClient>) =>
+  Effect.provide(effect, Layer.provideMerge(SessionStore.layer, SqliteClient.layer({ filename: ":memory:" })))
+
+describe("SessionStore: bytes by their content", () => {
+  it.effect("P15 store: of any size they come back as they were, part by part", () =>
+    onStore(Effect.gen(function*() {
+      yield* openThread()
+      for (const size of [0, 1, 65_535, 65_536, 65_537, 200_000]) {
+        const content = randomBytes(size)
+        yield* intend(content, threadId, turn(`of-${size}`))
+        assert.isTrue(yield* read(content), String(size))
+      }
+    })))
+
+  it.effect("P5 store: a turn that is fenced, or whose id is taken, leaves none behind", () =>
+    onDatabase(Effect.gen(function*() {
+      yield* openThread()
+      const store = yield* SessionStore
+      const content = randomBytes(100_000)
+      const place = { threadId, ref: undefined, at: 1 }
+      yield* store.recordIntent({ ...place, turnId: turn("taken"), epoch: first, input: { prompt: "hi" } })
+      const taken = store.recordIntent({ ...place, turnId: turn("taken"), epoch: first, ...pasted(content) })
+      assert.strictEqual((yield* Effect.flip(taken))._tag, "TurnExists")
+      yield* openThread({ threadId: other })
+      const fenced = commit(
+        numbered(9, [{ _tag: "TurnSteered", turnId: turn("taken"), input: pasted(content).input }]),
+        { blobs: pasted(content).blobs }
+      )
+      assert.strictEqual((yield* Effect.flip(fenced))._tag, "EpochFenced")
+      const sql = yield* SqlClient.SqlClient
+      assert.deepInclude((yield* sql.unsafe(counted))[0], nothing)
+    })))
+
+  it.effect("P14 store: an event that names bytes which only another thread has gets nothing of them", () =>
+    onStore(Effect.gen(function*() {
+      const content = randomBytes(10)
+      yield* openThread()
+      yield* openThread({ threadId: other })
+      yield* intend(content, other)
+      const { input } = pasted(content)
+      yield* commit(numbered(1, [{ _tag: "TurnSteered", turnId: turn("a"), input }]))
+      assert.isFalse(yield* read(content))
+      assert.isTrue(yield* read(content, other))
+    })))
+
+  it.effect("P3 store: bytes that are named again while they are being removed stay, whole", () =>
+    Effect.flatMap(temporaryFile, (filename) =>
+      withStore(
+        filename,
+        Effect.gen(function*() {
+          const store = yield* SessionStore
+          const content = randomBytes(300_000)
+          yield* openThread()
+          yield* openThread({ threadId: other })
+          yield* intend(content)
+          // As a sweep leaves them between two batches.
+          yield* sqlite(
+            filename,
+            `INSERT INTO eca_loose_blobs SELECT sha256 FROM eca_blob_refs; DELETE FROM eca_blob_refs;
+             DELETE FROM eca_blobs WHERE part < 2`
+          )
+          assert.isFalse(yield* read(content))
+          yield* intend(content, other)
+          assert.isTrue(yield* read(content, other))
+          yield* store.deleteThread(threadId)
+          assert.isTrue(yield* read(content, other))
+        })
+      )))
+
+  it.effect("P3 store: what a crash has left of them is removed at the next opening", () =>
+    Effect.gen(function*() {
+      const filename = yield* temporaryFile
+      yield* withStore(
+        filename,
+        Effect.gen(function*() {
+          yield* openThread()
+          yield* intend(randomBytes(300_000))
+        })
+      )
+      yield* sqlite(
+        filename,
+        `INSERT INTO eca_loose_blobs SELECT sha256 FROM eca_blob_refs; DELETE FROM eca_blob_refs;
+         INSERT INTO eca_pruned (thread_id, through, items, removed) VALUES ('${threadId}', 0, 0, 0)`
+      )
+      yield* withStore(filename, SessionStore.use((store) => store.getThread(threadId)))
+      const db = new DatabaseSync(filename, { readOnly: true })
+      assert.deepInclude(db.prepare(counted).get(), nothing)
+      db.close()
+    }))
+})
