@@ -82,7 +82,7 @@ export class ThreadActor {
       const offered = this.#cell.live?.offered.find((blob) => blob.sha256 === sha256)
       return offered === undefined
         ? this.#deps.store.readBlob(this.threadId, sha256)
-        : Effect.succeed(Option.some(offered.content))
+        : Effect.succeedSome(offered.content)
     })
   }
 
