@@ -18,6 +18,7 @@ import {
   temporaryFile,
   threadId,
   turn,
+  usage,
   withStore
 } from "../support/StoreFixture.ts"
 
@@ -90,6 +91,32 @@ describe("SessionStore: bytes by their content", () => {
       yield* commit(numbered(1, [{ _tag: "TurnSteered", turnId: turn("a"), input }]))
       assert.isFalse(yield* read(content))
       assert.isTrue(yield* read(content, other))
+    })))
+
+  it.effect("P3 store: they count as bytes of the log, and go with the last event that names them", () =>
+    onStore(Effect.gen(function*() {
+      const store = yield* SessionStore
+      const content = randomBytes(100_000)
+      yield* openThread()
+      const { input } = pasted(content)
+      for (const [n, turnId] of [turn("a"), turn("b")].entries()) {
+        const said = n === 0 ? input : { prompt: "and now?" }
+        yield* n === 0 ? intend(content, threadId, turnId) : store.recordIntent({
+          turnId,
+          threadId,
+          epoch: first,
+          ref: undefined,
+          input: said,
+          at: 1
+        })
+        yield* commit(
+          numbered(1 + 2 * n, [{ _tag: "TurnStarted", turnId, input: said }, { _tag: "TurnCompleted", turnId, usage }])
+        )
+      }
+      assert.deepStrictEqual(yield* store.prunable(threadId, { maxBytes: 110_000 }), Option.none())
+      assert.deepStrictEqual(yield* store.prunable(threadId, { maxBytes: 90_000 }), Option.some(3))
+      assert.isTrue(yield* store.prune({ threadId, through: 3, items: 1 }))
+      assert.isFalse(yield* read(content))
     })))
 
   it.effect("P3 store: bytes that are named again while they are being removed stay, whole", () =>
