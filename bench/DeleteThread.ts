@@ -6,7 +6,7 @@
 import { Effect } from "effect"
 import { randomBytes } from "node:crypto"
 import { performance } from "node:perf_hooks"
-import { Epoch, ItemId, ThreadId, TurnId } from "../src/index.ts"
+import { Epoch, InstanceId, ItemId, ThreadId, TurnId } from "../src/index.ts"
 import { type EventBody, ProviderName, SessionId } from "../src/protocol.ts"
 import * as Blobs from "../src/store/Blobs.ts"
 import { SessionStore } from "../src/store/SessionStore.ts"
@@ -59,7 +59,7 @@ const commit = Effect.fnUntraced(function*(threadId: ThreadId, after: number, bo
         ? {
           binding: {
             threadId,
-            instanceId: MockHost.instanceId,
+            instanceId: InstanceId.make("mock"),
             provider: ProviderName.make("mock"),
             sessionId: SessionId.make("session"),
             directory: "/project",
