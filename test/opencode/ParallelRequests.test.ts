@@ -62,7 +62,7 @@ layer(OpenCodeSessions.layer({ config: { permission: { bash: { "rm *": "deny" } 
       assert.deepInclude(yield* driven.ending, { _tag: "TurnCompleted", refused: "denied" })
       assert.deepStrictEqual(settled(driven), ["user Deny", "user AllowOnce", "user AllowOnce"])
       assert.deepStrictEqual(commandsOf(driven), ["completed", "completed", "declined"])
-      assert.deepStrictEqual(yield* Effect.all(["denied", "allowed", "allowed-too"].map(exists)), [false, true, true])
+      assert.deepStrictEqual(yield* Effect.forEach(["denied", "allowed", "allowed-too"], exists), [false, true, true])
     }))
 
   it.effect("P7 opencode: a denial with a reason reaches the model beside what was allowed", () =>
@@ -76,7 +76,7 @@ layer(OpenCodeSessions.layer({ config: { permission: { bash: { "rm *": "deny" } 
       assert.strictEqual(end._tag, "TurnCompleted")
       assert.isFalse("refused" in end)
       assert.include(items(driven, "AssistantMessage").at(-1)?.text ?? "", "because of the moon")
-      assert.deepStrictEqual(yield* Effect.all(["reasoned", "beside"].map(exists)), [false, true])
+      assert.deepStrictEqual(yield* Effect.forEach(["reasoned", "beside"], exists), [false, true])
     }))
 
   it.effect("P7 opencode: what the configuration denies takes along nothing that the user is asked", () =>
@@ -103,7 +103,7 @@ layer(OpenCodeSessions.layer({ config: { permission: { bash: { "rm *": "deny" } 
       assert.deepInclude(yield* driven.ending, { _tag: "TurnCompleted", refused: "denied" })
       assert.deepStrictEqual(settled(driven), ["user Deny", "user Deny"])
       assert.deepStrictEqual(commandsOf(driven), ["declined", "declined"])
-      assert.deepStrictEqual(yield* Effect.all(["one", "two"].map(exists)), [false, false])
+      assert.deepStrictEqual(yield* Effect.forEach(["one", "two"], exists), [false, false])
     }))
 
   it.effect("P6 opencode: interrupted while a denial is held, nothing is left open, and the session goes on", () =>
@@ -115,7 +115,7 @@ layer(OpenCodeSessions.layer({ config: { permission: { bash: { "rm *": "deny" } 
       yield* driven.session.interruptTurn(turnId)
       assert.strictEqual((yield* driven.ending)._tag, "TurnInterrupted")
       assert.deepStrictEqual(settled(driven), ["user Deny", "turn-ended undefined"])
-      assert.deepStrictEqual(yield* Effect.all(["held", "open"].map(exists)), [false, false])
+      assert.deepStrictEqual(yield* Effect.forEach(["held", "open"], exists), [false, false])
       const { on } = yield* OpenCodeSessions
       yield* on("and on", () => ModelReply.text("On."))
       assert.strictEqual((yield* driven.run("and on"))._tag, "TurnCompleted")

@@ -3,7 +3,7 @@
  * different hosts. The lock is SQLite's on an empty file in the home, so the system frees it when its process ends, however it
  * ends.
  */
-import { Effect, FileSystem, Path, Schedule, type Scope } from "effect"
+import { type Cause, Effect, FileSystem, Path, Schedule, type Scope } from "effect"
 
 /** Held until the scope closes. A folder that cannot be locked is no reason not to start. */
 export const take = (folder: string): Effect.Effect<void, never, FileSystem.FileSystem | Path.Path | Scope.Scope> =>
@@ -17,10 +17,10 @@ export const take = (folder: string): Effect.Effect<void, never, FileSystem.File
     if ((yield* Effect.orElseSucceed(fs.realPath(file), () => file)) !== file) return yield* Effect.fail("a link")
     const { DatabaseSync } = yield* Effect.tryPromise(() => import("node:sqlite"))
     const database = yield* Effect.acquireRelease(
-      Effect.try({ try: () => new DatabaseSync(file, { timeout: 0 }), catch: (cause) => cause }),
+      Effect.try(() => new DatabaseSync(file, { timeout: 0 })),
       (database) => Effect.sync(() => database.close())
     )
-    yield* Effect.try({ try: () => database.exec("BEGIN EXCLUSIVE"), catch: (cause) => cause }).pipe(
+    yield* Effect.try(() => database.exec("BEGIN EXCLUSIVE")).pipe(
       Effect.retry({ while: isBusy, schedule: Schedule.spaced("50 millis") }),
       Effect.timeout("1 minute")
     )
@@ -29,5 +29,5 @@ export const take = (folder: string): Effect.Effect<void, never, FileSystem.File
 const name = "starting.lock"
 
 /** `SQLITE_BUSY`: another connection, of any process, has it. */
-const isBusy = (cause: unknown): boolean =>
+const isBusy = ({ cause }: Cause.UnknownError): boolean =>
   typeof cause === "object" && cause !== null && "errcode" in cause && cause.errcode === 5

@@ -294,7 +294,7 @@ const killAll = ({ alive }: CodexSessions["Service"]["processes"], name = "") =>
       // One may be gone with the one before.
       Effect.forEach(
         all.filter(({ command }) => command.includes(name)),
-        ({ pid }) => Effect.ignore(Effect.try({ try: () => kill(pid, "SIGKILL"), catch: (error) => error })),
+        ({ pid }) => Effect.ignore(Effect.try(() => kill(pid, "SIGKILL"))),
         { discard: true }
       )
   )
