@@ -3,7 +3,7 @@
  * different hosts. The lock is SQLite's on an empty file in the home, so the system frees it when its process ends, however it
  * ends.
  */
-import { type Cause, Effect, FileSystem, Path, Schedule, type Scope } from "effect"
+import { Effect, FileSystem, Path, Schedule, Schema, type Scope } from "effect"
 
 /** Held until the scope closes. A folder that cannot be locked is no reason not to start. */
 export const take = (folder: string): Effect.Effect<void, never, FileSystem.FileSystem | Path.Path | Scope.Scope> =>
@@ -14,13 +14,13 @@ export const take = (folder: string): Effect.Effect<void, never, FileSystem.File
     const home = yield* fs.realPath(folder)
     const file = path.join(home, name)
     // An agent can write into its home: never through a link of its.
-    if ((yield* Effect.orElseSucceed(fs.realPath(file), () => file)) !== file) return yield* Effect.fail("a link")
+    if ((yield* Effect.orElseSucceed(fs.realPath(file), () => file)) !== file) return yield* notLocked("a link")
     const { DatabaseSync } = yield* Effect.tryPromise(() => import("node:sqlite"))
     const database = yield* Effect.acquireRelease(
-      Effect.try(() => new DatabaseSync(file, { timeout: 0 })),
+      Effect.try({ try: () => new DatabaseSync(file, { timeout: 0 }), catch: notLocked }),
       (database) => Effect.sync(() => database.close())
     )
-    yield* Effect.try(() => database.exec("BEGIN EXCLUSIVE")).pipe(
+    yield* Effect.try({ try: () => database.exec("BEGIN EXCLUSIVE"), catch: notLocked }).pipe(
       Effect.retry({ while: isBusy, schedule: Schedule.spaced("50 millis") }),
       Effect.timeout("1 minute")
     )
@@ -28,6 +28,12 @@ export const take = (folder: string): Effect.Effect<void, never, FileSystem.File
 
 const name = "starting.lock"
 
+class NotLocked extends Schema.TaggedError<NotLocked>("effect-coding-agents/opencode/NotLocked")("OpenCodeNotLocked", {
+  cause: Schema.Defect()
+}) {}
+
+const notLocked = (cause: unknown) => new NotLocked({ cause })
+
 /** `SQLITE_BUSY`: another connection, of any process, has it. */
-const isBusy = ({ cause }: Cause.UnknownError): boolean =>
+const isBusy = ({ cause }: NotLocked): boolean =>
   typeof cause === "object" && cause !== null && "errcode" in cause && cause.errcode === 5
