@@ -64,3 +64,23 @@ layer(OpenCodeAgents.layer(), { timeout: "60 seconds", excludeTestServices: true
       )
     }))
 })
+
+layer(OpenCodeAgents.layer({ settings: { limits: { tokens: 100, warnCalls: 3 } } }), {
+  timeout: "60 seconds",
+  excludeTestServices: true
+})("spending", (it) => {
+  it.effect("P18 opencode: a call that is made again and again is warned of, what a turn may spend ends it, and the thread goes on", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      const model = yield* ScriptedModel
+      const { threadId } = yield* start({ runtimeMode: "full-access" })
+      yield* model.on("spend", () => ModelReply.call("bash", { command: "echo again", description: "x" }))
+      yield* Effect.exit(agents.runTurn({ threadId, prompt: "spend" }))
+      const events = yield* stored(threadId)
+      assert.deepInclude(events.find((event) => event._tag === "TurnFailed"), {
+        failure: { _tag: "LimitReached", limit: "tokens", max: 100 }
+      })
+      assert.lengthOf(events.filter((event) => event._tag === "Warning" && event.code === "repeated-call"), 1)
+      assert.strictEqual((yield* agents.runTurn({ threadId, prompt: "go on" })).text, "echo: go on")
+    }))
+})
