@@ -17,11 +17,11 @@ import * as Frame from "../protocol/Frame.ts"
 import type { ErrorInfo } from "../protocol/Message.ts"
 import type { Heard, OpenCodeConnection } from "../server/Connection.ts"
 import type { Registration } from "../server/Gate.ts"
-import * as Offending from "../turn/Offending.ts"
 import * as Turn from "../turn/Turn.ts"
 import { type Input, make as makeState, running, type State, type Want } from "../turn/TurnState.ts"
 import * as Enforcement from "./Enforcement.ts"
 import * as Recovery from "./Recovery.ts"
+import * as Removal from "./Removal.ts"
 import type { Started } from "./SessionStart.ts"
 
 export type McpServer = Extract<ProviderEvent, { readonly _tag: "McpStatus" }>["servers"][number]
@@ -232,13 +232,13 @@ const fulfil = (live: LiveSession, want: Want): Effect.Effect<unknown> => {
         ? abandoned
         : Effect.andThen(
           abandoned,
-          Effect.forkIn(withdraw(live, want.messageId), live.scope, { startImmediately: true })
+          beforeNext(live, Removal.request(live, want.messageId))
         )
     }
     case "TakeOut":
       return live.closing
         ? Effect.void
-        : Effect.forkIn(takeOut(live, want.because), live.scope, { startImmediately: true })
+        : beforeNext(live, Effect.flatMap(Removal.offence(live, want.because), (events) => tell(live, events)))
     case "Missed":
       return Effect.sync(() => void (live.missed = true))
     case "Gone":
@@ -290,35 +290,9 @@ const watch = Effect.fnUntraced(function*(live: LiveSession, turnId: TurnId) {
 /** A turn with a tool at work is silent too, so each check costs one small call. */
 const silence = "5 seconds"
 
-/** Done before the next prompt, which the request would get in the way of. */
-const withdraw = (live: LiveSession, messageId: string) =>
-  live.calls.withdraw(live.sessionId, messageId).pipe(
-    Effect.catch((error) => Effect.logWarning("OpenCode keeps the request for a compaction that was given up", error)),
-    live.handover.withPermits(1)
-  )
-
-/**
- * Takes out what would fail every later turn, before the next prompt. Never by OpenCode's `revert`, which takes the files
- * of the directory back as well.
- */
-const takeOut = (live: LiveSession, because: Offending.Offence) =>
-  Effect.gen(function*() {
-    const { files, messageIds } = Offending.find(yield* live.calls.messages(live.sessionId), because)
-    if (messageIds.length === 0) return
-    yield* Effect.forEach(messageIds.toReversed(), (id) => live.calls.deleteMessage(live.sessionId, id))
-    const what = files.length === 0 ? "" : ` (${files.join(", ")})`
-    const why = because === "refused"
-      ? `The model's provider has refused what came last${what}`
-      : `What came last${what} does not fit into the model's window`
-    yield* tell(live, [{
-      _tag: "Warning",
-      code: "prompt-removed",
-      message: `${why}. It was taken out of the session, so that the conversation can go on without it.`
-    }])
-  }).pipe(
-    Effect.catch((error) => Effect.logWarning("OpenCode keeps a message that its model does not take", error)),
-    live.handover.withPermits(1)
-  )
+/** Done before the next prompt is sent. */
+const beforeNext = (live: LiveSession, effect: Effect.Effect<unknown>) =>
+  Effect.forkIn(live.handover.withPermits(1)(effect), live.scope, { startImmediately: true })
 
 /** Answers for the user, by rule. A request that is gone needs no answer. */
 const reply = (live: LiveSession, { requestId, reply, message }: Extract<Want, { _tag: "Reply" }>) =>
