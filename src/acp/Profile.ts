@@ -129,6 +129,8 @@ export interface Profile {
    * there are none, and the turn is refused.
    */
   readonly literal: (prompt: string) => ReadonlyArray<string> | undefined
+  /** It makes one line of several texts, so it is given one. */
+  readonly joinsTexts?: boolean | undefined
   /** The usage of one call of the model, from an update or from the answer to a prompt. */
   readonly usageOf?: ((frame: unknown) => Usage | undefined) | undefined
   /** A tool call as the protocol would have it, from all that is known of it: its kind, its input. */
@@ -178,13 +180,14 @@ export const wordsAlone = (prompt: string): ReadonlyArray<string> | undefined =>
   prompt.trimStart().startsWith("/") ? undefined : [prompt]
 
 /**
- * What words are for an agent that passes over blank texts: behind words of ours.
+ * What words are for an agent that passes over blank texts, or runs what stands behind an exclamation mark: behind words
+ * of ours.
  *
  * @category constructors
  * @since 0.1.0
  */
 export const quoted = (prompt: string): ReadonlyArray<string> =>
-  prompt.trimStart().startsWith("/") ? [`The user wrote:\n${prompt}`] : [prompt]
+  /^\s*[/!]/.test(prompt) ? [`The user wrote:\n${prompt}`] : [prompt]
 
 /**
  * What words are for an agent that looks for a command only at the beginning of the first text.

@@ -88,12 +88,13 @@ it.live("adapter: a version is the first that an executable prints, in whatever 
       "echo 1.18.33",
       "printf 'acme v2.1.332 (Acme Code)'",
       "echo 'loading 1.2'; echo 'acme-cli 0.171.0-beta.4, built with 9.9.9'",
+      "echo 'Acme CLI 1.0.102.'; echo 'Run acme update.'",
       // Words on stderr are about something else.
       "echo 'warning: node 18.0.0 is old' >&2; echo 3.0.0",
       // It does not end.
       "echo 4.0.0; exec sleep 600"
     ], (script) => versionOf(script))
-    assert.deepStrictEqual(versions, ["1.18.33", "2.1.332", "0.171.0-beta.4", "3.0.0", "4.0.0"])
+    assert.deepStrictEqual(versions, ["1.18.33", "2.1.332", "0.171.0-beta.4", "1.0.102", "3.0.0", "4.0.0"])
   }).pipe(Effect.scoped, Effect.provide(platform)))
 
 it.live("adapter: no version is a typed error that says why", () =>

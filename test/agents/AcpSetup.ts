@@ -22,8 +22,12 @@ export interface Subject {
   readonly run: (command: string) => ModelReply.Reply
   /** A model that the agent offers; absent where it has no list of them. */
   readonly model?: string
-  /** Whether it takes images. */
-  readonly images: boolean
+  /** How its model calls the tool `echo` of the server `tester`, if not by its own name in the list of tools. */
+  readonly echo?: ModelReply.Reply
+  /** Whether a session's MCP servers are there by its first turn. */
+  readonly servers: boolean
+  /** What it is started with so that it takes its model for one that sees; absent where it takes no images. */
+  readonly seeing?: ((options: Acp.Options) => Acp.Options) | undefined
 }
 
 const mcpServers = {
@@ -37,12 +41,15 @@ const mcpServers = {
 /** One pixel. */
 const image = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
 
-const script = ({ run }: Subject): ModelScript.ModelScript => (request) => {
+const script = ({ echo, run }: Subject): ModelScript.ModelScript => (request) => {
   if (request.afterToolResult) return ModelReply.text(`The tool says: ${request.lastToolResult}`)
   const asks = (words: string) => request.lastUserText.includes(words)
   if (asks("call the tool")) {
+    if (echo !== undefined) return echo
     const tool = request.toolNames.find((name) => name.includes("tester") && name.endsWith("echo"))
-    return tool === undefined ? ModelReply.text("There is no tool.") : ModelReply.call(tool, { text: "walnut" })
+    return tool === undefined
+      ? ModelReply.text(`There is no such tool among ${request.toolNames.join()}`)
+      : ModelReply.call(tool, { text: "walnut" })
   }
   return asks("show the variables") ? run("env") : ModelReply.text("Done.")
 }
@@ -54,11 +61,11 @@ export const prove = (subject: Subject) => {
   const services = World.layer(script(subject)).pipe(
     Layer.provideMerge(Layer.merge(NodeServices.layer, AgentProcesses.layerNoop))
   )
-  const open = Effect.gen(function*() {
+  const open = Effect.fnUntraced(function*(change = (options: Acp.Options) => options) {
     const world = yield* World
     const fs = yield* FileSystem.FileSystem
     const directory = yield* fs.realPath(yield* fs.makeTempDirectoryScoped({ prefix: "acp-setup-" }))
-    const { projectConfig = "instructions", ...options } = subject.optionsOf(world)
+    const options = change(subject.optionsOf(world))
     const adapter = yield* Acp.make({ ...options, profile: subject.profile })
     return {
       adapter,
@@ -68,7 +75,7 @@ export const prove = (subject: Subject) => {
           threadId: ThreadId.make("thread"),
           directory,
           runtimeMode: "full-access",
-          projectConfig,
+          projectConfig: subject.profile.distrust === undefined ? "trust" : "instructions",
           from: { _tag: "New" },
           ...input
         }).pipe(Effect.flatMap(drive))
@@ -76,27 +83,30 @@ export const prove = (subject: Subject) => {
   })
 
   layer(services, { timeout: "120 seconds", excludeTestServices: true })(`what ${name} is given`, (it) => {
-    it.effect(`P17 ${name}: an app's MCP server and instructions are there from a session's start, and after a resume`, () =>
-      Effect.gen(function*() {
-        const { model, start } = yield* open
-        const setup = { mcpServers, instructions: "Speak of walnuts alone." }
-        const cursor = yield* Effect.scoped(Effect.gen(function*() {
-          const driven = yield* start({ setup })
-          yield* driven.run("call the tool")
-          assert.include(items(driven, "AssistantMessage").at(-1)?.text, "echo: walnut")
-          return yield* cursorOf(driven)
-        }))
-        const again = yield* start({ setup, from: { _tag: "Resume", cursor } })
-        yield* again.run("call the tool once more")
-        assert.include(items(again, "AssistantMessage").at(-1)?.text, "echo: walnut")
-        const last = (yield* model.requests).findLast(({ lastUserText }) => lastUserText.includes("once more"))
-        assert.isDefined(last)
-        if (last !== undefined) assert.isAtLeast(texts(last).split("Speak of walnuts alone.").length, 3)
-      }).pipe(Effect.scoped))
+    it.effect.skipIf(!subject.servers)(
+      `P17 ${name}: an app's MCP server and instructions are there from a session's start, and after a resume`,
+      () =>
+        Effect.gen(function*() {
+          const { model, start } = yield* open()
+          const setup = { mcpServers, instructions: "Speak of walnuts alone." }
+          const cursor = yield* Effect.scoped(Effect.gen(function*() {
+            const driven = yield* start({ setup })
+            yield* driven.run("call the tool")
+            assert.include(items(driven, "AssistantMessage").at(-1)?.text, "echo: walnut")
+            return yield* cursorOf(driven)
+          }))
+          const again = yield* start({ setup, from: { _tag: "Resume", cursor } })
+          yield* again.run("call the tool once more")
+          assert.include(items(again, "AssistantMessage").at(-1)?.text, "echo: walnut")
+          const last = (yield* model.requests).findLast(({ lastUserText }) => lastUserText.includes("once more"))
+          assert.isDefined(last)
+          if (last !== undefined) assert.isAtLeast(texts(last).split("Speak of walnuts alone.").length, 3)
+        }).pipe(Effect.scoped)
+    )
 
     it.effect(`P14 ${name}: variables of a session are its own, and secrets among them are in no event`, () =>
       Effect.gen(function*() {
-        const { start } = yield* open
+        const { start } = yield* open()
         const environment = { WALNUT: "blue", WALNUT_TOKEN: Redacted.make("lantern-of-the-night") }
         const driven = yield* start({ setup: { environment } })
         yield* driven.run("show the variables")
@@ -105,20 +115,23 @@ export const prove = (subject: Subject) => {
         assert.notInclude(said, "lantern-of-the-night")
       }).pipe(Effect.scoped))
 
-    it.effect.skipIf(!subject.images)(`P15 ${name}: an image reaches the model as one`, () =>
-      Effect.gen(function*() {
-        const { model, start } = yield* open
-        const driven = yield* start({})
-        yield* driven.run("look at this", {
-          attachments: [{ _tag: "Data", name: "pixel.png", mime: "image/png", base64: image }]
-        })
-        const asked = (yield* model.requests).filter(({ lastUserText }) => lastUserText.includes("look at this"))
-        assert.isTrue(asked.some(({ raw }) => JSON.stringify(raw).includes(image)))
-      }).pipe(Effect.scoped))
+    it.effect.skipIf(subject.seeing === undefined)(
+      `P15 ${name}: an image reaches the model as one`,
+      () =>
+        Effect.gen(function*() {
+          const { model, start } = yield* open(subject.seeing)
+          const driven = yield* start({})
+          yield* driven.run("look at this", {
+            attachments: [{ _tag: "Data", name: "pixel.png", mime: "image/png", base64: image }]
+          })
+          const asked = (yield* model.requests).filter(({ lastUserText }) => lastUserText.includes("look at this"))
+          assert.isTrue(asked.some(({ raw }) => JSON.stringify(raw).includes(image)))
+        }).pipe(Effect.scoped)
+    )
 
     it.effect(`P15 ${name}: a check finds it installed and signed in, and it offers the models that it has`, () =>
       Effect.gen(function*() {
-        const { adapter } = yield* open
+        const { adapter } = yield* open()
         const { check = Effect.undefined, offers } = adapter
         const checked = yield* check
         assert.deepInclude(checked, { installed: true, tested: true, login: "in" })

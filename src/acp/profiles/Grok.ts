@@ -52,9 +52,12 @@ export const profile: Profile.Profile = {
   inherit: ["GROK_*", "XAI_API_KEY"],
   home: { GROK_HOME: "grok" },
   modes: { "full-access": { answer: "allow" } },
+  // It connects to them while a first turn runs already, which cannot use them.
+  setup: { mcpServers: "never" },
   capabilities: { attachments: true },
   resumable: "after-turn",
   literal: Profile.quoted,
+  joinsTexts: true,
   usageOf,
   commandOf: ({ rawInput }) => Profile.textIn(rawInput, "command"),
   comments: ["description"],

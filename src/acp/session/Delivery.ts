@@ -136,11 +136,14 @@ const blocksOf = Effect.fnUntraced(function*(
     ...context,
     ...given.flatMap((content) => typeof content === "string" ? [content] : [])
   ]
-  return [
+  const texts = [
     // Agents look for a command at the beginning of the first text.
-    ...command === undefined ? [] : [textBlock(wordsOf({ command, prompt: "" }))],
-    ...told.map((text) => textBlock(`<context>\n${text}\n</context>\n`)),
-    ...words.map(textBlock),
+    ...command === undefined ? [] : [wordsOf({ command, prompt: "" })],
+    ...told.map((text) => `<context>\n${text}\n</context>`),
+    ...words
+  ]
+  return [
+    ...(live.profile.joinsTexts === true ? [texts.join("\n")] : texts).map(textBlock),
     ...given.filter((content) => typeof content !== "string")
   ]
 })

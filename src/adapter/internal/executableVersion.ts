@@ -86,7 +86,7 @@ const read = Effect.fnUntraced(
 
 const outputLimit = 16_384
 
-const versionPattern = /(?<![\d.])\d+\.\d+\.\d+(?:-[\da-z.-]*[\da-z])?(?=[\s,;:+)])/i
+const versionPattern = /(?<![\d.])\d+\.\d+\.\d+(?:-[\da-z.-]*[\da-z])?(?=\.?[\s,;:+)])/i
 
 /**
  * Whether a version is the needed one or a later one. A pre-release is before its release; pre-releases of one release are

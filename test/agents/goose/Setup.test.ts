@@ -9,5 +9,6 @@ AcpSetup.prove({
   optionsOf,
   run: (command) => ModelReply.call("shell", { command }),
   model: "scripted-1",
-  images: true
+  servers: true,
+  seeing: (options) => ({ ...options, env: { ...options.env, GOOSE_MODEL: "gpt-4o" } })
 })

@@ -9,5 +9,5 @@ AcpSetup.prove({
   optionsOf,
   run: (command) => ModelReply.call("run_terminal_command", { command, description: "as asked" }),
   model: "scripted",
-  images: false
+  servers: false
 })

@@ -9,5 +9,6 @@ AcpSetup.prove({
   optionsOf,
   run: (command) => ModelReply.call("Bash", { command }),
   model: "scripted",
-  images: true
+  servers: true,
+  seeing: (options) => options
 })

@@ -9,5 +9,11 @@ AcpSetup.prove({
   optionsOf,
   run: (command) => ModelReply.call("run_shell_command", { command, description: "as asked", is_background: false }),
   model: "scripted-1",
-  images: true
+  echo: ModelReply.call("tool_call", { name: "mcp__tester__echo", arguments: { text: "walnut" } }),
+  servers: true,
+  seeing: (options) => ({
+    ...options,
+    isolated: true,
+    env: { ...options.env, OPENAI_MODEL: "qwen3-vl-plus" }
+  })
 })
