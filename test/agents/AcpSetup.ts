@@ -90,17 +90,27 @@ export const prove = (subject: Subject) => {
           const { model, start } = yield* open()
           const setup = { mcpServers, instructions: "Speak of walnuts alone." }
           const cursor = yield* Effect.scoped(Effect.gen(function*() {
-            const driven = yield* start({ setup })
+            const driven = yield* start({ setup, projectConfig: "trust" })
             yield* driven.run("call the tool")
             assert.include(items(driven, "AssistantMessage").at(-1)?.text, "echo: walnut")
             return yield* cursorOf(driven)
           }))
-          const again = yield* start({ setup, from: { _tag: "Resume", cursor } })
+          const again = yield* start({ setup, projectConfig: "trust", from: { _tag: "Resume", cursor } })
           yield* again.run("call the tool once more")
           assert.include(items(again, "AssistantMessage").at(-1)?.text, "echo: walnut")
           const last = (yield* model.requests).findLast(({ lastUserText }) => lastUserText.includes("once more"))
           assert.isDefined(last)
           if (last !== undefined) assert.isAtLeast(texts(last).split("Speak of walnuts alone.").length, 3)
+        }).pipe(Effect.scoped)
+    )
+
+    it.effect.skipIf(subject.profile.distrust === undefined)(
+      `P17 ${name}: MCP servers are refused in a project that is not trusted, where it starts none`,
+      () =>
+        Effect.gen(function*() {
+          const { start } = yield* open()
+          const error = yield* Effect.flip(start({ setup: { mcpServers }, projectConfig: "instructions" }))
+          assert.deepInclude(error, { _tag: "SetupRefused", part: "mcpServers", reason: "unsupported" })
         }).pipe(Effect.scoped)
     )
 

@@ -34,6 +34,7 @@ export const make = Effect.fn("Acp.startSession")(function*(
   const provider = ProviderName.make(profile.provider)
   const mode = profile.modes[runtimeMode]
   if (mode === undefined) return yield* new PolicyUnenforceable({ instanceId, runtimeMode, effective: profile.modes })
+  yield* Setup.check(instanceId, profile, input)
   const past = yield* SessionStart.pastOf({ instanceId }, profile, input)
   const connection = yield* Connection.start(instanceId, profile, Setup.withVariables(options, input.setup), {
     directory,

@@ -6,6 +6,7 @@
 import { Effect } from "effect"
 import type { InstanceId } from "../../domain/Ids.ts"
 import { SetupRefused } from "../../provider/AdapterError.ts"
+import type { StartInput } from "../../provider/ProviderAdapter.ts"
 import * as SessionSetup from "../../provider/SessionSetup.ts"
 import type { Connection } from "../process/Connection.ts"
 import type { EnvironmentOptions } from "../process/Environment.ts"
@@ -23,6 +24,16 @@ type Given = SessionSetup.SessionSetup | undefined
 
 export const withVariables = <O extends EnvironmentOptions>(options: O, setup: Given): O =>
   setup?.environment === undefined ? options : { ...options, env: { ...options.env, ...setup.environment } }
+
+/** An agent starts no MCP servers in a directory that it was told not to trust, and so not the app's own. */
+export const check = (
+  instanceId: InstanceId,
+  { distrust }: Profile,
+  { projectConfig, setup }: StartInput
+): Effect.Effect<void, SetupRefused> =>
+  setup?.mcpServers !== undefined && distrust !== undefined && projectConfig !== "trust"
+    ? new SetupRefused({ instanceId, part: "mcpServers", reason: "unsupported" })
+    : Effect.void
 
 /** Where the session works, and with what, as the protocol has it. */
 export const placeOf = Effect.fnUntraced(function*(

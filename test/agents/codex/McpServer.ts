@@ -50,6 +50,6 @@ createInterface({ input: process.stdin }).on("line", (line) => {
     case undefined:
       return said(asking, result?.content?.word === undefined ? "no word" : `${result.content.word.length} characters`)
     default:
-      return undefined
+      return id === undefined ? undefined : send({ id, error: { code: -32601, message: "Method not found" } })
   }
 })
