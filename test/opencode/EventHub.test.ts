@@ -1,5 +1,5 @@
 import { assert, it, layer } from "@effect/vitest"
-import { type Cause, Deferred, Effect, Exit, Queue, Schedule, Schema, Scope } from "effect"
+import { type Cause, Deferred, Effect, Exit, Option, Queue, Schedule, Schema, Scope } from "effect"
 import type { ServerResponse } from "node:http"
 import { setImmediate as turn } from "node:timers/promises"
 import type { Heard } from "../../src/opencode/server/Connection.ts"
@@ -101,6 +101,34 @@ layer(OpenCodeServer.layer(subagents), { timeout: "60 seconds", excludeTestServi
       assert.strictEqual((yield* Effect.flip(Queue.take(closed)))._tag, "Done")
       yield* prompt(session, "hello")
       yield* takeUntil(kept, isType("session.idle"))
+    }))
+
+  it.effect("P11 opencode: once a new stream is known to listen, what happens next is heard, every time", () =>
+    Effect.gen(function*() {
+      const { call, createSession, directory, server } = yield* OpenCodeServer
+      const sessionID = yield* createSession
+      const update = (changes: { readonly title?: string; readonly permission?: [] }) =>
+        call(
+          "session.update",
+          directory,
+          (client, signal) => client.session.update({ sessionID, ...changes }, { signal })
+        )
+      const titleOf = Schema.decodeUnknownOption(Schema.Struct({ info: Schema.Struct({ title: Schema.String }) }))
+      // Right after the greeting more than half of them would be lost.
+      for (let n = 0; n < 10; n++) {
+        yield* Effect.scoped(Effect.gen(function*() {
+          const hub = yield* EventHub.make(server)
+          const frames = yield* hub.subscribe(sessionID)
+          yield* hub.listening(update({ permission: [] }))
+          yield* update({ title: `title ${n}` })
+          yield* takeUntil(
+            frames,
+            (frame) =>
+              frame._tag === "Frame" &&
+              Option.exists(titleOf(frame.properties), ({ info }) => info.title === `title ${n}`)
+          )
+        }))
+      }
     }))
 })
 
