@@ -7,7 +7,7 @@ import { claudeEnvironment } from "../../../examples/support/ClaudeEnvironment.t
 import * as Processes from "../../../examples/support/Processes.ts"
 import type { Claude } from "../../../src/claude/index.ts"
 import { SessionId } from "../../../src/domain/Ids.ts"
-import { type Controls, type Fixture, PlainPrompts } from "../../../src/testing/Conformance.ts"
+import { type Controls, type Fixture, PlainPrompts, type Tool } from "../../../src/testing/Conformance.ts"
 import { ModelReply, ModelScript, ScriptedModel } from "../../../src/testing/index.ts"
 import * as RealAgent from "../../support/RealAgent.ts"
 import { executable } from "./agent.ts"
@@ -34,7 +34,55 @@ export const script: ModelScript.ModelScript = (request) => {
 const directoryOf = ({ messages }: Request) =>
   messages.map(({ text }) => text).join("\n").match(/working directory: \S+/gi)?.at(-1)?.replace(/^.*: /, "") ?? ""
 
-const answer = ModelScript.plainPrompts({
+type Called = Tool & { readonly call: (request: Request) => ModelReply.Reply }
+
+const calling = (
+  tool: string,
+  input: (request: Request) => Readonly<Record<string, unknown>>,
+  kind: Tool["kind"],
+  detail?: Tool["detail"]
+): Called => ({ prompt: `call ${tool}`, kind, detail, call: (request) => ModelReply.call(tool, input(request)) })
+
+const written = (request: Request) => `${directoryOf(request)}/written.txt`
+
+/**
+ * Claude's own tools, but for the question to the user. `Glob` and `Grep` it knows and offers in some builds only. Paths are
+ * absolute, so their details are not looked at.
+ */
+const tools: ReadonlyArray<Called> = [
+  calling("Bash", () => ({ command: "echo one", description: "As asked" }), "command"),
+  calling("Write", (request) => ({ file_path: written(request), content: "one\n" }), "file-change"),
+  calling("Read", (request) => ({ file_path: written(request), offset: 1, limit: 2 }), "read"),
+  calling("Edit", (request) => ({ file_path: written(request), old_string: "one", new_string: "two" }), "file-change"),
+  calling("Glob", () => ({ pattern: "*.txt" }), "search", { _tag: "Search", query: "*.txt" }),
+  calling("Grep", () => ({ pattern: "t.o", path: "." }), "search", { _tag: "Search", query: "t.o", path: "." }),
+  calling("WebFetch", () => ({ url: "http://127.0.0.1:9/", prompt: "Say it" }), "fetch", {
+    _tag: "Fetch",
+    url: "http://127.0.0.1:9/"
+  }),
+  calling(
+    "Agent",
+    () => ({
+      description: "Look",
+      prompt: "say I looked",
+      subagent_type: "general-purpose",
+      run_in_background: false
+    }),
+    "subagent",
+    { _tag: "Subagent", task: "say I looked", name: "general-purpose" }
+  ),
+  calling("Skill", () => ({ skill: "none" }), "other"),
+  calling("ToolSearch", () => ({ query: "select:WebFetch" }), "other")
+]
+
+const answer = (request: Request) => {
+  const called = request.afterToolResult
+    ? undefined
+    : tools.find(({ prompt }) => request.lastUserText.split("\n").includes(prompt))
+  return called === undefined ? plain(request) : called.call(request)
+}
+
+const plain = ModelScript.plainPrompts({
   run: (command) => ModelReply.call("Bash", { command, description: "As asked" }),
   edit: (path, request) =>
     ModelReply.call("Write", { file_path: `${directoryOf(request)}/${path}`, content: "As asked.\n" }),
@@ -109,6 +157,7 @@ export const fixture = (world: Effect.Effect<World["Service"]>): Fixture => ({
     subagent: PlainPrompts.full.subagent
   },
   models: ["sonnet", "opus"],
+  tools,
   commands: { says: "speak", resets: ["clear", "reset", "new", "compact"] },
   sessions: 4,
   patience: 20_000,
