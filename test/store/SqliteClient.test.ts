@@ -172,6 +172,22 @@ describe("SqliteClient", () => {
         })
       )))
 
+  it.effect("P9 store: free pages are given back as many at a time as were asked for", () =>
+    Effect.flatMap(temporaryFile, (filename) =>
+      withClient(
+        filename,
+        Effect.gen(function*() {
+          const sql = yield* SqlClient.SqlClient
+          yield* sql`CREATE TABLE a (v TEXT)`
+          yield* sql`INSERT INTO a ${sql.insert(Arr.makeBy(200, () => ({ v: "x".repeat(4000) })))}`
+          yield* sql`DELETE FROM a`
+          const free = Effect.map(sql`PRAGMA freelist_count`.values, (rows) => Number(rows[0]?.[0]))
+          const before = yield* free
+          yield* sql`PRAGMA incremental_vacuum(64)`
+          assert.strictEqual(yield* free, before - 64)
+        })
+      )))
+
   it.effect("P11 store: rows are streamed in order, and a reader may stop early", () =>
     Effect.flatMap(temporaryFile, (filename) =>
       withClient(

@@ -5,9 +5,15 @@ import { Array as Arr, Effect } from "effect"
 import type { SqlClient, SqlError } from "effect/sql"
 import type { BigIntColumn } from "./rows.ts"
 
-/** What a batch may delete: rows, and bytes of JSON, unless one row alone has more. */
+/** What a batch may delete: rows, and bytes, unless one row alone has more. */
 export const rows = 256
 const bytes = 256 * 1024
+
+/**
+ * How many batches are written between two checkpoints. SQLite's own comes after 4 MB, which is too much at once; but each
+ * waits for the disk twice, however little it copies.
+ */
+const perCheckpoint = 4
 
 type Written<A> = Effect.Effect<A, SqlError.SqlError>
 
@@ -36,6 +42,12 @@ export const checkpoint = (sql: SqlClient.SqlClient, mode: "PASSIVE" | "TRUNCATE
     orElse: () => Effect.succeed(true)
   })
 
+/** To be called after the batch of this number: copies the write-ahead log back now and then, and lets others go on. */
+export const goOn = (sql: SqlClient.SqlClient, batch: number): Written<void> =>
+  batch % perCheckpoint === 0
+    ? Effect.yieldNow.pipe(Effect.andThen(checkpoint(sql, "PASSIVE")), Effect.andThen(Effect.yieldNow))
+    : Effect.yieldNow
+
 /** Deletes one batch after the other, until none is left. */
 export const run = (
   sql: SqlClient.SqlClient,
@@ -43,13 +55,10 @@ export const run = (
   remove: (ids: Arr.NonEmptyReadonlyArray<Sized["id"]>) => Written<unknown>
 ): Written<void> =>
   Effect.gen(function*() {
-    for (;;) {
+    for (let batch = 1;; batch++) {
       const ids = fitting(yield* next)
       if (!Arr.isReadonlyArrayNonEmpty(ids)) return
       yield* remove(ids)
-      yield* Effect.yieldNow
-      // SQLite's own checkpoint comes after 4 MB, which is too much at once.
-      yield* checkpoint(sql, "PASSIVE")
-      yield* Effect.yieldNow
+      yield* goOn(sql, batch)
     }
   })

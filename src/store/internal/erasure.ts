@@ -26,7 +26,7 @@ export const shrink = (sql: SqlClient.SqlClient): Written<boolean> =>
     sqlite: () =>
       Effect.gen(function*() {
         let left = Number.POSITIVE_INFINITY
-        for (;;) {
+        for (let batch = 1;; batch++) {
           const [row] = yield* sql<
             { readonly free: BigIntColumn }
           >`SELECT freelist_count AS free FROM pragma_freelist_count`
@@ -35,8 +35,7 @@ export const shrink = (sql: SqlClient.SqlClient): Written<boolean> =>
           if (free === 0 || free >= left) return yield* truncateLog(sql)
           left = free
           yield* sql`PRAGMA incremental_vacuum(${sql.literal(String(batchPages))})`
-          yield* batches.checkpoint(sql, "PASSIVE")
-          yield* Effect.yieldNow
+          yield* batches.goOn(sql, batch)
         }
       }),
     orElse: () => Effect.succeed(true)

@@ -131,7 +131,8 @@ export class SqliteConnection implements SqlConnection.Connection {
 
   #prepare(sql: string): Prepared {
     const statement = this.#db.prepare(sql)
-    const hasRows = statement.columns().length > 0
+    // `incremental_vacuum` names no columns, and gives back one page for each row that is read.
+    const hasRows = statement.columns().length > 0 || /^\s*PRAGMA/i.test(sql)
     // `run` reports the connection's last rowid, and Node 26 throws after executing if that is above 2^53.
     if (!hasRows) statement.setReadBigInts(true)
     return {
