@@ -168,7 +168,11 @@ const words = (state: State, part: TextPart | FilePart): Step => {
 const beginForeign = (state: State, messageId: string): Step => {
   const turnId = TurnId.make(messageId)
   const begun = withTurn(begin(state, { turnId, messageId }), () => ({ prompts: new Map([[messageId, true]]) }))
-  return step(begun, [{ _tag: "TurnBegan", turnId, cause: "other-client" }], [{ _tag: "Accepted", messageId }])
+  // What it says may have been told in the turn before.
+  return step({ ...begun, foreign: state.foreign }, [{ _tag: "TurnBegan", turnId, cause: "other-client" }], [{
+    _tag: "Accepted",
+    messageId
+  }])
 }
 
 /**

@@ -450,6 +450,21 @@ describe("OpenCode turn", () => {
       apart.flatMap((event) => event._tag === "ItemCompleted" ? [event.turnId] : []),
       [turnId, TurnId.make(id(3))]
     )
+    const [told, read] = [theirs, answer(4, { ...done, parentID: id(3) })]
+    const again = run(
+      run(start, [sending(id(1)), user(1), busy, answer(2, { ...done, parentID: id(1) }), user(3), told, read]).state,
+      [{
+        _tag: "Checked",
+        turnId: TurnId.make(id(3)),
+        messages: [
+          ...stored(user(3)).map(({ info }) => ({ info, parts: told._tag === "Part" ? [told.part] : [] })),
+          ...stored(read)
+        ],
+        attempt: 1,
+        final: false
+      }]
+    )
+    assert.deepStrictEqual(tags(again.events), ["TurnCompleted"])
     const joint = during({ finish: "tool-calls", time: { completed: 1 } }, id(3)).events
     assert.deepStrictEqual(ended(joint), [`TurnCompleted ${turnId}`])
   })
