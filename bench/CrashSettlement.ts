@@ -22,6 +22,7 @@ const eventsOf = (n: number) => {
     sessionId: `session-${n}`,
     directory: "/project",
     runtimeMode: "full-access",
+    projectConfig: "trust",
     continuity: { _tag: "Created" }
   }
   const begin = (turnId: string) => {
@@ -41,13 +42,14 @@ const eventsOf = (n: number) => {
   return n % 2 === 0 ? done : [...done, ...begin(`open-${n}`), { _tag: "UsageUpdated", turnId: `open-${n}`, usage }]
 }
 
-const fill = (filename: string) =>
+/** Fills the file of an open-and-closed store as its host would have left it with so many live threads. */
+export const fill = (filename: string, threads: number) =>
   Effect.sync(() => {
     const db = new DatabaseSync(filename)
     db.exec("PRAGMA synchronous = OFF; BEGIN")
     const thread = db.prepare(
-      `INSERT INTO eca_threads (thread_id, instance_id, provider, session_id, directory, runtime_mode, project, status, epoch,
-        last_seq, position, created_at, active_at, due_at)
+      `INSERT INTO eca_threads (thread_id, instance_id, provider, session_id, directory, runtime_mode, project, status,
+        epoch, last_seq, position, created_at, active_at, due_at)
         VALUES (?, 'mock', 'mock', ?, '/project', 'full-access', '{"config":"trust","by":"mode"}', 'idle', 1, ?, 1, 1, 1, 1)`
     )
     const turn = db.prepare(
@@ -82,7 +84,7 @@ export const measure = Effect.gen(function*() {
   for (let n = 0; n < times; n++) {
     const filename = `${folder}/${n}.db`
     yield* open(filename)
-    yield* fill(filename)
+    yield* fill(filename, threads)
     samples.push(yield* millis(open(filename)))
   }
   return [

@@ -16,14 +16,14 @@ const due = 1000
 const rounds = { warmup: 20, measured: 60 }
 
 /** Fills the table behind the open store's back, as a million starts would take an hour. */
-const fill = (filename: string, bindings: number, now: number) =>
+export const fill = (filename: string, bindings: number, now: number) =>
   Effect.sync(() => {
     const db = new DatabaseSync(filename)
     db.exec("PRAGMA synchronous = OFF; BEGIN")
     const insert = db.prepare(
-      `INSERT INTO eca_threads (thread_id, instance_id, provider, session_id, directory, runtime_mode, status, epoch,
-        last_seq, position, created_at, active_at, due_at)
-        VALUES (?, 'mock', 'mock', ?, '/project', 'full-access', 'idle', 1, 1, 1, ?, ?, ?)`
+      `INSERT INTO eca_threads (thread_id, instance_id, provider, session_id, directory, runtime_mode, project, status,
+        epoch, last_seq, position, created_at, active_at, due_at)
+        VALUES (?, 'mock', 'mock', ?, '/project', 'full-access', '{"config":"trust","by":"mode"}', 'idle', 1, 1, 1, ?, ?, ?)`
     )
     for (let n = 0; n < bindings; n++) {
       // The due ones lie scattered over the table, as they would.
