@@ -56,7 +56,7 @@ describe("agents under test", () => {
       const broken = yield* Effect.flip(Install.locked(agent(() => Effect.succeed("false"))))
       assert.deepStrictEqual([broken._tag, broken.reason], ["NotInstalled", "exit code 1"])
       const installed = yield* Install.locked(agent(() => Effect.succeed(process.execPath)))
-      assert.strictEqual(installed.version, process.version.replace(/^v/, ""))
+      assert.strictEqual(installed.version, process.versions.node)
     }).pipe(Effect.provide(NodeServices.layer)))
 })
 
