@@ -34,7 +34,7 @@ export const capabilities: Capabilities = {
   compactionGate: "blocking",
   autoCompaction: "can-be-off",
   questions: true,
-  elicitations: false,
+  elicitations: true,
   denyReason: true,
   tasks: true,
   steps: true,

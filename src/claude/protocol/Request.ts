@@ -7,7 +7,13 @@
 import { Option, Schema } from "effect"
 import { NativeId } from "../../adapter/NativeId.ts"
 import * as Words from "../../adapter/Words.ts"
-import type { ApprovalDecision, ApprovalKind, Question, QuestionAnswer } from "../../domain/UserRequest.ts"
+import type {
+  ApprovalDecision,
+  ApprovalKind,
+  ElicitationAnswer,
+  Question,
+  QuestionAnswer
+} from "../../domain/UserRequest.ts"
 import { type Call, editors, subjectOf } from "./Items.ts"
 
 const Text = Schema.optionalKey(Schema.NullOr(Schema.String))
@@ -19,6 +25,14 @@ const Asked = Schema.TaggedUnion({
     tool_use_id: NativeId,
     agent_id: Schema.optionalKey(Schema.NullOr(NativeId))
   },
+  elicitation: {
+    mcp_server_name: Schema.String,
+    message: Schema.String,
+    mode: Text,
+    url: Text,
+    elicitation_id: Text,
+    requested_schema: Schema.optionalKey(Schema.Unknown)
+  },
   hook_callback: {
     callback_id: Schema.String,
     input: Schema.Struct({ tool_name: Text, trigger: Text, compact_summary: Text })
@@ -28,6 +42,14 @@ const Asked = Schema.TaggedUnion({
 export type Asked = typeof Asked.Type
 
 export type Permission = Extract<Asked, { readonly _tag: "can_use_tool" }>
+
+/** What an MCP server asks the user. */
+export type Elicitation = Extract<Asked, { readonly _tag: "elicitation" }>
+
+/** What the user answers. */
+export type ForUser = Permission | Elicitation
+
+const inputOf = (asked: ForUser) => asked._tag === "can_use_tool" ? asked.input : {}
 
 const decodeAsked = Schema.decodeUnknownOption(Asked)
 
@@ -81,8 +103,8 @@ const Asking = Schema.Struct({
 
 const decodeQuestions = Schema.decodeUnknownOption(Schema.Struct({ questions: Schema.Array(Asking) }))
 
-export const questionsOf = ({ input }: Permission): ReadonlyArray<Question> => {
-  const decoded = decodeQuestions(input)
+export const questionsOf = (asked: ForUser): ReadonlyArray<Question> => {
+  const decoded = decodeQuestions(inputOf(asked))
   return decoded._tag === "None" ? [] : decoded.value.questions.map(toQuestion)
 }
 
@@ -97,23 +119,30 @@ const toQuestion = ({ header, multiSelect, options, question }: typeof Asking.Ty
   secret: false
 })
 
-export const allow = ({ input }: Permission): object => ({ behavior: "allow", updatedInput: input })
+export const allow = (asked: ForUser): object => ({ behavior: "allow", updatedInput: inputOf(asked) })
 
 export const deny = (message: string): object => ({ behavior: "deny", message })
 
-export const approvalAnswer = (asked: Permission, decision: ApprovalDecision): object =>
+export const approvalAnswer = (asked: ForUser, decision: ApprovalDecision): object =>
   decision._tag === "AllowOnce" || decision._tag === "AllowForSession"
     ? allow(asked)
     : deny(decision._tag === "Deny" ? decision.reason ?? "The user denied this." : "The user denied this.")
 
 /** Answers go by the text of the question; without them Claude reads that the user did not answer. */
-export const questionAnswer = (asked: Permission, answer: QuestionAnswer): object =>
+export const questionAnswer = (asked: ForUser, answer: QuestionAnswer): object =>
   answer._tag === "Dismissed" ? deny("The user dismissed the question.") : {
     behavior: "allow",
     updatedInput: {
-      ...asked.input,
+      ...inputOf(asked),
       answers: Object.fromEntries(
         questionsOf(asked).map(({ question }, n) => [question, (answer.answers[n] ?? []).join(", ")])
       )
     }
   }
+
+const actions = { Accept: "accept", Decline: "decline", Cancel: "cancel" } as const
+
+export const elicitationAnswer = (answer: ElicitationAnswer): object => ({
+  action: actions[answer._tag],
+  ...(answer._tag === "Accept" && answer.content !== undefined ? { content: answer.content } : {})
+})

@@ -214,7 +214,9 @@ const answer = Effect.fnUntraced(function*(
     return yield* Effect.fail({ message: `${method} is not supported` })
   }
   if (asked._tag === "hook_callback") return yield* live.answerers.hook(live, asked)
-  const rule = yield* Policy.byRule(live.input.runtimeMode, live.directory, asked)
+  const rule = asked._tag === "elicitation"
+    ? undefined
+    : yield* Policy.byRule(live.input.runtimeMode, live.directory, asked)
   if (rule !== undefined) return rule ? Request.allow(asked) : Request.deny("The session is read-only.")
   const key = String(id)
   const waiting = Deferred.makeUnsafe<object>()

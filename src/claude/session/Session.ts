@@ -46,7 +46,7 @@ export const make = Effect.fn("Claude.startSession")(function*(
   const answered = (
     requestId: RequestId,
     given: RequestBook.Answer,
-    toReply: (asked: Request.Permission) => object
+    toReply: (asked: Request.ForUser) => object
   ) =>
     Effect.suspend(() => {
       const found = RequestBook.answer(live.state.requests, requestId, given)
@@ -86,6 +86,7 @@ export const make = Effect.fn("Claude.startSession")(function*(
       answered(requestId, decision, (asked) => Request.approvalAnswer(asked, decision)),
     answerQuestion: (requestId, answer) =>
       answered(requestId, answer, (asked) => Request.questionAnswer(asked, answer)),
+    answerElicitation: (requestId, answer) => answered(requestId, answer, () => Request.elicitationAnswer(answer)),
     compact: Compaction.compact(live),
     fork: (at) =>
       Effect.map(Effect.provide(Copies.fork(live, at), files), ({ sessionId, size }) => stored(sessionId, size)),

@@ -15,7 +15,7 @@ import type { CompactionVerdict, TurnEvidence } from "../../provider/ProviderAda
 import type { Heard } from "../protocol/Failure.ts"
 import type { Frame, Tokens } from "../protocol/Frame.ts"
 import type { Call } from "../protocol/Items.ts"
-import type { Permission } from "../protocol/Request.ts"
+import type { ForUser } from "../protocol/Request.ts"
 
 export interface Turn extends Heard {
   readonly turnId: TurnId
@@ -86,7 +86,7 @@ export interface Blocks {
 
 export interface Native {
   readonly id: PeerId
-  readonly asked: Permission
+  readonly asked: ForUser
 }
 
 export type Input =
@@ -100,7 +100,7 @@ export type Input =
   | { readonly _tag: "OtherClient"; readonly items: ReadonlyArray<Item> }
   | { readonly _tag: "NotSteered"; readonly uuid: string }
   | { readonly _tag: "Interrupting"; readonly turnId: TurnId }
-  | { readonly _tag: "Asked"; readonly id: PeerId; readonly asked: Permission; readonly raw: unknown }
+  | { readonly _tag: "Asked"; readonly id: PeerId; readonly asked: ForUser; readonly raw: unknown }
   | { readonly _tag: "Answering"; readonly book: RequestBook.RequestBook<Native> }
   | { readonly _tag: "Settled"; readonly requestId: RequestId }
   | { readonly _tag: "Withdrawn"; readonly key: string }

@@ -28,7 +28,7 @@ const world = Effect.promise(() => runtime.runPromise(World)).pipe(
   )
 )
 
-const mcpServer = fileURLToPath(new URL("McpServer.ts", import.meta.url))
+const mcpServer = fileURLToPath(new URL("../McpServer.ts", import.meta.url))
 
 conformance(
   "codex",

@@ -7,7 +7,7 @@ import { ModelReply, type ModelScript } from "../../../src/testing/index.ts"
 import { type Driven, items } from "../../support/Driven.ts"
 import { CodexSessions } from "./CodexSessions.ts"
 
-const mcpServer = fileURLToPath(new URL("McpServer.ts", import.meta.url))
+const mcpServer = fileURLToPath(new URL("../McpServer.ts", import.meta.url))
 
 /** As a real model of OpenAI's calls tools: in JavaScript. */
 const code = (source: string): ModelScript.ModelScript => (request) =>

@@ -1,0 +1,88 @@
+/** MCP servers of a session on the real binary: what they ask the user, and that the model can call them. */
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { Effect, FileSystem } from "effect"
+import { execPath } from "node:process"
+import { fileURLToPath } from "node:url"
+import { Conformance, ModelReply } from "../../../src/testing/index.ts"
+import { script } from "./ConformingClaude.ts"
+import { onClaude } from "./OnClaude.ts"
+
+const { Bench: { listen }, Check: { equal, expect } } = Conformance
+
+const { full } = Conformance.PlainPrompts
+
+const server = fileURLToPath(new URL("../McpServer.ts", import.meta.url))
+
+const setup = { mcpServers: { tester: { _tag: "Stdio" as const, command: execPath, arguments: [server] } } }
+
+const calls = (tool: string, text: string) => ModelReply.call(`mcp__tester__${tool}`, { text })
+
+/** What the user approves is the matter of other tests. */
+const unasked = (bench: Conformance.Bench.Bench): Conformance.Bench.Bench => {
+  const capabilities = { ...bench.capabilities, runtimeModes: ["full-access" as const] }
+  return {
+    ...bench,
+    capabilities,
+    onHost: (prove) => bench.onHost((host) => prove({ ...host, bench: { ...host.bench, capabilities } }))
+  }
+}
+
+onClaude(
+  (world) => {
+    const scripted = Effect.flatMap(world, ({ model }) =>
+      model.script((request) => {
+        const [, tool, text] = /^(elicit|echo) (.*)$/m.exec(request.lastUserText) ?? []
+        return tool === undefined || request.afterToolResult
+          ? script(request)
+          : calls(tool === "elicit" ? "ask" : "echo", text ?? "")
+      }))
+    /** A server of the user's own. */
+    const configured = Effect.gen(function*() {
+      const fs = yield* FileSystem.FileSystem
+      const { home } = yield* world
+      const mcpServers = { tester: { command: execPath, args: [server] } }
+      yield* fs.writeFileString(`${home}/claude/.claude.json`, JSON.stringify({ mcpServers }))
+    }).pipe(Effect.orDie, Effect.provide(NodeServices.layer))
+    const elicitations = Conformance.rules.filter(({ id }) => id.startsWith("elicitation/"))
+    return [
+      ...elicitations.map(({ id, promise, prove, title }): Conformance.Rule => ({
+        id,
+        promise,
+        title,
+        prove: (bench) => configured.pipe(Effect.andThen(scripted), Effect.andThen(prove(unasked(bench))))
+      })),
+      {
+        id: "claude/mcp",
+        promise: "P7",
+        title: "a server that the app gives a session is called once the user allows it, and is a tool of the kind mcp",
+        prove: (bench) =>
+          bench.onHost(Effect.fnUntraced(function*(host) {
+            yield* scripted
+            const { awaitEvent, seen, send, session } = yield* listen(host, { setup, runtimeMode: "approval-required" })
+            const turnId = yield* send("echo silver anchor")
+            const asked = yield* awaitEvent(
+              "an approval",
+              (event): event is Extract<typeof event, { readonly _tag: "ApprovalRequested" }> =>
+                event._tag === "ApprovalRequested"
+            )
+            yield* session.respondToApproval(asked.request.requestId, { _tag: "AllowOnce" })
+            yield* awaitEvent("the end", Conformance.Bench.endsTurn(turnId))
+            const called = (yield* seen).flatMap((event) =>
+              event._tag === "ItemCompleted" && event.item._tag === "ToolCall" && event.item.kind === "mcp"
+                ? [[event.item.detail, event.item.output]]
+                : []
+            )
+            yield* equal(called, [[{ _tag: "Mcp", server: "tester", tool: "echo" }, "echo: silver anchor"]], "calls")
+            const statuses = (yield* seen).flatMap((event) => event._tag === "McpStatus" ? event.servers : [])
+            yield* expect(
+              statuses.some(({ name, status }) => name === "tester" && status === "ready"),
+              "ready",
+              statuses
+            )
+          }))
+      }
+    ]
+  },
+  { userMcpServers: true },
+  full
+)
