@@ -34,7 +34,7 @@ const mcpServers = {
   tester: {
     _tag: "Stdio" as const,
     command: execPath,
-    arguments: [fileURLToPath(new URL("codex/McpServer.ts", import.meta.url))]
+    arguments: [fileURLToPath(new URL("McpServer.ts", import.meta.url))]
   }
 }
 
