@@ -52,6 +52,28 @@ onClaude(
         prove: (bench) => configured.pipe(Effect.andThen(scripted), Effect.andThen(prove(unasked(bench))))
       })),
       {
+        id: "claude/elicitation-interrupt",
+        promise: "P6",
+        title: "an interrupt while a server waits for the user ends the turn and settles what was asked",
+        prove: (bench) =>
+          bench.onHost(Effect.fnUntraced(function*(host) {
+            yield* scripted
+            const { awaitEvent, run, seen, send, session } = yield* listen(host, { setup })
+            const turnId = yield* send("elicit Which word?")
+            yield* awaitEvent(
+              "what is asked",
+              (event): event is Extract<typeof event, { readonly _tag: "ElicitationRequested" }> =>
+                event._tag === "ElicitationRequested"
+            )
+            yield* session.interruptTurn(turnId)
+            const ending = yield* awaitEvent("the end", Conformance.Bench.endsTurn(turnId))
+            yield* equal(ending._tag, "TurnInterrupted", "how it ends")
+            const settled = (yield* seen).filter(({ _tag }) => _tag === "ElicitationSettled")
+            yield* equal(settled.length, 1, "settlements")
+            yield* run(bench.prompts.say("and on"))
+          }))
+      },
+      {
         id: "claude/mcp",
         promise: "P7",
         title: "a server that the app gives a session is called once the user allows it, and is a tool of the kind mcp",
