@@ -100,22 +100,27 @@ export const endpoint = ({ baseUrl, password }: Pick<Place, "baseUrl" | "passwor
   ...(password === undefined ? {} : { password: Redacted.make(password) })
 })
 
+/** A server as its sessions see it. */
+const connectionOf = (
+  call: OpenCodeConnection["call"],
+  subscribe: OpenCodeConnection["subscribe"]
+): OpenCodeConnection => ({
+  version: tested.to,
+  managed: true,
+  secrets: [],
+  exit: Effect.undefined,
+  call,
+  subscribe,
+  listening: () => Effect.void,
+  unasking: new Set()
+})
+
 type Calling = (calls: Calls.Calls, place: Place) => Effect.Effect<unknown, unknown>
 
 const calling = (run: Calling) =>
   Effect.fnUntraced(function*(place: Place) {
     const call = yield* Api.make(endpoint(place), { callDeadline: "10 seconds" })
-    const connection: OpenCodeConnection = {
-      version: tested.to,
-      managed: true,
-      secrets: [],
-      exit: Effect.undefined,
-      call,
-      subscribe: () => Effect.never,
-      listening: () => Effect.void,
-      unasking: new Set()
-    }
-    return yield* run(Calls.make(connection, instanceId, place.directory), place)
+    return yield* run(Calls.make(connectionOf(call, () => Effect.never), instanceId, place.directory), place)
   })
 
 type Client = Parameters<Parameters<OpenCodeConnection["call"]>[2]>[0]
@@ -137,16 +142,7 @@ const starting = (place: Place, frames: ReadonlyArray<SessionFrame>, input: Part
         return queue
       })
     return yield* Session.make(
-      {
-        version: tested.to,
-        managed: true,
-        secrets: [],
-        exit: Effect.undefined,
-        call,
-        subscribe,
-        listening: () => Effect.void,
-        unasking: new Set()
-      },
+      connectionOf(call, subscribe),
       instanceId,
       {
         threadId: ThreadId.make("thread"),
@@ -159,18 +155,20 @@ const starting = (place: Place, frames: ReadonlyArray<SessionFrame>, input: Part
     )
   })
 
+const resumed = (sessionId: string, directory: string): StartInput["from"] => ({
+  _tag: "Resume",
+  cursor: cursor.encode({
+    sessionId: SessionId.make(sessionId),
+    directory,
+    runtimeMode: "approval-required",
+    agentVersion: tested.to
+  })
+})
+
 const resuming =
   (sessionOf: (place: Place) => string, input: (place: Place) => Partial<StartInput> = () => ({})) => (place: Place) =>
     starting(place, [], {
-      from: {
-        _tag: "Resume",
-        cursor: cursor.encode({
-          sessionId: SessionId.make(sessionOf(place)),
-          directory: place.directory,
-          runtimeMode: "approval-required",
-          agentVersion: tested.to
-        })
-      },
+      from: resumed(sessionOf(place), place.directory),
       ...input(place)
     })
 
@@ -182,17 +180,7 @@ const living = (
 (place: Place) =>
   Effect.gen(function*() {
     const queue = frames(place.session)
-    const session = yield* starting(place, queue, {
-      from: {
-        _tag: "Resume",
-        cursor: cursor.encode({
-          sessionId: SessionId.make(place.session),
-          directory: place.directory,
-          runtimeMode: "approval-required",
-          agentVersion: tested.to
-        })
-      }
-    })
+    const session = yield* starting(place, queue, { from: resumed(place.session, place.directory) })
     // The frames are heard in the background; the event that they make tells that they were.
     if (queue.length > 0) yield* Stream.runHead(session.events)
     return yield* run(session, place)
