@@ -41,6 +41,8 @@ export const profile: Profile.Profile = {
     "auto-accept-edits": { mode, answer: "edits" },
     "full-access": { mode, answer: "allow" }
   },
+  // It takes them, and its model has none of their tools in its first turn.
+  setup: { mcpServers: "never" },
   capabilities: { attachments: true },
   resumable: "after-turn",
   literal: Profile.afterBlank,

@@ -9,6 +9,6 @@ AcpSetup.prove({
   optionsOf,
   run: (command) =>
     ModelReply.call("bash", { command, description: "as asked", mode: "sync", shellId: "s1", initial_wait: 30 }),
-  servers: true,
+  servers: false,
   seeing: (options) => options
 })
