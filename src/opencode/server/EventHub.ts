@@ -15,7 +15,20 @@
  * A subscriber that does not read fills its queue and then holds up the whole subscription, the other
  * sessions included. Nothing is ever dropped on this side.
  */
-import { type Cause, Clock, Deferred, Duration, Effect, Exit, Latch, Queue, Schedule, Schema, type Scope } from "effect"
+import {
+  type Cause,
+  Clock,
+  Deferred,
+  Duration,
+  Effect,
+  Exit,
+  Latch,
+  Queue,
+  Schedule,
+  Schema,
+  type Scope,
+  Semaphore
+} from "effect"
 import type { Heard, SessionFrame } from "./Connection.ts"
 import { authorization, type Endpoint, request, urlOf } from "./Endpoint.ts"
 import { allowedAlways, makeParser, parentOf, type RoutedFrame } from "./EventFrames.ts"
@@ -60,6 +73,7 @@ export const make = Effect.fnUntraced(function*(
   const unasking = new Set<string>()
   const connected = yield* Latch.make()
   const heard = yield* Latch.make()
+  const provokers = yield* Semaphore.make(4)
   const lost = yield* Deferred.make<void>()
   const silence = Duration.toMillis(options.silence ?? Duration.seconds(30))
 
@@ -177,7 +191,8 @@ export const make = Effect.fnUntraced(function*(
   const listening = (provoke: Effect.Effect<unknown, unknown>) =>
     Effect.suspend(() => {
       if (heard.isOpen()) return Effect.void
-      const provoking = Effect.repeat(Effect.ignore(provoke), Schedule.spaced("50 millis"))
+      // A few of the sessions that start now speak for all: what is heard of one shows that the stream carries all.
+      const provoking = provokers.withPermits(1)(Effect.repeat(Effect.ignore(provoke), Schedule.spaced("50 millis")))
       return Effect.raceAllFirst([heard.await, Deferred.await(lost), provoking]).pipe(
         Effect.timeoutOrElse({
           duration: "5 seconds",
