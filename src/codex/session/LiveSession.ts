@@ -140,7 +140,6 @@ const leave = (live: LiveSession, retire: Effect.Effect<void>) =>
     for (const { agent, task } of live.state.tasks.values()) {
       if (agent !== undefined) yield* call("turn/interrupt", { threadId: agent, turnId: task.taskId })
     }
-    // Not at once: a subagent is loaded for as long as its parent is.
     const threads = [threadId, ...live.state.subagents.keys()]
     yield* Effect.forEach(threads, (threadId) => call("thread/backgroundTerminals/clean", { threadId }))
     const left = yield* Effect.forEach(threads, unload)
