@@ -122,17 +122,18 @@ describe("a thread of Codex as a value", () => {
     assert.deepStrictEqual(tags, ["ItemStarted", "ItemDelta", "Gap", "ItemCompleted"])
   })
 
-  it("P13 codex: a compaction whose hook ended before its answer began unasked", () => {
+  it("P13 codex: a compaction that begins before its gate has answered began unasked", () => {
     const compacting = { id: "c", type: "contextCompaction" }
-    const { tags } = play(make("r", true), [
-      sending,
-      started,
-      { _tag: "Compacting", trigger: "auto" },
-      { _tag: "HookLost" },
-      frame("item/started", { turnId: "n1", item: compacting }),
-      frame("item/completed", { turnId: "n1", item: compacting })
+    const hook: ReadonlyArray<Input> = [sending, started, { _tag: "Compacting", trigger: "auto" }]
+    const item = ["item/started", "item/completed"].map((method) => frame(method, { turnId: "n1", item: compacting }))
+    const killed = play(make("r", true), [...hook, ...item])
+    assert.deepStrictEqual(killed.tags, ["CompactionStarted", "Warning", "CompactionCompleted"])
+    const allowed = play(make("r", true), [
+      ...hook,
+      { _tag: "Decided", verdict: { _tag: "Allow", context: [] } },
+      ...item
     ])
-    assert.deepStrictEqual(tags, ["CompactionStarted", "Warning", "CompactionCompleted"])
+    assert.deepStrictEqual(allowed.tags, ["CompactionStarted", "CompactionCompleted"])
   })
 
   it("P16 codex: rate limits are told where a turn runs, and once", () => {

@@ -37,8 +37,7 @@ const hook = Effect.fnUntraced(function*(live: LiveSession.LiveSession, trigger:
   yield* LiveSession.apply(live, { _tag: "Compacting", trigger: "auto" })
   const verdict = live.input.compaction?.auto === false
     ? veto("automatic compaction is off")
-    // Where the hook's program ends before its answer, so does the question.
-    : yield* Effect.onInterrupt(decide(live, "auto"), () => LiveSession.apply(live, { _tag: "HookLost" }))
+    : yield* decide(live, "auto")
   yield* LiveSession.apply(live, { _tag: "Decided", verdict })
   return verdict
 })

@@ -62,8 +62,6 @@ export const reduce = (state: State, input: Input): Step => {
       return TurnCompaction.begins(state, input.trigger)
     case "Decided":
       return TurnCompaction.decided(state, input.verdict)
-    case "HookLost":
-      return TurnCompaction.hookLost(state)
     case "CompactionRefused":
       return TurnCompaction.failed(state, input.name)
     default:

@@ -15,7 +15,7 @@ export const begins = (state: State, trigger: Compaction["trigger"]): Step =>
         trigger,
         native: trigger === "auto" ? state.turn?.native : undefined,
         written: false,
-        unanswered: false
+        decided: false
       }
     },
     [{
@@ -26,11 +26,13 @@ export const begins = (state: State, trigger: Compaction["trigger"]): Step =>
   )
 
 /** A veto ends the turn that the compaction is part of. */
-export const decided = (state: State, verdict: CompactionVerdict): Step =>
-  verdict._tag === "Allow" ? step(state) : failed(
-    state.compaction?.trigger === "auto" ? withTurn(state, { vetoed: true }) : state,
-    "Vetoed"
-  )
+export const decided = (state: State, verdict: CompactionVerdict): Step => {
+  const { compaction } = state
+  if (verdict._tag === "Veto") {
+    return failed(compaction?.trigger === "auto" ? withTurn(state, { vetoed: true }) : state, "Vetoed")
+  }
+  return step(compaction === undefined ? state : { ...state, compaction: { ...compaction, decided: true } })
+}
 
 export const failed = (state: State, name: string): Step =>
   state.compaction === undefined
@@ -48,13 +50,11 @@ export const item = (state: State, native: string, completed: boolean): Step => 
       : step({ ...state, compaction: undefined }, [{ _tag: "CompactionCompleted", ...place(state, native) }])
   }
   const unasked = { _tag: "Warning" as const, ...place(state, native), code: "compaction-unasked" }
-  if (compaction !== undefined) return step(state, compaction.unanswered ? [unasked] : [])
+  // Codex does not wait for a hook that was killed.
+  if (compaction !== undefined) return step(state, state.gated && !compaction.decided ? [unasked] : [])
   const begun = begins(state, "auto")
   return state.gated ? step(begun.state, [unasked, ...begun.events]) : begun
 }
-
-export const hookLost = (state: State): Step =>
-  step(state.compaction === undefined ? state : { ...state, compaction: { ...state.compaction, unanswered: true } })
 
 interface Ended {
   readonly status: string

@@ -39,8 +39,8 @@ export interface Compaction {
   readonly native: string | undefined
   /** Its item was completed. What was asked for is over only with its turn: until then a prompt would be refused. */
   readonly written: boolean
-  /** The hook ended before it was answered, and Codex goes on. */
-  readonly unanswered: boolean
+  /** The gate has answered. */
+  readonly decided: boolean
 }
 
 export interface Native {
@@ -109,7 +109,6 @@ export type Input =
   | { readonly _tag: "Unanswered"; readonly requestId: RequestId }
   | { readonly _tag: "Compacting"; readonly trigger: Compaction["trigger"] }
   | { readonly _tag: "Decided"; readonly verdict: CompactionVerdict }
-  | { readonly _tag: "HookLost" }
   | { readonly _tag: "CompactionRefused"; readonly name: string }
 
 export type Want =
