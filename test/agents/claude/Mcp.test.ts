@@ -1,13 +1,14 @@
 /** MCP servers of a session on the real binary: what they ask the user, and that the model can call them. */
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Effect, FileSystem } from "effect"
-import { execPath } from "node:process"
+import { execPath, kill } from "node:process"
 import { fileURLToPath } from "node:url"
+import type { ProviderEvent } from "../../../src/domain/ThreadEvent.ts"
 import { Conformance, ModelReply } from "../../../src/testing/index.ts"
 import { script } from "./ConformingClaude.ts"
 import { onClaude } from "./OnClaude.ts"
 
-const { Bench: { listen }, Check: { equal, expect } } = Conformance
+const { Bench: { cursorOf, listen }, Check: { equal, expect } } = Conformance
 
 const { full } = Conformance.PlainPrompts
 
@@ -16,6 +17,9 @@ const server = fileURLToPath(new URL("../McpServer.ts", import.meta.url))
 const setup = { mcpServers: { tester: { _tag: "Stdio" as const, command: execPath, arguments: [server] } } }
 
 const calls = (tool: string, text: string) => ModelReply.call(`mcp__tester__${tool}`, { text })
+
+const asksUser = (event: ProviderEvent): event is Extract<ProviderEvent, { readonly _tag: "ElicitationRequested" }> =>
+  event._tag === "ElicitationRequested"
 
 /** What the user approves is the matter of other tests. */
 const unasked = (bench: Conformance.Bench.Bench): Conformance.Bench.Bench => {
@@ -60,17 +64,37 @@ onClaude(
             yield* scripted
             const { awaitEvent, run, seen, send, session } = yield* listen(host, { setup })
             const turnId = yield* send("elicit Which word?")
-            yield* awaitEvent(
-              "what is asked",
-              (event): event is Extract<typeof event, { readonly _tag: "ElicitationRequested" }> =>
-                event._tag === "ElicitationRequested"
-            )
+            yield* awaitEvent("what is asked", asksUser)
             yield* session.interruptTurn(turnId)
             const ending = yield* awaitEvent("the end", Conformance.Bench.endsTurn(turnId))
             yield* equal(ending._tag, "TurnInterrupted", "how it ends")
             const settled = (yield* seen).filter(({ _tag }) => _tag === "ElicitationSettled")
             yield* equal(settled.length, 1, "settlements")
             yield* run(bench.prompts.say("and on"))
+          }))
+      },
+      {
+        id: "claude/elicitation-killed",
+        promise: "P6",
+        title: "a Claude that is killed while a server waits for the user is lost, and asks no more once it is resumed",
+        prove: (bench) =>
+          bench.onHost(Effect.fnUntraced(function*(host) {
+            yield* scripted
+            const { processes } = yield* world
+            const listener = yield* listen(host, { setup })
+            yield* listener.run(bench.prompts.say("violet anchor"))
+            const cursor = yield* cursorOf(listener)
+            yield* listener.send("elicit Which word?")
+            yield* listener.awaitEvent("what is asked", asksUser)
+            const claude = (yield* processes.alive).filter(({ command }) => command.includes("--input-format"))
+            yield* Effect.forEach(claude, ({ pid }) => Effect.sync(() => kill(pid, "SIGKILL")), { discard: true })
+            yield* listener.ended
+            yield* listener.close
+            yield* equal(yield* processes.left, [], "what is left")
+            const again = yield* listen(host, { setup, from: { _tag: "Resume", cursor } })
+            const recalled = yield* again.run(bench.prompts.recall)
+            yield* expect(recalled.includes("violet anchor"), "what was said before", recalled)
+            yield* expect(!(yield* again.seen).some(asksUser), "a session that asks nothing", yield* again.seen)
           }))
       },
       {
