@@ -57,6 +57,19 @@ export interface Command {
 }
 
 /**
+ * Requests of the agent's own that ask the user.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface OwnRequests {
+  /** The permission request that one amounts to, as the protocol would have it; `undefined`: it is refused. */
+  readonly permissionOf: (method: string, params: unknown) => object | undefined
+  /** What is answered to it, from the answer to that. */
+  readonly answerOf: (answer: object) => object
+}
+
+/**
  * @category models
  * @since 0.1.0
  */
@@ -145,6 +158,9 @@ export interface Profile {
   /** A permission request that is a question. */
   readonly questionsOf?: ((asked: Permission) => ReadonlyArray<Question> | undefined) | undefined
   readonly questionAnswer?: ((asked: Permission, answer: QuestionAnswer) => object) | undefined
+  readonly requests?: OwnRequests | undefined
+  /** A notification of the agent's own, as the update of the protocol that it amounts to. */
+  readonly updateOf?: ((method: string, params: unknown) => object | undefined) | undefined
   /** Why a turn failed, where the code alone does not tell. */
   readonly failureOf?: ((error: AgentRefusal) => TurnFailure | undefined) | undefined
   /** The agent's current mode, in a notification of its own. */

@@ -2,9 +2,12 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { tmpdir } from "node:os"
 import { Acp, Cursor, type Profile } from "../../src/acp/index.ts"
+import { ThreadId } from "../../src/domain/Ids.ts"
 import { AgentProcesses } from "../../src/process/AgentProcesses.ts"
 import { Conformance } from "../../src/testing/index.ts"
+import { drive, items } from "../support/Driven.ts"
 import * as FakeWorld from "./FakeWorld.ts"
 
 const keeps = (quirk: string, ids: ReadonlyArray<string>, base?: Profile.Profile) =>
@@ -24,6 +27,39 @@ const keeps = (quirk: string, ids: ReadonlyArray<string>, base?: Profile.Profile
 describe("quirks of ACP agents", () => {
   it.live("P1 fake-acp: with Cursor's profile the adapter logs in, takes turns and resumes", () =>
     keeps("cursor", ["turn/completed", "turn/failed", "interrupt/silent", "continuity/resumed"], Cursor.profile))
+
+  it.live("P6 fake-acp: Cursor's own questions reach the user, and their answers it (not run against the real agent)", () =>
+    keeps("cursor", ["question/answer", "question/dismiss"], Cursor.profile))
+
+  it.live("P6 fake-acp: Cursor's own plans are approvals, its todos steps (not run against the real agent)", () =>
+    Effect.gen(function*() {
+      const supervised: Profile.Profile = { ...Cursor.profile, modes: { "approval-required": { answer: "ask" } } }
+      const { adapter, dispose } = FakeWorld.make(["cursor"], supervised)
+      yield* Effect.addFinalizer(() => Effect.sync(dispose))
+      const { startSession } = yield* adapter
+      const driven = yield* startSession({
+        threadId: ThreadId.make("thread"),
+        directory: tmpdir(),
+        runtimeMode: "approval-required",
+        projectConfig: "trust",
+        from: { _tag: "New" }
+      }).pipe(Effect.flatMap(drive))
+      for (const decision of [{ _tag: "AllowOnce" }, { _tag: "Deny" }] as const) {
+        yield* driven.send("plan it")
+        const { request } = yield* driven.next("ApprovalRequested")
+        assert.deepInclude(request, { kind: "plan", subject: "A plan" })
+        yield* driven.session.respondToApproval(request.requestId, decision)
+        yield* driven.ending
+      }
+      assert.deepStrictEqual(items(driven, "AssistantMessage").map(({ text }) => text), [
+        "It was accepted.",
+        "It was rejected."
+      ])
+      assert.deepInclude(driven.seen.find(({ _tag }) => _tag === "PlanUpdated"), {
+        steps: [{ text: "Think", status: "in-progress" }]
+      })
+      assert.include(driven.seen.map((event) => event._tag === "Unrecognized" ? event.type : ""), "cursor/update_todos")
+    }).pipe(Effect.scoped, Effect.provide([NodeServices.layer, AgentProcesses.layerNoop])))
 
   it.live("P1 fake-acp: an agent without a profile of its own takes turns, resumes, and has no mode but full-access", () =>
     keeps(

@@ -10,7 +10,8 @@
  * - `deaf`: it never answers a prompt that was cancelled.
  * - `secretive`: it tells nothing of a call before it asks, says of a missing session no more than "Internal error",
  *   and lists the others in pages of one.
- * - `cursor`: it makes no session before it was told how to log in.
+ * - `cursor`: it makes no session before it was told how to log in, and asks and tells in the ways that Cursor's
+ *   documentation has.
  */
 import { execSync } from "node:child_process"
 import { randomUUID } from "node:crypto"
@@ -26,6 +27,12 @@ interface Block {
   readonly mimeType?: string
 }
 
+interface Outcome {
+  readonly outcome: string
+  readonly optionId?: string
+  readonly answers?: ReadonlyArray<{ readonly questionId: string; readonly selectedOptionIds: ReadonlyArray<string> }>
+}
+
 interface Frame {
   readonly id?: number
   readonly method?: string
@@ -37,7 +44,7 @@ interface Frame {
     readonly mcpServers?: ReadonlyArray<object>
   }
   readonly result?: {
-    readonly outcome: { readonly outcome: string; readonly optionId?: string }
+    readonly outcome: Outcome
     readonly answers?: Readonly<Record<string, string>>
   }
 }
@@ -87,6 +94,17 @@ const ask = (call: object, then: (result: NonNullable<Frame["result"]>) => void)
     params: { sessionId: session.id, options, toolCall: call }
   })
 }
+
+/** Asks in Cursor's way, and says what the outcome was. */
+const askAsCursor = (method: string, params: object) => {
+  waiting.set(++asked, ({ outcome }) => outcome.outcome === "cancelled" ? end("cancelled") : answer(told(outcome)))
+  write({ id: asked, method, params: { toolCallId: `call-${++calls}`, ...params } })
+}
+
+const told = ({ answers = [], outcome }: Outcome) =>
+  outcome === "answered"
+    ? `You said: ${answers.flatMap(({ selectedOptionIds }) => selectedOptionIds).join()}`
+    : `It was ${outcome}.`
 
 interface Call {
   readonly title: string
@@ -158,6 +176,10 @@ const start = (id: number | undefined, prompt: ReadonlyArray<string>) => {
       )
     }
     case "Ask": {
+      if (has("cursor")) {
+        const options = [{ id: "yes", label: "yes" }, { id: "no", label: "no" }]
+        return askAsCursor("cursor/ask_question", { questions: [{ id: "q", prompt: plain.what, options }] })
+      }
       const questions = [{ question: plain.what, options: [{ label: "yes" }, { label: "no" }] }]
       return ask(
         { toolCallId: `call-${++calls}`, title: "Ask", rawInput: { questions } },
@@ -174,7 +196,12 @@ const start = (id: number | undefined, prompt: ReadonlyArray<string>) => {
     case "Hang":
       return
     default:
-      return answer("I do not understand.")
+      if (!has("cursor") || !words.includes("plan it")) return answer("I do not understand.")
+      for (const merge of [false, true]) {
+        const todos = [{ id: "1", content: "Think", status: "in_progress" }]
+        write({ method: "cursor/update_todos", params: { toolCallId: "todos", todos, merge } })
+      }
+      return askAsCursor("cursor/create_plan", { name: "A plan", plan: "Think first.", todos: [] })
   }
 }
 

@@ -37,6 +37,10 @@ const decodeAsked = Schema.decodeUnknownOption(Asked)
 export const decode = (method: string, params: unknown): Asked | undefined =>
   Option.getOrUndefined(decodeAsked({ ...(typeof params === "object" ? params : {}), _tag: method }))
 
+/** What an agent asks in a way of its own. */
+export const permission = (sessionId: string, own: object): Asked | undefined =>
+  decode("session/request_permission", { sessionId, ...own })
+
 const kinds = Words.make<ApprovalKind>({
   execute: "command",
   edit: "file-change",

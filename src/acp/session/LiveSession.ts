@@ -151,7 +151,7 @@ export const reply = (live: LiveSession, id: PeerId, answer: object): Effect.Eff
 }
 
 const notified = (live: LiveSession, method: string, params: unknown): Effect.Effect<void> => {
-  const { modeOf } = live.profile
+  const { modeOf, updateOf } = live.profile
   if (method === "session/update") {
     const told = Update.ofSession(params)
     if (told?.sessionId !== live.sessionId) return apply(live, unrecognized(method, params))
@@ -164,6 +164,8 @@ const notified = (live: LiveSession, method: string, params: unknown): Effect.Ef
       ? Effect.andThen(applied, keepMode(live, update.currentModeId))
       : applied
   }
+  const own = updateOf?.(method, params)
+  if (own !== undefined) return apply(live, { _tag: "Told", update: Update.decode(own), raw: params })
   const mode = modeOf?.(method, params)
   if (mode !== undefined) return keepMode(live, mode)
   return isIgnored(live.profile, method) ? Effect.void : apply(live, unrecognized(method, params))
@@ -194,9 +196,11 @@ const requested = (
   files: Context.Context<FileSystem.FileSystem | Path.Path>,
   { id, method, params }: PeerRequest
 ): Effect.Effect<unknown> | undefined => {
-  const asked = Request.decode(method, params)
+  const { requests } = live.profile
+  const own = requests?.permissionOf(method, params)
+  const asked = own === undefined ? Request.decode(method, params) : Request.permission(live.sessionId, own)
   if (asked === undefined) return undefined
-  return Deferred.succeed(live.sign, undefined).pipe(
+  const answered: Effect.Effect<object> = Deferred.succeed(live.sign, undefined).pipe(
     Effect.andThen(byRule(live, asked)),
     Effect.flatMap((rule) =>
       rule === undefined || asked._tag !== "session/request_permission"
@@ -208,6 +212,7 @@ const requested = (
     ),
     Effect.provide(files)
   )
+  return own === undefined || requests === undefined ? answered : Effect.map(answered, requests.answerOf)
 }
 
 const byRule = (live: LiveSession, asked: Request.Asked) => {
