@@ -86,12 +86,15 @@ export const profile = (
 
 /**
  * What an agent with this profile can do at most. One that cannot be kept from reading what lies in a project is
- * started only in projects that the app trusts.
+ * started only in projects that the app trusts, and some modes of some hold only in an isolated home.
  *
  * @category getters
  * @since 0.1.0
  */
-export const capabilities = (profile: Profile): Capabilities => ({
+export const capabilities = (
+  profile: Profile,
+  { isolated = false }: Pick<Options, "isolated"> = {}
+): Capabilities => ({
   ...Adapter.least,
   compactionGate: "observe-only",
   autoCompaction: "always",
@@ -105,7 +108,9 @@ export const capabilities = (profile: Profile): Capabilities => ({
   },
   ...profile.capabilities,
   projectConfig: profile.distrust === undefined ? ["trust"] : ["trust", "instructions", "ignore"],
-  runtimeModes: Struct.keys(profile.modes)
+  runtimeModes: Struct.keys(profile.modes).filter((mode) =>
+    isolated !== false || profile.modes[mode]?.isolated !== true
+  )
 })
 
 /**
@@ -129,7 +134,7 @@ const adapterOf = ({ profile, ...options }: Configured): Adapter.Options<Needs> 
     instanceId: InstanceId.make(options.instanceId ?? profile.provider),
     profile,
     options,
-    capabilities: capabilities(profile)
+    capabilities: capabilities(profile, options)
   }
   return {
     provider: ProviderName.make(profile.provider),

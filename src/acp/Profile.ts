@@ -29,16 +29,19 @@ export type { AgentRefusal, Permission, ToolCall }
 export interface Mode {
   readonly mode?: string | undefined
   readonly answer: "ask" | "edits" | "allow" | "deny"
+  readonly launch?: Launch | undefined
+  /** It holds by files of its home (`homeFiles`), so only where that is isolated. */
+  readonly isolated?: boolean | undefined
 }
 
 /**
- * What a process is started with so that it reads nothing of an untrusted project: files in a folder of ours, variables
- * that name them (by the file's name) or hold a value, and flags.
+ * What a process is started with beside what it always has: files in a folder of ours, variables that name them (by the
+ * file's name) or hold a value, and flags.
  *
  * @category models
  * @since 0.1.0
  */
-export interface Distrust {
+export interface Launch {
   readonly files?: Readonly<Record<string, string>> | undefined
   readonly fileVariables?: Readonly<Record<string, string>> | undefined
   readonly variables?: Readonly<Record<string, string>> | undefined
@@ -93,12 +96,23 @@ export interface Profile {
   readonly variables?: Readonly<Record<string, string>> | undefined
   /** The agent's own variables that lead it into an isolated home. */
   readonly home?: Readonly<Record<string, string>> | undefined
+  /** Files that an isolated home always has, by their paths in it. */
+  readonly homeFiles?: Readonly<Record<string, string>> | undefined
   /** The way to log in that is asked for before a session. Default: none; the agent has its credentials. */
   readonly login?: string | undefined
   /**
    * How it is kept from reading an untrusted project. Without it, it is started only in projects that the app trusts.
    */
-  readonly distrust?: ((directory: string) => Distrust) | undefined
+  readonly distrust?: ((directory: string) => Launch) | undefined
+  /** What makes it read a project that the app trusts, for an agent that does not by itself. */
+  readonly trust?: Launch | undefined
+  /** Whether what the user has told the agent overrules `distrust`: then the start is refused. */
+  readonly overrules?:
+    | ((
+      directory: string,
+      variables: Readonly<Record<string, string | undefined>>
+    ) => Effect.Effect<boolean, never, FileSystem.FileSystem | Path.Path>)
+    | undefined
   /**
    * What it reads of a project, as paths in that: files of words for the model, and files and folders that change what
    * it does.
@@ -155,6 +169,8 @@ export interface Profile {
     | undefined
   /** Fields of a tool's input that change nothing of what it does. */
   readonly comments?: ReadonlyArray<string> | undefined
+  /** What supervised modes answer by themselves, for an agent that is made to ask for all: to allow it, or not to. */
+  readonly ruleOf?: ((call: ToolCall) => boolean | undefined) | undefined
   /** A permission request that is a question. */
   readonly questionsOf?: ((asked: Permission) => ReadonlyArray<Question> | undefined) | undefined
   readonly questionAnswer?: ((asked: Permission, answer: QuestionAnswer) => object) | undefined

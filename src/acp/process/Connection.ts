@@ -4,7 +4,7 @@
  * An agent may tell of a session before it answers that there is one, and of a past one after it has answered that it
  * is loaded, so frames wait for the session's listener.
  */
-import { type Duration, Effect, type Path, Schema, type Scope } from "effect"
+import { type Duration, Effect, type Path, Redacted, Schema, type Scope } from "effect"
 import type * as AgentEnvironment from "../../adapter/AgentEnvironment.ts"
 import * as AgentProcess from "../../adapter/AgentProcess.ts"
 import * as Executable from "../../adapter/Executable.ts"
@@ -20,7 +20,7 @@ import {
   LoginRequired
 } from "../../provider/AdapterError.ts"
 import type { ProcessExit } from "../../provider/ProviderAdapter.ts"
-import type { Profile } from "../Profile.ts"
+import type { Launch, Mode, Profile } from "../Profile.ts"
 import { codes } from "../protocol/Failure.ts"
 import { fitting } from "../protocol/Lenient.ts"
 import { clientCapabilities, Initialized, protocolVersion } from "../protocol/Session.ts"
@@ -95,15 +95,13 @@ export const start = Effect.fn("Acp.Connection.start")(function*(
   instanceId: InstanceId,
   profile: Profile,
   options: Options,
-  project: { readonly directory: string; readonly trusted: boolean } | undefined
+  project: { readonly directory: string; readonly trusted: boolean; readonly mode?: Mode } | undefined
 ): Effect.fn.Return<Connection, AgentStartError, Needs> {
   const executable = yield* find(instanceId, profile, { binary: options.binary })
   const { startDeadline = "60 seconds" } = options
-  const environment = yield* Environment.make(
-    profile,
-    options,
-    project === undefined || project.trusted ? undefined : profile.distrust?.(project.directory)
-  ).pipe(Effect.mapError(({ message }) => new AgentStartFailed({ instanceId, reason: "exited", stderr: message })))
+  const environment = yield* Environment.make(profile, options, launchesOf(profile, project)).pipe(
+    Effect.mapError(({ message }) => new AgentStartFailed({ instanceId, reason: "exited", stderr: message }))
+  )
   const agent = yield* AgentProcess.spawn({
     instanceId,
     executable,
@@ -200,5 +198,19 @@ export const start = Effect.fn("Acp.Connection.start")(function*(
       })
   }
 })
+
+/** Its environment without what is secret. */
+export const plainVariables = ({ variables }: Connection): Readonly<Record<string, string | undefined>> =>
+  Object.fromEntries(
+    Object.entries(variables).map(([name, value]) => [name, Redacted.isRedacted(value) ? undefined : value])
+  )
+
+const launchesOf = (profile: Profile, project: Parameters<typeof start>[3]): ReadonlyArray<Launch> => {
+  if (project === undefined) return []
+  const { directory, mode, trusted } = project
+  return [trusted ? profile.trust : profile.distrust?.(directory), mode?.launch].filter((launch) =>
+    launch !== undefined
+  )
+}
 
 const earlyFrames = 1000

@@ -1,13 +1,13 @@
 /**
  * What an agent's process is started with: the variables that a program of this user needs, the agent's own and those
- * that the app names, and no other of this process. In a project that the app does not trust, also what keeps the agent
- * from reading it.
+ * that the app names, and no other of this process. Beside them what makes the session's mode hold, and what keeps the
+ * agent from reading a project that the app does not trust.
  */
 import { Effect, type FileSystem, Path, type Scope } from "effect"
 import type { PlatformError } from "effect/PlatformError"
 import * as AgentEnvironment from "../../adapter/AgentEnvironment.ts"
 import * as IsolatedHome from "../../adapter/IsolatedHome.ts"
-import type { Distrust, Profile } from "../Profile.ts"
+import type { Launch, Profile } from "../Profile.ts"
 
 export interface EnvironmentOptions {
   /**
@@ -39,22 +39,25 @@ export interface Environment {
 export const make = Effect.fnUntraced(function*(
   profile: Profile,
   options: EnvironmentOptions,
-  distrust: Distrust | undefined
+  launches: ReadonlyArray<Launch>
 ): Effect.fn.Return<Environment, PlatformError, FileSystem.FileSystem | Path.Path | Scope.Scope> {
   const inherited = AgentEnvironment.pick([...AgentEnvironment.base, ...profile.inherit, ...options.inherit ?? []])
   const { isolated = false } = options
   const home = isolated === false ? {} : yield* homeOf(profile, isolated === true ? {} : isolated)
-  const kept = distrust === undefined ? {} : yield* filesOf(distrust)
+  const launched = yield* Effect.forEach(launches, launchedWith)
   return {
-    variables: { ...inherited, ...profile.variables, ...home, ...options.env, ...distrust?.variables, ...kept },
-    flags: distrust?.flags ?? [],
+    variables: Object.assign(
+      { ...inherited, ...profile.variables, ...home, ...options.env },
+      ...launched.map(({ variables }) => variables)
+    ),
+    flags: launched.flatMap(({ flags }) => flags),
     secrets: AgentEnvironment.secrets(inherited, options.env),
     redact: AgentEnvironment.redactor(inherited, options.env)
   }
 })
 
 const homeOf = Effect.fnUntraced(function*(
-  { home = {} }: Profile,
+  { home = {}, homeFiles }: Profile,
   { files, folder }: Exclude<EnvironmentOptions["isolated"], boolean | undefined>
 ) {
   const path = yield* Path.Path
@@ -62,15 +65,22 @@ const homeOf = Effect.fnUntraced(function*(
     ...(folder === undefined ? {} : { folder: path.resolve(folder) }),
     variables: home,
     folders: ["tmp"],
-    files
+    files: { ...files, ...homeFiles }
   })
   return { ...made.variables, TMPDIR: path.join(made.folder, "tmp") }
 })
 
 /** Not in the agent's home: it could change them there. */
-const filesOf = Effect.fnUntraced(function*({ files = {}, fileVariables = {} }: Distrust) {
+const launchedWith = Effect.fnUntraced(function*(
+  { fileVariables = {}, files = {}, flags = [], variables = {} }: Launch
+) {
+  if (Object.keys(files).length === 0) return { variables, flags }
   const path = yield* Path.Path
   const folder = yield* AgentEnvironment.privateFolder("effect-coding-agents-acp-")
   for (const [name, content] of Object.entries(files)) yield* AgentEnvironment.privateFile(folder, name, content)
-  return Object.fromEntries(Object.entries(fileVariables).map(([name, file]) => [name, path.join(folder, file)]))
+  const named = Object.entries(fileVariables).map(([name, file]) => [name, path.join(folder, file)])
+  return {
+    variables: { ...variables, ...Object.fromEntries(named) },
+    flags
+  }
 })

@@ -3,12 +3,14 @@
  *
  * **Gotchas**
  *
- * It asks only for what it takes for dangerous, `touch` for example it runs unasked. So it has no mode but
- * `full-access`.
+ * By itself it asks only for what it takes for dangerous; `touch` for example it runs unasked. A `PreToolUse` hook in its
+ * home has it ask for every call, so it has supervised modes where its home is isolated, and elsewhere no mode but
+ * `full-access`. In them it reads and searches, and starts no subagents. A hook that fails blocks nothing: this one is an
+ * `echo` that has ten minutes.
  *
  * @since 0.1.0
  */
-import { Schema } from "effect"
+import { Effect, FileSystem, Path, Schema } from "effect"
 import type { Usage } from "../../domain/Usage.ts"
 import * as Acp from "../Acp.ts"
 import * as Profile from "../Profile.ts"
@@ -37,6 +39,33 @@ const usageOf = (frame: unknown): Usage | undefined => {
   }
 }
 
+/** It asks for every call, whatever its settings allow. Hooks of a plugin (`--plugin-dir`) were seen not to run. */
+const hook = JSON.stringify({
+  hooks: { PreToolUse: [{ hooks: [{ type: "command", command: "echo '{\"decision\":\"ask\"}'", timeout: 600 }] }] }
+})
+
+const supervised = { launch: { variables: { GROK_SUBAGENTS: "0" } }, isolated: true }
+
+/** Its own tools that change nothing and reach no network, and those that start other agents. */
+const harmless = new Set<string | undefined>(["read_file", "list_dir", "grep", "todo_write"])
+const delegating = new Set<string | undefined>(["spawn_subagent", "workflow"])
+
+const toolOf = ({ _meta }: Profile.ToolCall) => Profile.textIn(_meta, "x.ai/tool", "name")
+
+/** The user has told it to trust the directory, or one that holds it. */
+const overrules: Exclude<Profile.Profile["overrules"], undefined> = Effect.fnUntraced(
+  function*(directory, { GROK_HOME, HOME = "" }) {
+    const fs = yield* FileSystem.FileSystem
+    const path = yield* Path.Path
+    const file = path.join(GROK_HOME ?? path.join(HOME, ".grok"), "trusted_folders.toml")
+    const trusted = yield* Effect.orElseSucceed(fs.readFileString(file), () => "")
+    for (let folder = directory;; folder = path.dirname(folder)) {
+      if (trusted.includes(JSON.stringify(folder)) || trusted.includes(`'${folder}'`)) return true
+      if (path.dirname(folder) === folder) return false
+    }
+  }
+)
+
 /**
  * @category constants
  * @since 0.1.0
@@ -51,7 +80,21 @@ export const profile: Profile.Profile = {
   },
   inherit: ["GROK_*", "XAI_API_KEY"],
   home: { GROK_HOME: "grok" },
-  modes: { "full-access": { answer: "allow" } },
+  homeFiles: { "grok/hooks/effect-coding-agents.json": hook },
+  // It trusts no folder until it is told so.
+  distrust: () => ({ variables: { GROK_FOLDER_TRUST: "1" } }),
+  trust: { variables: { GROK_FOLDER_TRUST: "0" } },
+  overrules,
+  project: {
+    instructions: ["AGENTS.md", "CLAUDE.md"],
+    settings: [".grok", ".claude", ".cursor", ".mcp.json"]
+  },
+  modes: {
+    "read-only": { answer: "deny", ...supervised },
+    "approval-required": { answer: "ask", ...supervised },
+    "auto-accept-edits": { answer: "edits", ...supervised },
+    "full-access": { answer: "allow" }
+  },
   // It connects to them while a first turn runs already, which cannot use them.
   setup: { mcpServers: "never" },
   capabilities: { attachments: true },
@@ -61,7 +104,8 @@ export const profile: Profile.Profile = {
   usageOf,
   commandOf: ({ rawInput }) => Profile.textIn(rawInput, "command"),
   comments: ["description"],
-  toolOf: ({ _meta }) => Profile.textIn(_meta, "x.ai/tool", "name"),
+  toolOf,
+  ruleOf: (call) => harmless.has(toolOf(call)) ? true : delegating.has(toolOf(call)) ? false : undefined,
   ignored: ["_x.ai/*"]
 }
 

@@ -65,7 +65,7 @@ const toQuestion = ({ header, multiSelect, options, question }: typeof Asked.Typ
 const ModeUpdate = Schema.decodeUnknownOption(Schema.Struct({ currentModeId: Schema.String }))
 
 /** By the rules of trust, of which we bring our own: the user's say nothing of a directory that they do not name. */
-const distrust = (directory: string): Profile.Distrust => ({
+const distrust = (directory: string): Profile.Launch => ({
   files: {
     "settings.json": JSON.stringify({ security: { folderTrust: { enabled: true } } }),
     "trustedFolders.json": JSON.stringify({ [directory]: "DO_NOT_TRUST" })

@@ -218,6 +218,8 @@ const requested = (
 const byRule = (live: LiveSession, asked: Request.Asked) => {
   if (asked._tag !== "session/request_permission") return Effect.undefined
   const { call } = aboutOf(live.state, asked.toolCall)
+  const rule = live.mode.answer === "allow" ? undefined : live.profile.ruleOf?.(call)
+  if (rule !== undefined) return Effect.succeed(rule)
   return live.profile.questionsOf?.({ ...asked, toolCall: call }) === undefined
     ? Rule.byRule(live.mode, live.directory, call)
     : Effect.undefined

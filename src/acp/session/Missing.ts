@@ -3,10 +3,10 @@
  * lists its sessions and this one is not among them, else by what its profile makes of the error, or of its files.
  * Never by words.
  */
-import { Effect, type FileSystem, type Path, Redacted } from "effect"
+import { Effect, type FileSystem, type Path } from "effect"
 import type { SessionId } from "../../domain/Ids.ts"
 import { type AgentError, SessionMissing } from "../../provider/AdapterError.ts"
-import type { Connection } from "../process/Connection.ts"
+import { type Connection, plainVariables } from "../process/Connection.ts"
 import type { AgentRefusal, Profile } from "../Profile.ts"
 import { codes } from "../protocol/Failure.ts"
 import { fitting } from "../protocol/Lenient.ts"
@@ -31,14 +31,10 @@ export const prove = Effect.fnUntraced(function*(
     const listed = yield* isListed(connection, sessionId, directory)
     return listed ? undefined : missing({ listed })
   }
-  const gone = profile.proveMissing !== undefined && (yield* profile.proveMissing(sessionId, plain(connection)))
+  const gone = profile.proveMissing !== undefined &&
+    (yield* profile.proveMissing(sessionId, plainVariables(connection)))
   return gone ? missing({ files: "none" }) : undefined
 })
-
-const plain = ({ variables }: Connection) =>
-  Object.fromEntries(
-    Object.entries(variables).map(([name, value]) => [name, Redacted.isRedacted(value) ? undefined : value])
-  )
 
 const maxPages = 1000
 

@@ -8,6 +8,7 @@ import { ProviderName, type RequestId } from "../../domain/Ids.ts"
 import { PolicyUnenforceable, RequestGone } from "../../provider/AdapterError.ts"
 import type { Capabilities, ProviderSession, StartInput, StartSessionError } from "../../provider/ProviderAdapter.ts"
 import * as Connection from "../process/Connection.ts"
+import type { Profile } from "../Profile.ts"
 import { cursorOf } from "../protocol/Cursor.ts"
 import * as Request from "../protocol/Request.ts"
 import type { Asked } from "../protocol/Request.ts"
@@ -33,13 +34,20 @@ export const make = Effect.fn("Acp.startSession")(function*(
   const { directory, runtimeMode } = input
   const provider = ProviderName.make(profile.provider)
   const mode = profile.modes[runtimeMode]
-  if (mode === undefined) return yield* new PolicyUnenforceable({ instanceId, runtimeMode, effective: profile.modes })
+  if (mode === undefined || !capabilities.runtimeModes.includes(runtimeMode)) {
+    return yield* new PolicyUnenforceable({ instanceId, runtimeMode, effective: profile.modes })
+  }
   yield* Setup.check(instanceId, profile, input)
+  const trusted = input.projectConfig === "trust"
   const past = yield* SessionStart.pastOf({ instanceId }, profile, input)
   const connection = yield* Connection.start(instanceId, profile, Setup.withVariables(options, input.setup), {
     directory,
-    trusted: input.projectConfig === "trust"
+    trusted,
+    mode
   })
+  if (!trusted && (yield* overruled(profile, connection, directory))) {
+    return yield* new PolicyUnenforceable({ instanceId, runtimeMode, effective: { trusts: directory } })
+  }
   const started = yield* SessionStart.start(connection, profile, mode, input, past)
   const project = yield* Project.read(profile, input)
   const live = yield* LiveSession.open({
@@ -101,3 +109,6 @@ export const make = Effect.fn("Acp.startSession")(function*(
     answerElicitation: (requestId, answer) => answered(requestId, answer, () => Request.elicitationAnswer(answer))
   })
 })
+
+const overruled = ({ overrules }: Profile, connection: Connection.Connection, directory: string) =>
+  overrules === undefined ? Effect.succeed(false) : overrules(directory, Connection.plainVariables(connection))

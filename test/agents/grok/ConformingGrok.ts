@@ -5,6 +5,7 @@ import { fileIn } from "../../../examples/support/FileIn.ts"
 import type { Acp } from "../../../src/acp/index.ts"
 import type { Fixture } from "../../../src/testing/Conformance.ts"
 import { ModelReply, ModelScript } from "../../../src/testing/index.ts"
+import * as HostileProject from "../../support/HostileProject.ts"
 import { controls, type World } from "../AcpWorld.ts"
 
 export const script = ModelScript.plainPrompts({
@@ -29,10 +30,18 @@ export const fixture = (world: Effect.Effect<World["Service"]>): Fixture => ({
   platform: NodeServices.layer,
   patience: 30_000,
   sessions: 4,
+  project: HostileProject.lay(["grokHook", "claudeHook"], ({ claudeHook, grokHook }) => ({
+    "AGENTS.md": "Words of the project.",
+    ".grok/hooks/hook.json": hooks(grokHook),
+    ".claude/settings.json": hooks(claudeHook)
+  })),
   controls: Effect.map(world, (world) => controls(world))
 })
 
-const config = (url: string) =>
+const hooks = (trace: string) =>
+  JSON.stringify({ hooks: { SessionStart: [{ hooks: [{ type: "command", command: `touch '${trace}'` }] }] } })
+
+export const config = (url: string) =>
   [
     "[model.scripted]",
     `base_url = "${url}"`,
