@@ -27,7 +27,9 @@ export interface Opened extends Pick<OpenCodeConnection, "call" | "listening" | 
   readonly directory: string
   /** Creates a session in the workspace and answers its id. */
   readonly createSession: Effect.Effect<string>
-  /** Sends a prompt; answers once the server has it. */
+  /** Changes nothing of a session; OpenCode tells of it. */
+  readonly touch: (sessionID: string) => Effect.Effect<void>
+  /** Sends a prompt once the event stream carries what becomes of it; answers once the server has it. */
   readonly prompt: (sessionID: string, text: string) => Effect.Effect<void>
 }
 
@@ -55,16 +57,29 @@ export const open = Effect.fnUntraced(function*(
     directory,
     (client, signal) => client.session.create({ title: "test" }, { signal })
   ).pipe(Effect.map(({ id }) => id), Effect.orDie)
+  const touch = (sessionID: string) =>
+    call(
+      "session.update",
+      directory,
+      (client, signal) => client.session.update({ sessionID, permission: [] }, { signal })
+    ).pipe(Effect.asVoid, Effect.orDie)
   const prompt = (sessionID: string, text: string) =>
     call(
       "session.promptAsync",
       directory,
       (client, signal) => client.session.promptAsync({ sessionID, parts: [{ type: "text", text }] }, { signal })
-    ).pipe(
-      Effect.asVoid,
-      Effect.orDie
-    )
-  return { server, call, listening, subscribe, model, directory, createSession, prompt }
+    ).pipe(Effect.asVoid, Effect.orDie)
+  return {
+    server,
+    call,
+    listening,
+    subscribe,
+    model,
+    directory,
+    createSession,
+    touch,
+    prompt: (sessionID, text) => Effect.andThen(listening(touch(sessionID)), prompt(sessionID, text))
+  }
 })
 
 /** An empty folder with its real path, removed when the scope closes. */
