@@ -18,20 +18,23 @@ const entries = Effect.fnUntraced(function*({ cli, sessionId }: LiveSession) {
 /** How long the file may take to have what the stream has shown. */
 const patience = 3000
 
-/** Waits until the file has the last message that the stream has shown. What is not there in time is read without it. */
+/**
+ * The lines of the file, once it has the last message that the stream has shown; and whether it has: what is not there in time
+ * is read without it.
+ */
 export const caughtUp = Effect.fnUntraced(function*(live: LiveSession) {
   const { lastMessage } = live
   const begun = yield* Clock.currentTimeMillis
   while (true) {
     const all = yield* entries(live)
     const isThere = lastMessage === undefined || all.some(({ line }) => line.uuid === lastMessage)
-    if (isThere || (yield* Clock.currentTimeMillis) - begun > patience) return all
+    if (isThere || (yield* Clock.currentTimeMillis) - begun > patience) return { all, isWhole: isThere }
     yield* Effect.sleep("25 millis")
   }
 })
 
 export const read = Effect.fnUntraced(function*(live: LiveSession) {
-  const all = yield* caughtUp(live)
+  const { all } = yield* caughtUp(live)
   const { sessionId, cli: { version } } = live
   const history: ProviderHistory = {
     format: `claude/${version}`,
@@ -111,7 +114,7 @@ const itemsOf = (
 }
 
 export const evidence = Effect.fnUntraced(function*(live: LiveSession, { ref }: TurnPlace) {
-  const all = yield* caughtUp(live)
+  const { all } = yield* caughtUp(live)
   const at = all.findIndex(({ line }) => line.uuid === ref && line.type === "user")
   const evidence: TurnEvidence = ref === undefined || at === -1
     ? { outcome: "never-delivered", items: [] }

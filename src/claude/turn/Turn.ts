@@ -72,6 +72,8 @@ export const reduce = (state: State, input: Input, at: number): Step => {
       return TurnRequests.withdrawn(state, input.key)
     case "Compacting":
       return TurnCompaction.begins(state, input.trigger)
+    case "Behind":
+      return TurnReports.warning(state, "history-behind")
     case "Decided":
       return TurnCompaction.decided(state, input.verdict)
     case "Summarized":

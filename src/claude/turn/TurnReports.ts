@@ -30,7 +30,7 @@ export const report = (state: State, frame: Frame, at: number): Step => {
     case "system/commands_changed":
       return step(state, [{ _tag: "OffersChanged" }])
     case "system/session_writes_lost":
-      return warning(state, "session-writes-lost", undefined)
+      return warning(state, "session-writes-lost")
     case "Unrecognized":
       return step(state, [{ _tag: "Unrecognized", ...place(state), type: frame.type, raw: frame.raw }])
     default:
@@ -91,5 +91,5 @@ export const otherClient = (state: State, items: ReadonlyArray<Item>): Step => {
 const message =
   "Another program worked with this session. Claude has no lock on it: where both do, one of the two branches is lost."
 
-const warning = (state: State, code: string, message: string | null | undefined): Step =>
+export const warning = (state: State, code: string, message?: string | null): Step =>
   step(state, [{ _tag: "Warning", ...place(state), code, ...(message == null ? {} : { message }) }])

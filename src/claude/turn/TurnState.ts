@@ -105,6 +105,8 @@ export type Input =
   | { readonly _tag: "Settled"; readonly requestId: RequestId }
   | { readonly _tag: "Withdrawn"; readonly key: string }
   | { readonly _tag: "Compacting"; readonly trigger: Compaction["trigger"] }
+  /** The session's file lacks what the stream has shown. */
+  | { readonly _tag: "Behind" }
   | { readonly _tag: "Decided"; readonly verdict: CompactionVerdict }
   | { readonly _tag: "Summarized"; readonly summary: string | undefined }
 
