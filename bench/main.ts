@@ -26,6 +26,7 @@ const measurements: Readonly<Record<string, () => Promise<{ readonly measure: Me
   "turn-on-opencode": () => import("./TurnOnOpenCode.ts"),
   "events-on-opencode": () => import("./EventsOnOpenCode.ts"),
   "turn-on-codex": () => import("./TurnOnCodex.ts"),
+  "turn-on-claude": () => import("./TurnOnClaude.ts"),
   "turn-on-acp": () => import("./TurnOnAcp.ts"),
   "follow-up-on-codex": () => import("./FollowUpOnCodex.ts"),
   "sessions-on-codex": () => import("./SessionsOnCodex.ts"),
