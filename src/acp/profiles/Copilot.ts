@@ -34,6 +34,8 @@ export const profile: Profile.Profile = {
     install: "npm install -g @github/copilot@1.0.102",
     signIn: "copilot login"
   },
+  // The user's own would have it ask for nothing, in every mode, and trust the directory.
+  variables: { COPILOT_ALLOW_ALL: "false" },
   inherit: ["COPILOT_*", "GH_TOKEN", "GITHUB_TOKEN"],
   modes: {
     "read-only": { mode, answer: "deny" },
