@@ -30,7 +30,12 @@ export const fixture = (world: Effect.Effect<World["Service"]>): Fixture => ({
   platform: NodeServices.layer,
   patience: 30_000,
   sessions: 4,
-  project: HostileProject.lay(["grokHook", "claudeHook"], ({ claudeHook, grokHook }) => ({
+  project: HostileProject.lay(["server", "grokHook", "claudeHook"], ({ claudeHook, grokHook, server }) => ({
+    // It runs hooks of a work tree alone.
+    ".git/HEAD": "ref: refs/heads/main\n",
+    ".git/objects/info/none": "",
+    ".git/refs/heads/none": "",
+    ".grok/config.toml": `[mcp_servers.hostile]\ncommand = "touch"\nargs = ["${server}"]\n`,
     "AGENTS.md": "Words of the project.",
     ".grok/hooks/hook.json": hooks(grokHook),
     ".claude/settings.json": hooks(claudeHook)
