@@ -27,11 +27,11 @@ describe("Grok's profile", () => {
       const fs = yield* FileSystem.FileSystem
       const home = yield* fs.makeTempDirectoryScoped()
       const file = (yield* Path.Path).join(home, "trusted_folders.toml")
-      yield* fs.writeFileString(file, "[folders.\"/work/app\"]\ntrusted = true\n")
+      yield* fs.writeFileString(file, "[folders.\"/srv/app\"]\ntrusted = true\n")
       const overruled = (directory: string) =>
         Grok.profile.overrules?.(directory, { GROK_HOME: home }) ?? Effect.succeed(false)
       assert.deepStrictEqual(
-        yield* Effect.forEach(["/work/app", "/work/app/src", "/work", "/work/apples"], overruled),
+        yield* Effect.forEach(["/srv/app", "/srv/app/src", "/srv", "/srv/apples"], overruled),
         [true, true, false, false]
       )
     }).pipe(Effect.scoped, Effect.provide(NodeServices.layer)))
