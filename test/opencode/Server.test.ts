@@ -1,5 +1,6 @@
 import { assert, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, FileSystem, Option, Path, Redacted, Schema, Scope, Stream } from "effect"
+import { createServer, type Server as Listener } from "node:net"
 import * as Binary from "../../src/opencode/server/Binary.ts"
 import * as Server from "../../src/opencode/server/Server.ts"
 import { ModelReply, ModelScript } from "../../src/testing/index.ts"
@@ -48,6 +49,36 @@ const script = Effect.fnUntraced(function*(lines: string, mode = 0o755) {
 
 const start = (binary: string, options: Partial<Server.ManagedOptions> = {}) =>
   Effect.scoped(Server.managed({ instanceId, binary, stopDeadline: "1 second", ...options }))
+
+it.live(
+  "P4 opencode: a port that another process takes before the server does costs it an attempt and no start",
+  () =>
+    Effect.gen(function*() {
+      const fs = yield* FileSystem.FileSystem
+      const folder = yield* workspace
+      const [asked, taken] = [`${folder}/asked`, `${folder}/taken`]
+      const real = yield* Binary.find({ instanceId })
+      const binary = yield* script(
+        `#!/bin/sh\necho "$@" >>'${asked}'\nwhile [ ! -e '${taken}' ]; do sleep 0.05; done\nexec '${real}' "$@"\n`
+      )
+      const ports = Effect.map(
+        Effect.orElseSucceed(fs.readFileString(asked), () => ""),
+        (text) => Array.from(text.matchAll(/--port (\d+)\n/g), ([, port]) => Number(port))
+      )
+      const starting = yield* Effect.forkChild(start(binary, { isolated: true }))
+      const [first = 0] = yield* Effect.repeat(ports, { until: (all) => all.length > 0 })
+      yield* Effect.acquireRelease(
+        Effect.callback<Listener>((resume) => {
+          const thief = createServer().listen(first, "127.0.0.1", () => resume(Effect.succeed(thief)))
+        }),
+        (thief) => Effect.callback<void>((resume) => void thief.close(() => resume(Effect.void)))
+      )
+      yield* fs.writeFileString(taken, "")
+      const server = yield* Fiber.join(starting)
+      assert.deepStrictEqual(yield* ports, [first, Number(new URL(server.baseUrl).port)])
+    }).pipe(Effect.scoped, Effect.provide(platform)),
+  slow
+)
 
 it.live("P10 opencode: closing the scope ends the server and the command that it runs", () =>
   Effect.gen(function*() {

@@ -64,15 +64,33 @@ export const managed = Effect.fn("OpenCode.Server.managed")(function*(
   AgentProcess.Needs | Path.Path
 > {
   const { instanceId } = options
+  const executable = yield* Binary.find(options)
+  const environment = yield* Environment.make(options).pipe(Effect.mapError(notStarted(instanceId)))
+  const attempt = (left: number): ReturnType<typeof start> =>
+    // With `--port 0` OpenCode prefers 4096, so a new server would meet kept-alive connections of the one before it.
+    Effect.flatMap(freePort, (port) =>
+      Effect.catch(start(options, executable, environment, port), (error) =>
+        // Another process may take the port before the server does, which then ends (1.18.33).
+        left === 0 || error._tag !== "AgentStartFailed" || error.reason !== "exited"
+          ? Effect.fail(error)
+          : Effect.flatMap(isFree(port), (free) => free ? Effect.fail(error) : attempt(left - 1))))
+  return yield* attempt(3)
+})
+
+const start = Effect.fnUntraced(function*(
+  options: ManagedOptions,
+  executable: string,
+  { folder, password, redact, remains, secrets, variables }: Environment.Environment,
+  port: number
+): Effect.fn.Return<
+  RunningServer,
+  AgentStartError,
+  AgentProcess.Needs | Path.Path
+> {
+  const { instanceId } = options
   const startDeadline = options.startDeadline ?? Duration.seconds(30)
   const stopDeadline = options.stopDeadline ?? Duration.seconds(5)
-  const executable = yield* Binary.find(options)
-  const { folder, password, redact, remains, secrets, variables } = yield* Environment.make(options).pipe(
-    Effect.mapError(notStarted(instanceId))
-  )
   let endpoint: Endpoint | undefined
-  // With `--port 0` OpenCode prefers 4096, so a new server would meet kept-alive connections of the one before it.
-  const port = yield* freePort
   const agent = yield* AgentProcess.spawn({
     instanceId,
     executable,
@@ -155,6 +173,13 @@ const freePort = Effect.callback<number>((resume) => {
     server.close(() => resume(Effect.succeed(typeof address === "object" && address !== null ? address.port : 0)))
   })
 })
+
+const isFree = (port: number) =>
+  Effect.callback<boolean>((resume) => {
+    const server = createServer()
+    server.once("error", () => resume(Effect.succeed(false)))
+    server.listen(port, "127.0.0.1", () => server.close(() => resume(Effect.succeed(true))))
+  })
 
 const readyLine = /listening on (http:\/\/\S+)\r?\n/
 
