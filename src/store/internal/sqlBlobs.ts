@@ -23,9 +23,10 @@ const partBytes = 64 * 1024
 
 const later = "DO UPDATE SET seq = excluded.seq WHERE eca_blob_refs.seq < excluded.seq"
 
+/** Of nothing there is no part: SQLite in Node 22 takes empty bytes for none. */
 const writeOne = (sql: SqlClient.SqlClient, { content, sha256 }: Blob): Written =>
   Effect.forEach(
-    Array.from({ length: Math.max(1, Math.ceil(content.length / partBytes)) }, (_, part) => part),
+    Array.from({ length: Math.ceil(content.length / partBytes) }, (_, part) => part),
     (part) => {
       const body = content.subarray(part * partBytes, (part + 1) * partBytes)
       return sql`INSERT INTO eca_blobs ${sql.insert({ sha256, part, body })} ON CONFLICT (sha256, part) DO NOTHING`
@@ -85,11 +86,11 @@ export const read = (
   sha256: string
 ): Written<Option.Option<Uint8Array>> =>
   Effect.map(
-    sql<{ readonly bytes: BigIntColumn; readonly body: Uint8Array }>`SELECT r.bytes, b.body FROM eca_blob_refs r
-      JOIN eca_blobs b ON b.sha256 = r.sha256
+    sql<{ readonly bytes: BigIntColumn; readonly body: Uint8Array | null }>`SELECT r.bytes, b.body FROM eca_blob_refs r
+      LEFT JOIN eca_blobs b ON b.sha256 = r.sha256
       WHERE r.thread_id = ${threadId} AND r.sha256 = ${sha256} ORDER BY b.part`,
     (rows) => {
-      const content = Buffer.concat(rows.map(({ body }) => body))
+      const content = Buffer.concat(rows.flatMap(({ body }) => body === null ? [] : [body]))
       return rows[0] !== undefined && content.length === toNumber(rows[0].bytes)
         ? Option.some(new Uint8Array(content))
         : Option.none()
