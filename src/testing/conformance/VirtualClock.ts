@@ -5,7 +5,8 @@
  *
  * What the process waits for is asked of Node: requests to files and the network, child processes, sockets and servers.
  * Those that were there before do not count. Node does not tell of compression, of cryptography in its thread pool, or of
- * an import: see {@link real}. Timers of Node do not count, because a test runner has its own: an agent that waits by
+ * an import: see {@link real}. Node 26.12 is silent about a request to a file for moments of its life, so there a wait for
+ * one may be overtaken. Timers of Node do not count, because a test runner has its own: an agent that waits by
  * them and not by the Clock is overtaken.
  */
 import { Clock, Duration, Effect } from "effect"
