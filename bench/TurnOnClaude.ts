@@ -16,6 +16,7 @@ import { alternate, figure, millis, repeat } from "./support/Figure.ts"
 import * as MockHost from "./support/MockHost.ts"
 import * as OpenCodeHost from "./support/OpenCodeHost.ts"
 import * as RawClaude from "./support/RawClaude.ts"
+import * as TurnFigures from "./support/TurnFigures.ts"
 
 const sessions = 4
 
@@ -63,30 +64,7 @@ export const measure = Effect.gen(function*() {
   }))
   const rates = yield* alternate({ warmup: 1, measured: 8 }, ours, byHand)
   return [
-    figure({
-      name: "turn of one chunk, Claude",
-      unit: "ms",
-      ours: turns.a,
-      raw: turns.b,
-      goal: {
-        text: "within 1.5 ms and 1.05x of raw",
-        met: ({ ours, ratio, raw }) => ours - raw <= 1.5 && ratio <= 1.05
-      }
-    }),
-    figure({
-      name: "deltas to one subscriber, Claude",
-      unit: "events/s",
-      more: true,
-      ours: rates.a,
-      raw: rates.b,
-      goal: { text: "0.95x of raw, none lost", met: ({ ratio }) => ratio >= 0.95 && lost === 0 }
-    }),
-    figure({
-      name: "characters lost, Claude",
-      unit: "characters",
-      ours: [lost],
-      goal: { text: "0", met: ({ ours }) => ours === 0 }
-    }),
+    ...TurnFigures.figures("Claude", { turns, rates, lost }),
     figure({
       name: `resident share of a Claude, one of ${sessions} live sessions`,
       unit: "MB",

@@ -7,10 +7,11 @@ import { Context, Effect, Layer } from "effect"
 import { ProviderService } from "../src/index.ts"
 import * as CodexHost from "./support/CodexHost.ts"
 import * as Deltas from "./support/Deltas.ts"
-import { alternate, figure, millis, repeat } from "./support/Figure.ts"
+import { alternate, millis, repeat } from "./support/Figure.ts"
 import * as MockHost from "./support/MockHost.ts"
 import * as OpenCodeHost from "./support/OpenCodeHost.ts"
 import * as RawCodex from "./support/RawCodex.ts"
+import * as TurnFigures from "./support/TurnFigures.ts"
 
 export const measure = Effect.gen(function*() {
   const model = yield* OpenCodeHost.model
@@ -44,30 +45,5 @@ export const measure = Effect.gen(function*() {
     return Deltas.rate(yield* millis(Effect.promise(() => raw.runTurn(thread, Deltas.prompt))))
   })
   const rates = yield* alternate({ warmup: 1, measured: 8 }, ours, byHand)
-  return [
-    figure({
-      name: "turn of one chunk, Codex",
-      unit: "ms",
-      ours: turns.a,
-      raw: turns.b,
-      goal: {
-        text: "within 1.5 ms and 1.05x of raw",
-        met: ({ ours, ratio, raw }) => ours - raw <= 1.5 && ratio <= 1.05
-      }
-    }),
-    figure({
-      name: "deltas to one subscriber, Codex",
-      unit: "events/s",
-      more: true,
-      ours: rates.a,
-      raw: rates.b,
-      goal: { text: "0.95x of raw, none lost", met: ({ ratio }) => ratio >= 0.95 && lost === 0 }
-    }),
-    figure({
-      name: "characters lost, Codex",
-      unit: "characters",
-      ours: [lost],
-      goal: { text: "0", met: ({ ours }) => ours === 0 }
-    })
-  ]
+  return TurnFigures.figures("Codex", { turns, rates, lost })
 })

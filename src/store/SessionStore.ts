@@ -183,7 +183,7 @@ export class SessionStore extends Context.Service<SessionStore, {
     readonly turnIds: ReadonlyArray<TurnId>
     readonly itemIds: ReadonlyArray<ItemId>
   }) => Effect.Effect<ReadonlyArray<ThreadEvent>, StoreFailed>
-  /** The bytes of this hash that an event of the thread names; nothing if none does, whoever else has them. */
+  /** The bytes of this hash that an event of the thread names; nothing if none does, though another thread may have them. */
   readonly readBlob: (threadId: ThreadId, sha256: string) => Effect.Effect<Option.Option<Uint8Array>, StoreFailed>
   /** The `ThreadRewound` of a thread, in order. */
   readonly rewinds: (threadId: ThreadId) => Effect.Effect<ReadonlyArray<ThreadEvent>, StoreFailed>

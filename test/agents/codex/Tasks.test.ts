@@ -49,9 +49,14 @@ layer(CodexSessions.layer({}, script), { timeout: "60 seconds", excludeTestServi
       const tasks = driven.seen.flatMap((event) =>
         event._tag === "TaskStarted" || event._tag === "TaskEnded" ? [event.task] : []
       )
+      const [call] = items(driven, "ToolCall")
+      assert.deepInclude(call, { kind: "subagent" })
+      // The path of the subagent in Codex's tree of agents.
+      const name = call?.detail?._tag === "Subagent" ? call.detail.name : undefined
+      assert.match(name ?? "", /^\/[a-z]+\/helper$/)
       assert.deepStrictEqual(tasks.map(({ kind, status, title }) => [kind, status, title]), [
-        ["subagent", "running", "/root/helper"],
-        ["subagent", "completed", "/root/helper"]
+        ["subagent", "running", name],
+        ["subagent", "completed", name]
       ])
       assert.strictEqual(tasks[1]?.usage?.output, 10)
       // Two calls of its model by the subagent, and three of the turn's own.
