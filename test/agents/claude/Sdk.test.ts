@@ -9,6 +9,7 @@ import { fileURLToPath, pathToFileURL } from "node:url"
 import * as Cursor from "../../../src/claude/protocol/Cursor.ts"
 import * as Transcript from "../../../src/claude/session/Transcript.ts"
 import { Conformance } from "../../../src/testing/index.ts"
+import { compileSettings } from "../../support/CompileSettings.ts"
 import { onClaude } from "./OnClaude.ts"
 
 const { Bench: { listen }, Check: { equal } } = Conformance
@@ -68,22 +69,7 @@ const moved = held(["gone"]).replace(
   | { type: "rate_limit_event"; rate_limit_info: { status: number } }>>`
 )
 
-const settings = JSON.stringify({
-  compilerOptions: {
-    strict: true,
-    exactOptionalPropertyTypes: true,
-    noEmit: true,
-    target: "esnext",
-    module: "esnext",
-    moduleResolution: "bundler",
-    allowImportingTsExtensions: true,
-    skipLibCheck: true,
-    types: ["node"],
-    typeRoots: [`${root}node_modules/@types`],
-    paths: { sdk: [`${sdk}/sdk.d.ts`] }
-  },
-  include: ["check.ts"]
-})
+const settings = compileSettings({ sdk: [`${sdk}/sdk.d.ts`] })
 
 const run = Effect.fnUntraced(function*(args: ReadonlyArray<string>, variables: Record<string, string> = {}) {
   const child = yield* ChildProcess.make(execPath, args, { env: variables, extendEnv: true, stdin: "ignore" })

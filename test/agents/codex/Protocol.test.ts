@@ -6,6 +6,7 @@ import { ChildProcess } from "effect/process"
 import { fileURLToPath } from "node:url"
 import * as Binary from "../../../src/codex/process/Binary.ts"
 import { InstanceId } from "../../../src/domain/Ids.ts"
+import { compileSettings } from "../../support/CompileSettings.ts"
 
 const root = fileURLToPath(new URL("../../../", import.meta.url))
 
@@ -45,21 +46,7 @@ const moved = held.replace(
   | { method: "turn/diff/updated"; params: { turnId: string; diff: number } }>`
 )
 
-const settings = JSON.stringify({
-  compilerOptions: {
-    strict: true,
-    exactOptionalPropertyTypes: true,
-    noEmit: true,
-    target: "esnext",
-    module: "esnext",
-    moduleResolution: "bundler",
-    allowImportingTsExtensions: true,
-    skipLibCheck: true,
-    types: ["node"],
-    typeRoots: [`${root}node_modules/@types`]
-  },
-  include: ["check.ts"]
-})
+const settings = compileSettings()
 
 const run = Effect.fnUntraced(function*(command: string, args: ReadonlyArray<string>, cwd: string) {
   const child = yield* ChildProcess.make(command, args, { cwd, stdin: "ignore", extendEnv: true })
