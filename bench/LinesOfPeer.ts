@@ -79,10 +79,7 @@ const makeRaw = (take: (method: string, params: unknown) => void) => {
   }
 }
 
-const platform = Layer.merge(
-  NodeServices.layer,
-  Layer.succeed(AgentProcesses, { makeMarker: Effect.succeed("bench"), record: () => Effect.void })
-)
+const platform = Layer.merge(NodeServices.layer, AgentProcesses.layerNoop)
 
 export const measure = Effect.gen(function*() {
   const ours = counter()

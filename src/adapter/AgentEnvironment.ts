@@ -13,7 +13,11 @@
  * @since 0.1.0
  */
 import { Effect, FileSystem, Path, Redacted, type Scope } from "effect"
+import { SecureRandom } from "effect/crypto"
+import { Hex } from "effect/encoding"
 import type { PlatformError } from "effect/PlatformError"
+import { tmpdir } from "node:os"
+import { AgentProcesses } from "../process/AgentProcesses.ts"
 
 /**
  * Variables by name; `undefined` removes an inherited one.
@@ -84,24 +88,36 @@ export const loopbackDirect = (variables: Variables): Variables => {
 const canonical = (name: string) => process.platform === "win32" ? name.toUpperCase() : name
 
 /**
+ * What making a private folder requires.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Needs = FileSystem.FileSystem | Path.Path | AgentProcesses | Scope.Scope
+
+/**
  * An empty folder that no other user can read, as a real path, in the system's folder for temporary files or in another one.
- * Removed when the Scope closes.
+ * Removed when the Scope closes, and after a crash of the host by the next boot.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const privateFolder = (
+export const privateFolder = Effect.fnUntraced(function*(
   prefix: string,
   directory?: string
-): Effect.Effect<string, PlatformError, FileSystem.FileSystem | Scope.Scope> =>
-  Effect.flatMap(
-    FileSystem.FileSystem,
-    (fs) =>
-      Effect.flatMap(
-        fs.makeTempDirectoryScoped({ prefix, ...(directory === undefined ? {} : { directory }) }),
-        fs.realPath
-      )
+): Effect.fn.Return<string, PlatformError, Needs> {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const processes = yield* AgentProcesses
+  const parent = yield* fs.realPath(directory ?? tmpdir())
+  const folder = path.join(parent, `${prefix}${Hex.encode(SecureRandom.randomBytesUnsafe(8))}`)
+  yield* processes.recordFolder(folder)
+  yield* Effect.acquireRelease(
+    fs.makeDirectory(folder, { mode: 0o700 }),
+    () => Effect.ignore(fs.remove(folder, { recursive: true, force: true }))
   )
+  return folder
+})
 
 /**
  * Writes a new file that only this user can read. Fails where the file exists. Answers its path.

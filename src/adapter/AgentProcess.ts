@@ -56,8 +56,6 @@ export interface Options {
    * `stdout` must not be read. Default: `stream`.
    */
   readonly stdout?: "stream" | "log" | undefined
-  /** A folder that belongs to this process alone. After a crash of the host the next boot removes it. */
-  readonly folder?: string | undefined
   /** Takes secrets out of the kept output; each may be 8,192 characters long. See `AgentEnvironment.redactor`. */
   readonly redact?: ((text: string) => string) | undefined
   /** Asks the agent to end by itself. Runs only while the agent does, in a fiber of its own. */
@@ -111,40 +109,32 @@ export const spawn = Effect.fn("AgentProcess.spawn")(function*(
   AgentNotFound | AgentNotExecutable,
   Needs
 > {
-  const { executable, folder, instanceId, redact = (text) => text, stdin = "pipe" } = options
+  const { executable, instanceId, redact = (text) => text, stdin = "pipe" } = options
   const { beforeStop = Effect.void, stopDeadline = "5 seconds", inputDeadline = stopDeadline } = options
   const fs = yield* FileSystem.FileSystem
   const processes = yield* AgentProcesses
-  const marker = yield* processes.makeMarker
+  const { marker, spawned } = yield* processes.record(instanceId)
   const command = ChildProcess.make(executable, options.args ?? [], {
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     env: { ...options.variables, [markerVariable]: marker },
     stdin
   })
   const acquire = Effect.gen(function*() {
-    // Two scopes, because the record must go after the process and can be made only when there is one.
-    const recorded = yield* Scope.make()
     const alive = yield* Scope.make()
     const [handle, exit] = yield* ChildExit.watch(Scope.provide(command, alive)).pipe(
       Effect.catch((error) => Effect.flatMap(spawnError(fs, instanceId, executable, error), Effect.fail))
     )
-    yield* processes.record({ instanceId, pid: handle.pid, marker, folder }).pipe(
-      Scope.provide(recorded),
-      Effect.onError(() => Scope.close(alive, Exit.void))
-    )
-    return { handle, exit, recorded, alive }
+    yield* Effect.onError(spawned(handle.pid), () => Scope.close(alive, Exit.void))
+    return { handle, exit, alive }
   })
   const { alive, exit, handle } = yield* Effect.acquireRelease(
     acquire,
-    ({ alive, handle, recorded }) =>
+    ({ alive, handle }) =>
       endProcess(handle, {
         ask: beforeStop,
         inputDeadline: stdin === "pipe" ? inputDeadline : undefined,
         deadline: stopDeadline
-      }).pipe(
-        Effect.andThen(Scope.close(alive, Exit.void)),
-        Effect.andThen(Scope.close(recorded, Exit.void))
-      )
+      }).pipe(Effect.andThen(Scope.close(alive, Exit.void)))
   )
   const log = AgentLog.make(redact)
   const output = options.stdout === "log"

@@ -66,7 +66,7 @@ import { fileURLToPath } from "node:url"
 import type { InstanceId } from "../domain/Ids.ts"
 import { errorCode } from "../process/ErrorCode.ts"
 import { AgentUnreachable } from "../provider/AdapterError.ts"
-import { privateFile, privateFolder } from "./AgentEnvironment.ts"
+import { type Needs, privateFile, privateFolder } from "./AgentEnvironment.ts"
 import { closed, listen, readBody, reply } from "./internal/gateServer.ts"
 
 /**
@@ -137,7 +137,7 @@ export const question = <A>(options: {
  */
 export const make = Effect.fn("GateSocket.make")(function*(
   options: Options
-): Effect.fn.Return<GateSocket, AgentUnreachable, Scope.Scope | FileSystem.FileSystem> {
+): Effect.fn.Return<GateSocket, AgentUnreachable, Needs> {
   if (process.platform === "win32") return yield* loopback(options)
   const folder = yield* privateFolder("gate-").pipe(
     Effect.mapError(({ reason }) => unreachable(options, errorCode(reason) ?? reason._tag))

@@ -26,11 +26,11 @@
  *
  * @since 0.1.0
  */
-import { Effect, FileSystem, Path, type Scope } from "effect"
+import { Effect, FileSystem, Path } from "effect"
 import { SecureRandom } from "effect/crypto"
 import { Hex } from "effect/encoding"
 import { type PlatformError, systemError } from "effect/PlatformError"
-import { privateFile, privateFolder } from "./AgentEnvironment.ts"
+import { type Needs, privateFile, privateFolder } from "./AgentEnvironment.ts"
 
 /**
  * Paths are relative to the home and have `/` between their parts.
@@ -69,7 +69,7 @@ export interface IsolatedHome {
  */
 export const make = Effect.fn("IsolatedHome.make")(function*(
   options: Options = {}
-): Effect.fn.Return<IsolatedHome, PlatformError, FileSystem.FileSystem | Path.Path | Scope.Scope> {
+): Effect.fn.Return<IsolatedHome, PlatformError, Needs> {
   const { folder: given, keep = given !== undefined } = options
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path

@@ -23,10 +23,11 @@
  *
  * @since 0.1.0
  */
-import { Effect, FileSystem, Layer, Path, Ref, Scope, Semaphore } from "effect"
+import { Effect, type FileSystem, Layer, type Path, Ref, Scope, Semaphore } from "effect"
 import * as Adapter from "../adapter/Adapter.ts"
 import { InstanceId } from "../domain/Ids.ts"
 import type { ProjectConfig } from "../domain/ProjectConfig.ts"
+import type { AgentProcesses } from "../process/AgentProcesses.ts"
 import * as AppServers from "./process/AppServers.ts"
 import * as Gate from "./process/Gate.ts"
 import { capabilities } from "./protocol/Capabilities.ts"
@@ -69,7 +70,7 @@ export const layer = (options: Options = {}): Adapter.AgentLayer =>
 export const make = Effect.fnUntraced(function*(options: Options = {}) {
   const instanceId = InstanceId.make(options.instanceId ?? "codex")
   const scope = yield* Effect.scope
-  const files = yield* Effect.context<FileSystem.FileSystem | Path.Path>()
+  const files = yield* Effect.context<FileSystem.FileSystem | Path.Path | AgentProcesses>()
   const made = yield* Ref.make<Gate.Gate | undefined>(undefined)
   const lock = yield* Semaphore.make(1)
   // One for the instance, since Codex trusts the hook by its command.

@@ -5,7 +5,7 @@ import { Deferred, Effect, Exit, Fiber, FileSystem, Layer, Option, Scope, Stream
 import { TestClock } from "effect/testing"
 import { AgentProcess } from "../../src/adapter/index.ts"
 import { InstanceId } from "../../src/domain/Ids.ts"
-import { AgentProcesses, type ProcessRecord } from "../../src/process/AgentProcesses.ts"
+import { AgentProcesses } from "../../src/process/AgentProcesses.ts"
 import * as ProcessIdentity from "../../src/process/ProcessIdentity.ts"
 
 const instanceId = InstanceId.make("sh")
@@ -16,11 +16,19 @@ const isAlive = (pid: number) => Effect.map(ProcessIdentity.startTime(pid), Opti
 /** Records in memory, in order, when a process was recorded and when its record went, and whether it then lived. */
 const recording = () => {
   const log: Array<readonly [what: string, pid: number, alive: boolean]> = []
-  const note = (what: string) => ({ pid }: ProcessRecord) =>
-    Effect.map(isAlive(pid), (alive) => log.push([what, pid, alive]))
+  const note = (what: string, pid: number) => Effect.map(isAlive(pid), (alive) => void log.push([what, pid, alive]))
   const layer = Layer.succeed(AgentProcesses, {
-    makeMarker: Effect.succeed("marked"),
-    record: (process) => Effect.asVoid(Effect.acquireRelease(note("recorded")(process), () => note("gone")(process)))
+    record: () => {
+      let noted = 0
+      return Effect.as(
+        Effect.acquireRelease(note("recorded", noted), () => note("gone", noted)),
+        {
+          marker: "marked",
+          spawned: (pid) => Effect.andThen(Effect.sync(() => void (noted = pid)), note("spawned", pid))
+        }
+      )
+    },
+    recordFolder: () => Effect.void
   })
   return { log, layer: Layer.merge(NodeServices.layer, layer) }
 }
@@ -28,14 +36,18 @@ const recording = () => {
 const shell = (script: string, options: Partial<AgentProcess.Options> = {}) =>
   AgentProcess.spawn({ instanceId, executable: "/bin/sh", args: ["-c", script], stopDeadline: "1 second", ...options })
 
-it.live("P10 adapter: an agent is recorded while it lives, and its record goes after it", () => {
+it.live("P10 adapter: an agent is recorded before there is one, and its record goes after it", () => {
   const { layer, log } = recording()
   return Effect.gen(function*() {
     const scope = yield* Scope.make()
     const agent = yield* Scope.provide(shell("echo ready; exec sleep 600", { stdout: "log" }), scope)
     yield* agent.said(/ready/)
     yield* Scope.close(scope, Exit.void)
-    assert.deepStrictEqual(log, [["recorded", agent.pid, true], ["gone", agent.pid, false]])
+    assert.deepStrictEqual(log, [
+      ["recorded", 0, false],
+      ["spawned", agent.pid, true],
+      ["gone", agent.pid, false]
+    ])
     assert.deepStrictEqual(yield* agent.exit, { signal: "SIGTERM" })
   }).pipe(Effect.provide(layer))
 })

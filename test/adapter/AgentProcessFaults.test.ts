@@ -19,12 +19,18 @@ const platform = Layer.merge(
   Layer.sync(AgentProcesses, () => {
     let last = 0
     return {
-      makeMarker: Effect.sync(() => `faults-${process.pid}-${++last}`),
-      record: ({ marker, pid }) =>
-        Effect.asVoid(Effect.acquireRelease(
-          ProcessIdentity.startTime(pid),
-          (startTime) => ProcessTable.end([{ pid, startTime: Option.getOrElse(startTime, () => ""), marker }])
-        ))
+      record: () =>
+        Effect.suspend(() => {
+          const target = { pid: 0, startTime: "", marker: `faults-${process.pid}-${++last}` }
+          return Effect.as(Effect.addFinalizer(() => ProcessTable.end([target])), {
+            marker: target.marker,
+            spawned: (pid) =>
+              Effect.map(ProcessIdentity.startTime(pid), (startTime) => {
+                Object.assign(target, { pid, startTime: Option.getOrElse(startTime, () => "") })
+              })
+          })
+        }),
+      recordFolder: () => Effect.void
     }
   })
 )

@@ -3,7 +3,7 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, it } from "@effect/vitest"
 import { Effect, FileSystem, Option, Path, Redacted } from "effect"
 import { execFileSync } from "node:child_process"
-import { AgentEnvironment, Attachments, Executable } from "../../src/adapter/index.ts"
+import { AgentEnvironment, AgentProcesses, Attachments, Executable } from "../../src/adapter/index.ts"
 import { InstanceId } from "../../src/domain/Ids.ts"
 
 const instanceId = InstanceId.make("acme")
@@ -20,8 +20,8 @@ const write = Effect.fnUntraced(function*(file: string, mode: number, content = 
   return file
 })
 
-const run = <A, E>(test: Effect.Effect<A, E, NodeServices.NodeServices | import("effect").Scope.Scope>) =>
-  test.pipe(Effect.scoped, Effect.provide(NodeServices.layer))
+const run = <A, E>(test: Effect.Effect<A, E, NodeServices.NodeServices | AgentEnvironment.Needs>) =>
+  test.pipe(Effect.scoped, Effect.provide([NodeServices.layer, AgentProcesses.layerNoop]))
 
 it.effect("adapter: an executable is found by path, by variable, by name on the PATH, then elsewhere", () =>
   run(

@@ -1,24 +1,12 @@
 /** The gate that an agent asks through, over real sockets, and its hook program as a real process. */
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, it } from "@effect/vitest"
-import {
-  Deferred,
-  type Duration,
-  Effect,
-  Exit,
-  Fiber,
-  FileSystem,
-  type Path,
-  Redacted,
-  Schema,
-  Scope,
-  Stream
-} from "effect"
+import { Deferred, type Duration, Effect, Exit, Fiber, FileSystem, Redacted, Schema, Scope, Stream } from "effect"
 import { ChildProcess, type ChildProcessSpawner } from "effect/process"
 import { request } from "node:http"
 import { connect } from "node:net"
 import { dirname } from "node:path"
-import { AgentEnvironment, GateSocket } from "../../src/adapter/index.ts"
+import { AgentEnvironment, AgentProcesses, GateSocket } from "../../src/adapter/index.ts"
 import { InstanceId } from "../../src/domain/Ids.ts"
 
 const instanceId = InstanceId.make("acme")
@@ -58,9 +46,9 @@ const run = <A, E>(
   test: Effect.Effect<
     A,
     E,
-    Scope.Scope | FileSystem.FileSystem | Path.Path | ChildProcessSpawner.ChildProcessSpawner
+    AgentEnvironment.Needs | ChildProcessSpawner.ChildProcessSpawner
   >
-) => test.pipe(Effect.scoped, Effect.provide(NodeServices.layer))
+) => test.pipe(Effect.scoped, Effect.provide([NodeServices.layer, AgentProcesses.layerNoop]))
 
 const one = JSON.stringify({ session: "one" })
 

@@ -1,10 +1,10 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, it } from "@effect/vitest"
-import { Effect, FileSystem, type Path, Scope } from "effect"
-import { IsolatedHome } from "../../src/adapter/index.ts"
+import { Effect, FileSystem } from "effect"
+import { type AgentEnvironment, AgentProcesses, IsolatedHome } from "../../src/adapter/index.ts"
 
-const run = <A, E>(test: Effect.Effect<A, E, FileSystem.FileSystem | Path.Path | Scope.Scope>) =>
-  test.pipe(Effect.scoped, Effect.provide(NodeServices.layer))
+const run = <A, E>(test: Effect.Effect<A, E, AgentEnvironment.Needs>) =>
+  test.pipe(Effect.scoped, Effect.provide([NodeServices.layer, AgentProcesses.layerNoop]))
 
 const folder = Effect.gen(function*() {
   const fs = yield* FileSystem.FileSystem

@@ -3,7 +3,7 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, it } from "@effect/vitest"
 import { Duration, Effect, Redacted, Schema } from "effect"
 import { connect } from "node:net"
-import { GateSocket } from "../../src/adapter/index.ts"
+import { AgentProcesses, GateSocket } from "../../src/adapter/index.ts"
 import { InstanceId } from "../../src/domain/Ids.ts"
 
 const slow = { timeout: 60_000 }
@@ -28,6 +28,6 @@ it.live(
       const halves = [closed(""), closed(head), closed(`${head}content-length: 10\r\n\r\n{"a"`)]
       const [took] = yield* Effect.timed(Effect.all(halves, { concurrency: 3 }))
       assert.isBelow(Duration.toMillis(took), 30_000)
-    }).pipe(Effect.scoped, Effect.provide(NodeServices.layer)),
+    }).pipe(Effect.scoped, Effect.provide([NodeServices.layer, AgentProcesses.layerNoop])),
   slow
 )

@@ -12,8 +12,8 @@ const options = { instanceId, isolated: true, stopDeadline: "3 seconds" } as con
 const recorded = () => {
   const pids: Array<number> = []
   const processes = Layer.succeed(AgentProcesses, {
-    makeMarker: Effect.succeed("marker"),
-    record: ({ pid }) => Effect.sync(() => void pids.push(pid))
+    record: () => Effect.succeed({ marker: "marker", spawned: (pid) => Effect.sync(() => void pids.push(pid)) }),
+    recordFolder: () => Effect.void
   })
   return { pids, layer: Layer.merge(platform, processes) }
 }

@@ -67,6 +67,7 @@ describe("SessionStore: a killed host", () => {
     }))
 })
 
+const Unnoted = Schema.fromJsonString(Schema.Struct({ agent: Schema.Int, folder: Schema.String }))
 const Left = Schema.fromJsonString(Schema.Struct({ agent: Schema.Int, tool: Schema.Int }))
 
 // Elsewhere neither children nor environments of processes can be read.
@@ -86,13 +87,29 @@ describe.runIf(process.platform === "linux")("AgentProcesses", () => {
         const db = new DatabaseSync(filename)
         const fs = yield* FileSystem.FileSystem
         const folder = yield* fs.makeTempDirectory()
-        db.prepare("INSERT INTO eca_processes VALUES ('old', 'acme-1', ?, ?, ?, '1', ?)")
-          .run(name, boot, bystander.pid, folder)
+        db.prepare("INSERT INTO eca_processes VALUES ('old', 'acme-1', ?, ?, ?, '1')").run(name, boot, bystander.pid)
+        db.prepare("INSERT INTO eca_folders VALUES (?, ?)").run(folder, name)
         db.close()
         yield* withStore(filename, Effect.void)
         assert.isFalse(yield* fs.exists(folder))
         assert.deepStrictEqual([yield* runs(left.agent), yield* runs(left.tool)], [false, false])
         assert.isTrue(yield* runs(bystander.pid))
+      }).pipe(Effect.provide(NodeServices.layer)),
+    30_000
+  )
+
+  it.live(
+    "P10 store: an agent whose host was killed before it could note the process is ended at the next opening",
+    () =>
+      Effect.gen(function*() {
+        const filename = yield* temporaryFile
+        const owner = yield* host(filename, "unnoted")
+        const { agent, folder } = yield* Schema.decodeEffect(Unnoted)(owner.line)
+        yield* owner.kill
+        const fs = yield* FileSystem.FileSystem
+        assert.deepStrictEqual([yield* runs(agent), yield* fs.exists(folder)], [true, true])
+        yield* withStore(filename, Effect.void)
+        assert.deepStrictEqual([yield* runs(agent), yield* fs.exists(folder)], [false, false])
       }).pipe(Effect.provide(NodeServices.layer)),
     30_000
   )
@@ -106,12 +123,12 @@ describe.runIf(process.platform === "linux")("AgentProcesses", () => {
           filename,
           Effect.gen(function*() {
             const processes = yield* AgentProcesses
-            const marker = yield* processes.makeMarker
+            const scope = yield* Scope.make()
+            const { marker, spawned } = yield* Scope.provide(processes.record(instanceId), scope)
             const agent = yield* ChildScript.idle({ [markerVariable]: marker })
             const tool = yield* ChildScript.idle({ [markerVariable]: marker })
-            const bystander = yield* ChildScript.idle({ [markerVariable]: yield* processes.makeMarker })
-            const scope = yield* Scope.make()
-            yield* Scope.provide(processes.record({ instanceId, pid: agent.pid, marker }), scope)
+            const bystander = yield* ChildScript.idle({ [markerVariable]: "of-somebody-else" })
+            yield* spawned(agent.pid)
             yield* agent.kill
             yield* Scope.close(scope, Exit.void)
             assert.isFalse(yield* runs(tool.pid))

@@ -8,10 +8,7 @@ import { InstanceId } from "../../src/protocol.ts"
 export const instanceId = InstanceId.make("peer")
 
 /** No process is recorded; each ends with its Scope. */
-export const layer = Layer.merge(
-  NodeServices.layer,
-  Layer.succeed(AgentProcesses, { makeMarker: Effect.succeed("marked"), record: () => Effect.void })
-)
+export const layer = Layer.merge(NodeServices.layer, AgentProcesses.layerNoop)
 
 export const protocol = PeerProtocol.jsonRpc({ version: false, cancel: { method: "$/cancel", id: "requestId" } })
 

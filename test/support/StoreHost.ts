@@ -2,9 +2,11 @@
  * A host process for tests: opens the store of the given file, leaves something open in it, says so in one line of
  * JSON, and waits to be killed.
  */
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Console, Effect } from "effect"
 import { spawn } from "node:child_process"
 import { DatabaseSync } from "node:sqlite"
+import { AgentEnvironment, AgentProcess } from "../../src/adapter/index.ts"
 import { ItemId, RequestId, ThreadId } from "../../src/domain/Ids.ts"
 import { AgentProcesses, markerVariable } from "../../src/process/AgentProcesses.ts"
 import { SessionStore } from "../../src/store/SessionStore.ts"
@@ -69,7 +71,7 @@ const agentScript = `
 /** An agent that does not end when it is told to, and a tool of it that left its process group. */
 const agent = Effect.gen(function*() {
   const processes = yield* AgentProcesses
-  const marker = yield* processes.makeMarker
+  const { marker, spawned } = yield* processes.record(instanceId)
   const child = spawn(process.execPath, ["-e", agentScript], {
     stdio: ["ignore", "pipe", "ignore"],
     env: { ...process.env, [markerVariable]: marker }
@@ -77,8 +79,25 @@ const agent = Effect.gen(function*() {
   const tool = yield* Effect.callback<number>((resume) => {
     child.stdout.once("data", (line) => resume(Effect.succeed(Number(line))))
   })
-  yield* processes.record({ instanceId, pid: child.pid ?? 0, marker })
+  yield* spawned(child.pid ?? 0)
   return { agent: child.pid, tool }
+})
+
+/** An agent in a folder of its own, whose host hangs before the process is noted. */
+const unnoted = Effect.gen(function*() {
+  const processes = yield* AgentProcesses
+  const folder = yield* AgentEnvironment.privateFolder("unnoted-")
+  const hanging = AgentProcesses.of({
+    ...processes,
+    record: (instanceId) =>
+      Effect.map(processes.record(instanceId), (record) => ({
+        ...record,
+        spawned: (pid: number) => wait({ agent: pid, folder })
+      }))
+  })
+  yield* AgentProcess.spawn({ instanceId, executable: "/bin/sleep", args: ["600"] }).pipe(
+    Effect.provideService(AgentProcesses, hanging)
+  )
 })
 
 /** `Effect.never` alone does not keep a process alive. */
@@ -113,6 +132,7 @@ const deletion = Effect.gen(function*() {
 
 const scenarios: Readonly<Record<string, Effect.Effect<unknown, unknown, SessionStore | AgentProcesses>>> = {
   agent: Effect.scoped(Effect.flatMap(agent, wait)),
+  unnoted: Effect.scoped(unnoted).pipe(Effect.provide(NodeServices.layer)),
   deletion
 }
 

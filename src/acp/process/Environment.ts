@@ -3,7 +3,7 @@
  * that the app names, and no other of this process. Beside them what makes the session's mode hold, and what keeps the
  * agent from reading a project that the app does not trust.
  */
-import { Effect, type FileSystem, Path, type Scope } from "effect"
+import { Effect, Path } from "effect"
 import type { PlatformError } from "effect/PlatformError"
 import * as AgentEnvironment from "../../adapter/AgentEnvironment.ts"
 import * as IsolatedHome from "../../adapter/IsolatedHome.ts"
@@ -40,7 +40,7 @@ export const make = Effect.fnUntraced(function*(
   profile: Profile,
   options: EnvironmentOptions,
   launches: ReadonlyArray<Launch>
-): Effect.fn.Return<Environment, PlatformError, FileSystem.FileSystem | Path.Path | Scope.Scope> {
+): Effect.fn.Return<Environment, PlatformError, AgentEnvironment.Needs> {
   const inherited = AgentEnvironment.pick([...AgentEnvironment.base, ...profile.inherit, ...options.inherit ?? []])
   const { isolated = false } = options
   const home = isolated === false ? {} : yield* homeOf(profile, isolated === true ? {} : isolated)

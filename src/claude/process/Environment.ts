@@ -5,7 +5,7 @@
  * A key of the API in Claude's environment takes the place of the user's subscription without a word, so `ANTHROPIC_API_KEY`
  * and `ANTHROPIC_AUTH_TOKEN` are there only where the app names them.
  */
-import { Effect, type FileSystem, Path, Redacted, type Scope } from "effect"
+import { Effect, Path, Redacted } from "effect"
 import type { PlatformError } from "effect/PlatformError"
 import { homedir } from "node:os"
 import { platform } from "node:process"
@@ -39,7 +39,7 @@ export interface Environment {
 
 export const make = Effect.fnUntraced(function*(
   options: EnvironmentOptions
-): Effect.fn.Return<Environment, PlatformError, FileSystem.FileSystem | Path.Path | Scope.Scope> {
+): Effect.fn.Return<Environment, PlatformError, AgentEnvironment.Needs> {
   const path = yield* Path.Path
   const inherited = AgentEnvironment.pick([
     ...AgentEnvironment.base,

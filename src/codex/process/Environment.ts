@@ -5,7 +5,7 @@
  * Commands inherit the app-server's environment, so Codex is told to leave out whatever looks like a key, a secret or a
  * token, which it does not by itself (0.171.0). MCP servers are given what their configuration names.
  */
-import { Effect, type FileSystem, Path, type Scope } from "effect"
+import { Effect, Path } from "effect"
 import type { PlatformError } from "effect/PlatformError"
 import * as AgentEnvironment from "../../adapter/AgentEnvironment.ts"
 import * as IsolatedHome from "../../adapter/IsolatedHome.ts"
@@ -34,7 +34,7 @@ export interface Environment {
 
 export const make = Effect.fnUntraced(function*(
   options: EnvironmentOptions
-): Effect.fn.Return<Environment, PlatformError, FileSystem.FileSystem | Path.Path | Scope.Scope> {
+): Effect.fn.Return<Environment, PlatformError, AgentEnvironment.Needs> {
   const inherited = AgentEnvironment.pick([
     ...AgentEnvironment.base,
     "CODEX_HOME",

@@ -6,7 +6,7 @@
  * (`hooks/list`); else it says what it takes. `{}` is "go on", `continue: false` a veto; everything else fails open (0.171.0), so the program answers a
  * veto on every path.
  */
-import { Effect, type FileSystem, type Path, Ref, Schema, type Scope } from "effect"
+import { Effect, Ref, Schema, type Scope } from "effect"
 import { createHash } from "node:crypto"
 import * as AgentEnvironment from "../../adapter/AgentEnvironment.ts"
 import * as GateSocket from "../../adapter/GateSocket.ts"
@@ -34,7 +34,7 @@ export interface Gate {
 
 export const make = Effect.fnUntraced(function*(
   instanceId: InstanceId
-): Effect.fn.Return<Gate, AgentUnreachable | AgentStartFailed, Scope.Scope | FileSystem.FileSystem | Path.Path> {
+): Effect.fn.Return<Gate, AgentUnreachable | AgentStartFailed, AgentEnvironment.Needs> {
   const threads = new Map<string, Ask>()
   const otherwise = veto("the app is not there")
   const socket = yield* GateSocket.make({

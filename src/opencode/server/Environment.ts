@@ -14,7 +14,7 @@
  *
  * An `OPENCODE_CONFIG` in this process's environment is used only when the app gives no `config`.
  */
-import { Effect, FileSystem, Option, Path, Redacted, Schema, type Scope } from "effect"
+import { Effect, Option, Path, Redacted, Schema, type Scope } from "effect"
 import { SecureRandom } from "effect/crypto"
 import { Hex } from "effect/encoding"
 import type { PlatformError } from "effect/PlatformError"
@@ -49,7 +49,7 @@ export interface EnvironmentOptions {
    */
   readonly trusting?: boolean | undefined
   /** The folder of the instance, which outlives the server. Its home is there with `isolated: true`. */
-  readonly base?: Effect.Effect<string, PlatformError, FileSystem.FileSystem> | undefined
+  readonly base?: Effect.Effect<string, PlatformError, Exclude<AgentEnvironment.Needs, Scope.Scope>> | undefined
   /**
    * The compaction plugin and its settings, which go to a file of their own: tools see configuration and environment.
    */
@@ -61,8 +61,6 @@ export interface Environment {
   readonly password: Redacted.Redacted<string>
   /** Private to the server, empty but for its files, removed when the scope closes. */
   readonly folder: string
-  /** What the next boot removes after a crash: the instance's folder, where there is one. */
-  readonly remains: string
   /** Replaces every secret known here by a placeholder. */
   readonly redact: (text: string) => string
   /** What no event may hold. */
@@ -71,7 +69,7 @@ export interface Environment {
 
 export const make = Effect.fnUntraced(function*(
   options: EnvironmentOptions
-): Effect.fn.Return<Environment, PlatformError, FileSystem.FileSystem | Path.Path | Scope.Scope> {
+): Effect.fn.Return<Environment, PlatformError, AgentEnvironment.Needs> {
   const path = yield* Path.Path
   const { trusting = false } = options
   const base = options.base === undefined ? undefined : yield* options.base
@@ -118,7 +116,6 @@ export const make = Effect.fnUntraced(function*(
   return {
     password,
     folder,
-    remains: base ?? folder,
     variables: AgentEnvironment.loopbackDirect({
       ...inherited,
       OPENCODE_SERVER_USERNAME: undefined,

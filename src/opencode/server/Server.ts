@@ -80,7 +80,7 @@ export const managed = Effect.fn("OpenCode.Server.managed")(function*(
 const start = Effect.fnUntraced(function*(
   options: ManagedOptions,
   executable: string,
-  { folder, password, redact, remains, secrets, variables }: Environment.Environment,
+  { folder, password, redact, secrets, variables }: Environment.Environment,
   port: number
 ): Effect.fn.Return<
   RunningServer,
@@ -99,7 +99,6 @@ const start = Effect.fnUntraced(function*(
     cwd: options.cwd ?? folder,
     stdin: "ignore",
     stdout: "log",
-    folder: remains,
     redact,
     stopDeadline,
     beforeStop: Effect.suspend(() =>

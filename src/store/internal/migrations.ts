@@ -125,8 +125,11 @@ const ownership = Effect.gen(function*() {
     host TEXT NOT NULL,
     boot TEXT NOT NULL,
     pid BIGINT NOT NULL,
-    start_time TEXT NOT NULL,
-    folder TEXT
+    start_time TEXT NOT NULL
+  )`
+  yield* sql`CREATE TABLE eca_folders (
+    path TEXT PRIMARY KEY NOT NULL,
+    host TEXT NOT NULL
   )`
 })
 
