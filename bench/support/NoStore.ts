@@ -29,7 +29,7 @@ const sessionStore = (): SessionStore["Service"] => {
     boundSessions: () => Effect.succeed(new Map()),
     getCursor: () => none,
     spent: () => Effect.succeed({ tokens: 0, costUsd: 0 }),
-    configureThread: () => Effect.succeed(position),
+    configureThread: () => Effect.succeedSome(position),
     commit: ({ parts, threadId }) =>
       Effect.sync(() => {
         for (const { binding } of parts) if (binding !== undefined) threads.set(threadId, binding)
@@ -42,6 +42,7 @@ const sessionStore = (): SessionStore["Service"] => {
     turnRefs: () => Effect.succeed(new Map()),
     unreconciledTurns: () => nothing,
     readEvents: () => nothing,
+    annotations: () => nothing,
     readBlob: () => none,
     turnStarts: () => nothing,
     turnStart: () => none,

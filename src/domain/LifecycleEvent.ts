@@ -85,6 +85,8 @@ const kinds = {
   "session:reset": { previousSessionId: SessionId, nextSessionId: SessionId },
   /** The conversation was taken back to before the turn `before`. */
   "thread:rewound": { before: TurnId, files: Schema.Literals(["kept", "restored"]) },
+  /** What the app has recorded by `annotate`. Not told of a thread that never had a session. */
+  "thread:annotated": { turnId: Schema.optionalKey(TurnId), kind: Schema.String, data: Schema.Json },
   /** A turn that was sent has its `input`; one that the agent began has a `cause`, and no guard is asked about it. */
   "turn:start": { turnId: TurnId, input: Schema.optionalKey(RecordedInput), cause: Schema.optionalKey(TurnCause) },
   "turn:end": {
@@ -173,6 +175,7 @@ export const LifecycleEvent = Schema.Union([
   member("session:end", kinds["session:end"]),
   member("session:reset", kinds["session:reset"]),
   member("thread:rewound", kinds["thread:rewound"]),
+  member("thread:annotated", kinds["thread:annotated"]),
   member("turn:start", kinds["turn:start"]),
   member("turn:end", kinds["turn:end"]),
   member("approval:requested", kinds["approval:requested"]),

@@ -10,6 +10,7 @@
  * @since 0.1.0
  */
 import { Schema } from "effect"
+import { Annotation } from "./AppData.ts"
 import { Epoch, InstanceId, ProviderName, SessionId, ThreadId, TurnId } from "./Ids.ts"
 import { Item } from "./Item.ts"
 import { SnapshotCompleteness, SnapshotTiming } from "./Snapshot.ts"
@@ -181,7 +182,8 @@ export const SavedMessage = Schema.Struct({
     /** Not named `input`, which is the field of a tool's input, and is redacted differently. */
     /** Absent for a turn that the agent began. */
     said: Schema.optionalKey(RecordedInput),
-    cause: Schema.optionalKey(TurnCause)
+    cause: Schema.optionalKey(TurnCause),
+    annotations: Schema.optionalKey(Schema.Array(Annotation))
   })),
   raw: Schema.optionalKey(Schema.Unknown)
 })

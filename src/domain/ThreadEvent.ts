@@ -16,6 +16,7 @@
  * @since 0.1.0
  */
 import { Schema, Struct } from "effect"
+import { Annotation } from "./AppData.ts"
 import { CompactionOutcome, CompactionTrigger } from "./Compaction.ts"
 import { Continuity } from "./Continuity.ts"
 import { Epoch, InstanceId, Position, ProviderName, SessionId, ThreadId, TurnId } from "./Ids.ts"
@@ -135,13 +136,16 @@ const serviceCases = {
     cause: Schema.optionalKey(TurnCause),
     startedAt: Schema.Finite,
     items: Schema.Array(Item),
-    outcome: TurnOutcome
+    outcome: TurnOutcome,
+    annotations: Schema.optionalKey(Schema.Array(Annotation))
   },
   /**
    * The conversation was taken back to before the turn `before`. That turn and those after it stay in the log, and are no
    * part of the conversation any more. `files`: whether what they changed in files was taken back, too.
    */
   ThreadRewound: { before: TurnId, files: Schema.Literals(["kept", "restored"]) },
+  /** What the app has recorded of the thread, or of one of its turns, by `annotate`. */
+  Annotated: { ...maybeTurn, kind: Schema.String, data: Schema.Json },
   /** A compaction is about to begin. If the agent cannot be held, it has begun. */
   CompactionGated: {
     ...maybeTurn,

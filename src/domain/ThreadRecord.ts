@@ -55,6 +55,10 @@ export const Binding = Schema.Struct({
   title: Schema.optionalKey(Schema.String),
   /** Where the thread's policy differs from the service's. */
   compaction: Schema.optionalKey(CompactionPolicy),
+  /** What the app finds the thread by. */
+  labels: Schema.optionalKey(Schema.Record(Schema.String, Schema.String)),
+  /** The app has put the thread away. It says nothing about its session, and the next turn does not change it. */
+  archived: Schema.optionalKey(Schema.Literal(true)),
   status: ThreadStatus,
   /** 0 before the first session. */
   epoch: Epoch,

@@ -1,6 +1,8 @@
 /**
  * Folds the events of a thread into its turns, one after the other, so that a log of any length is read page by page.
  */
+import { Struct } from "effect"
+import type { Annotation } from "./AppData.ts"
 import { ItemId, type TurnId } from "./Ids.ts"
 import type { Item } from "./Item.ts"
 import { isTerminal, type ThreadEvent } from "./ThreadEvent.ts"
@@ -18,9 +20,10 @@ const userItem = (turnId: TurnId, input: RecordedInput, n: number): Item => ({
 })
 
 /** A turn while its events are folded. */
-interface Folded extends Omit<TranscriptTurn, "items" | "outcome" | "cut" | "rewound"> {
+interface Folded extends Omit<TranscriptTurn, "items" | "outcome" | "cut" | "annotations" | "rewound"> {
   readonly items: Array<Item>
   readonly cut: Set<ItemId>
+  readonly annotations: Array<Annotation & { readonly seq: number }>
   outcome: TranscriptTurn["outcome"]
   rewound: boolean
 }
@@ -52,16 +55,37 @@ export interface Folding {
   readonly turns: Map<TurnId, Folded>
   /** Items that went on after their turn, and that turn. */
   readonly detached: Map<ItemId, TurnId>
+  /** The turn that began last. */
+  last: TurnId | undefined
 }
 
-export const empty = (): Folding => ({ turns: new Map(), detached: new Map() })
+export const empty = (): Folding => ({ turns: new Map(), detached: new Map(), last: undefined })
 
 /** Whether one of the turns has not ended yet. */
 export const isOpen = ({ turns }: Folding): boolean =>
   Array.from(turns.values()).some(({ outcome }) => outcome === undefined)
 
-const begin = ({ turns }: Folding, turn: Omit<Folded, "cut" | "rewound">): void => {
-  turns.set(turn.turnId, { ...turn, cut: new Set(), rewound: false })
+const begin = (
+  folding: Folding,
+  { annotations = [], ...turn }: Omit<Folded, "cut" | "annotations" | "rewound"> & Pick<TranscriptTurn, "annotations">,
+  seq: number
+): void => {
+  folding.last = turn.turnId
+  folding.turns.set(turn.turnId, {
+    ...turn,
+    cut: new Set(),
+    annotations: annotations.map((annotation) => ({ ...annotation, seq })),
+    rewound: false
+  })
+}
+
+/** What the app said of no turn belongs to the one that it follows; `of` is that turn, where the reader knows it. */
+export const annotate = (
+  { last, turns }: Folding,
+  { at, data, kind, seq, turnId }: Extract<ThreadEvent, { readonly _tag: "Annotated" }>,
+  of = turnId ?? last
+): void => {
+  if (of !== undefined) turns.get(of)?.annotations.push({ at, kind, data, seq })
 }
 
 /** The turn that an event belongs to, if it was begun. */
@@ -83,14 +107,14 @@ export const add = (folding: Folding, event: ThreadEvent): void => {
     case "TurnStarted": {
       const { at, epoch, input, turnId } = event
       const items = [userItem(turnId, input, 0)]
-      return begin(folding, { turnId, epoch, startedAt: at, input, items, outcome: undefined })
+      return begin(folding, { turnId, epoch, startedAt: at, input, items, outcome: undefined }, event.seq)
     }
     case "TurnBegan": {
       const { at, cause, epoch, turnId } = event
-      return begin(folding, { turnId, epoch, startedAt: at, cause, items: [], outcome: undefined })
+      return begin(folding, { turnId, epoch, startedAt: at, cause, items: [], outcome: undefined }, event.seq)
     }
     case "TurnRestored": {
-      const { cause, epoch, input, items, outcome, startedAt, turnId } = event
+      const { annotations, cause, epoch, input, items, outcome, startedAt, turnId } = event
       return begin(folding, {
         turnId,
         epoch,
@@ -98,9 +122,12 @@ export const add = (folding: Folding, event: ThreadEvent): void => {
         ...(input === undefined ? {} : { input }),
         ...(cause === undefined ? {} : { cause }),
         items: Array.from(items),
-        outcome
-      })
+        outcome,
+        ...(annotations === undefined ? {} : { annotations })
+      }, event.seq)
     }
+    case "Annotated":
+      return annotate(folding, event)
     case "ThreadRewound":
       return rewind(folding.turns, event.before)
   }
@@ -118,8 +145,11 @@ export const add = (folding: Folding, event: ThreadEvent): void => {
 export const turnsOf = ({ turns }: Folding): ReadonlyArray<TranscriptTurn> =>
   Array.from(
     turns.values(),
-    ({ cut, rewound, ...turn }): TranscriptTurn => ({
+    ({ annotations, cut, rewound, ...turn }): TranscriptTurn => ({
       ...turn,
+      ...(annotations.length === 0
+        ? {}
+        : { annotations: annotations.toSorted((a, b) => a.seq - b.seq).map(Struct.pick(["at", "kind", "data"])) }),
       ...(cut.size === 0 ? {} : { cut: Array.from(cut) }),
       ...(rewound ? { rewound } : {})
     })

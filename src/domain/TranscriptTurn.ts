@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import { Schema } from "effect"
+import { Annotation } from "./AppData.ts"
 import { Epoch, ItemId, TurnId } from "./Ids.ts"
 import { Item } from "./Item.ts"
 import { TurnCause } from "./TurnCause.ts"
@@ -33,6 +34,8 @@ export const TranscriptTurn = Schema.Struct({
    * Items that hold only what was seen of them, because the turn or the session ended before the agent completed them.
    */
   cut: Schema.optionalKey(Schema.Array(ItemId)),
+  /** What the app recorded of it, and of no turn after it began and before the next one did, in order. */
+  annotations: Schema.optionalKey(Schema.Array(Annotation)),
   /** Set if the conversation was taken back to before this turn: no model is handed it any more. */
   rewound: Schema.optionalKey(Schema.Literal(true))
 })

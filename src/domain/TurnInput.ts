@@ -134,13 +134,31 @@ export const TurnInput = Schema.Struct({
 export type TurnInput = typeof TurnInput.Type
 
 /**
- * The input of a turn as it is recorded: without the bytes of its attachments.
+ * Who sent a turn, and what the app knows of it. It is recorded with the turn's input, and no adapter is given it.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const TurnOrigin = Schema.Struct({
+  actor: Schema.optionalKey(Schema.String),
+  metadata: Schema.optionalKey(Schema.JsonObject)
+})
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface TurnOrigin extends Schema.Schema.Type<typeof TurnOrigin> {}
+
+/**
+ * The input of a turn as it is recorded: without the bytes of its attachments, and with who sent it.
  *
  * @since 0.1.0
  * @category schemas
  */
 export const RecordedInput = Schema.Struct({
   ...TurnInput.fields,
+  ...TurnOrigin.fields,
   attachments: Schema.optionalKey(Schema.Array(RecordedAttachment))
 })
 

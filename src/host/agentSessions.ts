@@ -50,6 +50,7 @@ export const make = ({ actors, deps }: { readonly deps: ThreadDeps; readonly act
         model: input.model,
         agent: undefined,
         title: input.title,
+        labels: input.labels,
         onMissing: undefined,
         compaction: input.compaction
       }

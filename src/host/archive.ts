@@ -57,6 +57,7 @@ const turnOf = (
     startedAt: known?.turn?.startedAt ?? first?.at ?? manifest.createdAt,
     ...saidIn(known?.turn ?? { said: { prompt: words?.text ?? "" } }, whole),
     items,
+    ...(known?.turn?.annotations === undefined ? {} : { annotations: known.turn.annotations }),
     outcome: known?.turn === undefined ? finished ? "completed" : undefined : known.turn.outcome
   }
 }

@@ -66,6 +66,8 @@ export const service = (inner: ProviderService["Service"]): ProviderService["Ser
     resetThread: effect("resetThread", service.resetThread.payload, inner.resetThread),
     compactThread: effect("compactThread", service.compactThread.payload, inner.compactThread),
     forkThread: effect("forkThread", service.forkThread.payload, inner.forkThread),
+    configureThread: effect("configureThread", service.configureThread.payload, inner.configureThread),
+    annotate: effect("annotate", service.annotate.payload, inner.annotate),
     rewindThread: effect("rewindThread", service.rewindThread.payload, inner.rewindThread),
     listSessions: effect("listSessions", service.listSessions.payload, inner.listSessions),
     adoptSession: effect("adoptSession", service.adoptSession.payload, inner.adoptSession),

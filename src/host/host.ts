@@ -66,6 +66,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
         ...(input.model === undefined ? {} : { model: input.model }),
         ...(input.agent === undefined ? {} : { agent: input.agent }),
         ...(input.title === undefined ? {} : { title: input.title }),
+        ...(input.labels === undefined ? {} : { labels: input.labels }),
         ...(input.compaction === undefined ? {} : { compaction: input.compaction }),
         status: "stopped" as const,
         epoch: Epoch.make(0),
@@ -123,7 +124,8 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
           directory: input.directory,
           runtimeMode: input.runtimeMode,
           projectConfig: input.projectConfig,
-          title: input.title
+          title: input.title,
+          labels: input.labels
         },
         binding
       )
@@ -131,6 +133,18 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
       // What the copy's session has, and no archive any more, is left out where the copy is rehydrated one day.
       if (past.pruned > 0) yield* store.prune({ threadId: newThreadId, through: 0, items: past.pruned })
       return info
+    }),
+
+    configureThread: Effect.fn("ProviderService.configureThread")(function*({ threadId, ...change }) {
+      yield* Effect.annotateCurrentSpan({ threadId })
+      if (change.title !== undefined) yield* reentrancy.check(threadId)
+      yield* actors.use(threadId, (actor) => actor.configure(change))
+      return { threadId, applied: "now" as const }
+    }),
+
+    annotate: Effect.fn("ProviderService.annotate")(function*({ threadId, ...said }) {
+      yield* Effect.annotateCurrentSpan({ threadId })
+      return { threadId, seq: yield* actors.use(threadId, (actor) => actor.annotate(said)) }
     }),
 
     rewindThread: Effect.fn("ProviderService.rewindThread")(function*({ before, threadId }) {
@@ -149,8 +163,8 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
       yield* actors.use(threadId, (actor) => actor.remove())
     }),
 
-    listThreads: Effect.fn("ProviderService.listThreads")(({ after, limit = 100 }) =>
-      store.listThreads({ after, limit }).pipe(
+    listThreads: Effect.fn("ProviderService.listThreads")(({ after, limit = 100, where }) =>
+      store.listThreads({ after, limit, where }).pipe(
         Effect.map((page) => ({ ...page, threads: page.threads.map(shown) })),
         Effect.catchTag(
           "PageInvalid",
@@ -191,6 +205,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
         model: undefined,
         agent: undefined,
         title: input.title,
+        labels: undefined,
         onMissing: undefined,
         compaction: undefined
       }

@@ -61,7 +61,8 @@ export const make = ({ actors, deps, getThread, limits }: {
     if (prompt.trim() === "" && attachments.length === 0 && command === undefined) {
       return yield* new PromptEmpty({ threadId })
     }
-    const length = prompt.length + (command?.arguments?.length ?? 0)
+    const context = input.context ?? []
+    const length = context.reduce((sum, text) => sum + text.length, prompt.length + (command?.arguments?.length ?? 0))
     const { attachmentLimit, promptLimit } = limits
     if (length > promptLimit) return yield* new PromptTooLong({ threadId, length, limit: promptLimit })
     yield* withinLimit(input, attachmentLimit)
@@ -76,7 +77,12 @@ export const make = ({ actors, deps, getThread, limits }: {
         ...(input.mode === undefined ? {} : { mode: input.mode }),
         ...(attachments.length === 0 ? {} : { attachments }),
         ...(input.model === undefined ? {} : { model: input.model }),
-        ...(input.agent === undefined ? {} : { agent: input.agent })
+        ...(input.agent === undefined ? {} : { agent: input.agent }),
+        ...(context.length === 0 ? {} : { context })
+      },
+      origin: {
+        ...(input.actor === undefined ? {} : { actor: input.actor }),
+        ...(input.metadata === undefined ? {} : { metadata: input.metadata })
       }
     }
     return yield* actors.use(threadId, (actor) => actor.send(request, onSending))

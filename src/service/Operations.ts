@@ -126,6 +126,18 @@ export const service = {
     error: Errors.ForkErrors,
     idempotent: false
   },
+  configureThread: {
+    payload: Commands.ConfigureThread,
+    success: Results.Configured,
+    error: Errors.ConfigureErrors,
+    idempotent: true
+  },
+  annotate: {
+    payload: Commands.Annotate,
+    success: Results.AnnotationPlace,
+    error: Errors.AnnotateErrors,
+    idempotent: false
+  },
   rewindThread: {
     payload: Commands.RewindThread,
     success: Results.Rewound,

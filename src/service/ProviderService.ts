@@ -77,6 +77,18 @@ export class ProviderService extends Context.Service<ProviderService, {
    */
   readonly forkThread: (input: Commands.ForkThread) => Effect.Effect<Results.SessionInfo, Errors.ForkErrors>
   /**
+   * Changes what belongs to the thread, also while a turn runs, and says from when on it holds. What is left out stays.
+   * Labels and `archived` can be changed from inside of the thread's own hooks.
+   */
+  readonly configureThread: (
+    input: Commands.ConfigureThread
+  ) => Effect.Effect<Results.Configured, Errors.ConfigureErrors>
+  /**
+   * Records a line of the app's own in the log of the thread: a durable event in order with the rest, told to hooks, and
+   * part of the transcript. No agent sees it. Fails with `TurnNotFound` if the thread has no such turn.
+   */
+  readonly annotate: (input: Commands.Annotate) => Effect.Effect<Results.AnnotationPlace, Errors.AnnotateErrors>
+  /**
    * Takes the conversation back to before a turn: the agent's model has neither it nor those after it any more. They stay
    * in the log and the transcript, marked `rewound`. What happens to files is the agent's (`rewind` of its capabilities)
    * and answered as `files`. No turn may be running.

@@ -108,6 +108,37 @@ export const TurnResult = Schema.Struct({
 export interface TurnResult extends Schema.Schema.Type<typeof TurnResult> {}
 
 /**
+ * When what was asked for holds: the last of its parts.
+ *
+ * @category results
+ * @since 0.1.0
+ */
+export const Configured = Schema.Struct({
+  threadId: ThreadId,
+  applied: Schema.Literals(["now", "next-turn", "next-session"])
+})
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Configured extends Schema.Schema.Type<typeof Configured> {}
+
+/**
+ * Where an annotation lies in the log of its thread.
+ *
+ * @category results
+ * @since 0.1.0
+ */
+export const AnnotationPlace = Schema.Struct({ threadId: ThreadId, seq: Schema.Int })
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface AnnotationPlace extends Schema.Schema.Type<typeof AnnotationPlace> {}
+
+/**
  * A compaction is over. A veto and a failed snapshot are errors.
  *
  * @category results

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import { Schema } from "effect"
+import { Labels } from "../domain/AppData.ts"
 import { CompactionPolicy } from "../domain/CompactionPolicy.ts"
 import { MissingPolicy } from "../domain/Continuity.ts"
 import { InstanceId, SessionId, ThreadId, TurnId } from "../domain/Ids.ts"
@@ -11,6 +12,7 @@ import { ProjectConfig } from "../domain/ProjectConfig.ts"
 import { RuntimeMode } from "../domain/RuntimeMode.ts"
 import { ModelSelection } from "../domain/TurnInput.ts"
 import { Text, WellFormed } from "../domain/WellFormed.ts"
+import { ThreadWhere } from "../store/ThreadWhere.ts"
 
 /**
  * One thread and nothing else: `stopSession`, `resetThread`, `compactThread`, `deleteThread`, `getThread`, ...
@@ -50,6 +52,8 @@ export const StartSession = Schema.Struct({
   /** The persona of turns that name none. Default: the thread's own, or the agent's. */
   agent: Schema.optional(WellFormed.check(Schema.isNonEmpty())),
   title: Schema.optional(Text),
+  /** Of a new thread; `configureThread` changes those of one that is there. */
+  labels: Schema.optional(Labels),
   /** What to do if the session is proved missing. Default: the service's. */
   onMissing: Schema.optional(MissingPolicy),
   /** Where this thread differs from the service. Kept with the thread; default: what was kept. */
@@ -83,6 +87,7 @@ export const CreateThread = Schema.Struct({
   /** The persona of turns that name none. Default: the agent's. */
   agent: Schema.optional(WellFormed.check(Schema.isNonEmpty())),
   title: Schema.optional(Text),
+  labels: Schema.optional(Labels),
   /** Where this thread differs from the service. */
   compaction: Schema.optional(CompactionPolicy)
 })
@@ -111,7 +116,9 @@ export const ForkThread = Schema.Struct({
   runtimeMode: Schema.optional(RuntimeMode),
   /** Default: the source's; in another directory, trust that was asked for the source is not the copy's. */
   projectConfig: Schema.optional(ProjectConfig),
-  title: Schema.optional(Text)
+  title: Schema.optional(Text),
+  /** Default: the source's. */
+  labels: Schema.optional(Labels)
 })
 
 /**
@@ -119,6 +126,27 @@ export const ForkThread = Schema.Struct({
  * @since 0.1.0
  */
 export interface ForkThread extends Schema.Schema.Type<typeof ForkThread> {}
+
+/**
+ * Of `configureThread`: what is left out stays as it is.
+ *
+ * @category commands
+ * @since 0.1.0
+ */
+export const ConfigureThread = Schema.Struct({
+  threadId: ThreadId,
+  title: Schema.optional(Text),
+  /** All labels of the thread from now on. */
+  labels: Schema.optional(Labels),
+  /** Puts the thread away, or takes it out again. Nothing else changes, and nothing is stopped. */
+  archived: Schema.optional(Schema.Boolean)
+})
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface ConfigureThread extends Schema.Schema.Type<typeof ConfigureThread> {}
 
 /**
  * Of `rewindThread`.
@@ -180,6 +208,7 @@ export const AdoptSession = Schema.Struct({
   /** Default: the session's. */
   model: Schema.optional(ModelSelection),
   title: Schema.optional(Text),
+  labels: Schema.optional(Labels),
   /** Where this thread differs from the service. */
   compaction: Schema.optional(CompactionPolicy)
 })
@@ -197,6 +226,8 @@ export interface AdoptSession extends Schema.Schema.Type<typeof AdoptSession> {}
  * @since 0.1.0
  */
 export const ListThreads = Schema.Struct({
+  /** Only threads that meet every condition here. A next page is asked for with the same. */
+  where: Schema.optional(ThreadWhere),
   /** At most so many, 1 to 1000. Default 100. */
   limit: Schema.optional(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 1000 }))),
   /** `next` of the page before. */

@@ -157,6 +157,27 @@ export const ForkErrors = Schema.Union([
 export type ForkErrors = typeof ForkErrors.Type
 
 /**
+ * Of `configureThread`.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export const ConfigureErrors = Schema.Union([
+  Service.InputInvalid,
+  Service.ThreadNotFound,
+  Service.CompactionInProgress,
+  Service.ThreadStopping,
+  Service.HookReentrant,
+  ...epoch
+])
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type ConfigureErrors = typeof ConfigureErrors.Type
+
+/**
  * Of `rewindThread`.
  *
  * @category errors

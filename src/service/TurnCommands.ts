@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import { Schema } from "effect"
+import { Actor, AnnotationData, AnnotationKind, Metadata } from "../domain/AppData.ts"
 import { MissingPolicy } from "../domain/Continuity.ts"
 import { RequestId, TaskId, ThreadId, TurnId } from "../domain/Ids.ts"
 import { Attachment, ModelSelection, TurnCommand, TurnMode } from "../domain/TurnInput.ts"
@@ -36,6 +37,12 @@ export const SendTurn = Schema.Struct({
   agent: Schema.optional(WellFormed.check(Schema.isNonEmpty())),
   /** Whether the agent is to act or to plan. An intent: what the agent may do is the runtime mode's business. */
   mode: Schema.optional(TurnMode),
+  /** What the model reads before the prompt and the user did not write. */
+  context: Schema.optional(Schema.Array(Text)),
+  /** Who sends it, as the app calls them. In events, hooks and transcripts; the agent never sees it. */
+  actor: Schema.optional(Actor),
+  /** What the app knows of it: at most 16 kB of JSON, in events, hooks and transcripts. The agent never sees it. */
+  metadata: Schema.optional(Metadata),
   /** While a turn runs: add this input to it instead of failing with `TurnInProgress`. */
   steer: Schema.optional(Schema.Boolean),
   /** What to do if the session is proved missing. Default: the service's. */
@@ -67,7 +74,7 @@ export const InterruptTurn = Schema.Struct({
 export interface InterruptTurn extends Schema.Schema.Type<typeof InterruptTurn> {}
 
 /** Who decides, as the app calls them: a user's name or id. Recorded with the settlement; the agent never sees it. */
-const actor = Schema.optional(Text)
+const actor = Schema.optional(Actor)
 
 /**
  * Of `respondToApproval`.
@@ -126,6 +133,26 @@ export const AnswerElicitation = Schema.Struct({
  * @since 0.1.0
  */
 export interface AnswerElicitation extends Schema.Schema.Type<typeof AnswerElicitation> {}
+
+/**
+ * Of `annotate`.
+ *
+ * @category commands
+ * @since 0.1.0
+ */
+export const Annotate = Schema.Struct({
+  threadId: ThreadId,
+  /** A turn of the thread that has begun. Absent: the thread. */
+  turnId: Schema.optional(TurnId),
+  kind: AnnotationKind,
+  data: AnnotationData
+})
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Annotate extends Schema.Schema.Type<typeof Annotate> {}
 
 /**
  * Of `stopTask`.

@@ -130,6 +130,25 @@ export const ElicitationErrors = Schema.Union(settle)
 export type ElicitationErrors = typeof ElicitationErrors.Type
 
 /**
+ * Of `annotate`.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export const AnnotateErrors = Schema.Union([
+  Service.InputInvalid,
+  Service.ThreadNotFound,
+  Service.TurnNotFound,
+  ...epoch
+])
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type AnnotateErrors = typeof AnnotateErrors.Type
+
+/**
  * Of `stopTask`.
  *
  * @category errors

@@ -8,11 +8,12 @@
  * @since 0.1.0
  */
 import type { Array as Arr } from "effect"
+import type { Labels } from "../domain/AppData.ts"
 import type { Epoch, ThreadId, TurnId } from "../domain/Ids.ts"
 import type { LifecycleEvent } from "../domain/LifecycleEvent.ts"
 import type { NumberedEvent } from "../domain/ThreadEvent.ts"
 import type { Binding, ThreadStatus } from "../domain/ThreadRecord.ts"
-import type { RecordedInput } from "../domain/TurnInput.ts"
+import type { ModelSelection, RecordedInput } from "../domain/TurnInput.ts"
 import type { StoredCursor } from "../provider/ResumeCursor.ts"
 import type { Blob } from "./Blobs.ts"
 
@@ -94,3 +95,19 @@ export interface Intent {
  * @since 0.1.0
  */
 export type NewThread = Omit<Binding, "sessionId" | "status" | "epoch" | "lastSeq" | "position">
+
+/**
+ * A change of a thread's record: what is absent stays.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ThreadChange {
+  readonly threadId: ThreadId
+  /** Only while this epoch is live; absent: whatever the thread does. */
+  readonly epoch?: Epoch | undefined
+  readonly model?: ModelSelection | undefined
+  readonly title?: string | undefined
+  readonly labels?: Labels | undefined
+  readonly archived?: boolean | undefined
+}

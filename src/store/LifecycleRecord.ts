@@ -59,6 +59,12 @@ const payload = (event: NumberedEvent): readonly [key: string, payload: Payload]
     case "ThreadRewound":
       // A thread can be taken back to before the same turn once: it is no part of the conversation then.
       return [event.before, { _tag: "thread:rewound", before: event.before, files: event.files }]
+    case "Annotated":
+      return [String(event.seq), {
+        _tag: "thread:annotated",
+        ...Struct.pick(event, ["kind", "data"]),
+        ...(event.turnId === undefined ? {} : { turnId: event.turnId })
+      }]
     case "TurnStarted":
       return [event.turnId, { _tag: "turn:start", turnId: event.turnId, input: event.input }]
     case "TurnBegan":
@@ -177,6 +183,7 @@ const tags: { readonly [K in EventBody["_tag"]]?: LifecycleTag } = {
   SessionEnded: "session:end",
   SessionReset: "session:reset",
   ThreadRewound: "thread:rewound",
+  Annotated: "thread:annotated",
   TurnStarted: "turn:start",
   TurnBegan: "turn:start",
   TurnCompleted: "turn:end",

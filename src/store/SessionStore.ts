@@ -24,7 +24,7 @@ import type { ThreadEvent } from "../domain/ThreadEvent.ts"
 import type { Binding, TurnRecord } from "../domain/ThreadRecord.ts"
 import type { Spent } from "../domain/Usage.ts"
 import { AgentProcesses } from "../process/AgentProcesses.ts"
-import type { Commit, Intent, NewThread } from "./Commit.ts"
+import type { Commit, Intent, NewThread, ThreadChange } from "./Commit.ts"
 import { HookOutbox } from "./HookOutbox.ts"
 import * as SqlSessionStore from "./internal/sqlSessionStore.ts"
 import type { LogLimits, Pruning, Settled } from "./LogRetention.ts"
@@ -41,14 +41,16 @@ import type {
   TurnUnreadable
 } from "./StoreError.ts"
 import type { ThreadPage } from "./ThreadPage.ts"
+import type { ThreadWhere } from "./ThreadWhere.ts"
 import type { TurnStart } from "./TurnStart.ts"
 
 export { Binding, type TurnRecord } from "../domain/ThreadRecord.ts"
-export type { Commit, Intent, NewThread, Part } from "./Commit.ts"
+export type { Commit, Intent, NewThread, Part, ThreadChange } from "./Commit.ts"
 export type { LogLimits, Pruning, Settled } from "./LogRetention.ts"
 export type { Maintained } from "./Maintained.ts"
 export { EpochFenced, TurnExists } from "./StoreError.ts"
 export type { ThreadPage, UnreadableThread } from "./ThreadPage.ts"
+export type { ThreadWhere } from "./ThreadWhere.ts"
 export type { TurnStart } from "./TurnStart.ts"
 
 /**
@@ -70,10 +72,11 @@ export interface Tombstone {
 export class SessionStore extends Context.Service<SessionStore, {
   readonly getThread: (threadId: ThreadId) => Effect.Effect<Option.Option<Binding>, StoreFailed | ThreadUnreadable>
   /**
-   * Newest activity first. `limit` is a whole number from 1 to 1000; `after` is the `next` of the page before. Rows that
-   * cannot be read are reported beside the others.
+   * Newest activity first. `limit` is a whole number from 1 to 1000; `after` is the `next` of the page before, which was
+   * asked for with the same `where`. Rows that cannot be read are reported beside the others.
    */
   readonly listThreads: (query: {
+    readonly where?: ThreadWhere | undefined
     readonly limit: number
     readonly after?: string | undefined
   }) => Effect.Effect<ThreadPage, StoreFailed | PageInvalid>
@@ -115,10 +118,11 @@ export class SessionStore extends Context.Service<SessionStore, {
    */
   readonly createThread: (thread: NewThread) => Effect.Effect<Option.Option<Position>, StoreFailed>
 
-  /** Writes the model and the title of a live thread, which its session has taken without a restart. */
-  readonly configureThread: (
-    binding: Pick<Binding, "threadId" | "epoch" | "model" | "title">
-  ) => Effect.Effect<Position, StoreFailed | EpochFenced>
+  /**
+   * Changes a thread's record; answers its position, or nothing if there is no such thread, or none whose live epoch is
+   * the one that the change is for. Flushed to the disk.
+   */
+  readonly configureThread: (change: ThreadChange) => Effect.Effect<Option.Option<Position>, StoreFailed>
 
   /** Which of these sessions of the instance are those of threads, and of which. */
   readonly boundSessions: (
@@ -175,13 +179,19 @@ export class SessionStore extends Context.Service<SessionStore, {
   readonly turnStart: (threadId: ThreadId, turnId: TurnId) => Effect.Effect<Option.Option<TurnStart>, StoreFailed>
   /**
    * What was told after the event `after` of turns that may have ended before: input that joined them, items that were
-   * recovered or cut, and the ends of detached items. In order.
+   * recovered or cut, the ends of detached items, and what the app recorded of them. In order.
    */
   readonly lateEvents: (query: {
     readonly threadId: ThreadId
     readonly after: number
     readonly turnIds: ReadonlyArray<TurnId>
     readonly itemIds: ReadonlyArray<ItemId>
+  }) => Effect.Effect<ReadonlyArray<ThreadEvent>, StoreFailed>
+  /** What the app recorded of the thread and of no turn: after the event `after`, before the event `before`. In order. */
+  readonly annotations: (query: {
+    readonly threadId: ThreadId
+    readonly after: number
+    readonly before: number | undefined
   }) => Effect.Effect<ReadonlyArray<ThreadEvent>, StoreFailed>
   /** The bytes of this hash that an event of the thread names; nothing if none does, though another thread may have them. */
   readonly readBlob: (threadId: ThreadId, sha256: string) => Effect.Effect<Option.Option<Uint8Array>, StoreFailed>

@@ -166,6 +166,8 @@ const bind = Effect.fnUntraced(function*(
     ...(plan.model === undefined ? {} : { model: plan.model }),
     ...(plan.agent === undefined ? {} : { agent: plan.agent }),
     ...(plan.title === undefined ? {} : { title: plan.title }),
+    ...(plan.labels === undefined ? {} : { labels: plan.labels }),
+    ...(record?.archived === undefined ? {} : { archived: record.archived }),
     ...(plan.compaction === undefined ? {} : { compaction: plan.compaction }),
     status: "idle",
     epoch,
@@ -338,5 +340,6 @@ const restoredTurn = (turn: TranscriptTurn, source: Restored["source"]): Restore
   ...(turn.cause === undefined ? {} : { cause: turn.cause }),
   startedAt: turn.startedAt,
   items: turn.items,
+  ...(turn.annotations === undefined ? {} : { annotations: turn.annotations }),
   outcome: turn.outcome ?? "unknown"
 })

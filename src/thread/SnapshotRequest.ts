@@ -4,41 +4,21 @@
 import { Effect, Semaphore } from "effect"
 import * as CompactionPolicy from "../domain/CompactionPolicy.ts"
 import type { EventBody } from "../domain/ThreadEvent.ts"
-import { type BoundThread, isBound } from "../domain/ThreadRecord.ts"
+import { isBound } from "../domain/ThreadRecord.ts"
 import { ThreadNotFound } from "../service/ServiceError.ts"
 import { NothingToSave, SnapshotNotWritten } from "../transcript/SnapshotError.ts"
 import * as EpochCompaction from "./epoch/EpochCompaction.ts"
 import type { Saved } from "./epoch/EpochState.ts"
-import * as LiveEpoch from "./epoch/LiveEpoch.ts"
+import type * as LiveEpoch from "./epoch/LiveEpoch.ts"
 import * as SnapshotTaking from "./SnapshotTaking.ts"
 import * as ThreadCell from "./ThreadCell.ts"
 import type { ThreadDeps } from "./ThreadDeps.ts"
-import * as ThreadLog from "./ThreadLog.ts"
+import * as ThreadNote from "./ThreadNote.ts"
 
 const recordOf = (saved: NonNullable<Saved>): EventBody =>
   saved._tag === "Written"
     ? { _tag: "SnapshotWritten", snapshot: saved.snapshot }
     : { _tag: "SnapshotFailed", failure: saved.failure }
-
-/** Records something under an epoch that is over. Lock held, no live epoch. */
-const annotate = (deps: ThreadDeps, cell: ThreadCell.ThreadCell, binding: BoundThread, body: EventBody) =>
-  Effect.suspend(() => {
-    const at = deps.clock.currentTimeMillisUnsafe()
-    const numbered = ThreadLog.number(cell.log, cell.log.lastSeq ?? 0, at, binding.epoch, [body])
-    const lifecycle = deps.hooks.derive(numbered.durable, binding)
-    return Effect.map(
-      deps.store.commit({
-        name: "annotate a thread",
-        threadId: cell.threadId,
-        parts: [{ epoch: binding.epoch, expect: "stopped", events: numbered.durable, lifecycle }],
-        flush: true
-      }),
-      (position) => {
-        ThreadLog.publish(cell.log, numbered, position)
-        deps.hooks.emit(lifecycle)
-      }
-    )
-  }).pipe(Semaphore.withPermit(cell.log.lock), Effect.uninterruptible)
 
 /** The record of a thread that has, or had, a session. Lock held, no live epoch. */
 const boundRecord = Effect.fnUntraced(function*(deps: ThreadDeps, cell: ThreadCell.ThreadCell) {
@@ -52,26 +32,9 @@ const ofStopped = Effect.fnUntraced(function*(deps: ThreadDeps, cell: ThreadCell
   const binding = yield* boundRecord(deps, cell)
   const policy = CompactionPolicy.resolve(deps.settings.compaction, binding.compaction)
   const saved = yield* SnapshotTaking.take(deps, { binding, policy, timing: () => "before" })
-  yield* annotate(deps, cell, binding, recordOf(saved))
+  yield* ThreadNote.underEnded(deps, cell, binding, recordOf(saved))
   return saved
 })
-
-/** Records it under the session's epoch, or under the thread's last one if that epoch has ended meanwhile. */
-const record = (deps: ThreadDeps, cell: ThreadCell.ThreadCell, live: LiveEpoch.LiveEpoch, body: EventBody) =>
-  Effect.suspend(() =>
-    LiveEpoch.isOver(live)
-      ? annotate(deps, cell, live.binding, body)
-      : LiveEpoch.advance(deps, live, { _tag: "Noted", events: [body] })
-  ).pipe(
-    Effect.catchTag("EpochFenced", () =>
-      Semaphore.withPermit(cell.lock)(
-        Effect.suspend(() =>
-          cell.live === undefined
-            ? Effect.flatMap(boundRecord(deps, cell), (binding) => annotate(deps, cell, binding, body))
-            : LiveEpoch.advance(deps, cell.live, { _tag: "Noted", events: [body] })
-        )
-      ))
-  )
 
 /** The session may be used, or end, meanwhile. */
 const ofLive = Effect.fnUntraced(function*(
@@ -86,7 +49,7 @@ const ofLive = Effect.fnUntraced(function*(
     policy,
     timing: () => EpochCompaction.timing(live.state)
   })
-  yield* record(deps, cell, live, recordOf(saved))
+  yield* ThreadNote.under(deps, cell, live, recordOf(saved))
   return saved
 })
 

@@ -3,6 +3,7 @@
  * directory can be worked in is looked up by the opening ({@link ./EpochOpening.ts}).
  */
 import { Result } from "effect"
+import type { Labels } from "../domain/AppData.ts"
 import type { CompactionPolicy } from "../domain/CompactionPolicy.ts"
 import type { MissingPolicy } from "../domain/Continuity.ts"
 import type { InstanceId, ThreadId } from "../domain/Ids.ts"
@@ -21,6 +22,7 @@ export interface StartRequest {
   readonly model?: ModelSelection | undefined
   readonly agent?: string | undefined
   readonly title?: string | undefined
+  readonly labels?: Labels | undefined
   readonly onMissing?: MissingPolicy | undefined
   readonly compaction?: CompactionPolicy | undefined
 }
@@ -36,6 +38,8 @@ export interface StartPlan {
   readonly model: ModelSelection | undefined
   readonly agent: string | undefined
   readonly title: string | undefined
+  /** Of a new thread: one that is there keeps its own. */
+  readonly labels: Labels | undefined
   /** Absent: the service's. */
   readonly onMissing: MissingPolicy | undefined
   /** Where the thread differs from the service. */
@@ -57,6 +61,7 @@ const plan = (
   model: asked.model ?? (stored?.instanceId === instanceId ? stored.model : undefined),
   agent: asked.agent ?? (stored?.instanceId === instanceId ? stored.agent : undefined),
   title: asked.title ?? stored?.title,
+  labels: asked.labels ?? stored?.labels,
   onMissing: asked.onMissing,
   compaction: asked.compaction ?? stored?.compaction
 })

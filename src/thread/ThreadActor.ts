@@ -5,6 +5,7 @@
  * What an actor knows it can read again from the store, so one that no call uses and that has no session is forgotten.
  */
 import { Effect, Option, Semaphore } from "effect"
+import type { Annotation } from "../domain/AppData.ts"
 import type { CompactionTrigger } from "../domain/Compaction.ts"
 import { Epoch as EpochNumber, type RequestId, type TaskId, type ThreadId, type TurnId } from "../domain/Ids.ts"
 import type { InterruptedBy, SessionEndReason } from "../domain/ThreadEvent.ts"
@@ -21,8 +22,10 @@ import type * as SessionStart from "./SessionStart.ts"
 import * as SnapshotRequest from "./SnapshotRequest.ts"
 import type * as StartPlan from "./StartPlan.ts"
 import * as ThreadCell from "./ThreadCell.ts"
+import * as ThreadConfiguration from "./ThreadConfiguration.ts"
 import type { ThreadDeps } from "./ThreadDeps.ts"
 import * as ThreadLog from "./ThreadLog.ts"
+import * as ThreadNote from "./ThreadNote.ts"
 import * as ThreadRewind from "./ThreadRewind.ts"
 import * as ThreadStart from "./ThreadStart.ts"
 import * as TurnDeadlines from "./TurnDeadlines.ts"
@@ -105,6 +108,15 @@ export class ThreadActor {
 
   fork(at: TurnId | undefined) {
     return ThreadStart.fork(this.#deps, this.#cell, at)
+  }
+
+  configure(configuration: ThreadConfiguration.Configuration) {
+    return ThreadConfiguration.configure(this.#deps, this.#cell, configuration)
+  }
+
+  /** Records what the app says; answers its `seq`. */
+  annotate(said: Omit<Annotation, "at"> & { readonly turnId?: TurnId | undefined }) {
+    return ThreadNote.annotate(this.#deps, this.#cell, said)
   }
 
   rewind(before: TurnId) {

@@ -31,14 +31,18 @@ const pastOf = Effect.fnUntraced(function*(deps: ThreadDeps, record: Binding | u
   })
 })
 
-/** Few events can follow `SessionEnded` (late annotations), so the last 256 are enough to find it. */
+/** How many events are read at once, from the end of the log on. */
 const lastEvents = 256
 
-/** Whether the thread's last epoch was ended by a crash of its host. */
+/** Whether the thread's last epoch was ended by a crash of its host. What was recorded since then follows its end. */
 const crashed = Effect.fnUntraced(function*(deps: ThreadDeps, cell: ThreadCell.ThreadCell) {
-  const after = Math.max(0, (cell.log.lastSeq ?? 0) - lastEvents)
-  const last = yield* deps.store.readEvents({ threadId: cell.threadId, after, limit: lastEvents })
-  return last.findLast((event) => event._tag === "SessionEnded")?.reason === "host-crash"
+  for (let before = cell.log.lastSeq ?? 0; before > 0; before -= lastEvents) {
+    const after = Math.max(0, before - lastEvents)
+    const events = yield* deps.store.readEvents({ threadId: cell.threadId, after, limit: before - after })
+    const last = events.findLast((event) => event._tag === "SessionEnded")
+    if (last !== undefined) return last.reason === "host-crash"
+  }
+  return false
 })
 
 /** Opens an epoch by this plan; with a past of its own, if one is given. Lock held, no live epoch. */

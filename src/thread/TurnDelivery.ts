@@ -5,7 +5,7 @@
 import { Deferred, Effect, Exit, Option } from "effect"
 import type { MissingPolicy } from "../domain/Continuity.ts"
 import type { TurnId } from "../domain/Ids.ts"
-import type { TurnInput } from "../domain/TurnInput.ts"
+import type { RecordedInput, TurnInput, TurnOrigin } from "../domain/TurnInput.ts"
 import { DeliveryUncertain, type SessionMissing } from "../provider/AdapterError.ts"
 import { TurnInProgress, TurnVetoed } from "../service/ServiceError.ts"
 import * as Blobs from "../store/Blobs.ts"
@@ -26,6 +26,8 @@ import * as TurnDeadlines from "./TurnDeadlines.ts"
 export interface TurnRequest {
   readonly turnId: TurnId
   readonly input: TurnInput
+  /** Recorded with the input, and never handed to the session. */
+  readonly origin: TurnOrigin
   /** While a turn runs: join it, instead of failing with `TurnInProgress`. */
   readonly steer: boolean
   readonly onMissing: MissingPolicy | undefined
@@ -65,10 +67,10 @@ export const send = (
         }
         yield* OfferedInput.check(deps, cell, found, request.input)
         // More input for a turn is asked about as its first was.
-        const { input } = yield* admit(deps, cell, found, { turnId: running, input: request.input })
+        const { input } = yield* admit(deps, cell, found, { ...request, turnId: running })
         // The turn may have ended while hooks were asked. Then this is a turn of its own.
         if (Epoch.turnOf(found.state) === running) {
-          return yield* steer(deps, cell, found, running, input)
+          return yield* steer(deps, cell, found, { turnId: running, input, origin: request.origin })
         }
       }
       const sent = yield* handOver(deps, cell, request, onSending)
@@ -98,7 +100,7 @@ const handOver = Effect.fnUntraced(function*(
   yield* ThreadCell.notStopping(deps, cell)
   yield* OfferedInput.check(deps, cell, live, request.input)
   const admitted = yield* admit(deps, cell, live, request)
-  return yield* deliver(deps, cell, live, { turnId: request.turnId, ...admitted }, onSending).pipe(
+  return yield* deliver(deps, cell, live, { ...request, ...admitted }, onSending).pipe(
     Effect.map((delivery): HandOver => ({ _tag: "Delivered", delivery })),
     Effect.catchTag(
       "SessionMissing",
@@ -139,12 +141,12 @@ const admit = Effect.fnUntraced(function*(
   deps: ThreadDeps,
   cell: ThreadCell.ThreadCell,
   live: LiveEpoch.LiveEpoch,
-  { input, turnId }: { readonly turnId: TurnId; readonly input: TurnInput }
+  { input, origin, turnId }: Pick<TurnRequest, "turnId" | "input" | "origin">
 ) {
   // Fast path: with nothing to wait for, no interruptible fiber is forked.
   const decision = live.state.greeted && !deps.hooks.asks("turn:start")
     ? unasked
-    : yield* ask(deps, cell, live, turnId, input)
+    : yield* ask(deps, cell, live, turnId, { ...input, ...origin })
   if (decision._tag === "Veto") {
     const { hook, reason } = decision
     return yield* new TurnVetoed({ threadId: cell.threadId, turnId, hook, reason })
@@ -169,7 +171,7 @@ const ask = Effect.fnUntraced(function*(
   cell: ThreadCell.ThreadCell,
   live: LiveEpoch.LiveEpoch,
   turnId: TurnId,
-  input: TurnInput
+  input: RecordedInput
 ) {
   const { epoch, threadId } = live.binding
   const offered = Blobs.ofInput(input)
@@ -214,8 +216,7 @@ const steer = Effect.fnUntraced(function*(
   deps: ThreadDeps,
   cell: ThreadCell.ThreadCell,
   live: LiveEpoch.LiveEpoch,
-  turnId: TurnId,
-  input: TurnInput
+  { input, origin, turnId }: Pick<TurnRequest, "turnId" | "input" | "origin">
 ) {
   const { over } = EpochWaiters.turn(live, turnId)
   const uncertain = (code: string) => new DeliveryUncertain({ turnId, code })
@@ -237,7 +238,7 @@ const steer = Effect.fnUntraced(function*(
       ? uncertain("stopped")
       : Effect.failCause(exit.cause)
   }
-  yield* LiveEpoch.advance(deps, live, { _tag: "Steered", turnId, input })
+  yield* LiveEpoch.advance(deps, live, { _tag: "Steered", turnId, input: { ...input, ...origin } })
   return { live, turnId, over, steered: true } satisfies Delivery
 })
 
@@ -245,9 +246,7 @@ const deliver = (
   deps: ThreadDeps,
   cell: ThreadCell.ThreadCell,
   live: LiveEpoch.LiveEpoch,
-  { input, notes, turnId }: {
-    readonly turnId: TurnId
-    readonly input: TurnInput
+  { input, notes, origin, turnId }: Pick<TurnRequest, "turnId" | "input" | "origin"> & {
     readonly notes: ReadonlyArray<string>
   },
   onSending: ((delivery: Delivery) => void) | undefined
@@ -256,7 +255,7 @@ const deliver = (
     const ref = yield* live.session.turnRef(turnId)
     const at = deps.clock.currentTimeMillisUnsafe()
     const { epoch } = live.binding
-    const recorded = Blobs.ofInput(input)
+    const recorded = Blobs.ofInput({ ...input, ...origin })
     yield* deps.store.recordIntent({ turnId, threadId: cell.threadId, epoch, ref, ...recorded, at }).pipe(
       Effect.tapErrorTag("EpochFenced", (error) => Effect.sync(() => LiveEpoch.breakOff(live, error)))
     )

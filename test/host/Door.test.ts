@@ -91,6 +91,10 @@ describe("P15 the door", () => {
       ["an agent that is a number", { ...input, agent: 7 }, "agent"],
       ["an empty agent", { ...input, agent: "" }, "agent"],
       ["a steer that is a string", { ...input, steer: "yes" }, "steer"],
+      ["a metadata of 17 kB", { ...input, metadata: { text: "é".repeat(8_704) } }, "metadata"],
+      ["a metadata that is no object", { ...input, metadata: [1] }, "metadata"],
+      ["an actor of 513 characters", { ...input, actor: "a".repeat(513) }, "actor"],
+      ["a context that is no list", { ...input, context: "now" }, "context"],
       ["no input at all", undefined, ""],
       ["a string as input", "hello", ""],
       ["JSON nested 8,000 levels deep", JSON.parse(`${"[".repeat(8000)}${"]".repeat(8000)}`), ""]
@@ -104,6 +108,53 @@ describe("P15 the door", () => {
           assert.include(issues.map((issue) => issue.path), path)
         }
         assert.strictEqual((yield* agents.runTurn(input)).text, "echo: hello")
+      })))
+  }
+
+  const many = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, n) => [`label${n}`, "on"]))
+  for (
+    const [what, labels, path] of [
+      ["1,000 labels", many(1000), "labels"],
+      ["65 labels", many(65), "labels"],
+      ["a label with an empty name", { "": "x" }, "labels"],
+      ["a label with a name of 129 characters", { ["n".repeat(129)]: "x" }, "labels"],
+      ["a label with a value of 513 characters", { team: "v".repeat(513) }, "labels.team"],
+      ["a label that is a number", { team: 5 }, "labels.team"],
+      ["a label that is not well-formed", { team: half }, "labels.team"]
+    ] satisfies ReadonlyArray<readonly [string, unknown, string]>
+  ) {
+    it.effect(`P15 mock: ${what} is refused, wherever labels are given`, () =>
+      run(Effect.gen(function*() {
+        const { agents, directory } = yield* started
+        const made = { threadId: ThreadId.make("new"), instanceId, directory }
+        for (
+          const call of [
+            agents.configureThread(unchecked({ threadId, labels })),
+            agents.createThread(unchecked({ ...made, labels })),
+            agents.startSession(unchecked({ ...made, labels })),
+            agents.listThreads(unchecked({ where: { labels } }))
+          ]
+        ) {
+          const { issues } = yield* refused<unknown, { readonly _tag: string }, never>(call)
+          assert.isTrue(issues.some((issue) => issue.path.includes(path)), JSON.stringify(issues))
+        }
+        yield* agents.configureThread({ threadId, labels: many(64) })
+      })))
+  }
+
+  for (
+    const [what, bad] of [
+      ["no kind", { kind: "", data: null }],
+      ["a kind of 129 characters", { kind: "k".repeat(129), data: null }],
+      ["no data", { kind: "note" }],
+      ["data of more than 64 kB", { kind: "note", data: "x".repeat(65_535) }]
+    ] satisfies ReadonlyArray<readonly [string, unknown]>
+  ) {
+    it.effect(`P15 mock: an annotation with ${what} is refused`, () =>
+      run(Effect.gen(function*() {
+        const { agents } = yield* started
+        yield* refused(agents.annotate(unchecked({ threadId, ...bad })))
+        yield* agents.annotate({ threadId, kind: "note", data: "x".repeat(65_534) })
       })))
   }
 

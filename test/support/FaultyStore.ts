@@ -75,6 +75,7 @@ const wrapped = (store: Store, fails: (operation: string) => boolean): Store => 
     turnStarts: (page) => guard("turnStarts", store.turnStarts(page)),
     turnStart: (threadId, turnId) => guard("turnStart", store.turnStart(threadId, turnId)),
     lateEvents: (query) => guard("lateEvents", store.lateEvents(query)),
+    annotations: (query) => guard("annotations", store.annotations(query)),
     rewinds: (threadId) => guard("rewinds", store.rewinds(threadId)),
     endOfLog: (threadId) => guard("endOfLog", store.endOfLog(threadId)),
     spent: (threadId) => guard("spent", store.spent(threadId)),

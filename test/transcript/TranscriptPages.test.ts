@@ -25,11 +25,20 @@ const said = (turnId: string | undefined, itemId: string, words: string, more: o
   ...more
 })
 
+const note = (kind: string, turnId?: string): EventBody => ({
+  _tag: "Annotated",
+  kind,
+  data: null,
+  ...(turnId === undefined ? {} : { turnId: turn(turnId) })
+})
+
 /** Turns that lie within one another, with items that were told after they had ended, and others taken back. */
 const tangled: readonly [EventBody, ...ReadonlyArray<EventBody>] = [
   began("a"),
   said("a", "a1", "first"),
+  note("of a", "a"),
   began("b"),
+  note("of no turn, in b"),
   said("a", "a2", "half of it", { cut: true }),
   ended("a"),
   { _tag: "ItemDetached", turnId: turn("b"), item: text("b1", "so far") },
@@ -37,12 +46,15 @@ const tangled: readonly [EventBody, ...ReadonlyArray<EventBody>] = [
   ended("b"),
   began("c"),
   said("a", "a2", "all of it", { recovered: true }),
+  note("late, of a", "a"),
+  note("of no turn, in c"),
   { _tag: "TurnSteered", turnId: turn("a"), input: { prompt: "and more" } },
   said(undefined, "b1", "ended after its turn"),
   said("c", "c1", "said in c"),
   ended("c"),
   began("d"),
   ended("d"),
+  note("of no turn, after d"),
   { _tag: "ThreadRewound", before: turn("c"), files: "kept" },
   began("e"),
   said("c", "c2", "late, and of a turn that was taken back", { recovered: true }),
@@ -66,6 +78,14 @@ describe("transcripts, page by page", () => {
         "first",
         "all of it",
         "and more"
+      ])
+      assert.deepStrictEqual(whole.map(({ annotations = [] }) => annotations.map(({ kind }) => kind)), [
+        ["of a", "late, of a"],
+        ["of no turn, in b"],
+        ["of no turn, in c"],
+        ["of no turn, after d"],
+        [],
+        []
       ])
       const starts = [0, ...events.flatMap((event) => event._tag === "TurnBegan" ? [event.seq] : [])]
       for (const [n, seq] of starts.entries()) {

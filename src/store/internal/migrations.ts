@@ -25,6 +25,8 @@ const threads = Effect.gen(function*() {
     agent TEXT,
     title TEXT,
     compaction TEXT,
+    labels TEXT,
+    archived BIGINT NOT NULL,
     status TEXT NOT NULL,
     epoch BIGINT NOT NULL,
     last_seq BIGINT NOT NULL,
@@ -36,6 +38,13 @@ const threads = Effect.gen(function*() {
   yield* sql`CREATE INDEX eca_threads_active ON eca_threads (active_at, thread_id)`
   yield* sql`CREATE INDEX eca_threads_due ON eca_threads (due_at, thread_id, epoch) WHERE due_at IS NOT NULL`
   yield* sql`CREATE INDEX eca_threads_live ON eca_threads (thread_id) WHERE status <> 'stopped'`
+  yield* sql`CREATE TABLE eca_labels (
+    thread_id TEXT NOT NULL,
+    name TEXT NOT NULL,
+    value TEXT NOT NULL,
+    PRIMARY KEY (thread_id, name)
+  )`
+  yield* sql`CREATE INDEX eca_labels_value ON eca_labels (name, value, thread_id)`
   yield* sql`CREATE TABLE eca_cursors (
     thread_id TEXT NOT NULL,
     instance_id TEXT NOT NULL,

@@ -3,6 +3,7 @@
  * parsed, and an event that cannot be is handed out as `Unrecognized`.
  */
 import { Option, Predicate, Result, Schema } from "effect"
+import { Labels } from "../../domain/AppData.ts"
 import { Epoch, Position, ThreadId, TurnId } from "../../domain/Ids.ts"
 import { type NumberedEvent, ThreadEvent, version } from "../../domain/ThreadEvent.ts"
 import { Binding, TurnRecord } from "../../domain/ThreadRecord.ts"
@@ -30,6 +31,8 @@ export interface BindingRow {
   readonly agent: string | null
   readonly title: string | null
   readonly compaction: string | null
+  readonly labels: string | null
+  readonly archived: BigIntColumn
   readonly status: string
   readonly epoch: BigIntColumn
   readonly last_seq: BigIntColumn
@@ -38,6 +41,15 @@ export interface BindingRow {
   readonly active_at: BigIntColumn
   readonly due_at: BigIntColumn | null
 }
+
+export const labelsColumn = (labels: Labels): string | null =>
+  Object.keys(labels).length === 0 ? null : JSON.stringify(labels)
+
+const decodeLabels = Schema.decodeUnknownOption(Labels)
+
+/** The labels of a column; none if it holds none that can be read. */
+export const toLabels = (text: string | null): Labels =>
+  Option.getOrElse(text === null ? Option.none() : decodeLabels(parseJson(text)), () => ({}))
 
 export const bindingRow = (
   binding: Binding,
@@ -54,6 +66,8 @@ export const bindingRow = (
   agent: binding.agent ?? null,
   title: binding.title ?? null,
   compaction: binding.compaction === undefined ? null : JSON.stringify(binding.compaction),
+  labels: labelsColumn(binding.labels ?? {}),
+  archived: binding.archived === true ? 1 : 0,
   status: binding.status,
   epoch: binding.epoch,
   last_seq: at.lastSeq,
@@ -78,6 +92,8 @@ export const toBinding = (row: BindingRow): Result.Result<Binding, Schema.Schema
     ...optional("agent", row.agent),
     ...optional("title", row.title),
     ...optional("compaction", row.compaction === null ? null : parseJson(row.compaction)),
+    ...optional("labels", row.labels === null ? null : parseJson(row.labels)),
+    ...(Number(row.archived) === 1 ? { archived: true } : {}),
     status: row.status,
     epoch: Number(row.epoch),
     lastSeq: Number(row.last_seq),
@@ -143,6 +159,9 @@ export const itemSubject = (itemId: string): string => `item:${itemId}`
 /** The subject of events that take the conversation back. */
 export const rewindSubject = "rewind"
 
+/** The subject of what the app records of a thread and of none of its turns. */
+export const annotationSubject = "annotation"
+
 /**
  * What one event opens and another closes, where it may outlast a turn: a request, a compaction, a task, an item of no
  * turn; and what a transcript that is read page by page has to find. These are found by an index.
@@ -154,6 +173,8 @@ const subjectId = (event: NumberedEvent): string | null => {
     case "TurnRestored":
     case "TurnSteered":
       return turnSubject(event.turnId)
+    case "Annotated":
+      return event.turnId === undefined ? annotationSubject : turnSubject(event.turnId)
     case "ThreadRewound":
       return rewindSubject
     case "ApprovalRequested":

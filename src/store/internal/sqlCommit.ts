@@ -12,8 +12,9 @@ import { EpochFenced } from "../StoreError.ts"
 import * as eventLog from "./eventLog.ts"
 import * as ledger from "./ledger.ts"
 import type { Positions } from "./positions.ts"
-import { bindingRow } from "./rows.ts"
+import { bindingRow, toLabels } from "./rows.ts"
 import * as StoreOutbox from "./sqlHookOutbox.ts"
+import * as sqlLabels from "./sqlLabels.ts"
 
 type Written = Effect.Effect<void, SqlError.SqlError | EpochFenced>
 
@@ -94,10 +95,14 @@ const open = (
     ...(thread.status === undefined ? {} : { status: thread.status }),
     ...(thread.activeAt === undefined ? {} : { active_at: thread.activeAt })
   }
-  return sql`INSERT INTO eca_threads ${sql.insert(row)} ON CONFLICT (thread_id) DO UPDATE
-    SET ${sql.literal(replacedColumns)} WHERE eca_threads.epoch < excluded.epoch${eventLog.follows(sql, events)}
-    RETURNING thread_id`.pipe(
-    Effect.flatMap(eventLog.fencedUnless({ threadId, epoch })),
+  return sql<{ readonly labels: string | null }>`INSERT INTO eca_threads ${sql.insert(row)} ON CONFLICT (thread_id)
+    DO UPDATE SET ${sql.literal(replacedColumns)}
+    WHERE eca_threads.epoch < excluded.epoch${eventLog.follows(sql, events)} RETURNING labels`.pipe(
+    Effect.tap(eventLog.fencedUnless({ threadId, epoch })),
+    // A thread that was there keeps the labels that it has by now: they are no part of an epoch.
+    Effect.flatMap(([row]) =>
+      epoch === 1 ? sqlLabels.index(sql, threadId, toLabels(row?.labels ?? null)) : Effect.void
+    ),
     Effect.andThen(eventLog.insert(sql, events, position, blobs)),
     Effect.andThen(forgetOpenQuestions(sql, threadId, part))
   )

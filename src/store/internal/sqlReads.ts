@@ -8,6 +8,7 @@ import * as InputIssue from "../../domain/InputIssue.ts"
 import type { Spent } from "../../domain/Usage.ts"
 import { type StoreFailed, ThreadUnreadable, TurnUnreadable } from "../StoreError.ts"
 import type { ThreadPage } from "../ThreadPage.ts"
+import type { ThreadWhere } from "../ThreadWhere.ts"
 import * as pageCursor from "./pageCursor.ts"
 import {
   type BigIntColumn,
@@ -26,6 +27,7 @@ import {
 } from "./rows.ts"
 import { read } from "./run.ts"
 import * as sqlBlobs from "./sqlBlobs.ts"
+import * as sqlLabels from "./sqlLabels.ts"
 
 /** Where, and what was expected there. The stored value itself does not go into an error. */
 const reasonOf = (error: Schema.SchemaError): string => InputIssue.format(InputIssue.of(error))
@@ -68,15 +70,21 @@ export const make = (sql: SqlClient.SqlClient) => {
         (row) => Result.mapError(toBinding(row), (error) => new ThreadUnreadable({ threadId, reason: reasonOf(error) }))
       ),
 
-    listThreads: (query: { readonly limit: number; readonly after?: string | undefined }) =>
+    listThreads: ({ where = {}, ...query }: {
+      readonly where?: ThreadWhere | undefined
+      readonly limit: number
+      readonly after?: string | undefined
+    }) =>
       Effect.gen(function*() {
         const { after, limit } = yield* pageCursor.decode(query)
-        const where = after === undefined
-          ? sql.literal("")
-          : sql`WHERE (active_at, thread_id) < (${after[0]}, ${after[1]})`
+        const conditions = [
+          ...(after === undefined ? [] : [sql`(active_at, thread_id) < (${after[0]}, ${after[1]})`]),
+          ...(where.archived === undefined ? [] : [sql`archived = ${where.archived ? 1 : 0}`]),
+          ...sqlLabels.having(sql, where.labels ?? {})
+        ]
         const rows = yield* read(
           "list threads",
-          sql<BindingRow>`SELECT * FROM eca_threads ${where}
+          sql<BindingRow>`SELECT * FROM eca_threads WHERE ${sql.and(conditions)}
             ORDER BY active_at DESC, thread_id DESC LIMIT ${limit + 1}`
         )
         return toPage(rows, limit)

@@ -9,6 +9,7 @@ import type { ThreadEvent } from "../../domain/ThreadEvent.ts"
 import type { StoreFailed } from "../StoreError.ts"
 import type { TurnStart } from "../TurnStart.ts"
 import {
+  annotationSubject,
   beginsTurn,
   type BigIntColumn,
   type EventRow,
@@ -76,6 +77,21 @@ export const make = (sql: SqlClient.SqlClient) => {
         "read what was told of turns later",
         Effect.map(
           eventsOf(threadId, after, [...turnIds.map(turnSubject), ...itemIds.map(itemSubject)]),
+          (rows) => rows.map((row) => toEvent(threadId, row))
+        )
+      ),
+
+    annotations: ({ after, before, threadId }: {
+      readonly threadId: ThreadId
+      readonly after: number
+      readonly before: number | undefined
+    }): Effect.Effect<ReadonlyArray<ThreadEvent>, StoreFailed> =>
+      read(
+        "read annotations",
+        Effect.map(
+          sql<EventRow>`SELECT seq, epoch, turn_id, type, at, position, version, body FROM eca_events
+            WHERE thread_id = ${threadId} AND subject_id = ${annotationSubject} AND seq > ${after}
+              AND ${before === undefined ? sql.literal("1=1") : sql`seq < ${before}`} ORDER BY seq`,
           (rows) => rows.map((row) => toEvent(threadId, row))
         )
       ),

@@ -4,17 +4,17 @@
 import { Clock, Effect, Option } from "effect"
 import type { SqlClient, SqlError } from "effect/sql"
 import { Epoch, type Position, type ThreadId, type TurnId } from "../../domain/Ids.ts"
-import type { Binding } from "../../domain/ThreadRecord.ts"
-import type { Commit, Intent, NewThread } from "../Commit.ts"
+import type { Commit, Intent, NewThread, ThreadChange } from "../Commit.ts"
 import { EpochFenced, type StoreFailed, TurnExists } from "../StoreError.ts"
 import * as crashSettlement from "./crashSettlement.ts"
 import * as erasure from "./erasure.ts"
 import type { Positions } from "./positions.ts"
-import { bindingRow, toPosition } from "./rows.ts"
+import { bindingRow, labelsColumn, toPosition } from "./rows.ts"
 import { write, writeFenced } from "./run.ts"
 import * as sqlBlobs from "./sqlBlobs.ts"
 import * as sqlCommit from "./sqlCommit.ts"
 import type { Subscriptions } from "./sqlHookOutbox.ts"
+import * as sqlLabels from "./sqlLabels.ts"
 import * as sqlMaintenance from "./sqlMaintenance.ts"
 
 const unerased =
@@ -53,6 +53,27 @@ const said = (sql: SqlClient.SqlClient, turn: Intent) => {
   )
 }
 
+const configure = Effect.fnUntraced(function*(
+  sql: SqlClient.SqlClient,
+  positions: Positions,
+  { archived, epoch, labels, model, threadId, title }: ThreadChange
+) {
+  const position = yield* positions.next
+  const changed = {
+    ...(model === undefined ? {} : { model: JSON.stringify(model) }),
+    ...(title === undefined ? {} : { title }),
+    ...(labels === undefined ? {} : { labels: labelsColumn(labels) }),
+    ...(archived === undefined ? {} : { archived: archived ? 1 : 0 }),
+    position
+  }
+  const live = epoch === undefined ? sql.literal("") : sql` AND epoch = ${epoch} AND status <> 'stopped'`
+  const rows = yield* sql`UPDATE eca_threads SET ${sql.update(changed)}
+    WHERE thread_id = ${threadId}${live} RETURNING thread_id`
+  if (rows.length === 0) return Option.none()
+  if (labels !== undefined) yield* sqlLabels.index(sql, threadId, labels)
+  return Option.some(toPosition(position))
+})
+
 export const make = (sql: SqlClient.SqlClient, positions: Positions, outbox: Subscriptions) => ({
   commit: (commit: Commit): Effect.Effect<Position, StoreFailed | EpochFenced> =>
     writeFenced(
@@ -68,7 +89,7 @@ export const make = (sql: SqlClient.SqlClient, positions: Positions, outbox: Sub
       "delete a thread",
       "flushed",
       sql.withTransaction(Effect.gen(function*() {
-        for (const table of ["eca_cursors", "eca_threads", "eca_pruned"]) {
+        for (const table of ["eca_cursors", "eca_threads", "eca_labels", "eca_pruned"]) {
           yield* sql`DELETE FROM ${sql(table)} WHERE thread_id = ${threadId}`
         }
         const row = { thread_id: threadId, position: yield* positions.next, at: yield* Clock.currentTimeMillis }
@@ -105,23 +126,14 @@ export const make = (sql: SqlClient.SqlClient, positions: Positions, outbox: Sub
         })
         const made = yield* sql`INSERT INTO eca_threads ${sql.insert({ ...row })}
           ON CONFLICT (thread_id) DO NOTHING RETURNING thread_id`
-        return made.length === 0 ? Option.none() : Option.some(toPosition(position))
+        if (made.length === 0) return Option.none()
+        yield* sqlLabels.index(sql, thread.threadId, thread.labels ?? {})
+        return Option.some(toPosition(position))
       }))
     ),
 
-  configureThread: ({ epoch, model, threadId, title }: Pick<Binding, "threadId" | "epoch" | "model" | "title">) =>
-    writeFenced(
-      sql,
-      "configure a thread",
-      "flushed",
-      Effect.gen(function*() {
-        const position = yield* positions.next
-        const changed = { model: model === undefined ? null : JSON.stringify(model), title: title ?? null, position }
-        const rows = yield* sql`UPDATE eca_threads SET ${sql.update(changed)}
-          WHERE thread_id = ${threadId} AND epoch = ${epoch} AND status <> 'stopped' RETURNING thread_id`
-        return rows.length === 0 ? yield* new EpochFenced({ threadId, epoch }) : toPosition(position)
-      })
-    ),
+  configureThread: (change: ThreadChange): Effect.Effect<Option.Option<Position>, StoreFailed> =>
+    write(sql, "configure a thread", "flushed", sql.withTransaction(configure(sql, positions, change))),
 
   settleThread: (threadId: ThreadId) =>
     write(sql, "settle a thread", "flushed", crashSettlement.settle(sql, positions, outbox, threadId)),

@@ -29,7 +29,7 @@ import type { ModelSelection } from "../../domain/TurnInput.ts"
 import type { ProviderAdapter, ProviderSession } from "../../provider/ProviderAdapter.ts"
 import type { StoredCursor } from "../../provider/ResumeCursor.ts"
 import type { Blob } from "../../store/Blobs.ts"
-import type { EpochFenced, StoreFailed } from "../../store/StoreError.ts"
+import { EpochFenced, type StoreFailed } from "../../store/StoreError.ts"
 import type { ThreadDeps } from "../ThreadDeps.ts"
 import * as ThreadLog from "../ThreadLog.ts"
 import * as CommitFacts from "./CommitFacts.ts"
@@ -143,13 +143,17 @@ export const configure = (
   locked(
     live,
     Effect.suspend(() => {
-      const changed = {
-        ...live.binding,
+      const change = {
         ...(model === undefined ? {} : { model }),
         ...(title === undefined ? {} : { title })
       }
-      return Effect.map(enduring(live, deps.store.configureThread(changed)), (position) => {
-        live.binding = changed
+      const { epoch, threadId } = live.binding
+      const write = Effect.flatMap(
+        deps.store.configureThread({ threadId, epoch, ...change }),
+        (position) => Effect.mapError(Effect.fromOption(position), () => new EpochFenced({ threadId, epoch }))
+      )
+      return Effect.map(enduring(live, write), (position) => {
+        live.binding = { ...live.binding, ...change }
         live.log.position = position
       })
     })

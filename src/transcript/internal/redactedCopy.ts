@@ -24,8 +24,8 @@ const signatures = new Set([
   ..."encrypted_content encryptedContent reasoningEncryptedContent redactedData".split(" ")
 ])
 
-/** Fields whose content a model wrote for a tool. */
-const free = new Set(["input", "arguments", "args", "env"])
+/** Fields whose content a model wrote for a tool, or an app for itself. */
+const free = new Set(["input", "arguments", "args", "env", "data", "metadata"])
 
 const dataUrl = /^data:([^,]{1,255});base64,/
 

@@ -36,6 +36,7 @@ const turnOf = (turn: TranscriptTurn): NonNullable<SavedMessage["turn"]> => ({
   epoch: turn.epoch,
   startedAt: turn.startedAt,
   ...(turn.outcome === undefined ? {} : { outcome: turn.outcome }),
+  ...(turn.annotations === undefined ? {} : { annotations: turn.annotations }),
   ...saidIn(turn)
 })
 

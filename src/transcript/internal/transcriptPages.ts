@@ -5,7 +5,7 @@
  * is told of it after its end (an item that went on, one that was recovered, a rewind) is found by an index.
  */
 import { Array as Arr, Effect, Option, Stream } from "effect"
-import type { ItemId, ThreadId } from "../../domain/Ids.ts"
+import type { ItemId, ThreadId, TurnId } from "../../domain/Ids.ts"
 import type { ThreadEvent } from "../../domain/ThreadEvent.ts"
 import * as TranscriptFold from "../../domain/TranscriptFold.ts"
 import type { TranscriptTurn } from "../../domain/TranscriptTurn.ts"
@@ -26,6 +26,10 @@ const begins = (event: ThreadEvent): event is Extract<
   { readonly _tag: "TurnStarted" | "TurnBegan" | "TurnRestored" }
 > => event._tag === "TurnStarted" || event._tag === "TurnBegan" || event._tag === "TurnRestored"
 
+/** Other turns are not of the page, and what the app said of no turn is added by {@link addAnnotations}. */
+const isFolded = (event: ThreadEvent, turnIds: ReadonlySet<TurnId>): boolean =>
+  begins(event) ? turnIds.has(event.turnId) : event._tag !== "Annotated" || event.turnId !== undefined
+
 /** Folds the log from the first of these turns until all of them have ended; answers where that was. */
 const foldPage = Effect.fnUntraced(function*(
   store: Store,
@@ -39,7 +43,7 @@ const foldPage = Effect.fnUntraced(function*(
   for (;;) {
     const events = yield* store.readEvents({ threadId, after, limit: batch })
     for (const event of events) {
-      if (!begins(event) || turnIds.has(event.turnId)) TranscriptFold.add(folding, event)
+      if (isFolded(event, turnIds)) TranscriptFold.add(folding, event)
       after = event.seq
       if (after >= last && !TranscriptFold.isOpen(folding)) return after
     }
@@ -58,6 +62,21 @@ const addLater = Effect.fnUntraced(function*(
   const itemIds: ReadonlyArray<ItemId> = Array.from(folding.detached.keys())
   for (const event of yield* store.lateEvents({ threadId, after, turnIds, itemIds })) {
     if (!begins(event)) TranscriptFold.add(folding, event)
+  }
+})
+
+/** Adds what the app said of no turn: to the turn that it follows. */
+const addAnnotations = Effect.fnUntraced(function*(
+  store: Store,
+  threadId: ThreadId,
+  starts: Arr.NonEmptyReadonlyArray<TurnStart>,
+  folding: TranscriptFold.Folding
+) {
+  const from = Arr.headNonEmpty(starts).seq
+  const [next] = yield* store.turnStarts({ threadId, after: Arr.lastNonEmpty(starts).seq, limit: 1 })
+  for (const event of yield* store.annotations({ threadId, after: from, before: next?.seq })) {
+    const turn = starts.findLast(({ seq }) => seq < event.seq)
+    if (event._tag === "Annotated") TranscriptFold.annotate(folding, event, turn?.turnId)
   }
 })
 
@@ -81,6 +100,7 @@ const pageOf = Effect.fnUntraced(function*(
 ) {
   const folding = TranscriptFold.empty()
   yield* addLater(store, threadId, yield* foldPage(store, threadId, starts, folding), folding)
+  yield* addAnnotations(store, threadId, starts, folding)
   const ranges = yield* rewound(store, threadId)
   for (const { seq, turnId } of starts) {
     const turn = folding.turns.get(turnId)
