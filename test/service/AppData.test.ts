@@ -222,7 +222,7 @@ describe("who and what for", () => {
           })
         })
       )
-      const [started] = (yield* StoreFixture.withStore(filename, StoreFixture.allEvents())).filter(is("TurnStarted"))
+      const started = (yield* StoreFixture.withStore(filename, StoreFixture.allEvents())).find(is("TurnStarted"))
       assert.deepStrictEqual(started?.input, input)
     }))
 })
