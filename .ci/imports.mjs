@@ -14,7 +14,8 @@ import { pathToFileURL } from "node:url"
 
 /** @typedef {ReadonlyMap<string, ReadonlyArray<string>>} Imports The files of a folder, with what each imports. */
 
-// Lowest first. `CodingAgents.ts` and `index.ts`, which lie in src/ itself, are the top.
+// Lowest first. `CodingAgents.ts` and `index.ts`, which lie in src/ itself, are the app in Effect; `promise` is its door
+// for code that is not.
 const layers = [
   "domain",
   "process",
@@ -26,7 +27,8 @@ const layers = [
   "hooks",
   "thread",
   "host",
-  "."
+  ".",
+  "promise"
 ]
 
 // An agent's folder imports these and nothing above; `testing` imports everything, and no other room imports `testing`.

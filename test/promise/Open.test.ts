@@ -1,0 +1,123 @@
+/** What `open` takes, what goes wrong there, and hooks as plain functions. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer } from "effect"
+import { mkdtempDisposableSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { LifecycleHooks, ServiceError, SessionStore, StoreError } from "../../src/index.ts"
+import { allow, CodingAgents, decide, guard, observe, transform, veto } from "../../src/promise/index.ts"
+import { MockAgentDisk, MockProvider, MockStep } from "../../src/testing/index.ts"
+import { rejection } from "../support/Promises.ts"
+
+const threadId = "t1"
+const directory = process.cwd()
+const thread = { threadId, instanceId: "mock", directory }
+
+const opened = (hooks: CodingAgents.Options["hooks"], script?: Parameters<typeof MockProvider.layer>[0]) =>
+  CodingAgents.open({ agents: MockProvider.layer(script), store: ":memory:", hooks })
+
+describe("opening without Effect", () => {
+  it("P1 a store that was closed is opened again, and the conversation goes on", async () => {
+    using folder = mkdtempDisposableSync(join(tmpdir(), "eca-promise-"))
+    const agents = MockProvider.layer({ disk: MockAgentDisk.makeUnsafe() })
+    const store = join(folder.path, "threads.db")
+    {
+      await using first = await CodingAgents.open({ agents, store })
+      await first.startSession(thread)
+      await first.runTurn({ threadId, prompt: "hello" })
+      const owned = await rejection(CodingAgents.open({ agents, store: SessionStore.layerSqlite({ filename: store }) }))
+      assert.instanceOf(owned, StoreError.StoreOwned)
+    }
+    await using second = await CodingAgents.open({ agents: [agents], store })
+    const turn = await second.runTurn({ threadId, prompt: "still there?" })
+    assert.strictEqual(turn.continuity._tag, "Resumed")
+  })
+
+  it("settings that do not fit, and a signal that was aborted, are refused, and the store is free again", async () => {
+    const agents = MockProvider.layer()
+    const wrong = await rejection(
+      CodingAgents.open({ agents, store: ":memory:", settings: { promptLimit: -1 } })
+    )
+    assert.deepInclude(wrong, { _tag: "SettingsInvalid" })
+    const aborted = CodingAgents.open({ agents, store: ":memory:", signal: AbortSignal.abort("no") })
+    assert.strictEqual(await rejection(aborted), "no")
+  })
+
+  it("P12 hooks are plain functions or Layers; the end of the session is told before close answers", async () => {
+    const seen: Array<string> = []
+    const note = (event: { readonly _tag: string }) => seen.push(event._tag)
+    const agents = await opened([
+      observe({ name: "plain", events: ["session:*"], run: note }),
+      observe({ name: "async", events: ["turn:end"], run: (event) => Promise.resolve(note(event)) }),
+      Layer.effectDiscard(Effect.sync(() => seen.push("layer"))),
+      LifecycleHooks.observe({
+        name: "effect",
+        events: ["session:end"],
+        run: () => Effect.sync(() => seen.push("bye"))
+      })
+    ])
+    await agents.startSession(thread)
+    await agents.runTurn({ threadId, prompt: "hello" })
+    await agents.close()
+    assert.strictEqual(seen[0], "layer")
+    assert.includeMembers(seen, ["session:start", "turn:end", "session:end", "bye"])
+  })
+
+  it("guards and transforms are plain functions: veto, context, decision", async () => {
+    const prompts: Array<string> = []
+    await using agents = await opened([
+      guard({
+        name: "careful",
+        events: ["turn:start"],
+        run: ({ input }) => input.prompt.includes("force push") ? veto("ask a human") : allow
+      }),
+      guard({ name: "approver", events: ["approval:requested"], run: async () => decide({ _tag: "AllowOnce" }) }),
+      transform({ name: "context", events: ["turn:start"], run: async () => ({ context: ["It is Friday."] }) })
+    ], {
+      script: ({ prompt }) => {
+        prompts.push(prompt)
+        return [MockStep.command("ls"), MockStep.text("done")]
+      }
+    })
+    await agents.startSession(thread)
+    assert.strictEqual((await agents.runTurn({ threadId, prompt: "list" })).text, "done")
+    assert.include(prompts.join(), "It is Friday.")
+    const vetoed = await rejection(agents.runTurn({ threadId, prompt: "and force push" }))
+    assert.instanceOf(vetoed, ServiceError.TurnVetoed)
+  })
+
+  it("P8 a hook has the threads, and what would wait for the hook itself is refused", async () => {
+    const answers: Array<unknown> = []
+    await using agents = await opened([
+      observe({
+        name: "asks",
+        events: ["session:start"],
+        run: async (event, { agents }) => {
+          answers.push((await agents.getThread({ threadId: event.threadId })).threadId)
+          answers.push(await rejection(agents.sendTurn({ threadId: event.threadId, prompt: "me too" })))
+        }
+      })
+    ])
+    await agents.startSession(thread)
+    await agents.runTurn({ threadId, prompt: "hello" })
+    assert.strictEqual(answers[0], threadId)
+    assert.instanceOf(answers[1], ServiceError.HookReentrant)
+  })
+
+  it("a hook's signal is aborted when its time is up", async () => {
+    const aborted = Promise.withResolvers<void>()
+    await using agents = await opened([
+      guard({
+        name: "slow",
+        events: ["turn:start"],
+        timeout: 20,
+        failure: "closed",
+        run: (_, { signal }) =>
+          new Promise(() => signal.addEventListener("abort", () => aborted.resolve(), { once: true }))
+      })
+    ])
+    await agents.startSession(thread)
+    assert.instanceOf(await rejection(agents.sendTurn({ threadId, prompt: "hello" })), ServiceError.TurnVetoed)
+    await aborted.promise
+  })
+})
