@@ -56,16 +56,33 @@ const begun = (text: string, secrets: ReadonlyArray<string>): number => {
 
 const isEvent = Schema.is(ProviderEvent)
 
+/** Longest first. Strings of fewer than eight characters are left out, since words would be. */
+const known = (values: Iterable<string>): ReadonlyArray<string> =>
+  Array.from(new Set(values)).filter(({ length }) => length >= 8).toSorted((a, b) => b.length - a.length)
+
 /**
- * A filter for these secrets, longest first. Strings of fewer than eight characters are left out, since words would be.
+ * A function that covers the same secrets in any value of JSON: an agent's history, its last words.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const values = (secrets: Iterable<string>): <A>(value: A) => A => {
+  const all = known(secrets)
+  function cover<A>(value: A): A
+  function cover(value: unknown): unknown {
+    return covered(value, all)
+  }
+  return cover
+}
+
+/**
+ * A filter for these secrets. Strings of fewer than eight characters are left out, since words would be.
  *
  * @category constructors
  * @since 0.1.0
  */
 export const make = (values: Iterable<string>): SecretFilter => {
-  const secrets = Array.from(new Set(values)).filter(({ length }) => length >= 8).toSorted((a, b) =>
-    b.length - a.length
-  )
+  const secrets = known(values)
   if (secrets.length === 0) return (events) => events
   /** What is held back of each text that streams. */
   const held = new Map<string, Delta>()

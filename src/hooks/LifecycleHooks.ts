@@ -22,8 +22,10 @@
  * })
  * ```
  *
- * Three phases:
+ * Four phases:
  *
+ * - **setup**: asked for what a session is started with, each time that one is: variables, MCP servers, instructions, and
+ *   whatever must be there first, such as a worktree. One after another by `priority`, then by registration.
  * - **guard**: asked before a turn is sent or a compaction goes on, and about an approval that the agent waits for. One
  *   after another by `priority` (higher first), then by registration; the first veto wins and the rest are not asked.
  * - **transform**: can add to a turn's context, or to the instructions for the writer of a summary. One after another.
@@ -39,12 +41,12 @@
  *   again, with a higher `delivery.attempt`. Acknowledgements are stored under `name`: keep it stable.
  * - A durable hook gets the events from its first registration on. Events that are recorded while the app runs without
  *   it are kept for a week.
- * - Inside `session:start`, `session:end`, `session:reset`, `compaction:before`, and inside a guard or transform, the
- *   hook's own thread is locked: sending to it, starting, stopping or compacting it fails with `HookReentrant`.
+ * - Inside `session:start`, `session:end`, `session:reset`, `compaction:before`, and inside a setup, guard or transform,
+ *   the hook's own thread is locked: sending to it, starting, stopping or compacting it fails with `HookReentrant`.
  *
  * @since 0.1.0
  */
-import { Context, Duration, Effect, Layer, Schema, type Scope } from "effect"
+import { Context, Duration, Effect, Layer, Schema, Scope } from "effect"
 import {
   type EventOf,
   type HookPattern,
@@ -54,8 +56,10 @@ import {
 } from "../domain/LifecycleEvent.ts"
 import type { RecordedInput } from "../domain/TurnInput.ts"
 import type { ApprovalDecision } from "../domain/UserRequest.ts"
+import type { SessionSetup } from "../provider/SessionSetup.ts"
 import type { ProviderService } from "../service/ProviderService.ts"
 import type { TranscriptArchive } from "../service/TranscriptArchive.ts"
+import type { SessionOpening } from "./SessionOpening.ts"
 
 /**
  * Two hooks have the same name.
@@ -173,7 +177,7 @@ interface Common {
   readonly name: string
   /** Higher first. Default 0. */
   readonly priority?: number | undefined
-  /** Default: 10 seconds for guards and transforms, 30 for observers. */
+  /** Default: 10 seconds for guards and transforms, 30 for observers, 2 minutes for setups. */
   readonly timeout?: Duration.Input | undefined
 }
 
@@ -186,6 +190,10 @@ interface Common {
 export type HookRegistration =
   & { readonly name: string; readonly priority: number; readonly timeout: Duration.Duration }
   & (
+    | {
+      readonly phase: "setup"
+      readonly run: (opening: SessionOpening) => Effect.Effect<SessionSetup, unknown, HookServices | Scope.Scope>
+    }
     | {
       readonly phase: "guard"
       readonly events: ReadonlyArray<GuardedKind>
@@ -221,7 +229,7 @@ export interface HookFollower {
 }
 
 /**
- * The registry of hooks. `guard`, `transform` and `observe` make Layers that register one.
+ * The registry of hooks. `setup`, `guard`, `transform` and `observe` make Layers that register one.
  *
  * @since 0.1.0
  * @category services
@@ -269,6 +277,31 @@ export class LifecycleHooks extends Context.Service<LifecycleHooks, {
         )
     })
   })
+
+  /**
+   * Is asked for what a session is started with, before its directory is looked at; a session that is live is not asked
+   * about again, but by `refreshSetup`. What `run` acquires lives as long as the session, and is released on every path
+   * once the agent was stopped; during a reset both sessions have theirs. If it fails, so does the start, with
+   * `SetupFailed`. The setups of several hooks are merged as `SessionSetup.merge` says.
+   */
+  static readonly setup = <E, R>(
+    hook: Common & { readonly run: (opening: SessionOpening) => Effect.Effect<SessionSetup, E, R> }
+  ): Layer.Layer<never, HookExists, LifecycleHooks | Exclude<R, HookServices | Scope.Scope>> =>
+    Layer.effectDiscard(Effect.gen(function*() {
+      const hooks = yield* LifecycleHooks
+      const given = yield* Effect.context<Exclude<R, HookServices | Scope.Scope>>()
+      // The Layer's own Scope would take the place of the session's.
+      const own = Context.omit(Scope.Scope)(given)
+      yield* hooks.register({
+        phase: "setup",
+        ...common(hook, Duration.minutes(2)),
+        run: (opening) =>
+          Effect.updateContext(
+            hook.run(opening),
+            (caller: Context.Context<HookServices | Scope.Scope>) => together<R>(caller, own)
+          )
+      })
+    }))
 
   /**
    * Is asked whether a turn may be sent, whether a compaction may go on, or what becomes of an approval. A failing guard
@@ -356,8 +389,13 @@ const registered = <Event, A, E, R>(
   Layer.effectDiscard(Effect.gen(function*() {
     const hooks = yield* LifecycleHooks
     const given = yield* Effect.context<Exclude<R, HookServices>>()
-    // All of R is in one of the two; the compiler cannot derive that for a type parameter.
-    const all = (services: Context.Context<HookServices>) =>
-      Context.makeUnsafe<R>(new Map([...services.mapUnsafe, ...given.mapUnsafe]))
-    yield* hooks.register(registration((event) => Effect.updateContext(run(event), all)))
+    yield* hooks.register(
+      registration((event) =>
+        Effect.updateContext(run(event), (caller: Context.Context<HookServices>) => together<R>(caller, given))
+      )
+    )
   }))
+
+/** All of R is in one of the two; the compiler cannot derive that for a type parameter. */
+const together = <R>(caller: Context.Context<never>, given: Context.Context<never>): Context.Context<R> =>
+  Context.makeUnsafe<R>(new Map([...caller.mapUnsafe, ...given.mapUnsafe]))

@@ -14,4 +14,5 @@ export {
 export { HookDeliveries } from "../service/HookDeliveries.ts"
 export * as CommandHook from "./CommandHook.ts"
 export * from "./LifecycleHooks.ts"
+export type { OpeningCause, SessionOpening } from "./SessionOpening.ts"
 export * as WebhookHook from "./WebhookHook.ts"

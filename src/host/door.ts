@@ -64,6 +64,7 @@ export const service = (inner: ProviderService["Service"]): ProviderService["Ser
     stopTask: effect("stopTask", service.stopTask.payload, inner.stopTask),
     stopSession: effect("stopSession", service.stopSession.payload, inner.stopSession),
     resetThread: effect("resetThread", service.resetThread.payload, inner.resetThread),
+    refreshSetup: effect("refreshSetup", service.refreshSetup.payload, inner.refreshSetup),
     compactThread: effect("compactThread", service.compactThread.payload, inner.compactThread),
     forkThread: effect("forkThread", service.forkThread.payload, inner.forkThread),
     configureThread: effect("configureThread", service.configureThread.payload, inner.configureThread),

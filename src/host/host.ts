@@ -9,6 +9,7 @@ import type { ProviderService } from "../service/ProviderService.ts"
 import type { ThreadInfo } from "../service/Results.ts"
 import { InputInvalid, ThreadExists, ThreadNotFound } from "../service/ServiceError.ts"
 import type { TranscriptArchive } from "../service/TranscriptArchive.ts"
+import * as SetupAsk from "../thread/SetupAsk.ts"
 import * as StartPlan from "../thread/StartPlan.ts"
 import * as agents from "./agents.ts"
 import * as agentSessions from "./agentSessions.ts"
@@ -48,7 +49,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
       const { threadId } = input
       yield* Effect.annotateCurrentSpan({ threadId })
       const adapter = yield* adapterOf(input.instanceId)
-      const directory = yield* deps.realDirectory(input.directory)
+      const directory = yield* SetupAsk.directoryOf(deps, input.directory)
       const runtimeMode = input.runtimeMode ?? "approval-required"
       const at = clock.currentTimeMillisUnsafe()
       const binding = {
@@ -103,6 +104,13 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
       yield* Effect.annotateCurrentSpan({ threadId })
       yield* reentrancy.check(threadId)
       return infoOf(yield* actors.use(threadId, (actor) => actor.reset()))
+    }),
+
+    refreshSetup: Effect.fn("ProviderService.refreshSetup")(function*({ threadId }) {
+      yield* Effect.annotateCurrentSpan({ threadId })
+      yield* reentrancy.check(threadId)
+      const { applied, live } = yield* actors.use(threadId, (actor) => actor.refreshSetup())
+      return { threadId, applied, ...(live === undefined ? {} : { session: infoOf(live) }) }
     }),
 
     compactThread: Effect.fn("ProviderService.compactThread")(function*({ threadId }) {

@@ -172,8 +172,11 @@ const session = (session: ProviderSession): ProviderSession =>
 /**
  * The object with some of its fields replaced. Not a copy: an object of a class keeps its methods, accessors and private
  * fields, and fields that change are read when they are asked for.
+ *
+ * @category combinators
+ * @since 0.1.0
  */
-const overlaid = <A extends object>(object: A, fields: Partial<A>): A =>
+export const overlaid = <A extends object>(object: A, fields: Partial<A>): A =>
   new Proxy(object, {
     get: (target, key) => {
       const field: unknown = Reflect.get(Object.hasOwn(fields, key) ? fields : target, key)

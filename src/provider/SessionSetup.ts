@@ -9,59 +9,99 @@
  *
  * @since 0.1.0
  */
-import { Effect, Redacted } from "effect"
+import { Effect, Equal, Redacted, Result, Schema } from "effect"
 import type { InstanceId } from "../domain/Ids.ts"
+import { WellFormed } from "../domain/WellFormed.ts"
 import type { Capabilities } from "./Capabilities.ts"
 import { SetupRefused } from "./SetupError.ts"
+
+/** What a process, or a header, can be given. */
+const Plain = WellFormed.check(
+  Schema.makeFilter((text) => !text.includes("\0"), { expected: "text without a NUL character" })
+)
 
 /**
  * A value that may be a secret.
  *
- * @category models
+ * @category schemas
  * @since 0.1.0
  */
-export type Value = string | Redacted.Redacted<string>
+export const Value = Schema.Union([Plain, Schema.Redacted(Plain)])
 
 /**
  * @category models
  * @since 0.1.0
  */
-export type Values = Readonly<Record<string, Value>>
+export type Value = typeof Value.Type
+
+const Name = WellFormed.check(Schema.isPattern(/^[^=\0]+$/, { expected: "a name without = and NUL" }))
 
 /**
- * An MCP server: a program that the agent starts, or an address that it connects to.
+ * By name.
  *
- * @category models
+ * @category schemas
  * @since 0.1.0
  */
-export type McpServer =
-  | {
-    readonly _tag: "Stdio"
-    readonly command: string
-    readonly arguments?: ReadonlyArray<string> | undefined
-    readonly environment?: Values | undefined
-  }
-  /** Streamable HTTP. */
-  | { readonly _tag: "Http"; readonly url: string; readonly headers?: Values | undefined }
+export const Values = Schema.Record(Name, Value)
 
 /**
  * @category models
  * @since 0.1.0
  */
-export interface SessionSetup {
-  /** Variables of the agent's process, and so of the tools that it runs. An adapter hides secrets from events. */
-  readonly environment?: Values | undefined
+export type Values = typeof Values.Type
+
+/**
+ * An MCP server: a program that the agent starts, or an address (streamable HTTP) that it connects to.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const McpServer = Schema.Union([
+  Schema.TaggedStruct("Stdio", {
+    command: Plain.check(Schema.isNonEmpty()),
+    arguments: Schema.optional(Schema.Array(Plain)),
+    environment: Schema.optional(Values)
+  }),
+  Schema.TaggedStruct("Http", { url: Plain.check(Schema.isNonEmpty()), headers: Schema.optional(Values) })
+])
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type McpServer = typeof McpServer.Type
+
+const Directory = Plain.check(
+  Schema.makeFilter((path) => /^(\/|[A-Za-z]:[\\/]|\\\\)/.test(path), { expected: "an absolute path" })
+)
+
+/**
+ * @category schemas
+ * @since 0.1.0
+ */
+export const SessionSetup = Schema.Struct({
+  /** Variables of the agent's process, and so of the tools that it runs. Secrets among them are in no event. */
+  environment: Schema.optional(Values),
   /** By name. They are the app's own and run in every directory, whatever `projectConfig` says. */
-  readonly mcpServers?: Readonly<Record<string, McpServer>> | undefined
+  mcpServers: Schema.optional(Schema.Record(WellFormed.check(Schema.isNonEmpty()), McpServer)),
   /** Absolute paths of directories that the agent may work in, beside the session's own. */
-  readonly directories?: ReadonlyArray<string> | undefined
+  directories: Schema.optional(Schema.Array(Directory)),
   /** Text for the model, added to the agent's own instructions. */
-  readonly instructions?: string | undefined
+  instructions: Schema.optional(WellFormed),
   /** For the agent's own program, as they are. Those that the adapter sets itself are refused. */
-  readonly arguments?: ReadonlyArray<string> | undefined
+  arguments: Schema.optional(Schema.Array(Plain)),
   /** Which tools the model is offered, by the agent's own names: `only` these, or all `except` those. */
-  readonly tools?: { readonly only?: ReadonlyArray<string>; readonly except?: ReadonlyArray<string> } | undefined
-}
+  tools: Schema.optional(Schema.Struct({
+    only: Schema.optional(Schema.Array(WellFormed)),
+    except: Schema.optional(Schema.Array(WellFormed))
+  }))
+})
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface SessionSetup extends Schema.Schema.Type<typeof SessionSetup> {}
 
 /**
  * What an app must not set, because the adapter keeps a promise by it: arguments (`--settings` is also
@@ -136,6 +176,50 @@ export const secrets = (setup: SessionSetup | undefined): ReadonlyArray<string> 
   return given.flatMap((values) =>
     Object.values(values ?? {}).flatMap((value) => Redacted.isRedacted(value) ? [Redacted.value(value)] : [])
   )
+}
+
+/** Two setups that cannot be one: each has its own value for this variable or MCP server. */
+interface Conflict {
+  readonly part: "environment" | "mcpServers"
+  readonly name: string
+}
+
+/**
+ * Two setups as one. Variables and MCP servers of both; a name that both have must have one value. Directories and
+ * arguments of both, in order, and instructions under each other. A tool is offered where both offer it.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const merge = (one: SessionSetup, other: SessionSetup): Result.Result<SessionSetup, Conflict> => {
+  const conflict = conflictOf("environment", one.environment, other.environment) ??
+    conflictOf("mcpServers", one.mcpServers, other.mcpServers)
+  if (conflict !== undefined) return Result.fail(conflict)
+  return Result.succeed({
+    environment: joined(one.environment, other.environment, (one, other) => ({ ...one, ...other })),
+    mcpServers: joined(one.mcpServers, other.mcpServers, (one, other) => ({ ...one, ...other })),
+    directories: joined(one.directories, other.directories, union),
+    instructions: joined(one.instructions, other.instructions, (one, other) => `${one}\n\n${other}`),
+    arguments: joined(one.arguments, other.arguments, (one, other) => [...one, ...other]),
+    tools: joined(one.tools, other.tools, (one, other) => ({
+      only: joined(one.only, other.only, (one, other) => one.filter((name) => other.includes(name))),
+      except: joined(one.except, other.except, union)
+    }))
+  })
+}
+
+const joined = <A>(one: A | undefined, other: A | undefined, join: (one: A, other: A) => A): A | undefined =>
+  one === undefined ? other : other === undefined ? one : join(one, other)
+
+const union = (one: ReadonlyArray<string>, other: ReadonlyArray<string>) => Array.from(new Set([...one, ...other]))
+
+const conflictOf = (
+  part: Conflict["part"],
+  one: Readonly<Record<string, unknown>> = {},
+  other: Readonly<Record<string, unknown>> = {}
+): Conflict | undefined => {
+  const name = Object.keys(other).find((name) => Object.hasOwn(one, name) && !Equal.equals(one[name], other[name]))
+  return name === undefined ? undefined : { part, name }
 }
 
 /**

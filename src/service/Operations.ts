@@ -114,6 +114,12 @@ export const service = {
     error: Errors.ResetErrors,
     idempotent: false
   },
+  refreshSetup: {
+    payload: Commands.OneThread,
+    success: Results.SetupRefreshed,
+    error: Errors.RefreshErrors,
+    idempotent: false
+  },
   compactThread: {
     payload: Commands.OneThread,
     success: Results.CompactResult,

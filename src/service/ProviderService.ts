@@ -66,6 +66,11 @@ export class ProviderService extends Context.Service<ProviderService, {
    */
   readonly resetThread: (input: Commands.OneThread) => Effect.Effect<Results.SessionInfo, Errors.ResetErrors>
   /**
+   * Asks the setup hooks again (`LifecycleHooks.setup`): after a token was renewed, a server was added. A session that is
+   * live is started again, `Resumed`, where the answer is another one than it was started with. No turn may be running.
+   */
+  readonly refreshSetup: (input: Commands.OneThread) => Effect.Effect<Results.SetupRefreshed, Errors.RefreshErrors>
+  /**
    * Has the agent replace its context by a summary, once the transcript is saved and the guards agree; answers when it is
    * over. No turn may be running.
    */

@@ -45,6 +45,26 @@ export const SessionInfo = Schema.Struct({
 export interface SessionInfo extends Schema.Schema.Type<typeof SessionInfo> {}
 
 /**
+ * What became of a session whose setup was asked for again: it has what it had, it was started again with something else,
+ * or there was none, and the next one is asked about anyway.
+ *
+ * @category results
+ * @since 0.1.0
+ */
+export const SetupRefreshed = Schema.Struct({
+  threadId: ThreadId,
+  applied: Schema.Literals(["unchanged", "restarted", "next-session"]),
+  /** The session that is live now. */
+  session: Schema.optionalKey(SessionInfo)
+})
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface SetupRefreshed extends Schema.Schema.Type<typeof SetupRefreshed> {}
+
+/**
  * The conversation was taken back to before the turn `before`.
  *
  * @category results

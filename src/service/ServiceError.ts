@@ -9,6 +9,7 @@ import { InstanceId, RequestId, SessionId, TaskId, ThreadId } from "../domain/Id
 
 export { of as toPublic, PublicError } from "../domain/PublicError.ts"
 export * from "./InputError.ts"
+export * from "./SetupFailed.ts"
 export * from "./TurnError.ts"
 
 /**

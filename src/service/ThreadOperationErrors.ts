@@ -116,6 +116,27 @@ export const ResetErrors = Schema.Union([
 export type ResetErrors = typeof ResetErrors.Type
 
 /**
+ * Of `refreshSetup`.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export const RefreshErrors = Schema.Union([
+  Service.InputInvalid,
+  ...start,
+  Service.ThreadNotFound,
+  Service.TurnInProgress,
+  Service.CompactionInProgress,
+  Service.HookReentrant
+])
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type RefreshErrors = typeof RefreshErrors.Type
+
+/**
  * Of `compactThread`.
  *
  * @category errors

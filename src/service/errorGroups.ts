@@ -41,6 +41,7 @@ export const start = [
   Service.InstanceNotFound,
   Service.DirectoryInvalid,
   Service.LimitUnenforceable,
+  Service.SetupFailed,
   Service.ThreadStopping,
   ...epoch
 ] as const

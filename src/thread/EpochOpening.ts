@@ -13,7 +13,9 @@ import type { EventBody } from "../domain/ThreadEvent.ts"
 import type { Binding, BoundThread } from "../domain/ThreadRecord.ts"
 import type { TranscriptTurn } from "../domain/Transcript.ts"
 import * as TurnLimits from "../domain/TurnLimits.ts"
+import type { OpeningCause } from "../hooks/SessionOpening.ts"
 import type { CompactionVerdict, ProviderAdapter, ProviderSession } from "../provider/ProviderAdapter.ts"
+import * as SessionSetup from "../provider/SessionSetup.ts"
 import { LimitUnenforceable } from "../service/ServiceError.ts"
 import type { Part } from "../store/Commit.ts"
 import * as CompactionGate from "./CompactionGate.ts"
@@ -23,7 +25,9 @@ import * as EpochPump from "./epoch/EpochPump.ts"
 import * as EpochState from "./epoch/EpochState.ts"
 import * as LiveEpoch from "./epoch/LiveEpoch.ts"
 import * as RequestWatch from "./RequestWatch.ts"
+import * as SecretSession from "./SecretSession.ts"
 import * as SessionStart from "./SessionStart.ts"
+import * as SetupAsk from "./SetupAsk.ts"
 import type { StartPlan } from "./StartPlan.ts"
 import * as ThreadCell from "./ThreadCell.ts"
 import type { ThreadDeps } from "./ThreadDeps.ts"
@@ -38,23 +42,36 @@ export interface Previous {
   readonly live: LiveEpoch.LiveEpoch | undefined
 }
 
+/** What a session is given by hooks: they are asked by the opening, or were asked before it. */
+export interface Setup {
+  readonly cause: OpeningCause
+  /** Its Scope is the opening's from now on. */
+  readonly given?: LiveEpoch.GivenSetup | undefined
+}
+
 /** Starts the session of the plan and binds it to the thread. Lock held. */
 export const open = Effect.fnUntraced(function*(
   deps: ThreadDeps,
   cell: ThreadCell.ThreadCell,
   plan: StartPlan,
   past: SessionStart.Past,
-  previous: Previous
+  previous: Previous,
+  { cause, given }: Setup
 ) {
   const scope = Scope.makeUnsafe()
+  const setupScope = given?.scope ?? Scope.makeUnsafe()
   const policy = CompactionPolicy.resolve(deps.settings.compaction, plan.compaction)
   const gated = policy.saveBefore || deps.hooks.asks("compaction:before")
+  const of = { threadId: cell.threadId, instanceId: plan.instanceId }
   const opened: { live: LiveEpoch.LiveEpoch | undefined } = { live: undefined }
   const begin = Effect.gen(function*() {
     yield* deps.makeRoom(cell.threadId)
     const adapter = yield* deps.adapterOf(plan.instanceId)
     const limit = TurnLimits.unenforceable(deps.settings.limits, adapter.capabilities)
     if (limit !== undefined) return yield* new LimitUnenforceable({ instanceId: plan.instanceId, limit })
+    const setup = given?.setup ??
+      (yield* deps.hooks.setUp(SetupAsk.opening(adapter, cell.threadId, plan, previous.record, cause), setupScope))
+    const secrets = SessionSetup.secrets(setup)
     const directory = yield* deps.realDirectory(plan.directory)
     const project = deps.projectOf(adapter, { ...plan, directory })
     const { continuity, session } = yield* SessionStart.run({
@@ -68,6 +85,7 @@ export const open = Effect.fnUntraced(function*(
         model: plan.model,
         agent: plan.agent,
         title: plan.title,
+        setup,
         compaction: {
           auto: policy.auto,
           gate: gated ? gateOf(deps, opened) : undefined
@@ -77,8 +95,14 @@ export const open = Effect.fnUntraced(function*(
       onMissing: plan.onMissing ?? deps.settings.onMissing,
       rehydrateTokens: deps.settings.rehydrateTokens,
       archive: past._tag === "Fork" ? Effect.succeed(past) : deps.archive.sinceReset(cell.threadId)
-    })
-    return { adapter, continuity, project, session }
+    }).pipe(SecretSession.errors(secrets))
+    return {
+      adapter,
+      continuity,
+      project,
+      session: SecretSession.make(session, secrets),
+      setup: setup === undefined ? undefined : { setup, scope: setupScope }
+    }
   })
   const exit = yield* whileStarting(
     cell,
@@ -98,7 +122,10 @@ export const open = Effect.fnUntraced(function*(
           Effect.onExit((exit) =>
             Exit.isSuccess(exit)
               ? Effect.void
-              : EpochEnd.closeScope(deps, scope, { threadId: cell.threadId, instanceId: plan.instanceId })
+              : Effect.andThen(
+                EpochEnd.closeScope(deps, scope, of),
+                EpochEnd.releaseSetup(deps, setupScope, of)
+              )
           )
         )
       )
@@ -134,6 +161,7 @@ interface Started {
   readonly session: ProviderSession
   readonly continuity: Continuity
   readonly project: ProjectDecision
+  readonly setup: LiveEpoch.GivenSetup | undefined
   readonly scope: Scope.Closeable
   readonly policy: Required<CompactionPolicy.CompactionPolicy>
   readonly gated: boolean
@@ -148,7 +176,7 @@ const bind = Effect.fnUntraced(function*(
   previous: Previous,
   started: Started
 ) {
-  const { adapter, continuity, policy, project, scope, session } = started
+  const { adapter, continuity, policy, project, scope, session, setup } = started
   const { live: replaced, record } = previous
   // A turn that is under way in the session to be replaced ends before anything else is written.
   if (replaced !== undefined) yield* EpochEnd.interruptRunning(deps, replaced, "reset")
@@ -184,6 +212,7 @@ const bind = Effect.fnUntraced(function*(
     adapter,
     session,
     scope,
+    setup,
     log: cell.log,
     policy,
     continuity,

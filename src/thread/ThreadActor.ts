@@ -19,6 +19,7 @@ import * as EventReader from "./EventReader.ts"
 import * as RequestAnswer from "./RequestAnswer.ts"
 import * as SessionReaper from "./SessionReaper.ts"
 import type * as SessionStart from "./SessionStart.ts"
+import * as SetupRefresh from "./SetupRefresh.ts"
 import * as SnapshotRequest from "./SnapshotRequest.ts"
 import type * as StartPlan from "./StartPlan.ts"
 import * as ThreadCell from "./ThreadCell.ts"
@@ -104,6 +105,10 @@ export class ThreadActor {
 
   reset() {
     return ThreadStart.reset(this.#deps, this.#cell)
+  }
+
+  refreshSetup() {
+    return SetupRefresh.refresh(this.#deps, this.#cell)
   }
 
   fork(at: TurnId | undefined) {

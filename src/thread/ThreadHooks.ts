@@ -4,12 +4,15 @@
  * Lifecycle events are derived once, here. The commit that stores the durable events records them; after it the same
  * values are emitted.
  */
-import { type Duration, Effect } from "effect"
+import { type Duration, Effect, type Scope } from "effect"
 import type { EventOf, Identity, LifecycleEvent } from "../domain/LifecycleEvent.ts"
 import type { ThreadEvent } from "../domain/ThreadEvent.ts"
 import type { BoundThread } from "../domain/ThreadRecord.ts"
 import type { Decided, HookDispatcher, Vetoed } from "../hooks/internal/dispatcher.ts"
 import type { GuardedEvent, GuardedKind, TransformedKind } from "../hooks/LifecycleHooks.ts"
+import type { SessionOpening } from "../hooks/SessionOpening.ts"
+import type { SessionSetup } from "../provider/SessionSetup.ts"
+import type { SetupFailed } from "../service/ServiceError.ts"
 import type { HookOutbox } from "../store/HookOutbox.ts"
 import * as LifecycleRecord from "../store/LifecycleRecord.ts"
 
@@ -34,6 +37,10 @@ export interface ThreadHooks {
   readonly approve: (
     event: EventOf<"approval:requested">
   ) => Effect.Effect<{ readonly _tag: "Allow" } | Vetoed | Decided>
+  /** Whether a setup is to be asked before a session is started. */
+  readonly setsUp: () => boolean
+  /** What the app gives the session; `undefined` where it has no say. What hooks acquire for it is the scope's. */
+  readonly setUp: (opening: SessionOpening, scope: Scope.Scope) => Effect.Effect<SessionSetup | undefined, SetupFailed>
   /** Whether a guard or a transform is to be asked. */
   readonly asks: (tag: GuardedKind) => boolean
 }
@@ -72,5 +79,7 @@ export const make = (dispatcher: HookDispatcher, outbox: HookOutbox["Service"]):
     return added._tag === "Veto" ? added : { _tag: "Allow", context: added.context }
   }),
   approve: dispatcher.guard,
+  setsUp: dispatcher.setsUp,
+  setUp: dispatcher.setUp,
   asks: dispatcher.asks
 })

@@ -14,6 +14,7 @@ import * as LiveEpoch from "./epoch/LiveEpoch.ts"
 import * as EpochOpening from "./EpochOpening.ts"
 import * as Reconciliation from "./Reconciliation.ts"
 import type * as SessionStart from "./SessionStart.ts"
+import * as SetupAsk from "./SetupAsk.ts"
 import * as StartPlan from "./StartPlan.ts"
 import * as ThreadCell from "./ThreadCell.ts"
 import type { ThreadDeps } from "./ThreadDeps.ts"
@@ -45,17 +46,28 @@ const crashed = Effect.fnUntraced(function*(deps: ThreadDeps, cell: ThreadCell.T
   return false
 })
 
-/** Opens an epoch by this plan; with a past of its own, if one is given. Lock held, no live epoch. */
+/** What the opening of an epoch is told beside the plan. */
+interface Opening {
+  /** Default: `start`, or `turn`. */
+  readonly setup: EpochOpening.Setup | "start" | "turn"
+  /** Default: what the store knows of the past. */
+  readonly past?: SessionStart.Past
+}
+
+/** Opens an epoch by this plan. Lock held, no live epoch. */
 const open = Effect.fnUntraced(function*(
   deps: ThreadDeps,
   cell: ThreadCell.ThreadCell,
   plan: StartPlan.StartPlan,
   record: Binding | undefined,
-  given?: SessionStart.Past
+  opening: Opening
 ) {
-  const past = given ?? (yield* pastOf(deps, record, plan.instanceId))
+  const past = opening.past ?? (yield* pastOf(deps, record, plan.instanceId))
   const recovered = record !== undefined && (yield* crashed(deps, cell))
-  const live = yield* EpochOpening.open(deps, cell, plan, past, { record, recovered, live: undefined })
+  const setup = typeof opening.setup === "string"
+    ? { cause: SetupAsk.causeOf(opening.setup, record, { plan, recovered }) }
+    : opening.setup
+  const live = yield* EpochOpening.open(deps, cell, plan, past, { record, recovered, live: undefined }, setup)
   if (live.continuity._tag === "Resumed" || live.continuity._tag === "Moved") {
     yield* Reconciliation.attempt(deps, cell, live)
   }
@@ -72,7 +84,7 @@ export const resume = Effect.fnUntraced(function*(
   if (found !== undefined) return found
   const record = yield* ThreadCell.loadRecord(deps, cell)
   if (record === undefined) return yield* new ThreadNotFound({ threadId: cell.threadId })
-  return yield* open(deps, cell, StartPlan.again(asked, record), record)
+  return yield* open(deps, cell, StartPlan.again(asked, record), record, { setup: "turn" })
 })
 
 /** Makes the thread live as asked. A live session that differs is replaced, unless a turn runs. */
@@ -84,21 +96,42 @@ export const start = (deps: ThreadDeps, cell: ThreadCell.ThreadCell, asked: Star
       const live = yield* ThreadCell.usable(deps, cell)
       if (live === undefined) {
         const record = yield* ThreadCell.loadRecord(deps, cell)
-        return yield* open(deps, cell, yield* Effect.fromResult(StartPlan.make(cell.threadId, asked, record)), record)
+        const plan = yield* Effect.fromResult(StartPlan.make(cell.threadId, asked, record))
+        return yield* open(deps, cell, plan, record, { setup: "start" })
       }
       const plan = StartPlan.again(asked, live.binding)
       // Looked up before the live session ends: a start that cannot succeed leaves it alone.
-      yield* deps.adapterOf(plan.instanceId)
-      const directory = asked.directory === undefined ? plan.directory : yield* deps.realDirectory(plan.directory)
+      const adapter = yield* deps.adapterOf(plan.instanceId)
+      const directory = asked.directory === undefined
+        ? plan.directory
+        : yield* SetupAsk.directoryOf(deps, plan.directory)
       if (fits(live, plan, directory)) {
         yield* configure(deps, live, plan)
         return live
       }
       yield* ThreadCell.withoutTurn(deps, cell)
-      yield* ThreadCell.end(deps, cell, live, "replaced")
-      return yield* open(deps, cell, plan, yield* ThreadCell.loadRecord(deps, cell))
+      const cause = SetupAsk.causeOf("start", live.binding, { plan, recovered: false })
+      const opening = SetupAsk.opening(adapter, cell.threadId, plan, live.binding, cause)
+      return yield* SetupAsk.before(deps, cell, opening, (given) =>
+        Effect.andThen(
+          // It may be that of a hook.
+          asked.directory === undefined ? Effect.void : deps.realDirectory(plan.directory),
+          replace(deps, cell, live, plan, { cause, given })
+        ))
     })
   )
+
+/** Ends the live epoch, and opens another one by this plan. Lock held. */
+export const replace = Effect.fnUntraced(function*(
+  deps: ThreadDeps,
+  cell: ThreadCell.ThreadCell,
+  live: LiveEpoch.LiveEpoch,
+  plan: StartPlan.StartPlan,
+  setup: EpochOpening.Setup
+) {
+  yield* ThreadCell.end(deps, cell, live, "replaced")
+  return yield* open(deps, cell, plan, yield* ThreadCell.loadRecord(deps, cell), { setup })
+})
 
 const fits = ({ binding }: LiveEpoch.LiveEpoch, plan: StartPlan.StartPlan, directory: string): boolean =>
   binding.instanceId === plan.instanceId &&
@@ -139,7 +172,8 @@ export const create = (
     const known = cell.live !== undefined || Option.isSome(yield* deps.store.getThread(cell.threadId))
     if (known) return yield* new ThreadExists({ threadId: cell.threadId })
     yield* ThreadCell.loadRecord(deps, cell)
-    return yield* open(deps, cell, plan, undefined, past)
+    const setup = { cause: past._tag === "Fork" ? "fork" : "start" } as const
+    return yield* open(deps, cell, plan, undefined, { setup, past })
   }).pipe(Semaphore.withPermit(cell.lock))
 
 /** A thread that no agent was started for. */
@@ -166,7 +200,7 @@ export const reset = (deps: ThreadDeps, cell: ThreadCell.ThreadCell) =>
       const plan = StartPlan.again({}, record)
       // A thread that was never started has nothing to begin anew.
       const past = record.epoch === 0 ? { _tag: "None" } as const : { _tag: "Reset" } as const
-      return yield* EpochOpening.open(deps, cell, plan, past, { record, recovered: false, live })
+      return yield* EpochOpening.open(deps, cell, plan, past, { record, recovered: false, live }, { cause: "reset" })
     })
   )
 

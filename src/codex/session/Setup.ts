@@ -13,7 +13,7 @@ type Given = SessionSetup.SessionSetup | undefined
 export const hasVariables = (setup: Given): boolean => Object.keys(setup?.environment ?? {}).length > 0
 
 export const withVariables = <O extends AppServer.Options>(options: O, setup: Given): O =>
-  hasVariables(setup) ? { ...options, env: { ...options.env, ...SessionSetup.plain(setup?.environment) } } : options
+  hasVariables(setup) ? { ...options, env: { ...options.env, ...setup?.environment } } : options
 
 /** Codex's configuration of the MCP servers. */
 export const config = (setup: Given): Readonly<Record<string, unknown>> =>

@@ -1,7 +1,7 @@
 /**
- * Runs the hooks: asks guards and transforms, notifies observers.
+ * Runs the hooks: asks setups, guards and transforms, notifies observers.
  *
- * Guards and transforms are called one after another, by priority and then in the order of registration, in the fiber
+ * Setups, guards and transforms are called one after another, by priority and then in the order of registration, in the fiber
  * of the caller. Each observer has its own worker ({@link HookObserver}). Failures of a hook are caught where it is
  * called ({@link run}). Each call has a receipt, `hook:completed`, which observers get best-effort and which has no
  * receipt of its own.
@@ -13,6 +13,8 @@ import { Clock, type Context, Duration, Effect, Fiber, FiberSet, Schedule, type 
 import { type LifecycleEvent, matches } from "../../domain/LifecycleEvent.ts"
 import type { ApprovalDecision } from "../../domain/UserRequest.ts"
 import * as SteadyClock from "../../process/SteadyClock.ts"
+import type { SessionSetup } from "../../provider/SessionSetup.ts"
+import type { SetupFailed } from "../../service/ServiceError.ts"
 import type { HookOutbox } from "../../store/HookOutbox.ts"
 import type {
   ApprovalVerdict,
@@ -22,10 +24,12 @@ import type {
   HookServices,
   LifecycleHooks
 } from "../LifecycleHooks.ts"
+import type { SessionOpening } from "../SessionOpening.ts"
 
 import * as HookObserver from "./observer.ts"
 import * as reentrancy from "./reentrancy.ts"
 import * as run from "./run.ts"
+import * as setups from "./setups.ts"
 
 /** How long undelivered events of an absent hook are kept. */
 const keptFor = Duration.days(7)
@@ -65,6 +69,13 @@ export interface HookDispatcher {
   readonly wake: (hook: string) => void
   /** Whether a guard or transform is registered for the event. */
   readonly asks: (kind: GuardedKind) => boolean
+  /** Whether a setup is registered. */
+  readonly setsUp: () => boolean
+  /** What all setups together give; `undefined` if there are none. What they acquire is the scope's. */
+  readonly setUp: (
+    opening: SessionOpening,
+    scope: Scope.Scope
+  ) => Effect.Effect<SessionSetup | undefined, SetupFailed>
   /** The first veto, else the first decision. */
   readonly guard: (event: GuardedEvent) => Effect.Effect<{ readonly _tag: "Allow" } | Vetoed | Decided>
   /** The additions of all transforms, in order. */
@@ -75,6 +86,8 @@ type Guard = Extract<HookRegistration, { readonly phase: "guard" }>
 type Transform = Extract<HookRegistration, { readonly phase: "transform" }>
 type Asked = run.Hook<Guard | Transform>
 type Answer = Transformed | Vetoed | Decided
+
+const byPriority = (a: run.Hook, b: run.Hook): number => b.registration.priority - a.registration.priority
 
 const nothing: Transformed = { _tag: "Transformed", context: [] }
 
@@ -150,6 +163,8 @@ export const make = Effect.fnUntraced(function*(options: {
   const clock = yield* SteadyClock.make
   /** Guards and transforms, in the order of asking. */
   let asked: ReadonlyArray<Asked> = []
+  /** In the order of asking, as well. */
+  let setsUp: ReadonlyArray<setups.Setup> = []
   const observers = new Map<HookRegistration, HookObserver.Observer>()
   const fibers = new Map<HookRegistration, Fiber.Fiber<never>>()
   const registered = new Set<HookRegistration>()
@@ -222,9 +237,12 @@ export const make = Effect.fnUntraced(function*(options: {
   yield* options.hooks.follow({
     added: Effect.fnUntraced(function*(hook) {
       registered.add(hook)
+      if (hook.phase === "setup") {
+        setsUp = [...setsUp, run.make(hook)].toSorted(byPriority)
+        return
+      }
       if (hook.phase !== "observe") {
-        asked = [...asked, run.make<Guard | Transform>(hook)]
-          .toSorted((a, b) => b.registration.priority - a.registration.priority)
+        asked = [...asked, run.make<Guard | Transform>(hook)].toSorted(byPriority)
         return
       }
       const durable = hook.delivery === "durable" && (yield* subscribed(outbox, hook))
@@ -235,8 +253,9 @@ export const make = Effect.fnUntraced(function*(options: {
     }),
     removed: Effect.fnUntraced(function*(hook) {
       registered.delete(hook)
-      const removed = asked.filter(({ registration }) => registration === hook)
+      const removed = [...asked, ...setsUp].filter(({ registration }) => registration === hook)
       asked = asked.filter(({ registration }) => registration !== hook)
+      setsUp = setsUp.filter(({ registration }) => registration !== hook)
       yield* Effect.forEach(removed, run.interruptAll, { discard: true })
       const fiber = fibers.get(hook)
       observers.delete(hook)
@@ -273,6 +292,10 @@ export const make = Effect.fnUntraced(function*(options: {
     },
 
     asks: (kind) => registeredFor("guard", kind).length > 0 || registeredFor("transform", kind).length > 0,
+
+    setsUp: () => setsUp.length > 0,
+
+    setUp: (opening, scope) => setups.ask(setsUp, opening, { scope, services }),
 
     guard: Effect.fn("dispatcher.guard")(function*(event) {
       const answer = yield* askAll("guard", event)

@@ -9,10 +9,17 @@ import type { ThreadId } from "../../domain/Ids.ts"
 import type { LifecycleTag } from "../../domain/LifecycleEvent.ts"
 import { HookReentrant } from "../../service/ServiceError.ts"
 import type { HookRegistration } from "../LifecycleHooks.ts"
+import type { SessionOpening } from "../SessionOpening.ts"
+
+/** What a hook is called with. */
+export interface HookInput {
+  readonly threadId: ThreadId
+  readonly _tag: LifecycleTag | SessionOpening["_tag"]
+}
 
 export interface HookScope {
   readonly threadId: ThreadId
-  readonly tag: LifecycleTag
+  readonly tag: HookInput["_tag"]
   readonly phase: HookRegistration["phase"]
   readonly hook: string
   /** The handler's caller has gone on. */
@@ -26,7 +33,7 @@ export const Current = Context.Reference<HookScope | undefined>("effect-coding-a
   defaultValue: () => undefined
 })
 
-const locking: ReadonlySet<LifecycleTag> = new Set([
+const locking: ReadonlySet<HookInput["_tag"]> = new Set([
   "session:start",
   "session:end",
   "session:reset",

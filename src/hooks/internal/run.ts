@@ -119,7 +119,7 @@ export const interruptAll = (hook: Hook): Effect.Effect<void> =>
  * Calls the hook with a copy of the event. `conclude` handles the outcome and cannot be interrupted, so every finished
  * call is concluded.
  */
-export const call = Effect.fnUntraced(function*<E extends Lifecycle.LifecycleEvent, A, B>(
+export const call = Effect.fnUntraced(function*<E extends reentrancy.HookInput, A, B>(
   hook: Hook,
   event: E,
   options: {

@@ -25,7 +25,7 @@ export const end = (deps: ThreadDeps, live: LiveEpoch.LiveEpoch, reason: Session
       Effect.flatMap((exit) => LiveEpoch.advance(deps, live, { _tag: "Ending", reason, exit })),
       Effect.onExit((exit) => Effect.sync(() => LiveEpoch.abandon(live, exit))),
       Effect.andThen(Effect.suspend(() => tellHooks(deps, live))),
-      Effect.ensuring(closeScope(deps, live.scope, live.binding))
+      Effect.ensuring(release(deps, live))
     )
   }).pipe(Effect.uninterruptible)
 
@@ -60,7 +60,7 @@ export const over = (live: LiveEpoch.LiveEpoch, turnId: TurnId) =>
 export const finish = (deps: ThreadDeps, live: LiveEpoch.LiveEpoch): Effect.Effect<void> =>
   Effect.suspend(() => {
     LiveEpoch.abandon(live, Exit.void)
-    return Effect.ensuring(tellHooks(deps, live), closeScope(deps, live.scope, live.binding))
+    return Effect.ensuring(tellHooks(deps, live), release(deps, live))
   })
 
 /** Hooks run before the scope closes, so they can still read the session. */
@@ -68,19 +68,37 @@ const tellHooks = (deps: ThreadDeps, live: LiveEpoch.LiveEpoch) =>
   deps.hooks.delivered("session:end", live.binding, deps.settings.hookBudget)
 
 /** Stops a session. One that does not stop in time keeps stopping in the background; its thread is free. */
-export const closeScope = (
+export const closeScope = (deps: ThreadDeps, scope: Scope.Closeable, of: Of): Effect.Effect<void> =>
+  closed(deps, scope, of, "A session does not stop; its thread continues without it")
+
+/** Releases what hooks acquired for a session, which is over or was never started. As bounded as the end of a session. */
+export const releaseSetup = (deps: ThreadDeps, scope: Scope.Closeable, of: Of): Effect.Effect<void> =>
+  closed(deps, scope, of, "What hooks acquired for a session is not released; its thread continues without it")
+
+/** A folder or a token that hooks made for the agent is there until the agent is not. */
+const release = (deps: ThreadDeps, { binding, scope, setup }: LiveEpoch.LiveEpoch): Effect.Effect<void> =>
+  Effect.andThen(
+    closeScope(deps, scope, binding),
+    setup === undefined ? Effect.void : releaseSetup(deps, setup.scope, binding)
+  )
+
+interface Of {
+  readonly threadId: ThreadId
+  readonly instanceId: InstanceId
+}
+
+const closed = (
   deps: ThreadDeps,
   scope: Scope.Closeable,
-  of: { readonly threadId: ThreadId; readonly instanceId: InstanceId }
+  { instanceId, threadId }: Of,
+  late: string
 ): Effect.Effect<void> =>
   Scope.close(scope, Exit.void).pipe(
     Effect.forkDetach({ startImmediately: true }),
     Effect.flatMap((fiber) => Effect.timeoutOption(Fiber.await(fiber), deps.settings.stopTimeout)),
     Effect.flatMap((done) =>
-      Option.isSome(done) ?
-        Effect.void :
-        Effect.logWarning("A session does not stop; its thread continues without it").pipe(
-          Effect.annotateLogs({ threadId: of.threadId, instanceId: of.instanceId })
-        )
+      Option.isSome(done)
+        ? Effect.void
+        : Effect.logWarning(late).pipe(Effect.annotateLogs({ threadId, instanceId }))
     )
   )

@@ -28,6 +28,7 @@ import type { BoundThread } from "../../domain/ThreadRecord.ts"
 import type { ModelSelection } from "../../domain/TurnInput.ts"
 import type { ProviderAdapter, ProviderSession } from "../../provider/ProviderAdapter.ts"
 import type { StoredCursor } from "../../provider/ResumeCursor.ts"
+import type { SessionSetup } from "../../provider/SessionSetup.ts"
 import type { Blob } from "../../store/Blobs.ts"
 import { EpochFenced, type StoreFailed } from "../../store/StoreError.ts"
 import type { ThreadDeps } from "../ThreadDeps.ts"
@@ -43,12 +44,20 @@ export type Asked = Extract<
   { readonly _tag: "ApprovalRequested" | "QuestionAsked" | "ElicitationRequested" }
 >
 
+/** What hooks gave for a session, and the Scope of what they acquired for it. */
+export interface GivenSetup {
+  readonly setup: SessionSetup
+  readonly scope: Scope.Closeable
+}
+
 export interface LiveEpoch extends EpochWaiters.Waiters {
   /** The thread's record, as the epoch was opened or configured last. */
   binding: BoundThread
   readonly adapter: ProviderAdapter
   readonly session: ProviderSession
   readonly scope: Scope.Closeable
+  /** What the app gave the session; absent where no hook sets sessions up. */
+  readonly setup: GivenSetup | undefined
   readonly log: ThreadLog.ThreadLog
   readonly policy: Required<CompactionPolicy>
   /** What the start of this epoch did with the past. */
