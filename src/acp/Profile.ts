@@ -94,6 +94,13 @@ export interface Profile {
   readonly inherit: ReadonlyArray<string>
   /** Variables that it always has. */
   readonly variables?: Readonly<Record<string, string>> | undefined
+  /**
+   * Variables that would loosen what a mode holds the agent to, with the values that do not; `undefined`: it has none.
+   * Neither the user's environment nor the app's overrules them, and a session's setup must not name them.
+   */
+  readonly pinned?: Readonly<Record<string, string | undefined>> | undefined
+  /** Names of further variables that a session's setup must not set, those that lead to files of settings above all. */
+  readonly reserved?: ReadonlyArray<string> | undefined
   /** The agent's own variables that lead it into an isolated home. */
   readonly home?: Readonly<Record<string, string>> | undefined
   /** Files that an isolated home always has, by their paths in it. */
@@ -121,6 +128,8 @@ export interface Profile {
     | { readonly instructions: ReadonlyArray<string>; readonly settings: ReadonlyArray<string> }
     | undefined
   readonly modes: Partial<Readonly<Record<RuntimeMode, Mode>>>
+  /** Its own mode for a turn that is to plan; it must allow no more than the others. Default: it has none. */
+  readonly plan?: string | undefined
   /** What the agent can do beside the least; what it has not is refused. */
   readonly capabilities: Partial<Capabilities>
   /** Parts of a session's setup that it takes beside MCP servers, variables and instructions, or does not take. */

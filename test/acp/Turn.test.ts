@@ -1,6 +1,7 @@
 /** The order of frames that ACP agents have been seen to send, and what becomes of it. No process runs here. */
 import { assert, describe, it } from "@effect/vitest"
 import { Qwen } from "../../src/acp/index.ts"
+import * as Offered from "../../src/acp/protocol/Offered.ts"
 import * as Request from "../../src/acp/protocol/Request.ts"
 import * as Update from "../../src/acp/protocol/Update.ts"
 import * as Turn from "../../src/acp/turn/Turn.ts"
@@ -11,7 +12,7 @@ import type { ProviderEvent } from "../../src/domain/ThreadEvent.ts"
 
 const turnId = TurnId.make("turn-1")
 
-const fresh = make("r", Qwen.profile, ["openai"])
+const fresh = make("r", Qwen.profile, ["openai"], Offered.none)
 
 const play = (state: State, inputs: ReadonlyArray<Input>) => {
   const events: Array<ProviderEvent> = []

@@ -10,6 +10,8 @@
  * - `deaf`: it never answers a prompt that was cancelled.
  * - `secretive`: it tells nothing of a call before it asks, says of a missing session no more than "Internal error",
  *   and lists the others in pages of one.
+ * - `options`: its mode, its models and what they can be set to are options of the session. It says what they are when it
+ *   is asked to show them, and changes its model and its mode by itself when it is asked for that.
  * - `cursor`: it makes no session before it was told how to log in, and asks and tells in the ways that Cursor's
  *   documentation has.
  */
@@ -42,6 +44,8 @@ interface Frame {
     readonly cursor?: string
     readonly prompt: ReadonlyArray<Block>
     readonly mcpServers?: ReadonlyArray<object>
+    readonly configId?: string
+    readonly value?: string | boolean
   }
   readonly result?: {
     readonly outcome: Outcome
@@ -196,6 +200,13 @@ const start = (id: number | undefined, prompt: ReadonlyArray<string>) => {
     case "Hang":
       return
     default:
+      if (words.includes("show the settings")) return answer(JSON.stringify(Object.fromEntries(settings)))
+      if (words.includes("change the settings")) {
+        choose("model", "two")
+        choose("mode", "auto")
+        tell({ sessionUpdate: "config_option_update", configOptions: configOptions() })
+        return answer("They are changed.")
+      }
       if (!has("cursor") || !words.includes("plan it")) return answer("I do not understand.")
       for (const merge of [false, true]) {
         const todos = [{ id: "1", content: "Think", status: "in_progress" }]
@@ -212,12 +223,43 @@ const modes = {
 
 const models = { currentModelId: "one", availableModels: [{ modelId: "one", name: "One" }, { modelId: "two" }] }
 
+const settings = new Map<string, string | boolean>([["mode", "auto"], ["model", "one"], ["effort", "low"], [
+  "fast",
+  false
+]])
+
+/** Another model has its own default. */
+const choose = (id: string, value: string | boolean) => {
+  settings.set(id, value)
+  if (id === "model") settings.set("effort", "low")
+}
+
+const configOptions = () => {
+  const select = (id: string, category: string, ...values: ReadonlyArray<string>) => ({
+    id,
+    name: id,
+    category,
+    type: "select",
+    currentValue: settings.get(id),
+    options: values.map((value) => ({ value, name: value }))
+  })
+  return [
+    select("mode", "mode", "auto", "default", "plan"),
+    select("model", "model", "one", "two"),
+    ...settings.get("model") === "one" ? [select("effort", "thought_level", "low", "high")] : [],
+    { id: "fast", name: "Fast", category: "model_config", type: "boolean", currentValue: settings.get("fast") },
+    select("guard", "permissions", "on", "off")
+  ]
+}
+
+const offered = () => has("options") ? { configOptions: configOptions() } : { modes, models }
+
 const find = (id: number | undefined, method: string, wanted: string, cwd: string) => {
   if (!existsSync(fileOf(wanted))) {
     return write({ id, error: { code: has("secretive") ? -32603 : -32002, message: "Internal error" } })
   }
   session = { ...JSON.parse(readFileSync(fileOf(wanted), "utf8")), cwd }
-  write({ id, result: { modes, models } })
+  write({ id, result: offered() })
   tellCommands()
   if (method === "session/load") owed = () => session.history.forEach(say)
 }
@@ -255,13 +297,16 @@ const handle = ({ id, method, params, result }: Frame) => {
     case "session/new":
       if (has("cursor") && !loggedIn) return write({ id, error: { code: -32000, message: "Log in first" } })
       session = { id: randomUUID(), cwd: params?.cwd ?? ".", history: [] }
-      write({ id, result: { sessionId: session.id, modes, models } })
+      write({ id, result: { sessionId: session.id, ...offered() } })
       return tellCommands()
     case "session/resume":
     case "session/load":
       return find(id, method, params?.sessionId ?? "", params?.cwd ?? ".")
     case "session/list":
       return write({ id, result: page(params?.cursor) })
+    case "session/set_config_option":
+      choose(params?.configId ?? "", params?.value ?? "")
+      return write({ id, result: { configOptions: configOptions() } })
     case "session/set_mode":
     case "session/set_model":
       return write({ id, result: {} })

@@ -6,6 +6,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
 import { Qwen } from "../../src/acp/index.ts"
+import * as AcpOffered from "../../src/acp/protocol/Offered.ts"
 import * as AcpUpdate from "../../src/acp/protocol/Update.ts"
 import * as AcpTurn from "../../src/acp/turn/Turn.ts"
 import * as AcpState from "../../src/acp/turn/TurnState.ts"
@@ -56,7 +57,7 @@ const claude = (): Session => {
 }
 
 const acp = (): Session => {
-  let state = AcpTurn.reduce(AcpState.make("r", Qwen.profile, []), { _tag: "Sending", turnId }).state
+  let state = AcpTurn.reduce(AcpState.make("r", Qwen.profile, [], AcpOffered.none), { _tag: "Sending", turnId }).state
   return (line) => {
     const value: unknown = JSON.parse(line)
     const next = AcpTurn.reduce(state, { _tag: "Told", update: AcpUpdate.decode(value), raw: value })

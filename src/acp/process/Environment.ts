@@ -47,7 +47,7 @@ export const make = Effect.fnUntraced(function*(
   const launched = yield* Effect.forEach(launches, launchedWith)
   return {
     variables: Object.assign(
-      { ...inherited, ...profile.variables, ...home, ...options.env },
+      { ...inherited, ...profile.variables, ...home, ...options.env, ...profile.pinned },
       ...launched.map(({ variables }) => variables)
     ),
     flags: launched.flatMap(({ flags }) => flags),

@@ -35,7 +35,8 @@ export const profile: Profile.Profile = {
     signIn: "copilot login"
   },
   // The user's own would have it ask for nothing, in every mode, and trust the directory.
-  variables: { COPILOT_ALLOW_ALL: "false" },
+  pinned: { COPILOT_ALLOW_ALL: "false" },
+  reserved: ["COPILOT_HOME"],
   inherit: ["COPILOT_*", "GH_TOKEN", "GITHUB_TOKEN"],
   modes: {
     "read-only": { mode, answer: "deny" },

@@ -69,6 +69,7 @@ export const profile: Profile.Profile = {
   // It starts itself anew otherwise, and the second process outlives the first.
   variables: { GEMINI_CLI_NO_RELAUNCH: "true" },
   home: { GEMINI_CLI_HOME: "." },
+  reserved: ["GEMINI_CLI_SYSTEM_*", "GEMINI_CLI_TRUSTED_FOLDERS_PATH", "GEMINI_SANDBOX*"],
   modes: {
     "read-only": { mode: "default", answer: "deny" },
     "approval-required": { mode: "default", answer: "ask" },

@@ -80,6 +80,7 @@ export const profile: Profile.Profile = {
   },
   inherit: ["GROK_*", "XAI_API_KEY"],
   home: { GROK_HOME: "grok" },
+  reserved: ["GROK_CONFIG*", "GROK_SANDBOX*", "GROK_CLAUDE_*", "GROK_CURSOR_*"],
   homeFiles: { "grok/hooks/effect-coding-agents.json": hook },
   // It trusts no folder until it is told so.
   distrust: () => ({ variables: { GROK_FOLDER_TRUST: "1" } }),

@@ -100,6 +100,7 @@ export const profile: Profile.Profile = {
   inherit: ["QWEN_*", "OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_MODEL", "DASHSCOPE_API_KEY"],
   variables: { QWEN_CODE_SKIP_UPDATE_CHECK_ONCE: "true" },
   home: { QWEN_HOME: ".qwen" },
+  reserved: ["QWEN_CODE_SYSTEM_*", "QWEN_CODE_MCP_APPROVALS_PATH", "QWEN_CODE_TRUSTED_FOLDERS_PATH", "QWEN_SANDBOX*"],
   distrust,
   project: { instructions: ["QWEN.md", "AGENTS.md"], settings: [".qwen", ".env"] },
   modes: {
@@ -108,6 +109,7 @@ export const profile: Profile.Profile = {
     "auto-accept-edits": { mode: "default", answer: "edits" },
     "full-access": { mode: "default", answer: "allow" }
   },
+  plan: "plan",
   capabilities: { questions: true, attachments: true },
   resumable: "after-turn",
   literal: Profile.afterBlank,

@@ -31,14 +31,18 @@ export const Initialized = Schema.Struct({
 
 export type Initialized = typeof Initialized.Type
 
-const Choice = Schema.Struct({ value: Schema.String, name: text })
+const Choice = Schema.Struct({ value: Schema.String, name: text, description: text })
 
 /** A choice, or a group of choices. */
-const Entry = Schema.Struct({ value: text, name: text, options: list(Choice) })
+const Entry = Schema.Struct({ value: text, name: text, description: text, options: list(Choice) })
 
+/** One of several values, or, where it is of the type `boolean`, on or off. */
 export const ConfigOption = Schema.Struct({
   id: Schema.String,
+  name: text,
+  description: text,
   category: text,
+  type: text,
   currentValue: Schema.optionalKey(Schema.Unknown),
   options: list(Entry)
 })
@@ -47,8 +51,8 @@ export type ConfigOption = typeof ConfigOption.Type
 
 /** Its values, each with the name that it is shown under. */
 export const choicesOf = ({ options }: ConfigOption): ReadonlyArray<typeof Choice.Type> =>
-  fitting(options).flatMap(({ name = null, options, value }) => {
-    const choices: ReadonlyArray<typeof Choice.Type> = value == null ? [] : [{ value, name }]
+  fitting(options).flatMap(({ description = null, name = null, options, value }) => {
+    const choices: ReadonlyArray<typeof Choice.Type> = value == null ? [] : [{ value, name, description }]
     return choices.concat(fitting(options))
   })
 
@@ -61,15 +65,18 @@ export const Opened = Schema.Struct({
   })),
   models: maybe(Schema.Struct({
     currentModelId: text,
-    availableModels: list(Schema.Struct({ modelId: Schema.String, name: text }))
+    availableModels: list(Schema.Struct({ modelId: Schema.String, name: text, description: text }))
   })),
   configOptions: list(ConfigOption)
 })
 
 export type Opened = typeof Opened.Type
 
+/** The answer to `session/set_config_option`: what can be chosen may depend on what was. */
+export const Configured = Schema.Struct({ configOptions: list(ConfigOption) })
+
 export const Listed = Schema.Struct({
-  sessions: list(Schema.Struct({ sessionId: Schema.String })),
+  sessions: list(Schema.Struct({ sessionId: NativeId, cwd: text, title: text, updatedAt: text })),
   nextCursor: text
 })
 
@@ -80,5 +87,5 @@ export const clientCapabilities = {
   fs: { readTextFile: false, writeTextFile: false },
   terminal: false,
   elicitation: { form: {}, url: {} },
-  session: { compaction: {}, configOptions: {}, notices: {} }
+  session: { compaction: {}, configOptions: { boolean: {} }, notices: {} }
 }

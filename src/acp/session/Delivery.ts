@@ -8,7 +8,7 @@ import { isUtf8 } from "node:buffer"
 import * as Attachments from "../../adapter/Attachments.ts"
 import type * as StdioPeer from "../../adapter/StdioPeer.ts"
 import type { TurnId } from "../../domain/Ids.ts"
-import { type Attachment, type ModelSelection, wordsOf } from "../../domain/TurnInput.ts"
+import { type Attachment, wordsOf } from "../../domain/TurnInput.ts"
 import {
   type AgentError,
   AttachmentRefused,
@@ -22,7 +22,7 @@ import { Prompted } from "../protocol/Session.ts"
 import type { Ending } from "../turn/TurnState.ts"
 import * as LiveSession from "./LiveSession.ts"
 import * as Missing from "./Missing.ts"
-import * as Offered from "./Offered.ts"
+import * as Selection from "./Selection.ts"
 
 /** An agent that does not take a prompt says so at once. */
 const moment = "300 millis"
@@ -33,7 +33,8 @@ export const send = Effect.fnUntraced(function*(
 ): Effect.fn.Return<void, SendTurnError, FileSystem.FileSystem | Path.Path> {
   const { turnId } = turn
   const prompt = yield* blocksOf(live, turn)
-  yield* takeModel(live, turnId, turn.input.model)
+  yield* takeMode(live, turn)
+  yield* takeModel(live, turn)
   const refused = Deferred.makeUnsafe<never, SendTurnError>()
   live.sign = Deferred.makeUnsafe()
   yield* LiveSession.apply(live, { _tag: "Sending", turnId })
@@ -106,16 +107,39 @@ const whyRefused = (
     : undefined
 }
 
+/** A plan that was asked for ends with its turn. */
+const takeMode = Effect.fnUntraced(function*(live: LiveSession.LiveSession, { input: { mode }, turnId }: ProviderTurn) {
+  const { mode: { mode: own }, profile: { plan }, state: { offered } } = live
+  const wanted = mode === "plan" ? plan : own
+  if (mode === "plan" && (wanted === undefined || own === undefined || !offered.modes.list.includes(wanted))) {
+    return yield* new TurnRefused({ turnId, name: "ModeConflict", reason: { plan: wanted ?? null } })
+  }
+  const before = live.agentMode
+  if (wanted === undefined || wanted === before) return
+  // It tells of it before it answers.
+  live.agentMode = wanted
+  const next = yield* Effect.tapError(Selection.setMode(live, offered, wanted), () =>
+    Effect.sync(() => {
+      live.agentMode = before
+    }))
+  yield* LiveSession.apply(live, { _tag: "Chosen", offered: next })
+})
+
 /** What one turn names holds for it alone. */
-const takeModel = Effect.fnUntraced(function*(live: LiveSession.LiveSession, turnId: TurnId, model?: ModelSelection) {
-  const { connection, input, offered, profile, sessionId } = live
-  if (model !== undefined && profile.capabilities.modelSwitch !== "per-turn") {
+const takeModel = Effect.fnUntraced(function*(
+  live: LiveSession.LiveSession,
+  { input: { model }, turnId }: ProviderTurn
+) {
+  const { model: own, profile, state: { offered } } = live
+  if (model !== undefined && model.id !== own?.id && profile.capabilities.modelSwitch !== "per-turn") {
     return yield* new TurnRefused({ turnId, name: "ModelSwitch", reason: model })
   }
-  const wanted = model?.id ?? input.model?.id ?? offered.models.current
-  if (wanted === undefined || wanted === live.model) return
-  yield* Offered.setModel(connection, sessionId, offered, { id: wanted })
-  live.model = wanted
+  const wanted = model === undefined || model.id !== own?.id
+    ? model ?? own
+    : { ...own, ...model, options: { ...own.options, ...model.options } }
+  if (wanted === undefined) return
+  yield* LiveSession.apply(live, { _tag: "Choosing", model: wanted.id })
+  yield* LiveSession.apply(live, { _tag: "Chosen", offered: yield* Selection.useModel(live, offered, wanted) })
 })
 
 const blocksOf = Effect.fnUntraced(function*(

@@ -23,6 +23,7 @@ import * as ProjectText from "../../adapter/ProjectText.ts"
 import * as SecretFilter from "../../adapter/SecretFilter.ts"
 import type { TurnId } from "../../domain/Ids.ts"
 import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
+import type { ModelSelection } from "../../domain/TurnInput.ts"
 import type { StartInput } from "../../provider/ProviderAdapter.ts"
 import * as SessionSetup from "../../provider/SessionSetup.ts"
 import type { Connection } from "../process/Connection.ts"
@@ -34,6 +35,7 @@ import { aboutOf } from "../turn/TurnItems.ts"
 import { type Input, make as makeState, type State, type Want } from "../turn/TurnState.ts"
 import type { Project } from "./Project.ts"
 import * as Rule from "./Rule.ts"
+import * as Selection from "./Selection.ts"
 import { resumes, type Started } from "./SessionStart.ts"
 
 export interface Deadlines {
@@ -62,8 +64,10 @@ export interface LiveSession extends Started {
   resumable: boolean
   /** Whether it ever will be. */
   readonly resumes: boolean
-  /** The model that was set last, or that the session began with. */
-  model: string | undefined
+  /** What the session has of its model, for turns that name none. */
+  readonly model: ModelSelection | undefined
+  /** The agent's own mode that it is to be in. */
+  agentMode: string | undefined
   state: State
 }
 
@@ -95,9 +99,10 @@ export const open = Effect.fnUntraced(function*(options: {
     ],
     resumable: started.origin._tag !== "New" || profile.resumable === "at-once",
     resumes: resumes(profile, connection),
-    model: input.model?.id ?? started.offered.models.current,
+    model: Selection.current(started.offered),
+    agentMode: started.mode.mode,
     // Agents count their requests from 0 in every process.
-    state: makeState(Hex.encode(SecureRandom.randomBytesUnsafe(6)), profile, connection.methods)
+    state: makeState(Hex.encode(SecureRandom.randomBytesUnsafe(6)), profile, connection.methods, started.offered)
   }
   const files = yield* Effect.context<FileSystem.FileSystem | Path.Path>()
   // Runs before the agent ends: releases what waits for a reader that has gone.
@@ -160,14 +165,17 @@ const notified = (live: LiveSession, method: string, params: unknown): Effect.Ef
       Deferred.succeed(live.sign, undefined),
       apply(live, { _tag: "Told", update, raw: told.update })
     )
-    return update._tag === "current_mode_update"
-      ? Effect.andThen(applied, keepMode(live, update.currentModeId))
+    return update._tag === "current_mode_update" || update._tag === "config_option_update"
+      ? Effect.andThen(applied, keepMode(live))
       : applied
   }
   const own = updateOf?.(method, params)
   if (own !== undefined) return apply(live, { _tag: "Told", update: Update.decode(own), raw: params })
   const mode = modeOf?.(method, params)
-  if (mode !== undefined) return keepMode(live, mode)
+  if (mode !== undefined) {
+    const update = { _tag: "current_mode_update", currentModeId: mode } as const
+    return Effect.andThen(apply(live, { _tag: "Told", update, raw: params }), keepMode(live))
+  }
   return isIgnored(live.profile, method) ? Effect.void : apply(live, unrecognized(method, params))
 }
 
@@ -178,18 +186,20 @@ const isIgnored = ({ ignored = [] }: Profile, method: string): boolean =>
  * An agent may leave its mode by itself, after a plan for example. It is told again, and until it has taken it the
  * mode's own answers hold all the same, since they are given here.
  */
-const keepMode = (live: LiveSession, current: string): Effect.Effect<void> => {
-  const { mode: { mode }, sessionId } = live
-  return mode === undefined || mode === current ? Effect.void : live.connection.peer.call("session/set_mode", {
-    sessionId,
-    modeId: mode
-  }).pipe(
-    // What cannot be kept is not worked in.
-    Effect.catch(() => Queue.end(live.events)),
-    Effect.forkIn(live.scope),
-    Effect.asVoid
-  )
-}
+const keepMode = (live: LiveSession): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const { offered } = live.state
+    const wanted = live.mode.mode
+    if (wanted === undefined || offered.modes.current === live.agentMode) return Effect.void
+    live.agentMode = wanted
+    return offered.modes.current === wanted ? Effect.void : Selection.setMode(live, offered, wanted).pipe(
+      Effect.flatMap((offered) => apply(live, { _tag: "Chosen", offered })),
+      // What cannot be kept is not worked in.
+      Effect.catch(() => Queue.end(live.events)),
+      Effect.forkIn(live.scope),
+      Effect.asVoid
+    )
+  })
 
 const requested = (
   live: LiveSession,

@@ -1,5 +1,6 @@
 /**
- * What an agent offers: its models, and those of its commands that its profile lets through. The directory is looked at
+ * What an agent offers: its models with what can be set of the one in use, whether it plans, and those of its commands
+ * that its profile lets through. The directory is looked at
  * only where the agent can be kept from running what lies there, or may do so.
  */
 import { Effect, Queue } from "effect"
@@ -8,8 +9,8 @@ import type { OfferedCommand, Offers, OffersInput } from "../../provider/Offers.
 import type { Needs } from "../process/Connection.ts"
 import type { Profile } from "../Profile.ts"
 import { fitting } from "../protocol/Lenient.ts"
+import * as Offered from "../protocol/Offered.ts"
 import type { Known } from "../protocol/Update.ts"
-import * as Offered from "./Offered.ts"
 import * as Probe from "./Probe.ts"
 
 export const read = Effect.fn("Acp.offers")(function*(
@@ -22,12 +23,13 @@ export const read = Effect.fn("Acp.offers")(function*(
     instance,
     directory !== undefined && (trusted || profile.distrust !== undefined) ? { directory, trusted } : undefined
   )
-  const { current, list } = Offered.of(opened).models
+  const offered = Offered.of(opened)
+  const { models: { current, list }, modes } = offered
   return {
-    ...(list.length === 0 ? {} : { models: list.map((model) => Object.assign({ variants: [], options: [] }, model)) }),
+    ...(list.length === 0 ? {} : { models: Offered.modelsOf(offered) }),
     ...(current === undefined ? {} : { defaultModel: current }),
     agents: [],
-    modes: ["act"],
+    modes: profile.plan !== undefined && modes.list.includes(profile.plan) ? ["act", "plan"] : ["act"],
     commands: profile.isOffered === undefined ? [] : yield* commands(profile.isOffered, updates),
     skills: []
   }

@@ -14,9 +14,9 @@ import * as Request from "../protocol/Request.ts"
 import type { Asked } from "../protocol/Request.ts"
 import * as Delivery from "./Delivery.ts"
 import * as LiveSession from "./LiveSession.ts"
-import * as Offered from "./Offered.ts"
 import type * as Probe from "./Probe.ts"
 import * as Project from "./Project.ts"
+import * as Selection from "./Selection.ts"
 import * as SessionStart from "./SessionStart.ts"
 import * as Setup from "./Setup.ts"
 
@@ -87,7 +87,7 @@ export const make = Effect.fn("Acp.startSession")(function*(
     events: Stream.fromQueue(live.events),
     exit: connection.exit,
     capabilities,
-    checkModel: (model) => Offered.check(connection, started.offered, model),
+    checkModel: (model) => Effect.suspend(() => Selection.check(connection, live.state.offered, model)),
     sendTurn: (turn) => Effect.provide(Delivery.send(live, turn), files),
     interruptTurn: (turnId) => Delivery.interrupt(live, turnId),
     respondToApproval: (requestId, decision) =>

@@ -20,9 +20,10 @@ import * as ResumeCursor from "../../provider/ResumeCursor.ts"
 import type { Connection } from "../process/Connection.ts"
 import type { Mode, Profile } from "../Profile.ts"
 import { cursorOf } from "../protocol/Cursor.ts"
+import * as Offered from "../protocol/Offered.ts"
 import { Opened } from "../protocol/Session.ts"
 import * as Missing from "./Missing.ts"
-import * as Offered from "./Offered.ts"
+import * as Selection from "./Selection.ts"
 import * as Setup from "./Setup.ts"
 
 export interface Started {
@@ -72,9 +73,10 @@ export const start = Effect.fnUntraced(function*(
     return yield* new AgentProtocolError({ instanceId: connection.instanceId, operation: "session/new", body: opened })
   }
   const sessionId = SessionId.make(id)
-  const offered = Offered.of(opened)
-  yield* setMode(connection, sessionId, offered, mode, input)
-  if (model !== undefined) yield* Offered.setModel(connection, sessionId, offered, model)
+  const moded = yield* setMode({ connection, sessionId }, Offered.of(opened), mode, input)
+  const offered = model === undefined
+    ? moded
+    : yield* Selection.useModel({ connection, sessionId }, untold(moded), model)
   return {
     sessionId,
     directory,
@@ -135,22 +137,26 @@ const quiet = (connection: Connection): Effect.Effect<void> =>
     )
   })
 
-/** Also where it is the current one: an agent may say so and mean another process's. */
+/** What is set also where it is the current one: an agent may say so and mean another process's. */
+const untold = (offered: Offered.Offered): Offered.Offered => ({
+  ...offered,
+  models: { ...offered.models, current: undefined }
+})
+
+/** Also where it is the current one. */
 const setMode = Effect.fnUntraced(function*(
-  connection: Connection,
-  sessionId: SessionId,
-  { modes }: Offered.Offered,
+  place: { readonly connection: Connection; readonly sessionId: SessionId },
+  offered: Offered.Offered,
   { mode }: Mode,
   { runtimeMode }: StartInput
 ) {
-  if (mode === undefined) return
-  const { instanceId } = connection
+  if (mode === undefined) return offered
+  const { instanceId } = place.connection
+  const modes = offered.modes.list
   if (!modes.includes(mode)) return yield* new PolicyUnenforceable({ instanceId, runtimeMode, effective: { modes } })
-  yield* Effect.mapError(
-    connection.peer.call("session/set_mode", { sessionId, modeId: mode }),
-    (error) =>
-      error._tag === "PeerRefused"
-        ? new PolicyUnenforceable({ instanceId, runtimeMode, effective: { mode, code: error.code ?? null } })
-        : connection.toError(error)
+  return yield* Effect.catchTag(
+    Selection.setMode(place, offered, mode),
+    "AgentProtocolError",
+    ({ status = null }) => new PolicyUnenforceable({ instanceId, runtimeMode, effective: { mode, code: status } })
   )
 })

@@ -12,12 +12,13 @@ import type { Connection } from "../process/Connection.ts"
 import type { EnvironmentOptions } from "../process/Environment.ts"
 import type { Profile } from "../Profile.ts"
 
-/** By these the agent finds its sessions, and is kept from reading a project. */
-export const reserved = ({ distrust, home = {} }: Profile): SessionSetup.Reserved => {
-  const { fileVariables = {}, variables = {} } = distrust?.("/") ?? {}
-  return {
-    environment: ["HOME", "TMPDIR", "XDG_*", ...[home, variables, fileVariables].flatMap((names) => Object.keys(names))]
-  }
+/** By these the agent finds its sessions, is kept from reading a project, and is held to a mode. */
+export const reserved = (
+  { distrust, home = {}, modes, pinned = {}, reserved = [], trust }: Profile
+): SessionSetup.Reserved => {
+  const launches = [distrust?.("/"), trust, ...Object.values(modes).map((mode) => mode?.launch)]
+  const given = [home, pinned, ...launches.flatMap((launch) => [launch?.variables ?? {}, launch?.fileVariables ?? {}])]
+  return { environment: ["HOME", "TMPDIR", "XDG_*", ...reserved, ...given.flatMap((values) => Object.keys(values))] }
 }
 
 type Given = SessionSetup.SessionSetup | undefined

@@ -21,6 +21,10 @@ export const reduce = (state: State, input: Input): Step => {
   switch (input._tag) {
     case "Told":
       return andThen(told(state, input.update, input.raw), (state) => metered(state, input.raw))
+    case "Choosing":
+      return step({ ...state, model: input.model })
+    case "Chosen":
+      return step({ ...state, offered: input.offered })
     case "Sending":
       return step(begin(state, input.turnId))
     case "NotSent":

@@ -4,6 +4,7 @@
  */
 import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
 import { fitting } from "../protocol/Lenient.ts"
+import { configured, type Offered } from "../protocol/Offered.ts"
 import type { Known, Update } from "../protocol/Update.ts"
 import { place, type State, type Step, step } from "./TurnState.ts"
 
@@ -22,8 +23,12 @@ export const report = (state: State, update: Update): Step => {
         used: update.used,
         ...(update.size == null || update.size === 0 ? {} : { window: update.size })
       }])
-    case "current_mode_update":
-      return step(state, [{ _tag: "ModeChanged", ...place(state), mode: update.currentModeId }])
+    case "current_mode_update": {
+      const { offered } = state
+      return offers(state, { ...offered, modes: { ...offered.modes, current: update.currentModeId } })
+    }
+    case "config_option_update":
+      return offers(state, configured(state.offered, fitting(update.configOptions)))
     case "session_info_update":
       return step(state, update.title == null ? [] : [{ _tag: "TitleUpdated", title: update.title }])
     case "notice": {
@@ -52,6 +57,20 @@ export const report = (state: State, update: Update): Step => {
       return step(state)
   }
 }
+
+/** What is another than before. A model that the agent was told to use it does not change to by itself. */
+const offers = (state: State, offered: Offered): Step => {
+  const { model, offered: before } = state
+  const { current: mode } = offered.modes
+  const { current: used = model } = offered.models
+  const events: Array<ProviderEvent> = []
+  if (mode !== undefined && mode !== before.modes.current) events.push({ _tag: "ModeChanged", ...place(state), mode })
+  if (used !== undefined && used !== model) events.push({ _tag: "ModelChanged", ...place(state), model: { id: used } })
+  if (idsOf(offered) !== idsOf(before)) events.push({ _tag: "OffersChanged", ...place(state) })
+  return step({ ...state, offered, model: used }, events)
+}
+
+const idsOf = ({ models }: Offered): string => models.list.map(({ id }) => id).join("\n")
 
 const planStatus = (status: string | null | undefined) =>
   status === "completed" ? "completed" : status === "in_progress" ? "in-progress" : "pending"

@@ -10,6 +10,7 @@ import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
 import type { Usage } from "../../domain/Usage.ts"
 import type { Profile } from "../Profile.ts"
 import type { AgentRefusal } from "../protocol/Failure.ts"
+import type { Offered } from "../protocol/Offered.ts"
 import type { Asked, Permission } from "../protocol/Request.ts"
 import type { ToolCall } from "../protocol/ToolCall.ts"
 import type { Update } from "../protocol/Update.ts"
@@ -50,6 +51,9 @@ export interface State {
   readonly turn: Turn | undefined
   readonly items: ItemLedger.ItemLedger<About>
   readonly requests: RequestBook.RequestBook<Native>
+  readonly offered: Offered
+  /** The model that the agent was told to use, or began with. */
+  readonly model: string | undefined
   /** The names of the commands that the agent told of last. */
   readonly commands: string | undefined
   readonly compaction: { readonly id: string; readonly summary: string } | undefined
@@ -61,6 +65,10 @@ export type Ending =
   | { readonly _tag: "Refused"; readonly error: AgentRefusal }
 
 export type Input =
+  /** The agent is about to be told to use this model. */
+  | { readonly _tag: "Choosing"; readonly model: string }
+  /** What is offered, and holds, after a call that has set something. */
+  | { readonly _tag: "Chosen"; readonly offered: Offered }
   | { readonly _tag: "Told"; readonly update: Update; readonly raw: unknown }
   | { readonly _tag: "Sending"; readonly turnId: TurnId }
   | { readonly _tag: "NotSent"; readonly turnId: TurnId }
@@ -90,8 +98,15 @@ export const step = (
   wants?: ReadonlyArray<Want>
 ): Step => Machine.make<State, ProviderEvent, Want>(state, events, wants)
 
-export const make = (prefix: string, dialect: Dialect, methods: ReadonlyArray<string>): State => ({
+export const make = (
+  prefix: string,
+  dialect: Dialect,
+  methods: ReadonlyArray<string>,
+  offered: Offered
+): State => ({
   dialect,
+  offered,
+  model: offered.models.current,
   methods,
   turn: undefined,
   items: ItemLedger.empty,
