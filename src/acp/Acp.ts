@@ -21,6 +21,7 @@ import type { Capabilities } from "../provider/ProviderAdapter.ts"
 import type { Needs } from "./process/Connection.ts"
 import { type Profile, textIn, wordsAlone } from "./Profile.ts"
 import * as Check from "./session/Check.ts"
+import * as Listing from "./session/Listing.ts"
 import * as Offers from "./session/Offers.ts"
 import * as Session from "./session/Session.ts"
 import * as Setup from "./session/Setup.ts"
@@ -144,6 +145,7 @@ const adapterOf = ({ profile, ...options }: Configured): Adapter.Options<Needs> 
     reserved: Setup.reserved(profile),
     startSession: (input) => Session.make(instance, input),
     offers: (input) => Offers.read(instance, input),
+    ...(instance.capabilities.adopt ? { listSessions: (query) => Listing.list(instance, query) } : {}),
     ...(profile.check === undefined ? {} : { check: Check.check(instance, profile.check) })
   }
 }

@@ -141,6 +141,13 @@ export interface Profile {
    * session. Default: none is.
    */
   readonly isOffered?: ((command: Command) => boolean) | undefined
+  /**
+   * What of `session/new` gives a session an id of ours, so that `listSessions` leaves it out: an agent's list does not
+   * tell who has made a session. Without it an agent cannot declare `adopt`.
+   */
+  readonly withId?: ((sessionId: string) => object) | undefined
+  /** It lists the sessions of one directory, and not those of all. */
+  readonly listsDirectories?: boolean | undefined
   /** From when on a session can be resumed: as soon as it is there, or after its first turn. */
   readonly resumable: "at-once" | "after-turn"
   /**

@@ -1,11 +1,13 @@
 /** The adapter on an agent without a model, which speaks as the agent of a profile does: by default Qwen. */
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Effect } from "effect"
+import { randomUUID } from "node:crypto"
 import { mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { Acp, type Profile, Qwen } from "../../src/acp/index.ts"
+import { SessionId } from "../../src/domain/Ids.ts"
 import { agentProcesses, type Conformance } from "../../src/testing/index.ts"
 
 const script = fileURLToPath(new URL("fakeAgent.ts", import.meta.url))
@@ -28,6 +30,13 @@ export const make = (quirks: ReadonlyArray<string> = [], base: Profile.Profile =
     models: ["one", "two"],
     commands: { says: "echo" },
     controls: Effect.succeed({
+      makeSession: ({ directory, words }) =>
+        Effect.sync(() => {
+          const id = randomUUID()
+          const made = { id, cwd: directory, history: [words] }
+          writeFileSync(join(sessions, `${id}.json`), JSON.stringify(made))
+          return SessionId.make(id)
+        }),
       loseSession: (sessionId) => Effect.sync(() => rmSync(join(sessions, `${sessionId}.json`))),
       changeOffers: () => Effect.sync(() => writeFileSync(join(folder, "more"), "")),
       crashAgent: () => Effect.map(agents, (pids) => pids.forEach((pid) => process.kill(pid, "SIGKILL"))),

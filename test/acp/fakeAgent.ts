@@ -1,5 +1,6 @@
 /**
- * An ACP agent without a model: it does what plain prompts say, keeps its sessions as files, and asks before it acts.
+ * An ACP agent without a model: it does what plain prompts say, keeps its sessions as files, lists them in pages of one, and
+ * asks before it acts.
  *
  *     node fakeAgent.ts <folder> [<quirk> ...]
  *
@@ -8,8 +9,7 @@
  * - `load`: it cannot resume but by a load, whose replay comes after its answer.
  * - `late`: it answers a prompt that was cancelled with `end_turn`, twice.
  * - `deaf`: it never answers a prompt that was cancelled.
- * - `secretive`: it tells nothing of a call before it asks, says of a missing session no more than "Internal error",
- *   and lists the others in pages of one.
+ * - `secretive`: it tells nothing of a call before it asks, and says of a missing session no more than "Internal error".
  * - `options`: its mode, its models and what they can be set to are options of the session. It says what they are when it
  *   is asked to show them, and changes its model and its mode by itself when it is asked for that.
  * - `cursor`: it makes no session before it was told how to log in, and asks and tells in the ways that Cursor's
@@ -44,6 +44,7 @@ interface Frame {
     readonly cursor?: string
     readonly prompt: ReadonlyArray<Block>
     readonly mcpServers?: ReadonlyArray<object>
+    readonly _meta?: { readonly "qwen-code/sessionId"?: string }
     readonly configId?: string
     readonly value?: string | boolean
   }
@@ -267,7 +268,9 @@ const find = (id: number | undefined, method: string, wanted: string, cwd: strin
 const page = (after: string | undefined) => {
   const all = readdirSync(join(folder, "sessions")).map((file) => file.replace(/\.json$/, ""))
   const next = all[after === undefined ? 0 : all.indexOf(after) + 1]
-  return { sessions: next === undefined ? [7] : [{ sessionId: next, cwd: "." }], nextCursor: next ?? null }
+  if (next === undefined) return { sessions: [7], nextCursor: null }
+  const { cwd } = JSON.parse(readFileSync(fileOf(next), "utf8"))
+  return { sessions: [{ sessionId: next, cwd }], nextCursor: next }
 }
 
 const handle = ({ id, method, params, result }: Frame) => {
@@ -281,7 +284,7 @@ const handle = ({ id, method, params, result }: Frame) => {
   late()
   switch (method) {
     case "initialize": {
-      const sessionCapabilities = { ...(has("load") ? {} : { resume: {} }), ...(has("secretive") ? { list: {} } : {}) }
+      const sessionCapabilities = { ...(has("load") ? {} : { resume: {} }), list: {} }
       return write({
         id,
         result: {
@@ -296,7 +299,7 @@ const handle = ({ id, method, params, result }: Frame) => {
       return write({ id, result: {} })
     case "session/new":
       if (has("cursor") && !loggedIn) return write({ id, error: { code: -32000, message: "Log in first" } })
-      session = { id: randomUUID(), cwd: params?.cwd ?? ".", history: [] }
+      session = { id: params?._meta?.["qwen-code/sessionId"] ?? randomUUID(), cwd: params?.cwd ?? ".", history: [] }
       write({ id, result: { sessionId: session.id, ...offered() } })
       return tellCommands()
     case "session/resume":

@@ -26,6 +26,8 @@ export interface Subject {
   readonly echo?: ModelReply.Reply
   /** Whether a session's MCP servers are there by its first turn. */
   readonly servers: boolean
+  /** Variables of the user's that would have it ask for less, if the profile let them. */
+  readonly loosening: Readonly<Record<string, string>>
   /** What it is started with so that it takes its model for one that sees; absent where it takes no images. */
   readonly seeing?: ((options: Acp.Options) => Acp.Options) | undefined
 }
@@ -51,10 +53,18 @@ const script = ({ echo, run }: Subject): ModelScript.ModelScript => (request) =>
       ? ModelReply.text(`There is no such tool among ${request.toolNames.join()}`)
       : ModelReply.call(tool, { text: "walnut" })
   }
+  if (asks("make the file")) return run("touch made")
   return asks("show the variables") ? run("env") : ModelReply.text("Done.")
 }
 
 const texts = ({ messages, systemText }: ModelRequest) => [systemText, ...messages.map(({ text }) => text)].join("\n")
+
+/** In this process's environment, until the scope closes. */
+const withVariables = (variables: Readonly<Record<string, string>>) =>
+  Effect.acquireRelease(
+    Effect.sync(() => Object.assign(process.env, variables)),
+    () => Effect.sync(() => Object.keys(variables).forEach((name) => delete process.env[name]))
+  )
 
 export const prove = (subject: Subject) => {
   const { profile: { provider: name } } = subject
@@ -69,6 +79,7 @@ export const prove = (subject: Subject) => {
     const adapter = yield* Acp.make({ ...options, profile: subject.profile })
     return {
       adapter,
+      directory,
       model: world.model,
       start: (input: Partial<StartInput>) =>
         adapter.startSession({
@@ -103,6 +114,52 @@ export const prove = (subject: Subject) => {
           if (last !== undefined) assert.isAtLeast(texts(last).split("Speak of walnuts alone.").length, 3)
         }).pipe(Effect.scoped)
     )
+
+    it.effect.skipIf(Acp.capabilities(subject.profile).setup.directories === "never")(
+      `P15 ${name}: the model is told of a session's further directories, from its start and after a resume`,
+      () =>
+        Effect.gen(function*() {
+          const { model, start } = yield* open()
+          const fs = yield* FileSystem.FileSystem
+          const further = yield* fs.realPath(yield* fs.makeTempDirectoryScoped({ prefix: "acp-further-" }))
+          const setup = { directories: [further] }
+          const cursor = yield* Effect.scoped(Effect.gen(function*() {
+            const driven = yield* start({ setup })
+            yield* driven.run("say something")
+            return yield* cursorOf(driven)
+          }))
+          const again = yield* start({ setup, from: { _tag: "Resume", cursor } })
+          yield* again.run("say it again")
+          for (const words of ["say something", "say it again"]) {
+            const asked = (yield* model.requests).findLast(({ lastUserText }) => lastUserText.includes(words))
+            assert.isTrue(asked !== undefined && texts(asked).includes(further), words)
+          }
+        }).pipe(Effect.scoped)
+    )
+
+    it.effect(`P7 ${name}: no variable of the user's or of a session's setup has it ask for less in a supervised mode`, () =>
+      Effect.gen(function*() {
+        const { adapter, directory, start } = yield* open()
+        const { loosening, profile: { pinned = {} } } = subject
+        const { runtimeModes } = adapter.capabilities
+        const runtimeMode = (["approval-required", "auto-accept-edits"] as const).find((mode) =>
+          runtimeModes.includes(mode)
+        )
+        if (runtimeMode === undefined) return assert.fail("a supervised mode")
+        yield* withVariables(loosening)
+        const driven = yield* start({ runtimeMode })
+        yield* driven.send("make the file")
+        const { request } = yield* driven.next("ApprovalRequested")
+        assert.deepInclude(request, { kind: "command", subject: "touch made" })
+        yield* driven.session.respondToApproval(request.requestId, { _tag: "Deny" })
+        yield* driven.ending
+        const fs = yield* FileSystem.FileSystem
+        assert.isFalse(yield* fs.exists(`${directory}/made`))
+        for (const variable of Object.keys(pinned)) {
+          const refused = yield* Effect.flip(start({ runtimeMode, setup: { environment: { [variable]: "true" } } }))
+          assert.deepInclude(refused, { _tag: "SetupRefused", reason: "reserved", name: variable })
+        }
+      }).pipe(Effect.scoped))
 
     it.effect.skipIf(subject.profile.distrust === undefined)(
       `P17 ${name}: MCP servers are refused in a project that is not trusted, where it starts none`,

@@ -45,6 +45,7 @@ export const profile: Profile.Profile = {
     install: "npm install -g @aaif/goose-acp@1.50.0",
     signIn: "goose configure"
   },
+  pinned: { GOOSE_MODE: "approve" },
   reserved: ["GOOSE_PATH_ROOT"],
   inherit: ["GOOSE_*", "OPENAI_API_KEY", "OPENAI_HOST", "ANTHROPIC_API_KEY"],
   modes: {

@@ -52,6 +52,7 @@ export const profile: Profile.Profile = {
     "auto-accept-edits": { mode: "default", answer: "edits" },
     "full-access": { mode: "yolo", answer: "allow" }
   },
+  setup: { directories: "per-session" },
   capabilities: { attachments: true },
   resumable: "after-turn",
   literal: Profile.afterBlank,

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Schema } from "effect"
+import { Predicate, Schema } from "effect"
 import type { Usage } from "../../domain/Usage.ts"
 import type { Question } from "../../domain/UserRequest.ts"
 import * as Acp from "../Acp.ts"
@@ -23,6 +23,7 @@ const Metered = Schema.decodeUnknownOption(Schema.Struct({
 
 /** It is in an empty chunk of text after each call of the model. */
 const usageOf = (update: unknown): Usage | undefined => {
+  if (!Predicate.hasProperty(update, "_meta")) return undefined
   const found = Metered(update)
   if (found._tag === "None") return undefined
   const { cachedReadTokens = 0, inputTokens, outputTokens, thoughtTokens = 0 } = found.value._meta.usage
@@ -110,7 +111,9 @@ export const profile: Profile.Profile = {
     "full-access": { mode: "default", answer: "allow" }
   },
   plan: "plan",
-  capabilities: { questions: true, attachments: true },
+  capabilities: { questions: true, attachments: true, adopt: true },
+  withId: (sessionId) => ({ _meta: { "qwen-code/sessionId": sessionId } }),
+  listsDirectories: true,
   resumable: "after-turn",
   literal: Profile.afterBlank,
   usageOf,

@@ -2,7 +2,7 @@
  * What an agent tells of a session (`session/update`), as far as it is used. Fields that are not named here are
  * ignored; an update that is not, or that does not fit, is `Unrecognized`.
  */
-import { Schema } from "effect"
+import { Predicate, Schema } from "effect"
 import { list, maybe, text } from "./Lenient.ts"
 import { ConfigOption } from "./Session.ts"
 import { ContentBlock, fields as toolCall } from "./ToolCall.ts"
@@ -51,7 +51,21 @@ export type Update = Known | Unrecognized
 
 const decodeKnown = Schema.decodeUnknownOption(Known)
 
-export const decode = (raw: unknown): Update => {
+export const decode = (raw: unknown): Update => textChunk(raw) ?? decodeAny(raw)
+
+/** By hand and not by a Schema, since text comes in thousands of them. */
+const textChunk = (raw: unknown): Known | undefined => {
+  if (!Predicate.isReadonlyObject(raw)) return undefined
+  const { content, messageId, sessionUpdate: type } = raw
+  if (type !== "agent_message_chunk" && type !== "agent_thought_chunk") return undefined
+  if (!Predicate.isReadonlyObject(content) || content["type"] !== "text") return undefined
+  const { text } = content
+  if (typeof text !== "string" || (messageId !== undefined && typeof messageId !== "string")) return undefined
+  const chunk = { content: { type: "text", text } }
+  return { _tag: type, ...chunk, ...(messageId === undefined ? {} : { messageId }) }
+}
+
+const decodeAny = (raw: unknown): Update => {
   const { sessionUpdate: type, ...rest }: { readonly sessionUpdate?: unknown } = typeof raw === "object" && raw !== null
     ? raw
     : {}
@@ -61,13 +75,9 @@ export const decode = (raw: unknown): Update => {
     : { _tag: "Unrecognized", type: typeof type === "string" ? type : "session/update", raw }
 }
 
-const decodeNotification = Schema.decodeUnknownOption(Schema.Struct({
-  sessionId: Schema.String,
-  update: Schema.Unknown
-}))
-
 /** The session that an update is about, and the update; `undefined` for what is none. */
 export const ofSession = (params: unknown): { readonly sessionId: string; readonly update: unknown } | undefined => {
-  const found = decodeNotification(params)
-  return found._tag === "Some" ? found.value : undefined
+  if (!Predicate.isReadonlyObject(params)) return undefined
+  const { sessionId, update } = params
+  return typeof sessionId === "string" && "update" in params ? { sessionId, update } : undefined
 }

@@ -2,7 +2,8 @@
  * One live session: its state, the one place where the state is stepped, and what its agent's frames do to it.
  *
  * Inputs are taken one after the other under a lock, and their events are offered before the next is taken, so events
- * leave in the order in which they became true, and a slow reader holds back the frames and not the memory.
+ * leave in the order in which they became true, and a slow reader holds back the frames and not the memory. A frame that
+ * finds the lock free and room for its events costs no step of the runtime: text comes in thousands of them.
  */
 import {
   type Cause,
@@ -52,6 +53,8 @@ export interface LiveSession extends Started {
   readonly input: StartInput
   readonly scope: Scope.Scope
   readonly lock: Semaphore.Semaphore
+  /** The lock is held. */
+  applying: boolean
   readonly filter: SecretFilter.SecretFilter
   readonly events: Queue.Queue<ProviderEvent, Cause.Done>
   /** Requests of the agent's that wait for the user. */
@@ -87,6 +90,7 @@ export const open = Effect.fnUntraced(function*(options: {
     input,
     scope: yield* Effect.scope,
     lock: yield* Semaphore.make(1),
+    applying: false,
     filter: SecretFilter.make([...connection.secrets, ...SessionSetup.secrets(input.setup)]),
     events: yield* Queue.bounded<ProviderEvent, Cause.Done>(eventCapacity),
     answers: new Map(),
@@ -130,15 +134,38 @@ const unrecognized = (type: string, raw: unknown): Input => ({
 
 /** Steps the state and lets the events out. */
 export const apply = (live: LiveSession, input: Input): Effect.Effect<void> =>
-  Effect.suspend(() => {
-    const { events: all, state, wants } = Turn.reduce(live.state, input)
-    const events = live.filter(all)
-    live.state = state
-    return Effect.andThen(
-      events.length === 0 ? Effect.void : Queue.offerAll(live.events, events),
+  locked(live, Effect.suspend(() => stepped(live, input)))
+
+/** The same, at once where that can be. What is left, if anything, is to be run before anything else is applied. */
+const applyNow = (live: LiveSession, input: Input): Effect.Effect<void> => {
+  if (live.applying) return apply(live, input)
+  const rest = stepped(live, input)
+  return rest === Effect.void ? rest : locked(live, rest)
+}
+
+const locked = (live: LiveSession, effect: Effect.Effect<void>): Effect.Effect<void> => {
+  const holds = (applying: boolean) =>
+    Effect.sync(() => {
+      live.applying = applying
+    })
+  return Effect.andThen(holds(true), effect).pipe(
+    Effect.ensuring(holds(false)),
+    live.lock.withPermits(1),
+    Effect.uninterruptible
+  )
+}
+
+const stepped = (live: LiveSession, input: Input): Effect.Effect<void> => {
+  const { events, state, wants } = Turn.reduce(live.state, input)
+  live.state = state
+  const left = Queue.offerAllUnsafe(live.events, live.filter(events))
+  return left.length === 0 && wants.length === 0
+    ? Effect.void
+    : Effect.andThen(
+      Queue.offerAll(live.events, left),
       Effect.forEach(wants, (want) => fulfil(live, want), { discard: true })
     )
-  }).pipe(live.lock.withPermits(1), Effect.uninterruptible)
+}
 
 const fulfil = (live: LiveSession, { _tag, native: { asked, id } }: Want): Effect.Effect<boolean> =>
   reply(
@@ -161,10 +188,8 @@ const notified = (live: LiveSession, method: string, params: unknown): Effect.Ef
     const told = Update.ofSession(params)
     if (told?.sessionId !== live.sessionId) return apply(live, unrecognized(method, params))
     const update = Update.decode(told.update)
-    const applied = Effect.andThen(
-      Deferred.succeed(live.sign, undefined),
-      apply(live, { _tag: "Told", update, raw: told.update })
-    )
+    Deferred.doneUnsafe(live.sign, Effect.void)
+    const applied = applyNow(live, { _tag: "Told", update, raw: told.update })
     return update._tag === "current_mode_update" || update._tag === "config_option_update"
       ? Effect.andThen(applied, keepMode(live))
       : applied

@@ -3,14 +3,13 @@
  * lists its sessions and this one is not among them, else by what its profile makes of the error, or of its files.
  * Never by words.
  */
-import { Effect, type FileSystem, type Path } from "effect"
+import { Effect, type FileSystem, Option, type Path, Stream } from "effect"
 import type { SessionId } from "../../domain/Ids.ts"
 import { type AgentError, SessionMissing } from "../../provider/AdapterError.ts"
 import { type Connection, plainVariables } from "../process/Connection.ts"
 import type { AgentRefusal, Profile } from "../Profile.ts"
 import { codes } from "../protocol/Failure.ts"
-import { fitting } from "../protocol/Lenient.ts"
-import { Listed } from "../protocol/Session.ts"
+import * as Listing from "./Listing.ts"
 
 /** The proof, or `undefined` where there is none. */
 export const prove = Effect.fnUntraced(function*(
@@ -36,21 +35,11 @@ export const prove = Effect.fnUntraced(function*(
   return gone ? missing({ files: "none" }) : undefined
 })
 
-const maxPages = 1000
-
 /** Of its directory, and of all: some agents list only those of one. */
-const isListed = Effect.fnUntraced(function*(connection: Connection, sessionId: SessionId, directory: string) {
-  for (const where of [{}, { cwd: directory }]) {
-    let next: string | undefined
-    for (let page = 0; page < maxPages; page++) {
-      const { nextCursor, sessions } = yield* Effect.mapError(
-        connection.call("session/list", { ...where, ...(next === undefined ? {} : { cursor: next }) }, Listed),
-        connection.toError
-      )
-      if (fitting(sessions).some((session) => session.sessionId === sessionId)) return true
-      if (nextCursor == null || nextCursor === next) break
-      next = nextCursor
-    }
-  }
-  return false
-})
+const isListed = (connection: Connection, sessionId: SessionId, directory: string) =>
+  Listing.entries(connection, {}).pipe(
+    Stream.concat(Listing.entries(connection, { cwd: directory })),
+    Stream.filter(({ listed }) => listed.sessionId === sessionId),
+    Stream.runHead,
+    Effect.map(Option.isSome)
+  )

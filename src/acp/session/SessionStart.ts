@@ -19,7 +19,7 @@ import type { ProviderSession, StartInput, StartSessionError } from "../../provi
 import * as ResumeCursor from "../../provider/ResumeCursor.ts"
 import type { Connection } from "../process/Connection.ts"
 import type { Mode, Profile } from "../Profile.ts"
-import { cursorOf } from "../protocol/Cursor.ts"
+import { cursorOf, newId } from "../protocol/Cursor.ts"
 import * as Offered from "../protocol/Offered.ts"
 import { Opened } from "../protocol/Session.ts"
 import * as Missing from "./Missing.ts"
@@ -41,12 +41,15 @@ export type Past = ReturnType<typeof cursorOf> extends ResumeCursor.ResumeCursor
 export const pastOf = Effect.fnUntraced(function*(
   connection: Pick<Connection, "instanceId">,
   profile: Profile,
-  { directory, from }: StartInput
+  { directory, from, runtimeMode }: StartInput
 ): Effect.fn.Return<Past | undefined, StartSessionError> {
   const { instanceId } = connection
   const provider = ProviderName.make(profile.provider)
-  if (from._tag === "Adopt" || from._tag === "Import") {
-    return yield* new CapabilityMissing({ provider, capability: from._tag === "Adopt" ? "adopt" : "import" })
+  if (from._tag === "Import") return yield* new CapabilityMissing({ provider, capability: "import" })
+  if (from._tag === "Adopt") {
+    return profile.capabilities.adopt === true
+      ? { sessionId: from.sessionId, directory, runtimeMode, agentVersion: "unknown" }
+      : yield* new CapabilityMissing({ provider, capability: "adopt" })
   }
   if (from._tag !== "Resume") return undefined
   const past = yield* ResumeCursor.accept(cursorOf(provider), instanceId, from.cursor)
@@ -66,7 +69,10 @@ export const start = Effect.fnUntraced(function*(
   const { directory, model } = input
   const place = yield* Setup.placeOf(connection, directory, input.setup)
   const opened = past === undefined
-    ? yield* Effect.mapError(connection.call("session/new", place, Opened), connection.toError)
+    ? yield* Effect.mapError(
+      connection.call("session/new", { ...place, ...profile.withId?.(yield* newId) }, Opened),
+      connection.toError
+    )
     : yield* find(connection, profile, past, place)
   const id = past?.sessionId ?? opened.sessionId
   if (id == null || id === "") {

@@ -9,6 +9,7 @@ AcpSetup.prove({
   optionsOf,
   run: (command) => ModelReply.call("shell", { command }),
   model: "scripted-1",
+  loosening: { GOOSE_MODE: "auto" },
   servers: true,
   seeing: (options) => ({ ...options, env: { ...options.env, GOOSE_MODEL: "gpt-4o" } })
 })

@@ -9,5 +9,6 @@ AcpSetup.prove({
   optionsOf,
   run: (command) => ModelReply.call("run_terminal_command", { command, description: "as asked" }),
   model: "scripted",
+  loosening: { GROK_SANDBOX_AUTO_ALLOW_BASH: "1", GROK_REMEMBER_TOOL_APPROVALS: "1" },
   servers: false
 })

@@ -9,6 +9,7 @@ AcpSetup.prove({
   optionsOf,
   run: (command) => ModelReply.call("Bash", { command }),
   model: "scripted",
+  loosening: { KIMI_CODE_DANGEROUS_COMMAND_GUARD: "0" },
   servers: true,
   seeing: (options) => options
 })
