@@ -187,6 +187,7 @@ export const least: Omit<Capabilities, "runtimeModes" | "projectConfig" | "compa
   elicitations: false,
   denyReason: false,
   tasks: false,
+  ownTurns: false,
   steps: false,
   usage: "none",
   attachments: false,

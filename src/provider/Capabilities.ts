@@ -106,6 +106,8 @@ export const Capabilities = Schema.Struct({
   denyReason: Schema.Boolean,
   /** Whether the agent tells of its work beside turns as tasks, and can be asked to end one. */
   tasks: Schema.Boolean,
+  /** Whether the agent begins turns that no caller has sent (`TurnBegan`). */
+  ownTurns: Schema.Boolean,
   /** Whether the agent tells of each call of its model (`StepEnded`). */
   steps: Schema.Boolean,
   /** What the agent tells of a turn's usage: tokens, and what they cost where its model has a price. */

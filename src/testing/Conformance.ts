@@ -60,6 +60,7 @@ export * as Bench from "./conformance/Bench.ts"
 /** What rules fail with. */
 export * as Check from "./conformance/Check.ts"
 export type {
+  CalledTool,
   Commands,
   Controls,
   Directories,

@@ -31,8 +31,15 @@ export interface Runner {
   readonly it: (
     name: string,
     options: { readonly timeout: number },
-    prove: (test: { readonly signal: AbortSignal; readonly skip: (note?: string) => never }) => Promise<void>
+    prove: (test: Test) => Promise<void>
   ) => unknown
+}
+
+interface Test {
+  readonly signal: AbortSignal
+  readonly skip: (note?: string) => never
+  /** Its `meta.note` tells reporters why a rule was skipped. */
+  readonly task?: { readonly meta: object }
 }
 
 /**
@@ -62,9 +69,9 @@ export const conformance = <Agent, E extends { readonly _tag: string }>(
             signal: test.signal
           }).then((outcome) =>
             outcome._tag === "NotChecked"
-              ? test.skip(`not checked: the fixture has no ${outcome.missing}`)
+              ? skip(test, `not checked: the fixture has no ${outcome.missing}`)
               : outcome._tag === "NotApplicable"
-              ? test.skip("does not apply to what the adapter declares")
+              ? skip(test, "declared off")
               : outcome._tag === "Kept"
               ? undefined
               : Promise.reject(outcome.error)
@@ -78,4 +85,9 @@ export const conformance = <Agent, E extends { readonly _tag: string }>(
       ? Effect.forEach(outcome.undeclared, (capability) =>
         Effect.logWarning(`${name} delivers a capability that it does not declare: ${capability}`))
       : Effect.void
+}
+
+const skip = ({ skip, task }: Test, note: string): never => {
+  Object.assign(task?.meta ?? {}, { note })
+  return skip(note)
 }

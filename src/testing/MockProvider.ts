@@ -186,6 +186,7 @@ const allCapabilities: Capabilities = {
   elicitations: true,
   denyReason: true,
   tasks: true,
+  ownTurns: true,
   steps: false,
   usage: "tokens-and-cost",
   attachments: true,

@@ -111,11 +111,12 @@ describe("results", () => {
       version: "1.0.0",
       tests: [
         { title: "P1 a: holds", outcome: "passed", milliseconds: 1500, why: "" },
-        { title: "P2 a: does not apply", outcome: "skipped", milliseconds: 0, why: "" }
+        { title: "P2 a: does not apply", outcome: "skipped", milliseconds: 0, why: "declared off" }
       ]
     }, "Node 24 on linux x64")
     assert.match(report, /^# a 1\.0\.0\n/)
     assert.include(report, "Node 24 on linux x64: 1 passed, 0 failed, 1 skipped, 2 s.")
-    assert.include(report, "- passed: P1 a: holds (1.5 s)")
+    assert.include(report, "- passed: P1 a: holds (1.5 s)\n")
+    assert.include(report, "- skipped: P2 a: does not apply (0.0 s): declared off\n")
   })
 })

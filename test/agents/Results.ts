@@ -9,6 +9,7 @@ const Vitest = Schema.Struct({
     assertionResults: Schema.Array(Schema.Struct({
       title: Schema.String,
       status: Schema.String,
+      meta: Schema.optionalKey(Schema.Struct({ note: Schema.optionalKey(Schema.String) })),
       duration: Schema.optionalKey(Schema.NullOr(Schema.Finite)),
       failureMessages: Schema.optionalKey(Schema.NullOr(Schema.Array(Schema.String)))
     }))
@@ -22,6 +23,7 @@ export interface Test {
   readonly title: string
   readonly outcome: "passed" | "failed" | "skipped"
   readonly milliseconds: number
+  /** What failed, or why it was skipped. */
   readonly why: string
 }
 
@@ -43,7 +45,7 @@ export const read = ({ testResults }: typeof Vitest.Type, root: string): Readonl
       title: result.title,
       outcome: result.status === "passed" ? "passed" : result.status === "failed" ? "failed" : "skipped",
       milliseconds: Math.round(result.duration ?? 0),
-      why: (result.failureMessages ?? []).join("\n")
+      why: result.meta?.note ?? (result.failureMessages ?? []).join("\n")
     }))
     const broken = status === "failed" && own.every(({ outcome }) => outcome !== "failed")
     return broken ? [...own, failure(name.replace(`${root}/`, ""), message ?? "")] : own
@@ -79,8 +81,10 @@ export const report = ({ agent, tests, version }: Outcome, machine: string): str
       count(tests, "skipped")
     } skipped, ${seconds} s.`,
     "",
-    ...tests.map(({ milliseconds, outcome, title }) =>
-      `- ${outcome}: ${title} (${(milliseconds / 1000).toFixed(1)} s)`
+    ...tests.map(({ milliseconds, outcome, title, why }) =>
+      `- ${outcome}: ${title} (${(milliseconds / 1000).toFixed(1)} s)${
+        outcome === "skipped" && why !== "" ? `: ${why}` : ""
+      }`
     ),
     ""
   ].join("\n")

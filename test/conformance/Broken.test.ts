@@ -117,6 +117,18 @@ describe("Conformance", () => {
       ])
     }), 60_000)
 
+  it.live("a tool that the model is offered and that the fixture does not list breaks its rule, with its name", () =>
+    Effect.gen(function*() {
+      const { controls = Effect.succeed({}) } = fixture
+      const report = yield* Conformance.check(layer({ adapter: (adapter) => adapter }), {
+        ...fixture,
+        controls: Effect.map(controls, (controls) => ({ ...controls, offeredTools: Effect.succeed(["mcp", "unheard"]) }))
+      }, { rules: Conformance.rules.filter(({ id }) => id === "tools/kinds") })
+      assert.deepStrictEqual(Conformance.withOutcome(report, "Broken"), ["tools/kinds"])
+      assert.include(Conformance.format(report), "unheard")
+      assert.notInclude(Conformance.format(report), "mcp")
+    }))
+
   it.live("a layer that registers another instance breaks every rule, and says which instances there are", () =>
     Effect.gen(function*() {
       const rules = Conformance.rules.slice(0, 1)

@@ -82,6 +82,7 @@ conformance(
       elicitations: false,
       denyReason: false,
       tasks: false,
+      ownTurns: false,
       attachments: false,
       history: false
     }

@@ -4,7 +4,17 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Effect } from "effect"
 import { randomUUID } from "node:crypto"
-import { mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs"
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync
+} from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, describe, it } from "vitest"
@@ -34,6 +44,25 @@ const commandLine = (pid: number): string => {
 
 const kill = Effect.map(agents, (pids) => pids.forEach((pid) => process.kill(pid, "SIGKILL")))
 
+/** The agent fails when it reads a folder where a session's file should be. */
+const blocked = Effect.acquireRelease(
+  Effect.sync(() => {
+    const files = readdirSync(folder).map((file) => join(folder, file))
+    for (const file of files) {
+      renameSync(file, `${file}.away`)
+      mkdirSync(file)
+    }
+    return files
+  }),
+  (files) =>
+    Effect.sync(() => {
+      for (const file of files) {
+        rmdirSync(file)
+        renameSync(`${file}.away`, file)
+      }
+    })
+)
+
 conformance("toy", Toy.layer({ folder }), {
   instanceId: "toy",
   platform: NodeServices.layer,
@@ -49,6 +78,7 @@ conformance("toy", Toy.layer({ folder }), {
         writeFileSync(join(folder, `${id}.json`), JSON.stringify(session))
         return id
       }),
+    unreachable: blocked,
     crashAgent: () => kill,
     crashExit: { signal: "SIGKILL" },
     ...(process.platform === "linux" ? { processes: agents } : {}),

@@ -34,9 +34,9 @@ const choices = [
 ] as const
 
 const tools = [
-  { prompt: "call read", kind: "read", detail: { _tag: "Read", path: "a.txt", from: 1, lines: 2 } },
-  { prompt: "call search", kind: "search", detail: { _tag: "Search", query: "walnut" } },
-  { prompt: "call mcp", kind: "mcp", detail: { _tag: "Mcp", server: "files", tool: "list" } }
+  { name: "read", prompt: "call read", kind: "read", detail: { _tag: "Read", path: "a.txt", from: 1, lines: 2 } },
+  { name: "search", prompt: "call search", kind: "search", detail: { _tag: "Search", query: "walnut" } },
+  { name: "mcp", prompt: "call mcp", kind: "mcp", detail: { _tag: "Mcp", server: "files", tool: "list" } }
 ] as const
 
 /** The one call that the prompt of a tool asks for. */
@@ -155,6 +155,7 @@ export const controls: Effect.Effect<Controls, never, MockProvider> = Effect.map
       () => agent.changeOffers({ skills: [] })
     ),
   agreeOn: () => Effect.sync(() => Deferred.doneUnsafe(agreed, Exit.void)),
+  offeredTools: Effect.succeed(tools.map(({ name }) => name)),
   beginTurn: (sessionId, prompt) =>
     Effect.asVoid(agent.beginTurn(sessionId, "agent", (turn) => script({ ...turn, prompt }))),
   askBeside: (sessionId) => Effect.asVoid(agent.askBeside(sessionId, { kind: "command", subject: "make clean" }))

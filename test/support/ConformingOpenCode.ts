@@ -8,23 +8,16 @@ import type * as Processes from "../../examples/support/Processes.ts"
 import { SessionId } from "../../src/index.ts"
 import type { Controls, Directories, Fixture } from "../../src/testing/Conformance.ts"
 import { Conformance, ModelReply, ModelScript, ScriptedModel } from "../../src/testing/index.ts"
+import * as CalledTools from "./CalledTools.ts"
+import { calling } from "./CalledTools.ts"
 import { isSummary } from "./CompactionGates.ts"
 import * as HostileProject from "./HostileProject.ts"
 import type * as Loopback from "./Loopback.ts"
 import type { Opened } from "./OpenCodeServer.ts"
 import * as RealAgent from "./RealAgent.ts"
 
-type Called = Conformance.Tool & { readonly tool: string; readonly input: Readonly<Record<string, unknown>> }
-
-const calling = (
-  tool: string,
-  input: Called["input"],
-  kind: Called["kind"],
-  detail?: Called["detail"]
-): Called => ({ prompt: `call ${tool}`, tool, input, kind, detail })
-
-/** OpenCode's own tools that it offers to the scripted model: all but `apply_patch`, `websearch` and `question`. */
-const tools: ReadonlyArray<Called> = [
+/** OpenCode's own tools. `apply_patch` and `websearch` it does not offer to the scripted model. */
+const tools: ReadonlyArray<Conformance.Tool> = [
   calling("bash", { command: "echo one", description: "As asked" }, "command"),
   calling("write", { filePath: "written.txt", content: "one" }, "file-change"),
   calling("read", { filePath: "written.txt", offset: 1, limit: 2 }, "read", {
@@ -44,10 +37,11 @@ const tools: ReadonlyArray<Called> = [
   calling("todowrite", { todos: [{ content: "one", status: "pending", priority: "high" }] }, "think"),
   calling("skill", { name: "none" }, "read"),
   // OpenCode has no such tool and makes `invalid` of it.
-  calling("unheard", {}, "other")
+  calling("unheard", {}, "other"),
+  calling("question", {
+    questions: [{ question: "Shall I?", header: "A question", options: [{ label: "yes", description: "Do it" }] }]
+  }, "other")
 ]
-
-const called = (text: string) => tools.find(({ prompt }) => text.split("\n").includes(prompt))
 
 /** Sessions whose next answer fills the model's context. */
 const filling = new Set<string>()
@@ -85,10 +79,7 @@ const plain = ModelScript.plainPrompts({
     })
 })
 
-const answer: typeof plain = (request) => {
-  const call = request.afterToolResult ? undefined : called(request.lastUserText)
-  return call === undefined ? plain(request) : ModelReply.call(call.tool, call.input)
-}
+const answer = CalledTools.script(tools, plain)
 
 /** OpenCode knows a project by its first commit. A new directory costs it seconds, so all rules share them. */
 export const directories = Effect.tap(Conformance.plainDirectories, ({ home }) =>
@@ -168,6 +159,17 @@ export const externalFixture = (external: Effect.Effect<External>): Fixture => (
         return SessionId.make(sessionID)
       }).pipe(Effect.orDie),
     received: received(model),
+    offeredTools: Effect.map(model.requests, CalledTools.offered),
+    beginTurn: (sessionID, prompt) =>
+      call(
+        "session.promptAsync",
+        directory,
+        (client, signal) =>
+          client.session.promptAsync({ sessionID, parts: [{ type: "text", text: prompt }] }, { signal })
+      ).pipe(
+        Effect.orDie,
+        Effect.asVoid
+      ),
     unreachable: Effect.acquireRelease(proxy.cutOff, () => proxy.mend)
   }))
 })
@@ -186,6 +188,7 @@ export const managedFixture = (managed: Effect.Effect<Managed>): Fixture => ({
   directories: Effect.map(managed, ({ directories }) => directories),
   controls: Effect.map(managed, ({ model, processes }): Controls => ({
     received: received(model),
+    offeredTools: Effect.map(model.requests, CalledTools.offered),
     fillContext: (sessionId) => Effect.sync(() => void filling.add(sessionId)),
     summaries: RealAgent.summaries(model, isSummary),
     ...RealAgent.processes(processes)

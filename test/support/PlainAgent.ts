@@ -44,6 +44,7 @@ export const register = Effect.fnUntraced(function*(
     elicitations: true,
     denyReason: true,
     tasks: true,
+    ownTurns: true,
     steps: true,
     usage: "tokens-and-cost",
     attachments: true,

@@ -1,6 +1,6 @@
 /** Hands behind the back of a real agent, as conformance fixtures have them. */
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { Effect, FileSystem, Path } from "effect"
+import { Effect, FileSystem, Path, type Scope } from "effect"
 import { kill } from "node:process"
 import type * as Processes from "../../examples/support/Processes.ts"
 import type { SessionId } from "../../src/index.ts"
@@ -18,6 +18,34 @@ export const processes = ({ alive, left }: Processes.Processes) =>
       ),
     processes: Effect.map(left, (left) => left.map(({ pid }) => pid))
   }) satisfies Controls
+
+/** That there is such a file, until the scope closes. */
+export const present = (file: string) =>
+  Effect.gen(function*() {
+    const fs = yield* FileSystem.FileSystem
+    yield* Effect.acquireRelease(fs.writeFileString(file, ""), () => Effect.ignore(fs.remove(file)))
+  }).pipe(Effect.orDie, Effect.provide(NodeServices.layer))
+
+export interface Door {
+  /** To be started in the agent's place. */
+  readonly binary: string
+  /** Until the scope closes, what is started waits and does not come to be the agent. */
+  readonly shut: Effect.Effect<void, never, Scope.Scope>
+}
+
+/** An executable in this folder that becomes the real one, once it has done what the line of the shell says. */
+export const door = Effect.fnUntraced(function*(folder: string, real: string, line = "") {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const [binary, shut] = [path.join(folder, "agent-under-test"), path.join(folder, "shut")]
+  yield* fs.writeFileString(
+    binary,
+    ["#!/bin/sh", `while [ -f "${shut}" ]; do sleep 0.1; done`, line, `exec "${real}" "$@"`, ""].join("\n"),
+    { mode: 0o700 }
+  )
+  const door: Door = { binary, shut: present(shut) }
+  return door
+})
 
 /** What the model was told each time that it was asked for a summary of the session. */
 export const summaries =

@@ -37,6 +37,7 @@ export const capabilities: Capabilities = {
   elicitations: true,
   denyReason: true,
   tasks: true,
+  ownTurns: true,
   steps: true,
   usage: "tokens-and-cost",
   attachments: true,

@@ -39,6 +39,7 @@ export const capabilities: Capabilities = {
   elicitations: true,
   denyReason: false,
   tasks: true,
+  ownTurns: false,
   steps: false,
   usage: "tokens",
   attachments: true,

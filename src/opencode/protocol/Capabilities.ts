@@ -39,6 +39,7 @@ export const capabilities: Capabilities = {
   elicitations: false,
   denyReason: true,
   tasks: true,
+  ownTurns: true,
   steps: true,
   usage: "tokens-and-cost",
   attachments: true,

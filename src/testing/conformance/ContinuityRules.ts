@@ -138,6 +138,8 @@ export const rules: ReadonlyArray<Rule> = [
           const error = yield* Effect.flip(seen).pipe(
             Effect.mapError((seen) => new Violated({ expected: "a failing start", seen }))
           )
+          // Its patience was at an end.
+          if (error instanceof Violated) return yield* error
           yield* expect(
             error._tag !== "SessionMissing" && error._tag !== "CursorRejected",
             "an error that does not blame the session",

@@ -143,7 +143,7 @@ export const startFreely = (host: Host, options: Parameters<typeof start>[1] = {
   start(host, { runtimeMode: freeMode(host.bench.capabilities), ...options })
 
 /**
- * Runs one turn to any end, and allows all that is asked for in it.
+ * Runs one turn to any end, allows all that is asked for in it, and answers each question with its first option.
  *
  * @category driving
  * @since 0.1.0
@@ -152,11 +152,23 @@ export const runFreely = Effect.fnUntraced(function*(host: Host, prompt: string)
   const { agents } = host
   const sent = yield* send(host, prompt)
   const allowing = agents.streamEvents({ threadId: thread }).pipe(
-    Stream.filter(is("ApprovalRequested")),
+    Stream.filter((event) => is("ApprovalRequested")(event) || is("QuestionAsked")(event)),
     Stream.filter(({ turnId }) => turnId === sent.turnId),
-    Stream.runForEach(({ request: { requestId } }) =>
-      Effect.ignore(agents.respondToApproval({ threadId: thread, requestId, decision: { _tag: "AllowOnce" } }))
-    ),
+    Stream.runForEach((event) => {
+      const { requestId } = event.request
+      return Effect.ignore(
+        event._tag === "ApprovalRequested"
+          ? agents.respondToApproval({ threadId: thread, requestId, decision: { _tag: "AllowOnce" } })
+          : agents.answerQuestion({
+            threadId: thread,
+            requestId,
+            answer: {
+              _tag: "Answered",
+              answers: event.request.questions.map(({ options }) => [options[0]?.label ?? "yes"])
+            }
+          })
+      )
+    }),
     Effect.andThen(Effect.never)
   )
   return { ...sent, ending: yield* Effect.raceFirst(sent.end, allowing) }

@@ -72,6 +72,8 @@ export interface Controls {
   readonly processes?: Effect.Effect<ReadonlyArray<number>> | undefined
   /** How often this prompt reached the agent or its model as new input, in all sessions. */
   readonly received?: ((prompt: string) => Effect.Effect<number>) | undefined
+  /** The names of the tools that the agent has offered its model until now. */
+  readonly offeredTools?: Effect.Effect<ReadonlyArray<string>> | undefined
   /** The session's next answer fills the model's context: an agent that compacts by itself does so in that turn. */
   readonly fillContext?: ((sessionId: SessionId) => Effect.Effect<void>) | undefined
   /** What the model was told, whole, each time that it was asked for a summary of this session. */
@@ -80,7 +82,10 @@ export interface Controls {
   readonly loseGate?: Effect.Effect<void, never, Scope.Scope> | undefined
   /** Until the scope closes, the agent works on something for this session outside of any turn. */
   readonly backgroundWork?: ((sessionId: SessionId) => Effect.Effect<void, never, Scope.Scope>) | undefined
-  /** The agent begins a turn of its own in this idle session, and does in it what this prompt says. */
+  /**
+   * The agent begins a turn of its own in this idle session, and does in it what this prompt says. Where the fixture has a
+   * prompt `linger`, its turn has come before.
+   */
   readonly beginTurn?: ((sessionId: SessionId, prompt: string) => Effect.Effect<void>) | undefined
   /** Until the scope closes, the agent offers something else in this directory than before. */
   readonly changeOffers?: ((directory: string) => Effect.Effect<void, never, Scope.Scope>) | undefined
@@ -99,19 +104,33 @@ export interface Controls {
 export type SignInPage = Extract<SignInStep, { readonly _tag: "OpenPage" }>
 
 /**
- * One tool of the agent, and how a call of it is to come.
+ * One tool of the agent, and how a call of it is to come. One that has several ways to be called may be listed once for
+ * each.
  *
  * @category models
  * @since 0.1.0
  */
-export interface Tool {
+export interface CalledTool {
+  /** As the agent offers it to its model. */
+  readonly name: string
   /** Makes the agent call the tool once, and nothing else, then say something. */
   readonly prompt: string
-  /** `command` and `file-change`: as an item of that kind, and not as a tool call. */
-  readonly kind: ToolKind | "command" | "file-change"
+  /**
+   * `command` and `file-change`: as an item of that kind, and not as a tool call. `none`: as no item, since it comes as a
+   * question, a plan or a mode.
+   */
+  readonly kind: ToolKind | "command" | "file-change" | "none"
   /** Default: not looked at. */
   readonly detail?: ToolDetail | undefined
 }
+
+/**
+ * A tool of the agent that the rules call, or that they leave alone, and why.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Tool = CalledTool | { readonly name: string; readonly uncalled: string }
 
 /**
  * Commands of the agent, by their names.
@@ -172,7 +191,10 @@ export interface Fixture<Agent = never> {
   readonly commands?: Commands | undefined
   /** A method of `signIn` that `agreeOn` can do. Without it, signing in is not checked. */
   readonly signIn?: string | undefined
-  /** The agent's own tools. Without them it is not checked how they come. */
+  /**
+   * The agent's own tools: all that it offers its model, where there is the control `offeredTools`. Without them it is not
+   * checked how they come.
+   */
   readonly tools?: ReadonlyArray<Tool> | undefined
   /** How many sessions the machine can bear at once, where each has a process of its own. Default: 50. */
   readonly sessions?: number | undefined

@@ -11,6 +11,7 @@ import {
   interrupt,
   is,
   run,
+  runFreely,
   send,
   start,
   stored,
@@ -39,6 +40,8 @@ const begun = Effect.fnUntraced(function*(
   prompt: string,
   known: ReadonlyArray<TurnId> = []
 ) {
+  const { linger } = host.bench.prompts
+  if (linger !== undefined) yield* runFreely(host, linger)
   yield* begin(sessionId, prompt)
   return yield* awaitEvent(
     host,
@@ -53,6 +56,7 @@ export const rules: ReadonlyArray<Rule> = [
     id: "turn/began",
     promise: "P4",
     title: "a turn that the agent begins is told from its beginning to one end, and recorded as its own",
+    applies: ({ ownTurns }) => ownTurns,
     assumes: ["events/in-turn"],
     prove: (bench) =>
       bench.onHost(Effect.fnUntraced(function*(host) {
@@ -88,6 +92,7 @@ export const rules: ReadonlyArray<Rule> = [
     id: "interrupt/began",
     promise: "P4",
     title: "a turn that the agent begins makes the thread busy, and an interrupt ends it",
+    applies: ({ ownTurns }) => ownTurns,
     assumes: ["turn/began", "interrupt/streaming", "interrupt/idle"],
     prove: (bench) =>
       bench.onHost(Effect.fnUntraced(function*(host) {

@@ -34,6 +34,11 @@ export interface Prompts {
    * missing is reported as not checked.
    */
   readonly background?: ((command: string) => string) | undefined
+  /**
+   * Leave work in the background that goes on until the control `beginTurn` has it end. For an agent that begins a turn
+   * only when such work ends.
+   */
+  readonly linger?: string | undefined
   /** Have the model bring neither text nor a call, however often it is asked. Not needed where steps are not told. */
   readonly nothing?: string | undefined
   /** Have a subagent run one shell command, then say something. */

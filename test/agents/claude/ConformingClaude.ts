@@ -9,6 +9,8 @@ import type { Claude } from "../../../src/claude/index.ts"
 import { SessionId } from "../../../src/domain/Ids.ts"
 import { type Controls, type Fixture, PlainPrompts, type Tool } from "../../../src/testing/Conformance.ts"
 import { ModelReply, ModelScript, ScriptedModel } from "../../../src/testing/index.ts"
+import * as CalledTools from "../../support/CalledTools.ts"
+import { calling } from "../../support/CalledTools.ts"
 import * as RealAgent from "../../support/RealAgent.ts"
 import { executable } from "./agent.ts"
 
@@ -20,6 +22,17 @@ const filling = new Set<string>()
 const isSummary = ({ lastUserText }: Request) =>
   /create a detailed summary|summary of the conversation/i.test(lastUserText)
 
+const linger = "linger"
+
+/** In the home: a command that lingers goes on until the file is there, and takes it away. */
+const awaited = (sessionId: string | undefined) => `ends-${sessionId}`
+
+/** What sessions do in the turn that they begin once such a command has ended. */
+const own = new Map<string, string>()
+
+const ownPrompt = ({ messages, sessionId = "" }: Request) =>
+  messages.at(-1)?.text.includes("<task-notification>") === true ? own.get(sessionId) : undefined
+
 /** Claude compacts between the calls of a turn, so an answer that fills the context calls a tool, too. */
 export const script: ModelScript.ModelScript = (request) => {
   if (isSummary(request)) return ModelReply.text("<summary>A summary.</summary>")
@@ -27,21 +40,13 @@ export const script: ModelScript.ModelScript = (request) => {
     const search = { query: "select:WebFetch" }
     return { ...ModelReply.call("ToolSearch", search), usage: { input: 190_000, output: 10 } }
   }
-  return answer(request)
+  const prompt = ownPrompt(request)
+  return answer(prompt === undefined ? request : { ...request, lastUserText: prompt })
 }
 
 /** Where the session works, as Claude tells the model. */
 const directoryOf = ({ messages }: Request) =>
   messages.map(({ text }) => text).join("\n").match(/working directory: \S+/gi)?.at(-1)?.replace(/^.*: /, "") ?? ""
-
-type Called = Tool & { readonly call: (request: Request) => ModelReply.Reply }
-
-const calling = (
-  tool: string,
-  input: (request: Request) => Readonly<Record<string, unknown>>,
-  kind: Tool["kind"],
-  detail?: Tool["detail"]
-): Called => ({ prompt: `call ${tool}`, kind, detail, call: (request) => ModelReply.call(tool, input(request)) })
 
 const written = (request: Request) => `${directoryOf(request)}/written.txt`
 
@@ -49,38 +54,34 @@ const written = (request: Request) => `${directoryOf(request)}/written.txt`
  * Claude's own tools, but for the question to the user. `Glob` and `Grep` it knows and offers in some builds only. Paths are
  * absolute, so their details are not looked at.
  */
-const tools: ReadonlyArray<Called> = [
-  calling("Bash", () => ({ command: "echo one", description: "As asked" }), "command"),
+const tools: ReadonlyArray<Tool> = [
+  calling("Bash", { command: "echo one", description: "As asked" }, "command"),
   calling("Write", (request) => ({ file_path: written(request), content: "one\n" }), "file-change"),
   calling("Read", (request) => ({ file_path: written(request), offset: 1, limit: 2 }), "read"),
   calling("Edit", (request) => ({ file_path: written(request), old_string: "one", new_string: "two" }), "file-change"),
-  calling("Glob", () => ({ pattern: "*.txt" }), "search", { _tag: "Search", query: "*.txt" }),
-  calling("Grep", () => ({ pattern: "t.o", path: "." }), "search", { _tag: "Search", query: "t.o", path: "." }),
-  calling("WebFetch", () => ({ url: "http://127.0.0.1:9/", prompt: "Say it" }), "fetch", {
+  calling("Glob", { pattern: "*.txt" }, "search", { _tag: "Search", query: "*.txt" }),
+  calling("Grep", { pattern: "t.o", path: "." }, "search", { _tag: "Search", query: "t.o", path: "." }),
+  calling("WebFetch", { url: "http://127.0.0.1:9/", prompt: "Say it" }, "fetch", {
     _tag: "Fetch",
     url: "http://127.0.0.1:9/"
   }),
   calling(
     "Agent",
-    () => ({
+    {
       description: "Look",
       prompt: "say I looked",
       subagent_type: "general-purpose",
       run_in_background: false
-    }),
+    },
     "subagent",
     { _tag: "Subagent", task: "say I looked", name: "general-purpose" }
   ),
-  calling("Skill", () => ({ skill: "none" }), "other"),
-  calling("ToolSearch", () => ({ query: "select:WebFetch" }), "other")
+  calling("Skill", { skill: "none" }, "other"),
+  calling("ToolSearch", { query: "select:WebFetch" }, "other")
 ]
 
-const answer = (request: Request) => {
-  const called = request.afterToolResult
-    ? undefined
-    : tools.find(({ prompt }) => request.lastUserText.split("\n").includes(prompt))
-  return called === undefined ? plain(request) : called.call(request)
-}
+const inBackground = (command: string) =>
+  ModelReply.call("Bash", { command, description: "As asked", run_in_background: true })
 
 const plain = ModelScript.plainPrompts({
   run: (command) => ModelReply.call("Bash", { command, description: "As asked" }),
@@ -96,7 +97,7 @@ const plain = ModelScript.plainPrompts({
       }]
     }),
   nothing: () => ModelReply.answer([]),
-  background: (command) => ModelReply.call("Bash", { command, description: "As asked", run_in_background: true }),
+  background: inBackground,
   subagent: (command) =>
     ModelReply.call("Agent", {
       description: "As asked",
@@ -106,13 +107,20 @@ const plain = ModelScript.plainPrompts({
     })
 })
 
+const callsTools = CalledTools.script(tools, plain)
+
+const answer = (request: Request) =>
+  !request.afterToolResult && request.lastUserText === linger
+    ? inBackground(`until rm "$HOME/${awaited(request.sessionId)}" 2> /dev/null; do sleep 0.05; done`)
+    : callsTools(request)
+
 export class World extends Context.Service<World, {
   readonly model: ScriptedModel["Service"]
   readonly processes: Processes.Processes
   /** Where its sessions survive it. */
   readonly home: string
-  /** Starts the real one, in its simple mode where the file beside it says so. */
-  readonly binary: string
+  /** Leads to the real one, in its simple mode where the file beside it says so. */
+  readonly door: RealAgent.Door
 }>()("test/claude/World") {
   static readonly layer = Layer.effect(
     this,
@@ -125,20 +133,20 @@ export class World extends Context.Service<World, {
       // Claude watches the folders that are there when it is started.
       yield* fs.makeDirectory(path.join(home, "claude", "skills"))
       yield* fs.writeFileString(path.join(commands, "speak.md"), "---\ndescription: Speaks\n---\nsay $ARGUMENTS\n")
-      const binary = path.join(home, "claude-under-test")
-      const real = yield* executable(env["PATH"] ?? "")
-      yield* fs.writeFileString(
-        binary,
-        `#!/bin/sh\n[ -f "${home}/simple" ] && export CLAUDE_CODE_SIMPLE=1\nexec "${real}" "$@"\n`,
-        { mode: 0o700 }
+      const door = yield* RealAgent.door(
+        home,
+        yield* executable(env["PATH"] ?? ""),
+        `[ -f "${home}/simple" ] && export CLAUDE_CODE_SIMPLE=1`
       )
-      return { model: yield* ScriptedModel.make(script), processes: yield* Processes.make, home, binary }
+      return { model: yield* ScriptedModel.make(script), processes: yield* Processes.make, home, door }
     })
   ).pipe(Layer.provide(NodeServices.layer))
 }
 
-export const optionsOf = ({ binary, home, model, processes }: World["Service"]): Claude.Options => ({
-  binary,
+export const optionsOf = ({ door, home, model, processes }: World["Service"]): Claude.Options => ({
+  binary: door.binary,
+  // Less than the patience, of which a start that comes to nothing is a part.
+  startDeadline: "15 seconds",
   isolated: { folder: home },
   env: {
     ...processes.env,
@@ -154,7 +162,8 @@ export const fixture = (world: Effect.Effect<World["Service"]>): Fixture => ({
     ...PlainPrompts.make,
     nothing: PlainPrompts.full.nothing,
     background: PlainPrompts.full.background,
-    subagent: PlainPrompts.full.subagent
+    subagent: PlainPrompts.full.subagent,
+    linger
   },
   models: ["sonnet", "opus"],
   tools,
@@ -169,17 +178,25 @@ export const fixture = (world: Effect.Effect<World["Service"]>): Fixture => ({
         world.model.requests,
         (all) => all.filter((request) => !request.afterToolResult && request.lastUserText.trim() === prompt).length
       ),
+    offeredTools: Effect.map(world.model.requests, CalledTools.offered),
     fillContext: (sessionId) => Effect.sync(() => void filling.add(sessionId)),
     summaries: RealAgent.summaries(world.model, isSummary),
     ...RealAgent.processes(world.processes),
-    loseGate: inSimpleMode(world.home),
-    changeOffers: () => withSkill(world.home)
+    unreachable: world.door.shut,
+    loseGate: RealAgent.present(`${world.home}/simple`),
+    changeOffers: () => withSkill(world.home),
+    beginTurn: (sessionId, prompt) =>
+      Effect.gen(function*() {
+        own.set(sessionId, prompt)
+        const fs = yield* FileSystem.FileSystem
+        yield* fs.writeFileString(`${world.home}/${awaited(sessionId)}`, "")
+      }).pipe(Effect.orDie, Effect.provide(NodeServices.layer))
   }))
 })
 
 /** A turn as a user has it without a terminal, in a new session or in that of `resume`. */
 export const outside = (
-  { binary, home, model }: World["Service"],
+  { door, home, model }: World["Service"],
   { directory, resume, words }: {
     readonly directory: string
     readonly words: string
@@ -188,7 +205,7 @@ export const outside = (
 ) =>
   Effect.gen(function*() {
     const going = resume === undefined ? [] : ["--resume", resume]
-    const child = yield* ChildProcess.make(binary, ["-p", `say ${words}`, "--output-format", "json", ...going], {
+    const child = yield* ChildProcess.make(door.binary, ["-p", `say ${words}`, "--output-format", "json", ...going], {
       cwd: directory,
       stdin: "ignore",
       env: {
@@ -215,12 +232,4 @@ const withSkill = (home: string) =>
       () => Effect.ignore(fs.remove(folder, { recursive: true }))
     )
     yield* fs.writeFileString(`${folder}/SKILL.md`, "---\nname: lantern\ndescription: A lantern\n---\nA lantern.\n")
-  }).pipe(Effect.orDie, Effect.provide(NodeServices.layer))
-
-/** In which Claude runs no hooks. */
-const inSimpleMode = (home: string) =>
-  Effect.gen(function*() {
-    const fs = yield* FileSystem.FileSystem
-    const file = (yield* Path.Path).join(home, "simple")
-    yield* Effect.acquireRelease(fs.writeFileString(file, ""), () => Effect.ignore(fs.remove(file)))
   }).pipe(Effect.orDie, Effect.provide(NodeServices.layer))

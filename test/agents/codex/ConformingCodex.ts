@@ -10,6 +10,8 @@ import { InstanceId, SessionId } from "../../../src/domain/Ids.ts"
 import type * as Conformance from "../../../src/testing/Conformance.ts"
 import * as PlainPrompts from "../../../src/testing/conformance/PlainPrompts.ts"
 import { ModelReply, ModelScript, ScriptedModel } from "../../../src/testing/index.ts"
+import * as CalledTools from "../../support/CalledTools.ts"
+import type { Called } from "../../support/CalledTools.ts"
 import * as HostileProject from "../../support/HostileProject.ts"
 import * as RealAgent from "../../support/RealAgent.ts"
 
@@ -21,8 +23,6 @@ const isSummary = (request: Parameters<ModelScript.ModelScript>[0]) =>
 
 /** Codex compacts between the calls of a turn, so an answer that fills the context calls a tool, too. */
 export const script: ModelScript.ModelScript = (request) => {
-  const called = tools.find(({ prompt }) => prompt === request.lastUserText)
-  if (called !== undefined && !request.afterToolResult) return called.reply
   if (isSummary(request)) return ModelReply.text("A summary.")
   // A subagent works beside the turn, until its parent waits for it.
   if (request.toolRounds === 1 && request.lastToolResult?.includes(`"task_name"`)) {
@@ -41,16 +41,12 @@ export const script: ModelScript.ModelScript = (request) => {
     : reply
 }
 
-/** A prompt that is the call, and what becomes of it. */
-interface Called extends Conformance.Tool {
-  readonly reply: ModelReply.Reply
-}
-
 /** As a real model of OpenAI's calls tools: in JavaScript. */
-const code = (prompt: string, source: string, tool: Omit<Conformance.Tool, "prompt">): Called => ({
-  prompt,
-  ...tool,
-  reply: ModelReply.freeform("exec", source)
+const code = (name: string, source: string, kind: Conformance.CalledTool["kind"]): Called => ({
+  name,
+  prompt: `call ${name}`,
+  kind,
+  reply: () => ModelReply.freeform("exec", source)
 })
 
 const search = {
@@ -60,27 +56,29 @@ const search = {
 }
 
 const tools: ReadonlyArray<Called> = [
-  code("tool exec_command", `text(await tools.exec_command({ cmd: "echo one" }))`, { kind: "command" }),
+  code("exec_command", `text(await tools.exec_command({ cmd: "echo one" }))`, "command"),
   code(
-    "tool apply_patch",
+    "apply_patch",
     `text(await tools.apply_patch("*** Begin Patch\\n*** Add File: written.txt\\n+one\\n*** End Patch\\n"))`,
-    { kind: "file-change" }
+    "file-change"
   ),
   {
-    prompt: "tool web_search",
+    name: "web_search",
+    prompt: "call web_search",
     kind: "web-search",
     detail: { _tag: "WebSearch", query: "walnut" },
-    reply: ModelReply.answer([
-      ModelReply.Part.Garbage({ text: `event: ${search.type}\ndata: ${JSON.stringify(search)}\n\n` }),
-      ModelReply.Part.Text({ chunks: ["found"] })
-    ])
+    reply: () =>
+      ModelReply.answer([
+        ModelReply.Part.Garbage({ text: `event: ${search.type}\ndata: ${JSON.stringify(search)}\n\n` }),
+        ModelReply.Part.Text({ chunks: ["found"] })
+      ])
   }
 ]
 
 const patch = (path: string) =>
   `apply_patch <<'EOF'\n*** Begin Patch\n*** Add File: ${path}\n+As asked.\n*** End Patch\nEOF`
 
-const answer = ModelScript.plainPrompts({
+const plain = ModelScript.plainPrompts({
   run: (cmd) => ModelReply.call("exec_command", { cmd }),
   // A moment, and then it is left running.
   background: (cmd) => ModelReply.call("exec_command", { cmd, yield_time_ms: 250 }),
@@ -102,6 +100,8 @@ const answer = ModelScript.plainPrompts({
       }]
     })
 })
+
+const answer = CalledTools.script(tools, plain)
 
 export class World extends Context.Service<World, {
   readonly model: ScriptedModel["Service"]
@@ -147,6 +147,7 @@ export const fixture = (world: Effect.Effect<World["Service"]>): Conformance.Fix
   controls: Effect.map(world, ({ home, model, processes }): Conformance.Controls => ({
     loseSession: (sessionId) => RealAgent.removeSession(`${home}/codex/sessions`, sessionId),
     makeSession: ({ directory, words }) => makeSession({ home, model, processes }, directory, words),
+    offeredTools: Effect.map(model.requests, CalledTools.offered),
     received: (prompt) => Effect.map(model.asked(prompt), (requests) => requests.length),
     fillContext: (sessionId) => Effect.sync(() => void filling.add(sessionId)),
     summaries: RealAgent.summaries(model, isSummary),

@@ -5,7 +5,7 @@ import { fileIn } from "../../../examples/support/FileIn.ts"
 import type { Acp } from "../../../src/acp/index.ts"
 import type { Fixture } from "../../../src/testing/Conformance.ts"
 import { ModelReply, ModelScript } from "../../../src/testing/index.ts"
-import { controls, type World } from "../AcpWorld.ts"
+import { controls, launch, type World } from "../AcpWorld.ts"
 
 export const script = ModelScript.plainPrompts({
   run: (command) =>
@@ -14,17 +14,16 @@ export const script = ModelScript.plainPrompts({
   ask: () => ModelReply.text("It cannot ask.")
 })
 
-export const optionsOf = ({ home, model, processes }: World["Service"]): Acp.Options => ({
-  isolated: { folder: home },
-  projectConfig: "trust",
-  env: {
-    ...processes.env,
+export const optionsOf = (world: World["Service"]): Acp.Options => ({
+  ...launch(world, {
     COPILOT_OFFLINE: "true",
-    COPILOT_PROVIDER_BASE_URL: model.url,
+    COPILOT_PROVIDER_BASE_URL: world.model.url,
     COPILOT_PROVIDER_TYPE: "openai",
     COPILOT_PROVIDER_API_KEY: "scripted-key",
     COPILOT_MODEL: "scripted-1"
-  }
+  }),
+  isolated: { folder: world.home },
+  projectConfig: "trust"
 })
 
 export const fixture = (world: Effect.Effect<World["Service"]>): Fixture => ({

@@ -4,7 +4,7 @@ import { Effect } from "effect"
 import type { Acp } from "../../../src/acp/index.ts"
 import type { Fixture } from "../../../src/testing/Conformance.ts"
 import { ModelReply, ModelScript } from "../../../src/testing/index.ts"
-import { controls, type World } from "../AcpWorld.ts"
+import { controls, launch, type World } from "../AcpWorld.ts"
 
 export const script = ModelScript.plainPrompts({
   run: (command) => ModelReply.call("run_shell_command", { command, description: "as asked" }),
@@ -12,10 +12,10 @@ export const script = ModelScript.plainPrompts({
   ask: () => ModelReply.text("It cannot ask.")
 })
 
-export const optionsOf = ({ home, model, processes }: World["Service"]): Acp.Options => ({
-  isolated: { folder: home, files: { ".gemini/settings.json": JSON.stringify(settings) } },
-  projectConfig: "trust",
-  env: { ...processes.env, GEMINI_API_KEY: "scripted-key", GOOGLE_GEMINI_BASE_URL: model.origin }
+export const optionsOf = (world: World["Service"]): Acp.Options => ({
+  ...launch(world, { GEMINI_API_KEY: "scripted-key", GOOGLE_GEMINI_BASE_URL: world.model.origin }),
+  isolated: { folder: world.home, files: { ".gemini/settings.json": JSON.stringify(settings) } },
+  projectConfig: "trust"
 })
 
 export const fixture = (world: Effect.Effect<World["Service"]>): Fixture => ({

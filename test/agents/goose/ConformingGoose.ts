@@ -5,7 +5,7 @@ import { DatabaseSync } from "node:sqlite"
 import type { Acp } from "../../../src/acp/index.ts"
 import type { Fixture } from "../../../src/testing/Conformance.ts"
 import { ModelReply, ModelScript } from "../../../src/testing/index.ts"
-import { controls, type World } from "../AcpWorld.ts"
+import { controls, launch, type World } from "../AcpWorld.ts"
 
 export const script = ModelScript.plainPrompts({
   run: (command) => ModelReply.call("shell", { command }),
@@ -13,17 +13,16 @@ export const script = ModelScript.plainPrompts({
   ask: () => ModelReply.text("It cannot ask.")
 })
 
-export const optionsOf = ({ home, model, processes }: World["Service"]): Acp.Options => ({
-  isolated: { folder: home },
-  projectConfig: "trust",
-  env: {
-    ...processes.env,
+export const optionsOf = (world: World["Service"]): Acp.Options => ({
+  ...launch(world, {
     GOOSE_PROVIDER: "openai",
     GOOSE_MODEL: "scripted-1",
     GOOSE_DISABLE_KEYRING: "1",
-    OPENAI_HOST: model.origin,
+    OPENAI_HOST: world.model.origin,
     OPENAI_API_KEY: "scripted-key"
-  }
+  }),
+  isolated: { folder: world.home },
+  projectConfig: "trust"
 })
 
 export const fixture = (world: Effect.Effect<World["Service"]>): Fixture => ({

@@ -6,7 +6,7 @@ import type { Acp } from "../../../src/acp/index.ts"
 import type { Fixture } from "../../../src/testing/Conformance.ts"
 import { ModelReply, ModelScript } from "../../../src/testing/index.ts"
 import * as HostileProject from "../../support/HostileProject.ts"
-import { controls, type World } from "../AcpWorld.ts"
+import { controls, launch, type World } from "../AcpWorld.ts"
 
 export const script = ModelScript.plainPrompts({
   run: (command) => ModelReply.call("run_terminal_command", { command, description: "as asked" }),
@@ -14,15 +14,13 @@ export const script = ModelScript.plainPrompts({
   ask: () => ModelReply.text("It cannot ask.")
 })
 
-export const optionsOf = ({ home, model, processes }: World["Service"]): Acp.Options => ({
-  binary: "grok-native",
-  isolated: { folder: home, files: { "grok/config.toml": config(model.url) } },
-  env: {
-    ...processes.env,
+export const optionsOf = (world: World["Service"]): Acp.Options => ({
+  ...launch(world, {
     SCRIPTED_API_KEY: "scripted-key",
-    GROK_CLI_CHAT_PROXY_BASE_URL: model.origin,
-    GROK_XAI_API_BASE_URL: model.url
-  }
+    GROK_CLI_CHAT_PROXY_BASE_URL: world.model.origin,
+    GROK_XAI_API_BASE_URL: world.model.url
+  }),
+  isolated: { folder: world.home, files: { "grok/config.toml": config(world.model.url) } }
 })
 
 export const fixture = (world: Effect.Effect<World["Service"]>): Fixture => ({

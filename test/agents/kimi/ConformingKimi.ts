@@ -5,7 +5,7 @@ import { fileIn } from "../../../examples/support/FileIn.ts"
 import type { Acp } from "../../../src/acp/index.ts"
 import type { Fixture } from "../../../src/testing/Conformance.ts"
 import { ModelReply, ModelScript } from "../../../src/testing/index.ts"
-import { controls, type World } from "../AcpWorld.ts"
+import { controls, launch, type World } from "../AcpWorld.ts"
 
 export const script = ModelScript.plainPrompts({
   run: (command) => ModelReply.call("Bash", { command }),
@@ -13,10 +13,10 @@ export const script = ModelScript.plainPrompts({
   ask: () => ModelReply.text("It cannot ask.")
 })
 
-export const optionsOf = ({ home, model, processes }: World["Service"]): Acp.Options => ({
-  isolated: { folder: home, files: { "kimi/config.toml": config(model.url) } },
-  projectConfig: "trust",
-  env: processes.env
+export const optionsOf = (world: World["Service"]): Acp.Options => ({
+  ...launch(world),
+  isolated: { folder: world.home, files: { "kimi/config.toml": config(world.model.url) } },
+  projectConfig: "trust"
 })
 
 export const fixture = (world: Effect.Effect<World["Service"]>): Fixture => ({

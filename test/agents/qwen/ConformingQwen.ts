@@ -7,7 +7,7 @@ import type { Acp } from "../../../src/acp/index.ts"
 import type { Fixture } from "../../../src/testing/Conformance.ts"
 import { ModelReply, ModelScript } from "../../../src/testing/index.ts"
 import * as HostileProject from "../../support/HostileProject.ts"
-import { controls, type World } from "../AcpWorld.ts"
+import { controls, launch, type World } from "../AcpWorld.ts"
 
 export const script = ModelScript.plainPrompts({
   run: (command) => ModelReply.call("run_shell_command", { command, description: "as asked", is_background: false }),
@@ -23,9 +23,9 @@ export const script = ModelScript.plainPrompts({
     })
 })
 
-export const optionsOf = ({ home, model, processes }: World["Service"]): Acp.Options => ({
-  isolated: { folder: home, files: qwenFiles },
-  env: { ...processes.env, ...qwenEnvironment(model) }
+export const optionsOf = (world: World["Service"]): Acp.Options => ({
+  ...launch(world, qwenEnvironment(world.model)),
+  isolated: { folder: world.home, files: qwenFiles }
 })
 
 export const fixture = (world: Effect.Effect<World["Service"]>): Fixture => ({
