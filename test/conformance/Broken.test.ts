@@ -122,7 +122,10 @@ describe("Conformance", () => {
       const { controls = Effect.succeed({}) } = fixture
       const report = yield* Conformance.check(layer({ adapter: (adapter) => adapter }), {
         ...fixture,
-        controls: Effect.map(controls, (controls) => ({ ...controls, offeredTools: Effect.succeed(["mcp", "unheard"]) }))
+        controls: Effect.map(
+          controls,
+          (controls) => ({ ...controls, offeredTools: Effect.succeed(["mcp", "unheard"]) })
+        )
       }, { rules: Conformance.rules.filter(({ id }) => id === "tools/kinds") })
       assert.deepStrictEqual(Conformance.withOutcome(report, "Broken"), ["tools/kinds"])
       assert.include(Conformance.format(report), "unheard")
