@@ -25,7 +25,7 @@ export type CompactionTrigger = typeof CompactionTrigger.Type
  *
  * - `completed`, `failed`: the agent's own report.
  * - `cancelled`: the agent was not let go: the transcript could not be saved and policy forbids to continue without it,
- *   the gate's deadline passed, or the caller gave up.
+ *   the gate's deadline passed, the caller gave up, or the agent no longer waited for the answer.
  * - `vetoed`: a guard refused it.
  * - `timeout`: the agent was let go and reported no end in time.
  * - `unknown`: the host died, or the session was lost.

@@ -154,7 +154,11 @@ export const providerCases = {
   },
   /** What the agent offers is another than before: ask `listOffers` again, or read `watchOffers`. Ephemeral. */
   OffersChanged: { ...maybeTurn },
-  CompactionStarted: { ...maybeTurn, trigger: CompactionTrigger },
+  /**
+   * `unheld`: the agent was to be held and goes on without the answer. Also of a compaction that has begun before, and
+   * whose question is open.
+   */
+  CompactionStarted: { ...maybeTurn, trigger: CompactionTrigger, unheld: Schema.optionalKey(Schema.Boolean) },
   CompactionCompleted: { ...maybeTurn, summary: Schema.optionalKey(Schema.String) },
   CompactionFailed: { ...maybeTurn, name: Schema.String },
   /** The agent will call its model again. `nextAt` is in milliseconds since the epoch. */

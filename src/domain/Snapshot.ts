@@ -8,7 +8,8 @@ import { Epoch, InstanceId, ProviderName, SessionId, ThreadId } from "./Ids.ts"
 import { WellFormed } from "./WellFormed.ts"
 
 /**
- * When a snapshot was taken: before the compaction (the agent was held), while it ran, or after it.
+ * When a snapshot was taken: before the compaction (the agent was held), while it ran, or after it. One of a history that
+ * lacked what readers had been shown is `concurrent` at best.
  *
  * @since 0.1.0
  * @category schemas

@@ -55,4 +55,6 @@ export interface ProviderHistory {
   /** The provider's record of the session itself, plain JSON. */
   readonly session: unknown
   readonly messages: ReadonlyArray<HistoryMessage>
+  /** It lacks what `events` have shown: the agent had not written it in time. A snapshot of it never says `before`. */
+  readonly behind?: boolean | undefined
 }

@@ -89,7 +89,8 @@ export interface StartInput {
     readonly auto: boolean
     /**
      * The adapter calls it before each compaction, its own and those asked for, if the agent can be held. It never
-     * fails and answers in bounded time. Absent: compactions are not gated.
+     * fails and answers in bounded time. The adapter interrupts it where the agent no longer waits for the answer; where
+     * the agent goes on with the compaction, `CompactionStarted` with `unheld` says so. Absent: compactions are not gated.
      */
     readonly gate?: ((trigger: CompactionTrigger) => Effect.Effect<CompactionVerdict>) | undefined
   } | undefined

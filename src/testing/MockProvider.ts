@@ -224,6 +224,7 @@ const makeAgent = (options: MockProviderOptions): MockAgent => {
     sendDelays: [],
     unreachable: undefined,
     gateLost: false,
+    behind: new Set(),
     stops: Latch.makeUnsafe(true),
     keepTalking: false
   }

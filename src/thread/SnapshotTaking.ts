@@ -44,6 +44,10 @@ const historyOf = ({ live }: Subject) =>
           )
     })
 
+/** What the agent has not written yet it still works on. */
+const timingOf = (history: ProviderHistory | undefined, timing: SnapshotTiming): SnapshotTiming =>
+  history?.behind === true && timing === "before" ? "concurrent" : timing
+
 /** Where a thread's snapshots are. */
 export const folderOf = (
   path: Path.Path,
@@ -102,7 +106,7 @@ export const take = Effect.fn("Snapshot.take")(function*(
       threadId: binding.threadId,
       epoch: binding.epoch,
       createdAt: clock.currentTimeMillisUnsafe(),
-      timing: timing(),
+      timing: timingOf(history, timing()),
       history,
       archive: yield* withBlobs(store, binding.threadId, (yield* archive.sinceReset(binding.threadId)).turns),
       refs,

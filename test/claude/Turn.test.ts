@@ -206,13 +206,14 @@ describe("a session of Claude as a value", () => {
     ])
   })
 
-  it("P13 claude: a compaction that no hook was asked for is told, with a warning where a gate was given", () => {
+  it("P13 claude: a compaction that no hook was asked for is told, as unheld where a gate was given", () => {
     const boundary = frame("system/compact_boundary", { compact_metadata: { trigger: "auto" } })
-    assert.deepStrictEqual(play(make("r", true), [boundary]).tags, [
-      "Warning",
-      "CompactionStarted",
-      "CompactionCompleted"
+    const told = (gated: boolean) => play(make("r", gated), [boundary]).events
+    assert.deepStrictEqual(told(true), [
+      { _tag: "CompactionStarted", trigger: "auto", unheld: true },
+      { _tag: "CompactionCompleted" }
     ])
+    assert.notProperty(told(false)[0], "unheld")
   })
 
   it("P1 claude: a conversation that begins anew ends the session", () => {

@@ -127,7 +127,14 @@ describe("a thread of Codex as a value", () => {
     const hook: ReadonlyArray<Input> = [sending, started, { _tag: "Compacting", trigger: "auto" }]
     const item = ["item/started", "item/completed"].map((method) => frame(method, { turnId: "n1", item: compacting }))
     const killed = play(make("r", true), [...hook, ...item])
-    assert.deepStrictEqual(killed.tags, ["CompactionStarted", "Warning", "CompactionCompleted"])
+    assert.deepStrictEqual(killed.events.map((event) => [event._tag, "unheld" in event]), [
+      ["CompactionStarted", false],
+      ["CompactionStarted", true],
+      ["CompactionCompleted", false]
+    ])
+    const veto: Input = { _tag: "Decided", verdict: { _tag: "Veto", reason: "too late" } }
+    const late = play(make("r", true), [...hook, ...item.slice(0, 1), veto, ...item.slice(1), ended("completed")])
+    assert.deepStrictEqual(late.tags.slice(2), ["CompactionCompleted", "TurnCompleted"])
     const allowed = play(make("r", true), [
       ...hook,
       { _tag: "Decided", verdict: { _tag: "Allow", context: [] } },
@@ -203,8 +210,9 @@ describe("a thread of Codex as a value", () => {
 
   it("P13 codex: a compaction that began unasked is said to", () => {
     const item = frame("item/started", { turnId: "n1", item: { id: "c", type: "contextCompaction" } })
-    assert.deepStrictEqual(play(make("r", true), [sending, started, item]).tags, ["Warning", "CompactionStarted"])
-    assert.deepStrictEqual(play(make("r", false), [sending, started, item]).tags, ["CompactionStarted"])
+    const told = (gated: boolean) => play(make("r", gated), [sending, started, item]).events
+    assert.deepInclude(told(true)[0], { _tag: "CompactionStarted", unheld: true })
+    assert.notProperty(told(false)[0], "unheld")
   })
 
   it("P13 codex: a compaction that was asked for is over only when its turn is", () => {

@@ -94,6 +94,8 @@ describe("Conformance", () => {
         "gate/auto-veto",
         "gate/context",
         "gate/missing",
+        "gate/passed",
+        "history/behind",
         "interrupt/began",
         "interrupt/elicitation",
         "item/detached",

@@ -111,6 +111,15 @@ export const breaches: ReadonlyArray<Breach> = [
     )
   },
   {
+    rule: "gate/passed",
+    what: "keeps to itself that it did not wait for the gate",
+    adapter: events((event) => {
+      if (event._tag !== "CompactionStarted") return [event]
+      const { unheld: _, ...held } = event
+      return [held]
+    })
+  },
+  {
     rule: "gate/auto-off",
     what: "compacts whenever it likes",
     adapter: starting((start) => (input) =>
@@ -153,6 +162,13 @@ export const breaches: ReadonlyArray<Breach> = [
         })
       }
     })
+  },
+  {
+    rule: "history/behind",
+    what: "calls whole what it has not written yet",
+    adapter: sessions((session) => ({
+      history: Effect.map(session.history, (history) => ({ ...history, behind: false }))
+    }))
   },
   {
     rule: "history/raw-plain",

@@ -146,6 +146,9 @@ export const controls: Effect.Effect<Controls, never, MockProvider> = Effect.map
           [...history.map(({ text }) => text), ...context].join("\n")
         )
     ),
+  passGate: agent.passGate,
+  historyBehind: (sessionId) =>
+    Effect.acquireRelease(agent.historyBehind(sessionId, true), () => agent.historyBehind(sessionId, false)),
   loseGate: Effect.acquireRelease(agent.loseGate(true), () => agent.loseGate(false)),
   backgroundWork: (sessionId) =>
     Effect.acquireRelease(agent.backgroundWork(sessionId, true), () => agent.backgroundWork(sessionId, false)),

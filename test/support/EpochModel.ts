@@ -141,7 +141,7 @@ export const live = (machine: Machine, seed: number, length: number): Life => {
       case 11:
         return { _tag: "UsageUpdated", ...turn(), usage: { ...zero, input: 1 + roll(9) } }
       case 12:
-        return { _tag: "CompactionStarted", trigger: "auto" }
+        return { _tag: "CompactionStarted", trigger: "auto", ...(roll(3) === 0 ? { unheld: true } : {}) }
       case 13:
         return { _tag: "CompactionCompleted", summary: "short" }
       case 14:

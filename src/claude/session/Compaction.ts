@@ -6,7 +6,6 @@ import { Deferred, Effect, type FileSystem, type Path } from "effect"
 import { AgentProtocolError, GateMissing } from "../../provider/AdapterError.ts"
 import type { CompactionVerdict } from "../../provider/ProviderAdapter.ts"
 import * as Delivery from "./Delivery.ts"
-import * as History from "./History.ts"
 import * as LiveSession from "./LiveSession.ts"
 import * as Policy from "./Policy.ts"
 
@@ -52,16 +51,10 @@ const gate = Effect.fnUntraced(function*(live: LiveSession.LiveSession, trigger:
   const ask = live.input.compaction?.gate
   const verdict: CompactionVerdict = ask === undefined
     ? { _tag: "Allow", context: [] }
-    : yield* Effect.andThen(settled(live), ask(trigger))
+    : yield* ask(trigger)
   yield* LiveSession.apply(live, { _tag: "Decided", verdict })
   if (verdict._tag === "Veto") return { decision: "block", reason: verdict.reason }
   return verdict.context.length === 0 ? {} : { systemMessage: verdict.context.join("\n\n") }
-})
-
-/** The history that is read while Claude is held has what was shown; where it does not, a reader is told. */
-const settled = Effect.fnUntraced(function*(live: LiveSession.LiveSession) {
-  const { isWhole } = yield* History.caughtUp(live)
-  if (!isWhole) yield* LiveSession.apply(live, { _tag: "Behind" })
 })
 
 /** Answers once the gate is asked; the end follows in the events. */

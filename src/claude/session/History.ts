@@ -7,10 +7,10 @@ import { ended, type Item } from "../../domain/Item.ts"
 import type { HistoryMessage, ProviderHistory, TurnEvidence, TurnPlace } from "../../provider/ProviderAdapter.ts"
 import * as Items from "../protocol/Items.ts"
 import { statusOf } from "../turn/TurnItems.ts"
-import type { LiveSession } from "./LiveSession.ts"
+import * as LiveSession from "./LiveSession.ts"
 import * as Transcript from "./Transcript.ts"
 
-const entries = Effect.fnUntraced(function*({ cli, sessionId }: LiveSession) {
+const entries = Effect.fnUntraced(function*({ cli, sessionId }: LiveSession.LiveSession) {
   const file = yield* Transcript.find(cli.environment.config, sessionId)
   return Option.isNone(file) ? [] : yield* Transcript.read(file.value)
 })
@@ -22,7 +22,7 @@ const patience = 3000
  * The lines of the file, once it has the last message that the stream has shown; and whether it has: what is not there in time
  * is read without it.
  */
-export const caughtUp = Effect.fnUntraced(function*(live: LiveSession) {
+export const caughtUp = Effect.fnUntraced(function*(live: LiveSession.LiveSession) {
   const { lastMessage } = live
   const begun = yield* Clock.currentTimeMillis
   while (true) {
@@ -33,14 +33,16 @@ export const caughtUp = Effect.fnUntraced(function*(live: LiveSession) {
   }
 })
 
-export const read = Effect.fnUntraced(function*(live: LiveSession) {
-  const { all } = yield* caughtUp(live)
+export const read = Effect.fnUntraced(function*(live: LiveSession.LiveSession) {
+  const { all, isWhole } = yield* caughtUp(live)
   const { sessionId, cli: { version } } = live
+  if (!isWhole) yield* LiveSession.apply(live, { _tag: "Behind" })
   const history: ProviderHistory = {
     format: `claude/${version}`,
     agentVersion: version,
     session: { sessionId, cost: all.findLast(({ line }) => line.type === "cost-state")?.raw ?? null },
-    messages: messagesOf(all)
+    messages: messagesOf(all),
+    ...(isWhole ? {} : { behind: true })
   }
   return history
 })
@@ -113,7 +115,7 @@ const itemsOf = (
   })
 }
 
-export const evidence = Effect.fnUntraced(function*(live: LiveSession, { ref }: TurnPlace) {
+export const evidence = Effect.fnUntraced(function*(live: LiveSession.LiveSession, { ref }: TurnPlace) {
   const { all } = yield* caughtUp(live)
   const at = all.findIndex(({ line }) => line.uuid === ref && line.type === "user")
   const evidence: TurnEvidence = ref === undefined || at === -1

@@ -40,8 +40,7 @@ export const completed = (state: State): Step => {
     }])
   }
   return step(state, [
-    ...(state.gated ? [{ _tag: "Warning" as const, ...place(state), code: "compaction-unasked" }] : []),
-    { _tag: "CompactionStarted", ...place(state), trigger: "auto" },
+    { _tag: "CompactionStarted", ...place(state), trigger: "auto", ...(state.gated ? { unheld: true } : {}) },
     { _tag: "CompactionCompleted", ...place(state) }
   ])
 }

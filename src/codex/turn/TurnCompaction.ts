@@ -7,7 +7,11 @@ import { failure, type TurnError } from "../protocol/Failure.ts"
 import { type Compaction, place, type State, type Step, step, withTurn } from "./TurnState.ts"
 
 /** It is about to begin: asked for, or Codex's hook asks. */
-export const begins = (state: State, trigger: Compaction["trigger"]): Step =>
+export const begins = (
+  state: State,
+  trigger: Compaction["trigger"],
+  gate: Compaction["gate"] = "asked"
+): Step =>
   step(
     {
       ...state,
@@ -15,23 +19,25 @@ export const begins = (state: State, trigger: Compaction["trigger"]): Step =>
         trigger,
         native: trigger === "auto" ? state.turn?.native : undefined,
         written: false,
-        decided: false
+        gate
       }
     },
     [{
       _tag: "CompactionStarted",
       trigger,
-      ...(trigger === "auto" && state.turn !== undefined ? { turnId: state.turn.turnId } : {})
+      ...(trigger === "auto" && state.turn !== undefined ? { turnId: state.turn.turnId } : {}),
+      ...(gate === "passed" ? { unheld: true } : {})
     }]
   )
 
 /** A veto ends the turn that the compaction is part of. */
 export const decided = (state: State, verdict: CompactionVerdict): Step => {
   const { compaction } = state
-  if (verdict._tag === "Veto") {
-    return failed(compaction?.trigger === "auto" ? withTurn(state, { vetoed: true }) : state, "Vetoed")
-  }
-  return step(compaction === undefined ? state : { ...state, compaction: { ...compaction, decided: true } })
+  // An answer that comes too late is none.
+  if (compaction === undefined || compaction.gate === "passed") return step(state)
+  return verdict._tag === "Veto"
+    ? failed(compaction.trigger === "auto" ? withTurn(state, { vetoed: true }) : state, "Vetoed")
+    : step({ ...state, compaction: { ...compaction, gate: "answered" } })
 }
 
 export const failed = (state: State, name: string): Step =>
@@ -49,11 +55,9 @@ export const item = (state: State, native: string, completed: boolean): Step => 
       ? step(state)
       : step({ ...state, compaction: undefined }, [{ _tag: "CompactionCompleted", ...place(state, native) }])
   }
-  const unasked = { _tag: "Warning" as const, ...place(state, native), code: "compaction-unasked" }
   // Codex does not wait for a hook that was killed.
-  if (compaction !== undefined) return step(state, state.gated && !compaction.decided ? [unasked] : [])
-  const begun = begins(state, "auto")
-  return state.gated ? step(begun.state, [unasked, ...begun.events]) : begun
+  if (state.gated && compaction?.gate !== "answered") return begins(state, "auto", "passed")
+  return compaction === undefined ? begins(state, "auto") : step(state)
 }
 
 interface Ended {

@@ -39,8 +39,8 @@ export interface Compaction {
   readonly native: string | undefined
   /** Its item was completed. What was asked for is over only with its turn: until then a prompt would be refused. */
   readonly written: boolean
-  /** The gate has answered. */
-  readonly decided: boolean
+  /** What became of the question: the gate was asked, has answered, or was passed without its answer. */
+  readonly gate: "asked" | "answered" | "passed"
 }
 
 export interface Native {

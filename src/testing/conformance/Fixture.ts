@@ -80,6 +80,10 @@ export interface Controls {
   readonly summaries?: ((sessionId: SessionId) => Effect.Effect<ReadonlyArray<string>>) | undefined
   /** Until the scope closes, the gate does not load in new sessions. */
   readonly loseGate?: Effect.Effect<void, never, Scope.Scope> | undefined
+  /** Ends what has the agent wait for the gate's answer, as `kill -9` of a hook program; the agent goes on without it. */
+  readonly passGate?: ((sessionId: SessionId) => Effect.Effect<void>) | undefined
+  /** Until the scope closes, the agent's own record of this session lacks the last message that was shown. */
+  readonly historyBehind?: ((sessionId: SessionId) => Effect.Effect<void, never, Scope.Scope>) | undefined
   /** Until the scope closes, the agent works on something for this session outside of any turn. */
   readonly backgroundWork?: ((sessionId: SessionId) => Effect.Effect<void, never, Scope.Scope>) | undefined
   /**

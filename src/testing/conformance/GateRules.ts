@@ -256,6 +256,30 @@ export const rules: ReadonlyArray<Rule> = [
       }))
   },
   {
+    id: "gate/passed",
+    promise: "P13",
+    title: "an agent that goes on with a compaction and without the gate's answer says so, once, and completes it",
+    applies: blocking,
+    assumes: ["gate/auto"],
+    prove: (bench) =>
+      bench.onHost(Effect.fnUntraced(function*(host) {
+        const fill = yield* need(host.controls, "fillContext")
+        const pass = yield* need(host.controls, "passGate")
+        const { gate, ...listener } = yield* openGated(host)
+        const { sessionId } = listener.session
+        yield* fill(sessionId)
+        const turnId = yield* heldInTurn(listener, gate, bench)
+        yield* pass(sessionId)
+        yield* listener.awaitEvent("CompactionCompleted", completes)
+        const ending = yield* listener.awaitEvent("the end of the turn", endsTurn(turnId))
+        yield* equal(ending._tag, "TurnCompleted", "how the turn ends")
+        const told = (yield* listener.seen).flatMap((event) =>
+          event._tag === "CompactionStarted" && event.unheld === true ? [event.trigger] : []
+        )
+        yield* equal(told, ["auto"], "compactions that went on unheld")
+      }))
+  },
+  {
     id: "gate/auto-off",
     promise: "P13",
     title: "an agent that must not compact by itself does not, and one that says it never does never does",

@@ -6,7 +6,7 @@ import { TurnId } from "../../domain/Ids.ts"
 import type { Item } from "../../domain/Item.ts"
 import type { HistoryMessage } from "../../provider/ProviderAdapter.ts"
 import { cursorOf, endsTurn, type Host, listen, type Listener, within } from "./Bench.ts"
-import { equal, expect, refused } from "./Check.ts"
+import { equal, expect, need, refused } from "./Check.ts"
 import type { Rule } from "./Rule.ts"
 
 const texts = (items: ReadonlyArray<Item>) =>
@@ -95,6 +95,25 @@ export const rules: ReadonlyArray<Rule> = [
         yield* listener.close
         const resumed = yield* listen(host, { from: { _tag: "Resume", cursor } })
         yield* nothingLost(before, yield* messagesOf(host, resumed), "after a resume")
+      }))
+  },
+  {
+    id: "history/behind",
+    promise: "P13",
+    title: "a history that lacks what was shown says so, for as long as it does",
+    applies: ({ history }) => history,
+    assumes: ["history"],
+    prove: (bench) =>
+      bench.onHost(Effect.fnUntraced(function*(host) {
+        const holdBack = yield* need(host.controls, "historyBehind")
+        const { run, session } = yield* listen(host)
+        yield* run(bench.prompts.say("blue walnut"))
+        yield* run(bench.prompts.say("violet anchor"))
+        const behind = Effect.map(within(bench, "the history", session.history), ({ behind = false }) => behind)
+        yield* equal(yield* behind, false, "whether a whole history is behind")
+        const meanwhile = yield* Effect.scoped(Effect.andThen(holdBack(session.sessionId), behind))
+        yield* equal(meanwhile, true, "whether one that lacks the last message is behind")
+        yield* equal(yield* behind, false, "whether it is behind afterwards")
       }))
   },
   {

@@ -75,6 +75,8 @@ export interface MockAgent {
   unreachable: string | undefined
   /** The gate has not loaded in the agent. */
   gateLost: boolean
+  /** Sessions whose last message is not written. */
+  readonly behind: Set<SessionId>
   /** Closed while stops are to hang. */
   readonly stops: Latch.Latch
   keepTalking: boolean
@@ -152,6 +154,8 @@ export interface Compaction {
   phase: "held" | "running"
   /** Of one that no turn is part of. */
   fiber: Fiber.Fiber<void> | undefined
+  /** Done where the agent goes on without the gate's answer. */
+  readonly passed: Deferred.Deferred<void>
 }
 
 /** One live session: what `startSession` hands out. */

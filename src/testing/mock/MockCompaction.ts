@@ -40,6 +40,11 @@ const ask = (live: Live, trigger: CompactionTrigger): Effect.Effect<CompactionVe
     : Effect.catchDefect(gate(trigger), (defect) => Effect.succeed({ _tag: "Veto", reason: String(defect) }))
 }
 
+const begin = (): Compaction => ({ phase: "held", fiber: undefined, passed: Deferred.makeUnsafe() })
+
+/** What an agent takes for the answer that goes on without it. */
+const unanswered: CompactionVerdict = { _tag: "Allow", context: [] }
+
 /** Answers whether the context is a new one. */
 const sumUp = (
   live: Live,
@@ -61,8 +66,9 @@ const sumUp = (
     yield* emit(live, [{ _tag: "CompactionStarted", ...of, trigger }])
     yield* begun
     changed(agent.disk)
-    const verdict = yield* ask(live, trigger)
+    const verdict = yield* Effect.raceFirst(ask(live, trigger), Effect.as(Deferred.await(state.passed), unanswered))
     if (verdict._tag === "Veto") return yield* failed("Vetoed")
+    if (verdict === unanswered) yield* emit(live, [{ _tag: "CompactionStarted", ...of, trigger, unheld: true }])
     state.phase = "running"
     agent.disk.summaries.push({
       sessionId: stored.sessionId,
@@ -90,7 +96,7 @@ export const compactItself = (live: Live, turnId: TurnId, summary: Summary): Eff
   Effect.suspend(() => {
     const never = live.agent.capabilities.compactionGate === "client-initiated"
     if (never || live.compactions?.auto === false) return Effect.succeed(false)
-    return sumUp(live, { phase: "held", fiber: undefined }, turnId, summary)
+    return sumUp(live, begin(), turnId, summary)
   })
 
 /** As asked for. Answers once it has begun; it goes on for as long as the session does, and no turn is taken meanwhile. */
@@ -101,7 +107,7 @@ export const compact = (live: Live): Effect.Effect<void, AgentError | Capability
     Effect.andThen(Effect.suspend(() => {
       if (live.turn !== undefined || live.compaction !== undefined) return protocolError(live, "compact", 409, "Busy")
       const summary = `summary of ${live.stored.history.length} messages`
-      const state: Compaction = { phase: "held", fiber: undefined }
+      const state = begin()
       const begun = Deferred.makeUnsafe<void>()
       const begins = Deferred.succeed(begun, undefined)
       const given: Summary = { trigger: "manual", summary, failure: undefined, during: Effect.void }

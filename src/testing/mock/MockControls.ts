@@ -116,6 +116,10 @@ export interface MockControls {
    * `compact` with `GateMissing`. A turn that runs already would compact without asking.
    */
   readonly loseGate: (on: boolean) => Effect.Effect<void>
+  /** The agent goes on with the compaction that it asks the gate about, as one does whose hook program was killed. */
+  readonly passGate: (sessionId: SessionId) => Effect.Effect<void>
+  /** While on, the agent has not written the last message of the session: its history lacks it, and says so. */
+  readonly historyBehind: (sessionId: SessionId, on: boolean) => Effect.Effect<void>
   /** Removes the session from the agent's disk. A live handle finds out when it is next used. */
   readonly loseSession: (sessionId: SessionId) => Effect.Effect<void>
   /**
@@ -154,10 +158,10 @@ export interface MockControls {
     cause: TurnCause,
     script?: MockScript
   ) => Effect.Effect<TurnId | undefined>
-  /** A live session asks for an approval that no turn waits for, as a subagent in the background does. */
+  /** A live session asks for an approval that is of no turn, as a subagent in the background does: its task, if it has one. */
   readonly askBeside: (
     sessionId: SessionId,
-    about: Pick<ApprovalRequest, "kind" | "subject">
+    about: Pick<ApprovalRequest, "kind" | "subject" | "taskId">
   ) => Effect.Effect<RequestId | undefined>
   /**
    * Moves the `TestClock` to the sweep in which the reaper stops the thread's session, and no further, then waits until

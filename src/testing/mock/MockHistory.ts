@@ -82,14 +82,17 @@ export const history = (live: Live): Effect.Effect<ProviderHistory, AgentError |
         const last = stored.messages.findLast((message) => message._tag === "Item" && message.turnId === turnId)
         return [last?.id, usage]
       }))
+      const behind = agent.behind.has(stored.sessionId)
       return {
         format: "mock/1",
         agentVersion: agent.agentVersion,
         session: plain({ id: stored.sessionId, title: stored.title, directory: stored.directory }),
         messages: [
-          ...stored.messages.map((message) => fromStored(message, usages.get(message.id))),
+          ...stored.messages.slice(0, behind ? -1 : undefined)
+            .map((message) => fromStored(message, usages.get(message.id))),
           ...Array.from(turn?.open.values() ?? [], fromOpen)
-        ]
+        ],
+        ...(behind ? { behind } : {})
       }
     })
   )

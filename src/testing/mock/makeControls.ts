@@ -44,6 +44,12 @@ export const makeControls = (agent: MockAgent): MockControls => {
     slowSend: (effect) => set(() => agent.sendDelays.push(effect)),
     unreachable: (on) => set(() => agent.unreachable = on === true ? "ECONNREFUSED" : on === false ? undefined : on),
     loseGate: (on) => set(() => agent.gateLost = on),
+    passGate: (sessionId) =>
+      Effect.suspend(() => {
+        const held = agent.live.get(sessionId)?.compaction
+        return held === undefined ? Effect.void : Effect.asVoid(Deferred.succeed(held.passed, undefined))
+      }),
+    historyBehind: (sessionId, on) => set(() => on ? agent.behind.add(sessionId) : agent.behind.delete(sessionId)),
     loseSession: (sessionId) =>
       set(() => {
         disk.sessions.delete(sessionId)

@@ -152,7 +152,7 @@ const takeOne = (draft: Draft.Draft, event: ProviderEvent): void => {
     case "ElicitationSettled":
       return EpochRequest.settled(draft, event)
     case "CompactionStarted":
-      EpochCompaction.begun(draft, event.trigger)
+      EpochCompaction.begun(draft, event)
       break
     case "CompactionCompleted":
     case "CompactionFailed":
@@ -191,13 +191,16 @@ export const turnOf = ({ running, sending }: State): TurnId | undefined => runni
 export const hasTurn = (state: State, turnId: TurnId): boolean =>
   state.sending?.turnId === turnId || EpochTurn.find(state, turnId) !== undefined
 
-/** Whether the agent waits for a human, in this turn. */
-export const isWaiting = ({ requests }: State, turnId: TurnId): boolean =>
-  requests.size > 0 && Array.from(requests.values()).some((request) => request.turnId === turnId)
+/** Whether the agent waits for a human, in this turn or in work that it began. */
+export const isWaiting = ({ requests, tasks }: State, turnId: TurnId): boolean =>
+  requests.size > 0 && Array.from(requests.values()).some((request) =>
+    request.turnId === turnId ||
+    (request.taskId !== undefined && tasks.get(request.taskId)?.turnId === turnId)
+  )
 
 /** What goes on beside the turns, one line each: tasks, items that outlived their turn, requests of no turn. */
 export const beside = ({ items, requests, tasks }: State): ReadonlyArray<string> => [
-  ...Array.from(tasks.values(), ({ kind, title }) => `${kind} ${title}`),
+  ...Array.from(tasks.values(), ({ task: { kind, title } }) => `${kind} ${title}`),
   ...Array.from(items).flatMap(([itemId, { detached }]) => detached ? [`item ${itemId}`] : []),
   ...Array.from(requests).flatMap(([requestId, { kind, turnId }]) =>
     turnId === undefined ? [`${kind} ${requestId}`] : []

@@ -7,10 +7,13 @@
 import type { CompactionTrigger } from "../../domain/Compaction.ts"
 import * as OpenWork from "../../domain/OpenWork.ts"
 import type { SnapshotInfo, SnapshotTiming } from "../../domain/Snapshot.ts"
+import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
 import type { Draft } from "./EpochDraft.ts"
 import type { Compaction, CompactionEnding, Input, State } from "./EpochState.ts"
 
 type Of<Tag extends Input["_tag"]> = Extract<Input, { readonly _tag: Tag }>
+
+type Begins = Extract<ProviderEvent, { readonly _tag: "CompactionStarted" }>
 
 /** Begins one, unless there is one. */
 export const begin = (
@@ -35,6 +38,10 @@ export const begin = (
     early
   }
   if (by === "agent-unheld") {
+    if (state.setup.held) {
+      const { turnId } = state.compaction
+      draft.events.push({ _tag: "Warning", ...(turnId === undefined ? {} : { turnId }), code: "compaction-unasked" })
+    }
     draft.wants.push({ _tag: "CompactionSeen", compactionId: state.compaction.compactionId })
   }
 }
@@ -107,11 +114,15 @@ export const release = (draft: Draft, { compactionId }: Of<"CompactionReleased">
 export const answer = (draft: Draft, { compactionId }: Of<"CompactionAnswered">): void =>
   change(draft, compactionId, { answered: true })
 
-/** The agent reports that a compaction begins. One that it asked about is known already. */
-export const begun = (draft: Draft, trigger: CompactionTrigger): void => {
+/** The agent reports that a compaction begins. One that it asked about is known already, unless it did not wait. */
+export const begun = (draft: Draft, { trigger, unheld = false }: Begins): void => {
   const { compaction, setup } = draft.state
-  if (compaction !== undefined) change(draft, compaction.compactionId, { begun: true })
-  else if (!setup.held) begin(draft, trigger, "agent-unheld")
+  if (compaction === undefined) {
+    if (unheld || !setup.held) begin(draft, trigger, "agent-unheld")
+  } else if (unheld && compaction.by !== "agent-unheld" && compaction.phase !== "released") {
+    settle(draft, compaction.compactionId, { outcome: "cancelled", reason: "the agent went on without the answer" })
+    begin(draft, trigger, "agent-unheld")
+  } else change(draft, compaction.compactionId, { begun: true })
 }
 
 /** The agent reports that a compaction is over. */
@@ -130,10 +141,10 @@ export const ended = (draft: Draft, ending: CompactionEnding): void => {
 }
 
 /** How a snapshot that is taken now stands to the compaction, if there is one. */
-export const timing = ({ compaction, setup }: State): SnapshotTiming => {
+export const timing = ({ compaction }: State): SnapshotTiming => {
   if (compaction === undefined) return "before"
   if (compaction.early !== undefined) return "after"
-  return compaction.phase !== "released" && (compaction.by === "us" || setup.held) ? "before" : "concurrent"
+  return compaction.phase === "released" || compaction.by === "agent-unheld" ? "concurrent" : "before"
 }
 
 /** What the agent is told of a snapshot. */

@@ -6,6 +6,7 @@ import { env } from "node:process"
 import { claudeEnvironment } from "../../../examples/support/ClaudeEnvironment.ts"
 import * as Processes from "../../../examples/support/Processes.ts"
 import type { Claude } from "../../../src/claude/index.ts"
+import * as Transcript from "../../../src/claude/session/Transcript.ts"
 import { SessionId } from "../../../src/domain/Ids.ts"
 import { type Controls, type Fixture, PlainPrompts, type Tool } from "../../../src/testing/Conformance.ts"
 import { ModelReply, ModelScript, ScriptedModel } from "../../../src/testing/index.ts"
@@ -232,4 +233,18 @@ const withSkill = (home: string) =>
       () => Effect.ignore(fs.remove(folder, { recursive: true }))
     )
     yield* fs.writeFileString(`${folder}/SKILL.md`, "---\nname: lantern\ndescription: A lantern\n---\nA lantern.\n")
+  }).pipe(Effect.orDie, Effect.provide(NodeServices.layer))
+
+/** Until the Scope closes, the session's file lacks its last message, as where Claude has not written it yet. */
+export const behind = (home: string, sessionId: SessionId) =>
+  Effect.gen(function*() {
+    const fs = yield* FileSystem.FileSystem
+    const file = yield* Effect.flatMap(Transcript.find(`${home}/claude`, sessionId), Effect.fromOption)
+    const whole = yield* fs.readFileString(file)
+    const lines = Transcript.linesOf(whole)
+    const last = lines.findLastIndex(({ entry }) => entry !== undefined && Transcript.isMessage(entry.line))
+    yield* Effect.acquireRelease(
+      fs.writeFileString(file, Transcript.textOf(lines.slice(0, last))),
+      () => Effect.ignore(fs.writeFileString(file, whole))
+    )
   }).pipe(Effect.orDie, Effect.provide(NodeServices.layer))

@@ -2,13 +2,13 @@
 import { assert, layer } from "@effect/vitest"
 import { Deferred, Effect, Ref } from "effect"
 import { dirname } from "node:path"
-import { kill } from "node:process"
 import * as AppServer from "../../../src/codex/process/AppServer.ts"
 import * as Gate from "../../../src/codex/process/Gate.ts"
 import { InstanceId } from "../../../src/domain/Ids.ts"
 import type { CompactionVerdict } from "../../../src/provider/ProviderAdapter.ts"
 import { ModelReply, type ModelScript } from "../../../src/testing/index.ts"
 import { CodexSessions } from "./CodexSessions.ts"
+import { killHooks } from "./ConformingCodex.ts"
 
 /** The first call of a turn fills the context, so Codex compacts before the next one. */
 const script: ModelScript.ModelScript = (request) => {
@@ -19,7 +19,7 @@ const script: ModelScript.ModelScript = (request) => {
 }
 
 layer(CodexSessions.layer({}, script), { timeout: "60 seconds", excludeTestServices: true })("compactions", (it) => {
-  it.effect("P13 codex: a compaction waits for its gate, and one whose hook is killed is told as begun unasked", () =>
+  it.effect("P13 codex: a compaction waits for its gate, and one whose hook is killed is told as unheld", () =>
     Effect.gen(function*() {
       const { processes, start } = yield* CodexSessions
       const asked = yield* Deferred.make<void>()
@@ -27,15 +27,12 @@ layer(CodexSessions.layer({}, script), { timeout: "60 seconds", excludeTestServi
       const driven = yield* start({ runtimeMode: "full-access", compaction: { auto: true, gate } })
       yield* driven.send("fill")
       yield* Deferred.await(asked)
-      const hooks = (yield* processes.alive).filter(({ command }) =>
-        command.includes("gateHook") && !command.endsWith("app-server")
-      )
-      assert.isAbove(hooks.length, 0)
-      yield* Effect.sync(() => hooks.forEach(({ pid }) => kill(pid, "SIGKILL")))
-      yield* Effect.repeat(driven.next("Warning"), { until: ({ code }) => code === "compaction-unasked" })
+      yield* killHooks(processes)
+      yield* Effect.repeat(driven.next("CompactionStarted"), { until: ({ unheld }) => unheld === true })
       assert.strictEqual((yield* driven.ending)._tag, "TurnCompleted")
       const tags = driven.seen.map(({ _tag }) => _tag)
       assert.deepStrictEqual(tags.filter((tag) => tag.startsWith("Compaction")), [
+        "CompactionStarted",
         "CompactionStarted",
         "CompactionCompleted"
       ])

@@ -2,6 +2,7 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Context, Effect, FileSystem, Layer, Path, Schema, Stream } from "effect"
 import { ChildProcess } from "effect/process"
+import { kill } from "node:process"
 import { codexConfig } from "../../../examples/support/CodexConfig.ts"
 import * as Processes from "../../../examples/support/Processes.ts"
 import { Codex } from "../../../src/codex/index.ts"
@@ -152,7 +153,8 @@ export const fixture = (world: Effect.Effect<World["Service"]>): Conformance.Fix
     fillContext: (sessionId) => Effect.sync(() => void filling.add(sessionId)),
     summaries: RealAgent.summaries(model, isSummary),
     ...RealAgent.processes(processes),
-    loseGate: withoutHooks(home)
+    loseGate: withoutHooks(home),
+    passGate: () => killHooks(processes)
   }))
 })
 
@@ -191,6 +193,15 @@ const toml = (value: unknown): string =>
   typeof value === "object" && value !== null
     ? `{${Object.entries(value).map(([key, value]) => `${key}=${toml(value)}`).join(",")}}`
     : JSON.stringify(value)
+
+/** As what runs out of memory: Codex does not wait for a hook program that is killed. */
+export const killHooks = ({ alive }: Processes.Processes) =>
+  Effect.flatMap(alive, (all) =>
+    Effect.forEach(
+      all.filter(({ command }) => command.includes("gateHook") && !command.endsWith("app-server")),
+      ({ pid }) => Effect.sync(() => kill(pid, "SIGKILL")),
+      { discard: true }
+    ))
 
 /** A user who has switched hooks off. */
 const withoutHooks = (home: string) =>
