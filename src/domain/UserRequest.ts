@@ -5,8 +5,11 @@
  * @since 0.1.0
  */
 import { Schema } from "effect"
-import { ItemId, RequestId } from "./Ids.ts"
+import { ItemId, RequestId, TaskId } from "./Ids.ts"
 import { Text, Values } from "./WellFormed.ts"
+
+/** The task that asks, where it is work beside the turns. The turn that the task began in waits for the answer, too. */
+const byTask = { taskId: Schema.optionalKey(TaskId) }
 
 /**
  * The kind of action that needs an approval.
@@ -63,6 +66,7 @@ export const ApprovalRequest = Schema.Struct({
   itemId: Schema.optionalKey(ItemId),
   /** The subagent's session id, if a subagent asks. */
   subagent: Schema.optionalKey(Schema.String),
+  ...byTask,
   /**
    * What `AllowForSession` will cover, in words for a human: the exact action that is shown. Absent where the adapter keeps no
    * allowances.
@@ -138,7 +142,8 @@ export const QuestionRequest = Schema.Struct({
   requestId: RequestId,
   questions: Schema.Array(Question),
   itemId: Schema.optionalKey(ItemId),
-  subagent: Schema.optionalKey(Schema.String)
+  subagent: Schema.optionalKey(Schema.String),
+  ...byTask
 })
 
 /**
@@ -218,7 +223,8 @@ export const ElicitationRequest = Schema.Struct({
   /** The MCP server's name, where the agent tells it. */
   server: Schema.optionalKey(Schema.String),
   itemId: Schema.optionalKey(ItemId),
-  subagent: Schema.optionalKey(Schema.String)
+  subagent: Schema.optionalKey(Schema.String),
+  ...byTask
 })
 
 /**

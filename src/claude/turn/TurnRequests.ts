@@ -15,7 +15,11 @@ export const asked = (state: State, { asked, id, raw }: Extract<Input, { readonl
   const { agent_id: agent, tool_use_id } = asked
   const beside = agent != null && state.tasks.get(TaskId.make(agent))?.background === true
   const at = beside ? {} : place(state)
-  const of = { itemId: ItemId.make(tool_use_id), ...(agent == null ? {} : { subagent: agent }) }
+  const of = {
+    itemId: ItemId.make(tool_use_id),
+    ...(agent == null ? {} : { subagent: agent }),
+    ...(beside ? { taskId: TaskId.make(agent) } : {})
+  }
   const request = { key: String(id), turnId: at.turnId, native: { id, asked } }
   if (asked.tool_name === question) {
     return withRequests(

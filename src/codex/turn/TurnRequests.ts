@@ -9,7 +9,10 @@ import { type Input, place, type State, type Step, step, withRequests } from "./
 
 export const asked = (state: State, { agent, asked, id, raw }: Extract<Input, { readonly _tag: "Asked" }>): Step => {
   const at = agent === undefined ? place(state, asked.turnId) : {}
-  const itemId = asked.itemId == null ? {} : { itemId: asked.itemId }
+  const of = {
+    ...(asked.itemId == null ? {} : { itemId: asked.itemId }),
+    ...(agent === undefined ? {} : { subagent: agent, ...taskOf(state, agent) })
+  }
   const request = { key: String(id), turnId: "turnId" in at ? at.turnId : undefined, native: { id, asked } }
   const ask = (more: Pick<Parameters<typeof RequestBook.ask>[1], "asked" | "covers">) =>
     withRequests(state, RequestBook.ask(state.requests, { ...request, ...more }))
@@ -21,7 +24,7 @@ export const asked = (state: State, { agent, asked, id, raw }: Extract<Input, { 
       asked: (requestId) => ({
         _tag: "ApprovalRequested",
         ...at,
-        request: { requestId, kind: approval.kind, subject, ...itemId, detail: raw }
+        request: { requestId, kind: approval.kind, subject, ...of, detail: raw }
       })
     })
   }
@@ -30,7 +33,7 @@ export const asked = (state: State, { agent, asked, id, raw }: Extract<Input, { 
       asked: (requestId) => ({
         _tag: "QuestionAsked",
         ...at,
-        request: { requestId, questions: questionsOf(asked), ...itemId }
+        request: { requestId, questions: questionsOf(asked), ...of }
       })
     })
   }
@@ -44,12 +47,19 @@ export const asked = (state: State, { agent, asked, id, raw }: Extract<Input, { 
         requestId,
         message: message ?? "",
         server: serverName,
+        ...of,
         form: url == null
           ? { _tag: "Form", schema: requestedSchema ?? {} }
           : { _tag: "Url", url, ...(elicitationId == null ? {} : { elicitationId }) }
       }
     })
   })
+}
+
+/** What the subagent works on. */
+const taskOf = ({ tasks }: State, agent: string) => {
+  const work = Array.from(tasks.values()).find((work) => work.agent === agent)
+  return work === undefined ? {} : { taskId: work.task.taskId }
 }
 
 /** Codex no longer waits. */

@@ -14,7 +14,7 @@ import { subagentOf } from "../protocol/Items.ts"
 import * as Tokens from "../protocol/Tokens.ts"
 import * as TurnItems from "./TurnItems.ts"
 import * as TurnRequests from "./TurnRequests.ts"
-import { type Input, type State, type Step, step, type Subagent, withTurn, type Work } from "./TurnState.ts"
+import { type Input, place, type State, type Step, step, type Subagent, withTurn, type Work } from "./TurnState.ts"
 
 /** An item, of the agent or of a subagent, and what it says of tasks. */
 export const item = (
@@ -132,7 +132,7 @@ const ended = ({ status }: { readonly status: string }): Task["status"] =>
 const begun = (state: State, agent: string, known: Subagent, turn: Of<"turn/started">["turn"]): Step =>
   start(
     withSubagent(state, agent, { ...known, base: known.totals, root: turn.rootTurnId ?? undefined }),
-    {},
+    place(state, turn.rootTurnId),
     {
       task: {
         taskId: TaskId.make(turn.id),

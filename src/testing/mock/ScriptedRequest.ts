@@ -86,10 +86,10 @@ export const ask = (
     )
   })
 
-/** The user is asked for something that no turn waits for, and that outlives every turn. */
+/** The user is asked for something that is of no turn, and that outlives every turn. */
 export const askBeside = (
   live: Live,
-  about: Pick<ApprovalRequest, "kind" | "subject">
+  about: Pick<ApprovalRequest, "kind" | "subject" | "taskId">
 ): Effect.Effect<RequestId> =>
   Effect.suspend(() => {
     const request: ApprovalRequest = { requestId: nextRequest(live), detail: null, ...about }

@@ -6,10 +6,9 @@ import type { ItemId, RequestId, TaskId, TurnId } from "../../domain/Ids.ts"
 import type { Item } from "../../domain/Item.ts"
 import * as OpenWork from "../../domain/OpenWork.ts"
 import * as Step from "../../domain/Step.ts"
-import type { Task } from "../../domain/Task.ts"
 import type { EventBody } from "../../domain/ThreadEvent.ts"
 import type { SettledBy } from "../../domain/UserRequest.ts"
-import type { EpochStep, OpenItem, OpenRequest, State, Want } from "./EpochState.ts"
+import type { EpochStep, OpenItem, OpenRequest, OpenTask, State, Want } from "./EpochState.ts"
 
 type Writable = { -readonly [K in keyof State]: State[K] }
 
@@ -20,7 +19,7 @@ export interface Draft {
   readonly wants: Array<Want>
   requests: Map<RequestId, OpenRequest> | undefined
   items: Map<ItemId, OpenItem> | undefined
-  tasks: Map<TaskId, Task> | undefined
+  tasks: Map<TaskId, OpenTask> | undefined
 }
 
 export const begin = (state: State, at: number): Draft => ({
@@ -48,7 +47,7 @@ export const items = (draft: Draft): Map<ItemId, OpenItem> => {
 }
 
 /** The running tasks, to be changed. */
-export const tasks = (draft: Draft): Map<TaskId, Task> => {
+export const tasks = (draft: Draft): Map<TaskId, OpenTask> => {
   if (draft.tasks === undefined) draft.state.tasks = draft.tasks = new Map(draft.state.tasks)
   return draft.tasks
 }
@@ -85,7 +84,7 @@ export const cutItems = (draft: Draft, turnId?: TurnId): void => {
 /** Ends the running tasks: what becomes of them is not known any more. */
 export const loseTasks = (draft: Draft): void => {
   if (draft.state.tasks.size === 0) return
-  draft.events.push(...OpenWork.loseTasks(draft.state.tasks.values()))
+  draft.events.push(...OpenWork.loseTasks(Array.from(draft.state.tasks.values(), ({ task }) => task)))
   tasks(draft).clear()
 }
 

@@ -95,9 +95,9 @@ const complete = (draft: Draft.Draft, event: Of<"ItemCompleted">): void => {
 /** What the agent says of a task. One that is not known does not change or end, and one that is does not start again. */
 export const takeTask = (draft: Draft.Draft, event: Of<"TaskStarted" | "TaskUpdated" | "TaskEnded">): void => {
   const { task } = event
-  const known = draft.state.tasks.has(task.taskId)
-  if (event._tag !== "TaskStarted" && !known) return
+  const known = draft.state.tasks.get(task.taskId)
+  if (event._tag !== "TaskStarted" && known === undefined) return
   if (event._tag === "TaskEnded") Draft.tasks(draft).delete(task.taskId)
-  else Draft.tasks(draft).set(task.taskId, task)
-  draft.events.push(event._tag === "TaskStarted" && known ? { ...event, _tag: "TaskUpdated" } : event)
+  else Draft.tasks(draft).set(task.taskId, { task, turnId: known === undefined ? event.turnId : known.turnId })
+  draft.events.push(event._tag === "TaskStarted" && known !== undefined ? { ...event, _tag: "TaskUpdated" } : event)
 }

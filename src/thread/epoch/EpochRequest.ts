@@ -23,6 +23,7 @@ export const open = (draft: Draft.Draft, event: Asked): void => {
   Draft.requests(draft).set(event.request.requestId, {
     kind: kinds[event._tag],
     turnId: event.turnId,
+    taskId: event.request.taskId,
     questions: event._tag === "QuestionAsked" ? event.request.questions : [],
     choices: event._tag === "ApprovalRequested" ? event.request.choices ?? [] : [],
     answering: false,

@@ -60,6 +60,8 @@ export interface Running {
 export interface OpenRequest {
   readonly kind: RequestKind
   readonly turnId: TurnId | undefined
+  /** The task that asks, beside the turns. */
+  readonly taskId: TaskId | undefined
   /** What it asks; empty unless it is a question. */
   readonly questions: ReadonlyArray<Question>
   /** The answers that an approval offers of its own. */
@@ -80,6 +82,12 @@ export interface OpenItem {
   readonly field: "text" | "output"
   /** It goes on without its turn. */
   readonly detached: boolean
+}
+
+/** A task that has not ended, and the turn that it began in. */
+export interface OpenTask {
+  readonly task: Task
+  readonly turnId: TurnId | undefined
 }
 
 /** How a compaction ended. */
@@ -142,7 +150,7 @@ export interface State {
   readonly spent: Usage.Spent
   readonly requests: ReadonlyMap<RequestId, OpenRequest>
   readonly items: ReadonlyMap<ItemId, OpenItem>
-  readonly tasks: ReadonlyMap<TaskId, Task>
+  readonly tasks: ReadonlyMap<TaskId, OpenTask>
   readonly compaction: Compaction | undefined
   /** A compaction was given up after its release: its end, if the agent still reports it, is not news. */
   readonly straggler: boolean

@@ -37,7 +37,7 @@ layer(CodexSessions.layer({}, script), { timeout: "60 seconds", excludeTestServi
       const { directory, start } = yield* CodexSessions
       const fs = yield* FileSystem.FileSystem
       const driven = yield* start()
-      yield* driven.send("helper touch of-a-helper")
+      const turnId = yield* driven.send("helper touch of-a-helper")
       const asked = yield* driven.next("ApprovalRequested")
       assert.notProperty(asked, "turnId")
       assert.include(asked.request.subject, "touch of-a-helper")
@@ -49,6 +49,10 @@ layer(CodexSessions.layer({}, script), { timeout: "60 seconds", excludeTestServi
       const tasks = driven.seen.flatMap((event) =>
         event._tag === "TaskStarted" || event._tag === "TaskEnded" ? [event.task] : []
       )
+      // So the turn waits for the user, too.
+      const started = driven.seen.find(({ _tag }) => _tag === "TaskStarted")
+      assert.strictEqual(started?.turnId, turnId)
+      assert.strictEqual(asked.request.taskId, tasks[0]?.taskId)
       const [call] = items(driven, "ToolCall")
       assert.deepInclude(call, { kind: "subagent" })
       // The path of the subagent in Codex's tree of agents.
