@@ -4,11 +4,13 @@
  * server started with it and the `OPENCODE_DISABLE_*` variables makes no connection but the one to the model.
  *
  * Where it hurts: give sessions a title, or OpenCode asks the model for one; a small `limit.context` starts compaction
- * as soon as the scripted usage reaches `context - output`.
+ * as soon as the scripted usage reaches `context - output`. Tokens cost nothing unless `cost` has their price in dollars per
+ * million.
  */
 export const openCodeConfig = (
   model: { readonly url: string },
-  limit: { readonly context: number; readonly output: number } = { context: 100_000, output: 4_096 }
+  limit: { readonly context: number; readonly output: number } = { context: 100_000, output: 4_096 },
+  cost: { readonly input: number; readonly output: number } = { input: 0, output: 0 }
 ) => ({
   autoupdate: false,
   share: "disabled",
@@ -21,7 +23,7 @@ export const openCodeConfig = (
       name: "Scripted",
       options: { baseURL: model.url, apiKey: "not-a-key" },
       models: {
-        "scripted-1": { name: "Scripted 1", limit, tool_call: true, attachment: true, modalities },
+        "scripted-1": { name: "Scripted 1", limit, cost, tool_call: true, attachment: true, modalities },
         "scripted-2": { name: "Scripted 2", limit, tool_call: true, reasoning: true }
       }
     }

@@ -59,6 +59,7 @@ import type { ApprovalDecision } from "../domain/UserRequest.ts"
 import type { SessionSetup } from "../provider/SessionSetup.ts"
 import type { ProviderService } from "../service/ProviderService.ts"
 import type { TranscriptArchive } from "../service/TranscriptArchive.ts"
+import * as RunFolders from "./internal/runFolders.ts"
 import type { SessionOpening } from "./SessionOpening.ts"
 
 /**
@@ -242,41 +243,44 @@ export class LifecycleHooks extends Context.Service<LifecycleHooks, {
   /** Calls `added` for each registered hook now, and both functions for later changes, until the Scope closes. */
   readonly follow: (follower: HookFollower) => Effect.Effect<void, never, Scope.Scope>
 }>()("effect-coding-agents/LifecycleHooks") {
-  static readonly layer: Layer.Layer<LifecycleHooks> = Layer.sync(LifecycleHooks, () => {
-    const hooks = new Map<string, HookRegistration>()
-    const followers = new Set<HookFollower>()
-    const tell = (what: (follower: HookFollower) => Effect.Effect<void>) =>
-      Effect.suspend(() => Effect.forEach(Array.from(followers), what, { discard: true }))
-    return LifecycleHooks.of({
-      register: (hook) =>
-        Effect.acquireRelease(
-          Effect.suspend(() => {
-            if (hooks.has(hook.name)) return new HookExists({ name: hook.name })
-            hooks.set(hook.name, hook)
-            return tell((follower) => follower.added(hook))
-          }),
-          () =>
+  static readonly layer: Layer.Layer<LifecycleHooks> = Layer.effect(
+    LifecycleHooks,
+    Effect.map(RunFolders.sweep, () => {
+      const hooks = new Map<string, HookRegistration>()
+      const followers = new Set<HookFollower>()
+      const tell = (what: (follower: HookFollower) => Effect.Effect<void>) =>
+        Effect.suspend(() => Effect.forEach(Array.from(followers), what, { discard: true }))
+      return LifecycleHooks.of({
+        register: (hook) =>
+          Effect.acquireRelease(
             Effect.suspend(() => {
-              hooks.delete(hook.name)
-              return tell((follower) => follower.removed(hook))
-            })
-        ),
-      list: Effect.sync(() => Array.from(hooks.values())),
-      follow: (follower) =>
-        Effect.acquireRelease(
-          Effect.suspend(() => {
-            followers.add(follower)
-            return Effect.forEach(
-              Array.from(hooks.values()),
-              // A hook can be removed before its turn comes.
-              (hook) => hooks.get(hook.name) === hook ? follower.added(hook) : Effect.void,
-              { discard: true }
-            )
-          }),
-          () => Effect.sync(() => followers.delete(follower))
-        )
+              if (hooks.has(hook.name)) return new HookExists({ name: hook.name })
+              hooks.set(hook.name, hook)
+              return tell((follower) => follower.added(hook))
+            }),
+            () =>
+              Effect.suspend(() => {
+                hooks.delete(hook.name)
+                return tell((follower) => follower.removed(hook))
+              })
+          ),
+        list: Effect.sync(() => Array.from(hooks.values())),
+        follow: (follower) =>
+          Effect.acquireRelease(
+            Effect.suspend(() => {
+              followers.add(follower)
+              return Effect.forEach(
+                Array.from(hooks.values()),
+                // A hook can be removed before its turn comes.
+                (hook) => hooks.get(hook.name) === hook ? follower.added(hook) : Effect.void,
+                { discard: true }
+              )
+            }),
+            () => Effect.sync(() => followers.delete(follower))
+          )
+      })
     })
-  })
+  )
 
   /**
    * Is asked for what a session is started with, before its directory is looked at; a session that is live is not asked

@@ -1,5 +1,6 @@
 /**
- * A `SqlClient` on Node's built-in `node:sqlite`: one connection, one file, write-ahead log.
+ * A `SqlClient` on Node's built-in `node:sqlite`: one connection, one file, write-ahead log. What erases and tidies up has a
+ * second connection, on a thread of its own, while it runs.
  *
  * Opening checks at once that the file is a database and can be written, and changes nothing if it is not: it reads the
  * header and the schema, takes the write lock, writes a value and rolls it back. Its errors are derived from SQLite's
@@ -26,6 +27,7 @@
 import { Context, Duration, Effect, Layer, type Scope, Semaphore } from "effect"
 import { Reactivity } from "effect/reactivity"
 import { SqlClient, type SqlError, Statement } from "effect/sql"
+import * as sqliteBackground from "./internal/sqliteBackground.ts"
 import { codeName, primaryCode, property } from "./internal/sqliteCodes.ts"
 import { awaitLock, failed, SqliteConnection } from "./internal/sqliteConnection.ts"
 import * as storeFile from "./internal/storeFile.ts"
@@ -127,7 +129,7 @@ const open = Effect.fnUntraced(function*({ busyTimeout, filename }: Options) {
       ),
     catch: refused
   })
-  return new SqliteConnection(db, { patience, isInPlace })
+  return { connection: new SqliteConnection(db, { patience, isInPlace }), location, patience }
 })
 
 /**
@@ -145,7 +147,7 @@ export const make = (
   Scope.Scope | Reactivity.Reactivity
 > =>
   Effect.gen(function*() {
-    const connection = yield* open(options)
+    const { connection, location, patience } = yield* open(options)
     const available = Effect.withFiber<SqliteConnection, SqlError.SqlError>((fiber) =>
       Effect.try({
         try: () => {
@@ -155,7 +157,7 @@ export const make = (
         catch: failed("set the durability")
       })
     )
-    return yield* SqlClient.make({
+    const client = yield* SqlClient.make({
       ...SqlClient.makeSqliteAcquirers({
         connection: available,
         semaphore: yield* Semaphore.make(1),
@@ -169,6 +171,11 @@ export const make = (
       releaseSavepoint: (name) => `RELEASE SAVEPOINT ${name}`,
       spanAttributes: [["db.system.name", "sqlite"]]
     })
+    // Two connections must lock the file in the same way.
+    if (location !== null && !/[?&]vfs=/.test(options.filename)) {
+      yield* sqliteBackground.attach(client, { location, patience })
+    }
+    return client
   })
 
 /**

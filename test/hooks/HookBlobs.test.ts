@@ -3,10 +3,22 @@ import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Layer, Redacted, Schema } from "effect"
 import { FetchHttpClient } from "effect/http"
 import { createHash, randomBytes } from "node:crypto"
-import { existsSync, readFileSync } from "node:fs"
-import { dirname } from "node:path"
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync
+} from "node:fs"
+import { basename, dirname, join } from "node:path"
+import { fileURLToPath } from "node:url"
 import { type Attachment, CommandHook, LifecycleHooks, ProviderService, WebhookHook } from "../../src/index.ts"
 import * as Agents from "../support/Agents.ts"
+import * as ChildScript from "../support/ChildScript.ts"
 import * as Loopback from "../support/Loopback.ts"
 
 const { layer, threadId } = Agents
@@ -41,6 +53,8 @@ const Told = Schema.fromJsonString(Schema.Struct({
   sha256: Schema.String
 }))
 
+const Left = Schema.fromJsonString(Schema.Struct({ pid: Schema.Int, path: Schema.String }))
+
 const send = Effect.gen(function*() {
   const agents = yield* ProviderService
   yield* Agents.start()
@@ -74,6 +88,41 @@ describe("blobs in hooks", () => {
         assert.isFalse(existsSync(dirname(path)))
       }).pipe(Effect.provide(Agents.platform)))
   }
+
+  it.live.skipIf(process.platform !== "linux")(
+    "P14 command: an image that a killed host has left is removed by the next one, and nothing else is",
+    () =>
+      Effect.gen(function*() {
+        const script = fileURLToPath(new URL("../support/ImageHookHost.ts", import.meta.url))
+        const host = yield* ChildScript.start([script])
+        const { path, pid } = yield* Schema.decodeEffect(Left)(host.line)
+        yield* Effect.addFinalizer(() => Effect.sync(() => process.kill(pid, "SIGKILL")))
+        const [folder, name] = [dirname(path), basename(dirname(path))]
+        const start = Effect.scoped(Layer.build(Layer.fresh(LifecycleHooks.layer)))
+        yield* start
+        assert.isTrue(existsSync(path))
+        yield* host.kill
+        // Of the same process, by its name: with something in it that no run has written, for others to enter, or a link.
+        const beside = (end: string) => join(dirname(folder), name.slice(0, -6) + end)
+        const [strange, open, link] = [beside("aaaaaa"), beside("bbbbbb"), beside("cccccc")]
+        yield* Effect.acquireRelease(
+          Effect.sync(() => {
+            mkdirSync(strange, { mode: 0o700 })
+            writeFileSync(join(strange, "0.png"), "an image")
+            writeFileSync(join(strange, "notes.txt"), "mine")
+            mkdirSync(open)
+            chmodSync(open, 0o755)
+            symlinkSync(strange, link)
+          }),
+          () => Effect.sync(() => [strange, open, link].forEach((left) => rmSync(left, { recursive: true })))
+        )
+        yield* start
+        assert.isFalse(existsSync(folder))
+        assert.deepStrictEqual(readdirSync(strange).toSorted(), ["0.png", "notes.txt"])
+        assert.isTrue(existsSync(open))
+        assert.isTrue(lstatSync(link).isSymbolicLink())
+      }).pipe(Effect.scoped)
+  )
 
   for (const blobs of ["named", "inline"] as const) {
     it.live(`P14 webhook: an image is ${blobs} in the body, by choice`, () =>

@@ -92,8 +92,8 @@ layer(OpenCodeSessions.layer({ config: { permission: { bash: { "rm *": "deny" } 
       assert.isTrue(yield* exists("wanted"))
     }))
 
-  // OpenCode's own doing, and not to be had otherwise (1.18.33).
-  it.effect("P6 opencode: of two that are denied the first takes the other along, whose reason is lost, and the turn ends", () =>
+  // That the turn ends is OpenCode's own doing, and not to be had otherwise (1.18.33).
+  it.effect("P6 opencode: of two that are denied one takes the other along, the turn ends, and the next one has both reasons", () =>
     Effect.gen(function*() {
       const commands = ["touch one", "touch two"]
       const { driven } = yield* calling("deny both", commands)
@@ -104,6 +104,11 @@ layer(OpenCodeSessions.layer({ config: { permission: { bash: { "rm *": "deny" } 
       assert.deepStrictEqual(settled(driven), ["user Deny", "user Deny"])
       assert.deepStrictEqual(commandsOf(driven), ["declined", "declined"])
       assert.deepStrictEqual(yield* Effect.forEach(["one", "two"], exists), [false, false])
+      const { on } = yield* OpenCodeSessions
+      yield* on("why not", ({ messages }) => ModelReply.text(messages.map(({ text }) => text).join("\n")))
+      yield* driven.run("why not")
+      const heard = items(driven, "AssistantMessage").at(-1)?.text ?? ""
+      assert.include(heard, "the second reason\nAlso denied:\n- touch one: the first reason")
     }))
 
   it.effect("P6 opencode: interrupted while a denial is held, nothing is left open, and the session goes on", () =>

@@ -84,3 +84,40 @@ layer(OpenCodeAgents.layer({ settings: { limits: { tokens: 100, warnCalls: 3 } }
       assert.strictEqual((yield* agents.runTurn({ threadId, prompt: "go on" })).text, "echo: go on")
     }))
 })
+
+const limits = { tokens: 2500, threadTokens: 4000, costUsd: 2.5, threadCostUsd: 4 }
+
+// A token that the model says costs a cent.
+layer(OpenCodeAgents.layer({ settings: { limits }, cost: { input: 0, output: 10_000 } }), {
+  timeout: "60 seconds",
+  excludeTestServices: true
+})("spending of turns and threads", (it) => {
+  for (
+    const [what, usage, ofTurn, ofThread] of [
+      ["tokens", { input: 1000, output: 0 }, limits.tokens, limits.threadTokens],
+      ["cost", { input: 0, output: 100 }, limits.costUsd, limits.threadCostUsd]
+    ] as const
+  ) {
+    it.effect(`P18 opencode: ${what} end a turn, and then each further one of the thread, and no other thread's`, () =>
+      Effect.gen(function*() {
+        const agents = yield* ProviderService
+        const model = yield* ScriptedModel
+        const { threadId } = yield* start({ runtimeMode: "full-access" })
+        yield* model.on(
+          `spend ${what}`,
+          () => ModelReply.call("bash", { command: "echo again", description: "x" }, { usage })
+        )
+        const spend = Effect.gen(function*() {
+          yield* Effect.exit(agents.runTurn({ threadId, prompt: `spend ${what}` }))
+          const last = (yield* stored(threadId)).findLast((event) => event._tag === "TurnFailed")
+          return last?._tag === "TurnFailed" ? last.failure : undefined
+        })
+        const reached = (limit: string, max: number) => ({ _tag: "LimitReached", limit, max })
+        assert.deepStrictEqual<unknown>(yield* spend, reached(what, ofTurn))
+        assert.deepStrictEqual<unknown>(yield* spend, reached(`thread-${what}`, ofThread))
+        assert.deepStrictEqual<unknown>(yield* spend, reached(`thread-${what}`, ofThread))
+        const other = yield* start()
+        assert.strictEqual((yield* agents.runTurn({ threadId: other.threadId, prompt: "go on" })).text, "echo: go on")
+      }))
+  }
+})

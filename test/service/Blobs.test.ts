@@ -261,4 +261,32 @@ describe("blobs", () => {
         settings: { retention: { keepTurns: 1 }, reaper: { idleAfter: "1 day" } }
       })))
     }).pipe(Effect.provide(Agents.platform)))
+
+  it.effect("P14 mock: an image that two threads have is erased by retention when the last of them loses it", () =>
+    Effect.gen(function*() {
+      const filename = yield* database
+      yield* Effect.gen(function*() {
+        const agents = yield* ProviderService
+        const content = randomBytes(300_000)
+        const until = (id: ThreadId) =>
+          Effect.repeat(Effect.tap(read(content, id), Effect.yieldNow), { until: (state) => state === "gone" })
+        yield* Agents.start()
+        yield* agents.runTurn({ threadId, prompt: "look", attachments: [image(content)] })
+        yield* agents.forkThread({ threadId, newThreadId: copy })
+        yield* agents.runTurn({ threadId, prompt: "two" })
+        yield* TestClock.adjust("1 hour")
+        yield* until(threadId)
+        assert.strictEqual(yield* read(content, copy), "whole")
+        yield* agents.runTurn({ threadId: copy, prompt: "two" })
+        yield* TestClock.adjust("1 hour")
+        yield* until(copy)
+        yield* Effect.repeat(
+          Effect.map(Effect.yieldNow, () => found(filename, content).length),
+          { until: (places) => places === 0 }
+        )
+      }).pipe(Effect.provide(layer({
+        filename,
+        settings: { retention: { keepTurns: 1 }, reaper: { idleAfter: "1 day" } }
+      })))
+    }).pipe(Effect.provide(Agents.platform)))
 })

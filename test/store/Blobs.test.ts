@@ -3,17 +3,23 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Option } from "effect"
 import { SqlClient } from "effect/sql"
 import { randomBytes } from "node:crypto"
+import { existsSync, readFileSync } from "node:fs"
 import { DatabaseSync } from "node:sqlite"
+import { fileURLToPath } from "node:url"
 import { ThreadId } from "../../src/domain/Ids.ts"
-import * as Blobs from "../../src/store/Blobs.ts"
 import { SessionStore } from "../../src/store/SessionStore.ts"
 import * as SqliteClient from "../../src/store/SqliteClient.ts"
+import * as ChildScript from "../support/ChildScript.ts"
 import {
+  allEvents,
   commit,
+  erased,
   first,
+  largeImage,
   numbered,
   onStore,
   openThread,
+  pasted,
   sqlite,
   temporaryFile,
   threadId,
@@ -23,13 +29,6 @@ import {
 } from "../support/StoreFixture.ts"
 
 const other = ThreadId.make("other")
-
-/** What is recorded of a turn with this image. */
-const pasted = (content: Buffer) =>
-  Blobs.ofInput({
-    prompt: "look",
-    attachments: [{ _tag: "Data", name: "shot.png", mime: "image/png", base64: content.toString("base64") }]
-  })
 
 const sha256 = (content: Buffer) => pasted(content).blobs[0]?.sha256 ?? ""
 
@@ -162,5 +161,31 @@ describe("SessionStore: bytes by their content", () => {
       const db = new DatabaseSync(filename, { readOnly: true })
       assert.deepInclude(db.prepare(counted).get(), nothing)
       db.close()
+    }))
+
+  it.effect("P3 store: a kill -9 in the middle of a commit that writes them leaves nothing of it", () =>
+    Effect.gen(function*() {
+      const filename = yield* temporaryFile
+      const script = fileURLToPath(new URL("../support/StoreHost.ts", import.meta.url))
+      const host = yield* ChildScript.start([script, filename, "image"])
+      yield* host.kill
+      // It was killed with a part of the image written.
+      const isIn = (suffix: string) =>
+        existsSync(filename + suffix) && readFileSync(filename + suffix).includes(largeImage.subarray(0, 1000))
+      assert.isTrue(isIn("-wal"))
+      yield* withStore(
+        filename,
+        Effect.gen(function*() {
+          const store = yield* SessionStore
+          assert.isFalse(yield* read(largeImage))
+          assert.isTrue(yield* read(Buffer.from(erased)))
+          assert.lengthOf((yield* allEvents()).filter(({ _tag }) => _tag === "TurnSteered"), 1)
+          const db = new DatabaseSync(filename, { readOnly: true })
+          assert.deepInclude(db.prepare(counted).get(), { parts: 1, refs: 1, loose: 0 })
+          db.close()
+          yield* store.deleteThread(threadId)
+          assert.deepStrictEqual(["", "-wal"].filter(isIn), [])
+        })
+      )
     }))
 })

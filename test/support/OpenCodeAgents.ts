@@ -58,8 +58,14 @@ export const service = (options: ServiceOptions) =>
 
 export type AgentOptions = Partial<OpenCode.Managed> | OpenCode.External
 
+export interface HostOptions extends ServiceOptions {
+  readonly agent?: AgentOptions | undefined
+  /** Of the scripted model, in dollars per million tokens. Default: it is free. */
+  readonly cost?: { readonly input: number; readonly output: number } | undefined
+}
+
 /** One host with an agent of its own, on the scripted model of whoever asks. */
-export const host = (options: ServiceOptions & { readonly agent?: AgentOptions | undefined }) =>
+export const host = (options: HostOptions) =>
   CodingAgents.layerService(options.settings).pipe(
     Layer.provide(Layer.orDie(Layer.mergeAll(Layer.empty, ...options.hooks ?? []))),
     Layer.provide(Layer.orDie(Layer.unwrap(Effect.map(ScriptedModel, (model) =>
@@ -70,7 +76,7 @@ export const host = (options: ServiceOptions & { readonly agent?: AgentOptions |
             isolated: true,
             stopDeadline: "3 seconds",
             ...options.agent,
-            config: { ...openCodeConfig(model), ...options.agent?.config }
+            config: { ...openCodeConfig(model, undefined, options.cost), ...options.agent?.config }
           }
       ))))),
     Layer.provideMerge([ProviderRegistry.layer, LifecycleHooks.layer]),
@@ -82,7 +88,7 @@ export const host = (options: ServiceOptions & { readonly agent?: AgentOptions |
   )
 
 /** A host with a model of its own and a store in a folder that is removed afterwards: what a file's tests share. */
-export const layer = (options: Omit<Parameters<typeof host>[0], "filename"> = {}) =>
+export const layer = (options: Omit<HostOptions, "filename"> = {}) =>
   Layer.unwrap(Effect.gen(function*() {
     const path = yield* Path.Path
     return host({ ...options, filename: path.join(yield* folder, "threads.db") })

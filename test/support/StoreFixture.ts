@@ -8,6 +8,7 @@ import { DatabaseSync } from "node:sqlite"
 import { Epoch, InstanceId, ProviderName, SessionId, ThreadId, TurnId } from "../../src/domain/Ids.ts"
 import type { EventBody, NumberedEvent, SessionEndReason, ThreadEvent } from "../../src/domain/ThreadEvent.ts"
 import type { BoundThread } from "../../src/domain/ThreadRecord.ts"
+import * as Blobs from "../../src/store/Blobs.ts"
 import * as LifecycleRecord from "../../src/store/LifecycleRecord.ts"
 import { type Commit, type Part, SessionStore } from "../../src/store/SessionStore.ts"
 
@@ -35,8 +36,23 @@ export const hash = (filename: string) => createHash("sha256").update(readFileSy
 export const threadId = ThreadId.make("thread-1")
 /** What a deleted thread has said, to be looked for in the bytes of the store's files. */
 export const erased = "the launch code is 8341"
+/** An image of many parts. */
+export const largeImage = Buffer.alloc(30 * 1024 * 1024, erased)
 export const instanceId = InstanceId.make("acme-1")
 export const first = Epoch.make(1)
+
+/** What is recorded of an input with this image. */
+export const pasted = (content: Uint8Array) =>
+  Blobs.ofInput({
+    prompt: "look",
+    attachments: [{
+      _tag: "Data",
+      name: "shot.png",
+      mime: "image/png",
+      base64: Buffer.from(content).toString("base64")
+    }]
+  })
+
 export const turn = (id: string) => TurnId.make(id)
 export const usage = { input: 1, output: 2, reasoning: 0, cacheRead: 0, cacheWrite: 0 }
 

@@ -5,6 +5,7 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Console, Effect } from "effect"
 import { spawn } from "node:child_process"
+import { statSync } from "node:fs"
 import { DatabaseSync } from "node:sqlite"
 import { AgentEnvironment, AgentProcess } from "../../src/adapter/index.ts"
 import { ItemId, RequestId, ThreadId } from "../../src/domain/Ids.ts"
@@ -17,9 +18,11 @@ import {
   erased,
   first,
   instanceId,
+  largeImage,
   message,
   numbered,
   openThread,
+  pasted,
   turn,
   withStore
 } from "./StoreFixture.ts"
@@ -130,10 +133,35 @@ const deletion = Effect.gen(function*() {
   yield* store.deleteThread(binding().threadId)
 })
 
+/** Writes a large image, and is killed by `kill -9` when a part of it is written. One that was written before stays. */
+const image = Effect.gen(function*() {
+  yield* openThread()
+  const steered = (content: Uint8Array, after: number) => {
+    const { blobs, input } = pasted(content)
+    return commit(numbered(after, [{ _tag: "TurnSteered", turnId: turn("one"), input }]), { blobs, flush: true })
+  }
+  yield* steered(Buffer.from(erased), 1)
+  const log = `${filename}-wal`
+  const before = statSync(log).size
+  yield* Effect.forkChild(Effect.gen(function*() {
+    for (;;) {
+      // What does not fit into SQLite's cache goes to the log before the commit.
+      const written = statSync(log).size - before
+      if (written > largeImage.length / 8) {
+        yield* Console.log(JSON.stringify({ written }))
+        process.kill(process.pid, "SIGKILL")
+      }
+      yield* Effect.yieldNow
+    }
+  }))
+  yield* steered(largeImage, 2)
+})
+
 const scenarios: Readonly<Record<string, Effect.Effect<unknown, unknown, SessionStore | AgentProcesses>>> = {
   agent: Effect.scoped(Effect.flatMap(agent, wait)),
   unnoted: Effect.scoped(unnoted).pipe(Effect.provide(NodeServices.layer)),
-  deletion
+  deletion,
+  image
 }
 
 const run = scenarios[scenario] ?? Effect.flatMap(turns, wait)

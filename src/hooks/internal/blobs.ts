@@ -1,14 +1,13 @@
 /**
  * The bytes that an event names, for hooks that are not code of the app: as private files, or in the event itself.
  */
-import { Data, Effect } from "effect"
-import { mkdtemp, rm, writeFile } from "node:fs/promises"
-import { tmpdir } from "node:os"
+import { Effect } from "effect"
+import { writeFile } from "node:fs/promises"
 import { extname, join } from "node:path"
 import type { EventOf, LifecycleEvent } from "../../domain/LifecycleEvent.ts"
 import type { RecordedAttachment } from "../../domain/TurnInput.ts"
-import { errorCode } from "../../process/ErrorCode.ts"
 import { ProviderService } from "../../service/ProviderService.ts"
+import * as RunFolders from "./runFolders.ts"
 
 interface Place {
   readonly attachment: RecordedAttachment
@@ -49,24 +48,17 @@ export const inline = Effect.fnUntraced(function*(event: LifecycleEvent) {
   return { ...event, input: { ...event.input, attachments } }
 })
 
-/** The files of a run could not be written. */
-export class BlobsNotWritten extends Data.TaggedError("BlobsNotWritten")<{ readonly code: string }> {}
-
-const io = <A>(run: () => Promise<A>) =>
-  Effect.tryPromise({ try: run, catch: (error) => new BlobsNotWritten({ code: errorCode(error) ?? "EIO" }) })
-
 /** The event with the `path` of a file in each blob. Only this user can read it, and it is gone with the Scope. */
 export const asFiles = Effect.fnUntraced(function*(event: LifecycleEvent) {
   if (!hasBlobs(event)) return event
-  const folder = yield* Effect.acquireRelease(
-    io(() => mkdtemp(join(tmpdir(), "eca-hook-"))),
-    (made) => Effect.promise(() => rm(made, { recursive: true, force: true }))
-  )
+  const folder = yield* RunFolders.make
   const attachments = yield* Effect.forEach(yield* read(event), ({ attachment, content }, n) => {
     if (attachment._tag !== "Blob" || content === undefined) return Effect.succeed(attachment)
-    const extension = extname(attachment.name)
-    const path = join(folder, `${n}${/^\.[A-Za-z0-9]{1,16}$/.test(extension) ? extension : ""}`)
-    return Effect.as(io(() => writeFile(path, content, { mode: 0o600, flag: "wx" })), { ...attachment, path })
+    const path = join(folder, RunFolders.fileName(n, extname(attachment.name)))
+    return Effect.as(RunFolders.io(() => writeFile(path, content, { mode: 0o600, flag: "wx" })), {
+      ...attachment,
+      path
+    })
   })
   return { ...event, input: { ...event.input, attachments } }
 })

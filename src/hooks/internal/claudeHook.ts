@@ -142,7 +142,7 @@ export const run = Effect.fnUntraced(
   function*(options: CommandOptions, event: LifecycleEvent, stdin: ClaudeInput = input(event)) {
     const lifecycle_event = yield* Effect.catchTag(
       Blobs.asFiles(event),
-      "BlobsNotWritten",
+      "RunFileNotWritten",
       ({ code }) => new CommandNotStarted({ command: options.command, code })
     )
     return yield* HookCommand.run(

@@ -55,9 +55,7 @@ export const make = Effect.fnUntraced(function*(
     )
     return latest
   })
-  const lock = "isolated" in options && typeof options.isolated === "object"
-    ? StartLock.take(options.isolated.folder)
-    : Effect.void
+  const lock = lockOf(options)
   // The plugin of an external server asks for as long as that server runs, whether or not a session is open here.
   const listener = "baseUrl" in options && options.gate !== undefined
     ? yield* RcRef.make({
@@ -76,6 +74,14 @@ export const make = Effect.fnUntraced(function*(
   })
   return { get }
 })
+
+/** The home of a server of ours, but for one that no other host can know. */
+const lockOf = (options: Options) => {
+  if ("baseUrl" in options || options.isolated === true) return Effect.void
+  return typeof options.isolated === "object"
+    ? StartLock.take(options.isolated.folder)
+    : StartLock.takeFor({ ...process.env, ...options.env })
+}
 
 /** Our own server is on this machine. If it does not answer five times in a row, of ten seconds each, it hangs. */
 const untilUnresponsive = Schedule.exponential("100 millis").pipe(Schedule.upTo({ times: 5 }))

@@ -10,6 +10,7 @@ import type { ProviderSession, StartInput, StartSessionError } from "../../provi
 import { capabilities, external } from "../protocol/Capabilities.ts"
 import { cursor, provider } from "../protocol/Cursor.ts"
 import type { ApiRefusal, OpenCodeConnection } from "../server/Connection.ts"
+import * as Denials from "../turn/Denials.ts"
 import * as Background from "./Background.ts"
 import * as Compaction from "./Compaction.ts"
 import * as Delivery from "./Delivery.ts"
@@ -104,7 +105,9 @@ const respond = Effect.fn("OpenCode.respondToApproval")(function*(
   if (open?.kind !== "approval" || open.decision !== undefined) return yield* new RequestGone({ requestId })
   // "Always" would hold for every session of the directory, so what the user allows for this one is kept here.
   const reply = decision._tag === "Deny"
-    ? live.calls.replyPermission(requestId, "reject", decision.reason)
+    ? Effect.suspend(() =>
+      live.calls.replyPermission(requestId, "reject", Denials.reasonOf(live.state, open.request, decision.reason))
+    )
     : live.calls.replyPermission(requestId, "once")
   yield* answered(live, requestId, decision, reply)
 })

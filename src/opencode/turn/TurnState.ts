@@ -52,6 +52,8 @@ export interface OpenRequest {
 
 export interface Held {
   readonly sessionId: string
+  /** What was denied. */
+  readonly subject: string
   readonly message: string | undefined
 }
 

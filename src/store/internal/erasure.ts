@@ -2,40 +2,48 @@
  * Takes what a deleted thread has said out of the database, so that it cannot be read in its files either.
  *
  * The thread is gone with one small transaction, which also records that there is something to erase. Its events and
- * turns follow in batches, between which the event loop goes on; what a crash leaves is erased at the next opening. On
+ * turns follow in batches, between which others write; what a crash leaves is erased at the next opening. On
  * SQLite the connection overwrites what it deletes (`secure_delete`), and the write-ahead log, which still has the old
- * pages, is truncated at the end.
+ * pages, is truncated at the end. All that waits for the disk does so on a thread of its own
+ * ({@link ./sqliteBackground.ts}), where the client has one.
  */
 import { Array as Arr, Effect } from "effect"
 import type { SqlClient, SqlError } from "effect/sql"
 import * as batches from "./batches.ts"
 import type { BigIntColumn } from "./rows.ts"
 import * as sqlBlobs from "./sqlBlobs.ts"
+import * as sqliteBackground from "./sqliteBackground.ts"
 
 type Written<A> = Effect.Effect<A, SqlError.SqlError>
 
-/** Copies the write-ahead log into the database, and empties it. False where another connection still reads it. */
-export const truncateLog = (sql: SqlClient.SqlClient): Written<boolean> => batches.checkpoint(sql, "TRUNCATE")
+/**
+ * Copies the write-ahead log into the database, and empties it, for which it needs both to itself. False where another
+ * process still reads it.
+ */
+export const truncateLog = (sql: SqlClient.SqlClient, apart: SqlClient.SqlClient): Written<boolean> =>
+  batches.checkpoint(apart, "PASSIVE").pipe(
+    Effect.andThen(sqliteBackground.alone(sql, apart, batches.checkpoint(apart, "TRUNCATE")))
+  )
 
 /** How many free pages go back to the disk at once. */
 const batchPages = 64
 
 /** Gives the free pages of the file back to the disk, some at a time, and empties the log. */
-export const shrink = (sql: SqlClient.SqlClient): Written<boolean> =>
+export const shrink = (sql: SqlClient.SqlClient, apart: SqlClient.SqlClient): Written<boolean> =>
   sql.onDialectOrElse({
     sqlite: () =>
       Effect.gen(function*() {
         let left = Number.POSITIVE_INFINITY
         for (let batch = 1;; batch++) {
-          const [row] = yield* sql<
+          const [row] = yield* apart<
             { readonly free: BigIntColumn }
           >`SELECT freelist_count AS free FROM pragma_freelist_count`
           const free = Number(row?.free ?? 0)
           // A file of an earlier layout does not shrink before it is maintained.
-          if (free === 0 || free >= left) return yield* truncateLog(sql)
+          if (free === 0 || free >= left) return yield* truncateLog(sql, apart)
           left = free
-          yield* sql`PRAGMA incremental_vacuum(${sql.literal(String(batchPages))})`
-          yield* batches.goOn(sql, batch)
+          yield* apart`PRAGMA incremental_vacuum(${sql.literal(String(batchPages))})`
+          yield* batches.goOn(apart, batch)
         }
       }),
     orElse: () => Effect.succeed(true)
@@ -71,10 +79,17 @@ const eraseThread = (sql: SqlClient.SqlClient, threadId: string): Written<void> 
 export const run = (sql: SqlClient.SqlClient): Written<boolean> =>
   Effect.gen(function*() {
     const left = yield* sql<{ readonly thread_id: string }>`SELECT thread_id FROM eca_erasures`
-    if (left.length === 0) return true
-    for (const row of left) yield* eraseThread(sql, row.thread_id)
-    yield* sqlBlobs.sweep(sql)
-    if (!(yield* shrink(sql))) return false
-    for (const row of left) yield* sql`DELETE FROM eca_erasures WHERE thread_id = ${row.thread_id}`
-    return true
+    return left.length === 0 || (yield* sqliteBackground.use(sql, (apart) => eraseAll(sql, apart, left)))
   })
+
+const eraseAll = Effect.fnUntraced(function*(
+  sql: SqlClient.SqlClient,
+  apart: SqlClient.SqlClient,
+  left: ReadonlyArray<{ readonly thread_id: string }>
+) {
+  for (const row of left) yield* eraseThread(apart, row.thread_id)
+  yield* sqlBlobs.sweep(apart)
+  if (!(yield* shrink(sql, apart))) return false
+  for (const row of left) yield* apart`DELETE FROM eca_erasures WHERE thread_id = ${row.thread_id}`
+  return true
+})

@@ -11,6 +11,7 @@ import { StoreFailed } from "../StoreError.ts"
 import * as erasure from "./erasure.ts"
 import type { BigIntColumn } from "./rows.ts"
 import { outsideTransaction } from "./run.ts"
+import * as sqliteBackground from "./sqliteBackground.ts"
 
 const operation = "maintain the store"
 const failed = StoreFailed.of(operation)
@@ -43,7 +44,12 @@ const enoughSpace = Effect.fnUntraced(function*(file: string, bytes: number) {
 const vacuum = Effect.fnUntraced(function*(sql: SqlClient.SqlClient) {
   const before = yield* Effect.mapError(sizes(sql), failed)
   yield* enoughSpace(before.file, before.total - before.free)
-  const after = sql`VACUUM`.pipe(Effect.andThen(erasure.truncateLog(sql)), Effect.andThen(sizes(sql)))
+  const rewrite = sqliteBackground.use(
+    sql,
+    (apart) =>
+      Effect.andThen(sqliteBackground.alone(sql, apart, Effect.asVoid(apart`VACUUM`)), erasure.truncateLog(sql, apart))
+  )
+  const after = Effect.andThen(rewrite, sizes(sql))
   return { bytesBefore: before.total, bytesAfter: (yield* Effect.mapError(after, failed)).total }
 })
 

@@ -1,19 +1,17 @@
 /**
  * Removes the beginning of a thread's log: by one small transaction, which records what is removed, and then in batches
- * as a deleted thread is erased. Readers find the log beginning later. What a crash leaves is removed at the next opening.
+ * ({@link ./pruning.ts}). Readers find the log beginning later. What a crash leaves is removed at the next opening.
  *
  * What is kept of a removed turn is its row in the ledger, without what was said, so that its id stays taken.
  */
 import { Array as Arr, Effect, Option } from "effect"
-import type { SqlClient, SqlError, Statement } from "effect/sql"
+import type { SqlClient, SqlError } from "effect/sql"
 import type { ThreadId } from "../../domain/Ids.ts"
 import type { LogLimits, Pruning, Settled } from "../LogRetention.ts"
 import type { StoreFailed } from "../StoreError.ts"
-import * as batches from "./batches.ts"
-import * as erasure from "./erasure.ts"
+import * as pruning from "./pruning.ts"
 import { beginsTurn, type BigIntColumn, opensSubject, toNumber, toThreadId } from "./rows.ts"
 import { read, write } from "./run.ts"
-import * as sqlBlobs from "./sqlBlobs.ts"
 
 type Found<A> = Effect.Effect<A, SqlError.SqlError>
 
@@ -119,104 +117,50 @@ export const make = (sql: SqlClient.SqlClient) => {
       return there.length === 0 ? Option.none() : Option.some(first - 1)
     })
 
-  /** What was said in these turns goes, and there is nothing to compare any more; their ids stay. */
-  const narrowTurns = (threadId: string, which: Statement.Fragment): Found<unknown> => {
-    const where = sql`thread_id = ${threadId} AND ${which}`
-    return Effect.andThen(
-      sql`DELETE FROM eca_inputs WHERE thread_id = ${threadId}
-        AND turn_id IN (SELECT turn_id FROM eca_turns WHERE ${where})`,
-      sql`UPDATE eca_turns SET ref = NULL, reconcile = 0 WHERE ${where}`
-    )
-  }
-
-  /** Of events up to this one: the rows of their turns become narrow, and what hooks were told of them is forgotten. */
-  const narrow = (threadId: string, through: number) =>
-    Effect.andThen(
-      narrowTurns(
-        threadId,
-        sql`turn_id IN (
-        SELECT turn_id FROM eca_events WHERE thread_id = ${threadId} AND seq <= ${through} AND ${begins})`
-      ),
-      sql`DELETE FROM eca_hook_events WHERE thread_id = ${threadId} AND seq <= ${through}
-        AND NOT EXISTS (SELECT 1 FROM eca_hook_deliveries d WHERE d.event_id = eca_hook_events.event_id)`
-    )
-
-  const removeEvents = (threadId: string, through: number): Found<void> =>
-    batches.run(
-      sql,
-      sql<batches.Sized>`SELECT seq AS id, octet_length(body) AS bytes FROM eca_events
-        WHERE thread_id = ${threadId} AND seq <= ${through} ORDER BY seq LIMIT ${batches.rows}`,
-      (seqs) => {
-        const last = toNumber(Arr.lastNonEmpty(seqs))
-        return sql.withTransaction(
-          Effect.all([
-            narrow(threadId, last),
-            sql`DELETE FROM eca_events WHERE thread_id = ${threadId} AND seq <= ${last}`,
-            sqlBlobs.release(sql, threadId, last)
-          ], { discard: true })
-        )
-      }
-    )
-
-  /** Removes whatever was recorded as pruned and is still there. */
-  const run: Found<void> = Effect.gen(function*() {
-    const left = yield* sql<{ readonly thread_id: string; readonly through: BigIntColumn }>`SELECT thread_id, through
-      FROM eca_pruned WHERE removed = 0`
-    if (left.length === 0) return
-    for (const row of left) {
-      const through = toNumber(row.through)
-      yield* removeEvents(row.thread_id, through)
-      yield* sqlBlobs.sweep(sql)
-      yield* sql`UPDATE eca_pruned SET removed = 1 WHERE thread_id = ${row.thread_id} AND through = ${through}`
-    }
-    yield* erasure.shrink(sql)
-  })
-
   return {
-    run,
+    prunable: (threadId: ThreadId, limits: LogLimits): Effect.Effect<Option.Option<number>, StoreFailed> =>
+      read("find what may be pruned", prunable(threadId, limits)),
 
-    operations: {
-      prunable: (threadId: ThreadId, limits: LogLimits): Effect.Effect<Option.Option<number>, StoreFailed> =>
-        read("find what may be pruned", prunable(threadId, limits)),
-
-      prune: ({ items, settledBefore, threadId, through }: Pruning & Settled): Effect.Effect<boolean, StoreFailed> =>
-        write(
-          sql,
-          "prune a thread",
-          "flushed",
-          sql.withTransaction(Effect.gen(function*() {
-            if (through >= (yield* firstNeeded(threadId, settledBefore))) return false
-            // What was refused has no events; it is as old as what was recorded at its time.
-            yield* narrowTurns(
-              threadId,
-              sql`status = 'refused'
+    prune: ({ items, settledBefore, threadId, through }: Pruning & Settled): Effect.Effect<boolean, StoreFailed> =>
+      write(
+        sql,
+        "prune a thread",
+        "flushed",
+        sql.withTransaction(Effect.gen(function*() {
+          if (through >= (yield* firstNeeded(threadId, settledBefore))) return false
+          // What was refused has no events; it is as old as what was recorded at its time.
+          yield* pruning.narrowTurns(
+            sql,
+            threadId,
+            sql`status = 'refused'
               AND intent_at <= (SELECT MAX(at) FROM eca_events WHERE thread_id = ${threadId} AND seq = ${through})`
-            )
-            const row = { thread_id: threadId, through, items, removed: 0 }
-            yield* sql`INSERT INTO eca_pruned ${sql.insert(row)} ON CONFLICT (thread_id)
-              DO UPDATE SET through = excluded.through, items = excluded.items, removed = 0`
-            return true
-          }))
-        ).pipe(
-          Effect.tap((recorded) => recorded ? write(sql, "remove pruned events", "relaxed", run) : Effect.void),
-          Effect.uninterruptible
-        ),
-
-      pruned: (threadId: ThreadId): Effect.Effect<Option.Option<Pruning>, StoreFailed> =>
-        read(
-          "read what was pruned",
-          Effect.map(
-            sql<{ readonly thread_id: string; readonly through: BigIntColumn; readonly items: BigIntColumn }>`SELECT
-              thread_id, through, items FROM eca_pruned WHERE thread_id = ${threadId}`,
-            (rows) =>
-              Arr.head(rows.flatMap((row) => {
-                const id = toThreadId(row.thread_id)
-                return id === undefined
-                  ? []
-                  : [{ threadId: id, through: toNumber(row.through), items: toNumber(row.items) }]
-              }))
           )
+          const row = { thread_id: threadId, through, items, removed: 0 }
+          yield* sql`INSERT INTO eca_pruned ${sql.insert(row)} ON CONFLICT (thread_id)
+              DO UPDATE SET through = excluded.through, items = excluded.items, removed = 0`
+          return true
+        }))
+      ).pipe(
+        Effect.tap((recorded) =>
+          recorded ? write(sql, "remove pruned events", "relaxed", pruning.run(sql)) : Effect.void
+        ),
+        Effect.uninterruptible
+      ),
+
+    pruned: (threadId: ThreadId): Effect.Effect<Option.Option<Pruning>, StoreFailed> =>
+      read(
+        "read what was pruned",
+        Effect.map(
+          sql<{ readonly thread_id: string; readonly through: BigIntColumn; readonly items: BigIntColumn }>`SELECT
+              thread_id, through, items FROM eca_pruned WHERE thread_id = ${threadId}`,
+          (rows) =>
+            Arr.head(rows.flatMap((row) => {
+              const id = toThreadId(row.thread_id)
+              return id === undefined
+                ? []
+                : [{ threadId: id, through: toNumber(row.through), items: toNumber(row.items) }]
+            }))
         )
-    }
+      )
   }
 }

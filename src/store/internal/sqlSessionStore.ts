@@ -13,6 +13,7 @@ import * as erasure from "./erasure.ts"
 import * as migrations from "./migrations.ts"
 import * as owner from "./owner.ts"
 import * as Positions from "./positions.ts"
+import * as pruning from "./pruning.ts"
 import * as AgentProcessesSql from "./sqlAgentProcesses.ts"
 import * as StoreOutbox from "./sqlHookOutbox.ts"
 import * as sqlReads from "./sqlReads.ts"
@@ -40,15 +41,14 @@ export const make: Effect.Effect<
   const outbox = yield* StoreOutbox.load(sql).pipe(opening("read the hooks"))
   const positions = yield* Positions.open(sql).pipe(opening("read the last position"))
   yield* erasure.run(sql).pipe(opening("erase deleted threads"))
-  const retention = sqlRetention.make(sql)
-  yield* retention.run.pipe(opening("remove pruned events"))
+  yield* pruning.run(sql).pipe(opening("remove pruned events"))
   yield* crashSettlement.settleAll(sql, positions, outbox).pipe(opening("settle after a crash"))
   outbox.openedAt = outbox.ordinal
   return {
     store: {
       ...sqlReads.make(sql),
       ...sqlTurnReads.make(sql),
-      ...retention.operations,
+      ...sqlRetention.make(sql),
       ...sqlWrites.make(sql, positions, outbox)
     },
     processes: AgentProcessesSql.make(sql),
