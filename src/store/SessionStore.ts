@@ -91,7 +91,7 @@ export class SessionStore extends Context.Service<SessionStore, {
   readonly deleteThread: (threadId: ThreadId) => Effect.Effect<Position, StoreFailed>
   /**
    * Erases what deletions have left, and gives the file's free space back to the disk. On SQLite the file is written anew
-   * (`VACUUM`), which holds up the whole process while it runs, and needs twice the size of what is stored on the disk:
+   * (`VACUUM`), for which all else that is asked of the store waits, and which needs twice the size of what is stored on the disk:
    * fails with `StoreFailed`, reason `SpaceMissing`, and does not begin, if it is not there.
    */
   readonly maintain: Effect.Effect<Maintained, StoreFailed>

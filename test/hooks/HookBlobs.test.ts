@@ -89,7 +89,7 @@ describe("blobs in hooks", () => {
       }).pipe(Effect.provide(Agents.platform)))
   }
 
-  it.live.skipIf(process.platform !== "linux")(
+  it.live(
     "P14 command: an image that a killed host has left is removed by the next one, and nothing else is",
     () =>
       Effect.gen(function*() {

@@ -60,6 +60,22 @@ const conversation = Effect.gen(function*() {
   }
 })
 
+/** How often the event loop comes round while this runs. */
+const roundsDuring = Effect.fnUntraced(function*<A, E, R>(effect: Effect.Effect<A, E, R>) {
+  let rounds = 0
+  const loop: Effect.Effect<never> = Effect.callback<void>((resume) => {
+    const immediate = setImmediate(() => {
+      rounds++
+      resume(Effect.void)
+    })
+    return Effect.sync(() => clearImmediate(immediate))
+  }).pipe(Effect.andThen(Effect.suspend(() => loop)))
+  const counting = yield* Effect.forkChild(loop, { startImmediately: true })
+  yield* effect
+  yield* Fiber.interrupt(counting)
+  return rounds
+})
+
 describe("SessionStore: what a deleted thread has said", () => {
   it.effect(
     "P14 store: is in no file of the store, whatever shared a page with it; other threads keep what is theirs",
@@ -150,21 +166,38 @@ describe("SessionStore: what a deleted thread has said", () => {
           const store = yield* SessionStore
           yield* openThread()
           for (let n = 1; n <= 40; n++) yield* commit(numbered(n, [message("x".repeat(300_000))]))
-          let rounds = 0
-          const loop: Effect.Effect<never> = Effect.callback<void>((resume) => {
-            const immediate = setImmediate(() => {
-              rounds++
-              resume(Effect.void)
-            })
-            return Effect.sync(() => clearImmediate(immediate))
-          }).pipe(Effect.andThen(Effect.suspend(() => loop)))
-          const counting = yield* Effect.forkChild(loop, { startImmediately: true })
-          yield* store.deleteThread(threadId)
-          yield* Fiber.interrupt(counting)
           // Of 256 KiB each, so one event of this size at a time.
-          assert.isAtLeast(rounds, 40)
+          assert.isAtLeast(yield* roundsDuring(store.deleteThread(threadId)), 40)
         })
       )))
+
+  it.effect("P9 store: the file is written anew while the event loop goes on, and what is asked of the store meanwhile waits", () =>
+    Effect.flatMap(temporaryFile, (filename) =>
+      withStore(
+        filename,
+        Effect.gen(function*() {
+          const store = yield* SessionStore
+          yield* openThread()
+          for (let n = 1; n <= 60; n++) yield* commit(numbered(n, [message("x".repeat(300_000))]))
+          const maintaining = Effect.all([
+            store.maintain,
+            commit(numbered(61, [message("meanwhile")]), { flush: true })
+          ], {
+            concurrency: "unbounded"
+          })
+          assert.isAtLeast(yield* roundsDuring(maintaining), 40)
+          assert.lengthOf(yield* allEvents(), 62)
+        })
+      )))
+
+  it.effect("P14 store: is erased also where Node may start no threads", () =>
+    Effect.gen(function*() {
+      const filename = yield* temporaryFile
+      const script = fileURLToPath(new URL("../support/StoreHost.ts", import.meta.url))
+      const permissions = ["--permission", "--allow-fs-read=*", "--allow-fs-write=*"]
+      const host = yield* ChildScript.start([...permissions, script, filename, "erasure"])
+      assert.deepStrictEqual(JSON.parse(host.line), [])
+    }))
 
   it.effect("P14 store: waits in the log while another process reads it; maintain erases it, and the file shrinks", () =>
     Effect.flatMap(temporaryFile, (filename) =>

@@ -5,7 +5,7 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Console, Effect } from "effect"
 import { spawn } from "node:child_process"
-import { statSync } from "node:fs"
+import { readFileSync, statSync } from "node:fs"
 import { DatabaseSync } from "node:sqlite"
 import { AgentEnvironment, AgentProcess } from "../../src/adapter/index.ts"
 import { ItemId, RequestId, ThreadId } from "../../src/domain/Ids.ts"
@@ -133,6 +133,15 @@ const deletion = Effect.gen(function*() {
   yield* store.deleteThread(binding().threadId)
 })
 
+/** Deletes a thread, and says in which files what it has said can still be read. */
+const erasure = Effect.gen(function*() {
+  const store = yield* SessionStore
+  yield* openThread()
+  yield* commit(numbered(1, [message(erased)]))
+  yield* store.deleteThread(binding().threadId)
+  return ["", "-wal"].filter((suffix) => readFileSync(filename + suffix).includes(erased))
+})
+
 /** Writes a large image, and is killed by `kill -9` when a part of it is written. One that was written before stays. */
 const image = Effect.gen(function*() {
   yield* openThread()
@@ -161,6 +170,7 @@ const scenarios: Readonly<Record<string, Effect.Effect<unknown, unknown, Session
   agent: Effect.scoped(Effect.flatMap(agent, wait)),
   unnoted: Effect.scoped(unnoted).pipe(Effect.provide(NodeServices.layer)),
   deletion,
+  erasure: Effect.flatMap(erasure, wait),
   image
 }
 

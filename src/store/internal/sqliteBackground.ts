@@ -145,7 +145,8 @@ const backgrounds = new WeakMap<
 
 const connect = Effect.fnUntraced(function*(location: string, patience: number) {
   const connection = yield* Effect.acquireRelease(
-    Effect.sync(() => new BackgroundConnection(location, patience)),
+    // Node may be told to start no threads (`--permission`).
+    Effect.try({ try: () => new BackgroundConnection(location, patience), catch: failed("open a thread") }),
     ({ close }) => close
   )
   const client = yield* SqlClient.make({
