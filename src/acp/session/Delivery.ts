@@ -134,12 +134,15 @@ const takeModel = Effect.fnUntraced(function*(
   if (model !== undefined && model.id !== own?.id && profile.capabilities.modelSwitch !== "per-turn") {
     return yield* new TurnRefused({ turnId, name: "ModelSwitch", reason: model })
   }
-  const wanted = model === undefined || model.id !== own?.id
-    ? model ?? own
-    : { ...own, ...model, options: { ...own.options, ...model.options } }
+  const wanted = model ?? own
   if (wanted === undefined) return
   yield* LiveSession.apply(live, { _tag: "Choosing", model: wanted.id })
-  yield* LiveSession.apply(live, { _tag: "Chosen", offered: yield* Selection.useModel(live, offered, wanted) })
+  yield* Selection.useModel(
+    live,
+    offered,
+    { wanted, own },
+    (offered) => LiveSession.apply(live, { _tag: "Chosen", offered })
+  )
 })
 
 const blocksOf = Effect.fnUntraced(function*(

@@ -42,22 +42,32 @@ export const current = (
   }
 }
 
-/** What differs is set, the model first, since what else there is to set depends on it. */
+/**
+ * What differs is set, the model first, since what else there is to set depends on it. What is not wanted otherwise is as
+ * the session has it, as far as the model has that. `chosen` is told of each step, since a later one may fail.
+ */
 export const useModel = Effect.fnUntraced(function*(
   place: Place,
   offered: Offered.Offered,
-  wanted: ModelSelection
+  { own, wanted }: { readonly wanted: ModelSelection; readonly own: ModelSelection | undefined },
+  chosen: (offered: Offered.Offered) => Effect.Effect<void>
 ): Effect.fn.Return<Offered.Offered, AgentError | ModelUnavailable> {
-  yield* check(place.connection, offered, wanted)
-  let now = wanted.id === offered.models.current ? offered : yield* setModel(place, offered, wanted.id)
+  let now = offered
+  const set = Effect.fnUntraced(function*(next: Effect.Effect<Offered.Offered, AgentError>) {
+    now = yield* next
+    yield* chosen(now)
+  })
+  yield* check(place.connection, now, wanted)
+  if (wanted.id !== now.models.current) yield* set(setModel(place, now, wanted.id))
   yield* check(place.connection, now, wanted)
   const { effort } = now
-  if (effort !== undefined && wanted.variant !== undefined && wanted.variant !== effort.default) {
-    now = yield* setOption(place, now, effort.id, wanted.variant)
+  const variant = wanted.variant ?? (wanted.id === own?.id ? own.variant : undefined)
+  if (effort !== undefined && variant !== undefined && variant !== effort.default) {
+    yield* set(setOption(place, now, effort.id, variant))
   }
-  for (const [id, value] of Object.entries(wanted.options ?? {})) {
+  for (const [id, value] of Object.entries({ ...own?.options, ...wanted.options })) {
     if (now.options.some((option) => option.id === id && option.default !== value)) {
-      now = yield* setOption(place, now, id, value)
+      yield* set(setOption(place, now, id, value))
     }
   }
   return now

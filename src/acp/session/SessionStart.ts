@@ -82,7 +82,12 @@ export const start = Effect.fnUntraced(function*(
   const moded = yield* setMode({ connection, sessionId }, Offered.of(opened), mode, input)
   const offered = model === undefined
     ? moded
-    : yield* Selection.useModel({ connection, sessionId }, untold(moded), model)
+    : yield* Selection.useModel(
+      { connection, sessionId },
+      untold(moded),
+      { wanted: model, own: undefined },
+      () => Effect.void
+    )
   return {
     sessionId,
     directory,
