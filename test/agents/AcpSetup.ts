@@ -26,6 +26,8 @@ export interface Subject {
   readonly echo?: ModelReply.Reply
   /** Whether a session's MCP servers are there by its first turn. */
   readonly servers: boolean
+  /** Words that its model is told in a turn that is to plan; absent where it has no such mode. */
+  readonly planned?: RegExp | undefined
   /** Variables of the user's that would have it ask for less, if the profile let them. */
   readonly loosening: Readonly<Record<string, string>>
   /** What it is started with so that it takes its model for one that sees; absent where it takes no images. */
@@ -134,6 +136,27 @@ export const prove = (subject: Subject) => {
             const asked = (yield* model.requests).findLast(({ lastUserText }) => lastUserText.includes(words))
             assert.isTrue(asked !== undefined && texts(asked).includes(further), words)
           }
+        }).pipe(Effect.scoped)
+    )
+
+    it.effect.skipIf(subject.planned === undefined)(
+      `P15 ${name}: the model of a turn that is to plan is told so, and that of the next one acts`,
+      () =>
+        Effect.gen(function*() {
+          const { adapter, directory, model, start } = yield* open()
+          const { offers } = adapter
+          assert.deepStrictEqual((yield* offers?.({}) ?? Effect.undefined)?.modes, ["act", "plan"])
+          const driven = yield* start({})
+          const told = Effect.fnUntraced(function*(words: string, mode: "act" | "plan") {
+            yield* driven.run(words, { mode })
+            const asked = (yield* model.requests).findLast(({ lastUserText }) => lastUserText.includes(words))
+            return texts(asked ?? assert.fail(words)).match(new RegExp(subject.planned ?? "", "gi"))?.length ?? 0
+          })
+          const before = yield* told("say one", "act")
+          assert.isAbove(yield* told("say two", "plan"), before)
+          yield* driven.run("make the file")
+          const fs = yield* FileSystem.FileSystem
+          assert.isTrue(yield* fs.exists(`${directory}/made`))
         }).pipe(Effect.scoped)
     )
 

@@ -11,7 +11,9 @@ import { arch, platform } from "node:process"
 import * as Acp from "../Acp.ts"
 import * as Profile from "../Profile.ts"
 
-const mode = "https://agentclientprotocol.com/protocol/session-modes#agent"
+const modes = "https://agentclientprotocol.com/protocol/session-modes"
+
+const mode = `${modes}#agent`
 
 /**
  * @category constants
@@ -44,6 +46,7 @@ export const profile: Profile.Profile = {
     "auto-accept-edits": { mode, answer: "edits" },
     "full-access": { mode, answer: "allow" }
   },
+  plan: `${modes}#plan`,
   // It takes them, and its model has none of their tools in its first turn.
   setup: { mcpServers: "never" },
   capabilities: { attachments: true },

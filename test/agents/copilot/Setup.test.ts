@@ -9,6 +9,7 @@ AcpSetup.prove({
   optionsOf,
   run: (command) =>
     ModelReply.call("bash", { command, description: "as asked", mode: "sync", shellId: "s1", initial_wait: 30 }),
+  planned: /\bplan\b/,
   loosening: { COPILOT_ALLOW_ALL: "true" },
   servers: false,
   seeing: (options) => options

@@ -10,6 +10,7 @@ AcpSetup.prove({
   run: (command) => ModelReply.call("run_shell_command", { command, description: "as asked", is_background: false }),
   model: "scripted-1",
   echo: ModelReply.call("tool_call", { name: "mcp__tester__echo", arguments: { text: "walnut" } }),
+  planned: /plan mode/,
   loosening: {},
   servers: true,
   seeing: (options) => ({
