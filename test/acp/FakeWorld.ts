@@ -12,7 +12,11 @@ import { agentProcesses, type Conformance } from "../../src/testing/index.ts"
 
 const script = fileURLToPath(new URL("fakeAgent.ts", import.meta.url))
 
-export const make = (quirks: ReadonlyArray<string> = [], base: Profile.Profile = Qwen.profile) => {
+export const make = (
+  quirks: ReadonlyArray<string> = [],
+  base: Profile.Profile = Qwen.profile,
+  more: Pick<Acp.Options, "cancelDeadline"> = {}
+) => {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), "fake-acp-")))
   const sessions = join(folder, "sessions")
   const variable = "FAKE_ACP_FOLDER"
@@ -50,6 +54,7 @@ export const make = (quirks: ReadonlyArray<string> = [], base: Profile.Profile =
     })
   }
   const options: Acp.Configured = {
+    ...more,
     profile,
     binary: process.execPath,
     // Each rule starts it afresh, so its modules are compiled once.

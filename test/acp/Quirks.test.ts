@@ -4,7 +4,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { tmpdir } from "node:os"
 import { Acp, Cursor, type Profile } from "../../src/acp/index.ts"
-import { ThreadId } from "../../src/domain/Ids.ts"
+import { ThreadId, TurnId } from "../../src/domain/Ids.ts"
 import { AgentProcesses } from "../../src/process/AgentProcesses.ts"
 import { Conformance } from "../../src/testing/index.ts"
 import { drive, items } from "../support/Driven.ts"
@@ -99,6 +99,26 @@ describe("quirks of ACP agents", () => {
 
   it.live("P4 fake-acp: a turn that is cancelled is interrupted once, whatever comes late", () =>
     keeps("late", ["interrupt/silent", "interrupt/streaming", "interrupt/twice", "interrupt/approval"]))
+
+  it.live("P4 fake-acp: a turn that is cancelled and not ended is given up with its session, and the next one not sent", () =>
+    Effect.gen(function*() {
+      const { adapter, dispose } = FakeWorld.make(["deaf"], undefined, { cancelDeadline: "300 millis" })
+      yield* Effect.addFinalizer(() => Effect.sync(dispose))
+      const { startSession } = yield* adapter
+      const driven = yield* startSession({
+        threadId: ThreadId.make("thread"),
+        directory: tmpdir(),
+        runtimeMode: "full-access",
+        projectConfig: "trust",
+        from: { _tag: "New" }
+      }).pipe(Effect.flatMap(drive))
+      const { session } = driven
+      yield* session.interruptTurn(yield* driven.send("hang"))
+      const next = { turnId: TurnId.make("next"), ref: undefined, input: { prompt: "say next" } }
+      assert.deepInclude(yield* Effect.flip(session.sendTurn(next)), { _tag: "AgentUnreachable", code: "ETIMEDOUT" })
+      yield* driven.ended
+      assert.deepStrictEqual(driven.seen.map(({ _tag }) => _tag), ["TurnInterrupted"])
+    }).pipe(Effect.scoped, Effect.provide([NodeServices.layer, AgentProcesses.layerNoop])))
 
   it.live("P2 fake-acp: a session that is on no page of the list is missing, without a code that says so", () =>
     keeps("secretive", [

@@ -11,6 +11,7 @@ import type { TurnId } from "../../domain/Ids.ts"
 import { type Attachment, wordsOf } from "../../domain/TurnInput.ts"
 import {
   type AgentError,
+  AgentUnreachable,
   AttachmentRefused,
   DeliveryUncertain,
   type SessionMissing,
@@ -32,11 +33,13 @@ export const send = Effect.fnUntraced(function*(
   turn: ProviderTurn
 ): Effect.fn.Return<void, SendTurnError, FileSystem.FileSystem | Path.Path> {
   const { turnId } = turn
+  yield* ready(live)
   const prompt = yield* blocksOf(live, turn)
   yield* takeMode(live, turn)
   yield* takeModel(live, turn)
   const refused = Deferred.makeUnsafe<never, SendTurnError>()
   live.sign = Deferred.makeUnsafe()
+  live.over = Deferred.makeUnsafe()
   yield* LiveSession.apply(live, { _tag: "Sending", turnId })
   yield* live.connection.peer.call("session/prompt", { sessionId: live.sessionId, prompt }, { deadline: "Infinity" })
     .pipe(
@@ -48,6 +51,17 @@ export const send = Effect.fnUntraced(function*(
     )
   yield* Effect.raceFirst(Deferred.await(live.sign), Deferred.await(refused)).pipe(Effect.timeoutOption(moment))
   live.seed = []
+})
+
+/** An agent takes no prompt as long as it has not ended the one before, also where the service waits for that no more. */
+const ready = Effect.fnUntraced(function*(live: LiveSession.LiveSession) {
+  if (live.state.turn?.cancelled === true) yield* Deferred.await(live.over)
+  if (!live.givenUp) return
+  return yield* new AgentUnreachable({
+    instanceId: live.connection.instanceId,
+    operation: "session/prompt",
+    code: "ETIMEDOUT"
+  })
 })
 
 const decodePrompted = Schema.decodeUnknownOption(Prompted)
@@ -63,7 +77,7 @@ const ends = (live: LiveSession.LiveSession, turnId: TurnId, ending: Ending) =>
     if (ending._tag === "Stopped") live.resumable = true
     return Effect.andThen(
       LiveSession.apply(live, { _tag: "Ended", turnId, ending }),
-      Deferred.succeed(live.sign, undefined)
+      Effect.andThen(Deferred.succeed(live.sign, undefined), Deferred.succeed(live.over, undefined))
     )
   })
 
@@ -77,6 +91,7 @@ const failed = Effect.fnUntraced(function*(
   if (error._tag !== "PeerRefused") {
     // It ends with the session, which has.
     yield* Deferred.fail(refused, new DeliveryUncertain({ turnId, code: "EPIPE" }))
+    yield* Deferred.succeed(live.over, undefined)
     return
   }
   const working = yield* Deferred.isDone(live.sign)
@@ -91,6 +106,7 @@ const failed = Effect.fnUntraced(function*(
     yield* ends(live, turnId, { _tag: "Refused", error })
   } else {
     yield* LiveSession.apply(live, { _tag: "NotSent", turnId })
+    yield* Deferred.succeed(live.over, undefined)
   }
   // The next start finds out what became of it.
   if (missing !== undefined) yield* Queue.end(live.events)

@@ -62,6 +62,10 @@ export interface LiveSession extends Started {
   readonly cancelDeadline: Duration.Input
   /** Done with the first sign of the agent's that it works on what was sent. */
   sign: Deferred.Deferred<void>
+  /** Done once the turn that was sent last has ended, however. */
+  over: Deferred.Deferred<void>
+  /** The agent did not end a turn that it was told to. */
+  givenUp: boolean
   /** What the model is to read before the first prompt. */
   seed: ReadonlyArray<string>
   resumable: boolean
@@ -96,6 +100,8 @@ export const open = Effect.fnUntraced(function*(options: {
     answers: new Map(),
     cancelDeadline,
     sign: Deferred.makeUnsafe(),
+    over: Deferred.makeUnsafe(),
+    givenUp: false,
     seed: [
       ...input.setup?.instructions === undefined ? [] : [input.setup.instructions],
       ...project.instructions,
@@ -275,8 +281,10 @@ const waitFor = Effect.fnUntraced(function*(live: LiveSession, id: PeerId, asked
  * with it.
  */
 export const giveUp = Effect.fnUntraced(function*(live: LiveSession, turnId: TurnId) {
-  yield* Effect.sleep(live.cancelDeadline)
-  if (live.state.turn?.turnId !== turnId) return
+  const { over } = live
+  if ((yield* Effect.timeoutOption(Deferred.await(over), live.cancelDeadline))._tag === "Some") return
+  live.givenUp = true
   yield* apply(live, { _tag: "GivenUp", turnId })
   yield* Queue.end(live.events)
+  yield* Deferred.succeed(over, undefined)
 })
