@@ -44,6 +44,8 @@ const capabilities: Capabilities = {
   ...Adapter.least,
   runtimeModes: ["approval-required", "auto-accept-edits", "full-access", "read-only"],
   projectConfig: ["trust", "instructions", "ignore"],
+  // Each session is a process of its own.
+  setup: { ...Adapter.least.setup, environment: "per-session" },
   moveDirectory: "same-project",
   fork: true,
   forkAt: true,
@@ -105,7 +107,7 @@ const startSession = Effect.fn("Toy.startSession")(function*(
   StartSessionError,
   AgentProcess.Needs
 > {
-  const { directory, from, projectConfig, runtimeMode } = input
+  const { directory, from, projectConfig, runtimeMode, setup } = input
   const mode = modes[runtimeMode]
   // Beside what it runs, it takes nothing from a project.
   const trust = projectConfig === "trust" ? "yes" : undefined
@@ -118,7 +120,7 @@ const startSession = Effect.fn("Toy.startSession")(function*(
     : from._tag === "Adopt"
     ? from.sessionId
     : copies?.[0].sessionId
-  const agent = yield* ToyProcess.make(instanceId, folder)
+  const agent = yield* ToyProcess.make(instanceId, folder, setup?.environment)
   if (copies !== undefined) {
     const parts = copies.map(({ part }) => part._tag === "Json" ? part.value : null)
     const { error } = yield* agent.call("import", { session: past, parts: JSON.stringify(parts) })

@@ -24,13 +24,17 @@ const protocol: PeerProtocol.PeerProtocol = {
   refusal: (id) => ({ id })
 }
 
-/** Starts the agent's process. It ends, with its events, when the scope closes. */
-export const make = Effect.fnUntraced(function*(instanceId: InstanceId, folder: string) {
+/** Starts the agent's process, with these variables for its commands. It ends, with its events, when the scope closes. */
+export const make = Effect.fnUntraced(function*(
+  instanceId: InstanceId,
+  folder: string,
+  variables: AgentEnvironment.Variables = {}
+) {
   const running = yield* AgentProcess.spawn({
     instanceId,
     executable: process.execPath,
     args: [agent, folder],
-    variables: AgentEnvironment.pick(AgentEnvironment.base),
+    variables: { ...AgentEnvironment.pick(AgentEnvironment.base), ...variables },
     stopDeadline: "2 seconds"
   })
   const events = yield* Queue.unbounded<ProviderEvent, Cause.Done>()

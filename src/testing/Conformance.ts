@@ -50,6 +50,7 @@ import * as ProjectRules from "./conformance/ProjectRules.ts"
 import * as RequestRules from "./conformance/RequestRules.ts"
 import { type Rule, RuleBroken } from "./conformance/Rule.ts"
 import * as SecretRules from "./conformance/SecretRules.ts"
+import * as SetupRules from "./conformance/SetupRules.ts"
 import * as TaskRules from "./conformance/TaskRules.ts"
 import * as ToolRules from "./conformance/ToolRules.ts"
 import * as TurnRules from "./conformance/TurnRules.ts"
@@ -93,6 +94,7 @@ export const rules: ReadonlyArray<Rule> = [
   ...SecretRules.rules,
   ...ModeRules.rules,
   ...ProjectRules.rules,
+  ...SetupRules.rules,
   ...EventRules.rules,
   ...OwnTurnRules.rules,
   ...OutputRules.rules,

@@ -20,6 +20,7 @@ import type {
   Question,
   QuestionAnswer
 } from "../domain/UserRequest.ts"
+import type { SessionSetup } from "../provider/SessionSetup.ts"
 import type { Message } from "./MockAgentDisk.ts"
 
 /**
@@ -37,6 +38,8 @@ export interface MockTurn {
   readonly model: ModelSelection | undefined
   /** What the model has in its context before `prompt`, with the turn's own `context`: empty means an empty conversation. */
   readonly history: ReadonlyArray<Message>
+  /** What the session was started with beside its thread. */
+  readonly setup: SessionSetup | undefined
   /** Position of the turn in its session, from 1. */
   readonly ordinal: number
   /** Whether `prompt` was added to a running turn. The script is asked once more, after the steps it gave before. */

@@ -10,6 +10,7 @@ import {
   CapabilityMissing,
   SessionMissing
 } from "../../src/provider/AdapterError.ts"
+import type { StartInput } from "../../src/provider/ProviderAdapter.ts"
 import { type Breach, payloadOf, sessions, starting } from "./Breach.ts"
 
 const instanceId = InstanceId.make("mock")
@@ -236,6 +237,17 @@ export const breaches: ReadonlyArray<Breach> = [
     what: "drops the parts of a setup that it does not take",
     mock: { capabilities: { setup: Adapter.least.setup } },
     adapter: starting((start) => (input) => start({ ...input, setup: undefined }))
+  },
+  {
+    rule: "setup/sessions",
+    what: "gives every session what the first was given",
+    adapter: starting((start) => {
+      let first: StartInput["setup"]
+      return (input) => {
+        first ??= input.setup
+        return start({ ...input, setup: first })
+      }
+    })
   },
   {
     rule: "close/process",

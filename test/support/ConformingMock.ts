@@ -5,6 +5,7 @@ import * as NodeChildProcessSpawner from "@effect/platform-node/NodeChildProcess
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodePath from "@effect/platform-node/NodePath"
 import { Deferred, Duration, Effect, Exit, Layer, Schedule, Stream } from "effect"
+import * as SessionSetup from "../../src/provider/SessionSetup.ts"
 import type { Controls, Fixture } from "../../src/testing/Conformance.ts"
 import { Conformance, MockProvider, MockStep } from "../../src/testing/index.ts"
 import type { MockScript } from "../../src/testing/index.ts"
@@ -15,10 +16,16 @@ const again = <A>(what: A) => Stream.fromEffectSchedule(Effect.succeed(what), Sc
 
 const words = (text: string) => text.split(/(?<= )/)
 
-/** As a shell would run `echo` and `sleep`, and nothing else. */
-const command = (line: string, options: Parameters<typeof MockStep.command>[1] = {}) => {
+/** As a shell would run `echo` and `sleep`, with the session's variables, and nothing else. */
+const command = (
+  line: string,
+  { setup, ...options }: Parameters<typeof MockStep.command>[1] & { readonly setup?: SessionSetup.SessionSetup } = {}
+) => {
+  const variables = SessionSetup.plain(setup?.environment)
   const words = line.split("; ").map((part) => part.split(" "))
-  const prints = words.flatMap(([name, ...rest]) => name === "echo" ? [`${rest.join(" ")}\n`] : [])
+  const prints = words.flatMap(([name, ...rest]) =>
+    name === "echo" ? [`${rest.join(" ").replace(/\$(\w+)/g, (_, name: string) => variables[name] ?? "")}\n`] : []
+  )
   const seconds = words.reduce((sum, [name, time]) => sum + (name === "sleep" ? Number(time) : 0), 0)
   return MockStep.command(line, {
     prints,
@@ -56,7 +63,7 @@ export const offers = {
   ]
 } as const
 
-export const script: MockScript = ({ history, input, prompt, turnId }) => {
+export const script: MockScript = ({ history, input, prompt, setup = {}, turnId }) => {
   if (input.command !== undefined) return [MockStep.text(words(input.command.arguments ?? ""))]
   const asked = Conformance.PlainPrompts.read(prompt)
   switch (asked?._tag) {
@@ -65,7 +72,7 @@ export const script: MockScript = ({ history, input, prompt, turnId }) => {
     case "Recall":
       return [MockStep.text(history.map((message) => message.text).join("\n"))]
     case "Run":
-      return [command(asked.what, { choices }), MockStep.text("I ran it.")]
+      return [command(asked.what, { choices, setup }), MockStep.text("I ran it.")]
     case "Background":
       return [command(asked.what, { background: true }), MockStep.text("It runs.")]
     case "Subagent":

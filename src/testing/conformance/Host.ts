@@ -5,6 +5,7 @@
  */
 import { Effect, type Path, type Scope } from "effect"
 import { ThreadId } from "../../domain/Ids.ts"
+import type { LifecycleHooks } from "../../hooks/LifecycleHooks.ts"
 import type { Settings } from "../../host/Settings.ts"
 import type { Capabilities, ProviderAdapter } from "../../provider/ProviderAdapter.ts"
 import type { ProviderService } from "../../service/ProviderService.ts"
@@ -60,6 +61,8 @@ export interface Bench {
 export interface Host {
   readonly agents: ProviderService["Service"]
   readonly store: SessionStore["Service"]
+  /** Hooks of a rule are registered here. */
+  readonly hooks: LifecycleHooks["Service"]
   readonly adapter: ProviderAdapter
   readonly controls: Controls
   readonly bench: Bench

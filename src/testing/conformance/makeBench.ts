@@ -62,6 +62,7 @@ export const makeBench = Effect.fnUntraced(function*<Agent, E extends Tagged>(
       const host: Host = {
         agents: yield* ProviderService,
         store: yield* SessionStore,
+        hooks: yield* LifecycleHooks,
         adapter,
         controls,
         bench

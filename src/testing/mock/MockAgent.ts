@@ -166,6 +166,7 @@ export interface Live {
   readonly clock: Clock.Clock
   /** What the start was told of compactions. */
   readonly compactions: StartInput["compaction"]
+  readonly setup: StartInput["setup"]
   readonly pending: Map<RequestId, Pending>
   /** What was allowed for the session, as it was shown. */
   readonly allowed: Set<string>

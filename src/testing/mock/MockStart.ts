@@ -134,6 +134,7 @@ const open = (
     stored,
     ...host,
     compactions: input.compaction,
+    setup: input.setup,
     pending: new Map(),
     allowed: new Set(),
     phase: "live",

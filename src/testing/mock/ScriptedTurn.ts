@@ -38,6 +38,7 @@ const answer = (
     const script = agent.nextScripts.shift() ?? agent.script
     const steps = script({
       sessionId: stored.sessionId,
+      setup: live.setup,
       threadId: stored.threadId,
       turnId: turn.stored.turnId,
       prompt: input.prompt,
