@@ -16,6 +16,10 @@ const sessionStore = (): SessionStore["Service"] => {
     getThread: (threadId) => Effect.sync(() => Option.fromUndefinedOr(threads.get(threadId))),
     listThreads: () => Effect.succeed({ threads: [], unreadable: [], next: undefined }),
     createThread: () => none,
+    beginImport: () => Effect.succeed(false),
+    importedTurns: () => Effect.succeed(new Set()),
+    importEvents: () => Effect.void,
+    finishImport: () => Effect.succeed(position),
     deleteThread: (threadId) =>
       Effect.sync(() => {
         threads.delete(threadId)

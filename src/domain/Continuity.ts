@@ -25,6 +25,7 @@ import { ThreadId } from "./Ids.ts"
  * - `never-resumable`: the provider had not yet made the session resumable when it was lost.
  * - `reset`: the app asked for a new beginning.
  * - `restored`: the thread begins with the transcript of a snapshot.
+ * - `imported`: the thread was brought along without a session that could be gone on with.
  *
  * @since 0.1.0
  * @category schemas
@@ -35,7 +36,8 @@ export const LossReason = Schema.Literals([
   "provider-changed",
   "never-resumable",
   "reset",
-  "restored"
+  "restored",
+  "imported"
 ])
 
 /**

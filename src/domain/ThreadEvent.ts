@@ -128,10 +128,14 @@ const serviceCases = {
     ...turn,
     evidence: Schema.Literals(["never-delivered", "completed", "failed", "interrupted", "unfinished"])
   },
-  /** A turn of the snapshot that the thread was restored from, or of the thread that it was forked from. */
+  /** A turn of the snapshot that the thread was restored from, of the thread that it was forked from, or of an import. */
   TurnRestored: {
     ...turn,
-    source: Schema.TaggedUnion({ Snapshot: { snapshotId: Schema.String }, Fork: { threadId: ThreadId } }),
+    source: Schema.TaggedUnion({
+      Snapshot: { snapshotId: Schema.String },
+      Fork: { threadId: ThreadId },
+      Import: {}
+    }),
     input: Schema.optionalKey(RecordedInput),
     cause: Schema.optionalKey(TurnCause),
     startedAt: Schema.Finite,

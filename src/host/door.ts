@@ -49,12 +49,23 @@ const stream = <A, I, B, E>(
   return (input: A): Stream.Stream<B, E | InputInvalid> => Stream.unwrap(Effect.map(decode(input), run))
 }
 
+/** Turns are decoded one by one as they come, by the import itself. */
+const imported = (run: ProviderService["Service"]["importThread"]): ProviderService["Service"]["importThread"] => {
+  const decode = decoder("importThread", Operations.service.importThread.payload)
+  return (input) =>
+    Effect.flatMap(decode(input), (payload) =>
+      Predicate.hasProperty(input, "turns") && Stream.isStream(input.turns)
+        ? run({ ...payload, turns: input.turns })
+        : new InputInvalid({ operation: "importThread", issues: [{ path: "turns", reason: "Expected a Stream" }] }))
+}
+
 /** The service behind the door. */
 export const service = (inner: ProviderService["Service"]): ProviderService["Service"] => {
   const { service } = Operations
   return {
     startSession: effect("startSession", service.startSession.payload, inner.startSession),
     createThread: effect("createThread", service.createThread.payload, inner.createThread),
+    importThread: imported(inner.importThread),
     sendTurn: effect("sendTurn", service.sendTurn.payload, inner.sendTurn),
     runTurn: effect("runTurn", service.runTurn.payload, inner.runTurn),
     interruptTurn: effect("interruptTurn", service.interruptTurn.payload, inner.interruptTurn),

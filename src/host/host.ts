@@ -5,9 +5,10 @@ import { Effect, Option, Stream } from "effect"
 import { Epoch, type ThreadId } from "../domain/Ids.ts"
 import type { Binding } from "../domain/ThreadRecord.ts"
 import * as reentrancy from "../hooks/internal/reentrancy.ts"
+import type { CreateThread } from "../service/Commands.ts"
 import type { ProviderService } from "../service/ProviderService.ts"
 import type { ThreadInfo } from "../service/Results.ts"
-import { InputInvalid, ThreadExists, ThreadNotFound } from "../service/ServiceError.ts"
+import { InputInvalid, SessionTaken, ThreadExists, ThreadNotFound } from "../service/ServiceError.ts"
 import type { TranscriptArchive } from "../service/TranscriptArchive.ts"
 import * as SetupAsk from "../thread/SetupAsk.ts"
 import * as StartPlan from "../thread/StartPlan.ts"
@@ -20,6 +21,8 @@ import type * as Settings from "./Settings.ts"
 import * as threads from "./threads.ts"
 import * as transcript from "./transcript.ts"
 import * as turns from "./turns.ts"
+
+const neverStarted = { status: "stopped", epoch: Epoch.make(0) } as const
 
 /** Builds the service and the archive; `CodingAgents.layerService` is the Layer of both. */
 export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
@@ -44,39 +47,61 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
       (found) => Option.isSome(found) ? Effect.void : new ThreadNotFound({ threadId })
     )
 
+  /** The record of a thread that no agent is started for. */
+  const newThread = Effect.fnUntraced(function*(input: CreateThread) {
+    const { instanceId, runtimeMode = "approval-required", threadId } = input
+    const adapter = yield* adapterOf(instanceId)
+    const directory = yield* SetupAsk.directoryOf(deps, input.directory)
+    const at = clock.currentTimeMillisUnsafe()
+    return {
+      threadId,
+      instanceId,
+      provider: adapter.provider,
+      directory,
+      runtimeMode,
+      project: deps.projectOf(adapter, {
+        directory,
+        runtimeMode,
+        projectConfig: input.projectConfig,
+        before: undefined
+      }),
+      ...(input.model === undefined ? {} : { model: input.model }),
+      ...(input.agent === undefined ? {} : { agent: input.agent }),
+      ...(input.title === undefined ? {} : { title: input.title }),
+      ...(input.labels === undefined ? {} : { labels: input.labels }),
+      ...(input.compaction === undefined ? {} : { compaction: input.compaction }),
+      createdAt: at,
+      activeAt: at
+    }
+  })
+
   const service = {
     createThread: Effect.fn("ProviderService.createThread")(function*(input) {
       const { threadId } = input
       yield* Effect.annotateCurrentSpan({ threadId })
-      const adapter = yield* adapterOf(input.instanceId)
-      const directory = yield* SetupAsk.directoryOf(deps, input.directory)
-      const runtimeMode = input.runtimeMode ?? "approval-required"
-      const at = clock.currentTimeMillisUnsafe()
-      const binding = {
-        threadId,
-        instanceId: input.instanceId,
-        provider: adapter.provider,
-        directory,
-        runtimeMode,
-        project: deps.projectOf(adapter, {
-          directory,
-          runtimeMode,
-          projectConfig: input.projectConfig,
-          before: undefined
-        }),
-        ...(input.model === undefined ? {} : { model: input.model }),
-        ...(input.agent === undefined ? {} : { agent: input.agent }),
-        ...(input.title === undefined ? {} : { title: input.title }),
-        ...(input.labels === undefined ? {} : { labels: input.labels }),
-        ...(input.compaction === undefined ? {} : { compaction: input.compaction }),
-        status: "stopped" as const,
-        epoch: Epoch.make(0),
-        lastSeq: 0,
-        createdAt: at,
-        activeAt: at
+      const thread = yield* newThread(input)
+      const position = yield* actors.use(threadId, (actor) => actor.createRecord(thread))
+      return { ...thread, ...neverStarted, lastSeq: 0, position }
+    }),
+
+    importThread: Effect.fn("ProviderService.importThread")(function*({ sessionId, turns, ...input }) {
+      const { instanceId, threadId } = input
+      yield* Effect.annotateCurrentSpan({ threadId })
+      const thread = yield* newThread(input)
+      const taken = sessionId === undefined
+        ? undefined
+        : (yield* store.boundSessions(instanceId, [sessionId])).get(sessionId)
+      if (sessionId !== undefined && taken !== undefined) {
+        return yield* new SessionTaken({ instanceId, sessionId, threadId: taken })
       }
-      const position = yield* actors.use(threadId, (actor) => actor.createRecord(binding))
-      return { ...binding, position }
+      const { turns: count, ...rest } = yield* actors.use(
+        threadId,
+        (actor) => actor.importTurns({ thread, sessionId, turns })
+      )
+      return {
+        thread: { ...thread, ...neverStarted, ...rest, ...(sessionId === undefined ? {} : { sessionId }) },
+        turns: count
+      }
     }),
 
     startSession: Effect.fn("ProviderService.startSession")(function*(input) {

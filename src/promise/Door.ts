@@ -4,11 +4,11 @@
  * - Input is plain JSON: ids are strings. It is decoded before anything is stored or sent (`InputInvalid`).
  * - A Promise rejects with the errors that the operation has in Effect: tagged, with data, and `instanceof Error`.
  * - An operation that answers a Stream answers an AsyncIterable; leaving the loop ends what runs for it. Those that begin
- *   with `stream` are named without it: `streamEvents` is `events`.
+ *   with `stream` are named without it: `streamEvents` is `events`. One that is given a Stream takes an iterable.
  *
  * @since 0.1.0
  */
-import { type Effect, Stream } from "effect"
+import { type Effect, Predicate, Stream } from "effect"
 import type { HookDeliveries } from "../service/HookDeliveries.ts"
 import type * as Operations from "../service/Operations.ts"
 import type { ProviderService } from "../service/ProviderService.ts"
@@ -21,14 +21,19 @@ type NameOf<Name> = Name extends `stream${infer Rest}` ? Uncapitalize<Rest> : Na
 type Arguments<Input> = Partial<Input> extends Input ? [input?: Input, options?: CallOptions]
   : [input: Input, options?: CallOptions]
 
+type InputOf<One extends Operations.Operation> = One extends
+  { readonly takes: infer Takes extends NonNullable<Operations.Operation["takes"]> }
+  ? One["payload"]["Encoded"] & { readonly [Name in keyof Takes]: Given<Takes[Name]["Encoded"]> }
+  : One["payload"]["Encoded"]
+
+type Given<A> = AsyncIterable<A> | Iterable<A>
+
 type Answer<Handler> = Handler extends (input: never) => Stream.Stream<infer A, unknown> ? AsyncIterable<A>
   : Handler extends (input: never) => Effect.Effect<infer A, unknown> ? Promise<A>
   : never
 
 type Functions<Service, Of extends { readonly [Name in keyof Service]: Operations.Operation }> = {
-  readonly [Name in keyof Service as NameOf<Name>]: (
-    ...args: Arguments<Of[Name]["payload"]["Encoded"]>
-  ) => Answer<Service[Name]>
+  readonly [Name in keyof Service as NameOf<Name>]: (...args: Arguments<InputOf<Of[Name]>>) => Answer<Service[Name]>
 }
 
 /**
@@ -62,6 +67,24 @@ type Handler = {
   run(input: unknown): Effect.Effect<unknown, unknown> | Stream.Stream<unknown, unknown>
 }["run"]
 
+const isIterable = (value: unknown): value is Iterable<unknown> => Predicate.hasProperty(value, Symbol.iterator)
+
+const isAsyncIterable = (value: unknown): value is AsyncIterable<unknown> =>
+  Predicate.hasProperty(value, Symbol.asyncIterator)
+
+const streamOf = (given: unknown): unknown =>
+  isAsyncIterable(given)
+    ? Stream.fromAsyncIterable(given, (cause) => cause)
+    : isIterable(given)
+    ? Stream.fromIterable(given)
+    : given
+
+/** The input with Streams for what is given as iterables. */
+const withStreams = (input: unknown, fields: ReadonlyArray<string>): unknown =>
+  fields.length === 0 || !Predicate.isObject(input) ? input : Object.fromEntries(
+    Object.entries(input).map(([name, value]) => [name, fields.includes(name) ? streamOf(value) : value])
+  )
+
 /** The functions of a service behind its door, for the operations of this record. */
 export function make(
   calls: Calls,
@@ -84,11 +107,11 @@ export function make(
   service: Readonly<Record<string, Handler>>
 ): object {
   return Object.fromEntries(
-    Object.keys(operations).flatMap((name) => {
+    Object.entries(operations).flatMap(([name, { takes = {} }]) => {
       const handler = service[name]
       if (handler === undefined) return []
       return [[nameOf(name), (input: unknown = {}, options?: CallOptions) => {
-        const answer = handler(input)
+        const answer = handler(withStreams(input, Object.keys(takes)))
         return Stream.isStream(answer) ? calls.iterate(answer, options) : calls.run(answer, options)
       }]]
     })

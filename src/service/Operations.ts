@@ -6,6 +6,7 @@
  * - `error` is a union, with an HTTP status (`httpApiStatus`) on each member: give an endpoint of `HttpApi` its `members`.
  *   `ServiceError.toPublic` leaves out what is for the operator only.
  * - `stream`: the operation answers a Stream of `success`.
+ * - `takes`: the operation is given Streams, too, which are no part of the payload.
  * - `idempotent`: the same call again changes nothing more. `sendTurn` and `runTurn` are so only with a `turnId`.
  *
  * @since 0.1.0
@@ -38,6 +39,8 @@ export interface Operation {
   readonly success: Schema.Codec<unknown, unknown>
   readonly error: Schema.Union<ReadonlyArray<Schema.Codec<unknown, unknown>>>
   readonly stream?: true
+  /** Streams that it is given beside its payload, by the names of their fields, with the Schema of their elements. */
+  readonly takes?: Readonly<Record<string, Schema.Codec<unknown, unknown>>>
   readonly idempotent: boolean
 }
 
@@ -58,6 +61,13 @@ export const service = {
     payload: Commands.CreateThread,
     success: Binding,
     error: Errors.CreateErrors,
+    idempotent: false
+  },
+  importThread: {
+    payload: Commands.ImportThread,
+    takes: { turns: TranscriptTurn },
+    success: Results.ImportedThread,
+    error: Errors.ImportErrors,
     idempotent: false
   },
   sendTurn: {
@@ -312,6 +322,11 @@ export const hooks = {
   }
 } as const satisfies Record<string, Operation>
 
+type InputOf<One extends Operation> = One extends
+  { readonly takes: infer Takes extends NonNullable<Operation["takes"]> }
+  ? One["payload"]["Type"] & { readonly [Name in keyof Takes]: Stream.Stream<Takes[Name]["Type"], unknown> }
+  : One["payload"]["Type"]
+
 /**
  * The functions that a record of operations describes.
  *
@@ -320,10 +335,10 @@ export const hooks = {
  */
 export type Handlers<Operations extends Record<string, Operation>> = {
   readonly [Name in keyof Operations]: Operations[Name] extends { readonly stream: true } ? (
-      input: Operations[Name]["payload"]["Type"]
+      input: InputOf<Operations[Name]>
     ) => Stream.Stream<Operations[Name]["success"]["Type"], Operations[Name]["error"]["Type"]>
     : (
-      input: Operations[Name]["payload"]["Type"]
+      input: InputOf<Operations[Name]>
     ) => Effect.Effect<Operations[Name]["success"]["Type"], Operations[Name]["error"]["Type"]>
 }
 

@@ -44,6 +44,13 @@ export class ProviderService extends Context.Service<ProviderService, {
    */
   readonly createThread: (input: Commands.CreateThread) => Effect.Effect<Binding, Errors.CreateErrors>
   /**
+   * Makes a thread of turns that another program has kept, page by page, without starting an agent. Its first start is
+   * `Resumed` if `sessionId` is a session that the agent has, else `Rehydrated`. What fails, or is killed, leaves no thread.
+   */
+  readonly importThread: (
+    input: Commands.ImportThread & { readonly turns: Stream.Stream<TranscriptTurn, unknown> }
+  ) => Effect.Effect<Results.ImportedThread, Errors.ImportErrors>
+  /**
    * Succeeds once the provider has the turn. Starts or resumes the session if need be. Interrupting this effect before the
    * turn was sent gives it up; afterwards the turn runs on.
    */

@@ -65,6 +65,24 @@ export const SetupRefreshed = Schema.Struct({
 export interface SetupRefreshed extends Schema.Schema.Type<typeof SetupRefreshed> {}
 
 /**
+ * A thread that was brought along. No agent was started for it.
+ *
+ * @category results
+ * @since 0.1.0
+ */
+export const ImportedThread = Schema.Struct({
+  thread: Binding,
+  /** How many were given; those that were rewound are left out of the thread. */
+  turns: Schema.Int
+})
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface ImportedThread extends Schema.Schema.Type<typeof ImportedThread> {}
+
+/**
  * The conversation was taken back to before the turn `before`.
  *
  * @category results

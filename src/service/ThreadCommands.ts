@@ -99,6 +99,24 @@ export const CreateThread = Schema.Struct({
 export interface CreateThread extends Schema.Schema.Type<typeof CreateThread> {}
 
 /**
+ * Of `importThread`, beside its turns.
+ *
+ * @category commands
+ * @since 0.1.0
+ */
+export const ImportThread = Schema.Struct({
+  ...CreateThread.fields,
+  /** The session that the agent has of the conversation. Default: none, so the first start hands over the transcript. */
+  sessionId: Schema.optional(SessionId)
+})
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface ImportThread extends Schema.Schema.Type<typeof ImportThread> {}
+
+/**
  * Of `forkThread`.
  *
  * @category commands

@@ -77,6 +77,26 @@ export const CreateErrors = Schema.Union([
 export type CreateErrors = typeof CreateErrors.Type
 
 /**
+ * Of `importThread`.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export const ImportErrors = Schema.Union([
+  ...CreateErrors.members,
+  Service.ImportedTurnInvalid,
+  Service.ImportSourceFailed,
+  Service.SessionTaken,
+  Service.ThreadStopping
+])
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type ImportErrors = typeof ImportErrors.Type
+
+/**
  * Of `stopSession` and `deleteThread`.
  *
  * @category errors

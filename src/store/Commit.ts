@@ -9,7 +9,7 @@
  */
 import type { Array as Arr } from "effect"
 import type { Labels } from "../domain/AppData.ts"
-import type { Epoch, ThreadId, TurnId } from "../domain/Ids.ts"
+import type { Epoch, SessionId, ThreadId, TurnId } from "../domain/Ids.ts"
 import type { LifecycleEvent } from "../domain/LifecycleEvent.ts"
 import type { NumberedEvent } from "../domain/ThreadEvent.ts"
 import type { Binding, ThreadStatus } from "../domain/ThreadRecord.ts"
@@ -110,4 +110,28 @@ export interface ThreadChange {
   readonly title?: string | undefined
   readonly labels?: Labels | undefined
   readonly archived?: boolean | undefined
+}
+
+/**
+ * Events of a thread that is being imported, numbered from 1 without a hole.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ImportBatch {
+  readonly events: ReadonlyArray<NumberedEvent>
+  /** The bytes that the events name ({@link Blobs.ofEvents}). */
+  readonly blobs: ReadonlyArray<Blob>
+}
+
+/**
+ * A thread whose events were imported.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ImportedThread extends NewThread {
+  /** The session that its first start goes on with. */
+  readonly sessionId: SessionId | undefined
+  readonly lastSeq: number
 }

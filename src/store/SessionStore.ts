@@ -24,7 +24,7 @@ import type { ThreadEvent } from "../domain/ThreadEvent.ts"
 import type { Binding, TurnRecord } from "../domain/ThreadRecord.ts"
 import type { Spent } from "../domain/Usage.ts"
 import { AgentProcesses } from "../process/AgentProcesses.ts"
-import type { Commit, Intent, NewThread, ThreadChange } from "./Commit.ts"
+import type { Commit, ImportBatch, ImportedThread, Intent, NewThread, ThreadChange } from "./Commit.ts"
 import { HookOutbox } from "./HookOutbox.ts"
 import * as SqlSessionStore from "./internal/sqlSessionStore.ts"
 import type { LogLimits, Pruning, Settled } from "./LogRetention.ts"
@@ -45,7 +45,7 @@ import type { ThreadWhere } from "./ThreadWhere.ts"
 import type { TurnStart } from "./TurnStart.ts"
 
 export { Binding, type TurnRecord } from "../domain/ThreadRecord.ts"
-export type { Commit, Intent, NewThread, Part, ThreadChange } from "./Commit.ts"
+export type { Commit, ImportBatch, ImportedThread, Intent, NewThread, Part, ThreadChange } from "./Commit.ts"
 export type { LogLimits, Pruning, Settled } from "./LogRetention.ts"
 export type { Maintained } from "./Maintained.ts"
 export { EpochFenced, TurnExists } from "./StoreError.ts"
@@ -117,6 +117,20 @@ export class SessionStore extends Context.Service<SessionStore, {
    * is a thread of this id. Flushed to the disk.
    */
   readonly createThread: (thread: NewThread) => Effect.Effect<Option.Option<Position>, StoreFailed>
+
+  /**
+   * Begins the import of a thread, which is seen by no reader of threads before `finishImport`. False if there is a thread
+   * of this id. It ends with `finishImport` or `deleteThread`; one that neither has ended is deleted by the next opening.
+   */
+  readonly beginImport: (threadId: ThreadId) => Effect.Effect<boolean, StoreFailed>
+  /** Which of these turns the thread has by now. */
+  readonly importedTurns: (
+    threadId: ThreadId,
+    turnIds: ReadonlyArray<TurnId>
+  ) => Effect.Effect<ReadonlySet<TurnId>, StoreFailed>
+  readonly importEvents: (batch: ImportBatch) => Effect.Effect<void, StoreFailed>
+  /** As `createThread`, with the events that were imported. Answers its position. */
+  readonly finishImport: (thread: ImportedThread) => Effect.Effect<Position, StoreFailed>
 
   /**
    * Changes a thread's record; answers its position, or nothing if there is no such thread, or none whose live epoch is

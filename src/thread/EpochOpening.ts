@@ -11,7 +11,6 @@ import { Epoch as EpochNumber } from "../domain/Ids.ts"
 import type { ProjectDecision } from "../domain/ProjectConfig.ts"
 import type { EventBody } from "../domain/ThreadEvent.ts"
 import type { Binding, BoundThread } from "../domain/ThreadRecord.ts"
-import type { TranscriptTurn } from "../domain/Transcript.ts"
 import * as TurnLimits from "../domain/TurnLimits.ts"
 import type { OpeningCause } from "../hooks/SessionOpening.ts"
 import type { CompactionVerdict, ProviderAdapter, ProviderSession } from "../provider/ProviderAdapter.ts"
@@ -25,6 +24,7 @@ import * as EpochPump from "./epoch/EpochPump.ts"
 import * as EpochState from "./epoch/EpochState.ts"
 import * as LiveEpoch from "./epoch/LiveEpoch.ts"
 import * as RequestWatch from "./RequestWatch.ts"
+import { restoredTurn } from "./restoredTurn.ts"
 import * as SecretSession from "./SecretSession.ts"
 import * as SessionStart from "./SessionStart.ts"
 import * as SetupAsk from "./SetupAsk.ts"
@@ -358,17 +358,3 @@ const restored = (past: SessionStart.Past): ReadonlyArray<EventBody> => {
       return []
   }
 }
-
-type Restored = Extract<EventBody, { readonly _tag: "TurnRestored" }>
-
-const restoredTurn = (turn: TranscriptTurn, source: Restored["source"]): Restored => ({
-  _tag: "TurnRestored",
-  turnId: turn.turnId,
-  source,
-  ...(turn.input === undefined ? {} : { input: turn.input }),
-  ...(turn.cause === undefined ? {} : { cause: turn.cause }),
-  startedAt: turn.startedAt,
-  items: turn.items,
-  ...(turn.annotations === undefined ? {} : { annotations: turn.annotations }),
-  outcome: turn.outcome ?? "unknown"
-})

@@ -31,6 +31,8 @@ export type Past =
   }
   /** A session that the agent has, and no thread of ours. */
   | { readonly _tag: "Adopt"; readonly sessionId: SessionId }
+  /** The thread was brought along and never started: the session that it had elsewhere, if it is known. */
+  | { readonly _tag: "Imported"; readonly sessionId: SessionId | undefined }
   /** The app asked for a new conversation. */
   | { readonly _tag: "Reset" }
   /** The conversation of a snapshot. */
@@ -86,6 +88,16 @@ const resumed = (session: ProviderSession, past: Past): Continuity => {
     : Continuity.cases.Resumed.make({})
 }
 
+/** Goes on with the session, or does what `onMissing` says where that cannot be. */
+const continued = (options: StartOptions, from: StartInput["from"]) =>
+  attempt(options, from).pipe(
+    Effect.map((started) => ({ ...started, continuity: resumed(started.session, options.past) })),
+    Effect.catchTag(["SessionMissing", "DirectoryUnreachable"], (error) =>
+      options.onMissing === "fail"
+        ? Effect.fail(error)
+        : withoutSession(options, error._tag === "SessionMissing" ? "session-missing" : "directory-unreachable"))
+  )
+
 /**
  * Starts, resumes, moves, forks or rehydrates. A session that is proved missing, or that cannot work in the directory
  * asked for, is treated by `onMissing`; with `fail` the adapter's own error comes through.
@@ -117,14 +129,12 @@ export const run = (options: StartOptions): Effect.Effect<Started, StartSessionE
       }))
     case "Lost":
       return withoutSession(options, past.reason)
+    case "Imported":
+      return past.sessionId === undefined || !options.adapter.capabilities.adopt
+        ? withoutSession({ ...options, onMissing: "rehydrate" }, "imported")
+        : continued(options, { _tag: "Adopt", sessionId: past.sessionId })
     case "Cursor":
     case "Fork":
-      return attempt(options, { _tag: "Resume", cursor: past.cursor }).pipe(
-        Effect.map((started) => ({ ...started, continuity: resumed(started.session, past) })),
-        Effect.catchTag(["SessionMissing", "DirectoryUnreachable"], (error) =>
-          options.onMissing === "fail"
-            ? Effect.fail(error)
-            : withoutSession(options, error._tag === "SessionMissing" ? "session-missing" : "directory-unreachable"))
-      )
+      return continued(options, { _tag: "Resume", cursor: past.cursor })
   }
 }

@@ -25,6 +25,7 @@ import type * as StartPlan from "./StartPlan.ts"
 import * as ThreadCell from "./ThreadCell.ts"
 import * as ThreadConfiguration from "./ThreadConfiguration.ts"
 import type { ThreadDeps } from "./ThreadDeps.ts"
+import * as ThreadImport from "./ThreadImport.ts"
 import * as ThreadLog from "./ThreadLog.ts"
 import * as ThreadNote from "./ThreadNote.ts"
 import * as ThreadRewind from "./ThreadRewind.ts"
@@ -97,6 +98,11 @@ export class ThreadActor {
   /** Makes the thread without a session. A start that is under way comes first. */
   createRecord(thread: NewThread) {
     return ThreadStart.createRecord(this.#deps, this.#cell, thread)
+  }
+
+  /** Makes the thread of turns from elsewhere, without a session. */
+  importTurns(input: ThreadImport.Import) {
+    return ThreadImport.run(this.#deps, this.#cell, input)
   }
 
   create(plan: StartPlan.StartPlan, past: SessionStart.Past) {

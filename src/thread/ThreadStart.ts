@@ -20,11 +20,15 @@ import * as ThreadCell from "./ThreadCell.ts"
 import type { ThreadDeps } from "./ThreadDeps.ts"
 import * as ThreadLog from "./ThreadLog.ts"
 
+/** Made by `createThread` and never started. One that was imported has a past. */
+const isBlank = ({ epoch, lastSeq, sessionId }: Binding): boolean =>
+  epoch === 0 && lastSeq === 0 && sessionId === undefined
+
 /** What the store knows of the past, for a start on this provider instance. */
 const pastOf = Effect.fnUntraced(function*(deps: ThreadDeps, record: Binding | undefined, instanceId: InstanceId) {
-  // Made by `createThread` and never started.
-  if (record === undefined || record.epoch === 0) return { _tag: "None" } as const
+  if (record === undefined || isBlank(record)) return { _tag: "None" } as const
   if (record.instanceId !== instanceId) return { _tag: "Lost", reason: "provider-changed" } as const
+  if (record.epoch === 0) return { _tag: "Imported", sessionId: record.sessionId } as const
   const cursor = yield* deps.store.getCursor(record.threadId, record.instanceId)
   return Option.match(cursor, {
     onNone: () => ({ _tag: "Lost", reason: "never-resumable" }) as const,
@@ -198,8 +202,8 @@ export const reset = (deps: ThreadDeps, cell: ThreadCell.ThreadCell) =>
       const record = live?.binding ?? (yield* ThreadCell.loadRecord(deps, cell))
       if (record === undefined) return yield* new ThreadNotFound({ threadId: cell.threadId })
       const plan = StartPlan.again({}, record)
-      // A thread that was never started has nothing to begin anew.
-      const past = record.epoch === 0 ? { _tag: "None" } as const : { _tag: "Reset" } as const
+      // A thread without a past has nothing to begin anew.
+      const past = isBlank(record) ? { _tag: "None" } as const : { _tag: "Reset" } as const
       return yield* EpochOpening.open(deps, cell, plan, past, { record, recovered: false, live }, { cause: "reset" })
     })
   )

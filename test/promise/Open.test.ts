@@ -74,8 +74,8 @@ describe("opening without Effect", () => {
       guard({ name: "approver", events: ["approval:requested"], run: async () => decide({ _tag: "AllowOnce" }) }),
       transform({ name: "context", events: ["turn:start"], run: async () => ({ context: ["It is Friday."] }) })
     ], {
-      script: ({ prompt }) => {
-        prompts.push(prompt)
+      script: ({ history }) => {
+        prompts.push(...history.map(({ text }) => text))
         return [MockStep.command("ls"), MockStep.text("done")]
       }
     })

@@ -192,6 +192,12 @@ const erasures = Effect.gen(function*() {
   yield* sql`CREATE TABLE eca_erasures (thread_id TEXT PRIMARY KEY NOT NULL)`
 })
 
+/** Threads that are being imported: their events are there before they are. */
+const imports = Effect.gen(function*() {
+  const sql = yield* SqlClient.SqlClient
+  yield* sql`CREATE TABLE eca_imports (thread_id TEXT PRIMARY KEY NOT NULL)`
+})
+
 /**
  * A part of a blob per row; which thread has which blob, and the last event that names it; and blobs that some thread had.
  * `BYTEA` is PostgreSQL's name of the type; SQLite takes any name, and keeps bytes as they are.
@@ -217,7 +223,9 @@ const blobs = Effect.gen(function*() {
 })
 
 const migrations: Readonly<Record<string, Effect.Effect<void, SqlError.SqlError, SqlClient.SqlClient>>> = {
-  "0001_tables": Effect.all([threads, turns, events, ownership, hooks, snapshots, erasures, blobs], { discard: true })
+  "0001_tables": Effect.all([threads, turns, events, ownership, hooks, snapshots, erasures, imports, blobs], {
+    discard: true
+  })
 }
 
 /** What each migration of this release is called, by its id. */

@@ -16,6 +16,7 @@ import * as Positions from "./positions.ts"
 import * as pruning from "./pruning.ts"
 import * as AgentProcessesSql from "./sqlAgentProcesses.ts"
 import * as StoreOutbox from "./sqlHookOutbox.ts"
+import * as sqlImport from "./sqlImport.ts"
 import * as sqlReads from "./sqlReads.ts"
 import * as sqlRetention from "./sqlRetention.ts"
 import * as sqlSnapshotIndex from "./sqlSnapshotIndex.ts"
@@ -40,6 +41,7 @@ export const make: Effect.Effect<
   yield* AgentProcessesSql.endOrphans(sql).pipe(opening("end orphans"))
   const outbox = yield* StoreOutbox.load(sql).pipe(opening("read the hooks"))
   const positions = yield* Positions.open(sql).pipe(opening("read the last position"))
+  yield* sqlImport.removeUnfinished(sql, positions).pipe(opening("delete unfinished imports"))
   yield* erasure.run(sql).pipe(opening("erase deleted threads"))
   yield* pruning.run(sql).pipe(opening("remove pruned events"))
   yield* crashSettlement.settleAll(sql, positions, outbox).pipe(opening("settle after a crash"))

@@ -1,7 +1,7 @@
 /**
  * What is written to the store: each operation is one statement or one transaction, and never part of another.
  */
-import { Clock, Effect, Option } from "effect"
+import { Effect, Option } from "effect"
 import type { SqlClient, SqlError } from "effect/sql"
 import { Epoch, type Position, type ThreadId, type TurnId } from "../../domain/Ids.ts"
 import type { Commit, Intent, NewThread, ThreadChange } from "../Commit.ts"
@@ -14,6 +14,7 @@ import { write, writeFenced } from "./run.ts"
 import * as sqlBlobs from "./sqlBlobs.ts"
 import * as sqlCommit from "./sqlCommit.ts"
 import type { Subscriptions } from "./sqlHookOutbox.ts"
+import * as sqlImport from "./sqlImport.ts"
 import * as sqlLabels from "./sqlLabels.ts"
 import * as sqlMaintenance from "./sqlMaintenance.ts"
 
@@ -88,16 +89,7 @@ export const make = (sql: SqlClient.SqlClient, positions: Positions, outbox: Sub
       sql,
       "delete a thread",
       "flushed",
-      sql.withTransaction(Effect.gen(function*() {
-        for (const table of ["eca_cursors", "eca_threads", "eca_labels", "eca_pruned"]) {
-          yield* sql`DELETE FROM ${sql(table)} WHERE thread_id = ${threadId}`
-        }
-        const row = { thread_id: threadId, position: yield* positions.next, at: yield* Clock.currentTimeMillis }
-        yield* sql`INSERT INTO eca_tombstones ${sql.insert(row)} ON CONFLICT (thread_id)
-          DO UPDATE SET position = excluded.position, at = excluded.at`
-        yield* sql`INSERT INTO eca_erasures ${sql.insert({ thread_id: threadId })} ON CONFLICT (thread_id) DO NOTHING`
-        return toPosition(row.position)
-      }))
+      sql.withTransaction(sqlImport.remove(sql, positions, threadId))
     ).pipe(
       Effect.tap(
         write(sql, "erase a thread", "relaxed", erasure.run(sql)).pipe(
@@ -111,6 +103,8 @@ export const make = (sql: SqlClient.SqlClient, positions: Positions, outbox: Sub
     ),
 
   maintain: sqlMaintenance.make(sql),
+
+  ...sqlImport.make(sql, positions),
 
   createThread: (thread: NewThread) =>
     write(

@@ -1,0 +1,217 @@
+/** Threads that are brought along from elsewhere, on the mock. */
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { assert, describe, it } from "@effect/vitest"
+import { Deferred, Effect, Fiber, Path, Stream } from "effect"
+import { ItemId, ProviderService, SessionId, SessionStore, ThreadId, type Transcript } from "../../src/index.ts"
+import { MockProvider } from "../../src/testing/index.ts"
+import * as Agents from "../support/Agents.ts"
+import * as ImportHost from "../support/ImportHost.ts"
+import { turn } from "../support/Imports.ts"
+
+const { layer, mock, stored, threadId } = Agents
+
+const bring = Effect.fnUntraced(function*(
+  turns: Stream.Stream<Transcript.TranscriptTurn, unknown>,
+  more: { readonly sessionId?: SessionId; readonly title?: string; readonly directory?: string } = {}
+) {
+  const agents = yield* ProviderService
+  const directory = more.directory ?? (yield* Agents.folder)
+  return yield* agents.importThread({ threadId, instanceId: mock, turns, ...more, directory })
+})
+
+const three = Stream.make(turn(0), turn(1), turn(2))
+
+/** As it comes in from JavaScript. */
+const untyped = (turns: ReadonlyArray<unknown>): Stream.Stream<never> =>
+  Stream.fromIterable(JSON.parse(JSON.stringify(turns)))
+
+/** Nothing of the thread is there, and its id is free. */
+const nothingStays = Effect.gen(function*() {
+  const agents = yield* ProviderService
+  const sql = yield* Agents.sql
+  assert.strictEqual((yield* Effect.flip(agents.getThread({ threadId })))._tag, "ThreadNotFound")
+  for (const table of ["eca_events", "eca_threads", "eca_imports", "eca_blob_refs", "eca_blobs"]) {
+    assert.lengthOf(yield* sql`SELECT 1 FROM ${sql(table)}`, 0, table)
+  }
+  const { turns } = yield* bring(three)
+  assert.strictEqual(turns, 3)
+})
+
+describe("importThread", () => {
+  it.effect("P1 mock: starts no agent; the first turn is Rehydrated, and the model has what was brought along", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      const agent = yield* MockProvider
+      const { thread, turns } = yield* bring(three, { title: "old times" })
+      assert.strictEqual(turns, 3)
+      assert.deepInclude(thread, { threadId, title: "old times", status: "stopped", lastSeq: 3 })
+      assert.deepStrictEqual(yield* agents.getThread({ threadId }), thread)
+      assert.lengthOf(yield* agent.starts, 0)
+      const transcript = yield* agents.readTranscript({ threadId })
+      assert.deepStrictEqual(transcript, [turn(0), turn(1), turn(2)])
+      yield* agent.nextTurn(({ history }) => {
+        assert.include(history.map(({ text }) => text).join(), "answer 2")
+        return []
+      })
+      const sent = yield* agents.runTurn({ threadId, prompt: "go on" })
+      assert.deepInclude(sent.continuity, { _tag: "Rehydrated", reason: "imported", items: 6, omitted: 0 })
+      assert.lengthOf(yield* agents.readTranscript({ threadId }), 4)
+    }).pipe(Effect.provide(layer({ settings: { onMissing: "fresh" } }))))
+
+  it.effect("P1 mock: with a session that the agent has the first turn is Resumed; with one that it lost, Rehydrated", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      const agent = yield* MockProvider
+      const directory = yield* Agents.folder
+      const sessionId = yield* agent.makeSession({ directory, words: "the whole past" })
+      const { thread } = yield* bring(three, { directory, sessionId })
+      assert.strictEqual(thread.sessionId, sessionId)
+      const taken = yield* Effect.flip(agents.adoptSession({
+        threadId: ThreadId.make("next"),
+        instanceId: mock,
+        sessionId,
+        directory
+      }))
+      assert.strictEqual(taken._tag, "SessionTaken")
+      const sent = yield* agents.runTurn({ threadId, prompt: "go on" })
+      assert.deepStrictEqual(sent.continuity, { _tag: "Resumed" })
+      yield* agents.stopSession({ threadId })
+      assert.strictEqual((yield* agents.startSession({ threadId })).continuity._tag, "Resumed")
+      assert.lengthOf(yield* agents.readTranscript({ threadId }), 4)
+      yield* agents.deleteThread({ threadId })
+      yield* bring(three, { directory, sessionId: SessionId.make("gone") })
+      const again = yield* agents.startSession({ threadId })
+      assert.deepInclude(again.continuity, { _tag: "Rehydrated", reason: "session-missing" })
+    }).pipe(Effect.provide(layer())))
+
+  it.effect("P1 mock: an agent that cannot adopt is handed the transcript", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      yield* bring(three, { sessionId: SessionId.make("somewhere") })
+      const { continuity } = yield* agents.startSession({ threadId })
+      assert.deepInclude(continuity, { _tag: "Rehydrated", reason: "imported" })
+    }).pipe(Effect.provide(layer({ mock: { capabilities: { adopt: false } } }))))
+
+  it.effect("P1 mock: a reset of a thread that was brought along begins anew, and says so", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      yield* bring(three)
+      assert.deepStrictEqual((yield* agents.resetThread({ threadId })).continuity, { _tag: "Fresh", reason: "reset" })
+      assert.lengthOf(yield* agents.readTranscript({ threadId }), 3)
+    }).pipe(Effect.provide(layer())))
+
+  it.effect("P15 mock: ids that exist, agents, directories and streams that do not, are refused", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      const directory = yield* Agents.folder
+      yield* bring(three)
+      const refused = Effect.fnUntraced(function*(input: object) {
+        const whole = { threadId: ThreadId.make("t"), instanceId: mock, directory, turns: three, ...input }
+        return (yield* Effect.flip(agents.importThread(whole)))._tag
+      })
+      assert.strictEqual(yield* refused({ threadId }), "ThreadExists")
+      assert.strictEqual(yield* refused({ instanceId: "nobody" }), "InstanceNotFound")
+      assert.strictEqual(yield* refused({ directory: "/not/there" }), "DirectoryInvalid")
+      assert.strictEqual(yield* refused({ turns: [turn(0)] }), "InputInvalid")
+      assert.strictEqual(yield* refused({ threadId: "" }), "InputInvalid")
+      assert.lengthOf((yield* agents.listThreads({})).threads, 1)
+    }).pipe(Effect.provide(layer())))
+
+  it.effect("P15 mock: a turn that is none, or has the id of one before it, is named by its index; nothing stays", () =>
+    Effect.gen(function*() {
+      const many = Array.from({ length: 300 }, (_, n) => turn(n))
+      const wrong = yield* Effect.flip(
+        bring(untyped([...many, { ...turn(300), items: [{ _tag: "AssistantMessage" }] }]))
+      )
+      assert.deepInclude(wrong, { _tag: "ImportedTurnInvalid", index: 300 })
+      assert.match(wrong.message, /items\[0\]/)
+      yield* nothingStays
+      const agents = yield* ProviderService
+      yield* agents.deleteThread({ threadId })
+      const twice = yield* Effect.flip(bring(Stream.fromIterable([...many, turn(7)])))
+      assert.deepInclude(twice, { _tag: "ImportedTurnInvalid", index: 300 })
+      yield* nothingStays
+    }).pipe(Effect.provide(layer())))
+
+  it.effect("P15 mock: a Stream that fails in the middle leaves nothing, and says after how many turns", () =>
+    Effect.gen(function*() {
+      const pasted = { ...turn(0), input: { prompt: "see", attachments: [image] } }
+      const turns = Stream.make(pasted).pipe(
+        Stream.concat(Stream.fromIterable(Array.from({ length: 400 }, (_, n) => turn(n + 1)))),
+        Stream.concat(Stream.fail(new Error("the disk is gone")))
+      )
+      const failed = yield* Effect.flip(bring(turns))
+      assert.deepInclude(failed, { _tag: "ImportSourceFailed", turns: 401 })
+      yield* nothingStays
+    }).pipe(Effect.provide(layer())))
+
+  it.effect("P8 mock: nothing is seen before all is there; a stop, and an interruption, end the import", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      for (const ending of ["stop", "interrupt"] as const) {
+        const waits = yield* Deferred.make<void>()
+        const turns = Stream.fromIterable(Array.from({ length: 300 }, (_, n) => turn(n))).pipe(
+          Stream.concat(Stream.fromEffectDrain(Deferred.succeed(waits, undefined))),
+          Stream.concat(Stream.never)
+        )
+        const fiber = yield* Effect.forkChild(bring(turns))
+        yield* Deferred.await(waits)
+        assert.strictEqual((yield* Effect.flip(agents.getThread({ threadId })))._tag, "ThreadNotFound")
+        if (ending === "stop") {
+          yield* agents.stopSession({ threadId })
+          assert.strictEqual((yield* Effect.flip(Fiber.join(fiber)))._tag, "ThreadStopping")
+        } else yield* Fiber.interrupt(fiber)
+        yield* nothingStays
+        yield* agents.deleteThread({ threadId })
+      }
+    }).pipe(Effect.provide(layer())))
+
+  it.effect("P15 mock: pasted bytes are kept once and come back; what was rewound is left out", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      const pasted = { ...turn(0), input: { prompt: "see", attachments: [image] } }
+      const { thread, turns } = yield* bring(Stream.make(pasted, turn(1), { ...turn(2), rewound: true as const }))
+      assert.deepStrictEqual([turns, thread.lastSeq], [3, 2])
+      const [first] = yield* agents.readTranscript({ threadId })
+      const [attachment] = first?.input?.attachments ?? []
+      assert(attachment?._tag === "Blob")
+      const bytes = yield* agents.readBlob({ threadId, sha256: attachment.sha256 })
+      assert.strictEqual(Buffer.from(bytes).toString("base64"), image.base64)
+    }).pipe(Effect.provide(layer())))
+
+  it.live("P15 store: a host that is killed in the middle of an import leaves no thread, and its id is free", () =>
+    Effect.gen(function*() {
+      const directory = yield* Agents.folder
+      const filename = (yield* Path.Path).join(directory, "store.db")
+      const host = yield* ImportHost.start(filename, directory)
+      assert.strictEqual(host.line, "written")
+      yield* host.kill
+      yield* Effect.gen(function*() {
+        const store = yield* SessionStore
+        assert.isTrue((yield* store.tombstone(threadId))._tag === "Some")
+        assert.lengthOf(yield* stored(), 0)
+        yield* nothingStays
+      }).pipe(Effect.provide(layer({ filename })))
+    }).pipe(Effect.provide(NodeServices.layer)))
+})
+
+const image = {
+  _tag: "Data",
+  name: "a.png",
+  mime: "image/png",
+  base64: Buffer.from("an image").toString("base64")
+} as const
+
+describe("a thread that was brought along", () => {
+  it.effect("P11 mock: its events are those of its turns, numbered without a hole", () =>
+    Effect.gen(function*() {
+      yield* bring(Stream.fromIterable(Array.from({ length: 600 }, (_, n) => turn(n))))
+      const events = yield* stored()
+      assert.deepStrictEqual(events.map(({ seq }) => seq), Array.from({ length: 600 }, (_, n) => n + 1))
+      assert.isTrue(events.every((event) => event._tag === "TurnRestored" && event.source._tag === "Import"))
+      assert.include(
+        events.flatMap((event) => event._tag === "TurnRestored" ? event.items.map(({ itemId }) => itemId) : []),
+        ItemId.make("old-599.answer")
+      )
+    }).pipe(Effect.provide(layer())))
+})
