@@ -7,6 +7,7 @@
  *
  * @since 0.1.0
  */
+import { Epoch, ItemId, TurnId } from "./Ids.ts"
 import type { Item } from "./Item.ts"
 import type { ThreadEvent } from "./ThreadEvent.ts"
 import * as TranscriptFold from "./TranscriptFold.ts"
@@ -26,6 +27,52 @@ export const fromEvents = (events: Iterable<ThreadEvent>): ReadonlyArray<Transcr
   for (const event of events) TranscriptFold.add(folding, event)
   return TranscriptFold.turnsOf(folding)
 }
+
+/**
+ * A message as an app without turns keeps it. Times are in milliseconds since 1970.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Message {
+  readonly id: string
+  readonly role: "user" | "assistant"
+  readonly text: string
+  readonly at: number
+}
+
+/**
+ * Messages in order, as turns: each message of the user begins one, under its id. What an assistant said before the first
+ * is a turn that the agent began.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const fromMessages = (messages: Iterable<Message>): ReadonlyArray<TranscriptTurn> => {
+  const turns: Array<{ readonly first: Message; readonly items: Array<Item> }> = []
+  for (const message of messages) {
+    const itemId = ItemId.make(message.id)
+    const { text } = message
+    const item: Item = message.role === "user"
+      ? { _tag: "UserMessage", itemId, text, attachments: [] }
+      : { _tag: "AssistantMessage", itemId, text }
+    const last = turns.at(-1)
+    if (last === undefined || message.role === "user") turns.push({ first: message, items: [item] })
+    else last.items.push(item)
+  }
+  return turns.map(turnOf)
+}
+
+const turnOf = (
+  { first, items }: { readonly first: Message; readonly items: ReadonlyArray<Item> }
+): TranscriptTurn => ({
+  turnId: TurnId.make(first.id),
+  epoch: Epoch.make(0),
+  startedAt: first.at,
+  ...(first.role === "user" ? { input: { prompt: first.text } } : {}),
+  items,
+  outcome: "completed"
+})
 
 /**
  * The text for a new session, and how much of the archive it holds.
