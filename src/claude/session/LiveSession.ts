@@ -28,9 +28,10 @@ export interface Message {
   readonly done: Deferred.Deferred<void>
 }
 
-export interface LiveSession extends Omit<Started, "cli" | "end" | "seen"> {
+export interface LiveSession extends Omit<Started, "cli" | "end" | "hide" | "seen"> {
   cli: Started["cli"]
   end: Started["end"]
+  hide: Started["hide"]
   /** Its process is about to be another one. */
   replacing: boolean
   readonly input: StartInput
@@ -120,7 +121,9 @@ const attach = Effect.fnUntraced(function*(live: LiveSession) {
       if ((frame._tag === "assistant" || frame._tag === "user") && frame.parent_tool_use_id == null) {
         live.lastMessage = frame.uuid ?? live.lastMessage
       }
-      return apply(live, frame)
+      return frame._tag === "system/commands_changed"
+        ? Effect.andThen(Effect.forkIn(live.hide, live.scope), apply(live, frame))
+        : apply(live, frame)
     },
     onRequest: (request) => Effect.provide(answer(live, request), files),
     onReport: (report) => apply(live, { _tag: "Unrecognized", type: report._tag, raw: report }),
@@ -141,12 +144,13 @@ export const replace = Effect.fnUntraced(
     // What worked beside turns has ended with it.
     yield* apply(live, { _tag: "system/background_tasks_changed", tasks: [] })
     const resumes = yield* change
-    const { cli, end } = yield* live.again(resumes).pipe(
+    const { cli, end, hide } = yield* live.again(resumes).pipe(
       Scope.provide(live.scope),
       Effect.mapError(({ _tag: code }) => new AgentUnreachable({ instanceId, operation: "restart", code }))
     )
     live.cli = cli
     live.end = end
+    live.hide = hide
     live.lastMessage = undefined
     live.resumable = resumes
     live.replacing = false

@@ -14,10 +14,11 @@ import type { Command, Initialized } from "../protocol/Initialized.ts"
 import * as LiveSession from "./LiveSession.ts"
 import * as Project from "./Project.ts"
 import * as SessionStart from "./SessionStart.ts"
+import * as Skills from "./Skills.ts"
 
-const Skills = Schema.Struct({ skills: Schema.Array(Schema.Struct({ name: Schema.String })) })
+const Reloaded = Schema.Struct({ skills: Schema.Array(Schema.Struct({ name: Schema.String })) })
 
-const decodeSkills = Schema.decodeUnknownOption(Skills)
+const decodeReloaded = Schema.decodeUnknownOption(Reloaded)
 
 export const read = Effect.fn("Claude.offers")(function*(
   instanceId: InstanceId,
@@ -33,9 +34,10 @@ export const read = Effect.fn("Claude.offers")(function*(
     initialize: { hooks: {} },
     model: undefined
   })
-  const listed = decodeSkills(yield* LiveSession.call({ cli }, "reload_skills"))
+  const hidden = options.userSkills === false ? yield* Skills.hide(cli, new Set()) : new Set()
+  const listed = decodeReloaded(yield* LiveSession.call({ cli }, "reload_skills"))
   return offersOf(
-    cli,
+    { ...cli, commands: cli.commands?.filter(({ name }) => !hidden.has(name)) ?? [] },
     Option.match(listed, { onNone: () => [], onSome: ({ skills }) => skills.map(({ name }) => name) })
   )
 })

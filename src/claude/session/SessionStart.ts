@@ -22,6 +22,7 @@ import { cursor, isSessionId, newSessionId } from "../protocol/Cursor.ts"
 import * as Occupied from "./Occupied.ts"
 import * as Portable from "./Portable.ts"
 import * as Project from "./Project.ts"
+import * as Skills from "./Skills.ts"
 import * as Transcript from "./Transcript.ts"
 
 /** What an app sets for all sessions of an instance. */
@@ -30,6 +31,8 @@ export interface SessionOptions {
   readonly userHooks?: boolean | undefined
   /** Whether MCP servers of the user's own configuration are started. Default: `false`. */
   readonly userMcpServers?: boolean | undefined
+  /** Whether the user's own skills and commands are there. Default: `true`. */
+  readonly userSkills?: boolean | undefined
   /** Whether the model may start what goes on by a schedule (`CronCreate`, `Monitor`, `ScheduleWakeup`). Default: `false`. */
   readonly schedules?: boolean | undefined
 }
@@ -38,6 +41,8 @@ export interface Started {
   readonly cli: Cli.Cli
   /** Ends its process. */
   readonly end: Effect.Effect<void>
+  /** Hides what the user has added to skills and commands that the session is to do without. */
+  readonly hide: Effect.Effect<void>
   /** Another process of the same session: it goes on with it, or begins it. */
   readonly again: (resumes: boolean) => Effect.Effect<Opened, AgentStartError | PolicyUnenforceable>
   readonly sessionId: SessionId
@@ -48,7 +53,7 @@ export interface Started {
   readonly warnings: Project.Project["warnings"]
 }
 
-type Opened = Pick<Started, "cli" | "end">
+type Opened = Pick<Started, "cli" | "end" | "hide">
 
 const scheduling = ["CronCreate", "CronDelete", "CronList", "Monitor", "ScheduleWakeup"]
 
@@ -155,7 +160,7 @@ export const start = Effect.fnUntraced(function*(
     if (mode !== "default" || (!cli.hooked && runtimeMode !== "full-access")) {
       return yield* new PolicyUnenforceable({ instanceId, runtimeMode, effective: { mode, hooked: cli.hooked } })
     }
-    return { cli, end: Scope.close(scope, Exit.void) }
+    return { cli, end: Scope.close(scope, Exit.void), hide: yield* hiding(cli, options) }
   }, Effect.provide(needs))
   const open = (resumes: boolean) =>
     Cli.start(instanceId, options, environment, {
@@ -177,7 +182,7 @@ export const start = Effect.fnUntraced(function*(
       },
       model: input.model?.id
     })
-  const { cli, end } = yield* again(past !== undefined)
+  const { cli, end, hide } = yield* again(past !== undefined)
   // Two that were started at the same moment do not see each other before.
   if (past !== undefined && (yield* Occupied.isTaken(environment.config, sessionId, cli.pid))) {
     return yield* new SessionInUse({ instanceId, sessionId })
@@ -189,6 +194,7 @@ export const start = Effect.fnUntraced(function*(
   return {
     cli,
     end,
+    hide,
     again,
     sessionId,
     directory,
@@ -200,6 +206,18 @@ export const start = Effect.fnUntraced(function*(
       ? { _tag: "Resumed" }
       : { _tag: "Moved", from: past.directory }
   }
+})
+
+/** Hides the user's own skills and commands, where they are not to be there, and those that come later. */
+const hiding = Effect.fnUntraced(function*(cli: Cli.Cli, { userSkills = true }: SessionOptions) {
+  if (userSkills) return Effect.void
+  let hidden = yield* Skills.hide(cli, new Set())
+  return Effect.suspend(() => Skills.hide(cli, hidden)).pipe(
+    Effect.map((all) => {
+      hidden = all
+    }),
+    Effect.ignore({ log: "Warn", message: "Skills that the user has added could not be hidden" })
+  )
 })
 
 /** The session that is gone on with, and where it worked, as far as that is known. */
