@@ -23,14 +23,14 @@
  *
  * @since 0.1.0
  */
-import { Effect, Layer } from "effect"
+import { Effect, Layer, Stream } from "effect"
 import * as Adapter from "../adapter/Adapter.ts"
 import { InstanceId } from "../domain/Ids.ts"
 import type { ProjectConfig } from "../domain/ProjectConfig.ts"
 import * as Cli from "./process/Cli.ts"
 import { capabilities } from "./protocol/Capabilities.ts"
 import { provider } from "./protocol/Cursor.ts"
-import * as Check from "./session/Check.ts"
+import * as Account from "./session/Account.ts"
 import * as Listing from "./session/Listing.ts"
 import * as Offers from "./session/Offers.ts"
 import * as Session from "./session/Session.ts"
@@ -75,7 +75,8 @@ export const make = (options: Options = {}) => {
     reserved,
     projectConfig: options.projectConfig,
     offers: (input) => Offers.read(instanceId, options, input),
-    check: Check.check(instanceId, options),
+    check: Account.check(instanceId, options),
+    signIn: (method) => Stream.unwrap(Account.signIn(instanceId, options, method)),
     startSession: (input) => Session.make(instanceId, options, input),
     listSessions: (query) =>
       Effect.flatMap(Cli.environment(instanceId, options), ({ config }) => Listing.list(config, query))
