@@ -150,7 +150,7 @@ export const prove = (subject: Subject) => {
           const told = Effect.fnUntraced(function*(words: string, mode: "act" | "plan") {
             yield* driven.run(words, { mode })
             const asked = (yield* model.requests).findLast(({ lastUserText }) => lastUserText.includes(words))
-            return texts(asked ?? assert.fail(words)).match(new RegExp(subject.planned ?? "", "gi"))?.length ?? 0
+            return JSON.stringify(asked?.raw).match(new RegExp(subject.planned ?? "", "gi"))?.length ?? 0
           })
           const before = yield* told("say one", "act")
           assert.isAbove(yield* told("say two", "plan"), before)

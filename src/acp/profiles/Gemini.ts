@@ -76,7 +76,6 @@ export const profile: Profile.Profile = {
     "auto-accept-edits": { mode: "default", answer: "edits" },
     "full-access": { mode: "yolo", answer: "allow" }
   },
-  plan: "plan",
   capabilities: { attachments: true },
   resumable: "after-turn",
   resumes: (version) => !Executable.isAtLeast(version, "0.39.0"),

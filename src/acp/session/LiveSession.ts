@@ -259,6 +259,10 @@ const requested = (
 const byRule = (live: LiveSession, asked: Request.Asked) => {
   if (asked._tag !== "session/request_permission") return Effect.undefined
   const { call } = aboutOf(live.state, asked.toolCall)
+  // Whether a plan that was asked for is carried out is the user's to say, in every mode that carries anything out.
+  const isPlan = Request.kindOf(call.kind) === "plan" && live.profile.plan !== undefined &&
+    live.agentMode === live.profile.plan
+  if (isPlan && live.mode.answer === "allow") return Effect.undefined
   const rule = live.mode.answer === "allow" ? undefined : live.profile.ruleOf?.(call)
   if (rule !== undefined) return Effect.succeed(rule)
   return live.profile.questionsOf?.({ ...asked, toolCall: call }) === undefined

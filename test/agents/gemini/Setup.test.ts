@@ -9,7 +9,6 @@ AcpSetup.prove({
   optionsOf,
   run: (command) => ModelReply.call("run_shell_command", { command, description: "as asked" }),
   model: "gemini-2.5-flash",
-  planned: /plan mode/,
   loosening: {},
   servers: true,
   seeing: (options) => options
