@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import type { Labels } from "../domain/AppData.ts"
 import type { Epoch, InstanceId, ProviderName, SessionId, ThreadId } from "../domain/Ids.ts"
 import type { RuntimeMode } from "../domain/RuntimeMode.ts"
 import type { ModelSelection } from "../domain/TurnInput.ts"
@@ -43,6 +44,8 @@ export interface SessionOpening {
   readonly model?: ModelSelection
   readonly agent?: string
   readonly title?: string
+  /** The app's own words for the thread: whose it is, which project's. */
+  readonly labels?: Labels
   /** The session that the thread had before, if any. */
   readonly previousSessionId?: SessionId
 }

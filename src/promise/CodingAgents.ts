@@ -62,7 +62,7 @@ export interface Options extends Calls.CallOptions {
   readonly agents: Part | ReadonlyArray<Part>
   /** A file for SQLite (`:memory:` for none), or a Layer such as `SessionStore.layer` on another database. */
   readonly store: string | Layer.Layer<Stores, unknown, Platform>
-  /** Of `observe`, `guard` and `transform`, of `CommandHook` and `WebhookHook`. Default: none. */
+  /** Of `setup`, `observe`, `guard` and `transform`, of `CommandHook` and `WebhookHook`. Default: none. */
   readonly hooks?: ReadonlyArray<Part> | undefined
   readonly settings?: Settings | undefined
   /** Default: `NodeServices.layer` of `@effect/platform-node`, which must be installed. */

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Effect, type Layer } from "effect"
+import { Effect, type Layer, Redacted, Scope } from "effect"
 import type { HookPattern, Matching } from "../domain/LifecycleEvent.ts"
 import {
   type GuardedEvent,
@@ -15,6 +15,8 @@ import {
   type TransformPatch,
   type VerdictOf
 } from "../hooks/LifecycleHooks.ts"
+import type { SessionOpening } from "../hooks/SessionOpening.ts"
+import type { SessionSetup } from "../provider/SessionSetup.ts"
 import * as Operations from "../service/Operations.ts"
 import { ProviderService } from "../service/ProviderService.ts"
 import { TranscriptArchive } from "../service/TranscriptArchive.ts"
@@ -36,10 +38,30 @@ export interface HookContext {
   readonly agents: Door.Threads & { readonly archive: Door.Archive }
 }
 
+/**
+ * What a setup is given beside the opening.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface SetupContext extends HookContext {
+  /** Calls this once the session is over, however it ended; what was registered last comes first. */
+  readonly release: (finalizer: () => unknown) => void
+}
+
+/**
+ * A secret in a setup: it reaches the agent, and no event, log or error.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const secret = (value: string): Redacted.Redacted<string> => Redacted.make(value)
+
 type Run<Event, Answer> = (event: Event, context: HookContext) => Answer | PromiseLike<Answer>
 
 type HookLayer = Layer.Layer<never, HookExists, LifecycleHooks>
 
+type Setup = Omit<Parameters<typeof LifecycleHooks.setup<unknown, HookServices>>[0], "run">
 type Guard<K extends GuardedKind> = Omit<Parameters<typeof LifecycleHooks.guard<K, unknown, HookServices>>[0], "run">
 type Transform<K extends TransformedKind> = Omit<
   Parameters<typeof LifecycleHooks.transform<K, unknown, HookServices>>[0],
@@ -65,6 +87,34 @@ const asEffect = <Event, Answer>(run: Run<Event, Answer>) => (event: Event) =>
       )
     })
   })
+
+/**
+ * Is asked for what a session is started with: variables, MCP servers, instructions. If it rejects, so does the start, with
+ * `SetupFailed`.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const setup = (
+  hook: Setup & {
+    readonly run: (opening: SessionOpening, context: SetupContext) => SessionSetup | PromiseLike<SessionSetup>
+  }
+): HookLayer =>
+  LifecycleHooks.setup({
+    ...hook,
+    run: (opening: SessionOpening) =>
+      Effect.flatMap(Effect.scope, (scope) =>
+        asEffect((opening: SessionOpening, context) =>
+          hook.run(opening, {
+            ...context,
+            release: (finalizer) => void Effect.runFork(Scope.addFinalizer(scope, called(finalizer)))
+          })
+        )(opening))
+  })
+
+/** A function that throws is one that rejects: neither keeps the others from being called. */
+const called = (finalizer: () => unknown): Effect.Effect<unknown> =>
+  Effect.promise(() => new Promise<unknown>((resolve) => resolve(finalizer())))
 
 /**
  * Is asked whether a turn may be sent, whether a compaction may go on, or what becomes of an approval; answers `allow`,

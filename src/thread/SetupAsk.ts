@@ -41,6 +41,7 @@ export const opening = (
   ...(plan.model === undefined ? {} : { model: plan.model }),
   ...(plan.agent === undefined ? {} : { agent: plan.agent }),
   ...(plan.title === undefined ? {} : { title: plan.title }),
+  ...(plan.labels === undefined ? {} : { labels: plan.labels }),
   ...(record?.sessionId === undefined ? {} : { previousSessionId: record.sessionId })
 })
 

@@ -5,7 +5,8 @@ import { mkdtempDisposableSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { LifecycleHooks, ServiceError, SessionStore, StoreError } from "../../src/index.ts"
-import { allow, CodingAgents, decide, guard, observe, transform, veto } from "../../src/promise/index.ts"
+import { allow, CodingAgents, decide, guard, observe, secret, setup, transform, veto } from "../../src/promise/index.ts"
+import { SessionSetup } from "../../src/provider/index.ts"
 import { MockAgentDisk, MockProvider, MockStep } from "../../src/testing/index.ts"
 import { rejection } from "../support/Promises.ts"
 
@@ -61,6 +62,38 @@ describe("opening without Effect", () => {
     await agents.close()
     assert.strictEqual(seen[0], "layer")
     assert.includeMembers(seen, ["session:start", "turn:end", "session:end", "bye"])
+  })
+
+  it("P14 a setup is a plain function: the agent has its secrets, and what it registered is called when the session ends", async () => {
+    const notes: Array<string> = []
+    let token: string | undefined = "walnut-7731-abendrot"
+    const agents = await opened([
+      setup({
+        name: "vault",
+        run: async ({ cause }, { release }) => {
+          if (token === undefined) throw new Error("sealed")
+          release(() => notes.push("first"))
+          release(() => Promise.reject(new Error("no")))
+          release(() => notes.push("last"))
+          return { environment: { TOKEN: secret(token), CAUSE: cause } }
+        }
+      })
+    ], {
+      script: ({ setup }) => [
+        MockStep.text(`${setup?.environment?.["CAUSE"]} ${SessionSetup.plain(setup?.environment)["TOKEN"]}`)
+      ]
+    })
+    await agents.startSession(thread)
+    assert.strictEqual((await agents.runTurn({ threadId, prompt: "hello" })).text, `start ${"*".repeat(token.length)}`)
+    await agents.stopSession({ threadId })
+    assert.deepStrictEqual(notes, ["last", "first"])
+    token = undefined
+    assert.deepInclude(await rejection(agents.startSession({ threadId })), {
+      _tag: "SetupFailed",
+      reason: "failed",
+      error: "Error"
+    })
+    await agents.close()
   })
 
   it("guards and transforms are plain functions: veto, context, decision", async () => {
