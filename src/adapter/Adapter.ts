@@ -175,6 +175,7 @@ export const least: Omit<Capabilities, "runtimeModes" | "projectConfig" | "compa
   agents: "never",
   moveDirectory: "never",
   modelSwitch: "per-session",
+  modeSwitch: "per-session",
   resend: false,
   steer: false,
   fork: false,
@@ -198,6 +199,7 @@ type Optional =
   | "turnRef"
   | "checkModel"
   | "rename"
+  | "switchMode"
   | "steerTurn"
   | "answerQuestion"
   | "answerElicitation"
@@ -225,6 +227,7 @@ export const session = (
     turnRef: () => Effect.undefined,
     checkModel: () => Effect.void,
     rename: () => Effect.void,
+    switchMode: () => Effect.succeed(false),
     steerTurn: () => missing("steer"),
     answerQuestion: gone,
     answerElicitation: gone,

@@ -23,8 +23,12 @@ export const limits = {
   annotationBytes: 65_536
 } as const
 
-const LabelName = WellFormed.check(Schema.isNonEmpty(), Schema.isMaxLength(limits.labelName))
+const isLabelName = Schema.is(WellFormed.check(Schema.isNonEmpty(), Schema.isMaxLength(limits.labelName)))
 const LabelValue = WellFormed.check(Schema.isMaxLength(limits.labelValue))
+
+const wellNamed = Schema.makeFilter((labels: object) => Object.keys(labels).every((name) => isLabelName(name)), {
+  expected: `names of 1 to ${limits.labelName} characters of well-formed text`
+})
 
 /** Counted before the entries are looked at: the caller chooses how many there are. */
 const fewEnough = Schema.makeFilter((labels: object) => Object.keys(labels).length <= limits.labels, {
@@ -39,7 +43,7 @@ const fewEnough = Schema.makeFilter((labels: object) => Object.keys(labels).leng
  * @category schemas
  */
 export const Labels = Schema.Record(Schema.String, Schema.Unknown).check(fewEnough).pipe(
-  Schema.decodeTo(Schema.Record(LabelName, LabelValue).check(fewEnough))
+  Schema.decodeTo(Schema.Record(Schema.String, LabelValue).check(fewEnough, wellNamed))
 )
 
 /**
@@ -59,7 +63,7 @@ export const Actor = Text.check(Schema.isMaxLength(limits.actor))
 const encoder = new TextEncoder()
 
 const atMost = (bytes: number) =>
-  Schema.makeFilter((value: Schema.Json) => encoder.encode(JSON.stringify(value)).length <= bytes, {
+  Schema.makeFilter((value: Schema.Json | Schema.JsonObject) => encoder.encode(JSON.stringify(value)).length <= bytes, {
     expected: `at most ${bytes} bytes of JSON`
   })
 
@@ -69,7 +73,7 @@ const atMost = (bytes: number) =>
  * @since 0.1.0
  * @category schemas
  */
-export const Metadata = Values.check(atMost(limits.metadataBytes)).pipe(Schema.decodeTo(Schema.JsonObject))
+export const Metadata = Schema.Record(Text, Values).check(atMost(limits.metadataBytes))
 
 /**
  * The kind of an annotation, which the app chooses: 1 to 128 characters.

@@ -7,6 +7,7 @@ import { Schema } from "effect"
 import { CompactionTrigger } from "./Compaction.ts"
 import { ItemId, RequestId, TurnId } from "./Ids.ts"
 import { Item } from "./Item.ts"
+import { RuntimeMode } from "./RuntimeMode.ts"
 import { Task } from "./Task.ts"
 import { TurnCause } from "./TurnCause.ts"
 import { TurnFailure } from "./TurnFailure.ts"
@@ -45,6 +46,20 @@ export const InterruptedBy = Schema.Literals(["user", "stop", "agent", "shutdown
  * @category models
  */
 export type InterruptedBy = typeof InterruptedBy.Type
+
+/**
+ * Who changed a mode or a model: the user, by the app; the agent itself; or the provider of its model.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const ChangedBy = Schema.Literals(["user", "agent", "provider"])
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type ChangedBy = typeof ChangedBy.Type
 
 /** The fields of each, as {@link ./ThreadEvent.ts} makes its own union of them. */
 export const providerCases = {
@@ -139,10 +154,21 @@ export const providerCases = {
   DiffUpdated: { ...maybeTurn, diff: Schema.String },
   /** The agent's own title of its session. The thread's title is the app's and stays. */
   TitleUpdated: { ...maybeTurn, title: Schema.String },
-  /** The agent uses another model than the one that it was told to. */
-  ModelChanged: { ...maybeTurn, model: ModelSelection },
-  /** The agent's own mode (`plan`, `build`, ...) is another than before. */
-  ModeChanged: { ...maybeTurn, mode: Schema.String },
+  /**
+   * Another model answers: from the next turn on, where the user has changed it (`configureThread`); from here on, where
+   * the agent has, or its provider, which may send a request to another model.
+   */
+  ModelChanged: { ...maybeTurn, model: ModelSelection, by: ChangedBy },
+  /**
+   * `mode`: the agent's own mode (`plan`, `build`, ...) is another than before. `runtimeMode`: from its next tool on the agent
+   * is held to another one. A mode that holds from the next session on is told by `SessionStarted`.
+   */
+  ModeChanged: {
+    ...maybeTurn,
+    mode: Schema.optionalKey(Schema.String),
+    runtimeMode: Schema.optionalKey(RuntimeMode),
+    by: ChangedBy
+  },
   /** The state of the agent's MCP servers. `other`: one that the adapter does not know. */
   McpStatus: {
     ...maybeTurn,

@@ -157,12 +157,12 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
           directory: input.directory,
           runtimeMode: input.runtimeMode,
           projectConfig: input.projectConfig,
-          title: input.title,
-          labels: input.labels
+          title: input.title
         },
         binding
       )
-      const info = infoOf(yield* actors.use(newThreadId, (actor) => actor.create(plan, past)))
+      const labels = input.labels ?? (yield* getThread(threadId)).labels
+      const info = infoOf(yield* actors.use(newThreadId, (actor) => actor.create({ ...plan, labels }, past)))
       // What the copy's session has, and no archive any more, is left out where the copy is rehydrated one day.
       if (past.pruned > 0) yield* store.prune({ threadId: newThreadId, through: 0, items: past.pruned })
       return info
@@ -170,9 +170,9 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
 
     configureThread: Effect.fn("ProviderService.configureThread")(function*({ threadId, ...change }) {
       yield* Effect.annotateCurrentSpan({ threadId })
-      if (change.title !== undefined) yield* reentrancy.check(threadId)
-      yield* actors.use(threadId, (actor) => actor.configure(change))
-      return { threadId, applied: "now" as const }
+      const { model, runtimeMode, title } = change
+      if (model !== undefined || runtimeMode !== undefined || title !== undefined) yield* reentrancy.check(threadId)
+      return { threadId, applied: yield* actors.use(threadId, (actor) => actor.configure(change)) }
     }),
 
     annotate: Effect.fn("ProviderService.annotate")(function*({ threadId, ...said }) {

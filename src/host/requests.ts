@@ -4,6 +4,7 @@
 import { Effect } from "effect"
 import type { ThreadId } from "../domain/Ids.ts"
 import type { Binding } from "../domain/ThreadRecord.ts"
+import * as reentrancy from "../hooks/internal/reentrancy.ts"
 import type { ProviderService } from "../service/ProviderService.ts"
 import { TaskNotFound, type ThreadNotFound } from "../service/ServiceError.ts"
 import type { StoreFailed, ThreadUnreadable } from "../store/StoreError.ts"
@@ -23,9 +24,12 @@ export const make = ({ actors, getThread }: {
     }
   )
   return {
-    respondToApproval: Effect.fn("ProviderService.respondToApproval")(({ actor: by, decision, requestId, threadId }) =>
-      ofThread(threadId, (actor) => actor.respond(requestId, decision, by))
-    ),
+    respondToApproval: Effect.fn("ProviderService.respondToApproval")(function*(input) {
+      const { actor: by, configure, decision, requestId, threadId } = input
+      if (configure !== undefined) yield* reentrancy.check(threadId)
+      const applied = yield* ofThread(threadId, (actor) => actor.respond(requestId, decision, by, configure))
+      return applied === undefined ? {} : { applied }
+    }),
 
     answerQuestion: Effect.fn("ProviderService.answerQuestion")(({ actor: by, answer, requestId, threadId }) =>
       ofThread(threadId, (actor) => actor.answer(requestId, answer, by))

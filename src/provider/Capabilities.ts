@@ -68,6 +68,11 @@ export const Capabilities = Schema.Struct({
   /** Whether a turn may name another model than the one before. */
   modelSwitch: Schema.Literals(["per-turn", "per-session"]),
   /**
+   * `live`: a session takes another runtime mode while it runs, from its next tool on (`switchMode`); one that was started in
+   * `full-access` may take a restart to be tightened. `per-session`: a restart may always be needed.
+   */
+  modeSwitch: Schema.Literals(["live", "per-session"]),
+  /**
    * Whether a turn that is sent again, under the same `ref`, is taken once: the agent drops the repeat, and if the turn is
    * over already, its terminal event comes from the agent's history. An uncertain delivery is then settled by sending again.
    */

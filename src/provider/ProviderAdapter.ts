@@ -24,6 +24,7 @@ import type { Effect, Option, Scope, Stream } from "effect"
 import type { AgentSessionPage } from "../domain/AgentSession.ts"
 import type { InstanceId, ProviderName, RequestId, SessionId, TaskId, TurnId } from "../domain/Ids.ts"
 import type { ProjectConfig } from "../domain/ProjectConfig.ts"
+import type { RuntimeMode } from "../domain/RuntimeMode.ts"
 import type { ProviderEvent } from "../domain/ThreadEvent.ts"
 import type { ModelSelection, TurnInput } from "../domain/TurnInput.ts"
 import type { ApprovalDecision, ElicitationAnswer, QuestionAnswer } from "../domain/UserRequest.ts"
@@ -139,6 +140,12 @@ export interface ProviderSession {
   readonly checkModel: (model: ModelSelection) => Effect.Effect<void, AgentError | ModelUnavailable>
   /** Tells the agent the thread's title, which the app has changed. Where the agent has no titles it does nothing. */
   readonly rename: (title: string) => Effect.Effect<void, AgentError>
+  /**
+   * Holds the session to another of its runtime modes from its next tool on, also while a turn runs; requests that are open
+   * stay open. False, and nothing has changed, where that takes a restart. It never grants trust: what the session has
+   * taken of its directory's configuration stays as it was.
+   */
+  readonly switchMode: (runtimeMode: RuntimeMode) => Effect.Effect<boolean, AgentError>
   /** Succeeds once the provider has the input. The service never calls it while a turn runs. */
   readonly sendTurn: (turn: ProviderTurn) => Effect.Effect<void, SendTurnError>
   /** Adds input to the running turn. */

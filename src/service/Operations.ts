@@ -90,7 +90,7 @@ export const service = {
   },
   respondToApproval: {
     payload: Commands.RespondToApproval,
-    success: Schema.Void,
+    success: Results.Responded,
     error: Errors.RespondErrors,
     idempotent: false
   },

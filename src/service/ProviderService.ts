@@ -59,7 +59,9 @@ export class ProviderService extends Context.Service<ProviderService, {
   readonly runTurn: (input: Commands.SendTurn) => Effect.Effect<Results.TurnResult, Errors.RunErrors>
   /** Succeeds once the turn is over, also when it was over before. Without `turnId`: the turn that runs, if one does. */
   readonly interruptTurn: (input: Commands.InterruptTurn) => Effect.Effect<void, Errors.InterruptErrors>
-  readonly respondToApproval: (input: Commands.RespondToApproval) => Effect.Effect<void, Errors.RespondErrors>
+  readonly respondToApproval: (
+    input: Commands.RespondToApproval
+  ) => Effect.Effect<Results.Responded, Errors.RespondErrors>
   readonly answerQuestion: (input: Commands.AnswerQuestion) => Effect.Effect<void, Errors.AnswerErrors>
   /** Answers an MCP server's request. What the user filled in reaches the server and is not stored. */
   readonly answerElicitation: (input: Commands.AnswerElicitation) => Effect.Effect<void, Errors.ElicitationErrors>
@@ -89,8 +91,8 @@ export class ProviderService extends Context.Service<ProviderService, {
    */
   readonly forkThread: (input: Commands.ForkThread) => Effect.Effect<Results.SessionInfo, Errors.ForkErrors>
   /**
-   * Changes what belongs to the thread, also while a turn runs, and says from when on it holds. What is left out stays.
-   * Labels and `archived` can be changed from inside of the thread's own hooks.
+   * Changes a thread, also while a turn runs, and says from when on all of it holds. What is left out stays. A change of mode
+   * never grants trust (P17). Labels and `archived` can be changed from inside of the thread's own hooks.
    */
   readonly configureThread: (
     input: Commands.ConfigureThread

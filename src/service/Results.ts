@@ -146,21 +146,45 @@ export const TurnResult = Schema.Struct({
 export interface TurnResult extends Schema.Schema.Type<typeof TurnResult> {}
 
 /**
- * When what was asked for holds: the last of its parts.
+ * From when on a change holds.
+ *
+ * - `now`: a runtime mode from the agent's next tool on, also in the turn that runs.
+ * - `next-turn`: for turns that are sent from now on.
+ * - `next-session`: its session cannot take it. One without a running turn is ended at once; otherwise another one is
+ *   started for the next turn, and the turn that runs goes on as it was begun.
+ */
+const applied = Schema.Literals(["now", "next-turn", "next-session"])
+
+/**
+ * From when on what was asked for holds: the last of its parts.
  *
  * @category results
  * @since 0.1.0
  */
-export const Configured = Schema.Struct({
-  threadId: ThreadId,
-  applied: Schema.Literals(["now", "next-turn", "next-session"])
-})
+export const Configured = Schema.Struct({ threadId: ThreadId, applied })
 
 /**
  * @category models
  * @since 0.1.0
  */
 export interface Configured extends Schema.Schema.Type<typeof Configured> {}
+
+/**
+ * An approval is answered.
+ *
+ * @category results
+ * @since 0.1.0
+ */
+export const Responded = Schema.Struct({
+  /** From when on the change holds that came with it (`configure`). */
+  applied: Schema.optional(applied)
+})
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Responded extends Schema.Schema.Type<typeof Responded> {}
 
 /**
  * Where an annotation lies in the log of its thread.

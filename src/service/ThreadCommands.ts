@@ -153,6 +153,10 @@ export interface ForkThread extends Schema.Schema.Type<typeof ForkThread> {}
  */
 export const ConfigureThread = Schema.Struct({
   threadId: ThreadId,
+  /** Never widens what the agent may take from its directory (`projectConfig`). */
+  runtimeMode: Schema.optional(RuntimeMode),
+  /** For turns that are sent from now on. */
+  model: Schema.optional(ModelSelection),
   title: Schema.optional(Text),
   /** All labels of the thread from now on. */
   labels: Schema.optional(Labels),

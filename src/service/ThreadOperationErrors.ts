@@ -6,7 +6,7 @@
 import { Schema } from "effect"
 import * as Adapter from "../provider/AdapterError.ts"
 import * as Store from "../store/StoreError.ts"
-import { epoch, found, start, stored } from "./errorGroups.ts"
+import { change, epoch, found, start, stored } from "./errorGroups.ts"
 import * as Service from "./ServiceError.ts"
 
 /** Of cutting a conversation at a turn. */
@@ -206,9 +206,7 @@ export type ForkErrors = typeof ForkErrors.Type
 export const ConfigureErrors = Schema.Union([
   Service.InputInvalid,
   Service.ThreadNotFound,
-  Service.CompactionInProgress,
-  Service.ThreadStopping,
-  Service.HookReentrant,
+  ...change,
   ...epoch
 ])
 

@@ -7,6 +7,7 @@ import { Schema } from "effect"
 import { Actor, AnnotationData, AnnotationKind, Metadata } from "../domain/AppData.ts"
 import { MissingPolicy } from "../domain/Continuity.ts"
 import { RequestId, TaskId, ThreadId, TurnId } from "../domain/Ids.ts"
+import { RuntimeMode } from "../domain/RuntimeMode.ts"
 import { Attachment, ModelSelection, TurnCommand, TurnMode } from "../domain/TurnInput.ts"
 import { ApprovalDecision, ElicitationAnswer, QuestionAnswer } from "../domain/UserRequest.ts"
 import { Text, WellFormed } from "../domain/WellFormed.ts"
@@ -86,7 +87,12 @@ export const RespondToApproval = Schema.Struct({
   threadId: ThreadId,
   requestId: RequestId,
   decision: ApprovalDecision,
-  actor
+  actor,
+  /**
+   * What is changed first, so that the agent goes on so: a plan is approved, and edits are accepted from here on. As by
+   * `configureThread`.
+   */
+  configure: Schema.optional(Schema.Struct({ runtimeMode: RuntimeMode }))
 })
 
 /**

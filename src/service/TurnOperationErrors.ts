@@ -6,7 +6,7 @@
 import { Schema } from "effect"
 import * as Adapter from "../provider/AdapterError.ts"
 import * as Store from "../store/StoreError.ts"
-import { agent, epoch, start, stored } from "./errorGroups.ts"
+import { agent, change, epoch, start, stored } from "./errorGroups.ts"
 import * as Service from "./ServiceError.ts"
 
 const send = [
@@ -93,7 +93,7 @@ export type InterruptErrors = typeof InterruptErrors.Type
  * @category errors
  * @since 0.1.0
  */
-export const RespondErrors = Schema.Union([...settle, Service.ChoiceNotFound])
+export const RespondErrors = Schema.Union([...settle, Service.ChoiceNotFound, ...change])
 
 /**
  * @category models

@@ -45,3 +45,13 @@ export const start = [
   Service.ThreadStopping,
   ...epoch
 ] as const
+
+/** Of changing a thread, beside its record. */
+export const change = [
+  ...agent,
+  Adapter.PolicyUnenforceable,
+  Adapter.ModelUnavailable,
+  Service.CompactionInProgress,
+  Service.ThreadStopping,
+  Service.HookReentrant
+] as const

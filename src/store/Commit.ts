@@ -11,6 +11,7 @@ import type { Array as Arr } from "effect"
 import type { Labels } from "../domain/AppData.ts"
 import type { Epoch, SessionId, ThreadId, TurnId } from "../domain/Ids.ts"
 import type { LifecycleEvent } from "../domain/LifecycleEvent.ts"
+import type { RuntimeMode } from "../domain/RuntimeMode.ts"
 import type { NumberedEvent } from "../domain/ThreadEvent.ts"
 import type { Binding, ThreadStatus } from "../domain/ThreadRecord.ts"
 import type { ModelSelection, RecordedInput } from "../domain/TurnInput.ts"
@@ -106,6 +107,7 @@ export interface ThreadChange {
   readonly threadId: ThreadId
   /** Only while this epoch is live; absent: whatever the thread does. */
   readonly epoch?: Epoch | undefined
+  readonly runtimeMode?: RuntimeMode | undefined
   readonly model?: ModelSelection | undefined
   readonly title?: string | undefined
   readonly labels?: Labels | undefined

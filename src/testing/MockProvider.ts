@@ -172,6 +172,7 @@ const allCapabilities: Capabilities = {
   agents: "per-turn",
   moveDirectory: "same-project",
   modelSwitch: "per-turn",
+  modeSwitch: "live",
   resend: false,
   steer: true,
   fork: true,

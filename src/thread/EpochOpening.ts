@@ -229,6 +229,7 @@ const bind = Effect.fnUntraced(function*(
     ),
     writing: false,
     modelChanged: false,
+    restart: false,
     turns: new Map(),
     compactions: new Map(),
     progressAt: activeAt,

@@ -102,12 +102,16 @@ export const hand = Effect.fnUntraced(function*(
 export const give = (deps: ThreadDeps, { live, threadId }: ThreadCell, answer: Answer, actor: string | undefined) =>
   hand(deps, live, { answer, threadId }, { by: "user", actor })
 
-/** Decides an approval; a choice must be one of those that it offers. */
-export const respond = Effect.fnUntraced(function*(
+/**
+ * Decides an approval; a choice must be one of those that it offers. `before` is done first, if the approval waits; answers
+ * what it does.
+ */
+export const respond = Effect.fnUntraced(function*<A, E>(
   deps: ThreadDeps,
   cell: ThreadCell,
   answer: Extract<Answer, { readonly _tag: "Approval" }>,
-  actor: string | undefined
+  actor: string | undefined,
+  before: Effect.Effect<A, E>
 ) {
   const { decision, requestId } = answer
   const open = cell.live?.state.requests.get(requestId)
@@ -116,7 +120,9 @@ export const respond = Effect.fnUntraced(function*(
     const choices = open.choices.map(({ id }) => id)
     return yield* new ChoiceNotFound({ threadId: cell.threadId, requestId, choiceId, choices })
   }
+  const done = open === undefined || open.answering ? undefined : yield* before
   yield* give(deps, cell, answer, actor)
+  return done
 })
 
 /** The choice that the decision names and the approval does not offer. */

@@ -61,7 +61,7 @@ const plan = (
   model: asked.model ?? (stored?.instanceId === instanceId ? stored.model : undefined),
   agent: asked.agent ?? (stored?.instanceId === instanceId ? stored.agent : undefined),
   title: asked.title ?? stored?.title,
-  labels: asked.labels ?? stored?.labels,
+  labels: stored === undefined ? asked.labels : stored.labels,
   onMissing: asked.onMissing,
   compaction: asked.compaction ?? stored?.compaction
 })

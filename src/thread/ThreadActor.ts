@@ -157,8 +157,15 @@ export class ThreadActor {
     })
   }
 
-  respond(requestId: RequestId, decision: ApprovalDecision, actor: string | undefined) {
-    return RequestAnswer.respond(this.#deps, this.#cell, { _tag: "Approval", requestId, decision }, actor)
+  /** Configures the thread before the answer, if it is asked to; answers from when on that holds. */
+  respond(
+    requestId: RequestId,
+    decision: ApprovalDecision,
+    actor: string | undefined,
+    configuration: ThreadConfiguration.Configuration | undefined
+  ) {
+    const before = configuration === undefined ? Effect.undefined : this.configure(configuration)
+    return RequestAnswer.respond(this.#deps, this.#cell, { _tag: "Approval", requestId, decision }, actor, before)
   }
 
   answer(requestId: RequestId, answer: QuestionAnswer, actor: string | undefined) {

@@ -10,13 +10,15 @@ import { AgentUnreachable } from "../provider/AgentError.ts"
 import { ThreadExists, ThreadNotFound } from "../service/ServiceError.ts"
 import type { NewThread } from "../store/Commit.ts"
 import * as ConversationTurn from "./ConversationTurn.ts"
-import * as LiveEpoch from "./epoch/LiveEpoch.ts"
+import * as Epoch from "./epoch/Epoch.ts"
+import type * as LiveEpoch from "./epoch/LiveEpoch.ts"
 import * as EpochOpening from "./EpochOpening.ts"
 import * as Reconciliation from "./Reconciliation.ts"
 import type * as SessionStart from "./SessionStart.ts"
 import * as SetupAsk from "./SetupAsk.ts"
 import * as StartPlan from "./StartPlan.ts"
 import * as ThreadCell from "./ThreadCell.ts"
+import * as ThreadConfiguration from "./ThreadConfiguration.ts"
 import type { ThreadDeps } from "./ThreadDeps.ts"
 import * as ThreadLog from "./ThreadLog.ts"
 
@@ -78,14 +80,15 @@ const open = Effect.fnUntraced(function*(
   return live
 })
 
-/** The live epoch, or one that is opened as the thread was. Lock held. */
+/** The live epoch, or one that is opened as the thread was, or is to be. Lock held, no turn. */
 export const resume = Effect.fnUntraced(function*(
   deps: ThreadDeps,
   cell: ThreadCell.ThreadCell,
   found: LiveEpoch.LiveEpoch | undefined,
   asked: Pick<StartPlan.StartRequest, "onMissing"> = {}
 ) {
-  if (found !== undefined) return found
+  if (found !== undefined && !found.restart) return found
+  if (found !== undefined) yield* ThreadCell.end(deps, cell, found, "replaced")
   const record = yield* ThreadCell.loadRecord(deps, cell)
   if (record === undefined) return yield* new ThreadNotFound({ threadId: cell.threadId })
   return yield* open(deps, cell, StartPlan.again(asked, record), record, { setup: "turn" })
@@ -109,8 +112,9 @@ export const start = (deps: ThreadDeps, cell: ThreadCell.ThreadCell, asked: Star
       const directory = asked.directory === undefined
         ? plan.directory
         : yield* SetupAsk.directoryOf(deps, plan.directory)
-      if (fits(live, plan, directory)) {
-        yield* configure(deps, live, plan)
+      const keeps = !live.restart || Epoch.turnOf(live.state) !== undefined
+      if (keeps && fits(live, plan, directory)) {
+        yield* ThreadConfiguration.take(deps, live, plan)
         return live
       }
       yield* ThreadCell.withoutTurn(deps, cell)
@@ -145,24 +149,6 @@ const fits = ({ binding }: LiveEpoch.LiveEpoch, plan: StartPlan.StartPlan, direc
     (binding.project.by === "thread" && binding.project.config === plan.projectConfig)) &&
   binding.agent === plan.agent &&
   CompactionPolicy.same(binding.compaction, plan.compaction)
-
-/** Changes what a live session can take without a restart: the title, and the model, which goes with the next prompt. */
-const configure = Effect.fnUntraced(function*(
-  deps: ThreadDeps,
-  live: LiveEpoch.LiveEpoch,
-  { model, title }: StartPlan.StartPlan
-) {
-  const { binding } = live
-  const otherModel = LiveEpoch.isOtherModel(live, model)
-  if (!otherModel && title === binding.title) return
-  if (model !== undefined && otherModel) yield* live.session.checkModel(model)
-  if (title !== undefined && title !== binding.title) {
-    // Its own list of sessions shows it; nothing of the thread depends on it.
-    yield* Effect.ignore(live.session.rename(title), { log: "Warn", message: "The agent did not take the title" })
-  }
-  yield* LiveEpoch.configure(deps, live, { model, title })
-  live.modelChanged ||= otherModel
-})
 
 /** As {@link start}, of a thread that is not there yet, and with a past of its own. */
 export const create = (

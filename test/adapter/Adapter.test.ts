@@ -30,6 +30,7 @@ const session = (sessionId: SessionId): ProviderSession => ({
   sendTurn: () => Effect.void,
   checkModel: () => Effect.void,
   rename: () => Effect.void,
+  switchMode: () => Effect.succeed(false),
   steerTurn: () => Effect.void,
   interruptTurn: () => Effect.void,
   respondToApproval: () => Effect.void,

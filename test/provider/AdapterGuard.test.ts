@@ -104,6 +104,9 @@ class ClassySession implements ProviderSession {
   rewind() {
     return Effect.void
   }
+  switchMode() {
+    return Effect.succeed(false)
+  }
   exportSession() {
     return Effect.die("no export")
   }

@@ -69,6 +69,7 @@ export const register = Effect.fnUntraced(function*(
         turnRef: () => Effect.undefined,
         checkModel: () => Effect.void,
         rename: () => Effect.void,
+        switchMode: () => Effect.succeed(false),
         sendTurn: () => Effect.void,
         steerTurn: () => Effect.void,
         interruptTurn: () => Effect.void,

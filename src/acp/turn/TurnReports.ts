@@ -64,8 +64,12 @@ const offers = (state: State, offered: Offered): Step => {
   const { current: mode } = offered.modes
   const { current: used = model } = offered.models
   const events: Array<ProviderEvent> = []
-  if (mode !== undefined && mode !== before.modes.current) events.push({ _tag: "ModeChanged", ...place(state), mode })
-  if (used !== undefined && used !== model) events.push({ _tag: "ModelChanged", ...place(state), model: { id: used } })
+  if (mode !== undefined && mode !== before.modes.current) {
+    events.push({ _tag: "ModeChanged", ...place(state), mode, by: "agent" })
+  }
+  if (used !== undefined && used !== model) {
+    events.push({ _tag: "ModelChanged", ...place(state), model: { id: used }, by: "agent" })
+  }
   if (idsOf(offered) !== idsOf(before)) events.push({ _tag: "OffersChanged", ...place(state) })
   return step({ ...state, offered, model: used }, events)
 }

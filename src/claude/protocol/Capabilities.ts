@@ -23,6 +23,7 @@ export const capabilities: Capabilities = {
   agents: "per-session",
   moveDirectory: "anywhere",
   modelSwitch: "per-turn",
+  modeSwitch: "live",
   resend: true,
   steer: true,
   fork: true,

@@ -33,8 +33,8 @@ export const hook = (
   }
 }
 
-const toolDecision = ({ input }: LiveSession.LiveSession, tool: string): object => {
-  const permissionDecision = Policy.decision(input.runtimeMode, tool)
+const toolDecision = ({ runtimeMode }: LiveSession.LiveSession, tool: string): object => {
+  const permissionDecision = Policy.decision(runtimeMode, tool)
   return permissionDecision === undefined ? {} : {
     hookSpecificOutput: {
       hookEventName: "PreToolUse",

@@ -10,6 +10,7 @@ import { Hex } from "effect/encoding"
 import type * as PeerProtocol from "../../adapter/PeerProtocol.ts"
 import * as SecretFilter from "../../adapter/SecretFilter.ts"
 import * as StdioPeer from "../../adapter/StdioPeer.ts"
+import type { RuntimeMode } from "../../domain/RuntimeMode.ts"
 import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
 import { type AgentError, AgentUnreachable } from "../../provider/AdapterError.ts"
 import type { StartInput } from "../../provider/ProviderAdapter.ts"
@@ -54,6 +55,8 @@ export interface LiveSession extends Omit<Started, "cli" | "end" | "hide" | "see
   resumable: boolean
   /** The last message that was seen on the stream: the file has it a moment later. */
   lastMessage: string | undefined
+  /** It changes while the session lives. */
+  runtimeMode: RuntimeMode
   model: string | undefined
   /** The turn before asked for a plan. */
   planned: boolean
@@ -92,6 +95,7 @@ export const open = Effect.fnUntraced(function*(
     compactions: new Set(),
     resumable: started.origin._tag !== "New",
     lastMessage: undefined,
+    runtimeMode: input.runtimeMode,
     model: input.model?.id,
     planned: false,
     replacing: false,
@@ -220,7 +224,7 @@ const answer = Effect.fnUntraced(function*(
   if (asked._tag === "hook_callback") return yield* live.answerers.hook(live, asked)
   const rule = asked._tag === "elicitation"
     ? undefined
-    : yield* Policy.byRule(live.input.runtimeMode, live.directory, asked)
+    : yield* Policy.byRule(live.runtimeMode, live.directory, asked)
   if (rule !== undefined) return rule ? Request.allow(asked) : Request.deny("The session is read-only.")
   const key = String(id)
   const waiting = Deferred.makeUnsafe<object>()

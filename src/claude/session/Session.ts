@@ -42,7 +42,7 @@ export const make = Effect.fn("Claude.startSession")(function*(
   if (input.from._tag === "Seeded") yield* Delivery.tell(live, input.from.transcript)
   const { cli, directory, origin, sessionId } = started
   const stored = (sessionId: SessionId, seen: number) =>
-    cursor.encode({ sessionId, directory, runtimeMode: input.runtimeMode, agentVersion: cli.version, seen })
+    cursor.encode({ sessionId, directory, runtimeMode: live.runtimeMode, agentVersion: cli.version, seen })
   const answered = (
     requestId: RequestId,
     given: RequestBook.Answer,
@@ -79,6 +79,13 @@ export const make = Effect.fn("Claude.startSession")(function*(
     capabilities,
     turnRef: () => newId,
     checkModel: (model) => Delivery.checkModel(live, model),
+    // One that was started in full-access may lack its hooks, and runs the shell of skills unasked.
+    switchMode: (runtimeMode) =>
+      Effect.sync(() => {
+        if (input.runtimeMode === "full-access" && runtimeMode !== "full-access") return false
+        live.runtimeMode = runtimeMode
+        return true
+      }),
     sendTurn: (turn) => Effect.andThen(Compaction.ready(live), Effect.provide(Delivery.send(live, turn), files)),
     steerTurn: (turn) => Effect.andThen(Compaction.ready(live), Effect.provide(Delivery.steer(live, turn), files)),
     interruptTurn: (turnId) => Delivery.interrupt(live, turnId),

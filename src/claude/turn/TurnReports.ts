@@ -62,7 +62,10 @@ const initialized = (state: State, { mcp_servers: servers = [], permissionMode }
 export const mode = (state: State, mode: string | null | undefined): Step =>
   mode == null || mode === state.mode
     ? step(state)
-    : step({ ...state, mode }, state.mode === undefined ? [] : [{ _tag: "ModeChanged", ...place(state), mode }])
+    : step(
+      { ...state, mode },
+      state.mode === undefined ? [] : [{ _tag: "ModeChanged", ...place(state), mode, by: "agent" }]
+    )
 
 const limits = (state: State, { rate_limit_info }: Of<"rate_limit_event">): Step => {
   const { rateLimitType, resetsAt, status, utilization } = rate_limit_info

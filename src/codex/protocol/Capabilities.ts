@@ -25,6 +25,7 @@ export const capabilities: Capabilities = {
   agents: "never",
   moveDirectory: "anywhere",
   modelSwitch: "per-turn",
+  modeSwitch: "per-session",
   resend: false,
   steer: true,
   fork: true,

@@ -23,6 +23,7 @@ import { Hex } from "effect/encoding"
 import type { PeerId } from "../../adapter/PeerProtocol.ts"
 import * as SecretFilter from "../../adapter/SecretFilter.ts"
 import type { TaskId, TurnId } from "../../domain/Ids.ts"
+import type { RuntimeMode } from "../../domain/RuntimeMode.ts"
 import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
 import type { StartInput } from "../../provider/ProviderAdapter.ts"
 import type { AppServer, Listener } from "../process/AppServer.ts"
@@ -54,6 +55,8 @@ export interface LiveSession extends Started {
   /** Turns of which Codex has not said that they began. */
   readonly starting: Map<TurnId, Deferred.Deferred<void>>
   readonly retryDeadline: Duration.Input
+  /** It changes while the session lives. */
+  runtimeMode: RuntimeMode
   /** Codex keeps a thread only once its first turn has begun. */
   resumable: boolean
   state: State
@@ -78,6 +81,7 @@ export const open = Effect.fnUntraced(function*(options: {
     answers: new Map(),
     starting: new Map(),
     retryDeadline,
+    runtimeMode: input.runtimeMode,
     resumable: started.origin._tag !== "New",
     // Codex counts its requests from 0 in every process.
     state: makeState(Hex.encode(SecureRandom.randomBytesUnsafe(6)), gated)
@@ -226,7 +230,7 @@ const answer = Effect.fnUntraced(function*(live: LiveSession, request: Omit<Of<"
   const approval = Request.approvalOf(asked)
   const rule = approval === undefined
     ? undefined
-    : yield* Policy.byRule(live.input.runtimeMode, live.directory, asked, itemOf(live.state, asked))
+    : yield* Policy.byRule(live.runtimeMode, live.directory, asked, itemOf(live.state, asked))
   if (rule !== undefined) return Request.approvalAnswer(asked, rule)
   const waiting = Deferred.makeUnsafe<object>()
   live.answers.set(id, waiting)

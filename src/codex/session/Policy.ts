@@ -37,6 +37,10 @@ export const policies: Readonly<Record<RuntimeMode, Policy>> = {
   "full-access": { approvalPolicy: onlyElicitations, sandbox: "danger-full-access", effective: "dangerFullAccess" }
 }
 
+/** Whether both are the same to Codex, and differ in what is answered here alone. */
+export const isSame = (one: RuntimeMode, other: RuntimeMode): boolean =>
+  policies[one].sandbox === policies[other].sandbox && policies[one].approvalPolicy === policies[other].approvalPolicy
+
 /** What Codex says that it enforces, in its answer to a start, a resume or a fork. */
 export const Effective = Schema.Struct({
   approvalPolicy: Schema.Unknown,

@@ -25,6 +25,7 @@ import * as Listing from "./Listing.ts"
 import * as LiveSession from "./LiveSession.ts"
 import * as Offers from "./Offers.ts"
 import * as Opening from "./Opening.ts"
+import * as Policy from "./Policy.ts"
 import * as Rollout from "./Rollout.ts"
 import * as SessionStart from "./SessionStart.ts"
 import * as Setup from "./Setup.ts"
@@ -75,7 +76,7 @@ export const make = Effect.fn("Codex.startSession")(function*(
     cursor.encode({
       sessionId: SessionId.make(id),
       directory,
-      runtimeMode: input.runtimeMode,
+      runtimeMode: live.runtimeMode,
       agentVersion: server.version
     })
   const answered = (requestId: RequestId, given: RequestBook.Answer, toReply: (asked: Request.Asked) => object) =>
@@ -103,6 +104,13 @@ export const make = Effect.fn("Codex.startSession")(function*(
         Effect.asVoid(server.peer.call("thread/name/set", { threadId: sessionId, name })),
         Opening.toAgentError(server)
       ),
+    // Codex itself is told of no other policy while a thread is loaded.
+    switchMode: (runtimeMode) =>
+      Effect.sync(() => {
+        if (!Policy.isSame(live.runtimeMode, runtimeMode)) return false
+        live.runtimeMode = runtimeMode
+        return true
+      }),
     sendTurn: (turn) => Effect.andThen(gated, Effect.provide(Delivery.send(live, turn), files)),
     steerTurn: (turn) => Effect.andThen(gated, Effect.provide(Delivery.steer(live, turn), files)),
     interruptTurn: (turnId) => Delivery.interrupt(live, turnId),

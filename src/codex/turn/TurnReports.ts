@@ -28,7 +28,12 @@ export const report = (state: State, frame: Frame): Step => {
     case "account/updated":
       return step(state, [{ _tag: "OffersChanged" }])
     case "model/rerouted":
-      return step(state, [{ _tag: "ModelChanged", ...place(state, frame.turnId), model: { id: frame.toModel } }])
+      return step(state, [{
+        _tag: "ModelChanged",
+        ...place(state, frame.turnId),
+        model: { id: frame.toModel },
+        by: "provider"
+      }])
     case "mcpServer/startupStatus/updated":
       return server(state, frame)
     case "error":

@@ -25,6 +25,7 @@ export const capabilities: Capabilities = {
   agents: "per-turn",
   moveDirectory: "same-project",
   modelSwitch: "per-turn",
+  modeSwitch: "live",
   resend: false,
   steer: true,
   fork: true,

@@ -1,7 +1,7 @@
 /**
  * A live OpenCode session as the service sees it.
  */
-import { Context, Effect, FileSystem, Path, Queue, type Scope, Stream } from "effect"
+import { Context, Effect, FileSystem, Option, Path, Queue, type Scope, Stream } from "effect"
 import * as ProjectText from "../../adapter/ProjectText.ts"
 import { type InstanceId, type RequestId, SessionId, type TurnId } from "../../domain/Ids.ts"
 import type { ApprovalDecision, QuestionAnswer } from "../../domain/UserRequest.ts"
@@ -44,7 +44,7 @@ export const make = Effect.fn("OpenCode.startSession")(function*(
     cursor.encode({
       sessionId: SessionId.make(sessionId),
       directory,
-      runtimeMode: input.runtimeMode,
+      runtimeMode: live.state.policy.runtimeMode,
       agentVersion: connection.version
     })
   return {
@@ -52,12 +52,17 @@ export const make = Effect.fn("OpenCode.startSession")(function*(
     directory: calls.directory,
     origin,
     // A session can be resumed as soon as it exists, whether or not it had a turn.
-    cursor: Effect.succeedSome(stored(sessionId, calls.directory)),
+    cursor: Effect.sync(() => Option.some(stored(sessionId, calls.directory))),
     events: Stream.fromQueue(live.events),
     exit: connection.exit,
     turnRef: () => Delivery.nextId(live),
     checkModel: (model) => Models.available(calls, instanceId, model),
     rename: (title) => calls.rename(sessionId, title),
+    // What is kept from acting unasked is kept so until the next start, and what was let go cannot be called back.
+    switchMode: (runtimeMode) =>
+      live.policy.runtimeMode === "full-access" && runtimeMode !== "full-access"
+        ? Effect.succeed(false)
+        : Effect.as(LiveSession.apply(live, [{ _tag: "Mode", runtimeMode }]), true),
     sendTurn: (turn) => Effect.provide(Delivery.send(live, turn), files),
     steerTurn: (turn) => Effect.provide(Delivery.steer(live, turn), files),
     interruptTurn: (turnId) => interrupt(live, turnId),

@@ -15,9 +15,9 @@ export const of = (state: State, { agent, modelID, providerID }: AssistantInfo):
   const now = { agent, model: `${providerID}/${modelID}` }
   const model: ReadonlyArray<ProviderEvent> = now.model === using.model
     ? []
-    : [{ _tag: "ModelChanged", ...inTurn(state), model: { id: now.model } }]
+    : [{ _tag: "ModelChanged", ...inTurn(state), model: { id: now.model }, by: "agent" }]
   const mode: ReadonlyArray<ProviderEvent> = now.agent === using.agent
     ? []
-    : [{ _tag: "ModeChanged", ...inTurn(state), mode: now.agent }]
+    : [{ _tag: "ModeChanged", ...inTurn(state), mode: now.agent, by: "agent" }]
   return step({ ...state, using: now }, [...model, ...mode])
 }

@@ -88,6 +88,8 @@ export const reduce = (state: State, input: Input): Step => {
     case "Compacting":
       // Its part may not have come yet, or have come with a turn before.
       return state.compaction === undefined ? Messages.compactionBegan(state, input.part) : step(state)
+    case "Mode":
+      return step({ ...state, policy: { ...state.policy, runtimeMode: input.runtimeMode } })
     case "Answering":
       return TurnRequests.answering(state, input.requestId, input.with)
     case "Unanswered":

@@ -4,6 +4,7 @@
 import * as ItemLedger from "../../adapter/ItemLedger.ts"
 import type { CompactionTrigger } from "../../domain/Compaction.ts"
 import type { RequestId, TurnId } from "../../domain/Ids.ts"
+import type { RuntimeMode } from "../../domain/RuntimeMode.ts"
 import * as Machine from "../../domain/Step.ts"
 import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
 import type { Usage } from "../../domain/Usage.ts"
@@ -150,6 +151,8 @@ export type Input =
   | { readonly _tag: "Interrupting" }
   /** OpenCode asks whether it may compact, at the request of this part. */
   | { readonly _tag: "Compacting"; readonly part: CompactionPart }
+  /** From here on requests are decided by another mode. */
+  | { readonly _tag: "Mode"; readonly runtimeMode: RuntimeMode }
   /** The user's answer is about to be sent. */
   | { readonly _tag: "Answering"; readonly requestId: RequestId; readonly with: ApprovalDecision | QuestionAnswer }
   /** It did not arrive; `gone` when OpenCode no longer waits for it. */

@@ -57,10 +57,11 @@ const said = (sql: SqlClient.SqlClient, turn: Intent) => {
 const configure = Effect.fnUntraced(function*(
   sql: SqlClient.SqlClient,
   positions: Positions,
-  { archived, epoch, labels, model, threadId, title }: ThreadChange
+  { archived, epoch, labels, model, runtimeMode, threadId, title }: ThreadChange
 ) {
   const position = yield* positions.next
   const changed = {
+    ...(runtimeMode === undefined ? {} : { runtime_mode: runtimeMode }),
     ...(model === undefined ? {} : { model: JSON.stringify(model) }),
     ...(title === undefined ? {} : { title }),
     ...(labels === undefined ? {} : { labels: labelsColumn(labels) }),

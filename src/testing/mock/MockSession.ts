@@ -40,6 +40,12 @@ export const handle = (live: Live, origin: ProviderSession["origin"], directory:
     turnRef: (turnId) => Effect.succeed(agent.turnRefs ? `ref-${turnId}` : undefined),
     checkModel: (model) => Effect.andThen(reach(live, "check a model"), checkModel(agent, model)),
     rename: () => reach(live, "rename"),
+    switchMode: (runtimeMode) =>
+      Effect.map(reach(live, "switchMode"), () => {
+        if (agent.capabilities.modeSwitch !== "live") return false
+        stored.runtimeMode = runtimeMode
+        return true
+      }),
     sendTurn: (turn) => sendTurn(live, turn),
     steerTurn: (turn) => steerTurn(live, turn),
     interruptTurn: (turnId) => interruptTurn(live, turnId),

@@ -23,6 +23,7 @@ import {
 import type { CompactionPolicy } from "../../domain/CompactionPolicy.ts"
 import type { Continuity } from "../../domain/Continuity.ts"
 import type { RequestId, TurnId } from "../../domain/Ids.ts"
+import type { RuntimeMode } from "../../domain/RuntimeMode.ts"
 import type { EventBody, NumberedEvent } from "../../domain/ThreadEvent.ts"
 import type { BoundThread } from "../../domain/ThreadRecord.ts"
 import type { ModelSelection } from "../../domain/TurnInput.ts"
@@ -67,6 +68,8 @@ export interface LiveEpoch extends EpochWaiters.Waiters {
   writing: boolean
   /** The model was changed after the start, so it goes with each prompt. */
   modelChanged: boolean
+  /** It was configured in a way that its session cannot take: another one is started for the next turn. */
+  restart: boolean
   /** When the agent gave its last sign of life, in milliseconds of the host's steady clock. */
   progressAt: number
   /** Nothing waits for it any more: it is over, or its end could not be stored. */
@@ -143,17 +146,22 @@ export const locked = <A, E, R>(live: LiveEpoch, effect: Effect.Effect<A, E, R>)
 export const isOtherModel = ({ binding }: LiveEpoch, model: ModelSelection | undefined): boolean =>
   model !== undefined && !Equal.equals(model, binding.model)
 
-/** Stores what a session has taken without a restart. What is left out stays as it is. */
+/** Stores how a live thread was configured. What is left out stays as it is. */
 export const configure = (
   deps: ThreadDeps,
   live: LiveEpoch,
-  { model, title }: { readonly model?: ModelSelection | undefined; readonly title?: string | undefined }
+  { model, runtimeMode, title }: {
+    readonly model?: ModelSelection | undefined
+    readonly runtimeMode?: RuntimeMode | undefined
+    readonly title?: string | undefined
+  }
 ) =>
   locked(
     live,
     Effect.suspend(() => {
       const change = {
         ...(model === undefined ? {} : { model }),
+        ...(runtimeMode === undefined ? {} : { runtimeMode }),
         ...(title === undefined ? {} : { title })
       }
       const { epoch, threadId } = live.binding
