@@ -204,6 +204,16 @@ export const breaches: ReadonlyArray<Breach> = [
     })
   },
   {
+    rule: "mode/switch",
+    what: "says that it has taken a mode and has not",
+    adapter: sessions(() => ({ switchMode: () => Effect.succeed(true) }))
+  },
+  {
+    rule: "mode/switch",
+    what: "declares that it takes modes and never does",
+    adapter: sessions(() => ({ switchMode: () => Effect.succeed(false) }))
+  },
+  {
     rule: "mode/fork",
     what: "gives a fork the mode of its original",
     adapter: starting((start) => {

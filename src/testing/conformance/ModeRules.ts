@@ -160,6 +160,39 @@ export const rules: ReadonlyArray<Rule> = [
       }))
   },
   {
+    id: "mode/switch",
+    promise: "P7",
+    title: "a live session takes another mode from its next tool on, in the turn that runs, and the other way round",
+    applies: (capabilities) =>
+      capabilities.modeSwitch === "live" && offers("approval-required", "full-access", "read-only")(capabilities),
+    assumes: ["mode/approval-required", "mode/full-access", "mode/read-only"],
+    prove: (bench) =>
+      bench.onHost(Effect.fnUntraced(function*(host) {
+        yield* start(host, { runtimeMode: "approval-required" })
+        const { end, turnId } = yield* send(host, prompt(host, "run", "first"))
+        const { request: { requestId } } = yield* awaitOf(host, turnId, "ApprovalRequested")
+        const freed = yield* host.agents.respondToApproval({
+          threadId: thread,
+          requestId,
+          decision: { _tag: "AllowOnce" },
+          configure: { runtimeMode: "full-access" }
+        })
+        yield* equal(freed.applied, "now", "from when on the session is in full-access")
+        yield* end
+        yield* unasked(host, prompt(host, "run", "second"), "second")
+        const use = (runtimeMode: RuntimeMode) =>
+          Effect.flatMap(
+            host.agents.configureThread({ threadId: thread, runtimeMode }),
+            ({ applied }) => equal(applied, "now", `from when on the session is in ${runtimeMode}`)
+          )
+        yield* use("approval-required")
+        yield* asked(host, "run", "third")
+        yield* use("read-only")
+        yield* refusedByRule(host, prompt(host, "run", "fourth"), "fourth")
+        yield* equal((yield* stored(host)).filter(is("SessionStarted")).length, 1, "sessions that were started")
+      }))
+  },
+  {
     id: "mode/fork",
     promise: "P7",
     title: "a fork in a stricter mode is as strict as asked for",
