@@ -24,14 +24,17 @@ const asking = Effect.gen(function*() {
 
 const once = { _tag: "AllowOnce" } as const
 
-const changes = Effect.map(stored(), (events) =>
-  events.flatMap((event) =>
-    event._tag === "ModeChanged"
-      ? [{ mode: event.runtimeMode, by: event.by }]
-      : event._tag === "ModelChanged"
-      ? [{ model: event.model.id, by: event.by }]
-      : []
-  ))
+const changes = Effect.map(
+  stored(),
+  (events) =>
+    events.flatMap((event): ReadonlyArray<unknown> =>
+      event._tag === "ModeChanged"
+        ? [{ mode: event.runtimeMode, by: event.by }]
+        : event._tag === "ModelChanged"
+        ? [{ model: event.model.id, by: event.by }]
+        : []
+    )
+)
 
 const epochs = Effect.map(
   stored(),

@@ -24,8 +24,11 @@ const signatures = new Set([
   ..."encrypted_content encryptedContent reasoningEncryptedContent redactedData".split(" ")
 ])
 
-/** Fields whose content a model wrote for a tool, or an app for itself. */
-const free = new Set(["input", "arguments", "args", "env", "data", "metadata"])
+/** Fields whose content a model wrote for a tool. */
+const free = new Set(["input", "arguments", "args", "env"])
+
+/** Fields whose content an app wrote for itself, with the field that they lie in: agents have others of these names. */
+const appOwned = new Set(["said.metadata", "annotations.data"])
 
 const dataUrl = /^data:([^,]{1,255});base64,/
 
@@ -66,7 +69,11 @@ export const mapStrings = (value: unknown, f: (text: string, place: Place) => st
     return Object.fromEntries(
       Object.entries(value).map(([key, entry]) => [
         key,
-        walk(entry, { key, free: place.free || (free.has(key) && !Array.isArray(entry)), name })
+        walk(entry, {
+          key,
+          free: place.free || (free.has(key) && !Array.isArray(entry)) || appOwned.has(`${place.key}.${key}`),
+          name
+        })
       ])
     )
   }
