@@ -143,17 +143,15 @@ export const startFreely = (host: Host, options: Parameters<typeof start>[1] = {
   start(host, { runtimeMode: freeMode(host.bench.capabilities), ...options })
 
 /**
- * Runs one turn to any end, allows all that is asked for in it, and answers each question with its first option.
+ * Waits; meanwhile all that is asked for in the turn is allowed, and each question answered with its first option.
  *
- * @category driving
+ * @category waiting
  * @since 0.1.0
  */
-export const runFreely = Effect.fnUntraced(function*(host: Host, prompt: string) {
-  const { agents } = host
-  const sent = yield* send(host, prompt)
-  const allowing = agents.streamEvents({ threadId: thread }).pipe(
+export const allowing = <A, E, R>({ agents }: Host, turnId: TurnId, wait: Effect.Effect<A, E, R>) =>
+  agents.streamEvents({ threadId: thread }).pipe(
     Stream.filter((event) => is("ApprovalRequested")(event) || is("QuestionAsked")(event)),
-    Stream.filter(({ turnId }) => turnId === sent.turnId),
+    Stream.filter((event) => event.turnId === turnId),
     Stream.runForEach((event) => {
       const { requestId } = event.request
       return Effect.ignore(
@@ -169,9 +167,19 @@ export const runFreely = Effect.fnUntraced(function*(host: Host, prompt: string)
           })
       )
     }),
-    Effect.andThen(Effect.never)
+    Effect.andThen(Effect.never),
+    Effect.raceFirst(wait)
   )
-  return { ...sent, ending: yield* Effect.raceFirst(sent.end, allowing) }
+
+/**
+ * Runs one turn to any end, allows all that is asked for in it, and answers each question with its first option.
+ *
+ * @category driving
+ * @since 0.1.0
+ */
+export const runFreely = Effect.fnUntraced(function*(host: Host, prompt: string) {
+  const sent = yield* send(host, prompt)
+  return { ...sent, ending: yield* allowing(host, sent.turnId, sent.end) }
 })
 
 /**

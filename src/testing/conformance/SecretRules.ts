@@ -6,7 +6,7 @@ import { Effect } from "effect"
 import type { RequestId, TurnId } from "../../domain/Ids.ts"
 import type { ElicitationAnswer } from "../../domain/UserRequest.ts"
 import type { Capabilities } from "../../provider/ProviderAdapter.ts"
-import { awaitOf, endings, type Host, is, run, send, start, stored, thread } from "./Bench.ts"
+import { allowing, awaitOf, endings, type Host, is, run, send, start, stored, thread } from "./Bench.ts"
 import { equal, expect, needPrompt, refused } from "./Check.ts"
 import { abandoned, asks, reply, settledBy, startAsking } from "./RequestRules.ts"
 import type { Rule } from "./Rule.ts"
@@ -23,10 +23,11 @@ const keptSecret = Effect.fnUntraced(function*(host: Host, turnId: TurnId) {
   yield* expect(!(yield* host.bench.inStore(secret)), "a store without the secret", "a store with it")
 })
 
+/** The agent may ask first whether it may call the server. */
 const elicit = Effect.fnUntraced(function*(host: Host) {
   const prompt = yield* needPrompt(host.bench.prompts, "elicit")
   const sent = yield* send(host, prompt("Which word?"))
-  const { request } = yield* awaitOf(host, sent.turnId, "ElicitationRequested")
+  const { request } = yield* allowing(host, sent.turnId, awaitOf(host, sent.turnId, "ElicitationRequested"))
   return { ...sent, request, requestId: request.requestId }
 })
 

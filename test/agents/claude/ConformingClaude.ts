@@ -185,6 +185,7 @@ export const fixture = (world: Effect.Effect<World["Service"]>): Fixture => ({
     ...RealAgent.processes(world.processes),
     unreachable: world.door.shut,
     loseGate: RealAgent.present(`${world.home}/simple`),
+    historyBehind: (sessionId) => behind(world.home, sessionId),
     changeOffers: () => withSkill(world.home),
     beginTurn: (sessionId, prompt) =>
       Effect.gen(function*() {
