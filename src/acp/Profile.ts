@@ -176,7 +176,10 @@ export interface Profile {
   readonly joinsTexts?: boolean | undefined
   /** The usage of one call of the model, from an update or from the answer to a prompt. */
   readonly usageOf?: ((frame: unknown) => Usage | undefined) | undefined
-  /** A tool call as the protocol would have it, from all that is known of it: its kind, its input. */
+  /**
+   * A tool call as the protocol would have it, from all that is known of it: its kind, its input. One that starts other
+   * agents is of the kind `subagent`, which the protocol lacks.
+   */
   readonly refine?: ((call: ToolCall) => ToolCall) | undefined
   readonly commandOf?: ((call: ToolCall) => string | undefined) | undefined
   readonly toolOf?: ((call: ToolCall) => string | undefined) | undefined

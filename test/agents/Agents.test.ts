@@ -8,6 +8,7 @@ import { core } from "./Core.ts"
 import * as Install from "./Install.ts"
 import * as Results from "./Results.ts"
 import * as SupportTable from "./SupportTable.ts"
+import * as ToolTable from "./ToolTable.ts"
 
 describe("agents under test", () => {
   it("the core is twelve rules of the suite", () => {
@@ -35,6 +36,12 @@ describe("agents under test", () => {
       const fs = yield* FileSystem.FileSystem
       const found = SupportTable.tableIn(yield* fs.readFileString(SupportTable.document))
       assert.strictEqual(found, yield* SupportTable.make)
+    }).pipe(Effect.provide(NodeServices.layer)))
+
+  it.effect("the table of the ACP agents' own tools says what their lists say", () =>
+    Effect.gen(function*() {
+      const fs = yield* FileSystem.FileSystem
+      assert.strictEqual(ToolTable.tableIn(yield* fs.readFileString(SupportTable.document)), ToolTable.make)
     }).pipe(Effect.provide(NodeServices.layer)))
 
   it.effect("an unknown agent is refused with the names of those that there are", () =>

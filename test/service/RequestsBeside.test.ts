@@ -62,7 +62,7 @@ describe("requests of no turn", () => {
       const beside = yield* askBeside
       assert.isFalse(yield* agent.reapIdle(threadId, reaper))
       yield* TestClock.adjust("50 minutes")
-      assert.strictEqual((yield* agents.getThread({ threadId })).status, "idle")
+      assert.strictEqual((yield* agents.getThread({ threadId })).status, "waiting")
       assert.deepStrictEqual(yield* settlements(beside), [])
       yield* TestClock.adjust("10 minutes")
       assert.strictEqual((yield* awaitEvent(is("SessionEnded"))).reason, "reaped")

@@ -10,6 +10,15 @@
 import { arch, platform } from "node:process"
 import * as Acp from "../Acp.ts"
 import * as Profile from "../Profile.ts"
+import { pathsOf } from "../protocol/ToolCall.ts"
+
+/** It names no tools: what a call does is seen from its input. */
+const refine = (call: Profile.ToolCall): Profile.ToolCall => {
+  const has = (name: string) => Profile.textIn(call.rawInput, name) !== undefined
+  if (call.kind === "read" && has("pattern")) return { ...call, kind: "search" }
+  if (call.kind === "edit" && has("message") && pathsOf(call).length === 0) return { ...call, kind: "other" }
+  return call.kind === "other" && has("agent_type") && has("prompt") ? { ...call, kind: "subagent" } : call
+}
 
 const modes = "https://agentclientprotocol.com/protocol/session-modes"
 
@@ -52,6 +61,7 @@ export const profile: Profile.Profile = {
   capabilities: { attachments: true },
   resumable: "after-turn",
   literal: Profile.afterBlank,
+  refine,
   commandOf: ({ rawInput }) => Profile.textIn(rawInput, "command"),
   comments: ["description", "shellId"]
 }

@@ -15,7 +15,18 @@ import * as Profile from "../Profile.ts"
 
 const nameOf = ({ _meta }: Profile.ToolCall) => Profile.textIn(_meta, "goose", "toolCall", "toolName")
 
-const kinds = Words.make<string>({ shell: "execute", write: "edit", edit: "edit" })
+const kinds = Words.make<string>({
+  shell: "execute",
+  write: "edit",
+  edit: "edit",
+  tree: "read",
+  read_image: "read",
+  analyze: "read",
+  load: "read",
+  load_skill: "read",
+  delegate: "subagent",
+  todo__todo_write: "think"
+})
 
 /** Where it tells a kind, that is `other`. */
 const refine = (call: Profile.ToolCall): Profile.ToolCall => {

@@ -11,6 +11,7 @@
  * @since 0.1.0
  */
 import { Effect, FileSystem, Path, Schema } from "effect"
+import * as Words from "../../adapter/Words.ts"
 import type { Usage } from "../../domain/Usage.ts"
 import * as Acp from "../Acp.ts"
 import * as Profile from "../Profile.ts"
@@ -51,6 +52,8 @@ const harmless = new Set<string | undefined>(["read_file", "list_dir", "grep", "
 const delegating = new Set<string | undefined>(["spawn_subagent", "workflow"])
 
 const toolOf = ({ _meta }: Profile.ToolCall) => Profile.textIn(_meta, "x.ai/tool", "name")
+
+const kinds = Words.make<string>({ list_dir: "read", todo_write: "think", spawn_subagent: "subagent" })
 
 /** The user has told it to trust the directory, or one that holds it. */
 const overrules: Exclude<Profile.Profile["overrules"], undefined> = Effect.fnUntraced(
@@ -106,6 +109,7 @@ export const profile: Profile.Profile = {
   commandOf: ({ rawInput }) => Profile.textIn(rawInput, "command"),
   comments: ["description"],
   toolOf,
+  refine: (call) => ({ ...call, kind: kinds(toolOf(call)) ?? call.kind ?? "other" }),
   ruleOf: (call) => harmless.has(toolOf(call)) ? true : delegating.has(toolOf(call)) ? false : undefined,
   ignored: ["_x.ai/*"]
 }

@@ -10,21 +10,39 @@
  * @since 0.1.0
  */
 import { Equal, Predicate, Schema } from "effect"
+import * as Words from "../../adapter/Words.ts"
 import * as Acp from "../Acp.ts"
 import * as Profile from "../Profile.ts"
 import { textOf } from "../protocol/ToolCall.ts"
 
 const decodeInput = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Unknown))
 
+const kinds = Words.make<string>({
+  Glob: "search",
+  Grep: "search",
+  FetchURL: "fetch",
+  Agent: "subagent",
+  AgentSwarm: "subagent",
+  TodoList: "think",
+  Skill: "read"
+})
+
 /**
- * Before it asks, the input is told as a text that grows until it is JSON, at times once more when it runs; a file is
- * named only there.
+ * A call's first title is its tool's name. Before it asks, the input is told as a text that grows until it is JSON, at
+ * times once more when it runs; a file is named only there.
  */
 const refine = (call: Profile.ToolCall): Profile.ToolCall => {
   const told = decodeInput(textOf(call))
   const isInput = told._tag === "Some" && Predicate.isReadonlyObject(told.value) &&
     (call.rawInput === undefined || Equal.equals(call.rawInput, told.value))
-  const known = isInput ? { ...call, rawInput: told.value, content: [] } : call
+  const name = call.name ?? call.title
+  const kind = kinds(name) ?? call.kind ?? "other"
+  const known = {
+    ...call,
+    kind,
+    ...(name == null ? {} : { name }),
+    ...(isInput ? { rawInput: told.value, content: [] } : {})
+  }
   const path = known.kind === "edit" ? Profile.textIn(known.rawInput, "path") : undefined
   return path === undefined || (known.locations ?? []).length > 0 ? known : { ...known, locations: [{ path }] }
 }

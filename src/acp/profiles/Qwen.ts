@@ -42,7 +42,7 @@ const ShellResult = Schema.decodeUnknownOption(Schema.Struct({
   exitCode: Schema.NullOr(Schema.Int)
 }))
 
-const Named = Schema.decodeUnknownOption(Schema.Struct({ toolName: Schema.String }))
+const toolOf = ({ _meta }: Profile.ToolCall) => Profile.textIn(_meta, "toolName")
 
 const Asked = Schema.Struct({
   question: Schema.String,
@@ -127,10 +127,8 @@ export const profile: Profile.Profile = {
     const { exitCode, output } = result.value
     return exitCode === null ? { output } : { output, exitCode }
   },
-  toolOf: ({ _meta }) => {
-    const named = Named(_meta)
-    return named._tag === "Some" ? named.value.toolName : undefined
-  },
+  toolOf,
+  refine: (call) => toolOf(call) === "agent" ? { ...call, kind: "subagent" } : call,
   comments: ["description"],
   questionsOf: ({ toolCall }) => {
     const asked = Questions(toolCall.rawInput)

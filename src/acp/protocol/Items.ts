@@ -1,12 +1,11 @@
 /**
  * Tool calls in the terms that every agent shares. One whose kind is not known is a tool of the kind `other`.
  */
-import { Schema } from "effect"
 import * as Words from "../../adapter/Words.ts"
 import type { ItemId } from "../../domain/Ids.ts"
 import type { FileEdit, Item, ItemStatus } from "../../domain/Item.ts"
 import type { ToolKind } from "../../domain/Tool.ts"
-import type { Profile } from "../Profile.ts"
+import { type Profile, textIn } from "../Profile.ts"
 import { patchOf } from "./Patch.ts"
 import { diffsOf, pathsOf, textOf, type ToolCall } from "./ToolCall.ts"
 
@@ -19,11 +18,13 @@ const statuses = Words.make<ItemStatus>({
   failed: "failed"
 })
 
+/** The protocol's words, and those of ours that a profile makes of them. */
 const kinds = Words.make<ToolKind>({
   read: "read",
   search: "search",
   fetch: "fetch",
-  think: "think"
+  think: "think",
+  subagent: "subagent"
 })
 
 const changing = new Set<string | null | undefined>(["edit", "delete", "move"])
@@ -82,14 +83,37 @@ const editsOf = (call: ToolCall): ReadonlyArray<FileEdit> => {
     : pathsOf(call).map((path) => ({ path, kind: call.kind === "delete" ? "delete" : "modify" }))
 }
 
-const Url = Schema.decodeUnknownOption(Schema.Struct({ url: Schema.String }))
+/** What the agents call the same parts of an input. */
+const parts = {
+  path: ["file_path", "path", "target_file", "target_directory"],
+  query: ["pattern", "query"],
+  where: ["path", "dir_path"],
+  url: ["url"],
+  task: ["prompt", "instructions", "prompt_template"],
+  name: ["subagent_type", "agent_type"]
+} as const
 
 const detailOf = (call: ToolCall): Pick<Extract<Item, { readonly _tag: "ToolCall" }>, "detail"> => {
-  if (call.kind === "read") {
-    const [path] = pathsOf(call)
-    return path === undefined ? {} : { detail: { _tag: "Read", path } }
+  const part = (part: keyof typeof parts) =>
+    parts[part].map((name) => textIn(call.rawInput, name)).find((text) => text !== undefined)
+  switch (call.kind) {
+    case "read": {
+      const path = pathsOf(call)[0] ?? part("path")
+      return path === undefined ? {} : { detail: { _tag: "Read", path } }
+    }
+    case "search": {
+      const [query, path] = [part("query"), part("where")]
+      return query === undefined ? {} : { detail: { _tag: "Search", query, ...(path === undefined ? {} : { path }) } }
+    }
+    case "fetch": {
+      const url = part("url")
+      return url === undefined ? {} : { detail: { _tag: "Fetch", url } }
+    }
+    case "subagent": {
+      const [task, name] = [part("task"), part("name")]
+      return task === undefined ? {} : { detail: { _tag: "Subagent", task, ...(name === undefined ? {} : { name }) } }
+    }
+    default:
+      return {}
   }
-  if (call.kind !== "fetch") return {}
-  const input = Url(call.rawInput)
-  return input._tag === "Some" ? { detail: { _tag: "Fetch", url: input.value.url } } : {}
 }

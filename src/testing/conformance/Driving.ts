@@ -142,31 +142,41 @@ const freeMode = ({ runtimeModes }: Capabilities): RuntimeMode | undefined =>
 export const startFreely = (host: Host, options: Parameters<typeof start>[1] = {}) =>
   start(host, { runtimeMode: freeMode(host.bench.capabilities), ...options })
 
+/** Gives an agent that asks what it asks for; a form is not filled in. */
+const grant = ({ agents }: Host, event: ThreadEvent) => {
+  switch (event._tag) {
+    case "ApprovalRequested": {
+      const { requestId } = event.request
+      return Effect.ignore(
+        agents.respondToApproval({ threadId: thread, requestId, decision: { _tag: "AllowOnce" } })
+      )
+    }
+    case "QuestionAsked": {
+      const { questions, requestId } = event.request
+      const answers = questions.map(({ options }) => [options[0]?.label ?? "yes"])
+      return Effect.ignore(
+        agents.answerQuestion({ threadId: thread, requestId, answer: { _tag: "Answered", answers } })
+      )
+    }
+    case "ElicitationRequested": {
+      const { requestId } = event.request
+      return Effect.ignore(agents.answerElicitation({ threadId: thread, requestId, answer: { _tag: "Decline" } }))
+    }
+    default:
+      return Effect.void
+  }
+}
+
 /**
  * Waits; meanwhile all that is asked for in the turn is allowed, and each question answered with its first option.
  *
  * @category waiting
  * @since 0.1.0
  */
-export const allowing = <A, E, R>({ agents }: Host, turnId: TurnId, wait: Effect.Effect<A, E, R>) =>
-  agents.streamEvents({ threadId: thread }).pipe(
-    Stream.filter((event) => is("ApprovalRequested")(event) || is("QuestionAsked")(event)),
-    Stream.filter((event) => event.turnId === turnId),
-    Stream.runForEach((event) => {
-      const { requestId } = event.request
-      return Effect.ignore(
-        event._tag === "ApprovalRequested"
-          ? agents.respondToApproval({ threadId: thread, requestId, decision: { _tag: "AllowOnce" } })
-          : agents.answerQuestion({
-            threadId: thread,
-            requestId,
-            answer: {
-              _tag: "Answered",
-              answers: event.request.questions.map(({ options }) => [options[0]?.label ?? "yes"])
-            }
-          })
-      )
-    }),
+export const allowing = <A, E, R>(host: Host, turnId: TurnId, wait: Effect.Effect<A, E, R>) =>
+  host.agents.streamEvents({ threadId: thread }).pipe(
+    Stream.filter((event) => "turnId" in event && event.turnId === turnId),
+    Stream.runForEach((event) => grant(host, event)),
     Effect.andThen(Effect.never),
     Effect.raceFirst(wait)
   )

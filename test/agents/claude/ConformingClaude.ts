@@ -42,7 +42,7 @@ export const script: ModelScript.ModelScript = (request) => {
     return { ...ModelReply.call("ToolSearch", search), usage: { input: 190_000, output: 10 } }
   }
   const prompt = ownPrompt(request)
-  return answer(prompt === undefined ? request : { ...request, lastUserText: prompt })
+  return answer(prompt === undefined ? request : { ...request, lastUserText: prompt, afterToolResult: false })
 }
 
 /** Where the session works, as Claude tells the model. */
@@ -51,8 +51,15 @@ const directoryOf = ({ messages }: Request) =>
 
 const written = (request: Request) => `${directoryOf(request)}/written.txt`
 
+const question = (question: string) => ({
+  header: "A question",
+  question,
+  multiSelect: false,
+  options: [{ label: "yes", description: "Do it" }, { label: "no", description: "Do not" }]
+})
+
 /**
- * Claude's own tools, but for the question to the user. `Glob` and `Grep` it knows and offers in some builds only. Paths are
+ * Claude's own tools. `Glob` and `Grep` it knows and offers in some builds only. Paths are
  * absolute, so their details are not looked at.
  */
 const tools: ReadonlyArray<Tool> = [
@@ -78,7 +85,16 @@ const tools: ReadonlyArray<Tool> = [
     { _tag: "Subagent", task: "say I looked", name: "general-purpose" }
   ),
   calling("Skill", { skill: "none" }, "other"),
-  calling("ToolSearch", { query: "select:WebFetch" }, "other")
+  calling("ToolSearch", { query: "select:WebFetch" }, "other"),
+  calling("ListAgents", {}, "other"),
+  calling("ReportFindings", { findings: [] }, "other"),
+  calling(
+    "Workflow",
+    { script: "export const meta = { name: 'look', description: 'Look', phases: [] }\nreturn 1" },
+    "other"
+  ),
+  calling("AskUserQuestion", { questions: [question("Shall I?")] }, "other"),
+  { name: "DeferredToolPlaceholder", uncalled: "it holds a place, and its description says never to call it" }
 ]
 
 const inBackground = (command: string) =>
@@ -88,15 +104,7 @@ const plain = ModelScript.plainPrompts({
   run: (command) => ModelReply.call("Bash", { command, description: "As asked" }),
   edit: (path, request) =>
     ModelReply.call("Write", { file_path: `${directoryOf(request)}/${path}`, content: "As asked.\n" }),
-  ask: (question) =>
-    ModelReply.call("AskUserQuestion", {
-      questions: [{
-        header: "A question",
-        question,
-        multiSelect: false,
-        options: [{ label: "yes", description: "Do it" }, { label: "no", description: "Do not" }]
-      }]
-    }),
+  ask: (asked) => ModelReply.call("AskUserQuestion", { questions: [question(asked)] }),
   nothing: () => ModelReply.answer([]),
   background: inBackground,
   subagent: (command) =>

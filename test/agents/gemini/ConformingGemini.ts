@@ -4,13 +4,18 @@ import { Effect } from "effect"
 import type { Acp } from "../../../src/acp/index.ts"
 import type { Fixture } from "../../../src/testing/Conformance.ts"
 import { ModelReply, ModelScript } from "../../../src/testing/index.ts"
+import * as CalledTools from "../../support/CalledTools.ts"
 import { controls, launch, type World } from "../AcpWorld.ts"
+import { tools } from "./tools.ts"
 
-export const script = ModelScript.plainPrompts({
-  run: (command) => ModelReply.call("run_shell_command", { command, description: "as asked" }),
-  edit: (path) => ModelReply.call("write_file", { file_path: path, content: "As asked.\n" }),
-  ask: () => ModelReply.text("It cannot ask.")
-})
+export const script = CalledTools.script(
+  tools,
+  ModelScript.plainPrompts({
+    run: (command) => ModelReply.call("run_shell_command", { command, description: "as asked" }),
+    edit: (path) => ModelReply.call("write_file", { file_path: path, content: "As asked.\n" }),
+    ask: () => ModelReply.text("It cannot ask.")
+  })
+)
 
 export const optionsOf = (world: World["Service"]): Acp.Options => ({
   ...launch(world, { GEMINI_API_KEY: "scripted-key", GOOGLE_GEMINI_BASE_URL: world.model.origin }),
@@ -21,6 +26,7 @@ export const optionsOf = (world: World["Service"]): Acp.Options => ({
 export const fixture = (world: Effect.Effect<World["Service"]>): Fixture => ({
   instanceId: "gemini",
   platform: NodeServices.layer,
+  tools,
   patience: 30_000,
   sessions: 4,
   controls: Effect.map(world, (world) => controls(world, (sessionId) => sessionId.slice(0, 8)))

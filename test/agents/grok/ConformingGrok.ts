@@ -5,14 +5,19 @@ import { fileIn } from "../../../examples/support/FileIn.ts"
 import type { Acp } from "../../../src/acp/index.ts"
 import type { Fixture } from "../../../src/testing/Conformance.ts"
 import { ModelReply, ModelScript } from "../../../src/testing/index.ts"
+import * as CalledTools from "../../support/CalledTools.ts"
 import * as HostileProject from "../../support/HostileProject.ts"
 import { controls, launch, type World } from "../AcpWorld.ts"
+import { tools } from "./tools.ts"
 
-export const script = ModelScript.plainPrompts({
-  run: (command) => ModelReply.call("run_terminal_command", { command, description: "as asked" }),
-  edit: (path, request) => ModelReply.call("write", { file_path: fileIn(request, path), content: "As asked.\n" }),
-  ask: () => ModelReply.text("It cannot ask.")
-})
+export const script = CalledTools.script(
+  tools,
+  ModelScript.plainPrompts({
+    run: (command) => ModelReply.call("run_terminal_command", { command, description: "as asked" }),
+    edit: (path, request) => ModelReply.call("write", { file_path: fileIn(request, path), content: "As asked.\n" }),
+    ask: () => ModelReply.text("It cannot ask.")
+  })
+)
 
 export const optionsOf = (world: World["Service"]): Acp.Options => ({
   ...launch(world, {
@@ -26,6 +31,7 @@ export const optionsOf = (world: World["Service"]): Acp.Options => ({
 export const fixture = (world: Effect.Effect<World["Service"]>): Fixture => ({
   instanceId: "grok",
   platform: NodeServices.layer,
+  tools,
   patience: 30_000,
   sessions: 4,
   project: HostileProject.lay(["server", "grokHook", "claudeHook"], ({ claudeHook, grokHook, server }) => ({

@@ -9,22 +9,28 @@ import type { Acp } from "../../../src/acp/index.ts"
 import { SessionId } from "../../../src/domain/Ids.ts"
 import type { Fixture } from "../../../src/testing/Conformance.ts"
 import { ModelReply, ModelScript } from "../../../src/testing/index.ts"
+import * as CalledTools from "../../support/CalledTools.ts"
 import * as HostileProject from "../../support/HostileProject.ts"
 import { controls, launch, type World } from "../AcpWorld.ts"
+import { tools } from "./tools.ts"
 
-export const script = ModelScript.plainPrompts({
-  run: (command) => ModelReply.call("run_shell_command", { command, description: "as asked", is_background: false }),
-  edit: (path, request) => ModelReply.call("write_file", { file_path: fileIn(request, path), content: "As asked.\n" }),
-  ask: (question) =>
-    ModelReply.call("ask_user_question", {
-      questions: [{
-        question,
-        header: "A question",
-        options: [{ label: "yes", description: "Do it" }, { label: "no", description: "Do not" }],
-        multiSelect: false
-      }]
-    })
-})
+export const script = CalledTools.script(
+  tools,
+  ModelScript.plainPrompts({
+    run: (command) => ModelReply.call("run_shell_command", { command, description: "as asked", is_background: false }),
+    edit: (path, request) =>
+      ModelReply.call("write_file", { file_path: fileIn(request, path), content: "As asked.\n" }),
+    ask: (question) =>
+      ModelReply.call("ask_user_question", {
+        questions: [{
+          question,
+          header: "A question",
+          options: [{ label: "yes", description: "Do it" }, { label: "no", description: "Do not" }],
+          multiSelect: false
+        }]
+      })
+  })
+)
 
 export const optionsOf = (world: World["Service"]): Acp.Options => ({
   ...launch(world, qwenEnvironment(world.model)),
@@ -34,6 +40,7 @@ export const optionsOf = (world: World["Service"]): Acp.Options => ({
 export const fixture = (world: Effect.Effect<World["Service"]>): Fixture => ({
   instanceId: "qwen",
   platform: NodeServices.layer,
+  tools,
   patience: 45_000,
   sessions: 4,
   project: HostileProject.lay(["hook"], ({ hook }) => ({
