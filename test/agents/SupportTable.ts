@@ -17,14 +17,16 @@ import { folder } from "./Agent.ts"
 
 export const document = fileURLToPath(new URL("../../docs/acp.md", import.meta.url))
 
-const profiles: Readonly<Record<string, Profile.Profile>> = {
-  Qwen: Qwen.profile,
-  Gemini: Gemini.profile,
-  Grok: Grok.profile,
-  Copilot: Copilot.profile,
-  Kimi: Kimi.profile,
-  Goose: Goose.profile,
-  Cursor: Cursor.profile
+/** By the folder that has the agent's tests, and so its report. */
+const agents: Readonly<Record<string, { readonly name: string; readonly profile: Profile.Profile }>> = {
+  "qwen": { name: "Qwen", profile: Qwen.profile },
+  "gemini": { name: "Gemini", profile: Gemini.profile },
+  "gemini-0.61": { name: "Gemini", profile: Gemini.profile },
+  "grok": { name: "Grok", profile: Grok.profile },
+  "copilot": { name: "Copilot", profile: Copilot.profile },
+  "kimi": { name: "Kimi", profile: Kimi.profile },
+  "goose": { name: "Goose", profile: Goose.profile },
+  "cursor": { name: "Cursor", profile: Cursor.profile }
 }
 
 const [begin, end] = ["<!-- support table: begin -->", "<!-- support table: end -->"]
@@ -34,7 +36,7 @@ export const tableIn = (text: string): string => text.split(begin)[1]?.split(end
 
 /** As the formatter has it. */
 export const make = Effect.gen(function*() {
-  const rows = yield* Effect.forEach(Object.entries(profiles), ([name, profile]) => row(name, profile))
+  const rows = yield* Effect.forEach(Object.entries(agents), ([agent, { name, profile }]) => row(agent, name, profile))
   return [
     "| agent | version | kept | declared off | not run | not kept |",
     "| --- | --- | --- | --- | --- | --- |",
@@ -42,14 +44,14 @@ export const make = Effect.gen(function*() {
   ].join("\n").replaceAll(/\| {2}(?=\|)/g, "| ")
 })
 
-const row = Effect.fnUntraced(function*(name: string, profile: Profile.Profile) {
+const row = Effect.fnUntraced(function*(agent: string, name: string, profile: Profile.Profile) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
-  const report = yield* Effect.option(fs.readFileString(path.join(folder, profile.provider, "report.md")))
+  const report = yield* Effect.option(fs.readFileString(path.join(folder, agent, "report.md")))
   if (Option.isNone(report)) return [`\`${name}\``, "**not run against the real agent**", "", "", "", ""]
   const capabilities = Acp.capabilities(profile)
   const outcomeOf = ({ promise, title }: Conformance.Rule) => {
-    const end = `: ${promise} ${profile.provider}: ${title} (`
+    const end = `: ${promise} ${agent}: ${title} (`
     return report.value.split("\n").find((line) => line.includes(end))?.replace(/^- (\w+):.*$/, "$1")
   }
   // A rule that is younger than the report is not counted.

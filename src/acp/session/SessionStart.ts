@@ -107,10 +107,12 @@ const find = Effect.fnUntraced(function*(
   { directory: was, sessionId }: Past,
   place: object
 ): Effect.fn.Return<Opened, StartSessionError, FileSystem.FileSystem | Path.Path> {
-  const { greeting: { agentCapabilities: able }, instanceId } = connection
-  const method = !resumes(profile, connection)
-    ? undefined
-    : able?.sessionCapabilities?.resume != null
+  const { greeting: { agentCapabilities: able }, instanceId, version } = connection
+  // To load it would be its end.
+  if (!resumes(profile, connection)) {
+    return yield* new SessionMissing({ instanceId, sessionId, evidence: { version, resumes: false } })
+  }
+  const method = able?.sessionCapabilities?.resume != null
     ? "session/resume"
     : able?.loadSession === true
     ? "session/load"

@@ -4,7 +4,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, FileSystem, Schema } from "effect"
 import { fileURLToPath } from "node:url"
 import * as Request from "../../../src/acp/protocol/Request.ts"
-import { Initialized, Listed, Opened, Prompted } from "../../../src/acp/protocol/Session.ts"
+import { Configured, Initialized, Listed, Opened, Prompted } from "../../../src/acp/protocol/Session.ts"
 import * as Update from "../../../src/acp/protocol/Update.ts"
 import * as GeneratedValues from "./GeneratedValues.ts"
 
@@ -50,6 +50,7 @@ describe("the published schema", () => {
         [Opened, "NewSessionResponse"],
         [Opened, "LoadSessionResponse"],
         [Opened, "ResumeSessionResponse"],
+        [Configured, "SetSessionConfigOptionResponse"],
         [Listed, "ListSessionsResponse"],
         [Prompted, "PromptResponse"]
       ] as const
