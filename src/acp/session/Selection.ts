@@ -29,11 +29,14 @@ export const check = (
     model.id === offered.models.current ? model : { id: model.id }
   )
 
-/** What the session has of its model, to come back to after a turn with another. */
+/**
+ * What the session has of its model, to come back to after a turn with another. Nothing where the agent does not list the
+ * one that it uses (Gemini 0.61.0): it could not be set again.
+ */
 export const current = (
   { effort, models, options }: Offered.Offered
 ): ModelSelection | undefined => {
-  if (models.current === undefined) return undefined
+  if (models.current === undefined || models.list.every(({ id }) => id !== models.current)) return undefined
   const set = options.flatMap((option) => option.default === undefined ? [] : [[option.id, option.default]])
   return {
     id: models.current,
