@@ -160,7 +160,13 @@ export const start = Effect.fnUntraced(function*(
     if (mode !== "default" || (!cli.hooked && runtimeMode !== "full-access")) {
       return yield* new PolicyUnenforceable({ instanceId, runtimeMode, effective: { mode, hooked: cli.hooked } })
     }
-    return { cli, end: Scope.close(scope, Exit.void), hide: yield* hiding(cli, options) }
+    const hide = options.userSkills === false ? Skills.hiding(cli) : Effect.void
+    yield* hide
+    return {
+      cli,
+      end: Scope.close(scope, Exit.void),
+      hide: Effect.ignore(hide, { log: "Warn", message: "Skills that the user has added could not be hidden" })
+    }
   }, Effect.provide(needs))
   const open = (resumes: boolean) =>
     Cli.start(instanceId, options, environment, {
@@ -206,18 +212,6 @@ export const start = Effect.fnUntraced(function*(
       ? { _tag: "Resumed" }
       : { _tag: "Moved", from: past.directory }
   }
-})
-
-/** Hides the user's own skills and commands, where they are not to be there, and those that come later. */
-const hiding = Effect.fnUntraced(function*(cli: Cli.Cli, { userSkills = true }: SessionOptions) {
-  if (userSkills) return Effect.void
-  let hidden = yield* Skills.hide(cli, new Set())
-  return Effect.suspend(() => Skills.hide(cli, hidden)).pipe(
-    Effect.map((all) => {
-      hidden = all
-    }),
-    Effect.ignore({ log: "Warn", message: "Skills that the user has added could not be hidden" })
-  )
 })
 
 /** The session that is gone on with, and where it worked, as far as that is known. */

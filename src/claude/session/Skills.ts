@@ -45,3 +45,11 @@ export const hide = Effect.fnUntraced(function*(
   yield* call("apply_flag_settings", { settings: { skillOverrides } })
   return all
 })
+
+/** Hides them each time that it is run: those that are there, and all that were there before. */
+export const hiding = (cli: Pick<Cli, "instanceId" | "peer">): Effect.Effect<void, AgentError> => {
+  let hidden: ReadonlySet<string> = new Set()
+  return Effect.map(Effect.suspend(() => hide(cli, hidden)), (all) => {
+    hidden = all
+  })
+}

@@ -4,104 +4,15 @@
  * That something does not happen while the agent is held is shown by a moment in which nothing does, and, with the control
  * `summaries`, by what its model was asked.
  */
-import { Deferred, Effect, Ref } from "effect"
-import type { CompactionTrigger } from "../../domain/Compaction.ts"
-import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
-import type {
-  Capabilities,
-  CompactionGate,
-  CompactionVerdict,
-  ProviderSession
-} from "../../provider/ProviderAdapter.ts"
-import { type Bench, cursorOf, endsTurn, type Host, listen, type Listener, within } from "./Bench.ts"
-import { equal, expect, need, NotChecked, refused, type Violated } from "./Check.ts"
+import { Effect } from "effect"
+import type { Capabilities, CompactionGate } from "../../provider/ProviderAdapter.ts"
+import { cursorOf, endsTurn, listen, within } from "./Bench.ts"
+import { equal, expect, need, NotChecked, refused } from "./Check.ts"
+import { allow, completes, ends, heldInTurn, makeGate, openGated, openHeld, past, staysHeld } from "./Gating.ts"
 import type { Rule } from "./Rule.ts"
-
-const past = "blue walnut"
-
-const allow = (...context: ReadonlyArray<string>): CompactionVerdict => ({ _tag: "Allow", context })
 
 /** Each means less than the next. */
 const ranks: ReadonlyArray<CompactionGate> = ["observe-only", "client-initiated", "blocking"]
-
-/** Waits for the rule's answer the first time that it is asked; allows everything from then on. */
-const makeGate = Effect.fnUntraced(function*(bench: Bench) {
-  const asked = yield* Ref.make<ReadonlyArray<CompactionTrigger>>([])
-  const arrived = yield* Deferred.make<void>()
-  const verdict = yield* Deferred.make<CompactionVerdict>()
-  return {
-    compaction: {
-      auto: true,
-      gate: Effect.fnUntraced(function*(trigger: CompactionTrigger) {
-        const all = yield* Ref.updateAndGet(asked, (before) => [...before, trigger])
-        yield* Deferred.succeed(arrived, undefined)
-        return all.length === 1 ? yield* Deferred.await(verdict) : allow()
-      })
-    },
-    asked: Ref.get(asked),
-    awaitAsked: within(bench, "the gate to be asked", Deferred.await(arrived)),
-    answer: (given: CompactionVerdict) => Deferred.succeed(verdict, given)
-  }
-})
-
-/** A session that was given a gate and knows something. The gate does not outlive the proof unanswered. */
-const openGated = Effect.fnUntraced(function*(host: Host) {
-  const gate = yield* makeGate(host.bench)
-  const listener = yield* listen(host, { compaction: gate.compaction })
-  yield* Effect.addFinalizer(() => gate.answer(allow()))
-  yield* holdable(listener.session)
-  yield* listener.run(host.bench.prompts.say(past))
-  return { ...listener, gate }
-})
-
-/** A session whose compaction was asked for, and is held. */
-const openHeld = Effect.fnUntraced(function*(host: Host) {
-  const held = yield* openGated(host)
-  yield* within(host.bench, "compact to return while the agent is held", held.session.compact)
-  yield* held.gate.awaitAsked
-  return held
-})
-
-/** A session may say less for itself than the adapter declares, and then there is nothing to prove. */
-const holdable = ({ capabilities }: ProviderSession) =>
-  capabilities.compactionGate === "blocking"
-    ? Effect.void
-    : Effect.fail(new NotChecked({ missing: "session that can be held" }))
-
-/** Fills the context of the session; answers the turn in which its compaction is held: this one, or the next. */
-const heldInTurn = Effect.fnUntraced(function*(
-  listener: Pick<Listener, "awaitEvent" | "send">,
-  gate: { readonly awaitAsked: Effect.Effect<void, Violated> },
-  bench: Bench
-) {
-  const filling = yield* listener.send(bench.prompts.say("one too many"))
-  const held = yield* Effect.raceFirst(
-    Effect.as(gate.awaitAsked, true),
-    Effect.as(listener.awaitEvent("the end of the turn", endsTurn(filling)), false)
-  )
-  if (held) return filling
-  const next = yield* listener.send(bench.prompts.say("and on"))
-  yield* gate.awaitAsked
-  return next
-})
-
-const ends = (event: ProviderEvent): event is Extract<
-  ProviderEvent,
-  { readonly _tag: "CompactionCompleted" | "CompactionFailed" }
-> => event._tag === "CompactionCompleted" || event._tag === "CompactionFailed"
-
-const completes = (event: ProviderEvent): event is Extract<ProviderEvent, { readonly _tag: "CompactionCompleted" }> =>
-  event._tag === "CompactionCompleted"
-
-/** Fails if the compaction ends, or its model is asked, before the gate has answered. */
-const staysHeld = Effect.fnUntraced(function*({ bench, controls }: Host, { awaitEvent, session }: Listener) {
-  const moment = Math.min(1000, Math.floor(bench.patience / 4))
-  const ended = yield* Effect.timeoutOption(awaitEvent("the end of the compaction", ends), moment)
-  yield* expect(ended._tag === "None", "a compaction that waits for its gate", ended)
-  if (controls.summaries !== undefined) {
-    yield* equal(yield* controls.summaries(session.sessionId), [], "what the model was asked to sum up meanwhile")
-  }
-})
 
 const blocking = ({ compactionGate }: Capabilities) => compactionGate === "blocking"
 const holdsOnRequest = (capabilities: Capabilities) => blocking(capabilities) && capabilities.compact
