@@ -234,7 +234,7 @@ export class SessionStore extends Context.Service<SessionStore, {
     readonly dueAt: number
   }) => Effect.Effect<void, StoreFailed>
 }>()("effect-coding-agents/SessionStore") {
-  /** On any database that effect/sql speaks to, SQLite and PostgreSQL above all. */
+  /** On any database that effect/sql speaks to. Tested: SQLite, and PostgreSQL 15 through `@effect/sql-pg`. */
   static readonly layer: Layer.Layer<Stores, StoreOpenError, SqlClient.SqlClient> = make()
 
   /** On one SQLite file. */

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { fileURLToPath } from "node:url"
 import * as ChildScript from "../support/ChildScript.ts"
-import { openThread, sqlite, temporaryFile, withStore } from "../support/StoreFixture.ts"
+import { behind, openThread, temporaryFile, withStore } from "../support/StoreFixture.ts"
 
 const turns = 200_000
 
@@ -27,7 +27,7 @@ describe("a thread of a million events", () => {
     Effect.gen(function*() {
       const filename = yield* temporaryFile
       yield* withStore(filename, openThread())
-      yield* sqlite(filename, fill)
+      yield* behind(filename, fill)
       const script = fileURLToPath(new URL("../support/LongThread.ts", import.meta.url))
       const { line } = yield* ChildScript.start(["--max-old-space-size=64", script, filename, "t100000"])
       assert.deepStrictEqual(JSON.parse(line), { page: 100, turns, items: 3 * turns })

@@ -300,7 +300,7 @@ describe("annotations", () => {
         yield* (yield* ProviderService).runTurn({ threadId, prompt: "hello" })
       }).pipe(Effect.provide(host, { local: true }))
       // As a host leaves it that dies.
-      yield* StoreFixture.sqlite(
+      yield* StoreFixture.behind(
         filename,
         "UPDATE eca_threads SET status = 'idle', last_seq = last_seq - 1; DELETE FROM eca_events WHERE type = 'SessionEnded'"
       )

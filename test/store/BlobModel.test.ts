@@ -1,18 +1,18 @@
 /** Bytes by their content against a model: turns, forks, retention and deletions of three threads in any order. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Option, Schema } from "effect"
+import { Effect, Option, Schema } from "effect"
 import { SqlClient } from "effect/sql"
 import { refsOf } from "../../src/domain/EventBlobs.ts"
 import { ThreadId } from "../../src/domain/Ids.ts"
 import type { EventBody, ThreadEvent } from "../../src/domain/ThreadEvent.ts"
 import { SessionStore } from "../../src/store/SessionStore.ts"
-import * as SqliteClient from "../../src/store/SqliteClient.ts"
 import {
   allEvents,
   binding,
   commit,
   first,
   numbered,
+  onDatabase,
   openThread,
   pasted,
   sessionStarted,
@@ -126,16 +126,12 @@ const check = Effect.gen(function*() {
   assert.lengthOf(yield* sql`SELECT sha256 FROM eca_loose_blobs`, 0)
 })
 
-const database = Layer.provideMerge(SessionStore.layer, SqliteClient.layer({ filename: ":memory:" }))
-
 describe("SessionStore: bytes by their content, the model", () => {
   it.effect.prop(
     "P3 store: in any order of turns, forks, retention and deletions bytes are there exactly as long as an event names them",
     [Schedule],
     ([schedule]) =>
-      Effect.forEach(schedule, (command) => Effect.andThen(play(command), check), { discard: true }).pipe(
-        Effect.provide(database, { local: true })
-      ),
+      onDatabase(Effect.forEach(schedule, (command) => Effect.andThen(play(command), check), { discard: true })),
     { arbitrary: { runs: 200, seed: "images" }, timeout: 120_000 }
   )
 })

@@ -1,6 +1,6 @@
 /** Bytes by their content: written with what names them, or not at all, and gone with the last that does. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Option } from "effect"
+import { Effect, Option } from "effect"
 import { SqlClient } from "effect/sql"
 import { randomBytes } from "node:crypto"
 import { existsSync, readFileSync } from "node:fs"
@@ -8,19 +8,20 @@ import { DatabaseSync } from "node:sqlite"
 import { fileURLToPath } from "node:url"
 import { ThreadId } from "../../src/domain/Ids.ts"
 import { SessionStore } from "../../src/store/SessionStore.ts"
-import * as SqliteClient from "../../src/store/SqliteClient.ts"
 import * as ChildScript from "../support/ChildScript.ts"
 import {
   allEvents,
+  behind,
   commit,
   erased,
   first,
   largeImage,
   numbered,
+  onDatabase,
+  onSqlite,
   onStore,
   openThread,
   pasted,
-  sqlite,
   temporaryFile,
   threadId,
   turn,
@@ -47,9 +48,6 @@ const counted = `SELECT (SELECT COUNT(*) FROM eca_blobs) AS parts, (SELECT COUNT
 
 const nothing = { parts: 0, refs: 0, loose: 0 }
 
-const onDatabase = <A, E>(effect: Effect.Effect<A, E, SessionStore | SqlClient.SqlClient>) =>
-  Effect.provide(effect, Layer.provideMerge(SessionStore.layer, SqliteClient.layer({ filename: ":memory:" })))
-
 describe("SessionStore: bytes by their content", () => {
   it.effect("P15 store: of any size they come back as they were, part by part", () =>
     onStore(Effect.gen(function*() {
@@ -61,24 +59,27 @@ describe("SessionStore: bytes by their content", () => {
       }
     })))
 
-  it.effect("P5 store: a turn that is fenced, or whose id is taken, leaves none behind", () =>
-    onDatabase(Effect.gen(function*() {
-      yield* openThread()
-      const store = yield* SessionStore
-      const content = randomBytes(100_000)
-      const place = { threadId, ref: undefined, at: 1 }
-      yield* store.recordIntent({ ...place, turnId: turn("taken"), epoch: first, input: { prompt: "hi" } })
-      const taken = store.recordIntent({ ...place, turnId: turn("taken"), epoch: first, ...pasted(content) })
-      assert.strictEqual((yield* Effect.flip(taken))._tag, "TurnExists")
-      yield* openThread({ threadId: other })
-      const fenced = commit(
-        numbered(9, [{ _tag: "TurnSteered", turnId: turn("taken"), input: pasted(content).input }]),
-        { blobs: pasted(content).blobs }
-      )
-      assert.strictEqual((yield* Effect.flip(fenced))._tag, "EpochFenced")
-      const sql = yield* SqlClient.SqlClient
-      assert.deepInclude((yield* sql.unsafe(counted))[0], nothing)
-    })))
+  it.effect.runIf(onSqlite)(
+    "P5 store: a turn that is fenced, or whose id is taken, leaves none behind",
+    () =>
+      onDatabase(Effect.gen(function*() {
+        yield* openThread()
+        const store = yield* SessionStore
+        const content = randomBytes(100_000)
+        const place = { threadId, ref: undefined, at: 1 }
+        yield* store.recordIntent({ ...place, turnId: turn("taken"), epoch: first, input: { prompt: "hi" } })
+        const taken = store.recordIntent({ ...place, turnId: turn("taken"), epoch: first, ...pasted(content) })
+        assert.strictEqual((yield* Effect.flip(taken))._tag, "TurnExists")
+        yield* openThread({ threadId: other })
+        const fenced = commit(
+          numbered(9, [{ _tag: "TurnSteered", turnId: turn("taken"), input: pasted(content).input }]),
+          { blobs: pasted(content).blobs }
+        )
+        assert.strictEqual((yield* Effect.flip(fenced))._tag, "EpochFenced")
+        const sql = yield* SqlClient.SqlClient
+        assert.deepInclude((yield* sql.unsafe(counted))[0], nothing)
+      }))
+  )
 
   it.effect("P14 store: an event that names bytes which only another thread has gets nothing of them", () =>
     onStore(Effect.gen(function*() {
@@ -129,7 +130,7 @@ describe("SessionStore: bytes by their content", () => {
           yield* openThread({ threadId: other })
           yield* intend(content)
           // As a sweep leaves them between two batches.
-          yield* sqlite(
+          yield* behind(
             filename,
             `INSERT INTO eca_loose_blobs SELECT sha256 FROM eca_blob_refs; DELETE FROM eca_blob_refs;
              DELETE FROM eca_blobs WHERE part < 2`
@@ -142,50 +143,56 @@ describe("SessionStore: bytes by their content", () => {
         })
       )))
 
-  it.effect("P3 store: what a crash has left of them is removed at the next opening", () =>
-    Effect.gen(function*() {
-      const filename = yield* temporaryFile
-      yield* withStore(
-        filename,
-        Effect.gen(function*() {
-          yield* openThread()
-          yield* intend(randomBytes(300_000))
-        })
-      )
-      yield* sqlite(
-        filename,
-        `INSERT INTO eca_loose_blobs SELECT sha256 FROM eca_blob_refs; DELETE FROM eca_blob_refs;
+  it.effect.runIf(onSqlite)(
+    "P3 store: what a crash has left of them is removed at the next opening",
+    () =>
+      Effect.gen(function*() {
+        const filename = yield* temporaryFile
+        yield* withStore(
+          filename,
+          Effect.gen(function*() {
+            yield* openThread()
+            yield* intend(randomBytes(300_000))
+          })
+        )
+        yield* behind(
+          filename,
+          `INSERT INTO eca_loose_blobs SELECT sha256 FROM eca_blob_refs; DELETE FROM eca_blob_refs;
          INSERT INTO eca_pruned (thread_id, through, items, removed) VALUES ('${threadId}', 0, 0, 0)`
-      )
-      yield* withStore(filename, SessionStore.use((store) => store.getThread(threadId)))
-      const db = new DatabaseSync(filename, { readOnly: true })
-      assert.deepInclude(db.prepare(counted).get(), nothing)
-      db.close()
-    }))
+        )
+        yield* withStore(filename, SessionStore.use((store) => store.getThread(threadId)))
+        const db = new DatabaseSync(filename, { readOnly: true })
+        assert.deepInclude(db.prepare(counted).get(), nothing)
+        db.close()
+      })
+  )
 
-  it.effect("P3 store: a kill -9 in the middle of a commit that writes them leaves nothing of it", () =>
-    Effect.gen(function*() {
-      const filename = yield* temporaryFile
-      const script = fileURLToPath(new URL("../support/StoreHost.ts", import.meta.url))
-      const host = yield* ChildScript.start([script, filename, "image"])
-      yield* host.kill
-      // It was killed with a part of the image written.
-      const isIn = (suffix: string) =>
-        existsSync(filename + suffix) && readFileSync(filename + suffix).includes(largeImage.subarray(0, 1000))
-      assert.isTrue(isIn("-wal"))
-      yield* withStore(
-        filename,
-        Effect.gen(function*() {
-          const store = yield* SessionStore
-          assert.isFalse(yield* read(largeImage))
-          assert.isTrue(yield* read(Buffer.from(erased)))
-          assert.lengthOf((yield* allEvents()).filter(({ _tag }) => _tag === "TurnSteered"), 1)
-          const db = new DatabaseSync(filename, { readOnly: true })
-          assert.deepInclude(db.prepare(counted).get(), { parts: 1, refs: 1, loose: 0 })
-          db.close()
-          yield* store.deleteThread(threadId)
-          assert.deepStrictEqual(["", "-wal"].filter(isIn), [])
-        })
-      )
-    }))
+  it.effect.runIf(onSqlite)(
+    "P3 store: a kill -9 in the middle of a commit that writes them leaves nothing of it",
+    () =>
+      Effect.gen(function*() {
+        const filename = yield* temporaryFile
+        const script = fileURLToPath(new URL("../support/StoreHost.ts", import.meta.url))
+        const host = yield* ChildScript.start([script, filename, "image"])
+        yield* host.kill
+        // It was killed with a part of the image written.
+        const isIn = (suffix: string) =>
+          existsSync(filename + suffix) && readFileSync(filename + suffix).includes(largeImage.subarray(0, 1000))
+        assert.isTrue(isIn("-wal"))
+        yield* withStore(
+          filename,
+          Effect.gen(function*() {
+            const store = yield* SessionStore
+            assert.isFalse(yield* read(largeImage))
+            assert.isTrue(yield* read(Buffer.from(erased)))
+            assert.lengthOf((yield* allEvents()).filter(({ _tag }) => _tag === "TurnSteered"), 1)
+            const db = new DatabaseSync(filename, { readOnly: true })
+            assert.deepInclude(db.prepare(counted).get(), { parts: 1, refs: 1, loose: 0 })
+            db.close()
+            yield* store.deleteThread(threadId)
+            assert.deepStrictEqual(["", "-wal"].filter(isIn), [])
+          })
+        )
+      })
+  )
 })

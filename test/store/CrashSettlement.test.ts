@@ -10,10 +10,10 @@ import { SessionStore } from "../../src/store/SessionStore.ts"
 import {
   acceptedTurn,
   allEvents,
+  behind,
   commit,
   numbered,
   openThread,
-  sqlite,
   stopped,
   temporaryFile,
   threadId,
@@ -181,7 +181,7 @@ describe("Crash settlement: rows that cannot be read", () => {
         yield* openThread({ threadId: ThreadId.make("constructor") })
       }))
       const long = "x".repeat(513)
-      yield* sqlite(
+      yield* behind(
         filename,
         `INSERT INTO eca_turns (turn_id, thread_id, epoch, status, intent_at) VALUES
            ('', 'thread-1', 1, 'accepted', 1), ('${long}', 'thread-1', 1, 'intent', 1), (X'FF', 'nowhere', 1, 'intent', 1);

@@ -13,6 +13,7 @@ import {
   first,
   message,
   numbered,
+  onSqlite,
   onStore,
   openThread,
   sessionStarted,
@@ -122,7 +123,7 @@ describe("HookOutbox: recording", () => {
       assert.deepStrictEqual(kinds(yield* pending("new")), ["turn:start", "session:end"])
     })))
 
-  it.effect("P12 store: where no hook is known nothing is recorded", () =>
+  it.effect.runIf(onSqlite)("P12 store: where no hook is known nothing is recorded", () =>
     Effect.gen(function*() {
       const filename = yield* temporaryFile
       yield* withStore(filename, openThread())
@@ -281,49 +282,55 @@ describe("HookOutbox: delivery", () => {
       assert.deepInclude(found[1], { reason: "deleted", directory: "/project" })
     })))
 
-  it.effect("P14 store: what a delivered event said is forgotten with its last acknowledgement", () =>
-    Effect.gen(function*() {
-      const filename = yield* temporaryFile
-      yield* withStore(
-        filename,
-        Effect.gen(function*() {
-          const outbox = yield* HookOutbox
-          const store = yield* SessionStore
-          yield* known("a", "turn:*")
-          yield* known("b", "turn:*")
-          yield* openThread()
-          yield* acceptedTurn("the prompt", 1)
-          yield* store.deleteThread(threadId)
-          const said = counted(filename, "SELECT COUNT(*) AS n FROM eca_hook_events WHERE body LIKE '%the prompt%'")
-          const [event] = yield* pending("a")
-          const eventId = event?.eventId ?? ""
-          yield* outbox.acknowledge({ hook: "a", eventId })
-          assert.strictEqual(yield* said, 1)
-          yield* outbox.acknowledge({ hook: "b", eventId })
-          assert.strictEqual(yield* said, 0)
-        })
-      )
-    }))
+  it.effect.runIf(onSqlite)(
+    "P14 store: what a delivered event said is forgotten with its last acknowledgement",
+    () =>
+      Effect.gen(function*() {
+        const filename = yield* temporaryFile
+        yield* withStore(
+          filename,
+          Effect.gen(function*() {
+            const outbox = yield* HookOutbox
+            const store = yield* SessionStore
+            yield* known("a", "turn:*")
+            yield* known("b", "turn:*")
+            yield* openThread()
+            yield* acceptedTurn("the prompt", 1)
+            yield* store.deleteThread(threadId)
+            const said = counted(filename, "SELECT COUNT(*) AS n FROM eca_hook_events WHERE body LIKE '%the prompt%'")
+            const [event] = yield* pending("a")
+            const eventId = event?.eventId ?? ""
+            yield* outbox.acknowledge({ hook: "a", eventId })
+            assert.strictEqual(yield* said, 1)
+            yield* outbox.acknowledge({ hook: "b", eventId })
+            assert.strictEqual(yield* said, 0)
+          })
+        )
+      })
+  )
 
-  it.effect("P12 store: an event that cannot be read does not stand in the way of the others", () =>
-    Effect.gen(function*() {
-      const filename = yield* temporaryFile
-      yield* withStore(
-        filename,
-        Effect.gen(function*() {
-          const outbox = yield* HookOutbox
-          yield* known("all", "*")
-          yield* openThread()
-          yield* stopped(1)
-          yield* counted(filename, "UPDATE eca_hook_events SET body = '{}' WHERE seq = 1 RETURNING 1 AS n")
-          assert.deepStrictEqual(kinds(yield* pending("all")), ["session:end"])
-          assert.deepStrictEqual(
-            yield* outbox.pending({ hook: "all", now: 0, limit: 1 }).pipe(Effect.map(kinds)),
-            ["session:end"]
-          )
-        })
-      )
-    }))
+  it.effect.runIf(onSqlite)(
+    "P12 store: an event that cannot be read does not stand in the way of the others",
+    () =>
+      Effect.gen(function*() {
+        const filename = yield* temporaryFile
+        yield* withStore(
+          filename,
+          Effect.gen(function*() {
+            const outbox = yield* HookOutbox
+            yield* known("all", "*")
+            yield* openThread()
+            yield* stopped(1)
+            yield* counted(filename, "UPDATE eca_hook_events SET body = '{}' WHERE seq = 1 RETURNING 1 AS n")
+            assert.deepStrictEqual(kinds(yield* pending("all")), ["session:end"])
+            assert.deepStrictEqual(
+              yield* outbox.pending({ hook: "all", now: 0, limit: 1 }).pipe(Effect.map(kinds)),
+              ["session:end"]
+            )
+          })
+        )
+      })
+  )
 
   it.effect("P12 store: a purge forgets what is too old, and hooks that were not seen since, and nothing else", () =>
     onStore(Effect.gen(function*() {

@@ -11,6 +11,7 @@ import {
   commit,
   message,
   numbered,
+  onSqlite,
   onStore,
   openThread,
   temporaryFile,
@@ -79,33 +80,36 @@ describe("Positions", () => {
       ascend([first, second, third, settled.at(-1)?.position ?? ""])
     }))
 
-  it.effect("P11 store: a position that readers have seen is not given again, though a power cut took back its commit", () =>
-    Effect.gen(function*() {
-      const filename = yield* temporaryFile
-      const restored = `${filename}.restored`
-      const seen = yield* withStore(
-        filename,
-        Effect.gen(function*() {
-          yield* openThread()
-          // The disk as the power cut leaves it: without what was not flushed.
-          yield* Effect.sync(() => {
-            for (const part of ["", "-wal"]) {
-              if (existsSync(filename + part)) copyFileSync(filename + part, restored + part)
-            }
-            const db = new DatabaseSync(restored)
-            db.exec("DELETE FROM eca_owner")
-            db.close()
+  it.effect.runIf(onSqlite)(
+    "P11 store: a position that readers have seen is not given again, though a power cut took back its commit",
+    () =>
+      Effect.gen(function*() {
+        const filename = yield* temporaryFile
+        const restored = `${filename}.restored`
+        const seen = yield* withStore(
+          filename,
+          Effect.gen(function*() {
+            yield* openThread()
+            // The disk as the power cut leaves it: without what was not flushed.
+            yield* Effect.sync(() => {
+              for (const part of ["", "-wal"]) {
+                if (existsSync(filename + part)) copyFileSync(filename + part, restored + part)
+              }
+              const db = new DatabaseSync(restored)
+              db.exec("DELETE FROM eca_owner")
+              db.close()
+            })
+            return [yield* commit(numbered(1, [message("a")])), yield* commit(numbered(2, [message("b")]))]
           })
-          return [yield* commit(numbered(1, [message("a")])), yield* commit(numbered(2, [message("b")]))]
-        })
-      )
-      const after = yield* withStore(
-        restored,
-        Effect.gen(function*() {
-          const store = yield* SessionStore
-          return [yield* store.deleteThread(threadId), yield* openThread()]
-        })
-      )
-      ascend([...seen, ...after])
-    }))
+        )
+        const after = yield* withStore(
+          restored,
+          Effect.gen(function*() {
+            const store = yield* SessionStore
+            return [yield* store.deleteThread(threadId), yield* openThread()]
+          })
+        )
+        ascend([...seen, ...after])
+      })
+  )
 })

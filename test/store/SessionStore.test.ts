@@ -9,6 +9,7 @@ import * as SqliteClient from "../../src/store/SqliteClient.ts"
 import {
   acceptedTurn,
   allEvents,
+  behind,
   binding,
   commit,
   first,
@@ -16,10 +17,10 @@ import {
   instanceId,
   message,
   numbered,
+  onSqlite,
   onStore,
   openThread,
   sessionStarted,
-  sqlite,
   stopped,
   temporaryFile,
   threadId,
@@ -103,7 +104,7 @@ describe("SessionStore: threads and cursors", () => {
     Effect.gen(function*() {
       const filename = yield* temporaryFile
       yield* withStore(filename, openThread())
-      yield* sqlite(filename, "INSERT INTO eca_cursors VALUES ('thread-1', 'acme-1', '{\"provider\": \"ac')")
+      yield* behind(filename, "INSERT INTO eca_cursors VALUES ('thread-1', 'acme-1', '{\"provider\": \"ac')")
       const found = yield* withStore(filename, SessionStore.use((store) => store.getCursor(threadId, instanceId)))
       assert.deepStrictEqual(found, Option.some("{\"provider\": \"ac"))
     }))
@@ -263,29 +264,34 @@ describe("SessionStore: epochs", () => {
       assert.deepStrictEqual<ReadonlyArray<string>>(yield* due(9000), ["late", "later", threadId])
     })))
 
-  it.effect("P9 store: finding due threads, live threads and open turns reads an index and no more", () =>
-    Effect.gen(function*() {
-      const sql = yield* SqlClient.SqlClient
-      yield* migrations.run
-      const plan = (query: string) =>
-        Effect.map(
-          sql.unsafe<{ readonly detail: string }>(`EXPLAIN QUERY PLAN ${query}`),
-          (rows) => rows.map((row) => row.detail).join("; ")
+  it.effect.runIf(onSqlite)(
+    "P9 store: finding due threads, live threads and open turns reads an index and no more",
+    () =>
+      Effect.gen(function*() {
+        const sql = yield* SqlClient.SqlClient
+        yield* migrations.run
+        const plan = (query: string) =>
+          Effect.map(
+            sql.unsafe<{ readonly detail: string }>(`EXPLAIN QUERY PLAN ${query}`),
+            (rows) => rows.map((row) => row.detail).join("; ")
+          )
+        assert.strictEqual(
+          yield* plan("SELECT thread_id, epoch FROM eca_threads WHERE due_at <= 5 ORDER BY due_at LIMIT 10"),
+          "SEARCH eca_threads USING COVERING INDEX eca_threads_due (due_at<?)"
         )
-      assert.strictEqual(
-        yield* plan("SELECT thread_id, epoch FROM eca_threads WHERE due_at <= 5 ORDER BY due_at LIMIT 10"),
-        "SEARCH eca_threads USING COVERING INDEX eca_threads_due (due_at<?)"
-      )
-      assert.include(yield* plan("SELECT thread_id FROM eca_threads WHERE status <> 'stopped'"), "eca_threads_live")
-      assert.include(
-        yield* plan("SELECT thread_id FROM eca_turns WHERE status IN ('intent', 'accepted')"),
-        "eca_turns_open"
-      )
-      assert.include(
-        yield* plan("SELECT type FROM eca_events WHERE thread_id = 'a' AND subject_id = 'b' ORDER BY seq DESC LIMIT 1"),
-        "eca_events_subject"
-      )
-    }).pipe(Effect.provide(SqliteClient.layer({ filename: ":memory:" }))))
+        assert.include(yield* plan("SELECT thread_id FROM eca_threads WHERE status <> 'stopped'"), "eca_threads_live")
+        assert.include(
+          yield* plan("SELECT thread_id FROM eca_turns WHERE status IN ('intent', 'accepted')"),
+          "eca_turns_open"
+        )
+        assert.include(
+          yield* plan(
+            "SELECT type FROM eca_events WHERE thread_id = 'a' AND subject_id = 'b' ORDER BY seq DESC LIMIT 1"
+          ),
+          "eca_events_subject"
+        )
+      }).pipe(Effect.provide(SqliteClient.layer({ filename: ":memory:" })))
+  )
 })
 
 describe("SessionStore: events", () => {
@@ -306,7 +312,7 @@ describe("SessionStore: events", () => {
     Effect.gen(function*() {
       const filename = yield* temporaryFile
       yield* withStore(filename, openThread())
-      yield* sqlite(
+      yield* behind(
         filename,
         `UPDATE eca_threads SET last_seq = 4;
          INSERT INTO eca_events VALUES
@@ -335,16 +341,19 @@ describe("SessionStore: opening", () => {
   const opening = (filename: string) =>
     Effect.flip(Effect.scoped(Layer.build(SessionStore.layerSqlite({ filename, busyTimeout: "10 millis" }))))
 
-  it.effect("P3 store: a store of a newer release is refused and left as it is", () =>
-    Effect.gen(function*() {
-      const filename = yield* temporaryFile
-      yield* withStore(filename, openThread())
-      yield* sqlite(filename, "INSERT INTO eca_migrations (migration_id, name) VALUES (900, 'tomorrow')")
-      const before = hash(filename)
-      const error = yield* opening(filename)
-      assert.deepInclude(error, { _tag: "StoreNewer", found: 900, supported: migrations.supported })
-      assert.strictEqual(hash(filename), before)
-    }))
+  it.effect.runIf(onSqlite)(
+    "P3 store: a store of a newer release is refused and left as it is",
+    () =>
+      Effect.gen(function*() {
+        const filename = yield* temporaryFile
+        yield* withStore(filename, openThread())
+        yield* behind(filename, "INSERT INTO eca_migrations (migration_id, name) VALUES (900, 'tomorrow')")
+        const before = hash(filename)
+        const error = yield* opening(filename)
+        assert.deepInclude(error, { _tag: "StoreNewer", found: 900, supported: migrations.supported })
+        assert.strictEqual(hash(filename), before)
+      })
+  )
 
   for (
     const [what, rows, found] of [
@@ -352,25 +361,28 @@ describe("SessionStore: opening", () => {
       ["of two", "(1, '', 'layout'), (2, '', 'erasures')", 2]
     ] as const
   ) {
-    it.effect(`P3 store: a store with a layout from before the first release, ${what}, is refused and left as it is`, () =>
-      Effect.gen(function*() {
-        const filename = yield* temporaryFile
-        yield* sqlite(
-          filename,
-          `PRAGMA journal_mode = WAL;
+    it.effect.runIf(onSqlite)(
+      `P3 store: a store with a layout from before the first release, ${what}, is refused and left as it is`,
+      () =>
+        Effect.gen(function*() {
+          const filename = yield* temporaryFile
+          yield* behind(
+            filename,
+            `PRAGMA journal_mode = WAL;
            CREATE TABLE eca_migrations (migration_id INTEGER PRIMARY KEY, created_at TEXT, name TEXT NOT NULL);
            INSERT INTO eca_migrations VALUES ${rows};
            CREATE TABLE eca_threads (thread_id TEXT PRIMARY KEY NOT NULL)`
-        )
-        const before = hash(filename)
-        assert.deepInclude(yield* opening(filename), { _tag: "StoreOlder", found, retryable: false })
-        assert.strictEqual(hash(filename), before)
-      }))
+          )
+          const before = hash(filename)
+          assert.deepInclude(yield* opening(filename), { _tag: "StoreOlder", found, retryable: false })
+          assert.strictEqual(hash(filename), before)
+        })
+    )
   }
 
   it("the first release has one migration", () => assert.strictEqual(migrations.supported, 1))
 
-  it.effect("P8 store: a store has one owner at a time", () =>
+  it.effect.runIf(onSqlite)("P8 store: a store has one owner at a time", () =>
     Effect.gen(function*() {
       const filename = yield* temporaryFile
       yield* withStore(
@@ -388,7 +400,7 @@ describe("SessionStore: opening", () => {
     const self = yield* ProcessIdentity.self
     const { boot, host, pid, startTime } = { ...self, ...changes }
     yield* withStore(filename, Effect.void)
-    yield* sqlite(
+    yield* behind(
       filename,
       `INSERT INTO eca_owner VALUES (1, 'token', '${host}', '${boot}', ${pid}, '${startTime}', 1234)`
     )
@@ -418,7 +430,7 @@ describe("SessionStore: opening", () => {
           yield* acceptedTurn("a", 1)
         })
       )
-      yield* sqlite(filename, "UPDATE eca_threads SET status = 'stopped'")
+      yield* behind(filename, "UPDATE eca_threads SET status = 'stopped'")
       const tags = Effect.map(allEvents(), (events) => events.map((event) => event._tag))
       for (let times = 0; times < 2; times++) {
         assert.deepStrictEqual(yield* withStore(filename, tags), ["SessionStarted", "TurnStarted", "TurnUnknown"])

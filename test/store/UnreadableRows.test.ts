@@ -6,11 +6,11 @@ import { SessionStore } from "../../src/store/SessionStore.ts"
 import {
   acceptedTurn,
   allEvents,
+  behind,
   commit,
   numbered,
   onStore,
   openThread,
-  sqlite,
   temporaryFile,
   threadId,
   turn,
@@ -31,7 +31,7 @@ const spoiltFile = Effect.gen(function*() {
   )
   // Opening it once more settles them: what is spoilt is spoilt afterwards.
   yield* withStore(filename, Effect.void)
-  yield* sqlite(
+  yield* behind(
     filename,
     `UPDATE eca_threads SET runtime_mode = 'yolo' WHERE thread_id = 'spoilt';
      INSERT INTO eca_threads SELECT '', instance_id, provider, session_id, directory, runtime_mode, project, model, agent,
@@ -92,7 +92,7 @@ describe("SessionStore: rows that cannot be read", () => {
           yield* openThread()
           yield* acceptedTurn("a", 1)
           yield* commit(numbered(2, [{ _tag: "TurnUnknown", turnId: turn("a"), reason: "host-crash" }]))
-          yield* sqlite(
+          yield* behind(
             filename,
             `INSERT INTO eca_turns (turn_id, thread_id, epoch, status, ref, intent_at, reconcile) VALUES
                ('', 'thread-1', 1, 'unknown', 'r', 1, 1), ('broken', 'thread-1', 1, 'unknown', 'r', 1, 1);
@@ -117,7 +117,7 @@ describe("SessionStore: rows that cannot be read", () => {
         Effect.gen(function*() {
           yield* openThread()
           const long = "x".repeat(513)
-          yield* sqlite(
+          yield* behind(
             filename,
             `INSERT INTO eca_events VALUES
                ('thread-1', 2, 'first', '', 'Warning', NULL, 'then', '', 1, '{"_tag":"Warning","turnId":"","code":"x"}'),

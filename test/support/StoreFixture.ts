@@ -1,5 +1,6 @@
 /** Store files in temporary folders, bindings and numbered events: what tests of the store start from. */
-import { Effect, Struct } from "effect"
+import { Effect, Layer, Struct } from "effect"
+import { SqlClient } from "effect/sql"
 import { createHash } from "node:crypto"
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -11,6 +12,8 @@ import type { BoundThread } from "../../src/domain/ThreadRecord.ts"
 import * as Blobs from "../../src/store/Blobs.ts"
 import * as LifecycleRecord from "../../src/store/LifecycleRecord.ts"
 import { type Commit, type Part, SessionStore } from "../../src/store/SessionStore.ts"
+import * as SqliteClient from "../../src/store/SqliteClient.ts"
+import * as Postgres from "./Postgres.ts"
 
 export const temporaryFolder = Effect.acquireRelease(
   Effect.sync(() => mkdtempSync(join(tmpdir(), "store-"))),
@@ -19,17 +22,30 @@ export const temporaryFolder = Effect.acquireRelease(
 
 export const temporaryFile = Effect.map(temporaryFolder, (folder) => join(folder, "store.db"))
 
-/** Changes the file behind the store's back. */
-export const sqlite = (filename: string, statement: string) =>
-  Effect.sync(() => {
-    const db = new DatabaseSync(filename)
-    db.exec(statement)
-    db.close()
-  })
+/** The tests of files are about SQLite. */
+export const onSqlite = Postgres.socket === undefined
 
-/** Runs on a store of the file that is opened before and closed after. */
+/** Changes the database behind the store's back. */
+export const behind = (filename: string, statements: string) =>
+  onSqlite
+    ? Effect.sync(() => {
+      const db = new DatabaseSync(filename)
+      db.exec(statements)
+      db.close()
+    })
+    : SqlClient.SqlClient.use((sql) =>
+      Effect.forEach(statements.split(";"), (statement) => sql.unsafe(statement), { discard: true })
+    ).pipe(Effect.provide(Postgres.client(filename), { local: true }), Effect.orDie)
+
+/** Runs on a store of the file that is opened before and closed after; on PostgreSQL, of the schema that it stands for. */
 export const withStore = <A, E, R>(filename: string, effect: Effect.Effect<A, E, R>) =>
-  Effect.provide(effect, SessionStore.layerSqlite({ filename, busyTimeout: "100 millis" }))
+  Effect.provide(
+    effect,
+    onSqlite
+      ? SessionStore.layerSqlite({ filename, busyTimeout: "100 millis" })
+      : Layer.provide(SessionStore.layer, Postgres.client(filename)),
+    { local: true }
+  )
 
 export const hash = (filename: string) => createHash("sha256").update(readFileSync(filename)).digest("hex")
 
@@ -172,4 +188,20 @@ export const allEvents = (id: ThreadId = threadId) =>
   SessionStore.use((store) => store.readEvents({ threadId: id, after: 0, limit: 1000 }))
 
 /** Runs on a fresh store. */
-export const onStore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.provide(effect, SessionStore.layerMemory)
+export const onStore = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.provide(
+    effect,
+    onSqlite
+      ? SessionStore.layerMemory
+      : Layer.provide(SessionStore.layer, Postgres.client()),
+    { local: true }
+  )
+
+/** An empty database. */
+export const freshDatabase = Layer.unwrap(
+  Effect.sync(() => Postgres.socket === undefined ? SqliteClient.layer({ filename: ":memory:" }) : Postgres.client())
+)
+
+/** Runs on a fresh store, whose database it can look into. */
+export const onDatabase = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.provide(effect, Layer.provideMerge(SessionStore.layer, freshDatabase), { local: true })
