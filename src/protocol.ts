@@ -9,6 +9,7 @@ export * from "./domain/Blob.ts"
 export * from "./domain/Compaction.ts"
 export { CompactionPolicy } from "./domain/CompactionPolicy.ts"
 export * from "./domain/Continuity.ts"
+export { FeedEvent, FeedGap } from "./domain/FeedEvent.ts"
 export * from "./domain/Ids.ts"
 export { InputIssue } from "./domain/InputIssue.ts"
 export * from "./domain/Item.ts"
@@ -24,6 +25,7 @@ export { PublicError } from "./domain/PublicError.ts"
 export * from "./domain/RuntimeMode.ts"
 export * from "./domain/Snapshot.ts"
 export { SavedAttachment, SavedMessage, SnapshotManifest } from "./domain/SnapshotManifest.ts"
+export { Background, ContextUse, LastTurn, OpenRequest, ThreadActivity } from "./domain/ThreadActivity.ts"
 export {
   EventBody,
   InterruptedBy,
@@ -36,6 +38,7 @@ export {
   UnknownReason
 } from "./domain/ThreadEvent.ts"
 export * from "./domain/ThreadRecord.ts"
+export * as ThreadView from "./domain/ThreadView.ts"
 export * as Transcript from "./domain/Transcript.ts"
 export * from "./domain/TurnFailure.ts"
 export * from "./domain/TurnInput.ts"

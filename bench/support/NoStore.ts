@@ -15,6 +15,7 @@ const sessionStore = (): SessionStore["Service"] => {
   return {
     getThread: (threadId) => Effect.sync(() => Option.fromUndefinedOr(threads.get(threadId))),
     listThreads: () => Effect.succeed({ threads: [], unreadable: [], next: undefined }),
+    activity: () => Effect.succeed(new Map()),
     createThread: () => none,
     beginImport: () => Effect.succeed(false),
     importedTurns: () => Effect.succeed(new Set()),
@@ -47,6 +48,8 @@ const sessionStore = (): SessionStore["Service"] => {
     unreconciledTurns: () => nothing,
     readEvents: () => nothing,
     annotations: () => nothing,
+    readFeed: () => Effect.succeed({ events: [], through: position, ahead: false }),
+    feedChanged: () => Effect.never,
     readBlob: () => none,
     turnStarts: () => nothing,
     turnStart: () => none,

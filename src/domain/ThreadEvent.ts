@@ -198,7 +198,10 @@ const envelope = {
   epoch: Epoch,
   /** Milliseconds since the epoch, by the host's clock. */
   at: Schema.Finite,
-  /** Of the commit that stored it. Ephemeral events repeat the one before them. */
+  /**
+   * Its place in the order over all threads: `streamAllEvents` goes on after it. Ephemeral events repeat the one before
+   * them.
+   */
   position: Position
 } as const
 
@@ -233,7 +236,7 @@ export type ThreadEvent = { [Tag in keyof typeof ThreadEvent.cases]: (typeof Thr
  * @category models
  */
 export interface Place extends Pick<ThreadEvent, "seq" | "threadId" | "epoch" | "at"> {
-  /** Given by the commit. */
+  /** Given by the store. */
   readonly position?: Position
 }
 

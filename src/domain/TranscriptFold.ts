@@ -10,7 +10,8 @@ import type { TranscriptTurn } from "./TranscriptTurn.ts"
 import { type RecordedInput, wordsOf } from "./TurnInput.ts"
 import * as TurnOutcome from "./TurnOutcome.ts"
 
-const userItem = (turnId: TurnId, input: RecordedInput, n: number): Item => ({
+/** What the user has said, as an item: what came `n` items after the beginning of the turn. */
+export const userItem = (turnId: TurnId, input: RecordedInput, n: number): Item => ({
   _tag: "UserMessage",
   itemId: ItemId.make(`${turnId}.user.${n}`),
   text: wordsOf(input),

@@ -85,6 +85,7 @@ export const service = (inner: ProviderService["Service"]): ProviderService["Ser
     adoptSession: effect("adoptSession", service.adoptSession.payload, inner.adoptSession),
     deleteThread: effect("deleteThread", service.deleteThread.payload, inner.deleteThread),
     listThreads: effect("listThreads", service.listThreads.payload, inner.listThreads),
+    watchThreads: stream("watchThreads", service.watchThreads.payload, inner.watchThreads),
     getThread: effect("getThread", service.getThread.payload, inner.getThread),
     readTranscript: effect("readTranscript", service.readTranscript.payload, inner.readTranscript),
     streamTranscript: stream("streamTranscript", service.streamTranscript.payload, inner.streamTranscript),
@@ -94,6 +95,7 @@ export const service = (inner: ProviderService["Service"]): ProviderService["Ser
     signIn: stream("signIn", service.signIn.payload, inner.signIn),
     checkAgent: effect("checkAgent", service.checkAgent.payload, inner.checkAgent),
     listAgents: effect("listAgents", service.listAgents.payload, inner.listAgents),
+    streamAllEvents: stream("streamAllEvents", service.streamAllEvents.payload, inner.streamAllEvents),
     streamEvents: stream("streamEvents", service.streamEvents.payload, inner.streamEvents)
   }
 }

@@ -3,21 +3,21 @@
  */
 import { Effect, Option, Stream } from "effect"
 import { Epoch, type ThreadId } from "../domain/Ids.ts"
-import type { Binding } from "../domain/ThreadRecord.ts"
 import * as reentrancy from "../hooks/internal/reentrancy.ts"
 import type { CreateThread } from "../service/Commands.ts"
 import type { ProviderService } from "../service/ProviderService.ts"
-import type { ThreadInfo } from "../service/Results.ts"
-import { InputInvalid, SessionTaken, ThreadExists, ThreadNotFound } from "../service/ServiceError.ts"
+import { SessionTaken, ThreadExists, ThreadNotFound } from "../service/ServiceError.ts"
 import type { TranscriptArchive } from "../service/TranscriptArchive.ts"
 import * as SetupAsk from "../thread/SetupAsk.ts"
 import * as StartPlan from "../thread/StartPlan.ts"
 import * as agents from "./agents.ts"
 import * as agentSessions from "./agentSessions.ts"
 import * as archives from "./archive.ts"
+import * as feed from "./feed.ts"
 import { infoOf } from "./infoOf.ts"
 import * as requests from "./requests.ts"
 import type * as Settings from "./Settings.ts"
+import * as threadInfos from "./threadInfos.ts"
 import * as threads from "./threads.ts"
 import * as transcript from "./transcript.ts"
 import * as turns from "./turns.ts"
@@ -26,7 +26,8 @@ const neverStarted = { status: "stopped", epoch: Epoch.make(0) } as const
 
 /** Builds the service and the archive; `CodingAgents.layerService` is the Layer of both. */
 export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
-  const { actors, compact, deliveries, deps, offers, registered, services, snapshots } = yield* threads.make(settings)
+  const { actors, changes, closing, compact, deliveries, deltas, deps, offers, registered, services, snapshots } =
+    yield* threads.make(settings)
   const { adapterOf, clock, store } = deps
 
   const getThread = (threadId: ThreadId) =>
@@ -35,10 +36,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
       (found) => Effect.mapError(Effect.fromOption(found), () => new ThreadNotFound({ threadId }))
     )
 
-  const shown = (binding: Binding): ThreadInfo => ({
-    ...binding,
-    status: actors.peek(binding.threadId)?.status ?? binding.status
-  })
+  const { info, ...lists } = threadInfos.make({ actors, changes, deps })
 
   /** Also of a thread whose record cannot be read. */
   const exists = (threadId: ThreadId) =>
@@ -196,18 +194,11 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
       yield* actors.use(threadId, (actor) => actor.remove())
     }),
 
-    listThreads: Effect.fn("ProviderService.listThreads")(({ after, limit = 100, where }) =>
-      store.listThreads({ after, limit, where }).pipe(
-        Effect.map((page) => ({ ...page, threads: page.threads.map(shown) })),
-        Effect.catchTag(
-          "PageInvalid",
-          ({ reason }) =>
-            Effect.fail(new InputInvalid({ operation: "listThreads", issues: [{ path: "after", reason }] }))
-        )
-      )
-    ),
+    ...lists,
 
-    getThread: Effect.fn("ProviderService.getThread")(({ threadId }) => Effect.map(getThread(threadId), shown)),
+    ...feed.make({ actors, closing, deltas, deps }),
+
+    getThread: Effect.fn("ProviderService.getThread")(({ threadId }) => Effect.flatMap(getThread(threadId), info)),
 
     ...transcript.make({ actors, deps, exists }),
 

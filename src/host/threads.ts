@@ -1,7 +1,7 @@
 /**
  * The threads of one process: what they share and who stops them.
  */
-import { Clock, Context, Deferred, Effect, FileSystem, Option, Path, Scope, Tracer } from "effect"
+import { Clock, Context, Deferred, Effect, FileSystem, Latch, Option, Path, Scope, Tracer } from "effect"
 import type { CompactionTrigger } from "../domain/Compaction.ts"
 import type { InstanceId, ThreadId } from "../domain/Ids.ts"
 import * as ProjectConfig from "../domain/ProjectConfig.ts"
@@ -22,14 +22,19 @@ import * as ThreadArchive from "../transcript/internal/threadArchive.ts"
 import * as directories from "./directories.ts"
 import * as hookDeliveries from "./hookDeliveries.ts"
 import * as LiveCap from "./liveCap.ts"
+import * as LiveDeltas from "./liveDeltas.ts"
 import * as Offers from "./offers.ts"
 import * as retention from "./retention.ts"
 import type * as Settings from "./Settings.ts"
 import * as ThreadActors from "./threadActors.ts"
+import * as ThreadChanges from "./threadChanges.ts"
 
 /** The threads of one process: what they share, their actors, the reaper, and the end of all of them with the scope. */
 export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
-  const store = yield* SessionStore
+  const changes = ThreadChanges.make()
+  const deltas = LiveDeltas.make()
+  const closing = yield* Latch.make()
+  const store = ThreadChanges.told(yield* SessionStore, changes.changed)
   const outbox = yield* HookOutbox
   const registry = yield* ProviderRegistry
   const fs = yield* FileSystem.FileSystem
@@ -82,6 +87,11 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
     makeRoom: (threadId) => cap.makeRoom(threadId),
     offersOf: offers.of,
     offersChanged: offers.changed,
+    shown: (events) => {
+      deltas.shown(events)
+      changes.shown(events)
+    },
+    changed: changes.changed,
     compactAfterOverflow: (threadId) => compactAfterOverflow(threadId),
     unsettled: new Map(),
     idle: (threadId) => actors.forget(threadId),
@@ -115,6 +125,8 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
       })
     }).pipe(Effect.andThen(Effect.sync(() => {
       closed = true
+      changes.close()
+      closing.openUnsafe()
       for (const actor of actors.all()) actor.wakeReaders()
     })))
   )
@@ -145,7 +157,10 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
   return {
     deps,
     actors,
+    changes,
+    closing,
     compact,
+    deltas,
     snapshots,
     services,
     offers,

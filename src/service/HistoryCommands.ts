@@ -3,13 +3,15 @@
  *
  * @since 0.1.0
  */
-import { Schema } from "effect"
+import { Schema, Struct } from "effect"
 import { Sha256 } from "../domain/Blob.ts"
-import { InstanceId, ThreadId, TurnId } from "../domain/Ids.ts"
+import { InstanceId, Position, ThreadId, TurnId } from "../domain/Ids.ts"
 import { ProjectConfig } from "../domain/ProjectConfig.ts"
 import { RuntimeMode } from "../domain/RuntimeMode.ts"
 import { SnapshotRef } from "../domain/Snapshot.ts"
+import { ThreadEvent } from "../domain/ThreadEvent.ts"
 import { Text, WellFormed } from "../domain/WellFormed.ts"
+import * as EventPosition from "../store/EventPosition.ts"
 import { OneThread } from "./ThreadCommands.ts"
 
 /**
@@ -29,6 +31,29 @@ export const StreamEvents = Schema.Struct({
  * @since 0.1.0
  */
 export interface StreamEvents extends Schema.Schema.Type<typeof StreamEvents> {}
+
+const eventKinds = Struct.keys(ThreadEvent.cases)
+
+/**
+ * Of `streamAllEvents`.
+ *
+ * @category commands
+ * @since 0.1.0
+ */
+export const StreamAllEvents = Schema.Struct({
+  /** The `position` of the last event that is known. Default: from the start. */
+  after: Schema.optional(Position.check(Schema.isPattern(EventPosition.pattern))),
+  /** Events of these kinds only, and each `Gap`. Default: all. */
+  kinds: Schema.optional(Schema.NonEmptyArray(Schema.Literals(eventKinds))),
+  /** Whether what is not stored comes too: new text of items, progress of tasks, diffs. Of threads of this process. */
+  deltas: Schema.optional(Schema.Boolean)
+})
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface StreamAllEvents extends Schema.Schema.Type<typeof StreamAllEvents> {}
 
 /**
  * Of `readBlob`: bytes by their hash, as an event of this thread names them.

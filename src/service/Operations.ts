@@ -13,6 +13,7 @@
  */
 import { type Effect, Schema, type Stream } from "effect"
 import { AgentSessionPage } from "../domain/AgentSession.ts"
+import { FeedEvent } from "../domain/FeedEvent.ts"
 import { SnapshotInfo, SnapshotRecord, SnapshotRef } from "../domain/Snapshot.ts"
 import { SnapshotManifest } from "../domain/SnapshotManifest.ts"
 import { ThreadEvent } from "../domain/ThreadEvent.ts"
@@ -184,6 +185,13 @@ export const service = {
     error: Errors.ListErrors,
     idempotent: true
   },
+  watchThreads: {
+    payload: Commands.WatchThreads,
+    success: Results.ThreadListChange,
+    error: Errors.ListErrors,
+    stream: true,
+    idempotent: true
+  },
   getThread: {
     payload: Commands.OneThread,
     success: Results.ThreadInfo,
@@ -239,6 +247,13 @@ export const service = {
     payload: Commands.ListAgents,
     success: Schema.Array(Results.AgentInfo),
     error: Errors.AgentsErrors,
+    idempotent: true
+  },
+  streamAllEvents: {
+    payload: Commands.StreamAllEvents,
+    success: FeedEvent,
+    error: Errors.ListErrors,
+    stream: true,
     idempotent: true
   },
   streamEvents: {

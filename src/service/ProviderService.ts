@@ -16,6 +16,7 @@
  */
 import { Context, type Effect, type Stream } from "effect"
 import type { AgentSessionPage } from "../domain/AgentSession.ts"
+import type { FeedEvent } from "../domain/FeedEvent.ts"
 import type { ThreadEvent } from "../domain/ThreadEvent.ts"
 import type { Binding } from "../domain/ThreadRecord.ts"
 import type { TranscriptTurn } from "../domain/Transcript.ts"
@@ -122,6 +123,11 @@ export class ProviderService extends Context.Service<ProviderService, {
   readonly deleteThread: (input: Commands.OneThread) => Effect.Effect<void, Errors.StopErrors>
   /** Newest activity first, page by page. */
   readonly listThreads: (input: Commands.ListThreads) => Effect.Effect<Results.ThreadPage, Errors.ListErrors>
+  /**
+   * The page that `listThreads` answers now, then every change of a thread that fits, until the service shuts down. A slow
+   * reader is told of the last state of a thread, and of no state twice.
+   */
+  readonly watchThreads: (input: Commands.WatchThreads) => Stream.Stream<Results.ThreadListChange, Errors.ListErrors>
   readonly getThread: (input: Commands.OneThread) => Effect.Effect<Results.ThreadInfo, Errors.ReadErrors>
   /**
    * One page of the archive, oldest turn first: those after the turn `after`, at most `limit` (default 100). A page that is
@@ -162,4 +168,10 @@ export class ProviderService extends Context.Service<ProviderService, {
    * `ThreadDeleted` when the thread is deleted, and with the last stored event once the service has shut down.
    */
   readonly streamEvents: (input: Commands.StreamEvents) => Stream.Stream<ThreadEvent, Errors.ReadErrors>
+  /**
+   * The events of all threads in one order, stored ones after the position `after` (default: from the start), then live
+   * ones, without a hole. Each has the `position` to go on after. Of a thread that was deleted `ThreadDeleted` is left, of
+   * events that were pruned one `Gap`.
+   */
+  readonly streamAllEvents: (input: Commands.StreamAllEvents) => Stream.Stream<FeedEvent, Errors.ListErrors>
 }>()("effect-coding-agents/ProviderService") {}

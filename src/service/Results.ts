@@ -12,6 +12,7 @@ import { ProjectDecision } from "../domain/ProjectConfig.ts"
 import { RuntimeMode } from "../domain/RuntimeMode.ts"
 import { SnapshotInfo } from "../domain/Snapshot.ts"
 import { SavedMessage, SnapshotManifest } from "../domain/SnapshotManifest.ts"
+import { ThreadActivity } from "../domain/ThreadActivity.ts"
 import { Binding, ThreadStatus } from "../domain/ThreadRecord.ts"
 import { TranscriptTurn } from "../domain/Transcript.ts"
 import { Usage } from "../domain/Usage.ts"
@@ -223,8 +224,8 @@ export const CompactResult = Schema.Struct({
 export interface CompactResult extends Schema.Schema.Type<typeof CompactResult> {}
 
 /**
- * The record of a thread, with what the thread is doing now: the stored status, or what the thread's live session in
- * this service says, which is ahead of it.
+ * The record of a thread, with what the thread is doing now and what it waits for. The status is the stored one, or what
+ * the thread's live session in this service says, which is ahead of it; the rest is as the store has it.
  *
  * - `starting`: a session is being started; never stored. A thread that is started for the first time is not there yet.
  * - `running`: also while a turn is on its way to the agent.
@@ -235,6 +236,7 @@ export interface CompactResult extends Schema.Schema.Type<typeof CompactResult> 
  */
 export const ThreadInfo = Schema.Struct({
   ...Binding.fields,
+  ...ThreadActivity.fields,
   status: Schema.Literals(["starting", ...ThreadStatus.literals])
 })
 
@@ -285,6 +287,28 @@ export const ThreadPage = Schema.Struct({
  * @since 0.1.0
  */
 export interface ThreadPage extends Schema.Schema.Type<typeof ThreadPage> {}
+
+/**
+ * What a watcher of threads sees: the first page, then every change. Of a thread that changes often it sees the last state
+ * and not each one before it.
+ *
+ * @category results
+ * @since 0.1.0
+ */
+export const ThreadListChange = Schema.TaggedUnion({
+  /** The first element, once. */
+  Page: { page: ThreadPage },
+  /** A thread that is new in the list, or is another than before. */
+  Changed: { thread: ThreadInfo },
+  /** It was deleted, or does not fit any more. */
+  Gone: { threadId: ThreadId }
+})
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type ThreadListChange = typeof ThreadListChange.Type
 
 /**
  * An event that its hook has failed at every try.

@@ -261,3 +261,22 @@ export const ListThreads = Schema.Struct({
  * @since 0.1.0
  */
 export interface ListThreads extends Schema.Schema.Type<typeof ListThreads> {}
+
+/**
+ * Of `watchThreads`.
+ *
+ * @category commands
+ * @since 0.1.0
+ */
+export const WatchThreads = Schema.Struct({
+  /** Default: all. */
+  where: Schema.optional(ThreadWhere),
+  /** How many the first page has at most, 1 to 1000. Default 100. Changes are of all threads that fit. */
+  limit: Schema.optional(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 1000 })))
+})
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface WatchThreads extends Schema.Schema.Type<typeof WatchThreads> {}

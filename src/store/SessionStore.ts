@@ -20,11 +20,13 @@
 import { Context, Effect, Layer, type Option } from "effect"
 import type { SqlClient } from "effect/sql"
 import type { Epoch, InstanceId, ItemId, Position, RequestId, SessionId, ThreadId, TurnId } from "../domain/Ids.ts"
+import type { ThreadActivity } from "../domain/ThreadActivity.ts"
 import type { ThreadEvent } from "../domain/ThreadEvent.ts"
 import type { Binding, TurnRecord } from "../domain/ThreadRecord.ts"
 import type { Spent } from "../domain/Usage.ts"
 import { AgentProcesses } from "../process/AgentProcesses.ts"
 import type { Commit, ImportBatch, ImportedThread, Intent, NewThread, ThreadChange } from "./Commit.ts"
+import type { FeedPage, FeedQuery } from "./Feed.ts"
 import { HookOutbox } from "./HookOutbox.ts"
 import * as SqlSessionStore from "./internal/sqlSessionStore.ts"
 import type { LogLimits, Pruning, Settled } from "./LogRetention.ts"
@@ -40,16 +42,16 @@ import type {
   TurnExists,
   TurnUnreadable
 } from "./StoreError.ts"
-import type { ThreadPage } from "./ThreadPage.ts"
-import type { ThreadWhere } from "./ThreadWhere.ts"
+import type { ThreadFilter, ThreadPage } from "./ThreadPage.ts"
 import type { TurnStart } from "./TurnStart.ts"
 
 export { Binding, type TurnRecord } from "../domain/ThreadRecord.ts"
 export type { Commit, ImportBatch, ImportedThread, Intent, NewThread, Part, ThreadChange } from "./Commit.ts"
+export type { FeedPage, FeedQuery } from "./Feed.ts"
 export type { LogLimits, Pruning, Settled } from "./LogRetention.ts"
 export type { Maintained } from "./Maintained.ts"
 export { EpochFenced, TurnExists } from "./StoreError.ts"
-export type { ThreadPage, UnreadableThread } from "./ThreadPage.ts"
+export type { ThreadFilter, ThreadPage, UnreadableThread } from "./ThreadPage.ts"
 export type { ThreadWhere } from "./ThreadWhere.ts"
 export type { TurnStart } from "./TurnStart.ts"
 
@@ -76,10 +78,14 @@ export class SessionStore extends Context.Service<SessionStore, {
    * asked for with the same `where`. Rows that cannot be read are reported beside the others.
    */
   readonly listThreads: (query: {
-    readonly where?: ThreadWhere | undefined
     readonly limit: number
     readonly after?: string | undefined
+    readonly where?: ThreadFilter | undefined
   }) => Effect.Effect<ThreadPage, StoreFailed | PageInvalid>
+  /** What these threads are doing beside their records. Every one of them is in the answer. */
+  readonly activity: (
+    threadIds: ReadonlyArray<ThreadId>
+  ) => Effect.Effect<ReadonlyMap<ThreadId, ThreadActivity>, StoreFailed>
   /**
    * Removes the thread with its cursors, turns and events, and leaves a tombstone; answers its position. Only this, and a
    * reset, removes a cursor.
@@ -183,6 +189,13 @@ export class SessionStore extends Context.Service<SessionStore, {
     readonly after: number
     readonly limit: number
   }) => Effect.Effect<ReadonlyArray<ThreadEvent>, StoreFailed>
+  /**
+   * What happened in all threads, in one order: every event by its position, `ThreadDeleted` where a thread was deleted, and
+   * one `Gap` in place of events that were pruned. A page never passes a commit that is still in flight.
+   */
+  readonly readFeed: (query: FeedQuery) => Effect.Effect<FeedPage, StoreFailed | PageInvalid>
+  /** Waits until the feed may go on after this position. */
+  readonly feedChanged: (after: Position) => Effect.Effect<void>
   /** Where turns begin in the thread's log, in order: those after the event `after`. */
   readonly turnStarts: (page: {
     readonly threadId: ThreadId

@@ -5,6 +5,9 @@
  */
 import { Schema } from "effect"
 import { Labels } from "../domain/AppData.ts"
+import { InstanceId } from "../domain/Ids.ts"
+import { ThreadStatus } from "../domain/ThreadRecord.ts"
+import { WellFormed } from "../domain/WellFormed.ts"
 
 /**
  * Threads that meet every condition that is given.
@@ -15,6 +18,11 @@ import { Labels } from "../domain/AppData.ts"
 export const ThreadWhere = Schema.Struct({
   /** Threads that have all of these labels, with these values. */
   labels: Schema.optional(Labels),
+  /** What they are doing now: one of these. */
+  status: Schema.optional(Schema.Array(Schema.Literals(["starting", ...ThreadStatus.literals]))),
+  /** Absolute path. */
+  directory: Schema.optional(WellFormed),
+  instanceId: Schema.optional(InstanceId),
   /** Those that the app has put away, or the others. */
   archived: Schema.optional(Schema.Boolean)
 })

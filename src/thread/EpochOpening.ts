@@ -105,6 +105,7 @@ export const open = Effect.fnUntraced(function*(
     }
   })
   const exit = yield* whileStarting(
+    deps,
     cell,
     ThreadCell.interruptible(
       deps,
@@ -135,10 +136,11 @@ export const open = Effect.fnUntraced(function*(
 })
 
 /** The thread is `starting` until the session is bound to it, or `effect` has ended. */
-const whileStarting = <A, E, R>(cell: ThreadCell.ThreadCell, effect: Effect.Effect<A, E, R>) => {
+const whileStarting = <A, E, R>(deps: ThreadDeps, cell: ThreadCell.ThreadCell, effect: Effect.Effect<A, E, R>) => {
   const note = (starting: boolean) =>
     Effect.sync(() => {
       cell.starting = starting
+      deps.changed(cell.threadId)
     })
   return Effect.acquireUseRelease(note(true), () => effect, () => note(false))
 }

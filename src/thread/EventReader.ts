@@ -6,22 +6,12 @@
  * has shut down, a reader ends with the last stored event.
  */
 import { Array as Arr, Cause, Effect, Latch, Stream } from "effect"
-import type { EventBody, ThreadEvent } from "../domain/ThreadEvent.ts"
+import type { ThreadEvent } from "../domain/ThreadEvent.ts"
 import type { StoreFailed } from "../store/StoreError.ts"
 import type { ThreadDeps } from "./ThreadDeps.ts"
 import * as ThreadLog from "./ThreadLog.ts"
 
 const pageSize = 512
-
-/** An event of the reader's own, at the reader's place. */
-const placed = (log: ThreadLog.ThreadLog, seq: number, at: number, body: EventBody): ThreadEvent => ({
-  ...body,
-  seq,
-  threadId: log.threadId,
-  epoch: log.epoch,
-  at,
-  position: log.position
-})
 
 type Batch = Arr.NonEmptyReadonlyArray<ThreadEvent>
 
@@ -41,7 +31,7 @@ const take = (deps: Deps, log: ThreadLog.ThreadLog, reader: ThreadLog.Reader) =>
       reader.gap = undefined
       if (cause === "log-replaced") reader.seq = 0
       const lost = cause === "log-replaced" ? "events" : "deltas"
-      return handOut([placed(log, reader.seq, at, { _tag: "Gap", cause, lost })])
+      return handOut([ThreadLog.placed(log, reader.seq, at, { _tag: "Gap", cause, lost })])
     }
     if (reader.buffer.length > 0) {
       const events = reader.buffer
@@ -61,7 +51,7 @@ const take = (deps: Deps, log: ThreadLog.ThreadLog, reader: ThreadLog.Reader) =>
     }
     if (reader.seq >= (log.lastSeq ?? 0)) {
       reader.behind = false
-      return handOut(log.textSoFar().map((body) => placed(log, reader.seq, at, body)))
+      return handOut(log.textSoFar().map((body) => ThreadLog.placed(log, reader.seq, at, body)))
     }
     return Effect.flatMap(
       deps.store.readEvents({ threadId: log.threadId, after: reader.seq, limit: pageSize }),
@@ -72,7 +62,10 @@ const take = (deps: Deps, log: ThreadLog.ThreadLog, reader: ThreadLog.Reader) =>
         // Durable events have no holes: what is missing was pruned.
         return first === undefined || first.seq === reader.seq + 1
           ? handOut(events)
-          : handOut([placed(log, first.seq - 1, at, { _tag: "Gap", cause: "pruned", lost: "events" }), ...events])
+          : handOut([
+            ThreadLog.placed(log, first.seq - 1, at, { _tag: "Gap", cause: "pruned", lost: "events" }),
+            ...events
+          ])
       }
     )
   })

@@ -42,7 +42,7 @@ export class ThreadActor {
   constructor(deps: ThreadDeps, threadId: ThreadId) {
     this.threadId = threadId
     this.#deps = deps
-    this.#cell = ThreadCell.make(threadId)
+    this.#cell = ThreadCell.make(threadId, deps.shown)
   }
 
   /** Whether a session is there, so that the actor must be kept. */
@@ -74,6 +74,18 @@ export class ThreadActor {
   /** What the thread is doing now, where that is known here: else what is stored holds. */
   get status() {
     return ThreadCell.status(this.#cell)
+  }
+
+  /** `seq` of the last durable event that readers were shown, where it is known. */
+  get shownSeq(): number | undefined {
+    return this.#cell.log.lastSeq
+  }
+
+  /** What a reader needs that joins in the middle of open items. */
+  textSoFar() {
+    const { log } = this.#cell
+    const at = this.#deps.clock.currentTimeMillisUnsafe()
+    return log.textSoFar().map((body) => ThreadLog.placed(log, log.lastSeq ?? 0, at, body))
   }
 
   /** The turn that runs or is on its way. */

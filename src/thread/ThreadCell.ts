@@ -28,10 +28,10 @@ export interface ThreadCell {
   stops: number
 }
 
-export const make = (threadId: ThreadId): ThreadCell => ({
+export const make = (threadId: ThreadId, shown: ThreadLog.ThreadLog["shown"]): ThreadCell => ({
   threadId,
   lock: Semaphore.makeUnsafe(1),
-  log: ThreadLog.make(threadId),
+  log: ThreadLog.make(threadId, shown),
   live: undefined,
   starting: false,
   interruptible: undefined,
@@ -126,6 +126,7 @@ export const end = (
           if (cell.live !== live) return
           cell.live = undefined
           ThreadLog.closeItems(cell.log)
+          deps.changed(cell.threadId)
         })
       )
     )

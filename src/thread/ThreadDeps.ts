@@ -7,6 +7,7 @@ import type { MissingPolicy } from "../domain/Continuity.ts"
 import type { Epoch, InstanceId, ThreadId } from "../domain/Ids.ts"
 import type { Asked, ProjectConfig, ProjectDecision } from "../domain/ProjectConfig.ts"
 import type { Redactor } from "../domain/Redaction.ts"
+import type { ThreadEvent } from "../domain/ThreadEvent.ts"
 import type * as TurnLimits from "../domain/TurnLimits.ts"
 import type { SteadyClock } from "../process/SteadyClock.ts"
 import type { AgentStartError } from "../provider/AdapterError.ts"
@@ -90,6 +91,10 @@ export interface ThreadDeps {
   ) => Effect.Effect<Offers | undefined, AgentStartError>
   /** An agent has said that it offers something else than before. */
   readonly offersChanged: (adapter: ProviderAdapter) => Effect.Effect<void>
+  /** Readers of a thread are shown these events of it. */
+  readonly shown: (events: ReadonlyArray<ThreadEvent>) => void
+  /** The thread does something else than before, and shows no stored event of it. */
+  readonly changed: (threadId: ThreadId) => void
   /** Compacts a thread that has become too long for its model, without being waited for. */
   readonly compactAfterOverflow: (threadId: ThreadId) => Effect.Effect<void>
   /** Epochs whose end could not be stored; the reaper settles them. */

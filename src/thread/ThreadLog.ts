@@ -8,6 +8,7 @@ import { Effect, type Latch, Option, Semaphore } from "effect"
 import { Epoch, Position, type ThreadId } from "../domain/Ids.ts"
 import { type EventBody, isEphemeral, type ThreadEvent } from "../domain/ThreadEvent.ts"
 import * as Blobs from "../store/Blobs.ts"
+import * as EventPosition from "../store/EventPosition.ts"
 import type { SessionStore } from "../store/SessionStore.ts"
 
 /** One reader's side of the log. */
@@ -34,25 +35,38 @@ export interface ThreadLog {
   readonly lock: Semaphore.Semaphore
   /** `seq` of the last durable event; `undefined` until it was read from the store. */
   lastSeq: number | undefined
-  /** Position of the last commit. */
+  /** Of the last durable event, or of a commit after it. */
   position: Position
   epoch: Epoch
   /** What a reader needs that joins in the middle of open items: all their text so far. */
   textSoFar: () => ReadonlyArray<EventBody>
   readonly readers: Set<Reader>
+  /** Is handed what readers are shown. */
+  readonly shown: (events: ReadonlyArray<ThreadEvent>) => void
 }
 
 const nowhere = Position.make("0")
 const noText = (): ReadonlyArray<EventBody> => []
 
-export const make = (threadId: ThreadId): ThreadLog => ({
+export const make = (threadId: ThreadId, shown: ThreadLog["shown"]): ThreadLog => ({
   threadId,
   lock: Semaphore.makeUnsafe(1),
   lastSeq: undefined,
   position: nowhere,
   epoch: Epoch.make(0),
   textSoFar: noText,
-  readers: new Set()
+  readers: new Set(),
+  shown
+})
+
+/** An event of a reader's own, at the reader's place. */
+export const placed = (log: ThreadLog, seq: number, at: number, body: EventBody): ThreadEvent => ({
+  ...body,
+  seq,
+  threadId: log.threadId,
+  epoch: log.epoch,
+  at,
+  position: log.position
 })
 
 /** The epoch whose items readers were shown is over. */
@@ -118,16 +132,21 @@ export const number = (
   return { epoch, events, durable, blobs }
 }
 
-/** Shows committed events to the readers. */
+/** Shows committed events to the readers; `position` is that of their commit. */
 export const publish = (log: ThreadLog, { durable, epoch, events }: Numbered, position: Position): void => {
   const first = durable[0]
   if (first !== undefined) {
-    for (const event of events) if (event.seq >= first.seq) Object.assign(event, { position })
-    log.position = position
+    for (const event of events) {
+      if (event.seq < first.seq) continue
+      // Ephemeral ones have that of the durable event before them.
+      if (!isEphemeral(event)) log.position = EventPosition.of(position, event.seq)
+      Object.assign(event, { position: log.position })
+    }
   }
   log.lastSeq = (log.lastSeq ?? 0) + durable.length
   log.epoch = epoch
   show(log, events)
+  log.shown(events)
 }
 
 /** The thread was deleted: its readers are told, and end. */

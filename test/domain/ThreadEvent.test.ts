@@ -2,9 +2,10 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Equal, Layer, Option, Schema } from "effect"
 import { SqlClient } from "effect/sql"
 import { readFileSync } from "node:fs"
-import { Epoch, Position, ThreadId } from "../../src/domain/Ids.ts"
+import { Epoch, ThreadId } from "../../src/domain/Ids.ts"
 import { EventBody, isEphemeral, isTerminal, ThreadEvent, version } from "../../src/domain/ThreadEvent.ts"
 import { Binding } from "../../src/domain/ThreadRecord.ts"
+import * as EventPosition from "../../src/store/EventPosition.ts"
 import * as eventLog from "../../src/store/internal/eventLog.ts"
 import { eventReader, eventRow, toEvent } from "../../src/store/internal/rows.ts"
 import { upcasts } from "../../src/store/internal/upcasts.ts"
@@ -38,7 +39,7 @@ describe("ThreadEvent", () => {
 
   it("P15 events: a reader takes events of earlier versions through each step, and none of a newer version for its own", () => {
     const row = { seq: 3, epoch: 1, turn_id: null, type: "Warning", at: 4, position: 5 }
-    const place = { seq: 3, threadId: ThreadId.make("t"), epoch: 1, at: 4, position: "5" }
+    const place = { seq: 3, threadId: ThreadId.make("t"), epoch: 1, at: 4, position: "5.3" }
     // Version 1 had `name`, version 2 called it `kind`, and version 3 calls it `code` and adds the prose.
     const read = eventReader([
       ({ name, ...rest }) => ({ ...rest, kind: name }),
@@ -71,7 +72,7 @@ describe("ThreadEvent", () => {
       yield* eventLog.insert(sql, [{ _tag: "Warning", code: "slow", ...place }], 7)
       yield* sql`UPDATE eca_events SET version = ${version + 1}`
       assert.deepStrictEqual<unknown>(yield* allEvents(place.threadId), [
-        { _tag: "Unrecognized", type: "Warning", raw: { _tag: "Warning", code: "slow" }, ...place, position: "7" }
+        { _tag: "Unrecognized", type: "Warning", raw: { _tag: "Warning", code: "slow" }, ...place, position: "7.1" }
       ])
     }).pipe(
       Effect.provide(Layer.provideMerge(SessionStore.layer, SqliteClient.layer({ filename: ":memory:" })))
@@ -81,7 +82,10 @@ describe("ThreadEvent", () => {
     Effect.gen(function*() {
       const durable: Array<ThreadEvent> = []
       for (const event of yield* decodeGolden(golden)) {
-        if (!isEphemeral(event)) durable.push({ ...event, seq: durable.length + 1, position: Position.make("7") })
+        if (!isEphemeral(event)) {
+          const seq = durable.length + 1
+          durable.push({ ...event, seq, position: EventPosition.of(7, seq) })
+        }
       }
       // Past the ledger: no one turn goes through all of them.
       yield* eventLog.insert(yield* SqlClient.SqlClient, durable, 7)
@@ -93,8 +97,8 @@ describe("ThreadEvent", () => {
   it.prop("P11 events: an event is plain JSON and comes back equal", [ThreadEvent], ([generated]) => {
     const event = Option.getOrUndefined(asJson(generated))
     if (event === undefined) return
-    const again = toEvent(event.threadId, { ...eventRow(event, 0), position: event.position })
-    assert.isTrue(Equal.equals(again, event), JSON.stringify(event))
+    const again = toEvent(event.threadId, eventRow(event, 7))
+    assert.isTrue(Equal.equals(again, { ...event, position: EventPosition.of(7, event.seq) }), JSON.stringify(event))
   }, { arbitrary: { runs: 500 } })
 
   it.prop("P11 events: whatever body is stored, reading it answers an event in its place", [
@@ -113,7 +117,7 @@ describe("ThreadEvent", () => {
     }
     const event = toEvent(ThreadId.make("t"), row)
     const place: ReadonlyArray<unknown> = [event.seq, event.epoch, event.at, event.threadId, event.position]
-    assert.deepStrictEqual(place, [3, 2, 4, "t", "5"])
+    assert.deepStrictEqual(place, [3, 2, 4, "t", "5.3"])
     if (event._tag === "Unrecognized") assert.isTrue(Equal.equals(event.raw, body))
   })
 

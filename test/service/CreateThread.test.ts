@@ -53,8 +53,9 @@ describe("createThread", () => {
         title: "later"
       })
       assert.isUndefined(thread.sessionId)
-      assert.deepStrictEqual(yield* agents.getThread({ threadId }), thread)
-      assert.deepStrictEqual((yield* agents.listThreads({})).threads, [thread])
+      const info = { ...thread, openRequests: [], background: [], usage: { tokens: 0, costUsd: 0 } }
+      assert.deepStrictEqual(yield* agents.getThread({ threadId }), info)
+      assert.deepStrictEqual((yield* agents.listThreads({})).threads, [info])
       assert.deepStrictEqual(yield* agents.readTranscript({ threadId }), [])
       yield* agents.stopSession({ threadId })
     })))

@@ -45,7 +45,7 @@ describe("importThread", () => {
       const { thread, turns } = yield* bring(three, { title: "old times" })
       assert.strictEqual(turns, 3)
       assert.deepInclude(thread, { threadId, title: "old times", status: "stopped", lastSeq: 3 })
-      assert.deepStrictEqual(yield* agents.getThread({ threadId }), thread)
+      assert.deepInclude<unknown>(yield* agents.getThread({ threadId }), thread)
       assert.lengthOf(yield* agent.starts, 0)
       const transcript = yield* agents.readTranscript({ threadId })
       assert.deepStrictEqual(transcript, [turn(0), turn(1), turn(2)])

@@ -158,7 +158,8 @@ describe("SessionStore: bytes by their content", () => {
         yield* behind(
           filename,
           `INSERT INTO eca_loose_blobs SELECT sha256 FROM eca_blob_refs; DELETE FROM eca_blob_refs;
-         INSERT INTO eca_pruned (thread_id, through, items, removed) VALUES ('${threadId}', 0, 0, 0)`
+         INSERT INTO eca_pruned (thread_id, through, items, removed, position, epoch, at)
+           VALUES ('${threadId}', 0, 0, 0, 0, 1, 1)`
         )
         yield* withStore(filename, SessionStore.use((store) => store.getThread(threadId)))
         const db = new DatabaseSync(filename, { readOnly: true })

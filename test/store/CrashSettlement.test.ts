@@ -161,10 +161,11 @@ describe("Crash settlement: many threads", () => {
       assert.isAtMost(more, few * 2)
       const db = new DatabaseSync(filename)
       const found = db.prepare(
-        "SELECT COUNT(*) AS ends, COUNT(DISTINCT position) AS commits FROM eca_events WHERE type = 'SessionEnded'"
+        `SELECT COUNT(*) AS ends, COUNT(DISTINCT e.position) AS places, COUNT(DISTINCT t.position) AS commits
+          FROM eca_events e JOIN eca_threads t ON t.thread_id = e.thread_id WHERE e.type = 'SessionEnded'`
       ).get()
       db.close()
-      assert.deepStrictEqual({ ...found }, { ends: groupSize + 20, commits: 2 })
+      assert.deepStrictEqual({ ...found }, { ends: groupSize + 20, places: groupSize + 20, commits: 2 })
     }))
 })
 

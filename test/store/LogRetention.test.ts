@@ -185,7 +185,8 @@ describe("SessionStore: retention of a thread's log", () => {
       )
       yield* behind(
         filename,
-        `INSERT INTO eca_pruned (thread_id, through, items, removed) VALUES ('${threadId}', 4, 2, 0)`
+        `INSERT INTO eca_pruned (thread_id, through, items, removed, position, epoch, at)
+          VALUES ('${threadId}', 4, 2, 0, 1, 1, 1)`
       )
       yield* withStore(
         filename,

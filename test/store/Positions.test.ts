@@ -5,6 +5,7 @@ import { TestClock } from "effect/testing"
 import { copyFileSync, existsSync } from "node:fs"
 import { DatabaseSync } from "node:sqlite"
 import { ThreadId } from "../../src/domain/Ids.ts"
+import * as EventPosition from "../../src/store/EventPosition.ts"
 import { SessionStore } from "../../src/store/SessionStore.ts"
 import {
   allEvents,
@@ -21,15 +22,15 @@ import {
 
 const other = ThreadId.make("thread-2")
 
-/** Positions are opaque; in this store they are numbers. */
+/** Positions are opaque to readers; the store can put them in order. */
 const ascend = (positions: ReadonlyArray<string>) => {
-  const numbers = positions.map(Number)
-  assert.deepStrictEqual(numbers, numbers.toSorted((a, b) => a - b))
-  assert.strictEqual(new Set(numbers).size, numbers.length)
+  const places = positions.map((position) => Option.getOrThrow(EventPosition.parse(position)))
+  assert.deepStrictEqual(places, places.toSorted(EventPosition.order))
+  assert.strictEqual(new Set(positions).size, positions.length)
 }
 
 describe("Positions", () => {
-  it.effect("P11 store: each commit has the next position, whichever thread it is of; its events and thread have it too", () =>
+  it.effect("P11 store: each commit has the next position, whichever thread it is of; its thread has it too, and each event its place in it", () =>
     onStore(Effect.gen(function*() {
       const store = yield* SessionStore
       const seen = [
@@ -40,10 +41,10 @@ describe("Positions", () => {
         yield* commit([], { dueAt: 1 })
       ]
       ascend(seen)
-      assert.deepStrictEqual((yield* allEvents()).map((event) => event.position), [
-        seen[0] ?? "",
-        seen[2] ?? "",
-        seen[2] ?? ""
+      assert.deepStrictEqual<unknown>((yield* allEvents()).map((event) => event.position), [
+        `${seen[0]}.1`,
+        `${seen[2]}.2`,
+        `${seen[2]}.3`
       ])
       assert.strictEqual(Option.getOrThrow(yield* store.getThread(threadId)).position, seen[4])
       assert.strictEqual(Option.getOrThrow(yield* store.getThread(other)).position, seen[3])

@@ -321,18 +321,18 @@ describe("SessionStore: events", () => {
            ('thread-1', 4, 1, NULL, 'Warning', NULL, 7, 5, 1, '{"_tag":"Warn')`
       )
       const events = yield* withStore(filename, allEvents())
-      const place = { threadId, epoch: first, at: 7, position: "5" }
+      const place = { threadId, epoch: first, at: 7 }
+      const at = (seq: number) => ({ ...place, seq, position: `5.${seq}` })
       assert.deepStrictEqual<unknown>(events.slice(1, 4), [
         {
           _tag: "Unrecognized",
           type: "Telepathy",
           turnId: "a",
           raw: { _tag: "Telepathy", turnId: "a", thought: 42 },
-          seq: 2,
-          ...place
+          ...at(2)
         },
-        { _tag: "Unrecognized", type: "Warning", raw: { _tag: "Warning", code: 5 }, seq: 3, ...place },
-        { _tag: "Unrecognized", type: "Warning", raw: "{\"_tag\":\"Warn", seq: 4, ...place }
+        { _tag: "Unrecognized", type: "Warning", raw: { _tag: "Warning", code: 5 }, ...at(3) },
+        { _tag: "Unrecognized", type: "Warning", raw: "{\"_tag\":\"Warn", ...at(4) }
       ])
     }))
 })

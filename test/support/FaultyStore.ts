@@ -54,6 +54,7 @@ const wrapped = (store: Store, fails: (operation: string) => boolean): Store => 
   return {
     getThread: (threadId) => guard("getThread", store.getThread(threadId)),
     listThreads: (page) => guard("listThreads", store.listThreads(page)),
+    activity: (threadIds) => guard("activity", store.activity(threadIds)),
     deleteThread: (threadId) => guard("deleteThread", store.deleteThread(threadId)),
     readBlob: (threadId, sha256) => guard("readBlob", store.readBlob(threadId, sha256)),
     prunable: (threadId, limits) => guard("prunable", store.prunable(threadId, limits)),
@@ -76,6 +77,8 @@ const wrapped = (store: Store, fails: (operation: string) => boolean): Store => 
     getTurn: (turnId) => guard("getTurn", store.getTurn(turnId)),
     unreconciledTurns: (threadId) => guard("unreconciledTurns", store.unreconciledTurns(threadId)),
     readEvents: (page) => guard("readEvents", store.readEvents(page)),
+    readFeed: (query) => guard("readFeed", store.readFeed(query)),
+    feedChanged: (after) => store.feedChanged(after),
     turnStarts: (page) => guard("turnStarts", store.turnStarts(page)),
     turnStart: (threadId, turnId) => guard("turnStart", store.turnStart(threadId, turnId)),
     lateEvents: (query) => guard("lateEvents", store.lateEvents(query)),

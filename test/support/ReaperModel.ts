@@ -18,6 +18,7 @@ import {
   FileSystem,
   Layer,
   Option,
+  Order,
   Path,
   Schema,
   type Scope,
@@ -35,6 +36,7 @@ import {
   type ThreadEvent,
   ThreadId
 } from "../../src/index.ts"
+import * as EventPosition from "../../src/store/EventPosition.ts"
 import * as SqliteClient from "../../src/store/SqliteClient.ts"
 import { MockProvider, MockStep } from "../../src/testing/index.ts"
 import { endings, mock, stored } from "./Agents.ts"
@@ -407,6 +409,11 @@ const judge = (
   }
 }
 
+const byPosition = Order.mapInput(
+  EventPosition.order,
+  ({ position }: ThreadEvent) => Option.getOrThrow(EventPosition.parse(position))
+)
+
 /** With a cap of one: a session that starts beside another finds that one in use. */
 const judgeCap = (
   schedule: ReadonlyArray<Command>,
@@ -418,7 +425,7 @@ const judgeCap = (
 ): void => {
   if (schedule.some((command) => command._tag === "HangStop" || command._tag === "FailWrites")) return
   const inUse = new Map<ThreadId, { readonly epoch: number; readonly open: Set<string>; at: number }>()
-  for (const event of events.toSorted((a, b) => Number(a.position) - Number(b.position) || a.seq - b.seq)) {
+  for (const event of events.toSorted(byPosition)) {
     const { threadId } = event
     const at = model.at(event)
     if (event._tag === "SessionStarted") {

@@ -1,7 +1,8 @@
 /** Readers of a thread: what they are shown when logs end, are replaced, or are written to from inside a reader. */
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, Layer, Scope, Stream } from "effect"
+import { Deferred, Effect, Exit, Fiber, Layer, Option, Scope, Stream } from "effect"
 import { ProviderService, SessionStore, type ThreadEvent, ThreadId } from "../../src/index.ts"
+import * as EventPosition from "../../src/store/EventPosition.ts"
 import * as Agents from "../support/Agents.ts"
 
 const { awaitEvent, is, layer, stored, tags, threadId } = Agents
@@ -147,8 +148,8 @@ describe("EventReader", () => {
       )
       yield* agents.runTurn({ threadId, prompt: "one" })
       const seen = yield* Fiber.join(reader)
-      const numbers = seen.map((event) => Number(event.position))
-      assert.deepStrictEqual(numbers, numbers.toSorted((a, b) => a - b))
+      const places = seen.map((event) => Option.getOrThrow(EventPosition.parse(event.position)))
+      assert.deepStrictEqual(places, places.toSorted(EventPosition.order))
       assert.isTrue(seen.some(is("ItemDelta")))
       seen.forEach((event, n) => {
         if (event._tag === "ItemDelta") assert.strictEqual(event.position, seen[n - 1]?.position)

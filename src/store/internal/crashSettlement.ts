@@ -186,19 +186,20 @@ const settleGroup = Effect.fnUntraced(
     const turnsOf = byThread(turns)
     const rowsOf = byThread(rows)
     const at = yield* Clock.currentTimeMillis
-    const position = yield* positions.next
     const settled = threads.map((thread) => {
       const id = thread.thread_id
       return { thread, events: settlement(thread, turnsOf.get(id) ?? [], rowsOf.get(id) ?? [], at) }
     })
     const events = settled.flatMap((one) => one.events)
-    yield* eventLog.insert(sql, events, position)
+    const last = yield* positions.take(threads.length)
+    const places = new Map<string, number>(threads.map(({ thread_id }, n) => [thread_id, last - n]))
+    yield* eventLog.insert(sql, events, ({ threadId }) => places.get(threadId) ?? last)
     yield* StoreOutbox.record(sql, outbox, settled.flatMap((one) => told(one.thread, one.events)))
     yield* reconcileCut(sql, events)
     const endedTurns = yield* sql`UPDATE eca_turns SET status = 'unknown', ended_at = ${at}, reconcile = 1
       WHERE thread_id IN ${sql.in(ids)} AND status IN ('intent', 'accepted') RETURNING turn_id`
     const stopped = yield* sql`UPDATE eca_threads SET status = 'stopped', due_at = NULL, active_at = ${at},
-        position = ${position},
+        position = ${last},
         last_seq = COALESCE((SELECT MAX(seq) FROM eca_events WHERE thread_id = eca_threads.thread_id), last_seq)
       WHERE thread_id IN ${sql.in(ids)} RETURNING thread_id`
     return endedTurns.length + stopped.length

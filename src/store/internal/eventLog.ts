@@ -15,19 +15,19 @@ import * as sqlBlobs from "./sqlBlobs.ts"
 /** SQLite binds at most 32,766 values in a statement, PostgreSQL 65,535. */
 const rowsPerInsert = 512
 
+/** Of the commit, or of each event where threads are written to together: no two threads have one. */
+export type CommitPosition = number | ((event: NumberedEvent) => number)
+
 const insertRows = (
   sql: SqlClient.SqlClient,
   events: ReadonlyArray<NumberedEvent>,
-  position: number
+  position: CommitPosition
 ): Effect.Effect<void, SqlError.SqlError> => {
   const [first, ...rest] = events
   if (first === undefined) return Effect.void
   if (events.length <= rowsPerInsert) {
-    return Effect.asVoid(
-      sql`INSERT INTO eca_events ${
-        sql.insert([eventRow(first, position), ...rest.map((event) => eventRow(event, position))])
-      }`
-    )
+    const rowOf = (event: NumberedEvent) => eventRow(event, typeof position === "number" ? position : position(event))
+    return Effect.asVoid(sql`INSERT INTO eca_events ${sql.insert([rowOf(first), ...rest.map(rowOf)])}`)
   }
   return Effect.andThen(
     insertRows(sql, events.slice(0, rowsPerInsert), position),
@@ -39,7 +39,7 @@ const insertRows = (
 export const insert = (
   sql: SqlClient.SqlClient,
   events: ReadonlyArray<NumberedEvent>,
-  position: number,
+  position: CommitPosition,
   blobs: ReadonlyArray<Blob> = []
 ): Effect.Effect<void, SqlError.SqlError> =>
   Effect.andThen(insertRows(sql, events, position), sqlBlobs.record(sql, events, blobs))

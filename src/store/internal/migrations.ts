@@ -7,7 +7,7 @@
 import { Effect } from "effect"
 import { Migrator, SqlClient, type SqlError } from "effect/sql"
 import { StoreFailed, StoreNewer, StoreOlder } from "../StoreError.ts"
-import { beginsTurn } from "./rows.ts"
+import { beginsTurn, opensSubject } from "./rows.ts"
 
 const table = "eca_migrations"
 
@@ -98,21 +98,30 @@ const events = Effect.gen(function*() {
     PRIMARY KEY (thread_id, seq)
   )`
   yield* sql`CREATE INDEX eca_events_subject ON eca_events (thread_id, subject_id, seq) WHERE subject_id IS NOT NULL`
+  yield* sql`CREATE INDEX eca_events_open ON eca_events (thread_id, epoch, seq)
+    WHERE subject_id IS NOT NULL AND ${sql.literal(opensSubject)}`
   yield* sql`CREATE INDEX eca_events_turns ON eca_events (thread_id, seq, turn_id, type)
     WHERE ${sql.literal(beginsTurn)}`
-  yield* sql`CREATE INDEX eca_events_position ON eca_events (position)`
+  yield* sql`CREATE INDEX eca_events_position ON eca_events (position, seq)`
   yield* sql`CREATE TABLE eca_tombstones (
-    thread_id TEXT PRIMARY KEY NOT NULL,
-    position BIGINT NOT NULL,
+    position BIGINT PRIMARY KEY NOT NULL,
+    thread_id TEXT NOT NULL,
+    epoch BIGINT NOT NULL,
+    last_seq BIGINT NOT NULL,
     at BIGINT NOT NULL
   )`
-  yield* sql`CREATE INDEX eca_tombstones_position ON eca_tombstones (position)`
+  yield* sql`CREATE INDEX eca_tombstones_thread ON eca_tombstones (thread_id, position)`
+  // Where in the order over all threads the last removed event was.
   yield* sql`CREATE TABLE eca_pruned (
     thread_id TEXT PRIMARY KEY NOT NULL,
     through BIGINT NOT NULL,
     items BIGINT NOT NULL,
-    removed BIGINT NOT NULL
+    removed BIGINT NOT NULL,
+    position BIGINT NOT NULL,
+    epoch BIGINT NOT NULL,
+    at BIGINT NOT NULL
   )`
+  yield* sql`CREATE INDEX eca_pruned_position ON eca_pruned (position, through)`
   yield* sql`CREATE TABLE eca_positions (id BIGINT PRIMARY KEY NOT NULL, value BIGINT NOT NULL)`
   yield* sql`INSERT INTO eca_positions (id, value) VALUES (1, 0)`
 })

@@ -4,13 +4,22 @@
  * SQLite has one writer, which owns the store, so the counter is in memory and costs no statement. Elsewhere it is a row
  * that each transaction updates, which also puts the transactions in the order of their positions.
  */
-import { Effect } from "effect"
+import { Effect, Latch } from "effect"
 import type { SqlClient, SqlError } from "effect/sql"
 import type { BigIntColumn } from "./rows.ts"
 
 export interface Positions {
-  /** Takes the next position. Must be called inside of the transaction that it belongs to. */
+  /** Takes the next so many positions and answers the last. Must be called inside of the transaction that they belong to. */
+  readonly take: (count: number) => Effect.Effect<number, SqlError.SqlError>
+  /** Takes one. */
   readonly next: Effect.Effect<number, SqlError.SqlError>
+  /**
+   * The last position that was taken. Of what is read after it, nothing up to it is still to come: its transactions are
+   * committed, or never will be.
+   */
+  readonly last: Effect.Effect<number, SqlError.SqlError>
+  /** Waits until a position after this one may be there. */
+  readonly changed: (after: number) => Effect.Effect<void>
 }
 
 /**
@@ -34,22 +43,60 @@ const openBlock = Effect.fnUntraced(function*(sql: SqlClient.SqlClient) {
   return before
 })
 
+/**
+ * Statements on the one connection wait for the transaction that is open on it. So a reader that is told of a position when
+ * it is taken, and asks then, reads what was committed under it.
+ */
 const counter = (before: number): Positions => {
   let position = before
-  return { next: Effect.sync(() => ++position) }
+  const taken = Latch.makeUnsafe(false)
+  const take = (count: number) =>
+    Effect.sync(() => {
+      position += count
+      taken.openUnsafe()
+      return position
+    })
+  return {
+    take,
+    next: take(1),
+    last: Effect.sync(() => position),
+    changed: (after) =>
+      Effect.suspend(() => {
+        if (position > after) return Effect.void
+        taken.closeUnsafe()
+        return taken.await
+      })
+  }
+}
+
+/** Other processes write too, and say so to no one: how often a reader that waits looks. */
+const lookEvery = "200 millis"
+
+/**
+ * The row is locked from the update to the end of the transaction, so transactions commit in the order of their positions:
+ * what a reader finds in the row has nothing in flight below it.
+ */
+const row = (sql: SqlClient.SqlClient): Positions => {
+  type Row = { readonly value: BigIntColumn }
+  const valueOf = (rows: ReadonlyArray<Row>) => Number(rows[0]?.value)
+  const last = Effect.map(sql<Row>`SELECT value FROM eca_positions WHERE id = 1`, valueOf)
+  const take = (count: number) =>
+    Effect.map(
+      sql<Row>`UPDATE eca_positions SET value = value + ${sql.literal(String(count))} WHERE id = 1 RETURNING value`,
+      valueOf
+    )
+  return {
+    take,
+    next: take(1),
+    last,
+    // A reader asks again whatever it finds; a database that does not answer is its next question's failure.
+    changed: () => Effect.sleep(lookEvery)
+  }
 }
 
 /** Of an open store that has no other writer. */
 export const open = (sql: SqlClient.SqlClient): Effect.Effect<Positions, SqlError.SqlError> =>
   sql.onDialectOrElse({
     sqlite: () => Effect.map(sql.withTransaction(openBlock(sql)), counter),
-    orElse: () =>
-      Effect.succeed<Positions>({
-        next: Effect.map(
-          sql<
-            { readonly value: BigIntColumn }
-          >`UPDATE eca_positions SET value = value + 1 WHERE id = 1 RETURNING value`,
-          ([row]) => Number(row?.value)
-        )
-      })
+    orElse: () => Effect.sync(() => row(sql))
   })

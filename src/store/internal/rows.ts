@@ -4,9 +4,11 @@
  */
 import { Option, Predicate, Result, Schema } from "effect"
 import { Labels } from "../../domain/AppData.ts"
+import type { Continuity } from "../../domain/Continuity.ts"
 import { Epoch, Position, ThreadId, TurnId } from "../../domain/Ids.ts"
 import { type NumberedEvent, ThreadEvent, version } from "../../domain/ThreadEvent.ts"
 import { Binding, TurnRecord } from "../../domain/ThreadRecord.ts"
+import * as EventPosition from "../EventPosition.ts"
 import { type Upcast, upcasts } from "./upcasts.ts"
 
 /** Drivers hand out BIGINT as number, bigint or text. */
@@ -161,6 +163,10 @@ export const rewindSubject = "rewind"
 
 /** The subject of what the app records of a thread and of none of its turns. */
 export const annotationSubject = "annotation"
+/** The subject of what tells how full the model's context is, and of what makes the last word on it void. */
+export const contextSubject = "context"
+
+const keepsContext = ({ _tag }: Continuity): boolean => _tag === "Resumed" || _tag === "Moved"
 
 /**
  * What one event opens and another closes, where it may outlast a turn: a request, a compaction, a task, an item of no
@@ -177,6 +183,12 @@ const subjectId = (event: NumberedEvent): string | null => {
       return event.turnId === undefined ? annotationSubject : turnSubject(event.turnId)
     case "ThreadRewound":
       return rewindSubject
+    case "ContextUpdated":
+    case "CompactionCompleted":
+    case "SessionReset":
+      return contextSubject
+    case "SessionStarted":
+      return keepsContext(event.continuity) ? null : contextSubject
     case "ApprovalRequested":
     case "QuestionAsked":
     case "ElicitationRequested":
@@ -266,7 +278,7 @@ export const eventReader = (upcasts: ReadonlyArray<Upcast>) =>
     threadId,
     epoch: toEpoch(row.epoch),
     at: toNumber(row.at),
-    position: toPosition(row.position)
+    position: EventPosition.of(toNumber(row.position), toNumber(row.seq))
   }
   const known = Option.flatMap(upcast(raw, row.version, upcasts), (body) => decodeEvent({ ...body, ...place }))
   const turnId = toTurnId(row.turn_id)

@@ -8,19 +8,28 @@ import { Epoch, type ThreadId, type TurnId } from "../../domain/Ids.ts"
 import type { ImportBatch, ImportedThread } from "../Commit.ts"
 import * as eventLog from "./eventLog.ts"
 import type { Positions } from "./positions.ts"
-import { bindingRow, toPosition, turnSubject } from "./rows.ts"
+import { type BigIntColumn, bindingRow, toNumber, toPosition, turnSubject } from "./rows.ts"
 import { read, write } from "./run.ts"
 import * as sqlLabels from "./sqlLabels.ts"
 
 /** Deletes the thread and leaves a tombstone; its events are erased later. Inside of a transaction. */
 export const remove = Effect.fnUntraced(
   function*(sql: SqlClient.SqlClient, positions: Positions, threadId: string) {
+    const [thread] = yield* sql<
+      { readonly epoch: BigIntColumn; readonly last_seq: BigIntColumn }
+    >`SELECT epoch, last_seq
+      FROM eca_threads WHERE thread_id = ${threadId}`
     for (const table of ["eca_cursors", "eca_threads", "eca_labels", "eca_pruned", "eca_imports"]) {
       yield* sql`DELETE FROM ${sql(table)} WHERE thread_id = ${threadId}`
     }
-    const row = { thread_id: threadId, position: yield* positions.next, at: yield* Clock.currentTimeMillis }
-    yield* sql`INSERT INTO eca_tombstones ${sql.insert(row)} ON CONFLICT (thread_id)
-      DO UPDATE SET position = excluded.position, at = excluded.at`
+    const row = {
+      position: yield* positions.next,
+      thread_id: threadId,
+      epoch: toNumber(thread?.epoch),
+      last_seq: toNumber(thread?.last_seq),
+      at: yield* Clock.currentTimeMillis
+    }
+    yield* sql`INSERT INTO eca_tombstones ${sql.insert(row)}`
     yield* sql`INSERT INTO eca_erasures ${sql.insert({ thread_id: threadId })} ON CONFLICT (thread_id) DO NOTHING`
     return toPosition(row.position)
   }

@@ -7,8 +7,7 @@ import type { Epoch, InstanceId, RequestId, SessionId, ThreadId, TurnId } from "
 import * as InputIssue from "../../domain/InputIssue.ts"
 import type { Spent } from "../../domain/Usage.ts"
 import { type StoreFailed, ThreadUnreadable, TurnUnreadable } from "../StoreError.ts"
-import type { ThreadPage } from "../ThreadPage.ts"
-import type { ThreadWhere } from "../ThreadWhere.ts"
+import type { ThreadFilter, ThreadPage } from "../ThreadPage.ts"
 import * as pageCursor from "./pageCursor.ts"
 import {
   type BigIntColumn,
@@ -27,7 +26,7 @@ import {
 } from "./rows.ts"
 import { read } from "./run.ts"
 import * as sqlBlobs from "./sqlBlobs.ts"
-import * as sqlLabels from "./sqlLabels.ts"
+import * as threadFilter from "./threadFilter.ts"
 
 /** Where, and what was expected there. The stored value itself does not go into an error. */
 const reasonOf = (error: Schema.SchemaError): string => InputIssue.format(InputIssue.of(error))
@@ -71,16 +70,15 @@ export const make = (sql: SqlClient.SqlClient) => {
       ),
 
     listThreads: ({ where = {}, ...query }: {
-      readonly where?: ThreadWhere | undefined
       readonly limit: number
       readonly after?: string | undefined
+      readonly where?: ThreadFilter | undefined
     }) =>
       Effect.gen(function*() {
         const { after, limit } = yield* pageCursor.decode(query)
         const conditions = [
           ...(after === undefined ? [] : [sql`(active_at, thread_id) < (${after[0]}, ${after[1]})`]),
-          ...(where.archived === undefined ? [] : [sql`archived = ${where.archived ? 1 : 0}`]),
-          ...sqlLabels.having(sql, where.labels ?? {})
+          ...threadFilter.conditions(sql, where)
         ]
         const rows = yield* read(
           "list threads",
@@ -112,7 +110,7 @@ export const make = (sql: SqlClient.SqlClient) => {
       read(
         "read a tombstone",
         sql<{ readonly position: BigIntColumn; readonly at: BigIntColumn }>`SELECT position, at FROM eca_tombstones
-          WHERE thread_id = ${threadId}`.pipe(
+          WHERE thread_id = ${threadId} ORDER BY position DESC LIMIT 1`.pipe(
           Effect.map(([row]) =>
             Option.map(Option.fromUndefinedOr(row), ({ at, position }) => ({
               position: toPosition(position),

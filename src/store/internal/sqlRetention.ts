@@ -135,9 +135,21 @@ export const make = (sql: SqlClient.SqlClient) => {
             sql`status = 'refused'
               AND intent_at <= (SELECT MAX(at) FROM eca_events WHERE thread_id = ${threadId} AND seq = ${through})`
           )
-          const row = { thread_id: threadId, through, items, removed: 0 }
+          const [last] = yield* sql<
+            { readonly position: BigIntColumn; readonly epoch: BigIntColumn; readonly at: BigIntColumn }
+          >`SELECT position, epoch, at FROM eca_events WHERE thread_id = ${threadId} AND seq = ${through}`
+          const row = {
+            thread_id: threadId,
+            through,
+            items,
+            removed: 0,
+            position: toNumber(last?.position),
+            epoch: toNumber(last?.epoch),
+            at: toNumber(last?.at)
+          }
           yield* sql`INSERT INTO eca_pruned ${sql.insert(row)} ON CONFLICT (thread_id)
-              DO UPDATE SET through = excluded.through, items = excluded.items, removed = 0`
+              DO UPDATE SET through = excluded.through, items = excluded.items, removed = 0,
+                position = excluded.position, epoch = excluded.epoch, at = excluded.at`
           return true
         }))
       ).pipe(

@@ -14,7 +14,9 @@ import * as migrations from "./migrations.ts"
 import * as owner from "./owner.ts"
 import * as Positions from "./positions.ts"
 import * as pruning from "./pruning.ts"
+import * as sqlActivity from "./sqlActivity.ts"
 import * as AgentProcessesSql from "./sqlAgentProcesses.ts"
+import * as sqlFeed from "./sqlFeed.ts"
 import * as StoreOutbox from "./sqlHookOutbox.ts"
 import * as sqlImport from "./sqlImport.ts"
 import * as sqlReads from "./sqlReads.ts"
@@ -49,6 +51,8 @@ export const make: Effect.Effect<
   return {
     store: {
       ...sqlReads.make(sql),
+      ...sqlActivity.make(sql),
+      ...sqlFeed.make(sql, positions),
       ...sqlTurnReads.make(sql),
       ...sqlRetention.make(sql),
       ...sqlWrites.make(sql, positions, outbox)

@@ -195,7 +195,9 @@ export const take = (
   const step = Epoch.step(live.state, input, deps.steady.now())
   const numbered = ThreadLog.number(live.log, live.log.lastSeq ?? 0, at, live.binding.epoch, step.events)
   if (numbered.durable.length === 0) {
+    const before = Epoch.statusOf(live.state)
     live.state = step.state
+    if (Epoch.statusOf(step.state) !== before) deps.changed(live.binding.threadId)
     if (numbered.events.length > 0) ThreadLog.publish(live.log, numbered, live.log.position)
     return fulfil(deps, live, step.wants)
   }

@@ -1,0 +1,143 @@
+/**
+ * The feed in SQL: events by their positions, and between them what became of those that are gone: a deletion where it
+ * was committed, and one `Gap` where the last removed event was.
+ *
+ * The end is asked for first. Nothing up to it is in flight any more ({@link Positions}), so what the statements after it
+ * do not find there never comes.
+ */
+import { Effect, Option } from "effect"
+import type { SqlClient, SqlError, Statement } from "effect/sql"
+import { Position } from "../../domain/Ids.ts"
+import type { ThreadEvent } from "../../domain/ThreadEvent.ts"
+import * as EventPosition from "../EventPosition.ts"
+import type { FeedPage, FeedQuery } from "../Feed.ts"
+import { PageInvalid, type StoreFailed } from "../StoreError.ts"
+import type { Positions } from "./positions.ts"
+import { type BigIntColumn, type EventRow, toEpoch, toEvent, toNumber, toThreadId } from "./rows.ts"
+import { read } from "./run.ts"
+
+interface Found {
+  readonly place: EventPosition.Place
+  /** Absent where no thread can have the id of the row. */
+  readonly event: ThreadEvent | undefined
+}
+
+const placeOf = (after: Position | undefined) =>
+  after === undefined ? Option.some(EventPosition.start) : EventPosition.parse(after)
+
+interface TombstoneRow {
+  readonly thread_id: string
+  readonly position: BigIntColumn
+  readonly epoch: BigIntColumn
+  readonly last_seq: BigIntColumn
+  readonly at: BigIntColumn
+}
+
+interface PrunedRow extends Omit<TombstoneRow, "last_seq"> {
+  readonly through: BigIntColumn
+}
+
+const deletionOf = (row: TombstoneRow): Found => {
+  const threadId = toThreadId(row.thread_id)
+  const place = { commit: toNumber(row.position), seq: toNumber(row.last_seq) }
+  return {
+    place,
+    event: threadId === undefined ? undefined : {
+      _tag: "ThreadDeleted",
+      seq: place.seq,
+      threadId,
+      epoch: toEpoch(row.epoch),
+      at: toNumber(row.at),
+      position: Position.make(String(place.commit))
+    }
+  }
+}
+
+const gapOf = (row: PrunedRow): Found => {
+  const threadId = toThreadId(row.thread_id)
+  const place = { commit: toNumber(row.position), seq: toNumber(row.through) }
+  return {
+    place,
+    event: threadId === undefined ? undefined : {
+      _tag: "Gap",
+      cause: "pruned",
+      lost: "events",
+      seq: place.seq,
+      threadId,
+      epoch: toEpoch(row.epoch),
+      at: toNumber(row.at),
+      position: EventPosition.of(place.commit, place.seq)
+    }
+  }
+}
+
+const eventOf = (row: EventRow): Found => {
+  const threadId = toThreadId(row.thread_id)
+  return {
+    place: { commit: toNumber(row.position), seq: toNumber(row.seq) },
+    event: threadId === undefined ? undefined : toEvent(threadId, row)
+  }
+}
+
+/** In order. Of two at one place the first stays: the gap of an event that is still being removed. */
+const merge = (lists: ReadonlyArray<ReadonlyArray<Found>>): ReadonlyArray<Found> => {
+  const filled = lists.filter((list) => list.length > 0)
+  const [only] = filled
+  if (only === undefined || filled.length === 1) return only ?? []
+  const all = filled.flat().toSorted((a, b) => EventPosition.order(a.place, b.place))
+  return all.filter(({ place }, n) => {
+    const before = all[n - 1]
+    return before === undefined || EventPosition.order(before.place, place) !== 0
+  })
+}
+
+export const make = (sql: SqlClient.SqlClient, positions: Positions) => {
+  const ofKinds = (kinds: FeedQuery["kinds"]): Statement.Fragment =>
+    kinds === undefined
+      ? sql.literal("")
+      : kinds.length === 0
+      ? sql.literal(" AND 1 = 0")
+      : sql` AND ${sql.in("type", kinds)}`
+
+  const page = Effect.fnUntraced(function*(
+    after: EventPosition.Place,
+    { kinds, limit }: FeedQuery
+  ): Effect.fn.Return<FeedPage, SqlError.SqlError> {
+    const { commit, seq } = after
+    const end = yield* positions.last
+    if (commit > end) return { events: [], through: Position.make(String(end)), ahead: true }
+    const rows = yield* sql<EventRow>`SELECT thread_id, seq, epoch, turn_id, type, at, position, version, body
+      FROM eca_events WHERE (position, seq) > (${commit}, ${seq}) AND position <= ${end}${ofKinds(kinds)}
+      ORDER BY position, seq LIMIT ${limit}`
+    // Asked after the events: what was removed meanwhile is told, even where it was read before.
+    const gaps = yield* sql<PrunedRow>`SELECT thread_id, through, position, epoch, at FROM eca_pruned
+      WHERE (position, through) > (${commit}, ${seq}) AND position <= ${end} AND through > 0
+      ORDER BY position, through LIMIT ${limit}`
+    const deletions = kinds === undefined || kinds.includes("ThreadDeleted")
+      ? yield* sql<TombstoneRow>`SELECT thread_id, position, epoch, last_seq, at FROM eca_tombstones
+        WHERE position > ${commit} AND position <= ${end} ORDER BY position LIMIT ${limit}`
+      : []
+    const found = merge([gaps.map(gapOf), rows.map(eventOf), deletions.map(deletionOf)])
+    const some = found.slice(0, limit)
+    const last = some.at(-1)
+    const goesOn = found.length > limit || [rows, gaps, deletions].some((list) => list.length === limit)
+    return {
+      events: some.flatMap(({ event }) => event === undefined ? [] : [event]),
+      through: goesOn && last !== undefined
+        ? EventPosition.of(last.place.commit, last.place.seq)
+        : Position.make(String(end)),
+      ahead: false
+    }
+  })
+
+  return {
+    readFeed: (query: FeedQuery): Effect.Effect<FeedPage, StoreFailed | PageInvalid> =>
+      Option.match(placeOf(query.after), {
+        onNone: () => Effect.fail(new PageInvalid({ reason: "after: a position" })),
+        onSome: (after) => read("read the feed", page(after, query))
+      }),
+
+    feedChanged: (after: Position): Effect.Effect<void> =>
+      Option.match(placeOf(after), { onNone: () => Effect.void, onSome: ({ commit }) => positions.changed(commit) })
+  }
+}
