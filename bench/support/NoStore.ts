@@ -50,6 +50,8 @@ const sessionStore = (): SessionStore["Service"] => {
     annotations: () => nothing,
     readFeed: () => Effect.succeed({ events: [], through: position, ahead: false }),
     feedChanged: () => Effect.never,
+    projected: () => none,
+    project: () => Effect.succeed(true),
     readBlob: () => none,
     turnStarts: () => nothing,
     turnStart: () => none,

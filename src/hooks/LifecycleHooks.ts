@@ -46,7 +46,9 @@
  *
  * @since 0.1.0
  */
-import { Context, Duration, Effect, Layer, Schema, Scope } from "effect"
+import { Array as Arr, Context, Duration, Effect, Layer, Option, Schema, Scope } from "effect"
+import { SqlClient } from "effect/sql"
+import type { FeedEvent } from "../domain/FeedEvent.ts"
 import {
   type EventOf,
   type HookPattern,
@@ -54,12 +56,14 @@ import {
   matches,
   type Matching
 } from "../domain/LifecycleEvent.ts"
+import type { ThreadEvent } from "../domain/ThreadEvent.ts"
 import type { RecordedInput } from "../domain/TurnInput.ts"
 import type { ApprovalDecision } from "../domain/UserRequest.ts"
 import type { SessionSetup } from "../provider/SessionSetup.ts"
 import type { ProviderService } from "../service/ProviderService.ts"
 import type { TranscriptArchive } from "../service/TranscriptArchive.ts"
 import * as RunFolders from "./internal/runFolders.ts"
+import type { Projected, ProjectionBatch, ProjectionRegistration } from "./Projection.ts"
 import type { SessionOpening } from "./SessionOpening.ts"
 
 /**
@@ -191,6 +195,7 @@ interface Common {
 export type HookRegistration =
   & { readonly name: string; readonly priority: number; readonly timeout: Duration.Duration }
   & (
+    | ProjectionRegistration
     | {
       readonly phase: "setup"
       readonly run: (opening: SessionOpening) => Effect.Effect<SessionSetup, unknown, HookServices | Scope.Scope>
@@ -230,7 +235,7 @@ export interface HookFollower {
 }
 
 /**
- * The registry of hooks. `setup`, `guard`, `transform` and `observe` make Layers that register one.
+ * The registry of hooks. `setup`, `guard`, `transform`, `observe` and `project` make Layers that register one.
  *
  * @since 0.1.0
  * @category services
@@ -345,6 +350,42 @@ export class LifecycleHooks extends Context.Service<LifecycleHooks, {
       run: (event) => isOf(hook.events, event) ? run(event) : Effect.succeed({})
     }))
 
+  /**
+   * A durable projection of all threads: is handed the events of these kinds, in the order over all threads and batch by
+   * batch, and writes rows. How far it has come is kept under its name. Where `run` writes with the store's own `SqlClient`,
+   * its rows and its position are one transaction, and it sees each event exactly once; else at least once, as the position
+   * follows the batch. A batch that fails, or exceeds the timeout, is handed over again until it is taken.
+   *
+   * It only writes rows: it is given no services of the host, and what a thread could wait for fails inside it with
+   * `HookReentrant`.
+   */
+  static readonly project = <const K extends ThreadEvent["_tag"], E, R>(
+    hook: Omit<Common, "priority"> & {
+      readonly kinds: ReadonlyArray<K>
+      /** At most so many events in a batch. Default 256. */
+      readonly limit?: number | undefined
+      readonly run: (batch: ProjectionBatch<K>) => Effect.Effect<unknown, E, R>
+    }
+  ): Layer.Layer<never, HookExists, LifecycleHooks | R> =>
+    Layer.effectDiscard(Effect.gen(function*() {
+      const hooks = yield* LifecycleHooks
+      const given = yield* Effect.context<R>()
+      yield* hooks.register({
+        phase: "project",
+        ...common(hook, Duration.seconds(30)),
+        kinds: hook.kinds,
+        limit: hook.limit ?? 256,
+        client: Option.getOrUndefined(Context.getOption(given, SqlClient.SqlClient)),
+        run: (events) => {
+          const batch = events.filter((event) => isProjected(hook.kinds, event))
+          return Arr.isReadonlyArrayNonEmpty(batch)
+            // The caller's transaction is among what it has.
+            ? Effect.updateContext(hook.run(batch), (caller: Context.Context<never>) => together<R>(caller, given))
+            : Effect.void
+        }
+      })
+    }))
+
   /** Is called for recorded events. */
   static readonly observe = <const P extends HookPattern, E, R>(
     hook: Common & {
@@ -378,6 +419,14 @@ const common = (hook: Common, timeout: Duration.Duration) => ({
   priority: hook.priority ?? 0,
   timeout: hook.timeout === undefined ? timeout : Duration.fromInputUnsafe(hook.timeout)
 })
+
+const isProjected = <K extends ThreadEvent["_tag"]>(
+  kinds: ReadonlyArray<K>,
+  event: FeedEvent
+): event is Projected<K> => {
+  const wanted: ReadonlyArray<string> = kinds
+  return event._tag === "Gap" || event._tag === "FeedGap" || wanted.includes(event._tag)
+}
 
 const isOf = <K extends GuardedKind>(kinds: ReadonlyArray<K>, event: GuardedEvent): event is GuardedEvent<K> =>
   matches(kinds, event._tag)

@@ -14,5 +14,6 @@ export {
 export { HookDeliveries } from "../service/HookDeliveries.ts"
 export * as CommandHook from "./CommandHook.ts"
 export * from "./LifecycleHooks.ts"
+export type { Projected, ProjectionBatch } from "./Projection.ts"
 export type { OpeningCause, SessionOpening } from "./SessionOpening.ts"
 export * as WebhookHook from "./WebhookHook.ts"

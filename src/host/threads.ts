@@ -6,6 +6,7 @@ import type { CompactionTrigger } from "../domain/Compaction.ts"
 import type { InstanceId, ThreadId } from "../domain/Ids.ts"
 import * as ProjectConfig from "../domain/ProjectConfig.ts"
 import * as dispatcher from "../hooks/internal/dispatcher.ts"
+import * as projections from "../hooks/internal/projections.ts"
 import { type HookServices, LifecycleHooks } from "../hooks/LifecycleHooks.ts"
 import * as SteadyClock from "../process/SteadyClock.ts"
 import { ProviderRegistry } from "../provider/ProviderRegistry.ts"
@@ -42,7 +43,8 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
   const clock = yield* Clock.Clock
   const steady = yield* SteadyClock.make
   const services = yield* Deferred.make<Context.Context<HookServices>>()
-  const hooks = yield* dispatcher.make({ hooks: yield* LifecycleHooks, outbox, services: Deferred.await(services) })
+  const registered = yield* LifecycleHooks
+  const hooks = yield* dispatcher.make({ hooks: registered, outbox, services: Deferred.await(services) })
   const snapshots = yield* Snapshots.make
   const archive = ThreadArchive.make(store)
   const offers = yield* Offers.make
@@ -134,6 +136,8 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
   yield* Effect.forkScoped(SnapshotTaking.sweep(deps.snapshots, { index: yield* SnapshotIndex, store }))
 
   yield* Effect.forkScoped(retention.run({ actors, deps, settings: settings.retention }))
+
+  yield* projections.run({ hooks: registered, store })
 
   yield* SessionReaper.run({
     settings: settings.reaper,

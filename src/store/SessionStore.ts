@@ -31,6 +31,7 @@ import { HookOutbox } from "./HookOutbox.ts"
 import * as SqlSessionStore from "./internal/sqlSessionStore.ts"
 import type { LogLimits, Pruning, Settled } from "./LogRetention.ts"
 import type { Maintained } from "./Maintained.ts"
+import type { ProjectionStep } from "./ProjectionStep.ts"
 import { SnapshotIndex } from "./SnapshotIndex.ts"
 import * as SqliteClient from "./SqliteClient.ts"
 import type {
@@ -50,6 +51,7 @@ export type { Commit, ImportBatch, ImportedThread, Intent, NewThread, Part, Thre
 export type { FeedPage, FeedQuery } from "./Feed.ts"
 export type { LogLimits, Pruning, Settled } from "./LogRetention.ts"
 export type { Maintained } from "./Maintained.ts"
+export type { ProjectionStep } from "./ProjectionStep.ts"
 export { EpochFenced, TurnExists } from "./StoreError.ts"
 export type { ThreadFilter, ThreadPage, UnreadableThread } from "./ThreadPage.ts"
 export type { ThreadWhere } from "./ThreadWhere.ts"
@@ -196,6 +198,10 @@ export class SessionStore extends Context.Service<SessionStore, {
   readonly readFeed: (query: FeedQuery) => Effect.Effect<FeedPage, StoreFailed | PageInvalid>
   /** Waits until the feed may go on after this position. */
   readonly feedChanged: (after: Position) => Effect.Effect<void>
+  /** How far the projection of this name has come; none before its first step. */
+  readonly projected: (name: string) => Effect.Effect<Option.Option<Position>, StoreFailed>
+  /** Takes one step of a projection. False, and nothing is kept of it, if another process has taken it. */
+  readonly project: <E, R>(step: ProjectionStep<E, R>) => Effect.Effect<boolean, E | StoreFailed, R>
   /** Where turns begin in the thread's log, in order: those after the event `after`. */
   readonly turnStarts: (page: {
     readonly threadId: ThreadId

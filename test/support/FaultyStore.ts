@@ -78,6 +78,8 @@ const wrapped = (store: Store, fails: (operation: string) => boolean): Store => 
     unreconciledTurns: (threadId) => guard("unreconciledTurns", store.unreconciledTurns(threadId)),
     readEvents: (page) => guard("readEvents", store.readEvents(page)),
     readFeed: (query) => guard("readFeed", store.readFeed(query)),
+    projected: (name) => guard("projected", store.projected(name)),
+    project: (step) => store.project(step),
     feedChanged: (after) => store.feedChanged(after),
     turnStarts: (page) => guard("turnStarts", store.turnStarts(page)),
     turnStart: (threadId, turnId) => guard("turnStart", store.turnStart(threadId, turnId)),

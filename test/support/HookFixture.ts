@@ -103,7 +103,7 @@ export const open = Effect.fnUntraced(function*<E, R>(layer: Layer.Layer<never, 
   const context = yield* Layer.build(Layer.provideMerge(layer, LifecycleHooks.layer))
   const list = yield* Context.get(context, LifecycleHooks).list
   const wanted = (event: LifecycleEvent.LifecycleEvent) =>
-    list.filter((hook) => hook.phase !== "setup" && LifecycleEvent.matches(hook.events, event._tag))
+    list.filter((hook) => "events" in hook && LifecycleEvent.matches(hook.events, event._tag))
   return {
     list,
     observe: (event: LifecycleEvent.LifecycleEvent) =>

@@ -236,6 +236,8 @@ export const make = Effect.fnUntraced(function*(options: {
 
   yield* options.hooks.follow({
     added: Effect.fnUntraced(function*(hook) {
+      // They read the feed and are told nothing.
+      if (hook.phase === "project") return
       registered.add(hook)
       if (hook.phase === "setup") {
         setsUp = [...setsUp, run.make(hook)].toSorted(byPriority)

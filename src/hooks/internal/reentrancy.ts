@@ -18,8 +18,9 @@ export interface HookInput {
 }
 
 export interface HookScope {
-  readonly threadId: ThreadId
-  readonly tag: HookInput["_tag"]
+  /** None inside a projection: it is inside of every thread. */
+  readonly threadId: ThreadId | undefined
+  readonly tag: HookInput["_tag"] | "projection"
   readonly phase: HookRegistration["phase"]
   readonly hook: string
   /** The handler's caller has gone on. */
@@ -33,7 +34,17 @@ export const Current = Context.Reference<HookScope | undefined>("effect-coding-a
   defaultValue: () => undefined
 })
 
-const locking: ReadonlySet<HookInput["_tag"]> = new Set([
+/** Inside the projection of this name. */
+export const ofProjection = (hook: string): HookScope => ({
+  threadId: undefined,
+  tag: "projection",
+  phase: "project",
+  hook,
+  over: false,
+  outer: undefined
+})
+
+const locking: ReadonlySet<HookScope["tag"]> = new Set([
   "session:start",
   "session:end",
   "session:reset",
@@ -49,11 +60,11 @@ export const running: Effect.Effect<ReadonlySet<string>> = Effect.map(Current, (
   return names
 })
 
-/** Fails inside a hook that the thread is waiting for. */
+/** Fails inside a hook that the thread is waiting for, and inside a projection. */
 export const check = (threadId: ThreadId): Effect.Effect<void, HookReentrant> =>
   Effect.flatMap(Current, (innermost): Effect.Effect<void, HookReentrant> => {
     for (let scope = innermost; scope !== undefined; scope = scope.outer) {
-      if (scope.threadId === threadId && locks(scope)) {
+      if ((scope.threadId ?? threadId) === threadId && locks(scope)) {
         return Effect.fail(new HookReentrant({ threadId, hook: scope.hook, event: scope.tag }))
       }
     }

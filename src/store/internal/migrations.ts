@@ -195,6 +195,15 @@ const snapshots = Effect.gen(function*() {
   yield* sql`CREATE INDEX eca_snapshots_folder ON eca_snapshots (folder, created_at)`
 })
 
+const projections = Effect.gen(function*() {
+  const sql = yield* SqlClient.SqlClient
+  yield* sql`CREATE TABLE eca_projections (
+    name TEXT PRIMARY KEY NOT NULL,
+    position TEXT NOT NULL,
+    at BIGINT NOT NULL
+  )`
+})
+
 /** Threads that are deleted, and whose events and turns are still to be erased. */
 const erasures = Effect.gen(function*() {
   const sql = yield* SqlClient.SqlClient
@@ -232,7 +241,18 @@ const blobs = Effect.gen(function*() {
 })
 
 const migrations: Readonly<Record<string, Effect.Effect<void, SqlError.SqlError, SqlClient.SqlClient>>> = {
-  "0001_tables": Effect.all([threads, turns, events, ownership, hooks, snapshots, erasures, imports, blobs], {
+  "0001_tables": Effect.all([
+    threads,
+    turns,
+    events,
+    ownership,
+    hooks,
+    snapshots,
+    erasures,
+    imports,
+    blobs,
+    projections
+  ], {
     discard: true
   })
 }

@@ -19,6 +19,7 @@ import * as AgentProcessesSql from "./sqlAgentProcesses.ts"
 import * as sqlFeed from "./sqlFeed.ts"
 import * as StoreOutbox from "./sqlHookOutbox.ts"
 import * as sqlImport from "./sqlImport.ts"
+import * as sqlProjections from "./sqlProjections.ts"
 import * as sqlReads from "./sqlReads.ts"
 import * as sqlRetention from "./sqlRetention.ts"
 import * as sqlSnapshotIndex from "./sqlSnapshotIndex.ts"
@@ -53,6 +54,7 @@ export const make: Effect.Effect<
       ...sqlReads.make(sql),
       ...sqlActivity.make(sql),
       ...sqlFeed.make(sql, positions),
+      ...sqlProjections.make(sql),
       ...sqlTurnReads.make(sql),
       ...sqlRetention.make(sql),
       ...sqlWrites.make(sql, positions, outbox)
