@@ -99,6 +99,7 @@ export const capabilities = (
   ...Adapter.least,
   compactionGate: "observe-only",
   autoCompaction: "always",
+  toolGuard: "asked",
   setup: {
     ...Adapter.least.setup,
     environment: "per-session",

@@ -187,6 +187,7 @@ export const least: Omit<Capabilities, "runtimeModes" | "projectConfig" | "compa
   questions: false,
   elicitations: false,
   denyReason: false,
+  toolGuard: "none",
   tasks: false,
   ownTurns: false,
   steps: false,

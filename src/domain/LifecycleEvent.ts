@@ -20,7 +20,7 @@ import { TurnFailure } from "./TurnFailure.ts"
 import { RecordedInput } from "./TurnInput.ts"
 import { TurnOutcome } from "./TurnOutcome.ts"
 import { Usage } from "./Usage.ts"
-import { ApprovalDecision, ApprovalRequest, SettledBy } from "./UserRequest.ts"
+import { ApprovalDecision, ApprovalRequest, SettledBy, ToolRequest } from "./UserRequest.ts"
 
 /**
  * Version of the payloads, in every event.
@@ -104,6 +104,11 @@ const kinds = {
     actor: Schema.optionalKey(Schema.String),
     decision: Schema.optionalKey(ApprovalDecision)
   },
+  /**
+   * A tool is about to run that the agent asks about, whatever the mode says of it. Guards are asked and observers are not
+   * told: it is not recorded.
+   */
+  "tool:before": { turnId: Schema.optionalKey(TurnId), tool: ToolRequest },
   /** The transcript is saved, or could not be. An agent that can be held is waiting (see `snapshot.timing`). */
   "compaction:before": {
     compactionId: Schema.String,
@@ -180,6 +185,7 @@ export const LifecycleEvent = Schema.Union([
   member("turn:end", kinds["turn:end"]),
   member("approval:requested", kinds["approval:requested"]),
   member("approval:settled", kinds["approval:settled"]),
+  member("tool:before", kinds["tool:before"]),
   member("compaction:before", kinds["compaction:before"]),
   member("compaction:after", kinds["compaction:after"]),
   member("snapshot:written", kinds["snapshot:written"]),

@@ -4,7 +4,7 @@
  *
  * @since 0.1.0
  */
-import { Schema } from "effect"
+import { Schema, Struct } from "effect"
 import { ItemId, RequestId, TaskId } from "./Ids.ts"
 import { Text, Values } from "./WellFormed.ts"
 
@@ -83,6 +83,22 @@ export const ApprovalRequest = Schema.Struct({
  * @category models
  */
 export type ApprovalRequest = typeof ApprovalRequest.Type
+
+/**
+ * What an agent wants to do, as guards are asked about it.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const ToolRequest = Schema.Struct(
+  Struct.pick(ApprovalRequest.fields, ["kind", "subject", "itemId", "subagent", "detail"])
+)
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface ToolRequest extends Schema.Schema.Type<typeof ToolRequest> {}
 
 /**
  * `AllowForSession` also allows what was shown, again, until the session is stopped; a resumed session asks again. It is

@@ -26,14 +26,14 @@
  *
  * - **setup**: asked for what a session is started with, each time that one is: variables, MCP servers, instructions, and
  *   whatever must be there first, such as a worktree. One after another by `priority`, then by registration.
- * - **guard**: asked before a turn is sent or a compaction goes on, and about an approval that the agent waits for. One
+ * - **guard**: asked before a turn is sent, a compaction goes on or a tool runs, and about an approval that waits. One
  *   after another by `priority` (higher first), then by registration; the first veto wins and the rest are not asked.
  * - **transform**: can add to a turn's context, or to the instructions for the writer of a summary. One after another.
  * - **observe**: called after an event was recorded. Hooks run side by side, each with its events in order.
  *
  * A hook that fails, throws, is interrupted or exceeds its timeout affects no other hook: the failure is caught, logged
  * with its tag, and reported as `hook:completed`. `failure` decides what a failing guard means: `open` lets the turn or
- * compaction pass, `closed` is a veto.
+ * compaction pass, `closed` is a veto, which is the default where a tool is asked about.
  *
  * **Gotchas**
  *
@@ -97,7 +97,7 @@ export type TransformedKind = "turn:start" | "compaction:before"
  * @since 0.1.0
  * @category models
  */
-export type GuardedKind = TransformedKind | "approval:requested"
+export type GuardedKind = TransformedKind | "approval:requested" | "tool:before"
 
 /**
  * What guards and transforms are asked about. A turn is one that is about to be sent, so it has an input.
@@ -129,12 +129,23 @@ export type GuardVerdict =
 export type ApprovalVerdict = GuardVerdict | { readonly _tag: "Decide"; readonly decision: ApprovalDecision }
 
 /**
+ * The answer of a guard of `tool:before`: the mode decides (`Allow`), the tool does not run (`Veto`), or the user is asked,
+ * where the mode would have let it run (`Ask`).
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type ToolVerdict = GuardVerdict | { readonly _tag: "Ask" }
+
+/**
  * What a guard of these events answers.
  *
  * @since 0.1.0
  * @category models
  */
-export type VerdictOf<K extends GuardedKind> = K extends "approval:requested" ? ApprovalVerdict : GuardVerdict
+export type VerdictOf<K extends GuardedKind> = K extends "approval:requested" ? ApprovalVerdict
+  : K extends "tool:before" ? ToolVerdict
+  : GuardVerdict
 
 /**
  * Has no objection: the turn or compaction goes on; an approval is left to the user.
@@ -157,6 +168,14 @@ export const veto = (reason: string): GuardVerdict => ({ _tag: "Veto", reason })
  * @category verdicts
  */
 export const decide = (decision: ApprovalDecision): ApprovalVerdict => ({ _tag: "Decide", decision })
+
+/**
+ * Has the user asked about a tool, unless another guard vetoes it.
+ *
+ * @since 0.1.0
+ * @category verdicts
+ */
+export const ask: ToolVerdict = { _tag: "Ask" }
 
 /**
  * The additions of a transform: texts that the model reads before the prompt, or instructions for the writer of the
@@ -204,7 +223,7 @@ export type HookRegistration =
       readonly phase: "guard"
       readonly events: ReadonlyArray<GuardedKind>
       readonly failure: "open" | "closed"
-      readonly run: (event: GuardedEvent) => Effect.Effect<ApprovalVerdict, unknown, HookServices>
+      readonly run: (event: GuardedEvent) => Effect.Effect<ApprovalVerdict | ToolVerdict, unknown, HookServices>
     }
     | {
       readonly phase: "transform"
@@ -313,13 +332,13 @@ export class LifecycleHooks extends Context.Service<LifecycleHooks, {
     }))
 
   /**
-   * Is asked whether a turn may be sent, whether a compaction may go on, or what becomes of an approval. A failing guard
-   * has no objection unless it is `closed`, which makes a failure a veto.
+   * Is asked whether a turn may be sent, whether a compaction may go on, whether a tool may run, or what becomes of an approval.
+   * A failing guard has no objection unless it is `closed`, which makes a failure a veto.
    */
   static readonly guard = <const K extends GuardedKind, E, R>(
     hook: Common & {
       readonly events: ReadonlyArray<K>
-      /** Default `open`. */
+      /** Default `open`; `closed` for a guard that is asked about tools. */
       readonly failure?: "open" | "closed" | undefined
       readonly run: (event: GuardedEvent<K>) => Effect.Effect<VerdictOf<K>, E, R>
     }
@@ -328,8 +347,8 @@ export class LifecycleHooks extends Context.Service<LifecycleHooks, {
       phase: "guard",
       ...common(hook, Duration.seconds(10)),
       events: hook.events,
-      failure: hook.failure ?? "open",
-      run: (event): Effect.Effect<ApprovalVerdict, E, HookServices> =>
+      failure: hook.failure ?? (matches(hook.events, "tool:before") ? "closed" : "open"),
+      run: (event): Effect.Effect<ApprovalVerdict | ToolVerdict, E, HookServices> =>
         isOf(hook.events, event) ? run(event) : Effect.succeed(allow)
     }))
 

@@ -109,6 +109,12 @@ export const Capabilities = Schema.Struct({
   elicitations: Schema.Boolean,
   /** Whether the reason of a denial reaches the model. */
   denyReason: Schema.Boolean,
+  /**
+   * About which tools guards are asked (`StartInput.toolGuard`), subagents' included. `all`: about every command and edit, and all
+   * that reaches out, in every mode that would let it run. `asked`: about what the agent asks for in the mode that holds, which
+   * may be nothing in `full-access`. `none`: about nothing; a start with guards fails.
+   */
+  toolGuard: Schema.Literals(["all", "asked", "none"]),
   /** Whether the agent tells of its work beside turns as tasks, and can be asked to end one. */
   tasks: Schema.Boolean,
   /** Whether the agent begins turns that no caller has sent (`TurnBegan`). */

@@ -23,6 +23,7 @@ import type {
   SetupRefused
 } from "./AdapterError.ts"
 import type { SessionSetup } from "./SessionSetup.ts"
+import type { ToolGuard } from "./ToolGuard.ts"
 
 /**
  * The answer to an agent that asks whether it may compact now. `context` goes to the model that writes the summary.
@@ -84,6 +85,11 @@ export interface StartInput {
   readonly projectConfig: ProjectConfig
   /** Only parts that the adapter declares as `per-session`. Absent: nothing. */
   readonly setup?: SessionSetup | undefined
+  /**
+   * The adapter asks it about each tool that the agent asks permission for, before the mode's own rule and what the user has
+   * allowed answer, as `Capabilities.toolGuard` says. Absent: there are no guards.
+   */
+  readonly toolGuard?: ToolGuard | undefined
   readonly compaction?: {
     /** Whether the agent may compact by itself when its context is full. */
     readonly auto: boolean

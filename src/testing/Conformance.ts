@@ -52,6 +52,7 @@ import { type Rule, RuleBroken } from "./conformance/Rule.ts"
 import * as SecretRules from "./conformance/SecretRules.ts"
 import * as SetupRules from "./conformance/SetupRules.ts"
 import * as TaskRules from "./conformance/TaskRules.ts"
+import * as ToolGuardRules from "./conformance/ToolGuardRules.ts"
 import * as ToolRules from "./conformance/ToolRules.ts"
 import * as TurnRules from "./conformance/TurnRules.ts"
 import * as VirtualClock from "./conformance/VirtualClock.ts"
@@ -93,6 +94,7 @@ export const rules: ReadonlyArray<Rule> = [
   ...ApprovalRules.rules,
   ...SecretRules.rules,
   ...ModeRules.rules,
+  ...ToolGuardRules.rules,
   ...ProjectRules.rules,
   ...SetupRules.rules,
   ...EventRules.rules,

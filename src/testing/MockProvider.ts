@@ -186,6 +186,7 @@ const allCapabilities: Capabilities = {
   questions: true,
   elicitations: true,
   denyReason: true,
+  toolGuard: "all",
   tasks: true,
   ownTurns: true,
   steps: false,

@@ -13,6 +13,7 @@ import type { EventBody } from "../domain/ThreadEvent.ts"
 import type { Binding, BoundThread } from "../domain/ThreadRecord.ts"
 import * as TurnLimits from "../domain/TurnLimits.ts"
 import type { OpeningCause } from "../hooks/SessionOpening.ts"
+import { CapabilityMissing } from "../provider/AdapterError.ts"
 import type { CompactionVerdict, ProviderAdapter, ProviderSession } from "../provider/ProviderAdapter.ts"
 import * as SessionSetup from "../provider/SessionSetup.ts"
 import { LimitUnenforceable } from "../service/ServiceError.ts"
@@ -32,6 +33,7 @@ import type { StartPlan } from "./StartPlan.ts"
 import * as ThreadCell from "./ThreadCell.ts"
 import type { ThreadDeps } from "./ThreadDeps.ts"
 import * as ThreadLog from "./ThreadLog.ts"
+import * as ToolGate from "./ToolGate.ts"
 import * as TurnDeadlines from "./TurnDeadlines.ts"
 
 /** The thread before the opening: its record, how its last epoch ended, and the live one that is to be replaced. */
@@ -62,6 +64,7 @@ export const open = Effect.fnUntraced(function*(
   const setupScope = given?.scope ?? Scope.makeUnsafe()
   const policy = CompactionPolicy.resolve(deps.settings.compaction, plan.compaction)
   const gated = policy.saveBefore || deps.hooks.asks("compaction:before")
+  const guarded = deps.hooks.asks("tool:before")
   const of = { threadId: cell.threadId, instanceId: plan.instanceId }
   const opened: { live: LiveEpoch.LiveEpoch | undefined } = { live: undefined }
   const begin = Effect.gen(function*() {
@@ -69,6 +72,9 @@ export const open = Effect.fnUntraced(function*(
     const adapter = yield* deps.adapterOf(plan.instanceId)
     const limit = TurnLimits.unenforceable(deps.settings.limits, adapter.capabilities)
     if (limit !== undefined) return yield* new LimitUnenforceable({ instanceId: plan.instanceId, limit })
+    if (guarded && adapter.capabilities.toolGuard === "none") {
+      return yield* new CapabilityMissing({ provider: adapter.provider, capability: "ask guards about its tools" })
+    }
     const setup = given?.setup ??
       (yield* deps.hooks.setUp(SetupAsk.opening(adapter, cell.threadId, plan, previous.record, cause), setupScope))
     const secrets = SessionSetup.secrets(setup)
@@ -86,6 +92,7 @@ export const open = Effect.fnUntraced(function*(
         agent: plan.agent,
         title: plan.title,
         setup,
+        toolGuard: guarded ? ToolGate.of(deps, opened) : undefined,
         compaction: {
           auto: policy.auto,
           gate: gated ? gateOf(deps, opened) : undefined

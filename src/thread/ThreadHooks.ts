@@ -41,6 +41,10 @@ export interface ThreadHooks {
   readonly setsUp: () => boolean
   /** What the app gives the session; `undefined` where it has no say. What hooks acquire for it is the scope's. */
   readonly setUp: (opening: SessionOpening, scope: Scope.Scope) => Effect.Effect<SessionSetup | undefined, SetupFailed>
+  /** Asks the guards whether a tool may run. */
+  readonly guardTool: (
+    event: EventOf<"tool:before">
+  ) => Effect.Effect<{ readonly _tag: "Allow" | "Ask" } | Vetoed>
   /** Whether a guard or a transform is to be asked. */
   readonly asks: (tag: GuardedKind) => boolean
 }
@@ -78,7 +82,10 @@ export const make = (dispatcher: HookDispatcher, outbox: HookOutbox["Service"]):
     const added = yield* dispatcher.transform(event)
     return added._tag === "Veto" ? added : { _tag: "Allow", context: added.context }
   }),
-  approve: dispatcher.guard,
+  approve: (event) =>
+    Effect.map(dispatcher.guard(event), (answer) => answer._tag === "Ask" ? { _tag: "Allow" } : answer),
+  guardTool: (event) =>
+    Effect.map(dispatcher.guard(event), (answer) => answer._tag === "Decided" ? { _tag: "Allow" } : answer),
   setsUp: dispatcher.setsUp,
   setUp: dispatcher.setUp,
   asks: dispatcher.asks

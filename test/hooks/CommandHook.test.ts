@@ -53,8 +53,8 @@ const observe = Effect.fnUntraced(function*(
   yield* hooks.observe(HookFixture.events(directory ?? (yield* folder)).sessionEnd())
 })
 
-const veto = (reason: string): ReadonlyArray<ApprovalVerdict> => [{ _tag: "Veto", reason }]
-const allow: ReadonlyArray<ApprovalVerdict> = [{ _tag: "Allow" }]
+const veto = (reason: string): Array<ApprovalVerdict> => [{ _tag: "Veto", reason }]
+const allow: Array<ApprovalVerdict> = [{ _tag: "Allow" }]
 
 const Json = Schema.fromJsonString(Schema.Record(Schema.String, Schema.Unknown))
 

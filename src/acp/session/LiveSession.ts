@@ -33,6 +33,7 @@ import * as Request from "../protocol/Request.ts"
 import * as Update from "../protocol/Update.ts"
 import * as Turn from "../turn/Turn.ts"
 import { aboutOf } from "../turn/TurnItems.ts"
+import * as TurnRequests from "../turn/TurnRequests.ts"
 import { type Input, make as makeState, type State, type Want } from "../turn/TurnState.ts"
 import type { Project } from "./Project.ts"
 import * as Rule from "./Rule.ts"
@@ -242,10 +243,10 @@ const requested = (
   const asked = own === undefined ? Request.decode(method, params) : Request.permission(live.sessionId, own)
   if (asked === undefined) return undefined
   const answered: Effect.Effect<object> = Deferred.succeed(live.sign, undefined).pipe(
-    Effect.andThen(byRule(live, asked)),
-    Effect.flatMap((rule) =>
+    Effect.andThen(decided(live, asked, params)),
+    Effect.flatMap(({ always, rule }) =>
       rule === undefined || asked._tag !== "session/request_permission"
-        ? waitFor(live, id, asked, params)
+        ? waitFor(live, id, asked, params, always)
         : Effect.as(
           apply(live, { _tag: "Ruled", asked, allow: rule }),
           Request.permissionAnswer(asked, rule)
@@ -255,6 +256,18 @@ const requested = (
   )
   return own === undefined || requests === undefined ? answered : Effect.map(answered, requests.answerOf)
 }
+
+/** What the app's guards and the mode say; without a rule the user is asked. */
+const decided = Effect.fnUntraced(function*(live: LiveSession, asked: Request.Asked, raw: unknown) {
+  const { toolGuard } = live.input
+  const verdict = toolGuard === undefined || asked._tag !== "session/request_permission"
+    ? { _tag: "Allow" } as const
+    : yield* toolGuard(TurnRequests.toolOf(live.state, asked, raw))
+  if (verdict._tag === "Veto") return { rule: false, always: false }
+  const always = verdict._tag === "Ask"
+  const rule = yield* byRule(live, asked)
+  return { rule: rule === true && always ? undefined : rule, always }
+})
 
 const byRule = (live: LiveSession, asked: Request.Asked) => {
   if (asked._tag !== "session/request_permission") return Effect.undefined
@@ -270,10 +283,16 @@ const byRule = (live: LiveSession, asked: Request.Asked) => {
     : Effect.undefined
 }
 
-const waitFor = Effect.fnUntraced(function*(live: LiveSession, id: PeerId, asked: Request.Asked, raw: unknown) {
+const waitFor = Effect.fnUntraced(function*(
+  live: LiveSession,
+  id: PeerId,
+  asked: Request.Asked,
+  raw: unknown,
+  always: boolean
+) {
   const waiting = Deferred.makeUnsafe<object>()
   live.answers.set(String(id), waiting)
-  return yield* apply(live, { _tag: "Asked", id, asked, raw }).pipe(
+  return yield* apply(live, { _tag: "Asked", id, asked, raw, always }).pipe(
     Effect.andThen(Deferred.await(waiting)),
     Effect.onInterrupt(() => apply(live, { _tag: "Withdrawn", id })),
     Effect.ensuring(Effect.sync(() => live.answers.delete(String(id))))

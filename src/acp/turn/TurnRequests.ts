@@ -5,18 +5,19 @@
 import type { PeerId } from "../../adapter/PeerProtocol.ts"
 import * as RequestBook from "../../adapter/RequestBook.ts"
 import { andThen } from "../../domain/Step.ts"
+import type { ToolRequest } from "../../domain/UserRequest.ts"
 import { choicesOf, kindOf, type Permission } from "../protocol/Request.ts"
 import { diffsOf, pathsOf, type ToolCall } from "../protocol/ToolCall.ts"
 import * as TurnItems from "./TurnItems.ts"
 import { type Input, type Native, place, type State, type Step, step, withRequests, withTurn } from "./TurnState.ts"
 
-export const asked = (state: State, { asked, id, raw }: Extract<Input, { readonly _tag: "Asked" }>): Step => {
+export const asked = (state: State, { always, asked, id, raw }: Extract<Input, { readonly _tag: "Asked" }>): Step => {
   const native: Native = { id, asked }
   // It came after the turn was cancelled.
   if (state.turn?.cancelled === true) return step(state, [], [{ _tag: "Refuse", native }])
   return asked._tag === "elicitation/create"
     ? elicitation(state, native, raw)
-    : andThen(seen(state, asked, false), (state) => permission(state, native, asked, raw))
+    : andThen(seen(state, asked, false), (state) => permission(state, native, asked, raw, always === true))
 }
 
 /** What the request tells of its call, which some agents have told nothing of before. */
@@ -27,7 +28,7 @@ const seen = (state: State, { toolCall }: Permission, declined: boolean): Step =
 
 export const ruled = (state: State, asked: Permission, allow: boolean): Step => seen(state, asked, !allow)
 
-const permission = (state: State, native: Native, asked: Permission, raw: unknown): Step => {
+const permission = (state: State, native: Native, asked: Permission, raw: unknown, always: boolean): Step => {
   const at = place(state)
   const { call } = TurnItems.aboutOf(state, asked.toolCall)
   const itemId = state.turn === undefined ? {} : { itemId: TurnItems.idOf(state.turn.turnId, call) }
@@ -42,7 +43,7 @@ const permission = (state: State, native: Native, asked: Permission, raw: unknow
       })
     )
   }
-  const covers = coverOf(state, call)
+  const covers = always ? undefined : coverOf(state, call)
   const choices = choicesOf(asked)
   const subject = subjectOf(state, call)
   return withRequests(
@@ -108,6 +109,17 @@ export const answering = (
 export const withdrawn = (state: State, id: PeerId): Step => {
   const open = RequestBook.byKey(state.requests, String(id))
   return open === undefined ? step(state) : withRequests(state, RequestBook.settled(state.requests, open.requestId))
+}
+
+/** What a permission is asked for, as guards are told. */
+export const toolOf = (state: State, { toolCall }: Permission, detail: unknown): ToolRequest => {
+  const { call } = TurnItems.aboutOf(state, toolCall)
+  return {
+    kind: kindOf(call.kind),
+    subject: subjectOf(state, call),
+    ...(state.turn === undefined ? {} : { itemId: TurnItems.idOf(state.turn.turnId, call) }),
+    detail
+  }
 }
 
 /** One line for a human. */

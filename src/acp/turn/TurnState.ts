@@ -76,7 +76,14 @@ export type Input =
   | { readonly _tag: "Cancelling"; readonly turnId: TurnId }
   /** It was cancelled, and no end of it came. */
   | { readonly _tag: "GivenUp"; readonly turnId: TurnId }
-  | { readonly _tag: "Asked"; readonly id: PeerId; readonly asked: Asked; readonly raw: unknown }
+  | {
+    readonly _tag: "Asked"
+    readonly id: PeerId
+    readonly asked: Asked
+    readonly raw: unknown
+    /** Whatever was allowed before. */
+    readonly always?: boolean | undefined
+  }
   /** Answered by the mode, without a question. */
   | { readonly _tag: "Ruled"; readonly asked: Permission; readonly allow: boolean }
   | {

@@ -37,6 +37,7 @@ export const capabilities: Capabilities = {
   questions: true,
   elicitations: true,
   denyReason: true,
+  toolGuard: "all",
   tasks: true,
   ownTurns: true,
   steps: true,

@@ -10,11 +10,13 @@ import { Hex } from "effect/encoding"
 import type * as PeerProtocol from "../../adapter/PeerProtocol.ts"
 import * as SecretFilter from "../../adapter/SecretFilter.ts"
 import * as StdioPeer from "../../adapter/StdioPeer.ts"
+import { ItemId } from "../../domain/Ids.ts"
 import type { RuntimeMode } from "../../domain/RuntimeMode.ts"
 import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
 import { type AgentError, AgentUnreachable } from "../../provider/AdapterError.ts"
 import type { StartInput } from "../../provider/ProviderAdapter.ts"
 import * as SessionSetup from "../../provider/SessionSetup.ts"
+import type { ToolVerdict } from "../../provider/ToolGuard.ts"
 import * as Frame from "../protocol/Frame.ts"
 import * as Request from "../protocol/Request.ts"
 import * as Turn from "../turn/Turn.ts"
@@ -212,6 +214,22 @@ export const reply = (live: LiveSession, id: PeerProtocol.PeerId, answer: object
   return waiting === undefined ? Effect.succeed(false) : Deferred.succeed(waiting, answer)
 }
 
+/** What the app's guards say of a tool. */
+const guarded = (live: LiveSession, asked: Request.ForUser, detail: unknown): Effect.Effect<ToolVerdict> => {
+  const { toolGuard } = live.input
+  if (toolGuard === undefined || asked._tag === "elicitation" || Policy.isInteractive(asked.tool_name)) {
+    return Effect.succeed({ _tag: "Allow" })
+  }
+  const { kind, subject } = Request.approvalOf(asked)
+  return toolGuard({
+    kind,
+    subject,
+    detail,
+    itemId: ItemId.make(asked.tool_use_id),
+    ...(asked.agent_id == null ? {} : { subagent: asked.agent_id })
+  })
+}
+
 const answer = Effect.fnUntraced(function*(
   live: LiveSession,
   { id, method, params }: PeerProtocol.Request
@@ -222,14 +240,17 @@ const answer = Effect.fnUntraced(function*(
     return yield* Effect.fail({ message: `${method} is not supported` })
   }
   if (asked._tag === "hook_callback") return yield* live.answerers.hook(live, asked)
+  const verdict = yield* guarded(live, asked, params)
+  if (verdict._tag === "Veto") return Request.deny(verdict.reason)
   const rule = asked._tag === "elicitation"
     ? undefined
     : yield* Policy.byRule(live.runtimeMode, live.directory, asked)
-  if (rule !== undefined) return rule ? Request.allow(asked) : Request.deny("The session is read-only.")
+  if (rule === false) return Request.deny("The session is read-only.")
+  if (rule === true && verdict._tag === "Allow") return Request.allow(asked)
   const key = String(id)
   const waiting = Deferred.makeUnsafe<object>()
   live.answers.set(key, waiting)
-  return yield* apply(live, { _tag: "Asked", id, asked, raw: params }).pipe(
+  return yield* apply(live, { _tag: "Asked", id, asked, raw: params, always: verdict._tag === "Ask" }).pipe(
     Effect.andThen(Deferred.await(waiting)),
     // In a fiber of its own, since what interrupts this one may hold the lock.
     Effect.onInterrupt(() => Effect.forkIn(apply(live, { _tag: "Withdrawn", key }), live.scope)),

@@ -39,6 +39,9 @@ export const decision = (mode: RuntimeMode, tool: string): "ask" | "deny" | unde
 /** What is asked of the user in every mode. */
 const interactive: ReadonlySet<string> = new Set([question, "ExitPlanMode"])
 
+/** Whether a tool is a question to the user itself. */
+export const isInteractive = (tool: string): boolean => interactive.has(tool)
+
 /** What the mode itself answers; `undefined` is for the user. */
 export const byRule = (
   mode: RuntimeMode,

@@ -10,7 +10,7 @@ import { ItemId, TaskId } from "../../domain/Ids.ts"
 import { approvalOf, type Elicitation, question, questionsOf } from "../protocol/Request.ts"
 import { type Input, place, type State, type Step, step, withRequests } from "./TurnState.ts"
 
-export const asked = (state: State, { asked, id, raw }: Extract<Input, { readonly _tag: "Asked" }>): Step => {
+export const asked = (state: State, { always, asked, id, raw }: Extract<Input, { readonly _tag: "Asked" }>): Step => {
   if (asked._tag === "elicitation") return elicits(state, asked, id)
   const { agent_id: agent, tool_use_id } = asked
   const beside = agent != null && state.tasks.get(TaskId.make(agent))?.background === true
@@ -34,7 +34,8 @@ export const asked = (state: State, { asked, id, raw }: Extract<Input, { readonl
       })
     )
   }
-  const { covers, kind, subject } = approvalOf(asked)
+  const { kind, subject, ...approval } = approvalOf(asked)
+  const covers = always === true ? undefined : approval.covers
   return withRequests(
     state,
     RequestBook.ask(state.requests, {

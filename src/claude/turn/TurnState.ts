@@ -100,7 +100,14 @@ export type Input =
   | { readonly _tag: "OtherClient"; readonly items: ReadonlyArray<Item> }
   | { readonly _tag: "NotSteered"; readonly uuid: string }
   | { readonly _tag: "Interrupting"; readonly turnId: TurnId }
-  | { readonly _tag: "Asked"; readonly id: PeerId; readonly asked: ForUser; readonly raw: unknown }
+  | {
+    readonly _tag: "Asked"
+    readonly id: PeerId
+    readonly asked: ForUser
+    readonly raw: unknown
+    /** Whatever was allowed before. */
+    readonly always?: boolean | undefined
+  }
   | { readonly _tag: "Answering"; readonly book: RequestBook.RequestBook<Native> }
   | { readonly _tag: "Settled"; readonly requestId: RequestId }
   | { readonly _tag: "Withdrawn"; readonly key: string }

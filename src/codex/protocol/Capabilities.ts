@@ -39,6 +39,7 @@ export const capabilities: Capabilities = {
   questions: true,
   elicitations: true,
   denyReason: false,
+  toolGuard: "asked",
   tasks: true,
   ownTurns: false,
   steps: false,

@@ -26,13 +26,14 @@ import type { TaskId, TurnId } from "../../domain/Ids.ts"
 import type { RuntimeMode } from "../../domain/RuntimeMode.ts"
 import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
 import type { StartInput } from "../../provider/ProviderAdapter.ts"
+import type { ToolVerdict } from "../../provider/ToolGuard.ts"
 import type { AppServer, Listener } from "../process/AppServer.ts"
 import type { Lease } from "../process/AppServers.ts"
 import * as Frame from "../protocol/Frame.ts"
 import { subagentOf } from "../protocol/Items.ts"
 import * as Request from "../protocol/Request.ts"
 import * as Turn from "../turn/Turn.ts"
-import { itemOf } from "../turn/TurnRequests.ts"
+import { itemOf, subjectOf } from "../turn/TurnRequests.ts"
 import { type Input, make as makeState, type State, type Want } from "../turn/TurnState.ts"
 import * as Policy from "./Policy.ts"
 import type { Started } from "./SessionStart.ts"
@@ -225,16 +226,35 @@ export const reply = (live: LiveSession, id: PeerId, answer: object): Effect.Eff
 
 type Of<Tag extends Input["_tag"]> = Extract<Input, { readonly _tag: Tag }>
 
-const answer = Effect.fnUntraced(function*(live: LiveSession, request: Omit<Of<"Asked">, "_tag">) {
-  const { asked, id } = request
+/** What the app's guards say of what Codex asks permission for. */
+const guarded = (
+  live: LiveSession,
+  { agent, asked, raw }: Pick<Of<"Asked">, "agent" | "asked" | "raw">
+): Effect.Effect<ToolVerdict> => {
+  const { toolGuard } = live.input
   const approval = Request.approvalOf(asked)
-  const rule = approval === undefined
+  if (toolGuard === undefined || approval === undefined) return Effect.succeed({ _tag: "Allow" })
+  return toolGuard({
+    kind: approval.kind,
+    subject: approval.subject ?? subjectOf(asked, itemOf(live.state, asked)),
+    ...(asked.itemId == null ? {} : { itemId: asked.itemId }),
+    ...(agent === undefined ? {} : { subagent: agent }),
+    detail: raw
+  })
+}
+
+const answer = Effect.fnUntraced(function*(live: LiveSession, request: Omit<Of<"Asked">, "_tag" | "always">) {
+  const { asked, id } = request
+  const verdict = yield* guarded(live, request)
+  if (verdict._tag === "Veto") return Request.approvalAnswer(asked, false)
+  const always = verdict._tag === "Ask"
+  const rule = Request.approvalOf(asked) === undefined
     ? undefined
     : yield* Policy.byRule(live.runtimeMode, live.directory, asked, itemOf(live.state, asked))
-  if (rule !== undefined) return Request.approvalAnswer(asked, rule)
+  if (rule === false || (rule === true && !always)) return Request.approvalAnswer(asked, rule)
   const waiting = Deferred.makeUnsafe<object>()
   live.answers.set(id, waiting)
-  return yield* apply(live, { _tag: "Asked", ...request }).pipe(
+  return yield* apply(live, { _tag: "Asked", ...request, always }).pipe(
     Effect.andThen(Deferred.await(waiting)),
     Effect.ensuring(Effect.sync(() => live.answers.delete(id)))
   )

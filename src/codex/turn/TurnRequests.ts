@@ -7,7 +7,10 @@ import type { Item } from "../../domain/Item.ts"
 import { approvalOf, type Asked, questionsOf } from "../protocol/Request.ts"
 import { type Input, place, type State, type Step, step, withRequests } from "./TurnState.ts"
 
-export const asked = (state: State, { agent, asked, id, raw }: Extract<Input, { readonly _tag: "Asked" }>): Step => {
+export const asked = (
+  state: State,
+  { agent, always, asked, id, raw }: Extract<Input, { readonly _tag: "Asked" }>
+): Step => {
   const at = agent === undefined ? place(state, asked.turnId) : {}
   const of = {
     ...(asked.itemId == null ? {} : { itemId: asked.itemId }),
@@ -20,7 +23,7 @@ export const asked = (state: State, { agent, asked, id, raw }: Extract<Input, { 
   if (approval !== undefined) {
     const subject = approval.subject ?? subjectOf(asked, itemOf(state, asked))
     return ask({
-      covers: coverOf(asked, subject),
+      covers: always === true ? undefined : coverOf(asked, subject),
       asked: (requestId) => ({
         _tag: "ApprovalRequested",
         ...at,
@@ -76,7 +79,7 @@ export const itemOf = ({ items }: State, { itemId }: Asked): Item | undefined =>
   itemId == null ? undefined : items.open.get(itemId)?.item
 
 /** One line for a human, where the request does not say what it is about: the files are in the item that came before it. */
-const subjectOf = (asked: Asked, item: Item | undefined): string => {
+export const subjectOf = (asked: Asked, item: Item | undefined): string => {
   if (item?._tag === "FileChange") return item.edits.map(({ path }) => path).join(", ")
   if (item?._tag === "Command") return item.command
   return ("reason" in asked ? asked.reason : undefined) ?? "an action"

@@ -104,6 +104,8 @@ export type Input =
     readonly raw: unknown
     /** The thread of the subagent that asks. */
     readonly agent?: string | undefined
+    /** Whatever was allowed before. */
+    readonly always?: boolean | undefined
   }
   | { readonly _tag: "Answering"; readonly book: RequestBook.RequestBook<Native> }
   | { readonly _tag: "Unanswered"; readonly requestId: RequestId }

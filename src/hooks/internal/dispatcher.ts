@@ -22,7 +22,8 @@ import type {
   GuardedKind,
   HookRegistration,
   HookServices,
-  LifecycleHooks
+  LifecycleHooks,
+  ToolVerdict
 } from "../LifecycleHooks.ts"
 import type { SessionOpening } from "../SessionOpening.ts"
 
@@ -48,6 +49,11 @@ export interface Decided {
   readonly _tag: "Decided"
   readonly hook: string
   readonly decision: ApprovalDecision
+}
+
+/** A guard has the user asked about a tool. */
+export interface ToAsk {
+  readonly _tag: "Ask"
 }
 
 export interface Transformed {
@@ -76,8 +82,8 @@ export interface HookDispatcher {
     opening: SessionOpening,
     scope: Scope.Scope
   ) => Effect.Effect<SessionSetup | undefined, SetupFailed>
-  /** The first veto, else the first decision. */
-  readonly guard: (event: GuardedEvent) => Effect.Effect<{ readonly _tag: "Allow" } | Vetoed | Decided>
+  /** The first veto, else the first decision, or whether one has the user asked. */
+  readonly guard: (event: GuardedEvent) => Effect.Effect<{ readonly _tag: "Allow" } | Vetoed | Decided | ToAsk>
   /** The additions of all transforms, in order. */
   readonly transform: (event: GuardedEvent) => Effect.Effect<Transformed | Vetoed>
 }
@@ -85,7 +91,7 @@ export interface HookDispatcher {
 type Guard = Extract<HookRegistration, { readonly phase: "guard" }>
 type Transform = Extract<HookRegistration, { readonly phase: "transform" }>
 type Asked = run.Hook<Guard | Transform>
-type Answer = Transformed | Vetoed | Decided
+type Answer = Transformed | Vetoed | Decided | ToAsk
 
 const byPriority = (a: run.Hook, b: run.Hook): number => b.registration.priority - a.registration.priority
 
@@ -107,9 +113,10 @@ const decided = (hook: Guard, decision: ApprovalDecision): Decided => ({
     : decision
 })
 
-/** Only an approval can be decided. */
-const said = (hook: Guard, event: GuardedEvent, verdict: ApprovalVerdict): Answer => {
+/** Only an approval can be decided, and only about a tool the user can be asked. */
+const said = (hook: Guard, event: GuardedEvent, verdict: ApprovalVerdict | ToolVerdict): Answer => {
   if (verdict._tag === "Veto") return veto(hook, verdict.reason)
+  if (verdict._tag === "Ask") return event._tag === "tool:before" ? verdict : nothing
   return verdict._tag === "Decide" && event._tag === "approval:requested"
     ? decided(hook, verdict.decision)
     : nothing
@@ -206,12 +213,12 @@ export const make = Effect.fnUntraced(function*(options: {
   /** Asks one after another, up to the first veto. The first decision counts. */
   const askAll = Effect.fnUntraced(function*(phase: Asked["registration"]["phase"], event: GuardedEvent) {
     const context: Array<string> = []
-    let decided: Decided | undefined
+    let decided: Decided | ToAsk | undefined
     for (const hook of registeredFor(phase, event._tag)) {
       if (!registered.has(hook.registration)) continue
       const answer = yield* ask(hook, event)
       if (answer._tag === "Veto") return answer
-      if (answer._tag === "Decided") decided ??= answer
+      if (answer._tag === "Decided" || answer._tag === "Ask") decided ??= answer
       else context.push(...answer.context)
     }
     return decided ?? { _tag: "Transformed", context } as const
@@ -306,7 +313,7 @@ export const make = Effect.fnUntraced(function*(options: {
 
     transform: Effect.fn("dispatcher.transform")(function*(event) {
       const answer = yield* askAll("transform", event)
-      return answer._tag === "Decided" ? nothing : answer
+      return answer._tag === "Decided" || answer._tag === "Ask" ? nothing : answer
     })
   }
 })

@@ -39,6 +39,7 @@ export const capabilities: Capabilities = {
   questions: true,
   elicitations: false,
   denyReason: true,
+  toolGuard: "all",
   tasks: true,
   ownTurns: true,
   steps: true,

@@ -6,12 +6,13 @@
  */
 import { type Cause, Deferred, Effect, Queue, Schedule, type Scope, Semaphore } from "effect"
 import * as SecretFilter from "../../adapter/SecretFilter.ts"
-import type { InstanceId, TaskId, TurnId } from "../../domain/Ids.ts"
+import type { InstanceId, RequestId, TaskId, TurnId } from "../../domain/Ids.ts"
 import type { Task } from "../../domain/Task.ts"
 import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
 import type { MarkedProcess } from "../../process/MarkedProcesses.ts"
 import type { AgentError, GateMissing } from "../../provider/AdapterError.ts"
 import type { CompactionGate } from "../../provider/ProviderAdapter.ts"
+import type { ToolGuard } from "../../provider/ToolGuard.ts"
 import * as Catalog from "../protocol/Catalog.ts"
 import * as Frame from "../protocol/Frame.ts"
 import type { ErrorInfo } from "../protocol/Message.ts"
@@ -23,6 +24,7 @@ import * as Enforcement from "./Enforcement.ts"
 import * as Recovery from "./Recovery.ts"
 import * as Removal from "./Removal.ts"
 import type { Started } from "./SessionStart.ts"
+import * as ToolGate from "./ToolGate.ts"
 
 export type McpServer = Extract<ProviderEvent, { readonly _tag: "McpStatus" }>["servers"][number]
 
@@ -59,6 +61,9 @@ export interface LiveSession extends Started, Enforcement.Enforced {
   readonly filter: SecretFilter.SecretFilter
   /** Answers when the stream of frames carries all that the server says. */
   readonly listening: Effect.Effect<void>
+  /** The app's guards, and what they are asked about now. */
+  readonly toolGuard: ToolGuard | undefined
+  readonly guarding: Set<RequestId>
   readonly deliveries: Map<string, Delivery>
   /** Calls that wait for the start of a compaction. */
   readonly compactions: Set<Deferred.Deferred<void>>
@@ -92,12 +97,15 @@ export const open = Effect.fnUntraced(function*(
   connection: OpenCodeConnection,
   instanceId: InstanceId,
   started: Started,
-  gate: SessionGate
+  gate: SessionGate,
+  toolGuard: ToolGuard | undefined
 ): Effect.fn.Return<LiveSession, never, Scope.Scope> {
   const live: LiveSession = {
     ...started,
     instanceId,
     gate,
+    toolGuard,
+    guarding: new Set(),
     agentVersion: connection.version,
     scope: yield* Effect.scope,
     lock: yield* Semaphore.make(1),
@@ -164,7 +172,10 @@ const pump = Effect.fnUntraced(
       for (const frame of batch) {
         if (frame._tag === "Frame") {
           const decoded = Frame.decode(frame)
-          if (decoded !== undefined) inputs.push(decoded)
+          if (decoded?._tag === "PermissionAsked" && live.toolGuard !== undefined) {
+            yield* apply(live, inputs.splice(0))
+            yield* guard(live, live.toolGuard, decoded.request)
+          } else if (decoded !== undefined) inputs.push(decoded)
           const rules = frame.sessionId === live.sessionId ? Catalog.rulesOf(frame) : undefined
           if (rules !== undefined) yield* enforce(live, Enforcement.rulesSeen(live, rules))
         } else if (frame._tag === "AllowedAlways") {
@@ -191,7 +202,32 @@ const pump = Effect.fnUntraced(
 const restore = (live: LiveSession) =>
   Effect.flatMap(Recovery.readAll(live), (read) => {
     live.missed = false
-    return apply(live, [{ _tag: "Restored", read }])
+    const { toolGuard } = live
+    if (toolGuard === undefined || read === undefined) return apply(live, [{ _tag: "Restored", read }])
+    const known = read.permissions.filter((request) => ToolGate.isKnown(live.state, request))
+    const asked = read.permissions.filter((request) => !known.includes(request))
+    return Effect.andThen(
+      apply(live, [{ _tag: "Restored", read: { ...read, permissions: known } }]),
+      Effect.forEach(asked, (request) => guard(live, toolGuard, request), { discard: true })
+    )
+  })
+
+/** Asks the guards beside the frames, which go on coming. */
+const guard = (live: LiveSession, toolGuard: ToolGuard, request: Frame.PermissionRequest): Effect.Effect<unknown> =>
+  Effect.suspend(() => {
+    if (live.guarding.has(request.id) || ToolGate.isKnown(live.state, request)) return Effect.void
+    live.guarding.add(request.id)
+    const turnId = live.state.turn?.turnId
+    return ToolGate.ask(toolGuard, live.state, request).pipe(
+      Effect.flatMap((verdict) =>
+        live.state.turn?.turnId === turnId
+          ? apply(live, [verdict])
+          // Its turn is over: nothing waits for an answer that could still let it run.
+          : Effect.ignore(live.calls.replyPermission(request.id, "reject"))
+      ),
+      Effect.ensuring(Effect.sync(() => live.guarding.delete(request.id))),
+      Effect.forkIn(live.scope)
+    )
   })
 
 /** Beside the frames, which go on coming. */

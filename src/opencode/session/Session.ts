@@ -30,7 +30,7 @@ export const make = Effect.fn("OpenCode.startSession")(function*(
   const { calls, origin, sessionId } = started
   // Registered before the session opens, so that it is released after the session's work has ended.
   const gate = yield* Compaction.enter(connection, instanceId, started, input)
-  const live = yield* LiveSession.open(connection, instanceId, started, gate)
+  const live = yield* LiveSession.open(connection, instanceId, started, gate, input.toolGuard)
   Compaction.listen(live, input)
   yield* Queue.offerAll(live.events, ProjectText.warning(started.project.ignored))
   yield* McpServers.watch(live)

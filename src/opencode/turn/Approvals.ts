@@ -27,6 +27,13 @@ export const subjectOf = ({ permission, patterns, metadata }: PermissionRequest)
   return subject === "" || subject === "*" ? permission : subject
 }
 
+export const detailOf = ({ always, metadata, patterns, permission }: PermissionRequest) => ({
+  permission,
+  patterns,
+  always,
+  metadata: metadata ?? {}
+})
+
 /** What an answer for the whole session covers. */
 export const shown = (request: PermissionRequest): Permissions.Allowed => ({
   permission: request.permission,

@@ -47,7 +47,11 @@ export const reduce = (state: State, input: Input): Step => {
     case "Todos":
       return TurnStatus.ofSession(state, input)
     case "PermissionAsked":
-      return TurnRequests.permissionAsked(state, input.request)
+      return TurnRequests.permissionAsked(state, input.request, false)
+    case "Guarded":
+      return TurnRequests.permissionAsked(state, input.request, input.always)
+    case "Vetoed":
+      return TurnRequests.vetoed(state, input.request, input.reason)
     case "PermissionReplied":
       return TurnRequests.permissionReplied(state, input.requestId, input.reply)
     case "QuestionAsked":

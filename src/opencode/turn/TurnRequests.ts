@@ -26,8 +26,11 @@ import * as Unasked from "./Unasked.ts"
 const deniedByMode = "The session is read-only: only reads are allowed."
 const deniedByConfiguration = "The user's OpenCode configuration denies this."
 
-/** OpenCode asks for permission. What the mode allows or the user's configuration denies never becomes a request. */
-export const permissionAsked = (before: State, request: PermissionRequest): Step => {
+/**
+ * OpenCode asks for permission. What the mode allows or the user's configuration denies never becomes a request. `always`:
+ * what is allowed by a rule, or was allowed before, does.
+ */
+export const permissionAsked = (before: State, request: PermissionRequest, always: boolean): Step => {
   const requestId = request.id
   if (before.requests.has(requestId) || before.held.has(requestId)) return step(before)
   const state = Unasked.asked(before, request)
@@ -36,7 +39,7 @@ export const permissionAsked = (before: State, request: PermissionRequest): Step
     const message = state.policy.runtimeMode === "read-only" ? deniedByMode : deniedByConfiguration
     return Denials.release(Denials.hold(state, request, message))
   }
-  if (decision === "allow") return allowByRule(state, request)
+  if (decision === "allow" && !always) return allowByRule(state, request)
   const asked: ProviderEvent = {
     _tag: "ApprovalRequested",
     ...inTurn(state),
@@ -47,20 +50,21 @@ export const permissionAsked = (before: State, request: PermissionRequest): Step
       ...placeOf(state, request),
       covers: Approvals.coversOf(request),
       ...Approvals.choicesOf(request),
-      detail: {
-        permission: request.permission,
-        patterns: request.patterns,
-        always: request.always,
-        metadata: request.metadata ?? {}
-      }
+      detail: Approvals.detailOf(request)
     }
   }
-  if (Permissions.covered(state.allowed, Approvals.shown(request))) {
+  if (!always && Permissions.covered(state.allowed, Approvals.shown(request))) {
     return allowByRule(state, request, [asked, allowedByRule(state, requestId)])
   }
   const open: OpenRequest = { turnId: running(state)?.turnId, asked: { kind: "approval", request } }
   return step({ ...state, requests: put(state.requests, requestId, open) }, [asked])
 }
+
+/** A guard of the app denies it. */
+export const vetoed = (before: State, request: PermissionRequest, reason: string): Step =>
+  before.requests.has(request.id) || before.held.has(request.id)
+    ? step(before)
+    : Denials.release(Denials.hold(Unasked.asked(before, request), request, reason))
 
 const allowByRule = (
   state: State,
@@ -248,7 +252,7 @@ export const reconcile = (
       ? permissionReplied(state, requestId, asked.decision?._tag === "Deny" ? "reject" : "once")
       : questionSettled(state, requestId, undefined))
   return andThen(
-    andThen(settled, (state) => all(state, permissions, permissionAsked)),
+    andThen(settled, (state) => all(state, permissions, (state, request) => permissionAsked(state, request, false))),
     (state) => all(state, questions, questionAsked)
   )
 }

@@ -167,6 +167,7 @@ export interface Live {
   /** What the start was told of compactions. */
   readonly compactions: StartInput["compaction"]
   readonly setup: StartInput["setup"]
+  readonly toolGuard: StartInput["toolGuard"]
   readonly pending: Map<RequestId, Pending>
   /** What was allowed for the session, as it was shown. */
   readonly allowed: Set<string>

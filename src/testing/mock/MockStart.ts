@@ -135,6 +135,7 @@ const open = (
     ...host,
     compactions: input.compaction,
     setup: input.setup,
+    toolGuard: input.toolGuard,
     pending: new Map(),
     allowed: new Set(),
     phase: "live",

@@ -12,6 +12,7 @@ import type {
   Question,
   QuestionAnswer
 } from "../../domain/UserRequest.ts"
+import type { ToolVerdict } from "../../provider/ToolGuard.ts"
 import { changed } from "../MockAgentDisk.ts"
 import { emit, type Live, type Pending, type RunningTurn, type TurnEnding } from "./MockAgent.ts"
 
@@ -44,22 +45,46 @@ export const mayAsk = ({ stored }: Live, kind: ApprovalKind): boolean => {
   return !(kind === "file-change" && stored.runtimeMode === "auto-accept-edits")
 }
 
-/** The decision, of the user or of a rule. */
-export const ask = (
-  live: Live,
+interface About {
+  readonly kind: ApprovalKind
+  readonly subject: string
+  readonly detail: unknown
+  readonly itemId?: ItemId
+  readonly choices?: ReadonlyArray<ApprovalChoice> | undefined
+}
+
+/** What the guards say, of what this agent asks them about. */
+const guarded = (
+  { agent, stored, toolGuard }: Live,
   turn: RunningTurn,
-  about: {
-    readonly kind: ApprovalKind
-    readonly subject: string
-    readonly detail: unknown
-    readonly itemId?: ItemId
-    readonly choices?: ReadonlyArray<ApprovalChoice> | undefined
-  }
-): Effect.Effect<ApprovalDecision> =>
+  { detail, itemId, kind, subject }: About
+): Effect.Effect<ToolVerdict> => {
+  const { toolGuard: asks } = agent.capabilities
+  const unasked = kind === "file-read" || asks === "none" || (asks === "asked" && stored.runtimeMode === "full-access")
+  return toolGuard === undefined || unasked ? Effect.succeed({ _tag: "Allow" }) : toolGuard({
+    kind,
+    subject,
+    detail,
+    turnId: turn.stored.turnId,
+    ...(itemId === undefined ? {} : { itemId })
+  })
+}
+
+/** The decision, of a guard, the user or a rule. */
+export const ask = (live: Live, turn: RunningTurn, about: About): Effect.Effect<ApprovalDecision> =>
+  Effect.flatMap(
+    guarded(live, turn, about),
+    (verdict): Effect.Effect<ApprovalDecision> =>
+      verdict._tag === "Veto"
+        ? Effect.succeed({ _tag: "Deny", reason: verdict.reason })
+        : askUser(live, turn, about, verdict._tag === "Ask")
+  )
+
+const askUser = (live: Live, turn: RunningTurn, about: About, always: boolean): Effect.Effect<ApprovalDecision> =>
   Effect.suspend(() => {
     const turnId = turn.stored.turnId
     if (isRefused(live, about.kind)) return Effect.succeed<ApprovalDecision>({ _tag: "Deny", reason: readOnly })
-    if (!mayAsk(live, about.kind)) return Effect.succeed<ApprovalDecision>({ _tag: "AllowOnce" })
+    if (!always && !mayAsk(live, about.kind)) return Effect.succeed<ApprovalDecision>({ _tag: "AllowOnce" })
     const requestId = nextRequest(live)
     const request = {
       requestId,
@@ -69,7 +94,7 @@ export const ask = (
       ...(about.itemId === undefined ? {} : { itemId: about.itemId }),
       ...(about.choices === undefined ? {} : { choices: about.choices })
     }
-    if (live.allowed.has(shown(about))) {
+    if (!always && live.allowed.has(shown(about))) {
       const decision: ApprovalDecision = { _tag: "AllowOnce" }
       return Effect.as(
         emit(live, [

@@ -56,20 +56,26 @@ const restored = Effect.fnUntraced(function*(answers: (operation: string) => unk
     listening: Effect.ignore,
     unasking: new Set()
   }
-  const live = yield* LiveSession.open(connection, instanceId, {
-    calls: Calls.make(connection, instanceId, "/workspace"),
-    sessionId,
-    origin: { _tag: "New" },
-    policy: Permissions.policy("full-access", []),
-    rules: [],
-    project: Project.none,
-    agents: new Map([["build", undefined]]),
-    mcpServers: [],
-    warnings: [],
-    defaults: { model: { id: "scripted/one" }, agent: "build" },
-    lastMessageId: undefined,
-    serverTime: { millis: 0, at: 0n }
-  }, LiveSession.ungated("observe-only"))
+  const live = yield* LiveSession.open(
+    connection,
+    instanceId,
+    {
+      calls: Calls.make(connection, instanceId, "/workspace"),
+      sessionId,
+      origin: { _tag: "New" },
+      policy: Permissions.policy("full-access", []),
+      rules: [],
+      project: Project.none,
+      agents: new Map([["build", undefined]]),
+      mcpServers: [],
+      warnings: [],
+      defaults: { model: { id: "scripted/one" }, agent: "build" },
+      lastMessageId: undefined,
+      serverTime: { millis: 0, at: 0n }
+    },
+    LiveSession.ungated("observe-only"),
+    undefined
+  )
   yield* LiveSession.apply(live, [{ _tag: "Sending", turnId, messageId: user.id }])
   yield* Queue.offerAll(frames, [
     { _tag: "Frame", sessionId, type: "message.updated", properties: { sessionID: sessionId, info: user } },
