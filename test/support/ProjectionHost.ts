@@ -11,7 +11,7 @@ import type { Projected } from "../../src/hooks/index.ts"
 import { CodingAgents, LifecycleHooks, SessionStore } from "../../src/index.ts"
 import * as SqliteClient from "../../src/store/SqliteClient.ts"
 import { MockProvider } from "../../src/testing/index.ts"
-import { commit, message, numbered, openThread, sqlite, threadId, withStore } from "./StoreFixture.ts"
+import { behind, commit, message, numbered, openThread, threadId, withStore } from "./StoreFixture.ts"
 
 const [folder = "", where = "", kill = ""] = process.argv.slice(2)
 
@@ -89,7 +89,7 @@ const program = Effect.gen(function*() {
 })
 
 const filled = withStore(filename, fill).pipe(
-  Effect.andThen(sqlite(filename, table)),
+  Effect.andThen(behind(filename, table)),
   Effect.andThen(Console.log("filled"))
 )
 
