@@ -15,6 +15,7 @@ type Measurement = Effect.Effect<ReadonlyArray<Figure>, unknown, Scope.Scope>
 /** Imported only where they run: what a process has loaded is part of its memory. */
 const measurements: Readonly<Record<string, () => Promise<{ readonly measure: Measurement }>>> = {
   "turn-on-mock": () => import("./TurnOnMock.ts"),
+  "ask-on-mock": () => import("./AskOnMock.ts"),
   "events-on-mock": () => import("./EventsOnMock.ts"),
   "lines-of-peer": () => import("./LinesOfPeer.ts"),
   "durable-writes": () => import("./DurableWrites.ts"),

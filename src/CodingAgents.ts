@@ -28,15 +28,20 @@
  *
  * @since 0.1.0
  */
-import { Context, Deferred, Effect, type FileSystem, Layer, type Path } from "effect"
+import { Context, Deferred, Effect, type FileSystem, Layer, type Path, Schema } from "effect"
+import * as InputIssue from "./domain/InputIssue.ts"
 import { LifecycleHooks } from "./hooks/LifecycleHooks.ts"
 import * as door from "./host/door.ts"
 import { make } from "./host/host.ts"
 import * as HostSettings from "./host/Settings.ts"
 import * as SettingsConfig from "./host/SettingsConfig.ts"
 import { ProviderRegistry } from "./provider/ProviderRegistry.ts"
+import type { Ask } from "./service/Commands.ts"
 import { HookDeliveries } from "./service/HookDeliveries.ts"
+import type { AskErrors } from "./service/OperationErrors.ts"
 import { ProviderService } from "./service/ProviderService.ts"
+import type { Answer } from "./service/Results.ts"
+import { AskOutputInvalid } from "./service/ServiceError.ts"
 import { TranscriptArchive } from "./service/TranscriptArchive.ts"
 import type { Stores } from "./store/SessionStore.ts"
 
@@ -175,3 +180,44 @@ export const layerConfig = <
     readonly settings: SettingsConfig.FromConfig
   }
 ) => compose(parts, serviceOf(Effect.flatMap(SettingsConfig.read(parts.settings), HostSettings.resolve)))
+
+/**
+ * Asks for a value: the answer of `ask` is decoded by the Schema, and where it does not fit, the agent is told why and asked
+ * once more. Fails with `AskOutputInvalid` if that does not fit either.
+ *
+ * **Example** (a commit message)
+ *
+ * ```ts
+ * const Message = Schema.Struct({ subject: Schema.String, body: Schema.String })
+ * const { output } = yield* CodingAgents.askFor(Message, { instanceId, prompt: `Describe this change:\n${diff}` })
+ * ```
+ *
+ * @category operations
+ * @since 0.1.0
+ */
+export const askFor = Effect.fn("CodingAgents.askFor")(function*<A, I>(
+  schema: Schema.Codec<A, I>,
+  input: Omit<Ask, "output">
+): Effect.fn.Return<Omit<Answer, "output"> & { readonly output: A }, AskErrors, ProviderService> {
+  const agents = yield* ProviderService
+  const decode = Schema.decodeUnknownEffect(schema, { errors: "all" })
+  const described = Schema.toJsonSchemaDocument(schema)
+  const output = yield* Effect.orDie(
+    Schema.decodeUnknownEffect(Schema.JsonObject)({ ...described.schema, $defs: described.definitions })
+  )
+  const attempt = Effect.fnUntraced(function*(prompt: string) {
+    const answer = yield* agents.ask({ ...input, prompt, output })
+    const { instanceId, text } = answer
+    const decoded = yield* Effect.mapError(
+      decode(answer.output),
+      (error) => new AskOutputInvalid({ instanceId, text, issues: InputIssue.bounded(InputIssue.of(error)).issues })
+    )
+    return { ...answer, output: decoded }
+  })
+  return yield* Effect.catchTag(
+    attempt(input.prompt),
+    "AskOutputInvalid",
+    (error) =>
+      attempt(`${input.prompt}\n\nYou answered:\n${error.text}\n\nThat is not valid: ${error.message}. Answer again.`)
+  )
+})

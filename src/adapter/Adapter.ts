@@ -183,6 +183,7 @@ export const least: Omit<Capabilities, "runtimeModes" | "projectConfig" | "compa
   rewind: "never",
   portable: false,
   adopt: false,
+  ephemeral: false,
   compact: false,
   questions: false,
   elicitations: false,

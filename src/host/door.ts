@@ -93,6 +93,7 @@ export const service = (inner: ProviderService["Service"]): ProviderService["Ser
     listOffers: effect("listOffers", service.listOffers.payload, inner.listOffers),
     watchOffers: stream("watchOffers", service.watchOffers.payload, inner.watchOffers),
     signIn: stream("signIn", service.signIn.payload, inner.signIn),
+    ask: effect("ask", service.ask.payload, inner.ask),
     checkAgent: effect("checkAgent", service.checkAgent.payload, inner.checkAgent),
     listAgents: effect("listAgents", service.listAgents.payload, inner.listAgents),
     streamAllEvents: stream("streamAllEvents", service.streamAllEvents.payload, inner.streamAllEvents),

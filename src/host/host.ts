@@ -13,6 +13,7 @@ import * as StartPlan from "../thread/StartPlan.ts"
 import * as agents from "./agents.ts"
 import * as agentSessions from "./agentSessions.ts"
 import * as archives from "./archive.ts"
+import * as ask from "./ask.ts"
 import * as feed from "./feed.ts"
 import { infoOf } from "./infoOf.ts"
 import * as requests from "./requests.ts"
@@ -112,6 +113,8 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
     ...turns.make({ deps, actors, getThread, limits: settings }),
 
     ...requests.make({ actors, getThread }),
+
+    ...(yield* ask.make(deps)),
 
     ...agents.make({ deps, list: registered, offers }),
 

@@ -93,6 +93,8 @@ export const Capabilities = Schema.Struct({
   portable: Schema.Boolean,
   /** Whether the agent's own sessions can be listed and adopted. */
   adopt: Schema.Boolean,
+  /** Whether a session can be one of which nothing stays in the agent's list (`StartInput.ephemeral`). */
+  ephemeral: Schema.Boolean,
   /** Whether a compaction can be asked for. */
   compact: Schema.Boolean,
   /** How far compactions can be gated: all, only ours, or none. */

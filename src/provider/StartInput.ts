@@ -90,6 +90,11 @@ export interface StartInput {
    * allowed answer, as `Capabilities.toolGuard` says. Absent: there are no guards.
    */
   readonly toolGuard?: ToolGuard | undefined
+  /**
+   * The session is for one question and is not resumed: once its Scope has closed, nothing of it is in the agent's list of
+   * sessions, and no cursor leads to it. Only asked for where the adapter declares `ephemeral`.
+   */
+  readonly ephemeral?: boolean | undefined
   readonly compaction?: {
     /** Whether the agent may compact by itself when its context is full. */
     readonly auto: boolean

@@ -5,6 +5,7 @@
  */
 import { Schema } from "effect"
 import * as Adapter from "../provider/AdapterError.ts"
+import * as Store from "../store/StoreError.ts"
 import { found } from "./errorGroups.ts"
 import * as Service from "./ServiceError.ts"
 
@@ -80,3 +81,40 @@ export const AgentsErrors = Schema.Union([Service.InputInvalid])
  * @since 0.1.0
  */
 export type AgentsErrors = typeof AgentsErrors.Type
+
+/**
+ * Of `ask`.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export const AskErrors = Schema.Union([
+  Service.InputInvalid,
+  Service.InstanceNotFound,
+  Service.DirectoryInvalid,
+  Service.ThreadNotFound,
+  Service.AskNotCompleted,
+  Service.AskOutputInvalid,
+  ...found,
+  Adapter.SessionMissing,
+  Adapter.SessionInUse,
+  Adapter.CursorRejected,
+  Adapter.CopyRejected,
+  Adapter.CapabilityMissing,
+  Adapter.DirectoryUnreachable,
+  Adapter.DirectoryUnsupported,
+  Adapter.PolicyUnenforceable,
+  Adapter.SetupRefused,
+  Adapter.ModelUnavailable,
+  Adapter.TurnRefused,
+  Adapter.DeliveryUncertain,
+  Adapter.AttachmentRefused,
+  Adapter.GateMissing,
+  Store.StoreFailed
+])
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type AskErrors = typeof AskErrors.Type

@@ -8,6 +8,7 @@
  * @since 0.1.0
  */
 export * from "./AgentCommands.ts"
+export * from "./AskCommands.ts"
 export * from "./HistoryCommands.ts"
 export * from "./ThreadCommands.ts"
 export * from "./TurnCommands.ts"

@@ -237,6 +237,12 @@ export const service = {
     stream: true,
     idempotent: false
   },
+  ask: {
+    payload: Commands.Ask,
+    success: Results.Answer,
+    error: Errors.AskErrors,
+    idempotent: false
+  },
   checkAgent: {
     payload: Commands.OneInstance,
     success: AgentCheck,

@@ -157,6 +157,11 @@ export class ProviderService extends Context.Service<ProviderService, {
    * `SignedIn` at the end. The agent is told to give up when the Stream is no longer read.
    */
   readonly signIn: (input: Commands.SignIn) => Stream.Stream<SignInStep, Errors.SignInErrors>
+  /**
+   * Asks an agent something that belongs to no thread: a title, a commit message, a summary. There is no ledger and no hook,
+   * and nothing of it stays in the agent's list of sessions where the agent can be told so (`ephemeral`).
+   */
+  readonly ask: (input: Commands.Ask) => Effect.Effect<Results.Answer, Errors.AskErrors>
   /** Whether the agent is installed, tested and logged in, and the command that mends what is missing. */
   readonly checkAgent: (input: Commands.OneInstance) => Effect.Effect<AgentCheck, Errors.CheckErrors>
   /** All agents of the app, in the order of their Layers, each with its check. */

@@ -66,6 +66,28 @@ export const SetupRefreshed = Schema.Struct({
 export interface SetupRefreshed extends Schema.Schema.Type<typeof SetupRefreshed> {}
 
 /**
+ * An answer that belongs to no thread.
+ *
+ * @category results
+ * @since 0.1.0
+ */
+export const Answer = Schema.Struct({
+  /** Who has answered. */
+  instanceId: InstanceId,
+  /** The agent's last message. */
+  text: Schema.String,
+  /** The JSON in it, where `output` was asked for. It was not checked against that Schema. */
+  output: Schema.optionalKey(Schema.Json),
+  usage: Usage
+})
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Answer extends Schema.Schema.Type<typeof Answer> {}
+
+/**
  * A thread that was brought along. No agent was started for it.
  *
  * @category results

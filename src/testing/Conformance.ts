@@ -29,6 +29,7 @@
 import { Cause, Effect, Exit, identity, type Layer, Option } from "effect"
 import type { Capabilities } from "../provider/ProviderAdapter.ts"
 import * as ApprovalRules from "./conformance/ApprovalRules.ts"
+import * as AskRules from "./conformance/AskRules.ts"
 import * as CapabilityRules from "./conformance/CapabilityRules.ts"
 import { NotChecked, type Tagged, Violated } from "./conformance/Check.ts"
 import * as ContinuityRules from "./conformance/ContinuityRules.ts"
@@ -102,6 +103,7 @@ export const rules: ReadonlyArray<Rule> = [
   ...OutputRules.rules,
   ...LimitRules.rules,
   ...ToolRules.rules,
+  ...AskRules.rules,
   ...CapabilityRules.rules,
   ...HistoryRules.rules,
   ...GateRules.rules,

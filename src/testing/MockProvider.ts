@@ -180,6 +180,7 @@ const allCapabilities: Capabilities = {
   rewind: "conversation",
   portable: true,
   adopt: true,
+  ephemeral: true,
   compact: true,
   compactionGate: "blocking",
   autoCompaction: "can-be-off",

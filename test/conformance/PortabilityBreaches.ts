@@ -34,6 +34,11 @@ export const breaches: ReadonlyArray<Breach> = [
     })
   },
   {
+    rule: "ask/leaves-nothing",
+    what: "keeps a session that was for one question",
+    adapter: starting((start) => (input) => start({ ...input, ephemeral: false }))
+  },
+  {
     rule: "portable/elsewhere",
     what: "imports only the whole copy, and drops what came after it",
     adapter: starting((start) => (input) =>

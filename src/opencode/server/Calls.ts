@@ -154,6 +154,12 @@ export const make = (connection: OpenCodeConnection, instanceId: InstanceId, dir
           client.session.update({ sessionID, permission: Array.from(rules) }, { signal }))
       ),
 
+    /** With its messages, and with the sessions of its subagents. */
+    remove: (sessionID: string) =>
+      plain(call("session.delete", (client, signal) => client.session.delete({ sessionID }, { signal }))).pipe(
+        Effect.asVoid
+      ),
+
     rename: (sessionID: string, title: string) =>
       plain(
         call("session.update", (client, signal) => client.session.update({ sessionID, title }, { signal }))

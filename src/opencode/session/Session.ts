@@ -28,6 +28,9 @@ export const make = Effect.fn("OpenCode.startSession")(function*(
 ): Effect.fn.Return<ProviderSession, StartSessionError, Scope.Scope | FileSystem.FileSystem | Path.Path> {
   const started = yield* SessionStart.start(connection, instanceId, input)
   const { calls, origin, sessionId } = started
+  if (input.ephemeral === true) {
+    yield* Effect.addFinalizer(() => Effect.ignore(calls.remove(sessionId), { log: "Warn" }))
+  }
   // Registered before the session opens, so that it is released after the session's work has ended.
   const gate = yield* Compaction.enter(connection, instanceId, started, input)
   const live = yield* LiveSession.open(connection, instanceId, started, gate, input.toolGuard)

@@ -49,8 +49,12 @@ export const start = Effect.fn("MockProvider.startSession")(function*(
   if (input.projectConfig === "trust") touchAll(directory, ".mock/start")
   const clock = yield* Clock.Clock
   const events = yield* Queue.bounded<ProviderEvent, Cause.Done>(eventBuffer)
+  const stored = found ?? create(agent, input, clock)
+  if (input.ephemeral === true) {
+    yield* Effect.addFinalizer(() => Effect.sync(() => agent.disk.sessions.delete(stored.sessionId)))
+  }
   const live = yield* Effect.acquireRelease(
-    Effect.sync(() => open(agent, found ?? create(agent, input, clock), input, { events, clock })),
+    Effect.sync(() => open(agent, stored, input, { events, clock })),
     stop
   )
   return handle(live, origin, directory)
