@@ -13,6 +13,7 @@ import {
   first,
   numbered,
   onDatabase,
+  onSqlite,
   openThread,
   pasted,
   sessionStarted,
@@ -132,6 +133,7 @@ describe("SessionStore: bytes by their content, the model", () => {
     [Schedule],
     ([schedule]) =>
       onDatabase(Effect.forEach(schedule, (command) => Effect.andThen(play(command), check), { discard: true })),
-    { arbitrary: { runs: 200, seed: "images" }, timeout: 120_000 }
+    // A schema of PostgreSQL takes longer to make than a database in memory.
+    { arbitrary: { runs: onSqlite ? 200 : 10, seed: "images" }, timeout: 120_000 }
   )
 })

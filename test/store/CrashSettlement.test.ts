@@ -13,6 +13,7 @@ import {
   behind,
   commit,
   numbered,
+  onSqlite,
   openThread,
   stopped,
   temporaryFile,
@@ -151,40 +152,45 @@ describe("Crash settlement: many threads", () => {
     return count
   })
 
-  it.effect("P12 store: transactions and statements grow with groups of threads, not with threads", () =>
-    Effect.gen(function*() {
-      const few = yield* statements(yield* leftBy(many(10)))
-      assert.isAbove(few, 0)
-      assert.strictEqual(yield* statements(yield* leftBy(many(200))), few)
-      const filename = yield* leftBy(many(groupSize + 20))
-      const more = yield* statements(filename)
-      assert.isAtMost(more, few * 2)
-      const db = new DatabaseSync(filename)
-      const found = db.prepare(
-        `SELECT COUNT(*) AS ends, COUNT(DISTINCT e.position) AS places, COUNT(DISTINCT t.position) AS commits
-          FROM eca_events e JOIN eca_threads t ON t.thread_id = e.thread_id WHERE e.type = 'SessionEnded'`
-      ).get()
-      db.close()
-      assert.deepStrictEqual({ ...found }, { ends: groupSize + 20, places: groupSize + 20, commits: 2 })
-    }))
+  it.effect.runIf(onSqlite)(
+    "P12 store: transactions and statements grow with groups of threads, not with threads",
+    () =>
+      Effect.gen(function*() {
+        const few = yield* statements(yield* leftBy(many(10)))
+        assert.isAbove(few, 0)
+        assert.strictEqual(yield* statements(yield* leftBy(many(200))), few)
+        const filename = yield* leftBy(many(groupSize + 20))
+        const more = yield* statements(filename)
+        assert.isAtMost(more, few * 2)
+        const db = new DatabaseSync(filename)
+        const found = db.prepare(
+          `SELECT COUNT(*) AS ends, COUNT(DISTINCT e.position) AS places, COUNT(DISTINCT t.position) AS commits
+            FROM eca_events e JOIN eca_threads t ON t.thread_id = e.thread_id WHERE e.type = 'SessionEnded'`
+        ).get()
+        db.close()
+        assert.deepStrictEqual({ ...found }, { ends: groupSize + 20, places: groupSize + 20, commits: 2 })
+      })
+  )
 })
 
 describe("Crash settlement: rows that cannot be read", () => {
-  it.effect("P15 store: of turns, threads and events: the store opens, and every other thread is settled", () =>
-    Effect.gen(function*() {
-      const filename = yield* leftBy(Effect.gen(function*() {
-        yield* openThread()
-        yield* acceptedTurn("a", 1)
-        yield* commit(numbered(2, [{ _tag: "ItemStarted", turnId: turn("a"), item: command }]))
-        yield* openThread({ threadId: ThreadId.make("fine") })
-        // Ids are the app's own, whatever they mean in JavaScript.
-        yield* openThread({ threadId: ThreadId.make("__proto__") })
-        yield* openThread({ threadId: ThreadId.make("constructor") })
-      }))
-      const long = "x".repeat(513)
-      yield* behind(
-        filename,
-        `INSERT INTO eca_turns (turn_id, thread_id, epoch, status, intent_at) VALUES
+  it.effect.runIf(onSqlite)(
+    "P15 store: of turns, threads and events: the store opens, and every other thread is settled",
+    () =>
+      Effect.gen(function*() {
+        const filename = yield* leftBy(Effect.gen(function*() {
+          yield* openThread()
+          yield* acceptedTurn("a", 1)
+          yield* commit(numbered(2, [{ _tag: "ItemStarted", turnId: turn("a"), item: command }]))
+          yield* openThread({ threadId: ThreadId.make("fine") })
+          // Ids are the app's own, whatever they mean in JavaScript.
+          yield* openThread({ threadId: ThreadId.make("__proto__") })
+          yield* openThread({ threadId: ThreadId.make("constructor") })
+        }))
+        const long = "x".repeat(513)
+        yield* behind(
+          filename,
+          `INSERT INTO eca_turns (turn_id, thread_id, epoch, status, intent_at) VALUES
            ('', 'thread-1', 1, 'accepted', 1), ('${long}', 'thread-1', 1, 'intent', 1), (X'FF', 'nowhere', 1, 'intent', 1);
          INSERT INTO eca_inputs (turn_id, thread_id, body) VALUES
            ('', 'thread-1', '{"prompt":"hi"}'), ('${long}', 'thread-1', '{'), (X'FF', 'nowhere', '{}');
@@ -195,25 +201,26 @@ describe("Crash settlement: rows that cannot be read", () => {
            compaction, 'asleep', -3,
            'many', position, 'then', 'now', due_at FROM eca_threads WHERE thread_id = 'fine';
          UPDATE eca_events SET body = '{"_tag":"ItemSta' WHERE type = 'ItemStarted'`
-      )
-      for (let times = 0; times < 2; times++) {
-        yield* withStore(
-          filename,
-          Effect.gen(function*() {
-            assert.deepStrictEqual(yield* settled(3), [
-              { _tag: "TurnUnknown", turnId: "a", reason: "host-crash" },
-              ended
-            ])
-            for (const id of ["fine", "__proto__", "constructor"]) {
-              assert.deepStrictEqual(yield* settled(1, ThreadId.make(id)), [ended])
-            }
-          })
         )
-      }
-      const db = new DatabaseSync(filename)
-      const left = db.prepare(`SELECT (SELECT COUNT(*) FROM eca_threads WHERE status <> 'stopped') AS threads,
+        for (let times = 0; times < 2; times++) {
+          yield* withStore(
+            filename,
+            Effect.gen(function*() {
+              assert.deepStrictEqual(yield* settled(3), [
+                { _tag: "TurnUnknown", turnId: "a", reason: "host-crash" },
+                ended
+              ])
+              for (const id of ["fine", "__proto__", "constructor"]) {
+                assert.deepStrictEqual(yield* settled(1, ThreadId.make(id)), [ended])
+              }
+            })
+          )
+        }
+        const db = new DatabaseSync(filename)
+        const left = db.prepare(`SELECT (SELECT COUNT(*) FROM eca_threads WHERE status <> 'stopped') AS threads,
         (SELECT COUNT(*) FROM eca_turns WHERE status IN ('intent', 'accepted')) AS turns`).get()
-      db.close()
-      assert.deepStrictEqual({ ...left }, { threads: 0, turns: 0 })
-    }))
+        db.close()
+        assert.deepStrictEqual({ ...left }, { threads: 0, turns: 0 })
+      })
+  )
 })
