@@ -142,7 +142,7 @@ const freeMode = ({ runtimeModes }: Capabilities): RuntimeMode | undefined =>
 export const startFreely = (host: Host, options: Parameters<typeof start>[1] = {}) =>
   start(host, { runtimeMode: freeMode(host.bench.capabilities), ...options })
 
-/** Gives an agent that asks what it asks for; a form is not filled in. */
+/** Gives an agent that asks what it asks for. */
 const grant = ({ agents }: Host, event: ThreadEvent) => {
   switch (event._tag) {
     case "ApprovalRequested": {
@@ -158,14 +158,22 @@ const grant = ({ agents }: Host, event: ThreadEvent) => {
         agents.answerQuestion({ threadId: thread, requestId, answer: { _tag: "Answered", answers } })
       )
     }
-    case "ElicitationRequested": {
-      const { requestId } = event.request
-      return Effect.ignore(agents.answerElicitation({ threadId: thread, requestId, answer: { _tag: "Decline" } }))
-    }
     default:
       return Effect.void
   }
 }
+
+/** As {@link grant}; a form is not filled in. */
+const grantOrDecline = (host: Host, event: ThreadEvent) =>
+  event._tag === "ElicitationRequested"
+    ? Effect.ignore(
+      host.agents.answerElicitation({
+        threadId: thread,
+        requestId: event.request.requestId,
+        answer: { _tag: "Decline" }
+      })
+    )
+    : grant(host, event)
 
 /**
  * Waits; meanwhile all that is asked for in the turn is allowed, and each question answered with its first option.
@@ -173,10 +181,10 @@ const grant = ({ agents }: Host, event: ThreadEvent) => {
  * @category waiting
  * @since 0.1.0
  */
-export const allowing = <A, E, R>(host: Host, turnId: TurnId, wait: Effect.Effect<A, E, R>) =>
+export const allowing = <A, E, R>(host: Host, turnId: TurnId, wait: Effect.Effect<A, E, R>, give = grant) =>
   host.agents.streamEvents({ threadId: thread }).pipe(
     Stream.filter((event) => "turnId" in event && event.turnId === turnId),
-    Stream.runForEach((event) => grant(host, event)),
+    Stream.runForEach((event) => give(host, event)),
     Effect.andThen(Effect.never),
     Effect.raceFirst(wait)
   )
@@ -189,7 +197,7 @@ export const allowing = <A, E, R>(host: Host, turnId: TurnId, wait: Effect.Effec
  */
 export const runFreely = Effect.fnUntraced(function*(host: Host, prompt: string) {
   const sent = yield* send(host, prompt)
-  return { ...sent, ending: yield* allowing(host, sent.turnId, sent.end) }
+  return { ...sent, ending: yield* allowing(host, sent.turnId, sent.end, grantOrDecline) }
 })
 
 /**
