@@ -56,7 +56,9 @@ const search = {
   item: { type: "web_search_call", id: "ws_1", status: "completed", action: { type: "search", query: "walnut" } }
 }
 
-const tools: ReadonlyArray<Called> = [
+const uncalled = (why: string, ...names: ReadonlyArray<string>) => names.map((name) => ({ name, uncalled: why }))
+
+const tools: ReadonlyArray<Conformance.Tool> = [
   code("exec_command", `text(await tools.exec_command({ cmd: "echo one" }))`, "command"),
   code(
     "apply_patch",
@@ -73,7 +75,20 @@ const tools: ReadonlyArray<Called> = [
         ModelReply.Part.Garbage({ text: `event: ${search.type}\ndata: ${JSON.stringify(search)}\n\n` }),
         ModelReply.Part.Text({ chunks: ["found"] })
       ])
-  }
+  },
+  ...uncalled("the tools above are called through it", "exec", "wait"),
+  ...uncalled("the rules of questions have it called", "request_user_input"),
+  ...uncalled("tests of subagents have it called (Tasks.test.ts)", "spawn_agent", "wait_agent"),
+  ...uncalled(
+    "not yet",
+    "followup_task",
+    "interrupt_agent",
+    "list_agents",
+    "request_user_input_async",
+    "send_message",
+    "send_message_to_user_async",
+    "sleep"
+  )
 ]
 
 const patch = (path: string) =>
