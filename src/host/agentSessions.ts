@@ -31,13 +31,13 @@ export const make = ({ actors, deps }: { readonly deps: ThreadDeps; readonly act
       )
       const bound = yield* deps.store.boundSessions(instanceId, page.sessions.map(({ sessionId }) => sessionId))
       return { ...page, sessions: page.sessions.filter(({ sessionId }) => !bound.has(sessionId)) }
-    }),
+    }, Effect.scoped),
 
     adoptSession: Effect.fn("ProviderService.adoptSession")(function*(input) {
       const { instanceId, sessionId, threadId } = input
       yield* Effect.annotateCurrentSpan({ threadId, sessionId })
       yield* reentrancy.check(threadId)
-      const { capabilities, provider } = yield* deps.adapterOf(instanceId)
+      const { capabilities, provider } = yield* Effect.scoped(deps.adapterOf(instanceId))
       if (!capabilities.adopt) return yield* new CapabilityMissing({ provider, capability: "adopt a session" })
       const taken = (yield* deps.store.boundSessions(instanceId, [sessionId])).get(sessionId)
       if (taken !== undefined) return yield* new SessionTaken({ instanceId, sessionId, threadId: taken })

@@ -37,7 +37,7 @@ export const make = ({ deps, list, offers }: {
       const adapter = yield* deps.adapterOf(instanceId)
       const real = directory === undefined ? undefined : yield* deps.realDirectory(directory)
       return yield* offered(adapter, real, refresh)
-    }),
+    }, Effect.scoped),
 
     watchOffers: ({ directory, instanceId }) =>
       Stream.unwrap(Effect.gen(function*() {
@@ -64,7 +64,7 @@ export const make = ({ deps, list, offers }: {
         duration: deadline,
         orElse: () => new AgentUnreachable({ instanceId, operation: "check", code: "DEADLINE" })
       })
-    }),
+    }, Effect.scoped),
 
     listAgents: Effect.fn("ProviderService.listAgents")(() =>
       Effect.flatMap(list, (adapters) => Effect.forEach(adapters, describe, { concurrency: 8 }))

@@ -49,7 +49,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
   /** The record of a thread that no agent is started for. */
   const newThread = Effect.fnUntraced(function*(input: CreateThread) {
     const { instanceId, runtimeMode = "approval-required", threadId } = input
-    const adapter = yield* adapterOf(instanceId)
+    const adapter = yield* Effect.scoped(adapterOf(instanceId))
     const directory = yield* SetupAsk.directoryOf(deps, input.directory)
     const at = clock.currentTimeMillisUnsafe()
     return {

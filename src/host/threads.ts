@@ -52,7 +52,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
   let closed = false
 
   const adapterOf = Effect.fnUntraced(function*(instanceId: InstanceId) {
-    const adapter = Option.getOrUndefined(yield* registry.get(instanceId))
+    const adapter = Option.getOrUndefined(yield* registry.resolve(instanceId))
     if (adapter !== undefined) return adapter
     const known = yield* registry.list
     return yield* new InstanceNotFound({ instanceId, known: known.map((adapter) => adapter.instanceId) })

@@ -14,6 +14,7 @@ import { hidden } from "../domain/PublicError.ts"
 import { RuntimeMode } from "../domain/RuntimeMode.ts"
 
 export * from "./AgentError.ts"
+export * from "./InstanceError.ts"
 export * from "./OfferError.ts"
 export * from "./PortabilityError.ts"
 export * from "./SetupError.ts"

@@ -18,6 +18,7 @@ import * as Service from "./ServiceError.ts"
 export const OffersErrors = Schema.Union([
   Service.InputInvalid,
   Service.InstanceNotFound,
+  Adapter.InstanceUnavailable,
   Service.DirectoryInvalid,
   Adapter.CapabilityMissing,
   ...found
@@ -38,6 +39,7 @@ export type OffersErrors = typeof OffersErrors.Type
 export const SignInErrors = Schema.Union([
   Service.InputInvalid,
   Service.InstanceNotFound,
+  Adapter.InstanceUnavailable,
   Adapter.SignInFailed,
   Adapter.CapabilityMissing,
   ...found
@@ -58,6 +60,7 @@ export type SignInErrors = typeof SignInErrors.Type
 export const CheckErrors = Schema.Union([
   Service.InputInvalid,
   Service.InstanceNotFound,
+  Adapter.InstanceUnavailable,
   Adapter.CapabilityMissing,
   Adapter.AgentUnreachable
 ])

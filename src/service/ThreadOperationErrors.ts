@@ -66,6 +66,7 @@ export const CreateErrors = Schema.Union([
   Service.InputInvalid,
   Service.ThreadExists,
   Service.InstanceNotFound,
+  Adapter.InstanceUnavailable,
   Service.DirectoryInvalid,
   ...stored
 ])
@@ -239,6 +240,7 @@ export type RewindErrors = typeof RewindErrors.Type
 export const ListSessionsErrors = Schema.Union([
   Service.InputInvalid,
   Service.InstanceNotFound,
+  Adapter.InstanceUnavailable,
   Service.DirectoryInvalid,
   Adapter.CapabilityMissing,
   ...found,

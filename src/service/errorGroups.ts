@@ -39,6 +39,7 @@ export const start = [
   Adapter.SetupRefused,
   Adapter.ModelUnavailable,
   Service.InstanceNotFound,
+  Adapter.InstanceUnavailable,
   Service.DirectoryInvalid,
   Service.LimitUnenforceable,
   Service.SetupFailed,

@@ -32,6 +32,7 @@ import * as SetupAsk from "./SetupAsk.ts"
 import type { StartPlan } from "./StartPlan.ts"
 import * as ThreadCell from "./ThreadCell.ts"
 import type { ThreadDeps } from "./ThreadDeps.ts"
+import * as ThreadInstance from "./ThreadInstance.ts"
 import * as ThreadLog from "./ThreadLog.ts"
 import * as ToolGate from "./ToolGate.ts"
 import * as TurnDeadlines from "./TurnDeadlines.ts"
@@ -69,7 +70,7 @@ export const open = Effect.fnUntraced(function*(
   const opened: { live: LiveEpoch.LiveEpoch | undefined } = { live: undefined }
   const begin = Effect.gen(function*() {
     yield* deps.makeRoom(cell.threadId)
-    const adapter = yield* deps.adapterOf(plan.instanceId)
+    const adapter = yield* Scope.provide(ThreadInstance.adapterOf(deps, plan.instanceId, previous.record), scope)
     const limit = TurnLimits.unenforceable(deps.settings.limits, adapter.capabilities)
     if (limit !== undefined) return yield* new LimitUnenforceable({ instanceId: plan.instanceId, limit })
     if (guarded && adapter.capabilities.toolGuard === "none") {

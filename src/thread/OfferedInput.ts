@@ -11,12 +11,11 @@ import type { ThreadDeps } from "./ThreadDeps.ts"
 export const check = Effect.fnUntraced(function*(
   deps: ThreadDeps,
   cell: ThreadCell.ThreadCell,
-  { binding }: LiveEpoch.LiveEpoch,
+  { adapter, binding }: LiveEpoch.LiveEpoch,
   input: TurnInput
 ) {
   if (!Offers.isAsked(input)) return
-  const { directory, instanceId, project } = binding
-  const adapter = yield* deps.adapterOf(instanceId)
+  const { directory, project } = binding
   const held = (refresh: boolean) =>
     Effect.flatMap(
       deps.offersOf(adapter, { directory, projectConfig: project.config, refresh }),

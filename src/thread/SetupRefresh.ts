@@ -23,7 +23,7 @@ export const refresh = (deps: ThreadDeps, cell: ThreadCell.ThreadCell) =>
         return { live, applied: "next-session" } as const
       }
       const plan = StartPlan.again({}, live.binding)
-      const adapter = yield* deps.adapterOf(plan.instanceId)
+      const adapter = live.adapter
       const opening = SetupAsk.opening(adapter, cell.threadId, plan, live.binding, "refresh")
       return yield* SetupAsk.before(
         deps,

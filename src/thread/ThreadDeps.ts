@@ -10,7 +10,7 @@ import type { Redactor } from "../domain/Redaction.ts"
 import type { ThreadEvent } from "../domain/ThreadEvent.ts"
 import type * as TurnLimits from "../domain/TurnLimits.ts"
 import type { SteadyClock } from "../process/SteadyClock.ts"
-import type { AgentStartError } from "../provider/AdapterError.ts"
+import type { AgentStartError, InstanceUnavailable } from "../provider/AdapterError.ts"
 import type { Offers, OffersInput } from "../provider/Offers.ts"
 import type { ProviderAdapter } from "../provider/ProviderAdapter.ts"
 import type { DirectoryInvalid, InstanceNotFound } from "../service/ServiceError.ts"
@@ -74,7 +74,10 @@ export interface ThreadDeps {
   readonly hooks: ThreadHooks
   readonly archive: ThreadArchive
   readonly snapshots: SnapshotDeps
-  readonly adapterOf: (instanceId: InstanceId) => Effect.Effect<ProviderAdapter, InstanceNotFound>
+  /** It is there at least until the Scope closes. */
+  readonly adapterOf: (
+    instanceId: InstanceId
+  ) => Effect.Effect<ProviderAdapter, InstanceNotFound | InstanceUnavailable, Scope.Scope>
   /** The real path of a directory that can be worked in. */
   readonly realDirectory: (directory: string) => Effect.Effect<string, DirectoryInvalid>
   /** What a session may take from its directory (a real path): by what was asked, the instance, and the app's settings. */

@@ -10,6 +10,7 @@ import * as ConversationTurn from "./ConversationTurn.ts"
 import * as LiveEpoch from "./epoch/LiveEpoch.ts"
 import * as ThreadCell from "./ThreadCell.ts"
 import type { ThreadDeps } from "./ThreadDeps.ts"
+import * as ThreadInstance from "./ThreadInstance.ts"
 import { resume } from "./ThreadStart.ts"
 
 /** The thread is made live for it. No turn may be running. Answers what became of the files. */
@@ -21,7 +22,7 @@ export const rewind = (deps: ThreadDeps, cell: ThreadCell.ThreadCell, before: Tu
       const found = yield* ThreadCell.withoutTurn(deps, cell)
       const record = found?.binding ?? (yield* ThreadCell.loadRecord(deps, cell))
       if (record === undefined) return yield* new ThreadNotFound({ threadId: cell.threadId })
-      const { capabilities, instanceId, provider } = yield* deps.adapterOf(record.instanceId)
+      const { capabilities, instanceId, provider } = yield* ThreadInstance.declared(deps, record.instanceId, record)
       const missing = new CapabilityMissing({ provider, capability: "rewind" })
       // Refused before a session is started for it, and again where the session offers less.
       if (capabilities.rewind === "never") return yield* missing

@@ -20,6 +20,7 @@ import * as StartPlan from "./StartPlan.ts"
 import * as ThreadCell from "./ThreadCell.ts"
 import * as ThreadConfiguration from "./ThreadConfiguration.ts"
 import type { ThreadDeps } from "./ThreadDeps.ts"
+import * as ThreadInstance from "./ThreadInstance.ts"
 import * as ThreadLog from "./ThreadLog.ts"
 
 /** Made by `createThread` and never started. One that was imported has a past. */
@@ -108,7 +109,7 @@ export const start = (deps: ThreadDeps, cell: ThreadCell.ThreadCell, asked: Star
       }
       const plan = StartPlan.again(asked, live.binding)
       // Looked up before the live session ends: a start that cannot succeed leaves it alone.
-      const adapter = yield* deps.adapterOf(plan.instanceId)
+      const adapter = yield* ThreadInstance.declared(deps, plan.instanceId, live.binding)
       const directory = asked.directory === undefined
         ? plan.directory
         : yield* SetupAsk.directoryOf(deps, plan.directory)
@@ -206,7 +207,7 @@ export const fork = (deps: ThreadDeps, cell: ThreadCell.ThreadCell, at: TurnId |
       const live = yield* ThreadCell.withoutTurn(deps, cell)
       const record = live?.binding ?? (yield* ThreadCell.loadRecord(deps, cell))
       if (record === undefined) return yield* new ThreadNotFound({ threadId: cell.threadId })
-      const { capabilities, provider } = yield* deps.adapterOf(record.instanceId)
+      const { capabilities, provider } = yield* ThreadInstance.declared(deps, record.instanceId, record)
       if (!capabilities.fork) return yield* new CapabilityMissing({ provider, capability: "fork" })
       if (at !== undefined && !capabilities.forkAt) {
         return yield* new CapabilityMissing({ provider, capability: "fork at a turn" })
