@@ -15,6 +15,7 @@ import * as Epoch from "./epoch/Epoch.ts"
 import * as LiveEpoch from "./epoch/LiveEpoch.ts"
 import * as ThreadCell from "./ThreadCell.ts"
 import type { ThreadDeps } from "./ThreadDeps.ts"
+import * as ThreadInstance from "./ThreadInstance.ts"
 
 /** What does not concern the session. */
 interface Own {
@@ -85,7 +86,7 @@ const ofStopped = Effect.fnUntraced(function*(deps: ThreadDeps, cell: ThreadCell
   const record = yield* ThreadCell.loadRecord(deps, cell)
   if (record === undefined) return yield* new ThreadNotFound({ threadId: cell.threadId })
   // An agent that is not there now may be at the next start, which asks it again.
-  const adapter = Option.getOrUndefined(yield* Effect.option(deps.adapterOf(record.instanceId)))
+  const adapter = Option.getOrUndefined(yield* Effect.option(ThreadInstance.declared(deps, record.instanceId, record)))
   yield* checkMode(record.instanceId, adapter, change.runtimeMode)
   yield* put(deps, cell, change)
   return change.model === undefined && change.runtimeMode === undefined ? "now" : "next-session"
