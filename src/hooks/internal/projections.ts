@@ -2,7 +2,7 @@
  * Runs the projections: one fiber each, which hands its projection one batch after another and keeps the position. A slow
  * one delays only itself; one that fails is handed the same batch again until it takes it, as there is no order without it.
  */
-import { Array as Arr, Effect, Fiber, FiberSet, Option, Schedule } from "effect"
+import { Array as Arr, Cause, Effect, Fiber, FiberSet, Option, Schedule } from "effect"
 import type { FeedEvent } from "../../domain/FeedEvent.ts"
 import { Position } from "../../domain/Ids.ts"
 import type { SessionStore } from "../../store/SessionStore.ts"
@@ -55,24 +55,30 @@ const advance = Effect.fnUntraced(function*(
   return moved ? Option.some(to) : yield* store.projected(name)
 })
 
-const work = (store: SessionStore["Service"], projection: ProjectionRegistration): Effect.Effect<never> =>
-  Effect.gen(function*() {
-    let position = yield* store.projected(projection.name)
-    for (;;) position = yield* advance(store, projection, position)
-  }).pipe(
+/** Tried until it succeeds. */
+const persisting = <A, E>(name: string, effect: Effect.Effect<A, E>): Effect.Effect<A> =>
+  effect.pipe(
     Effect.tapCause((cause) => {
-      const error = Option.getOrUndefined(
-        Option.fromUndefinedOr(cause.reasons.find((reason) => reason._tag === "Fail"))
-      )
+      if (Cause.hasInterruptsOnly(cause)) return Effect.void
+      const failure = cause.reasons.find((reason) => reason._tag === "Fail")
       // The error's text may hold secrets.
       return Effect.logWarning("A projection did not take its batch; it is handed it again").pipe(
-        Effect.annotateLogs({ projection: projection.name, error: error === undefined ? "defect" : tagOf(error.error) })
+        Effect.annotateLogs({ projection: name, error: failure === undefined ? "defect" : tagOf(failure.error) })
       )
     }),
     Effect.sandbox,
     Effect.retry(backoff),
     Effect.orDie
   )
+
+const work = Effect.fnUntraced(function*(
+  store: SessionStore["Service"],
+  projection: ProjectionRegistration
+): Effect.fn.Return<never> {
+  const { name } = projection
+  let position = yield* persisting(name, store.projected(name))
+  for (;;) position = yield* persisting(name, advance(store, projection, position))
+})
 
 /** Runs every registered projection, and each that is registered later, until the scope closes. */
 export const run = Effect.fnUntraced(function*(options: {
