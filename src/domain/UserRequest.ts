@@ -102,8 +102,11 @@ export interface ToolRequest extends Schema.Schema.Type<typeof ToolRequest> {}
 
 /**
  * `AllowForSession` also allows what was shown, again, until the session is stopped; a resumed session asks again. It is
- * never handed on as an agent's "always". `Deny` with a `reason` lets the agent continue with that feedback, if its
- * capabilities say `denyReason`. `Choose` gives one of the request's `choices`, by its id.
+ * never handed on as an agent's "always". `Choose` gives one of the request's `choices`, by its id.
+ *
+ * `Deny` with a `reason` lets the agent continue with that feedback, if its capabilities say `denyReason`. `turn` says what
+ * becomes of the turn: `continue` gives the agent a reason to go on by, where the user gives none; `stop` interrupts the turn
+ * once the agent has the answer. Absent: what the agent does by itself.
  *
  * @since 0.1.0
  * @category schemas
@@ -111,7 +114,7 @@ export interface ToolRequest extends Schema.Schema.Type<typeof ToolRequest> {}
 export const ApprovalDecision = Schema.TaggedUnion({
   AllowOnce: {},
   AllowForSession: {},
-  Deny: { reason: Schema.optionalKey(Text) },
+  Deny: { reason: Schema.optionalKey(Text), turn: Schema.optionalKey(Schema.Literals(["continue", "stop"])) },
   Choose: { choiceId: Text }
 })
 

@@ -2,14 +2,16 @@
  * Answers to approvals, questions and elicitations, by the user, a hook or the clock: each settles its request once.
  */
 import { Effect } from "effect"
-import type { RequestId } from "../domain/Ids.ts"
+import type { RequestId, ThreadId } from "../domain/Ids.ts"
 import type { ApprovalDecision, ElicitationAnswer, QuestionAnswer } from "../domain/UserRequest.ts"
 import type { ProviderSession } from "../provider/ProviderAdapter.ts"
 import { AnswerInvalid, ChoiceNotFound, RequestNotFound, RequestSettled } from "../service/ServiceError.ts"
+import * as Epoch from "./epoch/Epoch.ts"
 import type * as EpochState from "./epoch/EpochState.ts"
 import * as LiveEpoch from "./epoch/LiveEpoch.ts"
-import type { ThreadCell } from "./ThreadCell.ts"
+import * as ThreadCell from "./ThreadCell.ts"
 import type { ThreadDeps } from "./ThreadDeps.ts"
+import * as TurnDeadlines from "./TurnDeadlines.ts"
 
 export type Answer =
   | { readonly _tag: "Approval"; readonly requestId: RequestId; readonly decision: ApprovalDecision }
@@ -44,10 +46,16 @@ const settledTags = {
   Elicitation: "ElicitationSettled"
 } as const
 
+/** Without a reason some agents end their turn. */
+const told = (decision: ApprovalDecision): ApprovalDecision =>
+  decision._tag === "Deny" && decision.turn === "continue" && decision.reason === undefined
+    ? { ...decision, reason: "The user denied this. Go on without it." }
+    : decision
+
 const send = (session: ProviderSession, answer: Answer) => {
   switch (answer._tag) {
     case "Approval":
-      return session.respondToApproval(answer.requestId, answer.decision)
+      return session.respondToApproval(answer.requestId, told(answer.decision))
     case "Question":
       return session.answerQuestion(answer.requestId, answer.answer)
     case "Elicitation":
@@ -70,14 +78,19 @@ const claim = (deps: ThreadDeps, live: LiveEpoch.LiveEpoch, answer: Answer) =>
     })
   )
 
-/** Hands the answer to the agent. A request that is settled, or being answered, is not answered again. */
+/**
+ * Hands the answer to the agent. A request that is settled, or being answered, is not answered again. A denial that stops its
+ * turn returns once the turn is over; `onUnresponsive` is done where the agent does not stop it.
+ */
 export const hand = Effect.fnUntraced(function*(
   deps: ThreadDeps,
   live: LiveEpoch.LiveEpoch | undefined,
-  { answer, threadId }: { readonly answer: Answer; readonly threadId: ThreadCell["threadId"] },
-  source: Source
+  { answer, threadId }: { readonly answer: Answer; readonly threadId: ThreadId },
+  source: Source,
+  onUnresponsive: Effect.Effect<void>
 ) {
   const { requestId } = answer
+  const turnId = live?.state.requests.get(requestId)?.turnId
   if (live === undefined || !(yield* claim(deps, live, answer))) {
     return (yield* deps.store.requestStatus(threadId, requestId)) === "unknown"
       ? yield* new RequestNotFound({ threadId, requestId })
@@ -96,11 +109,18 @@ export const hand = Effect.fnUntraced(function*(
       ))
   )
   yield* LiveEpoch.advance(deps, live, { _tag: "Answered", settled: settledBy(answer, source) })
+  const stops = answer._tag === "Approval" && answer.decision._tag === "Deny" && answer.decision.turn === "stop"
+  if (stops && turnId !== undefined && Epoch.hasTurn(live.state, turnId)) {
+    yield* TurnDeadlines.interruptFor(deps, live, turnId, "user", onUnresponsive)
+  }
 })
 
 /** The user's answer, and the app's name for that user. */
-export const give = (deps: ThreadDeps, { live, threadId }: ThreadCell, answer: Answer, actor: string | undefined) =>
-  hand(deps, live, { answer, threadId }, { by: "user", actor })
+export const give = (deps: ThreadDeps, cell: ThreadCell.ThreadCell, answer: Answer, actor: string | undefined) => {
+  const { live, threadId } = cell
+  const lost = live === undefined ? Effect.void : ThreadCell.lost(deps, cell, live)
+  return hand(deps, live, { answer, threadId }, { by: "user", actor }, lost)
+}
 
 /**
  * Decides an approval; a choice must be one of those that it offers. `before` is done first, if the approval waits; answers
@@ -108,7 +128,7 @@ export const give = (deps: ThreadDeps, { live, threadId }: ThreadCell, answer: A
  */
 export const respond = Effect.fnUntraced(function*<A, E>(
   deps: ThreadDeps,
-  cell: ThreadCell,
+  cell: ThreadCell.ThreadCell,
   answer: Extract<Answer, { readonly _tag: "Approval" }>,
   actor: string | undefined,
   before: Effect.Effect<A, E>
@@ -137,7 +157,7 @@ export const unoffered = (
 /** Answers questions; there must be one answer for each. */
 export const answer = Effect.fnUntraced(function*(
   deps: ThreadDeps,
-  cell: ThreadCell,
+  cell: ThreadCell.ThreadCell,
   answer: Extract<Answer, { readonly _tag: "Question" }>,
   actor: string | undefined
 ) {

@@ -97,7 +97,7 @@ const give = (
   const { threadId } = live.binding
   const { requestId } = answer
   // To the end: the settlement of the request interrupts what serves it, which is this.
-  return Effect.uninterruptible(RequestAnswer.hand(deps, live, { answer, threadId }, source)).pipe(
+  return Effect.uninterruptible(RequestAnswer.hand(deps, live, { answer, threadId }, source, Effect.void)).pipe(
     Effect.catchTag("RequestSettled", () => Effect.void),
     Effect.catchCause((cause) =>
       Effect.logWarning("A request could not be answered in the user's place", cause).pipe(
