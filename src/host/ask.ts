@@ -25,6 +25,7 @@ const isEnd = (event: ProviderEvent): event is Ended =>
 /** Errors of an agent that cannot be used now: the next one is asked instead. */
 const unavailable: ReadonlySet<AskErrors["_tag"]> = new Set([
   "InstanceNotFound",
+  "InstanceUnavailable",
   "AgentNotFound",
   "AgentNotExecutable",
   "AgentStartFailed",

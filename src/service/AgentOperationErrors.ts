@@ -94,6 +94,7 @@ export type AgentsErrors = typeof AgentsErrors.Type
 export const AskErrors = Schema.Union([
   Service.InputInvalid,
   Service.InstanceNotFound,
+  Adapter.InstanceUnavailable,
   Service.DirectoryInvalid,
   Service.ThreadNotFound,
   Service.AskNotCompleted,
