@@ -44,6 +44,7 @@ class BackgroundConnection implements SqlConnection.Connection {
   readonly #waiting = new Map<number, Settle>()
   #lastId = 0
   #ended: unknown
+  #closed = () => {}
   inTransaction = false
 
   constructor(location: string, patience: number) {
@@ -58,7 +59,10 @@ class BackgroundConnection implements SqlConnection.Connection {
           PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 0`
       }
     })
-    this.#worker.on("message", (answer: Answer) => this.#settle(answer))
+    this.#worker.on(
+      "message",
+      (answer: Answer | null) => answer === null ? this.#end(new ThreadEnded()) : this.#settle(answer)
+    )
     this.#worker.on("error", (error) => this.#end(error))
     this.#worker.on("exit", () => this.#end(new ThreadEnded()))
     this.#worker.unref()
@@ -82,6 +86,8 @@ class BackgroundConnection implements SqlConnection.Connection {
     this.inTransaction = false
     for (const settle of this.#waiting.values()) settle(Effect.fail(failed("execute")(this.#ended)))
     this.#waiting.clear()
+    this.#worker.unref()
+    this.#closed()
   }
 
   #ask(sql: string, params: ReadonlyArray<unknown>): Effect.Effect<ReadonlyArray<object>, SqlError.SqlError> {
@@ -95,10 +101,10 @@ class BackgroundConnection implements SqlConnection.Connection {
     })
   }
 
-  /** Ends the thread; it closes its connection first. */
+  /** Closes the connection. The thread then ends by itself, and nothing waits for it. */
   readonly close: Effect.Effect<void> = Effect.callback((resume) => {
     if (this.#ended !== undefined) return resume(Effect.void)
-    this.#worker.once("exit", () => resume(Effect.void))
+    this.#closed = () => resume(Effect.void)
     this.#worker.ref()
     this.#worker.postMessage(null)
   })

@@ -1,6 +1,6 @@
 /**
  * The thread of a {@link ./sqliteBackground.ts} connection: opens the database, runs one statement for each message, in
- * order, and answers it. The message `null` ends it.
+ * order, and answers it. The message `null` ends it, and is answered once the database is closed.
  *
  * It runs without this library and without Effect.
  */
@@ -33,6 +33,7 @@ const told = (error) =>
 port.on("message", (asked) => {
   if (asked === null) {
     db.close()
+    port.postMessage(null)
     port.close()
     return
   }

@@ -165,7 +165,7 @@ export const rules: ReadonlyArray<Rule> = [
     title: "a live session takes another mode from its next tool on, in the turn that runs, and the other way round",
     applies: (capabilities) =>
       capabilities.modeSwitch === "live" && offers("approval-required", "full-access", "read-only")(capabilities),
-    assumes: ["mode/approval-required", "mode/full-access", "mode/read-only"],
+    assumes: ["approval/allow", "mode/approval-required", "mode/full-access", "mode/read-only"],
     prove: (bench) =>
       bench.onHost(Effect.fnUntraced(function*(host) {
         yield* start(host, { runtimeMode: "approval-required" })

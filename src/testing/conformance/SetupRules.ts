@@ -90,7 +90,7 @@ export const rules: ReadonlyArray<Rule> = [
     promise: "P14",
     title: "a secret that one session was given is not in the next one, however it ended, nor in the store",
     applies: ({ setup }) => setup.environment === "per-session",
-    assumes: ["mode/full-access"],
+    assumes: ["mode/full-access", "turn/crash", "stop/busy"],
     prove: Effect.fnUntraced(function*(bench) {
       const ends: ReadonlyArray<(host: Host) => Effect.Effect<unknown, { readonly _tag: string }>> = [
         stop,

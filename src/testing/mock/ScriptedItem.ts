@@ -9,7 +9,7 @@ import type { ApprovalChoice, ApprovalKind } from "../../domain/UserRequest.ts"
 import type { StoredSession } from "../MockAgentDisk.ts"
 import type { Chunks } from "../MockScript.ts"
 import { emit, type Live, now, type RunningTurn, type TurnEnding } from "./MockAgent.ts"
-import { ask, goOn, isRefused, mayAsk } from "./ScriptedRequest.ts"
+import { ask, goOn, isAsked, isRefused } from "./ScriptedRequest.ts"
 import * as ScriptedTask from "./ScriptedTask.ts"
 
 const nextItem = (live: Live, turn: RunningTurn): ItemId =>
@@ -99,7 +99,7 @@ export const work = (
   Effect.suspend(() => {
     const turnId = turn.stored.turnId
     const itemId = nextItem(live, turn)
-    const asks = step.asks && mayAsk(live, kind)
+    const asks = step.asks && isAsked(live, kind)
     turn.open.set(itemId, { at: now(live), now: () => make(itemId, "failed") })
     const run = step.background === true
       ? Effect.suspend(() => {

@@ -12,7 +12,7 @@ import type {
   Question,
   QuestionAnswer
 } from "../../domain/UserRequest.ts"
-import type { ToolVerdict } from "../../provider/ToolGuard.ts"
+import type { ToolGuard, ToolVerdict } from "../../provider/ToolGuard.ts"
 import { changed } from "../MockAgentDisk.ts"
 import { emit, type Live, type Pending, type RunningTurn, type TurnEnding } from "./MockAgent.ts"
 
@@ -53,15 +53,24 @@ interface About {
   readonly choices?: ReadonlyArray<ApprovalChoice> | undefined
 }
 
-/** What the guards say, of what this agent asks them about. */
+/** The guards that this agent asks about it, if there are any. */
+const guardOf = ({ agent, stored, toolGuard }: Live, kind: ApprovalKind): ToolGuard | undefined => {
+  const { toolGuard: asks } = agent.capabilities
+  const unasked = kind === "file-read" || asks === "none" || (asks === "asked" && stored.runtimeMode === "full-access")
+  return unasked ? undefined : toolGuard
+}
+
+/** Whether it waits for an answer of the user's or of guards. */
+export const isAsked = (live: Live, kind: ApprovalKind): boolean =>
+  mayAsk(live, kind) || guardOf(live, kind) !== undefined
+
 const guarded = (
-  { agent, stored, toolGuard }: Live,
+  live: Live,
   turn: RunningTurn,
   { detail, itemId, kind, subject }: About
 ): Effect.Effect<ToolVerdict> => {
-  const { toolGuard: asks } = agent.capabilities
-  const unasked = kind === "file-read" || asks === "none" || (asks === "asked" && stored.runtimeMode === "full-access")
-  return toolGuard === undefined || unasked ? Effect.succeed({ _tag: "Allow" }) : toolGuard({
+  const guard = guardOf(live, kind)
+  return guard === undefined ? Effect.succeed({ _tag: "Allow" }) : guard({
     kind,
     subject,
     detail,
