@@ -48,9 +48,9 @@ export const fill = (filename: string, threads: number) =>
     const db = new DatabaseSync(filename)
     db.exec("PRAGMA synchronous = OFF; BEGIN")
     const thread = db.prepare(
-      `INSERT INTO eca_threads (thread_id, instance_id, provider, session_id, directory, runtime_mode, project, status,
+      `INSERT INTO eca_threads (thread_id, instance_id, provider, session_id, directory, runtime_mode, project, archived, status,
         epoch, last_seq, position, created_at, active_at, due_at)
-        VALUES (?, 'mock', 'mock', ?, '/project', 'full-access', '{"config":"trust","by":"mode"}', 'idle', 1, ?, 1, 1, 1, 1)`
+        VALUES (?, 'mock', 'mock', ?, '/project', 'full-access', '{"config":"trust","by":"mode"}', 0, 'idle', 1, ?, 1, 1, 1, 1)`
     )
     const turn = db.prepare(
       `INSERT INTO eca_turns (turn_id, thread_id, epoch, status, intent_at) VALUES (?, ?, 1, 'accepted', 1)`

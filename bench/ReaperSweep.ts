@@ -21,9 +21,9 @@ export const fill = (filename: string, bindings: number, now: number) =>
     const db = new DatabaseSync(filename)
     db.exec("PRAGMA synchronous = OFF; BEGIN")
     const insert = db.prepare(
-      `INSERT INTO eca_threads (thread_id, instance_id, provider, session_id, directory, runtime_mode, project, status,
+      `INSERT INTO eca_threads (thread_id, instance_id, provider, session_id, directory, runtime_mode, project, archived, status,
         epoch, last_seq, position, created_at, active_at, due_at)
-        VALUES (?, 'mock', 'mock', ?, '/project', 'full-access', '{"config":"trust","by":"mode"}', 'idle', 1, 1, 1, ?, ?, ?)`
+        VALUES (?, 'mock', 'mock', ?, '/project', 'full-access', '{"config":"trust","by":"mode"}', 0, 'idle', 1, 1, 1, ?, ?, ?)`
     )
     for (let n = 0; n < bindings; n++) {
       // The due ones lie scattered over the table, as they would.
