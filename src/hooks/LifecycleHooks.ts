@@ -371,9 +371,9 @@ export class LifecycleHooks extends Context.Service<LifecycleHooks, {
 
   /**
    * A durable projection of all threads: is handed the events of these kinds, in the order over all threads and batch by
-   * batch, and writes rows. How far it has come is kept under its name. Where `run` writes with the store's own `SqlClient`,
-   * its rows and its position are one transaction, and it sees each event exactly once; else at least once, as the position
-   * follows the batch. A batch that fails, or exceeds the timeout, is handed over again until it is taken.
+   * batch, and writes rows. How far it has come is kept under its name. It sees each event at least once, as the position
+   * follows the batch; with `transaction` exactly once. A batch that fails, or exceeds the timeout, is handed over again
+   * until it is taken.
    *
    * It only writes rows: it is given no services of the host, and what a thread could wait for fails inside it with
    * `HookReentrant`.
@@ -383,6 +383,11 @@ export class LifecycleHooks extends Context.Service<LifecycleHooks, {
       readonly kinds: ReadonlyArray<K>
       /** At most so many events in a batch. Default 256. */
       readonly limit?: number | undefined
+      /**
+       * Whether its rows and its position are one transaction, where the `SqlClient` that it is given is the store's own.
+       * While `run` is in it the store writes nothing else, so turns wait: keep it short. Default: false.
+       */
+      readonly transaction?: boolean | undefined
       readonly run: (batch: ProjectionBatch<K>) => Effect.Effect<unknown, E, R>
     }
   ): Layer.Layer<never, HookExists, LifecycleHooks | R> =>
@@ -394,7 +399,9 @@ export class LifecycleHooks extends Context.Service<LifecycleHooks, {
         ...common(hook, Duration.seconds(30)),
         kinds: hook.kinds,
         limit: hook.limit ?? 256,
-        client: Option.getOrUndefined(Context.getOption(given, SqlClient.SqlClient)),
+        client: hook.transaction === true
+          ? Option.getOrUndefined(Context.getOption(given, SqlClient.SqlClient))
+          : undefined,
         run: (events) => {
           const batch = events.filter((event) => isProjected(hook.kinds, event))
           return Arr.isReadonlyArrayNonEmpty(batch)

@@ -40,7 +40,7 @@ export interface ProjectionRegistration {
   readonly timeout: Duration.Duration
   readonly kinds: ReadonlyArray<ThreadEvent["_tag"]>
   readonly limit: number
-  /** The client that `run` writes with, where it was given one. */
+  /** The client that `run` writes with, where rows and position are to be one transaction. */
   readonly client: SqlClient.SqlClient | undefined
   readonly run: (batch: ReadonlyArray<FeedEvent>) => Effect.Effect<unknown, unknown>
 }

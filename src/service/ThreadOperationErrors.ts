@@ -6,7 +6,7 @@
 import { Schema } from "effect"
 import * as Adapter from "../provider/AdapterError.ts"
 import * as Store from "../store/StoreError.ts"
-import { change, epoch, found, start, stored } from "./errorGroups.ts"
+import { agent, change, epoch, found, start, stored } from "./errorGroups.ts"
 import * as Service from "./ServiceError.ts"
 
 /** Of cutting a conversation at a turn. */
@@ -208,6 +208,7 @@ export const ConfigureErrors = Schema.Union([
   Service.InputInvalid,
   Service.ThreadNotFound,
   ...change,
+  ...agent,
   ...epoch
 ])
 

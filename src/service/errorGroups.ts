@@ -47,9 +47,8 @@ export const start = [
   ...epoch
 ] as const
 
-/** Of changing a thread, beside its record. */
+/** Of changing a thread, beside its record and its agent. */
 export const change = [
-  ...agent,
   Adapter.PolicyUnenforceable,
   Adapter.ModelUnavailable,
   Service.CompactionInProgress,

@@ -68,7 +68,8 @@ const attempt = (options: StartOptions, from: StartInput["from"]) =>
 
 const withoutSession = Effect.fnUntraced(function*(options: StartOptions, reason: LossReason) {
   const { pruned, turns } = yield* options.archive
-  if (turns.length + pruned === 0 && reason === "never-resumable") {
+  // Of a thread that had no session yet, or whose session never had a turn, nothing is lost.
+  if (turns.length + pruned === 0 && (reason === "never-resumable" || reason === "imported")) {
     return { ...(yield* attempt(options, { _tag: "New" })), continuity: Continuity.cases.Created.make({}) }
   }
   const seed = options.onMissing === "rehydrate" ? Transcript.seed(turns, options.rehydrateTokens, pruned) : undefined

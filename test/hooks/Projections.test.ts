@@ -61,6 +61,7 @@ describe("LifecycleHooks.project", () => {
     const projection = LifecycleHooks.project({
       name: "seen",
       kinds: ["TurnStarted", "TurnCompleted"],
+      transaction: true,
       run: Effect.fnUntraced(function*(batch) {
         const sql = yield* SqlClient.SqlClient
         yield* sql.unsafe(table)

@@ -46,6 +46,7 @@ const shared = LifecycleHooks.project({
   name: "seen",
   kinds: ["Warning"],
   limit: 5,
+  transaction: true,
   run: Effect.fnUntraced(function*(batch) {
     const sql = yield* SqlClient.SqlClient
     for (const row of rowsOf(batch)) yield* sql`INSERT INTO seen ${sql.insert(row)}`

@@ -117,7 +117,7 @@ export const work = (
     const started = emit(live, [
       { _tag: "ItemStarted", turnId, item: make(itemId, asks || refused ? "pending" : "running") }
     ])
-    if (refused) {
+    if (refused && !asks) {
       return Effect.andThen(started, Effect.suspend(() => emit(live, [complete(live, turn, make(itemId, "declined"))])))
     }
     if (!asks) return Effect.andThen(started, run)
