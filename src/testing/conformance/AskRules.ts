@@ -20,7 +20,7 @@ export const rules: ReadonlyArray<Rule> = [
     promise: "P10",
     title: "an ephemeral session takes a turn, and is nowhere once it is closed",
     applies: ({ ephemeral }) => ephemeral,
-    assumes: ["missing/proved", "close/twice"],
+    assumes: ["missing/proved", "missing/policy", "close/twice"],
     prove: (bench) =>
       bench.onHost(Effect.fnUntraced(function*(host) {
         const asked = yield* listen(host, { ephemeral: true, compaction: { auto: false } })
