@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Layer } from "effect"
 import { ThreadId } from "../../src/domain/Ids.ts"
 import { ProviderService, SessionStore } from "../../src/index.ts"
+import * as EventPosition from "../../src/store/EventPosition.ts"
 import * as Agents from "../support/Agents.ts"
 import * as Postgres from "../support/Postgres.ts"
 import {
