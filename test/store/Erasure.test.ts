@@ -222,14 +222,14 @@ describe("SessionStore: what a deleted thread has said", () => {
       )))
 })
 
-/** Runs a shell's text with programs, on a file system of its own of four megabytes: `$1` is its folder, `$2` is Node. */
-const onSmallDisk = (folder: string, text: string, ...programs: ReadonlyArray<string>) =>
+/** Runs a shell's text with programs, on a file system of its own of so many megabytes: `$1` is its folder, `$2` is Node. */
+const onSmallDisk = (megabytes: number, folder: string, text: string, ...programs: ReadonlyArray<string>) =>
   spawnSync("unshare", [
     "--mount",
     "--map-root-user",
     "sh",
     "-c",
-    `mount -t tmpfs -o size=4m none "$1" && { ${text}; }`,
+    `mount -t tmpfs -o size=${megabytes}m none "$1" && { ${text}; }`,
     "sh",
     folder,
     process.execPath,
@@ -243,7 +243,7 @@ const mounts = spawnSync("unshare", ["--mount", "--map-root-user", "true"]).stat
 describe.skipIf(!mounts)("a store on a disk that is full", () => {
   it.effect("P15 store: maintenance does not begin where there is no room for it, and the store goes on", () =>
     Effect.map(temporaryFolder, (folder) => {
-      const { stdout } = onSmallDisk(folder, `exec "$2" "$3" "$1/store.db"`, program("SmallDisk"))
+      const { stdout } = onSmallDisk(4, folder, `exec "$2" "$3" "$1/store.db"`, program("SmallDisk"))
       const said: unknown = JSON.parse(stdout)
       assert.deepInclude(said, { reason: "SpaceMissing", code: "SQLITE_FULL" })
     }))
@@ -251,6 +251,7 @@ describe.skipIf(!mounts)("a store on a disk that is full", () => {
   it.effect("P14 store: a deleted thread that could not be erased is gone, and is erased once there is room again", () =>
     Effect.map(temporaryFolder, (folder) => {
       const { stdout } = onSmallDisk(
+        6,
         folder,
         `"$2" "$3" delete "$1/store.db"; "$2" "$3" open "$1/store.db"; rm "$1"/*ballast*; "$2" "$3" open "$1/store.db"`,
         program("FullDisk")

@@ -50,30 +50,49 @@ export const shrink = (sql: SqlClient.SqlClient, apart: SqlClient.SqlClient): Wr
   })
 
 /**
- * From the end of the log to its beginning: a reader that is still on its way sees the log end early, and never a hole.
+ * Erases what is left of a deleted thread, at once. To be called in the transaction that writes the first row of another
+ * thread of its id, which is never erased for it.
  */
-const eraseThread = (sql: SqlClient.SqlClient, threadId: string): Written<void> =>
-  Effect.all([
+export const finish = (sql: SqlClient.SqlClient, threadId: string): Written<void> =>
+  Effect.flatMap(
+    sql`UPDATE eca_erasures SET erased = 1 WHERE thread_id = ${threadId} AND erased = 0 RETURNING thread_id`,
+    (left) =>
+      left.length === 0 ? Effect.void : Effect.all([
+        ...["eca_events", "eca_inputs", "eca_turns"].map((table) =>
+          sql`DELETE FROM ${sql(table)} WHERE thread_id = ${threadId}`
+        ),
+        sqlBlobs.release(sql, threadId, Number.MAX_SAFE_INTEGER)
+      ], { discard: true })
+  )
+
+/**
+ * From the end of the log to its beginning: a reader that is still on its way sees the log end early, and never a hole. It
+ * ends where another connection makes a thread of the same id meanwhile.
+ */
+const eraseThread = (sql: SqlClient.SqlClient, threadId: string): Written<void> => {
+  const left = sql`thread_id = ${threadId}
+    AND EXISTS (SELECT 1 FROM eca_erasures WHERE thread_id = ${threadId} AND erased = 0)`
+  return Effect.all([
     batches.run(
       sql,
-      sql<batches.Sized>`SELECT seq AS id, octet_length(body) AS bytes FROM eca_events WHERE thread_id = ${threadId}
+      sql<batches.Sized>`SELECT seq AS id, octet_length(body) AS bytes FROM eca_events WHERE ${left}
         ORDER BY seq DESC LIMIT ${batches.rows}`,
-      (seqs) => sql`DELETE FROM eca_events WHERE thread_id = ${threadId} AND seq >= ${Arr.lastNonEmpty(seqs)}`
+      (seqs) => sql`DELETE FROM eca_events WHERE ${left} AND seq >= ${Arr.lastNonEmpty(seqs)}`
     ),
     batches.run(
       sql,
-      sql<batches.Sized>`SELECT turn_id AS id, octet_length(body) AS bytes FROM eca_inputs WHERE thread_id = ${threadId}
+      sql<batches.Sized>`SELECT turn_id AS id, octet_length(body) AS bytes FROM eca_inputs WHERE ${left}
         LIMIT ${batches.rows}`,
-      (turnIds) => sql`DELETE FROM eca_inputs WHERE thread_id = ${threadId} AND ${sql.in("turn_id", turnIds)}`
+      (turnIds) => sql`DELETE FROM eca_inputs WHERE ${left} AND ${sql.in("turn_id", turnIds)}`
     ),
     batches.run(
       sql,
-      sql<batches.Sized>`SELECT turn_id AS id, 0 AS bytes FROM eca_turns WHERE thread_id = ${threadId}
-        LIMIT ${batches.rows}`,
-      (turnIds) => sql`DELETE FROM eca_turns WHERE ${sql.in("turn_id", turnIds)}`
+      sql<batches.Sized>`SELECT turn_id AS id, 0 AS bytes FROM eca_turns WHERE ${left} LIMIT ${batches.rows}`,
+      (turnIds) => sql`DELETE FROM eca_turns WHERE ${left} AND ${sql.in("turn_id", turnIds)}`
     ),
-    sql.withTransaction(sqlBlobs.release(sql, threadId, Number.MAX_SAFE_INTEGER))
+    sql.withTransaction(finish(sql, threadId))
   ], { discard: true })
+}
 
 /** Erases whatever deleted threads have left. False if the log could not be truncated, and has to be later. */
 export const run = (sql: SqlClient.SqlClient): Written<boolean> =>
@@ -90,6 +109,6 @@ const eraseAll = Effect.fnUntraced(function*(
   for (const row of left) yield* eraseThread(apart, row.thread_id)
   yield* sqlBlobs.sweep(apart)
   if (!(yield* shrink(sql, apart))) return false
-  for (const row of left) yield* apart`DELETE FROM eca_erasures WHERE thread_id = ${row.thread_id}`
+  for (const row of left) yield* apart`DELETE FROM eca_erasures WHERE thread_id = ${row.thread_id} AND erased = 1`
   return true
 })

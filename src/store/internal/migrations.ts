@@ -207,7 +207,10 @@ const projections = Effect.gen(function*() {
 /** Threads that are deleted, and whose events and turns are still to be erased. */
 const erasures = Effect.gen(function*() {
   const sql = yield* SqlClient.SqlClient
-  yield* sql`CREATE TABLE eca_erasures (thread_id TEXT PRIMARY KEY NOT NULL)`
+  yield* sql`CREATE TABLE eca_erasures (
+    thread_id TEXT PRIMARY KEY NOT NULL,
+    erased BIGINT NOT NULL
+  )`
 })
 
 /** Threads that are being imported: their events are there before they are. */

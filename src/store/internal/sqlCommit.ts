@@ -9,6 +9,7 @@ import type { StoredCursor } from "../../provider/ResumeCursor.ts"
 import type { Blob } from "../Blobs.ts"
 import type { Commit, Part } from "../Commit.ts"
 import { EpochFenced } from "../StoreError.ts"
+import * as erasure from "./erasure.ts"
 import * as eventLog from "./eventLog.ts"
 import * as ledger from "./ledger.ts"
 import type { Positions } from "./positions.ts"
@@ -101,7 +102,12 @@ const open = (
     Effect.tap(eventLog.fencedUnless({ threadId, epoch })),
     // A thread that was there keeps the labels that it has by now: they are no part of an epoch.
     Effect.flatMap(([row]) =>
-      epoch === 1 ? sqlLabels.index(sql, threadId, toLabels(row?.labels ?? null)) : Effect.void
+      epoch === 1
+        ? Effect.andThen(
+          erasure.finish(sql, threadId),
+          sqlLabels.index(sql, threadId, toLabels(row?.labels ?? null))
+        )
+        : Effect.void
     ),
     Effect.andThen(eventLog.insert(sql, events, position, blobs)),
     Effect.andThen(forgetOpenQuestions(sql, threadId, part))

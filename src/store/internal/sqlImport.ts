@@ -2,10 +2,11 @@
  * A thread that is imported in batches: its events are written first, under its id, and its row last. Until then the id is
  * in `eca_imports`; what is still there when the store is opened was never finished, and is deleted as a thread is.
  */
-import { Array as Arr, Clock, Effect } from "effect"
+import { Clock, Effect } from "effect"
 import type { SqlClient, SqlError } from "effect/sql"
 import { Epoch, type ThreadId, type TurnId } from "../../domain/Ids.ts"
 import type { ImportBatch, ImportedThread } from "../Commit.ts"
+import * as erasure from "./erasure.ts"
 import * as eventLog from "./eventLog.ts"
 import type { Positions } from "./positions.ts"
 import { type BigIntColumn, bindingRow, toNumber, toPosition, turnSubject } from "./rows.ts"
@@ -30,7 +31,8 @@ export const remove = Effect.fnUntraced(
       at: yield* Clock.currentTimeMillis
     }
     yield* sql`INSERT INTO eca_tombstones ${sql.insert(row)}`
-    yield* sql`INSERT INTO eca_erasures ${sql.insert({ thread_id: threadId })} ON CONFLICT (thread_id) DO NOTHING`
+    yield* sql`INSERT INTO eca_erasures ${sql.insert({ thread_id: threadId, erased: 0 })} ON CONFLICT (thread_id)
+      DO UPDATE SET erased = 0`
     return toPosition(row.position)
   }
 )
@@ -51,12 +53,14 @@ export const make = (sql: SqlClient.SqlClient, positions: Positions) => ({
       sql,
       "begin an import",
       "relaxed",
-      Effect.map(
-        sql`INSERT INTO eca_imports (thread_id) SELECT CAST(${threadId} AS TEXT)
+      sql.withTransaction(Effect.gen(function*() {
+        const begun = yield* sql`INSERT INTO eca_imports (thread_id) SELECT CAST(${threadId} AS TEXT)
           WHERE NOT EXISTS (SELECT 1 FROM eca_threads WHERE thread_id = ${threadId})
-          ON CONFLICT (thread_id) DO NOTHING RETURNING thread_id`,
-        Arr.isReadonlyArrayNonEmpty
-      )
+          ON CONFLICT (thread_id) DO NOTHING RETURNING thread_id`
+        if (begun.length === 0) return false
+        yield* erasure.finish(sql, threadId)
+        return true
+      }))
     ),
 
   importedTurns: (threadId: ThreadId, turnIds: ReadonlyArray<TurnId>) =>

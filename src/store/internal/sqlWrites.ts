@@ -95,7 +95,8 @@ export const make = (sql: SqlClient.SqlClient, positions: Positions, outbox: Sub
       Effect.tap(
         write(sql, "erase a thread", "relaxed", erasure.run(sql)).pipe(
           Effect.flatMap((erased) => erased ? Effect.void : Effect.logWarning(unerased)),
-          // The thread is deleted; what is left of it is erased by the next deletion, `maintain` or opening.
+          // The thread is deleted; what is left of it is erased by the next deletion, `maintain` or opening, or with the
+          // first row of another thread of its id.
           Effect.catch((error) => Effect.logWarning(unerased, error))
         )
       ),
@@ -122,6 +123,7 @@ export const make = (sql: SqlClient.SqlClient, positions: Positions, outbox: Sub
         const made = yield* sql`INSERT INTO eca_threads ${sql.insert({ ...row })}
           ON CONFLICT (thread_id) DO NOTHING RETURNING thread_id`
         if (made.length === 0) return Option.none()
+        yield* erasure.finish(sql, thread.threadId)
         yield* sqlLabels.index(sql, thread.threadId, thread.labels ?? {})
         return Option.some(toPosition(position))
       }))
