@@ -7,6 +7,7 @@ import { InstanceId } from "../../src/domain/Ids.ts"
 import { AgentProcesses } from "../../src/process/AgentProcesses.ts"
 import * as ProcessIdentity from "../../src/process/ProcessIdentity.ts"
 import * as ProcessTable from "../../src/process/ProcessTable.ts"
+import { held } from "../support/Heap.ts"
 
 const instanceId = InstanceId.make("faulty")
 const onLinux = it.live.skipIf(!ProcessIdentity.isLinux)
@@ -163,11 +164,11 @@ it.live("P11 adapter: 100 MB on stderr are read to the end and cost no memory", 
   Effect.gen(function*() {
     const agent = yield* shell("head -c 100000000 /dev/zero | tr '\\0' x >&2; echo last >&2")
     let peak = 0
-    const sampling = yield* Effect.sync(() => peak = Math.max(peak, memory())).pipe(
+    const sampling = yield* Effect.sync(() => peak = Math.max(peak, held())).pipe(
       Effect.repeat(Schedule.spaced("20 millis")),
       Effect.forkChild
     )
-    const before = memory()
+    const before = held()
     assert.deepStrictEqual(yield* agent.exit, { exitCode: 0 })
     yield* agent.drained
     yield* Fiber.interrupt(sampling)
@@ -175,11 +176,6 @@ it.live("P11 adapter: 100 MB on stderr are read to the end and cost no memory", 
     assert.deepStrictEqual([tail.length, tail.slice(-7)], [8192, "xxlast\n"])
     assert.isBelow(peak - before, 60_000_000)
   }).pipe(Effect.scoped, Effect.provide(platform)))
-
-const memory = () => {
-  const { arrayBuffers, heapUsed } = process.memoryUsage()
-  return arrayBuffers + heapUsed
-}
 
 it.live("P14 adapter: of a secret whose beginning is no longer kept no part is shown", () =>
   Effect.gen(function*() {

@@ -8,3 +8,6 @@ export const heap = () => {
   collect()
   return process.memoryUsage().heapUsed
 }
+
+/** The same with what lies outside of the heap, such as what a child has written. */
+export const held = () => heap() + process.memoryUsage().arrayBuffers
