@@ -9,6 +9,7 @@ import { cursorOf } from "../../../src/acp/protocol/Cursor.ts"
 import { ProviderName, SessionId } from "../../../src/domain/Ids.ts"
 import { Conformance, conformance } from "../../../src/testing/index.ts"
 import { World } from "../AcpWorld.ts"
+import * as Core from "../Core.ts"
 import { fixture, optionsOf, script } from "../gemini/ConformingGemini.ts"
 
 const { Bench: { listen, recall, run, start, stop }, Check: { equal, expect, refused } } = Conformance
@@ -87,5 +88,5 @@ conformance(
   "gemini-0.61",
   Layer.unwrap(Effect.map(world, (world) => Gemini.layer(optionsOf(world)))),
   fixture(world),
-  { describe, it, rules: [...Conformance.rules.filter(({ id }) => asked.has(id)), ...own] }
+  { describe, it, rules: [...Core.rules.filter(({ id }) => asked.has(id)), ...own] }
 )
