@@ -1,9 +1,10 @@
 /** What `open` takes, what goes wrong there, and hooks as plain functions. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
-import { mkdtempDisposableSync } from "node:fs"
+import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { onTestFinished } from "vitest"
 import { LifecycleHooks, ServiceError, SessionStore, StoreError } from "../../src/index.ts"
 import { allow, CodingAgents, decide, guard, observe, secret, setup, transform, veto } from "../../src/promise/index.ts"
 import { SessionSetup } from "../../src/provider/index.ts"
@@ -19,9 +20,10 @@ const opened = (hooks: CodingAgents.Options["hooks"], script?: Parameters<typeof
 
 describe("opening without Effect", () => {
   it("P1 a store that was closed is opened again, and the conversation goes on", async () => {
-    using folder = mkdtempDisposableSync(join(tmpdir(), "eca-promise-"))
+    const folder = mkdtempSync(join(tmpdir(), "eca-promise-"))
+    onTestFinished(() => rmSync(folder, { recursive: true }))
     const agents = MockProvider.layer({ disk: MockAgentDisk.makeUnsafe() })
-    const store = join(folder.path, "threads.db")
+    const store = join(folder, "threads.db")
     {
       await using first = await CodingAgents.open({ agents, store })
       await first.startSession(thread)
