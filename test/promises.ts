@@ -13,7 +13,7 @@ const folder = ".test-results"
 const results = "results.json"
 
 /** What `npm run test:agents` leaves of an agent. */
-const isOfAgent = (file: string) => /^agent-[\w-]+\.json$/.test(file)
+const isOfAgent = (file: string) => /^agent-[\w.-]+\.json$/.test(file)
 
 /** Promises that the real OpenCode must be shown to keep. */
 const promises = [
