@@ -141,7 +141,7 @@ export class ProviderRegistry extends Context.Service<ProviderRegistry, {
    *     const user = instanceId.startsWith("codex-") ? instanceId.slice(6) : undefined
    *     return user === undefined
    *       ? undefined
-   *       : Codex.layer({ instanceId, isolated: { folder: `/home/agents/${user}` } })
+   *       : Codex.layer({ instanceId, isolated: { folder: `agents/${user}` } })
    *   }
    * })
    * ```

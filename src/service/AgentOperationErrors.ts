@@ -6,7 +6,7 @@
 import { Schema } from "effect"
 import * as Adapter from "../provider/AdapterError.ts"
 import * as Store from "../store/StoreError.ts"
-import { found } from "./errorGroups.ts"
+import { found, session } from "./errorGroups.ts"
 import * as Service from "./ServiceError.ts"
 
 /**
@@ -99,17 +99,7 @@ export const AskErrors = Schema.Union([
   Service.ThreadNotFound,
   Service.AskNotCompleted,
   Service.AskOutputInvalid,
-  ...found,
-  Adapter.SessionMissing,
-  Adapter.SessionInUse,
-  Adapter.CursorRejected,
-  Adapter.CopyRejected,
-  Adapter.CapabilityMissing,
-  Adapter.DirectoryUnreachable,
-  Adapter.DirectoryUnsupported,
-  Adapter.PolicyUnenforceable,
-  Adapter.SetupRefused,
-  Adapter.ModelUnavailable,
+  ...session,
   Adapter.TurnRefused,
   Adapter.DeliveryUncertain,
   Adapter.AttachmentRefused,

@@ -25,8 +25,8 @@ export const found = [
   ...agent
 ] as const
 
-/** Of making a session live, in any operation that does. */
-export const start = [
+/** Of starting a session of an agent. */
+export const session = [
   ...found,
   Adapter.SessionMissing,
   Adapter.SessionInUse,
@@ -37,7 +37,12 @@ export const start = [
   Adapter.DirectoryUnsupported,
   Adapter.PolicyUnenforceable,
   Adapter.SetupRefused,
-  Adapter.ModelUnavailable,
+  Adapter.ModelUnavailable
+] as const
+
+/** Of making a session live, in any operation that does. */
+export const start = [
+  ...session,
   Service.InstanceNotFound,
   Adapter.InstanceUnavailable,
   Service.DirectoryInvalid,

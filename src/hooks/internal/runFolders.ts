@@ -55,7 +55,7 @@ const isLeft = Effect.fnUntraced(function*(name: string) {
 
 const remove = Effect.fnUntraced(function*(folder: string) {
   const { mode, uid } = yield* io(() => lstat(folder))
-  // 0o040700: a directory, and no link to one, that nobody else can enter.
+  // 0o040700: a directory, and no link to one, that no other user can enter.
   if (mode !== 0o040700 || (getuid !== undefined && uid !== getuid())) return
   const entries = yield* io(() => readdir(folder, { withFileTypes: true }))
   if (!entries.every((entry) => entry.isFile() && isFileName(entry.name))) return

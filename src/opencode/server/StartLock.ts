@@ -35,7 +35,7 @@ const besideHome = Effect.fnUntraced(function*(variables: Readonly<Record<string
   return path.join(yield* ownFolder, `opencode-${hash("sha256", found).slice(0, 32)}.lock`)
 })
 
-/** A folder among the temporary files that is this user's alone, whoever made it. */
+/** A folder among the temporary files that this user alone can enter. It may be there already. */
 const ownFolder = Effect.gen(function*() {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
