@@ -390,10 +390,12 @@ export class LifecycleHooks extends Context.Service<LifecycleHooks, {
       readonly transaction?: boolean | undefined
       readonly run: (batch: ProjectionBatch<K>) => Effect.Effect<unknown, E, R>
     }
-  ): Layer.Layer<never, HookExists, LifecycleHooks | R> =>
+  ): Layer.Layer<never, HookExists, LifecycleHooks | Exclude<R, Scope.Scope>> =>
     Layer.effectDiscard(Effect.gen(function*() {
       const hooks = yield* LifecycleHooks
-      const given = yield* Effect.context<R>()
+      const given = yield* Effect.context<Exclude<R, Scope.Scope>>()
+      // The Layer's own Scope would keep what a batch acquires.
+      const own = Context.omit(Scope.Scope)(given)
       yield* hooks.register({
         phase: "project",
         ...common(hook, Duration.seconds(30)),
@@ -406,7 +408,9 @@ export class LifecycleHooks extends Context.Service<LifecycleHooks, {
           const batch = events.filter((event) => isProjected(hook.kinds, event))
           return Arr.isReadonlyArrayNonEmpty(batch)
             // The caller's transaction is among what it has.
-            ? Effect.updateContext(hook.run(batch), (caller: Context.Context<never>) => together<R>(caller, given))
+            ? Effect.scoped(
+              Effect.updateContext(hook.run(batch), (caller: Context.Context<Scope.Scope>) => together<R>(caller, own))
+            )
             : Effect.void
         }
       })

@@ -119,6 +119,28 @@ describe("LifecycleHooks.project", () => {
     }).pipe(Effect.provide(layer({ hooks: [projection] })))
   })
 
+  it.effect("P10 mock: what a batch acquires is released with it", () => {
+    const log: Array<string> = []
+    const projection = LifecycleHooks.project({
+      name: "acquiring",
+      kinds: ["TurnCompleted"],
+      run: () =>
+        Effect.acquireRelease(
+          Effect.sync(() => log.push("acquired")),
+          () => Effect.sync(() => log.push("released"))
+        )
+    })
+    return Effect.gen(function*() {
+      const agents = yield* ProviderService
+      yield* Agents.start()
+      yield* agents.runTurn({ threadId, prompt: "one" })
+      yield* until(() => log.length === 2)
+      yield* agents.runTurn({ threadId, prompt: "two" })
+      yield* until(() => log.length === 4)
+      assert.deepStrictEqual(log, ["acquired", "released", "acquired", "released"])
+    }).pipe(Effect.provide(layer({ hooks: [projection] })))
+  })
+
   it.effect("P12 mock: the service cannot be used from inside it", () => {
     const handle = Deferred.makeUnsafe<ProviderService["Service"]>()
     const failure = Deferred.makeUnsafe<string>()
