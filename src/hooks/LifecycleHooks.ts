@@ -342,7 +342,7 @@ export class LifecycleHooks extends Context.Service<LifecycleHooks, {
       readonly failure?: "open" | "closed" | undefined
       readonly run: (event: GuardedEvent<K>) => Effect.Effect<VerdictOf<K>, E, R>
     }
-  ): Layer.Layer<never, HookExists, LifecycleHooks | Exclude<R, HookServices>> =>
+  ): Layer.Layer<never, HookExists, LifecycleHooks | Exclude<R, HookServices | Scope.Scope>> =>
     registered(hook.run, (run) => ({
       phase: "guard",
       ...common(hook, Duration.seconds(10)),
@@ -360,7 +360,7 @@ export class LifecycleHooks extends Context.Service<LifecycleHooks, {
       readonly failure?: "open" | "closed" | undefined
       readonly run: (event: GuardedEvent<K>) => Effect.Effect<TransformPatch, E, R>
     }
-  ): Layer.Layer<never, HookExists, LifecycleHooks | Exclude<R, HookServices>> =>
+  ): Layer.Layer<never, HookExists, LifecycleHooks | Exclude<R, HookServices | Scope.Scope>> =>
     registered(hook.run, (run) => ({
       phase: "transform",
       ...common(hook, Duration.seconds(10)),
@@ -432,7 +432,7 @@ export class LifecycleHooks extends Context.Service<LifecycleHooks, {
       readonly backoff?: Duration.Input | undefined
       readonly run: (event: Matching<P>) => Effect.Effect<unknown, E, R>
     }
-  ): Layer.Layer<never, HookExists, LifecycleHooks | Exclude<R, HookServices>> =>
+  ): Layer.Layer<never, HookExists, LifecycleHooks | Exclude<R, HookServices | Scope.Scope>> =>
     registered(hook.run, (run) => ({
       phase: "observe",
       ...common(hook, Duration.seconds(30)),
@@ -468,13 +468,20 @@ const isMatching = <P extends HookPattern>(patterns: ReadonlyArray<P>, event: Li
 const registered = <Event, A, E, R>(
   run: (event: Event) => Effect.Effect<A, E, R>,
   registration: (run: (event: Event) => Effect.Effect<A, E, HookServices>) => HookRegistration
-): Layer.Layer<never, HookExists, LifecycleHooks | Exclude<R, HookServices>> =>
+): Layer.Layer<never, HookExists, LifecycleHooks | Exclude<R, HookServices | Scope.Scope>> =>
   Layer.effectDiscard(Effect.gen(function*() {
     const hooks = yield* LifecycleHooks
-    const given = yield* Effect.context<Exclude<R, HookServices>>()
+    const given = yield* Effect.context<Exclude<R, HookServices | Scope.Scope>>()
+    // The Layer's own Scope would keep what a call acquires.
+    const own = Context.omit(Scope.Scope)(given)
     yield* hooks.register(
       registration((event) =>
-        Effect.updateContext(run(event), (caller: Context.Context<HookServices>) => together<R>(caller, given))
+        Effect.scoped(
+          Effect.updateContext(
+            run(event),
+            (caller: Context.Context<HookServices | Scope.Scope>) => together<R>(caller, own)
+          )
+        )
       )
     )
   }))

@@ -141,6 +141,26 @@ describe("LifecycleHooks.project", () => {
     }).pipe(Effect.provide(layer({ hooks: [projection] })))
   })
 
+  it.effect("P10 mock: what an observer acquires is released with its call", () => {
+    const log: Array<string> = []
+    const observer = LifecycleHooks.observe({
+      name: "acquiring",
+      events: ["turn:end"],
+      run: () =>
+        Effect.acquireRelease(
+          Effect.sync(() => log.push("acquired")),
+          () => Effect.sync(() => log.push("released"))
+        )
+    })
+    return Effect.gen(function*() {
+      const agents = yield* ProviderService
+      yield* Agents.start()
+      yield* agents.runTurn({ threadId, prompt: "one" })
+      yield* until(() => log.length === 2)
+      assert.deepStrictEqual(log, ["acquired", "released"])
+    }).pipe(Effect.provide(layer({ hooks: [observer] })))
+  })
+
   it.effect("P12 mock: the service cannot be used from inside it", () => {
     const handle = Deferred.makeUnsafe<ProviderService["Service"]>()
     const failure = Deferred.makeUnsafe<string>()
