@@ -15,7 +15,7 @@ import { pathToFileURL } from "node:url"
 /** @typedef {ReadonlyMap<string, ReadonlyArray<string>>} Imports The files of a folder, with what each imports. */
 
 // Lowest first. `CodingAgents.ts` and `index.ts`, which lie in src/ itself, are the app in Effect; `promise` is its door
-// for code that is not.
+// for code that is not. `api` is the wire contract, which `server` serves and `client` speaks.
 const layers = [
   "domain",
   "process",
@@ -27,8 +27,15 @@ const layers = [
   "hooks",
   "thread",
   "host",
+  "telemetry",
   ".",
-  "promise"
+  "promise",
+  "ui-message-stream",
+  "api",
+  "client",
+  "server",
+  "inspector",
+  "cli"
 ]
 
 // An agent's folder imports these and nothing above; `testing` imports everything, and no other room imports `testing`.
