@@ -3,7 +3,7 @@
  * silently reaches an empty conversation.
  *
  * - `Created`: a new thread without a past.
- * - `Resumed`: the provider's own session continues; the model has its whole history.
+ * - `Resumed`: the provider's own session continues. The model has its whole history, but for what `lost` names.
  * - `Moved`: as `Resumed`, in another working directory.
  * - `Forked`: a new session that holds a copy of another thread's history.
  * - `Adopted`: a session that the agent had before goes on as a new thread; the model has its whole history, and the
@@ -47,6 +47,28 @@ export const LossReason = Schema.Literals([
 export type LossReason = typeof LossReason.Type
 
 /**
+ * The last turns of the thread, which the agent's session does not have any more: its files are older than the thread
+ * (a backup, a power failure, a full disk), or the turns were taken back elsewhere. Looked for at each resume, by the
+ * agent's own history, where it has one.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const LostTurns = Schema.Struct({
+  turns: Schema.Int,
+  /** Archived items of these turns that the next prompt brings along. */
+  items: Schema.Int,
+  /** Archived items that it does not: they did not fit, or `onMissing` is not `rehydrate`. */
+  omitted: Schema.Int
+})
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface LostTurns extends Schema.Schema.Type<typeof LostTurns> {}
+
+/**
  * What a start did with the past, with what was left out.
  *
  * @since 0.1.0
@@ -54,8 +76,8 @@ export type LossReason = typeof LossReason.Type
  */
 export const Continuity = Schema.TaggedUnion({
   Created: {},
-  Resumed: {},
-  Moved: { from: Schema.String },
+  Resumed: { lost: Schema.optionalKey(LostTurns) },
+  Moved: { from: Schema.String, lost: Schema.optionalKey(LostTurns) },
   Forked: {
     from: ThreadId,
     /** The last event of the source thread that the copy holds. */
@@ -85,7 +107,8 @@ export type Continuity = typeof Continuity.Type
  * What to do when a session is proved missing.
  *
  * `rehydrate` hands the archived transcript to a new session (and is `fresh` if the archive is empty), `fresh` starts
- * without the past, `fail` fails with `SessionMissing`. Every outcome is reported as a {@link Continuity}.
+ * without the past, `fail` fails with `SessionMissing`. Every outcome is reported as a {@link Continuity}. Of a session that
+ * is there and lacks the last turns, `rehydrate` hands these over with the next prompt; the others only tell.
  *
  * @since 0.1.0
  * @category schemas

@@ -125,22 +125,13 @@ const shorten = (text: string, limit: number): string => {
   return `${head}\n[${text.length - head.length - tail.length} characters left out]\n${tail}`
 }
 
-/**
- * Renders an archive for a model, labelled as history. The newest items are put into the budget first; a single item
- * takes at most half of it and is shortened in its middle. Reasoning is left out: providers do not send it back to
- * their own models either. `undefined` if there is nothing to hand over. `pruned` is how many items the archive does not
- * have any more: they count as omitted.
- *
- * @since 0.1.0
- * @category conversions
- */
-export const seed = (
+const render = (
   turns: ReadonlyArray<TranscriptTurn>,
   budgetTokens: number,
-  pruned = 0
-): Seed | undefined => {
+  pruned: number,
+  preface: ReadonlyArray<string>
+): Seed => {
   const items = turns.flatMap((turn) => turn.items.filter((item) => item._tag !== "Reasoning"))
-  if (items.length + pruned === 0) return undefined
   const budget = budgetTokens * charactersPerToken
   const entries: Array<string> = []
   let used = 0
@@ -156,8 +147,7 @@ export const seed = (
   }
   const omitted = items.length - entries.length + pruned
   const text = [
-    "The conversation below took place before in another session, which could not be continued. It is the archived",
-    "transcript, handed over so that you can go on with it. It is history, not a new request; do not answer it.",
+    ...preface,
     "",
     `<archived-conversation items="${entries.length}" omitted="${omitted}">`,
     entries.toReversed().join("\n\n"),
@@ -165,3 +155,37 @@ export const seed = (
   ].join("\n").toWellFormed()
   return { text, items: entries.length, omitted }
 }
+
+/**
+ * Renders an archive for a model, labelled as history. The newest items are put into the budget first; a single item
+ * takes at most half of it and is shortened in its middle. Reasoning is left out: providers do not send it back to
+ * their own models either. `undefined` if there is nothing to hand over. `pruned` is how many items the archive does not
+ * have any more: they count as omitted.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
+export const seed = (
+  turns: ReadonlyArray<TranscriptTurn>,
+  budgetTokens: number,
+  pruned = 0
+): Seed | undefined => {
+  const rendered = render(turns, budgetTokens, pruned, [
+    "The conversation below took place before in another session, which could not be continued. It is the archived",
+    "transcript, handed over so that you can go on with it. It is history, not a new request; do not answer it."
+  ])
+  return rendered.items + rendered.omitted === 0 ? undefined : rendered
+}
+
+/**
+ * Renders turns that are missing at the end of a model's own history, as {@link seed} renders a whole one.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
+export const missing = (turns: ReadonlyArray<TranscriptTurn>, budgetTokens: number): Seed =>
+  render(turns, budgetTokens, 0, [
+    "The turns below were the last ones of this conversation, and your own history does not have them any more. They are",
+    "from the archived transcript, handed over so that you can go on with it. They are history, not a new request; do not",
+    "answer them."
+  ])

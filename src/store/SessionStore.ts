@@ -25,6 +25,7 @@ import type { ThreadEvent } from "../domain/ThreadEvent.ts"
 import type { Binding, TurnRecord } from "../domain/ThreadRecord.ts"
 import type { Spent } from "../domain/Usage.ts"
 import { AgentProcesses } from "../process/AgentProcesses.ts"
+import type { TurnPlace } from "../provider/ProviderAdapter.ts"
 import type { Commit, ImportBatch, ImportedThread, Intent, NewThread, ThreadChange } from "./Commit.ts"
 import type { FeedPage, FeedQuery } from "./Feed.ts"
 import { HookOutbox } from "./HookOutbox.ts"
@@ -178,6 +179,8 @@ export class SessionStore extends Context.Service<SessionStore, {
   readonly spent: (threadId: ThreadId) => Effect.Effect<Spent, StoreFailed>
   /** The ids under which the provider's history has the thread's turns, where the adapter chose them. */
   readonly turnRefs: (threadId: ThreadId) => Effect.Effect<ReadonlyMap<TurnId, string>, StoreFailed>
+  /** Completed turns of the session that the thread has, newest first, as far as the provider's history has them by an id. */
+  readonly sessionTurns: (threadId: ThreadId, limit: number) => Effect.Effect<ReadonlyArray<TurnPlace>, StoreFailed>
   /**
    * Turns that have to be compared with the provider's history, oldest first: those whose outcome is unknown, whose
    * session was lost, or one of whose items was cut, and that were not reconciled yet. Only the session that a turn ran

@@ -24,6 +24,7 @@ import * as EpochEnd from "./epoch/EpochEnd.ts"
 import * as EpochPump from "./epoch/EpochPump.ts"
 import * as EpochState from "./epoch/EpochState.ts"
 import * as LiveEpoch from "./epoch/LiveEpoch.ts"
+import * as LostTurns from "./LostTurns.ts"
 import * as RequestWatch from "./RequestWatch.ts"
 import { restoredTurn } from "./restoredTurn.ts"
 import * as SecretSession from "./SecretSession.ts"
@@ -81,7 +82,7 @@ export const open = Effect.fnUntraced(function*(
     const secrets = SessionSetup.secrets(setup)
     const directory = yield* deps.realDirectory(plan.directory)
     const project = deps.projectOf(adapter, { ...plan, directory })
-    const { continuity, session } = yield* SessionStart.run({
+    const { continuity, notes, session } = yield* SessionStart.run({
       scope,
       adapter,
       input: {
@@ -102,11 +103,13 @@ export const open = Effect.fnUntraced(function*(
       past,
       onMissing: plan.onMissing ?? deps.settings.onMissing,
       rehydrateTokens: deps.settings.rehydrateTokens,
-      archive: past._tag === "Fork" ? Effect.succeed(past) : deps.archive.sinceReset(cell.threadId)
+      archive: past._tag === "Fork" ? Effect.succeed(past) : deps.archive.sinceReset(cell.threadId),
+      lost: (session) => LostTurns.find(deps, cell.threadId, session)
     }).pipe(SecretSession.errors(secrets))
     return {
       adapter,
       continuity,
+      notes,
       project,
       session: SecretSession.make(session, secrets),
       setup: setup === undefined ? undefined : { setup, scope: setupScope }
@@ -170,6 +173,7 @@ interface Started {
   readonly adapter: ProviderAdapter
   readonly session: ProviderSession
   readonly continuity: Continuity
+  readonly notes: ReadonlyArray<EpochState.Note>
   readonly project: ProjectDecision
   readonly setup: LiveEpoch.GivenSetup | undefined
   readonly scope: Scope.Closeable
@@ -186,7 +190,7 @@ const bind = Effect.fnUntraced(function*(
   previous: Previous,
   started: Started
 ) {
-  const { adapter, continuity, policy, project, scope, session, setup } = started
+  const { adapter, continuity, notes, policy, project, scope, session, setup } = started
   const { live: replaced, record } = previous
   // A turn that is under way in the session to be replaced ends before anything else is written.
   if (replaced !== undefined) yield* EpochEnd.interruptRunning(deps, replaced, "reset")
@@ -235,7 +239,7 @@ const bind = Effect.fnUntraced(function*(
         compactionPrefix: `cmp_${at.toString(16).padStart(12, "0")}-${randomUUID()}`
       },
       activeAt,
-      spent
+      { spent, notes }
     ),
     writing: false,
     modelChanged: false,

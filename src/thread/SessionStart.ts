@@ -5,12 +5,13 @@
  * is here, and every outcome is a `Continuity`.
  */
 import { Effect, Exit, Scope } from "effect"
-import { Continuity, type LossReason, type MissingPolicy } from "../domain/Continuity.ts"
+import { Continuity, type LossReason, type LostTurns, type MissingPolicy } from "../domain/Continuity.ts"
 import type { SessionId, ThreadId } from "../domain/Ids.ts"
 import * as Transcript from "../domain/Transcript.ts"
 import type { ProviderAdapter, ProviderSession, StartInput, StartSessionError } from "../provider/ProviderAdapter.ts"
 import type { StoreFailed } from "../store/StoreError.ts"
 import type { Conversation } from "../transcript/internal/threadArchive.ts"
+import type * as EpochState from "./epoch/EpochState.ts"
 
 /** What is known of the past before the adapter is asked. */
 export type Past =
@@ -43,6 +44,7 @@ export type Past =
 export interface Started {
   readonly session: ProviderSession
   readonly continuity: Continuity
+  readonly notes: ReadonlyArray<EpochState.Note>
 }
 
 export interface StartOptions {
@@ -55,6 +57,8 @@ export interface StartOptions {
   readonly rehydrateTokens: number
   /** The thread's archive. Read only when it is needed. */
   readonly archive: Effect.Effect<Conversation, StoreFailed>
+  /** The last turns of the thread that this session, which was resumed, does not have. */
+  readonly lost: (session: ProviderSession) => Effect.Effect<ReadonlyArray<Transcript.TranscriptTurn>>
 }
 
 /** Starts a session in a scope of its own, so that a failed attempt leaves nothing behind before the next one. */
@@ -62,7 +66,7 @@ const attempt = (options: StartOptions, from: StartInput["from"]) =>
   Effect.flatMap(Scope.fork(options.scope), (scope) =>
     options.adapter.startSession({ ...options.input, from }).pipe(
       Scope.provide(scope),
-      Effect.map((session) => ({ session })),
+      Effect.map((session) => ({ session, notes: [] })),
       Effect.onExit((exit) => Exit.isSuccess(exit) ? Effect.void : Scope.close(scope, exit))
     ))
 
@@ -82,17 +86,33 @@ const withoutSession = Effect.fnUntraced(function*(options: StartOptions, reason
   }
 })
 
-const resumed = (session: ProviderSession, past: Past): Continuity => {
-  if (past._tag === "Fork") return Continuity.cases.Forked.make({ from: past.from, seq: past.seq })
-  return session.origin._tag === "Moved"
-    ? Continuity.cases.Moved.make({ from: session.origin.from })
-    : Continuity.cases.Resumed.make({})
-}
+const resumed = (session: ProviderSession, lost?: LostTurns): Continuity =>
+  session.origin._tag === "Moved"
+    ? Continuity.cases.Moved.make({ from: session.origin.from, ...(lost === undefined ? {} : { lost }) })
+    : Continuity.cases.Resumed.make(lost === undefined ? {} : { lost })
+
+/** Turns that the session lacks are handed over with the next prompt. */
+const complete = Effect.fnUntraced(function*(options: StartOptions, session: ProviderSession) {
+  const { past } = options
+  const notes: ReadonlyArray<EpochState.Note> = []
+  if (past._tag === "Fork") {
+    return { session, notes, continuity: Continuity.cases.Forked.make({ from: past.from, seq: past.seq }) }
+  }
+  const turns = past._tag === "Cursor" ? yield* options.lost(session) : []
+  if (turns.length === 0) return { session, notes, continuity: resumed(session) }
+  const budget = options.onMissing === "rehydrate" ? options.rehydrateTokens : 0
+  const { items, omitted, text } = Transcript.missing(turns, budget)
+  return {
+    session,
+    notes: items === 0 ? notes : [{ about: "lost-turns" as const, text }],
+    continuity: resumed(session, { turns: turns.length, items, omitted })
+  }
+})
 
 /** Goes on with the session, or does what `onMissing` says where that cannot be. */
 const continued = (options: StartOptions, from: StartInput["from"]) =>
   attempt(options, from).pipe(
-    Effect.map((started) => ({ ...started, continuity: resumed(started.session, options.past) })),
+    Effect.flatMap(({ session }) => complete(options, session)),
     Effect.catchTag(["SessionMissing", "DirectoryUnreachable"], (error) =>
       options.onMissing === "fail"
         ? Effect.fail(error)
@@ -122,8 +142,9 @@ export const run = (options: StartOptions): Effect.Effect<Started, StartSessionE
         "restored"
       )
     case "Adopt":
-      return Effect.map(attempt(options, { _tag: "Adopt", sessionId: past.sessionId }), ({ session }) => ({
+      return Effect.map(attempt(options, { _tag: "Adopt", sessionId: past.sessionId }), ({ notes, session }) => ({
         session,
+        notes,
         continuity: Continuity.cases.Adopted.make(
           session.origin._tag === "Moved" ? { movedFrom: session.origin.from } : {}
         )

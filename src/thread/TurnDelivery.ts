@@ -13,6 +13,7 @@ import * as LifecycleRecord from "../store/LifecycleRecord.ts"
 import { TurnExists } from "../store/StoreError.ts"
 import * as Epoch from "./epoch/Epoch.ts"
 import * as EpochEnd from "./epoch/EpochEnd.ts"
+import type * as EpochState from "./epoch/EpochState.ts"
 import * as EpochWaiters from "./epoch/EpochWaiters.ts"
 import * as LiveEpoch from "./epoch/LiveEpoch.ts"
 import * as OfferedInput from "./OfferedInput.ts"
@@ -152,7 +153,7 @@ const admit = Effect.fnUntraced(function*(
     return yield* new TurnVetoed({ threadId: cell.threadId, turnId, hook, reason })
   }
   const { notes } = live.state
-  const context = [...(input.context ?? []), ...notes, ...decision.context]
+  const context = [...(input.context ?? []), ...notes.map(({ text }) => text), ...decision.context]
   const model = input.model ?? (live.modelChanged ? live.binding.model : undefined)
   return {
     notes,
@@ -247,7 +248,7 @@ const deliver = (
   cell: ThreadCell.ThreadCell,
   live: LiveEpoch.LiveEpoch,
   { input, notes, origin, turnId }: Pick<TurnRequest, "turnId" | "input" | "origin"> & {
-    readonly notes: ReadonlyArray<string>
+    readonly notes: ReadonlyArray<EpochState.Note>
   },
   onSending: ((delivery: Delivery) => void) | undefined
 ) =>

@@ -1,7 +1,7 @@
 /** Adapters that do something else with the past, the directory or the mode than was asked for. */
 import { Effect, Ref, Scope, Stream } from "effect"
 import { Adapter } from "../../src/adapter/index.ts"
-import { InstanceId, ProviderName, type SessionId } from "../../src/domain/Ids.ts"
+import { InstanceId, ProviderName, type SessionId, type TurnId } from "../../src/domain/Ids.ts"
 import type { RuntimeMode } from "../../src/domain/RuntimeMode.ts"
 import {
   AgentProtocolError,
@@ -41,6 +41,14 @@ const withGuard = (change: (guard: ToolGuard) => ToolGuard | undefined) =>
   starting((start) => (input) =>
     start({ ...input, toolGuard: input.toolGuard === undefined ? undefined : change(input.toolGuard) })
   )
+
+/** Says of turns that were sent, in whatever session, that they are completed. */
+const remembering = (sent: Set<TurnId>) =>
+  sessions((session) => ({
+    sendTurn: (turn) => Effect.tap(session.sendTurn(turn), () => Effect.sync(() => void sent.add(turn.turnId))),
+    evidence: (turn) =>
+      Effect.map(session.evidence(turn), (found) => sent.has(turn.turnId) ? { ...found, outcome: "completed" } : found)
+  }))
 
 export const breaches: ReadonlyArray<Breach> = [
   {
@@ -103,6 +111,11 @@ export const breaches: ReadonlyArray<Breach> = [
         }
       })
     })
+  },
+  {
+    rule: "continuity/behind",
+    what: "has every turn that it was ever sent, by its own word",
+    adapter: remembering(new Set())
   },
   {
     rule: "continuity/seeded",

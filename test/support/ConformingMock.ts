@@ -130,6 +130,10 @@ const crashExit = { signal: "SIGKILL" }
 
 export const controls: Effect.Effect<Controls, never, MockProvider> = Effect.map(MockProvider, (agent) => ({
   loseSession: agent.loseSession,
+  keepSession: (sessionId) => {
+    const turns = Effect.sync(() => agent.disk.sessions.get(sessionId)?.turns.length ?? 0)
+    return Effect.map(turns, (kept) => Effect.flatMap(turns, (now) => agent.loseTurns(sessionId, now - kept)))
+  },
   makeSession: agent.makeSession,
   crashAgent: (sessionId) => agent.crash(sessionId, crashExit),
   crashExit,

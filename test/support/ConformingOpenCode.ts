@@ -147,6 +147,29 @@ export const externalFixture = (external: Effect.Effect<External>): Fixture => (
         Effect.orDie,
         Effect.asVoid
       ),
+    keepSession: (sessionID) => {
+      const ids = call(
+        "session.messages",
+        directory,
+        (client, signal) => client.session.messages({ sessionID }, { signal })
+      ).pipe(Effect.map((messages) => messages.map(({ info }) => info.id)), Effect.orDie)
+      const remove = (messageID: string) =>
+        call(
+          "session.deleteMessage",
+          directory,
+          (client, signal) => client.session.deleteMessage({ sessionID, messageID }, { signal })
+        )
+      return Effect.map(
+        ids,
+        (kept) =>
+          Effect.flatMap(
+            ids,
+            (now) => Effect.forEach(now.filter((id) => !kept.includes(id)).toReversed(), remove, { discard: true })
+          ).pipe(
+            Effect.orDie
+          )
+      )
+    },
     makeSession: ({ directory, words }) =>
       Effect.gen(function*() {
         const { id: sessionID } = yield* call(

@@ -58,6 +58,18 @@ export const summaries =
         )
     )
 
+/** Keeps all that the folder holds, as a backup of it does, and puts that in the place of what it holds then. */
+export const keep = (folder: string) =>
+  Effect.gen(function*() {
+    const fs = yield* FileSystem.FileSystem
+    const kept = yield* fs.makeTempDirectory({ prefix: "kept-" })
+    yield* fs.copy(folder, kept, { overwrite: true, preserveTimestamps: true })
+    return fs.remove(folder, { recursive: true }).pipe(
+      Effect.andThen(fs.rename(kept, folder)),
+      Effect.orDie
+    )
+  }).pipe(Effect.orDie, Effect.provide(NodeServices.layer))
+
 /** Removes every file and folder below the folder whose name has the session's id. */
 export const removeSession = (folder: string, sessionId: string) =>
   Effect.gen(function*() {

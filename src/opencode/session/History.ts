@@ -39,7 +39,8 @@ export const messagesOf = (messages: ReadonlyArray<Stored>, ref: string): Readon
  */
 export const evidence = (root: string, messages: ReadonlyArray<Stored>, ref: string): TurnEvidence => {
   const own = messagesOf(messages, ref)
-  if (own.length === 0) return { outcome: "never-delivered", items: [] }
+  // A prompt that was deleted comes back without its parts where OpenCode sums up its turn after that (1.18.33).
+  if (own.every(({ parts }) => parts.length === 0)) return { outcome: "never-delivered", items: [] }
   // After `kill -9` a tool stays `running` in the history (1.18.33), although nothing runs it any more.
   const items = fromHistory(root, own).map(ended)
   const last = own.map(({ info }) => info).findLast(isAnswer)
@@ -55,6 +56,20 @@ export const evidence = (root: string, messages: ReadonlyArray<Stored>, ref: str
       return { outcome: "unfinished", items }
   }
 }
+
+/** How many of the newest messages are looked through before all are. */
+const recent = 60
+
+/**
+ * {@link evidence} of a turn, read from the newest messages where these reach back to it. They do if they hold a prompt
+ * before it: answers to it that sort before it come after that one.
+ */
+export const readEvidence = Effect.fnUntraced(function*(calls: Calls, sessionId: string, ref: string) {
+  const newest = yield* calls.messages(sessionId, recent)
+  const prompts = newest.flatMap(({ info }) => info.role === "user" ? [info.id] : [])
+  const messages = newest.length < recent || prompts.indexOf(ref) > 0 ? newest : yield* calls.messages(sessionId)
+  return evidence(sessionId, messages, ref)
+})
 
 // --- the whole of it ---
 

@@ -88,7 +88,7 @@ export const make = Effect.fn("OpenCode.startSession")(function*(
     evidence: ({ ref }) =>
       ref === undefined
         ? Effect.fail(new CapabilityMissing({ provider, capability: "find a turn without its message id" }))
-        : Effect.map(calls.messages(sessionId), (messages) => History.evidence(sessionId, messages, ref)),
+        : History.readEvidence(calls, sessionId, ref),
     // Its tasks are subagents, each under the id of its session, and commands that were left running.
     stopTask: (taskId) => live.state.children.get(taskId) === true ? calls.abort(taskId) : Background.stop(live, taskId)
   }

@@ -18,6 +18,7 @@ const threads = Effect.gen(function*() {
     instance_id TEXT NOT NULL,
     provider TEXT NOT NULL,
     session_id TEXT,
+    session_epoch BIGINT NOT NULL DEFAULT 0,
     directory TEXT NOT NULL,
     runtime_mode TEXT NOT NULL,
     project TEXT NOT NULL,

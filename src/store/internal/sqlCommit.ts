@@ -42,6 +42,8 @@ const replacedColumns = [
   "due_at"
 ].map((column) => `${column} = excluded.${column}`).join(", ")
 
+const newSession = "session_epoch = excluded.session_epoch"
+
 /** Puts the cursor of the instance that the thread is bound to. */
 const putCursor = (sql: SqlClient.SqlClient, threadId: ThreadId, cursor: StoredCursor | undefined): Written =>
   cursor === undefined
@@ -67,13 +69,17 @@ const columns = (sql: SqlClient.SqlClient, part: Part, thread: ThreadColumns): S
   return set.reduce<Statement.Fragment>((all, one) => sql`${all}${one}`, sql.literal(""))
 }
 
-/** What a session that is another one's successor cannot know of is not asked of it. */
-const forgetOpenQuestions = (sql: SqlClient.SqlClient, threadId: ThreadId, { events }: Part): Written => {
+/** The epoch goes on with the session of the one before. */
+const goesOn = ({ events }: Part): boolean => {
   const continuity = events.find((event) => event._tag === "SessionStarted")?.continuity._tag
   return continuity === "Resumed" || continuity === "Moved"
+}
+
+/** What a session that is another one's successor cannot know of is not asked of it. */
+const forgetOpenQuestions = (sql: SqlClient.SqlClient, threadId: ThreadId, part: Part): Written =>
+  goesOn(part)
     ? Effect.void
     : Effect.asVoid(sql`UPDATE eca_turns SET reconcile = 0 WHERE thread_id = ${threadId} AND reconcile = 1`)
-}
 
 const open = (
   sql: SqlClient.SqlClient,
@@ -97,7 +103,7 @@ const open = (
     ...(thread.activeAt === undefined ? {} : { active_at: thread.activeAt })
   }
   return sql<{ readonly labels: string | null }>`INSERT INTO eca_threads ${sql.insert(row)} ON CONFLICT (thread_id)
-    DO UPDATE SET ${sql.literal(replacedColumns)}
+    DO UPDATE SET ${sql.literal(goesOn(part) ? replacedColumns : `${replacedColumns}, ${newSession}`)}
     WHERE eca_threads.epoch < excluded.epoch${eventLog.follows(sql, events)} RETURNING labels`.pipe(
     Effect.tap(eventLog.fencedUnless({ threadId, epoch })),
     // A thread that was there keeps the labels that it has by now: they are no part of an epoch.

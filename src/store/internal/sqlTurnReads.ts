@@ -6,6 +6,7 @@ import { Array as Arr, Effect, Option } from "effect"
 import type { SqlClient } from "effect/sql"
 import type { ItemId, ThreadId, TurnId } from "../../domain/Ids.ts"
 import type { ThreadEvent } from "../../domain/ThreadEvent.ts"
+import type { TurnPlace } from "../../provider/ProviderAdapter.ts"
 import type { StoreFailed } from "../StoreError.ts"
 import type { TurnStart } from "../TurnStart.ts"
 import {
@@ -54,6 +55,23 @@ export const make = (sql: SqlClient.SqlClient) => {
           sql<StartRow>`SELECT turn_id, seq FROM eca_events WHERE thread_id = ${threadId} AND seq > ${after}
             AND ${begins} ORDER BY seq LIMIT ${limit}`,
           (rows) => rows.flatMap(toStart)
+        )
+      ),
+
+    sessionTurns: (threadId: ThreadId, limit: number): Effect.Effect<ReadonlyArray<TurnPlace>, StoreFailed> =>
+      read(
+        "read the turns of a session",
+        Effect.map(
+          sql<{ readonly turn_id: string; readonly ref: string }>`SELECT u.turn_id, u.ref FROM eca_events e
+            JOIN eca_turns u ON u.turn_id = e.turn_id
+            JOIN eca_threads t ON t.thread_id = e.thread_id AND e.epoch >= t.session_epoch
+            WHERE e.thread_id = ${threadId} AND ${begins} AND u.status = 'completed' AND u.cause IS NULL
+              AND u.ref IS NOT NULL ORDER BY e.seq DESC LIMIT ${limit}`,
+          (rows) =>
+            rows.flatMap(({ ref, turn_id }) => {
+              const turnId = toTurnId(turn_id)
+              return turnId === undefined ? [] : [{ turnId, ref: String(ref) }]
+            })
         )
       ),
 

@@ -62,6 +62,29 @@ export const rules: ReadonlyArray<Rule> = [
     })
   },
   {
+    id: "continuity/behind",
+    promise: "P1",
+    title: "a session that lost the last turn, as to a backup, is resumed as one, and its model is told what was lost",
+    assumes: ["history", "continuity/resumed"],
+    applies: ({ history }) => history,
+    prove: (bench) =>
+      bench.onHost(Effect.fnUntraced(function*(host) {
+        const keep = yield* need(host.controls, "keepSession")
+        const { sessionId } = yield* start(host)
+        yield* run(host, bench.prompts.say(past))
+        yield* stop(host)
+        const putBack = yield* keep(sessionId)
+        yield* run(host, bench.prompts.say(later))
+        yield* stop(host)
+        yield* putBack
+        const { continuity, text } = yield* recall(host)
+        const lost = continuity._tag === "Resumed" ? continuity.lost : undefined
+        yield* expect(lost?.turns === 1 && lost.omitted === 0, "Resumed, with one lost turn, handed over", continuity)
+        yield* knows(text, past)
+        yield* knows(text, later)
+      }))
+  },
+  {
     id: "continuity/seeded",
     promise: "P1",
     title: "a session that is handed a transcript has it before its first turn, and does not answer it",

@@ -57,6 +57,11 @@ export interface Controls {
   /** Deletes the session where the agent keeps it. */
   readonly loseSession?: ((sessionId: SessionId) => Effect.Effect<void>) | undefined
   /**
+   * Keeps what the agent has of the session now, as a backup does; the inner effect puts it in the place of what the agent has
+   * by then. No host has the session open at either time.
+   */
+  readonly keepSession?: ((sessionId: SessionId) => Effect.Effect<Effect.Effect<void>>) | undefined
+  /**
    * Makes a session as the agent's own program does, without this library: its model has `words` in its context.
    */
   readonly makeSession?:

@@ -123,6 +123,11 @@ export interface MockControls {
   /** Removes the session from the agent's disk. A live handle finds out when it is next used. */
   readonly loseSession: (sessionId: SessionId) => Effect.Effect<void>
   /**
+   * Takes the last turns of the session from the agent's disk, as where it was restored from a backup. False, and all
+   * stays, where a compaction has taken one of them in.
+   */
+  readonly loseTurns: (sessionId: SessionId, turns: number) => Effect.Effect<boolean>
+  /**
    * A session that the agent's own program made, and no thread of ours: its model has `words` in its context. It is
    * listed and can be adopted.
    */

@@ -65,15 +65,20 @@ export const rewind = (
     Effect.andThen(readable(live, "rewind")),
     Effect.andThen(Effect.suspend(() => {
       const { agent, stored } = live
-      const index = indexOf(stored, to)
-      const past = before(stored, index)
-      if (past === undefined) return notFound(live, to)
-      for (const { turnId } of stored.turns.slice(index)) stored.marks.delete(turnId)
-      stored.history = past.history
-      stored.messages.length = past.messages.length
-      stored.turns.length = index
-      stored.revision++
+      if (!cut(stored, indexOf(stored, to))) return notFound(live, to)
       changed(agent.disk)
       return Effect.void
     }))
   )
+
+/** Takes the record back to before its turn number `index`; false where a compaction has taken that in. */
+export const cut = (stored: StoredSession, index: number): boolean => {
+  const past = before(stored, index)
+  if (past === undefined) return false
+  for (const { turnId } of stored.turns.slice(index)) stored.marks.delete(turnId)
+  stored.history = past.history
+  stored.messages.length = past.messages.length
+  stored.turns.length = index
+  stored.revision++
+  return true
+}

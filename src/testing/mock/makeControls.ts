@@ -7,6 +7,7 @@ import { changed, type StoredSession, watch } from "../MockAgentDisk.ts"
 import { type Live, type MockAgent, vanish } from "./MockAgent.ts"
 import type { MockControls, MockRequest, MockSession } from "./MockControls.ts"
 import { make } from "./MockPortable.ts"
+import { cut } from "./MockRewind.ts"
 import { begin } from "./MockSession.ts"
 import { reapIdle } from "./reapIdle.ts"
 import { askBeside, ofTurn } from "./ScriptedRequest.ts"
@@ -54,6 +55,13 @@ export const makeControls = (agent: MockAgent): MockControls => {
       set(() => {
         disk.sessions.delete(sessionId)
         changed(disk)
+      }),
+    loseTurns: (sessionId, turns) =>
+      Effect.sync(() => {
+        const stored = disk.sessions.get(sessionId)
+        const lost = stored !== undefined && cut(stored, stored.turns.length - turns)
+        changed(disk)
+        return lost
       }),
     makeSession: (made) => Effect.sync(() => make(agent, made)),
     crash: (sessionId, exit) =>

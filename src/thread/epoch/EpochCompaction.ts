@@ -67,7 +67,10 @@ export const settle = (draft: Draft, compactionId: string, ending: CompactionEnd
   state.straggler = (phase === "released" || compaction.by === "agent-unheld") &&
     (outcome === "timeout" || outcome === "unknown")
   if (outcome === "completed" && state.setup.policy.tellAgent && snapshot !== undefined) {
-    state.notes = [whereItIs(snapshot)]
+    state.notes = [
+      ...state.notes.filter(({ about }) => about !== "snapshot"),
+      { about: "snapshot", text: whereItIs(snapshot) }
+    ]
   }
   if (phase !== "preparing") {
     draft.events.push(

@@ -27,12 +27,18 @@ import * as Usage from "../../domain/Usage.ts"
 import type { ApprovalChoice, Question } from "../../domain/UserRequest.ts"
 import type { ProcessExit } from "../../provider/ProviderAdapter.ts"
 
+/** What the model must read before its next prompt: turns that its session has lost, or where a snapshot is. */
+export interface Note {
+  readonly about: "lost-turns" | "snapshot"
+  readonly text: string
+}
+
 /** A turn of ours on its way to the agent. Its events are held back, so that `TurnStarted` comes first. */
 export interface Sending {
   readonly turnId: TurnId
   readonly input: RecordedInput
   /** The notes that went with it. */
-  readonly notes: ReadonlyArray<string>
+  readonly notes: ReadonlyArray<Note>
   readonly held: ReadonlyArray<ProviderEvent>
   readonly interruptedBy: InterruptedBy | undefined
 }
@@ -158,13 +164,19 @@ export interface State {
   readonly compactions: number
   /** Compactions that guards have vetoed, in a row. */
   readonly vetoes: number
-  /** What the model must read before the next prompt. */
-  readonly notes: ReadonlyArray<string>
+  readonly notes: ReadonlyArray<Note>
   /** End of the last turn, or the start of the epoch, in milliseconds of the host's steady clock. */
   readonly activeAt: number
 }
 
-export const make = (setup: EpochSetup, at: number, spent = Usage.nothingSpent): State => ({
+export const make = (
+  setup: EpochSetup,
+  at: number,
+  { notes = [], spent = Usage.nothingSpent }: {
+    readonly spent?: Usage.Spent | undefined
+    readonly notes?: ReadonlyArray<Note>
+  } = {}
+): State => ({
   setup,
   phase: "live",
   greeted: false,
@@ -180,7 +192,7 @@ export const make = (setup: EpochSetup, at: number, spent = Usage.nothingSpent):
   straggler: false,
   compactions: 0,
   vetoes: 0,
-  notes: [],
+  notes,
   activeAt: at
 })
 
@@ -193,7 +205,7 @@ export type Input =
     readonly _tag: "Sending"
     readonly turnId: TurnId
     readonly input: RecordedInput
-    readonly notes: ReadonlyArray<string>
+    readonly notes: ReadonlyArray<Note>
   }
   /** The agent has it; it was proved not to have it; or it cannot be known. */
   | { readonly _tag: "Accepted" }

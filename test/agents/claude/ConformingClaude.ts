@@ -181,6 +181,7 @@ export const fixture = (world: Effect.Effect<World["Service"]>): Fixture => ({
   patience: 20_000,
   controls: Effect.map(world, (world): Controls => ({
     makeSession: (made) => outside(world, made),
+    keepSession: () => RealAgent.keep(`${world.home}/claude`),
     loseSession: (sessionId) => RealAgent.removeSession(`${world.home}/claude/projects`, sessionId),
     received: (prompt) =>
       Effect.map(

@@ -161,6 +161,7 @@ export const fixture = (world: Effect.Effect<World["Service"]>): Conformance.Fix
     ".codex/config.toml": `[mcp_servers.hostile]\ncommand = "sh"\nargs = ["-c", "touch '${mcp}'"]\n`
   })),
   controls: Effect.map(world, ({ home, model, processes }): Conformance.Controls => ({
+    keepSession: () => RealAgent.keep(`${home}/codex`),
     loseSession: (sessionId) => RealAgent.removeSession(`${home}/codex/sessions`, sessionId),
     makeSession: ({ directory, words }) => makeSession({ home, model, processes }, directory, words),
     offeredTools: Effect.map(model.requests, CalledTools.offered),

@@ -1,0 +1,91 @@
+/** P1 on the mock: a session that is resumed and does not have the thread's last turns, as one from a backup. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { ProviderService } from "../../src/index.ts"
+import { MockProvider } from "../../src/testing/index.ts"
+import * as Agents from "../support/Agents.ts"
+
+const { is, layer, stored, threadId } = Agents
+
+/** A thread with these turns, stopped, whose agent has forgotten the last ones. */
+const forgotten = Effect.fnUntraced(function*(prompts: ReadonlyArray<string>, lost: number) {
+  const agents = yield* ProviderService
+  const agent = yield* MockProvider
+  const { sessionId } = yield* Agents.start()
+  for (const prompt of prompts) yield* agents.runTurn({ threadId, prompt })
+  yield* agents.stopSession({ threadId })
+  assert.isTrue(yield* agent.loseTurns(sessionId, lost))
+})
+
+/** What the agent's model has in its context, or was told beside a prompt. */
+const known = Effect.gen(function*() {
+  const [session] = yield* (yield* MockProvider).sessions
+  return session?.history.map(({ role, text }) => [role, text] as const) ?? []
+})
+
+describe("lost turns", () => {
+  it.effect("P1 mock: are handed over with the next prompt, once, and the start says how many", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      yield* forgotten(["one", "two", "three"], 2)
+      const next = yield* agents.runTurn({ threadId, prompt: "four" })
+      assert.deepStrictEqual(next.continuity, { _tag: "Resumed", lost: { turns: 2, items: 4, omitted: 0 } })
+      assert.deepStrictEqual((yield* stored()).findLast(is("SessionStarted"))?.continuity, next.continuity)
+      const context = (yield* known).flatMap(([role, text]) => role === "context" ? [text] : [])
+      assert.strictEqual(context.length, 1)
+      assert.match(context[0] ?? "", /\[user\]\ntwo\n.*\[assistant\]\necho: two\n.*\[user\]\nthree\n/s)
+      assert.notInclude(context[0], "echo: one")
+      yield* agents.runTurn({ threadId, prompt: "five" })
+      yield* agents.stopSession({ threadId })
+      assert.deepStrictEqual((yield* agents.runTurn({ threadId, prompt: "six" })).continuity, { _tag: "Resumed" })
+      assert.strictEqual((yield* known).filter(([role]) => role === "context").length, 1)
+    }).pipe(Effect.provide(layer())))
+
+  it.effect("P1 mock: are found however many they are, with few questions", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      const prompts = Array.from({ length: 40 }, (_, index) => `prompt ${index}`)
+      yield* forgotten(prompts, 33)
+      const { continuity } = yield* agents.runTurn({ threadId, prompt: "next" })
+      assert.deepStrictEqual(continuity, { _tag: "Resumed", lost: { turns: 33, items: 66, omitted: 0 } })
+    }).pipe(Effect.provide(layer())))
+
+  it.effect("P1 mock: all of them, where the session is there and empty", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      yield* forgotten(["one", "two"], 2)
+      const { continuity } = yield* agents.runTurn({ threadId, prompt: "three" })
+      assert.deepStrictEqual(continuity, { _tag: "Resumed", lost: { turns: 2, items: 4, omitted: 0 } })
+    }).pipe(Effect.provide(layer())))
+
+  it.effect("P1 mock: are told and not handed over where the policy is another one", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      yield* forgotten(["one", "two"], 1)
+      const { continuity } = yield* agents.runTurn({ threadId, prompt: "three", onMissing: "fresh" })
+      assert.deepStrictEqual(continuity, { _tag: "Resumed", lost: { turns: 1, items: 0, omitted: 2 } })
+      assert.deepStrictEqual((yield* known).map(([role]) => role), ["user", "assistant", "user", "assistant"])
+    }).pipe(Effect.provide(layer())))
+
+  it.effect("P1 mock: turns of a session before a reset, and those that were rewound, are not looked for", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      yield* Agents.start()
+      yield* agents.runTurn({ threadId, prompt: "one" })
+      yield* agents.resetThread({ threadId })
+      yield* agents.stopSession({ threadId })
+      assert.notProperty((yield* agents.startSession({ threadId })).continuity, "lost")
+      yield* agents.runTurn({ threadId, prompt: "two" })
+      const { turnId } = yield* agents.runTurn({ threadId, prompt: "three" })
+      yield* agents.rewindThread({ threadId, before: turnId })
+      yield* agents.stopSession({ threadId })
+      assert.deepStrictEqual((yield* agents.startSession({ threadId })).continuity, { _tag: "Resumed" })
+    }).pipe(Effect.provide(layer())))
+
+  it.effect("P1 mock: an agent that keeps no history is resumed at its word", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      yield* forgotten(["one", "two"], 1)
+      assert.deepStrictEqual((yield* agents.runTurn({ threadId, prompt: "three" })).continuity, { _tag: "Resumed" })
+    }).pipe(Effect.provide(layer({ mock: { capabilities: { history: false } } }))))
+})
