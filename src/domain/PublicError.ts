@@ -4,7 +4,7 @@
  *
  * @since 0.1.0
  */
-import { Predicate, Schema } from "effect"
+import { Predicate, Record, Result, Schema } from "effect"
 
 const key = "effect-coding-agents/hidden"
 
@@ -51,19 +51,55 @@ export interface Described {
   readonly publicMessage?: string | undefined
 }
 
-interface ErrorClass {
+/**
+ * The class of an error.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ErrorClass {
   readonly ast: Schema.Top["ast"]
-  readonly fields: { readonly [name: string]: Schema.Top }
+  readonly fields: Fields
 }
+
+/**
+ * The fields of an error, as Schemas.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Fields = Readonly<Record<string, Schema.Codec<unknown, unknown>>>
 
 const isErrorClass = (u: unknown): u is ErrorClass =>
   Predicate.isFunction(u) && Predicate.hasProperty(u, "fields") && Predicate.hasProperty(u, "ast")
 
-const isHidden = (field: Schema.Top): boolean => field.ast.annotations?.[key] === true
+const isHidden = (field: Schema.Constraint): boolean => field.ast.annotations?.[key] === true
 
-const statusOf = (error: ErrorClass): number => {
+/**
+ * The HTTP status of an error.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
+export const statusOf = (error: ErrorClass): number => {
   const status = error.ast.annotations?.["httpApiStatus"]
   return Predicate.isNumber(status) ? status : 500
+}
+
+/**
+ * The fields of an error, but for its tag: those that a client may see, and those that stay with the operator.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
+export const fieldsOf = (
+  error: ErrorClass
+): { readonly shown: Fields; readonly hidden: Fields } => {
+  const [shown, hidden] = Record.partition(
+    Record.filter(error.fields, (_, name) => name !== "_tag"),
+    (field) => isHidden(field) ? Result.succeed(field) : Result.fail(field)
+  )
+  return { shown, hidden }
 }
 
 /**
@@ -78,11 +114,9 @@ export const of = (error: Described): PublicError => {
   if (!isErrorClass(schema)) {
     return { _tag: "InternalError", message: "Internal error", status: 500, retryable: false, details: {} }
   }
-  const names = Object.keys(schema.fields).filter((name) => name !== "_tag")
-  const details = names.flatMap((name) => {
-    const field = schema.fields[name]
+  const details = Object.keys(fieldsOf(schema).shown).flatMap((name) => {
     const value: unknown = Reflect.get(error, name)
-    return field === undefined || isHidden(field) || value === undefined ? [] : [[name, value] as const]
+    return value === undefined ? [] : [[name, value] as const]
   })
   return {
     _tag,
