@@ -3,6 +3,7 @@
  */
 import { Effect, Option, Stream } from "effect"
 import type { ThreadId, TurnId } from "../domain/Ids.ts"
+import type { ReadTranscript } from "../service/Commands.ts"
 import type { ProviderService } from "../service/ProviderService.ts"
 import { BlobNotFound, type ThreadNotFound, TurnNotFound } from "../service/ServiceError.ts"
 import type { StoreFailed } from "../store/StoreError.ts"
@@ -25,15 +26,22 @@ export const make = ({ actors, deps: { archive, store }, exists }: {
     return 0
   })
 
-  const turns = (threadId: ThreadId, after: TurnId | undefined) =>
+  const turns = (
+    { after, before, from, limit, threadId }: Omit<ReadTranscript, "limit"> & { readonly limit: number }
+  ) =>
     Stream.unwrap(Effect.gen(function*() {
       yield* exists(threadId)
-      return archive.turns(threadId, after === undefined ? 0 : yield* startOf(threadId, after))
+      return archive.turns(threadId, {
+        after: after === undefined ? 0 : yield* startOf(threadId, after),
+        before: before === undefined ? undefined : yield* startOf(threadId, before),
+        from: from ?? (after === undefined && before !== undefined ? "end" : "start"),
+        limit
+      })
     }))
 
   return {
-    readTranscript: Effect.fn("ProviderService.readTranscript")(({ after, limit = defaultLimit, threadId }) =>
-      Stream.runCollect(Stream.take(turns(threadId, after), limit))
+    readTranscript: Effect.fn("ProviderService.readTranscript")(({ limit = defaultLimit, ...page }) =>
+      Stream.runCollect(turns({ ...page, limit }))
     ),
 
     readBlob: Effect.fn("ProviderService.readBlob")(({ sha256, threadId }) =>
@@ -43,6 +51,6 @@ export const make = ({ actors, deps: { archive, store }, exists }: {
       )
     ),
 
-    streamTranscript: ({ after, threadId }) => turns(threadId, after)
+    streamTranscript: (page) => turns({ ...page, limit: Infinity })
   } satisfies Pick<ProviderService["Service"], "readTranscript" | "readBlob" | "streamTranscript">
 }

@@ -77,8 +77,15 @@ export interface ReadBlob extends Schema.Schema.Type<typeof ReadBlob> {}
  */
 export const ReadTranscript = Schema.Struct({
   threadId: ThreadId,
-  /** The last turn that is known. Default: from the start. */
+  /** Only turns that began after this one. */
   after: Schema.optional(TurnId),
+  /** Only turns that began before this one. */
+  before: Schema.optional(TurnId),
+  /**
+   * `start`: the oldest of these turns first. `end`: the newest first. Default: `end` where only `before` is given, else
+   * `start`.
+   */
+  from: Schema.optional(Schema.Literals(["start", "end"])),
   /** Default 100. */
   limit: Schema.optional(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 1000 })))
 })

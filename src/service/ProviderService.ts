@@ -130,8 +130,9 @@ export class ProviderService extends Context.Service<ProviderService, {
   readonly watchThreads: (input: Commands.WatchThreads) => Stream.Stream<Results.ThreadListChange, Errors.ListErrors>
   readonly getThread: (input: Commands.OneThread) => Effect.Effect<Results.ThreadInfo, Errors.ReadErrors>
   /**
-   * One page of the archive, oldest turn first: those after the turn `after`, at most `limit` (default 100). A page that is
-   * not full is the last one. A fork has the turns that it was made with as its own.
+   * One page of the archive, at most `limit` turns (default 100): from the start on, oldest turn first, or after the turn
+   * `after`; from the end back, newest turn first (`from: "end"`), or before the turn `before`. A page that is not full is
+   * the last one. A fork has the turns that it was made with as its own.
    */
   readonly readTranscript: (
     input: Commands.ReadTranscript

@@ -205,10 +205,12 @@ export class SessionStore extends Context.Service<SessionStore, {
   readonly projected: (name: string) => Effect.Effect<Option.Option<Position>, StoreFailed>
   /** Takes one step of a projection. False, and nothing is kept of it, if another process has taken it. */
   readonly project: <E, R>(step: ProjectionStep<E, R>) => Effect.Effect<boolean, E | StoreFailed, R>
-  /** Where turns begin in the thread's log, in order: those after the event `after`. */
+  /** Where turns begin in the thread's log, read from one end of this part of it: after `after`, before `before`. */
   readonly turnStarts: (page: {
     readonly threadId: ThreadId
     readonly after: number
+    readonly before: number | undefined
+    readonly from: "start" | "end"
     readonly limit: number
   }) => Effect.Effect<ReadonlyArray<TurnStart>, StoreFailed>
   /** Where this turn begins in the thread's log. */
@@ -231,8 +233,8 @@ export class SessionStore extends Context.Service<SessionStore, {
   }) => Effect.Effect<ReadonlyArray<ThreadEvent>, StoreFailed>
   /** The bytes of this hash that an event of the thread names; nothing if none does, though another thread may have them. */
   readonly readBlob: (threadId: ThreadId, sha256: string) => Effect.Effect<Option.Option<Uint8Array>, StoreFailed>
-  /** The `ThreadRewound` of a thread, in order. */
-  readonly rewinds: (threadId: ThreadId) => Effect.Effect<ReadonlyArray<ThreadEvent>, StoreFailed>
+  /** The `ThreadRewound` of a thread after the event `after`, in order. */
+  readonly rewinds: (threadId: ThreadId, after: number) => Effect.Effect<ReadonlyArray<ThreadEvent>, StoreFailed>
   /** Where the thread's log ends, if there is such a thread; known even where its record cannot be read. */
   readonly endOfLog: (threadId: ThreadId) => Effect.Effect<
     Option.Option<{ readonly lastSeq: number; readonly epoch: Epoch; readonly position: Position }>,

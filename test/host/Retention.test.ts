@@ -61,6 +61,10 @@ describe("retention", () => {
       // Who has read up to a turn that is gone goes on with what is left.
       const rest = yield* agents.readTranscript({ threadId, after: turnIds[0] })
       assert.deepStrictEqual(rest.map(({ turnId }) => turnId), turnIds.slice(2))
+      const last = yield* agents.readTranscript({ threadId, from: "end" })
+      assert.deepStrictEqual(last, rest.toReversed())
+      // Before a turn that is gone there is nothing.
+      assert.deepStrictEqual(yield* agents.readTranscript({ threadId, before: turnIds[1] }), [])
     }).pipe(Effect.provide(layer({ settings: keepTwo() }))))
 
   it.effect("P5 mock: the id of a pruned turn stays taken, and the conversation goes on", () =>

@@ -85,7 +85,7 @@ const wrapped = (store: Store, fails: (operation: string) => boolean): Store => 
     turnStart: (threadId, turnId) => guard("turnStart", store.turnStart(threadId, turnId)),
     lateEvents: (query) => guard("lateEvents", store.lateEvents(query)),
     annotations: (query) => guard("annotations", store.annotations(query)),
-    rewinds: (threadId) => guard("rewinds", store.rewinds(threadId)),
+    rewinds: (threadId, after) => guard("rewinds", store.rewinds(threadId, after)),
     endOfLog: (threadId) => guard("endOfLog", store.endOfLog(threadId)),
     spent: (threadId) => guard("spent", store.spent(threadId)),
     sessionTurns: (threadId, limit) => guard("sessionTurns", store.sessionTurns(threadId, limit)),

@@ -13,10 +13,10 @@ const program = Effect.gen(function*() {
   const store = yield* SessionStore
   const archive = threadArchive.make(store)
   const { seq } = Option.getOrThrow(yield* store.turnStart(threadId, turn(middle)))
-  const page = yield* Stream.runCollect(Stream.take(archive.turns(threadId, seq), 100))
+  const page = yield* Stream.runCollect(archive.turns(threadId, { after: seq, limit: 100 }))
   let turns = 0
   let items = 0
-  yield* Stream.runForEach(archive.turns(threadId, 0), (turn) =>
+  yield* Stream.runForEach(archive.turns(threadId, { after: 0 }), (turn) =>
     Effect.sync(() => {
       turns++
       items += turn.items.length

@@ -36,6 +36,8 @@ const toStart = (row: StartRow): ReadonlyArray<TurnStart> => {
 export const make = (sql: SqlClient.SqlClient) => {
   const begins = sql.literal(beginsTurn)
 
+  const beforeEvent = (before: number | undefined) => before === undefined ? sql.literal("1=1") : sql`seq < ${before}`
+
   /** Events of these subjects, in order. The sign keeps SQLite from reading the log by its `seq`. */
   const eventsOf = (threadId: ThreadId, after: number, subjects: ReadonlyArray<string>) =>
     Arr.isReadonlyArrayNonEmpty(subjects)
@@ -44,16 +46,19 @@ export const make = (sql: SqlClient.SqlClient) => {
       : Effect.succeed([])
 
   return {
-    turnStarts: ({ after, limit, threadId }: {
+    turnStarts: ({ after, before, from, limit, threadId }: {
       readonly threadId: ThreadId
       readonly after: number
+      readonly before: number | undefined
+      readonly from: "start" | "end"
       readonly limit: number
     }): Effect.Effect<ReadonlyArray<TurnStart>, StoreFailed> =>
       read(
         "read where turns begin",
         Effect.map(
           sql<StartRow>`SELECT turn_id, seq FROM eca_events WHERE thread_id = ${threadId} AND seq > ${after}
-            AND ${begins} ORDER BY seq LIMIT ${limit}`,
+            AND ${beforeEvent(before)} AND ${begins}
+            ORDER BY seq ${sql.literal(from === "start" ? "ASC" : "DESC")} LIMIT ${limit}`,
           (rows) => rows.flatMap(toStart)
         )
       ),
@@ -109,15 +114,15 @@ export const make = (sql: SqlClient.SqlClient) => {
         Effect.map(
           sql<EventRow>`SELECT seq, epoch, turn_id, type, at, position, version, body FROM eca_events
             WHERE thread_id = ${threadId} AND subject_id = ${annotationSubject} AND seq > ${after}
-              AND ${before === undefined ? sql.literal("1=1") : sql`seq < ${before}`} ORDER BY seq`,
+              AND ${beforeEvent(before)} ORDER BY seq`,
           (rows) => rows.map((row) => toEvent(threadId, row))
         )
       ),
 
-    rewinds: (threadId: ThreadId): Effect.Effect<ReadonlyArray<ThreadEvent>, StoreFailed> =>
+    rewinds: (threadId: ThreadId, after: number): Effect.Effect<ReadonlyArray<ThreadEvent>, StoreFailed> =>
       read(
         "read what was taken back",
-        Effect.map(eventsOf(threadId, 0, [rewindSubject]), (rows) => rows.map((row) => toEvent(threadId, row)))
+        Effect.map(eventsOf(threadId, after, [rewindSubject]), (rows) => rows.map((row) => toEvent(threadId, row)))
       )
   }
 }

@@ -22,8 +22,11 @@ export interface Conversation {
 }
 
 export interface ThreadArchive {
-  /** All turns that begin after the event `after`, also those before a reset; one page of them is in memory. */
-  readonly turns: (threadId: ThreadId, after: number) => Stream.Stream<TranscriptTurn, StoreFailed>
+  /** The turns that begin in this part of the log, also those before a reset; one page of them is in memory. */
+  readonly turns: (
+    threadId: ThreadId,
+    range: transcriptPages.Range
+  ) => Stream.Stream<TranscriptTurn, StoreFailed>
   readonly turn: (threadId: ThreadId, turnId: TurnId) => Effect.Effect<Option.Option<TranscriptTurn>, StoreFailed>
   /** Since the last reset, without what was rewound: what the conversation now knows, or should. */
   readonly sinceReset: (threadId: ThreadId) => Effect.Effect<Conversation, StoreFailed>
@@ -77,11 +80,11 @@ export const make = (store: SessionStore["Service"]): ThreadArchive => {
         })
       )
     )
-    for (const event of yield* store.rewinds(threadId)) if (event.seq > through) ItemCount.add(count, event)
+    for (const event of yield* store.rewinds(threadId, through)) ItemCount.add(count, event)
     return pruned + ItemCount.total(count)
   })
 
-  const turns = (threadId: ThreadId, after: number) => transcriptPages.turns(store, threadId, after)
+  const turns = (threadId: ThreadId, range: transcriptPages.Range) => transcriptPages.turns(store, threadId, range)
 
   return {
     turns,
@@ -90,7 +93,7 @@ export const make = (store: SessionStore["Service"]): ThreadArchive => {
         store.turnStart(threadId, turnId),
         Option.match({
           onNone: () => Effect.succeedNone,
-          onSome: ({ seq }) => Stream.runHead(turns(threadId, seq - 1))
+          onSome: ({ seq }) => Stream.runHead(turns(threadId, { after: seq - 1, limit: 1 }))
         })
       ),
     sinceReset: conversation,

@@ -73,16 +73,17 @@ const addAnnotations = Effect.fnUntraced(function*(
   folding: TranscriptFold.Folding
 ) {
   const from = Arr.headNonEmpty(starts).seq
-  const [next] = yield* store.turnStarts({ threadId, after: Arr.lastNonEmpty(starts).seq, limit: 1 })
+  const after = Arr.lastNonEmpty(starts).seq
+  const [next] = yield* store.turnStarts({ threadId, after, before: undefined, from: "start", limit: 1 })
   for (const event of yield* store.annotations({ threadId, after: from, before: next?.seq })) {
     const turn = starts.findLast(({ seq }) => seq < event.seq)
     if (event._tag === "Annotated") TranscriptFold.annotate(folding, event, turn?.turnId)
   }
 })
 
-/** Where what was taken back lies in the log: from the beginning of a turn to the event that took it back. */
-const rewound = Effect.fnUntraced(function*(store: Store, threadId: ThreadId) {
-  const found = yield* store.rewinds(threadId)
+/** Where what was taken back after the event `after` lies: from the beginning of a turn to the event that took it back. */
+const rewound = Effect.fnUntraced(function*(store: Store, threadId: ThreadId, after: number) {
+  const found = yield* store.rewinds(threadId, after)
   return yield* Effect.forEach(found, (event) => {
     if (event._tag !== "ThreadRewound") return Effect.succeed({ from: event.seq, to: event.seq })
     return Effect.map(store.turnStart(threadId, event.before), (start) => ({
@@ -101,7 +102,7 @@ const pageOf = Effect.fnUntraced(function*(
   const folding = TranscriptFold.empty()
   yield* addLater(store, threadId, yield* foldPage(store, threadId, starts, folding), folding)
   yield* addAnnotations(store, threadId, starts, folding)
-  const ranges = yield* rewound(store, threadId)
+  const ranges = yield* rewound(store, threadId, Arr.headNonEmpty(starts).seq)
   for (const { seq, turnId } of starts) {
     const turn = folding.turns.get(turnId)
     if (turn !== undefined && ranges.some(({ from, to }) => from <= seq && seq < to)) turn.rewound = true
@@ -112,19 +113,40 @@ const pageOf = Effect.fnUntraced(function*(
 /** The first of these turns whose events are few enough to be read together. */
 const together = (starts: Arr.NonEmptyReadonlyArray<TurnStart>): Arr.NonEmptyReadonlyArray<TurnStart> => {
   const [first, ...rest] = starts
-  return [first, ...Arr.takeWhile(rest, ({ seq }) => seq - first.seq < pageEvents)]
+  return [first, ...Arr.takeWhile(rest, ({ seq }) => Math.abs(seq - first.seq) < pageEvents)]
 }
 
-/** The turns that begin after the event `after`, in the order in which they began. */
+/** The turns that begin after one event and before another one, and which of them come first. */
+export interface Range {
+  readonly after: number
+  readonly before?: number | undefined
+  /** Default: from the start, in the order in which they began. From the end: the newest first. */
+  readonly from?: "start" | "end"
+  /** At most so many. */
+  readonly limit?: number
+}
+
+/** Turns of this part of the log. */
 export const turns = (
   store: Store,
   threadId: ThreadId,
-  after: number
+  { from = "start", limit = Infinity, ...range }: Range
 ): Stream.Stream<TranscriptTurn, StoreFailed> =>
-  Stream.paginate(after, (after: number) =>
-    Effect.gen(function*() {
-      const starts = yield* store.turnStarts({ threadId, after, limit: pageTurns })
-      if (!Arr.isReadonlyArrayNonEmpty(starts)) return [[], Option.none<number>()] as const
-      const some = together(starts)
-      return [yield* pageOf(store, threadId, some), Option.some(Arr.lastNonEmpty(some).seq)] as const
-    }))
+  Stream.paginate(
+    { after: range.after, before: range.before, left: limit },
+    ({ after, before, left }) =>
+      Effect.gen(function*() {
+        const starts = left === 0
+          ? []
+          : yield* store.turnStarts({ threadId, after, before, from, limit: Math.min(pageTurns, left) })
+        if (!Arr.isReadonlyArrayNonEmpty(starts)) return [[], Option.none()] as const
+        const some = together(starts)
+        const { seq } = Arr.lastNonEmpty(some)
+        const rest = { after: from === "start" ? seq : after, before: from === "start" ? before : seq }
+        const page = yield* pageOf(store, threadId, from === "start" ? some : Arr.reverse(some))
+        return [
+          from === "start" ? page : Arr.reverse(page),
+          Option.some({ ...rest, left: left - some.length })
+        ] as const
+      })
+  )
