@@ -1,9 +1,11 @@
 /**
  * The door: the input of every operation is decoded by its Schema before the store or an agent sees it. What does not fit
- * fails with `InputInvalid`, which names each place and what was expected there, and never quotes the input.
+ * fails with `InputInvalid`, which names each place and what was expected there, and never quotes the input. What does more
+ * than read is refused inside a projection (`HookReentrant`).
  */
 import { Effect, Predicate, Schema, Stream } from "effect"
 import * as InputIssue from "../domain/InputIssue.ts"
+import * as reentrancy from "../hooks/internal/reentrancy.ts"
 import type { HookDeliveries } from "../service/HookDeliveries.ts"
 import * as Operations from "../service/Operations.ts"
 import type { ProviderService } from "../service/ProviderService.ts"
@@ -31,7 +33,8 @@ const decoder = <A, I>(operation: string, payload: Schema.Codec<A, I>) => {
     )
 }
 
-const effect = <A, I, B, E>(
+/** What only reads the store. */
+const reading = <A, I, B, E>(
   operation: string,
   payload: Schema.Codec<A, I>,
   run: (input: A) => Effect.Effect<B, E>
@@ -40,7 +43,7 @@ const effect = <A, I, B, E>(
   return (input: A): Effect.Effect<B, E | InputInvalid> => Effect.flatMap(decode(input), run)
 }
 
-const stream = <A, I, B, E>(
+const readingStream = <A, I, B, E>(
   operation: string,
   payload: Schema.Codec<A, I>,
   run: (input: A) => Stream.Stream<B, E>
@@ -49,13 +52,31 @@ const stream = <A, I, B, E>(
   return (input: A): Stream.Stream<B, E | InputInvalid> => Stream.unwrap(Effect.map(decode(input), run))
 }
 
+/** What writes to the store, or has an agent do something. */
+const effect = <A, I, B, E>(
+  operation: string,
+  payload: Schema.Codec<A, I>,
+  run: (input: A) => Effect.Effect<B, E>
+) => reading(operation, payload, (input: A) => Effect.andThen(reentrancy.outsideProjections, run(input)))
+
+const stream = <A, I, B, E>(
+  operation: string,
+  payload: Schema.Codec<A, I>,
+  run: (input: A) => Stream.Stream<B, E>
+) =>
+  readingStream(
+    operation,
+    payload,
+    (input: A) => Stream.unwrap(Effect.as(reentrancy.outsideProjections, run(input)))
+  )
+
 /** Turns are decoded one by one as they come, by the import itself. */
 const imported = (run: ProviderService["Service"]["importThread"]): ProviderService["Service"]["importThread"] => {
   const decode = decoder("importThread", Operations.service.importThread.payload)
   return (input) =>
     Effect.flatMap(decode(input), (payload) =>
       Predicate.hasProperty(input, "turns") && Stream.isStream(input.turns)
-        ? run({ ...payload, turns: input.turns })
+        ? Effect.andThen(reentrancy.outsideProjections, run({ ...payload, turns: input.turns }))
         : new InputInvalid({ operation: "importThread", issues: [{ path: "turns", reason: "Expected a Stream" }] }))
 }
 
@@ -84,20 +105,20 @@ export const service = (inner: ProviderService["Service"]): ProviderService["Ser
     listSessions: effect("listSessions", service.listSessions.payload, inner.listSessions),
     adoptSession: effect("adoptSession", service.adoptSession.payload, inner.adoptSession),
     deleteThread: effect("deleteThread", service.deleteThread.payload, inner.deleteThread),
-    listThreads: effect("listThreads", service.listThreads.payload, inner.listThreads),
-    watchThreads: stream("watchThreads", service.watchThreads.payload, inner.watchThreads),
-    getThread: effect("getThread", service.getThread.payload, inner.getThread),
-    readTranscript: effect("readTranscript", service.readTranscript.payload, inner.readTranscript),
-    streamTranscript: stream("streamTranscript", service.streamTranscript.payload, inner.streamTranscript),
-    readBlob: effect("readBlob", service.readBlob.payload, inner.readBlob),
+    listThreads: reading("listThreads", service.listThreads.payload, inner.listThreads),
+    watchThreads: readingStream("watchThreads", service.watchThreads.payload, inner.watchThreads),
+    getThread: reading("getThread", service.getThread.payload, inner.getThread),
+    readTranscript: reading("readTranscript", service.readTranscript.payload, inner.readTranscript),
+    streamTranscript: readingStream("streamTranscript", service.streamTranscript.payload, inner.streamTranscript),
+    readBlob: reading("readBlob", service.readBlob.payload, inner.readBlob),
     listOffers: effect("listOffers", service.listOffers.payload, inner.listOffers),
     watchOffers: stream("watchOffers", service.watchOffers.payload, inner.watchOffers),
     signIn: stream("signIn", service.signIn.payload, inner.signIn),
     ask: effect("ask", service.ask.payload, inner.ask),
     checkAgent: effect("checkAgent", service.checkAgent.payload, inner.checkAgent),
     listAgents: effect("listAgents", service.listAgents.payload, inner.listAgents),
-    streamAllEvents: stream("streamAllEvents", service.streamAllEvents.payload, inner.streamAllEvents),
-    streamEvents: stream("streamEvents", service.streamEvents.payload, inner.streamEvents)
+    streamAllEvents: readingStream("streamAllEvents", service.streamAllEvents.payload, inner.streamAllEvents),
+    streamEvents: readingStream("streamEvents", service.streamEvents.payload, inner.streamEvents)
   }
 }
 
@@ -105,7 +126,7 @@ export const service = (inner: ProviderService["Service"]): ProviderService["Ser
 export const hooks = (inner: HookDeliveries["Service"]): HookDeliveries["Service"] => {
   const { hooks } = Operations
   return {
-    givenUp: effect("givenUp", hooks.givenUp.payload, inner.givenUp),
+    givenUp: reading("givenUp", hooks.givenUp.payload, inner.givenUp),
     resend: effect("resend", hooks.resend.payload, inner.resend)
   }
 }
@@ -116,10 +137,10 @@ export const archive = (inner: TranscriptArchive["Service"]): TranscriptArchive[
   return {
     snapshot: effect("snapshot", archive.snapshot.payload, inner.snapshot),
     restore: effect("restore", archive.restore.payload, inner.restore),
-    list: effect("list", archive.list.payload, inner.list),
-    read: effect("read", archive.read.payload, inner.read),
-    verify: effect("verify", archive.verify.payload, inner.verify),
-    export: effect("export", archive.export.payload, inner.export),
+    list: reading("list", archive.list.payload, inner.list),
+    read: reading("read", archive.read.payload, inner.read),
+    verify: reading("verify", archive.verify.payload, inner.verify),
+    export: reading("export", archive.export.payload, inner.export),
     purge: effect("purge", archive.purge.payload, inner.purge)
   }
 }

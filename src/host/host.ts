@@ -205,10 +205,10 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
 
     ...transcript.make({ actors, deps, exists }),
 
-    streamEvents: ({ after, threadId }) =>
+    streamEvents: ({ after = 0, coalesce, threadId }) =>
       Stream.unwrap(Effect.gen(function*() {
         const actor = yield* Effect.acquireRelease(actors.acquire(threadId), actors.release)
-        return actor.events(after ?? 0, exists(threadId))
+        return actor.events({ after, coalesce }, exists(threadId))
       }))
   } satisfies ProviderService["Service"]
 

@@ -6,7 +6,7 @@
 import { Schema } from "effect"
 import * as Adapter from "../provider/AdapterError.ts"
 import * as Store from "../store/StoreError.ts"
-import { found, session } from "./errorGroups.ts"
+import { door, found, session } from "./errorGroups.ts"
 import * as Service from "./ServiceError.ts"
 
 /**
@@ -16,7 +16,7 @@ import * as Service from "./ServiceError.ts"
  * @since 0.1.0
  */
 export const OffersErrors = Schema.Union([
-  Service.InputInvalid,
+  ...door,
   Service.InstanceNotFound,
   Adapter.InstanceUnavailable,
   Service.DirectoryInvalid,
@@ -37,7 +37,7 @@ export type OffersErrors = typeof OffersErrors.Type
  * @since 0.1.0
  */
 export const SignInErrors = Schema.Union([
-  Service.InputInvalid,
+  ...door,
   Service.InstanceNotFound,
   Adapter.InstanceUnavailable,
   Adapter.SignInFailed,
@@ -58,7 +58,7 @@ export type SignInErrors = typeof SignInErrors.Type
  * @since 0.1.0
  */
 export const CheckErrors = Schema.Union([
-  Service.InputInvalid,
+  ...door,
   Service.InstanceNotFound,
   Adapter.InstanceUnavailable,
   Adapter.CapabilityMissing,
@@ -77,7 +77,7 @@ export type CheckErrors = typeof CheckErrors.Type
  * @category errors
  * @since 0.1.0
  */
-export const AgentsErrors = Schema.Union([Service.InputInvalid])
+export const AgentsErrors = Schema.Union(door)
 
 /**
  * @category models
@@ -92,7 +92,7 @@ export type AgentsErrors = typeof AgentsErrors.Type
  * @since 0.1.0
  */
 export const AskErrors = Schema.Union([
-  Service.InputInvalid,
+  ...door,
   Service.InstanceNotFound,
   Adapter.InstanceUnavailable,
   Service.DirectoryInvalid,

@@ -23,7 +23,12 @@ import { OneThread } from "./ThreadCommands.ts"
 export const StreamEvents = Schema.Struct({
   threadId: ThreadId,
   /** `seq` of the last event that is known. Default 0: from the start. */
-  after: Schema.optional(Schema.Natural)
+  after: Schema.optional(Schema.Natural),
+  /**
+   * Deltas of one item are one event where only deltas of others came between them, and are shown at most so many
+   * milliseconds after the first of them: at once with whatever else happens. Default: each as it comes.
+   */
+  coalesce: Schema.optional(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 60_000 })))
 })
 
 /**

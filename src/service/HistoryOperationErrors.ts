@@ -6,7 +6,7 @@
 import { Schema } from "effect"
 import * as Store from "../store/StoreError.ts"
 import * as Snapshot from "../transcript/SnapshotError.ts"
-import { epoch, start, stored } from "./errorGroups.ts"
+import { door, epoch, start, stored } from "./errorGroups.ts"
 import * as Service from "./ServiceError.ts"
 
 const damaged = [
@@ -73,7 +73,7 @@ export type BlobErrors = typeof BlobErrors.Type
  * @since 0.1.0
  */
 export const SnapshotErrors = Schema.Union([
-  Service.InputInvalid,
+  ...door,
   Snapshot.NothingToSave,
   Snapshot.SnapshotNotWritten,
   Service.ThreadNotFound,
@@ -120,7 +120,7 @@ export type ExportErrors = typeof ExportErrors.Type
  * @category errors
  * @since 0.1.0
  */
-export const PurgeErrors = Schema.Union([Service.InputInvalid, Snapshot.SnapshotUnreadable, Store.StoreFailed])
+export const PurgeErrors = Schema.Union([...door, Snapshot.SnapshotUnreadable, Store.StoreFailed])
 
 /**
  * @category models
@@ -135,12 +135,11 @@ export type PurgeErrors = typeof PurgeErrors.Type
  * @since 0.1.0
  */
 export const RestoreErrors = Schema.Union([
-  Service.InputInvalid,
+  ...door,
   ...damaged,
   ...start,
   Service.ThreadExists,
-  Service.TurnInProgress,
-  Service.HookReentrant
+  Service.TurnInProgress
 ])
 
 /**
@@ -148,3 +147,17 @@ export const RestoreErrors = Schema.Union([
  * @since 0.1.0
  */
 export type RestoreErrors = typeof RestoreErrors.Type
+
+/**
+ * Of the deliveries' `resend`.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export const ResendErrors = Schema.Union([...door, Store.StoreFailed])
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type ResendErrors = typeof ResendErrors.Type

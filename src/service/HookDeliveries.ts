@@ -34,5 +34,5 @@ export class HookDeliveries extends Context.Service<HookDeliveries, {
    * Has deliveries of a hook tried anew, as often as the first time, and under the same event ids. Those of a hook that
    * is not registered wait for it. Answers how many.
    */
-  readonly resend: (input: Commands.ResendDeliveries) => Effect.Effect<number, Errors.ListErrors>
+  readonly resend: (input: Commands.ResendDeliveries) => Effect.Effect<number, Errors.ResendErrors>
 }>()("effect-coding-agents/HookDeliveries") {}

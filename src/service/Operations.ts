@@ -7,6 +7,7 @@
  *   `ServiceError.toPublic` leaves out what is for the operator only.
  * - `stream`: the operation answers a Stream of `success`.
  * - `takes`: the operation is given Streams, too, which are no part of the payload.
+ * - `HookReentrant` among the errors: the operation does more than read the store, and is refused inside a projection.
  * - `idempotent`: the same call again changes nothing more. `sendTurn` and `runTurn` are so only with a `turnId`.
  *
  * @since 0.1.0
@@ -338,7 +339,7 @@ export const hooks = {
   resend: {
     payload: Commands.ResendDeliveries,
     success: Schema.Int,
-    error: Errors.ListErrors,
+    error: Errors.ResendErrors,
     idempotent: true
   }
 } as const satisfies Record<string, Operation>

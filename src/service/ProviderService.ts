@@ -170,8 +170,9 @@ export class ProviderService extends Context.Service<ProviderService, {
     input: Commands.ListAgents
   ) => Effect.Effect<ReadonlyArray<Results.AgentInfo>, Errors.AgentsErrors>
   /**
-   * Stored events after `after` (default 0: from the start), then live ones, in order and without a hole. Ends with
-   * `ThreadDeleted` when the thread is deleted, and with the last stored event once the service has shut down.
+   * Stored events after `after` (default 0: from the start), then live ones, in order and without a hole. With `coalesce`,
+   * deltas of one item come together, for readers that are slow or draw now and then. Ends with `ThreadDeleted` when the
+   * thread is deleted, and with the last stored event once the service has shut down.
    */
   readonly streamEvents: (input: Commands.StreamEvents) => Stream.Stream<ThreadEvent, Errors.ReadErrors>
   /**

@@ -235,21 +235,25 @@ export class RequestSettled
 }
 
 /**
- * A hook asks something of its own thread, which waits for that hook. What it forks may ask, once the hook is over.
+ * A hook asks something of its own thread, which waits for that hook, or a projection does more than read. What they fork may
+ * ask, once the hook is over.
  *
  * @category errors
  * @since 0.1.0
  */
 export class HookReentrant
   extends Schema.TaggedError<HookReentrant>("effect-coding-agents/HookReentrant")("HookReentrant", {
-    threadId: ThreadId,
+    /** None inside a projection: it is of all threads. */
+    threadId: Schema.optionalKey(ThreadId),
     hook: Schema.String,
-    /** The lifecycle event that the hook was told. */
+    /** The lifecycle event that the hook was told; `projection`. */
     event: Schema.String
   }, { httpApiStatus: 409 })
 {
   readonly retryable = false
   override get message() {
-    return `The hook "${this.hook}" cannot use thread ${this.threadId}, which waits for it (${this.event})`
+    return this.threadId === undefined
+      ? `The projection "${this.hook}" writes rows of its own; it can read the service and do nothing else with it`
+      : `The hook "${this.hook}" cannot use thread ${this.threadId}, which waits for it (${this.event})`
   }
 }

@@ -6,7 +6,7 @@
 import { Schema } from "effect"
 import * as Adapter from "../provider/AdapterError.ts"
 import * as Store from "../store/StoreError.ts"
-import { agent, change, epoch, found, start, stored } from "./errorGroups.ts"
+import { agent, change, door, epoch, found, start, stored } from "./errorGroups.ts"
 import * as Service from "./ServiceError.ts"
 
 /** Of cutting a conversation at a turn. */
@@ -17,7 +17,6 @@ const cut = [
   Service.TurnNotFound,
   Service.TurnInProgress,
   Service.CompactionInProgress,
-  Service.HookReentrant,
   Store.TurnUnreadable
 ] as const
 
@@ -42,12 +41,11 @@ export type StartErrors = typeof StartErrors.Type
  * @since 0.1.0
  */
 export const StartSessionErrors = Schema.Union([
-  Service.InputInvalid,
+  ...door,
   ...start,
   Service.StartIncomplete,
   Service.TurnInProgress,
-  Service.CompactionInProgress,
-  Service.HookReentrant
+  Service.CompactionInProgress
 ])
 
 /**
@@ -63,7 +61,7 @@ export type StartSessionErrors = typeof StartSessionErrors.Type
  * @since 0.1.0
  */
 export const CreateErrors = Schema.Union([
-  Service.InputInvalid,
+  ...door,
   Service.ThreadExists,
   Service.InstanceNotFound,
   Adapter.InstanceUnavailable,
@@ -104,9 +102,8 @@ export type ImportErrors = typeof ImportErrors.Type
  * @since 0.1.0
  */
 export const StopErrors = Schema.Union([
-  Service.InputInvalid,
+  ...door,
   Service.ThreadNotFound,
-  Service.HookReentrant,
   ...epoch
 ])
 
@@ -123,11 +120,10 @@ export type StopErrors = typeof StopErrors.Type
  * @since 0.1.0
  */
 export const ResetErrors = Schema.Union([
-  Service.InputInvalid,
+  ...door,
   ...start,
   Service.ThreadNotFound,
-  Service.CompactionInProgress,
-  Service.HookReentrant
+  Service.CompactionInProgress
 ])
 
 /**
@@ -143,12 +139,11 @@ export type ResetErrors = typeof ResetErrors.Type
  * @since 0.1.0
  */
 export const RefreshErrors = Schema.Union([
-  Service.InputInvalid,
+  ...door,
   ...start,
   Service.ThreadNotFound,
   Service.TurnInProgress,
-  Service.CompactionInProgress,
-  Service.HookReentrant
+  Service.CompactionInProgress
 ])
 
 /**
@@ -164,14 +159,13 @@ export type RefreshErrors = typeof RefreshErrors.Type
  * @since 0.1.0
  */
 export const CompactErrors = Schema.Union([
-  Service.InputInvalid,
+  ...door,
   ...start,
   Adapter.GateMissing,
   Service.ThreadNotFound,
   Service.TurnInProgress,
   Service.CompactionInProgress,
-  Service.CompactionRefused,
-  Service.HookReentrant
+  Service.CompactionRefused
 ])
 
 /**
@@ -187,7 +181,7 @@ export type CompactErrors = typeof CompactErrors.Type
  * @since 0.1.0
  */
 export const ForkErrors = Schema.Union([
-  Service.InputInvalid,
+  ...door,
   ...cut,
   Service.ThreadExists
 ])
@@ -205,7 +199,7 @@ export type ForkErrors = typeof ForkErrors.Type
  * @since 0.1.0
  */
 export const ConfigureErrors = Schema.Union([
-  Service.InputInvalid,
+  ...door,
   Service.ThreadNotFound,
   ...change,
   ...agent,
@@ -224,7 +218,7 @@ export type ConfigureErrors = typeof ConfigureErrors.Type
  * @category errors
  * @since 0.1.0
  */
-export const RewindErrors = Schema.Union([Service.InputInvalid, ...cut])
+export const RewindErrors = Schema.Union([...door, ...cut])
 
 /**
  * @category models
@@ -239,7 +233,7 @@ export type RewindErrors = typeof RewindErrors.Type
  * @since 0.1.0
  */
 export const ListSessionsErrors = Schema.Union([
-  Service.InputInvalid,
+  ...door,
   Service.InstanceNotFound,
   Adapter.InstanceUnavailable,
   Service.DirectoryInvalid,
@@ -261,11 +255,10 @@ export type ListSessionsErrors = typeof ListSessionsErrors.Type
  * @since 0.1.0
  */
 export const AdoptErrors = Schema.Union([
-  Service.InputInvalid,
+  ...door,
   ...start,
   Service.ThreadExists,
-  Service.SessionTaken,
-  Service.HookReentrant
+  Service.SessionTaken
 ])
 
 /**

@@ -6,11 +6,11 @@
 import { Schema } from "effect"
 import * as Adapter from "../provider/AdapterError.ts"
 import * as Store from "../store/StoreError.ts"
-import { agent, change, epoch, start, stored } from "./errorGroups.ts"
+import { agent, change, door, epoch, start, stored } from "./errorGroups.ts"
 import * as Service from "./ServiceError.ts"
 
 const send = [
-  Service.InputInvalid,
+  ...door,
   ...start,
   Adapter.TurnRefused,
   Adapter.DeliveryUncertain,
@@ -26,12 +26,11 @@ const send = [
   Service.PromptTooLong,
   Service.AttachmentTooLarge,
   Service.CompactionInProgress,
-  Service.TurnVetoed,
-  Service.HookReentrant
+  Service.TurnVetoed
 ] as const
 
 const settle = [
-  Service.InputInvalid,
+  ...door,
   Service.ThreadNotFound,
   Service.RequestNotFound,
   Service.RequestSettled,
@@ -74,7 +73,7 @@ export type RunErrors = typeof RunErrors.Type
  * @since 0.1.0
  */
 export const InterruptErrors = Schema.Union([
-  Service.InputInvalid,
+  ...door,
   Service.ThreadNotFound,
   Service.TurnNotFound,
   Store.TurnUnreadable,
@@ -136,7 +135,7 @@ export type ElicitationErrors = typeof ElicitationErrors.Type
  * @since 0.1.0
  */
 export const AnnotateErrors = Schema.Union([
-  Service.InputInvalid,
+  ...door,
   Service.ThreadNotFound,
   Service.TurnNotFound,
   ...epoch
@@ -155,7 +154,7 @@ export type AnnotateErrors = typeof AnnotateErrors.Type
  * @since 0.1.0
  */
 export const StopTaskErrors = Schema.Union([
-  Service.InputInvalid,
+  ...door,
   Service.ThreadNotFound,
   Service.TaskNotFound,
   Adapter.CapabilityMissing,

@@ -5,6 +5,8 @@ import * as Adapter from "../provider/AdapterError.ts"
 import * as Store from "../store/StoreError.ts"
 import * as Service from "./ServiceError.ts"
 
+/** Of every operation but those that only read the store. */
+export const door = [Service.InputInvalid, Service.HookReentrant] as const
 export const agent = [
   Adapter.AgentUnauthorized,
   Adapter.AgentUnreachable,
@@ -57,6 +59,5 @@ export const change = [
   Adapter.PolicyUnenforceable,
   Adapter.ModelUnavailable,
   Service.CompactionInProgress,
-  Service.ThreadStopping,
-  Service.HookReentrant
+  Service.ThreadStopping
 ] as const

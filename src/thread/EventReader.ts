@@ -2,12 +2,13 @@
  * Reads a thread's events: the stored ones, then live ones, in order and without a hole.
  *
  * Readers pull. One that falls behind is served from the store until it has caught up; it then misses deltas only, which
- * one `Gap` reports. No durable event is ever skipped, but those that were pruned, which one `Gap` reports, too. When the thread is deleted, `ThreadDeleted` comes last. Once the host
- * has shut down, a reader ends with the last stored event.
+ * one `Gap` reports. No durable event is ever skipped, but those that were pruned, which one `Gap` reports, too. When the
+ * thread is deleted, `ThreadDeleted` comes last. Once the host has shut down, a reader ends with the last stored event.
  */
-import { Array as Arr, Cause, Effect, Latch, Stream } from "effect"
+import { Array as Arr, Cause, Effect, Stream } from "effect"
 import type { ThreadEvent } from "../domain/ThreadEvent.ts"
 import type { StoreFailed } from "../store/StoreError.ts"
+import * as ReaderBuffer from "./ReaderBuffer.ts"
 import type { ThreadDeps } from "./ThreadDeps.ts"
 import * as ThreadLog from "./ThreadLog.ts"
 
@@ -17,7 +18,7 @@ type Batch = Arr.NonEmptyReadonlyArray<ThreadEvent>
 
 type Deps = Pick<ThreadDeps, "store" | "clock" | "closed">
 
-const take = (deps: Deps, log: ThreadLog.ThreadLog, reader: ThreadLog.Reader) =>
+const take = (deps: Deps, log: ThreadLog.ThreadLog, reader: ReaderBuffer.Reader) =>
   Effect.suspend((): Effect.Effect<Batch, StoreFailed | Cause.Done> => {
     const again = take(deps, log, reader)
     const handOut = (events: ReadonlyArray<ThreadEvent>): typeof again => {
@@ -34,10 +35,14 @@ const take = (deps: Deps, log: ThreadLog.ThreadLog, reader: ThreadLog.Reader) =>
       return handOut([ThreadLog.placed(log, reader.seq, at, { _tag: "Gap", cause, lost })])
     }
     if (reader.buffer.length > 0) {
-      const events = reader.buffer
-      reader.buffer = []
-      reader.weight = 0
-      return handOut(events)
+      const held = deps.closed() ? 0 : ReaderBuffer.heldFor(reader, at)
+      if (held === 0) return handOut(ReaderBuffer.takeAll(reader))
+      reader.wake.closeUnsafe()
+      reader.held = true
+      return Effect.flatMap(Effect.raceFirst(reader.wake.await, Effect.sleep(held)), () => {
+        reader.held = false
+        return again
+      })
     }
     if (reader.last !== undefined) {
       if (reader.over) return Cause.done()
@@ -70,22 +75,24 @@ const take = (deps: Deps, log: ThreadLog.ThreadLog, reader: ThreadLog.Reader) =>
     )
   })
 
+/** What a reader wants: the events after `after`, and deltas of one item together (`coalesce`). */
+export interface Query {
+  readonly after: number
+  readonly coalesce: number | undefined
+}
+
 /**
  * Stored events after `after`, then live ones. Ends with the scope of the stream, when the thread is deleted, or when the
  * host has shut down. `exists` fails if there is no such thread.
  */
-export const read = <E>(deps: Deps, log: ThreadLog.ThreadLog, after: number, exists: Effect.Effect<void, E>) =>
+export const read = <E>(
+  deps: Deps,
+  log: ThreadLog.ThreadLog,
+  { after, coalesce }: Query,
+  exists: Effect.Effect<void, E>
+) =>
   Stream.unwrap(Effect.gen(function*() {
-    const reader: ThreadLog.Reader = {
-      buffer: [],
-      weight: 0,
-      seq: after,
-      behind: true,
-      last: undefined,
-      over: false,
-      gap: undefined,
-      wake: Latch.makeUnsafe(false)
-    }
+    const reader = ReaderBuffer.make(after, coalesce)
     yield* Effect.acquireRelease(
       Effect.sync(() => log.readers.add(reader)),
       () => Effect.sync(() => log.readers.delete(reader))

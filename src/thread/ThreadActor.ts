@@ -206,9 +206,9 @@ export class ThreadActor {
     return SnapshotRequest.take(this.#deps, this.#cell)
   }
 
-  /** Stored events after `after`, then live ones. `exists` fails if there is no such thread. */
-  events<E>(after: number, exists: Effect.Effect<void, E>) {
-    return EventReader.read(this.#deps, this.#cell.log, after, exists)
+  /** Stored events, then live ones. `exists` fails if there is no such thread. */
+  events<E>(query: EventReader.Query, exists: Effect.Effect<void, E>) {
+    return EventReader.read(this.#deps, this.#cell.log, query, exists)
   }
 
   /** Readers look whether there is something for them, or nothing will come any more. */

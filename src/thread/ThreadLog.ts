@@ -4,30 +4,13 @@
  * A durable event is published only after it is stored, so a `seq` that a reader has seen survives a crash. Readers
  * ({@link ./EventReader.ts}) have a bounded buffer each; one that falls behind is served from the store.
  */
-import { Effect, type Latch, Option, Semaphore } from "effect"
+import { Effect, Option, Semaphore } from "effect"
 import { Epoch, Position, type ThreadId } from "../domain/Ids.ts"
 import { type EventBody, isEphemeral, type ThreadEvent } from "../domain/ThreadEvent.ts"
 import * as Blobs from "../store/Blobs.ts"
 import * as EventPosition from "../store/EventPosition.ts"
 import type { SessionStore } from "../store/SessionStore.ts"
-
-/** One reader's side of the log. */
-export interface Reader {
-  buffer: Array<ThreadEvent>
-  /** Rough size of the buffer, in characters. */
-  weight: number
-  /** `seq` of the last event handed out. */
-  seq: number
-  /** It reads from the store until it has caught up with the log. */
-  behind: boolean
-  /** The thread was deleted: what is handed out last. From then on the reader is not the log's any more. */
-  last: ThreadEvent | undefined
-  /** `last` was handed out. */
-  over: boolean
-  /** A hole that it has to report before anything else. */
-  gap: "slow-reader" | "log-replaced" | undefined
-  readonly wake: Latch.Latch
-}
+import * as ReaderBuffer from "./ReaderBuffer.ts"
 
 export interface ThreadLog {
   readonly threadId: ThreadId
@@ -40,7 +23,7 @@ export interface ThreadLog {
   epoch: Epoch
   /** What a reader needs that joins in the middle of open items: all their text so far. */
   textSoFar: () => ReadonlyArray<EventBody>
-  readonly readers: Set<Reader>
+  readonly readers: Set<ReaderBuffer.Reader>
   /** Is handed what readers are shown. */
   readonly shown: (events: ReadonlyArray<ThreadEvent>) => void
 }
@@ -166,34 +149,11 @@ export const wake = (log: ThreadLog): void => {
   for (const reader of Array.from(log.readers)) reader.wake.openUnsafe()
 }
 
-/** A reader's buffer holds at most so many events, and characters of text, before it is served from the store. */
-const bufferEvents = 16_384
-const bufferWeight = 8 * 1024 * 1024
-
-const weigh = (event: ThreadEvent): number => {
-  if (event._tag === "ItemDelta") return event.delta.length + 64
-  if ("item" in event) {
-    const item = event.item
-    return 256 + ("text" in item ? item.text.length : "output" in item ? (item.output?.length ?? 0) : 0)
-  }
-  return 256
-}
-
 const show = (log: ThreadLog, events: ReadonlyArray<ThreadEvent>): void => {
   if (log.readers.size === 0) return
-  let weight = 0
-  for (const event of events) weight += weigh(event)
+  const weight = ReaderBuffer.weightOf(events)
   // Waking a reader may run it, and its consumer, at once; a reader that joins then has these events already.
   const readers = Array.from(log.readers)
-  for (const reader of readers) {
-    if (reader.behind) continue
-    if (reader.weight + weight > bufferWeight || reader.buffer.length + events.length > bufferEvents) {
-      reader.behind = true
-      reader.gap ??= "slow-reader"
-    } else {
-      for (const event of events) reader.buffer.push(event)
-      reader.weight += weight
-    }
-  }
-  for (const reader of readers) reader.wake.openUnsafe()
+  for (const reader of readers) ReaderBuffer.put(reader, events, weight)
+  for (const reader of readers) ReaderBuffer.wake(reader)
 }

@@ -2,7 +2,8 @@
  * Whether a fiber runs inside a hook. The dispatcher sets this for a hook's handler; fibers that it forks inherit it.
  *
  * A thread waits for some of its hooks. A call to that thread from inside such a hook would wait for itself, so
- * {@link check} refuses it. A forked fiber may call the thread after the hook has ended.
+ * {@link check} refuses it. The store may wait for a projection, so {@link outsideProjections} refuses whatever writes to it.
+ * A forked fiber may call after the hook has ended.
  */
 import { Context, Effect } from "effect"
 import type { ThreadId } from "../../domain/Ids.ts"
@@ -18,7 +19,7 @@ export interface HookInput {
 }
 
 export interface HookScope {
-  /** None inside a projection: it is inside of every thread. */
+  /** None inside a projection: it is of all threads. */
   readonly threadId: ThreadId | undefined
   readonly tag: HookInput["_tag"] | "projection"
   readonly phase: HookRegistration["phase"]
@@ -60,13 +61,24 @@ export const running: Effect.Effect<ReadonlySet<string>> = Effect.map(Current, (
   return names
 })
 
-/** Fails inside a hook that the thread is waiting for, and inside a projection. */
-export const check = (threadId: ThreadId): Effect.Effect<void, HookReentrant> =>
+/** Fails inside a hook that this is true of. */
+const refuse = (
+  where: (scope: HookScope) => boolean,
+  threadId: { readonly threadId?: ThreadId }
+): Effect.Effect<void, HookReentrant> =>
   Effect.flatMap(Current, (innermost): Effect.Effect<void, HookReentrant> => {
     for (let scope = innermost; scope !== undefined; scope = scope.outer) {
-      if ((scope.threadId ?? threadId) === threadId && locks(scope)) {
-        return Effect.fail(new HookReentrant({ threadId, hook: scope.hook, event: scope.tag }))
-      }
+      if (where(scope)) return Effect.fail(new HookReentrant({ ...threadId, hook: scope.hook, event: scope.tag }))
     }
     return Effect.void
   })
+
+/** Fails inside a hook that the thread is waiting for. */
+export const check = (threadId: ThreadId): Effect.Effect<void, HookReentrant> =>
+  refuse((scope) => scope.threadId === threadId && locks(scope), { threadId })
+
+/** Fails inside a projection. */
+export const outsideProjections: Effect.Effect<void, HookReentrant> = refuse(
+  ({ over, phase }) => phase === "project" && !over,
+  {}
+)
