@@ -14,6 +14,8 @@ import type { ProviderService } from "../service/ProviderService.ts"
 import { AskNotCompleted, AskOutputInvalid, ThreadNotFound } from "../service/ServiceError.ts"
 import * as EpochEnd from "../thread/epoch/EpochEnd.ts"
 import type { ThreadDeps } from "../thread/ThreadDeps.ts"
+import * as inputLimits from "./inputLimits.ts"
+import type { Resolved } from "./Settings.ts"
 
 const defaultDeadline = Duration.minutes(2)
 
@@ -66,12 +68,16 @@ const decodeJson = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Json)
 /** The JSON of an answer, which models like to put into a fence. */
 const jsonIn = (text: string) => decodeJson(text.trim().replace(/^```(?:json)?\s*\n?/, "").replace(/\n?```$/, ""))
 
-const promptOf = ({ output, prompt }: Ask): string =>
+/** What is said after the prompt. */
+const instructionsOf = ({ output }: Ask): string =>
   output === undefined
-    ? prompt
-    : `${prompt}\n\nAnswer with JSON alone, valid against this JSON Schema:\n${JSON.stringify(output)}`
+    ? ""
+    : `\n\nAnswer with JSON alone, valid against this JSON Schema:\n${JSON.stringify(output)}`
 
-export const make = Effect.fnUntraced(function*(deps: ThreadDeps) {
+export const make = Effect.fnUntraced(function*(
+  deps: ThreadDeps,
+  limits: Pick<Resolved, "promptLimit" | "attachmentLimit">
+) {
   const fs = yield* FileSystem.FileSystem
   const scope = yield* Effect.scope
   /** An empty directory for questions about none: one, so that an agent that has a server for it has one server. */
@@ -138,7 +144,7 @@ export const make = Effect.fnUntraced(function*(deps: ThreadDeps) {
       return start(input, instanceId, threadId, transcript).pipe(
         Effect.flatMap((session) =>
           turn(session, instanceId, {
-            prompt: promptOf(input),
+            prompt: `${input.prompt}${instructionsOf(input)}`,
             ...(input.attachments === undefined ? {} : { attachments: input.attachments })
           })
         ),
@@ -171,6 +177,8 @@ export const make = Effect.fnUntraced(function*(deps: ThreadDeps) {
 
   return {
     ask: Effect.fn("ProviderService.ask")(function*(input) {
+      const { attachments, prompt } = input
+      yield* inputLimits.check({ prompt, words: [instructionsOf(input)], attachments }, limits)
       const transcript = input.about === undefined ? undefined : yield* transcriptOf(input.about)
       const [head, ...rest] = instancesOf(input)
       return yield* rest.reduce<ReturnType<ProviderService["Service"]["ask"]>>(

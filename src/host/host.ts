@@ -114,7 +114,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
 
     ...requests.make({ actors, getThread }),
 
-    ...(yield* ask.make(deps)),
+    ...(yield* ask.make(deps, settings)),
 
     ...agents.make({ deps, list: registered, offers }),
 

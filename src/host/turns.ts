@@ -9,43 +9,17 @@ import * as reentrancy from "../hooks/internal/reentrancy.ts"
 import type { SendTurn } from "../service/Commands.ts"
 import type { ProviderService } from "../service/ProviderService.ts"
 import type { TurnAccepted } from "../service/Results.ts"
-import {
-  AttachmentTooLarge,
-  PromptEmpty,
-  PromptTooLong,
-  type ThreadNotFound,
-  TurnNotCompleted,
-  TurnNotFound
-} from "../service/ServiceError.ts"
+import { type ThreadNotFound, TurnNotCompleted, TurnNotFound } from "../service/ServiceError.ts"
 import type { StoreFailed, ThreadUnreadable } from "../store/StoreError.ts"
 import type { ThreadDeps } from "../thread/ThreadDeps.ts"
 import type { Delivery } from "../thread/TurnDelivery.ts"
+import * as inputLimits from "./inputLimits.ts"
 import type { Resolved } from "./Settings.ts"
 import type { ThreadActors } from "./threadActors.ts"
 
 /** Ordered by time, so that the ledger grows at its end. Node's UUIDs come out of a pool: 10 us less than a UUID v7. */
 const makeTurnId = (clock: Clock.Clock) =>
   TurnId.make(`turn_${clock.currentTimeMillisUnsafe().toString(16).padStart(12, "0")}-${randomUUID()}`)
-
-/** What is given as data is held in memory and stored, so it is bounded before either. Files stay where they are. */
-const withinLimit = Effect.fnUntraced(function*(
-  { attachments = [], threadId }: Pick<SendTurn, "attachments" | "threadId">,
-  limit: Resolved["attachmentLimit"]
-) {
-  let turn = 0
-  for (const attachment of attachments) {
-    if (attachment._tag === "File") continue
-    const { base64, name } = attachment
-    const bytes = Buffer.byteLength(base64, "base64")
-    if (bytes > limit.each) {
-      return yield* new AttachmentTooLarge({ threadId, name, of: "attachment", bytes, limit: limit.each })
-    }
-    turn += bytes
-    if (turn > limit.turn) {
-      return yield* new AttachmentTooLarge({ threadId, name, of: "turn", bytes: turn, limit: limit.turn })
-    }
-  }
-})
 
 export const make = ({ actors, deps, getThread, limits }: {
   readonly deps: ThreadDeps
@@ -58,14 +32,9 @@ export const make = ({ actors, deps, getThread, limits }: {
     yield* reentrancy.check(threadId)
     const attachments = input.attachments ?? []
     const { command, prompt } = input
-    if (prompt.trim() === "" && attachments.length === 0 && command === undefined) {
-      return yield* new PromptEmpty({ threadId })
-    }
     const context = input.context ?? []
-    const length = context.reduce((sum, text) => sum + text.length, prompt.length + (command?.arguments?.length ?? 0))
-    const { attachmentLimit, promptLimit } = limits
-    if (length > promptLimit) return yield* new PromptTooLong({ threadId, length, limit: promptLimit })
-    yield* withinLimit(input, attachmentLimit)
+    const words = [...context, command?.arguments ?? ""]
+    yield* inputLimits.check({ threadId, prompt, words, attachments, isCommand: command !== undefined }, limits)
     const request = {
       turnId: input.turnId ?? makeTurnId(deps.clock),
       steer: input.steer ?? false,

@@ -114,11 +114,10 @@ export class DirectoryInvalid
  * @category errors
  * @since 0.1.0
  */
-export class PromptEmpty
-  extends Schema.TaggedError<PromptEmpty>("effect-coding-agents/PromptEmpty")("PromptEmpty", { threadId: ThreadId }, {
-    httpApiStatus: 422
-  })
-{
+export class PromptEmpty extends Schema.TaggedError<PromptEmpty>("effect-coding-agents/PromptEmpty")("PromptEmpty", {
+  /** None where there is no thread. */
+  threadId: Schema.optionalKey(ThreadId)
+}, { httpApiStatus: 422 }) {
   readonly retryable = false
   override get message() {
     return "The prompt is empty"
@@ -133,7 +132,8 @@ export class PromptEmpty
  */
 export class PromptTooLong
   extends Schema.TaggedError<PromptTooLong>("effect-coding-agents/PromptTooLong")("PromptTooLong", {
-    threadId: ThreadId,
+    /** None where there is no thread. */
+    threadId: Schema.optionalKey(ThreadId),
     length: Schema.Int,
     limit: Schema.Int
   }, { httpApiStatus: 413 })
@@ -153,7 +153,8 @@ export class PromptTooLong
  */
 export class AttachmentTooLarge
   extends Schema.TaggedError<AttachmentTooLarge>("effect-coding-agents/AttachmentTooLarge")("AttachmentTooLarge", {
-    threadId: ThreadId,
+    /** None where there is no thread. */
+    threadId: Schema.optionalKey(ThreadId),
     name: Schema.String,
     of: Schema.Literals(["attachment", "turn"]),
     bytes: Schema.Int,

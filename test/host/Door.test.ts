@@ -132,6 +132,10 @@ describe("P15 the door", () => {
             agents.configureThread(unchecked({ threadId, labels })),
             agents.createThread(unchecked({ ...made, labels })),
             agents.startSession(unchecked({ ...made, labels })),
+            agents.importThread(unchecked({ ...made, labels, turns: Stream.empty })),
+            agents.forkThread(unchecked({ threadId, newThreadId: made.threadId, labels })),
+            agents.adoptSession(unchecked({ ...made, sessionId: "s", labels })),
+            Stream.runDrain(agents.watchThreads(unchecked({ where: { labels } }))),
             agents.listThreads(unchecked({ where: { labels } }))
           ]
         ) {
@@ -252,6 +256,11 @@ describe("P15 the door", () => {
       yield* refused(Stream.runDrain(agents.streamEvents(unchecked({ threadId, after: -1 }))))
       yield* refused(agents.respondToApproval(unchecked({ threadId, requestId: "r", decision: "yes" })))
       yield* refused(agents.answerQuestion(unchecked({ threadId, requestId: "r", answer: { _tag: "Answered" } })))
+      const actor = "a".repeat(513)
+      const answered = { threadId, requestId: "r", actor }
+      yield* refused(agents.respondToApproval(unchecked({ ...answered, decision: { _tag: "AllowOnce" } })))
+      yield* refused(agents.answerQuestion(unchecked({ ...answered, answer: { _tag: "Dismissed" } })))
+      yield* refused(agents.answerElicitation(unchecked({ ...answered, answer: { _tag: "Cancel" } })))
       yield* refused(archive.snapshot(nothing))
       yield* refused(archive.list(nothing))
       yield* refused(archive.read(nothing))

@@ -3,7 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import { CodingAgents, InstanceId, ProviderService, SessionStore, ThreadId } from "../../src/index.ts"
-import { AgentUnreachable } from "../../src/protocol.ts"
+import { AgentUnreachable, type Ask, type Attachment } from "../../src/protocol.ts"
 import { MockProvider, MockStep } from "../../src/testing/index.ts"
 import * as Agents from "../support/Agents.ts"
 
@@ -108,6 +108,28 @@ describe("ask", () => {
         store: SessionStore.layerMemory
       }).pipe(Layer.provideMerge(Agents.platform))
     )))
+
+  it.effect("P15 mock: a question has the limits of a turn, and the agent is not started for more", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      const agent = yield* MockProvider
+      const tagOf = (input: Partial<Ask>) =>
+        Effect.map(Effect.flip(agents.ask({ instanceId: mock, prompt: "a", ...input })), ({ _tag }) => _tag)
+      const pasted = (bytes: number): Attachment => ({
+        _tag: "Data",
+        name: "shot.png",
+        mime: "image/png",
+        base64: Buffer.alloc(bytes).toString("base64")
+      })
+      assert.strictEqual(yield* tagOf({ prompt: "x".repeat(201) }), "PromptTooLong")
+      assert.strictEqual(yield* tagOf({ output: { description: "x".repeat(200) } }), "PromptTooLong")
+      assert.strictEqual(yield* tagOf({ prompt: " \n" }), "PromptEmpty")
+      assert.strictEqual(yield* tagOf({ attachments: [pasted(65)] }), "AttachmentTooLarge")
+      assert.strictEqual(yield* tagOf({ attachments: [pasted(60), pasted(60)] }), "AttachmentTooLarge")
+      assert.lengthOf(yield* agent.starts, 0)
+      const answer = yield* agents.ask({ instanceId: mock, prompt: "x".repeat(200), attachments: [pasted(64)] })
+      assert.strictEqual(answer.text, `echo: ${"x".repeat(200)}`)
+    }).pipe(Effect.provide(layer({ settings: { promptLimit: 200, attachmentLimit: { each: 64, turn: 100 } } }))))
 
   it.effect("P15 mock: bad questions are refused, and an answer that is no JSON is told", () =>
     Effect.gen(function*() {

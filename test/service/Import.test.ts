@@ -3,6 +3,7 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Path, Stream } from "effect"
 import { ItemId, ProviderService, SessionId, SessionStore, ThreadId, type Transcript } from "../../src/index.ts"
+import type { ImportThread } from "../../src/protocol.ts"
 import { MockProvider } from "../../src/testing/index.ts"
 import * as Agents from "../support/Agents.ts"
 import * as ImportHost from "../support/ImportHost.ts"
@@ -12,7 +13,7 @@ const { layer, mock, stored, threadId } = Agents
 
 const bring = Effect.fnUntraced(function*(
   turns: Stream.Stream<Transcript.TranscriptTurn, unknown>,
-  more: { readonly sessionId?: SessionId; readonly title?: string; readonly directory?: string } = {}
+  more: Partial<Pick<ImportThread, "sessionId" | "title" | "directory" | "labels">> = {}
 ) {
   const agents = yield* ProviderService
   const directory = more.directory ?? (yield* Agents.folder)
@@ -57,6 +58,27 @@ describe("importThread", () => {
       assert.deepInclude(sent.continuity, { _tag: "Rehydrated", reason: "imported", items: 6, omitted: 0 })
       assert.lengthOf(yield* agents.readTranscript({ threadId }), 4)
     }).pipe(Effect.provide(layer({ settings: { onMissing: "fresh" } }))))
+
+  it.effect("P15 mock: it is found by its labels, which a fork has too", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      const labels = { project: "atlas", from: "elsewhere" }
+      const { thread } = yield* bring(three, { labels })
+      assert.deepStrictEqual(thread.labels, labels)
+      const found = (where: Readonly<Record<string, string>>) =>
+        Effect.map(
+          agents.listThreads({ where: { labels: where } }),
+          ({ threads }) => threads.map((one) => one.threadId)
+        )
+      assert.deepStrictEqual(yield* found({ project: "atlas" }), [threadId])
+      assert.deepStrictEqual(yield* found({ project: "other" }), [])
+      yield* agents.startSession({ threadId })
+      const copy = ThreadId.make("copy")
+      yield* agents.forkThread({ threadId, newThreadId: copy })
+      assert.sameMembers(yield* found(labels), [threadId, copy])
+      yield* agents.deleteThread({ threadId })
+      assert.deepStrictEqual(yield* found(labels), [copy])
+    }).pipe(Effect.provide(layer())))
 
   it.effect("P1 mock: with a session that the agent has the first turn is Resumed; with one that it lost, Rehydrated", () =>
     Effect.gen(function*() {
