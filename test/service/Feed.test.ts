@@ -1,6 +1,6 @@
 /** `streamAllEvents` on the mock: all threads in one order, as the app sees them. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Stream } from "effect"
+import { Deferred, Effect, Fiber, Stream } from "effect"
 import { ItemId, ProviderService, type ThreadEvent, ThreadId, TurnId } from "../../src/index.ts"
 import { type FeedEvent, Position } from "../../src/protocol.ts"
 import { MockProvider, MockStep } from "../../src/testing/index.ts"
@@ -15,6 +15,10 @@ const startOther = Effect.gen(function*() {
   const agents = yield* ProviderService
   return yield* agents.startSession({ threadId: other, instanceId: mock, directory: yield* Agents.folder })
 })
+
+const shownOnly = (event: FeedEvent) => isGap(event) || event._tag === "ItemDelta" || event._tag === "ItemUpdated"
+
+const isGap = (event: FeedEvent) => event._tag === "FeedGap"
 
 const place = (event: FeedEvent) =>
   event._tag === "FeedGap" ? event._tag : `${event.threadId} ${event.seq} ${event._tag}`
@@ -99,6 +103,49 @@ describe("streamAllEvents", () => {
         Stream.runCollect
       )
       assert.deepInclude<unknown>(seen[0], delta(0, "half of it"))
+    }).pipe(Effect.provide(layer())))
+
+  it.effect("P11 mock: a reader that stands still in a burst has one FeedGap, every stored event, and deltas again", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      const agent = yield* MockProvider
+      yield* Agents.start()
+      const standing = yield* Deferred.make<void>()
+      const gate = yield* Deferred.make<void>()
+      const again = yield* Deferred.make<void>()
+      let ends = 0
+      const reader = yield* agents.streamAllEvents({ deltas: true }).pipe(
+        Stream.tap((event) => {
+          if (event._tag === "FeedGap") return Deferred.succeed(again, undefined)
+          if (event._tag !== "ItemDelta" || Deferred.isDoneUnsafe(standing)) return Effect.void
+          return Effect.andThen(Deferred.succeed(standing, undefined), Deferred.await(gate))
+        }),
+        Stream.takeUntil((event) => event._tag === "TurnCompleted" && ++ends === 2),
+        Stream.runCollect,
+        background
+      )
+      const words = (count: number) => Stream.rechunk(Stream.map(Stream.range(1, count), () => "x"), 1)
+      yield* agent.nextTurn(() => [
+        MockStep.text("and"),
+        MockStep.wait(standing),
+        MockStep.text(words(40_000)),
+        MockStep.text("on")
+      ])
+      yield* agents.runTurn({ threadId, prompt: "a burst" })
+      yield* Deferred.succeed(gate, undefined)
+      yield* Deferred.await(again)
+      yield* agent.nextTurn(() => [MockStep.text(Stream.rechunk(Stream.make("word ", "by ", "word"), 1))])
+      yield* agents.runTurn({ threadId, prompt: "slowly" })
+      const seen = yield* Fiber.join(reader)
+      const gaps = seen.filter(isGap)
+      assert.lengthOf(gaps, 1)
+      assert.deepInclude(gaps[0], { cause: "slow-reader", lost: "deltas" })
+      assert.deepStrictEqual<unknown>(seen.filter((event) => !shownOnly(event)), yield* Agents.stored())
+      const after = seen.slice(seen.findIndex(isGap))
+      assert.strictEqual(
+        after.flatMap((event) => event._tag === "ItemDelta" ? [event.delta] : []).join(""),
+        "word by word"
+      )
     }).pipe(Effect.provide(layer())))
 
   it.effect("P11 mock: a position of another store is one FeedGap, then all there is", () =>

@@ -1,11 +1,24 @@
 /**
  * How far an approval reaches: what was shown and no more, the answers that were offered and no others, and its turn, or
- * none.
+ * none; and what becomes of a turn that something is denied in.
  */
 import { Effect } from "effect"
 import type { RequestId } from "../../domain/Ids.ts"
 import type { ThreadEvent } from "../../domain/ThreadEvent.ts"
-import { awaitEvent, awaitOf, type Bench, type Host, is, run, send, stop, stored, thread } from "./Bench.ts"
+import {
+  awaitEvent,
+  awaitOf,
+  type Bench,
+  endings,
+  type Host,
+  is,
+  run,
+  send,
+  stop,
+  stored,
+  thread,
+  within
+} from "./Bench.ts"
 import { equal, expect, need, refused } from "./Check.ts"
 import { answer, askForCommand, asks, isMade, outcomes, settledBy, startAsking } from "./RequestRules.ts"
 import type { Rule } from "./Rule.ts"
@@ -85,6 +98,53 @@ export const rules: ReadonlyArray<Rule> = [
         yield* again.end
         const seen = yield* outcomes(host, again.turnId)
         yield* expect(!seen.includes("completed"), "no completed command after a denial", seen)
+      }))
+  },
+  {
+    id: "approval/go-on",
+    promise: "P6",
+    title: "a denial that lets its turn go on is heard by the model, which says more, and the turn completes",
+    applies: asks,
+    assumes: ["approval/deny"],
+    prove: (bench) =>
+      bench.onHost(Effect.fnUntraced(function*(host) {
+        yield* startAsking(host)
+        const { end, request, turnId } = yield* askForCommand(host)
+        yield* answer(host, request.requestId, { _tag: "Deny", turn: "continue" })
+        yield* equal((yield* end)._tag, "TurnCompleted", "how the turn ends")
+        const events = yield* stored(host)
+        const denied = events.findIndex((event) => event._tag === "ApprovalSettled")
+        const more = events.slice(denied).filter(is("ItemCompleted")).filter((event) =>
+          event.turnId === turnId && event.item._tag === "AssistantMessage"
+        )
+        yield* expect(more.length > 0, "a message after the denial", events.slice(denied))
+        yield* expect(!(yield* isMade(host)), "a denied command is not run", request)
+      }))
+  },
+  {
+    id: "approval/stop",
+    promise: "P6",
+    title: "a denial that stops its turn returns once the turn is over, and the session goes on",
+    applies: asks,
+    assumes: ["approval/deny", "interrupt/approval"],
+    prove: (bench) =>
+      bench.onHost(Effect.fnUntraced(function*(host) {
+        yield* startAsking(host)
+        const { epoch, request, turnId } = yield* askForCommand(host)
+        const denial = { _tag: "Deny", reason: "Not this one.", turn: "stop" } as const
+        yield* within(bench, "the answer to return", answer(host, request.requestId, denial))
+        const ends = endings(yield* stored(host), turnId)
+        const [ending, ...others] = ends
+        yield* expect(
+          others.length === 0 && (ending === "TurnInterrupted" || ending === "TurnCompleted"),
+          "one end of the turn, interrupted or completed, when the answer has returned",
+          ends
+        )
+        yield* equal(yield* settledBy(host, request.requestId), ["user"], "settlements")
+        const next = yield* run(host, bench.prompts.say("and on"))
+        yield* equal(next.epoch, epoch, "the epoch of the next turn")
+        yield* equal(endings(yield* stored(host), turnId).length, 1, "terminal events")
+        yield* expect(!(yield* isMade(host)), "a denied command is not run", request)
       }))
   },
   {
