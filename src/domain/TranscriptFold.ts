@@ -3,17 +3,27 @@
  */
 import { Struct } from "effect"
 import type { Annotation } from "./AppData.ts"
-import { ItemId, type TurnId } from "./Ids.ts"
+import type { ItemId, TurnId } from "./Ids.ts"
 import type { Item } from "./Item.ts"
 import { isTerminal, type ThreadEvent } from "./ThreadEvent.ts"
 import type { TranscriptTurn } from "./TranscriptTurn.ts"
 import { type RecordedInput, wordsOf } from "./TurnInput.ts"
 import * as TurnOutcome from "./TurnOutcome.ts"
 
+/** What is made of a turn's id needs no check of its own. A Schema here would make pages that fold events many times larger. */
+function assertId(_id: string): asserts _id is ItemId {}
+
+/** The words of a user have no id of their own. */
+const idOf = (turnId: TurnId, n: number): ItemId => {
+  const id: string = `${turnId}.user.${n}`
+  assertId(id)
+  return id
+}
+
 /** What the user has said, as an item: what came `n` items after the beginning of the turn. */
 export const userItem = (turnId: TurnId, input: RecordedInput, n: number): Item => ({
   _tag: "UserMessage",
-  itemId: ItemId.make(`${turnId}.user.${n}`),
+  itemId: idOf(turnId, n),
   text: wordsOf(input),
   attachments: (input.attachments ?? []).map((attachment) =>
     attachment._tag === "File" ? attachment.path : attachment.name
