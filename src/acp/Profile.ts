@@ -73,6 +73,17 @@ export interface OwnRequests {
 }
 
 /**
+ * A tool of an MCP server.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface McpTool {
+  readonly server: string
+  readonly tool: string
+}
+
+/**
  * @category models
  * @since 0.1.0
  */
@@ -183,6 +194,8 @@ export interface Profile {
   readonly refine?: ((call: ToolCall) => ToolCall) | undefined
   readonly commandOf?: ((call: ToolCall) => string | undefined) | undefined
   readonly toolOf?: ((call: ToolCall) => string | undefined) | undefined
+  /** The tool of an MCP server that is called, where the call tells so by more than words for a human. */
+  readonly mcpOf?: ((call: ToolCall) => McpTool | undefined) | undefined
   readonly outputOf?:
     | ((call: ToolCall) => { readonly output?: string | undefined; readonly exitCode?: number | undefined } | undefined)
     | undefined
@@ -219,6 +232,18 @@ export const textIn = (value: unknown, ...path: ReadonlyArray<string>): string |
   let at = value
   for (const name of path) at = Predicate.isReadonlyObject(at) ? at[name] : undefined
   return typeof at === "string" ? at : undefined
+}
+
+/**
+ * The tool of an MCP server that a name like `mcp__server__tool` is of; `undefined`: it is of none. A server whose own name
+ * has two underscores is told from its tool only where the agent tells it by itself.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const mcpNamed = (name: string | null | undefined): McpTool | undefined => {
+  const [, server, tool] = /^mcp__(.+?)__(.+)$/s.exec(name ?? "") ?? []
+  return server === undefined || tool === undefined ? undefined : { server, tool }
 }
 
 /**

@@ -1,6 +1,6 @@
 /** The order of frames that ACP agents have been seen to send, and what becomes of it. No process runs here. */
 import { assert, describe, it } from "@effect/vitest"
-import { Qwen } from "../../src/acp/index.ts"
+import { Kimi, Qwen } from "../../src/acp/index.ts"
 import * as Offered from "../../src/acp/protocol/Offered.ts"
 import * as Request from "../../src/acp/protocol/Request.ts"
 import * as Update from "../../src/acp/protocol/Update.ts"
@@ -170,6 +170,27 @@ describe("a session of an ACP agent as a value", () => {
     assert.lengthOf(new Set(ids), 3)
   })
 
+  it("P11 acp: a tool of an MCP server comes with its server and name, whatever kind the agent gives it", () => {
+    const tools = (state: State, call: object) =>
+      play(state, [
+        sending,
+        told({ sessionUpdate: "tool_call", toolCallId: "call", status: "completed", ...call }),
+        stopped("end_turn")
+      ]).events.flatMap((event) =>
+        event._tag === "ItemCompleted" && event.item._tag === "ToolCall" ? [[event.item.kind, event.item.detail]] : []
+      )
+    const mcp = (server: string, tool: string) => [["mcp", { _tag: "Mcp", server, tool }]]
+    const qwen = (toolName: string, more: object = {}) => ({ kind: "edit", _meta: { toolName, ...more } })
+    assert.deepStrictEqual<unknown>(
+      tools(fresh, qwen("mcp__a__b__c", { provenance: "mcp", serverId: "a__b" })),
+      mcp("a__b", "c")
+    )
+    assert.deepStrictEqual(tools(fresh, { ...qwen("mcp__a__b"), kind: "other" }), [["other", undefined]])
+    const kimi = make("r", Kimi.profile, [], Offered.none)
+    assert.deepStrictEqual<unknown>(tools(kimi, { kind: "execute", title: "mcp__files__list" }), mcp("files", "list"))
+    assert.deepStrictEqual(tools(kimi, { kind: "other", title: "mcp__" }), [["other", undefined]])
+  })
+
   it("P16 acp: usage of each call of the model is added up", () => {
     const metered = says("", {
       _meta: { usage: { inputTokens: 100, outputTokens: 5, thoughtTokens: 1, cachedReadTokens: 40 } }
@@ -254,6 +275,20 @@ describe("requests of an ACP agent", () => {
     for (const other of [asks(2, "touch y"), asks(3, "touch x", { is_background: true })]) {
       assert.deepStrictEqual(play(allowed.state, [other]).wants, [])
     }
+  })
+
+  it("P7 acp: what is allowed for the session is the same tool, and no other with the same input", () => {
+    const asks = (id: number, toolName: string): Input => {
+      const toolCall = { toolCallId: `call-${id}`, kind: "other", rawInput: { row: 7 }, _meta: { toolName } }
+      const params = { sessionId: "s", options, toolCall }
+      const asked = Request.decode("session/request_permission", params)
+      assert.isDefined(asked)
+      return asked === undefined ? cancelling : { _tag: "Asked", id, asked, raw: params }
+    }
+    const first = play(fresh, [sending, asks(0, "mcp__rows__show")])
+    const allowed = play(first.state, [answers(first.state, { _tag: "AllowForSession" }), written(first.state)])
+    assert.deepStrictEqual(play(allowed.state, [asks(1, "mcp__rows__show")]).wants.map(({ _tag }) => _tag), ["Allow"])
+    assert.deepStrictEqual(play(allowed.state, [asks(2, "mcp__rows__delete")]).wants, [])
   })
 
   it("P6 acp: a denied call is declined, and a turn that the agent stops for it is complete", () => {

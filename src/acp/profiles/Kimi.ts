@@ -75,6 +75,7 @@ export const profile: Profile.Profile = {
   resumable: "after-turn",
   literal: Profile.afterBlank,
   refine,
+  mcpOf: ({ name }) => Profile.mcpNamed(name),
   commandOf: ({ rawInput }) => Profile.textIn(rawInput, "command")
 }
 

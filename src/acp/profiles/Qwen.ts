@@ -44,6 +44,14 @@ const ShellResult = Schema.decodeUnknownOption(Schema.Struct({
 
 const toolOf = ({ _meta }: Profile.ToolCall) => Profile.textIn(_meta, "toolName")
 
+/** It tells the server; the tool's name begins with it. */
+const mcpOf = (call: Profile.ToolCall): Profile.McpTool | undefined => {
+  const server = Profile.textIn(call._meta, "serverId")
+  const prefix = `mcp__${server}__`
+  const name = toolOf(call) ?? ""
+  return server !== undefined && name.startsWith(prefix) ? { server, tool: name.slice(prefix.length) } : undefined
+}
+
 const Asked = Schema.Struct({
   question: Schema.String,
   header: Schema.optionalKey(Schema.String),
@@ -128,6 +136,7 @@ export const profile: Profile.Profile = {
     return exitCode === null ? { output } : { output, exitCode }
   },
   toolOf,
+  mcpOf,
   refine: (call) => toolOf(call) === "agent" ? { ...call, kind: "subagent" } : call,
   comments: ["description"],
   questionsOf: ({ toolCall }) => {

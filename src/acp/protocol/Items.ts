@@ -9,7 +9,7 @@ import { type Profile, textIn } from "../Profile.ts"
 import { patchOf } from "./Patch.ts"
 import { diffsOf, pathsOf, textOf, type ToolCall } from "./ToolCall.ts"
 
-export type ToolNames = Pick<Profile, "commandOf" | "outputOf" | "toolOf">
+export type ToolNames = Pick<Profile, "commandOf" | "mcpOf" | "outputOf" | "toolOf">
 
 const statuses = Words.make<ItemStatus>({
   pending: "pending",
@@ -32,11 +32,16 @@ const changing = new Set<string | null | undefined>(["edit", "delete", "move"])
 /** The call is over, however. */
 export const isOver = ({ status }: ToolCall): boolean => status === "completed" || status === "failed"
 
+/** What the agent calls the tool; its title where it does not say. */
+export const nameOf = (call: ToolCall, { toolOf }: ToolNames): string =>
+  toolOf?.(call) ?? call.name ?? call.title ?? call.kind ?? "tool"
+
 /** There is something of it to show: some agents tell of a call before they know what it does. */
 export const isTelling = (call: ToolCall, names: ToolNames): boolean =>
-  call.kind === "execute"
+  names.mcpOf?.(call) !== undefined ||
+  (call.kind === "execute"
     ? names.commandOf === undefined || names.commandOf(call) !== undefined
-    : !changing.has(call.kind) || pathsOf(call).length > 0
+    : !changing.has(call.kind) || pathsOf(call).length > 0)
 
 export const toItem = (call: ToolCall, itemId: ItemId, declined: boolean, names: ToolNames): Item => {
   const known = statuses(call.status ?? "pending") ?? "running"
@@ -44,7 +49,8 @@ export const toItem = (call: ToolCall, itemId: ItemId, declined: boolean, names:
   const output = said ?? textOf(call)
   const shown = output === "" ? {} : { output }
   const status = declined && known !== "completed" ? "declined" : known
-  if (call.kind === "execute") {
+  const mcp = names.mcpOf?.(call)
+  if (mcp === undefined && call.kind === "execute") {
     return {
       _tag: "Command",
       itemId,
@@ -54,16 +60,16 @@ export const toItem = (call: ToolCall, itemId: ItemId, declined: boolean, names:
       ...(exitCode === undefined ? {} : { exitCode })
     }
   }
-  if (changing.has(call.kind) || diffsOf(call).length > 0) {
+  if (mcp === undefined && (changing.has(call.kind) || diffsOf(call).length > 0)) {
     return { _tag: "FileChange", itemId, status, edits: editsOf(call) }
   }
-  const tool = names.toolOf?.(call) ?? call.name ?? call.title ?? call.kind ?? "tool"
   return {
     _tag: "ToolCall",
     itemId,
-    tool,
-    kind: kinds(call.kind) ?? "other",
-    ...detailOf(call),
+    tool: nameOf(call, names),
+    ...(mcp === undefined
+      ? { kind: kinds(call.kind) ?? "other", ...detailOf(call) }
+      : { kind: "mcp", detail: { _tag: "Mcp", ...mcp } }),
     ...(call.title == null ? {} : { title: call.title }),
     input: call.rawInput ?? null,
     status,

@@ -6,6 +6,7 @@ import type { PeerId } from "../../adapter/PeerProtocol.ts"
 import * as RequestBook from "../../adapter/RequestBook.ts"
 import { andThen } from "../../domain/Step.ts"
 import type { ToolRequest } from "../../domain/UserRequest.ts"
+import { nameOf } from "../protocol/Items.ts"
 import { choicesOf, kindOf, type Permission } from "../protocol/Request.ts"
 import { diffsOf, pathsOf, type ToolCall } from "../protocol/ToolCall.ts"
 import * as TurnItems from "./TurnItems.ts"
@@ -132,12 +133,13 @@ const subjectOf = ({ dialect }: State, call: ToolCall): string => {
 /**
  * All that is known of what the call does, but for what is said about it. Nothing known: it is asked for every time.
  */
-const coverOf = ({ dialect: { commandOf, comments = [] } }: State, call: ToolCall): string | undefined => {
+const coverOf = ({ dialect }: State, call: ToolCall): string | undefined => {
+  const { commandOf, comments = [] } = dialect
   const input = typeof call.rawInput === "object" && call.rawInput !== null ? Object.entries(call.rawInput) : []
   const told = input.filter(([name]) => !comments.includes(name))
   const diffs = diffsOf(call)
   const command = call.kind === "execute" ? commandOf?.(call) : undefined
   return told.length === 0 && diffs.length === 0 && command === undefined
     ? undefined
-    : JSON.stringify([call.kind, told, diffs, command])
+    : JSON.stringify([call.kind, command === undefined ? nameOf(call, dialect) : "", told, diffs, command])
 }

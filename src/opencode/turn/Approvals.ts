@@ -3,6 +3,7 @@
  */
 import type { ApprovalChoice, ApprovalDecision, ApprovalKind } from "../../domain/UserRequest.ts"
 import type { PermissionRequest } from "../protocol/Frame.ts"
+import type { ToolPart } from "../protocol/Message.ts"
 import type * as Permissions from "./Permissions.ts"
 
 export const kindOf = ({ permission }: PermissionRequest): ApprovalKind => kinds.get(permission) ?? "other"
@@ -34,18 +35,26 @@ export const detailOf = ({ always, metadata, patterns, permission }: PermissionR
   metadata: metadata ?? {}
 })
 
-/** What an answer for the whole session covers. */
-export const shown = (request: PermissionRequest): Permissions.Allowed => ({
+/** OpenCode asks about it by its name alone, whatever it is called with: a tool of an MCP server or a plugin (1.18.33). */
+const isNameAlone = (request: PermissionRequest): boolean => subjectOf(request) === request.permission
+
+/** What an answer for the whole session covers. `call` is the call that asks, where it is known. */
+export const shown = (request: PermissionRequest, call: ToolPart | undefined): Permissions.Allowed => ({
   permission: request.permission,
   subject: subjectOf(request),
-  patterns: request.patterns
+  patterns: request.patterns,
+  ...(isNameAlone(request) ? { input: inputOf(call) } : {})
 })
+
+/** While the call is pending its input is still being written. */
+const inputOf = (call: ToolPart | undefined): string | null =>
+  call === undefined || call.state.status === "pending" ? null : JSON.stringify(call.state.input)
 
 /** The answer that OpenCode's own interface gives as "always". Here it is kept for this session. */
 const widerChoice = "allow-matching"
 
-const isWider = ({ always, patterns }: PermissionRequest): boolean =>
-  always.some((pattern) => !patterns.includes(pattern))
+const isWider = (request: PermissionRequest): boolean =>
+  request.always.some((pattern) => isNameAlone(request) || !request.patterns.includes(pattern))
 
 export const choicesOf = (request: PermissionRequest): { readonly choices?: ReadonlyArray<ApprovalChoice> } =>
   isWider(request)
@@ -61,11 +70,12 @@ export const choicesOf = (request: PermissionRequest): { readonly choices?: Read
 /** What the decision allows from now on. */
 export const allowedBy = (
   request: PermissionRequest,
+  call: ToolPart | undefined,
   decision: ApprovalDecision | undefined
 ): ReadonlyArray<Permissions.Allowed> => {
-  if (decision?._tag === "AllowForSession") return [shown(request)]
+  if (decision?._tag === "AllowForSession") return [shown(request, call)]
   return decision?._tag === "Choose" && decision.choiceId === widerChoice && isWider(request)
-    ? [{ ...shown(request), wider: request.always }]
+    ? [{ ...shown(request, call), wider: request.always }]
     : []
 }
 
@@ -78,6 +88,8 @@ export const coversOf = (request: PermissionRequest): string => {
     case "file-change":
       return `every change of this file: ${subject}`
     default:
-      return `exactly this: ${request.permission} ${subject}`
+      return isNameAlone(request)
+        ? `exactly this call: ${subject}, with the same input`
+        : `exactly this: ${request.permission} ${subject}`
   }
 }

@@ -194,6 +194,8 @@ export interface Allowed {
   readonly permission: string
   readonly subject: string
   readonly patterns: ReadonlyArray<string>
+  /** Of a tool whose request tells nothing but its name: what it was called with, as JSON. `null`: that is not known. */
+  readonly input?: string | null | undefined
   /** What else the user has chosen to allow with it: the patterns that the choice named. */
   readonly wider?: ReadonlyArray<string>
 }
@@ -202,8 +204,8 @@ export interface Allowed {
 export const covered = (allowed: ReadonlyArray<Allowed>, asked: Allowed): boolean =>
   allowed.some((entry) => entry.permission === asked.permission && (isSame(entry, asked) || isWithin(entry, asked)))
 
-const isSame = ({ patterns, subject }: Allowed, asked: Allowed): boolean =>
-  subject === asked.subject && patterns.length === asked.patterns.length &&
+const isSame = ({ input, patterns, subject }: Allowed, asked: Allowed): boolean =>
+  subject === asked.subject && input === asked.input && input !== null && patterns.length === asked.patterns.length &&
   patterns.every((pattern, n) => pattern === asked.patterns[n])
 
 const isWithin = ({ wider = [] }: Allowed, { patterns, permission, subject }: Allowed): boolean =>

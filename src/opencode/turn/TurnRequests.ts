@@ -53,7 +53,7 @@ export const permissionAsked = (before: State, request: PermissionRequest, alway
       detail: Approvals.detailOf(request)
     }
   }
-  if (!always && Permissions.covered(state.allowed, Approvals.shown(request))) {
+  if (!always && Permissions.covered(state.allowed, Approvals.shown(request, callOf(state, request)))) {
     return allowByRule(state, request, [asked, allowedByRule(state, requestId)])
   }
   const open: OpenRequest = { turnId: running(state)?.turnId, asked: { kind: "approval", request } }
@@ -91,11 +91,15 @@ const agentOf = (state: State, request: PermissionRequest): string | undefined =
     .findLast((message) => message.sessionId === request.sessionID && message.role === "assistant")?.agent
 }
 
-const placeOf = (state: State, { sessionID, tool }: PermissionRequest | QuestionRequest) => {
-  const part = openTools(state).find(({ callID }) => callID === tool?.callID)
+/** The call that asks. */
+const callOf = (state: State, { tool }: PermissionRequest | QuestionRequest) =>
+  openTools(state).find(({ callID }) => callID === tool?.callID)
+
+const placeOf = (state: State, request: PermissionRequest | QuestionRequest) => {
+  const call = callOf(state, request)
   return {
-    ...(part === undefined ? {} : { itemId: part.id }),
-    ...(sessionID === state.root ? {} : { subagent: sessionID })
+    ...(call === undefined ? {} : { itemId: call.id }),
+    ...(request.sessionID === state.root ? {} : { subagent: request.sessionID })
   }
 }
 
@@ -164,7 +168,7 @@ export const permissionReplied = (state: State, requestId: RequestId, reply: str
   const open = state.requests.get(requestId)
   if (open?.asked.kind !== "approval") return step(state)
   const { request, decision } = open.asked
-  const allowing = reply === "reject" ? [] : Approvals.allowedBy(request, decision)
+  const allowing = reply === "reject" ? [] : Approvals.allowedBy(request, callOf(state, request), decision)
   const settled: State = {
     ...(reply === "reject" ? Denials.declined(state, request) : state),
     requests: without(state.requests, requestId),
@@ -187,7 +191,7 @@ export const permissionReplied = (state: State, requestId: RequestId, reply: str
 const answerCovered = (state: State, first: ProviderEvent): Step => {
   const covered = Array.from(state.requests).filter(([, { asked }]) =>
     asked.kind === "approval" && asked.decision === undefined &&
-    Permissions.covered(state.allowed, Approvals.shown(asked.request))
+    Permissions.covered(state.allowed, Approvals.shown(asked.request, callOf(state, asked.request)))
   )
   const { state: next, events, wants } = all(
     state,

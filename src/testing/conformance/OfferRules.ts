@@ -177,6 +177,11 @@ export const rules: ReadonlyArray<Rule> = [
           [offers === undefined ? "CapabilityMissing" : "CommandUnavailable"],
           "a command that is not offered"
         )
+        yield* refused(
+          host.agents.sendTurn({ threadId: thread, prompt: bench.prompts.say("two"), skills: ["no-such-skill"] }),
+          [offers === undefined ? "CapabilityMissing" : "SkillUnavailable"],
+          "a skill that is not there"
+        )
         if (offers === undefined || offers.commands.every(({ resets }) => resets !== undefined)) return
         const says = bench.commands?.says
         if (says === undefined) return yield* new NotChecked({ missing: "commands" })

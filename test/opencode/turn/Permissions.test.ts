@@ -1,4 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
+import { ItemId, RequestId } from "../../../src/domain/Ids.ts"
+import type { PermissionRequest } from "../../../src/opencode/protocol/Frame.ts"
+import type { ToolPart } from "../../../src/opencode/protocol/Message.ts"
+import * as Approvals from "../../../src/opencode/turn/Approvals.ts"
 import * as Glob from "../../../src/opencode/turn/Glob.ts"
 import * as Permissions from "../../../src/opencode/turn/Permissions.ts"
 
@@ -128,6 +132,37 @@ describe("OpenCode permissions", () => {
     assert.isFalse(
       Permissions.covered(allowed, shown("edit", "echo hi && rm -rf ./tmp1", ["echo hi", "rm -rf ./tmp1"]))
     )
+  })
+
+  it("P7 opencode: a tool that is asked about by its name alone is allowed with the input that was shown, and no other", () => {
+    const request = (id: string): PermissionRequest => ({
+      id: RequestId.make(id),
+      sessionID: "ses_1",
+      permission: "tester_echo",
+      patterns: ["*"],
+      always: ["*"],
+      metadata: {}
+    })
+    const call = (text: string, status: "pending" | "running" = "running"): ToolPart => ({
+      id: ItemId.make("prt_1"),
+      sessionID: "ses_1",
+      messageID: "msg_1",
+      type: "tool",
+      tool: "tester_echo",
+      callID: "call_1",
+      state: { status, input: { text } }
+    })
+    const allowed = Approvals.allowedBy(request("per_1"), call("walnut"), { _tag: "AllowForSession" })
+    assert.isTrue(Permissions.covered(allowed, Approvals.shown(request("per_2"), call("walnut"))))
+    for (const other of [call("lantern"), call("walnut", "pending"), undefined]) {
+      assert.isFalse(Permissions.covered(allowed, Approvals.shown(request("per_3"), other)))
+    }
+    const unknown = Approvals.allowedBy(request("per_1"), undefined, { _tag: "AllowForSession" })
+    assert.isFalse(Permissions.covered(unknown, Approvals.shown(request("per_2"), undefined)))
+    const [choice] = Approvals.choicesOf(request("per_1")).choices ?? []
+    assert.strictEqual(choice?.label, "For this session, every tester_echo that matches: *")
+    const wider = Approvals.allowedBy(request("per_1"), call("walnut"), { _tag: "Choose", choiceId: `${choice?.id}` })
+    assert.isTrue(Permissions.covered(wider, Approvals.shown(request("per_2"), call("lantern"))))
   })
 
   it("P7 opencode: a wider choice covers what its patterns match, and a text that is more than one command never", () => {
