@@ -44,7 +44,7 @@ const sessionStore = (): SessionStore["Service"] => {
     recordIntent: () => Effect.void,
     refuseTurn: () => Effect.void,
     getTurn: () => none,
-    sessionTurns: () => Effect.succeed([]),
+    heldTurns: () => Effect.succeed([]),
     turnRefs: () => Effect.succeed(new Map()),
     unreconciledTurns: () => nothing,
     readEvents: () => nothing,

@@ -5,6 +5,8 @@
  * - `Created`: a new thread without a past.
  * - `Resumed`: the provider's own session continues. The model has its whole history, but for what `lost` names.
  * - `Moved`: as `Resumed`, in another working directory.
+ * - `Returned`: the thread is back at an agent that had it before, in the session that it had there. The model has its whole
+ *   history up to the swap, and is told what was said since.
  * - `Forked`: a new session that holds a copy of another thread's history.
  * - `Adopted`: a session that the agent had before goes on as a new thread; the model has its whole history, and the
  *   thread's archive begins here.
@@ -21,7 +23,7 @@ import { ThreadId } from "./Ids.ts"
  *
  * - `session-missing`: the provider proved that it no longer has the session.
  * - `directory-unreachable`: the session cannot be moved to the directory that was asked for.
- * - `provider-changed`: the thread was started on another provider instance.
+ * - `provider-changed`: the thread was started on another provider instance, which has no session of it to return to.
  * - `never-resumable`: the provider had not yet made the session resumable when it was lost.
  * - `reset`: the app asked for a new beginning.
  * - `restored`: the thread begins with the transcript of a snapshot.
@@ -47,14 +49,16 @@ export const LossReason = Schema.Literals([
 export type LossReason = typeof LossReason.Type
 
 /**
- * The last turns of the thread, which the agent's session does not have any more: its files are older than the thread
- * (a backup, a power failure, a full disk), or the turns were taken back elsewhere. Looked for at each resume, by the
- * agent's own history, where it has one.
+ * The last turns of the thread that the agent's session does not have, though it has those before them.
+ *
+ * - `lost`: it had them. Its files are older than the thread (a backup, a power failure, a full disk), or the turns were
+ *   taken back elsewhere. The agent's own history tells, where it has one.
+ * - `missed`: another agent had them, while the thread was with it. Those that were lost besides are counted as well.
  *
  * @since 0.1.0
  * @category schemas
  */
-export const LostTurns = Schema.Struct({
+export const MissingTurns = Schema.Struct({
   turns: Schema.Int,
   /** Archived items of these turns that the next prompt brings along. */
   items: Schema.Int,
@@ -66,7 +70,7 @@ export const LostTurns = Schema.Struct({
  * @since 0.1.0
  * @category models
  */
-export interface LostTurns extends Schema.Schema.Type<typeof LostTurns> {}
+export interface MissingTurns extends Schema.Schema.Type<typeof MissingTurns> {}
 
 /**
  * What a start did with the past, with what was left out.
@@ -76,8 +80,13 @@ export interface LostTurns extends Schema.Schema.Type<typeof LostTurns> {}
  */
 export const Continuity = Schema.TaggedUnion({
   Created: {},
-  Resumed: { lost: Schema.optionalKey(LostTurns) },
-  Moved: { from: Schema.String, lost: Schema.optionalKey(LostTurns) },
+  Resumed: { lost: Schema.optionalKey(MissingTurns) },
+  Moved: { from: Schema.String, lost: Schema.optionalKey(MissingTurns) },
+  Returned: {
+    missed: MissingTurns,
+    /** Where the session worked until now, if it was moved. */
+    movedFrom: Schema.optionalKey(Schema.String)
+  },
   Forked: {
     from: ThreadId,
     /** The last event of the source thread that the copy holds. */

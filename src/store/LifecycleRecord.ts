@@ -19,6 +19,7 @@ const sources = {
   Created: "new",
   Resumed: "resume",
   Moved: "resume",
+  Returned: "resume",
   Forked: "fork",
   Adopted: "adopt",
   Rehydrated: "rehydrate",

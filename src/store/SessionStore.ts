@@ -25,9 +25,9 @@ import type { ThreadEvent } from "../domain/ThreadEvent.ts"
 import type { Binding, TurnRecord } from "../domain/ThreadRecord.ts"
 import type { Spent } from "../domain/Usage.ts"
 import { AgentProcesses } from "../process/AgentProcesses.ts"
-import type { TurnPlace } from "../provider/ProviderAdapter.ts"
 import type { Commit, ImportBatch, ImportedThread, Intent, NewThread, ThreadChange } from "./Commit.ts"
 import type { FeedPage, FeedQuery } from "./Feed.ts"
+import type { HeldTurn } from "./HeldTurn.ts"
 import { HookOutbox } from "./HookOutbox.ts"
 import * as SqlSessionStore from "./internal/sqlSessionStore.ts"
 import type { LogLimits, Pruning, Settled } from "./LogRetention.ts"
@@ -179,8 +179,15 @@ export class SessionStore extends Context.Service<SessionStore, {
   readonly spent: (threadId: ThreadId) => Effect.Effect<Spent, StoreFailed>
   /** The ids under which the provider's history has the thread's turns, where the adapter chose them. */
   readonly turnRefs: (threadId: ThreadId) => Effect.Effect<ReadonlyMap<TurnId, string>, StoreFailed>
-  /** Completed turns of the session that the thread has, newest first, as far as the provider's history has them by an id. */
-  readonly sessionTurns: (threadId: ThreadId, limit: number) => Effect.Effect<ReadonlyArray<TurnPlace>, StoreFailed>
+  /**
+   * Turns of the thread that are in the log, newest first: those that were completed in this session, and those that ran in
+   * others.
+   */
+  readonly heldTurns: (query: {
+    readonly threadId: ThreadId
+    readonly sessionId: SessionId
+    readonly limit: number
+  }) => Effect.Effect<ReadonlyArray<HeldTurn>, StoreFailed>
   /**
    * Turns that have to be compared with the provider's history, oldest first: those whose outcome is unknown, whose
    * session was lost, or one of whose items was cut, and that were not reconciled yet. Only the session that a turn ran

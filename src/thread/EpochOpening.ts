@@ -24,7 +24,7 @@ import * as EpochEnd from "./epoch/EpochEnd.ts"
 import * as EpochPump from "./epoch/EpochPump.ts"
 import * as EpochState from "./epoch/EpochState.ts"
 import * as LiveEpoch from "./epoch/LiveEpoch.ts"
-import * as LostTurns from "./LostTurns.ts"
+import * as MissingTurns from "./MissingTurns.ts"
 import * as RequestWatch from "./RequestWatch.ts"
 import { restoredTurn } from "./restoredTurn.ts"
 import * as SecretSession from "./SecretSession.ts"
@@ -104,7 +104,7 @@ export const open = Effect.fnUntraced(function*(
       onMissing: plan.onMissing ?? deps.settings.onMissing,
       rehydrateTokens: deps.settings.rehydrateTokens,
       archive: past._tag === "Fork" ? Effect.succeed(past) : deps.archive.sinceReset(cell.threadId),
-      lost: (session) => LostTurns.find(deps, cell.threadId, session)
+      missing: (session) => MissingTurns.find(deps, cell.threadId, session)
     }).pipe(SecretSession.errors(secrets))
     return {
       adapter,

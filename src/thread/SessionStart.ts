@@ -5,7 +5,7 @@
  * is here, and every outcome is a `Continuity`.
  */
 import { Effect, Exit, Scope } from "effect"
-import { Continuity, type LossReason, type LostTurns, type MissingPolicy } from "../domain/Continuity.ts"
+import { Continuity, type LossReason, type MissingPolicy, type MissingTurns } from "../domain/Continuity.ts"
 import type { SessionId, ThreadId } from "../domain/Ids.ts"
 import * as Transcript from "../domain/Transcript.ts"
 import type { ProviderAdapter, ProviderSession, StartInput, StartSessionError } from "../provider/ProviderAdapter.ts"
@@ -19,6 +19,8 @@ export type Past =
   | { readonly _tag: "None" }
   /** There is a cursor of this provider instance. */
   | { readonly _tag: "Cursor"; readonly cursor: unknown }
+  /** The thread is with another agent now; this is the cursor of the session that it had with this one. */
+  | { readonly _tag: "Returning"; readonly cursor: unknown }
   /** The cursor of a copy that was just made of another thread's session. */
   | {
     readonly _tag: "Fork"
@@ -57,8 +59,10 @@ export interface StartOptions {
   readonly rehydrateTokens: number
   /** The thread's archive. Read only when it is needed. */
   readonly archive: Effect.Effect<Conversation, StoreFailed>
-  /** The last turns of the thread that this session, which was resumed, does not have. */
-  readonly lost: (session: ProviderSession) => Effect.Effect<ReadonlyArray<Transcript.TranscriptTurn>>
+  /** The last turns of the thread that this session does not have; `undefined` where it had none. */
+  readonly missing: (
+    session: ProviderSession
+  ) => Effect.Effect<ReadonlyArray<Transcript.TranscriptTurn> | undefined, StoreFailed>
 }
 
 /** Starts a session in a scope of its own, so that a failed attempt leaves nothing behind before the next one. */
@@ -66,7 +70,7 @@ const attempt = (options: StartOptions, from: StartInput["from"]) =>
   Effect.flatMap(Scope.fork(options.scope), (scope) =>
     options.adapter.startSession({ ...options.input, from }).pipe(
       Scope.provide(scope),
-      Effect.map((session) => ({ session, notes: [] })),
+      Effect.map((session) => ({ session, notes: [], discard: Scope.close(scope, Exit.void) })),
       Effect.onExit((exit) => Exit.isSuccess(exit) ? Effect.void : Scope.close(scope, exit))
     ))
 
@@ -86,38 +90,60 @@ const withoutSession = Effect.fnUntraced(function*(options: StartOptions, reason
   }
 })
 
-const resumed = (session: ProviderSession, lost?: LostTurns): Continuity =>
+const moved = ({ origin }: ProviderSession) => origin._tag === "Moved" ? { movedFrom: origin.from } : {}
+
+const resumed = (session: ProviderSession, lost?: MissingTurns): Continuity =>
   session.origin._tag === "Moved"
     ? Continuity.cases.Moved.make({ from: session.origin.from, ...(lost === undefined ? {} : { lost }) })
     : Continuity.cases.Resumed.make(lost === undefined ? {} : { lost })
 
-/** Turns that the session lacks are handed over with the next prompt. */
-const complete = Effect.fnUntraced(function*(options: StartOptions, session: ProviderSession) {
-  const { past } = options
-  const notes: ReadonlyArray<EpochState.Note> = []
-  if (past._tag === "Fork") {
-    return { session, notes, continuity: Continuity.cases.Forked.make({ from: past.from, seq: past.seq }) }
-  }
-  const turns = past._tag === "Cursor" ? yield* options.lost(session) : []
-  if (turns.length === 0) return { session, notes, continuity: resumed(session) }
+/** What is said of turns that the session does not have, and what goes with the next prompt. */
+const handOver = (options: StartOptions, turns: ReadonlyArray<Transcript.TranscriptTurn>) => {
   const budget = options.onMissing === "rehydrate" ? options.rehydrateTokens : 0
   const { items, omitted, text } = Transcript.missing(turns, budget)
-  return {
-    session,
-    notes: items === 0 ? notes : [{ about: "lost-turns" as const, text }],
-    continuity: resumed(session, { turns: turns.length, items, omitted })
-  }
-})
+  const notes: ReadonlyArray<EpochState.Note> = items === 0 ? [] : [{ about: "missing-turns", text }]
+  return { notes, missing: { turns: turns.length, items, omitted } }
+}
 
 /** Goes on with the session, or does what `onMissing` says where that cannot be. */
 const continued = (options: StartOptions, from: StartInput["from"]) =>
   attempt(options, from).pipe(
-    Effect.flatMap(({ session }) => complete(options, session)),
+    Effect.flatMap(Effect.fnUntraced(function*({ notes, session }) {
+      const { past } = options
+      if (past._tag === "Fork") {
+        return { session, notes, continuity: Continuity.cases.Forked.make({ from: past.from, seq: past.seq }) }
+      }
+      const turns = past._tag === "Cursor" ? (yield* options.missing(session)) ?? [] : []
+      if (turns.length === 0) return { session, notes, continuity: resumed(session) }
+      const told = handOver(options, turns)
+      return { session, notes: told.notes, continuity: resumed(session, told.missing) }
+    })),
     Effect.catchTag(["SessionMissing", "DirectoryUnreachable"], (error) =>
       options.onMissing === "fail"
         ? Effect.fail(error)
         : withoutSession(options, error._tag === "SessionMissing" ? "session-missing" : "directory-unreachable"))
   )
+
+/**
+ * Goes back to the session that the thread had with this agent before another one took over. Where it cannot be had, or had
+ * no turn, the conversation is handed to a new one, as at any change of the agent.
+ */
+const returned = Effect.fnUntraced(function*(options: StartOptions, cursor: unknown) {
+  const found = yield* attempt(options, { _tag: "Resume", cursor }).pipe(
+    Effect.catchTag(
+      ["SessionMissing", "SessionInUse", "CursorRejected", "DirectoryUnreachable"],
+      () => Effect.undefined
+    )
+  )
+  const turns = found === undefined ? undefined : yield* options.missing(found.session)
+  if (found === undefined || turns === undefined) {
+    if (found !== undefined) yield* found.discard
+    return yield* withoutSession(options, "provider-changed")
+  }
+  const { session } = found
+  const { missing, notes } = handOver(options, turns)
+  return { session, notes, continuity: Continuity.cases.Returned.make({ missed: missing, ...moved(session) }) }
+})
 
 /**
  * Starts, resumes, moves, forks or rehydrates. A session that is proved missing, or that cannot work in the directory
@@ -145,9 +171,7 @@ export const run = (options: StartOptions): Effect.Effect<Started, StartSessionE
       return Effect.map(attempt(options, { _tag: "Adopt", sessionId: past.sessionId }), ({ notes, session }) => ({
         session,
         notes,
-        continuity: Continuity.cases.Adopted.make(
-          session.origin._tag === "Moved" ? { movedFrom: session.origin.from } : {}
-        )
+        continuity: Continuity.cases.Adopted.make(moved(session))
       }))
     case "Lost":
       return withoutSession(options, past.reason)
@@ -155,6 +179,8 @@ export const run = (options: StartOptions): Effect.Effect<Started, StartSessionE
       return past.sessionId === undefined || !options.adapter.capabilities.adopt
         ? withoutSession({ ...options, onMissing: "rehydrate" }, "imported")
         : continued(options, { _tag: "Adopt", sessionId: past.sessionId })
+    case "Returning":
+      return returned(options, past.cursor)
     case "Cursor":
     case "Fork":
       return continued(options, { _tag: "Resume", cursor: past.cursor })

@@ -30,12 +30,11 @@ const isBlank = ({ epoch, lastSeq, sessionId }: Binding): boolean =>
 /** What the store knows of the past, for a start on this provider instance. */
 const pastOf = Effect.fnUntraced(function*(deps: ThreadDeps, record: Binding | undefined, instanceId: InstanceId) {
   if (record === undefined || isBlank(record)) return { _tag: "None" } as const
-  if (record.instanceId !== instanceId) return { _tag: "Lost", reason: "provider-changed" } as const
-  if (record.epoch === 0) return { _tag: "Imported", sessionId: record.sessionId } as const
-  const cursor = yield* deps.store.getCursor(record.threadId, record.instanceId)
-  return Option.match(cursor, {
-    onNone: () => ({ _tag: "Lost", reason: "never-resumable" }) as const,
-    onSome: (cursor) => ({ _tag: "Cursor", cursor }) as const
+  const sameAgent = record.instanceId === instanceId
+  if (sameAgent && record.epoch === 0) return { _tag: "Imported", sessionId: record.sessionId } as const
+  return Option.match(yield* deps.store.getCursor(record.threadId, instanceId), {
+    onNone: () => ({ _tag: "Lost", reason: sameAgent ? "never-resumable" : "provider-changed" }) as const,
+    onSome: (cursor) => ({ _tag: sameAgent ? "Cursor" : "Returning", cursor }) as const
   })
 })
 

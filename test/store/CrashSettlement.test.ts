@@ -194,10 +194,10 @@ describe("Crash settlement: rows that cannot be read", () => {
            ('', 'thread-1', 1, 'accepted', 1), ('${long}', 'thread-1', 1, 'intent', 1), (X'FF', 'nowhere', 1, 'intent', 1);
          INSERT INTO eca_inputs (turn_id, thread_id, body) VALUES
            ('', 'thread-1', '{"prompt":"hi"}'), ('${long}', 'thread-1', '{'), (X'FF', 'nowhere', '{}');
-         INSERT INTO eca_threads SELECT '', instance_id, provider, session_id, session_epoch, directory, runtime_mode, project, model,
+         INSERT INTO eca_threads SELECT '', instance_id, provider, session_id, directory, runtime_mode, project, model,
            agent, title, compaction, labels, archived, status, epoch, last_seq, position, created_at, active_at, due_at FROM eca_threads
            WHERE thread_id = 'fine';
-         INSERT INTO eca_threads SELECT CAST(X'FF' AS TEXT), '', '', '', -1, '', 'never', '[', '{', agent, title,
+         INSERT INTO eca_threads SELECT CAST(X'FF' AS TEXT), '', '', '', '', 'never', '[', '{', agent, title,
            compaction, '{', -1, 'asleep', -3,
            'many', position, 'then', 'now', due_at FROM eca_threads WHERE thread_id = 'fine';
          UPDATE eca_events SET body = '{"_tag":"ItemSta' WHERE type = 'ItemStarted'`

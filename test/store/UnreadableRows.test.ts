@@ -35,7 +35,7 @@ const spoiltFile = Effect.gen(function*() {
   yield* behind(
     filename,
     `UPDATE eca_threads SET runtime_mode = 'yolo' WHERE thread_id = 'spoilt';
-     INSERT INTO eca_threads SELECT '', instance_id, provider, session_id, session_epoch, directory, runtime_mode, project, model,
+     INSERT INTO eca_threads SELECT '', instance_id, provider, session_id, directory, runtime_mode, project, model,
        agent, title, compaction, labels, archived, status, epoch, last_seq, position, created_at, active_at, due_at FROM eca_threads
        WHERE thread_id = 'fine'`
   )

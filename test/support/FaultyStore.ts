@@ -88,7 +88,7 @@ const wrapped = (store: Store, fails: (operation: string) => boolean): Store => 
     rewinds: (threadId, after) => guard("rewinds", store.rewinds(threadId, after)),
     endOfLog: (threadId) => guard("endOfLog", store.endOfLog(threadId)),
     spent: (threadId) => guard("spent", store.spent(threadId)),
-    sessionTurns: (threadId, limit) => guard("sessionTurns", store.sessionTurns(threadId, limit)),
+    heldTurns: (query) => guard("heldTurns", store.heldTurns(query)),
     turnRefs: (threadId) => guard("turnRefs", store.turnRefs(threadId)),
     requestStatus: (threadId, requestId) => guard("requestStatus", store.requestStatus(threadId, requestId)),
     dueThreads: (query) => guard("dueThreads", store.dueThreads(query)),

@@ -26,8 +26,6 @@ export interface BindingRow {
   readonly instance_id: string
   readonly provider: string
   readonly session_id: string | null
-  /** The epoch in which the session was begun, or taken over. */
-  readonly session_epoch: BigIntColumn
   readonly directory: string
   readonly runtime_mode: string
   readonly project: string
@@ -63,7 +61,6 @@ export const bindingRow = (
   instance_id: binding.instanceId,
   provider: binding.provider,
   session_id: binding.sessionId ?? null,
-  session_epoch: binding.epoch,
   directory: binding.directory,
   runtime_mode: binding.runtimeMode,
   project: JSON.stringify(binding.project),

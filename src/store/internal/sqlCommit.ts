@@ -42,8 +42,6 @@ const replacedColumns = [
   "due_at"
 ].map((column) => `${column} = excluded.${column}`).join(", ")
 
-const newSession = "session_epoch = excluded.session_epoch"
-
 /** Puts the cursor of the instance that the thread is bound to. */
 const putCursor = (sql: SqlClient.SqlClient, threadId: ThreadId, cursor: StoredCursor | undefined): Written =>
   cursor === undefined
@@ -69,17 +67,13 @@ const columns = (sql: SqlClient.SqlClient, part: Part, thread: ThreadColumns): S
   return set.reduce<Statement.Fragment>((all, one) => sql`${all}${one}`, sql.literal(""))
 }
 
-/** The epoch goes on with the session of the one before. */
-const goesOn = ({ events }: Part): boolean => {
+/** What a session that is another one's successor cannot know of is not asked of it. */
+const forgetOpenQuestions = (sql: SqlClient.SqlClient, threadId: ThreadId, { events }: Part): Written => {
   const continuity = events.find((event) => event._tag === "SessionStarted")?.continuity._tag
   return continuity === "Resumed" || continuity === "Moved"
-}
-
-/** What a session that is another one's successor cannot know of is not asked of it. */
-const forgetOpenQuestions = (sql: SqlClient.SqlClient, threadId: ThreadId, part: Part): Written =>
-  goesOn(part)
     ? Effect.void
     : Effect.asVoid(sql`UPDATE eca_turns SET reconcile = 0 WHERE thread_id = ${threadId} AND reconcile = 1`)
+}
 
 const open = (
   sql: SqlClient.SqlClient,
@@ -103,7 +97,7 @@ const open = (
     ...(thread.activeAt === undefined ? {} : { active_at: thread.activeAt })
   }
   return sql<{ readonly labels: string | null }>`INSERT INTO eca_threads ${sql.insert(row)} ON CONFLICT (thread_id)
-    DO UPDATE SET ${sql.literal(goesOn(part) ? replacedColumns : `${replacedColumns}, ${newSession}`)}
+    DO UPDATE SET ${sql.literal(replacedColumns)}
     WHERE eca_threads.epoch < excluded.epoch${eventLog.follows(sql, events)} RETURNING labels`.pipe(
     Effect.tap(eventLog.fencedUnless({ threadId, epoch })),
     // A thread that was there keeps the labels that it has by now: they are no part of an epoch.
@@ -128,20 +122,14 @@ const moveTurn = (
   const { began, endedAt, from, reconcile, reconciledAt, spent, to, turnId } = change
   if (began !== undefined) {
     // Only the agent knows it, so there is nothing to compare it with later.
-    const row = {
-      turn_id: turnId,
-      thread_id: place.threadId,
-      epoch: place.epoch,
-      status: to ?? "accepted",
-      cause: began.cause,
-      intent_at: began.at,
-      ended_at: endedAt ?? null,
-      tokens: spent?.tokens ?? null,
-      cost_usd: spent?.costUsd ?? null
-    }
-    return sql`INSERT INTO eca_turns ${sql.insert(row)} ON CONFLICT (turn_id) DO NOTHING RETURNING turn_id`.pipe(
-      Effect.flatMap(eventLog.fencedUnless(place))
-    )
+    return sql`INSERT INTO eca_turns (turn_id, thread_id, epoch, session_id, status, cause, intent_at, ended_at, tokens,
+        cost_usd)
+      SELECT CAST(${turnId} AS TEXT), thread_id, CAST(${place.epoch} AS BIGINT), session_id,
+        CAST(${to ?? "accepted"} AS TEXT), CAST(${began.cause} AS TEXT), CAST(${began.at} AS BIGINT),
+        CAST(${endedAt ?? null} AS BIGINT), CAST(${spent?.tokens ?? null} AS BIGINT),
+        CAST(${spent?.costUsd ?? null} AS DOUBLE PRECISION)
+      FROM eca_threads WHERE thread_id = ${place.threadId}
+      ON CONFLICT (turn_id) DO NOTHING RETURNING turn_id`.pipe(Effect.flatMap(eventLog.fencedUnless(place)))
   }
   const set = sql.csv([
     ...(to === undefined ? [] : [sql`status = ${to}`]),

@@ -4,9 +4,9 @@
  */
 import { Array as Arr, Effect, Option } from "effect"
 import type { SqlClient } from "effect/sql"
-import type { ItemId, ThreadId, TurnId } from "../../domain/Ids.ts"
+import type { ItemId, SessionId, ThreadId, TurnId } from "../../domain/Ids.ts"
 import type { ThreadEvent } from "../../domain/ThreadEvent.ts"
-import type { TurnPlace } from "../../provider/ProviderAdapter.ts"
+import type { HeldTurn } from "../HeldTurn.ts"
 import type { StoreFailed } from "../StoreError.ts"
 import type { TurnStart } from "../TurnStart.ts"
 import {
@@ -31,6 +31,19 @@ interface StartRow {
 const toStart = (row: StartRow): ReadonlyArray<TurnStart> => {
   const turnId = toTurnId(row.turn_id)
   return turnId === undefined ? [] : [{ turnId, seq: toNumber(row.seq) }]
+}
+
+interface HeldRow {
+  readonly turn_id: string
+  readonly ref: string | null
+  readonly own: boolean | BigIntColumn
+}
+
+const toHeld = ({ own, ref, turn_id }: HeldRow): ReadonlyArray<HeldTurn> => {
+  const turnId = toTurnId(turn_id)
+  return turnId === undefined
+    ? []
+    : [{ place: { turnId, ref: ref ?? undefined }, own: own === true || Number(own) === 1 }]
 }
 
 export const make = (sql: SqlClient.SqlClient) => {
@@ -63,20 +76,20 @@ export const make = (sql: SqlClient.SqlClient) => {
         )
       ),
 
-    sessionTurns: (threadId: ThreadId, limit: number): Effect.Effect<ReadonlyArray<TurnPlace>, StoreFailed> =>
+    heldTurns: ({ limit, sessionId, threadId }: {
+      readonly threadId: ThreadId
+      readonly sessionId: SessionId
+      readonly limit: number
+    }): Effect.Effect<ReadonlyArray<HeldTurn>, StoreFailed> =>
       read(
-        "read the turns of a session",
+        "read what a session should hold",
         Effect.map(
-          sql<{ readonly turn_id: string; readonly ref: string }>`SELECT u.turn_id, u.ref FROM eca_events e
+          sql<HeldRow>`SELECT u.turn_id, u.ref, u.session_id = ${sessionId} AS own FROM eca_events e
             JOIN eca_turns u ON u.turn_id = e.turn_id
-            JOIN eca_threads t ON t.thread_id = e.thread_id AND e.epoch >= t.session_epoch
-            WHERE e.thread_id = ${threadId} AND ${begins} AND u.status = 'completed' AND u.cause IS NULL
-              AND u.ref IS NOT NULL ORDER BY e.seq DESC LIMIT ${limit}`,
-          (rows) =>
-            rows.flatMap(({ ref, turn_id }) => {
-              const turnId = toTurnId(turn_id)
-              return turnId === undefined ? [] : [{ turnId, ref: String(ref) }]
-            })
+            WHERE e.thread_id = ${threadId} AND ${begins} AND u.session_id IS NOT NULL
+              AND (u.session_id <> ${sessionId} OR (u.status = 'completed' AND u.cause IS NULL))
+            ORDER BY e.seq DESC LIMIT ${limit}`,
+          (rows) => rows.flatMap(toHeld)
         )
       ),
 

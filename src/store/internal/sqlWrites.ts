@@ -29,11 +29,12 @@ const intent = (
   sql: SqlClient.SqlClient,
   turn: Intent
 ): Effect.Effect<"recorded" | "exists" | "fenced", SqlError.SqlError> =>
-  sql`INSERT INTO eca_turns (turn_id, thread_id, epoch, status, ref, intent_at)
-        SELECT CAST(${turn.turnId} AS TEXT), thread_id, epoch, 'intent', CAST(${turn.ref ?? null} AS TEXT),
+  sql`INSERT INTO eca_turns (turn_id, thread_id, epoch, session_id, status, ref, intent_at)
+        SELECT CAST(${turn.turnId} AS TEXT), thread_id, epoch, session_id, 'intent', CAST(${turn.ref ?? null} AS TEXT),
           CAST(${turn.at} AS BIGINT) FROM eca_threads
         WHERE thread_id = ${turn.threadId} AND epoch = ${turn.epoch} AND status <> 'stopped'
-        ON CONFLICT (turn_id) DO UPDATE SET epoch = excluded.epoch, status = excluded.status, ref = excluded.ref,
+        ON CONFLICT (turn_id) DO UPDATE SET epoch = excluded.epoch,
+          session_id = excluded.session_id, status = excluded.status, ref = excluded.ref,
           intent_at = excluded.intent_at, ended_at = NULL
         WHERE eca_turns.status = 'refused' AND eca_turns.thread_id = excluded.thread_id RETURNING turn_id`.pipe(
     Effect.flatMap((rows) =>

@@ -27,9 +27,9 @@ import * as Usage from "../../domain/Usage.ts"
 import type { ApprovalChoice, Question } from "../../domain/UserRequest.ts"
 import type { ProcessExit } from "../../provider/ProviderAdapter.ts"
 
-/** What the model must read before its next prompt: turns that its session has lost, or where a snapshot is. */
+/** What the model must read before its next prompt: turns that its session does not have, or where a snapshot is. */
 export interface Note {
-  readonly about: "lost-turns" | "snapshot"
+  readonly about: "missing-turns" | "snapshot"
   readonly text: string
 }
 

@@ -1,7 +1,7 @@
-/** P1 on the mock: a session that is resumed and does not have the thread's last turns, as one from a backup. */
+/** P1 on the mock: a session that does not have the thread's last turns, as one from a backup, or after a swap of the agent. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { ProviderService } from "../../src/index.ts"
+import { InstanceId, ProviderService } from "../../src/index.ts"
 import { MockProvider } from "../../src/testing/index.ts"
 import * as Agents from "../support/Agents.ts"
 
@@ -88,4 +88,78 @@ describe("lost turns", () => {
       yield* forgotten(["one", "two"], 1)
       assert.deepStrictEqual((yield* agents.runTurn({ threadId, prompt: "three" })).continuity, { _tag: "Resumed" })
     }).pipe(Effect.provide(layer({ mock: { capabilities: { history: false } } }))))
+})
+
+const other = InstanceId.make("other")
+
+/** The thread has a turn with the mock, and one with another agent. */
+const swapped = Effect.gen(function*() {
+  const agents = yield* ProviderService
+  const first = yield* Agents.start()
+  yield* agents.runTurn({ threadId, prompt: "one" })
+  yield* MockProvider.make({ instanceId: other })
+  const second = yield* agents.startSession({ threadId, instanceId: other })
+  yield* agents.runTurn({ threadId, prompt: "two" })
+  return { first, second }
+})
+
+describe("back at an agent", () => {
+  it.effect("P1 mock: its own session goes on, and is told what another agent did meanwhile", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      const { first, second } = yield* swapped
+      assert.strictEqual(second.continuity._tag, "Rehydrated")
+      const back = yield* agents.startSession({ threadId, instanceId: Agents.mock })
+      const continuity = { _tag: "Returned", missed: { turns: 1, items: 2, omitted: 0 } }
+      assert.deepStrictEqual([back.continuity, back.sessionId], [continuity, first.sessionId])
+      // Until a prompt has told it, each start says it again.
+      yield* agents.stopSession({ threadId })
+      assert.deepStrictEqual(
+        yield* agents.runTurn({ threadId, prompt: "three" }).pipe(Effect.map((turn) => turn.continuity)),
+        {
+          _tag: "Resumed",
+          lost: continuity.missed
+        }
+      )
+      const heard = yield* known
+      assert.deepStrictEqual(heard.map(([role]) => role), ["user", "assistant", "context", "user", "assistant"])
+      assert.match(heard[2]?.[1] ?? "", /\[user\]\ntwo\n.*\[assistant\]\necho: two\n/s)
+      assert.notInclude(heard[2]?.[1], "echo: one")
+      // And back again: what the other one has missed is the last turn alone.
+      const again = yield* agents.startSession({ threadId, instanceId: other })
+      assert.deepStrictEqual(again.continuity, { _tag: "Returned", missed: { turns: 1, items: 2, omitted: 0 } })
+      assert.strictEqual(again.sessionId, second.sessionId)
+    }).pipe(Effect.provide(layer())))
+
+  it.effect("P1 mock: what its session has lost is told together with what it has missed", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      const agent = yield* MockProvider
+      const { sessionId } = yield* Agents.start()
+      yield* agents.runTurn({ threadId, prompt: "zero" })
+      yield* swapped
+      assert.isTrue(yield* agent.loseTurns(sessionId, 1))
+      const { continuity } = yield* agents.startSession({ threadId, instanceId: Agents.mock })
+      assert.deepStrictEqual(continuity, { _tag: "Returned", missed: { turns: 2, items: 4, omitted: 0 } })
+    }).pipe(Effect.provide(layer())))
+
+  it.effect("P1 mock: a session that is gone is no hindrance: a new one has the whole conversation", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      const agent = yield* MockProvider
+      const { first } = yield* swapped
+      yield* agent.loseSession(first.sessionId)
+      const { continuity } = yield* agents.startSession({ threadId, instanceId: Agents.mock, onMissing: "rehydrate" })
+      assert.deepStrictEqual(continuity, { _tag: "Rehydrated", reason: "provider-changed", items: 4, omitted: 0 })
+    }).pipe(Effect.provide(layer())))
+
+  it.effect("P1 mock: after a reset there is no session to return to", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      yield* swapped
+      yield* agents.resetThread({ threadId })
+      yield* agents.runTurn({ threadId, prompt: "anew" })
+      const { continuity } = yield* agents.startSession({ threadId, instanceId: Agents.mock })
+      assert.deepStrictEqual(continuity, { _tag: "Rehydrated", reason: "provider-changed", items: 2, omitted: 0 })
+    }).pipe(Effect.provide(layer())))
 })
