@@ -23,14 +23,17 @@ export class Caller extends Context.Service<Caller, {
 }>()("effect-coding-agents/Caller") {}
 
 /**
- * Says who calls, or fails with `Unauthorized`. `Server.layer` gives one for a token; an app may give its own.
+ * Says who calls, or fails with `Unauthorized`, and counts the request.
  *
  * @category middlewares
  * @since 0.1.0
  */
 export class Authorization extends HttpApiMiddleware.Service<Authorization, { provides: Caller }>()(
   "effect-coding-agents/Authorization",
-  { error: WireError.of(ApiError.Unauthorized), security: { bearer: HttpApiSecurity.bearer } }
+  {
+    error: WireError.all([ApiError.Unauthorized, ApiError.TooManyRequests]),
+    security: { bearer: HttpApiSecurity.bearer }
+  }
 ) {}
 
 /**
@@ -45,7 +48,6 @@ export class Gate extends HttpApiMiddleware.Service<Gate>()("effect-coding-agent
     ApiError.AccessDenied,
     ApiError.OriginRefused,
     ApiError.BodyTooLarge,
-    ApiError.TooManyRequests,
     ApiError.InternalError
   ])
 }) {}

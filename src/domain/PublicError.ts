@@ -4,7 +4,7 @@
  *
  * @since 0.1.0
  */
-import { Predicate, Record, Result, Schema } from "effect"
+import { Predicate, Record, Schema } from "effect"
 
 const key = "effect-coding-agents/hidden"
 
@@ -95,11 +95,8 @@ export const statusOf = (error: ErrorClass): number => {
 export const fieldsOf = (
   error: ErrorClass
 ): { readonly shown: Fields; readonly hidden: Fields } => {
-  const [shown, hidden] = Record.partition(
-    Record.filter(error.fields, (_, name) => name !== "_tag"),
-    (field) => isHidden(field) ? Result.succeed(field) : Result.fail(field)
-  )
-  return { shown, hidden }
+  const fields = Record.filter(error.fields, (_, name) => name !== "_tag")
+  return { shown: Record.filter(fields, (field) => !isHidden(field)), hidden: Record.filter(fields, isHidden) }
 }
 
 /**

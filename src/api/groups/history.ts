@@ -11,12 +11,12 @@ import { where } from "./threads.ts"
 const params = { threadId: ThreadId }
 
 /** What an `EventSource` sends when it comes back. It goes before `after`. */
-const headers = { "last-event-id": Schema.optional(Schema.String) }
+const lastEventId = <Place extends Schema.Top>(place: Place) => ({ "last-event-id": place })
 
 export const events = HttpApiGroup.make("events").add(
   HttpApiEndpoint.get("streamEvents", "/threads/:threadId/events", {
     params,
-    headers,
+    headers: lastEventId(service.streamEvents.payload.fields.after),
     query: {
       ...Struct.omit(service.streamEvents.payload.fields, ["threadId"]),
       /** Whether what is not stored comes too. Default: yes. */
@@ -26,7 +26,7 @@ export const events = HttpApiGroup.make("events").add(
     error: WireError.all(service.streamEvents.error.members)
   }),
   HttpApiEndpoint.get("streamAllEvents", "/events", {
-    headers,
+    headers: lastEventId(service.streamAllEvents.payload.fields.after),
     query: service.streamAllEvents.payload.fields,
     success: HttpApiSchema.StreamSse({ events: Sse.frame(service.streamAllEvents.success) }),
     error: WireError.all(service.streamAllEvents.error.members)

@@ -1,6 +1,7 @@
 /** Threads and their sessions: made, listed, changed, ended. */
 import { Schema, Struct } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema } from "effect/http-api"
+import { Labels } from "../../domain/AppData.ts"
 import { TaskId, ThreadId } from "../../domain/Ids.ts"
 import { TranscriptTurn } from "../../domain/Transcript.ts"
 import * as Commands from "../../service/Commands.ts"
@@ -13,7 +14,7 @@ const params = { threadId: ThreadId }
 /** The conditions of a list, each a parameter of its own; `labels` is a JSON object. */
 export const where = {
   ...ThreadWhere.fields,
-  labels: Schema.optional(Schema.fromJsonString(Schema.Record(Schema.String, Schema.String)))
+  labels: Schema.optional(Schema.fromJsonString(Labels))
 }
 
 /** A line of an import: the thread first, then each of its turns. */

@@ -1,0 +1,110 @@
+/**
+ * Threads over HTTP: every operation of `ProviderService`, `TranscriptArchive` and `HookDeliveries`, events as server-sent
+ * events, `/openapi.json`, `/docs`, `/healthz` and `/readyz`.
+ *
+ * **Example** (alone)
+ *
+ * ```ts
+ * const Main = Server.serve(Server.layer({ token: Config.redacted("TOKEN") })).pipe(
+ *   Layer.provide(Agents), // CodingAgents.layer({ ... })
+ *   Layer.provide(NodeHttpServer.layer(createServer, { port: 4096, host: "127.0.0.1" }))
+ * )
+ * ```
+ *
+ * **Example** (beside an app's own routes)
+ *
+ * ```ts
+ * const Routes = Layer.mergeAll(MyRoutes, Server.layer({ authorize: bySession, prefix: "/agents" }))
+ * const Main = Server.serve(Routes).pipe(Layer.provide(Agents), Layer.provide(NodeHttpServer.layer(createServer, { port: 80 })))
+ * ```
+ *
+ * **Gotchas**
+ *
+ * - Whoever may call may run code on this machine by way of an agent. Without `token` or `authorize` the server starts on
+ *   loopback alone.
+ * - `HttpRouter.serve` in place of `Server.serve` waits 20 seconds for open streams when it stops, and refuses ids that are
+ *   longer than 100 characters.
+ *
+ * @since 0.1.0
+ */
+import { ByteSize, type Duration, Effect, Layer } from "effect"
+import { HttpRouter, HttpServerResponse } from "effect/http"
+import { type HttpApi, HttpApiBuilder, type HttpApiGroup, HttpApiScalar, OpenApi } from "effect/http-api"
+import { Api } from "../api/Api.ts"
+import * as Admission from "./Admission.ts"
+import { drained } from "./Drain.ts"
+import * as gate from "./internal/gate.ts"
+import * as agents from "./internal/handlers/agents.ts"
+import * as history from "./internal/handlers/history.ts"
+import * as threads from "./internal/handlers/threads.ts"
+import * as turns from "./internal/handlers/turns.ts"
+
+/**
+ * How the server answers.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options extends Admission.AdmissionOptions {
+  /** Goes before every path, as `/agents`. Default: none. */
+  readonly prefix?: `/${string}` | undefined
+  /** How long a body may be, but for that of an import. Default: 32 MiB. */
+  readonly maxBody?: ByteSize.Input | undefined
+  /** How long a stream of events may be quiet before a `ping` is sent. Default: 15 seconds. */
+  readonly keepAlive?: Duration.Input | undefined
+  /** Whether there are `/openapi.json` and `/docs`, which ask for no token. Default: yes. */
+  readonly docs?: boolean | undefined
+}
+
+/**
+ * The routes of the server. It also gives the `Admission` that it lets requests in by, for routes beside them.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = (
+  { docs = true, keepAlive = "15 seconds", maxBody = "32 MiB", prefix, ...options }: Options = {}
+) => {
+  const handlers = Layer.mergeAll(
+    threads.threads,
+    turns.turns,
+    turns.requests,
+    history.events(keepAlive),
+    history.transcript,
+    history.snapshots,
+    agents.instances(keepAlive),
+    agents.hooks,
+    agents.health
+  ).pipe(Layer.provide([gate.layer(ByteSize.fromInputUnsafe(maxBody)), gate.authorization]))
+  const routes = Layer.mergeAll(
+    Layer.provide(HttpApiBuilder.layer(Api), handlers),
+    !docs ? Layer.empty : prefix === undefined ? documents(Api) : documents(Api.prefix(prefix))
+  )
+  return (prefix === undefined ? routes : Layer.provide(routes, prefixed(prefix))).pipe(
+    Layer.provideMerge(Admission.layer(options))
+  )
+}
+
+const documents = <Id extends string, Groups extends HttpApiGroup.Constraint>(api: HttpApi.HttpApi<Id, Groups>) =>
+  Layer.merge(
+    HttpRouter.add("GET", "/openapi.json", Effect.sync(() => HttpServerResponse.jsonUnsafe(OpenApi.fromApi(api)))),
+    HttpApiScalar.layer(api, { path: "/docs" })
+  )
+
+const prefixed = (prefix: string) =>
+  Layer.effect(HttpRouter.HttpRouter, Effect.map(HttpRouter.HttpRouter, (router) => router.prefixed(prefix)))
+
+/** A thread's id has 512 characters at most; in a path each may be nine. */
+const maxParamLength = 8192
+
+/**
+ * `HttpRouter.serve` for routes of which some are streams: those are ended first when the server stops, so that it stops at
+ * once. Paths may have ids of any length.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const serve = <A, E, R>(
+  routes: Layer.Layer<A, E, R>,
+  options: Parameters<typeof HttpRouter.serve<A, E, R, never>>[1] = {}
+) => drained(HttpRouter.serve(routes, { ...options, routerConfig: { maxParamLength, ...options.routerConfig } }))

@@ -1,0 +1,86 @@
+/** Asks the app's `ThreadAccess` for one caller after another. */
+import { Array as Arr, Effect, Stream } from "effect"
+import { AccessDenied } from "../../api/ApiError.ts"
+import { Caller } from "../../api/Middleware.ts"
+import type { ThreadId } from "../../domain/Ids.ts"
+import { type AccessRequest, ThreadAccess } from "../ThreadAccess.ts"
+
+type Action = AccessRequest["action"]
+
+type OfThread = { readonly threadId: ThreadId }
+
+/** Threads that are looked up at a time. */
+const concurrency = 16
+
+export const make = Effect.map(ThreadAccess, (decide) => {
+  const check = (request: (caller: Caller["Service"]) => AccessRequest): Effect.Effect<void, AccessDenied, Caller> => {
+    if (decide === undefined) return Effect.void
+    return Effect.gen(function*() {
+      const asked = request(yield* Caller)
+      if (yield* decide(asked)) return
+      const { operation, threadId } = asked
+      return yield* new AccessDenied({ operation, ...(threadId === undefined ? {} : { threadId }) })
+    })
+  }
+
+  /** Of elements that are of a thread or of none, those that the caller may see. */
+  const seen = <A>(
+    caller: Caller["Service"],
+    operation: string,
+    elements: ReadonlyArray<A>,
+    threadOf: (element: A) => ThreadId | undefined
+  ): Effect.Effect<ReadonlyArray<A>> => {
+    if (decide === undefined) return Effect.succeed(elements)
+    const threads = new Set(elements.map(threadOf).filter((threadId) => threadId !== undefined))
+    return Effect.map(
+      Effect.filter(
+        threads,
+        (threadId) => decide({ caller, operation, action: "see", threadId, input: { threadId } }),
+        { concurrency }
+      ),
+      (allowed) =>
+        elements.filter((element) => {
+          const threadId = threadOf(element)
+          return threadId === undefined || allowed.includes(threadId)
+        })
+    )
+  }
+
+  return {
+    /** Runs an operation on a thread, if the caller may. */
+    on: (action: Exclude<Action, "operate">) =>
+    <Input extends OfThread, A, E, R>(
+      operation: string,
+      input: Input,
+      run: (input: Input) => Effect.Effect<A, E, R>
+    ): Effect.Effect<A, E | AccessDenied, R | Caller> =>
+      Effect.andThen(
+        check((caller) => ({ caller, operation, action, threadId: input.threadId, input })),
+        () => run(input)
+      ),
+
+    /** Runs an operation of no thread, if the caller may. */
+    operate: <Input, A, E, R>(
+      operation: string,
+      input: Input,
+      run: (input: Input) => Effect.Effect<A, E, R>
+    ): Effect.Effect<A, E | AccessDenied, R | Caller> =>
+      Effect.andThen(check((caller) => ({ caller, operation, action: "operate", input })), () => run(input)),
+
+    /** What the caller may see of a list. */
+    listed: <A extends OfThread>(operation: string, elements: ReadonlyArray<A>) =>
+      Effect.flatMap(Caller, (caller) => seen(caller, operation, elements, ({ threadId }) => threadId)),
+
+    /** What the caller may see of a stream. */
+    streamed: <A, E>(
+      operation: string,
+      stream: Stream.Stream<A, E>,
+      threadOf: (element: A) => ThreadId | undefined
+    ): Effect.Effect<Stream.Stream<A, E>, never, Caller> =>
+      decide === undefined ? Effect.succeed(stream) : Effect.map(Caller, (caller) =>
+        stream.pipe(
+          Stream.mapArrayEffect((batch) => Effect.map(seen(caller, operation, batch, threadOf), Arr.of)),
+          Stream.flattenIterable
+        ))
+  }
+})
