@@ -24,8 +24,9 @@ export const events = (keepAlive: Duration.Input) =>
             Effect.gen(function*() {
               // Once the answer has begun it can have no other status.
               yield* agents.getThread({ threadId })
-              const all = agents.streamEvents({ threadId, after: headers["last-event-id"] ?? query.after })
-              const wanted = query.deltas === false ? Events.withoutDeltas(all) : all
+              const { after, deltas, ...rest } = query
+              const all = agents.streamEvents({ threadId, ...rest, after: headers["last-event-id"] ?? after })
+              const wanted = deltas === false ? Events.withoutDeltas(all) : all
               const seen = yield* access.streamed("streamEvents", wanted, (event) => event.threadId)
               return yield* Events.response(seen, { id: ({ seq }) => String(seq), keepAlive })
             })),
