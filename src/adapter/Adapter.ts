@@ -25,7 +25,7 @@
  *
  * @since 0.1.0
  */
-import { Context, Effect, type FileSystem, Layer, type Path, Scope, Stream, Tracer } from "effect"
+import { Context, Effect, FileSystem, Layer, Option, Path, Scope, Stream, Tracer } from "effect"
 import type { ChildProcessSpawner } from "effect/process"
 import type { AgentSessionPage } from "../domain/AgentSession.ts"
 import type { ProviderName, RequestId } from "../domain/Ids.ts"
@@ -60,7 +60,7 @@ import type { SignInFailed, SignInStep } from "../provider/SignIn.ts"
  * @since 0.1.0
  */
 export interface Options<R>
-  extends Omit<ProviderAdapter, "startSession" | "listSessions" | "offers" | "check" | "signIn">
+  extends Omit<ProviderAdapter, "host" | "startSession" | "listSessions" | "offers" | "check" | "signIn">
 {
   readonly startSession: (input: StartInput) => Effect.Effect<ProviderSession, StartSessionError, R | Scope.Scope>
   /** Arguments and variables that no setup may have: what the adapter keeps its promises by. Default: none. */
@@ -80,18 +80,20 @@ export interface Options<R>
 }
 
 /**
- * The adapter alone, not registered. Takes the services that its functions require from the current context.
+ * The adapter alone, not registered. Takes the services that its functions require from the current context; the file system
+ * and the paths that it finds there are also those of its `host`.
  *
  * @category constructors
  * @since 0.1.0
  */
 export const make = <R = never>(options: Options<R>): Effect.Effect<ProviderAdapter, never, R> =>
-  Effect.map(Effect.context<R>(), (services) => {
+  Effect.map(Effect.all([Effect.context<R>(), host]), ([services, host]) => {
     const { check, listSessions, offers, reserved, signIn, startSession, ...declared } = options
     const withServices = <A, E>(effect: Effect.Effect<A, E, R | Scope.Scope>): Effect.Effect<A, E, Scope.Scope> =>
       Effect.updateContext(effect, (caller: Context.Context<Scope.Scope>) => inScope(services, caller))
     return {
       ...declared,
+      ...(Option.isNone(host) ? {} : { host: host.value }),
       ...(check === undefined ? {} : { check: Effect.scoped(withServices(check)) }),
       ...(offers === undefined ? {} : { offers: (input) => Effect.scoped(withServices(offers(input))) }),
       ...(signIn === undefined ? {} : {
@@ -108,6 +110,12 @@ export const make = <R = never>(options: Options<R>): Effect.Effect<ProviderAdap
         Effect.andThen(declaredOnly(declared, reserved, input), withServices(startSession(input)))
     }
   })
+
+/** What the adapter is given it looks at directories with, and so does the service. */
+const host = Effect.map(
+  Effect.all([Effect.serviceOption(FileSystem.FileSystem), Effect.serviceOption(Path.Path)]),
+  ([fileSystem, path]) => Option.all({ fileSystem, path })
+)
 
 /** Fails where the input asks for what the adapter does not declare. */
 const declaredOnly = (

@@ -14,14 +14,15 @@ import type { ThreadActors } from "./threadActors.ts"
 export const make = ({ actors, deps }: { readonly deps: ThreadDeps; readonly actors: ThreadActors }) => {
   return {
     listSessions: Effect.fn("ProviderService.listSessions")(function*({ after, directory, instanceId, limit = 100 }) {
-      const { listSessions, provider } = yield* deps.adapterOf(instanceId)
+      const adapter = yield* deps.adapterOf(instanceId)
+      const { listSessions, provider } = adapter
       if (listSessions === undefined) {
         return yield* new CapabilityMissing({ provider, capability: "list its sessions" })
       }
       const page = yield* Effect.timeoutOrElse(
         listSessions({
           limit,
-          ...(directory === undefined ? {} : { directory: yield* deps.realDirectory(directory) }),
+          ...(directory === undefined ? {} : { directory: yield* deps.realDirectory(directory, adapter) }),
           ...(after === undefined ? {} : { after })
         }),
         {

@@ -35,14 +35,14 @@ export const make = ({ deps, list, offers }: {
     listOffers: Effect.fn("ProviderService.listOffers")(function*({ directory, instanceId, refresh = false }) {
       yield* Effect.annotateCurrentSpan({ instanceId })
       const adapter = yield* deps.adapterOf(instanceId)
-      const real = directory === undefined ? undefined : yield* deps.realDirectory(directory)
+      const real = directory === undefined ? undefined : yield* deps.realDirectory(directory, adapter)
       return yield* offered(adapter, real, refresh)
     }, Effect.scoped),
 
     watchOffers: ({ directory, instanceId }) =>
       Stream.unwrap(Effect.gen(function*() {
         const adapter = yield* deps.adapterOf(instanceId)
-        const real = directory === undefined ? undefined : yield* deps.realDirectory(directory)
+        const real = directory === undefined ? undefined : yield* deps.realDirectory(directory, adapter)
         return offers.changes(adapter).pipe(
           Stream.mapEffect(() => offered(adapter, real, false)),
           Stream.changes

@@ -7,7 +7,7 @@ import { type InstanceId, ThreadId, TurnId } from "../domain/Ids.ts"
 import type { ProviderEvent } from "../domain/ThreadEvent.ts"
 import * as Transcript from "../domain/Transcript.ts"
 import type { TurnInput } from "../domain/TurnInput.ts"
-import type { ProviderSession } from "../provider/ProviderAdapter.ts"
+import type { ProviderAdapter, ProviderSession } from "../provider/ProviderAdapter.ts"
 import type { Ask } from "../service/Commands.ts"
 import type { AskErrors } from "../service/OperationErrors.ts"
 import type { ProviderService } from "../service/ProviderService.ts"
@@ -80,10 +80,14 @@ export const make = Effect.fnUntraced(function*(
 ) {
   const fs = yield* FileSystem.FileSystem
   const scope = yield* Effect.scope
-  /** An empty directory for questions about none: one, so that an agent that has a server for it has one server. */
-  const nowhere = yield* Effect.cached(
-    fs.makeTempDirectoryScoped({ prefix: "ask-" }).pipe(Effect.flatMap(fs.realPath), Scope.provide(scope), Effect.orDie)
-  )
+  const emptyDirectory = (fs: FileSystem.FileSystem) =>
+    fs.makeTempDirectoryScoped({ prefix: "ask-" }).pipe(Effect.flatMap(fs.realPath), Effect.orDie)
+  const nowhere = yield* Effect.cached(Scope.provide(emptyDirectory(fs), scope))
+  /**
+   * An empty directory for questions about none: one on this machine, so that an agent that has a server for it has one
+   * server; on a machine of the agent's own, one for each question.
+   */
+  const nowhereOf = ({ host }: ProviderAdapter) => host === undefined ? nowhere : emptyDirectory(host.fileSystem)
 
   /** Sends the turn and answers its end, with the agent's last words. */
   const turn = Effect.fnUntraced(function*(session: ProviderSession, instanceId: InstanceId, input: TurnInput) {
@@ -118,7 +122,9 @@ export const make = Effect.fnUntraced(function*(
     transcript: string | undefined
   ) {
     const adapter = yield* deps.adapterOf(instanceId)
-    const directory = input.directory === undefined ? yield* nowhere : yield* deps.realDirectory(input.directory)
+    const directory = input.directory === undefined
+      ? yield* nowhereOf(adapter)
+      : yield* deps.realDirectory(input.directory, adapter)
     const runtimeMode = "read-only"
     const none = input.tools !== "read" && adapter.capabilities.setup.tools === "per-session"
     return yield* adapter.startSession({

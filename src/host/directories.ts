@@ -1,20 +1,23 @@
 /**
  * Whether a directory can be worked in, and its real path.
  */
-import { Effect, type FileSystem, type Path } from "effect"
+import { Effect } from "effect"
+import type { AgentHost, ProviderAdapter } from "../provider/ProviderAdapter.ts"
 import { DirectoryInvalid } from "../service/ServiceError.ts"
 
-export const make = (fs: FileSystem.FileSystem, path: Path.Path) =>
-  Effect.fnUntraced(function*(directory: string) {
+/** Looks on the machine of the agent; without one, or where it has none of its own, on `here`. */
+export const make = (here: AgentHost) =>
+  Effect.fnUntraced(function*(directory: string, adapter?: Pick<ProviderAdapter, "host">) {
+    const { fileSystem, path } = adapter?.host ?? here
     if (!path.isAbsolute(directory)) return yield* new DirectoryInvalid({ directory, reason: "not-absolute" })
-    const info = yield* fs.stat(directory).pipe(Effect.mapError((error) =>
+    const info = yield* fileSystem.stat(directory).pipe(Effect.mapError((error) =>
       new DirectoryInvalid({
         directory,
         reason: error.reason._tag === "NotFound" ? "missing" : "unreadable"
       })
     ))
     if (info.type !== "Directory") return yield* new DirectoryInvalid({ directory, reason: "not-a-directory" })
-    return yield* fs.realPath(directory).pipe(
+    return yield* fileSystem.realPath(directory).pipe(
       Effect.mapError(() => new DirectoryInvalid({ directory, reason: "unreadable" }))
     )
   })

@@ -50,7 +50,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
   const newThread = Effect.fnUntraced(function*(input: CreateThread) {
     const { instanceId, runtimeMode = "approval-required", threadId } = input
     const adapter = yield* Effect.scoped(adapterOf(instanceId))
-    const directory = yield* SetupAsk.directoryOf(deps, input.directory)
+    const directory = yield* SetupAsk.directoryOf(deps, input.directory, adapter)
     const at = clock.currentTimeMillisUnsafe()
     return {
       threadId,

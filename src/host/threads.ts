@@ -38,7 +38,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
   const store = ThreadChanges.told(yield* SessionStore, changes.changed)
   const outbox = yield* HookOutbox
   const registry = yield* ProviderRegistry
-  const fs = yield* FileSystem.FileSystem
+  const fileSystem = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const clock = yield* Clock.Clock
   const steady = yield* SteadyClock.make
@@ -76,7 +76,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
       retention: settings.transcripts.retention
     },
     adapterOf,
-    realDirectory: directories.make(fs, path),
+    realDirectory: directories.make({ fileSystem, path }),
     projectOf: ({ projectConfig: instance }, { before, directory, projectConfig, runtimeMode }) =>
       ProjectConfig.decide({
         before,

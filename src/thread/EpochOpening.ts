@@ -80,7 +80,7 @@ export const open = Effect.fnUntraced(function*(
     const setup = given?.setup ??
       (yield* deps.hooks.setUp(SetupAsk.opening(adapter, cell.threadId, plan, previous.record, cause), setupScope))
     const secrets = SessionSetup.secrets(setup)
-    const directory = yield* deps.realDirectory(plan.directory)
+    const directory = yield* deps.realDirectory(plan.directory, adapter)
     const project = deps.projectOf(adapter, { ...plan, directory })
     const { continuity, notes, session } = yield* SessionStart.run({
       scope,

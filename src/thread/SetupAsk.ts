@@ -69,9 +69,9 @@ export const same = (one: LiveEpoch.GivenSetup | undefined, other: LiveEpoch.Giv
   Equal.equals(one?.setup, other?.setup)
 
 /** The real path; of a directory that hooks have yet to make, the path as it was asked for. */
-export const directoryOf = (deps: ThreadDeps, directory: string) =>
+export const directoryOf = (deps: ThreadDeps, directory: string, adapter: ProviderAdapter) =>
   Effect.catchTag(
-    deps.realDirectory(directory),
+    deps.realDirectory(directory, adapter),
     "DirectoryInvalid",
     (error) => deps.hooks.setsUp() && error.reason === "missing" ? Effect.succeed(directory) : Effect.fail(error)
   )

@@ -78,8 +78,11 @@ export interface ThreadDeps {
   readonly adapterOf: (
     instanceId: InstanceId
   ) => Effect.Effect<ProviderAdapter, InstanceNotFound | InstanceUnavailable, Scope.Scope>
-  /** The real path of a directory that can be worked in. */
-  readonly realDirectory: (directory: string) => Effect.Effect<string, DirectoryInvalid>
+  /** The real path of a directory that can be worked in, on this machine or on the agent's own. */
+  readonly realDirectory: (
+    directory: string,
+    adapter?: Pick<ProviderAdapter, "host">
+  ) => Effect.Effect<string, DirectoryInvalid>
   /** What a session may take from its directory (a real path): by what was asked, the instance, and the app's settings. */
   readonly projectOf: (adapter: ProviderAdapter, asked: ProjectAsked) => ProjectDecision
   /** Before a session is started: stops idle ones of other threads where there would be too many. */

@@ -111,7 +111,7 @@ export const start = (deps: ThreadDeps, cell: ThreadCell.ThreadCell, asked: Star
       const adapter = yield* ThreadInstance.declared(deps, plan.instanceId, live.binding)
       const directory = asked.directory === undefined
         ? plan.directory
-        : yield* SetupAsk.directoryOf(deps, plan.directory)
+        : yield* SetupAsk.directoryOf(deps, plan.directory, adapter)
       const keeps = !live.restart || Epoch.turnOf(live.state) !== undefined
       if (keeps && fits(live, plan, directory)) {
         yield* ThreadConfiguration.take(deps, live, plan)
@@ -123,7 +123,7 @@ export const start = (deps: ThreadDeps, cell: ThreadCell.ThreadCell, asked: Star
       return yield* SetupAsk.before(deps, cell, opening, (given) =>
         Effect.andThen(
           // It may be that of a hook.
-          asked.directory === undefined ? Effect.void : deps.realDirectory(plan.directory),
+          asked.directory === undefined ? Effect.void : deps.realDirectory(plan.directory, adapter),
           replace(deps, cell, live, plan, { cause, given })
         ))
     })

@@ -28,7 +28,7 @@ const atCommit = (action: string, rows = "TRUE") =>
 
 const place = ({ _tag, seq, threadId }: ThreadEvent) => `${threadId} ${seq} ${_tag}`
 
-const store = () => Layer.provideMerge(SessionStore.layer, Postgres.client())
+const store = () => Layer.provideMerge(SessionStore.layer, Postgres.client(undefined, 12))
 
 describe.runIf(!onSqlite)("the feed on PostgreSQL", () => {
   it.live(
@@ -64,7 +64,7 @@ describe.runIf(!onSqlite)("the feed on PostgreSQL", () => {
         const first = yield* write(held)
         yield* waiting(1)
         const second = yield* write(other)
-        yield* waiting(2)
+        yield* Effect.raceFirst(waiting(2), Fiber.await(second))
         for (const limit of [1, 100]) {
           assert.deepStrictEqual(yield* store.readFeed({ after: through, limit }), {
             events: [],

@@ -10,8 +10,8 @@ import { createHash, randomUUID } from "node:crypto"
 /** The folder of the server's socket; nothing where the tests run on SQLite. */
 export const socket = process.env["TEST_POSTGRES"]
 
-/** The schema of this name, empty where it is new. Default: a new one. */
-export const client = (name: string = randomUUID()): Layer.Layer<SqlClient.SqlClient> => {
+/** The schema of this name, empty where it is new. Default: a new one, by four connections. */
+export const client = (name: string = randomUUID(), maxConnections = 4): Layer.Layer<SqlClient.SqlClient> => {
   const schema = `s_${createHash("sha256").update(name).digest("hex").slice(0, 32)}`
   const made = Layer.effectDiscard(
     SqlClient.SqlClient.use((sql) => sql`CREATE SCHEMA IF NOT EXISTS ${sql(schema)}`)
@@ -21,7 +21,7 @@ export const client = (name: string = randomUUID()): Layer.Layer<SqlClient.SqlCl
     username: "postgres",
     database: "postgres",
     startupParameters: { search_path: schema },
-    maxConnections: 4
+    maxConnections
   })
   return Layer.orDie(Layer.provideMerge(made, connected))
 }

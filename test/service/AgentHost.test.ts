@@ -1,0 +1,105 @@
+/** Agents whose directories are on another machine: where the service looks for them. */
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, FileSystem, Layer, Path } from "effect"
+import { CodingAgents, InstanceId, ProviderService, SessionStore, ThreadId } from "../../src/index.ts"
+import { MockProvider } from "../../src/testing/index.ts"
+import * as Agents from "../support/Agents.ts"
+
+const there = InstanceId.make("there")
+const here = InstanceId.make("here")
+
+/** A machine whose root is this folder: what is asked of a path is asked of the one below it. */
+const machine = (root: string) =>
+  Layer.effect(
+    FileSystem.FileSystem,
+    Effect.map(FileSystem.FileSystem, (fs): FileSystem.FileSystem => ({
+      ...fs,
+      stat: (path) => fs.stat(root + path),
+      realPath: (path) => Effect.map(fs.realPath(root + path), (real) => real.slice(root.length)),
+      makeTempDirectoryScoped: (options) =>
+        Effect.map(
+          fs.makeTempDirectoryScoped({ ...options, directory: `${root}/tmp` }),
+          (real) => real.slice(root.length)
+        )
+    }))
+  )
+
+const withMachine = <A, E>(use: (root: string) => Effect.Effect<A, E, ProviderService | MockProvider>) =>
+  Effect.gen(function*() {
+    const fs = yield* FileSystem.FileSystem
+    const path = yield* Path.Path
+    const root = yield* Agents.folder
+    for (const name of ["work/project", "work/other", "tmp"]) {
+      yield* fs.makeDirectory(path.join(root, name), { recursive: true })
+    }
+    yield* fs.writeFileString(path.join(root, "work/file"), "")
+    yield* fs.symlink("project", path.join(root, "work/link"))
+    yield* Effect.provide(
+      use(root),
+      CodingAgents.layer({
+        agents: [
+          MockProvider.layer({ instanceId: "there" }).pipe(Layer.provide(machine(root))),
+          Layer.effectDiscard(MockProvider.make({ instanceId: "here" }))
+        ],
+        store: SessionStore.layerMemory
+      })
+    )
+  }).pipe(Effect.provide(NodeServices.layer))
+
+describe("an agent on another machine", () => {
+  it.effect("P15 mock: its threads work in that machine's directories, which are not there on this one", () =>
+    withMachine(() =>
+      Effect.gen(function*() {
+        const agents = yield* ProviderService
+        const threadId = ThreadId.make("far")
+        const directory = "/work/link"
+        const absent = yield* Effect.flip(agents.startSession({ threadId, instanceId: here, directory }))
+        assert.deepInclude<unknown>(absent, { _tag: "DirectoryInvalid", reason: "missing" })
+        const made = yield* agents.createThread({ threadId, instanceId: there, directory })
+        assert.strictEqual(made.directory, "/work/project")
+        const started = yield* agents.startSession({ threadId })
+        assert.strictEqual(started.directory, "/work/project")
+        assert.strictEqual((yield* agents.runTurn({ threadId, prompt: "hello" })).text, "echo: hello")
+        const moved = yield* agents.startSession({ threadId, directory: "/work/other" })
+        assert.strictEqual(moved.directory, "/work/other")
+        for (const [directory, reason] of [["/work/gone", "missing"], ["/work/file", "not-a-directory"]] as const) {
+          const refused = yield* Effect.flip(agents.startSession({ threadId, directory }))
+          assert.deepInclude<unknown>(refused, { _tag: "DirectoryInvalid", reason })
+        }
+        // Another instance looks on its own machine, also for a thread that was elsewhere.
+        const swapped = yield* Effect.flip(agents.startSession({ threadId, instanceId: here }))
+        assert.strictEqual(swapped._tag, "DirectoryInvalid")
+        const found = yield* agents.listThreads({ where: { directory: "/work/other" } })
+        assert.deepStrictEqual(found.threads.map((thread) => thread.threadId), [threadId])
+      })
+    ))
+
+  it.effect("P15 mock: offers, lists and questions are asked there, too", () =>
+    withMachine((root) =>
+      Effect.gen(function*() {
+        const agents = yield* ProviderService
+        const agent = yield* MockProvider
+        const directory = "/work/project"
+        yield* agents.listOffers({ instanceId: there, directory })
+        yield* agents.listSessions({ instanceId: there, directory })
+        yield* agents.ask({ instanceId: there, prompt: "hi", directory })
+        yield* agents.ask({ instanceId: there, prompt: "hi" })
+        const [asked, nowhere] = (yield* agent.starts).map((start) => start.directory)
+        assert.strictEqual(asked, directory)
+        assert.match(nowhere ?? "", /^\/tmp\//)
+        const fs = yield* Effect.provide(FileSystem.FileSystem, NodeServices.layer)
+        assert.deepStrictEqual(yield* fs.readDirectory(`${root}/tmp`), [])
+        for (
+          const call of [
+            agents.listOffers({ instanceId: here, directory }),
+            agents.listSessions({ instanceId: here, directory }),
+            agents.ask({ instanceId: here, prompt: "hi", directory })
+          ]
+        ) {
+          const refused = yield* Effect.flip<unknown, { readonly _tag: string }, never>(call)
+          assert.strictEqual(refused._tag, "DirectoryInvalid")
+        }
+      })
+    ))
+})
