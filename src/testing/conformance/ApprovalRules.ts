@@ -13,6 +13,7 @@ import {
   type Host,
   is,
   run,
+  runFreely,
   send,
   stop,
   stored,
@@ -33,6 +34,18 @@ const beside = (host: Host, known?: RequestId) =>
     (event): event is Requested =>
       event._tag === "ApprovalRequested" && event.turnId === undefined && event.request.requestId !== known
   )
+
+/** Has the agent ask beside its turns: for work that a turn leaves behind, or by itself. */
+const askingBeside = Effect.fnUntraced(function*(host: Host) {
+  const { agents, bench: { file, prompts: { beside: prompt } }, controls } = host
+  if (prompt !== undefined) return (name: string) => runFreely(host, prompt(`touch ${file(name)}`))
+  const ask = yield* need(controls, "askBeside")
+  return () =>
+    agents.getThread({ threadId: thread }).pipe(
+      Effect.flatMap(({ sessionId }) => Effect.fromNullishOr(sessionId)),
+      Effect.flatMap(ask)
+    )
+})
 
 /** Shorter than the rule's patience. */
 const deadline = (bench: Bench) => Math.min(1500, Math.floor(bench.patience / 4))
@@ -156,10 +169,10 @@ export const rules: ReadonlyArray<Rule> = [
     prove: (bench) =>
       bench.onHost(
         Effect.fnUntraced(function*(host) {
-          const askBeside = yield* need(host.controls, "askBeside")
-          const { sessionId } = yield* startAsking(host)
+          const ask = yield* askingBeside(host)
+          yield* startAsking(host)
           yield* run(host, bench.prompts.say("one"))
-          yield* askBeside(sessionId)
+          yield* ask("beside")
           const first = (yield* beside(host)).request.requestId
           const hung = yield* send(host, bench.prompts.hang)
           const ending = yield* hung.end
@@ -172,7 +185,7 @@ export const rules: ReadonlyArray<Rule> = [
           yield* equal(yield* settledBy(host, first), [], "settlements with turns")
           yield* answer(host, first, { _tag: "AllowOnce" })
           yield* equal(yield* settledBy(host, first), ["user"], "settlements by the answer")
-          yield* askBeside(sessionId)
+          yield* ask("beside-too")
           const second = (yield* beside(host, first)).request.requestId
           yield* stop(host)
           yield* equal(yield* settledBy(host, second), ["session-ended"], "settlements with the session")

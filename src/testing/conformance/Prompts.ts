@@ -43,6 +43,11 @@ export interface Prompts {
   readonly nothing?: string | undefined
   /** Have a subagent run one shell command, then say something. */
   readonly subagent?: ((command: string) => string) | undefined
+  /**
+   * Have a subagent in the background run one shell command and then go on for ever, and say something. For an agent that
+   * asks beside its turns for such work, in place of the control `askBeside`.
+   */
+  readonly beside?: ((command: string) => string) | undefined
   /** Ask the user this question, as one whose answer is a secret; then say how many characters the answer has. */
   readonly secret?: ((question: string) => string) | undefined
   /**

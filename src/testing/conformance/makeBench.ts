@@ -92,8 +92,8 @@ export const makeBench = Effect.fnUntraced(function*<Agent, E extends Tagged>(
     inStore: (text) =>
       Effect.gen(function*() {
         for (const name of yield* fs.readDirectory(folder)) {
-          const bytes = yield* fs.readFile(path.join(folder, name))
-          if (new TextDecoder("latin1").decode(bytes).includes(text)) return true
+          const { buffer, byteLength, byteOffset } = yield* fs.readFile(path.join(folder, name))
+          if (Buffer.from(buffer, byteOffset, byteLength).includes(text)) return true
         }
         return false
       }).pipe(Effect.orDie, VirtualClock.real),
