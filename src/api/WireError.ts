@@ -7,7 +7,7 @@
  *
  * @since 0.1.0
  */
-import { Function, Schema, SchemaAST, SchemaTransformation } from "effect"
+import { Function, Predicate, Schema, SchemaAST, SchemaTransformation } from "effect"
 import * as PublicError from "../domain/PublicError.ts"
 
 /**
@@ -29,6 +29,15 @@ export interface ErrorClass extends Schema.Codec<PublicError.Described, unknown>
  * @since 0.1.0
  */
 export interface Wire<E extends ErrorClass> extends Schema.Codec<E["Type"], PublicError.PublicError> {}
+
+/**
+ * Whether a Schema is the class of an error of this library.
+ *
+ * @category predicates
+ * @since 0.1.0
+ */
+export const isErrorClass = (u: unknown): u is ErrorClass =>
+  Predicate.isFunction(u) && Predicate.hasProperty(u, "fields") && Predicate.hasProperty(u, "identifier")
 
 /** What stands for a value that did not cross the wire. */
 const empty = (ast: SchemaAST.AST): unknown => {

@@ -3,35 +3,14 @@
  * fails with `InputInvalid`, which names each place and what was expected there, and never quotes the input. What does more
  * than read is refused inside a projection (`HookReentrant`).
  */
-import { Effect, Predicate, Schema, Stream } from "effect"
-import * as InputIssue from "../domain/InputIssue.ts"
+import { Effect, Predicate, type Schema, Stream } from "effect"
 import * as reentrancy from "../hooks/internal/reentrancy.ts"
+import { decoder } from "../service/decoder.ts"
 import type { HookDeliveries } from "../service/HookDeliveries.ts"
 import * as Operations from "../service/Operations.ts"
 import type { ProviderService } from "../service/ProviderService.ts"
 import { InputInvalid } from "../service/ServiceError.ts"
 import type { TranscriptArchive } from "../service/TranscriptArchive.ts"
-
-/** As JSON has it: a key without a value is not there. No payload is deeper than `depth`. */
-const withoutUndefined = (input: unknown, depth = 8): unknown => {
-  if (depth === 0) return input
-  if (Array.isArray(input)) return input.map((element: unknown) => withoutUndefined(element, depth - 1))
-  if (!Predicate.isObject(input)) return input
-  return Object.fromEntries(
-    Object.entries(input).flatMap(([key, value]) =>
-      value === undefined ? [] : [[key, withoutUndefined(value, depth - 1)]]
-    )
-  )
-}
-
-const decoder = <A, I>(operation: string, payload: Schema.Codec<A, I>) => {
-  const decode = Schema.decodeUnknownEffect(payload, { errors: "all" })
-  return (input: unknown): Effect.Effect<A, InputInvalid> =>
-    decode(input).pipe(
-      Effect.catch(() => decode(withoutUndefined(input))),
-      Effect.mapError((error) => new InputInvalid({ operation, ...InputIssue.bounded(InputIssue.of(error)) }))
-    )
-}
 
 /** What only reads the store. */
 const reading = <A, I, B, E>(

@@ -6,7 +6,7 @@
 import { Schema } from "effect"
 import * as Store from "../store/StoreError.ts"
 import * as Snapshot from "../transcript/SnapshotError.ts"
-import { door, epoch, start, stored } from "./errorGroups.ts"
+import { door, epoch, every, start, stored } from "./errorGroups.ts"
 import * as Service from "./ServiceError.ts"
 
 const damaged = [
@@ -16,7 +16,7 @@ const damaged = [
   Snapshot.SnapshotUnreadable
 ] as const
 
-const find = [Service.InputInvalid, ...damaged, Store.StoreFailed] as const
+const find = [...every, ...damaged, Store.StoreFailed] as const
 
 /**
  * Of reading one thread.
@@ -24,7 +24,7 @@ const find = [Service.InputInvalid, ...damaged, Store.StoreFailed] as const
  * @category errors
  * @since 0.1.0
  */
-export const ReadErrors = Schema.Union([Service.InputInvalid, Service.ThreadNotFound, ...stored])
+export const ReadErrors = Schema.Union([...every, Service.ThreadNotFound, ...stored])
 
 /**
  * @category models
@@ -39,7 +39,7 @@ export type ReadErrors = typeof ReadErrors.Type
  * @since 0.1.0
  */
 export const TranscriptErrors = Schema.Union([
-  Service.InputInvalid,
+  ...every,
   Service.ThreadNotFound,
   Service.TurnNotFound,
   Store.StoreFailed,
@@ -58,7 +58,7 @@ export type TranscriptErrors = typeof TranscriptErrors.Type
  * @category errors
  * @since 0.1.0
  */
-export const BlobErrors = Schema.Union([Service.InputInvalid, Service.BlobNotFound, Store.StoreFailed])
+export const BlobErrors = Schema.Union([...every, Service.BlobNotFound, Store.StoreFailed])
 
 /**
  * @category models

@@ -11,6 +11,7 @@ export { of as toPublic, PublicError } from "../domain/PublicError.ts"
 export * from "./AskError.ts"
 export * from "./ImportError.ts"
 export * from "./InputError.ts"
+export * from "./ServerUnreachable.ts"
 export * from "./SetupFailed.ts"
 export * from "./TurnError.ts"
 

@@ -6,7 +6,7 @@
 import { Schema } from "effect"
 import * as Adapter from "../provider/AdapterError.ts"
 import * as Store from "../store/StoreError.ts"
-import { agent, change, door, epoch, found, start, stored } from "./errorGroups.ts"
+import { agent, change, door, epoch, every, found, start, stored } from "./errorGroups.ts"
 import * as Service from "./ServiceError.ts"
 
 /** Of cutting a conversation at a turn. */
@@ -273,7 +273,7 @@ export type AdoptErrors = typeof AdoptErrors.Type
  * @category errors
  * @since 0.1.0
  */
-export const ListErrors = Schema.Union([Service.InputInvalid, Store.StoreFailed])
+export const ListErrors = Schema.Union([...every, Store.StoreFailed])
 
 /**
  * @category models

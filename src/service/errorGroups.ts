@@ -5,8 +5,12 @@ import * as Adapter from "../provider/AdapterError.ts"
 import * as Store from "../store/StoreError.ts"
 import * as Service from "./ServiceError.ts"
 
+/** Of every operation: its input does not fit, or it is a server's and there was no answer. */
+export const every = [Service.InputInvalid, Service.ServerUnreachable] as const
+
 /** Of every operation but those that only read the store. */
-export const door = [Service.InputInvalid, Service.HookReentrant] as const
+export const door = [...every, Service.HookReentrant] as const
+
 export const agent = [
   Adapter.AgentUnauthorized,
   Adapter.AgentUnreachable,

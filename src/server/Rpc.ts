@@ -1,0 +1,92 @@
+/**
+ * The operations as RPCs, over WebSocket and HTTP beside the routes of `Server.layer`, or over stdio. `Client.layer` is the
+ * other end.
+ *
+ * **Example** (beside the HTTP api)
+ *
+ * ```ts
+ * const Main = Server.serve(Rpc.layer().pipe(Layer.provideMerge(Server.layer({ token })))).pipe(
+ *   Layer.provide(Agents), // CodingAgents.layer({ ... })
+ *   Layer.provide(NodeHttpServer.layer(createServer, { port: 4096, host: "127.0.0.1" }))
+ * )
+ * ```
+ *
+ * **Gotchas**
+ *
+ * - A caller that is let in may do everything that the services can do. An app that decides thread by thread
+ *   (`ThreadAccess`) is asked once whether the caller may `operate`; one that may not is refused.
+ * - A caller that interrupts a call interrupts the operation. If its connection is lost instead, a turn that it waits for
+ *   (`runTurn`) runs on, and everything else is interrupted as well.
+ *
+ * @since 0.1.0
+ */
+import { ByteSize, Effect, Layer } from "effect"
+import { HttpIncomingMessage, HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
+import { RpcSerialization, RpcServer } from "effect/rpc"
+import { Socket } from "effect/socket"
+import { Rpcs } from "../api/Rpc.ts"
+import * as RpcWire from "../api/RpcWire.ts"
+import * as rpcAccess from "./internal/rpcAccess.ts"
+import * as rpcHandlers from "./internal/rpcHandlers.ts"
+
+/**
+ * Where the RPCs are.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options {
+  /** Default: `/rpc`. */
+  readonly path?: HttpRouter.PathInput | undefined
+  /** How long the body of a call over HTTP may be. Default: 32 MiB. */
+  readonly maxBody?: ByteSize.Input | undefined
+}
+
+/** A defect of one call is that call's alone. */
+const one = { disableFatalDefects: true } as const
+
+/** A page sees the code of a close, and nothing of an answer that refuses. */
+const refuse = Effect.gen(function*() {
+  const request = yield* HttpServerRequest.HttpServerRequest
+  const socket = yield* request.upgrade
+  yield* socket.reader
+  const { write } = yield* socket.writer
+  yield* write(new Socket.CloseEvent(RpcWire.unauthorizedCode, "unauthorized"))
+  return HttpServerResponse.empty()
+}).pipe(Effect.scoped, Effect.catch(() => Effect.succeed(HttpServerResponse.empty({ status: 401 }))))
+
+/**
+ * Serves the RPCs over WebSocket (`GET`) and HTTP (`POST`), to whom `Admission` lets in.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = ({ maxBody = "32 MiB", path = RpcWire.defaultPath }: Options = {}) =>
+  Layer.effectDiscard(Effect.gen(function*() {
+    const router = yield* HttpRouter.HttpRouter
+    const isAllowed = yield* rpcAccess.make
+    const overSocket = yield* RpcServer.toHttpEffectWebsocket(Rpcs, one)
+    const overHttp = (yield* RpcServer.toHttpEffect(Rpcs, one)).pipe(
+      Effect.provideService(HttpIncomingMessage.MaxBodySize, ByteSize.fromInputUnsafe(maxBody))
+    )
+    yield* router.add("GET", path, Effect.flatMap(isAllowed, (allowed) => allowed ? overSocket : refuse))
+    yield* router.add(
+      "POST",
+      path,
+      Effect.flatMap(
+        isAllowed,
+        (allowed) => allowed ? overHttp : Effect.succeed(HttpServerResponse.empty({ status: 401 }))
+      )
+    )
+  })).pipe(Layer.provide([rpcHandlers.layer, RpcSerialization.layerNdjson]))
+
+/**
+ * Serves the RPCs to the one program that has started this one, over stdin and stdout. Nothing else may be written there.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerStdio = RpcServer.layer(Rpcs, one).pipe(
+  Layer.provide([rpcHandlers.layer, RpcServer.layerProtocolStdio]),
+  Layer.provide(RpcSerialization.layerNdjson)
+)
