@@ -18,10 +18,14 @@ export default defineConfig({
         test: {
           name: "library",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/opencode/*.test.ts", "test/agents/*/**", "test/long/**"],
+          exclude: ["test/opencode/*.test.ts", "test/agents/*/**", "test/inspector/browser/**", "test/long/**"],
           testTimeout: 60_000,
           hookTimeout: 60_000
         }
+      },
+      {
+        // These run Chromium.
+        test: { name: "page", include: ["test/inspector/browser/*.test.ts"], testTimeout: 60_000, hookTimeout: 60_000 }
       },
       {
         test: { name: "opencode", include: ["test/opencode/*.test.ts"], testTimeout: 120_000, hookTimeout: 120_000 }

@@ -26,6 +26,7 @@ import { createHash } from "node:crypto"
 import { fileURLToPath } from "node:url"
 import { gunzipSync } from "node:zlib"
 import * as HostSettings from "../host/Settings.ts"
+import type { PageConfig } from "./PageConfig.ts"
 
 /**
  * The page was not bundled: `npm run build` does it in a checkout of the repository, and every published package has it.
@@ -96,7 +97,7 @@ const headers = {
 const escaped = (text: string): string =>
   text.replaceAll("&", "&amp;").replaceAll("\"", "&quot;").replaceAll("<", "&lt;").replaceAll(">", "&gt;")
 
-const documentOf = (config: object): string =>
+const documentOf = (config: PageConfig): string =>
   `<!doctype html>
 <html lang="en">
 <head>
@@ -130,6 +131,22 @@ const serve = ({ body, compressed, contentType }: File) => {
       : HttpServerResponse.uint8Array(gunzipSync(body), { contentType, headers: all })
   })
 }
+
+/**
+ * The router takes `/ui` for `/ui/`; a browser looks for the page's files beside it only at the second. The redirect is
+ * relative, so that a prefix that a proxy takes away stays in the address.
+ */
+const withSlash = <E, R>(
+  name: string | undefined,
+  answer: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>
+) =>
+  Effect.flatMap(
+    HttpServerRequest.HttpServerRequest,
+    ({ originalUrl }) =>
+      name === undefined || originalUrl.split("?")[0]?.endsWith("/") === true
+        ? answer
+        : Effect.succeed(HttpServerResponse.redirect(`${name}/`, { status: 308, headers }))
+  )
 
 const reaperOf = Effect.fnUntraced(function*(reaper: HostSettings.Settings["reaper"]) {
   if (reaper === undefined) return {}
@@ -173,12 +190,7 @@ export const layer = (
       contentType: "text/html; charset=utf-8",
       compressed: false
     }
-    yield* router.add("GET", path, serve(html))
+    yield* router.add("GET", path, withSlash(parts.at(-1), serve(html)))
     yield* router.add("GET", `${path}app.js`, serve(yield* read("app.js", "text/javascript; charset=utf-8")))
     yield* router.add("GET", `${path}app.css`, serve(yield* read("app.css", "text/css; charset=utf-8")))
-    const name = parts.at(-1)
-    if (name === undefined) return
-    // Relative, so that a prefix that a proxy takes away stays in the address.
-    const redirect = HttpServerResponse.redirect(`${name}/`, { status: 308, headers })
-    yield* router.add("GET", `/${parts.join("/")}`, redirect)
   }))

@@ -2,8 +2,9 @@
  * All that the page knows, and what changes it. Views read it; every change ends in {@link App.changed}.
  */
 import type { AgentInfo, DeliveryPage, ThreadInfo, ThreadListChange, ThreadPage } from "../../service/Results.ts"
+import type { PageConfig } from "../PageConfig.ts"
 import { type Api, Failure, make as makeApi } from "./api.ts"
-import { type PageConfig, token } from "./config.ts"
+import { token } from "./config.ts"
 import type { Loaded } from "./loaded.ts"
 import * as place from "./place.ts"
 import { changesPath, type Routes, routes } from "./routes.ts"

@@ -1,21 +1,15 @@
+/**
+ * What the page is told, and what its reader has told it.
+ */
+import type { PageConfig } from "../PageConfig.ts"
+
 /** The package's, put in by the bundler. */
 declare const VERSION: string
 
 /** The version of this page. */
 export const version = VERSION
 
-/**
- * What the server tells the page about itself, in a `meta` element: a script in the document would break the policy.
- */
-export interface PageConfig {
-  /** Where the api is: a path, or one relative to the page's. */
-  readonly api: string
-  /** Whether the page shows what changes something. */
-  readonly write: boolean
-  /** When idle sessions are stopped, in milliseconds; absent where the app has not told the page. */
-  readonly reaper?: { readonly idleAfter: number; readonly pinCap: number; readonly sweepEvery: number }
-}
-
+/** From the document that the server has made. */
 export const read = (): PageConfig => {
   const content = document.querySelector<HTMLMetaElement>("meta[name=inspector]")?.content ?? ""
   const config: PageConfig = JSON.parse(content)

@@ -1,9 +1,14 @@
 /**
  * Times, durations, sizes and sums, as people read them.
  */
-const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" })
+const clock = new Intl.DateTimeFormat(undefined, {
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+  hourCycle: "h23"
+})
 const day = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric" })
-const full = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" })
+const full = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium", hourCycle: "h23" })
 
 export const timeOf = (at: number): string => clock.format(at)
 
@@ -39,3 +44,6 @@ export const bytes = (n: number): string =>
   n < 1024 ? `${n} B` : n < 1_048_576 ? `${(n / 1024).toFixed(1)} KiB` : `${(n / 1_048_576).toFixed(1)} MiB`
 
 export const dollars = (n: number): string => n === 0 ? "$0" : n < 0.01 ? `$${n.toFixed(4)}` : `$${n.toFixed(2)}`
+
+/** `1 turn`, `3 turns`. */
+export const many = (n: number, one: string): string => `${n.toLocaleString()} ${one}${n === 1 ? "" : "s"}`

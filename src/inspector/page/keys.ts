@@ -35,7 +35,7 @@ export const onKey = (app: App) => (event: KeyboardEvent): void => {
         focus("virtual-list.timeline")
         break
       case "a":
-        focus(".request button.primary, .request input, .request button")
+        focus(".request :is(input, select, textarea, .primary)")
         break
       case "p":
         focus(".composer textarea")

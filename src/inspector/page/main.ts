@@ -5,6 +5,7 @@ import { render } from "lit"
 import { App } from "./app.ts"
 import * as config from "./config.ts"
 import { onKey } from "./keys.ts"
+import { flat } from "./text.ts"
 import { shell } from "./views/shell.ts"
 import { define } from "./VirtualList.ts"
 
@@ -16,7 +17,7 @@ const root = document.getElementById("page")
 if (root !== null) {
   const app = new App(config.read(), (app) => {
     document.title = `${app.waiting === 0 ? "" : `(${app.waiting}) `}${
-      app.thread === undefined ? "coding agents" : app.thread.info?.title ?? app.thread.threadId
+      app.thread === undefined ? "coding agents" : flat(app.thread.info?.title ?? app.thread.threadId)
     }`
     render(shell(app), root)
   })

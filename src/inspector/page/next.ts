@@ -2,7 +2,7 @@
  * What happens to a thread if no one does anything: what the reaper will do, and when.
  */
 import type { ThreadInfo } from "../../service/Results.ts"
-import type { PageConfig } from "./config.ts"
+import type { PageConfig } from "../PageConfig.ts"
 
 export interface Next {
   readonly text: string

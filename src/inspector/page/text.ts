@@ -10,17 +10,15 @@ const hidden = /(?![\t\n])(?!(?<=\p{Extended_Pictographic}\ufe0f?)\u200d)[\p{Cc}
 
 const nameOf = (character: string): string => {
   const code = character.codePointAt(0) ?? 0
-  // Unicode has pictures of the first controls: ␀, ␛, ...
-  if (code < 0x20) return String.fromCharCode(0x2400 + code)
-  return code === 0x7f ? "␡" : `U+${code.toString(16).toUpperCase().padStart(4, "0")}`
+  // As terminals write them: ^[ is escape, ^G the bell.
+  return code < 0x20 ? `^${String.fromCharCode(code + 64)}` : `U+${code.toString(16).toUpperCase().padStart(4, "0")}`
 }
 
 type Piece = string | TemplateResult
 
 /** The text with its hidden characters shown. */
 export const shown = (text: string): Piece | ReadonlyArray<Piece> => {
-  hidden.lastIndex = 0
-  if (!hidden.test(text)) return text
+  if (text.search(hidden) === -1) return text
   const pieces: Array<Piece> = []
   let last = 0
   for (const { 0: character, index } of text.matchAll(hidden)) {
@@ -37,7 +35,8 @@ export const shown = (text: string): Piece | ReadonlyArray<Piece> => {
 /** As one line, for attributes and titles. */
 export const flat = (text: string): string => text.replace(hidden, nameOf).replaceAll(/\s+/g, " ").trim()
 
-const address = /https?:\/\/[^\s<>"'`)\]}]+/g
+/** An address, or code within a line. */
+const special = /`([^`\n]+)`|https?:\/\/[^\s<>"'`)\]}]+/g
 
 /** The address, if it is one that a page may link to. */
 export const safeUrl = (text: string): string | undefined => {
@@ -56,10 +55,10 @@ export const link = (text: string, label = text): Piece | ReadonlyArray<Piece> =
 const linked = (text: string): ReadonlyArray<unknown> => {
   const pieces: Array<unknown> = []
   let last = 0
-  for (const { 0: found, index } of text.matchAll(address)) {
+  for (const { 0: found, 1: code, index } of text.matchAll(special)) {
     const url = found.replace(/[.,;:!?]+$/, "")
-    pieces.push(shown(text.slice(last, index)), link(url))
-    last = index + url.length
+    pieces.push(shown(text.slice(last, index)), code === undefined ? link(url) : html`<code>${shown(code)}</code>`)
+    last = index + (code === undefined ? url : found).length
   }
   pieces.push(shown(text.slice(last)))
   return pieces

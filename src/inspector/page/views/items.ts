@@ -120,7 +120,7 @@ const toolCall = (item: Of<"ToolCall">, cut: boolean, fold: Fold): TemplateResul
       ? html`<div class="inside">
         <div class="dim">${flat(item.tool)}, called with</div>${json(item.input)}
         ${
-        item.output === undefined
+        item.output === undefined || item.output === ""
           ? ""
           : html`<div class="dim">and answered</div><pre class="out">${clipped(item.output)}</pre>`
       }

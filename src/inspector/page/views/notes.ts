@@ -158,7 +158,9 @@ export const noteTemplate = (thread: Thread, event: ThreadEvent): TemplateResult
       return line(
         `Retry ${event.attempt}`,
         html`${shown(event.message ?? "The agent calls its model again")} ${
-          event.nextAt === undefined ? "" : html`<span class="dim">in ${duration(event.nextAt - event.at)}</span>`
+          event.nextAt === undefined || event.nextAt <= event.at
+            ? ""
+            : html`<span class="dim">in ${duration(event.nextAt - event.at)}</span>`
         }`,
         "warn"
       )

@@ -50,7 +50,7 @@ const top = (app: App): TemplateResult => {
     ${
     app.waiting === 0
       ? ""
-      : html`<button class="waits" @click=${() => app.firstWaiting()}>${app.waiting} waiting</button>`
+      : html`<button class="waitbutton" @click=${() => app.firstWaiting()}>${app.waiting} waiting</button>`
   }
     <span class="link ${app.link}" role="status">${links[app.link]}</span>
     <span class="dim" title=${`Version ${version}`}>${app.config.write ? "" : "read-only"}</span>

@@ -4,7 +4,7 @@
 import { html, type TemplateResult } from "lit"
 import type { SnapshotRecord } from "../../../domain/Snapshot.ts"
 import type { SavedTranscript } from "../../../service/Results.ts"
-import { bytes, fullTime } from "../figures.ts"
+import { bytes, fullTime, many } from "../figures.ts"
 import type { ExportFormat } from "../routes.ts"
 import { flat } from "../text.ts"
 import type { Thread } from "../thread.ts"
@@ -31,7 +31,7 @@ const formats: ReadonlyArray<readonly [ExportFormat, string]> = [
 
 const row = (
   thread: Thread,
-  { createdAt, compactionId, diskBytes, epoch, instanceId, snapshot }: SnapshotRecord
+  { createdAt, compactionId, diskBytes, epoch, instanceId, provider, snapshot }: SnapshotRecord
 ): TemplateResult => {
   const { bytes: size, completeness, messages, snapshotId, timing } = snapshot
   return html`<tr class=${thread.openSnapshot === snapshotId ? "selected" : ""}>
@@ -47,7 +47,7 @@ const row = (
   }</td>
     <td class="buttons"><button @click=${() => thread.verify(snapshotId)}>Verify</button>
       ${
-    formats.map(([format, name]) =>
+    formats.filter(([format]) => format !== "opencode" || provider === "opencode").map(([format, name]) =>
       html`<button title=${`Save as ${name}`} @click=${() => thread.export(snapshotId, format)}>${name}</button>`
     )
   }
@@ -59,8 +59,10 @@ const content = (thread: Thread, { manifest, turns }: SavedTranscript, snapshotI
   const key = `m${snapshotId}`
   const open = thread.expanded.has(key)
   const { counts, libraryVersion, redaction } = manifest
-  return html`<div class="strip">${counts.turns} turns, ${counts.messages} messages, ${counts.items} items ·
-      ${redaction.replaced === 0 ? "no secret was found" : `${redaction.replaced} strings redacted`} (${
+  return html`<div class="strip">${many(counts.turns, "turn")}, ${many(counts.messages, "message")}, ${
+    many(counts.items, "item")
+  } ·
+      ${redaction.level === "none" ? "not redacted" : `${many(redaction.replaced, "string")} redacted`} (${
     flat(redaction.name)
   }) · version ${flat(libraryVersion)}
       <button class="link" aria-expanded=${open} @click=${() => thread.toggle(key)}>${

@@ -215,7 +215,11 @@ export const threadView = (thread: Thread, tab: Tab): TemplateResult => {
         <span class="dot ${status}" title=${status}></span>
         <h1 title=${flat(threadId)}>${info === undefined ? flat(threadId) : nameOf(info)}</h1>
         <span class="status ${status}">${status}</span>
-        <span class="link ${link}" title="The stream of this thread's events">${links[link]}</span>
+        ${
+    link === "live"
+      ? ""
+      : html`<span class="link ${link}" title="The stream of this thread's events">${links[link]}</span>`
+  }
         ${actions(thread, status)}
       </div>
       <div class="line2 dim">${what(thread)}</div>

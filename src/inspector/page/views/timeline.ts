@@ -24,12 +24,12 @@ const causes: Record<string, string> = {
 
 const turnHead = ({ cause, input, rewound }: TurnView): TemplateResult => {
   if (input === undefined) {
-    return html`<div class="turn own"><span class="dim">A turn that no one sent: ${
+    return html`<div class="prompt own"><span class="dim">A turn that no one sent: ${
       causes[cause ?? "agent"] ?? cause
     }</span></div>`
   }
   const { actor, attachments = [], command, context = [], mode, model, prompt } = input
-  return html`<div class="turn ${rewound === true ? "rewound" : ""}">
+  return html`<div class="prompt ${rewound === true ? "rewound" : ""}">
     <div class="who">${flat(actor ?? "User")}
       ${mode === undefined ? "" : tag(mode, "dim")}
       ${
@@ -104,7 +104,7 @@ const body = (thread: Thread, row: Row): TemplateResult => {
 }
 
 const template = (thread: Thread) => (row: Row): TemplateResult =>
-  html`<article class="row ${row.kind} ${thread.selected === row.key ? "selected" : ""} ${
+  html`<article class="row ${thread.selected === row.key ? "selected" : ""} ${
     row.kind === "item" && row.dim ? "rewound" : ""
   }" id=${row.key}>
     <div class="when">${timeOfRow(row)}</div>

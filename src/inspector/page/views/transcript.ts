@@ -3,7 +3,7 @@
  */
 import { html, type TemplateResult } from "lit"
 import type { TranscriptTurn } from "../../../domain/TranscriptTurn.ts"
-import { fullTime } from "../figures.ts"
+import { fullTime, many } from "../figures.ts"
 import { save, type Thread } from "../thread.ts"
 import type { ListModel } from "../VirtualList.ts"
 import { itemTemplate } from "./items.ts"
@@ -52,7 +52,7 @@ export const transcriptView = (thread: Thread): TemplateResult =>
   loaded(thread.transcript, (turns) =>
     turns.length === 0
       ? empty("Nothing was said yet")
-      : html`<div class="strip">${turns.length} turns, as they are stored.
+      : html`<div class="strip">${many(turns.length, "turn")}, as stored.
         <button @click=${() => save(`${thread.threadId}.jsonl`, lines(turns))}>Save as JSON lines</button>
         <button @click=${() => thread.loadTranscript()}>Read again</button></div>
         ${turnsView(thread, turns, "x")}`, () => thread.loadTranscript())

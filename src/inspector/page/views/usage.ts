@@ -54,9 +54,7 @@ export const usageView = (thread: Thread): TemplateResult => {
   return html`<div class="tablebox scroll" tabindex="0">
     <table><thead><tr><th class="num">#</th><th>Began</th><th>Prompt</th><th>Outcome</th><th class="num">Took</th><th class="num">Input</th>
       <th class="num">Cache read</th><th class="num">Cache write</th><th class="num">Output</th><th class="num">Reasoning</th><th class="num">Cost</th></tr></thead>
-      <tbody><tr class="total"><td></td><td></td><td>All ${turns.length} turns</td><td></td><td></td>${
-    cells(total)
-  }</tr>
+      <tbody><tr class="total"><td></td><td></td><td>All (${turns.length})</td><td></td><td></td>${cells(total)}</tr>
       ${turns.slice(from).map((turn, n) => row(thread, turn, from + n)).toReversed()}</tbody></table>
     <p class="dim">– means that the agent does not tell. Input is without what came from the cache.</p>
     ${limits(thread)}</div>`

@@ -7,7 +7,7 @@ import type { ThreadEvent } from "../../../domain/ThreadEvent.ts"
 import type { TurnFailure } from "../../../domain/TurnFailure.ts"
 import type { Usage } from "../../../domain/Usage.ts"
 import type { ApprovalKind } from "../../../domain/UserRequest.ts"
-import { count, dollars, duration, fullTime } from "../figures.ts"
+import { count, dollars, duration, fullTime, many } from "../figures.ts"
 import type { Settled } from "../timeline.ts"
 
 const losses = {
@@ -19,8 +19,6 @@ const losses = {
   restored: "the thread begins with a snapshot",
   imported: "the thread was imported"
 } as const
-
-const items = (n: number): string => n === 1 ? "1 item" : `${n} items`
 
 /** What a start did with the past, in a sentence. */
 export const continuityText = (continuity: Continuity): string => {
@@ -38,8 +36,8 @@ export const continuityText = (continuity: Continuity): string => {
         ? "A session that the agent had before"
         : `A session that the agent had before, moved from ${continuity.movedFrom}`
     case "Rehydrated": {
-      const left = continuity.omitted === 0 ? "nothing left out" : `${items(continuity.omitted)} left out`
-      return `A new session with the archive: ${items(continuity.items)} handed over, ${left}; ${
+      const left = continuity.omitted === 0 ? "nothing left out" : `${many(continuity.omitted, "item")} left out`
+      return `A new session with the archive: ${many(continuity.items, "item")} handed over, ${left}; ${
         losses[continuity.reason]
       }`
     }

@@ -1,0 +1,11 @@
+/**
+ * What the server tells the page about itself, in a `meta` element: a script in the document would break the policy.
+ */
+export interface PageConfig {
+  /** Where the api is: a path, or one relative to the page's. */
+  readonly api: string
+  /** Whether the page shows what changes something. */
+  readonly write: boolean
+  /** When idle sessions are stopped, in milliseconds; absent where the app has not told the page. */
+  readonly reaper?: { readonly idleAfter: number; readonly pinCap: number; readonly sweepEvery: number }
+}
