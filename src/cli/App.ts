@@ -1,0 +1,44 @@
+/** The app behind the commands: the store of the user, and the agents that are known. */
+import { Config, Effect, FileSystem, Layer, Path } from "effect"
+import { homedir } from "node:os"
+import * as CodingAgents from "../CodingAgents.ts"
+import { SessionStore, type Stores } from "../store/SessionStore.ts"
+import * as Agents from "./Agents.ts"
+import * as Demo from "./Demo.ts"
+
+export interface Options {
+  /** The file of the store. Undefined: the user's own. */
+  readonly store: string | undefined
+  /** Adds the scripted agent. */
+  readonly mock: boolean
+}
+
+/** Where the user's own store is: `ECA_STORE`, or in the folder for data of programs. */
+export const storeFile = Effect.fnUntraced(function*(given: string | undefined) {
+  const path = yield* Path.Path
+  if (given !== undefined) return path.resolve(given)
+  const named = yield* Config.String("ECA_STORE").pipe(Config.withDefault(""))
+  if (named !== "") return path.resolve(named)
+  const data = yield* Config.String("XDG_DATA_HOME").pipe(Config.withDefault(""))
+  return path.join(data === "" ? path.join(homedir(), ".local", "share") : data, "eca", "threads.db")
+})
+
+/** The service on the store, which is made where it is not there. Nothing is started. */
+export const layer = (options: Options) =>
+  Layer.unwrap(Effect.gen(function*() {
+    const fs = yield* FileSystem.FileSystem
+    const path = yield* Path.Path
+    const filename = yield* storeFile(options.store)
+    yield* fs.makeDirectory(path.dirname(filename), { recursive: true, mode: 0o700 })
+    return on(yield* agents(options.mock), SessionStore.layerSqlite({ filename }))
+  }))
+
+/** The same in memory, to ask the agents about themselves. */
+export const layerMemory = Layer.unwrap(Effect.map(agents(false), (layers) => on(layers, SessionStore.layerMemory)))
+
+function agents(mock: boolean) {
+  return Effect.map(Agents.load, ({ layers }) => mock ? [...layers, Demo.layer] : layers)
+}
+
+const on = <E>(layers: Agents.Loaded["layers"], store: Layer.Layer<Stores, E>) =>
+  CodingAgents.layer({ agents: layers, store })

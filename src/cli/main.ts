@@ -1,0 +1,57 @@
+/** The command line, behind its bin: the commands, what is done with their errors, and the exit code. */
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { Cause, Effect, Exit, Option, Schema } from "effect"
+import { CliConfig, CliError, Command, GlobalFlag } from "effect/cli"
+import { readFileSync } from "node:fs"
+import { argv, stdout } from "node:process"
+import { doctor } from "./commands/doctor.ts"
+import { exportThread } from "./commands/export.ts"
+import { move } from "./commands/move.ts"
+import { show } from "./commands/show.ts"
+import { snapshots } from "./commands/snapshots.ts"
+import { threads } from "./commands/threads.ts"
+import { codeOf, exitCodes, report } from "./Failure.ts"
+import { Output } from "./Output.ts"
+import { root } from "./Root.ts"
+
+const eca = root.pipe(
+  Command.withSubcommands([threads, show, exportThread, snapshots, move, doctor]),
+  Command.provide(({ json }) => Output.layer(json))
+)
+
+/** The package's, two folders above the sources and three above what they are compiled to. */
+const manifest = new URL(
+  import.meta.url.endsWith(".ts") ? "../../package.json" : "../../../package.json",
+  import.meta.url
+)
+const { version } = Schema.decodeUnknownSync(Schema.fromJsonString(Schema.Struct({ version: Schema.String })))(
+  readFileSync(manifest, "utf8")
+)
+
+const exitCodeOf = (cause: Cause.Cause<unknown>): number =>
+  Option.match(Cause.findErrorOption(cause), {
+    onSome: (error) => CliError.isCliError(error) ? exitCodes.usage : codeOf(error),
+    onNone: () => Cause.hasInterruptsOnly(cause) ? exitCodes.interrupted : exitCodes.failed
+  })
+
+const explained = (cause: Cause.Cause<unknown>): Effect.Effect<void> => {
+  if (Cause.hasInterruptsOnly(cause)) return Effect.void
+  const error = Option.getOrElse(Cause.findErrorOption(cause), () => new Error(Cause.pretty(cause)))
+  // What is wrong with the call was said with the help.
+  return CliError.isCliError(error) ? Effect.void : report(error, argv.includes("--json"))
+}
+
+// A reader such as `head` that has seen enough closes the pipe: that is no fault.
+stdout.on("error", (error) => {
+  if ("code" in error && error.code === "EPIPE") process.exit(0)
+})
+
+Command.runWith(eca, { version })(argv.slice(2)).pipe(
+  Effect.onError(explained),
+  Effect.provide([NodeServices.layer, CliConfig.layer({ builtIns: [GlobalFlag.Help, GlobalFlag.Version] })]),
+  NodeRuntime.runMain({
+    disableErrorReporting: true,
+    teardown: (exit, onExit) => onExit(Exit.isSuccess(exit) ? 0 : exitCodeOf(exit.cause))
+  })
+)
