@@ -82,6 +82,7 @@ const outbox: HookOutbox["Service"] = {
   giveUp: () => Effect.void,
   givenUp: () => Effect.succeed({ deliveries: [], next: undefined }),
   resend: () => Effect.succeed(0),
+  backlog: Effect.succeed([]),
   acknowledge: () => Effect.void,
   purge: () => Effect.void
 }

@@ -2,6 +2,7 @@
  * The sessions that agents have of their own, as the service offers them: listed, adopted.
  */
 import { Effect } from "effect"
+import * as Instrumentation from "../domain/Instrumentation.ts"
 import * as reentrancy from "../hooks/internal/reentrancy.ts"
 import { CapabilityMissing } from "../provider/AdapterError.ts"
 import { AgentUnreachable } from "../provider/AgentError.ts"
@@ -36,7 +37,7 @@ export const make = ({ actors, deps }: { readonly deps: ThreadDeps; readonly act
 
     adoptSession: Effect.fn("ProviderService.adoptSession")(function*(input) {
       const { instanceId, sessionId, threadId } = input
-      yield* Effect.annotateCurrentSpan({ threadId, sessionId })
+      yield* Instrumentation.inThread(threadId)
       yield* reentrancy.check(threadId)
       const { capabilities, provider } = yield* Effect.scoped(deps.adapterOf(instanceId))
       if (!capabilities.adopt) return yield* new CapabilityMissing({ provider, capability: "adopt a session" })

@@ -3,6 +3,7 @@
  */
 import { Effect, Option, Stream } from "effect"
 import { Epoch, type ThreadId } from "../domain/Ids.ts"
+import * as Instrumentation from "../domain/Instrumentation.ts"
 import * as reentrancy from "../hooks/internal/reentrancy.ts"
 import type { CreateThread } from "../service/Commands.ts"
 import type { ProviderService } from "../service/ProviderService.ts"
@@ -77,7 +78,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
   const service = {
     createThread: Effect.fn("ProviderService.createThread")(function*(input) {
       const { threadId } = input
-      yield* Effect.annotateCurrentSpan({ threadId })
+      yield* Instrumentation.inThread(threadId)
       const thread = yield* newThread(input)
       const position = yield* actors.use(threadId, (actor) => actor.createRecord(thread))
       return { ...thread, ...neverStarted, lastSeq: 0, position }
@@ -85,7 +86,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
 
     importThread: Effect.fn("ProviderService.importThread")(function*({ sessionId, turns, ...input }) {
       const { instanceId, threadId } = input
-      yield* Effect.annotateCurrentSpan({ threadId })
+      yield* Instrumentation.inThread(threadId)
       const thread = yield* newThread(input)
       const taken = sessionId === undefined
         ? undefined
@@ -105,7 +106,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
 
     startSession: Effect.fn("ProviderService.startSession")(function*(input) {
       const { threadId } = input
-      yield* Effect.annotateCurrentSpan({ threadId })
+      yield* Instrumentation.inThread(threadId)
       yield* reentrancy.check(threadId)
       return infoOf(yield* actors.use(threadId, (actor) => actor.start(input)))
     }),
@@ -119,7 +120,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
     ...agents.make({ deps, list: registered, offers }),
 
     stopSession: Effect.fn("ProviderService.stopSession")(function*({ threadId }) {
-      yield* Effect.annotateCurrentSpan({ threadId })
+      yield* Instrumentation.inThread(threadId)
       yield* reentrancy.check(threadId)
       // A thread that is being started for the first time is not stored yet.
       if (actors.peek(threadId) === undefined) yield* getThread(threadId)
@@ -127,20 +128,20 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
     }),
 
     resetThread: Effect.fn("ProviderService.resetThread")(function*({ threadId }) {
-      yield* Effect.annotateCurrentSpan({ threadId })
+      yield* Instrumentation.inThread(threadId)
       yield* reentrancy.check(threadId)
       return infoOf(yield* actors.use(threadId, (actor) => actor.reset()))
     }),
 
     refreshSetup: Effect.fn("ProviderService.refreshSetup")(function*({ threadId }) {
-      yield* Effect.annotateCurrentSpan({ threadId })
+      yield* Instrumentation.inThread(threadId)
       yield* reentrancy.check(threadId)
       const { applied, live } = yield* actors.use(threadId, (actor) => actor.refreshSetup())
       return { threadId, applied, ...(live === undefined ? {} : { session: infoOf(live) }) }
     }),
 
     compactThread: Effect.fn("ProviderService.compactThread")(function*({ threadId }) {
-      yield* Effect.annotateCurrentSpan({ threadId })
+      yield* Instrumentation.inThread(threadId)
       yield* reentrancy.check(threadId)
       const { compactionId, outcome, reason, snapshot, summary } = yield* compact(threadId, "manual")
       return { threadId, compactionId, outcome, summary, reason, snapshot }
@@ -148,7 +149,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
 
     forkThread: Effect.fn("ProviderService.forkThread")(function*(input) {
       const { newThreadId, threadId } = input
-      yield* Effect.annotateCurrentSpan({ threadId, newThreadId })
+      yield* Instrumentation.inThread(threadId)
       yield* reentrancy.check(threadId)
       yield* reentrancy.check(newThreadId)
       if (Option.isSome(yield* store.getThread(newThreadId))) return yield* new ThreadExists({ threadId: newThreadId })
@@ -170,19 +171,19 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
     }),
 
     configureThread: Effect.fn("ProviderService.configureThread")(function*({ threadId, ...change }) {
-      yield* Effect.annotateCurrentSpan({ threadId })
+      yield* Instrumentation.inThread(threadId)
       const { model, runtimeMode, title } = change
       if (model !== undefined || runtimeMode !== undefined || title !== undefined) yield* reentrancy.check(threadId)
       return { threadId, applied: yield* actors.use(threadId, (actor) => actor.configure(change)) }
     }),
 
     annotate: Effect.fn("ProviderService.annotate")(function*({ threadId, ...said }) {
-      yield* Effect.annotateCurrentSpan({ threadId })
+      yield* Instrumentation.inThread(threadId)
       return { threadId, seq: yield* actors.use(threadId, (actor) => actor.annotate(said)) }
     }),
 
     rewindThread: Effect.fn("ProviderService.rewindThread")(function*({ before, threadId }) {
-      yield* Effect.annotateCurrentSpan({ threadId })
+      yield* Instrumentation.inThread(threadId)
       yield* reentrancy.check(threadId)
       return yield* actors.use(threadId, (actor) => actor.rewind(before))
     }),
@@ -190,7 +191,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
     ...agentSessions.make({ deps, actors }),
 
     deleteThread: Effect.fn("ProviderService.deleteThread")(function*({ threadId }) {
-      yield* Effect.annotateCurrentSpan({ threadId })
+      yield* Instrumentation.inThread(threadId)
       yield* reentrancy.check(threadId)
       // A thread that is being started for the first time is not stored yet.
       if (actors.peek(threadId) === undefined) yield* exists(threadId)

@@ -3,6 +3,7 @@
  */
 import { Effect } from "effect"
 import type { ThreadId } from "../domain/Ids.ts"
+import * as Instrumentation from "../domain/Instrumentation.ts"
 import type { Binding } from "../domain/ThreadRecord.ts"
 import * as reentrancy from "../hooks/internal/reentrancy.ts"
 import type { ProviderService } from "../service/ProviderService.ts"
@@ -18,7 +19,7 @@ export const make = ({ actors, getThread }: {
   /** Uses the thread's actor, also of a thread that is being started for the first time and is not stored yet. */
   const ofThread = Effect.fnUntraced(
     function*<A, E>(threadId: ThreadId, use: (actor: ThreadActor) => Effect.Effect<A, E>) {
-      yield* Effect.annotateCurrentSpan({ threadId })
+      yield* Instrumentation.inThread(threadId)
       if (actors.peek(threadId) === undefined) yield* getThread(threadId)
       return yield* actors.use(threadId, use)
     }

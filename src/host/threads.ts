@@ -4,6 +4,7 @@
 import { Clock, Context, Deferred, Effect, FileSystem, Latch, Option, Path, Scope, Tracer } from "effect"
 import type { CompactionTrigger } from "../domain/Compaction.ts"
 import type { InstanceId, ThreadId } from "../domain/Ids.ts"
+import { Instrumentation } from "../domain/Instrumentation.ts"
 import * as ProjectConfig from "../domain/ProjectConfig.ts"
 import * as dispatcher from "../hooks/internal/dispatcher.ts"
 import * as projections from "../hooks/internal/projections.ts"
@@ -21,6 +22,7 @@ import * as ThreadHooks from "../thread/ThreadHooks.ts"
 import * as Snapshots from "../transcript/internal/snapshots.ts"
 import * as ThreadArchive from "../transcript/internal/threadArchive.ts"
 import * as directories from "./directories.ts"
+import * as hookBacklog from "./hookBacklog.ts"
 import * as hookDeliveries from "./hookDeliveries.ts"
 import * as LiveCap from "./liveCap.ts"
 import * as LiveDeltas from "./liveDeltas.ts"
@@ -48,6 +50,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
   const snapshots = yield* Snapshots.make
   const archive = ThreadArchive.make(store)
   const offers = yield* Offers.make
+  const instrumentation = yield* Instrumentation
   let retired = false
   let closed = false
 
@@ -65,6 +68,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
     // Forked here, so that it closes after the finalizer below has ended the sessions: their pumps must still run then.
     scope: yield* Scope.fork(yield* Effect.scope),
     own: Context.omit(Tracer.ParentSpan)(yield* Effect.context()),
+    instrumentation,
     settings,
     hooks: ThreadHooks.make(hooks, outbox),
     archive,
@@ -92,6 +96,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
     shown: (events) => {
       deltas.shown(events)
       changes.shown(events)
+      instrumentation?.shown(events)
     },
     changed: changes.changed,
     compactAfterOverflow: (threadId) => compactAfterOverflow(threadId),
@@ -136,6 +141,8 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
   yield* Effect.forkScoped(SnapshotTaking.sweep(deps.snapshots, { index: yield* SnapshotIndex, store }))
 
   yield* Effect.forkScoped(retention.run({ actors, deps, settings: settings.retention }))
+
+  if (instrumentation !== undefined) yield* Effect.forkScoped(hookBacklog.watch(outbox, instrumentation))
 
   yield* projections.run({ hooks: registered, store })
 

@@ -4,6 +4,7 @@
 import { type Clock, Deferred, Effect, Option } from "effect"
 import { randomUUID } from "node:crypto"
 import { type ThreadId, TurnId } from "../domain/Ids.ts"
+import * as Instrumentation from "../domain/Instrumentation.ts"
 import type { Binding } from "../domain/ThreadRecord.ts"
 import * as reentrancy from "../hooks/internal/reentrancy.ts"
 import type { SendTurn } from "../service/Commands.ts"
@@ -78,13 +79,13 @@ export const make = ({ actors, deps, getThread, limits }: {
 
   return {
     sendTurn: Effect.fn("ProviderService.sendTurn")(function*(input) {
-      yield* Effect.annotateCurrentSpan({ threadId: input.threadId })
+      yield* Instrumentation.inThread(input.threadId)
       return acceptedOf(yield* send(input))
     }),
 
     runTurn: Effect.fn("ProviderService.runTurn")(function*(input) {
       const { threadId } = input
-      yield* Effect.annotateCurrentSpan({ threadId })
+      yield* Instrumentation.inThread(threadId)
       // Known from before it is sent: an interrupt may come in any moment from then on.
       let sending: Delivery | undefined
       const { delivery, over: { terminal, text } } = yield* send(input, (now) => {
@@ -104,7 +105,7 @@ export const make = ({ actors, deps, getThread, limits }: {
     }),
 
     interruptTurn: Effect.fn("ProviderService.interruptTurn")(function*({ threadId, turnId }) {
-      yield* Effect.annotateCurrentSpan({ threadId })
+      yield* Instrumentation.inThread(threadId)
       const live = actors.peek(threadId)
       const target = turnId ?? live?.turn
       if (target !== undefined && live?.hasTurn(target) === true) {

@@ -87,6 +87,8 @@ export interface Intent {
   readonly blobs?: ReadonlyArray<Blob> | undefined
   /** Milliseconds since the epoch. */
   readonly at: number
+  /** The `traceparent` of the turn's span, where the app has a telemetry. */
+  readonly trace?: string | undefined
 }
 
 /**

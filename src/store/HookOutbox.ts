@@ -15,6 +15,7 @@
  * @since 0.1.0
  */
 import { Context, type Effect } from "effect"
+import type { HookBacklog } from "../domain/Instrumentation.ts"
 import type { HookPattern, LifecycleEvent, LifecycleTag } from "../domain/LifecycleEvent.ts"
 import type { PageInvalid, StoreFailed } from "./StoreError.ts"
 
@@ -93,6 +94,8 @@ export class HookOutbox extends Context.Service<HookOutbox, {
     readonly hook: string
     readonly eventId?: string | undefined
   }) => Effect.Effect<number, StoreFailed>
+  /** How many deliveries of each hook are still to be made, or were given up. */
+  readonly backlog: Effect.Effect<ReadonlyArray<HookBacklog>, StoreFailed>
   /** Ends a delivery: the hook has the event, or does not want it any more. */
   readonly acknowledge: (delivery: {
     readonly hook: string

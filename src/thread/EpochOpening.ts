@@ -8,6 +8,7 @@ import type { CompactionTrigger } from "../domain/Compaction.ts"
 import * as CompactionPolicy from "../domain/CompactionPolicy.ts"
 import type { Continuity } from "../domain/Continuity.ts"
 import { Epoch as EpochNumber } from "../domain/Ids.ts"
+import * as Instrumentation from "../domain/Instrumentation.ts"
 import type { ProjectDecision } from "../domain/ProjectConfig.ts"
 import type { EventBody } from "../domain/ThreadEvent.ts"
 import type { Binding, BoundThread } from "../domain/ThreadRecord.ts"
@@ -82,7 +83,7 @@ export const open = Effect.fnUntraced(function*(
     const secrets = SessionSetup.secrets(setup)
     const directory = yield* deps.realDirectory(plan.directory, adapter)
     const project = deps.projectOf(adapter, { ...plan, directory })
-    const { continuity, notes, session } = yield* SessionStart.run({
+    const starting = SessionStart.run({
       scope,
       adapter,
       input: {
@@ -105,7 +106,13 @@ export const open = Effect.fnUntraced(function*(
       rehydrateTokens: deps.settings.rehydrateTokens,
       archive: past._tag === "Fork" ? Effect.succeed(past) : deps.archive.sinceReset(cell.threadId),
       missing: (session) => MissingTurns.find(deps, cell.threadId, session)
-    }).pipe(SecretSession.errors(secrets))
+    })
+    const { continuity, notes, session } = yield* Instrumentation.around(
+      deps.instrumentation,
+      { _tag: "SessionStart", ...of, provider: adapter.provider },
+      starting,
+      ({ continuity }) => ({ _tag: "Session", continuity })
+    ).pipe(SecretSession.errors(secrets))
     return {
       adapter,
       continuity,

@@ -16,7 +16,7 @@ const pageSize = 512
 
 type Batch = Arr.NonEmptyReadonlyArray<ThreadEvent>
 
-type Deps = Pick<ThreadDeps, "store" | "clock" | "closed">
+type Deps = Pick<ThreadDeps, "store" | "clock" | "closed" | "instrumentation">
 
 const take = (deps: Deps, log: ThreadLog.ThreadLog, reader: ReaderBuffer.Reader) =>
   Effect.suspend((): Effect.Effect<Batch, StoreFailed | Cause.Done> => {
@@ -30,6 +30,7 @@ const take = (deps: Deps, log: ThreadLog.ThreadLog, reader: ReaderBuffer.Reader)
     if (reader.gap !== undefined && reader.buffer.length === 0 && reader.last === undefined) {
       const cause = reader.gap
       reader.gap = undefined
+      deps.instrumentation?.gap(cause)
       if (cause === "log-replaced") reader.seq = 0
       const lost = cause === "log-replaced" ? "events" : "deltas"
       return handOut([ThreadLog.placed(log, reader.seq, at, { _tag: "Gap", cause, lost })])

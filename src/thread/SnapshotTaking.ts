@@ -6,6 +6,7 @@ import { Cause, Effect, Option, type Path } from "effect"
 import type { CompactionPolicy } from "../domain/CompactionPolicy.ts"
 import * as EventBlobs from "../domain/EventBlobs.ts"
 import type { ThreadId } from "../domain/Ids.ts"
+import * as Instrumentation from "../domain/Instrumentation.ts"
 import type { SnapshotTiming } from "../domain/Snapshot.ts"
 import type { BoundThread } from "../domain/ThreadRecord.ts"
 import type { TranscriptTurn } from "../domain/Transcript.ts"
@@ -91,7 +92,7 @@ const withBlobs = Effect.fnUntraced(function*(
 
 /** Whatever goes wrong is the snapshot's failure, and nothing of it is left on the disk. */
 export const take = Effect.fn("Snapshot.take")(function*(
-  { archive, clock, snapshots: deps, store }: ThreadDeps,
+  { archive, clock, instrumentation, snapshots: deps, store }: ThreadDeps,
   subject: Subject
 ): Effect.fn.Return<NonNullable<Saved>> {
   const { binding, compactionId, policy, timing } = subject
@@ -117,7 +118,7 @@ export const take = Effect.fn("Snapshot.take")(function*(
       ...(compactionId === undefined ? {} : { compactionId })
     })
   })
-  return yield* write.pipe(
+  const saved = write.pipe(
     Effect.timeoutOrElse({
       duration: deps.deadline,
       orElse: () => Effect.fail(new SnapshotNotWritten({ failure: { snapshotId, code: "DEADLINE" } }))
@@ -132,4 +133,8 @@ export const take = Effect.fn("Snapshot.take")(function*(
       })
     })
   )
+  return yield* Instrumentation.around(instrumentation, { _tag: "Snapshot", threadId: binding.threadId }, saved, madeOf)
 })
+
+const madeOf = (saved: NonNullable<Saved>): Instrumentation.Made =>
+  saved._tag === "Written" ? { ...saved.snapshot, _tag: "Snapshot" } : { _tag: "Failed", code: saved.failure.code }

@@ -5,6 +5,7 @@ import type { Clock, Context, Duration, Effect, Path, Scope } from "effect"
 import type { CompactionPolicy } from "../domain/CompactionPolicy.ts"
 import type { MissingPolicy } from "../domain/Continuity.ts"
 import type { Epoch, InstanceId, ThreadId } from "../domain/Ids.ts"
+import type { Instrumentation } from "../domain/Instrumentation.ts"
 import type { Asked, ProjectConfig, ProjectDecision } from "../domain/ProjectConfig.ts"
 import type { Redactor } from "../domain/Redaction.ts"
 import type { ThreadEvent } from "../domain/ThreadEvent.ts"
@@ -70,6 +71,8 @@ export interface ThreadDeps {
   readonly scope: Scope.Scope
   /** The host's own services, without the span that it was built in. */
   readonly own: Context.Context<never>
+  /** Where the app has a telemetry. */
+  readonly instrumentation: Instrumentation | undefined
   readonly settings: ThreadSettings
   readonly hooks: ThreadHooks
   readonly archive: ThreadArchive

@@ -5,6 +5,7 @@
 import { Deferred, Effect, Exit, Option } from "effect"
 import type { MissingPolicy } from "../domain/Continuity.ts"
 import type { TurnId } from "../domain/Ids.ts"
+import * as Instrumentation from "../domain/Instrumentation.ts"
 import type { RecordedInput, TurnInput, TurnOrigin } from "../domain/TurnInput.ts"
 import { DeliveryUncertain, type SessionMissing } from "../provider/AdapterError.ts"
 import { TurnInProgress, TurnVetoed } from "../service/ServiceError.ts"
@@ -255,20 +256,34 @@ const deliver = (
   Effect.gen(function*() {
     const ref = yield* live.session.turnRef(turnId)
     const at = deps.clock.currentTimeMillisUnsafe()
-    const { epoch } = live.binding
+    const { epoch, instanceId, provider, threadId } = live.binding
     const recorded = Blobs.ofInput({ ...input, ...origin })
-    yield* deps.store.recordIntent({ turnId, threadId: cell.threadId, epoch, ref, ...recorded, at }).pipe(
-      Effect.tapErrorTag("EpochFenced", (error) => Effect.sync(() => LiveEpoch.breakOff(live, error)))
+    const { instrumentation } = deps
+    const model = (input.model ?? live.binding.model)?.id
+    const trace = instrumentation === undefined
+      ? undefined
+      : yield* instrumentation.intend({ threadId, turnId, instanceId, provider, model, at })
+    yield* Instrumentation.around(
+      instrumentation,
+      { _tag: "TurnIntent", threadId, turnId },
+      deps.store.recordIntent({ turnId, threadId, epoch, ref, ...recorded, at, trace })
+    ).pipe(
+      Effect.tapErrorTag("EpochFenced", (error) => Effect.sync(() => LiveEpoch.breakOff(live, error))),
+      Effect.tapError(() => Effect.sync(() => instrumentation?.withdraw({ threadId, turnId, at })))
     )
     const { over } = EpochWaiters.makeTurn(live, turnId)
     const delivery: Delivery = { live, turnId, over, steered: false }
     live.progressAt = deps.steady.now()
     yield* LiveEpoch.advance(deps, live, { _tag: "Sending", turnId, input: recorded.input, notes })
     onSending?.(delivery)
-    const sending = live.session.sendTurn({ turnId, ref, input }).pipe(Effect.timeoutOrElse({
-      duration: deps.settings.noProgressDeadline,
-      orElse: () => new DeliveryUncertain({ turnId, code: "timeout" })
-    }))
+    const sending = Instrumentation.around(
+      instrumentation,
+      { _tag: "TurnDelivery", threadId, turnId },
+      live.session.sendTurn({ turnId, ref, input }).pipe(Effect.timeoutOrElse({
+        duration: deps.settings.noProgressDeadline,
+        orElse: () => new DeliveryUncertain({ turnId, code: "timeout" })
+      }))
+    )
     const exit = yield* ThreadCell.interruptible(
       deps,
       cell,
@@ -301,6 +316,10 @@ const refuse = (deps: ThreadDeps, live: LiveEpoch.LiveEpoch, turnId: TurnId) =>
     live,
     Effect.andThen(
       LiveEpoch.take(deps, live, { _tag: "Refused" }),
-      LiveEpoch.enduring(live, deps.store.refuseTurn(turnId, deps.clock.currentTimeMillisUnsafe()))
+      Effect.suspend(() => {
+        const at = deps.clock.currentTimeMillisUnsafe()
+        deps.instrumentation?.withdraw({ threadId: live.binding.threadId, turnId, at })
+        return LiveEpoch.enduring(live, deps.store.refuseTurn(turnId, at))
+      })
     )
   )

@@ -254,6 +254,7 @@ describe("HookDispatcher: observers", () => {
         giveUp: (delivery) => fails(outbox.giveUp(delivery)),
         givenUp: outbox.givenUp,
         resend: (deliveries) => fails(outbox.resend(deliveries)),
+        backlog: outbox.backlog,
         acknowledge: (delivery) => fails(outbox.acknowledge(delivery)),
         purge: (before) => fails(outbox.purge(before))
       })

@@ -14,7 +14,8 @@ export const processes = ({ alive, left }: Processes.Processes) =>
     crashAgent: () =>
       Effect.flatMap(
         alive,
-        Effect.forEach(({ pid }) => Effect.sync(() => kill(pid, "SIGKILL")), { discard: true })
+        // One that has ended since it was looked for is as good as killed.
+        Effect.forEach(({ pid }) => Effect.ignore(Effect.try(() => kill(pid, "SIGKILL"))), { discard: true })
       ),
     processes: Effect.map(left, (left) => left.map(({ pid }) => pid))
   }) satisfies Controls

@@ -10,6 +10,7 @@
  * deliveries of a durable hook stay in the outbox for the next run.
  */
 import { Clock, type Context, Duration, Effect, Fiber, FiberSet, Schedule, type Scope } from "effect"
+import { Instrumentation } from "../../domain/Instrumentation.ts"
 import { type LifecycleEvent, matches } from "../../domain/LifecycleEvent.ts"
 import type { ApprovalDecision } from "../../domain/UserRequest.ts"
 import * as SteadyClock from "../../process/SteadyClock.ts"
@@ -168,6 +169,7 @@ export const make = Effect.fnUntraced(function*(options: {
 }): Effect.fn.Return<HookDispatcher, never, Scope.Scope> {
   const { outbox, services } = options
   const clock = yield* SteadyClock.make
+  const instrumentation = yield* Instrumentation
   /** Guards and transforms, in the order of asking. */
   let asked: ReadonlyArray<Asked> = []
   /** In the order of asking, as well. */
@@ -247,16 +249,23 @@ export const make = Effect.fnUntraced(function*(options: {
       if (hook.phase === "project") return
       registered.add(hook)
       if (hook.phase === "setup") {
-        setsUp = [...setsUp, run.make(hook)].toSorted(byPriority)
+        setsUp = [...setsUp, run.make(hook, instrumentation)].toSorted(byPriority)
         return
       }
       if (hook.phase !== "observe") {
-        asked = [...asked, run.make<Guard | Transform>(hook)].toSorted(byPriority)
+        asked = [...asked, run.make<Guard | Transform>(hook, instrumentation)].toSorted(byPriority)
         return
       }
       const durable = hook.delivery === "durable" && (yield* subscribed(outbox, hook))
       if (!registered.has(hook)) return
-      const observer = HookObserver.make({ registration: hook, outbox, durable, clock, services, onReceipt: notify })
+      const observer = HookObserver.make({
+        hook: run.make(hook, instrumentation),
+        outbox,
+        durable,
+        clock,
+        services,
+        onReceipt: notify
+      })
       observers.set(hook, observer)
       fibers.set(hook, fork(observer.run))
     }),

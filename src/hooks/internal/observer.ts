@@ -58,19 +58,19 @@ const persisted = <A>(write: Effect.Effect<A, StoreFailed>, delay = 1000): Effec
 
 /** `durable`: the outbox records for the hook. */
 export const make = (options: {
-  readonly registration: Observe
+  readonly hook: run.Hook<Observe>
   readonly outbox: HookOutbox["Service"]
   readonly durable: boolean
   readonly clock: SteadyClock
   readonly services: Effect.Effect<Context.Context<HookServices>>
   readonly onReceipt: (receipt: LifecycleEvent) => void
 }): Observer => {
-  const { clock, durable, onReceipt, outbox, registration, services } = options
+  const { clock, durable, hook, onReceipt, outbox, services } = options
+  const { registration } = hook
   const { attempts, name } = registration
   /** Wait after a failed try with this number. */
   const waitAfter = (attempt: number) =>
     Math.min(Duration.toMillis(registration.backoff) * 2 ** (attempt - 1), longestBackoff)
-  const hook = run.make(registration)
   const awake = Latch.makeUnsafe(false)
   const queue: Array<LifecycleEvent> = []
   /** Announced events that are not handled yet, in the order of announcement. */

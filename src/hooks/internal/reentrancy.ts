@@ -6,7 +6,7 @@
  * A forked fiber may call after the hook has ended.
  */
 import { Context, Effect } from "effect"
-import type { ThreadId } from "../../domain/Ids.ts"
+import type { ThreadId, TurnId } from "../../domain/Ids.ts"
 import type { LifecycleTag } from "../../domain/LifecycleEvent.ts"
 import { HookReentrant } from "../../service/ServiceError.ts"
 import type { HookRegistration } from "../LifecycleHooks.ts"
@@ -16,6 +16,9 @@ import type { SessionOpening } from "../SessionOpening.ts"
 export interface HookInput {
   readonly threadId: ThreadId
   readonly _tag: LifecycleTag | SessionOpening["_tag"]
+  /** Of an event: the turn that it belongs to, and when it was recorded, in milliseconds since 1970. */
+  readonly turnId?: TurnId
+  readonly at?: number
 }
 
 export interface HookScope {

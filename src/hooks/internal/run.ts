@@ -7,6 +7,8 @@
  * mostAbandoned} abandoned calls of it are still running.
  */
 import { Cause, Clock, Context, Duration, Effect, Exit, Fiber, Option, Result } from "effect"
+import * as ErrorTag from "../../domain/ErrorTag.ts"
+import * as Instrumentation from "../../domain/Instrumentation.ts"
 import * as Lifecycle from "../../domain/LifecycleEvent.ts"
 import * as LifecycleRecord from "../../store/LifecycleRecord.ts"
 import type { HookRegistration, HookServices } from "../LifecycleHooks.ts"
@@ -23,6 +25,7 @@ const mostAbandoned = 3
 /** A registered hook with the state of its calls. */
 export interface Hook<R extends HookRegistration = HookRegistration> {
   readonly registration: R
+  readonly instrumentation: Instrumentation.Instrumentation | undefined
   readonly running: Set<Fiber.Fiber<unknown, unknown>>
   /** Number of abandoned calls that are still running. */
   abandoned: number
@@ -32,8 +35,12 @@ export interface Hook<R extends HookRegistration = HookRegistration> {
   onEnded: () => void
 }
 
-export const make = <R extends HookRegistration>(registration: R): Hook<R> => ({
+export const make = <R extends HookRegistration>(
+  registration: R,
+  instrumentation: Instrumentation.Instrumentation | undefined
+): Hook<R> => ({
   registration,
+  instrumentation,
   running: new Set(),
   abandoned: 0,
   suppressedUntil: Number.NEGATIVE_INFINITY,
@@ -77,18 +84,6 @@ const described = (cause: Cause.Cause<unknown>): string => {
   return Result.getOrElse(show, () => "An error that cannot be shown")
 }
 
-/** The error's `_tag`, or its name. Safe to log, unlike the text of an error, which may hold secrets of the app. */
-const tagOf = (cause: Cause.Cause<unknown>): string => {
-  if (Cause.hasInterruptsOnly(cause)) return "Interrupt"
-  const named = Result.try(() => {
-    const error = Cause.squash(cause)
-    if (typeof error !== "object" || error === null) return typeof error
-    const [tag, name] = [Reflect.get(error, "_tag"), Reflect.get(error, "name")]
-    return typeof tag === "string" ? tag : typeof name === "string" ? name : "object"
-  })
-  return Result.getOrElse(named, () => "unreadable").slice(0, 100)
-}
-
 /** Any error with `retryable: false` is final, ours or the app's. */
 const isFinal = (cause: Cause.Cause<unknown>): boolean =>
   Option.match(Cause.findErrorOption(cause), {
@@ -101,7 +96,7 @@ const isFinal = (cause: Cause.Cause<unknown>): boolean =>
 const outcomeOf = <A>(exit: Exit.Exit<A, unknown>): Outcome<A> =>
   Exit.isSuccess(exit)
     ? { _tag: "Ok", value: exit.value }
-    : { _tag: "Failed", tag: tagOf(exit.cause), error: described(exit.cause), final: isFinal(exit.cause) }
+    : { _tag: "Failed", tag: ErrorTag.ofCause(exit.cause), error: described(exit.cause), final: isFinal(exit.cause) }
 
 const interrupted = <A, E>(fiber: Fiber.Fiber<A, E>) =>
   Effect.suspend(() => {
@@ -114,6 +109,16 @@ export const interruptAll = (hook: Hook): Effect.Effect<void> =>
   Effect.suspend(() =>
     Effect.forEach(Array.from(hook.running), interrupted, { concurrency: "unbounded", discard: true })
   )
+
+const workOf = ({ name, phase }: HookRegistration, event: reentrancy.HookInput): Instrumentation.Work => ({
+  _tag: "HookCall",
+  threadId: event.threadId,
+  turnId: event.turnId,
+  hook: name,
+  phase,
+  event: event._tag,
+  recordedAt: event.at
+})
 
 /**
  * Calls the hook with a copy of the event. `conclude` handles the outcome and cannot be interrupted, so every finished
@@ -143,11 +148,13 @@ export const call = Effect.fnUntraced(function*<E extends reentrancy.HookInput, 
     over: false,
     outer: yield* reentrancy.Current
   }
-  const handler = Effect.suspend(() => options.use(structuredClone(event))).pipe(
-    Effect.withSpan("LifecycleHooks.run", {
-      attributes: { hook: registration.name, phase: registration.phase, kind: event._tag }
-    }),
-    Effect.provideContext(Context.add(services, reentrancy.Current, scope))
+  const handler = Effect.provideContext(
+    Instrumentation.around(
+      hook.instrumentation,
+      workOf(registration, event),
+      Effect.suspend(() => options.use(structuredClone(event)))
+    ),
+    Context.add(services, reentrancy.Current, scope)
   )
   return yield* Effect.uninterruptibleMask((restore) =>
     Effect.gen(function*() {

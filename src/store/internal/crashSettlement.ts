@@ -7,7 +7,8 @@
  */
 import { Array as Arr, Clock, Effect, Option, Schema } from "effect"
 import type { SqlClient, SqlError } from "effect/sql"
-import { InstanceId, ProviderName, SessionId, type ThreadId } from "../../domain/Ids.ts"
+import { InstanceId, ProviderName, SessionId, type ThreadId, type TurnId } from "../../domain/Ids.ts"
+import type { Instrumentation, SettledThread } from "../../domain/Instrumentation.ts"
 import type { Identity } from "../../domain/LifecycleEvent.ts"
 import * as OpenWork from "../../domain/OpenWork.ts"
 import type { NumberedEvent } from "../../domain/ThreadEvent.ts"
@@ -50,6 +51,7 @@ interface TurnRow {
   readonly turn_id: string
   readonly status: string
   readonly input: string | null
+  readonly trace: string | null
 }
 
 type Ids = Arr.NonEmptyReadonlyArray<string>
@@ -68,7 +70,7 @@ const readThreads = (sql: SqlClient.SqlClient, ids: Ids) =>
     WHERE t.thread_id IN ${sql.in(ids)}`
 
 const readTurns = (sql: SqlClient.SqlClient, ids: Ids) =>
-  sql<TurnRow>`SELECT u.thread_id, u.turn_id, u.status, i.body AS input
+  sql<TurnRow>`SELECT u.thread_id, u.turn_id, u.status, u.trace, i.body AS input
     FROM eca_turns u LEFT JOIN eca_inputs i ON i.thread_id = u.thread_id AND i.turn_id = u.turn_id
     WHERE u.thread_id IN ${sql.in(ids)} AND u.status IN ('intent', 'accepted') ORDER BY u.intent_at, u.turn_id`
 
@@ -173,13 +175,36 @@ const reconcileCut = (sql: SqlClient.SqlClient, events: ReadonlyArray<NumberedEv
   )
 }
 
-/** Settles threads in one transaction; answers how many rows it has changed. */
-const settleGroup = Effect.fnUntraced(
-  function*(sql: SqlClient.SqlClient, positions: Positions, outbox: StoreOutbox.Subscriptions, ids: Ids) {
+/** What settling needs. */
+export interface Parts {
+  readonly sql: SqlClient.SqlClient
+  readonly positions: Positions
+  readonly outbox: StoreOutbox.Subscriptions
+  readonly instrumentation: Instrumentation | undefined
+}
+
+const settledThread = (
+  { instance_id, provider }: ThreadRow,
+  turns: ReadonlyArray<TurnRow>,
+  events: ReadonlyArray<NumberedEvent>
+): ReadonlyArray<SettledThread> => {
+  const [first] = events
+  if (first === undefined) return []
+  const traces = new Map<TurnId, string>()
+  for (const { trace, turn_id } of turns) {
+    const turnId = toTurnId(turn_id)
+    if (turnId !== undefined && trace !== null) traces.set(turnId, trace)
+  }
+  return [{ threadId: first.threadId, instanceId: instance_id, provider, events, traces }]
+}
+
+/** Settles threads in one transaction; answers how many rows it has changed, and what it has settled. */
+const settleRows = Effect.fnUntraced(
+  function*({ outbox, positions, sql }: Parts, ids: Ids) {
     const threads = yield* readThreads(sql, ids)
     const turns = yield* readTurns(sql, ids)
     const live = threads.filter(({ status }) => status !== "stopped").map((thread) => thread.thread_id)
-    if (live.length === 0 && turns.length === 0) return 0
+    if (live.length === 0 && turns.length === 0) return { changed: 0, settled: [] }
     const rows = Arr.isReadonlyArrayNonEmpty(live)
       ? [...(yield* readSubjects(sql, live)), ...(yield* readTurnEvents(sql, live))]
       : []
@@ -202,22 +227,33 @@ const settleGroup = Effect.fnUntraced(
         position = ${last},
         last_seq = COALESCE((SELECT MAX(seq) FROM eca_events WHERE thread_id = eca_threads.thread_id), last_seq)
       WHERE thread_id IN ${sql.in(ids)} RETURNING thread_id`
-    return endedTurns.length + stopped.length
+    return {
+      changed: endedTurns.length + stopped.length,
+      settled: settled.flatMap(({ events, thread }) =>
+        settledThread(thread, turnsOf.get(thread.thread_id) ?? [], events)
+      )
+    }
   },
-  (effect, sql) => sql.withTransaction(effect)
+  (effect, { sql }) => sql.withTransaction(effect)
 )
+
+/** Settles threads, and tells of it; answers how many rows it has changed. */
+const settleGroup = (parts: Parts, ids: Ids) =>
+  Effect.map(settleRows(parts, ids), ({ changed, settled }) => {
+    for (const thread of settled) parts.instrumentation?.settled(thread)
+    return changed
+  })
 
 /** Settles one thread. */
 export const settle = (
-  sql: SqlClient.SqlClient,
-  positions: Positions,
-  outbox: StoreOutbox.Subscriptions,
+  parts: Parts,
   threadId: ThreadId
-): Effect.Effect<void, SqlError.SqlError> => Effect.asVoid(settleGroup(sql, positions, outbox, [threadId]))
+): Effect.Effect<void, SqlError.SqlError> => Effect.asVoid(settleGroup(parts, [threadId]))
 
 /** Settles every thread that was left live, or with a turn that has no terminal event. */
 export const settleAll = Effect.fnUntraced(
-  function*(sql: SqlClient.SqlClient, positions: Positions, outbox: StoreOutbox.Subscriptions) {
+  function*(parts: Parts) {
+    const { sql } = parts
     type Row = { readonly thread_id: string }
     const left = [
       sql<Row>`SELECT thread_id FROM eca_threads WHERE status <> 'stopped' LIMIT ${groupSize}`,
@@ -227,7 +263,7 @@ export const settleAll = Effect.fnUntraced(
       for (;;) {
         const ids = (yield* next).map((row) => row.thread_id)
         if (!Arr.isReadonlyArrayNonEmpty(ids)) break
-        if ((yield* settleGroup(sql, positions, outbox, ids)) > 0) continue
+        if ((yield* settleGroup(parts, ids)) > 0) continue
         // Ids that are not what they are read as: their rows are not found by them, and are settled all the same.
         yield* sql`UPDATE eca_threads SET status = 'stopped', due_at = NULL WHERE status <> 'stopped'`
         yield* sql`UPDATE eca_turns SET status = 'unknown' WHERE status IN ('intent', 'accepted')`

@@ -62,6 +62,7 @@ const turns = Effect.gen(function*() {
     session_id TEXT,
     status TEXT NOT NULL,
     ref TEXT,
+    trace TEXT,
     cause TEXT,
     intent_at BIGINT NOT NULL,
     ended_at BIGINT,

@@ -106,6 +106,12 @@ interface DeliveryRow {
   readonly body: string
 }
 
+interface BacklogRow {
+  readonly hook: string
+  readonly deliveries: BigIntColumn
+  readonly given_up: BigIntColumn
+}
+
 interface GivenUpRow extends DeliveryRow {
   readonly hook: string
   readonly given_up_at: BigIntColumn
@@ -253,6 +259,20 @@ export const operations = (sql: SqlClient.SqlClient, outbox: Subscriptions): Hoo
             AND ${eventId === undefined ? sql.literal("1 = 1") : sql`event_id = ${eventId}`}
           RETURNING event_id`.pipe(Effect.map((rows) => rows.length))
       ),
+
+    backlog: read(
+      "count deliveries",
+      sql<BacklogRow>`SELECT hook, COUNT(*) AS deliveries, COUNT(given_up_at) AS given_up FROM eca_hook_deliveries
+        GROUP BY hook`.pipe(
+        Effect.map((rows) =>
+          rows.map(({ deliveries, given_up, hook }) => ({
+            hook,
+            waiting: Number(deliveries) - Number(given_up),
+            givenUp: Number(given_up)
+          }))
+        )
+      )
+    ),
 
     acknowledge: (delivery) => write(sql, "acknowledge a delivery", "relaxed", Effect.asVoid(acknowledge(delivery))),
 

@@ -3,6 +3,7 @@
  */
 import { Effect, type Scope } from "effect"
 import { SqlClient } from "effect/sql"
+import { Instrumentation } from "../../domain/Instrumentation.ts"
 import type { AgentProcesses } from "../../process/AgentProcesses.ts"
 import type { HookOutbox } from "../HookOutbox.ts"
 import type { SessionStore } from "../SessionStore.ts"
@@ -10,6 +11,7 @@ import type { SnapshotIndex } from "../SnapshotIndex.ts"
 import { StoreFailed, type StoreNewer, type StoreOlder, type StoreOwned } from "../StoreError.ts"
 import * as crashSettlement from "./crashSettlement.ts"
 import * as erasure from "./erasure.ts"
+import * as instrumented from "./instrumented.ts"
 import * as migrations from "./migrations.ts"
 import * as owner from "./owner.ts"
 import * as Positions from "./positions.ts"
@@ -38,6 +40,7 @@ export const make: Effect.Effect<
   SqlClient.SqlClient | Scope.Scope
 > = Effect.gen(function*() {
   const sql = yield* SqlClient.SqlClient
+  const instrumentation = yield* Instrumentation
   const opening = (operation: string) => Effect.mapError(StoreFailed.of(operation))
   yield* migrations.run
   yield* owner.acquire
@@ -47,7 +50,7 @@ export const make: Effect.Effect<
   yield* sqlImport.removeUnfinished(sql, positions).pipe(opening("delete unfinished imports"))
   yield* erasure.run(sql).pipe(opening("erase deleted threads"))
   yield* pruning.run(sql).pipe(opening("remove pruned events"))
-  yield* crashSettlement.settleAll(sql, positions, outbox).pipe(opening("settle after a crash"))
+  yield* crashSettlement.settleAll({ sql, positions, outbox, instrumentation }).pipe(opening("settle after a crash"))
   outbox.openedAt = outbox.ordinal
   return {
     store: {
@@ -57,7 +60,7 @@ export const make: Effect.Effect<
       ...sqlProjections.make(sql),
       ...sqlTurnReads.make(sql),
       ...sqlRetention.make(sql),
-      ...sqlWrites.make(sql, positions, outbox)
+      ...instrumented.make(sql, instrumentation, sqlWrites.make({ sql, positions, outbox, instrumentation }))
     },
     processes: AgentProcessesSql.make(sql),
     outbox: StoreOutbox.operations(sql, outbox),

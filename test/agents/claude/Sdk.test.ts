@@ -76,6 +76,9 @@ const run = Effect.fnUntraced(function*(args: ReadonlyArray<string>, variables: 
   return yield* Stream.mkString(Stream.decodeText(child.stdout))
 }, Effect.scoped)
 
+/** Control requests of a sign-in: the executable takes them, and the SDK does not have them (2.1.332, 0.3.332). */
+const unknownToSdk = ["claude_authenticate", "claude_oauth_wait_for_completion"]
+
 /** The control requests that our sources make. */
 const callsOfOurs = Effect.gen(function*() {
   const fs = yield* FileSystem.FileSystem
@@ -112,7 +115,9 @@ layer(NodeServices.layer, { timeout: "120 seconds", excludeTestServices: true })
         "rewind_files",
         "reload_skills"
       ])
-      assert.strictEqual(yield* compile(held(calls)), "")
+      assert.includeMembers(calls, unknownToSdk)
+      assert.strictEqual(yield* compile(held(calls.filter((call) => !unknownToSdk.includes(call)))), "")
+      assert.strictEqual((yield* compile(held(unknownToSdk))).match(/TS2322/g)?.length, unknownToSdk.length)
       const errors = yield* compile(moved)
       assert.include(errors, "system/init is gone")
       assert.include(errors, "rate_limit_event has moved")
