@@ -28,7 +28,10 @@ const events = (...bodies: ReadonlyArray<EventBody>): ReadonlyArray<ThreadEvent>
   let seq = 0
   return bodies.map((body): ThreadEvent => {
     if (body._tag !== "ItemDelta" && body._tag !== "Gap") seq++
-    return { ...body, seq, threadId, epoch: Epoch.make(1), at: 1000 + seq, position: Position.make(String(seq)) }
+    return Object.assign(
+      { seq, threadId, epoch: Epoch.make(1), at: 1000 + seq, position: Position.make(String(seq)) },
+      body
+    )
   })
 }
 
