@@ -22,6 +22,7 @@ import type { Needs } from "./process/Connection.ts"
 import { type Profile, textIn, wordsAlone } from "./Profile.ts"
 import * as Check from "./session/Check.ts"
 import * as Listing from "./session/Listing.ts"
+import * as ModeSwitch from "./session/ModeSwitch.ts"
 import * as Offers from "./session/Offers.ts"
 import * as Session from "./session/Session.ts"
 import * as Setup from "./session/Setup.ts"
@@ -100,6 +101,7 @@ export const capabilities = (
   compactionGate: "observe-only",
   autoCompaction: "always",
   toolGuard: "asked",
+  modeSwitch: ModeSwitch.isLive(profile) ? "live" : "per-session",
   setup: {
     ...Adapter.least.setup,
     environment: "per-session",

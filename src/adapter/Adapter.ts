@@ -196,6 +196,7 @@ export const least: Omit<Capabilities, "runtimeModes" | "projectConfig" | "compa
   questions: false,
   elicitations: false,
   denyReason: false,
+  afterDenial: "ends",
   toolGuard: "none",
   tasks: false,
   ownTurns: false,

@@ -105,8 +105,9 @@ export interface ToolRequest extends Schema.Schema.Type<typeof ToolRequest> {}
  * never handed on as an agent's "always". `Choose` gives one of the request's `choices`, by its id.
  *
  * `Deny` with a `reason` lets the agent continue with that feedback, if its capabilities say `denyReason`. `turn` says what
- * becomes of the turn: `continue` gives the agent a reason to go on by, where the user gives none; `stop` interrupts the turn
- * once the agent has the answer. Absent: what the agent does by itself.
+ * becomes of the turn: `continue` gives the agent a reason to go on by, where the user gives none, and has no effect on an agent
+ * whose turn ends whatever it is told (`afterDenial`); `stop` interrupts the turn once the agent has the answer. Absent: what
+ * the agent does by itself.
  *
  * @since 0.1.0
  * @category schemas

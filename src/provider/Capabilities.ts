@@ -112,6 +112,11 @@ export const Capabilities = Schema.Struct({
   /** Whether the reason of a denial reaches the model. */
   denyReason: Schema.Boolean,
   /**
+   * Whether a turn goes on in which something was denied. `continues`: always. `by-reason`: where the denial has a reason.
+   * `ends`: never, whatever the denial asks for.
+   */
+  afterDenial: Schema.Literals(["continues", "by-reason", "ends"]),
+  /**
    * About which tools guards are asked (`StartInput.toolGuard`), subagents' included. `all`: about every command and edit, and all
    * that reaches out, in every mode that would let it run. `asked`: about what the agent asks for in the mode that holds, which
    * may be nothing in `full-access`. `none`: about nothing; a start with guards fails.

@@ -187,6 +187,7 @@ const allCapabilities: Capabilities = {
   questions: true,
   elicitations: true,
   denyReason: true,
+  afterDenial: "by-reason",
   toolGuard: "all",
   tasks: true,
   ownTurns: true,

@@ -3,8 +3,10 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { tmpdir } from "node:os"
-import { Acp, Cursor, type Profile } from "../../src/acp/index.ts"
-import { ThreadId, TurnId } from "../../src/domain/Ids.ts"
+import { Acp, Cursor, Grok, type Profile, Qwen } from "../../src/acp/index.ts"
+import { InstanceId, ThreadId, TurnId } from "../../src/domain/Ids.ts"
+import type { RuntimeMode } from "../../src/domain/RuntimeMode.ts"
+import { CodingAgents, ProviderService, SessionStore } from "../../src/index.ts"
 import { AgentProcesses } from "../../src/process/AgentProcesses.ts"
 import { Conformance } from "../../src/testing/index.ts"
 import { drive, items } from "../support/Driven.ts"
@@ -119,6 +121,35 @@ describe("quirks of ACP agents", () => {
       yield* driven.ended
       assert.deepStrictEqual(driven.seen.map(({ _tag }) => _tag), ["TurnInterrupted"])
     }).pipe(Effect.scoped, Effect.provide([NodeServices.layer, AgentProcesses.layerNoop])))
+
+  it.live("P7 fake-acp: a live session goes from a mode in which the agent asks to one in which it does not, and back", () =>
+    keeps("moded", ["mode/approval-required", "mode/full-access", "mode/read-only", "mode/switch"], {
+      ...Qwen.profile,
+      modes: { ...Qwen.profile.modes, "full-access": { mode: "auto", answer: "allow" } }
+    }))
+
+  it.live("P7 fake-acp: modes that differ by what the process is started with are the next session's", () =>
+    Effect.gen(function*() {
+      const { dispose, layer } = FakeWorld.make([], {
+        ...Qwen.profile,
+        modes: { ...Qwen.profile.modes, "full-access": { mode: "auto", answer: "allow", launch: { flags: ["free"] } } }
+      })
+      yield* Effect.addFinalizer(() => Effect.sync(dispose))
+      yield* Effect.gen(function*() {
+        const agents = yield* ProviderService
+        const threadId = ThreadId.make("thread")
+        const started = { threadId, instanceId: InstanceId.make("fake"), directory: tmpdir() }
+        yield* agents.startSession({ ...started, projectConfig: "trust" })
+        const apply = (runtimeMode: RuntimeMode) =>
+          Effect.map(agents.configureThread({ threadId, runtimeMode }), ({ applied }) => applied)
+        assert.strictEqual(yield* apply("read-only"), "now")
+        assert.strictEqual(yield* apply("full-access"), "next-session")
+      }).pipe(Effect.provide(
+        CodingAgents.layer({ agents: layer, store: SessionStore.layerMemory })
+      ))
+      assert.deepInclude(Acp.capabilities(Grok.profile), { modeSwitch: "per-session" })
+      assert.deepInclude(Acp.capabilities(Qwen.profile), { modeSwitch: "live" })
+    }).pipe(Effect.scoped, Effect.provide(NodeServices.layer)))
 
   it.live("P2 fake-acp: a session that is on no page of the list is missing, without a code that says so", () =>
     keeps("secretive", [

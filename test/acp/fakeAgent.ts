@@ -12,6 +12,7 @@
  * - `secretive`: it tells nothing of a call before it asks, and says of a missing session no more than "Internal error".
  * - `options`: its mode, its models and what they can be set to are options of the session. It says what they are when it
  *   is asked to show them, and changes its model and its mode by itself when it is asked for that.
+ * - `moded`: it asks in its mode `default` alone.
  * - `cursor`: it makes no session before it was told how to log in, and asks and tells in the ways that Cursor's
  *   documentation has.
  */
@@ -42,6 +43,7 @@ interface Frame {
     readonly sessionId: string
     readonly cwd: string
     readonly cursor?: string
+    readonly modeId?: string
     readonly prompt: ReadonlyArray<Block>
     readonly mcpServers?: ReadonlyArray<object>
     readonly _meta?: { readonly "qwen-code/sessionId"?: string }
@@ -123,13 +125,16 @@ const act = (call: Call, act: () => void, then = answer) => {
   if (!has("secretive")) {
     tell({ sessionUpdate: "tool_call", toolCallId, status: "pending", ...call, title: "Tool", rawInput: {} })
   }
-  ask({ toolCallId, ...call }, ({ outcome }) => {
-    if (outcome.outcome === "cancelled") return end("cancelled")
-    const allowed = outcome.optionId === "once"
+  const decided = (allowed: boolean) => {
     if (allowed) act()
     tell({ sessionUpdate: "tool_call_update", toolCallId, status: allowed ? "completed" : "failed" })
     then(allowed ? "Done." : "Then not.")
-  })
+  }
+  if (has("moded") && mode !== "default") return decided(true)
+  ask(
+    { toolCallId, ...call },
+    ({ outcome }) => outcome.outcome === "cancelled" ? end("cancelled") : decided(outcome.optionId === "once")
+  )
 }
 
 const run = (command: string, then?: (words: string) => void) =>
@@ -216,6 +221,8 @@ const start = (id: number | undefined, prompt: ReadonlyArray<string>) => {
       return askAsCursor("cursor/create_plan", { name: "A plan", plan: "Think first.", todos: [] })
   }
 }
+
+let mode = "auto"
 
 const modes = {
   currentModeId: "auto",
@@ -311,6 +318,8 @@ const handle = ({ id, method, params, result }: Frame) => {
       choose(params?.configId ?? "", params?.value ?? "")
       return write({ id, result: { configOptions: configOptions() } })
     case "session/set_mode":
+      mode = params?.modeId ?? mode
+      return write({ id, result: {} })
     case "session/set_model":
       return write({ id, result: {} })
     case "session/prompt":

@@ -81,6 +81,7 @@ conformance(
       questions: false,
       elicitations: false,
       denyReason: false,
+      afterDenial: "ends",
       tasks: false,
       ownTurns: false,
       attachments: false,

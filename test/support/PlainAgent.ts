@@ -43,6 +43,7 @@ export const register = Effect.fnUntraced(function*(
     questions: true,
     elicitations: true,
     denyReason: true,
+    afterDenial: "by-reason",
     tasks: true,
     ownTurns: true,
     steps: true,

@@ -58,7 +58,7 @@ export const profile: Profile.Profile = {
   plan: `${modes}#plan`,
   // It takes them, and its model has none of their tools in its first turn.
   setup: { mcpServers: "never" },
-  capabilities: { attachments: true },
+  capabilities: { attachments: true, afterDenial: "continues" },
   resumable: "after-turn",
   literal: Profile.afterBlank,
   refine,

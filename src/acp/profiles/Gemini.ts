@@ -76,7 +76,7 @@ export const profile: Profile.Profile = {
     "auto-accept-edits": { mode: "default", answer: "edits" },
     "full-access": { mode: "yolo", answer: "allow" }
   },
-  capabilities: { attachments: true },
+  capabilities: { attachments: true, afterDenial: "continues" },
   resumable: "after-turn",
   resumes: (version) => !Executable.isAtLeast(version, "0.39.0"),
   proveMissing,

@@ -65,7 +65,7 @@ export const profile: Profile.Profile = {
     "auto-accept-edits": { mode: "approve", answer: "edits" },
     "full-access": { mode: "auto", answer: "allow" }
   },
-  capabilities: { attachments: true },
+  capabilities: { attachments: true, afterDenial: "continues" },
   resumable: "after-turn",
   literal: Profile.quoted,
   refine,

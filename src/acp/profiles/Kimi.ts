@@ -71,7 +71,7 @@ export const profile: Profile.Profile = {
     "full-access": { mode: "yolo", answer: "allow" }
   },
   setup: { directories: "per-session" },
-  capabilities: { attachments: true },
+  capabilities: { attachments: true, afterDenial: "continues" },
   resumable: "after-turn",
   literal: Profile.afterBlank,
   refine,

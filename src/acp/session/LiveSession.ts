@@ -23,12 +23,13 @@ import type { PeerId, Request as PeerRequest } from "../../adapter/PeerProtocol.
 import * as ProjectText from "../../adapter/ProjectText.ts"
 import * as SecretFilter from "../../adapter/SecretFilter.ts"
 import type { TurnId } from "../../domain/Ids.ts"
+import type { RuntimeMode } from "../../domain/RuntimeMode.ts"
 import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
 import type { ModelSelection } from "../../domain/TurnInput.ts"
 import type { StartInput } from "../../provider/ProviderAdapter.ts"
 import * as SessionSetup from "../../provider/SessionSetup.ts"
 import type { Connection } from "../process/Connection.ts"
-import type { Profile } from "../Profile.ts"
+import type { Mode, Profile } from "../Profile.ts"
 import * as Request from "../protocol/Request.ts"
 import * as Update from "../protocol/Update.ts"
 import * as Turn from "../turn/Turn.ts"
@@ -48,7 +49,9 @@ export interface Deadlines {
   readonly cancelDeadline?: Duration.Input | undefined
 }
 
-export interface LiveSession extends Started {
+export interface LiveSession extends Omit<Started, "mode"> {
+  runtimeMode: RuntimeMode
+  mode: Mode
   readonly connection: Connection
   readonly profile: Profile
   readonly input: StartInput
@@ -90,6 +93,7 @@ export const open = Effect.fnUntraced(function*(options: {
   const { cancelDeadline = "20 seconds", connection, input, profile, project, started } = options
   const live: LiveSession = {
     ...started,
+    runtimeMode: input.runtimeMode,
     connection,
     profile,
     input,

@@ -14,6 +14,7 @@ import * as Request from "../protocol/Request.ts"
 import type { Asked } from "../protocol/Request.ts"
 import * as Delivery from "./Delivery.ts"
 import * as LiveSession from "./LiveSession.ts"
+import * as ModeSwitch from "./ModeSwitch.ts"
 import type * as Probe from "./Probe.ts"
 import * as Project from "./Project.ts"
 import * as Selection from "./Selection.ts"
@@ -63,7 +64,12 @@ export const make = Effect.fn("Acp.startSession")(function*(
   const stored = Effect.sync(() =>
     live.resumable && live.resumes
       ? Option.some(
-        cursorOf(provider).encode({ sessionId, directory, runtimeMode, agentVersion: connection.version })
+        cursorOf(provider).encode({
+          sessionId,
+          directory,
+          runtimeMode: live.runtimeMode,
+          agentVersion: connection.version
+        })
       )
       : Option.none()
   )
@@ -88,6 +94,7 @@ export const make = Effect.fn("Acp.startSession")(function*(
     exit: connection.exit,
     capabilities,
     checkModel: (model) => Effect.suspend(() => Selection.check(connection, live.state.offered, model)),
+    switchMode: (runtimeMode) => ModeSwitch.take(live, runtimeMode),
     sendTurn: (turn) => Effect.provide(Delivery.send(live, turn), files),
     interruptTurn: (turnId) => Delivery.interrupt(live, turnId),
     respondToApproval: (requestId, decision) =>

@@ -38,6 +38,7 @@ export const capabilities: Capabilities = {
   questions: true,
   elicitations: true,
   denyReason: true,
+  afterDenial: "continues",
   toolGuard: "all",
   tasks: true,
   ownTurns: true,

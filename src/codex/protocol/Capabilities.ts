@@ -40,6 +40,7 @@ export const capabilities: Capabilities = {
   questions: true,
   elicitations: true,
   denyReason: false,
+  afterDenial: "continues",
   toolGuard: "asked",
   tasks: true,
   ownTurns: false,

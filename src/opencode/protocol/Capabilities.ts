@@ -40,6 +40,7 @@ export const capabilities: Capabilities = {
   questions: true,
   elicitations: false,
   denyReason: true,
+  afterDenial: "by-reason",
   toolGuard: "all",
   tasks: true,
   ownTurns: true,

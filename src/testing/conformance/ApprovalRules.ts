@@ -117,7 +117,7 @@ export const rules: ReadonlyArray<Rule> = [
     id: "approval/go-on",
     promise: "P6",
     title: "a denial that lets its turn go on is heard by the model, which says more, and the turn completes",
-    applies: asks,
+    applies: (capabilities) => asks(capabilities) && capabilities.afterDenial !== "ends",
     assumes: ["approval/deny"],
     prove: (bench) =>
       bench.onHost(Effect.fnUntraced(function*(host) {
