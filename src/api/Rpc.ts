@@ -31,7 +31,7 @@ export type Received<Payload extends Schema.Codec<unknown, unknown>> = Schema.Co
 >
 
 const received = <A, I>(operation: string, payload: Schema.Codec<A, I>): Schema.Codec<A | InputInvalid, unknown> => {
-  const decode = decoder(operation, payload)
+  const decode = decoder(operation, Schema.toCodecJson(payload))
   const encode = Schema.encodeEffect(Schema.toCodecJson(Schema.Union([payload, InputInvalid])))
   return Schema.Unknown.pipe(Schema.decodeTo(Schema.Union([Schema.toType(payload), Schema.toType(InputInvalid)]), {
     decode: SchemaGetter.transformEffect((input) => Effect.catch(decode(input), Effect.succeed)),

@@ -1,13 +1,16 @@
 /** What a client of a server does where the connection does not last. Real sockets, a real store, the mock agent. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Layer } from "effect"
 import { ProviderService } from "../../src/index.ts"
 import * as Agents from "../support/Agents.ts"
 import * as Remote from "../support/Remote.ts"
 
 const { threadId } = Agents
 
-const app = (options: Agents.Options = {}) => Remote.over(Agents.layer(options))
+const app = (options: Agents.Options = {}) => {
+  const host = Agents.layer(options)
+  return Layer.merge(host, Remote.over(host))
+}
 
 describe("a client", () => {
   it.live("a turn runs on the server, and the thread is the server's", () =>

@@ -19,6 +19,7 @@ import {
 import { DeliveryUncertain, TurnRefused } from "../../src/protocol.ts"
 import * as SqliteClient from "../../src/store/SqliteClient.ts"
 import { MockProvider, type MockProviderOptions } from "../../src/testing/index.ts"
+import * as Remote from "./Remote.ts"
 
 export const threadId = ThreadId.make("thread")
 export const mock = InstanceId.make("mock")
@@ -38,10 +39,21 @@ export interface Options {
 /** What runs without any library of ours. */
 export const platform = NodeServices.layer
 
-/** One host on a store of any kind: closing its scope is an orderly shutdown. */
+/**
+ * One host on a store of any kind: closing its scope is an orderly shutdown. In vitest's project `remote` the services are
+ * those of a client of it, by way of a socket.
+ */
 export const layerOn = <A, E, R>(
   store: Layer.Layer<A, E, R>,
   options: Pick<Options, "settings" | "mock" | "hooks" | "hooksOnMock"> = {}
+) => {
+  const host = local(store, options)
+  return process.env["SERVICES"] === "remote" ? Layer.merge(host, Remote.over(host)) : host
+}
+
+const local = <A, E, R>(
+  store: Layer.Layer<A, E, R>,
+  options: Pick<Options, "settings" | "mock" | "hooks" | "hooksOnMock">
 ) =>
   CodingAgents.layerService(options.settings).pipe(
     Layer.provide(Layer.orDie(Layer.mergeAll(Layer.empty, ...options.hooks ?? [], ...options.hooksOnMock ?? []))),

@@ -38,9 +38,9 @@ export const address = Effect.map(HttpServer.HttpServer, ({ address }) => {
 export const client = (options: Partial<Client.Options> = {}) =>
   Layer.unwrap(Effect.map(address, (url) => Client.layer({ url, token, ...options })))
 
-/** The same services, by way of a socket. What else the Layer gives stays. */
-export const over = <A, E, R>(local: Layer.Layer<A | Services, E, R>, options: Partial<Client.Options> = {}) =>
+/** The same services, by way of a socket. */
+export const over = <E, R>(local: Layer.Layer<Services, E, R>, options: Partial<Client.Options> = {}) =>
   client(options).pipe(
-    Layer.provideMerge(Layer.orDie(served())),
-    Layer.provideMerge(local)
+    Layer.provide(Layer.orDie(served())),
+    Layer.provide(local)
   )

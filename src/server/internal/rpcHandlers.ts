@@ -2,7 +2,7 @@
  * What the RPCs do: they hand on to the services of this process.
  */
 import { Array as Arr, Cause, Effect, Exit, Fiber, Schema, type Scope, Stream, Struct } from "effect"
-import { type RpcGroup, RpcSchema } from "effect/rpc"
+import { type Rpc, RpcSchema } from "effect/rpc"
 import { Rpcs, type RpcsOf } from "../../api/Rpc.ts"
 import { HookDeliveries } from "../../service/HookDeliveries.ts"
 import * as Operations from "../../service/Operations.ts"
@@ -29,7 +29,7 @@ function handlersOf<const Prefix extends string, All extends Record<string, Oper
   prefix: Prefix,
   operations: All,
   service: Operations.Handlers<NoInfer<All>>
-): RpcGroup.HandlersFrom<RpcsOf<Prefix, All>>
+): { readonly [One in RpcsOf<Prefix, All> as One["_tag"]]: Rpc.ToHandlerFn<One, never> }
 function handlersOf(
   prefix: string,
   operations: Record<string, Operations.Operation>,
