@@ -29,3 +29,6 @@ export const unauthorizedCode = 4401
 
 /** Where the RPCs are, on a server that nothing else was said of. */
 export const defaultPath = "/rpc"
+
+/** Where a hub takes the calls of servers. */
+export const dialPath = "/dial"

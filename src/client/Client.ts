@@ -96,8 +96,7 @@ const address = (url: string, transport: "websocket" | "http"): string => {
 
 const tokenOf = (token: Options["token"]): link.Token => Effect.isEffect(token) ? token : Effect.succeed(token)
 
-/** @internal */
-export const overLink = (made: link.Link, patience: Patience | undefined) =>
+const overLink = (made: link.Link, patience: Patience | undefined) =>
   Effect.map(
     services.make(made, {
       calls: Duration.fromInputUnsafe(patience?.calls ?? "30 seconds"),
@@ -108,6 +107,16 @@ export const overLink = (made: link.Link, patience: Patience | undefined) =>
       changes: SubscriptionRef.changes(made.state)
     })
   )
+
+/**
+ * The services at the other end of a socket, which is opened again whenever it is closed: for a transport of your own. The
+ * other end serves the RPCs as lines of JSON.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const overSocket = (socket: Socket.Socket, patience?: Patience) =>
+  Effect.flatMap(link.overSocket(socket), (made) => overLink(made, patience))
 
 /**
  * The services of a server. Succeeds at once, whether the server is there or not.
@@ -127,8 +136,6 @@ export const layer = (options: Options) =>
 export const layerWith = ({ patience, token, transport = "websocket", url }: Options) =>
   Layer.effectContext(Effect.gen(function*() {
     const to = address(url, transport)
-    const made = transport === "http"
-      ? yield* link.overHttp(to, tokenOf(token))
-      : yield* Effect.flatMap(link.webSocket(to, tokenOf(token)), link.overSocket)
-    return yield* overLink(made, patience)
+    if (transport === "http") return yield* overLink(yield* link.overHttp(to, tokenOf(token)), patience)
+    return yield* overSocket(yield* link.webSocket(to, tokenOf(token)), patience)
   }))

@@ -39,6 +39,8 @@ import * as history from "./internal/handlers/history.ts"
 import * as threads from "./internal/handlers/threads.ts"
 import * as turns from "./internal/handlers/turns.ts"
 
+export { layer as dial, type Options as DialOptions } from "./Dial.ts"
+
 /**
  * How the server answers.
  *
