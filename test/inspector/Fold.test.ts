@@ -28,10 +28,8 @@ const events = (...bodies: ReadonlyArray<EventBody>): ReadonlyArray<ThreadEvent>
   let seq = 0
   return bodies.map((body): ThreadEvent => {
     if (body._tag !== "ItemDelta" && body._tag !== "Gap") seq++
-    return Object.assign(
-      { seq, threadId, epoch: Epoch.make(1), at: 1000 + seq, position: Position.make(String(seq)) },
-      body
-    )
+    const place = { seq, threadId, epoch: Epoch.make(1), at: 1000 + seq, position: Position.make(String(seq)) }
+    return Object.assign(place, body)
   })
 }
 

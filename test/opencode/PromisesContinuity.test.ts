@@ -2,11 +2,11 @@
 import { assert, layer } from "@effect/vitest"
 import { Effect, FileSystem, Path } from "effect"
 import { InstanceId, ProviderService } from "../../src/index.ts"
-import { ModelReply, ScriptedModel } from "../../src/testing/index.ts"
+import { MockProvider, ModelReply, ScriptedModel } from "../../src/testing/index.ts"
 import { awaitEvent, is, stored } from "../support/Agents.ts"
 import * as Git from "../support/Git.ts"
 import * as Loopback from "../support/Loopback.ts"
-import { bash, folder, hands, history, start } from "../support/OpenCodeAgents.ts"
+import { bash, folder, hands, history, opencode, start } from "../support/OpenCodeAgents.ts"
 import * as OpenCodeAgents from "../support/OpenCodeAgents.ts"
 import { at, commands, cursorOf, gone, json, setCursorSession, withService } from "../support/OpenCodePromises.ts"
 import { installed, tested } from "../support/Versions.ts"
@@ -47,6 +47,30 @@ layer(OpenCodeAgents.layer(), { timeout: "60 seconds", excludeTestServices: true
       assert.include(history(request).join("\n"), "the number is 4711")
       assert.include(history(request).join("\n"), "echo: the number is 4711")
     }))
+
+  it.effect("P1 opencode: back from another agent its session goes on, and its model reads what was said meanwhile", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      const model = yield* ScriptedModel
+      const { sessionId, threadId } = yield* start()
+      yield* agents.runTurn({ threadId, prompt: "the walnut is blue" })
+      const other = InstanceId.make("between")
+      yield* MockProvider.make({ instanceId: other })
+      yield* agents.startSession({ threadId, instanceId: other })
+      yield* agents.runTurn({ threadId, prompt: "the lantern is red" })
+      const back = yield* agents.startSession({ threadId, instanceId: opencode })
+      assert.deepStrictEqual([back.sessionId, back.continuity], [sessionId, {
+        _tag: "Returned",
+        missed: { turns: 1, items: 2, omitted: 0 }
+      }])
+      yield* agents.runTurn({ threadId, prompt: "what do you know?" })
+      const request = (yield* model.requests).findLast(({ lastUserText }) => lastUserText.includes("what do you know?"))
+      const said = request?.messages.map(({ text }) => text).join("\n") ?? ""
+      for (const words of ["echo: the walnut is blue", "the lantern is red"]) assert.include(said, words)
+      assert.strictEqual(said.split("the walnut is blue").length, 3, "once asked, once answered, and not told again")
+      yield* agents.stopSession({ threadId })
+      assert.deepStrictEqual((yield* agents.startSession({ threadId })).continuity, { _tag: "Resumed" })
+    }).pipe(Effect.scoped))
 
   it.effect("P1 opencode: by policy a missing session is a fresh one, or an error that keeps the cursor", () =>
     Effect.gen(function*() {

@@ -1,7 +1,7 @@
 /**
  * What events, outcomes and states are called on the screen.
  */
-import type { Continuity } from "../../../domain/Continuity.ts"
+import type { Continuity, MissingTurns } from "../../../domain/Continuity.ts"
 import type { OpenRequest } from "../../../domain/ThreadActivity.ts"
 import type { ThreadEvent } from "../../../domain/ThreadEvent.ts"
 import type { TurnFailure } from "../../../domain/TurnFailure.ts"
@@ -20,21 +20,33 @@ const losses = {
   imported: "the thread was imported"
 } as const
 
+const handed = ({ items, omitted, turns }: MissingTurns): string =>
+  `${many(turns, "turn")}; ${many(items, "item")} of them come with the next prompt${
+    omitted === 0 ? "" : `, ${omitted} are left out`
+  }`
+
+const kept = (lost: MissingTurns | undefined): string =>
+  lost === undefined ? " with its whole history" : `; the agent has lost the last ${handed(lost)}`
+
+const moved = (from: string | undefined): string => from === undefined ? "" : `, moved from ${from}`
+
 /** What a start did with the past, in a sentence. */
 export const continuityText = (continuity: Continuity): string => {
   switch (continuity._tag) {
     case "Created":
       return "A new conversation"
     case "Resumed":
-      return "The conversation goes on with its whole history"
+      return `The conversation goes on${kept(continuity.lost)}`
     case "Moved":
-      return `The conversation goes on, moved from ${continuity.from}`
+      return `The conversation goes on${moved(continuity.from)}${kept(continuity.lost)}`
+    case "Returned":
+      return `Back to a session that the agent had${moved(continuity.movedFrom)}; it missed ${
+        handed(continuity.missed)
+      }`
     case "Forked":
       return `A copy of ${continuity.from}, up to event ${continuity.seq}`
     case "Adopted":
-      return continuity.movedFrom === undefined
-        ? "A session that the agent had before"
-        : `A session that the agent had before, moved from ${continuity.movedFrom}`
+      return `A session that the agent had before${moved(continuity.movedFrom)}`
     case "Rehydrated": {
       const left = continuity.omitted === 0 ? "nothing left out" : `${many(continuity.omitted, "item")} left out`
       return `A new session with the archive: ${many(continuity.items, "item")} handed over, ${left}; ${
@@ -47,8 +59,20 @@ export const continuityText = (continuity: Continuity): string => {
 }
 
 /** Whether the model still knows what was said. */
-export const continuityTone = ({ _tag }: Continuity): "good" | "warn" | "bad" =>
-  _tag === "Fresh" ? "bad" : _tag === "Rehydrated" ? "warn" : "good"
+export const continuityTone = (continuity: Continuity): "good" | "warn" | "bad" => {
+  switch (continuity._tag) {
+    case "Fresh":
+      return "bad"
+    case "Rehydrated":
+    case "Returned":
+      return "warn"
+    case "Resumed":
+    case "Moved":
+      return continuity.lost === undefined ? "good" : "warn"
+    default:
+      return "good"
+  }
+}
 
 export const failureText = (failure: TurnFailure): string => {
   switch (failure._tag) {
