@@ -5,6 +5,7 @@ import { Cause, Effect, Exit, Option, Schema } from "effect"
 import { CliConfig, CliError, Command, GlobalFlag } from "effect/cli"
 import { readFileSync } from "node:fs"
 import { argv, stdout } from "node:process"
+import { chat } from "./commands/chat.ts"
 import { doctor } from "./commands/doctor.ts"
 import { exportThread } from "./commands/export.ts"
 import { move } from "./commands/move.ts"
@@ -16,7 +17,7 @@ import { Output } from "./Output.ts"
 import { root } from "./Root.ts"
 
 const eca = root.pipe(
-  Command.withSubcommands([threads, show, exportThread, snapshots, move, doctor]),
+  Command.withSubcommands([chat, threads, show, exportThread, snapshots, move, doctor]),
   Command.provide(({ json }) => Output.layer(json))
 )
 

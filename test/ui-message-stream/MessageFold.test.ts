@@ -3,18 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { asSchema, readUIMessageStream, type UIMessageChunk as Theirs, uiMessageChunkSchema } from "ai"
 import { Effect, Fiber, Stream } from "effect"
 import { TestClock } from "effect/testing"
-import {
-  Epoch,
-  InstanceId,
-  ItemId,
-  Position,
-  ProviderName,
-  RequestId,
-  SessionId,
-  type ThreadEvent,
-  ThreadId,
-  TurnId
-} from "../../src/index.ts"
+import { InstanceId, ItemId, ProviderName, RequestId, SessionId, type ThreadEvent, TurnId } from "../../src/index.ts"
 import { type EventBody, TaskId } from "../../src/protocol.ts"
 import {
   type DataParts,
@@ -24,23 +13,12 @@ import {
   type MessageMetadata,
   type UIMessageChunk
 } from "../../src/ui-message-stream/index.ts"
+import { inOrder as events } from "../support/Events.ts"
 import type { Message } from "../support/UIChat.ts"
 
 const turnId = TurnId.make("turn")
 const itemId = ItemId.make("item")
 const requestId = RequestId.make("request")
-
-/** The bodies as the events of one thread: one number each. */
-const place = (body: EventBody, n: number): ThreadEvent => ({
-  ...body,
-  seq: n + 1,
-  threadId: ThreadId.make("thread"),
-  epoch: Epoch.make(1),
-  at: 1000 + n,
-  position: Position.make(String(n))
-})
-
-const events = (...bodies: ReadonlyArray<EventBody>) => bodies.map(place)
 
 const started: EventBody = { _tag: "TurnStarted", turnId, input: { prompt: "go" } }
 const completed: EventBody = { _tag: "TurnCompleted", turnId, usage: {} }

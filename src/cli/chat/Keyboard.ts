@@ -1,0 +1,32 @@
+/** Lines, Ctrl-C and the end of input, from a terminal or a pipe. */
+import { Effect, Queue } from "effect"
+import { stdin, stdout } from "node:process"
+import { createInterface } from "node:readline"
+import type { Input } from "./Conversation.ts"
+
+/**
+ * Offers what the user does until the scope closes. Meanwhile Ctrl-C and SIGINT are the conversation's: they end nothing by
+ * themselves.
+ */
+export const listen = (inputs: Queue.Queue<Input>, typed: boolean) =>
+  Effect.acquireRelease(
+    Effect.sync(() => {
+      const offer = (input: Input) => void Queue.offerUnsafe(inputs, input)
+      const pressed = () => offer({ _tag: "Pressed" })
+      const others = process.listeners("SIGINT")
+      process.removeAllListeners("SIGINT")
+      process.on("SIGINT", pressed)
+      const reader = createInterface({ input: stdin, output: typed ? stdout : undefined, terminal: typed, prompt: "" })
+      reader.on("SIGINT", pressed)
+      reader.on("line", (text) => offer({ _tag: "Line", text }))
+      reader.on("close", () => offer({ _tag: "Ended" }))
+      return { others, pressed, reader }
+    }),
+    ({ others, pressed, reader }) =>
+      Effect.sync(() => {
+        process.off("SIGINT", pressed)
+        for (const other of others) process.on("SIGINT", other)
+        reader.close()
+        stdin.pause()
+      })
+  )

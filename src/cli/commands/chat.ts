@@ -1,0 +1,79 @@
+import { Clock, Effect, FileSystem, Option, Path } from "effect"
+import { Argument, Command, Flag } from "effect/cli"
+import { InstanceId, ThreadId } from "../../domain/Ids.ts"
+import { RuntimeMode } from "../../domain/RuntimeMode.ts"
+import { ProviderService } from "../../service/ProviderService.ts"
+import { converse } from "../chat/chat.ts"
+import { CommandFailed, exitCodes } from "../Failure.ts"
+import { Output } from "../Output.ts"
+import { app, root } from "../Root.ts"
+import * as TerminalText from "../TerminalText.ts"
+
+/** The agent that a new conversation begins with: the first that is installed and not logged out. */
+const anyAgent = Effect.gen(function*() {
+  const { mock } = yield* root
+  if (mock) return InstanceId.make("mock")
+  const { note } = yield* Output
+  yield* note("Looking for an agent ...")
+  const agents = yield* Effect.flatMap(ProviderService, (service) => service.listAgents({}))
+  const usable = agents.find(({ check }) => check?.installed === true && check.login !== "out")
+  if (usable !== undefined) return usable.instanceId
+  const hint = "`eca doctor` says what is missing; `eca chat --mock` talks to a scripted agent"
+  return yield* new CommandFailed({ reason: "No agent is installed and logged in", hint, code: exitCodes.missing })
+})
+
+export const chat = Command.make(
+  "chat",
+  {
+    thread: Argument.String("thread").pipe(
+      Argument.withDescription("The thread to go on with. Default: the last one of the directory"),
+      Argument.withSchema(ThreadId),
+      Argument.optional
+    ),
+    fresh: Flag.Boolean("new").pipe(Flag.withDescription("Begin a new conversation"), Flag.withDefault(false)),
+    agent: Flag.String("agent").pipe(
+      Flag.withDescription("The agent of a new conversation. Default: the first that is installed"),
+      Flag.withSchema(InstanceId),
+      Flag.optional
+    ),
+    directory: Flag.String("directory").pipe(
+      Flag.withDescription("Where the agent works"),
+      Flag.withDefault(".")
+    ),
+    mode: Flag.Literals("mode", RuntimeMode.literals).pipe(
+      Flag.withDescription("What the agent of a new conversation may do without asking"),
+      Flag.optional
+    )
+  },
+  Effect.fnUntraced(function*({ agent, directory, fresh, mode, thread }) {
+    const agents = yield* ProviderService
+    const path = yield* Path.Path
+    const { note } = yield* Output
+    const fs = yield* FileSystem.FileSystem
+    // Threads have the real path of where they work.
+    const where = yield* fs.realPath(path.resolve(directory))
+    const last = fresh || Option.isSome(thread)
+      ? undefined
+      : (yield* agents.listThreads({ where: { directory: where, archived: false }, limit: 1 })).threads[0]
+    const threadId = Option.getOrUndefined(thread) ?? last?.threadId ??
+      ThreadId.make(`chat-${(yield* Clock.currentTimeMillis).toString(36)}`)
+    const isThere = last !== undefined || (yield* agents.getThread({ threadId }).pipe(
+      Effect.as(true),
+      Effect.catchTag("ThreadNotFound", () => Effect.succeed(false))
+    ))
+    if (!isThere) {
+      yield* agents.createThread({
+        threadId,
+        instanceId: Option.isSome(agent) ? agent.value : yield* anyAgent,
+        directory: where,
+        runtimeMode: Option.getOrUndefined(mode)
+      })
+    }
+    yield* note(`${isThere ? "Going on with" : "New conversation"} ${TerminalText.line(threadId)}`)
+    yield* converse(threadId)
+    yield* note(`\`eca chat ${TerminalText.line(threadId)}\` goes on with it.`)
+  })
+).pipe(
+  Command.withDescription("Talk to an agent in the terminal"),
+  Command.provide(app)
+)
