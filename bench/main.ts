@@ -17,6 +17,7 @@ const measurements: Readonly<Record<string, () => Promise<{ readonly measure: Me
   "turn-on-mock": () => import("./TurnOnMock.ts"),
   "ask-on-mock": () => import("./AskOnMock.ts"),
   "events-on-mock": () => import("./EventsOnMock.ts"),
+  "http": () => import("./Http.ts"),
   "lines-of-peer": () => import("./LinesOfPeer.ts"),
   "durable-writes": () => import("./DurableWrites.ts"),
   "delete-thread": () => import("./DeleteThread.ts"),

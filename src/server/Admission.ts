@@ -23,7 +23,7 @@ export class ServerUnprotected
     reason: Schema.Literals(["not-loopback", "empty-token"]),
     /** Where it listens, if it is known. */
     address: Schema.optionalKey(Schema.String)
-  })
+  }, { httpApiStatus: 500 })
 {
   readonly retryable = false
   override get message() {

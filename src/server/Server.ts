@@ -5,7 +5,7 @@
  * **Example** (alone)
  *
  * ```ts
- * const Main = Server.serve(Server.layer({ token: Config.redacted("TOKEN") })).pipe(
+ * const Main = Server.serve(Server.layer({ token: Redacted.make("a long random text") })).pipe(
  *   Layer.provide(Agents), // CodingAgents.layer({ ... })
  *   Layer.provide(NodeHttpServer.layer(createServer, { port: 4096, host: "127.0.0.1" }))
  * )
@@ -20,16 +20,16 @@
  *
  * **Gotchas**
  *
- * - Whoever may call may run code on this machine by way of an agent. Without `token` or `authorize` the server starts on
- *   loopback alone.
+ * - A caller may have an agent run commands on this machine. Without `token` or `authorize` the server starts on loopback
+ *   alone.
  * - `HttpRouter.serve` in place of `Server.serve` waits 20 seconds for open streams when it stops, and refuses ids that are
  *   longer than 100 characters.
  *
  * @since 0.1.0
  */
 import { ByteSize, type Duration, Effect, Layer } from "effect"
-import { HttpRouter, HttpServerResponse } from "effect/http"
-import { type HttpApi, HttpApiBuilder, type HttpApiGroup, HttpApiScalar, OpenApi } from "effect/http-api"
+import { HttpMiddleware, HttpRouter, HttpServerResponse } from "effect/http"
+import { HttpApiBuilder, HttpApiScalar, OpenApi } from "effect/http-api"
 import { Api } from "../api/Api.ts"
 import * as Admission from "./Admission.ts"
 import { drained } from "./Drain.ts"
@@ -80,18 +80,35 @@ export const layer = (
   ).pipe(Layer.provide([gate.layer(ByteSize.fromInputUnsafe(maxBody)), gate.authorization]))
   const routes = Layer.mergeAll(
     Layer.provide(HttpApiBuilder.layer(Api), handlers),
-    !docs ? Layer.empty : prefix === undefined ? documents(Api) : documents(Api.prefix(prefix))
+    preflights,
+    docs ? documents(prefix ?? "") : Layer.empty
   )
   return (prefix === undefined ? routes : Layer.provide(routes, prefixed(prefix))).pipe(
     Layer.provideMerge(Admission.layer(options))
   )
 }
 
-const documents = <Id extends string, Groups extends HttpApiGroup.Constraint>(api: HttpApi.HttpApi<Id, Groups>) =>
-  Layer.merge(
+const paths = new Set(
+  Object.values(Api.groups).flatMap(({ endpoints }) => Object.values(endpoints).map(({ path }) => path))
+)
+
+/** Answers a browser that asks whether a page of another origin may call. */
+const preflights = HttpRouter.use(Effect.fnUntraced(function*(router) {
+  const { origins } = yield* Admission.Admission
+  if (origins.length === 0) return
+  const answer = HttpMiddleware.cors({ allowedOrigins: origins, maxAge: 600 })(
+    Effect.succeed(HttpServerResponse.empty())
+  )
+  yield* Effect.forEach(paths, (path) => router.add("OPTIONS", path, answer), { discard: true })
+}))
+
+const documents = (prefix: string) => {
+  const api = prefix === "" ? Api : Api.annotate(OpenApi.Servers, [{ url: prefix }])
+  return Layer.merge(
     HttpRouter.add("GET", "/openapi.json", Effect.sync(() => HttpServerResponse.jsonUnsafe(OpenApi.fromApi(api)))),
     HttpApiScalar.layer(api, { path: "/docs" })
   )
+}
 
 const prefixed = (prefix: string) =>
   Layer.effect(HttpRouter.HttpRouter, Effect.map(HttpRouter.HttpRouter, (router) => router.prefixed(prefix)))

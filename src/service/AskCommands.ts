@@ -6,7 +6,7 @@
 import { Schema } from "effect"
 import { InstanceId, ThreadId } from "../domain/Ids.ts"
 import { Attachment, ModelSelection } from "../domain/TurnInput.ts"
-import { Text, WellFormed } from "../domain/WellFormed.ts"
+import { Text, Values, WellFormed } from "../domain/WellFormed.ts"
 
 /**
  * Of `ask`.
@@ -26,7 +26,7 @@ export const Ask = Schema.Struct({
   /** A thread that the question is about: the agent is handed its transcript, and the thread does not know. */
   about: Schema.optional(ThreadId),
   /** A JSON Schema that the answer is to be valid against. It is asked for in words; `CodingAgents.askFor` checks. */
-  output: Schema.optional(Schema.JsonObject),
+  output: Schema.optional(Schema.Record(Text, Values)),
   /**
    * Whether the agent may read files on its way to the answer. Default `none`, where the agent can be told so; where not, it
    * may read. Nothing else is allowed either way.

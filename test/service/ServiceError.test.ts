@@ -7,6 +7,7 @@ import { Predicate, type Schema } from "effect"
 import { readFileSync } from "node:fs"
 import * as acp from "../../src/acp/index.ts"
 import * as adapter from "../../src/adapter/index.ts"
+import * as api from "../../src/api/index.ts"
 import * as claude from "../../src/claude/index.ts"
 import * as codex from "../../src/codex/index.ts"
 import * as Ids from "../../src/domain/Ids.ts"
@@ -16,6 +17,7 @@ import * as opencode from "../../src/opencode/index.ts"
 import * as protocol from "../../src/protocol.ts"
 import * as AdapterError from "../../src/provider/AdapterError.ts"
 import * as provider from "../../src/provider/index.ts"
+import * as server from "../../src/server/index.ts"
 import * as Errors from "../../src/service/OperationErrors.ts"
 import * as ServiceError from "../../src/service/ServiceError.ts"
 import * as store from "../../src/store/index.ts"
@@ -48,7 +50,7 @@ const errorsOf = (module: object): ReadonlyArray<readonly [name: string, error: 
 
 /** Every error class that an app can import, but for those of its tests. */
 const classes = new Map(
-  [root, protocol, provider, adapter, store, hooks, acp, claude, codex, opencode].flatMap(errorsOf)
+  [root, protocol, provider, adapter, store, hooks, acp, claude, codex, opencode, api, server].flatMap(errorsOf)
 )
 
 const isHidden = (field: Schema.Top) => field.ast.annotations?.["effect-coding-agents/hidden"] === true

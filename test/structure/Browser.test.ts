@@ -49,9 +49,11 @@ describe("in a browser", () => {
       assert.isAbove(bytes, 10_000)
     }))
 
-  it.effect("every module of domain/, service/ and provider/ loads", () =>
+  it.effect("every module of domain/, service/, provider/ and api/ loads", () =>
     Effect.gen(function*() {
-      const files = ["domain", "service", "provider"].flatMap((room) => globSync(`${room}/**/*.ts`, { cwd: src }))
+      const files = ["domain", "service", "provider", "api"].flatMap((room) =>
+        globSync(`${room}/**/*.ts`, { cwd: src })
+      )
       assert.isAbove(files.length, 30)
       assert.deepStrictEqual((yield* nodeImports(...files)).found, [])
     }))

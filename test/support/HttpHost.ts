@@ -33,6 +33,8 @@ export interface Asked {
   readonly body?: unknown
   /** Text as it is. */
   readonly text?: string | undefined
+  /** The text in pieces, of which the request does not say how many bytes they are. */
+  readonly chunked?: boolean | undefined
 }
 
 /** What came back: the body as JSON, if it is, or as text. */
@@ -44,12 +46,13 @@ export interface Answer {
 
 const json = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Unknown))
 
-const requestOf = (method: Method, url: string, { body, headers = {}, text }: Asked) => {
+const requestOf = (method: Method, url: string, { body, chunked = false, headers = {}, text }: Asked) => {
   const request = HttpClientRequest.make(method)(url).pipe(HttpClientRequest.setHeaders(headers))
-  if (text !== undefined) {
-    return HttpClientRequest.bodyText(request, text, headers["content-type"] ?? "application/json")
-  }
-  return body === undefined ? request : HttpClientRequest.bodyJsonUnsafe(request, body)
+  const contentType = headers["content-type"] ?? "application/json"
+  if (text === undefined) return body === undefined ? request : HttpClientRequest.bodyJsonUnsafe(request, body)
+  if (!chunked) return HttpClientRequest.bodyText(request, text, contentType)
+  const pieces = Stream.encodeText(Stream.fromIterable(text.match(/[^]{1,512}/g) ?? []))
+  return HttpClientRequest.bodyStream(request, pieces, { contentType })
 }
 
 /** A client of the server at this address. */

@@ -3,6 +3,7 @@ import { Array as Arr, Effect, Stream } from "effect"
 import { AccessDenied } from "../../api/ApiError.ts"
 import { Caller } from "../../api/Middleware.ts"
 import type { ThreadId } from "../../domain/Ids.ts"
+import type { ThreadListChange, ThreadPage } from "../../service/Results.ts"
 import { type AccessRequest, ThreadAccess } from "../ThreadAccess.ts"
 
 type Action = AccessRequest["action"]
@@ -46,6 +47,13 @@ export const make = Effect.map(ThreadAccess, (decide) => {
     )
   }
 
+  /** Rows that cannot be read are for those who see all. */
+  const pageFor = (caller: Caller["Service"], operation: string, page: ThreadPage): Effect.Effect<ThreadPage> =>
+    Effect.map(
+      seen(caller, operation, page.threads, ({ threadId }) => threadId),
+      (threads) => ({ ...page, threads, unreadable: [] })
+    )
+
   return {
     /** Runs an operation on a thread, if the caller may. */
     on: (action: Exclude<Action, "operate">) =>
@@ -67,9 +75,29 @@ export const make = Effect.map(ThreadAccess, (decide) => {
     ): Effect.Effect<A, E | AccessDenied, R | Caller> =>
       Effect.andThen(check((caller) => ({ caller, operation, action: "operate", input })), () => run(input)),
 
-    /** What the caller may see of a list. */
-    listed: <A extends OfThread>(operation: string, elements: ReadonlyArray<A>) =>
-      Effect.flatMap(Caller, (caller) => seen(caller, operation, elements, ({ threadId }) => threadId)),
+    /** What the caller may see of a page of threads. */
+    paged: (operation: string, page: ThreadPage): Effect.Effect<ThreadPage, never, Caller> =>
+      decide === undefined
+        ? Effect.succeed(page)
+        : Effect.flatMap(Caller, (caller) => pageFor(caller, operation, page)),
+
+    /** What the caller may see of the first page and of what changes after it. */
+    watched: <E>(
+      operation: string,
+      changes: Stream.Stream<ThreadListChange, E>
+    ): Effect.Effect<Stream.Stream<ThreadListChange, E>, never, Caller> =>
+      decide === undefined ? Effect.succeed(changes) : Effect.map(Caller, (caller) => {
+        const visible = (change: ThreadListChange): Effect.Effect<ReadonlyArray<ThreadListChange>> =>
+          change._tag === "Page"
+            ? Effect.map(pageFor(caller, operation, change.page), (page) => [{ ...change, page }])
+            : seen(
+              caller,
+              operation,
+              [change],
+              () => change._tag === "Changed" ? change.thread.threadId : change.threadId
+            )
+        return changes.pipe(Stream.mapEffect(visible), Stream.flattenIterable)
+      }),
 
     /** What the caller may see of a stream. */
     streamed: <A, E>(

@@ -42,13 +42,7 @@ export const events = (keepAlive: Duration.Input) =>
           }),
         watchThreads: ({ query }) =>
           Effect.gen(function*() {
-            const all = agents.watchThreads(withWhere(query))
-            const seen = yield* access.streamed(
-              "watchThreads",
-              all,
-              (change) =>
-                change._tag === "Page" ? undefined : change._tag === "Gone" ? change.threadId : change.thread.threadId
-            )
+            const seen = yield* access.watched("watchThreads", agents.watchThreads(withWhere(query)))
             return yield* Events.response(seen, { keepAlive })
           })
       })

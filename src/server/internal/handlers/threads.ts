@@ -25,10 +25,7 @@ export const threads = HttpApiBuilder.group(
     const send = access.on("send")
     return handlers.handleAll({
       listThreads: ({ query }) =>
-        Effect.gen(function*() {
-          const page = yield* agents.listThreads(withWhere(query))
-          return { ...page, threads: yield* access.listed("listThreads", page.threads) }
-        }),
+        Effect.flatMap(agents.listThreads(withWhere(query)), (page) => access.paged("listThreads", page)),
       createThread: ({ payload }) => send("createThread", payload, agents.createThread),
       importThread: ({ payload }) =>
         Effect.scoped(Effect.gen(function*() {
