@@ -22,6 +22,7 @@ import * as Client from "../client/Client.ts"
 import type { HookDeliveries } from "../service/HookDeliveries.ts"
 import type { ProviderService } from "../service/ProviderService.ts"
 import type { TranscriptArchive } from "../service/TranscriptArchive.ts"
+import { Drain } from "./Drain.ts"
 import * as rpcAccess from "./internal/rpcAccess.ts"
 
 /** A connection that was made to here. */
@@ -89,6 +90,7 @@ export const layer = ({ path = RpcWire.dialPath }: { readonly path?: HttpRouter.
     Effect.gen(function*() {
       const router = yield* HttpRouter.HttpRouter
       const isAllowed = yield* rpcAccess.make
+      const stopping = yield* Drain
       /** The last call of each name that nothing has taken yet. */
       const waiting = new Map<string, Queue.Queue<Call>>()
       const callsOf = (name: string) =>
@@ -117,7 +119,7 @@ export const layer = ({ path = RpcWire.dialPath }: { readonly path?: HttpRouter.
         const calls = yield* callsOf(name)
         yield* Effect.acquireRelease(counted(name, 1), () => counted(name, -1))
         yield* Queue.offer(calls, { socket, over })
-        yield* Deferred.await(over)
+        yield* Effect.raceFirst(Deferred.await(over), stopping)
         return HttpServerResponse.empty()
       }).pipe(Effect.catch(() => Effect.succeed(HttpServerResponse.empty({ status: 400 }))))
       yield* router.add("GET", path, Effect.scoped(take))

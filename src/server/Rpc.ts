@@ -20,12 +20,13 @@
  *
  * @since 0.1.0
  */
-import { ByteSize, Effect, Layer } from "effect"
-import { HttpIncomingMessage, HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
+import { ByteSize, Effect, Layer, Stream } from "effect"
+import { HttpBody, HttpIncomingMessage, HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { RpcSerialization, RpcServer } from "effect/rpc"
 import { Socket } from "effect/socket"
 import { Rpcs } from "../api/Rpc.ts"
 import * as RpcWire from "../api/RpcWire.ts"
+import { Drain } from "./Drain.ts"
 import * as rpcAccess from "./internal/rpcAccess.ts"
 import * as rpcHandlers from "./internal/rpcHandlers.ts"
 
@@ -55,6 +56,15 @@ const refuse = Effect.gen(function*() {
   return HttpServerResponse.empty()
 }).pipe(Effect.scoped, Effect.catch(() => Effect.succeed(HttpServerResponse.empty({ status: 401 }))))
 
+/** A server waits for its answers, and a reader of events never ends its own. */
+const endingWith = (response: HttpServerResponse.HttpServerResponse, stopping: Effect.Effect<void>) =>
+  response.body._tag === "Stream"
+    ? HttpServerResponse.setBody(
+      response,
+      HttpBody.stream(Stream.interruptWhen(response.body.stream, stopping), response.body.contentType)
+    )
+    : response
+
 /**
  * Serves the RPCs over WebSocket (`GET`) and HTTP (`POST`), to whom `Admission` lets in.
  *
@@ -65,8 +75,13 @@ export const layer = ({ maxBody = "32 MiB", path = RpcWire.defaultPath }: Option
   Layer.effectDiscard(Effect.gen(function*() {
     const router = yield* HttpRouter.HttpRouter
     const isAllowed = yield* rpcAccess.make
-    const overSocket = yield* RpcServer.toHttpEffectWebsocket(Rpcs, one)
+    const stopping = yield* Drain
+    const overSocket = Effect.raceFirst(
+      yield* RpcServer.toHttpEffectWebsocket(Rpcs, one),
+      Effect.as(stopping, HttpServerResponse.empty())
+    )
     const overHttp = (yield* RpcServer.toHttpEffect(Rpcs, one)).pipe(
+      Effect.map((response) => endingWith(response, stopping)),
       Effect.provideService(HttpIncomingMessage.MaxBodySize, ByteSize.fromInputUnsafe(maxBody))
     )
     yield* router.add("GET", path, Effect.flatMap(isAllowed, (allowed) => allowed ? overSocket : refuse))

@@ -16,7 +16,7 @@
  *
  * @since 0.1.0
  */
-import { Context, Effect, Fiber, Layer, Redacted, Schema } from "effect"
+import { Context, Effect, Fiber, Function, Layer, Logger, Redacted, Schema } from "effect"
 import { HttpServer } from "effect/http"
 import { randomBytes } from "node:crypto"
 import { fstatSync } from "node:fs"
@@ -72,7 +72,7 @@ export const parentEnds: Effect.Effect<void> = Effect.suspend(() => {
 })
 
 /**
- * Serves until the parent ends. The server is given the token that it has to ask for, and closed in order.
+ * Serves until the parent ends. Logs go to stderr, so that stdout has the one line. The server is given the token that it has to ask for, and closed in order.
  *
  * @category running
  * @since 0.1.0
@@ -92,6 +92,7 @@ export const run = Effect.fnUntraced(function*<E, R>(options: {
       version: options.version
     })
   )
-  yield* Effect.sync(() => process.stdout.write(`${line}\n`))
+  // The parent may be gone by now: nothing reads what is written then.
+  yield* Effect.sync(() => process.stdout.on("error", Function.constVoid).write(`${line}\n`))
   yield* Fiber.join(ends)
-}, Effect.scoped)
+}, (effect) => Effect.scoped(effect).pipe(Effect.provideService(Logger.LogToStderr, true)))

@@ -2,7 +2,7 @@
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { Layer } from "effect"
+import { Effect, Layer } from "effect"
 import { createServer } from "node:http"
 import { CodingAgents, SessionStore } from "../../src/index.ts"
 import { Rpc, Server, Sidecar } from "../../src/server/index.ts"
@@ -10,13 +10,16 @@ import { MockAgentDisk, MockProvider, MockStep } from "../../src/testing/index.t
 
 const [filename = "", port = "0"] = process.argv.slice(2)
 
-const agents = CodingAgents.layer({
-  agents: MockProvider.layer({
-    disk: MockAgentDisk.inFile(`${filename}.disk`),
-    script: ({ prompt }) => prompt === "hang" ? [MockStep.text("working"), MockStep.hang] : [MockStep.text(`echo: ${prompt}`)]
-  }),
-  store: SessionStore.layerSqlite({ filename })
-}).pipe(Layer.provide(NodeServices.layer))
+const mock = Layer.unwrap(Effect.map(MockAgentDisk.inFile(`${filename}.disk`), (disk) =>
+  MockProvider.layer({
+    disk,
+    script: ({ prompt }) =>
+      prompt === "hang" ? [MockStep.text("working"), MockStep.hang] : [MockStep.text(`echo: ${prompt}`)]
+  })))
+
+const agents = CodingAgents.layer({ agents: mock, store: SessionStore.layerSqlite({ filename }) }).pipe(
+  Layer.provide(NodeServices.layer)
+)
 
 NodeRuntime.runMain(Sidecar.run({
   version: "0.0.0-test",
