@@ -2,15 +2,24 @@
 import { NodeHttpClient, NodeHttpServer } from "@effect/platform-node"
 import { Context, type Duration, Effect, Layer, Schema, Stream } from "effect"
 import { Sse } from "effect/encoding"
-import { HttpClient, HttpClientRequest, HttpServer } from "effect/http"
+import { HttpClient, HttpClientRequest, type HttpRouter, HttpServer } from "effect/http"
 import { createServer } from "node:http"
-import { Server } from "../../src/server/index.ts"
+import type { ProviderService } from "../../src/index.ts"
+import { type Admission, Server } from "../../src/server/index.ts"
 import * as Agents from "./Agents.ts"
+
+type Needs =
+  | HttpRouter.HttpRouter
+  | ProviderService
+  | Admission.Admission
+  | HttpRouter.Request<"Requires", ProviderService | Admission.Admission>
 
 export interface Options extends Agents.Options {
   readonly server?: Server.Options | undefined
   /** `ThreadAccess` and `RateLimit`. */
   readonly beside?: Layer.Layer<never> | undefined
+  /** Routes of an app's own. */
+  readonly routes?: Layer.Layer<never, never, Needs> | undefined
   readonly listen?: NodeHttpServer.Options | undefined
   readonly gracefulShutdownTimeout?: Duration.Input | undefined
 }
@@ -18,8 +27,10 @@ export interface Options extends Agents.Options {
 const loopback = { port: 0, host: "127.0.0.1" }
 
 /** The server and its app, without a client. */
-export const layer = ({ beside = Layer.empty, listen = loopback, server, ...options }: Options = {}) =>
-  Server.serve(Server.layer(server), { disableLogger: true, disableListenLog: true }).pipe(
+export const layer = (
+  { beside = Layer.empty, listen = loopback, routes = Layer.empty, server, ...options }: Options = {}
+) =>
+  Server.serve(Layer.provideMerge(routes, Server.layer(server)), { disableLogger: true, disableListenLog: true }).pipe(
     Layer.provide(beside),
     Layer.provideMerge(Agents.layer(options)),
     Layer.provideMerge(NodeHttpServer.layer(createServer, listen))
