@@ -18,14 +18,37 @@ export default defineConfig({
         test: {
           name: "library",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/opencode/*.test.ts", "test/agents/*/**", "test/inspector/browser/**", "test/long/**"],
+          exclude: ["test/opencode/*.test.ts", "test/agents/*/**", "test/*/browser/**", "test/long/**"],
           testTimeout: 60_000,
           hookTimeout: 60_000
         }
       },
       {
         // These run Chromium.
-        test: { name: "page", include: ["test/inspector/browser/*.test.ts"], testTimeout: 60_000, hookTimeout: 60_000 }
+        test: { name: "page", include: ["test/*/browser/*.test.ts"], testTimeout: 60_000, hookTimeout: 60_000 }
+      },
+      {
+        // The service's own tests once more, on a client of it. Those that move a clock which the server is to see are left out.
+        test: {
+          name: "remote",
+          include: [
+            "Adoption",
+            "Ask",
+            "ConfigureThread",
+            "Continuity",
+            "CreateThread",
+            "Denials",
+            "Instances",
+            "Redelivery",
+            "Requests",
+            "Rewind",
+            "Sessions",
+            "ThreadInfos"
+          ].map((name) => `test/service/${name}.test.ts`),
+          env: { SERVICES: "remote" },
+          testTimeout: 60_000,
+          hookTimeout: 60_000
+        }
       },
       {
         test: { name: "opencode", include: ["test/opencode/*.test.ts"], testTimeout: 120_000, hookTimeout: 120_000 }

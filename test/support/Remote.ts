@@ -1,7 +1,7 @@
 /** A server on this machine, and a client of it in place of the services that it serves. */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { Effect, Layer, Redacted } from "effect"
-import { HttpRouter, HttpServer } from "effect/http"
+import { HttpRouter, HttpServer, HttpServerResponse } from "effect/http"
 import { createServer } from "node:http"
 import { Client } from "../../src/client/index.ts"
 import type { HookDeliveries } from "../../src/hooks/index.ts"
@@ -13,9 +13,12 @@ export const token = Redacted.make("a token of the tests")
 
 export type Services = ProviderService | TranscriptArchive | HookDeliveries
 
+/** An empty page of the server's own, for a browser to run a client in. */
+const page = HttpRouter.add("GET", "/page", HttpServerResponse.html("<!doctype html><title>app</title>"))
+
 /** Serves the services on a free port of this machine, or on that one. */
 export const served = (options: { readonly port?: number; readonly token?: typeof token | undefined } = { token }) =>
-  HttpRouter.serve(Rpc.layer().pipe(Layer.provide(Admission.layer({ token: options.token }))), {
+  HttpRouter.serve(Layer.merge(page, Rpc.layer().pipe(Layer.provide(Admission.layer({ token: options.token })))), {
     disableLogger: true,
     disableListenLog: true
   }).pipe(
