@@ -16,6 +16,7 @@ type Measurement = Effect.Effect<ReadonlyArray<Figure>, unknown, Scope.Scope>
 const measurements: Readonly<Record<string, () => Promise<{ readonly measure: Measurement }>>> = {
   "turn-on-mock": () => import("./TurnOnMock.ts"),
   "ask-on-mock": () => import("./AskOnMock.ts"),
+  "call-on-client": () => import("./CallOnClient.ts"),
   "events-on-mock": () => import("./EventsOnMock.ts"),
   "http": () => import("./Http.ts"),
   "feed-of-threads": () => import("./FeedOfThreads.ts"),
