@@ -1,7 +1,6 @@
 /**
  * A list of which only the rows on the screen are in the document. Heights are measured once a row was shown, and guessed
- * before. What the reader looks at stays where it is when rows above it come or change their height; a list that is read at
- * its end stays at its end.
+ * before.
  */
 import { html, render, type TemplateResult } from "lit"
 import { repeat } from "lit/directives/repeat.js"
@@ -14,8 +13,11 @@ export interface ListModel<R extends Keyed = Keyed> {
   readonly rows: ReadonlyArray<R>
   readonly template: (row: R, index: number) => TemplateResult
   readonly guess: number
-  /** Stays at the end while it is there, as a chat does. */
-  readonly atEnd: boolean
+  /**
+   * What stays where it is when rows come or change their height: the row that the reader looks at, where rows keep their
+   * order; and as well the end, while the reader is there, as in a chat. `nothing`: rows change places.
+   */
+  readonly keeps: "row" | "end" | "nothing"
   /** Comes near the end: more can be loaded. */
   readonly onEnd?: () => void
 }
@@ -28,10 +30,12 @@ export class VirtualList extends HTMLElement {
   readonly #space = document.createElement("div")
   readonly #window = document.createElement("div")
   readonly #heights = new Map<string, number>()
-  #model: ListModel = { rows: [], template: () => html``, guess: 40, atEnd: false }
+  #model: ListModel = { rows: [], template: () => html``, guess: 40, keeps: "row" }
   #offsets = new Float64Array(1)
   #stuck = true
   #first = 0
+  /** Where it stood when it was drawn last. */
+  #top = 0
   #anchor: { readonly key: string; readonly top: number } | undefined
   #frame = 0
   #watch: ResizeObserver | undefined
@@ -41,7 +45,7 @@ export class VirtualList extends HTMLElement {
     this.#window.className = "window"
     this.#space.append(this.#window)
     this.append(this.#space)
-    this.addEventListener("scroll", () => this.#scrolled(), { passive: true })
+    this.addEventListener("scroll", () => this.#later(), { passive: true })
     this.#watch = new ResizeObserver(() => this.#later())
     this.#watch.observe(this)
     this.#watch.observe(this.#window)
@@ -53,23 +57,17 @@ export class VirtualList extends HTMLElement {
   }
 
   set model(model: ListModel) {
+    this.#look()
     this.#model = model
     this.draw()
   }
 
   /** Scrolls as little as is needed to have this row on the screen. */
   reveal(index: number): void {
-    this.#stuck = false
-    this.#anchor = undefined
     const [top = 0, bottom = 0] = [this.#offsets[index], this.#offsets[index + 1]]
     if (top < this.scrollTop) this.scrollTop = top
     else if (bottom > this.scrollTop + this.clientHeight) this.scrollTop = bottom - this.clientHeight
-    this.#remember()
-    this.draw()
-  }
-
-  toEnd(): void {
-    this.#stuck = true
+    this.#scrolled()
     this.draw()
   }
 
@@ -78,17 +76,20 @@ export class VirtualList extends HTMLElement {
     this.#frame = requestAnimationFrame(() => this.draw())
   }
 
-  #scrolled(): void {
-    this.#stuck = this.scrollHeight - this.scrollTop - this.clientHeight < near
-    this.#remember()
-    this.#later()
+  /** The event of a scroll comes later than the scroll, and what is drawn between them must not undo it. */
+  #look(): void {
+    if (this.scrollTop !== this.#top) this.#scrolled()
   }
 
-  /** The first row that the reader sees, and where it stands. */
-  #remember(): void {
+  /** Takes down whether it stands at its end, and the first row that the reader sees. */
+  #scrolled(): void {
+    this.#top = this.scrollTop
+    this.#stuck = this.scrollHeight - this.scrollTop - this.clientHeight < near
     const index = this.#indexAt(this.scrollTop)
     const row = this.#model.rows[index]
-    this.#anchor = row === undefined ? undefined : { key: row.key, top: this.scrollTop - (this.#offsets[index] ?? 0) }
+    this.#anchor = row === undefined || this.#model.keeps === "nothing"
+      ? undefined
+      : { key: row.key, top: this.scrollTop - (this.#offsets[index] ?? 0) }
     this.#first = index
   }
 
@@ -115,8 +116,8 @@ export class VirtualList extends HTMLElement {
   }
 
   #keepPlace(): void {
-    const { atEnd, rows } = this.#model
-    if (atEnd && this.#stuck) {
+    const { keeps, rows } = this.#model
+    if (keeps === "end" && this.#stuck) {
       this.scrollTop = this.#offsets[rows.length] ?? 0
       return
     }
@@ -132,6 +133,7 @@ export class VirtualList extends HTMLElement {
   draw(): void {
     if (!this.isConnected || this.clientHeight === 0) return
     const { rows, template } = this.#model
+    this.#look()
     // A row that turns out to be higher or lower than guessed can bring others onto the screen.
     for (let pass = 0; pass < 4; pass++) {
       this.#measureAll()
@@ -149,6 +151,7 @@ export class VirtualList extends HTMLElement {
       )
       if (!this.#measure()) break
     }
+    this.#top = this.scrollTop
     const { onEnd } = this.#model
     if (onEnd !== undefined && this.scrollHeight - this.scrollTop - this.clientHeight < margin) onEnd()
   }

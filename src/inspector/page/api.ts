@@ -42,6 +42,9 @@ const failureOf = async (response: Response): Promise<Failure> => {
   return new Failure(response.status, `HTTP ${response.status}`, `The server answered ${response.status}.`)
 }
 
+/** A field that its Schema lets be `undefined` comes as `null`. */
+export const optional = <A>(value: A | undefined): A | undefined => value ?? undefined
+
 type Query = Readonly<Record<string, string | number | boolean | undefined>>
 
 export const withQuery = (path: string, query: Query): string => {

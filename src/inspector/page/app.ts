@@ -3,7 +3,7 @@
  */
 import type { AgentInfo, DeliveryPage, ThreadInfo, ThreadListChange, ThreadPage } from "../../service/Results.ts"
 import type { PageConfig } from "../PageConfig.ts"
-import { type Api, Failure, make as makeApi } from "./api.ts"
+import { type Api, Failure, make as makeApi, optional } from "./api.ts"
 import { token } from "./config.ts"
 import type { Loaded } from "./loaded.ts"
 import * as place from "./place.ts"
@@ -147,7 +147,7 @@ export class App implements Screen {
       case "Page":
         // After a cut, too: what went meanwhile is told by no change, so the list begins anew.
         this.threads.clear()
-        this.next = change.page.next
+        this.next = optional(change.page.next)
         this.listed = true
         this.unreadable = change.page.unreadable
         for (const thread of change.page.threads) this.threads.set(thread.threadId, thread)
@@ -180,15 +180,18 @@ export class App implements Screen {
     if (this.next === undefined || this.#loading) return
     this.#loading = true
     this.routes.threads(this.next, 500).then((page) => {
-      this.next = page.next
+      this.next = optional(page.next)
+      this.#loading = false
       // One that a change has brought meanwhile is newer.
       for (const thread of page.threads) {
         if (!this.threads.has(thread.threadId)) this.threads.set(thread.threadId, thread)
       }
       this.unreadable = [...this.unreadable, ...page.unreadable]
-    }, this.failed).finally(() => {
-      this.#loading = false
       this.#sorted()
+    }, (error: unknown) => {
+      this.failed(error)
+      // The end of the list, which asks for more, stays on the screen.
+      setTimeout(() => this.#loading = false, noticeMillis)
     })
   }
 
@@ -242,7 +245,7 @@ export class App implements Screen {
   loadDeliveries(): void {
     const first = () =>
       this.routes.givenUp(undefined).then(({ deliveries, next }) => {
-        this.moreDeliveries = next
+        this.moreDeliveries = optional(next)
         return deliveries
       })
     this.load(first, (deliveries) => this.deliveries = deliveries)
@@ -251,7 +254,7 @@ export class App implements Screen {
   readonly loadMoreDeliveries = (): void => {
     this.routes.givenUp(this.moreDeliveries).then(({ deliveries, next }) => {
       const known = this.deliveries?.state === "ready" ? this.deliveries.value : []
-      this.moreDeliveries = next
+      this.moreDeliveries = optional(next)
       this.deliveries = { state: "ready", value: [...known, ...deliveries] }
       this.changed()
     }, this.failed)

@@ -56,7 +56,7 @@ export const eventsView = (thread: Thread): TemplateResult => {
   const all = [...stored, ...live].filter(({ event }) =>
     word === "" || event._tag.toLowerCase().includes(word) || summary(event).toLowerCase().includes(word)
   )
-  const model: ListModel<EventRow> = { rows: all, template: template(thread), guess: 24, atEnd: true }
+  const model: ListModel<EventRow> = { rows: all, template: template(thread), guess: 24, keeps: "end" }
   return html`
     <div class="filter"><input type="search" aria-label="Filter events" placeholder="Filter by kind or words" .value=${thread.eventFilter}
       @input=${(event: InputEvent) => {

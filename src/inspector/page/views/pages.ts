@@ -3,6 +3,7 @@
  */
 import { html, type TemplateResult } from "lit"
 import type { AgentInfo, DeliveryPage } from "../../../service/Results.ts"
+import { optional } from "../api.ts"
 import type { App } from "../app.ts"
 import { token } from "../config.ts"
 import { fullTime } from "../figures.ts"
@@ -19,7 +20,8 @@ const told = (value: unknown): unknown => {
     : flat(String(value))
 }
 
-const checkOf = ({ check }: AgentInfo): TemplateResult => {
+const checkOf = (info: AgentInfo): TemplateResult => {
+  const check = optional(info.check)
   if (check === undefined) return tag("not checked", "dim", "The adapter cannot tell, or did not in time")
   const { fix, installed, login, path, tested, testedVersions, version } = check
   return html`${

@@ -61,7 +61,13 @@ const keys = (app: App, all: ReadonlyArray<ThreadRow>) => (event: KeyboardEvent)
 
 export const threadList = (app: App): TemplateResult => {
   const all = app.order.map((thread): ThreadRow => ({ key: thread.threadId, thread }))
-  const model: ListModel<ThreadRow> = { rows: all, template: template(app), guess: 49, atEnd: false, onEnd: app.more }
+  const model: ListModel<ThreadRow> = {
+    rows: all,
+    template: template(app),
+    guess: 49,
+    keeps: "nothing",
+    onEnd: app.more
+  }
   return html`
     <div class="filter">
       <input type="search" id="filter" placeholder="Filter threads  ( / )" aria-label="Filter threads" .value=${app.filter}

@@ -155,7 +155,7 @@ const keys = (thread: Thread, all: ReadonlyArray<Row>) => (event: KeyboardEvent)
 export const timelineView = (thread: Thread): TemplateResult => {
   const { from, holes, link, timeline } = thread
   const all = rows(timeline)
-  const model: ListModel<Row> = { rows: all, template: template(thread), guess: 44, atEnd: true }
+  const model: ListModel<Row> = { rows: all, template: template(thread), guess: 44, keeps: "end" }
   const waiting = timeline.view.requests.length
   return html`
     ${

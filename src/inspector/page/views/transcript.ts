@@ -3,6 +3,7 @@
  */
 import { html, type TemplateResult } from "lit"
 import type { TranscriptTurn } from "../../../domain/TranscriptTurn.ts"
+import { optional } from "../api.ts"
 import { fullTime, many } from "../figures.ts"
 import { save, type Thread } from "../thread.ts"
 import type { ListModel } from "../VirtualList.ts"
@@ -15,15 +16,16 @@ interface TurnRow {
   readonly n: number
 }
 
-const template = (thread: Thread, prefix: string) => ({ n, turn }: TurnRow): TemplateResult =>
-  html`<section class="saidturn ${turn.rewound === true ? "rewound" : ""}">
+const template = (thread: Thread, prefix: string) => ({ n, turn }: TurnRow): TemplateResult => {
+  const outcome = optional(turn.outcome)
+  return html`<section class="saidturn ${turn.rewound === true ? "rewound" : ""}">
     <header class="dim"><span class="num">${n}</span> ${fullTime(turn.startedAt)} · session ${turn.epoch}
       ${
-    turn.outcome === undefined
+    outcome === undefined
       ? tag("running")
-      : turn.outcome === "completed"
+      : outcome === "completed"
       ? ""
-      : tag(turn.outcome, turn.outcome === "interrupted" ? "warn" : "bad")
+      : tag(outcome, outcome === "interrupted" ? "warn" : "bad")
   }
       ${turn.rewound === true ? tag("taken back", "warn") : ""}</header>
     ${
@@ -37,11 +39,12 @@ const template = (thread: Thread, prefix: string) => ({ n, turn }: TurnRow): Tem
     })
   }
   </section>`
+}
 
 /** Turns to read, as a transcript or a snapshot has them. */
 export const turnsView = (thread: Thread, turns: ReadonlyArray<TranscriptTurn>, prefix: string): TemplateResult => {
   const rows = turns.map((turn, index): TurnRow => ({ key: `${prefix}${turn.turnId}`, turn, n: index + 1 }))
-  const model: ListModel<TurnRow> = { rows, template: template(thread, prefix), guess: 160, atEnd: false }
+  const model: ListModel<TurnRow> = { rows, template: template(thread, prefix), guess: 160, keeps: "row" }
   return html`<virtual-list class="reading" tabindex="0" aria-label="Transcript" .model=${model}></virtual-list>`
 }
 
