@@ -8,6 +8,7 @@ import { createServer } from "node:http"
 import { type Browser, chromium, type Page } from "playwright-core"
 import * as CodingAgents from "../../src/CodingAgents.ts"
 import { InstanceId, ThreadId } from "../../src/domain/Ids.ts"
+import { type HookExists, LifecycleHooks } from "../../src/hooks/LifecycleHooks.ts"
 import * as Inspector from "../../src/inspector/Inspector.ts"
 import { bundle } from "../../src/inspector/page/bundle.mjs"
 import * as Server from "../../src/server/Server.ts"
@@ -19,6 +20,7 @@ export interface HostOptions {
   readonly inspector?: Inspector.Options | undefined
   readonly mock?: MockProviderOptions | undefined
   readonly settings?: CodingAgents.Settings | undefined
+  readonly hooks?: ReadonlyArray<Layer.Layer<never, HookExists, LifecycleHooks>> | undefined
   readonly token?: string | undefined
 }
 
@@ -28,7 +30,7 @@ export class Stage extends Context.Service<Stage, { readonly browser: Browser; r
 ) {}
 
 /** The page in a folder of the scope. */
-export const bundled = Effect.gen(function*() {
+const bundled = Effect.gen(function*() {
   const fs = yield* FileSystem.FileSystem
   const folder = yield* fs.makeTempDirectoryScoped()
   yield* Effect.promise(() => bundle(folder))
@@ -36,13 +38,14 @@ export const bundled = Effect.gen(function*() {
 })
 
 /** An app in a folder of its own; `url` is the page's. It ends with the scope. */
-export const host = Effect.fnUntraced(function*({ inspector, mock, settings, token }: HostOptions = {}) {
+export const host = Effect.fnUntraced(function*({ hooks, inspector, mock, settings, token }: HostOptions = {}) {
   const fs = yield* FileSystem.FileSystem
   const folder = yield* fs.makeTempDirectoryScoped()
   const stage = yield* Stage
   const app = CodingAgents.layer({
     agents: MockProvider.layer({ instanceId: "mock", ...mock }),
     store: SessionStore.layerSqlite({ filename: `${folder}/threads.db` }),
+    hooks,
     settings
   }).pipe(Layer.provide(NodeServices.layer))
   const routes = Layer.merge(

@@ -3,8 +3,9 @@
  * an error of the page nor of what its content security policy forbids.
  */
 import { assert, layer } from "@effect/vitest"
-import { Deferred, Effect, Stream } from "effect"
+import { Deferred, Effect, Ref, Stream } from "effect"
 import type { Page } from "playwright-core"
+import { LifecycleHooks } from "../../../src/hooks/LifecycleHooks.ts"
 import * as MockStep from "../../../src/testing/MockStep.ts"
 import { type Host, host, openThread, stage, tab } from "../../support/InspectorHost.ts"
 import * as Loopback from "../../support/Loopback.ts"
@@ -267,6 +268,35 @@ layer(stage, { excludeTestServices: true, timeout: "60 seconds" })("the inspecto
       yield* shows(linked.page, ".thread", "guarded")
       assert.notInclude(linked.page.url(), "s3cret")
       assert.deepStrictEqual(linked.errors, [])
+    }))
+
+  it.effect("P12: a delivery that a hook never took is shown, and is sent again", () =>
+    Effect.gen(function*() {
+      const down = yield* Ref.make(true)
+      const taken = yield* Deferred.make<string>()
+      const billing = LifecycleHooks.observe({
+        name: "billing",
+        events: ["turn:end"],
+        attempts: 1,
+        run: ({ threadId }) =>
+          Effect.flatMap(Ref.get(down), (down) =>
+            down ? Effect.fail({ _tag: "ReceiverDown" }) : Deferred.succeed(taken, threadId))
+      })
+      const app = yield* host({ hooks: [billing], inspector: { write: true } })
+      const threadId = yield* openThread(app, "billed")
+      yield* app.agents.runTurn({ threadId, prompt: "hello" })
+      const { errors, page } = yield* tab()
+      yield* open(page, app.url, "#/hooks")
+      for (const part of ["billing", "turn:end", "ReceiverDown"]) {
+        yield* shows(page, ".page td", part)
+      }
+      yield* Ref.set(down, false)
+      yield* act(() =>
+        page.getByRole("button", { name: "Send again" }).click()
+      )
+      assert.strictEqual(yield* Deferred.await(taken), "billed")
+      yield* shows(page, ".page .empty", "None")
+      assert.deepStrictEqual(errors, [])
     }))
 
   it.effect("it fits a narrow window, in the dark too, and says what to do where nothing is", () =>

@@ -48,14 +48,30 @@ const keys = (thread: Thread, all: ReadonlyArray<EventRow>) => (event: KeyboardE
   thread.showRaw(all[next]?.event)
 }
 
+/** By the event, which never changes: a filter looks at all of them at each key. */
+const known = new WeakMap<ThreadEvent, string>()
+
+const wordsOf = (event: ThreadEvent): string => {
+  const words = known.get(event) ?? `${event._tag} ${summary(event).slice(0, 2000)}`.toLowerCase()
+  known.set(event, words)
+  return words
+}
+
+/** The rows of a log that only grows. */
+const rowsOf = new WeakMap<ReadonlyArray<ThreadEvent>, Array<EventRow>>()
+
+const storedRows = (events: ReadonlyArray<ThreadEvent>): ReadonlyArray<EventRow> => {
+  const rows = rowsOf.get(events) ?? []
+  rowsOf.set(events, rows)
+  for (const event of events.slice(rows.length)) rows.push({ key: `s${rows.length}`, event, stored: true })
+  return rows
+}
+
 export const eventsView = (thread: Thread): TemplateResult => {
   const { ephemeral, events } = thread.timeline
   const word = thread.eventFilter.toLowerCase()
-  const stored = events.map((event, n): EventRow => ({ key: `s${n}`, event, stored: true }))
   const live = ephemeral.map((event, n): EventRow => ({ key: `e${event.at}/${n}`, event, stored: false }))
-  const all = [...stored, ...live].filter(({ event }) =>
-    word === "" || event._tag.toLowerCase().includes(word) || summary(event).toLowerCase().includes(word)
-  )
+  const all = [...storedRows(events), ...live].filter(({ event }) => word === "" || wordsOf(event).includes(word))
   const model: ListModel<EventRow> = { rows: all, template: template(thread), guess: 24, keeps: "end" }
   return html`
     <div class="filter"><input type="search" aria-label="Filter events" placeholder="Filter by kind or words" .value=${thread.eventFilter}
