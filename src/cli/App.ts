@@ -13,6 +13,9 @@ export interface Options {
   readonly mock: boolean
 }
 
+/** The name of a store that is gone with its process. */
+export const memory = ":memory:"
+
 /** Where the user's own store is: `ECA_STORE`, or in the folder for data of programs. */
 export const storeFile = Effect.fnUntraced(function*(given: string | undefined) {
   const path = yield* Path.Path
@@ -28,6 +31,7 @@ export const layer = (options: Options) =>
   Layer.unwrap(Effect.gen(function*() {
     const fs = yield* FileSystem.FileSystem
     const path = yield* Path.Path
+    if (options.store === memory) return on(yield* agents(options.mock), SessionStore.layerMemory)
     const filename = yield* storeFile(options.store)
     yield* fs.makeDirectory(path.dirname(filename), { recursive: true, mode: 0o700 })
     return on(yield* agents(options.mock), SessionStore.layerSqlite({ filename }))

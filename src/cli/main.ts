@@ -9,6 +9,7 @@ import { chat } from "./commands/chat.ts"
 import { doctor } from "./commands/doctor.ts"
 import { exportThread } from "./commands/export.ts"
 import { move } from "./commands/move.ts"
+import { mock, serve } from "./commands/serve.ts"
 import { show } from "./commands/show.ts"
 import { snapshots } from "./commands/snapshots.ts"
 import { threads } from "./commands/threads.ts"
@@ -17,7 +18,7 @@ import { Output } from "./Output.ts"
 import { root } from "./Root.ts"
 
 const eca = root.pipe(
-  Command.withSubcommands([chat, threads, show, exportThread, snapshots, move, doctor]),
+  Command.withSubcommands([serve, chat, threads, show, exportThread, snapshots, move, doctor, mock]),
   Command.provide(({ json }) => Output.layer(json))
 )
 

@@ -1,0 +1,65 @@
+/** The server of `eca serve` and `eca mock`: the API, the RPCs, the routes of the AI SDK and the page, behind one token. */
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import { Effect, Layer, type Redacted } from "effect"
+import { HttpRouter, HttpServer, HttpServerResponse } from "effect/http"
+import { createServer } from "node:http"
+import * as Inspector from "../inspector/Inspector.ts"
+import * as Admission from "../server/Admission.ts"
+import * as Rpc from "../server/Rpc.ts"
+import * as Server from "../server/Server.ts"
+import type { HookDeliveries } from "../service/HookDeliveries.ts"
+import type { ProviderService } from "../service/ProviderService.ts"
+import { toPublic } from "../service/ServiceError.ts"
+import type { TranscriptArchive } from "../service/TranscriptArchive.ts"
+import * as ChatRoutes from "../ui-message-stream/ChatRoutes.ts"
+
+export interface Options {
+  readonly host: string
+  readonly port: number
+  readonly token: Redacted.Redacted | undefined
+  /** Names of this server beside those of loopback. */
+  readonly hosts: ReadonlyArray<string>
+  /** How a chat of the AI SDK that is new becomes a thread. */
+  readonly newThread: ChatRoutes.ChatOptions["newThread"]
+}
+
+/** Routes beside the API ask for the same token. */
+const admitted = HttpRouter.middleware(
+  Effect.map(
+    Admission.Admission,
+    (admission) => (app) =>
+      Effect.matchEffect(Effect.provideService(Admission.admit, Admission.Admission, admission), {
+        onFailure: (error) => {
+          const shown = toPublic(error)
+          return Effect.succeed(HttpServerResponse.jsonUnsafe(shown, { status: shown.status }))
+        },
+        onSuccess: () => app
+      })
+  )
+).layer
+
+type Services = ProviderService | TranscriptArchive | HookDeliveries
+
+const rpcs: Layer.Layer<never, never, HttpRouter.HttpRouter | Admission.Admission | Services> = Rpc.layer()
+
+/** Serves until its scope closes. Gives the server, which knows its port. */
+export const layer = ({ host, hosts, newThread, port, token }: Options) =>
+  Server.serve(
+    Layer.mergeAll(
+      rpcs,
+      Inspector.layer({ path: "/ui", write: true }),
+      ChatRoutes.layer({ newThread }).pipe(Layer.provide(admitted)),
+      HttpRouter.add("GET", "/", HttpServerResponse.redirect("/ui/"))
+    ).pipe(
+      Layer.provideMerge(Server.layer({ token, ...(hosts.length === 0 ? {} : { hosts }) }))
+    ),
+    { disableListenLog: true, disableLogger: true }
+  ).pipe(
+    Layer.provideMerge(NodeHttpServer.layer(createServer, { port, host }))
+  )
+
+/** As a browser on this machine finds it. */
+export const urlOf = Effect.map(HttpServer.HttpServer, ({ address }) => {
+  const found = HttpServer.formatAddress(address)
+  return found.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
+})

@@ -1,0 +1,112 @@
+import { Config, Effect, Layer, Option, Redacted } from "effect"
+import { Command, Flag } from "effect/cli"
+import { randomBytes } from "node:crypto"
+import { InstanceId } from "../../domain/Ids.ts"
+import { ProviderService } from "../../service/ProviderService.ts"
+import * as App from "../App.ts"
+import { CommandFailed, exitCodes } from "../Failure.ts"
+import { Output } from "../Output.ts"
+import { defaultPort } from "../Ports.ts"
+import { root } from "../Root.ts"
+import * as Serving from "../Serving.ts"
+
+const flags = {
+  port: Flag.Int("port").pipe(Flag.withDescription("0 takes any that is free"), Flag.withDefault(defaultPort)),
+  host: Flag.String("host").pipe(
+    Flag.withDescription(
+      "The address to listen on. Anyone who can reach it and has the token runs code on this machine"
+    ),
+    Flag.withDefault("127.0.0.1")
+  ),
+  open: Flag.Boolean("no-token").pipe(
+    Flag.withDescription("Let every process of this machine in; on loopback alone"),
+    Flag.withDefault(false)
+  )
+}
+
+interface Flags {
+  readonly port: number
+  readonly host: string
+  readonly open: boolean
+}
+
+/** `ECA_TOKEN`, or one that is made for this run. */
+const tokenOf = (open: boolean) =>
+  open
+    ? Effect.succeed(undefined)
+    : Effect.map(
+      Config.option(Config.Redacted("ECA_TOKEN")),
+      Option.getOrElse(() => Redacted.make(randomBytes(24).toString("base64url")))
+    )
+
+/** The agents that are installed, in the order in which they are known. */
+const installed = Effect.gen(function*() {
+  const agents = yield* Effect.flatMap(ProviderService, (service) => service.listAgents({}))
+  return agents.filter(({ check }) => check?.installed === true).map(({ instanceId }) => instanceId)
+}).pipe(Effect.provide(App.layerMemory))
+
+const busy = (port: number) =>
+  new CommandFailed({
+    reason: `Port ${port} is in use`,
+    hint: "--port 0 takes any that is free",
+    code: exitCodes.failed
+  })
+
+const serving = Effect.fnUntraced(function*(
+  { host, open, port }: Flags,
+  store: string | undefined,
+  agents: ReadonlyArray<string>,
+  mock: boolean
+) {
+  const { note, paint, result } = yield* Output
+  const token = yield* tokenOf(open)
+  const [first = "mock"] = agents
+  const newThread = { instanceId: InstanceId.make(first), directory: process.cwd() }
+  const server = Serving.layer({ host, port, token, newThread, hosts: [] }).pipe(
+    Layer.provide(App.layer({ store, mock }))
+  )
+  yield* Effect.gen(function*() {
+    const url = yield* Serving.urlOf
+    const secret = token === undefined ? undefined : Redacted.value(token)
+    // Behind #, where no server and no log sees it.
+    const page = `${url}/ui/${secret === undefined ? "" : `#token=${secret}`}`
+    yield* result({ url, page, docs: `${url}/docs`, token: secret, pid: process.pid, agents }, () => [
+      `page    ${paint("bold", page)}`,
+      `api     ${url}, described at ${url}/docs`,
+      `chat    ${url}/chat (AI SDK)`,
+      `agents  ${agents.join(", ")}`
+    ])
+    yield* note("Ctrl-C stops it; conversations stay.")
+    return yield* Effect.never
+  }).pipe(
+    Effect.provide(server),
+    Effect.catchTag("ServeError", () => busy(port))
+  )
+}, Effect.scoped)
+
+export const serve = Command.make(
+  "serve",
+  flags,
+  Effect.fnUntraced(function*(given) {
+    const { mock, store } = yield* root
+    const { note, paint } = yield* Output
+    yield* note("Looking for agents ...")
+    const found = yield* installed
+    if (found.length === 0) {
+      const hint = "No agent is installed, so this is the mock: a scripted agent. `eca doctor` says how to install one."
+      yield* note(paint("yellow", hint))
+    }
+    const mocked = mock || found.length === 0
+    yield* serving(given, Option.getOrUndefined(store), mocked ? [...found, "mock"] : found, mocked)
+  })
+).pipe(Command.withDescription("Serve the threads: a page, an HTTP API, RPCs and routes for the AI SDK"))
+
+export const mock = Command.make(
+  "mock",
+  flags,
+  Effect.fnUntraced(function*(given) {
+    const { store } = yield* root
+    // A store of its own, in memory, unless one is named: nothing of it is to be kept.
+    yield* serving(given, Option.getOrElse(store, () => App.memory), ["mock"], true)
+  })
+).pipe(Command.withDescription("Serve a scripted agent alone, in memory, for work on a front end"))
