@@ -25,8 +25,7 @@ const known: ReadonlyArray<Known> = [
   { name: "grok", load: () => import("../acp/index.ts").then(({ Grok }) => Grok.layer()) },
   { name: "copilot", load: () => import("../acp/index.ts").then(({ Copilot }) => Copilot.layer()) },
   { name: "kimi", load: () => import("../acp/index.ts").then(({ Kimi }) => Kimi.layer()) },
-  { name: "goose", load: () => import("../acp/index.ts").then(({ Goose }) => Goose.layer()) },
-  { name: "cursor", load: () => import("../acp/index.ts").then(({ Cursor }) => Cursor.layer()) }
+  { name: "goose", load: () => import("../acp/index.ts").then(({ Goose }) => Goose.layer()) }
 ]
 
 export interface Loaded {

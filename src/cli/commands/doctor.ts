@@ -26,7 +26,7 @@ export interface Finding {
 /** What is known of an agent. One that is not installed is no fault: the user has chosen others. */
 export const ofAgent = ({ check, instanceId }: AgentInfo): Finding => {
   const about = `agent ${instanceId}`
-  if (check === undefined) return { about, level: "warning", says: "did not answer in time" }
+  if (check === undefined) return { about, level: "warning", says: "did not say in time whether it can be used" }
   const fix = check.fix?.command
   if (!check.installed) return { about, level: "note", says: "not installed", fix }
   const { from, to } = check.testedVersions
