@@ -2,7 +2,7 @@
  * A thread that is brought along from elsewhere: its turns are written in batches, and it is there once all of them are.
  */
 import { Effect, Exit, Schema, Semaphore, Stream } from "effect"
-import { Epoch, type Position, type SessionId, type TurnId } from "../domain/Ids.ts"
+import { Epoch, type SessionId, type TurnId } from "../domain/Ids.ts"
 import * as InputIssue from "../domain/InputIssue.ts"
 import type { EventBody } from "../domain/ThreadEvent.ts"
 import { TranscriptTurn } from "../domain/Transcript.ts"
@@ -18,12 +18,6 @@ export interface Import {
   readonly sessionId: SessionId | undefined
   /** As the app gives them: not decoded yet. */
   readonly turns: Stream.Stream<unknown, unknown>
-}
-
-export interface Imported {
-  readonly turns: number
-  readonly lastSeq: number
-  readonly position: Position
 }
 
 /** So many turns, or so many characters of JSON, are held in memory and written at once. */
