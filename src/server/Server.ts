@@ -106,7 +106,8 @@ const documents = (prefix: string) => {
   const api = prefix === "" ? Api : Api.annotate(OpenApi.Servers, [{ url: prefix }])
   return Layer.merge(
     HttpRouter.add("GET", "/openapi.json", Effect.sync(() => HttpServerResponse.jsonUnsafe(OpenApi.fromApi(api)))),
-    HttpApiScalar.layer(api, { path: "/docs" })
+    // Its fonts would come from elsewhere.
+    HttpApiScalar.layer(api, { path: "/docs", scalar: { withDefaultFonts: false } })
   )
 }
 

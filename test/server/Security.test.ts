@@ -164,7 +164,9 @@ describe("a server", () => {
       })
       assert.strictEqual(problem.headers["content-type"], "application/problem+json")
       assert.deepInclude(problem.body, { type: "urn:effect-coding-agents:DirectoryInvalid", status: 422 })
-      const docs = yield* ask("GET", "/openapi.json")
+      const docs = [yield* ask("GET", "/openapi.json"), yield* ask("GET", "/docs")]
+      assert.include(String(docs[1]?.body), "\"withDefaultFonts\":false")
+      assert.notMatch(String(docs[1]?.body), /<(?:script|link|img)[^>]+(?:src|href)="https?:/)
       assert.notInclude(JSON.stringify([refused, problem, docs]), token)
     }).pipe(Effect.scoped, Effect.provide(Agents.platform)))
 })

@@ -1,6 +1,6 @@
 /** The server on a real socket of this machine, with a real SQLite file and the mock agent, and a client of it. */
 import { NodeHttpClient, NodeHttpServer } from "@effect/platform-node"
-import { Context, type Duration, Effect, Layer, Schema, Stream } from "effect"
+import { Context, Effect, Layer, Schema, Stream } from "effect"
 import { Sse } from "effect/encoding"
 import { HttpClient, HttpClientRequest, type HttpRouter, HttpServer } from "effect/http"
 import { createServer } from "node:http"
@@ -8,11 +8,7 @@ import type { ProviderService } from "../../src/index.ts"
 import { type Admission, Server } from "../../src/server/index.ts"
 import * as Agents from "./Agents.ts"
 
-type Needs =
-  | HttpRouter.HttpRouter
-  | ProviderService
-  | Admission.Admission
-  | HttpRouter.Request<"Requires", ProviderService | Admission.Admission>
+type Needs = HttpRouter.HttpRouter | ProviderService | Admission.Admission
 
 export interface Options extends Agents.Options {
   readonly server?: Server.Options | undefined
@@ -21,7 +17,6 @@ export interface Options extends Agents.Options {
   /** Routes of an app's own. */
   readonly routes?: Layer.Layer<never, never, Needs> | undefined
   readonly listen?: NodeHttpServer.Options | undefined
-  readonly gracefulShutdownTimeout?: Duration.Input | undefined
 }
 
 const loopback = { port: 0, host: "127.0.0.1" }

@@ -50,7 +50,7 @@ const isDocument = (value: unknown): value is Document => Predicate.hasProperty(
 
 /** Reads a document from its text. */
 export const parse = (text: string): Document => {
-  const value: unknown = Schema.decodeUnknownSync(Schema.fromJsonString(Schema.Unknown))(text)
+  const value: unknown = Schema.decodeSync(Schema.fromJsonString(Schema.Unknown))(text)
   if (!isDocument(value)) throw new Error("Not an OpenAPI document")
   return value
 }

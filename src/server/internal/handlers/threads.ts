@@ -1,6 +1,6 @@
 /** Threads and their sessions. */
-import { Effect, Option, Sink, Stream, Struct } from "effect"
-import { HttpApiBuilder } from "effect/http-api"
+import { Effect, Option, Predicate, Schema, Sink, Stream, Struct } from "effect"
+import { HttpApiBuilder, HttpApiError } from "effect/http-api"
 import { Api } from "../../../api/Api.ts"
 import { ProviderService } from "../../../service/ProviderService.ts"
 import { InputInvalid } from "../../../service/ServiceError.ts"
@@ -14,6 +14,12 @@ export const withWhere = <Query extends ThreadWhere>(query: Query) => ({
 })
 
 const notAnImport = (reason: string) => new InputInvalid({ operation: "importThread", issues: [{ path: "", reason }] })
+
+/** The turns come from the caller here, so what is wrong with them is the caller's to mend. */
+const isOfCaller = Predicate.or(
+  Predicate.or(HttpApiError.HttpApiSchemaError.is, HttpApiError.HttpApiPayloadTooLarge.is),
+  Schema.is(InputInvalid)
+)
 
 export const threads = HttpApiBuilder.group(
   Api,
@@ -36,7 +42,9 @@ export const threads = HttpApiBuilder.group(
           const turns = Stream.mapEffect(rest, (line) =>
             "turn" in line ? Effect.succeed(line.turn) : notAnImport("Expected a turn in every line after the first"))
           return yield* send("importThread", { ...first.value.thread, turns }, agents.importThread)
-        })),
+        })).pipe(Effect.mapError((error) =>
+          error._tag === "ImportSourceFailed" && isOfCaller(error.cause) ? error.cause : error
+        )),
       getThread: ({ params }) => see("getThread", params, agents.getThread),
       configureThread: ({ params, payload }) =>
         send("configureThread", { ...params, ...payload }, agents.configureThread),
