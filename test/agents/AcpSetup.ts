@@ -22,8 +22,10 @@ export interface Subject {
   readonly run: (command: string) => ModelReply.Reply
   /** A model that the agent offers; absent where it has no list of them. */
   readonly model?: string
-  /** How its model calls the tool `echo` of the server `tester`, if not by its own name in the list of tools. */
-  readonly echo?: ModelReply.Reply
+  /** How its model calls a tool of the server `tester`, if not by its own name in the list of tools. */
+  readonly callMcp?: (tool: string, input: Readonly<Record<string, string>>) => ModelReply.Reply
+  /** What is told of a text, an image and a link that such a tool gives back; absent where that is text alone. */
+  readonly shows?: ReadonlyArray<string>
   /** Whether a session's MCP servers are there by its first turn. */
   readonly servers: boolean
   /** Words that its model is told in a turn that is to plan; absent where it has no such mode. */
@@ -45,16 +47,18 @@ const mcpServers = {
 /** One pixel. */
 const image = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
 
-const script = ({ echo, run }: Subject): ModelScript.ModelScript => (request) => {
+const script = ({ callMcp, run }: Subject): ModelScript.ModelScript => (request) => {
   if (request.afterToolResult) return ModelReply.text(`The tool says: ${request.lastToolResult}`)
   const asks = (words: string) => request.lastUserText.includes(words)
-  if (asks("call the tool")) {
-    if (echo !== undefined) return echo
-    const tool = request.toolNames.find((name) => name.includes("tester") && name.endsWith("echo"))
-    return tool === undefined
+  const call = (tool: string, input: Readonly<Record<string, string>>) => {
+    const name = request.toolNames.find((name) => name.includes("tester") && name.endsWith(tool))
+    if (callMcp !== undefined) return callMcp(tool, input)
+    return name === undefined
       ? ModelReply.text(`There is no such tool among ${request.toolNames.join()}`)
-      : ModelReply.call(tool, { text: "walnut" })
+      : ModelReply.call(name, input)
   }
+  if (asks("call the tool")) return call("echo", { text: "walnut" })
+  if (asks("show it")) return call("show", {})
   if (asks("make the file")) return run("touch made")
   return asks("show the variables") ? run("env") : ModelReply.text("Done.")
 }
@@ -106,6 +110,15 @@ export const prove = (subject: Subject) => {
             const driven = yield* start({ setup, projectConfig: "trust" })
             yield* driven.run("call the tool")
             assert.include(items(driven, "AssistantMessage").at(-1)?.text, "echo: walnut")
+            assert.deepStrictEqual<unknown>(
+              items(driven, "ToolCall").map(({ detail, kind }) => [kind, detail]),
+              subject.profile.mcpOf === undefined
+                ? [["other", undefined]]
+                : [["mcp", { _tag: "Mcp", server: "tester", tool: "echo" }]]
+            )
+            yield* driven.run("show it")
+            const shown = items(driven, "ToolCall").at(-1)?.content ?? []
+            assert.deepStrictEqual(shown.map(({ _tag }) => _tag), subject.shows ?? [])
             return yield* cursorOf(driven)
           }))
           const again = yield* start({ setup, projectConfig: "trust", from: { _tag: "Resume", cursor } })

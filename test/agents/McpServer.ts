@@ -1,4 +1,7 @@
-/** An MCP server on stdio. `echo` answers what it is given; `ask` asks the user for a word, and answers how long it is. */
+/**
+ * An MCP server on stdio. `echo` answers what it is given; `show` answers a text, an image and a link; `ask` asks the user
+ * for a word, and answers how long it is.
+ */
 import { createInterface } from "node:readline"
 
 interface Message {
@@ -23,6 +26,15 @@ const tool = (name: string) => ({
   inputSchema: { type: "object", properties: { text: { type: "string" } } }
 })
 
+/** One pixel. */
+const pixel = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
+
+const shown = [
+  { type: "text", text: "a pixel" },
+  { type: "image", data: pixel, mimeType: "image/png" },
+  { type: "resource_link", uri: "https://example.org/walnut", name: "walnut" }
+]
+
 const schema = { type: "object", properties: { word: { type: "string" } }, required: ["word"] }
 
 createInterface({ input: process.stdin }).on("line", (line) => {
@@ -38,8 +50,9 @@ createInterface({ input: process.stdin }).on("line", (line) => {
         }
       })
     case "tools/list":
-      return send({ id, result: { tools: [tool("echo"), tool("ask")] } })
+      return send({ id, result: { tools: [tool("echo"), tool("show"), tool("ask")] } })
     case "tools/call":
+      if (params?.name === "show") return send({ id, result: { content: shown } })
       if (params?.name !== "ask") return said(id, `echo: ${params?.arguments?.text}`)
       asking = id
       return send({

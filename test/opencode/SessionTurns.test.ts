@@ -87,6 +87,25 @@ layer(OpenCodeSessions.layer(), { timeout: "60 seconds", excludeTestServices: tr
       assert.strictEqual(failed._tag === "TurnFailed" && failed.failure._tag, "ModelFailed")
     }))
 
+  it.effect("P4 opencode: an answer that meets the model's limit, or is withheld, fails its turn as such", () =>
+    Effect.gen(function*() {
+      const { on, start } = yield* OpenCodeSessions
+      yield* on("go on for ever", () => text("Half an an", { finish: "length" }))
+      yield* on("say what must not be said", () => text("I", { finish: "content-filter" }))
+      yield* on("and on", () => text("Well."))
+      const driven = yield* start()
+      for (
+        const [prompt, failure] of [
+          ["go on for ever", "OutputTruncated"],
+          ["say what must not be said", "OutputFiltered"]
+        ] as const
+      ) {
+        const ending = yield* driven.run(prompt)
+        assert.strictEqual(ending._tag === "TurnFailed" ? ending.failure._tag : ending._tag, failure)
+      }
+      assert.strictEqual((yield* driven.run("and on"))._tag, "TurnCompleted")
+    }))
+
   it.effect("P4 opencode: an overflow that a compaction mends does not end the turn", () =>
     Effect.gen(function*() {
       const { on, start } = yield* OpenCodeSessions

@@ -48,6 +48,19 @@ export const door = Effect.fnUntraced(function*(folder: string, real: string, li
   return door
 })
 
+/** An executable in this folder that is the real one, and says in everything that it is of another version. */
+export const disguised = Effect.fnUntraced(function*(
+  folder: string,
+  real: string,
+  { from, to }: { readonly from: string; readonly to: string }
+) {
+  const fs = yield* FileSystem.FileSystem
+  const binary = (yield* Path.Path).join(folder, "agent-in-disguise")
+  const line = `"${real}" "$@" | sed -u 's/${from.replaceAll(".", "\\.")}/${to}/g'`
+  yield* fs.writeFileString(binary, ["#!/bin/sh", line, ""].join("\n"), { mode: 0o700 })
+  return binary
+})
+
 /** What the model was told each time that it was asked for a summary of the session. */
 export const summaries =
   (model: ScriptedModel["Service"], isSummary: (request: ModelRequest) => boolean) => (sessionId: SessionId) =>

@@ -15,6 +15,17 @@ import * as Profile from "../Profile.ts"
 
 const nameOf = ({ _meta }: Profile.ToolCall) => Profile.textIn(_meta, "goose", "toolCall", "toolName")
 
+/** Its own extensions; any other is an MCP server. */
+const own = new Set(["analyze", "apps", "developer", "extensionmanager", "skills", "summon", "todo"])
+
+const mcpOf = (call: Profile.ToolCall): Profile.McpTool | undefined => {
+  const server = Profile.textIn(call._meta, "goose", "toolCall", "extensionName")
+  const name = nameOf(call) ?? ""
+  return server === undefined || own.has(server) || !name.startsWith(`${server}__`)
+    ? undefined
+    : { server, tool: name.slice(server.length + 2) }
+}
+
 const kinds = Words.make<string>({
   shell: "execute",
   write: "edit",
@@ -71,6 +82,7 @@ export const profile: Profile.Profile = {
   refine,
   commandOf: ({ rawInput }) => Profile.textIn(rawInput, "command"),
   toolOf: nameOf,
+  mcpOf,
   outputOf: ({ rawOutput }) => {
     const output = Profile.textIn(rawOutput, "stdout")
     return output === undefined ? undefined : { output: output + (Profile.textIn(rawOutput, "stderr") ?? "") }

@@ -1,13 +1,14 @@
 /**
  * Tool calls in the terms that every agent shares. One whose kind is not known is a tool of the kind `other`.
  */
+import * as ToolContents from "../../adapter/ToolContents.ts"
 import * as Words from "../../adapter/Words.ts"
 import type { ItemId } from "../../domain/Ids.ts"
 import type { FileEdit, Item, ItemStatus } from "../../domain/Item.ts"
 import type { ToolKind } from "../../domain/Tool.ts"
 import { type Profile, textIn } from "../Profile.ts"
 import { patchOf } from "./Patch.ts"
-import { diffsOf, pathsOf, textOf, type ToolCall } from "./ToolCall.ts"
+import { blocksOf, diffsOf, pathsOf, textOf, type ToolCall } from "./ToolCall.ts"
 
 export type ToolNames = Pick<Profile, "commandOf" | "mcpOf" | "outputOf" | "toolOf">
 
@@ -73,7 +74,8 @@ export const toItem = (call: ToolCall, itemId: ItemId, declined: boolean, names:
     ...(call.title == null ? {} : { title: call.title }),
     input: call.rawInput ?? null,
     status,
-    ...shown
+    ...shown,
+    ...ToolContents.of(blocksOf(call))
   }
 }
 

@@ -74,7 +74,9 @@ export const pathsOf = (call: ToolCall): ReadonlyArray<string> => {
   return changed.length > 0 ? changed : (call.locations ?? []).flatMap((location) => location?.path ?? [])
 }
 
-export const textOf = ({ content }: ToolCall): string =>
-  (content ?? []).flatMap((entry) =>
-    entry?.type === "content" && entry.content?.type === "text" ? [entry.content.text ?? ""] : []
-  ).join("\n")
+/** What the call gave back. */
+export const blocksOf = ({ content }: ToolCall): ReadonlyArray<ContentBlock> =>
+  (content ?? []).flatMap((entry) => entry?.type === "content" && entry.content != null ? [entry.content] : [])
+
+export const textOf = (call: ToolCall): string =>
+  blocksOf(call).flatMap(({ text, type }) => type === "text" ? [text ?? ""] : []).join("\n")

@@ -18,9 +18,10 @@ export const failure = (result: Of<"result">, { error, limit }: Heard): TurnFail
   const { api_error_status: status, errors, is_error, result: said, stop_reason, subtype, terminal_reason } = result
   const text = said ?? errors?.join("\n")
   const message = text === undefined || text === "" ? {} : { message: text }
+  // Claude tells of a refusal as of a request that is not valid.
+  if (stop_reason === "refusal") return { _tag: "OutputFiltered" }
   if (is_error !== true && subtype === "success") {
-    if (stop_reason === "max_tokens") return { _tag: "OutputTruncated" }
-    return stop_reason === "refusal" ? { _tag: "OutputFiltered" } : undefined
+    return stop_reason === "max_tokens" ? { _tag: "OutputTruncated" } : undefined
   }
   if (terminal_reason === "prompt_too_long" || terminal_reason === "blocking_limit") return { _tag: "ContextOverflow" }
   switch (error) {

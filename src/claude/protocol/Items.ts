@@ -3,6 +3,7 @@
  * `other`.
  */
 import { Schema } from "effect"
+import * as ToolContents from "../../adapter/ToolContents.ts"
 import { ItemId } from "../../domain/Ids.ts"
 import type { FileEdit, Item, ItemStatus } from "../../domain/Item.ts"
 import type { ToolDetail, ToolKind } from "../../domain/Tool.ts"
@@ -19,6 +20,8 @@ export interface Call {
 export interface Outcome {
   readonly status: ItemStatus
   readonly output?: string | undefined
+  /** The blocks that the model is given. */
+  readonly content?: unknown
   readonly result?: unknown
 }
 
@@ -79,13 +82,25 @@ export const textItem = (type: string, itemId: ItemId, text: string, subagent: s
   ...(subagent === undefined ? {} : { subagent })
 })
 
-export const toolItem = (call: Call, { output, result, status }: Outcome, subagent: string | undefined): Item => {
+export const toolItem = (
+  call: Call,
+  { content, output, result, status }: Outcome,
+  subagent: string | undefined
+): Item => {
   const base = { itemId: ItemId.make(call.id), status, ...(subagent === undefined ? {} : { subagent }) }
   const said = output === undefined ? {} : { output }
   const input = inputOf(call.input)
   if (call.name === "Bash") return { _tag: "Command", ...base, command: input.command ?? "", ...said }
   if (editors.has(call.name)) return { _tag: "FileChange", ...base, edits: [editOf(call, result)] }
-  return { _tag: "ToolCall", ...base, tool: call.name, ...kindOf(call, input), input: call.input, ...said }
+  return {
+    _tag: "ToolCall",
+    ...base,
+    tool: call.name,
+    ...kindOf(call, input),
+    input: call.input,
+    ...said,
+    ...ToolContents.of(content)
+  }
 }
 
 const kindOf = (

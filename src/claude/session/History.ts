@@ -59,6 +59,7 @@ const outcomesOf = (all: Entries): ReadonlyMap<string, Items.Outcome> =>
             [block.tool_use_id, {
               status: statusOf(block, line.permissionDecision?.decision),
               output: Items.outputOf(block.content),
+              content: block.content,
               result: line.toolUseResult
             }] as const
           ]

@@ -194,6 +194,7 @@ const result = (state: State, frame: Of<"user">, block: Block): Step => {
   const outcome = {
     status: statusOf(block, decision),
     output: Items.outputOf(block.content),
+    content: block.content,
     result: frame.tool_use_result
   }
   const item = Items.toolItem(open.about.call, outcome, open.item.subagent)

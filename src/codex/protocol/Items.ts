@@ -3,6 +3,7 @@
  * `other`, with the item as its input.
  */
 import { Schema } from "effect"
+import * as ToolContents from "../../adapter/ToolContents.ts"
 import * as Words from "../../adapter/Words.ts"
 import { ItemId } from "../../domain/Ids.ts"
 import type { FileEdit, Item, ItemStatus } from "../../domain/Item.ts"
@@ -113,7 +114,7 @@ export const toItem = (raw: ThreadItem): Item | undefined => {
     case "subAgentActivity":
       return isReport(raw) ? undefined : { _tag: "ToolCall", itemId, status, ...timing, ...toolOf(raw) }
     default:
-      return { _tag: "ToolCall", itemId, status, ...timing, ...toolOf(raw), ...outputOf(raw) }
+      return { _tag: "ToolCall", itemId, status, ...timing, ...toolOf(raw), ...outputOf(raw), ...contentOf(raw) }
   }
 }
 
@@ -149,6 +150,9 @@ const outputOf = ({ error, result }: ThreadItem) => {
   const output = result ?? error
   return output == null ? {} : { output: JSON.stringify(output) }
 }
+
+/** The result of a tool of an MCP server, as that gave it. */
+const contentOf = ({ result, type }: ThreadItem) => type === "mcpToolCall" ? ToolContents.inResult(result) : {}
 
 const Part = Schema.Struct({ type: Schema.String, text: Text, path: Text, url: Text })
 

@@ -3,6 +3,7 @@
  * or a tool call (tools of 1.18.33).
  */
 import { Option, Schema } from "effect"
+import * as ToolContents from "../../adapter/ToolContents.ts"
 import { ItemId } from "../../domain/Ids.ts"
 import type { FileEdit, Item, ItemStatus } from "../../domain/Item.ts"
 import type { Part, Stored, TextPart, ToolPart } from "./Message.ts"
@@ -26,12 +27,14 @@ export const fromTool = (part: ToolPart, place: Place): Item => {
   const { tool, state } = part
   const status = statusOf(part, place)
   const output = state.output ?? state.error
+  const timing = timingOf(part)
   if (tool === "bash") {
     const { output: sofar, exit } = Option.getOrElse(BashMetadata(state.metadata), () => noMetadata)
     const shownOutput = output ?? sofar
     return {
       _tag: "Command",
       ...base(part, place),
+      ...timing,
       command: text(state.input["command"]) ?? "",
       ...(shownOutput === undefined ? {} : { output: shownOutput }),
       ...(typeof exit === "number" ? { exitCode: exit } : {}),
@@ -39,17 +42,32 @@ export const fromTool = (part: ToolPart, place: Place): Item => {
     }
   }
   const edits = editsOf(part)
-  if (edits !== undefined) return { _tag: "FileChange", ...base(part, place), edits, status }
+  if (edits !== undefined) return { _tag: "FileChange", ...base(part, place), ...timing, edits, status }
   return {
     _tag: "ToolCall",
     ...base(part, place),
+    ...timing,
     tool,
     ...Tools.of(part),
     ...(state.title === undefined || state.title === "" ? {} : { title: state.title }),
     input: state.input,
     ...(output === undefined ? {} : { output }),
+    ...contentOf(part),
     status
   }
+}
+
+const timingOf = ({ state: { time: { end, start } = {} } }: ToolPart) =>
+  start === undefined
+    ? {}
+    : { startedAt: start, ...(end === undefined ? {} : { durationMillis: Math.max(0, end - start) }) }
+
+/** Files in a tool's result, such as an image that was read. */
+const contentOf = ({ state: { attachments = [] } }: ToolPart) => {
+  const content = attachments.flatMap(({ filename, url }) =>
+    url === undefined ? [] : ToolContents.fromUrl(url, filename)
+  )
+  return content.length === 0 ? {} : { content }
 }
 
 const base = (part: Part, place: Place) => ({

@@ -76,7 +76,15 @@ export const ToolPart = Schema.Struct({
     title: Schema.optional(Schema.String),
     metadata: Schema.optional(Values),
     /** Files in its result, such as an image that was read. */
-    attachments: Schema.optional(Schema.Array(Schema.Struct({ mime: Schema.String })))
+    attachments: Schema.optional(Schema.Array(Schema.Struct({
+      mime: Schema.String,
+      url: Schema.optional(Schema.String),
+      filename: Schema.optional(Schema.String)
+    }))),
+    time: Schema.optional(Schema.Struct({
+      start: Schema.optional(Schema.Finite),
+      end: Schema.optional(Schema.Finite)
+    }))
   })
 })
 export type ToolPart = typeof ToolPart.Type

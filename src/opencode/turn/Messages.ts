@@ -9,6 +9,7 @@ import * as Changes from "./Changes.ts"
 import * as OtherClients from "./OtherClients.ts"
 import * as TurnEnd from "./TurnEnd.ts"
 import * as TurnItems from "./TurnItems.ts"
+import * as TurnRequests from "./TurnRequests.ts"
 import {
   andThen,
   type Brought,
@@ -139,10 +140,11 @@ export const part = (state: State, part: Part, recovered: boolean): Step => {
   if (part.type === "step-finish") return TurnItems.stepFinish(state, part, owner.summary ? undefined : owner.brought)
   if (owner.summary || part.type === "file") return step(state)
   if (part.type === "tool") {
-    return andThen(
+    const told = andThen(
       Unasked.completed(state, part, recovered),
       (state) => TurnItems.toolPart(bringing(state, part.messageID, "tool"), part, recovered)
     )
+    return andThen(told, (state) => TurnRequests.callKnown(state, part))
   }
   const says = part.type === "text" && part.text !== "" && owner.brought === "nothing"
   return TurnItems.textPart(says ? bringing(state, part.messageID, "text") : state, part, recovered)

@@ -5,6 +5,7 @@ import { RequestId } from "../../domain/Ids.ts"
 import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
 import type { ApprovalDecision, QuestionAnswer } from "../../domain/UserRequest.ts"
 import type { PermissionRequest, QuestionRequest } from "../protocol/Frame.ts"
+import type { ToolPart } from "../protocol/Message.ts"
 import * as Approvals from "./Approvals.ts"
 import * as Denials from "./Denials.ts"
 import * as Permissions from "./Permissions.ts"
@@ -181,19 +182,27 @@ export const permissionReplied = (state: State, requestId: RequestId, reply: str
     requestId,
     ...(decision === undefined ? { by: "agent" } : { by: "user", decision })
   }
+  const isNew = told.allowed !== state.allowed
   return andThen(
-    told.allowed === state.allowed ? step(told, [event]) : answerCovered(told, event),
+    andThen(step(told, [event]), (state) => isNew ? answerCovered(state) : step(state)),
     Denials.release
   )
 }
 
-/** Settles other open requests that the new allowance covers. */
-const answerCovered = (state: State, first: ProviderEvent): Step => {
+/**
+ * The call is known, or more of it: a request that comes before it (1.18.33) may turn out to be one that was allowed for the
+ * session.
+ */
+export const callKnown = (state: State, { callID }: ToolPart): Step =>
+  answerCovered(state, ({ tool }) => tool?.callID === callID)
+
+/** Settles open requests that an allowance covers. */
+const answerCovered = (state: State, about: (request: PermissionRequest) => boolean = () => true): Step => {
   const covered = Array.from(state.requests).filter(([, { asked }]) =>
-    asked.kind === "approval" && asked.decision === undefined &&
+    asked.kind === "approval" && asked.decision === undefined && about(asked.request) &&
     Permissions.covered(state.allowed, Approvals.shown(asked.request, callOf(state, asked.request)))
   )
-  const { state: next, events, wants } = all(
+  return all(
     state,
     covered,
     (state, [requestId, open]) =>
@@ -201,7 +210,6 @@ const answerCovered = (state: State, first: ProviderEvent): Step => {
         { ...allowedByRule(state, requestId), ...turnOf(open) }
       ])
   )
-  return step(next, [first, ...events], wants)
 }
 
 export const questionSettled = (state: State, requestId: RequestId, answer: QuestionAnswer | undefined): Step => {

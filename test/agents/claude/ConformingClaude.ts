@@ -58,11 +58,25 @@ const question = (question: string) => ({
   options: [{ label: "yes", description: "Do it" }, { label: "no", description: "Do not" }]
 })
 
+/** What Claude offers its model only once `ToolSearch` has loaded it. */
+const deferred = [
+  "EnterPlanMode",
+  "EnterWorktree",
+  "ExitPlanMode",
+  "ExitWorktree",
+  "NotebookEdit",
+  "SendMessage",
+  "TaskStop",
+  "WebFetch",
+  "WebSearch"
+]
+
 /**
  * Claude's own tools. `Glob` and `Grep` it knows and offers in some builds only. Paths are
  * absolute, so their details are not looked at.
  */
 const tools: ReadonlyArray<Tool> = [
+  calling("ToolSearch", { query: `select:${deferred.join(",")}` }, "other"),
   calling("Bash", { command: "echo one", description: "As asked" }, "command"),
   calling("Write", (request) => ({ file_path: written(request), content: "one\n" }), "file-change"),
   calling("Read", (request) => ({ file_path: written(request), offset: 1, limit: 2 }), "read"),
@@ -85,7 +99,6 @@ const tools: ReadonlyArray<Tool> = [
     { _tag: "Subagent", task: "say I looked", name: "general-purpose" }
   ),
   calling("Skill", { skill: "none" }, "other"),
-  calling("ToolSearch", { query: "select:WebFetch" }, "other"),
   calling("ListAgents", {}, "other"),
   calling("ReportFindings", { findings: [] }, "other"),
   calling(
@@ -94,6 +107,15 @@ const tools: ReadonlyArray<Tool> = [
     "other"
   ),
   calling("AskUserQuestion", { questions: [question("Shall I?")] }, "other"),
+  calling("NotebookEdit", (request) => ({ notebook_path: written(request), new_source: "one" }), "file-change"),
+  calling("SendMessage", { to: "nobody", summary: "As asked", message: "One." }, "other"),
+  calling("TaskStop", { task_id: "none" }, "other"),
+  calling("WebSearch", { query: "walnut" }, "web-search", { _tag: "WebSearch", query: "walnut" }),
+  calling("EnterWorktree", { name: "one" }, "other"),
+  calling("ExitWorktree", { action: "keep" }, "other"),
+  calling("EnterPlanMode", {}, "other"),
+  calling("ExitPlanMode", { plan: "One step." }, "other"),
+  { name: "web_search", uncalled: "only the call of the model that `WebSearch` makes is offered it" },
   { name: "DeferredToolPlaceholder", uncalled: "it holds a place, and its description says never to call it" }
 ]
 
@@ -118,10 +140,27 @@ const plain = ModelScript.plainPrompts({
 
 const callsTools = CalledTools.script(tools, plain)
 
+/** A subagent that has run its command goes on for ever. */
+const beside = (request: Request) => {
+  const [, word, command = ""] = /^(beside|forever) (.*)$/m.exec(request.lastUserText) ?? []
+  if (word === "beside") {
+    return request.afterToolResult ? ModelReply.text("It works.") : ModelReply.call("Agent", {
+      description: "As asked",
+      prompt: `forever ${command}`,
+      subagent_type: "general-purpose",
+      run_in_background: true
+    })
+  }
+  if (word !== "forever") return undefined
+  return request.afterToolResult
+    ? ModelReply.hang
+    : ModelReply.call("Bash", { command, description: "As asked" })
+}
+
 const answer = (request: Request) =>
   !request.afterToolResult && request.lastUserText === linger
     ? inBackground(`until rm "$HOME/${awaited(request.sessionId)}" 2> /dev/null; do sleep 0.05; done`)
-    : callsTools(request)
+    : beside(request) ?? callsTools(request)
 
 export class World extends Context.Service<World, {
   readonly model: ScriptedModel["Service"]
@@ -172,6 +211,7 @@ export const fixture = (world: Effect.Effect<World["Service"]>): Fixture => ({
     nothing: PlainPrompts.full.nothing,
     background: PlainPrompts.full.background,
     subagent: PlainPrompts.full.subagent,
+    beside: (command) => `beside ${command}`,
     linger
   },
   models: ["sonnet", "opus"],

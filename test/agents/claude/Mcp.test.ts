@@ -25,10 +25,10 @@ onClaude(
   (world) => {
     const scripted = Effect.flatMap(world, ({ model }) =>
       model.script((request) => {
-        const [, tool, text] = /^(elicit|echo) (.*)$/m.exec(request.lastUserText) ?? []
+        const [, tool, text] = /^(elicit|echo|show) (.*)$/m.exec(request.lastUserText) ?? []
         return tool === undefined || request.afterToolResult
           ? script(request)
-          : calls(tool === "elicit" ? "ask" : "echo", text ?? "")
+          : calls(tool === "elicit" ? "ask" : tool, text ?? "")
       }))
     /** A server of the user's own. */
     const configured = Effect.gen(function*() {
@@ -67,6 +67,21 @@ onClaude(
             const recalled = yield* again.run(bench.prompts.recall)
             yield* expect(recalled.includes("violet anchor"), "what was said before", recalled)
             yield* expect(!(yield* again.seen).some(asksUser), "a session that asks nothing", yield* again.seen)
+          }))
+      },
+      {
+        id: "claude/content",
+        promise: "P16",
+        title: "what a tool shows comes with its item: a text and an image",
+        prove: (bench) =>
+          bench.onHost(Effect.fnUntraced(function*(host) {
+            yield* scripted
+            const { run, seen } = yield* listen(host, { setup, runtimeMode: "full-access" })
+            yield* run("show it")
+            const shown = (yield* seen).flatMap((event) =>
+              event._tag === "ItemCompleted" && event.item._tag === "ToolCall" ? [event.item.content ?? []] : []
+            )
+            yield* equal(shown.flat().map(({ _tag }) => _tag).slice(0, 2), ["Text", "Image"], "what is shown")
           }))
       },
       {

@@ -25,6 +25,8 @@ const isSummary = (request: Parameters<ModelScript.ModelScript>[0]) =>
 /** Codex compacts between the calls of a turn, so an answer that fills the context calls a tool, too. */
 export const script: ModelScript.ModelScript = (request) => {
   if (isSummary(request)) return ModelReply.text("A summary.")
+  const asked = beside(request)
+  if (asked !== undefined) return asked
   // A subagent works beside the turn, until its parent waits for it.
   if (request.toolRounds === 1 && request.lastToolResult?.includes(`"task_name"`)) {
     return ModelReply.call("wait_agent", { timeout_ms: 60_000 })
@@ -50,6 +52,10 @@ const code = (name: string, source: string, kind: Conformance.CalledTool["kind"]
   reply: () => ModelReply.freeform("exec", source)
 })
 
+/** As any model calls tools. */
+const tool = (name: string, input: Readonly<Record<string, unknown>>, kind: Conformance.CalledTool["kind"]): Called =>
+  CalledTools.calling(name, input, kind)
+
 const search = {
   type: "response.output_item.done",
   output_index: 0,
@@ -57,6 +63,13 @@ const search = {
 }
 
 const uncalled = (why: string, ...names: ReadonlyArray<string>) => names.map((name) => ({ name, uncalled: why }))
+
+const question = (question: string) => ({
+  id: "q1",
+  header: "A question",
+  question,
+  options: [{ label: "yes", description: "Do it" }, { label: "no", description: "Do not" }]
+})
 
 const tools: ReadonlyArray<Conformance.Tool> = [
   code("exec_command", `text(await tools.exec_command({ cmd: "echo one" }))`, "command"),
@@ -79,16 +92,14 @@ const tools: ReadonlyArray<Conformance.Tool> = [
   ...uncalled("the tools above are called through it", "exec", "wait"),
   ...uncalled("the rules of questions have it called", "request_user_input"),
   ...uncalled("tests of subagents have it called (Tasks.test.ts)", "spawn_agent", "wait_agent"),
-  ...uncalled(
-    "not yet",
-    "followup_task",
-    "interrupt_agent",
-    "list_agents",
-    "request_user_input_async",
-    "send_message",
-    "send_message_to_user_async",
-    "sleep"
-  )
+  tool("sleep", { duration_ms: 100 }, "other"),
+  // Codex tells of them by no item of their own.
+  tool("list_agents", {}, "none"),
+  tool("followup_task", { target: "nobody", message: "One." }, "none"),
+  tool("interrupt_agent", { target: "nobody" }, "none"),
+  tool("send_message", { target: "nobody", message: "One." }, "none"),
+  tool("send_message_to_user_async", { message: "One." }, "none"),
+  tool("request_user_input_async", { questions: [question("Shall I?")] }, "none")
 ]
 
 const patch = (path: string) =>
@@ -106,18 +117,24 @@ const plain = ModelScript.plainPrompts({
       fork_turns: "none"
     }),
   edit: (path) => ModelReply.call("exec_command", { cmd: patch(path) }),
-  ask: (question) =>
-    ModelReply.call("request_user_input", {
-      questions: [{
-        id: "q1",
-        header: "A question",
-        question,
-        options: [{ label: "yes", description: "Do it" }, { label: "no", description: "Do not" }]
-      }]
-    })
+  ask: (asked) => ModelReply.call("request_user_input", { questions: [question(asked)] })
 })
 
 const answer = CalledTools.script(tools, plain)
+
+/** A subagent that has run its command goes on for ever. */
+const beside = ({ afterToolResult, lastUserText, messages }: Parameters<ModelScript.ModelScript>[0]) => {
+  const [, word, command = ""] = /^(beside|forever) (.*)$/m.exec(lastUserText) ?? []
+  if (word === "beside") {
+    return afterToolResult ? ModelReply.text("It works.") : ModelReply.call("spawn_agent", {
+      task_name: `helper_${messages.length}`,
+      message: `\nforever ${command}`,
+      fork_turns: "none"
+    })
+  }
+  if (word !== "forever") return undefined
+  return afterToolResult ? ModelReply.hang : ModelReply.call("exec_command", { cmd: command })
+}
 
 export class World extends Context.Service<World, {
   readonly model: ScriptedModel["Service"]
@@ -150,7 +167,8 @@ export const fixture = (world: Effect.Effect<World["Service"]>): Conformance.Fix
   prompts: {
     ...PlainPrompts.make,
     background: PlainPrompts.full.background,
-    subagent: PlainPrompts.full.subagent
+    subagent: PlainPrompts.full.subagent,
+    beside: (command) => `beside ${command}`
   },
   models: ["gpt-6.2-sol", "gpt-5-codex"],
   patience: 20_000,

@@ -62,6 +62,18 @@ layer(
       assert.include(tool?.output, "echo: walnut")
     }))
 
+  it.effect("P16 codex: what a tool of an MCP server shows comes as it is: a text, an image, a link", () =>
+    Effect.gen(function*() {
+      const { model, start } = yield* CodexSessions
+      yield* model.on("show it", code(`text(await tools.mcp__tester__show({}))`))
+      const driven = yield* start({ runtimeMode: "full-access" })
+      yield* driven.run("show it")
+      const [tool] = items(driven, "ToolCall")
+      assert.deepStrictEqual(tool?.content?.map(({ _tag }) => _tag), ["Text", "Image", "Link"])
+      assert.isNumber(tool?.startedAt)
+      assert.isNumber(tool?.durationMillis)
+    }))
+
   it.effect("P6 codex: a denied tool of an MCP server does not run, and the turn goes on", () =>
     Effect.gen(function*() {
       const { model, start } = yield* CodexSessions

@@ -11,5 +11,6 @@ AcpSetup.prove({
   model: "scripted-1",
   loosening: { GOOSE_MODE: "auto" },
   servers: true,
+  shows: ["Text", "Image"],
   seeing: (options) => ({ ...options, env: { ...options.env, GOOSE_MODEL: "gpt-4o" } })
 })

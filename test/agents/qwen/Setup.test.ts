@@ -9,7 +9,7 @@ AcpSetup.prove({
   optionsOf,
   run: (command) => ModelReply.call("run_shell_command", { command, description: "as asked", is_background: false }),
   model: "scripted-1",
-  echo: ModelReply.call("tool_call", { name: "mcp__tester__echo", arguments: { text: "walnut" } }),
+  callMcp: (tool, input) => ModelReply.call("tool_call", { name: `mcp__tester__${tool}`, arguments: input }),
   planned: /plan mode/,
   loosening: {},
   servers: true,
