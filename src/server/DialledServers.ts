@@ -121,7 +121,7 @@ export const layer = ({ path = RpcWire.dialPath }: { readonly path?: HttpRouter.
         yield* Queue.offer(calls, { socket, over })
         yield* Effect.raceFirst(Deferred.await(over), stopping)
         return HttpServerResponse.empty()
-      }).pipe(Effect.catch(() => Effect.succeed(HttpServerResponse.empty({ status: 400 }))))
+      }).pipe(Effect.orElseSucceed(() => HttpServerResponse.empty({ status: 400 })))
       yield* router.add("GET", path, Effect.scoped(take))
       return {
         names: Effect.sync(() => Array.from(connected.keys())),

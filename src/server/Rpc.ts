@@ -54,7 +54,7 @@ const refuse = Effect.gen(function*() {
   const { write } = yield* socket.writer
   yield* write(new Socket.CloseEvent(RpcWire.unauthorizedCode, "unauthorized"))
   return HttpServerResponse.empty()
-}).pipe(Effect.scoped, Effect.catch(() => Effect.succeed(HttpServerResponse.empty({ status: 401 }))))
+}).pipe(Effect.scoped, Effect.orElseSucceed(() => HttpServerResponse.empty({ status: 401 })))
 
 /** A server waits for its answers, and a reader of events never ends its own. */
 const endingWith = (response: HttpServerResponse.HttpServerResponse, stopping: Effect.Effect<void>) =>

@@ -16,14 +16,14 @@ const withToken = (request: HttpServerRequest.HttpServerRequest): HttpServerRequ
   return request.modify({ headers: { ...request.headers, authorization: `Bearer ${token}` } })
 }
 
-/** Whether the current request may use the RPCs. */
-export const make = Effect.gen(function*() {
-  const { authorize, fromHere } = yield* Admission
-  const decide = yield* ThreadAccess
-  return Effect.gen(function*() {
-    const request = withToken(yield* HttpServerRequest.HttpServerRequest)
-    yield* fromHere(request)
-    const caller = yield* authorize(request)
-    return decide === undefined || (yield* decide({ caller, operation: "rpc", action: "operate", input: {} }))
-  }).pipe(Effect.catch(() => Effect.succeed(false)))
-})
+/** Answers whether the current request may use the RPCs. */
+export const make = Effect.map(
+  Effect.all({ admission: Admission, decide: ThreadAccess }),
+  ({ admission: { authorize, fromHere }, decide }) =>
+    Effect.gen(function*() {
+      const request = withToken(yield* HttpServerRequest.HttpServerRequest)
+      yield* fromHere(request)
+      const caller = yield* authorize(request)
+      return decide === undefined || (yield* decide({ caller, operation: "rpc", action: "operate", input: {} }))
+    }).pipe(Effect.orElseSucceed(() => false))
+)
