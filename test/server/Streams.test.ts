@@ -1,6 +1,6 @@
 /** P11 over HTTP: streams of events without a hole, whatever is cut, stopped or started again. */
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Deferred, Effect, Exit, Fiber, Scope, Stream } from "effect"
+import { Context, Deferred, Effect, Exit, Fiber, Schema, Scope, Stream } from "effect"
 import { Sse } from "effect/encoding"
 import * as Api from "../../src/api/index.ts"
 import { ProviderService } from "../../src/index.ts"
@@ -174,6 +174,13 @@ describe("the text of a stream", () => {
         Stream.mkString
       )
       assert.notInclude(text, "alice")
+      const frame = Api.Sse.frame(Schema.Struct({ _tag: Schema.String }))
+      const frames = yield* Stream.make(text).pipe(
+        Stream.pipeThroughChannel(Sse.decodeSchema(frame)),
+        Stream.map(({ data, event }) => event === "ping" ? event : [event, data._tag]),
+        Stream.runCollect
+      )
+      assert.deepStrictEqual(frames, [["message", "One"], ["failure", "StoreFailed"]])
       assert.match(text, /^: open\n\ndata: \{"_tag":"One"\}\n\nevent: failure\ndata: \{"_tag":"StoreFailed",/)
     }))
 })

@@ -18,7 +18,7 @@ export const where = {
 }
 
 /** A line of an import: the thread first, then each of its turns. */
-export const ImportLine = Schema.Union([
+const ImportLine = Schema.Union([
   Schema.Struct({ thread: Commands.ImportThread }),
   Schema.Struct({ turn: TranscriptTurn })
 ])
