@@ -1,6 +1,7 @@
 /** P1 on the real OpenCode: conversations cut at a turn, and sessions that OpenCode made without this library. */
 import { assert, layer } from "@effect/vitest"
 import { Effect, FileSystem, Path } from "effect"
+import { migrate } from "../../examples/migrate/sessions.ts"
 import { ProviderRegistry, ProviderService, SessionId, ThreadId } from "../../src/index.ts"
 import { ModelReply, ScriptedModel } from "../../src/testing/index.ts"
 import { is, stored } from "../support/Agents.ts"
@@ -127,5 +128,33 @@ layer(OpenCodeAgents.layer(), { timeout: "60 seconds", excludeTestServices: true
       const rest = yield* adapter.listSessions?.({ limit: 100, after: first.next }) ?? Effect.die("no list")
       const paged = [...first.sessions, ...rest.sessions].map(({ sessionId }) => sessionId)
       assert.sameMembers(paged, [made, other])
+    }))
+
+  it.effect("P1 opencode: by docs/migrate-sessions.md a session that OpenCode has is Resumed with its past, a lost one Rehydrated", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      // Its server runs.
+      const { directory } = yield* start()
+      const sessionId = yield* outside(directory, "migrate outside")
+      const bring = (cursor: unknown) => {
+        const threadId = nextThreadId()
+        const messages = [
+          { id: `${threadId}-user`, role: "user", text: "migrate outside", at: 1 },
+          { id: `${threadId}-answer`, role: "assistant", text: "echo: migrate outside", at: 2 }
+        ] as const
+        return Effect.as(migrate({ id: threadId, title: "old", directory, cursor, messages }), threadId)
+      }
+      const kept = yield* bring({ schemaVersion: 1, sessionId })
+      const lost = yield* bring({ schemaVersion: 1, sessionId: "ses_0000000000000000000000000" })
+      const first = yield* agents.runTurn({ threadId: kept, prompt: "migrate kept" })
+      assert.deepStrictEqual(first.continuity, { _tag: "Resumed" })
+      assert.strictEqual((yield* agents.getThread({ threadId: kept })).sessionId, sessionId)
+      const past = ["user: migrate outside", "assistant: echo: migrate outside"]
+      assert.deepStrictEqual(yield* before("migrate kept"), past)
+      const other = yield* agents.runTurn({ threadId: lost, prompt: "migrate lost" })
+      assert.deepInclude(other.continuity, { _tag: "Rehydrated", reason: "session-missing" })
+      assert.include((yield* before("migrate lost")).join("\n"), "echo: migrate outside")
+      const turns = yield* agents.readTranscript({ threadId: kept })
+      assert.deepStrictEqual(turns.map(({ input }) => input?.prompt), ["migrate outside", "migrate kept"])
     }))
 })

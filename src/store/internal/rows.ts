@@ -281,14 +281,16 @@ export const eventReader = (upcasts: ReadonlyArray<Upcast>) =>
     position: EventPosition.of(toNumber(row.position), toNumber(row.seq))
   }
   const known = Option.flatMap(upcast(raw, row.version, upcasts), (body) => decodeEvent({ ...body, ...place }))
-  const turnId = toTurnId(row.turn_id)
-  return Option.getOrElse(known, (): ThreadEvent => ({
-    _tag: "Unrecognized",
-    type: String(row.type),
-    raw,
-    ...(turnId === undefined ? {} : { turnId }),
-    ...place
-  }))
+  return Option.getOrElse(known, (): ThreadEvent => {
+    const turnId = toTurnId(row.turn_id)
+    return {
+      _tag: "Unrecognized",
+      type: String(row.type),
+      raw,
+      ...(turnId === undefined ? {} : { turnId }),
+      ...place
+    }
+  })
 }
 
 /** Reads what this release and those before it have written. */

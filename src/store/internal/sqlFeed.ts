@@ -7,7 +7,7 @@
  */
 import { Effect, Option } from "effect"
 import type { SqlClient, SqlError, Statement } from "effect/sql"
-import { Position } from "../../domain/Ids.ts"
+import { Position, type ThreadId } from "../../domain/Ids.ts"
 import type { ThreadEvent } from "../../domain/ThreadEvent.ts"
 import * as EventPosition from "../EventPosition.ts"
 import type { FeedPage, FeedQuery } from "../Feed.ts"
@@ -71,12 +71,17 @@ const gapOf = (row: PrunedRow): Found => {
   }
 }
 
-const eventOf = (row: EventRow): Found => {
-  const threadId = toThreadId(row.thread_id)
-  return {
-    place: { commit: toNumber(row.position), seq: toNumber(row.seq) },
-    event: threadId === undefined ? undefined : toEvent(threadId, row)
-  }
+/** Many of a page are of few threads. */
+const eventsOf = (rows: ReadonlyArray<EventRow>): ReadonlyArray<Found> => {
+  const ids = new Map<string, ThreadId | undefined>()
+  return rows.map((row) => {
+    if (!ids.has(row.thread_id)) ids.set(row.thread_id, toThreadId(row.thread_id))
+    const threadId = ids.get(row.thread_id)
+    return {
+      place: { commit: toNumber(row.position), seq: toNumber(row.seq) },
+      event: threadId === undefined ? undefined : toEvent(threadId, row)
+    }
+  })
 }
 
 /** In order. Of two at one place the first stays: the gap of an event that is still being removed. */
@@ -117,7 +122,7 @@ export const make = (sql: SqlClient.SqlClient, positions: Positions) => {
       ? yield* sql<TombstoneRow>`SELECT thread_id, position, epoch, last_seq, at FROM eca_tombstones
         WHERE position > ${commit} AND position <= ${end} ORDER BY position LIMIT ${limit}`
       : []
-    const found = merge([gaps.map(gapOf), rows.map(eventOf), deletions.map(deletionOf)])
+    const found = merge([gaps.map(gapOf), eventsOf(rows), deletions.map(deletionOf)])
     const some = found.slice(0, limit)
     const last = some.at(-1)
     const goesOn = found.length > limit || [rows, gaps, deletions].some((list) => list.length === limit)
