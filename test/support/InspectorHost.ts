@@ -63,8 +63,7 @@ export const host = Effect.fnUntraced(function*({ hooks, inspector, mock, settin
     url,
     folder,
     mock: Context.get(context, MockProvider),
-    agents: Context.get(context, ProviderService),
-    context
+    agents: Context.get(context, ProviderService)
   }
 })
 

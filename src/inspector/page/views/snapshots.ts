@@ -36,7 +36,7 @@ const row = (
   const { bytes: size, completeness, messages, snapshotId, timing } = snapshot
   return html`<tr class=${thread.openSnapshot === snapshotId ? "selected" : ""}>
     <td><button class="link" @click=${() => thread.readSnapshot(snapshotId)}>${fullTime(createdAt)}</button>
-      <div class="dim mono">${flat(snapshotId)}</div></td>
+      <div class="dim mono" title=${flat(snapshotId)}>${flat(snapshotId).slice(0, 16)}…</div></td>
     <td>${tag(timing, timings[timing], "When it was taken: before, during or after the compaction")} ${
     tag(completeness, completeness === "complete" ? "" : "warn")
   }
