@@ -16,7 +16,7 @@ import { ProviderService } from "../../src/service/ProviderService.ts"
 import { SessionStore } from "../../src/store/SessionStore.ts"
 import { MockProvider, type MockProviderOptions } from "../../src/testing/MockProvider.ts"
 
-export interface HostOptions {
+interface HostOptions {
   readonly inspector?: Inspector.Options | undefined
   readonly mock?: MockProviderOptions | undefined
   readonly settings?: CodingAgents.Settings | undefined
@@ -96,7 +96,7 @@ export const stage = Layer.effect(Stage, Effect.all({ browser, folder: bundled }
   Layer.provideMerge(NodeServices.layer)
 )
 
-export interface Look {
+interface Look {
   readonly width?: number
   readonly height?: number
   readonly dark?: boolean

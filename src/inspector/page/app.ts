@@ -11,7 +11,7 @@ import { changesPath, type Routes, routes } from "./routes.ts"
 import { follow, type Link, type LinkState } from "./stream.ts"
 import { type Screen, Thread } from "./thread.ts"
 
-export interface Notice {
+interface Notice {
   readonly text: string
   readonly bad: boolean
 }

@@ -32,7 +32,7 @@ export const token = {
 
 const themeKey = "eca.theme"
 const themes = ["auto", "light", "dark"] as const
-export type Theme = (typeof themes)[number]
+type Theme = (typeof themes)[number]
 
 export const theme = {
   get: (): Theme => themes.find((one) => one === localStorage.getItem(themeKey)) ?? "auto",

@@ -4,7 +4,7 @@
 import type { ThreadInfo } from "../../service/Results.ts"
 import type { PageConfig } from "../PageConfig.ts"
 
-export interface Next {
+interface Next {
   readonly text: string
   /** In milliseconds since 1970. */
   readonly at?: number

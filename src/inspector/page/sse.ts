@@ -3,7 +3,7 @@
  */
 
 /** One event of the stream. */
-export interface Frame {
+interface Frame {
   readonly id: string | undefined
   readonly event: string
   readonly data: string
