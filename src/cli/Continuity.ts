@@ -13,6 +13,11 @@ export const continuityLine = (continuity: Continuity, paint: Output["Service"][
       return "A new conversation."
     case "Moved":
       return `Moved from ${TerminalText.line(continuity.from, 200)}; ${lost === "" ? whole : paint("yellow", lost)}`
+    case "Returned": {
+      const { items, omitted, turns } = continuity.missed
+      const left = omitted === 0 ? "" : `; ${omitted} did not fit`
+      return `Back in its own session, which the next prompt tells of the ${turns} turns that it missed (${items} items${left}).`
+    }
     case "Rehydrated":
       return paint(
         "yellow",

@@ -1,9 +1,8 @@
 /** The command line, behind its bin: the commands, what is done with their errors, and the exit code. */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { Cause, Effect, Exit, Option, Schema } from "effect"
+import { Cause, Effect, Exit, Option } from "effect"
 import { CliConfig, CliError, Command, GlobalFlag } from "effect/cli"
-import { readFileSync } from "node:fs"
 import { argv, stdout } from "node:process"
 import { chat } from "./commands/chat.ts"
 import { doctor } from "./commands/doctor.ts"
@@ -15,20 +14,12 @@ import { snapshots } from "./commands/snapshots.ts"
 import { threads } from "./commands/threads.ts"
 import { codeOf, exitCodes, report } from "./Failure.ts"
 import { Output } from "./Output.ts"
+import { version } from "./Package.ts"
 import { root } from "./Root.ts"
 
 const eca = root.pipe(
   Command.withSubcommands([serve, chat, threads, show, exportThread, snapshots, move, doctor, mock]),
   Command.provide(({ json }) => Output.layer(json))
-)
-
-/** The package's, two folders above the sources and three above what they are compiled to. */
-const manifest = new URL(
-  import.meta.url.endsWith(".ts") ? "../../package.json" : "../../../package.json",
-  import.meta.url
-)
-const { version } = Schema.decodeUnknownSync(Schema.fromJsonString(Schema.Struct({ version: Schema.String })))(
-  readFileSync(manifest, "utf8")
 )
 
 const exitCodeOf = (cause: Cause.Cause<unknown>): number =>

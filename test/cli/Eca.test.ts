@@ -2,6 +2,7 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, FileSystem, Schema } from "effect"
+import * as Sidecar from "../../src/server/Sidecar.ts"
 import * as Agents from "../support/Agents.ts"
 import * as Eca from "../support/Eca.ts"
 
@@ -117,4 +118,18 @@ describe("eca", () => {
       yield* Effect.sync(() => eca.child.kill("SIGTERM"))
       assert.strictEqual(yield* eca.exit, 130)
     }).pipe(Effect.scoped))
+
+  it.live("P10 a sidecar prints one line, and ends when its parent's end of stdin is closed", () =>
+    Effect.gen(function*() {
+      const { flags } = yield* place
+      const eca = yield* Eca.start(["serve", "--sidecar", ...flags])
+      const [line] = yield* eca.shows(/^\{.*\}\n/)
+      const told = Schema.decodeUnknownSync(Schema.fromJsonString(Sidecar.Announcement))(line)
+      assert.strictEqual(told.pid, eca.child.pid)
+      const health = yield* Effect.promise(() => fetch(`${told.url}/healthz`))
+      assert.strictEqual(health.status, 200)
+      yield* Effect.sync(() => eca.child.stdin.end())
+      assert.strictEqual(yield* eca.exit, 0)
+      assert.strictEqual(eca.stdout(), line)
+    }).pipe(Effect.scoped, Effect.provide(NodeServices.layer)))
 })

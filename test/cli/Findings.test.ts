@@ -50,6 +50,7 @@ describe("findings", () => {
     assert.match(continuityLine({ _tag: "Resumed" }, plain), /whole conversation/)
     assert.match(continuityLine({ _tag: "Resumed", lost }, plain), /has lost turns/)
     assert.match(continuityLine({ _tag: "Moved", from: "/a" }, plain), /from \/a.*whole conversation/)
+    assert.match(continuityLine({ _tag: "Returned", missed: lost }, plain), /1 turns that it missed \(2 items\)/)
     assert.match(continuityLine({ _tag: "Fresh", reason: "session-missing" }, plain), /knows nothing.*session-missing/)
     const handed = continuityLine({ _tag: "Rehydrated", reason: "session-missing", items: 3, omitted: 1 }, plain)
     assert.match(handed, /3 items.*1 did not fit/)

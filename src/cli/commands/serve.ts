@@ -2,10 +2,12 @@ import { Config, Effect, Layer, Option, Redacted } from "effect"
 import { Command, Flag } from "effect/cli"
 import { randomBytes } from "node:crypto"
 import { InstanceId } from "../../domain/Ids.ts"
+import * as Sidecar from "../../server/Sidecar.ts"
 import { ProviderService } from "../../service/ProviderService.ts"
 import * as App from "../App.ts"
 import { CommandFailed, exitCodes } from "../Failure.ts"
 import { Output } from "../Output.ts"
+import { version } from "../Package.ts"
 import { defaultPort } from "../Ports.ts"
 import { root } from "../Root.ts"
 import * as Serving from "../Serving.ts"
@@ -20,6 +22,13 @@ const flags = {
   ),
   open: Flag.Boolean("no-token").pipe(
     Flag.withDescription("Let every process of this machine in; on loopback alone"),
+    Flag.withDefault(false)
+  )
+}
+
+const sidecar = {
+  sidecar: Flag.Boolean("sidecar").pipe(
+    Flag.withDescription("Print one line { url, token, pid, version } and end with the process that started this one"),
     Flag.withDefault(false)
   )
 }
@@ -45,6 +54,12 @@ const installed = Effect.gen(function*() {
   return agents.filter(({ check }) => check?.installed === true).map(({ instanceId }) => instanceId)
 }).pipe(Effect.provide(App.layerMemory))
 
+/** A chat of the AI SDK that is new is one with the first agent, where the server was started. */
+const newThread = ([first = "mock"]: ReadonlyArray<string>) => ({
+  instanceId: InstanceId.make(first),
+  directory: process.cwd()
+})
+
 const busy = (port: number) =>
   new CommandFailed({
     reason: `Port ${port} is in use`,
@@ -60,9 +75,7 @@ const serving = Effect.fnUntraced(function*(
 ) {
   const { note, paint, result } = yield* Output
   const token = yield* tokenOf(open)
-  const [first = "mock"] = agents
-  const newThread = { instanceId: InstanceId.make(first), directory: process.cwd() }
-  const server = Serving.layer({ host, port, token, newThread, hosts: [] }).pipe(
+  const server = Serving.layer({ host, port, token, newThread: newThread(agents), hosts: [] }).pipe(
     Layer.provide(App.layer({ store, mock }))
   )
   yield* Effect.gen(function*() {
@@ -84,9 +97,19 @@ const serving = Effect.fnUntraced(function*(
   )
 }, Effect.scoped)
 
+/** For an app in another language: its own port and token, and nothing on stdout but the one line. */
+const beside = (store: string | undefined, agents: ReadonlyArray<string>, mock: boolean) =>
+  Sidecar.run({
+    version,
+    server: (token) =>
+      Serving.layer({ host: "127.0.0.1", port: 0, token, newThread: newThread(agents), hosts: [] }).pipe(
+        Layer.provide(App.layer({ store, mock }))
+      )
+  })
+
 export const serve = Command.make(
   "serve",
-  flags,
+  { ...flags, ...sidecar },
   Effect.fnUntraced(function*(given) {
     const { mock, store } = yield* root
     const { note, paint } = yield* Output
@@ -97,7 +120,9 @@ export const serve = Command.make(
       yield* note(paint("yellow", hint))
     }
     const mocked = mock || found.length === 0
-    yield* serving(given, Option.getOrUndefined(store), mocked ? [...found, "mock"] : found, mocked)
+    const agents = mocked ? [...found, "mock"] : found
+    const file = Option.getOrUndefined(store)
+    yield* given.sidecar ? beside(file, agents, mocked) : serving(given, file, agents, mocked)
   })
 ).pipe(Command.withDescription("Serve the threads: a page, an HTTP API, RPCs and routes for the AI SDK"))
 
