@@ -9,7 +9,10 @@ const slow = [
   "opencode/Conformance.",
   "opencode/CompactionCrash.",
   "transcript/SnapshotCrash.",
-  "opencode/ServerFaults."
+  "opencode/CompactionServers.",
+  "opencode/ServerFaults.",
+  "conformance/BrokenStarts.",
+  "conformance/BrokenWork."
 ]
 
 const rank = ({ moduleId, project }: TestSpecification): number => {
