@@ -1,4 +1,8 @@
-/** The state of the fold, and what its parts share. */
+/**
+ * The state of the fold, and what its parts share.
+ *
+ * @since 0.1.0
+ */
 import { HashMap, Option } from "effect"
 import type { Continuity } from "../../domain/Continuity.ts"
 import type { ItemId, RequestId, TurnId } from "../../domain/Ids.ts"
@@ -30,6 +34,12 @@ export interface OpenApproval {
   readonly alone: boolean
 }
 
+/**
+ * What the fold knows of the turn that becomes the message.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface State {
   readonly phase: "before" | "running" | "over"
   /** The turn that becomes the message. Undefined: the first that begins. */
@@ -46,7 +56,12 @@ export interface State {
   readonly asked: HashMap.HashMap<RequestId, Of<"QuestionAsked" | "ElicitationRequested">>
 }
 
-/** A state, and what was written on the way to it. */
+/**
+ * A state, and what was written on the way to it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Step = readonly [state: State, chunks: ReadonlyArray<UIMessageChunk>]
 
 export type Of<Tag extends ThreadEvent["_tag"]> = Extract<ThreadEvent, { readonly _tag: Tag }>
