@@ -1,4 +1,4 @@
-import { Effect, FileSystem, Option, Path } from "effect"
+import { Effect, FileSystem, Layer, Option, Path } from "effect"
 import { Command, Flag } from "effect/cli"
 import { SqlClient } from "effect/sql"
 import { createServer } from "node:net"
@@ -54,8 +54,7 @@ const ofStore = Effect.fnUntraced(function*(filename: string) {
     const page = yield* store.listThreads({ limit: 1000 })
     return { sound: row?.quick_check, unreadable: page.unreadable.length, threads: page.threads.length }
   }).pipe(
-    Effect.provide(SessionStore.layer),
-    Effect.provide(SqliteClient.layer({ filename })),
+    Effect.provide(Layer.provideMerge(SessionStore.layer, SqliteClient.layer({ filename }))),
     Effect.map(({ sound, threads, unreadable }): Finding =>
       sound !== "ok"
         ? { about, level: "error", says: `${filename} is damaged: ${sound}`, fix: `mv ${filename} ${filename}.damaged` }

@@ -78,7 +78,7 @@ const serving = Effect.fnUntraced(function*(
   const server = Serving.layer({ host, port, token, newThread: newThread(agents), hosts: [] }).pipe(
     Layer.provide(App.layer({ store, mock }))
   )
-  yield* Effect.gen(function*() {
+  return yield* Effect.gen(function*() {
     const url = yield* Serving.urlOf
     const secret = token === undefined ? undefined : Redacted.value(token)
     // Behind #, where no server and no log sees it.
