@@ -132,6 +132,6 @@ export const mock = Command.make(
   Effect.fnUntraced(function*(given) {
     const { store } = yield* root
     // A store of its own, in memory, unless one is named: nothing of it is to be kept.
-    yield* serving(given, Option.getOrElse(store, () => App.memory), ["mock"], true)
+    return yield* serving(given, Option.getOrElse(store, () => App.memory), ["mock"], true)
   })
 ).pipe(Command.withDescription("Serve a scripted agent alone, in memory, for work on a front end"))
