@@ -86,6 +86,7 @@ describe("Conformance", () => {
         "adopt/lists",
         "background/busy",
         "close/process",
+        "continuity/behind",
         "elicitation/answer",
         "elicitation/decline",
         "exit/known",
