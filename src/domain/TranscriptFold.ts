@@ -156,8 +156,9 @@ export const add = (folding: Folding, event: ThreadEvent): void => {
 export const turnsOf = ({ turns }: Folding): ReadonlyArray<TranscriptTurn> =>
   Array.from(
     turns.values(),
-    ({ annotations, cut, rewound, ...turn }): TranscriptTurn => ({
+    ({ annotations, cut, outcome, rewound, ...turn }): TranscriptTurn => ({
       ...turn,
+      ...(outcome === undefined ? {} : { outcome }),
       ...(annotations.length === 0
         ? {}
         : { annotations: annotations.toSorted((a, b) => a.seq - b.seq).map(Struct.pick(["at", "kind", "data"])) }),

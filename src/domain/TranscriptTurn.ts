@@ -29,7 +29,7 @@ export const TranscriptTurn = Schema.Struct({
   /** Completed items in order; the first is what the user said, if the turn was sent. */
   items: Schema.Array(Item),
   /** Absent while the turn runs. */
-  outcome: Schema.optional(TurnOutcome.TurnOutcome),
+  outcome: Schema.optionalKey(TurnOutcome.TurnOutcome),
   /**
    * Items that hold only what was seen of them, because the turn or the session ended before the agent completed them.
    */

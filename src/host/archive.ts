@@ -51,6 +51,7 @@ const turnOf = (
   const first = messages[0]
   const words = items.find((item) => item._tag === "UserMessage")
   const finished = messages.every(({ finished }) => finished)
+  const outcome = known?.turn === undefined ? finished ? "completed" : undefined : known.turn.outcome
   return {
     turnId: known?.turnId ?? TurnId.make(first?.id ?? manifest.snapshotId),
     epoch: known?.turn?.epoch ?? manifest.epoch,
@@ -58,7 +59,7 @@ const turnOf = (
     ...saidIn(known?.turn ?? { said: { prompt: words?.text ?? "" } }, whole),
     items,
     ...(known?.turn?.annotations === undefined ? {} : { annotations: known.turn.annotations }),
-    outcome: known?.turn === undefined ? finished ? "completed" : undefined : known.turn.outcome
+    ...(outcome === undefined ? {} : { outcome })
   }
 }
 

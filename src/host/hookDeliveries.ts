@@ -9,10 +9,12 @@ import type { HookOutbox } from "../store/HookOutbox.ts"
 
 export const make = (outbox: HookOutbox["Service"], { wake }: HookDispatcher): HookDeliveries["Service"] => ({
   givenUp: Effect.fn("HookDeliveries.givenUp")(({ after, hook, limit = 100 }) =>
-    Effect.catchTag(
-      outbox.givenUp({ after, hook, limit }),
-      "PageInvalid",
-      ({ reason }) => Effect.fail(new InputInvalid({ operation: "givenUp", issues: [{ path: "after", reason }] }))
+    outbox.givenUp({ after, hook, limit }).pipe(
+      Effect.map(({ deliveries, next }) => ({ deliveries, ...(next === undefined ? {} : { next }) })),
+      Effect.catchTag(
+        "PageInvalid",
+        ({ reason }) => Effect.fail(new InputInvalid({ operation: "givenUp", issues: [{ path: "after", reason }] }))
+      )
     )
   ),
 

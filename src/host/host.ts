@@ -144,7 +144,14 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
       yield* Instrumentation.inThread(threadId)
       yield* reentrancy.check(threadId)
       const { compactionId, outcome, reason, snapshot, summary } = yield* compact(threadId, "manual")
-      return { threadId, compactionId, outcome, summary, reason, snapshot }
+      return {
+        threadId,
+        compactionId,
+        outcome,
+        ...(summary === undefined ? {} : { summary }),
+        ...(reason === undefined ? {} : { reason }),
+        ...(snapshot === undefined ? {} : { snapshot })
+      }
     }),
 
     forkThread: Effect.fn("ProviderService.forkThread")(function*(input) {

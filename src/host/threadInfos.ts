@@ -58,7 +58,7 @@ export const make = ({ actors, changes, deps: { realDirectory, store } }: {
 
   const page = Effect.fnUntraced(function*(operation: string, { after, limit, where: asked }: ListThreads) {
     const { status, ...where } = yield* resolved(asked ?? {})
-    const found = yield* store.listThreads({
+    const { next, threads, unreadable } = yield* store.listThreads({
       after,
       limit: limit ?? defaultLimit,
       where: { ...where, ...(status === undefined ? {} : { status: statusFilter(status) }) }
@@ -68,7 +68,7 @@ export const make = ({ actors, changes, deps: { realDirectory, store } }: {
         ({ reason }) => Effect.fail(new InputInvalid({ operation, issues: [{ path: "after", reason }] }))
       )
     )
-    return { ...found, threads: yield* infosOf(found.threads) }
+    return { threads: yield* infosOf(threads), unreadable, ...(next === undefined ? {} : { next }) }
   })
 
   const fits = (thread: ThreadInfo, { archived, directory, instanceId, labels = {}, status }: ThreadWhere): boolean =>

@@ -200,7 +200,7 @@ export interface Configured extends Schema.Schema.Type<typeof Configured> {}
  */
 export const Responded = Schema.Struct({
   /** From when on the change holds that came with it (`configure`). */
-  applied: Schema.optional(applied)
+  applied: Schema.optionalKey(applied)
 })
 
 /**
@@ -234,9 +234,9 @@ export const CompactResult = Schema.Struct({
   compactionId: Schema.String,
   /** How it ended at the agent. */
   outcome: CompactionOutcome,
-  summary: Schema.optional(Schema.String),
-  reason: Schema.optional(Schema.String),
-  snapshot: Schema.optional(SnapshotInfo)
+  summary: Schema.optionalKey(Schema.String),
+  reason: Schema.optionalKey(Schema.String),
+  snapshot: Schema.optionalKey(SnapshotInfo)
 })
 
 /**
@@ -281,7 +281,7 @@ export const AgentInfo = Schema.Struct({
   /** Whether `listOffers` can be asked of it. */
   hasOffers: Schema.Boolean,
   /** Absent where the adapter cannot tell, or did not in time. */
-  check: Schema.optional(AgentCheck)
+  check: Schema.optionalKey(AgentCheck)
 })
 
 /**
@@ -301,7 +301,7 @@ export const ThreadPage = Schema.Struct({
   /** Rows that are stored and cannot be read; the rest of the page is not harmed by them. */
   unreadable: Schema.Array(Schema.Struct({ threadId: Schema.String, reason: Schema.String })),
   /** Opaque: `after` of the next page. Absent on the last page. */
-  next: Schema.optional(Schema.String)
+  next: Schema.optionalKey(Schema.String)
 })
 
 /**
@@ -357,7 +357,7 @@ export const GivenUpDelivery = Schema.Struct({
 export const DeliveryPage = Schema.Struct({
   deliveries: Schema.Array(GivenUpDelivery),
   /** Opaque: `after` of the next page. Absent on the last page. */
-  next: Schema.optional(Schema.String)
+  next: Schema.optionalKey(Schema.String)
 })
 
 /**

@@ -44,6 +44,27 @@ describe("turns over HTTP", () => {
     }).pipe(Effect.scoped, Effect.provide(Agents.platform)))
 })
 
+describe("answers over HTTP", () => {
+  it.live("P15: what is absent is left out, and is no null", () =>
+    Effect.gen(function*() {
+      const { agent, ask } = yield* host
+      yield* agent.nextTurn(() => [MockStep.hang])
+      yield* ask("POST", `/threads/${threadId}/turns`, { body: { prompt: "go on" } })
+      const paths = [
+        "/threads",
+        `/threads/${threadId}`,
+        "/instances",
+        "/hooks/given-up",
+        `/threads/${threadId}/transcript`
+      ]
+      for (const path of paths) {
+        const { body, status } = yield* ask("GET", path)
+        assert.strictEqual(status, 200, path)
+        assert.notInclude(JSON.stringify(body), "null", path)
+      }
+    }).pipe(Effect.scoped, Effect.provide(Agents.platform)))
+})
+
 describe("an import over HTTP", () => {
   it.live("P15: of lines that are not what they should be is the caller's to mend, and makes no thread", () =>
     Effect.gen(function*() {

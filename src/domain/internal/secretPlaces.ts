@@ -35,11 +35,12 @@ const places: ReadonlyArray<readonly [pattern: RegExp, replacement: string]> = [
     ),
     `$1${mark}`
   ],
-  // Authorization headers, and bearer tokens anywhere
+  // Authorization headers, and bearer tokens anywhere; without a scheme the value needs a digit
   [
     new RegExp(
       String
-        .raw`(authorization["'\\]{0,4}\s{0,3}[:=]\s{0,3}["'\\]{0,4}(?:(?:basic|bearer|token|apikey|digest)\s{1,3})?)` +
+        .raw`(authorization["'\\]{0,4}\s{0,3}[:=]\s{0,3}["'\\]{0,4}` +
+        String.raw`(?:(?:basic|bearer|token|apikey|digest)\s{1,3}|(?=[^\s"'\\,;)}\]\d]{0,4096}\d)))` +
         String.raw`${placeholder}[^\s"'\\,;)}\]]{8,4096}`,
       "gi"
     ),
@@ -54,7 +55,7 @@ const places: ReadonlyArray<readonly [pattern: RegExp, replacement: string]> = [
   ],
   [
     new RegExp(
-      String.raw`((?<![A-Za-z])(?:set-)?cookie["'\\]{0,4}: {0,3})(?=[^\r\n"'\\=\x60]{1,256}=)[^\r\n"'\\]{8,4096}`,
+      String.raw`((?<![A-Za-z])(?:set-)?cookie["'\\]{0,4}: {0,3})(?=[^\s"'\\=\x60]{1,256}=)[^\r\n"'\\]{8,4096}`,
       "gi"
     ),
     `$1${mark}`
