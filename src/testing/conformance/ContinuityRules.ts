@@ -65,7 +65,7 @@ export const rules: ReadonlyArray<Rule> = [
     id: "continuity/behind",
     promise: "P1",
     title: "a session that lost the last turn, as to a backup, is resumed as one, and its model is told what was lost",
-    assumes: ["history", "continuity/resumed"],
+    assumes: ["history", "continuity/resumed", "turn/context"],
     applies: ({ history }) => history,
     prove: (bench) =>
       bench.onHost(Effect.fnUntraced(function*(host) {
