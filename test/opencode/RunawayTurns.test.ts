@@ -14,7 +14,7 @@ layer(OpenCodeSessions.layer(), { timeout: "60 seconds", excludeTestServices: tr
         ++calls === 1
           ? ModelReply.answer([
             ModelReply.Part.Text({ chunks: "The answer is 4" }),
-            ModelReply.Part.Wait({ duration: "200 millis" })
+            ModelReply.Part.Wait({ duration: "1 second" })
           ], { end: "cut" })
           : ModelReply.text("The answer is 42."))
       const driven = yield* start()

@@ -52,6 +52,11 @@ export const start = (
           }
           watchers.add(check)
           check()
+          child.once("close", (code) => {
+            if (watchers.delete(check)) {
+              resume(Effect.die(new Error(`It ended with ${code} and did not show ${pattern}: ${err}`)))
+            }
+          })
           return Effect.sync(() => watchers.delete(check))
         })
       return {
