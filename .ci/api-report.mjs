@@ -85,23 +85,26 @@ const failed = configs.filter((config) =>
 if (failed.length > 0) process.exit(1)
 
 // Schemas have inferred types, and what is made of many of them, such as the whole service, has thousands of lines. Each
-// declaration is shown once, and a very long one by its beginning and its hash: its parts have declarations of their own.
+// declaration is shown once, and a very long one by its name and a hash of its words: its parts have declarations of their
+// own. The compiler orders the members of a union by which of its threads came first, so their order counts for nothing.
 const longest = 600
 const whole = /^export const ThreadEvent:/m
 /** @type {Map<string, string>} */
 const shown = new Map()
+const wordsOf = (/** @type {string} */ text) => (text.match(/[\w$".-]+/g) ?? []).toSorted().join(" ")
+const nameOf = (/** @type {ReadonlyArray<string>} */ lines) => lines.slice(0, 2).map((line) => line.split("<")[0]).join("\n")
 for (const { name } of entries.toSorted((a, b) => Number(b.name === "protocol") - Number(a.name === "protocol"))) {
   const file = join(reports, `${name}.api.md`)
   const parts = readFileSync(file, "utf8").split(/\n\n(?=\/\/ @|export |declare )/)
   const short = parts.map((part) => {
     const lines = part.split("\n")
     if (lines.length < 12) return part
-    const before = shown.get(part)
-    if (before !== undefined) return `${lines.slice(0, 2).join("\n")}\n// ... as in ${before}.api.md`
-    shown.set(part, name)
+    const words = wordsOf(part)
+    const before = shown.get(words)
+    if (before !== undefined) return `${nameOf(lines)}\n// ... as in ${before}.api.md`
+    shown.set(words, name)
     if (lines.length <= longest || whole.test(part)) return part
-    const hash = createHash("sha256").update(part).digest("hex")
-    return `${lines.slice(0, 12).join("\n")}\n// ... and ${lines.length - 12} more lines, sha256 ${hash}`
+    return `${nameOf(lines)}\n// ... with words of the sha256 ${createHash("sha256").update(words).digest("hex")}`
   })
   writeFileSync(file, short.join("\n\n"))
 }

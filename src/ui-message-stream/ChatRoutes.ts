@@ -7,8 +7,8 @@
  * - `POST /chat/:id/stop` interrupts the turn. A page that only leaves does not.
  * - `POST /chat/:id/answer` answers a question, an elicitation or an approval ({@link ChatRequest.ChatAnswer}).
  *
- * Errors are the public form of ours, with their statuses. **The routes ask nobody who they are**: mount them behind the
- * app's own middleware.
+ * Errors are the public form of ours, with their statuses. **The routes do not check who calls**: mount them behind
+ * the app's own middleware.
  *
  * **Example**
  *

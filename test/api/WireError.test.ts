@@ -5,7 +5,7 @@ import { ApiError, WireError } from "../../src/api/index.ts"
 import { InstanceId, SessionId, ThreadId, TurnId } from "../../src/index.ts"
 import * as protocol from "../../src/protocol.ts"
 
-const secret = "/home/alice/.config"
+const secret = "/secrets/alice/.config"
 const instanceId = InstanceId.make("mock")
 const threadId = ThreadId.make("t")
 

@@ -27,6 +27,12 @@ const until = (condition: () => boolean) =>
     until: condition
   })
 
+const acquire = (log: Array<string>) =>
+  Effect.acquireRelease(
+    Effect.sync(() => log.push("acquired")),
+    () => Effect.sync(() => log.push("released"))
+  )
+
 describe("LifecycleHooks.project", () => {
   it.effect("P12 mock: it has the events of its kinds in order, batch by batch, and the same batch again while it fails", () => {
     const batches: Array<ReadonlyArray<string>> = []
@@ -124,11 +130,7 @@ describe("LifecycleHooks.project", () => {
     const projection = LifecycleHooks.project({
       name: "acquiring",
       kinds: ["TurnCompleted"],
-      run: () =>
-        Effect.acquireRelease(
-          Effect.sync(() => log.push("acquired")),
-          () => Effect.sync(() => log.push("released"))
-        )
+      run: () => acquire(log)
     })
     return Effect.gen(function*() {
       const agents = yield* ProviderService
@@ -146,11 +148,7 @@ describe("LifecycleHooks.project", () => {
     const observer = LifecycleHooks.observe({
       name: "acquiring",
       events: ["turn:end"],
-      run: () =>
-        Effect.acquireRelease(
-          Effect.sync(() => log.push("acquired")),
-          () => Effect.sync(() => log.push("released"))
-        )
+      run: () => acquire(log)
     })
     return Effect.gen(function*() {
       const agents = yield* ProviderService

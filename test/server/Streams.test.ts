@@ -168,7 +168,7 @@ describe("a reader of events", () => {
 describe("the text of a stream", () => {
   it.effect("ends with the public form of what broke it", () =>
     Effect.gen(function*() {
-      const failed = new StoreFailed({ operation: "read", reason: "Unknown", cause: new Error("/home/alice") })
+      const failed = new StoreFailed({ operation: "read", reason: "Unknown", cause: new Error("/secrets/alice") })
       const text = yield* Api.Sse.encode(Stream.concat(Stream.make({ _tag: "One" }), Stream.fail(failed))).pipe(
         Stream.decodeText,
         Stream.mkString

@@ -30,11 +30,11 @@ const withMachine = <A, E>(use: (root: string) => Effect.Effect<A, E, ProviderSe
     const fs = yield* FileSystem.FileSystem
     const path = yield* Path.Path
     const root = yield* Agents.folder
-    for (const name of ["work/project", "work/other", "tmp"]) {
+    for (const name of ["disk/project", "disk/other", "tmp"]) {
       yield* fs.makeDirectory(path.join(root, name), { recursive: true })
     }
-    yield* fs.writeFileString(path.join(root, "work/file"), "")
-    yield* fs.symlink("project", path.join(root, "work/link"))
+    yield* fs.writeFileString(path.join(root, "disk/file"), "")
+    yield* fs.symlink("project", path.join(root, "disk/link"))
     yield* Effect.provide(
       use(root),
       CodingAgents.layer({
@@ -53,24 +53,24 @@ describe("an agent on another machine", () => {
       Effect.gen(function*() {
         const agents = yield* ProviderService
         const threadId = ThreadId.make("far")
-        const directory = "/work/link"
+        const directory = "/disk/link"
         const absent = yield* Effect.flip(agents.startSession({ threadId, instanceId: here, directory }))
         assert.deepInclude<unknown>(absent, { _tag: "DirectoryInvalid", reason: "missing" })
         const made = yield* agents.createThread({ threadId, instanceId: there, directory })
-        assert.strictEqual(made.directory, "/work/project")
+        assert.strictEqual(made.directory, "/disk/project")
         const started = yield* agents.startSession({ threadId })
-        assert.strictEqual(started.directory, "/work/project")
+        assert.strictEqual(started.directory, "/disk/project")
         assert.strictEqual((yield* agents.runTurn({ threadId, prompt: "hello" })).text, "echo: hello")
-        const moved = yield* agents.startSession({ threadId, directory: "/work/other" })
-        assert.strictEqual(moved.directory, "/work/other")
-        for (const [directory, reason] of [["/work/gone", "missing"], ["/work/file", "not-a-directory"]] as const) {
+        const moved = yield* agents.startSession({ threadId, directory: "/disk/other" })
+        assert.strictEqual(moved.directory, "/disk/other")
+        for (const [directory, reason] of [["/disk/gone", "missing"], ["/disk/file", "not-a-directory"]] as const) {
           const refused = yield* Effect.flip(agents.startSession({ threadId, directory }))
           assert.deepInclude<unknown>(refused, { _tag: "DirectoryInvalid", reason })
         }
         // Another instance looks on its own machine, also for a thread that was elsewhere.
         const swapped = yield* Effect.flip(agents.startSession({ threadId, instanceId: here }))
         assert.strictEqual(swapped._tag, "DirectoryInvalid")
-        const found = yield* agents.listThreads({ where: { directory: "/work/other" } })
+        const found = yield* agents.listThreads({ where: { directory: "/disk/other" } })
         assert.deepStrictEqual(found.threads.map((thread) => thread.threadId), [threadId])
       })
     ))
@@ -80,7 +80,7 @@ describe("an agent on another machine", () => {
       Effect.gen(function*() {
         const agents = yield* ProviderService
         const agent = yield* MockProvider
-        const directory = "/work/project"
+        const directory = "/disk/project"
         yield* agents.listOffers({ instanceId: there, directory })
         yield* agents.listSessions({ instanceId: there, directory })
         yield* agents.ask({ instanceId: there, prompt: "hi", directory })

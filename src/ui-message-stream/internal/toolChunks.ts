@@ -121,7 +121,7 @@ export const placeholder = (toolCallId: string, request: Of<"ApprovalRequested">
 
 export const newPart: ToolPart = { _tag: "Tool", output: "", shown: undefined, asked: false, open: true }
 
-/** The item as it stands. Its input is said again as long as nothing has come of it and nobody was asked. */
+/** The item as it stands. The reader is sent its input again until it has output or the user was asked about it. */
 export const takeTool = (state: State, item: ToolItem): Step => {
   const { itemId } = item
   const known = toolPartOf(state, itemId)
