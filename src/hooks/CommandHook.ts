@@ -41,9 +41,11 @@
 import { Effect, type Layer } from "effect"
 import type { ChildProcessSpawner } from "effect/process"
 import type { HookPattern, LifecycleEvent } from "../domain/LifecycleEvent.ts"
+import type { HookExists } from "./HookRegistration.ts"
+import type { GuardedKind, TransformedKind } from "./HookVerdict.ts"
 import * as ClaudeHook from "./internal/claudeHook.ts"
 import * as HookCommand from "./internal/command.ts"
-import { type GuardedKind, type HookExists, LifecycleHooks, type TransformedKind } from "./LifecycleHooks.ts"
+import { LifecycleHooks } from "./LifecycleHooks.ts"
 
 /**
  * @since 0.1.0

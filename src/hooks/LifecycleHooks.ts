@@ -46,155 +46,26 @@
  *
  * @since 0.1.0
  */
-import { Array as Arr, Context, Duration, Effect, Layer, Option, Schema, Scope } from "effect"
+import { Array as Arr, Context, Duration, Effect, Layer, Option, Scope } from "effect"
 import { SqlClient } from "effect/sql"
 import type { FeedEvent } from "../domain/FeedEvent.ts"
-import {
-  type EventOf,
-  type HookPattern,
-  type LifecycleEvent,
-  matches,
-  type Matching
-} from "../domain/LifecycleEvent.ts"
+import { type HookPattern, type LifecycleEvent, matches, type Matching } from "../domain/LifecycleEvent.ts"
 import type { ThreadEvent } from "../domain/ThreadEvent.ts"
-import type { RecordedInput } from "../domain/TurnInput.ts"
-import type { ApprovalDecision } from "../domain/UserRequest.ts"
 import type { SessionSetup } from "../provider/SessionSetup.ts"
-import type { ProviderService } from "../service/ProviderService.ts"
-import type { TranscriptArchive } from "../service/TranscriptArchive.ts"
+import { HookExists, type HookFollower, type HookRegistration, type HookServices } from "./HookRegistration.ts"
+import {
+  allow,
+  type ApprovalVerdict,
+  type GuardedEvent,
+  type GuardedKind,
+  type ToolVerdict,
+  type TransformedKind,
+  type TransformPatch,
+  type VerdictOf
+} from "./HookVerdict.ts"
 import * as RunFolders from "./internal/runFolders.ts"
-import type { Projected, ProjectionBatch, ProjectionRegistration } from "./Projection.ts"
+import type { Projected, ProjectionBatch } from "./Projection.ts"
 import type { SessionOpening } from "./SessionOpening.ts"
-
-/**
- * Two hooks have the same name.
- *
- * @since 0.1.0
- * @category errors
- */
-export class HookExists
-  extends Schema.TaggedError<HookExists>("effect-coding-agents/HookExists")("HookExists", { name: Schema.String }, {
-    httpApiStatus: 500
-  })
-{
-  readonly retryable = false
-  override get message() {
-    return `Two hooks use the name "${this.name}"; give each its own`
-  }
-}
-
-/**
- * The events that transforms can add to.
- *
- * @since 0.1.0
- * @category models
- */
-export type TransformedKind = "turn:start" | "compaction:before"
-
-/**
- * The events that guards are asked about.
- *
- * @since 0.1.0
- * @category models
- */
-export type GuardedKind = TransformedKind | "approval:requested" | "tool:before"
-
-/**
- * What guards and transforms are asked about. A turn is one that is about to be sent, so it has an input.
- *
- * @since 0.1.0
- * @category models
- */
-export type GuardedEvent<K extends GuardedKind = GuardedKind> = K extends "turn:start"
-  ? EventOf<"turn:start"> & { readonly input: RecordedInput }
-  : EventOf<K>
-
-/**
- * The answer of a guard.
- *
- * @since 0.1.0
- * @category models
- */
-export type GuardVerdict =
-  | { readonly _tag: "Allow" }
-  | { readonly _tag: "Veto"; readonly reason: string }
-
-/**
- * The answer of a guard of `approval:requested`: it leaves the approval to the user (`Allow`), denies it (`Veto`), or
- * decides it in the user's place.
- *
- * @since 0.1.0
- * @category models
- */
-export type ApprovalVerdict = GuardVerdict | { readonly _tag: "Decide"; readonly decision: ApprovalDecision }
-
-/**
- * The answer of a guard of `tool:before`: the mode decides (`Allow`), the tool does not run (`Veto`), or the user is asked,
- * where the mode would have let it run (`Ask`).
- *
- * @since 0.1.0
- * @category models
- */
-export type ToolVerdict = GuardVerdict | { readonly _tag: "Ask" }
-
-/**
- * What a guard of these events answers.
- *
- * @since 0.1.0
- * @category models
- */
-export type VerdictOf<K extends GuardedKind> = K extends "approval:requested" ? ApprovalVerdict
-  : K extends "tool:before" ? ToolVerdict
-  : GuardVerdict
-
-/**
- * Has no objection: the turn or compaction goes on; an approval is left to the user.
- *
- * @since 0.1.0
- * @category verdicts
- */
-export const allow: GuardVerdict = { _tag: "Allow" }
-/**
- * Refuses the turn or compaction, and the caller gets the reason; denies the approval, and the agent gets it.
- *
- * @since 0.1.0
- * @category verdicts
- */
-export const veto = (reason: string): GuardVerdict => ({ _tag: "Veto", reason })
-/**
- * Decides an approval in the user's place, unless another guard vetoes it.
- *
- * @since 0.1.0
- * @category verdicts
- */
-export const decide = (decision: ApprovalDecision): ApprovalVerdict => ({ _tag: "Decide", decision })
-
-/**
- * Has the user asked about a tool, unless another guard vetoes it.
- *
- * @since 0.1.0
- * @category verdicts
- */
-export const ask: ToolVerdict = { _tag: "Ask" }
-
-/**
- * The additions of a transform: texts that the model reads before the prompt, or instructions for the writer of the
- * summary.
- *
- * @since 0.1.0
- * @category models
- */
-export interface TransformPatch {
-  readonly context?: ReadonlyArray<string> | undefined
-}
-
-/**
- * Services that a hook can use without being given them: it runs on the host that calls it.
- *
- * @since 0.1.0
- * @category models
- */
-export type HookServices = ProviderService | TranscriptArchive
 
 interface Common {
   /** Unique and stable: acknowledgements are stored under it. */
@@ -203,54 +74,6 @@ interface Common {
   readonly priority?: number | undefined
   /** Default: 10 seconds for guards and transforms, 30 for observers, 2 minutes for setups. */
   readonly timeout?: Duration.Input | undefined
-}
-
-/**
- * A registered hook: its phase, its events, and a `run` that needs only {@link HookServices}.
- *
- * @since 0.1.0
- * @category models
- */
-export type HookRegistration =
-  & { readonly name: string; readonly priority: number; readonly timeout: Duration.Duration }
-  & (
-    | ProjectionRegistration
-    | {
-      readonly phase: "setup"
-      readonly run: (opening: SessionOpening) => Effect.Effect<SessionSetup, unknown, HookServices | Scope.Scope>
-    }
-    | {
-      readonly phase: "guard"
-      readonly events: ReadonlyArray<GuardedKind>
-      readonly failure: "open" | "closed"
-      readonly run: (event: GuardedEvent) => Effect.Effect<ApprovalVerdict | ToolVerdict, unknown, HookServices>
-    }
-    | {
-      readonly phase: "transform"
-      readonly events: ReadonlyArray<TransformedKind>
-      readonly failure: "open" | "closed"
-      readonly run: (event: GuardedEvent) => Effect.Effect<TransformPatch, unknown, HookServices>
-    }
-    | {
-      readonly phase: "observe"
-      readonly events: ReadonlyArray<HookPattern>
-      readonly delivery: "durable" | "best-effort"
-      readonly attempts: number
-      readonly backoff: Duration.Duration
-      readonly run: (event: LifecycleEvent) => Effect.Effect<unknown, unknown, HookServices>
-    }
-  )
-
-/**
- * The runner of hooks: it gets the registered hooks, and every later registration and removal.
- *
- * @since 0.1.0
- * @category models
- */
-export interface HookFollower {
-  readonly added: (hook: HookRegistration) => Effect.Effect<void>
-  /** Succeeds when the hook has stopped running. */
-  readonly removed: (hook: HookRegistration) => Effect.Effect<void>
 }
 
 /**

@@ -50,6 +50,8 @@ import {
 import { createHmac, timingSafeEqual } from "node:crypto"
 import type { HookPattern, LifecycleEvent } from "../domain/LifecycleEvent.ts"
 import { errorCode } from "../process/ErrorCode.ts"
+import type { HookExists } from "./HookRegistration.ts"
+import { allow, decide, type GuardedKind, veto } from "./HookVerdict.ts"
 import * as Blobs from "./internal/blobs.ts"
 import * as ClaudeAnswer from "./internal/claudeAnswer.ts"
 import {
@@ -60,7 +62,7 @@ import {
   WebhookUnreachable,
   WebhookUntrusted
 } from "./internal/webhookErrors.ts"
-import { allow, decide, type GuardedKind, type HookExists, LifecycleHooks, veto } from "./LifecycleHooks.ts"
+import { LifecycleHooks } from "./LifecycleHooks.ts"
 
 /**
  * @since 0.1.0

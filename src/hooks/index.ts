@@ -13,6 +13,8 @@ export {
 } from "../domain/LifecycleEvent.ts"
 export { HookDeliveries } from "../service/HookDeliveries.ts"
 export * as CommandHook from "./CommandHook.ts"
+export * from "./HookRegistration.ts"
+export * from "./HookVerdict.ts"
 export * from "./LifecycleHooks.ts"
 export type { Projected, ProjectionBatch } from "./Projection.ts"
 export type { OpeningCause, SessionOpening } from "./SessionOpening.ts"

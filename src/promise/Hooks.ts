@@ -5,16 +5,9 @@
  */
 import { Effect, type Layer, Redacted, Scope } from "effect"
 import type { HookPattern, Matching } from "../domain/LifecycleEvent.ts"
-import {
-  type GuardedEvent,
-  type GuardedKind,
-  type HookExists,
-  type HookServices,
-  LifecycleHooks,
-  type TransformedKind,
-  type TransformPatch,
-  type VerdictOf
-} from "../hooks/LifecycleHooks.ts"
+import type { HookExists, HookServices } from "../hooks/HookRegistration.ts"
+import type { GuardedEvent, GuardedKind, TransformedKind, TransformPatch, VerdictOf } from "../hooks/HookVerdict.ts"
+import { LifecycleHooks } from "../hooks/LifecycleHooks.ts"
 import type { SessionOpening } from "../hooks/SessionOpening.ts"
 import type { SessionSetup } from "../provider/SessionSetup.ts"
 import * as Operations from "../service/Operations.ts"
@@ -23,7 +16,7 @@ import { TranscriptArchive } from "../service/TranscriptArchive.ts"
 import * as Calls from "./Calls.ts"
 import * as Door from "./Door.ts"
 
-export { allow, decide, veto } from "../hooks/LifecycleHooks.ts"
+export { allow, decide, veto } from "../hooks/HookVerdict.ts"
 
 /**
  * What a hook is given beside its event.

@@ -8,7 +8,7 @@ import type { RuntimeMode } from "../domain/RuntimeMode.ts"
 import type { ModelSelection } from "../domain/TurnInput.ts"
 import { PolicyUnenforceable } from "../provider/AdapterError.ts"
 import type { ProviderAdapter } from "../provider/ProviderAdapter.ts"
-import type { Configured } from "../service/Results.ts"
+import type { Applied } from "../service/Results.ts"
 import { ThreadNotFound } from "../service/ServiceError.ts"
 import type { ThreadChange } from "../store/Commit.ts"
 import * as Epoch from "./epoch/Epoch.ts"
@@ -30,8 +30,6 @@ interface OfSession {
 }
 
 export interface Configuration extends Own, OfSession {}
-
-type Applied = Configured["applied"]
 
 const order: ReadonlyArray<Applied> = ["now", "next-turn", "next-session"]
 

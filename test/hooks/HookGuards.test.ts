@@ -2,7 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Queue, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import type { EventOf } from "../../src/domain/LifecycleEvent.ts"
-import { allow, LifecycleHooks, veto } from "../../src/hooks/LifecycleHooks.ts"
+import { allow, veto } from "../../src/hooks/HookVerdict.ts"
+import { LifecycleHooks } from "../../src/hooks/LifecycleHooks.ts"
 import { asked, Broken, dispatcher, onStore, receipts, register, thrown } from "../support/Hooks.ts"
 
 describe("HookDispatcher: guards and transforms", () => {

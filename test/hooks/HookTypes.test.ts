@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
-import { allow, LifecycleHooks } from "../../src/hooks/LifecycleHooks.ts"
+import { allow } from "../../src/hooks/HookVerdict.ts"
+import { LifecycleHooks } from "../../src/hooks/LifecycleHooks.ts"
 
 describe("LifecycleHooks: types", () => {
   it("P12 hooks: patterns are checked, and an event is what its patterns say, when it is compiled", () => {

@@ -2,7 +2,8 @@
 import { Array, Context, Effect, Layer } from "effect"
 import * as LifecycleEvent from "../../src/domain/LifecycleEvent.ts"
 import type { SessionEndReason } from "../../src/domain/ThreadEvent.ts"
-import { type GuardedEvent, LifecycleHooks, type TransformPatch } from "../../src/hooks/LifecycleHooks.ts"
+import type { GuardedEvent, TransformPatch } from "../../src/hooks/HookVerdict.ts"
+import { LifecycleHooks } from "../../src/hooks/LifecycleHooks.ts"
 import {
   Epoch,
   InstanceId,

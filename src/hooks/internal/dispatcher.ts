@@ -17,15 +17,9 @@ import * as SteadyClock from "../../process/SteadyClock.ts"
 import type { SessionSetup } from "../../provider/SessionSetup.ts"
 import type { SetupFailed } from "../../service/ServiceError.ts"
 import type { HookOutbox } from "../../store/HookOutbox.ts"
-import type {
-  ApprovalVerdict,
-  GuardedEvent,
-  GuardedKind,
-  HookRegistration,
-  HookServices,
-  LifecycleHooks,
-  ToolVerdict
-} from "../LifecycleHooks.ts"
+import type { HookRegistration, HookServices } from "../HookRegistration.ts"
+import type { ApprovalVerdict, GuardedEvent, GuardedKind, ToolVerdict } from "../HookVerdict.ts"
+import type { LifecycleHooks } from "../LifecycleHooks.ts"
 import type { SessionOpening } from "../SessionOpening.ts"
 
 import * as HookObserver from "./observer.ts"

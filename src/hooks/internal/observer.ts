@@ -16,7 +16,7 @@ import { type LifecycleEvent, matches } from "../../domain/LifecycleEvent.ts"
 import type { SteadyClock } from "../../process/SteadyClock.ts"
 import type { HookOutbox } from "../../store/HookOutbox.ts"
 import type { StoreFailed } from "../../store/StoreError.ts"
-import type { HookRegistration, HookServices } from "../LifecycleHooks.ts"
+import type { HookRegistration, HookServices } from "../HookRegistration.ts"
 import * as run from "./run.ts"
 
 /** Number of events read from the outbox at a time. */

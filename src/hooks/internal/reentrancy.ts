@@ -9,7 +9,7 @@ import { Context, Effect } from "effect"
 import type { ThreadId, TurnId } from "../../domain/Ids.ts"
 import type { LifecycleTag } from "../../domain/LifecycleEvent.ts"
 import { HookReentrant } from "../../service/ServiceError.ts"
-import type { HookRegistration } from "../LifecycleHooks.ts"
+import type { HookRegistration } from "../HookRegistration.ts"
 import type { SessionOpening } from "../SessionOpening.ts"
 
 /** What a hook is called with. */

@@ -11,7 +11,7 @@ import * as ErrorTag from "../../domain/ErrorTag.ts"
 import * as Instrumentation from "../../domain/Instrumentation.ts"
 import * as Lifecycle from "../../domain/LifecycleEvent.ts"
 import * as LifecycleRecord from "../../store/LifecycleRecord.ts"
-import type { HookRegistration, HookServices } from "../LifecycleHooks.ts"
+import type { HookRegistration, HookServices } from "../HookRegistration.ts"
 import * as reentrancy from "./reentrancy.ts"
 
 /** Time for an interrupted handler to end. */

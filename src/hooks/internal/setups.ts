@@ -7,7 +7,7 @@ import { type Context, Effect, Result, Schema, Scope } from "effect"
 import * as InputIssue from "../../domain/InputIssue.ts"
 import * as SessionSetup from "../../provider/SessionSetup.ts"
 import { SetupFailed } from "../../service/ServiceError.ts"
-import type { HookRegistration, HookServices } from "../LifecycleHooks.ts"
+import type { HookRegistration, HookServices } from "../HookRegistration.ts"
 import type { SessionOpening } from "../SessionOpening.ts"
 import * as run from "./run.ts"
 
