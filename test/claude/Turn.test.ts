@@ -83,6 +83,13 @@ describe("a session of Claude as a value", () => {
       frame("result", { subtype: "success", origin: { kind: "task-notification" } })
     ])
     assert.deepInclude(events[0], { _tag: "TurnBegan", cause: "background" })
+    const scheduled = frame("command_lifecycle", {
+      command_uuid: "c1",
+      state: "started",
+      wakeup_source: "schedule_wakeup"
+    })
+    const [began] = play(make("r", false), [scheduled, opened("msg_1")]).events
+    assert.deepInclude(began, { _tag: "TurnBegan", cause: "schedule" })
     assert.strictEqual(events.at(-1)?._tag, "TurnCompleted")
   })
 

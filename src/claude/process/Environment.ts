@@ -66,6 +66,8 @@ const pinned: AgentEnvironment.Variables = {
   CLAUDE_CODE_SIMPLE: "",
   // With another one, what is added to a turn comes to the model as the system's words.
   CLAUDE_CODE_ENTRYPOINT: "sdk-ts",
+  // Claude sends itself what `.claude/scheduled_tasks.json` of the directory says, as words of the user's (2.1.332).
+  CLAUDE_CODE_DISABLE_CRON: "1",
   DISABLE_AUTOUPDATER: "1",
   // By them a rewind takes files back.
   CLAUDE_CODE_ENABLE_SDK_FILE_CHECKPOINTING: "true"

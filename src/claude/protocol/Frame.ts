@@ -55,7 +55,8 @@ const Content = Schema.Union([Schema.String, Schema.Array(Block)])
 const TaskUsage = Maybe(Schema.Struct({ total_tokens: Count }))
 
 const Known = Schema.TaggedUnion({
-  command_lifecycle: { command_uuid: Schema.String, state: Schema.String },
+  /** `wakeup_source` is there where a clock of Claude's begins it. */
+  command_lifecycle: { command_uuid: Schema.String, state: Schema.String, wakeup_source: Text },
   stream_event: {
     ...below,
     event: Schema.Struct({

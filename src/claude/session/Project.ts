@@ -19,7 +19,7 @@ export interface Project {
 const texts = ["CLAUDE.md", ".claude/CLAUDE.md", "CLAUDE.local.md"]
 const settings = [".claude/settings.json", ".claude/settings.local.json"]
 /** What runs or connects. */
-const others = [".mcp.json"]
+const others = [".mcp.json", ".claude/scheduled_tasks.json"]
 
 const Settings = Schema.fromJsonString(Schema.Struct({
   permissions: Schema.optionalKey(Schema.Struct({ deny: Schema.optionalKey(Schema.Array(Schema.String)) }))

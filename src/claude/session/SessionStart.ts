@@ -33,7 +33,10 @@ export interface SessionOptions {
   readonly userMcpServers?: boolean | undefined
   /** Whether the user's own skills and commands are there. Default: `true`. */
   readonly userSkills?: boolean | undefined
-  /** Whether the model may start what goes on by a schedule (`CronCreate`, `Monitor`, `ScheduleWakeup`). Default: `false`. */
+  /**
+   * Whether the model may start what goes on by itself: `Monitor`, `RemoteTrigger` and, in a directory that is trusted,
+   * `CronCreate` and `ScheduleWakeup`. Default: `false`.
+   */
   readonly schedules?: boolean | undefined
 }
 
@@ -55,7 +58,10 @@ export interface Started {
 
 type Opened = Pick<Started, "cli" | "end" | "hide">
 
-const scheduling = ["CronCreate", "CronDelete", "CronList", "Monitor", "ScheduleWakeup"]
+/** Tools of Claude's own clock, which also runs what the directory has scheduled (2.1.332). */
+const byClock = ["CronCreate", "CronDelete", "CronList", "ScheduleWakeup"]
+
+const scheduling = [...byClock, "Monitor", "RemoteTrigger"]
 
 /** Claude deletes transcripts that are older, by default after 30 days, whosever they are. */
 const keptDays = 36_500
@@ -68,7 +74,7 @@ export const reserved: SessionSetup.Reserved = {
     "--output-format --permission-mode --permission-prompt-tool --print -p --resume -r --safe-mode --session-id --settings",
     "--setting-sources --strict-mcp-config --tools"
   ].flatMap((flags) => flags.split(" ")),
-  environment: ["CLAUDE_CODE_SIMPLE", "CLAUDE_CONFIG_DIR", "DISABLE_AUTO_COMPACT", "SHELL"]
+  environment: ["CLAUDE_CODE_DISABLE_CRON", "CLAUDE_CODE_SIMPLE", "CLAUDE_CONFIG_DIR", "DISABLE_AUTO_COMPACT", "SHELL"]
 }
 
 type ArgumentsFor =
@@ -84,7 +90,8 @@ export const argumentsOf = Effect.fnUntraced(function*(
 ) {
   const trusted = projectConfig === "trust"
   const { only, except = [] } = setup.tools ?? {}
-  const disallowed = [...except, ...(options.schedules === true ? [] : scheduling)]
+  const unscheduled = options.schedules !== true ? scheduling : trusted ? [] : byClock
+  const disallowed = [...except, ...unscheduled]
   return [
     `--setting-sources=${trusted ? "user,project,local" : "user"}`,
     ...(trusted || options.userMcpServers === true ? [] : ["--strict-mcp-config"]),
@@ -174,7 +181,10 @@ export const start = Effect.fnUntraced(function*(
       args: [...args, resumes ? "--resume" : "--session-id", sessionId],
       variables: {
         ...input.setup?.environment,
-        ...(input.compaction?.auto === false ? { DISABLE_AUTO_COMPACT: "1" } : {})
+        ...(input.compaction?.auto === false ? { DISABLE_AUTO_COMPACT: "1" } : {}),
+        ...(options.schedules === true && input.projectConfig === "trust"
+          ? { CLAUDE_CODE_DISABLE_CRON: undefined }
+          : {})
       },
       initialize: {
         hooks,

@@ -90,7 +90,10 @@ const begin = (state: State, turn: Pick<Turn, "turnId" | "uuid">): State => ({
   items: ItemLedger.nextTurn(state.items)
 })
 
-const lifecycle = (state: State, { command_uuid: uuid, state: now }: Of<"command_lifecycle">): Step => {
+const lifecycle = (
+  state: State,
+  { command_uuid: uuid, state: now, wakeup_source: clock }: Of<"command_lifecycle">
+): Step => {
   const { sending } = state
   switch (now) {
     case "queued":
@@ -98,7 +101,7 @@ const lifecycle = (state: State, { command_uuid: uuid, state: now }: Of<"command
     case "started":
       return sending?.uuid === uuid
         ? step({ ...begin(state, sending), sending: undefined }, [], [{ _tag: "Started", uuid }])
-        : step(state)
+        : step(clock == null ? state : { ...state, cause: "schedule" })
     default:
       return andThen(over(state, uuid, now), (state) => step(state, [], [{ _tag: "Done", uuid }]))
   }
@@ -122,6 +125,6 @@ const own = (state: State, frame: Of<"stream_event"> | Of<"assistant">): Step =>
   if (!begins) return step(state)
   const turnId = frame.uuid
   return step(begin(state, { turnId, uuid: undefined }), [
-    { _tag: "TurnBegan", turnId, cause: state.notified ? "background" : "agent" }
+    { _tag: "TurnBegan", turnId, cause: state.cause }
   ])
 }

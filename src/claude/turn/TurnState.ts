@@ -10,6 +10,7 @@ import type { Item } from "../../domain/Item.ts"
 import * as Machine from "../../domain/Step.ts"
 import type { Task } from "../../domain/Task.ts"
 import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
+import type { TurnCause } from "../../domain/TurnCause.ts"
 import type { Usage } from "../../domain/Usage.ts"
 import type { CompactionVerdict, TurnEvidence } from "../../provider/ProviderAdapter.ts"
 import type { Heard } from "../protocol/Failure.ts"
@@ -71,8 +72,8 @@ export interface State {
   /** Blocks of messages: how many have come whole, and which were begun in the stream. */
   readonly blocks: ReadonlyMap<string, Blocks>
   readonly tasks: ReadonlyMap<TaskId, Background>
-  /** A task has ended since the last turn, so a turn of the agent's own is about it. */
-  readonly notified: boolean
+  /** Why the agent would begin a turn of its own now: `background` once a task has ended since the last turn. */
+  readonly cause: TurnCause
   /** Tokens that the model's context holds, where it was told. */
   readonly window: number | undefined
   readonly mode: string | undefined
@@ -147,7 +148,7 @@ export const make = (prefix: string, gated: boolean): State => ({
   streaming: undefined,
   blocks: new Map(),
   tasks: new Map(),
-  notified: false,
+  cause: "agent",
   window: undefined,
   mode: undefined,
   gated

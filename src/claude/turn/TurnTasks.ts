@@ -59,7 +59,7 @@ export const updated = (state: State, { patch, task_id }: Of<"system/task_update
 }
 
 export const notified = (state: State, { status, task_id }: Of<"system/task_notification">): Step =>
-  end({ ...state, notified: true }, TaskId.make(task_id), ends(status) ?? "lost")
+  end({ ...state, cause: "background" }, TaskId.make(task_id), ends(status) ?? "lost")
 
 /** Those that are not in the list any more have ended, whatever was heard of them. */
 export const listed = (state: State, { tasks }: Of<"system/background_tasks_changed">): Step => {

@@ -164,6 +164,8 @@ const answer = (request: Request) =>
 
 export class World extends Context.Service<World, {
   readonly model: ScriptedModel["Service"]
+  /** That of the Claudes that a user starts beside the library: they offer it all that Claude has. */
+  readonly terminal: ScriptedModel["Service"]
   readonly processes: Processes.Processes
   /** Where its sessions survive it. */
   readonly home: string
@@ -186,7 +188,13 @@ export class World extends Context.Service<World, {
         yield* executable(env["PATH"] ?? ""),
         `[ -f "${home}/simple" ] && export CLAUDE_CODE_SIMPLE=1`
       )
-      return { model: yield* ScriptedModel.make(script), processes: yield* Processes.make, home, door }
+      return {
+        model: yield* ScriptedModel.make(script),
+        terminal: yield* ScriptedModel.make(script),
+        processes: yield* Processes.make,
+        home,
+        door
+      }
     })
   ).pipe(Layer.provide(NodeServices.layer))
 }
@@ -247,7 +255,7 @@ export const fixture = (world: Effect.Effect<World["Service"]>): Fixture => ({
 
 /** A turn as a user has it without a terminal, in a new session or in that of `resume`. */
 export const outside = (
-  { door, home, model }: World["Service"],
+  { door, home, terminal }: World["Service"],
   { directory, resume, words }: {
     readonly directory: string
     readonly words: string
@@ -263,7 +271,7 @@ export const outside = (
         PATH: env["PATH"],
         HOME: home,
         CLAUDE_CONFIG_DIR: `${home}/claude`,
-        ...claudeEnvironment(model)
+        ...claudeEnvironment(terminal)
       }
     })
     const said = yield* Stream.mkString(Stream.decodeText(child.stdout))
