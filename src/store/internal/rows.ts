@@ -131,16 +131,16 @@ export const toTurn = (row: TurnRow): Result.Result<TurnRecord, Schema.SchemaErr
     endedAt: row.ended_at === null ? undefined : Number(row.ended_at)
   })
 
+/** What a row of an event holds may be anything that the columns can hold: it is read by {@link toEvent}. */
 export interface EventRow {
   readonly thread_id: string
-  readonly seq: BigIntColumn
-  readonly epoch: BigIntColumn
-  readonly turn_id: string | null
-  readonly type: string
-  readonly subject_id: string | null
-  readonly at: BigIntColumn
-  readonly position: BigIntColumn
-  readonly version: BigIntColumn
+  readonly seq: unknown
+  readonly epoch: unknown
+  readonly turn_id: unknown
+  readonly type: unknown
+  readonly at: unknown
+  readonly position: unknown
+  readonly version: unknown
   readonly body: string
 }
 
@@ -255,12 +255,12 @@ export const toThreadId = (text: unknown): ThreadId | undefined => Option.getOrU
 export const toTurnId = (text: unknown): TurnId | undefined => Option.getOrUndefined(decodeTurnId(text))
 
 /** The body as the release of these upcasts writes it; none if its version is not one that the release knows. */
-const upcast = (raw: unknown, found: unknown, upcasts: ReadonlyArray<Upcast>): Option.Option<object> => {
+const upcast = (raw: unknown, found: unknown, upcasts: ReadonlyArray<Upcast>): object | undefined => {
   const version = Number(found)
   const known = Number.isInteger(version) && version >= 1 && version <= upcasts.length + 1
   return known && Predicate.isObject(raw)
-    ? Option.some(upcasts.slice(version - 1).reduce((body, step) => step(body), raw))
-    : Option.none()
+    ? upcasts.slice(version - 1).reduce((body, step) => step(body), raw)
+    : undefined
 }
 
 /**
@@ -270,17 +270,13 @@ const upcast = (raw: unknown, found: unknown, upcasts: ReadonlyArray<Upcast>): O
 export const eventReader = (upcasts: ReadonlyArray<Upcast>) =>
 (
   threadId: ThreadId,
-  row: Omit<EventRow, "thread_id" | "subject_id">
+  row: Omit<EventRow, "thread_id">
 ): ThreadEvent => {
   const raw = parseJson(row.body)
-  const place = {
-    seq: toNumber(row.seq),
-    threadId,
-    epoch: toEpoch(row.epoch),
-    at: toNumber(row.at),
-    position: EventPosition.of(toNumber(row.position), toNumber(row.seq))
-  }
-  const known = Option.flatMap(upcast(raw, row.version, upcasts), (body) => decodeEvent({ ...body, ...place }))
+  const place = { seq: toNumber(row.seq), threadId, epoch: toEpoch(row.epoch), at: toNumber(row.at) }
+  const position = EventPosition.of(toNumber(row.position), place.seq)
+  const body = upcast(raw, row.version, upcasts)
+  const known = body === undefined ? Option.none() : decodeEvent({ ...body, ...place, position })
   return Option.getOrElse(known, (): ThreadEvent => {
     const turnId = toTurnId(row.turn_id)
     return {
@@ -288,7 +284,8 @@ export const eventReader = (upcasts: ReadonlyArray<Upcast>) =>
       type: String(row.type),
       raw,
       ...(turnId === undefined ? {} : { turnId }),
-      ...place
+      ...place,
+      position
     }
   })
 }

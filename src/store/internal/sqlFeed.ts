@@ -12,6 +12,7 @@ import type { ThreadEvent } from "../../domain/ThreadEvent.ts"
 import * as EventPosition from "../EventPosition.ts"
 import type { FeedPage, FeedQuery } from "../Feed.ts"
 import { PageInvalid, type StoreFailed } from "../StoreError.ts"
+import * as eventRows from "./eventRows.ts"
 import type { Positions } from "./positions.ts"
 import { type BigIntColumn, type EventRow, toEpoch, toEvent, toNumber, toThreadId } from "./rows.ts"
 import { read } from "./run.ts"
@@ -111,9 +112,11 @@ export const make = (sql: SqlClient.SqlClient, positions: Positions) => {
     const { commit, seq } = after
     const end = yield* positions.last
     if (commit > end) return { events: [], through: Position.make(String(end)), ahead: true }
-    const rows = yield* sql<EventRow>`SELECT thread_id, seq, epoch, turn_id, type, at, position, version, body
-      FROM eca_events WHERE (position, seq) > (${commit}, ${seq}) AND position <= ${end}${ofKinds(kinds)}
-      ORDER BY position, seq LIMIT ${limit}`
+    const rows = yield* eventRows.select(
+      sql,
+      sql`WHERE (position, seq) > (${commit}, ${seq}) AND position <= ${end}${ofKinds(kinds)}
+        ORDER BY position, seq LIMIT ${limit}`
+    )
     // Asked after the events: what was removed meanwhile is told, even where it was read before.
     const gaps = yield* sql<PrunedRow>`SELECT thread_id, through, position, epoch, at FROM eca_pruned
       WHERE (position, through) > (${commit}, ${seq}) AND position <= ${end} AND through > 0

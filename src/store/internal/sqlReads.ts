@@ -8,11 +8,11 @@ import * as InputIssue from "../../domain/InputIssue.ts"
 import type { Spent } from "../../domain/Usage.ts"
 import { type StoreFailed, ThreadUnreadable, TurnUnreadable } from "../StoreError.ts"
 import type { ThreadFilter, ThreadPage } from "../ThreadPage.ts"
+import * as eventRows from "./eventRows.ts"
 import * as pageCursor from "./pageCursor.ts"
 import {
   type BigIntColumn,
   type BindingRow,
-  type EventRow,
   parseJson,
   toBinding,
   toEpoch,
@@ -181,9 +181,9 @@ export const make = (sql: SqlClient.SqlClient) => {
     }) =>
       read(
         "read events",
-        sql<EventRow>`SELECT seq, epoch, turn_id, type, at, position, version, body FROM eca_events
-          WHERE thread_id = ${threadId} AND seq > ${after} ORDER BY seq LIMIT ${limit}`.pipe(
-          Effect.map((rows) => rows.map((row) => toEvent(threadId, row)))
+        Effect.map(
+          eventRows.select(sql, sql`WHERE thread_id = ${threadId} AND seq > ${after} ORDER BY seq LIMIT ${limit}`),
+          (rows) => rows.map((row) => toEvent(threadId, row))
         )
       ),
 

@@ -9,11 +9,11 @@ import type { ThreadEvent } from "../../domain/ThreadEvent.ts"
 import type { HeldTurn } from "../HeldTurn.ts"
 import type { StoreFailed } from "../StoreError.ts"
 import type { TurnStart } from "../TurnStart.ts"
+import * as eventRows from "./eventRows.ts"
 import {
   annotationSubject,
   beginsTurn,
   type BigIntColumn,
-  type EventRow,
   itemSubject,
   rewindSubject,
   toEvent,
@@ -54,8 +54,10 @@ export const make = (sql: SqlClient.SqlClient) => {
   /** Events of these subjects, in order. The sign keeps SQLite from reading the log by its `seq`. */
   const eventsOf = (threadId: ThreadId, after: number, subjects: ReadonlyArray<string>) =>
     Arr.isReadonlyArrayNonEmpty(subjects)
-      ? sql<EventRow>`SELECT seq, epoch, turn_id, type, at, position, version, body FROM eca_events
-        WHERE thread_id = ${threadId} AND subject_id IN ${sql.in(subjects)} AND +seq > ${after} ORDER BY +seq`
+      ? eventRows.select(
+        sql,
+        sql`WHERE thread_id = ${threadId} AND subject_id IN ${sql.in(subjects)} AND +seq > ${after} ORDER BY +seq`
+      )
       : Effect.succeed([])
 
   return {
@@ -125,9 +127,11 @@ export const make = (sql: SqlClient.SqlClient) => {
       read(
         "read annotations",
         Effect.map(
-          sql<EventRow>`SELECT seq, epoch, turn_id, type, at, position, version, body FROM eca_events
-            WHERE thread_id = ${threadId} AND subject_id = ${annotationSubject} AND seq > ${after}
-              AND ${beforeEvent(before)} ORDER BY seq`,
+          eventRows.select(
+            sql,
+            sql`WHERE thread_id = ${threadId} AND subject_id = ${annotationSubject} AND seq > ${after}
+              AND ${beforeEvent(before)} ORDER BY seq`
+          ),
           (rows) => rows.map((row) => toEvent(threadId, row))
         )
       ),
