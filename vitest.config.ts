@@ -15,9 +15,11 @@ export default defineConfig({
     sequence: { sequencer: LongestFirst },
     projects: [
       {
-        // Nothing is timed here; a limit only ends what hangs.
+        // Nothing is timed here; a limit only ends what hangs. The files of a worker share its process and the modules that
+        // it has loaded, because to load them anew costs more than most files' tests.
         test: {
           name: "library",
+          isolate: false,
           include: ["test/**/*.test.ts"],
           exclude: ["test/opencode/*.test.ts", "test/agents/*/**", "test/*/browser/**", "test/long/**"],
           testTimeout: 60_000,
@@ -47,6 +49,7 @@ export default defineConfig({
             "ThreadInfos"
           ].map((name) => `test/service/${name}.test.ts`),
           env: { SERVICES: "remote" },
+          isolate: false,
           testTimeout: 60_000,
           hookTimeout: 60_000
         }

@@ -20,12 +20,16 @@ export interface Agent {
   ) => Effect.Effect<string, { readonly message: string }, FileSystem.FileSystem | Path.Path>
   /** The packages that `--newest` moves. */
   readonly packages: ReadonlyArray<string>
+  /** How many files of tests run at a time. Default: one, because an agent may take hundreds of megabytes and a core. */
+  readonly workers?: number
   /** Files of tests, as globs from the root. */
   readonly tests: {
     /** Those that prove the rules of the conformance suite. */
     readonly conformance: ReadonlyArray<string>
     /** All, with the faults of the real agent. */
     readonly full: ReadonlyArray<string>
+    /** Of an agent that `npm test` runs too: what that leaves, for each change in the place of the rules of `Core.ts`. */
+    readonly rest?: ReadonlyArray<string>
   }
 }
 

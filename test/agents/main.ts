@@ -1,7 +1,8 @@
 /**
- * `npm run test:agents [-- opencode ...] [--full] [--newest]`: the library on real agents, one at a time. Without names
- * all of them; without `--full` the rules of `Core.ts`. `--full` writes a report beside the agent. Ends with
- * `N passed, N failed`; an agent that is not installed is a failure.
+ * `npm run test:agents [-- opencode ...] [--full] [--newest]`: the library on real agents, one at a time; without names on
+ * all of them. Without `--full` the rules of `Core.ts` are run, and of OpenCode all tests that `npm test` leaves; `--full`
+ * runs everything and writes a report beside the agent. Ends with `N passed, N failed`; an agent that is not installed is a
+ * failure.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
@@ -21,7 +22,7 @@ interface Asked {
 }
 
 /** Ends what hangs. */
-const limit = { core: "10 minutes", full: "60 minutes" } as const
+const limit = { core: "10 minutes", rest: "60 minutes", full: "60 minutes" } as const
 
 const testAgent = Effect.fnUntraced(
   function*(name: string, { full, newest }: Asked) {
@@ -33,12 +34,9 @@ const testAgent = Effect.fnUntraced(
     if (newest) yield* Console.log(installed.moved.length === 0 ? "nothing moved" : installed.moved.join("\n"))
     const results = path.join(".test-results", `agent-${name}.json`)
     yield* Effect.ignore(fs.remove(results))
-    const tests = yield* vitest({
-      AGENT: name,
-      AGENT_FOLDER: installed.folder,
-      AGENT_TESTS: full ? "full" : "core"
-    }, results).pipe(
-      Effect.timeoutOption(full ? limit.full : limit.core),
+    const asked = full ? "full" : agent.tests.rest === undefined ? "core" : "rest"
+    const tests = yield* vitest({ AGENT: name, AGENT_FOLDER: installed.folder, AGENT_TESTS: asked }, results).pipe(
+      Effect.timeoutOption(limit[asked]),
       Effect.andThen(fs.readFileString(results)),
       Effect.flatMap(Schema.decodeEffect(Results.VitestResults)),
       Effect.map((found) => Results.read(found, cwd())),

@@ -4,7 +4,7 @@
 import * as NodeChildProcessSpawner from "@effect/platform-node/NodeChildProcessSpawner"
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodePath from "@effect/platform-node/NodePath"
-import { Deferred, Duration, Effect, Exit, Layer, Schedule, Stream } from "effect"
+import { Deferred, Duration, Effect, Exit, Layer, Schedule, Scope, Stream } from "effect"
 import * as SessionSetup from "../../src/provider/SessionSetup.ts"
 import type { Controls, Fixture } from "../../src/testing/Conformance.ts"
 import { Conformance, MockProvider, MockStep } from "../../src/testing/index.ts"
@@ -180,11 +180,17 @@ const platform = NodeChildProcessSpawner.layer.pipe(
   Layer.provideMerge(Layer.merge(NodeFileSystem.layer, NodePath.layer))
 )
 
+/** The same for all rules, as the mock puts nothing into them. They lie where the run of the tests has its files. */
+const directories = Effect.runSync(
+  Effect.cached(Effect.provideService(Conformance.plainDirectories, Scope.Scope, Scope.makeUnsafe()))
+)
+
 export const fixture: Fixture<MockProvider> = {
   instanceId: "mock",
   platform,
   controls,
   hands: false,
+  directories,
   prompts: Conformance.PlainPrompts.full,
   models: ["small", "large"],
   project: HostileProject.lay(["plugin", "hook"], ({ hook, plugin }) => ({ ".mock/start": `${plugin}\n${hook}` })),

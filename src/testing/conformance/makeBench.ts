@@ -17,6 +17,20 @@ import { type Controls, defaultPatience, type Fixture, type Needs, plainDirector
 import * as PlainPrompts from "./PlainPrompts.ts"
 import * as VirtualClock from "./VirtualClock.ts"
 
+/**
+ * A store with its tables and nothing in them, made once per process: to make them takes longer than a short rule, so each
+ * rule begins with a copy.
+ */
+const emptyStore = Effect.runSync(Effect.cached(
+  Effect.gen(function*() {
+    const fs = yield* FileSystem.FileSystem
+    const path = yield* Path.Path
+    const filename = path.join(yield* fs.makeTempDirectoryScoped({ prefix: "conformance-store-" }), "store.db")
+    yield* Effect.scoped(Layer.build(SessionStore.layerSqlite({ filename })))
+    return yield* fs.readFile(filename)
+  }).pipe(Effect.scoped, Effect.orDie, VirtualClock.real)
+))
+
 const adapterOf = (name: string) =>
   Effect.gen(function*() {
     const registry = yield* ProviderRegistry
@@ -37,6 +51,8 @@ export const makeBench = Effect.fnUntraced(function*<Agent, E extends Tagged>(
   const path = yield* Path.Path
   const platform = yield* Effect.context<Platform>()
   const folder = yield* Effect.orDie(fs.makeTempDirectoryScoped({ prefix: "conformance-store-" }))
+  const filename = path.join(folder, "store.db")
+  yield* Effect.orDie(fs.writeFile(filename, yield* emptyStore))
   const patience = fixture.patience ?? defaultPatience
   const adapter = adapterLayer.pipe(
     Layer.provideMerge([ProviderRegistry.layer, LifecycleHooks.layer]),
@@ -53,7 +69,7 @@ export const makeBench = Effect.fnUntraced(function*<Agent, E extends Tagged>(
     CodingAgents.layerService({ interruptGrace: patience / 3, stopTimeout: patience / 3, ...settings }).pipe(
       Layer.provideMerge(adapter),
       Layer.provideMerge(
-        SessionStore.layerSqlite({ filename: path.join(folder, "store.db") })
+        SessionStore.layerSqlite({ filename })
       )
     )
 

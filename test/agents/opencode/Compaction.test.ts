@@ -5,8 +5,8 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, layer } from "@effect/vitest"
 import { Effect, Layer, Path } from "effect"
-import { openCodeConfig } from "../../examples/support/OpenCodeConfig.ts"
-import { allow, type GuardVerdict, veto } from "../../src/hooks/index.ts"
+import { openCodeConfig } from "../../../examples/support/OpenCodeConfig.ts"
+import { allow, type GuardVerdict, veto } from "../../../src/hooks/index.ts"
 import {
   type CodingAgents,
   InstanceId,
@@ -14,15 +14,15 @@ import {
   ProviderService,
   type ThreadId,
   TranscriptArchive
-} from "../../src/index.ts"
-import * as Server from "../../src/opencode/server/Server.ts"
-import { AgentProcesses } from "../../src/store/index.ts"
-import { ModelReply, ModelScript, ScriptedModel } from "../../src/testing/index.ts"
-import { awaitEvent, endings, is, stored } from "../support/Agents.ts"
-import { isSummary, overflow } from "../support/CompactionGates.ts"
-import * as OpenCodeAgents from "../support/OpenCodeAgents.ts"
-import { folder, start } from "../support/OpenCodeAgents.ts"
-import { full } from "../support/OpenCodeSessions.ts"
+} from "../../../src/index.ts"
+import * as Server from "../../../src/opencode/server/Server.ts"
+import { AgentProcesses } from "../../../src/store/index.ts"
+import { ModelReply, ModelScript, ScriptedModel } from "../../../src/testing/index.ts"
+import { awaitEvent, endings, is, stored } from "../../support/Agents.ts"
+import { isSummary, overflow } from "../../support/CompactionGates.ts"
+import * as OpenCodeAgents from "../../support/OpenCodeAgents.ts"
+import { folder, start } from "../../support/OpenCodeAgents.ts"
+import { full } from "../../support/OpenCodeSessions.ts"
 
 const { text } = ModelReply
 

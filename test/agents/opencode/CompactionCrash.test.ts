@@ -6,8 +6,8 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Layer, Path, Queue, Redacted, Schedule, Scope } from "effect"
 import { mkdirSync } from "node:fs"
-import * as Processes from "../../examples/support/Processes.ts"
-import { allow } from "../../src/hooks/index.ts"
+import * as Processes from "../../../examples/support/Processes.ts"
+import { allow } from "../../../src/hooks/index.ts"
 import {
   type LifecycleEvent,
   LifecycleHooks,
@@ -15,17 +15,17 @@ import {
   SessionId,
   type ThreadEvent,
   TranscriptArchive
-} from "../../src/index.ts"
-import * as Api from "../../src/opencode/server/Api.ts"
-import * as Server from "../../src/opencode/server/Server.ts"
-import type { CompactionOutcome } from "../../src/protocol.ts"
-import { ModelReply, type ModelRequest, ModelScript, ScriptedModel } from "../../src/testing/index.ts"
-import { awaitEvent, endings, is, stored as storedOf } from "../support/Agents.ts"
-import { isSummary } from "../support/CompactionGates.ts"
-import * as CompactionHost from "../support/CompactionHost.ts"
-import { register } from "../support/Hooks.ts"
-import { folder, hands, reach, signal } from "../support/OpenCodeAgents.ts"
-import { filesIn } from "../support/SnapshotFixture.ts"
+} from "../../../src/index.ts"
+import * as Api from "../../../src/opencode/server/Api.ts"
+import * as Server from "../../../src/opencode/server/Server.ts"
+import type { CompactionOutcome } from "../../../src/protocol.ts"
+import { ModelReply, type ModelRequest, ModelScript, ScriptedModel } from "../../../src/testing/index.ts"
+import { awaitEvent, endings, is, stored as storedOf } from "../../support/Agents.ts"
+import { isSummary } from "../../support/CompactionGates.ts"
+import * as CompactionHost from "../../support/CompactionHost.ts"
+import { register } from "../../support/Hooks.ts"
+import { folder, hands, reach, signal } from "../../support/OpenCodeAgents.ts"
+import { filesIn } from "../../support/SnapshotFixture.ts"
 
 const { call, text } = ModelReply
 const { full, instanceId, prompts, threadId, workspace } = CompactionHost

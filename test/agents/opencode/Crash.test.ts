@@ -2,7 +2,7 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, it } from "@effect/vitest"
 import { Effect } from "effect"
-import * as Crash from "../crash/Crash.ts"
+import * as Crash from "../../crash/Crash.ts"
 
 it.live.runIf(process.platform === "linux")(
   "P1 P3 P4 P5 P10 opencode: hosts killed at random points lose no cursor, send nothing twice, end every turn, leave nobody",

@@ -1,12 +1,12 @@
 /** Requests on a real external server: what other clients of it, and answers that go astray, do to them. */
 import { assert, it } from "@effect/vitest"
 import { Effect, Schedule } from "effect"
-import { ThreadId } from "../../src/domain/Ids.ts"
-import { OpenCode } from "../../src/opencode/index.ts"
-import { ModelReply, type ModelScript } from "../../src/testing/index.ts"
-import * as Loopback from "../support/Loopback.ts"
-import * as OpenCodeServer from "../support/OpenCodeServer.ts"
-import { drive } from "../support/OpenCodeSessions.ts"
+import { ThreadId } from "../../../src/domain/Ids.ts"
+import { OpenCode } from "../../../src/opencode/index.ts"
+import { ModelReply, type ModelScript } from "../../../src/testing/index.ts"
+import * as Loopback from "../../support/Loopback.ts"
+import * as OpenCodeServer from "../../support/OpenCodeServer.ts"
+import { drive } from "../../support/OpenCodeSessions.ts"
 
 const { open, platform } = OpenCodeServer
 

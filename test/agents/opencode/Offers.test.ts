@@ -5,12 +5,12 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll } from "vitest"
-import { TurnId } from "../../src/domain/Ids.ts"
-import type { TurnInput } from "../../src/domain/TurnInput.ts"
-import { OpenCode } from "../../src/opencode/index.ts"
-import { ModelReply } from "../../src/testing/index.ts"
-import { type Driven, items, OpenCodeSessions } from "../support/OpenCodeSessions.ts"
-import { installed, tested } from "../support/Versions.ts"
+import { TurnId } from "../../../src/domain/Ids.ts"
+import type { TurnInput } from "../../../src/domain/TurnInput.ts"
+import { OpenCode } from "../../../src/opencode/index.ts"
+import { ModelReply } from "../../../src/testing/index.ts"
+import { type Driven, items, OpenCodeSessions } from "../../support/OpenCodeSessions.ts"
+import { installed, tested } from "../../support/Versions.ts"
 
 const commands = {
   greet: { template: "Greet $1 and then $2.", description: "Greets two" },

@@ -3,7 +3,7 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, FileSystem, Schema, Stream } from "effect"
 import { ChildProcess } from "effect/process"
-import { type Findings, type FollowUp, judge, type Turn } from "../../examples/continuity/Verdict.ts"
+import { type Findings, type FollowUp, judge, type Turn } from "../../../examples/continuity/Verdict.ts"
 
 const Output = Schema.fromJsonString(Schema.Struct({
   ok: Schema.Boolean,

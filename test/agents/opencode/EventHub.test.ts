@@ -2,11 +2,11 @@ import { assert, it, layer } from "@effect/vitest"
 import { type Cause, Deferred, Effect, Exit, Option, Queue, Schedule, Schema, Scope } from "effect"
 import type { ServerResponse } from "node:http"
 import { setImmediate as turn } from "node:timers/promises"
-import type { Heard } from "../../src/opencode/server/Connection.ts"
-import * as EventHub from "../../src/opencode/server/EventHub.ts"
-import { ModelReply, ModelScript } from "../../src/testing/index.ts"
-import * as Loopback from "../support/Loopback.ts"
-import { instanceId, open, OpenCodeServer, platform } from "../support/OpenCodeServer.ts"
+import type { Heard } from "../../../src/opencode/server/Connection.ts"
+import * as EventHub from "../../../src/opencode/server/EventHub.ts"
+import { ModelReply, ModelScript } from "../../../src/testing/index.ts"
+import * as Loopback from "../../support/Loopback.ts"
+import { instanceId, open, OpenCodeServer, platform } from "../../support/OpenCodeServer.ts"
 
 /** A turn of the event loop, in which sockets are read. */
 const eventLoop = Effect.promise(() => turn())

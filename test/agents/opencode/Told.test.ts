@@ -1,13 +1,13 @@
 /** What a real OpenCode is told and tells beside turns: titles, models, agents, MCP servers, clocks, other clients. */
 import { assert, layer } from "@effect/vitest"
 import { Clock, Deferred, Effect, FileSystem, Stream } from "effect"
-import { ThreadId, TurnId } from "../../src/domain/Ids.ts"
-import type { ProviderEvent } from "../../src/domain/ThreadEvent.ts"
-import type { TurnInput } from "../../src/domain/TurnInput.ts"
-import { OpenCode } from "../../src/opencode/index.ts"
-import { ModelReply } from "../../src/testing/index.ts"
-import { workspace } from "../support/OpenCodeServer.ts"
-import { cursorOf, drive, type Driven, items, OpenCodeSessions } from "../support/OpenCodeSessions.ts"
+import { ThreadId, TurnId } from "../../../src/domain/Ids.ts"
+import type { ProviderEvent } from "../../../src/domain/ThreadEvent.ts"
+import type { TurnInput } from "../../../src/domain/TurnInput.ts"
+import { OpenCode } from "../../../src/opencode/index.ts"
+import { ModelReply } from "../../../src/testing/index.ts"
+import { workspace } from "../../support/OpenCodeServer.ts"
+import { cursorOf, drive, type Driven, items, OpenCodeSessions } from "../../support/OpenCodeSessions.ts"
 
 const config = {
   agent: {

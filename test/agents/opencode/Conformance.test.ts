@@ -5,14 +5,14 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Context, Effect, FileSystem, Layer, ManagedRuntime } from "effect"
 import { afterAll, describe, it } from "vitest"
-import { openCodeConfig } from "../../examples/support/OpenCodeConfig.ts"
-import * as Processes from "../../examples/support/Processes.ts"
-import { OpenCode } from "../../src/opencode/index.ts"
-import { conformance, ScriptedModel } from "../../src/testing/index.ts"
-import * as Core from "../agents/Core.ts"
-import * as ConformingOpenCode from "../support/ConformingOpenCode.ts"
-import * as Loopback from "../support/Loopback.ts"
-import { OpenCodeServer } from "../support/OpenCodeServer.ts"
+import { openCodeConfig } from "../../../examples/support/OpenCodeConfig.ts"
+import * as Processes from "../../../examples/support/Processes.ts"
+import { OpenCode } from "../../../src/opencode/index.ts"
+import { conformance, ScriptedModel } from "../../../src/testing/index.ts"
+import * as ConformingOpenCode from "../../support/ConformingOpenCode.ts"
+import * as Loopback from "../../support/Loopback.ts"
+import { OpenCodeServer } from "../../support/OpenCodeServer.ts"
+import * as Core from "../Core.ts"
 
 /** Only a server of our own may die, and has our plugin. */
 const onManaged = (id: string) =>

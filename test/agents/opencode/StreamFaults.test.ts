@@ -1,15 +1,15 @@
 /** Broken streams, deep subagents and slow readers on the real OpenCode. */
 import { assert, it, layer } from "@effect/vitest"
 import { type Cause, Deferred, Effect, Fiber, Layer, Queue, Redacted, Schedule, Stream } from "effect"
-import { InstanceId, isTerminal, ProviderService, type ThreadEvent, type ThreadId } from "../../src/index.ts"
-import * as OpenCode from "../../src/opencode/OpenCode.ts"
-import { ModelReply, ScriptedModel } from "../../src/testing/index.ts"
-import { awaitEvent, endings, is, stored } from "../support/Agents.ts"
-import { heap } from "../support/Heap.ts"
-import * as Loopback from "../support/Loopback.ts"
-import * as OpenCodeAgents from "../support/OpenCodeAgents.ts"
-import { bash, hands, start, thenSay } from "../support/OpenCodeAgents.ts"
-import { lastSeq, modelOnly, withHost } from "../support/OpenCodeFaults.ts"
+import { InstanceId, isTerminal, ProviderService, type ThreadEvent, type ThreadId } from "../../../src/index.ts"
+import * as OpenCode from "../../../src/opencode/OpenCode.ts"
+import { ModelReply, ScriptedModel } from "../../../src/testing/index.ts"
+import { awaitEvent, endings, is, stored } from "../../support/Agents.ts"
+import { heap } from "../../support/Heap.ts"
+import * as Loopback from "../../support/Loopback.ts"
+import * as OpenCodeAgents from "../../support/OpenCodeAgents.ts"
+import { bash, hands, start, thenSay } from "../../support/OpenCodeAgents.ts"
+import { lastSeq, modelOnly, withHost } from "../../support/OpenCodeFaults.ts"
 
 const nested = {
   subagent_depth: 3,

@@ -1,13 +1,13 @@
 /** Hosts that start a real OpenCode at the same moment in the same fresh home. */
 import { assert, it } from "@effect/vitest"
 import { Effect, FileSystem, Path } from "effect"
-import * as ChildScript from "../support/ChildScript.ts"
-import { platform, workspace } from "../support/OpenCodeServer.ts"
+import * as ChildScript from "../../support/ChildScript.ts"
+import { platform, workspace } from "../../support/OpenCodeServer.ts"
 
 const startTogether = Effect.fnUntraced(function*(whose: "isolated" | "own", rounds: ReadonlyArray<string>) {
   const path = yield* Path.Path
   const fs = yield* FileSystem.FileSystem
-  const host = yield* path.fromFileUrl(new URL("../support/StartHost.ts", import.meta.url))
+  const host = yield* path.fromFileUrl(new URL("../../support/StartHost.ts", import.meta.url))
   const homes: Array<string> = []
   for (const round of rounds) {
     const folder = path.join(yield* workspace, round)

@@ -7,8 +7,8 @@ import { join } from "node:path"
 import { execPath } from "node:process"
 import { fileURLToPath } from "node:url"
 import { afterAll } from "vitest"
-import { ModelReply } from "../../src/testing/index.ts"
-import { type Driven, items, OpenCodeSessions } from "../support/OpenCodeSessions.ts"
+import { ModelReply } from "../../../src/testing/index.ts"
+import { type Driven, items, OpenCodeSessions } from "../../support/OpenCodeSessions.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "mcp-"))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -61,7 +61,7 @@ layer(OpenCodeSessions.layer({ config: { mcp: { slow: until(file) } } }), {
     }))
 })
 
-const tester = { type: "local", command: [execPath, fileURLToPath(new URL("../agents/McpServer.ts", import.meta.url))] }
+const tester = { type: "local", command: [execPath, fileURLToPath(new URL("../McpServer.ts", import.meta.url))] }
 
 layer(OpenCodeSessions.layer({ config: { mcp: { tester } } }), { timeout: "60 seconds", excludeTestServices: true })(
   "tools of MCP servers",

@@ -1,11 +1,11 @@
 /** P1, P6 and P11 on the real OpenCode, by way of a server and its client. */
 import { assert, layer } from "@effect/vitest"
 import { Effect, Fiber, Stream } from "effect"
-import { isEphemeral } from "../../src/domain/ThreadEvent.ts"
-import { ProviderService } from "../../src/index.ts"
-import { is, stored } from "../support/Agents.ts"
-import * as OpenCodeAgents from "../support/OpenCodeAgents.ts"
-import * as Served from "../support/Served.ts"
+import { isEphemeral } from "../../../src/domain/ThreadEvent.ts"
+import { ProviderService } from "../../../src/index.ts"
+import { is, stored } from "../../support/Agents.ts"
+import * as OpenCodeAgents from "../../support/OpenCodeAgents.ts"
+import * as Served from "../../support/Served.ts"
 
 layer(OpenCodeAgents.layer(), { timeout: "60 seconds", excludeTestServices: true })("a client", (it) => {
   it.effect("P1, P11 opencode: turns of a client, a restart of the server between them, and a stream without a hole", () =>

@@ -1,12 +1,12 @@
 import { assert, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, FileSystem, Option, Path, Redacted, Schema, Scope, Stream } from "effect"
 import { createServer, type Server as Listener } from "node:net"
-import * as Binary from "../../src/opencode/server/Binary.ts"
-import * as Server from "../../src/opencode/server/Server.ts"
-import { ModelReply, ModelScript } from "../../src/testing/index.ts"
-import * as Loopback from "../support/Loopback.ts"
-import { instanceId, isAlive, open, type Opened, platform, workspace } from "../support/OpenCodeServer.ts"
-import { installed, tested } from "../support/Versions.ts"
+import * as Binary from "../../../src/opencode/server/Binary.ts"
+import * as Server from "../../../src/opencode/server/Server.ts"
+import { ModelReply, ModelScript } from "../../../src/testing/index.ts"
+import * as Loopback from "../../support/Loopback.ts"
+import { instanceId, isAlive, open, type Opened, platform, workspace } from "../../support/OpenCodeServer.ts"
+import { installed, tested } from "../../support/Versions.ts"
 
 const slow = { timeout: 60_000 }
 const bash = (command: string) => ModelReply.call("bash", { command, description: "Runs a command" })

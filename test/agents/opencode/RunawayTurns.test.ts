@@ -1,9 +1,9 @@
 /** Models that break off, say nothing or never stop, and clocks that differ, on a real OpenCode: what becomes of the turns. */
 import { assert, layer } from "@effect/vitest"
 import { Clock, Effect } from "effect"
-import { TurnId } from "../../src/domain/Ids.ts"
-import { ModelReply } from "../../src/testing/index.ts"
-import { items, OpenCodeSessions } from "../support/OpenCodeSessions.ts"
+import { TurnId } from "../../../src/domain/Ids.ts"
+import { ModelReply } from "../../../src/testing/index.ts"
+import { items, OpenCodeSessions } from "../../support/OpenCodeSessions.ts"
 
 layer(OpenCodeSessions.layer(), { timeout: "60 seconds", excludeTestServices: true })("runaway turns", (it) => {
   it.effect("P16 opencode: half an answer that a retry replaces ends where it broke off, and is not the last word", () =>

@@ -1,10 +1,10 @@
 import { assert, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, FileSystem, Layer, Path, Queue, Scope } from "effect"
-import * as Binary from "../../src/opencode/server/Binary.ts"
-import * as Connections from "../../src/opencode/server/Connections.ts"
-import { AgentProcesses } from "../../src/process/AgentProcesses.ts"
-import { instanceId, isAlive, platform, workspace } from "../support/OpenCodeServer.ts"
-import { installed } from "../support/Versions.ts"
+import * as Binary from "../../../src/opencode/server/Binary.ts"
+import * as Connections from "../../../src/opencode/server/Connections.ts"
+import { AgentProcesses } from "../../../src/process/AgentProcesses.ts"
+import { instanceId, isAlive, platform, workspace } from "../../support/OpenCodeServer.ts"
+import { installed } from "../../support/Versions.ts"
 
 const options = { instanceId, isolated: true, stopDeadline: "3 seconds" } as const
 

@@ -1,10 +1,10 @@
 /** What a real OpenCode may do in each runtime mode, its subagents included, and who is asked. */
 import { assert, layer } from "@effect/vitest"
 import { Effect, FileSystem, Path } from "effect"
-import { RequestId } from "../../src/domain/Ids.ts"
-import type { RuntimeMode } from "../../src/domain/RuntimeMode.ts"
-import { ModelReply, ModelScript } from "../../src/testing/index.ts"
-import { cursorOf, type Driven, items, OpenCodeSessions } from "../support/OpenCodeSessions.ts"
+import { RequestId } from "../../../src/domain/Ids.ts"
+import type { RuntimeMode } from "../../../src/domain/RuntimeMode.ts"
+import { ModelReply, ModelScript } from "../../../src/testing/index.ts"
+import { cursorOf, type Driven, items, OpenCodeSessions } from "../../support/OpenCodeSessions.ts"
 
 const { call, text } = ModelReply
 

@@ -1,11 +1,11 @@
 import { assert, layer } from "@effect/vitest"
 import type { OpencodeClient } from "@opencode-ai/sdk/v2/client"
 import { Effect, Redacted } from "effect"
-import * as Api from "../../src/opencode/server/Api.ts"
-import type { SdkResult } from "../../src/opencode/server/Connection.ts"
-import { ModelScript } from "../../src/testing/index.ts"
-import * as Loopback from "../support/Loopback.ts"
-import { instanceId, OpenCodeServer } from "../support/OpenCodeServer.ts"
+import * as Api from "../../../src/opencode/server/Api.ts"
+import type { SdkResult } from "../../../src/opencode/server/Connection.ts"
+import { ModelScript } from "../../../src/testing/index.ts"
+import * as Loopback from "../../support/Loopback.ts"
+import { instanceId, OpenCodeServer } from "../../support/OpenCodeServer.ts"
 
 type Request = (client: OpencodeClient, signal: AbortSignal, sessionID: string) => Promise<SdkResult<unknown>>
 const missing = "ses_000000000000aaaaaaaaaaaaaa"

@@ -1,10 +1,10 @@
 /** What the model's provider does not take, on a real OpenCode: the turn fails, and the conversation goes on without it. */
 import { assert, layer } from "@effect/vitest"
 import { Effect, FileSystem } from "effect"
-import { TurnId } from "../../src/domain/Ids.ts"
-import { ModelReply } from "../../src/testing/index.ts"
-import { repository } from "../support/Git.ts"
-import { type Driven, items, OpenCodeSessions } from "../support/OpenCodeSessions.ts"
+import { TurnId } from "../../../src/domain/Ids.ts"
+import { ModelReply } from "../../../src/testing/index.ts"
+import { repository } from "../../support/Git.ts"
+import { type Driven, items, OpenCodeSessions } from "../../support/OpenCodeSessions.ts"
 
 const tooLong = ModelReply.error(400, {
   body: { error: { message: "too long", code: "context_length_exceeded", type: "invalid_request_error" } }

@@ -1,13 +1,13 @@
 /** P1 on the real OpenCode: conversations cut at a turn, and sessions that OpenCode made without this library. */
 import { assert, layer } from "@effect/vitest"
 import { Effect, FileSystem, Path } from "effect"
-import { migrate } from "../../examples/migrate/sessions.ts"
-import { ProviderRegistry, ProviderService, SessionId, ThreadId } from "../../src/index.ts"
-import { ModelReply, ScriptedModel } from "../../src/testing/index.ts"
-import { is, stored } from "../support/Agents.ts"
-import * as Git from "../support/Git.ts"
-import { folder, hands, history, nextThreadId, opencode, start, thenSay } from "../support/OpenCodeAgents.ts"
-import * as OpenCodeAgents from "../support/OpenCodeAgents.ts"
+import { migrate } from "../../../examples/migrate/sessions.ts"
+import { ProviderRegistry, ProviderService, SessionId, ThreadId } from "../../../src/index.ts"
+import { ModelReply, ScriptedModel } from "../../../src/testing/index.ts"
+import { is, stored } from "../../support/Agents.ts"
+import * as Git from "../../support/Git.ts"
+import { folder, hands, history, nextThreadId, opencode, start, thenSay } from "../../support/OpenCodeAgents.ts"
+import * as OpenCodeAgents from "../../support/OpenCodeAgents.ts"
 
 /** What the model was told before this prompt. */
 const before = (prompt: string) =>

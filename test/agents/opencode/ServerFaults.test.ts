@@ -3,12 +3,12 @@ import { assert, layer } from "@effect/vitest"
 import { Effect, Path, Schedule, Stream } from "effect"
 import { execFileSync } from "node:child_process"
 import { closeSync, openSync, rmSync, writeSync } from "node:fs"
-import { ProviderService } from "../../src/index.ts"
-import { ModelReply, ScriptedModel } from "../../src/testing/index.ts"
-import { awaitEvent, endings, is, stored } from "../support/Agents.ts"
-import { bash, folder, hands, history, signal, start } from "../support/OpenCodeAgents.ts"
-import { lastSeq, modelOnly, terminal, withHost } from "../support/OpenCodeFaults.ts"
-import { isAlive } from "../support/OpenCodeServer.ts"
+import { ProviderService } from "../../../src/index.ts"
+import { ModelReply, ScriptedModel } from "../../../src/testing/index.ts"
+import { awaitEvent, endings, is, stored } from "../../support/Agents.ts"
+import { bash, folder, hands, history, signal, start } from "../../support/OpenCodeAgents.ts"
+import { lastSeq, modelOnly, terminal, withHost } from "../../support/OpenCodeFaults.ts"
+import { isAlive } from "../../support/OpenCodeServer.ts"
 
 layer(modelOnly, { timeout: "60 seconds", excludeTestServices: true })("the server", (it) => {
   it.effect(

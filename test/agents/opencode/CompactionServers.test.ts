@@ -2,19 +2,19 @@
 import { assert, it } from "@effect/vitest"
 import { Effect, Exit, FileSystem, Path, Redacted, Scope, Stream } from "effect"
 import { createServer } from "node:net"
-import { openCodeConfig } from "../../examples/support/OpenCodeConfig.ts"
-import { SessionId, ThreadId, TurnId } from "../../src/domain/Ids.ts"
-import { OpenCode } from "../../src/opencode/index.ts"
-import { cursor } from "../../src/opencode/protocol/Cursor.ts"
-import * as Gate from "../../src/opencode/server/Gate.ts"
-import * as Session from "../../src/opencode/session/Session.ts"
-import type { StartInput } from "../../src/provider/ProviderAdapter.ts"
-import { ModelReply, ModelScript, ScriptedModel } from "../../src/testing/index.ts"
-import * as ChildScript from "../support/ChildScript.ts"
-import { allow, held, isSummary, orSummary, overflow, veto } from "../support/CompactionGates.ts"
-import * as Loopback from "../support/Loopback.ts"
-import { instanceId, open, type Opened, platform, workspace } from "../support/OpenCodeServer.ts"
-import { cursorOf, drive } from "../support/OpenCodeSessions.ts"
+import { openCodeConfig } from "../../../examples/support/OpenCodeConfig.ts"
+import { SessionId, ThreadId, TurnId } from "../../../src/domain/Ids.ts"
+import { OpenCode } from "../../../src/opencode/index.ts"
+import { cursor } from "../../../src/opencode/protocol/Cursor.ts"
+import * as Gate from "../../../src/opencode/server/Gate.ts"
+import * as Session from "../../../src/opencode/session/Session.ts"
+import type { StartInput } from "../../../src/provider/ProviderAdapter.ts"
+import { ModelReply, ModelScript, ScriptedModel } from "../../../src/testing/index.ts"
+import * as ChildScript from "../../support/ChildScript.ts"
+import { allow, held, isSummary, orSummary, overflow, veto } from "../../support/CompactionGates.ts"
+import * as Loopback from "../../support/Loopback.ts"
+import { instanceId, open, type Opened, platform, workspace } from "../../support/OpenCodeServer.ts"
+import { cursorOf, drive } from "../../support/OpenCodeSessions.ts"
 
 const { call, text } = ModelReply
 
@@ -291,7 +291,7 @@ it.live("P13 opencode: a host killed while it holds the agent does not hold it f
     const opened = yield* open(onceFilled, { config: { plugin } })
     const { directory, model, server } = opened
     const host = yield* ChildScript.start([
-      yield* (yield* Path.Path).fromFileUrl(new URL("../support/GateHost.ts", import.meta.url)),
+      yield* (yield* Path.Path).fromFileUrl(new URL("../../support/GateHost.ts", import.meta.url)),
       server.baseUrl,
       Redacted.value(server.password),
       String(address.port),

@@ -5,10 +5,10 @@ import { Effect, FileSystem, Path, Schedule, Schema, Stream } from "effect"
 import { ChildProcess } from "effect/process"
 import { execPath, kill } from "node:process"
 import { fileURLToPath } from "node:url"
-import * as Processes from "../../examples/support/Processes.ts"
-import { SessionStore, ThreadId } from "../../src/index.ts"
-import { ModelReply, ModelScript, ScriptedModel } from "../../src/testing/index.ts"
-import { LineText, Task } from "../crash/Protocol.ts"
+import * as Processes from "../../../examples/support/Processes.ts"
+import { SessionStore, ThreadId } from "../../../src/index.ts"
+import { ModelReply, ModelScript, ScriptedModel } from "../../../src/testing/index.ts"
+import { LineText, Task } from "../../crash/Protocol.ts"
 
 it.live.runIf(process.platform === "linux")(
   "P4 P10 opencode: a host that is told to end in the middle of a turn ends the turn, its server and its tools",
@@ -38,7 +38,7 @@ it.live.runIf(process.platform === "linux")(
         follow: "hello",
         work: "work"
       })
-      const script = fileURLToPath(new URL("../crash/host.ts", import.meta.url))
+      const script = fileURLToPath(new URL("../../crash/host.ts", import.meta.url))
       const host = yield* ChildProcess.make(execPath, [script, task], {
         env: processes.env,
         extendEnv: true,

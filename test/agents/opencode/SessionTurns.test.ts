@@ -1,9 +1,9 @@
 /** Turns on a real OpenCode: how they run, how they fail, how they are interrupted. */
 import { assert, layer } from "@effect/vitest"
 import { Deferred, Effect, FileSystem, Path, Stream } from "effect"
-import { TurnId } from "../../src/domain/Ids.ts"
-import { ModelReply, ModelScript } from "../../src/testing/index.ts"
-import { type Driven, items, OpenCodeSessions } from "../support/OpenCodeSessions.ts"
+import { TurnId } from "../../../src/domain/Ids.ts"
+import { ModelReply, ModelScript } from "../../../src/testing/index.ts"
+import { type Driven, items, OpenCodeSessions } from "../../support/OpenCodeSessions.ts"
 
 const { call, text } = ModelReply
 

@@ -1,9 +1,9 @@
 /** Requests that a real OpenCode asks at once: each gets its own answer, although it rejects all together with one. */
 import { assert, layer } from "@effect/vitest"
 import { Effect, FileSystem, Path } from "effect"
-import type { ApprovalDecision } from "../../src/domain/UserRequest.ts"
-import { ModelReply } from "../../src/testing/index.ts"
-import { type Driven, type EventOf, items, OpenCodeSessions } from "../support/OpenCodeSessions.ts"
+import type { ApprovalDecision } from "../../../src/domain/UserRequest.ts"
+import { ModelReply } from "../../../src/testing/index.ts"
+import { type Driven, type EventOf, items, OpenCodeSessions } from "../../support/OpenCodeSessions.ts"
 
 type Asked = EventOf<"ApprovalRequested">["request"]
 
