@@ -31,6 +31,7 @@ import type { InstanceId } from "../domain/Ids.ts"
 import { AgentProcesses, markerVariable } from "../process/AgentProcesses.ts"
 import * as ChildExit from "../process/ChildExit.ts"
 import { errorCode } from "../process/ErrorCode.ts"
+import { HostProcesses } from "../process/HostProcesses.ts"
 import { AgentNotExecutable, AgentNotFound, AgentStartFailed } from "../provider/AdapterError.ts"
 import type { ProcessExit } from "../provider/ProviderAdapter.ts"
 import type { Variables } from "./AgentEnvironment.ts"
@@ -113,6 +114,7 @@ export const spawn = Effect.fn("AgentProcess.spawn")(function*(
   const { beforeStop = Effect.void, stopDeadline = "5 seconds", inputDeadline = stopDeadline } = options
   const fs = yield* FileSystem.FileSystem
   const processes = yield* AgentProcesses
+  const machine = yield* HostProcesses
   const { marker, spawned } = yield* processes.record(instanceId)
   const command = ChildProcess.make(executable, options.args ?? [], {
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
@@ -131,6 +133,7 @@ export const spawn = Effect.fn("AgentProcess.spawn")(function*(
     acquire,
     ({ alive, handle }) =>
       endProcess(handle, {
+        machine,
         ask: beforeStop,
         inputDeadline: stdin === "pipe" ? inputDeadline : undefined,
         deadline: stopDeadline

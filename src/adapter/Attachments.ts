@@ -9,7 +9,6 @@
  */
 import { Effect, FileSystem, Path, Stream } from "effect"
 import { Base64 } from "effect/encoding"
-import { pathToFileURL } from "node:url"
 import type { Attachment } from "../domain/TurnInput.ts"
 import { AttachmentRefused } from "../provider/AdapterError.ts"
 
@@ -64,10 +63,11 @@ export const locate = Effect.fnUntraced(function*(
   const { type } = yield* fs.stat(file).pipe(Effect.mapError(() => refused("unreadable")))
   if (type !== "File" && type !== "Directory") return yield* refused("unsupported")
   yield* fs.access(file, { readable: true }).pipe(Effect.mapError(() => refused("unreadable")))
+  const { href } = yield* Effect.orDie(path.toFileUrl(file))
   return {
     path: file,
     name: path.basename(file),
-    url: pathToFileURL(file).href,
+    url: href,
     type,
     mime: attachment.mime ??
       (type === "Directory" ? "application/x-directory" : mimes[path.extname(file).toLowerCase()] ?? "text/plain")

@@ -20,7 +20,7 @@
  *
  * @since 0.1.0
  */
-import type { Effect, FileSystem, Option, Path, Scope, Stream } from "effect"
+import type { Effect, Option, Scope, Stream } from "effect"
 import type { AgentSessionPage } from "../domain/AgentSession.ts"
 import type { InstanceId, ProviderName, RequestId, SessionId, TaskId, TurnId } from "../domain/Ids.ts"
 import type { ProjectConfig } from "../domain/ProjectConfig.ts"
@@ -42,6 +42,7 @@ import type {
   TurnRefused
 } from "./AdapterError.ts"
 import type { AgentCheck } from "./AgentCheck.ts"
+import type * as AgentHost from "./AgentHost.ts"
 import type { Capabilities } from "./Capabilities.ts"
 import type { NativeCopy } from "./NativeCopy.ts"
 import type { Offers, OffersInput } from "./Offers.ts"
@@ -212,18 +213,6 @@ export interface SessionQuery {
 export type ListSessionsError = AgentStartError | CapabilityMissing
 
 /**
- * The machine that an agent works on, as far as the service itself looks there. What the adapter does there it does by the
- * services of its own Layer; an adapter that `Adapter.make` has made has its host from the same.
- *
- * @category models
- * @since 0.1.0
- */
-export interface AgentHost {
-  readonly fileSystem: FileSystem.FileSystem
-  readonly path: Path.Path
-}
-
-/**
  * One configured agent. Its Layer registers it with the `ProviderRegistry`.
  *
  * @category models
@@ -235,8 +224,12 @@ export interface ProviderAdapter {
   readonly capabilities: Capabilities
   /** What the app set for all sessions of this instance that are not told otherwise. */
   readonly projectConfig?: ProjectConfig | undefined
-  /** Where directories of its threads are. Default: the machine that the service runs on. */
-  readonly host?: AgentHost | undefined
+  /**
+   * The machine that it works on, as far as the service itself looks there: at the directories of its threads. Default: the
+   * service's own. What the adapter does there it does by the services of its own Layer (`AgentHost.layer`); one that
+   * `Adapter.make` has made has its host from the same.
+   */
+  readonly host?: AgentHost.Files | undefined
   readonly startSession: (input: StartInput) => Effect.Effect<ProviderSession, StartSessionError, Scope.Scope>
   /**
    * Sessions that the agent has and that this library did not make, subagents' left out, newest first. Absent where

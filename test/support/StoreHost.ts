@@ -3,14 +3,16 @@
  * JSON, and waits to be killed.
  */
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { Console, Effect } from "effect"
+import { Console, Effect, Layer } from "effect"
 import { spawn } from "node:child_process"
 import { readFileSync, statSync } from "node:fs"
+import { dirname } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { AgentEnvironment, AgentProcess } from "../../src/adapter/index.ts"
 import { ItemId, RequestId, ThreadId } from "../../src/domain/Ids.ts"
 import { AgentProcesses, markerVariable } from "../../src/process/AgentProcesses.ts"
 import { SessionStore } from "../../src/store/SessionStore.ts"
+import * as OtherMachine from "./OtherMachine.ts"
 import {
   acceptedTurn,
   binding,
@@ -103,6 +105,13 @@ const unnoted = Effect.gen(function*() {
   )
 })
 
+/** An agent and a folder of its own on another machine, whose disk is beside the store's file. */
+const elsewhere = Effect.gen(function*() {
+  const folder = yield* AgentEnvironment.privateFolder("elsewhere-")
+  const agent = yield* AgentProcess.spawn({ instanceId, executable: "/bin/sleep", args: ["600"] })
+  return yield* wait({ agent: agent.pid, folder })
+})
+
 /** `Effect.never` alone does not keep a process alive. */
 const stayAlive = Effect.callback<never>(() => {
   const timer = setInterval(() => {}, 60_000)
@@ -169,6 +178,9 @@ const image = Effect.gen(function*() {
 const scenarios: Readonly<Record<string, Effect.Effect<unknown, unknown, SessionStore | AgentProcesses>>> = {
   agent: Effect.scoped(Effect.flatMap(agent, wait)),
   unnoted: Effect.scoped(unnoted).pipe(Effect.provide(NodeServices.layer)),
+  elsewhere: Effect.scoped(elsewhere).pipe(
+    Effect.provide(Layer.provideMerge(OtherMachine.layer(dirname(filename)), NodeServices.layer))
+  ),
   deletion,
   erasure: Effect.flatMap(erasure, wait),
   image

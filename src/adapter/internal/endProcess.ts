@@ -3,9 +3,11 @@
  */
 import { Clock, Context, type Duration, Effect, Fiber, Stream } from "effect"
 import type { ChildProcessSpawner } from "effect/process"
-import * as ProcessGroup from "../../process/ProcessGroup.ts"
+import type { HostProcesses } from "../../process/HostProcesses.ts"
 
 export interface Steps {
+  /** The machine whose process it is. */
+  readonly machine: Pick<HostProcesses, "endGroup">
   /** Asks the process to end. */
   readonly ask: Effect.Effect<unknown>
   /** How long the process may take once its stdin has ended. `undefined` if it has none. */
@@ -20,7 +22,7 @@ export interface Steps {
  */
 export const endProcess = (
   handle: ChildProcessSpawner.ChildProcessHandle,
-  { ask, deadline, inputDeadline }: Steps
+  { ask, deadline, inputDeadline, machine }: Steps
 ): Effect.Effect<void> => {
   const exited = Effect.exit(handle.exitCode)
   const ifRunning = (step: Effect.Effect<unknown>) =>
@@ -37,7 +39,7 @@ export const endProcess = (
     yield* ifRunning(Effect.timeoutOption(ask, deadline))
     yield* Effect.gen(function*() {
       if (inputDeadline !== undefined) yield* ifRunning(Effect.timeoutOption(endInput, inputDeadline))
-      yield* ProcessGroup.end(handle.pid, deadline)
+      yield* machine.endGroup(handle.pid, deadline)
       yield* Effect.timeoutOption(exited, deadline)
     }).pipe(Effect.provideService(Clock.Clock, systemClock))
     // The spawner would count zombies among the living, and wait for them.

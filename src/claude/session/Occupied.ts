@@ -6,7 +6,7 @@
  * The form of the start time is known of Linux alone. Elsewhere a note may fit no process, and then nothing is refused.
  */
 import { Effect, FileSystem, Option, Path, Schema } from "effect"
-import * as ProcessIdentity from "../../process/ProcessIdentity.ts"
+import { HostProcesses } from "../../process/HostProcesses.ts"
 
 const Note = Schema.Struct({
   pid: Schema.Int,
@@ -38,5 +38,7 @@ export const isTaken = Effect.fnUntraced(function*(config: string, sessionId: st
 const isBefore = (note: Note, ours: Note): boolean =>
   note.startedAt < ours.startedAt || (note.startedAt === ours.startedAt && note.pid < ours.pid)
 
-const isRunning = ({ pid, procStart }: Note) =>
-  Effect.map(ProcessIdentity.startTime(pid), (started) => Option.contains(started, procStart))
+const isRunning = Effect.fnUntraced(function*({ pid, procStart }: Note) {
+  const { startTime } = yield* HostProcesses
+  return Option.contains(yield* startTime(pid), procStart)
+})

@@ -7,13 +7,14 @@
  * leaves running shell commands behind, OpenCode 1.18.33), then SIGTERM, then SIGKILL. After that, processes that still
  * carry its marker are ended too.
  */
-import { Duration, Effect, Option, type Path, Redacted } from "effect"
+import { Duration, Effect, Option, type Path, Redacted, Scope } from "effect"
 import type { PlatformError } from "effect/PlatformError"
 import { createServer } from "node:net"
 import * as AgentProcess from "../../adapter/AgentProcess.ts"
 import * as Executable from "../../adapter/Executable.ts"
 import type { InstanceId } from "../../domain/Ids.ts"
 import { AgentMisconfigured, type AgentStartError, AgentStartFailed } from "../../provider/AdapterError.ts"
+import { Dial } from "../../provider/AgentHost.ts"
 import type { ProcessExit } from "../../provider/ProviderAdapter.ts"
 import * as Versions from "../protocol/Versions.ts"
 import * as Binary from "./Binary.ts"
@@ -90,7 +91,10 @@ const start = Effect.fnUntraced(function*(
   const { instanceId } = options
   const startDeadline = options.startDeadline ?? Duration.seconds(30)
   const stopDeadline = options.stopDeadline ?? Duration.seconds(5)
+  const dial = yield* Dial
   let endpoint: Endpoint | undefined
+  // Before the process: the way to it must be there while it is asked to end.
+  const dialled = yield* Effect.acquireRelease(Scope.make(), (scope, exit) => Scope.close(scope, exit))
   const agent = yield* AgentProcess.spawn({
     instanceId,
     executable,
@@ -110,7 +114,8 @@ const start = Effect.fnUntraced(function*(
     )
   })
   const ready = Effect.gen(function*() {
-    const [, baseUrl = ""] = yield* agent.said(readyLine)
+    const [, url = ""] = yield* agent.said(readyLine)
+    const baseUrl = yield* Scope.provide(dial(url), dialled).pipe(Effect.mapError(notStarted(instanceId)))
     endpoint = { instanceId, baseUrl, password }
     const version = yield* versionOf(endpoint, startDeadline)
     yield* Effect.annotateCurrentSpan({ pid: agent.pid, version })

@@ -44,7 +44,7 @@ export const make: Effect.Effect<
   const opening = (operation: string) => Effect.mapError(StoreFailed.of(operation))
   yield* migrations.run
   yield* owner.acquire
-  yield* AgentProcessesSql.endOrphans(sql).pipe(opening("end orphans"))
+  const processes = yield* AgentProcessesSql.open(sql).pipe(opening("end orphans"))
   const outbox = yield* StoreOutbox.load(sql).pipe(opening("read the hooks"))
   const positions = yield* Positions.open(sql).pipe(opening("read the last position"))
   yield* sqlImport.removeUnfinished(sql, positions).pipe(opening("delete unfinished imports"))
@@ -62,7 +62,7 @@ export const make: Effect.Effect<
       ...sqlRetention.make(sql),
       ...instrumented.make(sql, instrumentation, sqlWrites.make({ sql, positions, outbox, instrumentation }))
     },
-    processes: AgentProcessesSql.make(sql),
+    processes,
     outbox: StoreOutbox.operations(sql, outbox),
     snapshots: sqlSnapshotIndex.make(sql)
   }
