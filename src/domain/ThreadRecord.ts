@@ -112,6 +112,8 @@ export const TurnRecord = Schema.Struct({
   ref: Schema.UndefinedOr(Schema.String),
   /** Absent for a turn that the agent began. */
   input: Schema.optionalKey(RecordedInput),
+  /** Names the input as the caller gave it, where the caller chose the id. It goes with the input. */
+  asked: Schema.optionalKey(Schema.String),
   /** Why the agent began it; absent for a turn that was sent. */
   cause: Schema.optionalKey(TurnCause),
   /** When it was recorded: before it was sent, or when the agent began it. */

@@ -1,7 +1,7 @@
 /**
  * Turns, as the service offers them: sent, awaited, interrupted.
  */
-import { type Clock, Deferred, Effect, Option } from "effect"
+import { type Clock, Effect, Option } from "effect"
 import { randomUUID } from "node:crypto"
 import { type ThreadId, TurnId } from "../domain/Ids.ts"
 import * as Instrumentation from "../domain/Instrumentation.ts"
@@ -9,11 +9,11 @@ import type { Binding } from "../domain/ThreadRecord.ts"
 import * as reentrancy from "../hooks/internal/reentrancy.ts"
 import type { SendTurn } from "../service/Commands.ts"
 import type { ProviderService } from "../service/ProviderService.ts"
-import type { TurnAccepted } from "../service/Results.ts"
 import { type ThreadNotFound, TurnNotCompleted, TurnNotFound } from "../service/ServiceError.ts"
 import type { StoreFailed, ThreadUnreadable } from "../store/StoreError.ts"
 import type { ThreadDeps } from "../thread/ThreadDeps.ts"
 import type { Delivery } from "../thread/TurnDelivery.ts"
+import * as TurnRepeat from "../thread/TurnRepeat.ts"
 import * as inputLimits from "./inputLimits.ts"
 import type { Resolved } from "./Settings.ts"
 import type { ThreadActors } from "./threadActors.ts"
@@ -36,10 +36,7 @@ export const make = ({ actors, deps, getThread, limits }: {
     const context = input.context ?? []
     const words = [...context, command?.arguments ?? ""]
     yield* inputLimits.check({ threadId, prompt, words, attachments, isCommand: command !== undefined }, limits)
-    const request = {
-      turnId: input.turnId ?? makeTurnId(deps.clock),
-      steer: input.steer ?? false,
-      onMissing: input.onMissing,
+    const sent = {
       input: {
         prompt,
         ...(command === undefined ? {} : { command }),
@@ -55,6 +52,13 @@ export const make = ({ actors, deps, getThread, limits }: {
         ...(input.metadata === undefined ? {} : { metadata: input.metadata })
       }
     }
+    const request = {
+      ...sent,
+      turnId: input.turnId ?? makeTurnId(deps.clock),
+      asked: input.turnId === undefined ? undefined : TurnRepeat.digest({ ...sent.input, ...sent.origin }),
+      steer: input.steer ?? false,
+      onMissing: input.onMissing
+    }
     return yield* actors.use(threadId, (actor) => actor.send(request, onSending))
   })
 
@@ -63,8 +67,8 @@ export const make = ({ actors, deps, getThread, limits }: {
    * The agent is asked beside the caller, which is not held up, and a moment later: a host that is closing says so then,
    * and its shutdown is the reason.
    */
-  const interruptAbandoned = ({ live, turnId }: Delivery) =>
-    actors.use(live.binding.threadId, (actor) =>
+  const interruptAbandoned = ({ accepted: { threadId, turnId } }: Delivery) =>
+    actors.use(threadId, (actor) =>
       Effect.andThen(
         actor.noteInterrupt(turnId, "user"),
         Effect.forkIn(
@@ -80,7 +84,7 @@ export const make = ({ actors, deps, getThread, limits }: {
   return {
     sendTurn: Effect.fn("ProviderService.sendTurn")(function*(input) {
       yield* Instrumentation.inThread(input.threadId)
-      return acceptedOf(yield* send(input))
+      return (yield* send(input)).accepted
     }),
 
     runTurn: Effect.fn("ProviderService.runTurn")(function*(input) {
@@ -88,20 +92,20 @@ export const make = ({ actors, deps, getThread, limits }: {
       yield* Instrumentation.inThread(threadId)
       // Known from before it is sent: an interrupt may come in any moment from then on.
       let sending: Delivery | undefined
-      const { delivery, over: { terminal, text } } = yield* send(input, (now) => {
+      const { accepted, over: { terminal, text } } = yield* send(input, (now) => {
         sending = now
       }).pipe(
         Effect.flatMap((delivery) => {
           sending = delivery
-          return Effect.map(Deferred.await(delivery.over), (over) => ({ delivery, over }))
+          return Effect.map(delivery.over, (over) => ({ accepted: delivery.accepted, over }))
         }),
         Effect.onInterrupt(() =>
           Effect.suspend(() => sending === undefined ? Effect.void : interruptAbandoned(sending))
         )
       )
       if (terminal === undefined) return yield* Effect.interrupt
-      if (terminal._tag === "TurnCompleted") return { ...acceptedOf(delivery), text, usage: terminal.usage }
-      return yield* new TurnNotCompleted({ threadId, turnId: delivery.turnId, ending: terminal })
+      if (terminal._tag === "TurnCompleted") return { ...accepted, text, usage: terminal.usage }
+      return yield* new TurnNotCompleted({ threadId, turnId: accepted.turnId, ending: terminal })
     }),
 
     interruptTurn: Effect.fn("ProviderService.interruptTurn")(function*({ threadId, turnId }) {
@@ -120,11 +124,3 @@ export const make = ({ actors, deps, getThread, limits }: {
     })
   } satisfies Pick<ProviderService["Service"], "sendTurn" | "runTurn" | "interruptTurn">
 }
-
-const acceptedOf = ({ live, steered, turnId }: Delivery): TurnAccepted => ({
-  threadId: live.binding.threadId,
-  turnId,
-  epoch: live.binding.epoch,
-  continuity: live.continuity,
-  steered
-})

@@ -21,8 +21,9 @@ import { Text, WellFormed } from "../domain/WellFormed.ts"
 export const SendTurn = Schema.Struct({
   threadId: ThreadId,
   /**
-   * Your own id makes a repeated call fail with `TurnExists` instead of asking the agent twice; a turn that the agent
-   * proved not to have is sent. A steer has no id of its own: it belongs to the turn that it joins. Default: a new id.
+   * Your own id makes a call safe to repeat: the same input again is answered as it was first, and the agent is not asked
+   * twice; `runTurn` waits for the end of the same turn. Another input under the id fails with `TurnExists`. A turn that the
+   * agent proved not to have is sent. A steer has no id of its own: it belongs to the turn that it joins. Default: a new id.
    */
   turnId: Schema.optional(TurnId),
   /** Words: the agent never takes them for one of its commands. May be empty where there is a `command`. */

@@ -85,6 +85,8 @@ export interface Intent {
   readonly input: RecordedInput
   /** The bytes that the input names ({@link Blobs.ofInput}). */
   readonly blobs?: ReadonlyArray<Blob> | undefined
+  /** Names the input as the caller gave it, where the caller chose the id and may send it again. */
+  readonly asked?: string | undefined
   /** Milliseconds since the epoch. */
   readonly at: number
   /** The `traceparent` of the turn's span, where the app has a telemetry. */

@@ -260,7 +260,7 @@ export class PageInvalid extends Schema.TaggedError<PageInvalid>("effect-coding-
 }
 
 /**
- * The given turn id was used before.
+ * The given turn id was used before, for another input, or for a turn that was rewound or pruned.
  *
  * @category errors
  * @since 0.1.0

@@ -8,10 +8,11 @@ import type { TurnId } from "../domain/Ids.ts"
 import * as Instrumentation from "../domain/Instrumentation.ts"
 import type { RecordedInput, TurnInput, TurnOrigin } from "../domain/TurnInput.ts"
 import { DeliveryUncertain, type SessionMissing } from "../provider/AdapterError.ts"
+import type { TurnAccepted } from "../service/Results.ts"
 import { TurnInProgress, TurnVetoed } from "../service/ServiceError.ts"
 import * as Blobs from "../store/Blobs.ts"
 import * as LifecycleRecord from "../store/LifecycleRecord.ts"
-import { TurnExists } from "../store/StoreError.ts"
+import type { EpochFenced, StoreFailed } from "../store/StoreError.ts"
 import * as Epoch from "./epoch/Epoch.ts"
 import * as EpochEnd from "./epoch/EpochEnd.ts"
 import type * as EpochState from "./epoch/EpochState.ts"
@@ -24,9 +25,12 @@ import type { ThreadDeps } from "./ThreadDeps.ts"
 import type { Decision } from "./ThreadHooks.ts"
 import * as ThreadStart from "./ThreadStart.ts"
 import * as TurnDeadlines from "./TurnDeadlines.ts"
+import * as TurnRepeat from "./TurnRepeat.ts"
 
 export interface TurnRequest {
   readonly turnId: TurnId
+  /** Names the input ({@link TurnRepeat.digest}) where its caller may send it again; absent for an id that we have made up. */
+  readonly asked: string | undefined
   readonly input: TurnInput
   /** Recorded with the input, and never handed to the session. */
   readonly origin: TurnOrigin
@@ -37,15 +41,20 @@ export interface TurnRequest {
 
 /** A turn that is with the agent, or on its way. */
 export interface Delivery {
-  readonly live: LiveEpoch.LiveEpoch
-  readonly turnId: TurnId
-  /** Resolved once the turn is over. */
-  readonly over: EpochWaiters.TurnWaiter["over"]
-  readonly steered: boolean
+  readonly accepted: TurnAccepted
+  /** How the turn ended, once it has. */
+  readonly over: Effect.Effect<EpochWaiters.TurnOver, StoreFailed | EpochFenced>
 }
 
+const deliveryOf = (
+  { binding: { epoch, threadId }, continuity }: LiveEpoch.LiveEpoch,
+  { over, turnId }: EpochWaiters.TurnWaiter,
+  steered: boolean
+): Delivery => ({ accepted: { threadId, turnId, epoch, continuity, steered }, over: Deferred.await(over) })
+
 /**
- * Sends one turn and answers once the agent has it; the session is started first if need be. `onSending` is told of the
+ * Sends one turn and answers once the agent has it; the session is started first if need be. One that was sent before under
+ * its id is answered as it was then. `onSending` is told of the
  * turn before it is sent. Intent is stored before anything is sent. An uncertain delivery ends the turn as unknown and the
  * session with it; the next start compares it with the agent's history.
  */
@@ -59,10 +68,13 @@ export const send = (
     deps,
     cell,
     Effect.gen(function*() {
-      const found = yield* awaitInterrupted(deps, cell, yield* ThreadCell.usable(deps, cell))
+      const before = yield* ThreadCell.usable(deps, cell)
+      const { asked, turnId } = request
+      const first = asked === undefined ? undefined : yield* TurnRepeat.find(deps, cell, before, { turnId, asked })
+      if (first !== undefined) return first
+      const found = yield* awaitInterrupted(deps, cell, before)
       const running = found === undefined ? undefined : Epoch.turnOf(found.state)
       if (found !== undefined && running !== undefined) {
-        yield* notSent(deps, request.turnId)
         // A command is a turn of its own. Words of the user do not join a turn that the agent began.
         if (!request.steer || found.state.running?.cause !== undefined || request.input.command !== undefined) {
           return yield* new TurnInProgress({ threadId: cell.threadId, turnId: running })
@@ -110,14 +122,6 @@ const handOver = Effect.fnUntraced(function*(
     )
   )
 })
-
-/** A call that is repeated while its turn runs must not join that turn. */
-const notSent = (deps: ThreadDeps, turnId: TurnId) =>
-  Effect.flatMap(
-    Effect.catchTag(deps.store.getTurn(turnId), "TurnUnreadable", () => Effect.fail(new TurnExists({ turnId }))),
-    (known) =>
-      Option.isSome(known) && known.value.status !== "refused" ? Effect.fail(new TurnExists({ turnId })) : Effect.void
-  )
 
 /** A turn that was told to stop is as good as over: the next one waits for its end. */
 const awaitInterrupted = Effect.fnUntraced(function*(
@@ -220,10 +224,10 @@ const steer = Effect.fnUntraced(function*(
   live: LiveEpoch.LiveEpoch,
   { input, origin, turnId }: Pick<TurnRequest, "turnId" | "input" | "origin">
 ) {
-  const { over } = EpochWaiters.turn(live, turnId)
+  const waiter = EpochWaiters.turn(live, turnId)
   const uncertain = (code: string) => new DeliveryUncertain({ turnId, code })
   // The thread is held meanwhile: a turn that is ended for its deadline must not wait for an agent that does not answer.
-  const ended = Deferred.await(over).pipe(
+  const ended = Deferred.await(waiter.over).pipe(
     Effect.andThen(Effect.sleep(deps.settings.interruptGrace)),
     Effect.andThen(uncertain("turn-ended"))
   )
@@ -241,14 +245,14 @@ const steer = Effect.fnUntraced(function*(
       : Effect.failCause(exit.cause)
   }
   yield* LiveEpoch.advance(deps, live, { _tag: "Steered", turnId, input: { ...input, ...origin } })
-  return { live, turnId, over, steered: true } satisfies Delivery
+  return deliveryOf(live, waiter, true)
 })
 
 const deliver = (
   deps: ThreadDeps,
   cell: ThreadCell.ThreadCell,
   live: LiveEpoch.LiveEpoch,
-  { input, notes, origin, turnId }: Pick<TurnRequest, "turnId" | "input" | "origin"> & {
+  { asked, input, notes, origin, turnId }: Pick<TurnRequest, "asked" | "turnId" | "input" | "origin"> & {
     readonly notes: ReadonlyArray<EpochState.Note>
   },
   onSending: ((delivery: Delivery) => void) | undefined
@@ -266,13 +270,12 @@ const deliver = (
     yield* Instrumentation.around(
       instrumentation,
       { _tag: "TurnIntent", threadId, turnId },
-      deps.store.recordIntent({ turnId, threadId, epoch, ref, ...recorded, at, trace })
+      deps.store.recordIntent({ turnId, threadId, epoch, ref, ...recorded, asked, at, trace })
     ).pipe(
       Effect.tapErrorTag("EpochFenced", (error) => Effect.sync(() => LiveEpoch.breakOff(live, error))),
       Effect.tapError(() => Effect.sync(() => instrumentation?.withdraw({ threadId, turnId, at })))
     )
-    const { over } = EpochWaiters.makeTurn(live, turnId)
-    const delivery: Delivery = { live, turnId, over, steered: false }
+    const delivery = deliveryOf(live, EpochWaiters.makeTurn(live, turnId), false)
     live.progressAt = deps.steady.now()
     yield* LiveEpoch.advance(deps, live, { _tag: "Sending", turnId, input: recorded.input, notes })
     onSending?.(delivery)

@@ -142,6 +142,13 @@ const threadFor = (agents: Agents, threadId: ThreadId, { newThread }: ChatOption
 const historyOf = ({ lastTurn }: ThreadInfo, before: TurnId | undefined): MessageMetadata =>
   before === undefined ? {} : { history: before === lastTurn?.turnId ? "same" : "differs" }
 
+/** Where the turn begins: at the end of the log, unless the page asks again for an answer that it has not seen. */
+const beforeTurn = (agents: Agents, thread: ThreadInfo, turnId: TurnId) =>
+  agents.readTranscript({ threadId: thread.threadId, after: turnId, limit: 1 }).pipe(
+    Effect.andThen(startOf(agents, thread, turnId)),
+    Effect.catchTag("TurnNotFound", () => Effect.succeed(thread.lastSeq))
+  )
+
 const post = (agents: Agents, options: ChatOptions, maxBody: ByteSize.ByteSize) =>
   Effect.gen(function*() {
     const request = yield* body("chat", ChatRequest, maxBody)
@@ -152,12 +159,8 @@ const post = (agents: Agents, options: ChatOptions, maxBody: ByteSize.ByteSize) 
     if (said._tag === "Turn") {
       const { attachments, before, prompt, turnId } = said
       const metadata = historyOf(thread, before)
-      const sent = agents.sendTurn({ threadId, turnId, prompt, ...(attachments.length === 0 ? {} : { attachments }) })
-      const after = yield* sent.pipe(
-        Effect.as(thread.lastSeq),
-        // The page asks again for an answer that it has not seen.
-        Effect.catchTag("TurnExists", () => startOf(agents, thread, turnId))
-      )
+      const after = yield* beforeTurn(agents, thread, turnId)
+      yield* agents.sendTurn({ threadId, turnId, prompt, ...(attachments.length === 0 ? {} : { attachments }) })
       return toResponse(turnFrom(agents, options, { threadId, turnId, after, metadata }), options.keepAlive)
     }
     const { answers, turnId } = said

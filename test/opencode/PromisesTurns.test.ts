@@ -89,8 +89,9 @@ layer(OpenCodeAgents.layer(), { timeout: "60 seconds", excludeTestServices: true
       const model = yield* ScriptedModel
       const { directory, sessionId, threadId } = yield* start()
       const turn = { threadId, turnId: TurnId.make("P5-mine"), prompt: "P5 mine" }
-      yield* agents.runTurn(turn)
-      assert.strictEqual((yield* Effect.flip(agents.sendTurn(turn)))._tag, "TurnExists")
+      const first = yield* agents.runTurn(turn)
+      assert.deepStrictEqual(yield* agents.runTurn(turn), first)
+      assert.strictEqual((yield* Effect.flip(agents.sendTurn({ ...turn, prompt: "P5 other" })))._tag, "TurnExists")
       assert.lengthOf(yield* model.asked("P5 mine"), 1)
       assert.lengthOf(yield* deliveries(sessionId, directory, "P5 mine"), 1)
     }))

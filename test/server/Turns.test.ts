@@ -21,13 +21,19 @@ describe("turns over HTTP", () => {
   it.live("P5: the same Idempotency-Key asks the agent once, however often and at once it is sent", () =>
     Effect.gen(function*() {
       const { agent, ask } = yield* host
-      const send = ask("POST", `/threads/${threadId}/turns`, {
-        headers: { "idempotency-key": "key-1" },
-        body: { prompt: "do it" }
-      })
-      const answers = yield* Effect.all([send, send, send, send], { concurrency: "unbounded" })
-      assert.deepStrictEqual(answers.map(({ status }) => status).toSorted(), [202, 409, 409, 409])
-      assert.deepInclude((yield* send).body, { _tag: "TurnExists", details: { turnId: "key-1" } })
+      const post = (path: string, prompt: string) =>
+        ask("POST", `/threads/${threadId}/${path}`, { headers: { "idempotency-key": "key-1" }, body: { prompt } })
+      const send = post("turns", "do it")
+      const [first, ...others] = yield* Effect.all([send, send, send, send], { concurrency: "unbounded" })
+      assert.deepInclude(first, { status: 202 })
+      for (const other of others) assert.deepStrictEqual(other, first)
+      const run = yield* post("run", "do it")
+      assert.deepInclude(run.body, { ...Object(first?.body), text: "echo: do it" })
+      assert.deepStrictEqual(yield* post("run", "do it"), run)
+      assert.deepStrictEqual(yield* send, first)
+      const other = yield* post("turns", "do that")
+      assert.deepInclude(other, { status: 409 })
+      assert.deepInclude(other.body, { _tag: "TurnExists", details: { turnId: "key-1" } })
       assert.deepStrictEqual((yield* agent.received).map(({ turnId }) => turnId), ["key-1"])
     }).pipe(Effect.scoped, Effect.provide(Agents.platform)))
 

@@ -103,8 +103,9 @@ describe("a call that is made again", () => {
       const unreachable = yield* Effect.flip(send)
       assert.deepInclude(unreachable, { _tag: "AgentUnreachable", retryable: true })
       yield* agent.unreachable(false)
-      assert.strictEqual((yield* send).turnId, turnId)
-      assert.strictEqual((yield* Effect.flip(send))._tag, "TurnExists")
+      const answer = yield* send
+      assert.strictEqual(answer.turnId, turnId)
+      assert.deepStrictEqual(yield* send, answer)
       assert.strictEqual((yield* agent.received).length, 1)
       assert.deepStrictEqual(tags(yield* stored()).filter((tag) => tag === "TurnStarted"), ["TurnStarted"])
     }).pipe(Effect.provide(layer())))
@@ -117,8 +118,9 @@ describe("a call that is made again", () => {
       const gate = yield* Deferred.make<void>()
       yield* agent.nextTurn(() => [MockStep.wait(Deferred.await(gate))])
       const send = agents.sendTurn({ threadId, turnId, prompt: "pay", steer: true })
-      yield* send
-      assert.strictEqual((yield* Effect.flip(send))._tag, "TurnExists")
+      const answer = yield* send
+      assert.deepStrictEqual(yield* send, answer)
+      assert.isFalse(answer.steered)
       assert.strictEqual((yield* agent.received).length, 1)
       yield* Deferred.succeed(gate, undefined)
     }).pipe(Effect.provide(layer())))

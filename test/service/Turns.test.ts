@@ -146,7 +146,7 @@ describe("turns", () => {
       yield* Agents.start()
       const turnId = TurnId.make("mine")
       yield* agents.runTurn({ threadId, turnId, prompt: "one" })
-      const error = yield* Effect.flip(agents.sendTurn({ threadId, turnId, prompt: "one" }))
+      const error = yield* Effect.flip(agents.sendTurn({ threadId, turnId, prompt: "two" }))
       assert.strictEqual(error._tag, "TurnExists")
       assert.strictEqual((yield* agent.received).length, 1)
     }).pipe(Effect.provide(layer())))

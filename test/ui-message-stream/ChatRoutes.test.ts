@@ -200,6 +200,8 @@ describe("the routes", () => {
       const said = (text: string | undefined) => text?.match(/"delta":"[^"]*"/g)
       assert.deepStrictEqual(said(texts[0]), said(texts[1]))
       assert.isTrue(texts[1]?.endsWith("data: [DONE]\n\n"))
+      const other = yield* post("/chat", JSON.stringify({ id: threadId, messages: [user("m1", "something else")] }))
+      assert.strictEqual(other.status, 409)
       assert.lengthOf((yield* Agents.stored()).filter(Agents.is("TurnStarted")), 1)
     }).pipe(Effect.provide(UIChat.layer())))
 

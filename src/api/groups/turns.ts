@@ -7,7 +7,7 @@ import * as WireError from "../WireError.ts"
 
 const params = { threadId: ThreadId }
 
-/** The id of the turn is the key: the same request again does not ask the agent twice. */
+/** The id of the turn is the key: the same request again has the same answer, and does not ask the agent twice. */
 const headers = { "idempotency-key": Schema.optional(TurnId) }
 
 const payload = Schema.Struct(Struct.omit(service.sendTurn.payload.fields, ["threadId", "turnId"]))

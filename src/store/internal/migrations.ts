@@ -80,6 +80,7 @@ const turns = Effect.gen(function*() {
     thread_id TEXT NOT NULL,
     turn_id TEXT NOT NULL,
     body TEXT NOT NULL,
+    asked TEXT,
     PRIMARY KEY (thread_id, turn_id)
   )`
 })

@@ -111,6 +111,7 @@ export interface TurnRow {
   readonly status: string
   readonly ref: string | null
   readonly input: string | null
+  readonly asked: string | null
   readonly cause: string | null
   readonly intent_at: BigIntColumn
   readonly ended_at: BigIntColumn | null
@@ -126,6 +127,7 @@ export const toTurn = (row: TurnRow): Result.Result<TurnRecord, Schema.SchemaErr
     status: row.status,
     ref: row.ref ?? undefined,
     ...optional("input", row.input === null ? null : parseJson(row.input)),
+    ...optional("asked", row.asked),
     ...optional("cause", row.cause),
     intentAt: Number(row.intent_at),
     endedAt: row.ended_at === null ? undefined : Number(row.ended_at)

@@ -132,7 +132,7 @@ export const make = (sql: SqlClient.SqlClient) => {
     getTurn: (turnId: TurnId) =>
       readOne(
         "read a turn",
-        sql<TurnRow>`SELECT u.*, i.body AS input FROM eca_turns u
+        sql<TurnRow>`SELECT u.*, i.body AS input, i.asked FROM eca_turns u
           LEFT JOIN eca_inputs i ON i.thread_id = u.thread_id AND i.turn_id = u.turn_id
           WHERE u.turn_id = ${turnId}`,
         (row) => Result.mapError(toTurn(row), (error) => new TurnUnreadable({ turnId, reason: reasonOf(error) }))
@@ -164,7 +164,7 @@ export const make = (sql: SqlClient.SqlClient) => {
     unreconciledTurns: (threadId: ThreadId) =>
       read(
         "read turns to reconcile",
-        sql<TurnRow>`SELECT u.*, i.body AS input FROM eca_turns u
+        sql<TurnRow>`SELECT u.*, i.body AS input, i.asked FROM eca_turns u
           LEFT JOIN eca_inputs i ON i.thread_id = u.thread_id AND i.turn_id = u.turn_id
             WHERE u.thread_id = ${threadId} AND u.reconcile = 1 AND u.cause IS NULL
             ORDER BY u.intent_at, u.turn_id`.pipe(

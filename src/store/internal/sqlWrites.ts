@@ -47,9 +47,11 @@ const intent = (
   )
 
 const said = (sql: SqlClient.SqlClient, turn: Intent) => {
-  const row = { thread_id: turn.threadId, turn_id: turn.turnId, body: JSON.stringify(turn.input) }
+  const { asked = null, input, threadId, turnId } = turn
+  const row = { thread_id: threadId, turn_id: turnId, body: JSON.stringify(input), asked }
   return Effect.andThen(
-    sql`INSERT INTO eca_inputs ${sql.insert(row)} ON CONFLICT (thread_id, turn_id) DO UPDATE SET body = excluded.body`,
+    sql`INSERT INTO eca_inputs ${sql.insert(row)}
+      ON CONFLICT (thread_id, turn_id) DO UPDATE SET body = excluded.body, asked = excluded.asked`,
     sqlBlobs.recordIntent(sql, turn)
   )
 }

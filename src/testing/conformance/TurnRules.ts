@@ -228,8 +228,10 @@ export const rules: ReadonlyArray<Rule> = [
       const received = yield* need(host.controls, "received")
       const prompt = host.bench.prompts.say("only once please")
       const before = yield* received(prompt)
-      const { turnId } = yield* run(host, prompt)
-      yield* refused(host.agents.runTurn({ threadId: thread, turnId, prompt }), ["TurnExists"], "the same turn again")
+      const turn = { threadId: thread, turnId: TurnId.make("turn-once"), prompt }
+      const sent = within(host.bench, "the end of the turn", host.agents.runTurn(turn))
+      yield* equal(yield* sent, yield* sent, "the answer to the same turn again")
+      yield* refused(host.agents.runTurn({ ...turn, prompt: "another" }), ["TurnExists"], "another one under its id")
       yield* equal((yield* received(prompt)) - before, 1, "deliveries")
     }))
   },
