@@ -7,11 +7,9 @@ import * as Inspector from "../inspector/Inspector.ts"
 import * as Admission from "../server/Admission.ts"
 import * as Rpc from "../server/Rpc.ts"
 import * as Server from "../server/Server.ts"
-import type { HookDeliveries } from "../service/HookDeliveries.ts"
-import type { ProviderService } from "../service/ProviderService.ts"
 import { toPublic } from "../service/ServiceError.ts"
-import type { TranscriptArchive } from "../service/TranscriptArchive.ts"
 import * as ChatRoutes from "../ui-message-stream/ChatRoutes.ts"
+import type { Services } from "./App.ts"
 
 export interface Options {
   readonly host: string
@@ -37,8 +35,6 @@ const admitted = HttpRouter.middleware(
       })
   )
 ).layer
-
-type Services = ProviderService | TranscriptArchive | HookDeliveries
 
 const rpcs: Layer.Layer<never, never, HttpRouter.HttpRouter | Admission.Admission | Services> = Rpc.layer()
 

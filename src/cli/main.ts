@@ -2,7 +2,7 @@
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Cause, Effect, Exit, Option } from "effect"
-import { CliConfig, CliError, Command, GlobalFlag } from "effect/cli"
+import { CliConfig, CliError, CliOutput, Command, GlobalFlag } from "effect/cli"
 import { argv, stdout } from "node:process"
 import { chat } from "./commands/chat.ts"
 import { doctor } from "./commands/doctor.ts"
@@ -16,6 +16,7 @@ import { codeOf, exitCodes, report } from "./Failure.ts"
 import { Output } from "./Output.ts"
 import { version } from "./Package.ts"
 import { root } from "./Root.ts"
+import * as Usage from "./Usage.ts"
 
 const eca = root.pipe(
   Command.withSubcommands([serve, chat, threads, show, exportThread, snapshots, move, doctor, mock]),
@@ -31,7 +32,7 @@ const exitCodeOf = (cause: Cause.Cause<unknown>): number =>
 const explained = (cause: Cause.Cause<unknown>): Effect.Effect<void> => {
   if (Cause.hasInterruptsOnly(cause)) return Effect.void
   const error = Option.getOrElse(Cause.findErrorOption(cause), () => new Error(Cause.pretty(cause)))
-  // What is wrong with the call was said with the help.
+  // What is wrong with the call was said by the presenter.
   return CliError.isCliError(error) ? Effect.void : report(error, argv.includes("--json"))
 }
 
@@ -42,7 +43,11 @@ stdout.on("error", (error) => {
 
 Command.runWith(eca, { version })(argv.slice(2)).pipe(
   Effect.onError(explained),
-  Effect.provide([NodeServices.layer, CliConfig.layer({ builtIns: [GlobalFlag.Help, GlobalFlag.Version] })]),
+  Effect.provide([
+    NodeServices.layer,
+    CliConfig.layer({ builtIns: [GlobalFlag.Help, GlobalFlag.Version] }),
+    CliOutput.layerPresenter(Usage.presenter)
+  ]),
   NodeRuntime.runMain({
     disableErrorReporting: true,
     teardown: (exit, onExit) => onExit(Exit.isSuccess(exit) ? 0 : exitCodeOf(exit.cause))

@@ -1,9 +1,10 @@
-import { Clock, Effect, FileSystem, Option, Path } from "effect"
+import { Clock, Effect, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { InstanceId, ThreadId } from "../../domain/Ids.ts"
 import { RuntimeMode } from "../../domain/RuntimeMode.ts"
 import { ProviderService } from "../../service/ProviderService.ts"
 import { converse } from "../chat/chat.ts"
+import * as Directory from "../Directory.ts"
 import { CommandFailed, exitCodes } from "../Failure.ts"
 import { Output } from "../Output.ts"
 import { app, root } from "../Root.ts"
@@ -37,8 +38,8 @@ export const chat = Command.make(
       Flag.optional
     ),
     directory: Flag.String("directory").pipe(
-      Flag.withDescription("Where the agent works"),
-      Flag.withDefault(".")
+      Flag.withDescription("Where the agent works. Default: here; on another machine it has to be named"),
+      Flag.optional
     ),
     mode: Flag.Literals("mode", RuntimeMode.literals).pipe(
       Flag.withDescription("What the agent of a new conversation may do without asking"),
@@ -47,11 +48,9 @@ export const chat = Command.make(
   },
   Effect.fnUntraced(function*({ agent, directory, fresh, mode, thread }) {
     const agents = yield* ProviderService
-    const path = yield* Path.Path
     const { note } = yield* Output
-    const fs = yield* FileSystem.FileSystem
-    // Threads have the real path of where they work.
-    const where = yield* fs.realPath(path.resolve(directory))
+    const named = Option.isNone(directory) && (yield* Directory.isHere) ? Option.some(".") : directory
+    const where = Option.isSome(named) ? yield* Directory.real(named.value) : undefined
     const last = fresh || Option.isSome(thread)
       ? undefined
       : (yield* agents.listThreads({ where: { directory: where, archived: false }, limit: 1 })).threads[0]
@@ -62,6 +61,10 @@ export const chat = Command.make(
       Effect.catchTag("ThreadNotFound", () => Effect.succeed(false))
     ))
     if (!isThere) {
+      if (where === undefined) {
+        const reason = "A new conversation on another machine needs --directory, a folder there"
+        return yield* new CommandFailed({ reason, code: exitCodes.usage })
+      }
       yield* agents.createThread({
         threadId,
         instanceId: Option.isSome(agent) ? agent.value : yield* anyAgent,

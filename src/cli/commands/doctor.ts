@@ -7,12 +7,14 @@ import { ProviderService } from "../../service/ProviderService.ts"
 import type { AgentInfo } from "../../service/Results.ts"
 import { SessionStore } from "../../store/SessionStore.ts"
 import * as SqliteClient from "../../store/SqliteClient.ts"
+import type * as Address from "../Address.ts"
 import * as Agents from "../Agents.ts"
 import * as App from "../App.ts"
 import { CommandFailed, exitCodes } from "../Failure.ts"
+import * as Flags from "../Flags.ts"
 import { Output } from "../Output.ts"
 import { defaultPort } from "../Ports.ts"
-import { root } from "../Root.ts"
+import { app, root, server } from "../Root.ts"
 import * as TerminalText from "../TerminalText.ts"
 
 /** One thing that was looked at. `fix` is the command that mends it. */
@@ -92,40 +94,55 @@ const ofPort = (port: number) =>
       ? { about: "port", level: "ok", says: `${port} is free` }
       : { about: "port", level: "note", says: `${port} is in use`, fix: "eca serve --port 0" })
 
+const ofMachine = Effect.fnUntraced(function*(port: number) {
+  const { store } = yield* root
+  const { note } = yield* Output
+  const path = yield* Path.Path
+  yield* note("Asking the agents ...")
+  const { unloadable } = yield* Agents.load
+  const agents = yield* Effect.flatMap(ProviderService, (service) => service.listAgents({})).pipe(
+    Effect.provide(App.layerMemory)
+  )
+  const installed = agents.filter(({ check }) => check?.installed === true).length
+  const filename = path.resolve(yield* App.storeFile(Option.getOrUndefined(store)))
+  const findings: ReadonlyArray<Finding> = [
+    { about: "node", level: "ok", says: versions.node },
+    ...agents.map(ofAgent),
+    ...unloadable.map(({ name, peer }): Finding => ({
+      about: `agent ${name}`,
+      level: "note",
+      says: `${peer} is not installed`,
+      fix: `npm install ${peer}`
+    })),
+    ...(installed > 0
+      ? []
+      : [{ about: "agents", level: "warning", says: "none is installed", fix: "eca mock" } satisfies Finding]),
+    yield* ofStore(filename),
+    yield* ofPort(port)
+  ]
+  return findings
+})
+
+/** What a server can be asked: whether it answers, and its agents. */
+const ofServer = Effect.fnUntraced(function*({ url }: Address.Address) {
+  const { note } = yield* Output
+  yield* note(`Asking ${TerminalText.line(url)} ...`)
+  const agents = yield* Effect.flatMap(ProviderService, (service) => service.listAgents({})).pipe(Effect.provide(app))
+  return [{ about: "server", level: "ok", says: `${url} answers` } satisfies Finding, ...agents.map(ofAgent)]
+})
+
 const marks = { ok: "✓", note: "·", warning: "!", error: "✗" } as const
 const colours = { ok: "green", note: "dim", warning: "yellow", error: "red" } as const
 
 export const doctor = Command.make(
   "doctor",
   {
-    port: Flag.Int("port").pipe(Flag.withDescription("The port that is to be free"), Flag.withDefault(defaultPort))
+    port: Flags.port.pipe(Flag.withDescription("The port that is to be free"), Flag.withDefault(defaultPort))
   },
   Effect.fnUntraced(function*({ port }) {
-    const { store } = yield* root
-    const { note, paint, result } = yield* Output
-    const path = yield* Path.Path
-    yield* note("Asking the agents ...")
-    const { unloadable } = yield* Agents.load
-    const agents = yield* Effect.flatMap(ProviderService, (service) => service.listAgents({})).pipe(
-      Effect.provide(App.layerMemory)
-    )
-    const installed = agents.filter(({ check }) => check?.installed === true).length
-    const filename = path.resolve(yield* App.storeFile(Option.getOrUndefined(store)))
-    const findings: ReadonlyArray<Finding> = [
-      { about: "node", level: "ok", says: versions.node },
-      ...agents.map(ofAgent),
-      ...unloadable.map(({ name, peer }): Finding => ({
-        about: `agent ${name}`,
-        level: "note",
-        says: `${peer} is not installed`,
-        fix: `npm install ${peer}`
-      })),
-      ...(installed > 0
-        ? []
-        : [{ about: "agents", level: "warning", says: "none is installed", fix: "eca mock" } satisfies Finding]),
-      yield* ofStore(filename),
-      yield* ofPort(port)
-    ]
+    const { paint, result } = yield* Output
+    const address = yield* server
+    const findings = yield* address === undefined ? ofMachine(port) : ofServer(address)
     yield* result({ findings }, () =>
       findings.flatMap(({ about, fix, level, says }) => [
         `${paint(colours[level], marks[level])} ${about.padEnd(16)} ${TerminalText.line(says, 200)}`,

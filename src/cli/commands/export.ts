@@ -1,6 +1,7 @@
 import { Effect, FileSystem, Option } from "effect"
 import { Command, Flag } from "effect/cli"
 import { TranscriptArchive } from "../../service/TranscriptArchive.ts"
+import { CommandFailed, exitCodes } from "../Failure.ts"
 import { Output } from "../Output.ts"
 import { app } from "../Root.ts"
 import * as TerminalText from "../TerminalText.ts"
@@ -36,7 +37,11 @@ export const exportThread = Command.make(
     const { messages, omitted, text } = file
     if (Option.isSome(to)) {
       // What an agent has said and read is as private as the store.
-      yield* fs.writeFileString(to.value, text, { mode: 0o600 })
+      yield* Effect.catch(
+        fs.writeFileString(to.value, text, { mode: 0o600 }),
+        ({ reason }) =>
+          new CommandFailed({ reason: `${to.value} cannot be written (${reason._tag})`, code: exitCodes.failed })
+      )
       yield* result({ file: to.value, snapshotId, format, messages, omitted }, () => [])
     } else if (json) {
       yield* result({ ...file, snapshotId }, () => [])

@@ -1,9 +1,10 @@
-import { Effect, Option, Path } from "effect"
+import { Effect, Option } from "effect"
 import { Command, Flag } from "effect/cli"
 import { InstanceId } from "../../domain/Ids.ts"
 import { RuntimeMode } from "../../domain/RuntimeMode.ts"
 import { ProviderService } from "../../service/ProviderService.ts"
 import { continuityLine } from "../Continuity.ts"
+import * as Directory from "../Directory.ts"
 import { CommandFailed, exitCodes } from "../Failure.ts"
 import { Output } from "../Output.ts"
 import { app } from "../Root.ts"
@@ -33,14 +34,14 @@ export const move = Command.make(
       return yield* new CommandFailed({ reason, code: exitCodes.usage })
     }
     const agents = yield* ProviderService
-    const path = yield* Path.Path
     const { note, paint, result } = yield* Output
+    const where = Option.isNone(directory) ? undefined : yield* Directory.real(directory.value)
     yield* agents.getThread({ threadId })
     yield* note("Starting the agent ...")
     const session = yield* agents.startSession({
       threadId,
       instanceId: Option.getOrUndefined(agent),
-      directory: Option.getOrUndefined(Option.map(directory, (given) => path.resolve(given))),
+      directory: where,
       runtimeMode: Option.getOrUndefined(mode)
     })
     yield* agents.stopSession({ threadId })

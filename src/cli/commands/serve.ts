@@ -1,4 +1,4 @@
-import { Config, Effect, Layer, Option, Redacted } from "effect"
+import { Config, Effect, Layer, Option, Predicate, Redacted } from "effect"
 import { Command, Flag } from "effect/cli"
 import { randomBytes } from "node:crypto"
 import { InstanceId } from "../../domain/Ids.ts"
@@ -6,14 +6,15 @@ import * as Sidecar from "../../server/Sidecar.ts"
 import { ProviderService } from "../../service/ProviderService.ts"
 import * as App from "../App.ts"
 import { CommandFailed, exitCodes } from "../Failure.ts"
+import * as Flags from "../Flags.ts"
 import { Output } from "../Output.ts"
 import { version } from "../Package.ts"
 import { defaultPort } from "../Ports.ts"
-import { root } from "../Root.ts"
+import { notOnServer, root } from "../Root.ts"
 import * as Serving from "../Serving.ts"
 
 const flags = {
-  port: Flag.Int("port").pipe(Flag.withDescription("0 takes any that is free"), Flag.withDefault(defaultPort)),
+  port: Flags.port.pipe(Flag.withDescription("0 takes any that is free"), Flag.withDefault(defaultPort)),
   host: Flag.String("host").pipe(
     Flag.withDescription(
       "The address to listen on. Anyone who can reach it and has the token runs code on this machine"
@@ -60,18 +61,26 @@ const newThread = ([first = "mock"]: ReadonlyArray<string>) => ({
   directory: process.cwd()
 })
 
-const busy = (port: number) =>
-  new CommandFailed({
-    reason: `Port ${port} is in use`,
-    hint: "--port 0 takes any that is free",
-    code: exitCodes.failed
-  })
+/** The system's own code says why there is no listening there. */
+const notListening = (host: string, port: number, cause: unknown) => {
+  const code = Predicate.hasProperty(cause, "code") && Predicate.isString(cause.code) ? cause.code : "unknown"
+  const free = { hint: "--port 0 takes any that is free", code: exitCodes.failed }
+  if (code === "EADDRINUSE") return new CommandFailed({ reason: `Port ${port} is in use`, ...free })
+  if (code === "EACCES") return new CommandFailed({ reason: `This user may not listen on port ${port}`, ...free })
+  const hint = "--host takes an address of this machine; 127.0.0.1 is the default"
+  return new CommandFailed({ reason: `${host} cannot be listened on (${code})`, hint, code: exitCodes.failed })
+}
+
+const unprotected = new CommandFailed({
+  reason: "A server that others can reach needs a token; give up --no-token, or --host",
+  code: exitCodes.usage
+})
 
 const serving = Effect.fnUntraced(function*(
   { host, open, port }: Flags,
   store: string | undefined,
   agents: ReadonlyArray<string>,
-  mock: boolean
+  mock: App.Options["mock"]
 ) {
   const { note, paint, result } = yield* Output
   const token = yield* tokenOf(open)
@@ -93,12 +102,15 @@ const serving = Effect.fnUntraced(function*(
     return yield* Effect.never
   }).pipe(
     Effect.provide(server),
-    Effect.catchTag("ServeError", () => busy(port))
+    Effect.catchTags({
+      ServeError: ({ cause }) => notListening(host, port, cause),
+      ServerUnprotected: () => unprotected
+    })
   )
 }, Effect.scoped)
 
 /** For an app in another language: its own port and token, and nothing on stdout but the one line. */
-const beside = (store: string | undefined, agents: ReadonlyArray<string>, mock: boolean) =>
+const beside = (store: string | undefined, agents: ReadonlyArray<string>, mock: App.Options["mock"]) =>
   Sidecar.run({
     version,
     server: (token) =>
@@ -113,14 +125,15 @@ export const serve = Command.make(
   Effect.fnUntraced(function*(given) {
     const { mock, store } = yield* root
     const { note, paint } = yield* Output
+    yield* notOnServer
     yield* note("Looking for agents ...")
     const found = yield* installed
     if (found.length === 0) {
       const hint = "No agent is installed, so this is the mock: a scripted agent. `eca doctor` says how to install one."
       yield* note(paint("yellow", hint))
     }
-    const mocked = mock || found.length === 0
-    const agents = mocked ? [...found, "mock"] : found
+    const mocked = mock || found.length === 0 ? "too" : "no"
+    const agents = mocked === "too" ? [...found, "mock"] : found
     const file = Option.getOrUndefined(store)
     yield* given.sidecar ? beside(file, agents, mocked) : serving(given, file, agents, mocked)
   })
@@ -131,7 +144,8 @@ export const mock = Command.make(
   flags,
   Effect.fnUntraced(function*(given) {
     const { store } = yield* root
+    yield* notOnServer
     // A store of its own, in memory, unless one is named: nothing of it is to be kept.
-    return yield* serving(given, Option.getOrElse(store, () => App.memory), ["mock"], true)
+    return yield* serving(given, Option.getOrElse(store, () => App.memory), ["mock"], "alone")
   })
 ).pipe(Command.withDescription("Serve a scripted agent alone, in memory, for work on a front end"))

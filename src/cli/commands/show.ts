@@ -2,6 +2,7 @@ import { Effect, Stream } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { ThreadId } from "../../domain/Ids.ts"
 import { ProviderService } from "../../service/ProviderService.ts"
+import * as Flags from "../Flags.ts"
 import { Output } from "../Output.ts"
 import { app } from "../Root.ts"
 import * as TerminalText from "../TerminalText.ts"
@@ -16,7 +17,10 @@ export const show = Command.make(
   "show",
   {
     threadId: threadArgument,
-    turns: Flag.Int("turns").pipe(Flag.withDescription("How many of the last turns"), Flag.withDefault(10)),
+    turns: Flags.within("turns", 0, 1000).pipe(
+      Flag.withDescription("How many of the last turns"),
+      Flag.withDefault(10)
+    ),
     events: Flag.Boolean("events").pipe(
       Flag.withDescription("Every stored event as JSON, one a line, in place of the turns"),
       Flag.withDefault(false)
@@ -34,7 +38,7 @@ export const show = Command.make(
         Stream.runForEach((event) => write(`${JSON.stringify(event)}\n`))
       )
     }
-    const last = turns < 1 ? [] : yield* agents.readTranscript({ threadId, from: "end", limit: Math.min(turns, 1000) })
+    const last = turns === 0 ? [] : yield* agents.readTranscript({ threadId, from: "end", limit: turns })
     const shown = last.toReversed()
     const { directory, instanceId, openRequests, runtimeMode, sessionId = "none yet", status, title, usage } = thread
     yield* result({ thread, turns: shown }, () => [

@@ -1,5 +1,6 @@
 import { Effect } from "effect"
 import { Command, Flag } from "effect/cli"
+import { ProviderService } from "../../service/ProviderService.ts"
 import { TranscriptArchive } from "../../service/TranscriptArchive.ts"
 import { CommandFailed, exitCodes } from "../Failure.ts"
 import { Output } from "../Output.ts"
@@ -28,6 +29,8 @@ export const snapshots = Command.make(
       yield* archive.snapshot({ threadId })
     }
     const found = yield* archive.list({ threadId })
+    // Snapshots of a thread outlive it; one that has none has to be there.
+    if (found.length === 0) yield* Effect.flatMap(ProviderService, (service) => service.getThread({ threadId }))
     const problemOf = (snapshotId: string) =>
       archive.verify({ snapshotId }).pipe(Effect.as(""), Effect.catch((error) => Effect.succeed(error.message)))
     const checked = yield* Effect.forEach(found, (record) =>
@@ -45,7 +48,7 @@ export const snapshots = Command.make(
           : [problem === "" ? paint("green", "verified") : paint("red", TerminalText.line(problem, 200))]
         return [snapshotId, when, timing.padEnd(10), completeness.padEnd(8), size, ...verdict].join("  ")
       }))
-    if (found.length === 0) yield* note("There are no snapshots; `eca snapshots --take` makes one.")
+    if (found.length === 0) yield* note(`There are no snapshots; \`eca snapshots ${threadId} --take\` makes one.`)
     const damaged = checked.filter(({ problem = "" }) => problem !== "").length
     if (damaged > 0) {
       return yield* new CommandFailed({ reason: `${damaged} snapshots are damaged`, code: exitCodes.failed })

@@ -1,7 +1,9 @@
-import { Effect, Option } from "effect"
+import { Effect, Option, Path } from "effect"
 import { Command, Flag } from "effect/cli"
 import { ProviderService } from "../../service/ProviderService.ts"
 import type { ThreadInfo } from "../../service/Results.ts"
+import * as Directory from "../Directory.ts"
+import * as Flags from "../Flags.ts"
 import { Output } from "../Output.ts"
 import { app } from "../Root.ts"
 import * as TerminalText from "../TerminalText.ts"
@@ -32,17 +34,26 @@ export const agoOf = (millis: number): string => {
 export const threads = Command.make(
   "threads",
   {
-    limit: Flag.Int("limit").pipe(Flag.withDescription("How many at most, newest first"), Flag.withDefault(50)),
+    limit: Flags.within("limit", 1, 1000).pipe(
+      Flag.withDescription("How many at most, newest first"),
+      Flag.withDefault(50)
+    ),
     directory: Flag.String("directory").pipe(Flag.withDescription("Only those that work there"), Flag.optional),
     archived: Flag.Boolean("archived").pipe(Flag.withDescription("Those that were put away"), Flag.withDefault(false))
   },
   Effect.fnUntraced(function*({ archived, directory, limit }) {
     const agents = yield* ProviderService
     const { note, paint, result } = yield* Output
-    const { threads, unreadable } = yield* agents.listThreads({
-      limit,
-      where: { archived, directory: Option.getOrUndefined(directory) }
-    })
+    const path = yield* Path.Path
+    // One that is gone has threads still.
+    const where = Option.isNone(directory)
+      ? undefined
+      : yield* Effect.catchTag(
+        Directory.real(directory.value),
+        "CommandFailed",
+        () => Effect.succeed(path.resolve(directory.value))
+      )
+    const { threads, unreadable } = yield* agents.listThreads({ limit, where: { archived, directory: where } })
     const now = yield* Effect.clockWith((clock) => clock.currentTimeMillis)
     yield* result({ threads, unreadable }, () => threads.map(lineOf(paint, now)))
     if (threads.length === 0) yield* note("There are no threads; `eca chat` begins one.")
