@@ -93,6 +93,28 @@ describe("a session of Claude as a value", () => {
     assert.strictEqual(events.at(-1)?._tag, "TurnCompleted")
   })
 
+  it("P16 claude: when a tool began and how long it worked comes with its result, but not with one that is left running", () => {
+    const ran: Input = { _tag: "Ran", itemId: ItemId.make("toolu_1"), durationMillis: 300 }
+    const { events } = play(begun.state, [assistant("msg_1", bash), ran, output("done")])
+    const timed = events.flatMap((event) => event._tag === "ItemCompleted" ? [event.item] : [])
+    assert.deepInclude(timed[0], { _tag: "Command", startedAt: 700, durationMillis: 300 })
+    const left = play(begun.state, [
+      assistant("msg_1", bash),
+      frame("system/task_started", {
+        task_id: "b1",
+        tool_use_id: "toolu_1",
+        task_type: "local_bash",
+        is_backgrounded: true
+      }),
+      ran,
+      output("running"),
+      frame("system/task_notification", { task_id: "b1", status: "completed" })
+    ])
+    const last = left.events.flatMap((event) => event._tag === "ItemCompleted" ? [event.item] : [])
+    assert.deepInclude(last[0], { _tag: "Command", status: "completed" })
+    assert.notProperty(last[0], "startedAt")
+  })
+
   it("P16 claude: a block that streams and its whole are one item; without a stream it is the same id", () => {
     const text = { type: "text", text: "Hello." }
     const { events } = play(begun.state, [

@@ -31,7 +31,7 @@ export const capabilities: Capabilities = {
   rewind: "conversation-and-files",
   portable: true,
   adopt: true,
-  ephemeral: false,
+  ephemeral: true,
   compact: true,
   compactionGate: "blocking",
   autoCompaction: "can-be-off",

@@ -35,7 +35,13 @@ const Asked = Schema.TaggedUnion({
   },
   hook_callback: {
     callback_id: Schema.String,
-    input: Schema.Struct({ tool_name: Text, trigger: Text, compact_summary: Text })
+    input: Schema.Struct({
+      tool_name: Text,
+      tool_use_id: Schema.optionalKey(Schema.NullOr(NativeId)),
+      duration_ms: Schema.optionalKey(Schema.NullOr(Schema.Finite)),
+      trigger: Text,
+      compact_summary: Text
+    })
   }
 })
 

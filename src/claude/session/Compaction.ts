@@ -1,8 +1,9 @@
 /**
- * Hooks of a live session: which tools are asked for, and the gate before compactions. Claude waits for their answers as long
+ * Hooks of a live session: which tools are asked for, how long they took, and the gate before compactions. Claude waits for their answers as long
  * as they take.
  */
 import { Deferred, Effect, type FileSystem, type Path } from "effect"
+import { ItemId } from "../../domain/Ids.ts"
 import { AgentProtocolError, GateMissing } from "../../provider/AdapterError.ts"
 import type { CompactionVerdict } from "../../provider/ProviderAdapter.ts"
 import * as Delivery from "./Delivery.ts"
@@ -24,6 +25,8 @@ export const hook = (
   switch (callback_id) {
     case "tool":
       return Effect.succeed(toolDecision(live, input.tool_name ?? ""))
+    case "ran":
+      return Effect.as(ran(live, input), {})
     case "compact":
       return gate(live, input.trigger === "manual" ? "manual" : "auto")
     case "compacted":
@@ -32,6 +35,15 @@ export const hook = (
       return Effect.succeed({})
   }
 }
+
+/** How long a tool has worked, without what it waited for the user. */
+const ran = (
+  live: LiveSession.LiveSession,
+  { duration_ms: durationMillis, tool_use_id: id }: Parameters<LiveSession.Answerers["hook"]>[1]["input"]
+) =>
+  id == null || durationMillis == null
+    ? Effect.void
+    : LiveSession.apply(live, { _tag: "Ran", itemId: ItemId.make(id), durationMillis })
 
 const toolDecision = ({ runtimeMode }: LiveSession.LiveSession, tool: string): object => {
   const permissionDecision = Policy.decision(runtimeMode, tool)

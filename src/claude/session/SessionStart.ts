@@ -71,20 +71,20 @@ export const reserved: SessionSetup.Reserved = {
   arguments: [
     "--add-dir --agent --allowedTools --allow-dangerously-skip-permissions --append-system-prompt --bare --continue -c",
     "--dangerously-skip-permissions --disallowedTools --fork-session --input-format --mcp-config --model",
-    "--output-format --permission-mode --permission-prompt-tool --print -p --resume -r --safe-mode --session-id --settings",
+    "--no-session-persistence --output-format --permission-mode --permission-prompt-tool --print -p --resume -r --safe-mode --session-id --settings",
     "--setting-sources --strict-mcp-config --tools"
   ].flatMap((flags) => flags.split(" ")),
   environment: ["CLAUDE_CODE_DISABLE_CRON", "CLAUDE_CODE_SIMPLE", "CLAUDE_CONFIG_DIR", "DISABLE_AUTO_COMPACT", "SHELL"]
 }
 
 type ArgumentsFor =
-  & Pick<StartInput, "agent" | "compaction" | "model" | "projectConfig" | "setup">
+  & Pick<StartInput, "agent" | "compaction" | "ephemeral" | "model" | "projectConfig" | "setup">
   & Partial<Pick<StartInput, "runtimeMode">>
 
 /** The arguments of a session. */
 export const argumentsOf = Effect.fnUntraced(function*(
   instanceId: InstanceId,
-  { agent, compaction, model, projectConfig, runtimeMode, setup = {} }: ArgumentsFor,
+  { agent, compaction, ephemeral, model, projectConfig, runtimeMode, setup = {} }: ArgumentsFor,
   options: SessionOptions,
   project: Pick<Project.Project, "deny">
 ) {
@@ -108,6 +108,7 @@ export const argumentsOf = Effect.fnUntraced(function*(
       mcpConfig(setup),
       ({ message }) => new AgentStartFailed({ instanceId, reason: "exited", stderr: message })
     )),
+    ...(ephemeral === true ? ["--no-session-persistence"] : []),
     ...(agent === undefined ? [] : ["--agent", agent]),
     ...(setup.directories ?? []).flatMap((directory) => ["--add-dir", directory]),
     ...(only === undefined ? [] : ["--tools", only.join(",")]),
@@ -137,6 +138,8 @@ const day = 86_400
 
 const hooks = {
   PreToolUse: [{ matcher: "*", hookCallbackIds: ["tool"], timeout: day, onFailure: "block" }],
+  PostToolUse: [{ matcher: "*", hookCallbackIds: ["ran"] }],
+  PostToolUseFailure: [{ matcher: "*", hookCallbackIds: ["ran"] }],
   PreCompact: [{ hookCallbackIds: ["compact"], timeout: day, onFailure: "block" }],
   PostCompact: [{ hookCallbackIds: ["compacted"] }]
 }

@@ -62,6 +62,8 @@ export const reduce = (state: State, input: Input, at: number): Step => {
       return TurnTasks.notified(state, input)
     case "system/background_tasks_changed":
       return TurnTasks.listed(state, input)
+    case "Ran":
+      return TurnItems.ran(state, input, at)
     case "Asked":
       return TurnRequests.asked(state, input)
     case "Answering":

@@ -12,7 +12,17 @@ import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
 import * as Usage from "../../domain/Usage.ts"
 import type { Block, Of, Tokens } from "../protocol/Frame.ts"
 import * as Items from "../protocol/Items.ts"
-import { type Blocks, place, type State, type Step, step, type Streaming, withItems, withTurn } from "./TurnState.ts"
+import {
+  type Blocks,
+  type Input,
+  place,
+  type State,
+  type Step,
+  step,
+  type Streaming,
+  withItems,
+  withTurn
+} from "./TurnState.ts"
 
 /** Whose frame it is: the agent's own, or of the subagent that a call has started. */
 const subagentOf = (
@@ -205,7 +215,22 @@ const result = (state: State, frame: Of<"user">, block: Block): Step => {
       state,
       ItemLedger.show(state.items, at, "status" in item ? { ...item, status: "running" } : item, open.about)
     )
-    : withItems(state, ItemLedger.complete(state.items, at, item))
+    : withItems(
+      state,
+      ItemLedger.complete(state.items, at, "status" in item ? { ...item, ...open.about.timing } : item)
+    )
+}
+
+/** Told a moment before its result, so this is when it began. */
+export const ran = (
+  state: State,
+  { durationMillis, itemId }: Extract<Input, { readonly _tag: "Ran" }>,
+  at: number
+): Step => {
+  const open = state.items.open.get(itemId)
+  if (open === undefined) return step(state)
+  const timing = { startedAt: at - durationMillis, durationMillis }
+  return step({ ...state, items: ItemLedger.expect(state.items, open.item, { ...open.about, timing }) })
 }
 
 export const statusOf = (block: Block, decision: string | null | undefined): ItemStatus =>

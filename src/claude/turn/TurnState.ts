@@ -53,6 +53,13 @@ export interface Streaming {
 export interface About {
   readonly call: Call | undefined
   readonly turnId: TurnId | undefined
+  readonly timing?: Timing
+}
+
+/** When a tool began to work, by our clock and what Claude says that it took. */
+export interface Timing {
+  readonly startedAt: number
+  readonly durationMillis: number
 }
 
 /** A task, whether it goes on in the background, and how it is known to have ended. */
@@ -109,6 +116,7 @@ export type Input =
     /** Whatever was allowed before. */
     readonly always?: boolean | undefined
   }
+  | { readonly _tag: "Ran"; readonly itemId: ItemId; readonly durationMillis: number }
   | { readonly _tag: "Answering"; readonly book: RequestBook.RequestBook<Native> }
   | { readonly _tag: "Settled"; readonly requestId: RequestId }
   | { readonly _tag: "Withdrawn"; readonly key: string }

@@ -1,6 +1,6 @@
 /** What the real Claude Code tells of a turn beside its items, how its model ends one, and that it is too old. */
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { Effect, Layer } from "effect"
+import { Clock, Effect, Layer } from "effect"
 import { env } from "node:process"
 import { Claude } from "../../../src/claude/index.ts"
 import type { ProviderEvent } from "../../../src/domain/ThreadEvent.ts"
@@ -11,7 +11,7 @@ import { executable } from "./agent.ts"
 import { optionsOf } from "./ConformingClaude.ts"
 import { onClaude } from "./OnClaude.ts"
 
-const { Bench: { endsTurn, listen, thread }, Check: { equal, refused } } = Conformance
+const { Bench: { endsTurn, listen, thread }, Check: { equal, expect, refused } } = Conformance
 
 type Listener = Conformance.Bench.Listener
 
@@ -83,6 +83,37 @@ onClaude((world) => [
             event._tag === "TaskUpdated"
         )
         yield* equal([task.kind, task.status], ["subagent", "running"], "the task")
+      }))
+  },
+  {
+    id: "claude/timing",
+    promise: "P16",
+    title: "how long a tool worked is told with it, and it began only once the user had allowed it",
+    prove: (bench) =>
+      bench.onHost(Effect.fnUntraced(function*(host) {
+        const listener = yield* listen(host, { runtimeMode: "approval-required" })
+        const turnId = yield* listener.send(bench.prompts.run("sleep 0.3"))
+        const { request } = yield* listener.awaitEvent(
+          "an approval",
+          (event): event is Extract<ProviderEvent, { readonly _tag: "ApprovalRequested" }> =>
+            event._tag === "ApprovalRequested"
+        )
+        const allowedAt = yield* Clock.currentTimeMillis
+        yield* listener.session.respondToApproval(request.requestId, { _tag: "AllowOnce" })
+        yield* listener.awaitEvent("the end of the turn", endsTurn(turnId))
+        const endedAt = yield* Clock.currentTimeMillis
+        const [command] = (yield* told(listener, "ItemCompleted")).flatMap(({ item }) =>
+          item._tag === "Command" ? [item] : []
+        )
+        const { durationMillis = 0, startedAt = 0 } = command ?? {}
+        yield* expect(durationMillis >= 300, "300 ms and more", durationMillis)
+        // Claude's milliseconds are rounded.
+        yield* expect(startedAt + 1 >= allowedAt, "no beginning before the user's answer", { startedAt, allowedAt })
+        yield* expect(startedAt + durationMillis <= endedAt, "an end within the turn", {
+          startedAt,
+          durationMillis,
+          endedAt
+        })
       }))
   },
   {
