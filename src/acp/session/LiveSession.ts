@@ -1,9 +1,7 @@
 /**
  * One live session: its state, the one place where the state is stepped, and what its agent's frames do to it.
  *
- * Inputs are taken one after the other under a lock, and their events are offered before the next is taken, so events
- * leave in the order in which they became true, and a slow reader holds back the frames and not the memory. A frame that
- * finds the lock free and room for its events costs no step of the runtime: text comes in thousands of them.
+ * Inputs are taken one after the other, as {@link StepLock} says.
  */
 import {
   type Cause,
@@ -14,14 +12,14 @@ import {
   type FileSystem,
   type Path,
   Queue,
-  type Scope,
-  Semaphore
+  type Scope
 } from "effect"
 import { SecureRandom } from "effect/crypto"
 import { Hex } from "effect/encoding"
 import type { PeerId, Request as PeerRequest } from "../../adapter/PeerProtocol.ts"
 import * as ProjectText from "../../adapter/ProjectText.ts"
 import * as SecretFilter from "../../adapter/SecretFilter.ts"
+import * as StepLock from "../../adapter/StepLock.ts"
 import type { TurnId } from "../../domain/Ids.ts"
 import type { RuntimeMode } from "../../domain/RuntimeMode.ts"
 import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
@@ -56,9 +54,7 @@ export interface LiveSession extends Omit<Started, "mode"> {
   readonly profile: Profile
   readonly input: StartInput
   readonly scope: Scope.Scope
-  readonly lock: Semaphore.Semaphore
-  /** The lock is held. */
-  applying: boolean
+  readonly lock: StepLock.StepLock
   readonly filter: SecretFilter.SecretFilter
   readonly events: Queue.Queue<ProviderEvent, Cause.Done>
   /** Requests of the agent's that wait for the user. */
@@ -98,8 +94,7 @@ export const open = Effect.fnUntraced(function*(options: {
     profile,
     input,
     scope: yield* Effect.scope,
-    lock: yield* Semaphore.make(1),
-    applying: false,
+    lock: StepLock.make(),
     filter: SecretFilter.make([...connection.secrets, ...SessionSetup.secrets(input.setup)]),
     events: yield* Queue.bounded<ProviderEvent, Cause.Done>(eventCapacity),
     answers: new Map(),
@@ -145,37 +140,16 @@ const unrecognized = (type: string, raw: unknown): Input => ({
 
 /** Steps the state and lets the events out. */
 export const apply = (live: LiveSession, input: Input): Effect.Effect<void> =>
-  locked(live, Effect.suspend(() => stepped(live, input)))
+  StepLock.run(live.lock, () => stepped(live, input))
 
-/** The same, at once where that can be. What is left, if anything, is to be run before anything else is applied. */
-const applyNow = (live: LiveSession, input: Input): Effect.Effect<void> => {
-  if (live.applying) return apply(live, input)
-  const rest = stepped(live, input)
-  return rest === Effect.void ? rest : locked(live, rest)
-}
-
-const locked = (live: LiveSession, effect: Effect.Effect<void>): Effect.Effect<void> => {
-  const holds = (applying: boolean) =>
-    Effect.sync(() => {
-      live.applying = applying
-    })
-  return Effect.andThen(holds(true), effect).pipe(
-    Effect.ensuring(holds(false)),
-    live.lock.withPermits(1),
-    Effect.uninterruptible
-  )
-}
+/** The same, at once where that can be. */
+const applyNow = (live: LiveSession, input: Input): Effect.Effect<void> =>
+  StepLock.runNow(live.lock, () => stepped(live, input))
 
 const stepped = (live: LiveSession, input: Input): Effect.Effect<void> => {
   const { events, state, wants } = Turn.reduce(live.state, input)
   live.state = state
-  const left = Queue.offerAllUnsafe(live.events, live.filter(events))
-  return left.length === 0 && wants.length === 0
-    ? Effect.void
-    : Effect.andThen(
-      Queue.offerAll(live.events, left),
-      Effect.forEach(wants, (want) => fulfil(live, want), { discard: true })
-    )
+  return StepLock.letOut(live.events, live.filter(events), wants, (want) => fulfil(live, want))
 }
 
 const fulfil = (live: LiveSession, { _tag, native: { asked, id } }: Want): Effect.Effect<boolean> =>

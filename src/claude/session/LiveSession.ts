@@ -1,15 +1,15 @@
 /**
  * One live session: its state, the one place where the state is stepped, and what the frames of its process do to it.
  *
- * Inputs are taken one after the other under a lock, and their events are offered before the next is taken, so events leave
- * in the order in which they became true, and a slow reader holds back the frames and not the memory.
+ * Inputs are taken one after the other, as {@link StepLock} says.
  */
-import { type Cause, Clock, Deferred, Effect, FileSystem, Path, Queue, Scope, Semaphore } from "effect"
+import { type Cause, Clock, Deferred, Effect, FileSystem, Path, Queue, Scope } from "effect"
 import { SecureRandom } from "effect/crypto"
 import { Hex } from "effect/encoding"
 import type * as PeerProtocol from "../../adapter/PeerProtocol.ts"
 import * as SecretFilter from "../../adapter/SecretFilter.ts"
 import * as StdioPeer from "../../adapter/StdioPeer.ts"
+import * as StepLock from "../../adapter/StepLock.ts"
 import { ItemId } from "../../domain/Ids.ts"
 import type { RuntimeMode } from "../../domain/RuntimeMode.ts"
 import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
@@ -39,7 +39,8 @@ export interface LiveSession extends Omit<Started, "cli" | "end" | "hide" | "see
   replacing: boolean
   readonly input: StartInput
   readonly scope: Scope.Scope
-  readonly lock: Semaphore.Semaphore
+  readonly lock: StepLock.StepLock
+  readonly clock: Clock.Clock
   readonly events: Queue.Queue<ProviderEvent, Cause.Done>
   /** Takes our secrets out of them. */
   readonly filter: SecretFilter.SecretFilter
@@ -87,7 +88,8 @@ export const open = Effect.fnUntraced(function*(
     ...started,
     input,
     scope: yield* Effect.scope,
-    lock: yield* Semaphore.make(1),
+    lock: StepLock.make(),
+    clock: yield* Clock.Clock,
     events: yield* Queue.bounded<ProviderEvent, Cause.Done>(eventCapacity),
     filter: SecretFilter.make([...cli.environment.secrets, ...SessionSetup.secrets(input.setup)]),
     answers: new Map(),
@@ -129,7 +131,7 @@ const attach = Effect.fnUntraced(function*(live: LiveSession) {
       }
       return frame._tag === "system/commands_changed"
         ? Effect.andThen(Effect.forkIn(live.hide, live.scope), apply(live, frame))
-        : apply(live, frame)
+        : applyNow(live, frame)
     },
     onRequest: (request) => Effect.provide(answer(live, request), files),
     onReport: (report) => apply(live, { _tag: "Unrecognized", type: report._tag, raw: report }),
@@ -170,12 +172,17 @@ const eventCapacity = 4096
 
 /** Steps the state and lets the events out. */
 export const apply = (live: LiveSession, input: Input): Effect.Effect<void> =>
-  Effect.gen(function*() {
-    const { events, state, wants } = Turn.reduce(live.state, input, yield* Clock.currentTimeMillis)
-    live.state = state
-    if (events.length > 0) yield* Queue.offerAll(live.events, live.filter(events))
-    yield* Effect.forEach(wants, (want) => fulfil(live, want), { discard: true })
-  }).pipe(live.lock.withPermits(1), Effect.uninterruptible)
+  StepLock.run(live.lock, () => stepped(live, input))
+
+/** The same, at once where that can be. */
+const applyNow = (live: LiveSession, input: Input): Effect.Effect<void> =>
+  StepLock.runNow(live.lock, () => stepped(live, input))
+
+const stepped = (live: LiveSession, input: Input): Effect.Effect<void> => {
+  const { events, state, wants } = Turn.reduce(live.state, input, live.clock.currentTimeMillisUnsafe())
+  live.state = state
+  return StepLock.letOut(live.events, live.filter(events), wants, (want) => fulfil(live, want))
+}
 
 const fulfil = (live: LiveSession, want: Want): Effect.Effect<unknown> => {
   switch (want._tag) {

@@ -1,8 +1,7 @@
 /**
  * One live thread: its state, the one place where the state is stepped, and what its app-server's frames do to it.
  *
- * Inputs are taken one after the other under a lock, and their events are offered before the next is taken, so events leave
- * in the order in which they became true, and a slow reader holds back the frames and not the memory.
+ * Inputs are taken one after the other, as {@link StepLock} says.
  */
 import {
   type Cause,
@@ -15,13 +14,13 @@ import {
   type Path,
   Queue,
   Schema,
-  Scope,
-  Semaphore
+  Scope
 } from "effect"
 import { SecureRandom } from "effect/crypto"
 import { Hex } from "effect/encoding"
 import type { PeerId } from "../../adapter/PeerProtocol.ts"
 import * as SecretFilter from "../../adapter/SecretFilter.ts"
+import * as StepLock from "../../adapter/StepLock.ts"
 import type { TaskId, TurnId } from "../../domain/Ids.ts"
 import type { RuntimeMode } from "../../domain/RuntimeMode.ts"
 import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
@@ -47,7 +46,7 @@ export interface LiveSession extends Started {
   readonly server: AppServer
   readonly input: StartInput
   readonly scope: Scope.Scope
-  readonly lock: Semaphore.Semaphore
+  readonly lock: StepLock.StepLock
   readonly events: Queue.Queue<ProviderEvent, Cause.Done>
   /** Takes the app-server's secrets out of them. */
   readonly filter: SecretFilter.SecretFilter
@@ -76,7 +75,7 @@ export const open = Effect.fnUntraced(function*(options: {
     server,
     input,
     scope: yield* Effect.scope,
-    lock: yield* Semaphore.make(1),
+    lock: StepLock.make(),
     events: yield* Queue.bounded<ProviderEvent, Cause.Done>(eventCapacity),
     filter: SecretFilter.make(server.secrets),
     answers: new Map(),
@@ -110,11 +109,11 @@ const listenerOf = (live: LiveSession, listening: Listening, agent?: string): Li
     if (agent === undefined && method === "turn/started") live.resumable = true
     const frame = Frame.decode(method, params)
     if (frame === undefined) return Effect.void
-    const applied = apply(live, agent === undefined ? frame : { _tag: "Subagent", agent, frame })
+    const input: Input = agent === undefined ? frame : { _tag: "Subagent", agent, frame }
     const named = frame._tag === "item/started" ? subagentOf(frame.item)?.threadId : undefined
     return named === undefined || live.state.subagents.has(named)
-      ? applied
-      : Effect.andThen(listen(live, listening, named), applied)
+      ? applyNow(live, input)
+      : Effect.andThen(listen(live, listening, named), apply(live, input))
   },
   onRequest: ({ id, method, params }) => {
     const asked = Request.decode(method, params)
@@ -163,14 +162,17 @@ const eventCapacity = 4096
 
 /** Steps the state and lets the events out. */
 export const apply = (live: LiveSession, input: Input): Effect.Effect<void> =>
-  Effect.suspend(() => {
-    const { events, state, wants } = Turn.reduce(live.state, input)
-    live.state = state
-    return Effect.andThen(
-      events.length === 0 ? Effect.void : Queue.offerAll(live.events, live.filter(events)),
-      Effect.forEach(wants, (want) => fulfil(live, want), { discard: true })
-    )
-  }).pipe(live.lock.withPermits(1), Effect.uninterruptible)
+  StepLock.run(live.lock, () => stepped(live, input))
+
+/** The same, at once where that can be. */
+const applyNow = (live: LiveSession, input: Input): Effect.Effect<void> =>
+  StepLock.runNow(live.lock, () => stepped(live, input))
+
+const stepped = (live: LiveSession, input: Input): Effect.Effect<void> => {
+  const { events, state, wants } = Turn.reduce(live.state, input)
+  live.state = state
+  return StepLock.letOut(live.events, live.filter(events), wants, (want) => fulfil(live, want))
+}
 
 const fulfil = (live: LiveSession, want: Want): Effect.Effect<unknown> => {
   switch (want._tag) {
