@@ -2,6 +2,7 @@
  * The toy agent's lines, as far as the adapter uses them, and what they mean.
  */
 import { Schema } from "effect"
+import { ItemLedger } from "../../src/adapter/index.ts"
 import { ItemId, RequestId, TurnId, Usage } from "../../src/index.ts"
 import { AgentSession, type ProviderEvent } from "../../src/protocol.ts"
 
@@ -19,33 +20,25 @@ export const Reply = Schema.Struct({
 })
 export type Reply = typeof Reply.Type
 
-const work = { turn: TurnId, item: ItemId, kind: Schema.Literals(["run", "edit"]), what: Schema.String }
-
-const Event = Schema.Union([
-  Schema.Struct({ event: Schema.Literal("said"), turn: TurnId, item: ItemId, text: Schema.String }),
-  Schema.Struct({ event: Schema.Literal("doing"), ...work }),
-  Schema.Struct({
-    event: Schema.Literal("did"),
-    ...work,
-    status: Schema.Literals(["completed", "failed", "declined"])
-  }),
-  Schema.Struct({
-    event: Schema.Literal("asked"),
-    turn: TurnId,
-    request: RequestId,
-    kind: Schema.Literals(["run", "edit", "question", "secret"]),
-    text: Schema.String
-  }),
-  Schema.Struct({
-    event: Schema.Literal("over"),
-    turn: TurnId,
-    outcome: Schema.Literals(["done", "failed", "stopped"])
-  })
-])
-type Event = typeof Event.Type
-
 export const isReply = Schema.is(Reply)
 export const toReply = Schema.decodeUnknownEffect(Reply)
+
+const line = <const Name extends string, const Fields extends Schema.Struct.Fields>(event: Name, fields: Fields) =>
+  Schema.Struct({ event: Schema.Literal(event), turn: TurnId, ...fields })
+
+const work = { item: ItemId, kind: Schema.Literals(["run", "edit"]), what: Schema.String }
+const asks = Schema.Literals(["run", "edit", "question", "secret"])
+
+const Event = Schema.Union([
+  line("said", { item: ItemId, text: Schema.String }),
+  line("doing", work),
+  line("did", { ...work, status: Schema.Literals(["completed", "failed", "declined"]) }),
+  line("asked", { request: RequestId, kind: asks, text: Schema.String }),
+  line("over", { outcome: Schema.Literals(["done", "failed", "stopped"]) })
+])
+type Event = typeof Event.Type
+type Named<Name extends Event["event"]> = Extract<Event, { readonly event: Name }>
+
 const isEvent = Schema.is(Event)
 
 /** What a line that is not a reply means. */
@@ -55,70 +48,39 @@ export const toEvents = (frame: unknown): ReadonlyArray<ProviderEvent> => {
   switch (frame.event) {
     case "said": {
       const item = { _tag: "AssistantMessage", itemId: frame.item, text: frame.text } as const
-      return [
-        { _tag: "ItemStarted", turnId, item: { ...item, text: "" } },
-        { _tag: "ItemDelta", turnId, itemId: frame.item, field: "text", offset: 0, delta: frame.text },
-        { _tag: "ItemCompleted", turnId, item }
-      ]
+      const begun = ItemLedger.show(ItemLedger.empty, { turnId }, item, undefined)
+      return [...begun.events, { _tag: "ItemCompleted", turnId, item }]
     }
     case "doing":
       return [{ _tag: "ItemStarted", turnId, item: itemOf(frame, "running") }]
     case "did":
       return [{ _tag: "ItemCompleted", turnId, item: itemOf(frame, frame.status) }]
     case "asked":
-      return [
-        frame.kind === "question" || frame.kind === "secret"
-          ? {
-            _tag: "QuestionAsked",
-            turnId,
-            request: {
-              requestId: frame.request,
-              questions: [frame.kind === "secret" ? secret(frame.text) : yesOrNo(frame.text)]
-            }
-          }
-          : {
-            _tag: "ApprovalRequested",
-            turnId,
-            request: {
-              requestId: frame.request,
-              kind: frame.kind === "run" ? "command" : "file-change",
-              subject: frame.text,
-              detail: frame
-            }
-          }
-      ]
+      return [asked(frame)]
     case "over":
-      return [ending(turnId, frame.outcome)]
+      return [{ ...endings[frame.outcome], turnId, usage: Usage.zero }]
   }
 }
 
-const itemOf = (
-  { item: itemId, kind, what }: Extract<Event, { readonly event: "doing" | "did" }>,
-  status: "running" | "completed" | "failed" | "declined"
-) =>
+const itemOf = ({ item: itemId, kind, what }: Named<"doing" | "did">, status: "running" | Named<"did">["status"]) =>
   kind === "run"
     ? { _tag: "Command", itemId, command: what, status } as const
     : { _tag: "FileChange", itemId, edits: [{ path: what, kind: "add" }], status } as const
 
-const yesOrNo = (question: string) => ({
-  id: "it",
-  question,
-  options: [{ label: "yes" }, { label: "no" }],
-  multiple: false,
-  freeText: false,
-  secret: false
-})
-
-const secret = (question: string) => ({ ...yesOrNo(question), options: [], freeText: true, secret: true })
-
-const ending = (turnId: TurnId, outcome: "done" | "failed" | "stopped"): ProviderEvent => {
-  const usage = Usage.zero
-  switch (outcome) {
-    case "done":
-      return { _tag: "TurnCompleted", turnId, usage }
-    case "failed":
-      return { _tag: "TurnFailed", turnId, failure: { _tag: "Other", name: "ToyFailed" }, usage }
-    case "stopped":
-      return { _tag: "TurnInterrupted", turnId, by: "agent", usage }
+const asked = (frame: Named<"asked">): ProviderEvent => {
+  const { kind, request: requestId, text: subject, turn: turnId } = frame
+  if (kind === "run" || kind === "edit") {
+    const approval = kind === "run" ? "command" : "file-change"
+    return { _tag: "ApprovalRequested", turnId, request: { requestId, kind: approval, subject, detail: frame } }
   }
+  const secret = kind === "secret"
+  const options = secret ? [] : [{ label: "yes" }, { label: "no" }]
+  const question = { id: "it", question: subject, options, multiple: false, freeText: secret, secret }
+  return { _tag: "QuestionAsked", turnId, request: { requestId, questions: [question] } }
 }
+
+const endings = {
+  done: { _tag: "TurnCompleted" },
+  failed: { _tag: "TurnFailed", failure: { _tag: "Other", name: "ToyFailed" } },
+  stopped: { _tag: "TurnInterrupted", by: "agent" }
+} as const

@@ -5,9 +5,8 @@
  */
 import { Effect, Schema } from "effect"
 import { Adapter, type AgentProcess, Attachments } from "../../src/adapter/index.ts"
-import { InstanceId, ProviderName, type RequestId, type RuntimeMode, SessionId } from "../../src/index.ts"
+import { InstanceId, ProviderName, type RequestId, type RuntimeMode, SessionId, type TurnId } from "../../src/index.ts"
 import {
-  type AttachmentRefused,
   CopyRejected,
   DeliveryUncertain,
   DirectoryUnreachable,
@@ -21,13 +20,10 @@ import {
   NativeCopy,
   Offers,
   type ProviderSession,
-  type ProviderTurn,
   ResumeCursor,
   type StartInput,
-  type StartSessionError,
-  type TurnPlace
+  type StartSessionError
 } from "../../src/provider/index.ts"
-import type { Reply } from "./Protocol.ts"
 import * as ToyProcess from "./ToyProcess.ts"
 
 export interface Options {
@@ -98,44 +94,51 @@ export const layer = (options: Options) => {
 
 const copyVersion = 1
 
+/** The session to go on with, and its copies. What is no session is refused before a process is started for it. */
+const pastOf = Effect.fnUntraced(function*(instanceId: InstanceId, from: StartInput["from"]) {
+  switch (from._tag) {
+    case "Resume":
+      return yield* ResumeCursor.accept(cursors, instanceId, from.cursor)
+    case "Import": {
+      const copies = yield* NativeCopy.accept({ instanceId, provider, version: copyVersion }, from.copies)
+      return { sessionId: copies[0].sessionId, copies }
+    }
+    default:
+      return from._tag === "Adopt" ? from : undefined
+  }
+})
+
 const startSession = Effect.fn("Toy.startSession")(function*(
   instanceId: InstanceId,
   folder: string,
   input: StartInput
-): Effect.fn.Return<
-  ProviderSession,
-  StartSessionError,
-  AgentProcess.Needs
-> {
+): Effect.fn.Return<ProviderSession, StartSessionError, AgentProcess.Needs> {
   const { directory, from, projectConfig, runtimeMode, setup } = input
-  const mode = modes[runtimeMode]
-  // Beside what it runs, it takes nothing from a project.
-  const trust = projectConfig === "trust" ? "yes" : undefined
-  // What cannot be resumed is refused before a process is started for it.
-  const copies = from._tag === "Import"
-    ? yield* NativeCopy.accept({ instanceId, provider, version: copyVersion }, from.copies)
-    : undefined
-  const past = from._tag === "Resume"
-    ? (yield* ResumeCursor.accept(cursors, instanceId, from.cursor)).sessionId
-    : from._tag === "Adopt"
-    ? from.sessionId
-    : copies?.[0].sessionId
+  const past = yield* pastOf(instanceId, from)
   const agent = yield* ToyProcess.make(instanceId, folder, setup?.environment)
-  if (copies !== undefined) {
-    const parts = copies.map(({ part }) => part._tag === "Json" ? part.value : null)
-    const { error } = yield* agent.call("import", { session: past, parts: JSON.stringify(parts) })
-    if (error !== undefined) return yield* new CopyRejected({ instanceId, outcome: "Malformed", found: "part" })
-  }
+  // Beside what it runs, the agent takes nothing from a project.
+  const asked = { directory, mode: modes[runtimeMode], trust: projectConfig === "trust" ? "yes" : undefined }
   if (past === undefined) {
     const seed = from._tag === "Seeded" ? from.transcript : undefined
-    const reply = yield* agent.call("new", { by: "effect-coding-agents", directory, mode, trust, seed })
-    return handle(agent, instanceId, SessionId.make(reply.session ?? ""), { _tag: "New" }, input)
+    const { session = "" } = yield* agent.call("new", { ...asked, by: "effect-coding-agents", seed })
+    return handle(agent, instanceId, SessionId.make(session), { _tag: "New" }, input)
   }
-  const reply = yield* agent.call("resume", { session: past, directory, mode, trust })
-  if (reply.error === "no-session") return yield* new SessionMissing({ instanceId, sessionId: past, evidence: reply })
-  const was = reply.from ?? directory
-  if (reply.error !== undefined) return yield* new DirectoryUnreachable({ instanceId, from: was, to: directory })
-  return handle(agent, instanceId, past, was === directory ? { _tag: "Resumed" } : { _tag: "Moved", from: was }, input)
+  const { sessionId } = past
+  if ("copies" in past) {
+    const parts = JSON.stringify(past.copies.map(({ part }) => part._tag === "Json" ? part.value : null))
+    const noCopy = () => new CopyRejected({ instanceId, outcome: "Malformed", found: "part" })
+    yield* agent.ask("import", { session: sessionId, parts }, noCopy)
+  }
+  const { from: was = directory } = yield* agent.ask(
+    "resume",
+    { ...asked, session: sessionId },
+    (error, evidence) =>
+      error === "no-session"
+        ? new SessionMissing({ instanceId, sessionId, evidence })
+        : new DirectoryUnreachable({ instanceId, from: evidence.from ?? directory, to: directory })
+  )
+  const origin = was === directory ? { _tag: "Resumed" } as const : { _tag: "Moved", from: was } as const
+  return handle(agent, instanceId, sessionId, origin, input)
 })
 
 const handle = (
@@ -145,49 +148,39 @@ const handle = (
   origin: ProviderSession["origin"],
   { directory, runtimeMode }: StartInput
 ): ProviderSession => {
-  const notFound = ({ turnId }: TurnPlace) => new TurnNotInSession({ instanceId, turnId, reason: "not-found" })
-  const reply = (request: RequestId, answer: string) =>
-    Effect.flatMap(
-      agent.call("answer", { request, answer }),
-      ({ error }) => error === undefined ? Effect.void : new RequestGone({ requestId: request })
-    )
+  const cursorOf = (sessionId: SessionId) => cursors.encode({ sessionId, directory, runtimeMode, agentVersion })
+  const notFound = (turnId: TurnId) => () => new TurnNotInSession({ instanceId, turnId, reason: "not-found" })
+  const answer = (requestId: RequestId, answer: string) =>
+    Effect.asVoid(agent.ask("answer", { request: requestId, answer }, () => new RequestGone({ requestId })))
   return Adapter.session(provider, {
     sessionId,
     directory,
     origin,
     // The agent writes a session's file when it makes it, so it can be resumed from then on.
-    cursor: Effect.succeedSome(cursors.encode({ sessionId, directory, runtimeMode, agentVersion })),
+    cursor: Effect.succeedSome(cursorOf(sessionId)),
     events: agent.events,
     exit: agent.exit,
-    sendTurn: (turn) =>
-      Effect.andThen(
-        check(turn),
-        agent.call("turn", {
-          turn: turn.turnId,
-          prompt: turn.input.prompt,
-          context: turn.input.context?.join("\n")
-        }).pipe(
-          // The line may have been read before the process died.
-          Effect.mapError(({ code }) => new DeliveryUncertain({ turnId: turn.turnId, code })),
-          Effect.flatMap(({ error }: Reply) =>
-            error === undefined ? Effect.void : new TurnRefused({ turnId: turn.turnId, name: error, reason: null })
-          )
-        )
-      ),
+    sendTurn: Effect.fnUntraced(function*({ input: { attachments, context, model, prompt }, turnId }) {
+      const refused = (name: string, reason: unknown = null) => new TurnRefused({ turnId, name, reason })
+      // What the agent has no way to take is refused before it is sent.
+      yield* Attachments.refuse(attachments)
+      if (model !== undefined) return yield* refused("NoModels", model)
+      yield* agent.ask("turn", { turn: turnId, prompt, context: context?.join("\n") }, (name) => refused(name)).pipe(
+        // The line may have been read before the process died.
+        Effect.catchTag("AgentUnreachable", ({ code }) => Effect.fail(new DeliveryUncertain({ turnId, code })))
+      )
+    }),
     interruptTurn: (turnId) => Effect.asVoid(agent.call("stop", { turn: turnId })),
-    respondToApproval: (requestId, decision) =>
-      reply(requestId, decision._tag === "AllowOnce" ? "once" : decision._tag === "AllowForSession" ? "session" : "no"),
-    answerQuestion: (requestId, answer) =>
-      reply(requestId, answer._tag === "Answered" ? answer.answers.flat().join(", ") : "nothing"),
+    respondToApproval: (requestId, { _tag }) =>
+      answer(requestId, _tag === "AllowOnce" ? "once" : _tag === "AllowForSession" ? "session" : "no"),
+    answerQuestion: (requestId, given) =>
+      answer(requestId, given._tag === "Answered" ? given.answers.flat().join(", ") : "nothing"),
     fork: Effect.fnUntraced(function*(at) {
-      const { error, session } = yield* agent.call("fork", { turn: at?.turnId })
-      if (at !== undefined && error !== undefined) return yield* notFound(at)
-      return cursors.encode({ sessionId: SessionId.make(session ?? ""), directory, runtimeMode, agentVersion })
+      const { error, session = "" } = yield* agent.call("fork", { turn: at?.turnId })
+      if (at !== undefined && error !== undefined) return yield* notFound(at.turnId)()
+      return cursorOf(SessionId.make(session))
     }),
-    rewind: Effect.fnUntraced(function*(before) {
-      const { error } = yield* agent.call("rewind", { turn: before.turnId })
-      if (error !== undefined) return yield* notFound(before)
-    }),
+    rewind: ({ turnId }) => Effect.asVoid(agent.ask("rewind", { turn: turnId }, notFound(turnId))),
     exportSession: (asked) =>
       Effect.map(agent.call("export", { since: asked }), ({ checkpoint = "", part, since }) => ({
         provider,
@@ -200,12 +193,4 @@ const handle = (
       })),
     capabilities
   })
-}
-
-/** What the agent has no way to take is refused before it is sent. */
-const check = ({ input, turnId }: ProviderTurn): Effect.Effect<void, AttachmentRefused | TurnRefused> => {
-  const model = input.model === undefined
-    ? Effect.void
-    : new TurnRefused({ turnId, name: "NoModels", reason: input.model })
-  return Effect.andThen(Attachments.refuse(input.attachments), model)
 }

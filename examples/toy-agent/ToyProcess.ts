@@ -44,13 +44,24 @@ export const make = Effect.fnUntraced(function*(
     onReport: (report) => Queue.offer(events, { _tag: "Unrecognized", type: report._tag, raw: report })
   })
   yield* Effect.forkScoped(Effect.andThen(peer.closed, Queue.end(events)))
+  const call = (operation: string, fields: Readonly<Record<string, string | undefined>>) =>
+    Effect.flatMap(peer.call(operation, fields), Protocol.toReply).pipe(
+      Effect.mapError(({ _tag }) => new AgentUnreachable({ instanceId, operation, code: _tag }))
+    )
   return {
     events: Stream.fromQueue(events),
     exit: AgentProcess.ended(running),
     /** Succeeds with whatever the agent replies, a refusal included. */
-    call: (operation: string, fields: Readonly<Record<string, string | undefined>>) =>
-      Effect.flatMap(peer.call(operation, fields), Protocol.toReply).pipe(
-        Effect.mapError(({ _tag }) => new AgentUnreachable({ instanceId, operation, code: _tag }))
+    call,
+    /** Fails where the agent refuses. */
+    ask: <E>(
+      operation: string,
+      fields: Parameters<typeof call>[1],
+      refused: (error: string, reply: Protocol.Reply) => E
+    ) =>
+      Effect.flatMap(
+        call(operation, fields),
+        (reply) => reply.error === undefined ? Effect.succeed(reply) : Effect.fail(refused(reply.error, reply))
       )
   }
 })
