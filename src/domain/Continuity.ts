@@ -90,7 +90,9 @@ export const Continuity = Schema.TaggedUnion({
   Forked: {
     from: ThreadId,
     /** The last event of the source thread that the copy holds. */
-    seq: Schema.Int
+    seq: Schema.Int,
+    /** The last turns of the copied conversation, if the copied session lacked them, and so does the copy. */
+    lost: Schema.optionalKey(MissingTurns)
   },
   Adopted: {
     /** Where the session worked until now, if it was moved. */

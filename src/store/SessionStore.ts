@@ -147,7 +147,7 @@ export class SessionStore extends Context.Service<SessionStore, {
    */
   readonly configureThread: (change: ThreadChange) => Effect.Effect<Option.Option<Position>, StoreFailed>
 
-  /** Which of these sessions of the instance are those of threads, and of which. */
+  /** Which of these sessions of the instance are those of threads, or such as they can return to, and of which. */
   readonly boundSessions: (
     instanceId: InstanceId,
     sessionIds: ReadonlyArray<SessionId>
@@ -181,12 +181,12 @@ export class SessionStore extends Context.Service<SessionStore, {
   readonly turnRefs: (threadId: ThreadId) => Effect.Effect<ReadonlyMap<TurnId, string>, StoreFailed>
   /**
    * Turns of the thread that are in the log, newest first: those that were completed in this session, and those that ran in
-   * others.
+   * others. Default of `limit`: all of them.
    */
   readonly heldTurns: (query: {
     readonly threadId: ThreadId
     readonly sessionId: SessionId
-    readonly limit: number
+    readonly limit?: number | undefined
   }) => Effect.Effect<ReadonlyArray<HeldTurn>, StoreFailed>
   /**
    * Turns that have to be compared with the provider's history, oldest first: those whose outcome is unknown, whose

@@ -12,6 +12,7 @@ import type { ProviderAdapter, ProviderSession, StartInput, StartSessionError } 
 import type { StoreFailed } from "../store/StoreError.ts"
 import type { Conversation } from "../transcript/internal/threadArchive.ts"
 import type * as EpochState from "./epoch/EpochState.ts"
+import { handOver } from "./MissingTurns.ts"
 
 /** What is known of the past before the adapter is asked. */
 export type Past =
@@ -31,6 +32,8 @@ export type Past =
     readonly turns: ReadonlyArray<Transcript.TranscriptTurn>
     /** Items that it holds beside them, which the source's archive does not have any more. */
     readonly pruned: number
+    /** The last of these turns, which the source's session lacks, and so does the copy. */
+    readonly missing: ReadonlyArray<Transcript.TranscriptTurn>
   }
   /** A session that the agent has, and no thread of ours. */
   | { readonly _tag: "Adopt"; readonly sessionId: SessionId }
@@ -97,26 +100,25 @@ const resumed = (session: ProviderSession, lost?: MissingTurns): Continuity =>
     ? Continuity.cases.Moved.make({ from: session.origin.from, ...(lost === undefined ? {} : { lost }) })
     : Continuity.cases.Resumed.make(lost === undefined ? {} : { lost })
 
-/** What is said of turns that the session does not have, and what goes with the next prompt. */
-const handOver = (options: StartOptions, turns: ReadonlyArray<Transcript.TranscriptTurn>) => {
-  const budget = options.onMissing === "rehydrate" ? options.rehydrateTokens : 0
-  const { items, omitted, text } = Transcript.missing(turns, budget)
-  const notes: ReadonlyArray<EpochState.Note> = items === 0 ? [] : [{ about: "missing-turns", text }]
-  return { notes, missing: { turns: turns.length, items, omitted } }
-}
+const forked = ({ from, seq }: Extract<Past, { readonly _tag: "Fork" }>, lost?: MissingTurns): Continuity =>
+  Continuity.cases.Forked.make({ from, seq, ...(lost === undefined ? {} : { lost }) })
 
 /** Goes on with the session, or does what `onMissing` says where that cannot be. */
 const continued = (options: StartOptions, from: StartInput["from"]) =>
   attempt(options, from).pipe(
     Effect.flatMap(Effect.fnUntraced(function*({ notes, session }) {
       const { past } = options
-      if (past._tag === "Fork") {
-        return { session, notes, continuity: Continuity.cases.Forked.make({ from: past.from, seq: past.seq }) }
+      const turns = past._tag === "Fork"
+        ? past.missing
+        : past._tag === "Cursor"
+        ? (yield* options.missing(session)) ?? []
+        : []
+      const told = turns.length === 0 ? undefined : handOver(turns, options)
+      return {
+        session,
+        notes: told?.notes ?? notes,
+        continuity: past._tag === "Fork" ? forked(past, told?.missing) : resumed(session, told?.missing)
       }
-      const turns = past._tag === "Cursor" ? (yield* options.missing(session)) ?? [] : []
-      if (turns.length === 0) return { session, notes, continuity: resumed(session) }
-      const told = handOver(options, turns)
-      return { session, notes: told.notes, continuity: resumed(session, told.missing) }
     })),
     Effect.catchTag(["SessionMissing", "DirectoryUnreachable"], (error) =>
       options.onMissing === "fail"
@@ -141,7 +143,7 @@ const returned = Effect.fnUntraced(function*(options: StartOptions, cursor: unkn
     return yield* withoutSession(options, "provider-changed")
   }
   const { session } = found
-  const { missing, notes } = handOver(options, turns)
+  const { missing, notes } = handOver(turns, options)
   return { session, notes, continuity: Continuity.cases.Returned.make({ missed: missing, ...moved(session) }) }
 })
 

@@ -8,6 +8,7 @@ import { AgentUnreachable } from "../provider/AgentError.ts"
 import { ThreadNotFound } from "../service/ServiceError.ts"
 import * as ConversationTurn from "./ConversationTurn.ts"
 import * as LiveEpoch from "./epoch/LiveEpoch.ts"
+import * as MissingTurns from "./MissingTurns.ts"
 import * as ThreadCell from "./ThreadCell.ts"
 import type { ThreadDeps } from "./ThreadDeps.ts"
 import * as ThreadInstance from "./ThreadInstance.ts"
@@ -41,6 +42,23 @@ export const rewind = (deps: ThreadDeps, cell: ThreadCell.ThreadCell, before: Tu
       )
       yield* ThreadCell.valueOf(cell, exit)
       yield* LiveEpoch.advance(deps, live, { _tag: "Noted", events: [{ _tag: "ThreadRewound", before, files }] })
+      yield* tellAnew(deps, live)
       return { threadId: cell.threadId, before, files }
     })
+  )
+
+/**
+ * What the session lacks is another thing now: what it was to be told of may be taken back with the turn, and so may the
+ * prompt that told it.
+ */
+const tellAnew = (deps: ThreadDeps, live: LiveEpoch.LiveEpoch) =>
+  MissingTurns.find(deps, live.binding.threadId, live.session).pipe(
+    Effect.flatMap((turns = []) =>
+      LiveEpoch.advance(deps, live, { _tag: "MissingTurns", notes: MissingTurns.handOver(turns, deps.settings).notes })
+    ),
+    // The start of another session looks for them again.
+    Effect.catchTag("StoreFailed", () =>
+      Effect.sync(() => {
+        live.restart = true
+      }))
   )

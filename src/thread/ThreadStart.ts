@@ -13,6 +13,7 @@ import * as ConversationTurn from "./ConversationTurn.ts"
 import * as Epoch from "./epoch/Epoch.ts"
 import type * as LiveEpoch from "./epoch/LiveEpoch.ts"
 import * as EpochOpening from "./EpochOpening.ts"
+import * as MissingTurns from "./MissingTurns.ts"
 import * as Reconciliation from "./Reconciliation.ts"
 import type * as SessionStart from "./SessionStart.ts"
 import * as SetupAsk from "./SetupAsk.ts"
@@ -224,7 +225,10 @@ export const fork = (deps: ThreadDeps, cell: ThreadCell.ThreadCell, at: TurnId |
       )
       const cursor = yield* ThreadCell.valueOf(cell, exit)
       const { pruned, turns } = past?.until ?? (yield* deps.archive.sinceReset(cell.threadId))
+      const [lacked] = (yield* MissingTurns.find(deps, cell.threadId, session)) ?? []
+      const from = turns.findIndex(({ turnId }) => turnId === lacked?.turnId)
+      const missing = from === -1 ? [] : turns.slice(from)
       const seq = past?.endSeq ?? cell.log.lastSeq ?? 0
-      return { binding, past: { _tag: "Fork", cursor, from: cell.threadId, seq, turns, pruned } as const }
+      return { binding, past: { _tag: "Fork", cursor, from: cell.threadId, seq, turns, pruned, missing } as const }
     })
   )

@@ -1,7 +1,7 @@
 /** P1 on the mock: a session that does not have the thread's last turns, as one from a backup, or after a swap of the agent. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { InstanceId, ProviderService } from "../../src/index.ts"
+import { InstanceId, ProviderService, ThreadId, TurnId } from "../../src/index.ts"
 import { MockProvider } from "../../src/testing/index.ts"
 import * as Agents from "../support/Agents.ts"
 
@@ -48,6 +48,25 @@ describe("lost turns", () => {
       yield* forgotten(prompts, 33)
       const { continuity } = yield* agents.runTurn({ threadId, prompt: "next" })
       assert.deepStrictEqual(continuity, { _tag: "Resumed", lost: { turns: 33, items: 66, omitted: 0 } })
+    }).pipe(Effect.provide(layer())))
+
+  it.effect("P1 mock: are counted where they are hundreds", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      yield* forgotten(Array.from({ length: 300 }, (_, index) => `prompt ${index}`), 290)
+      const { continuity } = yield* agents.startSession({ threadId })
+      assert.deepStrictEqual(continuity, { _tag: "Resumed", lost: { turns: 290, items: 580, omitted: 0 } })
+    }).pipe(Effect.provide(layer())))
+
+  it.effect("P1 mock: that are taken back before a prompt told of them are not told any more", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      yield* forgotten(["one", "two", "three"], 2)
+      yield* agents.startSession({ threadId })
+      const [one] = yield* agents.readTranscript({ threadId })
+      yield* agents.rewindThread({ threadId, before: one?.turnId ?? TurnId.make("none") })
+      yield* agents.runTurn({ threadId, prompt: "anew" })
+      assert.deepStrictEqual(yield* known, [["user", "anew"], ["assistant", "echo: anew"]])
     }).pipe(Effect.provide(layer())))
 
   it.effect("P1 mock: all of them, where the session is there and empty", () =>
@@ -99,8 +118,8 @@ const swapped = Effect.gen(function*() {
   yield* agents.runTurn({ threadId, prompt: "one" })
   yield* MockProvider.make({ instanceId: other })
   const second = yield* agents.startSession({ threadId, instanceId: other })
-  yield* agents.runTurn({ threadId, prompt: "two" })
-  return { first, second }
+  const two = yield* agents.runTurn({ threadId, prompt: "two" })
+  return { first, second, two }
 })
 
 describe("back at an agent", () => {
@@ -161,5 +180,77 @@ describe("back at an agent", () => {
       yield* agents.runTurn({ threadId, prompt: "anew" })
       const { continuity } = yield* agents.startSession({ threadId, instanceId: Agents.mock })
       assert.deepStrictEqual(continuity, { _tag: "Rehydrated", reason: "provider-changed", items: 2, omitted: 0 })
+    }).pipe(Effect.provide(layer())))
+
+  it.effect("P1 mock: its own session goes on, however long the other one had the thread", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      const { first } = yield* swapped
+      for (let turn = 0; turn < 300; turn++) yield* agents.runTurn({ threadId, prompt: `prompt ${turn}` })
+      const { continuity, sessionId } = yield* agents.startSession({ threadId, instanceId: Agents.mock })
+      assert.deepStrictEqual(continuity, { _tag: "Returned", missed: { turns: 301, items: 602, omitted: 0 } })
+      assert.strictEqual(sessionId, first.sessionId)
+    }).pipe(Effect.provide(layer())))
+
+  it.effect("P1 mock: a session that knows of turns that were taken back in another one is not gone back to", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      const { first, second, two } = yield* swapped
+      yield* agents.startSession({ threadId, instanceId: Agents.mock })
+      yield* agents.runTurn({ threadId, prompt: "three" })
+      assert.strictEqual((yield* agents.startSession({ threadId, instanceId: other })).sessionId, second.sessionId)
+      yield* agents.rewindThread({ threadId, before: two.turnId })
+      const { continuity, sessionId } = yield* agents.startSession({ threadId, instanceId: Agents.mock })
+      assert.deepStrictEqual(continuity, { _tag: "Rehydrated", reason: "provider-changed", items: 2, omitted: 0 })
+      assert.notStrictEqual(sessionId, first.sessionId)
+    }).pipe(Effect.provide(layer())))
+
+  it.effect("P1 mock: a session that has had none of the turns that were taken back is", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      const { first, two } = yield* swapped
+      yield* agents.rewindThread({ threadId, before: two.turnId })
+      const { continuity, sessionId } = yield* agents.startSession({ threadId, instanceId: Agents.mock })
+      assert.deepStrictEqual(continuity, { _tag: "Returned", missed: { turns: 0, items: 0, omitted: 0 } })
+      assert.strictEqual(sessionId, first.sessionId)
+    }).pipe(Effect.provide(layer())))
+
+  it.effect("P1 mock: it is told again what it has missed, if the prompt that told it is taken back", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      yield* swapped
+      yield* agents.startSession({ threadId, instanceId: Agents.mock })
+      const three = yield* agents.runTurn({ threadId, prompt: "three" })
+      yield* agents.rewindThread({ threadId, before: three.turnId })
+      yield* agents.runTurn({ threadId, prompt: "four" })
+      assert.deepStrictEqual((yield* known).map(([role]) => role), [
+        "user",
+        "assistant",
+        "context",
+        "user",
+        "assistant"
+      ])
+    }).pipe(Effect.provide(layer())))
+
+  it.effect("P1 mock: a fork of a session that was not told yet lacks it as well, says so, and is told", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      const agent = yield* MockProvider
+      yield* swapped
+      yield* agents.startSession({ threadId, instanceId: Agents.mock })
+      const newThreadId = ThreadId.make("copy")
+      const copy = yield* agents.forkThread({ threadId, newThreadId })
+      const lost = { turns: 1, items: 2, omitted: 0 }
+      assert.deepInclude(copy.continuity, { _tag: "Forked", lost })
+      // Until a prompt has told it, each start says it again, whatever becomes of the source.
+      yield* agents.deleteThread({ threadId })
+      yield* agents.stopSession({ threadId: newThreadId })
+      const next = yield* agents.runTurn({ threadId: newThreadId, prompt: "three" })
+      assert.deepStrictEqual(next.continuity, { _tag: "Resumed", lost })
+      const heard = (yield* agent.sessions).find(({ sessionId }) => sessionId === copy.sessionId)?.history ?? []
+      assert.deepStrictEqual(heard.map(({ role }) => role), ["user", "assistant", "context", "user", "assistant"])
+      yield* agents.stopSession({ threadId: newThreadId })
+      const again = yield* agents.startSession({ threadId: newThreadId })
+      assert.deepStrictEqual(again.continuity, { _tag: "Resumed" })
     }).pipe(Effect.provide(layer())))
 })

@@ -104,7 +104,7 @@ describe("SessionStore: threads and cursors", () => {
     Effect.gen(function*() {
       const filename = yield* temporaryFile
       yield* withStore(filename, openThread())
-      yield* behind(filename, "INSERT INTO eca_cursors VALUES ('thread-1', 'acme-1', '{\"provider\": \"ac')")
+      yield* behind(filename, "INSERT INTO eca_cursors VALUES ('thread-1', 'acme-1', 'session', '{\"provider\": \"ac')")
       const found = yield* withStore(filename, SessionStore.use((store) => store.getCursor(threadId, instanceId)))
       assert.deepStrictEqual(found, Option.some("{\"provider\": \"ac"))
     }))

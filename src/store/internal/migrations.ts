@@ -48,6 +48,7 @@ const threads = Effect.gen(function*() {
   yield* sql`CREATE TABLE eca_cursors (
     thread_id TEXT NOT NULL,
     instance_id TEXT NOT NULL,
+    session_id TEXT NOT NULL,
     body TEXT NOT NULL,
     PRIMARY KEY (thread_id, instance_id)
   )`

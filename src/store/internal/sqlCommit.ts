@@ -13,7 +13,7 @@ import * as erasure from "./erasure.ts"
 import * as eventLog from "./eventLog.ts"
 import * as ledger from "./ledger.ts"
 import type { Positions } from "./positions.ts"
-import { bindingRow, toLabels } from "./rows.ts"
+import { beginsTurn, bindingRow, toLabels, turnSubject } from "./rows.ts"
 import * as StoreOutbox from "./sqlHookOutbox.ts"
 import * as sqlLabels from "./sqlLabels.ts"
 
@@ -46,13 +46,28 @@ const replacedColumns = [
 const putCursor = (sql: SqlClient.SqlClient, threadId: ThreadId, cursor: StoredCursor | undefined): Written =>
   cursor === undefined
     ? Effect.void
-    : Effect.asVoid(sql`INSERT INTO eca_cursors (thread_id, instance_id, body)
-      SELECT thread_id, instance_id, CAST(${JSON.stringify(cursor)} AS TEXT) FROM eca_threads
+    : Effect.asVoid(sql`INSERT INTO eca_cursors (thread_id, instance_id, session_id, body)
+      SELECT thread_id, instance_id, session_id, CAST(${JSON.stringify(cursor)} AS TEXT) FROM eca_threads
       WHERE thread_id = ${threadId}
-      ON CONFLICT (thread_id, instance_id) DO UPDATE SET body = excluded.body`)
+      ON CONFLICT (thread_id, instance_id) DO UPDATE SET session_id = excluded.session_id, body = excluded.body`)
 
 const removeCursors = (sql: SqlClient.SqlClient, threadId: ThreadId): Written =>
   Effect.asVoid(sql`DELETE FROM eca_cursors WHERE thread_id = ${threadId}`)
+
+/**
+ * What was taken back is taken back in the thread's own session. Another one that had a turn after it knows of it still, so
+ * the thread does not return there.
+ */
+const removeStaleCursors = (sql: SqlClient.SqlClient, threadId: ThreadId, { events }: Part): Written => {
+  const rewound = events.findLast((event) => event._tag === "ThreadRewound")
+  return rewound === undefined
+    ? Effect.void
+    : Effect.asVoid(sql`DELETE FROM eca_cursors WHERE thread_id = ${threadId}
+        AND session_id <> (SELECT session_id FROM eca_threads WHERE thread_id = ${threadId})
+        AND session_id IN (SELECT u.session_id FROM eca_events e JOIN eca_turns u ON u.turn_id = e.turn_id
+          WHERE e.thread_id = ${threadId} AND e.${sql.literal(beginsTurn)} AND e.seq >= (SELECT MIN(b.seq)
+            FROM eca_events b WHERE b.thread_id = ${threadId} AND b.subject_id = ${turnSubject(rewound.before)}))`)
+}
 
 /** Sets further columns of the thread: what is absent stays. */
 const columns = (sql: SqlClient.SqlClient, part: Part, thread: ThreadColumns): Statement.Fragment => {
@@ -174,7 +189,7 @@ export const write = (
       return log.pipe(
         Effect.andThen(moveTurns(sql, threadId, part)),
         Effect.andThen(StoreOutbox.record(sql, outbox, part.lifecycle)),
-        Effect.andThen(part.resets === true ? removeCursors(sql, threadId) : Effect.void)
+        Effect.andThen(part.resets === true ? removeCursors(sql, threadId) : removeStaleCursors(sql, threadId, part))
       )
     }
     return Effect.forEach(parts, writePart, { discard: true }).pipe(

@@ -95,6 +95,8 @@ export const make = (sql: SqlClient.SqlClient) => {
       sessionIds.length === 0 ? Effect.succeed(new Map()) : read(
         "read bound sessions",
         sql<{ readonly thread_id: string; readonly session_id: string }>`SELECT thread_id, session_id FROM eca_threads
+          WHERE instance_id = ${instanceId} AND ${sql.in("session_id", sessionIds)}
+          UNION SELECT thread_id, session_id FROM eca_cursors
           WHERE instance_id = ${instanceId} AND ${sql.in("session_id", sessionIds)}`.pipe(
           Effect.map((rows) =>
             new Map(rows.flatMap((row) => {

@@ -81,7 +81,7 @@ export const make = (sql: SqlClient.SqlClient) => {
     heldTurns: ({ limit, sessionId, threadId }: {
       readonly threadId: ThreadId
       readonly sessionId: SessionId
-      readonly limit: number
+      readonly limit?: number | undefined
     }): Effect.Effect<ReadonlyArray<HeldTurn>, StoreFailed> =>
       read(
         "read what a session should hold",
@@ -90,7 +90,7 @@ export const make = (sql: SqlClient.SqlClient) => {
             JOIN eca_turns u ON u.turn_id = e.turn_id
             WHERE e.thread_id = ${threadId} AND ${begins} AND u.session_id IS NOT NULL
               AND (u.session_id <> ${sessionId} OR (u.status = 'completed' AND u.cause IS NULL))
-            ORDER BY e.seq DESC LIMIT ${limit}`,
+            ORDER BY e.seq DESC ${limit === undefined ? sql.literal("") : sql`LIMIT ${limit}`}`,
           (rows) => rows.flatMap(toHeld)
         )
       ),

@@ -73,6 +73,9 @@ const apply = (draft: Draft.Draft, input: Input): void => {
       return EpochCompaction.answer(draft, input)
     case "CompactionOver":
       return EpochCompaction.settle(draft, input.compactionId, input.ending)
+    case "MissingTurns":
+      state.notes = [...state.notes.filter(({ about }) => about !== "missing-turns"), ...input.notes]
+      return
     case "Noted":
       draft.events.push(...input.events)
       return

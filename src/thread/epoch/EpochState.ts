@@ -241,6 +241,8 @@ export type Input =
   | { readonly _tag: "CompactionAnswered"; readonly compactionId: string }
   /** It is over, by something else than the agent's word. */
   | { readonly _tag: "CompactionOver"; readonly compactionId: string; readonly ending: CompactionEnding }
+  /** What the session lacks is known anew. */
+  | { readonly _tag: "MissingTurns"; readonly notes: ReadonlyArray<Note> }
   /** Something that the service records of itself. */
   | { readonly _tag: "Noted"; readonly events: ReadonlyArray<EventBody> }
   /** The epoch ends, with all that is open in it. */

@@ -44,7 +44,9 @@ export const continuityText = (continuity: Continuity): string => {
         handed(continuity.missed)
       }`
     case "Forked":
-      return `A copy of ${continuity.from}, up to event ${continuity.seq}`
+      return `A copy of ${continuity.from}, up to event ${continuity.seq}${
+        continuity.lost === undefined ? "" : kept(continuity.lost)
+      }`
     case "Adopted":
       return `A session that the agent had before${moved(continuity.movedFrom)}`
     case "Rehydrated": {
@@ -68,6 +70,7 @@ export const continuityTone = (continuity: Continuity): "good" | "warn" | "bad" 
       return "warn"
     case "Resumed":
     case "Moved":
+    case "Forked":
       return continuity.lost === undefined ? "good" : "warn"
     default:
       return "good"
