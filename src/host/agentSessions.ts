@@ -7,12 +7,16 @@ import * as reentrancy from "../hooks/internal/reentrancy.ts"
 import { CapabilityMissing } from "../provider/AdapterError.ts"
 import { AgentUnreachable } from "../provider/AgentError.ts"
 import type { ProviderService } from "../service/ProviderService.ts"
-import { SessionTaken } from "../service/ServiceError.ts"
 import type { ThreadDeps } from "../thread/ThreadDeps.ts"
 import { infoOf } from "./infoOf.ts"
+import type { SessionClaims } from "./sessionClaims.ts"
 import type { ThreadActors } from "./threadActors.ts"
 
-export const make = ({ actors, deps }: { readonly deps: ThreadDeps; readonly actors: ThreadActors }) => {
+export const make = ({ actors, claim, deps }: {
+  readonly deps: ThreadDeps
+  readonly actors: ThreadActors
+  readonly claim: SessionClaims
+}) => {
   return {
     listSessions: Effect.fn("ProviderService.listSessions")(function*({ after, directory, instanceId, limit = 100 }) {
       const adapter = yield* deps.adapterOf(instanceId)
@@ -41,8 +45,6 @@ export const make = ({ actors, deps }: { readonly deps: ThreadDeps; readonly act
       yield* reentrancy.check(threadId)
       const { capabilities, provider } = yield* Effect.scoped(deps.adapterOf(instanceId))
       if (!capabilities.adopt) return yield* new CapabilityMissing({ provider, capability: "adopt a session" })
-      const taken = (yield* deps.store.boundSessions(instanceId, [sessionId])).get(sessionId)
-      if (taken !== undefined) return yield* new SessionTaken({ instanceId, sessionId, threadId: taken })
       const plan = {
         instanceId,
         directory: input.directory,
@@ -56,7 +58,8 @@ export const make = ({ actors, deps }: { readonly deps: ThreadDeps; readonly act
         onMissing: undefined,
         compaction: input.compaction
       }
-      return infoOf(yield* actors.use(threadId, (actor) => actor.create(plan, { _tag: "Adopt", sessionId })))
+      const create = actors.use(threadId, (actor) => actor.create(plan, { _tag: "Adopt", sessionId }))
+      return infoOf(yield* claim({ instanceId, sessionId }, create))
     })
   } satisfies Pick<ProviderService["Service"], "listSessions" | "adoptSession">
 }

@@ -7,7 +7,7 @@ import * as Instrumentation from "../domain/Instrumentation.ts"
 import * as reentrancy from "../hooks/internal/reentrancy.ts"
 import type { CreateThread } from "../service/Commands.ts"
 import type { ProviderService } from "../service/ProviderService.ts"
-import { SessionTaken, ThreadExists, ThreadNotFound } from "../service/ServiceError.ts"
+import { ThreadExists, ThreadNotFound } from "../service/ServiceError.ts"
 import type { TranscriptArchive } from "../service/TranscriptArchive.ts"
 import * as SetupAsk from "../thread/SetupAsk.ts"
 import * as StartPlan from "../thread/StartPlan.ts"
@@ -18,6 +18,7 @@ import * as ask from "./ask.ts"
 import * as feed from "./feed.ts"
 import { infoOf } from "./infoOf.ts"
 import * as requests from "./requests.ts"
+import * as sessionClaims from "./sessionClaims.ts"
 import type * as Settings from "./Settings.ts"
 import * as threadInfos from "./threadInfos.ts"
 import * as threads from "./threads.ts"
@@ -31,6 +32,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
   const { actors, changes, closing, compact, deliveries, deltas, deps, offers, registered, services, snapshots } =
     yield* threads.make(settings)
   const { adapterOf, clock, store } = deps
+  const claim = yield* sessionClaims.make(store)
 
   const getThread = (threadId: ThreadId) =>
     Effect.flatMap(
@@ -88,16 +90,10 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
       const { instanceId, threadId } = input
       yield* Instrumentation.inThread(threadId)
       const thread = yield* newThread(input)
-      const taken = sessionId === undefined
-        ? undefined
-        : (yield* store.boundSessions(instanceId, [sessionId])).get(sessionId)
-      if (sessionId !== undefined && taken !== undefined) {
-        return yield* new SessionTaken({ instanceId, sessionId, threadId: taken })
-      }
-      const { turns: count, ...rest } = yield* actors.use(
-        threadId,
-        (actor) => actor.importTurns({ thread, sessionId, turns })
-      )
+      const importing = actors.use(threadId, (actor) => actor.importTurns({ thread, sessionId, turns }))
+      const { turns: count, ...rest } = yield* sessionId === undefined
+        ? importing
+        : claim({ instanceId, sessionId }, importing)
       return {
         thread: { ...thread, ...neverStarted, ...rest, ...(sessionId === undefined ? {} : { sessionId }) },
         turns: count
@@ -195,7 +191,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
       return yield* actors.use(threadId, (actor) => actor.rewind(before))
     }),
 
-    ...agentSessions.make({ deps, actors }),
+    ...agentSessions.make({ deps, actors, claim }),
 
     deleteThread: Effect.fn("ProviderService.deleteThread")(function*({ threadId }) {
       yield* Instrumentation.inThread(threadId)

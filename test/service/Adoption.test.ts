@@ -1,7 +1,7 @@
 /** P1 on the mock: sessions that the agent's own program made become threads, each of one. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { ProviderService, type SessionId, ThreadId } from "../../src/index.ts"
+import { InstanceId, ProviderService, type SessionId, ThreadId } from "../../src/index.ts"
 import { MockProvider } from "../../src/testing/index.ts"
 import * as Agents from "../support/Agents.ts"
 
@@ -55,6 +55,32 @@ describe("adopting", () => {
       yield* agent.loseSession(sessionId)
       assert.deepInclude(yield* Effect.flip(adopt(sessionId, directory, next)), { _tag: "SessionMissing", sessionId })
       assert.strictEqual((yield* Effect.flip(agents.getThread({ threadId: next })))._tag, "ThreadNotFound")
+    }).pipe(Effect.provide(layer())))
+
+  it.effect("P1 mock: a session that a thread can return to after a swap of the agent is that thread's", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      const directory = yield* Agents.folder
+      const { sessionId } = yield* Agents.start({ directory })
+      yield* agents.runTurn({ threadId, prompt: "one" })
+      const instanceId = InstanceId.make("other")
+      yield* MockProvider.make({ instanceId })
+      yield* agents.startSession({ threadId, instanceId })
+      const refused = yield* Effect.flip(adopt(sessionId, directory, ThreadId.make("next")))
+      assert.deepInclude(refused, { _tag: "SessionTaken", threadId })
+      yield* agents.resetThread({ threadId })
+      yield* adopt(sessionId, directory, ThreadId.make("next"))
+    }).pipe(Effect.provide(layer())))
+
+  it.effect("P1 mock: of two threads that adopt a session at once, one has it", () =>
+    Effect.gen(function*() {
+      const agent = yield* MockProvider
+      const directory = yield* Agents.folder
+      const sessionId = yield* agent.makeSession({ directory, words: "outside" })
+      const adopting = ["one", "two"].map((id) => Effect.result(adopt(sessionId, directory, ThreadId.make(id))))
+      const results = yield* Effect.all(adopting, { concurrency: "unbounded" })
+      const ends = results.map((result) => result._tag === "Failure" ? result.failure._tag : "adopted")
+      assert.sameMembers(ends, ["adopted", "SessionTaken"])
     }).pipe(Effect.provide(layer())))
 
   it.effect("mock: the agent's sessions are listed page by page, newest first, without those that threads have", () =>
