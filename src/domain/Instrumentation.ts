@@ -112,6 +112,20 @@ export interface HookBacklog {
 }
 
 /**
+ * What the agents of one instance take of this host.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface AgentLoad {
+  readonly instanceId: InstanceId
+  /** Agents that run; without the tools that they run. */
+  readonly processes: number
+  /** Resident bytes, with their tools; absent where the system does not tell. */
+  readonly memory: number | undefined
+}
+
+/**
  * @since 0.1.0
  * @category models
  */
@@ -132,6 +146,7 @@ export interface Instrumentation {
   /** A reader of a thread was told of a hole. */
   readonly gap: (cause: string) => void
   readonly backlog: (hooks: ReadonlyArray<HookBacklog>) => void
+  readonly agents: (loads: ReadonlyArray<AgentLoad>) => void
 }
 
 /**

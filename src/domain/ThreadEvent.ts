@@ -99,6 +99,8 @@ const serviceCases = {
     /** What the agent may take from the directory's own configuration. */
     projectConfig: ProjectConfig,
     continuity: Continuity,
+    /** Of the agent's program; absent where its adapter does not know. */
+    agentVersion: Schema.optionalKey(Schema.String),
     /** The session that this one replaces in a reset. */
     previousSessionId: Schema.optionalKey(SessionId),
     /** A crash of the host ended the epoch before. */

@@ -118,6 +118,8 @@ export interface ProviderSession {
   readonly sessionId: SessionId
   /** Real path of the directory that the session works in. Never a path that it was merely asked to work in. */
   readonly directory: string
+  /** Of the agent's program, as it says it. */
+  readonly agentVersion?: string | undefined
   /** How the provider's own session began: new, resumed where it was, or resumed and moved from another directory. */
   readonly origin:
     | { readonly _tag: "New" }

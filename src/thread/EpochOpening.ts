@@ -269,7 +269,8 @@ const bind = Effect.fnUntraced(function*(
   }
   yield* Effect.suspend(() => {
     const ended = replaced === undefined ? undefined : endOf(deps, replaced, session)
-    const opened = openingOf(deps, cell, binding, past, previous, continuity, ended?.numbered.durable.length ?? 0)
+    const started = { agentVersion: session.agentVersion, continuity }
+    const opened = openingOf(deps, cell, binding, past, previous, started, ended?.numbered.durable.length ?? 0)
     return deps.store.commit({
       name: "open an epoch",
       threadId: cell.threadId,
@@ -333,7 +334,7 @@ const openingOf = (
   binding: BoundThread,
   past: SessionStart.Past,
   { record, recovered }: Previous,
-  continuity: Continuity,
+  { agentVersion, continuity }: { readonly agentVersion: string | undefined; readonly continuity: Continuity },
   before: number
 ) => {
   const { epoch, sessionId } = binding
@@ -351,6 +352,7 @@ const openingOf = (
       runtimeMode: binding.runtimeMode,
       projectConfig: binding.project.config,
       continuity,
+      ...(agentVersion === undefined ? {} : { agentVersion }),
       ...(previousSessionId === undefined ? {} : { previousSessionId }),
       ...(recovered ? { recovered } : {})
     },

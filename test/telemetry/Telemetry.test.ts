@@ -88,6 +88,7 @@ describe("telemetry", () => {
         "gen_ai.operation.name": "invoke_agent",
         "gen_ai.provider.name": "acme",
         "gen_ai.agent.name": "mock",
+        "gen_ai.agent.version": "1.0.0",
         "gen_ai.conversation.id": threadId,
         "session.id": threadId,
         "gen_ai.request.model": "acme/large",

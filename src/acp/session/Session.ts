@@ -88,6 +88,7 @@ export const make = Effect.fn("Acp.startSession")(function*(
   return Adapter.session(provider, {
     sessionId,
     directory,
+    agentVersion: connection.version,
     origin,
     cursor: stored,
     events: Stream.fromQueue(live.events),

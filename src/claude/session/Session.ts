@@ -69,6 +69,7 @@ export const make = Effect.fn("Claude.startSession")(function*(
   return Adapter.session(provider, {
     sessionId,
     directory,
+    agentVersion: cli.version,
     origin,
     cursor: Effect.map(
       Effect.provide(isResumable, files),

@@ -92,6 +92,7 @@ export const make = Effect.fn("Codex.startSession")(function*(
   return Adapter.session(provider, {
     sessionId,
     directory,
+    agentVersion: server.version,
     origin,
     cursor: Effect.sync(() => live.resumable ? Option.some(stored(sessionId)) : Option.none()),
     events: Stream.fromQueue(live.events),

@@ -53,6 +53,7 @@ export const make = Effect.fn("OpenCode.startSession")(function*(
   return {
     sessionId: SessionId.make(sessionId),
     directory: calls.directory,
+    agentVersion: live.agentVersion,
     origin,
     // A session can be resumed as soon as it exists, whether or not it had a turn.
     cursor: Effect.sync(() => Option.some(stored(sessionId, calls.directory))),

@@ -9,6 +9,7 @@ import type { HookOutbox } from "../HookOutbox.ts"
 import type { SessionStore } from "../SessionStore.ts"
 import type { SnapshotIndex } from "../SnapshotIndex.ts"
 import { StoreFailed, type StoreNewer, type StoreOlder, type StoreOwned } from "../StoreError.ts"
+import * as agentLoad from "./agentLoad.ts"
 import * as crashSettlement from "./crashSettlement.ts"
 import * as erasure from "./erasure.ts"
 import * as instrumented from "./instrumented.ts"
@@ -62,7 +63,7 @@ export const make: Effect.Effect<
       ...sqlRetention.make(sql),
       ...instrumented.make(sql, instrumentation, sqlWrites.make({ sql, positions, outbox, instrumentation }))
     },
-    processes,
+    processes: instrumentation === undefined ? processes : yield* agentLoad.watched(processes, instrumentation),
     outbox: StoreOutbox.operations(sql, outbox),
     snapshots: sqlSnapshotIndex.make(sql)
   }

@@ -24,6 +24,7 @@ export interface State {
   readonly instanceId: string
   readonly epoch: number
   readonly continuity: string | undefined
+  readonly agentVersion: string | undefined
   /** The model that the agent said it uses. */
   readonly model: string | undefined
   readonly live: boolean
@@ -40,6 +41,7 @@ export const make = (of: Pick<State, "threadId" | "provider" | "instanceId">): S
   ...of,
   epoch: 0,
   continuity: undefined,
+  agentVersion: undefined,
   model: undefined,
   live: false,
   open: new Map()

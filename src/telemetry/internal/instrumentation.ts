@@ -199,6 +199,13 @@ export const make = Effect.fnUntraced(
         }
       },
 
+      agents: (loads) => {
+        for (const { instanceId, memory, processes } of loads) {
+          metrics.set("eca.agent.processes", processes, { [key.instance]: instanceId })
+          if (memory !== undefined) metrics.set("eca.agent.memory", memory, { [key.instance]: instanceId })
+        }
+      },
+
       around: (work, effect, made) =>
         Effect.contextWith((context: Context.Context<never>) => {
           const { attributes, kind, name, within, word } = works.describe(work)

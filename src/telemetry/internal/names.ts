@@ -7,6 +7,7 @@ export const key = {
   operation: "gen_ai.operation.name",
   provider: "gen_ai.provider.name",
   agent: "gen_ai.agent.name",
+  agentVersion: "gen_ai.agent.version",
   model: "gen_ai.request.model",
   finish: "gen_ai.response.finish_reasons",
   input: "gen_ai.usage.input_tokens",
@@ -91,6 +92,8 @@ export const gauges = {
   "eca.sessions.live": ["{session}", "Sessions that are live"],
   "eca.turns.running": ["{turn}", "Turns that are with an agent, or on their way"],
   "eca.requests.open": ["{request}", "Approvals, questions and elicitations that wait for an answer"],
+  "eca.agent.processes": ["{process}", "Agents' processes, without the tools that they run"],
+  "eca.agent.memory": ["By", "Resident memory of agents with their tools"],
   "eca.hooks.backlog": ["{delivery}", "Deliveries that are still to be made"],
   "eca.hooks.given_up": ["{delivery}", "Deliveries that are not tried any more"]
 } as const

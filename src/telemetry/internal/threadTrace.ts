@@ -29,6 +29,7 @@ const startSession = (draft: Draft, event: Extract<NumberedEvent, { readonly _ta
     ...make({ threadId: event.threadId, provider, instanceId }),
     epoch: event.epoch,
     continuity: continuity._tag,
+    agentVersion: event.agentVersion,
     live: true,
     open: draft.state.open
   }

@@ -27,7 +27,7 @@ interface Given {
 /** Does nothing if the turn is open. */
 export const begin = (draft: Draft, turnId: TurnId, at: number, given: Given = {}): void => {
   if (draft.state.open.has(Marks.turnKey(turnId))) return
-  const { continuity, epoch, instanceId, provider } = draft.state
+  const { agentVersion, continuity, epoch, instanceId, provider } = draft.state
   const model = given.model ?? draft.state.model
   const by = {
     [key.operation]: "invoke_agent",
@@ -46,6 +46,7 @@ export const begin = (draft: Draft, turnId: TurnId, at: number, given: Given = {
       ...by,
       [key.turn]: turnId,
       [key.epoch]: epoch,
+      [key.agentVersion]: agentVersion,
       [key.continuity]: continuity,
       [key.cause]: given.cause
     }

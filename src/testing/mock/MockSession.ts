@@ -33,6 +33,7 @@ export const handle = (live: Live, origin: ProviderSession["origin"], directory:
   return {
     sessionId: stored.sessionId,
     directory,
+    agentVersion: agent.agentVersion,
     origin,
     cursor: Effect.sync(() => stored.resumable ? Option.some(cursorOf(agent, stored)) : Option.none()),
     events: Stream.fromQueue(live.events),
