@@ -68,17 +68,24 @@ const prompt = async (client, { prompt, sessionId }) => {
   const stopped = new Promise((done) =>
     stop.signal.addEventListener("abort", () => done({ stopReason: "cancelled" }), { once: true })
   )
-  const act = async (call, act) => {
+  /** Answers whether the call was allowed; nothing once the turn was cancelled. */
+  const use = async (call, act) => {
     const toolCall = { toolCallId: `call-${++calls}`, status: "pending", ...call }
     await tell({ sessionUpdate: "tool_call", ...toolCall })
     const { outcome } = await client.request(methods.client.session.requestPermission, { sessionId, options, toolCall })
-    if (outcome.outcome === "cancelled") return { stopReason: "cancelled" }
+    if (outcome.outcome === "cancelled") return undefined
     const allowed = outcome.optionId === "once"
     if (allowed) act()
     const status = allowed ? "completed" : "failed"
     await tell({ sessionUpdate: "tool_call_update", toolCallId: toolCall.toolCallId, status })
-    return say(allowed ? "Done." : "Then not.")
+    return allowed
   }
+  const act = async (call, act) => {
+    const allowed = await use(call, act)
+    return allowed === undefined ? { stopReason: "cancelled" } : say(allowed ? "Done." : "Then not.")
+  }
+  const shell = (command) => ({ title: "Shell", kind: "execute", rawInput: { command } })
+  const run = (command) => () => execSync(command, { cwd: session.cwd })
   const plain = texts.flatMap((text) => text.split("\n")).map(PlainPrompts.read).findLast((read) => read !== undefined)
   switch (plain?._tag) {
     case "Say":
@@ -86,10 +93,10 @@ const prompt = async (client, { prompt, sessionId }) => {
     case "Recall":
       return say([...before, ...texts.slice(0, -1)].join("\n") || "Nothing.")
     case "Run":
-      return act(
-        { title: "Shell", kind: "execute", rawInput: { command: plain.what } },
-        () => execSync(plain.what, { cwd: session.cwd })
-      )
+      return act(shell(plain.what), run(plain.what))
+    case "Loop":
+      while (!stop.signal.aborted && (await use(shell(plain.what), run(plain.what))) !== undefined);
+      return { stopReason: "cancelled" }
     case "Edit": {
       const path = resolve(session.cwd, plain.what)
       return act(
