@@ -1,6 +1,7 @@
 import { delimiter, join } from "node:path"
 import { pathToFileURL } from "node:url"
 import { defineConfig } from "vitest/config"
+import { LongestFirst } from "../support/LongestFirst.ts"
 import type { Agent } from "./Agent.ts"
 
 /** The globs for what AGENT_TESTS says: of `core`, the file picks the rules itself. */
@@ -23,7 +24,8 @@ export default defineConfig(() => {
       env: { PATH: [join(folder, "node_modules", ".bin"), process.env["PATH"]].join(delimiter) },
       testTimeout: 120_000,
       hookTimeout: 120_000,
-      maxWorkers: workers
+      maxWorkers: workers,
+      sequence: { sequencer: LongestFirst }
     }
   }))
 })

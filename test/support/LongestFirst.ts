@@ -5,14 +5,17 @@
  */
 import { BaseSequencer, type TestSpecification } from "vitest/node"
 
-/** A file that starts a real agent takes longer than any other that is not named below. */
+/** Those of `npm test`. A file that starts a real agent takes longer than any other that is not named below. */
 const projects = ["opencode", "page", "library", "remote"]
 
 /** Parts of paths, the longest first. */
 const slow = [
-  "/conformance/Broken",
-  "transcript/SnapshotCrash.",
   "/Conformance.",
+  "opencode/CompactionCrash.",
+  "opencode/CompactionServers.",
+  "opencode/ServerFaults.",
+  "conformance/Broken",
+  "transcript/SnapshotCrash.",
   "conformance/Toy.",
   "/cli/",
   "/server/"
