@@ -5,6 +5,8 @@
  */
 import { Schema } from "effect"
 
+export { AccessDenied } from "../service/AccessDenied.ts"
+
 /**
  * There is no token, or not the right one.
  *
@@ -19,26 +21,6 @@ export class Unauthorized
   readonly retryable = false
   override get message() {
     return "Give the token of the server, as \"Authorization: Bearer <token>\""
-  }
-}
-
-/**
- * The app does not let this caller do this. Whether there is such a thread is not said.
- *
- * @category errors
- * @since 0.1.0
- */
-export class AccessDenied
-  extends Schema.TaggedError<AccessDenied>("effect-coding-agents/AccessDenied")("AccessDenied", {
-    operation: Schema.String,
-    /** Absent for what is of no one thread. */
-    threadId: Schema.optionalKey(Schema.String)
-  }, { httpApiStatus: 403 })
-{
-  readonly retryable = false
-  override get message() {
-    const where = this.threadId === undefined ? "" : ` on thread "${this.threadId}"`
-    return `${this.operation} is not allowed${where}`
   }
 }
 

@@ -45,7 +45,6 @@ export class Authorization extends HttpApiMiddleware.Service<Authorization, { pr
 export class Gate extends HttpApiMiddleware.Service<Gate>()("effect-coding-agents/Gate", {
   error: WireError.all([
     InputInvalid,
-    ApiError.AccessDenied,
     ApiError.OriginRefused,
     ApiError.BodyTooLarge,
     ApiError.InternalError

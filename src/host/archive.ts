@@ -6,6 +6,7 @@ import * as EventBlobs from "../domain/EventBlobs.ts"
 import { TurnId } from "../domain/Ids.ts"
 import type { SavedMessage, SnapshotManifest } from "../domain/SnapshotManifest.ts"
 import type { TranscriptTurn } from "../domain/Transcript.ts"
+import type { WhichSnapshots } from "../service/Commands.ts"
 import { type Live, TranscriptArchive } from "../service/TranscriptArchive.ts"
 import { referred } from "../transcript/internal/redactedCopy.ts"
 import { turnsIn } from "../transcript/internal/snapshotMessages.ts"
@@ -65,10 +66,14 @@ const turnOf = (
 
 export const make = (parts: Live & { readonly snapshots: Snapshots }): TranscriptArchive["Service"] => {
   const { restore, snapshot, snapshots } = parts
+  const records = (which: WhichSnapshots) =>
+    "threadId" in which
+      ? snapshots.list(which.threadId)
+      : Effect.map(snapshots.record(which.snapshotId), Option.toArray)
   return TranscriptArchive.of({
     snapshot,
     restore,
-    list: Effect.fn("TranscriptArchive.list")(({ threadId }) => snapshots.list(threadId)),
+    list: Effect.fn("TranscriptArchive.list")(records),
     read: Effect.fn("TranscriptArchive.read")(function*(ref) {
       const found = yield* snapshots.find(ref)
       const messages = yield* snapshots.messages(found)
@@ -90,11 +95,9 @@ export const make = (parts: Live & { readonly snapshots: Snapshots }): Transcrip
       )
     }),
     purge: Effect.fn("TranscriptArchive.purge")(function*(which) {
-      const records = "threadId" in which
-        ? yield* snapshots.list(which.threadId)
-        : Option.toArray(yield* snapshots.record(which.snapshotId))
-      yield* snapshots.remove(records)
-      return records.length
+      const found = yield* records(which)
+      yield* snapshots.remove(found)
+      return found.length
     })
   })
 }

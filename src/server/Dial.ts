@@ -1,6 +1,7 @@
 /**
  * A server that calls instead of being called: in a sandbox, behind a firewall, on a laptop. It opens a WebSocket to a hub,
- * again whenever it is lost, and serves there the RPCs that `Rpc.layer` serves. `DialledServers` is the hub's side.
+ * again whenever it is lost, and serves there the RPCs that `Rpc.layer` serves. `DialledServers` is the hub's side. Where
+ * this app decides thread by thread (`ThreadAccess`), the hub is the caller `hub`.
  *
  * **Example** (in the sandbox)
  *
@@ -16,6 +17,7 @@ import { RpcSerialization, RpcServer } from "effect/rpc"
 import { Socket, SocketServer } from "effect/socket"
 import { Rpcs } from "../api/Rpc.ts"
 import * as RpcWire from "../api/RpcWire.ts"
+import * as rpcAccess from "./internal/rpcAccess.ts"
 import * as rpcHandlers from "./internal/rpcHandlers.ts"
 
 /**
@@ -73,7 +75,10 @@ const dialler = (options: Options) =>
               pull: Effect.timeoutOrElse(pull, { duration: patience, orElse: () => Effect.fail(silent) })
             }
           })
-          yield* Effect.ignoreCause(handler(Socket.make({ reader, writer: socket.writer })))
+          yield* handler(Socket.make({ reader, writer: socket.writer })).pipe(
+            Effect.provideService(rpcAccess.RpcCaller, { id: "hub" }),
+            Effect.ignoreCause
+          )
         })
         // From the shortest wait again after each connection.
         const until = Effect.repeat(once, { schedule: backoff, until: () => isConnected })

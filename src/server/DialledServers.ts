@@ -14,7 +14,7 @@
  *
  * @since 0.1.0
  */
-import { Context, Deferred, Effect, Latch, Layer, Queue, type Scope } from "effect"
+import { Context, Deferred, Effect, Latch, Layer, Option, Queue, type Scope } from "effect"
 import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { Socket } from "effect/socket"
 import * as RpcWire from "../api/RpcWire.ts"
@@ -24,6 +24,7 @@ import type { ProviderService } from "../service/ProviderService.ts"
 import type { TranscriptArchive } from "../service/TranscriptArchive.ts"
 import { Drain } from "./Drain.ts"
 import * as rpcAccess from "./internal/rpcAccess.ts"
+import { ThreadAccess } from "./ThreadAccess.ts"
 
 /** A connection that was made to here. */
 interface Call {
@@ -89,7 +90,17 @@ export const layer = ({ path = RpcWire.dialPath }: { readonly path?: HttpRouter.
     DialledServers,
     Effect.gen(function*() {
       const router = yield* HttpRouter.HttpRouter
-      const isAllowed = yield* rpcAccess.make
+      const caller = yield* rpcAccess.make
+      const decide = yield* ThreadAccess
+      /** What this server does is done by those who may operate it. */
+      const isAllowed = Effect.flatMap(
+        caller,
+        Option.match({
+          onNone: () => Effect.succeed(false),
+          onSome: (known) =>
+            decide?.({ caller: known, operation: "dial", action: "operate", input: {} }) ?? Effect.succeed(true)
+        })
+      )
       const stopping = yield* Drain
       /** The last call of each name that nothing has taken yet. */
       const waiting = new Map<string, Queue.Queue<Call>>()

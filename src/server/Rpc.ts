@@ -13,14 +13,13 @@
  *
  * **Gotchas**
  *
- * - A caller that is let in may do everything that the services can do. An app that decides thread by thread
- *   (`ThreadAccess`) is asked once whether the caller may `operate`; one that may not is refused.
+ * - A caller that is let in may do what the app's `ThreadAccess` says: without one, everything that the services can do.
  * - A caller that interrupts a call interrupts the operation. If its connection is lost instead, a turn that it waits for
  *   (`runTurn`) runs on, and everything else is interrupted as well.
  *
  * @since 0.1.0
  */
-import { ByteSize, Effect, Layer, Stream } from "effect"
+import { ByteSize, Effect, Layer, Option, Stream } from "effect"
 import { HttpBody, HttpIncomingMessage, HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { RpcSerialization, RpcServer } from "effect/rpc"
 import { Socket } from "effect/socket"
@@ -56,6 +55,8 @@ const refuse = Effect.gen(function*() {
   return HttpServerResponse.empty()
 }).pipe(Effect.scoped, Effect.orElseSucceed(() => HttpServerResponse.empty({ status: 401 })))
 
+type Answer<R> = Effect.Effect<HttpServerResponse.HttpServerResponse, never, R>
+
 /** A server waits for its answers, and a reader of events never ends its own. */
 const endingWith = (response: HttpServerResponse.HttpServerResponse, stopping: Effect.Effect<void>) =>
   response.body._tag === "Stream"
@@ -74,7 +75,7 @@ const endingWith = (response: HttpServerResponse.HttpServerResponse, stopping: E
 export const layer = ({ maxBody = "32 MiB", path = RpcWire.defaultPath }: Options = {}) =>
   Layer.effectDiscard(Effect.gen(function*() {
     const router = yield* HttpRouter.HttpRouter
-    const isAllowed = yield* rpcAccess.make
+    const caller = yield* rpcAccess.make
     const stopping = yield* Drain
     const overSocket = Effect.raceFirst(
       yield* RpcServer.toHttpEffectWebsocket(Rpcs, one),
@@ -84,15 +85,16 @@ export const layer = ({ maxBody = "32 MiB", path = RpcWire.defaultPath }: Option
       Effect.map((response) => endingWith(response, stopping)),
       Effect.provideService(HttpIncomingMessage.MaxBodySize, ByteSize.fromInputUnsafe(maxBody))
     )
-    yield* router.add("GET", path, Effect.flatMap(isAllowed, (allowed) => allowed ? overSocket : refuse))
-    yield* router.add(
-      "POST",
-      path,
+    const answer = <R>(served: Answer<R>, refused: Answer<R>) =>
       Effect.flatMap(
-        isAllowed,
-        (allowed) => allowed ? overHttp : Effect.succeed(HttpServerResponse.empty({ status: 401 }))
+        caller,
+        Option.match({
+          onNone: () => refused,
+          onSome: (known) => Effect.provideService(served, rpcAccess.RpcCaller, known)
+        })
       )
-    )
+    yield* router.add("GET", path, answer(overSocket, refuse))
+    yield* router.add("POST", path, answer(overHttp, Effect.succeed(HttpServerResponse.empty({ status: 401 }))))
   })).pipe(Layer.provide([rpcHandlers.layer, RpcSerialization.layerNdjson]))
 
 /**

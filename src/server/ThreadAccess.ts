@@ -1,8 +1,9 @@
 /**
  * What a caller may do, thread by thread, as the app says. Without it every caller that comes in may do everything.
  *
- * It is asked before the operation, so a refusal does not tell whether there is such a thread. Lists and streams leave out
- * what the caller may not see; it is asked again for each page of a list and each batch of a stream.
+ * It is asked before every operation, over HTTP and as an RPC, so a refusal does not tell whether there is such a thread.
+ * Lists and streams leave out what the caller may not see; it is asked again for each page of a list and each batch of a
+ * stream. `listAgents` and `checkAgent` are for every caller.
  *
  * **Example** (users see their own threads)
  *
@@ -22,7 +23,7 @@ interface Asked {
   readonly caller: Caller["Service"]
   /** The operation, as `sendTurn`. */
   readonly operation: string
-  /** Its input, decoded. */
+  /** Its input, decoded. Of a fork and a restore, `threadId` is the one thread, then the other. */
   readonly input: unknown
 }
 
@@ -31,9 +32,9 @@ interface Asked {
  *
  * - `see`: read a thread, its events, its transcript and snapshots; have it in a list or a feed.
  * - `send`: make, change or end a thread, and work with its agent.
- * - `answer`: settle what its agent asks.
- * - `operate`: what is of no thread: sign in to an agent, list the sessions that an agent has, ask one a question,
- *   deliveries to hooks.
+ * - `answer`: settle what its agent asks. An answer that changes the runtime mode needs `send`, too.
+ * - `operate`: what is of no thread: sign in to an agent, list the sessions that an agent has, ask one a question, see what is
+ *   offered in a directory, deliveries to hooks, snapshots by a path, a server that dials (`dial`).
  *
  * @category models
  * @since 0.1.0

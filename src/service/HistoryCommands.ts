@@ -142,13 +142,13 @@ export interface ExportSnapshot extends Schema.Schema.Type<typeof ExportSnapshot
  * @category commands
  * @since 0.1.0
  */
-export const PurgeSnapshots = Schema.Union([Schema.Struct({ snapshotId: WellFormed }), OneThread])
+export const WhichSnapshots = Schema.Union([Schema.Struct({ snapshotId: WellFormed }), OneThread])
 
 /**
  * @category models
  * @since 0.1.0
  */
-export type PurgeSnapshots = typeof PurgeSnapshots.Type
+export type WhichSnapshots = typeof WhichSnapshots.Type
 
 /**
  * Of the archive's `restore`.

@@ -1,7 +1,7 @@
 /**
  * What can go wrong in each operation, as a union Schema: `SendErrors` are all errors of `sendTurn`. Every union has
- * `InputInvalid`, which the door fails with before anything else happens, and `ServerUnreachable`, which only a service on
- * another machine fails with.
+ * `InputInvalid`, which the door fails with before anything else happens, and `ServerUnreachable` and `AccessDenied`, which
+ * only a service on another machine fails with.
  *
  * @since 0.1.0
  */

@@ -292,7 +292,7 @@ export const archive = {
     idempotent: false
   },
   list: {
-    payload: Commands.OneThread,
+    payload: Commands.WhichSnapshots,
     success: Schema.Array(SnapshotRecord),
     error: Errors.ListErrors,
     idempotent: true
@@ -316,7 +316,7 @@ export const archive = {
     idempotent: true
   },
   purge: {
-    payload: Commands.PurgeSnapshots,
+    payload: Commands.WhichSnapshots,
     success: Schema.Int,
     error: Errors.PurgeErrors,
     idempotent: true

@@ -8,6 +8,7 @@ import { CompactionOutcome } from "../domain/Compaction.ts"
 import { InstanceId, RequestId, SessionId, TaskId, ThreadId } from "../domain/Ids.ts"
 
 export { of as toPublic, PublicError } from "../domain/PublicError.ts"
+export * from "./AccessDenied.ts"
 export * from "./AskError.ts"
 export * from "./ImportError.ts"
 export * from "./InputError.ts"

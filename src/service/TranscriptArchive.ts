@@ -60,13 +60,13 @@ export interface Live {
 export class TranscriptArchive extends Context.Service<
   TranscriptArchive,
   Live & {
-    /** Newest first, also those of a deleted thread. */
-    readonly list: (input: Commands.OneThread) => Effect.Effect<ReadonlyArray<SnapshotRecord>, Errors.ListErrors>
+    /** Of a thread, newest first, also of a deleted one; or the one of this id. Reads nothing but the store. */
+    readonly list: (input: Commands.WhichSnapshots) => Effect.Effect<ReadonlyArray<SnapshotRecord>, Errors.ListErrors>
     readonly read: (input: SnapshotRef) => Effect.Effect<Results.SavedTranscript, Errors.FindErrors>
     /** Reads and hashes everything, attachments included. */
     readonly verify: (input: SnapshotRef) => Effect.Effect<SnapshotManifest, Errors.FindErrors>
     readonly export: (input: Commands.ExportSnapshot) => Effect.Effect<Results.ExportFile, Errors.ExportErrors>
     /** Removes one snapshot, or all of a thread, whatever retention says. Answers how many. */
-    readonly purge: (input: Commands.PurgeSnapshots) => Effect.Effect<number, Errors.PurgeErrors>
+    readonly purge: (input: Commands.WhichSnapshots) => Effect.Effect<number, Errors.PurgeErrors>
   }
 >()("effect-coding-agents/TranscriptArchive") {}

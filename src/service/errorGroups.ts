@@ -5,8 +5,8 @@ import * as Adapter from "../provider/AdapterError.ts"
 import * as Store from "../store/StoreError.ts"
 import * as Service from "./ServiceError.ts"
 
-/** Of every operation: its input does not fit, or it is a server's and there was no answer. */
-export const every = [Service.InputInvalid, Service.ServerUnreachable] as const
+/** Of every operation: its input does not fit, or it is a server's, which gave no answer or does not let its caller do it. */
+export const every = [Service.InputInvalid, Service.ServerUnreachable, Service.AccessDenied] as const
 
 /** Of every operation but those that only read the store. */
 export const door = [...every, Service.HookReentrant] as const

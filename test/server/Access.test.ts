@@ -7,11 +7,11 @@ import { MockProvider, MockStep } from "../../src/testing/index.ts"
 import * as Agents from "../support/Agents.ts"
 import * as HttpHost from "../support/HttpHost.ts"
 
-/** Threads are named after who has them; a guest sees those of alice; root alone operates. */
+/** Threads are named after who has them; a guest sees those of alice, her deputy answers in them; root alone operates. */
 const access = ThreadAccess.layer(({ action, caller: { id }, threadId }) =>
   Effect.succeed(
-    threadId === undefined ? id === "root" : id === threadId.split(".")[0] || id === "guest" && action === "see" &&
-        threadId.startsWith("alice.")
+    threadId === undefined ? id === "root" : id === threadId.split(".")[0] ||
+      (id === "guest" && action === "see" || id === "deputy" && action === "answer") && threadId.startsWith("alice.")
   )
 )
 
@@ -94,6 +94,12 @@ describe("access", () => {
       const sent = yield* ask("POST", `/threads/${alices}/turns`, { ...guest, body: { prompt: "hi", steer: true } })
       assert.deepInclude(sent.body, denied("sendTurn", alices))
       assert.deepInclude((yield* approve("guest")).body, denied("respondToApproval", alices))
+      // One who may only answer may not loosen what the agent may do.
+      const loosened = yield* ask("POST", `/threads/${alices}/approvals/${request.requestId}`, {
+        ...as("deputy"),
+        body: { decision: { _tag: "AllowOnce" }, configure: { runtimeMode: "full-access" } }
+      })
+      assert.deepInclude(loosened.body, denied("respondToApproval", alices))
       assert.strictEqual((yield* approve("alice")).status, 200)
       const again = yield* approve("alice")
       assert.deepInclude(again.body, { _tag: "RequestSettled", status: 409 })

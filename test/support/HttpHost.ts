@@ -2,13 +2,14 @@
 import { NodeHttpClient, NodeHttpServer } from "@effect/platform-node"
 import { Context, Effect, Layer, Schema, Stream } from "effect"
 import { Sse } from "effect/encoding"
-import { HttpClient, HttpClientRequest, type HttpRouter, HttpServer } from "effect/http"
+import { HttpClient, HttpClientRequest, type HttpMethod, type HttpRouter, HttpServer } from "effect/http"
 import { createServer } from "node:http"
-import type { ProviderService } from "../../src/index.ts"
+import type { HookDeliveries } from "../../src/hooks/index.ts"
+import type { ProviderService, TranscriptArchive } from "../../src/index.ts"
 import { type Admission, Server } from "../../src/server/index.ts"
 import * as Agents from "./Agents.ts"
 
-type Needs = HttpRouter.HttpRouter | ProviderService | Admission.Admission
+type Needs = HttpRouter.HttpRouter | ProviderService | TranscriptArchive | HookDeliveries | Admission.Admission
 
 export interface Options extends Agents.Options {
   readonly server?: Server.Options | undefined
@@ -31,7 +32,7 @@ export const layer = (
     Layer.provideMerge(NodeHttpServer.layer(createServer, listen))
   )
 
-type Method = "GET" | "POST" | "PATCH" | "DELETE" | "OPTIONS"
+type Method = HttpMethod.HttpMethod
 
 export interface Asked {
   readonly headers?: Readonly<Record<string, string>> | undefined

@@ -1,13 +1,17 @@
 /**
- * Who may use the RPCs: a caller that `Admission` lets in, by a token in a header or, from a page, among the subprotocols of
- * a WebSocket. Where the app decides thread by thread (`ThreadAccess`), it is a caller that may operate: an RPC can name
- * any thread.
+ * Who calls over a connection: a caller that `Admission` lets in, by a token in a header or, from a page, among the
+ * subprotocols of a WebSocket.
  */
-import { Effect } from "effect"
+import { Context, Effect } from "effect"
 import { HttpServerRequest } from "effect/http"
+import type { Caller } from "../../api/Middleware.ts"
 import * as RpcWire from "../../api/RpcWire.ts"
 import { Admission } from "../Admission.ts"
-import { ThreadAccess } from "../ThreadAccess.ts"
+
+/** The caller of the RPCs of this connection. Default: the program at the other end of stdio. */
+export const RpcCaller = Context.Reference<Caller["Service"]>("effect-coding-agents/RpcCaller", {
+  defaultValue: () => ({ id: "stdio" })
+})
 
 /** The request, with its token where every check looks for it. */
 const withToken = (request: HttpServerRequest.HttpServerRequest): HttpServerRequest.HttpServerRequest => {
@@ -16,14 +20,10 @@ const withToken = (request: HttpServerRequest.HttpServerRequest): HttpServerRequ
   return request.modify({ headers: { ...request.headers, authorization: `Bearer ${token}` } })
 }
 
-/** Answers whether the current request may use the RPCs. */
-export const make = Effect.map(
-  Effect.all({ admission: Admission, decide: ThreadAccess }),
-  ({ admission: { authorize, fromHere }, decide }) =>
-    Effect.gen(function*() {
-      const request = withToken(yield* HttpServerRequest.HttpServerRequest)
-      yield* fromHere(request)
-      const caller = yield* authorize(request)
-      return decide === undefined || (yield* decide({ caller, operation: "rpc", action: "operate", input: {} }))
-    }).pipe(Effect.orElseSucceed(() => false))
-)
+/** Answers who calls with the current request; nothing where it is not let in. */
+export const make = Effect.map(Admission, ({ authorize, fromHere }) =>
+  Effect.gen(function*() {
+    const request = withToken(yield* HttpServerRequest.HttpServerRequest)
+    yield* fromHere(request)
+    return yield* authorize(request)
+  }).pipe(Effect.option))

@@ -6,7 +6,7 @@ import { type Cause, Deferred, Effect, Option, Queue, Stream } from "effect"
 import { type UploadId, UploadUnknown } from "../../api/Rpc.ts"
 import type { TranscriptTurn } from "../../domain/Transcript.ts"
 import type { ImportThread } from "../../service/Commands.ts"
-import type { ProviderService } from "../../service/ProviderService.ts"
+import type { Agents } from "./access.ts"
 
 /** Turns may come a moment before the import that they are for: each is a request of its own. */
 const patience = "5 seconds"
@@ -19,7 +19,7 @@ function undecoded(turns: Stream.Stream<unknown>): Stream.Stream<unknown> {
   return turns
 }
 
-export const make = (importThread: ProviderService["Service"]["importThread"]) => {
+export const make = (importThread: Agents["importThread"]) => {
   /** Each from its import or its first turns, whichever comes first, to the end of the import. */
   const uploads = new Map<UploadId, Deferred.Deferred<Turns>>()
 

@@ -3,18 +3,17 @@ import { type Duration, Effect } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
 import { Api } from "../../../api/Api.ts"
 import { NotReady } from "../../../api/ApiError.ts"
-import { HookDeliveries } from "../../../service/HookDeliveries.ts"
 import { ProviderService } from "../../../service/ProviderService.ts"
 import * as Events from "../../Events.ts"
-import * as Access from "../access.ts"
+import * as access from "../access.ts"
 
 export const instances = (keepAlive: Duration.Input) =>
   HttpApiBuilder.group(
     Api,
     "instances",
     Effect.fnUntraced(function*(handlers) {
-      const agents = yield* ProviderService
-      const { on, operate } = yield* Access.make
+      const agents = yield* access.agents
+      const may = yield* access.streams
       return handlers.handleAll({
         listAgents: () => agents.listAgents({}),
         checkAgent: ({ params }) => agents.checkAgent(params),
@@ -24,16 +23,16 @@ export const instances = (keepAlive: Duration.Input) =>
             const input = { ...params, ...query }
             // Once the answer has begun it can have no other status.
             yield* agents.listOffers(input)
-            return yield* Events.response(agents.watchOffers(input), { keepAlive })
+            return yield* Events.response(yield* access.ofCaller(agents.watchOffers(input)), { keepAlive })
           }),
         signIn: ({ params, payload }) =>
-          operate("signIn", { ...params, ...payload }, (input) => Events.response(agents.signIn(input), { keepAlive })),
-        listSessions: ({ params, query }) => operate("listSessions", { ...params, ...query }, agents.listSessions),
-        ask: ({ payload }) =>
-          operate("ask", payload, (input) =>
-            input.about === undefined
-              ? agents.ask(input)
-              : on("see")("ask", { ...input, threadId: input.about }, () => agents.ask(input)))
+          Effect.gen(function*() {
+            const input = { ...params, ...payload }
+            yield* may.signIn(input)
+            return yield* Events.response(yield* access.ofCaller(agents.signIn(input)), { keepAlive })
+          }),
+        listSessions: ({ params, query }) => agents.listSessions({ ...params, ...query }),
+        ask: ({ payload }) => agents.ask(payload)
       })
     })
   )
@@ -42,11 +41,10 @@ export const hooks = HttpApiBuilder.group(
   Api,
   "hooks",
   Effect.fnUntraced(function*(handlers) {
-    const deliveries = yield* HookDeliveries
-    const { operate } = yield* Access.make
+    const deliveries = yield* access.deliveries
     return handlers.handleAll({
-      givenUp: ({ query }) => operate("givenUp", query, deliveries.givenUp),
-      resend: ({ payload }) => operate("resend", payload, deliveries.resend)
+      givenUp: ({ query }) => deliveries.givenUp(query),
+      resend: ({ payload }) => deliveries.resend(payload)
     })
   })
 )

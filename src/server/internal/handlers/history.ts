@@ -4,11 +4,9 @@ import { HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import { Api } from "../../../api/Api.ts"
 import type { ThreadId } from "../../../domain/Ids.ts"
-import { ProviderService } from "../../../service/ProviderService.ts"
-import { TranscriptArchive } from "../../../service/TranscriptArchive.ts"
 import { SnapshotUnknown } from "../../../transcript/SnapshotError.ts"
 import * as Events from "../../Events.ts"
-import * as Access from "../access.ts"
+import * as access from "../access.ts"
 import { withWhere } from "./threads.ts"
 
 export const events = (keepAlive: Duration.Input) =>
@@ -16,34 +14,29 @@ export const events = (keepAlive: Duration.Input) =>
     Api,
     "events",
     Effect.fnUntraced(function*(handlers) {
-      const agents = yield* ProviderService
-      const access = yield* Access.make
+      const agents = yield* access.agents
+      const may = yield* access.streams
       return handlers.handleAll({
         streamEvents: ({ headers, params, query }) =>
-          access.on("see")("streamEvents", params, ({ threadId }) =>
-            Effect.gen(function*() {
-              // Once the answer has begun it can have no other status.
-              yield* agents.getThread({ threadId })
-              const { after, deltas, ...rest } = query
-              const all = agents.streamEvents({ threadId, ...rest, after: headers["last-event-id"] ?? after })
-              const wanted = deltas === false ? Events.withoutDeltas(all) : all
-              const seen = yield* access.streamed("streamEvents", wanted, (event) => event.threadId)
-              return yield* Events.response(seen, { id: ({ seq }) => String(seq), keepAlive })
-            })),
+          Effect.gen(function*() {
+            const { after, deltas, ...rest } = query
+            const input = { ...params, ...rest, after: headers["last-event-id"] ?? after }
+            // Once the answer has begun it can have no other status.
+            yield* may.streamEvents(input)
+            yield* agents.getThread(params)
+            const all = yield* access.ofCaller(agents.streamEvents(input))
+            const wanted = deltas === false ? Events.withoutDeltas(all) : all
+            return yield* Events.response(wanted, { id: ({ seq }) => String(seq), keepAlive })
+          }),
         streamAllEvents: ({ headers, query }) =>
           Effect.gen(function*() {
             const all = agents.streamAllEvents({ ...query, after: headers["last-event-id"] ?? query.after })
-            const seen = yield* access.streamed(
-              "streamAllEvents",
-              all,
-              (event) => event._tag === "FeedGap" ? undefined : event.threadId
-            )
-            return yield* Events.response(seen, { id: ({ position }) => position, keepAlive })
+            return yield* Events.response(yield* access.ofCaller(all), { id: ({ position }) => position, keepAlive })
           }),
         watchThreads: ({ query }) =>
           Effect.gen(function*() {
-            const seen = yield* access.watched("watchThreads", agents.watchThreads(withWhere(query)))
-            return yield* Events.response(seen, { keepAlive })
+            const changes = yield* access.ofCaller(agents.watchThreads(withWhere(query)))
+            return yield* Events.response(changes, { keepAlive })
           })
       })
     })
@@ -56,21 +49,22 @@ export const transcript = HttpApiBuilder.group(
   Api,
   "transcript",
   Effect.fnUntraced(function*(handlers) {
-    const agents = yield* ProviderService
-    const see = (yield* Access.make).on("see")
+    const agents = yield* access.agents
     return handlers.handleAll({
-      readTranscript: ({ params, query }) => see("readTranscript", { ...params, ...query }, agents.readTranscript),
+      readTranscript: ({ params, query }) => agents.readTranscript({ ...params, ...query }),
       streamTranscript: ({ params, query }) =>
-        see("streamTranscript", { ...params, ...query }, (input) =>
+        Effect.gen(function*() {
+          const input = { ...params, ...query }
           // Once the answer has begun it can have no other status.
-          Effect.as(agents.readTranscript({ ...input, limit: 1 }), agents.streamTranscript(input))),
+          yield* agents.readTranscript({ ...input, limit: 1 })
+          return yield* access.ofCaller(agents.streamTranscript(input))
+        }),
       readBlob: ({ params }) =>
-        see("readBlob", params, (input) =>
-          Effect.map(
-            agents.readBlob(input),
-            (bytes) =>
-              HttpServerResponse.uint8Array(bytes, { contentType: "application/octet-stream", headers: blobHeaders })
-          ))
+        Effect.map(
+          agents.readBlob(params),
+          (bytes) =>
+            HttpServerResponse.uint8Array(bytes, { contentType: "application/octet-stream", headers: blobHeaders })
+        )
     })
   })
 )
@@ -79,12 +73,9 @@ export const snapshots = HttpApiBuilder.group(
   Api,
   "snapshots",
   Effect.fnUntraced(function*(handlers) {
-    const archive = yield* TranscriptArchive
-    const access = yield* Access.make
-    const see = access.on("see")
-    const send = access.on("send")
+    const archive = yield* access.archive
 
-    /** Whether it is a snapshot of this thread: what a caller may see is decided by the thread. */
+    /** The snapshot, if it is one of this thread. */
     const ofThread = Effect.fnUntraced(
       function*({ snapshotId, threadId }: { readonly threadId: ThreadId; readonly snapshotId: string }) {
         const records = yield* archive.list({ threadId })
@@ -96,27 +87,16 @@ export const snapshots = HttpApiBuilder.group(
     )
 
     return handlers.handleAll({
-      list: ({ params }) => see("list", params, archive.list),
-      snapshot: ({ params }) => send("snapshot", params, archive.snapshot),
-      purgeAll: ({ params }) => send("purge", params, archive.purge),
-      read: ({ params }) => see("read", params, (input) => Effect.flatMap(ofThread(input), archive.read)),
-      purge: ({ params }) => send("purge", params, (input) => Effect.flatMap(ofThread(input), archive.purge)),
-      verify: ({ params }) => see("verify", params, (input) => Effect.flatMap(ofThread(input), archive.verify)),
+      list: ({ params }) => archive.list(params),
+      snapshot: ({ params }) => archive.snapshot(params),
+      purgeAll: ({ params }) => archive.purge(params),
+      read: ({ params }) => Effect.flatMap(ofThread(params), archive.read),
+      purge: ({ params }) => Effect.flatMap(ofThread(params), archive.purge),
+      verify: ({ params }) => Effect.flatMap(ofThread(params), archive.verify),
       export: ({ params, query }) =>
-        see(
-          "export",
-          params,
-          (input) => Effect.flatMap(ofThread(input), (snapshot) => archive.export({ snapshot, ...query }))
-        ),
+        Effect.flatMap(ofThread(params), (snapshot) => archive.export({ snapshot, ...query })),
       restore: ({ params, payload }) =>
-        see(
-          "restore",
-          params,
-          (input) =>
-            send("restore", payload, () =>
-              Effect.flatMap(ofThread(input), (snapshot) =>
-                archive.restore({ snapshot, ...payload })))
-        )
+        Effect.flatMap(ofThread(params), (snapshot) => archive.restore({ snapshot, ...payload }))
     })
   })
 )

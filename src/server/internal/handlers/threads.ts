@@ -2,10 +2,9 @@
 import { Effect, Option, Predicate, Schema, Sink, Stream, Struct } from "effect"
 import { HttpApiBuilder, HttpApiError } from "effect/http-api"
 import { Api } from "../../../api/Api.ts"
-import { ProviderService } from "../../../service/ProviderService.ts"
 import { InputInvalid } from "../../../service/ServiceError.ts"
 import type { ThreadWhere } from "../../../store/ThreadWhere.ts"
-import * as Access from "../access.ts"
+import * as access from "../access.ts"
 
 /** The conditions of a list, as a query has them, in their own place. */
 export const withWhere = <Query extends ThreadWhere>(query: Query) => ({
@@ -25,14 +24,10 @@ export const threads = HttpApiBuilder.group(
   Api,
   "threads",
   Effect.fnUntraced(function*(handlers) {
-    const agents = yield* ProviderService
-    const access = yield* Access.make
-    const see = access.on("see")
-    const send = access.on("send")
+    const agents = yield* access.agents
     return handlers.handleAll({
-      listThreads: ({ query }) =>
-        Effect.flatMap(agents.listThreads(withWhere(query)), (page) => access.paged("listThreads", page)),
-      createThread: ({ payload }) => send("createThread", payload, agents.createThread),
+      listThreads: ({ query }) => agents.listThreads(withWhere(query)),
+      createThread: ({ payload }) => agents.createThread(payload),
       importThread: ({ payload }) =>
         Effect.scoped(Effect.gen(function*() {
           const [first, rest] = yield* Stream.peel(payload, Sink.head())
@@ -41,31 +36,23 @@ export const threads = HttpApiBuilder.group(
           }
           const turns = Stream.mapEffect(rest, (line) =>
             "turn" in line ? Effect.succeed(line.turn) : notAnImport("Expected a turn in every line after the first"))
-          return yield* send("importThread", { ...first.value.thread, turns }, agents.importThread)
+          return yield* agents.importThread({ ...first.value.thread, turns })
         })).pipe(Effect.mapError((error) =>
           error._tag === "ImportSourceFailed" && isOfCaller(error.cause) ? error.cause : error
         )),
-      getThread: ({ params }) => see("getThread", params, agents.getThread),
-      configureThread: ({ params, payload }) =>
-        send("configureThread", { ...params, ...payload }, agents.configureThread),
-      deleteThread: ({ params }) => send("deleteThread", params, agents.deleteThread),
-      startSession: ({ params, payload }) => send("startSession", { ...params, ...payload }, agents.startSession),
-      stopSession: ({ params }) => send("stopSession", params, agents.stopSession),
-      adoptSession: ({ params, payload }) => {
-        const input = { ...params, ...payload }
-        return access.operate("adoptSession", input, () => send("adoptSession", input, agents.adoptSession))
-      },
-      resetThread: ({ params }) => send("resetThread", params, agents.resetThread),
-      refreshSetup: ({ params }) => send("refreshSetup", params, agents.refreshSetup),
-      compactThread: ({ params }) => send("compactThread", params, agents.compactThread),
-      forkThread: ({ params, payload }) => {
-        const input = { ...params, ...payload }
-        const copy = { ...input, threadId: input.newThreadId }
-        return see("forkThread", input, () => send("forkThread", copy, () => agents.forkThread(input)))
-      },
-      rewindThread: ({ params, payload }) => send("rewindThread", { ...params, ...payload }, agents.rewindThread),
-      annotate: ({ params, payload }) => send("annotate", { ...params, ...payload }, agents.annotate),
-      stopTask: ({ params }) => send("stopTask", params, agents.stopTask)
+      getThread: ({ params }) => agents.getThread(params),
+      configureThread: ({ params, payload }) => agents.configureThread({ ...params, ...payload }),
+      deleteThread: ({ params }) => agents.deleteThread(params),
+      startSession: ({ params, payload }) => agents.startSession({ ...params, ...payload }),
+      stopSession: ({ params }) => agents.stopSession(params),
+      adoptSession: ({ params, payload }) => agents.adoptSession({ ...params, ...payload }),
+      resetThread: ({ params }) => agents.resetThread(params),
+      refreshSetup: ({ params }) => agents.refreshSetup(params),
+      compactThread: ({ params }) => agents.compactThread(params),
+      forkThread: ({ params, payload }) => agents.forkThread({ ...params, ...payload }),
+      rewindThread: ({ params, payload }) => agents.rewindThread({ ...params, ...payload }),
+      annotate: ({ params, payload }) => agents.annotate({ ...params, ...payload }),
+      stopTask: ({ params }) => agents.stopTask(params)
     })
   })
 )

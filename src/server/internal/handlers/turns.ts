@@ -2,21 +2,19 @@
 import { Effect } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
 import { Api } from "../../../api/Api.ts"
-import { ProviderService } from "../../../service/ProviderService.ts"
-import * as Access from "../access.ts"
+import * as access from "../access.ts"
 
 export const turns = HttpApiBuilder.group(
   Api,
   "turns",
   Effect.fnUntraced(function*(handlers) {
-    const agents = yield* ProviderService
-    const send = (yield* Access.make).on("send")
+    const agents = yield* access.agents
     return handlers.handleAll({
       sendTurn: ({ headers, params, payload }) =>
-        send("sendTurn", { ...params, ...payload, turnId: headers["idempotency-key"] }, agents.sendTurn),
+        agents.sendTurn({ ...params, ...payload, turnId: headers["idempotency-key"] }),
       runTurn: ({ headers, params, payload }) =>
-        send("runTurn", { ...params, ...payload, turnId: headers["idempotency-key"] }, agents.runTurn),
-      interruptTurn: ({ params, query }) => send("interruptTurn", { ...params, ...query }, agents.interruptTurn)
+        agents.runTurn({ ...params, ...payload, turnId: headers["idempotency-key"] }),
+      interruptTurn: ({ params, query }) => agents.interruptTurn({ ...params, ...query })
     })
   })
 )
@@ -25,15 +23,11 @@ export const requests = HttpApiBuilder.group(
   Api,
   "requests",
   Effect.fnUntraced(function*(handlers) {
-    const agents = yield* ProviderService
-    const answer = (yield* Access.make).on("answer")
+    const agents = yield* access.agents
     return handlers.handleAll({
-      respondToApproval: ({ params, payload }) =>
-        answer("respondToApproval", { ...params, ...payload }, agents.respondToApproval),
-      answerQuestion: ({ params, payload }) =>
-        answer("answerQuestion", { ...params, ...payload }, agents.answerQuestion),
-      answerElicitation: ({ params, payload }) =>
-        answer("answerElicitation", { ...params, ...payload }, agents.answerElicitation)
+      respondToApproval: ({ params, payload }) => agents.respondToApproval({ ...params, ...payload }),
+      answerQuestion: ({ params, payload }) => agents.answerQuestion({ ...params, ...payload }),
+      answerElicitation: ({ params, payload }) => agents.answerElicitation({ ...params, ...payload })
     })
   })
 )
