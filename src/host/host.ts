@@ -17,6 +17,7 @@ import * as archives from "./archive.ts"
 import * as ask from "./ask.ts"
 import * as feed from "./feed.ts"
 import { infoOf } from "./infoOf.ts"
+import * as openLoops from "./openLoops.ts"
 import * as requests from "./requests.ts"
 import * as sessionClaims from "./sessionClaims.ts"
 import type * as Settings from "./Settings.ts"
@@ -41,6 +42,8 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
     )
 
   const { info, ...lists } = threadInfos.make({ actors, changes, deps })
+  const { streamAllEvents } = feed.make({ actors, closing, deltas, deps })
+  const endsWithHost = openLoops.make(deps)
 
   /** Also of a thread whose record cannot be read. */
   const exists = (threadId: ThreadId) =>
@@ -203,17 +206,19 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
 
     ...lists,
 
-    ...feed.make({ actors, closing, deltas, deps }),
+    watchThreads: (input) => endsWithHost(lists.watchThreads(input)),
+
+    streamAllEvents: (input) => endsWithHost(streamAllEvents(input)),
 
     getThread: Effect.fn("ProviderService.getThread")(({ threadId }) => Effect.flatMap(getThread(threadId), info)),
 
     ...transcript.make({ actors, deps, exists }),
 
     streamEvents: ({ after = 0, coalesce, threadId }) =>
-      Stream.unwrap(Effect.gen(function*() {
+      endsWithHost(Stream.unwrap(Effect.gen(function*() {
         const actor = yield* Effect.acquireRelease(actors.acquire(threadId), actors.release)
         return actor.events({ after, coalesce }, exists(threadId))
-      }))
+      })))
   } satisfies ProviderService["Service"]
 
   const transcripts: TranscriptArchive["Service"] = archives.make({

@@ -134,6 +134,19 @@ describe("the door without Effect", () => {
     assert.lengthOf(ended, 1)
   })
 
+  it("closing ends open loops over all threads, which may be about to look at the store", async () => {
+    const ends: Array<unknown> = []
+    for (let time = 0; time < 20; time++) {
+      const agents = await open({ script: () => [MockStep.hang] })
+      await start(agents)
+      const loops = [collect(agents.allEvents({})), collect(agents.watchThreads({}))]
+      const asked = agents.ask({ instanceId: "mock", prompt: "go" }).catch(() => {})
+      await agents.getThread({ threadId })
+      await Promise.all([agents.close(), asked, ...loops.map((loop) => loop.then(() => ends.push("ended")))])
+    }
+    assert.strictEqual(ends.length, 40)
+  })
+
   it("closing ends the sessions as a shutdown does, and with them open loops; then every call is refused", async () => {
     const { ended, mock } = endless()
     const agents = await open({ ...mock, script: () => [MockStep.hang] })

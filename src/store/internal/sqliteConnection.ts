@@ -126,7 +126,7 @@ export class SqliteConnection implements SqlConnection.Connection {
   /** Runs it, and again while another connection has the lock. Within a transaction the lock is held already. */
   #attempt<A>(run: () => A): Effect.Effect<A, SqlError.SqlError> {
     const attempt = Effect.try({ try: run, catch: failed("execute") })
-    return awaitLock(attempt, (error) => !this.#db.isTransaction && isBusy(error.reason.cause), this.#patience)
+    return awaitLock(attempt, (error) => isBusy(error.reason.cause) && !this.#db.isTransaction, this.#patience)
   }
 
   #prepare(sql: string): Prepared {
