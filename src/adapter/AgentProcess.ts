@@ -28,6 +28,7 @@ import { type Duration, Effect, Exit, Fiber, FileSystem, Scope, type Sink, Strea
 import type { PlatformError } from "effect/PlatformError"
 import { ChildProcess, type ChildProcessSpawner } from "effect/process"
 import type { InstanceId } from "../domain/Ids.ts"
+import { AgentTraceparent } from "../domain/Instrumentation.ts"
 import { AgentProcesses, markerVariable } from "../process/AgentProcesses.ts"
 import * as ChildExit from "../process/ChildExit.ts"
 import { errorCode } from "../process/ErrorCode.ts"
@@ -47,7 +48,7 @@ export interface Options {
   /** Absolute path; see `Executable.find`. */
   readonly executable: string
   readonly args?: ReadonlyArray<string> | undefined
-  /** Its whole environment, but for the marker, which is added. Default: empty. */
+  /** Its whole environment, but for the marker and, where the app's telemetry gives it, `TRACEPARENT`, which are added. Default: empty. */
   readonly variables?: Variables | undefined
   readonly cwd?: string | undefined
   /** Default: `pipe`. */
@@ -116,9 +117,14 @@ export const spawn = Effect.fn("AgentProcess.spawn")(function*(
   const processes = yield* AgentProcesses
   const machine = yield* HostProcesses
   const { marker, spawned } = yield* processes.record(instanceId)
+  const traceparent = yield* AgentTraceparent
   const command = ChildProcess.make(executable, options.args ?? [], {
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
-    env: { ...options.variables, [markerVariable]: marker },
+    env: {
+      ...(traceparent === undefined ? {} : { TRACEPARENT: traceparent }),
+      ...options.variables,
+      [markerVariable]: marker
+    },
     stdin
   })
   const acquire = Effect.gen(function*() {

@@ -160,6 +160,17 @@ export const Instrumentation = Context.Reference<Instrumentation | undefined>("e
 })
 
 /**
+ * What agents that are started now get as `TRACEPARENT` (W3C Trace Context), so that spans of their own are below ours. None
+ * unless the app's telemetry is asked to give it.
+ *
+ * @since 0.1.0
+ * @category references
+ */
+export const AgentTraceparent = Context.Reference<string | undefined>("effect-coding-agents/AgentTraceparent", {
+  defaultValue: () => undefined
+})
+
+/**
  * Tells the instrumentation of an effect, if there is one.
  *
  * @since 0.1.0

@@ -49,6 +49,12 @@ export interface Options {
    * fails, was given is left out. Default: `false`.
    */
   readonly content?: boolean | Redaction.Redactor | undefined
+  /**
+   * Whether an agent's process, and so each tool that it runs, is started with `TRACEPARENT`: the span of the session's start
+   * that it was started by. An agent that sends traces of its own to the same place then has them below ours, with what it
+   * puts on them. Default: `false`.
+   */
+  readonly traceAgents?: boolean | undefined
 }
 
 const redactorOf = (content: Options["content"]): Redaction.Redactor | undefined => {
@@ -64,14 +70,19 @@ const redactorOf = (content: Options["content"]): Redaction.Redactor | undefined
  * @category layers
  * @since 0.1.0
  */
-export const layerInstrumentation = ({ content }: Options = {}): Layer.Layer<never> =>
+export const layerInstrumentation = ({ content, traceAgents = false }: Options = {}): Layer.Layer<never> =>
   Layer.effectContext(Effect.gen(function*() {
     const given = yield* Effect.tracer
     const tracer = conversing.make(given)
     return Context.make(Tracer.Tracer, tracer).pipe(
       Context.add(
         Instrumentation,
-        yield* instrumentation.make({ tracer, known: [tracer, given], content: redactorOf(content) })
+        yield* instrumentation.make({
+          tracer,
+          known: [tracer, given],
+          content: redactorOf(content),
+          tellsAgents: traceAgents
+        })
       )
     )
   }))

@@ -1,5 +1,6 @@
 /** docs/telemetry.md lists every span, metric and attribute of the library, and none that is not there. */
 import { assert, describe, it } from "@effect/vitest"
+import { Schema } from "effect"
 import { globSync, readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { ofThread } from "../../src/domain/Instrumentation.ts"
@@ -17,6 +18,26 @@ const rows = (title: string) =>
     section(title).matchAll(/^\| `(?<name>[^`]+)` \| (?<kind>\w*)/gm),
     ({ groups }) => [groups?.["name"], groups?.["kind"]]
   )
+
+const Dashboard = Schema.fromJsonString(Schema.Struct({
+  panels: Schema.Array(Schema.Struct({
+    targets: Schema.Array(Schema.Struct({ expr: Schema.String, legendFormat: Schema.String }))
+  }))
+}))
+
+/** The names that Prometheus has: `_` for what it takes in no name. That they are these, another test asks it itself. */
+const plain = (name: string) => name.replaceAll(".", "_")
+
+const metrics = new Set([
+  ...[names.counters, names.gauges].flatMap(Object.keys).map(plain),
+  ...Object.keys(names.histograms).flatMap((name) => ["_bucket", "_count", "_sum"].map((end) => plain(name) + end))
+])
+const labels = new Set(Object.values(names.key).map(plain))
+
+/** What a rule names that is neither a metric nor an attribute. */
+const unknown = (rule: string): ReadonlyArray<string> =>
+  Array.from(rule.replaceAll(/"[^"]*"/g, "").matchAll(/\b(?:eca|gen_ai|db|error)_\w+/g), ([name]) => name)
+    .filter((name) => !metrics.has(name) && !labels.has(name))
 
 describe("docs/telemetry.md", () => {
   it("has a row for every span", () => {
@@ -39,13 +60,24 @@ describe("docs/telemetry.md", () => {
     assert.deepStrictEqual(missing, [])
   })
 
-  it("alerts on metrics that are there", () => {
-    const known = new Set(
-      [names.counters, names.gauges, names.histograms].flatMap(Object.keys).map((name) => name.replaceAll(".", "_"))
+  it("alerts on metrics and attributes that are there", () => {
+    const rules = Array.from(section("Alerts").matchAll(/`([^`]*\beca_[^`]*)`/g), ([, rule = ""]) => rule)
+    assert.isAbove(rules.length, 8)
+    assert.deepStrictEqual(rules.flatMap(unknown), [])
+  })
+
+  it("has a dashboard of metrics and attributes that are there", () => {
+    const { panels } = Schema.decodeUnknownSync(Dashboard)(readFileSync(`${root}docs/grafana.json`, "utf8"))
+    const all = panels.flatMap(({ targets }) => targets)
+    assert.deepStrictEqual(all.flatMap(({ expr }) => unknown(expr)), [])
+    const legends = all.flatMap(({ legendFormat }) =>
+      Array.from(legendFormat.matchAll(/{{(\w+)}}/g), ([, name]) => name)
     )
-    const used = Array.from(section("Alerts").matchAll(/\beca_[a-z_]+(?=[{[ ])/g), ([name]) => name)
-    assert.isAbove(used.length, 5)
-    assert.deepStrictEqual(used.filter((name) => !known.has(name)), [])
+    assert.deepStrictEqual(legends.filter((name) => name === undefined || !labels.has(name)), [])
+    // Each kind of thing that can go wrong can be seen.
+    const shown = all.map(({ expr }) => expr).join(" ")
+    for (const [rule = ""] of section("Alerts").matchAll(/\beca_[a-z_]+(?=[{[ ])/g)) assert.include(shown, rule)
+    assert.include(text, "(grafana.json)")
   })
 
   it("names what the spans of operations begin with", () => {

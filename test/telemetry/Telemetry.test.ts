@@ -1,12 +1,16 @@
 /** What a receiver of OTLP is sent of the library's work: real HTTP, on the mock agent. */
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
-import { ConfigProvider, Effect, Fiber, FileSystem, Layer, Metric, Path, type Scope } from "effect"
+import { ConfigProvider, Effect, Exit, Fiber, FileSystem, Layer, Metric, Path, Scope } from "effect"
 import { HttpRouter } from "effect/http"
 import { TestClock } from "effect/testing"
+import * as AgentProcess from "../../src/adapter/AgentProcess.ts"
+import * as Instrumentation from "../../src/domain/Instrumentation.ts"
 import { allow, HookDeliveries } from "../../src/hooks/index.ts"
-import { LifecycleHooks, ProviderService, Redaction, TurnId } from "../../src/index.ts"
+import { InstanceId, LifecycleHooks, ProviderName, ProviderService, Redaction, TurnId } from "../../src/index.ts"
+import { AgentProcesses } from "../../src/process/AgentProcesses.ts"
 import { Telemetry } from "../../src/telemetry/index.ts"
+import { counters, gauges, histograms } from "../../src/telemetry/internal/names.ts"
 import { MockProvider, MockStep } from "../../src/testing/index.ts"
 import * as Agents from "../support/Agents.ts"
 import * as OtlpReceiver from "../support/OtlpReceiver.ts"
@@ -162,6 +166,87 @@ describe("telemetry", () => {
         monotonic: true
       })
     }))
+
+  it.live("Prometheus has each metric by its name with `_` for `.`, which alerts and the dashboard are written by", () =>
+    Effect.gen(function*() {
+      const seen = yield* Effect.andThen(turn, scraped).pipe(
+        Effect.scoped,
+        Effect.provide(Agents.layer().pipe(Layer.provideMerge(Telemetry.layerInstrumentation()))),
+        Effect.provideService(Metric.MetricRegistry, new Map())
+      )
+      const of = (kind: string) =>
+        Array.from(seen.matchAll(new RegExp(`^# TYPE (eca_\\w+|gen_ai_\\w+) ${kind}$`, "gm")), ([, name]) => name)
+      for (const [kind, metrics] of [["counter", counters], ["gauge", gauges], ["histogram", histograms]] as const) {
+        const known = Object.keys(metrics).map((name) => name.replaceAll(".", "_"))
+        assert.isAbove(of(kind).length, 1)
+        assert.includeMembers(known, of(kind))
+      }
+      assert.match(seen, /^eca_turns\{eca_instance="mock",eca_outcome="completed"\} 1$/m)
+      assert.match(seen, /^gen_ai_invoke_agent_duration_bucket\{.*gen_ai_agent_name="mock".*le="/m)
+    }))
+
+  it.effect("agents' processes and their memory are counted, with their tools, and told with none once they are gone", () =>
+    Effect.gen(function*() {
+      const registry = new Map()
+      const until = (pattern: RegExp) =>
+        Effect.andThen(Effect.promise(() => new Promise((done) => setImmediate(done))), scraped).pipe(
+          Effect.repeat({ until: (text) => pattern.test(text) })
+        )
+      yield* Effect.gen(function*() {
+        const scope = yield* Scope.make()
+        // A tool in the agent's group.
+        const agent = yield* AgentProcess.spawn({
+          instanceId: InstanceId.make("mock"),
+          executable: "/bin/sh",
+          args: ["-c", "sleep 600 & echo ready; wait"],
+          stdout: "log",
+          inputDeadline: "1 millis"
+        }).pipe(Scope.provide(scope))
+        yield* AgentProcess.awaitReady(agent, agent.said(/ready/), "10 seconds").pipe(TestClock.withLive)
+        yield* TestClock.adjust("15 seconds")
+        const text = yield* until(/eca_agent_processes\{eca_instance="mock"\} 1\n/)
+        const bytes = Number(/eca_agent_memory\{eca_instance="mock"\} (\d+)/.exec(text)?.[1])
+        if (process.platform === "linux") assert.isAbove(bytes, 500_000)
+        yield* Scope.close(scope, Exit.void).pipe(TestClock.withLive)
+        yield* TestClock.adjust("15 seconds")
+        yield* until(/eca_agent_processes\{eca_instance="mock"\} 0\n/)
+      }).pipe(
+        Effect.scoped,
+        Effect.provide(Agents.layer().pipe(Layer.provideMerge(Telemetry.layerInstrumentation()))),
+        Effect.provideService(Metric.MetricRegistry, registry)
+      )
+    }))
+
+  it.live("an agent's process is told the span of the session's start that started it, only if the app wants it", () =>
+    Effect.gen(function*() {
+      const told = Effect.fnUntraced(function*(options: Telemetry.Options) {
+        const receiver = yield* OtlpReceiver.start
+        const line = yield* Effect.gen(function*() {
+          const instrumentation = yield* Instrumentation.Instrumentation
+          const agent = yield* Instrumentation.around(
+            instrumentation,
+            {
+              _tag: "SessionStart",
+              threadId,
+              instanceId: InstanceId.make("mock"),
+              provider: ProviderName.make("mock")
+            },
+            AgentProcess.spawn({
+              instanceId: InstanceId.make("mock"),
+              executable: "/bin/sh",
+              args: ["-c", "echo \"<$TRACEPARENT>\""],
+              stdout: "log"
+            })
+          )
+          const [, found] = yield* AgentProcess.awaitReady(agent, agent.said(/<(.*)>/), "10 seconds")
+          return found
+        }).pipe(Effect.scoped, Effect.provide(telemetry(receiver, options)), Effect.provide(AgentProcesses.layerNoop))
+        return { line, span: one(yield* receiver.spans, "eca.session.start") }
+      })
+      assert.strictEqual((yield* told({})).line, "")
+      const { line, span } = yield* told({ traceAgents: true })
+      assert.strictEqual(line, `00-${span.traceId}-${span.spanId}-01`)
+    }).pipe(Effect.scoped, Effect.provide(NodeServices.layer)))
 
   it.live("P14: nothing that was said is sent, unless the app asks for it; then it is redacted", () =>
     Effect.gen(function*() {

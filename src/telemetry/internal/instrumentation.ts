@@ -3,7 +3,7 @@
  */
 import { Clock, Context, Effect, Exit, Option, Tracer } from "effect"
 import type { ThreadId } from "../../domain/Ids.ts"
-import { type Instrumentation, ofThread } from "../../domain/Instrumentation.ts"
+import { AgentTraceparent, type Instrumentation, ofThread } from "../../domain/Instrumentation.ts"
 import type { Redactor } from "../../domain/Redaction.ts"
 import { isEphemeral, type NumberedEvent } from "../../domain/ThreadEvent.ts"
 import * as Content from "./content.ts"
@@ -43,10 +43,12 @@ export interface Options {
   readonly known: ReadonlyArray<Tracer.Tracer>
   /** What was said goes to spans by way of it; absent: it does not. */
   readonly content: Redactor | undefined
+  /** Whether agents are told the span that they are started in. */
+  readonly tellsAgents: boolean
 }
 
 export const make = Effect.fnUntraced(
-  function*({ content, known, tracer }: Options): Effect.fn.Return<Instrumentation> {
+  function*({ content, known, tellsAgents, tracer }: Options): Effect.fn.Return<Instrumentation> {
     const clock = yield* Clock.Clock
     const metrics = Metrics.make(yield* Effect.context<never>())
     const threads = new Map<ThreadId, Thread>()
@@ -223,7 +225,14 @@ export const make = Effect.fnUntraced(
             attributes: threadId === undefined ? attributes : { ...ofThread(threadId), ...attributes }
           })
           return Effect.onExit(
-            effect.pipe(Effect.withParentSpan(around), Effect.withTracer(tracer)),
+            effect.pipe(
+              Effect.withParentSpan(around),
+              Effect.withTracer(tracer),
+              Effect.provideService(
+                AgentTraceparent,
+                tellsAgents && work._tag === "SessionStart" ? traceparent.of(around) : undefined
+              )
+            ),
             (exit) =>
               Effect.sync(() => {
                 const ended = clock.currentTimeNanosUnsafe()
