@@ -2,9 +2,12 @@
  * What the library adds to a turn of one chunk, and to one of 10,000 deltas, on a real Codex: `runTurn` and
  * `streamEvents`, and a hand-written loop of JSON-RPC, in turn. An app-server speaks to one client, so each has its own, of
  * the same binary, on the same model. Lost are characters that did not come.
+ *
+ * The turn is taken a second time against a raw loop whose Codex has the certificates that ours inherits.
  */
 import { Context, Effect, Layer } from "effect"
 import { ProviderService } from "../src/index.ts"
+import { certificates } from "./support/Certificates.ts"
 import * as CodexHost from "./support/CodexHost.ts"
 import * as Deltas from "./support/Deltas.ts"
 import { alternate, millis, repeat } from "./support/Figure.ts"
@@ -21,17 +24,23 @@ export const measure = Effect.gen(function*() {
     CodexHost.host(`${directory}/store.db`, CodexHost.options(model, `${directory}/ours`))
   )
   const agents = Context.get(host, ProviderService)
-  const raw = yield* Effect.acquireRelease(
-    Effect.promise(() => RawCodex.start(binary, model, `${directory}/raw`)),
-    (raw) => Effect.promise(raw.close)
-  )
+  const startRaw = (folder: string, env?: Readonly<Record<string, string>>) =>
+    Effect.acquireRelease(
+      Effect.promise(() => RawCodex.start(binary, model, `${directory}/${folder}`, env)),
+      (raw) => Effect.promise(raw.close)
+    )
   const threadId = yield* Effect.provideContext(CodexHost.newThread(directory), host)
-  const rawThread = yield* Effect.promise(() => raw.startThread(directory))
-  const turns = yield* alternate(
-    { warmup: 12, measured: 60 },
-    repeat(1, agents.runTurn({ threadId, prompt: "hello" })),
-    repeat(1, Effect.promise(() => raw.runTurn(rawThread, "hello")))
-  )
+  const turnsBeside = Effect.fnUntraced(function*(raw: RawCodex.RawCodex) {
+    const thread = yield* Effect.promise(() => raw.startThread(directory))
+    return yield* alternate(
+      { warmup: 12, measured: 60 },
+      repeat(1, agents.runTurn({ threadId, prompt: "hello" })),
+      repeat(1, Effect.promise(() => raw.runTurn(thread, "hello")))
+    )
+  })
+  const raw = yield* startRaw("raw")
+  const turns = yield* turnsBeside(raw)
+  const alike = yield* Effect.scoped(Effect.flatMap(startRaw("alike", certificates), turnsBeside))
 
   let lost = 0
   const ours = Effect.gen(function*() {
@@ -45,5 +54,8 @@ export const measure = Effect.gen(function*() {
     return Deltas.rate(yield* millis(Effect.promise(() => raw.runTurn(thread, Deltas.prompt))))
   })
   const rates = yield* alternate({ warmup: 1, measured: 8 }, ours, byHand)
-  return TurnFigures.figures("Codex", { turns, rates, lost })
+  return [
+    ...TurnFigures.figures("Codex", { turns, rates, lost }),
+    TurnFigures.turn("Codex, raw with our certificates", alike)
+  ]
 })

@@ -25,7 +25,12 @@ interface Running {
   readonly end: (error?: Error) => void
 }
 
-export const start = async (binary: string, model: { readonly url: string }, home: string) => {
+export const start = async (
+  binary: string,
+  model: { readonly url: string },
+  home: string,
+  env: Readonly<Record<string, string>> = {}
+) => {
   mkdirSync(`${home}/tmp`, { recursive: true })
   mkdirSync(`${home}/codex`, { recursive: true })
   const child = spawn(binary, ["app-server"], {
@@ -34,7 +39,8 @@ export const start = async (binary: string, model: { readonly url: string }, hom
       HOME: home,
       CODEX_HOME: `${home}/codex`,
       TMPDIR: `${home}/tmp`,
-      SCRIPTED_API_KEY: "not-a-key"
+      SCRIPTED_API_KEY: "not-a-key",
+      ...env
     },
     stdio: ["pipe", "pipe", "ignore"]
   })
@@ -102,3 +108,5 @@ export const start = async (binary: string, model: { readonly url: string }, hom
       })
   }
 }
+
+export type RawCodex = Awaited<ReturnType<typeof start>>

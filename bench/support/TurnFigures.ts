@@ -6,20 +6,23 @@ interface Beside {
   readonly b: Samples
 }
 
-export const figures = (
-  agent: string,
-  { lost, rates, turns }: { readonly turns: Beside; readonly rates: Beside; readonly lost: number }
-): ReadonlyArray<Figure> => [
+export const turn = (agent: string, { a, b }: Beside): Figure =>
   figure({
     name: `turn of one chunk, ${agent}`,
     unit: "ms",
-    ours: turns.a,
-    raw: turns.b,
+    ours: a,
+    raw: b,
     goal: {
       text: "within 1.5 ms and 1.05x of raw",
       met: ({ ours, ratio, raw }) => ours - raw <= 1.5 && ratio <= 1.05
     }
-  }),
+  })
+
+export const figures = (
+  agent: string,
+  { lost, rates, turns }: { readonly turns: Beside; readonly rates: Beside; readonly lost: number }
+): ReadonlyArray<Figure> => [
+  turn(agent, turns),
   figure({
     name: `deltas to one subscriber, ${agent}`,
     unit: "events/s",
