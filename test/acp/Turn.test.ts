@@ -14,12 +14,15 @@ const turnId = TurnId.make("turn-1")
 
 const fresh = make("r", Qwen.profile, ["openai"], Offered.none)
 
+/** Each input comes a millisecond after the one before. */
+let now = 1000
+
 const play = (state: State, inputs: ReadonlyArray<Input>) => {
   const events: Array<ProviderEvent> = []
   const wants: Array<Want> = []
   let current = state
   for (const input of inputs) {
-    const next = Turn.reduce(current, input)
+    const next = Turn.reduce(current, input, ++now)
     current = next.state
     events.push(...next.events)
     wants.push(...next.wants)
@@ -189,6 +192,55 @@ describe("a session of an ACP agent as a value", () => {
     const kimi = make("r", Kimi.profile, [], Offered.none)
     assert.deepStrictEqual<unknown>(tools(kimi, { kind: "execute", title: "mcp__files__list" }), mcp("files", "list"))
     assert.deepStrictEqual(tools(kimi, { kind: "other", title: "mcp__" }), [["other", undefined]])
+  })
+
+  it("P16 acp: a call is timed from the agent's word that it works, or from the user's, to its end", () => {
+    const call = { toolCallId: "call", kind: "execute", title: "true", rawInput: { command: "true" } }
+    const updated = (status: string) => told({ ...call, sessionUpdate: "tool_call_update", status })
+    const last = ({ events }: ReturnType<typeof play>) =>
+      events.flatMap((event) => event._tag === "ItemCompleted" ? [event.item] : []).at(-1)
+    const { state } = play(fresh, [sending])
+    const working = play(state, [updated("pending"), updated("in_progress")])
+    const began = now
+    assert.deepInclude(last(play(working.state, [says("still"), updated("completed")])), {
+      startedAt: began,
+      durationMillis: 2
+    })
+    const asked = play(state, [updated("in_progress"), asks(1, "true")])
+    const allowed = play(asked.state, [answers(asked.state, { _tag: "AllowOnce" })])
+    assert.deepInclude(last(play(allowed.state, [updated("completed")])), { startedAt: now - 1, durationMillis: 1 })
+    const denied = play(asked.state, [answers(asked.state, { _tag: "Deny" }), updated("failed")])
+    for (const item of [last(denied), last(play(state, [updated("completed")]))]) {
+      assert.isDefined(item)
+      assert.notProperty(item, "startedAt")
+    }
+  })
+
+  it("P11 acp: what a tool of an MCP server changed in files is in its content", () => {
+    const { events } = play(fresh, [
+      sending,
+      told({
+        sessionUpdate: "tool_call",
+        toolCallId: "call",
+        title: "mcp__files__write",
+        kind: "other",
+        status: "completed",
+        _meta: { toolName: "mcp__files__write", provenance: "mcp", serverId: "files" },
+        content: [{ type: "diff", path: "/w/a.txt", oldText: "one\n", newText: "two\n" }]
+      })
+    ])
+    const [item] = events.flatMap((event) => event._tag === "ItemCompleted" ? [event.item] : [])
+    assert.deepInclude(item, {
+      _tag: "ToolCall",
+      kind: "mcp",
+      content: [{ _tag: "Diff", path: "/w/a.txt", patch: "--- /w/a.txt\n+++ /w/a.txt\n@@ -1,1 +1,1 @@\n-one\n+two\n" }]
+    })
+  })
+
+  it("P15 acp: a title that the agent gives the session is told, and one that it takes away is not", () => {
+    const titled = (title: string | null) => told({ sessionUpdate: "session_info_update", title })
+    const { events } = play(fresh, [titled("Walnuts"), titled(null)])
+    assert.deepStrictEqual(events, [{ _tag: "TitleUpdated", title: "Walnuts" }])
   })
 
   it("P16 acp: usage of each call of the model is added up", () => {

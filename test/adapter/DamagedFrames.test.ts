@@ -57,10 +57,11 @@ const claude = (): Session => {
 }
 
 const acp = (): Session => {
-  let state = AcpTurn.reduce(AcpState.make("r", Qwen.profile, [], AcpOffered.none), { _tag: "Sending", turnId }).state
+  let state =
+    AcpTurn.reduce(AcpState.make("r", Qwen.profile, [], AcpOffered.none), { _tag: "Sending", turnId }, 1).state
   return (line) => {
     const value: unknown = JSON.parse(line)
-    const next = AcpTurn.reduce(state, { _tag: "Told", update: AcpUpdate.decode(value), raw: value })
+    const next = AcpTurn.reduce(state, { _tag: "Told", update: AcpUpdate.decode(value), raw: value }, 1)
     state = next.state
     return next.events
   }

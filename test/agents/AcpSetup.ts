@@ -4,15 +4,16 @@
  */
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, layer } from "@effect/vitest"
-import { Effect, FileSystem, Layer, Redacted } from "effect"
+import { Clock, Effect, FileSystem, Layer, Redacted } from "effect"
 import { execPath } from "node:process"
 import { fileURLToPath } from "node:url"
 import { Acp, type Profile } from "../../src/acp/index.ts"
 import { ThreadId } from "../../src/domain/Ids.ts"
 import { AgentProcesses } from "../../src/process/AgentProcesses.ts"
-import type { StartInput } from "../../src/provider/ProviderAdapter.ts"
+import type { ProviderAdapter, StartInput } from "../../src/provider/ProviderAdapter.ts"
 import { ModelReply, type ModelRequest, ModelScript } from "../../src/testing/index.ts"
 import { cursorOf, drive, items } from "../support/Driven.ts"
+import * as RealAgent from "../support/RealAgent.ts"
 import { World } from "./AcpWorld.ts"
 
 export interface Subject {
@@ -32,6 +33,8 @@ export interface Subject {
   readonly planned?: RegExp | undefined
   /** Variables of the user's that would have it ask for less, if the profile let them. */
   readonly loosening: Readonly<Record<string, string>>
+  /** It makes a title of the first prompt. */
+  readonly titled?: boolean
   /** What it is started with so that it takes its model for one that sees; absent where it takes no images. */
   readonly seeing?: ((options: Acp.Options) => Acp.Options) | undefined
 }
@@ -59,6 +62,7 @@ const script = ({ callMcp, run }: Subject): ModelScript.ModelScript => (request)
   }
   if (asks("call the tool")) return call("echo", { text: "walnut" })
   if (asks("show it")) return call("show", {})
+  if (asks("take a moment")) return run("sleep 0.3")
   if (asks("make the file")) return run("touch made")
   return asks("show the variables") ? run("env") : ModelReply.text("Done.")
 }
@@ -71,6 +75,9 @@ const withVariables = (variables: Readonly<Record<string, string>>) =>
     Effect.sync(() => Object.assign(process.env, variables)),
     () => Effect.sync(() => Object.keys(variables).forEach((name) => delete process.env[name]))
   )
+
+const supervisedMode = ({ capabilities: { runtimeModes } }: ProviderAdapter) =>
+  (["approval-required", "auto-accept-edits"] as const).find((mode) => runtimeModes.includes(mode))
 
 export const prove = (subject: Subject) => {
   const { profile: { provider: name } } = subject
@@ -177,10 +184,7 @@ export const prove = (subject: Subject) => {
       Effect.gen(function*() {
         const { adapter, directory, start } = yield* open()
         const { loosening, profile: { pinned = {} } } = subject
-        const { runtimeModes } = adapter.capabilities
-        const runtimeMode = (["approval-required", "auto-accept-edits"] as const).find((mode) =>
-          runtimeModes.includes(mode)
-        )
+        const runtimeMode = supervisedMode(adapter)
         if (runtimeMode === undefined) return assert.fail("a supervised mode")
         yield* withVariables(loosening)
         const driven = yield* start({ runtimeMode })
@@ -196,6 +200,45 @@ export const prove = (subject: Subject) => {
           assert.deepInclude(refused, { _tag: "SetupRefused", reason: "reserved", name: variable })
         }
       }).pipe(Effect.scoped))
+
+    it.effect(`P16 ${name}: how long a command took is told with it, since the user has allowed it`, () =>
+      Effect.gen(function*() {
+        const { adapter, start } = yield* open()
+        const runtimeMode = supervisedMode(adapter)
+        if (runtimeMode === undefined) return assert.fail("a supervised mode")
+        const driven = yield* start({ runtimeMode })
+        yield* driven.send("take a moment")
+        const { request } = yield* driven.next("ApprovalRequested")
+        const allowedAt = yield* Clock.currentTimeMillis
+        yield* driven.session.respondToApproval(request.requestId, { _tag: "AllowOnce" })
+        yield* driven.ending
+        const [command] = items(driven, "Command")
+        assert.isAtLeast(command?.startedAt ?? 0, allowedAt)
+        assert.isAtLeast(command?.durationMillis ?? 0, 300)
+      }).pipe(Effect.scoped))
+
+    it.effect.skipIf(subject.titled !== true)(
+      `P15 ${name}: the title that it gives a session is told`,
+      () =>
+        Effect.gen(function*() {
+          const { start } = yield* open()
+          const driven = yield* start({})
+          yield* driven.send("what is a walnut?")
+          assert.isNotEmpty((yield* driven.next("TitleUpdated")).title)
+        }).pipe(Effect.scoped)
+    )
+
+    it.effect.skipIf(subject.profile.needed === undefined)(
+      `P15 ${name}: one that is older than what the adapter needs is refused by its version`,
+      () =>
+        Effect.gen(function*() {
+          const { door, home } = yield* World
+          const from = subject.profile.check?.testedVersions.to ?? ""
+          const binary = yield* RealAgent.disguised(home, door.binary, { from, to: "0.0.1" })
+          const { start } = yield* open((options: Acp.Options) => ({ ...options, binary }))
+          assert.deepInclude(yield* Effect.flip(start({})), { _tag: "AgentTooOld", found: "0.0.1" })
+        }).pipe(Effect.scoped)
+    )
 
     it.effect.skipIf(subject.profile.distrust === undefined)(
       `P17 ${name}: MCP servers are refused in a project that is not trusted, where it starts none`,

@@ -75,8 +75,15 @@ export const toItem = (call: ToolCall, itemId: ItemId, declined: boolean, names:
     input: call.rawInput ?? null,
     status,
     ...shown,
-    ...ToolContents.of(blocksOf(call))
+    ...contentOf(call)
   }
+}
+
+/** What a call gives back, with the changes of files that a tool of an MCP server tells of. */
+const contentOf = (call: ToolCall): Pick<Extract<Item, { readonly _tag: "ToolCall" }>, "content"> => {
+  const { content = [] } = ToolContents.of(blocksOf(call))
+  const diffs = diffsOf(call).map((diff) => ({ _tag: "Diff" as const, path: diff.path, patch: patchOf(diff) }))
+  return content.length + diffs.length === 0 ? {} : { content: [...content, ...diffs] }
 }
 
 const editsOf = (call: ToolCall): ReadonlyArray<FileEdit> => {

@@ -5,6 +5,7 @@
  */
 import {
   type Cause,
+  Clock,
   type Context,
   Deferred,
   type Duration,
@@ -54,6 +55,7 @@ export interface LiveSession extends Omit<Started, "mode"> {
   readonly profile: Profile
   readonly input: StartInput
   readonly scope: Scope.Scope
+  readonly clock: Clock.Clock
   readonly lock: StepLock.StepLock
   readonly filter: SecretFilter.SecretFilter
   readonly events: Queue.Queue<ProviderEvent, Cause.Done>
@@ -94,6 +96,7 @@ export const open = Effect.fnUntraced(function*(options: {
     profile,
     input,
     scope: yield* Effect.scope,
+    clock: yield* Clock.Clock,
     lock: StepLock.make(),
     filter: SecretFilter.make([...connection.secrets, ...SessionSetup.secrets(input.setup)]),
     events: yield* Queue.bounded<ProviderEvent, Cause.Done>(eventCapacity),
@@ -147,7 +150,7 @@ const applyNow = (live: LiveSession, input: Input): Effect.Effect<void> =>
   StepLock.runNow(live.lock, () => stepped(live, input))
 
 const stepped = (live: LiveSession, input: Input): Effect.Effect<void> => {
-  const { events, state, wants } = Turn.reduce(live.state, input)
+  const { events, state, wants } = Turn.reduce(live.state, input, live.clock.currentTimeMillisUnsafe())
   live.state = state
   return StepLock.letOut(live.events, live.filter(events), wants, (want) => fulfil(live, want))
 }

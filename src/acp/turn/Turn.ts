@@ -17,10 +17,11 @@ import * as TurnReports from "./TurnReports.ts"
 import * as TurnRequests from "./TurnRequests.ts"
 import { type Input, place, type State, type Step, step, withTurn } from "./TurnState.ts"
 
-export const reduce = (state: State, input: Input): Step => {
+/** `at` is in milliseconds since 1970. */
+export const reduce = (state: State, input: Input, at: number): Step => {
   switch (input._tag) {
     case "Told":
-      return andThen(told(state, input.update, input.raw), (state) => metered(state, input.raw))
+      return andThen(told(state, input.update, input.raw, at), (state) => metered(state, input.raw))
     case "Choosing":
       return step({ ...state, model: input.model })
     case "Chosen":
@@ -36,11 +37,11 @@ export const reduce = (state: State, input: Input): Step => {
     case "GivenUp":
       return TurnEnd.givenUp(state, input.turnId)
     case "Asked":
-      return TurnRequests.asked(state, input)
+      return TurnRequests.asked(state, input, at)
     case "Ruled":
-      return TurnRequests.ruled(state, input.asked, input.allow)
+      return TurnRequests.ruled(state, input.asked, input.allow, at)
     case "Answering":
-      return TurnRequests.answering(state, input.book, input.request)
+      return TurnRequests.answering(state, input.book, input.request, at)
     case "Answered": {
       const next = RequestBook.settled(state.requests, input.requestId)
       return step({ ...state, requests: next.state }, next.events, next.wants)
@@ -56,7 +57,7 @@ const begin = (state: State, turnId: TurnId): State => ({
   items: ItemLedger.nextTurn(state.items)
 })
 
-const told = (state: State, update: Update, raw: unknown): Step => {
+const told = (state: State, update: Update, raw: unknown, at: number): Step => {
   switch (update._tag) {
     case "agent_message_chunk":
       return TurnItems.chunk(state, "AssistantMessage", update, raw)
@@ -65,7 +66,7 @@ const told = (state: State, update: Update, raw: unknown): Step => {
     case "tool_call":
     case "tool_call_update": {
       const { _tag, ...call } = update
-      return TurnItems.tool(state, call, { raw, type: _tag })
+      return TurnItems.tool(state, call, { raw, type: _tag }, at)
     }
     default:
       return TurnReports.report(state, update)

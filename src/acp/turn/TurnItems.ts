@@ -10,7 +10,7 @@ import { ended, type Item } from "../../domain/Item.ts"
 import { andThen } from "../../domain/Step.ts"
 import * as Items from "../protocol/Items.ts"
 import { type ContentBlock, merge, type ToolCall } from "../protocol/ToolCall.ts"
-import { type About, place, type State, type Step, step, type Turn, withItems, withTurn } from "./TurnState.ts"
+import { type Known, place, type State, type Step, step, type Turn, withItems, withTurn } from "./TurnState.ts"
 
 interface Chunk {
   readonly _tag: string
@@ -57,26 +57,31 @@ const closeMessage = (state: State): Step => {
 export const idOf = (turnId: TurnId, call: ToolCall): ItemId => ItemId.make(`${turnId}-${call.toolCallId}`)
 
 /** What is known of a call that is open. */
-export const aboutOf = (state: State, call: ToolCall): Exclude<About, undefined> => {
+export const aboutOf = (state: State, call: ToolCall): Known => {
   const { turn } = state
   const known = turn === undefined ? undefined : state.items.open.get(idOf(turn.turnId, call))?.about
   const merged = merge(known?.call, call)
-  return { call: state.dialect.refine?.(merged) ?? merged, declined: known?.declined ?? false }
+  return { ...known, call: state.dialect.refine?.(merged) ?? merged, declined: known?.declined ?? false }
 }
 
-/** What is new of a call. One that says nothing yet is not shown, so that an item begins as something. */
+/**
+ * What is new of a call. One that says nothing yet is not shown, so that an item begins as something. `decided` is what
+ * became of its permission.
+ */
 export const tool = (
   state: State,
   next: ToolCall,
   from: { readonly type: string; readonly raw: unknown },
-  declined = false
+  at: number,
+  decided?: "allowed" | "declined"
 ): Step => {
   const { dialect, turn } = state
   if (turn === undefined) return unplaced(state, from.type, from.raw)
   const known = aboutOf(state, next)
-  const about = { ...known, declined: known.declined || declined }
+  const works = decided === "allowed" ? at : known.since ?? (next.status === "in_progress" ? at : undefined)
+  const about = { ...known, since: works, declined: known.declined || decided === "declined" }
   return andThen(closeMessage(state), (state) => {
-    const item = itemOf(turn, about, state)
+    const item = itemOf(turn, about, state, at)
     if (Items.isOver(about.call)) return withItems(state, ItemLedger.complete(state.items, place(state), item))
     return Items.isTelling(about.call, dialect)
       ? withItems(state, ItemLedger.show(state.items, place(state), item, about))
@@ -84,8 +89,23 @@ export const tool = (
   })
 }
 
-const itemOf = ({ turnId }: Turn, { call, declined }: Exclude<About, undefined>, { dialect }: State): Item =>
-  Items.toItem(call, idOf(turnId, call), declined, dialect)
+/** What waited for the user goes on now. */
+export const allowed = (state: State, call: ToolCall, at: number): State => {
+  const { turn } = state
+  const open = turn === undefined ? undefined : state.items.open.get(idOf(turn.turnId, call))
+  return open?.about === undefined
+    ? state
+    : { ...state, items: ItemLedger.expect(state.items, open.item, { ...open.about, since: at }) }
+}
+
+const itemOf = ({ turnId }: Turn, { call, declined, since }: Known, { dialect }: State, at: number): Item => {
+  const item = Items.toItem(call, idOf(turnId, call), declined, dialect)
+  return !("status" in item) || since === undefined || declined ? item : {
+    ...item,
+    startedAt: since,
+    ...(Items.isOver(call) ? { durationMillis: at - since } : {})
+  }
+}
 
 /**
  * The turn is over: what is open is completed with what was seen of it, and a call that the user refused is declined.

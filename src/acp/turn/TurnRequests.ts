@@ -12,22 +12,27 @@ import { diffsOf, pathsOf, type ToolCall } from "../protocol/ToolCall.ts"
 import * as TurnItems from "./TurnItems.ts"
 import { type Input, type Native, place, type State, type Step, step, withRequests, withTurn } from "./TurnState.ts"
 
-export const asked = (state: State, { always, asked, id, raw }: Extract<Input, { readonly _tag: "Asked" }>): Step => {
+export const asked = (
+  state: State,
+  { always, asked, id, raw }: Extract<Input, { readonly _tag: "Asked" }>,
+  at: number
+): Step => {
   const native: Native = { id, asked }
   // It came after the turn was cancelled.
   if (state.turn?.cancelled === true) return step(state, [], [{ _tag: "Refuse", native }])
   return asked._tag === "elicitation/create"
     ? elicitation(state, native, raw)
-    : andThen(seen(state, asked, false), (state) => permission(state, native, asked, raw, always === true))
+    : andThen(seen(state, asked, at), (state) => permission(state, native, asked, raw, always === true))
 }
 
 /** What the request tells of its call, which some agents have told nothing of before. */
-const seen = (state: State, { toolCall }: Permission, declined: boolean): Step =>
+const seen = (state: State, { toolCall }: Permission, at: number, decided?: "allowed" | "declined"): Step =>
   state.turn === undefined
     ? step(state)
-    : TurnItems.tool(state, toolCall, { type: "session/request_permission", raw: toolCall }, declined)
+    : TurnItems.tool(state, toolCall, { type: "session/request_permission", raw: toolCall }, at, decided)
 
-export const ruled = (state: State, asked: Permission, allow: boolean): Step => seen(state, asked, !allow)
+export const ruled = (state: State, asked: Permission, allow: boolean, at: number): Step =>
+  seen(state, asked, at, allow ? "allowed" : "declined")
 
 const permission = (state: State, native: Native, asked: Permission, raw: unknown, always: boolean): Step => {
   const at = place(state)
@@ -99,11 +104,13 @@ const elicitation = (state: State, native: Native, raw: unknown): Step => {
 export const answering = (
   state: State,
   book: RequestBook.RequestBook<Native>,
-  { answer, native: { asked } }: RequestBook.Open<Native>
+  { answer, native: { asked } }: RequestBook.Open<Native>,
+  at: number
 ): Step => {
   const refused = answer?._tag === "Deny" ? "denied" : answer?._tag === "Dismissed" ? "dismissed" : undefined
   const next = withTurn({ ...state, requests: book }, { refused })
-  return refused === "denied" && asked._tag === "session/request_permission" ? seen(next, asked, true) : step(next)
+  if (asked._tag !== "session/request_permission" || refused === "dismissed") return step(next)
+  return refused === "denied" ? seen(next, asked, at, "declined") : step(TurnItems.allowed(next, asked.toolCall, at))
 }
 
 /** The agent no longer waits. */

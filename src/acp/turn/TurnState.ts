@@ -31,7 +31,14 @@ export interface Turn {
 }
 
 /** What is known of an open tool call; `undefined` for a message. */
-export type About = { readonly call: ToolCall; readonly declined: boolean } | undefined
+export type About = Known | undefined
+
+export interface Known {
+  readonly call: ToolCall
+  readonly declined: boolean
+  /** Since when the agent works on it, by our clock: it has said so, and the user has allowed what it asked. */
+  readonly since?: number | undefined
+}
 
 export interface Native {
   readonly id: PeerId

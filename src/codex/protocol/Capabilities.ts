@@ -33,7 +33,7 @@ export const capabilities: Capabilities = {
   rewind: "conversation",
   portable: true,
   adopt: true,
-  ephemeral: false,
+  ephemeral: true,
   compact: true,
   compactionGate: "blocking",
   autoCompaction: "vetoes",

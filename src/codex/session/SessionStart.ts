@@ -70,7 +70,7 @@ export const start = Effect.fnUntraced(function*(
   const asked = settings(input, options, project)
   const past = yield* pastOf(server, from, asked)
   const opened = past === undefined
-    ? yield* Opening.start(server, asked)
+    ? yield* Opening.start(server, { ...asked, ...(input.ephemeral === true ? { ephemeral: true } : {}) })
     : yield* Opening.resume(server, past.sessionId, asked)
   if (!Policy.holds(runtimeMode, opened)) {
     const { approvalPolicy, approvalsReviewer, sandbox } = opened

@@ -58,6 +58,7 @@ export type Frame =
   | { readonly _tag: "Idle"; readonly sessionId: string }
   | { readonly _tag: "Error"; readonly sessionId: string; readonly error: ErrorInfo }
   | { readonly _tag: "Created"; readonly sessionId: string }
+  | { readonly _tag: "Titled"; readonly sessionId: string; readonly title: string }
   | { readonly _tag: "Deleted"; readonly sessionId: string }
   | { readonly _tag: "Compacted"; readonly sessionId: string }
   | { readonly _tag: "PermissionAsked"; readonly request: PermissionRequest }
@@ -74,7 +75,6 @@ export type Frame =
 
 /** Known and of no use to a session. */
 const useless = new Set([
-  "session.updated",
   "session.diff",
   "message.removed",
   "message.part.removed",
@@ -107,6 +107,12 @@ const inSession = { sessionID: NativeId }
 const reply = { ...inSession, requestID: RequestId }
 const unnamed: ErrorInfo = { name: "UnknownError" }
 
+const decodeUpdated = Schema.decodeUnknownOption(
+  Schema.Struct({
+    info: Schema.Struct({ id: NativeId, title: Schema.optionalKey(Schema.NullOr(Schema.String)) })
+  })
+)
+
 const decodePartFrame = Schema.decodeUnknownOption(Schema.Struct({ part: Schema.Unknown }))
 
 /** A map, because a type may be the name of something that every object has. */
@@ -127,6 +133,11 @@ const decoders = new Map(Object.entries<Decode>({
     ({ sessionID, error }) => ({ _tag: "Error", sessionId: sessionID, error: error ?? unnamed })
   ),
   "session.created": decoder(Schema.Struct(inSession), ({ sessionID }) => ({ _tag: "Created", sessionId: sessionID })),
+  "session.updated": (properties) =>
+    Option.map(
+      decodeUpdated(properties),
+      ({ info: { id, title } }) => title == null ? undefined : { _tag: "Titled", sessionId: id, title }
+    ),
   "session.deleted": decoder(Schema.Struct(inSession), ({ sessionID }) => ({ _tag: "Deleted", sessionId: sessionID })),
   "session.compacted": decoder(
     Schema.Struct(inSession),

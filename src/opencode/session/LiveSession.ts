@@ -124,7 +124,7 @@ export const open = Effect.fnUntraced(function*(
     closing: false,
     heard: 0,
     missed: false,
-    state: makeState(started.sessionId, started.policy, started.lastMessageId)
+    state: makeState(started.sessionId, started.policy, started.lastMessageId, started.title)
   }
   yield* Queue.offerAll(live.events, started.warnings)
   const frames = yield* connection.subscribe(started.sessionId)

@@ -42,6 +42,7 @@ export interface Started {
   /** What the user should know of the start. */
   readonly warnings: ReadonlyArray<ProviderEvent>
   readonly lastMessageId: string | undefined
+  readonly title: string | undefined
   readonly serverTime: ServerTime
 }
 
@@ -130,6 +131,7 @@ const create = Effect.fnUntraced(function*(connection: OpenCodeConnection, insta
     mcpServers: mcpServersOf(config),
     warnings: [...Versions.warnings(connection.version), ...warnings],
     lastMessageId: yield* lastMessage(calls, session.id),
+    title: session.title,
     serverTime: yield* serverTime(session)
   } satisfies Started
 })
@@ -166,6 +168,7 @@ const resume = Effect.fnUntraced(function*(
     mcpServers: mcpServersOf(config),
     warnings: [...Versions.warnings(connection.version), ...warnings],
     lastMessageId: yield* withdrawPending(calls, sessionId),
+    title: title ?? found.title,
     serverTime: yield* serverTime(found)
   } satisfies Started
 })

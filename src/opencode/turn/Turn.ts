@@ -42,6 +42,7 @@ export const reduce = (state: State, input: Input): Step => {
     case "Idle":
     case "Error":
     case "Created":
+    case "Titled":
     case "Deleted":
     case "Compacted":
     case "Todos":

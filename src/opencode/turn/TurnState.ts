@@ -62,6 +62,8 @@ export interface State {
   readonly root: string
   readonly policy: Policy
   readonly turn: Turn | undefined
+  /** The root's title, as OpenCode last had it. */
+  readonly title: string | undefined
   /** The greatest message id of the root. */
   readonly lastMessageId: string | undefined
   /** The authors of the tree's messages since the turn began. */
@@ -114,8 +116,9 @@ export interface State {
   readonly echo: boolean
 }
 
-export const make = (root: string, policy: Policy, lastMessageId: string | undefined): State => ({
+export const make = (root: string, policy: Policy, lastMessageId: string | undefined, title?: string): State => ({
   root,
+  title,
   policy,
   turn: undefined,
   lastMessageId,

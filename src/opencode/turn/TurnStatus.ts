@@ -51,6 +51,13 @@ const ofRoot = (state: State, frame: OfSession): Step => {
           status: planStatus.get(status) ?? "pending"
         }))
       }])
+    case "Titled": {
+      const { title } = frame
+      return step(
+        { ...state, title },
+        state.title === title ? [] : [{ _tag: "TitleUpdated", ...inTurn(state), title }]
+      )
+    }
     case "Deleted":
       return step(state, [], [{ _tag: "Gone" }])
     case "Delta":

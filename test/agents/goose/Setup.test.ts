@@ -10,6 +10,7 @@ AcpSetup.prove({
   run: (command) => ModelReply.call("shell", { command }),
   model: "scripted-1",
   loosening: { GOOSE_MODE: "auto" },
+  titled: true,
   servers: true,
   shows: ["Text", "Image"],
   seeing: (options) => ({ ...options, env: { ...options.env, GOOSE_MODEL: "gpt-4o" } })

@@ -10,6 +10,7 @@ AcpSetup.prove({
   run: (command) => ModelReply.call("Bash", { command }),
   model: "scripted",
   loosening: { KIMI_CODE_DANGEROUS_COMMAND_GUARD: "0" },
+  titled: true,
   servers: true,
   seeing: (options) => options
 })

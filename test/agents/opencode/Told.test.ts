@@ -126,6 +126,20 @@ layer(OpenCodeSessions.layer({ config }), { timeout: "60 seconds", excludeTestSe
       assert.strictEqual(yield* title, "third")
     }))
 
+  it.effect("P15 opencode: a title that OpenCode or the app gives a live session is told once, and the one of its start is not", () =>
+    Effect.gen(function*() {
+      const { start } = yield* OpenCodeSessions
+      const driven = yield* start({ title: undefined })
+      yield* driven.send("what is a walnut?")
+      assert.strictEqual((yield* driven.next("TitleUpdated")).title, "Scripted title")
+      yield* driven.session.rename("second")
+      assert.strictEqual((yield* driven.next("TitleUpdated")).title, "second")
+      const named = yield* start({ title: "first" })
+      yield* named.run("hello")
+      const titles = [driven, named].map(({ seen }) => seen.filter(({ _tag }) => _tag === "TitleUpdated").length)
+      assert.deepStrictEqual(titles, [2, 0])
+    }))
+
   it.effect("P4 opencode: a directory that has gone is told before the turn", () =>
     Effect.gen(function*() {
       const { directory, start } = yield* OpenCodeSessions

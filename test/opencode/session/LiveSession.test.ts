@@ -71,6 +71,7 @@ const restored = Effect.fnUntraced(function*(answers: (operation: string) => unk
       warnings: [],
       defaults: { model: { id: "scripted/one" }, agent: "build" },
       lastMessageId: undefined,
+      title: undefined,
       serverTime: { millis: 0, at: 0n }
     },
     LiveSession.ungated("observe-only"),
