@@ -78,8 +78,8 @@ export const tool = (
   const { dialect, turn } = state
   if (turn === undefined) return unplaced(state, from.type, from.raw)
   const known = aboutOf(state, next)
-  const works = decided === "allowed" ? at : known.since ?? (next.status === "in_progress" ? at : undefined)
-  const about = { ...known, since: works, declined: known.declined || decided === "declined" }
+  const since = decided === "allowed" ? at : known.since ?? (next.status === "in_progress" ? at : undefined)
+  const about = { ...known, since, declined: known.declined || decided === "declined" }
   return andThen(closeMessage(state), (state) => {
     const item = itemOf(turn, about, state, at)
     if (Items.isOver(about.call)) return withItems(state, ItemLedger.complete(state.items, place(state), item))
@@ -103,7 +103,8 @@ const itemOf = ({ turnId }: Turn, { call, declined, since }: Known, { dialect }:
   return !("status" in item) || since === undefined || declined ? item : {
     ...item,
     startedAt: since,
-    ...(Items.isOver(call) ? { durationMillis: at - since } : {})
+    // A clock may be set back.
+    ...(Items.isOver(call) ? { durationMillis: Math.max(0, at - since) } : {})
   }
 }
 

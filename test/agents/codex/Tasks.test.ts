@@ -52,6 +52,9 @@ layer(CodexSessions.layer({}, script), { timeout: "60 seconds", excludeTestServi
       // So the turn waits for the user, too.
       const started = driven.seen.find(({ _tag }) => _tag === "TaskStarted")
       assert.strictEqual(started?.turnId, turnId)
+      const updated = driven.seen.flatMap((event) => event._tag === "TaskUpdated" ? [event.task] : [])
+      assert.deepStrictEqual([updated[0]?.taskId, updated[0]?.status], [tasks[0]?.taskId, "running"])
+      assert.isAbove(updated[0]?.usage?.output ?? 0, 0)
       assert.strictEqual(asked.request.taskId, tasks[0]?.taskId)
       const [call] = items(driven, "ToolCall")
       assert.deepInclude(call, { kind: "subagent" })

@@ -1,0 +1,4 @@
+/** The main example on the real binary. */
+import * as MainJob from "../MainJob.ts"
+
+MainJob.prove("claude", ["Resumed", "Resumed", "Moved"])
