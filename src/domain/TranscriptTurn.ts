@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import { Schema } from "effect"
-import { Annotation } from "./AppData.ts"
+import { Actor, Annotation, AnnotationData, AnnotationKind, Metadata } from "./AppData.ts"
 import { Epoch, ItemId, TurnId } from "./Ids.ts"
 import { Item } from "./Item.ts"
 import { TurnCause } from "./TurnCause.ts"
@@ -47,3 +47,23 @@ export const TranscriptTurn = Schema.Struct({
  * @category schemas
  */
 export interface TranscriptTurn extends Schema.Schema.Type<typeof TranscriptTurn> {}
+
+/**
+ * A turn as it is brought along: what the app attaches has the limits that it has in a turn that is sent.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const ImportedTurn = Schema.Struct({
+  ...TranscriptTurn.fields,
+  input: Schema.optionalKey(Schema.Struct({
+    ...RecordedInput.fields,
+    actor: Schema.optionalKey(Actor),
+    metadata: Schema.optionalKey(Metadata)
+  })),
+  annotations: Schema.optionalKey(Schema.Array(Schema.Struct({
+    ...Annotation.fields,
+    kind: AnnotationKind,
+    data: AnnotationData
+  })))
+})

@@ -4,6 +4,7 @@
 import { Effect, Option, Stream } from "effect"
 import { Epoch, type ThreadId } from "../domain/Ids.ts"
 import * as Instrumentation from "../domain/Instrumentation.ts"
+import type { TranscriptTurn } from "../domain/TranscriptTurn.ts"
 import * as reentrancy from "../hooks/internal/reentrancy.ts"
 import type { CreateThread } from "../service/Commands.ts"
 import type { ProviderService } from "../service/ProviderService.ts"
@@ -17,6 +18,7 @@ import * as archives from "./archive.ts"
 import * as ask from "./ask.ts"
 import * as feed from "./feed.ts"
 import { infoOf } from "./infoOf.ts"
+import * as inputLimits from "./inputLimits.ts"
 import * as openLoops from "./openLoops.ts"
 import * as requests from "./requests.ts"
 import * as sessionClaims from "./sessionClaims.ts"
@@ -93,7 +95,8 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
       const { instanceId, threadId } = input
       yield* Instrumentation.inThread(threadId)
       const thread = yield* newThread(input)
-      const importing = actors.use(threadId, (actor) => actor.importTurns({ thread, sessionId, turns }))
+      const beyond = (turn: TranscriptTurn) => inputLimits.beyond(turn, settings)
+      const importing = actors.use(threadId, (actor) => actor.importTurns({ thread, sessionId, turns, beyond }))
       const { turns: count, ...rest } = yield* sessionId === undefined
         ? importing
         : claim({ instanceId, sessionId }, importing)

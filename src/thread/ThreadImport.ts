@@ -5,7 +5,7 @@ import { Effect, Exit, Schema, Semaphore, Stream } from "effect"
 import { Epoch, type SessionId, type TurnId } from "../domain/Ids.ts"
 import * as InputIssue from "../domain/InputIssue.ts"
 import type { EventBody } from "../domain/ThreadEvent.ts"
-import { TranscriptTurn } from "../domain/Transcript.ts"
+import { ImportedTurn, type TranscriptTurn } from "../domain/TranscriptTurn.ts"
 import { ImportedTurnInvalid, ImportSourceFailed, ThreadExists } from "../service/ServiceError.ts"
 import type { NewThread } from "../store/Commit.ts"
 import { restoredTurn } from "./restoredTurn.ts"
@@ -18,13 +18,15 @@ export interface Import {
   readonly sessionId: SessionId | undefined
   /** As the app gives them: not decoded yet. */
   readonly turns: Stream.Stream<unknown, unknown>
+  /** What of a turn is more than could be sent. */
+  readonly beyond: (turn: TranscriptTurn) => ReadonlyArray<InputIssue.InputIssue>
 }
 
 /** So many turns, or so many characters of JSON, are held in memory and written at once. */
 const batchTurns = 256
 const batchWeight = 4 * 1024 * 1024
 
-const decodeTurn = Schema.decodeUnknownEffect(TranscriptTurn, { errors: "all" })
+const decodeTurn = Schema.decodeUnknownEffect(ImportedTurn, { errors: "all" })
 
 const imported = { _tag: "Import" } as const
 
@@ -62,7 +64,7 @@ const writeBatch = Effect.fnUntraced(function*(
 const writeAll = Effect.fnUntraced(function*(
   deps: ThreadDeps,
   cell: ThreadCell.ThreadCell,
-  { sessionId, thread, turns }: Import
+  { beyond, sessionId, thread, turns }: Import
 ) {
   const { threadId } = cell
   let index = 0
@@ -85,6 +87,8 @@ const writeAll = Effect.fnUntraced(function*(
           decodeTurn(raw),
           (error) => new ImportedTurnInvalid({ threadId, index, ...InputIssue.bounded(InputIssue.of(error)) })
         )
+        const issues = beyond(turn)
+        if (issues.length > 0) return yield* new ImportedTurnInvalid({ threadId, index, issues })
         batch.push({ index, turn })
         index++
         weight += JSON.stringify(turn).length

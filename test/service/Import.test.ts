@@ -20,6 +20,10 @@ const bring = Effect.fnUntraced(function*(
   return yield* agents.importThread({ threadId, instanceId: mock, turns, ...more, directory })
 })
 
+const pastedImage = (base64: string) => ({ _tag: "Data", name: "a.png", mime: "image/png", base64 }) as const
+
+const image = pastedImage(Buffer.from("an image").toString("base64"))
+
 const three = Stream.make(turn(0), turn(1), turn(2))
 
 /** As it comes in from JavaScript. */
@@ -155,6 +159,53 @@ describe("importThread", () => {
       yield* nothingStays
     }).pipe(Effect.provide(layer())))
 
+  it.effect("P15 mock: a turn has the limits of one that is sent: metadata of 17 kB is refused, and so are too many words and bytes", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      // 16,384 bytes of JSON with the braces, the name and the quotes.
+      const metadata = (bytes: number) => ({ input: { prompt: "p", metadata: { m: "x".repeat(bytes - 8) } } })
+      const annotated = (kind: string, data: string) => ({ annotations: [{ at: 1, kind, data }] })
+      const pasted = (...sizes: ReadonlyArray<number>) => ({
+        input: {
+          prompt: "p",
+          attachments: sizes.map((size) => pastedImage(Buffer.alloc(size).toString("base64")))
+        }
+      })
+      const largest = metadata(16_384)
+      const within = [
+        largest,
+        { input: { prompt: "p".repeat(90), context: ["c".repeat(10)] } },
+        { input: { prompt: "", actor: "a".repeat(512) } },
+        annotated("k".repeat(128), "x".repeat(65_534)),
+        pasted(1000, 500)
+      ]
+      for (
+        const [more, path] of [
+          [metadata(17_000), "input.metadata"],
+          [metadata(16_385), "input.metadata"],
+          [{ input: { prompt: "p", actor: "a".repeat(513) } }, "input.actor"],
+          [annotated("", "x"), "annotations[0].kind"],
+          [annotated("k", "x".repeat(65_535)), "annotations[0].data"],
+          [{ input: { prompt: "p".repeat(90), context: ["c".repeat(11)] } }, "input.prompt"],
+          [{ input: { prompt: "p".repeat(90), command: { name: "n", arguments: "c".repeat(11) } } }, "input.prompt"],
+          [pasted(1001), "input.attachments[0]"],
+          [pasted(1000, 501), "input.attachments[1]"]
+        ] as const
+      ) {
+        const refused = yield* Effect.flip(bring(untyped([turn(0), { ...turn(1), ...more }])))
+        assert.deepInclude(refused, { _tag: "ImportedTurnInvalid", index: 1 })
+        assert.deepStrictEqual(refused._tag === "ImportedTurnInvalid" && refused.issues.map((one) => one.path), [path])
+        assert.isBelow(refused.message.length, 1000)
+        assert.strictEqual((yield* Effect.flip(agents.getThread({ threadId })))._tag, "ThreadNotFound")
+      }
+      yield* bring(untyped(within.map((more, n) => Object.assign(turn(n), more))))
+      const read = yield* agents.readTranscript({ threadId })
+      assert.deepStrictEqual(read[0]?.input, largest.input)
+      assert.lengthOf(read, within.length)
+    }).pipe(
+      Effect.provide(layer({ settings: { promptLimit: 100, attachmentLimit: { each: 1000, turn: 1500 } } }))
+    ))
+
   it.effect("P15 mock: a Stream that fails in the middle leaves nothing, and says after how many turns", () =>
     Effect.gen(function*() {
       const pasted = { ...turn(0), input: { prompt: "see", attachments: [image] } }
@@ -216,13 +267,6 @@ describe("importThread", () => {
       }).pipe(Effect.provide(layer({ filename })))
     }).pipe(Effect.provide(NodeServices.layer)))
 })
-
-const image = {
-  _tag: "Data",
-  name: "a.png",
-  mime: "image/png",
-  base64: Buffer.from("an image").toString("base64")
-} as const
 
 describe("a thread that was brought along", () => {
   it.effect("P11 mock: its events are those of its turns, numbered without a hole", () =>
