@@ -60,6 +60,8 @@ export interface LiveSession extends Omit<Started, "cli" | "end" | "hide" | "see
   lastMessage: string | undefined
   /** It changes while the session lives. */
   runtimeMode: RuntimeMode
+  /** Whether skills and commands call a shell, unasked. */
+  skillShell: boolean
   model: string | undefined
   /** The turn before asked for a plan. */
   planned: boolean
@@ -100,6 +102,7 @@ export const open = Effect.fnUntraced(function*(
     resumable: started.origin._tag !== "New",
     lastMessage: undefined,
     runtimeMode: input.runtimeMode,
+    skillShell: input.runtimeMode === "full-access",
     model: input.model?.id,
     planned: false,
     replacing: false,
@@ -152,13 +155,14 @@ export const replace = Effect.fnUntraced(
     // What worked beside turns has ended with it.
     yield* apply(live, { _tag: "system/background_tasks_changed", tasks: [] })
     const resumes = yield* change
-    const { cli, end, hide } = yield* live.again(resumes).pipe(
+    const { cli, end, hide } = yield* live.again(resumes, live.runtimeMode).pipe(
       Scope.provide(live.scope),
       Effect.mapError(({ _tag: code }) => new AgentUnreachable({ instanceId, operation: "restart", code }))
     )
     live.cli = cli
     live.end = end
     live.hide = hide
+    live.skillShell = live.runtimeMode === "full-access"
     live.lastMessage = undefined
     live.resumable = resumes
     live.replacing = false

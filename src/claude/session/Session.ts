@@ -16,6 +16,7 @@ import * as Copies from "./Copies.ts"
 import * as Delivery from "./Delivery.ts"
 import * as History from "./History.ts"
 import * as LiveSession from "./LiveSession.ts"
+import * as Mode from "./Mode.ts"
 import * as OtherClient from "./OtherClient.ts"
 import * as Rewind from "./Rewind.ts"
 import * as SessionStart from "./SessionStart.ts"
@@ -80,13 +81,7 @@ export const make = Effect.fn("Claude.startSession")(function*(
     capabilities,
     turnRef: () => newId,
     checkModel: (model) => Delivery.checkModel(live, model),
-    // One that was started in full-access may lack its hooks, and runs the shell of skills unasked.
-    switchMode: (runtimeMode) =>
-      Effect.sync(() => {
-        if (input.runtimeMode === "full-access" && runtimeMode !== "full-access") return false
-        live.runtimeMode = runtimeMode
-        return true
-      }),
+    switchMode: (runtimeMode) => Mode.take(live, runtimeMode),
     sendTurn: (turn) => Effect.andThen(Compaction.ready(live), Effect.provide(Delivery.send(live, turn), files)),
     steerTurn: (turn) => Effect.andThen(Compaction.ready(live), Effect.provide(Delivery.steer(live, turn), files)),
     interruptTurn: (turnId) => Delivery.interrupt(live, turnId),

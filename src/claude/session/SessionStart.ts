@@ -5,6 +5,7 @@
 import { Effect, Exit, FileSystem, Path, Scope } from "effect"
 import * as AgentEnvironment from "../../adapter/AgentEnvironment.ts"
 import type { InstanceId, SessionId } from "../../domain/Ids.ts"
+import type { RuntimeMode } from "../../domain/RuntimeMode.ts"
 import {
   type AgentStartError,
   AgentStartFailed,
@@ -46,8 +47,11 @@ export interface Started {
   readonly end: Effect.Effect<void>
   /** Hides what the user has added to skills and commands that the session is to do without. */
   readonly hide: Effect.Effect<void>
-  /** Another process of the same session: it goes on with it, or begins it. */
-  readonly again: (resumes: boolean) => Effect.Effect<Opened, AgentStartError | PolicyUnenforceable>
+  /** Another process of the same session, in this mode: it goes on with it, or begins it. */
+  readonly again: (
+    resumes: boolean,
+    runtimeMode: RuntimeMode
+  ) => Effect.Effect<Opened, AgentStartError | PolicyUnenforceable>
   readonly sessionId: SessionId
   readonly directory: string
   readonly origin: ProviderSession["origin"]
@@ -149,23 +153,22 @@ export const start = Effect.fnUntraced(function*(
   options: Cli.Options & SessionOptions,
   input: StartInput
 ): Effect.fn.Return<Started, StartSessionError, Cli.Needs> {
-  const { from, runtimeMode } = input
+  const { from } = input
   const environment = yield* Cli.environment(instanceId, options)
   const past = yield* pastOf(instanceId, environment.config, from)
   if (past !== undefined) yield* check(instanceId, environment.config, past.sessionId)
   const directory = yield* locate(instanceId, input.directory, past?.directory)
   const sessionId = past?.sessionId ?? (yield* newSessionId)
   const project = yield* Project.read(directory, input.projectConfig)
-  const args = yield* argumentsOf(instanceId, input, options, project)
   const instructions = [
     ...project.instructions,
     ...(input.setup?.instructions === undefined ? [] : [input.setup.instructions])
   ]
   const seen = past === undefined ? 0 : past.seen ?? (yield* Transcript.sizeOf(environment.config, sessionId))
   const needs = yield* Effect.context<Cli.Needs>()
-  const again: Started["again"] = Effect.fnUntraced(function*(resumes) {
+  const again: Started["again"] = Effect.fnUntraced(function*(resumes, runtimeMode) {
     const scope = yield* Scope.fork(yield* Effect.scope)
-    const cli = yield* Scope.provide(open(resumes), scope)
+    const cli = yield* Scope.provide(open(resumes, runtimeMode), scope)
     const mode = cli.current_permission_mode
     if (mode !== "default" || (!cli.hooked && runtimeMode !== "full-access")) {
       return yield* new PolicyUnenforceable({ instanceId, runtimeMode, effective: { mode, hooked: cli.hooked } })
@@ -178,8 +181,9 @@ export const start = Effect.fnUntraced(function*(
       hide: Effect.ignore(hide, { log: "Warn", message: "Skills that the user has added could not be hidden" })
     }
   }, Effect.provide(needs))
-  const open = (resumes: boolean) =>
-    Cli.start(instanceId, options, environment, {
+  const open = Effect.fnUntraced(function*(resumes: boolean, runtimeMode: RuntimeMode) {
+    const args = yield* argumentsOf(instanceId, { ...input, runtimeMode }, options, project)
+    return yield* Cli.start(instanceId, options, environment, {
       directory,
       args: [...args, resumes ? "--resume" : "--session-id", sessionId],
       variables: {
@@ -201,7 +205,8 @@ export const start = Effect.fnUntraced(function*(
       },
       model: input.model?.id
     })
-  const { cli, end, hide } = yield* again(past !== undefined)
+  })
+  const { cli, end, hide } = yield* again(past !== undefined, input.runtimeMode)
   // Two that were started at the same moment do not see each other before.
   if (past !== undefined && (yield* Occupied.isTaken(environment.config, sessionId, cli.pid))) {
     return yield* new SessionInUse({ instanceId, sessionId })

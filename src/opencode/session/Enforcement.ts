@@ -6,6 +6,7 @@
  * no other can be started there in a mode that asks.
  */
 import { type Cause, Effect, Queue } from "effect"
+import type { RuntimeMode } from "../../domain/RuntimeMode.ts"
 import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
 import type * as Calls from "../server/Calls.ts"
 import * as Permissions from "../turn/Permissions.ts"
@@ -14,11 +15,13 @@ export interface Enforced {
   readonly calls: Calls.Calls
   readonly sessionId: string
   /** What the session's rules must end with. */
-  readonly rules: ReadonlyArray<Permissions.Rule>
-  readonly policy: Permissions.Policy
+  rules: ReadonlyArray<Permissions.Rule>
+  /** As strict as the session has been since its start: a looser mode that it takes meanwhile keeps this. */
+  policy: Permissions.Policy
   readonly events: Queue.Queue<ProviderEvent, Cause.Done>
   /** Has later starts in this directory refused. */
   readonly refuseDirectory: () => void
+  readonly isDirectoryRefused: () => boolean
 }
 
 const asksNothing = ({ policy }: Enforced): boolean => policy.runtimeMode === "full-access"
@@ -58,6 +61,33 @@ export const unasked = Effect.fnUntraced(function*(session: Enforced, tool: stri
   if (yield* rulesSeen(session, permission)) return
   yield* giveUp(session, `The tool ${tool} ran without being asked about; the server must be restarted`)
 })
+
+/**
+ * Holds a session that was started in `full-access` to a mode that asks, from its next tool on. False where that takes
+ * another session: after an "always", and while subagents may work that act unasked, which have to be kept from being
+ * started by rules, and those hold from the next prompt on.
+ */
+export const tighten = Effect.fnUntraced(
+  function*(session: Enforced, runtimeMode: RuntimeMode, isWorking: () => boolean) {
+    const { calls, isDirectoryRefused, sessionId } = session
+    const rules = Permissions.sessionRules(runtimeMode, yield* calls.agents)
+    const hold = Effect.map(
+      calls.plain(calls.get(sessionId)),
+      ({ permission }) => Permissions.endsWith(permission, rules)
+    )
+    let held = yield* hold
+    if (!held && !isWorking()) {
+      yield* calls.appendRules(sessionId, rules)
+      held = (yield* hold) && !isWorking()
+    }
+    if (!held || isDirectoryRefused()) {
+      return false
+    }
+    session.rules = rules
+    session.policy = { ...session.policy, runtimeMode }
+    return true
+  }
+)
 
 /** Says so, stops what runs, and ends the session. */
 const giveUp = Effect.fnUntraced(function*({ calls, events, refuseDirectory, sessionId }: Enforced, message: string) {

@@ -49,7 +49,7 @@ export const ungated = (kind: CompactionGate): SessionGate => ({
   abandon: () => Effect.void
 })
 
-export interface LiveSession extends Started, Enforcement.Enforced {
+export interface LiveSession extends Omit<Started, "policy" | "rules">, Enforcement.Enforced {
   readonly instanceId: InstanceId
   readonly gate: SessionGate
   readonly agentVersion: string
@@ -112,6 +112,7 @@ export const open = Effect.fnUntraced(function*(
     handover: yield* Semaphore.make(1),
     events: yield* Queue.bounded<ProviderEvent, Cause.Done>(eventCapacity),
     refuseDirectory: () => void connection.unasking.add(started.calls.directory),
+    isDirectoryRefused: () => connection.unasking.has(started.calls.directory),
     filter: SecretFilter.make(connection.secrets),
     // To append no rules changes nothing, and OpenCode tells of it.
     listening: connection.listening(started.calls.appendRules(started.sessionId, [])),

@@ -4,6 +4,7 @@
 import { Context, Effect, FileSystem, Option, Path, Queue, type Scope, Stream } from "effect"
 import * as ProjectText from "../../adapter/ProjectText.ts"
 import { type InstanceId, type RequestId, SessionId, type TurnId } from "../../domain/Ids.ts"
+import type { RuntimeMode } from "../../domain/RuntimeMode.ts"
 import type { ApprovalDecision, QuestionAnswer } from "../../domain/UserRequest.ts"
 import { type AgentError, CapabilityMissing, RequestGone } from "../../provider/AdapterError.ts"
 import type { ProviderSession, StartInput, StartSessionError } from "../../provider/ProviderAdapter.ts"
@@ -14,6 +15,7 @@ import * as Denials from "../turn/Denials.ts"
 import * as Background from "./Background.ts"
 import * as Compaction from "./Compaction.ts"
 import * as Delivery from "./Delivery.ts"
+import * as Enforcement from "./Enforcement.ts"
 import * as History from "./History.ts"
 import * as LiveSession from "./LiveSession.ts"
 import * as McpServers from "./McpServers.ts"
@@ -62,11 +64,7 @@ export const make = Effect.fn("OpenCode.startSession")(function*(
     turnRef: () => Delivery.nextId(live),
     checkModel: (model) => Models.available(calls, instanceId, model),
     rename: (title) => calls.rename(sessionId, title),
-    // What is kept from acting unasked is kept so until the next start, and what was let go cannot be called back.
-    switchMode: (runtimeMode) =>
-      live.policy.runtimeMode === "full-access" && runtimeMode !== "full-access"
-        ? Effect.succeed(false)
-        : Effect.as(LiveSession.apply(live, [{ _tag: "Mode", runtimeMode }]), true),
+    switchMode: (runtimeMode) => useMode(live, runtimeMode),
     sendTurn: (turn) => Effect.provide(Delivery.send(live, turn), files),
     steerTurn: (turn) => Effect.provide(Delivery.steer(live, turn), files),
     interruptTurn: (turnId) => interrupt(live, turnId),
@@ -93,6 +91,15 @@ export const make = Effect.fn("OpenCode.startSession")(function*(
     // Its tasks are subagents, each under the id of its session, and commands that were left running.
     stopTask: (taskId) => live.state.children.get(taskId) === true ? calls.abort(taskId) : Background.stop(live, taskId)
   }
+})
+
+/** What is kept from acting unasked is kept so until the next start. */
+const useMode = Effect.fnUntraced(function*(live: LiveSession.LiveSession, runtimeMode: RuntimeMode) {
+  const isTightened = live.policy.runtimeMode === "full-access" && runtimeMode !== "full-access"
+  const works = () => live.state.turn !== undefined || Array.from(live.state.children.values()).some((runs) => runs)
+  if (isTightened && !(yield* Enforcement.tighten(live, runtimeMode, works))) return false
+  yield* LiveSession.apply(live, [{ _tag: "Mode", runtimeMode }])
+  return true
 })
 
 const interrupt = Effect.fn("OpenCode.interruptTurn")(function*(live: LiveSession.LiveSession, turnId: TurnId) {

@@ -1,6 +1,7 @@
 /** What Claude offers and how a turn asks for it, on the real binary with a skill, a command and a persona of the user's. */
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Effect, FileSystem, Path } from "effect"
+import { rmSync } from "node:fs"
 import { type Conformance, Conformance as Suite } from "../../../src/testing/index.ts"
 import { onClaude } from "./OnClaude.ts"
 
@@ -97,6 +98,41 @@ onClaude((world) => {
           yield* awaitEvent("the end of the turn", endsTurn(turnId))
           const path = bench.path.join(session.directory, "sneaked")
           yield* expect(!(yield* bench.exists(path)), "nothing run", yield* seen)
+        }))
+    },
+    {
+      id: "claude/tightened",
+      promise: "P7",
+      title: "a session that began in full-access is held to a stricter mode at once: its tools, and what commands run",
+      prove: (bench) =>
+        bench.onHost(Effect.fnUntraced(function*(host) {
+          yield* configure(bench)
+          const { awaitEvent, run, send, seen, session } = yield* listen(host, { runtimeMode: "full-access" })
+          const file = (name: string) => bench.path.join(session.directory, name)
+          const command = Effect.gen(function*() {
+            const turnId = yield* send("", { command: { name: "shell" } })
+            yield* awaitEvent("the end of the turn", endsTurn(turnId))
+            const ran = yield* bench.exists(file("sneaked"))
+            if (ran) yield* Effect.sync(() => rmSync(file("sneaked")))
+            return ran
+          })
+          yield* equal(yield* command, true, "whether full-access runs what a command calls a shell for")
+          yield* equal(yield* session.switchMode("approval-required"), true, "whether it holds now")
+          yield* equal(yield* command, false, "whether a stricter mode runs it")
+          // Settings of Claude's that are changed later leave it alone.
+          yield* run(bench.prompts.say("one"), { model: { id: "sonnet", variant: "low" } })
+          yield* equal(yield* command, false, "whether it runs after another setting")
+          const turnId = yield* send(bench.prompts.run("touch asked"))
+          const asked = yield* awaitEvent("what is asked", (event) => event._tag === "ApprovalRequested")
+          yield* expect(!(yield* bench.exists(file("asked"))), "nothing run unasked", yield* seen)
+          if (asked._tag === "ApprovalRequested") {
+            yield* session.respondToApproval(asked.request.requestId, { _tag: "AllowOnce" })
+          }
+          yield* awaitEvent("the end of the turn", endsTurn(turnId))
+          yield* expect(yield* bench.exists(file("asked")), "the command, once allowed", yield* seen)
+          yield* equal(yield* session.switchMode("full-access"), true, "whether full-access holds now")
+          yield* run(bench.prompts.run("touch unasked"))
+          yield* expect(yield* bench.exists(file("unasked")), "the command, unasked", yield* seen)
         }))
     },
     {

@@ -85,6 +85,53 @@ it.live("P7 opencode: rules that another client has changed are asserted again, 
     assert.strictEqual(driven.seen.filter(({ _tag }) => _tag === "Warning").length, 1)
   }).pipe(Effect.scoped, Effect.provide(platform)))
 
+it.live("P7 opencode: after an \"always\" that another client gave, full-access is tightened by another session, or by none", () =>
+  Effect.gen(function*() {
+    const server = yield* opened
+    const adapter = yield* attach(server)
+    const driven = yield* drive(yield* adapter.startSession({ ...started(server), runtimeMode: "full-access" }))
+    yield* allowAlways(server)
+    assert.isFalse(yield* driven.session.switchMode("approval-required"))
+  }).pipe(Effect.scoped, Effect.provide(platform)))
+
+it.live("P7 opencode: full-access is tightened by rules where subagents act unasked, and not while one may be at work", () =>
+  Effect.gen(function*() {
+    const server = yield* opened
+    const adapter = yield* attach(server)
+    const driven = yield* drive(yield* adapter.startSession({ ...started(server), runtimeMode: "full-access" }))
+    const rules = server.call(
+      "session.get",
+      server.directory,
+      (client, signal) => client.session.get({ sessionID: driven.session.sessionId }, { signal })
+    ).pipe(Effect.map(({ permission = [] }) => permission))
+    // Another client's rule is no matter of full-access, and ends with it.
+    const allowed = { permission: "bash", pattern: "*", action: "allow" } as const
+    yield* server.call(
+      "session.update",
+      server.directory,
+      (client, signal) =>
+        client.session.update({ sessionID: driven.session.sessionId, permission: [allowed] }, { signal })
+    )
+    yield* driven.send("run it")
+    const tightened = yield* driven.session.switchMode("approval-required")
+    assert.isFalse(tightened)
+    assert.strictEqual((yield* driven.ending)._tag, "TurnCompleted")
+    assert.isTrue(yield* driven.session.switchMode("approval-required"))
+    assert.includeDeepMembers(yield* rules, [{ permission: "task", pattern: "general", action: "deny" }])
+    yield* driven.send("run it")
+    const { request } = yield* driven.next("ApprovalRequested")
+    yield* driven.session.respondToApproval(request.requestId, { _tag: "AllowOnce" })
+    assert.strictEqual((yield* driven.ending)._tag, "TurnCompleted")
+    // From here on they are asserted as in a session that was started so.
+    yield* server.call(
+      "session.update",
+      server.directory,
+      (client, signal) =>
+        client.session.update({ sessionID: driven.session.sessionId, permission: [allowed] }, { signal })
+    )
+    assert.strictEqual((yield* driven.next("Warning")).code, "policy-reasserted")
+  }).pipe(Effect.scoped, Effect.provide(platform)))
+
 it.live("P6 opencode: an answer that is not found while the session waits for it is an error, and can be given again", () =>
   Effect.gen(function*() {
     const server = yield* opened

@@ -3,9 +3,11 @@ import { Deferred, Effect, Exit, Fiber, FileSystem, Option, Path, Redacted, Sche
 import { createServer, type Server as Listener } from "node:net"
 import * as Binary from "../../../src/opencode/server/Binary.ts"
 import * as Server from "../../../src/opencode/server/Server.ts"
+import { Dial } from "../../../src/provider/AgentHost.ts"
 import { ModelReply, ModelScript } from "../../../src/testing/index.ts"
 import * as Loopback from "../../support/Loopback.ts"
 import { instanceId, isAlive, open, type Opened, platform, workspace } from "../../support/OpenCodeServer.ts"
+import * as Proxy from "../../support/Proxy.ts"
 import { installed, tested } from "../../support/Versions.ts"
 
 const slow = { timeout: 60_000 }
@@ -282,3 +284,32 @@ it.live("opencode: an external server is checked for its password and for being 
     const other = yield* Effect.flip(Server.external({ instanceId, baseUrl: page }))
     assert.deepInclude(other, { _tag: "AgentProtocolError", status: 200 })
   }).pipe(Effect.provide(platform)), slow)
+
+it.live(
+  "P10 opencode: one on another machine is reached by dialling, also while it is asked to end",
+  () =>
+    Effect.gen(function*() {
+      const dialled: Array<string> = []
+      let way: Proxy.Proxy | undefined
+      const dial = (url: string) =>
+        Effect.map(Proxy.make(Number(new URL(url).port)), (proxy) => {
+          dialled.push(url)
+          way = proxy
+          return proxy.url
+        })
+      const scope = yield* Scope.make()
+      const server = yield* Server.managed({ instanceId, isolated: true, stopDeadline: "3 seconds" }).pipe(
+        Effect.provideService(Dial, dial),
+        Scope.provide(scope)
+      )
+      assert.lengthOf(dialled, 1)
+      assert.strictEqual(server.baseUrl, way?.url)
+      assert.notInclude(dialled, server.baseUrl)
+      const before = yield* way?.connections ?? Effect.succeed(0)
+      assert.isAbove(before, 0)
+      yield* Scope.close(scope, Exit.void)
+      assert.isAbove(yield* way?.connections ?? Effect.succeed(0), before)
+      assert.isFalse(isAlive(server.pid))
+    }).pipe(Effect.provide(platform)),
+  slow
+)

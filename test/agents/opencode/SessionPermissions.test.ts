@@ -1,6 +1,6 @@
 /** What a real OpenCode may do in each runtime mode, its subagents included, and who is asked. */
 import { assert, layer } from "@effect/vitest"
-import { Effect, FileSystem, Path } from "effect"
+import { Effect, FileSystem, Option, Path } from "effect"
 import { RequestId } from "../../../src/domain/Ids.ts"
 import type { RuntimeMode } from "../../../src/domain/RuntimeMode.ts"
 import { ModelReply, ModelScript } from "../../../src/testing/index.ts"
@@ -122,6 +122,46 @@ layer(OpenCodeSessions.layer({ config: denied }), { timeout: "60 seconds", exclu
         const strict = yield* start({ runtimeMode: "approval-required", from: { _tag: "Resume", cursor } })
         assert.deepStrictEqual(yield* asked(strict, "run a command"), ["command echo one"])
       }))
+
+    it.effect(
+      "P7 opencode: one that began in full-access is held to a stricter mode from its next tool on, subagents too",
+      () =>
+        Effect.gen(function*() {
+          const { on, start } = yield* OpenCodeSessions
+          const { directory, fs, path } = yield* Effect.all({
+            directory: Effect.map(OpenCodeSessions, ({ directory }) => directory),
+            fs: FileSystem.FileSystem,
+            path: Path.Path
+          })
+          yield* setup
+          const driven = yield* start({ runtimeMode: "full-access" })
+          assert.deepStrictEqual(yield* asked(driven, "run a command"), [])
+          // While a turn runs: the model asks the user, and then uses its next tool.
+          const options = [{ label: "A", description: "a" }]
+          const question = call("question", { questions: [{ question: "Which?", header: "Choice", options }] })
+          yield* on("ask, then run", (request) =>
+            !request.afterToolResult
+              ? question
+              : request.lastToolResult?.includes("Which?") === true
+              ? bash("echo one")
+              : text("Done."))
+          yield* driven.send("ask, then run")
+          const { request } = yield* driven.next("QuestionAsked")
+          assert.isTrue(yield* driven.session.switchMode("approval-required"))
+          yield* driven.session.answerQuestion(request.requestId, { _tag: "Answered", answers: [["A"]] })
+          const next = yield* driven.next("ApprovalRequested")
+          assert.strictEqual(next.request.subject, "echo one")
+          yield* driven.session.respondToApproval(next.request.requestId, { _tag: "AllowOnce" })
+          assert.strictEqual((yield* driven.ending)._tag, "TurnCompleted")
+          assert.deepStrictEqual(yield* asked(driven, "delegate run a command"), ["subagent command echo child"])
+          assert.isTrue(yield* driven.session.switchMode("read-only"))
+          yield* driven.send("write it")
+          yield* driven.ending
+          assert.isFalse(yield* fs.exists(path.join(directory, "w.txt")))
+          assert.deepInclude(Option.getOrThrow(yield* driven.session.cursor).payload, { runtimeMode: "read-only" })
+        }),
+      60_000
+    )
 
     it.effect("P7 opencode: a fork asks like its source", () =>
       Effect.gen(function*() {
