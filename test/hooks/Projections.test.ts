@@ -125,6 +125,40 @@ describe("LifecycleHooks.project", () => {
     }).pipe(Effect.provide(layer({ hooks: [projection] })))
   })
 
+  it.effect("P12 mock: one that is slower than the events has them all, once and in order, and holds up no turn", () => {
+    const kinds: ReadonlyArray<ThreadEvent["_tag"]> = ["TurnStarted", "ItemCompleted", "TurnCompleted"]
+    const gate = Deferred.makeUnsafe<void>()
+    const sizes: Array<number> = []
+    const seen: Array<string> = []
+    const projection = LifecycleHooks.project({
+      name: "slow",
+      kinds,
+      limit: 7,
+      timeout: "1 hour",
+      run: (batch) =>
+        Effect.andThen(
+          Deferred.await(gate),
+          Effect.sync(() => {
+            sizes.push(batch.length)
+            seen.push(...batch.flatMap((event) => event._tag === "FeedGap" ? ["gap"] : [place(event)]))
+          })
+        )
+    })
+    return Effect.gen(function*() {
+      const agents = yield* ProviderService
+      yield* Agents.start()
+      // It stands still at its first batch meanwhile.
+      for (let n = 0; n < 20; n++) yield* agents.runTurn({ threadId, prompt: `turn ${n}` })
+      assert.deepStrictEqual(sizes, [])
+      yield* Deferred.succeed(gate, undefined)
+      const wanted = (yield* Agents.stored()).filter(({ _tag }) => kinds.includes(_tag)).map(place)
+      assert.isAbove(wanted.length, 7 * 5)
+      yield* until(() => seen.length >= wanted.length)
+      assert.deepStrictEqual(seen, wanted)
+      for (const size of sizes) assert.isAtMost(size, 7)
+    }).pipe(Effect.provide(layer({ hooks: [projection] })))
+  })
+
   it.effect("P10 mock: what a batch acquires is released with it", () => {
     const log: Array<string> = []
     const projection = LifecycleHooks.project({
