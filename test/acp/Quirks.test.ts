@@ -4,7 +4,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { tmpdir } from "node:os"
 import { Acp, Cursor, Grok, type Profile, Qwen } from "../../src/acp/index.ts"
-import { InstanceId, ThreadId, TurnId } from "../../src/domain/Ids.ts"
+import { InstanceId, SessionId, ThreadId, TurnId } from "../../src/domain/Ids.ts"
 import type { RuntimeMode } from "../../src/domain/RuntimeMode.ts"
 import { CodingAgents, ProviderService, SessionStore } from "../../src/index.ts"
 import { AgentProcesses } from "../../src/process/AgentProcesses.ts"
@@ -150,6 +150,22 @@ describe("quirks of ACP agents", () => {
       assert.deepInclude(Acp.capabilities(Grok.profile), { modeSwitch: "per-session" })
       assert.deepInclude(Acp.capabilities(Qwen.profile), { modeSwitch: "live" })
     }).pipe(Effect.scoped, Effect.provide(NodeServices.layer)))
+
+  it.live("P2 fake-acp: an empty id is no session, and is sent to no agent", () =>
+    Effect.gen(function*() {
+      const { adapter, dispose } = FakeWorld.make()
+      yield* Effect.addFinalizer(() => Effect.sync(dispose))
+      const { startSession } = yield* adapter
+      const refused = yield* Effect.flip(startSession({
+        threadId: ThreadId.make("thread"),
+        directory: tmpdir(),
+        runtimeMode: "full-access",
+        projectConfig: "trust",
+        from: { _tag: "Adopt", sessionId: SessionId.make(" ") }
+      }))
+      // The agent would say that it does not have it.
+      assert.deepInclude(refused, { _tag: "SessionMissing", evidence: "an empty id" })
+    }).pipe(Effect.scoped, Effect.provide([NodeServices.layer, AgentProcesses.layerNoop])))
 
   it.live("P2 fake-acp: a session that is on no page of the list is missing, without a code that says so", () =>
     keeps("secretive", [
