@@ -30,6 +30,7 @@ import type { ChildProcessSpawner } from "effect/process"
 import type { AgentSessionPage } from "../domain/AgentSession.ts"
 import type { ProviderName, RequestId } from "../domain/Ids.ts"
 import type { AgentProcesses } from "../process/AgentProcesses.ts"
+import { HostFolders } from "../process/HostProcesses.ts"
 import {
   type AgentStartError,
   CapabilityMissing,
@@ -113,8 +114,8 @@ export const make = <R = never>(options: Options<R>): Effect.Effect<ProviderAdap
 
 /** What the adapter is given it looks at directories with, and so does the service. */
 const host = Effect.map(
-  Effect.all([Effect.serviceOption(FileSystem.FileSystem), Effect.serviceOption(Path.Path)]),
-  ([fileSystem, path]) => Option.all({ fileSystem, path })
+  Effect.all([Effect.serviceOption(FileSystem.FileSystem), Effect.serviceOption(Path.Path), HostFolders]),
+  ([fileSystem, path, { host }]) => Option.map(Option.all({ fileSystem, path }), (files) => ({ ...files, name: host }))
 )
 
 /** Fails where the input asks for what the adapter does not declare. */

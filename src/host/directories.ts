@@ -7,7 +7,7 @@ import type { ProviderAdapter } from "../provider/ProviderAdapter.ts"
 import { DirectoryInvalid } from "../service/ServiceError.ts"
 
 /** Looks on the machine of the agent; without one, or where it has none of its own, on `here`. */
-export const make = (here: Files) =>
+export const make = (here: Pick<Files, "fileSystem" | "path">) =>
   Effect.fnUntraced(function*(directory: string, adapter?: Pick<ProviderAdapter, "host">) {
     const { fileSystem, path } = adapter?.host ?? here
     if (!path.isAbsolute(directory)) return yield* new DirectoryInvalid({ directory, reason: "not-absolute" })

@@ -37,6 +37,8 @@ import { HostFolders, HostProcesses } from "../process/HostProcesses.ts"
  * @since 0.1.0
  */
 export interface Files {
+  /** No other machine has this name. */
+  readonly name: Effect.Effect<string>
   readonly fileSystem: FileSystem.FileSystem
   readonly path: Path.Path
 }
@@ -47,7 +49,7 @@ export interface Files {
  * @category models
  * @since 0.1.0
  */
-export interface Options extends Partial<Files> {
+export interface Options extends Partial<Omit<Files, "name">> {
   /** No other machine has this name: what agents leave behind there is recorded under it, in the store. */
   readonly name: string
   readonly spawner?: ChildProcessSpawner.ChildProcessSpawner["Service"] | undefined

@@ -2,7 +2,7 @@
  * Takes a snapshot of a thread: fetches the agent's own history where there is a session that has one, reconciles it
  * with our log, and writes both in bounded time.
  */
-import { Cause, Effect, Option, type Path } from "effect"
+import { Cause, Effect, Option } from "effect"
 import type { CompactionPolicy } from "../domain/CompactionPolicy.ts"
 import * as EventBlobs from "../domain/EventBlobs.ts"
 import type { ThreadId } from "../domain/Ids.ts"
@@ -10,6 +10,7 @@ import * as Instrumentation from "../domain/Instrumentation.ts"
 import type { SnapshotTiming } from "../domain/Snapshot.ts"
 import type { BoundThread } from "../domain/ThreadRecord.ts"
 import type { TranscriptTurn } from "../domain/Transcript.ts"
+import { HostName } from "../process/ProcessIdentity.ts"
 import type { ProviderHistory } from "../provider/ProviderAdapter.ts"
 import * as Blobs from "../store/Blobs.ts"
 import type { SessionStore } from "../store/SessionStore.ts"
@@ -49,12 +50,24 @@ const historyOf = ({ live }: Subject) =>
 const timingOf = (history: ProviderHistory | undefined, timing: SnapshotTiming): SnapshotTiming =>
   history?.behind === true && timing === "before" ? "concurrent" : timing
 
-/** Where a thread's snapshots are. */
-export const folderOf = (
-  path: Path.Path,
-  binding: { readonly directory: string },
-  policy: Required<CompactionPolicy>
-): string => path.resolve(binding.directory, policy.savePath)
+/**
+ * Where a thread's snapshots are: on this machine. A folder in the thread's directory is on another one where its agent is,
+ * and would be made here.
+ */
+const folderOf = Effect.fnUntraced(function*(
+  { adapterOf, snapshots: { path } }: ThreadDeps,
+  { binding, live, policy: { savePath } }: Subject,
+  snapshotId: string
+) {
+  if (path.isAbsolute(savePath)) return savePath
+  const adapter = live === undefined
+    ? yield* Effect.option(Effect.scoped(adapterOf(binding.instanceId)))
+    : Option.some(live.adapter)
+  const machine = yield* Option.getOrUndefined(adapter)?.host?.name ?? HostName
+  if (machine === (yield* HostName)) return path.resolve(binding.directory, savePath)
+  const message = `The directory is on ${machine}; snapshots are kept here, so their folder has to be an absolute path`
+  return yield* new SnapshotNotWritten({ failure: { snapshotId, code: "OTHER_MACHINE", message } })
+})
 
 /** Puts all folders in order that snapshots were saved under: after a crash, and after a time without the app. */
 export const sweep = Effect.fn("Snapshot.sweep")(
@@ -92,13 +105,15 @@ const withBlobs = Effect.fnUntraced(function*(
 
 /** Whatever goes wrong is the snapshot's failure, and nothing of it is left on the disk. */
 export const take = Effect.fn("Snapshot.take")(function*(
-  { archive, clock, instrumentation, snapshots: deps, store }: ThreadDeps,
+  threadDeps: ThreadDeps,
   subject: Subject
 ): Effect.fn.Return<NonNullable<Saved>> {
-  const { binding, compactionId, policy, timing } = subject
+  const { archive, clock, instrumentation, snapshots: deps, store } = threadDeps
+  const { binding, compactionId, timing } = subject
   const snapshotId = yield* newId
   const open = subject.live?.state.compaction?.compactionId
   const write = Effect.gen(function*() {
+    const folder = yield* folderOf(threadDeps, subject, snapshotId)
     const history = yield* historyOf(subject)
     const refs = yield* store.turnRefs(binding.threadId)
     return yield* deps.snapshots.write({
@@ -111,7 +126,7 @@ export const take = Effect.fn("Snapshot.take")(function*(
       history,
       archive: yield* withBlobs(store, binding.threadId, (yield* archive.sinceReset(binding.threadId)).turns),
       refs,
-      folder: folderOf(deps.path, binding, policy),
+      folder,
       redactor: deps.redactor,
       retention: deps.retention,
       openCompactions: new Set(open === undefined ? [] : [open]),

@@ -3,7 +3,14 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, FileSystem, Layer, Path } from "effect"
 import { tmpdir } from "node:os"
-import { CodingAgents, InstanceId, ProviderService, SessionStore, ThreadId } from "../../src/index.ts"
+import {
+  CodingAgents,
+  InstanceId,
+  ProviderService,
+  SessionStore,
+  ThreadId,
+  TranscriptArchive
+} from "../../src/index.ts"
 import { MockProvider } from "../../src/testing/index.ts"
 import * as Agents from "../support/Agents.ts"
 import * as OtherMachine from "../support/OtherMachine.ts"
@@ -11,7 +18,9 @@ import * as OtherMachine from "../support/OtherMachine.ts"
 const there = InstanceId.make("there")
 const here = InstanceId.make("here")
 
-const withMachine = <A, E>(use: (root: string) => Effect.Effect<A, E, ProviderService | MockProvider>) =>
+const withMachine = <A, E>(
+  use: (root: string) => Effect.Effect<A, E, ProviderService | TranscriptArchive | MockProvider>
+) =>
   Effect.gen(function*() {
     const fs = yield* FileSystem.FileSystem
     const path = yield* Path.Path
@@ -86,6 +95,34 @@ describe("an agent on another machine", () => {
           const refused = yield* Effect.flip<unknown, { readonly _tag: string }, never>(call)
           assert.strictEqual(refused._tag, "DirectoryInvalid")
         }
+      })
+    ))
+
+  it.effect("P13 mock: its snapshots are kept on the service's machine, so their folder is given as an absolute path", () =>
+    withMachine((root) =>
+      Effect.gen(function*() {
+        const agents = yield* ProviderService
+        const archive = yield* TranscriptArchive
+        const fs = yield* Effect.provide(FileSystem.FileSystem, NodeServices.layer)
+        const threadId = ThreadId.make("far")
+        const start = (savePath: string) =>
+          agents.startSession({ threadId, instanceId: there, directory: "/disk/project", compaction: { savePath } })
+        const refused = Effect.flip(archive.snapshot({ threadId }))
+        yield* start("kept")
+        yield* agents.runTurn({ threadId, prompt: "hello" })
+        for (const live of [true, false]) {
+          if (!live) yield* agents.stopSession({ threadId })
+          const error = yield* refused
+          assert.strictEqual(error._tag === "SnapshotNotWritten" && error.failure.code, "OTHER_MACHINE")
+        }
+        assert.deepStrictEqual(yield* Effect.all([fs.exists("/disk"), fs.exists(`${root}/disk/project/kept`)]), [
+          false,
+          false
+        ])
+        yield* start(`${root}/snapshots`)
+        const { path } = yield* archive.snapshot({ threadId })
+        assert.isTrue(path.startsWith(`${root}/snapshots/`), path)
+        assert.isTrue(yield* fs.exists(path))
       })
     ))
 })
