@@ -16,9 +16,15 @@ import { requests, turns } from "./groups/turns.ts"
 import * as Middleware from "./Middleware.ts"
 import * as WireError from "./WireError.ts"
 
-const operations = HttpApi.make("effect-coding-agents")
+/**
+ * Every operation, for an `HttpApi` of an app's own: `HttpApi.make("app").addHttpApi(ApiGroups.middleware(MyAuth))`, where
+ * `MyAuth` is a middleware that provides {@link Middleware.Caller}. `ApiHandlers` of the server is what they do.
+ *
+ * @category groups
+ * @since 0.1.0
+ */
+export const ApiGroups = HttpApi.make("effect-coding-agents")
   .add(threads, turns, requests, events, transcript, snapshots, instances, hooks)
-  .middleware(Middleware.Authorization)
   .middleware(Middleware.Gate)
 
 /**
@@ -41,7 +47,7 @@ export const health = HttpApiGroup.make("health").add(
  * @category api
  * @since 0.1.0
  */
-export const Api = operations.add(health).annotateMerge(OpenApi.annotations({
+export const Api = ApiGroups.middleware(Middleware.Authorization).add(health).annotateMerge(OpenApi.annotations({
   title: "effect-coding-agents",
   description: "Durable threads on any coding agent"
 }))

@@ -4,7 +4,7 @@
  *
  * @since 0.1.0
  */
-export { Api } from "./Api.ts"
+export { Api, ApiGroups } from "./Api.ts"
 export * as ApiError from "./ApiError.ts"
 export { Authorization, Caller, Gate } from "./Middleware.ts"
 export * as Sse from "./Sse.ts"

@@ -8,8 +8,9 @@ import { Context, Effect, Layer, Predicate, Redacted, Schema } from "effect"
 import { HttpServer, HttpServerRequest } from "effect/http"
 import { NetAddress } from "effect/net"
 import { createHash, timingSafeEqual } from "node:crypto"
-import { OriginRefused, type TooManyRequests, Unauthorized } from "../api/ApiError.ts"
+import { type OriginRefused, type TooManyRequests, Unauthorized } from "../api/ApiError.ts"
 import type { Caller } from "../api/Middleware.ts"
+import * as fromHere from "./internal/fromHere.ts"
 import { RateLimit } from "./RateLimit.ts"
 
 /**
@@ -81,21 +82,6 @@ const loopbackNames = ["localhost", "127.0.0.1", "[::1]"]
 const isLoopback = (address: NetAddress.SocketAddress): boolean =>
   NetAddress.isUnixPathAddress(address) || NetAddress.isLoopback(address.address)
 
-const withoutPort = (host: string): string => host.replace(/:\d+$/, "").toLowerCase()
-
-/**
- * A page of another site whose name leads to this machine (DNS rebinding) names that site as the host; any other page of
- * another site names it as its origin.
- */
-const fromHere =
-  (hosts: ReadonlyArray<string> | undefined, origins: ReadonlyArray<string>) =>
-  ({ headers }: HttpServerRequest.HttpServerRequest): Effect.Effect<void, OriginRefused> => {
-    const { host = "", origin } = headers
-    if (hosts !== undefined && !hosts.includes(withoutPort(host))) return new OriginRefused({ header: "host" })
-    const own = origin === undefined || origin.replace(/^https?:\/\//, "") === host || origins.includes(origin)
-    return own ? Effect.void : new OriginRefused({ header: "origin" })
-  }
-
 const peerOf = ({ remoteAddress }: HttpServerRequest.HttpServerRequest): string =>
   remoteAddress._tag === "None" ? "unknown" : remoteAddress.value
 
@@ -152,7 +138,7 @@ export const layer = (options: AdmissionOptions): Layer.Layer<Admission, ServerU
       const isOpen = options.authorize === undefined && options.token === undefined
       const origins = options.origins ?? []
       return {
-        fromHere: fromHere(options.hosts ?? (isOpen ? loopbackNames : undefined), origins),
+        fromHere: fromHere.make(options.hosts ?? (isOpen ? loopbackNames : undefined), origins),
         authorize: (request) => {
           if (count === undefined) return authorize(request)
           return authorize(request).pipe(

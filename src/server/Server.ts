@@ -27,17 +27,14 @@
  *
  * @since 0.1.0
  */
-import { ByteSize, type Duration, Effect, Layer } from "effect"
+import { type ByteSize, type Duration, Effect, Layer } from "effect"
 import { HttpMiddleware, HttpRouter, HttpServerResponse } from "effect/http"
 import { HttpApiBuilder, HttpApiScalar, OpenApi } from "effect/http-api"
 import { Api } from "../api/Api.ts"
 import * as Admission from "./Admission.ts"
+import * as ApiHandlers from "./ApiHandlers.ts"
 import { drained } from "./Drain.ts"
 import * as gate from "./internal/gate.ts"
-import * as agents from "./internal/handlers/agents.ts"
-import * as history from "./internal/handlers/history.ts"
-import * as threads from "./internal/handlers/threads.ts"
-import * as turns from "./internal/handlers/turns.ts"
 
 export { layer as dial, type Options as DialOptions } from "./Dial.ts"
 
@@ -67,17 +64,7 @@ export interface Options extends Admission.AdmissionOptions {
 export const layer = (
   { docs = true, keepAlive = "15 seconds", maxBody = "32 MiB", prefix, ...options }: Options = {}
 ) => {
-  const handlers = Layer.mergeAll(
-    threads.threads,
-    turns.turns,
-    turns.requests,
-    history.events(keepAlive),
-    history.transcript,
-    history.snapshots,
-    agents.instances(keepAlive),
-    agents.hooks,
-    agents.health
-  ).pipe(Layer.provide([gate.layer(ByteSize.fromInputUnsafe(maxBody)), gate.authorization]))
+  const handlers = ApiHandlers.layer(Api, { keepAlive }).pipe(Layer.provide([gate.layer(maxBody), gate.authorization]))
   const routes = Layer.mergeAll(
     Layer.provide(HttpApiBuilder.layer(Api), handlers),
     preflights,

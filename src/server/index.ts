@@ -3,12 +3,13 @@
  *
  * @since 0.1.0
  */
-export { Api } from "../api/Api.ts"
+export { Api, ApiGroups } from "../api/Api.ts"
 export * as ApiError from "../api/ApiError.ts"
 export { Authorization, Caller, Gate } from "../api/Middleware.ts"
 export * as Sse from "../api/Sse.ts"
 export * as WireError from "../api/WireError.ts"
 export * as Admission from "./Admission.ts"
+export * as ApiHandlers from "./ApiHandlers.ts"
 export * as DialledServers from "./DialledServers.ts"
 export * as Drain from "./Drain.ts"
 export * as Events from "./Events.ts"

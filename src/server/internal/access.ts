@@ -41,13 +41,15 @@ const concurrency = 16
 const isNamed = (input: unknown, threadId: ThreadId | undefined): threadId is ThreadId =>
   threadId !== undefined && typeof input === "object" && input !== null && Object.values(input).includes(threadId)
 
+/** Without a caller nothing is done, whether the app decides or not. */
 const check = Effect.fnUntraced(function*<Input, E>(
-  decide: Decide,
+  decide: Decide | undefined,
   needs: Asking<Input, E>,
   operation: string,
   input: Input
 ) {
   const caller = yield* Caller
+  if (decide === undefined) return
   const asked = needs(input)
   for (const need of Effect.isEffect(asked) ? yield* asked : asked) {
     const { threadId } = need
@@ -69,7 +71,6 @@ function guard(
   needs: Readonly<Record<string, Asking<unknown, unknown>>>,
   service: Readonly<Record<string, Handler>>
 ): object {
-  if (decide === undefined) return service
   return Object.fromEntries(
     Object.entries(operations).flatMap(([name, { stream }]) => {
       const [run, asking] = [service[name], needs[name]]
@@ -147,9 +148,8 @@ const visible = (decide: Decide, agents: Agents) => {
 export const streams = Effect.map(ThreadAccess, (decide) => {
   const { signIn, streamEvents } = accessNeeds.service
   return {
-    signIn: (input: Commands.SignIn) => decide === undefined ? Effect.void : check(decide, signIn, "signIn", input),
-    streamEvents: (input: Commands.StreamEvents) =>
-      decide === undefined ? Effect.void : check(decide, streamEvents, "streamEvents", input)
+    signIn: (input: Commands.SignIn) => check(decide, signIn, "signIn", input),
+    streamEvents: (input: Commands.StreamEvents) => check(decide, streamEvents, "streamEvents", input)
   }
 })
 

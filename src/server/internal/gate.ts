@@ -59,38 +59,43 @@ const harmless = withHeaders({ "cache-control": "no-store", "x-content-type-opti
 const hasOwnLimit = (operation: string) => operation === "importThread"
 
 /** Checks where a request comes from and how long its body is, and gives every failure its public form. */
-export const layer = (maxBody: ByteSize.ByteSize): Layer.Layer<Gate, never, Admission> => {
-  const limit = ByteSize.toNumberUnsafe(maxBody)
-  return Layer.effect(
-    Gate,
-    Effect.map(Admission, ({ fromHere, origins }) => (handler, { endpoint }) => {
-      const operation = endpoint.identifier
-      const admitted = Effect.gen(function*() {
-        const request = yield* HttpServerRequest.HttpServerRequest
-        yield* harmless
-        yield* fromHere(request)
-        const length = Number(request.headers["content-length"] ?? 0)
-        if (length > limit && !hasOwnLimit(operation)) return yield* new BodyTooLarge({ limit })
-        return yield* Effect.provideService(handler, HttpIncomingMessage.MaxBodySize, maxBody)
-      })
-      const answered = Effect.catchCause(admitted, (cause) =>
-        Effect.gen(function*() {
-          const found = Cause.squash(cause)
-          if (Cause.hasInterruptsOnly(cause) || HttpServerResponse.isHttpServerResponse(found)) {
-            return yield* Effect.failCause(cause)
-          }
-          const refusal = refusalOf(operation, limit, found)
-          const known = refusal ?? (Cause.hasFails(cause) && isDescribed(found) ? found : undefined)
-          if (known === undefined) yield* Effect.logError(`${operation} failed over HTTP`, cause)
-          const request = yield* HttpServerRequest.HttpServerRequest
-          if (wantsProblem(request)) return problem(known ?? new InternalError())
-          if (known === undefined) return yield* new InternalError()
-          return yield* refusal ?? Effect.failCause(cause)
-        }))
-      return origins.length === 0 ? answered : HttpMiddleware.cors({ allowedOrigins: origins })(answered)
+export const make = (
+  { fromHere, origins }: Pick<Admission["Service"], "fromHere" | "origins">,
+  maxBody: ByteSize.Input
+): Gate["Service"] => {
+  const size = ByteSize.fromInputUnsafe(maxBody)
+  const limit = ByteSize.toNumberUnsafe(size)
+  return (handler, { endpoint }) => {
+    const operation = endpoint.identifier
+    const admitted = Effect.gen(function*() {
+      const request = yield* HttpServerRequest.HttpServerRequest
+      yield* harmless
+      yield* fromHere(request)
+      const length = Number(request.headers["content-length"] ?? 0)
+      if (length > limit && !hasOwnLimit(operation)) return yield* new BodyTooLarge({ limit })
+      return yield* Effect.provideService(handler, HttpIncomingMessage.MaxBodySize, size)
     })
-  )
+    const answered = Effect.catchCause(admitted, (cause) =>
+      Effect.gen(function*() {
+        const found = Cause.squash(cause)
+        if (Cause.hasInterruptsOnly(cause) || HttpServerResponse.isHttpServerResponse(found)) {
+          return yield* Effect.failCause(cause)
+        }
+        const refusal = refusalOf(operation, limit, found)
+        const known = refusal ?? (Cause.hasFails(cause) && isDescribed(found) ? found : undefined)
+        if (known === undefined) yield* Effect.logError(`${operation} failed over HTTP`, cause)
+        const request = yield* HttpServerRequest.HttpServerRequest
+        if (wantsProblem(request)) return problem(known ?? new InternalError())
+        if (known === undefined) return yield* new InternalError()
+        return yield* refusal ?? Effect.failCause(cause)
+      }))
+    return origins.length === 0 ? answered : HttpMiddleware.cors({ allowedOrigins: origins })(answered)
+  }
 }
+
+/** As `Admission` says. */
+export const layer = (maxBody: ByteSize.Input): Layer.Layer<Gate, never, Admission> =>
+  Layer.effect(Gate, Effect.map(Admission, (admission) => make(admission, maxBody)))
 
 /** Says who calls. */
 export const authorization: Layer.Layer<Authorization, never, Admission> = Layer.effect(

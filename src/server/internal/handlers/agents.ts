@@ -1,15 +1,15 @@
 /** Agents apart from any thread, deliveries to hooks, and whether the server is well. */
 import { type Duration, Effect } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
-import { Api } from "../../../api/Api.ts"
+import type { Api } from "../../../api/Api.ts"
 import { NotReady } from "../../../api/ApiError.ts"
 import { ProviderService } from "../../../service/ProviderService.ts"
 import * as Events from "../../Events.ts"
 import * as access from "../access.ts"
 
-export const instances = (keepAlive: Duration.Input) =>
+export const instances = (api: typeof Api, keepAlive: Duration.Input) =>
   HttpApiBuilder.group(
-    Api,
+    api,
     "instances",
     Effect.fnUntraced(function*(handlers) {
       const agents = yield* access.agents
@@ -37,28 +37,30 @@ export const instances = (keepAlive: Duration.Input) =>
     })
   )
 
-export const hooks = HttpApiBuilder.group(
-  Api,
-  "hooks",
-  Effect.fnUntraced(function*(handlers) {
-    const deliveries = yield* access.deliveries
-    return handlers.handleAll({
-      givenUp: ({ query }) => deliveries.givenUp(query),
-      resend: ({ payload }) => deliveries.resend(payload)
+export const hooks = (api: typeof Api) =>
+  HttpApiBuilder.group(
+    api,
+    "hooks",
+    Effect.fnUntraced(function*(handlers) {
+      const deliveries = yield* access.deliveries
+      return handlers.handleAll({
+        givenUp: ({ query }) => deliveries.givenUp(query),
+        resend: ({ payload }) => deliveries.resend(payload)
+      })
     })
-  })
-)
+  )
 
 const ok = { status: "ok" } as const
 
-export const health = HttpApiBuilder.group(
-  Api,
-  "health",
-  Effect.fnUntraced(function*(handlers) {
-    const agents = yield* ProviderService
-    return handlers.handleAll({
-      healthy: () => Effect.succeed(ok),
-      ready: () => agents.listThreads({ limit: 1 }).pipe(Effect.as(ok), Effect.catch(() => new NotReady()))
+export const health = (api: typeof Api) =>
+  HttpApiBuilder.group(
+    api,
+    "health",
+    Effect.fnUntraced(function*(handlers) {
+      const agents = yield* ProviderService
+      return handlers.handleAll({
+        healthy: () => Effect.succeed(ok),
+        ready: () => agents.listThreads({ limit: 1 }).pipe(Effect.as(ok), Effect.catch(() => new NotReady()))
+      })
     })
-  })
-)
+  )
