@@ -54,6 +54,7 @@ export const withQuery = (path: string, query: Query): string => {
 
 export interface Api {
   readonly get: <A>(path: string) => Promise<A>
+  readonly bytes: (path: string) => Promise<ArrayBuffer>
   readonly send: <A>(
     method: "POST" | "DELETE",
     path: string,
@@ -82,6 +83,7 @@ export const make = (base: string, token: () => string | undefined): Api => {
   const accept = "application/json"
   return {
     get: (path) => call(path, {}, { accept }).then(json),
+    bytes: (path) => call(path, {}, { accept: "application/octet-stream" }).then((response) => response.arrayBuffer()),
     send: (method, path, body, headers = {}) =>
       body === undefined
         ? call(path, { method }, { accept, ...headers }).then(json)

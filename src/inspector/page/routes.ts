@@ -34,6 +34,7 @@ export const routes = (api: Api) => ({
   thread: (threadId: string) => api.get<Results.ThreadInfo>(one(threadId)),
   transcript: (threadId: string, after: string | undefined) =>
     api.get<ReadonlyArray<TranscriptTurn>>(withQuery(`${one(threadId)}/transcript`, { after, limit: 200 })),
+  blob: (threadId: string, sha256: string) => api.bytes(`${one(threadId)}/blobs/${sha256}`),
   snapshots: (threadId: string) => api.get<ReadonlyArray<SnapshotRecord>>(`${one(threadId)}/snapshots`),
   readSnapshot: (threadId: string, snapshotId: string) =>
     api.get<Results.SavedTranscript>(snapshotOf(threadId, snapshotId)),

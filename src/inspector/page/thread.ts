@@ -1,6 +1,7 @@
 /**
  * The thread that is open: its events as they come, and what is read of it when it is looked at.
  */
+import type { BlobRef } from "../../domain/Blob.ts"
 import type { SnapshotRecord } from "../../domain/Snapshot.ts"
 import type { SnapshotManifest } from "../../domain/SnapshotManifest.ts"
 import type { ThreadEvent } from "../../domain/ThreadEvent.ts"
@@ -8,6 +9,7 @@ import type { TranscriptTurn } from "../../domain/TranscriptTurn.ts"
 import type { SavedTranscript, ThreadInfo } from "../../service/Results.ts"
 import type { PageConfig } from "../PageConfig.ts"
 import type { Api, Failure } from "./api.ts"
+import { addressOf } from "./images.ts"
 import type { Loaded } from "./loaded.ts"
 import type { Tab } from "./place.ts"
 import { eventsPath, type ExportFormat, type Routes } from "./routes.ts"
@@ -54,6 +56,7 @@ export class Thread {
   readonly saved = new Map<string, Loaded<SavedTranscript>>()
   readonly verified = new Map<string, Loaded<SnapshotManifest>>()
   openSnapshot: string | undefined
+  readonly #images = new Map<string, Loaded<string>>()
   /** Requests whose answer is on its way. */
   readonly answering = new Set<string>()
   busy = false
@@ -233,6 +236,16 @@ export class Thread {
       this.answering.delete(requestId)
       this.app.changed()
     })
+  }
+
+  /** Its address, which is read when it is first asked for. */
+  readonly image = (blob: BlobRef): Loaded<string> => {
+    const key = `${blob.sha256} ${blob.mediaType}`
+    if (!this.#images.has(key)) {
+      const read = () => this.app.routes.blob(this.threadId, blob.sha256).then((bytes) => addressOf(blob, bytes))
+      this.app.load(read, (image) => this.#images.set(key, image))
+    }
+    return this.#images.get(key) ?? { state: "loading" }
   }
 
   toggle(key: string): void {

@@ -191,6 +191,39 @@ layer(stage, { excludeTestServices: true, timeout: "60 seconds" })("the inspecto
       assert.deepStrictEqual(errors, [])
     }))
 
+  it.effect("images that a tool gave back and a user pasted are shown under the policy; what is no pixels is only named", () =>
+    Effect.gen(function*() {
+      const app = yield* host({ inspector: { write: true } })
+      const threadId = yield* openThread(app, "drawn")
+      const base64 = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+      yield* app.mock.nextTurn(() => [
+        MockStep.tool("draw", {
+          asks: false,
+          content: [
+            { _tag: "Image", mime: "image/png", base64 },
+            { _tag: "Image", mime: "image/svg+xml", base64: btoa("<svg xmlns='http://www.w3.org/2000/svg'/>") }
+          ]
+        }),
+        MockStep.text("Drawn.")
+      ])
+      const attachments = [{ _tag: "Data", name: "pasted.png", mime: "image/png", base64 }] as const
+      yield* app.agents.runTurn({ threadId, prompt: "draw", attachments })
+      const { errors, page } = yield* tab()
+      yield* open(page, app.url, "#/threads/drawn")
+      yield* act(() => page.locator(".ToolCall .head").click())
+      yield* shows(page, ".ToolCall .dim", "An image (image/svg+xml")
+      for (const place of [".prompt", ".ToolCall"]) {
+        yield* act(() =>
+          page.waitForFunction(
+            (selector) => document.querySelector<HTMLImageElement>(`${selector} img.picture`)?.naturalWidth === 1,
+            place
+          )
+        )
+      }
+      assert.strictEqual(yield* act(() => page.locator("img").count()), 2)
+      assert.deepStrictEqual(errors, [])
+    }))
+
   it.effect("everything can be reached by keys alone", () =>
     Effect.gen(function*() {
       const app = yield* host({ inspector: { write: true } })

@@ -2,10 +2,13 @@
  * One item of a turn.
  */
 import { html, nothing, type TemplateResult } from "lit"
+import type { BlobRef } from "../../../domain/Blob.ts"
 import type { FileEdit, Item } from "../../../domain/Item.ts"
 import type { ItemView } from "../../../domain/ThreadView.ts"
 import type { ToolContent, ToolDetail } from "../../../domain/Tool.ts"
-import { duration } from "../figures.ts"
+import { bytes, duration } from "../figures.ts"
+import { isShown } from "../images.ts"
+import type { Loaded } from "../loaded.ts"
 import { clipped, diff, flat, link, prose, shown } from "../text.ts"
 import { json } from "./json.ts"
 import { tag } from "./parts.ts"
@@ -13,9 +16,11 @@ import { tag } from "./parts.ts"
 type Of<Tag extends Item["_tag"]> = Extract<Item, { readonly _tag: Tag }>
 type Work = Of<"ToolCall" | "Command" | "FileChange">
 
-interface Fold {
+/** Where an item is shown. */
+export interface Place {
   readonly open: boolean
   readonly toggle: () => void
+  readonly image: (blob: BlobRef) => Loaded<string>
 }
 
 const detailText = (detail: ToolDetail | undefined): string => {
@@ -65,8 +70,8 @@ const state = (item: Work, cut: boolean): TemplateResult | typeof nothing => {
 const millis = ({ durationMillis }: Work) =>
   durationMillis === undefined ? nothing : html`<span class="dim num">${duration(durationMillis)}</span>`
 
-const head = (name: string, words: unknown, item: Work, cut: boolean, fold: Fold): TemplateResult =>
-  html`<button class="head" aria-expanded=${fold.open} @click=${fold.toggle}>
+const head = (name: string, words: unknown, item: Work, cut: boolean, place: Place): TemplateResult =>
+  html`<button class="head" aria-expanded=${place.open} @click=${place.toggle}>
     <span class="name">${flat(name)}</span><span class="words">${words}</span>${millis(item)}${state(item, cut)}
   </button>`
 
@@ -79,26 +84,36 @@ const tail = (text: string, lines: number): string => {
 
 const previewLines = 5
 
-const command = (item: Of<"Command">, cut: boolean, fold: Fold): TemplateResult => {
+const command = (item: Of<"Command">, cut: boolean, place: Place): TemplateResult => {
   const { exitCode, output = "" } = item
-  const preview = fold.open ? output : tail(output.slice(-4000), previewLines)
+  const preview = place.open ? output : tail(output.slice(-4000), previewLines)
   return html`
     ${
     head(
       "$",
-      html`<code>${clipped(item.command, fold.open ? 20_000 : 300)}</code>${
+      html`<code>${clipped(item.command, place.open ? 20_000 : 300)}</code>${
         exitCode === undefined || exitCode === 0 ? "" : tag(`exit ${exitCode}`, "bad")
       }`,
       item,
       cut,
-      fold
+      place
     )
   }
     ${output === "" ? "" : html`<pre class="out">${clipped(preview.replace(/\n$/, ""))}</pre>`}
   `
 }
 
-const content = (one: ToolContent): TemplateResult => {
+/** Pixels, once they are here; else what they are. */
+export const picture = (blob: BlobRef, name: string, image: Place["image"]): TemplateResult => {
+  const words = `${name} (${blob.mediaType}, ${bytes(blob.bytes)})`
+  if (!isShown(blob)) return html`<p class="dim">${flat(words)}</p>`
+  const read = image(blob)
+  return read.state === "ready"
+    ? html`<img class="picture" src=${read.value} alt=${flat(words)}>`
+    : html`<p class="dim">${flat(words)}: ${read.state === "loading" ? "it is read" : read.failure.message}</p>`
+}
+
+const content = (image: Place["image"]) => (one: ToolContent): TemplateResult => {
   switch (one._tag) {
     case "Text":
       return html`<pre class="out">${clipped(one.text)}</pre>`
@@ -106,17 +121,19 @@ const content = (one: ToolContent): TemplateResult => {
       return html`<div class="path">${flat(one.path)}</div>${diff(one.patch)}`
     case "Link":
       return html`<p>${link(one.uri, one.title ?? one.uri)}</p>`
-    default:
-      return html`<p class="dim">An image (${flat("mime" in one ? one.mime : one.mediaType)})</p>`
+    case "StoredImage":
+      return picture(one, "An image", image)
+    case "Image":
+      return html`<p class="dim">An image (${flat(one.mime)})</p>`
   }
 }
 
-const toolCall = (item: Of<"ToolCall">, cut: boolean, fold: Fold): TemplateResult => {
+const toolCall = (item: Of<"ToolCall">, cut: boolean, place: Place): TemplateResult => {
   const words = detailText(item.detail) || item.title || ""
   return html`
-    ${head(item.kind === "other" ? item.tool : item.kind, shown(words.slice(0, 300)), item, cut, fold)}
+    ${head(item.kind === "other" ? item.tool : item.kind, shown(words.slice(0, 300)), item, cut, place)}
     ${
-    fold.open
+    place.open
       ? html`<div class="inside">
         <div class="dim">${flat(item.tool)}, called with</div>${json(item.input)}
         ${
@@ -124,7 +141,7 @@ const toolCall = (item: Of<"ToolCall">, cut: boolean, fold: Fold): TemplateResul
           ? ""
           : html`<div class="dim">and answered</div><pre class="out">${clipped(item.output)}</pre>`
       }
-        ${(item.content ?? []).map(content)}
+        ${(item.content ?? []).map(content(place.image))}
       </div>`
       : item.status === "running" && item.output !== undefined
       ? html`<pre class="out">${clipped(tail(item.output.slice(-4000), previewLines))}</pre>`
@@ -135,20 +152,20 @@ const toolCall = (item: Of<"ToolCall">, cut: boolean, fold: Fold): TemplateResul
 
 const marks = { add: "A", modify: "M", delete: "D" } as const
 
-const fileChange = (item: Of<"FileChange">, cut: boolean, fold: Fold): TemplateResult => {
+const fileChange = (item: Of<"FileChange">, cut: boolean, place: Place): TemplateResult => {
   const paths = item.edits.map(({ path }) => path)
   const words = paths.length === 1 ? paths[0] ?? "" : `${paths.length} files: ${paths.join(", ")}`
   const edit = ({ kind, patch, path }: FileEdit) =>
     html`<div class="path"><b>${marks[kind] ?? kind}</b> ${flat(path)}</div>${patch === undefined ? "" : diff(patch)}`
   return html`
-    ${head("edit", shown(words.slice(0, 300)), item, cut, fold)}
-    ${fold.open ? html`<div class="inside">${item.edits.map(edit)}</div>` : ""}
+    ${head("edit", shown(words.slice(0, 300)), item, cut, place)}
+    ${place.open ? html`<div class="inside">${item.edits.map(edit)}</div>` : ""}
   `
 }
 
 const longThought = 280
 
-const said = (item: Of<"UserMessage" | "AssistantMessage" | "Reasoning" | "Plan">, fold: Fold): TemplateResult => {
+const said = (item: Of<"UserMessage" | "AssistantMessage" | "Reasoning" | "Plan">, place: Place): TemplateResult => {
   switch (item._tag) {
     case "UserMessage":
       return html`<div class="user">
@@ -163,11 +180,11 @@ const said = (item: Of<"UserMessage" | "AssistantMessage" | "Reasoning" | "Plan"
       return html`<div class="prose plan"><div class="dim">Plan</div>${prose(item.text)}</div>`
     case "Reasoning": {
       const long = item.text.length > longThought
-      const text = long && !fold.open ? `${item.text.slice(0, longThought)} …` : item.text
+      const text = long && !place.open ? `${item.text.slice(0, longThought)} …` : item.text
       return html`<div class="thought">${clipped(text)} ${
         long
-          ? html`<button class="link" aria-expanded=${fold.open} @click=${fold.toggle}>${
-            fold.open ? "less" : "more"
+          ? html`<button class="link" aria-expanded=${place.open} @click=${place.toggle}>${
+            place.open ? "less" : "more"
           }</button>`
           : ""
       }</div>`
@@ -175,15 +192,15 @@ const said = (item: Of<"UserMessage" | "AssistantMessage" | "Reasoning" | "Plan"
   }
 }
 
-export const itemTemplate = ({ item, state }: ItemView, fold: Fold): TemplateResult => {
+export const itemTemplate = ({ item, state }: ItemView, place: Place): TemplateResult => {
   const cut = state === "cut"
   const body = item._tag === "ToolCall"
-    ? toolCall(item, cut, fold)
+    ? toolCall(item, cut, place)
     : item._tag === "Command"
-    ? command(item, cut, fold)
+    ? command(item, cut, place)
     : item._tag === "FileChange"
-    ? fileChange(item, cut, fold)
-    : said(item, fold)
+    ? fileChange(item, cut, place)
+    : said(item, place)
   return html`<div class="item ${item._tag} ${state} ${item.subagent === undefined ? "" : "sub"}">
     ${item.subagent === undefined ? "" : tag("subagent", "dim", item.subagent)}${body}
   </div>`

@@ -4,11 +4,12 @@
 import { html, nothing, type TemplateResult } from "lit"
 import type { TurnView } from "../../../domain/ThreadView.ts"
 import { count, duration } from "../figures.ts"
+import { isShown } from "../images.ts"
 import { flat, prose } from "../text.ts"
 import type { Thread } from "../thread.ts"
 import { eventOf, type Row, rows, type Terminal } from "../timeline.ts"
 import { type ListModel, VirtualList } from "../VirtualList.ts"
-import { itemTemplate } from "./items.ts"
+import { itemTemplate, picture, type Place } from "./items.ts"
 import { noteTemplate } from "./notes.ts"
 import { empty, tag, time } from "./parts.ts"
 import { openRequests } from "./requests.ts"
@@ -22,7 +23,7 @@ const causes: Record<string, string> = {
   agent: "the agent itself"
 }
 
-const turnHead = ({ cause, input, rewound }: TurnView): TemplateResult => {
+const turnHead = ({ cause, input, rewound }: TurnView, image: Place["image"]): TemplateResult => {
   if (input === undefined) {
     return html`<div class="prompt own"><span class="dim">A turn that no one sent: ${
       causes[cause ?? "agent"] ?? cause
@@ -42,7 +43,13 @@ const turnHead = ({ cause, input, rewound }: TurnView): TemplateResult => {
     </div>
     ${command === undefined ? "" : html`<p><code>/${flat(command.name)} ${flat(command.arguments ?? "")}</code></p>`}
     ${prose(prompt)}
-    ${attachments.map((one) => tag(one._tag === "File" ? one.path : one.name, "dim", "Attachment"))}
+    ${
+    attachments.map((one) =>
+      one._tag === "Blob" && isShown(one)
+        ? picture(one, one.name, image)
+        : tag(one._tag === "File" ? one.path : one.name, "dim", "Attachment")
+    )
+  }
   </div>`
 }
 
@@ -93,13 +100,17 @@ const timeOfRow = (row: Row) => {
 const body = (thread: Thread, row: Row): TemplateResult => {
   switch (row.kind) {
     case "turn":
-      return turnHead(row.turn)
+      return turnHead(row.turn, thread.image)
     case "end":
       return turnEnd(row.turn, row.event)
     case "note":
       return noteTemplate(thread, row.event)
     case "item":
-      return itemTemplate(row.one, { open: thread.expanded.has(row.key), toggle: () => thread.toggle(row.key) })
+      return itemTemplate(row.one, {
+        open: thread.expanded.has(row.key),
+        toggle: () => thread.toggle(row.key),
+        image: thread.image
+      })
   }
 }
 

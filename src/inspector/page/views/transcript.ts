@@ -34,7 +34,8 @@ const template = (thread: Thread, prefix: string) => ({ n, turn }: TurnRow): Tem
       const cut = turn.cut?.includes(item.itemId) === true
       return itemTemplate({ item, state: cut ? "cut" : "completed" }, {
         open: thread.expanded.has(key),
-        toggle: () => thread.toggle(key)
+        toggle: () => thread.toggle(key),
+        image: thread.image
       })
     })
   }
