@@ -7,7 +7,7 @@
  * - `Moved`: as `Resumed`, in another working directory.
  * - `Returned`: the thread is back at an agent that had it before, in the session that it had there. The model has its whole
  *   history up to the swap, and is told what was said since.
- * - `Forked`: a new session that holds a copy of another thread's history.
+ * - `Forked`: a new session that holds a copy of another thread's history, but for what `lost` names.
  * - `Adopted`: a session that the agent had before goes on as a new thread; the model has its whole history, and the
  *   thread's archive begins here.
  * - `Rehydrated`: a new session that was handed the archived transcript, because the old one was not available.
@@ -52,7 +52,7 @@ export type LossReason = typeof LossReason.Type
  * The last turns of the thread that the agent's session does not have, though it has those before them.
  *
  * - `lost`: it had them. Its files are older than the thread (a backup, a power failure, a full disk), or the turns were
- *   taken back elsewhere. The agent's own history tells, where it has one.
+ *   taken back elsewhere. The agent's own history tells, where it has one. Of a fork: the copied session lacked them.
  * - `missed`: another agent had them, while the thread was with it. Those that were lost besides are counted as well.
  *
  * @since 0.1.0
