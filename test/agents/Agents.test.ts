@@ -2,6 +2,8 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, FileSystem, Path, Schema } from "effect"
+import { globSync } from "node:fs"
+import { fileURLToPath } from "node:url"
 import { Conformance } from "../../src/testing/index.ts"
 import * as Agent from "./Agent.ts"
 import { core } from "./Core.ts"
@@ -9,6 +11,10 @@ import * as Install from "./Install.ts"
 import * as Results from "./Results.ts"
 import * as SupportTable from "./SupportTable.ts"
 import * as ToolTable from "./ToolTable.ts"
+
+const root = fileURLToPath(new URL("../..", import.meta.url))
+
+const filesOf = (globs: ReadonlyArray<string>) => globs.flatMap((glob) => globSync(glob, { cwd: root })).toSorted()
 
 describe("agents under test", () => {
   it("the core is twelve rules of the suite", () => {
@@ -28,6 +34,19 @@ describe("agents under test", () => {
         const lockfile = path.join(Agent.folder, name, "package-lock.json")
         if (!(yield* fs.exists(lockfile))) continue
         assert.notInclude(yield* fs.readFileString(lockfile), "\"resolved\"")
+      }
+    }).pipe(Effect.provide(NodeServices.layer)))
+
+  it.effect("no test of an agent is left out: each is run with --full, and each of OpenCode's once by .ci/run", () =>
+    Effect.gen(function*() {
+      for (const name of yield* Agent.names) {
+        const { full, rest } = (yield* Agent.load(name)).tests
+        const inFolder = filesOf([`test/agents/${name}/*.test.ts`])
+        assert.isNotEmpty(inFolder)
+        // The second folder is the project `opencode` of `npm test`.
+        const inTest = rest === undefined ? [] : filesOf([`test/${name}/*.test.ts`])
+        assert.deepStrictEqual(filesOf(full), [...inFolder, ...inTest].toSorted())
+        if (rest !== undefined) assert.deepStrictEqual(filesOf(rest), inFolder)
       }
     }).pipe(Effect.provide(NodeServices.layer)))
 
