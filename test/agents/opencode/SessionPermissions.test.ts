@@ -127,12 +127,9 @@ layer(OpenCodeSessions.layer({ config: denied }), { timeout: "60 seconds", exclu
       "P7 opencode: one that began in full-access is held to a stricter mode from its next tool on, subagents too",
       () =>
         Effect.gen(function*() {
-          const { on, start } = yield* OpenCodeSessions
-          const { directory, fs, path } = yield* Effect.all({
-            directory: Effect.map(OpenCodeSessions, ({ directory }) => directory),
-            fs: FileSystem.FileSystem,
-            path: Path.Path
-          })
+          const { directory, on, start } = yield* OpenCodeSessions
+          const fs = yield* FileSystem.FileSystem
+          const path = yield* Path.Path
           yield* setup
           const driven = yield* start({ runtimeMode: "full-access" })
           assert.deepStrictEqual(yield* asked(driven, "run a command"), [])
@@ -155,9 +152,11 @@ layer(OpenCodeSessions.layer({ config: denied }), { timeout: "60 seconds", exclu
           assert.strictEqual((yield* driven.ending)._tag, "TurnCompleted")
           assert.deepStrictEqual(yield* asked(driven, "delegate run a command"), ["subagent command echo child"])
           assert.isTrue(yield* driven.session.switchMode("read-only"))
-          yield* driven.send("write it")
+          const file = path.join(directory, "never.txt")
+          yield* on("write it anew", after(call("write", { filePath: file, content: "x" })))
+          yield* driven.send("write it anew")
           yield* driven.ending
-          assert.isFalse(yield* fs.exists(path.join(directory, "w.txt")))
+          assert.isFalse(yield* fs.exists(file))
           assert.deepInclude(Option.getOrThrow(yield* driven.session.cursor).payload, { runtimeMode: "read-only" })
         }),
       60_000
