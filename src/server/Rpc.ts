@@ -98,7 +98,8 @@ export const layer = ({ maxBody = "32 MiB", path = RpcWire.defaultPath }: Option
   })).pipe(Layer.provide([rpcHandlers.layer, RpcSerialization.layerNdjson]))
 
 /**
- * Serves the RPCs to the one program that has started this one, over stdin and stdout. Nothing else may be written there.
+ * Serves the RPCs to the one program that has started this one, over stdin and stdout. Nothing else may be written there. The
+ * end of stdin ends the serving and not the program; `Sidecar.run` has one that ends with its parent.
  *
  * @since 0.1.0
  * @category layers

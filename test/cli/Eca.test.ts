@@ -125,6 +125,40 @@ describe("eca", () => {
       assert.strictEqual(yield* eca.exit, 130)
     }).pipe(Effect.scoped))
 
+  it.live("mock lets pages of other sites in only if their origin is given, at the API and the AI SDK's routes alike", () =>
+    Effect.gen(function*() {
+      const origin = "https://app.example.com"
+      const asked = Effect.fnUntraced(function*(...flags: ReadonlyArray<string>) {
+        const eca = yield* Eca.start(["mock", "--port", "0", "--json", ...flags])
+        const [line] = yield* eca.shows(/^\{.*\}\n/)
+        const { token, url } = Schema.decodeUnknownSync(
+          Schema.fromJsonString(Schema.Struct({ url: Schema.String, token: Schema.String }))
+        )(line)
+        const headers = { origin, authorization: `Bearer ${token}` }
+        const ask = (method: string, path: string, from = headers) =>
+          Effect.map(
+            Effect.promise(() => fetch(`${url}${path}`, { method, headers: from })),
+            (response) => [response.status, response.headers.get("access-control-allow-origin")] as const
+          )
+        return yield* Effect.all([
+          ask("OPTIONS", "/chat"),
+          ask("GET", "/chat/nowhere/stream"),
+          ask("GET", "/threads"),
+          ask("GET", "/chat/nowhere/stream", { ...headers, origin: "https://evil.example" })
+        ])
+      })
+      assert.deepStrictEqual(yield* asked("--allow-origin", origin), [
+        [204, origin],
+        [404, origin],
+        [200, origin],
+        [403, origin]
+      ])
+      assert.deepStrictEqual(yield* asked(), [[404, null], [403, null], [403, null], [403, null]])
+      const { code, stderr } = yield* Eca.run(["mock", "--allow-origin", "app.example.com"])
+      assert.strictEqual(code, 2)
+      assert.match(stderr, /an origin, as https:\/\/app\.example\.com/)
+    }).pipe(Effect.scoped))
+
   it.live("P10 a sidecar prints one line, and ends when its parent's end of stdin is closed", () =>
     Effect.gen(function*() {
       const { flags } = yield* place

@@ -21,6 +21,15 @@ const flags = {
     ),
     Flag.withDefault("127.0.0.1")
   ),
+  origins: Flag.String("allow-origin").pipe(
+    Flag.filter(
+      (text) => URL.canParse(text) && new URL(text).origin === text,
+      () => "an origin, as https://app.example.com"
+    ),
+    Flag.withMetavar("ORIGIN"),
+    Flag.withDescription("A page of another site that may call, as https://app.example.com; may be given again"),
+    Flag.between(0, 100)
+  ),
   open: Flag.Boolean("no-token").pipe(
     Flag.withDescription("Let every process of this machine in; on loopback alone"),
     Flag.withDefault(false)
@@ -38,6 +47,7 @@ interface Flags {
   readonly port: number
   readonly host: string
   readonly open: boolean
+  readonly origins: ReadonlyArray<string>
 }
 
 /** `ECA_TOKEN`, or one that is made for this run. */
@@ -77,14 +87,14 @@ const unprotected = new CommandFailed({
 })
 
 const serving = Effect.fnUntraced(function*(
-  { host, open, port }: Flags,
+  { host, open, origins, port }: Flags,
   store: string | undefined,
   agents: ReadonlyArray<string>,
   mock: App.Options["mock"]
 ) {
   const { note, paint, result } = yield* Output
   const token = yield* tokenOf(open)
-  const server = Serving.layer({ host, port, token, newThread: newThread(agents), hosts: [] }).pipe(
+  const server = Serving.layer({ host, port, token, newThread: newThread(agents), origins }).pipe(
     Layer.provide(App.layer({ store, mock }))
   )
   return yield* Effect.gen(function*() {
@@ -110,11 +120,16 @@ const serving = Effect.fnUntraced(function*(
 }, Effect.scoped)
 
 /** For an app in another language: its own port and token, and nothing on stdout but the one line. */
-const beside = (store: string | undefined, agents: ReadonlyArray<string>, mock: App.Options["mock"]) =>
+const beside = (
+  origins: ReadonlyArray<string>,
+  store: string | undefined,
+  agents: ReadonlyArray<string>,
+  mock: App.Options["mock"]
+) =>
   Sidecar.run({
     version,
     server: (token) =>
-      Serving.layer({ host: "127.0.0.1", port: 0, token, newThread: newThread(agents), hosts: [] }).pipe(
+      Serving.layer({ host: "127.0.0.1", port: 0, token, newThread: newThread(agents), origins }).pipe(
         Layer.provide(App.layer({ store, mock }))
       )
   })
@@ -135,7 +150,7 @@ export const serve = Command.make(
     const mocked = mock || found.length === 0 ? "too" : "no"
     const agents = mocked === "too" ? [...found, "mock"] : found
     const file = Option.getOrUndefined(store)
-    yield* given.sidecar ? beside(file, agents, mocked) : serving(given, file, agents, mocked)
+    yield* given.sidecar ? beside(given.origins, file, agents, mocked) : serving(given, file, agents, mocked)
   })
 ).pipe(Command.withDescription("Serve the threads: a page, an HTTP API, RPCs and routes for the AI SDK"))
 
