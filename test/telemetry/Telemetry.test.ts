@@ -240,7 +240,7 @@ describe("telemetry", () => {
           )
           const [, found] = yield* AgentProcess.awaitReady(agent, agent.said(/<(.*)>/), "10 seconds")
           return found
-        }).pipe(Effect.scoped, Effect.provide(telemetry(receiver, options)), Effect.provide(AgentProcesses.layerNoop))
+        }).pipe(Effect.scoped, Effect.provide([telemetry(receiver, options), AgentProcesses.layerNoop]))
         return { line, span: one(yield* receiver.spans, "eca.session.start") }
       })
       assert.strictEqual((yield* told({})).line, "")
