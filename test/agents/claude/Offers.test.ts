@@ -2,8 +2,12 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Effect, FileSystem, Path } from "effect"
 import { rmSync } from "node:fs"
-import { type Conformance, Conformance as Suite } from "../../../src/testing/index.ts"
+import type { ProviderEvent } from "../../../src/domain/ThreadEvent.ts"
+import type { ApprovalDecision } from "../../../src/domain/UserRequest.ts"
+import { type Conformance, Conformance as Suite, ModelReply } from "../../../src/testing/index.ts"
 import { onClaude } from "./OnClaude.ts"
+
+type Approval = Extract<ProviderEvent, { readonly _tag: "ApprovalRequested" }>
 
 const { Bench: { cursorOf, endsTurn, listen, within }, Check: { equal, expect, refused } } = Suite
 
@@ -159,6 +163,41 @@ onClaude((world) => {
             "another persona"
           )
           yield* equal(part, "agent", "what is refused")
+        }))
+    },
+    {
+      id: "claude/plan-approval",
+      promise: "P7",
+      title:
+        "a plan is asked for in every mode: where the user says no Claude goes on planning, and with a yes it acts",
+      prove: (bench) =>
+        bench.onHost(Effect.fnUntraced(function*(host) {
+          const { model } = yield* world
+          yield* model.on("load it", ModelReply.call("ToolSearch", { query: "select:ExitPlanMode" }))
+          yield* model.on("leave it", (request) =>
+            request.afterToolResult
+              ? ModelReply.text("Asked.")
+              : ModelReply.call("ExitPlanMode", { plan: "One step." }))
+          const { awaitEvent, run, seen, send, session } = yield* listen(host, { runtimeMode: "full-access" })
+          const modes = Effect.map(
+            seen,
+            (events) => events.flatMap((event) => event._tag === "ModeChanged" ? [event.mode] : [])
+          )
+          const leaves = Effect.fnUntraced(function*(asked: number, decision: ApprovalDecision) {
+            const turnId = yield* send("leave it", { mode: "plan" })
+            const { request } = yield* awaitEvent(
+              "an approval",
+              (event): event is Approval => event._tag === "ApprovalRequested" && event.turnId === turnId
+            )
+            yield* equal(request.kind, "plan", `the kind of approval ${asked}`)
+            yield* session.respondToApproval(request.requestId, decision)
+            yield* awaitEvent("the end", endsTurn(turnId))
+          })
+          yield* run("load it", { mode: "plan" })
+          yield* leaves(1, { _tag: "Deny" })
+          yield* equal(yield* modes, [], "changes of the mode after a no")
+          yield* leaves(2, { _tag: "AllowOnce" })
+          yield* equal((yield* modes)[0], "default", "the mode after a yes")
         }))
     },
     {
