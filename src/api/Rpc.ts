@@ -6,6 +6,7 @@
  *
  * - A payload that does not fit reaches the handler as the `InputInvalid` that answers it, so every caller gets that error,
  *   and no defect.
+ * - An event that this release does not know comes as `Unrecognized`, with its raw value. What is added to an answer is left out.
  * - `importThread` takes a Stream, which an RPC cannot. Its caller makes up an `upload`, and sends the turns beside the call,
  *   in order, by `importThread.turns`. If either is cut there is no thread.
  *
@@ -13,10 +14,13 @@
  */
 import { Effect, Schema, SchemaGetter } from "effect"
 import { Rpc, RpcGroup, type RpcSchema } from "effect/rpc"
+import { FeedEvent } from "../domain/FeedEvent.ts"
+import { ThreadEvent } from "../domain/ThreadEvent.ts"
 import * as Commands from "../service/Commands.ts"
 import { decoder } from "../service/decoder.ts"
 import * as Operations from "../service/Operations.ts"
 import { InputInvalid } from "../service/ServiceError.ts"
+import * as NewerEvent from "./NewerEvent.ts"
 import * as WireError from "./WireError.ts"
 
 /**
@@ -81,7 +85,7 @@ function groupOf(prefix: string, all: Record<string, Operations.Operation>): Rpc
       const { payload, stream = false, success } = operation
       return Rpc.make(`${prefix}${name}`, {
         payload: received(name, payload),
-        success,
+        success: success === ThreadEvent || success === FeedEvent ? NewerEvent.codec(success) : success,
         error: errorsOf(operation),
         stream
       })
