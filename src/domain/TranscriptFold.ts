@@ -110,7 +110,7 @@ const turnOf = ({ detached, turns }: Folding, event: ThreadEvent): Folded | unde
 }
 
 /** The input of the turn says them. */
-const isOwnWords = (item: Item): boolean => item._tag === "UserMessage" && item.origin === undefined
+export const isOwnWords = (item: Item): boolean => item._tag === "UserMessage" && item.origin === undefined
 
 /** Adds the event that follows those before. */
 export const add = (folding: Folding, event: ThreadEvent): void => {

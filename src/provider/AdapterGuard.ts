@@ -24,7 +24,8 @@ import type {
 /** A field that must be there: JSON has no `undefined`. */
 const value = (value: unknown): unknown => value === undefined ? null : BoundedJson.bound(value)
 
-const item = (item: Item): Item => {
+/** An item whose value of unknown origin is JSON of bounded depth. */
+export const item = (item: Item): Item => {
   if (item._tag !== "ToolCall") return item
   const input = value(item.input)
   return input === item.input ? item : { ...item, input }

@@ -6,6 +6,7 @@ import { Epoch, type SessionId, type TurnId } from "../domain/Ids.ts"
 import * as InputIssue from "../domain/InputIssue.ts"
 import type { EventBody } from "../domain/ThreadEvent.ts"
 import { ImportedTurn, type TranscriptTurn } from "../domain/TranscriptTurn.ts"
+import * as AdapterGuard from "../provider/AdapterGuard.ts"
 import { ImportedTurnInvalid, ImportSourceFailed, ThreadExists } from "../service/ServiceError.ts"
 import type { NewThread } from "../store/Commit.ts"
 import { restoredTurn } from "./restoredTurn.ts"
@@ -26,7 +27,18 @@ export interface Import {
 const batchTurns = 256
 const batchWeight = 4 * 1024 * 1024
 
-const decodeTurn = Schema.decodeUnknownEffect(ImportedTurn, { errors: "all" })
+const decode = Schema.decodeUnknownEffect(ImportedTurn, { errors: "all" })
+
+/** Where looking at it throws: a getter, a proxy, a structure that is deeper than the stack. */
+const unreadable = { issues: [{ path: "", reason: "Expected a value that can be read" }] }
+
+/** As it can be stored and read back: the input of a tool call is anything at all. */
+const decodeTurn = (raw: unknown) =>
+  Effect.suspend(() => decode(raw)).pipe(
+    Effect.mapError((error) => InputIssue.bounded(InputIssue.of(error))),
+    Effect.map((turn) => ({ ...turn, items: turn.items.map(AdapterGuard.item) })),
+    Effect.catchDefect(() => Effect.fail(unreadable))
+  )
 
 const imported = { _tag: "Import" } as const
 
@@ -85,7 +97,7 @@ const writeAll = Effect.fnUntraced(function*(
       Effect.gen(function*() {
         const turn = yield* Effect.mapError(
           decodeTurn(raw),
-          (error) => new ImportedTurnInvalid({ threadId, index, ...InputIssue.bounded(InputIssue.of(error)) })
+          (invalid) => new ImportedTurnInvalid({ threadId, index, ...invalid })
         )
         const issues = beyond(turn)
         if (issues.length > 0) return yield* new ImportedTurnInvalid({ threadId, index, issues })

@@ -30,6 +30,10 @@ const three = Stream.make(turn(0), turn(1), turn(2))
 const untyped = (turns: ReadonlyArray<unknown>): Stream.Stream<never> =>
   Stream.fromIterable(JSON.parse(JSON.stringify(turns)))
 
+/** As a program hands it in that does not mind its types. */
+const hostile = (turns: Iterable<unknown>): Stream.Stream<never> =>
+  Stream.fromIterable(turns).pipe(Stream.filter((_turn): _turn is never => true))
+
 /** Nothing of the thread is there, and its id is free. */
 const nothingStays = Effect.gen(function*() {
   const agents = yield* ProviderService
@@ -43,6 +47,57 @@ const nothingStays = Effect.gen(function*() {
 })
 
 describe("importThread", () => {
+  it.effect("P15 store: the input of a tool call is anything at all, and is read back as JSON", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      const circle: { self?: unknown } = {}
+      circle.self = circle
+      const deep = Array.from({ length: 20_000 }).reduce((inner) => ({ inner }), {})
+      const inputs = [undefined, circle, { digits: 10n }, deep, { toJSON: () => assert.fail("never") }]
+      const call = { _tag: "ToolCall", itemId: "call", tool: "t", kind: "other", status: "completed" }
+      const calling = (input: unknown, at: number) => ({ ...turn(at), items: [{ ...call, input }] })
+      const called = inputs.map(calling)
+      yield* bring(hostile(called))
+      const calls = (yield* agents.readTranscript({ threadId })).map(({ items }) => items[1])
+      const read = calls.map((call) => call?._tag === "ToolCall" ? call.input : "not read")
+      assert.deepStrictEqual([read[0], read[1], read[2], read[4]], [
+        null,
+        { self: "[circular]" },
+        { digits: "10" },
+        null
+      ])
+      assert.isObject(read[3])
+      const next = yield* agents.runTurn({ threadId, prompt: "go on" })
+      assert.deepInclude(next.continuity, { _tag: "Rehydrated", items: 10 })
+    }).pipe(Effect.provide(layer())))
+
+  it.effect("P15 store: a turn that cannot be looked at is one that is not valid", () =>
+    Effect.gen(function*() {
+      const trap = {
+        get startedAt() {
+          return assert.fail("looked at")
+        }
+      }
+      const error = yield* Effect.flip(
+        bring(hostile([turn(0), Object.defineProperties({ ...turn(1) }, Object.getOwnPropertyDescriptors(trap))]))
+      )
+      assert.deepInclude(error, { _tag: "ImportedTurnInvalid", index: 1 })
+      yield* nothingStays
+    }).pipe(Effect.provide(layer())))
+
+  it.effect("P1 mock: what the user said is handed over, also where it stands in the input alone", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      const agent = yield* MockProvider
+      yield* bring(Stream.make({ ...turn(0), input: { prompt: "question 0" }, items: turn(0).items.slice(1) }))
+      const [first] = yield* agents.readTranscript({ threadId })
+      assert.deepStrictEqual(first?.items.map(({ _tag }) => _tag), ["UserMessage", "AssistantMessage"])
+      const { continuity } = yield* agents.runTurn({ threadId, prompt: "go on" })
+      assert.deepStrictEqual(continuity, { _tag: "Rehydrated", reason: "imported", items: 2, omitted: 0 })
+      const [session] = yield* agent.sessions
+      assert.include(session?.history.map(({ text }) => text).join(), "question 0")
+    }).pipe(Effect.provide(layer())))
+
   it.effect("P1 mock: starts no agent; the first turn is Rehydrated, and the model has what was brought along", () =>
     Effect.gen(function*() {
       const agents = yield* ProviderService
