@@ -6,6 +6,7 @@
 export { AgentProcesses, markerVariable, type ProcessRecord } from "../process/AgentProcesses.ts"
 export * as Adapter from "./Adapter.ts"
 export * as AgentEnvironment from "./AgentEnvironment.ts"
+export * as AgentHost from "./AgentHost.ts"
 export * as AgentProcess from "./AgentProcess.ts"
 export * as Attachments from "./Attachments.ts"
 export * as CheckAnswer from "./CheckAnswer.ts"

@@ -2,12 +2,11 @@
  * Whether a directory can be worked in, and its real path.
  */
 import { Effect } from "effect"
-import type { Files } from "../provider/AgentHost.ts"
-import type { ProviderAdapter } from "../provider/ProviderAdapter.ts"
+import type { AgentFiles, ProviderAdapter } from "../provider/ProviderAdapter.ts"
 import { DirectoryInvalid } from "../service/ServiceError.ts"
 
 /** Looks on the machine of the agent; without one, or where it has none of its own, on `here`. */
-export const make = (here: Pick<Files, "fileSystem" | "path">) =>
+export const make = (here: Pick<AgentFiles, "fileSystem" | "path">) =>
   Effect.fnUntraced(function*(directory: string, adapter?: Pick<ProviderAdapter, "host">) {
     const { fileSystem, path } = adapter?.host ?? here
     if (!path.isAbsolute(directory)) return yield* new DirectoryInvalid({ directory, reason: "not-absolute" })

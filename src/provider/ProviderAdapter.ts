@@ -20,7 +20,7 @@
  *
  * @since 0.1.0
  */
-import type { Effect, Option, Scope, Stream } from "effect"
+import type { Effect, FileSystem, Option, Path, Scope, Stream } from "effect"
 import type { AgentSessionPage } from "../domain/AgentSession.ts"
 import type { InstanceId, ProviderName, RequestId, SessionId, TaskId, TurnId } from "../domain/Ids.ts"
 import type { ProjectConfig } from "../domain/ProjectConfig.ts"
@@ -42,7 +42,6 @@ import type {
   TurnRefused
 } from "./AdapterError.ts"
 import type { AgentCheck } from "./AgentCheck.ts"
-import type * as AgentHost from "./AgentHost.ts"
 import type { Capabilities } from "./Capabilities.ts"
 import type { NativeCopy } from "./NativeCopy.ts"
 import type { Offers, OffersInput } from "./Offers.ts"
@@ -215,6 +214,19 @@ export interface SessionQuery {
 export type ListSessionsError = AgentStartError | CapabilityMissing
 
 /**
+ * The files of the machine that an agent works on.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface AgentFiles {
+  /** No other machine has this name. */
+  readonly name: Effect.Effect<string>
+  readonly fileSystem: FileSystem.FileSystem
+  readonly path: Path.Path
+}
+
+/**
  * One configured agent. Its Layer registers it with the `ProviderRegistry`.
  *
  * @category models
@@ -231,7 +243,7 @@ export interface ProviderAdapter {
    * service's own. What the adapter does there it does by the services of its own Layer (`AgentHost.layer`); one that
    * `Adapter.make` has made has its host from the same.
    */
-  readonly host?: AgentHost.Files | undefined
+  readonly host?: AgentFiles | undefined
   readonly startSession: (input: StartInput) => Effect.Effect<ProviderSession, StartSessionError, Scope.Scope>
   /**
    * Sessions that the agent has and that this library did not make, subagents' left out, newest first. Absent where

@@ -5,7 +5,6 @@
  */
 export * from "./AdapterError.ts"
 export * from "./AgentCheck.ts"
-export * as AgentHost from "./AgentHost.ts"
 export { Capabilities, CompactionGate, SetupScope } from "./Capabilities.ts"
 export * as NativeCopy from "./NativeCopy.ts"
 export * as Offers from "./Offers.ts"

@@ -2,7 +2,6 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, beforeAll, describe, it } from "@effect/vitest"
 import { Effect, FileSystem, Schema } from "effect"
-import { execFileSync } from "node:child_process"
 import * as Sidecar from "../../src/server/Sidecar.ts"
 import * as Agents from "../support/Agents.ts"
 import * as Eca from "../support/Eca.ts"
@@ -18,10 +17,7 @@ const place = Effect.map(Agents.folder, (folder) => ({ folder, flags: ["--store"
 const talk = (folder: string, flags: ReadonlyArray<string>, ...lines: ReadonlyArray<string>) =>
   Eca.run(["chat", threadId, ...flags], lines.map((line) => `${line}\n`).join(""), folder)
 
-// The page is served from where a build puts it.
-beforeAll(() => {
-  execFileSync(process.execPath, ["src/inspector/page/bundle.mjs"])
-})
+beforeAll(Eca.buildPage)
 
 describe("eca", () => {
   it.live("P1 P6 chat from a pipe: turns in order, approvals and questions by the lines that follow, and it is resumed", () =>

@@ -2,7 +2,6 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, beforeAll, describe, it } from "@effect/vitest"
 import { Effect, Redacted, Schema } from "effect"
-import { execFileSync } from "node:child_process"
 import * as Address from "../../src/cli/Address.ts"
 import * as Agents from "../support/Agents.ts"
 import * as Eca from "../support/Eca.ts"
@@ -19,10 +18,7 @@ const served = Effect.fnUntraced(function*(folder: string) {
   return { ...decode(line), child: eca.child, store }
 })
 
-// The page is served from where a build puts it.
-beforeAll(() => {
-  execFileSync(process.execPath, ["src/inspector/page/bundle.mjs"])
-})
+beforeAll(Eca.buildPage)
 
 describe("eca --url", () => {
   it.live("P1 P6 chat, threads, show, export, snapshots and move work on a server, whose store is not theirs", () =>

@@ -1,6 +1,6 @@
 /** The command line on the real OpenCode, as its user has it: pipes, signals, a store file, a server. */
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { assert, describe, it } from "@effect/vitest"
+import { assert, beforeAll, describe, it } from "@effect/vitest"
 import { Effect, FileSystem, Schema } from "effect"
 import { openCodeConfig } from "../../examples/support/OpenCodeConfig.ts"
 import { tested } from "../../src/opencode/protocol/Versions.ts"
@@ -47,6 +47,8 @@ const user = Effect.gen(function*() {
 const Started = Schema.fromJsonString(Schema.Struct({ page: Schema.String }))
 
 const on = Effect.provide([ScriptedModel.layer(), NodeServices.layer])
+
+beforeAll(Eca.buildPage)
 
 describe("eca on opencode", () => {
   it.live("P1 P4 P6 P14 serve and chat: an approval by the next line, SIGINT once and twice, text that does nothing", () =>

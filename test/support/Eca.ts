@@ -1,9 +1,14 @@
 /** The command line as a process of its own, from its sources. */
 import { Effect, type Scope } from "effect"
-import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process"
+import { type ChildProcessWithoutNullStreams, execFileSync, spawn } from "node:child_process"
 import { fileURLToPath } from "node:url"
 
 const bin = fileURLToPath(new URL("../../src/cli/eca.ts", import.meta.url))
+
+/** `eca serve` serves the page from where a build puts it. */
+export const buildPage = () => {
+  execFileSync(process.execPath, ["src/inspector/page/bundle.mjs"])
+}
 
 /** Of a terminal: python's `pty` runs the command on a new one, and passes what is typed and shown. */
 const onTerminal = ["-c", "import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)"]

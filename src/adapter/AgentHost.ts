@@ -29,19 +29,7 @@ import { Context, Effect, FileSystem, Layer, Path, type Scope } from "effect"
 import type { PlatformError } from "effect/PlatformError"
 import { ChildProcessSpawner } from "effect/process"
 import { HostFolders, HostProcesses } from "../process/HostProcesses.ts"
-
-/**
- * The files of a machine.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Files {
-  /** No other machine has this name. */
-  readonly name: Effect.Effect<string>
-  readonly fileSystem: FileSystem.FileSystem
-  readonly path: Path.Path
-}
+import type { AgentFiles } from "../provider/ProviderAdapter.ts"
 
 /**
  * What is left out is as on this machine.
@@ -49,7 +37,7 @@ export interface Files {
  * @category models
  * @since 0.1.0
  */
-export interface Options extends Partial<Omit<Files, "name">> {
+export interface Options extends Partial<Omit<AgentFiles, "name">> {
   /** No other machine has this name: what agents leave behind there is recorded under it, in the store. */
   readonly name: string
   readonly spawner?: ChildProcessSpawner.ChildProcessSpawner["Service"] | undefined
