@@ -382,6 +382,19 @@ describe("CommandHook: the process", () => {
       assert.strictEqual(failed.stderr, `path=yes home=none project=${directory} token=<redacted>\n`)
     }).pipe(Effect.provide(NodeServices.layer)))
 
+  it.effect("P14 command: of a secret at the place where stderr is cut nothing stays", () =>
+    Effect.gen(function*() {
+      for (const after of [64, 192]) {
+        const failed = yield* Effect.flip(observe({
+          // The last two characters of the secret are the first of what is kept.
+          command: yield* sh(`printf %s "$TOKEN" >&2`, `head -c ${after * 1024 - 2} /dev/zero >&2`, "exit 1"),
+          env: { TOKEN: Redacted.make("tok_123456") }
+        }))
+        assert.instanceOf(failed, CommandHook.CommandFailed)
+        assert.notInclude(failed.stderr, "56")
+      }
+    }).pipe(Effect.provide(NodeServices.layer)))
+
   it.effect("P12 command: arguments are not read by a shell", () =>
     Effect.gen(function*() {
       const failed = yield* Effect.flip(observe({

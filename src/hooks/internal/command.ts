@@ -15,7 +15,7 @@ import { hidden } from "../../domain/PublicError.ts"
 import { errorCode } from "../../process/ErrorCode.ts"
 import * as ProcessGroup from "../../process/ProcessGroup.ts"
 
-/** Bytes that are kept of the start of stdout and of the end of stderr. The rest is read and dropped. */
+/** Bytes that are kept of the start of stdout, and characters of the end of stderr. The rest is read and dropped. */
 export const outputLimit = 64 * 1024
 
 /** Wait, after the end, for output that is still in the pipe, before the background processes that hold it are ended. */
@@ -119,15 +119,16 @@ export const run = Effect.fnUntraced(
     const handle = yield* spawned(options)
     yield* Effect.forkScoped(Effect.ignore(Stream.run(Stream.encodeText(Stream.make(input)), handle.stdin)))
     let stdout = Buffer.alloc(0)
-    let stderr = Buffer.alloc(0)
+    let stderr = ""
     let truncated = false
     const output = yield* Effect.forkScoped(Effect.all([
       read(handle.stdout, (bytes) => {
         truncated ||= stdout.length + bytes.length > outputLimit
         stdout = Buffer.concat([stdout, bytes]).subarray(0, outputLimit)
       }),
-      read(handle.stderr, (bytes) => {
-        stderr = Buffer.concat([stderr, bytes]).subarray(-outputLimit)
+      read(Stream.decodeText(handle.stderr), (text) => {
+        stderr += text
+        if (stderr.length > 2 * outputLimit) stderr = endOf(options, stderr)
       })
     ], { concurrency: 2 }))
     const exitCode = yield* Effect.orElseSucceed(handle.exitCode, () => undefined)
@@ -140,7 +141,7 @@ export const run = Effect.fnUntraced(
       exitCode,
       stdout: stdout.toString("utf8"),
       truncated,
-      stderr: redacted(options.env ?? {}, stderr.toString("utf8"))
+      stderr: endOf(options, stderr)
     }
   },
   Effect.scoped
@@ -180,6 +181,9 @@ export const redacted = (env: NonNullable<CommandOptions["env"]>, text: string):
     return secret === "" ? text : text.replaceAll(secret, "<redacted>")
   }, text)
 
+/** First redacted, then cut: a secret of which the beginning was dropped could not be recognized any more. */
+const endOf = ({ env = {} }: CommandOptions, text: string) => redacted(env, text).slice(-outputLimit)
+
 const notStarted = (options: CommandOptions & { readonly cwd: string }) => ({ reason }: PlatformError) =>
   new CommandNotStarted({
     command: options.command,
@@ -188,5 +192,5 @@ const notStarted = (options: CommandOptions & { readonly cwd: string }) => ({ re
     code: errorCode(reason) ?? reason._tag
   })
 
-const read = (stream: Stream.Stream<Uint8Array, PlatformError>, keep: (bytes: Uint8Array) => void) =>
-  Effect.ignore(Stream.runForEach(stream, (bytes) => Effect.sync(() => keep(bytes))))
+const read = <A>(stream: Stream.Stream<A, PlatformError>, keep: (part: A) => void) =>
+  Effect.ignore(Stream.runForEach(stream, (part) => Effect.sync(() => keep(part))))
