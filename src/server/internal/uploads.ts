@@ -6,10 +6,16 @@ import { type Cause, Deferred, Effect, Option, Queue, Stream } from "effect"
 import { type UploadId, UploadUnknown } from "../../api/Rpc.ts"
 import type { TranscriptTurn } from "../../domain/Transcript.ts"
 import type { ImportThread } from "../../service/Commands.ts"
+import { InputInvalid } from "../../service/ServiceError.ts"
 import type { Agents } from "./access.ts"
 
 /** Turns may come a moment before the import that they are for: each is a request of its own. */
 const patience = "5 seconds"
+
+const taken = new InputInvalid({
+  operation: "importThread",
+  issues: [{ path: "upload", reason: "Expected the id of no import that runs" }]
+})
 
 type Turns = Queue.Queue<ReadonlyArray<unknown>, Cause.Done>
 
@@ -35,10 +41,10 @@ export const make = (importThread: Agents["importThread"]) => {
     /** Imports what {@link receive} is given; interrupted, or without the last turns, it leaves no thread. */
     run: ({ upload, ...input }: ImportThread & { readonly upload: UploadId }) =>
       Effect.acquireUseRelease(
-        Effect.tap(
-          Queue.bounded<ReadonlyArray<unknown>, Cause.Done>(1),
-          (queue) => Deferred.succeed(of(upload), queue)
-        ),
+        Effect.gen(function*() {
+          const queue = yield* Queue.bounded<ReadonlyArray<unknown>, Cause.Done>(1)
+          return (yield* Deferred.succeed(of(upload), queue)) ? queue : yield* taken
+        }),
         (queue) => importThread({ ...input, turns: undecoded(Stream.flattenIterable(Stream.fromQueue(queue))) }),
         (queue) => Effect.andThen(Effect.sync(() => uploads.delete(upload)), Queue.shutdown(queue))
       ),
@@ -56,8 +62,8 @@ export const make = (importThread: Agents["importThread"]) => {
           uploads.delete(upload)
           return yield* new UploadUnknown({ upload })
         }
-        const taken = turns.length === 0 || (yield* Queue.offer(queue.value, turns))
-        if (!taken) return yield* new UploadUnknown({ upload })
+        const isTaken = turns.length === 0 || (yield* Queue.offer(queue.value, turns))
+        if (!isTaken) return yield* new UploadUnknown({ upload })
         if (last) yield* Queue.end(queue.value)
       })
   }
