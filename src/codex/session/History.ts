@@ -24,9 +24,17 @@ const Page = Schema.Struct({
   nextCursor: Schema.optionalKey(Schema.NullOr(Schema.String))
 })
 
-const page = (server: AppServer, threadId: string, sortDirection: "asc" | "desc", cursor: string | null) =>
+const page = (
+  server: AppServer,
+  threadId: string,
+  { cursor, limit = 50, sortDirection }: {
+    readonly cursor: string | null
+    readonly limit?: number
+    readonly sortDirection: "asc" | "desc"
+  }
+) =>
   Effect.mapError(
-    server.call("thread/turns/list", { threadId, cursor, limit: 50, sortDirection, itemsView: "full" }, Page),
+    server.call("thread/turns/list", { threadId, cursor, limit, sortDirection, itemsView: "full" }, Page),
     toAgentError(server)
   )
 
@@ -35,7 +43,7 @@ const turns = Effect.fnUntraced(function*(server: AppServer, threadId: string) {
   const found: Array<TurnRecord> = []
   let cursor: string | null = null
   do {
-    const { data, nextCursor }: typeof Page.Type = yield* page(server, threadId, "asc", cursor)
+    const { data, nextCursor }: typeof Page.Type = yield* page(server, threadId, { cursor, sortDirection: "asc" })
     found.push(...data)
     cursor = nextCursor ?? null
   } while (cursor !== null)
@@ -46,7 +54,13 @@ const turns = Effect.fnUntraced(function*(server: AppServer, threadId: string) {
 const find = Effect.fnUntraced(function*(server: AppServer, threadId: string, { ref, turnId }: TurnPlace) {
   let cursor: string | null = null
   do {
-    const { data, nextCursor }: typeof Page.Type = yield* page(server, threadId, "desc", cursor)
+    // Most that are looked for are the last or the one before it, and a turn can be megabytes.
+    const limit: number = cursor === null ? 2 : 50
+    const { data, nextCursor }: typeof Page.Type = yield* page(server, threadId, {
+      cursor,
+      limit,
+      sortDirection: "desc"
+    })
     const turn = data.find((turn) =>
       turn.id === turnId || (ref !== undefined && itemsOf(turn).some(({ clientId }) => clientId === ref))
     )
