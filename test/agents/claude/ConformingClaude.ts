@@ -225,7 +225,7 @@ export const fixture = (world: Effect.Effect<World["Service"]>): Fixture => ({
   models: ["sonnet", "opus"],
   tools,
   commands: { says: "speak", resets: ["clear", "reset", "new", "compact"] },
-  sessions: 4,
+  sessions: 8,
   patience: 20_000,
   controls: Effect.map(world, (world): Controls => ({
     makeSession: (made) => outside(world, made),

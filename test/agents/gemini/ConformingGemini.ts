@@ -28,7 +28,7 @@ export const fixture = (world: Effect.Effect<World["Service"]>): Fixture => ({
   platform: NodeServices.layer,
   tools,
   patience: 30_000,
-  sessions: 4,
+  sessions: 5,
   controls: Effect.map(world, (world) => controls(world, (sessionId) => sessionId.slice(0, 8)))
 })
 

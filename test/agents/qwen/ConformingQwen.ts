@@ -42,7 +42,7 @@ export const fixture = (world: Effect.Effect<World["Service"]>): Fixture => ({
   platform: NodeServices.layer,
   tools,
   patience: 45_000,
-  sessions: 4,
+  sessions: 3,
   project: HostileProject.lay(["hook"], ({ hook }) => ({
     "QWEN.md": "Words of the project.",
     ".qwen/settings.json": JSON.stringify({
