@@ -6,14 +6,14 @@ import { ModelReply } from "../../../src/testing/index.ts"
 import { cursorOf } from "../../support/Driven.ts"
 import { CodexSessions } from "./CodexSessions.ts"
 
-/** Process ids of the app-servers. */
+/** Process ids of the app-servers. A child of one has its command line until it is another program. */
 const servers = Effect.flatMap(
   CodexSessions,
   ({ processes }) =>
-    Effect.map(
-      processes.alive,
-      (all) => all.filter(({ command }) => command.endsWith("app-server")).map(({ pid }) => pid)
-    )
+    Effect.map(processes.alive, (all) => {
+      const found = all.filter(({ command }) => command.endsWith("app-server"))
+      return found.filter(({ parent }) => !found.some(({ pid }) => pid === parent)).map(({ pid }) => pid)
+    })
 )
 
 const gate = { auto: true, gate: () => Effect.succeed({ _tag: "Allow" as const, context: [] }) }
