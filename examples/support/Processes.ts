@@ -15,6 +15,8 @@ export const variable = "EXAMPLE_RUN"
 
 export interface Running {
   readonly pid: number
+  /** Known where environments can be read. */
+  readonly parent?: number
   readonly command: string
 }
 

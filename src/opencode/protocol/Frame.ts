@@ -107,12 +107,6 @@ const inSession = { sessionID: NativeId }
 const reply = { ...inSession, requestID: RequestId }
 const unnamed: ErrorInfo = { name: "UnknownError" }
 
-const decodeUpdated = Schema.decodeUnknownOption(
-  Schema.Struct({
-    info: Schema.Struct({ id: NativeId, title: Schema.optionalKey(Schema.NullOr(Schema.String)) })
-  })
-)
-
 const decodePartFrame = Schema.decodeUnknownOption(Schema.Struct({ part: Schema.Unknown }))
 
 /** A map, because a type may be the name of something that every object has. */
@@ -133,11 +127,10 @@ const decoders = new Map(Object.entries<Decode>({
     ({ sessionID, error }) => ({ _tag: "Error", sessionId: sessionID, error: error ?? unnamed })
   ),
   "session.created": decoder(Schema.Struct(inSession), ({ sessionID }) => ({ _tag: "Created", sessionId: sessionID })),
-  "session.updated": (properties) =>
-    Option.map(
-      decodeUpdated(properties),
-      ({ info: { id, title } }) => title == null ? undefined : { _tag: "Titled", sessionId: id, title }
-    ),
+  "session.updated": decoder(
+    Schema.Struct({ info: Schema.Struct({ id: NativeId, title: Schema.String }) }),
+    ({ info: { id, title } }) => ({ _tag: "Titled", sessionId: id, title })
+  ),
   "session.deleted": decoder(Schema.Struct(inSession), ({ sessionID }) => ({ _tag: "Deleted", sessionId: sessionID })),
   "session.compacted": decoder(
     Schema.Struct(inSession),
