@@ -1,6 +1,6 @@
 /** Sidecars are real processes here, and so are the apps that start them. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Latch, Redacted, Schedule, Schema, Stream } from "effect"
+import { Deferred, Effect, Fiber, Latch, Redacted, Schedule, Schema, Stream } from "effect"
 import { fileURLToPath } from "node:url"
 import { isEphemeral } from "../../src/domain/ThreadEvent.ts"
 import { InstanceId, ThreadId } from "../../src/index.ts"
@@ -49,8 +49,10 @@ describe("a sidecar", () => {
       const folder = yield* Agents.folder
       const filename = `${folder}/threads.db`
       const first = yield* ChildScript.start([script("SidecarHost.ts"), filename])
-      let current = yield* announced(first.line)
-      const { agents } = yield* Served.client(current.url, { token: Effect.sync(() => Redacted.make(current.token)) })
+      const { token, url } = yield* announced(first.line)
+      // Each sidecar has a token of its own: while one is started anew, its client waits for it.
+      let known = Effect.succeed(token)
+      const { agents } = yield* Served.client(url, { token: Effect.suspend(() => Effect.map(known, Redacted.make)) })
       yield* agents.startSession({ threadId, instanceId: InstanceId.make("mock"), directory: folder })
       const working = yield* Latch.make()
       const events = yield* agents.streamEvents({ threadId }).pipe(
@@ -64,9 +66,11 @@ describe("a sidecar", () => {
         startImmediately: true
       })
       yield* working.await
+      const next = yield* Deferred.make<string>()
+      known = Deferred.await(next)
       yield* first.kill
-      const second = yield* ChildScript.start([script("SidecarHost.ts"), filename, new URL(current.url).port])
-      current = yield* announced(second.line)
+      const second = yield* ChildScript.start([script("SidecarHost.ts"), filename, new URL(url).port])
+      yield* Deferred.succeed(next, (yield* announced(second.line)).token)
       const error = yield* Fiber.join(turn)
       assert(error._tag === "TurnNotCompleted")
       assert.deepInclude({ ...error.ending }, { _tag: "TurnUnknown", reason: "host-crash" })
