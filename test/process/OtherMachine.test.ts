@@ -169,21 +169,21 @@ describe("files on another machine", () => {
       const fs = yield* FileSystem.FileSystem
       const path = yield* Path.Path
       const root = yield* fs.makeTempDirectoryScoped()
-      yield* fs.makeDirectory(path.join(root, "work/project"), { recursive: true })
-      yield* fs.writeFile(path.join(root, "work/project/dot.png"), Uint8Array.of(0, 1, 2))
-      yield* fs.writeFile(path.join(root, "work/secret.png"), Uint8Array.of(3))
+      yield* fs.makeDirectory(path.join(root, "box/project"), { recursive: true })
+      yield* fs.writeFile(path.join(root, "box/project/dot.png"), Uint8Array.of(0, 1, 2))
+      yield* fs.writeFile(path.join(root, "box/secret.png"), Uint8Array.of(3))
       yield* Effect.gen(function*() {
-        const read = (file: string) => Attachments.read({ _tag: "File", path: file }, "/work/project")
+        const read = (file: string) => Attachments.read({ _tag: "File", path: file }, "/box/project")
         assert.strictEqual((yield* read("dot.png")).base64, "AAEC")
-        const { url } = yield* Attachments.link({ _tag: "File", path: "dot.png" }, "/work/project")
-        assert.strictEqual(url, "file:///work/project/dot.png")
+        const { url } = yield* Attachments.link({ _tag: "File", path: "dot.png" }, "/box/project")
+        assert.strictEqual(url, "file:///box/project/dot.png")
         const refused = yield* Effect.forEach(
-          ["/work/secret.png", "../secret.png", `${root}/work/project/dot.png`],
+          ["/box/secret.png", "../secret.png", `${root}/box/project/dot.png`],
           (file) => Effect.map(Effect.flip(read(file)), ({ reason }) => reason)
         )
         assert.deepStrictEqual(refused, ["outside-directory", "outside-directory", "missing"])
       }).pipe(onMachine(root))
-      assert.isFalse(yield* fs.exists("/work/project"))
+      assert.isFalse(yield* fs.exists("/box/project"))
       assert.isTrue(yield* fs.exists(root + tmpdir()))
     }).pipe(Effect.provide(NodeServices.layer)))
 })
