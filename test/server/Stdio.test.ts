@@ -3,7 +3,7 @@ import * as NodeSocket from "@effect/platform-node/NodeSocket"
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Stream } from "effect"
 import { spawn } from "node:child_process"
-import { Duplex } from "node:stream"
+import { Duplex, type Readable, type Writable } from "node:stream"
 import { fileURLToPath } from "node:url"
 import { Client } from "../../src/client/index.ts"
 import { InstanceId, ProviderService, ThreadId } from "../../src/index.ts"
@@ -24,14 +24,16 @@ const started = (filename: string) =>
     (child) => Effect.sync(() => child.kill("SIGKILL"))
   )
 
+/** Both pipes as one. The end of the program is an error of theirs, also when the socket is closed and nobody listens. */
+const pipesOf = ({ stdin, stdout }: { readonly stdin: Writable; readonly stdout: Readable }): Duplex =>
+  Duplex.from({ readable: stdout, writable: stdin }).on("error", () => {})
+
 describe("Rpc.layerStdio", () => {
   it.live("P4 P11 mock: a turn, its events and a typed error come over stdout", () =>
     Effect.gen(function*() {
       const folder = yield* Agents.folder
       const child = yield* started(`${folder}/threads.db`)
-      const socket = yield* NodeSocket.fromDuplex(
-        Effect.sync(() => Duplex.from({ readable: child.stdout, writable: child.stdin }))
-      )
+      const socket = yield* NodeSocket.fromDuplex(Effect.sync(() => pipesOf(child)))
       const agents = Context.get(yield* Client.overSocket(socket), ProviderService)
       assert.deepInclude(yield* Effect.flip(agents.getThread({ threadId })), { _tag: "ThreadNotFound", threadId })
       yield* agents.startSession({ threadId, instanceId: InstanceId.make("mock"), directory: folder })
