@@ -80,6 +80,7 @@ const outbox: HookOutbox["Service"] = {
   postpone: () => Effect.void,
   limitDue: () => Effect.void,
   giveUp: () => Effect.void,
+  waiting: () => Effect.succeed({ deliveries: [], next: undefined }),
   givenUp: () => Effect.succeed({ deliveries: [], next: undefined }),
   resend: () => Effect.succeed(0),
   backlog: Effect.succeed([]),

@@ -105,6 +105,7 @@ export const service = (inner: ProviderService["Service"]): ProviderService["Ser
 export const hooks = (inner: HookDeliveries["Service"]): HookDeliveries["Service"] => {
   const { hooks } = Operations
   return {
+    waiting: reading("waiting", hooks.waiting.payload, inner.waiting),
     givenUp: reading("givenUp", hooks.givenUp.payload, inner.givenUp),
     resend: effect("resend", hooks.resend.payload, inner.resend)
   }

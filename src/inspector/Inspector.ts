@@ -1,6 +1,6 @@
 /**
  * A page for people: threads with what they wait for, the timeline of each as it happens, its transcript, snapshots, usage
- * and every event as JSON; agents, and deliveries to hooks that were given up.
+ * and every event as JSON; agents, and deliveries to hooks.
  *
  * **Example** (the page under `/ui` of a server of ours)
  *

@@ -177,12 +177,12 @@ export const RestoreThread = Schema.Struct({
 export interface RestoreThread extends Schema.Schema.Type<typeof RestoreThread> {}
 
 /**
- * Deliveries that were given up, of one hook or of all.
+ * Deliveries of one hook or of all.
  *
  * @category commands
  * @since 0.1.0
  */
-export const GivenUpDeliveries = Schema.Struct({
+export const WhichDeliveries = Schema.Struct({
   /** The hook's name. Default: all hooks. */
   hook: Schema.optional(WellFormed),
   /** At most so many, 1 to 1000. Default 100. */
@@ -195,7 +195,7 @@ export const GivenUpDeliveries = Schema.Struct({
  * @category models
  * @since 0.1.0
  */
-export interface GivenUpDeliveries extends Schema.Schema.Type<typeof GivenUpDeliveries> {}
+export interface WhichDeliveries extends Schema.Schema.Type<typeof WhichDeliveries> {}
 
 /**
  * Which deliveries to send again.

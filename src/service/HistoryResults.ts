@@ -94,6 +94,44 @@ export const GivenUpDelivery = Schema.Struct({
 })
 
 /**
+ * An event that its hook is still to be given.
+ *
+ * @category results
+ * @since 0.1.0
+ */
+export const WaitingDelivery = Schema.Struct({
+  hook: Schema.String,
+  event: LifecycleEvent,
+  /** How many tries were begun. 0: none yet. */
+  attempts: Schema.Int,
+  /**
+   * When the next try is due, in milliseconds since 1970. Now, where it runs already or waits for a place. Absent where
+   * the hook is not registered: the delivery waits for it.
+   */
+  nextAt: Schema.optionalKey(Schema.Finite),
+  /** The kind of the last error (its `_tag`, `Timeout`), without any of its content. Absent where no try has failed. */
+  error: Schema.optionalKey(Schema.String)
+})
+
+/**
+ * One page of deliveries that are still tried, in the order in which their events were recorded.
+ *
+ * @category results
+ * @since 0.1.0
+ */
+export const WaitingPage = Schema.Struct({
+  deliveries: Schema.Array(WaitingDelivery),
+  /** Opaque: `after` of the next page. Absent on the last page. */
+  next: Schema.optionalKey(Schema.String)
+})
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface WaitingPage extends Schema.Schema.Type<typeof WaitingPage> {}
+
+/**
  * One page of deliveries that were given up, in the order in which their events were recorded.
  *
  * @category results

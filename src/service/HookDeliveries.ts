@@ -1,5 +1,6 @@
 /**
- * Deliveries to durable hooks that were given up: the hook failed at every try, or said that trying again cannot help.
+ * Deliveries to durable hooks: those that are still tried, and those that were given up, since the hook failed at every
+ * try or said that trying again cannot help.
  *
  * They are kept for a week after their event was recorded.
  *
@@ -28,8 +29,10 @@ import type * as Results from "./Results.ts"
  * @since 0.1.0
  */
 export class HookDeliveries extends Context.Service<HookDeliveries, {
+  /** Those that are still to be made, in the order in which the events were recorded. */
+  readonly waiting: (input: Commands.WhichDeliveries) => Effect.Effect<Results.WaitingPage, Errors.ListErrors>
   /** In the order in which the events were recorded. */
-  readonly givenUp: (input: Commands.GivenUpDeliveries) => Effect.Effect<Results.DeliveryPage, Errors.ListErrors>
+  readonly givenUp: (input: Commands.WhichDeliveries) => Effect.Effect<Results.DeliveryPage, Errors.ListErrors>
   /**
    * Has deliveries of a hook tried anew, as often as the first time, and under the same event ids. Those of a hook that
    * is not registered wait for it. Answers how many.

@@ -330,8 +330,14 @@ export const archive = {
  * @since 0.1.0
  */
 export const hooks = {
+  waiting: {
+    payload: Commands.WhichDeliveries,
+    success: Results.WaitingPage,
+    error: Errors.ListErrors,
+    idempotent: true
+  },
   givenUp: {
-    payload: Commands.GivenUpDeliveries,
+    payload: Commands.WhichDeliveries,
     success: Results.DeliveryPage,
     error: Errors.ListErrors,
     idempotent: true

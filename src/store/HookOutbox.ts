@@ -36,6 +36,23 @@ export interface GivenUpDelivery {
 }
 
 /**
+ * An event that its hook is still to be given.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface WaitingDelivery {
+  readonly hook: string
+  readonly event: LifecycleEvent
+  /** How many tries were begun; one may run now. */
+  readonly attempts: number
+  /** When the next try is due, in milliseconds since 1970; 0 means at once. */
+  readonly dueAt: number
+  /** The kind of the last error, without any of its content. */
+  readonly error: string | undefined
+}
+
+/**
  * The outbox of durable hooks. Each operation fails with `StoreFailed` if the database does.
  *
  * @since 0.1.0
@@ -67,11 +84,12 @@ export class HookOutbox extends Context.Service<HookOutbox, {
     readonly hook: string
     readonly eventId: string
   }) => Effect.Effect<void, StoreFailed>
-  /** Sets when the next try is due, after a failed one. */
+  /** Sets when the next try is due, after a failed one, and keeps the kind of its error. */
   readonly postpone: (delivery: {
     readonly hook: string
     readonly eventId: string
     readonly dueAt: number
+    readonly error: string
   }) => Effect.Effect<void, StoreFailed>
   /** Keeps a delivery that is not tried any more, until it is sent again or purged. */
   readonly giveUp: (delivery: {
@@ -80,6 +98,15 @@ export class HookOutbox extends Context.Service<HookOutbox, {
     readonly at: number
     readonly error: string
   }) => Effect.Effect<void, StoreFailed>
+  /** One page of the deliveries that are still to be made, of one hook or of all, in the order of recording. */
+  readonly waiting: (query: {
+    readonly hook?: string | undefined
+    readonly limit: number
+    readonly after?: string | undefined
+  }) => Effect.Effect<
+    { readonly deliveries: ReadonlyArray<WaitingDelivery>; readonly next: string | undefined },
+    StoreFailed | PageInvalid
+  >
   /** One page of the deliveries that were given up, of one hook or of all, in the order of recording. */
   readonly givenUp: (query: {
     readonly hook?: string | undefined

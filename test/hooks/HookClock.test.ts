@@ -74,8 +74,8 @@ describe("HookDispatcher: a wall clock that is set back", () => {
       yield* openThread()
       const [late, early] = yield* record({ emit: () => {} }, [turnStarted("late"), turnStarted("early")])
       for (const hook of ["a", "b"]) {
-        yield* outbox.postpone({ hook, eventId: late?.eventId ?? "", dueAt: 5000 })
-        yield* outbox.postpone({ hook, eventId: early?.eventId ?? "", dueAt: 500 })
+        yield* outbox.postpone({ hook, eventId: late?.eventId ?? "", dueAt: 5000, error: "Broken" })
+        yield* outbox.postpone({ hook, eventId: early?.eventId ?? "", dueAt: 500, error: "Broken" })
       }
       yield* outbox.limitDue({ hook: "a", dueAt: 1000 })
       assert.strictEqual((yield* outbox.pending({ hook: "a", now: 499, limit: 64 })).length, 0)

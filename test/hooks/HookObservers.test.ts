@@ -252,6 +252,7 @@ describe("HookDispatcher: observers", () => {
         postpone: (delivery) => fails(outbox.postpone(delivery)),
         limitDue: (limit) => fails(outbox.limitDue(limit)),
         giveUp: (delivery) => fails(outbox.giveUp(delivery)),
+        waiting: outbox.waiting,
         givenUp: outbox.givenUp,
         resend: (deliveries) => fails(outbox.resend(deliveries)),
         backlog: outbox.backlog,

@@ -23,6 +23,7 @@ const reads: Readonly<Record<string, unknown>> = {
   read: snapshot,
   verify: snapshot,
   export: { snapshot, format: "jsonl" },
+  waiting: {},
   givenUp: {}
 }
 

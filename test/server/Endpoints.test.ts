@@ -73,12 +73,15 @@ describe("endpoints", () => {
     Effect.gen(function*() {
       const { agent, api, directory } = yield* client({
         mock: { signIn: { device: Stream.make({ _tag: "SignedIn", account: "a@example.org" }) } },
-        hooks: [LifecycleHooks.observe({
-          name: "billing",
-          events: ["session:*"],
-          attempts: 1,
-          run: () => Effect.fail(new Broken())
-        })]
+        hooks: [
+          LifecycleHooks.observe({
+            name: "billing",
+            events: ["session:*"],
+            attempts: 1,
+            run: () => Effect.fail(new Broken())
+          }),
+          LifecycleHooks.observe({ name: "search", events: ["session:*"], run: () => Effect.never })
+        ]
       })
       const { health, hooks, instances, threads } = api
       assert.deepStrictEqual(yield* health.healthy(), { status: "ok" })
@@ -104,6 +107,9 @@ describe("endpoints", () => {
         schedule: Schedule.spaced("20 millis")
       })
       assert.deepInclude(deliveries[0], { hook: "billing", attempts: 1, error: "Broken" })
+      const waiting = yield* hooks.waiting({ query: { hook: "search", limit: 10 } })
+      assert.deepInclude(waiting.deliveries[0], { hook: "search", attempts: 1 })
+      assert.isNumber(waiting.deliveries[0]?.nextAt)
       assert.isAtLeast(yield* hooks.resend({ payload: { hook: "billing" } }), 1)
     }).pipe(onServer))
 

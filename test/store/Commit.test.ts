@@ -310,7 +310,7 @@ describe("Commit: a transaction of the caller's", () => {
         store.createThread({ ...binding(), threadId: ThreadId.make("new") }),
         outbox.register({ name: "h", patterns: ["*"] }),
         outbox.attempt(delivery),
-        outbox.postpone({ ...delivery, dueAt: 1 }),
+        outbox.postpone({ ...delivery, dueAt: 1, error: "Broken" }),
         outbox.acknowledge(delivery),
         outbox.purge(1)
       ]

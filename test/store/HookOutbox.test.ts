@@ -147,7 +147,25 @@ describe("HookOutbox: delivery", () => {
         [eventId, 2],
         [end?.eventId, 1]
       ])
-      yield* outbox.postpone({ hook, eventId, dueAt: 500 })
+      yield* outbox.postpone({ hook, eventId, dueAt: 500, error: "Broken" })
+      const listed = yield* outbox.waiting({ limit: 3 })
+      const rest = yield* outbox.waiting({ limit: 3, after: listed.next })
+      assert.deepStrictEqual(
+        [...listed.deliveries, ...rest.deliveries].map((one) => [
+          one.hook,
+          one.event._tag,
+          one.attempts,
+          one.dueAt,
+          one.error
+        ]),
+        [
+          ["a", "session:start", 1, 500, "Broken"],
+          ["b", "session:start", 0, 0, undefined],
+          ["a", "session:end", 0, 0, undefined],
+          ["b", "session:end", 0, 0, undefined]
+        ]
+      )
+      assert.strictEqual(rest.next, undefined)
       assert.deepStrictEqual(kinds(yield* pending("a", 499)), ["session:end"])
       assert.deepStrictEqual(kinds(yield* pending("a", 500)), ["session:end", "session:start"])
       yield* outbox.acknowledge({ hook, eventId: end?.eventId ?? "" })
@@ -240,6 +258,7 @@ describe("HookOutbox: delivery", () => {
           yield* outbox.limitDue({ hook: "one", dueAt: 0 })
           assert.deepStrictEqual(yield* pending("one", Number.MAX_SAFE_INTEGER - 1), [])
           assert.strictEqual(yield* outbox.nextDue("one"), undefined)
+          assert.deepStrictEqual(yield* outbox.waiting({ limit: 2 }), { deliveries: [], next: undefined })
           const first = yield* outbox.givenUp({ limit: 2 })
           const rest = yield* outbox.givenUp({ limit: 2, after: first.next })
           assert.strictEqual(rest.next, undefined)

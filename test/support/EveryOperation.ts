@@ -64,6 +64,6 @@ export const inputs = ({ directory, snapshotId, threadId }: {
     export: { snapshot, format: "jsonl" },
     purge: snapshot
   }
-  const hooks: Inputs<typeof Operations.hooks> = { givenUp: {}, resend: { hook: "any" } }
+  const hooks: Inputs<typeof Operations.hooks> = { waiting: {}, givenUp: {}, resend: { hook: "any" } }
   return { service, archive, hooks }
 }

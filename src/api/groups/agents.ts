@@ -49,6 +49,11 @@ export const instances = HttpApiGroup.make("instances").add(
 )
 
 export const hooks = HttpApiGroup.make("hooks").add(
+  HttpApiEndpoint.get("waiting", "/hooks/waiting", {
+    query: hookOperations.waiting.payload.fields,
+    success: hookOperations.waiting.success,
+    error: WireError.all(hookOperations.waiting.error.members)
+  }),
   HttpApiEndpoint.get("givenUp", "/hooks/given-up", {
     query: hookOperations.givenUp.payload.fields,
     success: hookOperations.givenUp.success,

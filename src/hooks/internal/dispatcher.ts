@@ -68,6 +68,11 @@ export interface HookDispatcher {
   readonly settled: (eventIds: ReadonlyArray<string>, budget: Duration.Duration) => Effect.Effect<void>
   /** Its deliveries may be due earlier than they were. */
   readonly wake: (hook: string) => void
+  /**
+   * When a delivery with this due time is tried next, in wall time: not while the hook is suspended, and never in the past.
+   * `undefined` where no such hook is registered to be told of events durably.
+   */
+  readonly nextTry: (hook: string, dueAt: number) => Effect.Effect<number | undefined>
   /** Whether a guard or transform is registered for the event. */
   readonly asks: (kind: GuardedKind) => boolean
   /** Whether a setup is registered. */
@@ -302,6 +307,15 @@ export const make = Effect.fnUntraced(function*(options: {
     wake: (hook) => {
       for (const observer of observers.values()) if (observer.hook.registration.name === hook) observer.wake()
     },
+
+    nextTry: Effect.fnUntraced(function*(name, dueAt) {
+      const found = Array.from(observers.values()).find(({ durable, hook }) =>
+        durable && hook.registration.name === name
+      )
+      if (found === undefined) return undefined
+      const suspended = Math.max(0, found.hook.suppressedUntil - (yield* run.monotonicMillis))
+      return (yield* Clock.currentTimeMillis) + Math.max(0, dueAt - clock.now(), suspended)
+    }),
 
     asks: (kind) => registeredFor("guard", kind).length > 0 || registeredFor("transform", kind).length > 0,
 

@@ -48,6 +48,8 @@ export interface Observer {
 
 const errorOf = (outcome: run.Outcome<unknown>) => outcome._tag === "Failed" ? { error: outcome.tag } : {}
 
+const kindOf = (outcome: run.Outcome<unknown>): string => outcome._tag === "Failed" ? outcome.tag : outcome._tag
+
 /** Retries the write until it succeeds. */
 const persisted = <A>(write: Effect.Effect<A, StoreFailed>, delay = 1000): Effect.Effect<A> =>
   Effect.catch(write, (error) =>
@@ -150,8 +152,7 @@ export const make = (options: {
     yield* Effect.logError("A hook failed at every try; this event is not delivered to it").pipe(
       Effect.annotateLogs({ event: event._tag, eventId, ...errorOf(outcome) })
     )
-    const error = outcome._tag === "Failed" ? outcome.tag : outcome._tag
-    return outbox.giveUp({ hook: name, eventId, at: yield* Clock.currentTimeMillis, error })
+    return outbox.giveUp({ hook: name, eventId, at: yield* Clock.currentTimeMillis, error: kindOf(outcome) })
   })
 
   const deliver = Effect.fnUntraced(function*(event: LifecycleEvent) {
@@ -176,7 +177,8 @@ export const make = (options: {
         if (_tag === "Interrupted") return true
         if (_tag === "Ok") written = outbox.acknowledge(delivery)
         else if (attempt < attempts && !(ended.outcome._tag === "Failed" && ended.outcome.final)) {
-          written = outbox.postpone({ ...delivery, dueAt: clock.now() + waitAfter(attempt) })
+          const dueAt = clock.now() + waitAfter(attempt)
+          written = outbox.postpone({ ...delivery, dueAt, error: kindOf(ended.outcome) })
         } else written = yield* giveUp(event, ended.outcome)
         return yield* Effect.isSuccess(written)
       }))

@@ -1,10 +1,18 @@
 /**
  * All that the page knows, and what changes it. Views read it; every change ends in {@link App.changed}.
  */
-import type { AgentInfo, DeliveryPage, ThreadInfo, ThreadListChange, ThreadPage } from "../../service/Results.ts"
+import type {
+  AgentInfo,
+  DeliveryPage,
+  ThreadInfo,
+  ThreadListChange,
+  ThreadPage,
+  WaitingPage
+} from "../../service/Results.ts"
 import type { PageConfig } from "../PageConfig.ts"
 import { type Api, Failure, make as makeApi, optional } from "./api.ts"
 import { token } from "./config.ts"
+import { Listing } from "./Listing.ts"
 import type { Loaded } from "./loaded.ts"
 import * as place from "./place.ts"
 import { changesPath, type Routes, routes } from "./routes.ts"
@@ -37,9 +45,9 @@ export class App implements Screen {
   filter = ""
   archived = false
   agents: Loaded<ReadonlyArray<AgentInfo>> | undefined
-  deliveries: Loaded<DeliveryPage["deliveries"]> | undefined
-  /** What the next page of deliveries comes after. */
-  moreDeliveries: string | undefined
+  readonly givenUp: Listing<DeliveryPage["deliveries"][number]>
+  /** Deliveries that are still tried. */
+  readonly undelivered: Listing<WaitingPage["deliveries"][number]>
   notice: Notice | undefined
   help = false
   now = Date.now()
@@ -54,6 +62,8 @@ export class App implements Screen {
     this.config = config
     this.api = makeApi(config.api, token.get)
     this.routes = routes(this.api)
+    this.givenUp = new Listing(this, this.routes.givenUp)
+    this.undelivered = new Listing(this, this.routes.undelivered)
     this.place = place.read()
     this.#draw = () => draw(this)
   }
@@ -242,22 +252,9 @@ export class App implements Screen {
     this.load(() => this.routes.agents(), (agents) => this.agents = agents)
   }
 
-  loadDeliveries(): void {
-    const first = () =>
-      this.routes.givenUp(undefined).then(({ deliveries, next }) => {
-        this.moreDeliveries = optional(next)
-        return deliveries
-      })
-    this.load(first, (deliveries) => this.deliveries = deliveries)
-  }
-
-  readonly loadMoreDeliveries = (): void => {
-    this.routes.givenUp(this.moreDeliveries).then(({ deliveries, next }) => {
-      const known = this.deliveries?.state === "ready" ? this.deliveries.value : []
-      this.moreDeliveries = optional(next)
-      this.deliveries = { state: "ready", value: [...known, ...deliveries] }
-      this.changed()
-    }, this.failed)
+  readonly loadDeliveries = (): void => {
+    this.givenUp.load()
+    this.undelivered.load()
   }
 
   /** All that the hook was not given, or one event. */

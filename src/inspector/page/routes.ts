@@ -44,6 +44,8 @@ export const routes = (api: Api) => ({
     api.get<Results.ExportFile>(withQuery(`${snapshotOf(threadId, snapshotId)}/export`, { format })),
   takeSnapshot: (threadId: string) => api.send<SnapshotInfo>("POST", `${one(threadId)}/snapshots`),
   agents: () => api.get<ReadonlyArray<Results.AgentInfo>>("/instances"),
+  undelivered: (after: string | undefined) =>
+    api.get<Results.WaitingPage>(withQuery("/hooks/waiting", { after, limit: 200 })),
   givenUp: (after: string | undefined) =>
     api.get<Results.DeliveryPage>(withQuery("/hooks/given-up", { after, limit: 200 })),
   resend: (hook: string, eventId: string | undefined) => api.send<number>("POST", "/hooks/resend", { hook, eventId }),

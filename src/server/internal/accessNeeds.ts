@@ -77,7 +77,7 @@ export const service: Needs<typeof Operations.service> = {
   streamEvents: see
 }
 
-export const hooks: Needs<typeof Operations.hooks> = { givenUp: operate, resend: operate }
+export const hooks: Needs<typeof Operations.hooks> = { waiting: operate, givenUp: operate, resend: operate }
 
 /** Of snapshots, which are their thread's; one that is named by a path is a file of the host. */
 export const archive = ({ list }: TranscriptArchive["Service"]): Needs<typeof Operations.archive> => {

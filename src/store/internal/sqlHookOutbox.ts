@@ -6,9 +6,9 @@
  * statement.
  */
 import { Array as Arr, Clock, Effect, Option, Schema } from "effect"
-import type { SqlClient, SqlError } from "effect/sql"
+import type { SqlClient, SqlError, Statement } from "effect/sql"
 import * as Lifecycle from "../../domain/LifecycleEvent.ts"
-import type { GivenUpDelivery, HookOutbox } from "../HookOutbox.ts"
+import type { GivenUpDelivery, HookOutbox, WaitingDelivery } from "../HookOutbox.ts"
 import * as pageCursor from "./pageCursor.ts"
 import { type BigIntColumn, parseJson } from "./rows.ts"
 import { read, write } from "./run.ts"
@@ -112,21 +112,35 @@ interface BacklogRow {
   readonly given_up: BigIntColumn
 }
 
-interface GivenUpRow extends DeliveryRow {
+interface ListedRow extends DeliveryRow {
   readonly hook: string
-  readonly given_up_at: BigIntColumn
-  readonly error: string
+  readonly due_at: BigIntColumn
+  readonly given_up_at: BigIntColumn | null
+  readonly error: string | null
+}
+
+interface PageQuery {
+  readonly hook?: string | undefined
+  readonly limit: number
+  readonly after?: string | undefined
 }
 
 /** When a delivery that was given up is due. */
 const never = Number.MAX_SAFE_INTEGER
 
-const givenUp = (row: GivenUpRow): ReadonlyArray<GivenUpDelivery> => {
-  const event = Option.getOrUndefined(decodeEvent(parseJson(row.body)))
-  return event === undefined
-    ? []
-    : [{ hook: row.hook, event, attempts: Number(row.attempt), givenUpAt: Number(row.given_up_at), error: row.error }]
-}
+type Listed = Pick<WaitingDelivery, "hook" | "event" | "attempts">
+
+const givenUp = (known: Listed, { error, given_up_at }: ListedRow): GivenUpDelivery => ({
+  ...known,
+  givenUpAt: Number(given_up_at),
+  error: error ?? ""
+})
+
+const waiting = (known: Listed, { due_at, error }: ListedRow): WaitingDelivery => ({
+  ...known,
+  dueAt: Number(due_at),
+  error: error ?? undefined
+})
 
 /** The outbox on an open store. */
 export const operations = (sql: SqlClient.SqlClient, outbox: Subscriptions): HookOutbox["Service"] => {
@@ -151,6 +165,33 @@ export const operations = (sql: SqlClient.SqlClient, outbox: Subscriptions): Hoo
     yield* acknowledge({ hook, eventId: row.event_id })
     return []
   })
+
+  /** One page of what `which` deliveries are, in the order of recording. */
+  const list = <A>(
+    name: string,
+    which: Statement.Fragment,
+    toDelivery: (known: Listed, row: ListedRow) => A
+  ) =>
+    Effect.fnUntraced(function*({ hook, ...query }: PageQuery) {
+      const { after, limit } = yield* pageCursor.decode(query)
+      const rows = yield* read(
+        name,
+        sql<ListedRow>`SELECT d.hook, d.event_id, d.attempt, d.ordinal, d.due_at, d.given_up_at, d.error, e.body
+          FROM eca_hook_deliveries d JOIN eca_hook_events e ON e.event_id = d.event_id
+          WHERE ${which} AND ${hook === undefined ? sql.literal("1 = 1") : sql`d.hook = ${hook}`}
+            AND ${after === undefined ? sql.literal("1 = 1") : sql`(d.ordinal, d.hook) > (${after[0]}, ${after[1]})`}
+          ORDER BY d.ordinal, d.hook LIMIT ${limit + 1}`
+      )
+      const page = rows.slice(0, limit)
+      const last = page.at(-1)
+      return {
+        deliveries: page.flatMap((row) => {
+          const event = Option.getOrUndefined(decodeEvent(parseJson(row.body)))
+          return event === undefined ? [] : toDelivery({ hook: row.hook, event, attempts: Number(row.attempt) }, row)
+        }),
+        next: last === undefined || rows.length <= limit ? undefined : pageCursor.after(last.ordinal, last.hook)
+      }
+    })
 
   return {
     records: (tag) => {
@@ -203,12 +244,12 @@ export const operations = (sql: SqlClient.SqlClient, outbox: Subscriptions): Hoo
           WHERE event_id = ${eventId} AND hook = ${hook}`)
       ),
 
-    postpone: ({ dueAt, eventId, hook }) =>
+    postpone: ({ dueAt, error, eventId, hook }) =>
       write(
         sql,
         "postpone a delivery",
         "relaxed",
-        Effect.asVoid(sql`UPDATE eca_hook_deliveries SET due_at = ${dueAt}
+        Effect.asVoid(sql`UPDATE eca_hook_deliveries SET due_at = ${dueAt}, error = ${error}
           WHERE event_id = ${eventId} AND hook = ${hook}`)
       ),
 
@@ -230,23 +271,9 @@ export const operations = (sql: SqlClient.SqlClient, outbox: Subscriptions): Hoo
           WHERE event_id = ${eventId} AND hook = ${hook}`)
       ),
 
-    givenUp: Effect.fnUntraced(function*({ hook, ...query }) {
-      const { after, limit } = yield* pageCursor.decode(query)
-      const rows = yield* read(
-        "read deliveries that were given up",
-        sql<GivenUpRow>`SELECT d.hook, d.event_id, d.attempt, d.ordinal, d.given_up_at, d.error, e.body
-          FROM eca_hook_deliveries d JOIN eca_hook_events e ON e.event_id = d.event_id
-          WHERE d.due_at = ${never} AND ${hook === undefined ? sql.literal("1 = 1") : sql`d.hook = ${hook}`}
-            AND ${after === undefined ? sql.literal("1 = 1") : sql`(d.ordinal, d.hook) > (${after[0]}, ${after[1]})`}
-          ORDER BY d.ordinal, d.hook LIMIT ${limit + 1}`
-      )
-      const page = rows.slice(0, limit)
-      const last = page.at(-1)
-      return {
-        deliveries: page.flatMap(givenUp),
-        next: last === undefined || rows.length <= limit ? undefined : pageCursor.after(last.ordinal, last.hook)
-      }
-    }),
+    waiting: list("read deliveries that are still to be made", sql`d.due_at < ${never}`, waiting),
+
+    givenUp: list("read deliveries that were given up", sql`d.due_at = ${never}`, givenUp),
 
     resend: ({ eventId, hook }) =>
       write(

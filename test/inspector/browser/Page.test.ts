@@ -303,7 +303,7 @@ layer(stage, { excludeTestServices: true, timeout: "60 seconds" })("the inspecto
       assert.deepStrictEqual(linked.errors, [])
     }))
 
-  it.effect("P12: a delivery that a hook never took is shown, and is sent again", () =>
+  it.effect("P12: a delivery that a hook never took is shown and sent again, and one that is still tried is shown, too", () =>
     Effect.gen(function*() {
       const down = yield* Ref.make(true)
       const taken = yield* Deferred.make<string>()
@@ -312,23 +312,32 @@ layer(stage, { excludeTestServices: true, timeout: "60 seconds" })("the inspecto
         events: ["turn:end"],
         attempts: 1,
         run: ({ threadId }) =>
-          Effect.flatMap(Ref.get(down), (down) =>
-            down ? Effect.fail({ _tag: "ReceiverDown" }) : Deferred.succeed(taken, threadId))
+          Effect.flatMap(
+            Ref.get(down),
+            (down) => down ? Effect.fail({ _tag: "ReceiverDown" }) : Deferred.succeed(taken, threadId)
+          )
       })
-      const app = yield* host({ hooks: [billing], inspector: { write: true } })
+      const search = LifecycleHooks.observe({
+        name: "search",
+        events: ["turn:end"],
+        backoff: "1 hour",
+        run: () => Effect.fail({ _tag: "IndexLocked" })
+      })
+      const app = yield* host({ hooks: [billing, search], inspector: { write: true } })
       const threadId = yield* openThread(app, "billed")
       yield* app.agents.runTurn({ threadId, prompt: "hello" })
       const { errors, page } = yield* tab()
       yield* open(page, app.url, "#/hooks")
       for (const part of ["billing", "turn:end", "ReceiverDown"]) {
-        yield* shows(page, ".page td", part)
+        yield* shows(page, ".givenup td", part)
+      }
+      for (const part of ["search", "turn:end", "IndexLocked", "in 1 h"]) {
+        yield* shows(page, ".waiting td", part)
       }
       yield* Ref.set(down, false)
-      yield* act(() =>
-        page.getByRole("button", { name: "Send again" }).click()
-      )
+      yield* act(() => page.getByRole("button", { name: "Send again" }).click())
       assert.strictEqual(yield* Deferred.await(taken), "billed")
-      yield* shows(page, ".page .empty", "None")
+      yield* shows(page, ".givenup .empty", "None")
       assert.deepStrictEqual(errors, [])
     }))
 

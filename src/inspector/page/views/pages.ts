@@ -1,15 +1,12 @@
 /**
- * What belongs to no thread: agents, deliveries to hooks, the keys, and the door.
+ * What belongs to no thread: agents, the keys, and the door.
  */
 import { html, type TemplateResult } from "lit"
-import type { AgentInfo, DeliveryPage } from "../../../service/Results.ts"
+import type { AgentInfo } from "../../../service/Results.ts"
 import { optional } from "../api.ts"
 import type { App } from "../app.ts"
 import { token } from "../config.ts"
-import { fullTime } from "../figures.ts"
-import { hrefOf } from "../place.ts"
 import { flat } from "../text.ts"
-import { json } from "./json.ts"
 import { empty, loaded, tag } from "./parts.ts"
 
 const told = (value: unknown): unknown => {
@@ -49,46 +46,6 @@ export const agentsView = (app: App): TemplateResult =>
       agents.length === 0
         ? empty("No agent is registered", "Give `CodingAgents.layer` an agent.")
         : html`${agents.map(agent)}`, () => app.loadAgents())
-  }</div>`
-
-const delivery = (
-  app: App,
-  { attempts, error, event, givenUpAt, hook }: DeliveryPage["deliveries"][number]
-): TemplateResult =>
-  html`<tr><td>${flat(hook)}</td><td>${flat(event._tag)}<div class="dim"><a href=${hrefOf(event.threadId)}>${
-    flat(event.threadId)
-  }</a> #${event.seq}</div></td>
-    <td class="bad">${flat(error)}</td><td class="num">${attempts}</td><td class="num">${fullTime(givenUpAt)}</td>
-    <td>${
-    app.config.write
-      ? html`<button @click=${() => app.resend(hook, event.eventId)}>Send again</button>`
-      : ""
-  }<details><summary>Event</summary>${json(event)}</details></td></tr>`
-
-export const hooksView = (app: App): TemplateResult =>
-  html`<div class="page scroll"><h1>Hook deliveries that were given up</h1>${
-    loaded(
-      app.deliveries,
-      (deliveries) =>
-        deliveries.length === 0
-          ? empty(
-            "None",
-            "Every delivery has reached its hook, or is still tried. One that fails at every try shows up here for a week."
-          )
-          : html`${
-            app.config.write
-              ? html`<p>${
-                Array.from(new Set(deliveries.map(({ hook }) => hook))).map((hook) =>
-                  html`<button @click=${() => app.resend(hook, undefined)}>Send all of ${flat(hook)} again</button> `
-                )
-              }</p>`
-              : ""
-          }
-          <div class="tablebox"><table><thead><tr><th>Hook</th><th>Event</th><th>Last error</th><th class="num">Tries</th><th class="num">Given up</th><th></th></tr></thead>
-          <tbody>${deliveries.map((one) => delivery(app, one))}</tbody></table></div>
-          ${app.moreDeliveries === undefined ? "" : html`<button @click=${app.loadMoreDeliveries}>Load more</button>`}`,
-      () => app.loadDeliveries()
-    )
   }</div>`
 
 const keyList: ReadonlyArray<readonly [string, string]> = [

@@ -44,6 +44,7 @@ export const hooks = (api: typeof Api) =>
     Effect.fnUntraced(function*(handlers) {
       const deliveries = yield* access.deliveries
       return handlers.handleAll({
+        waiting: ({ query }) => deliveries.waiting(query),
         givenUp: ({ query }) => deliveries.givenUp(query),
         resend: ({ payload }) => deliveries.resend(payload)
       })
