@@ -8,6 +8,7 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { Acp, type Profile, Qwen } from "../../src/acp/index.ts"
 import { SessionId } from "../../src/domain/Ids.ts"
+import { PlainPrompts } from "../../src/testing/Conformance.ts"
 import { agentProcesses, type Conformance } from "../../src/testing/index.ts"
 
 const script = fileURLToPath(new URL("fakeAgent.ts", import.meta.url))
@@ -32,6 +33,7 @@ export const make = (
     instanceId: "fake",
     platform: NodeServices.layer,
     models: ["one", "two"],
+    prompts: { ...PlainPrompts.make, elicit: PlainPrompts.full.elicit },
     commands: { says: "echo" },
     controls: Effect.succeed({
       makeSession: ({ directory, words }) =>

@@ -13,6 +13,7 @@
  * - `options`: its mode, its models and what they can be set to are options of the session. It says what they are when it
  *   is asked to show them, and changes its model and its mode by itself when it is asked for that.
  * - `moded`: it asks in its mode `default` alone.
+ * - `stuck`: it never answers when it is told to be in its mode `plan`, and says so, and which calls are cancelled.
  * - `cursor`: it makes no session before it was told how to log in, and asks and tells in the ways that Cursor's
  *   documentation has.
  */
@@ -23,6 +24,7 @@ import { join, resolve } from "node:path"
 import { createInterface } from "node:readline"
 // By its file: an agent that loads the library takes a second of the machine for each start.
 import * as PlainPrompts from "../../src/testing/conformance/PlainPrompts.ts"
+import * as clientAsks from "./clientAsks.ts"
 
 interface Block {
   readonly type: string
@@ -38,6 +40,7 @@ interface Outcome {
 
 interface Frame {
   readonly id?: number
+  readonly error?: { readonly code: number }
   readonly method?: string
   readonly params?: {
     readonly sessionId: string
@@ -49,10 +52,14 @@ interface Frame {
     readonly _meta?: { readonly "qwen-code/sessionId"?: string }
     readonly configId?: string
     readonly value?: string | boolean
+    readonly clientCapabilities?: { readonly fs?: object; readonly terminal?: boolean }
+    readonly requestId?: number
   }
   readonly result?: {
     readonly outcome: Outcome
     readonly answers?: Readonly<Record<string, string>>
+    readonly action?: string
+    readonly content?: { readonly word?: string }
   }
 }
 
@@ -65,6 +72,9 @@ mkdirSync(join(folder, "sessions"), { recursive: true })
 let session = { id: "", cwd: ".", history: new Array<string>() }
 let turn: { readonly id: number | undefined; readonly stop: () => void } | undefined
 let loggedIn = false
+let clientCapabilities = {}
+/** The request that it does not answer. */
+let stuckAt: number | undefined
 let asked = 0
 let calls = 0
 /** What it says before it hears the next request. */
@@ -101,6 +111,8 @@ const ask = (call: object, then: (result: NonNullable<Frame["result"]>) => void)
     params: { sessionId: session.id, options, toolCall: call }
   })
 }
+
+const client = clientAsks.make({ write, tell, options })
 
 /** Asks in Cursor's way, and says what the outcome was. */
 const askAsCursor = (method: string, params: object) => {
@@ -197,6 +209,18 @@ const start = (id: number | undefined, prompt: ReadonlyArray<string>) => {
           outcome.outcome === "cancelled" ? end("cancelled") : answer(`You said: ${answers?.["0"] ?? "nothing"}`)
       )
     }
+    case "Elicit": {
+      const requestedSchema = { type: "object", properties: { word: { type: "string" } } }
+      waiting.set(
+        ++asked,
+        ({ action, content }) => answer(action === "accept" ? `${content?.word?.length}` : `${action}`)
+      )
+      return write({
+        id: asked,
+        method: "elicitation/create",
+        params: { sessionId: session.id, mode: "form", message: plain.what, requestedSchema }
+      })
+    }
     case "Slow":
       ticking = setInterval(() => say("tick "), 20)
       return
@@ -205,8 +229,11 @@ const start = (id: number | undefined, prompt: ReadonlyArray<string>) => {
       return write({ id, error: { code: -32603, message: "Internal error", data: { details: "No." } } })
     case "Hang":
       return
-    default:
+    default: {
+      const wanted = client.wanted(words)
+      if (wanted !== undefined) return void wanted(session).then((found) => answer(JSON.stringify(found)))
       if (words.includes("show the settings")) return answer(JSON.stringify(Object.fromEntries(settings)))
+      if (words.includes("show the client")) return answer(JSON.stringify(clientCapabilities))
       if (words.includes("change the settings")) {
         choose("model", "two")
         choose("mode", "auto")
@@ -219,6 +246,7 @@ const start = (id: number | undefined, prompt: ReadonlyArray<string>) => {
         write({ method: "cursor/update_todos", params: { toolCallId: "todos", todos, merge } })
       }
       return askAsCursor("cursor/create_plan", { name: "A plan", plan: "Think first.", todos: [] })
+    }
   }
 }
 
@@ -226,7 +254,11 @@ let mode = "auto"
 
 const modes = {
   currentModeId: "auto",
-  availableModes: [{ id: "auto", name: "Auto" }, { id: "default", name: "Default" }]
+  availableModes: [
+    { id: "auto", name: "Auto" },
+    { id: "default", name: "Default" },
+    ...has("stuck") ? [{ id: "plan", name: "Plan" }] : []
+  ]
 }
 
 const models = { currentModelId: "one", availableModels: [{ modelId: "one", name: "One" }, { modelId: "two" }] }
@@ -280,8 +312,10 @@ const page = (after: string | undefined) => {
   return { sessions: [{ sessionId: next, cwd }], nextCursor: next }
 }
 
-const handle = ({ id, method, params, result }: Frame) => {
+const handle = (frame: Frame) => {
+  const { id, method, params, result } = frame
   if (method === undefined) {
+    if (client.heard(frame)) return
     const then = waiting.get(id ?? 0)
     waiting.delete(id ?? 0)
     return result === undefined ? undefined : then?.(result)
@@ -291,6 +325,7 @@ const handle = ({ id, method, params, result }: Frame) => {
   late()
   switch (method) {
     case "initialize": {
+      clientCapabilities = params?.clientCapabilities ?? {}
       const sessionCapabilities = { ...(has("load") ? {} : { resume: {} }), list: {} }
       return write({
         id,
@@ -318,6 +353,10 @@ const handle = ({ id, method, params, result }: Frame) => {
       choose(params?.configId ?? "", params?.value ?? "")
       return write({ id, result: { configOptions: configOptions() } })
     case "session/set_mode":
+      if (has("stuck") && params?.modeId === "plan") {
+        stuckAt = id
+        return say("stuck")
+      }
       mode = params?.modeId ?? mode
       return write({ id, result: {} })
     case "session/set_model":
@@ -328,6 +367,8 @@ const handle = ({ id, method, params, result }: Frame) => {
         : write({ id, error: { code: -32002, message: "Resource not found" } })
     case "session/cancel":
       return turn?.stop()
+    case "$/cancel_request":
+      return say(params?.requestId === stuckAt ? "no longer stuck" : "another request")
     default:
       return id === undefined ? undefined : write({ id, error: { code: -32601, message: "Method not found" } })
   }
