@@ -92,8 +92,8 @@ const snapshots: SnapshotIndex["Service"] = {
   add: () => Effect.void,
   get: () => none,
   listByThread: () => nothing,
-  listByFolder: () => nothing,
-  folders: nothing,
+  listByPlace: () => nothing,
+  places: nothing,
   remove: () => Effect.void,
   totals: () => Effect.succeed({ snapshots: 0, bytes: 0 })
 }

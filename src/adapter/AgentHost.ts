@@ -29,6 +29,7 @@ import { Context, Effect, FileSystem, Layer, Path, type Scope } from "effect"
 import type { PlatformError } from "effect/PlatformError"
 import { ChildProcessSpawner } from "effect/process"
 import { HostFolders, HostProcesses } from "../process/HostProcesses.ts"
+import * as RegularFile from "../process/RegularFile.ts"
 import type { AgentFiles } from "../provider/ProviderAdapter.ts"
 
 /**
@@ -104,6 +105,7 @@ export const layer = (options: Options): Layer.Layer<Services, never, Services> 
 
 const withFiles = (context: Context.Context<Services>, name: string, fileSystem: FileSystem.FileSystem) =>
   Context.add(context, FileSystem.FileSystem, fileSystem).pipe(
+    Context.add(RegularFile.Elsewhere, fileSystem),
     Context.add(HostFolders, {
       host: Effect.succeed(name),
       remove: (folder) => fileSystem.remove(folder, { recursive: true, force: true })

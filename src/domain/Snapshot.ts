@@ -50,6 +50,8 @@ export const SnapshotInfo = Schema.Struct({
   snapshotId: Schema.String,
   /** Absolute path of its manifest. */
   path: Schema.String,
+  /** The machine of this path, by the name of its `AgentHost`. Absent: the service's own. */
+  machine: Schema.optionalKey(Schema.String),
   /** Hash of the whole transcript as it was saved. */
   sha256: Schema.String,
   timing: SnapshotTiming,
@@ -100,7 +102,7 @@ export const SnapshotRecord = Schema.Struct({
   provider: ProviderName,
   instanceId: InstanceId,
   sessionId: SessionId,
-  /** Absolute path of the folder that it was saved under. */
+  /** Absolute path of the folder that it was saved under, on the snapshot's machine. */
   folder: Schema.String,
   /** Milliseconds since the epoch. */
   createdAt: Schema.Finite,
@@ -116,7 +118,7 @@ export const SnapshotRecord = Schema.Struct({
 export type SnapshotRecord = typeof SnapshotRecord.Type
 
 /**
- * Names a snapshot by its id, or by the path of its manifest, which may have been moved.
+ * Names a snapshot by its id, or by the path of its manifest on the service's machine, which may have been moved.
  *
  * @since 0.1.0
  * @category schemas

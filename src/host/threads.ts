@@ -20,7 +20,7 @@ import * as SessionReaper from "../thread/SessionReaper.ts"
 import * as SnapshotTaking from "../thread/SnapshotTaking.ts"
 import type { ThreadDeps } from "../thread/ThreadDeps.ts"
 import * as ThreadHooks from "../thread/ThreadHooks.ts"
-import * as Snapshots from "../transcript/internal/snapshots.ts"
+import * as SnapshotMachines from "../transcript/internal/snapshotMachines.ts"
 import * as ThreadArchive from "../transcript/internal/threadArchive.ts"
 import * as directories from "./directories.ts"
 import * as hookBacklog from "./hookBacklog.ts"
@@ -48,7 +48,6 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
   const services = yield* Deferred.make<Context.Context<HookServices>>()
   const registered = yield* LifecycleHooks
   const hooks = yield* dispatcher.make({ hooks: registered, outbox, services: Deferred.await(services) })
-  const snapshots = yield* Snapshots.make
   const archive = ThreadArchive.make(store)
   const offers = yield* Offers.make
   const instrumentation = yield* Instrumentation
@@ -61,6 +60,16 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
     const known = yield* registry.list
     return yield* new InstanceNotFound({ instanceId, known: known.map((adapter) => adapter.instanceId) })
   })
+
+  /** By the thread's own instance, or any that is registered: it may work elsewhere by now, or be gone. */
+  const filesOf = Effect.fnUntraced(function*(machine: string, instanceId?: InstanceId) {
+    const own = instanceId === undefined ? Option.none() : yield* Effect.option(adapterOf(instanceId))
+    for (const { host } of [...Option.toArray(own), ...yield* registry.list]) {
+      if (host !== undefined && (yield* host.name) === machine) return Option.some(host)
+    }
+    return Option.none()
+  })
+  const snapshots = yield* SnapshotMachines.make(filesOf)
 
   const deps: ThreadDeps = {
     store,

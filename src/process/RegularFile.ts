@@ -5,12 +5,26 @@
  * it is a regular file within the limit. A FIFO under the name of a file therefore cannot hold up the host's file I/O,
  * and a link cannot lead out of the directory. Windows has no such way to open a file: links are followed there.
  *
+ * On another machine ({@link Elsewhere}) a file is looked at and then opened by that machine's file system: what is put in
+ * its place between the two is not noticed.
+ *
  * @since 0.1.0
  */
-import { Effect, Schema } from "effect"
+import { Context, Effect, type FileSystem, Option, Schema } from "effect"
 import { constants } from "node:fs"
 import { type FileHandle, open } from "node:fs/promises"
-import { errorCode } from "./ErrorCode.ts"
+import { errorCode, fileErrorCode } from "./ErrorCode.ts"
+
+/**
+ * The files of the machine that is read from. Default: this machine's.
+ *
+ * @category references
+ * @since 0.1.0
+ */
+export const Elsewhere = Context.Reference<FileSystem.FileSystem | undefined>(
+  "effect-coding-agents/RegularFile/Elsewhere",
+  { defaultValue: () => undefined }
+)
 
 /**
  * The file was not read. `code` is the system's (`ENOENT`, `EACCES`, `ELOOP` for a link, ...), `NOT_REGULAR`, or
@@ -53,7 +67,41 @@ const contentOf = (file: FileHandle, size: number) => {
  * @category getters
  * @since 0.1.0
  */
-export const read = (path: string, maxBytes: number): Effect.Effect<Uint8Array, RegularFileUnreadable> => {
+export const read = (path: string, maxBytes: number): Effect.Effect<Uint8Array, RegularFileUnreadable> =>
+  Effect.flatMap(
+    Elsewhere,
+    (files) => files === undefined ? readHere(path, maxBytes) : readThere(files, path, maxBytes)
+  )
+
+const readThere = (files: FileSystem.FileSystem, path: string, maxBytes: number) => {
+  const unreadable = (code: string) => new RegularFileUnreadable({ path, code })
+  return Effect.gen(function*() {
+    const { size, type } = yield* files.lstat(path)
+    if (type !== "File") return yield* unreadable(type === "SymbolicLink" ? "ELOOP" : "NOT_REGULAR")
+    if (Number(size) > maxBytes) return yield* unreadable("TOO_LARGE")
+    const file = yield* files.open(path, { flag: "r", noFollow: true }).pipe(
+      // A machine without such a way to open a file.
+      Effect.catchIf(({ reason }) => reason._tag === "BadArgument", () => files.open(path, { flag: "r" }))
+    )
+    const content: Array<Uint8Array> = []
+    let read = 0
+    while (read <= maxBytes) {
+      const part = yield* file.readAlloc(Math.min(chunkBytes, maxBytes + 1 - read))
+      if (Option.isNone(part)) break
+      content.push(part.value)
+      read += part.value.length
+    }
+    return read > maxBytes ? yield* unreadable("TOO_LARGE") : Buffer.concat(content)
+  }).pipe(
+    Effect.catchTag("PlatformError", (error) => unreadable(fileErrorCode(error))),
+    Effect.scoped
+  )
+}
+
+/** What is read at once. */
+const chunkBytes = 1024 * 1024
+
+const readHere = (path: string, maxBytes: number): Effect.Effect<Uint8Array, RegularFileUnreadable> => {
   const unreadable = (code: string) => new RegularFileUnreadable({ path, code })
   const failed = (error: unknown) => unreadable(errorCode(error) ?? "UNKNOWN")
   return Effect.acquireUseRelease(

@@ -42,6 +42,8 @@ export interface CompactResult extends Schema.Schema.Type<typeof CompactResult> 
 export const SavedTranscript = Schema.Struct({
   /** Absolute path of the manifest. */
   path: Schema.String,
+  /** The machine of this path, where it is not the service's. */
+  machine: Schema.optionalKey(Schema.String),
   manifest: SnapshotManifest,
   messages: Schema.Array(SavedMessage),
   /**

@@ -29,6 +29,17 @@ export interface SnapshotTotals {
 }
 
 /**
+ * A folder that snapshots were saved under. Without a machine it is on the service's own.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface SnapshotPlace {
+  readonly folder: string
+  readonly machine?: string | undefined
+}
+
+/**
  * The index. Each operation fails with `StoreFailed` if the database does.
  *
  * @since 0.1.0
@@ -41,10 +52,10 @@ export class SnapshotIndex extends Context.Service<SnapshotIndex, {
   /** Newest first. */
   readonly listByThread: (threadId: ThreadId) => Effect.Effect<ReadonlyArray<SnapshotRecord>, StoreFailed>
   /** Newest first. */
-  readonly listByFolder: (folder: string) => Effect.Effect<ReadonlyArray<SnapshotRecord>, StoreFailed>
-  /** All folders that snapshots were saved under. */
-  readonly folders: Effect.Effect<ReadonlyArray<string>, StoreFailed>
+  readonly listByPlace: (place: SnapshotPlace) => Effect.Effect<ReadonlyArray<SnapshotRecord>, StoreFailed>
+  /** All that snapshots were saved under. */
+  readonly places: Effect.Effect<ReadonlyArray<SnapshotPlace>, StoreFailed>
   readonly remove: (snapshotId: string) => Effect.Effect<void, StoreFailed>
   /** Totals of the snapshots that were saved under the folder. */
-  readonly totals: (folder: string) => Effect.Effect<SnapshotTotals, StoreFailed>
+  readonly totals: (place: SnapshotPlace) => Effect.Effect<SnapshotTotals, StoreFailed>
 }>()("effect-coding-agents/SnapshotIndex") {}

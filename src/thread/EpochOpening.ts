@@ -31,6 +31,7 @@ import { restoredTurn } from "./restoredTurn.ts"
 import * as SecretSession from "./SecretSession.ts"
 import * as SessionStart from "./SessionStart.ts"
 import * as SetupAsk from "./SetupAsk.ts"
+import * as SnapshotTaking from "./SnapshotTaking.ts"
 import type { StartPlan } from "./StartPlan.ts"
 import * as ThreadCell from "./ThreadCell.ts"
 import type { ThreadDeps } from "./ThreadDeps.ts"
@@ -117,6 +118,7 @@ export const open = Effect.fnUntraced(function*(
       adapter,
       continuity,
       notes,
+      policy: yield* SnapshotTaking.policyOn(deps, adapter, policy),
       project,
       session: SecretSession.make(session, secrets),
       setup: setup === undefined ? undefined : { setup, scope: setupScope }
@@ -130,7 +132,7 @@ export const open = Effect.fnUntraced(function*(
       cell,
       Effect.uninterruptibleMask((restore) =>
         restore(begin).pipe(
-          Effect.flatMap((started) => bind(deps, cell, plan, past, previous, { ...started, scope, policy, gated })),
+          Effect.flatMap((started) => bind(deps, cell, plan, past, previous, { ...started, scope, gated })),
           Effect.tap((live) =>
             Effect.sync(() => {
               opened.live = live

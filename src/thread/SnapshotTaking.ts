@@ -11,7 +11,7 @@ import type { SnapshotTiming } from "../domain/Snapshot.ts"
 import type { BoundThread } from "../domain/ThreadRecord.ts"
 import type { TranscriptTurn } from "../domain/Transcript.ts"
 import { HostName } from "../process/ProcessIdentity.ts"
-import type { ProviderHistory } from "../provider/ProviderAdapter.ts"
+import type { ProviderAdapter, ProviderHistory } from "../provider/ProviderAdapter.ts"
 import * as Blobs from "../store/Blobs.ts"
 import type { SessionStore } from "../store/SessionStore.ts"
 import type { SnapshotIndex as Index } from "../store/SnapshotIndex.ts"
@@ -50,23 +50,44 @@ const historyOf = ({ live }: Subject) =>
 const timingOf = (history: ProviderHistory | undefined, timing: SnapshotTiming): SnapshotTiming =>
   history?.behind === true && timing === "before" ? "concurrent" : timing
 
+/** The machine of an agent, where it is not the service's. */
+const elsewhere = Effect.fnUntraced(function*(adapter: Pick<ProviderAdapter, "host"> | undefined) {
+  const host = adapter?.host
+  return host === undefined || (yield* host.name) === (yield* HostName) ? undefined : host
+})
+
+/** The policy of a session: an agent is told of no path that is not on its machine. */
+export const policyOn = Effect.fnUntraced(function*(
+  { snapshots: { path } }: ThreadDeps,
+  adapter: Pick<ProviderAdapter, "host">,
+  policy: Required<CompactionPolicy>
+) {
+  const unreachable = policy.tellAgent && path.isAbsolute(policy.savePath) && (yield* elsewhere(adapter)) !== undefined
+  return unreachable ? { ...policy, tellAgent: false } : policy
+})
+
 /**
- * Where a thread's snapshots are: on this machine. A folder in the thread's directory is on another one where its agent is,
- * and would be made here.
+ * Where a thread's snapshots are: an absolute path on the service's machine, or a folder in the thread's directory, on the
+ * machine of its agent.
  */
-const folderOf = Effect.fnUntraced(function*(
-  { adapterOf, snapshots: { path } }: ThreadDeps,
+const placeOf = Effect.fnUntraced(function*(
+  { adapterOf, realDirectory, snapshots: { path } }: ThreadDeps,
   { binding, live, policy: { savePath } }: Subject,
   snapshotId: string
 ) {
-  if (path.isAbsolute(savePath)) return savePath
-  const adapter = live === undefined
-    ? yield* Effect.option(Effect.scoped(adapterOf(binding.instanceId)))
-    : Option.some(live.adapter)
-  const machine = yield* Option.getOrUndefined(adapter)?.host?.name ?? HostName
-  if (machine === (yield* HostName)) return path.resolve(binding.directory, savePath)
-  const message = `The directory is on ${machine}; snapshots are kept here, so their folder has to be an absolute path`
-  return yield* new SnapshotNotWritten({ failure: { snapshotId, code: "OTHER_MACHINE", message } })
+  if (path.isAbsolute(savePath)) return { folder: savePath }
+  const { directory, instanceId } = binding
+  const adapter = live === undefined ? yield* Effect.option(adapterOf(instanceId)) : Option.some(live.adapter)
+  const host = yield* elsewhere(Option.getOrUndefined(adapter))
+  if (host !== undefined) return { folder: host.path.resolve(directory, savePath), on: host }
+  if (Option.isNone(adapter)) {
+    const message = `The instance ${instanceId} is not there, and its directory is not on this machine`
+    yield* Effect.mapError(
+      realDirectory(directory),
+      () => new SnapshotNotWritten({ failure: { snapshotId, code: "OTHER_MACHINE", message } })
+    )
+  }
+  return { folder: path.resolve(directory, savePath) }
 })
 
 /** Puts all folders in order that snapshots were saved under: after a crash, and after a time without the app. */
@@ -75,9 +96,9 @@ export const sweep = Effect.fn("Snapshot.sweep")(
     { retention, snapshots }: SnapshotDeps,
     { index, store }: { readonly index: Index["Service"]; readonly store: SessionStore["Service"] }
   ) {
-    for (const folder of yield* index.folders) {
+    for (const place of yield* index.places) {
       yield* snapshots.sweep({
-        folder,
+        ...place,
         retention,
         isLive: (threadId) =>
           Effect.map(store.getThread(threadId), Option.isSome).pipe(
@@ -113,7 +134,7 @@ export const take = Effect.fn("Snapshot.take")(function*(
   const snapshotId = yield* newId
   const open = subject.live?.state.compaction?.compactionId
   const write = Effect.gen(function*() {
-    const folder = yield* folderOf(threadDeps, subject, snapshotId)
+    const place = yield* placeOf(threadDeps, subject, snapshotId)
     const history = yield* historyOf(subject)
     const refs = yield* store.turnRefs(binding.threadId)
     return yield* deps.snapshots.write({
@@ -126,7 +147,7 @@ export const take = Effect.fn("Snapshot.take")(function*(
       history,
       archive: yield* withBlobs(store, binding.threadId, (yield* archive.sinceReset(binding.threadId)).turns),
       refs,
-      folder,
+      ...place,
       redactor: deps.redactor,
       retention: deps.retention,
       openCompactions: new Set(open === undefined ? [] : [open]),
@@ -134,6 +155,7 @@ export const take = Effect.fn("Snapshot.take")(function*(
     })
   })
   const saved = write.pipe(
+    Effect.scoped,
     Effect.timeoutOrElse({
       duration: deps.deadline,
       orElse: () => Effect.fail(new SnapshotNotWritten({ failure: { snapshotId, code: "DEADLINE" } }))

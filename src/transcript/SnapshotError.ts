@@ -70,7 +70,8 @@ export class SnapshotNewer
 }
 
 /**
- * The system denies access to the snapshot's files. `code` is the system's.
+ * The system denies access to the snapshot's files. `code` is the system's, or `OTHER_MACHINE`: they are on the machine of
+ * an agent, and no instance works there now.
  *
  * @since 0.1.0
  * @category errors
@@ -86,7 +87,9 @@ export class SnapshotUnreadable
     return `The snapshot cannot be accessed (${this.code})`
   }
   override get message() {
-    return `The snapshot ${this.path} cannot be accessed (${this.code}); check its permissions`
+    return this.code === "OTHER_MACHINE"
+      ? `The snapshot ${this.path} is on another machine, and no agent works there; add its instance`
+      : `The snapshot ${this.path} cannot be accessed (${this.code}); check its permissions`
   }
 }
 

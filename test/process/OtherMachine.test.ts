@@ -8,7 +8,7 @@ import { dirname } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { fileURLToPath } from "node:url"
 import type * as AgentHost from "../../src/adapter/AgentHost.ts"
-import { AgentEnvironment, AgentProcess, Attachments, IsolatedHome } from "../../src/adapter/index.ts"
+import { AgentEnvironment, AgentProcess, Attachments, IsolatedHome, ProjectText } from "../../src/adapter/index.ts"
 import { markerVariable } from "../../src/process/AgentProcesses.ts"
 import * as ProcessIdentity from "../../src/process/ProcessIdentity.ts"
 import * as ChildScript from "../support/ChildScript.ts"
@@ -164,6 +164,29 @@ describe.runIf(process.platform === "linux")("an agent on another machine", () =
 })
 
 describe("files on another machine", () => {
+  it.effect("P17 adapter: text of a project is read there, also where this machine has a file of the same path", () =>
+    Effect.gen(function*() {
+      const fs = yield* FileSystem.FileSystem
+      const path = yield* Path.Path
+      const root = yield* fs.realPath(yield* fs.makeTempDirectoryScoped())
+      const directory = path.join(root, "project")
+      const there = `${root}${directory}`
+      for (const [folder, text] of [[directory, "of this machine"], [there, "of the box"]] as const) {
+        yield* fs.makeDirectory(folder, { recursive: true })
+        yield* fs.writeFileString(path.join(folder, "AGENTS.md"), text)
+      }
+      yield* fs.writeFileString(path.join(directory, "CLAUDE.md"), "of this machine")
+      yield* fs.symlink("AGENTS.md", path.join(there, "linked.md"))
+      yield* fs.writeFileString(path.join(there, "long.md"), "x".repeat(ProjectText.maxBytes + 1))
+      const found = yield* onMachine(root)(
+        ProjectText.read(directory, ["AGENTS.md", "CLAUDE.md", "linked.md", "long.md"])
+      )
+      assert.deepStrictEqual(found, {
+        files: [{ path: path.join(directory, "AGENTS.md"), text: "of the box" }],
+        refused: [path.join(directory, "linked.md"), path.join(directory, "long.md")]
+      })
+    }).pipe(Effect.provide(NodeServices.layer)))
+
   it.effect("P7 adapter: attachments are found, held to the directory and read on the agent's machine", () =>
     Effect.gen(function*() {
       const fs = yield* FileSystem.FileSystem

@@ -108,16 +108,16 @@ it.effect("P13 snapshots: the folder is kept below its limit, and every living t
       }))
     for (let n = 0; n < 4; n++) yield* write(a, n)
     for (let n = 4; n < 8; n++) yield* write(b, n)
-    const { bytes } = yield* index.totals(folder)
+    const { bytes } = yield* index.totals({ folder })
     yield* write(b, 8, Math.floor(bytes * 0.9))
-    assert.isAtMost((yield* index.totals(folder)).bytes, bytes * 0.9)
+    assert.isAtMost((yield* index.totals({ folder })).bytes, bytes * 0.9)
     assert.include(listed(yield* snapshots.list(a)), "a3")
     yield* write(b, 9, 1)
     assert.deepStrictEqual(listed(yield* snapshots.list(a)), ["a3"])
     assert.deepStrictEqual(listed(yield* snapshots.list(b)), ["b9"])
     const onDisk = filesIn(folder).filter((name) => name !== ".gitignore")
       .reduce((sum, name) => sum + statSync(join(folder, name)).size, 0)
-    assert.strictEqual((yield* index.totals(folder)).bytes, onDisk)
+    assert.strictEqual((yield* index.totals({ folder })).bytes, onDisk)
   }).pipe(Effect.provide(Fixture.platform)))
 
 it.effect("P13 snapshots: a sweep removes what is too old, and of a deleted thread everything", () =>
@@ -142,5 +142,5 @@ it.effect("a sweep of a folder that is not there changes nothing", () =>
     const { folder, index, snapshots } = yield* engine
     yield* snapshots.write(input(folder, "one"))
     yield* snapshots.sweep({ folder: `${folder}-other`, isLive: live })
-    assert.strictEqual((yield* index.totals(folder)).snapshots, 1)
+    assert.strictEqual((yield* index.totals({ folder })).snapshots, 1)
   }).pipe(Effect.provide(Fixture.platform)))

@@ -365,7 +365,7 @@ it.effect("P13 snapshots: the rows survive the store, deleting the thread includ
         assert.deepStrictEqual(listed.map(({ snapshot }) => snapshot.snapshotId), ["two", "one"])
         assert.strictEqual(listed[1]?.compactionId, "c1")
         assert.strictEqual((yield* saved(snapshots, "one")).length, 4)
-        const totals = yield* SnapshotIndex.use((index) => index.totals(folder))
+        const totals = yield* SnapshotIndex.use((index) => index.totals({ folder }))
         const onDisk = filesIn(folder).filter((name) => name !== ".gitignore")
           .reduce((sum, name) => sum + statSync(join(folder, name)).size, 0)
         assert.deepStrictEqual(totals, { snapshots: 2, bytes: onDisk })

@@ -4,7 +4,7 @@
  */
 import { Effect, Option, Schema } from "effect"
 import type { SqlClient, SqlError } from "effect/sql"
-import { type SnapshotIndex, SnapshotRecord } from "../SnapshotIndex.ts"
+import { type SnapshotIndex, type SnapshotPlace, SnapshotRecord } from "../SnapshotIndex.ts"
 import { type BigIntColumn, parseJson, toNumber } from "./rows.ts"
 import { read, write } from "./run.ts"
 
@@ -13,6 +13,18 @@ const decode = Schema.decodeUnknownOption(SnapshotRecord)
 interface Row {
   readonly body: string
 }
+
+/** What the column says: the folder's path, or for another machine what no absolute path can be. */
+const keyOf = ({ folder, machine }: SnapshotPlace): string =>
+  machine === undefined ? folder : JSON.stringify([machine, folder])
+
+const decodeElsewhere = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Tuple([Schema.String, Schema.String])))
+
+const placeOf = (key: string): SnapshotPlace =>
+  Option.match(decodeElsewhere(key), {
+    onNone: () => ({ folder: key }),
+    onSome: ([machine, folder]) => ({ folder, machine })
+  })
 
 const toRecords = (rows: ReadonlyArray<Row>): ReadonlyArray<SnapshotRecord> =>
   rows.flatMap(({ body }) => Option.toArray(decode(parseJson(body))))
@@ -25,7 +37,7 @@ export const make = (sql: SqlClient.SqlClient): SnapshotIndex["Service"] => {
       const row = {
         snapshot_id: record.snapshot.snapshotId,
         thread_id: record.threadId,
-        folder: record.folder,
+        folder: keyOf({ folder: record.folder, machine: record.snapshot.machine }),
         created_at: record.createdAt,
         disk_bytes: record.diskBytes,
         body: JSON.stringify(record)
@@ -49,17 +61,17 @@ export const make = (sql: SqlClient.SqlClient): SnapshotIndex["Service"] => {
         sql<Row>`SELECT body FROM eca_snapshots WHERE thread_id = ${threadId}
           ORDER BY created_at DESC, snapshot_id DESC`
       ),
-    listByFolder: (folder) =>
+    listByPlace: (place) =>
       list(
         "list snapshots",
-        sql<Row>`SELECT body FROM eca_snapshots WHERE folder = ${folder}
+        sql<Row>`SELECT body FROM eca_snapshots WHERE folder = ${keyOf(place)}
           ORDER BY created_at DESC, snapshot_id DESC`
       ),
-    folders: read(
+    places: read(
       "list the folders of snapshots",
       Effect.map(
         sql<{ readonly folder: string }>`SELECT DISTINCT folder FROM eca_snapshots`,
-        (rows) => rows.map(({ folder }) => folder)
+        (rows) => rows.map(({ folder }) => placeOf(folder))
       )
     ),
     remove: (snapshotId) =>
@@ -69,12 +81,12 @@ export const make = (sql: SqlClient.SqlClient): SnapshotIndex["Service"] => {
         "flushed",
         Effect.asVoid(sql`DELETE FROM eca_snapshots WHERE snapshot_id = ${snapshotId}`)
       ),
-    totals: (folder) =>
+    totals: (place) =>
       read(
         "sum up snapshots",
         Effect.map(
           sql<{ readonly snapshots: BigIntColumn; readonly bytes: BigIntColumn | null }>`SELECT COUNT(*) AS snapshots,
-            SUM(disk_bytes) AS bytes FROM eca_snapshots WHERE folder = ${folder}`,
+            SUM(disk_bytes) AS bytes FROM eca_snapshots WHERE folder = ${keyOf(place)}`,
           ([row]) => ({ snapshots: toNumber(row?.snapshots), bytes: toNumber(row?.bytes) })
         )
       )

@@ -10,10 +10,11 @@
  * An agent can write to these directories. Their paths are real ones (see {@link realFolder}), and a path that has
  * become a link, in any component, is refused before each write, rename and removal.
  */
-import { Clock, Effect, FileSystem, Option, Path, Predicate, Schema } from "effect"
+import { Clock, Effect, FileSystem, Option, Path, Schema } from "effect"
 import { type PlatformError, systemError } from "effect/PlatformError"
 import { createHash, randomUUID } from "node:crypto"
-import { pid, platform } from "node:process"
+import { pid } from "node:process"
+import { fileErrorCode } from "../../process/ErrorCode.ts"
 import * as ProcessIdentity from "../../process/ProcessIdentity.ts"
 
 /** `code` is the system's, or `VERIFY` if the disk returns something else than was written. */
@@ -22,13 +23,7 @@ export class WriteFailed extends Schema.TaggedError<WriteFailed>("effect-coding-
   message: Schema.String
 }) {}
 
-/** The system's own error code: `ENOSPC`, `EACCES`, ... */
-export const codeOf = ({ reason }: PlatformError): string =>
-  Predicate.hasProperty(reason.cause, "code") && typeof reason.cause.code === "string"
-    ? reason.cause.code
-    : reason._tag
-
-const failed = (error: PlatformError) => new WriteFailed({ code: codeOf(error), message: error.message })
+const failed = (error: PlatformError) => new WriteFailed({ code: fileErrorCode(error), message: error.message })
 
 const temporary = ".tmp-"
 const trash = ".trash-"
@@ -39,7 +34,7 @@ export const assertReal = Effect.fnUntraced(function*(
 ): Effect.fn.Return<void, PlatformError, FileSystem.FileSystem> {
   const fs = yield* FileSystem.FileSystem
   const real = yield* fs.realPath(directory).pipe(
-    Effect.catchIf((error) => codeOf(error) === "ENOENT", () => Effect.succeed(directory))
+    Effect.catchIf((error) => fileErrorCode(error) === "ENOENT", () => Effect.succeed(directory))
   )
   if (real === directory) return
   return yield* systemError({
@@ -69,7 +64,7 @@ export const remove = Effect.fnUntraced(function*(directory: string, name: strin
   yield* fs.rename(path.join(directory, name), discarded).pipe(
     Effect.andThen(assertReal(directory)),
     Effect.andThen(fs.remove(discarded, { force: true })),
-    Effect.catchIf((error) => codeOf(error) === "ENOENT", () => Effect.void)
+    Effect.catchIf((error) => fileErrorCode(error) === "ENOENT", () => Effect.void)
   )
 })
 
@@ -116,14 +111,17 @@ export const write = Effect.fnUntraced(function*(
 })
 
 /** Makes the renames in a directory durable. */
-export const sync = (directory: string): Effect.Effect<void, WriteFailed, FileSystem.FileSystem> =>
-  platform === "win32" ? Effect.void : FileSystem.FileSystem.pipe(
-    // The dot makes the system refuse whatever is not a directory: to open a FIFO would wait for a writer.
-    Effect.flatMap((fs) =>
-      Effect.scoped(Effect.flatMap(fs.open(`${directory}/.`, { flag: "r" }), (file) => file.sync))
-    ),
+export const sync = Effect.fnUntraced(function*(
+  directory: string
+): Effect.fn.Return<void, WriteFailed, FileSystem.FileSystem | Path.Path> {
+  const fs = yield* FileSystem.FileSystem
+  if ((yield* Path.Path).sep === "\\") return
+  // The dot makes the system refuse whatever is not a directory: to open a FIFO would wait for a writer.
+  yield* Effect.flatMap(fs.open(`${directory}/.`, { flag: "r" }), (file) => file.sync).pipe(
+    Effect.scoped,
     Effect.mapError(failed)
   )
+})
 
 /** Creates a durable directory with access for its owner alone, and its parents as needed. Follows no link. */
 export const makeDirectory = (
@@ -144,7 +142,7 @@ const ensureDirectory = (
     if (real) yield* Effect.mapError(assertReal(parent), failed)
     yield* fs.makeDirectory(directory, { mode: 0o700 }).pipe(
       // Created by another process meanwhile.
-      Effect.catchIf((error) => codeOf(error) === "EEXIST", () => real ? assertReal(directory) : Effect.void),
+      Effect.catchIf((error) => fileErrorCode(error) === "EEXIST", () => real ? assertReal(directory) : Effect.void),
       Effect.mapError(failed)
     )
     yield* sync(parent)

@@ -53,6 +53,8 @@ export type ReadError = SnapshotCorrupt | SnapshotNewer | SnapshotUnreadable
 
 /** A manifest and its absolute path. */
 export interface ManifestFile {
+  /** Where it is not the service's. */
+  readonly machine?: string
   readonly path: string
   readonly manifest: SnapshotManifest.SnapshotManifest
 }

@@ -9,6 +9,7 @@
  */
 import { Effect, FileSystem, Path, Result } from "effect"
 import type { PlatformError } from "effect/PlatformError"
+import { fileErrorCode } from "../../process/ErrorCode.ts"
 import * as RegularFile from "../../process/RegularFile.ts"
 import { SnapshotIndex, type SnapshotRecord } from "../../store/SnapshotIndex.ts"
 import type { StoreFailed } from "../../store/StoreError.ts"
@@ -20,7 +21,7 @@ type Files = FileSystem.FileSystem | Path.Path
 
 /** A missing file or directory is fine. */
 const absent = <A, R>(effect: Effect.Effect<A, PlatformError, R>) =>
-  Effect.catchIf(effect, (error) => DurableFile.codeOf(error) === "ENOENT", () => Effect.void)
+  Effect.catchIf(effect, (error) => fileErrorCode(error) === "ENOENT", () => Effect.void)
 
 /** Told of each foreign entry that is met. */
 export type Foreign = (path: string) => Effect.Effect<void>

@@ -1,5 +1,5 @@
 /**
- * Snapshots of whole conversations on disk: writing, finding, retention and removal.
+ * Snapshots of whole conversations on one machine's disk: writing, finding, retention and removal.
  *
  * A snapshot is absent or complete. Its files are written first, then its manifest, then its row in the store. A crash
  * leaves unreferenced files, or a manifest without a row; the next {@link Snapshots.sweep} (and the next snapshot of
@@ -17,6 +17,8 @@ import type { ThreadId } from "../../domain/Ids.ts"
 import { knownSecrets, type Redactor } from "../../domain/Redaction.ts"
 import type { SnapshotInfo, SnapshotRef } from "../../domain/Snapshot.ts"
 import * as SnapshotManifest from "../../domain/SnapshotManifest.ts"
+import { fileErrorCode } from "../../process/ErrorCode.ts"
+import type { AgentFiles } from "../../provider/ProviderAdapter.ts"
 import { SnapshotIndex, type SnapshotRecord } from "../../store/SnapshotIndex.ts"
 import { StoreFailed } from "../../store/StoreError.ts"
 import { type FindError, SnapshotNotWritten, SnapshotUnknown, SnapshotUnreadable } from "../SnapshotError.ts"
@@ -32,10 +34,14 @@ import * as SnapshotWrite from "./snapshotWrite.ts"
 export interface SnapshotInput extends SnapshotWrite.Content, SnapshotKeeping.Keeping {
   /** Default: `knownSecrets`. */
   readonly redactor?: Redactor | undefined
+  /** The machine of the folder, where it is an agent's. */
+  readonly on?: AgentFiles | undefined
 }
 
 export interface SweepInput extends SnapshotKeeping.Keeping {
   readonly isLive: SnapshotKeeping.IsLive
+  /** The machine of the folder, where it is not the service's. */
+  readonly machine?: string | undefined
 }
 
 export interface Snapshots {
@@ -66,17 +72,24 @@ export const newId: Effect.Effect<string> = Effect.sync(() => `snp_${crypto.rand
 const ignoreFile = ".gitignore"
 
 const unreadable = (path: string) => (error: PlatformError | StoreFailed) =>
-  error._tag === "StoreFailed" ? error : new SnapshotUnreadable({ path, code: DurableFile.codeOf(error) })
+  error._tag === "StoreFailed" ? error : new SnapshotUnreadable({ path, code: fileErrorCode(error) })
 
-export const make: Effect.Effect<Snapshots, never, FileSystem.FileSystem | Path.Path | SnapshotIndex> = Effect.gen(
-  function*() {
+export interface Shared {
+  readonly locks: NamedLocks.NamedLocks
+  readonly foreign: SnapshotSweep.Foreign
+}
+
+/** On the machine whose files are provided; the index has its rows alone. */
+export const makeOn = Effect.fnUntraced(
+  function*({ foreign, locks }: Shared): Effect.fn.Return<
+    Snapshots,
+    never,
+    FileSystem.FileSystem | Path.Path | SnapshotIndex
+  > {
     const context = yield* Effect.context<FileSystem.FileSystem | Path.Path | SnapshotIndex>()
     const fs = yield* FileSystem.FileSystem
     const path = yield* Path.Path
     const index = yield* SnapshotIndex
-    const locks = yield* NamedLocks.make
-
-    const foreign = SnapshotSweep.makeForeign()
 
     const locked = <A, E>(
       directory: string,
@@ -111,8 +124,8 @@ export const make: Effect.Effect<Snapshots, never, FileSystem.FileSystem | Path.
     ) {
       const maxBytes = keeping.retention?.maxBytes
       if (maxBytes === undefined) return
-      while ((yield* index.totals(folder)).bytes > maxBytes) {
-        const records = yield* index.listByFolder(folder)
+      while ((yield* index.totals({ folder })).bytes > maxBytes) {
+        const records = yield* index.listByPlace({ folder })
         const live = new Map<ThreadId, boolean>()
         for (const { threadId } of records) {
           if (!live.has(threadId)) live.set(threadId, yield* isLive(threadId))
@@ -274,7 +287,7 @@ export const make: Effect.Effect<Snapshots, never, FileSystem.FileSystem | Path.
           Effect.provideContext(context),
           Effect.mapError(unreadable(folder))
         )
-        const records = Map.groupBy(yield* index.listByFolder(folder), ({ snapshot }) => path.dirname(snapshot.path))
+        const records = Map.groupBy(yield* index.listByPlace({ folder }), ({ snapshot }) => path.dirname(snapshot.path))
         // A folder on a disk that is not mounted looks like this, too: keep its rows.
         if (names === undefined) return
         for (const directory of new Set([...names, ...records.keys()])) {
@@ -293,4 +306,10 @@ export const make: Effect.Effect<Snapshots, never, FileSystem.FileSystem | Path.
       })
     }
   }
+)
+
+/** On the service's machine alone. */
+export const make = Effect.flatMap(
+  NamedLocks.make,
+  (locks) => makeOn({ locks, foreign: SnapshotSweep.makeForeign() })
 )
