@@ -68,8 +68,9 @@ export const Capabilities = Schema.Struct({
   /** Whether a turn may name another model than the one before. */
   modelSwitch: Schema.Literals(["per-turn", "per-session"]),
   /**
-   * `live`: a session takes another runtime mode while it runs, from its next tool on (`switchMode`); one that was started in
-   * `full-access` may take a restart to be tightened. `per-session`: a restart may always be needed.
+   * `live`: a session takes another runtime mode while it runs, from its next tool on (`switchMode`), a stricter one also where
+   * it was started in `full-access`; what others did to its server or its hooks can still make a restart of it.
+   * `per-session`: a restart may always be needed.
    */
   modeSwitch: Schema.Literals(["live", "per-session"]),
   /**

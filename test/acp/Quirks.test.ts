@@ -123,7 +123,7 @@ describe("quirks of ACP agents", () => {
     }).pipe(Effect.scoped, Effect.provide([NodeServices.layer, AgentProcesses.layerNoop])))
 
   it.live("P7 fake-acp: a live session goes from a mode in which the agent asks to one in which it does not, and back", () =>
-    keeps("moded", ["mode/approval-required", "mode/full-access", "mode/read-only", "mode/switch"], {
+    keeps("moded", ["mode/approval-required", "mode/full-access", "mode/read-only", "mode/switch", "mode/tighten"], {
       ...Qwen.profile,
       modes: { ...Qwen.profile.modes, "full-access": { mode: "auto", answer: "allow" } }
     }))

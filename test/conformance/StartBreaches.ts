@@ -235,6 +235,22 @@ export const breaches: ReadonlyArray<Breach> = [
     what: "declares that it takes modes and never does",
     adapter: sessions(() => ({ switchMode: () => Effect.succeed(false) }))
   },
+  {
+    rule: "mode/tighten",
+    what: "says that a session begun in full-access has taken a stricter mode, and goes on unasked",
+    adapter: sessions((session, { runtimeMode: begun }) =>
+      begun === "full-access" ? { switchMode: () => Effect.succeed(true) } : session
+    )
+  },
+  {
+    rule: "mode/tighten",
+    what: "restarts a session begun in full-access to tighten it",
+    adapter: sessions((session, { runtimeMode: begun }) =>
+      begun === "full-access"
+        ? { switchMode: (mode) => mode === "full-access" ? session.switchMode(mode) : Effect.succeed(false) }
+        : session
+    )
+  },
   { rule: "guard/veto", what: "never asks its guards", adapter: withGuard(() => undefined) },
   {
     rule: "guard/veto",

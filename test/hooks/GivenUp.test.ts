@@ -4,9 +4,9 @@ import { Effect, Layer, Queue } from "effect"
 import { TestClock } from "effect/testing"
 import { HookDeliveries } from "../../src/hooks/index.ts"
 import { LifecycleHooks, ProviderService } from "../../src/index.ts"
+import type { WaitingPage } from "../../src/service/Results.ts"
 import * as Agents from "../support/Agents.ts"
 import { Broken } from "../support/Hooks.ts"
-import type { WaitingPage } from "../../src/service/Results.ts"
 
 const { layer, threadId } = Agents
 

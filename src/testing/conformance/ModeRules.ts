@@ -193,6 +193,34 @@ export const rules: ReadonlyArray<Rule> = [
       }))
   },
   {
+    id: "mode/tighten",
+    promise: "P7",
+    title: "a session that was begun in full-access takes a stricter mode from its next tool on, and goes on",
+    applies: (capabilities) =>
+      capabilities.modeSwitch === "live" && offers("approval-required", "full-access")(capabilities),
+    assumes: ["mode/approval-required", "mode/full-access", "mode/switch"],
+    prove: (bench) =>
+      bench.onHost(Effect.fnUntraced(function*(host) {
+        const use = (runtimeMode: RuntimeMode) =>
+          Effect.flatMap(
+            host.agents.configureThread({ threadId: thread, runtimeMode }),
+            ({ applied }) => equal(applied, "now", `from when on the session is in ${runtimeMode}`)
+          )
+        yield* start(host, { runtimeMode: "full-access" })
+        yield* unasked(host, prompt(host, "run", "first"), "first")
+        yield* use("approval-required")
+        yield* asked(host, "run", "second")
+        yield* asked(host, "edit", "third")
+        yield* use("full-access")
+        yield* unasked(host, prompt(host, "edit", "fourth"), "fourth")
+        if (offers("read-only")(bench.capabilities)) {
+          yield* use("read-only")
+          yield* refusedByRule(host, prompt(host, "run", "fifth"), "fifth")
+        }
+        yield* equal((yield* stored(host)).filter(is("SessionStarted")).length, 1, "sessions that were started")
+      }))
+  },
+  {
     id: "mode/fork",
     promise: "P7",
     title: "a fork in a stricter mode is as strict as asked for",
