@@ -47,9 +47,12 @@ const sweeper = Effect.fnUntraced(function*(filename: string, bindings: number) 
     const over = yield* Deferred.make<number>()
     let startedAt = 0
     let stops = 0
+    const settings = { ...CodingAgents.defaults.reaper, sweepEvery: Duration.millis(1) }
+    const clock = { now: () => now }
     const fiber = yield* SessionReaper.run({
-      settings: { ...CodingAgents.defaults.reaper, sweepEvery: Duration.millis(1) },
-      clock: { now: () => now },
+      settings,
+      clock,
+      sleeps: SessionReaper.makeSleeps(clock, settings),
       due: (query) =>
         Effect.suspend(() => {
           startedAt = performance.now()

@@ -32,8 +32,9 @@ const neverStarted = { status: "stopped", epoch: Epoch.make(0) } as const
 
 /** Builds the service and the archive; `CodingAgents.layerService` is the Layer of both. */
 export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
-  const { actors, changes, closing, compact, deliveries, deltas, deps, offers, registered, services, snapshots } =
-    yield* threads.make(settings)
+  const host = yield* threads.make(settings)
+  const { actors, changes, closing, compact, deliveries, deltas, deps, offers, outlooks, registered } = host
+  const { services, snapshots } = host
   const { adapterOf, clock, store } = deps
   const claim = yield* sessionClaims.make(store)
 
@@ -43,7 +44,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
       (found) => Effect.mapError(Effect.fromOption(found), () => new ThreadNotFound({ threadId }))
     )
 
-  const { info, ...lists } = threadInfos.make({ actors, changes, deps })
+  const { info, ...lists } = threadInfos.make({ actors, changes, deps, outlooks })
   const { streamAllEvents } = feed.make({ actors, closing, deltas, deps })
   const endsWithHost = openLoops.make(deps)
 

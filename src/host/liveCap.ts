@@ -6,6 +6,8 @@ import type { ThreadId } from "../domain/Ids.ts"
 import * as SessionReaper from "../thread/SessionReaper.ts"
 import type { ThreadActors } from "./threadActors.ts"
 
+export type LiveCap = ReturnType<typeof make>
+
 export const make = (actors: ThreadActors, maxLive: number) => {
   // One at a time: two starts that need a place each stop two sessions, and not the same one twice.
   const turns = Semaphore.makeUnsafe(1)
@@ -35,6 +37,15 @@ export const make = (actors: ThreadActors, maxLive: number) => {
   }, Semaphore.withPermit(turns))
 
   return {
+    maxLive,
+
+    /** Threads whose sessions the next sweep stops, since there are too many of them. */
+    tooMany: (): ReadonlySet<ThreadId> => {
+      if (maxLive === Number.POSITIVE_INFINITY) return new Set()
+      const { excess, idle } = SessionReaper.aboveCap(actors.all().flatMap(({ session }) => session ?? []), maxLive)
+      return new Set(idle.slice(0, excess).map(({ threadId }) => threadId))
+    },
+
     /** For the start of a session of this thread, which goes on in any case. */
     makeRoom: (threadId: ThreadId): Effect.Effect<void> =>
       maxLive === Number.POSITIVE_INFINITY ? Effect.void : stopAbove(maxLive - 1, threadId).pipe(

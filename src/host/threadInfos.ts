@@ -12,6 +12,7 @@ import type { ThreadInfo, ThreadListChange } from "../service/Results.ts"
 import { InputInvalid } from "../service/ServiceError.ts"
 import type { ThreadFilter, ThreadWhere } from "../store/SessionStore.ts"
 import type { ThreadDeps } from "../thread/ThreadDeps.ts"
+import type { Outlooks } from "./outlooks.ts"
 import type { ThreadActors } from "./threadActors.ts"
 import type { ThreadChanges } from "./threadChanges.ts"
 
@@ -19,22 +20,29 @@ const defaultLimit = 100
 
 const isStored = (status: ThreadInfo["status"]): status is ThreadStatus => status !== "starting"
 
-export const make = ({ actors, changes, deps: { realDirectory, store } }: {
+export const make = ({ actors, changes, deps: { realDirectory, store }, outlooks }: {
   readonly actors: ThreadActors
   readonly changes: ThreadChanges
   readonly deps: Pick<ThreadDeps, "store" | "realDirectory">
+  readonly outlooks: Outlooks
 }) => {
   const statusOf = ({ status, threadId }: Binding): ThreadInfo["status"] => actors.peek(threadId)?.status ?? status
 
   const infosOf = (bindings: ReadonlyArray<Binding>) =>
     Effect.map(
       store.activity(bindings.map(({ threadId }) => threadId)),
-      (activity): ReadonlyArray<ThreadInfo> =>
-        bindings.map((binding) => ({
-          ...binding,
-          ...activity.get(binding.threadId) ?? none,
-          status: statusOf(binding)
-        }))
+      (activity): ReadonlyArray<ThreadInfo> => {
+        const outlookOf = outlooks()
+        return bindings.map((binding) => {
+          const reaper = outlookOf(binding.threadId)
+          return {
+            ...binding,
+            ...activity.get(binding.threadId) ?? none,
+            status: statusOf(binding),
+            ...(reaper === undefined ? {} : { reaper })
+          }
+        })
+      }
     )
 
   /** What threads of this process are doing is ahead of the store. */

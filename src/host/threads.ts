@@ -28,6 +28,7 @@ import * as hookDeliveries from "./hookDeliveries.ts"
 import * as LiveCap from "./liveCap.ts"
 import * as LiveDeltas from "./liveDeltas.ts"
 import * as Offers from "./offers.ts"
+import * as outlooks from "./outlooks.ts"
 import * as retention from "./retention.ts"
 import type * as Settings from "./Settings.ts"
 import * as ThreadActors from "./threadActors.ts"
@@ -117,6 +118,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
   }
   const actors = ThreadActors.make(deps)
   const cap = LiveCap.make(actors, settings.reaper.maxLive)
+  const sleeps = SessionReaper.makeSleeps(steady, settings.reaper)
 
   const compact = (threadId: ThreadId, trigger: CompactionTrigger) =>
     actors.use(threadId, (actor) => actor.compact(trigger))
@@ -159,6 +161,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
   yield* SessionReaper.run({
     settings: settings.reaper,
     clock: steady,
+    sleeps,
     due: (query) =>
       Effect.map(store.dueThreads(query), (due) => [
         ...Array.from(deps.unsettled, ([threadId, epoch]) => ({ threadId, epoch })),
@@ -185,6 +188,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
     snapshots,
     services,
     offers,
+    outlooks: outlooks.make({ actors, cap, sleeps, steady }),
     deliveries: hookDeliveries.make(outbox, hooks),
     registered: registry.list
   }

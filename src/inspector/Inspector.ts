@@ -20,12 +20,11 @@
  *
  * @since 0.1.0
  */
-import { Duration, Effect, FileSystem, Layer, Schema } from "effect"
+import { Effect, FileSystem, Layer, Schema } from "effect"
 import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { createHash } from "node:crypto"
 import { fileURLToPath } from "node:url"
 import { gunzipSync } from "node:zlib"
-import * as HostSettings from "../host/Settings.ts"
 import type { PageConfig } from "./PageConfig.ts"
 
 /**
@@ -61,8 +60,6 @@ export interface Options {
   readonly api?: string | undefined
   /** Whether the page offers to answer requests, send prompts, interrupt, stop, compact, save and resend. Default: no. */
   readonly write?: boolean | undefined
-  /** The `reaper` settings that the app gave, so that the page can say when an idle session is stopped. */
-  readonly reaper?: HostSettings.Settings["reaper"]
   /** Where the bundled files lie. Default: in this package; to be set where the package itself was bundled. */
   readonly folder?: string | undefined
 }
@@ -148,18 +145,6 @@ const withSlash = <E, R>(
         : Effect.succeed(HttpServerResponse.redirect(`${name}/`, { status: 308, headers }))
   )
 
-const reaperOf = Effect.fnUntraced(function*(reaper: HostSettings.Settings["reaper"]) {
-  if (reaper === undefined) return {}
-  const { reaper: { idleAfter, pinCap, sweepEvery } } = yield* HostSettings.resolve({ reaper })
-  return {
-    reaper: {
-      idleAfter: Duration.toMillis(idleAfter),
-      pinCap: Duration.toMillis(pinCap),
-      sweepEvery: Duration.toMillis(sweepEvery)
-    }
-  }
-})
-
 /**
  * Serves the page on the router that the app serves.
  *
@@ -168,7 +153,7 @@ const reaperOf = Effect.fnUntraced(function*(reaper: HostSettings.Settings["reap
  */
 export const layer = (
   options: Options = {}
-): Layer.Layer<never, InspectorUnbuilt | HostSettings.SettingsInvalid, HttpRouter.HttpRouter | FileSystem.FileSystem> =>
+): Layer.Layer<never, InspectorUnbuilt, HttpRouter.HttpRouter | FileSystem.FileSystem> =>
   HttpRouter.use(Effect.fnUntraced(function*(router) {
     const fs = yield* FileSystem.FileSystem
     const folder = options.folder ?? ownFolder
@@ -182,8 +167,7 @@ export const layer = (
     const config = {
       // The page is at `<path>/`, so each part of the path is one step up.
       api: options.api ?? "../".repeat(parts.length),
-      write: options.write ?? false,
-      ...(yield* reaperOf(options.reaper))
+      write: options.write ?? false
     }
     const html: File = {
       body: new TextEncoder().encode(documentOf(config)),

@@ -6,6 +6,4 @@ export interface PageConfig {
   readonly api: string
   /** Whether the page shows what changes something. */
   readonly write: boolean
-  /** When idle sessions are stopped, in milliseconds; absent where the app has not told the page. */
-  readonly reaper?: { readonly idleAfter: number; readonly pinCap: number; readonly sweepEvery: number }
 }

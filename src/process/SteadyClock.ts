@@ -7,7 +7,7 @@
  * the wall clock by as much from then on.
  *
  * Its values may be compared with each other and with due times that were computed from them. They are not for display
- * and not for events: those carry the wall time. Another process has a clock of its own, so a due time that outlives
+ * and not for events: those carry the wall time, see {@link SteadyClock.wallOf}. Another process has a clock of its own, so a due time that outlives
  * its process must be bounded by the longest wait that it can stand for.
  *
  * @since 0.1.0
@@ -21,6 +21,8 @@ import { Clock, Effect } from "effect"
 export interface SteadyClock {
   /** Milliseconds: the wall time, plus all that it was set back by since this clock was made. */
   readonly now: () => number
+  /** What the wall clock says at this time of `now`, unless it is set again before. */
+  readonly wallOf: (at: number) => number
 }
 
 /** Smaller steps back are the usual corrections of a running clock; following them keeps `now` close to wall time. */
@@ -38,15 +40,20 @@ export const make: Effect.Effect<SteadyClock> = Effect.map(Clock.Clock, (clock):
   let wallAt = clock.currentTimeMillisUnsafe()
   let monotonicAt = monotonic()
   let ahead = 0
+  const now = () => {
+    const wall = clock.currentTimeMillisUnsafe()
+    const elapsed = monotonic() - monotonicAt
+    const setBack = elapsed - (wall - wallAt)
+    if (setBack > toleratedMillis) ahead += setBack
+    wallAt = wall
+    monotonicAt += elapsed
+    return wall + ahead
+  }
   return {
-    now: () => {
-      const wall = clock.currentTimeMillisUnsafe()
-      const elapsed = monotonic() - monotonicAt
-      const setBack = elapsed - (wall - wallAt)
-      if (setBack > toleratedMillis) ahead += setBack
-      wallAt = wall
-      monotonicAt += elapsed
-      return wall + ahead
+    now,
+    wallOf: (at) => {
+      now()
+      return at - ahead
     }
   }
 })

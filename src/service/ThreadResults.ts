@@ -130,6 +130,35 @@ export const Configured = Schema.Struct({ threadId: ThreadId, applied: Applied }
 export interface Configured extends Schema.Schema.Type<typeof Configured> {}
 
 /**
+ * What the reaper will do with a live session if nothing happens in it. The conversation stays in any case.
+ *
+ * @category results
+ * @since 0.1.0
+ */
+export const ReaperOutlook = Schema.TaggedUnion({
+  /** It is stopped with the first sweep from `at` on, in milliseconds since 1970. */
+  Stop: {
+    at: Schema.Finite,
+    /**
+     * - `idle`: it was idle for `reaper.idleAfter` by then, not counting the time that the host slept through.
+     * - `pin-cap`: work in the background keeps it no longer than `reaper.pinCap`.
+     * - `live-cap`: there are more live sessions than `reaper.maxLive`, and it is one of those used least recently.
+     */
+    because: Schema.Literals(["idle", "pin-cap", "live-cap"]),
+    /** Whether it is stopped earlier where another session needs its place: there is a `reaper.maxLive`. */
+    givesWay: Schema.Boolean
+  },
+  /** It is not stopped: a turn runs, the agent waits for an answer, a compaction is under way, or it is exempt. */
+  Keep: { because: Schema.Literals(["busy", "exempt"]) }
+})
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type ReaperOutlook = typeof ReaperOutlook.Type
+
+/**
  * The record of a thread, with what the thread is doing now and what it waits for. The status is the stored one, or what
  * the thread's live session in this service says, which is ahead of it; the rest is as the store has it.
  *
@@ -143,7 +172,9 @@ export interface Configured extends Schema.Schema.Type<typeof Configured> {}
 export const ThreadInfo = Schema.Struct({
   ...Binding.fields,
   ...ThreadActivity.fields,
-  status: Schema.Literals(["starting", ...ThreadStatus.literals])
+  status: Schema.Literals(["starting", ...ThreadStatus.literals]),
+  /** Absent where no session of this service is live. */
+  reaper: Schema.optionalKey(ReaperOutlook)
 })
 
 /**

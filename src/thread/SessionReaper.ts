@@ -2,7 +2,8 @@
  * Stops idle sessions. The conversation stays: the next turn resumes it.
  *
  * One fiber, one rule. Every sweep asks the store for the live sessions whose due time has passed (one index range,
- * whatever else is stored). {@link decide} says for each what to do, asked by the thread under its own lock.
+ * whatever else is stored). {@link decide} says for each what to do, asked by the thread under its own lock. It goes by
+ * {@link outlook}, which is also what `ThreadInfo` says of a session's future.
  *
  * - A session with a running turn or an open request is never stopped.
  * - Background work outside a turn pins a session, but no longer than `pinCap` after its last turn.
@@ -67,27 +68,46 @@ export type Decision =
     readonly until: number
   }
 
+/** What becomes of a session if nothing happens in it. */
+export type Outlook =
+  /** At the first sweep from `at` on, in milliseconds of the same clock. */
+  | { readonly _tag: "Stop"; readonly at: number; readonly because: "idle" | "pin-cap" | "live-cap" }
+  | { readonly _tag: "Keep"; readonly because: "busy" | "exempt" }
+
 const sleptSince = (activeAt: number, sleeps: ReadonlyArray<Sleep>): number =>
   sleeps.reduce((total, sleep) => total + Math.max(0, sleep.until - Math.max(sleep.from, activeAt)), 0)
 
-/** The rule. Pure: the same observation gives the same decision. */
-export const decide = (seen: Observation, settings: Pick<ReaperSettings, "idleAfter" | "pinCap">): Decision => {
+type Limits = Pick<ReaperSettings, "idleAfter" | "pinCap">
+
+/** Since when the session is idle, with the time that the host slept through taken out. */
+const idleSince = ({ activeAt, sleeps }: Observation): number => activeAt + sleptSince(activeAt, sleeps)
+
+/** The rule. Pure: the same observation gives the same outlook. */
+export const outlook = (seen: Observation, settings: Limits): Outlook => {
+  if (seen.busy) return { _tag: "Keep", because: "busy" }
+  if (seen.exempt) return { _tag: "Keep", because: "exempt" }
+  const since = idleSince(seen)
+  const idleAfter = Duration.toMillis(settings.idleAfter)
+  if (seen.backgroundWork) {
+    const at = since + Math.max(idleAfter, Duration.toMillis(settings.pinCap))
+    return { _tag: "Stop", at, because: "pin-cap" }
+  }
+  return seen.overCap === true
+    ? { _tag: "Stop", at: seen.now, because: "live-cap" }
+    : { _tag: "Stop", at: since + idleAfter, because: "idle" }
+}
+
+/** What to do now, by the rule: a stop whose time has come, or when to look again. */
+export const decide = (seen: Observation, settings: Limits): Decision => {
+  const next = outlook(seen, settings)
   const idleAfter = Duration.toMillis(settings.idleAfter)
   const later = (at: number) => Math.max(at, seen.now + 1)
-  if (seen.busy) {
-    return { _tag: "Keep", because: "busy", until: later(seen.now + idleAfter) }
-  }
-  if (seen.exempt) return { _tag: "Keep", because: "exempt", until: later(seen.now + idleAfter) }
-  if (seen.overCap === true && !seen.backgroundWork) return { _tag: "Stop" }
-  const awakeSince = seen.activeAt + sleptSince(seen.activeAt, seen.sleeps)
-  if (seen.now - awakeSince < idleAfter) {
-    return { _tag: "Keep", because: "active", until: later(awakeSince + idleAfter) }
-  }
-  const pinnedUntil = awakeSince + Duration.toMillis(settings.pinCap)
-  if (seen.backgroundWork && seen.now < pinnedUntil) {
-    return { _tag: "Keep", because: "background-work", until: later(Math.min(pinnedUntil, seen.now + idleAfter)) }
-  }
-  return { _tag: "Stop" }
+  if (next._tag === "Keep") return { _tag: "Keep", because: next.because, until: later(seen.now + idleAfter) }
+  if (next.at <= seen.now) return { _tag: "Stop" }
+  const idleAt = idleSince(seen) + idleAfter
+  return seen.now < idleAt
+    ? { _tag: "Keep", because: "active", until: later(idleAt) }
+    : { _tag: "Keep", because: "background-work", until: later(Math.min(next.at, seen.now + idleAfter)) }
 }
 
 /** One live session, or one that is being started, which is busy. */
@@ -111,15 +131,28 @@ const sweepLimit = 1000
 /** The heart beats at least so often, and with every sweep. */
 const longestBeat = Duration.seconds(30)
 
+/** Spans in which the host slept. */
+export interface Sleeps {
+  /** Looks at the clock, and answers those that count for a session that may be stopped. */
+  readonly look: () => ReadonlyArray<Sleep>
+}
+
+const beatOf = ({ sweepEvery }: Pick<ReaperSettings, "sweepEvery">) => Duration.min(sweepEvery, longestBeat)
+
 /**
  * When the host slept: an interval between two looks at the clock that is more than two heartbeats long. It counts as
- * sleep whole, so nothing is ever stopped too early for it. `look` first looks at the clock.
+ * sleep whole, so nothing is ever stopped too early for it.
  */
-const makeSleeps = (clock: SteadyClock, beat: number, memory: number) => {
+export const makeSleeps = (
+  clock: Pick<SteadyClock, "now">,
+  settings: Pick<ReaperSettings, "idleAfter" | "pinCap" | "sweepEvery">
+): Sleeps => {
+  const beat = Duration.toMillis(beatOf(settings))
+  const memory = Duration.toMillis(settings.idleAfter) + Duration.toMillis(settings.pinCap)
   let sleeps: ReadonlyArray<Sleep> = []
   let awakeAt = clock.now()
   return {
-    look: (): ReadonlyArray<Sleep> => {
+    look: () => {
       const now = clock.now()
       if (now - awakeAt > 2 * beat) sleeps = [...sleeps, { from: awakeAt, until: now }]
       // Forgotten in time awake: however long the host sleeps, a sleep before that one still counts.
@@ -142,7 +175,9 @@ export interface Due {
  */
 export const run = Effect.fnUntraced(function*(options: {
   readonly settings: ReaperSettings
-  readonly clock: SteadyClock
+  readonly clock: Pick<SteadyClock, "now">
+  /** By the same clock. */
+  readonly sleeps: Sleeps
   readonly due: (query: { readonly now: number; readonly limit: number }) => Effect.Effect<
     ReadonlyArray<Due>,
     StoreFailed
@@ -151,10 +186,7 @@ export const run = Effect.fnUntraced(function*(options: {
   /** Stops idle sessions above the cap. */
   readonly trim: Effect.Effect<void>
 }) {
-  const { idleAfter, pinCap, sweepEvery } = options.settings
-  const { clock } = options
-  const beat = Duration.min(sweepEvery, longestBeat)
-  const sleeps = makeSleeps(clock, Duration.toMillis(beat), Duration.toMillis(idleAfter) + Duration.toMillis(pinCap))
+  const { clock, settings: { sweepEvery }, sleeps } = options
 
   const sweep = Effect.gen(function*() {
     const due = yield* options.due({ now: clock.now(), limit: sweepLimit })
@@ -166,7 +198,7 @@ export const run = Effect.fnUntraced(function*(options: {
   )
 
   // Apart from the sweeps: one that waits for an agent to stop is not a sleep of the host.
-  const heart = Effect.repeat(Effect.delay(Effect.sync(sleeps.look), beat), Schedule.forever)
+  const heart = Effect.repeat(Effect.delay(Effect.sync(sleeps.look), beatOf(options.settings)), Schedule.forever)
   const sweeps = Effect.repeat(Effect.delay(sweep, sweepEvery), Schedule.forever)
   return yield* Effect.all([heart, sweeps], { concurrency: 2, discard: true })
 })

@@ -71,6 +71,15 @@ export class ThreadActor {
     }
   }
 
+  /** What the reaper will do with the session that is live or being started, by its clock. */
+  outlook(look: SessionReaper.Look): SessionReaper.Outlook | undefined {
+    const { live, starting } = this.#cell
+    if (starting) return { _tag: "Keep", because: "busy" }
+    return live === undefined || live.broken !== undefined
+      ? undefined
+      : SessionReaper.outlook(observation(this.#deps, live, look), this.#deps.settings.reaper)
+  }
+
   /** What the thread is doing now, where that is known here: else what is stored holds. */
   get status() {
     return ThreadCell.status(this.#cell)
@@ -257,11 +266,25 @@ const remove = Effect.fnUntraced(function*(deps: ThreadDeps, cell: ThreadCell.Th
   ThreadLog.end(cell.log, deps.clock.currentTimeMillisUnsafe(), position)
 })
 
+const observation = (
+  { settings, steady }: ThreadDeps,
+  live: LiveEpoch.LiveEpoch,
+  { overCap, sleeps }: SessionReaper.Look
+): SessionReaper.Observation => ({
+  now: steady.now(),
+  activeAt: live.state.activeAt,
+  busy: LiveEpoch.isBusy(live),
+  backgroundWork: Epoch.beside(live.state).length > 0,
+  exempt: settings.reaper.exempt(live.binding),
+  overCap,
+  sleeps: sleeps()
+})
+
 const reap = Effect.fnUntraced(function*(
   deps: ThreadDeps,
   cell: ThreadCell.ThreadCell,
   epoch: EpochNumber,
-  { overCap, sleeps }: SessionReaper.Look
+  look: SessionReaper.Look
 ) {
   const live = yield* ThreadCell.usable(deps, cell)
   if (live === undefined) {
@@ -270,19 +293,10 @@ const reap = Effect.fnUntraced(function*(
     return
   }
   if (live.binding.epoch !== epoch) return
-  const beside = Epoch.beside(live.state)
-  const decision = SessionReaper.decide({
-    now: deps.steady.now(),
-    activeAt: live.state.activeAt,
-    busy: LiveEpoch.isBusy(live),
-    backgroundWork: beside.length > 0,
-    exempt: deps.settings.reaper.exempt(live.binding),
-    overCap,
-    sleeps: sleeps()
-  }, deps.settings.reaper)
+  const decision = SessionReaper.decide(observation(deps, live, look), deps.settings.reaper)
   if (decision._tag === "Keep" && decision.because === "background-work") {
     yield* Effect.logDebug("An idle session is kept for its background work").pipe(
-      Effect.annotateLogs({ threadId: cell.threadId, waitsFor: beside })
+      Effect.annotateLogs({ threadId: cell.threadId, waitsFor: Epoch.beside(live.state) })
     )
   }
   return decision._tag === "Stop"

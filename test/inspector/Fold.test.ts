@@ -159,24 +159,31 @@ describe("frames", () => {
 })
 
 describe("what happens next", () => {
-  const idle = { status: "idle", activeAt: 1000, background: [], epoch: Epoch.make(1) } as const
-  const reaper = { idleAfter: 100, pinCap: 500, sweepEvery: 10 }
+  const stop = { _tag: "Stop", at: 1100, because: "idle", givesWay: false } as const
+  const idle = { status: "idle", background: [], epoch: Epoch.make(1), reaper: stop } as const
 
-  it("is what the reaper decides by the same times", () => {
-    assert.strictEqual(nextOf(idle, reaper).at, 1100)
-    assert.strictEqual(nextOf({ ...idle, background: [{ _tag: "Item", item: message("") }] }, reaper).at, 1500)
-    assert.isUndefined(nextOf({ ...idle, status: "running" }, reaper).at)
-    assert.isUndefined(nextOf({ ...idle, status: "waiting" }, reaper).at)
+  it("is what the server says that the reaper will do", () => {
+    assert.deepStrictEqual(nextOf(idle), { text: "The reaper stops the idle session at about", at: 1100 })
+    assert.include(nextOf({ ...idle, reaper: { ...stop, givesWay: true } }).more, "needs its place")
+    assert.include(nextOf({ ...idle, reaper: { ...stop, because: "live-cap" } }).text, "reaper.maxLive")
+    const background = [{ _tag: "Item", item: message("") }] as const
+    assert.include(nextOf({ ...idle, background, reaper: { ...stop, because: "pin-cap" } }).text, "1 task")
+    assert.include(nextOf({ ...idle, reaper: { _tag: "Keep", because: "exempt" } }).text, "exempted")
   })
 
-  it("is said not to be known where the app has not told", () => {
-    assert.include(nextOf(idle, undefined).text, "not known")
+  it("is not the reaper's where the events are ahead of what the server said", () => {
+    assert.isUndefined(nextOf({ ...idle, status: "running" }).at)
+    assert.isUndefined(nextOf({ ...idle, status: "waiting" }).at)
+  })
+
+  it("is said not to be known where the server has not told", () => {
+    assert.include(nextOf({ status: "idle", background: [], epoch: Epoch.make(1) }).text, "does not know")
   })
 
   it("tells a thread that never had a session from one that was stopped", () => {
     const stopped = { ...idle, status: "stopped" } as const
-    assert.include(nextOf({ ...stopped, epoch: Epoch.make(0) }, reaper).text, "the first turn")
-    assert.include(nextOf(stopped, reaper).text, "goes on")
+    assert.include(nextOf({ ...stopped, epoch: Epoch.make(0) }).text, "the first turn")
+    assert.include(nextOf(stopped).text, "goes on")
   })
 })
 

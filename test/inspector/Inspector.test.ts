@@ -54,22 +54,20 @@ describe("Inspector.layer", () => {
       assert.notMatch(text, /<script(?![^>]*src="app\.js")|<style|\son\w+=/)
     }).pipe(Effect.scoped, Effect.provide(NodeServices.layer)))
 
-  it.live("tells the page what it may do, where the api is and when sessions are stopped, as text", () =>
+  it.live("tells the page what it may do and where the api is, as text", () =>
     Effect.gen(function*() {
       const plain = yield* served({})
       assert.deepStrictEqual(configOf((yield* get(`${plain}/ui/`)).text), { api: "../", write: false })
       const url = yield* served({
         path: "/tools/page/",
         write: true,
-        api: "/v1\"><script>alert(1)</script>",
-        reaper: { idleAfter: "10 minutes" }
+        api: "/v1\"><script>alert(1)</script>"
       })
       const { text } = yield* get(`${url}/tools/page/`)
       assert.notInclude(text, "<script>alert")
       assert.deepStrictEqual(configOf(text), {
         api: "/v1\"><script>alert(1)</script>",
-        write: true,
-        reaper: { idleAfter: 600_000, pinCap: 14_400_000, sweepEvery: 60_000 }
+        write: true
       })
     }).pipe(Effect.scoped, Effect.provide(NodeServices.layer)))
 
@@ -94,11 +92,9 @@ describe("Inspector.layer", () => {
       assert.strictEqual((yield* get(url, { "if-none-match": etag })).response.status, 304)
     }).pipe(Effect.scoped, Effect.provide(NodeServices.layer)))
 
-  it.live("fails where the page was not bundled, and where the settings cannot be used", () =>
+  it.live("fails where the page was not bundled", () =>
     Effect.gen(function*() {
       const unbuilt = yield* Effect.flip(served({ folder: "/nowhere" }))
       assert.strictEqual(unbuilt._tag, "InspectorUnbuilt")
-      const invalid = yield* Effect.flip(served({ reaper: { idleAfter: -1 } }))
-      assert.strictEqual(invalid._tag, "SettingsInvalid")
     }).pipe(Effect.scoped, Effect.provide(NodeServices.layer)))
 })

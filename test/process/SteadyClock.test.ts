@@ -27,6 +27,7 @@ describe("SteadyClock", () => {
       yield* host.setBack("10 minutes")
       yield* TestClock.adjust("1 minute")
       assert.strictEqual(clock.now(), 3 * minute)
+      assert.strictEqual(clock.wallOf(3 * minute), -67 * minute)
     }).pipe(HostClock.provide))
 
   it.effect("counts the time for which the host slept", () =>

@@ -3,7 +3,7 @@ import { Duration, Effect, Schema } from "effect"
 import { CodingAgents, Epoch, ThreadId } from "../../src/index.ts"
 import * as SessionReaper from "../../src/thread/SessionReaper.ts"
 
-const { decide } = SessionReaper
+const { decide, outlook } = SessionReaper
 const { reaper: defaults } = CodingAgents.defaults
 const minute = 60_000
 const idleAfter = Duration.toMillis(defaults.idleAfter)
@@ -140,6 +140,26 @@ describe("SessionReaper.decide", () => {
     assert.strictEqual(decide({ ...working, now: start + pinCap - 1 }, defaults)._tag, "Keep")
     assert.strictEqual(decide({ ...working, now: start + pinCap }, defaults)._tag, "Stop")
   })
+
+  it.effect.prop(
+    "P9 reaper: what it says it will do is what it does: it stops at that time, and not a millisecond before",
+    [Observation, Schema.Boolean],
+    ([input, overCap]) =>
+      Effect.sync(() => {
+        const seen = { ...observe(input), overCap }
+        const next = outlook(seen, defaults)
+        // Sleeps that are still to come are not known.
+        const at = (now: number) => decide({ ...seen, now }, defaults)
+        if (next._tag === "Keep") {
+          assert.deepInclude(at(seen.now), { _tag: "Keep", because: next.because })
+          return
+        }
+        assert.strictEqual(at(next.at)._tag, "Stop")
+        if (next.because !== "live-cap") assert.strictEqual(at(next.at - 1)._tag, "Keep")
+        assert.strictEqual(next.because === "live-cap", overCap && !seen.backgroundWork)
+      }),
+    { arbitrary: { runs: 2000 } }
+  )
 
   it("P9 reaper: an exempt session is kept", () => {
     assert.strictEqual(decide({ ...idle, exempt: true }, defaults)._tag, "Keep")

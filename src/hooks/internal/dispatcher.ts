@@ -314,7 +314,7 @@ export const make = Effect.fnUntraced(function*(options: {
       )
       if (found === undefined) return undefined
       const suspended = Math.max(0, found.hook.suppressedUntil - (yield* run.monotonicMillis))
-      return (yield* Clock.currentTimeMillis) + Math.max(0, dueAt - clock.now(), suspended)
+      return clock.wallOf(Math.max(clock.now() + suspended, dueAt))
     }),
 
     asks: (kind) => registeredFor("guard", kind).length > 0 || registeredFor("transform", kind).length > 0,

@@ -1,13 +1,15 @@
 /**
- * What happens to a thread if no one does anything: what the reaper will do, and when.
+ * What happens to a thread if no one does anything: what the reaper will do, as the server says, in words.
  */
 import type { ThreadInfo } from "../../service/Results.ts"
-import type { PageConfig } from "../PageConfig.ts"
+import { many } from "./figures.ts"
 
 interface Next {
   readonly text: string
   /** In milliseconds since 1970. */
   readonly at?: number
+  /** Said after the time. */
+  readonly more?: string
 }
 
 const because = {
@@ -17,9 +19,13 @@ const because = {
   compacting: "The agent compacts its context: its session is not stopped for being idle."
 } as const
 
+const stops = {
+  idle: "The reaper stops the idle session at about",
+  "live-cap": "There are more live sessions than `reaper.maxLive`: the reaper stops this one at about"
+} as const
+
 export const nextOf = (
-  { activeAt, background, epoch, status }: Pick<ThreadInfo, "activeAt" | "background" | "epoch" | "status">,
-  reaper: PageConfig["reaper"]
+  { background, epoch, reaper, status }: Pick<ThreadInfo, "background" | "epoch" | "reaper" | "status">
 ): Next => {
   if (status === "stopped") {
     return {
@@ -30,12 +36,23 @@ export const nextOf = (
   }
   if (status !== "idle") return { text: because[status] }
   if (reaper === undefined) {
-    return { text: "Idle. When it is stopped is not known here: give the page the app's `reaper` settings." }
+    return { text: "Idle. This server does not run the session, so it does not know when that is stopped." }
   }
-  const { idleAfter, pinCap } = reaper
-  if (background.length > 0 && pinCap > idleAfter) {
-    const work = background.length === 1 ? "1 task" : `${background.length} tasks`
-    return { text: `${work} in the background keeps the session, at most until`, at: activeAt + pinCap }
+  if (reaper._tag === "Keep") {
+    return {
+      text: reaper.because === "exempt"
+        ? "The app has exempted this thread: its session is not stopped for being idle."
+        : "The session is in use."
+    }
   }
-  return { text: "The reaper stops the idle session at about", at: activeAt + idleAfter }
+  return reaper.because === "pin-cap"
+    ? {
+      text: `In the background: ${many(background.length, "task")}. The session is kept for that, at most until`,
+      at: reaper.at
+    }
+    : {
+      text: stops[reaper.because],
+      at: reaper.at,
+      ...(reaper.givesWay ? { more: "Earlier, if another session needs its place." } : {})
+    }
 }

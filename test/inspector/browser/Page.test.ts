@@ -96,6 +96,7 @@ layer(stage, { excludeTestServices: true, timeout: "60 seconds" })("the inspecto
       for (const { page } of [one, other]) {
         yield* shows(page, ".asked", "Allowed once by the user")
         yield* shows(page, ".prose", "Gone.")
+        yield* shows(page, ".line3", "The reaper stops the idle session")
         assert.strictEqual(yield* act(() => page.locator(".request").count()), 0)
       }
       assert.strictEqual((yield* app.mock.answers).length, 1)

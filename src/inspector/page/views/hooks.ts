@@ -3,7 +3,6 @@
  */
 import { html, type TemplateResult } from "lit"
 import type { DeliveryPage, WaitingPage } from "../../../service/Results.ts"
-import { optional } from "../api.ts"
 import type { App } from "../app.ts"
 import { duration, fullTime } from "../figures.ts"
 import type { Listing } from "../Listing.ts"
@@ -24,14 +23,13 @@ const raw = ({ event }: Waiting | GivenUp): TemplateResult =>
   html`<details><summary>Event</summary>${json(event)}</details>`
 
 /** When it is tried next. */
-const nextOf = ({ nextAt }: Waiting, now: number): TemplateResult | string => {
-  const at = optional(nextAt)
+const nextOf = ({ nextAt: at }: Waiting, now: number): TemplateResult | string => {
   if (at === undefined) return html`<span class="dim">when the app has this hook again</span>`
   return at <= now ? "now" : html`in ${duration(at - now)}<div class="dim">${fullTime(at)}</div>`
 }
 
 const waiting = (now: number) => (one: Waiting): TemplateResult => {
-  const error = optional(one.error)
+  const { error } = one
   return html`<tr>${about(one)}
     <td class=${error === undefined ? "dim" : "bad"}>${error === undefined ? "none yet" : flat(error)}</td>
     <td class="num">${one.attempts}</td><td class="num">${nextOf(one, now)}</td><td>${raw(one)}</td></tr>`

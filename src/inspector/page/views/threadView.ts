@@ -75,16 +75,16 @@ const what = (thread: Thread): TemplateResult => {
 const nextLine = (thread: Thread): TemplateResult | string => {
   const { app, info } = thread
   if (info === undefined) return ""
-  const { at, text } = nextOf({
+  const { at, more, text } = nextOf({
     ...info,
     status: info.status === "starting" ? "starting" : ThreadView.status(thread.timeline.view),
     background: thread.timeline.view.background
-  }, app.config.reaper)
+  })
   if (at === undefined) return html`${text}`
   const left = at - app.now
   return html`${text} <b class="num">${timeOf(at)}</b> <span class="dim num">${
     left > 0 ? `in ${duration(left)}` : "with its next sweep"
-  }</span>. The conversation stays.`
+  }</span>. ${more ?? ""} The conversation stays.`
 }
 
 const background = (thread: Thread): TemplateResult | string => {
