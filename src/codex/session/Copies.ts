@@ -36,10 +36,13 @@ export const fork = Effect.fnUntraced(function*(
 })
 
 /** The conversation alone: files stay as they are. */
-export const rewind = Effect.fnUntraced(function*({ server, sessionId }: LiveSession, before: TurnPlace) {
+export const rewind = Effect.fnUntraced(function*(live: LiveSession, before: TurnPlace) {
+  const { server, sessionId } = live
   const beforeTurnId = yield* History.locate(server, sessionId, before)
   yield* Effect.mapError(
     server.peer.call("thread/revert", { threadId: sessionId, beforeTurnId }),
     Opening.toAgentError(server)
   )
+  // Whether it goes back as well is not said.
+  live.has = undefined
 })

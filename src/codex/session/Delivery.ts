@@ -18,6 +18,7 @@ import type { ProviderTurn } from "../../provider/ProviderAdapter.ts"
 import * as LiveSession from "./LiveSession.ts"
 import * as Offers from "./Offers.ts"
 import { toAgentError } from "./Opening.ts"
+import * as TurnModel from "./TurnModel.ts"
 
 const Begun = Schema.Struct({ turn: Schema.Struct({ id: Schema.String }) })
 
@@ -26,19 +27,21 @@ export const send = Effect.fnUntraced(function*(live: LiveSession.LiveSession, t
   const input = yield* inputOf(live, turn)
   live.starting.set(turnId, Deferred.makeUnsafe<void>())
   yield* LiveSession.apply(live, { _tag: "Sending", turnId })
-  const effort = model === undefined ? live.effort : model.variant
+  const wanted: TurnModel.TurnModel = { model: model?.id ?? live.model, effort: model?.variant ?? live.effort }
+  const change = TurnModel.change(live.has, wanted)
+  // Of a call that fails it is not known.
+  live.has = undefined
   const { turn: begun } = yield* live.server.call("turn/start", {
     threadId: live.sessionId,
     clientUserMessageId: ref,
     ...input,
-    // What one turn names holds for those after it as well.
-    model: model?.id ?? live.model,
-    ...(effort === undefined ? {} : { effort })
+    ...change
   }, Begun).pipe(
     Effect.mapError(toSendError(turn)),
     Effect.tapError(() => LiveSession.apply(live, { _tag: "NotSent", turnId })),
     Effect.onError(() => Effect.sync(() => live.starting.delete(turnId)))
   )
+  live.has = wanted
   yield* LiveSession.apply(live, { _tag: "Sent", turnId, native: begun.id })
 })
 

@@ -36,6 +36,7 @@ import { itemOf, subjectOf } from "../turn/TurnRequests.ts"
 import { type Input, make as makeState, type State, type Want } from "../turn/TurnState.ts"
 import * as Policy from "./Policy.ts"
 import type { Started } from "./SessionStart.ts"
+import * as TurnModel from "./TurnModel.ts"
 
 export interface Deadlines {
   /** How long Codex may call a model in vain, until the turn fails. Default: 2 minutes. */
@@ -57,6 +58,8 @@ export interface LiveSession extends Started {
   readonly retryDeadline: Duration.Input
   /** It changes while the session lives. */
   runtimeMode: RuntimeMode
+  /** What turns have that name neither a model nor an effort; `undefined` where that is not known. */
+  has: TurnModel.TurnModel | undefined
   /** Codex keeps a thread only once its first turn has begun. */
   resumable: boolean
   state: State
@@ -82,6 +85,7 @@ export const open = Effect.fnUntraced(function*(options: {
     starting: new Map(),
     retryDeadline,
     runtimeMode: input.runtimeMode,
+    has: { model: started.model, effort: started.effort },
     resumable: started.origin._tag !== "New",
     // Codex counts its requests from 0 in every process.
     state: makeState(Hex.encode(SecureRandom.randomBytesUnsafe(6)), gated)
@@ -107,6 +111,7 @@ const listenerOf = (live: LiveSession, listening: Listening, agent?: string): Li
     // What is about no thread is told to every listener, and heard once.
     if (agent !== undefined && Frame.threadOf(params) !== agent) return Effect.void
     if (agent === undefined && method === "turn/started") live.resumable = true
+    if (agent === undefined && method === "thread/settings/updated") live.has = TurnModel.told(params)
     const frame = Frame.decode(method, params)
     if (frame === undefined) return Effect.void
     const input: Input = agent === undefined ? frame : { _tag: "Subagent", agent, frame }
