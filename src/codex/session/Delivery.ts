@@ -15,6 +15,7 @@ import {
   TurnRefused
 } from "../../provider/AdapterError.ts"
 import type { ProviderTurn } from "../../provider/ProviderAdapter.ts"
+import * as Context from "../protocol/Context.ts"
 import * as LiveSession from "./LiveSession.ts"
 import * as Offers from "./Offers.ts"
 import { toAgentError } from "./Opening.ts"
@@ -72,10 +73,7 @@ const toSendError = ({ turnId }: ProviderTurn) => (error: StdioPeer.PeerError | 
   }
 }
 
-/**
- * Codex takes images as input; a file of text goes into the context. What it was told before under the same key it leaves
- * out, so each turn has keys of its own.
- */
+/** Codex takes images as input; a file of text goes into the context. */
 const inputOf = Effect.fnUntraced(function*(
   { directory, server }: LiveSession.LiveSession,
   { input: { attachments = [], context = [], prompt, skills = [] }, ref, turnId }: ProviderTurn
@@ -89,11 +87,7 @@ const inputOf = Effect.fnUntraced(function*(
       ...given.filter((content) => typeof content !== "string"),
       ...known.flatMap(({ name, path }) => skills.includes(name) ? [{ type: "skill", name, path }] : [])
     ],
-    ...(told.length === 0 ? {} : {
-      additionalContext: Object.fromEntries(
-        told.map((value, n) => [`app-${ref ?? turnId}-${n}`, { value, kind: "application" }])
-      )
-    })
+    ...(told.length === 0 ? {} : { additionalContext: Context.entries(ref ?? turnId, told) })
   }
 })
 
