@@ -35,6 +35,7 @@ export const andThen = <State, Event, Want>(
   next: (state: State) => Step<State, Event, Want>
 ): Step<State, Event, Want> => {
   const second = next(first.state)
+  if (first.events.length === 0 && first.wants.length === 0) return second
   return make(second.state, [...first.events, ...second.events], [...first.wants, ...second.wants])
 }
 

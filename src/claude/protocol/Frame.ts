@@ -2,7 +2,7 @@
  * Claude's frames (2.1.332), as far as they are used. Fields that are not named here are ignored; a frame that is not, or
  * that does not fit, is `Unrecognized`.
  */
-import { Schema } from "effect"
+import { Predicate, Schema } from "effect"
 import { NativeId } from "../../adapter/NativeId.ts"
 import { TurnId } from "../../domain/Ids.ts"
 
@@ -172,6 +172,29 @@ const decodeKnown = Schema.decodeUnknownOption(Known)
 /** `undefined` for what is ignored. */
 export const decode = (type: string, frame: unknown): Frame | undefined => {
   if (ignored.has(type)) return undefined
+  return (type === "stream_event" ? blockDelta(frame) : undefined) ?? decodeAny(type, frame)
+}
+
+/** By hand and not by the Schema, since text, thoughts and the input of tools come in thousands of them. */
+const blockDelta = (frame: unknown): Of<"stream_event"> | undefined => {
+  if (!Predicate.isReadonlyObject(frame)) return undefined
+  const { agent_id, event, parent_tool_use_id, uuid } = frame
+  if (!Predicate.isReadonlyObject(event) || agent_id !== undefined || parent_tool_use_id !== null) return undefined
+  const { content_block, delta, index, message, type, usage } = event
+  if (type !== "content_block_delta" || !Predicate.isReadonlyObject(delta) || !isIndex(index)) return undefined
+  if (content_block !== undefined || message !== undefined || usage !== undefined || !isTurnId(uuid)) return undefined
+  const { text, thinking } = delta
+  if (!isTextOrAbsent(text) || !isTextOrAbsent(thinking)) return undefined
+  const words = { ...(text === undefined ? {} : { text }), ...(thinking === undefined ? {} : { thinking }) }
+  return { _tag: "stream_event", parent_tool_use_id, event: { type, index, delta: words }, uuid }
+}
+
+const isTextOrAbsent = (value: unknown): value is string | undefined => value === undefined || typeof value === "string"
+
+const isIndex = Schema.is(Schema.Int)
+const isTurnId = Schema.is(TurnId)
+
+const decodeAny = (type: string, frame: unknown): Frame => {
   const known = decodeKnown({ ...(typeof frame === "object" ? frame : {}), _tag: type })
   return known._tag === "Some" ? known.value : { _tag: "Unrecognized", type, raw: frame }
 }

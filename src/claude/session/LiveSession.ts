@@ -54,6 +54,8 @@ export interface LiveSession extends Omit<Started, "cli" | "end" | "hide" | "see
   readonly compactions: Set<Deferred.Deferred<void>>
   readonly answerers: Answerers
   seen: Started["seen"]
+  /** Its file, once it was found: of a user with many projects a search takes long, and Claude does not move it. */
+  file: string | undefined
   /** Its file has a message. */
   resumable: boolean
   /** The last message that was seen on the stream: the file has it a moment later. */
@@ -100,6 +102,7 @@ export const open = Effect.fnUntraced(function*(
     taken: new Set(),
     compactions: new Set(),
     resumable: started.origin._tag !== "New",
+    file: undefined,
     lastMessage: undefined,
     runtimeMode: input.runtimeMode,
     skillShell: input.runtimeMode === "full-access",
@@ -163,6 +166,7 @@ export const replace = Effect.fnUntraced(
     live.end = end
     live.hide = hide
     live.skillShell = live.runtimeMode === "full-access"
+    live.file = undefined
     live.lastMessage = undefined
     live.resumable = resumes
     live.replacing = false

@@ -3,7 +3,7 @@
  * start, so where both are live neither of the two knows of the other, and one of the two branches is lost with the next
  * resume.
  */
-import { Effect, Option } from "effect"
+import { Array as Arr, Effect, Option } from "effect"
 import { isOurs } from "../protocol/Cursor.ts"
 import * as History from "./History.ts"
 import * as LiveSession from "./LiveSession.ts"
@@ -11,20 +11,26 @@ import * as Transcript from "./Transcript.ts"
 
 /** Tells of turns that were not sent from here since the file was last looked at, and of what came of them. */
 export const look = Effect.fnUntraced(function*(live: LiveSession.LiveSession) {
-  const file = yield* Transcript.find(live.cli.environment.config, live.sessionId)
-  if (Option.isNone(file)) return
-  const { end, entries } = yield* Transcript.tail(file.value, live.seen)
+  live.file ??= Option.getOrUndefined(yield* Transcript.find(live.cli.environment.config, live.sessionId))
+  if (live.file === undefined) return
+  const { end, lines } = yield* Transcript.tail(live.file, live.seen)
   live.seen = end
-  const foreign = entries.filter(isForeign())
+  // It is asked before every prompt, and what came is nearly always our own turn, which may be long.
+  if (!parsed(lines.filter(Transcript.mayBegin)).some(isForeignPrompt)) return
+  const foreign = parsed(lines).filter(isForeign())
   const items = History.messagesOf(foreign).flatMap(({ items }) => items)
-  if (foreign.length > 0) yield* LiveSession.apply(live, { _tag: "OtherClient", items })
+  yield* LiveSession.apply(live, { _tag: "OtherClient", items })
 })
+
+const parsed = (lines: ReadonlyArray<string>) => Arr.getSomes(lines.map(Transcript.parse))
+
+const isForeignPrompt = ({ line }: Transcript.Entry): boolean => Transcript.isPrompt(line) && !isOurs(line.uuid ?? "")
 
 /** The lines from a prompt of another client's up to the next beginning of a turn. Stateful: lines come in order. */
 const isForeign = () => {
   let foreign = false
-  return ({ line }: Transcript.Entry): boolean => {
-    if (Transcript.begins(line)) foreign = Transcript.isPrompt(line) && !isOurs(line.uuid ?? "")
+  return (entry: Transcript.Entry): boolean => {
+    if (Transcript.begins(entry.line)) foreign = isForeignPrompt(entry)
     return foreign
   }
 }

@@ -54,6 +54,9 @@ export const isMessage = ({ type, uuid }: Line): boolean => (type === "user" || 
 export const begins = ({ isMeta, promptSource, type }: Line): boolean =>
   type === "user" && isMeta !== true && promptSource != null
 
+/** Whether the text of a line can be that of one that {@link begins} a turn: most lines need not be parsed to know. */
+export const mayBegin = (text: string): boolean => text.includes("\"promptSource\"")
+
 /** Whether it is words of a user's. */
 export const isPrompt = (line: Line): boolean => begins(line) && line.promptSource !== "system"
 
@@ -101,8 +104,7 @@ export const tail = Effect.fnUntraced(function*(file: string, from: number) {
   const chunks = yield* Effect.orElseSucceed(Stream.runCollect(fs.stream(file, { offset: from })), () => [])
   const bytes = Buffer.concat(chunks)
   const end = bytes.lastIndexOf("\n") + 1
-  const entries = bytes.subarray(0, end).toString("utf8").split("\n").map(parse)
-  return { entries: Arr.getSomes(entries), end: from + end }
+  return { lines: bytes.subarray(0, end).toString("utf8").split("\n"), end: from + end }
 })
 
 const lines = (file: string) =>
