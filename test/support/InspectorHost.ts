@@ -3,9 +3,8 @@ import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Context, Effect, FileSystem, Layer } from "effect"
 import { HttpServer } from "effect/http"
-import { existsSync } from "node:fs"
 import { createServer } from "node:http"
-import { type Browser, chromium, type Page } from "playwright-core"
+import type { Browser, Page } from "playwright-core"
 import * as CodingAgents from "../../src/CodingAgents.ts"
 import { InstanceId, ThreadId } from "../../src/domain/Ids.ts"
 import type { HookExists } from "../../src/hooks/HookRegistration.ts"
@@ -16,6 +15,7 @@ import * as Server from "../../src/server/Server.ts"
 import { ProviderService } from "../../src/service/ProviderService.ts"
 import { SessionStore } from "../../src/store/SessionStore.ts"
 import { MockProvider, type MockProviderOptions } from "../../src/testing/MockProvider.ts"
+import { browser } from "./Chromium.ts"
 
 interface HostOptions {
   readonly inspector?: Inspector.Options | undefined
@@ -80,18 +80,6 @@ export const openThread = ({ agents, folder }: Host, name: string, more: { reado
     threadId
   )
 }
-
-const executable = process.env["CHROMIUM"] ?? "/usr/bin/chromium"
-
-/** Fails, and does not skip, where there is none. */
-const browser = Effect.acquireRelease(
-  Effect.suspend(() =>
-    existsSync(executable)
-      ? Effect.promise(() => chromium.launch({ executablePath: executable, args: ["--no-sandbox", "--disable-gpu"] }))
-      : Effect.die(new Error(`There is no Chromium at ${executable}: apt-get install chromium, or set CHROMIUM`))
-  ),
-  (running) => Effect.promise(() => running.close())
-)
 
 export const stage = Layer.effect(Stage, Effect.all({ browser, folder: bundled })).pipe(
   Layer.provideMerge(NodeServices.layer)

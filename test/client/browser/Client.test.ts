@@ -2,19 +2,16 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Redacted } from "effect"
-import { existsSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { gzipSync } from "node:zlib"
-import { chromium } from "playwright-core"
 import { rolldown } from "rolldown"
 import { ProviderService } from "../../../src/index.ts"
 import * as Agents from "../../support/Agents.ts"
+import * as Chromium from "../../support/Chromium.ts"
 import * as Remote from "../../support/Remote.ts"
 import * as Served from "../../support/Served.ts"
 
 const { layer, threadId } = Agents
-
-const executable = process.env["CHROMIUM"] ?? "/usr/bin/chromium"
 
 const path = (file: string) => fileURLToPath(new URL(`../../../${file}`, import.meta.url))
 
@@ -29,11 +26,7 @@ const bundled = (input: string) =>
 
 /** A tab on the server's own origin, with the program in it. */
 const tab = Effect.fnUntraced(function*(url: string) {
-  assert(existsSync(executable), `There is no Chromium at ${executable}: apt-get install chromium, or set CHROMIUM`)
-  const browser = yield* Effect.acquireRelease(
-    Effect.promise(() => chromium.launch({ executablePath: executable, args: ["--no-sandbox", "--disable-gpu"] })),
-    (running) => Effect.promise(() => running.close())
-  )
+  const browser = yield* Chromium.browser
   const code = yield* bundled("test/support/ClientPage.ts")
   return yield* Effect.promise(async () => {
     const page = await browser.newPage()
