@@ -185,6 +185,11 @@ export interface Profile {
   readonly literal: (prompt: string) => ReadonlyArray<string> | undefined
   /** It makes one line of several texts, so it is given one. */
   readonly joinsTexts?: boolean | undefined
+  /**
+   * Whether it would read files that such a text names, unasked. The prompt is sent as resources then, which it leaves as
+   * they are. Default: it reads none.
+   */
+  readonly mentions?: ((text: string) => boolean) | undefined
   /** The usage of one call of the model, from an update or from the answer to a prompt. */
   readonly usageOf?: ((frame: unknown) => Usage | undefined) | undefined
   /**
@@ -256,14 +261,14 @@ export const wordsAlone = (prompt: string): ReadonlyArray<string> | undefined =>
   prompt.trimStart().startsWith("/") ? undefined : [prompt]
 
 /**
- * What words are for an agent that passes over blank texts, or runs what stands behind an exclamation mark: behind words
- * of ours.
+ * What words are for an agent that passes over blank texts, or takes what stands behind an exclamation mark or a dollar
+ * for a command too: behind words of ours.
  *
  * @category constructors
  * @since 0.1.0
  */
 export const quoted = (prompt: string): ReadonlyArray<string> =>
-  /^\s*[/!]/.test(prompt) ? [`The user wrote:\n${prompt}`] : [prompt]
+  /^\s*[/!$]/.test(prompt) ? [`The user wrote:\n${prompt}`] : [prompt]
 
 /**
  * What words are for an agent that looks for a command only at the beginning of the first text.

@@ -68,6 +68,8 @@ export const controls = (
 
 /** Whether the model has not said anything to this prompt yet. */
 const isUnanswered = (messages: ReadonlyArray<{ readonly role: string; readonly text: string }>, prompt: string) => {
-  const at = messages.findLastIndex(({ role, text }) => role === "user" && text.split("\n").includes(prompt))
+  // Grok numbers the lines of what it takes for a file.
+  const lines = (text: string) => text.split("\n").map((line) => line.replace(/^\d+→/, ""))
+  const at = messages.findLastIndex(({ role, text }) => role === "user" && lines(text).includes(prompt))
   return at !== -1 && messages.slice(at + 1).every(({ role }) => role !== "assistant" && role !== "tool")
 }

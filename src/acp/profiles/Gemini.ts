@@ -80,7 +80,8 @@ export const profile: Profile.Profile = {
   resumable: "after-turn",
   resumes: (version) => !Executable.isAtLeast(version, "0.39.0"),
   proveMissing,
-  literal: Profile.afterBlank,
+  // It joins all texts before it looks for a command.
+  literal: Profile.quoted,
   usageOf,
   // It has no other word of what a command is.
   commandOf: ({ kind, title }) => kind === "execute" ? title ?? undefined : undefined

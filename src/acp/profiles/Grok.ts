@@ -105,6 +105,8 @@ export const profile: Profile.Profile = {
   resumable: "after-turn",
   literal: Profile.quoted,
   joinsTexts: true,
+  // Wherever an `@` and the path of a file stand, also of one outside the directory. An address of mail has none to it.
+  mentions: (text) => /(^|\W)@\S/.test(text),
   usageOf,
   commandOf: ({ rawInput }) => Profile.textIn(rawInput, "command"),
   comments: ["description"],

@@ -21,6 +21,7 @@ import type { ProviderTurn, SendTurnError } from "../../provider/ProviderAdapter
 import { codes } from "../protocol/Failure.ts"
 import { Prompted } from "../protocol/Session.ts"
 import type { Ending } from "../turn/TurnState.ts"
+import * as Blocks from "./Blocks.ts"
 import * as LiveSession from "./LiveSession.ts"
 import * as Missing from "./Missing.ts"
 import * as Selection from "./Selection.ts"
@@ -186,12 +187,10 @@ const blocksOf = Effect.fnUntraced(function*(
     ...words
   ]
   return [
-    ...(live.profile.joinsTexts === true ? [texts.join("\n")] : texts).map(textBlock),
+    ...Blocks.of(live.profile, texts),
     ...given.filter((content) => typeof content !== "string")
   ]
 })
-
-const textBlock = (text: string) => ({ type: "text", text })
 
 /**
  * An image as the protocol has it, or the text of a file. Links are not sent: agents read what they lead to unasked.
