@@ -9,7 +9,7 @@
  *
  * @since 0.1.0
  */
-import { Schema } from "effect"
+import { Schema, Struct } from "effect"
 import { CompactionOutcome, CompactionTrigger } from "./Compaction.ts"
 import { Continuity } from "./Continuity.ts"
 import { Epoch, InstanceId, ProviderName, RequestId, SessionId, ThreadId, TurnId } from "./Ids.ts"
@@ -243,6 +243,14 @@ export type Matching<P extends HookPattern> = P extends "*" ? LifecycleEvent
  */
 export const matches = (patterns: ReadonlyArray<string>, tag: string): boolean =>
   patterns.some((pattern) => pattern === "*" || pattern === tag || pattern === `${tag.split(":")[0]}:*`)
+
+/**
+ * Whether the text is a pattern that selects anything.
+ *
+ * @since 0.1.0
+ * @category predicates
+ */
+export const isPattern = (text: string): text is HookPattern => Struct.keys(kinds).some((tag) => matches([text], tag))
 
 /**
  * The provider, instance, session and directory of an event.

@@ -41,7 +41,7 @@
 import { Effect, type Layer } from "effect"
 import type { ChildProcessSpawner } from "effect/process"
 import type { HookPattern, LifecycleEvent } from "../domain/LifecycleEvent.ts"
-import type { HookExists } from "./HookRegistration.ts"
+import type { HookError } from "./HookRegistration.ts"
 import type { GuardedKind, TransformedKind } from "./HookVerdict.ts"
 import * as ClaudeHook from "./internal/claudeHook.ts"
 import * as HookCommand from "./internal/command.ts"
@@ -69,7 +69,7 @@ export {
  */
 export { CommandFailed, CommandNotStarted, type CommandOptions } from "./internal/command.ts"
 
-type HookLayer = Layer.Layer<never, HookExists, LifecycleHooks | ChildProcessSpawner.ChildProcessSpawner>
+type HookLayer = Layer.Layer<never, HookError, LifecycleHooks | ChildProcessSpawner.ChildProcessSpawner>
 
 type Observe = Parameters<typeof LifecycleHooks.observe<HookPattern, never, never>>[0]
 type Guard = Parameters<typeof LifecycleHooks.guard<GuardedKind, never, never>>[0]

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import { type Duration, type Effect, Schema, type Scope } from "effect"
+import * as InputIssue from "../domain/InputIssue.ts"
 import type { HookPattern, LifecycleEvent } from "../domain/LifecycleEvent.ts"
 import type { SessionSetup } from "../provider/SessionSetup.ts"
 import type { ProviderService } from "../service/ProviderService.ts"
@@ -35,6 +36,33 @@ export class HookExists
     return `Two hooks use the name "${this.name}"; give each its own`
   }
 }
+
+/**
+ * A hook that was registered with something that is none, as a misspelt field in JavaScript. `issues` name the fields, without
+ * the values.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class HookInvalid extends Schema.TaggedError<HookInvalid>("effect-coding-agents/HookInvalid")("HookInvalid", {
+  /** Empty where that is what is missing. */
+  name: Schema.String,
+  phase: Schema.Literals(["setup", "guard", "transform", "observe", "project"]),
+  issues: Schema.Array(InputIssue.InputIssue)
+}, { httpApiStatus: 500 }) {
+  readonly retryable = false
+  override get message() {
+    return `The hook "${this.name}" (${this.phase}) cannot be registered: ${InputIssue.format(this.issues)}`
+  }
+}
+
+/**
+ * What the Layer of a hook fails with.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export type HookError = HookExists | HookInvalid
 
 /**
  * Services that a hook can use without being given them: it runs on the host that calls it.

@@ -52,7 +52,13 @@ import type { FeedEvent } from "../domain/FeedEvent.ts"
 import { type HookPattern, type LifecycleEvent, matches, type Matching } from "../domain/LifecycleEvent.ts"
 import type { ThreadEvent } from "../domain/ThreadEvent.ts"
 import type { SessionSetup } from "../provider/SessionSetup.ts"
-import { HookExists, type HookFollower, type HookRegistration, type HookServices } from "./HookRegistration.ts"
+import {
+  type HookError,
+  HookExists,
+  type HookFollower,
+  type HookRegistration,
+  type HookServices
+} from "./HookRegistration.ts"
 import {
   allow,
   type ApprovalVerdict,
@@ -63,6 +69,7 @@ import {
   type TransformPatch,
   type VerdictOf
 } from "./HookVerdict.ts"
+import * as HookInput from "./internal/hookInput.ts"
 import * as RunFolders from "./internal/runFolders.ts"
 import type { Projected, ProjectionBatch } from "./Projection.ts"
 import type { SessionOpening } from "./SessionOpening.ts"
@@ -137,26 +144,17 @@ export class LifecycleHooks extends Context.Service<LifecycleHooks, {
    */
   static readonly setup = <E, R>(
     hook: Common & { readonly run: (opening: SessionOpening) => Effect.Effect<SessionSetup, E, R> }
-  ): Layer.Layer<never, HookExists, LifecycleHooks | Exclude<R, HookServices | Scope.Scope>> =>
-    Layer.effectDiscard(Effect.gen(function*() {
-      const hooks = yield* LifecycleHooks
-      const given = yield* Effect.context<Exclude<R, HookServices | Scope.Scope>>()
-      // The Layer's own Scope would take the place of the session's.
-      const own = Context.omit(Scope.Scope)(given)
-      yield* hooks.register({
-        phase: "setup",
-        ...common(hook, Duration.minutes(2)),
-        run: (opening) =>
-          Effect.updateContext(
-            hook.run(opening),
-            (caller: Context.Context<HookServices | Scope.Scope>) => together<R>(caller, own)
-          )
-      })
+  ): Layer.Layer<never, HookError, LifecycleHooks | Exclude<R, HookServices | Scope.Scope>> =>
+    // The Scope is the session's.
+    registering<HookServices | Scope.Scope>()("setup", hook, (run) => ({
+      phase: "setup",
+      ...common(hook, Duration.minutes(2)),
+      run
     }))
 
   /**
    * Is asked whether a turn may be sent, whether a compaction may go on, whether a tool may run, or what becomes of an approval.
-   * A failing guard has no objection unless it is `closed`, which makes a failure a veto.
+   * A failing guard has no objection unless it is `closed`, which makes a failure a veto; so it is with an answer that is none.
    */
   static readonly guard = <const K extends GuardedKind, E, R>(
     hook: Common & {
@@ -165,14 +163,14 @@ export class LifecycleHooks extends Context.Service<LifecycleHooks, {
       readonly failure?: "open" | "closed" | undefined
       readonly run: (event: GuardedEvent<K>) => Effect.Effect<VerdictOf<K>, E, R>
     }
-  ): Layer.Layer<never, HookExists, LifecycleHooks | Exclude<R, HookServices | Scope.Scope>> =>
-    registered(hook.run, (run) => ({
+  ): Layer.Layer<never, HookError, LifecycleHooks | Exclude<R, HookServices | Scope.Scope>> =>
+    registering<HookServices | Scope.Scope>()("guard", hook, (run) => ({
       phase: "guard",
       ...common(hook, Duration.seconds(10)),
       events: hook.events,
       failure: hook.failure ?? (matches(hook.events, "tool:before") ? "closed" : "open"),
       run: (event): Effect.Effect<ApprovalVerdict | ToolVerdict, E, HookServices> =>
-        isOf(hook.events, event) ? run(event) : Effect.succeed(allow)
+        isOf(hook.events, event) ? Effect.scoped(run(event)) : Effect.succeed(allow)
     }))
 
   /** Adds to the context of a turn, or to the instructions for the writer of a summary. A failing one adds nothing. */
@@ -183,13 +181,13 @@ export class LifecycleHooks extends Context.Service<LifecycleHooks, {
       readonly failure?: "open" | "closed" | undefined
       readonly run: (event: GuardedEvent<K>) => Effect.Effect<TransformPatch, E, R>
     }
-  ): Layer.Layer<never, HookExists, LifecycleHooks | Exclude<R, HookServices | Scope.Scope>> =>
-    registered(hook.run, (run) => ({
+  ): Layer.Layer<never, HookError, LifecycleHooks | Exclude<R, HookServices | Scope.Scope>> =>
+    registering<HookServices | Scope.Scope>()("transform", hook, (run) => ({
       phase: "transform",
       ...common(hook, Duration.seconds(10)),
       events: hook.events,
       failure: hook.failure ?? "open",
-      run: (event) => isOf(hook.events, event) ? run(event) : Effect.succeed({})
+      run: (event) => isOf(hook.events, event) ? Effect.scoped(run(event)) : Effect.succeed({})
     }))
 
   /**
@@ -213,30 +211,19 @@ export class LifecycleHooks extends Context.Service<LifecycleHooks, {
       readonly transaction?: boolean | undefined
       readonly run: (batch: ProjectionBatch<K>) => Effect.Effect<unknown, E, R>
     }
-  ): Layer.Layer<never, HookExists, LifecycleHooks | Exclude<R, Scope.Scope>> =>
-    Layer.effectDiscard(Effect.gen(function*() {
-      const hooks = yield* LifecycleHooks
-      const given = yield* Effect.context<Exclude<R, Scope.Scope>>()
-      // The Layer's own Scope would keep what a batch acquires.
-      const own = Context.omit(Scope.Scope)(given)
-      yield* hooks.register({
-        phase: "project",
-        ...common(hook, Duration.seconds(30)),
-        kinds: hook.kinds,
-        limit: hook.limit ?? 256,
-        client: hook.transaction === true
-          ? Option.getOrUndefined(Context.getOption(given, SqlClient.SqlClient))
-          : undefined,
-        run: (events) => {
-          const batch = events.filter((event) => isProjected(hook.kinds, event))
-          return Arr.isReadonlyArrayNonEmpty(batch)
-            // The caller's transaction is among what it has.
-            ? Effect.scoped(
-              Effect.updateContext(hook.run(batch), (caller: Context.Context<Scope.Scope>) => together<R>(caller, own))
-            )
-            : Effect.void
-        }
-      })
+  ): Layer.Layer<never, HookError, LifecycleHooks | Exclude<R, Scope.Scope>> =>
+    registering<Scope.Scope>()("project", hook, (run, given) => ({
+      phase: "project",
+      ...common(hook, Duration.seconds(30)),
+      kinds: hook.kinds,
+      limit: hook.limit ?? 256,
+      client: hook.transaction === true
+        ? Option.getOrUndefined(Context.getOption(given, SqlClient.SqlClient))
+        : undefined,
+      run: (events) => {
+        const batch = events.filter((event) => isProjected(hook.kinds, event))
+        return Arr.isReadonlyArrayNonEmpty(batch) ? Effect.scoped(run(batch)) : Effect.void
+      }
     }))
 
   /** Is called for recorded events. */
@@ -255,15 +242,15 @@ export class LifecycleHooks extends Context.Service<LifecycleHooks, {
       readonly backoff?: Duration.Input | undefined
       readonly run: (event: Matching<P>) => Effect.Effect<unknown, E, R>
     }
-  ): Layer.Layer<never, HookExists, LifecycleHooks | Exclude<R, HookServices | Scope.Scope>> =>
-    registered(hook.run, (run) => ({
+  ): Layer.Layer<never, HookError, LifecycleHooks | Exclude<R, HookServices | Scope.Scope>> =>
+    registering<HookServices | Scope.Scope>()("observe", hook, (run) => ({
       phase: "observe",
       ...common(hook, Duration.seconds(30)),
       events: hook.events,
       delivery: hook.delivery ?? "durable",
       attempts: hook.attempts ?? 5,
       backoff: Duration.fromInputUnsafe(hook.backoff ?? "1 second"),
-      run: (event) => isMatching(hook.events, event) ? run(event) : Effect.void
+      run: (event) => isMatching(hook.events, event) ? Effect.scoped(run(event)) : Effect.void
     }))
 }
 
@@ -287,26 +274,27 @@ const isOf = <K extends GuardedKind>(kinds: ReadonlyArray<K>, event: GuardedEven
 const isMatching = <P extends HookPattern>(patterns: ReadonlyArray<P>, event: LifecycleEvent): event is Matching<P> =>
   matches(patterns, event._tag)
 
-/** Runs the hook with the services of its Layer and those of its caller. */
-const registered = <Event, A, E, R>(
-  run: (event: Event) => Effect.Effect<A, E, R>,
-  registration: (run: (event: Event) => Effect.Effect<A, E, HookServices>) => HookRegistration
-): Layer.Layer<never, HookExists, LifecycleHooks | Exclude<R, HookServices | Scope.Scope>> =>
+/**
+ * Registers a hook whose `run` has the services of its Layer and those of its caller (`Caller`), the Scope among them: the
+ * Layer's own would keep what a call acquires. That of a setup is the session's; the others have one for each call.
+ */
+const registering = <Caller>() =>
+<Input, A, E, R>(
+  phase: HookRegistration["phase"],
+  hook: { readonly run: (input: Input) => Effect.Effect<A, E, R> },
+  registration: (
+    run: (input: Input) => Effect.Effect<A, E, Caller>,
+    given: Context.Context<Exclude<R, Caller>>
+  ) => HookRegistration
+): Layer.Layer<never, HookError, LifecycleHooks | Exclude<R, Caller>> =>
   Layer.effectDiscard(Effect.gen(function*() {
+    yield* HookInput.check(phase, hook)
     const hooks = yield* LifecycleHooks
-    const given = yield* Effect.context<Exclude<R, HookServices | Scope.Scope>>()
-    // The Layer's own Scope would keep what a call acquires.
+    const given = yield* Effect.context<Exclude<R, Caller>>()
     const own = Context.omit(Scope.Scope)(given)
-    yield* hooks.register(
-      registration((event) =>
-        Effect.scoped(
-          Effect.updateContext(
-            run(event),
-            (caller: Context.Context<HookServices | Scope.Scope>) => together<R>(caller, own)
-          )
-        )
-      )
-    )
+    const run = (input: Input) =>
+      Effect.updateContext(hook.run(input), (caller: Context.Context<Caller>) => together<R>(caller, own))
+    yield* hooks.register(registration(run, given))
   }))
 
 /** All of R is in one of the two; the compiler cannot derive that for a type parameter. */

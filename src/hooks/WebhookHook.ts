@@ -50,7 +50,7 @@ import {
 import { createHmac, timingSafeEqual } from "node:crypto"
 import type { HookPattern, LifecycleEvent } from "../domain/LifecycleEvent.ts"
 import { errorCode } from "../process/ErrorCode.ts"
-import type { HookExists } from "./HookRegistration.ts"
+import type { HookError } from "./HookRegistration.ts"
 import { allow, decide, type GuardedKind, veto } from "./HookVerdict.ts"
 import * as Blobs from "./internal/blobs.ts"
 import * as ClaudeAnswer from "./internal/claudeAnswer.ts"
@@ -141,7 +141,7 @@ export interface WebhookOptions extends Endpoint, Omit<Observe, "run"> {
  */
 export const layer = (
   options: WebhookOptions
-): Layer.Layer<never, HookExists | WebhookSecretInvalid, LifecycleHooks | HttpClient.HttpClient> =>
+): Layer.Layer<never, HookError | WebhookSecretInvalid, LifecycleHooks | HttpClient.HttpClient> =>
   Layer.unwrap(Effect.map(keysOf(options.secret), (keys) => {
     let gone = false
     return LifecycleHooks.observe({
@@ -171,7 +171,7 @@ export const layer = (
  */
 export const guard = (
   options: GuardOptions
-): Layer.Layer<never, HookExists | WebhookSecretInvalid, LifecycleHooks | HttpClient.HttpClient> =>
+): Layer.Layer<never, HookError | WebhookSecretInvalid, LifecycleHooks | HttpClient.HttpClient> =>
   Layer.unwrap(Effect.map(keysOf(options.secret), (keys) =>
     LifecycleHooks.guard({
       ...options,

@@ -1,30 +1,13 @@
 /**
  * The settings as an app may give them, as a Schema.
  */
-import { Duration, Effect, Option, Predicate, Schema, SchemaGetter, SchemaIssue, Struct } from "effect"
+import { Predicate, Schema, Struct } from "effect"
 import { CompactionPolicy } from "../domain/CompactionPolicy.ts"
 import { MissingPolicy } from "../domain/Continuity.ts"
 import type { Redactor } from "../domain/Redaction.ts"
+import { Span } from "../domain/Span.ts"
 import type { Binding } from "../domain/ThreadRecord.ts"
 import * as TurnLimits from "../domain/TurnLimits.ts"
-
-const isSpan = (input: unknown): input is Duration.Input =>
-  Predicate.isString(input) || Predicate.isNumber(input) || Predicate.isBigInt(input) || Predicate.isObject(input)
-  || Array.isArray(input)
-
-const expectedSpan = "a duration that is not negative, as \"30 minutes\" or a number of milliseconds"
-
-const Span = Schema.declare(isSpan, { expected: expectedSpan }).pipe(
-  Schema.decodeTo(Schema.Duration, {
-    decode: SchemaGetter.transformEffect((input, options) =>
-      Effect.mapError(
-        Effect.fromOption(Option.filter(Duration.fromInput(input), (span) => !Duration.isNegative(span))),
-        () => new SchemaIssue.InvalidValue({ expected: expectedSpan }, input, options)
-      )
-    ),
-    encode: SchemaGetter.passthroughSupertype()
-  })
-)
 
 const isRedactor = (input: unknown): input is Redactor =>
   Predicate.isObject(input) && Predicate.isString(input["name"]) && Predicate.isString(input["level"])

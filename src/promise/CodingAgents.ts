@@ -123,7 +123,7 @@ const doorOf = (
 
 /**
  * Opens the store, registers the agents, and settles what a crash has left. Rejects with what can go wrong there:
- * `StoreOwned`, `StoreCorrupt`, `SettingsInvalid`, `HookExists`, ...
+ * `StoreOwned`, `StoreCorrupt`, `SettingsInvalid`, `HookInvalid`, ...
  *
  * @category constructors
  * @since 0.1.0

@@ -3,9 +3,9 @@
  *
  * @since 0.1.0
  */
-import { Effect, type Layer, Redacted, Scope } from "effect"
+import { Effect, type Layer, Predicate, Redacted, Scope } from "effect"
 import type { HookPattern, Matching } from "../domain/LifecycleEvent.ts"
-import type { HookExists, HookServices } from "../hooks/HookRegistration.ts"
+import type { HookError, HookServices } from "../hooks/HookRegistration.ts"
 import type { GuardedEvent, GuardedKind, TransformedKind, TransformPatch, VerdictOf } from "../hooks/HookVerdict.ts"
 import { LifecycleHooks } from "../hooks/LifecycleHooks.ts"
 import type { SessionOpening } from "../hooks/SessionOpening.ts"
@@ -52,7 +52,7 @@ export const secret = (value: string): Redacted.Redacted<string> => Redacted.mak
 
 type Run<Event, Answer> = (event: Event, context: HookContext) => Answer | PromiseLike<Answer>
 
-type HookLayer = Layer.Layer<never, HookExists, LifecycleHooks>
+type HookLayer = Layer.Layer<never, HookError, LifecycleHooks>
 
 type Setup = Omit<Parameters<typeof LifecycleHooks.setup<unknown, HookServices>>[0], "run">
 type Guard<K extends GuardedKind> = Omit<Parameters<typeof LifecycleHooks.guard<K, unknown, HookServices>>[0], "run">
@@ -65,21 +65,26 @@ type Observe<P extends HookPattern> = Omit<
   "run"
 >
 
-const asEffect = <Event, Answer>(run: Run<Event, Answer>) => (event: Event) =>
-  Effect.gen(function*() {
-    const calls = Calls.make(yield* Effect.context())
-    const agents = {
-      ...Door.make(calls, Operations.service, yield* ProviderService),
-      archive: Door.make(calls, Operations.archive, yield* TranscriptArchive)
-    }
-    return yield* Effect.callback<Answer, unknown>((resume, signal) => {
-      // A function that throws is one that rejects.
-      new Promise<Answer>((resolve) => resolve(run(event, { signal, agents }))).then(
-        (answer) => resume(Effect.succeed(answer)),
-        (error) => resume(Effect.fail(error))
-      )
+// What is no function, as JavaScript may give, is refused by name when the hook is registered.
+
+const asEffect = <Event, Answer>(run: Run<Event, Answer>) => {
+  if (!Predicate.isFunction(run)) return run
+  return (event: Event) =>
+    Effect.gen(function*() {
+      const calls = Calls.make(yield* Effect.context())
+      const agents = {
+        ...Door.make(calls, Operations.service, yield* ProviderService),
+        archive: Door.make(calls, Operations.archive, yield* TranscriptArchive)
+      }
+      return yield* Effect.callback<Answer, unknown>((resume, signal) => {
+        // A function that throws is one that rejects.
+        new Promise<Answer>((resolve) => resolve(run(event, { signal, agents }))).then(
+          (answer) => resume(Effect.succeed(answer)),
+          (error) => resume(Effect.fail(error))
+        )
+      })
     })
-  })
+}
 
 /**
  * Is asked for what a session is started with: variables, MCP servers, instructions. If it rejects, so does the start, with
@@ -95,14 +100,16 @@ export const setup = (
 ): HookLayer =>
   LifecycleHooks.setup({
     ...hook,
-    run: (opening: SessionOpening) =>
-      Effect.flatMap(Effect.scope, (scope) =>
-        asEffect((opening: SessionOpening, context) =>
-          hook.run(opening, {
-            ...context,
-            release: (finalizer) => void Effect.runFork(Scope.addFinalizer(scope, called(finalizer)))
-          })
-        )(opening))
+    run: !Predicate.isFunction(hook.run) ?
+      hook.run :
+      (opening: SessionOpening) =>
+        Effect.flatMap(Effect.scope, (scope) =>
+          asEffect((opening: SessionOpening, context) =>
+            hook.run(opening, {
+              ...context,
+              release: (finalizer) => void Effect.runFork(Scope.addFinalizer(scope, called(finalizer)))
+            })
+          )(opening))
   })
 
 /** A function that throws is one that rejects: neither keeps the others from being called. */

@@ -2,9 +2,12 @@ import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Queue, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import type { EventOf } from "../../src/domain/LifecycleEvent.ts"
-import { allow, veto } from "../../src/hooks/HookVerdict.ts"
+import { allow, decide, type GuardedEvent, veto } from "../../src/hooks/HookVerdict.ts"
 import { LifecycleHooks } from "../../src/hooks/LifecycleHooks.ts"
+import { events } from "../support/HookFixture.ts"
 import { asked, Broken, dispatcher, onStore, receipts, register, thrown } from "../support/Hooks.ts"
+
+const approvalAsked = events("/project").approval()
 
 describe("HookDispatcher: guards and transforms", () => {
   /** A guard that answers so and keeps that it was asked. */
@@ -67,6 +70,67 @@ describe("HookDispatcher: guards and transforms", () => {
         assert.deepInclude(verdict, { _tag: "Veto", hook: "closed" })
       })))
   }
+
+  /** What a hook in JavaScript may answer. */
+  const nonsense = [
+    "null",
+    "false",
+    "[]",
+    "\"deny\"",
+    "{}",
+    "{\"_tag\":\"veto\"}",
+    "{\"_tag\":\"Deny\"}",
+    "{\"_tag\":\"Veto\"}",
+    "{\"_tag\":\"Veto\",\"reason\":7}",
+    "{\"_tag\":\"Decide\"}",
+    "{\"_tag\":\"Decide\",\"decision\":{\"_tag\":\"Sometimes\"}}"
+  ]
+
+  it.effect("P12 P15 hooks: an answer that cannot be read is a failure of the guard, never its consent", () =>
+    onStore(Effect.gen(function*() {
+      const hooks = yield* dispatcher
+      const receipt = yield* receipts("closed")
+      for (const answer of nonsense) {
+        const run = () => Effect.sync(() => JSON.parse(answer))
+        const judged = (event: GuardedEvent) =>
+          Effect.gen(function*() {
+            yield* register(LifecycleHooks.guard({ name: "open", events: [event._tag], failure: "open", run }))
+            const before = yield* hooks.guard(event)
+            yield* register(LifecycleHooks.guard({ name: "closed", events: [event._tag], failure: "closed", run }))
+            return [before._tag, (yield* hooks.guard(event))._tag]
+          }).pipe(Effect.scoped)
+        for (const event of [asked(), approvalAsked]) {
+          assert.deepStrictEqual(yield* judged(event), ["Allow", "Veto"], `${answer} about ${event._tag}`)
+          assert.deepInclude(yield* Queue.take(receipt), { outcome: "failed" })
+        }
+      }
+    })))
+
+  it.effect("P7 hooks: a denial is one also of what has no approval to decide", () =>
+    onStore(Effect.gen(function*() {
+      const hooks = yield* dispatcher
+      yield* register(LifecycleHooks.guard({
+        name: "no",
+        events: ["turn:start", "approval:requested"],
+        run: () => Effect.succeed(decide({ _tag: "Deny", reason: "never" }))
+      }))
+      assert.deepStrictEqual(yield* hooks.guard(asked()), { _tag: "Veto", hook: "no", reason: "never" })
+    })))
+
+  it.effect("P12 P15 hooks: additions that are no list of texts are a failure of the transform, and add nothing", () =>
+    onStore(Effect.gen(function*() {
+      const hooks = yield* dispatcher
+      for (const patch of ["{\"context\":\"hello\"}", "{\"context\":[7]}", "\"hello\"", "null"]) {
+        const run = () => Effect.sync(() => JSON.parse(patch))
+        const added = (failure: "open" | "closed") =>
+          Effect.andThen(
+            register(LifecycleHooks.transform({ name: failure, events: ["turn:start"], failure, run })),
+            hooks.transform(asked())
+          ).pipe(Effect.scoped)
+        assert.deepStrictEqual(yield* added("open"), { _tag: "Transformed", context: [] }, patch)
+        assert.deepInclude(yield* added("closed"), { _tag: "Veto", hook: "closed" }, patch)
+      }
+    })))
 
   it.effect("P12 hooks: transforms see the same event one after the other, and their additions are joined", () =>
     onStore(Effect.gen(function*() {

@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { onTestFinished } from "vitest"
+import { HookInvalid } from "../../src/hooks/index.ts"
 import { LifecycleHooks, ServiceError, SessionStore, StoreError } from "../../src/index.ts"
 import { allow, CodingAgents, decide, guard, observe, secret, setup, transform, veto } from "../../src/promise/index.ts"
 import { SessionSetup } from "../../src/provider/index.ts"
@@ -44,6 +45,33 @@ describe("opening without Effect", () => {
     assert.deepInclude(wrong, { _tag: "SettingsInvalid" })
     const aborted = CodingAgents.open({ agents, store: ":memory:", signal: AbortSignal.abort("no") })
     assert.strictEqual(await rejection(aborted), "no")
+  })
+
+  it("P15 a hook with a misspelt field is refused at once, by the name of the field, and the store is free again", async () => {
+    const run = () => undefined
+    // What the compiler would not let pass.
+    const given = (fields: string): any => ({ ...JSON.parse(fields), run })
+    for (
+      const [hook, path] of [
+        [observe(given(`{"name":"h","on":["turn:end"]}`)), "events"],
+        [observe(given(`{"name":"h","events":"turn:end"}`)), "events"],
+        [observe(given(`{"name":"h","events":["turn:ended"]}`)), "events[0]"],
+        [observe(given(`{"name":"h","events":["*"],"delivery":"once"}`)), "delivery"],
+        [observe(given(`{"events":["*"]}`)), "name"],
+        [guard(given(`{"name":"h","on":["turn:start"]}`)), "events"],
+        [guard(given(`{"name":"h","events":["turn:end"]}`)), "events[0]"],
+        [guard(given(`{"name":"h","events":["turn:start"],"failure":"close"}`)), "failure"],
+        [transform(given(`{"name":"h","events":["turn:start"],"timeout":"soon"}`)), "timeout"],
+        [setup({ ...given(`{"name":"h"}`), priority: "high" }), "priority"],
+        [observe(JSON.parse(`{"name":"h","events":["*"],"do":1}`)), "run"]
+      ] as const
+    ) {
+      const refused = await rejection(opened([hook]))
+      assert.instanceOf(refused, HookInvalid)
+      assert.deepStrictEqual(refused.issues.map((issue) => issue.path), [path])
+      assert.include(refused.message, path)
+    }
+    await (await opened([])).close()
   })
 
   it("P12 hooks are plain functions or Layers; the end of the session is told before close answers", async () => {

@@ -4,7 +4,7 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { type Duration, Effect, FileSystem, Layer, Stream } from "effect"
 import { SqlClient } from "effect/sql"
-import type { HookExists } from "../../src/hooks/index.ts"
+import type { HookError } from "../../src/hooks/index.ts"
 import {
   CodingAgents,
   InstanceId,
@@ -31,9 +31,9 @@ export interface Options {
   readonly busyTimeout?: Duration.Input | undefined
   readonly settings?: CodingAgents.Settings | undefined
   readonly mock?: MockProviderOptions | undefined
-  readonly hooks?: ReadonlyArray<Layer.Layer<never, HookExists, LifecycleHooks>> | undefined
+  readonly hooks?: ReadonlyArray<Layer.Layer<never, HookError, LifecycleHooks>> | undefined
   /** Hooks that look at the mock. */
-  readonly hooksOnMock?: ReadonlyArray<Layer.Layer<never, HookExists, LifecycleHooks | MockProvider>> | undefined
+  readonly hooksOnMock?: ReadonlyArray<Layer.Layer<never, HookError, LifecycleHooks | MockProvider>> | undefined
 }
 
 /** What runs without any library of ours. */

@@ -7,7 +7,7 @@ import { createServer } from "node:http"
 import type { Browser, Page } from "playwright-core"
 import * as CodingAgents from "../../src/CodingAgents.ts"
 import { InstanceId, ThreadId } from "../../src/domain/Ids.ts"
-import type { HookExists } from "../../src/hooks/HookRegistration.ts"
+import type { HookError } from "../../src/hooks/HookRegistration.ts"
 import { LifecycleHooks } from "../../src/hooks/LifecycleHooks.ts"
 import * as Inspector from "../../src/inspector/Inspector.ts"
 import { bundle } from "../../src/inspector/page/bundle.mjs"
@@ -21,7 +21,7 @@ interface HostOptions {
   readonly inspector?: Inspector.Options | undefined
   readonly mock?: MockProviderOptions | undefined
   readonly settings?: CodingAgents.Settings | undefined
-  readonly hooks?: ReadonlyArray<Layer.Layer<never, HookExists, LifecycleHooks>> | undefined
+  readonly hooks?: ReadonlyArray<Layer.Layer<never, HookError, LifecycleHooks>> | undefined
   readonly token?: string | undefined
 }
 

@@ -9,7 +9,7 @@ import { createOpencodeClient } from "@opencode-ai/sdk/v2/client"
 import { Effect, FileSystem, Layer, Path } from "effect"
 import { SqlClient } from "effect/sql"
 import { openCodeConfig } from "../../examples/support/OpenCodeConfig.ts"
-import type { HookExists } from "../../src/hooks/index.ts"
+import type { HookError } from "../../src/hooks/index.ts"
 import {
   CodingAgents,
   InstanceId,
@@ -44,7 +44,7 @@ export const history = (request: ModelRequest | undefined): ReadonlyArray<string
 export interface ServiceOptions {
   readonly filename: string
   readonly settings?: CodingAgents.Settings | undefined
-  readonly hooks?: ReadonlyArray<Layer.Layer<never, HookExists, LifecycleHooks>> | undefined
+  readonly hooks?: ReadonlyArray<Layer.Layer<never, HookError, LifecycleHooks>> | undefined
 }
 
 /** A service with a store of its own, on agents that others share. Closing its scope is an orderly shutdown. */

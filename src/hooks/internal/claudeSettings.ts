@@ -19,7 +19,7 @@ import { Duration, Effect, Layer, Option, Result, Schema } from "effect"
 import type { ChildProcessSpawner } from "effect/process"
 import { createHash } from "node:crypto"
 import type { LifecycleEvent } from "../../domain/LifecycleEvent.ts"
-import type { HookExists } from "../HookRegistration.ts"
+import type { HookError } from "../HookRegistration.ts"
 import { allow, type GuardedKind } from "../HookVerdict.ts"
 import { LifecycleHooks } from "../LifecycleHooks.ts"
 import * as ClaudeHook from "./claudeHook.ts"
@@ -68,7 +68,7 @@ export interface ClaudeSettingsNote {
  * @category models
  */
 export interface ClaudeSettings {
-  readonly layer: Layer.Layer<never, HookExists, LifecycleHooks | ChildProcessSpawner.ChildProcessSpawner>
+  readonly layer: Layer.Layer<never, HookError, LifecycleHooks | ChildProcessSpawner.ChildProcessSpawner>
   readonly notes: ReadonlyArray<ClaudeSettingsNote>
 }
 

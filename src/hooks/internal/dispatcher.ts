@@ -18,10 +18,10 @@ import type { SessionSetup } from "../../provider/SessionSetup.ts"
 import type { SetupFailed } from "../../service/ServiceError.ts"
 import type { HookOutbox } from "../../store/HookOutbox.ts"
 import type { HookRegistration, HookServices } from "../HookRegistration.ts"
-import type { ApprovalVerdict, GuardedEvent, GuardedKind, ToolVerdict } from "../HookVerdict.ts"
+import type { GuardedEvent, GuardedKind } from "../HookVerdict.ts"
 import type { LifecycleHooks } from "../LifecycleHooks.ts"
 import type { SessionOpening } from "../SessionOpening.ts"
-
+import * as HookAnswer from "./hookAnswer.ts"
 import * as HookObserver from "./observer.ts"
 import * as reentrancy from "./reentrancy.ts"
 import * as run from "./run.ts"
@@ -105,30 +105,30 @@ const veto = (hook: Guard | Transform, reason: string): Vetoed => ({
   reason: reason.toWellFormed()
 })
 
-const decided = (hook: Guard, decision: ApprovalDecision): Decided => ({
-  _tag: "Decided",
-  hook: hook.name,
-  decision: decision._tag === "Deny" && decision.reason !== undefined
-    ? { ...decision, reason: decision.reason.toWellFormed() }
-    : decision
-})
-
-/** Only an approval can be decided, and only about a tool the user can be asked. */
-const said = (hook: Guard, event: GuardedEvent, verdict: ApprovalVerdict | ToolVerdict): Answer => {
-  if (verdict._tag === "Veto") return veto(hook, verdict.reason)
-  if (verdict._tag === "Ask") return event._tag === "tool:before" ? verdict : nothing
-  return verdict._tag === "Decide" && event._tag === "approval:requested"
-    ? decided(hook, verdict.decision)
-    : nothing
+/** Only an approval can be allowed by a decision, and only about a tool the user can be asked; a denial is one of anything. */
+const said = (hook: Guard, event: GuardedEvent, verdict: HookAnswer.Verdict): Answer => {
+  switch (verdict._tag) {
+    case "Allow":
+      return nothing
+    case "Veto":
+      return veto(hook, verdict.reason)
+    case "Ask":
+      return event._tag === "tool:before" ? verdict : nothing
+    case "Decide": {
+      const decision = HookAnswer.decisionOf(verdict)
+      if (event._tag === "approval:requested") return { _tag: "Decided", hook: hook.name, decision }
+      return decision._tag === "Deny" ? veto(hook, decision.reason ?? `${hook.name} gave no reason`) : nothing
+    }
+  }
 }
 
-/** Calls the hook and reads its answer. Part of the guarded call, since a hook can return anything. */
+/** Calls the hook and reads its answer. Part of the guarded call, since reading it can throw. */
 const answer = (hook: Guard | Transform, event: GuardedEvent): Effect.Effect<Answer, unknown, HookServices> =>
   hook.phase === "guard"
-    ? Effect.map(hook.run(event), (verdict) => said(hook, event, verdict))
-    : Effect.map(hook.run(event), (patch) => ({
+    ? Effect.map(Effect.flatMap(hook.run(event), HookAnswer.verdict), (verdict) => said(hook, event, verdict))
+    : Effect.map(Effect.flatMap(hook.run(event), HookAnswer.patch), ({ context = [] }) => ({
       _tag: "Transformed",
-      context: Array.from(patch.context ?? [], (text) => text.toWellFormed())
+      context: context.map((text) => text.toWellFormed())
     }))
 
 /** The reason of a veto for a call without an answer. */
