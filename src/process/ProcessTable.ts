@@ -11,6 +11,7 @@
  * @since 0.1.0
  */
 import { Effect, Option, Schedule } from "effect"
+import { readFileSync } from "node:fs"
 import { readdir, readFile } from "node:fs/promises"
 import { markerVariable } from "./AgentProcesses.ts"
 import * as ProcessIdentity from "./ProcessIdentity.ts"
@@ -91,20 +92,31 @@ export const parseMarker = (environ: string): string | undefined => {
   return environ.split("\0").find((entry) => entry.startsWith(prefix))?.slice(prefix.length)
 }
 
-const readEntry = Effect.fnUntraced(function*(pid: number) {
-  const stat = yield* ProcessIdentity.readStat(pid)
-  if (Option.isNone(stat) || stat.value.ended) return undefined
+/** At once: the kernel has it in memory, and by way of the thread pool each takes five turns. */
+const statOf = (pid: number) =>
+  Effect.option(Effect.try(() => ProcessIdentity.parseStat(readFileSync(`/proc/${pid}/stat`, "utf8"))))
+
+const readEntry = Effect.fnUntraced(function*(pid: number, since: number) {
+  const stat = Option.getOrUndefined(yield* statOf(pid))
+  if (stat === undefined || stat.ended) return undefined
+  const { parent, startTime } = stat
+  if (Number(startTime) < since) return { pid, parent, startTime, marker: undefined }
   const environ = yield* Effect.option(Effect.tryPromise(() => readFile(`/proc/${pid}/environ`, "utf8")))
   const marker = Option.match(environ, { onNone: () => undefined, onSome: parseMarker })
-  const entry: Entry = { pid, parent: stat.value.parent, startTime: stat.value.startTime, marker }
+  const entry: Entry = { pid, parent, startTime, marker }
   return entry
 })
+
+/** What an agent has handed its environment to is no older than the agent. Of one without a start time that is not known. */
+const oldest = (targets: ReadonlyArray<Target>) =>
+  Math.min(...targets.map(({ startTime }) => startTime === "" ? 0 : Number(startTime)))
 
 const scan = Effect.fnUntraced(function*(targets: ReadonlyArray<Target>) {
   if (ProcessIdentity.isLinux) {
     const names = yield* Effect.tryPromise(() => readdir("/proc")).pipe(Effect.orElseSucceed(() => []))
     const pids = names.filter((name) => /^\d+$/.test(name)).map(Number)
-    const entries = yield* Effect.forEach(pids, readEntry, { concurrency: 32 })
+    const since = oldest(targets)
+    const entries = yield* Effect.forEach(pids, (pid) => readEntry(pid, since), { concurrency: 32 })
     return entries.filter((entry) => entry !== undefined)
   }
   const entries = yield* Effect.forEach(

@@ -20,6 +20,7 @@ import * as SessionSetup from "../provider/SessionSetup.ts"
 import { LimitUnenforceable } from "../service/ServiceError.ts"
 import type { Part } from "../store/Commit.ts"
 import * as CompactionGate from "./CompactionGate.ts"
+import type * as CutTurn from "./CutTurn.ts"
 import * as Epoch from "./epoch/Epoch.ts"
 import * as EpochEnd from "./epoch/EpochEnd.ts"
 import * as EpochPump from "./epoch/EpochPump.ts"
@@ -46,6 +47,8 @@ export interface Previous {
   /** The last epoch was ended by a crash of its host. */
   readonly recovered: boolean
   readonly live: LiveEpoch.LiveEpoch | undefined
+  /** Filled by the opening. */
+  readonly answers: CutTurn.Asked["answers"]
 }
 
 /** What a session is given by hooks: they are asked by the opening, or were asked before it. */
@@ -106,7 +109,7 @@ export const open = Effect.fnUntraced(function*(
       onMissing: plan.onMissing ?? deps.settings.onMissing,
       rehydrateTokens: deps.settings.rehydrateTokens,
       archive: past._tag === "Fork" ? Effect.succeed(past) : deps.archive.sinceReset(cell.threadId),
-      missing: (session) => MissingTurns.find(deps, cell.threadId, session)
+      missing: (session) => MissingTurns.find(deps, cell.threadId, SecretSession.make(session, secrets), previous)
     })
     const { continuity, notes, session } = yield* Instrumentation.around(
       deps.instrumentation,

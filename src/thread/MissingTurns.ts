@@ -11,6 +11,7 @@ import type { TranscriptTurn } from "../domain/TranscriptTurn.ts"
 import type { ProviderSession } from "../provider/ProviderAdapter.ts"
 import type { HeldTurn } from "../store/HeldTurn.ts"
 import type { StoreFailed } from "../store/StoreError.ts"
+import * as CutTurn from "./CutTurn.ts"
 import type { Note } from "./epoch/EpochState.ts"
 import type { ThreadDeps } from "./ThreadDeps.ts"
 
@@ -34,13 +35,22 @@ export const handOver = (
   return { notes, missing: { turns: turns.length, items, omitted } }
 }
 
-/** Oldest first. `undefined` where the session has had no turn of the thread, so that nothing is known of what it has. */
-export const find = Effect.fnUntraced(function*(deps: ThreadDeps, threadId: ThreadId, session: ProviderSession) {
+/**
+ * Oldest first. `undefined` where the session has had no turn of the thread, so that nothing is known of what it has. `cut`:
+ * at a start.
+ */
+export const find = Effect.fnUntraced(function*(
+  deps: ThreadDeps,
+  threadId: ThreadId,
+  session: ProviderSession,
+  cut?: CutTurn.Asked
+) {
   const { sessionId } = session
   const has = session.capabilities.history ? asking(session) : () => Effect.succeed(true)
   // Most sessions have all turns: one question, whatever the thread's length.
   const [last] = yield* deps.store.heldTurns({ threadId, sessionId, limit: 1 })
   if (last?.own === true) {
+    if (cut !== undefined && (yield* CutTurn.proves(deps, session, last.place.turnId, cut))) return []
     const turn = Option.getOrUndefined(yield* deps.archive.turn(threadId, last.place.turnId))
     if (turn !== undefined && turn.rewound !== true && (yield* has({ ...last, turn }))) return []
   }

@@ -74,9 +74,10 @@ const open = Effect.fnUntraced(function*(
   const setup = typeof opening.setup === "string"
     ? { cause: SetupAsk.causeOf(opening.setup, record, { plan, recovered }) }
     : opening.setup
-  const live = yield* EpochOpening.open(deps, cell, plan, past, { record, recovered, live: undefined }, setup)
+  const previous: EpochOpening.Previous = { record, recovered, live: undefined, answers: new Map() }
+  const live = yield* EpochOpening.open(deps, cell, plan, past, previous, setup)
   if (live.continuity._tag === "Resumed" || live.continuity._tag === "Moved") {
-    yield* Reconciliation.attempt(deps, cell, live)
+    yield* Reconciliation.attempt(deps, cell, live, previous.answers)
   }
   return live
 })
@@ -191,7 +192,8 @@ export const reset = (deps: ThreadDeps, cell: ThreadCell.ThreadCell) =>
       const plan = StartPlan.again({}, record)
       // A thread without a past has nothing to begin anew.
       const past = isBlank(record) ? { _tag: "None" } as const : { _tag: "Reset" } as const
-      return yield* EpochOpening.open(deps, cell, plan, past, { record, recovered: false, live }, { cause: "reset" })
+      const previous: EpochOpening.Previous = { record, recovered: false, live, answers: new Map() }
+      return yield* EpochOpening.open(deps, cell, plan, past, previous, { cause: "reset" })
     })
   )
 

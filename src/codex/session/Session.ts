@@ -57,8 +57,11 @@ export const make = Effect.fn("Codex.startSession")(function*(
   )
   const { server } = lease
   const { gated, live, started } = yield* server.opening(Effect.gen(function*() {
-    const started = yield* SessionStart.start(server, input, options)
-    const gated = yield* Compaction.ready(server, hook, input.directory)
+    // Hooks are the app-server's, so what it says of them does not wait for the thread.
+    const [started, gated] = yield* Effect.all(
+      [SessionStart.start(server, input, options), Compaction.ready(server, hook, input.directory)],
+      { concurrency: 2 }
+    )
     const live = yield* LiveSession.open({
       lease,
       input,
