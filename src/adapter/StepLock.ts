@@ -17,6 +17,8 @@ import type { ProviderEvent } from "../domain/ThreadEvent.ts"
 export interface StepLock {
   readonly semaphore: Semaphore.Semaphore
   held: boolean
+  /** What a step that was taken at once has left to do. It is done before the next step is taken. */
+  rest: Effect.Effect<void>
 }
 
 /**
@@ -25,14 +27,23 @@ export interface StepLock {
  * @category constructors
  * @since 0.1.0
  */
-export const make = (): StepLock => ({ semaphore: Semaphore.makeUnsafe(1), held: false })
+export const make = (): StepLock => ({
+  semaphore: Semaphore.makeUnsafe(1),
+  held: false,
+  rest: Effect.void
+})
 
 const locked = (lock: StepLock, effect: Effect.Effect<void>): Effect.Effect<void> => {
   const hold = (held: boolean) =>
     Effect.sync(() => {
       lock.held = held
     })
-  return Effect.andThen(hold(true), effect).pipe(
+  const rest = Effect.suspend(() => {
+    const { rest } = lock
+    lock.rest = Effect.void
+    return rest
+  })
+  return Effect.andThen(hold(true), Effect.ensuring(rest, effect)).pipe(
     Effect.ensuring(hold(false)),
     lock.semaphore.withPermits(1),
     Effect.uninterruptible
@@ -50,15 +61,15 @@ export const run = (lock: StepLock, step: () => Effect.Effect<void>): Effect.Eff
 
 /**
  * As {@link run}, but at once where the lock is free: then the state has moved when this returns. The answer is
- * `Effect.void` where nothing is left to do, and must else be run before the next input is taken.
+ * `Effect.void` where nothing is left to do; else it ends once what was left is done, which no later step overtakes.
  *
  * @category combinators
  * @since 0.1.0
  */
 export const runNow = (lock: StepLock, step: () => Effect.Effect<void>): Effect.Effect<void> => {
-  if (lock.held) return run(lock, step)
-  const rest = step()
-  return rest === Effect.void ? rest : locked(lock, rest)
+  if (lock.held || lock.rest !== Effect.void) return run(lock, step)
+  lock.rest = step()
+  return lock.rest === Effect.void ? Effect.void : locked(lock, Effect.void)
 }
 
 /**

@@ -35,6 +35,67 @@ describe("StepLock", () => {
       assert.deepStrictEqual(codes(seen), ["a", "b", "c", "d"])
     }))
 
+  it.effect("P11 what a step taken at once could not let out comes before the events of a step that finds the lock free", () =>
+    Effect.gen(function*() {
+      const lock = StepLock.make()
+      const queue = yield* Queue.bounded<ProviderEvent, Cause.Done>(1)
+      const step = (...names: ReadonlyArray<string>) => () => StepLock.letOut(queue, names.map(event), [], none)
+      const left = StepLock.runNow(lock, step("a", "b"))
+      // Both are asked for while the first step still waits to be gone on with.
+      const others = [StepLock.run(lock, step("c")), StepLock.runNow(lock, step("d"))]
+      const fibers = yield* Effect.forEach(
+        [...others, left],
+        (effect) => Effect.forkChild(effect, { startImmediately: true })
+      )
+      const seen: Array<ProviderEvent> = []
+      while (seen.length < 4) seen.push(yield* Queue.take(queue))
+      yield* Fiber.joinAll(fibers)
+      assert.deepStrictEqual(codes(seen), ["a", "b", "c", "d"])
+    }))
+
+  it.effect("P11 what a step taken at once could not let out comes before the events of a step that waits for the lock at that moment", () =>
+    Effect.gen(function*() {
+      const lock = StepLock.make()
+      const queue = yield* Queue.bounded<ProviderEvent, Cause.Done>(1)
+      const step = (...names: ReadonlyArray<string>) => () => StepLock.letOut(queue, names.map(event), [], none)
+      const gate = yield* Deferred.make<void>()
+      let left: Effect.Effect<void> = Effect.void
+      const holder = yield* Effect.forkChild(
+        Effect.andThen(
+          StepLock.run(lock, () => Deferred.await(gate)),
+          Effect.sync(() => {
+            left = StepLock.runNow(lock, step("a", "b"))
+          })
+        ),
+        { startImmediately: true }
+      )
+      const waiting = yield* Effect.forkChild(StepLock.run(lock, step("c")), { startImmediately: true })
+      yield* Deferred.succeed(gate, undefined)
+      yield* Fiber.join(holder)
+      assert.notStrictEqual(left, Effect.void)
+      const seen: Array<ProviderEvent> = []
+      while (seen.length < 2) seen.push(yield* Queue.take(queue))
+      const rest = yield* Effect.forkChild(left, { startImmediately: true })
+      while (seen.length < 3) seen.push(yield* Queue.take(queue))
+      yield* Fiber.join(waiting)
+      yield* Fiber.join(rest)
+      assert.deepStrictEqual(codes(seen), ["a", "b", "c"])
+    }))
+
+  it.effect("P11 what is left of a step and breaks takes no other step with it", () =>
+    Effect.gen(function*() {
+      const lock = StepLock.make()
+      const queue = yield* Queue.unbounded<ProviderEvent, Cause.Done>()
+      const left = StepLock.runNow(
+        lock,
+        () => StepLock.letOut(queue, [event("a")], ["want"], () => Effect.die("broken"))
+      )
+      yield* Effect.exit(StepLock.run(lock, () => StepLock.letOut(queue, [event("b")], [], none)))
+      yield* left
+      assert.deepStrictEqual(codes(yield* Queue.takeAll(queue)), ["a", "b"])
+      assert.strictEqual(StepLock.runNow(lock, none), Effect.void)
+    }))
+
   it.effect("P11 what a step wants is done before the next step is taken, at once or not", () =>
     Effect.gen(function*() {
       const lock = StepLock.make()
