@@ -1,132 +1,125 @@
-/** The lock under which adapters step a session. */
+/** How adapters step a session. */
 import { assert, describe, it } from "@effect/vitest"
 import { type Cause, Deferred, Effect, Fiber, Queue } from "effect"
 import * as StepLock from "../../src/adapter/StepLock.ts"
+import * as Step from "../../src/domain/Step.ts"
 import type { ProviderEvent } from "../../src/domain/ThreadEvent.ts"
 
-const event = (code: string): ProviderEvent => ({ _tag: "Warning", code })
+interface Input {
+  /** Codes of its events. */
+  readonly events: string
+  readonly want?: Effect.Effect<unknown>
+}
 
-const codes = (events: ReadonlyArray<ProviderEvent>) =>
-  events.map((event) => event._tag === "Warning" ? event.code : "")
+/** The state is the codes of all events so far. */
+const { take, takeNow } = StepLock.steps<StepLock.Stepped<string>, string, Input, Effect.Effect<unknown>>({
+  reduce: ({ state }, { events, want }) =>
+    Step.make(
+      state + events,
+      Array.from(events, (code): ProviderEvent => ({ _tag: "Warning", code })),
+      want === undefined ? [] : [want]
+    ),
+  fulfil: (_, want) => want
+})
 
-const none = () => Effect.void
+const session = (capacity: number): Effect.Effect<StepLock.Stepped<string>> =>
+  Effect.map(Queue.bounded<ProviderEvent, Cause.Done>(capacity), (events) => ({
+    state: "",
+    lock: StepLock.make(),
+    events,
+    filter: (events) => events
+  }))
+
+/** So many events, each as it comes. */
+const read = (live: StepLock.Stepped<string>, count: number) =>
+  Effect.map(
+    Effect.replicateEffect(Queue.take(live.events), count),
+    (events) => events.map((event) => event._tag === "Warning" ? event.code : "").join("")
+  )
+
+const forked = (effect: Effect.Effect<void>) => Effect.forkChild(effect, { startImmediately: true })
 
 describe("StepLock", () => {
   it.effect("P11 a step that finds the lock free and room for its events is over when it is asked for", () =>
     Effect.gen(function*() {
-      const lock = StepLock.make()
-      const queue = yield* Queue.bounded<ProviderEvent, Cause.Done>(2)
-      const left = StepLock.runNow(lock, () => StepLock.letOut(queue, [event("a"), event("b")], [], none))
-      assert.strictEqual(left, Effect.void)
-      assert.deepStrictEqual(codes(yield* Queue.takeAll(queue)), ["a", "b"])
+      const live = yield* session(2)
+      assert.strictEqual(takeNow(live, { events: "ab" }), Effect.void)
+      assert.strictEqual(live.state, "ab")
+      assert.strictEqual(yield* read(live, 2), "ab")
     }))
 
   it.effect("P11 events for which there is no room wait, and the next step's events come after them", () =>
     Effect.gen(function*() {
-      const lock = StepLock.make()
-      const queue = yield* Queue.bounded<ProviderEvent, Cause.Done>(1)
-      const step = (...names: ReadonlyArray<string>) => () => StepLock.letOut(queue, names.map(event), [], none)
-      const first = yield* Effect.forkChild(StepLock.runNow(lock, step("a", "b", "c")), { startImmediately: true })
-      const second = yield* Effect.forkChild(StepLock.runNow(lock, step("d")), { startImmediately: true })
-      const seen: Array<ProviderEvent> = []
-      while (seen.length < 4) seen.push(yield* Queue.take(queue))
-      yield* Fiber.join(first)
-      yield* Fiber.join(second)
-      assert.deepStrictEqual(codes(seen), ["a", "b", "c", "d"])
+      const live = yield* session(1)
+      const fibers = [
+        yield* forked(takeNow(live, { events: "abc" })),
+        yield* forked(takeNow(live, { events: "d" }))
+      ]
+      assert.strictEqual(yield* read(live, 4), "abcd")
+      yield* Fiber.joinAll(fibers)
     }))
 
   it.effect("P11 what a step taken at once could not let out comes before the events of a step that finds the lock free", () =>
     Effect.gen(function*() {
-      const lock = StepLock.make()
-      const queue = yield* Queue.bounded<ProviderEvent, Cause.Done>(1)
-      const step = (...names: ReadonlyArray<string>) => () => StepLock.letOut(queue, names.map(event), [], none)
-      const left = StepLock.runNow(lock, step("a", "b"))
+      const live = yield* session(1)
+      const left = takeNow(live, { events: "ab" })
       // Both are asked for while the first step still waits to be gone on with.
-      const others = [StepLock.run(lock, step("c")), StepLock.runNow(lock, step("d"))]
-      const fibers = yield* Effect.forEach(
-        [...others, left],
-        (effect) => Effect.forkChild(effect, { startImmediately: true })
-      )
-      const seen: Array<ProviderEvent> = []
-      while (seen.length < 4) seen.push(yield* Queue.take(queue))
+      const others = [take(live, { events: "c" }), takeNow(live, { events: "d" })]
+      const fibers = yield* Effect.forEach([...others, left], forked)
+      assert.strictEqual(yield* read(live, 4), "abcd")
       yield* Fiber.joinAll(fibers)
-      assert.deepStrictEqual(codes(seen), ["a", "b", "c", "d"])
     }))
 
-  it.effect("P11 what a step taken at once could not let out comes before the events of a step that waits for the lock at that moment", () =>
+  it.effect("P11 what a step taken at once could not let out comes before the events of a step that waits for the lock", () =>
     Effect.gen(function*() {
-      const lock = StepLock.make()
-      const queue = yield* Queue.bounded<ProviderEvent, Cause.Done>(1)
-      const step = (...names: ReadonlyArray<string>) => () => StepLock.letOut(queue, names.map(event), [], none)
+      const live = yield* session(1)
       const gate = yield* Deferred.make<void>()
       let left: Effect.Effect<void> = Effect.void
-      const holder = yield* Effect.forkChild(
-        Effect.andThen(
-          StepLock.run(lock, () => Deferred.await(gate)),
-          Effect.sync(() => {
-            left = StepLock.runNow(lock, step("a", "b"))
-          })
-        ),
-        { startImmediately: true }
+      // The lock is free then, and the one that waits for it has not been told yet.
+      const atOnce = Effect.sync(() => {
+        left = takeNow(live, { events: "ab" })
+      })
+      const holder = yield* forked(
+        Effect.andThen(take(live, { events: "", want: Deferred.await(gate) }), atOnce)
       )
-      const waiting = yield* Effect.forkChild(StepLock.run(lock, step("c")), { startImmediately: true })
+      const waiting = yield* forked(take(live, { events: "c" }))
       yield* Deferred.succeed(gate, undefined)
       yield* Fiber.join(holder)
       assert.notStrictEqual(left, Effect.void)
-      const seen: Array<ProviderEvent> = []
-      while (seen.length < 2) seen.push(yield* Queue.take(queue))
-      const rest = yield* Effect.forkChild(left, { startImmediately: true })
-      while (seen.length < 3) seen.push(yield* Queue.take(queue))
-      yield* Fiber.join(waiting)
-      yield* Fiber.join(rest)
-      assert.deepStrictEqual(codes(seen), ["a", "b", "c"])
+      const first = yield* read(live, 2)
+      const rest = yield* forked(left)
+      assert.strictEqual(first + (yield* read(live, 1)), "abc")
+      yield* Fiber.joinAll([waiting, rest])
     }))
 
   it.effect("P11 what is left of a step and breaks takes no other step with it", () =>
     Effect.gen(function*() {
-      const lock = StepLock.make()
-      const queue = yield* Queue.unbounded<ProviderEvent, Cause.Done>()
-      const left = StepLock.runNow(
-        lock,
-        () => StepLock.letOut(queue, [event("a")], ["want"], () => Effect.die("broken"))
-      )
-      yield* Effect.exit(StepLock.run(lock, () => StepLock.letOut(queue, [event("b")], [], none)))
+      const live = yield* session(2)
+      const left = takeNow(live, { events: "a", want: Effect.die("broken") })
+      yield* Effect.exit(take(live, { events: "b" }))
       yield* left
-      assert.deepStrictEqual(codes(yield* Queue.takeAll(queue)), ["a", "b"])
-      assert.strictEqual(StepLock.runNow(lock, none), Effect.void)
+      assert.strictEqual(yield* read(live, 2), "ab")
+      assert.strictEqual(takeNow(live, { events: "" }), Effect.void)
     }))
 
   it.effect("P11 what a step wants is done before the next step is taken, at once or not", () =>
     Effect.gen(function*() {
-      const lock = StepLock.make()
-      const queue = yield* Queue.unbounded<ProviderEvent, Cause.Done>()
+      const live = yield* session(2)
       const gate = yield* Deferred.make<void>()
-      const done: Array<string> = []
-      const fulfil = (want: string) => Effect.andThen(Deferred.await(gate), Effect.sync(() => done.push(want)))
-      const first = yield* Effect.forkChild(
-        StepLock.run(lock, () => StepLock.letOut(queue, [event("a")], ["first"], fulfil)),
-        { startImmediately: true }
-      )
-      const second = yield* Effect.forkChild(
-        StepLock.runNow(lock, () => {
-          done.push("second")
-          return StepLock.letOut(queue, [event("b")], [], none)
-        }),
-        { startImmediately: true }
-      )
-      assert.deepStrictEqual(done, [])
+      const first = yield* forked(take(live, { events: "a", want: Deferred.await(gate) }))
+      const second = yield* forked(takeNow(live, { events: "b" }))
+      assert.strictEqual(live.state, "a")
       yield* Deferred.succeed(gate, undefined)
-      yield* Fiber.join(first)
-      yield* Fiber.join(second)
-      assert.deepStrictEqual(done, ["first", "second"])
-      assert.deepStrictEqual(codes(yield* Queue.takeAll(queue)), ["a", "b"])
+      yield* Fiber.joinAll([first, second])
+      assert.strictEqual(live.state, "ab")
+      assert.strictEqual(yield* read(live, 2), "ab")
     }))
 
-  it.effect("P11 a step that fails to be taken lets the next one be taken", () =>
+  it.effect("P11 a step that fails lets the next one be taken", () =>
     Effect.gen(function*() {
-      const lock = StepLock.make()
-      yield* Effect.exit(StepLock.run(lock, () => Effect.die("broken")))
-      assert.isFalse(lock.held)
-      assert.strictEqual(StepLock.runNow(lock, none), Effect.void)
+      const live = yield* session(1)
+      yield* Effect.exit(take(live, { events: "", want: Effect.die("broken") }))
+      assert.isFalse(live.lock.held)
+      assert.strictEqual(takeNow(live, { events: "" }), Effect.void)
     }))
 })

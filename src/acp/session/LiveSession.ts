@@ -48,7 +48,7 @@ export interface Deadlines {
   readonly cancelDeadline?: Duration.Input | undefined
 }
 
-export interface LiveSession extends Omit<Started, "mode"> {
+export interface LiveSession extends Omit<Started, "mode">, StepLock.Stepped<State> {
   runtimeMode: RuntimeMode
   mode: Mode
   readonly connection: Connection
@@ -56,9 +56,6 @@ export interface LiveSession extends Omit<Started, "mode"> {
   readonly input: StartInput
   readonly scope: Scope.Scope
   readonly clock: Clock.Clock
-  readonly lock: StepLock.StepLock
-  readonly filter: SecretFilter.SecretFilter
-  readonly events: Queue.Queue<ProviderEvent, Cause.Done>
   /** Requests of the agent's that wait for the user. */
   readonly answers: Map<string, Deferred.Deferred<object>>
   readonly cancelDeadline: Duration.Input
@@ -77,7 +74,6 @@ export interface LiveSession extends Omit<Started, "mode"> {
   readonly model: ModelSelection | undefined
   /** The agent's own mode that it is to be in. */
   agentMode: string | undefined
-  state: State
 }
 
 export const open = Effect.fnUntraced(function*(options: {
@@ -141,19 +137,13 @@ const unrecognized = (type: string, raw: unknown): Input => ({
   raw
 })
 
+const steps = StepLock.steps<LiveSession, State, Input, Want>({
+  reduce: (live, input) => Turn.reduce(live.state, input, live.clock.currentTimeMillisUnsafe()),
+  fulfil: (live, want) => fulfil(live, want)
+})
+
 /** Steps the state and lets the events out. */
-export const apply = (live: LiveSession, input: Input): Effect.Effect<void> =>
-  StepLock.run(live.lock, () => stepped(live, input))
-
-/** The same, at once where that can be. */
-const applyNow = (live: LiveSession, input: Input): Effect.Effect<void> =>
-  StepLock.runNow(live.lock, () => stepped(live, input))
-
-const stepped = (live: LiveSession, input: Input): Effect.Effect<void> => {
-  const { events, state, wants } = Turn.reduce(live.state, input, live.clock.currentTimeMillisUnsafe())
-  live.state = state
-  return StepLock.letOut(live.events, live.filter(events), wants, (want) => fulfil(live, want))
-}
+export const apply = steps.take
 
 const fulfil = (live: LiveSession, { _tag, native: { asked, id } }: Want): Effect.Effect<boolean> =>
   reply(
@@ -177,7 +167,7 @@ const notified = (live: LiveSession, method: string, params: unknown): Effect.Ef
     if (told?.sessionId !== live.sessionId) return apply(live, unrecognized(method, params))
     const update = Update.decode(told.update)
     Deferred.doneUnsafe(live.sign, Effect.void)
-    const applied = applyNow(live, { _tag: "Told", update, raw: told.update })
+    const applied = steps.takeNow(live, { _tag: "Told", update, raw: told.update })
     return update._tag === "current_mode_update" || update._tag === "config_option_update"
       ? Effect.andThen(applied, keepMode(live))
       : applied

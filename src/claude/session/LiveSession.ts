@@ -31,7 +31,7 @@ export interface Message {
   readonly done: Deferred.Deferred<void>
 }
 
-export interface LiveSession extends Omit<Started, "cli" | "end" | "hide" | "seen"> {
+export interface LiveSession extends Omit<Started, "cli" | "end" | "hide" | "seen">, StepLock.Stepped<State> {
   cli: Started["cli"]
   end: Started["end"]
   hide: Started["hide"]
@@ -39,11 +39,7 @@ export interface LiveSession extends Omit<Started, "cli" | "end" | "hide" | "see
   replacing: boolean
   readonly input: StartInput
   readonly scope: Scope.Scope
-  readonly lock: StepLock.StepLock
   readonly clock: Clock.Clock
-  readonly events: Queue.Queue<ProviderEvent, Cause.Done>
-  /** Takes our secrets out of them. */
-  readonly filter: SecretFilter.SecretFilter
   /** Requests of Claude's that wait for the user. */
   readonly answers: Map<string, Deferred.Deferred<object>>
   /** Messages of ours that wait to be taken. */
@@ -68,7 +64,6 @@ export interface LiveSession extends Omit<Started, "cli" | "end" | "hide" | "see
   /** The turn before asked for a plan. */
   planned: boolean
   effort: string | undefined
-  state: State
 }
 
 /** What stands above the state and is asked by it. */
@@ -137,7 +132,7 @@ const attach = Effect.fnUntraced(function*(live: LiveSession) {
       }
       return frame._tag === "system/commands_changed"
         ? Effect.andThen(Effect.forkIn(live.hide, live.scope), apply(live, frame))
-        : applyNow(live, frame)
+        : steps.takeNow(live, frame)
     },
     onRequest: (request) => Effect.provide(answer(live, request), files),
     onReport: (report) => apply(live, { _tag: "Unrecognized", type: report._tag, raw: report }),
@@ -178,19 +173,13 @@ export const replace = Effect.fnUntraced(
 
 const eventCapacity = 4096
 
+const steps = StepLock.steps<LiveSession, State, Input, Want>({
+  reduce: (live, input) => Turn.reduce(live.state, input, live.clock.currentTimeMillisUnsafe()),
+  fulfil: (live, want) => fulfil(live, want)
+})
+
 /** Steps the state and lets the events out. */
-export const apply = (live: LiveSession, input: Input): Effect.Effect<void> =>
-  StepLock.run(live.lock, () => stepped(live, input))
-
-/** The same, at once where that can be. */
-const applyNow = (live: LiveSession, input: Input): Effect.Effect<void> =>
-  StepLock.runNow(live.lock, () => stepped(live, input))
-
-const stepped = (live: LiveSession, input: Input): Effect.Effect<void> => {
-  const { events, state, wants } = Turn.reduce(live.state, input, live.clock.currentTimeMillisUnsafe())
-  live.state = state
-  return StepLock.letOut(live.events, live.filter(events), wants, (want) => fulfil(live, want))
-}
+export const apply = steps.take
 
 const fulfil = (live: LiveSession, want: Want): Effect.Effect<unknown> => {
   switch (want._tag) {

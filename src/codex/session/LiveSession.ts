@@ -43,14 +43,10 @@ export interface Deadlines {
   readonly retryDeadline?: Duration.Input | undefined
 }
 
-export interface LiveSession extends Started {
+export interface LiveSession extends Started, StepLock.Stepped<State> {
   readonly server: AppServer
   readonly input: StartInput
   readonly scope: Scope.Scope
-  readonly lock: StepLock.StepLock
-  readonly events: Queue.Queue<ProviderEvent, Cause.Done>
-  /** Takes the app-server's secrets out of them. */
-  readonly filter: SecretFilter.SecretFilter
   /** Requests of Codex's that wait for the user. */
   readonly answers: Map<PeerId, Deferred.Deferred<object>>
   /** Turns of which Codex has not said that they began. */
@@ -62,7 +58,6 @@ export interface LiveSession extends Started {
   has: TurnModel.TurnModel | undefined
   /** Codex keeps a thread only once its first turn has begun. */
   resumable: boolean
-  state: State
 }
 
 export const open = Effect.fnUntraced(function*(options: {
@@ -117,7 +112,7 @@ const listenerOf = (live: LiveSession, listening: Listening, agent?: string): Li
     const input: Input = agent === undefined ? frame : { _tag: "Subagent", agent, frame }
     const named = frame._tag === "item/started" ? subagentOf(frame.item)?.threadId : undefined
     return named === undefined || live.state.subagents.has(named)
-      ? applyNow(live, input)
+      ? steps.takeNow(live, input)
       : Effect.andThen(listen(live, listening, named), apply(live, input))
   },
   onRequest: ({ id, method, params }) => {
@@ -165,19 +160,13 @@ const leaveDeadline = "5 seconds"
 
 const eventCapacity = 4096
 
+const steps = StepLock.steps<LiveSession, State, Input, Want>({
+  reduce: (live, input) => Turn.reduce(live.state, input),
+  fulfil: (live, want) => fulfil(live, want)
+})
+
 /** Steps the state and lets the events out. */
-export const apply = (live: LiveSession, input: Input): Effect.Effect<void> =>
-  StepLock.run(live.lock, () => stepped(live, input))
-
-/** The same, at once where that can be. */
-const applyNow = (live: LiveSession, input: Input): Effect.Effect<void> =>
-  StepLock.runNow(live.lock, () => stepped(live, input))
-
-const stepped = (live: LiveSession, input: Input): Effect.Effect<void> => {
-  const { events, state, wants } = Turn.reduce(live.state, input)
-  live.state = state
-  return StepLock.letOut(live.events, live.filter(events), wants, (want) => fulfil(live, want))
-}
+export const apply = steps.take
 
 const fulfil = (live: LiveSession, want: Want): Effect.Effect<unknown> => {
   switch (want._tag) {
