@@ -102,7 +102,7 @@ export const steps = <Session extends Stepped<State>, State, Input, Want>({ fulf
     take,
     takeNow: (session, input) => {
       const { lock } = session
-      if (lock.held ) return take(session, input)
+      if (lock.held || lock.rest !== Effect.void) return take(session, input)
       lock.rest = step(session, input)
       return lock.rest === Effect.void ? Effect.void : locked(lock, Effect.void)
     }
