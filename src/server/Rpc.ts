@@ -19,13 +19,15 @@
  *
  * @since 0.1.0
  */
-import { ByteSize, Effect, Layer, Option, Stream } from "effect"
+import { ByteSize, Deferred, Effect, Layer, Logger, Option, Stdio, Stream } from "effect"
 import { HttpBody, HttpIncomingMessage, HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { RpcSerialization, RpcServer } from "effect/rpc"
 import { Socket } from "effect/socket"
 import { Rpcs } from "../api/Rpc.ts"
 import * as RpcWire from "../api/RpcWire.ts"
+import type { Services } from "./ApiHandlers.ts"
 import { Drain } from "./Drain.ts"
+import * as parent from "./internal/parent.ts"
 import * as rpcAccess from "./internal/rpcAccess.ts"
 import * as rpcHandlers from "./internal/rpcHandlers.ts"
 
@@ -98,8 +100,8 @@ export const layer = ({ maxBody = "32 MiB", path = RpcWire.defaultPath }: Option
   })).pipe(Layer.provide([rpcHandlers.layer, RpcSerialization.layerNdjson]))
 
 /**
- * Serves the RPCs to the one program that has started this one, over stdin and stdout. Nothing else may be written there. The
- * end of stdin ends the serving and not the program; `Sidecar.run` has one that ends with its parent.
+ * Serves the RPCs to the one program that has started this one, over stdin and stdout. Nothing else may be written there. It
+ * serves until its scope closes, also where stdin has ended: {@link runStdio} ends then.
  *
  * @since 0.1.0
  * @category layers
@@ -108,3 +110,25 @@ export const layerStdio = RpcServer.layer(Rpcs, one).pipe(
   Layer.provide([rpcHandlers.layer, RpcServer.layerProtocolStdio]),
   Layer.provide(RpcSerialization.layerNdjson)
 )
+
+/**
+ * Serves the RPCs over stdin and stdout until stdin ends, or the process that has started this one is gone. Calls that are
+ * under way then are interrupted, and what the services hold is closed in order. Logs go to stderr.
+ *
+ * **Example** (a program whose app speaks to it by its pipes)
+ *
+ * ```ts
+ * Rpc.runStdio(Agents).pipe(Effect.provide(NodeServices.layer), NodeRuntime.runMain) // CodingAgents.layer({ ... })
+ * ```
+ *
+ * @since 0.1.0
+ * @category running
+ */
+export const runStdio = Effect.fnUntraced(function*<E, R>(services: Layer.Layer<Services, E, R>) {
+  const stdio = yield* Stdio.Stdio
+  const ended = yield* Deferred.make<void>()
+  // Told by the stream itself: a second reader of stdin would take from the first.
+  const told = Stdio.Stdio.of({ ...stdio, stdin: Stream.ensuring(stdio.stdin, Deferred.succeed(ended, undefined)) })
+  yield* layerStdio.pipe(Layer.provide(services), Layer.provide(Layer.succeed(Stdio.Stdio, told)), Layer.build)
+  yield* Effect.raceFirst(Deferred.await(ended), parent.replaced)
+}, (effect) => Effect.scoped(effect).pipe(Effect.provideService(Logger.LogToStderr, true)))

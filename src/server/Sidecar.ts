@@ -19,7 +19,7 @@
 import { Context, Effect, Fiber, Function, Layer, Logger, Redacted, Schema } from "effect"
 import { HttpServer } from "effect/http"
 import { randomBytes } from "node:crypto"
-import { fstatSync } from "node:fs"
+import * as parent from "./internal/parent.ts"
 
 /**
  * The line that a sidecar prints once it can be called.
@@ -42,34 +42,16 @@ export const Announcement = Schema.Struct({
  */
 export interface Announcement extends Schema.Schema.Type<typeof Announcement> {}
 
-/** A terminal, a file and /dev/null are no sign of a parent. */
-const isPipe = Effect.sync(() => fstatSync(0)).pipe(
-  Effect.map((stdin) => stdin.isFIFO() || stdin.isSocket()),
-  Effect.catchDefect(() => Effect.succeed(false))
-)
-
-const stdinEnds = Effect.callback<void>((resume) => {
-  const ended = () => resume(Effect.void)
-  process.stdin.once("end", ended).once("close", ended).once("error", ended).resume()
-  return Effect.sync(() => {
-    process.stdin.off("end", ended).off("close", ended).off("error", ended).pause()
-  })
-})
-
 /**
  * Succeeds once the process that has started this one is gone: its end of our stdin is closed, or we have another parent.
  *
  * @category operations
  * @since 0.1.0
  */
-export const parentEnds: Effect.Effect<void> = Effect.suspend(() => {
-  const parent = process.ppid
-  const another = Effect.sync(() => process.ppid !== parent).pipe(
-    Effect.delay("500 millis"),
-    Effect.repeat({ until: (gone) => gone })
-  )
-  return Effect.flatMap(isPipe, (pipe) => pipe ? Effect.raceFirst(stdinEnds, another) : another)
-})
+export const parentEnds: Effect.Effect<void> = Effect.flatMap(
+  parent.isPipe,
+  (pipe) => pipe ? Effect.raceFirst(parent.stdinEnds, parent.replaced) : parent.replaced
+)
 
 /**
  * Serves until the parent ends. Logs go to stderr, so that stdout has the one line. The server is given the token that it has to ask for, and closed in order.

@@ -1,7 +1,9 @@
-/** A program whose operations are served to the one that has started it, over stdin and stdout; on the mock agent. */
+/** A program whose operations are served to the one that has started it, over stdin and stdout; on the mock agent. A turn whose prompt is
+ * "hang" never ends.
+ */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { Layer, Logger } from "effect"
+import { Effect, Logger } from "effect"
 import { CodingAgents, SessionStore } from "../../src/index.ts"
 import { Rpc } from "../../src/server/index.ts"
 import { MockProvider, MockStep } from "../../src/testing/index.ts"
@@ -9,13 +11,14 @@ import { MockProvider, MockStep } from "../../src/testing/index.ts"
 const [filename = ""] = process.argv.slice(2)
 
 const agents = CodingAgents.layer({
-  agents: MockProvider.layer({ script: ({ prompt }) => [MockStep.text(`echo: ${prompt}`)] }),
+  agents: MockProvider.layer({
+    script: ({ prompt }) =>
+      prompt === "hang" ? [MockStep.text("working"), MockStep.hang] : [MockStep.text(`echo: ${prompt}`)]
+  }),
   store: SessionStore.layerSqlite({ filename })
 })
 
 // Nothing but the protocol may be on stdout.
 const quiet = Logger.layer([])
 
-NodeRuntime.runMain(
-  Layer.launch(Rpc.layerStdio.pipe(Layer.provide(agents), Layer.provide([NodeServices.layer, quiet])))
-)
+NodeRuntime.runMain(Rpc.runStdio(agents).pipe(Effect.provide([NodeServices.layer, quiet])))
