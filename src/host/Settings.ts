@@ -37,6 +37,14 @@ export interface Settings {
     readonly each?: number | undefined
     readonly turn?: number | undefined
   } | undefined
+  /**
+   * How much may be imported as one thread: turns, and bytes of all of them as JSON, with what is attached. Default 100,000
+   * turns and 1 GiB.
+   */
+  readonly importLimit?: {
+    readonly turns?: number | undefined
+    readonly bytes?: number | undefined
+  } | undefined
   /** Longest turn, not counting the time it waits for a human. Default 4 hours. */
   readonly turnDeadline?: Duration.Input | undefined
   /** Longest silence of the agent in a turn, not counting the time it waits for a human. Default 15 minutes. */
@@ -122,6 +130,7 @@ export interface Resolved {
   readonly rehydrateTokens: number
   readonly promptLimit: number
   readonly attachmentLimit: { readonly each: number; readonly turn: number }
+  readonly importLimit: { readonly turns: number; readonly bytes: number }
   readonly turnDeadline: Duration.Duration
   readonly noProgressDeadline: Duration.Duration
   readonly limits: TurnLimits.Resolved
@@ -161,6 +170,7 @@ export const defaults: Resolved = {
   rehydrateTokens: 32_000,
   promptLimit: 1_000_000,
   attachmentLimit: { each: 10 * 2 ** 20, turn: 50 * 2 ** 20 },
+  importLimit: { turns: 100_000, bytes: 2 ** 30 },
   turnDeadline: Duration.hours(4),
   noProgressDeadline: Duration.minutes(15),
   limits: TurnLimits.resolve(),
@@ -227,6 +237,7 @@ const withDefaults = (given: Given): Resolved => ({
     ...given,
     approvals: undefined,
     attachmentLimit: undefined,
+    importLimit: undefined,
     compaction: undefined,
     limits: undefined,
     transcripts: undefined,
@@ -236,6 +247,7 @@ const withDefaults = (given: Given): Resolved => ({
   limits: TurnLimits.resolve(given.limits),
   approvals: over(defaults.approvals, given.approvals),
   attachmentLimit: over(defaults.attachmentLimit, given.attachmentLimit),
+  importLimit: over(defaults.importLimit, given.importLimit),
   compaction: over(defaults.compaction, given.compaction),
   transcripts: {
     redactor: given.transcripts?.redactor ?? defaults.transcripts.redactor,

@@ -24,6 +24,7 @@ export interface FromConfig extends
       Settings,
       | "approvals"
       | "attachmentLimit"
+      | "importLimit"
       | "compaction"
       | "limits"
       | "trust"
@@ -35,6 +36,7 @@ export interface FromConfig extends
 {
   readonly trust?: Settings["trust"]
   readonly attachmentLimit?: Fields<NonNullable<Settings["attachmentLimit"]>> | undefined
+  readonly importLimit?: Fields<NonNullable<Settings["importLimit"]>> | undefined
   readonly retention?: Fields<NonNullable<Settings["retention"]>> | undefined
   readonly limits?: Fields<NonNullable<Settings["limits"]>> | undefined
   readonly approvals?: {
@@ -66,11 +68,23 @@ const readFields = Effect.fnUntraced(function*<A extends object>(fields: A | und
  * @since 0.1.0
  */
 export const read = Effect.fnUntraced(function*(settings: FromConfig) {
-  const { approvals, attachmentLimit, compaction, limits, reaper, retention, transcripts, trust, ...rest } = settings
+  const {
+    approvals,
+    attachmentLimit,
+    compaction,
+    importLimit,
+    limits,
+    reaper,
+    retention,
+    transcripts,
+    trust,
+    ...rest
+  } = settings
   return {
     ...(yield* readFields(rest)),
     trust,
     attachmentLimit: yield* readFields(attachmentLimit),
+    importLimit: yield* readFields(importLimit),
     approvals: approvals?.unanswered === undefined ? {} : { unanswered: yield* readFields(approvals.unanswered) },
     compaction: yield* readFields(compaction),
     limits: yield* readFields(limits),

@@ -97,7 +97,8 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
       yield* Instrumentation.inThread(threadId)
       const thread = yield* newThread(input)
       const beyond = (turn: TranscriptTurn) => inputLimits.beyond(turn, settings)
-      const importing = actors.use(threadId, (actor) => actor.importTurns({ thread, sessionId, turns, beyond }))
+      const all = { thread, sessionId, turns, beyond, limit: settings.importLimit }
+      const importing = actors.use(threadId, (actor) => actor.importTurns(all))
       const { turns: count, ...rest } = yield* sessionId === undefined
         ? importing
         : claim({ instanceId, sessionId }, importing)

@@ -30,6 +30,10 @@ const Input = Schema.Struct({
     each: Schema.optional(Schema.Natural),
     turn: Schema.optional(Schema.Natural)
   })),
+  importLimit: Schema.optional(Schema.Struct({
+    turns: Schema.optional(Schema.Natural),
+    bytes: Schema.optional(Schema.Natural)
+  })),
   turnDeadline: Schema.optional(Span),
   noProgressDeadline: Schema.optional(Span),
   limits: Schema.optional(TurnLimits.TurnLimits.mapFields(Struct.map(Schema.optional))),

@@ -33,6 +33,26 @@ export class ImportedTurnInvalid
 }
 
 /**
+ * There are more turns than `settings.importLimit` allows, or they are longer together. No thread was made.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class ImportTooLarge
+  extends Schema.TaggedError<ImportTooLarge>("effect-coding-agents/ImportTooLarge")("ImportTooLarge", {
+    threadId: ThreadId,
+    of: Schema.Literals(["turns", "bytes"]),
+    /** So many turns, or so many bytes of all of them as JSON. */
+    limit: Schema.Int
+  }, { httpApiStatus: 413 })
+{
+  readonly retryable = false
+  override get message() {
+    return `Thread "${this.threadId}" was not imported: it has more than ${this.limit} ${this.of}`
+  }
+}
+
+/**
  * The app's own Stream of turns has failed. No thread was made.
  *
  * @category errors

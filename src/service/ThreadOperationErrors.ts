@@ -84,6 +84,7 @@ export type CreateErrors = typeof CreateErrors.Type
 export const ImportErrors = Schema.Union([
   ...CreateErrors.members,
   Service.ImportedTurnInvalid,
+  Service.ImportTooLarge,
   Service.ImportSourceFailed,
   Service.SessionTaken,
   Service.ThreadStopping

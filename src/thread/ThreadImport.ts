@@ -7,7 +7,7 @@ import * as InputIssue from "../domain/InputIssue.ts"
 import type { EventBody } from "../domain/ThreadEvent.ts"
 import { ImportedTurn, type TranscriptTurn } from "../domain/TranscriptTurn.ts"
 import * as AdapterGuard from "../provider/AdapterGuard.ts"
-import { ImportedTurnInvalid, ImportSourceFailed, ThreadExists } from "../service/ServiceError.ts"
+import { ImportedTurnInvalid, ImportSourceFailed, ImportTooLarge, ThreadExists } from "../service/ServiceError.ts"
 import type { NewThread } from "../store/Commit.ts"
 import { restoredTurn } from "./restoredTurn.ts"
 import * as ThreadCell from "./ThreadCell.ts"
@@ -21,9 +21,11 @@ export interface Import {
   readonly turns: Stream.Stream<unknown, unknown>
   /** What of a turn is more than could be sent. */
   readonly beyond: (turn: TranscriptTurn) => ReadonlyArray<InputIssue.InputIssue>
+  /** How many turns, and how many bytes of JSON, all of them may have. */
+  readonly limit: { readonly turns: number; readonly bytes: number }
 }
 
-/** So many turns, or so many characters of JSON, are held in memory and written at once. */
+/** So many turns, or so many bytes of JSON, are held in memory and written at once. */
 const batchTurns = 256
 const batchWeight = 4 * 1024 * 1024
 
@@ -76,11 +78,12 @@ const writeBatch = Effect.fnUntraced(function*(
 const writeAll = Effect.fnUntraced(function*(
   deps: ThreadDeps,
   cell: ThreadCell.ThreadCell,
-  { beyond, sessionId, thread, turns }: Import
+  { beyond, limit, sessionId, thread, turns }: Import
 ) {
   const { threadId } = cell
   let index = 0
   let lastSeq = 0
+  let bytes = 0
   let weight = 0
   let batch: Array<Placed> = []
   const flush = Effect.suspend(() => {
@@ -95,15 +98,19 @@ const writeAll = Effect.fnUntraced(function*(
     Stream.mapError((cause) => new ImportSourceFailed({ threadId, turns: index, cause })),
     Stream.runForEach((raw) =>
       Effect.gen(function*() {
+        if (index >= limit.turns) return yield* new ImportTooLarge({ threadId, of: "turns", limit: limit.turns })
         const turn = yield* Effect.mapError(
           decodeTurn(raw),
           (invalid) => new ImportedTurnInvalid({ threadId, index, ...invalid })
         )
         const issues = beyond(turn)
         if (issues.length > 0) return yield* new ImportedTurnInvalid({ threadId, index, issues })
+        const size = Buffer.byteLength(JSON.stringify(turn))
+        bytes += size
+        if (bytes > limit.bytes) return yield* new ImportTooLarge({ threadId, of: "bytes", limit: limit.bytes })
         batch.push({ index, turn })
         index++
-        weight += JSON.stringify(turn).length
+        weight += size
         if (batch.length >= batchTurns || weight >= batchWeight) yield* flush
       })
     )

@@ -47,6 +47,27 @@ const nothingStays = Effect.gen(function*() {
 })
 
 describe("importThread", () => {
+  it.effect("P15 store: of more turns, or more bytes, than may be is refused as soon as it is, and nothing stays", () =>
+    Effect.gen(function*() {
+      const asked: Array<number> = []
+      const endless = (text: string) =>
+        Stream.map(Stream.iterate(0, (n) => n + 1), (n) => {
+          asked.push(n)
+          return turn(n, text)
+        })
+      const tooMany = yield* Effect.flip(bring(endless("short")))
+      assert.deepInclude(tooMany, { _tag: "ImportTooLarge", threadId, of: "turns", limit: 600 })
+      assert.isBelow(asked.length, 1000)
+      yield* nothingStays
+      yield* ProviderService.use((agents) => agents.deleteThread({ threadId }))
+      const tooLong = yield* Effect.flip(bring(endless("ä".repeat(1_000_000))))
+      assert.deepInclude(tooLong, { _tag: "ImportTooLarge", of: "bytes", limit: 8_000_000 })
+      yield* nothingStays
+      yield* ProviderService.use((agents) => agents.deleteThread({ threadId }))
+      // Exactly as many as there may be.
+      assert.strictEqual((yield* bring(Stream.take(endless("short"), 600))).turns, 600)
+    }).pipe(Effect.provide(layer({ settings: { importLimit: { turns: 600, bytes: 8_000_000 } } }))))
+
   it.effect("P15 store: the input of a tool call is anything at all, and is read back as JSON", () =>
     Effect.gen(function*() {
       const agents = yield* ProviderService
