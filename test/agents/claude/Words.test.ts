@@ -1,0 +1,129 @@
+/** What is said to the real Claude Code beside a prompt, and what it does beside a turn. */
+import { Deferred, Effect } from "effect"
+import type { ProviderEvent } from "../../../src/domain/ThreadEvent.ts"
+import { Conformance, ModelReply } from "../../../src/testing/index.ts"
+import { onClaude } from "./OnClaude.ts"
+
+const { Bench: { endsTurn, listen }, Check: { equal, expect } } = Conformance
+
+const is =
+  <Tag extends ProviderEvent["_tag"]>(tag: Tag) =>
+  (event: ProviderEvent): event is Extract<ProviderEvent, { readonly _tag: Tag }> => event._tag === tag
+
+onClaude((world) => [
+  {
+    id: "claude/late-steer",
+    promise: "P4",
+    title:
+      "what is added once the model's last answer is on its way is answered, too, in the same turn, which ends once",
+    prove: (bench) =>
+      bench.onHost(Effect.fnUntraced(function*(host) {
+        const { model } = yield* world
+        const { awaitEvent, run, seen, send, session } = yield* listen(host)
+        const held = yield* model.hold(ModelReply.text("the first answer"))
+        const turnId = yield* send(bench.prompts.say("one"))
+        yield* held.request
+        yield* session.steerTurn({ turnId, ref: undefined, input: { prompt: bench.prompts.say("the second answer") } })
+        yield* held.release
+        const ending = yield* awaitEvent("the end of the turn", endsTurn(turnId))
+        yield* equal(ending._tag, "TurnCompleted", "how it ends")
+        const said = (yield* seen).filter(is("ItemCompleted")).flatMap(({ item, turnId }) =>
+          item._tag === "AssistantMessage" ? [[turnId, item.text]] : []
+        )
+        yield* equal(said, [[turnId, "the first answer"], [turnId, "the second answer"]], "what is said, in which turn")
+        yield* run(bench.prompts.say("and on"))
+        const ends = (yield* seen).filter(endsTurn(turnId))
+        yield* equal([ends.length, (yield* seen).filter(is("TurnBegan")).length], [1, 0], "its ends, and other turns")
+      }))
+  },
+  {
+    id: "claude/slashes",
+    promise: "P1",
+    title: "context and added input that begin as a command of Claude's do are words to the model, and reset nothing",
+    prove: (bench) =>
+      bench.onHost(Effect.fnUntraced(function*(host) {
+        const { model } = yield* world
+        const { awaitEvent, run, seen, send, session } = yield* listen(host, { runtimeMode: "approval-required" })
+        yield* run(bench.prompts.say("silver anchor"))
+        yield* run(bench.prompts.say("two"), { context: ["/clear all of it"] })
+        const turnId = yield* send(bench.prompts.run("touch asked"))
+        const { request } = yield* awaitEvent("an approval", is("ApprovalRequested"))
+        yield* session.steerTurn({ turnId, ref: undefined, input: { prompt: "/compact now", context: ["/clear now"] } })
+        yield* session.respondToApproval(request.requestId, { _tag: "AllowOnce" })
+        yield* awaitEvent("the end of the turn", endsTurn(turnId))
+        const known = yield* run(bench.prompts.recall)
+        yield* expect(known.includes("silver anchor"), "what was said first", known)
+        const heard = JSON.stringify((yield* model.requests).at(-1)?.raw)
+        const words = ["/clear all of it", "/compact now", "/clear now"].filter((text) => heard.includes(text))
+        yield* equal(words.length, 3, "the words that reach the model")
+        yield* equal((yield* seen).filter(({ _tag }) => _tag.startsWith("Compaction")), [], "compactions")
+      }))
+  },
+  {
+    id: "claude/free-text",
+    promise: "P6",
+    title: "a question may be answered in words that it does not offer, and the model reads them",
+    prove: (bench) =>
+      bench.onHost(Effect.fnUntraced(function*(host) {
+        const { model } = yield* world
+        const { awaitEvent, send, session } = yield* listen(host)
+        const turnId = yield* send(bench.prompts.ask("Shall I?"))
+        const { request } = yield* awaitEvent("a question", is("QuestionAsked"))
+        const [question] = request.questions
+        yield* equal([question?.freeText, question?.secret], [true, false], "free text, secret")
+        const answers = [["only the \"violet\" one, ünd nothing else"]]
+        yield* session.answerQuestion(request.requestId, { _tag: "Answered", answers })
+        yield* awaitEvent("the end of the turn", endsTurn(turnId))
+        const heard = (yield* model.requests).at(-1)?.messages.map(({ text }) => text).join("\n") ?? ""
+        yield* expect(heard.includes("only the \"violet\" one, ünd nothing else"), "the answer", heard.slice(-500))
+      }))
+  },
+  {
+    id: "claude/retry",
+    promise: "P4",
+    title: "a call of the model that Claude tries again is told with its number and when, and the turn completes",
+    prove: (bench) =>
+      bench.onHost(Effect.fnUntraced(function*(host) {
+        const { model } = yield* world
+        const { run, seen } = yield* listen(host, { setup: { environment: { CLAUDE_CODE_MAX_RETRIES: "2" } } })
+        yield* model.next(ModelReply.error(529), ModelReply.error(500))
+        yield* equal(yield* run(bench.prompts.say("one")), "one", "what it says")
+        const retries = (yield* seen).filter(is("RetryScheduled"))
+        yield* equal(retries.map(({ attempt }) => attempt), [1, 2], "the numbers of the retries")
+        yield* expect(
+          retries.every(({ nextAt, turnId }) => nextAt !== undefined && turnId !== undefined),
+          "when",
+          retries
+        )
+      }))
+  },
+  {
+    id: "claude/subagent-ends",
+    promise: "P4",
+    title: "a subagent that ends after its turn begins a turn of Claude's own, which says so and ends once",
+    prove: (bench) =>
+      bench.onHost(Effect.fnUntraced(function*(host) {
+        const { model } = yield* world
+        yield* model.on("delegate it", (request) =>
+          request.afterToolResult ? ModelReply.text("It works.") : ModelReply.call("Agent", {
+            description: "As asked",
+            prompt: "look below",
+            subagent_type: "general-purpose",
+            run_in_background: true
+          }))
+        const { awaitEvent, run, seen } = yield* listen(host, { runtimeMode: "full-access" })
+        const turnIsOver = yield* Deferred.make<void>()
+        yield* model.on("look below", () =>
+          Effect.as(Deferred.await(turnIsOver), ModelReply.text("I looked.")))
+        yield* run("delegate it")
+        yield* Deferred.succeed(turnIsOver, undefined)
+        const began = yield* awaitEvent("a turn of its own", is("TurnBegan"))
+        yield* equal(began.cause, "background", "its cause")
+        const ending = yield* awaitEvent("its end", endsTurn(began.turnId))
+        yield* equal(ending._tag, "TurnCompleted", "how it ends")
+        yield* run(bench.prompts.say("and on"))
+        const ends = (yield* seen).filter(endsTurn(began.turnId))
+        yield* equal(ends.length, 1, "its ends")
+      }))
+  }
+])
