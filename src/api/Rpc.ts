@@ -6,7 +6,8 @@
  *
  * - A payload that does not fit reaches the handler as the `InputInvalid` that answers it, so every caller gets that error,
  *   and no defect.
- * - An event that this release does not know comes as `Unrecognized`, with its raw value. What is added to an answer is left out.
+ * - An event that this release does not know comes as `Unrecognized`, with its raw value, and an error as `ErrorUnrecognized`.
+ *   What is added to an answer is left out.
  * - `importThread` takes a Stream, which an RPC cannot. Its caller makes up an `upload`, and sends the turns beside the call,
  *   in order, by `importThread.turns`. If either is cut there is no thread.
  *
@@ -20,6 +21,7 @@ import * as Commands from "../service/Commands.ts"
 import { decoder } from "../service/decoder.ts"
 import * as Operations from "../service/Operations.ts"
 import { InputInvalid } from "../service/ServiceError.ts"
+import * as NewerError from "./NewerError.ts"
 import * as NewerEvent from "./NewerEvent.ts"
 import * as WireError from "./WireError.ts"
 
@@ -53,7 +55,7 @@ export type Errors<Operation extends Operations.Operation> = Schema.Codec<Operat
 
 function errorsOf<Operation extends Operations.Operation>(operation: Operation): Errors<Operation>
 function errorsOf({ error }: Operations.Operation): Schema.Codec<unknown, unknown> {
-  return Schema.Union(WireError.all(error.members.filter(WireError.isErrorClass)))
+  return NewerError.codec(Schema.Union(WireError.all(error.members.filter(WireError.isErrorClass))))
 }
 
 type OfOperation<Tag extends string, Operation extends Operations.Operation> = Operation extends

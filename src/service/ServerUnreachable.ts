@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import { Schema } from "effect"
+import { PublicError } from "../domain/PublicError.ts"
 
 /**
  * The service is a server's, and the call has no answer from it. A service in the app's own process never fails so.
@@ -38,5 +39,25 @@ export class ServerUnreachable
       case "unauthorized":
         return `The server does not accept the token: ${this.operation} ${what}`
     }
+  }
+}
+
+/**
+ * The server is of another release and has failed with an error that this one does not know. It is kept as it came, and its
+ * `message` and `retryable` are those of this error, too. A service in the app's own process never fails so.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class ErrorUnrecognized
+  extends Schema.TaggedError<ErrorUnrecognized>("effect-coding-agents/ErrorUnrecognized")("ErrorUnrecognized", {
+    error: PublicError
+  }, { httpApiStatus: 502 })
+{
+  get retryable(): boolean {
+    return this.error.retryable
+  }
+  override get message() {
+    return this.error.message
   }
 }

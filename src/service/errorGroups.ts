@@ -5,8 +5,16 @@ import * as Adapter from "../provider/AdapterError.ts"
 import * as Store from "../store/StoreError.ts"
 import * as Service from "./ServiceError.ts"
 
-/** Of every operation: its input does not fit, or it is a server's, which gave no answer or does not let its caller do it. */
-export const every = [Service.InputInvalid, Service.ServerUnreachable, Service.AccessDenied] as const
+/**
+ * Of every operation: its input does not fit, or it is a server's, which gave no answer, does not let its caller do it, or
+ * is of a newer release.
+ */
+export const every = [
+  Service.InputInvalid,
+  Service.ServerUnreachable,
+  Service.ErrorUnrecognized,
+  Service.AccessDenied
+] as const
 
 /** Of every operation but those that only read the store. */
 export const door = [...every, Service.HookReentrant] as const
