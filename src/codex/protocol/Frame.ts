@@ -2,7 +2,7 @@
  * Codex's notifications (0.171.0), as far as they are used. Fields that are not named here are ignored; a notification
  * that is not, or that does not fit, is `Unrecognized`.
  */
-import { Option, Schema } from "effect"
+import { Predicate, Schema } from "effect"
 import { ItemId, TurnId } from "../../domain/Ids.ts"
 import { TurnError } from "./Failure.ts"
 import { Changes, ThreadItem } from "./Items.ts"
@@ -104,11 +104,8 @@ export const decode = (method: string, params: unknown): Frame | undefined => {
   return known._tag === "Some" ? known.value : { _tag: "Unrecognized", type: method, raw: params ?? null }
 }
 
-const Thread = Schema.Struct({ threadId: Schema.String })
-const threadIn = Schema.decodeUnknownOption(Thread)
-
-/** The thread that a notification is about. */
+/** The thread that a notification is about. Looked at by hand: each delta has one. */
 export const threadOf = (params: unknown): string | undefined =>
-  Option.getOrUndefined(Option.map(threadIn(params), ({ threadId }) => threadId))
+  Predicate.hasProperty(params, "threadId") && typeof params.threadId === "string" ? params.threadId : undefined
 
 const asRecord = (value: unknown): object => typeof value === "object" && value !== null ? value : {}
