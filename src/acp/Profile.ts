@@ -124,7 +124,9 @@ export interface Profile {
   readonly distrust?: ((directory: string) => Launch) | undefined
   /** What makes it read a project that the app trusts, for an agent that does not by itself. */
   readonly trust?: Launch | undefined
-  /** Whether what the user has told the agent overrules `distrust`: then the start is refused. */
+  /**
+   * Whether what the user has told the agent, or what lies in the project, overrules `distrust`: then the start is refused.
+   */
   readonly overrules?:
     | ((
       directory: string,
@@ -206,8 +208,11 @@ export interface Profile {
     | undefined
   /** Fields of a tool's input that change nothing of what it does. */
   readonly comments?: ReadonlyArray<string> | undefined
-  /** What supervised modes answer by themselves, for an agent that is made to ask for all: to allow it, or not to. */
-  readonly ruleOf?: ((call: ToolCall) => boolean | undefined) | undefined
+  /**
+   * What supervised modes answer by themselves: to allow a call, or not to, for an agent that is made to ask for all, or that
+   * does more than it has asked for. `trusted` is whether the app trusts the project.
+   */
+  readonly ruleOf?: ((call: ToolCall, trusted: boolean) => boolean | undefined) | undefined
   /** A permission request that is a question. */
   readonly questionsOf?: ((asked: Permission) => ReadonlyArray<Question> | undefined) | undefined
   readonly questionAnswer?: ((asked: Permission, answer: QuestionAnswer) => object) | undefined

@@ -69,6 +69,8 @@ export const profile: Profile.Profile = {
   // It starts itself anew otherwise, and the second process outlives the first.
   variables: { GEMINI_CLI_NO_RELAUNCH: "true" },
   home: { GEMINI_CLI_HOME: "." },
+  // 0.61.0 trusts no folder until it is told so, and has no `yolo` there. 0.38.2 does not know of it.
+  trust: { variables: { GEMINI_CLI_TRUST_WORKSPACE: "true" } },
   reserved: ["GEMINI_CLI_SYSTEM_*", "GEMINI_CLI_TRUSTED_FOLDERS_PATH", "GEMINI_SANDBOX*"],
   modes: {
     "read-only": { mode: "default", answer: "deny" },

@@ -4,6 +4,7 @@
  * **Gotchas**
  *
  * - An error of its model comes as an answer: the turn is complete, and says in words what went wrong.
+ * - Its subagents run everything unasked, so in supervised modes none is started.
  * - It does not heed a cancel while its model says nothing, so such a session is given up after `cancelDeadline`.
  *
  * @since 0.1.0
@@ -82,6 +83,8 @@ export const profile: Profile.Profile = {
   refine,
   commandOf: ({ rawInput }) => Profile.textIn(rawInput, "command"),
   toolOf: nameOf,
+  // A subagent runs everything unasked, in its mode `approve` too.
+  ruleOf: (call) => call.kind === "subagent" || call.title === "delegate" ? false : undefined,
   mcpOf,
   outputOf: ({ rawOutput }) => {
     const output = Profile.textIn(rawOutput, "stdout")

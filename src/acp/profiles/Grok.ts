@@ -91,7 +91,7 @@ export const profile: Profile.Profile = {
   overrules,
   project: {
     instructions: ["AGENTS.md", "CLAUDE.md"],
-    settings: [".grok", ".claude", ".cursor", ".mcp.json"]
+    settings: [".grok", ".claude", ".cursor", ".agents", ".mcp.json"]
   },
   modes: {
     "read-only": { answer: "deny", ...supervised },

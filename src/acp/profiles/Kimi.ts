@@ -18,6 +18,9 @@ import { textOf } from "../protocol/ToolCall.ts"
 const decodeInput = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Unknown))
 
 const kinds = Words.make<string>({
+  Bash: "execute",
+  Write: "edit",
+  Edit: "edit",
   Glob: "search",
   Grep: "search",
   FetchURL: "fetch",
@@ -27,12 +30,15 @@ const kinds = Words.make<string>({
   Skill: "read"
 })
 
+const isBare = ({ rawInput, status }: Profile.ToolCall) => rawInput === undefined && (status ?? "pending") === "pending"
+
 /**
  * A call's first title is its tool's name. Before it asks, the input is told as a text that grows until it is JSON, at
  * times once more when it runs; a file is named only there.
  */
 const refine = (call: Profile.ToolCall): Profile.ToolCall => {
-  const told = decodeInput(textOf(call))
+  const text = textOf(call)
+  const told = decodeInput(text)
   const isInput = told._tag === "Some" && Predicate.isReadonlyObject(told.value) &&
     (call.rawInput === undefined || Equal.equals(call.rawInput, told.value))
   const name = call.name ?? call.title
@@ -41,7 +47,9 @@ const refine = (call: Profile.ToolCall): Profile.ToolCall => {
     ...call,
     kind,
     ...(name == null ? {} : { name }),
-    ...(isInput ? { rawInput: told.value, content: [] } : {})
+    ...(isInput ? { rawInput: told.value, content: [] } : {}),
+    // Of a call of a subagent's the words that it asks with are all that it tells.
+    ...(isBare(call) && text !== "" && !text.startsWith("{") ? { title: text } : {})
   }
   const path = known.kind === "edit" ? Profile.textIn(known.rawInput, "path") : undefined
   return path === undefined || (known.locations ?? []).length > 0 ? known : { ...known, locations: [{ path }] }

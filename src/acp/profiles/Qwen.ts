@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Predicate, Schema } from "effect"
+import { Effect, FileSystem, Path, Predicate, Schema } from "effect"
 import type { Usage } from "../../domain/Usage.ts"
 import type { Question } from "../../domain/UserRequest.ts"
 import * as Acp from "../Acp.ts"
@@ -76,13 +76,24 @@ const ModeUpdate = Schema.decodeUnknownOption(Schema.Struct({ currentModeId: Sch
 /** By the rules of trust, of which we bring our own: the user's say nothing of a directory that they do not name. */
 const distrust = (directory: string): Profile.Launch => ({
   files: {
-    "settings.json": JSON.stringify({ security: { folderTrust: { enabled: true } } }),
+    // It lists a project's skills to its model whatever the trust.
+    "settings.json": JSON.stringify({
+      security: { folderTrust: { enabled: true } },
+      skills: { disabledLevels: ["project"] }
+    }),
     "trustedFolders.json": JSON.stringify({ [directory]: "DO_NOT_TRUST" })
   },
   fileVariables: {
     QWEN_CODE_SYSTEM_SETTINGS_PATH: "settings.json",
     QWEN_CODE_TRUSTED_FOLDERS_PATH: "trustedFolders.json"
   }
+})
+
+/** It takes a project's own subagents whatever the trust. */
+const overrules: Exclude<Profile.Profile["overrules"], undefined> = Effect.fnUntraced(function*(directory) {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  return yield* Effect.orElseSucceed(fs.exists(path.join(directory, ".qwen", "agents")), () => false)
 })
 
 /**
@@ -111,7 +122,8 @@ export const profile: Profile.Profile = {
   home: { QWEN_HOME: ".qwen" },
   reserved: ["QWEN_CODE_SYSTEM_*", "QWEN_CODE_MCP_APPROVALS_PATH", "QWEN_CODE_TRUSTED_FOLDERS_PATH", "QWEN_SANDBOX*"],
   distrust,
-  project: { instructions: ["QWEN.md", "AGENTS.md"], settings: [".qwen", ".env"] },
+  overrules,
+  project: { instructions: ["QWEN.md", "AGENTS.md"], settings: [".qwen", ".agents", ".env"] },
   modes: {
     "read-only": { mode: "default", answer: "deny" },
     "approval-required": { mode: "default", answer: "ask" },
@@ -138,6 +150,8 @@ export const profile: Profile.Profile = {
   toolOf,
   mcpOf,
   refine: (call) => toolOf(call) === "agent" ? { ...call, kind: "subagent" } : call,
+  // Where it trusts the folder, a subagent changes files unasked, and one with a mode of its own what that allows.
+  ruleOf: (call, trusted) => trusted && toolOf(call) === "agent" ? false : undefined,
   comments: ["description"],
   questionsOf: ({ toolCall }) => {
     const asked = Questions(toolCall.rawInput)

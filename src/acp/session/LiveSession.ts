@@ -247,7 +247,8 @@ const byRule = (live: LiveSession, asked: Request.Asked) => {
   const isPlan = Request.kindOf(call.kind) === "plan" && live.profile.plan !== undefined &&
     live.agentMode === live.profile.plan
   if (isPlan && live.mode.answer === "allow") return Effect.undefined
-  const rule = live.mode.answer === "allow" ? undefined : live.profile.ruleOf?.(call)
+  const trusted = live.input.projectConfig === "trust"
+  const rule = live.mode.answer === "allow" ? undefined : live.profile.ruleOf?.(call, trusted)
   if (rule !== undefined) return Effect.succeed(rule)
   return live.profile.questionsOf?.({ ...asked, toolCall: call }) === undefined
     ? Rule.byRule(live.mode, live.directory, call)
