@@ -22,7 +22,7 @@ export type Past =
   | { readonly _tag: "Cursor"; readonly cursor: unknown }
   /** The thread is with another agent now; this is the cursor of the session that it had with this one. */
   | { readonly _tag: "Returning"; readonly cursor: unknown }
-  /** The cursor of a copy that was just made of another thread's session. */
+  /** The cursor of a copy that was just made of another thread's session; none where that session had no turn yet. */
   | {
     readonly _tag: "Fork"
     readonly cursor: unknown
@@ -183,8 +183,11 @@ export const run = (options: StartOptions): Effect.Effect<Started, StartSessionE
         : continued(options, { _tag: "Adopt", sessionId: past.sessionId })
     case "Returning":
       return returned(options, past.cursor)
-    case "Cursor":
     case "Fork":
+      return past.cursor === undefined
+        ? withoutSession({ ...options, onMissing: "rehydrate" }, "never-resumable")
+        : continued(options, { _tag: "Resume", cursor: past.cursor })
+    case "Cursor":
       return continued(options, { _tag: "Resume", cursor: past.cursor })
   }
 }

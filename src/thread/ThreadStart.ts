@@ -217,10 +217,15 @@ export const fork = (deps: ThreadDeps, cell: ThreadCell.ThreadCell, at: TurnId |
       const past = at === undefined ? undefined : yield* ConversationTurn.find(deps, cell.threadId, at)
       const { binding, session } = yield* resume(deps, cell, live)
       const { instanceId } = binding
+      const copy = Effect.gen(function*() {
+        // Many an agent has nothing of a session before its first turn, and so nothing to copy.
+        if (Option.isNone(yield* session.cursor)) return undefined
+        return yield* session.fork(past?.place)
+      })
       const exit = yield* ThreadCell.interruptible(
         deps,
         cell,
-        Effect.timeoutOrElse(session.fork(past?.place), {
+        Effect.timeoutOrElse(copy, {
           duration: deps.settings.noProgressDeadline,
           orElse: () => new AgentUnreachable({ instanceId, operation: "fork", code: "timeout" })
         })

@@ -29,6 +29,28 @@ describe("forks", () => {
       assert.deepStrictEqual(yield* prompts(copy), ["remember 42", "in the copy"])
     }).pipe(Effect.provide(layer())))
 
+  it.effect("P1 mock: a fork of a session that had no turn yet is as new as it; what that was handed, the fork is handed too", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      const agent = yield* MockProvider
+      const { sessionId } = yield* Agents.start()
+      const unused = ThreadId.make("unused")
+      const created = yield* agents.forkThread({ threadId, newThreadId: unused })
+      assert.strictEqual(created.continuity._tag, "Created")
+      assert.strictEqual((yield* agents.runTurn({ threadId: unused, prompt: "first" })).text, "echo: first")
+      yield* agents.runTurn({ threadId, prompt: "one" })
+      yield* agents.stopSession({ threadId })
+      yield* agent.loseSession(sessionId)
+      const rehydrated = yield* agents.startSession({ threadId })
+      assert.strictEqual(rehydrated.continuity._tag, "Rehydrated")
+      const forked = yield* agents.forkThread({ threadId, newThreadId: copy })
+      assert.deepInclude(forked.continuity, { _tag: "Rehydrated", reason: "never-resumable" })
+      yield* agents.runTurn({ threadId: copy, prompt: "in the copy" })
+      assert.deepStrictEqual(yield* prompts(copy), ["one", "in the copy"])
+      const seeded = (yield* agent.sessions).find((session) => session.threadId === copy)
+      assert.include(seeded?.history[0]?.text, "echo: one")
+    }).pipe(Effect.provide(layer({ mock: { neverResumableBeforeFirstTurn: true } }))))
+
   it.effect("P1 mock: a fork whose session is lost is handed its whole past", () =>
     Effect.gen(function*() {
       const agents = yield* ProviderService
