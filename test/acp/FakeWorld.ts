@@ -16,7 +16,7 @@ const script = fileURLToPath(new URL("fakeAgent.ts", import.meta.url))
 export const make = (
   quirks: ReadonlyArray<string> = [],
   base: Profile.Profile = Qwen.profile,
-  more: Pick<Acp.Options, "cancelDeadline"> = {}
+  { stopGrace = "5 seconds", ...more }: Pick<Acp.Options, "cancelDeadline"> & Pick<Profile.Profile, "stopGrace"> = {}
 ) => {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), "fake-acp-")))
   const sessions = join(folder, "sessions")
@@ -26,7 +26,7 @@ export const make = (
     provider: "fake",
     command: { name: "node", variable: "FAKE_ACP_BINARY", args: [script, folder, ...quirks] },
     needed: "1.0.0",
-    stopGrace: "5 seconds"
+    stopGrace
   }
   const agents = Effect.map(agentProcesses({ variable, value: folder }), (found) => found.map(({ pid }) => pid))
   const fixture: Conformance.Fixture = {

@@ -151,6 +151,25 @@ describe("quirks of ACP agents", () => {
       assert.deepInclude(Acp.capabilities(Qwen.profile), { modeSwitch: "live" })
     }).pipe(Effect.scoped, Effect.provide(NodeServices.layer)))
 
+  it.live("P10 fake-acp: an agent has the time of its profile to end by itself once its stdin has, and with none a signal ends it", () =>
+    Effect.gen(function*() {
+      const exitOf = Effect.fnUntraced(function*(stopGrace: Profile.Profile["stopGrace"]) {
+        const { adapter, dispose } = FakeWorld.make(["slow-end"], undefined, { stopGrace })
+        yield* Effect.addFinalizer(() => Effect.sync(dispose))
+        const { startSession } = yield* adapter
+        const { exit = Effect.undefined } = yield* Effect.scoped(startSession({
+          threadId: ThreadId.make("thread"),
+          directory: tmpdir(),
+          runtimeMode: "full-access",
+          projectConfig: "trust",
+          from: { _tag: "New" }
+        }))
+        return yield* exit
+      })
+      assert.deepInclude(yield* exitOf("5 seconds"), { exitCode: 0 })
+      assert.deepInclude(yield* exitOf(0), { signal: "SIGTERM" })
+    }).pipe(Effect.scoped, Effect.provide([NodeServices.layer, AgentProcesses.layerNoop])))
+
   it.live("P2 fake-acp: an empty id is no session, and is sent to no agent", () =>
     Effect.gen(function*() {
       const { adapter, dispose } = FakeWorld.make()

@@ -14,6 +14,7 @@
  *   is asked to show them, and changes its model and its mode by itself when it is asked for that.
  * - `moded`: it asks in its mode `default` alone.
  * - `stuck`: it never answers when it is told to be in its mode `plan`, and says so, and which calls are cancelled.
+ * - `slow-end`: it takes a moment to end once its stdin has.
  * - `cursor`: it makes no session before it was told how to log in, and asks and tells in the ways that Cursor's
  *   documentation has.
  */
@@ -378,5 +379,5 @@ watch(folder, (_, file) => file === "more" ? tellCommands() : undefined)
 
 createInterface({ input: process.stdin }).on("line", (line) => handle(JSON.parse(line))).on(
   "close",
-  () => process.exit(0)
+  () => setTimeout(() => process.exit(0), has("slow-end") ? 300 : 0)
 )
