@@ -74,8 +74,13 @@ export const atModel = (model: ScriptedModel["Service"]): Measure => ({
 
 interface Message extends Pick<ModelRequest["messages"][number], "role" | "text"> {}
 
-/** Claude and Qwen put notes of their own before the user's words, in tags, and the library what a new session is handed. */
-export const wordsOf = (text: string) => text.replaceAll(/<(system-reminder|context)>[\s\S]*?<\/\1>\s*/g, "")
+/**
+ * Claude and Qwen put notes of their own before the user's words, in tags, and the library what a new session is handed:
+ * in a tag of its own, or as words before the user's (Claude, Codex).
+ */
+export const wordsOf = (text: string) =>
+  text.replaceAll(/<(system-reminder|context)>[\s\S]*?<\/\1>\s*/g, "")
+    .replace(/^[\s\S]*<\/archived-conversation>\s*/, "")
 
 /** What a rehydrated session was handed: its entries, as the messages that they stand for. */
 const archivedIn = (text: string): ReadonlyArray<Message> => {
@@ -95,14 +100,16 @@ const placeholder = "No response requested."
 
 /** Codex says what its environment is, and that a turn was broken off, as the user, in tags of its own. */
 const isAgents = ({ role, text }: Message) =>
-  role === "system" || (role === "assistant" && text === placeholder) ||
+  (role === "assistant" && text === placeholder) ||
   (role === "user" && /^(<(environment_context|turn_aborted)>|$)/.test(text))
 
-/** What the user, the agent and its tools have said, and nothing that the agent adds. */
+/** What the user, the agent and its tools have said, and nothing that the agent adds. Codex is handed turns as the system. */
 export const said = ({ messages }: ModelRequest): ReadonlyArray<Message> =>
   messages.flatMap((message) =>
     message.role === "user"
       ? [...archivedIn(message.text), { role: message.role, text: wordsOf(message.text) }]
+      : message.role === "system"
+      ? archivedIn(message.text)
       : [message]
   ).filter((message) => !isAgents(message))
 

@@ -1,22 +1,25 @@
 /**
  * Kills hosts: each goes on with the conversation of the one before, works, and dies (SIGKILL) at a random point of its
- * turn. What must hold is checked after every boot, at the host, at the model and in the process table.
+ * turn. With several agents each host goes on with any of them, so that the thread is swapped. What must hold is checked after every boot, at the host, at the model and in the process table.
  */
 import { Effect, FileSystem, Path, Queue, Schedule, Schema, Stream } from "effect"
 import { ChildProcess } from "effect/process"
 import { execPath, kill } from "node:process"
 import { DatabaseSync } from "node:sqlite"
 import { fileURLToPath } from "node:url"
+import { questionsIn, said, wordsOf } from "../../examples/continuity/History.ts"
 import * as Processes from "../../examples/support/Processes.ts"
 import { isTerminal, type ThreadEvent, ThreadId } from "../../src/index.ts"
-import { ModelReply, ModelScript, ScriptedModel } from "../../src/testing/index.ts"
+import { ModelReply, type ModelRequest, ScriptedModel } from "../../src/testing/index.ts"
 import * as ChildScript from "../support/ChildScript.ts"
+import * as Agents from "./Agents.ts"
 import * as Plan from "./Plan.ts"
 import { type Line, LineText, Task } from "./Protocol.ts"
 
 export interface Options {
   readonly cycles: number
   readonly seed: number
+  readonly agents: ReadonlyArray<Agents.Name>
   /** Told of each host that was killed. */
   readonly progress?: ((text: string) => Effect.Effect<void>) | undefined
 }
@@ -24,6 +27,8 @@ export interface Options {
 export interface Summary {
   readonly seed: number
   readonly kills: Readonly<Record<Plan.Point, number>>
+  /** How often a thread was followed up in each way. */
+  readonly continuities: Readonly<Record<string, number>>
   readonly turns: number
   readonly endings: Readonly<Record<string, number>>
   /** Processes that outlived their host and were ended by the next boot. */
@@ -35,7 +40,7 @@ export interface Summary {
 /** A thread is left alone after so many hosts, so that the conversation stays short enough for a fast run. */
 const hostsPerThread = 20
 
-export const run = Effect.fn("Crash.run")(function*({ cycles, progress, seed }: Options) {
+export const run = Effect.fn("Crash.run")(function*({ agents, cycles, progress, seed }: Options) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const folder = yield* fs.makeTempDirectoryScoped({ prefix: "crash-" }).pipe(Effect.flatMap(fs.realPath))
@@ -47,21 +52,28 @@ export const run = Effect.fn("Crash.run")(function*({ cycles, progress, seed }: 
   const processes = yield* Processes.make
   const bystander = yield* ChildScript.idle()
   const toolStarted = path.join(directory, "started")
-  const plan = Plan.make(cycles, seed)
+  const binaries = yield* Agents.binaries(agents)
+  const plan = Plan.make(cycles, seed, agents)
+  /** The last host has nothing left to be killed at, and goes on with the first agent. */
+  const agentOf = (cycle: number) => plan[cycle]?.agent ?? agents[0] ?? "opencode"
 
   const model = yield* ScriptedModel.make((request) => {
-    const work = /^work (\d+)$/.exec(request.lastUserText)
-    if (work === null || request.afterToolResult) return ModelScript.echo(request)
-    const endless = plan[Number(work[1])]?.point === "tool"
-    const command = endless ? `echo > ${toolStarted}; exec sleep 600` : "echo quick"
-    return ModelReply.call("bash", { command, description: "Work" })
+    const cycle = Number(/^work (\d+)$/.exec(asked(request))?.[1])
+    const kill = plan[cycle]
+    if (kill === undefined || request.afterToolResult) return ModelReply.text(`echo: ${asked(request)}`)
+    const endless = `echo > ${toolStarted}; exec sleep 600`
+    return Agents.runs[kill.agent](kill.point === "tool" ? endless : "echo quick")
   })
 
   const broken: Array<string> = []
   const kills: Record<Plan.Point, number> = { start: 0, send: 0, model: 0, tool: 0, result: 0, end: 0 }
   const endings: Record<string, number> = {}
   const seen = new Map<ThreadId, Array<ThreadEvent>>()
-  const sessions = new Map<ThreadId, string>()
+  const continuities: Record<string, number> = {}
+  /** The session of each thread at each agent. */
+  const sessions = new Map<ThreadId, Map<Agents.Name, string>>()
+  /** The agent that has the thread; not known once a host is killed while it starts one. */
+  let holder: Agents.Name | undefined
   let orphansEnded = 0
   let left: ReadonlyArray<number> = []
   let leftFolders: ReadonlyArray<string> = []
@@ -83,17 +95,19 @@ export const run = Effect.fn("Crash.run")(function*({ cycles, progress, seed }: 
     const task = yield* Effect.orDie(
       Schema.encodeEffect(Task)({
         store,
-        home: path.join(folder, "opencode"),
+        homes: path.join(folder, "homes"),
         model: model.url,
         directory,
         threadId: threadOf(cycle),
+        agents,
+        agent: agentOf(cycle),
         inspect: { threadId: inspect, after: seen.get(inspect)?.length ?? 0 },
         follow: `follow ${cycle}`,
         ...(work ? { work: `work ${cycle}` } : {})
       })
     )
     const handle = yield* ChildProcess.make(execPath, [fileURLToPath(new URL("host.ts", import.meta.url)), task], {
-      env: { ...processes.env, TMPDIR: temporary },
+      env: { ...processes.env, ...binaries, TMPDIR: temporary },
       extendEnv: true,
       stdin: "ignore",
       stderr: "pipe",
@@ -129,11 +143,11 @@ export const run = Effect.fn("Crash.run")(function*({ cycles, progress, seed }: 
     yield* inspectBoot(cycle, inspect, yield* next("Booted"))
     yield* during({ next })
     if (!work) return void (yield* Effect.ignore(handle.exitCode))
-    const before = (yield* processes.alive).map(({ pid }) => pid).filter((pid) => pid !== handle.pid)
+    const running = (yield* processes.alive).map(({ pid }) => pid).filter((pid) => pid !== handle.pid)
     yield* Effect.sync(() => kill(handle.pid, "SIGKILL"))
     yield* Effect.ignore(handle.exitCode)
     // The server may be starting a command in this moment, so what counts is what is there once the host is gone.
-    left = Array.from(new Set([...before, ...(yield* processes.alive).map(({ pid }) => pid)]))
+    left = Array.from(new Set([...running, ...(yield* processes.alive).map(({ pid }) => pid)]))
     leftFolders = yield* privateFolders
     recycle(store, bystander.pid)
   }, Effect.scoped)
@@ -154,9 +168,11 @@ export const run = Effect.fn("Crash.run")(function*({ cycles, progress, seed }: 
     if (leftFolders.some((name) => folders.includes(name))) {
       broken.push(`host ${cycle}: the private folder of a dead server is still there`)
     }
-    const session = sessions.get(threadId)
-    if (session !== undefined && session !== booted.sessionId) {
-      broken.push(`host ${cycle}: the cursor points to ${booted.sessionId}, not to ${session}`)
+    for (const [agent, sessionId] of sessions.get(threadId) ?? []) {
+      const cursor = booted.cursors[agent] ?? "nothing"
+      if (!cursor.includes(sessionId)) {
+        broken.push(`host ${cycle}: the cursor of ${agent} points to ${cursor}, not to ${sessionId}`)
+      }
     }
     const events = [...seen.get(threadId) ?? [], ...booted.events]
     seen.set(threadId, events)
@@ -173,45 +189,43 @@ export const run = Effect.fn("Crash.run")(function*({ cycles, progress, seed }: 
   const followed = Effect.fnUntraced(function*(cycle: number, lines: Lines) {
     const threadId = threadOf(cycle)
     const { continuity, sessionId } = yield* lines.next("Followed")
-    const known = sessions.get(threadId)
-    const expected = seen.has(threadId) && known !== undefined ? "Resumed" : undefined
-    if (expected !== undefined && continuity !== expected) {
-      broken.push(`host ${cycle}: the session was ${continuity}, not ${expected}`)
+    const agent = agentOf(cycle)
+    const ofThread = sessions.get(threadId) ?? new Map<Agents.Name, string>()
+    const completed = completedPrompts(seen.get(threadId) ?? [])
+    // Killed in the middle of a swap, the thread is with the agent that it had or with the next.
+    const fitting = ofThread.has(agent)
+      ? holder === agent ? ["Resumed"] : ["Resumed", "Returned"]
+      : completed.length > 0
+      ? ["Resumed", "Returned", "Rehydrated"]
+      : undefined
+    if (fitting !== undefined && !fitting.includes(continuity)) {
+      broken.push(`host ${cycle}: the session of ${agent} was ${continuity}, not ${fitting.join(" or ")}`)
     }
-    sessions.set(threadId, sessionId)
-    const request = yield* model.awaitRequest(({ lastUserText }) => lastUserText === `follow ${cycle}`)
-    const prompts = request.messages.filter(({ role }) => role === "user").map(({ text }) => text)
+    continuities[continuity] = (continuities[continuity] ?? 0) + 1
+    sessions.set(threadId, ofThread.set(agent, sessionId))
+    const request = yield* model.awaitRequest((request) => asked(request) === `follow ${cycle}`)
+    const prompts = questionsIn(said(request)).flatMap(promptsIn)
     // What the store says was delivered is in the provider's history, and nothing is in it twice.
     const twice = prompts.filter((prompt, index) => prompts.indexOf(prompt) !== index)
     if (twice.length > 0) broken.push(`host ${cycle}: delivered twice: ${twice.join(", ")}`)
-    const missing = (seen.get(threadId) ?? []).flatMap((event) =>
-      event._tag === "TurnCompleted"
-        ? (seen.get(threadId) ?? []).flatMap((start) =>
-          start._tag === "TurnStarted" && start.turnId === event.turnId && !prompts.includes(start.input.prompt)
-            ? [start.input.prompt]
-            : []
-        )
-        : []
-    )
+    const missing = completed.filter((prompt) => !prompts.includes(prompt))
     if (missing.length > 0) broken.push(`host ${cycle}: the model does not know of ${missing.join(", ")}`)
   })
 
   for (const [cycle, { after, point }] of plan.entries()) {
     yield* Effect.ignore(fs.remove(toolStarted))
-    const asked = (afterToolResult: boolean) =>
-      model.awaitRequest((request) =>
-        request.lastUserText === `work ${cycle}` && request.afterToolResult === afterToolResult
-      )
+    const reached = (afterToolResult: boolean) =>
+      model.awaitRequest((request) => asked(request) === `work ${cycle}` && request.afterToolResult === afterToolResult)
     const reach: Readonly<Record<Plan.Point, (lines: Lines) => Effect.Effect<unknown>>> = {
       start: () => Effect.void,
       send: (lines) => lines.next("Working"),
-      model: () => asked(false),
+      model: () => reached(false),
       tool: () =>
         Effect.repeat(Effect.orElseSucceed(fs.exists(toolStarted), () => false), {
           until: (there) => there,
           schedule: Schedule.spaced("10 millis")
         }),
-      result: () => asked(true),
+      result: () => reached(true),
       end: (lines) => lines.next("Ended")
     }
     yield* host(cycle, true, (lines) =>
@@ -223,9 +237,12 @@ export const run = Effect.fn("Crash.run")(function*({ cycles, progress, seed }: 
         Effect.andThen(Effect.sleep(after))
       ))
     kills[point]++
+    holder = point === "start" ? undefined : agentOf(cycle)
     if (progress !== undefined) {
       yield* progress(
-        `${cycle + 1}/${cycles} killed at ${point} + ${after} ms, ${left.length} left, ${broken.length} broken`
+        `${cycle + 1}/${cycles} ${
+          agentOf(cycle)
+        } killed at ${point} + ${after} ms, ${left.length} left, ${broken.length} broken`
       )
     }
   }
@@ -233,12 +250,16 @@ export const run = Effect.fn("Crash.run")(function*({ cycles, progress, seed }: 
 
   const requests = (yield* model.requests).filter(({ afterToolResult }) => !afterToolResult)
   const counts = new Map<string, number>()
-  for (const { lastUserText } of requests) counts.set(lastUserText, (counts.get(lastUserText) ?? 0) + 1)
-  for (const [prompt, count] of counts) if (count > 1) broken.push(`"${prompt}" reached the model ${count} times`)
+  for (const request of requests.filter((request) => /^(follow|work) \d+$/.test(asked(request)))) {
+    counts.set(asked(request), (counts.get(asked(request)) ?? 0) + 1)
+  }
+  for (const [prompt, count] of counts) {
+    if (prompt !== "" && count > 1) broken.push(`"${prompt}" reached the model ${count} times`)
+  }
   const still = yield* processes.alive
   if (still.length > 0) broken.push(`left behind: ${still.map(({ command, pid }) => `${pid} ${command}`).join("; ")}`)
   const turns = Array.from(seen.values()).flatMap(startedTurns).length
-  const summary: Summary = { seed, kills, turns, endings, orphansEnded, broken }
+  const summary: Summary = { seed, kills, continuities, turns, endings, orphansEnded, broken }
   return summary
 }, Effect.scoped)
 
@@ -249,6 +270,21 @@ interface Lines {
 
 const is = <Tag extends Line["_tag"]>(tag: Tag) => (line: Line): line is Extract<Line, { readonly _tag: Tag }> =>
   line._tag === tag
+
+/** Qwen makes one message of a prompt that was never answered and the next. */
+const promptsIn = (text: string): ReadonlyArray<string> => text.split("\n").filter((line) => isPrompt.test(line))
+
+const isPrompt = /^(follow|work) \d+$/
+
+/** The prompt of the turn that the request belongs to; empty if it is the agent's own. */
+const asked = (request: ModelRequest): string => promptsIn(wordsOf(request.lastUserText)).at(-1) ?? ""
+
+const completedPrompts = (events: ReadonlyArray<ThreadEvent>) => {
+  const completed = new Set(events.flatMap((event) => event._tag === "TurnCompleted" ? event.turnId : []))
+  return events.flatMap((event) =>
+    event._tag === "TurnStarted" && completed.has(event.turnId) ? event.input.prompt : []
+  )
+}
 
 const startedTurns = (events: ReadonlyArray<ThreadEvent>) =>
   events.flatMap((event) => event._tag === "TurnStarted" ? event.turnId : [])

@@ -1,13 +1,15 @@
-/** When each host is killed, all of it decided by one number. */
+/** When each host is killed and which agent it goes on with, all of it decided by one number. */
+import type { Name } from "./Agents.ts"
 
 /**
- * `start`: while it starts the agent and follows up. `send`: while it sends. `model`: the model was asked. `tool`: a
+ * `start`: while it starts the agent (a swap, if another had the thread) and follows up. `send`: while it sends. `model`: the model was asked. `tool`: a
  * command runs that never ends by itself. `result`: the model has its result. `end`: the turn has just ended.
  */
 export const points = ["start", "send", "model", "tool", "result", "end"] as const
 export type Point = (typeof points)[number]
 
 export interface Kill {
+  readonly agent: Name
   readonly point: Point
   /** How long after the point, in milliseconds. */
   readonly after: number
@@ -26,10 +28,16 @@ const random = (seed: number) => {
   }
 }
 
-export const make = (cycles: number, seed: number): ReadonlyArray<Kill> => {
+const oneOf = <A>(all: ReadonlyArray<A>, fraction: number): A => {
+  const one = all[Math.floor(fraction * all.length)]
+  if (one === undefined) throw new Error("there is none to choose from")
+  return one
+}
+
+export const make = (cycles: number, seed: number, agents: ReadonlyArray<Name>): ReadonlyArray<Kill> => {
   const next = random(seed)
   return Array.from({ length: cycles }, () => {
-    const point = points[Math.floor(next() * points.length)] ?? "tool"
-    return { point, after: Math.floor(next() * longest[point]) }
+    const point = oneOf(points, next())
+    return { point, after: Math.floor(next() * longest[point]), agent: oneOf(agents, next()) }
   })
 }

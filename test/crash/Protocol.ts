@@ -1,17 +1,22 @@
 /** What the host is told when it is started, and the lines that it says. */
 import { Schema } from "effect"
-import { InstanceId, ThreadEvent, ThreadId } from "../../src/index.ts"
+import { ThreadEvent, ThreadId } from "../../src/index.ts"
+import { names } from "./Agents.ts"
 
-export const instanceId = InstanceId.make("opencode")
+const Agent = Schema.Literals(names)
 
 /** The host's only argument. */
 export const Task = Schema.fromJsonString(Schema.Struct({
   store: Schema.String,
-  /** OpenCode's folders, which stay. */
-  home: Schema.String,
+  /** Has a folder for each agent, which outlives the host. */
+  homes: Schema.String,
   model: Schema.String,
   directory: Schema.String,
   threadId: ThreadId,
+  /** Those that the host has. */
+  agents: Schema.Array(Agent),
+  /** The one that it goes on with: if another had the thread before, this is a swap. */
+  agent: Agent,
   /** What to report of first: the thread of the host before, after the last event that was seen of it. */
   inspect: Schema.Struct({ threadId: ThreadId, after: Schema.Int }),
   follow: Schema.String,
@@ -24,7 +29,11 @@ export type Task = typeof Task.Type
 
 export const Line = Schema.TaggedUnion({
   /** The store is open: what the host before left behind is settled. */
-  Booted: { sessionId: Schema.NullOr(Schema.String), events: Schema.Array(ThreadEvent) },
+  Booted: {
+    /** What is stored of the thread's session at each agent that had it, as JSON. */
+    cursors: Schema.Record(Schema.String, Schema.String),
+    events: Schema.Array(ThreadEvent)
+  },
   Followed: { continuity: Schema.String, sessionId: Schema.String },
   Working: {},
   Sent: {},

@@ -1,59 +1,60 @@
 /** A host that goes on with a conversation and then works, until somebody kills it. */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { Console, Effect, Layer, Logger, Option, Schema, Stdio, Stream } from "effect"
-import { openCodeConfig } from "../../examples/support/OpenCodeConfig.ts"
-import * as Processes from "../../examples/support/Processes.ts"
+import { Array, Console, Effect, Layer, Logger, Option, Schema, Stdio, Stream } from "effect"
+import { join } from "node:path"
 import {
   CodingAgents,
+  InstanceId,
   isTerminal,
   LifecycleHooks,
   ProviderRegistry,
   ProviderService,
   SessionStore
 } from "../../src/index.ts"
-import * as OpenCode from "../../src/opencode/OpenCode.ts"
-import { instanceId, type Line, LineText, Task } from "./Protocol.ts"
+import * as Agents from "./Agents.ts"
+import { type Line, LineText, Task } from "./Protocol.ts"
 
 const hooks = ({ hook }: Task) =>
   hook === undefined
     ? Layer.empty
     : LifecycleHooks.observe({ name: hook, events: ["session:*"], run: () => Effect.void })
 
+const instances = ({ agents, homes, model }: Task) =>
+  agents.map((name) => Agents.layers[name]({ url: model, folder: join(homes, name) }))
+
 const agents = (task: Task) =>
   CodingAgents.layerService().pipe(
     Layer.provide(hooks(task)),
-    Layer.provide(OpenCode.layer({
-      instanceId,
-      isolated: { folder: task.home },
-      inherit: [Processes.variable],
-      config: openCodeConfig({ url: task.model }),
-      stopDeadline: "3 seconds"
-    })),
+    Layer.provide(Layer.mergeAll(Layer.empty, ...instances(task))),
     Layer.provide([ProviderRegistry.layer, LifecycleHooks.layer]),
     Layer.provideMerge(SessionStore.layerSqlite({ filename: task.store }))
   )
 
 const say = (line: Line) => Effect.flatMap(Effect.orDie(Schema.encodeEffect(LineText)(line)), Console.log)
 
-/** The session that the stored cursor points to. */
-const Cursor = Schema.Struct({ payload: Schema.Struct({ sessionId: Schema.String }) })
+const cursorsOf = Effect.fnUntraced(function*({ agents, inspect }: Task) {
+  const store = yield* SessionStore
+  const found = yield* Effect.forEach(agents, (name) =>
+    Effect.map(
+      store.getCursor(inspect.threadId, InstanceId.make(name)),
+      Option.map((cursor) => [name, JSON.stringify(cursor)] as const)
+    ))
+  return Object.fromEntries(Array.getSomes(found))
+})
 
-const live = Effect.fnUntraced(function*({ directory, follow, inspect, threadId, work }: Task) {
+const live = Effect.fnUntraced(function*(task: Task) {
+  const { agent, directory, follow, inspect, threadId, work } = task
   const agents = yield* ProviderService
   const store = yield* SessionStore
-  const cursor = yield* store.getCursor(inspect.threadId, instanceId)
   yield* say({
     _tag: "Booted",
-    sessionId: Option.match(cursor, {
-      onNone: () => null,
-      onSome: (cursor) => Schema.decodeUnknownSync(Cursor)(cursor).payload.sessionId
-    }),
+    cursors: yield* cursorsOf(task),
     events: yield* store.readEvents({ ...inspect, limit: 100_000 })
   })
   const { continuity, sessionId } = yield* agents.startSession({
     threadId,
-    instanceId,
+    instanceId: InstanceId.make(agent),
     directory,
     runtimeMode: "full-access",
     title: "crash"

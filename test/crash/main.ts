@@ -3,6 +3,7 @@ import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Clock, Console, Effect, Schema } from "effect"
 import { Command, Flag } from "effect/cli"
+import * as Agents from "./Agents.ts"
 import * as Crash from "./Crash.ts"
 
 class Broken extends Schema.TaggedError<Broken>()("Broken", { broken: Schema.Array(Schema.String) }) {
@@ -13,15 +14,20 @@ class Broken extends Schema.TaggedError<Broken>()("Broken", { broken: Schema.Arr
 
 const flags = {
   cycles: Flag.Int("cycles").pipe(Flag.withDescription("How often a host is killed"), Flag.withDefault(200)),
-  seed: Flag.Int("seed").pipe(Flag.withDescription("Decides when"), Flag.withDefault(1))
+  seed: Flag.Int("seed").pipe(Flag.withDescription("Decides when"), Flag.withDefault(1)),
+  agents: Flag.Literals("agent", Agents.names).pipe(
+    Flag.withDescription("Named several times, the thread is swapped between them (default: opencode)"),
+    Flag.atLeast(0),
+    Flag.map((agents) => agents.length === 0 ? ["opencode" as const] : agents)
+  )
 }
 
 Command.make(
   "crash",
   flags,
-  Effect.fnUntraced(function*({ cycles, seed }) {
+  Effect.fnUntraced(function*({ agents, cycles, seed }) {
     const began = yield* Clock.currentTimeMillis
-    const summary = yield* Crash.run({ cycles, seed, progress: (text) => Console.log(text) })
+    const summary = yield* Crash.run({ agents, cycles, seed, progress: (text) => Console.log(text) })
     const seconds = Math.round(((yield* Clock.currentTimeMillis) - began) / 1000)
     yield* Console.log(JSON.stringify({ ok: summary.broken.length === 0, cycles, seconds, ...summary }))
     if (summary.broken.length > 0) return yield* new Broken({ broken: summary.broken })

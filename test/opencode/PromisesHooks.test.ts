@@ -128,10 +128,12 @@ layer(modelOnly, { timeout: "60 seconds", excludeTestServices: true })("hooks", 
         const threadId = ThreadId.make("killed")
         const task = yield* Schema.encodeEffect(Task)({
           store,
-          home: path.join(home, "opencode"),
+          homes: home,
           model: model.url,
           directory: yield* folder,
           threadId,
+          agents: ["opencode"],
+          agent: "opencode",
           inspect: { threadId, after: 0 },
           follow: "P12 before the kill",
           work: "P12 in the middle",

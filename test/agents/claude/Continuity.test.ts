@@ -1,4 +1,7 @@
-/** The main example on the real binary. */
+/** The main example on the real binary, and swaps with OpenCode. */
 import * as MainJob from "../MainJob.ts"
+import * as Swaps from "../Swaps.ts"
 
 MainJob.prove("claude", ["Resumed", "Resumed", "Moved"])
+
+Swaps.prove("claude")

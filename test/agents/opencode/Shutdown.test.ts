@@ -30,10 +30,12 @@ it.live.runIf(process.platform === "linux")(
       )
       const task = yield* Schema.encodeEffect(Task)({
         store,
-        home: path.join(folder, "opencode"),
+        homes: path.join(folder, "homes"),
         model: model.url,
         directory,
         threadId,
+        agents: ["opencode"],
+        agent: "opencode",
         inspect: { threadId, after: 0 },
         follow: "hello",
         work: "work"

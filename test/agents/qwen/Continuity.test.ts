@@ -1,4 +1,7 @@
-/** The main example on the real program. Qwen cannot make its move. */
+/** The main example on the real program, whose move Qwen cannot make, and swaps with OpenCode. */
 import * as MainJob from "../MainJob.ts"
+import * as Swaps from "../Swaps.ts"
 
 MainJob.prove("qwen", ["Resumed", "Resumed", "Rehydrated"])
+
+Swaps.prove("qwen")
