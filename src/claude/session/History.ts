@@ -118,18 +118,12 @@ const itemsOf = (
 
 export const evidence = Effect.fnUntraced(function*(live: LiveSession.LiveSession, { ref }: TurnPlace) {
   const { all } = yield* caughtUp(live)
-  const at = all.findIndex(({ line }) => line.uuid === ref && line.type === "user")
-  const evidence: TurnEvidence = ref === undefined || at === -1
-    ? { outcome: "never-delivered", items: [] }
-    : evidenceOf(turnAt(all, at))
+  const isIts = ({ type, uuid }: Transcript.Line) => type === "user" && uuid === ref
+  const turnOf = Transcript.turnOf(new Map(), (line) => isIts(line) || Transcript.begins(line))
+  const own = ref === undefined ? [] : all.filter((entry) => turnOf(entry)?.line.uuid === ref)
+  const evidence: TurnEvidence = own.length === 0 ? { outcome: "never-delivered", items: [] } : evidenceOf(own)
   return evidence
 })
-
-/** The lines from a prompt up to the next one. */
-const turnAt = (all: Entries, at: number): Entries => {
-  const next = all.findIndex(({ line }, index) => index > at && Transcript.begins(line))
-  return all.slice(at, next === -1 ? undefined : next)
-}
 
 const evidenceOf = (own: Entries): TurnEvidence => ({
   outcome: outcomeOf(own),

@@ -23,6 +23,7 @@ import * as Turn from "../turn/Turn.ts"
 import { type Input, make as makeState, type State, type Want } from "../turn/TurnState.ts"
 import * as Policy from "./Policy.ts"
 import type { Started } from "./SessionStart.ts"
+import type * as Transcript from "./Transcript.ts"
 
 /** What is known of a message on its way. */
 export interface Message {
@@ -52,6 +53,8 @@ export interface LiveSession extends Omit<Started, "cli" | "end" | "hide" | "see
   seen: Started["seen"]
   /** Its file, once it was found: of a user with many projects a search takes long, and Claude does not move it. */
   file: string | undefined
+  /** Lines of other clients' turns. */
+  readonly foreign: Map<string, Transcript.Entry>
   /** Its file has a message. */
   resumable: boolean
   /** The last message that was seen on the stream: the file has it a moment later. */
@@ -98,6 +101,7 @@ export const open = Effect.fnUntraced(function*(
     compactions: new Set(),
     resumable: started.origin._tag !== "New",
     file: undefined,
+    foreign: new Map(),
     lastMessage: undefined,
     runtimeMode: input.runtimeMode,
     skillShell: input.runtimeMode === "full-access",

@@ -16,21 +16,19 @@ export const look = Effect.fnUntraced(function*(live: LiveSession.LiveSession) {
   const { end, lines } = yield* Transcript.tail(live.file, live.seen)
   live.seen = end
   // It is asked before every prompt, and what came is nearly always our own turn, which may be long.
-  if (!parsed(lines.filter(Transcript.mayBegin)).some(isForeignPrompt)) return
-  const foreign = parsed(lines).filter(isForeign())
+  if (live.foreign.size === 0 && !parsed(lines.filter(Transcript.mayBegin)).some(isForeignPrompt)) return
+  const turnOf = Transcript.turnOf(live.foreign)
+  const foreign = parsed(lines).filter((entry) => {
+    const turn = turnOf(entry)
+    const isForeign = turn !== undefined && isForeignPrompt(turn)
+    // A turn that is not over yet has more lines by the next time.
+    if (isForeign && entry.line.uuid != null) live.foreign.set(entry.line.uuid, turn)
+    return isForeign
+  })
   const items = History.messagesOf(foreign).flatMap(({ items }) => items)
-  yield* LiveSession.apply(live, { _tag: "OtherClient", items })
+  if (items.length > 0) yield* LiveSession.apply(live, { _tag: "OtherClient", items })
 })
 
 const parsed = (lines: ReadonlyArray<string>) => Arr.getSomes(lines.map(Transcript.parse))
 
 const isForeignPrompt = ({ line }: Transcript.Entry): boolean => Transcript.isPrompt(line) && !isOurs(line.uuid ?? "")
-
-/** The lines from a prompt of another client's up to the next beginning of a turn. Stateful: lines come in order. */
-const isForeign = () => {
-  let foreign = false
-  return (entry: Transcript.Entry): boolean => {
-    if (Transcript.begins(entry.line)) foreign = isForeignPrompt(entry)
-    return foreign
-  }
-}

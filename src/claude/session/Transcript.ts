@@ -15,6 +15,8 @@ const Flag = Maybe(Schema.Boolean)
 export const Line = Schema.Struct({
   type: Schema.String,
   uuid: Schema.optionalKey(Schema.NullOr(NativeId)),
+  /** The line that it follows upon. Absent for the first one, and for the first one after a compaction. */
+  parentUuid: Text,
   timestamp: Text,
   cwd: Text,
   isMeta: Flag,
@@ -59,6 +61,26 @@ export const mayBegin = (text: string): boolean => text.includes("\"promptSource
 
 /** Whether it is words of a user's. */
 export const isPrompt = (line: Line): boolean => begins(line) && line.promptSource !== "system"
+
+/** The first lines of turns, by the ids of the lines that belong to them. */
+export type Turns = ReadonlyMap<string, Entry | undefined>
+
+/**
+ * Tells with which line the turn begins that a line belongs to. Stateful: lines come in order, those of `known` came before.
+ * What another client writes may lie between the lines of a turn, so they are held together by their parents; one whose
+ * parent is not known belongs to the turn of the line before.
+ */
+export const turnOf = (known: Turns = new Map(), isFirst: (line: Line) => boolean = begins) => {
+  const turns = new Map(known)
+  let before: Entry | undefined
+  return (entry: Entry): Entry | undefined => {
+    const { parentUuid, uuid } = entry.line
+    const parents = parentUuid != null && turns.has(parentUuid) ? turns.get(parentUuid) : before
+    before = isFirst(entry.line) ? entry : parents
+    if (uuid != null) turns.set(uuid, before)
+    return before
+  }
+}
 
 export const blocksOf = ({ message }: Line): ReadonlyArray<Block> =>
   typeof message?.content === "string" ? [{ type: "text", text: message.content }] : message?.content ?? []

@@ -1,12 +1,13 @@
 /** What happens where another program works with a session of ours, on the real binary. */
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Effect, FileSystem } from "effect"
+import { TurnId } from "../../../src/domain/Ids.ts"
 import type { ProviderEvent } from "../../../src/domain/ThreadEvent.ts"
-import { Conformance } from "../../../src/testing/index.ts"
+import { Conformance, ModelReply } from "../../../src/testing/index.ts"
 import { outside } from "./ConformingClaude.ts"
 import { onClaude } from "./OnClaude.ts"
 
-const { Bench: { cursorOf, listen }, Check: { equal, expect, refused } } = Conformance
+const { Bench: { cursorOf, endsTurn, listen }, Check: { equal, expect, refused } } = Conformance
 
 /** Warnings and what belongs to no turn, in the order of their telling. */
 const told = ({ seen }: Conformance.Bench.Listener) =>
@@ -60,6 +61,34 @@ onClaude((world) => [
         const third = yield* listen(host, { from: { _tag: "Resume", cursor: later } })
         yield* third.run(bench.prompts.say("three"))
         yield* equal(yield* told(third), [], "what is told again")
+      }))
+  },
+  {
+    id: "claude/other-client-beside",
+    promise: "P1",
+    title:
+      "what another program does while a turn runs here is told apart from what comes of that turn, before the next one",
+    prove: (bench) =>
+      bench.onHost(Effect.fnUntraced(function*(host) {
+        const { model } = yield* world
+        const listener = yield* listen(host)
+        const { awaitEvent, run, session } = listener
+        const { directory, sessionId } = session
+        yield* run(bench.prompts.say("one"))
+        const held = yield* model.hold(ModelReply.text("said here"))
+        const turnId = TurnId.make("turn-beside")
+        const ref = yield* session.turnRef(turnId)
+        yield* session.sendTurn({ turnId, ref, input: { prompt: bench.prompts.say("two") } })
+        yield* held.request
+        yield* outside(yield* world, { directory, resume: sessionId, words: "from elsewhere" })
+        yield* held.release
+        yield* awaitEvent("the end of the turn", endsTurn(turnId))
+        yield* run(bench.prompts.say("three"))
+        yield* run(bench.prompts.say("four"))
+        const evidence = yield* session.evidence({ turnId, ref })
+        const items = evidence.items.flatMap((item) => "text" in item ? [item.text] : [])
+        yield* equal([evidence.outcome, items.at(-1)], ["completed", "said here"], "what the file says of the turn")
+        yield* equal(yield* told(listener), foreign, "what is told of the other program, once")
       }))
   },
   {
