@@ -86,6 +86,24 @@ const prompt = async (client, { prompt, sessionId }) => {
   }
   const shell = (command) => ({ title: "Shell", kind: "execute", rawInput: { command } })
   const run = (command) => () => execSync(command, { cwd: session.cwd })
+  /** How it is answered to what our client does not do, and to a permission that it waits for no longer. */
+  const used = async () => {
+    const codeOf = (asked) => asked.then(({ outcome }) => outcome?.outcome ?? "answered", ({ code }) => code)
+    const { fs, session: { requestPermission }, terminal } = methods.client
+    const path = join(session.cwd, "there")
+    const waiting = new AbortController()
+    const toolCall = { toolCallId: `call-${++calls}`, ...shell("touch made") }
+    const asked = client.request(requestPermission, { sessionId, options, toolCall }, {
+      cancellationSignal: waiting.signal
+    })
+    waiting.abort()
+    return JSON.stringify([
+      await codeOf(client.request(fs.readTextFile, { sessionId, path })),
+      await codeOf(client.request(fs.writeTextFile, { sessionId, path, content: "" })),
+      await codeOf(client.request(terminal.create, { sessionId, command: "touch", args: ["made"] })),
+      await codeOf(asked)
+    ])
+  }
   const plain = texts.flatMap((text) => text.split("\n")).map(PlainPrompts.read).findLast((read) => read !== undefined)
   switch (plain?._tag) {
     case "Say":
@@ -113,7 +131,7 @@ const prompt = async (client, { prompt, sessionId }) => {
     case "Fail":
       throw RequestError.internalError({ details: "No." })
     default:
-      return say("I do not understand.")
+      return say(texts.includes("use the client") ? await used() : "I do not understand.")
   }
 }
 
