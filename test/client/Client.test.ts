@@ -119,6 +119,30 @@ describe("a client", () => {
       assert.lengthOf((yield* stored()).filter(is("TurnSteered")), 1)
     }).pipe(Effect.provide(layer())))
 
+  it.live("P6 mock: of two clients that answer the same approval, one cut off meanwhile, one answer reaches the agent", () =>
+    Effect.gen(function*() {
+      const { mock, remote, wire } = yield* behindWire
+      const other = yield* Served.client((yield* Served.start()).url)
+      yield* mock.nextTurn(() => [MockStep.command("make"), MockStep.text("done")])
+      yield* remote.sendTurn({ threadId, prompt: "go" })
+      const { request: { requestId } } = yield* awaitEvent(is("ApprovalRequested"))
+      yield* wire.mute
+      const allowed = yield* Effect.forkChild(
+        Effect.flip(remote.respondToApproval({ threadId, requestId, decision: { _tag: "AllowOnce" }, actor: "one" })),
+        { startImmediately: true }
+      )
+      const { actor } = yield* awaitEvent(is("ApprovalSettled"))
+      assert.strictEqual(actor, "one")
+      const denied = yield* Effect.flip(
+        other.agents.respondToApproval({ threadId, requestId, decision: { _tag: "Deny" }, actor: "two" })
+      )
+      assert.strictEqual(denied._tag, "RequestSettled")
+      yield* wire.cut
+      assert.deepInclude({ ...(yield* Fiber.join(allowed)) }, { reason: "closed", outcome: "unknown" })
+      yield* awaitEvent(is("TurnCompleted"))
+      assert.deepStrictEqual((yield* mock.answers).map((answer) => answer.requestId), [requestId])
+    }).pipe(Effect.provide(layer())))
+
   it.live("where there is no server, a call waits for it as long as it was told to, and was not done", () =>
     Effect.gen(function*() {
       yield* Agents.start()
