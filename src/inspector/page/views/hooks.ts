@@ -32,12 +32,16 @@ const waiting = (now: number) => (one: Waiting): TemplateResult => {
   const { error } = one
   return html`<tr>${about(one)}
     <td class=${error === undefined ? "dim" : "bad"}>${error === undefined ? "none yet" : flat(error)}</td>
-    <td class="num">${one.attempts}</td><td class="num">${nextOf(one, now)}</td><td>${raw(one)}</td></tr>`
+    <td class="num" data-of="Tries">${one.attempts}</td><td class="num" data-of="Next try">${
+    nextOf(one, now)
+  }</td><td>${raw(one)}</td></tr>`
 }
 
 const givenUp = (app: App) => (one: GivenUp): TemplateResult =>
   html`<tr>${about(one)}
-    <td class="bad">${flat(one.error)}</td><td class="num">${one.attempts}</td><td class="num">${
+    <td class="bad">${
+    flat(one.error)
+  }</td><td class="num" data-of="Tries">${one.attempts}</td><td class="num" data-of="Given up">${
     fullTime(one.givenUpAt)
   }</td>
     <td>${
@@ -62,13 +66,13 @@ const resendAll = (app: App, rows: ReadonlyArray<GivenUp>): TemplateResult | str
 
 export const hooksView = (app: App): TemplateResult =>
   html`<div class="page scroll"><h1>Hook deliveries <button @click=${app.loadDeliveries}>Look again</button></h1>
-    <section class="givenup"><h2>Given up</h2>${
+    <section class="deliveries givenup"><h2>Given up</h2>${
     loaded(app.givenUp.loaded, (rows) =>
       rows.length === 0
         ? empty("None", "A delivery that fails at every try shows up here for a week.")
         : html`${resendAll(app, rows)}${table(app.givenUp, rows, "Given up", givenUp(app))}`, app.givenUp.load)
   }</section>
-    <section class="waiting"><h2>Still tried</h2>${
+    <section class="deliveries waiting"><h2>Still tried</h2>${
     loaded(app.undelivered.loaded, (rows) =>
       rows.length === 0
         ? empty("None", "Every other delivery has reached its hook.")
