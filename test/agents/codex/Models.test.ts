@@ -2,6 +2,7 @@
 import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
 import type { ModelSelection } from "../../../src/domain/TurnInput.ts"
+import { cursorOf } from "../../support/Driven.ts"
 import { CodexSessions } from "./CodexSessions.ts"
 
 /** The names of models do not matter to a provider of one's own. */
@@ -43,5 +44,19 @@ layer(CodexSessions.layer(), { timeout: "60 seconds", excludeTestServices: true 
       yield* driven.run("after the rewind")
       const asked = yield* model.asked("after the rewind")
       assert.deepStrictEqual(asked.map(({ model, reasoningEffort }) => [model, reasoningEffort]), [[own, "medium"]])
+    }))
+
+  it.effect("P15 codex: after a resume a turn that names no model has the model and effort of its session", () =>
+    Effect.gen(function*() {
+      const { model, start } = yield* CodexSessions
+      const cursor = yield* Effect.scoped(Effect.gen(function*() {
+        const driven = yield* start()
+        yield* driven.run("before", { model: { id: other, variant: "high" } })
+        return yield* cursorOf(driven)
+      }))
+      const again = yield* start({ from: { _tag: "Resume", cursor } })
+      yield* again.run("after the resume")
+      const asked = yield* model.asked("after the resume")
+      assert.deepStrictEqual(asked.map(({ model, reasoningEffort }) => [model, reasoningEffort]), [[own, "low"]])
     }))
 })
