@@ -170,6 +170,29 @@ describe("quirks of ACP agents", () => {
       assert.deepInclude(yield* exitOf(0), { signal: "SIGTERM" })
     }).pipe(Effect.scoped, Effect.provide([NodeServices.layer, AgentProcesses.layerNoop])))
 
+  it.live("P1 fake-acp: where no way is known to send them as words, words that begin with a slash are refused, and nothing is sent", () =>
+    Effect.gen(function*() {
+      for (const profile of [Acp.profile({ provider: "acme", command: "acme" }), Cursor.profile]) {
+        const { adapter, dispose } = FakeWorld.make([], { ...profile, login: undefined })
+        yield* Effect.addFinalizer(() => Effect.sync(dispose))
+        const { startSession } = yield* adapter
+        const driven = yield* startSession({
+          threadId: ThreadId.make("thread"),
+          directory: tmpdir(),
+          runtimeMode: "full-access",
+          projectConfig: "trust",
+          from: { _tag: "New" }
+        }).pipe(Effect.flatMap(drive))
+        for (const prompt of ["/clear", "\n /clear"]) {
+          const turn = { turnId: TurnId.make("slash"), ref: undefined, input: { prompt } }
+          const refused = yield* Effect.flip(driven.session.sendTurn(turn))
+          assert.deepInclude(refused, { _tag: "TurnRefused", name: "NotWords" })
+        }
+        yield* driven.run("recall")
+        assert.deepStrictEqual(items(driven, "AssistantMessage").map(({ text }) => text), ["Nothing."])
+      }
+    }).pipe(Effect.scoped, Effect.provide([NodeServices.layer, AgentProcesses.layerNoop])))
+
   it.live("P2 fake-acp: an empty id is no session, and is sent to no agent", () =>
     Effect.gen(function*() {
       const { adapter, dispose } = FakeWorld.make()
