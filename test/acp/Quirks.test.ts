@@ -8,8 +8,9 @@ import { InstanceId, SessionId, ThreadId, TurnId } from "../../src/domain/Ids.ts
 import type { RuntimeMode } from "../../src/domain/RuntimeMode.ts"
 import { CodingAgents, ProviderService, SessionStore } from "../../src/index.ts"
 import { AgentProcesses } from "../../src/process/AgentProcesses.ts"
+import type { StartInput } from "../../src/provider/ProviderAdapter.ts"
 import { Conformance } from "../../src/testing/index.ts"
-import { drive, items } from "../support/Driven.ts"
+import { cursorOf, drive, items } from "../support/Driven.ts"
 import * as FakeWorld from "./FakeWorld.ts"
 
 const keeps = (quirk: string, ids: ReadonlyArray<string>, base?: Profile.Profile) =>
@@ -98,6 +99,31 @@ describe("quirks of ACP agents", () => {
 
   it.live("P1 fake-acp: the replay of a load is dropped, also where it comes after its answer", () =>
     keeps("load", ["continuity/resumed", "continuity/restart", "missing/proved", "events/items"]))
+
+  it.live("P1 fake-acp: an agent that resumes is asked for no load", () =>
+    keeps("claims", ["continuity/resumed", "missing/proved"]))
+
+  it.live("P2 fake-acp: an agent that says it loads sessions and does not is an error, and its session is not missing", () =>
+    Effect.gen(function*() {
+      const { adapter, dispose } = FakeWorld.make(["load", "claims"])
+      yield* Effect.addFinalizer(() => Effect.sync(dispose))
+      const { startSession } = yield* adapter
+      const start = (from: StartInput["from"]) =>
+        startSession({
+          threadId: ThreadId.make("thread"),
+          directory: tmpdir(),
+          runtimeMode: "full-access",
+          projectConfig: "trust",
+          from
+        })
+      const cursor = yield* Effect.scoped(Effect.gen(function*() {
+        const driven = yield* Effect.flatMap(start({ _tag: "New" }), drive)
+        yield* driven.run("say hello")
+        return yield* cursorOf(driven)
+      }))
+      const refused = yield* Effect.flip(start({ _tag: "Resume", cursor }))
+      assert.deepInclude(refused, { _tag: "AgentProtocolError", operation: "session/load", status: -32601 })
+    }).pipe(Effect.scoped, Effect.provide([NodeServices.layer, AgentProcesses.layerNoop])))
 
   it.live("P4 fake-acp: a turn that is cancelled is interrupted once, whatever comes late", () =>
     keeps("late", ["interrupt/silent", "interrupt/streaming", "interrupt/twice", "interrupt/approval"]))

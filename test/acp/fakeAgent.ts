@@ -7,6 +7,7 @@
  * Each quirk is something that a real agent has been seen to do:
  *
  * - `load`: it cannot resume but by a load, whose replay comes after its answer.
+ * - `claims`: it says that it loads sessions, and knows no such method.
  * - `late`: it answers a prompt that was cancelled with `end_turn`, twice.
  * - `deaf`: it never answers a prompt that was cancelled.
  * - `secretive`: it tells nothing of a call before it asks, and says of a missing session no more than "Internal error".
@@ -347,6 +348,9 @@ const handle = (frame: Frame) => {
       return tellCommands()
     case "session/resume":
     case "session/load":
+      if (has("claims") && method === "session/load") {
+        return write({ id, error: { code: -32601, message: "Method not found" } })
+      }
       return find(id, method, params?.sessionId ?? "", params?.cwd ?? ".")
     case "session/list":
       return write({ id, result: page(params?.cursor) })
