@@ -3,7 +3,8 @@
  *
  * An adapter does what it does there by the services of its Layer. {@link layer} gives it those of another machine:
  *
- * - the file system and the paths: its directories, its attachments, what it reads of a project, its private folders;
+ * - the file system and the paths: its directories, its attachments, the snapshots in a directory, what it reads of a project,
+ *   its private folders;
  * - the spawner: its process. One that puts `ssh there` or `docker exec -i box` before each command is enough;
  * - the processes, for a spawner that answers ids which are not this machine's;
  * - dialling, for an agent that listens on a port there (OpenCode).

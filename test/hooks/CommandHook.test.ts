@@ -159,7 +159,7 @@ describe("CommandHook: what a command reads", () => {
       })
     }).pipe(Effect.provide(NodeServices.layer)))
 
-  it.effect("P13 command: a compaction is told with the path of the transcript that was saved", () =>
+  it.effect("P13 command: a compaction is told with the path of the transcript that was saved, if it is on this machine", () =>
     Effect.gen(function*() {
       const saved = { hook_event_name: "PreCompact", transcript_path: HookFixture.snapshot.path }
       assert.deepStrictEqual(yield* told((events) => events.compactionBefore("manual")), {
@@ -172,6 +172,11 @@ describe("CommandHook: what a command reads", () => {
         trigger: "auto",
         custom_instructions: null
       })
+      const elsewhere = yield* told((events) => ({
+        ...events.compactionBefore("manual"),
+        snapshot: { ...HookFixture.snapshot, machine: "box" }
+      }))
+      assert.deepInclude(elsewhere, { transcript_path: "" })
       assert.deepStrictEqual(yield* told((events) => events.compactionAfter()), {
         hook_event_name: "PostCompact",
         trigger: "manual",

@@ -4,7 +4,7 @@
  * A script reads Claude's names and fields where our event has a value for them, and the whole event under
  * `lifecycle_event`. An event that Claude lacks keeps its own tag (`session:reset`, `snapshot:written`).
  *
- * `transcript_path` is the manifest of the event's snapshot, else `""`: scripts test it with `[ -f ]` or
+ * `transcript_path` is the manifest of the event's snapshot on this machine, else `""`: scripts test it with `[ -f ]` or
  * `os.path.exists`, and some do not expect null. It never names the agent's own file.
  *
  * A script's answer is read as by Claude 2.1, with one difference: Claude treats unreadable JSON as plain text, here it
@@ -68,8 +68,11 @@ const withBase = (event: LifecycleEvent, fields: ClaudeInput): ClaudeInput => ({
   lifecycle_event: event
 })
 
+/** The command runs on this machine. */
 const snapshotPath = (event: LifecycleEvent): string | undefined =>
-  event._tag === "compaction:before" || event._tag === "snapshot:written" ? event.snapshot?.path : undefined
+  (event._tag === "compaction:before" || event._tag === "snapshot:written") && event.snapshot?.machine === undefined
+    ? event.snapshot?.path
+    : undefined
 
 const fields = (event: LifecycleEvent): ClaudeInput => {
   switch (event._tag) {
