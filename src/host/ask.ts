@@ -13,6 +13,7 @@ import type { AskErrors } from "../service/OperationErrors.ts"
 import type { ProviderService } from "../service/ProviderService.ts"
 import { AskNotCompleted, AskOutputInvalid, ThreadNotFound } from "../service/ServiceError.ts"
 import * as EpochEnd from "../thread/epoch/EpochEnd.ts"
+import { handoverTokens } from "../thread/MissingTurns.ts"
 import type { ThreadDeps } from "../thread/ThreadDeps.ts"
 import * as inputLimits from "./inputLimits.ts"
 import type { Resolved } from "./Settings.ts"
@@ -119,13 +120,14 @@ export const make = Effect.fnUntraced(function*(
     input: Ask,
     instanceId: InstanceId,
     threadId: ThreadId,
-    transcript: string | undefined
+    transcript: TranscriptWithin
   ) {
     const adapter = yield* deps.adapterOf(instanceId)
     const directory = input.directory === undefined
       ? yield* nowhereOf(adapter)
       : yield* deps.realDirectory(input.directory, adapter)
     const runtimeMode = "read-only"
+    const seed = transcript(handoverTokens(deps.settings, adapter.capabilities))
     const none = input.tools !== "read" && adapter.capabilities.setup.tools === "per-session"
     return yield* adapter.startSession({
       threadId,
@@ -135,14 +137,14 @@ export const make = Effect.fnUntraced(function*(
         deps.projectOf(adapter, { directory, runtimeMode, projectConfig: undefined, before: undefined }).config,
       // The name of a model means nothing to another agent.
       model: instanceId === instancesOf(input)[0] ? input.model : undefined,
-      from: transcript === undefined ? { _tag: "New" } : { _tag: "Seeded", transcript },
+      from: seed === undefined ? { _tag: "New" } : { _tag: "Seeded", transcript: seed },
       ...(none ? { setup: { tools: { only: [] } } } : {}),
       compaction: { auto: false },
       ephemeral: adapter.capabilities.ephemeral
     })
   })
 
-  const one = (input: Ask, instanceId: InstanceId, transcript: string | undefined) =>
+  const one = (input: Ask, instanceId: InstanceId, transcript: TranscriptWithin) =>
     Effect.suspend(() => {
       const scope = Scope.makeUnsafe()
       const threadId = ThreadId.make(`ask_${randomUUID()}`)
@@ -178,14 +180,14 @@ export const make = Effect.fnUntraced(function*(
   const transcriptOf = Effect.fnUntraced(function*(threadId: ThreadId) {
     if (Option.isNone(yield* deps.store.endOfLog(threadId))) return yield* new ThreadNotFound({ threadId })
     const { pruned, turns } = yield* deps.archive.sinceReset(threadId)
-    return Transcript.seed(turns, deps.settings.rehydrateTokens, pruned)?.text
+    return (tokens: number) => Transcript.seed(turns, tokens, pruned)?.text
   })
 
   return {
     ask: Effect.fn("ProviderService.ask")(function*(input) {
       const { attachments, prompt } = input
       yield* inputLimits.check({ prompt, words: [instructionsOf(input)], attachments }, limits)
-      const transcript = input.about === undefined ? undefined : yield* transcriptOf(input.about)
+      const transcript = input.about === undefined ? () => undefined : yield* transcriptOf(input.about)
       const [head, ...rest] = instancesOf(input)
       return yield* rest.reduce<ReturnType<ProviderService["Service"]["ask"]>>(
         (before, next) =>
@@ -195,6 +197,9 @@ export const make = Effect.fnUntraced(function*(
     })
   } satisfies Pick<ProviderService["Service"], "ask">
 })
+
+/** A thread's transcript in so many tokens, as agents take different lengths. */
+type TranscriptWithin = (tokens: number) => string | undefined
 
 const instancesOf = ({ instanceId }: Ask): Arr.NonEmptyReadonlyArray<InstanceId> =>
   typeof instanceId === "object" ? instanceId : [instanceId]

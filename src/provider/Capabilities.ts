@@ -132,6 +132,11 @@ export const Capabilities = Schema.Struct({
   /** What the agent tells of a turn's usage: tokens, and what they cost where its model has a price. */
   usage: Schema.Literals(["tokens-and-cost", "tokens", "none"]),
   attachments: Schema.Boolean,
+  /**
+   * How much of a conversation a session can be handed, in tokens of four characters, if that is less than an app may want to
+   * hand over (`rehydrateTokens`): of more the agent would leave something out, and the model would not see it.
+   */
+  handoverTokens: Schema.optionalKey(Schema.Natural),
   /** Whether the provider's own history can be read back, for `history` and `evidence`. */
   history: Schema.Boolean
 })

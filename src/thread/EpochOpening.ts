@@ -107,7 +107,7 @@ export const open = Effect.fnUntraced(function*(
       },
       past,
       onMissing: plan.onMissing ?? deps.settings.onMissing,
-      rehydrateTokens: deps.settings.rehydrateTokens,
+      rehydrateTokens: MissingTurns.handoverTokens(deps.settings, adapter.capabilities),
       archive: past._tag === "Fork" ? Effect.succeed(past) : deps.archive.sinceReset(cell.threadId),
       missing: (session) => MissingTurns.find(deps, cell.threadId, SecretSession.make(session, secrets), previous)
     })

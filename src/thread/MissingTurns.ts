@@ -8,6 +8,7 @@ import type { ThreadId } from "../domain/Ids.ts"
 import type { Item } from "../domain/Item.ts"
 import * as Transcript from "../domain/Transcript.ts"
 import type { TranscriptTurn } from "../domain/TranscriptTurn.ts"
+import type { Capabilities } from "../provider/Capabilities.ts"
 import type { ProviderSession } from "../provider/ProviderAdapter.ts"
 import type { HeldTurn } from "../store/HeldTurn.ts"
 import type { StoreFailed } from "../store/StoreError.ts"
@@ -24,6 +25,12 @@ const page = 256
 interface Kept extends HeldTurn {
   readonly turn: TranscriptTurn
 }
+
+/** How much of a conversation is handed to a session, in tokens. */
+export const handoverTokens = (
+  { rehydrateTokens }: { readonly rehydrateTokens: number },
+  { handoverTokens = rehydrateTokens }: Capabilities
+): number => Math.min(rehydrateTokens, handoverTokens)
 
 /** What is said of turns that a session does not have, and what goes with its next prompt. */
 export const handOver = (

@@ -54,7 +54,13 @@ export const rewind = (deps: ThreadDeps, cell: ThreadCell.ThreadCell, before: Tu
 const tellAnew = (deps: ThreadDeps, live: LiveEpoch.LiveEpoch) =>
   MissingTurns.find(deps, live.binding.threadId, live.session).pipe(
     Effect.flatMap((turns = []) =>
-      LiveEpoch.advance(deps, live, { _tag: "MissingTurns", notes: MissingTurns.handOver(turns, deps.settings).notes })
+      LiveEpoch.advance(deps, live, {
+        _tag: "MissingTurns",
+        notes: MissingTurns.handOver(turns, {
+          onMissing: deps.settings.onMissing,
+          rehydrateTokens: MissingTurns.handoverTokens(deps.settings, live.session.capabilities)
+        }).notes
+      })
     ),
     // The start of another session looks for them again.
     Effect.catchTag("StoreFailed", () =>

@@ -52,6 +52,10 @@ export const check = (
 /** Fifty sessions cost as much as all other rules together; only who breaks that rule is asked for them. */
 const rulesFor = (breach: Breach) => Conformance.rules.filter(({ id }) => id !== "scale/fifty" || breach.rule === id)
 
+/** As Codex 0.171.0 does it where it is not held to pieces. */
+export const shortened = (text: string): string =>
+  text.length <= 4000 ? text : `${text.slice(0, 2000)}\u2026${text.slice(-2000)}`
+
 /** Registers the test that the adapter breaks its one rule and no other. */
 export const breaksItsRule = (breach: Breach) =>
   it.live(`an adapter that ${breach.what} breaks ${breach.rule} and no other rule`, () =>

@@ -3,7 +3,7 @@ import { Deferred, Effect, Scope, Stream } from "effect"
 import type { CompactionTrigger } from "../../src/domain/Compaction.ts"
 import { TaskId } from "../../src/domain/Ids.ts"
 import type { CompactionVerdict, StartInput } from "../../src/provider/ProviderAdapter.ts"
-import { type Breach, events, sessions, starting } from "./Breach.ts"
+import { type Breach, events, sessions, shortened, starting } from "./Breach.ts"
 
 type Gate = (trigger: CompactionTrigger) => Effect.Effect<CompactionVerdict>
 
@@ -184,6 +184,14 @@ export const breaches: ReadonlyArray<Breach> = [
     rule: "turn/context",
     what: "loses what a turn brings as context",
     adapter: sending((prompt) => prompt)
+  },
+  {
+    rule: "turn/context",
+    what: "leaves out the middle of a long context",
+    adapter: sessions((session) => ({
+      sendTurn: (turn) =>
+        session.sendTurn({ ...turn, input: { ...turn.input, context: turn.input.context?.map(shortened) ?? [] } })
+    }))
   },
   {
     rule: "turn/context",

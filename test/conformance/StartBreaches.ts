@@ -12,7 +12,7 @@ import {
 } from "../../src/provider/AdapterError.ts"
 import type { StartInput } from "../../src/provider/ProviderAdapter.ts"
 import type { ToolGuard } from "../../src/provider/ToolGuard.ts"
-import { type Breach, payloadOf, sessions, starting } from "./Breach.ts"
+import { type Breach, payloadOf, sessions, shortened, starting } from "./Breach.ts"
 
 const instanceId = InstanceId.make("mock")
 
@@ -125,6 +125,17 @@ export const breaches: ReadonlyArray<Breach> = [
     what: "forgets the transcript that it is handed",
     adapter: starting((start) => (input) =>
       start(input.from._tag === "Seeded" ? { ...input, from: { _tag: "New" } } : input)
+    )
+  },
+  {
+    rule: "continuity/seeded",
+    what: "leaves out the middle of a long transcript",
+    adapter: starting((start) => (input) =>
+      start(
+        input.from._tag === "Seeded"
+          ? { ...input, from: { ...input.from, transcript: shortened(input.from.transcript) } }
+          : input
+      )
     )
   },
   {

@@ -48,6 +48,22 @@ describe("continuity", () => {
       assert.include(session?.history[0]?.text, "remember 42")
     }).pipe(Effect.provide(layer())))
 
+  it.effect("P1 mock: an agent is handed no more of the archive than it takes, and the result says what was left out", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      const agent = yield* MockProvider
+      const { sessionId } = yield* Agents.start()
+      yield* agents.runTurn({ threadId, prompt: `old ${"x".repeat(300)}` })
+      yield* agents.runTurn({ threadId, prompt: "new" })
+      yield* agents.stopSession({ threadId })
+      yield* agent.loseSession(sessionId)
+      const { continuity } = yield* agents.runTurn({ threadId, prompt: "go on" })
+      assert.deepInclude(continuity, { _tag: "Rehydrated", items: 3, omitted: 1 })
+      const seed = (yield* agent.sessions).find((session) => session.live)?.history[0]?.text ?? ""
+      assert.include(seed, "echo: new")
+      assert.notInclude(seed, "[user]\nold")
+    }).pipe(Effect.provide(layer({ mock: { capabilities: { handoverTokens: 50 } } }))))
+
   it.effect("P1 mock: a session that goes while it is live is proved missing by the next turn, which reaches its successor", () =>
     Effect.gen(function*() {
       const agents = yield* ProviderService

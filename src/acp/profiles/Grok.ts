@@ -101,7 +101,8 @@ export const profile: Profile.Profile = {
   },
   // It connects to them while a first turn runs already, which cannot use them.
   setup: { mcpServers: "never" },
-  capabilities: { attachments: true },
+  // Of a prompt of more than some 99,000 characters its model is shown the beginning and the end.
+  capabilities: { attachments: true, handoverTokens: 20_000 },
   resumable: "after-turn",
   literal: Profile.quoted,
   joinsTexts: true,
