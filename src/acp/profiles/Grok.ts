@@ -70,6 +70,22 @@ const overrules: Exclude<Profile.Profile["overrules"], undefined> = Effect.fnUnt
 )
 
 /**
+ * Its compactions, which it begins at the start of a turn and tells of in a notification of its own, without an id: there is one
+ * at a time.
+ */
+const updateOf = (method: string, params: unknown): object | undefined => {
+  if (method !== "_x.ai/session_notification") return undefined
+  const status = compacting.get(Profile.textIn(params, "update", "sessionUpdate"))
+  return status === undefined ? undefined : { sessionUpdate: "compaction_update", compactionId: "auto", status }
+}
+
+const compacting = new Map<string | undefined, string>([
+  ["auto_compact_started", "in_progress"],
+  ["auto_compact_completed", "completed"],
+  ["auto_compact_failed", "failed"]
+])
+
+/**
  * @category constants
  * @since 0.1.0
  */
@@ -114,6 +130,7 @@ export const profile: Profile.Profile = {
   toolOf,
   refine: (call) => ({ ...call, kind: kinds(toolOf(call)) ?? call.kind ?? "other" }),
   ruleOf: (call) => harmless.has(toolOf(call)) ? true : delegating.has(toolOf(call)) ? false : undefined,
+  updateOf,
   ignored: ["_x.ai/*"]
 }
 

@@ -28,7 +28,7 @@ import type { ModelSelection } from "../../domain/TurnInput.ts"
 import type { StartInput } from "../../provider/ProviderAdapter.ts"
 import * as SessionSetup from "../../provider/SessionSetup.ts"
 import type { Connection } from "../process/Connection.ts"
-import type { Mode, Profile } from "../Profile.ts"
+import { type Mode, type Profile, textIn } from "../Profile.ts"
 import * as Request from "../protocol/Request.ts"
 import * as Update from "../protocol/Update.ts"
 import * as Turn from "../turn/Turn.ts"
@@ -172,7 +172,9 @@ const notified = (live: LiveSession, method: string, params: unknown): Effect.Ef
       ? Effect.andThen(applied, keepMode(live))
       : applied
   }
-  const own = updateOf?.(method, params)
+  // A subagent's session has notifications of its own.
+  const ours = (textIn(params, "sessionId") ?? live.sessionId) === live.sessionId
+  const own = ours ? updateOf?.(method, params) : undefined
   if (own !== undefined) return apply(live, { _tag: "Told", update: Update.decode(own), raw: params })
   const mode = modeOf?.(method, params)
   if (mode !== undefined) {
