@@ -185,6 +185,42 @@ describe("a session of Claude as a value", () => {
     assert.deepInclude(events[1]?._tag === "TaskEnded" ? events[1].task : {}, { status: "stopped" })
   })
 
+  it("P16 claude: what was shown of an answer that was cut off is complete before the one that Claude asks for instead", () => {
+    const half = [
+      opened("msg_1"),
+      stream({ type: "content_block_start", index: 0, content_block: { type: "text" } }),
+      stream({ type: "content_block_delta", index: 0, delta: { type: "text_delta", text: "Half an an" } }),
+      stream({ type: "content_block_stop", index: 0 }),
+      stream({ type: "message_stop" })
+    ]
+    const again = [opened("msg_2"), assistant("msg_2", { type: "text", text: "whole" })]
+    // The second call of the model streams, or does not.
+    for (const rest of [again, again.slice(1)]) {
+      const { events } = play(begun.state, [...half, ...rest, result()])
+      const texts = events.flatMap((event) =>
+        event._tag === "ItemCompleted" && "text" in event.item ? [event.item.text] : []
+      )
+      assert.deepStrictEqual(texts, ["Half an an", "whole"])
+    }
+  })
+
+  it("P11 claude: a subagent that works beside it takes nothing of the text that streams", () => {
+    const part = (text: string) =>
+      stream({ type: "content_block_delta", index: 0, delta: { type: "text_delta", text } })
+    const beside = assistant("msg_2", bash, { parent_tool_use_id: "toolu_0" })
+    const { events } = play(begun.state, [
+      opened("msg_1"),
+      stream({ type: "content_block_start", index: 0, content_block: { type: "text" } }),
+      part("one "),
+      beside,
+      part("two"),
+      assistant("msg_1", { type: "text", text: "one two" }),
+      result()
+    ])
+    const deltas = events.flatMap((event) => event._tag === "ItemDelta" ? [[event.offset, event.delta]] : [])
+    assert.deepStrictEqual(deltas, [[0, "one "], [4, "two"]])
+  })
+
   it("P16 claude: usage is what the result counts since the one before, with subagents and money", () => {
     const model = { inputTokens: 100, outputTokens: 40, cacheReadInputTokens: 14, costUSD: 0.5 }
     const { events } = play(begun.state, [

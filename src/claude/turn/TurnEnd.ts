@@ -112,7 +112,7 @@ const close = (state: State, how: (turn: Turn) => ProviderEvent): Step => {
     (state: State) => withRequests(state, RequestBook.closeTurn(state.requests, turn.turnId)),
     (state: State) => state.compaction?.trigger === "auto" ? TurnCompaction.failed(state, "TurnEnded") : step(state),
     (state: State) =>
-      step({ ...state, turn: undefined, streaming: undefined, blocks: new Map(), cause: "agent" }, [
+      step({ ...state, turn: undefined, streaming: new Map(), blocks: new Map(), cause: "agent" }, [
         how(state.turn ?? turn)
       ])
   ].reduce((before, next) => andThen(before, next), step(state))

@@ -13,6 +13,7 @@ import * as Usage from "../../domain/Usage.ts"
 import type { Block, Of, Tokens } from "../protocol/Frame.ts"
 import * as Items from "../protocol/Items.ts"
 import {
+  type About,
   type Blocks,
   type Input,
   place,
@@ -42,32 +43,30 @@ export const streamed = (state: State, frame: Of<"stream_event">): Step => {
   const { event } = frame
   const subagent = subagentOf(frame)
   switch (event.type) {
-    case "message_start":
-      return event.message === undefined ? step(state) : andThen(stepEnded(state), (state) =>
-        step({
-          ...state,
-          streaming: {
-            messageId: event.message?.id ?? "",
-            subagent,
-            tokens: event.message?.usage ?? {},
-            brought: "nothing",
-            told: false
-          }
-        }))
+    case "message_start": {
+      if (event.message === undefined) return step(state)
+      const { id: messageId, usage } = event.message
+      const ended = subagent === undefined ? stepEnded(state) : step(state)
+      return andThen(
+        andThen(ended, (state) => followed(state, frame, messageId)),
+        (state) =>
+          step(withStreaming(state, subagent, { messageId, tokens: usage ?? {}, brought: "nothing", told: false }))
+      )
+    }
     case "content_block_start":
       return begun(state, event.index ?? 0, event.content_block?.type ?? "", subagent)
     case "content_block_delta":
       return delta(state, event.index ?? 0, event.delta?.text ?? event.delta?.thinking ?? "", frame)
     case "message_delta": {
-      const { streaming } = state
+      const streaming = state.streaming.get(subagent)
       return step(
         streaming === undefined
           ? state
-          : { ...state, streaming: { ...streaming, tokens: { ...streaming.tokens, ...known(event.usage) } } }
+          : withStreaming(state, subagent, { ...streaming, tokens: { ...streaming.tokens, ...known(event.usage) } })
       )
     }
     case "message_stop":
-      return stepEnded(state)
+      return subagent === undefined ? stepEnded(state) : step(state)
     default:
       return step(state)
   }
@@ -77,7 +76,7 @@ const known = (tokens: Tokens | null | undefined): Tokens =>
   Object.fromEntries(Object.entries(tokens ?? {}).filter(([, value]) => value != null))
 
 const begun = (state: State, index: number, type: string, subagent: string | undefined): Step => {
-  const { streaming } = state
+  const streaming = state.streaming.get(subagent)
   if (streaming === undefined || (type !== "text" && type !== "thinking")) return step(state)
   const { messageId } = streaming
   const itemId = Items.textId(messageId, index)
@@ -91,21 +90,37 @@ const begun = (state: State, index: number, type: string, subagent: string | und
   })
 }
 
-const delta = (state: State, index: number, text: string, { parent_tool_use_id }: Of<"stream_event">): Step =>
-  state.streaming === undefined ? step(state) : withItems(
+const delta = (state: State, index: number, text: string, frame: Of<"stream_event">): Step => {
+  const streaming = state.streaming.get(subagentOf(frame))
+  return streaming === undefined ? step(state) : withItems(
     state,
     ItemLedger.append(
       state.items,
-      placeOf(state, parent_tool_use_id),
-      Items.textId(state.streaming.messageId, index),
+      placeOf(state, frame.parent_tool_use_id),
+      Items.textId(streaming.messageId, index),
       text
     )
   )
+}
 
-/** One call of the model is over. */
+/**
+ * Who speaks says the next message. What has been shown of the one before and did not come whole was cut off: Claude asks its
+ * model again, and what that answers comes after it.
+ */
+const followed = (state: State, frame: Of<"stream_event"> | Of<"assistant">, messageId: string): Step => {
+  const before = state.streaming.get(subagentOf(frame))
+  if (before === undefined || before.messageId === messageId) return step(state)
+  const cut = new Set(blocksOf(state, before.messageId).begun.map(({ itemId }) => itemId))
+  const stays = ({ item }: ItemLedger.Open<About>) => !cut.has(item.itemId)
+  return cut.size === 0
+    ? step(state)
+    : withItems(state, ItemLedger.closeAll(state.items, placeOf(state, frame.parent_tool_use_id), { stays }))
+}
+
+/** One call of the agent's own model is over. */
 export const stepEnded = (state: State): Step => {
-  const { streaming } = state
-  if (streaming === undefined || streaming.told || streaming.subagent !== undefined) return step(state)
+  const streaming = state.streaming.get(undefined)
+  if (streaming === undefined || streaming.told) return step(state)
   const { brought, tokens } = streaming
   const usage = usageOf(tokens)
   const at = place(state)
@@ -121,7 +136,7 @@ export const stepEnded = (state: State): Step => {
       ...(state.window === undefined ? {} : { window: state.window })
     }
   ]
-  const told = { ...state, streaming: { ...streaming, told: true } }
+  const told = withStreaming(state, undefined, { ...streaming, told: true })
   return step(total === undefined ? told : withTurn(told, { usage: total }), events)
 }
 
@@ -134,6 +149,11 @@ export const usageOf = (tokens: Tokens): Usage.Usage =>
       ["cacheWrite", tokens.cache_creation_input_tokens]
     ] as const).flatMap(([field, value]) => value == null ? [] : [[field, value]])
   )
+
+const withStreaming = (state: State, subagent: string | undefined, streaming: Streaming): State => ({
+  ...state,
+  streaming: new Map(state.streaming).set(subagent, streaming)
+})
 
 const none: Blocks = { whole: 0, begun: [] }
 
@@ -151,7 +171,10 @@ export const said = (state: State, frame: Of<"assistant">): Step => {
   if (frame.error != null || frame.is_api_error_message === true) {
     return step(withTurn(state, { error: frame.error ?? "unknown" }))
   }
-  return all(state, frame.message.content, (state, block) => whole(state, frame, block))
+  return andThen(
+    followed(state, frame, frame.message.id),
+    (state) => all(state, frame.message.content, (state, block) => whole(state, frame, block))
+  )
 }
 
 const whole = (state: State, frame: Of<"assistant">, block: Block): Step => {
@@ -182,11 +205,12 @@ const whole = (state: State, frame: Of<"assistant">, block: Block): Step => {
 
 /** A call of the model that does not stream is known by its whole blocks alone. */
 const broughtBy = (state: State, messageId: string, { type }: Block, subagent: string | undefined): State => {
-  const streaming: Streaming = state.streaming?.messageId === messageId
-    ? state.streaming
-    : { messageId, subagent, tokens: {}, brought: "nothing", told: false }
+  const before = state.streaming.get(subagent)
+  const streaming: Streaming = before?.messageId === messageId
+    ? before
+    : { messageId, tokens: {}, brought: "nothing", told: false }
   const brought = type === "tool_use" ? "tool" : type === "text" && streaming.brought === "nothing" ? "text" : undefined
-  return { ...state, streaming: brought === undefined ? streaming : { ...streaming, brought } }
+  return withStreaming(state, subagent, brought === undefined ? streaming : { ...streaming, brought })
 }
 
 /** Results of tools. Everything else in the user's name is in the events of the turn, or is a note of Claude's. */

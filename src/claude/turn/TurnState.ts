@@ -42,7 +42,6 @@ export interface Compaction {
 /** The call of the model that streams. */
 export interface Streaming {
   readonly messageId: string
-  readonly subagent: string | undefined
   readonly tokens: Tokens
   readonly brought: "text" | "tool" | "nothing"
   /** Its end was told. */
@@ -75,7 +74,8 @@ export interface State {
   readonly compaction: Compaction | undefined
   readonly items: ItemLedger.ItemLedger<About>
   readonly requests: RequestBook.RequestBook<Native>
-  readonly streaming: Streaming | undefined
+  /** The message that each says: the agent itself (`undefined`), and subagents beside it. */
+  readonly streaming: ReadonlyMap<string | undefined, Streaming>
   /** Blocks of messages: how many have come whole, and which were begun in the stream. */
   readonly blocks: ReadonlyMap<string, Blocks>
   readonly tasks: ReadonlyMap<TaskId, Background>
@@ -153,7 +153,7 @@ export const make = (prefix: string, gated: boolean): State => ({
   compaction: undefined,
   items: ItemLedger.empty,
   requests: RequestBook.make(prefix),
-  streaming: undefined,
+  streaming: new Map(),
   blocks: new Map(),
   tasks: new Map(),
   cause: "agent",
