@@ -1,12 +1,14 @@
 /**
  * What Codex tells beside items, requests and ends: usage, limits, plans, titles, retries, warnings.
  */
+import * as ItemLedger from "../../adapter/ItemLedger.ts"
 import * as Words from "../../adapter/Words.ts"
+import { andThen } from "../../domain/Step.ts"
 import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
 import { nameOf } from "../protocol/Failure.ts"
 import type { Frame, Of } from "../protocol/Frame.ts"
 import { minus, none, plus, usageOf } from "../protocol/Tokens.ts"
-import { place, type ServerStatus, type State, type Step, step, withTurn } from "./TurnState.ts"
+import { place, type ServerStatus, type State, type Step, step, withItems, withTurn } from "./TurnState.ts"
 
 export const report = (state: State, frame: Frame): Step => {
   switch (frame._tag) {
@@ -119,12 +121,20 @@ const error = (state: State, { error, turnId, willRetry }: Of<"error">): Step =>
     return step(state, [{ _tag: "ErrorReported", name: nameOf(error), ...message }])
   }
   if (!willRetry) return step(withTurn(state, { error }))
+  const { turnId: retrying } = at
   const retries = state.turn.retries + 1
-  return step(
-    withTurn(state, { error, retries }),
-    [{ _tag: "RetryScheduled", turnId: at.turnId, attempt: retries, ...message }],
-    retries === 1 ? [{ _tag: "Retrying", turnId: at.turnId }] : []
-  )
+  return andThen(cut(withTurn(state, { error, retries }), at), (state) =>
+    step(
+      state,
+      [{ _tag: "RetryScheduled", turnId: retrying, attempt: retries, ...message }],
+      retries === 1 ? [{ _tag: "Retrying", turnId: retrying }] : []
+    ))
+}
+
+/** No more comes of what streams: the model is asked again, and what it answers then comes after it. */
+const cut = (state: State, at: ItemLedger.Place): Step => {
+  const stays = ({ item }: ItemLedger.Open<ItemLedger.Place>) => item.subagent !== undefined || !("text" in item)
+  return withItems(state, ItemLedger.closeAll(state.items, at, { stays }))
 }
 
 const warning = (state: State, code: string, message: string | null | undefined): Step =>

@@ -25,13 +25,18 @@ export class CodexSessions extends Context.Service<CodexSessions, {
   /** Processes of Codex that are alive, and what they run. */
   readonly processes: Processes.Processes
 }>()("test/CodexSessions") {
-  static readonly layer = (options: Partial<Codex.Options> = {}, script?: ModelScript.ModelScript) =>
-    Layer.effect(this, make(options, script)).pipe(
+  /** `retries`: how often Codex asks its model again. */
+  static readonly layer = (options: Partial<Codex.Options> = {}, script?: ModelScript.ModelScript, retries = 0) =>
+    Layer.effect(this, make(options, script, retries)).pipe(
       Layer.provideMerge(Layer.merge(NodeServices.layer, AgentProcesses.layerNoop))
     )
 }
 
-const make = Effect.fnUntraced(function*(options: Partial<Codex.Options>, script?: ModelScript.ModelScript) {
+const make = Effect.fnUntraced(function*(
+  options: Partial<Codex.Options>,
+  script: ModelScript.ModelScript | undefined,
+  retries: number
+) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const model = yield* ScriptedModel.make(script)
@@ -42,7 +47,7 @@ const make = Effect.fnUntraced(function*(options: Partial<Codex.Options>, script
   const adapter = yield* Codex.make({
     isolated: { folder },
     ...options,
-    config: { ...codexConfig(model), ...options.config },
+    config: { ...codexConfig(model, undefined, retries), ...options.config },
     env: { ...processes.env, SCRIPTED_API_KEY: "scripted-key", ...options.env }
   })
   let threads = 0

@@ -153,6 +153,27 @@ layer(CodexSessions.layer({ config: unreachable, retryDeadline: "3 seconds" }), 
     }))
 })
 
+layer(CodexSessions.layer({}, undefined, 1), {
+  timeout: "60 seconds",
+  excludeTestServices: true
+})("a model that is asked again", (it) => {
+  it.effect("P16 codex: what was shown of an answer that was cut off is complete before the one that is asked for instead", () =>
+    Effect.gen(function*() {
+      const { model, start } = yield* CodexSessions
+      yield* model.next(ModelReply.cut("Half an an"))
+      const driven = yield* start()
+      assert.strictEqual((yield* driven.run("whole"))._tag, "TurnCompleted")
+      const said = driven.seen.flatMap((event) =>
+        event._tag === "RetryScheduled"
+          ? ["again"]
+          : event._tag === "ItemCompleted" && event.item._tag === "AssistantMessage"
+          ? [event.item.text]
+          : []
+      )
+      assert.deepStrictEqual(said, ["Half an an", "again", "echo: whole"])
+    }))
+})
+
 layer(CodexSessions.layer({ config: { model_provider: "openai", model: "gpt-6.2-sol" } }), {
   timeout: "60 seconds",
   excludeTestServices: true
