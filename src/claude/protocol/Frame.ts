@@ -135,6 +135,7 @@ const Known = Schema.TaggedUnion({
   "system/background_tasks_changed": { tasks: Schema.Array(Schema.Struct({ task_id: NativeId })) },
   "system/commands_changed": {},
   "system/informational": { content: Text, level: Text },
+  "system/session_title_changed": { title: Text },
   "system/session_writes_lost": {}
 })
 

@@ -29,6 +29,8 @@ export const report = (state: State, frame: Frame, at: number): Step => {
         : step(state)
     case "system/commands_changed":
       return step(state, [{ _tag: "OffersChanged" }])
+    case "system/session_title_changed":
+      return step(state, frame.title == null ? [] : [{ _tag: "TitleUpdated", ...place(state), title: frame.title }])
     case "system/session_writes_lost":
       return warning(state, "session-writes-lost")
     case "Unrecognized":

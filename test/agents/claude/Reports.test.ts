@@ -62,6 +62,18 @@ onClaude((world) => [
       }))
   },
   {
+    id: "claude/title",
+    promise: "P16",
+    title: "the title that a session is given is told, once, and nothing of it is left unread",
+    prove: (bench) =>
+      bench.onHost(Effect.fnUntraced(function*(host) {
+        const listener = yield* listen(host, { title: "Walnuts" })
+        yield* listener.run(bench.prompts.say("one"))
+        yield* equal((yield* told(listener, "TitleUpdated")).map(({ title }) => title), ["Walnuts"], "the titles")
+        yield* equal(yield* told(listener, "Unrecognized"), [], "what was not read")
+      }))
+  },
+  {
     id: "claude/progress",
     promise: "P9",
     title: "a subagent in the background tells that it gets on",

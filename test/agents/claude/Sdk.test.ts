@@ -55,8 +55,9 @@ type Greeting = Omit<SDKControlInitializeResponse, "account" | "agents" | "comma
 
 type Requests = Request<SDKControlRequest["request"]>
 
-// The SDK keeps command_lifecycle to itself.
-export const frames: { [_ in Misfit<Exclude<Known, { _tag: "command_lifecycle" }>, Frame<SDKMessage>>]: true } = {}
+// The SDK keeps these to itself.
+type Unsaid = "command_lifecycle" | "system/session_title_changed"
+export const frames: { [_ in Misfit<Exclude<Known, { _tag: Unsaid }>, Frame<SDKMessage>>]: true } = {}
 export const requests: { [_ in Misfit<Asked, Requests>]: true } = {}
 export const greeted = (theirs: Plain<Greeting>): Plain<Initialized> => theirs
 export const called: ReadonlyArray<Requests["subtype"]> = ${JSON.stringify(called)}
