@@ -8,12 +8,14 @@ import { expect } from "./Check.ts"
 /** Found at the beginning, on the way and at the end of the text. */
 const places = ["violet anchor", "copper ladder", "silent harbour", "paper lantern", "hollow bell"]
 
-const filler = "The rest of that long day was like the rest of any other. "
+/** No two lines are the same: Gemini 0.61.0 takes an answer that repeats itself for a loop. */
+const line = (day: number) => `On day ${10_000 + day} there was little to tell.\n`
 
 /** As long as what is handed over by default, or as the agent takes it. */
 export const text = ({ handoverTokens = 32_000 }: Capabilities): string => {
-  const between = Math.floor((handoverTokens * 4) / (places.length - 1) / filler.length) - 1
-  return places.join(`\n${filler.repeat(between)}\n`)
+  const between = Math.floor((handoverTokens * 4) / (places.length - 1) / line(0).length) - 1
+  const days = (place: number) => Array.from({ length: between }, (_, day) => line(place * between + day)).join("")
+  return places.map((words, place) => place === 0 ? words : `${days(place)}${words}`).join("\n")
 }
 
 /** Whether what the model has holds the whole text. */
