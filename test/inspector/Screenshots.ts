@@ -267,4 +267,4 @@ const main = Effect.gen(function*() {
   yield* Console.log(`The screenshots are in ${folder}`)
 })
 
-NodeRuntime.runMain(Effect.scoped(main).pipe(Effect.provide(stage), Effect.provide(Logger.layer([]))))
+NodeRuntime.runMain(Effect.scoped(main).pipe(Effect.provide([stage, Logger.layer([])])))

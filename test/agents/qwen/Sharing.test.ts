@@ -55,7 +55,8 @@ const rules: ReadonlyArray<Conformance.Rule> = [
       bench.onHost(Effect.fnUntraced(function*(host) {
         yield* start(host)
         yield* run(host, bench.prompts.say("blue walnut"))
-        yield* refused(bench.onHost((second) => start(second)), ["StoreOwned"], "a second host")
+        // The error is one of the host's own Layer, which the type of a start does not name.
+        yield* Effect.asVoid(refused(bench.onHost((second) => start(second)), ["StoreOwned"], "a second host"))
         const { text } = yield* recall(host)
         yield* expect(text.includes("blue walnut"), "what was said before", text)
       }))
