@@ -1,6 +1,6 @@
 /**
- * The turn that was under way when the thread's last epoch ended, if nobody saw its end. What the agent says of it is needed
- * by its reconciliation, and a session that has it has all that are older: a start after a crash asks the agent once.
+ * The turn that was running when the thread's last epoch ended, if nobody saw how it ended. Reconciliation needs to know what
+ * the agent says of it. A session that has this turn also has every older one, so a start after a crash asks the agent once.
  */
 import { Effect, Option } from "effect"
 import type { TurnId } from "../domain/Ids.ts"

@@ -67,6 +67,16 @@ const kept = Effect.gen(function*() {
 
 const warnings = Effect.map(stored(), (events) => events.filter(is("Warning")).map(({ turnId }) => turnId))
 
+/** A thread whose first turn was saved, and no room for more. */
+const full = Effect.gen(function*() {
+  const agents = yield* ProviderService
+  const setting = yield* Setting
+  yield* agents.startSession({ threadId, instanceId, directory: yield* folder, runtimeMode: "full-access" })
+  yield* agents.runTurn({ threadId, prompt: "one" })
+  yield* setting.disk.fill
+  return { agents, ...setting }
+})
+
 const reason = OwnDisk.impossible
 
 describe(`a full disk${reason === undefined ? "" : ` (skipped: ${reason})`}`, () => {
@@ -76,11 +86,7 @@ describe(`a full disk${reason === undefined ? "" : ` (skipped: ${reason})`}`, ()
     "P1 P4 codex: a turn on a full disk ends once, with a Warning, and once there is room Codex saves it after all",
     () =>
       Effect.gen(function*() {
-        const agents = yield* ProviderService
-        const { disk, killCodex } = yield* Setting
-        yield* agents.startSession({ threadId, instanceId, directory: yield* folder, runtimeMode: "full-access" })
-        yield* agents.runTurn({ threadId, prompt: "one" })
-        yield* disk.fill
+        const { agents, disk, killCodex } = yield* full
         const { turnId } = yield* agents.runTurn({ threadId, prompt: padded("two") })
         assert.deepStrictEqual(yield* warnings, [turnId])
         yield* disk.free
@@ -112,11 +118,7 @@ describe(`a full disk${reason === undefined ? "" : ` (skipped: ${reason})`}`, ()
     "P1 P2 codex: what a killed Codex could not save stays in our log, and the model is told of it once there is room",
     () =>
       Effect.gen(function*() {
-        const agents = yield* ProviderService
-        const { disk, killCodex } = yield* Setting
-        yield* agents.startSession({ threadId, instanceId, directory: yield* folder, runtimeMode: "full-access" })
-        yield* agents.runTurn({ threadId, prompt: "one" })
-        yield* disk.fill
+        const { agents, disk, killCodex } = yield* full
         yield* agents.runTurn({ threadId, prompt: padded("two") })
         yield* killCodex
         yield* awaitEvent(is("SessionEnded"))
