@@ -58,7 +58,7 @@ export const fill = (filename: string, threads: number) =>
     const input = db.prepare(`INSERT INTO eca_inputs (turn_id, thread_id, body) VALUES (?, ?, '{"prompt":"hello"}')`)
     const event = db.prepare(
       `INSERT INTO eca_events (thread_id, seq, epoch, turn_id, type, at, position, version, body)
-        VALUES (?, ?, 1, ?, ?, 1, 1, 1, ?)`
+        VALUES (?, ?, 1, ?, ?, 1, NULL, 1, ?)`
     )
     for (let n = 0; n < threads; n++) {
       const events = eventsOf(n)

@@ -2,7 +2,7 @@
  * All threads in one order: what is stored, page by page, then what follows, as it is committed. With deltas, what live
  * threads show beside it comes behind the durable event that it belongs to.
  */
-import { Array as Arr, Cause, Effect, Latch, Option, Order, Stream } from "effect"
+import { Array as Arr, Cause, Effect, Latch, Order, Stream } from "effect"
 import type { FeedEvent, FeedGap } from "../domain/FeedEvent.ts"
 import { Position } from "../domain/Ids.ts"
 import type { ThreadEvent } from "../domain/ThreadEvent.ts"
@@ -28,10 +28,7 @@ interface Reader {
   readonly wake: Latch.Latch
 }
 
-const placeOf = (position: Position): EventPosition.Place =>
-  Option.getOrElse(EventPosition.parse(position), () => EventPosition.start)
-
-const byPlace = Order.mapInput(EventPosition.order, ({ position }: ThreadEvent) => placeOf(position))
+const byPlace = Order.mapInput(Order.Number, ({ position }: ThreadEvent) => EventPosition.placeOf(position))
 
 /** Puts what was shown behind the durable event that it belongs to. */
 const interleave = (
@@ -67,12 +64,12 @@ export const make = ({ actors, closing, deltas: live, deps: { closed, store } }:
   /** What waits for the reader and belongs to events that it has been handed. */
   const takeShown = ({ deltas, position }: Reader): ReadonlyArray<ThreadEvent> => {
     if (deltas === undefined || deltas.buffer.length === 0) return []
-    const end = placeOf(position)
+    const end = EventPosition.placeOf(position)
     const waiting = deltas.buffer
-    deltas.buffer = waiting.filter((event) => EventPosition.order(placeOf(event.position), end) > 0)
+    deltas.buffer = waiting.filter((event) => EventPosition.placeOf(event.position) > end)
     return deltas.buffer.length === 0
       ? waiting
-      : waiting.filter((event) => EventPosition.order(placeOf(event.position), end) <= 0)
+      : waiting.filter((event) => EventPosition.placeOf(event.position) <= end)
   }
 
   const gap = (cause: FeedGap["cause"], lost: FeedGap["lost"], position: Position): readonly [FeedGap] => [

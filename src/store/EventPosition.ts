@@ -1,49 +1,27 @@
 /**
- * Where an event lies in the one order over all threads: the position of its commit and, as a commit is of one thread, its
- * `seq` there. The position of a commit alone is the end of the commit.
+ * Where an event lies in the one order over all threads: its number there. A commit has the position of its last event; one
+ * without events has a number of its own.
  *
  * @since 0.1.0
  */
-import { Option, Order } from "effect"
+import { Option } from "effect"
 import { Position } from "../domain/Ids.ts"
 
 /**
- * A position, read.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Place {
-  readonly commit: number
-  readonly seq: number
-}
-
-/**
- * Before everything.
- *
- * @category constants
- * @since 0.1.0
- */
-export const start: Place = { commit: 0, seq: 0 }
-
-/**
- * Of the event with this `seq` in the commit.
+ * Of the event with this number.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const of = (commit: number | string, seq: number): Position => Position.make(`${commit}.${seq}`)
+export const of = (place: number): Position => Position.make(String(place))
 
 /**
- * By commit, then by `seq`.
+ * Of the event that so many others of its commit follow.
  *
- * @category ordering
+ * @category constructors
  * @since 0.1.0
  */
-export const order: Order.Order<Place> = Order.combine(
-  Order.mapInput(Order.Number, ({ commit }: Place) => commit),
-  Order.mapInput(Order.Number, ({ seq }: Place) => seq)
-)
+export const before = (position: Position, count: number): Position => of(placeOf(position) - count)
 
 /**
  * What a position looks like.
@@ -51,7 +29,7 @@ export const order: Order.Order<Place> = Order.combine(
  * @category constants
  * @since 0.1.0
  */
-export const pattern = /^(\d{1,15})(?:\.(\d{1,15}))?$/
+export const pattern = /^\d{1,15}$/
 
 /**
  * Reads a position; none if no store has made it.
@@ -59,9 +37,13 @@ export const pattern = /^(\d{1,15})(?:\.(\d{1,15}))?$/
  * @category conversions
  * @since 0.1.0
  */
-export const parse = (position: string): Option.Option<Place> => {
-  const found = pattern.exec(position)
-  if (found === null) return Option.none()
-  const [, commit, seq] = found
-  return Option.some({ commit: Number(commit), seq: seq === undefined ? Number.MAX_SAFE_INTEGER : Number(seq) })
-}
+export const parse = (position: string): Option.Option<number> =>
+  pattern.test(position) ? Option.some(Number(position)) : Option.none()
+
+/**
+ * The number of a position; 0, which is before everything, if no store has made it.
+ *
+ * @category conversions
+ * @since 0.1.0
+ */
+export const placeOf = (position: Position): number => Option.getOrElse(parse(position), () => 0)

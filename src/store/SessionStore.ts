@@ -157,7 +157,7 @@ export class SessionStore extends Context.Service<SessionStore, {
   readonly getCursor: (threadId: ThreadId, instanceId: InstanceId) => Effect.Effect<Option.Option<unknown>, StoreFailed>
 
   /**
-   * Writes what happened in a thread; answers the position that its events have. A write is fenced, and changes
+   * Writes what happened in a thread; answers the position of the last event. A write is fenced, and changes
    * nothing, if an epoch is not what its part expects, if events do not follow the stored ones, or if a turn is not in
    * the state that an event moves it from.
    */

@@ -19,6 +19,7 @@ import type { CompactionVerdict, ProviderAdapter, ProviderSession } from "../pro
 import * as SessionSetup from "../provider/SessionSetup.ts"
 import { LimitUnenforceable } from "../service/ServiceError.ts"
 import type { Part } from "../store/Commit.ts"
+import * as EventPosition from "../store/EventPosition.ts"
 import * as CompactionGate from "./CompactionGate.ts"
 import type * as CutTurn from "./CutTurn.ts"
 import * as Epoch from "./epoch/Epoch.ts"
@@ -299,7 +300,7 @@ const bind = Effect.fnUntraced(function*(
         cell.log.textSoFar = textOf(live)
         if (replaced !== undefined && ended !== undefined) {
           replaced.state = ended.step.state
-          ThreadLog.publish(cell.log, ended.numbered, position)
+          ThreadLog.publish(cell.log, ended.numbered, EventPosition.before(position, opened.numbered.durable.length))
         }
         ThreadLog.publish(cell.log, opened.numbered, position)
         deps.hooks.emit([...ended?.part.lifecycle ?? [], ...opened.part.lifecycle])

@@ -115,14 +115,15 @@ export const number = (
   return { epoch, events, durable, blobs }
 }
 
-/** Shows committed events to the readers; `position` is that of their commit. */
+/** Shows committed events to the readers; `position` is that of the last durable one. */
 export const publish = (log: ThreadLog, { durable, epoch, events }: Numbered, position: Position): void => {
   const first = durable[0]
   if (first !== undefined) {
+    let place = EventPosition.placeOf(position) - durable.length
     for (const event of events) {
       if (event.seq < first.seq) continue
       // Ephemeral ones have that of the durable event before them.
-      if (!isEphemeral(event)) log.position = EventPosition.of(position, event.seq)
+      if (!isEphemeral(event)) log.position = EventPosition.of(++place)
       Object.assign(event, { position: log.position })
     }
   }

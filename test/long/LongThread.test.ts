@@ -13,7 +13,7 @@ const fill = `WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WH
     k (k, type) AS (VALUES (0, 'TurnBegan'), (1, 'ItemCompleted'), (2, 'ItemCompleted'), (3, 'ItemCompleted'),
       (4, 'TurnCompleted'))
   INSERT INTO eca_events (thread_id, seq, epoch, turn_id, type, subject_id, at, position, version, body)
-  SELECT 'thread-1', 2 + 5 * i + k, 1, 't' || i, type, CASE k WHEN 0 THEN 'turn:t' || i END, 2000, 2, 1,
+  SELECT 'thread-1', 2 + 5 * i + k, 1, 't' || i, type, CASE k WHEN 0 THEN 'turn:t' || i END, 2000, 2 + 5 * i + k, 1,
     CASE k
       WHEN 0 THEN json_object('_tag', type, 'turnId', 't' || i, 'cause', 'background')
       WHEN 4 THEN json_object('_tag', type, 'turnId', 't' || i, 'usage', json('{}'))

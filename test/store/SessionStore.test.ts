@@ -316,13 +316,13 @@ describe("SessionStore: events", () => {
         filename,
         `UPDATE eca_threads SET last_seq = 4;
          INSERT INTO eca_events VALUES
-           ('thread-1', 2, 1, 'a', 'Telepathy', NULL, 7, 5, 9, '{"_tag":"Telepathy","turnId":"a","thought":42}'),
-           ('thread-1', 3, 1, NULL, 'Warning', NULL, 7, 5, 1, '{"_tag":"Warning","code":5}'),
-           ('thread-1', 4, 1, NULL, 'Warning', NULL, 7, 5, 1, '{"_tag":"Warn')`
+           (102, 'thread-1', 2, 1, 'a', 'Telepathy', NULL, 7, 9, '{"_tag":"Telepathy","turnId":"a","thought":42}'),
+           (103, 'thread-1', 3, 1, NULL, 'Warning', NULL, 7, 1, '{"_tag":"Warning","code":5}'),
+           (104, 'thread-1', 4, 1, NULL, 'Warning', NULL, 7, 1, '{"_tag":"Warn')`
       )
       const events = yield* withStore(filename, allEvents())
       const place = { threadId, epoch: first, at: 7 }
-      const at = (seq: number) => ({ ...place, seq, position: `5.${seq}` })
+      const at = (seq: number) => ({ ...place, seq, position: String(100 + seq) })
       assert.deepStrictEqual<unknown>(events.slice(1, 4), [
         {
           _tag: "Unrecognized",

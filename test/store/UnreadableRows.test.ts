@@ -123,9 +123,9 @@ describe("SessionStore: rows that cannot be read", () => {
             yield* behind(
               filename,
               `INSERT INTO eca_events VALUES
-               ('thread-1', 2, 'first', '', 'Warning', NULL, 'then', '', 1, '{"_tag":"Warning","turnId":"","code":"x"}'),
-               ('thread-1', 3, 1, '${long}', 'Warning', NULL, 7, 5, 1, '${"[".repeat(9000)}'),
-               ('thread-1', 4, 1, NULL, 'Warning', NULL, 7, 5, 1, '{"_tag":"Warning","code":"fine"}')`
+               (102, 'thread-1', 2, 'first', '', 'Warning', NULL, 'then', 1, '{"_tag":"Warning","turnId":"","code":"x"}'),
+               (103, 'thread-1', 3, 1, '${long}', 'Warning', NULL, 7, 1, '${"[".repeat(9000)}'),
+               (104, 'thread-1', 4, 1, NULL, 'Warning', NULL, 7, 1, '{"_tag":"Warning","code":"fine"}')`
             )
             const events = (yield* allEvents()).slice(1)
             assert.deepStrictEqual(events.map((event) => [event._tag, event.seq, event.epoch, event.at]), [

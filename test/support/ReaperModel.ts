@@ -410,7 +410,7 @@ const judge = (
 }
 
 const byPosition = Order.mapInput(
-  EventPosition.order,
+  Order.Number,
   ({ position }: ThreadEvent) => Option.getOrThrow(EventPosition.parse(position))
 )
 

@@ -149,7 +149,7 @@ describe("EventReader", () => {
       yield* agents.runTurn({ threadId, prompt: "one" })
       const seen = yield* Fiber.join(reader)
       const places = seen.map((event) => Option.getOrThrow(EventPosition.parse(event.position)))
-      assert.deepStrictEqual(places, places.toSorted(EventPosition.order))
+      assert.deepStrictEqual(places, places.toSorted((a, b) => a - b))
       assert.isTrue(seen.some(is("ItemDelta")))
       seen.forEach((event, n) => {
         if (event._tag === "ItemDelta") assert.strictEqual(event.position, seen[n - 1]?.position)

@@ -34,11 +34,9 @@ export const streamEvents = (remote: calls.Remote): Service["streamEvents"] => (
     )
   })
 
-const isBehind = (position: Position, after: Position | undefined): boolean => {
-  const seen = after === undefined ? Option.none() : EventPosition.parse(after)
-  const found = EventPosition.parse(position)
-  return Option.isSome(seen) && Option.isSome(found) && EventPosition.order(found.value, seen.value) <= 0
-}
+const isBehind = (position: Position, after: Position | undefined): boolean =>
+  after !== undefined &&
+  Option.exists(EventPosition.parse(position), (place) => place <= EventPosition.placeOf(after))
 
 export const streamAllEvents = (remote: calls.Remote): Service["streamAllEvents"] => (input) =>
   Stream.suspend(() => {

@@ -2,7 +2,7 @@
  * The list of threads as it changes. A server that is there again begins with a whole page; its reader has had one, and is
  * told what has changed since.
  */
-import { Effect, Equal, Option, Stream } from "effect"
+import { Effect, Equal, Stream } from "effect"
 import type { ThreadId } from "../../domain/Ids.ts"
 import type { WatchThreads } from "../../service/Commands.ts"
 import type { ProviderService } from "../../service/ProviderService.ts"
@@ -10,15 +10,14 @@ import type { ThreadInfo, ThreadListChange, ThreadPage } from "../../service/Res
 import * as EventPosition from "../../store/EventPosition.ts"
 import * as calls from "./calls.ts"
 
-const commitOf = ({ position }: ThreadInfo): EventPosition.Place =>
-  Option.getOrElse(Option.flatMap(Option.fromUndefinedOr(position), EventPosition.parse), () => EventPosition.start)
+const placeOf = ({ position }: ThreadInfo): number => position === undefined ? 0 : EventPosition.placeOf(position)
 
 export const watchThreads = (remote: calls.Remote): ProviderService["Service"]["watchThreads"] => (input) =>
   Stream.suspend(() => {
     /** As the reader was told last. */
     const told = new Map<ThreadId, ThreadInfo>()
     /** The last commit that the first page knew of; undefined before it. */
-    let begun: EventPosition.Place | undefined
+    let begun: number | undefined
 
     const changed = (thread: ThreadInfo): ReadonlyArray<ThreadListChange> => {
       if (Equal.equals(told.get(thread.threadId), thread)) return []
@@ -30,13 +29,11 @@ export const watchThreads = (remote: calls.Remote): ProviderService["Service"]["
       told.delete(threadId) ? [{ _tag: "Gone", threadId }] : []
 
     /** What has become of the list, against what was told. A thread that was in no page is new to the reader only if it has changed. */
-    const caughtUp = (page: ThreadPage, since: EventPosition.Place) =>
+    const caughtUp = (page: ThreadPage, since: number) =>
       Effect.map(wholeList(remote, input, page), (threads) => {
         const there = new Set(threads.map(({ threadId }) => threadId))
         return [
-          ...threads.flatMap((thread) =>
-            told.has(thread.threadId) || EventPosition.order(commitOf(thread), since) > 0 ? changed(thread) : []
-          ),
+          ...threads.flatMap((thread) => told.has(thread.threadId) || placeOf(thread) > since ? changed(thread) : []),
           ...Array.from(told.keys()).flatMap((threadId) => there.has(threadId) ? [] : gone(threadId))
         ]
       })
@@ -47,10 +44,7 @@ export const watchThreads = (remote: calls.Remote): ProviderService["Service"]["
       if (begun !== undefined) return caughtUp(change.page, begun)
       const { threads } = change.page
       for (const thread of threads) told.set(thread.threadId, thread)
-      begun = threads.map(commitOf).reduce(
-        (latest, place) => EventPosition.order(place, latest) > 0 ? place : latest,
-        EventPosition.start
-      )
+      begun = Math.max(0, ...threads.map(placeOf))
       return Effect.succeed([change])
     }
 

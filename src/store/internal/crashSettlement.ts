@@ -216,9 +216,8 @@ const settleRows = Effect.fnUntraced(
       return { thread, events: settlement(thread, turnsOf.get(id) ?? [], rowsOf.get(id) ?? [], at) }
     })
     const events = settled.flatMap((one) => one.events)
-    const last = yield* positions.take(threads.length)
-    const places = new Map<string, number>(threads.map(({ thread_id }, n) => [thread_id, last - n]))
-    yield* eventLog.insert(sql, events, ({ threadId }) => places.get(threadId) ?? last)
+    const last = yield* positions.take(events.length)
+    yield* eventLog.insert(sql, events, last)
     yield* StoreOutbox.record(sql, outbox, settled.flatMap((one) => told(one.thread, one.events)))
     yield* reconcileCut(sql, events)
     const endedTurns = yield* sql`UPDATE eca_turns SET status = 'unknown', ended_at = ${at}, reconcile = 1

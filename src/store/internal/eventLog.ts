@@ -15,31 +15,32 @@ import * as sqlBlobs from "./sqlBlobs.ts"
 /** SQLite binds at most 32,766 values in a statement, PostgreSQL 65,535. */
 const rowsPerInsert = 512
 
-/** Of the commit, or of each event where threads are written to together: no two threads have one. */
-export type CommitPosition = number | ((event: NumberedEvent) => number)
-
 const insertRows = (
   sql: SqlClient.SqlClient,
   events: ReadonlyArray<NumberedEvent>,
-  position: CommitPosition
+  position: number
 ): Effect.Effect<void, SqlError.SqlError> => {
   const [first, ...rest] = events
   if (first === undefined) return Effect.void
   if (events.length <= rowsPerInsert) {
-    const rowOf = (event: NumberedEvent) => eventRow(event, typeof position === "number" ? position : position(event))
-    return Effect.asVoid(sql`INSERT INTO eca_events ${sql.insert([rowOf(first), ...rest.map(rowOf)])}`)
+    const before = position - rest.length
+    const rows = [eventRow(first, before), ...rest.map((event, n) => eventRow(event, before + n + 1))] as const
+    return Effect.asVoid(sql`INSERT INTO eca_events ${sql.insert(rows)}`)
   }
   return Effect.andThen(
-    insertRows(sql, events.slice(0, rowsPerInsert), position),
+    insertRows(sql, events.slice(0, rowsPerInsert), position - events.length + rowsPerInsert),
     Effect.suspend(() => insertRows(sql, events.slice(rowsPerInsert), position))
   )
 }
 
-/** Inserts events that are already numbered, and the bytes that they name. To be called inside of a transaction. */
+/**
+ * Inserts events that are already numbered, and the bytes that they name. The last one has this position, those before it
+ * have the positions before. To be called inside of a transaction.
+ */
 export const insert = (
   sql: SqlClient.SqlClient,
   events: ReadonlyArray<NumberedEvent>,
-  position: CommitPosition,
+  position: number,
   blobs: ReadonlyArray<Blob> = []
 ): Effect.Effect<void, SqlError.SqlError> =>
   Effect.andThen(insertRows(sql, events, position), sqlBlobs.record(sql, events, blobs))

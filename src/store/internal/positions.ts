@@ -1,5 +1,5 @@
 /**
- * The one order over all threads: each commit takes the next position.
+ * The one order over all threads: each event has the next position, and so has each commit without events.
  *
  * SQLite has one writer, which owns the store, so the counter is in memory and costs no statement. Elsewhere it is a row
  * that each transaction updates, which also puts the transactions in the order of their positions.
@@ -9,7 +9,7 @@ import type { SqlClient, SqlError } from "effect/sql"
 import type { BigIntColumn } from "./rows.ts"
 
 export interface Positions {
-  /** Takes the next so many positions and answers the last. Must be called inside of the transaction that they belong to. */
+  /** Takes the next so many positions, at least one, and answers the last. Inside of the transaction that they belong to. */
   readonly take: (count: number) => Effect.Effect<number, SqlError.SqlError>
   /** Takes one. */
   readonly next: Effect.Effect<number, SqlError.SqlError>
@@ -26,7 +26,7 @@ export interface Positions {
  * A power cut may take back relaxed commits whose positions readers have seen. Each opening begins this far behind the
  * last position that it finds, so none of them is given to something else.
  */
-const block = 2 ** 20
+const block = 2 ** 24
 
 /** Begins a block of positions that no earlier opening of the store has used; answers the one before its first. */
 const openBlock = Effect.fnUntraced(function*(sql: SqlClient.SqlClient) {
@@ -52,7 +52,7 @@ const counter = (before: number): Positions => {
   const taken = Latch.makeUnsafe(false)
   const take = (count: number) =>
     Effect.sync(() => {
-      position += count
+      position += Math.max(1, count)
       taken.openUnsafe()
       return position
     })
@@ -82,7 +82,9 @@ const row = (sql: SqlClient.SqlClient): Positions => {
   const last = Effect.map(sql<Row>`SELECT value FROM eca_positions WHERE id = 1`, valueOf)
   const take = (count: number) =>
     Effect.map(
-      sql<Row>`UPDATE eca_positions SET value = value + ${sql.literal(String(count))} WHERE id = 1 RETURNING value`,
+      sql<Row>`UPDATE eca_positions SET value = value + ${
+        sql.literal(String(Math.max(1, count)))
+      } WHERE id = 1 RETURNING value`,
       valueOf
     )
   return {

@@ -276,7 +276,7 @@ export const eventReader = (upcasts: ReadonlyArray<Upcast>) =>
 ): ThreadEvent => {
   const raw = parseJson(row.body)
   const place = { seq: toNumber(row.seq), threadId, epoch: toEpoch(row.epoch), at: toNumber(row.at) }
-  const position = EventPosition.of(toNumber(row.position), place.seq)
+  const position = EventPosition.of(toNumber(row.position))
   const body = upcast(raw, row.version, upcasts)
   const known = body === undefined ? Option.none() : decodeEvent({ ...body, ...place, position })
   return Option.getOrElse(known, (): ThreadEvent => {

@@ -4,10 +4,11 @@
  */
 import { Effect } from "effect"
 import type { SqlClient, SqlError, Statement } from "effect/sql"
-import { type Epoch, Position, type ThreadId } from "../../domain/Ids.ts"
+import type { Epoch, Position, ThreadId } from "../../domain/Ids.ts"
 import type { StoredCursor } from "../../provider/ResumeCursor.ts"
 import type { Blob } from "../Blobs.ts"
 import type { Commit, Part } from "../Commit.ts"
+import * as EventPosition from "../EventPosition.ts"
 import { EpochFenced } from "../StoreError.ts"
 import * as erasure from "./erasure.ts"
 import * as eventLog from "./eventLog.ts"
@@ -171,18 +172,21 @@ const moveTurns = (sql: SqlClient.SqlClient, threadId: ThreadId, { epoch, events
   return Effect.forEach(changes, (change) => moveTurn(sql, { threadId, epoch }, change), { discard: true })
 }
 
-/** Writes it; answers its position. To be called inside of a transaction of its own. */
+/** Writes it; answers the position of its last event. To be called inside of a transaction of its own. */
 export const write = (
   sql: SqlClient.SqlClient,
   positions: Positions,
   outbox: StoreOutbox.Subscriptions,
   { blobs = [], cursor, parts, threadId, ...thread }: Commit
-): Effect.Effect<Position, SqlError.SqlError | EpochFenced> =>
-  Effect.flatMap(positions.next, (position) => {
+): Effect.Effect<Position, SqlError.SqlError | EpochFenced> => {
+  const count = parts.reduce((sum, { events }) => sum + events.length, 0)
+  return Effect.flatMap(positions.take(count), (end) => {
     const last = parts.at(-1)
+    let position = end - count
     const writePart = (part: Part): Written => {
       const of = part === last ? thread : {}
       const { epoch, events, expect } = part
+      position += events.length
       const log = expect === "none"
         ? open(sql, threadId, part, blobs, position, of)
         : eventLog.append(sql, { threadId, epoch, expect }, events, blobs, position, columns(sql, part, of))
@@ -194,6 +198,7 @@ export const write = (
     }
     return Effect.forEach(parts, writePart, { discard: true }).pipe(
       Effect.andThen(putCursor(sql, threadId, cursor)),
-      Effect.as(Position.make(String(position)))
+      Effect.as(EventPosition.of(end))
     )
   })
+}

@@ -7,7 +7,7 @@
  */
 import { Effect, Option } from "effect"
 import type { SqlClient, SqlError, Statement } from "effect/sql"
-import { Position, type ThreadId } from "../../domain/Ids.ts"
+import type { Position, ThreadId } from "../../domain/Ids.ts"
 import type { ThreadEvent } from "../../domain/ThreadEvent.ts"
 import * as EventPosition from "../EventPosition.ts"
 import type { FeedPage, FeedQuery } from "../Feed.ts"
@@ -18,13 +18,10 @@ import { type BigIntColumn, type EventRow, toEpoch, toEvent, toNumber, toThreadI
 import { read } from "./run.ts"
 
 interface Found {
-  readonly place: EventPosition.Place
+  readonly place: number
   /** Absent where no thread can have the id of the row. */
   readonly event: ThreadEvent | undefined
 }
-
-const placeOf = (after: Position | undefined) =>
-  after === undefined ? Option.some(EventPosition.start) : EventPosition.parse(after)
 
 interface TombstoneRow {
   readonly thread_id: string
@@ -40,34 +37,34 @@ interface PrunedRow extends Omit<TombstoneRow, "last_seq"> {
 
 const deletionOf = (row: TombstoneRow): Found => {
   const threadId = toThreadId(row.thread_id)
-  const place = { commit: toNumber(row.position), seq: toNumber(row.last_seq) }
+  const place = toNumber(row.position)
   return {
     place,
     event: threadId === undefined ? undefined : {
       _tag: "ThreadDeleted",
-      seq: place.seq,
+      seq: toNumber(row.last_seq),
       threadId,
       epoch: toEpoch(row.epoch),
       at: toNumber(row.at),
-      position: Position.make(String(place.commit))
+      position: EventPosition.of(place)
     }
   }
 }
 
 const gapOf = (row: PrunedRow): Found => {
   const threadId = toThreadId(row.thread_id)
-  const place = { commit: toNumber(row.position), seq: toNumber(row.through) }
+  const place = toNumber(row.position)
   return {
     place,
     event: threadId === undefined ? undefined : {
       _tag: "Gap",
       cause: "pruned",
       lost: "events",
-      seq: place.seq,
+      seq: toNumber(row.through),
       threadId,
       epoch: toEpoch(row.epoch),
       at: toNumber(row.at),
-      position: EventPosition.of(place.commit, place.seq)
+      position: EventPosition.of(place)
     }
   }
 }
@@ -79,7 +76,7 @@ const eventsOf = (rows: ReadonlyArray<EventRow>): ReadonlyArray<Found> => {
     if (!ids.has(row.thread_id)) ids.set(row.thread_id, toThreadId(row.thread_id))
     const threadId = ids.get(row.thread_id)
     return {
-      place: { commit: toNumber(row.position), seq: toNumber(row.seq) },
+      place: toNumber(row.position),
       event: threadId === undefined ? undefined : toEvent(threadId, row)
     }
   })
@@ -90,11 +87,8 @@ const merge = (lists: ReadonlyArray<ReadonlyArray<Found>>): ReadonlyArray<Found>
   const filled = lists.filter((list) => list.length > 0)
   const [only] = filled
   if (only === undefined || filled.length === 1) return only ?? []
-  const all = filled.flat().toSorted((a, b) => EventPosition.order(a.place, b.place))
-  return all.filter(({ place }, n) => {
-    const before = all[n - 1]
-    return before === undefined || EventPosition.order(before.place, place) !== 0
-  })
+  const all = filled.flat().toSorted((a, b) => a.place - b.place)
+  return all.filter(({ place }, n) => all[n - 1]?.place !== place)
 }
 
 export const make = (sql: SqlClient.SqlClient, positions: Positions) => {
@@ -106,24 +100,21 @@ export const make = (sql: SqlClient.SqlClient, positions: Positions) => {
       : sql` AND ${sql.in("type", kinds)}`
 
   const page = Effect.fnUntraced(function*(
-    after: EventPosition.Place,
+    after: number,
     { kinds, limit }: FeedQuery
   ): Effect.fn.Return<FeedPage, SqlError.SqlError> {
-    const { commit, seq } = after
     const end = yield* positions.last
-    if (commit > end) return { events: [], through: Position.make(String(end)), ahead: true }
+    if (after > end) return { events: [], through: EventPosition.of(end), ahead: true }
     const rows = yield* eventRows.select(
       sql,
-      sql`WHERE (position, seq) > (${commit}, ${seq}) AND position <= ${end}${ofKinds(kinds)}
-        ORDER BY position, seq LIMIT ${limit}`
+      sql`WHERE position > ${after} AND position <= ${end}${ofKinds(kinds)} ORDER BY position LIMIT ${limit}`
     )
     // Asked after the events: what was removed meanwhile is told, even where it was read before.
     const gaps = yield* sql<PrunedRow>`SELECT thread_id, through, position, epoch, at FROM eca_pruned
-      WHERE (position, through) > (${commit}, ${seq}) AND position <= ${end} AND through > 0
-      ORDER BY position, through LIMIT ${limit}`
+      WHERE position > ${after} AND position <= ${end} AND through > 0 ORDER BY position LIMIT ${limit}`
     const deletions = kinds === undefined || kinds.includes("ThreadDeleted")
       ? yield* sql<TombstoneRow>`SELECT thread_id, position, epoch, last_seq, at FROM eca_tombstones
-        WHERE position > ${commit} AND position <= ${end} ORDER BY position LIMIT ${limit}`
+        WHERE position > ${after} AND position <= ${end} ORDER BY position LIMIT ${limit}`
       : []
     const found = merge([gaps.map(gapOf), eventsOf(rows), deletions.map(deletionOf)])
     const some = found.slice(0, limit)
@@ -131,21 +122,19 @@ export const make = (sql: SqlClient.SqlClient, positions: Positions) => {
     const goesOn = found.length > limit || [rows, gaps, deletions].some((list) => list.length === limit)
     return {
       events: some.flatMap(({ event }) => event === undefined ? [] : [event]),
-      through: goesOn && last !== undefined
-        ? EventPosition.of(last.place.commit, last.place.seq)
-        : Position.make(String(end)),
+      through: EventPosition.of(goesOn && last !== undefined ? last.place : end),
       ahead: false
     }
   })
 
   return {
     readFeed: (query: FeedQuery): Effect.Effect<FeedPage, StoreFailed | PageInvalid> =>
-      Option.match(placeOf(query.after), {
+      Option.match(query.after === undefined ? Option.some(0) : EventPosition.parse(query.after), {
         onNone: () => Effect.fail(new PageInvalid({ reason: "after: a position" })),
         onSome: (after) => read("read the feed", page(after, query))
       }),
 
     feedChanged: (after: Position): Effect.Effect<void> =>
-      Option.match(placeOf(after), { onNone: () => Effect.void, onSome: ({ commit }) => positions.changed(commit) })
+      Option.match(EventPosition.parse(after), { onNone: () => Effect.void, onSome: positions.changed })
   }
 }

@@ -82,7 +82,7 @@ export const make = (sql: SqlClient.SqlClient, positions: Positions) => ({
       "import turns",
       "relaxed",
       sql.withTransaction(
-        Effect.flatMap(positions.next, (position) => eventLog.insert(sql, events, position, blobs))
+        Effect.flatMap(positions.take(events.length), (position) => eventLog.insert(sql, events, position, blobs))
       )
     ),
 
