@@ -39,8 +39,8 @@
  *
  * - `durable` delivery (the default) is at least once: after a crash or a failure a hook can see the same `eventId`
  *   again, with a higher `delivery.attempt`. Acknowledgements are stored under `name`: keep it stable.
- * - A durable hook gets the events from its first registration on. Events that are recorded while the app runs without
- *   it are kept for a week.
+ * - A durable hook gets the events from its first registration on. A hook that is absent is remembered for a week, with
+ *   the events that it is still to be given.
  * - Inside `session:start`, `session:end`, `session:reset`, `compaction:before`, and inside a setup, guard or transform,
  *   the hook's own thread is locked: sending to it, starting, stopping or compacting it fails with `HookReentrant`.
  *

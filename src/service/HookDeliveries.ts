@@ -2,7 +2,8 @@
  * Deliveries to durable hooks: those that are still tried, and those that were given up, since the hook failed at every
  * try or said that trying again cannot help.
  *
- * They are kept for a week after their event was recorded.
+ * What was given up is kept for a week after its event was recorded, what is still tried for as long as its hook is there. An
+ * absent hook is remembered for a week.
  *
  * **Example** (after the receiver of a webhook was away for a day)
  *

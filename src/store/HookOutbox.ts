@@ -107,7 +107,10 @@ export class HookOutbox extends Context.Service<HookOutbox, {
     { readonly deliveries: ReadonlyArray<WaitingDelivery>; readonly next: string | undefined },
     StoreFailed | PageInvalid
   >
-  /** One page of the deliveries that were given up, of one hook or of all, in the order of recording. */
+  /**
+   * One page of the deliveries that were given up, of one hook or of all, in the order of recording. One whose event this
+   * release cannot read is left out; `backlog` counts it.
+   */
   readonly givenUp: (query: {
     readonly hook?: string | undefined
     readonly limit: number
@@ -128,6 +131,9 @@ export class HookOutbox extends Context.Service<HookOutbox, {
     readonly hook: string
     readonly eventId: string
   }) => Effect.Effect<void, StoreFailed>
-  /** Removes events that were recorded before this time, and hooks that were not registered since. */
+  /**
+   * Removes hooks that were not registered since this time, with what they were still to be given, and events that were
+   * recorded before it and are delivered to all others, or were given up. What a hook is still to be given stays with it.
+   */
   readonly purge: (before: number) => Effect.Effect<void, StoreFailed>
 }>()("effect-coding-agents/HookOutbox") {}

@@ -7,6 +7,7 @@ import { LifecycleHooks } from "../../src/hooks/LifecycleHooks.ts"
 import { HookOutbox } from "../../src/store/HookOutbox.ts"
 import * as HookHost from "../support/HookHost.ts"
 import {
+  Broken,
   dispatcher,
   listener,
   onStore,
@@ -133,6 +134,26 @@ describe("HookDispatcher: hooks that come and go", () => {
       })
       yield* settle
       assert.strictEqual(yield* outbox.nextDue("deadly"), undefined)
+    })))
+
+  it.effect("P12 hooks: what a hook has failed for more than a week is tried on, and delivered in the end", () =>
+    onStore(Effect.gen(function*() {
+      const hooks = yield* dispatcher
+      const tries = yield* Queue.unbounded<number>()
+      let healed = false
+      yield* register(LifecycleHooks.observe({
+        name: "away",
+        events: ["turn:start"],
+        attempts: 1000,
+        backoff: "1 hour",
+        run: ({ delivery }) => healed ? Queue.offer(tries, delivery.attempt) : new Broken()
+      }))
+      yield* openThread()
+      yield* record(hooks, [turnStarted("a")])
+      for (let hours = 0; hours < 9 * 24; hours++) yield* TestClock.adjust("1 hour")
+      healed = true
+      yield* TestClock.adjust("1 hour")
+      assert.isAbove(yield* Queue.take(tries), 7 * 24)
     })))
 
   it.effect("P12 hooks: what nobody has fetched for a week is forgotten, and a hook that is here is not", () =>

@@ -329,7 +329,7 @@ describe("HookOutbox: delivery", () => {
   )
 
   it.effect.runIf(onSqlite)(
-    "P12 store: an event that cannot be read does not stand in the way of the others",
+    "P12 store: an event that cannot be read does not stand in the way of the others, and waits for a release that can",
     () =>
       Effect.gen(function*() {
         const filename = yield* temporaryFile
@@ -339,6 +339,7 @@ describe("HookOutbox: delivery", () => {
             const outbox = yield* HookOutbox
             yield* known("all", "*")
             yield* openThread()
+            const [start] = yield* pending("all")
             yield* stopped(1)
             yield* counted(filename, "UPDATE eca_hook_events SET body = '{}' WHERE seq = 1 RETURNING 1 AS n")
             assert.deepStrictEqual(kinds(yield* pending("all")), ["session:end"])
@@ -346,12 +347,21 @@ describe("HookOutbox: delivery", () => {
               yield* outbox.pending({ hook: "all", now: 0, limit: 1 }).pipe(Effect.map(kinds)),
               ["session:end"]
             )
+            assert.deepStrictEqual(yield* outbox.backlog, [{ hook: "all", waiting: 1, givenUp: 1 }])
+            // The release that has written it is back.
+            yield* Effect.sync(() => {
+              const db = new DatabaseSync(filename)
+              db.prepare("UPDATE eca_hook_events SET body = ? WHERE body = '{}'").run(JSON.stringify(start))
+              db.close()
+            })
+            assert.strictEqual(yield* outbox.resend({ hook: "all" }), 1)
+            assert.deepStrictEqual(kinds(yield* pending("all")), ["session:start", "session:end"])
           })
         )
       })
   )
 
-  it.effect("P12 store: a purge forgets what is too old, and hooks that were not seen since, and nothing else", () =>
+  it.effect("P12 store: a purge forgets what is over and too old, and hooks that were not seen since, and nothing that is still due", () =>
     onStore(Effect.gen(function*() {
       const outbox = yield* HookOutbox
       yield* TestClock.setTime(1000)
@@ -365,8 +375,16 @@ describe("HookOutbox: delivery", () => {
       assert.deepStrictEqual(kinds(yield* pending("here")), ["session:start"])
       yield* stopped(1)
       assert.deepStrictEqual(kinds(yield* pending("gone")), [])
-      yield* outbox.purge(2001)
-      assert.deepStrictEqual(yield* pending("here"), [])
+      yield* outbox.purge(3000)
+      const waiting = yield* pending("here")
+      assert.deepStrictEqual(kinds(waiting), ["session:start", "session:end"])
+      const [start, end] = waiting.map(({ eventId }) => eventId)
+      yield* outbox.giveUp({ hook: "here", eventId: start ?? "", at: 2500, error: "Broken" })
+      yield* outbox.acknowledge({ hook: "here", eventId: end ?? "" })
+      yield* outbox.purge(2000)
+      assert.deepStrictEqual(yield* outbox.backlog, [{ hook: "here", waiting: 0, givenUp: 1 }])
+      yield* outbox.purge(3000)
+      assert.deepStrictEqual(yield* outbox.backlog, [])
       yield* openThread({ threadId: ThreadId.make("thread-2") })
       assert.deepStrictEqual(kinds(yield* pending("here")), ["session:start"])
     })))

@@ -27,7 +27,7 @@ import * as reentrancy from "./reentrancy.ts"
 import * as run from "./run.ts"
 import * as setups from "./setups.ts"
 
-/** How long undelivered events of an absent hook are kept. */
+/** How long an absent hook is remembered, with what it is still to be given, and how long what was given up is kept. */
 const keptFor = Duration.days(7)
 
 const purgeEvery = Duration.days(1)

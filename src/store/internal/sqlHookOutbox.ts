@@ -152,7 +152,18 @@ export const operations = (sql: SqlClient.SqlClient, outbox: Subscriptions): Hoo
         AND NOT EXISTS (SELECT 1 FROM eca_hook_deliveries WHERE event_id = ${eventId})`
     )
 
-  /** An event that this release cannot read is given up, as it would block all the others. */
+  const giveUp = (
+    { at, error, eventId, hook }: {
+      readonly hook: string
+      readonly eventId: string
+      readonly at: number
+      readonly error: string
+    }
+  ) =>
+    Effect.asVoid(sql`UPDATE eca_hook_deliveries SET due_at = ${never}, given_up_at = ${at}, error = ${error}
+      WHERE event_id = ${eventId} AND hook = ${hook}`)
+
+  /** An event that this release cannot read is given up, as it would block all the others: a newer one may read it. */
   const toEvents = Effect.fnUntraced(function*(hook: string, row: DeliveryRow) {
     const event = Option.getOrUndefined(decodeEvent(parseJson(row.body)))
     if (event !== undefined) {
@@ -162,7 +173,7 @@ export const operations = (sql: SqlClient.SqlClient, outbox: Subscriptions): Hoo
     yield* Effect.logError("A recorded event cannot be read and is not delivered").pipe(
       Effect.annotateLogs({ hook, eventId: row.event_id })
     )
-    yield* acknowledge({ hook, eventId: row.event_id })
+    yield* giveUp({ hook, eventId: row.event_id, at: yield* Clock.currentTimeMillis, error: "EventUnreadable" })
     return []
   })
 
@@ -213,7 +224,7 @@ export const operations = (sql: SqlClient.SqlClient, outbox: Subscriptions): Hoo
       ),
 
     pending: ({ hook, limit, now }) =>
-      // One that cannot be read is acknowledged.
+      // One that cannot be read is given up.
       write(
         sql,
         "read undelivered events",
@@ -262,14 +273,7 @@ export const operations = (sql: SqlClient.SqlClient, outbox: Subscriptions): Hoo
           WHERE hook = ${hook} AND due_at > ${dueAt} AND due_at < ${never}`)
       ),
 
-    giveUp: ({ at, error, eventId, hook }) =>
-      write(
-        sql,
-        "give up a delivery",
-        "relaxed",
-        Effect.asVoid(sql`UPDATE eca_hook_deliveries SET due_at = ${never}, given_up_at = ${at}, error = ${error}
-          WHERE event_id = ${eventId} AND hook = ${hook}`)
-      ),
+    giveUp: (delivery) => write(sql, "give up a delivery", "relaxed", giveUp(delivery)),
 
     waiting: list("read deliveries that are still to be made", sql`d.due_at < ${never}`, waiting),
 
@@ -310,9 +314,10 @@ export const operations = (sql: SqlClient.SqlClient, outbox: Subscriptions): Hoo
         "flushed",
         sql.withTransaction(Effect.gen(function*() {
           yield* sql`DELETE FROM eca_hook_deliveries
-            WHERE event_id IN (SELECT event_id FROM eca_hook_events WHERE at < ${before})
+            WHERE (due_at = ${never} AND event_id IN (SELECT event_id FROM eca_hook_events WHERE at < ${before}))
               OR hook IN (SELECT name FROM eca_hooks WHERE seen_at < ${before})`
-          yield* sql`DELETE FROM eca_hook_events WHERE at < ${before}`
+          yield* sql`DELETE FROM eca_hook_events WHERE at < ${before} AND NOT EXISTS
+            (SELECT 1 FROM eca_hook_deliveries d WHERE d.event_id = eca_hook_events.event_id)`
           return yield* sql<{ readonly name: string }>`DELETE FROM eca_hooks WHERE seen_at < ${before} RETURNING name`
         })).pipe(Effect.map((gone) => {
           for (const { name } of gone) outbox.hooks.delete(name)
