@@ -1,7 +1,8 @@
 /**
  * What a runtime mode itself answers to a permission request, without the user.
  */
-import { Effect, FileSystem, Path } from "effect"
+import { Effect, type FileSystem, type Path } from "effect"
+import * as Workspace from "../../adapter/Workspace.ts"
 import type { Mode } from "../Profile.ts"
 import { kindOf } from "../protocol/Request.ts"
 import { pathsOf, type ToolCall } from "../protocol/ToolCall.ts"
@@ -24,30 +25,12 @@ export const byRule = (
       return paths.length === 0
         ? Effect.undefined
         : Effect.map(
-          Effect.forEach(paths, (path) => isInside(directory, path)),
-          (inside) => inside.every((inside) => inside) ? true : undefined
+          Effect.forEach(paths, (path) => Workspace.wayTo(directory, path)),
+          (ways) => ways.every((names) => names?.some(isGuarded) === false) ? true : undefined
         )
     }
   }
 }
 
 /** Folders of a project that decide what runs there: `.git`, and those of agents. */
-const isGuarded = (part: string) => part.startsWith(".")
-
-/** By real paths: a link may lead out of the directory. */
-const isInside = Effect.fnUntraced(function*(directory: string, file: string) {
-  const fs = yield* FileSystem.FileSystem
-  const path = yield* Path.Path
-  let there = path.resolve(directory, file)
-  const rest: Array<string> = []
-  // The file, and folders that lead to it, may not exist yet; a link to what does not exist may lead anywhere.
-  while (path.dirname(there) !== there && !(yield* Effect.orElseSucceed(fs.exists(there), () => false))) {
-    if ((yield* Effect.option(fs.readLink(there)))._tag === "Some") return false
-    rest.unshift(path.basename(there))
-    there = path.dirname(there)
-  }
-  const real = path.join(yield* Effect.orElseSucceed(fs.realPath(there), () => "/"), ...rest)
-  const inside = path.relative(directory, real)
-  const parts = inside.split(path.sep)
-  return !path.isAbsolute(inside) && parts[0] !== ".." && inside !== "" && !parts.some(isGuarded)
-})
+const isGuarded = (name: string) => name.startsWith(".")
