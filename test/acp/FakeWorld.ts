@@ -7,9 +7,20 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { Acp, type Profile, Qwen } from "../../src/acp/index.ts"
-import { SessionId } from "../../src/domain/Ids.ts"
+import { SessionId, ThreadId } from "../../src/domain/Ids.ts"
+import type { StartInput } from "../../src/provider/ProviderAdapter.ts"
 import { PlainPrompts } from "../../src/testing/Conformance.ts"
 import { agentProcesses, type Conformance } from "../../src/testing/index.ts"
+
+/** The start of a new session with everything allowed, unless it is said otherwise. */
+export const starts = (more: Partial<StartInput> = {}): StartInput => ({
+  threadId: ThreadId.make("thread"),
+  directory: realpathSync(tmpdir()),
+  runtimeMode: "full-access",
+  projectConfig: "trust",
+  from: { _tag: "New" },
+  ...more
+})
 
 const script = fileURLToPath(new URL("fakeAgent.ts", import.meta.url))
 

@@ -27,6 +27,20 @@ const keeps = (quirk: string, ids: ReadonlyArray<string>, base?: Profile.Profile
     )
   }).pipe(Effect.scoped)
 
+/** A session of an agent that has these quirks. */
+const open = (
+  quirks: ReadonlyArray<string>,
+  base?: Profile.Profile,
+  options?: Parameters<typeof FakeWorld.make>[2],
+  input?: Partial<StartInput>
+) =>
+  Effect.gen(function*() {
+    const { adapter, dispose } = FakeWorld.make(quirks, base, options)
+    yield* Effect.addFinalizer(() => Effect.sync(dispose))
+    const { startSession } = yield* adapter
+    return yield* startSession(FakeWorld.starts(input))
+  })
+
 describe("quirks of ACP agents", () => {
   it.live("P1 fake-acp: with Cursor's profile the adapter logs in, takes turns and resumes", () =>
     keeps("cursor", ["turn/completed", "turn/failed", "interrupt/silent", "continuity/resumed"], Cursor.profile))
@@ -37,16 +51,10 @@ describe("quirks of ACP agents", () => {
   it.live("P6 fake-acp: Cursor's own plans are approvals, its todos steps (not run against the real agent)", () =>
     Effect.gen(function*() {
       const supervised: Profile.Profile = { ...Cursor.profile, modes: { "approval-required": { answer: "ask" } } }
-      const { adapter, dispose } = FakeWorld.make(["cursor"], supervised)
-      yield* Effect.addFinalizer(() => Effect.sync(dispose))
-      const { startSession } = yield* adapter
-      const driven = yield* startSession({
-        threadId: ThreadId.make("thread"),
-        directory: tmpdir(),
-        runtimeMode: "approval-required",
-        projectConfig: "trust",
-        from: { _tag: "New" }
-      }).pipe(Effect.flatMap(drive))
+      const driven = yield* Effect.flatMap(
+        open(["cursor"], supervised, undefined, { runtimeMode: "approval-required" }),
+        drive
+      )
       for (const decision of [{ _tag: "AllowOnce" }, { _tag: "Deny" }] as const) {
         yield* driven.send("plan it")
         const { request } = yield* driven.next("ApprovalRequested")
@@ -108,14 +116,7 @@ describe("quirks of ACP agents", () => {
       const { adapter, dispose } = FakeWorld.make(["load", "claims"])
       yield* Effect.addFinalizer(() => Effect.sync(dispose))
       const { startSession } = yield* adapter
-      const start = (from: StartInput["from"]) =>
-        startSession({
-          threadId: ThreadId.make("thread"),
-          directory: tmpdir(),
-          runtimeMode: "full-access",
-          projectConfig: "trust",
-          from
-        })
+      const start = (from: StartInput["from"]) => startSession(FakeWorld.starts({ from }))
       const cursor = yield* Effect.scoped(Effect.gen(function*() {
         const driven = yield* Effect.flatMap(start({ _tag: "New" }), drive)
         yield* driven.run("say hello")
@@ -130,16 +131,7 @@ describe("quirks of ACP agents", () => {
 
   it.live("P4 fake-acp: a turn that is cancelled and not ended is given up with its session, and the next one not sent", () =>
     Effect.gen(function*() {
-      const { adapter, dispose } = FakeWorld.make(["deaf"], undefined, { cancelDeadline: "300 millis" })
-      yield* Effect.addFinalizer(() => Effect.sync(dispose))
-      const { startSession } = yield* adapter
-      const driven = yield* startSession({
-        threadId: ThreadId.make("thread"),
-        directory: tmpdir(),
-        runtimeMode: "full-access",
-        projectConfig: "trust",
-        from: { _tag: "New" }
-      }).pipe(Effect.flatMap(drive))
+      const driven = yield* Effect.flatMap(open(["deaf"], undefined, { cancelDeadline: "300 millis" }), drive)
       const { session } = driven
       yield* session.interruptTurn(yield* driven.send("hang"))
       const next = { turnId: TurnId.make("next"), ref: undefined, input: { prompt: "say next" } }
@@ -180,16 +172,7 @@ describe("quirks of ACP agents", () => {
   it.live("P10 fake-acp: an agent has the time of its profile to end by itself once its stdin has, and with none a signal ends it", () =>
     Effect.gen(function*() {
       const exitOf = Effect.fnUntraced(function*(stopGrace: Profile.Profile["stopGrace"]) {
-        const { adapter, dispose } = FakeWorld.make(["slow-end"], undefined, { stopGrace })
-        yield* Effect.addFinalizer(() => Effect.sync(dispose))
-        const { startSession } = yield* adapter
-        const { exit = Effect.undefined } = yield* Effect.scoped(startSession({
-          threadId: ThreadId.make("thread"),
-          directory: tmpdir(),
-          runtimeMode: "full-access",
-          projectConfig: "trust",
-          from: { _tag: "New" }
-        }))
+        const { exit = Effect.undefined } = yield* Effect.scoped(open(["slow-end"], undefined, { stopGrace }))
         return yield* exit
       })
       assert.deepInclude(yield* exitOf("5 seconds"), { exitCode: 0 })
@@ -199,16 +182,7 @@ describe("quirks of ACP agents", () => {
   it.live("P1 fake-acp: where no way is known to send them as words, words that begin with a slash are refused, and nothing is sent", () =>
     Effect.gen(function*() {
       for (const profile of [Acp.profile({ provider: "acme", command: "acme" }), Cursor.profile]) {
-        const { adapter, dispose } = FakeWorld.make([], { ...profile, login: undefined })
-        yield* Effect.addFinalizer(() => Effect.sync(dispose))
-        const { startSession } = yield* adapter
-        const driven = yield* startSession({
-          threadId: ThreadId.make("thread"),
-          directory: tmpdir(),
-          runtimeMode: "full-access",
-          projectConfig: "trust",
-          from: { _tag: "New" }
-        }).pipe(Effect.flatMap(drive))
+        const driven = yield* Effect.flatMap(open([], { ...profile, login: undefined }), drive)
         for (const prompt of ["/clear", "\n /clear"]) {
           const turn = { turnId: TurnId.make("slash"), ref: undefined, input: { prompt } }
           const refused = yield* Effect.flip(driven.session.sendTurn(turn))
@@ -221,16 +195,8 @@ describe("quirks of ACP agents", () => {
 
   it.live("P2 fake-acp: an empty id is no session, and is sent to no agent", () =>
     Effect.gen(function*() {
-      const { adapter, dispose } = FakeWorld.make()
-      yield* Effect.addFinalizer(() => Effect.sync(dispose))
-      const { startSession } = yield* adapter
-      const refused = yield* Effect.flip(startSession({
-        threadId: ThreadId.make("thread"),
-        directory: tmpdir(),
-        runtimeMode: "full-access",
-        projectConfig: "trust",
-        from: { _tag: "Adopt", sessionId: SessionId.make(" ") }
-      }))
+      const from = { _tag: "Adopt", sessionId: SessionId.make(" ") } as const
+      const refused = yield* Effect.flip(open([], undefined, undefined, { from }))
       // The agent would say that it does not have it.
       assert.deepInclude(refused, { _tag: "SessionMissing", evidence: "an empty id" })
     }).pipe(Effect.scoped, Effect.provide([NodeServices.layer, AgentProcesses.layerNoop])))

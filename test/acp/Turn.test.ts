@@ -6,7 +6,7 @@ import * as Request from "../../src/acp/protocol/Request.ts"
 import * as Update from "../../src/acp/protocol/Update.ts"
 import * as Turn from "../../src/acp/turn/Turn.ts"
 import { type Input, make, type State, type Want } from "../../src/acp/turn/TurnState.ts"
-import * as RequestBook from "../../src/adapter/RequestBook.ts"
+import type * as RequestBook from "../../src/adapter/RequestBook.ts"
 import { TurnId } from "../../src/domain/Ids.ts"
 import type { ProviderEvent } from "../../src/domain/ThreadEvent.ts"
 
@@ -70,9 +70,8 @@ const asks = (id: number, command: string, more: object = {}): Input => {
 
 const answers = (state: State, given: RequestBook.Answer): Input => {
   const [open] = state.requests.open.values()
-  const found = open === undefined ? undefined : RequestBook.answer(state.requests, open.requestId, given)
-  assert.isDefined(found)
-  return found === undefined ? cancelling : { _tag: "Answering", ...found }
+  assert.isDefined(open)
+  return open === undefined ? cancelling : { _tag: "Answering", requestId: open.requestId, given }
 }
 
 const written = (state: State): Input => {
@@ -171,6 +170,19 @@ describe("a session of an ACP agent as a value", () => {
     const ids = [...started(first.events), ...started(second.events)]
     assert.lengthOf(ids, 3)
     assert.lengthOf(new Set(ids), 3)
+  })
+
+  it("P16 acp: a message and a call whose id is a number are two items", () => {
+    const call = { toolCallId: "1", kind: "execute", title: "Shell", rawInput: { command: "ls" } }
+    const { events } = play(fresh, [
+      sending,
+      says("a"),
+      told({ sessionUpdate: "tool_call", status: "completed", ...call }),
+      says("b"),
+      stopped("end_turn")
+    ])
+    const completed = events.flatMap((event) => event._tag === "ItemCompleted" ? [event.item._tag] : [])
+    assert.deepStrictEqual(completed, ["AssistantMessage", "Command", "AssistantMessage"])
   })
 
   it("P11 acp: a tool of an MCP server comes with its server and name, whatever kind the agent gives it", () => {
@@ -350,6 +362,28 @@ describe("requests of an ACP agent", () => {
     const [item] = events.flatMap((event) => event._tag === "ItemCompleted" ? [event.item] : [])
     assert.deepInclude(item, { _tag: "Command", status: "declined" })
     assert.deepStrictEqual(events.at(-1), { _tag: "TurnCompleted", turnId, usage: {}, refused: "denied" })
+  })
+
+  it("P6 acp: a call that is denied by one of the answers that it offers is declined like any other", () => {
+    const open = play(fresh, [sending, asks(0, "touch x")])
+    const denied = play(open.state, [answers(open.state, { _tag: "Choose", choiceId: "cancel" }), written(open.state)])
+    const { events } = play(denied.state, [stopped("cancelled")])
+    const [item] = events.flatMap((event) => event._tag === "ItemCompleted" ? [event.item] : [])
+    assert.deepInclude(item, { _tag: "Command", status: "declined" })
+    assert.notProperty(item, "startedAt")
+    assert.deepStrictEqual(events.at(-1), { _tag: "TurnCompleted", turnId, usage: {}, refused: "denied" })
+    const chosen = play(open.state, [answers(open.state, { _tag: "Choose", choiceId: "proceed_once" })])
+    assert.deepInclude(play(chosen.state, [stopped("cancelled")]).events.at(-1), { _tag: "TurnInterrupted" })
+  })
+
+  it("P6 acp: what is asked while an answer is on its way stays open, and is settled with its turn", () => {
+    const open = play(fresh, [sending, asks(0, "touch x")])
+    const answer = answers(open.state, { _tag: "AllowOnce" })
+    const both = play(open.state, [asks(1, "touch y"), answer, written(open.state)])
+    assert.strictEqual(both.tags.at(-1), "ApprovalSettled")
+    const { tags, wants } = play(both.state, [stopped("end_turn")])
+    assert.include(tags, "ApprovalSettled")
+    assert.deepStrictEqual(wants.map(({ _tag }) => _tag), ["Refuse"])
   })
 
   it("P6 acp: a request that the agent withdraws is settled, and one that comes after a cancel is refused", () => {

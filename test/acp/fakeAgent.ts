@@ -309,7 +309,8 @@ const find = (id: number | undefined, method: string, wanted: string, cwd: strin
 const page = (after: string | undefined) => {
   const all = readdirSync(join(folder, "sessions")).map((file) => file.replace(/\.json$/, ""))
   const next = all[after === undefined ? 0 : all.indexOf(after) + 1]
-  if (next === undefined) return { sessions: [7], nextCursor: null }
+  // An entry that is none proves nothing of a session, so it has none where its list is the proof.
+  if (next === undefined) return { sessions: has("secretive") ? [] : [7], nextCursor: null }
   const { cwd } = JSON.parse(readFileSync(fileOf(next), "utf8"))
   return { sessions: [{ sessionId: next, cwd }], nextCursor: next }
 }

@@ -67,6 +67,8 @@ export interface Connection {
     schema: Schema.ConstraintDecoder<A>
   ) => Effect.Effect<A, StdioPeer.PeerError | AgentProtocolError>
   readonly toError: (error: StdioPeer.PeerError | AgentProtocolError) => AgentError
+  /** Fails where it takes longer than a start may, or the agent ends before. */
+  readonly inTime: <A, E>(effect: Effect.Effect<A, E>) => Effect.Effect<A, E | AgentStartFailed>
   /** How many frames have come. */
   readonly heard: () => number
   /** Drops what waits for the listener. */
@@ -185,6 +187,7 @@ export const start = Effect.fn("Acp.Connection.start")(function*(
     exit: AgentProcess.ended(agent),
     call,
     toError,
+    inTime: (effect) => AgentProcess.awaitReady(agent, effect, startDeadline),
     heard: () => heard,
     forget: () => {
       early = []

@@ -10,8 +10,11 @@ const orNull = <S extends Schema.Constraint>(schema: S) =>
 /** `null`, or absent, where there is none that fits. */
 export const maybe = <S extends Schema.Constraint>(schema: S) => Schema.optionalKey(orNull(schema))
 
+/** It must be there. Entries that do not fit are `null`. */
+export const entries = <S extends Schema.Constraint>(schema: S) => Schema.Array(orNull(schema))
+
 /** Entries that do not fit are `null`; see {@link fitting}. */
-export const list = <S extends Schema.Constraint>(schema: S) => maybe(Schema.Array(orNull(schema)))
+export const list = <S extends Schema.Constraint>(schema: S) => maybe(entries(schema))
 
 export const fitting = <A>(list: ReadonlyArray<A | null> | null | undefined): ReadonlyArray<A> =>
   (list ?? []).filter((entry) => entry !== null)

@@ -4,7 +4,7 @@
  */
 import { Schema } from "effect"
 import { NativeId } from "../../adapter/NativeId.ts"
-import { fitting, list, maybe, text } from "./Lenient.ts"
+import { entries, fitting, list, maybe, text } from "./Lenient.ts"
 
 /** The major version of the protocol that is spoken here. */
 export const protocolVersion = 1
@@ -75,8 +75,9 @@ export type Opened = typeof Opened.Type
 /** The answer to `session/set_config_option`: what can be chosen may depend on what was. */
 export const Configured = Schema.Struct({ configOptions: list(ConfigOption) })
 
+/** Whether a session is gone is decided by it, so an answer without a list is none. */
 export const Listed = Schema.Struct({
-  sessions: list(Schema.Struct({ sessionId: NativeId, cwd: text, title: text, updatedAt: text })),
+  sessions: entries(Schema.Struct({ sessionId: NativeId, cwd: text, title: text, updatedAt: text })),
   nextCursor: text
 })
 

@@ -38,21 +38,31 @@ export const send = Effect.fnUntraced(function*(
   const prompt = yield* blocksOf(live, turn)
   yield* takeMode(live, turn)
   yield* takeModel(live, turn)
-  const refused = Deferred.makeUnsafe<never, SendTurnError>()
-  live.sign = Deferred.makeUnsafe()
-  live.over = Deferred.makeUnsafe()
+  const sent: Sent = { turnId, taken: Deferred.makeUnsafe(), over: Deferred.makeUnsafe() }
+  live.taken = sent.taken
+  live.over = sent.over
+  live.strayed = 0
   yield* LiveSession.apply(live, { _tag: "Sending", turnId })
   yield* live.connection.peer.call("session/prompt", { sessionId: live.sessionId, prompt }, { deadline: "Infinity" })
     .pipe(
       Effect.matchEffect({
-        onSuccess: (result) => ends(live, turnId, stopped(result)),
-        onFailure: (error) => failed(live, turnId, refused, error)
+        onSuccess: (result) => ends(live, sent, stopped(result)),
+        onFailure: (error) => failed(live, sent, error)
       }),
       Effect.forkIn(live.scope, { startImmediately: true })
     )
-  yield* Effect.raceFirst(Deferred.await(live.sign), Deferred.await(refused)).pipe(Effect.timeoutOption(moment))
+  yield* Effect.timeoutOption(Deferred.await(sent.taken), moment).pipe(
+    // What is refused after that was accepted, and fails.
+    Effect.ensuring(Deferred.succeed(sent.taken, undefined)),
+    Effect.andThen(Deferred.await(sent.taken))
+  )
   live.seed = []
 })
+
+/** A prompt that was sent: whether it was accepted or refused, once that is settled, and whether its turn is over. */
+interface Sent extends Pick<LiveSession.LiveSession, "taken" | "over"> {
+  readonly turnId: TurnId
+}
 
 /** An agent takes no prompt as long as it has not ended the one before, also where the service waits for that no more. */
 const ready = Effect.fnUntraced(function*(live: LiveSession.LiveSession) {
@@ -73,41 +83,40 @@ const stopped = (raw: unknown): Ending => {
 }
 
 /** After a turn that did not fail the agent has the session on its disk. */
-const ends = (live: LiveSession.LiveSession, turnId: TurnId, ending: Ending) =>
+const ends = (live: LiveSession.LiveSession, { over, taken, turnId }: Sent, ending: Ending) =>
   Effect.suspend(() => {
     if (ending._tag === "Stopped") live.resumable = true
     return Effect.andThen(
       LiveSession.apply(live, { _tag: "Ended", turnId, ending }),
-      Effect.andThen(Deferred.succeed(live.sign, undefined), Deferred.succeed(live.over, undefined))
+      Effect.andThen(Deferred.succeed(taken, undefined), Deferred.succeed(over, undefined))
     )
   })
 
-/** Before any sign of work it was not taken, by what the code says of it; after one it is how the turn ends. */
+/** As long as it does not count as accepted it was not taken, by what the code says of it; then it is how the turn ends. */
 const failed = Effect.fnUntraced(function*(
   live: LiveSession.LiveSession,
-  turnId: TurnId,
-  refused: Deferred.Deferred<never, SendTurnError>,
+  sent: Sent,
   error: StdioPeer.PeerError
 ) {
+  const { over, taken, turnId } = sent
   if (error._tag !== "PeerRefused") {
     // It ends with the session, which has.
-    yield* Deferred.fail(refused, new DeliveryUncertain({ turnId, code: "EPIPE" }))
-    yield* Deferred.succeed(live.over, undefined)
+    yield* Deferred.fail(taken, new DeliveryUncertain({ turnId, code: "EPIPE" }))
+    yield* Deferred.succeed(over, undefined)
     return
   }
-  const working = yield* Deferred.isDone(live.sign)
   const missing = error.code === codes.notFound || error.code === codes.invalidParams
     ? yield* Effect.orElseSucceed(
       Missing.prove(live.connection, live.profile, live.sessionId, live.directory, error),
       () => undefined
     )
     : undefined
-  const why = working ? undefined : whyRefused(turnId, missing, error)
-  if (why === undefined || !(yield* Deferred.fail(refused, why))) {
-    yield* ends(live, turnId, { _tag: "Refused", error })
-  } else {
+  const refused = whyRefused(turnId, missing, error)
+  if (refused !== undefined && (yield* Deferred.fail(taken, refused))) {
     yield* LiveSession.apply(live, { _tag: "NotSent", turnId })
-    yield* Deferred.succeed(live.over, undefined)
+    yield* Deferred.succeed(over, undefined)
+  } else {
+    yield* ends(live, sent, { _tag: "Refused", error })
   }
   // The next start finds out what became of it.
   if (missing !== undefined) yield* Queue.end(live.events)
@@ -147,7 +156,7 @@ const takeModel = Effect.fnUntraced(function*(
   live: LiveSession.LiveSession,
   { input: { model }, turnId }: ProviderTurn
 ) {
-  const { model: own, profile, state: { offered } } = live
+  const { model: own, profile, state: { model: before, offered } } = live
   if (model !== undefined && model.id !== own?.id && profile.capabilities.modelSwitch !== "per-turn") {
     return yield* new TurnRefused({ turnId, name: "ModelSwitch", reason: model })
   }
@@ -159,6 +168,11 @@ const takeModel = Effect.fnUntraced(function*(
     offered,
     { wanted, own },
     (offered) => LiveSession.apply(live, { _tag: "Chosen", offered })
+  ).pipe(
+    // Else what it still uses would read as a change of its own.
+    Effect.onError(() =>
+      LiveSession.apply(live, { _tag: "Choosing", model: live.state.offered.models.current ?? before })
+    )
   )
 })
 
@@ -218,6 +232,8 @@ export const interrupt = Effect.fnUntraced(function*(
     live.connection.peer.notify("session/cancel", { sessionId: live.sessionId }),
     live.connection.toError
   )
-  yield* LiveSession.apply(live, { _tag: "Cancelling", turnId })
-  yield* Effect.forkIn(LiveSession.giveUp(live, turnId), live.scope)
+  yield* Effect.uninterruptible(Effect.andThen(
+    LiveSession.apply(live, { _tag: "Cancelling", turnId }),
+    Effect.forkIn(LiveSession.giveUp(live, turnId), live.scope)
+  ))
 })

@@ -5,11 +5,15 @@ import { Effect, Option, Schema, Stream } from "effect"
 import * as AgentEnvironment from "../../adapter/AgentEnvironment.ts"
 import type { AgentSession, AgentSessionPage } from "../../domain/AgentSession.ts"
 import { ProviderName, SessionId } from "../../domain/Ids.ts"
-import { type AgentError, AgentStartFailed, CapabilityMissing } from "../../provider/AdapterError.ts"
+import {
+  type AgentError,
+  AgentProtocolError,
+  AgentStartFailed,
+  CapabilityMissing
+} from "../../provider/AdapterError.ts"
 import type { ListSessionsError, SessionQuery } from "../../provider/ProviderAdapter.ts"
 import * as Connection from "../process/Connection.ts"
 import { isOurs } from "../protocol/Cursor.ts"
-import { fitting } from "../protocol/Lenient.ts"
 import { Listed } from "../protocol/Session.ts"
 import type * as Probe from "./Probe.ts"
 
@@ -20,15 +24,20 @@ interface At {
 }
 
 interface Entry {
-  readonly listed: ListedSession
+  /** `null`: it cannot be read. */
+  readonly listed: ListedSession | null
   readonly at: At
 }
 
-type ListedSession = Exclude<NonNullable<(typeof Listed.Type)["sessions"]>[number], null>
+interface Readable extends Entry {
+  readonly listed: ListedSession
+}
+
+type ListedSession = NonNullable<(typeof Listed.Type)["sessions"][number]>
 
 const maxPages = 1000
 
-/** In the agent's order. An agent that leads to the same page again has told all. */
+/** In the agent's order. An agent that leads to the same page again has told all; one that leads on without end fails. */
 export const entries = (
   connection: Connection.Connection,
   where: { readonly cwd?: string },
@@ -36,17 +45,27 @@ export const entries = (
 ): Stream.Stream<Entry, AgentError> =>
   Stream.paginate(
     { from, n: 1 },
-    ({ from: { page, skip }, n }) =>
-      connection.call("session/list", { ...where, ...(page === undefined ? {} : { cursor: page }) }, Listed).pipe(
-        Effect.mapError(connection.toError),
-        Effect.map(({ nextCursor: next, sessions }) => [
-          fitting(sessions).map((listed, n) => ({ listed, at: { page, skip: n } })).slice(skip),
-          next == null || next === page || n === maxPages
-            ? Option.none()
-            : Option.some({ from: { page: next, skip: 0 }, n: n + 1 })
-        ])
+    Effect.fnUntraced(function*({ from: { page, skip }, n }) {
+      const params = { ...where, ...(page === undefined ? {} : { cursor: page }) }
+      const { nextCursor: next, sessions } = yield* Effect.mapError(
+        connection.call(method, params, Listed),
+        connection.toError
       )
+      const goesOn = next != null && next !== page
+      if (goesOn && n === maxPages) {
+        const { instanceId } = connection
+        return yield* new AgentProtocolError({ instanceId, operation: method, name: "pages without end", body: next })
+      }
+      return [
+        sessions.map((listed, n): Entry => ({ listed, at: { page, skip: n } })).slice(skip),
+        goesOn ? Option.some({ from: { page: next, skip: 0 }, n: n + 1 }) : Option.none()
+      ] as const
+    })
   )
+
+const method = "session/list"
+
+const isReadable = (entry: Entry): entry is Readable => entry.listed !== null
 
 /** What leads to the next page. */
 const Next = Schema.fromJsonString(Schema.Struct({ page: Schema.optional(Schema.String), skip: Schema.Int }))
@@ -82,6 +101,7 @@ export const list = Effect.fn("Acp.listSessions")(function*(
     directory === undefined ? {} : { cwd: directory },
     after === undefined ? undefined : Option.getOrUndefined(decodeNext(after))
   ).pipe(
+    Stream.filter(isReadable),
     Stream.filter(({ listed }) =>
       !isOurs(listed.sessionId) && (directory === undefined || (listed.cwd ?? directory) === directory)
     ),

@@ -25,7 +25,7 @@ import type { TurnId } from "../../domain/Ids.ts"
 import type { RuntimeMode } from "../../domain/RuntimeMode.ts"
 import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
 import type { ModelSelection } from "../../domain/TurnInput.ts"
-import type { StartInput } from "../../provider/ProviderAdapter.ts"
+import type { SendTurnError, StartInput } from "../../provider/ProviderAdapter.ts"
 import * as SessionSetup from "../../provider/SessionSetup.ts"
 import type { Connection } from "../process/Connection.ts"
 import { type Mode, type Profile, textIn } from "../Profile.ts"
@@ -59,8 +59,8 @@ export interface LiveSession extends Omit<Started, "mode">, StepLock.Stepped<Sta
   /** Requests of the agent's that wait for the user. */
   readonly answers: Map<string, Deferred.Deferred<object>>
   readonly cancelDeadline: Duration.Input
-  /** Done with the first sign of the agent's that it works on what was sent. */
-  sign: Deferred.Deferred<void>
+  /** Done with the first sign of the agent's that it works on what was sent, unless it was refused before. */
+  taken: Deferred.Deferred<void, SendTurnError>
   /** Done once the turn that was sent last has ended, however. */
   over: Deferred.Deferred<void>
   /** The agent did not end a turn that it was told to. */
@@ -74,6 +74,8 @@ export interface LiveSession extends Omit<Started, "mode">, StepLock.Stepped<Sta
   readonly model: ModelSelection | undefined
   /** The agent's own mode that it is to be in. */
   agentMode: string | undefined
+  /** How often it has left it by itself since the last prompt. */
+  strayed: number
 }
 
 export const open = Effect.fnUntraced(function*(options: {
@@ -98,7 +100,7 @@ export const open = Effect.fnUntraced(function*(options: {
     events: yield* Queue.bounded<ProviderEvent, Cause.Done>(eventCapacity),
     answers: new Map(),
     cancelDeadline,
-    sign: Deferred.makeUnsafe(),
+    taken: Deferred.makeUnsafe(),
     over: Deferred.makeUnsafe(),
     givenUp: false,
     seed: [
@@ -110,6 +112,7 @@ export const open = Effect.fnUntraced(function*(options: {
     resumes: resumes(profile, connection),
     model: Selection.current(started.offered),
     agentMode: started.mode.mode,
+    strayed: 0,
     // Agents count their requests from 0 in every process.
     state: makeState(Hex.encode(SecureRandom.randomBytesUnsafe(6)), profile, connection.methods, started.offered)
   }
@@ -166,7 +169,7 @@ const notified = (live: LiveSession, method: string, params: unknown): Effect.Ef
     const told = Update.ofSession(params)
     if (told?.sessionId !== live.sessionId) return apply(live, unrecognized(method, params))
     const update = Update.decode(told.update)
-    Deferred.doneUnsafe(live.sign, Effect.void)
+    Deferred.doneUnsafe(live.taken, Effect.void)
     const applied = steps.takeNow(live, { _tag: "Told", update, raw: told.update })
     return update._tag === "current_mode_update" || update._tag === "config_option_update"
       ? Effect.andThen(applied, keepMode(live))
@@ -197,7 +200,9 @@ const keepMode = (live: LiveSession): Effect.Effect<void> =>
     const wanted = live.mode.mode
     if (wanted === undefined || offered.modes.current === live.agentMode) return Effect.void
     live.agentMode = wanted
-    return offered.modes.current === wanted ? Effect.void : Selection.setMode(live, offered, wanted).pipe(
+    if (offered.modes.current === wanted) return Effect.void
+    if (++live.strayed > strayedAtMost) return Queue.end(live.events)
+    return Selection.setMode(live, offered, wanted).pipe(
       Effect.flatMap((offered) => apply(live, { _tag: "Chosen", offered })),
       // What cannot be kept is not worked in.
       Effect.catch(() => Queue.end(live.events)),
@@ -205,6 +210,9 @@ const keepMode = (live: LiveSession): Effect.Effect<void> =>
       Effect.asVoid
     )
   })
+
+/** One that leaves its mode each time that it is told would be told for ever. */
+const strayedAtMost = 10
 
 const requested = (
   live: LiveSession,
@@ -215,7 +223,7 @@ const requested = (
   const own = requests?.permissionOf(method, params)
   const asked = own === undefined ? Request.decode(method, params) : Request.permission(live.sessionId, own)
   if (asked === undefined) return undefined
-  const answered: Effect.Effect<object> = Deferred.succeed(live.sign, undefined).pipe(
+  const answered: Effect.Effect<object> = Deferred.succeed(live.taken, undefined).pipe(
     Effect.andThen(decided(live, asked, params)),
     Effect.flatMap(({ always, rule }) =>
       rule === undefined || asked._tag !== "session/request_permission"

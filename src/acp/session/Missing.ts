@@ -35,11 +35,11 @@ export const prove = Effect.fnUntraced(function*(
   return gone ? missing({ files: "none" }) : undefined
 })
 
-/** Of its directory, and of all: some agents list only those of one. */
+/** Of its directory, and of all: some agents list only those of one. What cannot be read may be it. */
 const isListed = (connection: Connection, sessionId: SessionId, directory: string) =>
   Listing.entries(connection, {}).pipe(
     Stream.concat(Listing.entries(connection, { cwd: directory })),
-    Stream.filter(({ listed }) => listed.sessionId === sessionId),
+    Stream.filter(({ listed }) => listed === null || listed.sessionId === sessionId),
     Stream.runHead,
     Effect.map(Option.isSome)
   )

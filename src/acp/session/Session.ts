@@ -74,17 +74,17 @@ export const make = Effect.fn("Acp.startSession")(function*(
       : Option.none()
   )
   const answered = (requestId: RequestId, given: RequestBook.Answer, toReply: (asked: Asked) => object) =>
-    Effect.suspend(() => {
-      const found = RequestBook.answer(live.state.requests, requestId, given)
-      if (found === undefined) return Effect.fail(new RequestGone({ requestId }))
-      const { id, asked } = found.request.native
-      return LiveSession.apply(live, { _tag: "Answering", ...found }).pipe(
-        Effect.andThen(LiveSession.reply(live, id, toReply(asked))),
-        Effect.flatMap((waits) => waits ? Effect.void : Effect.fail(new RequestGone({ requestId }))),
-        // No agent says that it has taken an answer.
-        Effect.andThen(LiveSession.apply(live, { _tag: "Answered", requestId }))
-      )
-    })
+    LiveSession.apply(live, { _tag: "Answering", requestId, given }).pipe(
+      Effect.andThen(Effect.suspend(() => {
+        const open = live.state.requests.open.get(requestId)
+        return open?.answer === given
+          ? LiveSession.reply(live, open.native.id, toReply(open.native.asked))
+          : Effect.succeed(false)
+      })),
+      Effect.flatMap((waits) => waits ? Effect.void : Effect.fail(new RequestGone({ requestId }))),
+      // No agent says that it has taken an answer.
+      Effect.andThen(LiveSession.apply(live, { _tag: "Answered", requestId }))
+    )
   return Adapter.session(provider, {
     sessionId,
     directory,

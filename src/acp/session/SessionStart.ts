@@ -131,7 +131,7 @@ const find = Effect.fnUntraced(function*(
         : Effect.fail(connection.toError(error))
     )
   )
-  if (method === "session/load") yield* quiet(connection)
+  if (method === "session/load") yield* connection.inTime(quiet(connection))
   connection.forget()
   return opened
 })

@@ -41,7 +41,7 @@ export const reduce = (state: State, input: Input, at: number): Step => {
     case "Ruled":
       return TurnRequests.ruled(state, input.asked, input.allow, at)
     case "Answering":
-      return TurnRequests.answering(state, input.book, input.request, at)
+      return TurnRequests.answering(state, input, at)
     case "Answered": {
       const next = RequestBook.settled(state.requests, input.requestId)
       return step({ ...state, requests: next.state }, next.events, next.wants)

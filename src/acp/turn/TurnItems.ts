@@ -2,7 +2,8 @@
  * Messages, thoughts and tool calls of a turn.
  *
  * The protocol's chunks of text bear no position, and many agents give no id: a message goes on until something else
- * comes. Ids of tool calls are the model's, which may repeat in another turn, so ours begin with the turn's.
+ * comes. Ids of tool calls are the model's, which may repeat in another turn, so ours begin with the turn's. They may be
+ * numbers, too, so those of messages are set apart.
  */
 import * as ItemLedger from "../../adapter/ItemLedger.ts"
 import { ItemId, type TurnId } from "../../domain/Ids.ts"
@@ -35,7 +36,7 @@ export const chunk = (
   }
   return andThen(closeMessage(state), (state) => {
     const messages = turn.messages + 1
-    const itemId = ItemId.make(`${turn.turnId}-${messages}`)
+    const itemId = ItemId.make(`${turn.turnId}.${messages}`)
     return withItems(
       withTurn(state, { messages, message: { itemId, kind, native } }),
       ItemLedger.show(state.items, place(state), { _tag: kind, itemId, text }, undefined)

@@ -7,10 +7,20 @@ import * as RequestBook from "../../adapter/RequestBook.ts"
 import { andThen } from "../../domain/Step.ts"
 import type { ToolRequest } from "../../domain/UserRequest.ts"
 import { nameOf } from "../protocol/Items.ts"
-import { choicesOf, kindOf, type Permission } from "../protocol/Request.ts"
+import { type Asked, choicesOf, kindOf, type Permission } from "../protocol/Request.ts"
 import { diffsOf, pathsOf, type ToolCall } from "../protocol/ToolCall.ts"
 import * as TurnItems from "./TurnItems.ts"
-import { type Input, type Native, place, type State, type Step, step, withRequests, withTurn } from "./TurnState.ts"
+import {
+  type Input,
+  type Native,
+  place,
+  type State,
+  type Step,
+  step,
+  type Turn,
+  withRequests,
+  withTurn
+} from "./TurnState.ts"
 
 export const asked = (
   state: State,
@@ -103,14 +113,24 @@ const elicitation = (state: State, native: Native, raw: unknown): Step => {
 /** The user has answered: a call that is refused is declined, whatever the agent makes of it. */
 export const answering = (
   state: State,
-  book: RequestBook.RequestBook<Native>,
-  { answer, native: { asked } }: RequestBook.Open<Native>,
+  { given, requestId }: Extract<Input, { readonly _tag: "Answering" }>,
   at: number
 ): Step => {
-  const refused = answer?._tag === "Deny" ? "denied" : answer?._tag === "Dismissed" ? "dismissed" : undefined
-  const next = withTurn({ ...state, requests: book }, { refused })
+  const found = RequestBook.answer(state.requests, requestId, given)
+  if (found === undefined) return step(state)
+  const { asked } = found.request.native
+  const refused = refusalOf(asked, given)
+  const next = withTurn({ ...state, requests: found.book }, { refused })
   if (asked._tag !== "session/request_permission" || refused === "dismissed") return step(next)
   return refused === "denied" ? seen(next, asked, at, "declined") : step(TurnItems.allowed(next, asked.toolCall, at))
+}
+
+const refusalOf = (asked: Asked, given: RequestBook.Answer): Turn["refused"] => {
+  if (given._tag === "Dismissed") return "dismissed"
+  const isDenial = given._tag === "Deny" ||
+    (given._tag === "Choose" && asked._tag === "session/request_permission" &&
+      choicesOf(asked).some(({ id, meaning }) => id === given.choiceId && meaning === "deny"))
+  return isDenial ? "denied" : undefined
 }
 
 /** The agent no longer waits. */

@@ -73,7 +73,7 @@ export type Ending =
 
 export type Input =
   /** The agent is about to be told to use this model. */
-  | { readonly _tag: "Choosing"; readonly model: string }
+  | { readonly _tag: "Choosing"; readonly model: string | undefined }
   /** What is offered, and holds, after a call that has set something. */
   | { readonly _tag: "Chosen"; readonly offered: Offered }
   | { readonly _tag: "Told"; readonly update: Update; readonly raw: unknown }
@@ -93,11 +93,7 @@ export type Input =
   }
   /** Answered by the mode, without a question. */
   | { readonly _tag: "Ruled"; readonly asked: Permission; readonly allow: boolean }
-  | {
-    readonly _tag: "Answering"
-    readonly book: RequestBook.RequestBook<Native>
-    readonly request: RequestBook.Open<Native>
-  }
+  | { readonly _tag: "Answering"; readonly requestId: RequestId; readonly given: RequestBook.Answer }
   | { readonly _tag: "Answered"; readonly requestId: RequestId }
   /** The agent no longer waits for an answer. */
   | { readonly _tag: "Withdrawn"; readonly id: PeerId }
