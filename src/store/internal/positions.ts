@@ -96,6 +96,17 @@ const row = (sql: SqlClient.SqlClient): Positions => {
   }
 }
 
+/**
+ * Waits for the commits that are in flight, and keeps others waiting until this transaction ends. It is its first statement:
+ * who has rows of other tables and waits for this one would wait for a commit that waits for these rows.
+ */
+export const hold = (sql: SqlClient.SqlClient): Effect.Effect<unknown, SqlError.SqlError> =>
+  sql.onDialectOrElse({
+    // A transaction has the database for itself.
+    sqlite: () => Effect.void,
+    orElse: () => sql`UPDATE eca_positions SET value = value WHERE id = 1`
+  })
+
 /** Of an open store that has no other writer. */
 export const open = (sql: SqlClient.SqlClient): Effect.Effect<Positions, SqlError.SqlError> =>
   sql.onDialectOrElse({

@@ -14,6 +14,7 @@ import type { NumberedEvent } from "../../domain/ThreadEvent.ts"
 import type { Blob } from "../Blobs.ts"
 import type { Intent } from "../Commit.ts"
 import * as batches from "./batches.ts"
+import * as Positions from "./positions.ts"
 import { type BigIntColumn, toNumber } from "./rows.ts"
 
 type Written<A = void> = Effect.Effect<A, SqlError.SqlError>
@@ -65,6 +66,10 @@ export const record = (
   return named.length === 0 ? Effect.void : Effect.andThen(writeAll(sql, blobs), Effect.all(named, { discard: true }))
 }
 
+/** To be called first in the transaction of {@link recordIntent}, which takes no position. */
+export const beforeIntent = (sql: SqlClient.SqlClient, { input }: Intent): Written<unknown> =>
+  EventBlobs.refsOfInput(input).length === 0 ? Effect.void : Positions.hold(sql)
+
 /** As {@link record}, of a turn that is about to be sent: its first event is the thread's next one. */
 export const recordIntent = (sql: SqlClient.SqlClient, { blobs = [], input, threadId }: Intent): Written =>
   Effect.andThen(
@@ -105,17 +110,21 @@ export const release = (sql: SqlClient.SqlClient, threadId: string, through: num
     Effect.asVoid(sql`DELETE FROM eca_blob_refs WHERE thread_id = ${threadId} AND seq <= ${through}`)
   )
 
-/** Removes the bytes that no thread has any more. */
+/** Removes the bytes that no thread has any more. A commit in flight may name them, so each step waits for such commits. */
 export const sweep = (sql: SqlClient.SqlClient): Written =>
   Effect.gen(function*() {
+    const step = (statement: Written<unknown>) => sql.withTransaction(Effect.andThen(Positions.hold(sql), statement))
     for (const { sha256 } of yield* sql<{ readonly sha256: string }>`SELECT sha256 FROM eca_loose_blobs`) {
-      const unnamed = sql`sha256 = ${sha256} AND NOT EXISTS (SELECT 1 FROM eca_blob_refs WHERE sha256 = ${sha256})`
+      const named = sql`EXISTS (SELECT 1 FROM eca_blob_refs WHERE sha256 = ${sha256})`
+      const unnamed = sql`sha256 = ${sha256} AND NOT ${named}`
       yield* batches.run(
         sql,
         sql<batches.Sized>`SELECT part AS id, octet_length(body) AS bytes FROM eca_blobs WHERE ${unnamed}
           ORDER BY part LIMIT ${batches.rows}`,
-        (parts) => sql`DELETE FROM eca_blobs WHERE ${unnamed} AND ${sql.in("part", parts)}`
+        (parts) => step(sql`DELETE FROM eca_blobs WHERE ${unnamed} AND ${sql.in("part", parts)}`)
       )
-      yield* sql`DELETE FROM eca_loose_blobs WHERE sha256 = ${sha256}`
+      // One that was named and lost its last thread again meanwhile has parts; the next sweep removes them.
+      yield* step(sql`DELETE FROM eca_loose_blobs WHERE sha256 = ${sha256}
+        AND (${named} OR NOT EXISTS (SELECT 1 FROM eca_blobs WHERE sha256 = ${sha256}))`)
     }
   })

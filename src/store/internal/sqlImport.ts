@@ -16,6 +16,7 @@ import * as sqlLabels from "./sqlLabels.ts"
 /** Deletes the thread and leaves a tombstone; its events are erased later. Inside of a transaction. */
 export const remove = Effect.fnUntraced(
   function*(sql: SqlClient.SqlClient, positions: Positions, threadId: string) {
+    const position = yield* positions.next
     const [thread] = yield* sql<
       { readonly epoch: BigIntColumn; readonly last_seq: BigIntColumn }
     >`SELECT epoch, last_seq
@@ -24,7 +25,7 @@ export const remove = Effect.fnUntraced(
       yield* sql`DELETE FROM ${sql(table)} WHERE thread_id = ${threadId}`
     }
     const row = {
-      position: yield* positions.next,
+      position,
       thread_id: threadId,
       epoch: toNumber(thread?.epoch),
       last_seq: toNumber(thread?.last_seq),
@@ -33,7 +34,7 @@ export const remove = Effect.fnUntraced(
     yield* sql`INSERT INTO eca_tombstones ${sql.insert(row)}`
     yield* sql`INSERT INTO eca_erasures ${sql.insert({ thread_id: threadId, erased: 0 })} ON CONFLICT (thread_id)
       DO UPDATE SET erased = 0`
-    return toPosition(row.position)
+    return toPosition(position)
   }
 )
 

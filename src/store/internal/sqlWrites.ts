@@ -145,7 +145,10 @@ export const make = (parts: crashSettlement.Parts) => {
         "record a turn",
         "flushed",
         sql.withTransaction(
-          Effect.tap(intent(sql, turn), (outcome) => outcome === "recorded" ? said(sql, turn) : Effect.void)
+          Effect.andThen(
+            sqlBlobs.beforeIntent(sql, turn),
+            Effect.tap(intent(sql, turn), (outcome) => outcome === "recorded" ? said(sql, turn) : Effect.void)
+          )
         )
       ).pipe(
         Effect.flatMap((outcome): Effect.Effect<void, TurnExists | EpochFenced> => {
