@@ -114,7 +114,7 @@ export interface Settings {
      * so there can be more. Default: no cap (`Infinity`).
      */
     readonly maxLive?: number | undefined
-    /** Threads that are never stopped for being idle. Default: none. */
+    /** Threads that are never stopped for being idle, nor is one of which this throws. Default: none. */
     readonly exempt?: ((binding: Binding) => boolean) | undefined
   } | undefined
 }

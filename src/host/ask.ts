@@ -1,7 +1,18 @@
 /**
  * A question to an agent that belongs to no thread: a session of its own, one turn, and nothing of it stays.
  */
-import { type Array as Arr, Duration, Effect, Fiber, FileSystem, Option, Schema, Scope, Stream } from "effect"
+import {
+  type Array as Arr,
+  Duration,
+  Effect,
+  Fiber,
+  FileSystem,
+  type Latch,
+  Option,
+  Schema,
+  Scope,
+  Stream
+} from "effect"
 import { randomUUID } from "node:crypto"
 import { type InstanceId, ThreadId, TurnId } from "../domain/Ids.ts"
 import type { ProviderEvent } from "../domain/ThreadEvent.ts"
@@ -75,10 +86,12 @@ const instructionsOf = ({ output }: Ask): string =>
     ? ""
     : `\n\nAnswer with JSON alone, valid against this JSON Schema:\n${JSON.stringify(output)}`
 
-export const make = Effect.fnUntraced(function*(
-  deps: ThreadDeps,
-  limits: Pick<Resolved, "promptLimit" | "attachmentLimit">
-) {
+export const make = Effect.fnUntraced(function*({ closing, deps, limits }: {
+  readonly deps: ThreadDeps
+  readonly limits: Pick<Resolved, "promptLimit" | "attachmentLimit">
+  /** Open once the host has shut down. */
+  readonly closing: Latch.Latch
+}) {
   const fs = yield* FileSystem.FileSystem
   const scope = yield* Effect.scope
   const emptyDirectory = (fs: FileSystem.FileSystem) =>
@@ -164,6 +177,11 @@ export const make = Effect.fnUntraced(function*(
               failure: { _tag: "DeadlineExceeded", deadline: "turn", millis: deadline }
             })
         }),
+        // No thread knows of it, so no thread's end ends it.
+        Effect.raceFirst(Effect.andThen(
+          closing.await,
+          new AskNotCompleted({ instanceId, failure: { _tag: "SessionLost" } })
+        )),
         Scope.provide(scope),
         Effect.onExit(() => EpochEnd.closeScope(deps, scope, { threadId, instanceId })),
         Effect.flatMap((answer) => {

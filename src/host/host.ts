@@ -87,6 +87,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
     createThread: Effect.fn("ProviderService.createThread")(function*(input) {
       const { threadId } = input
       yield* Instrumentation.inThread(threadId)
+      yield* reentrancy.check(threadId)
       const thread = yield* newThread(input)
       const position = yield* actors.use(threadId, (actor) => actor.createRecord(thread))
       return { ...thread, ...neverStarted, lastSeq: 0, position }
@@ -95,6 +96,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
     importThread: Effect.fn("ProviderService.importThread")(function*({ sessionId, turns, ...input }) {
       const { instanceId, threadId } = input
       yield* Instrumentation.inThread(threadId)
+      yield* reentrancy.check(threadId)
       const thread = yield* newThread(input)
       const beyond = (turn: TranscriptTurn) => inputLimits.beyond(turn, settings)
       const all = { thread, sessionId, turns, beyond, limit: settings.importLimit }
@@ -119,7 +121,7 @@ export const make = Effect.fnUntraced(function*(settings: Settings.Resolved) {
 
     ...requests.make({ actors, getThread }),
 
-    ...(yield* ask.make(deps, settings)),
+    ...(yield* ask.make({ closing, deps, limits: settings })),
 
     ...agents.make({ deps, list: registered, offers }),
 

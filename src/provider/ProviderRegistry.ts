@@ -5,6 +5,7 @@
  * @since 0.1.0
  */
 import {
+  Cause,
   Context,
   type Duration,
   Effect,
@@ -166,7 +167,7 @@ export class ProviderRegistry extends Context.Service<ProviderRegistry, {
           )
           const adapter = yield* Context.get(own, ProviderRegistry).get(instanceId)
           return Option.isSome(adapter) ? adapter : yield* unavailable(instanceId, { _tag: "OtherInstance" })
-        })
+        }, (building, instanceId) => Effect.catchDefect(building, (defect) => failedToBuild(instanceId, defect)))
       })
       yield* registry.source((instanceId) =>
         // What failed is tried again by the next call.
@@ -196,6 +197,13 @@ const unavailable = (instanceId: InstanceId, error: unknown) =>
     reason: "failed",
     ...(Predicate.hasProperty(error, "_tag") ? { error: String(error._tag) } : {})
   })
+
+/** The Layer, or the function that answers it, has thrown. */
+const failedToBuild = (instanceId: InstanceId, defect: unknown) =>
+  Effect.logError("The Layer of a provider instance has thrown", Cause.die(defect)).pipe(
+    Effect.annotateLogs({ instanceId }),
+    Effect.andThen(unavailable(instanceId, undefined))
+  )
 
 /** The adapter's Layer was built without a registry. */
 class RegistryMissing extends Schema.TaggedError<RegistryMissing>("effect-coding-agents/RegistryMissing")(

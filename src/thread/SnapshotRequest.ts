@@ -1,7 +1,7 @@
 /**
  * A snapshot that the app asks for: of a live thread with all that its agent has, of a stopped one from our log.
  */
-import { Effect, Semaphore } from "effect"
+import { Effect } from "effect"
 import * as CompactionPolicy from "../domain/CompactionPolicy.ts"
 import type { EventBody } from "../domain/ThreadEvent.ts"
 import { isBound } from "../domain/ThreadRecord.ts"
@@ -58,7 +58,8 @@ export const take = Effect.fnUntraced(function*(deps: ThreadDeps, cell: ThreadCe
   const { live } = cell
   // One that ends just now is still there for the hooks that are told so, and its thread is locked until they are.
   const saved = yield* live === undefined
-    ? Semaphore.withPermit(cell.lock)(
+    ? ThreadCell.withLog(
+      cell,
       Effect.suspend(() => cell.live === undefined ? ofStopped(deps, cell) : ofLive(deps, cell, cell.live))
     )
     : ofLive(deps, cell, live)

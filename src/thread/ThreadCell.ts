@@ -7,6 +7,7 @@
 import { Effect, Exit, Fiber, Option, Semaphore } from "effect"
 import type { Epoch as EpochNumber, ThreadId } from "../domain/Ids.ts"
 import type { SessionEndReason } from "../domain/ThreadEvent.ts"
+import * as reentrancy from "../hooks/internal/reentrancy.ts"
 import type { ThreadInfo } from "../service/Results.ts"
 import { CompactionInProgress, ThreadStopping, TurnInProgress } from "../service/ServiceError.ts"
 import * as Epoch from "./epoch/Epoch.ts"
@@ -64,6 +65,13 @@ export const withThread = <A, E, R>(deps: ThreadDeps, cell: ThreadCell, effect: 
   Effect.andThen(
     notCompacting(cell),
     Semaphore.withPermit(cell.lock)(Effect.andThen(notStopping(deps, cell), effect))
+  )
+
+/** Takes the thread's lock, for what leaves its sessions alone. A setup has it while it is asked. */
+export const withLog = <A, E, R>(cell: ThreadCell, effect: Effect.Effect<A, E, R>) =>
+  Effect.flatMap(
+    reentrancy.insideSetup(cell.threadId),
+    (inside) => inside ? effect : Semaphore.withPermit(cell.lock)(effect)
   )
 
 /** Runs `effect` so that a stop can interrupt it; answers how it ended. */

@@ -1,7 +1,7 @@
 /**
  * A thread that is brought along from elsewhere: its turns are written in batches, and it is there once all of them are.
  */
-import { Effect, Exit, Schema, Semaphore, Stream } from "effect"
+import { Cause, Effect, Exit, Schema, Semaphore, Stream } from "effect"
 import { Epoch, type SessionId, type TurnId } from "../domain/Ids.ts"
 import * as InputIssue from "../domain/InputIssue.ts"
 import type { EventBody } from "../domain/ThreadEvent.ts"
@@ -95,7 +95,10 @@ const writeAll = Effect.fnUntraced(function*(
     })
   })
   yield* turns.pipe(
-    Stream.mapError((cause) => new ImportSourceFailed({ threadId, turns: index, cause })),
+    // Also what throws, as a generator that reads another store.
+    Stream.catchCause((cause) =>
+      Stream.fail(new ImportSourceFailed({ threadId, turns: index, cause: Cause.squash(cause) }))
+    ),
     Stream.runForEach((raw) =>
       Effect.gen(function*() {
         if (index >= limit.turns) return yield* new ImportTooLarge({ threadId, of: "turns", limit: limit.turns })

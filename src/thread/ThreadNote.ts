@@ -48,7 +48,8 @@ const recordOf = Effect.fnUntraced(function*(deps: ThreadDeps, cell: ThreadCell.
 
 /** Records it under the live epoch, or under the thread's last one. Waits for a start that is under way. */
 const waiting = (deps: ThreadDeps, cell: ThreadCell.ThreadCell, body: EventBody) =>
-  Semaphore.withPermit(cell.lock)(
+  ThreadCell.withLog(
+    cell,
     Effect.suspend(() =>
       cell.live === undefined
         ? Effect.flatMap(recordOf(deps, cell), (record) => underEnded(deps, cell, record, body))

@@ -63,6 +63,9 @@ describe("opening without Effect", () => {
         [guard(given(`{"name":"h","events":["turn:start"],"failure":"close"}`)), "failure"],
         [transform(given(`{"name":"h","events":["turn:start"],"timeout":"soon"}`)), "timeout"],
         [setup({ ...given(`{"name":"h"}`), priority: "high" }), "priority"],
+        [observe(given(`{"name":"h","events":["*"],"attempts":0}`)), "attempts"],
+        [LifecycleHooks.project({ name: "h", kinds: ["TurnStarted"], limit: 0, run: () => Effect.void }), "limit"],
+        [LifecycleHooks.project({ name: "h", kinds: ["TurnStarted"], limit: -1, run: () => Effect.void }), "limit"],
         [observe(JSON.parse(`{"name":"h","events":["*"],"do":1}`)), "run"]
       ] as const
     ) {

@@ -1,10 +1,10 @@
 /** Questions that belong to no thread, on the mock. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Layer, Schema } from "effect"
+import { Context, Effect, Exit, Fiber, Layer, Schema, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { CodingAgents, InstanceId, ProviderService, SessionStore, ThreadId } from "../../src/index.ts"
 import { AgentUnreachable, type Ask, type Attachment } from "../../src/protocol.ts"
-import { MockProvider, MockStep } from "../../src/testing/index.ts"
+import { MockAgentDisk, MockProvider, MockStep } from "../../src/testing/index.ts"
 import * as Agents from "../support/Agents.ts"
 
 const { layer, mock, threadId } = Agents
@@ -84,6 +84,26 @@ describe("ask", () => {
       assert.strictEqual(yield* failure(MockStep.crash), "SessionLost")
       yield* nothingStays
     }).pipe(Effect.provide(layer())))
+
+  it.effect("P10 mock: a question that waits when the service shuts down ends with it, and so does its session", () =>
+    Effect.gen(function*() {
+      const disk = yield* MockAgentDisk.make
+      const scope = yield* Scope.make()
+      const services = yield* Layer.buildWithScope(layer({ mock: { disk } }), scope)
+      const agent = Context.get(services, MockProvider)
+      yield* agent.nextTurn(() => [MockStep.hang])
+      const asked = yield* Effect.forkChild(
+        Effect.flip(Context.get(services, ProviderService).ask({ instanceId: mock, prompt: "A title." })),
+        { startImmediately: true }
+      )
+      yield* agent.awaitTurn()
+      yield* Scope.close(scope, Exit.void)
+      assert.deepInclude<unknown>(yield* Fiber.join(asked), {
+        _tag: "AskNotCompleted",
+        failure: { _tag: "SessionLost" }
+      })
+      assert.deepStrictEqual(yield* agent.sessions, [])
+    }))
 
   it.effect("mock: of several agents the first that can be used now answers; what is no unavailability ends it", () =>
     Effect.gen(function*() {

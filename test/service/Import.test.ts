@@ -294,6 +294,18 @@ describe("importThread", () => {
       yield* nothingStays
     }).pipe(Effect.provide(layer())))
 
+  it.effect("P15 mock: a source that throws has failed as one that says so", () =>
+    Effect.gen(function*() {
+      const cause = new Error("the row is no JSON")
+      const rows = function*() {
+        yield turn(0)
+        throw cause
+      }
+      const failed = yield* Effect.flip(bring(Stream.fromIterable({ [Symbol.iterator]: rows })))
+      assert.deepInclude<unknown>(failed, { _tag: "ImportSourceFailed", cause })
+      yield* nothingStays
+    }).pipe(Effect.provide(layer())))
+
   it.effect("P8 mock: nothing is seen before all is there; a stop, and an interruption, end the import", () =>
     Effect.gen(function*() {
       const agents = yield* ProviderService

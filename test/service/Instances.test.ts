@@ -137,6 +137,27 @@ describe("instances on demand", () => {
     }).pipe(Effect.provide(Agents.layer())))
 })
 
+describe("instances on demand that throw", () => {
+  it.effect("P8 mock: are unavailable, and tried again by the next call", () =>
+    Effect.gen(function*() {
+      const made = [
+        (): Layer.Layer<never, never, ProviderRegistry> => {
+          throw new Error("no such user")
+        },
+        () => Layer.effectDiscard(Effect.die(new Error("no home"))),
+        () => Layer.effectDiscard(MockProvider.make({ instanceId: alice }))
+      ]
+      const layer = ProviderRegistry.onDemand({ layer: () => made.shift()?.() })
+      yield* Layer.build(layer).pipe(Effect.provideService(ProviderRegistry, yield* ProviderRegistry))
+      const agents = yield* ProviderService
+      for (const _ of [1, 2]) {
+        const error = yield* Effect.flip(start(agents, alice))
+        assert.deepInclude<unknown>(error, { _tag: "InstanceUnavailable", instanceId: alice, reason: "failed" })
+      }
+      assert.strictEqual((yield* start(agents, alice)).instanceId, alice)
+    }).pipe(Effect.provide(Agents.layer())))
+})
+
 describe("threads of an instance that is not there", () => {
   it.effect("P1 mock: are listed, read and swapped, and not started", () =>
     Effect.gen(function*() {

@@ -1,6 +1,18 @@
 /** What hooks give a session: when they are asked, how long what they acquired lives, and what fails how. On the mock. */
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Fiber, FileSystem, Layer, Path, Redacted, Schedule, type Scope } from "effect"
+import {
+  Deferred,
+  Effect,
+  Fiber,
+  FileSystem,
+  Layer,
+  Path,
+  Redacted,
+  Result,
+  Schedule,
+  type Scope,
+  Stream
+} from "effect"
 import { TestClock } from "effect/testing"
 import type { SessionOpening } from "../../src/hooks/index.ts"
 import {
@@ -9,7 +21,8 @@ import {
   ProviderRegistry,
   ProviderService,
   ServiceError,
-  ThreadId
+  ThreadId,
+  TranscriptArchive
 } from "../../src/index.ts"
 import { DirectoryInvalid, HookReentrant, SetupFailed } from "../../src/protocol.ts"
 import type { SessionSetup } from "../../src/provider/SessionSetup.ts"
@@ -359,15 +372,18 @@ describe("SetupFailed", () => {
     )
   })
 
-  it.effect("P12 mock: a setup that uses its own thread is refused", () => {
+  it.effect("P12 mock: a setup that uses its own thread is refused by what would wait for the setup", () => {
     const told: Array<unknown> = []
     const inside = LifecycleHooks.setup({
       name: "inside",
-      run: Effect.fnUntraced(function*() {
+      run: Effect.fnUntraced(function*({ directory, instanceId }) {
         const agents = yield* ProviderService
+        const thread = { threadId, instanceId, directory }
         told.push(
           yield* Effect.flip(agents.stopSession({ threadId })),
-          yield* Effect.flip(agents.refreshSetup({ threadId }))
+          yield* Effect.flip(agents.refreshSetup({ threadId })),
+          yield* Effect.flip(agents.createThread(thread)),
+          yield* Effect.flip(agents.importThread({ ...thread, turns: Stream.empty }))
         )
         return {}
       })
@@ -377,7 +393,47 @@ describe("SetupFailed", () => {
       Effect.gen(function*() {
         yield* Agents.start()
         const refused = new HookReentrant({ threadId, hook: "inside", event: "session:setup" })
-        assert.deepStrictEqual(told, [refused, refused])
+        assert.deepStrictEqual(told, Array.from({ length: 4 }, () => refused))
+      })
+    )
+  })
+
+  it.effect("P12 mock: a setup labels, annotates and saves the thread that waits for it, once there is one", () => {
+    const told: Array<unknown> = []
+    const noting = LifecycleHooks.setup({
+      name: "noting",
+      run: Effect.fnUntraced(function*({ cause }) {
+        const agents = yield* ProviderService
+        const archive = yield* TranscriptArchive
+        const calls = [
+          agents.configureThread({ threadId, labels: { cause } }),
+          agents.annotate({ threadId, kind: "setup", data: cause }),
+          archive.snapshot({ threadId })
+        ]
+        for (const call of calls) {
+          const exit = yield* Effect.result<unknown, { readonly _tag: string }, never>(call)
+          told.push(Result.isSuccess(exit) ? cause : exit.failure._tag)
+        }
+        return {}
+      })
+    })
+    return onMock(
+      [noting],
+      Effect.gen(function*() {
+        const agents = yield* ProviderService
+        yield* Agents.start()
+        yield* agents.runTurn({ threadId, prompt: "one" })
+        yield* agents.stopSession({ threadId })
+        const { continuity } = yield* agents.runTurn({ threadId, prompt: "two" })
+        assert.strictEqual(continuity._tag, "Resumed")
+        yield* agents.resetThread({ threadId })
+        const missing = Array.from({ length: 3 }, () => "ThreadNotFound")
+        assert.deepStrictEqual(told, [...missing, "turn", "turn", "turn", "reset", "reset", "reset"])
+        assert.deepStrictEqual((yield* agents.getThread({ threadId })).labels, { cause: "reset" })
+        const events = yield* Agents.stored()
+        assert.deepStrictEqual(events.map(({ seq }) => seq), events.map((_, n) => n + 1))
+        assert.deepStrictEqual(events.filter(is("Annotated")).map(({ data }) => data), ["turn", "reset"])
+        assert.lengthOf(events.filter(is("SnapshotWritten")), 2)
       })
     )
   })

@@ -22,6 +22,9 @@ const isHookPattern = (input: unknown): input is HookPattern => Predicate.isStri
 
 const Pattern = Schema.declare(isHookPattern, { expected: "an event (\"turn:end\"), a family (\"turn:*\") or \"*\"" })
 
+/** Of none at all nothing would be left: a batch would be passed over, a delivery never tried. */
+const Count = Schema.Int.check(Schema.isGreaterThanOrEqualTo(1))
+
 const failure = Schema.optional(Schema.Literals(["open", "closed"]))
 const transformed = ["turn:start", "compaction:before"] as const
 
@@ -37,13 +40,13 @@ const phases = {
     ...common,
     events: Schema.Array(Pattern),
     delivery: Schema.optional(Schema.Literals(["durable", "best-effort"])),
-    attempts: Schema.optional(Schema.Int),
+    attempts: Schema.optional(Count),
     backoff: Schema.optional(Span)
   }),
   project: Schema.Struct({
     ...common,
     kinds: Schema.Array(Schema.Literals(Struct.keys(ThreadEvent.cases))),
-    limit: Schema.optional(Schema.Int),
+    limit: Schema.optional(Count),
     transaction: Schema.optional(Schema.Boolean)
   })
 }

@@ -80,6 +80,15 @@ const refuse = (
 export const check = (threadId: ThreadId): Effect.Effect<void, HookReentrant> =>
   refuse((scope) => scope.threadId === threadId && locks(scope), { threadId })
 
+/** Whether this is inside a setup of the thread, which has no session and is locked until the setup is done. */
+export const insideSetup = (threadId: ThreadId): Effect.Effect<boolean> =>
+  Effect.map(Current, (innermost) => {
+    for (let scope = innermost; scope !== undefined; scope = scope.outer) {
+      if (scope.phase === "setup" && scope.threadId === threadId && !scope.over) return true
+    }
+    return false
+  })
+
 /** Fails inside a projection. */
 export const outsideProjections: Effect.Effect<void, HookReentrant> = refuse(
   ({ over, phase }) => phase === "project" && !over,
