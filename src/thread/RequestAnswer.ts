@@ -6,6 +6,7 @@ import type { RequestId, ThreadId } from "../domain/Ids.ts"
 import type { ApprovalDecision, ElicitationAnswer, QuestionAnswer } from "../domain/UserRequest.ts"
 import type { ProviderSession } from "../provider/ProviderAdapter.ts"
 import { AnswerInvalid, ChoiceNotFound, RequestNotFound, RequestSettled } from "../service/ServiceError.ts"
+import * as AgentCall from "./AgentCall.ts"
 import * as Epoch from "./epoch/Epoch.ts"
 import type * as EpochState from "./epoch/EpochState.ts"
 import * as LiveEpoch from "./epoch/LiveEpoch.ts"
@@ -96,7 +97,8 @@ export const hand = Effect.fnUntraced(function*(
       ? yield* new RequestNotFound({ threadId, requestId })
       : yield* new RequestSettled({ threadId, requestId })
   }
-  yield* send(live.session, answer).pipe(
+  const { instanceId } = live.binding
+  yield* AgentCall.within(deps, { instanceId, operation: "answer a request" }, send(live.session, answer)).pipe(
     Effect.onError(() => Effect.ignore(LiveEpoch.advance(deps, live, { _tag: "AnswerFailed", requestId }))),
     // The agent no longer waits for the answer: settled, but not by us.
     Effect.catchTag("RequestGone", () =>

@@ -4,7 +4,7 @@
  *
  * An unanswered question is dismissed and an unanswered elicitation is cancelled, as the user could do.
  */
-import { Duration, Effect } from "effect"
+import { Deferred, Duration, Effect, Exit } from "effect"
 import type { RequestId } from "../domain/Ids.ts"
 import type { ApprovalRequest } from "../domain/UserRequest.ts"
 import * as LifecycleRecord from "../store/LifecycleRecord.ts"
@@ -96,8 +96,10 @@ const give = (
 ) => {
   const { threadId } = live.binding
   const { requestId } = answer
+  // The reader of the session's events gives it up: the thread may wait for this very answer.
+  const givenUp = Effect.sync(() => void Deferred.doneUnsafe(live.halted, Exit.void))
   // To the end: the settlement of the request interrupts what serves it, which is this.
-  return Effect.uninterruptible(RequestAnswer.hand(deps, live, { answer, threadId }, source, Effect.void)).pipe(
+  return Effect.uninterruptible(RequestAnswer.hand(deps, live, { answer, threadId }, source, givenUp)).pipe(
     Effect.catchTag("RequestSettled", () => Effect.void),
     Effect.catchCause((cause) =>
       Effect.logWarning("A request could not be answered in the user's place", cause).pipe(

@@ -4,14 +4,16 @@
  *
  * What an actor knows it can read again from the store, so one that no call uses and that has no session is forgotten.
  */
-import { Effect, Option, Semaphore } from "effect"
+import { Effect, Option, Result, Semaphore } from "effect"
 import type { Annotation } from "../domain/AppData.ts"
 import type { CompactionTrigger } from "../domain/Compaction.ts"
 import { Epoch as EpochNumber, type RequestId, type TaskId, type ThreadId, type TurnId } from "../domain/Ids.ts"
 import type { InterruptedBy, SessionEndReason } from "../domain/ThreadEvent.ts"
+import type { Binding } from "../domain/ThreadRecord.ts"
 import type { ApprovalDecision, ElicitationAnswer, QuestionAnswer } from "../domain/UserRequest.ts"
 import type { NewThread } from "../store/Commit.ts"
 import type { EpochFenced, StoreFailed, ThreadUnreadable } from "../store/StoreError.ts"
+import * as AgentCall from "./AgentCall.ts"
 import * as CompactionRequest from "./CompactionRequest.ts"
 import * as Epoch from "./epoch/Epoch.ts"
 import * as LiveEpoch from "./epoch/LiveEpoch.ts"
@@ -67,7 +69,7 @@ export class ThreadActor {
       epoch: binding.epoch,
       activeAt: state.activeAt,
       busy: starting || LiveEpoch.isBusy(live) || Epoch.beside(state).length > 0,
-      exempt: this.#deps.settings.reaper.exempt(binding)
+      exempt: isExempt(this.#deps, binding)
     }
   }
 
@@ -201,9 +203,10 @@ export class ThreadActor {
   stopTask(taskId: TaskId) {
     return Effect.suspend(() => {
       const { live } = this.#cell
-      return live === undefined || !live.state.tasks.has(taskId)
-        ? Effect.succeed(false)
-        : Effect.as(live.session.stopTask(taskId), true)
+      if (live === undefined || !live.state.tasks.has(taskId)) return Effect.succeed(false)
+      const { instanceId } = live.binding
+      const stopped = live.session.stopTask(taskId)
+      return Effect.as(AgentCall.within(this.#deps, { instanceId, operation: "stopTask" }, stopped), true)
     })
   }
 
@@ -266,16 +269,20 @@ const remove = Effect.fnUntraced(function*(deps: ThreadDeps, cell: ThreadCell.Th
   ThreadLog.end(cell.log, deps.clock.currentTimeMillisUnsafe(), position)
 })
 
+/** A function of the app: of a thread that it cannot say, the session is kept. */
+const isExempt = ({ settings: { reaper } }: ThreadDeps, binding: Binding): boolean =>
+  Result.getOrElse(Result.try(() => reaper.exempt(binding)), () => true)
+
 const observation = (
-  { settings, steady }: ThreadDeps,
+  deps: ThreadDeps,
   live: LiveEpoch.LiveEpoch,
   { overCap, sleeps }: SessionReaper.Look
 ): SessionReaper.Observation => ({
-  now: steady.now(),
+  now: deps.steady.now(),
   activeAt: live.state.activeAt,
   busy: LiveEpoch.isBusy(live),
   backgroundWork: Epoch.beside(live.state).length > 0,
-  exempt: settings.reaper.exempt(live.binding),
+  exempt: isExempt(deps, live.binding),
   overCap,
   sleeps: sleeps()
 })

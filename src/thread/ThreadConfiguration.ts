@@ -11,6 +11,7 @@ import type { ProviderAdapter } from "../provider/ProviderAdapter.ts"
 import type { Applied } from "../service/Results.ts"
 import { ThreadNotFound } from "../service/ServiceError.ts"
 import type { ThreadChange } from "../store/Commit.ts"
+import * as AgentCall from "./AgentCall.ts"
 import * as Epoch from "./epoch/Epoch.ts"
 import * as LiveEpoch from "./epoch/LiveEpoch.ts"
 import * as ThreadCell from "./ThreadCell.ts"
@@ -35,7 +36,7 @@ const order: ReadonlyArray<Applied> = ["now", "next-turn", "next-session"]
 
 const last = (applied: ReadonlyArray<Applied>): Applied => order.findLast((when) => applied.includes(when)) ?? "now"
 
-/** Changes what is given; answers from when on all of it holds. */
+/** Changes what is given, or nothing where the session cannot be so; answers from when on all of it holds. */
 export const configure = Effect.fnUntraced(function*(
   deps: ThreadDeps,
   cell: ThreadCell.ThreadCell,
@@ -43,9 +44,7 @@ export const configure = Effect.fnUntraced(function*(
 ) {
   const { model, runtimeMode, title } = session
   const alone = model === undefined && runtimeMode === undefined && title === undefined
-  if (alone || archived !== undefined || labels !== undefined) yield* put(deps, cell, { archived, labels })
-  if (alone) return "now"
-  return yield* ThreadCell.withThread(
+  const applied = alone ? "now" : yield* ThreadCell.withThread(
     deps,
     cell,
     Effect.gen(function*() {
@@ -53,6 +52,8 @@ export const configure = Effect.fnUntraced(function*(
       return yield* live === undefined ? ofStopped(deps, cell, session) : ofLive(deps, cell, live, session)
     })
   )
+  if (alone || archived !== undefined || labels !== undefined) yield* put(deps, cell, { archived, labels })
+  return applied
 })
 
 /**
@@ -98,26 +99,36 @@ const ofLive = Effect.fnUntraced(function*(
 ) {
   yield* checkMode(live.binding.instanceId, live.adapter, runtimeMode)
   const applied = last([
-    yield* take(deps, live, change),
+    yield* take(deps, cell, live, change),
     runtimeMode === undefined ? "now" : yield* useMode(deps, cell, live, runtimeMode)
   ])
   if (live.restart && Epoch.turnOf(live.state) === undefined) yield* ThreadCell.end(deps, cell, live, "replaced")
   return applied
 })
 
-/** Gives the live session its title, and its model, which goes with the next prompt. */
+/** Asks the agent. The thread is held meanwhile, so a stop cuts it short. */
+const asked = <A, E>(deps: ThreadDeps, cell: ThreadCell.ThreadCell, ask: Effect.Effect<A, E>) =>
+  Effect.flatMap(ThreadCell.interruptible(deps, cell, ask), (exit) => ThreadCell.valueOf(cell, exit))
+
+/** Gives the live session its title, and its model, which goes with the next prompt. Lock held. */
 export const take = Effect.fnUntraced(function*(
   deps: ThreadDeps,
+  cell: ThreadCell.ThreadCell,
   live: LiveEpoch.LiveEpoch,
   { model, title }: Pick<OfSession, "model" | "title">
 ) {
   const otherModel = LiveEpoch.isOtherModel(live, model)
   const otherTitle = title !== undefined && title !== live.binding.title
   if (!otherModel && !otherTitle) return "now"
-  if (model !== undefined && otherModel) yield* live.session.checkModel(model)
+  const { instanceId } = live.binding
+  if (model !== undefined && otherModel) {
+    const checked = live.session.checkModel(model)
+    yield* asked(deps, cell, AgentCall.within(deps, { instanceId, operation: "checkModel" }, checked))
+  }
   if (otherTitle) {
+    const renamed = Effect.timeout(live.session.rename(title), deps.settings.interruptGrace)
     // Its own list of sessions shows it; nothing of the thread depends on it.
-    yield* Effect.ignore(live.session.rename(title), { log: "Warn", message: "The agent did not take the title" })
+    yield* Effect.ignore(asked(deps, cell, renamed), { log: "Warn", message: "The agent did not take the title" })
   }
   yield* LiveEpoch.configure(deps, live, { model, title })
   if (model === undefined || !otherModel) return "now"
@@ -138,15 +149,11 @@ const useMode = Effect.fnUntraced(function*(
   runtimeMode: RuntimeMode
 ) {
   if (runtimeMode === live.binding.runtimeMode) return live.restart ? "next-session" : "now"
-  const exit = yield* ThreadCell.interruptible(
-    deps,
-    cell,
-    live.session.switchMode(runtimeMode).pipe(
-      Effect.timeoutOrElse({ duration: deps.settings.interruptGrace, orElse: () => Effect.succeed(false) }),
-      Effect.catch((error) => Effect.as(Effect.logWarning("The agent did not take another mode", error), false))
-    )
+  const switched = live.session.switchMode(runtimeMode).pipe(
+    Effect.timeoutOrElse({ duration: deps.settings.interruptGrace, orElse: () => Effect.succeed(false) }),
+    Effect.catch((error) => Effect.as(Effect.logWarning("The agent did not take another mode", error), false))
   )
-  const taken = yield* ThreadCell.valueOf(cell, exit)
+  const taken = yield* asked(deps, cell, switched)
   yield* LiveEpoch.configure(deps, live, { runtimeMode })
   if (!taken) {
     live.restart = true

@@ -4,8 +4,8 @@
 import { Effect } from "effect"
 import type { TurnId } from "../domain/Ids.ts"
 import { CapabilityMissing } from "../provider/AdapterError.ts"
-import { AgentUnreachable } from "../provider/AgentError.ts"
 import { ThreadNotFound } from "../service/ServiceError.ts"
+import * as AgentCall from "./AgentCall.ts"
 import * as ConversationTurn from "./ConversationTurn.ts"
 import * as LiveEpoch from "./epoch/LiveEpoch.ts"
 import * as MissingTurns from "./MissingTurns.ts"
@@ -35,10 +35,7 @@ export const rewind = (deps: ThreadDeps, cell: ThreadCell.ThreadCell, before: Tu
       const exit = yield* ThreadCell.interruptible(
         deps,
         cell,
-        Effect.timeoutOrElse(live.session.rewind(place), {
-          duration: deps.settings.noProgressDeadline,
-          orElse: () => new AgentUnreachable({ instanceId, operation: "rewind", code: "timeout" })
-        })
+        AgentCall.within(deps, { instanceId, operation: "rewind" }, live.session.rewind(place))
       )
       yield* ThreadCell.valueOf(cell, exit)
       yield* LiveEpoch.advance(deps, live, { _tag: "Noted", events: [{ _tag: "ThreadRewound", before, files }] })

@@ -6,9 +6,9 @@ import * as CompactionPolicy from "../domain/CompactionPolicy.ts"
 import type { InstanceId, TurnId } from "../domain/Ids.ts"
 import type { Binding } from "../domain/ThreadRecord.ts"
 import { CapabilityMissing } from "../provider/AdapterError.ts"
-import { AgentUnreachable } from "../provider/AgentError.ts"
 import { ThreadExists, ThreadNotFound } from "../service/ServiceError.ts"
 import type { NewThread } from "../store/Commit.ts"
+import * as AgentCall from "./AgentCall.ts"
 import * as ConversationTurn from "./ConversationTurn.ts"
 import * as Epoch from "./epoch/Epoch.ts"
 import type * as LiveEpoch from "./epoch/LiveEpoch.ts"
@@ -116,7 +116,7 @@ export const start = (deps: ThreadDeps, cell: ThreadCell.ThreadCell, asked: Star
         : yield* SetupAsk.directoryOf(deps, plan.directory, adapter)
       const keeps = !live.restart || Epoch.turnOf(live.state) !== undefined
       if (keeps && fits(live, plan, directory)) {
-        yield* ThreadConfiguration.take(deps, live, plan)
+        yield* ThreadConfiguration.take(deps, cell, live, plan)
         return live
       }
       yield* ThreadCell.withoutTurn(deps, cell)
@@ -225,10 +225,7 @@ export const fork = (deps: ThreadDeps, cell: ThreadCell.ThreadCell, at: TurnId |
       const exit = yield* ThreadCell.interruptible(
         deps,
         cell,
-        Effect.timeoutOrElse(copy, {
-          duration: deps.settings.noProgressDeadline,
-          orElse: () => new AgentUnreachable({ instanceId, operation: "fork", code: "timeout" })
-        })
+        AgentCall.within(deps, { instanceId, operation: "fork" }, copy)
       )
       const cursor = yield* ThreadCell.valueOf(cell, exit)
       const { pruned, turns } = past?.until ?? (yield* deps.archive.sinceReset(cell.threadId))

@@ -1,9 +1,11 @@
 /** Threads that are changed between their turns and during them, on the mock. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
+import { TestClock } from "effect/testing"
 import { AdapterError, ProviderService } from "../../src/index.ts"
 import { MockProvider, MockStep } from "../../src/testing/index.ts"
 import * as Agents from "../support/Agents.ts"
+import * as SilentMock from "../support/SilentMock.ts"
 
 const { awaitEvent, is, layer, mock, stored, threadId } = Agents
 
@@ -140,6 +142,27 @@ describe("configureThread", () => {
       )
     ))
 
+  it.effect("P7 mock: of a mode or a model that is refused nothing is changed, neither labels nor the title", () =>
+    Effect.gen(function*() {
+      const { agents } = yield* started()
+      const change = { threadId, title: "Another", labels: { team: "red" }, archived: true }
+      const shown = Effect.map(
+        agents.getThread({ threadId }),
+        ({ archived, labels, model, runtimeMode, title }) => ({ archived, labels, model, runtimeMode, title })
+      )
+      const before = yield* shown
+      const refused = [
+        yield* Effect.flip(agents.configureThread({ ...change, model: { id: "no such" } })),
+        yield* Effect.flip(agents.configureThread({ ...change, runtimeMode: "auto-accept-edits" }))
+      ]
+      assert.deepStrictEqual(refused.map(({ _tag }) => _tag), ["ModelUnavailable", "PolicyUnenforceable"])
+      assert.deepStrictEqual(yield* shown, before)
+      yield* agents.configureThread(change)
+      assert.deepInclude<unknown>(yield* shown, { title: "Another", labels: { team: "red" }, archived: true })
+    }).pipe(Effect.provide(layer({
+      mock: { models: ["large"], capabilities: { runtimeModes: ["approval-required"] } }
+    }))))
+
   it.effect("P1 mock: another model is the next turn's, also if it is given while a turn runs, and told once", () =>
     Effect.gen(function*() {
       const { agent, agents } = yield* started()
@@ -168,6 +191,25 @@ describe("configureThread", () => {
         ]
       )
       assert.strictEqual((yield* agents.getThread({ threadId })).project.config, "instructions")
+    }).pipe(Effect.provide(layer())))
+
+  it.effect("P8 mock: an agent that answers neither a title nor a question for a model holds no thread; a stop cuts through", () =>
+    Effect.gen(function*() {
+      yield* SilentMock.inPlace({ rename: () => Effect.never, checkModel: () => Effect.never })
+      const { agents } = yield* started()
+      const titled = yield* Effect.forkChild(agents.configureThread({ threadId, title: "Mine" }), {
+        startImmediately: true
+      })
+      yield* TestClock.adjust("10 seconds")
+      assert.strictEqual((yield* Fiber.join(titled)).applied, "now")
+      assert.strictEqual((yield* agents.getThread({ threadId })).title, "Mine")
+      const change = Effect.flip(agents.configureThread({ threadId, model: { id: "large" } }))
+      const asked = yield* Effect.forkChild(change, { startImmediately: true })
+      yield* TestClock.adjust("15 minutes")
+      assert.strictEqual((yield* Fiber.join(asked))._tag, "AgentUnreachable")
+      const cut = yield* Effect.forkChild(change, { startImmediately: true })
+      yield* agents.stopSession({ threadId })
+      assert.strictEqual((yield* Fiber.join(cut))._tag, "ThreadStopping")
     }).pipe(Effect.provide(layer())))
 
   it.effect("P8 mock: an agent that does not answer a change of mode is held to it in its next session", () =>

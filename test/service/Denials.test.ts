@@ -1,6 +1,7 @@
 /** P6 on the mock, which ends its turn when it is denied something without a reason: what becomes of the turn. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
+import { TestClock } from "effect/testing"
 import { decide, LifecycleHooks } from "../../src/hooks/index.ts"
 import { type ApprovalDecision, ProviderService } from "../../src/index.ts"
 import { MockProvider, MockStep } from "../../src/testing/index.ts"
@@ -71,13 +72,26 @@ describe("a denial and its turn", () => {
       const { turn } = yield* asking
       yield* Effect.flip(Fiber.join(turn))
       assert.isDefined((yield* stored()).find(is("TurnInterrupted")))
-    }).pipe(Effect.provide(layer({
-      hooks: [
-        LifecycleHooks.guard({
-          name: "strict",
-          events: ["approval:requested"],
-          run: () => Effect.succeed(decide({ _tag: "Deny", reason: "no", turn: "stop" }))
-        })
-      ]
-    }))))
+    }).pipe(Effect.provide(layer({ hooks: [strict] }))))
+
+  it.effect("P6 mock: an agent that goes on after a guard's denial is given up, as it is after the user's", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      yield* Agents.start()
+      yield* (yield* MockProvider).nextTurn(() => [MockStep.command("make"), MockStep.hangHard])
+      const turn = yield* Effect.forkChild(agents.runTurn({ threadId, prompt: "go" }), { startImmediately: true })
+      yield* awaitEvent(is("ApprovalSettled"))
+      yield* TestClock.adjust("10 seconds")
+      yield* Effect.flip(Fiber.join(turn))
+      yield* awaitEvent(is("SessionEnded"))
+      assert.strictEqual((yield* stored()).find(is("SessionEnded"))?.reason, "lost")
+      const next = yield* agents.runTurn({ threadId, prompt: "and now?" })
+      assert.deepStrictEqual([next.text, next.continuity._tag], ["echo: and now?", "Resumed"])
+    }).pipe(Effect.provide(layer({ hooks: [strict] }))))
+})
+
+const strict = LifecycleHooks.guard({
+  name: "strict",
+  events: ["approval:requested"],
+  run: () => Effect.succeed(decide({ _tag: "Deny", reason: "no", turn: "stop" }))
 })

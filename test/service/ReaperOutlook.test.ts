@@ -54,6 +54,25 @@ describe("ThreadInfo: what the reaper will do", () => {
       assert.deepStrictEqual((yield* info()).reaper, { ...idle, because: "pin-cap", at: 60 * minute })
     }).pipe(Effect.provide(layer({ settings }))))
 
+  it.effect("P9 mock: a session of which the app's own rule throws is kept, and shown", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      yield* Agents.start()
+      assert.deepStrictEqual((yield* info()).reaper, { _tag: "Keep", because: "exempt" })
+      assert.lengthOf((yield* agents.listThreads({})).threads, 1)
+      yield* TestClock.adjust("1 hour")
+      assert.strictEqual((yield* info()).status, "idle")
+    }).pipe(Effect.provide(layer({
+      settings: {
+        reaper: {
+          maxLive: 1,
+          exempt: () => {
+            throw new Error("no labels")
+          }
+        }
+      }
+    }))))
+
   it.effect("P9 mock: an exempt thread's session is kept", () =>
     Effect.gen(function*() {
       yield* Agents.start()

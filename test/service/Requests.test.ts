@@ -1,9 +1,11 @@
 /** P6 on the mock: approvals and questions. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber } from "effect"
+import { TestClock } from "effect/testing"
 import { ProviderService, RequestId } from "../../src/index.ts"
 import { MockProvider, MockStep } from "../../src/testing/index.ts"
 import * as Agents from "../support/Agents.ts"
+import * as SilentMock from "../support/SilentMock.ts"
 
 const { awaitEvent, is, layer, stored, threadId } = Agents
 
@@ -30,6 +32,26 @@ describe("requests", () => {
       assert.strictEqual((yield* Effect.flip(agents.respondToApproval(unknown)))._tag, "RequestNotFound")
       const settled = (yield* stored()).filter(is("ApprovalSettled"))
       assert.deepStrictEqual(settled.map((event) => [event.by, event.decision?._tag]), [["user", "AllowOnce"]])
+    }).pipe(Effect.provide(layer())))
+
+  it.effect("P6 mock: an agent that does not take an answer holds up no caller, and the request can be answered again", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      const agent = yield* MockProvider
+      yield* SilentMock.inPlace({ respondToApproval: () => Effect.never })
+      yield* Agents.start()
+      yield* agent.nextTurn(() => [MockStep.command("make")])
+      yield* agents.sendTurn({ threadId, prompt: "go" })
+      const { request: { requestId } } = yield* awaitEvent(is("ApprovalRequested"))
+      const answer = Effect.flip(
+        agents.respondToApproval({ threadId, requestId, decision: { _tag: "AllowOnce" } })
+      )
+      for (const _ of ["first", "again"]) {
+        const answering = yield* Effect.forkChild(answer, { startImmediately: true })
+        yield* TestClock.adjust("15 minutes")
+        assert.deepInclude<unknown>(yield* Fiber.join(answering), { _tag: "AgentUnreachable", retryable: true })
+      }
+      assert.lengthOf((yield* agents.getThread({ threadId })).openRequests, 1)
     }).pipe(Effect.provide(layer())))
 
   it.effect("P6 mock: what is open when a turn is interrupted, or its session stopped or lost, is settled", () =>
