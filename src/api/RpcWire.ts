@@ -1,8 +1,25 @@
 /**
  * What a client and a server of the RPCs agree on beside the RPCs themselves.
  */
-import { Redacted, Result } from "effect"
+import { Layer, Redacted, Result } from "effect"
 import { Base64Url } from "effect/encoding"
+import { RpcSerialization } from "effect/rpc"
+
+/**
+ * Lines of JSON, each of at most so many characters: Effect's own have 16 Mi, which a turn with attachments, or a page of a
+ * transcript, exceeds.
+ */
+export const serialization = (longestLine: number) =>
+  Layer.succeed(RpcSerialization.RpcSerialization, RpcSerialization.makeNdjson({ maxBufferSize: longestLine }))
+
+/**
+ * The longest call, in characters: a turn with all the attachments that the service takes is shorter. A WebSocket of Node
+ * takes 100 MiB in one message.
+ */
+export const longestCall = 96 * 1024 * 1024
+
+/** The longest answer, in characters. A string of V8 has twice as many. */
+export const longestAnswer = 256 * 1024 * 1024
 
 /** The subprotocol that is spoken on a WebSocket. The server selects it. */
 export const subprotocol = "effect-coding-agents.rpc"

@@ -13,7 +13,7 @@
  */
 import { Effect, Layer, type Redacted, Schedule } from "effect"
 import { NetAddress } from "effect/net"
-import { RpcSerialization, RpcServer } from "effect/rpc"
+import { RpcServer } from "effect/rpc"
 import { Socket, SocketServer } from "effect/socket"
 import { Rpcs } from "../api/Rpc.ts"
 import * as RpcWire from "../api/RpcWire.ts"
@@ -97,7 +97,7 @@ export const layer = (options: Options) =>
   RpcServer.layer(Rpcs, { disableFatalDefects: true }).pipe(
     Layer.provide([rpcHandlers.layer, RpcServer.layerProtocolSocketServer]),
     Layer.provide([
-      RpcSerialization.layerNdjson,
+      RpcWire.serialization(RpcWire.longestCall),
       Layer.effect(SocketServer.SocketServer, dialler(options)).pipe(
         Layer.provide(Socket.layerWebSocketConstructorGlobal)
       )

@@ -21,7 +21,7 @@
  */
 import { ByteSize, Deferred, Effect, Layer, Logger, Option, Stdio, Stream } from "effect"
 import { HttpBody, HttpIncomingMessage, HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
-import { RpcSerialization, RpcServer } from "effect/rpc"
+import { RpcServer } from "effect/rpc"
 import { Socket } from "effect/socket"
 import { Rpcs } from "../api/Rpc.ts"
 import * as RpcWire from "../api/RpcWire.ts"
@@ -40,7 +40,10 @@ import * as rpcHandlers from "./internal/rpcHandlers.ts"
 export interface Options {
   /** Default: `/rpc`. */
   readonly path?: HttpRouter.PathInput | undefined
-  /** How long the body of a call over HTTP may be. Default: 32 MiB. */
+  /**
+   * How long a call may be. A WebSocket on which a longer one comes is closed. Default: 96 MiB, which holds a turn with all the
+   * attachments that the service takes.
+   */
   readonly maxBody?: ByteSize.Input | undefined
 }
 
@@ -74,8 +77,9 @@ const endingWith = (response: HttpServerResponse.HttpServerResponse, stopping: E
  * @since 0.1.0
  * @category layers
  */
-export const layer = ({ maxBody = "32 MiB", path = RpcWire.defaultPath }: Options = {}) =>
-  Layer.effectDiscard(Effect.gen(function*() {
+export const layer = ({ maxBody = RpcWire.longestCall, path = RpcWire.defaultPath }: Options = {}) => {
+  const size = ByteSize.fromInputUnsafe(maxBody)
+  const routes = Effect.gen(function*() {
     const router = yield* HttpRouter.HttpRouter
     const caller = yield* rpcAccess.make
     const stopping = yield* Drain
@@ -85,7 +89,7 @@ export const layer = ({ maxBody = "32 MiB", path = RpcWire.defaultPath }: Option
     )
     const overHttp = (yield* RpcServer.toHttpEffect(Rpcs, one)).pipe(
       Effect.map((response) => endingWith(response, stopping)),
-      Effect.provideService(HttpIncomingMessage.MaxBodySize, ByteSize.fromInputUnsafe(maxBody))
+      Effect.provideService(HttpIncomingMessage.MaxBodySize, size)
     )
     const answer = <R>(served: Answer<R>, refused: Answer<R>) =>
       Effect.flatMap(
@@ -97,7 +101,11 @@ export const layer = ({ maxBody = "32 MiB", path = RpcWire.defaultPath }: Option
       )
     yield* router.add("GET", path, answer(overSocket, refuse))
     yield* router.add("POST", path, answer(overHttp, Effect.succeed(HttpServerResponse.empty({ status: 401 }))))
-  })).pipe(Layer.provide([rpcHandlers.layer, RpcSerialization.layerNdjson]))
+  })
+  return Layer.effectDiscard(routes).pipe(
+    Layer.provide([rpcHandlers.layer, RpcWire.serialization(ByteSize.toNumberUnsafe(size))])
+  )
+}
 
 /**
  * Serves the RPCs to the one program that has started this one, over stdin and stdout. Nothing else may be written there. It
@@ -108,7 +116,7 @@ export const layer = ({ maxBody = "32 MiB", path = RpcWire.defaultPath }: Option
  */
 export const layerStdio = RpcServer.layer(Rpcs, one).pipe(
   Layer.provide([rpcHandlers.layer, RpcServer.layerProtocolStdio]),
-  Layer.provide(RpcSerialization.layerNdjson)
+  Layer.provide(RpcWire.serialization(RpcWire.longestCall))
 )
 
 /**

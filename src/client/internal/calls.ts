@@ -1,7 +1,7 @@
 /**
  * Calls and streams of a server that may be away for a while: what can be repeated is, and what is lost is a typed error.
  */
-import { Cause, type Duration, Effect, Predicate, Schedule, Stream } from "effect"
+import { Cause, Clock, Duration, Effect, Predicate, Schedule, Stream } from "effect"
 import { type RpcClient, RpcClientError } from "effect/rpc"
 import { Socket } from "effect/socket"
 import type { Rpcs } from "../../api/Rpc.ts"
@@ -27,9 +27,12 @@ export interface Remote {
 class Cut {
   readonly reason: ServerUnreachable["reason"]
   readonly sent: boolean
-  constructor(reason: ServerUnreachable["reason"], sent: boolean) {
+  /** Made again, a call might have the same fate: what it says, or what it is answered, is too long for the connection. */
+  readonly tooLong: boolean
+  constructor(reason: ServerUnreachable["reason"], sent: boolean, tooLong = false) {
     this.reason = reason
     this.sent = sent
+    this.tooLong = tooLong
   }
   failure(operation: string, sent: boolean) {
     return new ServerUnreachable({ operation, reason: this.reason, outcome: sent ? "unknown" : "not-done" })
@@ -44,10 +47,27 @@ const statusOf = (cause: unknown): unknown =>
     ? cause.response.status
     : undefined
 
-const cutOf = (link: Link.Link, { reason }: Lost): Cut => {
+/** The code of a WebSocket that was closed by a message which is too long. */
+const tooLongCode = 1009
+
+const isTooLong = ({ reason }: Lost): boolean => {
+  switch (reason._tag) {
+    case "SocketCloseError":
+      return reason.code === tooLongCode
+    case "RpcClientDefect":
+      return Predicate.isTagged(reason.cause, "MaxBufferSizeExceeded")
+    case "HttpError":
+      return statusOf(reason.cause) === 413
+    default:
+      return false
+  }
+}
+
+const cutOf = (link: Link.Link, lost: Lost): Cut => {
+  const { reason } = lost
   if (reason._tag === "HttpError" && statusOf(reason.cause) === 401) return new Cut("unauthorized", false)
   if (reason._tag === "SocketOpenError") return new Cut("away", false)
-  return Link.isRefused(link) ? new Cut("unauthorized", false) : new Cut("closed", true)
+  return Link.isRefused(link) ? new Cut("unauthorized", false) : new Cut("closed", true, isTooLong(lost))
 }
 
 /** The server has ended what it did, since it shuts down, or nothing could be written to it any more. */
@@ -62,7 +82,7 @@ const seen = <E>(link: Link.Link, error: E | Lost | Cut): E | Cut => isLost(erro
 const told = <E>(operation: string, error: E | Cut, sent: boolean): E | ServerUnreachable =>
   isCut(error) ? error.failure(operation, sent) : error
 
-const ready = ({ link }: Remote, patience: Duration.Duration): Effect.Effect<void, Cut> =>
+const ready = ({ link }: Pick<Remote, "link">, patience: Duration.Duration): Effect.Effect<void, Cut> =>
   Effect.mapError(Link.ready(link, patience), (reason) => new Cut(reason, false))
 
 const backoff = Schedule.min([Schedule.exponential("50 millis"), Schedule.spaced("5 seconds")]).pipe(Schedule.jittered)
@@ -72,18 +92,32 @@ const backoff = Schedule.min([Schedule.exponential("50 millis"), Schedule.spaced
  * second time changes nothing more; otherwise it then fails.
  */
 export const call = <A, E>(
-  remote: Remote,
+  remote: Pick<Remote, "link" | "patience">,
   operation: string,
   repeat: boolean,
   send: Effect.Effect<A, E | Lost>
 ): Effect.Effect<A, E | ServerUnreachable> =>
   Effect.suspend(() => {
-    const { link, patience } = remote
+    const { link } = remote
+    const patience = Duration.toMillis(remote.patience.calls)
     let sent = false
-    const answer: Effect.Effect<A, E | Cut> = Effect.andThen(ready(remote, patience.calls), send).pipe(
+    /** Since when there is no server for it. One that was under way for longer than the patience had one until it was cut. */
+    let since: number | undefined
+    const left = Effect.map(Clock.currentTimeMillis, (now) => patience - (now - (since ??= now)))
+    const attempt = Effect.gen(function*() {
+      yield* ready(remote, Duration.millis(Math.max(0, yield* left)))
+      const begun = yield* Clock.currentTimeMillis
+      const lost = Effect.map(Clock.currentTimeMillis, (now) => {
+        if (now - begun > patience) since = now
+      })
+      return yield* Effect.tapCause(send, () => lost)
+    })
+    const answer: Effect.Effect<A, E | Cut> = attempt.pipe(
       Effect.mapError((error) => seen<E>(link, error)),
       Effect.catchCauseIf(isEnded, () => Effect.fail(new Cut("closed", true)))
     )
+    const isAgain = (error: E | Cut) =>
+      isCut(error) && error.reason !== "unauthorized" && !error.tooLong && (repeat || !sent)
     return answer.pipe(
       Effect.tapError((error) =>
         Effect.sync(() => {
@@ -91,8 +125,8 @@ export const call = <A, E>(
         })
       ),
       Effect.retry({
-        schedule: Schedule.upTo(backoff, { duration: patience.calls }),
-        while: (error) => isCut(error) && error.reason !== "unauthorized" && (repeat || !sent)
+        schedule: backoff,
+        while: (error) => isAgain(error) ? Effect.map(left, (millis) => millis > 0) : false
       }),
       Effect.mapError((error) => told<E>(operation, error, sent))
     )

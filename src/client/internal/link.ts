@@ -3,7 +3,7 @@
  */
 import { type Duration, Effect, Fiber, Option, type Redacted, Schedule, Stream, SubscriptionRef } from "effect"
 import { HttpClient, HttpClientRequest } from "effect/http"
-import { RpcClient, RpcSerialization } from "effect/rpc"
+import { RpcClient } from "effect/rpc"
 import { Socket } from "effect/socket"
 import * as RpcWire from "../../api/RpcWire.ts"
 
@@ -95,6 +95,8 @@ const watched = (
     }))
   })
 
+const serialization = RpcWire.serialization(RpcWire.longestAnswer)
+
 /** Over one socket, which is opened again whenever it is closed. */
 export const overSocket = Effect.fnUntraced(function*(socket: Socket.Socket) {
   const state = yield* SubscriptionRef.make<State>("connecting")
@@ -129,7 +131,7 @@ export const overSocket = Effect.fnUntraced(function*(socket: Socket.Socket) {
       onConnect: Effect.suspend(() => refused ? Effect.void : move("connected")),
       onDisconnect: Effect.suspend(() => move(refused ? "unauthorized" : "connecting"))
     }),
-    Effect.provide(RpcSerialization.layerNdjson)
+    Effect.provide(serialization)
   )
   const link: Link = { protocol: inLanes(protocol), state, tellsInterrupts: true }
   return link
@@ -161,7 +163,7 @@ export const overHttp = Effect.fnUntraced(function*(url: string, token: Token) {
     ),
     HttpClient.filterStatusOk
   )
-  const protocol = yield* RpcClient.makeProtocolHttp(client).pipe(Effect.provide(RpcSerialization.layerNdjson))
+  const protocol = yield* RpcClient.makeProtocolHttp(client).pipe(Effect.provide(serialization))
   const link: Link = { protocol, state, tellsInterrupts: false }
   return link
 })

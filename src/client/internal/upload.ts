@@ -1,11 +1,12 @@
 /** A thread that is brought along to another machine: the call, and its turns beside it. */
 import { Effect, Stream } from "effect"
+import * as Messages from "../../api/Messages.ts"
 import { UploadId } from "../../api/Rpc.ts"
 import type { ProviderService } from "../../service/ProviderService.ts"
 import { ImportSourceFailed } from "../../service/ServiceError.ts"
 import * as calls from "./calls.ts"
 
-/** How many turns are sent at a time. */
+/** So many turns are sent at a time, at most. */
 const batch = 16
 
 const makeUploadId = Effect.sync(() =>
@@ -25,7 +26,8 @@ export const importThread = (remote: calls.Remote): ProviderService["Service"]["
       Stream.mapError((cause) => new ImportSourceFailed({ threadId, turns: given, cause })),
       Stream.tap(() => Effect.sync(() => given++)),
       Stream.rechunk(batch),
-      Stream.runForEachArray((some) => bring(some, false)),
+      Stream.mapArray((some) => Messages.split(some, batch)),
+      Stream.runForEach((some) => bring(some, false)),
       Effect.andThen(bring([], true)),
       // What has become of the import is what its own call says.
       Effect.catchTag(["UploadUnknown", "RpcClientError"], () => Effect.void),

@@ -1,8 +1,9 @@
 /**
  * What the RPCs do: they hand on to the services of this process, for the caller of their connection.
  */
-import { Array as Arr, Cause, Effect, Exit, Fiber, Schema, type Scope, Stream, Struct } from "effect"
+import { Cause, Effect, Exit, Fiber, Schema, type Scope, Stream, Struct } from "effect"
 import { type Rpc, RpcSchema } from "effect/rpc"
+import * as Messages from "../../api/Messages.ts"
 import { Caller } from "../../api/Middleware.ts"
 import { Rpcs, type RpcsOf } from "../../api/Rpc.ts"
 import * as Operations from "../../service/Operations.ts"
@@ -16,7 +17,7 @@ const messageSize = 128
 
 const inMessages = <A, E>(stream: Stream.Stream<A, E>): Stream.Stream<A, E> =>
   stream.pipe(
-    Stream.mapArray((elements) => Arr.chunksOf(elements, messageSize)),
+    Stream.mapArray((elements) => Messages.split(elements, messageSize)),
     Stream.flattenArray
   )
 
