@@ -14,7 +14,7 @@
  *
  * @since 0.1.0
  */
-import { Context, Deferred, Effect, Latch, Layer, Option, Queue, type Scope } from "effect"
+import { Context, Deferred, Effect, Latch, Layer, Option, Queue, RcMap, type Scope } from "effect"
 import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { Socket } from "effect/socket"
 import * as RpcWire from "../api/RpcWire.ts"
@@ -102,14 +102,8 @@ export const layer = ({ path = RpcWire.dialPath }: { readonly path?: HttpRouter.
         })
       )
       const stopping = yield* Drain
-      /** The last call of each name that nothing has taken yet. */
-      const waiting = new Map<string, Queue.Queue<Call>>()
-      const callsOf = (name: string) =>
-        Effect.suspend(() => {
-          const known = waiting.get(name)
-          if (known !== undefined) return Effect.succeed(known)
-          return Effect.tap(Queue.sliding<Call>(1), (made) => Effect.sync(() => waiting.set(name, made)))
-        })
+      /** The last call of each name that nothing has taken yet, for as long as the name is connected or waited for. */
+      const waiting = yield* RcMap.make<string, Queue.Queue<Call>, never, never>({ lookup: () => Queue.sliding(1) })
       const connected = new Map<string, number>()
       const counted = (name: string, by: 1 | -1) =>
         Effect.sync(() => {
@@ -127,7 +121,7 @@ export const layer = ({ path = RpcWire.dialPath }: { readonly path?: HttpRouter.
         if (name === null || name === "" || !(yield* isAllowed)) return HttpServerResponse.empty({ status: 401 })
         const socket = yield* request.upgrade
         const over = yield* Deferred.make<void>()
-        const calls = yield* callsOf(name)
+        const calls = yield* RcMap.get(waiting, name)
         yield* Effect.acquireRelease(counted(name, 1), () => counted(name, -1))
         yield* Queue.offer(calls, { socket, over })
         yield* Effect.raceFirst(Deferred.await(over), stopping)
@@ -137,7 +131,9 @@ export const layer = ({ path = RpcWire.dialPath }: { readonly path?: HttpRouter.
       return {
         names: Effect.sync(() => Array.from(connected.keys())),
         client: (name, patience) =>
-          Layer.effectContext(Effect.flatMap(callsOf(name), (calls) => Client.overSocket(socketOf(calls), patience)))
+          Layer.effectContext(
+            Effect.flatMap(RcMap.get(waiting, name), (calls) => Client.overSocket(socketOf(calls), patience))
+          )
       }
     })
   )

@@ -92,7 +92,8 @@ const preflights = HttpRouter.use(Effect.fnUntraced(function*(router) {
 const documents = (prefix: string) => {
   const api = prefix === "" ? Api : Api.annotate(OpenApi.Servers, [{ url: prefix }])
   return Layer.merge(
-    HttpRouter.add("GET", "/openapi.json", Effect.sync(() => HttpServerResponse.jsonUnsafe(OpenApi.fromApi(api)))),
+    // Printed once: it is large, and who asks for it has no token.
+    HttpRouter.use((router) => router.add("GET", "/openapi.json", HttpServerResponse.jsonUnsafe(OpenApi.fromApi(api)))),
     // Its fonts would come from elsewhere.
     HttpApiScalar.layer(api, { path: "/docs", scalar: { withDefaultFonts: false } })
   )

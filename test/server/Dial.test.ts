@@ -9,6 +9,7 @@ import { ProviderService, TranscriptArchive } from "../../src/index.ts"
 import { Admission, DialledServers, Server } from "../../src/server/index.ts"
 import { MockProvider, MockStep } from "../../src/testing/index.ts"
 import * as Agents from "../support/Agents.ts"
+import { heap } from "../support/Heap.ts"
 import * as Proxy from "../support/Proxy.ts"
 
 const { awaitEvent, is, layer, threadId } = Agents
@@ -58,6 +59,16 @@ describe("a server that dials", () => {
       yield* Effect.repeat(wire.connections, { until: (made) => made > 1, schedule: Schedule.spaced("10 millis") })
       yield* Deferred.succeed(gate, undefined)
       assert.strictEqual((yield* Fiber.join(turn)).text, "late")
+    }).pipe(Effect.provide(layer())))
+
+  it.live("keeps nothing of names that are neither connected nor waited for", () =>
+    Effect.gen(function*() {
+      const { dialled } = yield* hub
+      const wait = (n: number) => Effect.scoped(Layer.build(dialled.client(`${n}`.padStart(100_000, "0"))))
+      yield* Effect.forEach(Array.from({ length: 20 }, (_, n) => n), wait, { discard: true })
+      const before = heap()
+      yield* Effect.forEach(Array.from({ length: 100 }, (_, n) => 100 + n), wait, { discard: true })
+      assert.isBelow(heap() - before, 3_000_000)
     }).pipe(Effect.provide(layer())))
 
   it.live("P14 mock: one without the hub's token is not let in", () =>

@@ -6,6 +6,7 @@ import { UploadId } from "../../src/api/Rpc.ts"
 import { InstanceId, ThreadId } from "../../src/domain/Ids.ts"
 import * as uploads from "../../src/server/internal/uploads.ts"
 import { InputInvalid, ThreadExists } from "../../src/service/ServiceError.ts"
+import { heap } from "../support/Heap.ts"
 
 const thread = { threadId: ThreadId.make("t"), instanceId: InstanceId.make("mock"), directory: "/repo" }
 
@@ -28,4 +29,20 @@ describe("uploads", () => {
       assert.instanceOf(yield* Fiber.join(first), ThreadExists)
       assert.strictEqual(turns, 3)
     }).pipe(Effect.provideService(Caller, { id: "someone" })))
+
+  it.live("keep nothing of turns that were given up before their import came", () =>
+    Effect.gen(function*() {
+      const { receive } = uploads.make(({ threadId }) => new ThreadExists({ threadId }))
+      const giveUp = (n: number) =>
+        Effect.flatMap(
+          Effect.forkChild(receive({ upload: UploadId.make(`${n}`.padStart(64, "0")), turns: [1], last: false }), {
+            startImmediately: true
+          }),
+          Fiber.interrupt
+        )
+      yield* Effect.forEach(Array.from({ length: 1000 }, (_, n) => n), giveUp, { discard: true })
+      const before = heap()
+      yield* Effect.forEach(Array.from({ length: 20_000 }, (_, n) => 1000 + n), giveUp, { discard: true })
+      assert.isBelow(heap() - before, 1_000_000)
+    }))
 })

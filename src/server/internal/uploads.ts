@@ -57,11 +57,13 @@ export const make = (importThread: Agents["importThread"]) => {
     }) =>
       Effect.gen(function*() {
         const waiting = of(upload)
-        const queue = yield* Effect.timeoutOption(Deferred.await(waiting), patience)
-        if (Option.isNone(queue)) {
-          uploads.delete(upload)
-          return yield* new UploadUnknown({ upload })
-        }
+        const queue = yield* Effect.ensuring(
+          Effect.timeoutOption(Deferred.await(waiting), patience),
+          Effect.sync(() => {
+            if (!Deferred.isDoneUnsafe(waiting) && uploads.get(upload) === waiting) uploads.delete(upload)
+          })
+        )
+        if (Option.isNone(queue)) return yield* new UploadUnknown({ upload })
         const isTaken = turns.length === 0 || (yield* Queue.offer(queue.value, turns))
         if (!isTaken) return yield* new UploadUnknown({ upload })
         if (last) yield* Queue.end(queue.value)
