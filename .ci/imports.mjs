@@ -30,10 +30,10 @@ const layers = [
   "telemetry",
   ".",
   "promise",
-  "ui-message-stream",
   "api",
   "client",
   "server",
+  "ui-message-stream",
   "inspector",
   "cli"
 ]

@@ -2,7 +2,7 @@
  * How often a caller may ask, by Effect's `RateLimiter`. Without it: as often as it likes.
  *
  * Requests are counted for each caller; those without the right token for each address. Beyond the limit the answer is 429
- * with `Retry-After`. An open stream is one request.
+ * with `Retry-After`. An open stream is one request, and so is a WebSocket with all the calls on it.
  *
  * **Example** (in memory; `RateLimiter.layerStoreRedis` counts for several servers)
  *

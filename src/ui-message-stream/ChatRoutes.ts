@@ -8,7 +8,8 @@
  * - `POST /chat/:id/answer` answers a question, an elicitation or an approval ({@link ChatRequest.ChatAnswer}).
  *
  * Errors are the public form of ours, with their statuses. **The routes do not check who calls**: mount them behind
- * the app's own middleware.
+ * the app's own middleware. Where the app decides thread by thread (`ThreadAccess`), that middleware must provide `Caller`, as
+ * whom each request is made; without one they answer 500.
  *
  * **Example**
  *
@@ -19,11 +20,16 @@
  *
  * @since 0.1.0
  */
-import { ByteSize, type Duration, Effect, type Layer, Schema, Stream } from "effect"
+import { ByteSize, type Duration, Effect, type Layer, Option, Schema, Stream } from "effect"
 import { HttpIncomingMessage, HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
+import { BodyTooLarge, InternalError } from "../api/ApiError.ts"
+import { Caller } from "../api/Middleware.ts"
 import { ThreadId, type TurnId } from "../domain/Ids.ts"
 import * as InputIssue from "../domain/InputIssue.ts"
 import type { Described } from "../domain/PublicError.ts"
+import * as CallerService from "../server/CallerService.ts"
+import { Drain } from "../server/Drain.ts"
+import { ThreadAccess } from "../server/ThreadAccess.ts"
 import type * as Commands from "../service/Commands.ts"
 import { ProviderService } from "../service/ProviderService.ts"
 import type { ThreadInfo } from "../service/Results.ts"
@@ -34,6 +40,16 @@ import { startOf } from "./internal/turnStart.ts"
 import type { MessageMetadata, UIMessageChunk } from "./UIMessageChunk.ts"
 
 type Agents = ProviderService["Service"]
+
+/** What a request works with. */
+interface Chat {
+  /** The service, for the caller of the request. */
+  readonly agents: Agents
+  readonly options: ChatOptions
+  readonly maxBody: ByteSize.ByteSize
+  /** Succeeds once the server begins to stop. */
+  readonly stopping: Effect.Effect<void>
+}
 
 /**
  * @since 0.1.0
@@ -84,8 +100,27 @@ const failed = (error: Described) => {
   return HttpServerResponse.jsonUnsafe(shown, { status: shown.status })
 }
 
-const answering = <R>(respond: Effect.Effect<HttpServerResponse.HttpServerResponse, Described, R>) =>
-  Effect.catch(respond, (error) => Effect.succeed(failed(error)))
+/** The service for the caller of a request: of every one where the app does not decide thread by thread. */
+const agentsOf = Effect.gen(function*() {
+  const service = yield* ProviderService
+  const decide = yield* ThreadAccess
+  if (decide === undefined) return Effect.succeed(service)
+  return Effect.flatMap(
+    Effect.serviceOption(Caller),
+    Option.match({
+      onNone: () =>
+        Effect.andThen(
+          Effect.logError("The routes of the AI SDK have no Caller: put them behind a middleware that provides one"),
+          new InternalError()
+        ),
+      onSome: (caller) =>
+        CallerService.make(caller).pipe(
+          Effect.provideService(ThreadAccess, decide),
+          Effect.provideService(ProviderService, service)
+        )
+    })
+  )
+})
 
 const body = <A, I>(operation: string, schema: Schema.Codec<A, I>, maxBody: ByteSize.ByteSize) => {
   const decode = Schema.decodeUnknownEffect(schema, { errors: "all" })
@@ -99,7 +134,11 @@ const body = <A, I>(operation: string, schema: Schema.Codec<A, I>, maxBody: Byte
     }
     const json = yield* request.json.pipe(
       Effect.provideService(HttpIncomingMessage.MaxBodySize, maxBody),
-      Effect.mapError(() => invalid([{ path: "", reason: "Expected JSON" }]))
+      Effect.mapError(({ reason }) =>
+        reason._tag === "RequestParseError" && reason.reason === "BodyTooLarge"
+          ? new BodyTooLarge({ limit: ByteSize.toNumberUnsafe(maxBody) })
+          : invalid([{ path: "", reason: "Expected JSON" }])
+      )
     )
     return yield* Effect.mapError(decode(json), (error) => invalid(InputIssue.of(error)))
   })
@@ -111,10 +150,9 @@ const threadOf = Effect.flatMap(HttpRouter.params, ({ id }) =>
     (error) => new InputInvalid({ operation: "chat", issues: InputIssue.of(error) })
   ))
 
-/** The turn from its start, as it was and goes on. */
+/** The turn from its start, as it was and goes on; a server that stops breaks it off, and the page may resume. */
 const turnFrom = (
-  agents: Agents,
-  { pauseAfter = "250 millis" }: ChatOptions,
+  { agents, options: { pauseAfter = "250 millis" }, stopping }: Chat,
   from: {
     readonly threadId: ThreadId
     readonly turnId: TurnId
@@ -123,7 +161,9 @@ const turnFrom = (
     readonly metadata?: MessageMetadata
   }
 ): Stream.Stream<UIMessageChunk> =>
-  encode(agents.streamEvents({ threadId: from.threadId, after: from.after }), { ...from, pauseAfter }).pipe(
+  agents.streamEvents({ threadId: from.threadId, after: from.after }).pipe(
+    Stream.interruptWhen(stopping),
+    (events) => encode(events, { ...from, pauseAfter }),
     Stream.catch((error) => Stream.make<[UIMessageChunk]>({ type: "error", errorText: toPublic(error)._tag }))
   )
 
@@ -149,8 +189,9 @@ const beforeTurn = (agents: Agents, thread: ThreadInfo, turnId: TurnId) =>
     Effect.catchTag("TurnNotFound", () => Effect.succeed(thread.lastSeq))
   )
 
-const post = (agents: Agents, options: ChatOptions, maxBody: ByteSize.ByteSize) =>
+const post = (chat: Chat) =>
   Effect.gen(function*() {
+    const { agents, maxBody, options } = chat
     const request = yield* body("chat", ChatRequest, maxBody)
     const threadId = request.id
     const said = saidBy(request)
@@ -161,7 +202,7 @@ const post = (agents: Agents, options: ChatOptions, maxBody: ByteSize.ByteSize) 
       const metadata = historyOf(thread, before)
       const after = yield* beforeTurn(agents, thread, turnId)
       yield* agents.sendTurn({ threadId, turnId, prompt, ...(attachments.length === 0 ? {} : { attachments }) })
-      return toResponse(turnFrom(agents, options, { threadId, turnId, after, metadata }), options.keepAlive)
+      return toResponse(turnFrom(chat, { threadId, turnId, after, metadata }), options.keepAlive)
     }
     const { answers, turnId } = said
     const after = yield* startOf(agents, thread, turnId)
@@ -172,27 +213,28 @@ const post = (agents: Agents, options: ChatOptions, maxBody: ByteSize.ByteSize) 
       { discard: true }
       // Settled by then: what became of it is in the stream.
     ).pipe(Effect.catchTags({ RequestSettled: () => Effect.void, RequestNotFound: () => Effect.void }))
-    return toResponse(turnFrom(agents, options, { threadId, turnId, after, replaces: true }), options.keepAlive)
+    return toResponse(turnFrom(chat, { threadId, turnId, after, replaces: true }), options.keepAlive)
   })
 
-const resume = (agents: Agents, options: ChatOptions) =>
+const resume = (chat: Chat) =>
   Effect.gen(function*() {
+    const { agents, options } = chat
     const threadId = yield* threadOf
     const thread = yield* agents.getThread({ threadId })
     if (thread.lastTurn?.status !== "running") return HttpServerResponse.empty({ status: 204 })
     const { turnId } = thread.lastTurn
     const after = yield* startOf(agents, thread, turnId)
-    return toResponse(turnFrom(agents, options, { threadId, turnId, after }), options.keepAlive)
+    return toResponse(turnFrom(chat, { threadId, turnId, after }), options.keepAlive)
   })
 
-const stop = (agents: Agents) =>
+const stop = ({ agents }: Chat) =>
   Effect.gen(function*() {
     const threadId = yield* threadOf
     yield* agents.interruptTurn({ threadId })
     return HttpServerResponse.empty({ status: 204 })
   })
 
-const answer = (agents: Agents, maxBody: ByteSize.ByteSize) =>
+const answer = ({ agents, maxBody }: Chat) =>
   Effect.gen(function*() {
     const threadId = yield* threadOf
     const given = yield* body("answer", ChatAnswer, maxBody)
@@ -212,14 +254,25 @@ export const layer = (
 ): Layer.Layer<never, never, HttpRouter.HttpRouter | ProviderService> =>
   HttpRouter.use((router) =>
     Effect.gen(function*() {
-      const agents = yield* ProviderService
+      const all = {
+        options,
+        maxBody: options.maxBody ?? ByteSize.mebibytes(16),
+        stopping: yield* Drain
+      }
+      const service = yield* agentsOf
+      const answering = <E extends Described, R>(
+        respond: (chat: Chat) => Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>
+      ) =>
+        Effect.catch(
+          Effect.flatMap(service, (agents) => respond({ ...all, agents })),
+          (error) => Effect.succeed(failed(error))
+        )
       const path = options.path ?? "/chat"
-      const maxBody = options.maxBody ?? ByteSize.mebibytes(16)
       yield* router.addAll([
-        HttpRouter.route("POST", path, answering(post(agents, options, maxBody))),
-        HttpRouter.route("GET", `${path}/:id/stream`, answering(resume(agents, options))),
-        HttpRouter.route("POST", `${path}/:id/stop`, answering(stop(agents))),
-        HttpRouter.route("POST", `${path}/:id/answer`, answering(answer(agents, maxBody)))
+        HttpRouter.route("POST", path, answering(post)),
+        HttpRouter.route("GET", `${path}/:id/stream`, answering(resume)),
+        HttpRouter.route("POST", `${path}/:id/stop`, answering(stop)),
+        HttpRouter.route("POST", `${path}/:id/answer`, answering(answer))
       ])
     })
   )
