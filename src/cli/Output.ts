@@ -24,7 +24,13 @@ export class Output extends Context.Service<Output, {
   static readonly layer = (json: boolean) =>
     Layer.sync(Output, () => {
       const colours = stdout.isTTY && (env["NO_COLOR"] ?? "") === "" && !json
-      const write = (text: string) => Effect.sync(() => void stdout.write(text))
+      // Where it cannot be written, `Ending` ends the command, which waits here.
+      const write = (text: string) =>
+        Effect.callback<void>((resume) => {
+          stdout.write(text, (error) => {
+            if (error === undefined || error === null) resume(Effect.void)
+          })
+        })
       return {
         json,
         terminal: stdout.isTTY,

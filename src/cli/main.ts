@@ -3,7 +3,7 @@ import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Cause, Effect, Exit, Option } from "effect"
 import { CliConfig, CliError, CliOutput, Command, GlobalFlag } from "effect/cli"
-import { argv, stdout } from "node:process"
+import { argv } from "node:process"
 import { chat } from "./commands/chat.ts"
 import { doctor } from "./commands/doctor.ts"
 import { exportThread } from "./commands/export.ts"
@@ -12,6 +12,7 @@ import { mock, serve } from "./commands/serve.ts"
 import { show } from "./commands/show.ts"
 import { snapshots } from "./commands/snapshots.ts"
 import { threads } from "./commands/threads.ts"
+import * as Ending from "./Ending.ts"
 import { codeOf, exitCodes, report } from "./Failure.ts"
 import { Output } from "./Output.ts"
 import { version } from "./Package.ts"
@@ -36,12 +37,8 @@ const explained = (cause: Cause.Cause<unknown>): Effect.Effect<void> => {
   return CliError.isCliError(error) ? Effect.void : report(error, argv.includes("--json"))
 }
 
-// A reader such as `head` that has seen enough closes the pipe: that is no fault.
-stdout.on("error", (error) => {
-  if ("code" in error && error.code === "EPIPE") process.exit(0)
-})
-
 Command.runWith(eca, { version })(argv.slice(2)).pipe(
+  Ending.orEnded,
   Effect.onError(explained),
   Effect.provide([
     NodeServices.layer,

@@ -101,9 +101,32 @@ describe("eca", () => {
       assert.match(owned.stderr, /in use by process \d+/)
     }).pipe(Effect.scoped, Effect.provide(NodeServices.layer)))
 
+  it.live("P4 a script whose turn did not complete, or was not accepted, has exit code 1, and the turns after it all the same", () =>
+    Effect.gen(function*() {
+      const { flags, folder } = yield* place
+      const failed = yield* talk(folder, flags, "overflow", "hello")
+      assert.strictEqual(failed.code, 1)
+      assert.match(failed.stdout, /The turn failed \(ContextOverflow\)[^]*You said "hello"/)
+      assert.match(failed.stderr, /eca: A turn did not complete\n$/)
+    }).pipe(Effect.provide(NodeServices.layer)))
+
+  it.live("P7 a mode, an agent or a folder is not left out without a word where the conversation is there and has another", () =>
+    Effect.gen(function*() {
+      const { flags, folder } = yield* place
+      yield* talk(folder, flags, "hello")
+      for (const asked of [["--mode", "read-only"], ["--agent", "codex"], ["--directory", "/"]]) {
+        const { code, stderr, stdout } = yield* talk(folder, [...asked, ...flags], "and now?")
+        assert.deepStrictEqual([code, stdout], [2, ""], asked[0])
+        assert.match(stderr, /talk is with mock in .* \(approval-required\)\n {5}`eca move talk` changes that/)
+      }
+      const same = yield* talk(folder, ["--mode", "approval-required", "--agent", "mock", ...flags], "and now?")
+      assert.strictEqual(same.code, 0, same.stderr)
+    }).pipe(Effect.provide(NodeServices.layer)))
+
   it.live("mock serves the page, the API and the AI SDK's routes to whoever has the token, and ends with a signal", () =>
     Effect.gen(function*() {
-      const eca = yield* Eca.start(["mock", "--port", "0", "--json"])
+      // An empty variable is none.
+      const eca = yield* Eca.start(["mock", "--port", "0", "--json"], { env: { ECA_TOKEN: "" } })
       const [line] = yield* eca.shows(/^\{.*\}\n/)
       const told = Schema.decodeUnknownSync(
         Schema.fromJsonString(Schema.Struct({ url: Schema.String, token: Schema.String, page: Schema.String }))

@@ -11,9 +11,9 @@ const decode = Schema.decodeUnknownSync(Schema.fromJsonString(Started))
 const json = Schema.decodeUnknownSync(Schema.fromJsonString(Schema.Unknown))
 
 /** A server with a store file, on the mock. */
-const served = Effect.fnUntraced(function*(folder: string) {
+const served = Effect.fnUntraced(function*(folder: string, port = "0") {
   const store = `${folder}/threads.db`
-  const eca = yield* Eca.start(["mock", "--port", "0", "--json", "--store", store])
+  const eca = yield* Eca.start(["mock", "--port", port, "--json", "--store", store])
   const [line] = yield* eca.shows(/^\{.*\}\n/)
   return { ...decode(line), child: eca.child, store }
 })
@@ -74,6 +74,20 @@ describe("eca --url", () => {
       const away = yield* Eca.run(["show", "talk", "--url", url, "--token", token])
       assert.strictEqual(away.code, 5)
       assert.match(away.stderr, /is `eca serve` running there\?/)
+    }).pipe(Effect.scoped, Effect.provide(NodeServices.layer)))
+
+  it.live("P4 a script does not hang in the middle of a turn whose server is there again and does not know its token", () =>
+    Effect.gen(function*() {
+      const folder = yield* Agents.folder
+      const first = yield* served(folder)
+      const eca = yield* Eca.start(["chat", "talk", "--url", first.page], { cwd: folder })
+      yield* eca.type("wait\n")
+      yield* eca.shows(/I wait until you interrupt me/)
+      yield* Effect.sync(() => eca.child.stdin.end())
+      yield* Effect.sync(() => first.child.kill("SIGKILL"))
+      yield* served(folder, new URL(first.url).port)
+      assert.strictEqual(yield* eca.exit, 5)
+      assert.match(eca.stderr(), /The server does not accept the token/)
     }).pipe(Effect.scoped, Effect.provide(NodeServices.layer)))
 
   it.live("what is wrong with a call is said in two lines on stderr, or as JSON, and nothing is on stdout", () =>

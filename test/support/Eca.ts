@@ -26,12 +26,22 @@ export interface Eca {
 /** Starts it; killed with the scope. */
 export const start = (
   args: ReadonlyArray<string>,
-  options: { readonly cwd?: string; readonly terminal?: boolean; readonly env?: Record<string, string> } = {}
+  options: {
+    readonly cwd?: string | undefined
+    readonly terminal?: boolean
+    readonly env?: Record<string, string>
+    /** The file that stdout is. Default: a pipe that is read. */
+    readonly out?: string | undefined
+  } = {}
 ): Effect.Effect<Eca, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.sync(() => {
       const line = [process.execPath, bin, ...args]
-      const [command, ...rest] = options.terminal === true ? ["python3", ...onTerminal, ...line] : line
+      const [command, ...rest] = options.terminal === true
+        ? ["python3", ...onTerminal, ...line]
+        : options.out !== undefined
+        ? ["sh", "-c", `exec "$@" > ${options.out}`, "sh", ...line]
+        : line
       const { ECA_STORE: _, ECA_TOKEN: __, NO_COLOR: ___, ...env } = process.env
       const child = spawn(command ?? "", rest, { cwd: options.cwd, env: { ...env, ...options.env } })
       let [out, err] = ["", ""]
@@ -77,9 +87,9 @@ export const start = (
   )
 
 /** Runs it to its end, with all that it is told. */
-export const run = (args: ReadonlyArray<string>, input = "", cwd?: string) =>
+export const run = (args: ReadonlyArray<string>, input = "", cwd?: string, out?: string) =>
   Effect.scoped(Effect.gen(function*() {
-    const eca = yield* start(args, cwd === undefined ? {} : { cwd })
+    const eca = yield* start(args, { cwd, out })
     yield* Effect.sync(() => eca.child.stdin.end(input))
     const code = yield* eca.exit
     return { code, stdout: eca.stdout(), stderr: eca.stderr() }

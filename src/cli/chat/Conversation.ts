@@ -25,6 +25,8 @@ export interface State {
   readonly pressed: boolean
   /** No more lines will come. */
   readonly ended: boolean
+  /** How many turns were not accepted, or did not complete. */
+  readonly failed: number
 }
 
 export type Input =
@@ -49,7 +51,7 @@ export type Want =
 export type Step = readonly [state: State, wants: ReadonlyArray<Want>]
 
 export const initial = (typed: boolean, open: ReadonlyArray<OpenRequest>, busy: boolean): Step => [
-  { typed, busy, open, waiting: [], pressed: false, ended: false },
+  { typed, busy, open, waiting: [], pressed: false, ended: false, failed: 0 },
   asking(open)
 ]
 
@@ -156,6 +158,8 @@ const rest = (state: State): Step => {
   return [{ ...state, busy: false }, state.ended ? [{ _tag: "Leave" }] : []]
 }
 
+const oneMore = (state: State): State => ({ ...state, failed: state.failed + 1 })
+
 const settled = (state: State, requestId: RequestId): Step => {
   const open = state.open.filter(({ request }) => request.requestId !== requestId)
   const was = state.open[0]?.request.requestId
@@ -175,7 +179,7 @@ const asked = (state: State, request: OpenRequest): Step => {
 }
 
 const happened = (state: State, event: ThreadEvent): Step => {
-  if (isTerminal(event)) return rest(state)
+  if (isTerminal(event)) return rest(event._tag === "TurnCompleted" ? state : oneMore(state))
   switch (event._tag) {
     case "TurnStarted":
     case "TurnBegan":
@@ -205,7 +209,7 @@ export const step = (state: State, input: Input): Step => {
     case "Event":
       return happened(state, input.event)
     case "Refused":
-      return rest(state)
+      return rest(oneMore(state))
     case "Pressed":
       if (state.pressed) return [state, [{ _tag: "Leave" }]]
       return [{ ...state, pressed: true }, [

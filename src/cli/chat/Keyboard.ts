@@ -1,5 +1,5 @@
 /** Lines, Ctrl-C and the end of input, from a terminal or a pipe. */
-import { Effect, Queue } from "effect"
+import { Effect } from "effect"
 import { stdin, stdout } from "node:process"
 import { createInterface } from "node:readline"
 import type { Input } from "./Conversation.ts"
@@ -8,10 +8,9 @@ import type { Input } from "./Conversation.ts"
  * Offers what the user does until the scope closes. Meanwhile Ctrl-C and SIGINT are the conversation's: they end nothing by
  * themselves.
  */
-export const listen = (inputs: Queue.Queue<Input>, typed: boolean) =>
+export const listen = (offer: (input: Input) => void, typed: boolean) =>
   Effect.acquireRelease(
     Effect.sync(() => {
-      const offer = (input: Input) => void Queue.offerUnsafe(inputs, input)
       const pressed = () => offer({ _tag: "Pressed" })
       const others = process.listeners("SIGINT")
       process.removeAllListeners("SIGINT")

@@ -1,5 +1,5 @@
 /** The shell of a terminal conversation: it feeds the pure one, and does what that wants done. */
-import { Effect, FiberSet, Queue, Stream } from "effect"
+import { Effect, Exit, FiberSet, Queue, Stream } from "effect"
 import { stdin, stdout } from "node:process"
 import type { ThreadId } from "../../domain/Ids.ts"
 import { ProviderService } from "../../service/ProviderService.ts"
@@ -10,7 +10,10 @@ import * as Conversation from "./Conversation.ts"
 import * as Keyboard from "./Keyboard.ts"
 import * as Rendering from "./Rendering.ts"
 
-/** Until the user leaves. The thread is there; its session is started by the first turn. */
+/**
+ * Until the user leaves, or there is nothing more to be seen. Answers how many turns were not accepted or did not complete. The
+ * thread is there; its session is started by the first turn.
+ */
 export const converse = Effect.fnUntraced(function*(threadId: ThreadId) {
   const agents = yield* ProviderService
   const { json, note, paint, write } = yield* Output
@@ -20,7 +23,9 @@ export const converse = Effect.fnUntraced(function*(threadId: ThreadId) {
     const last = yield* agents.readTranscript({ threadId, from: "end", limit: 1 })
     yield* write(last.flatMap((turn) => turnLines(turn, paint)).map((line) => `${line}\n`).join(""))
   }
-  const inputs = yield* Queue.unbounded<Conversation.Input>()
+  /** Events end with the thread, or the service, or fail. */
+  type Events = Exit.Exit<void, Stream.Error<ReturnType<typeof agents.streamEvents>>>
+  const inputs = yield* Queue.unbounded<Conversation.Input | Events>()
   const offer = (input: Conversation.Input) => Effect.asVoid(Queue.offer(inputs, input))
   const work = yield* FiberSet.make<void>()
 
@@ -74,21 +79,22 @@ export const converse = Effect.fnUntraced(function*(threadId: ThreadId) {
 
   yield* agents.streamEvents({ threadId, after: thread.lastSeq }).pipe(
     Stream.runForEach((event) => offer({ _tag: "Event", event })),
-    Effect.catch((error) => report(error, json)),
-    Effect.andThen(offer({ _tag: "Ended" })),
+    Effect.exit,
+    Effect.flatMap((events) => Queue.offer(inputs, events)),
     Effect.forkScoped({ startImmediately: true })
   )
-  yield* Keyboard.listen(inputs, typed)
+  yield* Keyboard.listen((input) => void Queue.offerUnsafe(inputs, input), typed)
 
   const busy = thread.status === "running" || thread.status === "waiting"
   let [state, wants] = Conversation.initial(typed, thread.openRequests, busy)
   if (typed) yield* note(Conversation.help)
   while (true) {
     for (const want of wants) {
-      if (want._tag === "Leave") return
+      if (want._tag === "Leave") return state.failed
       yield* perform(want)
     }
     const input = yield* Queue.take(inputs)
+    if (Exit.isExit(input)) return yield* Effect.as(input, state.failed)
     yield* show(input)
     ;[state, wants] = Conversation.step(state, input)
   }

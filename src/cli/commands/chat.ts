@@ -1,8 +1,10 @@
 import { Clock, Effect, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
+import { stdin } from "node:process"
 import { InstanceId, ThreadId } from "../../domain/Ids.ts"
 import { RuntimeMode } from "../../domain/RuntimeMode.ts"
 import { ProviderService } from "../../service/ProviderService.ts"
+import type { ThreadInfo } from "../../service/Results.ts"
 import { converse } from "../chat/chat.ts"
 import * as Directory from "../Directory.ts"
 import { CommandFailed, exitCodes } from "../Failure.ts"
@@ -22,6 +24,24 @@ const anyAgent = Effect.gen(function*() {
   const hint = "`eca doctor` says what is missing; `eca chat --mock` talks to a scripted agent"
   return yield* new CommandFailed({ reason: "No agent is installed and logged in", hint, code: exitCodes.missing })
 })
+
+/** What was asked for of a conversation that has another agent, mode or folder is not left out without a word. */
+const asItIs = (
+  thread: ThreadInfo,
+  asked: { readonly [Key in "instanceId" | "runtimeMode" | "directory"]: ThreadInfo[Key] | undefined }
+): Effect.Effect<void, CommandFailed> => {
+  const { directory, instanceId, runtimeMode, threadId } = thread
+  const isOther = (asked.instanceId ?? instanceId) !== instanceId ||
+    (asked.runtimeMode ?? runtimeMode) !== runtimeMode ||
+    (asked.directory ?? directory) !== directory
+  if (!isOther) return Effect.void
+  const name = TerminalText.line(threadId)
+  return new CommandFailed({
+    reason: `${name} is with ${TerminalText.line(instanceId)} in ${TerminalText.line(directory, 200)} (${runtimeMode})`,
+    hint: `\`eca move ${name}\` changes that, and --new begins another conversation`,
+    code: exitCodes.usage
+  })
+}
 
 export const chat = Command.make(
   "chat",
@@ -56,11 +76,10 @@ export const chat = Command.make(
       : (yield* agents.listThreads({ where: { directory: where, archived: false }, limit: 1 })).threads[0]
     const threadId = Option.getOrUndefined(thread) ?? last?.threadId ??
       ThreadId.make(`chat-${(yield* Clock.currentTimeMillis).toString(36)}`)
-    const isThere = last !== undefined || (yield* agents.getThread({ threadId }).pipe(
-      Effect.as(true),
-      Effect.catchTag("ThreadNotFound", () => Effect.succeed(false))
+    const found = last ?? (yield* agents.getThread({ threadId }).pipe(
+      Effect.catchTag("ThreadNotFound", () => Effect.succeed(undefined))
     ))
-    if (!isThere) {
+    if (found === undefined) {
       if (where === undefined) {
         const reason = "A new conversation on another machine needs --directory, a folder there"
         return yield* new CommandFailed({ reason, code: exitCodes.usage })
@@ -71,10 +90,20 @@ export const chat = Command.make(
         directory: where,
         runtimeMode: Option.getOrUndefined(mode)
       })
+    } else {
+      yield* asItIs(found, {
+        instanceId: Option.getOrUndefined(agent),
+        runtimeMode: Option.getOrUndefined(mode),
+        directory: Option.isSome(directory) ? where : undefined
+      })
     }
-    yield* note(`${isThere ? "Going on with" : "New conversation"} ${TerminalText.line(threadId)}`)
-    yield* converse(threadId)
+    yield* note(`${found === undefined ? "New conversation" : "Going on with"} ${TerminalText.line(threadId)}`)
+    const failed = yield* converse(threadId)
     yield* note(`\`eca chat ${TerminalText.line(threadId)}\` goes on with it.`)
+    if (failed > 0 && !stdin.isTTY) {
+      const reason = failed === 1 ? "A turn did not complete" : `${failed} turns did not complete`
+      return yield* new CommandFailed({ reason, code: exitCodes.failed })
+    }
   })
 ).pipe(
   Command.withDescription("Talk to an agent in the terminal"),

@@ -55,8 +55,8 @@ const tokenOf = (open: boolean) =>
   open
     ? Effect.succeed(undefined)
     : Effect.map(
-      Config.option(Config.Redacted("ECA_TOKEN")),
-      Option.getOrElse(() => Redacted.make(randomBytes(24).toString("base64url")))
+      Config.withDefault(Config.String("ECA_TOKEN"), ""),
+      (given) => Redacted.make(given === "" ? randomBytes(24).toString("base64url") : given)
     )
 
 /** The agents that are installed, in the order in which they are known. */
