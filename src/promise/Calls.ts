@@ -36,26 +36,43 @@ type Stop = () => Promise<unknown>
 
 const ended = { done: true, value: undefined } as const
 
-/** What runs for one door. */
+/** How calls are made. */
 export interface Calls {
   readonly run: <A, E>(effect: Effect.Effect<A, E>, options?: CallOptions) => Promise<A>
   readonly iterate: <A, E>(stream: Stream.Stream<A, E>, options?: CallOptions) => AsyncIterable<A>
+}
+
+/** What runs, in whatever context. */
+export class Running {
+  readonly fibers = new Set<Fiber.Fiber<unknown, unknown>>()
+  readonly iterations = new Set<Stop>()
+  closed = false
+
   /** No call is made from now on. */
-  readonly close: () => void
-  /** Ends what still runs; succeeds once it has ended. */
-  readonly drain: Effect.Effect<void>
+  close(): void {
+    this.closed = true
+  }
+
+  /** Ends what still runs; succeeds once it has ended. How an iteration ends is told to its reader, and keeps no other from ending. */
+  readonly drain: Effect.Effect<void> = Effect.suspend(() =>
+    Effect.andThen(
+      Fiber.interruptAll(this.fibers),
+      Effect.forEach(this.iterations, (stop) => Effect.promise(() => stop().catch(() => {})), {
+        concurrency: "unbounded",
+        discard: true
+      })
+    )
+  )
 }
 
 /** Runs with the references of this context (log level, tracer, the hook that calls). */
-export const make = (context: Context.Context<never>): Calls => {
+export const make = (context: Context.Context<never>, running = new Running()): Calls => {
   const runFork = Effect.runForkWith(context)
-  const fibers = new Set<Fiber.Fiber<unknown, unknown>>()
-  const iterations = new Set<Stop>()
-  let closed = false
+  const { fibers, iterations } = running
 
   const run: Calls["run"] = (effect, { signal } = {}) =>
     new Promise((resolve, reject) => {
-      if (closed) return reject(new AgentsClosed())
+      if (running.closed) return reject(new AgentsClosed())
       if (signal?.aborted === true) return reject(signal.reason)
       const fiber = runFork(effect, { signal })
       fibers.add(fiber)
@@ -69,13 +86,14 @@ export const make = (context: Context.Context<never>): Calls => {
 
   const iterate: Calls["iterate"] = (stream, { signal } = {}) => ({
     [Symbol.asyncIterator]() {
-      if (closed) return { next: () => Promise.reject(new AgentsClosed()) }
+      if (running.closed) return { next: () => Promise.reject(new AgentsClosed()) }
       const inner = Stream.toAsyncIterableWith(stream, context)[Symbol.asyncIterator]()
       // Ends its fiber; a `next` that waits for an element is answered that there is none.
       const stop: Stop = () => inner.return?.() ?? Promise.resolve()
       const abort = () => {
         release()
-        void stop()
+        // How it ends is told to the `next` that waits.
+        stop().catch(() => {})
       }
       const release = () => {
         iterations.delete(stop)
@@ -107,17 +125,5 @@ export const make = (context: Context.Context<never>): Calls => {
     }
   })
 
-  return {
-    run,
-    iterate,
-    close: () => {
-      closed = true
-    },
-    drain: Effect.suspend(() =>
-      Effect.andThen(
-        Fiber.interruptAll(fibers),
-        Effect.forEach(iterations, (stop) => Effect.promise(stop), { concurrency: "unbounded", discard: true })
-      )
-    )
-  }
+  return { run, iterate }
 }

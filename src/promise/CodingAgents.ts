@@ -104,12 +104,13 @@ const doorOf = (
   services: Context.Context<ProviderService | TranscriptArchive | HookDeliveries>,
   scope: Scope.Closeable
 ): CodingAgents => {
-  const calls = Calls.make(services)
+  const running = new Calls.Running()
+  const calls = Calls.make(services, running)
   let closing: Promise<void> | undefined
   const close = () => {
-    calls.close()
+    running.close()
     // The service first, which ends turns and streams as a shutdown does; then what it could not end.
-    closing ??= Effect.runPromiseWith(services)(Effect.andThen(Scope.close(scope, Exit.void), calls.drain))
+    closing ??= Effect.runPromiseWith(services)(Effect.ensuring(Scope.close(scope, Exit.void), running.drain))
     return closing
   }
   return {
@@ -130,12 +131,15 @@ const doorOf = (
  */
 export const open = (options: Options): Promise<CodingAgents> =>
   Calls.make(Context.empty()).run(
-    Effect.gen(function*() {
-      const scope = yield* Scope.make()
-      const services = yield* Layer.buildWithScope(layerOf(options), scope).pipe(
-        Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause)))
-      )
-      return doorOf(services, scope)
-    }),
+    // What was built is closed again, or is the caller's to close.
+    Effect.uninterruptibleMask((restore) =>
+      Effect.gen(function*() {
+        const scope = yield* Scope.make()
+        const services = yield* restore(Layer.buildWithScope(layerOf(options), scope)).pipe(
+          Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause)))
+        )
+        return doorOf(services, scope)
+      })
+    ),
     options
   )

@@ -72,11 +72,16 @@ const isIterable = (value: unknown): value is Iterable<unknown> => Predicate.has
 const isAsyncIterable = (value: unknown): value is AsyncIterable<unknown> =>
   Predicate.hasProperty(value, Symbol.asyncIterator)
 
+/** What it throws is an error then, and it is told when nothing more is taken. */
+const inTurn = async function*(given: Iterable<unknown>) {
+  yield* given
+}
+
 const streamOf = (given: unknown): unknown =>
   isAsyncIterable(given)
     ? Stream.fromAsyncIterable(given, (cause) => cause)
     : isIterable(given)
-    ? Stream.fromIterable(given)
+    ? Stream.fromAsyncIterable(inTurn(given), (cause) => cause)
     : given
 
 /** The input with Streams for what is given as iterables. */

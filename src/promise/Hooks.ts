@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Effect, type Layer, Predicate, Redacted, Scope } from "effect"
+import { Effect, Layer, Predicate, Redacted, Scope } from "effect"
 import type { HookPattern, Matching } from "../domain/LifecycleEvent.ts"
 import type { HookError, HookServices } from "../hooks/HookRegistration.ts"
 import type { GuardedEvent, GuardedKind, TransformedKind, TransformPatch, VerdictOf } from "../hooks/HookVerdict.ts"
@@ -67,11 +67,11 @@ type Observe<P extends HookPattern> = Omit<
 
 // What is no function, as JavaScript may give, is refused by name when the hook is registered.
 
-const asEffect = <Event, Answer>(run: Run<Event, Answer>) => {
+const asEffect = <Event, Answer>(running: Calls.Running, run: Run<Event, Answer>) => {
   if (!Predicate.isFunction(run)) return run
   return (event: Event) =>
     Effect.gen(function*() {
-      const calls = Calls.make(yield* Effect.context())
+      const calls = Calls.make(yield* Effect.context(), running)
       const agents = {
         ...Door.make(calls, Operations.service, yield* ProviderService),
         archive: Door.make(calls, Operations.archive, yield* TranscriptArchive)
@@ -86,6 +86,14 @@ const asEffect = <Event, Answer>(run: Run<Event, Answer>) => {
     })
 }
 
+/** Calls that the hook has not waited for end with the app, and later ones are refused. */
+const owning = (hook: (running: Calls.Running) => HookLayer): HookLayer =>
+  Layer.unwrap(Effect.gen(function*() {
+    const running = new Calls.Running()
+    yield* Effect.addFinalizer(() => Effect.andThen(Effect.sync(() => running.close()), running.drain))
+    return hook(running)
+  }))
+
 /**
  * Is asked for what a session is started with: variables, MCP servers, instructions. If it rejects, so does the start, with
  * `SetupFailed`.
@@ -98,19 +106,20 @@ export const setup = (
     readonly run: (opening: SessionOpening, context: SetupContext) => SessionSetup | PromiseLike<SessionSetup>
   }
 ): HookLayer =>
-  LifecycleHooks.setup({
-    ...hook,
-    run: !Predicate.isFunction(hook.run) ?
-      hook.run :
-      (opening: SessionOpening) =>
-        Effect.flatMap(Effect.scope, (scope) =>
-          asEffect((opening: SessionOpening, context) =>
-            hook.run(opening, {
-              ...context,
-              release: (finalizer) => void Effect.runFork(Scope.addFinalizer(scope, called(finalizer)))
-            })
-          )(opening))
-  })
+  owning((running) =>
+    LifecycleHooks.setup({
+      ...hook,
+      run: !Predicate.isFunction(hook.run) ?
+        hook.run :
+        (opening: SessionOpening) =>
+          Effect.flatMap(Effect.scope, (scope) =>
+            asEffect(running, (opening: SessionOpening, context) =>
+              hook.run(opening, {
+                ...context,
+                release: (finalizer) => void Effect.runFork(Scope.addFinalizer(scope, called(finalizer)))
+              }))(opening))
+    })
+  )
 
 /** A function that throws is one that rejects: neither keeps the others from being called. */
 const called = (finalizer: () => unknown): Effect.Effect<unknown> =>
@@ -125,7 +134,7 @@ const called = (finalizer: () => unknown): Effect.Effect<unknown> =>
  */
 export const guard = <const K extends GuardedKind>(
   hook: Guard<K> & { readonly run: Run<GuardedEvent<K>, VerdictOf<K>> }
-): HookLayer => LifecycleHooks.guard({ ...hook, run: asEffect(hook.run) })
+): HookLayer => owning((running) => LifecycleHooks.guard({ ...hook, run: asEffect(running, hook.run) }))
 
 /**
  * Adds to the context of a turn, or to the instructions for the writer of a summary.
@@ -135,7 +144,7 @@ export const guard = <const K extends GuardedKind>(
  */
 export const transform = <const K extends TransformedKind>(
   hook: Transform<K> & { readonly run: Run<GuardedEvent<K>, TransformPatch> }
-): HookLayer => LifecycleHooks.transform({ ...hook, run: asEffect(hook.run) })
+): HookLayer => owning((running) => LifecycleHooks.transform({ ...hook, run: asEffect(running, hook.run) }))
 
 /**
  * Is called for recorded events.
@@ -145,4 +154,4 @@ export const transform = <const K extends TransformedKind>(
  */
 export const observe = <const P extends HookPattern>(
   hook: Observe<P> & { readonly run: Run<Matching<P>, unknown> }
-): HookLayer => LifecycleHooks.observe({ ...hook, run: asEffect(hook.run) })
+): HookLayer => owning((running) => LifecycleHooks.observe({ ...hook, run: asEffect(running, hook.run) }))

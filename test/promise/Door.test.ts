@@ -134,6 +134,57 @@ describe("the door without Effect", () => {
     assert.lengthOf(ended, 1)
   })
 
+  it("what an iterable of turns throws is ImportSourceFailed, and one that was not taken to its end is told, in whatever way it iterates", async () => {
+    await using agents = await open()
+    const ended: Array<string> = []
+    const given = (turns: Iterable<unknown> | AsyncIterable<unknown>): any => ({
+      threadId,
+      instanceId: "mock",
+      directory,
+      turns
+    })
+    const throwing: Iterable<unknown> = {
+      [Symbol.iterator]: () => ({
+        next: () => {
+          throw new Error("the file is gone")
+        }
+      })
+    }
+    function* holding() {
+      try {
+        yield { turnId: 7 }
+        yield { turnId: 8 }
+      } finally {
+        ended.push("closed")
+      }
+    }
+    assert.deepInclude(await rejection(agents.importThread(given(throwing))), { _tag: "ImportSourceFailed" })
+    assert.deepInclude(await rejection(agents.importThread(given(holding()))), { _tag: "ImportedTurnInvalid" })
+    assert.deepStrictEqual(ended, ["closed"])
+  })
+
+  it("what goes wrong at the end of a stream that is given up is no unhandled rejection, and keeps no other from ending", async () => {
+    const ended: Array<string> = []
+    const pages = (end: Effect.Effect<unknown>) =>
+      Stream.concat(Stream.make({ _tag: "OpenPage", url: "https://example.com/" } as const), Stream.never).pipe(
+        Stream.ensuring(end)
+      )
+    const signIn = { page: pages(Effect.die("boom")), other: pages(Effect.sync(() => ended.push("other"))) }
+    const agents = await open({ signIn })
+    const begun = (method: string, options?: { readonly signal: AbortSignal }) => {
+      const steps = agents.signIn({ instanceId: "mock", method }, options)[Symbol.asyncIterator]()
+      return steps.next().then(() => steps)
+    }
+    const { abort, signal } = abortable()
+    const given = await begun("page", { signal })
+    abort("enough")
+    assert.strictEqual(await rejection(given.next()), "enough")
+    await begun("page")
+    await begun("other")
+    await agents.close()
+    assert.deepStrictEqual(ended, ["other"])
+  })
+
   it("closing ends open loops over all threads, which may be about to look at the store", async () => {
     const ends: Array<unknown> = []
     for (let time = 0; time < 20; time++) {

@@ -1,13 +1,25 @@
 /** What `open` takes, what goes wrong there, and hooks as plain functions. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer } from "effect"
+import { Effect, Layer, Stream } from "effect"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { onTestFinished } from "vitest"
 import { HookInvalid } from "../../src/hooks/index.ts"
 import { LifecycleHooks, ServiceError, SessionStore, StoreError } from "../../src/index.ts"
-import { allow, CodingAgents, decide, guard, observe, secret, setup, transform, veto } from "../../src/promise/index.ts"
+import {
+  AgentsClosed,
+  allow,
+  CodingAgents,
+  decide,
+  guard,
+  type HookContext,
+  observe,
+  secret,
+  setup,
+  transform,
+  veto
+} from "../../src/promise/index.ts"
 import { SessionSetup } from "../../src/provider/index.ts"
 import { MockAgentDisk, MockProvider, MockStep } from "../../src/testing/index.ts"
 import { rejection } from "../support/Promises.ts"
@@ -20,6 +32,29 @@ const opened = (hooks: CodingAgents.Options["hooks"], script?: Parameters<typeof
   CodingAgents.open({ agents: MockProvider.layer(script), store: ":memory:", hooks })
 
 describe("opening without Effect", () => {
+  it("what a hook has not waited for ends with the app, and a hook's agents are refused then", async () => {
+    const ended: Array<string> = []
+    const pages = Stream.concat(Stream.make({ _tag: "OpenPage", url: "https://example.com/" } as const), Stream.never)
+    let kept: HookContext["agents"] | undefined
+    const begun = Promise.withResolvers<void>()
+    const agents = await opened([
+      observe({
+        name: "keeps",
+        events: ["session:start"],
+        run: (_, context) => {
+          kept = context.agents
+          const steps = context.agents.signIn({ instanceId: "mock", method: "page" })[Symbol.asyncIterator]()
+          void steps.next().then(() => begun.resolve())
+        }
+      })
+    ], { signIn: { page: Stream.ensuring(pages, Effect.sync(() => ended.push("ended"))) } })
+    await agents.startSession(thread)
+    await begun.promise
+    await agents.close()
+    assert.deepStrictEqual(ended, ["ended"])
+    assert.instanceOf(await rejection(kept?.listThreads() ?? Promise.resolve()), AgentsClosed)
+  })
+
   it("P1 a store that was closed is opened again, and the conversation goes on", async () => {
     const folder = mkdtempSync(join(tmpdir(), "eca-promise-"))
     onTestFinished(() => rmSync(folder, { recursive: true }))
