@@ -15,6 +15,7 @@ import type { NumberedEvent } from "../../domain/ThreadEvent.ts"
 import { RecordedInput } from "../../domain/TurnInput.ts"
 import * as LifecycleRecord from "../LifecycleRecord.ts"
 import * as eventLog from "./eventLog.ts"
+import * as eventRows from "./eventRows.ts"
 import type { Positions } from "./positions.ts"
 import {
   type BigIntColumn,
@@ -76,7 +77,7 @@ const readTurns = (sql: SqlClient.SqlClient, ids: Ids) =>
 
 /** Requests, compactions, tasks and items of no turn that were opened in the live epoch and not closed: by their index. */
 const readSubjects = (sql: SqlClient.SqlClient, ids: Ids) =>
-  sql<EventRow>`SELECT e.thread_id, e.seq, e.epoch, e.turn_id, e.type, e.at, e.position, e.version, e.body
+  sql<EventRow>`SELECT ${sql.literal(eventRows.columns)}
     FROM eca_threads t JOIN eca_events e ON e.thread_id = t.thread_id AND e.epoch = t.epoch
     WHERE t.thread_id IN ${sql.in(ids)} AND e.subject_id IS NOT NULL
       AND e.${sql.literal(opensSubject)}
@@ -100,7 +101,7 @@ const readTurnEvents = (sql: SqlClient.SqlClient, ids: Ids) =>
           ORDER BY x.seq DESC LIMIT 1) AS ended
       FROM eca_threads WHERE thread_id IN ${sql.in(ids)}
     )
-    SELECT e.thread_id, e.seq, e.epoch, e.turn_id, e.type, e.at, e.position, e.version, e.body
+    SELECT ${sql.literal(eventRows.columns)}
     FROM t JOIN eca_events e ON e.thread_id = t.thread_id
       AND e.seq >= COALESCE(CASE WHEN t.started < t.ended THEN t.started END, t.ended, t.started, 0)
     WHERE e.epoch = t.epoch AND (e.subject_id IS NULL OR e.turn_id IS NOT NULL)

@@ -6,7 +6,8 @@ import { Effect } from "effect"
 import type { SqlClient, SqlError, Statement } from "effect/sql"
 import type { EventRow } from "./rows.ts"
 
-const columns = "thread_id, seq, epoch, turn_id, type, at, position, version, body"
+/** Of `eca_events e`: what an {@link EventRow} has. */
+export const columns = "e.thread_id, e.seq, e.epoch, e.turn_id, e.type, e.at, e.position, e.version, e.body"
 
 const toRow = (
   [thread_id, seq, epoch, turn_id, type, at, position, version, body]: ReadonlyArray<unknown>
@@ -18,6 +19,6 @@ export const select = (
   which: Statement.Fragment
 ): Effect.Effect<ReadonlyArray<EventRow>, SqlError.SqlError> =>
   Effect.map(
-    sql`SELECT ${sql.literal(columns)} FROM eca_events ${which}`.values,
+    sql`SELECT ${sql.literal(columns)} FROM eca_events e ${which}`.values,
     (rows) => rows.map(toRow)
   )

@@ -8,6 +8,7 @@ import type { ThreadId } from "../../domain/Ids.ts"
 import { Background, LastTurn, none, OpenRequest, type ThreadActivity } from "../../domain/ThreadActivity.ts"
 import type { ThreadEvent } from "../../domain/ThreadEvent.ts"
 import type { StoreFailed } from "../StoreError.ts"
+import * as eventRows from "./eventRows.ts"
 import {
   type BigIntColumn,
   contextSubject,
@@ -57,10 +58,8 @@ const backgroundOf = (event: ThreadEvent): ReadonlyArray<Background> =>
 
 type Ids = Arr.NonEmptyReadonlyArray<ThreadId>
 
-const columns = "e.thread_id, e.seq, e.epoch, e.turn_id, e.type, e.at, e.position, e.version, e.body"
-
 export const make = (sql: SqlClient.SqlClient) => {
-  const eventColumns = sql.literal(columns)
+  const eventColumns = sql.literal(eventRows.columns)
 
   /** What was opened in a live epoch and not closed. */
   const open = (ids: Ids) =>
