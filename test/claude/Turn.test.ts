@@ -5,7 +5,7 @@ import * as Frame from "../../src/claude/protocol/Frame.ts"
 import * as Request from "../../src/claude/protocol/Request.ts"
 import * as Turn from "../../src/claude/turn/Turn.ts"
 import { type Input, make, type State, type Want } from "../../src/claude/turn/TurnState.ts"
-import { ItemId, TurnId } from "../../src/domain/Ids.ts"
+import { ItemId, RequestId, TurnId } from "../../src/domain/Ids.ts"
 import type { ProviderEvent } from "../../src/domain/ThreadEvent.ts"
 
 const turnId = TurnId.make("turn-1")
@@ -73,6 +73,18 @@ describe("a session of Claude as a value", () => {
     assert.deepStrictEqual(play(state, [result({ user_message_uuids: [steer] })]).tags, ["TurnCompleted"])
     const aborted = result({ user_message_uuids: [steer], terminal_reason: "aborted_tools" })
     assert.deepStrictEqual(play(state, [aborted]).tags, ["TurnInterrupted"])
+  })
+
+  it("P4 claude: a turn of the agent's own ends also with a result that names what was added to it, or came too late for another", () => {
+    const own = play(make("r", false), [opened("msg_1")])
+    const added = play(own.state, [{ _tag: "Steering", uuid: "5a1f" }])
+    const joined = result({ user_message_uuids: ["5a1f"], origin: { kind: "task-notification" } })
+    assert.notInclude(play(added.state, [result({ user_message_uuids: ["another"] })]).tags, "TurnCompleted")
+    assert.strictEqual(play(added.state, [joined]).tags.at(-1), "TurnCompleted")
+    const late = play(make("r", false), [lifecycle("started", "5a1f"), opened("msg_1")])
+    const ended = play(late.state, [result({ user_message_uuids: ["5a1f"] }), lifecycle("completed", "5a1f")])
+    assert.strictEqual(ended.tags.at(-1), "TurnCompleted")
+    assert.isUndefined(ended.state.working)
   })
 
   it("P4 claude: frames of the model that nothing asked for are a turn of the agent's own", () => {
@@ -221,6 +233,31 @@ describe("a session of Claude as a value", () => {
     assert.deepStrictEqual(deltas, [[0, "one "], [4, "two"]])
   })
 
+  const below = { parent_tool_use_id: "toolu_0", agent_id: "sub" }
+  const subagent = (background: boolean) =>
+    frame("system/task_started", { task_id: "sub", task_type: "local_agent", is_backgrounded: background })
+
+  it("P16 claude: a subagent that is in the middle of a message when the turn ends goes on with it, under ids of its own", () => {
+    const { events } = play(begun.state, [
+      subagent(true),
+      assistant("msg_2", { type: "thinking", thinking: "Hm." }, below),
+      result(),
+      assistant("msg_2", { type: "text", text: "Here." }, below)
+    ])
+    const items = events.flatMap((event) => event._tag === "ItemCompleted" ? [event.item] : [])
+    assert.deepStrictEqual(items.map(({ _tag, itemId }) => [_tag, String(itemId)]), [
+      ["Reasoning", "msg_2:0"],
+      ["AssistantMessage", "msg_2:1"]
+    ])
+  })
+
+  it("P16 claude: what a subagent has open is completed with the turn that waits for it, and goes on where it works beside", () => {
+    const ends = (background: boolean) =>
+      play(begun.state, [subagent(background), assistant("msg_2", bash, below), result()]).tags
+    assert.deepStrictEqual(ends(false), ["ItemStarted", "ItemCompleted", "TurnCompleted"])
+    assert.notInclude(ends(true), "ItemCompleted")
+  })
+
   it("P16 claude: usage is what the result counts since the one before, with subagents and money", () => {
     const model = { inputTokens: 100, outputTokens: 40, cacheReadInputTokens: 14, costUSD: 0.5 }
     const { events } = play(begun.state, [
@@ -253,7 +290,14 @@ describe("a session of Claude as a value", () => {
       "ApprovalSettled",
       "TurnCompleted"
     ])
-    assert.isDefined(RequestBook.byKey(state.requests, "2"))
+    const other = RequestBook.byKey(state.requests, "2")
+    assert.isDefined(other)
+    const given = { _tag: "AllowOnce" } as const
+    const requestId = other?.requestId ?? RequestId.make("none")
+    // It stays open whatever is answered, or asked, beside it.
+    const answered = play(state, [ask("3", "sub"), { _tag: "Answering", requestId, given }])
+    assert.strictEqual(RequestBook.byKey(answered.state.requests, "2")?.answer, given)
+    assert.isDefined(RequestBook.byKey(answered.state.requests, "3"))
     assert.deepStrictEqual(play(state, [{ _tag: "Withdrawn", key: "2" }]).tags, ["ApprovalSettled"])
   })
 

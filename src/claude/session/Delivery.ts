@@ -169,15 +169,16 @@ const Mode = Schema.Struct({ mode: Schema.Literals(["default", "plan"]) })
 /** What one turn asks for ends with it. A plan that the model has begun by itself stays until a turn is to act. */
 const useMode = Effect.fnUntraced(function*(live: LiveSession.LiveSession, asked: TurnMode | undefined) {
   const wanted = asked === "plan" ? "plan" : asked === "act" || live.planned ? "default" : undefined
+  if (wanted !== undefined && wanted !== (live.state.mode ?? "default")) yield* setMode(live, wanted)
   live.planned = asked === "plan"
-  if (wanted === undefined || wanted === (live.state.mode ?? "default")) return
+})
+
+const setMode = Effect.fnUntraced(function*(live: LiveSession.LiveSession, wanted: (typeof Mode.Type)["mode"]) {
   const operation = "set_permission_mode"
   const body = yield* LiveSession.call(live, operation, { mode: wanted })
-  const { mode } = yield* Effect.mapError(
-    Schema.decodeUnknownEffect(Mode)(body),
-    () => new AgentProtocolError({ instanceId: live.cli.instanceId, operation, body })
-  )
-  if (mode !== wanted) return yield* new AgentProtocolError({ instanceId: live.cli.instanceId, operation, body })
+  const failed = new AgentProtocolError({ instanceId: live.cli.instanceId, operation, body })
+  const { mode } = yield* Effect.mapError(Schema.decodeUnknownEffect(Mode)(body), () => failed)
+  if (mode !== wanted) return yield* failed
 })
 
 /** Claude takes any name for a model, and the API refuses it; so it must be one that Claude lists. */

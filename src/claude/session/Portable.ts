@@ -5,9 +5,10 @@
 import { Effect, FileSystem, Option, Path } from "effect"
 import { createHash } from "node:crypto"
 import type { InstanceId, SessionId } from "../../domain/Ids.ts"
-import { AgentUnreachable, CopyRejected } from "../../provider/AdapterError.ts"
+import { AgentUnreachable, CopyRejected, SessionInUse } from "../../provider/AdapterError.ts"
 import * as NativeCopy from "../../provider/NativeCopy.ts"
 import { isSessionId, provider } from "../protocol/Cursor.ts"
+import * as Occupied from "./Occupied.ts"
 import * as Transcript from "./Transcript.ts"
 
 const version = 1
@@ -43,7 +44,7 @@ export const importSession = Effect.fnUntraced(function*(
   instanceId: InstanceId,
   config: string,
   copies: ReadonlyArray<unknown>
-): Effect.fn.Return<SessionId, CopyRejected | AgentUnreachable, FileSystem.FileSystem | Path.Path> {
+): Effect.fn.Return<SessionId, CopyRejected | SessionInUse | AgentUnreachable, FileSystem.FileSystem | Path.Path> {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const accepted = yield* NativeCopy.accept({ instanceId, provider, version }, copies)
@@ -56,6 +57,8 @@ export const importSession = Effect.fnUntraced(function*(
   )
   const bytes = Buffer.concat(parts)
   if (checkpointOf(bytes) !== accepted.at(-1)?.checkpoint) return yield* malformed("checkpoint")
+  // Its file would become another one under a Claude that works with it.
+  if (yield* Occupied.isTaken(config, sessionId)) return yield* new SessionInUse({ instanceId, sessionId })
   const there = yield* Transcript.find(config, sessionId)
   const file = Option.getOrElse(there, () => path.join(config, "projects", "imported", `${sessionId}.jsonl`))
   const next = `${file}.next`

@@ -49,16 +49,16 @@ export const make = Effect.fn("Claude.startSession")(function*(
     given: RequestBook.Answer,
     toReply: (asked: Request.ForUser) => object
   ) =>
-    Effect.suspend(() => {
-      const found = RequestBook.answer(live.state.requests, requestId, given)
-      if (found === undefined) return Effect.fail(new RequestGone({ requestId }))
-      const { id, asked } = found.request.native
-      return LiveSession.apply(live, { _tag: "Answering", book: found.book }).pipe(
-        Effect.andThen(LiveSession.reply(live, id, toReply(asked))),
-        Effect.flatMap((waits) => waits ? Effect.void : Effect.fail(new RequestGone({ requestId }))),
-        Effect.tap(() => LiveSession.apply(live, { _tag: "Settled", requestId }))
-      )
-    })
+    LiveSession.apply(live, { _tag: "Answering", requestId, given }).pipe(
+      Effect.andThen(Effect.suspend(() => {
+        const open = live.state.requests.open.get(requestId)
+        return open?.answer === given
+          ? LiveSession.reply(live, open.native.id, toReply(open.native.asked))
+          : Effect.succeed(false)
+      })),
+      Effect.flatMap((waits) => waits ? Effect.void : Effect.fail(new RequestGone({ requestId }))),
+      Effect.andThen(LiveSession.apply(live, { _tag: "Settled", requestId }))
+    )
   const isResumable = Effect.suspend(() =>
     live.resumable
       ? Effect.succeed(true)

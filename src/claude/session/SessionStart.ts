@@ -248,8 +248,13 @@ const pastOf = Effect.fnUntraced(function*(
       return undefined
     case "Resume":
       return yield* ResumeCursor.accept(cursor, instanceId, from.cursor)
-    case "Adopt":
-      return { sessionId: from.sessionId, directory: yield* Transcript.directoryOf(config, from.sessionId) }
+    case "Adopt": {
+      const { sessionId } = from
+      // What is no id is no name of a file either.
+      return isSessionId(sessionId)
+        ? { sessionId, directory: yield* Transcript.directoryOf(config, sessionId) }
+        : { sessionId }
+    }
     case "Import":
       return { sessionId: yield* Portable.importSession(instanceId, config, from.copies) }
   }

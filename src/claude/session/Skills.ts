@@ -3,7 +3,7 @@
  * and its list of those that a session may have (`initialize`) hides them from the model alone. So each is switched off by
  * its name, in the settings of the process, as Claude itself tells whose it is.
  */
-import { Effect, Schema } from "effect"
+import { Effect, Schema, Semaphore } from "effect"
 import { basename, dirname } from "node:path"
 import * as StdioPeer from "../../adapter/StdioPeer.ts"
 import { type AgentError, AgentProtocolError } from "../../provider/AdapterError.ts"
@@ -46,10 +46,13 @@ export const hide = Effect.fnUntraced(function*(
   return all
 })
 
-/** Hides them each time that it is run: those that are there, and all that were there before. */
+/**
+ * Hides them each time that it is run: those that are there, and all that were there before. One run waits for the other,
+ * which would show again what it has hidden.
+ */
 export const hiding = (cli: Pick<Cli, "instanceId" | "peer">): Effect.Effect<void, AgentError> => {
   let hidden: ReadonlySet<string> = new Set()
   return Effect.map(Effect.suspend(() => hide(cli, hidden)), (all) => {
     hidden = all
-  })
+  }).pipe(Semaphore.makeUnsafe(1).withPermits(1))
 }

@@ -67,7 +67,10 @@ export const reduce = (state: State, input: Input, at: number): Step => {
     case "Asked":
       return TurnRequests.asked(state, input)
     case "Answering":
-      return step({ ...state, requests: input.book })
+      return step({
+        ...state,
+        requests: RequestBook.answer(state.requests, input.requestId, input.given)?.book ?? state.requests
+      })
     case "Settled":
       return withRequests(state, RequestBook.settled(state.requests, input.requestId))
     case "Withdrawn":
@@ -103,9 +106,12 @@ const lifecycle = (
     case "started":
       return sending?.uuid === uuid
         ? step({ ...begin(state, sending), sending: undefined }, [], [{ _tag: "Started", uuid }])
-        : step(clock == null ? state : { ...state, cause: "schedule" })
+        : step(clock == null ? { ...state, working: uuid } : { ...state, cause: "schedule" })
     default:
-      return andThen(over(state, uuid, now), (state) => step(state, [], [{ _tag: "Done", uuid }]))
+      return andThen(
+        over(state, uuid, now),
+        (state) => step(state.working === uuid ? { ...state, working: undefined } : state, [], [{ _tag: "Done", uuid }])
+      )
   }
 }
 

@@ -10,7 +10,7 @@ import * as Usage from "../../domain/Usage.ts"
 import { failure } from "../protocol/Failure.ts"
 import type { ModelUsage, Of } from "../protocol/Frame.ts"
 import * as TurnCompaction from "./TurnCompaction.ts"
-import { isLeft, stepEnded, usageOf } from "./TurnItems.ts"
+import { isBeside, isLeft, stepEnded, usageOf } from "./TurnItems.ts"
 import {
   type About,
   type Input,
@@ -27,7 +27,7 @@ export const result = (state: State, frame: Of<"result">): Step => {
   const uuids = frame.user_message_uuids ?? (frame.user_message_uuid == null ? [] : [frame.user_message_uuid])
   const done = uuids.map((uuid) => ({ _tag: "Done" as const, uuid }))
   const { turn } = state
-  if (turn === undefined || !isOf(turn, uuids, frame.origin != null)) return step(state, [], done)
+  if (turn === undefined || !isOf(state, turn, uuids, frame.origin != null)) return step(state, [], done)
   const steers = new Set(Array.from(turn.steers).filter((uuid) => !uuids.includes(uuid)))
   const used = withTurn(withWindow(state, frame), { steers, usage: usage(turn, frame) })
   // What came too late to join is answered on its own; to the user it is one turn.
@@ -36,13 +36,14 @@ export const result = (state: State, frame: Of<"result">): Step => {
     : andThen(ended(used, frame), (state) => step(state, [], done))
 }
 
-/** A result that names no message is of the turn that the agent began, or of a session that fails. */
-const isOf = ({ steers, uuid }: Turn, uuids: ReadonlyArray<string>, own: boolean): boolean =>
-  uuid === undefined
-    ? uuids.length === 0
-    : uuids.length === 0
-    ? !own
-    : uuids.some((named) => named === uuid || steers.has(named))
+/**
+ * A result that names no message is of the turn that the agent began, or of a session that fails. One of a turn that the agent
+ * began may name what was added to it, or what came too late for the turn before.
+ */
+const isOf = ({ working }: State, { steers, uuid }: Turn, uuids: ReadonlyArray<string>, own: boolean): boolean => {
+  if (uuids.length === 0) return uuid === undefined || !own
+  return uuids.some((named) => named === (uuid ?? working) || steers.has(named))
+}
 
 const isAborted = ({ terminal_reason }: Of<"result">): boolean => terminal_reason?.startsWith("aborted") === true
 
@@ -103,19 +104,28 @@ const close = (state: State, how: (turn: Turn) => ProviderEvent): Step => {
   const { turn } = state
   if (turn === undefined) return step(state)
   const at = { turnId: turn.turnId }
-  const goesOn = ({ item }: ItemLedger.Open<About>) => item._tag !== "AssistantMessage" && isLeft(state, item.itemId)
-  const stays = (open: ItemLedger.Open<About>) => open.item.subagent !== undefined || goesOn(open)
+  const stays = ({ item }: ItemLedger.Open<About>) =>
+    item.subagent === undefined
+      ? item._tag !== "AssistantMessage" && isLeft(state, item.itemId)
+      : isBeside(state, item.subagent)
   return [
     stepEnded,
     (state: State) => withItems(state, ItemLedger.closeAll(state.items, at, { stays })),
     (state: State) => detach(state, turn),
     (state: State) => withRequests(state, RequestBook.closeTurn(state.requests, turn.turnId)),
     (state: State) => state.compaction?.trigger === "auto" ? TurnCompaction.failed(state, "TurnEnded") : step(state),
-    (state: State) =>
-      step({ ...state, turn: undefined, streaming: new Map(), blocks: new Map(), cause: "agent" }, [
-        how(state.turn ?? turn)
-      ])
+    (state: State) => step({ ...state, ...beside(state), turn: undefined, cause: "agent" }, [how(state.turn ?? turn)])
   ].reduce((before, next) => andThen(before, next), step(state))
+}
+
+/** What is known of the messages that subagents in the background are in the middle of. */
+const beside = (state: State): Pick<State, "streaming" | "blocks"> => {
+  const streaming = Array.from(state.streaming).filter(([who]) => who !== undefined && isBeside(state, who))
+  const messages = new Set(streaming.map(([, { messageId }]) => messageId))
+  return {
+    streaming: new Map(streaming),
+    blocks: new Map(Array.from(state.blocks).filter(([messageId]) => messages.has(messageId)))
+  }
 }
 
 const detach = (state: State, { turnId }: Turn): Step =>

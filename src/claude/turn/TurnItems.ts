@@ -264,6 +264,10 @@ export const statusOf = (block: Block, decision: string | null | undefined): Ite
 export const isLeft = ({ tasks }: State, itemId: ItemId): boolean =>
   Array.from(tasks.values()).some(({ background, task }) => background && task.itemId === itemId)
 
+/** Whether a subagent works on without the turn: by its own id, or that of the call that has started it. */
+export const isBeside = (state: State, subagent: string): boolean =>
+  state.tasks.get(TaskId.make(subagent))?.background === true || isLeft(state, ItemId.make(subagent))
+
 /** The item of a task that has ended. */
 export const finished = (state: State, taskId: TaskId, status: ItemStatus): Step => {
   const itemId = state.tasks.get(taskId)?.task.itemId

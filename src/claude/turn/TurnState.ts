@@ -71,6 +71,8 @@ export interface Background {
 export interface State {
   readonly turn: Turn | undefined
   readonly sending: Sending | undefined
+  /** A message that Claude works on and that begins no turn of ours: one that was added too late, for example. */
+  readonly working: string | undefined
   readonly compaction: Compaction | undefined
   readonly items: ItemLedger.ItemLedger<About>
   readonly requests: RequestBook.RequestBook<Native>
@@ -117,7 +119,7 @@ export type Input =
     readonly always?: boolean | undefined
   }
   | { readonly _tag: "Ran"; readonly itemId: ItemId; readonly durationMillis: number }
-  | { readonly _tag: "Answering"; readonly book: RequestBook.RequestBook<Native> }
+  | { readonly _tag: "Answering"; readonly requestId: RequestId; readonly given: RequestBook.Answer }
   | { readonly _tag: "Settled"; readonly requestId: RequestId }
   | { readonly _tag: "Withdrawn"; readonly key: string }
   | { readonly _tag: "Compacting"; readonly trigger: Compaction["trigger"] }
@@ -150,6 +152,7 @@ export const step = (
 export const make = (prefix: string, gated: boolean): State => ({
   turn: undefined,
   sending: undefined,
+  working: undefined,
   compaction: undefined,
   items: ItemLedger.empty,
   requests: RequestBook.make(prefix),
