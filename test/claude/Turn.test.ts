@@ -352,6 +352,17 @@ describe("a session of Claude as a value", () => {
     assert.deepStrictEqual(events.map(({ _tag }) => _tag), ["TurnFailed"])
   })
 
+  it("P4 claude: a result ends its turn, also where something else that it says does not fit", () => {
+    for (const odd of ["none", 7, [], { opus: 7 }]) {
+      const damaged = { usage: odd, modelUsage: odd, model_usage_since_last_result: odd, api_error_status: odd }
+      assert.deepStrictEqual(play(begun.state, [result(damaged)]).tags, ["TurnCompleted"])
+    }
+    // It names no message then.
+    assert.deepStrictEqual(play(begun.state, [result({ user_message_uuids: [7] })]).tags, ["TurnCompleted"])
+    const failed = play(begun.state, [result({ is_error: true, terminal_reason: 7, errors: [7], result: 7 })]).events
+    assert.deepInclude(failed[0], { _tag: "TurnFailed", failure: { _tag: "Other", name: "success" } })
+  })
+
   it("P15 claude: unknown frames, and known ones that do not fit, are kept", () => {
     for (const [type, fields] of [["system/of_tomorrow", { a: 1 }], ["result", { subtype: 7 }]] as const) {
       const { events } = play(begun.state, [frame(type, fields)])

@@ -16,8 +16,8 @@ export interface Heard {
 /** `undefined` for a turn that did not fail. */
 export const failure = (result: Of<"result">, { error, limit }: Heard): TurnFailure | undefined => {
   const { api_error_status: status, errors, is_error, result: said, stop_reason, subtype, terminal_reason } = result
-  const text = said ?? errors?.join("\n")
-  const message = text === undefined || text === "" ? {} : { message: text }
+  const text = said ?? errors?.join("\n") ?? ""
+  const message = text === "" ? {} : { message: text }
   // Claude tells of a refusal as of a request that is not valid.
   if (stop_reason === "refusal") return { _tag: "OutputFiltered" }
   if (is_error !== true && subtype === "success") {

@@ -2,7 +2,7 @@
  * Claude's frames (2.1.332), as far as they are used. Fields that are not named here are ignored; a frame that is not, or
  * that does not fit, is `Unrecognized`.
  */
-import { Predicate, Schema } from "effect"
+import { Effect, Predicate, Schema } from "effect"
 import { NativeId } from "../../adapter/NativeId.ts"
 import { TurnId } from "../../domain/Ids.ts"
 
@@ -10,6 +10,10 @@ const Maybe = <S extends Schema.Constraint>(schema: S) => Schema.optionalKey(Sch
 const Text = Maybe(Schema.String)
 const Id = Maybe(NativeId)
 const Count = Maybe(Schema.Finite)
+
+/** What does not fit is taken for absent. */
+const Lenient = <S extends Schema.Constraint>(schema: S) =>
+  Schema.optionalKey(Schema.NullOr(schema).pipe(Schema.catchDecoding(() => Effect.succeedSome(null))))
 
 /** A block of a message: each type has its own few of these fields. */
 export const Block = Schema.Struct({
@@ -86,20 +90,21 @@ const Known = Schema.TaggedUnion({
     }))),
     uuid: Text
   },
+  /** A turn ends with it, whatever else it says. */
   result: {
     subtype: Schema.String,
-    is_error: Schema.optionalKey(Schema.Boolean),
-    terminal_reason: Text,
-    stop_reason: Text,
-    api_error_status: Maybe(Schema.Int),
-    result: Text,
-    errors: Maybe(Schema.Array(Schema.String)),
-    user_message_uuid: Text,
-    user_message_uuids: Maybe(Schema.Array(Schema.String)),
-    origin: Maybe(Schema.Struct({ kind: Text })),
-    usage: Maybe(Tokens),
-    modelUsage: Maybe(Schema.Record(Schema.String, ModelUsage)),
-    model_usage_since_last_result: Maybe(Schema.Record(Schema.String, ModelUsage))
+    is_error: Lenient(Schema.Boolean),
+    terminal_reason: Lenient(Schema.String),
+    stop_reason: Lenient(Schema.String),
+    api_error_status: Lenient(Schema.Int),
+    result: Lenient(Schema.String),
+    errors: Lenient(Schema.Array(Schema.String)),
+    user_message_uuid: Lenient(Schema.String),
+    user_message_uuids: Lenient(Schema.Array(Schema.String)),
+    origin: Lenient(Schema.Struct({ kind: Text })),
+    usage: Lenient(Tokens),
+    modelUsage: Lenient(Schema.Record(Schema.String, ModelUsage)),
+    model_usage_since_last_result: Lenient(Schema.Record(Schema.String, ModelUsage))
   },
   rate_limit_event: {
     rate_limit_info: Schema.Struct({
