@@ -59,6 +59,12 @@ describe("an ACP agent that is broken", () => {
       }).pipe(Effect.scoped, Effect.provide(services)))
   }
 
+  it.live("P8 hostile-acp: a start ends at its deadline where the agent does not say that it has taken its mode", () =>
+    Effect.gen(function*() {
+      const refused = yield* Effect.flip(start("mute", undefined, { startDeadline: "2 seconds" }))
+      assert.deepInclude(refused, { _tag: "AgentUnreachable", operation: "session/set_mode" })
+    }).pipe(Effect.scoped, Effect.provide(services)))
+
   it.live("P8 hostile-acp: a start ends at its deadline where the agent is never silent after a load", () =>
     Effect.gen(function*() {
       const refused = yield* Effect.flip(start("talks-on", past, { startDeadline: "2 seconds" }))

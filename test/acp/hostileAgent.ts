@@ -9,6 +9,7 @@
  *   with an entry that is none, or on pages without end.
  * - `talks-on`: it is never silent after a load.
  * - `strays`: it takes every mode, and leaves it at once.
+ * - `mute`: it says nothing to a mode.
  */
 import { createInterface } from "node:readline"
 
@@ -59,7 +60,7 @@ const answerOf = (method: string): object => {
 
 createInterface({ input: process.stdin }).on("line", (line) => {
   const { id, method }: { readonly id?: number; readonly method?: string } = JSON.parse(line)
-  if (id === undefined || method === undefined) return
+  if (id === undefined || method === undefined || (quirk === "mute" && method === "session/set_mode")) return
   setTimeout(() => {
     write({ id, ...answerOf(method) })
     if (method === "session/set_mode" && quirk === "strays") straying()

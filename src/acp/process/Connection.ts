@@ -34,7 +34,7 @@ export interface Options extends Environment.EnvironmentOptions {
   readonly binary?: string | undefined
   /** Further flags. Others can read them, so they must hold no secret. */
   readonly flags?: ReadonlyArray<string> | undefined
-  /** How long a start may take. Default: 60 seconds. */
+  /** How long each call may take, but for a prompt's, and the replay of a session that is loaded. Default: 60 seconds. */
   readonly startDeadline?: Duration.Input | undefined
 }
 
@@ -125,12 +125,13 @@ export const start = Effect.fn("Acp.Connection.start")(function*(
   }
   const peer = yield* StdioPeer.make(agent, {
     protocol: PeerProtocol.jsonRpc({ version: true, cancel: { method: "$/cancel_request", id: "requestId" } }),
+    deadline: startDeadline,
     onNotification: ({ method, params }) => tell((listener) => listener.onNotification(method, params)),
     onRequest: (request) => listener?.onRequest(request),
     onReport: (report) => tell((listener) => listener.onReport(report))
   })
   const call: Connection["call"] = Effect.fnUntraced(function*(method, params, schema) {
-    const result = yield* peer.call(method, params, { deadline: startDeadline })
+    const result = yield* peer.call(method, params)
     // An answer with nothing to say.
     return yield* Effect.mapError(
       Schema.decodeEffect(schema)(result === null ? {} : result),
