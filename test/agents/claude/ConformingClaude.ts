@@ -119,6 +119,20 @@ const tools: ReadonlyArray<Tool> = [
   { name: "DeferredToolPlaceholder", uncalled: "it holds a place, and its description says never to call it" }
 ]
 
+/** A subagent, in the background unless it is said otherwise. */
+const delegating = (prompt: string, more: object = {}) =>
+  ModelReply.call("Agent", {
+    description: "As asked",
+    prompt,
+    subagent_type: "general-purpose",
+    run_in_background: true,
+    ...more
+  })
+
+/** A model that gives what it is asked for to a subagent, and says so. */
+export const delegates = (prompt: string, more: object = {}) => (request: Request) =>
+  request.afterToolResult ? ModelReply.text("It works.") : delegating(prompt, more)
+
 const inBackground = (command: string) =>
   ModelReply.call("Bash", { command, description: "As asked", run_in_background: true })
 
@@ -129,13 +143,7 @@ const plain = ModelScript.plainPrompts({
   ask: (asked) => ModelReply.call("AskUserQuestion", { questions: [question(asked)] }),
   nothing: () => ModelReply.answer([]),
   background: inBackground,
-  subagent: (command) =>
-    ModelReply.call("Agent", {
-      description: "As asked",
-      prompt: `run ${command}`,
-      subagent_type: "general-purpose",
-      run_in_background: false
-    })
+  subagent: (command) => delegating(`run ${command}`, { run_in_background: false })
 })
 
 const callsTools = CalledTools.script(tools, plain)
@@ -144,12 +152,7 @@ const callsTools = CalledTools.script(tools, plain)
 const beside = (request: Request) => {
   const [, word, command = ""] = /^(beside|forever) (.*)$/m.exec(request.lastUserText) ?? []
   if (word === "beside") {
-    return request.afterToolResult ? ModelReply.text("It works.") : ModelReply.call("Agent", {
-      description: "As asked",
-      prompt: `forever ${command}`,
-      subagent_type: "general-purpose",
-      run_in_background: true
-    })
+    return delegates(`forever ${command}`)(request)
   }
   if (word !== "forever") return undefined
   return request.afterToolResult

@@ -2,8 +2,19 @@
 import { Effect, Layer, ManagedRuntime } from "effect"
 import { afterAll, describe, it } from "vitest"
 import { Claude } from "../../../src/claude/index.ts"
-import { type Conformance, conformance } from "../../../src/testing/index.ts"
+import { Conformance, conformance } from "../../../src/testing/index.ts"
 import { fixture, optionsOf, World } from "./ConformingClaude.ts"
+
+const { Bench: { cursorOf, listen } } = Conformance
+
+/** A session that is over after one turn: where it worked, and how it is gone on with. */
+export const past = Effect.fnUntraced(function*(host: Conformance.Bench.Host, prompt: string) {
+  const listener = yield* listen(host)
+  yield* listener.run(prompt)
+  const from = { _tag: "Resume", cursor: yield* cursorOf(listener) } as const
+  yield* listener.close
+  return { from, session: listener.session }
+})
 
 export const onClaude = (
   rules: (world: Effect.Effect<World["Service"]>) => ReadonlyArray<Conformance.Rule>,

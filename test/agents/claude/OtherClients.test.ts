@@ -5,7 +5,7 @@ import { TurnId } from "../../../src/domain/Ids.ts"
 import type { ProviderEvent } from "../../../src/domain/ThreadEvent.ts"
 import { Conformance, ModelReply } from "../../../src/testing/index.ts"
 import { outside } from "./ConformingClaude.ts"
-import { onClaude } from "./OnClaude.ts"
+import { onClaude, past } from "./OnClaude.ts"
 
 const { Bench: { cursorOf, endsTurn, listen }, Check: { equal, expect, refused } } = Conformance
 
@@ -46,13 +46,9 @@ onClaude((world) => [
     title: "what another program did in a session that was not live is told when it is resumed, once, and known",
     prove: (bench) =>
       bench.onHost(Effect.fnUntraced(function*(host) {
-        const first = yield* listen(host)
-        const { directory, sessionId } = first.session
-        yield* first.run(bench.prompts.say("one"))
-        const cursor = yield* cursorOf(first)
-        yield* first.close
+        const { from, session: { directory, sessionId } } = yield* past(host, bench.prompts.say("one"))
         yield* outside(yield* world, { directory, resume: sessionId, words: "from elsewhere" })
-        const second = yield* listen(host, { from: { _tag: "Resume", cursor } })
+        const second = yield* listen(host, { from })
         const known = yield* second.run(bench.prompts.recall)
         yield* expect(known.includes("from elsewhere"), "what was said elsewhere in the context", known)
         yield* equal(yield* told(second), foreign, "what is told")
@@ -114,10 +110,7 @@ onClaude((world) => [
     title: "of two that resume a session at the same time, one of them has it",
     prove: (bench) =>
       bench.onHost(Effect.fnUntraced(function*(host) {
-        const first = yield* listen(host)
-        yield* first.run(bench.prompts.say("one"))
-        const from = { _tag: "Resume", cursor: yield* cursorOf(first) } as const
-        yield* first.close
+        const { from } = yield* past(host, bench.prompts.say("one"))
         const tried = yield* Effect.all([Effect.exit(listen(host, { from })), Effect.exit(listen(host, { from }))], {
           concurrency: 2
         })

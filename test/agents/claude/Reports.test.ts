@@ -8,7 +8,7 @@ import { AgentProcesses } from "../../../src/process/AgentProcesses.ts"
 import { Conformance, ModelReply } from "../../../src/testing/index.ts"
 import * as RealAgent from "../../support/RealAgent.ts"
 import { executable } from "./agent.ts"
-import { optionsOf } from "./ConformingClaude.ts"
+import { delegates, optionsOf } from "./ConformingClaude.ts"
 import { onClaude } from "./OnClaude.ts"
 
 const { Bench: { endsTurn, listen, thread }, Check: { equal, expect, refused } } = Conformance
@@ -80,19 +80,12 @@ onClaude((world) => [
     prove: (bench) =>
       bench.onHost(Effect.fnUntraced(function*(host) {
         const { model } = yield* world
-        yield* model.on("delegate it", (request) =>
-          request.afterToolResult ? ModelReply.text("It works.") : ModelReply.call("Agent", {
-            description: "As asked",
-            prompt: "run echo from-below",
-            subagent_type: "general-purpose",
-            run_in_background: true
-          }))
+        yield* model.on("delegate it", delegates("run echo from-below"))
         const listener = yield* listen(host, { runtimeMode: "full-access" })
         yield* listener.send("delegate it")
         const { task } = yield* listener.awaitEvent(
           "TaskUpdated",
-          (event): event is Extract<ProviderEvent, { readonly _tag: "TaskUpdated" }> =>
-            event._tag === "TaskUpdated"
+          (event): event is Extract<ProviderEvent, { readonly _tag: "TaskUpdated" }> => event._tag === "TaskUpdated"
         )
         yield* equal([task.kind, task.status], ["subagent", "running"], "the task")
       }))

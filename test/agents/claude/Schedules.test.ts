@@ -4,7 +4,7 @@ import { Effect, FileSystem } from "effect"
 import { join } from "node:path"
 import type { ProviderEvent } from "../../../src/domain/ThreadEvent.ts"
 import { Conformance, ModelReply } from "../../../src/testing/index.ts"
-import { outside, type World } from "./ConformingClaude.ts"
+import { delegates, outside, type World } from "./ConformingClaude.ts"
 import { onClaude } from "./OnClaude.ts"
 
 const { Bench: { cursorOf, endsTurn, listen }, Check: { equal, expect } } = Conformance
@@ -65,20 +65,12 @@ onClaude((world) => {
           const first = yield* listen(host, { runtimeMode: "full-access" })
           const { directory } = first.session
           yield* first.run(load)
-          yield* model.on("delegate it", (request) =>
-            request.afterToolResult ? ModelReply.text("It works.") : ModelReply.call("Agent", {
-              description: "As asked",
-              prompt: load,
-              subagent_type: "clock",
-              run_in_background: false
-            }))
+          yield* model.on("delegate it", delegates(load, { subagent_type: "clock", run_in_background: false }))
           yield* first.run("delegate it")
           const turnId = yield* first.send(bench.prompts.say("two"))
           yield* first.awaitEvent("the end", endsTurn(turnId))
           const fork = yield* first.session.fork()
-          const ref = (yield* first.session.history).messages.findLast(({ role }) =>
-            role === "user"
-          )?.id
+          const ref = (yield* first.session.history).messages.findLast(({ role }) => role === "user")?.id
           yield* first.session.rewind({ turnId, ref })
           yield* first.run(load)
           const resume = yield* cursorOf(first)
@@ -90,8 +82,7 @@ onClaude((world) => {
             { _tag: "Adopt", sessionId: foreign }
           ] as const
           yield* Effect.forEach(froms, (from) =>
-            Effect.scoped(Effect.flatMap(listen(host, { from }), ({ run }) =>
-              run(load))))
+            Effect.scoped(Effect.flatMap(listen(host, { from }), ({ run }) => run(load))))
           yield* equal(yield* offered, [], "what schedules among the tools that the model is offered")
           const given = (yield* terminal.requests).flatMap(({ toolNames }) =>
             toolNames

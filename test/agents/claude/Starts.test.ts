@@ -11,9 +11,9 @@ import type { StartInput } from "../../../src/provider/ProviderAdapter.ts"
 import { Conformance } from "../../../src/testing/index.ts"
 import * as RealAgent from "../../support/RealAgent.ts"
 import { optionsOf } from "./ConformingClaude.ts"
-import { onClaude } from "./OnClaude.ts"
+import { onClaude, past } from "./OnClaude.ts"
 
-const { Bench: { cursorOf, endsTurn, listen, thread }, Check: { equal, expect, refused } } = Conformance
+const { Bench: { endsTurn, listen, thread }, Check: { equal, expect, refused } } = Conformance
 
 const asks = (event: ProviderEvent): event is Extract<ProviderEvent, { readonly _tag: "ApprovalRequested" }> =>
   event._tag === "ApprovalRequested"
@@ -163,11 +163,8 @@ onClaude((world) => {
       title: "a directory that is not there is told as such, at a start and a resume, and not as a missing executable",
       prove: (bench) =>
         bench.onHost(Effect.fnUntraced(function*(host) {
-          const listener = yield* listen(host)
-          yield* listener.run(bench.prompts.say("one"))
-          const from = { _tag: "Resume", cursor: yield* cursorOf(listener) } as const
-          yield* listener.close
-          const directory = join(listener.session.directory, "gone")
+          const { from, session } = yield* past(host, bench.prompts.say("one"))
+          const directory = join(session.directory, "gone")
           yield* refused(listen(host, { directory }), ["DirectoryUnreachable"], "a start")
           yield* refused(listen(host, { directory, from }), ["DirectoryUnreachable"], "a resume")
         }))

@@ -2,9 +2,10 @@
 import { Deferred, Effect } from "effect"
 import type { ProviderEvent } from "../../../src/domain/ThreadEvent.ts"
 import { Conformance, ModelReply } from "../../../src/testing/index.ts"
+import { delegates } from "./ConformingClaude.ts"
 import { onClaude } from "./OnClaude.ts"
 
-const { Bench: { endsTurn, listen }, Check: { equal, expect } } = Conformance
+const { Bench: { endsTurn, listen }, Check: { equal, expect, need } } = Conformance
 
 const is =
   <Tag extends ProviderEvent["_tag"]>(tag: Tag) =>
@@ -104,17 +105,10 @@ onClaude((world) => [
     prove: (bench) =>
       bench.onHost(Effect.fnUntraced(function*(host) {
         const { model } = yield* world
-        yield* model.on("delegate it", (request) =>
-          request.afterToolResult ? ModelReply.text("It works.") : ModelReply.call("Agent", {
-            description: "As asked",
-            prompt: "look below",
-            subagent_type: "general-purpose",
-            run_in_background: true
-          }))
+        yield* model.on("delegate it", delegates("look below"))
         const { awaitEvent, run, seen } = yield* listen(host, { runtimeMode: "full-access" })
         const turnIsOver = yield* Deferred.make<void>()
-        yield* model.on("look below", () =>
-          Effect.as(Deferred.await(turnIsOver), ModelReply.text("I looked.")))
+        yield* model.on("look below", () => Effect.as(Deferred.await(turnIsOver), ModelReply.text("I looked.")))
         yield* run("delegate it")
         yield* Deferred.succeed(turnIsOver, undefined)
         const began = yield* awaitEvent("a turn of its own", is("TurnBegan"))
@@ -125,5 +119,56 @@ onClaude((world) => [
         const ends = (yield* seen).filter(endsTurn(began.turnId))
         yield* equal(ends.length, 1, "its ends")
       }))
+  },
+  {
+    id: "claude/own-steered",
+    promise: "P4",
+    title: "what is added to a turn of Claude's own is answered in it, and it ends once",
+    prove: (bench) =>
+      bench.onHost(Effect.fnUntraced(function*(host) {
+        const begin = yield* need(host.controls, "beginTurn")
+        const { awaitEvent, run, seen, send, session } = yield* listen(host, { runtimeMode: "approval-required" })
+        const lingering = yield* send(bench.prompts.linger ?? "")
+        const { request: first } = yield* awaitEvent("an approval", is("ApprovalRequested"))
+        yield* session.respondToApproval(first.requestId, { _tag: "AllowOnce" })
+        yield* awaitEvent("the end of the turn", endsTurn(lingering))
+        yield* begin(session.sessionId, bench.prompts.run("touch asked"))
+        const { turnId } = yield* awaitEvent("a turn of its own", is("TurnBegan"))
+        const { request } = yield* awaitEvent(
+          "its approval",
+          (event): event is Asks => is("ApprovalRequested")(event) && event.turnId === turnId
+        )
+        yield* session.steerTurn({ turnId, ref: undefined, input: { prompt: bench.prompts.say("added") } })
+        yield* session.respondToApproval(request.requestId, { _tag: "AllowOnce" })
+        const ending = yield* awaitEvent("its end", endsTurn(turnId))
+        yield* equal(ending._tag, "TurnCompleted", "how it ends")
+        yield* equal(yield* run(bench.prompts.say("and on")), "and on", "what the next turn says")
+        yield* equal((yield* seen).filter(endsTurn(turnId)).length, 1, "its ends")
+      }))
+  },
+  {
+    id: "claude/subagent-cut",
+    promise: "P16",
+    title: "what a subagent was at when its turn was interrupted is complete with that turn",
+    prove: (bench) =>
+      bench.onHost(Effect.fnUntraced(function*(host) {
+        const { model } = yield* world
+        yield* model.on("delegate it", delegates("run sleep 30", { run_in_background: false }))
+        const { awaitEvent, seen, send, session } = yield* listen(host, { runtimeMode: "full-access" })
+        const turnId = yield* send("delegate it")
+        yield* awaitEvent(
+          "the subagent's command",
+          (event): event is Started => is("ItemStarted")(event) && event.item._tag === "Command"
+        )
+        yield* session.interruptTurn(turnId)
+        yield* awaitEvent("the end of the turn", endsTurn(turnId))
+        const events = yield* seen
+        const completed = new Set(events.filter(is("ItemCompleted")).map(({ item }) => item.itemId))
+        const open = events.filter(is("ItemStarted")).filter(({ item }) => !completed.has(item.itemId))
+        yield* equal(open.map(({ item }) => item), [], "what is left open")
+      }))
   }
 ])
+
+type Asks = Extract<ProviderEvent, { readonly _tag: "ApprovalRequested" }>
+type Started = Extract<ProviderEvent, { readonly _tag: "ItemStarted" }>
