@@ -153,7 +153,7 @@ onClaude((world) => [
     prove: (bench) =>
       bench.onHost(Effect.fnUntraced(function*(host) {
         const { model } = yield* world
-        yield* model.on("delegate it", delegates("run sleep 30", { run_in_background: false }))
+        yield* model.on("delegate it", delegates("run tail -f /dev/null", { run_in_background: false }))
         const { awaitEvent, seen, send, session } = yield* listen(host, { runtimeMode: "full-access" })
         const turnId = yield* send("delegate it")
         yield* awaitEvent(
