@@ -141,7 +141,8 @@ export const ask = <Native>(
 
 /**
  * The user answers: the request with the answer, to be written to the agent; `undefined` if it is settled, answered, or
- * asks for something else, which is `RequestGone`.
+ * asks for something else, which is `RequestGone`. It is part of a step of the state: a book that was read before that lacks
+ * what was asked since. Whether the answer was taken, {@link answered} tells afterwards.
  *
  * @category transitions
  * @since 0.1.0
@@ -155,6 +156,22 @@ export const answer = <Native>(
   if (open === undefined || open.answer !== undefined || open.kind !== kindOf(given)) return undefined
   const request = { ...open, answer: given }
   return { book: put(book, request), request }
+}
+
+/**
+ * The open request that has this very answer, which is to be written to the agent now; `undefined` if it has another, or is
+ * settled: `RequestGone`.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const answered = <Native>(
+  { open }: RequestBook<Native>,
+  requestId: RequestId,
+  given: Answer
+): Open<Native> | undefined => {
+  const request = open.get(requestId)
+  return request?.answer === given ? request : undefined
 }
 
 /**

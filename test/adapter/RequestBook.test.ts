@@ -61,8 +61,14 @@ it("P6 adapter: an answer is taken once, by a request of its kind, and again if 
   assert.isUndefined(RequestBook.answer(state, second, { _tag: "AllowOnce" }))
   assert.isUndefined(RequestBook.answer(state, first, { _tag: "Dismissed" }))
   assert.isUndefined(RequestBook.answer(state, first, { _tag: "Decline" }))
-  const book = answered(state, first, { _tag: "AllowOnce" })
+  const given = { _tag: "AllowOnce" } as const
+  const book = answered(state, first, given)
   assert.isUndefined(RequestBook.answer(book, first, { _tag: "AllowOnce" }))
+  assert.deepInclude(RequestBook.answered(book, first, given), { requestId: first, native: "a" })
+  for (const none of [state, RequestBook.settled(book, first).state]) {
+    assert.isUndefined(RequestBook.answered(none, first, given))
+  }
+  assert.isUndefined(RequestBook.answered(book, first, { _tag: "AllowOnce" }))
   const reopened = RequestBook.reopen(book, first)
   const settled = RequestBook.settled(answered(reopened, first, { _tag: "Deny", reason: "no" }), first)
   assert.deepStrictEqual(settled.events, [

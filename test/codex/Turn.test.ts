@@ -1,11 +1,10 @@
 /** The order of frames that Codex 0.171.0 has been seen to send, and what becomes of it. No process runs here. */
 import { assert, describe, it } from "@effect/vitest"
-import * as RequestBook from "../../src/adapter/RequestBook.ts"
 import * as Frame from "../../src/codex/protocol/Frame.ts"
 import * as Request from "../../src/codex/protocol/Request.ts"
 import * as Turn from "../../src/codex/turn/Turn.ts"
 import { type Input, make, type State, type Want } from "../../src/codex/turn/TurnState.ts"
-import { TurnId } from "../../src/domain/Ids.ts"
+import { RequestId, TurnId } from "../../src/domain/Ids.ts"
 import type { ProviderEvent } from "../../src/domain/ThreadEvent.ts"
 
 const turnId = TurnId.make("turn-1")
@@ -185,21 +184,27 @@ describe("a thread of Codex as a value", () => {
     assert.isTrue(wants.some(({ _tag }) => _tag === "Refuse"))
   })
 
+  const ask = (id: number, command: string, cwd: string): Input => {
+    const asked = Request.decode("item/commandExecution/requestApproval", { turnId: "n1", command, cwd })
+    assert.isDefined(asked)
+    return asked === undefined ? sending : { _tag: "Asked", id, asked, raw: {} }
+  }
+
+  it("P6 codex: what is asked while an answer is on its way stays open", () => {
+    const { state } = play(make("r", false), [sending, started, ask(0, "touch x", "/w")])
+    const [requestId = RequestId.make("none")] = state.requests.open.keys()
+    const given = { _tag: "AllowOnce" } as const
+    const { requests } = play(state, [ask(1, "touch y", "/w"), { _tag: "Answering", requestId, given }]).state
+    assert.deepStrictEqual(Array.from(requests.open.values(), ({ answer }) => answer), [given, undefined])
+  })
+
   it("P7 codex: what was allowed for the session is the same command in the same directory", () => {
-    const ask = (id: number, command: string, cwd: string): Input => {
-      const asked = Request.decode("item/commandExecution/requestApproval", { turnId: "n1", command, cwd })
-      assert.isDefined(asked)
-      return asked === undefined ? sending : { _tag: "Asked", id, asked, raw: {} }
-    }
     const first = play(make("r", false), [sending, started, ask(0, "touch x", "/w")])
     const requestId = Array.from(first.state.requests.open.keys())[0]
     assert.isDefined(requestId)
     if (requestId === undefined) return
-    const answered = RequestBook.answer(first.state.requests, requestId, { _tag: "AllowForSession" })
-    assert.isDefined(answered)
-    if (answered === undefined) return
     const { wants } = play(first.state, [
-      { _tag: "Answering", book: answered.book },
+      { _tag: "Answering", requestId, given: { _tag: "AllowForSession" } },
       frame("serverRequest/resolved", { requestId: 0 }),
       ask(1, "touch x", "/w"),
       ask(2, "touch x", "/elsewhere"),

@@ -51,10 +51,10 @@ export const make = Effect.fn("Claude.startSession")(function*(
   ) =>
     LiveSession.apply(live, { _tag: "Answering", requestId, given }).pipe(
       Effect.andThen(Effect.suspend(() => {
-        const open = live.state.requests.open.get(requestId)
-        return open?.answer === given
-          ? LiveSession.reply(live, open.native.id, toReply(open.native.asked))
-          : Effect.succeed(false)
+        const open = RequestBook.answered(live.state.requests, requestId, given)
+        return open === undefined
+          ? Effect.succeed(false)
+          : LiveSession.reply(live, open.native.id, toReply(open.native.asked))
       })),
       Effect.flatMap((waits) => waits ? Effect.void : Effect.fail(new RequestGone({ requestId }))),
       Effect.andThen(LiveSession.apply(live, { _tag: "Settled", requestId }))

@@ -83,15 +83,15 @@ export const make = Effect.fn("Codex.startSession")(function*(
       agentVersion: server.version
     })
   const answered = (requestId: RequestId, given: RequestBook.Answer, toReply: (asked: Request.Asked) => object) =>
-    Effect.suspend(() => {
-      const found = RequestBook.answer(live.state.requests, requestId, given)
-      if (found === undefined) return Effect.fail(new RequestGone({ requestId }))
-      const { id, asked } = found.request.native
-      return LiveSession.apply(live, { _tag: "Answering", book: found.book }).pipe(
-        Effect.andThen(LiveSession.reply(live, id, toReply(asked))),
-        Effect.flatMap((waits) => waits ? Effect.void : Effect.fail(new RequestGone({ requestId })))
-      )
-    })
+    LiveSession.apply(live, { _tag: "Answering", requestId, given }).pipe(
+      Effect.andThen(Effect.suspend(() => {
+        const open = RequestBook.answered(live.state.requests, requestId, given)
+        return open === undefined
+          ? Effect.succeed(false)
+          : LiveSession.reply(live, open.native.id, toReply(open.native.asked))
+      })),
+      Effect.flatMap((waits) => waits ? Effect.void : Effect.fail(new RequestGone({ requestId })))
+    )
   return Adapter.session(provider, {
     sessionId,
     directory,

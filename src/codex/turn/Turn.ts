@@ -55,7 +55,10 @@ export const reduce = (state: State, input: Input): Step => {
     case "Asked":
       return TurnRequests.asked(state, input)
     case "Answering":
-      return step({ ...state, requests: input.book })
+      return step({
+        ...state,
+        requests: RequestBook.answer(state.requests, input.requestId, input.given)?.book ?? state.requests
+      })
     case "Unanswered":
       return step({ ...state, requests: RequestBook.reopen(state.requests, input.requestId) })
     case "Compacting":

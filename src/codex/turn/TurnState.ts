@@ -107,7 +107,7 @@ export type Input =
     /** Whatever was allowed before. */
     readonly always?: boolean | undefined
   }
-  | { readonly _tag: "Answering"; readonly book: RequestBook.RequestBook<Native> }
+  | { readonly _tag: "Answering"; readonly requestId: RequestId; readonly given: RequestBook.Answer }
   | { readonly _tag: "Unanswered"; readonly requestId: RequestId }
   | { readonly _tag: "Compacting"; readonly trigger: Compaction["trigger"] }
   | { readonly _tag: "Decided"; readonly verdict: CompactionVerdict }
