@@ -166,12 +166,12 @@ export const answer = <Native>(
  * @since 0.1.0
  */
 export const answered = <Native>(
-  { open }: RequestBook<Native>,
+  book: RequestBook<Native>,
   requestId: RequestId,
   given: Answer
 ): Open<Native> | undefined => {
-  const request = open.get(requestId)
-  return request?.answer === given ? request : undefined
+  const open = book.open.get(requestId)
+  return open?.answer === given ? open : undefined
 }
 
 /**
