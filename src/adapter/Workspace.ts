@@ -1,9 +1,32 @@
 /**
- * Which files belong to a session's directory: what an adapter may let an agent change there without asking.
+ * The directory of a session, and which files belong to it: what an adapter may let an agent change there without asking.
  *
  * @since 0.1.0
  */
 import { Effect, FileSystem, Path } from "effect"
+import type { InstanceId } from "../domain/Ids.ts"
+import { DirectoryUnreachable } from "../provider/AdapterError.ts"
+
+/**
+ * The real path of the directory that a session is to work in. One that is not there fails, since it would read as a missing
+ * executable later on. `from` is where the session worked before, if it did.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const locate = Effect.fnUntraced(function*(options: {
+  readonly instanceId: InstanceId
+  readonly to: string
+  readonly from: string | undefined
+}): Effect.fn.Return<string, DirectoryUnreachable, FileSystem.FileSystem | Path.Path> {
+  const { from, instanceId, to } = options
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  return yield* Effect.mapError(
+    fs.realPath(path.resolve(to)),
+    () => new DirectoryUnreachable({ instanceId, from: from ?? to, to })
+  )
+})
 
 /**
  * The way from the directory to the file, as names, by real paths: a link may lead out of it. `undefined` where the file lies

@@ -131,8 +131,15 @@ export const prove = (subject: Subject) => {
   const services = World.layer(script(subject)).pipe(
     Layer.provideMerge(Layer.merge(NodeServices.layer, AgentProcesses.layerNoop))
   )
-  /** A turn and a command in such a project: what ran, and of which files the model has the words. */
-  const taken = Effect.fnUntraced(function*(projectConfig: ProjectConfig, expected: ReadonlyArray<string>) {
+  /**
+   * A turn and a command in such a project, or in a link that leads to it: what ran, and of which files the model has the
+   * words.
+   */
+  const taken = Effect.fnUntraced(function*(
+    projectConfig: ProjectConfig,
+    expected: ReadonlyArray<string>,
+    isLinked = false
+  ) {
     const { bars } = projectConfig === "trust" ? {} : subject
     const world = yield* World
     const fs = yield* FileSystem.FileSystem
@@ -150,13 +157,15 @@ export const prove = (subject: Subject) => {
       ...Object.fromEntries(Object.entries(words).filter(([file]) => file !== bars)),
       ...filesOf(traceOf)
     }))(directory)
+    const link = `${directory}-link`
+    yield* Effect.acquireRelease(fs.symlink(directory, link), () => Effect.ignore(fs.remove(link)))
     const ran = Effect.filter(names, (name) => Effect.orDie(fs.exists(traceOf[name])))
     const { startSession } = yield* Acp.make({ ...subject.optionsOf(world), profile })
     const before = (yield* world.model.requests).length
     yield* Effect.scoped(Effect.gen(function*() {
       const driven = yield* startSession({
         threadId: ThreadId.make("thread"),
-        directory,
+        directory: isLinked ? link : directory,
         runtimeMode: "full-access",
         projectConfig,
         from: { _tag: "New" }
@@ -189,6 +198,14 @@ export const prove = (subject: Subject) => {
       () =>
         Effect.gen(function*() {
           assert.deepStrictEqual(yield* taken("ignore", []), { ran: [], read: [] })
+        })
+    )
+
+    it.effect.skipIf(profile.distrust === undefined)(
+      `P17 ${name}: of an ignored project it takes nothing where a link leads to it either`,
+      () =>
+        Effect.gen(function*() {
+          assert.deepStrictEqual(yield* taken("ignore", [], true), { ran: [], read: [] })
         })
     )
 

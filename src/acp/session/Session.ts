@@ -4,6 +4,7 @@
 import { Effect, FileSystem, Option, Path, Stream } from "effect"
 import * as Adapter from "../../adapter/Adapter.ts"
 import * as RequestBook from "../../adapter/RequestBook.ts"
+import * as Workspace from "../../adapter/Workspace.ts"
 import { ProviderName, type RequestId } from "../../domain/Ids.ts"
 import { PolicyUnenforceable, RequestGone } from "../../provider/AdapterError.ts"
 import type { Capabilities, ProviderSession, StartInput, StartSessionError } from "../../provider/ProviderAdapter.ts"
@@ -30,15 +31,17 @@ export interface Instance extends Probe.Instance {
 
 export const make = Effect.fn("Acp.startSession")(function*(
   { capabilities, instanceId, options, profile }: Instance,
-  input: StartInput
+  asked: StartInput
 ): Effect.fn.Return<ProviderSession, StartSessionError, Connection.Needs> {
-  const { directory, runtimeMode } = input
+  const { runtimeMode } = asked
   const provider = ProviderName.make(profile.provider)
   const mode = profile.modes[runtimeMode]
   if (mode === undefined || !capabilities.runtimeModes.includes(runtimeMode)) {
     return yield* new PolicyUnenforceable({ instanceId, runtimeMode, effective: profile.modes })
   }
-  yield* Setup.check(instanceId, profile, input)
+  yield* Setup.check(instanceId, profile, asked)
+  const directory = yield* Workspace.locate({ instanceId, to: asked.directory, from: undefined })
+  const input: StartInput = { ...asked, directory }
   const trusted = input.projectConfig === "trust"
   const past = yield* SessionStart.pastOf({ instanceId }, profile, input)
   const connection = yield* Connection.start(instanceId, profile, Setup.withVariables(options, input.setup), {

@@ -5,7 +5,7 @@
  * `session/resume` is preferred to `session/load`, which replays the conversation, at times after it has answered: what
  * comes is dropped until it has been quiet for a moment.
  */
-import { Effect, type FileSystem, type Path } from "effect"
+import { Effect, FileSystem, type Path } from "effect"
 import { SessionId } from "../../domain/Ids.ts"
 import { ProviderName } from "../../domain/Ids.ts"
 import {
@@ -37,12 +37,12 @@ export interface Started {
 /** What is to be found again, and where it was. */
 export type Past = ReturnType<typeof cursorOf> extends ResumeCursor.ResumeCursor<infer A> ? A : never
 
-/** What can be refused before a process is started. */
+/** What can be refused before a process is started. `directory` is a real path. */
 export const pastOf = Effect.fnUntraced(function*(
   connection: Pick<Connection, "instanceId">,
   profile: Profile,
   { directory, from, runtimeMode }: StartInput
-): Effect.fn.Return<Past | undefined, StartSessionError> {
+): Effect.fn.Return<Past | undefined, StartSessionError, FileSystem.FileSystem> {
   const { instanceId } = connection
   const provider = ProviderName.make(profile.provider)
   if (from._tag === "Import") return yield* new CapabilityMissing({ provider, capability: "import" })
@@ -52,7 +52,9 @@ export const pastOf = Effect.fnUntraced(function*(
       : yield* new CapabilityMissing({ provider, capability: "adopt" })
   }
   if (from._tag !== "Resume") return undefined
-  const past = yield* ResumeCursor.accept(cursorOf(provider), instanceId, from.cursor)
+  const found = yield* ResumeCursor.accept(cursorOf(provider), instanceId, from.cursor)
+  const fs = yield* FileSystem.FileSystem
+  const past = { ...found, directory: yield* Effect.orElseSucceed(fs.realPath(found.directory), () => found.directory) }
   if (past.directory !== directory && (profile.capabilities.moveDirectory ?? "never") === "never") {
     return yield* new DirectoryUnreachable({ instanceId, from: past.directory, to: directory })
   }

@@ -4,12 +4,12 @@
  */
 import { Effect, Exit, FileSystem, Path, Scope } from "effect"
 import * as AgentEnvironment from "../../adapter/AgentEnvironment.ts"
+import * as Workspace from "../../adapter/Workspace.ts"
 import type { InstanceId, SessionId } from "../../domain/Ids.ts"
 import type { RuntimeMode } from "../../domain/RuntimeMode.ts"
 import {
   type AgentStartError,
   AgentStartFailed,
-  DirectoryUnreachable,
   PolicyUnenforceable,
   SessionInUse,
   SessionMissing,
@@ -157,7 +157,7 @@ export const start = Effect.fnUntraced(function*(
   const environment = yield* Cli.environment(instanceId, options)
   const past = yield* pastOf(instanceId, environment.config, from)
   if (past !== undefined) yield* check(instanceId, environment.config, past.sessionId)
-  const directory = yield* locate(instanceId, input.directory, past?.directory)
+  const directory = yield* Workspace.locate({ instanceId, to: input.directory, from: past?.directory })
   const sessionId = past?.sessionId ?? (yield* newSessionId)
   const project = yield* Project.read(directory, input.projectConfig)
   const instructions = [
@@ -266,14 +266,4 @@ const check = Effect.fnUntraced(function*(instanceId: InstanceId, config: string
   if (!isSessionId(sessionId)) return yield* missing("not a UUID")
   if (!(yield* Transcript.isResumable(config, sessionId))) return yield* missing({ noMessageIn: config })
   if (yield* Occupied.isTaken(config, sessionId)) return yield* new SessionInUse({ instanceId, sessionId })
-})
-
-/** A directory that is not there would read as a missing executable. */
-const locate = Effect.fnUntraced(function*(instanceId: InstanceId, to: string, from: string | undefined) {
-  const fs = yield* FileSystem.FileSystem
-  const path = yield* Path.Path
-  return yield* Effect.mapError(
-    fs.realPath(path.resolve(to)),
-    () => new DirectoryUnreachable({ instanceId, from: from ?? to, to })
-  )
 })
