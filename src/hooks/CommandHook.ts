@@ -27,8 +27,9 @@
  *
  * **Gotchas**
  *
- * - When a run is interrupted or exceeds its timeout, its whole process group is ended and awaited, for up to
- *   `killGrace` and one second.
+ * - When a run is interrupted or exceeds its timeout, its process group is ended and awaited, for up to twice `killGrace`. On
+ *   Linux so is what has left the group (`setsid`, `timeout`, jobs of a shell with `set -m`), unless it has dropped the
+ *   variable `EFFECT_CODING_AGENTS_PROCESS`.
  * - The command inherits this process's environment, secrets included, as from a shell; `env` can remove variables.
  *   `CLAUDE_PROJECT_DIR` is the session's directory.
  * - After `kill -9` of this process a running command continues to its own end, and runs again for the same event at
@@ -108,6 +109,7 @@ export interface TransformOptions extends HookCommand.CommandOptions, Omit<Trans
  */
 export const observe = (options: ObserveOptions): HookLayer =>
   LifecycleHooks.observe({
+    grace: HookCommand.callGrace(options),
     ...options,
     run: Effect.fn("CommandHook.observe")(function*(event: LifecycleEvent) {
       yield* ClaudeHook.succeeded(options, yield* ClaudeHook.run(options, event))
@@ -122,6 +124,7 @@ export const observe = (options: ObserveOptions): HookLayer =>
  */
 export const guard = (options: GuardOptions): HookLayer =>
   LifecycleHooks.guard({
+    grace: HookCommand.callGrace(options),
     ...options,
     run: Effect.fn("CommandHook.guard")(function*(event: LifecycleEvent) {
       return (yield* ClaudeHook.answer(options, yield* ClaudeHook.run(options, event))).verdict
@@ -136,6 +139,7 @@ export const guard = (options: GuardOptions): HookLayer =>
  */
 export const transform = (options: TransformOptions): HookLayer =>
   LifecycleHooks.transform({
+    grace: HookCommand.callGrace(options),
     ...options,
     run: Effect.fn("CommandHook.transform")(function*(event: LifecycleEvent) {
       return { context: yield* ClaudeHook.addition(options, yield* ClaudeHook.run(options, event)) }

@@ -79,7 +79,13 @@ export type HookServices = ProviderService | TranscriptArchive
  * @category models
  */
 export type HookRegistration =
-  & { readonly name: string; readonly priority: number; readonly timeout: Duration.Duration }
+  & {
+    readonly name: string
+    readonly priority: number
+    readonly timeout: Duration.Duration
+    /** For an interrupted call to end, before it is abandoned. */
+    readonly grace: Duration.Duration
+  }
   & (
     | ProjectionRegistration
     | {

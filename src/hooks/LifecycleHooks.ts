@@ -81,6 +81,11 @@ interface Common {
   readonly priority?: number | undefined
   /** Default: 10 seconds for guards and transforms, 30 for observers, 2 minutes for setups. */
   readonly timeout?: Duration.Input | undefined
+  /**
+   * How long a call has to end once it was interrupted. After that it is abandoned, and the hook is not called for a minute.
+   * Default 5 seconds; of a command what its `killGrace` needs.
+   */
+  readonly grace?: Duration.Input | undefined
 }
 
 /**
@@ -200,9 +205,9 @@ export class LifecycleHooks extends Context.Service<LifecycleHooks, {
    * `HookReentrant`.
    */
   static readonly project = <const K extends ThreadEvent["_tag"], E, R>(
-    hook: Omit<Common, "priority"> & {
+    hook: Omit<Common, "priority" | "grace"> & {
       readonly kinds: ReadonlyArray<K>
-      /** At most so many events in a batch. Default 256. */
+      /** At most so many events in a batch, at least 1. Default 256. */
       readonly limit?: number | undefined
       /**
        * Whether its rows and its position are one transaction, where the `SqlClient` that it is given is the store's own.
@@ -234,8 +239,8 @@ export class LifecycleHooks extends Context.Service<LifecycleHooks, {
       /** `durable` (the default): at least once, across restarts. `best-effort`: at most once; nothing is stored. */
       readonly delivery?: "durable" | "best-effort" | undefined
       /**
-       * Number of tries of a durable delivery before it is given up. Default 5. An error with `retryable: false` is not
-       * retried.
+       * Number of tries of a durable delivery before it is given up, at least 1. Default 5. An error with `retryable: false`
+       * is not retried.
        */
       readonly attempts?: number | undefined
       /** Wait before the second try, doubled for each further one, up to an hour. Default 1 second. */
@@ -257,7 +262,8 @@ export class LifecycleHooks extends Context.Service<LifecycleHooks, {
 const common = (hook: Common, timeout: Duration.Duration) => ({
   name: hook.name,
   priority: hook.priority ?? 0,
-  timeout: hook.timeout === undefined ? timeout : Duration.fromInputUnsafe(hook.timeout)
+  timeout: hook.timeout === undefined ? timeout : Duration.fromInputUnsafe(hook.timeout),
+  grace: Duration.fromInputUnsafe(hook.grace ?? "5 seconds")
 })
 
 const isProjected = <K extends ThreadEvent["_tag"]>(

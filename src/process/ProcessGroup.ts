@@ -9,9 +9,10 @@
  *
  * @since 0.1.0
  */
-import { Clock, Context, type Duration, Effect, Fiber, Option, Schedule } from "effect"
+import { type Duration, Effect, Option, Schedule } from "effect"
 import { readdir } from "node:fs/promises"
 import * as ProcessIdentity from "./ProcessIdentity.ts"
+import * as RealTime from "./RealTime.ts"
 
 /**
  * Whether the group has a member that has not ended.
@@ -51,18 +52,8 @@ export const end = (leader: number, deadline: Duration.Input): Effect.Effect<voi
       isAlive(leader),
       (alive) => alive ? Effect.andThen(signal(leader, name), Effect.timeoutOption(gone, deadline)) : Effect.void
     )
-  return Effect.andThen(endBy("SIGTERM"), endBy("SIGKILL")).pipe(
-    Effect.provideService(Clock.Clock, systemClock),
-    // In a fiber of its own: an interrupted one could give up no wait.
-    Effect.interruptible,
-    Effect.forkDetach,
-    Effect.flatMap(Fiber.await),
-    Effect.asVoid
-  )
+  return RealTime.toTheEnd(Effect.andThen(endBy("SIGTERM"), endBy("SIGKILL")))
 }
-
-/** Processes live in real time, whatever clock the app has. */
-const systemClock = Context.get(Context.empty(), Clock.Clock)
 
 const send = (leader: number, name: NodeJS.Signals | 0): boolean =>
   Option.isSome(

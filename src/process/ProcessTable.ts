@@ -10,7 +10,7 @@
  *
  * @since 0.1.0
  */
-import { Effect, Option, Schedule } from "effect"
+import { type Duration, Effect, Option, Schedule } from "effect"
 import { readFileSync } from "node:fs"
 import { readdir, readFile } from "node:fs/promises"
 import { markerVariable } from "./AgentProcesses.ts"
@@ -144,10 +144,7 @@ const signal = (name: NodeJS.Signals) => (entry: Entry) =>
     (same) => same ? Effect.ignore(Effect.try(() => process.kill(entry.pid, name))) : Effect.void
   )
 
-/** How long a process may take to end by itself, and then to be gone. */
-const grace = "2 seconds"
-
-const awaitGone = (entries: ReadonlyArray<Entry>) =>
+const awaitGone = (entries: ReadonlyArray<Entry>, grace: Duration.Input) =>
   Effect.map(Effect.filter(entries, isSame, { concurrency: 32 }), (alive) => alive.length === 0).pipe(
     Effect.repeat({ schedule: Schedule.spaced("20 millis"), until: (gone: boolean) => gone }),
     Effect.timeoutOption(grace),
@@ -155,21 +152,25 @@ const awaitGone = (entries: ReadonlyArray<Entry>) =>
   )
 
 /**
- * Ends the targets: SIGTERM, two seconds, SIGKILL. Answers how many processes there were.
+ * Ends the targets: SIGTERM, and SIGKILL for what is still there after `grace`, which is waited for as long again. Answers
+ * how many processes there were.
  *
  * @category destructors
  * @since 0.1.0
  */
-export const end = Effect.fn("ProcessTable.end")(function*(targets: ReadonlyArray<Target>) {
+export const end = Effect.fn("ProcessTable.end")(function*(
+  targets: ReadonlyArray<Target>,
+  grace: Duration.Input = "2 seconds"
+) {
   const find = Effect.map(scan(targets), (entries) => select(entries, targets, process.pid))
   const found = yield* find
   if (found.length === 0) return 0
   yield* Effect.forEach(found, signal("SIGTERM"), { discard: true })
-  yield* awaitGone(found)
+  yield* awaitGone(found, grace)
   // Also what was started in the meantime, and children whose parent has gone.
   const later = yield* find
   const left = [...later, ...found.filter((entry) => !later.some(({ pid }) => pid === entry.pid))]
   yield* Effect.forEach(left, signal("SIGKILL"), { discard: true })
-  yield* awaitGone(left)
+  yield* awaitGone(left, grace)
   return found.length
 })

@@ -298,6 +298,48 @@ describe("CommandHook: the process", () => {
       assert.strictEqual(yield* fs.readFileString(`${directory}/cleaned`), "cleaned\n")
     }).pipe(Effect.provide(NodeServices.layer)))
 
+  const escapes: ReadonlyArray<readonly [by: string, escape: (command: string) => string]> = [
+    ["setsid", (command) => `setsid --wait ${command}`],
+    ["timeout", (command) => `timeout 600 ${command}`],
+    ["a job of a shell", (command) => `bash -c "set -m; ${command} & wait"`]
+  ]
+  for (const [by, escape] of escapes) {
+    onLinux(
+      `P10 command: what has left the process group by ${by} ends with a run that is given up`,
+      () =>
+        Effect.gen(function*() {
+          const pids = yield* pipe
+          const inner = yield* sh("trap '' TERM", "sleep 600 &", `echo $$ $! > ${pids.file}`, "wait")
+          const command = yield* sh(escape(inner))
+          const run = yield* Effect.forkChild(observe({ command, killGrace: "100 millis" }))
+          const escaped = (yield* pids.said).map(Number)
+          assert.strictEqual(escaped.length, 2)
+          for (const pid of escaped) assert.isTrue(yield* runs(pid), `${pid} did not start`)
+          yield* Fiber.interrupt(run)
+          for (const pid of escaped) assert.isFalse(yield* runs(pid), `${pid} still runs`)
+        }).pipe(Effect.provide(NodeServices.layer))
+    )
+  }
+
+  onLinux(
+    "P10 command: a daemon that has left the group of a command that ended by itself stays",
+    () =>
+      Effect.gen(function*() {
+        const pids = yield* pipe
+        let daemon = 0
+        // 0 would be the group of the test itself.
+        yield* Effect.addFinalizer(() => Effect.sync(() => daemon > 0 && process.kill(daemon, "SIGKILL")))
+        const command = yield* sh(
+          `setsid sh -c 'echo $$ > ${pids.file}; touch ready; exec sleep 600' > /dev/null 2>&1 &`,
+          "while [ ! -e ready ]; do sleep 0.01; done"
+        )
+        const run = yield* Effect.forkChild(observe({ command }))
+        daemon = Number((yield* pids.said)[0])
+        yield* Fiber.join(run)
+        assert.isTrue(yield* runs(daemon))
+      }).pipe(Effect.scoped, Effect.provide(NodeServices.layer))
+  )
+
   it.live("P12 command: what a script leaves in the background neither holds up its end nor outlives it", () =>
     Effect.gen(function*() {
       const pids = yield* pipe
@@ -327,6 +369,18 @@ describe("CommandHook: the process", () => {
         assert.isFalse(yield* runs(pid ?? 0))
       }).pipe(Effect.provide(NodeServices.layer))
   )
+
+  it.effect("P12 command: a call has the time that its command has to end, so that it is not abandoned before", () =>
+    Effect.gen(function*() {
+      const grace = Effect.fnUntraced(function*(killGrace?: Duration.Input) {
+        const options = { name: "slow", events: ["turn:start"], command: "true", killGrace } as const
+        const layers = [CommandHook.observe(options), CommandHook.guard(options), CommandHook.transform(options)]
+        const lists = yield* Effect.forEach(layers, (layer) => Effect.map(HookFixture.open(layer), ({ list }) => list))
+        return lists.flat().map((hook) => Duration.toSeconds(hook.grace))
+      })
+      assert.deepStrictEqual(yield* grace("30 seconds"), [33, 33, 33])
+      assert.deepStrictEqual(yield* grace(), [5, 5, 5])
+    }).pipe(Effect.provide(NodeServices.layer)))
 
   it.effect("P12 command: endless talk is read and not kept", () =>
     Effect.gen(function*() {
@@ -385,6 +439,23 @@ describe("CommandHook: the process", () => {
       }, directory))
       assert.instanceOf(failed, CommandHook.CommandFailed)
       assert.strictEqual(failed.stderr, `path=yes home=none project=${directory} token=<redacted>\n`)
+    }).pipe(Effect.provide(NodeServices.layer)))
+
+  it.effect("P14 command: no secret of its environment is in what it adds, nor the rest of one that begins as another", () =>
+    Effect.gen(function*() {
+      const env = { SHORT: Redacted.make("tok_123456"), LONG: Redacted.make("tok_123456789") }
+      for (
+        const command of [
+          yield* sh(`echo "long=$LONG short=$SHORT"`),
+          yield* sh(`printf '{"hookSpecificOutput":{"additionalContext":"long=%s short=%s"}}' "$LONG" "$SHORT"`)
+        ]
+      ) {
+        const hooks = yield* HookFixture.open(
+          CommandHook.transform({ name: "talker", events: ["turn:start"], command, env })
+        )
+        const added = yield* hooks.transform(HookFixture.events(yield* folder).turnStart())
+        assert.deepStrictEqual(added, ["long=<redacted> short=<redacted>"])
+      }
     }).pipe(Effect.provide(NodeServices.layer)))
 
   it.effect("P14 command: of a secret at the place where stderr is cut nothing stays", () =>

@@ -299,6 +299,30 @@ describe("HookDispatcher: observers", () => {
       assert.deepStrictEqual(yield* taken(heard, 1), ["a"])
     }).pipe(onStore))
 
+  it.effect("P12 hooks: a call that ends within the grace of its hook is not abandoned, and the next event is told at once", () =>
+    onStore(Effect.gen(function*() {
+      const hooks = yield* dispatcher
+      const calls = yield* Queue.unbounded<string>()
+      const ends = yield* Queue.unbounded<void>()
+      yield* register(LifecycleHooks.observe({
+        name: "slow",
+        events: ["turn:start"],
+        timeout: "1 second",
+        grace: "30 seconds",
+        attempts: 1,
+        run: (event) => Effect.uninterruptible(Effect.andThen(Queue.offer(calls, event.turnId), Queue.take(ends)))
+      }))
+      // Before the hook goes, which waits for its call on a clock that stands still.
+      yield* Effect.addFinalizer(() => Queue.offer(ends, undefined))
+      yield* openThread()
+      yield* record(hooks, [turnStarted("a"), turnStarted("b")])
+      assert.strictEqual(yield* Queue.take(calls), "a")
+      yield* TestClock.adjust("1 second")
+      yield* TestClock.adjust("29 seconds")
+      yield* Queue.offer(ends, undefined)
+      assert.strictEqual(yield* Queue.take(calls), "b")
+    })))
+
   it.effect("P12 hooks: a hook that does not react to its interruption is abandoned and left alone for a while", () =>
     onStore(Effect.gen(function*() {
       const hooks = yield* dispatcher

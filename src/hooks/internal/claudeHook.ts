@@ -176,11 +176,16 @@ export const answer = Effect.fnUntraced(function*(
   if (result.exitCode === 2) return { verdict: refusal(options, result.stderr), context: [] }
   yield* succeeded(options, result)
   const text = result.stdout.trim()
-  if (!text.startsWith("{")) return { verdict: allow, context: text === "" ? [] : [text] }
+  // What is added goes to the model, and into the log.
+  const additions = (texts: ReadonlyArray<string>) => texts.map((text) => redacted(options.env ?? {}, text))
+  if (!text.startsWith("{")) return { verdict: allow, context: additions(text === "" ? [] : [text]) }
   const read = result.truncated ? Option.none() : ClaudeAnswer.read(text)
   if (Option.isNone(read)) return yield* invalid(options, text)
   const { allows, context, reason, refuses } = read.value
-  return { verdict: refuses ? refusal(options, reason) : allows ? decide({ _tag: "AllowOnce" }) : allow, context }
+  return {
+    verdict: refuses ? refusal(options, reason) : allows ? decide({ _tag: "AllowOnce" }) : allow,
+    context: additions(context)
+  }
 })
 
 /** The answer of a command that can add context and cannot veto. */

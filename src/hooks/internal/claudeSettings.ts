@@ -23,7 +23,7 @@ import type { HookError } from "../HookRegistration.ts"
 import { allow, type GuardedKind } from "../HookVerdict.ts"
 import { LifecycleHooks } from "../LifecycleHooks.ts"
 import * as ClaudeHook from "./claudeHook.ts"
-import type { CommandOptions } from "./command.ts"
+import { callGrace, type CommandOptions } from "./command.ts"
 import * as PendingContext from "./pendingContext.ts"
 
 /**
@@ -263,7 +263,7 @@ const layerOf = (
 ): ClaudeSettings["layer"] => {
   const command: CommandOptions = { command: shell ?? "/bin/sh", args: ["-c", hook.command], cwd, env, killGrace }
   const { kinds, matched } = events[hook.event]
-  const timeout = Duration.seconds(hook.timeout ?? 60)
+  const waits = { timeout: Duration.seconds(hook.timeout ?? 60), grace: callGrace(command) }
   const inputOf = (event: LifecycleEvent) =>
     inputs(event).find((input) =>
       input.hook_event_name === hook.event && (matched === undefined || hook.matches(String(input[matched] ?? "")))
@@ -273,7 +273,7 @@ const layerOf = (
     return LifecycleHooks.guard({
       name,
       events: [guarded],
-      timeout,
+      ...waits,
       run: Effect.fn("CommandHook.guard")(function*(event) {
         const input = inputOf(event)
         if (input === undefined) return allow
@@ -286,7 +286,7 @@ const layerOf = (
   return LifecycleHooks.observe({
     name,
     events: kinds,
-    timeout,
+    ...waits,
     attempts: 1,
     run: Effect.fn("CommandHook.observe")(function*(event: LifecycleEvent) {
       const input = inputOf(event)

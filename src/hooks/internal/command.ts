@@ -1,19 +1,27 @@
 /**
  * One run of a command: its input on stdin, its output kept up to a limit, and no process left afterwards.
  *
- * The command leads its own process group. Processes of the group that are left when the run is over (it ended, was
- * interrupted, or timed out) get SIGTERM, and SIGKILL after {@link CommandOptions.killGrace}: background processes of a
- * script do not outlive it, unless they start a session (`setsid`). On Windows, processes that outlive the command are
- * not found.
+ * The command leads its own process group. Processes of the group that are left when the run is over get SIGTERM, and
+ * SIGKILL after {@link CommandOptions.killGrace}: background processes of a script do not outlive it.
+ *
+ * A process can leave the group: by `setsid`, as what `timeout` runs, as a job of a shell with `set -m`. Where the run is given
+ * up (interrupted, or timed out) it is ended as well, by the marker in its environment, which Linux alone shows. What has
+ * left the group of a command that ended by itself stays: a script starts a daemon so. On Windows, processes that outlive
+ * the command are not found.
  *
  * Processes that have ended and that no parent reaps, as in a container without an init process, are not waited for.
  */
-import { type Duration, Effect, Exit, Fiber, Option, Redacted, Schema, Scope, Stream } from "effect"
+import { Duration, Effect, Exit, Fiber, Option, Redacted, Schema, Scope, Stream } from "effect"
 import type { PlatformError } from "effect/PlatformError"
 import { ChildProcess, type ChildProcessSpawner } from "effect/process"
+import { randomUUID } from "node:crypto"
 import { hidden } from "../../domain/PublicError.ts"
+import { markerVariable } from "../../process/AgentProcesses.ts"
 import { errorCode } from "../../process/ErrorCode.ts"
 import * as ProcessGroup from "../../process/ProcessGroup.ts"
+import * as ProcessIdentity from "../../process/ProcessIdentity.ts"
+import * as ProcessTable from "../../process/ProcessTable.ts"
+import * as RealTime from "../../process/RealTime.ts"
 
 /** Bytes that are kept of the start of stdout, and characters of the end of stderr. The rest is read and dropped. */
 export const outputLimit = 64 * 1024
@@ -41,10 +49,10 @@ export interface CommandOptions {
   readonly cwd?: string | undefined
   /**
    * Added to the environment of this process, which the command inherits as from a shell; `undefined` removes a
-   * variable. `Redacted` values are replaced in the kept stderr and in the reasons of vetoes.
+   * variable. `Redacted` values are replaced in errors, in the reasons of vetoes, and in what the command adds.
    */
   readonly env?: Readonly<Record<string, string | Redacted.Redacted<string> | undefined>> | undefined
-  /** Time between SIGTERM and SIGKILL. The caller of the hook waits for it. Default 2 seconds. */
+  /** Time between SIGTERM and SIGKILL. The caller of the hook waits for it, and three seconds more. Default 2 seconds. */
   readonly killGrace?: Duration.Input | undefined
 }
 
@@ -149,15 +157,20 @@ export const run = Effect.fnUntraced(
 
 const graceOf = ({ killGrace }: CommandOptions) => killGrace ?? "2 seconds"
 
+/** How long a call has to end that was interrupted, so that it is not abandoned before its command was killed. */
+export const callGrace = (options: CommandOptions): Duration.Duration =>
+  Duration.sum(Option.getOrElse(Duration.fromInput(graceOf(options)), () => Duration.seconds(2)), Duration.seconds(3))
+
 /**
  * The process, until the scope closes. Its group is ended by us: the spawner's own end counts members that no parent
  * reaps among the living, and waits for them. So that end is not waited for; there is nothing left to end by then.
  */
 const spawned = Effect.fnUntraced(function*(options: CommandOptions & { readonly cwd: string }) {
   const own = yield* Scope.make()
+  const marker = `hook-${randomUUID()}`
   const handle = yield* ChildProcess.make(options.command, options.args ?? [], {
     cwd: options.cwd,
-    env: { ...options.env },
+    env: { ...options.env, [markerVariable]: marker },
     extendEnv: true,
     forceKillAfter: graceOf(options)
   }).pipe(
@@ -165,21 +178,26 @@ const spawned = Effect.fnUntraced(function*(options: CommandOptions & { readonly
     Effect.mapError(notStarted(options)),
     Effect.onError(() => Scope.close(own, Exit.void))
   )
+  const startTime = ProcessIdentity.isLinux
+    ? Option.getOrElse(yield* ProcessIdentity.startTime(handle.pid), () => "")
+    : ""
   const close = Scope.close(own, Exit.void)
-  yield* Effect.addFinalizer(() =>
-    process.platform === "win32"
-      ? close
-      : Effect.andThen(ProcessGroup.end(handle.pid, graceOf(options)), Effect.forkDetach(close))
-  )
+  const endGroup = ProcessGroup.end(handle.pid, graceOf(options))
+  const endAll = RealTime.toTheEnd(ProcessTable.end([{ pid: handle.pid, startTime, marker }], graceOf(options)))
+  yield* Effect.addFinalizer((exit) => {
+    if (process.platform === "win32") return close
+    const givenUp = Exit.isFailure(exit) && ProcessIdentity.isLinux
+    return Effect.andThen(givenUp ? Effect.andThen(endAll, endGroup) : endGroup, Effect.forkDetach(close))
+  })
   return handle
 }, Effect.uninterruptible)
 
-/** Replaces the secrets of an environment in a text. */
+/** Replaces the secrets of an environment in a text, longest first: one can be a part of another. */
 export const redacted = (env: NonNullable<CommandOptions["env"]>, text: string): string =>
-  Object.values(env).reduce<string>((text, value) => {
-    const secret = Redacted.isRedacted(value) ? Redacted.value(value) : ""
-    return secret === "" ? text : text.replaceAll(secret, "<redacted>")
-  }, text)
+  Object.values(env)
+    .flatMap((value) => Redacted.isRedacted(value) && Redacted.value(value) !== "" ? [Redacted.value(value)] : [])
+    .toSorted((a, b) => b.length - a.length)
+    .reduce((text, secret) => text.replaceAll(secret, "<redacted>"), text)
 
 /** First redacted, then cut: a secret of which the beginning was dropped could not be recognized any more. */
 const endOf = ({ env = {} }: CommandOptions, text: string) => redacted(env, text).slice(-outputLimit)

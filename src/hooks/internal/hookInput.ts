@@ -15,6 +15,7 @@ const common = {
   name: Schema.NonEmptyString,
   priority: Schema.optional(Schema.Finite),
   timeout: Schema.optional(Span),
+  grace: Schema.optional(Span),
   run: Schema.declare(isRun, { expected: "a function" })
 }
 

@@ -2,7 +2,7 @@
  * One isolated call of one hook: whatever the hook does (fail, throw, interrupt itself, hang, modify its event) comes
  * out as an {@link Outcome}.
  *
- * A handler that exceeds its timeout is interrupted. One that does not end within {@link grace} after that is
+ * A handler that exceeds its timeout is interrupted. One that does not end within its grace after that is
  * abandoned: it keeps running, but its caller goes on. Its hook is suspended for {@link suspension}, and while {@link
  * mostAbandoned} abandoned calls of it are still running.
  */
@@ -13,9 +13,6 @@ import * as Lifecycle from "../../domain/LifecycleEvent.ts"
 import * as LifecycleRecord from "../../store/LifecycleRecord.ts"
 import type { HookRegistration, HookServices } from "../HookRegistration.ts"
 import * as reentrancy from "./reentrancy.ts"
-
-/** Time for an interrupted handler to end. */
-const grace = Duration.seconds(5)
 
 /** How long a hook is not called after a call of it was abandoned. */
 const suspension = Duration.seconds(60)
@@ -98,7 +95,8 @@ const outcomeOf = <A>(exit: Exit.Exit<A, unknown>): Outcome<A> =>
     ? { _tag: "Ok", value: exit.value }
     : { _tag: "Failed", tag: ErrorTag.ofCause(exit.cause), error: described(exit.cause), final: isFinal(exit.cause) }
 
-const interrupted = <A, E>(fiber: Fiber.Fiber<A, E>) =>
+/** What an interrupted handler has not done within its grace, its caller does not wait for. */
+const interrupted = <A, E>({ registration: { grace } }: Hook, fiber: Fiber.Fiber<A, E>) =>
   Effect.suspend(() => {
     fiber.interruptUnsafe()
     return Effect.timeoutOption(Fiber.await(fiber), grace)
@@ -107,7 +105,10 @@ const interrupted = <A, E>(fiber: Fiber.Fiber<A, E>) =>
 /** Interrupts all calls of the hook; their callers go on with the outcomes. */
 export const interruptAll = (hook: Hook): Effect.Effect<void> =>
   Effect.suspend(() =>
-    Effect.forEach(Array.from(hook.running), interrupted, { concurrency: "unbounded", discard: true })
+    Effect.forEach(Array.from(hook.running), (fiber) => interrupted(hook, fiber), {
+      concurrency: "unbounded",
+      discard: true
+    })
   )
 
 const workOf = ({ name, phase }: HookRegistration, event: reentrancy.HookInput): Instrumentation.Work => ({
@@ -162,7 +163,7 @@ export const call = Effect.fnUntraced(function*<E extends reentrancy.HookInput, 
       hook.running.add(fiber)
       const waited = yield* Effect.exit(restore(Effect.timeoutOption(Fiber.await(fiber), registration.timeout)))
       const inTime = Exit.isSuccess(waited) ? waited.value : Option.none()
-      const ended = Option.isSome(inTime) ? inTime : yield* interrupted(fiber)
+      const ended = Option.isSome(inTime) ? inTime : yield* interrupted(hook, fiber)
       scope.over = true
       hook.running.delete(fiber)
       const at = yield* Clock.currentTimeMillis
