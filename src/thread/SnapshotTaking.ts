@@ -97,7 +97,7 @@ export const sweep = Effect.fn("Snapshot.sweep")(
     { index, store }: { readonly index: Index["Service"]; readonly store: SessionStore["Service"] }
   ) {
     for (const place of yield* index.places) {
-      yield* snapshots.sweep({
+      const sweeping = snapshots.sweep({
         ...place,
         retention,
         isLive: (threadId) =>
@@ -105,6 +105,13 @@ export const sweep = Effect.fn("Snapshot.sweep")(
             Effect.catchTag("ThreadUnreadable", () => Effect.succeed(true))
           )
       })
+      // The others are swept whatever became of this one.
+      yield* Effect.catchTag(
+        sweeping,
+        "SnapshotUnreadable",
+        ({ code }) =>
+          Effect.logWarning("A folder of snapshots could not be swept").pipe(Effect.annotateLogs({ ...place, code }))
+      )
     }
   },
   Effect.ignore({ log: "Warn", message: "Old snapshots could not be swept" })
@@ -124,7 +131,7 @@ const withBlobs = Effect.fnUntraced(function*(
   return blobs.size === 0 ? turns : turns.map((turn) => Blobs.putBack(turn, blobs))
 })
 
-/** Whatever goes wrong is the snapshot's failure, and nothing of it is left on the disk. */
+/** Whatever goes wrong is the snapshot's failure, and nothing of it is left on the disk. What has its row is there. */
 export const take = Effect.fn("Snapshot.take")(function*(
   threadDeps: ThreadDeps,
   subject: Subject
@@ -158,7 +165,12 @@ export const take = Effect.fn("Snapshot.take")(function*(
     Effect.scoped,
     Effect.timeoutOrElse({
       duration: deps.deadline,
-      orElse: () => Effect.fail(new SnapshotNotWritten({ failure: { snapshotId, code: "DEADLINE" } }))
+      // It may have been there by then, and what was too slow is the tidying that follows.
+      orElse: () =>
+        Effect.flatMap(deps.snapshots.record(snapshotId), (found) =>
+          Option.isSome(found)
+            ? Effect.succeed(found.value.snapshot)
+            : new SnapshotNotWritten({ failure: { snapshotId, code: "DEADLINE" } }))
     }),
     Effect.match({
       onSuccess: (snapshot): NonNullable<Saved> => ({ _tag: "Written", snapshot }),

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Fiber, FileSystem, Path, Result, Schedule } from "effect"
+import { Deferred, Effect, Fiber, FileSystem, Layer, Path, Result, Schedule } from "effect"
 import { TestClock } from "effect/testing"
 import { allow, type GuardVerdict, veto } from "../../src/hooks/index.ts"
 import {
@@ -7,9 +7,12 @@ import {
   LifecycleHooks,
   ProviderService,
   Redaction,
+  SessionStore,
   ThreadId,
   TranscriptArchive
 } from "../../src/index.ts"
+import { SnapshotIndex } from "../../src/store/SnapshotIndex.ts"
+import * as SqliteClient from "../../src/store/SqliteClient.ts"
 import { MockProvider, MockStep } from "../../src/testing/index.ts"
 import * as Agents from "../support/Agents.ts"
 
@@ -409,6 +412,33 @@ describe("TranscriptArchive of a service", () => {
       yield* Deferred.await(both)
       assert.deepStrictEqual(told, ["snapshot:written", "snapshot:written"])
     }).pipe(Effect.provide(layer({ hooks: [observer] })))
+  })
+
+  it.effect("P13 mock: a snapshot that was on the disk in time is told as written, however long the tidying after it takes", () => {
+    const tidying = Deferred.makeUnsafe<void>()
+    const index = Layer.effect(
+      SnapshotIndex,
+      Effect.map(SnapshotIndex, (index) => ({
+        ...index,
+        totals: () => Effect.andThen(Deferred.succeed(tidying, undefined), Effect.never)
+      }))
+    ).pipe(
+      Layer.provideMerge(SessionStore.layer),
+      Layer.provideMerge(SqliteClient.layer({ filename: ":memory:" })),
+      Layer.orDie
+    )
+    return Effect.gen(function*() {
+      const archive = yield* TranscriptArchive
+      yield* Agents.start()
+      const taking = yield* Effect.forkChild(archive.snapshot({ threadId }))
+      yield* Deferred.await(tidying)
+      yield* TestClock.adjust("31 seconds")
+      const { snapshotId } = yield* Fiber.join(taking)
+      yield* archive.verify({ snapshotId })
+      assert.deepStrictEqual(tags(yield* stored()).filter((tag) => tag.startsWith("Snapshot")), ["SnapshotWritten"])
+    }).pipe(
+      Effect.provide(Agents.layerOn(index, { settings: { transcripts: { retention: { maxBytes: 1_000_000 } } } }))
+    )
   })
 
   it.effect("P1 mock: a snapshot is restored into a new thread, which the model knows and the archive has, also later", () =>

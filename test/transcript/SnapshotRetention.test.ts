@@ -1,10 +1,14 @@
 /** Which snapshots go, by the rule alone and on the disk. */
 import { assert, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Duration, Effect } from "effect"
 import { TestClock } from "effect/testing"
-import { statSync } from "node:fs"
+import { randomUUID } from "node:crypto"
+import { existsSync, renameSync, statSync, symlinkSync, utimesSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { ThreadId } from "../../src/domain/Ids.ts"
+import { none } from "../../src/domain/Redaction.ts"
+import { SessionStore } from "../../src/store/SessionStore.ts"
+import * as SnapshotTaking from "../../src/thread/SnapshotTaking.ts"
 import { type Candidate, expired } from "../../src/transcript/SnapshotRetention.ts"
 import * as Fixture from "../support/SnapshotFixture.ts"
 import { conversation, engine, filesIn, history, input, live } from "../support/SnapshotFixture.ts"
@@ -135,6 +139,23 @@ it.effect("P13 snapshots: a sweep removes what is too old, and of a deleted thre
     assert.deepStrictEqual(listed(yield* snapshots.list(a)), [])
     assert.deepStrictEqual(listed(yield* snapshots.list(b)), ["b1"])
     assert.isFalse(filesIn(folder).some((name) => name.startsWith(dirname(path).slice(folder.length + 1))))
+  }).pipe(Effect.provide(Fixture.platform)))
+
+it.live("P13 snapshots: a folder that cannot be swept does not keep the next one from it", () =>
+  Effect.gen(function*() {
+    const { folder, index, path, snapshots } = yield* engine
+    const moved = join(dirname(folder), "a")
+    const well = join(dirname(folder), "b")
+    yield* snapshots.write(input(moved, "one"))
+    const { path: manifest } = yield* snapshots.write(input(well, "two", { threadId: ThreadId.make("thread-2") }))
+    renameSync(moved, `${moved}-elsewhere`)
+    symlinkSync(`${moved}-elsewhere`, moved)
+    const draft = join(dirname(manifest), `.tmp-00000000-1-${randomUUID()}`)
+    writeFileSync(draft, "half")
+    utimesSync(draft, 1000, 1000)
+    const deps = { snapshots, path, deadline: Duration.seconds(30), redactor: none, retention: {} }
+    yield* SnapshotTaking.sweep(deps, { index, store: yield* SessionStore })
+    assert.isFalse(existsSync(draft))
   }).pipe(Effect.provide(Fixture.platform)))
 
 it.effect("a sweep of a folder that is not there changes nothing", () =>

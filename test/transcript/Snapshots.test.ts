@@ -311,6 +311,26 @@ it.effect("P13 snapshots: a segment that was cut off is written anew by the next
     assert.strictEqual((yield* saved(snapshots, "two")).length, 40)
   }).pipe(Effect.provide(Fixture.platform)))
 
+it.effect("P13 snapshots: a segment, or an attachment, that was changed is written anew by the next snapshot, which is whole", () =>
+  Effect.gen(function*() {
+    const { folder, segment, snapshots } = yield* damaged()
+    writeFileSync(segment, readFileSync(segment, "utf8").replace("answer", "anywer"))
+    yield* snapshots.write(input(folder, "two", { createdAt: 1001, history: history(conversation(40)) }))
+    assert.strictEqual((yield* saved(snapshots, "two")).length, 40)
+    // What shares it is whole again, too.
+    assert.strictEqual((yield* saved(snapshots, "one")).length, 40)
+    const url = `data:image/png;base64,${Buffer.from([1, 2, 3, 250, 251]).toString("base64")}`
+    const withImage = [...conversation(40), { ...Fixture.assistant("image", "see"), raw: { url } }]
+    const write = (id: string, createdAt: number) =>
+      snapshots.write(input(folder, id, { createdAt, history: history(withImage) }))
+    const { path } = yield* write("three", 1002)
+    const [attachment] = (yield* found(snapshots, "three")).manifest.attachments
+    writeFileSync(join(dirname(path), "blobs", attachment?.sha256 ?? ""), Buffer.from([1, 2, 3, 250, 252]))
+    yield* write("four", 1003)
+    const blobs = yield* snapshots.blobs(yield* found(snapshots, "four"))
+    assert.deepStrictEqual(Array.from(blobs.values(), (blob) => Array.from(blob)), [[1, 2, 3, 250, 251]])
+  }).pipe(Effect.provide(Fixture.platform)))
+
 it.effect("P13 snapshots: a manifest that was cut off or changed is corrupt, one of a newer release is left alone", () =>
   Effect.gen(function*() {
     const { folder, path, segment, snapshots } = yield* damaged()

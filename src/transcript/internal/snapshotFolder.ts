@@ -148,6 +148,15 @@ export const readBlobs = Effect.fnUntraced(function*(
   return new Map(read)
 })
 
+/** Whether the file holds what its name says: others can write to it. */
+export const holds = (
+  file: string,
+  { bytes, sha256 }: { readonly bytes: number; readonly sha256: string }
+): Effect.Effect<boolean> =>
+  RegularFile.read(file, bytes).pipe(
+    Effect.match({ onSuccess: (content) => manifests.sha256(content) === sha256, onFailure: () => false })
+  )
+
 /** Whether the file exists with this size, and is no link to one. */
 export const isThere = (file: string, bytes: number): Effect.Effect<boolean, never, FileSystem.FileSystem> =>
   FileSystem.FileSystem.pipe(

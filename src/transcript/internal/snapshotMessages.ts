@@ -128,6 +128,12 @@ export const reconcile = (sources: Sources): ReadonlyArray<SavedMessage> => {
   const times: Array<number> = []
   messages.forEach(({ at }, index) => times.push(at ?? turns[index]?.startedAt ?? times.at(-1) ?? 0))
 
+  /** The first message that is later, or the end. */
+  const laterThan = (at: number) => {
+    const later = times.findIndex((time) => time > at)
+    return later === -1 ? messages.length : later
+  }
+
   /** Messages that go before each of the agent's messages, and after the last. */
   const between: Array<Array<SavedMessage>> = Array.from({ length: messages.length + 1 }, () => [])
   let next = 0
@@ -138,9 +144,7 @@ export const reconcile = (sources: Sources): ReadonlyArray<SavedMessage> => {
       ? turn.items.some((item) => !isUsers(item) && places.has(item.itemId))
       : ids.has(ref)
     const firstOwn = indices[0]
-    const later = times.findIndex((time) => time > turn.startedAt)
-    const byTime = firstOwn ?? (later === -1 ? messages.length : later)
-    next = Math.max(next, byTime)
+    next = Math.max(next, firstOwn ?? laterThan(turn.startedAt))
     let words = 0
     for (const item of turn.items) {
       const place = places.get(item.itemId)

@@ -3,7 +3,7 @@
  * the manifest has its name.
  *
  * The messages are split into segments from the start on. A conversation that has only grown keeps its earlier
- * segments, so only its end is new. Segments that are on disk are neither redacted nor written again.
+ * segments, so only its end is new. Segments that are on disk are read back, and neither redacted nor written again.
  */
 import { Effect, type FileSystem, Option, Path, Predicate } from "effect"
 import { createRequire } from "node:module"
@@ -16,7 +16,7 @@ import * as Usage from "../../domain/Usage.ts"
 import * as DurableFile from "./durableFile.ts"
 import * as manifests from "./manifest.ts"
 import * as RedactedCopy from "./redactedCopy.ts"
-import { isThere, type Layout, layout, segmentName } from "./snapshotFolder.ts"
+import { holds, type Layout, layout, segmentName } from "./snapshotFolder.ts"
 import { completeness, reconcile, type Sources, turnsIn } from "./snapshotMessages.ts"
 
 export interface Content extends Sources {
@@ -84,21 +84,29 @@ const redacted = (redactor: Redactor, value: unknown) =>
     )
   )
 
-const saveOnce = Effect.fnUntraced(function*(directory: string, name: string, content: Uint8Array) {
+const saveOnce = Effect.fnUntraced(function*(
+  directory: string,
+  name: string,
+  content: Uint8Array,
+  sha256: string
+) {
   const path = yield* Path.Path
-  if (yield* isThere(path.join(directory, name), content.length)) return 0
+  if (yield* holds(path.join(directory, name), { sha256, bytes: content.length })) return 0
   yield* DurableFile.write(directory, name, content)
   return content.length
 })
+
+const saveBlob = ({ blobs }: Layout, { attachment: { sha256 }, content }: RedactedCopy.Blob) =>
+  saveOnce(blobs, sha256, content, sha256)
 
 const saveRange = Effect.fnUntraced(function*(place: Layout, redactor: Redactor, { messages, source }: Range) {
   const copy = yield* redacted(redactor, messages)
   const lines = Array.isArray(copy.value) ? copy.value.map((line) => `${JSON.stringify(line)}\n`) : []
   const content = Buffer.from(lines.join(""))
   let written = 0
-  for (const blob of copy.blobs) written += yield* saveOnce(place.blobs, blob.attachment.sha256, blob.content)
+  for (const blob of copy.blobs) written += yield* saveBlob(place, blob)
   const sha256 = manifests.sha256(content)
-  written += yield* saveOnce(place.segments, segmentName(sha256), content)
+  written += yield* saveOnce(place.segments, segmentName(sha256), content, sha256)
   const segment: SnapshotManifest.Segment = {
     sha256,
     ...(copy.replaced === 0 ? { source } : {}),
@@ -129,9 +137,9 @@ const stillThere = (place: Layout, { attachments, segment }: {
 }) =>
   Effect.gen(function*() {
     const path = yield* Path.Path
-    if (!(yield* isThere(path.join(place.segments, segmentName(segment.sha256)), segment.bytes))) return false
-    for (const { bytes, sha256 } of attachments) {
-      if (!(yield* isThere(path.join(place.blobs, sha256), bytes))) return false
+    if (!(yield* holds(path.join(place.segments, segmentName(segment.sha256)), segment))) return false
+    for (const attachment of attachments) {
+      if (!(yield* holds(path.join(place.blobs, attachment.sha256), attachment))) return false
     }
     return true
   })
@@ -164,7 +172,7 @@ export const save = Effect.fnUntraced(function*(
   let replaced = session.replaced
   let bytesWritten = 0
   for (const blob of session.blobs) {
-    bytesWritten += yield* saveOnce(place.blobs, blob.attachment.sha256, blob.content)
+    bytesWritten += yield* saveBlob(place, blob)
     attachments.set(blob.attachment.sha256, blob.attachment)
   }
   for (const range of ranges) {
