@@ -1,7 +1,7 @@
 /**
  * The settings as an app may give them, as a Schema.
  */
-import { Predicate, Schema, Struct } from "effect"
+import { Duration, Predicate, Schema, Struct } from "effect"
 import { CompactionPolicy } from "../domain/CompactionPolicy.ts"
 import { MissingPolicy } from "../domain/Continuity.ts"
 import type { Redactor } from "../domain/Redaction.ts"
@@ -21,6 +21,11 @@ const isMaxLive = (input: unknown): input is number =>
   input === Number.POSITIVE_INFINITY || (Number.isInteger(input) && Number(input) >= 1)
 
 const MaxLive = Schema.declare(isMaxLive, { expected: "a whole number from 1 on, or Infinity" })
+
+/** Looks that follow each other without a pause would take the host for themselves. */
+const Pause = Span.check(
+  Schema.makeFilter((span) => Duration.toMillis(span) >= 1, { expected: "a duration of at least a millisecond" })
+)
 
 const Input = Schema.Struct({
   onMissing: Schema.optional(MissingPolicy),
@@ -65,11 +70,11 @@ const Input = Schema.Struct({
     maxBytes: Schema.optional(Schema.Natural),
     archive: Schema.optional(Schema.Boolean),
     settleAfter: Schema.optional(Span),
-    every: Schema.optional(Span)
+    every: Schema.optional(Pause)
   })),
   reaper: Schema.optional(Schema.Struct({
     idleAfter: Schema.optional(Span),
-    sweepEvery: Schema.optional(Span),
+    sweepEvery: Schema.optional(Pause),
     pinCap: Schema.optional(Span),
     maxLive: Schema.optional(MaxLive),
     exempt: Schema.optional(Schema.declare(isExempt, { expected: "a function" }))

@@ -155,6 +155,17 @@ describe("settings", () => {
       })
     }))
 
+  it.effect("P15 settings: looks without a pause between them are refused, and not taken for none", () =>
+    Effect.gen(function*() {
+      const refused = yield* Effect.flip(
+        Settings.resolve({ reaper: { sweepEvery: 0 }, retention: { every: "0 millis" } })
+      )
+      assert.deepStrictEqual(refused.issues.map(({ path }) => path).toSorted(), [
+        "reaper.sweepEvery",
+        "retention.every"
+      ])
+    }))
+
   it.effect("P15 settings: ill-formed ones fail, and the message says which", () =>
     Effect.gen(function*() {
       const error = yield* Effect.flip(Settings.resolve({

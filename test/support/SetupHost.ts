@@ -54,7 +54,7 @@ export const start = (filename: string, directory: string, point: Point) =>
   ])
 
 /** Says where it is, and stays there. */
-const halt = (point: Point) =>
+export const halt = (point: string) =>
   Effect.andThen(
     Console.log(point),
     Effect.callback<never>(() => {
@@ -63,10 +63,9 @@ const halt = (point: Point) =>
     })
   )
 
-const main = (filename: string, directory: string, point: string) => {
-  let again = false
-  const at = (here: Point) => Effect.suspend(() => again && here === point ? halt(here) : Effect.void)
-  const store = Layer.effect(
+/** A store in a file, with something to happen before and after each commit that opens an epoch. */
+export const storeIn = (filename: string, at: (point: "started" | "bound") => Effect.Effect<unknown>) =>
+  Layer.effect(
     SessionStore,
     Effect.map(SessionStore, (store) =>
       SessionStore.of({
@@ -80,10 +79,14 @@ const main = (filename: string, directory: string, point: string) => {
         }
       }))
   ).pipe(Layer.provideMerge(SessionStore.layer.pipe(Layer.provide(SqliteClient.layer({ filename })))))
+
+const main = (filename: string, directory: string, point: string) => {
+  let again = false
+  const at = (here: Point) => Effect.suspend(() => again && here === point ? halt(here) : Effect.void)
   const host = Layer.unwrap(
     Effect.map(
       diskIn(directory),
-      (disk) => Agents.layerOn(store, { mock: { disk }, hooks: [hook(directory, at("asked"))] })
+      (disk) => Agents.layerOn(storeIn(filename, at), { mock: { disk }, hooks: [hook(directory, at("asked"))] })
     )
   )
   const threadId = ThreadId.make("thread")
