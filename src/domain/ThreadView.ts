@@ -154,10 +154,13 @@ const end = (
 }
 
 const rewind = (view: ThreadView, { before }: Of<"ThreadRewound">): ThreadView => {
-  const from = view.past.findIndex(({ turnId }) => turnId === before)
+  // A turn that is not in the view is older than all that are.
+  const from = Math.max(0, view.past.findIndex(({ turnId }) => turnId === before))
   const rewound = (turn: TurnView): TurnView => ({ ...turn, rewound: true })
-  const past = from === -1 ? view.past : [...view.past.slice(0, from), ...view.past.slice(from).map(rewound)]
-  return { ...sessionView.withoutContext(view), past }
+  return {
+    ...sessionView.withoutContext(view),
+    past: [...view.past.slice(0, from), ...view.past.slice(from).map(rewound)]
+  }
 }
 
 /** What one event shows; the view itself where that is nothing. */

@@ -52,9 +52,9 @@ const complete = (
   else turn.cut.delete(itemId)
 }
 
-/** The turn and those after it are no part of the conversation any more. */
+/** The turn and those after it are no part of the conversation any more. One that is not here was pruned: it was older. */
 const rewind = (turns: ReadonlyMap<TurnId, Folded>, before: TurnId): void => {
-  let found = false
+  let found = !turns.has(before)
   for (const turn of turns.values()) {
     found ||= turn.turnId === before
     if (found) turn.rewound = true

@@ -226,6 +226,27 @@ describe("ThreadView.step", () => {
     }))
 })
 
+describe("ThreadView from the end of a thread", () => {
+  it("P1 view: where the thread is taken back to before its first turn, all of its turns are", () => {
+    const turns = ["a", "b"].map((id) => TurnId.make(id))
+    const opened = ThreadView.fromTranscript(
+      turns.map((turnId) => ({ turnId, epoch: place.epoch, startedAt: 1, items: [], outcome: "completed" as const })),
+      7
+    )
+    const back = (before: string): ThreadEvent => ({
+      _tag: "ThreadRewound",
+      before: TurnId.make(before),
+      files: "kept",
+      ...place,
+      seq: 8,
+      at: 1
+    })
+    const rewound = (before: string) => ThreadView.step(opened, back(before)).past.map((turn) => turn.rewound === true)
+    assert.deepStrictEqual(rewound("older"), [true, true])
+    assert.deepStrictEqual(rewound("b"), [false, true])
+  })
+})
+
 describe("ThreadView of a thread", () => {
   it.effect("P16 mock: live with deltas, from the log alone, and from the transcript: one and the same in the end", () =>
     Effect.gen(function*() {

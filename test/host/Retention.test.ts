@@ -41,6 +41,28 @@ const keepTwo = (more: CodingAgents.Settings["retention"] = {}): CodingAgents.Se
 })
 
 describe("retention", () => {
+  it.effect("P1 mock: of turns that were taken back no model is told, also once the first of them is removed", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      const agent = yield* MockProvider
+      const { sessionId } = yield* Agents.start()
+      const [, second, third] = yield* say("one", "two", "three", "four")
+      if (second === undefined) return yield* Effect.die("no turn")
+      yield* agents.rewindThread({ threadId, before: second })
+      yield* prunedUpTo(yield* startOf(third))
+      assert.deepStrictEqual(
+        (yield* agents.readTranscript({ threadId })).map(({ input, rewound }) => [input?.prompt, rewound]),
+        [["three", true], ["four", true]]
+      )
+      yield* agents.stopSession({ threadId })
+      yield* agent.loseSession(sessionId)
+      const { continuity } = yield* agents.runTurn({ threadId, prompt: "and now?" })
+      // The first turn is the only one that the model should have, and it is not in the archive any more.
+      assert.deepStrictEqual(continuity, { _tag: "Rehydrated", reason: "session-missing", items: 0, omitted: 2 })
+      const seed = (yield* agent.sessions).find(({ live }) => live)?.history.map(({ text }) => text).join() ?? ""
+      for (const prompt of ["three", "four"]) assert.notInclude(seed, prompt)
+    }).pipe(Effect.provide(layer({ settings: keepTwo() }))))
+
   it.effect("P11 mock: a pruned range is one Gap with its cause, wherever in it a reader goes on", () =>
     Effect.gen(function*() {
       const agents = yield* ProviderService

@@ -39,8 +39,9 @@ export const add = (count: ItemCount, event: ThreadEvent): void => {
   if (event._tag === "SessionReset") return count.clear()
   if (event._tag === "ThreadRewound") {
     const turnIds = Array.from(count.keys())
-    const first = turnIds.indexOf(event.before)
-    if (first !== -1) { for (const turnId of turnIds.slice(first)) count.delete(turnId) }
+    // One that is not here was pruned: it was older.
+    const first = Math.max(0, turnIds.indexOf(event.before))
+    for (const turnId of turnIds.slice(first)) count.delete(turnId)
     return
   }
   const more = added(event)
