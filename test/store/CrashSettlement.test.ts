@@ -4,6 +4,7 @@ import { Array as Arr, Effect, Option, Struct, Tracer } from "effect"
 import { DatabaseSync } from "node:sqlite"
 import { ItemId, RequestId, ThreadId } from "../../src/domain/Ids.ts"
 import type { Item } from "../../src/domain/Item.ts"
+import * as Usage from "../../src/domain/Usage.ts"
 import { HookOutbox } from "../../src/store/HookOutbox.ts"
 import { groupSize } from "../../src/store/internal/crashSettlement.ts"
 import { SessionStore } from "../../src/store/SessionStore.ts"
@@ -78,6 +79,7 @@ describe("Crash settlement: what was open", () => {
           ])
           const store = yield* SessionStore
           assert.deepStrictEqual((yield* store.unreconciledTurns(threadId)).map((record) => record.turnId), [turnId])
+          assert.deepStrictEqual(yield* store.spent(threadId), Usage.spend(Usage.nothingSpent, usage))
           assert.strictEqual(Option.getOrThrow(yield* store.getThread(threadId)).status, "stopped")
           assert.strictEqual(yield* store.requestStatus(threadId, request.requestId), "settled")
         })

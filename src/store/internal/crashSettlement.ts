@@ -13,6 +13,7 @@ import type { Identity } from "../../domain/LifecycleEvent.ts"
 import * as OpenWork from "../../domain/OpenWork.ts"
 import type { NumberedEvent } from "../../domain/ThreadEvent.ts"
 import { RecordedInput } from "../../domain/TurnInput.ts"
+import * as Usage from "../../domain/Usage.ts"
 import * as LifecycleRecord from "../LifecycleRecord.ts"
 import * as eventLog from "./eventLog.ts"
 import * as eventRows from "./eventRows.ts"
@@ -176,6 +177,19 @@ const reconcileCut = (sql: SqlClient.SqlClient, events: ReadonlyArray<NumberedEv
   )
 }
 
+/** What their agents have told of what the turns have used. */
+const recordSpent = (sql: SqlClient.SqlClient, events: ReadonlyArray<NumberedEvent>) =>
+  Effect.forEach(
+    events.flatMap((event) =>
+      event._tag === "TurnUnknown" && event.usage !== undefined
+        ? [{ turnId: event.turnId, spent: Usage.spend(Usage.nothingSpent, event.usage) }]
+        : []
+    ),
+    ({ spent: { costUsd, tokens }, turnId }) =>
+      sql`UPDATE eca_turns SET tokens = ${tokens}, cost_usd = ${costUsd} WHERE turn_id = ${turnId}`,
+    { discard: true }
+  )
+
 /** What settling needs. */
 export interface Parts {
   readonly sql: SqlClient.SqlClient
@@ -221,6 +235,7 @@ const settleRows = Effect.fnUntraced(
     yield* eventLog.insert(sql, events, last)
     yield* StoreOutbox.record(sql, outbox, settled.flatMap((one) => told(one.thread, one.events)))
     yield* reconcileCut(sql, events)
+    yield* recordSpent(sql, events)
     const endedTurns = yield* sql`UPDATE eca_turns SET status = 'unknown', ended_at = ${at}, reconcile = 1
       WHERE thread_id IN ${sql.in(ids)} AND status IN ('intent', 'accepted') RETURNING turn_id`
     const stopped = yield* sql`UPDATE eca_threads SET status = 'stopped', due_at = NULL, active_at = ${at},
