@@ -30,13 +30,15 @@ export const make = (session: ProviderSession, secrets: ReadonlyArray<string>): 
   const cover = SecretFilter.values(secrets)
   const safe = errors(secrets)
   return overlaid(session, {
-    events: Stream.flattenIterable(Stream.map(session.events, (event) => filter([event]))),
+    // What comes together stays together, and is one commit.
+    events: Stream.flattenIterable(Stream.map(Stream.chunks(session.events), filter)),
     exit: Effect.map(session.exit, cover),
     history: safe(Effect.map(session.history, cover)),
     evidence: (turn) => safe(Effect.map(session.evidence(turn), cover)),
     compact: safe(session.compact),
     checkModel: (model) => safe(session.checkModel(model)),
     rename: (title) => safe(session.rename(title)),
+    switchMode: (runtimeMode) => safe(session.switchMode(runtimeMode)),
     sendTurn: (turn) => safe(session.sendTurn(turn)),
     steerTurn: (turn) => safe(session.steerTurn(turn)),
     interruptTurn: (turnId) => safe(session.interruptTurn(turnId)),
@@ -45,6 +47,7 @@ export const make = (session: ProviderSession, secrets: ReadonlyArray<string>): 
     answerElicitation: (requestId, answer) => safe(session.answerElicitation(requestId, answer)),
     fork: (at) => safe(session.fork(at)),
     rewind: (before) => safe(session.rewind(before)),
+    exportSession: (since) => safe(session.exportSession(since)),
     stopTask: (taskId) => safe(session.stopTask(taskId))
   })
 }

@@ -1,11 +1,12 @@
 /** Secrets of a setup: the agent has them, and nothing that is kept, shown or logged does. On the mock. */
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Effect, Fiber, FileSystem, Logger, Path, Redacted, Stream } from "effect"
+import { Cause, Deferred, Effect, Fiber, FileSystem, Logger, Path, Redacted, Stream } from "effect"
 import { inspect } from "node:util"
-import { LifecycleHooks, ProviderService, type ThreadEvent, TranscriptArchive } from "../../src/index.ts"
+import { LifecycleHooks, ProviderService, SessionStore, type ThreadEvent, TranscriptArchive } from "../../src/index.ts"
 import { AgentStartFailed, TurnRefused } from "../../src/protocol.ts"
 import { MockProvider, MockStep } from "../../src/testing/index.ts"
 import * as Agents from "../support/Agents.ts"
+import * as FaultyStore from "../support/FaultyStore.ts"
 
 const { is, mock, threadId } = Agents
 
@@ -125,6 +126,11 @@ describe("secrets of a setup", () => {
           const turn = yield* Effect.flip(agents.runTurn({ threadId, prompt: "go" }))
           assert.strictEqual(turn._tag, "TurnRefused")
           yield* Effect.logError("The app logs it", Cause.fail(start), turn)
+          // What the service logs of a change that the agent does not take.
+          yield* agent.unreachable(token)
+          yield* agents.configureThread({ threadId, title: "Other", runtimeMode: "read-only" })
+          yield* agent.unreachable(false)
+          yield* agents.startSession({ threadId })
           yield* agent.crash(undefined, { signal: "SIGSEGV", stderr: token })
           yield* Agents.awaitEvent(is("SessionEnded"))
           return [start, turn].map((error) => [JSON.stringify(error), String(error), inspect(error, { depth: 9 })])
@@ -134,4 +140,23 @@ describe("secrets of a setup", () => {
       clean(lines.join("\n"), "the log")
       clean(JSON.stringify(value), "the errors")
     }))
+
+  it.effect("P14 mock: do not keep apart what the agent says at once: it is one commit", () =>
+    Effect.gen(function*() {
+      const agent = yield* MockProvider
+      const store = yield* SessionStore
+      const faults = yield* FaultyStore.FaultyStore
+      const { sessionId } = yield* Agents.start()
+      const warnings = Effect.map(
+        store.readEvents({ threadId, after: 0, limit: 99 }),
+        (events) => events.filter(is("Warning"))
+      )
+      const first = yield* Deferred.make<ReadonlyArray<ThreadEvent>>()
+      yield* faults.afterNext("append events", Effect.tap(warnings, (seen) => Deferred.succeed(first, seen)))
+      const warning = (code: string) => ({ _tag: "Warning", code, message: `${code} ${token}` }) as const
+      yield* agent.emit(sessionId, [warning("one"), warning("two"), warning("three")])
+      const seen = yield* Deferred.await(first)
+      assert.lengthOf(seen, 3)
+      clean(JSON.stringify(seen), "the log")
+    }).pipe(Effect.provide(FaultyStore.layer({ hooks: [hook] }))))
 })

@@ -21,7 +21,7 @@ const commits = [
   "annotate a thread"
 ] as const
 
-export type Operation = Exclude<keyof Store, "commit"> | (typeof commits)[number]
+export type Operation = keyof Store | (typeof commits)[number]
 
 export const writes: ReadonlyArray<Operation> = [...commits, "settleThread", "recordIntent", "refuseTurn", "setDue"]
 
@@ -29,28 +29,54 @@ interface Faults {
   /** From now on these operations fail, and no others. */
   readonly fail: (...operations: ReadonlyArray<Operation>) => Effect.Effect<void>
   readonly heal: Effect.Effect<void>
+  /** The next operation of this name is done, and then answers once `effect` has ended; its failure is the answer. */
+  readonly afterNext: (operation: Operation, effect: Effect.Effect<unknown, StoreFailed>) => Effect.Effect<void>
+}
+
+/** What the operations of a test's store meet. */
+interface Meets {
+  readonly fails: (operation: string) => boolean
+  /** What the answer of this one waits for. */
+  readonly after: (operation: string) => Effect.Effect<unknown, StoreFailed> | undefined
 }
 
 export class FaultyStore extends Context.Service<FaultyStore, Faults>()("test/FaultyStore") {
   static readonly layer = Layer.effectContext(Effect.map(SessionStore, (store) => {
     let failing: ReadonlySet<string> = new Set()
+    const afters = new Map<string, Effect.Effect<unknown, StoreFailed>>()
     const set = (operations: ReadonlyArray<Operation>) =>
       Effect.sync(() => {
         failing = new Set(operations)
       })
-    return Context.make(SessionStore, wrapped(store, (operation) => failing.has(operation))).pipe(
-      Context.add(FaultyStore, { fail: (...operations) => set(operations), heal: set([]) })
+    const meets: Meets = {
+      fails: (operation) => failing.has(operation),
+      after: (operation) => {
+        const after = afters.get(operation)
+        afters.delete(operation)
+        return after
+      }
+    }
+    return Context.make(SessionStore, wrapped(store, meets)).pipe(
+      Context.add(FaultyStore, {
+        fail: (...operations) => set(operations),
+        heal: set([]),
+        afterNext: (operation, effect) => Effect.sync(() => afters.set(operation, effect))
+      })
     )
   }))
 }
 
-const wrapped = (store: Store, fails: (operation: string) => boolean): Store => {
-  const guard = <A, E>(operation: string, effect: Effect.Effect<A, E>) =>
-    Effect.suspend((): Effect.Effect<A, E | StoreFailed> =>
-      fails(operation)
-        ? Effect.fail(new StoreFailed({ operation, reason: "test", cause: "the test wants it so" }))
-        : effect
-    )
+export const failed = (operation: Operation) =>
+  new StoreFailed({ operation, reason: "test", cause: "the test wants it so" })
+
+const wrapped = (store: Store, { after, fails }: Meets): Store => {
+  const guard = <A, E>(operation: Operation, effect: Effect.Effect<A, E>) =>
+    Effect.suspend((): Effect.Effect<A, E | StoreFailed> => {
+      if (fails(operation)) return Effect.fail(failed(operation))
+      const then = after(operation)
+      // A transaction is done to its end, whoever is interrupted.
+      return then === undefined ? effect : Effect.uninterruptible(Effect.tap(effect, () => then))
+    })
   return {
     getThread: (threadId) => guard("getThread", store.getThread(threadId)),
     listThreads: (page) => guard("listThreads", store.listThreads(page)),
@@ -70,7 +96,7 @@ const wrapped = (store: Store, fails: (operation: string) => boolean): Store => 
     importEvents: (batch) => guard("importEvents", store.importEvents(batch)),
     finishImport: (thread) => guard("finishImport", store.finishImport(thread)),
     configureThread: (binding) => guard("configureThread", store.configureThread(binding)),
-    commit: (write) => guard(write.name, store.commit(write)),
+    commit: (write) => guard(commits.find((name) => name === write.name) ?? "commit", store.commit(write)),
     settleThread: (threadId) => guard("settleThread", store.settleThread(threadId)),
     recordIntent: (turn) => guard("recordIntent", store.recordIntent(turn)),
     refuseTurn: (turnId, at) => guard("refuseTurn", store.refuseTurn(turnId, at)),
