@@ -12,7 +12,7 @@ import type * as LiveEpoch from "./epoch/LiveEpoch.ts"
 import * as ThreadCell from "./ThreadCell.ts"
 import type { ThreadDeps } from "./ThreadDeps.ts"
 import * as ThreadStart from "./ThreadStart.ts"
-import * as TurnDelivery from "./TurnDelivery.ts"
+import * as TurnAdmission from "./TurnAdmission.ts"
 
 export interface CompactionResult extends EpochWaiters.CompactionOver {
   readonly compactionId: string
@@ -38,7 +38,7 @@ export const compact = (deps: ThreadDeps, cell: ThreadCell.ThreadCell, trigger: 
         deps,
         cell,
         Effect.andThen(
-          TurnDelivery.awaitSessionStartHooks(deps, live),
+          TurnAdmission.awaitSessionStartHooks(deps, live),
           run(deps, live, begun, trigger)
         ).pipe(
           Effect.onInterrupt(() =>

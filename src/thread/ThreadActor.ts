@@ -4,12 +4,11 @@
  *
  * What an actor knows it can read again from the store, so one that no call uses and that has no session is forgotten.
  */
-import { Effect, Option, Result, Semaphore } from "effect"
+import { Effect, Option, Semaphore } from "effect"
 import type { Annotation } from "../domain/AppData.ts"
 import type { CompactionTrigger } from "../domain/Compaction.ts"
 import { Epoch as EpochNumber, type RequestId, type TaskId, type ThreadId, type TurnId } from "../domain/Ids.ts"
 import type { InterruptedBy, SessionEndReason } from "../domain/ThreadEvent.ts"
-import type { Binding } from "../domain/ThreadRecord.ts"
 import type { ApprovalDecision, ElicitationAnswer, QuestionAnswer } from "../domain/UserRequest.ts"
 import type { NewThread } from "../store/Commit.ts"
 import type { EpochFenced, StoreFailed, ThreadUnreadable } from "../store/StoreError.ts"
@@ -30,6 +29,7 @@ import type { ThreadDeps } from "./ThreadDeps.ts"
 import * as ThreadImport from "./ThreadImport.ts"
 import * as ThreadLog from "./ThreadLog.ts"
 import * as ThreadNote from "./ThreadNote.ts"
+import * as ThreadReaping from "./ThreadReaping.ts"
 import * as ThreadRewind from "./ThreadRewind.ts"
 import * as ThreadStart from "./ThreadStart.ts"
 import * as TurnDeadlines from "./TurnDeadlines.ts"
@@ -69,7 +69,7 @@ export class ThreadActor {
       epoch: binding.epoch,
       activeAt: state.activeAt,
       busy: starting || LiveEpoch.isBusy(live) || Epoch.beside(state).length > 0,
-      exempt: isExempt(this.#deps, binding)
+      exempt: ThreadReaping.isExempt(this.#deps, binding)
     }
   }
 
@@ -79,7 +79,7 @@ export class ThreadActor {
     if (starting) return { _tag: "Keep", because: "busy" }
     return live === undefined || live.broken !== undefined
       ? undefined
-      : SessionReaper.outlook(observation(this.#deps, live, look), this.#deps.settings.reaper)
+      : SessionReaper.outlook(ThreadReaping.observation(this.#deps, live, look), this.#deps.settings.reaper)
   }
 
   /** What the thread is doing now, where that is known here: else what is stored holds. */
@@ -251,7 +251,7 @@ export class ThreadActor {
    */
   reap(epoch: EpochNumber, look: SessionReaper.Look) {
     return Effect.asVoid(
-      Semaphore.withPermitsIfAvailable(this.#cell.lock, 1)(reap(this.#deps, this.#cell, epoch, look))
+      Semaphore.withPermitsIfAvailable(this.#cell.lock, 1)(ThreadReaping.reap(this.#deps, this.#cell, epoch, look))
     )
   }
 }
@@ -264,49 +264,12 @@ const remove = Effect.fnUntraced(function*(deps: ThreadDeps, cell: ThreadCell.Th
     : ThreadCell.end(deps, cell, cell.live, "deleted")
   if (Option.isNone(yield* deps.store.endOfLog(threadId))) return
   yield* ThreadLog.load(cell.log, deps.store)
-  const position = yield* deps.store.deleteThread(threadId)
-  deps.unsettled.delete(threadId)
-  ThreadLog.end(cell.log, deps.clock.currentTimeMillisUnsafe(), position)
-})
-
-/** A function of the app: of a thread that it cannot say, the session is kept. */
-const isExempt = ({ settings: { reaper } }: ThreadDeps, binding: Binding): boolean =>
-  Result.getOrElse(Result.try(() => reaper.exempt(binding)), () => true)
-
-const observation = (
-  deps: ThreadDeps,
-  live: LiveEpoch.LiveEpoch,
-  { overCap, sleeps }: SessionReaper.Look
-): SessionReaper.Observation => ({
-  now: deps.steady.now(),
-  activeAt: live.state.activeAt,
-  busy: LiveEpoch.isBusy(live),
-  backgroundWork: Epoch.beside(live.state).length > 0,
-  exempt: isExempt(deps, live.binding),
-  overCap,
-  sleeps: sleeps()
-})
-
-const reap = Effect.fnUntraced(function*(
-  deps: ThreadDeps,
-  cell: ThreadCell.ThreadCell,
-  epoch: EpochNumber,
-  look: SessionReaper.Look
-) {
-  const live = yield* ThreadCell.usable(deps, cell)
-  if (live === undefined) {
-    // The end of the epoch could not be stored; without this the thread would look live, and be due, for ever.
-    yield* ThreadCell.loadRecord(deps, cell, epoch)
-    return
-  }
-  if (live.binding.epoch !== epoch) return
-  const decision = SessionReaper.decide(observation(deps, live, look), deps.settings.reaper)
-  if (decision._tag === "Keep" && decision.because === "background-work") {
-    yield* Effect.logDebug("An idle session is kept for its background work").pipe(
-      Effect.annotateLogs({ threadId: cell.threadId, waitsFor: Epoch.beside(live.state) })
-    )
-  }
-  return decision._tag === "Stop"
-    ? yield* ThreadCell.end(deps, cell, live, "reaped")
-    : yield* deps.store.setDue({ threadId: cell.threadId, epoch, dueAt: decision.until })
+  yield* deps.store.deleteThread(threadId).pipe(
+    Effect.map((position) => {
+      deps.unsettled.delete(threadId)
+      ThreadLog.end(cell.log, deps.clock.currentTimeMillisUnsafe(), position)
+    }),
+    // The caller may be gone by the time that it is deleted; its readers are told all the same.
+    Effect.uninterruptible
+  )
 })

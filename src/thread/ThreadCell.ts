@@ -171,8 +171,11 @@ export const withoutTurn = Effect.fnUntraced(function*(deps: ThreadDeps, cell: T
 export const loadRecord = Effect.fnUntraced(function*(deps: ThreadDeps, cell: ThreadCell, epoch?: EpochNumber) {
   const found = Option.getOrUndefined(yield* deps.store.getThread(cell.threadId))
   if (found !== undefined && found.status !== "stopped" && (epoch === undefined || found.epoch === epoch)) {
-    yield* deps.store.settleThread(cell.threadId)
-    ThreadLog.forget(cell.log)
+    // Also where the caller gives up meanwhile: it may be settled by then.
+    yield* Effect.ensuring(
+      deps.store.settleThread(cell.threadId),
+      Effect.sync(() => ThreadLog.forget(cell.log))
+    )
   }
   deps.unsettled.delete(cell.threadId)
   yield* ThreadLog.load(cell.log, deps.store)

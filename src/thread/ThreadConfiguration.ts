@@ -14,6 +14,7 @@ import type { ThreadChange } from "../store/Commit.ts"
 import * as AgentCall from "./AgentCall.ts"
 import * as Epoch from "./epoch/Epoch.ts"
 import * as LiveEpoch from "./epoch/LiveEpoch.ts"
+import * as LiveRecord from "./epoch/LiveRecord.ts"
 import * as ThreadCell from "./ThreadCell.ts"
 import type { ThreadDeps } from "./ThreadDeps.ts"
 import * as ThreadInstance from "./ThreadInstance.ts"
@@ -117,7 +118,7 @@ export const take = Effect.fnUntraced(function*(
   live: LiveEpoch.LiveEpoch,
   { model, title }: Pick<OfSession, "model" | "title">
 ) {
-  const otherModel = LiveEpoch.isOtherModel(live, model)
+  const otherModel = LiveRecord.isOtherModel(live, model)
   const otherTitle = title !== undefined && title !== live.binding.title
   if (!otherModel && !otherTitle) return "now"
   const { instanceId } = live.binding
@@ -130,7 +131,7 @@ export const take = Effect.fnUntraced(function*(
     // Its own list of sessions shows it; nothing of the thread depends on it.
     yield* Effect.ignore(asked(deps, cell, renamed), { log: "Warn", message: "The agent did not take the title" })
   }
-  yield* LiveEpoch.configure(deps, live, { model, title })
+  yield* LiveRecord.configure(deps, live, { model, title })
   if (model === undefined || !otherModel) return "now"
   if (live.session.capabilities.modelSwitch === "per-session") {
     live.restart = true
@@ -154,7 +155,7 @@ const useMode = Effect.fnUntraced(function*(
     Effect.catch((error) => Effect.as(Effect.logWarning("The agent did not take another mode", error), false))
   )
   const taken = yield* asked(deps, cell, switched)
-  yield* LiveEpoch.configure(deps, live, { runtimeMode })
+  yield* LiveRecord.configure(deps, live, { runtimeMode })
   if (!taken) {
     live.restart = true
     return "next-session"

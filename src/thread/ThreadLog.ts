@@ -10,6 +10,7 @@ import { type EventBody, isEphemeral, type ThreadEvent } from "../domain/ThreadE
 import * as Blobs from "../store/Blobs.ts"
 import * as EventPosition from "../store/EventPosition.ts"
 import type { SessionStore } from "../store/SessionStore.ts"
+import type { StoreFailed } from "../store/StoreError.ts"
 import * as ReaderBuffer from "./ReaderBuffer.ts"
 
 export interface ThreadLog {
@@ -18,6 +19,8 @@ export interface ThreadLog {
   readonly lock: Semaphore.Semaphore
   /** `seq` of the last durable event; `undefined` until it was read from the store. */
   lastSeq: number | undefined
+  /** How often it was forgotten: what was read from the store before the last time does not count. */
+  forgotten: number
   /** Of the last durable event, or of a commit after it. */
   position: Position
   epoch: Epoch
@@ -35,6 +38,7 @@ export const make = (threadId: ThreadId, shown: ThreadLog["shown"]): ThreadLog =
   threadId,
   lock: Semaphore.makeUnsafe(1),
   lastSeq: undefined,
+  forgotten: 0,
   position: nowhere,
   epoch: Epoch.make(0),
   textSoFar: noText,
@@ -60,15 +64,18 @@ export const closeItems = (log: ThreadLog): void => {
 /** The store may have been written to by others: where the log ends must be read again. */
 export const forget = (log: ThreadLog): void => {
   log.lastSeq = undefined
+  log.forgotten++
   closeItems(log)
 }
 
 /** Reads from the store where the log ends. Does nothing once it is known. */
-export const load = (log: ThreadLog, store: SessionStore["Service"]) =>
+export const load = (log: ThreadLog, store: SessionStore["Service"]): Effect.Effect<void, StoreFailed> =>
   Effect.suspend(() => {
     if (log.lastSeq !== undefined) return Effect.void
-    return Effect.map(store.endOfLog(log.threadId), (found) => {
-      if (log.lastSeq !== undefined) return
+    const { forgotten } = log
+    return Effect.flatMap(store.endOfLog(log.threadId), (found) => {
+      if (log.forgotten !== forgotten) return load(log, store)
+      if (log.lastSeq !== undefined) return Effect.void
       const end = Option.getOrUndefined(found)
       log.lastSeq = end?.lastSeq ?? 0
       log.position = end?.position ?? nowhere
@@ -78,6 +85,7 @@ export const load = (log: ThreadLog, store: SessionStore["Service"]) =>
         reader.behind = true
         reader.wake.openUnsafe()
       }
+      return Effect.void
     })
   })
 

@@ -13,8 +13,8 @@ import * as ThreadCell from "./ThreadCell.ts"
 import type { ThreadDeps } from "./ThreadDeps.ts"
 import * as ThreadLog from "./ThreadLog.ts"
 
-/** Records it under an epoch that is over; answers its `seq`. Hooks are told as far as there was a session to tell of. */
-export const underEnded = (deps: ThreadDeps, cell: ThreadCell.ThreadCell, binding: Binding, body: EventBody) =>
+/** Writes it under an epoch that is over; answers its `seq`. The log's lock held. */
+const writeEnded = (deps: ThreadDeps, cell: ThreadCell.ThreadCell, binding: Binding, body: EventBody) =>
   Effect.suspend(() => {
     const at = deps.clock.currentTimeMillisUnsafe()
     const numbered = ThreadLog.number(cell.log, cell.log.lastSeq ?? 0, at, binding.epoch, [body])
@@ -32,12 +32,21 @@ export const underEnded = (deps: ThreadDeps, cell: ThreadCell.ThreadCell, bindin
         return cell.log.lastSeq ?? 0
       }
     )
-  }).pipe(Semaphore.withPermit(cell.log.lock), Effect.uninterruptible)
+  })
 
-const underLive = (deps: ThreadDeps, live: LiveEpoch.LiveEpoch, body: EventBody) =>
+/** Records it under an epoch that is over; answers its `seq`. Hooks are told as far as there was a session to tell of. */
+export const underEnded = (deps: ThreadDeps, cell: ThreadCell.ThreadCell, binding: Binding, body: EventBody) =>
+  writeEnded(deps, cell, binding, body).pipe(Semaphore.withPermit(cell.log.lock), Effect.uninterruptible)
+
+/** Records it under this epoch, live or over: it may end while its log's lock is waited for. */
+const underEpoch = (deps: ThreadDeps, cell: ThreadCell.ThreadCell, live: LiveEpoch.LiveEpoch, body: EventBody) =>
   LiveEpoch.locked(
     live,
-    Effect.map(LiveEpoch.take(deps, live, { _tag: "Noted", events: [body] }), () => live.log.lastSeq ?? 0)
+    Effect.suspend(() =>
+      LiveEpoch.isOver(live)
+        ? writeEnded(deps, cell, live.binding, body)
+        : Effect.map(LiveEpoch.take(deps, live, { _tag: "Noted", events: [body] }), () => live.log.lastSeq ?? 0)
+    )
   )
 
 /** The thread's record. Lock held, no live epoch. */
@@ -50,11 +59,10 @@ const recordOf = Effect.fnUntraced(function*(deps: ThreadDeps, cell: ThreadCell.
 const waiting = (deps: ThreadDeps, cell: ThreadCell.ThreadCell, body: EventBody) =>
   ThreadCell.withLog(
     cell,
-    Effect.suspend(() =>
-      cell.live === undefined
+    Effect.flatMap(ThreadCell.usable(deps, cell), (live) =>
+      live === undefined
         ? Effect.flatMap(recordOf(deps, cell), (record) => underEnded(deps, cell, record, body))
-        : underLive(deps, cell.live, body)
-    )
+        : underEpoch(deps, cell, live, body))
   )
 
 /** Records it under this epoch, or under the thread's last one if that epoch has ended meanwhile; answers its `seq`. */
@@ -63,12 +71,7 @@ export const under = (
   cell: ThreadCell.ThreadCell,
   live: LiveEpoch.LiveEpoch,
   body: EventBody
-) =>
-  Effect.suspend(() =>
-    LiveEpoch.isOver(live) ? underEnded(deps, cell, live.binding, body) : underLive(deps, live, body)
-  ).pipe(
-    Effect.catchTag("EpochFenced", () => waiting(deps, cell, body))
-  )
+) => Effect.catchTag(underEpoch(deps, cell, live, body), "EpochFenced", () => waiting(deps, cell, body))
 
 /** Records what the app says of the thread, or of one of its turns; answers its `seq`. */
 export const annotate = Effect.fnUntraced(function*(

@@ -1,7 +1,7 @@
 /**
  * Takes a conversation back to before one of its turns: first in the agent's session, then in the log.
  */
-import { Effect } from "effect"
+import { Effect, Exit, Option } from "effect"
 import type { TurnId } from "../domain/Ids.ts"
 import { CapabilityMissing } from "../provider/AdapterError.ts"
 import { ThreadNotFound } from "../service/ServiceError.ts"
@@ -32,17 +32,27 @@ export const rewind = (deps: ThreadDeps, cell: ThreadCell.ThreadCell, before: Tu
       const offered = live.session.capabilities.rewind
       if (offered === "never") return yield* missing
       const files = offered === "conversation" ? "kept" as const : "restored" as const
+      // The agent may do it although the answer is lost, or the caller is gone: what the session has is then asked by the
+      // start of another one.
+      live.restart = true
       const exit = yield* ThreadCell.interruptible(
         deps,
         cell,
         AgentCall.within(deps, { instanceId, operation: "rewind" }, live.session.rewind(place))
       )
+      if (isRefused(exit)) live.restart = false
       yield* ThreadCell.valueOf(cell, exit)
       yield* LiveEpoch.advance(deps, live, { _tag: "Noted", events: [{ _tag: "ThreadRewound", before, files }] })
       yield* tellAnew(deps, live)
       return { threadId: cell.threadId, before, files }
     })
   )
+
+/** The agent proved to have done nothing. */
+const isRefused = (exit: Exit.Exit<unknown, { readonly _tag: string }>): boolean => {
+  const error = Option.getOrUndefined(Exit.findErrorOption(exit))
+  return error?._tag === "CapabilityMissing" || error?._tag === "TurnNotInSession"
+}
 
 /**
  * What the session lacks is another thing now: what it was to be told of may be taken back with the turn, and so may the
@@ -59,9 +69,9 @@ const tellAnew = (deps: ThreadDeps, live: LiveEpoch.LiveEpoch) =>
         }).notes
       })
     ),
+    Effect.andThen(Effect.sync(() => {
+      live.restart = false
+    })),
     // The start of another session looks for them again.
-    Effect.catchTag("StoreFailed", () =>
-      Effect.sync(() => {
-        live.restart = true
-      }))
+    Effect.catchTag("StoreFailed", () => Effect.void)
   )

@@ -12,6 +12,7 @@ import * as AgentCall from "./AgentCall.ts"
 import * as ConversationTurn from "./ConversationTurn.ts"
 import * as Epoch from "./epoch/Epoch.ts"
 import type * as LiveEpoch from "./epoch/LiveEpoch.ts"
+import type * as EpochBinding from "./EpochBinding.ts"
 import * as EpochOpening from "./EpochOpening.ts"
 import * as MissingTurns from "./MissingTurns.ts"
 import * as Reconciliation from "./Reconciliation.ts"
@@ -39,13 +40,14 @@ const pastOf = Effect.fnUntraced(function*(deps: ThreadDeps, record: Binding | u
   })
 })
 
-/** How many events are read at once, from the end of the log on. */
-const lastEvents = 256
+/** How many events are read first, from the end of the log on, and at most at once: the last is nearly always the one. */
+const [firstPage, largestPage] = [4, 256]
 
 /** Whether the thread's last epoch was ended by a crash of its host. What was recorded since then follows its end. */
 const crashed = Effect.fnUntraced(function*(deps: ThreadDeps, cell: ThreadCell.ThreadCell) {
-  for (let before = cell.log.lastSeq ?? 0; before > 0; before -= lastEvents) {
-    const after = Math.max(0, before - lastEvents)
+  let size = firstPage
+  for (let before = cell.log.lastSeq ?? 0; before > 0; before -= size, size = Math.min(largestPage, 4 * size)) {
+    const after = Math.max(0, before - size)
     const events = yield* deps.store.readEvents({ threadId: cell.threadId, after, limit: before - after })
     const last = events.findLast((event) => event._tag === "SessionEnded")
     if (last !== undefined) return last.reason === "host-crash"
@@ -74,7 +76,7 @@ const open = Effect.fnUntraced(function*(
   const setup = typeof opening.setup === "string"
     ? { cause: SetupAsk.causeOf(opening.setup, record, { plan, recovered }) }
     : opening.setup
-  const previous: EpochOpening.Previous = { record, recovered, live: undefined, answers: new Map() }
+  const previous: EpochBinding.Previous = { record, recovered, live: undefined, answers: new Map() }
   const live = yield* EpochOpening.open(deps, cell, plan, past, previous, setup)
   if (live.continuity._tag === "Resumed" || live.continuity._tag === "Moved") {
     yield* Reconciliation.attempt(deps, cell, live, previous.answers)
@@ -192,7 +194,7 @@ export const reset = (deps: ThreadDeps, cell: ThreadCell.ThreadCell) =>
       const plan = StartPlan.again({}, record)
       // A thread without a past has nothing to begin anew.
       const past = isBlank(record) ? { _tag: "None" } as const : { _tag: "Reset" } as const
-      const previous: EpochOpening.Previous = { record, recovered: false, live, answers: new Map() }
+      const previous: EpochBinding.Previous = { record, recovered: false, live, answers: new Map() }
       return yield* EpochOpening.open(deps, cell, plan, past, previous, { cause: "reset" })
     })
   )

@@ -6,24 +6,24 @@ import { Deferred, Effect, Exit, Option } from "effect"
 import type { MissingPolicy } from "../domain/Continuity.ts"
 import type { TurnId } from "../domain/Ids.ts"
 import * as Instrumentation from "../domain/Instrumentation.ts"
-import type { RecordedInput, TurnInput, TurnOrigin } from "../domain/TurnInput.ts"
+import type { TurnInput, TurnOrigin } from "../domain/TurnInput.ts"
 import { DeliveryUncertain, type SessionMissing } from "../provider/AdapterError.ts"
 import type { TurnAccepted } from "../service/Results.ts"
-import { TurnInProgress, TurnVetoed } from "../service/ServiceError.ts"
+import { TurnInProgress } from "../service/ServiceError.ts"
 import * as Blobs from "../store/Blobs.ts"
-import * as LifecycleRecord from "../store/LifecycleRecord.ts"
 import type { EpochFenced, StoreFailed } from "../store/StoreError.ts"
 import * as Epoch from "./epoch/Epoch.ts"
 import * as EpochEnd from "./epoch/EpochEnd.ts"
 import type * as EpochState from "./epoch/EpochState.ts"
 import * as EpochWaiters from "./epoch/EpochWaiters.ts"
 import * as LiveEpoch from "./epoch/LiveEpoch.ts"
+import * as LiveRecord from "./epoch/LiveRecord.ts"
 import * as OfferedInput from "./OfferedInput.ts"
 import * as Reconciliation from "./Reconciliation.ts"
 import * as ThreadCell from "./ThreadCell.ts"
 import type { ThreadDeps } from "./ThreadDeps.ts"
-import type { Decision } from "./ThreadHooks.ts"
 import * as ThreadStart from "./ThreadStart.ts"
+import * as TurnAdmission from "./TurnAdmission.ts"
 import * as TurnDeadlines from "./TurnDeadlines.ts"
 import * as TurnRepeat from "./TurnRepeat.ts"
 
@@ -81,10 +81,10 @@ export const send = (
         }
         yield* OfferedInput.check(deps, cell, found, request.input)
         // More input for a turn is asked about as its first was.
-        const { input } = yield* admit(deps, cell, found, { ...request, turnId: running })
+        const admitted = yield* TurnAdmission.admit(deps, cell, found, { ...request, turnId: running })
         // The turn may have ended while hooks were asked. Then this is a turn of its own.
         if (Epoch.turnOf(found.state) === running) {
-          return yield* steer(deps, cell, found, { turnId: running, input, origin: request.origin })
+          return yield* steer(deps, cell, found, { ...admitted, turnId: running, origin: request.origin })
         }
       }
       const sent = yield* handOver(deps, cell, request, onSending)
@@ -113,7 +113,7 @@ const handOver = Effect.fnUntraced(function*(
   if (live.unreconciled) yield* Reconciliation.attempt(deps, cell, live)
   yield* ThreadCell.notStopping(deps, cell)
   yield* OfferedInput.check(deps, cell, live, request.input)
-  const admitted = yield* admit(deps, cell, live, request)
+  const admitted = yield* TurnAdmission.admit(deps, cell, live, request)
   return yield* deliver(deps, cell, live, { ...request, ...admitted }, onSending).pipe(
     Effect.map((delivery): HandOver => ({ _tag: "Delivered", delivery })),
     Effect.catchTag(
@@ -139,90 +139,13 @@ const awaitInterrupted = Effect.fnUntraced(function*(
   return yield* ThreadCell.usable(deps, cell)
 })
 
-/**
- * Runs before a prompt is sent: waits for `session:start`, asks guards, collects context from transforms. Answers the input
- * as it is sent, and the notes that are in it.
- */
-const admit = Effect.fnUntraced(function*(
-  deps: ThreadDeps,
-  cell: ThreadCell.ThreadCell,
-  live: LiveEpoch.LiveEpoch,
-  { input, origin, turnId }: Pick<TurnRequest, "turnId" | "input" | "origin">
-) {
-  // Fast path: with nothing to wait for, no interruptible fiber is forked.
-  const decision = live.state.greeted && !deps.hooks.asks("turn:start")
-    ? unasked
-    : yield* ask(deps, cell, live, turnId, { ...input, ...origin })
-  if (decision._tag === "Veto") {
-    const { hook, reason } = decision
-    return yield* new TurnVetoed({ threadId: cell.threadId, turnId, hook, reason })
-  }
-  const { notes } = live.state
-  const context = [...(input.context ?? []), ...notes.map(({ text }) => text), ...decision.context]
-  const model = input.model ?? (live.modelChanged ? live.binding.model : undefined)
-  return {
-    notes,
-    input: {
-      ...input,
-      ...(context.length === 0 ? {} : { context }),
-      ...(model === undefined ? {} : { model })
-    }
-  }
-})
-
-const unasked: Decision = { _tag: "Allow", context: [] }
-
-const ask = Effect.fnUntraced(function*(
-  deps: ThreadDeps,
-  cell: ThreadCell.ThreadCell,
-  live: LiveEpoch.LiveEpoch,
-  turnId: TurnId,
-  input: RecordedInput
-) {
-  const { epoch, threadId } = live.binding
-  const offered = Blobs.ofInput(input)
-  const asked = Effect.suspend(() =>
-    deps.hooks.asks("turn:start")
-      ? deps.hooks.decide({
-        ...LifecycleRecord.make<"turn:start">(
-          { seq: live.log.lastSeq ?? 0, at: deps.clock.currentTimeMillisUnsafe(), threadId, epoch },
-          live.binding,
-          turnId,
-          { _tag: "turn:start", turnId }
-        ),
-        input: offered.input
-      })
-      : Effect.succeed(unasked)
-  )
-  live.offered = offered.blobs
-  const exit = yield* Effect.ensuring(
-    ThreadCell.interruptible(deps, cell, Effect.andThen(awaitSessionStartHooks(deps, live), asked)),
-    Effect.sync(() => {
-      live.offered = []
-    })
-  )
-  return yield* ThreadCell.valueOf(cell, exit)
-})
-
-/**
- * Waits until hooks have been told of the session's start, before the agent is first asked for something. A wait that is
- * given up leaves the next caller to wait for the same hooks.
- */
-export const awaitSessionStartHooks = (deps: ThreadDeps, live: LiveEpoch.LiveEpoch) =>
-  Effect.suspend(() =>
-    live.state.greeted
-      ? Effect.void
-      : Effect.andThen(
-        deps.hooks.delivered("session:start", live.binding, deps.settings.hookBudget),
-        LiveEpoch.advance(deps, live, { _tag: "Greeted" })
-      )
-  )
-
 const steer = Effect.fnUntraced(function*(
   deps: ThreadDeps,
   cell: ThreadCell.ThreadCell,
   live: LiveEpoch.LiveEpoch,
-  { input, origin, turnId }: Pick<TurnRequest, "turnId" | "input" | "origin">
+  { input, notes, origin, turnId }: Pick<TurnRequest, "turnId" | "input" | "origin"> & {
+    readonly notes: ReadonlyArray<EpochState.Note>
+  }
 ) {
   const waiter = EpochWaiters.turn(live, turnId)
   const uncertain = (code: string) => new DeliveryUncertain({ turnId, code })
@@ -244,7 +167,7 @@ const steer = Effect.fnUntraced(function*(
       ? uncertain("stopped")
       : Effect.failCause(exit.cause)
   }
-  yield* LiveEpoch.advance(deps, live, { _tag: "Steered", turnId, input: { ...input, ...origin } })
+  yield* LiveEpoch.advance(deps, live, { _tag: "Steered", turnId, input: { ...input, ...origin }, notes })
   return deliveryOf(live, waiter, true)
 })
 
@@ -296,9 +219,9 @@ const deliver = (
     )
     if (Exit.isSuccess(exit)) {
       yield* LiveEpoch.advance(deps, live, { _tag: "Accepted" })
-      if (LiveEpoch.isOtherModel(live, input.model)) {
+      if (LiveRecord.isOtherModel(live, input.model)) {
         // The turn is with the agent, whatever becomes of this.
-        yield* Effect.ignore(LiveEpoch.configure(deps, live, { model: input.model }), { log: "Warn" })
+        yield* Effect.ignore(LiveRecord.configure(deps, live, { model: input.model }), { log: "Warn" })
       }
       yield* TurnDeadlines.start(deps, live, ThreadCell.lost(deps, cell, live))
       return delivery

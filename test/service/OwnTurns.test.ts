@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Option } from "effect"
 import { TestClock } from "effect/testing"
 import type { HookPattern } from "../../src/domain/LifecycleEvent.ts"
+import type { ProviderEvent } from "../../src/domain/ThreadEvent.ts"
 import { LifecycleHooks, ProviderService, SessionStore, ThreadId, TranscriptArchive, TurnId } from "../../src/index.ts"
 import { MockProvider, MockStep } from "../../src/testing/index.ts"
 import * as Agents from "../support/Agents.ts"
@@ -77,6 +78,41 @@ describe("own turns", () => {
       const all = yield* stored()
       assert.deepStrictEqual(endings(all)[ours.turnId], ["TurnCompleted"])
       assert.deepStrictEqual(own(all, turnId), ["TurnBegan", "TurnInterrupted"])
+    }).pipe(Effect.provide(layer())))
+
+  it.effect("P4 P8 mock: an agent that begins a turn again that is over is not believed, and costs neither session nor turn", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      const agent = yield* MockProvider
+      const { sessionId } = yield* Agents.start()
+      const told = (id: TurnId): ReadonlyArray<ProviderEvent> => [
+        { _tag: "TurnBegan", turnId: id, cause: "queue" },
+        { _tag: "TurnCompleted", turnId: id, usage: {} }
+      ]
+      const [first, second] = [TurnId.make("first"), TurnId.make("second")]
+      yield* agent.emit(sessionId, told(first))
+      yield* ending(first)
+      // In one batch, after it is over, and beside a turn of ours, which waits for a word of it.
+      yield* agent.nextTurn(() => [
+        MockStep.question([{ question: "Go on?", freeText: true }]),
+        MockStep.text("ours")
+      ])
+      const run = yield* Effect.forkChild(agents.runTurn({ threadId, prompt: "mine" }), { startImmediately: true })
+      const { request: { requestId } } = yield* awaitEvent(is("QuestionAsked"))
+      yield* agent.emit(sessionId, [...told(second), ...told(second), ...told(first)])
+      yield* awaitEvent((event): event is Extract<typeof event, { readonly _tag: "Unrecognized" }> =>
+        event._tag === "Unrecognized" && JSON.stringify(event.raw).includes("first")
+      )
+      yield* agents.answerQuestion({ threadId, requestId, answer: { _tag: "Answered", answers: [["yes"]] } })
+      const { epoch, text } = yield* Fiber.join(run)
+      assert.deepStrictEqual<unknown>([epoch, text], [1, "ours"])
+      yield* agents.stopSession({ threadId })
+      const next = yield* agents.startSession({ threadId })
+      yield* agent.emit(next.sessionId, told(first))
+      assert.strictEqual((yield* agents.runTurn({ threadId, prompt: "still there?" })).epoch, 2)
+      const events = yield* stored()
+      for (const id of [first, second]) assert.deepStrictEqual(own(events, id), ["TurnBegan", "TurnCompleted"])
+      assert.deepStrictEqual(events.filter(is("Unrecognized")).map(({ type }) => type), Array(3).fill("TurnBegan"))
     }).pipe(Effect.provide(layer())))
 
   it.effect("P4 mock: a turn of ours that the agent takes up after its own ends once, and so does the agent's", () =>

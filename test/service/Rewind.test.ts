@@ -43,6 +43,36 @@ const contexts = MockProvider.use((agent) =>
 
 const nowhere = TurnId.make("nowhere")
 
+describe("a rewind whose answer is lost", () => {
+  it.effect("P1 mock: the next prompt brings along what the session does not have any more, and says so", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      const agent = yield* MockProvider
+      const { sessionId } = yield* Agents.start()
+      const [, second = nowhere] = yield* run("one", "two")
+      yield* agent.unreachable(true)
+      assert.strictEqual((yield* Effect.flip(rewind(second)))._tag, "AgentUnreachable")
+      // The agent has done it.
+      yield* agent.loseTurns(sessionId, 1)
+      yield* agent.unreachable(false)
+      const { continuity } = yield* agents.runTurn({ threadId, prompt: "three" })
+      assert.strictEqual(continuity._tag === "Resumed" ? continuity.lost?.turns : continuity._tag, 1)
+      assert.include((yield* contexts)[0], "two")
+      assert.deepStrictEqual(yield* prompts(threadId), [["one", false], ["two", false], ["three", false]])
+    }).pipe(Effect.provide(layer())))
+
+  it.effect("P8 mock: one that the agent refuses leaves the session as it is", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      const agent = yield* MockProvider
+      const { sessionId } = yield* Agents.start()
+      const [, second = nowhere] = yield* run("one", "two")
+      yield* agent.loseTurns(sessionId, 1)
+      assert.strictEqual((yield* Effect.flip(rewind(second)))._tag, "TurnNotInSession")
+      assert.strictEqual((yield* agents.runTurn({ threadId, prompt: "three" })).epoch, 1)
+    }).pipe(Effect.provide(layer())))
+})
+
 describe("forks at a turn", () => {
   it.effect("P1 mock: the copy has the turns up to that one, says up to which event, and goes its own way", () =>
     Effect.gen(function*() {

@@ -201,6 +201,16 @@ describe("createThread", () => {
     }).pipe(Effect.provide(layer())))
 })
 
+/** On an agent whose compactions are told and not held, and that is told where the transcript is. */
+const observed = Effect.provide(
+  Layer.fresh(
+    layer({
+      settings: { compaction: { tellAgent: true } },
+      mock: { capabilities: { compactionGate: "observe-only" } }
+    })
+  )
+)
+
 /** Kept apart: only a clock that is moved shows that nothing waits. */
 describe("notes of compactions", () => {
   it.effect("P13 mock: a note that comes while a prompt is on its way is told with the next one", () =>
@@ -223,12 +233,24 @@ describe("notes of compactions", () => {
       const contexts = (yield* agent.received).map(({ input }) => input.context?.length ?? 0)
       assert.deepStrictEqual(contexts, [0, 0, 1])
       yield* TestClock.adjust("1 second")
-    }).pipe(Effect.provide(
-      Layer.fresh(
-        layer({
-          settings: { compaction: { tellAgent: true } },
-          mock: { capabilities: { compactionGate: "observe-only" } }
-        })
-      )
-    )))
+    }).pipe(observed))
+
+  it.effect("P13 mock: a note that input for the running turn has brought along is not told again", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      const agent = yield* MockProvider
+      const { sessionId } = yield* Agents.start()
+      yield* agent.nextTurn(() => [MockStep.hang])
+      yield* agents.sendTurn({ threadId, prompt: "one" })
+      yield* agent.emit(sessionId, [
+        { _tag: "CompactionStarted", trigger: "auto" },
+        { _tag: "CompactionCompleted", summary: "short" }
+      ])
+      yield* awaitEvent(is("CompactionSettled"))
+      yield* agents.sendTurn({ threadId, prompt: "and this", steer: true })
+      yield* agents.interruptTurn({ threadId })
+      yield* agents.runTurn({ threadId, prompt: "two" })
+      const contexts = (yield* agent.received).map(({ input }) => input.context?.length ?? 0)
+      assert.deepStrictEqual(contexts, [0, 1, 0])
+    }).pipe(observed))
 })

@@ -44,9 +44,7 @@ const apply = (draft: Draft.Draft, input: Input): void => {
     case "Uncertain":
       return EpochTurn.doubt(draft)
     case "Steered":
-      // Also of a turn that has ended meanwhile: the agent has the words.
-      draft.events.push({ _tag: "TurnSteered", turnId: input.turnId, input: input.input })
-      return
+      return EpochTurn.steer(draft, input)
     case "Emitted":
       return takeIn(draft, input.events)
     case "Interrupting":
@@ -108,8 +106,9 @@ const takeIn = (draft: Draft.Draft, events: ReadonlyArray<ProviderEvent>): void 
   const held: Array<ProviderEvent> = []
   for (const event of events) {
     const { sending } = draft.state
-    if (sending !== undefined && event.turnId === sending.turnId) held.push(event)
-    else takeOne(draft, event)
+    if (sending === undefined || event.turnId !== sending.turnId) takeOne(draft, event)
+    // One of ours begins when the agent has accepted it.
+    else if (event._tag !== "TurnBegan") held.push(event)
   }
   const { sending } = draft.state
   if (held.length > 0 && sending !== undefined) draft.state.sending = { ...sending, held: [...sending.held, ...held] }

@@ -211,8 +211,13 @@ export type Input =
   | { readonly _tag: "Accepted" }
   | { readonly _tag: "Refused" }
   | { readonly _tag: "Uncertain" }
-  /** The running turn has more input. */
-  | { readonly _tag: "Steered"; readonly turnId: TurnId; readonly input: RecordedInput }
+  /** The running turn has more input, with these notes. */
+  | {
+    readonly _tag: "Steered"
+    readonly turnId: TurnId
+    readonly input: RecordedInput
+    readonly notes: ReadonlyArray<Note>
+  }
   /** What the agent said, in order. */
   | { readonly _tag: "Emitted"; readonly events: ReadonlyArray<ProviderEvent> }
   /** The turn is to be interrupted. */

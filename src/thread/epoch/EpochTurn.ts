@@ -61,14 +61,24 @@ const takeUp = (
   draft.wants.push({ _tag: "TurnRunning", turnId })
 }
 
+/** What was told is not told again. A note that came while the prompt was on its way waits for the next one. */
+const told = ({ state }: Draft.Draft, notes: State["notes"]): void => {
+  if (notes.length > 0) state.notes = state.notes.filter((note) => !notes.includes(note))
+}
+
+/** The agent has more words for its turn, which may have ended meanwhile. */
+export const steer = (draft: Draft.Draft, { input, notes, turnId }: Of<"Steered">): void => {
+  told(draft, notes)
+  draft.events.push({ _tag: "TurnSteered", turnId, input })
+}
+
 /** The agent has our turn. What it said of it meanwhile was held back and is for the caller to take in. */
 export const accept = (draft: Draft.Draft): Sending | undefined => {
   const { sending } = draft.state
   if (sending === undefined) return undefined
   draft.state.sending = undefined
-  // A note that came while the prompt was on its way waits for the next one.
   draft.state.ownTurns = 0
-  draft.state.notes = draft.state.notes.filter((note) => !sending.notes.includes(note))
+  told(draft, sending.notes)
   started(draft, sending)
   takeUp(draft, sending.turnId, undefined, sending.interruptedBy)
   return sending

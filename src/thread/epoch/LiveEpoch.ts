@@ -12,7 +12,6 @@ import {
   Deferred,
   Duration,
   Effect,
-  Equal,
   Exit,
   type Fiber,
   Option,
@@ -23,18 +22,17 @@ import {
 import type { CompactionPolicy } from "../../domain/CompactionPolicy.ts"
 import type { Continuity } from "../../domain/Continuity.ts"
 import type { RequestId, TurnId } from "../../domain/Ids.ts"
-import type { RuntimeMode } from "../../domain/RuntimeMode.ts"
 import type { EventBody, NumberedEvent } from "../../domain/ThreadEvent.ts"
 import type { BoundThread } from "../../domain/ThreadRecord.ts"
-import type { ModelSelection } from "../../domain/TurnInput.ts"
 import type { ProviderAdapter, ProviderSession } from "../../provider/ProviderAdapter.ts"
 import type { StoredCursor } from "../../provider/ResumeCursor.ts"
 import type { SessionSetup } from "../../provider/SessionSetup.ts"
 import type { Blob } from "../../store/Blobs.ts"
-import { EpochFenced, type StoreFailed } from "../../store/StoreError.ts"
+import type { EpochFenced, StoreFailed } from "../../store/StoreError.ts"
 import type { ThreadDeps } from "../ThreadDeps.ts"
 import * as ThreadLog from "../ThreadLog.ts"
 import * as CommitFacts from "./CommitFacts.ts"
+import * as CommitRetry from "./CommitRetry.ts"
 import * as Epoch from "./Epoch.ts"
 import type { Input, State, Want } from "./EpochState.ts"
 import * as EpochWaiters from "./EpochWaiters.ts"
@@ -142,79 +140,51 @@ export const enduring = <A>(
 export const locked = <A, E, R>(live: LiveEpoch, effect: Effect.Effect<A, E, R>) =>
   Effect.uninterruptible(Semaphore.withPermit(live.log.lock)(effect))
 
-/** Whether it is not the model that the thread has. */
-export const isOtherModel = ({ binding }: LiveEpoch, model: ModelSelection | undefined): boolean =>
-  model !== undefined && !Equal.equals(model, binding.model)
-
-/** Stores how a live thread was configured. What is left out stays as it is. */
-export const configure = (
-  deps: ThreadDeps,
-  live: LiveEpoch,
-  { model, runtimeMode, title }: {
-    readonly model?: ModelSelection | undefined
-    readonly runtimeMode?: RuntimeMode | undefined
-    readonly title?: string | undefined
-  }
-) =>
-  locked(
-    live,
-    Effect.suspend(() => {
-      const change = {
-        ...(model === undefined ? {} : { model }),
-        ...(runtimeMode === undefined ? {} : { runtimeMode }),
-        ...(title === undefined ? {} : { title })
-      }
-      const { epoch, threadId } = live.binding
-      const write = Effect.flatMap(
-        deps.store.configureThread({ threadId, epoch, ...change }),
-        (position) => Effect.mapError(Effect.fromOption(position), () => new EpochFenced({ threadId, epoch }))
-      )
-      return Effect.map(enduring(live, write), (position) => {
-        live.binding = { ...live.binding, ...change }
-        live.log.position = position
-      })
-    })
-  )
-
 /** Takes one input. Fails only where it has events to store that cannot be stored. */
-export const advance = (deps: ThreadDeps, live: LiveEpoch, input: Input) =>
-  locked(live, Effect.suspend(() => take(deps, live, input)))
+export const advance = (deps: ThreadDeps, live: LiveEpoch, input: Input) => locked(live, take(deps, live, input))
 
 /** As {@link advance}, for what can as well be recorded later: tried once, and a failure leaves the epoch as it was. */
 export const advanceOnce = (deps: ThreadDeps, live: LiveEpoch, input: Input) =>
-  locked(live, Effect.suspend(() => take(deps, live, input, (_, write) => write)))
+  locked(live, take(deps, live, input, (_, write) => write))
 
-/** As {@link advance}, with the log's lock held. */
+/** As {@link advance}, with the log's lock held. The step is taken when this runs: one from before the lock would be stale. */
 export const take = (
   deps: ThreadDeps,
   live: LiveEpoch,
   input: Input,
   persist: typeof enduring = enduring
+): Effect.Effect<void, StoreFailed | EpochFenced> => Effect.suspend(() => step(deps, live, input, persist))
+
+const step = (
+  deps: ThreadDeps,
+  live: LiveEpoch,
+  input: Input,
+  persist: typeof enduring
 ): Effect.Effect<void, StoreFailed | EpochFenced> => {
   const at = deps.clock.currentTimeMillisUnsafe()
-  const step = Epoch.step(live.state, input, deps.steady.now())
-  const numbered = ThreadLog.number(live.log, live.log.lastSeq ?? 0, at, live.binding.epoch, step.events)
+  const next = Epoch.step(live.state, input, deps.steady.now())
+  const numbered = ThreadLog.number(live.log, live.log.lastSeq ?? 0, at, live.binding.epoch, next.events)
   if (numbered.durable.length === 0) {
     const before = Epoch.statusOf(live.state)
-    live.state = step.state
-    if (Epoch.statusOf(step.state) !== before) deps.changed(live.binding.threadId)
+    live.state = next.state
+    if (Epoch.statusOf(next.state) !== before) deps.changed(live.binding.threadId)
     if (numbered.events.length > 0) ThreadLog.publish(live.log, numbered, live.log.position)
-    return fulfil(deps, live, step.wants)
+    return fulfil(deps, live, next.wants)
   }
-  const facts = CommitFacts.of(step.events)
+  const facts = CommitFacts.of(next.events)
   const lifecycle = deps.hooks.derive(numbered.durable, live.binding)
   const write = (cursor: StoredCursor | undefined) =>
     persist(
       live,
-      deps.store.commit({
+      CommitRetry.make(deps.store, {
         name: facts.name,
         threadId: live.binding.threadId,
         parts: [{ epoch: live.binding.epoch, expect: "live", events: numbered.durable, lifecycle }],
         blobs: numbered.blobs,
         cursor,
-        dueAt: dueAt(deps, facts, step.state),
+        dueAt: dueAt(deps, facts, next.state),
         activeAt: facts.boundary ? at : undefined,
-        status: Epoch.statusOf(step.state),
+        status: Epoch.statusOf(next.state),
         flush: facts.flush
       })
     )
@@ -222,12 +192,12 @@ export const take = (
     ? Effect.flatMap(live.session.cursor, (cursor) => write(Option.getOrUndefined(cursor)))
     : write(undefined)
   return Effect.flatMap(written, (position) => {
-    live.state = step.state
+    live.state = next.state
     ThreadLog.publish(live.log, numbered, position)
     deps.hooks.emit(lifecycle)
     endRequestWatches(live)
-    const fulfilled = fulfil(deps, live, step.wants)
-    return step.events.some(asks) ? Effect.andThen(fulfilled, serveAll(deps, live, numbered.durable)) : fulfilled
+    const fulfilled = fulfil(deps, live, next.wants)
+    return next.events.some(asks) ? Effect.andThen(fulfilled, serveAll(deps, live, numbered.durable)) : fulfilled
   })
 }
 
