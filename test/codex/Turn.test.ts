@@ -4,7 +4,7 @@ import * as Frame from "../../src/codex/protocol/Frame.ts"
 import * as Request from "../../src/codex/protocol/Request.ts"
 import * as Turn from "../../src/codex/turn/Turn.ts"
 import { type Input, make, type State, type Want } from "../../src/codex/turn/TurnState.ts"
-import { RequestId, TurnId } from "../../src/domain/Ids.ts"
+import { ItemId, RequestId, TurnId } from "../../src/domain/Ids.ts"
 import type { ProviderEvent } from "../../src/domain/ThreadEvent.ts"
 
 const turnId = TurnId.make("turn-1")
@@ -211,6 +211,90 @@ describe("a thread of Codex as a value", () => {
       ask(3, "touch y", "/w")
     ])
     assert.deepStrictEqual(wants.map((want) => want._tag === "Allow" ? want.native.id : want._tag), [1])
+  })
+
+  it("P7 codex: a request that does not say what it is about is never one that was allowed before", () => {
+    const ask = (id: number, method: string): Input => {
+      const asked = Request.decode(method, { turnId: "n1", itemId: `unheard-${id}` })
+      assert.isDefined(asked)
+      return asked === undefined ? sending : { _tag: "Asked", id, asked, raw: {} }
+    }
+    for (const method of ["item/fileChange/requestApproval", "item/commandExecution/requestApproval"]) {
+      const first = play(make("r", false), [sending, started, ask(0, method)])
+      const open = Array.from(first.state.requests.open.values())[0]
+      assert.isUndefined(open?.covers)
+      assert.notProperty(first.events[0]?._tag === "ApprovalRequested" ? first.events[0].request : {}, "covers")
+    }
+  })
+
+  it("P7 codex: a patch that moves a file is about both places", () => {
+    const moved = { path: "/w/a", kind: { type: "update", move_path: "/w/.git/hooks/pre-commit" }, diff: "+x" }
+    const item = { id: "call-1", type: "fileChange", status: "inProgress", changes: [moved] }
+    const asked = Request.decode("item/fileChange/requestApproval", { turnId: "n1", itemId: "call-1" })
+    assert.isDefined(asked)
+    if (asked === undefined) return
+    const { events } = play(make("r", false), [
+      sending,
+      started,
+      frame("item/started", { turnId: "n1", item }),
+      { _tag: "Asked", id: 0, asked, raw: {} }
+    ])
+    const [told, request] = events
+    assert.deepStrictEqual(
+      told?._tag === "ItemStarted" && told.item._tag === "FileChange" ? told.item.edits : [],
+      [{ path: "/w/a", kind: "delete" }, { path: "/w/.git/hooks/pre-commit", kind: "modify", patch: "+x" }]
+    )
+    assert.deepInclude(request?._tag === "ApprovalRequested" ? request.request : {}, {
+      subject: "/w/a, /w/.git/hooks/pre-commit",
+      covers: "every change of /w/a, /w/.git/hooks/pre-commit"
+    })
+  })
+
+  it("P6 codex: a request that Codex settles before a guard has spoken is forgotten", () => {
+    const { events, wants } = play(make("r", false), [
+      sending,
+      started,
+      frame("serverRequest/resolved", { requestId: 7 })
+    ])
+    assert.deepStrictEqual(events, [])
+    assert.deepInclude(wants, { _tag: "Forget", id: 7 })
+  })
+
+  it("P4 codex: a turn is not given up for retries that were answered since", () => {
+    const retry = frame("error", { turnId: "n1", error: { message: "m" }, willRetry: true })
+    const text = frame("item/agentMessage/delta", { turnId: "n1", itemId: "m", delta: "a" })
+    const give = (spell: number): Input => ({ _tag: "GivenUp", turnId, spell })
+    const { state, wants } = play(make("r", false), [sending, started, retry, retry, text, retry])
+    assert.deepStrictEqual(wants.flatMap((want) => want._tag === "Retrying" ? [want.spell] : []), [1, 2])
+    assert.isFalse(play(state, [give(1)]).state.turn?.givenUp)
+    assert.isTrue(play(state, [give(2)]).state.turn?.givenUp)
+    assert.isFalse(play(state, [text, give(2)]).state.turn?.givenUp)
+  })
+
+  it("P16 codex: what a subagent leaves open is completed when its turn ends; a command left running goes on", () => {
+    const named = frame("item/started", {
+      turnId: "n1",
+      item: { id: "s", type: "subAgentActivity", agentThreadId: "t2", agentPath: "/root/helper" }
+    })
+    const of = (method: string, params: object): Input => {
+      const decoded = Frame.decode(method, params)
+      return decoded === undefined ? sending : { _tag: "Subagent", agent: "t2", frame: decoded }
+    }
+    const working = play(make("r", false), [
+      sending,
+      started,
+      named,
+      of("turn/started", { turn: { id: "n2" } }),
+      of("item/started", { turnId: "n2", item: command }),
+      of("item/started", { turnId: "n2", item: { id: "m", type: "agentMessage", text: "" } }),
+      of("item/agentMessage/delta", { turnId: "n2", itemId: "m", delta: "half" })
+    ])
+    const end = (status: string) => play(working.state, [of("turn/completed", { turn: { id: "n2", status } })])
+    const completed = (status: string) =>
+      end(status).events.flatMap((event) => event._tag === "ItemCompleted" ? [event.item.itemId] : [])
+    assert.deepStrictEqual(completed("interrupted"), [ItemId.make("call-1"), ItemId.make("m")])
+    assert.deepStrictEqual(completed("completed"), [ItemId.make("m")])
+    assert.deepInclude(end("interrupted").events.at(-1), { _tag: "TaskEnded" })
   })
 
   it("P13 codex: a compaction that began unasked is said to", () => {

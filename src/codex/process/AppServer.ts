@@ -45,7 +45,7 @@ export interface AppServer {
   /** Codex's home, where its threads are. */
   readonly home: string
   readonly peer: StdioPeer.StdioPeer
-  /** What no event may hold. */
+  /** What its environment holds and no event may. */
   readonly secrets: ReadonlyArray<string>
   readonly exit: Effect.Effect<ProcessExit | undefined>
   /** Calls, and decodes the result. */

@@ -62,12 +62,14 @@ const statuses = Words.make<ItemStatus>({
 
 const kinds = Words.make<FileEdit["kind"]>({ add: "add", delete: "delete", update: "modify" })
 
+/** A file that is moved is one that goes, and one that comes. */
 export const editsOf = (changes: typeof Changes.Type): ReadonlyArray<FileEdit> =>
-  changes.map(({ diff, kind, path }) => ({
-    path,
-    kind: kinds(kind.type) ?? "modify",
-    ...(diff == null ? {} : { patch: diff })
-  }))
+  changes.flatMap(({ diff, kind: { move_path: to, type }, path }): ReadonlyArray<FileEdit> => {
+    const patch = diff == null ? {} : { patch: diff }
+    return to == null
+      ? [{ path, kind: kinds(type) ?? "modify", ...patch }]
+      : [{ path, kind: "delete" }, { path: to, kind: "modify", ...patch }]
+  })
 
 /** The subagent that an item names: its thread, and its path in the tree of agents. */
 export const subagentOf = ({ agentPath, agentThreadId, type }: ThreadItem) =>

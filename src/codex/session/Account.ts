@@ -5,7 +5,9 @@
  * runs on; the one of `chatgptDeviceCode` takes a code, so it can be opened anywhere. `account/login/completed` says how it
  * ended, and until then `account/login/cancel` ends it.
  */
-import { Deferred, Effect, Option, Schema, type Scope, Stream } from "effect"
+import { Effect, Option, Queue, Schema, type Scope, Stream } from "effect"
+import { SecureRandom } from "effect/crypto"
+import { Hex } from "effect/encoding"
 import * as CheckAnswer from "../../adapter/CheckAnswer.ts"
 import * as Executable from "../../adapter/Executable.ts"
 import type { InstanceId } from "../../domain/Ids.ts"
@@ -95,14 +97,15 @@ export const signIn = Effect.fn("Codex.signIn")(function*(
   const { instanceId } = server
   const refused = (detail: string | null) =>
     new SignInFailed({ instanceId, method, reason: "refused", ...(detail === null ? {} : { detail }) })
-  const ended = Deferred.makeUnsafe<typeof Completed.Type>()
-  // Listened to before it begins. It is about no thread, so every listener hears it.
-  yield* server.listen(`sign-in by ${method}`, {
+  const ends = yield* Queue.unbounded<typeof Completed.Type>()
+  let over = false
+  // Listened to before it begins. It is about no thread, so every listener hears it, also of the attempts of others.
+  yield* server.listen(`sign-in ${Hex.encode(SecureRandom.randomBytesUnsafe(6))}`, {
     onNotification: (name, params) =>
       name === "account/login/completed"
         ? Option.match(decodeCompleted(params), {
           onNone: () => Effect.void,
-          onSome: (completed) => Effect.asVoid(Deferred.succeed(ended, completed))
+          onSome: (completed) => Effect.asVoid(Queue.offer(ends, completed))
         })
         : Effect.void,
     onRequest: () => undefined,
@@ -114,7 +117,7 @@ export const signIn = Effect.fn("Codex.signIn")(function*(
     ),
     ({ loginId }) =>
       Effect.suspend(() =>
-        Deferred.isDoneUnsafe(ended)
+        over
           ? Effect.void
           : Effect.ignore(server.call("account/login/cancel", { loginId }, Schema.Unknown))
       )
@@ -123,10 +126,14 @@ export const signIn = Effect.fn("Codex.signIn")(function*(
     ? { _tag: "OpenPage", url: begun.authUrl }
     : { _tag: "OpenPage", url: begun.verificationUrl, code: begun.userCode }
   const done = Effect.gen(function*() {
+    const ended = Effect.repeat(Queue.take(ends), {
+      until: ({ loginId }) => loginId === null || loginId === begun.loginId
+    })
     const { error, success } = yield* Effect.raceFirst(
-      Deferred.await(ended),
+      ended,
       Effect.as(server.peer.closed, { success: false, error: null })
     )
+    over = true
     if (!success) return yield* refused(error)
     const account = Option.flatMapNullishOr(yield* Effect.option(read(server)), named)
     const step: SignInStep = { _tag: "SignedIn", ...(Option.isNone(account) ? {} : { account: account.value }) }

@@ -3,7 +3,7 @@
  * context reach the model that writes the summary; one of Codex's own is gated by its hook, and what is handed over then
  * stands behind the summary (0.171.0).
  */
-import { Deferred, Effect, type Scope } from "effect"
+import { Effect, type Scope } from "effect"
 import { GateMissing } from "../../provider/AdapterError.ts"
 import type { CompactionVerdict, StartInput } from "../../provider/ProviderAdapter.ts"
 import * as AppServer from "../process/AppServer.ts"
@@ -54,12 +54,10 @@ const decide = Effect.fnUntraced(function*(live: LiveSession.LiveSession, trigge
   return verdict
 })
 
-/** Answers once the gate is asked; the end follows in the events. */
+/** Answers once it has begun; the gate's answer and the end follow in the events. */
 export const compact = Effect.fnUntraced(function*(live: LiveSession.LiveSession) {
-  const begun = yield* Deferred.make<void>()
+  yield* LiveSession.apply(live, { _tag: "Compacting", trigger: "manual" })
   yield* Effect.gen(function*() {
-    yield* LiveSession.apply(live, { _tag: "Compacting", trigger: "manual" })
-    yield* Deferred.succeed(begun, undefined)
     const verdict = yield* decide(live, "manual")
     yield* LiveSession.apply(live, { _tag: "Decided", verdict })
     if (verdict._tag === "Veto") return
@@ -67,8 +65,7 @@ export const compact = Effect.fnUntraced(function*(live: LiveSession.LiveSession
       Effect.catch(({ _tag }) => LiveSession.apply(live, { _tag: "CompactionRefused", name: _tag }))
     )
   }).pipe(Effect.forkIn(live.scope))
-  yield* Deferred.await(begun)
-})
+}, Effect.uninterruptible)
 
 const allowed: CompactionVerdict = { _tag: "Allow", context: [] }
 const veto = (reason: string): CompactionVerdict => ({ _tag: "Veto", reason })

@@ -1,7 +1,7 @@
 /**
  * Copies of a thread, and its way back to an earlier turn.
  */
-import { Effect, Schema } from "effect"
+import { Effect } from "effect"
 import type { TurnPlace } from "../../provider/ProviderAdapter.ts"
 import * as History from "./History.ts"
 import type { LiveSession } from "./LiveSession.ts"
@@ -9,11 +9,9 @@ import * as Opening from "./Opening.ts"
 import * as Project from "./Project.ts"
 import * as SessionStart from "./SessionStart.ts"
 
-const Forked = Schema.Struct({ thread: Schema.Struct({ id: Schema.String }) })
-
 /**
  * The id of the copy. The app-server that copies holds the copy's writer lock, so it lets go of it: another one is to
- * resume it.
+ * resume it. A copy that is still loaded then is in use for a moment more, which its resume says.
  */
 export const fork = Effect.fnUntraced(function*(
   { input, server, sessionId }: LiveSession,
@@ -21,18 +19,11 @@ export const fork = Effect.fnUntraced(function*(
   at: TurnPlace | undefined
 ) {
   const lastTurnId = at === undefined ? undefined : yield* History.locate(server, sessionId, at)
-  return yield* Effect.gen(function*() {
-    const { thread } = yield* server.call("thread/fork", {
-      threadId: sessionId,
-      excludeTurns: true,
-      ...(lastTurnId === undefined ? {} : { lastTurnId }),
-      // The copy is given the project's text when it is resumed.
-      ...SessionStart.settings(input, options, Project.none)
-    }, Forked)
-    // A copy that is still loaded then is in use for a moment more, which its resume says.
-    yield* server.unload(thread.id)
-    return thread.id
-  }).pipe(Effect.mapError(Opening.toAgentError(server)))
+  // The copy is given the project's text when it is resumed.
+  const settings = SessionStart.settings(input, options, Project.none)
+  return yield* Effect.scoped(
+    Opening.fork(server, sessionId, { ...settings, ...(lastTurnId === undefined ? {} : { lastTurnId }) })
+  )
 })
 
 /** The conversation alone: files stay as they are. */

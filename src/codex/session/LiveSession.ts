@@ -64,10 +64,12 @@ export const open = Effect.fnUntraced(function*(options: {
   readonly lease: Lease
   readonly input: StartInput
   readonly started: Started
+  /** What no event may hold. */
+  readonly secrets: ReadonlyArray<string>
   readonly gated: boolean
   readonly retryDeadline: Duration.Input | undefined
 }): Effect.fn.Return<LiveSession, never, Scope.Scope | FileSystem.FileSystem | Path.Path> {
-  const { gated, input, lease: { retire, server }, retryDeadline = "2 minutes", started } = options
+  const { gated, input, lease: { retire, server }, retryDeadline = "2 minutes", secrets, started } = options
   const live: LiveSession = {
     ...started,
     server,
@@ -75,7 +77,7 @@ export const open = Effect.fnUntraced(function*(options: {
     scope: yield* Effect.scope,
     lock: StepLock.make(),
     events: yield* Queue.bounded<ProviderEvent, Cause.Done>(eventCapacity),
-    filter: SecretFilter.make(server.secrets),
+    filter: SecretFilter.make(secrets),
     answers: new Map(),
     starting: new Map(),
     retryDeadline,
@@ -174,6 +176,8 @@ const fulfil = (live: LiveSession, want: Want): Effect.Effect<unknown> => {
       return reply(live, want.native.id, Request.approvalAnswer(want.native.asked, true))
     case "Refuse":
       return live.server.peer.forget(want.native.id)
+    case "Forget":
+      return live.server.peer.forget(want.id)
     case "Started":
     case "Ended": {
       const starting = live.starting.get(want.turnId)
@@ -181,16 +185,19 @@ const fulfil = (live: LiveSession, want: Want): Effect.Effect<unknown> => {
       return starting === undefined ? Effect.void : Deferred.succeed(starting, undefined)
     }
     case "Retrying":
-      return Effect.forkIn(giveUp(live, want.turnId), live.scope)
+      return Effect.forkIn(giveUp(live, want), live.scope)
   }
 }
 
 /** Codex calls a model that cannot be reached again and again, and never says that it failed (0.171.0). */
-const giveUp = Effect.fnUntraced(function*(live: LiveSession, turnId: TurnId) {
+const giveUp = Effect.fnUntraced(function*(
+  live: LiveSession,
+  { spell, turnId }: Extract<Want, { readonly _tag: "Retrying" }>
+) {
   yield* Effect.sleep(live.retryDeadline)
+  yield* apply(live, { _tag: "GivenUp", turnId, spell })
   const { turn } = live.state
-  if (turn?.turnId !== turnId || turn.retries === 0) return
-  yield* apply(live, { _tag: "GivenUp", turnId })
+  if (turn?.turnId !== turnId || !turn.givenUp) return
   yield* Effect.ignore(live.server.peer.call("turn/interrupt", { threadId: live.sessionId, turnId: turn.native }))
 })
 

@@ -25,9 +25,14 @@ export type Opened = typeof Opened.Type
 export const toAgentError = (server: AppServer) => (error: StdioPeer.PeerError | AgentProtocolError): AgentError =>
   error._tag === "AgentProtocolError" ? error : StdioPeer.toAgentError(server.instanceId)(error)
 
-const open = (server: AppServer, method: string, params: object) =>
+const open = <A extends { readonly thread: { readonly id: string } }>(
+  server: AppServer,
+  method: string,
+  params: object,
+  schema: Schema.ConstraintDecoder<A>
+) =>
   Effect.uninterruptibleMask(Effect.fnUntraced(function*(restore) {
-    const opening = yield* Effect.forkDetach(server.call(method, params, Opened), { startImmediately: true })
+    const opening = yield* Effect.forkDetach(server.call(method, params, schema), { startImmediately: true })
     const unload = Effect.flatMap(
       Fiber.await(opening),
       (exit) => Exit.isSuccess(exit) ? server.unload(exit.value.thread.id) : Effect.void
@@ -47,7 +52,7 @@ const openDeadline = "5 seconds"
 
 /** As {@link resume}, of a new thread. */
 export const start = (server: AppServer, settings: object): Effect.Effect<Opened, AgentError, Scope.Scope> =>
-  open(server, "thread/start", settings).pipe(
+  open(server, "thread/start", settings, Opened).pipe(
     Effect.tap(({ thread }) => server.claim(thread.id)),
     Effect.mapError(toAgentError(server))
   )
@@ -59,7 +64,8 @@ export const resume = Effect.fnUntraced(
     if (!isThreadId(sessionId)) return yield* new SessionMissing({ instanceId, sessionId, evidence: "not a UUID" })
     // Codex would take it for the same client's, and leave the settings out.
     if (!(yield* server.claim(sessionId))) return yield* new SessionInUse({ instanceId, sessionId })
-    return yield* open(server, "thread/resume", { threadId: sessionId, excludeTurns: true, ...settings }).pipe(
+    const params = { threadId: sessionId, excludeTurns: true, ...settings }
+    return yield* open(server, "thread/resume", params, Opened).pipe(
       Effect.catch((error) =>
         error._tag === "PeerRefused" && error.code === refused
           ? Effect.flatMap(whyRefused(server, sessionId, error.reason), Effect.fail)
@@ -69,6 +75,19 @@ export const resume = Effect.fnUntraced(
   },
   (effect) => untilFailure(effect)
 )
+
+const Forked = Schema.Struct({ thread: Schema.Struct({ id: Schema.String }) })
+
+/** The id of a copy, which is unloaded when the Scope closes. */
+export const fork = (
+  server: AppServer,
+  threadId: SessionId,
+  settings: object
+): Effect.Effect<string, AgentError, Scope.Scope> =>
+  open(server, "thread/fork", { threadId, excludeTurns: true, ...settings }, Forked).pipe(
+    Effect.map(({ thread }) => thread.id),
+    Effect.mapError(toAgentError(server))
+  )
 
 /** What fails holds nothing, even where the Scope that it was tried in stays open. */
 const untilFailure = Effect.fnUntraced(function*<A, E, R>(effect: Effect.Effect<A, E, R>) {

@@ -5,6 +5,7 @@ import { Effect, FileSystem, Option, Path, Queue, Stream } from "effect"
 import * as Adapter from "../../adapter/Adapter.ts"
 import * as ProjectText from "../../adapter/ProjectText.ts"
 import * as RequestBook from "../../adapter/RequestBook.ts"
+import * as SecretFilter from "../../adapter/SecretFilter.ts"
 import { type InstanceId, type RequestId, SessionId } from "../../domain/Ids.ts"
 import type { ModelSelection } from "../../domain/TurnInput.ts"
 import { ModelUnavailable, RequestGone } from "../../provider/AdapterError.ts"
@@ -56,6 +57,8 @@ export const make = Effect.fn("Codex.startSession")(function*(
     )
   )
   const { server } = lease
+  const secrets = [...server.secrets, ...SessionStart.secretsOf(options)]
+  const cover = SecretFilter.values(secrets)
   const { gated, live, started } = yield* server.opening(Effect.gen(function*() {
     // Hooks are the app-server's, so what it says of them does not wait for the thread.
     const [started, gated] = yield* Effect.all(
@@ -66,6 +69,7 @@ export const make = Effect.fn("Codex.startSession")(function*(
       lease,
       input,
       started,
+      secrets,
       gated: hook !== undefined,
       retryDeadline: options.retryDeadline
     })
@@ -90,6 +94,8 @@ export const make = Effect.fn("Codex.startSession")(function*(
           ? Effect.succeed(false)
           : LiveSession.reply(live, open.native.id, toReply(open.native.asked))
       })),
+      // What the book says was answered must have been.
+      Effect.uninterruptible,
       Effect.flatMap((waits) => waits ? Effect.void : Effect.fail(new RequestGone({ requestId })))
     )
   return Adapter.session(provider, {
@@ -132,8 +138,8 @@ export const make = Effect.fn("Codex.startSession")(function*(
     fork: (at) => Effect.map(Copies.fork(live, options, at), stored),
     rewind: (before) => Copies.rewind(live, before),
     exportSession: (since) => Effect.provide(Rollout.exportThread(server, sessionId, since), files),
-    history: History.read(server, sessionId),
-    evidence: (turn) => History.evidence(server, sessionId, turn)
+    history: Effect.map(History.read(server, sessionId), cover),
+    evidence: (turn) => Effect.map(History.evidence(server, sessionId, turn), cover)
   })
 })
 

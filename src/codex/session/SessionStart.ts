@@ -5,7 +5,8 @@
  * Whether the project is trusted is said with each start: Codex would otherwise write it down as trusted in the user's own
  * configuration as soon as a thread may write there, and read its `.codex` folder and AGENTS.md.
  */
-import { Effect, type FileSystem, type Path, type Scope } from "effect"
+import { Effect, type FileSystem, type Path, Predicate, type Scope } from "effect"
+import * as AgentEnvironment from "../../adapter/AgentEnvironment.ts"
 import { SessionId } from "../../domain/Ids.ts"
 import { PolicyUnenforceable } from "../../provider/AdapterError.ts"
 import type { ProviderSession, StartInput, StartSessionError } from "../../provider/ProviderAdapter.ts"
@@ -26,6 +27,20 @@ export interface ThreadOptions {
    */
   readonly config?: Readonly<Record<string, unknown>> | undefined
 }
+
+/** The keys that the configuration holds. */
+export const secretsOf = ({ config }: ThreadOptions): ReadonlyArray<string> =>
+  AgentEnvironment.secrets(withoutVariables(config))
+
+/** Without the settings that name a variable: `env_key`, `bearer_token_env_var`. */
+const withoutVariables = (config: unknown): unknown =>
+  Predicate.isReadonlyObject(config)
+    ? Object.fromEntries(
+      Object.entries(config).flatMap(([name, value]) =>
+        /(?:^|\.)env_|_env_var$/.test(name) ? [] : [[name, withoutVariables(value)]]
+      )
+    )
+    : config
 
 export interface Started {
   readonly sessionId: SessionId

@@ -27,7 +27,7 @@ export const reduce = (state: State, input: Input): Step => {
     case "NotSent":
       return step(state.turn?.turnId === input.turnId ? { ...state, turn: undefined } : state)
     case "GivenUp":
-      return step(state.turn?.turnId === input.turnId ? withTurn(state, { givenUp: true }) : state)
+      return TurnReports.givenUp(state, input)
     case "turn/started":
       return started(state, input.turn.id)
     case "turn/completed":
@@ -51,7 +51,7 @@ export const reduce = (state: State, input: Input): Step => {
     case "Stopping":
       return TurnTasks.stopping(state, input)
     case "serverRequest/resolved":
-      return TurnRequests.resolved(state, String(input.requestId))
+      return TurnRequests.resolved(state, input.requestId)
     case "Asked":
       return TurnRequests.asked(state, input)
     case "Answering":
@@ -59,8 +59,6 @@ export const reduce = (state: State, input: Input): Step => {
         ...state,
         requests: RequestBook.answer(state.requests, input.requestId, input.given)?.book ?? state.requests
       })
-    case "Unanswered":
-      return step({ ...state, requests: RequestBook.reopen(state.requests, input.requestId) })
     case "Compacting":
       return TurnCompaction.begins(state, input.trigger)
     case "Decided":
@@ -83,6 +81,7 @@ const begin = (state: State, turnId: TurnId, native: string | undefined): State 
     below: Tokens.none,
     error: undefined,
     retries: 0,
+    spells: 0,
     givenUp: false,
     vetoed: false
   },

@@ -8,7 +8,7 @@ import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
 import { nameOf } from "../protocol/Failure.ts"
 import type { Frame, Of } from "../protocol/Frame.ts"
 import { minus, none, plus, usageOf } from "../protocol/Tokens.ts"
-import { place, type ServerStatus, type State, type Step, step, withItems, withTurn } from "./TurnState.ts"
+import { type Input, place, type ServerStatus, type State, type Step, step, withItems, withTurn } from "./TurnState.ts"
 
 export const report = (state: State, frame: Frame): Step => {
   switch (frame._tag) {
@@ -123,13 +123,22 @@ const error = (state: State, { error, turnId, willRetry }: Of<"error">): Step =>
   if (!willRetry) return step(withTurn(state, { error }))
   const { turnId: retrying } = at
   const retries = state.turn.retries + 1
-  return andThen(cut(withTurn(state, { error, retries }), at), (state) =>
+  const spells = state.turn.spells + (retries === 1 ? 1 : 0)
+  return andThen(cut(withTurn(state, { error, retries, spells }), at), (state) =>
     step(
       state,
       [{ _tag: "RetryScheduled", turnId: retrying, attempt: retries, ...message }],
-      retries === 1 ? [{ _tag: "Retrying", turnId: retrying }] : []
+      retries === 1 ? [{ _tag: "Retrying", turnId: retrying, spell: spells }] : []
     ))
 }
+
+/** It has called in vain for long enough, and has not been answered meanwhile. */
+export const givenUp = (state: State, { spell, turnId }: Extract<Input, { readonly _tag: "GivenUp" }>): Step =>
+  step(
+    state.turn?.turnId === turnId && state.turn.spells === spell && state.turn.retries > 0
+      ? withTurn(state, { givenUp: true })
+      : state
+  )
 
 /** No more comes of what streams: the model is asked again, and what it answers then comes after it. */
 const cut = (state: State, at: ItemLedger.Place): Step => {

@@ -2,6 +2,7 @@
  * What Codex asks the user. Every answer is for this once: what the user allows for the session is kept in the book, as
  * exactly what was shown, because Codex's own "for the session" would outlive a change of ours.
  */
+import type { PeerId } from "../../adapter/PeerProtocol.ts"
 import * as RequestBook from "../../adapter/RequestBook.ts"
 import type { Item } from "../../domain/Item.ts"
 import { approvalOf, type Asked, questionsOf } from "../protocol/Request.ts"
@@ -21,13 +22,22 @@ export const asked = (
     withRequests(state, RequestBook.ask(state.requests, { ...request, ...more }))
   const approval = approvalOf(asked)
   if (approval !== undefined) {
-    const subject = approval.subject ?? subjectOf(asked, itemOf(state, asked))
+    const item = itemOf(state, asked)
+    const subject = approval.subject ?? subjectOf(asked, item)
+    const cover = always === true ? undefined : coverOf(asked, subject, item)
     return ask({
-      covers: always === true ? undefined : coverOf(asked, subject),
+      covers: cover?.key,
       asked: (requestId) => ({
         _tag: "ApprovalRequested",
         ...at,
-        request: { requestId, kind: approval.kind, subject, ...of, detail: raw }
+        request: {
+          requestId,
+          kind: approval.kind,
+          subject,
+          ...of,
+          ...(cover === undefined ? {} : { covers: cover.words }),
+          detail: raw
+        }
       })
     })
   }
@@ -65,14 +75,12 @@ const taskOf = ({ tasks }: State, agent: string) => {
   return work === undefined ? {} : { taskId: work.task.taskId }
 }
 
-/** Codex no longer waits. */
-export const resolved = (state: State, key: string): Step => {
-  const open = RequestBook.byKey(state.requests, key)
-  if (open === undefined) return step(state)
+/** Codex no longer waits: whether it was answered, or ended what it asked about, which a guard may still look at. */
+export const resolved = (state: State, id: PeerId): Step => {
+  const open = RequestBook.byKey(state.requests, String(id))
+  if (open === undefined) return step(state, [], [{ _tag: "Forget", id }])
   const next = withRequests(state, RequestBook.settled(state.requests, open.requestId))
-  return open.answer === undefined
-    ? step(next.state, next.events, [...next.wants, { _tag: "Refuse", native: open.native }])
-    : next
+  return open.answer === undefined ? step(next.state, next.events, [...next.wants, { _tag: "Forget", id }]) : next
 }
 
 export const itemOf = ({ items }: State, { itemId }: Asked): Item | undefined =>
@@ -85,17 +93,33 @@ export const subjectOf = (asked: Asked, item: Item | undefined): string => {
   return ("reason" in asked ? asked.reason : undefined) ?? "an action"
 }
 
-/** More than the action itself (another root, more permissions) is asked for every time. */
-const coverOf = (asked: Asked, subject: string): string | undefined => {
+/** What `AllowForSession` allows, and that in words. */
+interface Cover {
+  readonly key: string
+  readonly words: string
+}
+
+/** More than the action itself (another root, more permissions), and one that is not told, is asked for every time. */
+const coverOf = (asked: Asked, subject: string, item: Item | undefined): Cover | undefined => {
   switch (asked._tag) {
-    case "item/commandExecution/requestApproval":
-      return asked.additionalPermissions == null && asked.networkApprovalContext == null
-        ? JSON.stringify([asked._tag, asked.cwd ?? "", subject])
-        : undefined
+    case "item/commandExecution/requestApproval": {
+      const { additionalPermissions, command, cwd, networkApprovalContext } = asked
+      if (additionalPermissions != null || networkApprovalContext != null) return undefined
+      return command == null && item?._tag !== "Command" ? undefined : {
+        key: JSON.stringify([asked._tag, cwd ?? "", subject]),
+        words: `exactly this command${cwd == null ? "" : `, in ${cwd}`}: ${subject}`
+      }
+    }
     case "item/fileChange/requestApproval":
-      return asked.grantRoot == null ? JSON.stringify([asked._tag, subject]) : undefined
+      return asked.grantRoot != null || item?._tag !== "FileChange" || item.edits.length === 0 ? undefined : {
+        key: JSON.stringify([asked._tag, item.edits.map(({ path }) => path)]),
+        words: `every change of ${subject}`
+      }
     case "mcpServer/elicitation/request":
-      return JSON.stringify([asked._tag, subject, asked._meta])
+      return {
+        key: JSON.stringify([asked._tag, subject, asked._meta]),
+        words: `exactly this call: ${subject}, with the same input`
+      }
     default:
       return undefined
   }

@@ -27,6 +27,8 @@ export interface Turn {
   readonly error: TurnError | undefined
   /** How often in a row Codex has called the model again. */
   readonly retries: number
+  /** How often it began to do so. */
+  readonly spells: number
   /** It was ended here because Codex would have called for ever. */
   readonly givenUp: boolean
   /** A compaction that was part of it was vetoed. */
@@ -94,7 +96,7 @@ export type Input =
   | { readonly _tag: "Sending"; readonly turnId: TurnId }
   | { readonly _tag: "Sent"; readonly turnId: TurnId; readonly native: string }
   | { readonly _tag: "NotSent"; readonly turnId: TurnId }
-  | { readonly _tag: "GivenUp"; readonly turnId: TurnId }
+  | { readonly _tag: "GivenUp"; readonly turnId: TurnId; readonly spell: number }
   | { readonly _tag: "Subagent"; readonly agent: string; readonly frame: Frame }
   | { readonly _tag: "Stopping"; readonly taskId: TaskId }
   | {
@@ -108,7 +110,6 @@ export type Input =
     readonly always?: boolean | undefined
   }
   | { readonly _tag: "Answering"; readonly requestId: RequestId; readonly given: RequestBook.Answer }
-  | { readonly _tag: "Unanswered"; readonly requestId: RequestId }
   | { readonly _tag: "Compacting"; readonly trigger: Compaction["trigger"] }
   | { readonly _tag: "Decided"; readonly verdict: CompactionVerdict }
   | { readonly _tag: "CompactionRefused"; readonly name: string }
@@ -117,7 +118,10 @@ export type Want =
   | RequestBook.Want<Native>
   | { readonly _tag: "Started"; readonly turnId: TurnId }
   | { readonly _tag: "Ended"; readonly turnId: TurnId }
-  | { readonly _tag: "Retrying"; readonly turnId: TurnId }
+  /** It calls its model in vain, for the `spell`-th time in this turn. */
+  | { readonly _tag: "Retrying"; readonly turnId: TurnId; readonly spell: number }
+  /** Codex no longer waits for an answer to it. */
+  | { readonly _tag: "Forget"; readonly id: PeerId }
 
 export type Step = Machine.Step<State, ProviderEvent, Want>
 

@@ -5,6 +5,7 @@
  * and requests belong to no turn, because it may go on after the turn that started it.
  */
 import * as ItemLedger from "../../adapter/ItemLedger.ts"
+import * as Words from "../../adapter/Words.ts"
 import { TaskId, type TurnId } from "../../domain/Ids.ts"
 import type { Item } from "../../domain/Item.ts"
 import { all, andThen } from "../../domain/Step.ts"
@@ -14,7 +15,17 @@ import { subagentOf } from "../protocol/Items.ts"
 import * as Tokens from "../protocol/Tokens.ts"
 import * as TurnItems from "./TurnItems.ts"
 import * as TurnRequests from "./TurnRequests.ts"
-import { type Input, place, type State, type Step, step, type Subagent, withTurn, type Work } from "./TurnState.ts"
+import {
+  type Input,
+  place,
+  type State,
+  type Step,
+  step,
+  type Subagent,
+  withItems,
+  withTurn,
+  type Work
+} from "./TurnState.ts"
 
 /** An item, of the agent or of a subagent, and what it says of tasks. */
 export const item = (
@@ -104,7 +115,7 @@ export const subagent = (state: State, agent: string, frame: Frame): Step => {
     case "turn/started":
       return begun(state, agent, known, frame.turn)
     case "turn/completed":
-      return end(state, TaskId.make(frame.turn.id), frame.turn.status === "completed" ? "completed" : ended(frame.turn))
+      return over(state, agent, frame.turn)
     case "item/started":
     case "item/completed":
       return item(state, {}, frame, agent)
@@ -118,7 +129,7 @@ export const subagent = (state: State, agent: string, frame: Frame): Step => {
     case "thread/tokenUsage/updated":
       return used(state, agent, known, frame)
     case "serverRequest/resolved":
-      return TurnRequests.resolved(state, String(frame.requestId))
+      return TurnRequests.resolved(state, frame.requestId)
     case "Unrecognized":
       return step(state, [frame])
     default:
@@ -126,8 +137,20 @@ export const subagent = (state: State, agent: string, frame: Frame): Step => {
   }
 }
 
-const ended = ({ status }: { readonly status: string }): Task["status"] =>
-  status === "interrupted" ? "stopped" : "failed"
+/** What its turn leaves open is completed, but for a command that goes on. */
+const over = (state: State, agent: string, { id, status }: Of<"turn/completed">["turn"]): Step =>
+  andThen(
+    withItems(
+      state,
+      ItemLedger.closeAll(state.items, {}, {
+        stays: ({ item, started }) =>
+          item.subagent !== agent || (status === "completed" && started && item._tag === "Command")
+      })
+    ),
+    (state) => end(state, TaskId.make(id), outcomes(status) ?? "failed")
+  )
+
+const outcomes = Words.make<Task["status"]>({ completed: "completed", interrupted: "stopped" })
 
 const begun = (state: State, agent: string, known: Subagent, turn: Of<"turn/started">["turn"]): Step =>
   start(

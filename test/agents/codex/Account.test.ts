@@ -1,7 +1,19 @@
 /** Codex with OpenAI's own models, signed out at first: what it offers, and how a user signs in, by a scripted issuer. */
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert } from "@effect/vitest"
-import { Context, Effect, FileSystem, Layer, ManagedRuntime, Option, Path, Stream } from "effect"
+import {
+  Context,
+  Deferred,
+  Effect,
+  Fiber,
+  FileSystem,
+  Layer,
+  ManagedRuntime,
+  Option,
+  Path,
+  Result,
+  Stream
+} from "effect"
 import { afterAll, describe, it } from "vitest"
 import * as Processes from "../../../examples/support/Processes.ts"
 import { AgentProcesses } from "../../../src/adapter/index.ts"
@@ -30,12 +42,14 @@ afterAll(() => runtime.dispose())
 
 const world = Effect.promise(() => runtime.runPromise(World))
 
-const codex = Layer.unwrap(Effect.map(world, ({ home, issuer, processes }) =>
+const codexOf = ({ home, issuer, processes }: World["Service"]) =>
   Codex.layer({
     isolated: { folder: home },
     flags: ["-c", `chatgpt_base_url=${issuer.url}/backend-api/`],
     env: { ...processes.env, CODEX_APP_SERVER_LOGIN_ISSUER: issuer.url }
-  })))
+  })
+
+const codex = Layer.unwrap(Effect.map(world, codexOf))
 
 /** A skill of the user's own, as long as the Scope is open. */
 const withSkill = (home: string) =>
@@ -70,10 +84,10 @@ const adapter = Effect.gen(function*() {
   return yield* Effect.flatMap(registry.get(InstanceId.make("codex")), Effect.fromOption)
 })
 
-const run = <A, E>(effect: Effect.Effect<A, E, ProviderRegistry>) =>
+const run = <A, E>(effect: Effect.Effect<A, E, ProviderRegistry>, agent = codex) =>
   Effect.runPromise(Effect.provide(
     effect,
-    codex.pipe(
+    agent.pipe(
       Layer.provideMerge(Layer.merge(ProviderRegistry.layer, AgentProcesses.layerNoop)),
       Layer.provide(NodeServices.layer)
     )
@@ -99,6 +113,38 @@ describe("the account of a Codex", () => {
         const { _tag } = yield* Effect.flip(session.checkModel({ id: "no-such-model" }))
         assert.strictEqual(_tag, "ModelUnavailable")
       }).pipe(Effect.scoped)
+    ))
+
+  it("P15 codex: of two sign-ins at once each is told its own end", () =>
+    Effect.runPromise(
+      Effect.gen(function*() {
+        const own = yield* World
+        const both = Effect.gen(function*() {
+          const { signIn = () => Stream.empty } = yield* adapter
+          const begin = Effect.gen(function*() {
+            const page = yield* Deferred.make<void>()
+            const steps = yield* signIn("chatgptDeviceCode").pipe(
+              Stream.tap(() => Deferred.succeed(page, undefined)),
+              Stream.runCollect,
+              Effect.result,
+              Effect.forkScoped
+            )
+            yield* Deferred.await(page)
+            return steps
+          })
+          const first = yield* begin
+          const second = yield* begin
+          yield* own.issuer.agree
+          const [given, done] = [yield* Fiber.join(first), yield* Fiber.join(second)]
+          assert.deepStrictEqual(Result.isSuccess(done) ? done.success.map(({ _tag }) => _tag) : done.failure, [
+            "OpenPage",
+            "SignedIn"
+          ])
+          // Codex has one at a time.
+          assert.strictEqual(Result.isFailure(given) ? given.failure._tag : "signed in", "SignInFailed")
+        })
+        yield* Effect.promise(() => run(Effect.scoped(both), codexOf(own)))
+      }).pipe(Effect.provide(World.layer))
     ))
 
   it("P15 codex: a sign-in that is no longer read is given up", () =>
