@@ -6,48 +6,12 @@ import { Effect, Schedule, Schema } from "effect"
 import type { InstanceId } from "../../domain/Ids.ts"
 import type { ModelSelection } from "../../domain/TurnInput.ts"
 import { type AgentError, AgentProtocolError } from "../../provider/AdapterError.ts"
-import { Agents, Command, Providers, Rules, Skills } from "../protocol/Catalog.ts"
+import { Agents, Command, Providers, Skills } from "../protocol/Catalog.ts"
 import { PermissionRequest, QuestionRequest, Status } from "../protocol/Frame.ts"
 import { decodeMessages } from "../protocol/Message.ts"
+import { Config, Listed, McpServers, Places, SessionInfo } from "../protocol/Session.ts"
 import type { Rule } from "../turn/Permissions.ts"
 import type { ApiRefusal, OpenCodeConnection } from "./Connection.ts"
-
-export const SessionInfo = Schema.Struct({
-  id: Schema.String,
-  directory: Schema.String,
-  title: Schema.optional(Schema.String),
-  /** The model of the last prompt. */
-  model: Schema.optional(Schema.Struct({
-    id: Schema.String,
-    providerID: Schema.String,
-    variant: Schema.optional(Schema.NullOr(Schema.String))
-  })),
-  permission: Schema.optional(Rules),
-  time: Schema.optional(Schema.Struct({ updated: Schema.Finite }))
-})
-export type SessionInfo = typeof SessionInfo.Type
-
-const Listed = Schema.Array(Schema.Struct({
-  id: Schema.String,
-  title: Schema.String,
-  directory: Schema.String,
-  metadata: Schema.optional(Schema.Record(Schema.String, Schema.Unknown)),
-  time: Schema.Struct({ updated: Schema.Finite })
-}))
-
-export const Config = Schema.Struct({
-  model: Schema.optional(Schema.String),
-  default_agent: Schema.optional(Schema.NullOr(Schema.String)),
-  compaction: Schema.optional(Schema.Struct({ auto: Schema.optional(Schema.Boolean) })),
-  mcp: Schema.optional(Schema.Record(Schema.String, Schema.Struct({ enabled: Schema.optional(Schema.Boolean) })))
-})
-export type Config = typeof Config.Type
-
-/** `error` is for people. */
-const McpServers = Schema.Record(
-  Schema.String,
-  Schema.Struct({ status: Schema.String, error: Schema.optional(Schema.String) })
-)
 
 export type PromptPart =
   | { readonly type: "text"; readonly text: string; readonly synthetic?: boolean }
@@ -296,10 +260,8 @@ export const make = (connection: OpenCodeConnection, instanceId: InstanceId, dir
       Effect.flatMap(decoded("app.skills", Skills))
     ),
 
-    /** What a command's references to files are relative to: the root of the repository, or `/` where there is none. */
-    worktree: plain(call("path.get", (client, signal) => client.path.get({}, { signal }))).pipe(
-      Effect.flatMap(decoded("path.get", Schema.Struct({ worktree: Schema.String }))),
-      Effect.map(({ worktree }) => worktree)
+    places: plain(call("path.get", (client, signal) => client.path.get({}, { signal }))).pipe(
+      Effect.flatMap(decoded("path.get", Places))
     ),
 
     providers: plain(call("config.providers", (client, signal) => client.config.providers({}, { signal }))).pipe(

@@ -16,6 +16,8 @@ export interface Batch {
   readonly mcpChanged: ReadonlyArray<McpChanged>
   /** Whether the server has greeted, which it does before it listens for what it is to say. */
   readonly connected: boolean
+  /** A line is longer than any that is kept. */
+  readonly tooLong: boolean
   /** Data lines that are not JSON objects with a payload. */
   readonly undecodable: number
 }
@@ -29,7 +31,7 @@ export const makeParser = () => {
     const end = text.lastIndexOf("\n")
     if (end === -1) {
       rest += text
-      return nothing
+      return rest.length > longestLine ? { ...nothing, tooLong: true } : nothing
     }
     const lines = (rest + text.slice(0, end)).split("\n")
     rest = text.slice(end + 1)
@@ -46,11 +48,14 @@ export const makeParser = () => {
       else if (frame._tag === "Frame") frames.push(frame)
       else mcpChanged.push(frame)
     }
-    return { frames, mcpChanged, connected, undecodable }
+    return { frames, mcpChanged, connected, undecodable, tooLong: false }
   }
 }
 
-const nothing: Batch = { frames: [], mcpChanged: [], connected: false, undecodable: 0 }
+/** In characters. Frames with a file in them are megabytes. */
+const longestLine = 67_108_864
+
+const nothing: Batch = { frames: [], mcpChanged: [], connected: false, undecodable: 0, tooLong: false }
 
 const parse = (json: string): RoutedFrame | McpChanged | "connected" | "unrouted" | "undecodable" => {
   const frame = parseJson(json)

@@ -129,6 +129,7 @@ export const make = Effect.fnUntraced(function*(
         readingSince = Number.POSITIVE_INFINITY
         if (done) return yield* dropped("the stream ended")
         const batch = parse(value)
+        if (batch.tooLong) return yield* dropped("a line without an end")
         if (batch.undecodable > 0) yield* Effect.logWarning("OpenCode sent undecodable events", batch.undecodable)
         if (batch.connected && !greeted) {
           greeted = true

@@ -7,7 +7,6 @@
  * file outside of the session's directory, is refused.
  */
 import { Effect, type FileSystem, Path } from "effect"
-import { homedir } from "node:os"
 import * as Attachments from "../../adapter/Attachments.ts"
 import type { TurnCommand } from "../../domain/TurnInput.ts"
 import { type AgentError, type ModelUnavailable, TurnRefused } from "../../provider/AdapterError.ts"
@@ -53,11 +52,12 @@ export const check = Effect.fnUntraced(function*(
 /** The first of these files that is there and not in the session's directory. */
 const outsideOf = Effect.fnUntraced(function*({ calls }: LiveSession, files: ReadonlyArray<string>) {
   const path = yield* Path.Path
-  const worktree = yield* calls.worktree
+  // The server's own home, which may be another one than this process's.
+  const { home, worktree } = yield* calls.places
   const located = yield* Effect.forEach(files, (file) =>
     Attachments.locate({
       _tag: "File",
-      path: file.startsWith("~/") ? path.join(homedir(), file.slice(2)) : path.resolve(worktree, file)
+      path: file.startsWith("~/") ? path.join(home, file.slice(2)) : path.resolve(worktree, file)
     }, calls.directory).pipe(
       Effect.match({
         onSuccess: () => undefined,

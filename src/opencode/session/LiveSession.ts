@@ -1,11 +1,11 @@
 /**
- * One live session: its state, the one place where the state is stepped, and the fiber that feeds it with frames.
+ * One live session: its state, and the one place where the state is stepped. What steps it is in {@link ./Hearing.ts}.
  *
  * Inputs are taken one after the other under a lock, and their events are offered before the next is taken, so events
  * leave in the order in which they became true, and a slow reader holds back the frames and not the memory.
  */
-import { type Cause, Deferred, Effect, Queue, Schedule, type Scope, Semaphore } from "effect"
-import * as SecretFilter from "../../adapter/SecretFilter.ts"
+import { Deferred, Effect, Queue, Schedule, type Scope, type Semaphore } from "effect"
+import type * as SecretFilter from "../../adapter/SecretFilter.ts"
 import type { InstanceId, RequestId, TaskId, TurnId } from "../../domain/Ids.ts"
 import type { Task } from "../../domain/Task.ts"
 import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
@@ -13,18 +13,13 @@ import type { MarkedProcess } from "../../process/MarkedProcesses.ts"
 import type { AgentError, GateMissing } from "../../provider/AdapterError.ts"
 import type { CompactionGate } from "../../provider/ProviderAdapter.ts"
 import type { ToolGuard } from "../../provider/ToolGuard.ts"
-import * as Catalog from "../protocol/Catalog.ts"
-import * as Frame from "../protocol/Frame.ts"
 import type { ErrorInfo } from "../protocol/Message.ts"
-import type { Heard, OpenCodeConnection } from "../server/Connection.ts"
 import type { Registration } from "../server/Gate.ts"
 import * as Turn from "../turn/Turn.ts"
-import { type Input, make as makeState, running, type State, type Want } from "../turn/TurnState.ts"
+import { type Input, running, type State, type Want } from "../turn/TurnState.ts"
 import * as Enforcement from "./Enforcement.ts"
-import * as Recovery from "./Recovery.ts"
 import * as Removal from "./Removal.ts"
 import type { Started } from "./SessionStart.ts"
-import * as ToolGate from "./ToolGate.ts"
 
 export type McpServer = Extract<ProviderEvent, { readonly _tag: "McpStatus" }>["servers"][number]
 
@@ -93,56 +88,6 @@ export interface LiveSession extends Omit<Started, "policy" | "rules">, Enforcem
   state: State
 }
 
-export const open = Effect.fnUntraced(function*(
-  connection: OpenCodeConnection,
-  instanceId: InstanceId,
-  started: Started,
-  gate: SessionGate,
-  toolGuard: ToolGuard | undefined
-): Effect.fn.Return<LiveSession, never, Scope.Scope> {
-  const live: LiveSession = {
-    ...started,
-    instanceId,
-    gate,
-    toolGuard,
-    guarding: new Set(),
-    agentVersion: connection.version,
-    scope: yield* Effect.scope,
-    lock: yield* Semaphore.make(1),
-    handover: yield* Semaphore.make(1),
-    events: yield* Queue.bounded<ProviderEvent, Cause.Done>(eventCapacity),
-    refuseDirectory: () => void connection.unasking.add(started.calls.directory),
-    isDirectoryRefused: () => connection.unasking.has(started.calls.directory),
-    filter: SecretFilter.make(connection.secrets),
-    // To append no rules changes nothing, and OpenCode tells of it.
-    listening: connection.listening(started.calls.appendRules(started.sessionId, [])),
-    deliveries: new Map(),
-    compactions: new Set(),
-    lastOwnId: undefined,
-    background: { tasks: new Map(), watched: false, look: Effect.void },
-    mcp: { told: [], look: Effect.void },
-    clockTold: false,
-    closing: false,
-    heard: 0,
-    missed: false,
-    state: makeState(started.sessionId, started.policy, started.lastMessageId, started.title)
-  }
-  yield* Queue.offerAll(live.events, started.warnings)
-  const frames = yield* connection.subscribe(started.sessionId)
-  yield* live.listening
-  yield* pump(live, frames).pipe(Effect.forkScoped)
-  // Runs first: ends the session's work, and releases fibers that wait for a reader that has gone.
-  yield* Effect.addFinalizer(() =>
-    abortAll(live).pipe(
-      Effect.andThen(Queue.end(live.events)),
-      Effect.andThen(Queue.shutdown(live.events))
-    )
-  )
-  return live
-})
-
-const eventCapacity = 4096
-
 /** Steps the state and lets the events out. */
 export const apply = (live: LiveSession, inputs: ReadonlyArray<Input>): Effect.Effect<void> =>
   Effect.gen(function*() {
@@ -162,77 +107,8 @@ export const apply = (live: LiveSession, inputs: ReadonlyArray<Input>): Effect.E
 export const tell = (live: LiveSession, events: ReadonlyArray<ProviderEvent>): Effect.Effect<void> =>
   Effect.suspend(() => Queue.offerAll(live.events, live.filter(events))).pipe(live.lock.withPermits(1), Effect.asVoid)
 
-// --- frames ---
-
-const pump = Effect.fnUntraced(
-  function*(live: LiveSession, frames: Queue.Dequeue<Heard, Cause.Done>) {
-    while (true) {
-      const inputs: Array<Input> = []
-      const batch = yield* Queue.takeAll(frames)
-      live.heard++
-      for (const frame of batch) {
-        if (frame._tag === "Frame") {
-          const decoded = Frame.decode(frame)
-          if (decoded?._tag === "PermissionAsked" && live.toolGuard !== undefined) {
-            yield* apply(live, inputs.splice(0))
-            yield* guard(live, live.toolGuard, decoded.request)
-          } else if (decoded !== undefined) inputs.push(decoded)
-          const rules = frame.sessionId === live.sessionId ? Catalog.rulesOf(frame) : undefined
-          if (rules !== undefined) yield* enforce(live, Enforcement.rulesSeen(live, rules))
-        } else if (frame._tag === "AllowedAlways") {
-          if (frame.directory !== live.calls.directory) continue
-          yield* apply(live, inputs.splice(0))
-          yield* enforce(live, Enforcement.allowedAlways(live))
-        } else if (frame._tag === "McpChanged") {
-          if (frame.directory === live.calls.directory) yield* Effect.forkIn(live.mcp.look, live.scope)
-        } else {
-          yield* apply(live, inputs.splice(0))
-          yield* restore(live)
-          yield* Effect.forkIn(live.mcp.look, live.scope)
-        }
-      }
-      if (inputs.length > 0) yield* apply(live, inputs)
-      if (live.missed) yield* restore(live)
-    }
-  },
-  // The server or the subscription is gone, and with it the session.
-  (effect, live) => effect.pipe(Effect.ignore, Effect.ensuring(Queue.end(live.events)))
-)
-
-/** Between the frames, so that what is read is never older than what was heard before. */
-const restore = (live: LiveSession) =>
-  Effect.flatMap(Recovery.readAll(live), (read) => {
-    live.missed = false
-    const { toolGuard } = live
-    if (toolGuard === undefined || read === undefined) return apply(live, [{ _tag: "Restored", read }])
-    const known = read.permissions.filter((request) => ToolGate.isKnown(live.state, request))
-    const asked = read.permissions.filter((request) => !known.includes(request))
-    return Effect.andThen(
-      apply(live, [{ _tag: "Restored", read: { ...read, permissions: known } }]),
-      Effect.forEach(asked, (request) => guard(live, toolGuard, request), { discard: true })
-    )
-  })
-
-/** Asks the guards beside the frames, which go on coming. */
-const guard = (live: LiveSession, toolGuard: ToolGuard, request: Frame.PermissionRequest): Effect.Effect<unknown> =>
-  Effect.suspend(() => {
-    if (live.guarding.has(request.id) || ToolGate.isKnown(live.state, request)) return Effect.void
-    live.guarding.add(request.id)
-    const turnId = live.state.turn?.turnId
-    return ToolGate.ask(toolGuard, live.state, request).pipe(
-      Effect.flatMap((verdict) =>
-        live.state.turn?.turnId === turnId
-          ? apply(live, [verdict])
-          // Its turn is over: nothing waits for an answer that could still let it run.
-          : Effect.ignore(live.calls.replyPermission(request.id, "reject"))
-      ),
-      Effect.ensuring(Effect.sync(() => live.guarding.delete(request.id))),
-      Effect.forkIn(live.scope)
-    )
-  })
-
 /** Beside the frames, which go on coming. */
-const enforce = (live: LiveSession, effect: Effect.Effect<unknown, unknown>) =>
+export const enforce = (live: LiveSession, effect: Effect.Effect<unknown, unknown>) =>
   live.closing
     ? Effect.void
     : Effect.forkIn(Effect.ignore(effect, { log: "Warn" }), live.scope, { startImmediately: true })
@@ -348,12 +224,3 @@ export const abort = (live: LiveSession, turnId: TurnId): Effect.Effect<void, Ag
   Effect.suspend((): Effect.Effect<unknown, AgentError> =>
     live.state.turn?.turnId === turnId ? live.calls.abort(live.sessionId) : Effect.void
   ).pipe(live.handover.withPermits(1), Effect.asVoid)
-
-/** Ends the session's work and its subagents', within a few seconds. Other sessions of the server go on. */
-const abortAll = (live: LiveSession) =>
-  Effect.suspend(() => {
-    live.closing = true
-    const busy = Array.from(live.state.children).flatMap(([id, busy]) => busy ? [id] : [])
-    const all = live.state.turn === undefined ? busy : [live.sessionId, ...busy]
-    return Effect.forEach(all, (id) => Effect.ignore(live.calls.abort(id)), { concurrency: 4, discard: true })
-  }).pipe(Effect.interruptible, Effect.timeoutOption("3 seconds"), Effect.ignore)

@@ -9,7 +9,8 @@ import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
 import type { ModelSelection, TurnInput } from "../../domain/TurnInput.ts"
 import { type AgentError, AgentMisconfigured, ModelUnavailable, TurnRefused } from "../../provider/AdapterError.ts"
 import type { Agents, Providers } from "../protocol/Catalog.ts"
-import { type Calls, type Config, modelParts, type SessionInfo } from "../server/Calls.ts"
+import type { Config, SessionInfo } from "../protocol/Session.ts"
+import { type Calls, modelParts } from "../server/Calls.ts"
 import { firstOf } from "../server/Offers.ts"
 
 export interface Defaults {

@@ -3,6 +3,7 @@
  */
 import { Context, Effect, FileSystem, Option, Path, Queue, type Scope, Stream } from "effect"
 import * as ProjectText from "../../adapter/ProjectText.ts"
+import * as SecretFilter from "../../adapter/SecretFilter.ts"
 import { type InstanceId, type RequestId, SessionId, type TurnId } from "../../domain/Ids.ts"
 import type { RuntimeMode } from "../../domain/RuntimeMode.ts"
 import type { ApprovalDecision, QuestionAnswer } from "../../domain/UserRequest.ts"
@@ -16,6 +17,7 @@ import * as Background from "./Background.ts"
 import * as Compaction from "./Compaction.ts"
 import * as Delivery from "./Delivery.ts"
 import * as Enforcement from "./Enforcement.ts"
+import * as Hearing from "./Hearing.ts"
 import * as History from "./History.ts"
 import * as LiveSession from "./LiveSession.ts"
 import * as McpServers from "./McpServers.ts"
@@ -35,7 +37,7 @@ export const make = Effect.fn("OpenCode.startSession")(function*(
   }
   // Registered before the session opens, so that it is released after the session's work has ended.
   const gate = yield* Compaction.enter(connection, instanceId, started, input)
-  const live = yield* LiveSession.open(connection, instanceId, started, gate, input.toolGuard)
+  const live = yield* Hearing.open(connection, instanceId, started, gate, input.toolGuard)
   Compaction.listen(live, input)
   yield* Queue.offerAll(live.events, ProjectText.warning(started.project.ignored))
   yield* McpServers.watch(live)
@@ -45,6 +47,7 @@ export const make = Effect.fn("OpenCode.startSession")(function*(
   const files = Context.make(FileSystem.FileSystem, yield* FileSystem.FileSystem).pipe(
     Context.add(Path.Path, yield* Path.Path)
   )
+  const cover = SecretFilter.values(connection.secrets)
   const stored = (sessionId: string, directory: string) =>
     cursor.encode({
       sessionId: SessionId.make(sessionId),
@@ -83,11 +86,11 @@ export const make = Effect.fn("OpenCode.startSession")(function*(
     rewind: (before) => Rewind.rewind(calls, instanceId, sessionId, before),
     exportSession: () => new CapabilityMissing({ provider, capability: "export a session" }),
     capabilities: { ...(connection.managed ? capabilities : external), compactionGate: gate.kind },
-    history: History.read(calls, sessionId, connection.version),
+    history: Effect.map(History.read(calls, sessionId, connection.version), cover),
     evidence: ({ ref }) =>
       ref === undefined
         ? Effect.fail(new CapabilityMissing({ provider, capability: "find a turn without its message id" }))
-        : History.readEvidence(calls, sessionId, ref),
+        : Effect.map(History.readEvidence(calls, sessionId, ref), cover),
     // Its tasks are subagents, each under the id of its session, and commands that were left running.
     stopTask: (taskId) => live.state.children.get(taskId) === true ? calls.abort(taskId) : Background.stop(live, taskId)
   }
@@ -141,7 +144,10 @@ const answerQuestion = Effect.fn("OpenCode.answerQuestion")(function*(
   yield* answered(live, requestId, answer, reply)
 })
 
-/** Records whose answer it is before the call, because the frame that tells of it may come before the call returns. */
+/**
+ * Records whose answer it is before the call, because the frame that tells of it may come before the call returns. What was
+ * recorded is also sent, whoever no longer waits for it.
+ */
 const answered = (
   live: LiveSession.LiveSession,
   requestId: RequestId,
@@ -165,7 +171,8 @@ const answered = (
     Effect.tapError((error) =>
       LiveSession.apply(live, [{ _tag: "Unanswered", requestId, gone: error._tag === "RequestGone" }])
     ),
-    Effect.asVoid
+    Effect.asVoid,
+    Effect.uninterruptible
   )
 
 /**

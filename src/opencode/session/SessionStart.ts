@@ -20,6 +20,7 @@ import type { ProviderSession, StartInput, StartSessionError } from "../../provi
 import { accept } from "../../provider/ResumeCursor.ts"
 import { cursor, provider } from "../protocol/Cursor.ts"
 import type { Info } from "../protocol/Message.ts"
+import type { Config, SessionInfo } from "../protocol/Session.ts"
 import * as Versions from "../protocol/Versions.ts"
 import * as Calls from "../server/Calls.ts"
 import type { OpenCodeConnection } from "../server/Connection.ts"
@@ -52,7 +53,7 @@ export interface ServerTime {
   readonly at: bigint
 }
 
-const serverTime = ({ time }: Calls.SessionInfo): Effect.Effect<ServerTime> =>
+const serverTime = ({ time }: SessionInfo): Effect.Effect<ServerTime> =>
   Effect.map(Clock.monotonicTimeNanos, (at) => ({ millis: time?.updated ?? 0, at }))
 
 export const start = (
@@ -106,34 +107,39 @@ const create = Effect.fnUntraced(function*(connection: OpenCodeConnection, insta
   const defaults = yield* withPersona(instanceId, input, agents, known)
   const rules = Permissions.sessionRules(runtimeMode, agents)
   const session = yield* asked.create(title, { threadId }, rules)
-  if (!Permissions.endsWith(session.permission, rules)) {
-    return yield* new PolicyUnenforceable({ instanceId, runtimeMode, effective: session.permission ?? [] })
-  }
-  // OpenCode answers with the real path.
-  const calls = Calls.make(connection, instanceId, session.directory)
-  const project = yield* Project.read(session.directory, input.projectConfig)
-  if (from._tag === "Seeded") {
-    yield* calls.note(session.id, {
-      ...defaults,
-      // Not the user's own words.
-      parts: [{ type: "text", text: from.transcript, synthetic: true }]
-    })
-  }
-  return {
-    calls,
-    sessionId: session.id,
-    origin: { _tag: "New" },
-    rules,
-    policy: Permissions.policy(runtimeMode, agents, project.rules),
-    project,
-    agents: named,
-    defaults,
-    mcpServers: mcpServersOf(config),
-    warnings: [...Versions.warnings(connection.version), ...warnings],
-    lastMessageId: yield* lastMessage(calls, session.id),
-    title: session.title,
-    serverTime: yield* serverTime(session)
-  } satisfies Started
+  return yield* Effect.gen(function*() {
+    if (!Permissions.endsWith(session.permission, rules)) {
+      return yield* new PolicyUnenforceable({ instanceId, runtimeMode, effective: session.permission ?? [] })
+    }
+    // OpenCode answers with the real path.
+    const calls = Calls.make(connection, instanceId, session.directory)
+    const project = yield* Project.read(session.directory, input.projectConfig)
+    if (from._tag === "Seeded") {
+      yield* calls.note(session.id, {
+        ...defaults,
+        // Not the user's own words.
+        parts: [{ type: "text", text: from.transcript, synthetic: true }]
+      })
+    }
+    return {
+      calls,
+      sessionId: session.id,
+      origin: { _tag: "New" },
+      rules,
+      policy: Permissions.policy(runtimeMode, agents, project.rules),
+      project,
+      agents: named,
+      defaults,
+      mcpServers: mcpServersOf(config),
+      warnings: [...Versions.warnings(connection.version), ...warnings],
+      lastMessageId: yield* lastMessage(calls, session.id),
+      title: session.title,
+      serverTime: yield* serverTime(session)
+    } satisfies Started
+  }).pipe(
+    // Nobody has said anything in it.
+    Effect.onError(() => Effect.ignore(Effect.timeoutOption(asked.remove(session.id), "3 seconds")))
+  )
 })
 
 const resume = Effect.fnUntraced(function*(
@@ -186,7 +192,7 @@ const withPersona = (
     ? new SetupRefused({ instanceId, part: "agent", reason: "unsupported", name: agent })
     : Effect.succeed({ ...defaults, agent })
 }
-const mcpServersOf = ({ mcp = {} }: Calls.Config): ReadonlyArray<string> =>
+const mcpServersOf = ({ mcp = {} }: Config): ReadonlyArray<string> =>
   Object.entries(mcp).flatMap(([name, { enabled }]) => enabled === false ? [] : [name])
 
 const lastMessage = (calls: Calls.Calls, sessionId: string) =>
@@ -227,7 +233,7 @@ export const find = (
   calls: Calls.Calls,
   instanceId: InstanceId,
   sessionId: string
-): Effect.Effect<Calls.SessionInfo, AgentError | SessionMissing> =>
+): Effect.Effect<SessionInfo, AgentError | SessionMissing> =>
   calls.get(sessionId).pipe(
     Effect.catchTag("OpenCodeApiRefusal", (refusal): Effect.Effect<never, AgentError | SessionMissing> => {
       const evidence = { status: refusal.status, name: refusal.name }
@@ -242,7 +248,7 @@ export const find = (
 const bring = Effect.fnUntraced(function*(
   connection: OpenCodeConnection,
   instanceId: InstanceId,
-  session: Calls.SessionInfo,
+  session: SessionInfo,
   wanted: string
 ) {
   const fs = yield* FileSystem.FileSystem

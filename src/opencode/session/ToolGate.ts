@@ -11,7 +11,8 @@ import { type Input, openTools, type State } from "../turn/TurnState.ts"
 export const ask = (
   toolGuard: ToolGuard,
   state: State,
-  request: PermissionRequest
+  request: PermissionRequest,
+  elsewhere: boolean
 ): Effect.Effect<Extract<Input, { readonly _tag: "Guarded" | "Vetoed" }>> => {
   const part = openTools(state).find(({ callID }) => callID === request.tool?.callID)
   return Effect.map(
@@ -26,7 +27,7 @@ export const ask = (
     (verdict) =>
       verdict._tag === "Veto"
         ? { _tag: "Vetoed", request, reason: verdict.reason }
-        : { _tag: "Guarded", request, always: verdict._tag === "Ask" }
+        : { _tag: "Guarded", request, always: verdict._tag === "Ask", elsewhere }
   )
 }
 

@@ -124,6 +124,10 @@ export const decide = (
   return harmless.has(permission) ? user : "ask"
 }
 
+/** The policy where it is not about files of the directory. */
+export const withoutEdits = (policy: Policy): Policy =>
+  policy.runtimeMode === "auto-accept-edits" ? { ...policy, runtimeMode: "approval-required" } : policy
+
 // --- rules of a session ---
 
 /** Whether a subagent with these rules asks before it does more than look. */

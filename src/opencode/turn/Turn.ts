@@ -48,9 +48,9 @@ export const reduce = (state: State, input: Input): Step => {
     case "Todos":
       return TurnStatus.ofSession(state, input)
     case "PermissionAsked":
-      return TurnRequests.permissionAsked(state, input.request, false)
+      return TurnRequests.permissionAsked(state, input.request)
     case "Guarded":
-      return TurnRequests.permissionAsked(state, input.request, input.always)
+      return TurnRequests.permissionAsked(state, input.request, input)
     case "Vetoed":
       return TurnRequests.vetoed(state, input.request, input.reason)
     case "PermissionReplied":

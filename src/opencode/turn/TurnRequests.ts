@@ -29,13 +29,18 @@ const deniedByConfiguration = "The user's OpenCode configuration denies this."
 
 /**
  * OpenCode asks for permission. What the mode allows or the user's configuration denies never becomes a request. `always`:
- * what is allowed by a rule, or was allowed before, does.
+ * what is allowed by a rule, or was allowed before, does. `elsewhere`: that the mode accepts edits does not allow it.
  */
-export const permissionAsked = (before: State, request: PermissionRequest, always: boolean): Step => {
+export const permissionAsked = (
+  before: State,
+  request: PermissionRequest,
+  { always, elsewhere }: { readonly always: boolean; readonly elsewhere: boolean } = { always: false, elsewhere: false }
+): Step => {
   const requestId = request.id
   if (before.requests.has(requestId) || before.held.has(requestId)) return step(before)
   const state = Unasked.asked(before, request)
-  const decision = Permissions.decide(state.policy, agentOf(state, request), request.permission, request.patterns)
+  const policy = elsewhere ? Permissions.withoutEdits(state.policy) : state.policy
+  const decision = Permissions.decide(policy, agentOf(state, request), request.permission, request.patterns)
   if (decision === "deny") {
     const message = state.policy.runtimeMode === "read-only" ? deniedByMode : deniedByConfiguration
     return Denials.release(Denials.hold(state, request, message))
@@ -264,7 +269,7 @@ export const reconcile = (
       ? permissionReplied(state, requestId, asked.decision?._tag === "Deny" ? "reject" : "once")
       : questionSettled(state, requestId, undefined))
   return andThen(
-    andThen(settled, (state) => all(state, permissions, (state, request) => permissionAsked(state, request, false))),
+    andThen(settled, (state) => all(state, permissions, (state, request) => permissionAsked(state, request))),
     (state) => all(state, questions, questionAsked)
   )
 }

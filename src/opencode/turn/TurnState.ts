@@ -154,8 +154,16 @@ export type Input =
   | { readonly _tag: "Interrupting" }
   /** OpenCode asks whether it may compact, at the request of this part. */
   | { readonly _tag: "Compacting"; readonly part: CompactionPart }
-  /** The app's guards have no objection to what OpenCode asks about, or have the user asked. */
-  | { readonly _tag: "Guarded"; readonly request: PermissionRequest; readonly always: boolean }
+  /**
+   * The app's guards have no objection to what OpenCode asks about, or have the user asked. `elsewhere`: it would change a file
+   * that is not the directory's.
+   */
+  | {
+    readonly _tag: "Guarded"
+    readonly request: PermissionRequest
+    readonly always: boolean
+    readonly elsewhere: boolean
+  }
   /** They veto it. */
   | { readonly _tag: "Vetoed"; readonly request: PermissionRequest; readonly reason: string }
   /** From here on requests are decided by another mode. */

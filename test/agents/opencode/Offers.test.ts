@@ -185,6 +185,8 @@ layer(OpenCodeSessions.layer({ config: { command: commands, skills: { paths: [sk
         assert.strictEqual(yield* refused("greet", "!`echo ran by argument`"), "CommandRunsShell")
         assert.strictEqual(yield* refused("hidden", ""), "CommandRunsShell")
         assert.strictEqual(yield* refused("greet", "@/etc/hostname"), "CommandReadsOutside")
+        // In the home of its own that the server has.
+        assert.strictEqual(yield* refused("greet", "@~/config/opencode/package.json"), "CommandReadsOutside")
         assert.strictEqual(yield* refused("nothing", ""), "CommandNotFound")
         yield* driven.run("", { command: { name: "greet", arguments: "someone@example.org @nowhere" } })
       }

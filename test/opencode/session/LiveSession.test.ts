@@ -2,6 +2,7 @@
  * A live session on a server whose answers come in an order that a real one has been seen to give under load and that
  * cannot be forced on it. Answers and frames have the shapes of OpenCode 1.18.33.
  */
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, it } from "@effect/vitest"
 import { type Cause, Effect, Fiber, Option, Queue, Stream } from "effect"
 import { TestClock } from "effect/testing"
@@ -14,6 +15,7 @@ import type {
   SessionFrame,
   StreamRestored
 } from "../../../src/opencode/server/Connection.ts"
+import * as Hearing from "../../../src/opencode/session/Hearing.ts"
 import * as LiveSession from "../../../src/opencode/session/LiveSession.ts"
 import * as Project from "../../../src/opencode/session/Project.ts"
 import * as Permissions from "../../../src/opencode/turn/Permissions.ts"
@@ -56,7 +58,7 @@ const restored = Effect.fnUntraced(function*(answers: (operation: string) => unk
     listening: Effect.ignore,
     unasking: new Set()
   }
-  const live = yield* LiveSession.open(
+  const live = yield* Hearing.open(
     connection,
     instanceId,
     {
@@ -112,7 +114,7 @@ it.effect("P4 opencode: a turn that ends before a new stream listens is read as 
       }
     })
     assert.deepStrictEqual<ReadonlyArray<ProviderEvent["_tag"]>>(tags, whole)
-  }))
+  }).pipe(Effect.provide(NodeServices.layer)))
 
 it.effect("P4 opencode: a server that still says busy when it has said idle is asked again", () =>
   Effect.gen(function*() {
@@ -128,4 +130,4 @@ it.effect("P4 opencode: a server that still says busy when it has said idle is a
       }
     })
     assert.deepStrictEqual<ReadonlyArray<ProviderEvent["_tag"]>>(tags, whole)
-  }))
+  }).pipe(Effect.provide(NodeServices.layer)))
