@@ -5,6 +5,7 @@ import { Effect, FileSystem, Layer, Path } from "effect"
 import { execFileSync } from "node:child_process"
 import { tmpdir } from "node:os"
 import { dirname } from "node:path"
+import type { TurnInput } from "../../src/domain/TurnInput.ts"
 import {
   CodingAgents,
   InstanceId,
@@ -44,6 +45,15 @@ const withMachine = <A, E>(
       })
     )
   }).pipe(Effect.provide(NodeServices.layer))
+
+/** A thread there that has had a turn. */
+const spoken = Effect.fnUntraced(function*(input: Partial<TurnInput> = {}) {
+  const agents = yield* ProviderService
+  const threadId = ThreadId.make("far")
+  yield* agents.startSession({ threadId, instanceId: there, directory: "/disk/project" })
+  yield* agents.runTurn({ threadId, prompt: "hello", ...input })
+  return threadId
+})
 
 describe("an agent on another machine", () => {
   it.effect("P15 mock: its threads work in that machine's directories, which are not there on this one", () =>
@@ -107,10 +117,8 @@ describe("an agent on another machine", () => {
         const agents = yield* ProviderService
         const archive = yield* TranscriptArchive
         const fs = yield* Effect.provide(FileSystem.FileSystem, NodeServices.layer)
-        const threadId = ThreadId.make("far")
-        yield* agents.startSession({ threadId, instanceId: there, directory: "/disk/project" })
         const attachments = [{ _tag: "Data", name: "dot.png", mime: "image/png", base64: "AAEC" }] as const
-        yield* agents.runTurn({ threadId, prompt: "hello", attachments })
+        const threadId = yield* spoken({ attachments })
         const first = yield* archive.snapshot({ threadId })
         yield* agents.stopSession({ threadId })
         const second = yield* archive.snapshot({ threadId })
@@ -144,12 +152,9 @@ describe("an agent on another machine", () => {
   it.effect("P13 mock: a link in its directory is not followed there, and a link or FIFO for a file is damage", () =>
     withMachine((root) =>
       Effect.gen(function*() {
-        const agents = yield* ProviderService
         const archive = yield* TranscriptArchive
         const fs = yield* Effect.provide(FileSystem.FileSystem, NodeServices.layer)
-        const threadId = ThreadId.make("far")
-        yield* agents.startSession({ threadId, instanceId: there, directory: "/disk/project" })
-        yield* agents.runTurn({ threadId, prompt: "hello" })
+        const threadId = yield* spoken()
         const { path, snapshotId } = yield* archive.snapshot({ threadId })
         const manifest = `${root}${path}`
         yield* fs.rename(manifest, `${root}/disk/moved`)
@@ -213,12 +218,7 @@ describe("an agent on another machine", () => {
         )
       const { path, snapshotId } = yield* withAgent(
         far("there"),
-        Effect.gen(function*() {
-          const agents = yield* ProviderService
-          yield* agents.startSession({ threadId, instanceId: there, directory: "/disk/project" })
-          yield* agents.runTurn({ threadId, prompt: "hello" })
-          return yield* TranscriptArchive.use((archive) => archive.snapshot({ threadId }))
-        })
+        Effect.flatMap(spoken(), (threadId) => TranscriptArchive.use((archive) => archive.snapshot({ threadId })))
       )
       yield* withAgent(
         Layer.effectDiscard(MockProvider.make({ instanceId: "here" })),
