@@ -4,6 +4,7 @@
 import { Effect, FileSystem, Option, Path, Stream } from "effect"
 import * as Adapter from "../../adapter/Adapter.ts"
 import * as RequestBook from "../../adapter/RequestBook.ts"
+import * as SecretFilter from "../../adapter/SecretFilter.ts"
 import type { InstanceId, RequestId, SessionId } from "../../domain/Ids.ts"
 import { RequestGone } from "../../provider/AdapterError.ts"
 import type { ProviderSession, StartInput, StartSessionError } from "../../provider/ProviderAdapter.ts"
@@ -31,6 +32,7 @@ export const make = Effect.fn("Claude.startSession")(function*(
 ): Effect.fn.Return<ProviderSession, StartSessionError, Cli.Needs> {
   const started = yield* SessionStart.start(instanceId, options, input)
   const files = yield* Effect.context<FileSystem.FileSystem | Path.Path>()
+  const cover = SecretFilter.values(started.cli.environment.secrets)
   const live = yield* LiveSession.open(started, input, {
     hook: (live, asked) => Effect.provide(Compaction.hook(live, asked), files),
     had: (live, had) => Effect.provide(Delivery.had(live, had), files)
@@ -95,8 +97,8 @@ export const make = Effect.fn("Claude.startSession")(function*(
       Effect.map(Effect.provide(Copies.fork(live, at), files), ({ sessionId, size }) => stored(sessionId, size)),
     rewind: (before) => Effect.provide(Rewind.rewind(live, before), files),
     exportSession: (since) => Effect.provide(Copies.exportSession(live, since), files),
-    history: Effect.provide(History.read(live), files),
-    evidence: (turn) => Effect.provide(History.evidence(live, turn), files),
+    history: Effect.map(Effect.provide(History.read(live), files), cover),
+    evidence: (turn) => Effect.map(Effect.provide(History.evidence(live, turn), files), cover),
     stopTask: (taskId) =>
       live.state.tasks.has(taskId)
         ? Effect.asVoid(LiveSession.call(live, "stop_task", { task_id: taskId }))

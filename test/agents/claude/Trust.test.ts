@@ -2,6 +2,7 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Effect, FileSystem, Layer, ManagedRuntime, Path } from "effect"
 import { afterAll, describe, it } from "vitest"
+import { claudeEnvironment } from "../../../examples/support/ClaudeEnvironment.ts"
 import { Claude } from "../../../src/claude/index.ts"
 import type { StartInput } from "../../../src/provider/ProviderAdapter.ts"
 import { Conformance, conformance } from "../../../src/testing/index.ts"
@@ -120,15 +121,24 @@ const rules: ReadonlyArray<Conformance.Rule> = [
   {
     id: "claude/secrets",
     promise: "P14",
-    title: "commands do not have Claude's key in their environment",
+    title: "commands do not have Claude's key in their environment, and its history does not have it either",
     prove: (bench) =>
       bench.onHost(Effect.fnUntraced(function*(host) {
-        const { run, seen } = yield* listen(host)
+        const { run, seen, session } = yield* listen(host)
         yield* run(bench.prompts.run("env | grep -c ANTHROPIC_API_KEY; env | grep -c CLAUDE_CODE_ENTRYPOINT"))
         const outputs = (yield* seen).flatMap((event) =>
           event._tag === "ItemCompleted" && event.item._tag === "Command" ? [event.item.output?.trim()] : []
         )
         yield* equal(outputs, ["0\n1"], "how often the environment of a command has the key, and another variable")
+        const { model } = yield* world
+        const { ANTHROPIC_API_KEY: key } = claudeEnvironment(model)
+        yield* run(bench.prompts.say(`this: ${key}`))
+        const { messages } = yield* session.history
+        yield* expect(
+          messages.length > 0 && !JSON.stringify(messages).includes(key),
+          "a history without the key",
+          messages
+        )
       }))
   },
   {
