@@ -163,8 +163,10 @@ const deliver = Effect.fnUntraced(function*(
   const { messageId } = prompt
   const delivery: Delivery = { accepted: yield* Deferred.make<void>(), doubt: yield* Deferred.make<ErrorInfo>() }
   const forget = apply(live, [{ _tag: "NotSent", messageId }])
-  // If it arrived after all, no turn of ours waits for it: end it.
-  const abandon = _tag === "Steering" ? forget : Effect.andThen(forget, Effect.ignore(live.calls.abort(live.sessionId)))
+  // If it arrived after all, no turn of ours waits for it: end it. A stop does not wait for a server that hangs.
+  const abandon = _tag === "Steering"
+    ? forget
+    : Effect.andThen(forget, Effect.ignore(Effect.timeoutOption(live.calls.abort(live.sessionId), "3 seconds")))
   yield* Effect.gen(function*() {
     live.deliveries.set(messageId, delivery)
     yield* apply(live, [

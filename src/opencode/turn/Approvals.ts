@@ -1,6 +1,7 @@
 /**
  * What the user is shown of a permission request, and what an answer to it allows: no more than that.
  */
+import { Option, Schema } from "effect"
 import type { ApprovalChoice, ApprovalDecision, ApprovalKind } from "../../domain/UserRequest.ts"
 import type { PermissionRequest } from "../protocol/Frame.ts"
 import type { ToolPart } from "../protocol/Message.ts"
@@ -21,11 +22,36 @@ const kinds = new Map<string, ApprovalKind>([
   ["task", "subagent"]
 ])
 
-export const subjectOf = ({ permission, patterns, metadata }: PermissionRequest): string => {
+/** What a change of files says of them. `files` is what a patch is about; then `filepath` is their names, for people. */
+const Change = Schema.decodeUnknownOption(
+  Schema.Struct({
+    filepath: Schema.optional(Schema.String),
+    files: Schema.optional(Schema.Array(Schema.Struct({
+      filePath: Schema.String,
+      movePath: Schema.optional(Schema.NullOr(Schema.String))
+    })))
+  })
+)
+
+const noChange = { filepath: undefined, files: undefined }
+
+const changeOf = ({ metadata }: PermissionRequest) => Option.getOrElse(Change(metadata), () => noChange)
+
+/** The files that a change is about, where one is moved to among them. None where it does not say. */
+export const filesOf = (request: PermissionRequest): ReadonlyArray<string> => {
+  const { filepath, files } = changeOf(request)
+  return files?.flatMap(({ filePath, movePath }) => movePath == null ? [filePath] : [filePath, movePath]) ??
+    (filepath === undefined ? [] : [filepath])
+}
+
+export const subjectOf = (request: PermissionRequest): string => {
+  const { metadata, patterns, permission } = request
   const named = ["command", "filepath", "url", "query", "description"].map((name) => metadata?.[name])
     .find((value) => typeof value === "string" && value !== "")
   const subject = typeof named === "string" ? named : patterns.join(" ")
-  return subject === "" || subject === "*" ? permission : subject
+  // OpenCode names where a file is moved from, and not where to (1.18.33).
+  const moved = changeOf(request).files?.flatMap(({ movePath }) => movePath ?? []) ?? []
+  return subject === "" || subject === "*" ? permission : [subject, ...moved].join(", ")
 }
 
 export const detailOf = ({ always, metadata, patterns, permission }: PermissionRequest) => ({

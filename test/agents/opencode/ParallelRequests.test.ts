@@ -1,6 +1,6 @@
 /** Requests that a real OpenCode asks at once: each gets its own answer, although it rejects all together with one. */
 import { assert, layer } from "@effect/vitest"
-import { Effect, FileSystem, Path } from "effect"
+import { Effect, Fiber, FileSystem, Path } from "effect"
 import type { ApprovalDecision } from "../../../src/domain/UserRequest.ts"
 import { ModelReply } from "../../../src/testing/index.ts"
 import { type Driven, type EventOf, items, OpenCodeSessions } from "../../support/OpenCodeSessions.ts"
@@ -48,6 +48,20 @@ layer(OpenCodeSessions.layer({ config: { permission: { bash: { "rm *": "deny" } 
     const fs = yield* FileSystem.FileSystem
     return yield* fs.exists((yield* Path.Path).join(directory, name))
   })
+
+  it.effect("P6 opencode: an answer reaches the agent although its caller goes away", () =>
+    Effect.gen(function*() {
+      const commands = ["touch answered"]
+      const { driven } = yield* calling("answer and go", commands)
+      const [request] = yield* asked(driven, commands)
+      const answering = yield* Effect.forkChild(answer(driven, request, { _tag: "AllowOnce" }), {
+        startImmediately: true
+      })
+      yield* Fiber.interrupt(answering)
+      yield* driven.ending
+      assert.deepStrictEqual(settled(driven), ["user AllowOnce"])
+      assert.isTrue(yield* exists("answered"))
+    }))
 
   it.effect("P7 opencode: what is denied first takes nothing along: what is allowed after it is done", () =>
     Effect.gen(function*() {

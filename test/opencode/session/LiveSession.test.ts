@@ -15,6 +15,7 @@ import type {
   SessionFrame,
   StreamRestored
 } from "../../../src/opencode/server/Connection.ts"
+import * as Delivery from "../../../src/opencode/session/Delivery.ts"
 import * as Hearing from "../../../src/opencode/session/Hearing.ts"
 import * as LiveSession from "../../../src/opencode/session/LiveSession.ts"
 import * as Project from "../../../src/opencode/session/Project.ts"
@@ -45,15 +46,15 @@ const said = {
   time: { start: 2, end: 3 }
 }
 
-/** Sees the turn accepted, then loses the stream and gets it back; `answers` says what each call is told from then on. */
-const restored = Effect.fnUntraced(function*(answers: (operation: string) => unknown) {
+/** A session on a server that answers so; its frames are what the test offers. */
+const open = Effect.fnUntraced(function*(answers: (operation: string) => Effect.Effect<unknown>) {
   const frames = yield* Queue.unbounded<SessionFrame | StreamRestored, Cause.Done>()
   const connection: OpenCodeConnection = {
     version: tested.to,
     managed: false,
     secrets: [],
     exit: Effect.undefined,
-    call: <A>(operation: string) => Effect.sync(() => answers(operation) as NonNullable<SdkResult<A>["data"]>),
+    call: <A>(operation: string) => answers(operation) as Effect.Effect<NonNullable<SdkResult<A>["data"]>>,
     subscribe: () => Effect.succeed(frames),
     listening: Effect.ignore,
     unasking: new Set()
@@ -62,7 +63,7 @@ const restored = Effect.fnUntraced(function*(answers: (operation: string) => unk
     connection,
     instanceId,
     {
-      calls: Calls.make(connection, instanceId, "/workspace"),
+      calls: Calls.make(connection, instanceId, "/"),
       sessionId,
       origin: { _tag: "New" },
       policy: Permissions.policy("full-access", []),
@@ -79,6 +80,12 @@ const restored = Effect.fnUntraced(function*(answers: (operation: string) => unk
     LiveSession.ungated("observe-only"),
     undefined
   )
+  return { live, frames }
+})
+
+/** Sees the turn accepted, then loses the stream and gets it back; `answers` says what each call is told from then on. */
+const restored = Effect.fnUntraced(function*(answers: (operation: string) => unknown) {
+  const { frames, live } = yield* open((operation) => Effect.sync(() => answers(operation)))
   yield* LiveSession.apply(live, [{ _tag: "Sending", turnId, messageId: user.id }])
   yield* Queue.offerAll(frames, [
     { _tag: "Frame", sessionId, type: "message.updated", properties: { sessionID: sessionId, info: user } },
@@ -130,4 +137,22 @@ it.effect("P4 opencode: a server that still says busy when it has said idle is a
       }
     })
     assert.deepStrictEqual<ReadonlyArray<ProviderEvent["_tag"]>>(tags, whole)
+  }).pipe(Effect.provide(NodeServices.layer)))
+
+it.effect("P8 opencode: a prompt that is given up on a server that hangs is given up within seconds", () =>
+  Effect.gen(function*() {
+    const called: Array<string> = []
+    const { live } = yield* open((operation) =>
+      Effect.suspend(() => {
+        called.push(operation)
+        return operation === "session.update" ? Effect.succeed(true) : Effect.never
+      })
+    )
+    const sending = yield* Effect.forkChild(Delivery.send(live, { turnId, ref: user.id, input: { prompt: "hi" } }))
+    yield* Effect.repeat(Effect.yieldNow, { until: () => called.includes("session.promptAsync") })
+    const givingUp = yield* Effect.forkChild(Fiber.interrupt(sending))
+    yield* Effect.repeat(Effect.yieldNow, { until: () => called.includes("session.abort") })
+    yield* TestClock.adjust("3 seconds")
+    yield* Fiber.join(givingUp)
+    assert.isUndefined(live.state.turn)
   }).pipe(Effect.provide(NodeServices.layer)))

@@ -84,6 +84,22 @@ describe("OpenCode permissions", () => {
     assert.strictEqual(Permissions.decide(unknown, "nobody", "read", ["a.ts"]), "ask")
   })
 
+  it("P7 opencode: a patch that moves a file is shown, and allowed, with where it is moved to", () => {
+    const moving = (movePath: string): PermissionRequest => ({
+      id: RequestId.make("per_1"),
+      sessionID: "ses_1",
+      permission: "edit",
+      patterns: ["a.ts"],
+      always: ["*"],
+      metadata: { filepath: "a.ts", files: [{ filePath: "/w/a.ts", type: "move", movePath }] }
+    })
+    assert.deepStrictEqual(Approvals.filesOf(moving("/w/b.ts")), ["/w/a.ts", "/w/b.ts"])
+    assert.strictEqual(Approvals.subjectOf(moving("/w/b.ts")), "a.ts, /w/b.ts")
+    const allowed = Approvals.allowedBy(moving("/w/b.ts"), undefined, { _tag: "AllowForSession" })
+    const covered = (to: string) => Permissions.covered(allowed, Approvals.shown(moving(to), undefined))
+    assert.deepStrictEqual([covered("/w/b.ts"), covered("/w/.git/hooks/pre-commit")], [true, false])
+  })
+
   it("P7 opencode: a subagent that would act unasked may not be started", () => {
     const rules = (mode: "approval-required" | "full-access", ...agents: ReadonlyArray<Permissions.Agent>) =>
       Permissions.sessionRules(mode, [agent("build", "primary", ...builtin, ask, output), ...agents])
