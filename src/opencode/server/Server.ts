@@ -163,9 +163,16 @@ export const external = Effect.fn("OpenCode.Server.external")(function*(
   }
 })
 
-/** The version of a server that speaks this protocol. */
+/**
+ * The version of a server that speaks this protocol. One call that is not answered says nothing, so it is asked again, six times
+ * within the deadline.
+ */
 const versionOf = Effect.fnUntraced(function*(endpoint: Endpoint, deadline: Duration.Input) {
-  const version = yield* health(endpoint, deadline)
+  const patience = Duration.times(Duration.fromInputUnsafe(deadline), 1 / 6)
+  const version = yield* Effect.retry(health(endpoint, patience), {
+    times: 5,
+    while: (error) => error._tag === "AgentUnreachable" && error.code === "DEADLINE"
+  })
   const refusal = Versions.refusal(endpoint.instanceId, version)
   return refusal === undefined ? version : yield* refusal
 })

@@ -28,6 +28,8 @@ const Change = Schema.decodeUnknownOption(
     filepath: Schema.optional(Schema.String),
     files: Schema.optional(Schema.Array(Schema.Struct({
       filePath: Schema.String,
+      /** Of where it is moved to, where it is. */
+      relativePath: Schema.optional(Schema.String),
       movePath: Schema.optional(Schema.NullOr(Schema.String))
     })))
   })
@@ -42,6 +44,15 @@ export const filesOf = (request: PermissionRequest): ReadonlyArray<string> => {
   const { filepath, files } = changeOf(request)
   return files?.flatMap(({ filePath, movePath }) => movePath == null ? [filePath] : [filePath, movePath]) ??
     (filepath === undefined ? [] : [filepath])
+}
+
+/** What rules are asked about. OpenCode's own patterns of a patch leave out where a file is moved to (1.18.33). */
+export const patternsOf = (request: PermissionRequest): ReadonlyArray<string> => {
+  const moved =
+    changeOf(request).files?.flatMap(({ movePath, relativePath }) =>
+      movePath == null || relativePath === undefined ? [] : [relativePath]
+    ) ?? []
+  return [...request.patterns, ...moved]
 }
 
 export const subjectOf = (request: PermissionRequest): string => {

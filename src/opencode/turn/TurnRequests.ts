@@ -40,7 +40,8 @@ export const permissionAsked = (
   if (before.requests.has(requestId) || before.held.has(requestId)) return step(before)
   const state = Unasked.asked(before, request)
   const policy = elsewhere ? Permissions.withoutEdits(state.policy) : state.policy
-  const decision = Permissions.decide(policy, agentOf(state, request), request.permission, request.patterns)
+  const patterns = Approvals.patternsOf(request)
+  const decision = Permissions.decide(policy, agentOf(state, request), request.permission, patterns)
   if (decision === "deny") {
     const message = state.policy.runtimeMode === "read-only" ? deniedByMode : deniedByConfiguration
     return Denials.release(Denials.hold(state, request, message))

@@ -84,20 +84,31 @@ describe("OpenCode permissions", () => {
     assert.strictEqual(Permissions.decide(unknown, "nobody", "read", ["a.ts"]), "ask")
   })
 
+  const moving = (movePath: string, relativePath: string): PermissionRequest => ({
+    id: RequestId.make("per_1"),
+    sessionID: "ses_1",
+    permission: "edit",
+    patterns: ["a.ts"],
+    always: ["*"],
+    metadata: { filepath: "a.ts", files: [{ filePath: "/w/a.ts", type: "move", relativePath, movePath }] }
+  })
+
   it("P7 opencode: a patch that moves a file is shown, and allowed, with where it is moved to", () => {
-    const moving = (movePath: string): PermissionRequest => ({
-      id: RequestId.make("per_1"),
-      sessionID: "ses_1",
-      permission: "edit",
-      patterns: ["a.ts"],
-      always: ["*"],
-      metadata: { filepath: "a.ts", files: [{ filePath: "/w/a.ts", type: "move", movePath }] }
-    })
-    assert.deepStrictEqual(Approvals.filesOf(moving("/w/b.ts")), ["/w/a.ts", "/w/b.ts"])
-    assert.strictEqual(Approvals.subjectOf(moving("/w/b.ts")), "a.ts, /w/b.ts")
-    const allowed = Approvals.allowedBy(moving("/w/b.ts"), undefined, { _tag: "AllowForSession" })
-    const covered = (to: string) => Permissions.covered(allowed, Approvals.shown(moving(to), undefined))
-    assert.deepStrictEqual([covered("/w/b.ts"), covered("/w/.git/hooks/pre-commit")], [true, false])
+    const to = moving("/w/b.ts", "b.ts")
+    assert.deepStrictEqual(Approvals.filesOf(to), ["/w/a.ts", "/w/b.ts"])
+    assert.strictEqual(Approvals.subjectOf(to), "a.ts, /w/b.ts")
+    const allowed = Approvals.allowedBy(to, undefined, { _tag: "AllowForSession" })
+    const elsewhere = moving("/w/.git/hooks/pre-commit", ".git/hooks/pre-commit")
+    const covered = [to, elsewhere].map((request) => Permissions.covered(allowed, Approvals.shown(request, undefined)))
+    assert.deepStrictEqual(covered, [true, false])
+  })
+
+  it("P7 opencode: what the user denies is denied as a place that a file is moved to, too", () => {
+    const user = agent("build", "primary", ...builtin, rule("edit", "*.lock", "deny"), ask)
+    const decide = (request: PermissionRequest) =>
+      Permissions.decide(Permissions.policy("full-access", [user]), "build", "edit", Approvals.patternsOf(request))
+    assert.strictEqual(decide(moving("/w/b.ts", "b.ts")), "allow")
+    assert.strictEqual(decide(moving("/w/yarn.lock", "yarn.lock")), "deny")
   })
 
   it("P7 opencode: a subagent that would act unasked may not be started", () => {
