@@ -143,12 +143,17 @@ const leave = (live: LiveSession, retire: Effect.Effect<void>) =>
       Effect.ignore(peer.call(method, params, { deadline: leaveDeadline }))
     const turnId = live.state.turn?.native ?? live.state.compaction?.native
     if (turnId !== undefined) yield* call("turn/interrupt", { threadId, turnId })
-    for (const { agent, task } of live.state.tasks.values()) {
-      if (agent !== undefined) yield* call("turn/interrupt", { threadId: agent, turnId: task.taskId })
-    }
+    // At once: each may take its deadline, where the app-server does not answer.
+    const all = { concurrency: "unbounded" } as const
+    yield* Effect.forEach(
+      live.state.tasks.values(),
+      ({ agent, task }) =>
+        agent === undefined ? Effect.void : call("turn/interrupt", { threadId: agent, turnId: task.taskId }),
+      all
+    )
     const threads = [threadId, ...live.state.subagents.keys()]
-    yield* Effect.forEach(threads, (threadId) => call("thread/backgroundTerminals/clean", { threadId }))
-    const left = yield* Effect.forEach(threads, unload)
+    yield* Effect.forEach(threads, (threadId) => call("thread/backgroundTerminals/clean", { threadId }), all)
+    const left = yield* Effect.forEach(threads, unload, all)
     if (left.includes(false)) yield* retire
     yield* Effect.forEach(answers.keys(), peer.forget, { discard: true })
   }).pipe(
