@@ -4,7 +4,7 @@
  *
  * @since 0.1.0
  */
-import { Schema } from "effect"
+import { Result, Schema } from "effect"
 import { Text, Values, WellFormed } from "./WellFormed.ts"
 
 /**
@@ -62,8 +62,12 @@ export const Actor = Text.check(Schema.isMaxLength(limits.actor))
 
 const encoder = new TextEncoder()
 
+/** None of a value that is nested deeper than the stack. */
+const bytesOf = (value: Schema.Json | Schema.JsonObject) =>
+  Result.getOrElse(Result.try(() => encoder.encode(JSON.stringify(value)).length), () => Number.POSITIVE_INFINITY)
+
 const atMost = (bytes: number) =>
-  Schema.makeFilter((value: Schema.Json | Schema.JsonObject) => encoder.encode(JSON.stringify(value)).length <= bytes, {
+  Schema.makeFilter((value: Schema.Json | Schema.JsonObject) => bytesOf(value) <= bytes, {
     expected: `at most ${bytes} bytes of JSON`
   })
 

@@ -1,5 +1,5 @@
 /**
- * Ids: branded, non-empty, well-formed strings, so that a turn id cannot be passed where a thread id is expected.
+ * Ids: branded, non-empty, well-formed strings without NUL, so that a turn id cannot be passed where a thread id is expected.
  *
  * The app chooses `ThreadId` and `TurnId` (a missing `TurnId` is generated). `SessionId`, `ItemId` and `RequestId` are
  * the agent's own, and opaque here.
@@ -9,7 +9,7 @@
 import { Schema } from "effect"
 import { WellFormed } from "./WellFormed.ts"
 
-/** Two ids that differ in half of a surrogate pair would be one row in a database. */
+/** Two ids that differ in half of a surrogate pair, or behind a NUL, would be one row in a database. */
 const Id = WellFormed.check(Schema.isNonEmpty())
 
 /**

@@ -37,6 +37,14 @@ const pathOf = (keys: ReadonlyArray<PropertyKey | { readonly key: PropertyKey }>
 export const of = (error: Schema.SchemaError): ReadonlyArray<InputIssue> =>
   issuesOf(error.issue).issues.map(({ message, path = [] }) => ({ path: pathOf(path), reason: message }))
 
+/**
+ * Of a value that throws where it is looked at: a getter, a proxy, a structure that is deeper than the stack.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const unreadable: InputIssue = { path: "", reason: "Expected a value that can be read" }
+
 /** An error names at most so many issues: the caller chooses how long its input is, and so how many there are. */
 const maxIssues = 32
 

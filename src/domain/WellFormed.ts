@@ -1,6 +1,7 @@
 /**
- * Text without half surrogate pairs. A JavaScript string can hold half of a pair, UTF-8 cannot: two ids that differ in
- * such a half are one row in a database, and an agent's protocol refuses or changes the text.
+ * Text without half surrogate pairs and without NUL. A JavaScript string can hold half of a pair, UTF-8 cannot: two ids that
+ * differ in such a half are one row in a database, and an agent's protocol refuses or changes the text. NUL ends a text for
+ * the SQLite of Node 22, PostgreSQL refuses it, and so does whatever starts a process.
  *
  * @since 0.1.0
  */
@@ -13,18 +14,19 @@ import { maxDepth } from "./BoundedJson.ts"
  * @since 0.1.0
  * @category schemas
  */
-export const WellFormed = Schema.String.check(Schema.makeFilter((text) => text.isWellFormed(), {
-  expected: "well-formed text (no half of a surrogate pair)"
-}))
+export const WellFormed = Schema.String.check(
+  Schema.makeFilter((text) => text.isWellFormed(), { expected: "well-formed text (no half of a surrogate pair)" }),
+  Schema.makeFilter((text) => !text.includes("\0"), { expected: "text without a NUL character" })
+)
 
 /**
- * Text of a human, made well-formed: half of a pair becomes U+FFFD.
+ * Text of a human, made well-formed: half of a pair, and NUL, becomes U+FFFD.
  *
  * @since 0.1.0
  * @category schemas
  */
 export const Text = Schema.String.pipe(Schema.decodeTo(WellFormed, {
-  decode: SchemaGetter.transform((text) => text.toWellFormed()),
+  decode: SchemaGetter.transform((text) => text.toWellFormed().replaceAll("\0", "\ufffd")),
   encode: SchemaGetter.passthrough()
 }))
 

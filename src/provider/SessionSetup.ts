@@ -15,18 +15,13 @@ import { WellFormed } from "../domain/WellFormed.ts"
 import type { Capabilities } from "./Capabilities.ts"
 import { SetupRefused } from "./SetupError.ts"
 
-/** What a process, or a header, can be given. */
-const Plain = WellFormed.check(
-  Schema.makeFilter((text) => !text.includes("\0"), { expected: "text without a NUL character" })
-)
-
 /**
  * A value that may be a secret.
  *
  * @category schemas
  * @since 0.1.0
  */
-export const Value = Schema.Union([Plain, Schema.Redacted(Plain)])
+export const Value = Schema.Union([WellFormed, Schema.Redacted(WellFormed)])
 
 /**
  * @category models
@@ -58,11 +53,11 @@ export type Values = typeof Values.Type
  */
 export const McpServer = Schema.Union([
   Schema.TaggedStruct("Stdio", {
-    command: Plain.check(Schema.isNonEmpty()),
-    arguments: Schema.optional(Schema.Array(Plain)),
+    command: WellFormed.check(Schema.isNonEmpty()),
+    arguments: Schema.optional(Schema.Array(WellFormed)),
     environment: Schema.optional(Values)
   }),
-  Schema.TaggedStruct("Http", { url: Plain.check(Schema.isNonEmpty()), headers: Schema.optional(Values) })
+  Schema.TaggedStruct("Http", { url: WellFormed.check(Schema.isNonEmpty()), headers: Schema.optional(Values) })
 ])
 
 /**
@@ -71,7 +66,7 @@ export const McpServer = Schema.Union([
  */
 export type McpServer = typeof McpServer.Type
 
-const Directory = Plain.check(
+const Directory = WellFormed.check(
   Schema.makeFilter((path) => /^(\/|[A-Za-z]:[\\/]|\\\\)/.test(path), { expected: "an absolute path" })
 )
 
@@ -89,7 +84,7 @@ export const SessionSetup = Schema.Struct({
   /** Text for the model, added to the agent's own instructions. */
   instructions: Schema.optional(WellFormed),
   /** For the agent's own program, as they are. Those that the adapter sets itself are refused. */
-  arguments: Schema.optional(Schema.Array(Plain)),
+  arguments: Schema.optional(Schema.Array(WellFormed)),
   /** Which tools the model is offered, by the agent's own names: `only` these, or all `except` those. */
   tools: Schema.optional(Schema.Struct({
     only: Schema.optional(Schema.Array(WellFormed)),

@@ -21,8 +21,9 @@ const withoutUndefined = (input: unknown, depth = 8): unknown => {
 export const decoder = <A, I>(operation: string, payload: Schema.Codec<A, I>) => {
   const decode = Schema.decodeUnknownEffect(payload, { errors: "all" })
   return (input: unknown): Effect.Effect<A, InputInvalid> =>
-    decode(input).pipe(
+    Effect.suspend(() => decode(input)).pipe(
       Effect.catch(() => decode(withoutUndefined(input))),
-      Effect.mapError((error) => new InputInvalid({ operation, ...InputIssue.bounded(InputIssue.of(error)) }))
+      Effect.mapError((error) => new InputInvalid({ operation, ...InputIssue.bounded(InputIssue.of(error)) })),
+      Effect.catchDefect(() => Effect.fail(new InputInvalid({ operation, issues: [InputIssue.unreadable] })))
     )
 }

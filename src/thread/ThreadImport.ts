@@ -31,15 +31,12 @@ const batchWeight = 4 * 1024 * 1024
 
 const decode = Schema.decodeUnknownEffect(ImportedTurn, { errors: "all" })
 
-/** Where looking at it throws: a getter, a proxy, a structure that is deeper than the stack. */
-const unreadable = { issues: [{ path: "", reason: "Expected a value that can be read" }] }
-
 /** As it can be stored and read back: the input of a tool call is anything at all. */
 const decodeTurn = (raw: unknown) =>
   Effect.suspend(() => decode(raw)).pipe(
     Effect.mapError((error) => InputIssue.bounded(InputIssue.of(error))),
     Effect.map((turn) => ({ ...turn, items: turn.items.map(AdapterGuard.item) })),
-    Effect.catchDefect(() => Effect.fail(unreadable))
+    Effect.catchDefect(() => Effect.fail({ issues: [InputIssue.unreadable] }))
   )
 
 const imported = { _tag: "Import" } as const

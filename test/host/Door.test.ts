@@ -61,6 +61,25 @@ const started = Effect.gen(function*() {
 
 const half = "z\ud800"
 
+/** Node 22 reads a text of SQLite up to there, and PostgreSQL takes none of it. */
+const nul = "z\0z"
+
+/** What throws where it is looked at. */
+const unreadable: ReadonlyArray<unknown> = [
+  {
+    get threadId() {
+      throw new Error("no")
+    }
+  },
+  new Proxy({}, {
+    has() {
+      throw new Error("no")
+    }
+  })
+]
+
+const deep = (levels: number): unknown => JSON.parse(`${"[".repeat(levels)}${"]".repeat(levels)}`)
+
 describe("P15 the door", () => {
   const input = { threadId, prompt: "hello" }
   const attachment = { _tag: "File", path: "notes.md" }
@@ -71,6 +90,9 @@ describe("P15 the door", () => {
       ["an empty thread id", { ...input, threadId: "" }, "threadId"],
       ["a thread id that is not well-formed", { ...input, threadId: half }, "threadId"],
       ["a turn id that is not well-formed", { ...input, turnId: half }, "turnId"],
+      ["a thread id with NUL", { ...input, threadId: nul }, "threadId"],
+      ["a turn id with NUL", { ...input, turnId: nul }, "turnId"],
+      ["an agent with NUL", { ...input, agent: nul }, "agent"],
       ["no prompt", { threadId }, "prompt"],
       ["an undefined prompt", { threadId, prompt: undefined }, "prompt"],
       ["a number as prompt", { threadId, prompt: 5 }, "prompt"],
@@ -120,7 +142,9 @@ describe("P15 the door", () => {
       ["a label with a name of 129 characters", { ["n".repeat(129)]: "x" }, "labels"],
       ["a label with a value of 513 characters", { team: "v".repeat(513) }, "labels.team"],
       ["a label that is a number", { team: 5 }, "labels.team"],
-      ["a label that is not well-formed", { team: half }, "labels.team"]
+      ["a label that is not well-formed", { team: half }, "labels.team"],
+      ["a label with NUL", { team: nul }, "labels.team"],
+      ["a label whose name has NUL", { [nul]: "x" }, "labels"]
     ] satisfies ReadonlyArray<readonly [string, unknown, string]>
   ) {
     it.effect(`P15 mock: ${what} is refused, wherever labels are given`, () =>
@@ -151,7 +175,9 @@ describe("P15 the door", () => {
       ["no kind", { kind: "", data: null }],
       ["a kind of 129 characters", { kind: "k".repeat(129), data: null }],
       ["no data", { kind: "note" }],
-      ["data of more than 64 kB", { kind: "note", data: "x".repeat(65_535) }]
+      ["data of more than 64 kB", { kind: "note", data: "x".repeat(65_535) }],
+      ["data nested 50,000 levels deep", { kind: "note", data: deep(50_000) }],
+      ["a kind with NUL", { kind: nul, data: null }]
     ] satisfies ReadonlyArray<readonly [string, unknown]>
   ) {
     it.effect(`P15 mock: an annotation with ${what} is refused`, () =>
@@ -161,6 +187,27 @@ describe("P15 the door", () => {
         yield* agents.annotate({ threadId, kind: "note", data: "x".repeat(65_534) })
       })))
   }
+
+  it.effect("P15 mock: what throws where it is looked at is refused", () =>
+    run(Effect.gen(function*() {
+      const { agents } = yield* started
+      for (const bad of unreadable) {
+        yield* refused(agents.sendTurn(unchecked(bad)))
+        yield* refused(agents.getThread(unchecked(bad)))
+        yield* refused(agents.importThread(unchecked(bad)))
+        yield* refused(Stream.runDrain(agents.streamEvents(unchecked(bad))))
+      }
+    })))
+
+  it.effect("P15 mock: NUL in a title and in a prompt is replaced, as half of a surrogate pair is", () =>
+    run(Effect.gen(function*() {
+      const { agents } = yield* started
+      const mock = yield* MockProvider
+      yield* agents.configureThread({ threadId, title: nul })
+      assert.strictEqual((yield* agents.getThread({ threadId })).title, "z\ufffdz")
+      yield* agents.runTurn({ threadId, prompt: nul })
+      assert.strictEqual((yield* mock.received)[0]?.input.prompt, "z\ufffdz")
+    })))
 
   it.effect("P15 mock: an error names every place and quotes none of the input", () =>
     run(Effect.gen(function*() {

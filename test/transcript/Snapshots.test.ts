@@ -197,7 +197,7 @@ it.effect("an empty conversation has a snapshot, too", () =>
     assert.deepStrictEqual(yield* saved(snapshots, "one"), [])
   }).pipe(Effect.provide(Fixture.platform)))
 
-const threads = ["a/b/../../etc/passwd", "..", ".hidden", "🦊 ünï\u0000code\n", "x".repeat(512), "CON", "a", "A"]
+const threads = ["a/b/../../etc/passwd", "..", ".hidden", "🦊 ünï\u0001code\n", "x".repeat(512), "CON", "a", "A"]
 
 it.effect.each(threads)(
   "thread id %j has a directory of its own inside the folder",
