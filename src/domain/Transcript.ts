@@ -43,7 +43,7 @@ export interface Message {
 
 /**
  * Messages in order, as turns: each message of the user begins one, under its id. What an assistant said before the first
- * is a turn that the agent began.
+ * is a turn that the agent began. An id that is none is for `importThread` to refuse.
  *
  * @since 0.1.0
  * @category constructors
@@ -51,7 +51,7 @@ export interface Message {
 export const fromMessages = (messages: Iterable<Message>): ReadonlyArray<TranscriptTurn> => {
   const turns: Array<{ readonly first: Message; readonly items: Array<Item> }> = []
   for (const message of messages) {
-    const itemId = ItemId.make(message.id)
+    const itemId = ItemId.make(message.id, unchecked)
     const { text } = message
     const item: Item = message.role === "user"
       ? { _tag: "UserMessage", itemId, text, attachments: [] }
@@ -63,10 +63,12 @@ export const fromMessages = (messages: Iterable<Message>): ReadonlyArray<Transcr
   return turns.map(turnOf)
 }
 
+const unchecked = { disableChecks: true } as const
+
 const turnOf = (
   { first, items }: { readonly first: Message; readonly items: ReadonlyArray<Item> }
 ): TranscriptTurn => ({
-  turnId: TurnId.make(first.id),
+  turnId: TurnId.make(first.id, unchecked),
   epoch: Epoch.make(0),
   startedAt: first.at,
   ...(first.role === "user" ? { input: { prompt: first.text } } : {}),

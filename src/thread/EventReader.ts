@@ -3,7 +3,8 @@
  *
  * Readers pull. One that falls behind is served from the store until it has caught up; it then misses deltas only, which
  * one `Gap` reports. No durable event is ever skipped, but those that were pruned, which one `Gap` reports, too. When the
- * thread is deleted, `ThreadDeleted` comes last. Once the host has shut down, a reader ends with the last stored event.
+ * thread is deleted, `ThreadDeleted` comes last. Once the host has shut down, a reader ends with the last stored event, or where it is
+ * if it has not caught up by then.
  */
 import { Array as Arr, Cause, Effect, Stream } from "effect"
 import type { ThreadEvent } from "../domain/ThreadEvent.ts"

@@ -2,8 +2,8 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Path, Stream } from "effect"
-import { ItemId, ProviderService, SessionId, SessionStore, ThreadId, type Transcript } from "../../src/index.ts"
-import type { ImportThread } from "../../src/protocol.ts"
+import { ItemId, ProviderService, SessionId, SessionStore, ThreadId, Transcript } from "../../src/index.ts"
+import { ImportedTurnInvalid, type ImportThread } from "../../src/protocol.ts"
 import { MockProvider } from "../../src/testing/index.ts"
 import * as Agents from "../support/Agents.ts"
 import * as ImportHost from "../support/ImportHost.ts"
@@ -291,6 +291,18 @@ describe("importThread", () => {
       )
       const failed = yield* Effect.flip(bring(turns))
       assert.deepInclude(failed, { _tag: "ImportSourceFailed", turns: 401 })
+      yield* nothingStays
+    }).pipe(Effect.provide(layer())))
+
+  it.effect("P15 mock: a message whose id is none is refused by its place, and not by a throw", () =>
+    Effect.gen(function*() {
+      for (const id of ["", "i".repeat(513), "a\0b"]) {
+        const messages = ["first", id].map((id, at) => ({ id, role: "user" as const, text: "hello", at }))
+        const refused = yield* Effect.flip(bring(Stream.fromIterable(Transcript.fromMessages(messages))))
+        assert.instanceOf(refused, ImportedTurnInvalid)
+        assert.deepInclude<unknown>(refused, { index: 1 })
+        assert.include(refused.issues.map(({ path }) => path), "turnId")
+      }
       yield* nothingStays
     }).pipe(Effect.provide(layer())))
 
