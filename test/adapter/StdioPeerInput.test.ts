@@ -1,7 +1,9 @@
 /** What a peer must never do, done by a real process (`test/support/PeerChild.ts`). */
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Fiber, Queue, Stream } from "effect"
+import { Deferred, Effect, Fiber, Latch, Queue, Sink, Stream } from "effect"
+import { TestClock } from "effect/testing"
 import { PeerProtocol } from "../../src/adapter/index.ts"
+import * as PeerLines from "../../src/adapter/internal/peerLines.ts"
 import { heap } from "../support/Heap.ts"
 import * as MutatedLines from "../support/MutatedLines.ts"
 import * as Peers from "../support/Peers.ts"
@@ -47,6 +49,14 @@ describe("lines", () => {
       yield* call("raw", Peers.raw(Array.from(line, (byte) => bytes(byte))))
       assert.deepStrictEqual(yield* Queue.clear(came), [{ _tag: "Notification", method: text, params: undefined }])
     }).pipe(Effect.provide(Peers.layer)))
+
+  it("P15 adapter: half a line is kept as it came, also where its reader uses the bytes again", () => {
+    const lines = PeerLines.make(100)
+    const chunk = Buffer.from("{\"method\"")
+    assert.deepStrictEqual(lines.push(chunk), [])
+    chunk.fill("x")
+    assert.deepStrictEqual(lines.push(Buffer.from(":\"one\"}\n")), ["{\"method\":\"one\"}"])
+  })
 
   it.live("P15 adapter: half a line at the end is reported, and a whole one without its end is a frame", () =>
     Effect.gen(function*() {
@@ -213,6 +223,52 @@ describe("ends", () => {
       yield* closed
       assert.strictEqual(seen.length, 200)
     }).pipe(Effect.provide(Peers.layer)))
+
+  it.effect("adapter: of a process that has ended all lines are handled, for as long as their handlers get on", () =>
+    Effect.gen(function*() {
+      const seen: Array<string> = []
+      const lines = [1, 2, 3, 4, 5].map((n) => `{"method":"${n}"}\n`).join("")
+      const { closed } = yield* Peers.over({
+        stdin: Sink.drain,
+        stdout: Stream.concat(Stream.succeed(new TextEncoder().encode(lines)), Stream.never),
+        exit: Effect.succeed({ exitCode: 0 }),
+        tail: Effect.succeed("")
+      }, {
+        onNotification: ({ method }) => Effect.andThen(Effect.sleep("800 millis"), Effect.sync(() => seen.push(method)))
+      })
+      const ended = yield* Effect.forkChild(closed)
+      yield* TestClock.adjust("10 seconds")
+      yield* Fiber.join(ended)
+      assert.deepStrictEqual(seen, ["1", "2", "3", "4", "5"])
+    }))
+
+  it.live("adapter: a call that is given up before it was written is not cancelled: the peer has not heard of it", () =>
+    Effect.gen(function*() {
+      const reads = Latch.makeUnsafe(false)
+      const written: Array<string> = []
+      const { call, notify } = yield* Peers.over({
+        stdin: Sink.forEach((bytes: Uint8Array) =>
+          Effect.andThen(reads.await, Effect.sync(() => written.push(new TextDecoder().decode(bytes))))
+        ),
+        stdout: Stream.never,
+        exit: Effect.never,
+        tail: Effect.succeed("")
+      })
+      const before = yield* Effect.forkChild(
+        Effect.forEach(Array.from({ length: 300 }), () => notify("before"), { discard: true }),
+        { startImmediately: true }
+      )
+      yield* turnOfLoop
+      const given = yield* Effect.forkChild(call("late"), { startImmediately: true })
+      yield* Fiber.interrupt(given)
+      yield* reads.open
+      yield* Fiber.join(before)
+      yield* notify("after")
+      while (!written.at(-1)?.includes("after")) yield* turnOfLoop
+      assert.deepStrictEqual(written.filter((line) => !line.includes("before")).map((line) => line.trim()), [
+        "{\"method\":\"after\"}"
+      ])
+    }))
 
   it.live("adapter: a process that reads nothing holds back our writers, and closing is not held up", () =>
     Effect.gen(function*() {
