@@ -83,7 +83,7 @@ export type StoredMessage =
  */
 export interface StoredSession {
   readonly sessionId: SessionId
-  readonly title: string | undefined
+  title: string | undefined
   /** The thread that opened it last. */
   threadId: ThreadId
   directory: string

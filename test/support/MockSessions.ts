@@ -35,6 +35,7 @@ export const open = Effect.fnUntraced(function*(options: {
   readonly directory?: string
   readonly runtimeMode?: RuntimeMode
   readonly model?: string
+  readonly title?: string
   readonly from?: StartFrom
   readonly compaction?: StartInput["compaction"]
 } = {}) {
@@ -47,7 +48,8 @@ export const open = Effect.fnUntraced(function*(options: {
     projectConfig: "instructions",
     from: options.from ?? { _tag: "New" },
     compaction: options.compaction,
-    ...(options.model === undefined ? {} : { model: { id: options.model } })
+    ...(options.model === undefined ? {} : { model: { id: options.model } }),
+    ...(options.title === undefined ? {} : { title: options.title })
   }).pipe(Scope.provide(scope))
   const events: Array<ProviderEvent> = []
   const batches: Array<number> = []

@@ -128,6 +128,28 @@ describe("MockCompactions", () => {
         }))
   )
 
+  it.effect.each<readonly ["vetoes" | "always", ReadonlyArray<string>]>([
+    ["vetoes", ["CompactionStarted", "CompactionFailed"]],
+    ["always", ["CompactionStarted", "CompactionCompleted"]]
+  ])(
+    "P13 mock: an agent whose compactions cannot be switched off (%s) begins one all the same, as it declares",
+    ([autoCompaction, told]) =>
+      withMock({ capabilities: { autoCompaction } }, (mock) =>
+        Effect.gen(function*() {
+          const asked: Array<string> = []
+          const gate = (trigger: string) =>
+            Effect.sync(() => {
+              asked.push(trigger)
+              return { _tag: "Allow", context: [] } as const
+            })
+          const { events, session } = yield* open({ compaction: { auto: false, gate } })
+          yield* mock.nextTurn(() => [MockStep.compaction(), MockStep.text("on")])
+          assert.strictEqual(yield* turn(mock, session, "one"), "completed")
+          assert.deepStrictEqual(tags(events).filter((tag) => tag.startsWith("Compaction")), told)
+          assert.deepStrictEqual(asked, autoCompaction === "vetoes" ? [] : ["auto"])
+        }))
+  )
+
   it.effect("P13 mock: an agent that cannot be held says so, and asks nobody", () =>
     withMock({ capabilities: { compactionGate: "observe-only" } }, (mock) =>
       Effect.gen(function*() {

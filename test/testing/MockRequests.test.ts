@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { RequestId, TurnId } from "../../src/domain/Ids.ts"
 import type { RuntimeMode } from "../../src/domain/RuntimeMode.ts"
-import { MockStep } from "../../src/testing/index.ts"
+import { type MockProviderOptions, MockStep } from "../../src/testing/index.ts"
 import { open, outcomeOf, send, tagOf, tags, turn, withMock } from "../support/MockSessions.ts"
 
 describe("MockRequests", () => {
@@ -86,6 +86,31 @@ describe("MockRequests", () => {
         yield* mock.script(() => [MockStep.command("rm y")])
         yield* send(session, "another")
         assert.deepInclude((yield* mock.awaitRequest()).request, { subject: "rm y" })
+      })))
+
+  it.effect.each<readonly [MockProviderOptions["capabilities"], string | undefined, string]>([
+    [{ afterDenial: "ends" }, "keep x", "nothing"],
+    [{ afterDenial: "continues" }, undefined, "denied"],
+    [{ afterDenial: "continues" }, "keep x", "denied: keep x"],
+    [{ afterDenial: "by-reason", denyReason: false }, "keep x", "denied"]
+  ])("P6 mock: an agent with %j that is denied something because of %j: its model hears %s", ([
+    capabilities,
+    reason,
+    heard
+  ]) =>
+    withMock({ capabilities }, (mock) =>
+      Effect.gen(function*() {
+        yield* mock.script(() => [MockStep.command("rm x"), MockStep.text("done")])
+        const { events, session } = yield* open({ runtimeMode: "approval-required" })
+        yield* send(session, "go")
+        yield* session.respondToApproval((yield* mock.awaitRequest()).request.requestId, {
+          _tag: "Deny",
+          ...(reason === undefined ? {} : { reason })
+        })
+        assert.strictEqual(yield* outcomeOf(mock, "go"), "completed")
+        const told = (yield* mock.sessions)[0]?.history.find(({ text }) => text.startsWith("denied"))
+        assert.strictEqual(told?.text ?? "nothing", heard)
+        assert.strictEqual(events.some((event) => event._tag === "ItemDelta"), heard !== "nothing")
       })))
 
   it.effect("P6 mock: questions are answered, dismissed, and approvals answered by somebody else", () =>

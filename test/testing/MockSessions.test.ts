@@ -36,6 +36,23 @@ describe("MockSessions", () => {
       assert.strictEqual(other, "SessionMissing")
     }))
 
+  it.effect("mock: a session is called as it was when it was started, named anew or resumed last", () =>
+    withMock({}, (mock) =>
+      Effect.gen(function*() {
+        const title = Effect.map(mock.sessions, ([session]) => session?.title)
+        const { close, session } = yield* open({ title: "one" })
+        yield* turn(mock, session, "go")
+        assert.strictEqual(yield* title, "one")
+        yield* session.rename("two")
+        assert.strictEqual(yield* title, "two")
+        const from = yield* resume(session)
+        yield* close
+        yield* open({ from })
+        assert.strictEqual(yield* title, "two")
+        yield* open({ from, title: "three" })
+        assert.strictEqual(yield* title, "three")
+      })))
+
   it.effect("P2 mock: only a session that is gone is missing; everything else is said as it is", () =>
     withMock(
       { models: ["large"], capabilities: { runtimeModes: ["approval-required", "full-access"] } },

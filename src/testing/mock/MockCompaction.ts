@@ -32,8 +32,15 @@ export const gateThere = (live: Live): Effect.Effect<void, GateMissing> =>
       : Effect.void
   )
 
+/** The app wants none that it has not asked for. */
+const isOff = ({ compactions }: Live): boolean => compactions?.auto === false
+
 /** A gate that dies holds the compaction back, as a hook that throws does. */
 const ask = (live: Live, trigger: CompactionTrigger): Effect.Effect<CompactionVerdict> => {
+  // As the adapter of Codex does it, which cannot switch them off.
+  if (trigger !== "manual" && isOff(live) && live.agent.capabilities.autoCompaction === "vetoes") {
+    return Effect.succeed({ _tag: "Veto", reason: "compactions of the agent's own are switched off" })
+  }
   const gate = live.agent.gateLost ? undefined : gateOf(live)
   return gate === undefined
     ? Effect.succeed({ _tag: "Allow", context: [] })
@@ -94,8 +101,10 @@ const sumUp = (
 /** By itself, in a turn. Answers whether the context is a new one. */
 export const compactItself = (live: Live, turnId: TurnId, summary: Summary): Effect.Effect<boolean> =>
   Effect.suspend(() => {
-    const never = live.agent.capabilities.compactionGate === "client-initiated"
-    if (never || live.compactions?.auto === false) return Effect.succeed(false)
+    const { autoCompaction, compactionGate } = live.agent.capabilities
+    if (compactionGate === "client-initiated" || (isOff(live) && autoCompaction === "can-be-off")) {
+      return Effect.succeed(false)
+    }
     return sumUp(live, begin(), turnId, summary)
   })
 

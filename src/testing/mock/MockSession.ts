@@ -40,7 +40,11 @@ export const handle = (live: Live, origin: ProviderSession["origin"], directory:
     exit: Effect.sync(() => live.exit),
     turnRef: (turnId) => Effect.succeed(agent.turnRefs ? `ref-${turnId}` : undefined),
     checkModel: (model) => Effect.andThen(reach(live, "check a model"), checkModel(agent, model)),
-    rename: () => reach(live, "rename"),
+    rename: (title) =>
+      Effect.map(reach(live, "rename"), () => {
+        stored.title = title
+        changed(agent.disk)
+      }),
     switchMode: (runtimeMode) =>
       Effect.map(reach(live, "switchMode"), () => {
         if (agent.capabilities.modeSwitch !== "live") return false

@@ -130,6 +130,7 @@ const open = (
 ): Live => {
   stored.threadId = input.threadId
   stored.directory = realPath(input.directory)
+  stored.title = input.title ?? stored.title
   stored.runtimeMode = input.runtimeMode
   stored.model = input.model ?? stored.model
   if (agent.live.has(stored.sessionId)) stored.overlaps++

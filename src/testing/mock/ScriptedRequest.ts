@@ -149,12 +149,19 @@ const hold = <A>(
 /** What the model is told of what the mode refuses. */
 const readOnly = "the session is read-only"
 
-/** A denial without a reason ends the turn; one with a reason is feedback for the model. */
+/** Whether the turn goes on after a denial, and whether its model hears the reason, is as the agent declares. */
 export const goOn = (live: Live, decision: ApprovalDecision): Effect.Effect<void, TurnEnding> =>
   Effect.suspend(() => {
     if (decision._tag !== "Deny") return Effect.void
-    if (decision.reason === undefined) return Effect.fail({ _tag: "Completed" })
-    live.stored.history.push({ role: "tool", text: `denied: ${decision.reason}` })
+    const { afterDenial, denyReason } = live.agent.capabilities
+    const { reason } = decision
+    if (afterDenial === "ends" || (afterDenial === "by-reason" && reason === undefined)) {
+      return Effect.fail({ _tag: "Completed" })
+    }
+    live.stored.history.push({
+      role: "tool",
+      text: denyReason && reason !== undefined ? `denied: ${reason}` : "denied"
+    })
     return Effect.void
   })
 
