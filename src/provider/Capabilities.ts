@@ -1,5 +1,6 @@
 /**
- * What an agent can do, as data. Each entry is proved by the conformance suite. What it offers beside that (models,
+ * What an agent can do, as data. The conformance suite proves each entry but `agents`, `usage` and the parts of `setup`
+ * beside the environment, which an adapter's own tests prove. What it offers beside that (models,
  * commands, skills) is asked of the agent itself: {@link ./Offers.ts}.
  *
  * @since 0.1.0

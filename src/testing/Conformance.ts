@@ -12,6 +12,8 @@
  * - Rules run on the real clock, because agents do. They wait for events, each for the fixture's `patience` at most. For
  *   an agent that is simulated in the same process the fixture may take a `virtual` clock.
  * - A rule that needs a control which the fixture lacks is `NotChecked`, never passed.
+ * - No rule looks at `agents`, at `usage`, at what the model sees of an attachment, or at what a session is set up with but
+ *   its environment: an adapter that declares these and does not deliver them breaks none.
  *
  * **Example**
  *

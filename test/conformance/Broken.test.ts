@@ -1,10 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Struct } from "effect"
 import { Conformance } from "../../src/testing/index.ts"
 import { fixture } from "../support/ConformingMock.ts"
 import { check, layer, sessions } from "./Breach.ts"
 import { breaches as eventBreaches } from "./EventBreaches.ts"
 import { breaches as gateBreaches } from "./GateBreaches.ts"
+import { breaches as lossBreaches } from "./LossBreaches.ts"
 import { breaches as offerBreaches } from "./OfferBreaches.ts"
 import { breaches as portabilityBreaches } from "./PortabilityBreaches.ts"
 import { breaches as startBreaches } from "./StartBreaches.ts"
@@ -19,6 +20,7 @@ describe("Conformance", () => {
         ...turnBreaches,
         ...eventBreaches,
         ...gateBreaches,
+        ...lossBreaches,
         ...offerBreaches,
         ...portabilityBreaches,
         ...workBreaches
@@ -133,6 +135,32 @@ describe("Conformance", () => {
       assert.deepStrictEqual(Conformance.withOutcome(report, "Broken"), ["tools/kinds"])
       assert.include(Conformance.format(report), "unheard")
       assert.notInclude(Conformance.format(report), "mcp")
+    }))
+
+  it.live("a control that sees nothing proves nothing: what never had a process leaves none, and no delivery is counted", () =>
+    Effect.gen(function*() {
+      const { controls = Effect.succeed({}) } = fixture
+      const resending = layer({ mock: { capabilities: { resend: true } }, adapter: (adapter) => adapter })
+      const rules = Conformance.rules.filter(({ id }) => ["orphans", "turn/resend", "model-switch"].includes(id))
+      const report = yield* Conformance.check(resending, {
+        ...fixture,
+        controls: Effect.map(controls, (controls) => ({
+          ...Struct.omit(controls, ["askedModel", "received"]),
+          processes: Effect.succeed([])
+        }))
+      }, { rules })
+      assert.deepStrictEqual(Conformance.withOutcome(report, "Broken"), ["orphans"])
+      assert.deepStrictEqual(Conformance.withOutcome(report, "NotChecked").toSorted(), ["model-switch", "turn/resend"])
+    }))
+
+  it.live("a project that nothing can run of proves nothing", () =>
+    Effect.gen(function*() {
+      const report = yield* Conformance.check(
+        layer({ adapter: (adapter) => adapter }),
+        { ...fixture, project: () => Effect.succeed({ traces: {} }) },
+        { rules: Conformance.rules.filter(({ id }) => id === "project/untrusted") }
+      )
+      assert.deepStrictEqual(Conformance.withOutcome(report, "Broken"), ["project/untrusted"])
     }))
 
   it.live("a layer that registers another instance breaks every rule, and says which instances there are", () =>

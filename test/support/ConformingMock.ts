@@ -140,6 +140,8 @@ export const controls: Effect.Effect<Controls, never, MockProvider> = Effect.map
   unreachable: Effect.acquireRelease(agent.unreachable(true), () => agent.unreachable(false)),
   processes: Effect.map(agent.sessions, (sessions) => sessions.filter((session) => session.live).map((_, n) => n)),
   received: (prompt) => Effect.map(agent.received, (all) => all.filter((turn) => turn.input.prompt === prompt).length),
+  askedModel: (prompt) =>
+    Effect.map(agent.received, (all) => all.findLast((turn) => turn.input.prompt === prompt)?.input.model?.id),
   fillContext: (sessionId) =>
     Effect.suspend(() => {
       let full = true

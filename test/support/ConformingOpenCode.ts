@@ -182,6 +182,7 @@ export const externalFixture = (external: Effect.Effect<External>): Fixture => (
         return SessionId.make(sessionID)
       }).pipe(Effect.orDie),
     received: received(model),
+    askedModel: RealAgent.askedModel(model, common.models),
     offeredTools: Effect.map(model.requests, CalledTools.offered),
     beginTurn: (sessionID, prompt) =>
       call(
@@ -211,6 +212,7 @@ export const managedFixture = (managed: Effect.Effect<Managed>): Fixture => ({
   directories: Effect.map(managed, ({ directories }) => directories),
   controls: Effect.map(managed, ({ model, processes }): Controls => ({
     received: received(model),
+    askedModel: RealAgent.askedModel(model, common.models),
     offeredTools: Effect.map(model.requests, CalledTools.offered),
     fillContext: (sessionId) => Effect.sync(() => void filling.add(sessionId)),
     summaries: RealAgent.summaries(model, isSummary),

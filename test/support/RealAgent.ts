@@ -72,6 +72,15 @@ export const summaries =
         )
     )
 
+/** The model that a prompt was asked of last, by the one of these names that its own is a part of, or that is a part of its own. */
+export const askedModel = (model: ScriptedModel["Service"], names: ReadonlyArray<string>) => (prompt: string) =>
+  Effect.map(model.requests, (all) => {
+    const asked = all.findLast(({ lastUserText }) => lastUserText.split("\n").some((line) => line.trim() === prompt))
+    return asked === undefined
+      ? undefined
+      : names.find((name) => name.endsWith(asked.model) || asked.model.includes(name)) ?? asked.model
+  })
+
 /** Keeps all that the folder holds, as a backup of it does, and puts that in the place of what it holds then. */
 export const keep = (folder: string) =>
   Effect.gen(function*() {

@@ -12,6 +12,7 @@ import {
   endings,
   type Host,
   is,
+  recall,
   run,
   runFreely,
   send,
@@ -123,7 +124,12 @@ export const rules: ReadonlyArray<Rule> = [
       bench.onHost(Effect.fnUntraced(function*(host) {
         yield* startAsking(host)
         const { end, request, turnId } = yield* askForCommand(host)
-        yield* answer(host, request.requestId, { _tag: "Deny", turn: "continue" })
+        const reason = "crimson teapot"
+        yield* answer(host, request.requestId, {
+          _tag: "Deny",
+          turn: "continue",
+          ...(bench.capabilities.denyReason ? { reason } : {})
+        })
         yield* equal((yield* end)._tag, "TurnCompleted", "how the turn ends")
         const events = yield* stored(host)
         const denied = events.findIndex((event) => event._tag === "ApprovalSettled")
@@ -132,6 +138,9 @@ export const rules: ReadonlyArray<Rule> = [
         )
         yield* expect(more.length > 0, "a message after the denial", events.slice(denied))
         yield* expect(!(yield* isMade(host)), "a denied command is not run", request)
+        if (!bench.capabilities.denyReason) return
+        const { text } = yield* recall(host)
+        yield* expect(text.includes(reason), "the model has the reason of the denial in its context", text)
       }))
   },
   {

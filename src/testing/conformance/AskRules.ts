@@ -4,7 +4,7 @@
 import { Effect, Option } from "effect"
 import type { StartInput } from "../../provider/ProviderAdapter.ts"
 import { type Host, listen } from "./Bench.ts"
-import { refused } from "./Check.ts"
+import { NotChecked, refused } from "./Check.ts"
 import type { Rule } from "./Rule.ts"
 
 /** The agent proves that it does not have the session. */
@@ -28,6 +28,9 @@ export const rules: ReadonlyArray<Rule> = [
         const { sessionId } = asked.session
         const cursor = Option.getOrUndefined(yield* asked.session.cursor)
         yield* asked.close
+        if (cursor === undefined && !bench.capabilities.adopt) {
+          return yield* new NotChecked({ missing: "way to look for a session that has no cursor" })
+        }
         if (cursor !== undefined) yield* gone(host, { _tag: "Resume", cursor })
         if (bench.capabilities.adopt) yield* gone(host, { _tag: "Adopt", sessionId })
       }))

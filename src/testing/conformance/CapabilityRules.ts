@@ -4,7 +4,7 @@
 import { Effect } from "effect"
 import type { Attachment } from "../../domain/TurnInput.ts"
 import { awaitOf, endings, listen, recall, send, start, stored, thread, within } from "./Bench.ts"
-import { equal, expect, NotChecked, refused, Violated } from "./Check.ts"
+import { equal, expect, need, NotChecked, refused, Violated } from "./Check.ts"
 import { answer, askForCommand, askingMode, startAsking } from "./RequestRules.ts"
 import type { Rule } from "./Rule.ts"
 
@@ -58,6 +58,11 @@ export const rules: ReadonlyArray<Rule> = [
         yield* within(bench, "compact to return", session.compact)
         yield* awaitEvent("CompactionStarted", (event) => event._tag === "CompactionStarted")
         yield* awaitEvent("CompactionCompleted", (event) => event._tag === "CompactionCompleted")
+        const { summaries } = host.controls
+        if (summaries !== undefined) {
+          const told = yield* summaries(session.sessionId)
+          yield* expect(told.length > 0, "a summary that the model was asked for", told)
+        }
         yield* run(bench.prompts.say("four"))
       }))
   },
@@ -113,8 +118,13 @@ export const rules: ReadonlyArray<Rule> = [
         if (first === undefined || second === undefined) return yield* new NotChecked({ missing: "models" })
         const listener = yield* listen(host, { model: { id: first } })
         yield* listener.run(bench.prompts.say("one"))
-        const switched = yield* Effect.exit(listener.run(bench.prompts.say("two"), { model: { id: second } }))
-        if (bench.capabilities.modelSwitch === "per-turn") return yield* Effect.asVoid(switched)
+        const prompt = bench.prompts.say("two")
+        const switched = yield* Effect.exit(listener.run(prompt, { model: { id: second } }))
+        if (bench.capabilities.modelSwitch === "per-turn") {
+          yield* switched
+          const askedModel = yield* need(host.controls, "askedModel")
+          return yield* equal(yield* askedModel(prompt), second, "the model that the turn's prompt was asked of")
+        }
         if (switched._tag === "Success") return yield* bench.undeclared("modelSwitch")
         yield* refused(switched, ["TurnRefused", "ModelUnavailable"], "a model switch that is not offered")
         yield* expect((yield* listener.run(bench.prompts.say("three"))).includes("three"), "the session goes on", "")

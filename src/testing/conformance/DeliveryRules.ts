@@ -5,7 +5,7 @@ import { Effect } from "effect"
 import { TurnId } from "../../domain/Ids.ts"
 import { isTerminal } from "../../domain/ThreadEvent.ts"
 import { listen, within } from "./Bench.ts"
-import { equal } from "./Check.ts"
+import { equal, need } from "./Check.ts"
 import type { Rule } from "./Rule.ts"
 
 export const rules: ReadonlyArray<Rule> = [
@@ -16,6 +16,7 @@ export const rules: ReadonlyArray<Rule> = [
     applies: ({ resend }) => resend,
     prove: (bench) =>
       bench.onHost(Effect.fnUntraced(function*(host) {
+        const received = yield* need(host.controls, "received")
         const { awaitEvent, seen, session } = yield* listen(host)
         const turnId = TurnId.make("turn-resend")
         const prompt = bench.prompts.say("only once")
@@ -35,8 +36,7 @@ export const rules: ReadonlyArray<Rule> = [
         yield* end(1)
         yield* send
         yield* end(2)
-        const received = host.controls.received
-        if (received !== undefined) yield* equal(yield* received(prompt), 1, "how often the agent took the turn")
+        yield* equal(yield* received(prompt), 1, "how often the agent took the turn")
         yield* awaitEvent("the end of the turn", (event) => event._tag === "TurnCompleted")
       }))
   }

@@ -77,6 +77,8 @@ export interface Controls {
   readonly processes?: Effect.Effect<ReadonlyArray<number>> | undefined
   /** How often this prompt reached the agent or its model as new input, in all sessions. */
   readonly received?: ((prompt: string) => Effect.Effect<number>) | undefined
+  /** The model that this prompt was asked of last, as `models` of the fixture names it. */
+  readonly askedModel?: ((prompt: string) => Effect.Effect<string | undefined>) | undefined
   /** The names of the tools that the agent has offered its model until now. */
   readonly offeredTools?: Effect.Effect<ReadonlyArray<string>> | undefined
   /** The session's next answer fills the model's context: an agent that compacts by itself does so in that turn. */

@@ -4,6 +4,7 @@
 import { Effect, Schema } from "effect"
 import { TurnId } from "../../domain/Ids.ts"
 import type { Item } from "../../domain/Item.ts"
+import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
 import type { HistoryMessage } from "../../provider/ProviderAdapter.ts"
 import { cursorOf, endsTurn, type Host, listen, type Listener, within } from "./Bench.ts"
 import { equal, expect, need, refused } from "./Check.ts"
@@ -29,6 +30,7 @@ export const rules: ReadonlyArray<Rule> = [
     id: "history",
     promise: "P5",
     title: "the provider's history tells what became of a turn, or is refused as not offered",
+    assumes: ["interrupt/streaming"],
     prove: (bench) =>
       bench.onHost(Effect.fnUntraced(function*(host) {
         const { session, ...listener } = yield* listen(host)
@@ -61,6 +63,18 @@ export const rules: ReadonlyArray<Rule> = [
           said.includes("violet anchor") && !said.includes("before"),
           "the items of this turn and no other",
           said
+        )
+        const cut = TurnId.make(`turn-${process.pid}-cut`)
+        const cutRef = yield* session.turnRef(cut)
+        yield* session.sendTurn({ turnId: cut, ref: cutRef, input: { prompt: bench.prompts.slow } })
+        yield* listener.awaitEvent("the answer to begin", begins(cut))
+        yield* within(bench, "interruptTurn to return", session.interruptTurn(cut))
+        yield* listener.awaitEvent("the end of the turn that is interrupted", endsTurn(cut))
+        const { outcome } = yield* session.evidence({ turnId: cut, ref: cutRef })
+        yield* expect(
+          outcome === "interrupted" || outcome === "unfinished" || outcome === "failed",
+          "an outcome of a turn that was cut: interrupted, unfinished or failed",
+          outcome
         )
       }))
   },
@@ -140,3 +154,7 @@ export const rules: ReadonlyArray<Rule> = [
 ]
 
 const isJson = Schema.is(Schema.Json)
+
+const begins =
+  (turnId: TurnId) => (event: ProviderEvent): event is Extract<ProviderEvent, { readonly _tag: "ItemStarted" }> =>
+    event._tag === "ItemStarted" && event.turnId === turnId

@@ -51,7 +51,7 @@ export const rules: ReadonlyArray<Rule> = [
         const cursor = yield* cursorOf(first)
         yield* first.send(bench.prompts.slow)
         yield* first.awaitEvent("the answer to begin", (event) => event._tag === "ItemStarted")
-        yield* first.close
+        yield* equal((yield* first.close)._tag, "Success", "how the close ends")
         const second = yield* listen(host, { from: { _tag: "Resume", cursor } })
         const text = yield* second.run(bench.prompts.say("two"))
         yield* expect(text.includes("two"), "the answer of the next turn", text)
@@ -133,6 +133,7 @@ export const rules: ReadonlyArray<Rule> = [
         yield* start(host)
         yield* run(host, bench.prompts.say("one"))
         yield* send(host, bench.prompts.hang)
+        yield* expect((yield* processes).length > 0, "a process of the agent while a turn runs", "none")
         return { processes }
       }))
       yield* equal(yield* processes, [], "processes after the host has ended")

@@ -23,6 +23,9 @@ const ran = ({ bench }: Host, { traces }: HostileProject) =>
     (found) => found.map(([name]) => name)
   )
 
+const isHostile = ({ traces }: HostileProject) =>
+  expect(Object.keys(traces).length > 0, "a project that something runs of", traces)
+
 const offers = (mode: Capabilities["runtimeModes"][number]) => ({ runtimeModes }: Capabilities) =>
   runtimeModes.includes(mode)
 
@@ -56,6 +59,7 @@ export const rules: ReadonlyArray<Rule> = [
       bench.onHost(Effect.fnUntraced(function*(host) {
         const { capabilities } = bench
         const project = yield* bench.project("untrusted")
+        yield* isHostile(project)
         const { directory } = project
         const supervised = capabilities.runtimeModes.find((mode) => mode !== "full-access")
         const quiet = Effect.flatMap(ran(host, project), (names) => equal(names, [], "what of the project has run"))
@@ -91,8 +95,8 @@ export const rules: ReadonlyArray<Rule> = [
         const project = yield* bench.project("trusted")
         yield* startFreely(host, { directory: project.directory, projectConfig: "trust" })
         yield* act(host, "trusted")
+        yield* isHostile(project)
         const all = Object.keys(project.traces)
-        yield* expect(all.length > 0, "a project that something runs of", all)
         yield* within(
           bench,
           `all of the project to run: ${all.join(", ")}`,

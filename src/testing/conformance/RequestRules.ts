@@ -161,7 +161,8 @@ export const rules: ReadonlyArray<Rule> = [
         const { end, request } = yield* askForCommand(host)
         yield* answer(host, request.requestId, { _tag: "AllowForSession" })
         yield* equal((yield* end)._tag, "TurnCompleted", "how the turn ends")
-        yield* run(host, bench.prompts.run(command(bench)))
+        const { turnId } = yield* run(host, bench.prompts.run(command(bench)))
+        yield* equal(yield* outcomes(host, turnId), ["completed"], "the outcome of the same command")
       }))
   },
   {

@@ -13,6 +13,9 @@ import type { Rule } from "./Rule.ts"
 
 const isApproval = ProviderEvent.guards.ApprovalRequested
 
+const isDone = (event: ProviderEvent) =>
+  event._tag === "ItemCompleted" && event.item._tag === "Command" && event.item.status === "completed"
+
 type Asked = Parameters<ToolGuard>[0]
 
 /** A session whose guards always say this. */
@@ -57,6 +60,7 @@ export const rules: ReadonlyArray<Rule> = [
           yield* awaitEvent("the end of the turn", endsTurn(yield* send(run(host, file))))
           yield* expect(!(yield* isThere(host, file)), `nothing done after a veto in ${mode}`, file)
           yield* equal((yield* seen).filter(isApproval), [], "questions about what a guard vetoes")
+          yield* equal((yield* seen).filter(isDone), [], `commands that were done after a veto in ${mode}`)
           const kinds = (yield* asked).map(({ kind }) => kind)
           yield* expect(kinds.includes("command"), `a guard that is asked about the command in ${mode}`, kinds)
         })), { discard: true })

@@ -214,6 +214,9 @@ export const optionsOf = ({ door, home, model, processes }: World["Service"]): C
   }
 })
 
+/** Aliases, which are part of the ids that the model is asked by. */
+const models = ["sonnet", "opus"] as const
+
 export const fixture = (world: Effect.Effect<World["Service"]>): Fixture => ({
   instanceId: "claude",
   platform: NodeServices.layer,
@@ -225,7 +228,7 @@ export const fixture = (world: Effect.Effect<World["Service"]>): Fixture => ({
     beside: (command) => `beside ${command}`,
     linger
   },
-  models: ["sonnet", "opus"],
+  models,
   tools,
   commands: { says: "speak", resets: ["clear", "reset", "new", "compact"] },
   sessions: 8,
@@ -239,6 +242,7 @@ export const fixture = (world: Effect.Effect<World["Service"]>): Fixture => ({
         world.model.requests,
         (all) => all.filter((request) => !request.afterToolResult && request.lastUserText.trim() === prompt).length
       ),
+    askedModel: RealAgent.askedModel(world.model, models),
     offeredTools: Effect.map(world.model.requests, CalledTools.offered),
     fillContext: (sessionId) => Effect.sync(() => void filling.add(sessionId)),
     summaries: RealAgent.summaries(world.model, isSummary),

@@ -161,6 +161,8 @@ export const optionsOf = ({ home, model, processes }: World["Service"]): Codex.O
   env: { ...processes.env, SCRIPTED_API_KEY: "scripted-key" }
 })
 
+const models = ["gpt-6.2-sol", "gpt-5-codex"] as const
+
 export const fixture = (world: Effect.Effect<World["Service"]>): Conformance.Fixture => ({
   instanceId: "codex",
   platform: NodeServices.layer,
@@ -170,7 +172,7 @@ export const fixture = (world: Effect.Effect<World["Service"]>): Conformance.Fix
     subagent: PlainPrompts.full.subagent,
     beside: (command) => `beside ${command}`
   },
-  models: ["gpt-6.2-sol", "gpt-5-codex"],
+  models,
   patience: 20_000,
   tools,
   // Hooks of a project run only with a hash that the user has trusted, also where the project is.
@@ -184,6 +186,7 @@ export const fixture = (world: Effect.Effect<World["Service"]>): Conformance.Fix
     makeSession: ({ directory, words }) => makeSession({ home, model, processes }, directory, words),
     offeredTools: Effect.map(model.requests, CalledTools.offered),
     received: (prompt) => Effect.map(model.asked(prompt), (requests) => requests.length),
+    askedModel: RealAgent.askedModel(model, models),
     fillContext: (sessionId) => Effect.sync(() => void filling.add(sessionId)),
     summaries: RealAgent.summaries(model, isSummary),
     ...RealAgent.processes(processes),
