@@ -73,6 +73,11 @@ it("P16 adapter: a command's output streams beside its updates", () => {
   ])
 })
 
+it("P16 adapter: a command that goes from pending to running with its first output is told as a whole", () => {
+  const { events } = run(show(command("c", "", "pending")), show(command("c", "a\n")))
+  assert.deepStrictEqual(events.slice(1), [{ _tag: "ItemUpdated", ...place, item: command("c", "a\n") }])
+})
+
 it("P16 adapter: an item that comes only when it is complete is started too", () => {
   assert.deepStrictEqual(run(complete(message("m", "all"))).events, [
     { _tag: "ItemStarted", ...place, item: message("m") },

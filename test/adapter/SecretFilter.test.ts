@@ -77,6 +77,12 @@ it("what only begins as a secret does is shown, at the latest before the item is
   assert.deepStrictEqual(filter([completed("x")]).length, 1)
 })
 
+it("P11 where deltas are missing in between, what was held back is let out at its own place", () => {
+  const filter = SecretFilter.make([secret])
+  assert.deepStrictEqual(filter([delta(0, "a s3cre")]), [delta(0, "a ")])
+  assert.deepStrictEqual(filter([delta(20, "t-of-the-server!")]), [delta(2, "s3cre"), delta(20, "t-of-the-server!")])
+})
+
 it("P14 a secret that holds another one is covered whole, and short words are none", () => {
   const filter = SecretFilter.make([secret, `${secret}-longer`, "word"])
   assert.deepStrictEqual(filter([completed(`${secret}-longer word`)]), [

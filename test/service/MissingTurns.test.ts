@@ -58,6 +58,19 @@ describe("lost turns", () => {
       assert.deepStrictEqual(continuity, { _tag: "Resumed", lost: { turns: 290, items: 580, omitted: 0 } })
     }).pipe(Effect.provide(layer())))
 
+  it.effect("P1 mock: a turn of which the agent has the prompt and not its answer is one of them", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      const agent = yield* MockProvider
+      const { sessionId } = yield* Agents.start()
+      for (const prompt of ["one", "two"]) yield* agents.runTurn({ threadId, prompt })
+      yield* agents.stopSession({ threadId })
+      const answer = agent.disk.sessions.get(sessionId)?.messages.pop()
+      assert.strictEqual(answer?._tag === "Item" && answer.item._tag, "AssistantMessage")
+      const { continuity } = yield* agents.runTurn({ threadId, prompt: "three" })
+      assert.deepStrictEqual(continuity, { _tag: "Resumed", lost: { turns: 1, items: 2, omitted: 0 } })
+    }).pipe(Effect.provide(layer())))
+
   it.effect("P1 mock: that are taken back before a prompt told of them are not told any more", () =>
     Effect.gen(function*() {
       const agents = yield* ProviderService

@@ -72,6 +72,8 @@ describe("own turns", () => {
       assert.strictEqual((yield* agents.getThread({ threadId })).status, "running")
       const refused = yield* Effect.flip(agents.sendTurn({ threadId, prompt: "now" }))
       assert.strictEqual(refused._tag, "TurnInProgress")
+      const apart = yield* Effect.flip(agents.sendTurn({ threadId, prompt: "join it", steer: true }))
+      assert.strictEqual(apart._tag, "TurnInProgress", "words of the user do not join a turn that the agent began")
       yield* agents.interruptTurn({ threadId })
       assert.deepInclude(yield* ending(turnId), { _tag: "TurnInterrupted", by: "user" })
       const ours = yield* agents.runTurn({ threadId, prompt: "now" })

@@ -2,6 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Layer, Option } from "effect"
 import { SqlClient, Statement } from "effect/sql"
+import type { Continuity } from "../../src/domain/Continuity.ts"
 import { Epoch, ItemId, ProviderName, ThreadId } from "../../src/domain/Ids.ts"
 import type { EventBody, NumberedEvent } from "../../src/domain/ThreadEvent.ts"
 import * as EventPosition from "../../src/store/EventPosition.ts"
@@ -135,6 +136,29 @@ describe("Commit: the ledger", () => {
       ]))
       assert.deepStrictEqual(yield* toReconcile, [turn("unknown")])
       assert.strictEqual(yield* statusOf("lost"), "failed")
+    })))
+
+  it.effect.each<readonly [Continuity["_tag"], Continuity, boolean]>([
+    ["Resumed", { _tag: "Resumed" }, true],
+    ["Moved", { _tag: "Moved", from: "/before" }, true],
+    ["Created", { _tag: "Created" }, false]
+  ])("P5 store: what became of a turn is asked of its own session, resumed or moved, and of no other: %s", ([
+    ,
+    continuity,
+    asked
+  ]) =>
+    onStore(Effect.gen(function*() {
+      yield* openThread()
+      yield* intent("unknown")
+      yield* commit(numbered(1, [
+        started("unknown"),
+        { _tag: "TurnUnknown", turnId: turn("unknown"), reason: "host-crash" }
+      ]))
+      yield* stopped(3)
+      yield* commit(numbered(4, [{ ...sessionStarted, continuity }], { epoch: second }), {
+        binding: binding({ epoch: second })
+      })
+      assert.deepStrictEqual(yield* toReconcile, asked ? [turn("unknown")] : [])
     })))
 
   it.effect("P5 store: a restored turn is not in the ledger", () =>

@@ -164,6 +164,22 @@ describe("SessionStore: turns", () => {
       assert.deepStrictEqual<unknown>(yield* store.getTurn(turn("a")), Option.some(refused))
     })))
 
+  it.effect("P5 store: the id of a refused turn can be sent again in its own thread, and in no other", () =>
+    onStore(Effect.gen(function*() {
+      const store = yield* SessionStore
+      const other = ThreadId.make("thread-2")
+      yield* openThread()
+      yield* openThread({ threadId: other })
+      const intent = { ...inFirst("a"), ref: undefined, input: { prompt: "hi" }, at: 1500 }
+      yield* store.recordIntent(intent)
+      yield* store.refuseTurn(turn("a"), 1600)
+      const error = yield* Effect.flip(store.recordIntent({ ...intent, threadId: other }))
+      assert.strictEqual(error._tag, "TurnExists")
+      assert.deepInclude(Option.getOrThrow(yield* store.getTurn(turn("a"))), { threadId, status: "refused" })
+      yield* store.recordIntent(intent)
+      assert.deepInclude(Option.getOrThrow(yield* store.getTurn(turn("a"))), { threadId, status: "intent" })
+    })))
+
   it.effect("P4 store: a turn ends once", () =>
     onStore(Effect.gen(function*() {
       const store = yield* SessionStore

@@ -110,7 +110,7 @@ export const message = (id: string, turnId?: TurnId): EventBody => ({
   ...(turnId === undefined ? {} : { turnId })
 })
 
-export const sessionStarted: EventBody = {
+export const sessionStarted: Extract<EventBody, { readonly _tag: "SessionStarted" }> = {
   _tag: "SessionStarted",
   instanceId,
   provider: ProviderName.make("acme"),

@@ -163,16 +163,37 @@ describe("a reader's buffer", () => {
     }
   })
 
+  const delta = (offset: number, field: Delta["field"] = "text"): ThreadEvent => ({
+    ...placed,
+    _tag: "ItemDelta",
+    itemId: ItemId.make("item"),
+    field,
+    offset,
+    delta: "x"
+  })
+
+  it("P16: text and output of one item are not merged", () => {
+    const reader = { ...ReaderBuffer.make(0, 100), behind: false }
+    const events = [delta(0), delta(1, "output")]
+    ReaderBuffer.put(reader, events, ReaderBuffer.weightOf(events))
+    assert.deepStrictEqual(ReaderBuffer.takeAll(reader), events)
+  })
+
+  it("P11: a clock that is set back keeps deltas back no longer than the reader has asked for", () => {
+    const reader = { ...ReaderBuffer.make(0, 100), behind: false }
+    const events = [{ ...delta(0), at: 60_000 }]
+    ReaderBuffer.put(reader, events, ReaderBuffer.weightOf(events))
+    assert.deepStrictEqual([60_000, 60_030, 60_100, 70_000, 0].map((now) => ReaderBuffer.heldFor(reader, now)), [
+      100,
+      70,
+      0,
+      0,
+      100
+    ])
+  })
+
   it("P11: without coalesce every event is one", () => {
     const reader = { ...ReaderBuffer.make(0, undefined), behind: false }
-    const delta = (offset: number): ThreadEvent => ({
-      ...placed,
-      _tag: "ItemDelta",
-      itemId: ItemId.make("item"),
-      field: "text",
-      offset,
-      delta: "x"
-    })
     const events = [delta(0), delta(1)]
     ReaderBuffer.put(reader, events, ReaderBuffer.weightOf(events))
     assert.strictEqual(ReaderBuffer.heldFor(reader, 0), 0)

@@ -1,7 +1,7 @@
 /** A live thread: what changes it without a restart, what comes before its first prompt, and who ends its turns. */
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Fiber, Layer, ManagedRuntime, Stream } from "effect"
+import { Deferred, Effect, Fiber, Layer, ManagedRuntime, Option, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { LifecycleHooks, ProviderService, SessionStore, ThreadId } from "../../src/index.ts"
 import { MockProvider, MockStep } from "../../src/testing/index.ts"
@@ -26,6 +26,20 @@ describe("startSession on a live thread", () => {
       const received = (yield* agent.received).map((turn) => turn.input.model?.id)
       assert.deepStrictEqual(received, [undefined, "large"])
     }).pipe(Effect.provide(layer({ mock: { models: ["small", "large"] } }))))
+
+  it.effect("P8 mock: a thread is as old as its first session, however often it was started since", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      const store = yield* SessionStore
+      const createdAt = Effect.map(store.getThread(threadId), (thread) => Option.getOrThrow(thread).createdAt)
+      yield* Agents.start()
+      const first = yield* createdAt
+      yield* TestClock.adjust("1 hour")
+      yield* agents.stopSession({ threadId })
+      yield* agents.runTurn({ threadId, prompt: "go" })
+      assert.strictEqual(yield* createdAt, first)
+      assert.isAbove((yield* agents.getThread({ threadId })).activeAt, first)
+    }).pipe(Effect.provide(layer())))
 
   it.effect("P8 mock: the model of a turn is the thread's from then on, also in the session after this one", () =>
     Effect.gen(function*() {

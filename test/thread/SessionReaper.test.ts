@@ -135,6 +135,15 @@ describe("SessionReaper.decide", () => {
     assert.strictEqual(decide({ ...idle, now: start + idleAfter, sleeps }, defaults)._tag, "Stop")
   })
 
+  it("P9 reaper: a cap that is shorter than the idle time stops no session earlier that works in the background", () => {
+    const settings = { idleAfter: Duration.minutes(30), pinCap: Duration.minutes(5) }
+    assert.deepStrictEqual(outlook({ ...idle, backgroundWork: true }, settings), {
+      _tag: "Stop",
+      at: start + 30 * minute,
+      because: "pin-cap"
+    })
+  })
+
   it("P9 reaper: background work keeps an idle session until the cap", () => {
     const working = { ...idle, backgroundWork: true }
     assert.strictEqual(decide({ ...working, now: start + pinCap - 1 }, defaults)._tag, "Keep")

@@ -1,8 +1,17 @@
 /** Transitions of one thread that meet each other, calls that are given up, and writes that fail in between. */
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Deferred, Effect, Exit, Fiber, Layer, Stream } from "effect"
+import { Context, Deferred, Effect, Exit, Fiber, Layer, Queue, Stream } from "effect"
 import { TestClock } from "effect/testing"
-import { CodingAgents, ProviderService, SessionStore, type ThreadEvent, ThreadId, TurnId } from "../../src/index.ts"
+import { zero } from "../../src/domain/Usage.ts"
+import {
+  CodingAgents,
+  type ProviderEvent,
+  ProviderService,
+  SessionStore,
+  type ThreadEvent,
+  ThreadId,
+  TurnId
+} from "../../src/index.ts"
 import { MockProvider, MockStep } from "../../src/testing/index.ts"
 import * as Agents from "../support/Agents.ts"
 import * as Faulty from "../support/FaultyStore.ts"
@@ -100,6 +109,20 @@ describe("ThreadActor: calls that are given up", () => {
       yield* TestClock.adjust("30 seconds")
       yield* Fiber.join(stop)
       assert.strictEqual((yield* Fiber.join(steer))._tag, "DeliveryUncertain")
+    }).pipe(Effect.provide(layer())))
+
+  it.effect("P4 plain: input that the agent does not take is given up soon after the end of the turn that it was for", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      const says = yield* Queue.unbounded<ProviderEvent>()
+      yield* PlainAgent.register({ steerTurn: () => Effect.never, events: Stream.fromQueue(says) })
+      yield* plainThread
+      const { turnId } = yield* agents.sendTurn({ threadId, prompt: "one" })
+      const steer = yield* background(Effect.flip(agents.sendTurn({ threadId, prompt: "more", steer: true })))
+      yield* Queue.offer(says, { _tag: "TurnCompleted", turnId, usage: zero })
+      yield* awaitEvent(is("TurnCompleted"))
+      yield* TestClock.adjust(CodingAgents.defaults.interruptGrace)
+      assert.deepInclude(yield* Fiber.join(steer), { _tag: "DeliveryUncertain", code: "turn-ended" })
     }).pipe(Effect.provide(layer())))
 
   it.effect("P8 mock: a stop cuts through a fork that hangs", () =>
