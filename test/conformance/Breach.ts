@@ -3,8 +3,9 @@
  */
 import { assert, it } from "@effect/vitest"
 import { Clock, Context, Effect, Layer, Logger, Option, Schema, type Scope, Stream } from "effect"
-import { InstanceId, type TurnId } from "../../src/domain/Ids.ts"
+import { InstanceId, type RequestId, type TurnId } from "../../src/domain/Ids.ts"
 import type { ProviderEvent } from "../../src/domain/ThreadEvent.ts"
+import type { ApprovalDecision } from "../../src/domain/UserRequest.ts"
 import type {
   ProviderAdapter,
   ProviderSession,
@@ -136,6 +137,40 @@ const hear = (heard: Heard, event: ProviderEvent): void => {
       heard.running = undefined
       heard.open.clear()
       break
+  }
+}
+
+/**
+ * A session that remembers in `allowed` what was allowed for the session, and gives its own answer when that is asked for again,
+ * unheard. `first` is what the agent is told when it is allowed.
+ */
+export const answeringAgain = (
+  session: ProviderSession,
+  allowed: Set<string | undefined>,
+  answer: ApprovalDecision,
+  first: ApprovalDecision
+): ProviderSession => {
+  const subjects = new Map<RequestId, string>()
+  return {
+    ...session,
+    respondToApproval: (requestId, decision) =>
+      Effect.suspend(() => {
+        if (decision._tag !== "AllowForSession") return session.respondToApproval(requestId, decision)
+        allowed.add(subjects.get(requestId))
+        return session.respondToApproval(requestId, first)
+      }),
+    events: session.events.pipe(
+      Stream.tap((event) =>
+        Effect.sync(() =>
+          event._tag === "ApprovalRequested" && subjects.set(event.request.requestId, event.request.subject)
+        )
+      ),
+      Stream.filterEffect((event) =>
+        event._tag === "ApprovalRequested" && allowed.has(event.request.subject)
+          ? Effect.as(Effect.ignore(session.respondToApproval(event.request.requestId, answer)), false)
+          : Effect.succeed(true)
+      )
+    )
   }
 }
 

@@ -144,7 +144,7 @@ describe("Conformance", () => {
       const rules = Conformance.rules.filter(({ id }) => ["orphans", "turn/resend", "model-switch"].includes(id))
       const report = yield* Conformance.check(resending, {
         ...fixture,
-        controls: Effect.map(controls, (controls) => ({
+        controls: Effect.map(controls, (controls: Conformance.Controls) => ({
           ...Struct.omit(controls, ["askedModel", "received"]),
           processes: Effect.succeed([])
         }))

@@ -1,7 +1,6 @@
 /** Adapters that take what they are given, and lose it on the way without a word. */
-import { Effect, Stream, Struct } from "effect"
-import type { RequestId } from "../../src/domain/Ids.ts"
-import { type Breach, sessions, starting } from "./Breach.ts"
+import { Effect, Struct } from "effect"
+import { answeringAgain, type Breach, sessions, starting } from "./Breach.ts"
 
 export const breaches: ReadonlyArray<Breach> = [
   {
@@ -26,34 +25,10 @@ export const breaches: ReadonlyArray<Breach> = [
     rule: "approval/for-session",
     what: "does not ask again for what was allowed for the session, and denies it",
     adapter: starting((start) => (input) =>
-      Effect.map(start(input), (session) => {
-        const subjects = new Map<RequestId, string>()
-        const allowed = new Set<string | undefined>()
-        return {
-          ...session,
-          respondToApproval: (requestId, decision) =>
-            Effect.suspend(() => {
-              if (decision._tag !== "AllowForSession") return session.respondToApproval(requestId, decision)
-              allowed.add(subjects.get(requestId))
-              return session.respondToApproval(requestId, { _tag: "AllowOnce" })
-            }),
-          events: session.events.pipe(
-            Stream.tap((event) =>
-              Effect.sync(() =>
-                event._tag === "ApprovalRequested" && subjects.set(event.request.requestId, event.request.subject)
-              )
-            ),
-            Stream.filterEffect((event) => {
-              if (event._tag !== "ApprovalRequested" || !allowed.has(event.request.subject)) return Effect.succeed(true)
-              const { requestId } = event.request
-              return Effect.as(
-                Effect.ignore(session.respondToApproval(requestId, { _tag: "Deny", reason: "Not again." })),
-                false
-              )
-            })
-          )
-        }
-      })
+      Effect.map(
+        start(input),
+        (session) => answeringAgain(session, new Set(), { _tag: "Deny", reason: "Not again." }, { _tag: "AllowOnce" })
+      )
     )
   },
   {

@@ -2,6 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { InstanceId, ProviderService, ThreadId, TurnId } from "../../src/index.ts"
+import { SessionInUse } from "../../src/protocol.ts"
 import { MockProvider } from "../../src/testing/index.ts"
 import * as Agents from "../support/Agents.ts"
 
@@ -183,6 +184,38 @@ describe("back at an agent", () => {
       yield* agent.loseSession(first.sessionId)
       const { continuity } = yield* agents.startSession({ threadId, instanceId: Agents.mock, onMissing: "rehydrate" })
       assert.deepStrictEqual(continuity, { _tag: "Rehydrated", reason: "provider-changed", items: 4, omitted: 0 })
+    }).pipe(Effect.provide(layer())))
+
+  it.effect("P1 mock: a session that another program has open is no hindrance either", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      const agent = yield* MockProvider
+      const { first } = yield* swapped
+      yield* agent.failNextStart(new SessionInUse({ instanceId: agent.instanceId, sessionId: first.sessionId }))
+      const { continuity } = yield* agents.startSession({ threadId, instanceId: Agents.mock })
+      assert.deepStrictEqual(continuity, { _tag: "Rehydrated", reason: "provider-changed", items: 4, omitted: 0 })
+    }).pipe(Effect.provide(layer())))
+
+  it.effect("P10 mock: a session that had no turn of the thread is not gone back to, and is stopped again", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      const agent = yield* MockProvider
+      const { sessionId } = yield* Agents.start()
+      yield* MockProvider.make({ instanceId: other })
+      yield* agents.startSession({ threadId, instanceId: other })
+      yield* agents.runTurn({ threadId, prompt: "two" })
+      const back = yield* agents.startSession({ threadId, instanceId: Agents.mock })
+      assert.deepStrictEqual(back.continuity, {
+        _tag: "Rehydrated",
+        reason: "provider-changed",
+        items: 2,
+        omitted: 0
+      })
+      assert.notStrictEqual(back.sessionId, sessionId)
+      assert.deepStrictEqual(
+        (yield* agent.sessions).flatMap((session) => session.live ? [session.sessionId] : []),
+        [back.sessionId]
+      )
     }).pipe(Effect.provide(layer())))
 
   it.effect("P1 mock: after a reset there is no session to return to", () =>

@@ -98,6 +98,7 @@ describe("SqliteClient: opening", () => {
       assert.strictEqual(hash(filename), before)
     }))
 
+  // Root may write to it all the same.
   it.effect.skipIf(process.getuid?.() === 0)(
     "P3 store: a file that its owner made read-only is refused as unwritable",
     () =>

@@ -1,9 +1,11 @@
 /** Steps of an epoch that show what random lives seldom do. */
 import { assert, describe, it } from "@effect/vitest"
+import { ItemId, RequestId, TaskId, TurnId } from "../../src/domain/Ids.ts"
 import type { TurnLimits } from "../../src/domain/TurnLimits.ts"
 import { resolve } from "../../src/domain/TurnLimits.ts"
 import { zero } from "../../src/domain/Usage.ts"
-import { CodingAgents, type ProviderEvent, TurnId } from "../../src/index.ts"
+import { CodingAgents } from "../../src/index.ts"
+import type { ProviderEvent } from "../../src/protocol.ts"
 import * as Epoch from "../../src/thread/epoch/Epoch.ts"
 import * as EpochState from "../../src/thread/epoch/EpochState.ts"
 
@@ -61,6 +63,62 @@ describe("a step of an epoch", () => {
     )
     const end = events.at(-1)
     assert.deepStrictEqual(end?._tag === "TurnFailed" && end.failure, { _tag: "LimitReached", limit: "cost", max: 1 })
+  })
+
+  it("P16 epoch: the text of a turn is its own last message, and none of a subagent's", () => {
+    const said = (id: string, text: string, subagent?: string) =>
+      emitted({
+        _tag: "ItemCompleted",
+        turnId: ours,
+        item: {
+          _tag: "AssistantMessage",
+          itemId: ItemId.make(id),
+          text,
+          ...(subagent === undefined ? {} : { subagent })
+        }
+      })
+    const { state } = after({}, sending, accepted, said("a", "first"), said("b", "mine"), said("c", "below", "helper"))
+    assert.strictEqual(state.running?.text, "mine")
+  })
+
+  it("P6 epoch: what a task asks is waited for by the turn that began it, whatever is told of the task meanwhile", () => {
+    const task = { taskId: TaskId.make("t"), kind: "subagent", title: "Look", status: "running" } as const
+    const { state } = after(
+      {},
+      sending,
+      accepted,
+      emitted({ _tag: "TaskStarted", turnId: ours, task }),
+      emitted({ _tag: "TaskUpdated", task: { ...task, title: "Look again" } }),
+      emitted({
+        _tag: "ApprovalRequested",
+        request: {
+          requestId: RequestId.make("r"),
+          kind: "command",
+          subject: "ls",
+          detail: null,
+          taskId: task.taskId
+        }
+      })
+    )
+    assert.isTrue(Epoch.isWaiting(state, ours))
+  })
+
+  it("P6 epoch: an answer of ours is recorded with the turn of its request, and the session was used", () => {
+    const requestId = RequestId.make("r")
+    const { events, state } = after(
+      {},
+      sending,
+      accepted,
+      emitted({
+        _tag: "ApprovalRequested",
+        turnId: ours,
+        request: { requestId, kind: "command", subject: "ls", detail: null }
+      }),
+      { _tag: "AnswerBegun", requestId, kind: "approval" },
+      { _tag: "Answered", settled: { _tag: "ApprovalSettled", requestId, by: "user", decision: { _tag: "Deny" } } }
+    )
+    assert.deepInclude(events.at(-1), { _tag: "ApprovalSettled", turnId: ours })
+    assert.strictEqual(state.activeAt, 5000)
   })
 
   it("P13 epoch: the late end of a compaction that was given up after its release is not taken for another one", () => {

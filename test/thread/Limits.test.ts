@@ -80,6 +80,16 @@ describe("limits", () => {
       assert.deepInclude(yield* failure, { _tag: "DeadlineExceeded", deadline: "no-progress" })
     }).pipe(run({ emptySteps: 1_000 })))
 
+  it.effect("P18 plain: a bill is no progress", () =>
+    Effect.gen(function*() {
+      const { says } = yield* midway
+      for (let minute = 0; minute < 15; minute++) {
+        yield* TestClock.adjust("1 minute")
+        yield* Queue.offer(says, { _tag: "UsageUpdated", turnId, usage: { ...zero, input: minute } })
+      }
+      assert.deepInclude(yield* failure, { _tag: "DeadlineExceeded", deadline: "no-progress" })
+    }).pipe(run({})))
+
   it.effect("P18 plain: the same call in a row is warned of once, and ends the turn where the app says so", () =>
     Effect.gen(function*() {
       const { says } = yield* midway

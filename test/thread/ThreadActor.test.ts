@@ -3,15 +3,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { Context, Deferred, Effect, Exit, Fiber, Layer, Queue, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { zero } from "../../src/domain/Usage.ts"
-import {
-  CodingAgents,
-  type ProviderEvent,
-  ProviderService,
-  SessionStore,
-  type ThreadEvent,
-  ThreadId,
-  TurnId
-} from "../../src/index.ts"
+import { CodingAgents, ProviderService, SessionStore, type ThreadEvent, ThreadId, TurnId } from "../../src/index.ts"
+import type { ProviderEvent } from "../../src/protocol.ts"
 import { MockProvider, MockStep } from "../../src/testing/index.ts"
 import * as Agents from "../support/Agents.ts"
 import * as Faulty from "../support/FaultyStore.ts"

@@ -22,6 +22,7 @@ import {
   within
 } from "./Bench.ts"
 import { equal, expect, need, refused } from "./Check.ts"
+import { knows } from "./Memory.ts"
 import { answer, askForCommand, asks, isMade, outcomes, settledBy, startAsking } from "./RequestRules.ts"
 import type { Rule } from "./Rule.ts"
 
@@ -140,7 +141,7 @@ export const rules: ReadonlyArray<Rule> = [
         yield* expect(!(yield* isMade(host)), "a denied command is not run", request)
         if (!bench.capabilities.denyReason) return
         const { text } = yield* recall(host)
-        yield* expect(text.includes(reason), "the model has the reason of the denial in its context", text)
+        yield* knows(text, reason)
       }))
   },
   {

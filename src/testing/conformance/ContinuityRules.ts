@@ -6,15 +6,8 @@ import { ThreadId } from "../../domain/Ids.ts"
 import { cursorOf, type Host, listen, recall, run, start, stop, thread, within } from "./Bench.ts"
 import { equal, expect, need, refused, Violated } from "./Check.ts"
 import * as LongText from "./LongText.ts"
+import { ignorant, knows, later, past } from "./Memory.ts"
 import type { Rule } from "./Rule.ts"
-
-const past = "blue walnut"
-const later = "red lantern"
-
-const knows = (text: string, words: string) =>
-  expect(text.includes(words), `the model has "${words}" in its context`, text)
-const ignorant = (text: string, words: string) =>
-  expect(!text.includes(words), `the model has no "${words}" in its context`, text)
 
 export const rules: ReadonlyArray<Rule> = [
   {

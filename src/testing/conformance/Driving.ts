@@ -219,6 +219,15 @@ export const stop = (host: Host) =>
   within(host.bench, "stopSession to return", host.agents.stopSession({ threadId: thread }))
 
 /**
+ * Whether the file that a rule had made in `home` is there. `name` is what `bench.file` was given.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const isThere = ({ bench }: Host, name: string) =>
+  bench.exists(bench.path.join(bench.directories.home, bench.file(name)))
+
+/**
  * All that is stored of the thread.
  *
  * @category getters

@@ -8,7 +8,8 @@ import { Effect } from "effect"
 import type { Capabilities, CompactionGate } from "../../provider/ProviderAdapter.ts"
 import { cursorOf, endsTurn, listen, within } from "./Bench.ts"
 import { equal, expect, need, NotChecked, refused } from "./Check.ts"
-import { allow, completes, ends, heldInTurn, makeGate, openGated, openHeld, past, staysHeld } from "./Gating.ts"
+import { allow, completes, ends, heldInTurn, makeGate, openGated, openHeld, staysHeld } from "./Gating.ts"
+import { past } from "./Memory.ts"
 import type { Rule } from "./Rule.ts"
 
 /** Each means less than the next. */

@@ -5,8 +5,7 @@ import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
 import type { CompactionVerdict, ProviderSession } from "../../provider/ProviderAdapter.ts"
 import { type Bench, endsTurn, type Host, listen, type Listener, within } from "./Bench.ts"
 import { equal, expect, NotChecked, type Violated } from "./Check.ts"
-
-export const past = "blue walnut"
+import { past } from "./Memory.ts"
 
 export const allow = (...context: ReadonlyArray<string>): CompactionVerdict => ({ _tag: "Allow", context })
 

@@ -4,9 +4,8 @@
 import { Effect, Schema } from "effect"
 import { TurnId } from "../../domain/Ids.ts"
 import type { Item } from "../../domain/Item.ts"
-import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
 import type { HistoryMessage } from "../../provider/ProviderAdapter.ts"
-import { cursorOf, endsTurn, type Host, listen, type Listener, within } from "./Bench.ts"
+import { cursorOf, endsTurn, type Host, listen, type Listener, startsItem, within } from "./Bench.ts"
 import { equal, expect, need, refused } from "./Check.ts"
 import type { Rule } from "./Rule.ts"
 
@@ -67,7 +66,7 @@ export const rules: ReadonlyArray<Rule> = [
         const cut = TurnId.make(`turn-${process.pid}-cut`)
         const cutRef = yield* session.turnRef(cut)
         yield* session.sendTurn({ turnId: cut, ref: cutRef, input: { prompt: bench.prompts.slow } })
-        yield* listener.awaitEvent("the answer to begin", begins(cut))
+        yield* listener.awaitEvent("the answer to begin", startsItem(cut))
         yield* within(bench, "interruptTurn to return", session.interruptTurn(cut))
         yield* listener.awaitEvent("the end of the turn that is interrupted", endsTurn(cut))
         const { outcome } = yield* session.evidence({ turnId: cut, ref: cutRef })
@@ -154,7 +153,3 @@ export const rules: ReadonlyArray<Rule> = [
 ]
 
 const isJson = Schema.is(Schema.Json)
-
-const begins =
-  (turnId: TurnId) => (event: ProviderEvent): event is Extract<ProviderEvent, { readonly _tag: "ItemStarted" }> =>
-    event._tag === "ItemStarted" && event.turnId === turnId

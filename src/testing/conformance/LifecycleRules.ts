@@ -4,7 +4,7 @@
 import { Effect, Schedule } from "effect"
 import { ThreadId } from "../../domain/Ids.ts"
 import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
-import { cursorOf, endsTurn, listen, run, send, start, stop, within } from "./Bench.ts"
+import { cursorOf, endsTurn, listen, run, send, start, startsItem, stop, within } from "./Bench.ts"
 import { equal, expect, need, Violated } from "./Check.ts"
 import type { Rule } from "./Rule.ts"
 
@@ -43,14 +43,14 @@ export const rules: ReadonlyArray<Rule> = [
     id: "close/busy",
     promise: "P8",
     title: "closing a session's scope in the middle of a turn stops the turn, and the session can be resumed",
-    assumes: ["cursor/offered"],
+    assumes: ["cursor/offered", "close/twice"],
     prove: (bench) =>
       bench.onHost(Effect.fnUntraced(function*(host) {
         const first = yield* listen(host)
         yield* first.run(bench.prompts.say("one"))
         const cursor = yield* cursorOf(first)
-        yield* first.send(bench.prompts.slow)
-        yield* first.awaitEvent("the answer to begin", (event) => event._tag === "ItemStarted")
+        const turnId = yield* first.send(bench.prompts.slow)
+        yield* first.awaitEvent("the answer to begin", startsItem(turnId))
         yield* equal((yield* first.close)._tag, "Success", "how the close ends")
         const second = yield* listen(host, { from: { _tag: "Resume", cursor } })
         const text = yield* second.run(bench.prompts.say("two"))
@@ -95,9 +95,7 @@ export const rules: ReadonlyArray<Rule> = [
         yield* run(bench.prompts.say("one"))
         yield* idle("after a turn")
         const turnId = yield* send(bench.prompts.slow)
-        const begins = (event: ProviderEvent): event is Extract<ProviderEvent, { readonly _tag: "ItemStarted" }> =>
-          event._tag === "ItemStarted" && event.turnId === turnId
-        yield* awaitEvent("the answer to begin", begins)
+        yield* awaitEvent("the answer to begin", startsItem(turnId))
         yield* within(bench, "interruptTurn to return", session.interruptTurn(turnId))
         yield* awaitEvent("the end of the turn", endsTurn(turnId))
         yield* idle("after an interrupt")

@@ -42,6 +42,7 @@ export const rules: ReadonlyArray<Rule> = [
         }
         const { ending, events } = yield* endsOnce(host, yield* needPrompt(prompts, "nothing"))
         const empty = events.filter(is("StepEnded")).filter(({ brought }) => brought === "nothing")
+        yield* expect(empty.length > 0, "a call of the model that is told to have brought nothing", events)
         // Some agents give up by themselves before.
         if (empty.length < max) return
         const failure = ending._tag === "TurnFailed" ? ending.failure : undefined

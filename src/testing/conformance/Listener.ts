@@ -44,6 +44,16 @@ export const endsTurn = (turnId: TurnId) => (event: ProviderEvent): event is Ext
   (event._tag === "TurnCompleted" || event._tag === "TurnFailed" || event._tag === "TurnInterrupted") &&
   event.turnId === turnId
 
+/**
+ * Starts an item of this turn.
+ *
+ * @category predicates
+ * @since 0.1.0
+ */
+export const startsItem =
+  (turnId: TurnId) => (event: ProviderEvent): event is Extract<ProviderEvent, { readonly _tag: "ItemStarted" }> =>
+    event._tag === "ItemStarted" && event.turnId === turnId
+
 let turns = 0
 
 /**

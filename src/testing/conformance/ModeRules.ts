@@ -5,7 +5,7 @@ import { Effect } from "effect"
 import { ThreadId } from "../../domain/Ids.ts"
 import { RuntimeMode } from "../../domain/RuntimeMode.ts"
 import type { Capabilities } from "../../provider/ProviderAdapter.ts"
-import { awaitOf, type Host, is, listen, run, send, start, stop, stored, thread } from "./Bench.ts"
+import { awaitOf, type Host, is, isThere, listen, run, send, start, stop, stored, thread } from "./Bench.ts"
 import { equal, expect, refused, type Tagged } from "./Check.ts"
 import type { Rule } from "./Rule.ts"
 
@@ -16,9 +16,6 @@ type Doing = "run" | "edit"
 
 const prompt = ({ bench }: Host, doing: Doing, name: string) =>
   doing === "run" ? bench.prompts.run(`touch ${bench.file(name)}`) : bench.prompts.edit(bench.file(name))
-
-const isThere = ({ bench }: Host, name: string) =>
-  bench.exists(bench.path.join(bench.directories.home, bench.file(name)))
 
 /** The agent asks first and has done nothing until it is answered. */
 const asked = Effect.fnUntraced(function*(host: Host, doing: Doing, file: string, threadId: ThreadId = thread) {

@@ -44,6 +44,9 @@ const sessionOf = (host: Host) => Effect.map(host.agents.getThread({ threadId: t
 /** Some list hundreds. */
 const many = 8
 
+/** Names under which agents are known to end or replace their sessions. */
+const resetting = ["clear", "new", "reset", "compact", "compress"]
+
 const unlisted = "no-such-model/of-any-agent"
 
 export const rules: ReadonlyArray<Rule> = [
@@ -210,7 +213,7 @@ export const rules: ReadonlyArray<Rule> = [
           const { operation } = yield* refused(command(host, name), ["CommandResets"], `the command "${name}"`)
           yield* equal(operation, resets, "the operation to call")
         }
-        for (const name of bench.commands?.resets ?? []) {
+        for (const name of bench.commands?.resets ?? resetting) {
           yield* refused(command(host, name), ["CommandResets", "CommandUnavailable"], `the command "${name}"`)
         }
         const { text } = yield* recall(host)

@@ -8,15 +8,8 @@ import type { AgentError, CapabilityMissing, TurnNotInSession } from "../../prov
 import type { NativeCopy } from "../../provider/NativeCopy.ts"
 import { type Bench, cursorOf, type Host, listen, recall, run, start, stop, thread, within } from "./Bench.ts"
 import { equal, expect, need, refused, Violated } from "./Check.ts"
+import { ignorant, knows, later, past } from "./Memory.ts"
 import type { Rule } from "./Rule.ts"
-
-const past = "blue walnut"
-const later = "red lantern"
-
-const knows = (text: string, words: string) =>
-  expect(text.includes(words), `the model has "${words}" in its context`, text)
-const ignorant = (text: string, words: string) =>
-  expect(!text.includes(words), `the model has no "${words}" in its context`, text)
 
 const nowhere = { turnId: TurnId.make("turn-of-no-session"), ref: "ref-of-no-session" } as const
 

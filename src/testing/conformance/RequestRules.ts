@@ -15,6 +15,7 @@ import {
   type Host,
   interrupt,
   is,
+  isThere,
   listen,
   run,
   send,
@@ -38,7 +39,7 @@ export const command = ({ file }: Bench) => `touch ${file("made")}`
 
 export const startAsking = (host: Host) => start(host, { runtimeMode: askingMode(host.bench.capabilities) })
 
-export const isMade = ({ bench }: Host) => bench.exists(bench.path.join(bench.directories.home, bench.file("made")))
+export const isMade = (host: Host) => isThere(host, "made")
 
 /** Sends the command and waits for its approval. */
 export const askForCommand = Effect.fnUntraced(function*(host: Host) {

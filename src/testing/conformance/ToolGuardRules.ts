@@ -6,7 +6,7 @@ import { ProviderEvent } from "../../domain/ProviderEvent.ts"
 import type { RuntimeMode } from "../../domain/RuntimeMode.ts"
 import type { Capabilities } from "../../provider/ProviderAdapter.ts"
 import type { ToolGuard, ToolVerdict } from "../../provider/ToolGuard.ts"
-import { endsTurn, type Host, listen } from "./Bench.ts"
+import { endsTurn, type Host, isThere, listen } from "./Bench.ts"
 import { equal, expect } from "./Check.ts"
 import { askingMode } from "./RequestRules.ts"
 import type { Rule } from "./Rule.ts"
@@ -29,9 +29,6 @@ const guarded = Effect.fnUntraced(function*(host: Host, runtimeMode: RuntimeMode
 })
 
 const run = ({ bench }: Host, name: string) => bench.prompts.run(`touch ${bench.file(name)}`)
-
-const isThere = ({ bench }: Host, name: string) =>
-  bench.exists(bench.path.join(bench.directories.home, bench.file(name)))
 
 /** The modes in which guards must be asked about a command. */
 const modesOf = (capabilities: Capabilities): ReadonlyArray<RuntimeMode> => {

@@ -3,7 +3,6 @@
  */
 import { Effect, Equal, Struct } from "effect"
 import { TurnId } from "../../domain/Ids.ts"
-import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
 import {
   awaitOf,
   type Bench,
@@ -15,6 +14,7 @@ import {
   run,
   send,
   start,
+  startsItem,
   stop,
   stored,
   thread,
@@ -186,7 +186,7 @@ export const rules: ReadonlyArray<Rule> = [
         const exit = yield* need(host.controls, "crashExit")
         const alone = yield* listen(host)
         const turnId = yield* alone.send(bench.prompts.slow)
-        yield* alone.awaitEvent("the answer to begin", begins(turnId))
+        yield* alone.awaitEvent("the answer to begin", startsItem(turnId))
         yield* crash(alone.session.sessionId)
         yield* alone.ended
         const known = yield* within(bench, "the answer to exit", alone.session.exit)
@@ -278,10 +278,6 @@ export const rules: ReadonlyArray<Rule> = [
       }))
   }
 ]
-
-const begins =
-  (turnId: TurnId) => (event: ProviderEvent): event is Extract<ProviderEvent, { readonly _tag: "ItemStarted" }> =>
-    event._tag === "ItemStarted" && event.turnId === turnId
 
 /** The last words of an agent's log are its own. */
 const withoutWords = <A extends { readonly stderr?: string }>(ending: A) => Struct.omit(ending, ["stderr"])
