@@ -9,6 +9,7 @@ import { SessionStore, type Stores } from "../store/SessionStore.ts"
 import * as Agents from "./Agents.ts"
 import * as Demo from "./Demo.ts"
 import { CommandFailed, exitCodes } from "./Failure.ts"
+import * as Paths from "./Paths.ts"
 
 /** What commands work with, whether it is here or a server's. */
 export type Services = ProviderService | TranscriptArchive | HookDeliveries
@@ -26,9 +27,9 @@ export const memory = ":memory:"
 /** Where the user's own store is: `ECA_STORE`, or in the folder for data of programs. */
 export const storeFile = Effect.fnUntraced(function*(given: string | undefined) {
   const path = yield* Path.Path
-  if (given !== undefined) return path.resolve(given)
+  if (given !== undefined) return yield* Paths.absolute(given)
   const named = yield* Config.String("ECA_STORE").pipe(Config.withDefault(""))
-  if (named !== "") return path.resolve(named)
+  if (named !== "") return yield* Paths.absolute(named)
   const data = yield* Config.String("XDG_DATA_HOME").pipe(Config.withDefault(""))
   return path.join(data === "" ? path.join(homedir(), ".local", "share") : data, "eca", "threads.db")
 })

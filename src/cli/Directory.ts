@@ -1,7 +1,8 @@
 /** Folders that commands are given, as threads name them. */
-import { Effect, FileSystem, Path } from "effect"
+import { Effect, FileSystem } from "effect"
 import * as Address from "./Address.ts"
 import { CommandFailed, exitCodes } from "./Failure.ts"
+import * as Paths from "./Paths.ts"
 import { server } from "./Root.ts"
 
 /** Whether threads work in folders of this machine. */
@@ -11,8 +12,7 @@ export const isHere = Effect.map(server, (address) => address === undefined || A
 export const real = Effect.fnUntraced(function*(given: string) {
   if (!(yield* isHere)) return given
   const fs = yield* FileSystem.FileSystem
-  const path = yield* Path.Path
-  const full = path.resolve(given)
+  const full = yield* Paths.absolute(given)
   return yield* Effect.mapError(
     fs.realPath(full),
     () => new CommandFailed({ reason: `There is no folder ${full}`, code: exitCodes.missing })

@@ -1,6 +1,7 @@
 /** The command line's root: the flags that every command takes, and what they say a command works on. */
-import { Config, Effect, Layer, Option, Redacted } from "effect"
+import { Config, Duration, Effect, Layer, Option, Redacted } from "effect"
 import { Command, Flag } from "effect/cli"
+import { stdin } from "node:process"
 import * as Client from "../client/Client.ts"
 import * as Address from "./Address.ts"
 import * as App from "./App.ts"
@@ -77,8 +78,11 @@ export const notOnServer = Effect.gen(function*() {
   }
 })
 
-/** How long a command waits for a server; a conversation that is under way, for as long as it takes. */
-const patience = { calls: "3 seconds" } as const
+/**
+ * How long a command waits for a server. What is under way waits for one that is started anew: of a user for as long as it takes,
+ * of a script for a minute.
+ */
+const patience = { calls: "3 seconds", streams: stdin.isTTY ? Duration.infinity : "1 minute" } as const
 
 /** The services on the store or the server that the flags name: each command that works on threads is provided them. */
 export const app = Layer.unwrap(Effect.gen(function*() {

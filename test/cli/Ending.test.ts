@@ -1,7 +1,7 @@
 /** What becomes of a command whose terminal goes, whose reader has seen enough, or whose output cannot be written. */
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Schema } from "effect"
+import { Effect, Schedule, Schema } from "effect"
 import * as Agents from "../support/Agents.ts"
 import * as Eca from "../support/Eca.ts"
 
@@ -27,9 +27,9 @@ const told = (flags: ReadonlyArray<string>) =>
   Effect.map(
     Eca.run(["show", threadId, "--events", ...flags]),
     ({ stdout }) =>
-      stdout.trim().split("\n").map((line) => decode(line)).map(({ _tag, reason }) => reason ?? _tag).filter((word) =>
-        !word.startsWith("Item")
-      )
+      stdout.split("\n").filter((line) => line !== "").map((line) => decode(line)).map(({ _tag, reason }) =>
+        reason ?? _tag
+      ).filter((word) => !word.startsWith("Item"))
   )
 
 const inOrder = ["SessionStarted", "TurnStarted", "TurnInterrupted", "shutdown"]
@@ -41,6 +41,25 @@ describe("eca ends in order", () => {
       yield* Effect.sync(() => eca.child.kill("SIGHUP"))
       assert.strictEqual(yield* eca.exit, 130)
       assert.deepStrictEqual(yield* told(flags), inOrder)
+    }).pipe(Effect.scoped, Effect.provide(NodeServices.layer)))
+
+  it.live("P4 P10 when its terminal is gone with the program that showed it, by kill -9", () =>
+    Effect.gen(function*() {
+      const { flags, folder } = yield* place
+      const eca = yield* Eca.start(["chat", threadId, ...flags], {
+        cwd: folder,
+        terminal: true,
+        env: { TERM: "xterm" }
+      })
+      yield* eca.shows(/Type a message/)
+      yield* eca.type("wait\r")
+      yield* eca.shows(/I wait until you interrupt me/)
+      yield* Effect.sync(() => eca.child.kill("SIGKILL"))
+      const events = yield* Effect.repeat(told(flags), {
+        until: (found) => found.length > 0,
+        schedule: Schedule.spaced("50 millis")
+      })
+      assert.deepStrictEqual(events, inOrder)
     }).pipe(Effect.scoped, Effect.provide(NodeServices.layer)))
 
   it.live("P4 P10 when the reader of its output has seen enough, which is no fault", () =>
@@ -67,7 +86,7 @@ describe("eca ends in order", () => {
     Effect.gen(function*() {
       const { flags, folder } = yield* place
       yield* Eca.run(["chat", threadId, ...flags], "hello\n", folder)
-      const full = yield* Eca.run(["show", threadId, ...flags], "", folder, "/dev/full")
+      const full = yield* Eca.run(["show", threadId, ...flags], "", folder, `exec "$@" > /dev/full`)
       assert.strictEqual(full.code, 1)
       assert.match(full.stderr, /cannot be written \(ENOSPC\)/)
     }).pipe(Effect.scoped, Effect.provide(NodeServices.layer)))

@@ -116,9 +116,20 @@ describe("eca --url", () => {
         assert.strictEqual(found, code, args)
         assert.strictEqual(stdout, "", args)
       }
+      // In a folder that is gone.
+      for (const args of ["chat --mock --store :memory:", "threads --store x.db", "mock --port 0"]) {
+        const gone = yield* Effect.scoped(
+          Effect.flatMap(
+            Agents.folder,
+            (folder) => Eca.run(args.split(" "), "", folder, `mkdir gone && cd gone && rmdir ../gone && exec "$@"`)
+          )
+        )
+        assert.deepStrictEqual([gone.code, gone.stdout], [3, ""], args)
+        assert.match(gone.stderr, /eca: The folder that eca was started in is not there any more\n/)
+      }
       const { stderr } = yield* Eca.run(["threads", "--json", "--limit", "x"])
       assert.deepNestedInclude(json(stderr), { "error._tag": "CommandFailed" })
-    }))
+    }).pipe(Effect.provide(NodeServices.layer)))
 
   it("an address is what was printed, or a part of it", () => {
     const of = (text: string) => {

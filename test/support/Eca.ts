@@ -30,8 +30,8 @@ export const start = (
     readonly cwd?: string | undefined
     readonly terminal?: boolean
     readonly env?: Record<string, string>
-    /** The file that stdout is. Default: a pipe that is read. */
-    readonly out?: string | undefined
+    /** What a shell does with it, as `exec "$@" > file`. Default: it is run as it is. */
+    readonly shell?: string | undefined
   } = {}
 ): Effect.Effect<Eca, never, Scope.Scope> =>
   Effect.acquireRelease(
@@ -39,8 +39,8 @@ export const start = (
       const line = [process.execPath, bin, ...args]
       const [command, ...rest] = options.terminal === true
         ? ["python3", ...onTerminal, ...line]
-        : options.out !== undefined
-        ? ["sh", "-c", `exec "$@" > ${options.out}`, "sh", ...line]
+        : options.shell !== undefined
+        ? ["sh", "-c", options.shell, "sh", ...line]
         : line
       const { ECA_STORE: _, ECA_TOKEN: __, NO_COLOR: ___, ...env } = process.env
       const child = spawn(command ?? "", rest, { cwd: options.cwd, env: { ...env, ...options.env } })
@@ -87,9 +87,9 @@ export const start = (
   )
 
 /** Runs it to its end, with all that it is told. */
-export const run = (args: ReadonlyArray<string>, input = "", cwd?: string, out?: string) =>
+export const run = (args: ReadonlyArray<string>, input = "", cwd?: string, shell?: string) =>
   Effect.scoped(Effect.gen(function*() {
-    const eca = yield* start(args, { cwd, out })
+    const eca = yield* start(args, { cwd, shell })
     yield* Effect.sync(() => eca.child.stdin.end(input))
     const code = yield* eca.exit
     return { code, stdout: eca.stdout(), stderr: eca.stderr() }

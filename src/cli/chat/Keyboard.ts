@@ -18,7 +18,10 @@ export const listen = (offer: (input: Input) => void, typed: boolean) =>
       const reader = createInterface({ input: stdin, output: typed ? stdout : undefined, terminal: typed, prompt: "" })
       reader.on("SIGINT", pressed)
       reader.on("line", (text) => offer({ _tag: "Line", text }))
-      reader.on("close", () => offer({ _tag: "Ended" }))
+      const ended = () => offer({ _tag: "Ended" })
+      reader.on("close", ended).on("error", ended)
+      // A terminal that is gone cannot be read. Not removed: it says so again when it is no longer listened to.
+      stdin.on("error", () => {})
       return { others, pressed, reader }
     }),
     ({ others, pressed, reader }) =>

@@ -80,19 +80,20 @@ const ofStore = Effect.fnUntraced(function*(filename: string) {
   return yield* looked
 })
 
-const portFree = (port: number) =>
-  Effect.callback<boolean>((resume) => {
+const ofPort = (port: number) =>
+  Effect.callback<Finding>((resume) => {
+    const about = "port"
     const server = createServer()
-    server.once("error", () => resume(Effect.succeed(false)))
-    server.listen(port, "127.0.0.1", () => server.close(() => resume(Effect.succeed(true))))
+    server.once("error", (error) => {
+      const forbidden = "code" in error && error.code === "EACCES"
+      const says = forbidden ? `this user may not listen on ${port}` : `${port} is in use`
+      resume(Effect.succeed({ about, level: "note", says, fix: "eca serve --port 0" }))
+    })
+    server.listen(port, "127.0.0.1", () => {
+      server.close(() => resume(Effect.succeed({ about, level: "ok", says: `${port} is free` })))
+    })
     return Effect.sync(() => server.close())
   })
-
-const ofPort = (port: number) =>
-  Effect.map(portFree(port), (free): Finding =>
-    free
-      ? { about: "port", level: "ok", says: `${port} is free` }
-      : { about: "port", level: "note", says: `${port} is in use`, fix: "eca serve --port 0" })
 
 const ofMachine = Effect.fnUntraced(function*(port: number) {
   const { store } = yield* root

@@ -5,6 +5,7 @@ import { InstanceId } from "../../domain/Ids.ts"
 import * as Sidecar from "../../server/Sidecar.ts"
 import { ProviderService } from "../../service/ProviderService.ts"
 import * as App from "../App.ts"
+import * as Directory from "../Directory.ts"
 import { CommandFailed, exitCodes } from "../Failure.ts"
 import * as Flags from "../Flags.ts"
 import { Output } from "../Output.ts"
@@ -66,10 +67,8 @@ const installed = Effect.gen(function*() {
 }).pipe(Effect.provide(App.layerMemory))
 
 /** A chat of the AI SDK that is new is one with the first agent, where the server was started. */
-const newThread = ([first = "mock"]: ReadonlyArray<string>) => ({
-  instanceId: InstanceId.make(first),
-  directory: process.cwd()
-})
+const newThread = ([first = "mock"]: ReadonlyArray<string>) =>
+  Effect.map(Directory.real("."), (directory) => ({ instanceId: InstanceId.make(first), directory }))
 
 /** The system's own code says why there is no listening there. */
 const notListening = (host: string, port: number, cause: unknown) => {
@@ -94,7 +93,7 @@ const serving = Effect.fnUntraced(function*(
 ) {
   const { note, paint, result } = yield* Output
   const token = yield* tokenOf(open)
-  const server = Serving.layer({ host, port, token, newThread: newThread(agents), origins }).pipe(
+  const server = Serving.layer({ host, port, token, newThread: yield* newThread(agents), origins }).pipe(
     Layer.provide(App.layer({ store, mock }))
   )
   return yield* Effect.gen(function*() {
@@ -126,13 +125,14 @@ const beside = (
   agents: ReadonlyArray<string>,
   mock: App.Options["mock"]
 ) =>
-  Sidecar.run({
-    version,
-    server: (token) =>
-      Serving.layer({ host: "127.0.0.1", port: 0, token, newThread: newThread(agents), origins }).pipe(
-        Layer.provide(App.layer({ store, mock }))
-      )
-  })
+  Effect.flatMap(newThread(agents), (newThread) =>
+    Sidecar.run({
+      version,
+      server: (token) =>
+        Serving.layer({ host: "127.0.0.1", port: 0, token, newThread, origins }).pipe(
+          Layer.provide(App.layer({ store, mock }))
+        )
+    }))
 
 export const serve = Command.make(
   "serve",
