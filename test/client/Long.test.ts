@@ -35,4 +35,20 @@ describe("a client", () => {
       const local = yield* ProviderService
       assert.lengthOf(yield* local.readTranscript({ threadId }), 2)
     }).pipe(Effect.provide(layer())))
+
+  for (const transport of ["websocket", "http"] as const) {
+    it.live(`P5 mock: a call that is longer than the server takes is sent once over ${transport}, and the next one is answered`, () =>
+      Effect.gen(function*() {
+        const mock = yield* MockProvider
+        yield* Agents.start()
+        const { url } = yield* Served.start(0, { maxBody: "100 KiB" })
+        const { agents } = yield* Served.client(url, { transport })
+        const error = yield* Effect.flip(agents.runTurn({ threadId, prompt: "x".repeat(200_000) })).pipe(
+          Effect.timeout("10 seconds")
+        )
+        assert.deepInclude({ ...error }, { _tag: "ServerUnreachable", reason: "closed", outcome: "unknown" })
+        assert.strictEqual((yield* agents.runTurn({ threadId, prompt: "hello" })).text, "echo: hello")
+        assert.lengthOf(yield* mock.received, 1)
+      }).pipe(Effect.provide(layer())))
+  }
 })

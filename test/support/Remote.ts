@@ -17,11 +17,16 @@ export type Services = ProviderService | TranscriptArchive | HookDeliveries
 const page = HttpRouter.add("GET", "/page", HttpServerResponse.html("<!doctype html><title>app</title>"))
 
 /** Serves the services on a free port of this machine, or on that one. */
-export const served = (options: { readonly port?: number; readonly token?: typeof token | undefined } = { token }) =>
-  HttpRouter.serve(Layer.merge(page, Rpc.layer().pipe(Layer.provide(Admission.layer({ token: options.token })))), {
-    disableLogger: true,
-    disableListenLog: true
-  }).pipe(
+export const served = (
+  options: { readonly port?: number; readonly token?: typeof token | undefined; readonly rpc?: Rpc.Options } = { token }
+) =>
+  HttpRouter.serve(
+    Layer.merge(page, Rpc.layer(options.rpc).pipe(Layer.provide(Admission.layer({ token: options.token })))),
+    {
+      disableLogger: true,
+      disableListenLog: true
+    }
+  ).pipe(
     Layer.provideMerge(
       NodeHttpServer.layer(createServer, {
         port: options.port ?? 0,

@@ -4,6 +4,7 @@ import { HttpServer } from "effect/http"
 import { Client } from "../../src/client/index.ts"
 import { HookDeliveries } from "../../src/hooks/index.ts"
 import { ProviderService, TranscriptArchive } from "../../src/index.ts"
+import type * as Rpc from "../../src/server/Rpc.ts"
 import * as Remote from "./Remote.ts"
 
 export interface Started {
@@ -13,7 +14,7 @@ export interface Started {
 }
 
 /** Serves what is there, until it is stopped or the test ends. */
-export const start = Effect.fnUntraced(function*(port = 0) {
+export const start = Effect.fnUntraced(function*(port = 0, rpc: Rpc.Options = {}) {
   const services = Layer.mergeAll(
     Layer.succeed(ProviderService, yield* ProviderService),
     Layer.succeed(TranscriptArchive, yield* TranscriptArchive),
@@ -21,7 +22,7 @@ export const start = Effect.fnUntraced(function*(port = 0) {
   )
   const scope = yield* Effect.flatMap(Effect.scope, Scope.fork)
   const built = yield* Layer.buildWithScope(
-    Remote.served({ port, token: Remote.token }).pipe(Layer.provide(services), Layer.orDie),
+    Remote.served({ port, token: Remote.token, rpc }).pipe(Layer.provide(services), Layer.orDie),
     scope
   )
   const { address } = Context.get(built, HttpServer.HttpServer)

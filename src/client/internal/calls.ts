@@ -101,14 +101,17 @@ export const call = <A, E>(
     const { link } = remote
     const patience = Duration.toMillis(remote.patience.calls)
     let sent = false
-    /** Since when there is no server for it. One that was under way for longer than the patience had one until it was cut. */
+    /** Since when there is no server for it. */
     let since: number | undefined
+    let isCutBefore = false
     const left = Effect.map(Clock.currentTimeMillis, (now) => patience - (now - (since ??= now)))
     const attempt = Effect.gen(function*() {
       yield* ready(remote, Duration.millis(Math.max(0, yield* left)))
       const begun = yield* Clock.currentTimeMillis
       const lost = Effect.map(Clock.currentTimeMillis, (now) => {
-        if (now - begun > patience) since = now
+        // Cut once more, it had a server if it was under way for longer than the client is patient.
+        if (!isCutBefore || now - begun > patience) since = now
+        isCutBefore = true
       })
       return yield* Effect.tapCause(send, () => lost)
     })
