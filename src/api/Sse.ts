@@ -92,13 +92,29 @@ export const encode = <A, E extends PublicError.Described, R>(
     return id === undefined ? data : `id: ${id(element)}\n${data}`
   }
   const elements = stream.pipe(
-    Stream.mapArray((batch) => Arr.of(batch.map(text).join(""))),
+    Stream.mapArray((batch) => joined(Arr.map(batch, text))),
     Stream.catch((error) => Stream.make(`event: failure\ndata: ${JSON.stringify(PublicError.of(error))}\n\n`))
   )
   return Stream.make(opening).pipe(
     Stream.concat(Stream.merge(elements, Stream.as(quiet(keepAlive), ping), { haltStrategy: "left" })),
     Stream.encodeText
   )
+}
+
+/** A piece of the text has so many characters, or one element. */
+const longestPiece = 1024 * 1024
+
+const joined = ([first, ...rest]: Arr.NonEmptyReadonlyArray<string>): Arr.NonEmptyReadonlyArray<string> => {
+  const pieces: Array<string> = []
+  let piece = first
+  for (const text of rest) {
+    if (piece.length + text.length <= longestPiece) piece += text
+    else {
+      pieces.push(piece)
+      piece = text
+    }
+  }
+  return Arr.append(pieces, piece)
 }
 
 const quiet = (keepAlive: Duration.Input) => Stream.drop(Stream.tick(keepAlive), 1)

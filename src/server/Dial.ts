@@ -1,7 +1,8 @@
 /**
  * A server that calls instead of being called: in a sandbox, behind a firewall, on a laptop. It opens a WebSocket to a hub,
- * again whenever it is lost, and serves there the RPCs that `Rpc.layer` serves. `DialledServers` is the hub's side. Where
- * this app decides thread by thread (`ThreadAccess`), the hub is the caller `hub`.
+ * again whenever it is lost, and serves there the RPCs that `Rpc.layer` serves. A warning is logged when the hub is away, or does
+ * not take the call. `DialledServers` is the hub's side. Where this app decides thread by thread (`ThreadAccess`), the hub is
+ * the caller `hub`.
  *
  * **Example** (in the sandbox)
  *
@@ -60,6 +61,15 @@ const dialler = (options: Options) =>
       address: NetAddress.unixPathAddress(url),
       run: <R, E, _>(handler: (socket: Socket.Socket) => Effect.Effect<_, E, R>) => {
         let isConnected = false
+        let isTold = false
+        // Not why: the request has the token.
+        const away = Effect.suspend(() => {
+          if (isConnected || isTold) return Effect.void
+          isTold = true
+          return Effect.logWarning(
+            `The hub at ${new URL(url).host} is away, or does not take this server's call; it is tried again`
+          )
+        })
         const once = Effect.gen(function*() {
           isConnected = false
           const socket = yield* Socket.fromWebSocket(
@@ -70,6 +80,7 @@ const dialler = (options: Options) =>
           )
           const reader = Effect.map(socket.reader, ({ pull, upgrade }) => {
             isConnected = true
+            isTold = false
             return {
               upgrade,
               pull: Effect.timeoutOrElse(pull, { duration: patience, orElse: () => Effect.fail(silent) })
@@ -77,7 +88,7 @@ const dialler = (options: Options) =>
           })
           yield* handler(Socket.make({ reader, writer: socket.writer })).pipe(
             Effect.provideService(rpcAccess.RpcCaller, { id: "hub" }),
-            Effect.ignoreCause
+            Effect.catchCause(() => away)
           )
         })
         // From the shortest wait again after each connection.

@@ -1,7 +1,8 @@
 /**
  * What a caller may do, thread by thread, as the app says. Without it every caller that comes in may do everything.
  *
- * It is asked before every operation, over HTTP and as an RPC, so a refusal does not tell whether there is such a thread.
+ * It is asked before every operation, over HTTP, as an RPC, in the routes of the AI SDK (`ChatRoutes`), and in routes of an app's own
+ * by `CallerService`, so a refusal does not tell whether there is such a thread.
  * Lists and streams leave out what the caller may not see; it is asked again for each page of a list and each batch of a
  * stream. `listAgents` and `checkAgent` are for every caller.
  *

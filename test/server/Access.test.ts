@@ -1,8 +1,9 @@
 /** What each caller may do, thread by thread, as the app says. */
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Stream } from "effect"
+import { HttpRouter, HttpServerResponse } from "effect/http"
 import { ProviderService, ThreadId } from "../../src/index.ts"
-import { ThreadAccess } from "../../src/server/index.ts"
+import { CallerService, ThreadAccess } from "../../src/server/index.ts"
 import { MockProvider, MockStep } from "../../src/testing/index.ts"
 import * as Agents from "../support/Agents.ts"
 import * as HttpHost from "../support/HttpHost.ts"
@@ -20,8 +21,9 @@ const as = (user: string) => ({ headers: { "x-user": user } })
 const alices = ThreadId.make("alice.1")
 const bobs = ThreadId.make("bob.1")
 
-const host = Effect.gen(function*() {
+const hostOf = Effect.fnUntraced(function*(options: HttpHost.Options = {}) {
   const host = yield* HttpHost.start({
+    ...options,
     beside: access,
     server: { authorize: ({ headers }) => Effect.succeed({ id: headers["x-user"] ?? "nobody" }) }
   })
@@ -34,12 +36,43 @@ const host = Effect.gen(function*() {
   return { ...host, agents, directory, mock: Context.get(host.context, MockProvider) }
 })
 
+const host = hostOf()
+
 const denied = (operation: string, threadId: string) => ({
   _tag: "AccessDenied",
   details: { operation, threadId }
 })
 
 describe("access", () => {
+  it.live("holds in routes of an app's own, which have the service as their caller may use it", () =>
+    Effect.gen(function*() {
+      const answer = (caller: string) =>
+        Effect.gen(function*() {
+          const agents = yield* CallerService.make({ id: caller })
+          const { threads } = yield* agents.listThreads({})
+          const seen = yield* agents.streamEvents({ threadId: alices }).pipe(
+            Stream.take(1),
+            Stream.runCollect,
+            Effect.result
+          )
+          return {
+            threads: threads.map(({ threadId }) => threadId),
+            seen: seen._tag === "Failure" ? seen.failure._tag : "seen"
+          }
+        }).pipe(Effect.orDie)
+      const routes = HttpRouter.use(Effect.fnUntraced(function*(router) {
+        const service = yield* ProviderService
+        yield* router.add("GET", "/mine", ({ headers }) =>
+          answer(headers["x-user"] ?? "nobody").pipe(
+            Effect.provideService(ProviderService, service),
+            Effect.map((found) => HttpServerResponse.jsonUnsafe(found))
+          ))
+      }))
+      const { ask } = yield* hostOf({ routes })
+      assert.deepStrictEqual((yield* ask("GET", "/mine", as("alice"))).body, { threads: [alices], seen: "seen" })
+      assert.deepStrictEqual((yield* ask("GET", "/mine", as("bob"))).body, { threads: [bobs], seen: "AccessDenied" })
+    }).pipe(Effect.scoped, Effect.provide(Agents.platform)))
+
   it.live("lists and streams have what the caller may see", () =>
     Effect.gen(function*() {
       const { agents, ask, read } = yield* host

@@ -1,7 +1,7 @@
 /** A server that calls a hub, which cannot call it. Real sockets, a real store, the mock agent. */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Deferred, Effect, Fiber, Layer, Redacted, Schedule } from "effect"
+import { Context, Deferred, Effect, Fiber, Layer, Logger, Redacted, Schedule } from "effect"
 import { HttpRouter, HttpServer } from "effect/http"
 import { createServer } from "node:http"
 import { HookDeliveries } from "../../src/hooks/index.ts"
@@ -75,7 +75,9 @@ describe("a server that dials", () => {
     Effect.gen(function*() {
       const { dialled, port } = yield* hub
       const wire = yield* Proxy.make(port)
-      yield* dial(wire.url, Redacted.make("another"))
+      const logged: Array<string> = []
+      const logger = Logger.make<unknown, void>(({ message }) => void logged.push(String(message)))
+      yield* dial(wire.url, Redacted.make("another")).pipe(Effect.provide(Logger.layer([logger])))
       yield* Effect.repeat(wire.connections, { until: (made) => made > 2, schedule: Schedule.spaced("10 millis") })
       assert.deepStrictEqual(yield* dialled.names, [])
       const agents = Context.get(
@@ -84,5 +86,8 @@ describe("a server that dials", () => {
       )
       const error = yield* Effect.flip(agents.listThreads({}))
       assert.deepInclude({ ...error }, { _tag: "ServerUnreachable", reason: "away", outcome: "not-done" })
+      assert.deepStrictEqual(logged, [
+        `The hub at ${new URL(wire.url).host} is away, or does not take this server's call; it is tried again`
+      ])
     }).pipe(Effect.provide(layer())))
 })

@@ -166,6 +166,15 @@ describe("a reader of events", () => {
 })
 
 describe("the text of a stream", () => {
+  it.effect("P11 comes in pieces, however much was read of the log at once", () =>
+    Effect.gen(function*() {
+      const half = { _tag: "One", text: "x".repeat(600_000) }
+      const small = Array.from({ length: 100 }, () => ({ _tag: "Two" }))
+      const pieces = yield* Stream.runCollect(Api.Sse.encode(Stream.fromIterable([half, half, half, ...small])))
+      assert.deepStrictEqual(pieces.map(({ length }) => length > 600_000), [false, true, true, true])
+      assert.isBelow(pieces.at(-1)?.length ?? 0, 610_000)
+    }))
+
   it.effect("ends with the public form of what broke it", () =>
     Effect.gen(function*() {
       const failed = new StoreFailed({ operation: "read", reason: "Unknown", cause: new Error("/secrets/alice") })

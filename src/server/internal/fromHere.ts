@@ -9,11 +9,12 @@ const withoutPort = (host: string): string => host.replace(/:\d+$/, "").toLowerC
  * A page of another site whose name leads to this machine (DNS rebinding) names that site as the host; any other page of
  * another site names it as its origin.
  */
-export const make =
-  (hosts: ReadonlyArray<string> | undefined, origins: ReadonlyArray<string>) =>
-  ({ headers }: HttpServerRequest.HttpServerRequest): Effect.Effect<void, OriginRefused> => {
+export const make = (hosts: ReadonlyArray<string> | undefined, origins: ReadonlyArray<string>) => {
+  const names = hosts?.map((name) => name.toLowerCase())
+  return ({ headers }: HttpServerRequest.HttpServerRequest): Effect.Effect<void, OriginRefused> => {
     const { host = "", origin } = headers
-    if (hosts !== undefined && !hosts.includes(withoutPort(host))) return new OriginRefused({ header: "host" })
+    if (names !== undefined && !names.includes(withoutPort(host))) return new OriginRefused({ header: "host" })
     const own = origin === undefined || origin.replace(/^https?:\/\//, "") === host || origins.includes(origin)
     return own ? Effect.void : new OriginRefused({ header: "origin" })
   }
+}
