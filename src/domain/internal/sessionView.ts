@@ -1,7 +1,6 @@
 /**
  * What a view shows beside the turns: sessions, requests, background work, compactions, and what the agent says of itself.
  */
-import { Struct } from "effect"
 import type { RequestId, TurnId } from "../Ids.ts"
 import type { Background, OpenRequest } from "../ThreadActivity.ts"
 import type { ThreadEvent } from "../ThreadEvent.ts"
@@ -14,7 +13,10 @@ const lastTurn = ({ current, past }: ThreadView): TurnId | undefined => (current
 const after = (turnId: TurnId | undefined) => turnId === undefined ? {} : { after: turnId }
 
 /** What was told of the context is not so any more. */
-export const withoutContext = (view: ThreadView): ThreadView => Struct.omit(view, ["context"])
+export const withoutContext = (view: ThreadView): ThreadView => {
+  const { context: _, ...rest } = view
+  return rest
+}
 
 const startSession = (view: ThreadView, event: Of<"SessionStarted">): ThreadView => {
   const { at, continuity, directory, epoch, instanceId, provider, runtimeMode, sessionId } = event
