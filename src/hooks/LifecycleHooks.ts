@@ -48,8 +48,7 @@
  */
 import { Array as Arr, Context, Duration, Effect, Layer, Option, Scope } from "effect"
 import { SqlClient } from "effect/sql"
-import type { FeedEvent } from "../domain/FeedEvent.ts"
-import { type HookPattern, type LifecycleEvent, matches, type Matching } from "../domain/LifecycleEvent.ts"
+import { type HookPattern, matches, type Matching } from "../domain/LifecycleEvent.ts"
 import type { ThreadEvent } from "../domain/ThreadEvent.ts"
 import type { SessionSetup } from "../provider/SessionSetup.ts"
 import {
@@ -71,7 +70,8 @@ import {
 } from "./HookVerdict.ts"
 import * as HookInput from "./internal/hookInput.ts"
 import * as RunFolders from "./internal/runFolders.ts"
-import type { Projected, ProjectionBatch } from "./Projection.ts"
+import { isMatching, isOf, isProjected } from "./internal/wanted.ts"
+import type { ProjectionBatch } from "./Projection.ts"
 import type { SessionOpening } from "./SessionOpening.ts"
 
 interface Common {
@@ -265,20 +265,6 @@ const common = (hook: Common, timeout: Duration.Duration) => ({
   timeout: hook.timeout === undefined ? timeout : Duration.fromInputUnsafe(hook.timeout),
   grace: Duration.fromInputUnsafe(hook.grace ?? "5 seconds")
 })
-
-const isProjected = <K extends ThreadEvent["_tag"]>(
-  kinds: ReadonlyArray<K>,
-  event: FeedEvent
-): event is Projected<K> => {
-  const wanted: ReadonlyArray<string> = kinds
-  return event._tag === "Gap" || event._tag === "FeedGap" || wanted.includes(event._tag)
-}
-
-const isOf = <K extends GuardedKind>(kinds: ReadonlyArray<K>, event: GuardedEvent): event is GuardedEvent<K> =>
-  matches(kinds, event._tag)
-
-const isMatching = <P extends HookPattern>(patterns: ReadonlyArray<P>, event: LifecycleEvent): event is Matching<P> =>
-  matches(patterns, event._tag)
 
 /**
  * Registers a hook whose `run` has the services of its Layer and those of its caller (`Caller`), the Scope among them: the

@@ -53,6 +53,29 @@ export interface WaitingDelivery {
 }
 
 /**
+ * Which deliveries are listed: those of one hook or of all, and those after the `next` of the page before.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface DeliveriesQuery {
+  readonly hook?: string | undefined
+  readonly limit: number
+  readonly after?: string | undefined
+}
+
+/**
+ * Answers one page. `next` is `undefined` of the last one. Fails with `PageInvalid` where `after` is none of ours.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type ListDeliveries<A> = (query: DeliveriesQuery) => Effect.Effect<
+  { readonly deliveries: ReadonlyArray<A>; readonly next: string | undefined },
+  StoreFailed | PageInvalid
+>
+
+/**
  * The outbox of durable hooks. Each operation fails with `StoreFailed` if the database does.
  *
  * @since 0.1.0
@@ -99,26 +122,12 @@ export class HookOutbox extends Context.Service<HookOutbox, {
     readonly error: string
   }) => Effect.Effect<void, StoreFailed>
   /** One page of the deliveries that are still to be made, of one hook or of all, in the order of recording. */
-  readonly waiting: (query: {
-    readonly hook?: string | undefined
-    readonly limit: number
-    readonly after?: string | undefined
-  }) => Effect.Effect<
-    { readonly deliveries: ReadonlyArray<WaitingDelivery>; readonly next: string | undefined },
-    StoreFailed | PageInvalid
-  >
+  readonly waiting: ListDeliveries<WaitingDelivery>
   /**
    * One page of the deliveries that were given up, of one hook or of all, in the order of recording. One whose event this
    * release cannot read is left out; `backlog` counts it.
    */
-  readonly givenUp: (query: {
-    readonly hook?: string | undefined
-    readonly limit: number
-    readonly after?: string | undefined
-  }) => Effect.Effect<
-    { readonly deliveries: ReadonlyArray<GivenUpDelivery>; readonly next: string | undefined },
-    StoreFailed | PageInvalid
-  >
+  readonly givenUp: ListDeliveries<GivenUpDelivery>
   /** Makes deliveries of the hook that were given up due at once, as if they had never been tried; answers how many. */
   readonly resend: (deliveries: {
     readonly hook: string

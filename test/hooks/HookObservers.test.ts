@@ -299,6 +299,22 @@ describe("HookDispatcher: observers", () => {
       assert.deepStrictEqual(yield* taken(heard, 1), ["a"])
     }).pipe(onStore))
 
+  it.effect("P12 hooks: one that may be tried any number of times without a wait is tried until it succeeds", () =>
+    onStore(Effect.gen(function*() {
+      const hooks = yield* dispatcher
+      const heard = yield* Queue.unbounded<number>()
+      yield* register(LifecycleHooks.observe({
+        name: "stubborn",
+        events: ["turn:start"],
+        attempts: Number.MAX_SAFE_INTEGER,
+        backoff: 0,
+        run: ({ delivery: { attempt } }) => attempt < 1100 ? new Broken() : Queue.offer(heard, attempt)
+      }))
+      yield* openThread()
+      yield* record(hooks, [turnStarted("a")])
+      assert.strictEqual(yield* Queue.take(heard), 1100)
+    })))
+
   it.effect("P12 hooks: a call that ends within the grace of its hook is not abandoned, and the next event is told at once", () =>
     onStore(Effect.gen(function*() {
       const hooks = yield* dispatcher

@@ -12,7 +12,6 @@
 import { Clock, type Context, Duration, Effect, Fiber, FiberSet, Schedule, type Scope } from "effect"
 import { Instrumentation } from "../../domain/Instrumentation.ts"
 import { type LifecycleEvent, matches } from "../../domain/LifecycleEvent.ts"
-import type { ApprovalDecision } from "../../domain/UserRequest.ts"
 import * as SteadyClock from "../../process/SteadyClock.ts"
 import type { SessionSetup } from "../../provider/SessionSetup.ts"
 import type { SetupFailed } from "../../service/ServiceError.ts"
@@ -21,7 +20,7 @@ import type { HookRegistration, HookServices } from "../HookRegistration.ts"
 import type { GuardedEvent, GuardedKind } from "../HookVerdict.ts"
 import type { LifecycleHooks } from "../LifecycleHooks.ts"
 import type { SessionOpening } from "../SessionOpening.ts"
-import * as HookAnswer from "./hookAnswer.ts"
+import * as asking from "./asking.ts"
 import * as HookObserver from "./observer.ts"
 import * as reentrancy from "./reentrancy.ts"
 import * as run from "./run.ts"
@@ -31,30 +30,6 @@ import * as setups from "./setups.ts"
 const keptFor = Duration.days(7)
 
 const purgeEvery = Duration.days(1)
-
-/** The guard or transform of this name refused. */
-export interface Vetoed {
-  readonly _tag: "Veto"
-  readonly hook: string
-  readonly reason: string
-}
-
-/** The guard of this name decided an approval. */
-export interface Decided {
-  readonly _tag: "Decided"
-  readonly hook: string
-  readonly decision: ApprovalDecision
-}
-
-/** A guard has the user asked about a tool. */
-export interface ToAsk {
-  readonly _tag: "Ask"
-}
-
-export interface Transformed {
-  readonly _tag: "Transformed"
-  readonly context: ReadonlyArray<string>
-}
 
 export interface HookDispatcher {
   /** Whether there are observers. */
@@ -83,68 +58,16 @@ export interface HookDispatcher {
     scope: Scope.Scope
   ) => Effect.Effect<SessionSetup | undefined, SetupFailed>
   /** The first veto, else the first decision, or whether one has the user asked. */
-  readonly guard: (event: GuardedEvent) => Effect.Effect<{ readonly _tag: "Allow" } | Vetoed | Decided | ToAsk>
+  readonly guard: (
+    event: GuardedEvent
+  ) => Effect.Effect<{ readonly _tag: "Allow" } | asking.Vetoed | asking.Decided | asking.ToAsk>
   /** The additions of all transforms, in order. */
-  readonly transform: (event: GuardedEvent) => Effect.Effect<Transformed | Vetoed>
+  readonly transform: (event: GuardedEvent) => Effect.Effect<asking.Transformed | asking.Vetoed>
 }
 
-type Guard = Extract<HookRegistration, { readonly phase: "guard" }>
-type Transform = Extract<HookRegistration, { readonly phase: "transform" }>
-type Asked = run.Hook<Guard | Transform>
-type Answer = Transformed | Vetoed | Decided | ToAsk
+type Asked = run.Hook<asking.Guard | asking.Transform>
 
 const byPriority = (a: run.Hook, b: run.Hook): number => b.registration.priority - a.registration.priority
-
-const nothing: Transformed = { _tag: "Transformed", context: [] }
-
-// What a hook says goes to the agent and into the log, which take well-formed text alone.
-
-const veto = (hook: Guard | Transform, reason: string): Vetoed => ({
-  _tag: "Veto",
-  hook: hook.name,
-  reason: reason.toWellFormed()
-})
-
-/** Only an approval can be allowed by a decision, and only about a tool the user can be asked; a denial is one of anything. */
-const said = (hook: Guard, event: GuardedEvent, verdict: HookAnswer.Verdict): Answer => {
-  switch (verdict._tag) {
-    case "Allow":
-      return nothing
-    case "Veto":
-      return veto(hook, verdict.reason)
-    case "Ask":
-      return event._tag === "tool:before" ? verdict : nothing
-    case "Decide": {
-      const decision = HookAnswer.decisionOf(verdict)
-      if (event._tag === "approval:requested") return { _tag: "Decided", hook: hook.name, decision }
-      return decision._tag === "Deny" ? veto(hook, decision.reason ?? `${hook.name} gave no reason`) : nothing
-    }
-  }
-}
-
-/** Calls the hook and reads its answer. Part of the guarded call, since reading it can throw. */
-const answer = (hook: Guard | Transform, event: GuardedEvent): Effect.Effect<Answer, unknown, HookServices> =>
-  hook.phase === "guard"
-    ? Effect.map(Effect.flatMap(hook.run(event), HookAnswer.verdict), (verdict) => said(hook, event, verdict))
-    : Effect.map(Effect.flatMap(hook.run(event), HookAnswer.patch), ({ context = [] }) => ({
-      _tag: "Transformed",
-      context: context.map((text) => text.toWellFormed())
-    }))
-
-/** The reason of a veto for a call without an answer. */
-const reasonOf = ({ name, timeout }: HookRegistration, outcome: run.Outcome<unknown>): string => {
-  switch (outcome._tag) {
-    case "Failed":
-      // Without its error, which may hold secrets: the receipt has it.
-      return `The hook "${name}" failed`
-    case "Timeout":
-      return `The hook "${name}" did not answer within ${Duration.format(timeout)}`
-    case "Suppressed":
-      return `The hook "${name}" is suspended, because an earlier call of it did not end`
-    default:
-      return `The hook "${name}" was interrupted`
-  }
-}
 
 /** Registers the hook with the outbox; `false` if that fails. */
 const subscribed = (outbox: HookOutbox["Service"], { events, name }: HookObserver.Observe): Effect.Effect<boolean> =>
@@ -182,11 +105,11 @@ export const make = Effect.fnUntraced(function*(options: {
     for (const observer of observers.values()) observer.notify(event)
   }
 
-  const ask = (hook: Asked, event: GuardedEvent): Effect.Effect<Answer> =>
+  const ask = (hook: Asked, event: GuardedEvent): Effect.Effect<asking.Answer> =>
     run.call(hook, event, {
       services,
-      use: (event) => answer(hook.registration, event),
-      conclude: (ended: run.Ended<Answer>) => {
+      use: (event) => asking.answer(hook.registration, event),
+      conclude: (ended: run.Ended<asking.Answer>) => {
         const { outcome } = ended
         const { failure, name } = hook.registration
         notify(run.receipt(hook, event, ended, outcome._tag === "Ok" && outcome.value._tag === "Veto"))
@@ -203,7 +126,11 @@ export const make = Effect.fnUntraced(function*(options: {
             // The error's text may hold secrets: only the receipt has it.
             ...(outcome._tag === "Failed" ? { error: outcome.tag } : {})
           }),
-          Effect.as(failure === "closed" ? veto(hook.registration, reasonOf(hook.registration, outcome)) : nothing)
+          Effect.as(
+            failure === "closed"
+              ? asking.veto(hook.registration, asking.reasonOf(hook.registration, outcome))
+              : asking.nothing
+          )
         )
       }
     })
@@ -214,7 +141,7 @@ export const make = Effect.fnUntraced(function*(options: {
   /** Asks one after another, up to the first veto. The first decision counts. */
   const askAll = Effect.fnUntraced(function*(phase: Asked["registration"]["phase"], event: GuardedEvent) {
     const context: Array<string> = []
-    let decided: Decided | ToAsk | undefined
+    let decided: asking.Decided | asking.ToAsk | undefined
     for (const hook of registeredFor(phase, event._tag)) {
       if (!registered.has(hook.registration)) continue
       const answer = yield* ask(hook, event)
@@ -252,7 +179,7 @@ export const make = Effect.fnUntraced(function*(options: {
         return
       }
       if (hook.phase !== "observe") {
-        asked = [...asked, run.make<Guard | Transform>(hook, instrumentation)].toSorted(byPriority)
+        asked = [...asked, run.make<asking.Guard | asking.Transform>(hook, instrumentation)].toSorted(byPriority)
         return
       }
       const durable = hook.delivery === "durable" && (yield* subscribed(outbox, hook))
@@ -330,7 +257,7 @@ export const make = Effect.fnUntraced(function*(options: {
 
     transform: Effect.fn("dispatcher.transform")(function*(event) {
       const answer = yield* askAll("transform", event)
-      return answer._tag === "Decided" || answer._tag === "Ask" ? nothing : answer
+      return answer._tag === "Decided" || answer._tag === "Ask" ? asking.nothing : answer
     })
   }
 })

@@ -72,7 +72,8 @@ export const make = (options: {
   const { attempts, name } = registration
   /** Wait after a failed try with this number. */
   const waitAfter = (attempt: number) =>
-    Math.min(Duration.toMillis(registration.backoff) * 2 ** (attempt - 1), longestBackoff)
+    // Doubled no further than any wait is: no wait at all, doubled for ever, would be no number.
+    Math.min(Duration.toMillis(registration.backoff) * 2 ** Math.min(attempt - 1, 30), longestBackoff)
   const awake = Latch.makeUnsafe(false)
   const queue: Array<LifecycleEvent> = []
   /** Announced events that are not handled yet, in the order of announcement. */

@@ -6,10 +6,10 @@
  * statement.
  */
 import { Array as Arr, Clock, Effect, Option, Schema } from "effect"
-import type { SqlClient, SqlError, Statement } from "effect/sql"
+import type { SqlClient, SqlError } from "effect/sql"
 import * as Lifecycle from "../../domain/LifecycleEvent.ts"
-import type { GivenUpDelivery, HookOutbox, WaitingDelivery } from "../HookOutbox.ts"
-import * as pageCursor from "./pageCursor.ts"
+import type { HookOutbox } from "../HookOutbox.ts"
+import * as pages from "./hookDeliveryPages.ts"
 import { type BigIntColumn, parseJson } from "./rows.ts"
 import { read, write } from "./run.ts"
 
@@ -24,7 +24,6 @@ export interface Subscriptions {
 }
 
 const decodePatterns = Schema.decodeUnknownOption(Schema.Array(Schema.String))
-const decodeEvent = Schema.decodeUnknownOption(Lifecycle.LifecycleEvent)
 
 /** Reads what is known: before anything is written to a log. */
 export const load = Effect.fnUntraced(function*(sql: SqlClient.SqlClient) {
@@ -99,48 +98,11 @@ export const record = (
   })
 }
 
-interface DeliveryRow {
-  readonly event_id: string
-  readonly attempt: BigIntColumn
-  readonly ordinal: BigIntColumn
-  readonly body: string
-}
-
 interface BacklogRow {
   readonly hook: string
   readonly deliveries: BigIntColumn
   readonly given_up: BigIntColumn
 }
-
-interface ListedRow extends DeliveryRow {
-  readonly hook: string
-  readonly due_at: BigIntColumn
-  readonly given_up_at: BigIntColumn | null
-  readonly error: string | null
-}
-
-interface PageQuery {
-  readonly hook?: string | undefined
-  readonly limit: number
-  readonly after?: string | undefined
-}
-
-/** When a delivery that was given up is due. */
-const never = Number.MAX_SAFE_INTEGER
-
-type Listed = Pick<WaitingDelivery, "hook" | "event" | "attempts">
-
-const givenUp = (known: Listed, { error, given_up_at }: ListedRow): GivenUpDelivery => ({
-  ...known,
-  givenUpAt: Number(given_up_at),
-  error: error ?? ""
-})
-
-const waiting = (known: Listed, { due_at, error }: ListedRow): WaitingDelivery => ({
-  ...known,
-  dueAt: Number(due_at),
-  error: error ?? undefined
-})
 
 /** The outbox on an open store. */
 export const operations = (sql: SqlClient.SqlClient, outbox: Subscriptions): HookOutbox["Service"] => {
@@ -160,12 +122,12 @@ export const operations = (sql: SqlClient.SqlClient, outbox: Subscriptions): Hoo
       readonly error: string
     }
   ) =>
-    Effect.asVoid(sql`UPDATE eca_hook_deliveries SET due_at = ${never}, given_up_at = ${at}, error = ${error}
+    Effect.asVoid(sql`UPDATE eca_hook_deliveries SET due_at = ${pages.never}, given_up_at = ${at}, error = ${error}
       WHERE event_id = ${eventId} AND hook = ${hook}`)
 
   /** An event that this release cannot read is given up, as it would block all the others: a newer one may read it. */
-  const toEvents = Effect.fnUntraced(function*(hook: string, row: DeliveryRow) {
-    const event = Option.getOrUndefined(decodeEvent(parseJson(row.body)))
+  const toEvents = Effect.fnUntraced(function*(hook: string, row: pages.DeliveryRow) {
+    const event = pages.eventOf(row)
     if (event !== undefined) {
       const delivery = { attempt: Number(row.attempt) + 1, recovered: Number(row.ordinal) <= outbox.openedAt }
       return [{ ...event, delivery }]
@@ -176,33 +138,6 @@ export const operations = (sql: SqlClient.SqlClient, outbox: Subscriptions): Hoo
     yield* giveUp({ hook, eventId: row.event_id, at: yield* Clock.currentTimeMillis, error: "EventUnreadable" })
     return []
   })
-
-  /** One page of what `which` deliveries are, in the order of recording. */
-  const list = <A>(
-    name: string,
-    which: Statement.Fragment,
-    toDelivery: (known: Listed, row: ListedRow) => A
-  ) =>
-    Effect.fnUntraced(function*({ hook, ...query }: PageQuery) {
-      const { after, limit } = yield* pageCursor.decode(query)
-      const rows = yield* read(
-        name,
-        sql<ListedRow>`SELECT d.hook, d.event_id, d.attempt, d.ordinal, d.due_at, d.given_up_at, d.error, e.body
-          FROM eca_hook_deliveries d JOIN eca_hook_events e ON e.event_id = d.event_id
-          WHERE ${which} AND ${hook === undefined ? sql.literal("1 = 1") : sql`d.hook = ${hook}`}
-            AND ${after === undefined ? sql.literal("1 = 1") : sql`(d.ordinal, d.hook) > (${after[0]}, ${after[1]})`}
-          ORDER BY d.ordinal, d.hook LIMIT ${limit + 1}`
-      )
-      const page = rows.slice(0, limit)
-      const last = page.at(-1)
-      return {
-        deliveries: page.flatMap((row) => {
-          const event = Option.getOrUndefined(decodeEvent(parseJson(row.body)))
-          return event === undefined ? [] : toDelivery({ hook: row.hook, event, attempts: Number(row.attempt) }, row)
-        }),
-        next: last === undefined || rows.length <= limit ? undefined : pageCursor.after(last.ordinal, last.hook)
-      }
-    })
 
   return {
     records: (tag) => {
@@ -229,7 +164,7 @@ export const operations = (sql: SqlClient.SqlClient, outbox: Subscriptions): Hoo
         sql,
         "read undelivered events",
         "flushed",
-        sql<DeliveryRow>`SELECT d.event_id, d.attempt, d.ordinal, e.body FROM eca_hook_deliveries d
+        sql<pages.DeliveryRow>`SELECT d.event_id, d.attempt, d.ordinal, e.body FROM eca_hook_deliveries d
           JOIN eca_hook_events e ON e.event_id = d.event_id
           WHERE d.hook = ${hook} AND d.due_at <= ${now} ORDER BY d.due_at, d.ordinal LIMIT ${limit}`.pipe(
           Effect.flatMap(Effect.forEach((row) => toEvents(hook, row))),
@@ -241,7 +176,7 @@ export const operations = (sql: SqlClient.SqlClient, outbox: Subscriptions): Hoo
       read(
         "read when a hook is due",
         sql<{ readonly due_at: BigIntColumn | null }>`SELECT MIN(due_at) AS due_at FROM eca_hook_deliveries
-          WHERE hook = ${hook} AND due_at < ${never}`.pipe(
+          WHERE hook = ${hook} AND due_at < ${pages.never}`.pipe(
           Effect.map(([first]) => first === undefined || first.due_at === null ? undefined : Number(first.due_at))
         )
       ),
@@ -270,14 +205,12 @@ export const operations = (sql: SqlClient.SqlClient, outbox: Subscriptions): Hoo
         "limit due times",
         "flushed",
         Effect.asVoid(sql`UPDATE eca_hook_deliveries SET due_at = ${dueAt}
-          WHERE hook = ${hook} AND due_at > ${dueAt} AND due_at < ${never}`)
+          WHERE hook = ${hook} AND due_at > ${dueAt} AND due_at < ${pages.never}`)
       ),
 
     giveUp: (delivery) => write(sql, "give up a delivery", "relaxed", giveUp(delivery)),
 
-    waiting: list("read deliveries that are still to be made", sql`d.due_at < ${never}`, waiting),
-
-    givenUp: list("read deliveries that were given up", sql`d.due_at = ${never}`, givenUp),
+    ...pages.make(sql),
 
     resend: ({ eventId, hook }) =>
       write(
@@ -286,7 +219,7 @@ export const operations = (sql: SqlClient.SqlClient, outbox: Subscriptions): Hoo
         "flushed",
         sql<{ readonly event_id: string }>`UPDATE eca_hook_deliveries
           SET attempt = 0, due_at = 0, given_up_at = NULL, error = NULL
-          WHERE hook = ${hook} AND due_at = ${never}
+          WHERE hook = ${hook} AND due_at = ${pages.never}
             AND ${eventId === undefined ? sql.literal("1 = 1") : sql`event_id = ${eventId}`}
           RETURNING event_id`.pipe(Effect.map((rows) => rows.length))
       ),
@@ -314,7 +247,7 @@ export const operations = (sql: SqlClient.SqlClient, outbox: Subscriptions): Hoo
         "flushed",
         sql.withTransaction(Effect.gen(function*() {
           yield* sql`DELETE FROM eca_hook_deliveries
-            WHERE (due_at = ${never} AND event_id IN (SELECT event_id FROM eca_hook_events WHERE at < ${before}))
+            WHERE (due_at = ${pages.never} AND event_id IN (SELECT event_id FROM eca_hook_events WHERE at < ${before}))
               OR hook IN (SELECT name FROM eca_hooks WHERE seen_at < ${before})`
           yield* sql`DELETE FROM eca_hook_events WHERE at < ${before} AND NOT EXISTS
             (SELECT 1 FROM eca_hook_deliveries d WHERE d.event_id = eca_hook_events.event_id)`
