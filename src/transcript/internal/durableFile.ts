@@ -182,17 +182,22 @@ export const isTransient = (name: string): boolean => draftPattern.test(name) ||
 /** Longer than any write takes. */
 const abandonedAfterMillis = 5 * 60_000
 
+/** Whether a file or directory was changed too long ago for a write that is under way, in whichever process. */
+export const isAbandoned = Effect.fnUntraced(function*(file: string) {
+  const fs = yield* FileSystem.FileSystem
+  const now = yield* Clock.currentTimeMillis
+  return yield* fs.lstat(file).pipe(
+    Effect.map(({ mtime }) => Option.exists(mtime, (mtime) => mtime.getTime() < now - abandonedAfterMillis)),
+    Effect.orElseSucceed(() => false)
+  )
+})
+
 /** Whether a transient file is an abandoned draft, of a dead process or too old, or was about to be removed. */
 export const isLeftover = Effect.fnUntraced(function*(directory: string, name: string) {
   if (trashPattern.test(name)) return true
   const [, host, owner] = draftPattern.exec(name) ?? []
   const sameHost = host === (yield* hostMark)
   if (sameHost && Number(owner) !== pid && Option.isNone(yield* ProcessIdentity.startTime(Number(owner)))) return true
-  const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
-  const now = yield* Clock.currentTimeMillis
-  return yield* fs.lstat(path.join(directory, name)).pipe(
-    Effect.map(({ mtime }) => Option.exists(mtime, (mtime) => mtime.getTime() < now - abandonedAfterMillis)),
-    Effect.orElseSucceed(() => false)
-  )
+  return yield* isAbandoned(path.join(directory, name))
 })

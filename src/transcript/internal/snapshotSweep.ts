@@ -2,6 +2,9 @@
  * Tidies the directory of one thread: removes abandoned drafts, adds rows for manifests without one, removes rows
  * without a manifest, and removes the snapshots that a rule picks, with the files that only they use.
  *
+ * A sweep of a whole folder spares what no manifest names for its first five minutes: another app that works in the same
+ * folder may be writing the snapshot that it belongs to.
+ *
  * While any manifest is unreadable (damaged, or of a newer release), no file that it could refer to is removed. Only
  * regular files are removed, and of these what a manifest named, what has the hash of its content as its name (a
  * snapshot whose manifest was not written), and drafts of ours. An entry that has the name of one of ours but is none
@@ -101,6 +104,12 @@ const isContent = (file: string, sha256: string) =>
 /** More than any segment or attachment has. A larger file stays. */
 const maxOrphanBytes = 512 * 1024 * 1024
 
+export interface Tidying {
+  readonly foreign: Foreign
+  /** What goes of the files that no manifest names and none has named, and of the directories without a snapshot. */
+  readonly orphans: "all" | "abandoned"
+}
+
 interface Places {
   /** Snapshots whose files stay. */
   readonly kept: ReadonlyArray<SnapshotFolder.ManifestFile>
@@ -116,7 +125,11 @@ const namesOf = (found: ReadonlyArray<SnapshotFolder.ManifestFile>): ReadonlySet
   ])
 }
 
-const removeUnreferenced = Effect.fnUntraced(function*(directory: string, { gone, kept }: Places, foreign: Foreign) {
+const removeUnreferenced = Effect.fnUntraced(function*(
+  directory: string,
+  { gone, kept }: Places,
+  { foreign, orphans }: Tidying
+) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const { blobs, segments } = SnapshotFolder.layout(path, directory)
@@ -131,6 +144,7 @@ const removeUnreferenced = Effect.fnUntraced(function*(directory: string, { gone
       const [, sha256] = contentPattern.exec(name) ?? []
       if (sha256 === undefined || referenced.has(name)) continue
       const file = path.join(place, name)
+      if (orphans === "abandoned" && !removed.has(name) && !(yield* DurableFile.isAbandoned(file))) continue
       const ours = (yield* DurableFile.isRegular(file)) && (removed.has(name) || (yield* isContent(file, sha256)))
       if (!ours) {
         yield* foreign(file)
@@ -143,6 +157,7 @@ const removeUnreferenced = Effect.fnUntraced(function*(directory: string, { gone
   if (kept.length > 0) return
   // Only empty directories: others may have files in them.
   for (const place of [segments, blobs, directory]) {
+    if (orphans === "abandoned" && gone.length === 0 && !(yield* DurableFile.isAbandoned(place))) continue
     const left = (yield* absent(fs.readDirectory(place))) ?? [""]
     if (left.every((name) => name === ".gitignore")) {
       yield* DurableFile.assertReal(place)
@@ -157,8 +172,9 @@ export const thread = Effect.fnUntraced(function*(
   directory: string,
   known: ReadonlyArray<SnapshotRecord>,
   rule: (records: ReadonlyArray<SnapshotRecord>) => Effect.Effect<ReadonlySet<string>, StoreFailed>,
-  foreign: Foreign
+  tidying: Tidying
 ): Effect.fn.Return<void, PlatformError | StoreFailed, Files | SnapshotIndex> {
+  const { foreign } = tidying
   const path = yield* Path.Path
   const index = yield* SnapshotIndex
   const rows = new Map(known.map((record) => [record.snapshot.snapshotId, record]))
@@ -211,7 +227,7 @@ export const thread = Effect.fnUntraced(function*(
   yield* removeUnreferenced(directory, {
     kept: [...kept.map(([found]) => found), ...others],
     gone: whole.filter(([, { snapshot }]) => gone.has(snapshot.snapshotId)).map(([found]) => found)
-  }, foreign)
+  }, tidying)
 })
 
 /** Of the entries that are reported. Later ones are skipped all the same. */

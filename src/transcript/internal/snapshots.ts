@@ -7,28 +7,26 @@
  *
  * **Gotchas**
  *
- * - One folder belongs to one store. Snapshots of another store are adopted.
+ * - Snapshots of another store in the same folder are adopted, and retention is applied to them.
  * - A second snapshot of the same thread waits for the first.
  * - `maxBytes` counts segments, blobs and manifests, without the file system's overhead.
  */
 import { Clock, Effect, FileSystem, Option, Path, Result } from "effect"
-import type { PlatformError } from "effect/PlatformError"
 import type { ThreadId } from "../../domain/Ids.ts"
 import { knownSecrets, type Redactor } from "../../domain/Redaction.ts"
 import type { SnapshotInfo, SnapshotRef } from "../../domain/Snapshot.ts"
 import * as SnapshotManifest from "../../domain/SnapshotManifest.ts"
-import { fileErrorCode } from "../../process/ErrorCode.ts"
 import type { AgentFiles } from "../../provider/ProviderAdapter.ts"
 import { SnapshotIndex, type SnapshotRecord } from "../../store/SnapshotIndex.ts"
-import { StoreFailed } from "../../store/StoreError.ts"
-import { type FindError, SnapshotNotWritten, SnapshotUnknown, SnapshotUnreadable } from "../SnapshotError.ts"
-import { expired } from "../SnapshotRetention.ts"
+import type { StoreFailed } from "../../store/StoreError.ts"
+import { type FindError, SnapshotNotWritten, SnapshotUnknown, type SnapshotUnreadable } from "../SnapshotError.ts"
 import * as DurableFile from "./durableFile.ts"
 import * as manifests from "./manifest.ts"
 import * as NamedLocks from "./namedLocks.ts"
 import * as SnapshotFolder from "./snapshotFolder.ts"
 import * as SnapshotKeeping from "./snapshotKeeping.ts"
 import * as SnapshotSweep from "./snapshotSweep.ts"
+import * as SnapshotTidying from "./snapshotTidying.ts"
 import * as SnapshotWrite from "./snapshotWrite.ts"
 
 export interface SnapshotInput extends SnapshotWrite.Content, SnapshotKeeping.Keeping {
@@ -71,9 +69,6 @@ export const newId: Effect.Effect<string> = Effect.sync(() => `snp_${crypto.rand
 
 const ignoreFile = ".gitignore"
 
-const unreadable = (path: string) => (error: PlatformError | StoreFailed) =>
-  error._tag === "StoreFailed" ? error : new SnapshotUnreadable({ path, code: fileErrorCode(error) })
-
 export interface Shared {
   readonly locks: NamedLocks.NamedLocks
   readonly foreign: SnapshotSweep.Foreign
@@ -91,69 +86,12 @@ export const makeOn = Effect.fnUntraced(
     const path = yield* Path.Path
     const index = yield* SnapshotIndex
 
-    const locked = <A, E>(
-      directory: string,
-      effect: Effect.Effect<A, E, FileSystem.FileSystem | Path.Path | SnapshotIndex>
-    ): Effect.Effect<A, E> => locks(directory, effect).pipe(Effect.provideContext(context))
-
-    const inDirectory = (directory: string, records: ReadonlyArray<SnapshotRecord>) =>
-      records.filter(({ snapshot }) => path.dirname(snapshot.path) === directory)
-
-    /** A directory, or nothing; anything else under its name is reported. */
-    const isTidiable = (directory: string) =>
-      Effect.gen(function*() {
-        if (yield* SnapshotFolder.isDirectory(directory)) return true
-        if (!(yield* Effect.orElseSucceed(fs.exists(directory), () => true))) return true
-        yield* foreign(directory)
-        return false
-      }).pipe(Effect.provideContext(context))
-
-    /** Removes leftovers, adopts manifests without a row, and removes the snapshots that the rule picks. */
-    const tidy = (
-      folder: string,
-      directory: string,
-      known: ReadonlyArray<SnapshotRecord>,
-      rule: (records: ReadonlyArray<SnapshotRecord>) => Effect.Effect<ReadonlySet<string>, StoreFailed>
-    ) => SnapshotSweep.thread(folder, directory, known, rule, foreign).pipe(Effect.mapError(unreadable(directory)))
-
-    /** Removes the oldest of the whole folder until it is small enough. Shared files stay. */
-    const trim = Effect.fnUntraced(function*(
-      folder: string,
-      keeping: SnapshotKeeping.Rule,
-      isLive: SnapshotKeeping.IsLive
-    ) {
-      const maxBytes = keeping.retention?.maxBytes
-      if (maxBytes === undefined) return
-      while ((yield* index.totals({ folder })).bytes > maxBytes) {
-        const records = yield* index.listByPlace({ folder })
-        const live = new Map<ThreadId, boolean>()
-        for (const { threadId } of records) {
-          if (!live.has(threadId)) live.set(threadId, yield* isLive(threadId))
-        }
-        const gone = expired(
-          records.map((record) => SnapshotKeeping.candidate(keeping, record, live.get(record.threadId) ?? true)),
-          { keepLast: Infinity, maxBytes },
-          0
-        )
-        if (gone.size === 0) return
-        yield* removeAll(records.filter(({ snapshot }) => gone.has(snapshot.snapshotId)))
-      }
-    })
-
-    const removeAll = Effect.fnUntraced(function*(records: ReadonlyArray<SnapshotRecord>) {
-      const directories = Map.groupBy(records, ({ snapshot }) => path.dirname(snapshot.path))
-      for (const [directory, removed] of directories) {
-        const ids = new Set(removed.map(({ snapshot }) => snapshot.snapshotId))
-        const [first] = removed
-        if (first === undefined) continue
-        yield* locked(
-          directory,
-          Effect.flatMap(
-            index.listByThread(first.threadId),
-            (known) => tidy(first.folder, directory, inDirectory(directory, known), () => Effect.succeed(ids))
-          )
-        )
-      }
+    const { inDirectory, isTidiable, locked, removeAll, tidy, trim } = SnapshotTidying.make({
+      context,
+      foreign,
+      index,
+      locks,
+      path
     })
 
     const record = (folder: string, input: SnapshotInput, snapshot: SnapshotInfo): SnapshotRecord => ({
@@ -285,7 +223,7 @@ export const makeOn = Effect.fnUntraced(
         const folder = path.resolve(input.folder)
         const names = yield* SnapshotSweep.directoriesIn(folder, foreign).pipe(
           Effect.provideContext(context),
-          Effect.mapError(unreadable(folder))
+          Effect.mapError(SnapshotTidying.unreadable(folder))
         )
         const records = Map.groupBy(yield* index.listByPlace({ folder }), ({ snapshot }) => path.dirname(snapshot.path))
         // A folder on a disk that is not mounted looks like this, too: keep its rows.
@@ -294,7 +232,11 @@ export const makeOn = Effect.fnUntraced(
           const known = records.get(directory) ?? []
           if (!(yield* isTidiable(directory))) continue
           const result = yield* Effect.result(
-            locked(directory, tidy(folder, directory, known, SnapshotKeeping.perThread(input, input.isLive)))
+            locked(
+              directory,
+              // The app of another store may be about to write the manifest that names them.
+              tidy(folder, directory, known, SnapshotKeeping.perThread(input, input.isLive), "abandoned")
+            )
           )
           if (Result.isSuccess(result)) continue
           if (result.failure._tag === "StoreFailed") return yield* result.failure
