@@ -87,6 +87,21 @@ describe("a session of Claude as a value", () => {
     assert.isUndefined(ended.state.working)
   })
 
+  it("P4 claude: a turn of the agent's own is over once a message that was on its way joins it, and what both used is told once", () => {
+    const own = play(make("r", false), [sending, lifecycle("queued"), opened("msg_1"), assistant("msg_1", bash)])
+    const [began] = own.events.flatMap((event) => event._tag === "TurnBegan" ? [event.turnId] : [])
+    const { events } = play(own.state, [
+      output("done"),
+      lifecycle("started"),
+      opened("msg_2"),
+      result({ model_usage_since_last_result: { opus: { inputTokens: 20, outputTokens: 10 } } })
+    ])
+    const ends = events.flatMap((event) => event._tag === "TurnCompleted" ? [[event.turnId, event.usage?.output]] : [])
+    assert.deepStrictEqual(ends, [[began, undefined], [turnId, 10]])
+    const after = events.slice(events.findIndex(({ _tag }) => _tag === "TurnCompleted") + 1)
+    assert.isTrue(after.every((event) => !("turnId" in event) || event.turnId === turnId))
+  })
+
   it("P4 claude: frames of the model that nothing asked for are a turn of the agent's own", () => {
     const { events } = play(make("r", false), [
       frame("system/task_notification", { task_id: "b1", status: "completed" }),

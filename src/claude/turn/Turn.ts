@@ -3,7 +3,8 @@
  * has been seen to send can be tested as data.
  *
  * A turn of ours begins when Claude says that it has begun with its message, and ends with the result that names it. Frames of
- * the model that come while no turn runs are the beginning of one of the agent's own.
+ * the model that come while no turn runs are the beginning of one of the agent's own, which is over when a message of ours
+ * that was on its way then joins it.
  */
 import * as ItemLedger from "../../adapter/ItemLedger.ts"
 import * as RequestBook from "../../adapter/RequestBook.ts"
@@ -105,7 +106,10 @@ const lifecycle = (
       return step(state, [], [{ _tag: "Queued", uuid }])
     case "started":
       return sending?.uuid === uuid
-        ? step({ ...begin(state, sending), sending: undefined }, [], [{ _tag: "Started", uuid }])
+        ? andThen(
+          TurnEnd.joined(state),
+          (state) => step({ ...begin(state, sending), sending: undefined }, [], [{ _tag: "Started", uuid }])
+        )
         : step(clock == null ? { ...state, working: uuid } : { ...state, cause: "schedule" })
     default:
       return andThen(

@@ -77,6 +77,13 @@ export const cancelled = (state: State): Step =>
     usage: turn.usage
   }))
 
+/**
+ * Claude goes on from a turn of its own with a message of ours, and its result names that one alone: what both have used is told
+ * with ours.
+ */
+export const joined = (state: State): Step =>
+  close(state, ({ turnId }) => ({ _tag: "TurnCompleted", turnId, usage: Usage.unknown }))
+
 /** The end of a turn that was over before it was sent again. Of one that was cut short there is none but this. */
 export const repeated = (state: State, { outcome, turnId }: Extract<Input, { readonly _tag: "Repeated" }>): Step => {
   const usage = Usage.unknown

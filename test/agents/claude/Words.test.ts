@@ -1,5 +1,6 @@
 /** What is said to the real Claude Code beside a prompt, and what it does beside a turn. */
-import { Deferred, Effect } from "effect"
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { Deferred, Effect, Fiber, FileSystem } from "effect"
 import type { ProviderEvent } from "../../../src/domain/ThreadEvent.ts"
 import { Conformance, ModelReply } from "../../../src/testing/index.ts"
 import { delegates } from "./ConformingClaude.ts"
@@ -144,6 +145,41 @@ onClaude((world) => [
         yield* equal(ending._tag, "TurnCompleted", "how it ends")
         yield* equal(yield* run(bench.prompts.say("and on")), "and on", "what the next turn says")
         yield* equal((yield* seen).filter(endsTurn(turnId)).length, 1, "its ends")
+      }))
+  },
+  {
+    id: "claude/own-joined",
+    promise: "P4",
+    title: "a turn of Claude's own ends once where a prompt was sent before it was seen, and so does that prompt's",
+    prove: (bench) =>
+      bench.onHost(Effect.fnUntraced(function*(host) {
+        const { model } = yield* world
+        const begin = yield* need(host.controls, "beginTurn")
+        const { awaitEvent, run, seen, send, session } = yield* listen(host, { runtimeMode: "full-access" })
+        yield* run(bench.prompts.linger ?? "")
+        const command = "until rm go 2> /dev/null; do sleep 0.05; done"
+        const held = yield* model.hold(ModelReply.call("Bash", { command, description: "As asked" }))
+        yield* begin(session.sessionId, bench.prompts.say("by myself"))
+        yield* held.request
+        const sending = yield* Effect.forkChild(send(bench.prompts.say("two")), { startImmediately: true })
+        yield* held.release
+        const began = yield* awaitEvent("a turn of its own", is("TurnBegan"))
+        yield* awaitEvent("its command", (event): event is Started =>
+          is("ItemStarted")(event) && event.turnId === began.turnId)
+        yield* FileSystem.FileSystem.pipe(
+          Effect.flatMap((fs) =>
+            fs.writeFileString(`${session.directory}/go`, "")
+          ),
+          Effect.provide(NodeServices.layer),
+          Effect.orDie
+        )
+        const turnId = yield* Fiber.join(sending)
+        yield* awaitEvent("the end of our turn", endsTurn(turnId))
+        yield* awaitEvent("the end of its own turn", endsTurn(began.turnId))
+        yield* run(bench.prompts.say("and on"))
+        const ends = [began.turnId, turnId].map((turnId) => endsTurn(turnId))
+        const events = yield* seen
+        yield* equal(ends.map((ends) => events.filter(ends).length), [1, 1], "their ends")
       }))
   },
   {
