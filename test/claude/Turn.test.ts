@@ -273,6 +273,13 @@ describe("a session of Claude as a value", () => {
     assert.notInclude(ends(true), "ItemCompleted")
   })
 
+  it("P16 claude: what a subagent in the background has open is complete once its process has ended for a rewind", () => {
+    const { state } = play(begun.state, [subagent(true), assistant("msg_2", bash, below), result()])
+    const { events, tags } = play(state, [{ _tag: "Replaced" }])
+    assert.deepStrictEqual(tags, ["TaskEnded", "ItemCompleted"])
+    assert.deepInclude(events[1]?._tag === "ItemCompleted" ? events[1].item : {}, { _tag: "Command", status: "failed" })
+  })
+
   it("P16 claude: usage is what the result counts since the one before, with subagents and money", () => {
     const model = { inputTokens: 100, outputTokens: 40, cacheReadInputTokens: 14, costUSD: 0.5 }
     const { events } = play(begun.state, [

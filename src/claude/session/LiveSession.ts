@@ -154,8 +154,7 @@ export const replace = Effect.fnUntraced(
     const { cli: { instanceId } } = live
     live.replacing = true
     yield* live.end
-    // What worked beside turns has ended with it.
-    yield* apply(live, { _tag: "system/background_tasks_changed", tasks: [] })
+    yield* apply(live, { _tag: "Replaced" })
     const resumes = yield* change
     const { cli, end, hide } = yield* live.again(resumes, live.runtimeMode).pipe(
       Scope.provide(live.scope),
@@ -168,6 +167,7 @@ export const replace = Effect.fnUntraced(
     live.file = undefined
     live.lastMessage = undefined
     live.resumable = resumes
+    live.planned = false
     live.replacing = false
     yield* attach(live)
     return resumes

@@ -15,7 +15,7 @@ import * as TurnEnd from "./TurnEnd.ts"
 import * as TurnItems from "./TurnItems.ts"
 import * as TurnReports from "./TurnReports.ts"
 import * as TurnRequests from "./TurnRequests.ts"
-import { type Input, type State, type Step, step, type Turn, withRequests, withTurn } from "./TurnState.ts"
+import { type Input, type State, type Step, step, type Turn, withItems, withRequests, withTurn } from "./TurnState.ts"
 import * as TurnTasks from "./TurnTasks.ts"
 
 /** `at` is in milliseconds since 1970. */
@@ -84,10 +84,22 @@ export const reduce = (state: State, input: Input, at: number): Step => {
       return TurnCompaction.decided(state, input.verdict)
     case "Summarized":
       return TurnCompaction.summarized(state, input.summary)
+    case "Replaced":
+      return replaced(state)
     default:
       return TurnReports.report(state, input, at)
   }
 }
+
+/** What worked beside turns has ended with the process, and so has its mode. */
+const replaced = (state: State): Step =>
+  andThen(
+    TurnTasks.listed(
+      { ...state, mode: undefined, working: undefined, streaming: new Map(), blocks: new Map() },
+      { tasks: [] }
+    ),
+    (state) => withItems(state, ItemLedger.closeAll(state.items, {}))
+  )
 
 /** A new turn. What goes on in the background stays. */
 const begin = (state: State, turn: Pick<Turn, "turnId" | "uuid">): State => ({

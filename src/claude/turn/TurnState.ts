@@ -127,6 +127,8 @@ export type Input =
   | { readonly _tag: "Behind" }
   | { readonly _tag: "Decided"; readonly verdict: CompactionVerdict }
   | { readonly _tag: "Summarized"; readonly summary: string | undefined }
+  /** The process has ended, and another one goes on. */
+  | { readonly _tag: "Replaced" }
 
 export type Want =
   | RequestBook.Want<Native>

@@ -62,7 +62,7 @@ export const notified = (state: State, { status, task_id }: Of<"system/task_noti
   end({ ...state, cause: "background" }, TaskId.make(task_id), ends(status) ?? "lost")
 
 /** Those that are not in the list any more have ended, whatever was heard of them. */
-export const listed = (state: State, { tasks }: Of<"system/background_tasks_changed">): Step => {
+export const listed = (state: State, { tasks }: Pick<Of<"system/background_tasks_changed">, "tasks">): Step => {
   const alive = new Set(tasks.map(({ task_id }) => task_id))
   const gone = Array.from(state.tasks.values()).filter(({ background, task }) => background && !alive.has(task.taskId))
   return all(state, gone, (state, { ended, task }) => end(state, task.taskId, ended ?? "lost"))

@@ -6,7 +6,7 @@ import { onClaude } from "./OnClaude.ts"
 
 const { Bench: { cursorOf, listen }, Check: { equal, expect } } = Conformance
 
-onClaude(() => [
+onClaude((world) => [
   {
     id: "claude/rewind-files",
     promise: "P1",
@@ -56,6 +56,33 @@ onClaude(() => [
         const again = yield* listen(host, { from })
         const known = yield* again.run(bench.prompts.recall)
         yield* expect(!known.includes("anchor"), "nothing of the past", known)
+      }))
+  },
+  {
+    id: "claude/rewind-plan",
+    promise: "P7",
+    title: "a turn plans where it is asked to, also after one that planned was taken back, and the next one acts",
+    prove: (bench) =>
+      bench.onHost(Effect.fnUntraced(function*(host) {
+        const { model } = yield* world
+        const { awaitEvent, run, send, session } = yield* listen(host)
+        const planned = Effect.map(model.requests, (all) =>
+          JSON.stringify(all.at(-1)?.raw).includes("Plan mode is active"))
+        yield* run(bench.prompts.say("one"))
+        const turnId = yield* send(bench.prompts.say("two"), { mode: "plan" })
+        yield* awaitEvent("the end", Conformance.Bench.endsTurn(turnId))
+        const ref = (yield* session.history).messages.findLast(({ role }) =>
+          role === "user"
+        )?.id
+        yield* session.rewind({ turnId, ref })
+        yield* run(bench.prompts.say("three"), { mode: "plan" })
+        yield* equal(yield* planned, true, "whether the model is told that it plans")
+        yield* session.rewind({
+          turnId,
+          ref: (yield* session.history).messages.findLast(({ role }) => role === "user")?.id
+        })
+        yield* run(bench.prompts.say("four"))
+        yield* equal(yield* planned, false, "whether it is in a turn that asks for no plan")
       }))
   }
 ])
