@@ -289,6 +289,18 @@ describe("a session of Claude as a value", () => {
     assert.deepInclude(last?._tag === "TurnCompleted" ? last.usage : {}, { input: 200, output: 80, costUsd: 1 })
   })
 
+  it("P16 claude: a turn that is told by two results has used what both of them count", () => {
+    const used = (outputTokens: number) => ({ model_usage_since_last_result: { opus: { outputTokens, costUSD: 0.5 } } })
+    const steer = "5a1f"
+    const { events } = play(begun.state, [
+      { _tag: "Steering", uuid: steer },
+      result(used(40)),
+      result({ user_message_uuids: [steer], ...used(2) })
+    ])
+    const last = events.at(-1)
+    assert.deepInclude(last?._tag === "TurnCompleted" ? last.usage : {}, { output: 42, costUsd: 1 })
+  })
+
   it("P6 claude: what the turn still asks for is settled at its end; a subagent's in the background stays", () => {
     const ask = (id: string, agent: string | null): Input => {
       const asked = Request.decode("can_use_tool", {

@@ -104,7 +104,7 @@ const replaced = (state: State): Step =>
 /** A new turn. What goes on in the background stays. */
 const begin = (state: State, turn: Pick<Turn, "turnId" | "uuid">): State => ({
   ...state,
-  turn: { ...turn, steers: new Set(), interrupting: false, usage: {}, error: undefined, limit: undefined },
+  turn: { ...turn, steers: new Set(), interrupting: false, usage: {}, counted: {}, error: undefined, limit: undefined },
   items: ItemLedger.nextTurn(state.items)
 })
 

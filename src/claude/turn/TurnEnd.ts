@@ -29,7 +29,8 @@ export const result = (state: State, frame: Of<"result">): Step => {
   const { turn } = state
   if (turn === undefined || !isOf(state, turn, uuids, frame.origin != null)) return step(state, [], done)
   const steers = new Set(Array.from(turn.steers).filter((uuid) => !uuids.includes(uuid)))
-  const used = withTurn(withWindow(state, frame), { steers, usage: usage(turn, frame) })
+  const usage = usageOfTurn(turn, frame)
+  const used = withTurn(withWindow(state, frame), { steers, usage, counted: usage })
   // What came too late to join is answered on its own; to the user it is one turn.
   return steers.size > 0 && !isAborted(frame)
     ? step(used, [], done)
@@ -47,11 +48,11 @@ const isOf = ({ working }: State, { steers, uuid }: Turn, uuids: ReadonlyArray<s
 
 const isAborted = ({ terminal_reason }: Of<"result">): boolean => terminal_reason?.startsWith("aborted") === true
 
-/** The difference that Claude tells counts subagents and compactions too; it is the turn's unless a result came in between. */
-const usage = ({ usage }: Turn, frame: Of<"result">): Usage.Usage => {
+/** The difference that Claude tells since its last result counts subagents and compactions too. */
+const usageOfTurn = ({ counted, usage }: Turn, frame: Of<"result">): Usage.Usage => {
   const { model_usage_since_last_result: since, usage: own } = frame
-  if (since != null) return Object.values(since).reduce((sum, model) => Usage.add(sum, ofModel(model)), Usage.unknown)
-  return own == null ? usage : usageOf(own)
+  if (since != null) return Object.values(since).reduce((sum, model) => Usage.add(sum, ofModel(model)), counted)
+  return own == null ? usage : Usage.add(counted, usageOf(own))
 }
 
 const ofModel = (model: ModelUsage): Usage.Usage => ({

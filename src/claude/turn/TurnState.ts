@@ -26,6 +26,8 @@ export interface Turn extends Heard {
   readonly steers: ReadonlySet<string>
   readonly interrupting: boolean
   readonly usage: Usage
+  /** The part of it that results have told: what was added too late is answered with a result of its own. */
+  readonly counted: Usage
 }
 
 /** A message of ours that Claude has not begun to work on. */

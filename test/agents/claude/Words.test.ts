@@ -29,6 +29,7 @@ onClaude((world) => [
         yield* held.release
         const ending = yield* awaitEvent("the end of the turn", endsTurn(turnId))
         yield* equal(ending._tag, "TurnCompleted", "how it ends")
+        yield* equal(ending.usage?.output, 10, "the output of both calls of its model")
         const said = (yield* seen).filter(is("ItemCompleted")).flatMap(({ item, turnId }) =>
           item._tag === "AssistantMessage" ? [[turnId, item.text]] : []
         )
