@@ -94,10 +94,10 @@ describe("a session of Claude as a value", () => {
       output("done"),
       lifecycle("started"),
       opened("msg_2"),
-      result({ model_usage_since_last_result: { opus: { inputTokens: 20, outputTokens: 10 } } })
+      result({ model_usage_since_last_result: { opus: { inputTokens: 70, outputTokens: 10 } } })
     ])
-    const ends = events.flatMap((event) => event._tag === "TurnCompleted" ? [[event.turnId, event.usage?.output]] : [])
-    assert.deepStrictEqual(ends, [[began, undefined], [turnId, 10]])
+    const ends = events.flatMap((event) => event._tag === "TurnCompleted" ? [[event.turnId, event.usage?.input]] : [])
+    assert.deepStrictEqual(ends, [[began, 50], [turnId, 20]])
     const after = events.slice(events.findIndex(({ _tag }) => _tag === "TurnCompleted") + 1)
     assert.isTrue(after.every((event) => !("turnId" in event) || event.turnId === turnId))
   })

@@ -15,7 +15,17 @@ import * as TurnEnd from "./TurnEnd.ts"
 import * as TurnItems from "./TurnItems.ts"
 import * as TurnReports from "./TurnReports.ts"
 import * as TurnRequests from "./TurnRequests.ts"
-import { type Input, type State, type Step, step, type Turn, withItems, withRequests, withTurn } from "./TurnState.ts"
+import {
+  type Input,
+  type Sending,
+  type State,
+  type Step,
+  step,
+  type Turn,
+  withItems,
+  withRequests,
+  withTurn
+} from "./TurnState.ts"
 import * as TurnTasks from "./TurnTasks.ts"
 
 /** `at` is in milliseconds since 1970. */
@@ -108,6 +118,16 @@ const begin = (state: State, turn: Pick<Turn, "turnId" | "uuid">): State => ({
   items: ItemLedger.nextTurn(state.items)
 })
 
+/** Claude begins with a message of ours. It may go on from a turn of its own with it: that is over, and both are in one result. */
+const ours = (state: State, sending: Sending): Step =>
+  state.turn === undefined
+    ? step(begin(state, sending))
+    : andThen(TurnItems.stepEnded(state), (state) => {
+      const used = state.turn?.usage ?? {}
+      const counted = Object.fromEntries(Object.entries(used).map(([field, number]) => [field, -number]))
+      return andThen(TurnEnd.joined(state), (state) => step(withTurn(begin(state, sending), { counted })))
+    })
+
 const lifecycle = (
   state: State,
   { command_uuid: uuid, state: now, wakeup_source: clock }: Of<"command_lifecycle">
@@ -119,8 +139,8 @@ const lifecycle = (
     case "started":
       return sending?.uuid === uuid
         ? andThen(
-          TurnEnd.joined(state),
-          (state) => step({ ...begin(state, sending), sending: undefined }, [], [{ _tag: "Started", uuid }])
+          ours(state, sending),
+          (state) => step({ ...state, sending: undefined }, [], [{ _tag: "Started", uuid }])
         )
         : step(clock == null ? { ...state, working: uuid } : { ...state, cause: "schedule" })
     default:

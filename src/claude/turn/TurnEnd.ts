@@ -26,15 +26,19 @@ import {
 export const result = (state: State, frame: Of<"result">): Step => {
   const uuids = frame.user_message_uuids ?? (frame.user_message_uuid == null ? [] : [frame.user_message_uuid])
   const done = uuids.map((uuid) => ({ _tag: "Done" as const, uuid }))
-  const { turn } = state
-  if (turn === undefined || !isOf(state, turn, uuids, frame.origin != null)) return step(state, [], done)
-  const steers = new Set(Array.from(turn.steers).filter((uuid) => !uuids.includes(uuid)))
-  const usage = usageOfTurn(turn, frame)
-  const used = withTurn(withWindow(state, frame), { steers, usage, counted: usage })
-  // What came too late to join is answered on its own; to the user it is one turn.
-  return steers.size > 0 && !isAborted(frame)
-    ? step(used, [], done)
-    : andThen(ended(used, frame), (state) => step(state, [], done))
+  if (state.turn === undefined || !isOf(state, state.turn, uuids, frame.origin != null)) return step(state, [], done)
+  // A call of the model that was cut is counted, too.
+  return andThen(stepEnded(state), (state) => {
+    const { turn } = state
+    if (turn === undefined) return step(state, [], done)
+    const steers = new Set(Array.from(turn.steers).filter((uuid) => !uuids.includes(uuid)))
+    const usage = usageOfTurn(turn, frame)
+    const used = withTurn(withWindow(state, frame), { steers, usage, counted: usage })
+    // What came too late to join is answered on its own; to the user it is one turn.
+    return steers.size > 0 && !isAborted(frame)
+      ? step(used, [], done)
+      : andThen(ended(used, frame), (state) => step(state, [], done))
+  })
 }
 
 /**
@@ -78,12 +82,9 @@ export const cancelled = (state: State): Step =>
     usage: turn.usage
   }))
 
-/**
- * Claude goes on from a turn of its own with a message of ours, and its result names that one alone: what both have used is told
- * with ours.
- */
+/** Claude goes on from a turn of its own with a message of ours, and its result names that one alone. */
 export const joined = (state: State): Step =>
-  close(state, ({ turnId }) => ({ _tag: "TurnCompleted", turnId, usage: Usage.unknown }))
+  close(state, ({ turnId, usage }) => ({ _tag: "TurnCompleted", turnId, usage }))
 
 /** The end of a turn that was over before it was sent again. Of one that was cut short there is none but this. */
 export const repeated = (state: State, { outcome, turnId }: Extract<Input, { readonly _tag: "Repeated" }>): Step => {

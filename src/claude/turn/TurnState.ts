@@ -26,7 +26,10 @@ export interface Turn extends Heard {
   readonly steers: ReadonlySet<string>
   readonly interrupting: boolean
   readonly usage: Usage
-  /** The part of it that results have told: what was added too late is answered with a result of its own. */
+  /**
+   * The part of it that results have told: what was added too late is answered with a result of its own. Less than nothing: the
+   * next result counts that much of another turn.
+   */
   readonly counted: Usage
 }
 

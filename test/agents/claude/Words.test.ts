@@ -180,7 +180,11 @@ onClaude((world) => [
         yield* run(bench.prompts.say("and on"))
         const ends = [began.turnId, turnId].map((turnId) => endsTurn(turnId))
         const events = yield* seen
-        yield* equal(ends.map((ends) => events.filter(ends).length), [1, 1], "their ends")
+        yield* equal(
+          ends.map((ends) => events.filter(ends).map(({ usage }) => usage?.output)),
+          [[5], [5]],
+          "their ends, each with the output of one call of the model"
+        )
       }))
   },
   {
