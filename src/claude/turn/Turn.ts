@@ -9,6 +9,7 @@
 import * as ItemLedger from "../../adapter/ItemLedger.ts"
 import * as RequestBook from "../../adapter/RequestBook.ts"
 import { andThen } from "../../domain/Step.ts"
+import * as Usage from "../../domain/Usage.ts"
 import type { Of } from "../protocol/Frame.ts"
 import * as TurnCompaction from "./TurnCompaction.ts"
 import * as TurnEnd from "./TurnEnd.ts"
@@ -118,13 +119,21 @@ const begin = (state: State, turn: Pick<Turn, "turnId" | "uuid">): State => ({
   items: ItemLedger.nextTurn(state.items)
 })
 
+/** What is not to be counted a second time. */
+const less = (usage: Usage.Usage): Usage.Usage =>
+  Object.fromEntries(
+    (["input", "output", "cacheRead", "cacheWrite"] as const).flatMap((field) => {
+      const number = usage[field]
+      return number === undefined ? [] : [[field, -number]]
+    })
+  )
+
 /** Claude begins with a message of ours. It may go on from a turn of its own with it: that is over, and both are in one result. */
 const ours = (state: State, sending: Sending): Step =>
   state.turn === undefined
     ? step(begin(state, sending))
     : andThen(TurnItems.stepEnded(state), (state) => {
-      const used = state.turn?.usage ?? {}
-      const counted = Object.fromEntries(Object.entries(used).map(([field, number]) => [field, -number]))
+      const counted = less(state.turn?.usage ?? Usage.unknown)
       return andThen(TurnEnd.joined(state), (state) => step(withTurn(begin(state, sending), { counted })))
     })
 
