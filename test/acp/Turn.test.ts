@@ -299,19 +299,6 @@ describe("a session of an ACP agent as a value", () => {
   })
 })
 
-describe("updates of an ACP agent", () => {
-  it("P15 acp: a chunk of text is read by hand as its schema reads it", () => {
-    const content = { type: "text", text: "words", annotations: {} }
-    const read = (more: object) => Update.decode({ sessionUpdate: "agent_message_chunk", content, ...more })
-    const known = { _tag: "agent_message_chunk", content: { type: "text", text: "words" } }
-    assert.deepStrictEqual<unknown>(read({}), known)
-    assert.deepStrictEqual<unknown>(read({ messageId: "m" }), { ...known, messageId: "m" })
-    // By the schema: what does not fit is taken for absent.
-    assert.deepStrictEqual<unknown>(read({ messageId: 7 }), { ...known, messageId: null })
-    assert.deepStrictEqual(read({ content: { type: "text", text: 7 } })._tag, "agent_message_chunk")
-  })
-})
-
 describe("requests of an ACP agent", () => {
   it("P7 acp: an approval shows the command of the request, and none of the answers that outlive the session", () => {
     const call = told({ sessionUpdate: "tool_call", toolCallId: "call", kind: "execute", title: "Shell", rawInput: {} })
