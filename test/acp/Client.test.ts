@@ -1,18 +1,23 @@
 /** What an agent may ask of its client, and how it is answered, on an agent that asks all of it. */
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, FileSystem, Layer, Path, Schema } from "effect"
+import { Deferred, Effect, Fiber, FileSystem, Layer, Path, Schema } from "effect"
 import { type Profile, Qwen } from "../../src/acp/index.ts"
 import { ThreadId, TurnId } from "../../src/domain/Ids.ts"
 import type { RuntimeMode } from "../../src/domain/RuntimeMode.ts"
 import { AgentProcesses } from "../../src/process/AgentProcesses.ts"
+import type { ToolGuard, ToolVerdict } from "../../src/provider/ToolGuard.ts"
 import { Conformance } from "../../src/testing/index.ts"
 import { drive, type Driven, items } from "../support/Driven.ts"
 import * as FakeWorld from "./FakeWorld.ts"
 
 const services = Layer.merge(NodeServices.layer, AgentProcesses.layerNoop)
 
-const open = Effect.fnUntraced(function*(runtimeMode: RuntimeMode, quirks: ReadonlyArray<string> = []) {
+const open = Effect.fnUntraced(function*(
+  runtimeMode: RuntimeMode,
+  quirks: ReadonlyArray<string> = [],
+  toolGuard?: ToolGuard
+) {
   const { adapter, dispose } = FakeWorld.make(quirks)
   yield* Effect.addFinalizer(() => Effect.sync(dispose))
   const fs = yield* FileSystem.FileSystem
@@ -26,7 +31,8 @@ const open = Effect.fnUntraced(function*(runtimeMode: RuntimeMode, quirks: Reado
     directory,
     runtimeMode,
     projectConfig: "trust",
-    from: { _tag: "New" }
+    from: { _tag: "New" },
+    toolGuard
   }).pipe(Effect.flatMap(drive))
   return { driven, directory, outside }
 })
@@ -84,6 +90,24 @@ describe("what an agent asks of its client", () => {
       yield* driven.session.respondToApproval(one.requestId, { _tag: "AllowOnce" })
       yield* driven.ending
       assert.deepStrictEqual(yield* said(driven), [selected("once"), selected("no")])
+    }).pipe(Effect.scoped, Effect.provide(services)))
+
+  it.live("P4 fake-acp: an interrupt waits for no guard: the agent is told no, and nothing is asked after the turn", () =>
+    Effect.gen(function*() {
+      const asked = yield* Deferred.make<void>()
+      const verdict = yield* Deferred.make<ToolVerdict>()
+      const { driven } = yield* open(
+        "approval-required",
+        [],
+        () => Effect.andThen(Deferred.succeed(asked, undefined), Deferred.await(verdict))
+      )
+      const turnId = yield* driven.send("want it by id alone")
+      yield* Deferred.await(asked)
+      yield* driven.session.interruptTurn(turnId)
+      assert.strictEqual((yield* driven.ending)._tag, "TurnInterrupted")
+      yield* Deferred.succeed(verdict, { _tag: "Allow" })
+      assert.strictEqual((yield* driven.run("say yes"))._tag, "TurnCompleted")
+      assert.notInclude(driven.seen.map(({ _tag }) => _tag), "ApprovalRequested")
     }).pipe(Effect.scoped, Effect.provide(services)))
 
   it.live("P7 fake-acp: a permission that names nothing but its call is shown with what was told of the call before", () =>

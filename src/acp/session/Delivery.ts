@@ -233,7 +233,7 @@ export const interrupt = Effect.fnUntraced(function*(
     live.connection.toError
   )
   yield* Effect.uninterruptible(Effect.andThen(
-    LiveSession.apply(live, { _tag: "Cancelling", turnId }),
+    Effect.andThen(LiveSession.apply(live, { _tag: "Cancelling", turnId }), live.guarding.cancel),
     Effect.forkIn(LiveSession.giveUp(live, turnId), live.scope)
   ))
 })

@@ -35,6 +35,7 @@ import * as Turn from "../turn/Turn.ts"
 import { aboutOf } from "../turn/TurnItems.ts"
 import * as TurnRequests from "../turn/TurnRequests.ts"
 import { type Input, make as makeState, type State, type Want } from "../turn/TurnState.ts"
+import * as Guarding from "./Guarding.ts"
 import type { Project } from "./Project.ts"
 import * as Rule from "./Rule.ts"
 import * as Selection from "./Selection.ts"
@@ -58,6 +59,7 @@ export interface LiveSession extends Omit<Started, "mode">, StepLock.Stepped<Sta
   readonly clock: Clock.Clock
   /** Requests of the agent's that wait for the user. */
   readonly answers: Map<string, Deferred.Deferred<object>>
+  readonly guarding: Guarding.Guarding
   readonly cancelDeadline: Duration.Input
   /** Done with the first sign of the agent's that it works on what was sent, unless it was refused before. */
   taken: Deferred.Deferred<void, SendTurnError>
@@ -99,6 +101,7 @@ export const open = Effect.fnUntraced(function*(options: {
     filter: SecretFilter.make([...connection.secrets, ...SessionSetup.secrets(input.setup)]),
     events: yield* Queue.bounded<ProviderEvent, Cause.Done>(eventCapacity),
     answers: new Map(),
+    guarding: Guarding.make(),
     cancelDeadline,
     taken: Deferred.makeUnsafe(),
     over: Deferred.makeUnsafe(),
@@ -225,25 +228,25 @@ const requested = (
   if (asked === undefined) return undefined
   const answered: Effect.Effect<object> = Deferred.succeed(live.taken, undefined).pipe(
     Effect.andThen(decided(live, asked, params)),
-    Effect.flatMap(({ always, rule }) =>
-      rule === undefined || asked._tag !== "session/request_permission"
+    Effect.flatMap((decision) => {
+      if (decision === undefined) return Effect.succeed(Request.noAnswer(asked))
+      const { always, rule } = decision
+      return rule === undefined || asked._tag !== "session/request_permission"
         ? waitFor(live, id, asked, params, always)
-        : Effect.as(
-          apply(live, { _tag: "Ruled", asked, allow: rule }),
-          Request.permissionAnswer(asked, rule)
-        )
-    ),
+        : Effect.as(apply(live, { _tag: "Ruled", asked, allow: rule }), Request.permissionAnswer(asked, rule))
+    }),
     Effect.provide(files)
   )
   return own === undefined || requests === undefined ? answered : Effect.map(answered, requests.answerOf)
 }
 
-/** What the app's guards and the mode say; without a rule the user is asked. */
+/** What the app's guards and the mode say; without a rule the user is asked. Nothing where the turn is over by then. */
 const decided = Effect.fnUntraced(function*(live: LiveSession, asked: Request.Asked, raw: unknown) {
-  const { toolGuard } = live.input
+  const { input: { toolGuard }, state: { turn } } = live
   const verdict = toolGuard === undefined || asked._tag !== "session/request_permission"
     ? { _tag: "Allow" } as const
-    : yield* toolGuard(TurnRequests.toolOf(live.state, asked, raw))
+    : yield* live.guarding.ask(toolGuard(TurnRequests.toolOf(live.state, asked, raw)))
+  if (verdict === undefined || live.state.turn?.turnId !== turn?.turnId) return undefined
   if (verdict._tag === "Veto") return { rule: false, always: false }
   const always = verdict._tag === "Ask"
   const rule = yield* byRule(live, asked)
