@@ -4,7 +4,7 @@
 import { Effect, Schema } from "effect"
 import * as Words from "../../adapter/Words.ts"
 import { ended } from "../../domain/Item.ts"
-import { TurnNotInSession } from "../../provider/AdapterError.ts"
+import { AgentProtocolError, TurnNotInSession } from "../../provider/AdapterError.ts"
 import type { HistoryMessage, ProviderHistory, TurnEvidence, TurnPlace } from "../../provider/ProviderAdapter.ts"
 import type { AppServer } from "../process/AppServer.ts"
 import { decodeItem, type ThreadItem, toItem } from "../protocol/Items.ts"
@@ -24,7 +24,7 @@ const Page = Schema.Struct({
   nextCursor: Schema.optionalKey(Schema.NullOr(Schema.String))
 })
 
-const page = (
+const page = Effect.fnUntraced(function*(
   server: AppServer,
   threadId: string,
   { cursor, limit = 50, sortDirection }: {
@@ -32,11 +32,22 @@ const page = (
     readonly limit?: number
     readonly sortDirection: "asc" | "desc"
   }
-) =>
-  Effect.mapError(
-    server.call("thread/turns/list", { threadId, cursor, limit, sortDirection, itemsView: "full" }, Page),
+) {
+  const method = "thread/turns/list"
+  const found = yield* Effect.mapError(
+    server.call(method, { threadId, cursor, limit, sortDirection, itemsView: "full" }, Page),
     toAgentError(server)
   )
+  // It would be asked for for ever.
+  if (cursor !== null && found.nextCursor === cursor) {
+    return yield* new AgentProtocolError({
+      instanceId: server.instanceId,
+      operation: method,
+      body: { nextCursor: cursor }
+    })
+  }
+  return found
+})
 
 /** All turns, oldest first. */
 const turns = Effect.fnUntraced(function*(server: AppServer, threadId: string) {

@@ -105,7 +105,7 @@ export const make = Effect.fn("Codex.startSession")(function*(
     origin,
     cursor: Effect.sync(() => live.resumable ? Option.some(stored(sessionId)) : Option.none()),
     events: Stream.fromQueue(live.events),
-    exit: server.exit,
+    exit: Effect.map(server.exit, cover),
     capabilities,
     turnRef: (turnId) => Effect.succeed(turnId),
     checkModel: (model) => checkModel(live, model),
