@@ -6,6 +6,15 @@
 import { Cause, Result } from "effect"
 
 /**
+ * The `name` that an error was given as a field. Every `Error` inherits one, which is its class's.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const nameOf = (error: { readonly name?: string | undefined }): string | undefined =>
+  Object.hasOwn(error, "name") ? error.name : undefined
+
+/**
  * The error's `_tag`, or its name; `Interrupt` if it is none. Safe to log, unlike the text of an error, which may hold
  * secrets of the app.
  *

@@ -112,7 +112,8 @@ export const of = (error: Described): PublicError => {
     return { _tag: "InternalError", message: "Internal error", status: 500, retryable: false, details: {} }
   }
   const details = Object.keys(fieldsOf(schema).shown).flatMap((name) => {
-    const value: unknown = Reflect.get(error, name)
+    // Not what it inherits: an `Error` has a `name` without being given one.
+    const value: unknown = Object.hasOwn(error, name) ? Reflect.get(error, name) : undefined
     return value === undefined ? [] : [[name, value] as const]
   })
   return {

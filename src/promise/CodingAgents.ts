@@ -22,10 +22,11 @@
  *
  * @since 0.1.0
  */
-import { Context, Effect, Exit, type FileSystem, Layer, type Path, Scope } from "effect"
+import { Context, Effect, Exit, type FileSystem, Layer, type Path, Schema, Scope } from "effect"
 import { FetchHttpClient, type HttpClient } from "effect/http"
 import type { ChildProcessSpawner } from "effect/process"
 import * as Effectful from "../CodingAgents.ts"
+import * as InputIssue from "../domain/InputIssue.ts"
 import type { LifecycleHooks } from "../hooks/LifecycleHooks.ts"
 import type { Settings } from "../host/Settings.ts"
 import type { ProviderRegistry } from "../provider/ProviderRegistry.ts"
@@ -88,6 +89,27 @@ export interface CodingAgents extends Door.Threads, AsyncDisposable {
   readonly close: () => Promise<void>
 }
 
+const isLayer = (input: unknown): input is Layer.Layer<unknown, unknown, unknown> => Layer.isLayer(input)
+const part = (expected: string) => Schema.declare(isLayer, { expected })
+const parts = (example: string) =>
+  Schema.Union([part(`a Layer, as ${example}`), Schema.Array(part(`a Layer, as ${example}`))])
+
+/** What the compiler of a JavaScript app does not check. A misspelt option would be one that is left out. */
+const decode = Schema.decodeUnknownEffect(
+  Schema.Struct({
+    agents: parts("OpenCode.layer()"),
+    store: Schema.Union([Schema.String, part("the name of a file, or a Layer")]),
+    hooks: Schema.optional(parts("observe({ ... })")),
+    settings: Schema.optional(Schema.Unknown),
+    platform: Schema.optional(part("a Layer")),
+    signal: Schema.optional(Schema.Unknown)
+  }),
+  { errors: "all", onExcessProperty: "error" }
+)
+
+const check = (options: unknown) =>
+  Effect.mapError(decode(options), (error) => new Effectful.SettingsInvalid({ issues: InputIssue.of(error) }))
+
 const nodePlatform: Layer.Layer<Platform> = Layer.unwrap(
   Effect.map(Effect.promise(() => import("@effect/platform-node/NodeServices")), ({ layer }) => layer)
 )
@@ -134,6 +156,7 @@ export const open = (options: Options): Promise<CodingAgents> =>
     // What was built is closed again, or is the caller's to close.
     Effect.uninterruptibleMask((restore) =>
       Effect.gen(function*() {
+        yield* check(options)
         const scope = yield* Scope.make()
         const services = yield* restore(Layer.buildWithScope(layerOf(options), scope)).pipe(
           Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause)))

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import { Schema } from "effect"
+import * as ErrorTag from "../domain/ErrorTag.ts"
 import { InstanceId } from "../domain/Ids.ts"
 import { hidden } from "../domain/PublicError.ts"
 
@@ -136,7 +137,7 @@ export class AgentProtocolError
 {
   readonly retryable = false
   override get message() {
-    const what = [this.status, this.name].filter((part) => part !== undefined).join(" ")
+    const what = [this.status, ErrorTag.nameOf(this)].filter((part) => part !== undefined).join(" ")
     return `${this.instanceId} answered ${this.operation} with ${what === "" ? "an unexpected value" : what}`
   }
 }

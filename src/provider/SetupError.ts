@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import { Schema } from "effect"
+import * as ErrorTag from "../domain/ErrorTag.ts"
 import { InstanceId } from "../domain/Ids.ts"
 
 /**
@@ -30,7 +31,7 @@ export class SetupRefused
       case "per-instance":
         return `${this.instanceId} takes ${this.part} in the options of its adapter, and not for one session`
       case "reserved":
-        return `${this.name ?? "A name"} of ${this.part} is ${this.instanceId}'s own to set`
+        return `${ErrorTag.nameOf(this) ?? "A name"} of ${this.part} is ${this.instanceId}'s own to set`
     }
   }
 }

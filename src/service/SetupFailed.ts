@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import { Schema } from "effect"
+import * as ErrorTag from "../domain/ErrorTag.ts"
 import { InstanceId, ThreadId } from "../domain/Ids.ts"
 import * as InputIssue from "../domain/InputIssue.ts"
 
@@ -33,7 +34,8 @@ export class SetupFailed extends Schema.TaggedError<SetupFailed>("effect-coding-
     return this.reason !== "invalid" && this.reason !== "conflict"
   }
   override get message() {
-    const why = this.error ?? this.name ?? (this.issues === undefined ? undefined : InputIssue.format(this.issues))
+    const issues = this.issues === undefined ? undefined : InputIssue.format(this.issues)
+    const why = this.error ?? ErrorTag.nameOf(this) ?? issues
     return `The setup hook "${this.hook}" gave thread ${this.threadId} nothing to start with (${this.reason})${
       why === undefined ? "" : `: ${why}`
     }`

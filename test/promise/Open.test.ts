@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { onTestFinished } from "vitest"
+import { SettingsInvalid } from "../../src/CodingAgents.ts"
 import { HookInvalid } from "../../src/hooks/index.ts"
 import { LifecycleHooks, ServiceError, SessionStore, StoreError } from "../../src/index.ts"
 import {
@@ -80,6 +81,28 @@ describe("opening without Effect", () => {
     assert.deepInclude(wrong, { _tag: "SettingsInvalid" })
     const aborted = CodingAgents.open({ agents, store: ":memory:", signal: AbortSignal.abort("no") })
     assert.strictEqual(await rejection(aborted), "no")
+  })
+
+  it("P15 options that are none are refused by name: one that is missing, misspelt, or no Layer", async () => {
+    const agents = MockProvider.layer()
+    // What the compiler would not let pass.
+    const given = (options: unknown): any => options
+    for (
+      const [options, ...paths] of [
+        [undefined, ""],
+        [{}, "agents", "store"],
+        [{ agents }, "store"],
+        [{ agents: MockProvider.layer, store: ":memory:" }, "agents"],
+        [{ agents: [undefined], store: ":memory:" }, "agents[0]"],
+        [{ agents, store: 5 }, "store"],
+        [{ agents, store: ":memory:", hooks: [() => undefined] }, "hooks[0]"],
+        [{ agents, store: ":memory:", setings: {} }, "setings"]
+      ] as const
+    ) {
+      const refused = await rejection(CodingAgents.open(given(options)))
+      assert.instanceOf(refused, SettingsInvalid)
+      assert.includeMembers(refused.issues.map((issue) => issue.path), paths)
+    }
   })
 
   it("P15 a hook with a misspelt field is refused at once, by the name of the field, and the store is free again", async () => {

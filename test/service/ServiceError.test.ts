@@ -90,6 +90,35 @@ describe("errors", () => {
     assert.deepStrictEqual(expected.filter((row) => !rows.flat().includes(row)), [])
   })
 
+  it("errors: a name that none was given is in neither the message nor the public form", () => {
+    const issues = [{ path: "environment.A", reason: "Expected text without a NUL character" }]
+    const threadId = Ids.ThreadId.make("t")
+    for (
+      const [error, message] of [
+        [
+          new ServiceError.SetupFailed({ threadId, instanceId, hook: "h", reason: "invalid", issues }),
+          "The setup hook \"h\" gave thread t nothing to start with (invalid): environment.A: Expected text without a NUL character"
+        ],
+        [
+          new AdapterError.AgentProtocolError({ instanceId, operation: "get", status: 500, body: null }),
+          `${instanceId} answered get with 500`
+        ],
+        [
+          new AdapterError.AgentProtocolError({ instanceId, operation: "get", body: null }),
+          `${instanceId} answered get with an unexpected value`
+        ],
+        [
+          new AdapterError.AgentProtocolError({ instanceId, operation: "get", name: "NotFound", body: null }),
+          `${instanceId} answered get with NotFound`
+        ]
+      ] as const
+    ) {
+      assert.strictEqual(error.message, message)
+      const { details } = ServiceError.toPublic(error)
+      assert.strictEqual(details["name"], Object.hasOwn(error, "name") ? error.name : undefined)
+    }
+  })
+
   it("P14 errors: the public form of none holds output, causes or paths of the host", () => {
     const errors = [
       new AdapterError.AgentNotFound({ instanceId, searched: [secret] }),

@@ -3,6 +3,7 @@
  * to the caller; every other one is an `AgentProtocolError`.
  */
 import { Effect, Schedule, Schema } from "effect"
+import * as ErrorTag from "../../domain/ErrorTag.ts"
 import type { InstanceId } from "../../domain/Ids.ts"
 import type { ModelSelection } from "../../domain/TurnInput.ts"
 import { type AgentError, AgentProtocolError } from "../../provider/AdapterError.ts"
@@ -56,10 +57,13 @@ export const make = (connection: OpenCodeConnection, instanceId: InstanceId, dir
 
   /** Any refusal as `AgentProtocolError`: it has no meaning of its own here. */
   const plain = <A>(effect: Effect.Effect<A, AgentError | ApiRefusal>): Effect.Effect<A, AgentError> =>
-    Effect.catchTag(effect, "OpenCodeApiRefusal", ({ operation, status, name, body }) =>
-      Effect.fail(
+    Effect.catchTag(effect, "OpenCodeApiRefusal", (refusal) => {
+      const { body, operation, status } = refusal
+      const name = ErrorTag.nameOf(refusal)
+      return Effect.fail(
         new AgentProtocolError({ instanceId, operation, status, body, ...(name === undefined ? {} : { name }) })
-      ))
+      )
+    })
 
   const decoded = <A, I>(operation: string, schema: Schema.Codec<A, I>) => {
     const decode = Schema.decodeUnknownOption(schema)

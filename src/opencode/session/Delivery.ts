@@ -6,6 +6,7 @@
  * the refusal, or an echo of the turn before; the history decides. A command becomes a message under our id as well.
  */
 import { Clock, Deferred, Effect, Fiber, FileSystem, type Path, Schedule } from "effect"
+import * as ErrorTag from "../../domain/ErrorTag.ts"
 import type { TurnId } from "../../domain/Ids.ts"
 import {
   type AgentError,
@@ -228,7 +229,7 @@ const refusalOf = (
   // Without a connection nothing was delivered.
   if (error._tag === "AgentUnreachable" && unconnected.has(error.code)) return error
   if (error._tag !== "OpenCodeApiRefusal" || (error.status !== 400 && error.status !== 404)) return undefined
-  return refused(turnId, error.name ?? `status ${error.status}`, error.body)
+  return refused(turnId, ErrorTag.nameOf(error) ?? `status ${error.status}`, error.body)
 }
 
 const unconnected = new Set(["ECONNREFUSED", "ENOTFOUND", "EHOSTUNREACH", "ENETUNREACH", "UND_ERR_CONNECT_TIMEOUT"])

@@ -3,6 +3,7 @@
  * (OpenCode 1.18.33).
  */
 import { Clock, Effect, FileSystem, type Path, Schedule } from "effect"
+import * as ErrorTag from "../../domain/ErrorTag.ts"
 import { type InstanceId, SessionId } from "../../domain/Ids.ts"
 import type { ProviderEvent } from "../../domain/ThreadEvent.ts"
 import {
@@ -236,7 +237,7 @@ export const find = (
 ): Effect.Effect<SessionInfo, AgentError | SessionMissing> =>
   calls.get(sessionId).pipe(
     Effect.catchTag("OpenCodeApiRefusal", (refusal): Effect.Effect<never, AgentError | SessionMissing> => {
-      const evidence = { status: refusal.status, name: refusal.name }
+      const evidence = { status: refusal.status, name: ErrorTag.nameOf(refusal) }
       return Calls.isNotFound(refusal)
         ? Effect.fail(new SessionMissing({ instanceId, sessionId: SessionId.make(sessionId), evidence }))
         : calls.plain(Effect.fail(refusal))
