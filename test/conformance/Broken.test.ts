@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Struct } from "effect"
-import { Conformance } from "../../src/testing/index.ts"
-import { fixture } from "../support/ConformingMock.ts"
+import { Conformance, MockStep } from "../../src/testing/index.ts"
+import { fixture, offers, script } from "../support/ConformingMock.ts"
 import { check, layer, sessions } from "./Breach.ts"
 import { breaches as eventBreaches } from "./EventBreaches.ts"
 import { breaches as gateBreaches } from "./GateBreaches.ts"
@@ -161,6 +161,44 @@ describe("Conformance", () => {
         { rules: Conformance.rules.filter(({ id }) => id === "project/untrusted") }
       )
       assert.deepStrictEqual(Conformance.withOutcome(report, "Broken"), ["project/untrusted"])
+    }))
+
+  it.live("names under which agents reset their sessions are known where the fixture names none", () =>
+    Effect.gen(function*() {
+      const { commands: _, ...unnamed } = fixture
+      const silent = { ...offers, commands: offers.commands.map(({ name }) => ({ name })) }
+      const rules = Conformance.rules.filter(({ id }) => id === "command/resets")
+      const mock = (given: typeof offers | typeof silent) =>
+        layer({ mock: { offers: given }, adapter: (adapter) => adapter })
+      assert.deepStrictEqual(
+        Conformance.withOutcome(yield* Conformance.check(mock(silent), unnamed, { rules }), "Broken"),
+        ["command/resets"]
+      )
+      assert.deepStrictEqual(
+        Conformance.withOutcome(yield* Conformance.check(mock(offers), unnamed, { rules }), "Kept"),
+        ["command/resets"]
+      )
+    }))
+
+  it.live("an agent that gives up by itself tells of the calls that brought nothing", () =>
+    Effect.gen(function*() {
+      const rules = Conformance.rules.filter(({ id }) => id === "limits/steps")
+      /** It calls its model once more, and no more. */
+      const mock = (brought: "text" | "nothing") =>
+        layer({
+          mock: {
+            capabilities: { steps: true },
+            script: (turn) =>
+              turn.prompt === "nothing"
+                ? [MockStep.emit([{ _tag: "StepEnded", turnId: turn.turnId, brought }]), MockStep.text("I give up.")]
+                : script(turn)
+          },
+          adapter: (adapter) => adapter
+        })
+      for (const [brought, outcome] of [["text", "Broken"], ["nothing", "Kept"]] as const) {
+        const report = yield* Conformance.check(mock(brought), fixture, { rules })
+        assert.deepStrictEqual(Conformance.withOutcome(report, outcome), ["limits/steps"], Conformance.format(report))
+      }
     }))
 
   it.live("a layer that registers another instance breaks every rule, and says which instances there are", () =>

@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, FileSystem, Path } from "effect"
 import { TestClock } from "effect/testing"
-import { InstanceId, ProviderService, SessionStore, ThreadId, TurnId } from "../../src/index.ts"
+import { InstanceId, ProviderRegistry, ProviderService, SessionStore, ThreadId, TurnId } from "../../src/index.ts"
 import { SessionMissing } from "../../src/protocol.ts"
 import { MockProvider } from "../../src/testing/index.ts"
 import * as Agents from "../support/Agents.ts"
@@ -46,6 +46,30 @@ describe("continuity", () => {
       const session = (yield* agent.sessions).find((session) => session.live)
       assert.strictEqual(session?.history[0]?.role, "seed")
       assert.include(session?.history[0]?.text, "remember 42")
+    }).pipe(Effect.provide(layer())))
+
+  it.effect("P10 mock: what was begun for a session that proves missing is released before another one is started", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      const agent = yield* MockProvider
+      const registry = yield* ProviderRegistry
+      const adapter = yield* Effect.fromOption(yield* registry.get(Agents.mock))
+      const log: Array<string> = []
+      const note = (what: string) => Effect.sync(() => log.push(what))
+      yield* registry.replace({
+        ...adapter,
+        startSession: (input) =>
+          Effect.andThen(
+            Effect.acquireRelease(note(input.from._tag), () => note("released")),
+            adapter.startSession(input)
+          )
+      })
+      const { sessionId } = yield* Agents.start()
+      yield* agents.runTurn({ threadId, prompt: "one" })
+      yield* agents.stopSession({ threadId })
+      yield* agent.loseSession(sessionId)
+      yield* agents.runTurn({ threadId, prompt: "two" })
+      assert.deepStrictEqual(log, ["New", "released", "Resume", "released", "Seeded"])
     }).pipe(Effect.provide(layer())))
 
   it.effect("P1 mock: an agent is handed no more of the archive than it takes, and the result says what was left out", () =>

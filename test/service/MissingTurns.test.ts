@@ -164,6 +164,24 @@ describe("back at an agent", () => {
       assert.strictEqual(again.sessionId, second.sessionId)
     }).pipe(Effect.provide(layer())))
 
+  it.effect("P1 mock: the names of the first agent's model and persona are not handed to the second", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      yield* agents.startSession({
+        threadId,
+        instanceId: Agents.mock,
+        directory: yield* Agents.folder,
+        model: { id: "large" },
+        agent: "build"
+      })
+      yield* agents.runTurn({ threadId, prompt: "one" })
+      const second = yield* MockProvider.make({ instanceId: other })
+      yield* agents.startSession({ threadId, instanceId: other })
+      yield* agents.runTurn({ threadId, prompt: "two" })
+      assert.deepStrictEqual((yield* second.starts).map(({ agent, model }) => [agent, model]), [[undefined, undefined]])
+      assert.deepStrictEqual((yield* second.received).map(({ input }) => input.model), [undefined])
+    }).pipe(Effect.provide(layer())))
+
   it.effect("P1 mock: what its session has lost is told together with what it has missed", () =>
     Effect.gen(function*() {
       const agents = yield* ProviderService

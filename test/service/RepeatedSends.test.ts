@@ -54,6 +54,22 @@ describe("a send that is made again", () => {
       }
     }).pipe(Effect.provide(layer())))
 
+  it.effect("P5 mock: is not answered for a turn that was taken back, and not sent again under its id", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      const agent = yield* MockProvider
+      yield* Agents.start()
+      const one = yield* agents.runTurn({ threadId, prompt: "one" })
+      const send = agents.sendTurn({ threadId, turnId, prompt: "two" })
+      yield* send
+      yield* awaitEvent((event): event is Extract<typeof event, { readonly _tag: "TurnCompleted" }> =>
+        event._tag === "TurnCompleted" && event.turnId === turnId
+      )
+      yield* agents.rewindThread({ threadId, before: one.turnId })
+      assert.strictEqual((yield* Effect.flip(send))._tag, "TurnExists")
+      assert.lengthOf(yield* agent.received, 2)
+    }).pipe(Effect.provide(layer())))
+
   it.effect("P4 mock: waits for the end of the turn that runs, and is told how it ended", () =>
     Effect.gen(function*() {
       const agents = yield* ProviderService

@@ -129,6 +129,33 @@ describe("ThreadInfo", () => {
       assert.deepStrictEqual((yield* info).background, [])
     }).pipe(Effect.provide(layer())))
 
+  it.effect("P16 mock: what is told of the context after a rewind is the context again", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      const agent = yield* MockProvider
+      yield* Agents.start()
+      const filled = (used: number) =>
+        agent.nextTurn(() => [MockStep.emit([{ _tag: "ContextUpdated", used, window: 100 }]), MockStep.text("done")])
+      yield* filled(20)
+      const { turnId: before } = yield* agents.runTurn({ threadId, prompt: "one" })
+      yield* agents.rewindThread({ threadId, before })
+      assert.isUndefined((yield* info).context)
+      yield* filled(10)
+      yield* agents.runTurn({ threadId, prompt: "two" })
+      assert.deepStrictEqual((yield* info).context, { used: 10, window: 100 })
+    }).pipe(Effect.provide(layer())))
+
+  it.effect("P8 mock: a turn that the agent has refused is not the last turn", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      const agent = yield* MockProvider
+      yield* Agents.start()
+      yield* agents.runTurn({ threadId, turnId, prompt: "one" })
+      yield* agent.failNextSend(({ turnId }) => Agents.refused(turnId))
+      yield* Effect.flip(agents.sendTurn({ threadId, prompt: "two" }))
+      assert.deepInclude((yield* info).lastTurn, { turnId, status: "completed" })
+    }).pipe(Effect.provide(layer())))
+
   it.effect("P8 mock: a turn on its way to the agent is the last turn, and is sending", () =>
     Effect.gen(function*() {
       const agents = yield* ProviderService

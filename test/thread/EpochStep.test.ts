@@ -50,6 +50,19 @@ describe("a step of an epoch", () => {
     assert.deepInclude(between.state.running, { turnId: second, deadline: undefined })
   })
 
+  it("P18 epoch: a turn that a user has begun elsewhere starts the count of the agent's own anew", () => {
+    const [elsewhere, second] = [TurnId.make("elsewhere"), TurnId.make("own-2")]
+    const { state } = after(
+      { ownTurns: 1 },
+      began(),
+      completed(own),
+      emitted({ _tag: "TurnBegan", turnId: elsewhere, cause: "other-client" }),
+      completed(elsewhere),
+      began(second)
+    )
+    assert.deepInclude(state.running, { turnId: second, deadline: undefined })
+  })
+
   it("P18 epoch: of several limits the one that was met first is the reason", () => {
     const usage = (tokens: number, costUsd: number) =>
       emitted({ _tag: "UsageUpdated", turnId: ours, usage: { ...zero, input: tokens, costUsd } })

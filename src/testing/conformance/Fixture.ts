@@ -197,7 +197,8 @@ export interface Fixture<Agent = never> {
   readonly models?: readonly [string, string] | undefined
   /**
    * Commands of the agent. `says` is one that answers with its arguments and nothing else; `resets` are names under which the agent would end
-   * or replace its session, whether or not it offers them. Without it, commands of an agent that has some are not checked.
+   * or replace its session, whether or not it offers them; by default those that agents are known to have (`clear`, `new`, `compact`).
+   * Without it, a command that says its arguments is not checked.
    */
   readonly commands?: Commands | undefined
   /** A method of `signIn` that `agreeOn` can do. Without it, signing in is not checked. */
