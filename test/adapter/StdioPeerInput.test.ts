@@ -3,7 +3,6 @@ import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Latch, Queue, Sink, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { PeerProtocol } from "../../src/adapter/index.ts"
-import * as PeerLines from "../../src/adapter/internal/peerLines.ts"
 import { heap } from "../support/Heap.ts"
 import * as MutatedLines from "../support/MutatedLines.ts"
 import * as Peers from "../support/Peers.ts"
@@ -49,14 +48,6 @@ describe("lines", () => {
       yield* call("raw", Peers.raw(Array.from(line, (byte) => bytes(byte))))
       assert.deepStrictEqual(yield* Queue.clear(came), [{ _tag: "Notification", method: text, params: undefined }])
     }).pipe(Effect.provide(Peers.layer)))
-
-  it("P15 adapter: half a line is kept as it came, also where its reader uses the bytes again", () => {
-    const lines = PeerLines.make(100)
-    const chunk = Buffer.from("{\"method\"")
-    assert.deepStrictEqual(lines.push(chunk), [])
-    chunk.fill("x")
-    assert.deepStrictEqual(lines.push(Buffer.from(":\"one\"}\n")), ["{\"method\":\"one\"}"])
-  })
 
   it.live("P15 adapter: half a line at the end is reported, and a whole one without its end is a frame", () =>
     Effect.gen(function*() {

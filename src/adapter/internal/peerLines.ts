@@ -71,8 +71,8 @@ export const make = (maxLine: number): PeerLines => {
 
   const keep = (rest: Uint8Array): ReadonlyArray<BadLine> => {
     if (rest.length === 0) return none
-    // Copied, since the chunk may be a buffer that is used again. `slice` of a Buffer copies nothing.
-    pending.push(new Uint8Array(rest))
+    // Not copied: nothing writes to a chunk of a Stream any more.
+    pending.push(rest)
     size += rest.length
     if (size <= limit) return none
     const tooLong = badBytes("too-long", pending[0] ?? empty)
