@@ -4,7 +4,7 @@
  */
 import { Deferred, Effect, Exit, Option } from "effect"
 import type { MissingPolicy } from "../domain/Continuity.ts"
-import type { TurnId } from "../domain/Ids.ts"
+import type { ThreadId, TurnId } from "../domain/Ids.ts"
 import * as Instrumentation from "../domain/Instrumentation.ts"
 import type { TurnInput, TurnOrigin } from "../domain/TurnInput.ts"
 import { DeliveryUncertain, type SessionMissing } from "../provider/AdapterError.ts"
@@ -196,6 +196,7 @@ const deliver = (
       deps.store.recordIntent({ turnId, threadId, epoch, ref, ...recorded, asked, at, trace })
     ).pipe(
       Effect.tapErrorTag("EpochFenced", (error) => Effect.sync(() => LiveEpoch.breakOff(live, error))),
+      Effect.tapErrorTag("StoreFailed", () => unsent(deps, { threadId, turnId, at })),
       Effect.tapError(() => Effect.sync(() => instrumentation?.withdraw({ threadId, turnId, at })))
     )
     const delivery = deliveryOf(live, EpochWaiters.makeTurn(live, turnId), false)
@@ -235,6 +236,20 @@ const deliver = (
     yield* ThreadCell.end(deps, cell, live, "lost")
     return yield* error ?? new DeliveryUncertain({ turnId, code: "stopped" })
   }).pipe(Effect.onError(() => ThreadCell.usable(deps, cell)), Effect.uninterruptible)
+
+/** A turn that could not be recorded: it may be all the same, where only the answer was lost, and is not sent. */
+const unsent = (
+  deps: ThreadDeps,
+  turn: { readonly threadId: ThreadId; readonly turnId: TurnId; readonly at: number }
+) =>
+  deps.store.getTurn(turn.turnId).pipe(
+    Effect.flatMap((found) =>
+      Option.exists(found, ({ threadId }) => threadId === turn.threadId)
+        ? deps.store.refuseTurn(turn.turnId, turn.at)
+        : Effect.void
+    ),
+    Effect.ignore({ log: "Warn" })
+  )
 
 /** The agent proved not to have the turn. */
 const refuse = (deps: ThreadDeps, live: LiveEpoch.LiveEpoch, turnId: TurnId) =>

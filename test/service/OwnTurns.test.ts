@@ -117,6 +117,19 @@ describe("own turns", () => {
       assert.deepStrictEqual(events.filter(is("Unrecognized")).map(({ type }) => type), Array(3).fill("TurnBegan"))
     }).pipe(Effect.provide(layer())))
 
+  it.effect("P4 mock: a turn that the agent begins after its disk has lost its last one is another turn", () =>
+    Effect.gen(function*() {
+      const agent = yield* MockProvider
+      const { sessionId } = yield* Agents.start()
+      const one = yield* begin(MockStep.text("one"))
+      yield* ending(one)
+      yield* agent.loseTurns(sessionId, 1)
+      const two = yield* begin(MockStep.text("two"))
+      yield* ending(two)
+      assert.notStrictEqual(one, two)
+      assert.strictEqual((yield* record(two))?.status, "completed")
+    }).pipe(Effect.provide(layer())))
+
   it.effect("P4 mock: a turn of ours that the agent takes up after its own ends once, and so does the agent's", () =>
     Effect.gen(function*() {
       const agents = yield* ProviderService

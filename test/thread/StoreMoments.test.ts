@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Stream } from "effect"
 import { TestClock } from "effect/testing"
-import { ProviderService, SessionStore } from "../../src/index.ts"
+import { ProviderService, SessionStore, TurnId } from "../../src/index.ts"
 import { isEphemeral } from "../../src/protocol.ts"
 import { MockProvider, MockStep } from "../../src/testing/index.ts"
 import * as Agents from "../support/Agents.ts"
@@ -176,6 +176,23 @@ describe("a write of the store", () => {
       assert.strictEqual(next.continuity._tag, "Resumed")
       const events = yield* stored()
       assert.deepStrictEqual(events.map((event) => event.seq), events.map((_, n) => n + 1))
+    }).pipe(Effect.provide(layer())))
+
+  it.effect("P5 mock: a turn that is recorded although the answer is lost was not sent, and can be sent under its id", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      const agent = yield* MockProvider
+      const faults = yield* FaultyStore
+      const store = yield* SessionStore
+      yield* Agents.start()
+      const turn = { threadId, turnId: TurnId.make("mine"), prompt: "one" }
+      yield* faults.afterNext("recordIntent", Effect.fail(Faulty.failed("recordIntent")))
+      assert.strictEqual((yield* Effect.flip(agents.runTurn(turn)))._tag, "StoreFailed")
+      const record = yield* store.getTurn(turn.turnId)
+      assert.strictEqual(record._tag === "Some" ? record.value.status : "none", "refused")
+      assert.deepStrictEqual(yield* agent.received, [])
+      assert.strictEqual((yield* agents.runTurn(turn)).epoch, 1)
+      assert.lengthOf(yield* agent.received, 1)
     }).pipe(Effect.provide(layer())))
 
   it.effect("P4 mock: a commit that is made although its answer is lost is made once, and its epoch goes on", () =>

@@ -196,7 +196,8 @@ export const begin = (live: Live, cause: TurnCause): Effect.Effect<TurnId | unde
   Effect.suspend(() => {
     const { stored } = live
     if (live.turn !== undefined || live.phase === "gone") return Effect.undefined
-    const turnId = TurnId.make(`${stored.sessionId}.own.${stored.turns.length + 1}`)
+    // Never one that it has had, also where turns were taken from the session.
+    const turnId = TurnId.make(`${stored.sessionId}.own.${++live.agent.disk.created}`)
     const running = take(live, { turnId, ref: undefined, input: { prompt: "" } })
     return emit(live, [{ _tag: "TurnBegan", turnId, cause }]).pipe(
       Effect.andThen(perform(live, running, stored.history.slice())),
