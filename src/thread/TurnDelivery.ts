@@ -84,7 +84,10 @@ export const send = (
         const admitted = yield* TurnAdmission.admit(deps, cell, found, { ...request, turnId: running })
         // The turn may have ended while hooks were asked. Then this is a turn of its own.
         if (Epoch.turnOf(found.state) === running) {
-          return yield* steer(deps, cell, found, { ...admitted, turnId: running, origin: request.origin })
+          // To the end, as a turn that is sent: the agent may have the words, and then the log has them.
+          return yield* Effect.uninterruptible(
+            steer(deps, cell, found, { ...admitted, turnId: running, origin: request.origin })
+          )
         }
       }
       const sent = yield* handOver(deps, cell, request, onSending)

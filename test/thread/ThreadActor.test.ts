@@ -118,6 +118,27 @@ describe("ThreadActor: calls that are given up", () => {
       assert.deepInclude(yield* Fiber.join(steer), { _tag: "DeliveryUncertain", code: "turn-ended" })
     }).pipe(Effect.provide(layer())))
 
+  it.effect("P16 plain agent: input for a running turn is recorded also where its caller goes away while the agent takes it", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      const [asked, taken] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
+      yield* PlainAgent.register({
+        steerTurn: () => Effect.andThen(Deferred.succeed(asked, undefined), Deferred.await(taken))
+      })
+      yield* plainThread
+      yield* agents.sendTurn({ threadId, prompt: "one" })
+      const steer = yield* background(agents.sendTurn({ threadId, prompt: "more", steer: true }))
+      yield* Deferred.await(asked)
+      yield* background(Fiber.interrupt(steer))
+      yield* Deferred.succeed(taken, undefined)
+      yield* Fiber.await(steer)
+      const steered = (yield* stored()).filter(is("TurnSteered")).map(({ input }) => input.prompt)
+      const stop = yield* background(agents.stopSession({ threadId }))
+      yield* TestClock.adjust("30 seconds")
+      yield* Fiber.join(stop)
+      assert.deepStrictEqual(steered, ["more"])
+    }).pipe(Effect.provide(layer())))
+
   it.effect("P8 mock: a stop cuts through a fork that hangs", () =>
     Effect.gen(function*() {
       const agents = yield* ProviderService
