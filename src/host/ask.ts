@@ -111,10 +111,13 @@ export const make = Effect.fnUntraced(function*({ closing, deps, limits }: {
       Stream.tap((event) => refuse(session, event)),
       Stream.tap((event) =>
         Effect.sync(() => {
-          if (event._tag === "ItemCompleted" && event.item._tag === "AssistantMessage") text = event.item.text
+          if (event._tag !== "ItemCompleted" || (event.turnId ?? turnId) !== turnId) return
+          if (event.item._tag === "AssistantMessage" && event.item.subagent === undefined) text = event.item.text
         })
       ),
       Stream.filter(isEnd),
+      // The agent may begin turns of its own.
+      Stream.filter((end) => end.turnId === turnId),
       Stream.runHead,
       Effect.forkScoped({ startImmediately: true })
     )

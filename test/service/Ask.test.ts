@@ -1,8 +1,8 @@
 /** Questions that belong to no thread, on the mock. */
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Exit, Fiber, Layer, Schema, Scope } from "effect"
+import { Context, Deferred, Effect, Exit, Fiber, Layer, Schema, Scope } from "effect"
 import { TestClock } from "effect/testing"
-import { CodingAgents, InstanceId, ProviderService, SessionStore, ThreadId } from "../../src/index.ts"
+import { CodingAgents, InstanceId, ProviderService, SessionStore, ThreadId, TurnId } from "../../src/index.ts"
 import { AgentUnreachable, type Ask, type Attachment } from "../../src/protocol.ts"
 import { MockAgentDisk, MockProvider, MockStep } from "../../src/testing/index.ts"
 import * as Agents from "../support/Agents.ts"
@@ -49,6 +49,27 @@ describe("ask", () => {
         agents.ask({ instanceId: mock, prompt: "A title.", about: ThreadId.make("nowhere") })
       )
       assert.strictEqual(gone._tag, "ThreadNotFound")
+    }).pipe(Effect.provide(layer())))
+
+  it.effect("P4 mock: a turn that the agent begins by itself meanwhile does not end the question", () =>
+    Effect.gen(function*() {
+      const agents = yield* ProviderService
+      const agent = yield* MockProvider
+      const over = yield* Deferred.make<void>()
+      yield* agent.nextTurn(() => [MockStep.wait(Deferred.await(over)), MockStep.text("the answer")])
+      const asked = yield* Effect.forkChild(agents.ask({ instanceId: mock, prompt: "A title." }), {
+        startImmediately: true
+      })
+      yield* agent.awaitTurn()
+      const { sessionId } = yield* agent.awaitSession(({ live }) => live)
+      const turnId = TurnId.make("own")
+      yield* agent.emit(sessionId, [
+        { _tag: "TurnBegan", turnId, cause: "background" },
+        { _tag: "TurnCompleted", turnId, usage: {} }
+      ])
+      yield* Effect.repeat(Effect.yieldNow, { times: 16 })
+      yield* Deferred.succeed(over, undefined)
+      assert.strictEqual((yield* Fiber.join(asked)).text, "the answer")
     }).pipe(Effect.provide(layer())))
 
   it.effect("P6 P7 mock: what asks is refused, so that a question ends", () =>
