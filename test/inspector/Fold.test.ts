@@ -156,6 +156,18 @@ describe("frames", () => {
     const read = parser()
     assert.deepStrictEqual(Array.from(text).flatMap((one) => read(one)), frames)
   })
+
+  it("that are long cost as much time as they are long, in however many pieces they come", () => {
+    const read = parser()
+    const piece = "x".repeat(64 * 1024)
+    const begun = performance.now()
+    read("id: 7\ndata: ")
+    for (let n = 0; n < 400; n++) assert.lengthOf(read(piece), 0)
+    const [frame] = read("\n\n")
+    assert.deepStrictEqual([frame?.id, frame?.data.length], ["7", 400 * piece.length])
+    // Looked at again with each piece, it took 8 seconds, and the page stood still.
+    assert.isBelow(performance.now() - begun, 2000)
+  })
 })
 
 describe("what happens next", () => {

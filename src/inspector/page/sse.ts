@@ -11,7 +11,8 @@ interface Frame {
 
 /** Takes text as it arrives, and answers the frames that are whole. */
 export const parser = (): (text: string) => ReadonlyArray<Frame> => {
-  let rest = ""
+  /** The pieces of a line that is not whole yet. */
+  let rest: Array<string> = []
   let id: string | undefined
   let event = ""
   let data: Array<string> = []
@@ -34,9 +35,13 @@ export const parser = (): (text: string) => ReadonlyArray<Frame> => {
     return undefined
   }
   return (text) => {
+    const isHalf = rest.at(-1)?.endsWith("\r") === true
+    rest.push(text)
+    // A long line comes in many pieces, of which none is looked at twice.
+    if (!isHalf && !/[\r\n]/.test(text)) return []
     // A carriage return at the end may be the first half of a line's end.
-    const all = (rest + text).split(/\r\n|\n|\r(?!$)/)
-    rest = all.pop() ?? ""
+    const all = rest.join("").split(/\r\n|\n|\r(?!$)/)
+    rest = [all.pop() ?? ""]
     return all.flatMap((one) => line(one) ?? [])
   }
 }
