@@ -186,7 +186,7 @@ export const guard = (
           Effect.fromOption(ClaudeAnswer.read(text)),
           () => new WebhookAnswerInvalid({ hook })
         )
-        if (answer.refuses) return veto(answer.reason ?? `${hook} gave no reason`)
+        if (answer.refuses) return veto(answer.reason?.trim() || `${hook} gave no reason`)
         return answer.allows ? decide({ _tag: "AllowOnce" }) : allow
       }, Effect.scoped)
     })))

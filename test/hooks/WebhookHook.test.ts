@@ -340,6 +340,7 @@ describe("WebhookHook: what is asked", () => {
         permission({ behavior: "allow" }),
         permission({ behavior: "deny", message: "not here" }),
         `{"decision":"block","reason":"never"}`,
+        `{"decision":"block","reason":" "}`,
         "{}",
         ""
       ]
@@ -350,6 +351,7 @@ describe("WebhookHook: what is asked", () => {
         { _tag: "Decide", decision: { _tag: "AllowOnce" } },
         { _tag: "Veto", reason: "not here" },
         { _tag: "Veto", reason: "never" },
+        { _tag: "Veto", reason: "policy gave no reason" },
         { _tag: "Allow" },
         { _tag: "Allow" }
       ])
