@@ -56,3 +56,11 @@ it.effect("adapter: an agent that takes no attachments refuses the first by its 
     yield* Attachments.refuse([])
     assert.deepInclude(yield* Effect.flip(Attachments.refuse([data])), { name: "dot.png", reason: "unsupported" })
   }))
+
+it.effect("adapter: a name that begins with two dots is no way out of the directory", () =>
+  run(Effect.gen(function*() {
+    const fs = yield* FileSystem.FileSystem
+    const folder = yield* directory
+    yield* fs.writeFileString(`${folder}/..notes`, "one")
+    assert.deepInclude(yield* Attachments.locate({ _tag: "File", path: "..notes" }, folder), { name: "..notes" })
+  })))

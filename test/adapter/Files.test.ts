@@ -133,3 +133,18 @@ it("adapter: an environment is built from a list of names", () => {
   assert.deepStrictEqual(AgentEnvironment.pick(["PAT*"]), { PATH })
   assert.hasAllKeys(AgentEnvironment.pick(["*"]), Object.keys(process.env))
 })
+
+it("P14 adapter: secrets are known by the names of their variables; an agent's socket and an author are none", () => {
+  const variables = {
+    ACME_API_KEY: "k-123456",
+    SSH_AUTH_SOCK: "/tmp/ssh-agent.sock",
+    AUTHOR: "somebody",
+    AUTH: "a-123456"
+  }
+  assert.deepStrictEqual(AgentEnvironment.secrets(variables), ["k-123456", "a-123456"])
+})
+
+it("adapter: an empty list of what needs no proxy is none", () => {
+  const { NO_PROXY } = AgentEnvironment.loopbackDirect({ HTTP_PROXY: "http://p", NO_PROXY: "", no_proxy: "" })
+  assert.strictEqual(NO_PROXY, "127.0.0.1,localhost,::1")
+})

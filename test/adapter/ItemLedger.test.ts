@@ -108,6 +108,18 @@ it("P11 adapter: after a hole there are no deltas of what was open, and the whol
   ])
 })
 
+it("P11 adapter: where no text was open nothing was lost, and a change of files has no text to go on", () => {
+  const change: Item = { _tag: "FileChange", itemId: id("f"), edits: [{ path: "a", kind: "add" }], status: "running" }
+  const { events } = run(
+    show(command("c", "a")),
+    show(change),
+    (ledger) => ItemLedger.tear(ledger, place),
+    append("f", "more"),
+    append("c", "b")
+  )
+  assert.deepStrictEqual(events.map((event) => event._tag), ["ItemStarted", "ItemStarted", "ItemDelta"])
+})
+
 it("P16 adapter: items that go on without the turn stay open, and completed ones are forgotten with the next", () => {
   const background: Change = (ledger) => ItemLedger.show(ledger, {}, command("bg"), "background")
   const { ledger } = run(
