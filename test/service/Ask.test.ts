@@ -119,10 +119,11 @@ describe("ask", () => {
       )
       yield* agent.awaitTurn()
       yield* Scope.close(scope, Exit.void)
-      assert.deepInclude<unknown>(yield* Fiber.join(asked), {
-        _tag: "AskNotCompleted",
-        failure: { _tag: "SessionLost" }
-      })
+      const error = yield* Fiber.join(asked)
+      // A client of the service may be told first that its server is gone.
+      if (process.env["SERVICES"] !== "remote" || error._tag !== "ServerUnreachable") {
+        assert.deepInclude<unknown>(error, { _tag: "AskNotCompleted", failure: { _tag: "SessionLost" } })
+      }
       assert.deepStrictEqual(yield* agent.sessions, [])
     }))
 
