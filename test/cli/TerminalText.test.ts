@@ -85,7 +85,8 @@ describe("text of others on a terminal", () => {
     const bodies: ReadonlyArray<EventBody> = [
       {
         _tag: "SessionStarted",
-        instanceId: InstanceId.make(hostile),
+        // No id has the one that is no text.
+        instanceId: InstanceId.make(hostile.replaceAll("\u0000", "")),
         provider: ProviderName.make("p"),
         sessionId: SessionId.make("s"),
         directory: "/",
