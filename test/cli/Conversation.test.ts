@@ -31,15 +31,18 @@ const poses = (multiple: boolean) =>
     }
   })
 
-/** What is wanted of each input in turn. */
-const play = (typed: boolean, ...inputs: ReadonlyArray<Conversation.Input>) => {
+const played = (typed: boolean, inputs: ReadonlyArray<Conversation.Input>) => {
   let [state] = Conversation.initial(typed, [], false)
-  return inputs.map((input) => {
+  const wants = inputs.map((input) => {
     const [next, wants] = Conversation.step(state, input)
     state = next
     return wants
   })
+  return { state, wants }
 }
+
+/** What is wanted of each input in turn. */
+const play = (typed: boolean, ...inputs: ReadonlyArray<Conversation.Input>) => played(typed, inputs).wants
 
 const last = (typed: boolean, ...inputs: ReadonlyArray<Conversation.Input>) => play(typed, ...inputs).at(-1)
 
@@ -73,6 +76,18 @@ describe("a conversation in a terminal", () => {
     ])
     assert.deepStrictEqual(last(true, pressed)?.[0]?._tag, "Say")
     assert.deepStrictEqual(last(true, pressed, line("/help"), pressed)?.[0]?._tag, "Say")
+  })
+
+  it("turns that were refused, failed, or that somebody else has interrupted count as failed, and not those that the user stops", () => {
+    const failed = (...inputs: ReadonlyArray<Conversation.Input>) => played(false, inputs).state.failed
+    const interrupted = event({ _tag: "TurnInterrupted", turnId, by: "user", usage: {} })
+    const broken = event({ _tag: "TurnFailed", turnId, failure: { _tag: "OutputFiltered" }, usage: {} })
+    assert.strictEqual(failed(line("go"), pressed, interrupted), 0)
+    assert.strictEqual(failed(line("go"), line("/stop"), interrupted), 0)
+    assert.strictEqual(failed(line("go"), pressed, broken), 1)
+    assert.strictEqual(failed(line("go"), interrupted), 1)
+    assert.strictEqual(failed(line("go"), pressed, interrupted, line("on"), interrupted), 1)
+    assert.strictEqual(failed(line("go"), { _tag: "Refused" }), 1)
   })
 
   it("P6 a line answers the approval that is open: yes, always, a choice, no, a reason", () => {

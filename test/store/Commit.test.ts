@@ -3,7 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Layer, Option } from "effect"
 import { SqlClient, Statement } from "effect/sql"
 import type { Continuity } from "../../src/domain/Continuity.ts"
-import { Epoch, ItemId, ProviderName, ThreadId } from "../../src/domain/Ids.ts"
+import { Epoch, InstanceId, ItemId, ProviderName, SessionId, ThreadId } from "../../src/domain/Ids.ts"
 import type { EventBody, NumberedEvent } from "../../src/domain/ThreadEvent.ts"
 import * as EventPosition from "../../src/store/EventPosition.ts"
 import { HookOutbox } from "../../src/store/HookOutbox.ts"
@@ -224,6 +224,34 @@ describe("Commit: the thread", () => {
       yield* late(2)
       assert.strictEqual((yield* Effect.flip(late(3, second)))._tag, "EpochFenced")
       assert.strictEqual((yield* thread).status, "stopped")
+    })))
+
+  it.effect("P1 store: a thread returns to no session that had a turn which was taken back in another", () =>
+    onStore(Effect.gen(function*() {
+      const store = yield* SessionStore
+      const otherId = InstanceId.make("acme-2")
+      const swapped = { ...binding({ epoch: second }), instanceId: otherId, sessionId: SessionId.make("session-2") }
+      const runs = (id: string, after: number, epoch: Epoch) =>
+        Effect.andThen(
+          store.recordIntent({ turnId: turn(id), threadId, epoch, ref: undefined, input: { prompt: id }, at: 1500 }),
+          commit(numbered(after, [started(id), completed(id)], { epoch }), { epoch, cursor })
+        )
+      const kept = Effect.all([store.getCursor(threadId, instanceId), store.getCursor(threadId, otherId)])
+      const rewound = (after: number, before: string) =>
+        commit(numbered(after, [{ _tag: "ThreadRewound", before: turn(before), files: "kept" }], { epoch: second }), {
+          epoch: second
+        })
+      yield* openThread()
+      yield* runs("a", 1, first)
+      yield* stopped(3)
+      yield* commit(numbered(4, [sessionStarted], { epoch: second }), { binding: swapped })
+      yield* runs("b", 5, second)
+      // The first session had only the turn before.
+      yield* rewound(7, "b")
+      assert.deepStrictEqual(yield* kept, [Option.some(cursor), Option.some(cursor)])
+      // The second one is the thread's own: there the turn is taken back.
+      yield* rewound(8, "a")
+      assert.deepStrictEqual(yield* kept, [Option.none(), Option.some(cursor)])
     })))
 
   it.effect("P8 P12 store: a reset is one commit: the end of one epoch and the opening of the next, or neither", () =>

@@ -25,7 +25,9 @@ export interface State {
   readonly pressed: boolean
   /** No more lines will come. */
   readonly ended: boolean
-  /** How many turns were not accepted, or did not complete. */
+  /** The user has stopped the turn, by Ctrl-C or in words. */
+  readonly stopped: boolean
+  /** How many turns were not accepted, or did not complete though the user has not stopped them. */
   readonly failed: number
 }
 
@@ -51,7 +53,7 @@ export type Want =
 export type Step = readonly [state: State, wants: ReadonlyArray<Want>]
 
 export const initial = (typed: boolean, open: ReadonlyArray<OpenRequest>, busy: boolean): Step => [
-  { typed, busy, open, waiting: [], pressed: false, ended: false, failed: 0 },
+  { typed, busy, open, waiting: [], pressed: false, ended: false, stopped: false, failed: 0 },
   asking(open)
 ]
 
@@ -139,11 +141,13 @@ const refuse = ({ _tag, request: { requestId } }: OpenRequest): Want => {
   }
 }
 
+const stop = (state: State): Step => [{ ...state, stopped: true }, [{ _tag: "Interrupt" }]]
+
 const line = (state: State, text: string): Step => {
   const words = text.trim()
   if (words === "/quit") return [state, [{ _tag: "Leave" }]]
   if (words === "/help") return [state, [{ _tag: "Say", text: help }]]
-  if (words === "/stop") return [state, [state.busy ? { _tag: "Interrupt" } : { _tag: "Say", text: "No turn runs." }]]
+  if (words === "/stop") return state.busy ? stop(state) : [state, [{ _tag: "Say", text: "No turn runs." }]]
   const [first] = state.open
   if (first !== undefined) return [state, [answer(text, first)]]
   if (words === "") return [state, []]
@@ -179,7 +183,10 @@ const asked = (state: State, request: OpenRequest): Step => {
 }
 
 const happened = (state: State, event: ThreadEvent): Step => {
-  if (isTerminal(event)) return rest(event._tag === "TurnCompleted" ? state : oneMore(state))
+  if (isTerminal(event)) {
+    const fine = event._tag === "TurnCompleted" || (state.stopped && event._tag === "TurnInterrupted")
+    return rest({ ...(fine ? state : oneMore(state)), stopped: false })
+  }
   switch (event._tag) {
     case "TurnStarted":
     case "TurnBegan":
@@ -212,9 +219,9 @@ export const step = (state: State, input: Input): Step => {
       return rest(oneMore(state))
     case "Pressed":
       if (state.pressed) return [state, [{ _tag: "Leave" }]]
-      return [{ ...state, pressed: true }, [
-        state.busy ? { _tag: "Interrupt" } : { _tag: "Say", text: "Press Ctrl-C again to leave." }
-      ]]
+      return state.busy
+        ? stop({ ...state, pressed: true })
+        : [{ ...state, pressed: true }, [{ _tag: "Say", text: "Press Ctrl-C again to leave." }]]
     case "Ended": {
       const ended = { ...state, ended: true }
       if (state.busy) return [ended, state.open.map(refuse)]
