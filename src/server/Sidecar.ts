@@ -63,7 +63,8 @@ export const run = Effect.fnUntraced(function*<E, R>(options: {
   readonly version: string
   readonly server: (token: Redacted.Redacted<string>) => Layer.Layer<HttpServer.HttpServer, E, R>
 }) {
-  const token = Redacted.make(randomBytes(32).toString("base64url"))
+  // In hex: it may be handed on as an argument, where one that begins with a `-` would be taken for a flag.
+  const token = Redacted.make(randomBytes(32).toString("hex"))
   const ends = yield* Effect.forkChild(parentEnds, { startImmediately: true })
   const services = yield* Layer.build(options.server(token))
   const line = yield* Effect.orDie(

@@ -62,6 +62,8 @@ describe("eca --url", () => {
     Effect.gen(function*() {
       const folder = yield* Agents.folder
       const { child, token, url } = yield* served(folder)
+      // One that begins with a dash would be a flag to `--token`, as one in 64 did.
+      assert.match(token, /^[0-9a-f]{48}$/)
       const named = yield* Eca.start(["threads", "--json"], { env: { ECA_URL: url, ECA_TOKEN: token } })
       assert.strictEqual(yield* named.exit, 0)
       assert.deepEqual(json(named.stdout()), { threads: [], unreadable: [] })

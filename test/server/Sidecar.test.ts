@@ -34,6 +34,8 @@ describe("a sidecar", () => {
         const { pid, token, url, version } = yield* announced(parent.line)
         assert.notStrictEqual(pid, parent.pid)
         assert.strictEqual(version, "0.0.0-test")
+        // No flag, whatever command it is an argument of.
+        assert.match(token, /^[0-9a-f]{64}$/)
         const { agents } = yield* Served.client(url, { token: Redacted.make(token) })
         assert.deepStrictEqual((yield* agents.listThreads({})).threads, [])
         yield* parent.kill

@@ -51,13 +51,13 @@ interface Flags {
   readonly origins: ReadonlyArray<string>
 }
 
-/** `ECA_TOKEN`, or one that is made for this run. */
+/** `ECA_TOKEN`, or one that is made for this run: in hex, since one that begins with a `-` would be a flag to `--token`. */
 const tokenOf = (open: boolean) =>
   open
     ? Effect.succeed(undefined)
     : Effect.map(
       Config.withDefault(Config.String("ECA_TOKEN"), ""),
-      (given) => Redacted.make(given === "" ? randomBytes(24).toString("base64url") : given)
+      (given) => Redacted.make(given === "" ? randomBytes(24).toString("hex") : given)
     )
 
 /** The agents that are installed, in the order in which they are known. */
