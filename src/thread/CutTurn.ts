@@ -1,6 +1,6 @@
 /**
- * The turn that was running when the thread's last epoch ended, if nobody saw how it ended. Reconciliation needs to know what
- * the agent says of it. A session that has this turn also has every older one, so a start after a crash asks the agent once.
+ * The turn that was running when the thread's last epoch ended, if its end was not recorded. Reconciliation asks the agent what
+ * became of it. A session that has this turn also has every older one, so a start after a crash asks the agent once.
  */
 import { Effect, Option } from "effect"
 import type { TurnId } from "../domain/Ids.ts"

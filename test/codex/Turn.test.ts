@@ -274,7 +274,7 @@ describe("a thread of Codex as a value", () => {
   it("P16 codex: what a subagent leaves open is completed when its turn ends; a command left running goes on", () => {
     const named = frame("item/started", {
       turnId: "n1",
-      item: { id: "s", type: "subAgentActivity", agentThreadId: "t2", agentPath: "/root/helper" }
+      item: { id: "s", type: "subAgentActivity", agentThreadId: "t2", agentPath: "helper" }
     })
     const of = (method: string, params: object): Input => {
       const decoded = Frame.decode(method, params)

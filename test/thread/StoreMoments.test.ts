@@ -38,6 +38,17 @@ const unsettled = Effect.gen(function*() {
   return agents
 })
 
+/** An annotation of the turn that waits for its place in the log. */
+const annotating = Effect.fnUntraced(function*(turnId: TurnId) {
+  const agents = yield* ProviderService
+  const found = yield* Deferred.make<void>()
+  yield* (yield* FaultyStore).afterNext("turnStart", Deferred.succeed(found, undefined))
+  const annotation = yield* background(agents.annotate({ threadId, turnId, kind: "star", data: true }))
+  yield* Deferred.await(found)
+  yield* Effect.repeat(Effect.yieldNow, { times: 16 })
+  return annotation
+})
+
 describe("a write of the store", () => {
   it.effect("P11 mock: a deletion whose caller goes away ends its readers, and a new thread of its id begins anew", () =>
     Effect.gen(function*() {
@@ -60,18 +71,12 @@ describe("a write of the store", () => {
   it.effect("P11 mock: an annotation that meets the end of its epoch is in the log, where it is said to be", () =>
     Effect.gen(function*() {
       const agents = yield* ProviderService
-      const faults = yield* FaultyStore
       yield* Agents.start()
       const { turnId } = yield* agents.runTurn({ threadId, prompt: "one" })
       const { answer, done } = yield* heldBack("end an epoch")
       const stop = yield* background(agents.stopSession({ threadId }))
       yield* done
-      const found = yield* Deferred.make<void>()
-      yield* faults.afterNext("turnStart", Deferred.succeed(found, undefined))
-      const annotation = yield* background(agents.annotate({ threadId, turnId, kind: "star", data: true }))
-      yield* Deferred.await(found)
-      // It waits for its place in the log by now.
-      yield* Effect.repeat(Effect.yieldNow, { times: 16 })
+      const annotation = yield* annotating(turnId)
       yield* answer
       const { seq } = yield* Fiber.join(annotation)
       yield* Fiber.join(stop)
@@ -84,19 +89,13 @@ describe("a write of the store", () => {
     Effect.gen(function*() {
       const agents = yield* ProviderService
       const agent = yield* MockProvider
-      const faults = yield* FaultyStore
       const { sessionId } = yield* Agents.start()
       yield* agent.nextTurn(() => [MockStep.hang])
       const { turnId } = yield* agents.sendTurn({ threadId, prompt: "one" })
       const { answer, done } = yield* heldBack("append events")
       yield* agent.emit(sessionId, [{ _tag: "Warning", code: "said" }])
       yield* done
-      const found = yield* Deferred.make<void>()
-      yield* faults.afterNext("turnStart", Deferred.succeed(found, undefined))
-      const annotation = yield* background(agents.annotate({ threadId, turnId, kind: "star", data: true }))
-      yield* Deferred.await(found)
-      // It waits for its place in the log by now.
-      yield* Effect.repeat(Effect.yieldNow, { times: 16 })
+      const annotation = yield* annotating(turnId)
       yield* answer
       const { seq } = yield* Fiber.join(annotation)
       yield* agents.interruptTurn({ threadId })

@@ -35,7 +35,10 @@ export const prove = Effect.fnUntraced(function*(
   return gone ? missing({ files: "none" }) : undefined
 })
 
-/** Of its directory, and of all: some agents list only those of one. What cannot be read may be it. */
+/**
+ * Whether the agent lists the session. It is asked for all sessions and for those of the directory, since some agents list only
+ * those of one. An entry that cannot be read may be the session.
+ */
 const isListed = (connection: Connection, sessionId: SessionId, directory: string) =>
   Listing.entries(connection, {}).pipe(
     Stream.concat(Listing.entries(connection, { cwd: directory })),

@@ -145,8 +145,8 @@ const answerQuestion = Effect.fn("OpenCode.answerQuestion")(function*(
 })
 
 /**
- * Records whose answer it is before the call, because the frame that tells of it may come before the call returns. What was
- * recorded is also sent, whoever no longer waits for it.
+ * Records whose answer it is before the call, because the frame that tells of it may come before the call returns. An answer
+ * that was recorded is sent even if its caller has gone.
  */
 const answered = (
   live: LiveSession.LiveSession,
